@@ -1,0 +1,46 @@
+# Everything happens in .venv inside the checkout; nothing outside is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check lint types fuzz lock clean
+
+# The main job on an embedded default: sets up, runs, prints where the report is.
+demo: $(VENV)/.demo
+	@$(BIN)/python -m demo
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest
+
+check: lint types test
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	@$(BIN)/mypy
+
+# Rewrites the pinned dependencies from pyproject.toml.
+lock: $(VENV)/.dev
+	@cd requirements && sh lock.sh
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Reseen needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "Could not make a virtual environment; on Debian: apt install python3-venv" >&2; exit 2; }
+
+$(VENV)/.demo: $(VENV)/bin/python requirements/demo.txt pyproject.toml
+	@echo "Setting up in $(VENV) (once) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/demo.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . 
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo requirements/dev.txt
+	@echo "Setting up the tools for tests (once) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@

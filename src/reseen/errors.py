@@ -1,0 +1,96 @@
+"""Every error that Reseen raises on purpose. Each says what went wrong and what to do about it.
+
+    ReseenError
+    ├── InputError            what a person gave cannot be used
+    │   ├── ListError         a list of removals cannot be read
+    │   └── FileError         a model file cannot be read
+    │       ├── Malformed     it lies about itself, or breaks off
+    │       ├── TooLarge      it asks for more than we give (bytes, tensors, depth)
+    │       └── Unread        recognised, but nothing here reads it yet
+    ├── SettingsError         an environment variable or option makes no sense
+    ├── StoreError            the registry's database cannot be used
+    │   └── NotFound          nothing there by that id
+    ├── SealError             names cannot be sealed or opened (key missing, wrong, or unsafe)
+    └── HubError              a hub did not answer as needed
+        ├── HubAuth           401/403: no access with this token
+        ├── HubMissing        404: no such repository, revision or file
+        ├── HubDisabled       the hub took the repository down itself
+        ├── HubBusy           429 or 5xx, also after waiting
+        └── HubGarbage        the answer is not what the API promises
+
+No message ever holds a sealed value, a token, or the place of a sighting.
+"""
+
+from __future__ import annotations
+
+
+class ReseenError(Exception):
+    """The root: `str()` is one sentence; `remedy` is what the person can do."""
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+class InputError(ReseenError):
+    """What a person gave cannot be used."""
+
+
+class ListError(InputError):
+    """A list of removals cannot be read."""
+
+
+class FileError(InputError):
+    """A model file cannot be read."""
+
+
+class Malformed(FileError):
+    """The file lies about itself, or breaks off. The message gives the reason, not the path."""
+
+
+class TooLarge(FileError):
+    """The file asks for more than we give."""
+
+
+class Unread(FileError):
+    """The container or algorithm is recognised, but nothing here reads it yet."""
+
+
+class SettingsError(ReseenError):
+    """An environment variable or option makes no sense."""
+
+
+class StoreError(ReseenError):
+    """The registry's database cannot be used."""
+
+
+class NotFound(StoreError):
+    """Nothing there by that id."""
+
+
+class SealError(ReseenError):
+    """Names cannot be sealed or opened."""
+
+
+class HubError(ReseenError):
+    """A hub did not answer as needed."""
+
+
+class HubAuth(HubError):
+    """401 or 403: no access with this token, or the repository is private."""
+
+
+class HubMissing(HubError):
+    """404: no such repository, revision or file."""
+
+
+class HubDisabled(HubError):
+    """The hub took the repository down itself."""
+
+
+class HubBusy(HubError):
+    """429 or 5xx, also after waiting."""
+
+
+class HubGarbage(HubError):
+    """The answer is not what the API promises."""

@@ -1,0 +1,126 @@
+"""Bytes from anywhere, through one question: which range do you want next?
+
+A reader is a generator. It yields a `Range`, is handed the bytes, and in the end returns what it
+read. The same reader serves a local file, memory, and an awaiting walk over HTTP, and none of them
+knows the others: `run` drives one over a `ByteSource` here; `hubs.hub.drive` awaits one there.
+
+A reader is promised at most `Range.length` bytes; fewer mean that the file ends there.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, TypeVar
+
+from reseen.errors import FileError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bytes wanted: [start, start + length)."""
+
+    start: int
+    length: int
+
+
+Reader = Generator[Range, bytes, T]
+"""Yields ranges, is sent their bytes, returns what it read."""
+
+
+class ByteSource(Protocol):
+    """Something that has a size and hands out ranges."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+
+    def read(self, wanted: Range) -> bytes:
+        """The bytes of the range, fewer where the source ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A source over bytes in memory."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def read(self, wanted: Range) -> bytes:
+        return self.data[wanted.start : wanted.start + wanted.length]
+
+
+class LocalFile:
+    """A source over a regular file. Raises FileError if there is none or it cannot be opened.
+
+    Reads with pread: nothing is mapped, so a file that shrinks under us gives short reads
+    and not a signal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            # O_NONBLOCK: a fifo put in our way must not hang us before we see that it is one.
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except (OSError, ValueError) as e:
+            reason = e.strerror if isinstance(e, OSError) and e.strerror else "not a usable path"
+            raise FileError(f"cannot open the file: {reason}") from e
+        status = os.fstat(self._fd)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(self._fd)
+            raise FileError("not a regular file")
+        self._size = status.st_size
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def read(self, wanted: Range) -> bytes:
+        parts: list[bytes] = []
+        start, left = wanted.start, wanted.length
+        while left > 0:
+            try:
+                part = os.pread(self._fd, min(left, 1 << 30), start)
+            except OSError as e:
+                raise FileError(f"cannot read the file: {e.strerror}") from e
+            if not part:
+                break
+            parts.append(part)
+            start += len(part)
+            left -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> LocalFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def run(source: ByteSource, reader: Reader[T]) -> T:
+    """Drive a reader over a source to its end and return what it read."""
+    try:
+        wanted = next(reader)
+        while True:
+            wanted = reader.send(source.read(wanted))
+    except StopIteration as stop:
+        result: T = stop.value
+        return result

@@ -1,0 +1,123 @@
+"""The interface that every hub implements: list repositories, list artifacts, read a range.
+
+What comes in: what to list, and where to go on. What goes out: values of `reseen.records`, and
+errors of `reseen.errors.HubError` only. A hub never decides, never stores, and counts what it asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from reseen.files.source import Range, Reader
+from reseen.records import Artifact, Problem, Repository, RepoType
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which repositories to list."""
+
+    type: RepoType = RepoType.MODEL
+    author: str | None = None
+    """Only this account's."""
+    since: datetime | None = None
+    """Only what was created or modified at or after this instant, newest change first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a listing."""
+
+    repositories: tuple[Repository, ...]
+    cursor: str | None
+    """Opaque; give it back to get the next page. None: that was the last."""
+    problems: tuple[Problem, ...] = ()
+    """Entries of the page that could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What one commit of a repository holds."""
+
+    artifacts: tuple[Artifact, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One place in a repository where files can stand."""
+
+    ref: str | None
+    """ "main", "refs/pr/3", a tag's name; None for a commit of the history."""
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """Branches, tags, pull-request refs and history of a repository."""
+
+    revisions: tuple[Revision, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(slots=True)
+class Usage:
+    """What was asked of a hub so far; counts only grow. For reports and progress."""
+
+    requests: int = 0
+    bytes_read: int = 0
+    """Bytes of artifacts (range reads), not of answers of the API."""
+    waits: float = 0.0
+    """Seconds spent waiting for the quota."""
+    quota_left: dict[str, int] = field(default_factory=dict)
+    """Kind of request ("api", "resolvers") -> requests left in the current window, as last told."""
+
+
+class Hub(Protocol):
+    """One hub. All methods raise HubError's children and nothing else; all are cancellable."""
+
+    @property
+    def name(self) -> str:
+        """What `Repository.hub` says, e.g. "huggingface.co"."""
+
+    @property
+    def usage(self) -> Usage: ...
+
+    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> Page:
+        """One page (up to 1,000). A cursor from another life of the process is welcome."""
+
+    async def repository(self, type: RepoType, repo: str) -> Repository:
+        """One repository as it stands now."""
+
+    def list_files(
+        self, type: RepoType, repo: str, revision: str, ref: str | None
+    ) -> AsyncIterator[Files]:
+        """All files of a commit, a page at a time: LFS and Xet files of any size,
+        plain git files from 1 KiB."""
+
+    async def revisions(self, type: RepoType, repo: str) -> Revisions:
+        """Everything a default clone does not show."""
+
+    async def read(self, artifact: Artifact, wanted: Range) -> bytes:
+        """Bytes of an artifact: at most `wanted.length`, fewer where it ends. Reads no more off the
+        wire than a bounded excess, also when the server ignores Range."""
+
+    def stream(self, artifact: Artifact, limit: int) -> AsyncIterator[bytes]:
+        """The whole artifact in order. Raises HubGarbage past `limit` bytes."""
+
+    async def close(self) -> None: ...
+
+
+async def drive(hub: Hub, artifact: Artifact, reader: Reader[T]) -> T:
+    """Drive a reader over a remote artifact to its end and return what it read."""
+    try:
+        wanted = next(reader)
+        while True:
+            wanted = reader.send(await hub.read(artifact, wanted))
+    except StopIteration as stop:
+        result: T = stop.value
+        return result

@@ -1,0 +1,395 @@
+"""The nouns: every value that one room hands to another, as a frozen dataclass.
+
+Nothing here does anything. A room takes these in and gives these out; the words are the
+ones of the design (removal, artifact, digest, match, sighting), and nothing else is called so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import IntEnum, StrEnum
+
+
+class Rung(IntEnum):
+    """Where a match stands on the ladder of evidence. Higher is stronger; all are kept."""
+
+    HINT = 10
+    """Order the queue; never enough alone."""
+    WEIGHTS = 30
+    """Similar updates: cosine, p-value, modules that agree."""
+    POINTER = 40
+    """The git oid of the LFS pointer equals the one computed from (sha256, size)."""
+    DECLARED = 50
+    """The hub states the digest; the uploader could have lied."""
+    TENSORS = 60
+    """The data section, or the multiset of tensors, of bytes that we read."""
+    BYTES = 70
+    """SHA-256 or BLAKE3 of bytes that we read."""
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+    @classmethod
+    def of(cls, label: str) -> Rung:
+        """The rung by its label. Raises KeyError for an unknown one."""
+        return cls[label.upper()]
+
+
+class DigestKind(IntEnum):
+    """Which exact hash a digest is. The number is what the store keeps: never change one."""
+
+    SHA256 = 1
+    """Whole file; also the LFS oid."""
+    BLAKE3 = 2
+    """Whole file."""
+    CRC32 = 3
+    """Whole file; 4 bytes, a hint."""
+    XET = 4
+    """Xet's Merkle root; imported and declared, never computed here."""
+    GIT_BLOB = 5
+    """SHA-1 of "blob N\\0" and the file: what git calls a small file."""
+    DATA_SHA256 = 6
+    """SHA-256 of the data section of a safetensors file (all bytes after the header)."""
+    TENSORS_BLAKE3 = 7
+    """Name- and order-free multiset of tensors; see docs/how-it-works.md."""
+    AUTOV1 = 8
+    """First 8 hex of the SHA-256 of 64 KiB at 0x100000; a hint."""
+    AUTOV2 = 9
+    """First 10 hex of SHA-256; a hint."""
+    AUTOV3 = 10
+    """First 12 hex of the data section's SHA-256, as files declare it of themselves; a hint."""
+
+    @property
+    def label(self) -> str:
+        return _DIGEST_LABELS[self]
+
+    @property
+    def length(self) -> int:
+        """Bytes in a value of this kind."""
+        return _DIGEST_LENGTHS[self]
+
+    @property
+    def is_short(self) -> bool:
+        """Too short to prove anything: matches stay on the hint rung."""
+        return self.length < 20
+
+    @classmethod
+    def of(cls, label: str) -> DigestKind:
+        """The kind by its label. Raises KeyError for an unknown one."""
+        return _DIGEST_KINDS[label]
+
+
+_DIGEST_LABELS = {
+    DigestKind.SHA256: "sha256",
+    DigestKind.BLAKE3: "blake3",
+    DigestKind.CRC32: "crc32",
+    DigestKind.XET: "xet",
+    DigestKind.GIT_BLOB: "git-blob-sha1",
+    DigestKind.DATA_SHA256: "data-sha256",
+    DigestKind.TENSORS_BLAKE3: "tensors-blake3",
+    DigestKind.AUTOV1: "autov1",
+    DigestKind.AUTOV2: "autov2",
+    DigestKind.AUTOV3: "autov3",
+}
+_DIGEST_KINDS = {label: kind for kind, label in _DIGEST_LABELS.items()}
+_DIGEST_LENGTHS = {
+    DigestKind.SHA256: 32,
+    DigestKind.BLAKE3: 32,
+    DigestKind.CRC32: 4,
+    DigestKind.XET: 32,
+    DigestKind.GIT_BLOB: 20,
+    DigestKind.DATA_SHA256: 32,
+    DigestKind.TENSORS_BLAKE3: 32,
+    DigestKind.AUTOV1: 4,
+    DigestKind.AUTOV2: 5,
+    DigestKind.AUTOV3: 6,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """One exact hash of a file or of its tensors."""
+
+    kind: DigestKind
+    value: bytes
+    """`kind.length` bytes, most significant first."""
+
+    def __post_init__(self) -> None:
+        if len(self.value) != self.kind.length:
+            raise ValueError(f"a {self.kind.label} has {self.kind.length} bytes")
+
+    @property
+    def hex(self) -> str:
+        return self.value.hex()
+
+    def __str__(self) -> str:
+        return f"{self.kind.label}:{self.hex}"
+
+
+class Container(StrEnum):
+    """What a file is, judged by its bytes and never by its name."""
+
+    SAFETENSORS = "safetensors"
+    TORCH_ZIP = "torch-zip"
+    TORCH_LEGACY = "torch-legacy"
+    TORCHSCRIPT = "torchscript"
+    PICKLE = "pickle"
+    GGUF = "gguf"
+    ONNX = "onnx"
+    ZIP = "zip"
+    NPZ = "npz"
+    DDUF = "dduf"
+    TAR = "tar"
+    SEVEN_ZIP = "7z"
+    RAR = "rar"
+    GZIP = "gzip"
+    BZIP2 = "bzip2"
+    XZ = "xz"
+    ZSTD = "zstd"
+    PNG = "png"
+    WEBP = "webp"
+    LFS_POINTER = "lfs-pointer"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What one file is known by: the outcome of one streaming pass over its bytes."""
+
+    size: int
+    """Bytes in the file."""
+    container: Container
+    digests: tuple[Digest, ...]
+    """Computed from the bytes; short ones too. Ordered by kind."""
+    embedded: tuple[Digest, ...] = ()
+    """What the file says of itself in its metadata: never more than a hint."""
+    data_size: int | None = None
+    """Bytes in the data section, for a container that has one."""
+    layout: bytes | None = None
+    """32 bytes: the multiset of (dtype, shape), free of names and order."""
+    problem: str | None = None
+    """Why the container could not be read, when it could not; the file's digests still hold."""
+    sketch: bytes | None = None
+    """The similarity fingerprint in its published byte layout, when there is one."""
+    no_sketch: str | None = None
+    """Why there is no sketch, when there is none."""
+
+    def digest(self, kind: DigestKind) -> Digest | None:
+        return next((d for d in self.digests if d.kind is kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One reason why an artifact is taken for a removal."""
+
+    rung: Rung
+    kind: str
+    """What was compared: a digest kind's label, "sketch", "filename", "path", "link" ..."""
+    value: str
+    """The hex, or figures in words. Never a sealed value."""
+    why: str
+    """One sentence for a person."""
+    figures: Mapping[str, float | int | str] = field(default_factory=dict)
+    """For the weights rung: cosine, p_value, agreeing, relation, calibration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An artifact, or a local file, recognised as a removal."""
+
+    removal: str
+    """The removal's opaque id."""
+    evidence: tuple[Evidence, ...]
+    """At least one; highest rung first."""
+
+    @property
+    def rung(self) -> Rung:
+        return max(e.rung for e in self.evidence)
+
+    @property
+    def why(self) -> str:
+        """The sentence of the strongest evidence."""
+        return max(self.evidence, key=lambda e: e.rung).why
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Names:
+    """What a list says of a removal. Sealed at rest, and silent when printed."""
+
+    name: str | None = None
+    trigger_words: tuple[str, ...] = ()
+    url: str | None = None
+    model_id: str | None = None
+    version_id: str | None = None
+    file_names: tuple[str, ...] = ()
+    reason: str | None = None
+
+    def __repr__(self) -> str:
+        return "Names(sealed)"
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedFile:
+    """One file of a removal."""
+
+    digests: tuple[Digest, ...]
+    size: int | None = None
+    container: Container | None = None
+    data_size: int | None = None
+    layout: bytes | None = None
+    sketch: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A model that a platform took down, as shown by default: nothing sealed is in it."""
+
+    id: str
+    """Short and opaque, e.g. "rm-4f7k2q9d"."""
+    list: str
+    """The list it came from."""
+    site: str | None
+    """Host name it was removed from, e.g. "civitai.com"."""
+    removed_on: date | None
+    added_at: datetime
+    withdrawn_at: datetime | None = None
+    files: tuple[RemovedFile, ...] = ()
+
+
+class RepoType(StrEnum):
+    MODEL = "model"
+    DATASET = "dataset"
+    SPACE = "space"
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """One repository as a hub lists it."""
+
+    hub: str
+    """The hub's name: its host ("huggingface.co") or "folder"."""
+    type: RepoType
+    id: str
+    """ "owner/name"."""
+    sha: str | None = None
+    """The commit that was listed; the walk is pinned to it."""
+    created_at: datetime | None = None
+    modified_at: datetime | None = None
+    downloads: int | None = None
+    likes: int | None = None
+    gated: bool = False
+    disabled: bool = False
+    private: bool = False
+    used_storage: int | None = None
+    """Bytes, where the hub says."""
+    tags: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    """File names as the listing gave them (it gives no hashes)."""
+
+    @property
+    def author(self) -> str:
+        return self.id.split("/", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One model file as it stands at a hub, and what the hub declares of it."""
+
+    hub: str
+    type: RepoType
+    repo: str
+    revision: str
+    """The commit at which it was seen."""
+    ref: str | None
+    """The ref that was walked ("main", "refs/pr/3", a tag); None for history."""
+    path: str
+    size: int | None
+    sha256: bytes | None = None
+    """The LFS oid, where the hub shows it: declared by the uploader."""
+    xet: bytes | None = None
+    git_oid: bytes | None = None
+    """Git's name for the blob; of the pointer, for an LFS file."""
+    masked: bool = False
+    """The hub hides the hash (gated repository)."""
+    lfs: bool = False
+
+
+class Confirmed(StrEnum):
+    """How far a sighting's claim was checked by reading."""
+
+    NONE = "none"
+    HEADER = "header"
+    """The container's header agrees with the claim."""
+    DOUBTFUL = "doubtful"
+    """The header disagrees with the claim: perhaps a lie about the hash."""
+    BYTES = "bytes"
+    """Every byte was read, and the digest is what was declared."""
+    CONTRADICTED = "contradicted"
+    """Every byte was read, and the digest is another: the hub's claim is false."""
+
+
+class SightingState(StrEnum):
+    LIVE = "live"
+    GONE = "gone"
+    DISABLED = "disabled"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A match as recorded: one removal at one hub, repository, path and content."""
+
+    id: str
+    """Short and opaque, e.g. "sg-..."; the same place and content always get the same."""
+    removal: str
+    hub: str
+    type: RepoType
+    repo: str
+    revision: str
+    ref: str | None
+    path: str
+    rung: Rung
+    evidence: tuple[Evidence, ...]
+    why: str
+    state: SightingState
+    confirmed: Confirmed
+    first_seen: datetime
+    last_seen: datetime
+    size: int | None = None
+    declared_sha256: str | None = None
+    downloads: int | None = None
+    likes: int | None = None
+    repo_created_at: datetime | None = None
+    withdrawn: bool = False
+    """The removal was withdrawn after this sighting: it no longer counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that could not be looked at, with the reason: a value, never only a log line."""
+
+    where: str
+    """Hub and repository, or the file's place in the input. May hold a name: keep out of logs."""
+    reason: str
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a scan covered, and what it did not."""
+
+    listed: int = 0
+    """Repositories listed."""
+    walked: int = 0
+    """Repositories whose files were listed."""
+    unchanged: int = 0
+    """Left alone: walked before at the same commit."""
+    artifacts: int = 0
+    bytes_read: int = 0
+    """Bytes read from artifacts (headers, modules, whole files)."""
+    requests: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """Reason -> number of repositories or artifacts not looked at."""

@@ -1,0 +1,321 @@
+"""The tables. SQLite when nobody configures anything, PostgreSQL when they do: the same schema.
+
+Compact on purpose: kinds are small integers, hashes are bytes, and what SHA-256 implies
+(AutoV2, its first 5 bytes) is not stored beside it. Times are UTC, in microseconds since 1970.
+Nothing sealed stands in any column but `removals.sealed`, `withdrawals.sealed` (ciphertext) and
+`sealed_index.token` (a keyed hash).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+# SQLite gives a row its number by itself only for a column of exactly this type.
+Pk = BigInteger().with_variant(Integer, "sqlite")
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+"""Small facts of the store: its random secret, the key's fingerprint, the list version."""
+
+# -- what was removed ----------------------------------------------------------------------------
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("id", String(16), nullable=False, unique=True),
+    Column("list", Text, nullable=False),
+    Column("site", Text),
+    Column("removed_on", Integer),
+    Column("added_at", BigInteger, nullable=False),
+    Column("withdrawn_at", BigInteger),
+    Column("sealed", LargeBinary),
+)
+"""`removed_on`: days since 1970. `sealed`: AES-GCM of the names, bound to the id."""
+
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("removal_pk", ForeignKey("removals.pk"), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("restored", SmallInteger, nullable=False),
+    Column("sealed", LargeBinary),
+)
+"""Append-only: each withdrawal and each restoring, with its reason sealed (it can hold a name)."""
+
+removed_files = Table(
+    "removed_files",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("removal_pk", ForeignKey("removals.pk"), nullable=False, index=True),
+    Column("size", BigInteger),
+    Column("container", String(16)),
+    Column("data_size", BigInteger),
+    Column("layout", LargeBinary),
+)
+
+digests = Table(
+    "digests",
+    metadata,
+    Column("kind", SmallInteger, primary_key=True),
+    Column("value", LargeBinary, primary_key=True),
+    Column("file_pk", ForeignKey("removed_files.pk"), primary_key=True),
+    Column("learned", SmallInteger, nullable=False, default=0),
+    Index("ix_digests_file_pk", "file_pk"),
+    sqlite_with_rowid=False,
+)
+"""`learned`: 0 from a list, 1 computed by us from the bytes."""
+
+sketches = Table(
+    "sketches",
+    metadata,
+    Column("file_pk", ForeignKey("removed_files.pk"), primary_key=True),
+    Column("version", SmallInteger, primary_key=True),
+    Column("architecture", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("search", LargeBinary, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+)
+"""The similarity fingerprint of a removed file; `search` is the part that is scanned (<= 1 KiB)."""
+
+sealed_index = Table(
+    "sealed_index",
+    metadata,
+    Column("token", LargeBinary, primary_key=True),
+    Column("removal_pk", ForeignKey("removals.pk"), primary_key=True),
+    Column("field", SmallInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""16 bytes of a keyed hash of (field, normalised value): exact look-up for who has the key."""
+
+# -- what was seen -------------------------------------------------------------------------------
+
+repositories = Table(
+    "repositories",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("hub", Text, nullable=False),
+    Column("type", String(8), nullable=False),
+    Column("repo", Text, nullable=False),
+    Column("sha", LargeBinary),
+    Column("created_at", BigInteger),
+    Column("modified_at", BigInteger),
+    Column("downloads", BigInteger),
+    Column("likes", BigInteger),
+    Column("flags", SmallInteger, nullable=False, default=0),
+    Column("used_storage", BigInteger),
+    Column("last_listed", BigInteger),
+    Index("ux_repositories", "hub", "type", "repo", unique=True),
+)
+"""`flags`: 1 gated, 2 disabled, 4 private."""
+
+walks = Table(
+    "walks",
+    metadata,
+    Column("repository_pk", ForeignKey("repositories.pk"), primary_key=True),
+    Column("commit", LargeBinary, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("refs", SmallInteger, nullable=False, default=0),
+    sqlite_with_rowid=False,
+)
+"""Commits whose files are known: never asked for again. `refs`: 1 when refs were walked too."""
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("repository_pk", ForeignKey("repositories.pk"), nullable=False),
+    Column("commit", LargeBinary, nullable=False),
+    Column("ref", Text),
+    Column("path", Text, nullable=False),
+    Column("size", BigInteger),
+    Column("sha256", LargeBinary),
+    Column("xet", LargeBinary),
+    Column("git_oid", LargeBinary),
+    Column("flags", SmallInteger, nullable=False, default=0),
+    Column("seen_at", BigInteger, nullable=False),
+    Index("ux_artifacts", "repository_pk", "path", "git_oid", unique=True),
+    Index("ix_artifacts_sha256", "sha256"),
+    Index("ix_artifacts_git_oid", "git_oid"),
+    Index("ix_artifacts_size", "size"),
+)
+"""What the hub declared of each file, so that a removal added later is matched without asking.
+`flags`: 1 masked, 2 LFS."""
+
+readings = Table(
+    "readings",
+    metadata,
+    Column("artifact_pk", ForeignKey("artifacts.pk"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("container", String(16)),
+    Column("data_size", BigInteger),
+    Column("layout", LargeBinary),
+    Column("full", SmallInteger, nullable=False, default=0),
+    Column("problem", Text),
+)
+"""What reading an artifact's header (or all of it) told."""
+
+read_digests = Table(
+    "read_digests",
+    metadata,
+    Column("kind", SmallInteger, primary_key=True),
+    Column("value", LargeBinary, primary_key=True),
+    Column("artifact_pk", ForeignKey("artifacts.pk"), primary_key=True),
+    Index("ix_read_digests_artifact", "artifact_pk"),
+    sqlite_with_rowid=False,
+)
+"""Digests computed from an artifact's bytes."""
+
+read_sketches = Table(
+    "read_sketches",
+    metadata,
+    Column("artifact_pk", ForeignKey("artifacts.pk"), primary_key=True),
+    Column("version", SmallInteger, primary_key=True),
+    Column("architecture", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("complete", SmallInteger, nullable=False),
+    Column("search", LargeBinary),
+    Column("value", LargeBinary, nullable=False),
+)
+"""Sketches of what a scan read; `complete` 0 when only a subset of modules was read. Also the
+background that p-values are calibrated against."""
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("id", String(24), nullable=False, unique=True),
+    Column("removal_pk", ForeignKey("removals.pk"), nullable=False, index=True),
+    Column("artifact_pk", ForeignKey("artifacts.pk"), nullable=False, index=True),
+    Column("rung", SmallInteger, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("confirmed", String(12), nullable=False),
+    Column("missed", SmallInteger, nullable=False, default=0),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("scan_pk", BigInteger),
+    Index("ux_sightings", "removal_pk", "artifact_pk", unique=True),
+)
+"""`missed`: answers in a row that said it is gone; two make it gone."""
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("sighting_pk", ForeignKey("sightings.pk"), primary_key=True),
+    Column("rung", SmallInteger, primary_key=True),
+    Column("kind", String(24), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("figures", Text),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+hints = Table(
+    "hints",
+    metadata,
+    Column("removal_pk", ForeignKey("removals.pk"), primary_key=True),
+    Column("artifact_pk", ForeignKey("artifacts.pk"), primary_key=True),
+    Column("kind", String(24), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Leads that are never enough alone: shown beside a sighting, and they order the queue."""
+
+# -- the walk ------------------------------------------------------------------------------------
+
+scans = Table(
+    "scans",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("hub", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("coverage", Text),
+    Index("ix_scans_target", "hub", "target"),
+)
+"""One scan of one target; `target` is a digest of what was asked for, so that the same command
+goes on where a killed one was."""
+
+listings = Table(
+    "listings",
+    metadata,
+    Column("scan_pk", ForeignKey("scans.pk"), primary_key=True),
+    Column("part", SmallInteger, primary_key=True),
+    Column("cursor", Text),
+    Column("done", SmallInteger, nullable=False, default=0),
+    Column("listed", BigInteger, nullable=False, default=0),
+    sqlite_with_rowid=False,
+)
+
+frontier = Table(
+    "frontier",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("scan_pk", ForeignKey("scans.pk"), nullable=False),
+    Column("repository_pk", ForeignKey("repositories.pk"), nullable=False),
+    Column("task", SmallInteger, nullable=False),
+    Column("subject", Text, nullable=False, default=""),
+    Column("priority", SmallInteger, nullable=False),
+    Column("state", SmallInteger, nullable=False, default=0),
+    Column("attempts", SmallInteger, nullable=False, default=0),
+    Column("leased_until", BigInteger),
+    Index("ux_frontier", "scan_pk", "repository_pk", "task", "subject", unique=True),
+    Index("ix_frontier_queue", "scan_pk", "state", "priority", "pk"),
+)
+"""Work to do, with leases. `state`: 0 waiting, 1 leased, 2 done, 3 given up."""
+
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("hub", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Up to which change a watched hub is known."""
+
+problems = Table(
+    "problems",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("scan_pk", ForeignKey("scans.pk"), nullable=False, index=True),
+    Column("repository_pk", BigInteger),
+    Column("place", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("remedy", Text),
+    Column("at", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("details", Text),
+)
+"""Append-only: imports, adds, reveals, withdrawals, exports. Never a sealed value."""

@@ -1,0 +1,114 @@
+"""The law of the house: a room imports only rooms to its left, and some imports are nobody's."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "reseen"
+
+GROUND = {"records", "errors", "settings"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "records": set(),
+    "errors": set(),
+    "settings": {"errors"},
+    "files": GROUND,
+    "updates": GROUND | {"files"},
+    "fingerprint": GROUND | {"files", "updates"},
+    "registry": GROUND | {"files", "updates", "fingerprint"},
+    "match": GROUND | {"files", "updates", "fingerprint", "registry"},
+    "hubs": GROUND | {"files"},
+    "scan": GROUND | {"files", "updates", "fingerprint", "registry", "match", "hubs"},
+    "report": GROUND | {"registry"},
+    "api": GROUND | {"files", "updates", "fingerprint", "match"},
+    "cli": GROUND
+    | {"files", "updates", "fingerprint", "registry", "match", "hubs", "scan", "report", "api"},
+    "__init__": {"api"},
+    "__main__": {"cli"},
+}
+"""The design's picture, room by room."""
+
+NOBODYS = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "torch"}
+"""Never imported by the product: they execute, or weigh too much."""
+
+NUMBERS = {"files", "updates", "fingerprint", "match", "api"}
+"""Rooms that may import numpy: those that read tensors."""
+
+
+def _modules() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def _room(path: Path) -> str:
+    first = path.relative_to(SOURCE).parts[0]
+    return first.removesuffix(".py")
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    package = ["reseen", *path.relative_to(SOURCE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found.add(module)
+            found.update(f"{module}.{alias.name}" for alias in node.names if module == "reseen")
+    return found
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(SOURCE)))
+def test_a_room_imports_only_rooms_to_its_left(path: Path) -> None:
+    room = _room(path)
+    assert room in MAY_IMPORT, f"{room} is not a room of the design"
+    for name in _imports(path):
+        parts = name.split(".")
+        if parts[0] == "reseen" and len(parts) > 1 and parts[1] != room:
+            assert parts[1] in MAY_IMPORT[room], f"{room} may not import {name}"
+        assert parts[0] not in NOBODYS, f"{name} is imported by nobody"
+        if parts[0] in ("numpy", "ml_dtypes"):
+            assert room in NUMBERS, f"{room} may not import numpy"
+
+
+def test_no_import_circles_between_modules() -> None:
+    """At module level; an import inside a function is a choice of when to pay for it."""
+    graph: dict[str, set[str]] = {}
+    for path in _modules():
+        name = ".".join(["reseen", *path.relative_to(SOURCE).with_suffix("").parts])
+        name = name.removesuffix(".__init__")
+        tree = ast.parse(path.read_text())
+        graph[name] = set()
+        for node in tree.body:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reseen"):
+                assert node.module
+                graph[name].add(node.module)
+                graph[name].update(f"{node.module}.{alias.name}" for alias in node.names)
+    graph = {name: {to for to in tos if to in graph} for name, tos in graph.items()}
+
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " -> ".join([*path, name])
+        if name in done:
+            return
+        for to in sorted(graph[name] - {name}):
+            visit(to, (*path, name))
+        done.add(name)
+
+    for name in sorted(graph):
+        visit(name, ())
+
+
+def test_importing_the_cli_stays_light() -> None:
+    code = (
+        "import sys, reseen.cli; heavy = {'numpy','ml_dtypes','sqlalchemy','alembic','httpx2',"
+        "'cryptography','jinja2','rich','blake3','xlsxwriter','asyncio'} & set(sys.modules); "
+        "print(' '.join(sorted(heavy))); sys.exit(bool(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"importing reseen.cli imports {done.stdout}{done.stderr}"
