@@ -266,8 +266,13 @@ listings = Table(
     Column("cursor", Text),
     Column("done", SmallInteger, nullable=False, default=0),
     Column("listed", BigInteger, nullable=False, default=0),
+    Column("subject", Text),
+    Column("leased_until", BigInteger),
+    Column("leased_by", Text),
     sqlite_with_rowid=False,
 )
+"""How far each part of a scan's listing got. `subject`: the account that a part lists because of
+a match there ("model owner"); null for the parts of the target itself."""
 
 frontier = Table(
     "frontier",
@@ -281,10 +286,12 @@ frontier = Table(
     Column("state", SmallInteger, nullable=False, default=0),
     Column("attempts", SmallInteger, nullable=False, default=0),
     Column("leased_until", BigInteger),
+    Column("leased_by", Text),
     Index("ux_frontier", "scan_pk", "repository_pk", "task", "subject", unique=True),
     Index("ix_frontier_queue", "scan_pk", "state", "priority", "pk"),
 )
-"""Work to do, with leases. `state`: 0 waiting, 1 leased, 2 done, 3 given up."""
+"""Work to do, with leases. `state`: 0 waiting, 1 leased, 2 done, 3 given up. `leased_by`: the
+process, so that what a dead one held is free at once where that can be told."""
 
 watermarks = Table(
     "watermarks",
