@@ -1,0 +1,77 @@
+"""What a scan is asked to look at, and how far it may go.
+
+What comes in: a person's choices. What goes out: two frozen values that the walk and `visit` obey,
+and from which the store knows a scan again, so that the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from reseen.records import RepoType
+
+
+class Confirm(StrEnum):
+    """How far a match is checked by reading."""
+
+    NONE = "none"
+    """Nothing is read: what the hub declares is all there is."""
+    HEADER = "header"
+    """The container's header by Range: consistent with the claim, or doubtful."""
+    FULL = "full"
+    """Every byte, through the hashes; nothing is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which repositories of a hub to look at: all, or those that `repos`, `authors`, `since` name."""
+
+    types: tuple[RepoType, ...] = (RepoType.MODEL,)
+    repos: tuple[str, ...] = ()
+    """ "owner/name", each looked up as each of `types`."""
+    authors: tuple[str, ...] = ()
+    """Accounts, with everything of theirs."""
+    since: datetime | None = None
+    """Only what was created or modified at or after this instant."""
+    everything: bool = False
+    """The whole hub."""
+
+    @property
+    def key(self) -> str:
+        """32 hex digits: the same for the same target, whatever the order it was given in."""
+        since = self.since.astimezone(UTC).isoformat() if self.since else None
+        value = [
+            sorted(self.types),
+            sorted(set(self.repos)),
+            sorted(set(self.authors)),
+            since,
+            self.everything,
+        ]
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How far a scan may go."""
+
+    confirm: Confirm = Confirm.HEADER
+    refs: bool = False
+    """Walk branches, tags, pull-request refs and history of every repository."""
+    follow: bool = True
+    """After a sighting, walk the repository's refs and the account's other repositories at once."""
+    edited: bool = True
+    """Also look for edited copies: read the header of what could hold a removal's tensors, and all
+    of what has a removal's data size or layout. `confirm` none turns it off."""
+    max_artifact_bytes: int = 8 << 30
+    """Bytes of one artifact that is read in full; a larger one is a problem with a reason."""
+    max_visit_bytes: int = 64 << 30
+    """Bytes read in one visit."""
+    max_artifacts: int = 200_000
+    """Artifacts of one commit that are looked at; more are a problem with a reason."""
+    readers: int = 4
+    """Artifacts of one visit that are read at the same time."""
