@@ -1,0 +1,1 @@
+"""Naming tables as data, one module per family, generated from architecture parameters."""
