@@ -1,0 +1,1 @@
+"""Lists of removed models as people keep them: files in, tables of rows out."""

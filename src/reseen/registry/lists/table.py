@@ -1,0 +1,54 @@
+"""What every reader of lists gives: tables of rows, and the bounds that hold for all of them.
+
+What comes in: nothing. What goes out: the types `Cell` and `Table`, and the limits. A reader
+promises that no cell is longer than `MAX_CELL` and that there are at most `MAX_ROWS` rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypeAlias
+
+from reseen.errors import ListError
+
+MAX_FILE = 512 << 20
+"""Bytes in a list's file."""
+MAX_ROWS = 2_000_000
+MAX_COLUMNS = 1_000
+MAX_CELL = 32_767
+"""Characters in a cell: what a spreadsheet allows."""
+
+Cell: TypeAlias = str | int | float | bool | date | datetime | list[str] | None
+"""A value as the list gave it. A list of words only where the format has lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of a list, or of one sheet of it."""
+
+    columns: tuple[str, ...]
+    """As they stand in the header."""
+    rows: Iterable[tuple[int, Sequence[Cell]]]
+    """Row number as the person sees it (1 is the first line, sheet row or entry), and cells in
+    the order of the columns; may be shorter or longer than the header. Can be walked once."""
+    place: str = ""
+    """ "sheet 2", where the file holds several tables."""
+    notes: tuple[str, ...] = ()
+    """What the reader had to assume, in sentences for a person."""
+
+
+def too_long(row: int) -> ListError:
+    """The error for a cell beyond `MAX_CELL`."""
+    return ListError(
+        f"row {row} holds a cell of more than {MAX_CELL} characters",
+        remedy="Look for a quote that is never closed, or shorten the cell.",
+    )
+
+
+def too_many_rows() -> ListError:
+    """The error for a list beyond `MAX_ROWS`."""
+    return ListError(
+        f"the list has more than {MAX_ROWS} rows", remedy="Split it and import the parts."
+    )
