@@ -1,0 +1,234 @@
+"""The frontier: what is left to look at, in order, with leases.
+
+What comes in: a connection inside a transaction. What goes out: leases, which are work that is
+ours for a while. It promises that what is committed is enough to go on after a kill at any moment,
+that nothing is handed to two processes while a lease holds, and that nothing is tried for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from reseen.records import Problem, RepoType
+from reseen.registry.schema import frontier, repositories
+from reseen.scan.owner import LEASE, SECOND, Owner
+from reseen.scan.scans import note
+
+MAX_ATTEMPTS = 4
+"""Answers that are no answer, from one place, while the hub otherwise works."""
+RETRY = (1, 5, 30)
+"""Seconds before the second, third, fourth attempt."""
+
+
+class Task(IntEnum):
+    FILES = 1
+    """List one commit's files and look at them."""
+    REFS = 2
+    """Ask for branches, tags, pull-request refs and history; each new commit becomes work."""
+
+
+class State(IntEnum):
+    WAITING = 0
+    LEASED = 1
+    DONE = 2
+    GIVEN_UP = 3
+
+
+_FREE = {"state": int(State.WAITING), "leased_by": None, "leased_until": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something to do at a repository."""
+
+    repository_pk: int
+    task: Task
+    priority: int
+    """Lower is sooner."""
+    commit: str = ""
+    """For FILES: 40 hex digits, as listed."""
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Work that is ours for a while."""
+
+    pk: int
+    repository_pk: int
+    type: RepoType
+    repo: str
+    task: Task
+    commit: str
+    ref: str | None
+    priority: int
+    attempts: int
+
+
+def add(connection: Connection, scan: int, work: Iterable[Work]) -> None:
+    """Put work into the queue, once each: what is there already only moves up, while it waits."""
+    rows = [
+        {
+            "scan_pk": scan,
+            "repository_pk": each.repository_pk,
+            "task": int(each.task),
+            "subject": f"{each.commit} {each.ref or ''}".strip(),
+            "priority": int(each.priority),
+            "state": int(State.WAITING),
+            "attempts": 0,
+        }
+        for each in work
+    ]
+    if not rows:
+        return
+    dialect = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    made = dialect(frontier)
+    sooner = and_(
+        frontier.c.state == int(State.WAITING), frontier.c.priority > made.excluded.priority
+    )
+    connection.execute(
+        made.on_conflict_do_update(
+            index_elements=["scan_pk", "repository_pk", "task", "subject"],
+            set_={"priority": made.excluded.priority},
+            where=sooner,
+        ),
+        rows,
+    )
+
+
+def commits(connection: Connection, scan: int, repository_pk: int) -> set[str]:
+    """Commits of a repository that are in the queue, in whatever state."""
+    query = select(frontier.c.subject).where(
+        frontier.c.scan_pk == scan,
+        frontier.c.repository_pk == repository_pk,
+        frontier.c.task == int(Task.FILES),
+    )
+    return {subject.partition(" ")[0] for (subject,) in connection.execute(query)}
+
+
+def lease(
+    connection: Connection, scan: int, owner: Owner, count: int, at: int
+) -> tuple[Lease, ...]:
+    """Up to `count` pieces of work, the most urgent first; ours until `LEASE` from now."""
+    if count <= 0:
+        return ()
+    rows = connection.execute(
+        select(frontier, repositories.c.type, repositories.c.repo)
+        .join(repositories, repositories.c.pk == frontier.c.repository_pk)
+        .where(
+            frontier.c.scan_pk == scan,
+            frontier.c.state == int(State.WAITING),
+            or_(frontier.c.leased_until.is_(None), frontier.c.leased_until <= at),
+        )
+        .order_by(frontier.c.priority, frontier.c.pk)
+        .limit(count)
+        .with_for_update(skip_locked=True, of=frontier)
+    ).all()
+    leases = []
+    for row in rows:
+        commit, _, ref = row.subject.partition(" ")
+        leases.append(
+            Lease(
+                pk=row.pk,
+                repository_pk=row.repository_pk,
+                type=RepoType(row.type),
+                repo=row.repo,
+                task=Task(row.task),
+                commit=commit,
+                ref=ref or None,
+                priority=row.priority,
+                attempts=row.attempts,
+            )
+        )
+    values = {"state": int(State.LEASED), "leased_by": str(owner), "leased_until": at + LEASE}
+    _change(connection, [each.pk for each in leases], values)
+    return tuple(leases)
+
+
+def finish(connection: Connection, pks: Sequence[int]) -> None:
+    """Done; in the transaction that stores what came of it."""
+    _change(connection, pks, {"state": int(State.DONE), "leased_by": None, "leased_until": None})
+
+
+def give_back(connection: Connection, pks: Sequence[int]) -> None:
+    """Not begun, or broken off by us: waits again, and nothing is counted against it."""
+    _change(connection, pks, _FREE)
+
+
+def fail(connection: Connection, scan: int, lease: Lease, why: Problem, at: int) -> bool:
+    """An attempt failed while the hub otherwise worked: waits a little, or is given up with the
+    reason kept. True when it was given up."""
+    attempts = lease.attempts + 1
+    values: dict[str, object] = {"attempts": attempts, "leased_by": None}
+    if attempts >= MAX_ATTEMPTS:
+        _change(connection, [lease.pk], values | {"state": int(State.GIVEN_UP)})
+        note(connection, scan, lease.repository_pk, [why], at)
+        return True
+    wait = RETRY[min(attempts - 1, len(RETRY) - 1)] * SECOND
+    _change(
+        connection, [lease.pk], values | {"state": int(State.WAITING), "leased_until": at + wait}
+    )
+    return False
+
+
+def renew(connection: Connection, scan: int, owner: Owner, at: int) -> None:
+    """Say again that what we hold is ours."""
+    _update_held(connection, scan, [str(owner)], {"leased_until": at + LEASE})
+
+
+def release(connection: Connection, scan: int, owner: Owner) -> None:
+    """Orderly stop: everything that we hold waits again."""
+    _update_held(connection, scan, [str(owner)], _FREE)
+
+
+def free_dead(connection: Connection, scan: int, owner: Owner, at: int) -> None:
+    """Free what a dead process of this machine held, and every lease that ran out."""
+    query = select(frontier.c.leased_by).where(_held(scan)).distinct()
+    holders = [holder for (holder,) in connection.execute(query) if holder]
+    _update_held(connection, scan, [each for each in holders if owner.outlived(each)], _FREE)
+    connection.execute(
+        update(frontier).where(_held(scan), frontier.c.leased_until <= at).values(_FREE)
+    )
+
+
+def waiting(connection: Connection, scan: int) -> int:
+    """Pieces of work that nobody holds."""
+    query = select(func.count()).where(
+        frontier.c.scan_pk == scan, frontier.c.state == int(State.WAITING)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def is_empty(connection: Connection, scan: int) -> bool:
+    """Nothing waits and nobody holds anything."""
+    query = select(frontier.c.pk).where(
+        frontier.c.scan_pk == scan, frontier.c.state < int(State.DONE)
+    )
+    return connection.execute(query.limit(1)).first() is None
+
+
+def _held(scan: int) -> ColumnElement[bool]:
+    return and_(frontier.c.scan_pk == scan, frontier.c.state == int(State.LEASED))
+
+
+def _update_held(
+    connection: Connection, scan: int, owners: Sequence[str], values: Mapping[str, object]
+) -> None:
+    if owners:
+        connection.execute(
+            update(frontier).where(_held(scan), frontier.c.leased_by.in_(owners)).values(values)
+        )
+
+
+def _change(connection: Connection, pks: Sequence[int], values: Mapping[str, object]) -> None:
+    if pks:
+        connection.execute(
+            update(frontier).where(frontier.c.pk == bindparam("which")).values(values),
+            [{"which": pk} for pk in pks],
+        )

@@ -1,0 +1,207 @@
+"""One scan's own rows: that it runs, how far its listing got, what it covered, what went wrong.
+
+What comes in: a connection inside a transaction. What goes out: the scan's number, its listings,
+its coverage. A scan is found again by (hub, key of the target) as long as it has not ended, and
+every count is stored in the transaction of what it counts: a kill neither loses nor doubles one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from reseen.records import Coverage, Problem, RepoType
+from reseen.registry.schema import frontier, listings, problems, scans
+from reseen.scan.owner import LEASE, Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One listing of a scan: a part of its target, or an account where a match was found."""
+
+    number: int
+    subject: tuple[RepoType, str] | None
+    """The account; None for a part of the target itself."""
+    cursor: str | None
+    """Where to go on. None: from the beginning."""
+
+
+def begin(connection: Connection, hub: str, target: str, options: str, at: int) -> int:
+    """The scan of this target that has not ended, or a new one."""
+    found = connection.execute(
+        select(scans.c.pk)
+        .where(scans.c.hub == hub, scans.c.target == target, scans.c.ended_at.is_(None))
+        .order_by(scans.c.pk)
+        .limit(1)
+    ).scalar()
+    if found is not None:
+        connection.execute(update(scans).where(scans.c.pk == found).values(options=options))
+        return int(found)
+    done = connection.execute(
+        insert(scans)
+        .values(hub=hub, target=target, options=options, started_at=at, coverage="{}")
+        .returning(scans.c.pk)
+    )
+    return int(done.scalar_one())
+
+
+def end(connection: Connection, scan: int, at: int) -> None:
+    """Close the scan and empty its frontier."""
+    connection.execute(
+        update(scans).where(scans.c.pk == scan, scans.c.ended_at.is_(None)).values(ended_at=at)
+    )
+    connection.execute(delete(frontier).where(frontier.c.scan_pk == scan))
+    connection.execute(delete(listings).where(listings.c.scan_pk == scan))
+
+
+def coverage(connection: Connection, scan: int) -> Coverage:
+    """What the scan covered so far, over all its lives."""
+    text = connection.execute(select(scans.c.coverage).where(scans.c.pk == scan)).scalar()
+    values = json.loads(text or "{}")
+    known = {field.name for field in fields(Coverage)}
+    return Coverage(**{name: value for name, value in values.items() if name in known})
+
+
+def add_coverage(connection: Connection, scan: int, more: Coverage) -> Coverage:
+    """Add to what the scan covered; in the transaction of what was covered, so that a kill
+    neither loses nor doubles a count."""
+    connection.execute(select(scans.c.pk).where(scans.c.pk == scan).with_for_update()).all()
+    total = plus(coverage(connection, scan), more)
+    text = json.dumps({field.name: getattr(total, field.name) for field in fields(Coverage)})
+    connection.execute(update(scans).where(scans.c.pk == scan).values(coverage=text))
+    return total
+
+
+def plus(one: Coverage, other: Coverage) -> Coverage:
+    skipped = dict(one.skipped)
+    for reason, count in other.skipped.items():
+        skipped[reason] = skipped.get(reason, 0) + count
+    return Coverage(
+        listed=one.listed + other.listed,
+        walked=one.walked + other.walked,
+        unchanged=one.unchanged + other.unchanged,
+        artifacts=one.artifacts + other.artifacts,
+        bytes_read=one.bytes_read + other.bytes_read,
+        requests=one.requests + other.requests,
+        skipped=skipped,
+    )
+
+
+def note(
+    connection: Connection, scan: int, repository_pk: int | None, what: Iterable[Problem], at: int
+) -> None:
+    """Keep what could not be looked at, with the reason."""
+    rows = [
+        {
+            "scan_pk": scan,
+            "repository_pk": repository_pk,
+            "place": problem.where,
+            "reason": problem.reason,
+            "remedy": problem.remedy,
+            "at": at,
+        }
+        for problem in what
+    ]
+    if rows:
+        connection.execute(insert(problems), rows)
+
+
+# -- listings ------------------------------------------------------------------------------------
+
+
+def add_parts(connection: Connection, scan: int, count: int) -> None:
+    """Make sure that the target's own parts 0 .. count-1 are there."""
+    query = select(listings.c.part).where(listings.c.scan_pk == scan)
+    there = {number for (number,) in connection.execute(query)}
+    rows = [
+        {"scan_pk": scan, "part": number, "done": 0, "listed": 0}
+        for number in range(count)
+        if number not in there
+    ]
+    if rows:
+        connection.execute(insert(listings), rows)
+
+
+def add_account(connection: Connection, scan: int, type: RepoType, author: str) -> bool:
+    """List this account too, once a scan. False when that is already so."""
+    subject = f"{type.value} {author}"
+    here = listings.c.scan_pk == scan
+    if connection.execute(
+        select(listings.c.part).where(here, listings.c.subject == subject)
+    ).first():
+        return False
+    last = connection.execute(select(func.max(listings.c.part)).where(here)).scalar()
+    connection.execute(
+        insert(listings).values(
+            scan_pk=scan, part=(-1 if last is None else last) + 1, subject=subject, done=0, listed=0
+        )
+    )
+    return True
+
+
+def lease_part(connection: Connection, scan: int, owner: Owner, at: int) -> Part | None:
+    """The next listing to go on with: accounts of matches first, then the target's parts.
+    Ours until its next page is stored, or for `LEASE`."""
+    rows = connection.execute(
+        select(listings)
+        .where(listings.c.scan_pk == scan, listings.c.done == 0)
+        .order_by(listings.c.subject.is_(None), listings.c.part)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in rows:
+        held = row.leased_by is not None and row.leased_until > at
+        if held and row.leased_by != str(owner) and not owner.outlived(row.leased_by):
+            continue
+        connection.execute(
+            update(listings)
+            .where(listings.c.scan_pk == scan, listings.c.part == row.part)
+            .values(leased_by=str(owner), leased_until=at + LEASE)
+        )
+        subject = None
+        if row.subject is not None:
+            type, _, author = row.subject.partition(" ")
+            subject = (RepoType(type), author)
+        return Part(row.part, subject, row.cursor)
+    return None
+
+
+def give_back_parts(connection: Connection, scan: int, owner: Owner) -> None:
+    """Orderly stop: another process may go on with our listings."""
+    connection.execute(
+        update(listings)
+        .where(listings.c.scan_pk == scan, listings.c.leased_by == str(owner))
+        .values(leased_by=None, leased_until=None)
+    )
+
+
+def turn_page(
+    connection: Connection, scan: int, part: Part, cursor: str | None, listed: int
+) -> bool:
+    """A page behind `part.cursor` is being stored: go on at `cursor` next time; None ends the
+    part. False when another process stored that page already: leave it alone then."""
+    done = connection.execute(
+        update(listings)
+        .where(
+            listings.c.scan_pk == scan,
+            listings.c.part == part.number,
+            listings.c.done == 0,
+            listings.c.cursor.is_not_distinct_from(part.cursor),
+        )
+        .values(
+            cursor=cursor,
+            done=1 if cursor is None else 0,
+            listed=listings.c.listed + listed,
+            leased_by=None,
+            leased_until=None,
+        )
+    )
+    return done.rowcount == 1
+
+
+def parts_left(connection: Connection, scan: int) -> int:
+    """Listings of the scan that are not done."""
+    query = select(func.count()).where(listings.c.scan_pk == scan, listings.c.done == 0)
+    return int(connection.execute(query).scalar_one())
