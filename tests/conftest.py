@@ -1,0 +1,92 @@
+"""What many tests share: a clean environment, a store, and a small Hub on loopback.
+
+Nothing of the person who runs the tests leaks in (tokens, endpoints, proxies, home), and nothing
+leaks out: the home folder is a temporary one.
+
+Tests against a live hub are skipped unless RESEEN_LIVE_ENDPOINT names one (RESEEN_LIVE_TOKEN is
+optional).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+# The Hub's client reads its environment when it is imported: before any test runs.
+LIVE_ENDPOINT = os.environ.pop("RESEEN_LIVE_ENDPOINT", None)
+LIVE_TOKEN = os.environ.pop("RESEEN_LIVE_TOKEN", None)
+for _name in [*os.environ]:
+    if (_name.upper().startswith(("HF_", "HUGGING", "RESEEN_")) and _name != "RESEEN_ADAPTERS") or _name.upper() in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        del os.environ[_name]
+_CLIENT_HOME = tempfile.TemporaryDirectory(prefix="reseen-tests-")
+os.environ["HF_HOME"] = _CLIENT_HOME.name
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+
+if TYPE_CHECKING:
+    from replica.server import Replica
+    from replica.world import World
+
+    from reseen.registry.store import Store
+    from reseen.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A home of its own for every test; its path."""
+    from reseen.settings import ENVIRONMENT
+
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("NO_COLOR", "1")
+    return home
+
+
+@pytest.fixture
+def settings(clean_environment: Path) -> Settings:
+    """What the (clean) environment says: everything stands in the temporary home."""
+    from reseen.settings import Settings
+
+    return Settings.from_environment()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store in an SQLite file."""
+    from reseen.registry.store import Store
+
+    return Store(f"sqlite:///{tmp_path / 'reseen.db'}")
+
+
+@pytest.fixture
+def world() -> World:
+    """The sample world with all its cases; change it as you like."""
+    from replica.sample import sample_world
+
+    return sample_world()
+
+
+@pytest.fixture
+def replica(world: World) -> Iterator[Replica]:
+    """A Hub on loopback that serves `world`."""
+    from replica.server import Replica
+
+    with Replica(world) as hub:
+        yield hub
+
+
+@pytest.fixture
+def live() -> tuple[str, str | None]:
+    """Endpoint and token of a hub named in the environment."""
+    if not LIVE_ENDPOINT:
+        pytest.skip("RESEEN_LIVE_ENDPOINT names no hub")
+    return LIVE_ENDPOINT, LIVE_TOKEN
