@@ -1,4 +1,4 @@
-"""Matches as recorded: where a removal was re-seen, when, how sure, and whether it is still there."""
+"""Matches as recorded: where a removal was re-seen, when, how sure, and if it is still there."""
 
 from __future__ import annotations
 

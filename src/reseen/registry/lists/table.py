@@ -52,3 +52,15 @@ def too_many_rows() -> ListError:
     return ListError(
         f"the list has more than {MAX_ROWS} rows", remedy="Split it and import the parts."
     )
+
+
+def as_cell(value: object) -> Cell:
+    """A value of a typed format as a cell: bytes as hex, lists of scalars as words, the rest of
+    what nests as nothing. Raises nothing."""
+    if value is None or isinstance(value, str | int | float | bool | date):
+        return value
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, list | tuple):
+        return [str(v) for v in value if isinstance(v, str | int | float)]
+    return None

@@ -1,0 +1,87 @@
+"""Parquet -> a table, by pyarrow (an extra), batch by batch.
+
+What comes in: the bytes of a file. What goes out: a `Table`. Nested columns are not looked into.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reseen.errors import ListError
+from reseen.registry.lists.columns import Field, recognise
+from reseen.registry.lists.delimited import no_header
+from reseen.registry.lists.table import (
+    MAX_CELL,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    Cell,
+    Table,
+    as_cell,
+    too_long,
+    too_many_rows,
+)
+
+MAX_INFLATED = 4 << 30
+"""Bytes that all columns may take in memory, as the file itself says."""
+MAX_BATCH = 256 << 20
+"""Bytes that one batch of rows may take: a short file can repeat one long value for ever."""
+_BATCH = 2_048
+
+
+def read_parquet(data: bytes, given: Mapping[str, Field] | None = None) -> Table:
+    """The table in a Parquet file. Raises ListError, also when pyarrow is not installed."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise ListError(
+            "reading Parquet needs pyarrow, which is not installed",
+            remedy="pip install 'reseen[parquet]'",
+        ) from None
+    try:
+        file = pyarrow.parquet.ParquetFile(io.BytesIO(data))
+        metadata = file.metadata
+        names = list(file.schema_arrow.names)
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise _broken() from error
+    if metadata.num_rows > MAX_ROWS:
+        raise too_many_rows()
+    inflated = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    if inflated > MAX_INFLATED or len(names) > MAX_COLUMNS:
+        raise ListError("the Parquet file asks for too much memory", remedy="Split the list.")
+    meaning = recognise(names, given)
+    if not meaning.usable:
+        raise no_header()
+    return Table(tuple(names), _rows(file, names, set(meaning.fields.values())))
+
+
+def _rows(
+    file: Any, names: Sequence[str], wanted: set[int]
+) -> Iterator[tuple[int, Sequence[Cell]]]:
+    import pyarrow
+
+    number = 0
+    try:
+        for batch in file.iter_batches(batch_size=_BATCH):
+            if batch.nbytes > MAX_BATCH:
+                raise too_long(number + 1)
+            columns = [
+                batch.column(i).to_pylist() if i in wanted else [None] * batch.num_rows
+                for i in range(len(names))
+            ]
+            for values in zip(*columns, strict=True):
+                number += 1
+                if number > MAX_ROWS:
+                    raise too_many_rows()
+                cells = [as_cell(value) for value in values]
+                if any(isinstance(cell, str) and len(cell) > MAX_CELL for cell in cells):
+                    raise too_long(number)
+                yield number, cells
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise _broken() from error
+
+
+def _broken() -> ListError:
+    return ListError("the file is not Parquet, or breaks off", remedy="Export the list again.")

@@ -1,0 +1,210 @@
+"""XLSX -> tables, one a sheet that has a header. Values are read; formulas are not computed.
+
+What comes in: the bytes of a file. What goes out: `Table`s, by calamine. Before calamine sees the
+file it is measured here, since calamine lays a sheet out as a full rectangle: a few bytes may
+inflate to gigabytes, one cell in the far corner asks for seventeen thousand million others, and
+one long text may be named by every cell.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+
+from reseen.errors import ListError
+from reseen.registry.lists.columns import Field, recognise
+from reseen.registry.lists.delimited import HEADER_WITHIN, no_header
+from reseen.registry.lists.table import (
+    MAX_CELL,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    Cell,
+    Table,
+    as_cell,
+    too_long,
+    too_many_rows,
+)
+
+MAX_ENTRIES = 10_000
+MAX_INFLATED = 1 << 30
+"""Bytes of all parts of a workbook, inflated."""
+MAX_RATIO = 300
+"""How often a part beyond 16 MiB may outgrow its packed form; real sheets stay below 100."""
+MAX_RECTANGLE = 20_000_000
+"""Cells of a sheet's full rectangle."""
+MAX_TEXT = 1 << 30
+"""Characters of all cells together."""
+
+_CHUNK = 1 << 20
+_SMALL = 16 << 20
+_REFERENCE = re.compile(rb"""<(?:\w+:)?(c|row)\s(?:[^<>]*?\s)?r\s*=\s*["']([^"']*)["']""")
+_PLACE = re.compile(rb"([A-Z]{1,3})([1-9][0-9]{0,6})")
+_SHARED = re.compile(rb"""t\s*=\s*["']s["'][^<>]*>(?:<(?:\w+:)?f[^<>]*/>)?<(?:\w+:)?v>([0-9]+)<""")
+_ITEM_END = re.compile(rb"</(?:\w+:)?si\s*>")
+
+
+def read_workbook(data: bytes, given: Mapping[str, Field] | None = None) -> list[Table]:
+    """The tables of a workbook. Raises ListError."""
+    _measure(data)
+    tables: list[Table] = []
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        names = workbook.sheet_names
+        for number in range(len(names)):
+            sheet = workbook.get_sheet_by_index(number)
+            table = _table(sheet, f"sheet {number + 1}" if len(names) > 1 else "", given)
+            if table is not None:
+                tables.append(table)
+    except (CalamineError, ValueError, OSError) as error:
+        raise _broken() from error
+    if not tables:
+        raise no_header()
+    return tables
+
+
+def _table(sheet: CalamineSheet, place: str, given: Mapping[str, Field] | None) -> Table | None:
+    """A sheet as a table; None when no header is found in it."""
+    if sheet.start is None:
+        return None
+    first = sheet.start[0] + 1  # calamine leaves out the empty rows before
+    best: tuple[int, int, list[str]] = (0, 0, [])
+    for skipped, row in enumerate(sheet.to_python(nrows=HEADER_WITHIN)):
+        header = [str(cell) for cell in row]
+        meaning = recognise(header, given)
+        if meaning.usable and len(meaning.fields) > best[0]:
+            best = (len(meaning.fields), skipped, header)
+    fields, skipped, header = best
+    if not fields:
+        return None
+    notes: tuple[str, ...] = ()
+    if skipped or first > 1:
+        notes = (f"The header was found in row {first + skipped}.",)
+    return Table(tuple(header), _rows(sheet, first, skipped + 1), place, notes)
+
+
+def _rows(sheet: CalamineSheet, first: int, skip: int) -> Iterator[tuple[int, Sequence[Cell]]]:
+    for number, row in enumerate(sheet.iter_rows(), first):
+        if number < first + skip:
+            continue
+        cells = [None if cell == "" else as_cell(cell) for cell in row]
+        for cell in cells:
+            if isinstance(cell, str) and len(cell) > MAX_CELL:
+                raise too_long(number)
+        yield number, cells
+
+
+def _measure(data: bytes) -> None:
+    """Raise ListError unless calamine can be given the file: bounded when laid out."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            if len(entries) > MAX_ENTRIES or len({e.filename for e in entries}) != len(entries):
+                raise _too_large()
+            if any(entry.flag_bits & 1 for entry in entries):
+                raise ListError("the workbook is protected by a password", remedy="Remove it.")
+            if sum(entry.compress_size for entry in entries) > len(data):
+                raise _too_large()  # entries that overlap
+            left = MAX_INFLATED
+            texts: list[int] = []
+            sheets: list[bytes] = []
+            for entry in entries:
+                inflated = _inflate(data, entry, left)
+                left -= len(inflated)
+                name = entry.filename.lower()
+                if name.endswith("sharedstrings.xml"):
+                    texts = [len(item) for item in _ITEM_END.split(inflated)]
+                elif "sheet" in name and not name.endswith(".rels"):
+                    sheets.append(_sheet_bounds(inflated))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError) as error:
+        raise _broken() from error
+    _bound_text(sheets, texts)
+
+
+def _inflate(data: bytes, entry: zipfile.ZipInfo, left: int) -> bytes:
+    """An entry's bytes, by its packed form and not by the size that it claims."""
+    start = entry.header_offset
+    header = data[start : start + 30]
+    if len(header) < 30 or header[:4] != b"PK\x03\x04":
+        raise _broken()
+    start += 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    packed = data[start : start + entry.compress_size]
+    if entry.compress_type == zipfile.ZIP_STORED:
+        inflated = packed
+    elif entry.compress_type == zipfile.ZIP_DEFLATED:
+        inflater = zlib.decompressobj(-15)
+        inflated = inflater.decompress(packed, left + 1)
+    else:
+        raise _broken()
+    if len(inflated) > left or (
+        len(inflated) > _SMALL and len(inflated) > MAX_RATIO * max(len(packed), 1)
+    ):
+        raise _too_large()
+    return inflated
+
+
+def _sheet_bounds(xml: bytes) -> bytes:
+    """The sheet's XML itself, once its full rectangle is known to be bounded."""
+    if xml[:1] not in (b"<", b"\xef"):
+        raise _broken()  # UTF-16, or no XML at all: its references could not be seen
+    row = column = 0
+    for match in _REFERENCE.finditer(xml):
+        kind, reference = match.groups()
+        if kind == b"row":
+            if not reference.isdigit() or len(reference) > 7:
+                raise _broken()
+            row = max(row, int(reference))
+            continue
+        place = _PLACE.fullmatch(reference)
+        if place is None:
+            raise _broken()
+        column = max(column, _column_number(place[1]))
+        row = max(row, int(place[2]))
+    # cells and rows may also come without a reference, and then count themselves
+    column = max(column, 1)
+    rows = max(row, xml.count(b"<row"))
+    if rows > MAX_ROWS:
+        raise too_many_rows()
+    if rows * column > MAX_RECTANGLE or column > MAX_COLUMNS * 16:
+        raise _too_large()
+    return xml
+
+
+def _bound_text(sheets: Sequence[bytes], texts: Sequence[int]) -> None:
+    """Raise ListError when the cells, each with its own copy of its text, would be too much."""
+    if not texts:
+        return
+    longest, total = max(texts), 0
+    for xml in sheets:
+        if xml.count(b"<c ") * longest + total <= MAX_TEXT:
+            total += xml.count(b"<c ") * longest
+            continue
+        for match in _SHARED.finditer(xml):
+            index = int(match[1][:9])
+            total += texts[index] if index < len(texts) else 0
+            if total > MAX_TEXT:
+                raise _too_large()
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _too_large() -> ListError:
+    return ListError(
+        "the workbook asks for too much memory",
+        remedy="Save the list as CSV, or split it.",
+    )
+
+
+def _broken() -> ListError:
+    return ListError(
+        "the file is not a workbook that can be read", remedy="Save the list as XLSX or CSV."
+    )
