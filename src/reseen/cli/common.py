@@ -1,0 +1,156 @@
+"""What verbs share: options, opening the store and the key, printing values.
+
+Two ways to print, and no third: lines for people, or one JSON object a line (`--json`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reseen.errors import SealError
+from reseen.settings import Settings
+
+if TYPE_CHECKING:
+    from reseen.registry.sealing import Keyring
+    from reseen.registry.store import Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def db_option(command: F) -> F:
+    return click.option(
+        "--db", metavar="URL", help="The store, as a URL or a file's path (RESEEN_DB)."
+    )(command)
+
+
+def json_option(command: F) -> F:
+    return click.option(
+        "--json", "as_json", is_flag=True, help="One JSON object a line, with stable names."
+    )(command)
+
+
+def quiet_option(command: F) -> F:
+    return click.option("--quiet", "-q", is_flag=True, help="Print findings and errors only.")(
+        command
+    )
+
+
+def reveal_option(command: F) -> F:
+    return click.option(
+        "--reveal", is_flag=True, help="Open sealed names. This is written to the audit log."
+    )(command)
+
+
+def settings_for(db: str | None = None) -> Settings:
+    """The environment's settings, with --db over them. A plain path means an SQLite file."""
+    settings = Settings.from_environment()
+    if db is not None:
+        url = db if "://" in db else f"sqlite:///{db}"
+        settings = dataclasses.replace(settings, db=url)
+    return settings
+
+
+@contextmanager
+def open_store(settings: Settings) -> Iterator[Store]:
+    from reseen.registry.store import Store
+
+    store = Store(settings.db)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def keyring_if_any(store: Store, settings: Settings) -> Keyring | None:
+    """The sealing key, when there is one: everything but names works without."""
+    from reseen.registry.sealing import Keyring
+
+    return Keyring.for_store(store, settings, create=False)
+
+
+def keyring_for_names(store: Store, settings: Settings) -> Keyring:
+    """The sealing key. Raises SealError when there is none: names cannot be opened."""
+    keyring = keyring_if_any(store, settings)
+    if keyring is None:
+        raise SealError(
+            "names are sealed, and the key is not here",
+            remedy="Set RESEEN_KEY, or RESEEN_KEY_FILE to the key's file.",
+        )
+    return keyring
+
+
+def keyring_or_new(store: Store, settings: Settings) -> Keyring:
+    """The sealing key; a key file is made on first use, and that is said."""
+    from reseen.registry.sealing import Keyring
+
+    known = settings.key is not None or settings.key_file.exists()
+    keyring = Keyring.for_store(store, settings, create=True)
+    if keyring is None:
+        raise SealError("there is no sealing key", remedy="Set RESEEN_KEY or RESEEN_KEY_FILE.")
+    if not known:
+        note(f"Made a new sealing key: {settings.key_file}")
+        note("Keep a copy apart from the store: without it, sealed names cannot be opened.")
+    return keyring
+
+
+def note(line: str) -> None:
+    """A line for a person, beside the results."""
+    click.echo(line, err=True)
+
+
+def emit(value: Mapping[str, Any]) -> None:
+    """One JSON object on a line of its own."""
+    click.echo(json.dumps(value, default=plain, ensure_ascii=True, separators=(", ", ": ")))
+
+
+def plain(value: object) -> object:
+    """A value of ours as JSON knows it: enums by label, bytes as hex, instants as ISO 8601."""
+    label = getattr(value, "label", None)
+    if isinstance(value, Enum):
+        return label if isinstance(label, str) else value.value
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if isinstance(value, frozenset | set | tuple):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def safe(text: str) -> str:
+    """Foreign text for a terminal: control characters and direction marks are shown, not obeyed."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """ "1 removal", "2 removals", "1,000 removals"."""
+    word = noun if number == 1 else (plural or noun + "s")
+    return f"{number:,} {word}"
+
+
+def size_text(size: int | None) -> str:
+    """Bytes as people write them, in powers of 1,000."""
+    if size is None:
+        return "?"
+    value = float(size)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def on_terminal() -> bool:
+    """Whether progress and colours have anybody to look at them."""
+    return sys.stderr.isatty()

@@ -1,0 +1,163 @@
+"""How removals and sightings are printed: the same wherever they turn up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reseen.cli.common import plain, safe, size_text
+from reseen.records import Confirmed, Match, Removal, Rung, Sighting, SightingState
+
+if TYPE_CHECKING:
+    from reseen.records import Names
+
+_COLOUR = {
+    Rung.BYTES: "red",
+    Rung.TENSORS: "red",
+    Rung.DECLARED: "yellow",
+    Rung.POINTER: "yellow",
+    Rung.WEIGHTS: "yellow",
+    Rung.HINT: "cyan",
+}
+
+
+def rung_text(rung: Rung) -> str:
+    return click.style(f"{rung.label:<8}", fg=_COLOUR[rung], bold=rung >= Rung.TENSORS)
+
+
+def sighting_line(sighting: Sighting) -> str:
+    """One line: what a person scans down a list."""
+    where = f"{sighting.hub} {safe(sighting.repo)} {safe(sighting.path)}"
+    if sighting.ref not in (None, "main"):
+        where += f" ({safe(sighting.ref or '')})"
+    line = f"{sighting.id}  {rung_text(sighting.rung)}  {sighting.removal}  {where}"
+    return line + _marks(sighting)
+
+
+def _marks(sighting: Sighting) -> str:
+    marks = []
+    if sighting.withdrawn:
+        marks.append("withdrawn")
+    if sighting.state is not SightingState.LIVE:
+        marks.append(sighting.state.value)
+    if sighting.confirmed in (Confirmed.DOUBTFUL, Confirmed.CONTRADICTED):
+        marks.append(sighting.confirmed.value)
+    return click.style(f"  [{', '.join(marks)}]", dim=True) if marks else ""
+
+
+def sighting_text(sighting: Sighting) -> str:
+    """Everything about one sighting, a field a line."""
+    rows: list[tuple[str, str | None]] = [
+        ("sighting", sighting.id),
+        ("removal", sighting.removal + (" (withdrawn since)" if sighting.withdrawn else "")),
+        ("hub", sighting.hub),
+        (sighting.type.value, safe(sighting.repo)),
+        ("path", safe(sighting.path)),
+        (
+            "revision",
+            safe(sighting.revision) + (f" ({safe(sighting.ref)})" if sighting.ref else ""),
+        ),
+        ("size", size_text(sighting.size)),
+        ("declared", sighting.declared_sha256),
+        ("state", sighting.state.value),
+        ("checked", sighting.confirmed.value),
+        ("first seen", sighting.first_seen.isoformat(sep=" ", timespec="seconds")),
+        ("last seen", sighting.last_seen.isoformat(sep=" ", timespec="seconds")),
+    ]
+    if sighting.downloads is not None:
+        rows.append(("downloads", f"{sighting.downloads:,}"))
+    lines = [f"{name + ':':<12}{value}" for name, value in rows if value]
+    lines.append("evidence:")
+    lines += [
+        f"  {rung_text(e.rung)}  {safe(e.why)}"
+        for e in sorted(sighting.evidence, key=lambda e: -e.rung)
+    ]
+    return "\n".join(lines)
+
+
+def removal_line(removal: Removal, names: Names | None = None) -> str:
+    files = len(removal.files)
+    parts = [removal.id, safe(removal.list), removal.site or "-"]
+    parts.append(f"{files} file{'' if files == 1 else 's'}")
+    if removal.removed_on:
+        parts.append(f"removed {removal.removed_on.isoformat()}")
+    if removal.withdrawn_at:
+        parts.append(click.style("withdrawn", dim=True))
+    if names is not None and names.name:
+        parts.append(safe(names.name))
+    return "  ".join(parts)
+
+
+def removal_text(removal: Removal, names: Names | None) -> str:
+    """Everything about one removal; names only when they were opened."""
+    lines = [removal_line(removal)]
+    for file in removal.files:
+        known = ", ".join(filter(None, [file.container, size_text(file.size)]))
+        lines.append(f"  file: {known}" + (", with a sketch" if file.sketch else ""))
+        lines += [f"    {d.kind.label:<15}{d.hex}" for d in file.digests]
+    if names is None:
+        lines.append("  names: sealed (--reveal opens them, which is recorded)")
+    else:
+        lines += [f"  {name}: {value}" for name, value in names_fields(names).items() if value]
+    return "\n".join(lines)
+
+
+def names_fields(names: Names) -> dict[str, Any]:
+    """Opened names as documented fields."""
+    return {
+        "name": _safe(names.name),
+        "trigger_words": ", ".join(map(safe, names.trigger_words)) or None,
+        "url": _safe(names.url),
+        "model_id": _safe(names.model_id),
+        "version_id": _safe(names.version_id),
+        "file_names": ", ".join(map(safe, names.file_names)) or None,
+        "reason": _safe(names.reason),
+    }
+
+
+def _safe(text: str | None) -> str | None:
+    return None if text is None else safe(text)
+
+
+def removal_fields(removal: Removal, names: Names | None = None) -> dict[str, Any]:
+    """A removal as a documented JSON object."""
+    fields: dict[str, Any] = {
+        "removal": removal.id,
+        "list": removal.list,
+        "site": removal.site,
+        "removed_on": plain(removal.removed_on) if removal.removed_on else None,
+        "added_at": plain(removal.added_at),
+        "withdrawn_at": plain(removal.withdrawn_at) if removal.withdrawn_at else None,
+        "files": [
+            {
+                "size": f.size,
+                "container": f.container,
+                "sketch": f.sketch is not None,
+                **{d.kind.label.replace("-", "_"): d.hex for d in f.digests},
+            }
+            for f in removal.files
+        ],
+    }
+    if names is not None:
+        fields["names"] = names_fields(names)
+    return fields
+
+
+def match_fields(match: Match) -> dict[str, Any]:
+    """A match as a documented JSON object."""
+    return {
+        "removal": match.removal,
+        "rung": match.rung.label,
+        "why": match.why,
+        "evidence": [
+            {
+                "rung": e.rung.label,
+                "kind": e.kind,
+                "value": e.value,
+                "why": e.why,
+                **({"figures": dict(e.figures)} if e.figures else {}),
+            }
+            for e in match.evidence
+        ],
+    }

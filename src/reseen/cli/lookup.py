@@ -1,0 +1,68 @@
+"""`reseen lookup`: what the reporter did, row by row, in one question."""
+
+from __future__ import annotations
+
+import click
+
+from reseen.cli.common import (
+    count,
+    db_option,
+    emit,
+    json_option,
+    keyring_for_names,
+    keyring_if_any,
+    note,
+    open_store,
+    reveal_option,
+    settings_for,
+)
+
+
+@click.command()
+@click.argument("query")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@db_option
+@json_option
+@reveal_option
+def lookup(query: str, limit: int, db: str | None, as_json: bool, reveal: bool) -> None:
+    """Find removals by QUERY: a name, a former link in any spelling, or any digest.
+
+    Digests may be long (SHA-256, BLAKE3, Xet, git SHA-1) or short (AutoV1, AutoV2, AutoV3, CRC32).
+    Answers with the removal and where it was seen again. Exits 0 also when nothing is found.
+    """
+    from reseen.cli.findings import removal_fields, removal_line, removal_text, sighting_line
+    from reseen.registry.lookup import find
+
+    settings = settings_for(db)
+    with open_store(settings) as store:
+        keyring = keyring_for_names(store, settings) if reveal else keyring_if_any(store, settings)
+        answer = find(store, keyring, query, limit=limit)
+        for found in answer.found:
+            names = None
+            if reveal and keyring is not None:
+                from reseen.registry.removals import reveal as open_names
+
+                with store.write() as connection:
+                    names = open_names(connection, keyring, found.removal.id)
+            if as_json:
+                from reseen.report.rows import row
+
+                emit(
+                    removal_fields(found.removal, names)
+                    | {"how": found.how, "sightings": [row(s) for s in found.sightings]}
+                )
+                continue
+            click.echo(removal_text(found.removal, names) if names else removal_line(found.removal))
+            for how in found.how:
+                click.echo(f"  by {how}")
+            for sighting in found.sightings:
+                click.echo(f"  seen again: {sighting_line(sighting)}")
+            if not found.sightings:
+                click.echo("  not seen again so far")
+    if not as_json:
+        if not answer.found:
+            click.echo("Not in the registry.")
+        if answer.not_searched:
+            note(f"Not searched: {answer.not_searched}.")
+        if answer.more:
+            note(f"There are more than {count(limit, 'removal')}; raise --limit to see them.")

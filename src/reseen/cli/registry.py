@@ -1,0 +1,257 @@
+"""`reseen registry`: what was removed, put in, shown, and taken out again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reseen.cli.common import (
+    count,
+    db_option,
+    emit,
+    json_option,
+    keyring_for_names,
+    keyring_if_any,
+    keyring_or_new,
+    note,
+    open_store,
+    quiet_option,
+    reveal_option,
+    safe,
+    settings_for,
+)
+from reseen.cli.lazy import LazyGroup
+from reseen.errors import InputError
+
+FILES = click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+
+
+@click.group(cls=LazyGroup, verbs={})
+def registry() -> None:
+    """What was removed: import, add, show, list, withdraw, restore."""
+
+
+@registry.command("import")
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option("--list", "list_name", metavar="NAME", help="The list's name. Never sealed.")
+@click.option("--map", "mapped", metavar="COLUMN=FIELD", multiple=True, help="Read a column as.")
+@click.option("--site", metavar="HOST", help="Where models without a link were removed from.")
+@click.option("--rejects", type=click.Path(path_type=Path), help="Where rejected rows go.")
+@db_option
+@json_option
+@quiet_option
+def import_(
+    files: tuple[Path, ...],
+    list_name: str | None,
+    mapped: tuple[str, ...],
+    site: str | None,
+    rejects: Path | None,
+    db: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Import lists of removed models: CSV, TSV, XLSX, Parquet, JSON Lines, Civitai's JSON.
+
+    Every row is accounted for. Rejected rows go to a file of their own, which can be mended and
+    imported again. Importing twice changes nothing. See docs/lists.md.
+    """
+    from reseen.registry.imports import ImportOptions, import_list
+
+    columns = dict(_pair(given) for given in mapped)
+    if rejects is not None and len(files) > 1:
+        raise InputError(
+            "--rejects names one file for several lists", remedy="Import them one at a time."
+        )
+    options = ImportOptions(list_name=list_name, columns=columns, site=site, rejects=rejects)
+    settings = settings_for(db)
+    with open_store(settings) as store:
+        keyring = keyring_or_new(store, settings)
+        for path in files:
+            account = import_list(store, keyring, path, options)
+            if as_json:
+                emit(
+                    {
+                        "list": account.list,
+                        "rows": account.rows,
+                        "added": account.added,
+                        "merged": account.merged,
+                        "unchanged": account.unchanged,
+                        "rejected": len(account.rejected),
+                        "withdrawn": account.withdrawn,
+                        "rejects_file": str(account.rejects_file) if account.rejects_file else None,
+                        "rejects": [
+                            {"row": r.row, "place": r.place or None, "reason": r.reason}
+                            for r in account.rejected
+                        ],
+                        "unknown_columns": account.unknown_columns,
+                        "notes": account.notes,
+                    }
+                )
+                continue
+            click.echo(
+                f"{path.name}: {count(account.rows, 'row')}: {account.added:,} added, "
+                f"{account.merged:,} merged, {account.unchanged:,} unchanged, "
+                f"{len(account.rejected):,} rejected"
+            )
+            if quiet:
+                continue
+            for rejected in account.rejected[:10]:
+                place = f" of {rejected.place}" if rejected.place else ""
+                note(f"  row {rejected.row}{place}: {rejected.reason}")
+            if len(account.rejected) > 10:
+                note(f"  and {len(account.rejected) - 10:,} more")
+            if account.rejects_file is not None:
+                note(f"  Rejected rows are in {account.rejects_file}: mend and import that file.")
+            if account.withdrawn:
+                note(f"  {count(account.withdrawn, 'row')} about withdrawn removals: not revived.")
+            if account.unknown_columns:
+                columns_text = ", ".join(safe(c) for c in account.unknown_columns)
+                note(f"  Nothing was taken from: {columns_text} (--map COLUMN=FIELD)")
+            for line in account.notes:
+                note(f"  {line}")
+
+
+def _pair(given: str) -> tuple[str, str]:
+    column, equals, field = given.rpartition("=")
+    if not equals or not column or not field:
+        raise InputError(
+            "--map needs COLUMN=FIELD", remedy='For example --map "Hash (full)=sha256".'
+        )
+    return column, field
+
+
+@registry.command()
+@FILES
+@click.option("--list", "list_name", default="local", show_default=True, help="The list's name.")
+@click.option("--site", metavar="HOST", help="Where the model was removed from.")
+@click.option("--name", help="The model's name. Sealed.")
+@click.option("--reason", help="Why it was removed. Sealed.")
+@db_option
+@json_option
+@quiet_option
+def add(
+    paths: tuple[Path, ...],
+    list_name: str,
+    site: str | None,
+    name: str | None,
+    reason: str | None,
+    db: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Register local files, and all files under folders: every digest, in one pass.
+
+    Nothing is kept of the weights. Exits 2 when a file was rejected.
+    """
+    from reseen.cli.progress import bytes_bar
+    from reseen.records import Names
+    from reseen.registry.adds import Outcome, add_files
+
+    names = Names(name=name, reason=reason) if name or reason else None
+    settings = settings_for(db)
+    with open_store(settings) as store:
+        keyring = keyring_or_new(store, settings)
+        with bytes_bar("Reading", quiet=quiet or as_json) as progress:
+            account = add_files(
+                store, keyring, paths, list=list_name, site=site, names=names, progress=progress
+            )
+    for added in account:
+        if as_json:
+            emit(
+                {
+                    "path": str(added.path),
+                    "outcome": added.outcome,
+                    "removal": added.removal,
+                    "reason": added.reason,
+                }
+            )
+        else:
+            detail = added.removal or added.reason or ""
+            click.echo(f"{added.outcome.value:<10}{safe(str(added.path))}  {detail}")
+    if any(added.outcome is Outcome.REJECTED for added in account):
+        raise click.exceptions.Exit(2)
+
+
+@registry.command()
+@click.argument("id")
+@db_option
+@json_option
+@reveal_option
+def show(id: str, db: str | None, as_json: bool, reveal: bool) -> None:
+    """Show the removal ID with its files and digests."""
+    from reseen.cli.findings import removal_fields, removal_text
+    from reseen.registry import removals
+
+    settings = settings_for(db)
+    with open_store(settings) as store:
+        with store.read() as connection:
+            removal = removals.by_id(connection, id)
+        names = None
+        if reveal:
+            keyring = keyring_for_names(store, settings)
+            with store.write() as connection:
+                names = removals.reveal(connection, keyring, id)
+    if as_json:
+        emit(removal_fields(removal, names))
+    else:
+        click.echo(removal_text(removal, names))
+
+
+@registry.command("list")
+@click.option("--list", "list_name", metavar="NAME", help="Only from this list.")
+@click.option("--withdrawn", is_flag=True, help="Also withdrawn ones.")
+@db_option
+@json_option
+def list_(list_name: str | None, withdrawn: bool, db: str | None, as_json: bool) -> None:
+    """List removals by their opaque ids. Names stay sealed."""
+    from reseen.cli.findings import removal_fields, removal_line
+    from reseen.registry import removals
+
+    shown = 0
+    with open_store(settings_for(db)) as store, store.read() as connection:
+        for removal in removals.every(
+            connection, list=list_name, withdrawn=None if withdrawn else False
+        ):
+            shown += 1
+            if as_json:
+                emit(removal_fields(removal))
+            else:
+                click.echo(removal_line(removal))
+    if not as_json:
+        note(count(shown, "removal") if shown else "No removals. `reseen registry import --help`")
+
+
+@registry.command()
+@click.argument("id")
+@click.option("--why", required=True, help="The reason. Sealed and recorded.")
+@db_option
+def withdraw(id: str, why: str, db: str | None) -> None:
+    """Take the removal ID out of force: it matches nothing from now on."""
+    _change(id, why, db, "withdraw")
+
+
+@registry.command()
+@click.argument("id")
+@click.option("--why", required=True, help="The reason. Sealed and recorded.")
+@db_option
+def restore(id: str, why: str, db: str | None) -> None:
+    """Put the withdrawn removal ID back in force."""
+    _change(id, why, db, "restore")
+
+
+def _change(id: str, why: str, db: str | None, what: str) -> None:
+    from reseen.registry import removals
+
+    settings = settings_for(db)
+    with open_store(settings) as store:
+        keyring = keyring_if_any(store, settings)
+        with store.write() as connection:
+            change = removals.withdraw if what == "withdraw" else removals.restore
+            changed = change(connection, keyring, id, why)
+    state = "withdrawn" if what == "withdraw" else "in force"
+    click.echo(f"{id} is {state}" + ("" if changed else " (it was already)"))

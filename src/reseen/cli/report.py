@@ -1,0 +1,66 @@
+"""`reseen report`: what was found, to forward or to compute with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reseen.cli.common import count, db_option, note, open_store, settings_for
+
+FORMATS = ("html", "csv", "jsonl", "xlsx")
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write."
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    help="By default what the file's name ends in, else html.",
+)
+@click.option("--locations", is_flag=True, help="Say where copies stand. This is recorded.")
+@db_option
+def report(out: Path, format_: str | None, locations: bool, db: str | None) -> None:
+    """Write a report: one self-contained HTML page, or a table.
+
+    Where copies stand (repository, revision, path, digest) is left out unless --locations is given;
+    names are never in it. The file is readable by you alone.
+    """
+    from reseen.registry import audit
+    from reseen.report.gather import gather
+    from reseen.report.rows import row
+    from reseen.report.writing import private
+
+    chosen = format_ or (out.suffix[1:].lower() if out.suffix[1:].lower() in FORMATS else "html")
+    with open_store(settings_for(db)) as store:
+        findings = gather(store)
+        rows = (row(s, locations=locations) for s in findings.sightings)
+        with private(out) as path:
+            if chosen == "html":
+                from reseen.report.html import render
+
+                path.write_text(render(findings, locations=locations), "utf-8")
+            else:
+                from reseen.report import tables
+
+                write = {
+                    "csv": tables.write_csv,
+                    "jsonl": tables.write_jsonl,
+                    "xlsx": tables.write_xlsx,
+                }[chosen]
+                write(path, rows)
+        with store.write() as connection:
+            audit.write(
+                connection,
+                "export",
+                "report",
+                format=chosen,
+                sightings=len(findings.sightings),
+                locations=locations,
+            )
+    note(f"Wrote {count(len(findings.sightings), 'sighting')} to {out}")
+    if not locations:
+        note("Without locations; --locations includes them.")

@@ -1,0 +1,91 @@
+"""`reseen sightings` and `reseen sighting`: what was found."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from reseen.cli.common import (
+    count,
+    db_option,
+    emit,
+    json_option,
+    note,
+    open_store,
+    settings_for,
+)
+from reseen.records import Rung, SightingState
+
+RUNGS = [rung.label for rung in sorted(Rung) if rung is not Rung.HINT]
+
+
+@click.command()
+@click.option("--removal", metavar="ID", help="Only of this removal.")
+@click.option("--hub", metavar="NAME", help="Only at this hub.")
+@click.option("--repo", metavar="OWNER/NAME", help="Only in this repository.")
+@click.option("--author", metavar="ACCOUNT", help="Only of this account.")
+@click.option("--rung", type=click.Choice(RUNGS), help="Only at least this sure.")
+@click.option(
+    "--state",
+    type=click.Choice([s.value for s in SightingState]),
+    multiple=True,
+    help="Only these.",
+)
+@click.option("--withdrawn", is_flag=True, help="Also sightings of withdrawn removals.")
+@db_option
+@json_option
+def sightings(
+    removal: str | None,
+    hub: str | None,
+    repo: str | None,
+    author: str | None,
+    rung: str | None,
+    state: tuple[str, ...],
+    withdrawn: bool,
+    db: str | None,
+    as_json: bool,
+) -> None:
+    """List sightings, newest first, with exact locations."""
+    from reseen.cli.findings import sighting_line
+    from reseen.registry.sightings import Filter, every
+    from reseen.report.rows import row
+
+    which = Filter(
+        removal=removal,
+        hub=hub,
+        repo=repo,
+        author=author,
+        rung=Rung.of(rung) if rung else None,
+        states=frozenset(map(SightingState, state)) if state else None,
+        withdrawn=None if withdrawn else False,
+    )
+    shown = 0
+    with open_store(settings_for(db)) as store, store.read() as connection:
+        for sighting in every(connection, which):
+            shown += 1
+            if as_json:
+                emit(row(sighting))
+            else:
+                click.echo(sighting_line(sighting))
+    if not as_json:
+        note(count(shown, "sighting") if shown else "No sightings. `reseen scan hf --help`")
+
+
+@click.command()
+@click.argument("id")
+@db_option
+@json_option
+def sighting(id: str, db: str | None, as_json: bool) -> None:
+    """Show the sighting ID with all its evidence."""
+    from reseen.cli.findings import sighting_text
+    from reseen.registry.sightings import by_id
+    from reseen.report.rows import row
+
+    with open_store(settings_for(db)) as store, store.read() as connection:
+        found = by_id(connection, id)
+    if as_json:
+        evidence = [dataclasses.asdict(e) | {"rung": e.rung.label} for e in found.evidence]
+        emit(row(found) | {"evidence": evidence})
+    else:
+        click.echo(sighting_text(found))

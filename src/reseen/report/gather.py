@@ -1,0 +1,190 @@
+"""The store -> one `Findings` value with everything that a report says."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, func, select
+
+from reseen.records import Confirmed, Rung, Sighting, SightingState
+from reseen.registry import sightings
+from reseen.registry.schema import problems, removals, scans
+from reseen.registry.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ScanLine:
+    """One scan, as a report tells of it."""
+
+    hub: str
+    started_at: datetime
+    ended_at: datetime | None
+    """None: it was stopped before its end; the same command goes on."""
+    coverage: Mapping[str, object]
+    """The fields of `records.Coverage`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Sightings that belong together: of one removal, or of one account."""
+
+    label: str
+    sightings: int
+    live: int
+    accounts: int
+    """Different accounts (for a removal)."""
+    removals: int
+    """Different removals (for an account)."""
+    strongest: Rung
+    downloads: int
+    first_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that a report says, before anything is left out for who may not see it."""
+
+    made_at: datetime
+    sightings: tuple[Sighting, ...]
+    """Strongest first; sightings of withdrawn removals are at the end."""
+    removals_in_force: int
+    removals_withdrawn: int
+    scans: tuple[ScanLine, ...]
+    problems: tuple[tuple[str, int], ...]
+    """Reason -> how often; most frequent first."""
+
+    @property
+    def counting(self) -> tuple[Sighting, ...]:
+        """Sightings whose removal is in force."""
+        return tuple(s for s in self.sightings if not s.withdrawn)
+
+
+def gather(store: Store) -> Findings:
+    """Read the store once. Raises StoreError."""
+    with store.read() as connection:
+        found = sorted(sightings.every(connection), key=_order)
+        now_in_force = _count(connection, withdrawn=False)
+        withdrawn = _count(connection, withdrawn=True)
+        lines = tuple(_scan_line(r) for r in connection.execute(select(scans).order_by(scans.c.pk)))
+        reasons = connection.execute(
+            select(problems.c.reason, func.count())
+            .group_by(problems.c.reason)
+            .order_by(func.count().desc(), problems.c.reason)
+        )
+        return Findings(
+            made_at=datetime.now(UTC),
+            sightings=tuple(found),
+            removals_in_force=now_in_force,
+            removals_withdrawn=withdrawn,
+            scans=lines,
+            problems=tuple((str(reason), int(times)) for reason, times in reasons),
+        )
+
+
+def by_removal(found: tuple[Sighting, ...]) -> tuple[Group, ...]:
+    """One line a removal, most sightings first."""
+    return _groups(found, lambda s: s.removal)
+
+
+def by_account(found: tuple[Sighting, ...], *, locations: bool) -> tuple[Group, ...]:
+    """One line an account, most sightings first; numbered instead of named without `locations`."""
+    groups = _groups(found, lambda s: f"{account(s)} at {s.hub}")
+    if locations:
+        return groups
+    return tuple(replace(g, label=f"account {n}") for n, g in enumerate(groups, start=1))
+
+
+def by_month(found: tuple[Sighting, ...]) -> tuple[tuple[str, int], ...]:
+    """Uploads a month ("2025-06"), every month between the first and the last, by the date on
+    which the repository was made."""
+    months = Counter(
+        (s.repo_created_at.year, s.repo_created_at.month) for s in found if s.repo_created_at
+    )
+    if not months:
+        return ()
+    (year, month), last = min(months), max(months)
+    line: list[tuple[str, int]] = []
+    while (year, month) <= last and len(line) < 600:
+        line.append((f"{year:04d}-{month:02d}", months[(year, month)]))
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+    return tuple(line)
+
+
+def totals(found: tuple[Sighting, ...]) -> Mapping[str, int]:
+    """The figures at the head of a report."""
+    return {
+        "sightings": len(found),
+        "live": sum(s.state is SightingState.LIVE for s in found),
+        "gone": sum(s.state is SightingState.GONE for s in found),
+        "removals": len({s.removal for s in found}),
+        "repositories": len({(s.hub, s.type, s.repo) for s in found}),
+        "accounts": len({(s.hub, account(s)) for s in found}),
+        "confirmed": sum(s.confirmed is Confirmed.BYTES for s in found),
+        "contradicted": sum(s.confirmed is Confirmed.CONTRADICTED for s in found),
+    }
+
+
+def skipped(findings: Findings) -> tuple[tuple[str, int], ...]:
+    """Everything that no scan looked at: reason -> times, most frequent first."""
+    times = Counter(dict(findings.problems))
+    for scan in findings.scans:
+        reasons = scan.coverage.get("skipped")
+        if isinstance(reasons, Mapping):
+            times.update({str(reason): int(n) for reason, n in reasons.items()})
+    return tuple(times.most_common())
+
+
+def account(sighting: Sighting) -> str:
+    """The account that holds the repository."""
+    return sighting.repo.split("/", 1)[0]
+
+
+def _groups(found: tuple[Sighting, ...], label_of: Callable[[Sighting], str]) -> tuple[Group, ...]:
+    members: dict[str, list[Sighting]] = {}
+    for sighting in found:
+        members.setdefault(label_of(sighting), []).append(sighting)
+    groups = [
+        Group(
+            label=label,
+            sightings=len(some),
+            live=sum(s.state is SightingState.LIVE for s in some),
+            accounts=len({(s.hub, account(s)) for s in some}),
+            removals=len({s.removal for s in some}),
+            strongest=max(s.rung for s in some),
+            downloads=sum({(s.hub, s.type, s.repo): s.downloads or 0 for s in some}.values()),
+            first_seen=min(s.first_seen for s in some),
+        )
+        for label, some in members.items()
+    ]
+    return tuple(sorted(groups, key=lambda g: (-g.sightings, -g.strongest, g.label)))
+
+
+def _order(s: Sighting) -> tuple[bool, int, bool, datetime, str]:
+    return (s.withdrawn, -s.rung, s.state is not SightingState.LIVE, s.first_seen, s.id)
+
+
+def _count(connection: Connection, *, withdrawn: bool) -> int:
+    column = removals.c.withdrawn_at
+    return connection.execute(
+        select(func.count())
+        .select_from(removals)
+        .where(column.is_not(None) if withdrawn else column.is_(None))
+    ).scalar_one()
+
+
+def _scan_line(r: object) -> ScanLine:
+    values = r._mapping  # type: ignore[attr-defined]
+    return ScanLine(
+        hub=values["hub"],
+        started_at=_instant(values["started_at"]),
+        ended_at=_instant(values["ended_at"]) if values["ended_at"] is not None else None,
+        coverage=json.loads(values["coverage"]) if values["coverage"] else {},
+    )
+
+
+def _instant(micros: int) -> datetime:
+    return datetime.fromtimestamp(micros / 1e6, UTC)

@@ -1,0 +1,77 @@
+"""Findings -> one self-contained HTML page that a trust & safety lead would forward.
+
+No script, nothing fetched, a Content-Security-Policy that forbids both. Everything that came from
+outside is escaped by the template engine. Exact locations are in it only when asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files as resources
+
+from jinja2 import Environment, StrictUndefined
+
+from reseen.records import Confirmed, Rung, SightingState
+from reseen.report.gather import Findings, by_account, by_month, by_removal, skipped, totals
+from reseen.report.rows import row
+
+MOST_ROWS = 2_000
+"""Sightings with their evidence on the page; a browser would choke on 100,000. CSV has them all."""
+MOST_GROUPS = 200
+
+RUNG_MEANING: Mapping[Rung, str] = {
+    Rung.BYTES: "The SHA-256 or BLAKE3 of bytes that we read: the same file.",
+    Rung.TENSORS: "The data section, or the multiset of tensors, of bytes that we read: "
+    "the same weights, with an edited header or in another order.",
+    Rung.DECLARED: "The hub states the digest. The uploader says so: "
+    "confirm by reading before acting.",
+    Rung.POINTER: "The hub hides the digest; git's name for the file's pointer equals the one "
+    "computed from the removal's SHA-256 and size. As declared.",
+    Rung.WEIGHTS: "The weight updates are similar: cosine, its p-value, how many modules agree.",
+    Rung.HINT: "Short hashes, names and links. Orders the queue; never enough alone.",
+}
+
+CONFIRMED_MEANING: Mapping[Confirmed, str] = {
+    Confirmed.NONE: "not checked",
+    Confirmed.HEADER: "header agrees",
+    Confirmed.DOUBTFUL: "header disagrees",
+    Confirmed.BYTES: "all bytes read",
+    Confirmed.CONTRADICTED: "bytes are others",
+}
+
+
+def render(findings: Findings, *, locations: bool) -> str:
+    """The page. `locations`: say where each copy stands."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = "{:,}".format
+    environment.filters["visible"] = _visible
+    source = resources("reseen.report").joinpath("templates/report.html").read_text("utf-8")
+    found = findings.counting
+    months = by_month(found)
+    shown = findings.sightings[:MOST_ROWS]
+    rungs = sorted({s.rung for s in found}, reverse=True)
+    return environment.from_string(source).render(
+        findings=findings,
+        totals=totals(found),
+        locations=locations,
+        removals=by_removal(found)[:MOST_GROUPS],
+        accounts=by_account(found, locations=locations)[:MOST_GROUPS],
+        most_groups=MOST_GROUPS,
+        months=months,
+        tallest=max((n for _, n in months), default=1),
+        rungs=[(r, sum(s.rung is r for s in found)) for r in rungs],
+        rung_meaning=RUNG_MEANING,
+        ladder=sorted(Rung, reverse=True),
+        confirmed_meaning=CONFIRMED_MEANING,
+        rows=[(s, row(s, locations=locations)) for s in shown],
+        left_out=len(findings.sightings) - len(shown),
+        skipped=skipped(findings),
+        live=SightingState.LIVE,
+    )
+
+
+def _visible(text: str | None) -> str:
+    """Foreign text with control characters and direction marks shown, not obeyed."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text or "")

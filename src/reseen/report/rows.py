@@ -1,0 +1,87 @@
+"""One sighting as a flat row: the field names that every output and `--json` share.
+
+What comes in: a `Sighting`. What goes out: a dict with exactly the keys of `FIELDS`, in that
+order. The names are stable: scripts depend on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from reseen.records import Rung, Sighting
+
+Cell = str | int | float | bool | None
+
+FIELDS: Mapping[str, str] = {
+    "sighting": "The sighting's opaque id.",
+    "removal": "The removal's opaque id.",
+    "hub": "Where it stands: the hub's name.",
+    "type": "model, dataset or space.",
+    "repo": "The repository, as owner/name.",
+    "revision": "The commit at which it was seen.",
+    "ref": "Branch, tag or pull-request ref; empty for a commit of the history.",
+    "path": "The file's path in the repository.",
+    "size": "Bytes.",
+    "rung": "The highest rung of evidence that holds.",
+    "rungs": "All rungs that hold, highest first, separated by blanks.",
+    "why": "One sentence: why it is taken for the removal.",
+    "confirmed": "How far the claim was checked: none, header, doubtful, bytes, contradicted.",
+    "state": "live, gone, disabled or unreachable.",
+    "withdrawn": "True when the removal was withdrawn since: the sighting no longer counts.",
+    "declared_sha256": "The SHA-256 that the hub states, when it states one.",
+    "cosine": "Weights rung: cosine of the two updates.",
+    "p_value": "Weights rung: chance of such a cosine between strangers.",
+    "agreeing": "Weights rung: share of modules that agree.",
+    "relation": "Weights rung: the relation that explains it best.",
+    "calibration": "Weights rung: what the p-value stands on.",
+    "downloads": "Downloads of the repository, as the hub counts them.",
+    "likes": "Likes of the repository.",
+    "repo_created_at": "When the repository was made.",
+    "first_seen": "When Reseen first saw it.",
+    "last_seen": "When Reseen last saw it there.",
+}
+
+LOCATION_FIELDS = ("repo", "revision", "ref", "path", "declared_sha256")
+"""Where a copy stands, or what finds it again: left out of a report unless asked for."""
+
+_FIGURES = ("cosine", "p_value", "agreeing", "relation", "calibration")
+
+
+def row(sighting: Sighting, *, locations: bool = True) -> dict[str, Cell]:
+    """The sighting by field name. Without `locations` those fields are None."""
+    figures: Mapping[str, float | int | str] = next(
+        (e.figures for e in sighting.evidence if e.rung is Rung.WEIGHTS), {}
+    )
+    rungs = sorted({e.rung for e in sighting.evidence}, reverse=True)
+    cells: dict[str, Cell] = {
+        "sighting": sighting.id,
+        "removal": sighting.removal,
+        "hub": sighting.hub,
+        "type": sighting.type.value,
+        "repo": sighting.repo,
+        "revision": sighting.revision,
+        "ref": sighting.ref,
+        "path": sighting.path,
+        "size": sighting.size,
+        "rung": sighting.rung.label,
+        "rungs": " ".join(rung.label for rung in rungs),
+        "why": sighting.why,
+        "confirmed": sighting.confirmed.value,
+        "state": sighting.state.value,
+        "withdrawn": sighting.withdrawn,
+        "declared_sha256": sighting.declared_sha256,
+        **{name: figures.get(name) for name in _FIGURES},
+        "downloads": sighting.downloads,
+        "likes": sighting.likes,
+        "repo_created_at": _instant(sighting.repo_created_at),
+        "first_seen": _instant(sighting.first_seen),
+        "last_seen": _instant(sighting.last_seen),
+    }
+    if not locations:
+        cells.update(dict.fromkeys(LOCATION_FIELDS))
+    return cells
+
+
+def _instant(when: datetime | None) -> str | None:
+    return when.isoformat(timespec="seconds") if when is not None else None

@@ -1,0 +1,103 @@
+"""Rows as CSV, JSON Lines and XLSX, safe to open.
+
+A spreadsheet takes a cell that begins with =, +, -, @, a tab or a return for a formula, and a
+repository's path is whatever its uploader typed. In CSV such a cell gets a leading apostrophe;
+in XLSX every text is written as text; JSON Lines needs nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from reseen.report.rows import FIELDS, Cell
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
+_XLSX_ROWS = 1_048_575
+"""Rows under the heading in one sheet: the format's limit."""
+_XLSX_TEXT = 32_767
+"""Characters in one cell: the format's limit."""
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, Cell]]) -> None:
+    """UTF-8 with a byte order mark, for Excel reads it as Latin-1 without."""
+    with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(FIELDS)
+        for row in rows:
+            writer.writerow([harmless(row[name]) for name in FIELDS])
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Cell]]) -> None:
+    with path.open("w", encoding="ascii") as out:
+        for row in rows:
+            out.write(json.dumps(dict(row), ensure_ascii=True) + "\n")
+
+
+def write_xlsx(path: Path, rows: Iterable[Mapping[str, Cell]]) -> None:
+    """One sheet, or more when there are more rows than a sheet holds."""
+    import xlsxwriter
+
+    book = xlsxwriter.Workbook(
+        str(path),
+        {
+            "constant_memory": True,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+        },
+    )
+    try:
+        bold = book.add_format({"bold": True})
+        for number, chunk in enumerate(_sheets(rows), start=1):
+            sheet = book.add_worksheet(f"sightings {number}" if number > 1 else "sightings")
+            sheet.freeze_panes(1, 0)
+            sheet.set_column(0, len(FIELDS) - 1, 16)
+            for column, name in enumerate(FIELDS):
+                sheet.write_string(0, column, name, bold)
+            for line, row in enumerate(chunk, start=1):
+                for column, name in enumerate(FIELDS):
+                    cell = row[name]
+                    if isinstance(cell, bool):
+                        sheet.write_boolean(line, column, cell)
+                    elif isinstance(cell, int | float):
+                        sheet.write_number(line, column, cell)
+                    elif cell is not None:
+                        sheet.write_string(line, column, _text(cell)[:_XLSX_TEXT])
+    finally:
+        book.close()
+
+
+def _sheets(rows: Iterable[Mapping[str, Cell]]) -> Iterator[Iterator[Mapping[str, Cell]]]:
+    """The rows in runs that fit a sheet; at least one run, so that the heading is always there."""
+    source = iter(rows)
+    ahead = next(source, None)
+    if ahead is None:
+        yield iter(())
+        return
+
+    def run() -> Iterator[Mapping[str, Cell]]:
+        nonlocal ahead
+        for _ in range(_XLSX_ROWS):
+            if ahead is None:
+                return
+            yield ahead
+            ahead = next(source, None)
+
+    while ahead is not None:
+        yield run()
+
+
+def harmless(cell: Cell) -> Cell:
+    """The cell as no spreadsheet takes it for a formula."""
+    if not isinstance(cell, str):
+        return cell
+    text = _text(cell)
+    return "'" + text if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
+
+
+def _text(cell: str) -> str:
+    """Without characters that XML and CSV readers choke on."""
+    return "".join(c if c.isprintable() or c in "\t\n" else f"\\u{ord(c):04x}" for c in cell)
