@@ -1,0 +1,38 @@
+"""The one way in: any file's listing, whatever it is, by its content.
+
+In goes a size, ranges are asked for, out comes a `Listing`; or Malformed, TooLarge, or Unread for
+a container that is recognised but not read.
+"""
+
+from __future__ import annotations
+
+from reseen.errors import Unread
+from reseen.files import limits, safetensors
+from reseen.files.identify import HEAD_LENGTH, identify
+from reseen.files.source import Range, Reader
+from reseen.files.tensors import Listing
+from reseen.records import Container
+
+
+def read_listing(size: int, head: bytes = b"", *, thorough: bool = False) -> Reader[Listing]:
+    """The tensors of a file of `size` bytes, reading its header only.
+
+    `head`: bytes from its start that are at hand already, at least HEAD_LENGTH of them.
+    `thorough`: also read the small headers that a torch file scatters between its tensors, one
+    range each: for a local file. Without it their place is computed as torch writes it, and those
+    that lie in what was read anyhow are checked.
+    Raises Malformed, TooLarge or Unread.
+    """
+    if not head:
+        head = yield Range(0, min(size, limits.PROBE))
+    container = identify(head[:HEAD_LENGTH], size)
+    if container is Container.SAFETENSORS:
+        return (yield from safetensors.read_listing(size, head))
+    raise Unread(why_unread(container))
+
+
+def why_unread(container: Container) -> str:
+    """One sentence for a container whose tensors are not read."""
+    if container is Container.UNKNOWN:
+        return "not a model file that is known here"
+    return f"a file of kind {container} is matched by its digests only; its tensors are not read"

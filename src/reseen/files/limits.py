@@ -1,0 +1,66 @@
+"""Every budget of the readers in one place, and the rules for a tensor's name and shape.
+
+A reader of foreign bytes never gives more than these, whatever a file asks for: bytes it holds,
+tensors it lists, steps it takes. They are chosen so that the worst file costs under a second and
+under 256 MiB (`python -m benchmarks.fuzz_files` and tests/hostile hold them to it).
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from reseen.errors import Malformed, TooLarge
+
+PROBE = 160 * 1024
+"""Bytes of a file's start that are read first: most headers of adapters end within them."""
+
+HEADER_HARD_LIMIT = 100_000_000
+"""Bytes of a safetensors header beyond which no reader takes it (safetensors/src/tensor.rs)."""
+HEADER_LIMIT = 16 << 20
+"""Bytes of a safetensors header that we parse."""
+HEADER_MARKS = 3_000_000
+"""Commas, colons and opening brackets in a header that we parse: they bound the objects it makes,
+where its bytes would not (a thumbnail of 4 MiB is one string)."""
+METADATA_LIMIT = 8 << 20
+"""Characters of a file's metadata in all."""
+
+TENSORS = 200_000
+RANK = 8
+NAME_LENGTH = 512
+NUMBER = 2**63 - 1
+"""No size, offset or count is larger: what readers hold in 64 bits must not wrap in one of them."""
+
+DIRECTORY_LIMIT = 16 << 20
+"""Bytes of a zip's central directory."""
+ENTRIES = 50_000
+"""Entries of a zip."""
+PICKLE_LIMIT = 16 << 20
+"""Bytes of one pickle."""
+
+
+def check_name(name: str) -> None:
+    """Raises Malformed for a name that would hurt whoever prints or stores it."""
+    if len(name) > NAME_LENGTH:
+        raise TooLarge(f"a tensor's name is longer than {NAME_LENGTH} characters")
+    if not name.isprintable():  # the quick way out: nearly all names are plain ASCII
+        if any(c < " " or c == "\x7f" for c in name):
+            raise Malformed("a tensor's name holds a control character")
+        check_text(name, "a tensor's name")
+
+
+def check_text(text: str, what: str) -> None:
+    """Raises Malformed for half a surrogate pair, which no encoding can write."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Malformed(f"{what} holds half a character (a lone surrogate)") from None
+
+
+def count(shape: tuple[int, ...]) -> int:
+    """Values in a tensor of this shape. Raises TooLarge for a rank or a product that no one has."""
+    if len(shape) > RANK:
+        raise TooLarge(f"a tensor has more than {RANK} dimensions")
+    # Zeros aside: [2**40, 2**40, 0] wraps in readers that multiply from the left.
+    if prod(size or 1 for size in shape) > NUMBER:
+        raise TooLarge("a tensor's shape has more values than 64 bits count")
+    return prod(shape)

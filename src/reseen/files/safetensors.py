@@ -1,0 +1,200 @@
+"""The strict reader of safetensors files (https://github.com/huggingface/safetensors).
+
+In go the size of a file and ranges of its bytes, out comes a `Listing`. It promises more than the
+usual reader: no name twice, no control characters, no wrapping number, bounded cost; and as that
+one, that the tensors tile the data section without hole or overlap. Whatever it refuses it refuses
+with Malformed (the file lies) or TooLarge (it asks for more than we give). A file refused here may
+be one that the usual reader takes: its data section still has a digest (`fingerprint.digests`).
+
+Layout: u64 LE length N | N bytes of JSON | data section. The JSON is one object, tensor name ->
+{dtype, shape, data_offsets} with offsets from the start of the data section, and `__metadata__`, a
+flat map of strings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from reseen.errors import Malformed, TooLarge
+from reseen.files import limits
+from reseen.files.source import Range, Reader
+from reseen.files.tensors import DTYPE_BITS, Listing, TensorInfo
+from reseen.records import Container
+
+_Pairs = list[tuple[str, Any]]
+
+_FIELDS = {"dtype", "shape", "data_offsets"}
+
+
+def read_listing(size: int, head: bytes = b"") -> Reader[Listing]:
+    """Read the header of a file of `size` bytes: one range, two if it is longer than PROBE.
+
+    `head`: bytes from the file's start that are at hand already.
+    Raises Malformed or TooLarge.
+    """
+    if not head:
+        head = yield Range(0, min(size, limits.PROBE))
+    length = checked_length(head[:8], size)
+    if len(head) < 8 + length:
+        head += yield Range(len(head), 8 + length - len(head))
+        if len(head) < 8 + length:
+            raise Malformed("the file ends within its header")
+    return parse_header(head[8 : 8 + length], size)
+
+
+def checked_length(first: bytes, size: int) -> int:
+    """The header's length from the file's first 8 bytes. Raises Malformed or TooLarge."""
+    if len(first) < 8:
+        raise Malformed("the file ends within the length of its header")
+    length = int.from_bytes(first, "little")
+    if length > limits.HEADER_HARD_LIMIT:
+        raise Malformed("the header claims more than 100 MB, which no reader takes")
+    if length > size - 8:
+        raise Malformed("the header claims to be longer than the file")
+    if length > limits.HEADER_LIMIT:
+        raise TooLarge(f"the header is longer than {limits.HEADER_LIMIT >> 20} MiB")
+    return length
+
+
+def parse_header(header: bytes, size: int) -> Listing:
+    """Check and list the tensors of a header.
+
+    `header`: the N bytes of JSON; `size`: bytes in the whole file.
+    Raises Malformed or TooLarge.
+    """
+    data_start = 8 + len(header)
+    entries = _parsed(header)
+    remarks: list[str] = []
+    metadata: Mapping[str, str] | None = None
+    tensors: list[TensorInfo] = []
+    seen: set[str] = set()
+    for name, value in entries:
+        if name == "__metadata__":
+            if metadata is not None:
+                raise Malformed("the header holds __metadata__ twice")
+            metadata = _metadata(value, remarks)
+        elif name in seen:
+            raise Malformed("the header holds a tensor's name twice")
+        else:
+            seen.add(name)
+            tensors.append(_tensor(name, value, data_start, remarks))
+    if len(tensors) > limits.TENSORS:
+        raise TooLarge(f"the file holds more than {limits.TENSORS} tensors")
+    tensors.sort(key=lambda t: (t.start, t.length))
+    end = data_start
+    for tensor in tensors:
+        if tensor.start != end:
+            hole = "leave a hole" if tensor.start > end else "overlap"
+            raise Malformed(f"the tensors {hole} in the data section")
+        end += tensor.length
+    if end != size:
+        word = "end before" if end < size else "reach beyond"
+        raise Malformed(f"the tensors {word} the end of the file")
+    return Listing(
+        container=Container.SAFETENSORS,
+        tensors=tuple(tensors),
+        metadata=metadata or {},
+        data_start=data_start,
+        header_bytes=data_start,
+        remarks=tuple(remarks),
+    )
+
+
+def layout(tensors: Iterable[TensorInfo]) -> bytes:
+    """SHA-256 (32 bytes) of the multiset of (dtype, shape): free of names, order and values.
+
+    One ASCII line a tensor, "F16 320,4", sorted, each ended by a line feed, after the line
+    "reseen layout 1". Tensors without values do not count, for anyone can add them.
+    """
+    lines = sorted(
+        f"{t.dtype} {','.join(map(str, t.shape))}\n".encode() for t in tensors if t.length
+    )
+    return hashlib.sha256(b"reseen layout 1\n" + b"".join(lines)).digest()
+
+
+def _parsed(header: bytes) -> _Pairs:
+    marks = sum(header.count(mark) for mark in (b",", b":", b"{", b"["))
+    if marks > limits.HEADER_MARKS:
+        raise TooLarge("the header holds too many values")
+    try:
+        value = json.loads(
+            header.decode(), object_pairs_hook=_Object, parse_constant=_refuse_constant
+        )
+    except UnicodeDecodeError:
+        raise Malformed("the header is not UTF-8") from None
+    except RecursionError:
+        raise Malformed("the header is nested too deeply") from None
+    except ValueError:
+        # Also a number of thousands of digits. The message would quote the file: leave it out.
+        raise Malformed("the header is not JSON") from None
+    if not isinstance(value, _Object):
+        raise Malformed("the header is not a JSON object")
+    return value
+
+
+class _Object(_Pairs):
+    """A JSON object as its pairs, so that a key that comes twice is seen."""
+
+    __slots__ = ()
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(word)
+
+
+def _metadata(value: Any, remarks: list[str]) -> Mapping[str, str]:
+    if not isinstance(value, _Object):
+        raise Malformed("__metadata__ is not an object")
+    found: dict[str, str] = {}
+    total = 0
+    for key, text in value:
+        if not isinstance(text, str):
+            raise Malformed("__metadata__ holds something other than text")
+        total += len(key) + len(text)
+        check = key + text
+        if not check.isascii():
+            limits.check_text(check, "__metadata__")
+        if key in found:
+            remarks.append("a key comes twice in __metadata__; the last one counts")
+        found[key] = text
+    if total > limits.METADATA_LIMIT:
+        raise TooLarge(f"__metadata__ is larger than {limits.METADATA_LIMIT >> 20} MiB")
+    return found
+
+
+def _tensor(name: str, value: Any, data_start: int, remarks: list[str]) -> TensorInfo:
+    limits.check_name(name)
+    if not isinstance(value, _Object):
+        raise Malformed("a tensor's entry is not an object")
+    fields = dict(value)
+    if len(fields) != len(value):
+        raise Malformed("a tensor's entry holds a field twice")
+    if fields.keys() != _FIELDS:
+        if not fields.keys() >= _FIELDS:
+            raise Malformed("a tensor's entry lacks dtype, shape or data_offsets")
+        if len(remarks) < 16:
+            remarks.append("a tensor's entry holds unknown fields")
+    dtype, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in DTYPE_BITS or dtype == "C128":
+        raise Malformed("a tensor has an unknown dtype")
+    if not _are_numbers(shape):
+        raise Malformed("a tensor's shape is not a list of whole numbers")
+    if not _are_numbers(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
+        raise Malformed("a tensor's data_offsets are not a begin and an end")
+    begin, end = offsets
+    bits = limits.count(tuple(shape)) * DTYPE_BITS[dtype]
+    if bits != (end - begin) * 8:
+        raise Malformed("a tensor's shape and dtype do not fit its data_offsets")
+    return TensorInfo(
+        name=name, dtype=dtype, shape=tuple(shape), start=data_start + begin, length=end - begin
+    )
+
+
+def _are_numbers(value: Any) -> bool:
+    # type(), for True is an int to isinstance; an _Object is a list of pairs, never of ints.
+    return type(value) is list and all(
+        type(number) is int and 0 <= number <= limits.NUMBER for number in value
+    )

@@ -1,0 +1,137 @@
+"""Stored bytes -> numbers: every dtype of DTYPE_BITS as float32.
+
+In go a tensor's entry and its bytes, out comes an array in the tensor's shape. Exact wherever
+float32 is wide enough; 64-bit numbers are rounded, complex ones refused.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from reseen.errors import Malformed, Unread
+from reseen.files.tensors import DTYPE_BITS, TensorInfo
+
+_NUMPY: dict[str, np.dtype[Any]] = {
+    "BOOL": np.dtype(np.uint8),
+    "U8": np.dtype(np.uint8),
+    "I8": np.dtype(np.int8),
+    "I16": np.dtype(np.int16),
+    "U16": np.dtype(np.uint16),
+    "I32": np.dtype(np.int32),
+    "U32": np.dtype(np.uint32),
+    "I64": np.dtype(np.int64),
+    "U64": np.dtype(np.uint64),
+    "F16": np.dtype(np.float16),
+    "BF16": np.dtype(np.uint16),
+    "F32": np.dtype(np.float32),
+    "F64": np.dtype(np.float64),
+    "C64": np.dtype(np.complex64),
+    "C128": np.dtype(np.complex128),
+    "F8_E4M3": np.dtype(np.uint8),
+    "F8_E5M2": np.dtype(np.uint8),
+    "F8_E8M0": np.dtype(np.uint8),
+    "F8_E4M3FNUZ": np.dtype(np.uint8),
+    "F8_E5M2FNUZ": np.dtype(np.uint8),
+}
+"""What an element is stored as. BF16 and the 8-bit floats are decoded from their bits."""
+
+_EIGHT_BITS = {
+    "F8_E4M3": ml_dtypes.float8_e4m3fn,
+    "F8_E5M2": ml_dtypes.float8_e5m2,
+    "F8_E8M0": ml_dtypes.float8_e8m0fnu,
+    "F8_E4M3FNUZ": ml_dtypes.float8_e4m3fnuz,
+    "F8_E5M2FNUZ": ml_dtypes.float8_e5m2fnuz,
+}
+_TABLES: dict[str, NDArray[np.float32]] = {
+    dtype: np.arange(256, dtype=np.uint8).view(kind).astype(np.float32)
+    for dtype, kind in _EIGHT_BITS.items()
+}
+"""All 256 values of each 8-bit float: a look-up is faster than a conversion."""
+_F4 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6], np.float32)
+"""E2M1 (OCP Microscaling Formats, 2023)."""
+
+
+def to_float32(info: TensorInfo, data: bytes) -> NDArray[np.float32]:
+    """The tensor's values, shape `info.shape`; a fresh array or a read-only view of `data`.
+
+    `data`: the `info.length` bytes at `info.start`. Raises Malformed if their number is not right,
+    Unread for complex numbers.
+    """
+    if info.dtype in ("C64", "C128"):
+        raise Unread("a tensor of complex numbers is not read")
+    if info.dtype == "F4":
+        _check(info, data, (prod(info.shape) + 1) // 2)
+        pairs = np.frombuffer(data, np.uint8)
+        values = np.empty(2 * len(pairs), np.float32)
+        values[0::2] = _F4[pairs & 15]
+        values[1::2] = _F4[pairs >> 4]
+        return values[: prod(info.shape)].reshape(info.shape)
+    if info.dtype in ("F6_E2M3", "F6_E3M2"):
+        return _six_bits(info, data)
+    stored = _elements(info, data)
+    if info.dtype == "BF16":
+        wide = stored.astype(np.uint32)
+        wide <<= 16
+        return _as_float32(wide.view(np.float32))
+    if info.dtype in _TABLES:
+        return _as_float32(_TABLES[info.dtype][stored])
+    if info.dtype == "BOOL":
+        return _as_float32(stored != 0)
+    with np.errstate(over="ignore"):  # a float64 beyond float32's range becomes infinite
+        return _as_float32(stored)
+
+
+def row_major(info: TensorInfo, data: bytes) -> bytes:
+    """The tensor's bytes as safetensors would store them: little-endian, row-major, no holes."""
+    if info.strides is None and info.byteorder == "little":
+        return data
+    if info.dtype not in _NUMPY:
+        raise Unread(f"a strided tensor of {info.dtype} is not read")
+    stored = _elements(info, data)
+    return stored.astype(stored.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def _elements(info: TensorInfo, data: bytes) -> NDArray[Any]:
+    """A view of `data` in the tensor's shape and byte order."""
+    dtype = _NUMPY[info.dtype]
+    if info.byteorder == "big":
+        dtype = dtype.newbyteorder(">")
+    if info.strides is None:
+        _check(info, data, prod(info.shape) * dtype.itemsize)
+        return np.frombuffer(data, dtype).reshape(info.shape)
+    if len(info.strides) != len(info.shape) or min(info.strides, default=0) < 0:
+        raise Malformed("a tensor's strides do not fit its shape")
+    if not prod(info.shape):
+        return np.empty(info.shape, dtype)
+    last = sum((size - 1) * step for size, step in zip(info.shape, info.strides, strict=True))
+    _check(info, data, (last + 1) * dtype.itemsize)
+    # numpy checks the strides against the buffer once more.
+    return np.ndarray(
+        info.shape, dtype, buffer=data, strides=[step * dtype.itemsize for step in info.strides]
+    )
+
+
+def _six_bits(info: TensorInfo, data: bytes) -> NDArray[np.float32]:
+    """Four values in three bytes, lowest bits first (OCP Microscaling Formats; no loader is known
+    to write this, so the packing is a reading of the dtype's name)."""
+    _check(info, data, prod(info.shape) * DTYPE_BITS[info.dtype] // 8)
+    triples = np.frombuffer(data, np.uint8).astype(np.uint32).reshape(-1, 3)
+    word = triples[:, 0] | triples[:, 1] << 8 | triples[:, 2] << 16
+    codes = np.stack([word >> shift & 63 for shift in (0, 6, 12, 18)], axis=1).astype(np.uint8)
+    kind = ml_dtypes.float6_e2m3fn if info.dtype == "F6_E2M3" else ml_dtypes.float6_e3m2fn
+    return _as_float32(codes.reshape(info.shape).view(kind))
+
+
+def _check(info: TensorInfo, data: bytes, length: int) -> None:
+    if len(data) != length or info.length != length:
+        raise Malformed("a tensor's bytes are not as many as its shape asks for")
+
+
+def _as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    result: NDArray[np.float32] = values.astype(np.float32, copy=False)
+    return result

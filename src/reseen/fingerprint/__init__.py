@@ -1,0 +1,1 @@
+"""Fingerprints: digests in one streaming pass, what a file says of itself, and the sketch."""

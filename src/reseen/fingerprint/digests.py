@@ -1,0 +1,248 @@
+"""All digests of a file in one streaming pass, and what can be known from its header alone.
+
+In go a file's bytes in order, out comes a `Fingerprint`. No file is too odd: what cannot be read as
+tensors is a `problem` in words, and the digests of the whole file still hold. A safetensors file
+whose header is refused here keeps the digest of its data section, so that no trick in the header
+that other readers forgive hides the weights.
+
+Formats: AutoV1 to AutoV3 as stable-diffusion-webui and Civitai compute them; the git blob as git
+does, up to 10 MB; the tensors digest in `fingerprint.tensors`. Xet's root is never computed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from blake3 import blake3
+
+from reseen.errors import FileError, Malformed, TooLarge, Unread
+from reseen.files import containers, limits, safetensors
+from reseen.files.identify import HEAD_LENGTH, header_length, identify
+from reseen.files.source import LocalFile, Range, Reader, run
+from reseen.files.tensors import Listing
+from reseen.fingerprint.embedded import embedded
+from reseen.fingerprint.tensors import Consumer, TensorsDigest
+from reseen.records import Container, Digest, DigestKind, Fingerprint
+
+GIT_LIMIT = 10_000_000
+"""Bytes up to which a file may lie in plain git (the Hub's limit), and has a git blob SHA-1."""
+BLOCK = 2 << 20
+"""Bytes hashed at a time; smaller chunks are put together."""
+_ALONE = 4 << 20
+"""Files up to this many bytes are not worth a second thread."""
+_AUTOV1_AT, _AUTOV1_LENGTH = 0x100000, 0x10000
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What a file's header tells, without reading a weight."""
+
+    container: Container
+    listing: Listing | None = None
+    """None if there is a problem."""
+    data_size: int | None = None
+    """Bytes in the data section, for a container that has one; also beside a problem."""
+    layout: bytes | None = None
+    """32 bytes: the multiset of (dtype, shape), free of names and order."""
+    embedded: tuple[Digest, ...] = ()
+    """What the file states of itself: never more than a hint."""
+    problem: str | None = None
+    """Why the tensors could not be listed."""
+
+
+def look_inside(size: int, *, thorough: bool = False) -> Reader[Inside]:
+    """Read the header of a file of `size` bytes: one range for most files, and never a weight.
+
+    Never raises for what the file holds: that is `Inside.problem`. For `thorough` see
+    `containers.read_listing`.
+    """
+    head = yield Range(0, min(size, limits.PROBE))
+    container = identify(head[:HEAD_LENGTH], size)
+    length = header_length(head[:HEAD_LENGTH], size)
+    data_size = None if length is None else size - 8 - length
+    try:
+        listing = yield from containers.read_listing(size, head, thorough=thorough)
+    except (Malformed, TooLarge, Unread) as e:
+        return Inside(container, data_size=data_size, problem=str(e))
+    return _inside(listing, data_size)
+
+
+def _inside(listing: Listing, data_size: int | None) -> Inside:
+    return Inside(
+        container=listing.container,
+        listing=listing,
+        data_size=data_size,
+        layout=safetensors.layout(listing.tensors) if listing.tensors else None,
+        embedded=embedded(listing.metadata),
+    )
+
+
+class Fingerprinter:
+    """One streaming pass: `update` with every byte in order, then `finish`.
+
+    `size`: bytes that will come. `inside`: what `look_inside` found, where the file could be read
+    out of order before; without it the tensors of a safetensors file are found as they stream by,
+    and those of a torch file, whose directory stands at its end, are not. `consumer`: someone else
+    who wants the tensors of the same pass.
+    """
+
+    def __init__(
+        self, size: int, inside: Inside | None = None, consumer: Consumer | None = None
+    ) -> None:
+        self._size = size
+        self._inside = inside
+        self._consumer = consumer
+        self._at = 0
+        """Bytes hashed so far; `_pending` holds what came after them."""
+        self._pending: list[bytes] = []
+        self._pending_length = 0
+        self._header = bytearray()
+        self._data_start: int | None = None
+        self._sha256 = hashlib.sha256()
+        self._blake3 = blake3()
+        self._crc32 = 0
+        self._git = (
+            hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False) if size <= GIT_LIMIT else None
+        )
+        self._autov1 = hashlib.sha256()
+        self._data_sha256 = hashlib.sha256()
+        self._tensors: TensorsDigest | None = None
+        self._second = ThreadPoolExecutor(1) if size > _ALONE else None
+
+    def update(self, chunk: bytes) -> None:
+        """The next bytes, in pieces of any size. Raises Malformed when more come than announced."""
+        self._pending.append(chunk)
+        self._pending_length += len(chunk)
+        if self._at + self._pending_length > self._size:
+            raise Malformed("the file is longer than announced")
+        if self._pending_length >= BLOCK:
+            self._flush()
+
+    def finish(self) -> Fingerprint:
+        """The fingerprint. Raises Malformed when the bytes broke off before `size`."""
+        self._flush()
+        if self._second is not None:
+            self._second.shutdown()
+        if self._at != self._size:
+            raise Malformed("the file broke off before its end")
+        inside = self._inside or Inside(Container.UNKNOWN)
+        values = {
+            DigestKind.SHA256: self._sha256.digest(),
+            DigestKind.BLAKE3: self._blake3.digest(),
+            DigestKind.CRC32: self._crc32.to_bytes(4, "big"),
+            DigestKind.AUTOV2: self._sha256.digest()[:5],
+        }
+        if self._git is not None:
+            values[DigestKind.GIT_BLOB] = self._git.digest()
+        if self._size > _AUTOV1_AT:
+            values[DigestKind.AUTOV1] = self._autov1.digest()[:4]
+        if self._data_start is not None and self._size > self._data_start:
+            values[DigestKind.DATA_SHA256] = self._data_sha256.digest()
+            values[DigestKind.AUTOV3] = self._data_sha256.digest()[:6]
+        if self._tensors is not None:
+            tensors, _ = self._tensors.finish()
+            if tensors is not None:
+                values[DigestKind.TENSORS_BLAKE3] = tensors
+        return Fingerprint(
+            size=self._size,
+            container=inside.container,
+            digests=tuple(Digest(kind, values[kind]) for kind in sorted(values)),
+            embedded=inside.embedded,
+            data_size=inside.data_size,
+            layout=inside.layout,
+            problem=inside.problem,
+        )
+
+    def _flush(self) -> None:
+        """Hash what came since the last time."""
+        block = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+        self._pending, self._pending_length = [], 0
+        view = memoryview(block)
+        self._find_tensors(view)
+        if self._second is None:
+            self._hash_file(view)
+            self._hash_inside(view)
+        else:
+            # hashlib and blake3 let go of the interpreter: two cores for two halves of the work.
+            other = self._second.submit(self._hash_file, view)
+            self._hash_inside(view)
+            other.result()
+        self._at += len(block)
+
+    def _hash_file(self, view: memoryview) -> None:
+        self._sha256.update(view)
+        self._crc32 = zlib.crc32(view, self._crc32)
+        if self._git is not None:
+            self._git.update(view)
+
+    def _hash_inside(self, view: memoryview) -> None:
+        self._blake3.update(view)
+        begin = max(_AUTOV1_AT - self._at, 0)
+        end = _AUTOV1_AT + _AUTOV1_LENGTH - self._at
+        if end > 0:
+            self._autov1.update(view[begin:end])
+        if self._data_start is not None:
+            self._data_sha256.update(view[max(self._data_start - self._at, 0) :])
+        if self._tensors is not None:
+            self._tensors.feed(view, self._at)
+
+    def _find_tensors(self, view: memoryview) -> None:
+        """With the first block, learn what the file is; a long header may take several."""
+        if self._at == 0:
+            length = header_length(bytes(view[:HEAD_LENGTH]), self._size)
+            self._data_start = None if length is None else 8 + length
+        if self._inside is None:
+            self._inside = self._look(view)
+            if self._inside is None:
+                return
+        if self._tensors is None and self._inside.listing is not None:
+            self._tensors = TensorsDigest(self._inside.listing, self._size, self._consumer)
+            if self._header:
+                # The tensors begin in this block; the header's blocks hold none.
+                self._header = bytearray()
+
+    def _look(self, view: memoryview) -> Inside | None:
+        """Read a safetensors header from the stream; None while more of it must come."""
+        if self._data_start is None:
+            container = identify(bytes(view[:HEAD_LENGTH]), self._size)
+            return Inside(container, problem=containers.why_unread(container))
+        data_size = self._size - self._data_start
+        try:
+            safetensors.checked_length(bytes(self._header[:8] or view[:8]), self._size)
+            self._header += view[: self._data_start - len(self._header)]
+            if len(self._header) < self._data_start and self._at + len(view) < self._size:
+                return None
+            listing = safetensors.parse_header(bytes(self._header[8:]), self._size)
+        except (Malformed, TooLarge) as e:
+            return Inside(Container.SAFETENSORS, data_size=data_size, problem=str(e))
+        return _inside(listing, data_size)
+
+
+def fingerprint(
+    path: Path,
+    progress: Callable[[int], None] | None = None,
+    consumer: Consumer | None = None,
+) -> Fingerprint:
+    """Fingerprint a local file: its header out of order, then one pass over its bytes.
+
+    `progress` is called with the number of bytes of each step. Raises FileError if the file cannot
+    be opened or read, or changes meanwhile.
+    """
+    with LocalFile(path) as source:
+        inside = run(source, look_inside(source.size, thorough=True))
+        pass_ = Fingerprinter(source.size, inside, consumer)
+        at = 0
+        while at < source.size:
+            chunk = source.read(Range(at, min(BLOCK, source.size - at)))
+            if not chunk:
+                raise FileError("the file shrank while it was read")
+            pass_.update(chunk)
+            at += len(chunk)
+            if progress is not None:
+                progress(len(chunk))
+        return pass_.finish()
