@@ -1,65 +1,166 @@
 """Everything that a scan must know of the registry, in memory: removals in force only.
 
 What comes in: the store's rows, once. What goes out: matches, without asking the store again.
-`learn` adds what a scan found out on its way; nothing else changes.
+`learn` adds what a scan found out on its way; nothing else changes. Sketches will stand here too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from reseen.records import Artifact, Digest, Fingerprint, Match, RemovedFile, Repository
+from reseen.fingerprint.known_bogus import why_bogus
+from reseen.match import evidence
+from reseen.match.evidence import READ_KINDS, gather
+from reseen.match.hints import Hints
+from reseen.match.index import DigestIndex
+from reseen.records import (
+    Artifact,
+    Digest,
+    DigestKind,
+    Evidence,
+    Fingerprint,
+    Match,
+    RemovedFile,
+    Repository,
+)
 
 if TYPE_CHECKING:
     from reseen.registry.sealing import Keyring
+
+_PATHS = 10_000  # paths of one listed repository that are looked at for leads
 
 
 class Known:
     """All removals in force, ready to be matched against."""
 
+    def __init__(self, digests: DigestIndex, hints: Hints) -> None:
+        self._digests = digests
+        self._hints = hints
+
     @classmethod
     def load(cls, connection: Connection, keyring: Keyring | None = None) -> Known:
         """Read the registry in force. Without the key, names are no hints; all else works."""
-        raise NotImplementedError
+        digests = DigestIndex.load(connection)
+        return cls(digests, Hints.load(connection, digests, keyring))
 
     def __len__(self) -> int:
         """Removals in force."""
-        raise NotImplementedError
+        return len(self._digests)
 
     def match(self, artifact: Artifact) -> tuple[Match, ...]:
         """Matches by what the hub declares: rungs declared and pointer, strongest first."""
-        raise NotImplementedError
+        index = self._digests
+        sha256, xet, oid = artifact.sha256, artifact.xet, artifact.git_oid
+        by_sha256 = index.find(DigestKind.SHA256, sha256) if sha256 else ()
+        by_xet = index.find(DigestKind.XET, xet) if xet else ()
+        by_blob = index.find(DigestKind.GIT_BLOB, oid) if oid and not artifact.lfs else ()
+        # Where the hub shows the SHA-256 the pointer's oid says nothing that it does not.
+        by_pointer = index.find_pointer(oid) if oid and not sha256 else ()
+        if not (by_sha256 or by_xet or by_blob or by_pointer):
+            return ()
+        found: list[tuple[str, Evidence]] = []
+        for kind, value, numbers in (
+            (DigestKind.SHA256, sha256, by_sha256),
+            (DigestKind.XET, xet, by_xet),
+            (DigestKind.GIT_BLOB, oid, by_blob),
+        ):
+            if value and numbers and why_bogus(Digest(kind, value)) is None:
+                said = evidence.declared(kind, value)
+                found.extend((index.removal(number), said) for number in numbers)
+        if oid and by_pointer:
+            said = evidence.pointer(oid)
+            found.extend((index.removal(number), said) for number in by_pointer)
+        return gather(found)
 
     def match_fingerprint(self, fingerprint: Fingerprint) -> tuple[Match, ...]:
-        """Matches by what was read: rungs bytes and tensors, with hints; hint-only ones too."""
-        raise NotImplementedError
+        """Matches by bytes that were read: rungs bytes and tensors, and hints (also alone)."""
+        return gather(self._in_fingerprint(fingerprint))
 
     def hints(self, artifact: Artifact) -> tuple[Match, ...]:
         """Leads from the file's name and path, and from short hashes."""
-        raise NotImplementedError
+        found = list(self._hints.of_path(artifact.path))
+        if artifact.sha256:
+            found.extend(self._short(DigestKind.AUTOV2, artifact.sha256))
+        return gather(found) if found else ()
 
     def hints_of_listing(self, repository: Repository) -> int:
-        """How many leads a repository's listing gives (names, paths): orders the queue."""
-        raise NotImplementedError
+        """How many removals a repository's listing hints at (names, paths): orders the queue."""
+        found: set[str] = set()
+        for path in repository.paths[:_PATHS]:
+            found.update(removal for removal, _ in self._hints.of_path(path))
+        return len(found)
 
     def hints_inside(self, embedded: tuple[Digest, ...]) -> tuple[Match, ...]:
         """Leads from what a file says of itself in its metadata."""
-        raise NotImplementedError
+        return gather(self._embedded(embedded))
 
     def could_hold(
         self, size: int | None, data_size: int | None = None, layout: bytes | None = None
     ) -> bool:
-        """May such a file hold a removal's tensors? With a data size or a layout: does one equal
-        a removal's. With the file's size only: does a removal's data section and a header of
-        bounded length fit it."""
-        raise NotImplementedError
+        """May such a file hold a removal's tensors? With its data section's size or its layout: does
+        one equal a removal's. With the file's size only: would a removal's data section and a
+        header of bounded length fit."""
+        return self._digests.could_hold(size, data_size, layout)
 
     def claims(self, match: Match) -> tuple[RemovedFile, ...]:
-        """The removal's files that the match's digests name: what a claim must agree with."""
-        raise NotImplementedError
+        """The removal's files that the match's digests name: what a claim must agree with.
+        Their own digests are left out."""
+        numbers: set[int] = set()
+        for e in match.evidence:
+            if e.kind == "pointer":
+                numbers.update(self._digests.find_pointer(bytes.fromhex(e.value)))
+            elif e.kind in _LONG:
+                numbers.update(self._digests.find(_LONG[e.kind], bytes.fromhex(e.value)))
+        index = self._digests
+        mine = sorted(number for number in numbers if index.removal(number) == match.removal)
+        return tuple(index.claim(number) for number in mine)
 
-    def learn(self, removal: str, fingerprint: Fingerprint) -> None:
-        """A removal's bytes were read: match their digests from now on."""
-        raise NotImplementedError
+    def learn(self, removal: str, fingerprint: Fingerprint) -> bool:
+        """A removal's bytes were read: match their digests from now on. False where the removal has
+        no file with this SHA-256 or BLAKE3: a look-alike teaches nothing."""
+        return self._digests.learn(removal, fingerprint)
+
+    # -- parts -----------------------------------------------------------------------------------
+
+    def _in_fingerprint(self, fingerprint: Fingerprint) -> Iterator[tuple[str, Evidence]]:
+        for digest in fingerprint.digests:
+            if digest.kind in READ_KINDS:
+                numbers = self._digests.find(digest.kind, digest.value)
+                if numbers and why_bogus(digest) is None:
+                    said = evidence.read(digest.kind, digest.value)
+                    yield from ((self._digests.removal(number), said) for number in numbers)
+            elif digest.kind.is_short:
+                yield from self._short(digest.kind, digest.value)
+        data = fingerprint.digest(DigestKind.DATA_SHA256)
+        if data:
+            yield from self._short(DigestKind.AUTOV3, data.value)
+        sha256 = fingerprint.digest(DigestKind.SHA256)
+        if sha256:
+            yield from self._short(DigestKind.AUTOV2, sha256.value)
+        yield from self._embedded(fingerprint.embedded)
+
+    def _short(self, kind: DigestKind, value: bytes) -> Iterator[tuple[str, Evidence]]:
+        value = value[: kind.length]
+        numbers = self._digests.find(kind, value)
+        if numbers and why_bogus(Digest(kind, value)) is None:
+            said = evidence.short(kind, value)
+            yield from ((self._digests.removal(number), said) for number in numbers)
+
+    def _embedded(self, embedded: tuple[Digest, ...]) -> Iterator[tuple[str, Evidence]]:
+        for digest in embedded:
+            if why_bogus(digest) is not None:
+                continue
+            numbers = list(self._digests.find(digest.kind, digest.value))
+            if digest.kind is DigestKind.AUTOV3:
+                numbers += self._digests.find_prefix(DigestKind.DATA_SHA256, digest.value)
+            elif digest.kind is DigestKind.DATA_SHA256:
+                numbers += self._digests.find(DigestKind.AUTOV3, digest.value[:6])
+            if numbers:
+                said = evidence.embedded(digest.kind, digest.value)
+                yield from ((self._digests.removal(number), said) for number in numbers)
+
+
+_LONG = {kind.label: kind for kind in DigestKind if not kind.is_short}

@@ -28,7 +28,7 @@ class Confirm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which repositories of a hub to look at: all, or those that `repos`, `authors`, `since` name."""
+    """Which repositories of a hub to look at: all, or those named here."""
 
     types: tuple[RepoType, ...] = (RepoType.MODEL,)
     repos: tuple[str, ...] = ()

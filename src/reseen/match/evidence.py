@@ -1,0 +1,100 @@
+"""What was compared, in words: from a digest that agrees to evidence, and evidence to matches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reseen.records import DigestKind, Evidence, Match, Rung
+
+_DECLARED = {
+    DigestKind.SHA256: "The hub states this file's SHA-256, and it is the removed file's.",
+    DigestKind.XET: "The hub states this file's Xet hash, and it is the removed file's.",
+    DigestKind.GIT_BLOB: "Git's name for this file (its blob SHA-1) is the removed file's.",
+}
+
+_READ = {
+    DigestKind.SHA256: "Every byte was read, and the SHA-256 is the removed file's.",
+    DigestKind.BLAKE3: "Every byte was read, and the BLAKE3 is the removed file's.",
+    DigestKind.GIT_BLOB: "Every byte was read, and git's SHA-1 is the removed file's.",
+    DigestKind.DATA_SHA256: "All weights, in their order, are the removed file's; only the header "
+    "was edited.",
+    DigestKind.TENSORS_BLAKE3: "Every tensor is one of the removed file's and none is missing; "
+    "names or order may differ.",
+}
+
+_RUNGS = {
+    DigestKind.SHA256: Rung.BYTES,
+    DigestKind.BLAKE3: Rung.BYTES,
+    # Passing for a removed file under SHA-1 takes a second preimage, which nobody can make.
+    DigestKind.GIT_BLOB: Rung.BYTES,
+    DigestKind.DATA_SHA256: Rung.TENSORS,
+    DigestKind.TENSORS_BLAKE3: Rung.TENSORS,
+}
+
+READ_KINDS = tuple(_RUNGS)
+"""Digests that prove something when they were computed from bytes that we read."""
+
+
+def declared(kind: DigestKind, value: bytes) -> Evidence:
+    """The hub states a digest (SHA-256, Xet or git blob) that is the removal's."""
+    return Evidence(Rung.DECLARED, kind.label, value.hex(), _DECLARED[kind])
+
+
+def pointer(oid: bytes) -> Evidence:
+    """The git oid of a hidden file's LFS pointer is that of the removal's SHA-256 and size."""
+    why = (
+        "The hub hides this file's hash, but git's name for its pointer is the one that the "
+        "removed file's SHA-256 and size give."
+    )
+    return Evidence(Rung.POINTER, "pointer", oid.hex(), why)
+
+
+def read(kind: DigestKind, value: bytes) -> Evidence:
+    """A digest of READ_KINDS, computed from bytes that we read, is the removal's."""
+    return Evidence(_RUNGS[kind], kind.label, value.hex(), _READ[kind])
+
+
+def short(kind: DigestKind, value: bytes) -> Evidence:
+    """A short hash agrees with what the hub states or with bytes that we read."""
+    why = f"The {kind.label} agrees; it is too short to prove anything."
+    return Evidence(Rung.HINT, kind.label, value.hex(), why)
+
+
+def embedded(kind: DigestKind, value: bytes) -> Evidence:
+    """The file says of itself that it has a digest of the removal's."""
+    why = f"The file's metadata states a {kind.label} of the removal; anyone can write that."
+    return Evidence(Rung.HINT, f"embedded-{kind.label}", value.hex(), why)
+
+
+def file_named_by_digest(value: bytes) -> Evidence:
+    """The file is named by the removal's SHA-256."""
+    why = "The file is named by the removed file's SHA-256."
+    return Evidence(Rung.HINT, "filename-sha256", value.hex(), why)
+
+
+def file_name() -> Evidence:
+    """The file has the removed file's name. The value stays out: it is sealed."""
+    return Evidence(Rung.HINT, "filename", "equal", "The file has the removed file's name.")
+
+
+def path_ids() -> Evidence:
+    """The path holds the removal's model and version id, or names a file by its version id."""
+    why = "The path holds the removed model's numbers at its former site."
+    return Evidence(Rung.HINT, "path", "equal", why)
+
+
+def gather(found: Iterable[tuple[str, Evidence]]) -> tuple[Match, ...]:
+    """One match a removal, strongest first; its evidence strongest first, without repetition."""
+    by_removal: dict[str, dict[tuple[Rung, str], Evidence]] = {}
+    for removal, evidence in found:
+        by_removal.setdefault(removal, {}).setdefault((evidence.rung, evidence.kind), evidence)
+    matches = [
+        Match(removal, tuple(sorted(some.values(), key=lambda e: (-e.rung, e.kind))))
+        for removal, some in by_removal.items()
+    ]
+    return tuple(sorted(matches, key=lambda match: (-match.rung, match.removal)))
+
+
+def merge(*groups: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Matches found in different ways, as one match a removal."""
+    return gather((match.removal, e) for group in groups for match in group for e in match.evidence)
