@@ -1,0 +1,197 @@
+"""The end of a tensor's name: which layer it belongs to, and what it is to that layer.
+
+The grammar is what the loaders of kohya's scripts, LyCORIS, diffusers, PEFT, ComfyUI, OneTrainer,
+XLabs and cloneofsimo's first trainer write and accept.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+FACTORS = (
+    "up down mid embedding_up embedding_down diff".split()
+    + (
+        "hada_w1_a hada_w1_b hada_w2_a hada_w2_b hada_t1 hada_t2 "
+        "lokr_w1 lokr_w1_a lokr_w1_b lokr_w2 lokr_w2_a lokr_w2_b lokr_t2"
+    ).split()
+)
+"""Roles that an update is made of."""
+EXTRAS = ("alpha", "scale", "magnitude")
+"""Roles that say something about the factors beside them."""
+
+OTHER = {
+    "bias": "bias deltas: not part of an update matrix",
+    "norm": "normalisation deltas: not part of an update matrix",
+    "set": "weights that are replaced, not added to (set_weight): not read yet",
+    "orthogonal": "orthogonal adapters (OFT, BOFT): not read yet, they need the base weight",
+    "ia3": "IA3: not read yet, it needs the base weight",
+    "glora": "GLoRA: not read yet, it needs the base weight",
+    "vera": "VeRA: not read yet, its shared matrices are made from a seed",
+    "quantised": "parts of quantised weights: not read yet",
+    "embedding": "embeddings of textual inversion: not an update, not read yet",
+    "control": "control adapters (LLLite, IP-Adapter): not an update, not read yet",
+}
+"""Roles that are recognised and not read, with the reason."""
+
+_ENDINGS: dict[str, tuple[str, str]] = {
+    "lora_down.weight": ("down", "kohya"),
+    "lora_up.weight": ("up", "kohya"),
+    "lora_mid.weight": ("mid", "kohya"),
+    "lora_down": ("down", "kohya"),
+    "lora_up": ("up", "kohya"),
+    "alpha": ("alpha", ""),
+    "scale": ("scale", ""),
+    "lora_A.weight": ("down", "peft"),
+    "lora_B.weight": ("up", "peft"),
+    "lora_A": ("down", "peft"),
+    "lora_B": ("up", "peft"),
+    "lora_embedding_A": ("embedding_down", "peft"),
+    "lora_embedding_B": ("embedding_up", "peft"),
+    "lora_magnitude_vector": ("magnitude", "peft"),
+    "lora_magnitude_vector.weight": ("magnitude", "peft"),
+    "magnitude": ("magnitude", "peft"),
+    "dora_scale": ("magnitude", ""),
+    "___.layer.lora_down.weight": ("down", "hcp"),
+    "___.layer.lora_up.weight": ("up", "hcp"),
+    "___.alpha": ("alpha", "hcp"),
+    "down": ("down", "stability"),
+    "up": ("up", "stability"),
+    "diff": ("diff", "lycoris"),
+    "diff_b": ("bias", ""),
+    "lora_A.bias": ("bias", ""),
+    "lora_B.bias": ("bias", ""),
+    "lora_up.bias": ("bias", ""),
+    "lora_down.bias": ("bias", ""),
+    "bias_indices": ("bias", ""),
+    "bias_values": ("bias", ""),
+    "bias_size": ("bias", ""),
+    "w_norm": ("norm", ""),
+    "b_norm": ("norm", ""),
+    "set_weight": ("set", ""),
+    "reshape_weight": ("set", ""),
+    "oft_blocks": ("orthogonal", ""),
+    "oft_diag": ("orthogonal", ""),
+    "oft_R": ("orthogonal", ""),
+    "oft_R.weight": ("orthogonal", ""),
+    "oft_R.scaled_oft": ("orthogonal", ""),
+    "oft_r": ("orthogonal", ""),
+    "rescale": ("orthogonal", ""),
+    "boft_R": ("orthogonal", ""),
+    "boft_s": ("orthogonal", ""),
+    "ia3_l": ("ia3", ""),
+    "on_input": ("ia3", ""),
+    "a1.weight": ("glora", ""),
+    "a2.weight": ("glora", ""),
+    "b1.weight": ("glora", ""),
+    "b2.weight": ("glora", ""),
+    "bm.weight": ("glora", ""),
+    "vera_lambda_b": ("vera", ""),
+    "vera_lambda_d": ("vera", ""),
+    "vera_A": ("vera", ""),
+    "vera_B": ("vera", ""),
+    "absmax": ("quantised", ""),
+    "quant_map": ("quantised", ""),
+    "nested_absmax": ("quantised", ""),
+    "nested_quant_map": ("quantised", ""),
+    "scale_weight": ("quantised", ""),
+    "scale_input": ("quantised", ""),
+    "weight_scale": ("quantised", ""),
+    "input_scale": ("quantised", ""),
+    "comfy_quant": ("quantised", ""),
+    "qweight": ("quantised", ""),
+    "wscales": ("quantised", ""),
+    "SCB": ("quantised", ""),
+    "emb_params": ("embedding", ""),
+}
+for _style in ("lora", "lora_layer", "lora_linear_layer"):
+    for _side in ("up", "down"):
+        _ENDINGS[f"{_style}.{_side}.weight"] = (_side, "diffusers")
+    _ENDINGS[f"{_style}.alpha"] = ("alpha", "diffusers")
+for _role in FACTORS:
+    if _role.startswith(("hada", "lokr")):
+        _ENDINGS[_role] = (_role, "lycoris")
+
+_PER_ADAPTER = {"lora_A", "lora_B", "lora_magnitude_vector"}
+"""PEFT puts the adapter's name before `.weight`."""
+_PER_ADAPTER_BARE = {"lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector"} | {
+    role for role in FACTORS if role.startswith(("hada", "lokr"))
+}
+"""PEFT puts the adapter's name at the very end."""
+
+_XLABS = {f"{x}_lora{n}" for x in ("qkv", "proj") for n in ("", "1", "2")}
+_INDEXED = re.compile(r"(unet|text_encoder):(\d{1,6}):(up|down)")
+_CONTROL = ("lllite_", "ip_adapter", "image_proj.", "control_model.")
+_EMBEDDING = ("bundle_emb.", "string_to_param", "string_to_token")
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """What one tensor's name says."""
+
+    layer: str
+    """The file's own name of the layer."""
+    role: str
+    """One of FACTORS, EXTRAS or OTHER."""
+    adapter: str = ""
+    """PEFT's name of the adapter, where several may share a file."""
+    style: str = ""
+    """Whose ending it is; empty where many share it."""
+
+
+def split(name: str) -> Tensor | None:
+    """Read the end of a tensor's name; None where it is none that an adapter has."""
+    if name.startswith(_CONTROL):
+        return Tensor(name, "control")
+    if name.startswith(_EMBEDDING):
+        return Tensor(name, "embedding")
+    if (indexed := _INDEXED.fullmatch(name)) is not None:
+        model, index, side = indexed.groups()
+        return Tensor(f"{model}#{int(index)}", side, style="cloneofsimo")
+    pieces = name.rsplit(".", 4)
+    for length in (4, 3, 2, 1):
+        if length < len(pieces):
+            ending = _ENDINGS.get(".".join(pieces[-length:]))
+            if ending is not None:
+                layer = name[: -sum(len(piece) + 1 for piece in pieces[-length:])]
+                return Tensor(layer, ending[0], style=ending[1])
+    return _adapter(name, pieces) or _old(pieces) or _quantised(name)
+
+
+def _adapter(name: str, pieces: list[str]) -> Tensor | None:
+    """`<layer>.lora_A.<adapter>.weight` and `<layer>.hada_w1_a.<adapter>`."""
+    if len(pieces) > 3 and pieces[-1] in ("weight", "bias") and pieces[-3] in _PER_ADAPTER:
+        layer = name.rsplit(".", 3)[0]
+        role, style = _ENDINGS[f"{pieces[-3]}.{pieces[-1]}"]
+        return Tensor(layer, role, pieces[-2], style)
+    if len(pieces) > 2 and pieces[-2] in _PER_ADAPTER_BARE:
+        layer = name.rsplit(".", 2)[0]
+        role, style = _ENDINGS[pieces[-2]]
+        return Tensor(layer, role, pieces[-1], style)
+    return None
+
+
+def _old(pieces: list[str]) -> Tensor | None:
+    """`<attention>.processor.to_q_lora.up.weight`, and XLabs' `...processor.qkv_lora1...`."""
+    if len(pieces) < 3:
+        return None
+    *front, layer, side, last = pieces
+    if last == "alpha":
+        front, layer, side, last = [*front, layer], side, "alpha", "weight"
+    if last != "weight" or side not in ("up", "down", "alpha"):
+        return None
+    if layer in _XLABS:
+        return Tensor(".".join([*front, layer]), side, style="xlabs")
+    if layer.endswith("_lora"):
+        if front and front[-1] == "processor":
+            front = front[:-1]
+        elif front:
+            front = [*front[:-1], front[-1].removesuffix(".processor")]
+        return Tensor(".".join([*front, layer[:-5]]), side, style="diffusers-processor")
+    return None
+
+
+def _quantised(name: str) -> Tensor | None:
+    if ".quant_state." in name or name == "scaled_fp8":
+        return Tensor(name, "quantised")
+    return None

@@ -1,0 +1,88 @@
+"""What a naming table is: the layers of a base model under canonical names, and their other names.
+
+A family module (unet, mmdit, text) generates its tables from a few numbers. A new architecture is
+one new table and one line in `DENOISERS` or `ENCODERS` of `known`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a base model."""
+
+    name: str
+    """Canonical, without the part."""
+    out: int
+    inn: int
+    """Input width (or channels)."""
+    kernel: int = 1
+    """Side of the square kernel; 1 for a linear layer."""
+    other_out: int = 0
+    """A second output width seen for this layer in a sibling of the model; 0 if none."""
+
+    @property
+    def columns(self) -> int:
+        """Columns of the update matrix: in*kh*kw."""
+        return self.inn * self.kernel * self.kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Which output rows of a file's layer are a canonical layer.
+
+    In equal units, so that the cut holds for any width: q of a fused q, k, v is ((0, 1),) of 3;
+    two swapped halves are ((1, 2), (0, 1)) of 2; the whole is ((0, 1),) of 1.
+    """
+
+    name: str
+    """Canonical, without the part."""
+    units: tuple[tuple[int, int], ...] = ((0, 1),)
+    of: int = 1
+
+    def rows(self, out: int) -> tuple[tuple[int, int], ...] | None:
+        """The rows of a layer with `out` rows; None for all. The unit must divide `out`."""
+        if self.of == 1:
+            return None
+        unit = out // self.of
+        return tuple((start * unit, stop * unit) for start, stop in self.units)
+
+    def height(self, out: int) -> int:
+        """How many rows those are."""
+        return sum(stop - start for start, stop in self.units) * out // self.of
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One base model: its layers, and every name they go by."""
+
+    part: str
+    """What canonical names of this table begin with."""
+    layers: Mapping[str, Layer]
+    aliases: Mapping[str, tuple[Cut, ...]]
+    """From a name with every dot written as an underscore. That is unique inside each table,
+    and it is all that kohya's names keep, so dotted and flattened names are looked up alike."""
+
+
+def flat(name: str) -> str:
+    """A name as kohya writes it."""
+    return name.replace(".", "_")
+
+
+def table(
+    part: str, layers: Iterable[Layer], aliases: Iterable[tuple[str, tuple[Cut, ...]]]
+) -> Table:
+    """A table from its layers and their other names; the canonical names are added.
+
+    Raises ValueError where one name would mean two things: a mistake in the table.
+    """
+    by_name = {layer.name: layer for layer in layers}
+    every: dict[str, tuple[Cut, ...]] = {}
+    own = [(name, (Cut(name),)) for name in by_name]
+    for alias, cuts in [*own, *aliases]:
+        if every.setdefault(flat(alias), cuts) != cuts:
+            raise ValueError(f"{alias} means two layers of {part}")
+    return Table(part, by_name, every)
