@@ -1,11 +1,31 @@
 """Names and links in one spelling, so that equal things are equal bytes.
 
-What comes in: what a person typed or a list says. What goes out: normal forms. Pure.
+What comes in: what a person typed or a list says. What goes out: normal forms. Pure, and it never
+fails: text that makes no sense as a link is no link.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+_LONGEST = 4096
+"""Characters of a link that are looked at; a longer one is none."""
+
+_ALIASES = {"civitai": "civitai.com", "civitai.red": "civitai.com", "civitai.green": "civitai.com"}
+"""Other addresses of the same site, with the same ids."""
+
+_HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}(?::\d+)?\Z")
+_AIR = re.compile(r"(?:urn:)?air:[^:\s]*:[^:\s]*:(\w+):(\d+)(?:@(\d+))?", re.IGNORECASE)
+"""The resource names that Civitai's generator prints: urn:air:sdxl:lora:civitai:MODEL@VERSION."""
+
+_PLAIN = re.compile(
+    r"https?://([a-z0-9.-]+)/models/([0-9]{1,20})(?:/[\w-]*)?(?:\?modelVersionId=([0-9]{1,20}))?\Z"
+)
+"""Nine links of ten in a list look like this, and need no full reading."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -17,19 +37,92 @@ class Link:
     model_id: str | None
     version_id: str | None
     normal: str
-    """The whole link in its normal spelling, without scheme."""
+    """The whole link in its normal spelling, without scheme and without slug."""
+
+    def __repr__(self) -> str:
+        return "Link(sealed)"
 
 
 def parse(text: str) -> Link | None:
-    """The link in any spelling (with or without scheme, www, slug, query); None if it is none."""
-    raise NotImplementedError
+    """The link in any spelling (with or without scheme, www, slug, query); None if it is none.
+
+    Knows pages (`/models/1/slug?modelVersionId=2`), API addresses (`/api/v1/models/1`,
+    `/api/v1/model-versions/2`, `/api/download/models/2`) and AIR names.
+    """
+    text = text.strip().strip("<>\"'`()[]")
+    if len(text) > _LONGEST or not text:
+        return None
+    if plain := _PLAIN.match(text):
+        return _link(normal_site(plain[1]), plain[2], plain[3])
+    if air := _AIR.match(text):
+        return _link(normal_site(air[1]), air[2], air[3])
+    if "://" not in text:
+        host, slash, _ = text.partition("/")
+        if not slash or not _HOST.match(host):
+            return None
+        text = f"https://{text}"
+    try:
+        parts = urlsplit(text)
+        site = normal_site(parts.hostname or "")
+        query = parse_qsl(parts.query, max_num_fields=50)
+    except ValueError:
+        return None
+    if parts.scheme.lower() not in ("http", "https") or not site:
+        return None
+
+    steps = [unquote(step) for step in parts.path.split("/") if step]
+    model, version = _ids(steps)
+    for name, value in query:
+        if name.lower() in ("modelversionid", "versionid", "model_version_id") and value.isdigit():
+            version = value
+    if model or version:
+        return _link(site, model, version)
+    rest = sorted((n, v) for n, v in query if not n.lower().startswith("utm_"))
+    tail = "&".join(f"{name}={value}" for name, value in rest)
+    path = normal_name("/".join(steps))
+    return Link(site, None, None, f"{site}/{path}" + (f"?{normal_name(tail)}" if tail else ""))
+
+
+def _ids(steps: list[str]) -> tuple[str | None, str | None]:
+    """Model id and version id from the parts of a path."""
+    lower = [step.lower() for step in steps]
+    for at in range(len(steps) - 1):
+        if not (steps[at + 1].isascii() and steps[at + 1].isdigit()):
+            continue
+        if lower[at] == "model-versions":
+            return None, steps[at + 1]
+        if lower[at] == "models":
+            if at > 0 and lower[at - 1] == "download":
+                return None, steps[at + 1]
+            return steps[at + 1], None
+    return None, None
+
+
+def _link(site: str, model: str | None, version: str | None) -> Link:
+    normal = f"{site}/models/{model}" if model else f"{site}/model-versions/{version}"
+    if model and version:
+        normal += f"?modelVersionId={version}"
+    return Link(site, model, version, normal)
+
+
+@lru_cache(maxsize=256)
+def normal_site(text: str) -> str:
+    """A site's host name: lower case, without scheme, "www.", path, and under its main address."""
+    text = text.strip().casefold().partition("://")[2] or text.strip().casefold()
+    host = text.partition("/")[0].removeprefix("www.").rstrip(".")
+    return _ALIASES.get(host, host)
 
 
 def normal_name(text: str) -> str:
-    """NFKC, case folded, inner white space as single blanks, none outside."""
-    raise NotImplementedError
+    """NFKC, case folded, inner white space as single blanks, none outside, nothing invisible."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).casefold()
+        # Folding can take the normal form apart again; and pasted text brings zero-width marks.
+        text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+        text = unicodedata.normalize("NFKC", text)
+    return " ".join(text.casefold().split())
 
 
 def normal_file_name(text: str) -> str:
     """As `normal_name`, of the last part of a path."""
-    raise NotImplementedError
+    return normal_name(text.replace("\\", "/").rstrip("/").rpartition("/")[2])
