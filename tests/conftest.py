@@ -20,8 +20,9 @@ import pytest
 # The Hub's client reads its environment when it is imported: before any test runs.
 LIVE_ENDPOINT = os.environ.pop("RESEEN_LIVE_ENDPOINT", None)
 LIVE_TOKEN = os.environ.pop("RESEEN_LIVE_TOKEN", None)
+_FOREIGN = ("HF_", "HUGGING", "RESEEN_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 for _name in [*os.environ]:
-    if (_name.upper().startswith(("HF_", "HUGGING", "RESEEN_")) and _name != "RESEEN_ADAPTERS") or _name.upper() in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+    if _name.upper().startswith(_FOREIGN) and _name != "RESEEN_ADAPTERS":
         del os.environ[_name]
 _CLIENT_HOME = tempfile.TemporaryDirectory(prefix="reseen-tests-")
 os.environ["HF_HOME"] = _CLIENT_HOME.name

@@ -1,0 +1,162 @@
+"""Repositories, commits and files in the JSON that the Hub gives."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from replica import git
+from replica.world import Blob, Commit, Repo
+
+MASK = "*" * 64
+"""What stands for the SHA-256 of a gated file, for a caller without access."""
+
+_BRIEF = ("likes", "private", "downloads", "tags", "createdAt")
+_FULL = (*_BRIEF, "author", "sha", "lastModified", "gated", "disabled", "siblings")
+
+
+def instant(date: datetime) -> str:
+    return date.strftime("%Y-%m-%dT%H:%M:%S.") + f"{date.microsecond // 1000:03}Z"
+
+
+def object_id(name: str, created: datetime) -> str:
+    """24 hex digits that begin with the second of making, as MongoDB's do."""
+    seconds = int(created.timestamp())
+    return f"{seconds:08x}" + hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def _fields(repo: Repo, names: Collection[str]) -> dict[str, Any]:
+    commit = repo.at("main")
+    files = commit.files if commit else {}
+    value: dict[str, Any] = {}
+    for name in names:
+        match name:
+            case "author":
+                value[name] = repo.author
+            case "sha":
+                if commit:
+                    value[name] = commit.id
+            case "createdAt":
+                value[name] = instant(repo.created)
+            case "lastModified":
+                value[name] = instant(repo.modified)
+            case "gated":
+                value[name] = repo.gated or False
+            case "private" | "disabled" | "downloads" | "likes":
+                value[name] = getattr(repo, name)
+            case "tags":
+                value[name] = list(repo.tags)
+            case "siblings":
+                value[name] = [{"rfilename": path} for path in sorted(files)]
+            case "usedStorage":
+                value[name] = repo.used_storage
+            case "trendingScore":
+                value[name] = repo.likes
+            case "cardData":
+                value[name] = {}
+            case _:
+                pass  # a field that the Hub knows and a sample repository does not have
+    return value
+
+
+def listed(repo: Repo, full: bool, expand: Collection[str]) -> dict[str, Any]:
+    """One entry of a list. It never holds a hash of a file."""
+    names = expand or (_FULL if full else _BRIEF)
+    value = {"_id": object_id(repo.id, repo.created), "id": repo.id, **_fields(repo, names)}
+    if repo.type == "model" and not expand:
+        value["modelId"] = repo.id
+    return value
+
+
+def info(repo: Repo, commit: Commit, blobs: bool, open: bool, expand: Collection[str]) -> object:
+    """One repository at a commit. `open`: the caller may see masked hashes."""
+    value = listed(repo, True, expand)
+    if expand:
+        return value
+    value["sha"] = commit.id
+    value["usedStorage"] = repo.used_storage
+    value["siblings"] = [_sibling(p, b, blobs, open) for p, b in sorted(commit.files.items())]
+    if repo.type == "space":
+        value["sdk"] = "static"
+    return value
+
+
+def _sibling(path: str, blob: Blob, blobs: bool, open: bool) -> dict[str, Any]:
+    value: dict[str, Any] = {"rfilename": path}
+    if blobs:
+        value |= {"blobId": blob.git_oid, "size": blob.size}
+        if blob.lfs:
+            value["lfs"] = {
+                "sha256": blob.sha256 if open else MASK,
+                "size": blob.size,
+                "pointerSize": len(git.pointer_text(blob.sha256, blob.size)),
+            }
+    return value
+
+
+def file(path: str, blob: Blob, open: bool, last: Commit | None) -> dict[str, Any]:
+    """One file of a tree. `last`: the commit that put it there, where the caller asks for it."""
+    value: dict[str, Any] = {
+        "type": "file",
+        "oid": blob.git_oid,
+        "size": blob.size,
+        "path": path,
+    }
+    if blob.lfs:
+        value["lfs"] = {
+            "oid": blob.sha256 if open else MASK,
+            "size": blob.size,
+            "pointerSize": len(git.pointer_text(blob.sha256, blob.size)),
+        }
+        if blob.xet and open:
+            value["xetHash"] = blob.xet
+    if last:
+        value["lastCommit"] = _last(last)
+        scan = {"status": "unscanned"}
+        value["securityFileStatus"] = {
+            "status": "unscanned",
+            "avScan": scan,
+            "pickleImportScan": {**scan, "pickleImports": []},
+        }
+    return value
+
+
+def directory(path: str, oid: str, last: Commit | None) -> dict[str, Any]:
+    value: dict[str, Any] = {"type": "directory", "oid": oid, "size": 0, "path": path}
+    if last:
+        value["lastCommit"] = _last(last)
+    return value
+
+
+def _last(commit: Commit) -> dict[str, str]:
+    return {"id": commit.id, "title": commit.title, "date": instant(commit.date)}
+
+
+def refs(repo: Repo, pull_requests: bool) -> dict[str, Any]:
+    def under(prefix: str) -> list[Mapping[str, str]]:
+        return [
+            {"name": ref.removeprefix(prefix), "ref": ref, "targetCommit": commit}
+            for ref, commit in sorted(repo.refs.items())
+            if ref.startswith(prefix)
+        ]
+
+    value: dict[str, Any] = {
+        "branches": under("refs/heads/"),
+        "converts": under("refs/convert/"),
+        "tags": under("refs/tags/"),
+    }
+    if pull_requests:
+        value["pullRequests"] = under("refs/pr/")
+    return value
+
+
+def commit(commit: Commit) -> dict[str, Any]:
+    return {
+        "id": commit.id,
+        "title": commit.title,
+        "message": "",
+        "authors": [{"user": commit.user, "avatar": ""}],
+        "date": instant(commit.date),
+    }
