@@ -38,6 +38,7 @@ _ROUTES = tuple(
         ("page", rf"{_SITE}{_ID}"),
     )
 )
+_CDN = re.compile(rf"/repo/(?P<type>\w+)/{_ID}/{_REV}/(?P<path>.+)")
 _KINDS = {"resolve": "resolvers", "resolve-cache": "resolvers", "raw": "resolvers", "page": "pages"}
 """Route -> kind of quota; all others are "api"."""
 
@@ -118,11 +119,12 @@ def answer(
 
 
 def cdn_answer(world: World, request: Request) -> Answer:
-    """The other host: /repo/{type}/{owner}/{name}/{commit}/{path}?signature."""
-    _, _, type, owner, name, sha, path = request.path.split("/", 6)
-    repo = world.find(type, f"{unquote(owner)}/{unquote(name)}")
-    commit = repo.at(sha) if repo and not repo.disabled else None
-    blob = commit.files.get(unquote(path)) if commit else None
+    """The other host: /repo/{type}/{id}/{commit}/{path}?Signature."""
+    found = _CDN.fullmatch(request.path)
+    parts = {k: unquote(v) for k, v in found.groupdict().items()} if found else None
+    repo = world.find(parts["type"], parts["id"]) if parts else None
+    commit = repo.at(parts["rev"]) if parts and repo and not repo.disabled else None
+    blob = commit.files.get(parts["path"]) if parts and commit else None
     if blob is None or request.one("Signature") is None:
         return Answer(403, {"Content-Type": "application/xml"}, b"<Error>AccessDenied</Error>")
     headers = {
