@@ -48,6 +48,12 @@ def begin(connection: Connection, hub: str, target: str, options: str, at: int) 
     return int(done.scalar_one())
 
 
+def started_at(connection: Connection, scan: int) -> int:
+    """Microseconds since 1970."""
+    query = select(scans.c.started_at).where(scans.c.pk == scan)
+    return int(connection.execute(query).scalar_one())
+
+
 def end(connection: Connection, scan: int, at: int) -> None:
     """Close the scan and empty its frontier."""
     connection.execute(

@@ -1,0 +1,85 @@
+"""Pages of a scan's listings, asked for as long as it takes.
+
+What comes in: a part of a scan's listing and where to go on. What goes out: the next page. A part
+is a listing of the hub, a list of repositories by name, or the account of a match.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubGarbage, HubMissing
+from reseen.hubs.hub import Hub, Page, Wanted
+from reseen.records import Problem, Repository, RepoType
+from reseen.scan.agenda import Listing
+from reseen.scan.away import Away
+from reseen.scan.scans import Part
+from reseen.scan.turn import Listed
+
+AT_A_TIME = 32
+"""Repositories of a list that are asked for by name at once."""
+ATTEMPTS = 4
+"""For a page that is garbage."""
+
+
+class Pages:
+    """Asks one hub for the pages of one scan."""
+
+    def __init__(self, hub: Hub, parts: Sequence[Listing], away: Away, backoff: float) -> None:
+        self._hub, self._parts, self._away, self._backoff = hub, parts, away, backoff
+
+    async def page(self, part: Part) -> Listed:
+        """The next page of a part, however long the hub lets us wait."""
+        garbage = 0
+        while True:
+            try:
+                listed = await self._ask(part)
+            except HubBusy:
+                await self._away.wait()
+                continue
+            except HubGarbage as e:
+                garbage += 1
+                if garbage < ATTEMPTS:
+                    await asyncio.sleep(min(self._backoff * garbage, 5.0))
+                    continue
+                if part.subject is None:
+                    raise
+                listed = self._no_account(part, e)
+            except HubError as e:
+                if part.subject is None:
+                    raise
+                listed = self._no_account(part, e)
+            self._away.answered()
+            return listed
+
+    def _no_account(self, part: Part, error: HubError) -> Listed:
+        assert part.subject is not None
+        why = Problem(f"{self._hub.name}/{part.subject[1]}", str(error), error.remedy)
+        return Listed(part, Page((), None, (why,)))
+
+    async def _ask(self, part: Part) -> Listed:
+        if part.subject is not None:
+            wanted = Wanted(*part.subject)
+            return Listed(part, await self._hub.list_repositories(wanted, part.cursor))
+        listing = self._parts[part.number]
+        if listing.wanted is not None:
+            return Listed(part, await self._hub.list_repositories(listing.wanted, part.cursor))
+        start = int(part.cursor or 0)
+        some = listing.repos[start : start + AT_A_TIME]
+        answers = await asyncio.gather(*(self._ask_one(listing.type, repo) for repo in some))
+        end = start + AT_A_TIME
+        return Listed(
+            part,
+            Page(
+                tuple(each for each in answers if isinstance(each, Repository)),
+                str(end) if end < len(listing.repos) else None,
+                tuple(each for each in answers if isinstance(each, Problem)),
+            ),
+        )
+
+    async def _ask_one(self, type: RepoType, repo: str) -> Repository | Problem:
+        try:
+            return await self._hub.repository(type, repo)
+        except (HubMissing, HubAuth, HubDisabled) as e:
+            return Problem(f"{self._hub.name}/{repo}", str(e), e.remedy)

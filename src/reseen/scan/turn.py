@@ -1,0 +1,235 @@
+"""One turn of the walk: what came back is stored and new work is leased, in one transaction.
+
+What comes in: outcomes of the last moments. What goes out: new sightings, what the removals
+learned, and leases. Synchronous; it runs in the walk's one database thread, a few times a second.
+Written twice, or broken off in the middle, the store is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from reseen.hubs.hub import Page, Revisions
+from reseen.records import Coverage, Problem, Repository, Sighting
+from reseen.registry import seen, sightings
+from reseen.scan import agenda, frontier, memory, scans
+from reseen.scan.frontier import Lease, Task, Work
+from reseen.scan.owner import Owner
+from reseen.scan.record import Learned, record
+from reseen.scan.target import Options, Target
+from reseen.scan.visit import Follow, Visit
+
+GAVE_UP = "no usable answer after several attempts"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of a listing came."""
+
+    part: scans.Part
+    page: Page
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """A commit was looked at."""
+
+    lease: Lease
+    visit: Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """A repository's refs and history came."""
+
+    lease: Lease
+    revisions: Revisions
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """There is nothing to look at, and asking again would not change that."""
+
+    lease: Lease
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No usable answer, while the hub otherwise worked."""
+
+    lease: Lease
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """Broken off by us, or the hub was away: nothing is held against it."""
+
+    lease: Lease
+
+
+Outcome = Listed | Visited | Referred | Passed | Failed | Untouched
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What stays the same from turn to turn."""
+
+    pk: int
+    started_at: int
+    hub: str
+    target: Target
+    options: Options
+    owner: Owner
+    hints: Callable[[Repository], int]
+    """Leads that a repository's listing gives."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """What a turn did."""
+
+    found: list[Sighting] = field(default_factory=list)
+    """Never recorded before."""
+    learned: list[Learned] = field(default_factory=list)
+    leases: list[tuple[Lease, Repository]] = field(default_factory=list)
+    accounts: set[str] = field(default_factory=set)
+    """Accounts where something was found: they come first from now on."""
+    coverage: Coverage = field(default_factory=Coverage)
+    """Of the whole scan, so far."""
+    new_parts: bool = False
+    """There is more to list than before."""
+
+
+def take(
+    connection: Connection,
+    scan: Scan,
+    outcomes: Sequence[Outcome],
+    accounts: set[str],
+    used: Coverage,
+    want: int,
+    at: int,
+) -> Turn:
+    """Store outcomes and lease `want` more. `accounts`: those with sightings so far; `used`:
+    requests and bytes since the last turn."""
+    turn = Turn()
+    more = used
+    for outcome in outcomes:
+        match outcome:
+            case Listed(part, page):
+                more = scans.plus(more, _list(connection, scan, part, page, accounts, at))
+            case Visited(lease, visit):
+                more = scans.plus(more, _visit(connection, scan, turn, lease, visit))
+            case Referred(lease, revisions):
+                _refer(connection, scan, lease, revisions, at)
+            case Passed(lease, reason):
+                more = scans.plus(more, Coverage(skipped={reason: 1}))
+            case Failed(lease, problem):
+                if frontier.fail(connection, scan.pk, lease, problem, at):
+                    more = scans.plus(more, Coverage(skipped={GAVE_UP: 1}))
+            case Untouched():
+                pass
+    done = [o.lease.pk for o in outcomes if isinstance(o, Visited | Referred | Passed)]
+    frontier.finish(connection, done)
+    frontier.give_back(connection, [o.lease.pk for o in outcomes if isinstance(o, Untouched)])
+    if more == Coverage():
+        turn.coverage = scans.coverage(connection, scan.pk)
+    else:
+        turn.coverage = scans.add_coverage(connection, scan.pk, more)
+    leases = frontier.lease(connection, scan.pk, scan.owner, want, at)
+    rows = memory.repositories_by_pk(connection, [lease.repository_pk for lease in leases])
+    turn.leases = [(lease, rows[lease.repository_pk]) for lease in leases]
+    return turn
+
+
+def _list(
+    connection: Connection,
+    scan: Scan,
+    part: scans.Part,
+    page: Page,
+    accounts: set[str],
+    at: int,
+) -> Coverage:
+    """Store a page: repositories, what is to be done with them, the cursor behind it."""
+    if not scans.turn_page(connection, scan.pk, part, page.cursor, len(page.repositories)):
+        return Coverage()
+    scans.note(connection, scan.pk, None, page.problems, at)
+    if part.subject is not None:
+        accounts = accounts | {part.subject[1]}
+    listed = unchanged = 0
+    skipped: dict[str, int] = {}
+    if page.problems:
+        skipped["entries of the listing that could not be read"] = len(page.problems)
+    work: list[Work] = []
+    for each in memory.remember(connection, page.repositories, scan.started_at, at):
+        repository = each.repository
+        listed += each.fresh
+        skip = agenda.skip(repository, scan.options.refs)
+        if skip is not None:
+            if each.fresh:
+                skipped[skip.reason] = skipped.get(skip.reason, 0) + 1
+            if repository.disabled or not scan.options.refs:
+                continue
+        named = repository.id in scan.target.repos
+        priority = (
+            agenda.Priority.NOW if named else agenda.priority(repository, accounts, scan.hints)
+        )
+        if each.walked:
+            unchanged += each.fresh
+        elif repository.sha is not None:
+            work.append(Work(each.pk, Task.FILES, priority, repository.sha, "main"))
+        if scan.options.refs or (each.unfollowed and scan.options.follow):
+            work.append(Work(each.pk, Task.REFS, priority))
+    frontier.add(connection, scan.pk, work)
+    return Coverage(listed=listed, unchanged=unchanged, skipped=skipped)
+
+
+def _visit(connection: Connection, scan: Scan, turn: Turn, lease: Lease, visit: Visit) -> Coverage:
+    """Store a visit and what follows from it."""
+    recorded = record(connection, visit, scan.pk)
+    turn.found += [sightings.by_id(connection, each) for each, _ in recorded.new]
+    turn.learned += recorded.learned
+    if Follow.REFS in visit.follow:
+        work = Work(lease.repository_pk, Task.REFS, agenda.Priority.NOW)
+        frontier.add(connection, scan.pk, [work])
+    if Follow.ACCOUNT in visit.follow:
+        author = visit.repository.author
+        turn.accounts.add(author)
+        if author not in scan.target.authors or scan.target.since is not None:
+            for type in sorted(set(scan.target.types)):
+                added = scans.add_account(connection, scan.pk, type, author)
+                turn.new_parts = turn.new_parts or added
+    problems = len(visit.problems)
+    return Coverage(
+        walked=1 if lease.ref == "main" else 0,
+        artifacts=len(visit.seen),
+        skipped={"files that could not be read": problems} if problems else {},
+    )
+
+
+def _refer(connection: Connection, scan: Scan, lease: Lease, revisions: Revisions, at: int) -> None:
+    """Each commit that is not known yet becomes work, once."""
+    scans.note(connection, scan.pk, lease.repository_pk, revisions.problems, at)
+    walked = seen.walked_commits(connection, lease.repository_pk)
+    known = set(walked) | frontier.commits(connection, scan.pk, lease.repository_pk)
+    work: list[Work] = []
+    for revision in revisions.revisions:
+        if revision.commit not in known:
+            known.add(revision.commit)
+            work.append(
+                Work(
+                    lease.repository_pk,
+                    Task.FILES,
+                    lease.priority,
+                    revision.commit,
+                    revision.ref,
+                )
+            )
+    frontier.add(connection, scan.pk, work)
+    for commit, refs in walked.items():
+        if not refs:
+            seen.walked(connection, lease.repository_pk, commit, refs=True, at=at)
