@@ -100,9 +100,9 @@ class Known:
     def could_hold(
         self, size: int | None, data_size: int | None = None, layout: bytes | None = None
     ) -> bool:
-        """May such a file hold a removal's tensors? With its data section's size or its layout: does
-        one equal a removal's. With the file's size only: would a removal's data section and a
-        header of bounded length fit."""
+        """May such a file hold a removal's tensors? With its data section's size or its layout:
+        does one equal a removal's. With the file's size only: would a removal's data section and
+        a header of bounded length fit."""
         return self._digests.could_hold(size, data_size, layout)
 
     def claims(self, match: Match) -> tuple[RemovedFile, ...]:

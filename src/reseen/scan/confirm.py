@@ -1,10 +1,49 @@
-"""What reading decides about one artifact."""
+"""What reading decides about one artifact.
+
+What comes in: an artifact, the matches by what the hub declares of it, how far to go. What goes
+out: a `Seen`. One sequence decides:
+
+    declared match ----> as `Options.confirm` says: nothing, the header, all bytes
+    no match ----------> the header, if the size could hold a removal's tensors,
+                         then all bytes, if data size or layout equals a removal's
+    claim doubtful ----> as no match
+
+(the weights rung will follow here: a subset of modules, where the header looks like an adapter).
+Bytes pass through and are forgotten. What is read is bounded by the file's declared size and by a
+budget that one visit shares.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from reseen.records import Artifact, Confirmed, Container, Fingerprint, Match, Problem
+from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, Malformed
+from reseen.files.source import Range, Reader
+from reseen.fingerprint.digests import BLOCK, Fingerprinter, Inside, look_inside
+from reseen.fingerprint.git import pointer_oid
+from reseen.hubs.hub import Hub, drive
+from reseen.match.evidence import merge
+from reseen.match.known import Known
+from reseen.records import (
+    Artifact,
+    Confirmed,
+    Container,
+    Digest,
+    DigestKind,
+    Fingerprint,
+    Match,
+    Problem,
+    RemovedFile,
+    Rung,
+)
+from reseen.scan.target import Confirm, Options
+
+T = TypeVar("T")
+
+_NO_WEIGHTS = {Container.UNKNOWN, Container.LFS_POINTER, Container.PNG, Container.WEBP}
+_MORE = "Raise the limit on bytes, or fetch the file yourself and use `reseen check`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +54,8 @@ class Reading:
     data_size: int | None = None
     """Bytes in the data section."""
     layout: bytes | None = None
+    embedded: tuple[Digest, ...] = ()
+    """What the file says of itself."""
     fingerprint: Fingerprint | None = None
     """Only when every byte was read."""
     problem: str | None = None
@@ -35,5 +76,221 @@ class Seen:
     hints: tuple[Match, ...] = ()
     """Removals with nothing but hints: never a sighting."""
     confirmed: Confirmed = Confirmed.NONE
+    """How far the hub's claim about the file was checked."""
     reading: Reading | None = None
-    problems: tuple[Problem, ...] = ()
+
+    def standing(self, match: Match) -> Confirmed:
+        """How far one of its matches was checked: what stands on the file's own bytes does so
+        whatever the hub claimed."""
+        return Confirmed.BYTES if match.rung >= Rung.TENSORS else self.confirmed
+
+
+@dataclass(slots=True)
+class Budget:
+    """Bytes that one visit may still read, and whether this hub lets us read at all."""
+
+    left: int
+    spent: int = 0
+    refused: bool = False
+
+    def spend(self, count: int) -> None:
+        self.left -= count
+        self.spent += count
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The outcome of trying to read one artifact."""
+
+    reading: Reading | None = None
+    confirmed: Confirmed = Confirmed.NONE
+    problem: Problem | None = None
+    busy: bool = False
+    """The hub was busy or away: worth another try."""
+
+
+NOT_READ = Read()
+
+
+def wants_reading(
+    artifact: Artifact, matches: tuple[Match, ...], known: Known, options: Options
+) -> bool:
+    """Is there anything that this artifact's bytes could decide?"""
+    if options.confirm is Confirm.NONE or artifact.size == 0:
+        return False
+    return bool(matches) or (options.edited and known.could_hold(artifact.size))
+
+
+async def read(
+    hub: Hub,
+    artifact: Artifact,
+    matches: tuple[Match, ...],
+    known: Known,
+    options: Options,
+    budget: Budget,
+) -> Read:
+    """Read as much of an artifact as decides something. A hub's error is a problem, not raised."""
+    if budget.refused:
+        return NOT_READ
+    size = artifact.size
+    if size is None:
+        return _problem(artifact, "not read: the hub does not state its size")
+    reading: Reading | None = None
+    confirmed = Confirmed.NONE
+    try:
+        inside = await drive(hub, artifact, _counted(look_inside(size), budget))
+        reading = _reading(inside)
+        if matches:
+            confirmed = await _check_header(hub, artifact, matches, known, inside)
+        if not _wants_all(matches, confirmed, known, options, artifact, inside):
+            return Read(reading, confirmed)
+        if size > min(options.max_artifact_bytes, budget.left):
+            reason = f"not read in full: {size} bytes are more than the limit allows"
+            return Read(reading, confirmed, Problem(_where(artifact), reason, _MORE))
+        budget.spend(size)
+        fingerprint = await _read_all(hub, artifact, size, inside)
+    except HubAuth as e:
+        budget.refused = True
+        problem = Problem(_where(artifact), f"files cannot be read: {e}", e.remedy)
+        return Read(reading, confirmed, problem)
+    except (HubGarbage, Malformed) as e:
+        # What is served is not what the hub said is there.
+        doubt = Confirmed.DOUBTFUL if matches else confirmed
+        return Read(reading, doubt, Problem(_where(artifact), str(e), None))
+    except HubError as e:
+        problem = Problem(_where(artifact), str(e), e.remedy)
+        return Read(reading, confirmed, problem, busy=isinstance(e, HubBusy))
+    return Read(
+        replace(_reading(inside), fingerprint=fingerprint),
+        _check_bytes(artifact, confirmed, fingerprint),
+    )
+
+
+def conclude(artifact: Artifact, matches: tuple[Match, ...], known: Known, what: Read) -> Seen:
+    """Put what the hub declares, what reading told, and the leads together."""
+    leads = known.hints(artifact)
+    if what.reading is not None:
+        leads = merge(leads, known.hints_inside(what.reading.embedded))
+        if what.reading.fingerprint is not None:
+            leads = merge(leads, known.match_fingerprint(what.reading.fingerprint))
+    every = merge(matches, leads) if leads else matches
+    return Seen(
+        artifact=artifact,
+        matches=tuple(match for match in every if match.rung > Rung.HINT),
+        hints=tuple(match for match in every if match.rung == Rung.HINT),
+        confirmed=what.confirmed,
+        reading=what.reading,
+    )
+
+
+# -- the steps -----------------------------------------------------------------------------------
+
+
+def _counted(reader: Reader[T], budget: Budget) -> Reader[T]:
+    """The same reader, its bytes counted."""
+    wanted = next(reader)
+    while True:
+        data = yield wanted
+        budget.spend(len(data))
+        try:
+            wanted = reader.send(data)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+
+async def _check_header(
+    hub: Hub, artifact: Artifact, matches: tuple[Match, ...], known: Known, inside: Inside
+) -> Confirmed:
+    """Does the header agree with the claim that this is a removal's file?"""
+    assert artifact.size is not None
+    claims = [claim for match in matches for claim in known.claims(match)]
+    if not all(agrees(claim, artifact.size, inside) for claim in claims):
+        return Confirmed.DOUBTFUL
+    # The last byte is there, and none after it: the file has the size that was stated.
+    end = await hub.read(artifact, Range(artifact.size - 1, 2))
+    return Confirmed.HEADER if len(end) == 1 else Confirmed.DOUBTFUL
+
+
+def agrees(claim: RemovedFile, size: int, inside: Inside) -> bool:
+    """Is a file of `size` bytes with this header consistent with the removal's? Where the removal
+    knows little, it must at least be a container of weights that can be read."""
+    if claim.size is not None and claim.size != size:
+        return False
+    if claim.container is not None and claim.container is not inside.container:
+        return False
+    if claim.data_size is not None and claim.data_size != inside.data_size:
+        return False
+    if claim.layout is not None:
+        return claim.layout == inside.layout
+    if claim.container is not None:
+        return True
+    broken = inside.container is Container.SAFETENSORS and inside.problem is not None
+    return inside.container not in _NO_WEIGHTS and not broken
+
+
+def _wants_all(
+    matches: tuple[Match, ...],
+    confirmed: Confirmed,
+    known: Known,
+    options: Options,
+    artifact: Artifact,
+    inside: Inside,
+) -> bool:
+    if matches and options.confirm is Confirm.FULL:
+        return True
+    if matches and confirmed is not Confirmed.DOUBTFUL:
+        return False
+    if not options.edited or (inside.data_size is None and inside.layout is None):
+        return False
+    return known.could_hold(artifact.size, inside.data_size, inside.layout)
+
+
+async def _read_all(hub: Hub, artifact: Artifact, size: int, inside: Inside) -> Fingerprint:
+    """Every byte, through the hashes. Raises Malformed when there are more or fewer than stated."""
+    fingerprinter = Fingerprinter(size, inside)
+    block = bytearray()
+    async for chunk in hub.stream(artifact, size):
+        block += chunk
+        if len(block) >= BLOCK:
+            # Hashing lets go of the interpreter; other visits go on meanwhile.
+            await asyncio.to_thread(fingerprinter.update, bytes(block))
+            block.clear()
+    fingerprinter.update(bytes(block))
+    return await asyncio.to_thread(fingerprinter.finish)
+
+
+def _check_bytes(artifact: Artifact, before: Confirmed, read: Fingerprint) -> Confirmed:
+    """All bytes are known: is what the hub states of them true?"""
+    sha256 = read.digest(DigestKind.SHA256)
+    assert sha256 is not None
+    if artifact.sha256 is not None:
+        true = sha256.value == artifact.sha256
+    elif artifact.git_oid is not None and (artifact.lfs or artifact.masked):
+        true = pointer_oid(sha256.value, read.size) == artifact.git_oid
+    elif artifact.git_oid is not None:
+        blob = read.digest(DigestKind.GIT_BLOB)
+        if blob is None:
+            return before
+        true = blob.value == artifact.git_oid
+    else:
+        return before  # a Xet hash alone: not computed here
+    return Confirmed.BYTES if true else Confirmed.CONTRADICTED
+
+
+def _reading(inside: Inside) -> Reading:
+    return Reading(
+        container=inside.container,
+        data_size=inside.data_size,
+        layout=inside.layout,
+        embedded=inside.embedded,
+        problem=inside.problem,
+    )
+
+
+def _problem(artifact: Artifact, reason: str) -> Read:
+    return Read(problem=Problem(_where(artifact), reason))
+
+
+def _where(artifact: Artifact) -> str:
+    return f"{artifact.hub} {artifact.repo} {artifact.path}"

@@ -8,13 +8,16 @@ what should be walked next is said in `Visit.follow`. Cancellable at every await
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncGenerator, Set
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from reseen.errors import HubBusy, HubGarbage
 from reseen.hubs.hub import Hub, Revision
 from reseen.match.known import Known
-from reseen.records import Artifact, Problem, Repository
-from reseen.scan.confirm import Seen
+from reseen.records import Artifact, Confirmed, Match, Problem, Repository
+from reseen.scan.confirm import NOT_READ, Budget, Read, Seen, conclude, read, wants_reading
 from reseen.scan.target import Options
 
 
@@ -40,6 +43,11 @@ class Visit:
     """Empty unless there is a sighting: a hint alone starts no walk."""
     bytes_read: int = 0
     """Bytes of artifacts."""
+    complete: bool = True
+    """False when the listing or a reading broke off because the hub was busy, away or garbled:
+    what is here holds, and another visit may find more."""
+    listed: bool = True
+    """The commit's files were listed; False for a `look`."""
 
     @property
     def sightings(self) -> int:
@@ -48,13 +56,22 @@ class Visit:
 
 
 async def visit(
-    hub: Hub, repository: Repository, revision: Revision, known: Known, options: Options
+    hub: Hub,
+    repository: Repository,
+    revision: Revision,
+    known: Known,
+    options: Options,
+    read_before: Set[bytes] = frozenset(),
 ) -> Visit:
     """List one commit's files, match what the hub declares, read as far as `options` say.
 
-    Raises HubError when the commit cannot be listed.
+    `read_before`: git oids of files of this repository that were read on an earlier visit; they are
+    matched, and not read again. Raises HubError when the commit cannot be listed at all.
     """
-    raise NotImplementedError
+    artifacts, problems, complete = await _list(hub, repository, revision, options)
+    return await _examine(
+        hub, repository, revision, artifacts, problems, known, options, read_before, complete
+    )
 
 
 async def look(
@@ -62,4 +79,115 @@ async def look(
 ) -> Visit:
     """A visit to one artifact that is known already: a recheck, or a second look after a removal
     has learned what its tensors are. Never asks for the repository's listing."""
-    raise NotImplementedError
+    revision = Revision(artifact.ref, artifact.revision)
+    found = await _examine(
+        hub, repository, revision, [artifact], [], known, options, frozenset(), True
+    )
+    return replace(found, listed=False)
+
+
+async def _list(
+    hub: Hub, repository: Repository, revision: Revision, options: Options
+) -> tuple[list[Artifact], list[Problem], bool]:
+    """The commit's artifacts, what could not be listed, and whether the listing came to its end."""
+    artifacts: list[Artifact] = []
+    problems: list[Problem] = []
+    place = f"{repository.hub} {repository.id}"
+    pages = hub.list_files(repository.type, repository.id, revision.commit, revision.ref)
+    try:
+        async for page in pages:
+            artifacts.extend(page.artifacts)
+            problems.extend(page.problems)
+            if len(artifacts) > options.max_artifacts:
+                del artifacts[options.max_artifacts :]
+                reason = f"only the first {options.max_artifacts} files were looked at"
+                problems.append(Problem(place, reason))
+                break
+    except (HubBusy, HubGarbage) as e:
+        if not artifacts:
+            raise
+        problems.append(Problem(place, f"the listing of files broke off: {e}", e.remedy))
+        return artifacts, problems, False
+    finally:
+        if isinstance(pages, AsyncGenerator):
+            await pages.aclose()
+    return artifacts, problems, True
+
+
+async def _examine(
+    hub: Hub,
+    repository: Repository,
+    revision: Revision,
+    artifacts: list[Artifact],
+    problems: list[Problem],
+    known: Known,
+    options: Options,
+    read_before: Set[bytes],
+    complete: bool,
+) -> Visit:
+    budget = Budget(options.max_visit_bytes)
+    matches = [known.match(artifact) for artifact in artifacts]
+    outcomes = await _read_all(hub, artifacts, matches, known, options, budget, read_before)
+    seen: list[Seen] = []
+    for artifact, matched in zip(artifacts, matches, strict=True):
+        outcome = outcomes.get(_content(artifact), NOT_READ)
+        seen.append(conclude(artifact, matched, known, outcome))
+    for outcome in outcomes.values():
+        if outcome.problem is not None:
+            problems.append(outcome.problem)
+        complete = complete and not outcome.busy
+    return Visit(
+        repository=repository,
+        revision=revision,
+        seen=tuple(seen),
+        problems=tuple(problems),
+        follow=_follow(seen, options),
+        bytes_read=budget.spent,
+        complete=complete,
+    )
+
+
+async def _read_all(
+    hub: Hub,
+    artifacts: list[Artifact],
+    matches: list[tuple[Match, ...]],
+    known: Known,
+    options: Options,
+    budget: Budget,
+    read_before: Set[bytes],
+) -> dict[_Content, Read]:
+    """Read each content once, a few at a time."""
+    wanted: dict[_Content, tuple[Artifact, tuple[Match, ...]]] = {}
+    for artifact, matched in zip(artifacts, matches, strict=True):
+        if artifact.git_oid is not None and artifact.git_oid in read_before:
+            continue
+        if wants_reading(artifact, matched, known, options):
+            wanted.setdefault(_content(artifact), (artifact, matched))
+    outcomes: dict[_Content, Read] = {}
+    left = iter(wanted.items())
+
+    async def reader() -> None:
+        for content, (artifact, matched) in left:
+            outcomes[content] = await read(hub, artifact, matched, known, options, budget)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(options.readers, len(wanted))):
+            group.create_task(reader())
+    return outcomes
+
+
+_Content = tuple[bytes | str, bytes | None, int | None]
+
+
+def _content(artifact: Artifact) -> _Content:
+    """Equal for two places of one repository where the same bytes stand: git says so."""
+    return (artifact.git_oid or artifact.path, artifact.sha256, artifact.size)
+
+
+def _follow(seen: list[Seen], options: Options) -> frozenset[Follow]:
+    if not options.follow:
+        return frozenset()
+    for one in seen:
+        if any(one.standing(match) is not Confirmed.CONTRADICTED for match in one.matches):
+            return frozenset(Follow)
+    return frozenset()
