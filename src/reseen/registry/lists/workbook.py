@@ -21,7 +21,6 @@ from reseen.registry.lists.columns import Field, recognise
 from reseen.registry.lists.delimited import HEADER_WITHIN, no_header
 from reseen.registry.lists.table import (
     MAX_CELL,
-    MAX_COLUMNS,
     MAX_ROWS,
     Cell,
     Table,
@@ -40,12 +39,17 @@ MAX_RECTANGLE = 20_000_000
 MAX_TEXT = 1 << 30
 """Characters of all cells together."""
 
-_CHUNK = 1 << 20
 _SMALL = 16 << 20
-_REFERENCE = re.compile(rb"""<(?:\w+:)?(c|row)\s(?:[^<>]*?\s)?r\s*=\s*["']([^"']*)["']""")
-_PLACE = re.compile(rb"([A-Z]{1,3})([1-9][0-9]{0,6})")
-_SHARED = re.compile(rb"""t\s*=\s*["']s["'][^<>]*>(?:<(?:\w+:)?f[^<>]*/>)?<(?:\w+:)?v>([0-9]+)<""")
-_ITEM_END = re.compile(rb"</(?:\w+:)?si\s*>")
+_WIDE = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
+_TAG = re.compile(rb"<(?:[\w.-]+:)?(?:c|row)[\s/>]")
+_USUAL = re.compile(rb"""<(?:[\w.-]+:)?(c|row)\s+r="([A-Z]{0,3})([1-9][0-9]{0,6})"[\s/>]""")
+_STRICT = re.compile(
+    rb"""<(?:[\w.-]+:)?(c|row)((?:\s+[\w:.-]+\s*=\s*(?:"[^"<&]*"|'[^'<&]*'))*)\s*/?>"""
+)
+_R = re.compile(rb"""\sr\s*=\s*["']([A-Z]{0,3})([1-9][0-9]{0,6})["']""")
+_ANY_R = re.compile(rb"""\sr\s*=""")
+_SHARED = re.compile(rb"""t\s*=\s*["']s["'][^<]*>(?:<[^<]*>)*?<(?:[\w.-]+:)?v>\s*([0-9]{1,9})""")
+_ITEM_END = re.compile(rb"</(?:[\w.-]+:)?si\s*>")
 
 
 def read_workbook(data: bytes, given: Mapping[str, Field] | None = None) -> list[Table]:
@@ -103,25 +107,31 @@ def _measure(data: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
-            if len(entries) > MAX_ENTRIES or len({e.filename for e in entries}) != len(entries):
-                raise _too_large()
-            if any(entry.flag_bits & 1 for entry in entries):
-                raise ListError("the workbook is protected by a password", remedy="Remove it.")
-            if sum(entry.compress_size for entry in entries) > len(data):
-                raise _too_large()  # entries that overlap
-            left = MAX_INFLATED
-            texts: list[int] = []
-            sheets: list[bytes] = []
-            for entry in entries:
-                inflated = _inflate(data, entry, left)
-                left -= len(inflated)
-                name = entry.filename.lower()
-                if name.endswith("sharedstrings.xml"):
-                    texts = [len(item) for item in _ITEM_END.split(inflated)]
-                elif "sheet" in name and not name.endswith(".rels"):
-                    sheets.append(_sheet_bounds(inflated))
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
         raise _broken() from error
+    names = {entry.filename.lower() for entry in entries}
+    if "xl/workbook.xml" not in names or names & {"content.xml", "xl/workbook.bin"}:
+        raise _broken()  # calamine would take it for another kind of workbook
+    if len(entries) > MAX_ENTRIES or len(names) != len(entries):
+        raise _too_large()
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise ListError("the workbook is protected by a password", remedy="Remove it.")
+    if sum(entry.compress_size for entry in entries) > len(data):
+        raise _too_large()  # entries that overlap
+    left = MAX_INFLATED
+    texts: list[int] = []
+    sheets: list[bytes] = []
+    for entry in entries:
+        part = _inflate(data, entry, left)
+        left -= len(part)
+        if part.startswith(_WIDE):
+            raise _broken()  # UTF-16: what it holds could not be seen
+        # by what a part holds and not by its name, which a workbook may choose
+        if b"sheetData" in part:
+            _bound_rectangle(part)
+            sheets.append(part)
+        elif items := _ITEM_END.split(part)[:-1]:
+            texts.extend(map(len, items))
     _bound_text(sheets, texts)
 
 
@@ -133,58 +143,68 @@ def _inflate(data: bytes, entry: zipfile.ZipInfo, left: int) -> bytes:
         raise _broken()
     start += 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
     packed = data[start : start + entry.compress_size]
+    allowed = min(left, max(_SMALL, MAX_RATIO * len(packed)))
     if entry.compress_type == zipfile.ZIP_STORED:
         inflated = packed
     elif entry.compress_type == zipfile.ZIP_DEFLATED:
-        inflater = zlib.decompressobj(-15)
-        inflated = inflater.decompress(packed, left + 1)
+        try:
+            inflated = zlib.decompressobj(-15).decompress(packed, allowed + 1)
+        except zlib.error as error:
+            raise _broken() from error
     else:
         raise _broken()
-    if len(inflated) > left or (
-        len(inflated) > _SMALL and len(inflated) > MAX_RATIO * max(len(packed), 1)
-    ):
+    if len(inflated) > allowed:
         raise _too_large()
     return inflated
 
 
-def _sheet_bounds(xml: bytes) -> bytes:
-    """The sheet's XML itself, once its full rectangle is known to be bounded."""
-    if xml[:1] not in (b"<", b"\xef"):
-        raise _broken()  # UTF-16, or no XML at all: its references could not be seen
-    row = column = 0
-    for match in _REFERENCE.finditer(xml):
-        kind, reference = match.groups()
-        if kind == b"row":
-            if not reference.isdigit() or len(reference) > 7:
-                raise _broken()
-            row = max(row, int(reference))
-            continue
-        place = _PLACE.fullmatch(reference)
-        if place is None:
-            raise _broken()
-        column = max(column, _column_number(place[1]))
-        row = max(row, int(place[2]))
-    # cells and rows may also come without a reference, and then count themselves
-    column = max(column, 1)
-    rows = max(row, xml.count(b"<row"))
+def _bound_rectangle(xml: bytes) -> None:
+    """Raise ListError unless the rectangle from A1 to the sheet's last cell is bounded."""
+    tags = len(_TAG.findall(xml))
+    found = _USUAL.findall(xml)
+    unplaced = 0
+    if len(found) != tags:
+        found, unplaced = _found_slowly(xml, tags)
+    letters = {at[1] for at in found}
+    columns = max((_column_number(letter) for letter in letters), default=0)
+    rows = max((int(at[2]) for at in found), default=0)
+    if unplaced:  # such cells and rows count themselves, from the one before
+        columns += max(len(_TAG.findall(row)) for row in re.split(rb"<(?:[\w.-]+:)?row", xml))
+        rows += unplaced
     if rows > MAX_ROWS:
         raise too_many_rows()
-    if rows * column > MAX_RECTANGLE or column > MAX_COLUMNS * 16:
+    if rows * columns > MAX_RECTANGLE:
         raise _too_large()
-    return xml
+
+
+def _found_slowly(xml: bytes, tags: int) -> tuple[list[tuple[bytes, bytes, bytes]], int]:
+    """(kind, letters, row) of every placed tag, whatever the order of its attributes, and how
+    many are not placed. Raises ListError for a tag that hides its place."""
+    found: list[tuple[bytes, bytes, bytes]] = []
+    seen = 0
+    for match in _STRICT.finditer(xml):
+        seen += 1
+        kind, attributes = match.groups()
+        place = _R.search(attributes)
+        if place is not None:
+            found.append((kind, place[1], place[2]))
+        elif _ANY_R.search(attributes):
+            raise _broken()
+    if seen != tags:
+        raise _broken()
+    return found, tags - len(found)
 
 
 def _bound_text(sheets: Sequence[bytes], texts: Sequence[int]) -> None:
     """Raise ListError when the cells, each with its own copy of its text, would be too much."""
-    if not texts:
-        return
-    longest, total = max(texts), 0
+    longest, total = max(texts, default=0), 0
     for xml in sheets:
-        if xml.count(b"<c ") * longest + total <= MAX_TEXT:
-            total += xml.count(b"<c ") * longest
+        most = len(_TAG.findall(xml)) * longest
+        if total + most <= MAX_TEXT:
+            total += most
             continue
         for match in _SHARED.finditer(xml):
-            index = int(match[1][:9])
+            index = int(match[1])
             total += texts[index] if index < len(texts) else 0
             if total > MAX_TEXT:
                 raise _too_large()
