@@ -32,6 +32,7 @@ os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 if TYPE_CHECKING:
     from replica.server import Replica
     from replica.world import World
+    from tests.replica.olah_hub import OlahHub
 
     from reseen.registry.store import Store
     from reseen.settings import Settings
@@ -91,3 +92,13 @@ def live() -> tuple[str, str | None]:
     if not LIVE_ENDPOINT:
         pytest.skip("RESEEN_LIVE_ENDPOINT names no hub")
     return LIVE_ENDPOINT, LIVE_TOKEN
+
+
+@pytest.fixture(scope="session")
+def olah(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OlahHub]:
+    """olah over the sample world's repositories: one for all tests; nobody changes it."""
+    from replica.sample import sample_world
+    from tests.replica.olah_hub import OlahHub
+
+    with OlahHub(sample_world(), tmp_path_factory.mktemp("olah")) as hub:
+        yield hub
