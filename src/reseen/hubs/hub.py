@@ -75,6 +75,8 @@ class Usage:
     """Seconds spent waiting for the quota."""
     quota_left: dict[str, int] = field(default_factory=dict)
     """Kind of request ("api", "resolvers") -> requests left in the current window, as last told."""
+    remarks: list[str] = field(default_factory=list)
+    """What a person should know of how the hub behaved, in words; few, and without places."""
 
 
 class Hub(Protocol):

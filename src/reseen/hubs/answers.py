@@ -1,0 +1,313 @@
+"""The Hub's answers: JSON in, values of `reseen.records` out.
+
+Nothing here trusts the server: what cannot be read becomes a `Problem` that names the repository
+and the reason, and never takes the rest of its page along. Field names are those of the Hub's API.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+from reseen.errors import (
+    HubAuth,
+    HubDisabled,
+    HubError,
+    HubGarbage,
+    HubMissing,
+)
+from reseen.hubs.hub import Files, Revision
+from reseen.records import Artifact, Problem, Repository, RepoType
+
+SMALLEST = 1024
+"""Bytes: a plain git file below this holds no model."""
+LONGEST_PATH = 4096
+MOST_PATHS = 10_000
+"""File names kept of a listed repository; they only order the queue."""
+MOST_TAGS = 1_000
+LONGEST_CURSOR = 4096
+
+REPO_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,127}(/[A-Za-z0-9_.-][\w.-]{0,127})?", re.ASCII)
+COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_MASK = re.compile(r"[0-9a-f*]*\*[0-9a-f*]*")
+_LINK = re.compile(r"<([^<>]*)>([^,<]*)")
+_NEXT = re.compile(r';\s*rel="?next"?\s*(;|$)')
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def parse(data: bytes) -> object:
+    """JSON as values. Raises HubGarbage if it is none.
+
+    An object that gives a name twice is read as None, and so are NaN, the infinities and numbers
+    of more than 18 digits: whoever asks for them finds nothing.
+    """
+    try:
+        return json.loads(
+            data, object_pairs_hook=_unambiguous, parse_constant=_nothing, parse_int=_integer
+        )
+    except RecursionError:
+        raise HubGarbage("the hub's answer is nested too deep") from None
+    except ValueError:
+        raise HubGarbage("the hub's answer is not JSON") from None
+
+
+def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object] | None:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else None
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if len(text) <= 18 else None
+
+
+def why_unusable(path: object) -> str | None:
+    """Why a path from a hub cannot be used, in words; None if it can."""
+    if not isinstance(path, str) or not path:
+        return "a file without a path"
+    if len(path) > LONGEST_PATH:
+        return f"a path of {len(path):,} characters"
+    if _UNPRINTABLE.search(path):
+        return "a path with control characters"
+    if not {"", ".", ".."}.isdisjoint(path.split("/")):
+        return "a path that leads out of its folder"
+    return None
+
+
+def repository(hub: str, type: RepoType, value: object) -> Repository | Problem:
+    """One entry of a listing, or the answer for one repository."""
+    if not isinstance(value, dict):
+        return Problem(hub, "an entry of the listing is not an object, or says something twice")
+    id = value.get("id")
+    if not isinstance(id, str) or not is_repo_id(id):
+        return Problem(hub, "an entry of the listing has no usable repository id")
+    return Repository(
+        hub=hub,
+        type=type,
+        id=id,
+        sha=_commit(value.get("sha")),
+        created_at=_time(value.get("createdAt")),
+        modified_at=_time(value.get("lastModified")),
+        downloads=_count(value.get("downloads")),
+        likes=_count(value.get("likes")),
+        gated=value.get("gated") in ("auto", "manual", True),
+        disabled=value.get("disabled") is True,
+        private=value.get("private") is True,
+        used_storage=_count(value.get("usedStorage")),
+        tags=_texts(value.get("tags"), MOST_TAGS),
+        paths=_paths(value.get("siblings")),
+    )
+
+
+def files(
+    hub: str, type: RepoType, repo: str, revision: str, ref: str | None, page: object
+) -> Files:
+    """One page of a tree. Raises HubGarbage if it is no list."""
+    if not isinstance(page, list):
+        raise HubGarbage("the hub's list of files is not a list")
+    artifacts: list[Artifact] = []
+    problems: list[Problem] = []
+    where = f"{hub} {repo}"
+    for entry in page:
+        if not isinstance(entry, dict):
+            problems.append(Problem(where, "an entry of the tree is not an object"))
+            continue
+        if entry.get("type") == "directory":
+            continue
+        if entry.get("type") != "file":
+            problems.append(Problem(where, "an entry of the tree is neither file nor folder"))
+            continue
+        if reason := why_unusable(entry.get("path")):
+            problems.append(Problem(where, f"{reason} in the tree"))
+            continue
+        found, doubts = _artifact(hub, type, repo, revision, ref, entry)
+        problems.extend(Problem(where, doubt) for doubt in doubts)
+        if found.lfs or found.size is None or found.size >= SMALLEST:
+            artifacts.append(found)
+    return Files(tuple(artifacts), tuple(problems))
+
+
+def _artifact(
+    hub: str,
+    type: RepoType,
+    repo: str,
+    revision: str,
+    ref: str | None,
+    entry: Mapping[str, object],
+) -> tuple[Artifact, list[str]]:
+    """A file of a tree, with what is doubtful in its entry."""
+    doubts: list[str] = []
+    lfs = entry.get("lfs")
+    size, sha256, masked = _count(entry.get("size")), None, False
+    if isinstance(lfs, dict):
+        inner = _count(lfs.get("size"))
+        if inner is not None and size is not None and inner != size:
+            doubts.append("a file of the tree has two sizes")
+        size = size if inner is None else inner
+        # "oid" in a tree, "sha256" where the repository itself is asked for.
+        oid = lfs.get("oid", lfs.get("sha256"))
+        sha256 = _hex(oid, 32)
+        masked = isinstance(oid, str) and _MASK.fullmatch(oid) is not None
+        if sha256 is None and not masked:
+            doubts.append("a file of the tree has an LFS oid that is no SHA-256")
+    xet = entry.get("xetHash")
+    if size is None:
+        doubts.append("a file of the tree has no usable size")
+    return (
+        Artifact(
+            hub=hub,
+            type=type,
+            repo=repo,
+            revision=revision,
+            ref=ref,
+            path=str(entry["path"]),
+            size=size,
+            sha256=sha256,
+            xet=_hex(xet, 32),
+            git_oid=_hex(entry.get("oid"), 20),
+            masked=masked,
+            lfs=isinstance(lfs, dict) or isinstance(xet, str),
+        ),
+        doubts,
+    )
+
+
+def refs(where: str, value: object) -> tuple[list[Revision], list[Problem]]:
+    """Branches first ("main" before all), then tags, conversions and pull requests."""
+    if not isinstance(value, dict):
+        raise HubGarbage("the hub's list of refs is not an object")
+    found: list[Revision] = []
+    problems: list[Problem] = []
+    for kind in ("branches", "tags", "converts", "pullRequests"):
+        entries = value.get(kind)
+        if entries is None:
+            continue
+        for entry in entries if isinstance(entries, list) else [entries]:
+            entry = entry if isinstance(entry, dict) else {}
+            name = entry.get("name" if kind in ("branches", "tags") else "ref")
+            commit = _commit(entry.get("targetCommit"))
+            if commit is None or not isinstance(name, str) or why_unusable(name):
+                problems.append(Problem(where, f"an entry of the {kind} cannot be read"))
+            else:
+                found.append(Revision(name, commit))
+    found.sort(key=lambda revision: revision.ref != "main")  # stable: the rest stays in order
+    return found, problems
+
+
+def commits(value: object) -> list[str]:
+    """The ids of a page of history. Raises HubGarbage if it is no list of commits."""
+    if not isinstance(value, list):
+        raise HubGarbage("the hub's history is not a list")
+    ids = [_commit(entry.get("id")) if isinstance(entry, dict) else None for entry in value]
+    if None in ids:
+        raise HubGarbage("the hub's history holds something that is no commit")
+    return [id for id in ids if id is not None]
+
+
+def cursor(link: str | None, given: str | None) -> str | None:
+    """The cursor of the next page, out of a `Link` header; None where there is no next page.
+
+    Only the value of `cursor` in the query is taken: wherever the link leads, we go on asking the
+    endpoint that we were given. Raises HubGarbage for a link that does not go on.
+    """
+    for found in _LINK.finditer(link or ""):
+        if not _NEXT.search(found[2]):
+            continue
+        try:
+            values = parse_qs(urlsplit(found[1]).query, max_num_fields=100).get("cursor", [])
+        except ValueError:
+            values = []
+        if len(values) != 1 or len(values[0]) > LONGEST_CURSOR or not values[0].isprintable():
+            raise HubGarbage("the hub's link to the next page has no usable cursor")
+        if values[0] == given:
+            raise HubGarbage("the hub's list goes round in a circle")
+        return values[0]
+    return None
+
+
+def refusal(status: int, headers: Mapping[str, str], signed_in: bool) -> HubError:
+    """What a refusal means, with what the person can do. Not for 429 and 5xx.
+
+    The Hub answers 401 to strangers for what is missing, private or gated alike, and says which
+    only in `X-Error-Code` and `X-Error-Message`.
+    """
+    code = headers.get("X-Error-Code", "")
+    message = headers.get("X-Error-Message", "")
+    token = (
+        "Check that the token may read this."
+        if signed_in
+        else "Give a token in HF_TOKEN: without one the hub does not tell these apart."
+    )
+    if message.startswith("Access to this resource is disabled"):
+        return HubDisabled("the hub has disabled this repository")
+    if code == "GatedRepo":
+        return HubAuth(
+            "the repository is gated and this token has no access"
+            if signed_in
+            else "the repository is gated and we asked without a token",
+            remedy="Accept the repository's terms with the token's account, then try again.",
+        )
+    if code == "RepoNotFound":
+        return HubMissing("there is no such repository, or it is private", remedy=token)
+    if code in ("RevisionNotFound", "EntryNotFound"):
+        what = "revision" if code == "RevisionNotFound" else "file"
+        return HubMissing(f"the repository has no such {what}")
+    if status == 401 and (signed_in or message.startswith("Invalid credentials")):
+        return HubAuth("the hub does not accept the token", remedy="Make a new token at the hub.")
+    if status == 401:
+        return HubAuth("the repository is missing, private or gated", remedy=token)
+    if status == 403:
+        return HubAuth("the hub denies access", remedy=token)
+    if status in (404, 410):
+        return HubMissing("there is nothing there")
+    return HubGarbage(f"the hub answered with status {status}")
+
+
+def is_repo_id(id: str) -> bool:
+    """ "owner/name", or the bare name of the Hub's oldest models."""
+    return REPO_ID.fullmatch(id) is not None and ".." not in id
+
+
+def _commit(value: object) -> str | None:
+    return value if isinstance(value, str) and COMMIT.fullmatch(value) else None
+
+
+def _hex(value: object, length: int) -> bytes | None:
+    if not isinstance(value, str) or len(value) != 2 * length:
+        return None
+    return bytes.fromhex(value) if set(value) <= set(string.hexdigits) else None
+
+
+def _count(value: object) -> int | None:
+    """A number of bytes, downloads ...: whole and not negative (True is not 1)."""
+    return value if type(value) is int and value >= 0 else None
+
+
+def _time(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        then = datetime.fromisoformat(value)
+        return then.replace(tzinfo=UTC) if then.tzinfo is None else then.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _texts(value: object, most: int) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple(t for t in value[:most] if isinstance(t, str) and not _UNPRINTABLE.search(t))
+
+
+def _paths(siblings: object) -> tuple[str, ...]:
+    if not isinstance(siblings, list):
+        return ()
+    names = (s.get("rfilename") for s in siblings[:MOST_PATHS] if isinstance(s, dict))
+    return tuple(n for n in names if isinstance(n, str) and not why_unusable(n))

@@ -1,0 +1,411 @@
+"""One HTTP client for one hub: bounded, patient, and careful with the token.
+
+What comes in: a path of the endpoint, and how much is wanted. What goes out: JSON, or bytes of a
+file; or an error of `reseen.errors.HubError`. Promised:
+- the token goes to the endpoint's own scheme, host and port, and nowhere else;
+- redirects are followed by us: few, never from https to http, never with credentials in them;
+- no answer is read beyond what was wanted plus a bounded excess, compressed or not;
+- 429, 5xx, failing connections and answers that break off are tried again, but not for ever.
+No error names a URL: it may hold a person's name or a signature.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TypeVar
+
+import httpx2
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity.wait import wait_exponential_jitter
+
+from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing
+from reseen.files.source import Range
+from reseen.hubs import answers
+from reseen.hubs.addresses import may_carry_token, origin, redirected
+from reseen.hubs.hub import Usage
+from reseen.hubs.quota import LONGEST, Quota, retry_after
+
+T = TypeVar("T")
+
+MOST_JSON = 16 << 20
+"""Bytes of one answer of the API, uncompressed."""
+MOST_SKIPPED = 64 << 20
+"""Bytes read and dropped before a range, where the server ignores Range."""
+MOST_REDIRECTS = 5
+SLOWEST = 32 << 10
+"""Bytes a second: whoever sends an answer slower is taken for hung ..."""
+LEAST_TIME = 60.0
+"""... but has this many seconds in any case."""
+DRAINED = 64 << 10
+"""Bytes of a refusal or redirect read to keep its connection."""
+
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_BACKOFF = wait_exponential_jitter(initial=0.5, max=30.0, jitter=0.5)
+
+
+class AnswerTooBig(HubGarbage):
+    """The answer has more bytes than we take; asking for less may help."""
+
+
+class _Again(Exception):
+    """This attempt failed in a way that another may not."""
+
+    def __init__(self, final: HubError, after: float | None = None, most: int = 1000) -> None:
+        super().__init__()
+        self.final = final
+        """What to raise when patience is at its end."""
+        self.after = after
+        """Seconds to wait first, where the hub said so (the quota waits by itself)."""
+        self.most = most
+        """Attempts at most."""
+
+
+def _broken() -> _Again:
+    return _Again(
+        HubBusy("the hub cannot be reached, or breaks off its answers", remedy="Try again later.")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A JSON answer of the API."""
+
+    value: object
+    link: str | None
+    """Its `Link` header."""
+
+
+class Http:
+    """The connections to one hub. Made inside a running event loop; to be closed.
+
+    `attempts` and `patience` (seconds since the first failure) bound each call's retries.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        token: str | None,
+        usage: Usage,
+        *,
+        connections: int,
+        attempts: int,
+        patience: float,
+        transport: httpx2.AsyncBaseTransport | None,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        for name in ("httpx2", "httpcore2"):  # they would log every URL
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._base = httpx2.URL(endpoint)
+        self._token = token if token and may_carry_token(self._base) else None
+        self._usage = usage
+        self._quota = Quota(usage, clock, sleep)
+        self._attempts = attempts
+        self._patience = patience
+        self._clock = clock
+        self._sleep = sleep
+        self._client = httpx2.AsyncClient(
+            transport=transport,
+            timeout=httpx2.Timeout(30.0, connect=10.0, pool=None),
+            limits=httpx2.Limits(
+                max_connections=connections,
+                max_keepalive_connections=connections,
+                keepalive_expiry=30.0,
+            ),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            follow_redirects=False,
+            headers={"User-Agent": "reseen"},
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def json(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> Answer:
+        """GET of the API. Raises AnswerTooBig beyond `MOST_JSON` bytes."""
+        url = self._url(path).copy_merge_params(httpx2.QueryParams(list(parameters)))
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+
+        async def attempt() -> Answer:
+            response = await self._get(url, headers)
+            try:
+                if response.status_code != 200:
+                    raise HubGarbage(f"the hub answered with status {response.status_code}")
+                if response.headers.get("Content-Encoding", "") not in ("", "identity", "gzip"):
+                    raise HubGarbage("the hub's answer has an encoding that we did not ask for")
+                data = bytearray()
+                async with asyncio.timeout(LEAST_TIME + MOST_JSON / SLOWEST):
+                    async for chunk in response.aiter_bytes():
+                        data += chunk
+                        if len(data) > MOST_JSON:
+                            raise AnswerTooBig(
+                                f"the hub's answer has more than {MOST_JSON >> 20} MiB"
+                            )
+            except (httpx2.TransportError, TimeoutError):
+                raise _broken() from None
+            except httpx2.DecodingError:
+                raise _Again(HubGarbage("the hub's answer cannot be unpacked"), most=3) from None
+            finally:
+                await response.aclose()
+            try:
+                return Answer(answers.parse(bytes(data)), response.headers.get("Link"))
+            except HubGarbage as garbage:  # perhaps broken off on its way
+                raise _Again(garbage, most=3) from None
+
+        return await self._persist(attempt)
+
+    async def range(self, path: str, wanted: Range) -> bytes:
+        """Bytes of a file: at most `wanted.length`, fewer where it ends."""
+        if wanted.length <= 0:
+            return b""
+        url = self._url(path)
+        last = wanted.start + wanted.length - 1
+
+        async def attempt() -> bytes:
+            response = await self._get(url, _bytes(f"{wanted.start}-{last}"))
+            try:
+                async with asyncio.timeout(LEAST_TIME + wanted.length / SLOWEST):
+                    return await self._read_range(response, wanted)
+            except (httpx2.TransportError, TimeoutError):
+                raise _broken() from None
+            finally:
+                await response.aclose()
+
+        return await self._persist(attempt)
+
+    async def _read_range(self, response: httpx2.Response, wanted: Range) -> bytes:
+        """The range out of a 206, 200 (the server ignores Range) or 416 (past the end)."""
+        _check_plain(response)
+        promised: int | None = None
+        skip = wanted.start
+        if response.status_code == 416:
+            await _drain(response)
+            if re.fullmatch(r"bytes \*/(\d{1,18})", response.headers.get("Content-Range", "")):
+                size = int(response.headers["Content-Range"].rpartition("/")[2])
+                if size > wanted.start:
+                    raise HubGarbage("the hub refuses a range that it has")
+            return b""
+        if response.status_code == 206:
+            promised, skip = _promised(response, wanted), 0
+        elif skip > MOST_SKIPPED:
+            raise HubGarbage("the hub ignores Range, and the part is too far into the file")
+        data = bytearray()
+        most = wanted.length if promised is None else promised
+        async for chunk in response.aiter_raw():
+            self._usage.bytes_read += len(chunk)
+            if skip >= len(chunk):
+                skip -= len(chunk)
+                continue
+            data += memoryview(chunk)[skip:]
+            skip = 0
+            # A 206 is read to its end, which keeps the connection; unless it has none.
+            if len(data) >= most and (promised is None or len(data) > most):
+                break
+        if promised is not None and len(data) != promised:
+            raise _Again(HubGarbage("the hub sends another range than it promised"), most=3)
+        return bytes(data[:most])
+
+    async def whole(self, path: str, size: int | None, limit: int) -> AsyncIterator[bytes]:
+        """A file in order, going on where the connection broke. `size`: as declared, if it was.
+
+        Raises HubGarbage past `limit` bytes.
+        """
+        url = self._url(path)
+        deadline = self._clock() + LEAST_TIME * 10 + (limit if size is None else size) / SLOWEST
+        done = 0  # bytes handed out
+        skip = 0  # bytes to drop, where the server ignores Range and starts again
+        response: httpx2.Response | None = None
+        chunks: AsyncIterator[bytes] | None = None
+
+        async def pull() -> bytes:
+            nonlocal response, chunks, skip
+            try:
+                if response is None or chunks is None:
+                    response = await self._get(url, _bytes(f"{done}-") if done else _PLAIN)
+                    skip = self._resumed(response, done)
+                    chunks = response.aiter_raw()
+                while chunk := await anext(chunks, b""):
+                    self._usage.bytes_read += len(chunk)
+                    if self._clock() > deadline:
+                        raise HubBusy("the hub sends a file too slowly")
+                    if skip < len(chunk):
+                        chunk, skip = chunk[skip:], 0
+                        return chunk
+                    skip -= len(chunk)
+                framed = {"content-length", "transfer-encoding"} & {
+                    k.lower() for k in response.headers
+                }
+                if skip or (not framed and size is not None and done < size):
+                    raise httpx2.ReadError("broke off")
+                return b""
+            except httpx2.TransportError:
+                if response is not None:
+                    await response.aclose()
+                response = None
+                raise _broken() from None
+
+        try:
+            while chunk := await self._persist(pull):
+                done += len(chunk)
+                if done > limit:
+                    raise HubGarbage("the file is longer than the hub said")
+                yield chunk
+        finally:
+            if response is not None:
+                await response.aclose()
+
+    def _resumed(self, response: httpx2.Response, done: int) -> int:
+        """Bytes to drop from the start of this answer, when `done` bytes are there already."""
+        _check_plain(response)
+        if response.status_code == 206 and done:
+            _promised(response, Range(done, 1 << 62))
+            return 0
+        if response.status_code == 200 and done <= MOST_SKIPPED:
+            return done
+        raise HubBusy("the hub broke off a file, and cannot go on in its middle")
+
+    async def _get(self, url: httpx2.URL, headers: dict[str, str]) -> httpx2.Response:
+        """A 2xx or 416 answer, its body unread; redirects are followed. To be closed."""
+        trusted = True  # once led elsewhere, a chain of redirects is not given the token again
+        for _ in range(MOST_REDIRECTS + 1):
+            own = origin(url) == origin(self._base)
+            trusted = trusted and own
+            response = await self._send(url, headers, own, trusted)
+            if response.status_code in (200, 206):
+                return response
+            if response.status_code == 416 and "Range" in headers:
+                return response
+            try:
+                await _drain(response)
+            except (httpx2.TransportError, TimeoutError):
+                raise _broken() from None
+            finally:
+                await response.aclose()
+            if response.status_code not in (301, 302, 303, 307, 308):
+                raise self._failure(response, own)
+            url = redirected(url, response.headers.get("Location", ""))
+        raise HubGarbage("the hub redirects in a circle")
+
+    async def _send(
+        self, url: httpx2.URL, headers: dict[str, str], own: bool, trusted: bool
+    ) -> httpx2.Response:
+        """One request, once its quota has room. `own`: to the endpoint's origin."""
+        request = self._client.build_request("GET", url, headers=headers)
+        if trusted and self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        slot = await self._quota.enter(self._kind(url)) if own else None
+        try:
+            self._usage.requests += 1
+            response = await self._client.send(request, stream=True, auth=None)
+            if slot:
+                slot.answered(response.status_code, response.headers)
+            return response
+        except (httpx2.UnsupportedProtocol, UnicodeError):  # a host that is no host's name
+            raise HubGarbage("the hub redirects to something that is no web address") from None
+        except httpx2.TransportError:
+            raise _broken() from None
+        finally:
+            if slot:
+                slot.leave()
+
+    def _failure(self, response: httpx2.Response, own: bool) -> Exception:
+        """What an answer that is no success means."""
+        status = response.status_code
+        if status == 429:
+            busy = HubBusy("the hub says that we ask too often, also after waiting")
+            # Our own origin's waits are the quota's business.
+            return _Again(busy, 0.0 if own else retry_after(response.headers))
+        if status >= 500 or status == 408:
+            busy = HubBusy(f"the hub has troubles (status {status}), also after waiting")
+            return _Again(busy, retry_after(response.headers))
+        if not own:
+            final = HubGarbage(f"the storage behind the hub refused (status {status})")
+            return _Again(final, most=3)
+        return answers.refusal(status, response.headers, self._token is not None)
+
+    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try again while there is hope and patience; then raise what the last failure means."""
+        failed_at: float | None = None
+
+        def enough(state: RetryCallState) -> bool:
+            nonlocal failed_at
+            now = self._clock()
+            failed_at = now if failed_at is None else failed_at
+            most = min(self._attempts, _again(state).most)
+            return state.attempt_number >= most or now - failed_at > self._patience
+
+        def pause(state: RetryCallState) -> float:
+            after = _again(state).after
+            return _BACKOFF(state) if after is None else min(after, LONGEST)
+
+        retrying = AsyncRetrying(
+            sleep=self._sleep,
+            stop=enough,
+            wait=pause,
+            retry=retry_if_exception_type(_Again),
+            reraise=True,
+        )
+        try:
+            return await retrying(attempt)
+        except _Again as again:
+            raise again.final from None
+
+    def _url(self, path: str) -> httpx2.URL:
+        """The endpoint's URL for a path that is quoted already."""
+        try:
+            return httpx2.URL(f"{str(self._base).rstrip('/')}{path}")
+        except httpx2.InvalidURL:
+            raise HubMissing("no hub has a path like this") from None
+
+    def _kind(self, url: httpx2.URL) -> str:
+        """Which of the hub's quotas a request is counted in."""
+        path = url.raw_path.decode("ascii").removeprefix(self._base.path.rstrip("/"))
+        if path.startswith("/api/") and not path.startswith("/api/resolve-cache/"):
+            return "api"
+        return "resolvers" if "resolve" in path else "pages"
+
+
+_PLAIN = {"Accept-Encoding": "identity"}
+
+
+def _bytes(range: str) -> dict[str, str]:
+    return {**_PLAIN, "Range": f"bytes={range}"}
+
+
+def _again(state: RetryCallState) -> _Again:
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, _Again)
+    return error
+
+
+def _check_plain(response: httpx2.Response) -> None:
+    if response.headers.get("Content-Encoding", "identity") not in ("", "identity"):
+        raise HubGarbage("the hub compresses a file that we asked for as it is")
+
+
+def _promised(response: httpx2.Response, wanted: Range) -> int:
+    """Bytes that a 206 says it sends. Raises HubGarbage unless they are the range, or end the file.
+
+    A reader takes a short answer for the file's end, so an answer may be short only there.
+    """
+    said = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    if said is not None and int(said[1]) == wanted.start:
+        length = int(said[2]) - wanted.start + 1
+        ends = said[3] == "*" or int(said[3]) == int(said[2]) + 1
+        if length == wanted.length or (0 < length < wanted.length and ends):
+            return length
+    raise HubGarbage("the hub sends another range than it was asked for")
+
+
+async def _drain(response: httpx2.Response) -> None:
+    """Read a short body, so that its connection can be used again."""
+    read = 0
+    async with asyncio.timeout(LEAST_TIME):
+        async for chunk in response.aiter_raw():
+            read += len(chunk)
+            if read > DRAINED:
+                break

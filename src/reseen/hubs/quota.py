@@ -1,0 +1,267 @@
+"""Keeps to a hub's rate limit ahead of time, so that it never has to refuse us.
+
+What comes in: the `RateLimit` headers of every answer. What goes out: leave to send one request.
+The Hub counts in fixed windows, one for each kind of request ("api", "resolvers", "pages"):
+
+    RateLimit: "api";r=12;t=55        12 requests are left, the window ends in 55 s
+    RateLimit-Policy: "fixed window";"api";q=500;w=300
+
+(https://huggingface.co/docs/hub/rate-limits, after draft-ietf-httpapi-ratelimit-headers-09.)
+What is left is spent freely, counting what is under way; then everyone waits for the window's end.
+The first request of a window goes alone, for what it is told holds for all others. Promised: a sole
+user of a token uses all of its quota and is never refused, and no header makes us wait for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from reseen.hubs.hub import Usage
+
+LONGEST = 3600.0
+"""Seconds: no header makes us wait longer at a time. The Hub's windows have 300."""
+MOST_ITEMS = 8
+MOST_REMARKS = 20
+
+_PARAMETER = re.compile(r"\s*([a-z]{1,8})\s*=\s*(\d{1,15})(\.\d{1,6})?\s*")
+_NAME = re.compile(r'\s*"([^"]{1,64})"\s*')
+
+
+@dataclass(slots=True)
+class _Window:
+    """A fixed window: what is left in it, and between which instants it ends."""
+
+    left: int
+    """The lowest number told in this window."""
+    earliest: float
+    latest: float
+    """By the clock: the window ends in [earliest, latest]; answers are late, `t` is rounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One item of a `RateLimit` header."""
+
+    name: str
+    left: int
+    ends_in: float
+    """Seconds."""
+    rounding: float
+    """Seconds by which `ends_in` can be wrong: a whole number may be rounded up or down."""
+
+
+class Slot:
+    """Leave to send one request. `answered` as soon as the headers are there, `leave` always."""
+
+    __slots__ = ("_quota", "kind", "opened", "probe", "sent")
+
+    def __init__(self, quota: Quota, kind: str, sent: float, probe: bool) -> None:
+        self._quota = quota
+        self.kind = kind
+        self.sent = sent
+        self.probe = probe
+        self.opened = True
+
+    def answered(self, status: int, headers: Mapping[str, str]) -> None:
+        self._quota._answered(self, status, headers)
+        self._close()
+
+    def leave(self) -> None:
+        """Harmless after an answer. Without one, the hub may have counted the request: so do we."""
+        if self.opened:
+            self._quota._count(self)
+            self._close()
+
+    def _close(self) -> None:
+        if self.opened:
+            self.opened = False
+            self._quota._left(self)
+
+
+class Quota:
+    """The rate limit of one hub, shared by all tasks of a process."""
+
+    def __init__(
+        self,
+        usage: Usage,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._usage = usage
+        self._clock = clock
+        self._sleep = sleep
+        self._windows: dict[str, _Window] = {}
+        self._governed: dict[str, tuple[str, ...]] = {}
+        """Kind of request -> names of the windows it is counted in; none: it is not counted."""
+        self._open: dict[str, int] = {}
+        self._probing: set[str] = set()
+        self._paused: dict[str, float] = {}
+        self._refusals: dict[str, int] = {}
+        self._lines: dict[str, asyncio.Lock] = {}
+        self._news = asyncio.Event()
+
+    async def enter(self, kind: str) -> Slot:
+        """Wait for leave to send one request of this kind ("api", "resolvers", "pages").
+
+        First come, first served. Whoever gets the slot must `leave` it.
+        """
+        async with self._lines.setdefault(kind, asyncio.Lock()):
+            while (seconds := self._wait(kind)) > 0:
+                began = self._clock()
+                await self._news_or(seconds)
+                self._usage.waits += self._clock() - began
+            probe = self._unknown(kind)
+            if probe:
+                self._probing.add(kind)
+            self._open[kind] = self._open.get(kind, 0) + 1
+            return Slot(self, kind, self._clock(), probe)
+
+    def _unknown(self, kind: str) -> bool:
+        """Nothing told yet, or only of a window that is over."""
+        names = self._governed.get(kind)
+        now = self._clock()
+        return names is None or any(self._windows[name].latest <= now for name in names)
+
+    def _wait(self, kind: str) -> float:
+        """Seconds until it is worth asking again (inf: until an answer comes); 0: go."""
+        now = self._clock()
+        if (pause := self._paused.get(kind, 0.0) - now) > 0:
+            return pause
+        if self._unknown(kind):
+            return math.inf if kind in self._probing else 0.0
+        waits = [0.0]
+        for name in self._governed[kind]:
+            window = self._windows[name]
+            under_way = sum(
+                count for k, count in self._open.items() if name in self._governed.get(k, ())
+            )
+            if window.left - under_way <= 0:
+                waits.append(window.latest - now)
+        return max(waits)
+
+    async def _news_or(self, seconds: float) -> None:
+        """Until an answer comes, at most this long."""
+        self._news.clear()
+        tasks: set[asyncio.Future[object]] = {asyncio.ensure_future(self._news.wait())}
+        if math.isfinite(seconds):
+            tasks.add(asyncio.ensure_future(_awaited(self._sleep(seconds))))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _answered(self, slot: Slot, status: int, headers: Mapping[str, str]) -> None:
+        told = self._read(headers)
+        if told:
+            for item in told:
+                self._learn(item, slot.sent)
+            self._governed[slot.kind] = tuple(item.name for item in told)
+            named = {name for names in self._governed.values() for name in names}
+            self._windows = {name: w for name, w in self._windows.items() if name in named}
+            self._usage.quota_left = {name: w.left for name, w in self._windows.items()}
+        elif slot.probe and status < 400:
+            self._governed[slot.kind] = ()
+        if status != 429:
+            self._refusals.pop(slot.kind, None)
+        elif not any(self._windows[item.name].left == 0 for item in told):
+            self._refused(slot.kind, headers)
+
+    def _refused(self, kind: str, headers: Mapping[str, str]) -> None:
+        """429 that the window does not explain: all pause, then one goes first."""
+        count = self._refusals[kind] = self._refusals.get(kind, 0) + 1
+        seconds = retry_after(headers)
+        if seconds is None:
+            seconds = min(60.0, 2.0 ** min(count, 6))
+        until = self._clock() + self._bounded(seconds, "after a refusal")
+        self._paused[kind] = max(until, self._paused.get(kind, 0.0))
+        self._governed.pop(kind, None)
+
+    def _left(self, slot: Slot) -> None:
+        self._open[slot.kind] -= 1
+        if slot.probe:
+            self._probing.discard(slot.kind)
+        self._news.set()
+
+    def _count(self, slot: Slot) -> None:
+        for name in self._governed.get(slot.kind, ()):
+            window = self._windows[name]
+            window.left = max(0, window.left - 1)
+
+    def _learn(self, told: _Told, sent: float) -> None:
+        now = self._clock()
+        earliest = sent + told.ends_in - told.rounding
+        latest = now + told.ends_in + told.rounding
+        window = self._windows.get(told.name)
+        if window is None or earliest > window.latest or sent >= window.latest:
+            self._windows[told.name] = _Window(told.left, earliest, latest)
+        elif latest >= window.earliest:  # else: a late answer from the window before
+            window.left = min(window.left, told.left)
+            window.earliest = max(window.earliest, earliest)
+            window.latest = min(window.latest, latest)
+
+    def _read(self, headers: Mapping[str, str]) -> list[_Told]:
+        """The header's items that make sense; the policy corrects what contradicts it."""
+        policies = dict(_items(headers.get("RateLimit-Policy", "")))
+        told: list[_Told] = []
+        for name, values in _items(headers.get("RateLimit", "")):
+            if "r" not in values or "t" not in values or name in {t.name for t in told}:
+                continue
+            left, _ = values["r"]
+            seconds, rounding = values["t"]
+            policy = policies.get(name, {})
+            if (most := policy.get("q", (0.0, 0.0))[0]) > 0:
+                left = min(left, most)
+            if (width := policy.get("w", (0.0, 0.0))[0]) > 0:
+                seconds = min(seconds, width)
+            seconds = self._bounded(seconds, "for the end of its window")
+            told.append(_Told(name, int(left), seconds, rounding))
+        return told
+
+    def _bounded(self, seconds: float, what: str) -> float:
+        if seconds > LONGEST:
+            remark = f"The hub asks us to wait {seconds:.0f} s {what}; we wait {LONGEST:.0f} s."
+            if remark not in self._usage.remarks and len(self._usage.remarks) < MOST_REMARKS:
+                self._usage.remarks.append(remark)
+        return min(seconds, LONGEST)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a `Retry-After` header asks for (a number, or a date); None if it is no use."""
+    value = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d{1,15}", value):
+        return float(value)
+    try:
+        then = parsedate_to_datetime(value)
+        date = headers.get("Date")
+        now = parsedate_to_datetime(date) if date else datetime.now(UTC)
+        return max(0.0, (then - now) / timedelta(seconds=1))
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _items(header: str) -> list[tuple[str, dict[str, tuple[float, float]]]]:
+    """`"name";key=number, ...` as (name, key -> (number, rounding)); what is odd is left out."""
+    items: list[tuple[str, dict[str, tuple[float, float]]]] = []
+    for part in header[:1024].split(",")[:MOST_ITEMS]:
+        name = ""
+        values: dict[str, tuple[float, float]] = {}
+        for piece in part.split(";"):
+            if named := _NAME.fullmatch(piece):
+                name = named[1]  # the last one: a policy puts its own kind before it
+            elif given := _PARAMETER.fullmatch(piece):
+                number = float(given[2] + (given[3] or ""))
+                values[given[1]] = (number, 0.0 if given[3] else 1.0)
+        if name and values:
+            items.append((name, values))
+    return items
+
+
+async def _awaited(awaitable: Awaitable[None]) -> None:
+    await awaitable
