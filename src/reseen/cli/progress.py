@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from reseen.cli.common import on_terminal, size_text
+from reseen.cli.common import count, note, on_terminal, size_text
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+    from reseen.records import Sighting
+    from reseen.scan.progress import Progress
+
+_EVERY = 10.0
+"""Seconds between two plain lines where there is no terminal."""
 
 
 @contextmanager
@@ -33,3 +44,73 @@ def bytes_bar(what: str, *, quiet: bool) -> Iterator[Callable[[int], None] | Non
             progress.update(task, description=f"{what}: {size_text(total)}")
 
         yield read
+
+
+class ScanProgress:
+    """What a running scan says: findings on standard output, where it is on standard error."""
+
+    def __init__(self, *, quiet: bool, as_json: bool, live: RichProgress | None) -> None:
+        self._quiet, self._as_json, self._live = quiet, as_json, live
+        self._task = live.add_task("listing") if live else None
+        self._said = 0.0
+
+    def found(self, sighting: Sighting) -> None:
+        """One line a finding, above the bar."""
+        from reseen.cli.scan import show_sighting
+
+        if self._live is not None:
+            self._live.console.file.flush()
+        show_sighting(sighting, as_json=self._as_json)
+
+    def report(self, progress: Progress) -> None:
+        """Where it is: a bar on a terminal, elsewhere a line now and then."""
+        if self._quiet:
+            return
+        line = progress_line(progress)
+        if self._live is not None and self._task is not None:
+            total = None if progress.listing else progress.walked + progress.waiting
+            self._live.update(self._task, description=line, completed=progress.walked, total=total)
+        elif time.monotonic() - self._said >= _EVERY:
+            self._said = time.monotonic()
+            note(line)
+
+
+@contextmanager
+def scan_progress(*, quiet: bool, as_json: bool) -> Iterator[ScanProgress]:
+    """Shows a scan while the block runs."""
+    if quiet or as_json or not on_terminal():
+        yield ScanProgress(quiet=quiet, as_json=as_json, live=None)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=True,
+    ) as live:
+        yield ScanProgress(quiet=False, as_json=False, live=live)
+
+
+def progress_line(progress: Progress) -> str:
+    """Where a scan is, in one line."""
+    left = ", ".join(f"{n:,} {kind} requests left" for kind, n in progress.quota_left.items())
+    parts = [
+        f"{progress.walked:,} of {progress.listed:,}{'+' if progress.listing else ''} repositories",
+        count(progress.sightings, "sighting"),
+        f"{size_text(progress.bytes_read)} read",
+        left,
+        "the hub does not answer; waiting" if progress.away else "",
+        f"{duration(progress.eta)} to go" if progress.eta else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def duration(seconds: float) -> str:
+    """ "40 s", "12 min", "3.5 h", "4.2 days"."""
+    for limit, unit, size in ((90, "s", 1), (5400, "min", 60), (172_800, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / size:.1f} {unit}" if unit == "h" else f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86_400:.1f} days"

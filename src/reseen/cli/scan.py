@@ -1,0 +1,136 @@
+"""`reseen scan`: look for removed models at a hub, or in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reseen.cli.common import (
+    count,
+    db_option,
+    emit,
+    json_option,
+    keyring_if_any,
+    note,
+    open_store,
+    quiet_option,
+    settings_for,
+    size_text,
+)
+from reseen.cli.hub import (
+    depth_options,
+    endpoint_option,
+    open_hugging_face,
+    options_of,
+    target_of,
+    target_options,
+)
+from reseen.cli.lazy import LazyGroup
+from reseen.records import Coverage, Sighting
+
+
+@click.group(cls=LazyGroup, verbs={})
+def scan() -> None:
+    """Look for removed models: at a hub (hf), or on disk (folder)."""
+
+
+@scan.command()
+@target_options
+@depth_options
+@endpoint_option
+@db_option
+@json_option
+@quiet_option
+def hf(
+    repos: tuple[str, ...],
+    author: tuple[str, ...],
+    repos_file: Path | None,
+    since: str | None,
+    everything: bool,
+    types: str,
+    confirm: str,
+    refs: bool,
+    no_follow: bool,
+    endpoint: str | None,
+    db: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Scan the Hugging Face Hub: repositories, accounts, what is new, or everything.
+
+    Stop it at any moment; the same command goes on where it was. HF_TOKEN raises the quota.
+    """
+    from reseen.cli.progress import scan_progress
+    from reseen.scan.walk import GO_ON
+    from reseen.scan.walk import scan as walk
+
+    target = target_of(repos, author, repos_file, since, everything, types)
+    options = options_of(confirm, refs, no_follow)
+    settings = settings_for(db)
+    open_hub = open_hugging_face(settings, endpoint)
+    with open_store(settings) as store:
+        keyring = keyring_if_any(store, settings)
+        with scan_progress(quiet=quiet, as_json=as_json) as shown:
+            outcome = walk(
+                store,
+                keyring,
+                open_hub,
+                target,
+                options,
+                report=shown.report,
+                found=shown.found,
+            )
+        if not quiet and not as_json:
+            _summary(outcome.coverage, len(outcome.sightings))
+    if not outcome.ended:
+        note(outcome.stopped or "It was stopped.")
+        note(GO_ON)
+        raise click.exceptions.Exit(130)
+
+
+@scan.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core.")
+@db_option
+@json_option
+@quiet_option
+def folder(path: Path, jobs: int | None, db: str | None, as_json: bool, quiet: bool) -> None:
+    """Scan a folder, or a local Hub cache: every file, by content, whatever its name."""
+    from reseen.cli.progress import scan_progress
+    from reseen.scan.folder import scan_folder
+
+    settings = settings_for(db)
+    with open_store(settings) as store:
+        keyring = keyring_if_any(store, settings)
+        with scan_progress(quiet=quiet, as_json=as_json) as shown:
+            outcome = scan_folder(
+                store, keyring, path, jobs=jobs, report=shown.report, found=shown.found
+            )
+        if not quiet and not as_json:
+            _summary(outcome.coverage, len(outcome.sightings))
+
+
+def show_sighting(sighting: Sighting, *, as_json: bool) -> None:
+    """A new sighting, as it is found."""
+    from reseen.cli.findings import sighting_line
+    from reseen.report.rows import row
+
+    if as_json:
+        emit(row(sighting))
+    else:
+        click.echo(sighting_line(sighting))
+
+
+def _summary(coverage: Coverage, found: int) -> None:
+    note(
+        f"{count(found, 'sighting')} in {count(coverage.walked, 'repository', 'repositories')} "
+        f"({count(coverage.artifacts, 'file')}, {count(coverage.requests, 'request')}, "
+        f"{size_text(coverage.bytes_read)} of files read)"
+    )
+    if coverage.unchanged:
+        note(f"  {coverage.unchanged:,} unchanged since they were walked")
+    for reason, times in coverage.skipped.items():
+        note(f"  not looked at: {reason}: {times:,}")
+    if found:
+        note("A sighting is a lead, not a verdict. Next: reseen sightings, reseen report --out ...")

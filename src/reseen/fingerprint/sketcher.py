@@ -1,0 +1,243 @@
+"""A file's plan and its bytes -> its sketch, in one of two ways.
+
+`read_sketch` asks for the ranges that it needs: for files that can be read anywhere, all modules or
+only the few that are searched. `Sketcher` is fed the file from its first byte to its last: for a
+stream that is hashed in the same pass. Both promise to hold no more than `MOST_HELD` bytes of
+weights, to keep nothing of them, and to say why there is no sketch when there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reseen.errors import FileError
+from reseen.files.source import Range, Reader
+from reseen.files.tensors import TensorInfo
+from reseen.files.values import to_float32
+from reseen.fingerprint import sketch as sketches
+from reseen.fingerprint.sketch import Module, Sketch
+from reseen.updates.plan import ModulePlan, Plan
+from reseen.updates.update import read_update
+
+MOST_HELD = 256 << 20
+"""Bytes of weights in memory at one time; a layer that needs more is left out."""
+_GAP = 64 << 10
+"""Unwanted bytes that are read rather than asking twice."""
+_LONGEST = 16 << 20
+"""Bytes asked for at once."""
+
+Layer = tuple[ModulePlan, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sketched:
+    """A sketch, or why there is none."""
+
+    sketch: Sketch | None
+    reason: str | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Reason -> modules that are not in the sketch."""
+
+
+def probes(plan: Plan) -> tuple[str, ...]:
+    """Names of the modules that are searched: what to read of a remote file first."""
+    return tuple(name for name in sketches.choose(m.name for m in plan.modules) if name)
+
+
+def probe_bytes(plan: Plan) -> int:
+    """Bytes of weights that `read_sketch` of the probes needs."""
+    wanted = set(probes(plan))
+    layers = _layers(plan, wanted)
+    return sum(t.length for t in _tensors(layers))
+
+
+def read_sketch(plan: Plan, names: Sequence[str] | None = None) -> Reader[Sketched]:
+    """The sketch of all modules, or of those named. Ranges come in the order of the file."""
+    work = _Work(plan, complete=names is None)
+    wanted = _layers(plan, None if names is None else set(names))
+    layers = [layer for layer in wanted if work.fits(layer)]
+    for batch in _batches(layers):
+        held: dict[str, bytes] = {}
+        for start, length, tensors in _ranges(_tensors(batch)):
+            data = yield Range(start, length)
+            for t in tensors:
+                held[t.name] = data[t.start - start : t.start - start + t.length]
+        for layer in batch:
+            work.add(layer, held)
+    return work.finish()
+
+
+class Sketcher:
+    """Is fed the file in order; a layer is sketched as soon as its last byte has come."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._work = _Work(plan, complete=True)
+        self._position = 0
+        self._held: dict[str, bytearray] = {}
+        self._held_bytes = 0
+        layers = [layer for layer in _layers(plan, None) if self._work.fits(layer)]
+        self._users: dict[str, list[int]] = {}
+        self._layers = layers
+        self._missing: list[int] = []
+        for number, layer in enumerate(layers):
+            names = {t.name for t in _tensors([layer])}
+            self._missing.append(len(names))
+            for name in names:
+                self._users.setdefault(name, []).append(number)
+        self._waiting = sorted(_tensors(layers), key=lambda t: (t.start, t.length), reverse=True)
+        self._active: list[TensorInfo] = []
+
+    def feed(self, chunk: bytes | memoryview) -> None:
+        """The next bytes of the file."""
+        begin, end = self._position, self._position + len(chunk)
+        self._position = end
+        while self._waiting and self._waiting[-1].start < end:
+            tensor = self._waiting.pop()
+            if any(self._missing[user] > 0 for user in self._users[tensor.name]):
+                self._active.append(tensor)
+                self._held[tensor.name] = bytearray()
+        if not self._active:
+            return
+        view = memoryview(chunk)
+        going: list[TensorInfo] = []
+        for tensor in self._active:
+            part = view[max(tensor.start - begin, 0) : tensor.start + tensor.length - begin]
+            if tensor.name in self._held:
+                self._held[tensor.name] += part
+                self._held_bytes += len(part)
+            if tensor.start + tensor.length > end:
+                going.append(tensor)
+            else:
+                self._complete(tensor)
+        self._active = going
+        if self._held_bytes > MOST_HELD:
+            self._give_up_oldest()
+
+    def finish(self) -> Sketched:
+        """What came of it. Layers whose bytes did not all come are left out, with the reason."""
+        for number, layer in enumerate(self._layers):
+            if self._missing[number] > 0:
+                self._work.leave_out(layer, "its bytes did not all come")
+        return self._work.finish()
+
+    def _complete(self, tensor: TensorInfo) -> None:
+        for user in self._users[tensor.name]:
+            if self._missing[user] < 0:
+                continue
+            self._missing[user] -= 1
+            if self._missing[user] == 0:
+                self._work.add(self._layers[user], self._held)
+                self._missing[user] = -1
+                self._release(self._layers[user])
+
+    def _release(self, layer: Layer) -> None:
+        for tensor in _tensors([layer]):
+            if all(self._missing[user] < 0 for user in self._users[tensor.name]):
+                self._held_bytes -= len(self._held.pop(tensor.name, b""))
+
+    def _give_up_oldest(self) -> None:
+        """A file whose layers lie scattered over more than we hold: the first begun goes."""
+        for name in list(self._held):
+            if self._held_bytes <= MOST_HELD // 2:
+                return
+            for user in self._users[name]:
+                if self._missing[user] > 0:
+                    reason = "its tensors lie too far apart in the file"
+                    self._work.leave_out(self._layers[user], reason)
+                    self._missing[user] = -1
+                    self._release(self._layers[user])
+
+
+class _Work:
+    """Modules as they are made, and what was left out."""
+
+    def __init__(self, plan: Plan, *, complete: bool) -> None:
+        self._plan = plan
+        self._complete = complete
+        self._modules: dict[str, Module] = {}
+        self._ranks: list[int] = []
+        self._left_out: dict[str, int] = {}
+
+    def fits(self, layer: Layer) -> bool:
+        if sum(t.length for t in _tensors([layer])) <= MOST_HELD // 2:
+            return True
+        self.leave_out(layer, "its tensors are too large to be held")
+        return False
+
+    def leave_out(self, layer: Layer, reason: str) -> None:
+        self._left_out[reason] = self._left_out.get(reason, 0) + len(layer)
+
+    def add(self, layer: Layer, held: Mapping[str, bytes | bytearray]) -> None:
+        """The layer's bytes are all there: sketch its modules."""
+        try:
+            arrays = {t.name: to_float32(t, bytes(held[t.name])) for t in _tensors([layer])}
+            for plan in layer:
+                made = sketches.module(read_update(plan, arrays))
+                if made is None:
+                    self.leave_out((plan,), "its update is zero, or not finite")
+                else:
+                    self._modules[plan.name] = made
+                    self._ranks.append(plan.rank)
+        except FileError as e:
+            self.leave_out(layer, str(e))
+
+    def finish(self) -> Sketched:
+        if not self._plan.modules:
+            reasons = "; ".join(f"{n.reason} ({n.tensors} tensors)" for n in self._plan.not_read)
+            return Sketched(None, reasons or "no module in it has an update", self._left_out)
+        made = sketches.assemble(
+            self._modules,
+            architecture=self._plan.architecture,
+            ranks=self._ranks,
+            complete=self._complete,
+        )
+        if isinstance(made, Sketch):
+            return Sketched(made, None, self._left_out)
+        return Sketched(None, made, self._left_out)
+
+
+def _layers(plan: Plan, names: set[str] | None) -> list[Layer]:
+    """Modules that share tensors together, in the order of the file; only those wanted."""
+    layers = [
+        tuple(m for m in layer if names is None or m.name in names) for layer in plan.layers()
+    ]
+    return sorted((la for la in layers if la), key=lambda la: min(t.start for t in _tensors([la])))
+
+
+def _tensors(layers: Sequence[Layer]) -> list[TensorInfo]:
+    """Each tensor once."""
+    found = {t.name: t for layer in layers for module in layer for t in module.tensors.values()}
+    return list(found.values())
+
+
+def _batches(layers: Sequence[Layer]) -> Iterator[list[Layer]]:
+    """Layers in runs that fit in memory together."""
+    batch: list[Layer] = []
+    size = 0
+    for layer in layers:
+        length = sum(t.length for t in _tensors([layer]))
+        if batch and size + length > _LONGEST:
+            yield batch
+            batch, size = [], 0
+        batch.append(layer)
+        size += length
+    if batch:
+        yield batch
+
+
+def _ranges(tensors: Sequence[TensorInfo]) -> Iterator[tuple[int, int, list[TensorInfo]]]:
+    """(start, length, tensors) for as few questions as the gaps allow."""
+    run: list[TensorInfo] = []
+    begin = end = 0
+    for t in sorted(tensors, key=lambda t: t.start):
+        if run and (t.start - end > _GAP or max(end, t.start + t.length) - begin > _LONGEST):
+            yield begin, end - begin, run
+            run = []
+        if not run:
+            begin = end = t.start
+        run.append(t)
+        end = max(end, t.start + t.length)
+    if run:
+        yield begin, end - begin, run
+
