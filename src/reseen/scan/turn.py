@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from sqlalchemy import Connection
 
@@ -18,7 +19,7 @@ from reseen.registry import seen, sightings
 from reseen.scan import agenda, frontier, memory, scans
 from reseen.scan.frontier import Lease, Task, Work
 from reseen.scan.owner import Owner
-from reseen.scan.record import Learned, record
+from reseen.scan.record import Learned, read_before, record
 from reseen.scan.target import Options, Target
 from reseen.scan.visit import Follow, Visit
 
@@ -35,7 +36,8 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Visited:
-    """A commit was looked at."""
+    """A commit was looked at. A visit that is not complete is stored all the same, and another
+    outcome says what becomes of the lease."""
 
     lease: Lease
     visit: Visit
@@ -76,6 +78,16 @@ Outcome = Listed | Visited | Referred | Passed | Failed | Untouched
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """A lease, with all that is needed to act on it."""
+
+    lease: Lease
+    repository: Repository
+    read_before: frozenset[bytes] = frozenset()
+    """Git oids of files that were read on another commit of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """What stays the same from turn to turn."""
 
@@ -96,7 +108,7 @@ class Turn:
     found: list[Sighting] = field(default_factory=list)
     """Never recorded before."""
     learned: list[Learned] = field(default_factory=list)
-    leases: list[tuple[Lease, Repository]] = field(default_factory=list)
+    ready: list[Ready] = field(default_factory=list)
     accounts: set[str] = field(default_factory=set)
     """Accounts where something was found: they come first from now on."""
     coverage: Coverage = field(default_factory=Coverage)
@@ -133,8 +145,8 @@ def take(
                     more = scans.plus(more, Coverage(skipped={GAVE_UP: 1}))
             case Untouched():
                 pass
-    done = [o.lease.pk for o in outcomes if isinstance(o, Visited | Referred | Passed)]
-    frontier.finish(connection, done)
+    done = [o for o in outcomes if settles(o) and not isinstance(o, Failed | Untouched)]
+    frontier.finish(connection, [o.lease.pk for o in done])
     frontier.give_back(connection, [o.lease.pk for o in outcomes if isinstance(o, Untouched)])
     if more == Coverage():
         turn.coverage = scans.coverage(connection, scan.pk)
@@ -142,8 +154,19 @@ def take(
         turn.coverage = scans.add_coverage(connection, scan.pk, more)
     leases = frontier.lease(connection, scan.pk, scan.owner, want, at)
     rows = memory.repositories_by_pk(connection, [lease.repository_pk for lease in leases])
-    turn.leases = [(lease, rows[lease.repository_pk]) for lease in leases]
+    for lease in leases:
+        read = frozenset[bytes]()
+        if lease.task is Task.FILES and lease.ref != "main":
+            read = read_before(connection, lease.repository_pk, scan.options.confirm)
+        turn.ready.append(Ready(lease, rows[lease.repository_pk], read))
     return turn
+
+
+def settles(outcome: Outcome) -> TypeGuard[Visited | Referred | Passed | Failed | Untouched]:
+    """Whether the outcome's lease is no longer held once it is stored."""
+    if isinstance(outcome, Visited):
+        return outcome.visit.complete
+    return not isinstance(outcome, Listed)
 
 
 def _list(
@@ -190,7 +213,7 @@ def _list(
 
 def _visit(connection: Connection, scan: Scan, turn: Turn, lease: Lease, visit: Visit) -> Coverage:
     """Store a visit and what follows from it."""
-    recorded = record(connection, visit, scan.pk)
+    recorded = record(connection, visit, scan.pk, since=scan.started_at)
     turn.found += [sightings.by_id(connection, each) for each, _ in recorded.new]
     turn.learned += recorded.learned
     if Follow.REFS in visit.follow:
@@ -203,6 +226,8 @@ def _visit(connection: Connection, scan: Scan, turn: Turn, lease: Lease, visit: 
             for type in sorted(set(scan.target.types)):
                 added = scans.add_account(connection, scan.pk, type, author)
                 turn.new_parts = turn.new_parts or added
+    if not visit.complete:
+        return Coverage()
     problems = len(visit.problems)
     return Coverage(
         walked=1 if lease.ref == "main" else 0,

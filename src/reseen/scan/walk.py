@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubMissing
 from reseen.hubs.hub import Hub, Revision, Wanted
-from reseen.records import Problem, Repository
+from reseen.records import Problem
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import Store
 from reseen.scan import agenda
@@ -32,7 +32,17 @@ from reseen.scan.frontier import Lease, Task
 from reseen.scan.pages import Pages
 from reseen.scan.progress import Found, Outcome, Progress, Report
 from reseen.scan.target import Options, Target
-from reseen.scan.turn import Failed, Listed, Passed, Referred, Turn, Untouched, Visited
+from reseen.scan.turn import (
+    Failed,
+    Listed,
+    Passed,
+    Ready,
+    Referred,
+    Turn,
+    Untouched,
+    Visited,
+    settles,
+)
 from reseen.scan.turn import Outcome as Came
 from reseen.scan.visit import visit
 
@@ -142,9 +152,7 @@ class _Walk:
         self._pages = Pages(hub, self._parts, self._away, pace.backoff)
         self._desk = Desk(store, keyring, hub)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reseen-store")
-        self._work: asyncio.PriorityQueue[tuple[int, int, Lease, Repository]] = (
-            asyncio.PriorityQueue()
-        )
+        self._work: asyncio.PriorityQueue[tuple[int, int, Ready]] = asyncio.PriorityQueue()
         self._came: asyncio.Queue[Came] = asyncio.Queue(pace.workers * 4)
         self._wake = asyncio.Event()
         self._more_parts = asyncio.Event()
@@ -203,15 +211,15 @@ class _Walk:
                 self._stopped = self._stopped or "It was stopped."
                 return False
             came = self._drain()
-            settled = sum(not isinstance(each, Listed) for each in came)
+            settled = sum(map(settles, came))
             want = room - (self._held - settled)
             # A full house needs no transaction; neither do a few free seats.
             if came or want > room // 4:
                 turn = await self._in_store(partial(self._desk.take, came, want))
-                self._held += len(turn.leases) - settled
+                self._held += len(turn.ready) - settled
                 self._after(turn)
-                for lease, repository in turn.leases:
-                    self._work.put_nowait((lease.priority, lease.pk, lease, repository))
+                for ready in turn.ready:
+                    self._work.put_nowait((ready.lease.priority, ready.lease.pk, ready))
                 if any(isinstance(each, Listed) for each in came):
                     self._page_stored.set()
                 idle = not came and not self._held and not self._listing
@@ -270,22 +278,31 @@ class _Walk:
 
     async def _visits_on(self) -> None:
         while True:
-            _, _, lease, repository = await self._work.get()
-            came = await self._visit(lease, repository)
+            _, _, ready = await self._work.get()
+            for came in await self._visit(ready):
+                await self._put(came)
             self._visits += 1
-            await self._put(came)
 
-    async def _visit(self, lease: Lease, repository: Repository) -> Came:
+    async def _visit(self, ready: Ready) -> tuple[Came, ...]:
         started = time.monotonic()
+        lease = ready.lease
         came: Came
         try:
             if lease.task is Task.REFS:
                 came = Referred(lease, await self._hub.revisions(lease.type, lease.repo))
             else:
-                revision = Revision(lease.ref, lease.commit)
-                options = self._options
-                seen = await visit(self._hub, repository, revision, self._desk.known, options)
+                seen = await visit(
+                    self._hub,
+                    ready.repository,
+                    Revision(lease.ref, lease.commit),
+                    self._desk.known,
+                    self._options,
+                    ready.read_before,
+                )
                 came = Visited(lease, seen)
+                if not seen.complete:
+                    why = HubBusy("the hub broke off", remedy=GO_ON)
+                    return came, await self._unanswered(lease, started, why)
         except HubMissing:
             came = Passed(lease, "gone since it was listed")
         except HubDisabled:
@@ -293,13 +310,16 @@ class _Walk:
         except HubAuth:
             came = Passed(lease, "no access")
         except HubBusy as e:
-            if await self._away.since(started, lambda: self._probe(lease)):
-                return Untouched(lease)
-            return self._failed(lease, e)
+            return (await self._unanswered(lease, started, e),)
         except HubError as e:
             came = self._failed(lease, e)
         self._away.answered()
-        return came
+        return (came,)
+
+    async def _unanswered(self, lease: Lease, started: float, error: HubError) -> Came:
+        if await self._away.since(started, lambda: self._probe(lease)):
+            return Untouched(lease)
+        return self._failed(lease, error)
 
     def _failed(self, lease: Lease, error: HubError) -> Failed:
         return Failed(lease, Problem(f"{self._hub.name}/{lease.repo}", str(error), error.remedy))
