@@ -7,7 +7,7 @@ a container that is recognised but not read.
 from __future__ import annotations
 
 from reseen.errors import Unread
-from reseen.files import limits, safetensors
+from reseen.files import limits, safetensors, torch_legacy, torch_zip
 from reseen.files.identify import HEAD_LENGTH, identify
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import Listing
@@ -28,6 +28,11 @@ def read_listing(size: int, head: bytes = b"", *, thorough: bool = False) -> Rea
     container = identify(head[:HEAD_LENGTH], size)
     if container is Container.SAFETENSORS:
         return (yield from safetensors.read_listing(size, head))
+    if container is Container.TORCH_LEGACY:
+        return (yield from torch_legacy.read_listing(size, head, thorough=thorough))
+    if head[:2] == b"PK":
+        # Whatever its first entry is called: torch looks for data.pkl in the directory.
+        return (yield from torch_zip.read_listing(size, head, thorough=thorough))
     raise Unread(why_unread(container))
 
 
