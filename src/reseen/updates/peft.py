@@ -1,9 +1,29 @@
-"""What PEFT writes beside or into a file: rank, alpha, and how they make the scale."""
+"""What PEFT writes beside or into a file: the numbers that make the scale.
+
+PEFT keeps alpha out of the tensors: it stands in `adapter_config.json` beside the file, or, from
+diffusers, in the `lora_adapter_metadata` of a safetensors header. Both are foreign: size, depth
+and count are bounded, and a pattern that is a regular expression is counted but never run.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+from reseen.errors import Malformed, TooLarge
+
+_N = TypeVar("_N", int, float)
+
+LARGEST = 1 << 20
+"""Bytes of a configuration: a real one has a few thousand."""
+_DEEPEST = 8
+_MOST_PATTERNS = 20_000
+_LARGEST_NUMBER = 1e9
+_LITERAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+_PARTS = ("unet", "transformer", "transformer_2", "text_encoder", "text_encoder_2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +35,144 @@ class PeftConfig:
     rank: int | None = None
     alpha: float | None = None
     rslora: bool = False
+    """The scale is alpha/sqrt(rank), not alpha/rank."""
     alpha_pattern: Mapping[str, float] = field(default_factory=dict)
-    """Literal name endings only."""
+    """Endings of layer names, without regular expressions, in the file's order."""
+    rank_pattern: Mapping[str, int] = field(default_factory=dict)
+    """As alpha_pattern. Needed only where the tensors do not show the rank."""
     unreadable_patterns: int = 0
-    """Patterns that are regular expressions: never run."""
+    """Patterns that are regular expressions."""
+
+    def alpha_of(self, layer: str) -> float | None:
+        """Alpha of a layer by its dotted name, as PEFT picks it: the first pattern that ends it."""
+        return _first(self.alpha_pattern, layer, self.alpha)
+
+    def rank_of(self, layer: str) -> int | None:
+        """Rank of a layer, likewise."""
+        return _first(self.rank_pattern, layer, self.rank)
+
+    def scale(self, layer: str, rank: int) -> float | None:
+        """What the product of the factors is multiplied with; None where alpha is not said."""
+        alpha = self.alpha_of(layer)
+        if alpha is None or rank < 1:
+            return None
+        return alpha / (math.sqrt(rank) if self.rslora else rank)
+
+
+def _first(patterns: Mapping[str, _N], layer: str, default: _N | None) -> _N | None:
+    if not patterns:
+        return default
+    pieces = layer.split(".")
+    endings = {".".join(pieces[i:]) for i in range(max(0, len(pieces) - 16), len(pieces))}
+    endings |= {layer, f"^{layer}"}
+    fitting = [ending for ending in endings if ending in patterns]
+    if not fitting:
+        return default
+    if len(fitting) == 1:
+        return patterns[fitting[0]]
+    return next(value for pattern, value in patterns.items() if pattern in endings)
 
 
 def parse_config(data: bytes) -> PeftConfig:
-    """Read an adapter_config.json. Raises Malformed or TooLarge."""
-    raise NotImplementedError
+    """Read an adapter_config.json. Raises TooLarge or Malformed."""
+    return _config(_mapping(data))
+
+
+def parse_metadata(text: str) -> dict[str, PeftConfig]:
+    """Read `lora_adapter_metadata`: a configuration for each part that it names, "" for none.
+
+    Raises TooLarge or Malformed.
+    """
+    by_part: dict[str, dict[str, object]] = {}
+    for key, value in _mapping(text.encode("utf-8", "surrogatepass")).items():
+        part, dot, rest = key.partition(".")
+        if dot and part in _PARTS:
+            by_part.setdefault(part, {})[rest] = value
+        else:
+            by_part.setdefault("", {})[key] = value
+    return {part: _config(fields) for part, fields in by_part.items()}
+
+
+def _mapping(data: bytes) -> dict[str, object]:
+    if len(data) > LARGEST:
+        raise TooLarge("the adapter's configuration is larger than 1 MiB")
+    if _depth(data) > _DEEPEST:
+        raise Malformed("the adapter's configuration is nested too deeply")
+    try:
+        value: object = json.loads(data)
+    except (ValueError, RecursionError) as e:
+        raise Malformed("the adapter's configuration is not JSON") from e
+    if not isinstance(value, dict):
+        raise Malformed("the adapter's configuration is not a JSON object")
+    return {str(key): item for key, item in value.items()}
+
+
+def _depth(data: bytes) -> int:
+    """An upper bound of how deep the brackets nest; those inside strings count too."""
+    deepest = depth = 0
+    for byte in data:
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _config(fields: Mapping[str, object]) -> PeftConfig:
+    kind = fields.get("peft_type", "LORA")
+    if not isinstance(kind, str):
+        raise Malformed("the adapter's configuration has a peft_type that is no text")
+    # LoHa and LoKr call it `alpha`.
+    alpha = _number(fields, "lora_alpha")
+    if alpha is None:
+        alpha = _number(fields, "alpha")
+    rank = _number(fields, "r")
+    alphas, bad = _patterns(fields, "alpha_pattern")
+    ranks, bad_ranks = _patterns(fields, "rank_pattern")
+    return PeftConfig(
+        kind=kind[:40],
+        rank=int(rank) if rank is not None else None,
+        alpha=alpha,
+        rslora=fields.get("use_rslora") is True,
+        alpha_pattern=alphas,
+        rank_pattern={key: int(value) for key, value in ranks.items()},
+        unreadable_patterns=bad + bad_ranks,
+    )
+
+
+def _is_number(value: object) -> bool:
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and abs(value) <= _LARGEST_NUMBER
+    )
+
+
+def _number(fields: Mapping[str, object], key: str) -> float | None:
+    value = fields.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, (int, float)) or not _is_number(value):
+        raise Malformed(f"the adapter's configuration has no usable number for {key}")
+    return float(value)
+
+
+def _patterns(fields: Mapping[str, object], key: str) -> tuple[dict[str, float], int]:
+    value = fields.get(key) or {}
+    if not isinstance(value, dict):
+        raise Malformed(f"the adapter's configuration has a {key} that is no object")
+    if len(value) > _MOST_PATTERNS:
+        raise TooLarge(f"the adapter's configuration has too many entries in {key}")
+    readable: dict[str, float] = {}
+    unreadable = 0
+    for pattern, number in value.items():
+        if not isinstance(number, (int, float)) or not _is_number(number):
+            raise Malformed(f"the adapter's configuration has no usable number in {key}")
+        # An unescaped dot is meant as a dot; everything else that is special is a real pattern.
+        literal = str(pattern).replace("\\.", ".").removesuffix("$")
+        if set(literal.removeprefix("^")) <= _LITERAL:
+            readable.setdefault(literal, float(number))
+        else:
+            unreadable += 1
+    return readable, unreadable

@@ -24,11 +24,16 @@ file have the same modules.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reseen.errors import FileError
 from reseen.files.tensors import Listing, TensorInfo
-from reseen.updates.peft import PeftConfig
+from reseen.updates.canonical import Naming, Piece, naming_of, part_of
+from reseen.updates.layers import FileLayer, file_layers
+from reseen.updates.names.tables import flat
+from reseen.updates.peft import PeftConfig, parse_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,8 @@ class Plan:
     """Sorted by canonical name; no name twice."""
     naming: str
     """Who names layers this way: kohya, lycoris, diffusers-processor, diffusers, peft, comfyui,
-    bfl, xlabs, onetrainer, cloneofsimo; joined by "+" where mixed; "unknown"."""
+    bfl, xlabs, onetrainer, cloneofsimo, hcp, stability; joined by "+" where mixed; "unknown".
+    ai-toolkit writes the names of peft or comfyui."""
     algorithms: tuple[str, ...]
     ranks: tuple[int, ...]
     """The distinct ranks, ascending."""
@@ -100,5 +106,130 @@ class Plan:
 
 
 def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
-    """What the file behind a listing is made of; `config` is the adapter_config.json beside it."""
-    raise NotImplementedError
+    """What the file behind a listing is made of; `config` is the adapter_config.json beside it.
+
+    Without `config`, the one in a safetensors header is used, if any. Never raises for what a
+    header says: tensors that make no update are counted in `not_read`.
+    """
+    counts: Counter[str] = Counter()
+    remarks: list[str] = []
+    layers = file_layers(listing.tensors, counts)
+    naming = naming_of(layers)
+    configs = {"": config} if config else _configs(listing.metadata, remarks)
+    scales = {layer.source: _fixed_scale(layer, configs) for layer in layers}
+    modules = _modules(layers, naming, scales, counts)
+
+    unscaled = sum(
+        scales[layer.source] is None and layer.style == "peft" and not _says_scale(layer)
+        for layer in layers
+    )
+    if unscaled:
+        remarks.append(f"{unscaled} layers leave their scale to a configuration: taken as 1")
+    patterns = sum(found.unreadable_patterns for found in configs.values())
+    if patterns:
+        remarks.append(
+            f"{patterns} patterns of the configuration are not read: their scale is open"
+        )
+    infos = [info for module in modules for info in module.tensors.values()]
+    return Plan(
+        architecture=naming.architecture(layers),
+        parts=tuple(sorted({module.name.split(".", 1)[0] for module in modules})),
+        modules=modules,
+        naming="+".join(sorted({_whose(layer) for layer in layers})) or "unknown",
+        algorithms=tuple(sorted({module.algorithm for module in modules})),
+        ranks=tuple(sorted({module.rank for module in modules})),
+        dtypes=tuple(sorted({info.dtype for info in infos})),
+        scale_known=not unscaled and not patterns,
+        not_read=tuple(NotRead(reason, n) for reason, n in sorted(counts.items())),
+        remarks=tuple(remarks),
+    )
+
+
+def _modules(
+    layers: Sequence[FileLayer],
+    naming: Naming,
+    scales: Mapping[str, float | None],
+    counts: Counter[str],
+) -> tuple[ModulePlan, ...]:
+    """Every layer under its canonical names; of two for one name, the one that is not fused."""
+    taken: dict[str, tuple[FileLayer, Piece]] = {}
+    for layer in sorted(layers, key=lambda layer: layer.source):
+        pieces = naming.pieces(layer)
+        if pieces is None:
+            counts["fused layers whose height does not divide"] += len(layer.tensors)
+            continue
+        for piece in pieces:
+            other = taken.get(piece.name)
+            if other is None or (other[1].rows is not None and piece.rows is None):
+                taken[piece.name] = (layer, piece)
+    used = {layer.source for layer, _ in taken.values()}
+    for layer in layers:
+        if layer.source not in used and naming.pieces(layer) is not None:
+            counts["a second update of a module: only one is read"] += len(layer.tensors)
+    return tuple(
+        ModulePlan(
+            name=name,
+            source=layer.source,
+            algorithm=layer.shape.algorithm,
+            shape=piece.shape,
+            rank=layer.shape.rank,
+            tensors=layer.tensors,
+            rows=piece.rows,
+            fixed_scale=scales[layer.source],
+        )
+        for name, (layer, piece) in sorted(taken.items())
+    )
+
+
+def _configs(metadata: Mapping[str, str], remarks: list[str]) -> dict[str, PeftConfig]:
+    text = metadata.get("lora_adapter_metadata")
+    if text is None:
+        return {}
+    try:
+        return parse_metadata(text)
+    except FileError as e:
+        remarks.append(str(e))
+        return {}
+
+
+def _says_scale(layer: FileLayer) -> bool:
+    return "alpha" in layer.tensors or "scale" in layer.tensors
+
+
+def _fixed_scale(layer: FileLayer, configs: Mapping[str, PeftConfig]) -> float | None:
+    """The scale by configuration; what the tensors say of it goes first."""
+    if not configs or _says_scale(layer) or layer.style not in ("peft", "lycoris"):
+        return None
+    part = part_of(layer)
+    names = ("transformer", "unet", "") if part == "model" else (part, "")
+    config = next((configs[name] for name in names if name in configs), None)
+    if config is None:
+        return None
+    name = layer.place.name
+    return config.scale(name, layer.shape.rank or config.rank_of(name) or 0)
+
+
+_BY_PREFIX = {
+    "lora_transformer_": "onetrainer",
+    "lycoris_": "lycoris",
+    "diffusion_model.": "comfyui",
+    "model.diffusion_model.": "comfyui",
+}
+_ORIGINAL = ("double_blocks_", "single_blocks_", "joint_blocks_")
+_OWN_STYLES = ("cloneofsimo", "xlabs", "diffusers-processor", "hcp", "stability")
+
+
+def _whose(layer: FileLayer) -> str:
+    """Whose way of naming a layer has; see `Plan.naming`."""
+    prefix = layer.place.prefix
+    if layer.style in _OWN_STYLES:
+        return layer.style
+    if prefix in _BY_PREFIX:
+        return _BY_PREFIX[prefix]
+    if prefix.startswith(("text_encoders.", "clip_", "t5xxl.")):
+        return "comfyui"
+    if prefix.startswith("lora_"):
+        return "lycoris" if layer.style == "lycoris" else "kohya"
+    if flat(layer.place.name).startswith(_ORIGINAL):
+        return "onetrainer" if prefix else "bfl"
+    return layer.style or "unknown"

@@ -9,13 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-FACTORS = (
-    "up down mid embedding_up embedding_down diff".split()
-    + (
-        "hada_w1_a hada_w1_b hada_w2_a hada_w2_b hada_t1 hada_t2 "
-        "lokr_w1 lokr_w1_a lokr_w1_b lokr_w2 lokr_w2_a lokr_w2_b lokr_t2"
-    ).split()
+_LYCORIS = (
+    *("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"),
+    *("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"),
 )
+FACTORS = ("up", "down", "mid", "embedding_up", "embedding_down", "diff", *_LYCORIS)
 """Roles that an update is made of."""
 EXTRAS = ("alpha", "scale", "magnitude")
 """Roles that say something about the factors beside them."""
@@ -108,14 +106,15 @@ for _style in ("lora", "lora_layer", "lora_linear_layer"):
     for _side in ("up", "down"):
         _ENDINGS[f"{_style}.{_side}.weight"] = (_side, "diffusers")
     _ENDINGS[f"{_style}.alpha"] = ("alpha", "diffusers")
-for _role in FACTORS:
-    if _role.startswith(("hada", "lokr")):
-        _ENDINGS[_role] = (_role, "lycoris")
+_ENDINGS |= {role: (role, "lycoris") for role in _LYCORIS}
 
 _PER_ADAPTER = {"lora_A", "lora_B", "lora_magnitude_vector"}
 """PEFT puts the adapter's name before `.weight`."""
-_PER_ADAPTER_BARE = {"lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector"} | {
-    role for role in FACTORS if role.startswith(("hada", "lokr"))
+_PER_ADAPTER_BARE = {
+    "lora_embedding_A",
+    "lora_embedding_B",
+    "lora_magnitude_vector",
+    *_LYCORIS,
 }
 """PEFT puts the adapter's name at the very end."""
 
@@ -149,13 +148,15 @@ def split(name: str) -> Tensor | None:
         model, index, side = indexed.groups()
         return Tensor(f"{model}#{int(index)}", side, style="cloneofsimo")
     pieces = name.rsplit(".", 4)
+    if (old := _old(pieces)) is not None:
+        return old
     for length in (4, 3, 2, 1):
         if length < len(pieces):
             ending = _ENDINGS.get(".".join(pieces[-length:]))
             if ending is not None:
                 layer = name[: -sum(len(piece) + 1 for piece in pieces[-length:])]
                 return Tensor(layer, ending[0], style=ending[1])
-    return _adapter(name, pieces) or _old(pieces) or _quantised(name)
+    return _adapter(name, pieces) or _quantised(name)
 
 
 def _adapter(name: str, pieces: list[str]) -> Tensor | None:
@@ -185,8 +186,6 @@ def _old(pieces: list[str]) -> Tensor | None:
     if layer.endswith("_lora"):
         if front and front[-1] == "processor":
             front = front[:-1]
-        elif front:
-            front = [*front[:-1], front[-1].removesuffix(".processor")]
         return Tensor(".".join([*front, layer[:-5]]), side, style="diffusers-processor")
     return None
 

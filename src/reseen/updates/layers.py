@@ -1,0 +1,122 @@
+"""The tensors of a file by layer: whose layer, in what role, and whether they make an update.
+
+Comes in: a header's tensors. Goes out: the layers whose tensors make an update, each with its
+size; everything else is counted by reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reseen.files.tensors import TensorInfo
+from reseen.updates.names.prefixes import Place, place
+from reseen.updates.names.suffixes import FACTORS, OTHER, Tensor, split
+from reseen.updates.shapes import Shape, shape_of
+
+_LONGEST_NAME = 512
+_NUMBER = re.compile(r"\[?(\d{1,6})\]?")
+_WIDTHS = (768, 1024, 1280, 4096)
+"""Of the text encoders that textual inversions are made for."""
+
+POSITIONAL = "cloneofsimo"
+"""The style of layers that have a number and no name: `unet#3`, `text_encoder#3`, `list#3`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileLayer:
+    """One layer as the file has it, before it gets canonical names."""
+
+    source: str
+    """The file's own name."""
+    place: Place
+    style: str
+    """Whose endings its tensors have."""
+    tensors: dict[str, TensorInfo]
+    """By role."""
+    shape: Shape
+
+
+def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[FileLayer, ...]:
+    """The layers that tensors make; adds to `counts` every tensor that makes none, by reason."""
+    grouped: dict[str, dict[str, dict[str, TensorInfo]]] = {}
+    styles: dict[str, str] = {}
+    rest: list[TensorInfo] = []
+    seen_ia3: set[str] = set()
+    numbered = _numbered(tensors)
+    for info in tensors:
+        if len(info.name) > _LONGEST_NAME:
+            counts["names longer than any known"] += 1
+            continue
+        said = numbered.get(info.name) if numbered else split(info.name)
+        if said is None:
+            rest.append(info)
+        elif said.role in OTHER:
+            counts[OTHER[said.role]] += 1
+            if said.role == "ia3":
+                seen_ia3.add(said.layer)
+        else:
+            roles = grouped.setdefault(said.layer, {}).setdefault(said.adapter, {})
+            if said.role in roles:
+                counts["a second tensor for the same part of a layer"] += 1
+            else:
+                roles[said.role] = info
+            if said.role in FACTORS:
+                styles[said.layer] = said.style
+    for info in rest:
+        counts[_why_not(info, seen_ia3)] += 1
+
+    layers: list[FileLayer] = []
+    for source, adapters in grouped.items():
+        roles = _one_adapter(adapters, counts)
+        shape = shape_of(roles)
+        if isinstance(shape, str):
+            counts[shape] += len(roles)
+        else:
+            layers.append(FileLayer(source, place(source), styles.get(source, ""), roles, shape))
+    return tuple(layers)
+
+
+def _numbered(tensors: Sequence[TensorInfo]) -> dict[str, Tensor]:
+    """A plain list [up0, down0, up1, ...] by its tensors' names; empty where it is none."""
+    numbers: dict[int, str] = {}
+    for info in tensors:
+        if (match := _NUMBER.fullmatch(info.name)) is None:
+            return {}
+        numbers[int(match[1])] = info.name
+    if len(numbers) % 2 or sorted(numbers) != list(range(len(tensors))):
+        return {}
+    return {
+        name: Tensor(f"list#{i // 2}", ("up", "down")[i % 2], style=POSITIONAL)
+        for i, name in numbers.items()
+    }
+
+
+def _one_adapter(
+    adapters: dict[str, dict[str, TensorInfo]], counts: Counter[str]
+) -> dict[str, TensorInfo]:
+    """The tensors of one adapter of a layer, with what stands there without an adapter's name."""
+    with_factors = [
+        name for name, roles in adapters.items() if any(role in FACTORS for role in roles)
+    ]
+    if not with_factors:
+        return {role: info for roles in adapters.values() for role, info in roles.items()}
+    chosen = min(with_factors, key=lambda name: (name != "", name != "default", name))
+    for name, roles in adapters.items():
+        if name not in ("", chosen):
+            counts["a second adapter in the same file: only the first is read"] += len(roles)
+    return {**adapters.get("", {}), **adapters[chosen]}
+
+
+def _why_not(info: TensorInfo, ia3: set[str]) -> str:
+    """Why a tensor whose name has no adapter's ending is no part of an update."""
+    layer, dot, last = info.name.rpartition(".")
+    if last == "weight" and layer in ia3:
+        return OTHER["ia3"]
+    if not dot and 1 <= len(info.shape) <= 2 and info.shape[-1] in _WIDTHS:
+        return OTHER["embedding"]
+    if last in ("weight", "bias"):
+        return "whole weights (a checkpoint or another model): not an update, not read yet"
+    return "names that no known adapter uses"

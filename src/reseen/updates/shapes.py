@@ -1,0 +1,217 @@
+"""The tensors of one layer by role -> algorithm, size and rank, or why they make no update.
+
+Everything is judged by shapes alone and bounded here, so that reading a module later can neither
+fail on a mismatch nor need more memory than a layer of the largest known models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from reseen.files.tensors import TensorInfo
+
+LARGEST_SIDE = 1 << 18
+"""Rows or columns of an update: the widest known layer is an embedding of as many words."""
+LARGEST_FORM = 1 << 27
+"""Numbers in one update's form (512 MiB as float32): twice Flux's widest layer, whole."""
+LARGEST_RANK = 1 << 12
+"""Above it factors are larger than what they make."""
+
+FLOATS = frozenset(
+    (
+        *("F64", "F32", "F16", "BF16", "F4", "F6_E2M3", "F6_E3M2"),
+        *("F8_E8M0", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"),
+    )
+)
+"""Types that factors are stored in; whole numbers are quantised and need their own scales."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What one layer's tensors make."""
+
+    algorithm: str
+    """lora, loha, lokr or full."""
+    out: int
+    inn: int
+    """Input width where the shapes tell it; else all columns."""
+    kernel: tuple[int, int]
+    rank: int
+    """0 where the algorithm has none."""
+
+    @property
+    def columns(self) -> int:
+        return self.inn * self.kernel[0] * self.kernel[1]
+
+
+class _NoFit(Exception):
+    """The shapes contradict each other; the text says how. Caught in `shape_of`."""
+
+
+def shape_of(tensors: Mapping[str, TensorInfo]) -> Shape | str:
+    """The shape of the update that tensors by role make, or one sentence why there is none."""
+    try:
+        found = _shape_of(tensors)
+    except _NoFit as e:
+        return str(e)
+    return found
+
+
+def _shape_of(tensors: Mapping[str, TensorInfo]) -> Shape:
+    roles = tensors.keys()
+    for role in roles:
+        # Some tools store alpha as a whole number.
+        if tensors[role].dtype not in FLOATS and role not in ("alpha", "scale"):
+            raise _NoFit("factors that are whole numbers (quantised): not read yet")
+        if prod(tensors[role].shape) > LARGEST_FORM:
+            raise _NoFit("a tensor larger than any known layer")
+    for role in ("alpha", "scale"):
+        if role in roles and prod(tensors[role].shape) != 1:
+            raise _NoFit("an alpha or scale that is not one number")
+    families = {
+        "lora": {"up", "down"} <= roles,
+        "embedding": {"embedding_up", "embedding_down"} <= roles,
+        "loha": {"hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"} <= roles,
+        "lokr": any(role.startswith("lokr") for role in roles),
+        "full": "diff" in roles,
+    }
+    present = [name for name, there in families.items() if there]
+    if not present:
+        raise _NoFit("only some of the tensors that an update needs")
+    if len(present) > 1:
+        raise _NoFit("two algorithms for one layer: not read yet")
+    match present[0]:
+        case "lora":
+            shape = _lora(tensors)
+        case "embedding":
+            shape = _embedding(tensors)
+        case "loha":
+            shape = _loha(tensors)
+        case "lokr":
+            shape = _lokr(tensors)
+        case _:
+            shape = _full(tensors["diff"])
+    _bounded(shape)
+    return shape
+
+
+def _bounded(shape: Shape) -> None:
+    if min(shape.out, shape.inn, *shape.kernel) < 1:
+        raise _NoFit("an empty layer")
+    if max(shape.out, shape.columns) > LARGEST_SIDE or shape.rank > LARGEST_RANK:
+        raise _NoFit("a layer larger than any known")
+    if shape.rank * (shape.out + shape.columns) > LARGEST_FORM:
+        raise _NoFit("factors larger than any known")
+
+
+def _matrix(info: TensorInfo) -> tuple[int, int]:
+    """Two sides of a matrix; a 1x1 kernel is squeezed."""
+    if len(info.shape) == 2 or (len(info.shape) == 4 and info.shape[2:] == (1, 1)):
+        return info.shape[0], info.shape[1]
+    raise _NoFit("factors of a form that no known algorithm has")
+
+
+def _kernel(info: TensorInfo) -> tuple[int, int, tuple[int, int]]:
+    """Two sides and the kernel of a matrix or a convolution."""
+    match info.shape:
+        case (out, inn):
+            return out, inn, (1, 1)
+        case (out, inn, height, width):
+            return out, inn, (height, width)
+    raise _NoFit("factors of a form that no known algorithm has")
+
+
+def _agree(one: int, other: int) -> None:
+    if one != other:
+        raise _NoFit("factors whose ranks do not agree")
+
+
+def _lora(tensors: Mapping[str, TensorInfo]) -> Shape:
+    out, rank = _matrix(tensors["up"])
+    down, inn, kernel = _kernel(tensors["down"])
+    if "mid" in tensors:
+        up_rank, down_rank, mid_kernel = _kernel(tensors["mid"])
+        _agree(up_rank, rank)
+        _agree(down_rank, down)
+        if kernel != (1, 1):
+            raise _NoFit("two kernels for one layer")
+        kernel = mid_kernel
+        if prod(mid_kernel) * rank * inn > LARGEST_FORM:
+            raise _NoFit("factors larger than any known")
+    else:
+        _agree(rank, down)
+    return Shape("lora", out, inn, kernel, rank)
+
+
+def _embedding(tensors: Mapping[str, TensorInfo]) -> Shape:
+    width, rank = _matrix(tensors["embedding_up"])
+    down, words = _matrix(tensors["embedding_down"])
+    _agree(rank, down)
+    return Shape("lora", words, width, (1, 1), rank)
+
+
+def _loha(tensors: Mapping[str, TensorInfo]) -> Shape:
+    sides: list[tuple[int, int, tuple[int, int]]] = []
+    ranks: list[int] = []
+    for n in "12":
+        a, b = _matrix(tensors[f"hada_w{n}_a"]), _matrix(tensors[f"hada_w{n}_b"])
+        if f"hada_t{n}" in tensors:
+            first, second, kernel = _kernel(tensors[f"hada_t{n}"])
+            _agree(first, a[0])
+            _agree(second, b[0])
+            sides.append((a[1], b[1], kernel))
+        else:
+            _agree(a[1], b[0])
+            sides.append((a[0], b[1], (1, 1)))
+        ranks.append(b[0])
+    (out, inn, kernel), other = sides
+    if sides[0] != other:
+        raise _NoFit("two factors of different size")
+    if out * inn * prod(kernel) > LARGEST_FORM or max(ranks) > LARGEST_RANK:
+        raise _NoFit("a layer larger than any known")
+    return Shape("loha", out, inn, kernel, ranks[0])
+
+
+def _lokr(tensors: Mapping[str, TensorInfo]) -> Shape:
+    rank = 0
+    if "lokr_w1" in tensors:
+        o1, i1 = _matrix(tensors["lokr_w1"])
+    elif {"lokr_w1_a", "lokr_w1_b"} <= tensors.keys():
+        (o1, one), (rank, i1) = _matrix(tensors["lokr_w1_a"]), _matrix(tensors["lokr_w1_b"])
+        _agree(one, rank)
+    else:
+        raise _NoFit("only some of the tensors that an update needs")
+    kernel = (1, 1)
+    if "lokr_w2" in tensors:
+        o2, i2, kernel = _kernel(tensors["lokr_w2"])
+    elif not {"lokr_w2_a", "lokr_w2_b"} <= tensors.keys():
+        raise _NoFit("only some of the tensors that an update needs")
+    elif "lokr_t2" in tensors:
+        (a, o2), (rank, i2) = _matrix(tensors["lokr_w2_a"]), _matrix(tensors["lokr_w2_b"])
+        first, second, kernel = _kernel(tensors["lokr_t2"])
+        _agree(first, a)
+        _agree(second, rank)
+    else:
+        (o2, one) = _matrix(tensors["lokr_w2_a"])
+        rank, i2 = _lokr_b(tensors["lokr_w2_b"])
+        _agree(one, rank)
+    if max(o1 * i1, o2 * i2 * prod(kernel), o1 * o2 * i1 * i2 * prod(kernel)) > LARGEST_FORM:
+        raise _NoFit("a layer larger than any known")
+    # The rank is what scales alpha; a Kronecker product has no bound on its factors by it.
+    return Shape("lokr", o1 * o2, i1 * i2, kernel, rank)
+
+
+def _lokr_b(info: TensorInfo) -> tuple[int, int]:
+    """(rank, columns): LyCORIS flattens the kernel into the columns, others leave it."""
+    if len(info.shape) == 4:
+        return info.shape[0], prod(info.shape[1:])
+    return _matrix(info)
+
+
+def _full(info: TensorInfo) -> Shape:
+    if len(info.shape) < 2:
+        raise _NoFit("differences of a bias or norm: not part of an update matrix")
+    out, inn, kernel = _kernel(info)
+    return Shape("full", out, inn, kernel, 0)
