@@ -1,0 +1,237 @@
+"""The registry in force against everything that was ever seen: in SQL, without asking a hub.
+
+What comes in: an open transaction, after a list was imported or a removal has learned. What goes
+out: matches of stored artifacts, for the caller to record; and artifacts that are worth a look
+now, because their size could hold tensors that were not known when they were seen. Every digest is
+one look-up in an index, so a new list is matched against millions of artifacts within seconds.
+File names are not looked at: a hint alone starts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Select, exists, or_, select
+
+from reseen.fingerprint.git import pointer_oid
+from reseen.fingerprint.known_bogus import why_bogus
+from reseen.match import evidence
+from reseen.match.evidence import READ_KINDS, gather
+from reseen.match.index import HEADER_ROOM
+from reseen.records import Digest, DigestKind, Evidence, Match
+from reseen.registry.schema import (
+    artifacts,
+    digests,
+    read_digests,
+    readings,
+    removals,
+    removed_files,
+    sightings,
+)
+
+_BATCH = 500  # values in one IN list: every SQLite takes 999
+_RANGES = 100  # alternatives in one OR: SQLite's expressions are at most 1,000 deep
+_LFS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A stored artifact recognised as a removal."""
+
+    artifact_pk: int
+    seen_at: int
+    """When it stood there, in microseconds since 1970: give it to `sightings.record`."""
+    match: Match
+
+
+_Found = tuple[int, int, str, Evidence]  # artifact's pk, seen at, removal, why
+_Value = tuple[bytes, str]  # a digest, and the removal that has it
+
+
+def match_past(connection: Connection, removal_ids: Collection[str] | None = None) -> list[Past]:
+    """Every stored artifact that is a removal in force by what a hub declared of it or by what was
+    read of it; short hashes give hints. `removal_ids`: only these, where few have changed."""
+    only = None if removal_ids is None else frozenset(removal_ids)
+    found: dict[tuple[int, int], list[tuple[str, Evidence]]] = {}
+    for artifact_pk, seen_at, removal, why in _find(connection, only):
+        found.setdefault((artifact_pk, seen_at), []).append((removal, why))
+    return [
+        Past(artifact_pk, seen_at, match)
+        for (artifact_pk, seen_at), some in sorted(found.items(), key=lambda item: item[0])
+        for match in gather(some)
+    ]
+
+
+def worth_a_look(connection: Connection, data_sizes: Collection[int]) -> Iterator[int]:
+    """Pks of artifacts that could hold a data section of one of these sizes (bytes) and were not
+    read far enough to tell, in order. What is a sighting already is not among them."""
+    header_told = readings.c.data_size.in_(sorted(data_sizes))
+    for low, high in _bands(data_sizes):
+        query = (
+            select(artifacts.c.pk)
+            .outerjoin(readings, readings.c.artifact_pk == artifacts.c.pk)
+            .where(
+                artifacts.c.size > low,
+                artifacts.c.size <= high,
+                or_(
+                    readings.c.artifact_pk.is_(None),
+                    (readings.c.full == 0) & header_told,
+                ),
+                ~exists().where(sightings.c.artifact_pk == artifacts.c.pk),
+            )
+            .order_by(artifacts.c.pk)
+        )
+        yield from connection.scalars(query)
+
+
+def _bands(data_sizes: Collection[int]) -> list[tuple[int, int]]:
+    """(low, high]: file sizes that leave room for a header; overlapping ones in one."""
+    bands: list[tuple[int, int]] = []
+    for size in sorted(set(data_sizes)):
+        if bands and size <= bands[-1][1]:
+            bands[-1] = (bands[-1][0], size + HEADER_ROOM)
+        elif size > 0:
+            bands.append((size, size + HEADER_ROOM))
+    return bands
+
+
+def _find(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
+    artifact = select(artifacts.c.pk, artifacts.c.seen_at)
+    by_sha256 = artifact.add_columns(artifacts.c.sha256)
+    by_oid = artifact.add_columns(artifacts.c.git_oid)
+
+    yield from _look_up(
+        connection,
+        _values(connection, DigestKind.SHA256, only),
+        lambda batch: by_sha256.where(artifacts.c.sha256.in_(batch)),
+        lambda value: evidence.declared(DigestKind.SHA256, value),
+    )
+    yield from _look_up(
+        connection,
+        _pointers(connection, only),
+        lambda batch: by_oid.where(artifacts.c.git_oid.in_(batch), artifacts.c.sha256.is_(None)),
+        evidence.pointer,
+    )
+    yield from _look_up(
+        connection,
+        _values(connection, DigestKind.GIT_BLOB, only),
+        lambda batch: by_oid.where(
+            artifacts.c.git_oid.in_(batch), artifacts.c.flags.op("&")(_LFS) == 0
+        ),
+        lambda value: evidence.declared(DigestKind.GIT_BLOB, value),
+    )
+    yield from _by_xet(connection, only)
+    for kind in READ_KINDS:
+        yield from _by_reading(connection, kind, only)
+    yield from _by_autov2(connection, only)
+
+
+def _look_up(
+    connection: Connection,
+    values: Iterable[_Value],
+    query: Callable[[list[bytes]], Select[Any]],
+    why: Callable[[bytes], Evidence],
+) -> Iterator[_Found]:
+    """`query` selects an artifact's pk, when it was seen, and the value, for a batch of values."""
+    for batch in _batches(values, _BATCH):
+        owners: dict[bytes, list[str]] = {}
+        for value, removal in batch:
+            owners.setdefault(value, []).append(removal)
+        for artifact_pk, seen_at, value in connection.execute(query(list(owners))).all():
+            for removal in owners[value]:
+                yield artifact_pk, seen_at, removal, why(value)
+
+
+def _by_xet(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
+    """There is no index of Xet hashes: few lists hold one. One pass, when any does."""
+    owners: dict[bytes, list[str]] = {}
+    for value, removal in _values(connection, DigestKind.XET, only):
+        owners.setdefault(value, []).append(removal)
+    if not owners:
+        return
+    query = select(artifacts.c.pk, artifacts.c.seen_at, artifacts.c.xet)
+    rows = connection.execute(
+        query.where(artifacts.c.xet.is_not(None)).execution_options(yield_per=10_000)
+    )
+    for artifact_pk, seen_at, value in rows:
+        for removal in owners.get(value, ()):
+            yield artifact_pk, seen_at, removal, evidence.declared(DigestKind.XET, value)
+
+
+def _by_reading(
+    connection: Connection, kind: DigestKind, only: frozenset[str] | None
+) -> Iterator[_Found]:
+    digest = (
+        select(read_digests.c.artifact_pk, artifacts.c.seen_at, read_digests.c.value)
+        .join(artifacts, artifacts.c.pk == read_digests.c.artifact_pk)
+        .where(read_digests.c.kind == int(kind))
+    )
+    yield from _look_up(
+        connection,
+        _values(connection, kind, only),
+        lambda batch: digest.where(read_digests.c.value.in_(batch)),
+        lambda value: evidence.read(kind, value),
+    )
+
+
+def _by_autov2(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
+    """Lists that hold no more than an AutoV2, the first bytes of a SHA-256."""
+    length = DigestKind.AUTOV2.length
+    for batch in _batches(_values(connection, DigestKind.AUTOV2, only), _RANGES):
+        owners: dict[bytes, list[str]] = {}
+        for value, removal in batch:
+            owners.setdefault(value, []).append(removal)
+        query = select(artifacts.c.pk, artifacts.c.seen_at, artifacts.c.sha256).where(
+            or_(*(artifacts.c.sha256.between(v, v + b"\xff" * 27) for v in owners))
+        )
+        for artifact_pk, seen_at, sha256 in connection.execute(query).all():
+            for removal in owners.get(sha256[:length], ()):
+                why = evidence.short(DigestKind.AUTOV2, sha256[:length])
+                yield artifact_pk, seen_at, removal, why
+
+
+def _values(
+    connection: Connection, kind: DigestKind, only: frozenset[str] | None
+) -> Iterator[_Value]:
+    """Digests of one kind of removals in force."""
+    query = (
+        select(digests.c.value, removals.c.id)
+        .join(removed_files, removed_files.c.pk == digests.c.file_pk)
+        .join(removals, removals.c.pk == removed_files.c.removal_pk)
+        .where(digests.c.kind == int(kind), removals.c.withdrawn_at.is_(None))
+    )
+    if only is not None and len(only) <= _BATCH:
+        query = query.where(removals.c.id.in_(sorted(only)))
+    for value, removal in connection.execute(query).all():
+        sound = len(value) == kind.length and why_bogus(Digest(kind, value)) is None
+        if sound and (only is None or removal in only):
+            yield value, removal
+
+
+def _pointers(connection: Connection, only: frozenset[str] | None) -> Iterator[_Value]:
+    """Git oids of the LFS pointers of removals in force whose SHA-256 and size are known."""
+    masked = select(artifacts.c.pk).where(artifacts.c.sha256.is_(None)).limit(1)
+    if connection.execute(masked).first() is None:
+        return
+    query = (
+        select(digests.c.value, removed_files.c.size, removals.c.id)
+        .join(removed_files, removed_files.c.pk == digests.c.file_pk)
+        .join(removals, removals.c.pk == removed_files.c.removal_pk)
+        .where(
+            digests.c.kind == int(DigestKind.SHA256),
+            removed_files.c.size.is_not(None),
+            removals.c.withdrawn_at.is_(None),
+        )
+    )
+    for value, size, removal in connection.execute(query).all():
+        if only is None or removal in only:
+            yield pointer_oid(value, size), removal
+
+
+def _batches(values: Iterable[_Value], size: int) -> Iterator[list[_Value]]:
+    rest = iter(values)
+    while batch := list(islice(rest, size)):
+        yield batch
