@@ -107,6 +107,8 @@ def answer(
     match route:
         case "info":
             expand = request.many("expand")
+            if not shapes.EXPAND[repo.type].issuperset(expand):
+                return error(400, "Invalid expand")
             return json_answer(shapes.info(repo, commit, request.flag("blobs"), open, expand))
         case "tree":
             return _tree(repo, commit, request, parts.get("path", ""), open, endpoint)
@@ -146,8 +148,8 @@ def _list(world: World, request: Request, type: str, account: str | None, endpoi
     full = request.flag("full")
     if sort not in SORTS or not limit.isdecimal() or int(limit) < 1:
         return error(400, "Invalid query")
-    if expand and full:
-        return error(400, "expand cannot be used with full")
+    if (expand and full) or not shapes.EXPAND[type].issuperset(expand):
+        return error(400, "Invalid expand")
     gated = request.one("gated")
     query = Query(
         type,

@@ -13,6 +13,64 @@ from replica.world import Blob, Commit, Repo
 MASK = "*" * 64
 """What stands for the SHA-256 of a gated file, for a caller without access."""
 
+_EVERYWHERE = frozenset(
+    [
+        "author",
+        "cardData",
+        "createdAt",
+        "disabled",
+        "lastModified",
+        "likes",
+        "private",
+        "resourceGroup",
+        "sha",
+        "siblings",
+        "tags",
+        "trendingScore",
+        "usedStorage",
+    ]
+)
+EXPAND: Mapping[str, frozenset[str]] = {
+    "model": _EVERYWHERE
+    | frozenset(
+        [
+            "baseModels",
+            "childrenModelCount",
+            "config",
+            "downloads",
+            "downloadsAllTime",
+            "evalResults",
+            "gated",
+            "gguf",
+            "inference",
+            "inferenceProviderMapping",
+            "library_name",
+            "mask_token",
+            "model-index",
+            "pipeline_tag",
+            "safetensors",
+            "spaces",
+            "transformersInfo",
+            "widgetData",
+        ]
+    ),
+    "dataset": _EVERYWHERE
+    | frozenset(
+        [
+            "citation",
+            "description",
+            "downloads",
+            "downloadsAllTime",
+            "gated",
+            "mainSize",
+            "paperswithcode_id",
+        ]
+    ),
+    "space": _EVERYWHERE
+    | frozenset(["datasets", "models", "region", "runtime", "sdk", "subdomain"]),
+}
+"""Fields that `expand` may name; the Hub refuses others."""
+
 _BRIEF = ("likes", "private", "downloads", "tags", "createdAt")
 _FULL = (*_BRIEF, "author", "sha", "lastModified", "gated", "disabled", "siblings")
 

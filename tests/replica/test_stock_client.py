@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import huggingface_hub
 import pytest
-from huggingface_hub import HfApi, errors
+from huggingface_hub import HfApi, errors, hf_api
 from huggingface_hub.hf_api import RepoFile, RepoFolder
 from replica.big import BigWorld
 from replica.sample import sample_world
 from replica.server import Replica
+from replica.shapes import EXPAND
 from replica.world import EPOCH, World, plain
 
 
@@ -214,3 +216,14 @@ def test_a_new_repository_leads_the_list_of_changes(api: HfApi, world: World) ->
     repo.commit({"new.txt": plain(b"new")}, date=late)
     first = next(iter(api.list_models(sort="last_modified", full=True)))
     assert (first.id, first.last_modified) == (repo.id, late)
+
+
+def test_expand_knows_the_fields_that_the_client_knows(api: HfApi) -> None:
+    for type, known in (
+        ("model", hf_api.ExpandModelProperty_T),
+        ("dataset", hf_api.ExpandDatasetProperty_T),
+        ("space", hf_api.ExpandSpaceProperty_T),
+    ):
+        assert set(get_args(known)) == EXPAND[type]
+    with pytest.raises(errors.BadRequestError):
+        list(api.list_spaces(expand=["downloads"]))  # type: ignore[list-item]
