@@ -1,31 +1,191 @@
-"""`lookup`: from what a person has (name, link, digest, id) to removals and their sightings."""
+"""`lookup`: from what a person has (name, link, digest, id) to removals and their sightings.
+
+What comes in: one string, whatever it is; every reading of it that makes sense is tried. What goes
+out: the removals it names, how, and where they were re-seen. Nothing sealed goes out. Without the
+key digests and ids are still found, and the answer says what was not searched.
+"""
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from dataclasses import dataclass
 
-from reseen.records import Removal, Sighting
-from reseen.registry.sealing import Keyring
+from sqlalchemy import Connection, and_, or_, select
+
+from reseen.records import DigestKind, Removal, Sighting
+from reseen.registry import links, removals, schema, sightings
+from reseen.registry.sealing import Field, Keyring
 from reseen.registry.store import Store
+
+_ID = re.compile(r"(?:rm|sg)-[0-9a-z]{4,20}\Z")
+_HEX = re.compile(r"[0-9a-f]{8,64}\Z")
+_LABELLED = re.compile(r"(?:([a-z0-9-]{2,16})\s*[:=]\s*)?(?:0x)?([0-9a-f\s]+)\Z")
+
+_BY_LENGTH = {
+    digits: [kind for kind in DigestKind if kind.length * 2 == digits]
+    for digits in {kind.length * 2 for kind in DigestKind}
+}
+
+_PREFIXED = (
+    DigestKind.SHA256,
+    DigestKind.BLAKE3,
+    DigestKind.XET,
+    DigestKind.DATA_SHA256,
+    DigestKind.TENSORS_BLAKE3,
+)
+"""Digests that people and tools cut short: AutoV2 is 10 digits of SHA-256, AutoV3 is 12 of the data
+section's, and such short forms are not stored beside the long ones."""
+
+_SHORT = {DigestKind.SHA256: ("autov2",), DigestKind.DATA_SHA256: ("autov3",)}
+
+_HOW = {
+    Field.NAME: "its name",
+    Field.FILE_NAME: "the name of one of its files",
+    Field.LINK: "its former link",
+    Field.MODEL: "its model id",
+    Field.VERSION: "its version id",
+    Field.SOURCE: "its site, model id and version id",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
+    """A removal that the query names."""
+
     removal: Removal
     how: tuple[str, ...]
-    """What matched, a sentence each: "its SHA-256"; never a sealed value."""
+    """What matched: "its name", "the first 10 digits of its sha256" ...; never a sealed value."""
     sightings: tuple[Sighting, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """Everything that was found, and what was not looked at."""
+
     found: tuple[Found, ...]
     not_searched: str | None = None
-    """What was left out and why ("names, since the key is not here")."""
+    """What was left out and why ("names and links: the key is not here")."""
     more: bool = False
     """There were more than the limit."""
 
 
 def find(store: Store, keyring: Keyring | None, query: str, *, limit: int = 100) -> Answer:
-    """Everything that the query names, whatever it is."""
-    raise NotImplementedError
+    """Everything that the query names, whatever it is; at most `limit` removals."""
+    how: dict[int, list[str]] = defaultdict(list)
+    query = query.strip()
+    not_searched = None
+    with store.read() as connection:
+        if _ID.match(query.lower()):
+            return Answer(_by_id(connection, query.lower()))
+        _by_digest(connection, query, how)
+        if keyring is not None:
+            _by_name(connection, keyring, query, how)
+        elif query:
+            not_searched = "names and links: they are sealed, and the key is not here"
+        pks = sorted(how)
+        found = removals.by_pks(connection, pks[:limit])
+        seen = sightings.of_removals(connection, [removal.id for removal in found])
+        return Answer(
+            found=tuple(
+                Found(removal, tuple(dict.fromkeys(how[pk])), tuple(seen.get(removal.id, ())))
+                for pk, removal in zip(pks, found, strict=False)
+            ),
+            not_searched=not_searched,
+            more=len(pks) > limit,
+        )
+
+
+def _by_id(connection: Connection, id: str) -> tuple[Found, ...]:
+    """Raises NotFound: whoever writes an id means that one."""
+    if id.startswith("sg-"):
+        sighting = sightings.by_id(connection, id)
+        removal = removals.by_id(connection, sighting.removal)
+        return (Found(removal, ("the id of one of its sightings",), (sighting,)),)
+    removal = removals.by_id(connection, id)
+    seen = sightings.of_removals(connection, [removal.id]).get(removal.id, ())
+    return (Found(removal, ("its id",), tuple(seen)),)
+
+
+def _by_digest(connection: Connection, query: str, how: dict[int, list[str]]) -> None:
+    labelled = _LABELLED.match(query.lower())
+    if labelled is None:
+        return
+    label, hex = labelled[1], "".join(labelled[2].split())
+    if not _HEX.match(hex):
+        return
+    table, files = schema.digests.c, schema.removed_files.c
+    exact = [kind for kind in _BY_LENGTH.get(len(hex), ()) if label in (None, kind.label)]
+    cut = [k for k in _PREFIXED if len(hex) < 64 and label in (None, k.label, *_SHORT.get(k, ()))]
+    ways = []
+    if exact:
+        kinds = [int(kind) for kind in exact]
+        ways.append(and_(table.kind.in_(kinds), table.value == bytes.fromhex(hex)))
+    if cut:
+        # A range of the key, so that an index serves it: from hex000... to hexfff...
+        first, last = bytes.fromhex(hex.ljust(64, "0")), bytes.fromhex(hex.ljust(64, "f"))
+        kinds = [int(kind) for kind in cut]
+        ways.append(and_(table.kind.in_(kinds), table.value.between(first, last)))
+    if not ways:
+        return
+    rows = connection.execute(
+        select(files.removal_pk, table.kind, table.value)
+        .join(schema.removed_files, files.pk == table.file_pk)
+        .where(or_(*ways))
+        .order_by(files.removal_pk, table.kind)
+        .limit(10_000)
+    )
+    for removal_pk, number, value in rows:
+        kind = DigestKind(number)
+        part = "" if len(value) * 2 == len(hex) else f"the first {len(hex)} digits of "
+        how[removal_pk].append(f"{part}its {kind.label}")
+
+
+def _by_name(
+    connection: Connection, keyring: Keyring, query: str, how: dict[int, list[str]]
+) -> None:
+    link = links.parse(query)
+    if link is not None and link.model_id and link.version_id:
+        source = keyring.source_token(link.site, link.model_id, link.version_id)
+        if _by_token(connection, [source], None, how, "its former link"):
+            return
+    if link is not None and link.version_id:
+        token = keyring.token(Field.VERSION, link.version_id)
+        if _by_token(connection, [token], link.site, how, "its version id, from the link"):
+            return
+    if link is not None and link.model_id:
+        token = keyring.token(Field.MODEL, link.model_id)
+        other = ", in another version or none that is known" if link.version_id else ""
+        _by_token(connection, [token], link.site, how, f"its model id, from the link{other}")
+    elif link is not None:
+        _by_token(connection, [keyring.token(Field.LINK, query)], None, how, None)
+    if link is None:
+        fields = [Field.NAME, Field.FILE_NAME]
+        if query.isascii() and query.isdigit():
+            fields += [Field.MODEL, Field.VERSION]
+        _by_token(connection, [keyring.token(f, query) for f in fields], None, how, None)
+
+
+def _by_token(
+    connection: Connection,
+    tokens: list[bytes],
+    site: str | None,
+    how: dict[int, list[str]],
+    words: str | None,
+) -> bool:
+    """Whether anything stands under one of the tokens; at `site` or at no known one, if given."""
+    table, removed = schema.sealed_index.c, schema.removals.c
+    query = (
+        select(table.removal_pk, table.field)
+        .where(table.token.in_(tokens))
+        .order_by(table.removal_pk, table.field)
+        .limit(10_000)
+    )
+    if site is not None:
+        query = query.join(schema.removals, removed.pk == table.removal_pk).where(
+            or_(removed.site == site, removed.site.is_(None))
+        )
+    rows = connection.execute(query).all()
+    for removal_pk, field in rows:
+        how[removal_pk].append(words or _HOW[Field(field)])
+    return bool(rows)
