@@ -67,17 +67,18 @@ def listings(target: Target) -> tuple[Listing, ...]:
     return tuple(parts)
 
 
-def skip(repository: Repository, refs: bool) -> Skip | None:
+def skip(repository: Repository, refs: bool, named: bool) -> Skip | None:
     """The reason why nothing can be found there, if there is one.
 
-    With `refs` a repository whose main branch is empty is looked at all the same: a file can
-    stand in a pull request only.
+    `named`: the listing gave file names, so that none means that there is none. With `refs` a
+    repository whose main branch is empty is looked at all the same: a file can stand in a pull
+    request only.
     """
     if repository.disabled:
         return Skip("disabled by the hub")
     if repository.sha is None:
         return Skip("no commit listed")
-    if not refs and not repository.paths and repository.used_storage == 0:
+    if named and not refs and not repository.paths and not repository.used_storage:
         return Skip("no files")
     return None
 

@@ -183,6 +183,7 @@ def _list(
     scans.note(connection, scan.pk, None, page.problems, at)
     if part.subject is not None:
         accounts = accounts | {part.subject[1]}
+    files_named = any(repository.paths for repository in page.repositories)
     listed = unchanged = 0
     skipped: dict[str, int] = {}
     if page.problems:
@@ -191,7 +192,7 @@ def _list(
     for each in memory.remember(connection, page.repositories, scan.started_at, at):
         repository = each.repository
         listed += each.fresh
-        skip = agenda.skip(repository, scan.options.refs)
+        skip = agenda.skip(repository, scan.options.refs, files_named)
         if skip is not None:
             if each.fresh:
                 skipped[skip.reason] = skipped.get(skip.reason, 0) + 1

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +30,7 @@ from reseen.scan.desk import Desk
 from reseen.scan.frontier import Lease, Task
 from reseen.scan.pages import Pages
 from reseen.scan.progress import Found, Outcome, Progress, Report
+from reseen.scan.stopping import on_signals
 from reseen.scan.target import Options, Target
 from reseen.scan.turn import (
     Failed,
@@ -92,7 +92,7 @@ def scan(
         stop = asyncio.Event()
         hub = open_hub()
         try:
-            with stopping(stop):
+            with on_signals(stop):
                 return await walk(
                     store,
                     keyring,
@@ -369,26 +369,3 @@ class _Walk:
             away=self._away.now,
             eta=eta,
         )
-
-
-@contextlib.contextmanager
-def stopping(stop: asyncio.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set `stop`, once; a second Ctrl-C interrupts as usual."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-
-    def stopped() -> None:
-        stop.set()
-        for each in signals:
-            loop.remove_signal_handler(each)
-
-    # Only the main thread may, and not on every system: then nothing stops us in order.
-    with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-        for each in signals:
-            loop.add_signal_handler(each, stopped)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-            for each in signals:
-                loop.remove_signal_handler(each)

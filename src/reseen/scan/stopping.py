@@ -1,0 +1,51 @@
+"""Stopping in order: signals become an event, and an event ends what is under way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Coroutine, Iterable, Iterator
+
+
+@contextlib.contextmanager
+def on_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM set `stop`, once; a second Ctrl-C interrupts as usual."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def stopped() -> None:
+        stop.set()
+        for each in signals:
+            loop.remove_signal_handler(each)
+
+    # Only the main thread may, and not on every system: then nothing stops us in order.
+    with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+        for each in signals:
+            loop.add_signal_handler(each, stopped)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+            for each in signals:
+                loop.remove_signal_handler(each)
+
+
+async def until(stop: asyncio.Event, work: Iterable[Coroutine[object, object, None]]) -> bool:
+    """Run all of the work; True when `stop` came first, and the rest was cancelled. The first
+    exception cancels the rest and is raised."""
+    stopping = asyncio.create_task(stop.wait())
+    tasks = [asyncio.create_task(each) for each in work]
+    pending: set[asyncio.Task[None]] = set(tasks)
+    try:
+        while pending and not stop.is_set():
+            done, _ = await asyncio.wait({*pending, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if task is not stopping:
+                    pending.discard(task)
+                    task.result()
+    finally:
+        for each in (stopping, *pending):
+            each.cancel()
+        await asyncio.gather(stopping, *pending, return_exceptions=True)
+    return stop.is_set() and any(task.cancelled() for task in tasks)
