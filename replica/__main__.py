@@ -11,8 +11,10 @@ import json
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from replica.big import BigWorld
+from replica.lists import write_csv
 from replica.quota import GENEROUS, Quota
 from replica.sample import removed_adapter, sample_world
 from replica.server import Replica
@@ -27,6 +29,7 @@ def main() -> int:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before every answer")
     parser.add_argument("--api-quota", type=int, help="API requests in a window")
     parser.add_argument("--window", type=float, default=300.0, help="seconds")
+    parser.add_argument("--list", type=Path, metavar="FILE", help="write the removals to this CSV")
     parser.add_argument("--stats", action="store_true", help="print the counts at the end")
     given = parser.parse_args()
 
@@ -37,6 +40,8 @@ def main() -> int:
     else:
         world = sample_world()
         repositories = len(world.repositories)
+    if given.list:
+        write_csv(given.list, world.removals)
     limits = GENEROUS | ({"api": given.api_quota} if given.api_quota else {})
 
     stop = threading.Event()

@@ -71,6 +71,11 @@ class Journal:
             for seen in self.authorizations.values():
                 seen.clear()
 
+    def targets(self, route: str) -> list[str]:
+        """Path and query of each request of a route, in order."""
+        with self._lock:
+            return [e.path for e in self.entries if e.route == route]
+
     @property
     def total(self) -> int:
         """Requests in all."""
