@@ -51,7 +51,7 @@ def steps(endpoint: str) -> list[tuple[str, list[str]]]:
     """What a user does, in order: a line of explanation, and the arguments of `reseen`."""
     return [
         (
-            "1. The list of removals, as a spreadsheet: name, former link, SHA-256, size.",
+            "1. The list of removals, as a spreadsheet: name, former link, hashes, size.",
             ["registry", "import", "removals.xlsx", "--list", "sample list"],
         ),
         (

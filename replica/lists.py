@@ -1,4 +1,4 @@
-"""Lists of removals as a person would hand them over: a table with name, link and SHA-256."""
+"""Lists of removals as a person would hand them over: a table with name, link and hashes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import xlsxwriter
 
 from replica.world import Removed
 
-HEADER = ("Name", "Link", "SHA256", "Size")
+HEADER = ("Name", "Link", "SHA256", "Size", "Git blob SHA1")
 
 
-def rows(removals: Iterable[Removed]) -> list[tuple[str, str, str, int]]:
-    return [(r.name, r.link, r.sha256.upper(), r.size) for r in removals]
+def rows(removals: Iterable[Removed]) -> list[tuple[str, str, str, int, str]]:
+    return [(r.name, r.link, r.sha256.upper(), r.size, r.git_oid) for r in removals]
 
 
 def write_csv(path: Path, removals: Iterable[Removed]) -> None:

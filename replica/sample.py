@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
-from replica import made
+from replica import git, made
 from replica.world import EPOCH, Blob, Case, Removed, Repo, World, lfs, plain
 
 STRANGERS = 24
@@ -59,6 +59,7 @@ def _removed(number: int, data: bytes, extension: str) -> Removed:
         f"?modelVersionId={version}",
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
+        git_oid=git.blob_oid(data),
         file_name=f"sample_person_{number:02}_v1.{extension}",
         model_id=model,
         version_id=version,
@@ -198,7 +199,7 @@ class _Placing:
 
         repo = self.repo("account-13/small")
         repo.commit({"e.safetensors": plain(self.data(14))})
-        self.case("plain git", repo, "e.safetensors", 14, declared=False)
+        self.case("plain git", repo, "e.safetensors", 14)
 
         repo = self.repo("account-14/taken-down")
         repo.commit({"x.safetensors": lfs(self.data(1))})

@@ -161,6 +161,8 @@ class Removed:
     link: str
     sha256: str
     size: int
+    git_oid: str
+    """What git calls the file where it is kept as plain git."""
     file_name: str
     model_id: str
     version_id: str

@@ -168,7 +168,7 @@ def test_the_world_is_the_same_every_time_and_names_nobody(world: World, tmp_pat
     }
     write_csv(tmp_path / "list.csv", world.removals)
     lines = (tmp_path / "list.csv").read_text().splitlines()
-    assert lines[0] == "Name,Link,SHA256,Size"
+    assert lines[0] == "Name,Link,SHA256,Size,Git blob SHA1"
     assert lines[7].startswith("Sample person 07,https://models.example/models/1007/")
     assert not any("person" in c.path or "person" in c.repo for c in world.cases)
 
