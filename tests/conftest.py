@@ -62,11 +62,13 @@ def settings(clean_environment: Path) -> Settings:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Iterator[Store]:
     """An empty store in an SQLite file."""
     from reseen.registry.store import Store
 
-    return Store(f"sqlite:///{tmp_path / 'reseen.db'}")
+    opened = Store(f"sqlite:///{tmp_path / 'reseen.db'}")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
