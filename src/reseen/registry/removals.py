@@ -193,6 +193,26 @@ def set_names(connection: Connection, keyring: Keyring, removal: str, names: Nam
     insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, tokens, ignore=True)
 
 
+def add_names(connection: Connection, keyring: Keyring, removal: str, more: Names) -> bool:
+    """Add what is not known yet of a removal's names; whether there was anything. What is known
+    is not replaced."""
+    row = _row(connection, removal)
+    old = Names() if row.sealed is None else keyring.open(row.sealed, row.id)
+    names = Names(
+        name=old.name or more.name,
+        trigger_words=tuple(dict.fromkeys(old.trigger_words + more.trigger_words)),
+        url=old.url or more.url,
+        model_id=old.model_id or more.model_id,
+        version_id=old.version_id or more.version_id,
+        file_names=tuple(dict.fromkeys(old.file_names + more.file_names)),
+        reason=old.reason or more.reason,
+    )
+    if names == old:
+        return False
+    set_names(connection, keyring, row.id, names)
+    return True
+
+
 def holders(
     connection: Connection, digests: Sequence[Digest]
 ) -> dict[Digest, list[tuple[int, int]]]:

@@ -181,9 +181,9 @@ def _removal_pks(connection: Connection, ids: set[str]) -> dict[str, int]:
     return found
 
 
-def _places(connection: Connection, pks: set[int]) -> dict[int, Row[Any]]:
+def _places(connection: Connection, pks: set[int]) -> dict[int, Any]:
     table, places = schema.artifacts.c, schema.repositories.c
-    found: dict[int, Row[Any]] = {}
+    found: dict[int, Any] = {}
     for chunk in chunks(pks):
         query = (
             select(
