@@ -51,7 +51,10 @@ IMPLIED = {
 """Short digests that are the beginning of a full one, and are not kept beside it."""
 
 _HOST = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}")
-_NOT_A_LIST_NAME = re.compile(r"://|[/\\]|\b[0-9a-f]{8,}\b|[\x00-\x1f\x7f]", re.IGNORECASE)
+_NOT_A_LIST_NAME = re.compile(
+    r"://|[/\\\x00-\x1f\x7f]|\b(?!\d{1,14}\b)[0-9a-f]{8,}\b", re.IGNORECASE
+)
+"""A link, a path or a hash; a date without dashes is none."""
 MAX_LIST_NAME = 100
 
 FULL = frozenset(kind for kind in DigestKind if not kind.is_short)
@@ -69,8 +72,10 @@ class Draft:
     size: int | None
     site: str | None
     removed_on: date | None
-    list: str
-    source: tuple[str, str, str] | None
+    list_name: str
+    cells: Sequence[Cell]
+    """The row itself, for the file of rejected rows."""
+    source: tuple[str, str, str] | None = None
     """(site, model id, version id), where the row says all three."""
     otherwise: tuple[str, str] | None = None
     """By what the row is known again when it has neither a full digest nor a source: its link
@@ -169,7 +174,7 @@ class _Drafter:
             return self._full(row, place, cells, digests, name, url, link)
         names = Names(name=name, url=url, model_id=model, version_id=version)
         return self._known_again(
-            Draft(row, place, names, digests, None, site, None, self._defaults.list, None), link
+            Draft(row, place, names, digests, None, site, None, self._defaults.list, cells), link
         )
 
     def _full(
@@ -198,7 +203,7 @@ class _Drafter:
             own = text_of(self._cell(cells, Field.LIST))
             list_name = check_list_name(own) if own else list_name
         return self._known_again(
-            Draft(row, place, names, digests, size, site, removed_on, list_name, None), link
+            Draft(row, place, names, digests, size, site, removed_on, list_name, cells), link
         )
 
     def _known_again(self, draft: Draft, link: links.Link | None) -> Draft:

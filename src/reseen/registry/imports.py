@@ -8,14 +8,24 @@ and that a withdrawn removal stays withdrawn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from reseen.registry.sealing import Keyring
-    from reseen.registry.store import Store
+from reseen.errors import InputError
+from reseen.registry import audit, links
+from reseen.registry.drafts import Defaults, Draft, Refusal, Tally, check_list_name, drafts
+from reseen.registry.lists.columns import Field, Meaning, parse_map, recognise
+from reseen.registry.lists.read import read_tables
+from reseen.registry.lists.values import Refused
+from reseen.registry.merging import Merger, Outcome
+from reseen.registry.rejects import write_rejects
+from reseen.registry.sealing import Keyring
+from reseen.registry.standing import Reader, write_changed, write_new
+from reseen.registry.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +76,124 @@ class Account:
     rejects_file: Path | None = None
 
 
+@dataclass(slots=True)
+class _Listed:
+    """A list, read and checked, before the registry is asked."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    refusals: list[tuple[tuple[str, ...], Refusal]] = field(default_factory=list)
+    """With the columns of their table."""
+    unknown: dict[str, None] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By place."""
+
+
 def import_list(
     store: Store, keyring: Keyring, path: Path, options: ImportOptions | None = None
 ) -> Account:
     """Import one file in one transaction.
 
-    Raises ListError for a file that cannot be read as a list, StoreError and SealError.
+    Raises ListError for a file that cannot be read as a list, InputError for options that make no
+    sense, StoreError and SealError.
     """
-    raise NotImplementedError
+    options = options or ImportOptions()
+    given = parse_map([f"{column}={label}" for column, label in options.columns.items()])
+    defaults = _defaults(path, options)
+    with _no_cycle_collection():
+        listed = _read(path, given, defaults)
+        with store.write() as connection:
+            reader = Reader(connection, keyring)
+            merger = Merger(reader.lacks)
+            reader.tell(merger, listed.drafts)
+            outcomes, withdrawn = _merge(merger, listed)
+            write_new(connection, keyring, merger.new)
+            write_changed(connection, keyring, list(merger.changed.values()))
+            account = _account(defaults.list, listed, outcomes, withdrawn)
+            audit.write(
+                connection, "import", "*", list=account.list, rows=account.rows,
+                added=account.added, merged=account.merged, unchanged=account.unchanged,
+                rejected=len(account.rejected),
+            )  # fmt: skip
+            if not listed.refusals:
+                return account
+            wanted = options.rejects or path.with_name(f"{path.stem}.rejects.csv")
+            return _with_file(account, write_rejects(wanted, listed.refusals))
+
+
+def _defaults(path: Path, options: ImportOptions) -> Defaults:
+    try:
+        name = check_list_name(options.list_name or path.stem)
+    except Refused as refused:
+        raise InputError(
+            str(refused), remedy="Give the list a plain name with --list: it is shown everywhere."
+        ) from None
+    site = links.normal_site(options.site) if options.site else None
+    return Defaults(name, site, force_list=options.list_name is not None)
+
+
+def _read(path: Path, given: Mapping[str, Field], defaults: Defaults) -> _Listed:
+    listed, tally = _Listed(), Tally()
+    for table in read_tables(path, given):
+        meaning: Meaning = recognise(table.columns, given)
+        listed.unknown.update(dict.fromkeys(meaning.unknown))
+        for note in table.notes:
+            listed.notes.append(f"{table.place}: {note}" if table.place else note)
+        listed.columns[table.place] = table.columns
+        for taken in drafts(table, meaning, defaults, tally):
+            if isinstance(taken, Draft):
+                listed.drafts.append(taken)
+            else:
+                listed.refusals.append((table.columns, taken))
+    listed.notes.extend(tally.notes())
+    return listed
+
+
+def _merge(merger: Merger, listed: _Listed) -> tuple[Counter[Outcome], int]:
+    """Outcomes by kind, and how many rows are about withdrawn removals; adds refusals."""
+    outcomes: list[Outcome] = []
+    withdrawn = 0
+    take = merger.take
+    for draft in listed.drafts:
+        try:
+            outcome, standing = take(draft)
+        except Refused as refused:
+            refusal = Refusal(draft.row, draft.place, str(refused), draft.cells)
+            listed.refusals.append((listed.columns[draft.place], refusal))
+            continue
+        outcomes.append(outcome)
+        withdrawn += standing.withdrawn
+    return Counter(outcomes), withdrawn
+
+
+def _account(name: str, listed: _Listed, outcomes: Counter[Outcome], withdrawn: int) -> Account:
+    listed.refusals.sort(key=lambda pair: (pair[1].place, pair[1].row))
+    return Account(
+        list=name,
+        rows=outcomes.total() + len(listed.refusals),
+        added=outcomes[Outcome.ADDED],
+        merged=outcomes[Outcome.MERGED],
+        unchanged=outcomes[Outcome.UNCHANGED],
+        rejected=tuple(Rejected(r.row, r.reason, r.place) for _, r in listed.refusals),
+        withdrawn=withdrawn,
+        unknown_columns=tuple(listed.unknown),
+        notes=tuple(listed.notes),
+    )
+
+
+def _with_file(account: Account, path: Path) -> Account:
+    from dataclasses import replace
+
+    return replace(account, rejects_file=path)
+
+
+@contextmanager
+def _no_cycle_collection() -> Iterator[None]:
+    """A long list makes millions of objects and no cycles: looking for them takes half the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

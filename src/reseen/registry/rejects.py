@@ -1,0 +1,100 @@
+"""The rows that were refused -> a CSV file that can be mended and imported again.
+
+What comes in: refusals with the columns of their tables. What goes out: a file, 0600, with the
+same columns, the row's number and the reason. It holds what a list says in clear, as the list
+itself does: it stands beside the list, and nothing else of the row is shown anywhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from reseen.errors import ListError
+from reseen.registry.drafts import Refusal
+from reseen.registry.lists.columns import REJECT_COLUMNS
+from reseen.registry.lists.documents import UNREADABLE
+from reseen.registry.lists.table import Cell
+from reseen.registry.lists.values import text_of
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_MOST = 1_000
+
+
+def write_rejects(wanted: Path, refusals: Sequence[tuple[tuple[str, ...], Refusal]]) -> Path:
+    """Write (columns, refusal) pairs and return the path: `wanted`, or one numbered beside it
+    where another file stands, which somebody may be mending. Raises ListError."""
+    text = _as_csv(refusals).encode()
+    for number in range(1, _MOST):
+        path = wanted if number == 1 else wanted.with_stem(f"{wanted.stem}-{number}")
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            if _holds(path, text):
+                return path
+            continue
+        except OSError as error:
+            raise _cannot(error) from None
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text)
+            path.chmod(0o600)
+        except OSError as error:
+            raise _cannot(error) from None
+        return path
+    raise ListError(
+        "there are too many files of rejected rows beside the list",
+        remedy="Delete those that you do not need, or name one with --rejects.",
+    )
+
+
+def _as_csv(refusals: Sequence[tuple[tuple[str, ...], Refusal]]) -> str:
+    """The sheets of a workbook may have different columns: all of them, in the order met."""
+    order: dict[tuple[str, int], int] = {}
+    keyed: dict[tuple[str, ...], list[tuple[str, int]]] = {}
+    for columns, _ in refusals:
+        if columns in keyed:
+            continue
+        seen: Counter[str] = Counter()
+        keyed[columns] = []
+        for column in columns:
+            seen[column] += 1
+            key = (column, seen[column])
+            keyed[columns].append(key)
+            if column != UNREADABLE and column not in REJECT_COLUMNS:
+                order.setdefault(key, len(order))
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow([_safe(column) for column, _ in order] + list(REJECT_COLUMNS))
+    for columns, refusal in refusals:
+        row = [""] * len(order)
+        for key, cell in zip(keyed[columns], refusal.cells, strict=False):
+            if key in order:
+                row[order[key]] = _safe(cell)
+        where = f"{refusal.place}, row {refusal.row}" if refusal.place else str(refusal.row)
+        writer.writerow([*row, where, refusal.reason])
+    return out.getvalue()
+
+
+def _safe(cell: Cell) -> str:
+    """Text that no spreadsheet takes for a formula; the quote goes when it is read again."""
+    text = "; ".join(cell) if isinstance(cell, list) else text_of(cell) or ""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _holds(path: Path, text: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(text) and path.read_bytes() == text
+    except OSError:
+        return False
+
+
+def _cannot(error: OSError) -> ListError:
+    return ListError(
+        f"the file of rejected rows cannot be written: {error.strerror}",
+        remedy="Say with --rejects where it may go; nothing was imported.",
+    )

@@ -1,0 +1,225 @@
+"""Removals of the store <-> `Standing`s, for the length of one import.
+
+What comes in: a connection in a write transaction, drafts, and what a merger made of them. What
+goes out: the standing removals that the drafts may be about; then rows, in bulk and in the order
+of the tables' keys, so that their trees grow at one end.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from reseen.records import DigestKind, Names
+from reseen.registry import schema
+from reseen.registry.drafts import FULL, Draft
+from reseen.registry.merging import Key, Merger, Standing, StandingFile
+from reseen.registry.removals import (
+    DIGEST_COLUMNS,
+    FILE_COLUMNS,
+    REMOVAL_COLUMNS,
+    TOKEN_COLUMNS,
+    days,
+    new_ids,
+)
+from reseen.registry.sealing import Field, Keyring
+from reseen.registry.store import chunks, insert_many, now, reserve
+
+_EPOCH = date(1970, 1, 1)
+
+
+class Reader:
+    """Reads from the store what a list's drafts may be about."""
+
+    def __init__(self, connection: Connection, keyring: Keyring) -> None:
+        self._connection = connection
+        self._keyring = keyring
+
+    def tell(self, merger: Merger, drafts: Sequence[Draft]) -> None:
+        """Let a merger know every removal that one of the drafts may belong to."""
+        removals = schema.removals.c
+        if self._connection.scalar(select(removals.pk).limit(1)) is None:
+            return  # a new registry: nothing to look up
+        keys = self._by_keys(drafts)
+        pks = self._by_digests(drafts) | keys.keys()
+        standings = self._load(sorted(pks))
+        # in force before withdrawn, old before new: the first one told of keeps a digest
+        for standing in sorted(standings, key=lambda s: (s.withdrawn, s.pk)):
+            merger.knows(standing, keys.get(standing.pk or 0, []))
+
+    def lacks(self, standing: Standing, names: Names) -> bool:
+        """Whether the index lacks any token by which a removal with these names is found."""
+        tokens = {token for _, token in self._keyring.tokens(names, standing.site)}
+        table = schema.sealed_index.c
+        query = select(table.token).where(table.token.in_(tokens), table.removal_pk == standing.pk)
+        return len(set(self._connection.scalars(query))) < len(tokens)
+
+    def _by_digests(self, drafts: Sequence[Draft]) -> set[int]:
+        """The removals that hold a full digest of a draft."""
+        wanted: defaultdict[DigestKind, list[bytes]] = defaultdict(list)
+        for draft in drafts:
+            for digest in draft.digests:
+                if digest.kind in FULL:
+                    wanted[digest.kind].append(digest.value)
+        table, files = schema.digests.c, schema.removed_files.c
+        found: set[int] = set()
+        for kind, values in wanted.items():
+            for chunk in chunks(sorted(set(values))):
+                query = (
+                    select(files.removal_pk)
+                    .join(schema.digests, files.pk == table.file_pk)
+                    .where(table.kind == int(kind), table.value.in_(chunk))
+                )
+                found.update(self._connection.scalars(query))
+        return found
+
+    def _by_keys(self, drafts: Sequence[Draft]) -> dict[int, list[Key]]:
+        """The removals that are known by a draft's key, with those keys."""
+        keys: dict[bytes, Key] = {}
+        for draft in drafts:
+            key = draft.source or draft.otherwise
+            if key is not None:
+                keys[key_token(self._keyring, key)] = key
+        table = schema.sealed_index.c
+        found: defaultdict[int, list[Key]] = defaultdict(list)
+        for chunk in chunks(sorted(keys)):
+            query = select(table.token, table.removal_pk).where(
+                table.token.in_(chunk), table.field == int(Field.SOURCE)
+            )
+            for token, removal_pk in self._connection.execute(query):
+                found[removal_pk].append(keys[token])
+        return found
+
+    def _load(self, pks: Sequence[int]) -> list[Standing]:
+        standings: dict[int, Standing] = {}
+        files: dict[int, StandingFile] = {}
+        removals, removed = schema.removals.c, schema.removed_files.c
+        digests = schema.digests.c
+        for chunk in chunks(pks):
+            for row in self._connection.execute(
+                select(schema.removals).where(removals.pk.in_(chunk))
+            ):
+                standings[row.pk] = Standing(
+                    list_name=row.list,
+                    site=row.site,
+                    removed_on=None
+                    if row.removed_on is None
+                    else _EPOCH + timedelta(days=row.removed_on),
+                    names=self._keyring.open(row.sealed, row.id) if row.sealed else Names(),
+                    files=[],
+                    pk=row.pk,
+                    id=row.id,
+                    withdrawn=row.withdrawn_at is not None,
+                )
+            query = select(removed.pk, removed.removal_pk, removed.size)
+            for pk, removal_pk, size in self._connection.execute(
+                query.where(removed.removal_pk.in_(chunk)).order_by(removed.pk)
+            ):
+                files[pk] = StandingFile({}, size, pk)
+                standings[removal_pk].files.append(files[pk])
+        for chunk in chunks(files):
+            for pk, kind, value in self._connection.execute(
+                select(digests.file_pk, digests.kind, digests.value).where(
+                    digests.file_pk.in_(chunk)
+                )
+            ):
+                files[pk].digests[DigestKind(kind)] = value
+        return list(standings.values())
+
+
+def key_token(keyring: Keyring, key: Key) -> bytes:
+    """The index token of a draft's source, or of what it is known by otherwise. The two cannot
+    be equal: a source has a version id."""
+    if len(key) == 3:
+        return keyring.source_token(*key)
+    return keyring.source_token(key[1], key[0], "")
+
+
+def write_new(connection: Connection, keyring: Keyring, new: Sequence[Standing]) -> None:
+    """Put in the removals that are not there yet, with files, digests and tokens."""
+    if not new:
+        return
+    ids = new_ids(connection, len(new))
+    pks = reserve(connection, schema.removals, len(new))
+    at = now()
+    removals: list[tuple[Any, ...]] = []
+    tokens: list[tuple[bytes, int, int]] = []
+    files: list[tuple[int, StandingFile]] = []
+    for standing, pk, id in zip(new, pks, ids, strict=True):
+        sealed = keyring.seal(standing.names, id)
+        removed_on = days(standing.removed_on)
+        removals.append((pk, id, standing.list_name, standing.site, removed_on, at, sealed))
+        tokens.extend([(t, pk, int(f)) for f, t in keyring.tokens(standing.names, standing.site)])
+        if standing.also or standing.otherwise:
+            tokens.extend(_more_tokens(keyring, standing, pk))
+        files.extend([(pk, file) for file in standing.files])
+    insert_many(connection, schema.removals, REMOVAL_COLUMNS, removals)
+    _write_files(connection, files)
+    tokens.sort()
+    insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, tokens, ignore=True)
+
+
+def write_changed(connection: Connection, keyring: Keyring, changed: Sequence[Standing]) -> None:
+    """Write what a list told of removals that were there."""
+    names = [{"at": s.pk, "to": keyring.seal(s.names, s.id)} for s in changed if s.fresh_names]
+    facts = [
+        {"at": s.pk, "to_site": s.site, "day": days(s.removed_on)} for s in changed if s.fresh_facts
+    ]
+    sizes = [
+        {"at": file.pk, "to": file.size}
+        for s in changed
+        for file in s.files
+        if file.pk is not None and file.fresh_size
+    ]
+    removals, removed = schema.removals, schema.removed_files
+    at_removal, at_file = removals.c.pk == bindparam("at"), removed.c.pk == bindparam("at")
+    if names:
+        connection.execute(update(removals).where(at_removal).values(sealed=bindparam("to")), names)
+    if facts:
+        to = update(removals).where(at_removal)
+        connection.execute(to.values(site=bindparam("to_site"), removed_on=bindparam("day")), facts)
+    if sizes:
+        connection.execute(update(removed).where(at_file).values(size=bindparam("to")), sizes)
+
+    tokens: list[tuple[bytes, int, int]] = []
+    for s in changed:
+        pk = s.pk or 0
+        if s.fresh_names or s.fresh_facts:
+            tokens.extend((t, pk, int(f)) for f, t in keyring.tokens(s.names, s.site))
+        tokens.extend(_more_tokens(keyring, s, pk))
+    insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, sorted(tokens), ignore=True)
+    digests = [
+        (int(kind), file.digests[kind], file.pk, 0)
+        for s in changed
+        for file in s.files
+        if file.pk is not None
+        for kind in file.fresh
+    ]
+    insert_many(connection, schema.digests, DIGEST_COLUMNS, sorted(digests), ignore=True)
+    _write_files(connection, [(s.pk or 0, f) for s in changed for f in s.files if f.pk is None])
+
+
+def _more_tokens(keyring: Keyring, standing: Standing, pk: int) -> Iterable[tuple[bytes, int, int]]:
+    """Tokens of the other names and links that a removal was given."""
+    for names in standing.also:
+        for field, token in keyring.tokens(names, standing.site):
+            yield token, pk, int(field)
+    for key in standing.otherwise:
+        yield key_token(keyring, key), pk, int(Field.SOURCE)
+
+
+def _write_files(connection: Connection, files: Sequence[tuple[int, StandingFile]]) -> None:
+    """Put in files of removals, each with its digests."""
+    pks = reserve(connection, schema.removed_files, len(files)) if files else ()
+    rows: list[tuple[Any, ...]] = []
+    digests: list[tuple[int, bytes, int, int]] = []
+    for (removal_pk, file), pk in zip(files, pks, strict=True):
+        rows.append((pk, removal_pk, file.size, None, None, None))
+        digests.extend([(int(kind), value, pk, 0) for kind, value in file.digests.items()])
+    digests.sort()
+    insert_many(connection, schema.removed_files, FILE_COLUMNS, rows)
+    insert_many(connection, schema.digests, DIGEST_COLUMNS, digests, ignore=True)
