@@ -22,6 +22,7 @@ from reseen.match import evidence
 from reseen.match.evidence import READ_KINDS, gather
 from reseen.match.index import HEADER_ROOM
 from reseen.records import Digest, DigestKind, Evidence, Match
+from reseen.registry import sightings as registry_sightings
 from reseen.registry.schema import (
     artifacts,
     digests,
@@ -42,12 +43,10 @@ class Past:
     """A stored artifact recognised as a removal."""
 
     artifact_pk: int
-    seen_at: int
-    """When it stood there, in microseconds since 1970: give it to `sightings.record`."""
     match: Match
 
 
-_Found = tuple[int, int, str, Evidence]  # artifact's pk, seen at, removal, why
+_Found = tuple[int, str, Evidence]  # artifact's pk, removal, why
 _Value = tuple[bytes, str]  # a digest, and the removal that has it
 
 
@@ -55,14 +54,10 @@ def match_past(connection: Connection, removal_ids: Collection[str] | None = Non
     """Every stored artifact that is a removal in force by what a hub declared of it or by what was
     read of it; short hashes give hints. `removal_ids`: only these, where few have changed."""
     only = None if removal_ids is None else frozenset(removal_ids)
-    found: dict[tuple[int, int], list[tuple[str, Evidence]]] = {}
-    for artifact_pk, seen_at, removal, why in _find(connection, only):
-        found.setdefault((artifact_pk, seen_at), []).append((removal, why))
-    return [
-        Past(artifact_pk, seen_at, match)
-        for (artifact_pk, seen_at), some in sorted(found.items(), key=lambda item: item[0])
-        for match in gather(some)
-    ]
+    found: dict[int, list[tuple[str, Evidence]]] = {}
+    for artifact_pk, removal, why in _find(connection, only):
+        found.setdefault(artifact_pk, []).append((removal, why))
+    return [Past(pk, match) for pk in sorted(found) for match in gather(found[pk])]
 
 
 def worth_a_look(connection: Connection, data_sizes: Collection[int]) -> Iterator[int]:
@@ -99,9 +94,8 @@ def _bands(data_sizes: Collection[int]) -> list[tuple[int, int]]:
 
 
 def _find(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
-    artifact = select(artifacts.c.pk, artifacts.c.seen_at)
-    by_sha256 = artifact.add_columns(artifacts.c.sha256)
-    by_oid = artifact.add_columns(artifacts.c.git_oid)
+    by_sha256 = select(artifacts.c.pk, artifacts.c.sha256)
+    by_oid = select(artifacts.c.pk, artifacts.c.git_oid)
 
     yield from _look_up(
         connection,
@@ -135,14 +129,14 @@ def _look_up(
     query: Callable[[list[bytes]], Select[Any]],
     why: Callable[[bytes], Evidence],
 ) -> Iterator[_Found]:
-    """`query` selects an artifact's pk, when it was seen, and the value, for a batch of values."""
+    """`query` selects an artifact's pk and the value that it has, for a batch of values."""
     for batch in _batches(values, _BATCH):
         owners: dict[bytes, list[str]] = {}
         for value, removal in batch:
             owners.setdefault(value, []).append(removal)
-        for artifact_pk, seen_at, value in connection.execute(query(list(owners))).all():
+        for artifact_pk, value in connection.execute(query(list(owners))).all():
             for removal in owners[value]:
-                yield artifact_pk, seen_at, removal, why(value)
+                yield artifact_pk, removal, why(value)
 
 
 def _by_xet(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
@@ -152,22 +146,20 @@ def _by_xet(connection: Connection, only: frozenset[str] | None) -> Iterator[_Fo
         owners.setdefault(value, []).append(removal)
     if not owners:
         return
-    query = select(artifacts.c.pk, artifacts.c.seen_at, artifacts.c.xet)
+    query = select(artifacts.c.pk, artifacts.c.xet)
     rows = connection.execute(
         query.where(artifacts.c.xet.is_not(None)).execution_options(yield_per=10_000)
     )
-    for artifact_pk, seen_at, value in rows:
+    for artifact_pk, value in rows:
         for removal in owners.get(value, ()):
-            yield artifact_pk, seen_at, removal, evidence.declared(DigestKind.XET, value)
+            yield artifact_pk, removal, evidence.declared(DigestKind.XET, value)
 
 
 def _by_reading(
     connection: Connection, kind: DigestKind, only: frozenset[str] | None
 ) -> Iterator[_Found]:
-    digest = (
-        select(read_digests.c.artifact_pk, artifacts.c.seen_at, read_digests.c.value)
-        .join(artifacts, artifacts.c.pk == read_digests.c.artifact_pk)
-        .where(read_digests.c.kind == int(kind))
+    digest = select(read_digests.c.artifact_pk, read_digests.c.value).where(
+        read_digests.c.kind == int(kind)
     )
     yield from _look_up(
         connection,
@@ -184,13 +176,13 @@ def _by_autov2(connection: Connection, only: frozenset[str] | None) -> Iterator[
         owners: dict[bytes, list[str]] = {}
         for value, removal in batch:
             owners.setdefault(value, []).append(removal)
-        query = select(artifacts.c.pk, artifacts.c.seen_at, artifacts.c.sha256).where(
+        query = select(artifacts.c.pk, artifacts.c.sha256).where(
             or_(*(artifacts.c.sha256.between(v, v + b"\xff" * 27) for v in owners))
         )
-        for artifact_pk, seen_at, sha256 in connection.execute(query).all():
+        for artifact_pk, sha256 in connection.execute(query).all():
             for removal in owners.get(sha256[:length], ()):
                 why = evidence.short(DigestKind.AUTOV2, sha256[:length])
-                yield artifact_pk, seen_at, removal, why
+                yield artifact_pk, removal, why
 
 
 def _values(
@@ -235,3 +227,22 @@ def _batches(values: Iterable[_Value], size: int) -> Iterator[list[_Value]]:
     rest = iter(values)
     while batch := list(islice(rest, size)):
         yield batch
+
+
+def recognise_past(
+    connection: Connection,
+    secret: bytes,
+    removal_ids: Collection[str] | None = None,
+    *,
+    scan_pk: int | None = None,
+) -> list[tuple[str, Match]]:
+    """Match the past and record what is recognised, inside the caller's transaction; the sightings
+    that are new, with their matches. Done again, it finds nothing new. `secret`: `store.secret`."""
+    past = match_past(connection, removal_ids)
+    found = [registry_sightings.Seen(one.match, one.artifact_pk) for one in past]
+    recorded = registry_sightings.record(connection, secret, found, scan_pk=scan_pk, past=True)
+    return [
+        (row.id, one.match)
+        for one, row in zip(past, recorded, strict=True)
+        if row is not None and row.new
+    ]

@@ -112,7 +112,7 @@ class Read:
 NOT_READ = Read()
 
 
-def wants_reading(
+def wantsreading_of(
     artifact: Artifact, matches: tuple[Match, ...], known: Known, options: Options
 ) -> bool:
     """Is there anything that this artifact's bytes could decide?"""
@@ -139,7 +139,7 @@ async def read(
     confirmed = Confirmed.NONE
     try:
         inside = await drive(hub, artifact, _counted(look_inside(size), budget))
-        reading = _reading(inside)
+        reading = reading_of(inside)
         if matches:
             confirmed = await _check_header(hub, artifact, matches, known, inside)
         if not _wants_all(matches, confirmed, known, options, artifact, inside):
@@ -161,8 +161,8 @@ async def read(
         problem = Problem(_where(artifact), str(e), e.remedy)
         return Read(reading, confirmed, problem, busy=isinstance(e, HubBusy))
     return Read(
-        replace(_reading(inside), fingerprint=fingerprint),
-        _check_bytes(artifact, confirmed, fingerprint),
+        replace(reading_of(inside), fingerprint=fingerprint),
+        check_bytes(artifact, confirmed, fingerprint),
     )
 
 
@@ -260,7 +260,7 @@ async def _read_all(hub: Hub, artifact: Artifact, size: int, inside: Inside) -> 
     return await asyncio.to_thread(fingerprinter.finish)
 
 
-def _check_bytes(artifact: Artifact, before: Confirmed, read: Fingerprint) -> Confirmed:
+def check_bytes(artifact: Artifact, before: Confirmed, read: Fingerprint) -> Confirmed:
     """All bytes are known: is what the hub states of them true?"""
     sha256 = read.digest(DigestKind.SHA256)
     assert sha256 is not None
@@ -278,7 +278,8 @@ def _check_bytes(artifact: Artifact, before: Confirmed, read: Fingerprint) -> Co
     return Confirmed.BYTES if true else Confirmed.CONTRADICTED
 
 
-def _reading(inside: Inside) -> Reading:
+def reading_of(inside: Inside | Fingerprint) -> Reading:
+    """What a header told, or the header's part of all bytes."""
     return Reading(
         container=inside.container,
         data_size=inside.data_size,

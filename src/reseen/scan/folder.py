@@ -1,0 +1,225 @@
+"""A folder or a local Hub cache: every file through the hashes, in parallel over cores.
+
+What comes in: a path. What goes out: the same rows as the scan of a hub gives, under the hub
+"folder". Every byte is read, so what matches does so on its own bytes; what a cache's blob names
+claim is checked. A file that cannot be read is a problem with its reason, and the rest goes on.
+Started again after a kill it reads everything again and records nothing twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sqlalchemy import Connection, update
+
+from reseen.hubs.folder import NAME, LocalArtifact, walk
+from reseen.match.known import Known
+from reseen.match.past import recognise_past
+from reseen.records import (
+    Artifact,
+    Confirmed,
+    Coverage,
+    DigestKind,
+    Fingerprint,
+    Problem,
+    Repository,
+    RepoType,
+)
+from reseen.registry import schema, seen, sightings
+from reseen.registry.sealing import Keyring
+from reseen.registry.store import Store, now
+from reseen.scan import scans
+from reseen.scan.confirm import Read, Seen, check_bytes, conclude, reading_of
+from reseen.scan.pool import read_files
+from reseen.scan.progress import Found, Outcome, Progress, Report
+from reseen.scan.record import record_seen
+
+_BATCH = 200  # files written in one transaction
+_SECONDS = 2.0  # ... or as many as come in this time
+UNREAD = "files that could not be read"
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What a running scan has counted."""
+
+    places: set[tuple[RepoType, str]] = field(default_factory=set)
+    files: int = 0
+    bytes_read: int = 0
+    unread: int = 0
+    sightings: int = 0
+    learned: set[str] = field(default_factory=set)
+
+    @property
+    def coverage(self) -> Coverage:
+        return Coverage(
+            listed=len(self.places),
+            walked=len(self.places),
+            artifacts=self.files,
+            bytes_read=self.bytes_read,
+            skipped={UNREAD: self.unread} if self.unread else {},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """One file, read."""
+
+    artifact: Artifact
+    fingerprint: Fingerprint
+
+
+def scan_folder(
+    store: Store,
+    keyring: Keyring | None,
+    path: Path,
+    *,
+    jobs: int | None = None,
+    report: Report | None = None,
+    found: Found | None = None,
+) -> Outcome:
+    """Scan a folder. `jobs`: processes (default: one a core; 1 reads in this one). `report` and
+    `found` are told of progress and of each new sighting. Raises InputError when there is nothing
+    at `path`."""
+    files = walk(path)
+    with store.write() as connection:
+        scan = _begin(connection, path)
+        known = Known.load(connection, keyring)
+    count = _Counts()
+    new: list[str] = []
+    for batch in _batches(_came(files, jobs or os.cpu_count() or 1, count)):
+        with store.write() as connection:
+            ids = _write(connection, scan, batch, known, count)
+            new += ids
+            _tell(connection, ids, found)
+        if report is not None:
+            report(_progress(count, listing=True))
+    with store.write() as connection:
+        if count.learned:
+            # What was read before a removal had learned is recognised now.
+            later = recognise_past(connection, store.secret, count.learned, scan_pk=scan)
+            ids = [id for id, _ in later]
+            new += ids
+            count.sightings += len(ids)
+            _tell(connection, ids, found)
+        scans.add_coverage(connection, scan, count.coverage)
+        scans.end(connection, scan, now())
+        mine = tuple(sightings.by_id(connection, id) for id in new)
+    if report is not None:
+        report(_progress(count, listing=False))
+    return Outcome(scan=scan, coverage=count.coverage, sightings=mine)
+
+
+def _begin(connection: Connection, path: Path) -> int:
+    """A scan that was cut off begins anew: its counts are of one life."""
+    target = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
+    scan = scans.begin(connection, NAME, target, "{}", now())
+    connection.execute(update(schema.scans).where(schema.scans.c.pk == scan).values(coverage="{}"))
+    return scan
+
+
+def _came(
+    files: Iterator[LocalArtifact | Problem], jobs: int, count: _Counts
+) -> Iterator[_Came | Problem]:
+    """Each file once read; one content at several places is read once."""
+    problems: list[Problem] = []
+    places: dict[tuple[int, int], list[Artifact]] = {}
+    first: dict[tuple[int, int], LocalArtifact] = {}
+    for file in files:
+        if isinstance(file, Problem):
+            problems.append(file)
+        else:
+            first.setdefault(file.content, file)
+            places.setdefault(file.content, []).append(file.artifact)
+    yield from problems
+    for content, result in read_files(((key, one.file) for key, one in first.items()), jobs):
+        for artifact in places.pop(content):
+            if isinstance(result, str):
+                yield Problem(f"{artifact.repo}/{artifact.path}", result)
+            else:
+                yield _Came(artifact, result)
+        if isinstance(result, Fingerprint):
+            count.bytes_read += result.size
+
+
+def _named(artifact: Artifact, read: Fingerprint) -> Artifact:
+    """Where nothing is claimed of a file, its SHA-256 as read tells it from what may stand at the
+    same path tomorrow."""
+    sha256 = read.digest(DigestKind.SHA256)
+    if sha256 is None or artifact.sha256 or artifact.git_oid:
+        return artifact
+    return replace(artifact, sha256=sha256.value)
+
+
+def _batches(came: Iterator[_Came | Problem]) -> Iterator[list[_Came | Problem]]:
+    batch: list[_Came | Problem] = []
+    until = time.monotonic() + _SECONDS
+    for one in came:
+        batch.append(one)
+        if len(batch) >= _BATCH or time.monotonic() >= until:
+            yield batch
+            batch = []
+            until = time.monotonic() + _SECONDS
+    if batch:
+        yield batch
+
+
+def _write(
+    connection: Connection,
+    scan: int,
+    batch: list[_Came | Problem],
+    known: Known,
+    count: _Counts,
+) -> list[str]:
+    """Match and store a batch; ids of new sightings."""
+    problems = [one for one in batch if isinstance(one, Problem)]
+    count.unread += len(problems)
+    scans.note(connection, scan, None, problems, now())
+    by_place: dict[tuple[RepoType, str, str], list[Seen]] = {}
+    for one in batch:
+        if isinstance(one, _Came):
+            place = (one.artifact.type, one.artifact.repo, one.artifact.revision)
+            by_place.setdefault(place, []).append(_see(one, known))
+    new: list[str] = []
+    for (type, repo, revision), every in by_place.items():
+        at = now()
+        repository = Repository(NAME, type, repo, sha=revision or None)
+        (repository_pk,) = seen.repositories(connection, [repository], at=at)
+        recorded = record_seen(connection, repository_pk, every, scan, since=0, at=at)
+        for learned in recorded.learned:
+            known.learn(learned.removal, learned.fingerprint)
+            count.learned.add(learned.removal)
+        new += [id for id, _ in recorded.new]
+        count.places.add((type, repo))
+        count.files += len(every)
+    count.sightings += len(new)
+    return new
+
+
+def _see(one: _Came, known: Known) -> Seen:
+    matches = known.match(one.artifact)
+    reading = replace(reading_of(one.fingerprint), fingerprint=one.fingerprint)
+    confirmed = check_bytes(one.artifact, Confirmed.NONE, one.fingerprint)
+    seen = conclude(one.artifact, matches, known, Read(reading, confirmed))
+    return replace(seen, artifact=_named(one.artifact, one.fingerprint))
+
+
+def _tell(connection: Connection, ids: list[str], found: Found | None) -> None:
+    if found is not None:
+        for id in ids:
+            found(sightings.by_id(connection, id))
+
+
+def _progress(count: _Counts, listing: bool) -> Progress:
+    return Progress(
+        listed=len(count.places),
+        listing=listing,
+        walked=len(count.places),
+        sightings=count.sightings,
+        bytes_read=count.bytes_read,
+    )
