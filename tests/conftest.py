@@ -16,13 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings as hypothesis_settings
+
+# On a loaded machine an example may take any time, and that is no failure.
+hypothesis_settings.register_profile("steady", deadline=None)
+hypothesis_settings.load_profile("steady")
 
 # The Hub's client reads its environment when it is imported: before any test runs.
 LIVE_ENDPOINT = os.environ.pop("RESEEN_LIVE_ENDPOINT", None)
 LIVE_TOKEN = os.environ.pop("RESEEN_LIVE_TOKEN", None)
 _FOREIGN = ("HF_", "HUGGING", "RESEEN_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_OURS = ("RESEEN_ADAPTERS", "RESEEN_TEST_POSTGRESQL")
 for _name in [*os.environ]:
-    if _name.upper().startswith(_FOREIGN) and _name != "RESEEN_ADAPTERS":
+    if _name.upper().startswith(_FOREIGN) and _name not in _OURS:
         del os.environ[_name]
 _CLIENT_HOME = tempfile.TemporaryDirectory(prefix="reseen-tests-")
 os.environ["HF_HOME"] = _CLIENT_HOME.name

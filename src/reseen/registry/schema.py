@@ -9,6 +9,7 @@ Nothing sealed stands in any column but `removals.sealed`, `withdrawals.sealed` 
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Column,
     ForeignKey,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    event,
 )
 
 metadata = MetaData()
@@ -326,3 +328,29 @@ audit = Table(
     Column("details", Text),
 )
 """Append-only: imports, adds, reveals, withdrawals, exports. Never a sealed value."""
+
+
+def _append_only(table: Table) -> None:
+    """The database itself refuses to change or to forget what was once written there."""
+    for verb in ("UPDATE", "DELETE"):
+        for dialect, body in (
+            ("sqlite", "BEGIN SELECT RAISE(ABORT, 'append-only'); END"),
+            ("postgresql", "EXECUTE FUNCTION append_only()"),
+        ):
+            trigger = (
+                f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
+                f"FOR EACH ROW {body}"
+            )
+            event.listen(table, "after_create", DDL(trigger).execute_if(dialect=dialect))
+
+
+event.listen(
+    metadata,
+    "before_create",
+    DDL(
+        "CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN RAISE EXCEPTION ''append-only''; END'"
+    ).execute_if(dialect="postgresql"),
+)
+_append_only(audit)
+_append_only(withdrawals)

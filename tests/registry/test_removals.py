@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import os
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from reseen.errors import NotFound, SealError
+from reseen.records import (
+    Container,
+    Digest,
+    DigestKind,
+    Fingerprint,
+    Names,
+    RemovedFile,
+)
+from reseen.registry import audit, removals, schema
+from reseen.registry.sealing import Keyring
+from reseen.registry.store import Store
+
+SHA, BLAKE, DATA = (bytes([n]) * 31 + b"!" for n in (1, 2, 3))
+
+
+def new(
+    name: str = "Sample person 07", *digests: Digest, site: str | None = "civitai.com"
+) -> removals.New:
+    file = RemovedFile(digests=digests, size=100, container=Container.SAFETENSORS)
+    return removals.New("sample", site, date(2025, 5, 23), Names(name=name), (file,))
+
+
+def put(store: Store, keyring: Keyring, *many: removals.New) -> list[str]:
+    with store.write() as connection:
+        return removals.insert(connection, keyring, many)
+
+
+def test_a_removal_is_read_as_it_was_put_in(store: Store, keyring: Keyring) -> None:
+    digests = (Digest(DigestKind.SHA256, SHA), Digest(DigestKind.AUTOV1, b"abcd"))
+    (id,) = put(store, keyring, new("Sample person 07", *digests))
+    with store.read() as connection:
+        removal = removals.by_id(connection, f" {id.upper()} ")
+    assert removal.id == id
+    assert removal.id.startswith("rm-")
+    assert len(removal.id) == 11
+    assert removal.removed_on == date(2025, 5, 23)
+    assert removal.site == "civitai.com"
+    assert removal.withdrawn_at is None
+    (file,) = removal.files
+    assert set(file.digests) == set(digests)
+    assert (file.size, file.container) == (100, Container.SAFETENSORS)
+
+
+def test_what_a_longer_digest_implies_and_what_names_nothing_is_not_stored() -> None:
+    long = Digest(DigestKind.SHA256, SHA)
+    implied = Digest(DigestKind.AUTOV2, SHA[:5])
+    other = Digest(DigestKind.AUTOV3, b"abcdef")
+    zeros = Digest(DigestKind.XET, bytes(32))
+    assert removals.kept([implied, long, other, zeros]) == [long, other]
+    alone = Digest(DigestKind.AUTOV2, b"abcde")
+    assert removals.kept([alone]) == [alone]
+
+
+def test_thousands_stream_out_oldest_first(store: Store, keyring: Keyring) -> None:
+    ids = put(
+        store,
+        keyring,
+        *(
+            new(f"Sample person {n}", Digest(DigestKind.SHA256, n.to_bytes(31) + b"!"))
+            for n in range(2_300)
+        ),
+    )
+    assert len(set(ids)) == 2_300
+    with store.write() as connection:
+        removals.withdraw(connection, keyring, ids[5], "asked for")
+    with store.read() as connection:
+        seen = list(removals.every(connection))
+        assert [removal.id for removal in seen] == ids
+        assert all(r.files[0].digests[0].value == n.to_bytes(31) + b"!" for n, r in enumerate(seen))
+        assert [r.id for r in removals.every(connection, withdrawn=True)] == [ids[5]]
+        assert len(list(removals.every(connection, withdrawn=False, list="sample"))) == 2_299
+        assert list(removals.every(connection, list="another")) == []
+        assert removals.count(connection) == 2_300
+        assert removals.count(connection, withdrawn=False) == 2_299
+
+
+def test_holders_of_a_digest_are_found(store: Store, keyring: Keyring) -> None:
+    one, two = Digest(DigestKind.SHA256, SHA), Digest(DigestKind.BLAKE3, SHA)
+    ids = put(store, keyring, new("a", one), new("b", one, two))
+    with store.read() as connection:
+        pks = [removals.pk_of(connection, id) for id in ids]
+        found = removals.holders(connection, [one, two, Digest(DigestKind.XET, SHA)])
+    assert [pk for pk, _ in found[one]] == pks
+    assert [pk for pk, _ in found[two]] == pks[1:]
+    assert len(found) == 2
+
+
+def test_learning_fills_gaps_and_keeps_what_was_known(store: Store, keyring: Keyring) -> None:
+    sha = Digest(DigestKind.SHA256, SHA)
+    (id,) = put(store, keyring, new("a", sha))
+    told = Fingerprint(
+        size=999,
+        container=Container.SAFETENSORS,
+        digests=(sha, Digest(DigestKind.BLAKE3, BLAKE), Digest(DigestKind.DATA_SHA256, DATA)),
+        embedded=(Digest(DigestKind.AUTOV3, b"hearsy"),),
+        data_size=77,
+        layout=bytes(32),
+    )
+    with store.write() as connection:
+        (_, file_pk) = removals.holders(connection, [sha])[sha][0]
+        assert removals.learn(connection, file_pk, told) == 2
+        assert removals.learn(connection, file_pk, told) == 0
+        (file,) = removals.by_id(connection, id).files
+        query = select(schema.digests.c.kind, schema.digests.c.learned)
+        learned = {(kind, learned) for kind, learned in connection.execute(query)}
+        with pytest.raises(NotFound):
+            removals.learn(connection, 10**6, told)
+    assert (file.size, file.data_size, file.layout) == (100, 77, bytes(32))
+    assert {d.kind for d in file.digests} == {
+        *(DigestKind.SHA256, DigestKind.BLAKE3, DigestKind.DATA_SHA256)
+    }
+    assert learned == {(1, 0), (2, 1), (6, 1)}
+
+
+def test_withdrawing_is_reversible_and_remembered(store: Store, keyring: Keyring) -> None:
+    (id,) = put(store, keyring, new())
+    with store.write() as connection:
+        assert removals.withdraw(connection, keyring, id, "the wrong Sample person 07")
+        assert not removals.withdraw(connection, keyring, id, "again")
+        assert removals.by_id(connection, id).withdrawn_at
+        assert removals.restore(connection, keyring, id, "it was the right one")
+        assert not removals.restore(connection, keyring, id, "again")
+        assert removals.by_id(connection, id).withdrawn_at is None
+        turns = removals.history(connection, keyring, id)
+        lines = list(audit.every(connection, id))
+    assert [(t.restored, t.why) for t in turns] == [
+        (False, "the wrong Sample person 07"),
+        (True, "it was the right one"),
+    ]
+    assert [line.action for line in lines] == ["withdraw", "restore"]
+    assert all(line.actor for line in lines)
+    assert "ample" not in repr(turns)
+
+
+def test_withdrawing_needs_the_key_for_its_reason(store: Store, keyring: Keyring) -> None:
+    (id,) = put(store, keyring, new())
+    with pytest.raises(SealError), store.write() as connection:
+        removals.withdraw(connection, None, id, "why")
+    with store.read() as connection:
+        assert removals.by_id(connection, id).withdrawn_at is None
+
+
+def test_revealing_is_recorded(store: Store, keyring: Keyring) -> None:
+    (id,) = put(store, keyring, new())
+    with store.write() as connection:
+        assert removals.reveal(connection, keyring, id).name == "Sample person 07"
+    with store.read() as connection:
+        (line,) = audit.every(connection, id)
+    assert line.action == "reveal"
+
+
+def test_names_are_added_and_never_replaced(store: Store, keyring: Keyring) -> None:
+    (id,) = put(store, keyring, new())
+    more = Names(name="Other", url="https://civitai.com/models/1", file_names=("a.pt",))
+    with store.write() as connection:
+        assert removals.add_names(connection, keyring, id, more)
+        assert not removals.add_names(connection, keyring, id, more)
+        names = removals.reveal(connection, keyring, id)
+    assert names == Names(name="Sample person 07", url=more.url, file_names=("a.pt",))
+
+
+def test_an_unknown_id_is_not_found(store: Store, keyring: Keyring) -> None:
+    with store.write() as connection:
+        for attempt in (
+            lambda: removals.by_id(connection, "rm-zzzzzzzz"),
+            lambda: removals.pk_of(connection, ""),
+            lambda: removals.reveal(connection, keyring, "rm-zzzzzzzz"),
+            lambda: removals.withdraw(connection, keyring, "rm-zzzzzzzz", "why"),
+        ):
+            with pytest.raises(NotFound):
+                attempt()
+
+
+def test_the_append_only_tables_refuse_changes(store: Store, keyring: Keyring) -> None:
+    from sqlalchemy import delete, update
+    from sqlalchemy.exc import DBAPIError
+
+    (id,) = put(store, keyring, new())
+    with store.write() as connection:
+        removals.withdraw(connection, keyring, id, "why")
+    for statement in (
+        update(schema.audit).values(subject="x"),
+        delete(schema.audit),
+        update(schema.withdrawals).values(at=1),
+        delete(schema.withdrawals),
+    ):
+        with pytest.raises(DBAPIError), store.write() as connection:
+            connection.execute(statement)
+
+
+def test_ids_are_never_given_twice(
+    store: Store, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter(["rm-aaaaaaaa", "rm-aaaaaaaa", "rm-bbbbbbbb", "rm-aaaaaaaa", "rm-cccccccc"])
+    monkeypatch.setattr(removals, "_draw", lambda count: [next(drawn) for _ in range(count)])
+    assert put(store, keyring, new(), new()) == ["rm-aaaaaaaa", "rm-bbbbbbbb"]
+    assert put(store, keyring, new()) == ["rm-cccccccc"]
+
+
+@given(st.integers(1, 40))
+def test_drawn_ids_have_one_shape(count: int) -> None:
+    ids = removals._draw(count)
+    assert len(ids) == count
+    assert all(len(id) == 11 and set(id[3:]).isdisjoint("ilou") for id in ids)
+
+
+def test_opening_a_sealed_removal_needs_its_key(store: Store, keyring: Keyring) -> None:
+    (id,) = put(store, keyring, new())
+    with pytest.raises(SealError), store.write() as connection:
+        removals.reveal(connection, Keyring(os.urandom(32)), id)
+    with store.read() as connection:
+        assert not list(audit.every(connection, id))
