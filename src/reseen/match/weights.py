@@ -40,8 +40,9 @@ COPY_MEAN = 0.25
 """At least this mean for a copy, however small its p-value."""
 COPY_MEAN_UNCALIBRATED = 0.5
 """At least this mean for a copy while uncalibrated: strangers of one recipe reach 0.40."""
-RELATED_P = 1e-3
-"""At most this p-value for related training."""
+RELATED_P = 1e-2
+RELATED_MEAN = 0.1
+"""At most this p-value, and at least this mean, for related training."""
 
 _DUPLICATE = 0.6
 """In a background: above this it is a copy of what is compared, and tells nothing of strangers."""
@@ -261,7 +262,8 @@ def _verdict(figures: _Figures, p_value: float, calibrated: bool) -> Relation:
         is_copy = figures.mean >= COPY_MEAN_UNCALIBRATED
     if is_copy:
         return _explained(figures)
-    return Relation.RELATED if p_value <= RELATED_P else Relation.UNRELATED
+    is_related = p_value <= RELATED_P and figures.mean >= RELATED_MEAN
+    return Relation.RELATED if is_related else Relation.UNRELATED
 
 
 def _explained(figures: _Figures) -> Relation:
