@@ -17,7 +17,7 @@ from reseen.records import Coverage
 from reseen.registry import sightings
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import Store, now
-from reseen.scan import frontier, memory, scans, turn
+from reseen.scan import frontier, lookback, memory, scans, turn
 from reseen.scan.owner import LEASE, Owner
 from reseen.scan.progress import Outcome
 from reseen.scan.target import Options, Target
@@ -56,6 +56,7 @@ class Desk:
                 options=options,
                 owner=Owner.this(),
                 hints=lambda repository: self.known.hints_of_listing(repository),
+                secret=self._store.secret,
             )
             self.coverage = scans.coverage(connection, pk)
             self.sightings = sightings.count(connection, sightings.Filter(scan_pk=pk))
@@ -84,16 +85,30 @@ class Desk:
             part = scans.lease_part(connection, self._scan.pk, self._scan.owner, now())
             return part, scans.parts_left(connection, self._scan.pk)
 
-    def end_if_empty(self) -> bool:
-        """End the scan when nobody has anything left to do in it."""
+    def end_if_empty(self) -> turn.Turn:
+        """Look back a last time, and end the scan when nobody has anything left to do in it."""
+        pk = self._scan.pk
+        did = turn.Turn()
         with self._store.write() as connection:
-            if scans.parts_left(connection, self._scan.pk):
-                return False
-            if not frontier.is_empty(connection, self._scan.pk):
-                frontier.free_dead(connection, self._scan.pk, self._scan.owner, now())
-                return False
-            scans.end(connection, self._scan.pk, now())
-            return True
+            if self._is_empty(connection):
+                # What was under way when a removal learned was matched without that.
+                taught = lookback.taught(connection)
+                if taught:
+                    since = self._scan.started_at
+                    turn.look_back(connection, self._scan, did, taught, since=since)
+            else:
+                frontier.free_dead(connection, pk, self._scan.owner, now())
+            ended = self._is_empty(connection)
+            if ended:
+                scans.end(connection, pk, now())
+            did.coverage = scans.coverage(connection, pk)
+        self._accounts |= did.accounts
+        did.ended = ended
+        return did
+
+    def _is_empty(self, connection: Connection) -> bool:
+        pk = self._scan.pk
+        return not scans.parts_left(connection, pk) and frontier.is_empty(connection, pk)
 
     def finish(self, ended: bool, stopped: str | None) -> Outcome:
         """Give back what is ours, and say what came of it all."""

@@ -31,6 +31,8 @@ class Task(IntEnum):
     """List one commit's files and look at them."""
     REFS = 2
     """Ask for branches, tags, pull-request refs and history; each new commit becomes work."""
+    LOOK = 3
+    """Look again at one artifact that is known: it could hold what was learned since."""
 
 
 class State(IntEnum):
@@ -52,7 +54,7 @@ class Work:
     priority: int
     """Lower is sooner."""
     commit: str = ""
-    """For FILES: 40 hex digits, as listed."""
+    """For FILES: the commit. For LOOK: the artifact's number in the store."""
     ref: str | None = None
 
 

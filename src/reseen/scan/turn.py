@@ -7,21 +7,22 @@ Written twice, or broken off in the middle, the store is the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from sqlalchemy import Connection
 
 from reseen.hubs.hub import Page, Revisions
-from reseen.records import Coverage, Problem, Repository, Sighting
+from reseen.records import Artifact, Coverage, Problem, Repository, Sighting
 from reseen.registry import seen, sightings
 from reseen.scan import agenda, frontier, memory, scans
 from reseen.scan.frontier import Lease, Task, Work
+from reseen.scan.lookback import record_past, worth_reading
 from reseen.scan.owner import Owner
 from reseen.scan.record import Learned, read_before, record
-from reseen.scan.target import Options, Target
-from reseen.scan.visit import Follow, Visit
+from reseen.scan.target import Confirm, Options, Target
+from reseen.scan.visit import Visit
 
 GAVE_UP = "no usable answer after several attempts"
 
@@ -85,6 +86,8 @@ class Ready:
     repository: Repository
     read_before: frozenset[bytes] = frozenset()
     """Git oids of files that were read on another commit of it."""
+    artifact: Artifact | None = None
+    """For LOOK."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ class Scan:
     owner: Owner
     hints: Callable[[Repository], int]
     """Leads that a repository's listing gives."""
+    secret: bytes
+    """The store's."""
 
 
 @dataclass(slots=True)
@@ -115,6 +120,8 @@ class Turn:
     """Of the whole scan, so far."""
     new_parts: bool = False
     """There is more to list than before."""
+    ended: bool = False
+    """The scan has ended."""
 
 
 def take(
@@ -145,6 +152,8 @@ def take(
                     more = scans.plus(more, Coverage(skipped={GAVE_UP: 1}))
             case Untouched():
                 pass
+    if turn.learned:
+        look_back(connection, scan, turn, {learned.removal for learned in turn.learned})
     done = [o for o in outcomes if settles(o) and not isinstance(o, Failed | Untouched)]
     frontier.finish(connection, [o.lease.pk for o in done])
     frontier.give_back(connection, [o.lease.pk for o in outcomes if isinstance(o, Untouched)])
@@ -158,7 +167,10 @@ def take(
         read = frozenset[bytes]()
         if lease.task is Task.FILES and lease.ref != "main":
             read = read_before(connection, lease.repository_pk, scan.options.confirm)
-        turn.ready.append(Ready(lease, rows[lease.repository_pk], read))
+        artifact = None
+        if lease.task is Task.LOOK:
+            artifact = seen.artifact(connection, int(lease.commit))
+        turn.ready.append(Ready(lease, rows[lease.repository_pk], read, artifact))
     return turn
 
 
@@ -217,24 +229,54 @@ def _visit(connection: Connection, scan: Scan, turn: Turn, lease: Lease, visit: 
     recorded = record(connection, visit, scan.pk, since=scan.started_at)
     turn.found += [sightings.by_id(connection, each) for each, _ in recorded.new]
     turn.learned += recorded.learned
-    if Follow.REFS in visit.follow:
-        work = Work(lease.repository_pk, Task.REFS, agenda.Priority.NOW)
-        frontier.add(connection, scan.pk, [work])
-    if Follow.ACCOUNT in visit.follow:
-        author = visit.repository.author
-        turn.accounts.add(author)
-        if author not in scan.target.authors or scan.target.since is not None:
-            for type in sorted(set(scan.target.types)):
-                added = scans.add_account(connection, scan.pk, type, author)
-                turn.new_parts = turn.new_parts or added
+    if visit.follow:
+        _follow(connection, scan, turn, lease.repository_pk, visit.repository.author)
     if not visit.complete:
         return Coverage()
     problems = len(visit.problems)
     return Coverage(
-        walked=1 if lease.ref == "main" else 0,
-        artifacts=len(visit.seen),
+        walked=1 if visit.listed and lease.ref == "main" else 0,
+        artifacts=len(visit.seen) if visit.listed else 0,
         skipped={"files that could not be read": problems} if problems else {},
     )
+
+
+def _follow(
+    connection: Connection, scan: Scan, turn: Turn, repository_pk: int, author: str
+) -> None:
+    """Something was found: the repository's refs and the account's other repositories come now."""
+    frontier.add(connection, scan.pk, [Work(repository_pk, Task.REFS, agenda.Priority.NOW)])
+    turn.accounts.add(author)
+    if author not in scan.target.authors or scan.target.since is not None:
+        for type in sorted(set(scan.target.types)):
+            added = scans.add_account(connection, scan.pk, type, author)
+            turn.new_parts = turn.new_parts or added
+
+
+def look_back(
+    connection: Connection,
+    scan: Scan,
+    turn: Turn,
+    removals: Collection[str] | None,
+    *,
+    since: int = 0,
+) -> None:
+    """These removals (None: all) are known better than before: match what is stored, and queue
+    what is worth reading now, of what was seen since an instant."""
+    for id, place in record_past(connection, scan.secret, removals, scan_pk=scan.pk):
+        turn.found.append(sightings.by_id(connection, id))
+        if scan.options.follow and place.hub == scan.hub:
+            _follow(connection, scan, turn, place.repository_pk, place.author)
+    if scan.options.edited and scan.options.confirm is not Confirm.NONE and removals is not None:
+        again = worth_reading(connection, removals, hub=scan.hub, since=since)
+        frontier.add(
+            connection,
+            scan.pk,
+            [
+                Work(place.repository_pk, Task.LOOK, agenda.Priority.NOW, str(place.artifact_pk))
+                for place in again
+            ],
+        )
 
 
 def _refer(connection: Connection, scan: Scan, lease: Lease, revisions: Revisions, at: int) -> None:

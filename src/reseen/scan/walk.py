@@ -44,7 +44,7 @@ from reseen.scan.turn import (
     settles,
 )
 from reseen.scan.turn import Outcome as Came
-from reseen.scan.visit import visit
+from reseen.scan.visit import Visit, look, visit
 
 T = TypeVar("T")
 
@@ -71,6 +71,9 @@ class Pace:
     """Seconds between reports."""
 
 
+USUAL = Pace()
+
+
 def scan(
     store: Store,
     keyring: Keyring | None,
@@ -78,7 +81,7 @@ def scan(
     target: Target,
     options: Options,
     *,
-    pace: Pace = Pace(),
+    pace: Pace = USUAL,
     report: Report | None = None,
     found: Found | None = None,
 ) -> Outcome:
@@ -117,7 +120,7 @@ async def walk(
     target: Target,
     options: Options,
     *,
-    pace: Pace = Pace(),
+    pace: Pace = USUAL,
     report: Report | None = None,
     found: Found | None = None,
     stop: asyncio.Event | None = None,
@@ -222,9 +225,11 @@ class _Walk:
                     self._work.put_nowait((ready.lease.priority, ready.lease.pk, ready))
                 if any(isinstance(each, Listed) for each in came):
                     self._page_stored.set()
-                idle = not came and not self._held and not self._listing
-                if idle and await self._in_store(self._desk.end_if_empty):
-                    return True
+                if not came and not self._held and not self._listing:
+                    last = await self._in_store(self._desk.end_if_empty)
+                    self._after(last)
+                    if last.ended:
+                        return True
             await self._pause()
 
     async def _pause(self) -> None:
@@ -291,14 +296,7 @@ class _Walk:
             if lease.task is Task.REFS:
                 came = Referred(lease, await self._hub.revisions(lease.type, lease.repo))
             else:
-                seen = await visit(
-                    self._hub,
-                    ready.repository,
-                    Revision(lease.ref, lease.commit),
-                    self._desk.known,
-                    self._options,
-                    ready.read_before,
-                )
+                seen = await self._look(ready)
                 came = Visited(lease, seen)
                 if not seen.complete:
                     why = HubBusy("the hub broke off", remedy=GO_ON)
@@ -315,6 +313,14 @@ class _Walk:
             came = self._failed(lease, e)
         self._away.answered()
         return (came,)
+
+    async def _look(self, ready: Ready) -> Visit:
+        hub, repository, options = self._hub, ready.repository, self._options
+        known = self._desk.known
+        if ready.artifact is not None:
+            return await look(hub, repository, ready.artifact, known, options)
+        revision = Revision(ready.lease.ref, ready.lease.commit)
+        return await visit(hub, repository, revision, known, options, ready.read_before)
 
     async def _unanswered(self, lease: Lease, started: float, error: HubError) -> Came:
         if await self._away.since(started, lambda: self._probe(lease)):

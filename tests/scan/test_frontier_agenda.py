@@ -1,0 +1,71 @@
+"""The agenda orders and skips; a skip is sound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from reseen.records import Repository, RepoType
+from reseen.scan import agenda
+from reseen.scan.agenda import Priority
+from reseen.scan.target import Target
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+PLAIN = Repository("hub", RepoType.MODEL, "account/model", SHA, paths=("notes.txt",))
+
+
+def place(repository: Repository, hints: int = 0) -> Priority:
+    return agenda.priority(repository, {"known"}, lambda _: hints)
+
+
+def test_accounts_of_sightings_then_hints_then_adapters_then_the_rest() -> None:
+    adapter = replace(PLAIN, paths=("a.safetensors",), used_storage=50 << 20)
+    assert place(replace(adapter, id="known/x"), hints=1) == Priority.ACCOUNT
+    assert place(adapter, hints=1) == Priority.HINT
+    assert place(adapter) == Priority.ADAPTER
+    assert place(replace(PLAIN, tags=("base_model:adapter:some/base",))) == Priority.ADAPTER
+    assert place(PLAIN) == Priority.REST
+
+
+def test_a_large_base_model_is_no_adapter() -> None:
+    shards = tuple(f"model-{n:05}.safetensors" for n in range(40))
+    assert place(replace(PLAIN, paths=shards)) == Priority.REST
+    assert place(replace(PLAIN, paths=("m.bin",), used_storage=80 << 30)) == Priority.REST
+
+
+def test_names_and_sizes_never_skip() -> None:
+    for paths in (("readme.md",), ("x.zip",), ("a/b/c",)):
+        assert agenda.skip(replace(PLAIN, paths=paths, used_storage=0), False, True) is None
+
+
+def test_skips_say_why() -> None:
+    empty = replace(PLAIN, paths=())
+    assert agenda.skip(replace(PLAIN, disabled=True), True, True) == agenda.Skip(
+        "disabled by the hub"
+    )
+    assert agenda.skip(replace(PLAIN, sha=None), False, True) == agenda.Skip("no commit listed")
+    assert agenda.skip(empty, False, True) == agenda.Skip("no files")
+    assert agenda.skip(empty, True, True) is None, "a file can stand in a pull request only"
+    assert agenda.skip(empty, False, False) is None, "the listing gave no names at all"
+
+
+def test_a_target_gives_the_same_parts_in_the_same_order() -> None:
+    one = Target(types=(RepoType.SPACE, RepoType.MODEL), repos=("b/b", "a/a"), authors=("z", "y"))
+    other = Target(types=(RepoType.MODEL, RepoType.SPACE), repos=("a/a", "b/b"), authors=("y", "z"))
+    assert agenda.listings(one) == agenda.listings(other)
+    assert one.key == other.key
+    assert len(agenda.listings(one)) == 6
+
+
+def test_what_a_target_lists() -> None:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    (changed,) = agenda.listings(Target(since=since))
+    assert changed.wanted is not None
+    assert changed.wanted.since == since
+    (author,) = agenda.listings(Target(authors=("a",), since=since))
+    assert author.wanted is not None
+    assert (author.wanted.author, author.wanted.since) == ("a", since)
+    (everything,) = agenda.listings(Target(everything=True))
+    assert everything.wanted is not None
+    assert everything.wanted.since is None
+    assert agenda.listings(Target()) == ()
