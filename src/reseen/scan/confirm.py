@@ -112,7 +112,7 @@ class Read:
 NOT_READ = Read()
 
 
-def wantsreading_of(
+def wants_reading(
     artifact: Artifact, matches: tuple[Match, ...], known: Known, options: Options
 ) -> bool:
     """Is there anything that this artifact's bytes could decide?"""
