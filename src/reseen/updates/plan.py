@@ -130,12 +130,15 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         remarks.append(
             f"{patterns} patterns of the configuration are not read: their scale is open"
         )
+    originals = frozenset(
+        layer.place.prefix for layer in layers if flat(layer.place.name).startswith(_ORIGINAL)
+    )
     infos = [info for module in modules for info in module.tensors.values()]
     return Plan(
         architecture=naming.architecture(layers),
         parts=tuple(sorted({module.name.split(".", 1)[0] for module in modules})),
         modules=modules,
-        naming="+".join(sorted({_whose(layer) for layer in layers})) or "unknown",
+        naming="+".join(sorted({_whose(layer, originals) for layer in layers})) or "unknown",
         algorithms=tuple(sorted({module.algorithm for module in modules})),
         ranks=tuple(sorted({module.rank for module in modules})),
         dtypes=tuple(sorted({info.dtype for info in infos})),
@@ -219,8 +222,11 @@ _ORIGINAL = ("double_blocks_", "single_blocks_", "joint_blocks_")
 _OWN_STYLES = ("cloneofsimo", "xlabs", "diffusers-processor", "hcp", "stability")
 
 
-def _whose(layer: FileLayer) -> str:
-    """Whose way of naming a layer has; see `Plan.naming`."""
+def _whose(layer: FileLayer, originals: frozenset[str]) -> str:
+    """Whose way of naming a layer has; see `Plan.naming`.
+
+    `originals` are the prefixes under which the file has block names of an original release.
+    """
     prefix = layer.place.prefix
     if layer.style in _OWN_STYLES:
         return layer.style
@@ -230,6 +236,6 @@ def _whose(layer: FileLayer) -> str:
         return "comfyui"
     if prefix.startswith("lora_"):
         return "lycoris" if layer.style == "lycoris" else "kohya"
-    if flat(layer.place.name).startswith(_ORIGINAL):
+    if prefix in originals:
         return "onetrainer" if prefix else "bfl"
     return layer.style or "unknown"

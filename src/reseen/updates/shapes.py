@@ -67,6 +67,8 @@ def _shape_of(tensors: Mapping[str, TensorInfo]) -> Shape:
             raise _NoFit("factors that are whole numbers (quantised): not read yet")
         if prod(tensors[role].shape) > LARGEST_FORM:
             raise _NoFit("a tensor larger than any known layer")
+        if 0 in tensors[role].shape:
+            raise _NoFit("an empty layer")
     for role in ("alpha", "scale"):
         if role in roles and prod(tensors[role].shape) != 1:
             raise _NoFit("an alpha or scale that is not one number")
@@ -98,8 +100,6 @@ def _shape_of(tensors: Mapping[str, TensorInfo]) -> Shape:
 
 
 def _bounded(shape: Shape) -> None:
-    if min(shape.out, shape.inn, *shape.kernel) < 1:
-        raise _NoFit("an empty layer")
     if max(shape.out, shape.columns) > LARGEST_SIDE or shape.rank > LARGEST_RANK:
         raise _NoFit("a layer larger than any known")
     if shape.rank * (shape.out + shape.columns) > LARGEST_FORM:

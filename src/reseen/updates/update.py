@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isqrt, prod, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -288,14 +289,28 @@ def _norm(matrix: Matrix) -> float:
 
 
 def _product_norm(left: Matrix, right: Matrix) -> float:
-    """‖left @ right‖ by the two Gram matrices: ‖LR‖² = Σ (LᵀL)∘(RRᵀ)."""
+    """‖left @ right‖ by the two Gram matrices: ‖LR‖² = Σ (LᵀL)∘(RRᵀ).
+
+    In float32 where that loses nothing that a float32 norm could show; in float64 where the
+    numbers are extreme or the product nearly cancels.
+    """
     if left.shape[1] > isqrt(len(left) * right.shape[1]):
         return _norm(left @ right)
-    l64, r64 = left.astype(np.float64), right.astype(np.float64)
-    total = float(np.sum((l64.T @ l64) * (r64 @ r64.T)))
+    total, size = _gram(left, right)
+    if not 1e-20 < size < 1e30 or total < 1e-3 * size:
+        total, _ = _gram(left.astype(np.float64), right.astype(np.float64))
     # Rounding can leave a tiny negative sum where the product cancels to nothing.
     return sqrt(total) if total > 0 else (0.0 if total <= 0 else total)
 
 
+def _gram(left: NDArray[np.floating[Any]], right: NDArray[np.floating[Any]]) -> tuple[float, float]:
+    """‖left @ right‖², and ‖left‖² times ‖right‖²: how large it could be."""
+    first, second = (left.T @ left).astype(np.float64), (right @ right.T).astype(np.float64)
+    return float(np.sum(first * second)), float(np.trace(first)) * float(np.trace(second))
+
+
 def _finite(matrix: Matrix) -> bool:
-    return bool(np.isfinite(matrix).all())
+    # A finite sum of squares proves it in one fast pass; an overflow proves nothing.
+    with np.errstate(all="ignore"):
+        flat = matrix.reshape(-1)
+        return bool(np.isfinite(flat @ flat)) or bool(np.isfinite(flat).all())

@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.updates import naming_tools as tools
+from tests.updates.naming_tools import DIFFUSERS, KOHYA, PEFT, PEFT_NAMED, Layers, Shapes
+
+from reseen.updates.names.known import known
+from reseen.updates.names.tables import Layer
+from reseen.updates.plan import Plan, plan
+
+UNETS = ("sd1", "sd2", "sdxl")
+FUSED: dict[str, Callable[[str], tuple[str, int | None]]] = {
+    "flux": tools.bfl,
+    "sd3": tools.mmdit,
+    "sd3.5-large": tools.mmdit,
+}
+ENCODERS = {
+    "sd1": ("clip_l",),
+    "sd2": ("clip_h",),
+    "sdxl": ("clip_l", "clip_g"),
+    "flux": ("clip_l", "t5"),
+    "sd3": ("clip_l", "clip_g", "t5"),
+    "sd3.5-large": ("clip_l", "clip_g", "t5"),
+}
+
+
+def layers_of(model: str, keep: Callable[[Layer], bool] = lambda layer: True) -> Layers:
+    return {
+        name: (layer.out, layer.inn, layer.kernel)
+        for name, layer in known(model).layers.items()
+        if keep(layer)
+    }
+
+
+def namings(model: str) -> Iterator[tuple[str, Shapes]]:
+    """Every tool's file for all layers of a denoiser."""
+    layers = layers_of(model)
+    lora = tools.lora
+    if model in UNETS:
+        original, base = lora(layers, tools.ldm_of(layers), KOHYA), "unet"
+        yield "kohya", {f"lora_unet_{flatten(name)}": s for name, s in original.items()}
+        yield "comfyui", lora(layers, lambda n: "diffusion_model." + tools.ldm_of(layers)(n), PEFT)
+    else:
+        whole = tools.fused(layers, FUSED[model])
+        base = "transformer"
+        yield "kohya", lora(whole, tools.kohya("lora_unet_"), KOHYA)
+        yield "bfl", lora(whole, tools.dotted(""), PEFT)
+        yield "comfyui", lora(whole, tools.dotted("diffusion_model."), PEFT)
+        yield "onetrainer", lora(layers, tools.kohya("lora_transformer_"), KOHYA)
+    if model == "flux":
+        yield "onetrainer", lora(layers, tools.onetrainer_bfl, KOHYA)
+    yield "kohya", lora(layers, tools.kohya("lora_unet_"), KOHYA)
+    yield "peft", lora(layers, tools.dotted(f"{base}."), PEFT)
+    yield "peft", lora(layers, tools.dotted(f"{base}."), PEFT_NAMED)
+    yield "peft", lora(layers, tools.dotted(f"{base}.base_model.model."), PEFT)
+    yield "peft", lora(layers, tools.dotted("base_model.model."), PEFT)
+    yield "diffusers", lora(layers, tools.dotted(f"{base}."), DIFFUSERS)
+    yield "lycoris", loha(layers, tools.kohya("lycoris_"))
+    yield "lycoris", loha(layers, tools.kohya("lora_unet_"))
+
+
+def flatten(name: str) -> str:
+    for ending in KOHYA:
+        if ending is not None and name.endswith(ending):
+            return name.removesuffix(ending).replace(".", "_") + ending
+    raise AssertionError(name)
+
+
+def loha(layers: Layers, name: Callable[[str], str]) -> Shapes:
+    made: Shapes = {}
+    for layer, (out, inn, kernel) in layers.items():
+        for n in "12":
+            made[f"{name(layer)}.hada_w{n}_a"] = (out, 2)
+            made[f"{name(layer)}.hada_w{n}_b"] = (2, inn * kernel * kernel)
+    return made
+
+
+def modules(found: Plan) -> dict[str, tuple[int, int, int, int]]:
+    return {module.name: module.shape for module in found.modules}
+
+
+@pytest.mark.parametrize("model", [*UNETS, *FUSED])
+def test_every_naming_gives_the_same_modules(model: str) -> None:
+    part = known(model).part
+    wanted = {
+        f"{part}.{name}": (out, inn, kernel, kernel)
+        for name, (out, inn, kernel) in layers_of(model).items()
+    }
+    seen = set()
+    for naming, shapes in namings(model):
+        found = plan(tools.listing(shapes))
+        assert found.architecture == model, naming
+        assert modules(found) == wanted, naming
+        assert not found.not_read, naming
+        assert found.naming == naming
+        seen.add(naming)
+    assert len(seen) >= 5
+
+
+@pytest.mark.parametrize("model", [*UNETS, *FUSED])
+def test_text_encoders_are_named_alike_by_every_tool(model: str) -> None:
+    wanted = {f"{encoder}.{name}" for encoder in ENCODERS[model] for name in layers_of(encoder)}
+    numbered = {"clip_l": "1", "clip_g": "2", "clip_h": "", "t5": "3"}
+    one = len(ENCODERS[model]) == 1
+    prefixes = {
+        "kohya": lambda e, i: (f"lora_te{'' if one else numbered[e]}_", True, KOHYA),
+        "one after another": lambda e, i: (f"lora_te{i + 1}_", True, KOHYA),
+        "peft": lambda e, i: (f"text_encoder{'' if i == 0 else f'_{i + 1}'}.", False, PEFT),
+        "diffusers": lambda e, i: (
+            f"text_encoder{'' if i == 0 else f'_{i + 1}'}.",
+            False,
+            tools.DIFFUSERS_TE,
+        ),
+    }
+    if "t5" in ENCODERS[model]:
+        comfy = {"clip_l": "clip_l", "clip_g": "clip_g", "t5": "t5xxl"}
+        prefixes["comfyui"] = lambda e, i: (f"text_encoders.{comfy[e]}.transformer.", False, PEFT)
+    for naming, prefix_of in prefixes.items():
+        shapes: Shapes = {}
+        for i, encoder in enumerate(ENCODERS[model]):
+            prefix, flat, endings = prefix_of(encoder, i)
+            name = tools.kohya(prefix) if flat else tools.dotted(prefix)
+            shapes |= tools.lora(layers_of(encoder), name, endings)
+        found = plan(tools.listing(shapes))
+        assert set(modules(found)) == wanted, naming
+        assert found.architecture == "+".join(sorted(ENCODERS[model])), naming
+        assert not found.not_read, naming
+
+
+@pytest.mark.parametrize("model", UNETS)
+def test_the_oldest_diffusers_names_mean_the_attention_projections(model: str) -> None:
+    shapes: Shapes = {}
+    wanted = set()
+    for name, (out, inn, _) in layers_of(model).items():
+        if (old := tools.processor(name)) is not None:
+            shapes[f"{old}.up.weight"], shapes[f"{old}.down.weight"] = tools.factors(out, inn, 1)
+            wanted.add(f"unet.{name}")
+    encoder = ENCODERS[model][0]
+    for name, (out, inn, _) in layers_of(encoder).items():
+        if (old := tools.old_text(name)) is not None:
+            shapes[f"{old}.up.weight"], shapes[f"{old}.down.weight"] = tools.factors(out, inn, 1)
+            wanted.add(f"{encoder}.{name}")
+    found = plan(tools.listing(shapes))
+    assert set(modules(found)) == wanted
+    assert (found.architecture, found.naming) == (model, "diffusers-processor")
+
+
+def test_xlabs_names_mean_the_attention_of_flux() -> None:
+    layers = layers_of("flux")
+    attention = {
+        name: size
+        for name, size in layers.items()
+        if name.startswith("transformer_blocks.") and ".attn." in name
+    }
+    whole = tools.fused(attention, lambda n: (tools.xlabs(n) or "", None))
+    found = plan(tools.listing(tools.lora(whole, tools.dotted(""), tools.XLABS)))
+    assert len(whole) == 76
+    assert set(modules(found)) == {f"transformer.{name}" for name in attention}
+    assert (found.architecture, found.naming) == ("flux", "xlabs")
+
+
+def test_one_file_may_hold_a_denoiser_and_its_encoders_under_two_namings() -> None:
+    shapes = tools.lora(layers_of("sdxl"), tools.kohya("lora_unet_"), KOHYA)
+    shapes |= tools.lora(layers_of("clip_g"), tools.dotted("text_encoder_2."), PEFT)
+    found = plan(tools.listing(shapes))
+    assert found.architecture == "sdxl"
+    assert found.parts == ("clip_g", "unet")
+    assert found.naming == "kohya+peft"
+
+
+def positional(model: str, order: tuple[str, ...]) -> Shapes:
+    """cloneofsimo's own names for a UNet whose modules come in this order."""
+    layers = layers_of(model)
+    blocks: dict[str, list[str]] = {}
+    for name in layers:
+        block, found, _ = name.partition(".transformer_blocks.0.")
+        if found:
+            blocks.setdefault(block, [])
+    names = [
+        f"{block}.transformer_blocks.0.{inside}"
+        for block in sorted(blocks, key=lambda b: ("down", "up_b", "mid").index(b[:4].rstrip("_")))
+        for inside in order
+    ]
+    shapes: Shapes = {}
+    for i, name in enumerate(names):
+        out, inn, _ = layers[name]
+        shapes[f"unet:{i}:up"], shapes[f"unet:{i}:down"] = (out, 4), (4, inn)
+    return shapes
+
+
+ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+FIRST = tuple(f"attn1.{x}" for x in ATTENTION)
+SECOND = tuple(f"attn2.{x}" for x in ATTENTION)
+
+
+@pytest.mark.parametrize("model", ["sd1", "sd2"])
+@pytest.mark.parametrize(
+    "order", [(*FIRST, "ff.net.0.proj", *SECOND), (*FIRST, *SECOND, "ff.net.0.proj")]
+)
+def test_a_positional_list_gets_names_where_its_order_is_plain(
+    model: str, order: tuple[str, ...]
+) -> None:
+    shapes = positional(model, order)
+    found = plan(tools.listing(shapes))
+    assert (found.architecture, found.naming) == (model, "cloneofsimo")
+    assert len(found.modules) == 144
+    third = {m.name: m.tensors["up"].name for m in found.modules}
+    first = "unet.down_blocks.0.attentions.0.transformer_blocks.0."
+    assert third[f"{first}attn2.to_k"] == f"unet:{order.index('attn2.to_k')}:up"
+    last = "unet.mid_block.attentions.0.transformer_blocks.0."
+    assert third[f"{last}attn1.to_q"] == "unet:135:up"
+
+
+def test_a_positional_list_that_no_order_explains_keeps_its_numbers() -> None:
+    shapes = positional("sd1", (*FIRST, *SECOND))
+    shapes["unet:5:up"], shapes["unet:5:down"] = (77, 4), (4, 78)
+    found = plan(tools.listing(shapes))
+    assert found.architecture.startswith("unknown:")
+    assert "unet.#5" in modules(found)
+
+
+def test_a_plain_list_of_factors_is_a_positional_list() -> None:
+    named = positional("sd2", (*FIRST, *SECOND))
+    listed = {
+        str(2 * int(name.split(":")[1]) + (name.endswith("down"))): shape
+        for name, shape in named.items()
+    }
+    ours, theirs = plan(tools.listing(listed)), plan(tools.listing(named))
+    assert modules(ours) == modules(theirs)
+    assert ours.architecture == "sd2"
+
+
+def test_an_unknown_architecture_has_stable_names_and_says_so() -> None:
+    layers = {f"blocks.{i}.self_attn.{x}": (48, 96, 1) for i in range(3) for x in "qkvo"}
+    files = [
+        tools.lora(layers, tools.dotted("diffusion_model."), PEFT),
+        tools.lora(layers, tools.kohya("lora_unet_"), KOHYA),
+        tools.lora(layers, tools.dotted("transformer."), DIFFUSERS),
+        tools.lora(layers, tools.dotted(""), PEFT_NAMED),
+    ]
+    plans = [plan(tools.listing(shapes)) for shapes in files]
+    assert len({found.architecture for found in plans}) == 1
+    assert plans[0].architecture.startswith("unknown:")
+    assert all(modules(found) == modules(plans[0]) for found in plans)
+    assert plans[0].modules[0].name == "model.blocks_0_self_attn_k"
+
+
+def test_a_small_sibling_of_a_known_model_keeps_the_known_names() -> None:
+    layers = {
+        name: (max(1, out // 10), max(1, inn // 10), kernel)
+        for name, (out, inn, kernel) in layers_of("sd1").items()
+    }
+    found = plan(tools.listing(tools.lora(layers, tools.kohya("lora_unet_"), KOHYA)))
+    assert found.architecture.startswith("unknown:")
+    assert set(modules(found)) == {f"unet.{name}" for name in layers}
+
+
+def test_stray_layers_do_not_hide_the_architecture() -> None:
+    shapes = tools.lora(layers_of("sdxl"), tools.kohya("lora_unet_"), KOHYA)
+    strays = {f"stray_{i}": (8, 8, 1) for i in range(300)}
+    shapes |= tools.lora(strays, tools.kohya("lora_unet_"), KOHYA)
+    found = plan(tools.listing(shapes))
+    assert found.architecture == "sdxl"
+    assert len(found.modules) == 794 + 300
+
+
+def test_hunyuan_video_is_not_taken_for_flux() -> None:
+    layers: dict[str, tuple[int, int, int]] = {}
+    for i in range(20):
+        for side in ("img", "txt"):
+            layers[f"double_blocks.{i}.{side}_attn_qkv"] = (9216, 3072, 1)
+            layers[f"double_blocks.{i}.{side}_attn_proj"] = (3072, 3072, 1)
+            layers[f"double_blocks.{i}.{side}_mlp.fc1"] = (12288, 3072, 1)
+            layers[f"double_blocks.{i}.{side}_mlp.fc2"] = (3072, 12288, 1)
+    for i in range(40):
+        layers[f"single_blocks.{i}.linear1"] = (21504, 3072, 1)
+        layers[f"single_blocks.{i}.linear2"] = (3072, 15360, 1)
+    found = plan(tools.listing(tools.lora(layers, tools.kohya("lora_unet_"), KOHYA)))
+    assert found.architecture.startswith("unknown:")
+
+
+def test_of_a_fused_and_a_split_copy_the_split_one_is_read() -> None:
+    layers = layers_of("flux", lambda layer: layer.name.startswith("transformer_blocks.0.attn.to_"))
+    layers = {name: size for name, size in layers.items() if "out" not in name}
+    shapes = tools.lora(layers, tools.dotted("transformer."), PEFT)
+    whole = tools.fused(layers, tools.bfl)
+    shapes |= tools.lora(whole, tools.kohya("lora_unet_"), KOHYA)
+    found = plan(tools.listing(shapes))
+    assert all(module.rows is None for module in found.modules)
+    assert {(n.reason, n.tensors) for n in found.not_read} == {
+        ("a second update of a module: only one is read", 3 * len(whole))
+    }
