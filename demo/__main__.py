@@ -70,7 +70,11 @@ def steps(endpoint: str) -> list[tuple[str, list[str]]]:
                 *("--refs", "--confirm", "full"),
             ],
         ),
-        ("3. What was found, and how sure that is.", ["sightings"]),
+        (
+            "3. One account has the same weights under another header, and in another order.\n"
+            "   No hash in the list knows them; copies read in step 2 taught what to look for.",
+            ["sightings", "--author", "account-03"],
+        ),
         ("4. One removed model, looked up by its name.", ["lookup", "Sample person 04"]),
         (
             "5. A report to forward. It names nobody; --locations puts the exact places in.",
