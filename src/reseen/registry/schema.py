@@ -9,9 +9,9 @@ Nothing sealed stands in any column but `removals.sealed`, `withdrawals.sealed` 
 from __future__ import annotations
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Column,
+    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -330,27 +330,19 @@ audit = Table(
 """Append-only: imports, adds, reveals, withdrawals, exports. Never a sealed value."""
 
 
-def _append_only(table: Table) -> None:
+@event.listens_for(metadata, "after_create")
+def _append_only(target: MetaData, connection: Connection, **_: object) -> None:
     """The database itself refuses to change or to forget what was once written there."""
-    for verb in ("UPDATE", "DELETE"):
-        for dialect, body in (
-            ("sqlite", "BEGIN SELECT RAISE(ABORT, 'append-only'); END"),
-            ("postgresql", "EXECUTE FUNCTION append_only()"),
-        ):
-            trigger = (
+    body = "BEGIN SELECT RAISE(ABORT, 'append-only'); END"
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(
+            "CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN RAISE EXCEPTION ''append-only''; END'"
+        )
+        body = "EXECUTE FUNCTION append_only()"
+    for table in (audit, withdrawals):
+        for verb in ("UPDATE", "DELETE"):
+            connection.exec_driver_sql(
                 f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
                 f"FOR EACH ROW {body}"
             )
-            event.listen(table, "after_create", DDL(trigger).execute_if(dialect=dialect))
-
-
-event.listen(
-    metadata,
-    "before_create",
-    DDL(
-        "CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "'BEGIN RAISE EXCEPTION ''append-only''; END'"
-    ).execute_if(dialect="postgresql"),
-)
-_append_only(audit)
-_append_only(withdrawals)
