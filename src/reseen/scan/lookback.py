@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from reseen.match.past import match_past, worth_a_look
-from reseen.records import Rung
+from reseen.records import Confirmed, Match, Rung
 from reseen.registry import sightings
 from reseen.registry.schema import artifacts, digests, removals, removed_files, repositories
 from reseen.registry.store import chunks
@@ -44,7 +44,7 @@ def record_past(
     """Match these removals (None: all in force) against everything stored, and record what is
     found. Returns the sightings that are new, with their places. `secret`: the store's."""
     found = match_past(connection, removal_ids)
-    seen = [sightings.Seen(past.match, past.artifact_pk) for past in found]
+    seen = [sightings.Seen(past.match, past.artifact_pk, _confirmed(past.match)) for past in found]
     recorded = sightings.record(connection, secret, seen, scan_pk=scan_pk, past=True)
     new = [
         (row.id, past.artifact_pk)
@@ -74,6 +74,11 @@ def worth_reading(
         for place in places(connection, some_pks, since=since).values():
             if place.hub == hub:
                 yield place
+
+
+def _confirmed(match: Match) -> Confirmed:
+    """From the tensors rung up, the bytes were read when the artifact was seen."""
+    return Confirmed.BYTES if match.rung >= Rung.TENSORS else Confirmed.NONE
 
 
 def taught(connection: Connection) -> list[str]:
