@@ -13,6 +13,9 @@ from reseen.files.source import Range, Reader
 from reseen.files.tensors import Listing
 from reseen.records import Container
 
+READ = (Container.SAFETENSORS, Container.TORCH_ZIP, Container.TORCHSCRIPT, Container.TORCH_LEGACY)
+"""The containers whose tensors can be read."""
+
 
 def read_listing(size: int, head: bytes = b"", *, thorough: bool = False) -> Reader[Listing]:
     """The tensors of a file of `size` bytes, reading its header only.
@@ -30,7 +33,7 @@ def read_listing(size: int, head: bytes = b"", *, thorough: bool = False) -> Rea
         return (yield from safetensors.read_listing(size, head))
     if container is Container.TORCH_LEGACY:
         return (yield from torch_legacy.read_listing(size, head, thorough=thorough))
-    if head[:2] == b"PK":
+    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"):
         # Whatever its first entry is called: torch looks for data.pkl in the directory.
         return (yield from torch_zip.read_listing(size, head, thorough=thorough))
     raise Unread(why_unread(container))

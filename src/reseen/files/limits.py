@@ -35,7 +35,15 @@ DIRECTORY_LIMIT = 16 << 20
 ENTRIES = 50_000
 """Entries of a zip."""
 PICKLE_LIMIT = 16 << 20
-"""Bytes of one pickle."""
+"""Bytes of a file's pickles."""
+STEPS = 300_000
+"""Opcodes in a file's pickles. A state dict takes about 30 a tensor."""
+MARKS = 1_000
+"""Marks on a pickle's stack at a time: torch never has more than a few dozen."""
+DEPTH = 32
+"""How deep dicts and lists may be nested on the way to a tensor."""
+PLACES = 400_000
+"""Dict entries and list items visited in all on the way to tensors."""
 
 
 def check_name(name: str) -> None:

@@ -18,11 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reseen.errors import Malformed, TooLarge
-
-STEPS = 300_000
-"""Opcodes in a file's pickles. A state dict takes about 30 a tensor."""
-MARKS = 1_000
-"""Marks at a time: torch never has more than a few dozen."""
+from reseen.files import limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +76,7 @@ class Incomplete(Malformed):
     """The data ends before the pickle does: more of it may help."""
 
 
-class _Mark:
-    __slots__ = ()
-
-
-_MARK = _Mark()
-
-
-def load(data: bytes, steps: int = STEPS) -> Loaded:
+def load(data: bytes, steps: int = limits.STEPS) -> Loaded:
     """The first pickle in `data`, in at most `steps` opcodes.
 
     Raises Incomplete, Malformed or TooLarge.
@@ -101,7 +90,7 @@ def load(data: bytes, steps: int = STEPS) -> Loaded:
                 raise Malformed(f"the pickle uses {opcode.name}, which no model file needs")
             machine.steps += 1
             if machine.steps > steps:
-                raise TooLarge(f"the pickle takes more than {STEPS} steps")
+                raise TooLarge(f"the pickle takes more than {limits.STEPS} steps")
             act(machine, argument)
     except IndexError:
         raise Malformed("the pickle takes more from its stack than there is") from None
@@ -135,7 +124,7 @@ class _Machine:
         return self.stack.pop()
 
     def mark(self) -> None:
-        if len(self.marks) > MARKS:
+        if len(self.marks) > limits.MARKS:
             raise TooLarge("the pickle is nested too deeply")
         self.marks.append(self.stack)
         self.stack = []

@@ -71,7 +71,7 @@ def _pickles(data: bytes) -> tuple[Any, list[str], frozenset[str], int]:
     """The object, the storage keys, all symbols, and where the storages begin."""
     values: list[Any] = []
     symbols: set[str] = set()
-    end, steps = 0, pickles.STEPS
+    end, steps = 0, limits.STEPS
     for number in range(5):
         loaded = pickles.load(data[end:], steps)
         end += loaded.end

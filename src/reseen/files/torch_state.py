@@ -19,11 +19,6 @@ from reseen.files import limits
 from reseen.files.pickles import Dict, Node, Persistent, Symbol
 from reseen.files.tensors import DTYPE_BITS, TensorInfo
 
-DEPTH = 32
-"""How deep dicts and lists may be nested on the way to a tensor."""
-PLACES = 400_000
-"""Dict entries and list items visited in all."""
-
 
 @dataclass(frozen=True, slots=True)
 class Storage:
@@ -163,10 +158,10 @@ def _walk(value: Any) -> Iterator[tuple[str, Node]]:
         entered.add(id(value))
         children = _pairs(value)
         places += len(children)
-        if places > PLACES:
-            raise TooLarge(f"the pickle holds more than {PLACES} values")
-        if children and depth >= DEPTH:
-            raise TooLarge(f"the pickle is nested deeper than {DEPTH}")
+        if places > limits.PLACES:
+            raise TooLarge(f"the pickle holds more than {limits.PLACES} values")
+        if children and depth >= limits.DEPTH:
+            raise TooLarge(f"the pickle is nested deeper than {limits.DEPTH}")
         for key, item in reversed(children):
             if _is_transparent(key):
                 todo.append((name, item, depth + 1))

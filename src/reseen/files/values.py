@@ -110,10 +110,13 @@ def _elements(info: TensorInfo, data: bytes) -> NDArray[Any]:
         return np.empty(info.shape, dtype)
     last = sum((size - 1) * step for size, step in zip(info.shape, info.strides, strict=True))
     _check(info, data, (last + 1) * dtype.itemsize)
-    # numpy checks the strides against the buffer once more.
-    return np.ndarray(
-        info.shape, dtype, buffer=data, strides=[step * dtype.itemsize for step in info.strides]
-    )
+    # The step of a dimension of one is nobody's, and can be anything. numpy checks the others once
+    # more against the buffer.
+    steps = [
+        step * dtype.itemsize if size > 1 else 0
+        for size, step in zip(info.shape, info.strides, strict=True)
+    ]
+    return np.ndarray(info.shape, dtype, buffer=data, strides=steps)
 
 
 def _six_bits(info: TensorInfo, data: bytes) -> NDArray[np.float32]:

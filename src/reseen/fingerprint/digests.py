@@ -26,7 +26,7 @@ from reseen.files.identify import HEAD_LENGTH, header_length, identify
 from reseen.files.source import LocalFile, Range, Reader, run
 from reseen.files.tensors import Listing
 from reseen.fingerprint.embedded import embedded
-from reseen.fingerprint.tensors import Consumer, TensorsDigest
+from reseen.fingerprint.tensors import TensorsDigest
 from reseen.records import Container, Digest, DigestKind, Fingerprint
 
 GIT_LIMIT = 10_000_000
@@ -87,16 +87,12 @@ class Fingerprinter:
 
     `size`: bytes that will come. `inside`: what `look_inside` found, where the file could be read
     out of order before; without it the tensors of a safetensors file are found as they stream by,
-    and those of a torch file, whose directory stands at its end, are not. `consumer`: someone else
-    who wants the tensors of the same pass.
+    and those of a torch file, whose directory stands at its end, are not.
     """
 
-    def __init__(
-        self, size: int, inside: Inside | None = None, consumer: Consumer | None = None
-    ) -> None:
+    def __init__(self, size: int, inside: Inside | None = None) -> None:
         self._size = size
         self._inside = inside
-        self._consumer = consumer
         self._at = 0
         """Bytes hashed so far; `_pending` holds what came after them."""
         self._pending: list[bytes] = []
@@ -201,15 +197,15 @@ class Fingerprinter:
             if self._inside is None:
                 return
         if self._tensors is None and self._inside.listing is not None:
-            self._tensors = TensorsDigest(self._inside.listing, self._size, self._consumer)
-            if self._header:
-                # The tensors begin in this block; the header's blocks hold none.
-                self._header = bytearray()
+            self._tensors = TensorsDigest(self._inside.listing, self._size)
+            self._header = bytearray()
 
     def _look(self, view: memoryview) -> Inside | None:
         """Read a safetensors header from the stream; None while more of it must come."""
         if self._data_start is None:
             container = identify(bytes(view[:HEAD_LENGTH]), self._size)
+            if container in containers.READ:
+                return Inside(container, problem="its tensors are not found while it streams by")
             return Inside(container, problem=containers.why_unread(container))
         data_size = self._size - self._data_start
         try:
@@ -223,11 +219,7 @@ class Fingerprinter:
         return _inside(listing, data_size)
 
 
-def fingerprint(
-    path: Path,
-    progress: Callable[[int], None] | None = None,
-    consumer: Consumer | None = None,
-) -> Fingerprint:
+def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Fingerprint:
     """Fingerprint a local file: its header out of order, then one pass over its bytes.
 
     `progress` is called with the number of bytes of each step. Raises FileError if the file cannot
@@ -235,7 +227,7 @@ def fingerprint(
     """
     with LocalFile(path) as source:
         inside = run(source, look_inside(source.size, thorough=True))
-        pass_ = Fingerprinter(source.size, inside, consumer)
+        pass_ = Fingerprinter(source.size, inside)
         at = 0
         while at < source.size:
             chunk = source.read(Range(at, min(BLOCK, source.size - at)))

@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Protocol
 
 from blake3 import blake3
 
@@ -33,29 +32,14 @@ TWICE = 2
 """A torch file's tensors may share bytes; in all they may need this many times the file's size."""
 
 
-class Consumer(Protocol):
-    """Someone else who wants the tensors of the same pass, such as the sketch."""
-
-    def begin(self, listing: Listing) -> None:
-        """Called once, before any tensor, when the file's tensors are known."""
-
-    def wants(self, info: TensorInfo) -> bool:
-        """Whether `take` shall be called with this tensor; it is held in memory until then."""
-
-    def take(self, info: TensorInfo, data: bytes) -> None:
-        """The `info.length` bytes at `info.start`, once they have all streamed by: in the order in
-        which tensors end in the file, on the thread that calls `update`."""
-
-
 @dataclass(slots=True)
 class _Running:
     """One tensor that is streaming by."""
 
     info: TensorInfo
-    hash: blake3 | None
+    hash: blake3
     held: bytearray | None
-    """Its bytes, where they must be laid out or handed on."""
-    handed_on: bool
+    """Its bytes, where they must be laid out before they are hashed."""
     unit: bytes = b""
     """Its first value, while all so far are like it."""
     constant: bool = True
@@ -66,31 +50,29 @@ class _Running:
 class TensorsDigest:
     """State of one pass: `feed` every byte of the file in order, then `finish`."""
 
-    def __init__(self, listing: Listing, size: int, consumer: Consumer | None = None) -> None:
+    def __init__(self, listing: Listing, size: int) -> None:
         self._why_not = _why_not(listing.tensors, size)
-        self._waiting = [t for t in listing.tensors if t.length]
+        self._waiting = [] if self._why_not else [t for t in listing.tensors if t.length]
         self._waiting.sort(key=lambda t: t.start, reverse=True)
         self._running: list[_Running] = []
         self._lines: list[bytes] = []
         self._values = 0
-        self._consumer = consumer
-        if consumer is not None:
-            consumer.begin(listing)
 
     def feed(self, chunk: memoryview, start: int) -> None:
         """The bytes of the file that begin at `start`, following those of the last call."""
         end = start + len(chunk)
         while self._waiting and self._waiting[-1].start < end:
-            self._running.append(self._begin(self._waiting.pop()))
+            info = self._waiting.pop()
+            self._running.append(_Running(info, blake3(), bytearray() if _turned(info) else None))
         going_on = []
         for running in self._running:
             info = running.info
             part = chunk[max(info.start - start, 0) : info.start + info.length - start]
-            if running.held is not None:
-                running.held += part
-            if running.hash is not None:
+            if running.held is None:
                 running.hash.update(part)
                 _look(running, part)
+            else:
+                running.held += part
             if info.start + info.length <= end:
                 self._end(running)
             else:
@@ -99,44 +81,32 @@ class TensorsDigest:
 
     def finish(self) -> tuple[bytes | None, str | None]:
         """The digest, or None and why there is none. Every byte must have been fed."""
-        if self._why_not is None and self._values < MIN_VALUES:
+        if self._waiting or self._running:
+            self._why_not = "its tensors are not where its header was said to put them"
+        elif self._why_not is None and self._values < MIN_VALUES:
             self._why_not = "its tensors hold too few values to tell it from others"
         if self._why_not is not None:
             return None, self._why_not
         text = b"reseen tensors-blake3 1\n" + b"".join(sorted(self._lines))
         return blake3(text).digest(), None
 
-    def _begin(self, info: TensorInfo) -> _Running:
-        wanted = self._consumer is not None and self._consumer.wants(info)
-        lay_out = _must_lay_out(info) and self._why_not is None
-        return _Running(
-            info,
-            hash=blake3() if self._why_not is None and not lay_out else None,
-            held=bytearray() if lay_out or wanted else None,
-            handed_on=wanted,
-        )
-
     def _end(self, running: _Running) -> None:
         info = running.info
-        data = bytes(running.held) if running.held is not None else b""
-        running.held = None
-        if self._why_not is None:
-            if running.hash is None:
-                from reseen.files.values import row_major  # here, for numpy takes its time
+        if running.held is not None:
+            from reseen.files.values import row_major  # here, for numpy takes its time
 
-                running.hash = blake3()
-                laid_out = row_major(info, data)
-                running.hash.update(laid_out)
-                _look(running, memoryview(laid_out))
-            shape = ",".join(map(str, info.shape))
-            self._lines.append(f"{info.dtype} {shape} {running.hash.hexdigest()}\n".encode())
-            if not running.constant:
-                self._values += prod(info.shape)
-        if self._consumer is not None and running.handed_on:
-            self._consumer.take(info, data)
+            laid_out = row_major(info, bytes(running.held))
+            running.held = None
+            running.hash.update(laid_out)
+            _look(running, memoryview(laid_out))
+        shape = ",".join(map(str, info.shape))
+        self._lines.append(f"{info.dtype} {shape} {running.hash.hexdigest()}\n".encode())
+        if not running.constant:
+            self._values += prod(info.shape)
 
 
-def _must_lay_out(info: TensorInfo) -> bool:
+def _turned(info: TensorInfo) -> bool:
+    """Whether its bytes are not as safetensors would store them."""
     return info.strides is not None or info.byteorder != "little"
 
 
@@ -145,7 +115,7 @@ def _why_not(tensors: Sequence[TensorInfo], size: int) -> str | None:
     if sum(t.length for t in tensors) > TWICE * size:
         return "its tensors share bytes too often to digest each"
     edges = []
-    for tensor in filter(_must_lay_out, tensors):
+    for tensor in filter(_turned, tensors):
         edges += [(tensor.start, tensor.length), (tensor.start + tensor.length, -tensor.length)]
     held = 0
     for _, length in sorted(edges):

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+from collections.abc import Generator
+
+import pytest
+import safetensors as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.files import build
+from tests.files.build import T, ramp
+
+from reseen.errors import FileError, Malformed, TooLarge
+from reseen.files import containers, limits
+from reseen.files.safetensors import layout, parse_header, read_listing
+from reseen.files.source import Memory, Range, run
+from reseen.files.tensors import DTYPE_BITS, Listing
+
+DTYPES = sorted(d for d, bits in DTYPE_BITS.items() if bits >= 8 and d != "C128")
+
+
+def read(data: bytes) -> Listing:
+    return run(Memory(data), read_listing(len(data)))
+
+
+def ranges(data: bytes, reader: Generator[Range, bytes, Listing]) -> list[Range]:
+    asked = []
+    try:
+        wanted = next(reader)
+        while True:
+            asked.append(wanted)
+            wanted = reader.send(data[wanted.start : wanted.start + wanted.length])
+    except StopIteration:
+        return asked
+
+
+def test_every_tensor_is_listed_with_its_place() -> None:
+    data = build.safetensors(
+        {"b": ramp("F32", 2, 3), "a": ramp("F16", 5), "scalar": ramp("F16")}, {"k": "v"}
+    )
+    listing = read(data)
+    assert [t.name for t in listing.tensors] == ["b", "a", "scalar"]
+    assert [t.shape for t in listing.tensors] == [(2, 3), (5,), ()]
+    assert data[listing.tensors[1].start :][:10] == ramp("F16", 5).data
+    assert listing.metadata == {"k": "v"}
+    assert listing.data_start == len(data) - 24 - 10 - 2
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_dtype_of_the_format_is_known(dtype: str) -> None:
+    assert read(build.safetensors({"a": ramp(dtype, 4)})).tensors[0].dtype == dtype
+
+
+def test_what_the_usual_reader_takes_though_it_is_odd_is_taken_too() -> None:
+    read(build.with_header(b"{}"))
+    read(build.with_header(b'{"":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}', pad=False))
+    odd = b' {"a":{"dtype":"U8","shape":[],"data_offsets":[0,1],"more":[1.5,null]}}'
+    assert read(build.with_header(odd, b"x")).remarks
+    twice = b'{"__metadata__":{"a":"1","a":"2"}}'
+    assert read(build.with_header(twice)).metadata == {"a": "2"}
+
+
+def test_a_short_header_costs_one_range_and_a_long_one_two() -> None:
+    short = build.safetensors({"a": ramp("U8", 400_000)})
+    assert ranges(short, read_listing(len(short))) == [Range(0, limits.PROBE)]
+    long = build.safetensors({"a": ramp("U8", 400_000)}, {"k": "x" * 300_000})
+    first, second = ranges(long, read_listing(len(long)))
+    assert (first.length, second.start) == (limits.PROBE, limits.PROBE)
+    assert first.length + second.length == 8 + int.from_bytes(long[:8], "little")
+
+
+def test_no_tensors_names_or_ranks_beyond_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "TENSORS", 3)
+    read(build.safetensors({str(i): ramp("U8", 1) for i in range(3)}))
+    with pytest.raises(TooLarge):
+        read(build.safetensors({str(i): ramp("U8", 1) for i in range(4)}))
+    with pytest.raises(TooLarge):
+        read(build.safetensors({"a": T("U8", (1,) * 9, b"x")}))
+    with pytest.raises(TooLarge):
+        read(build.safetensors({"a" * 513: ramp("U8", 1)}))
+
+
+def test_the_layout_is_free_of_names_order_values_and_what_is_empty() -> None:
+    one = read(build.safetensors({"a": ramp("F16", 4, 2), "b": ramp("F32", 3)}))
+    other = read(
+        build.safetensors(
+            {"z": ramp("F32", 3, seed=9), "empty": ramp("F32", 0), "y": ramp("F16", 4, 2)}
+        )
+    )
+    assert layout(one.tensors) == layout(other.tensors)
+    assert layout(one.tensors) != layout(one.tensors[:1])
+
+
+tensors = st.dictionaries(
+    st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12),
+    st.tuples(st.sampled_from(DTYPES), st.lists(st.integers(0, 4), max_size=4)),
+    max_size=6,
+)
+
+
+@given(tensors, st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3))
+@settings(max_examples=60, deadline=None)
+def test_what_the_usual_writer_writes_is_read_as_the_usual_reader_reads_it(
+    wanted: dict[str, tuple[str, list[int]]], metadata: dict[str, str]
+) -> None:
+    wanted.pop("__metadata__", None)
+    written = {name: ramp(dtype, *shape) for name, (dtype, shape) in wanted.items()}
+    data = build.safetensors(written, metadata)
+    listing = read(data)
+    for name, entry in reference.deserialize(data):
+        ours = next(t for t in listing.tensors if t.name == name)
+        assert (ours.dtype, list(ours.shape)) == (entry["dtype"], entry["shape"])
+        assert data[ours.start : ours.start + ours.length] == bytes(entry["data"])
+    assert len(listing.tensors) == len(written)
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=300, deadline=None)
+def test_what_we_take_the_usual_reader_takes(rng: random.Random) -> None:
+    """The other way round there are rules of ours; but we are never laxer."""
+    data = bytearray(build.safetensors({"a": ramp("F32", 2), "b": ramp("F16", 4)}, {"k": "v"}))
+    for _ in range(rng.randint(1, 3)):
+        data[rng.randrange(8, len(data) - 16)] = rng.choice(b'0123456789{}[]",:abF. \\\xc3')
+    try:
+        listing = read(bytes(data))
+    except FileError:
+        return
+    theirs = dict(reference.deserialize(bytes(data)))
+    assert {t.name: list(t.shape) for t in listing.tensors} == {
+        name: entry["shape"] for name, entry in theirs.items()
+    }
+
+
+@given(st.binary(max_size=300), st.integers(0, 2**40))
+@settings(deadline=None)
+def test_any_header_is_read_or_refused(header: bytes, size: int) -> None:
+    with contextlib.suppress(Malformed, TooLarge):
+        parse_header(header, size)
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=3),
+        lambda v: (
+            st.lists(v)
+            | st.dictionaries(
+                st.sampled_from(["__metadata__", "dtype", "shape", "data_offsets", "a"]), v
+            )
+        ),
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_any_json_is_read_or_refused(value: object) -> None:
+    data = build.with_header(json.dumps(value).encode())
+    with contextlib.suppress(FileError):
+        run(Memory(data), containers.read_listing(len(data)))
