@@ -17,10 +17,11 @@ from tests.match.made import (
 )
 
 from reseen.fingerprint.git import blob_sha1, pointer_oid
-from reseen.match.past import match_past, recognise_past, worth_a_look
+from reseen.match.past import match_past, worth_a_look
 from reseen.records import Artifact, Digest, DigestKind, RemovedFile, Repository, RepoType, Rung
 from reseen.registry import removals, seen, sightings
 from reseen.registry.store import Store
+from reseen.scan.lookback import record_past
 
 FILE = safetensors(adapter(7), {"made by": "a test"})
 EDITED = safetensors(adapter(7), {"title": "Test model"})
@@ -104,7 +105,7 @@ def test_a_short_hash_is_a_hint_and_no_sighting(store: Store) -> None:
     removal = remove(store, RemovedFile((Digest(DigestKind.AUTOV2, sha256(FILE).value[:5]),)))
     assert past(store) == {(pk, removal, Rung.HINT)}
     with store.write() as connection:
-        assert recognise_past(connection, store.secret) == []
+        assert record_past(connection, store.secret) == []
         assert sightings.count(connection) == 0
 
 
@@ -122,9 +123,9 @@ def test_recognising_the_past_twice_finds_nothing_new(store: Store) -> None:
     see(store, FILE, "copy")
     removal = remove(store, listed(FILE))
     with store.write() as connection:
-        first = recognise_past(connection, store.secret)
+        first = record_past(connection, store.secret)
     with store.write() as connection:
-        again = recognise_past(connection, store.secret, [removal])
+        again = record_past(connection, store.secret, [removal])
         every = list(sightings.every(connection))
     assert len(first) == 2
     assert again == []
@@ -159,7 +160,7 @@ def test_what_could_hold_tensors_learned_since_is_worth_a_look(store: Store) -> 
     see(store, FILE, "a sighting already")
     remove(store, listed(FILE))
     with store.write() as connection:
-        recognise_past(connection, store.secret)
+        record_past(connection, store.secret)
         other_header = seen.Reading(short, data_size=5)
         seen.readings(connection, [other_header])
         assert list(worth_a_look(connection, {size, size + 8})) == [edited]

@@ -1,7 +1,7 @@
 """The registry in force against everything that was ever seen: in SQL, without asking a hub.
 
 What comes in: an open transaction, after a list was imported or a removal has learned. What goes
-out: matches of stored artifacts, for the caller to record; and artifacts that are worth a look
+out: matches of stored artifacts, for `scan.lookback` to record; and artifacts that are worth a look
 now, because their size could hold tensors that were not known when they were seen. Every digest is
 one look-up in an index, so a new list is matched against millions of artifacts within seconds.
 File names are not looked at: a hint alone starts nothing.
@@ -22,7 +22,6 @@ from reseen.match import evidence
 from reseen.match.evidence import READ_KINDS, gather
 from reseen.match.index import HEADER_ROOM
 from reseen.records import Digest, DigestKind, Evidence, Match
-from reseen.registry import sightings as registry_sightings
 from reseen.registry.schema import (
     artifacts,
     digests,
@@ -63,23 +62,22 @@ def match_past(connection: Connection, removal_ids: Collection[str] | None = Non
 def worth_a_look(connection: Connection, data_sizes: Collection[int]) -> Iterator[int]:
     """Pks of artifacts that could hold a data section of one of these sizes (bytes) and were not
     read far enough to tell, in order. What is a sighting already is not among them."""
-    header_told = readings.c.data_size.in_(sorted(data_sizes))
-    for low, high in _bands(data_sizes):
+    sizes = frozenset(data_sizes)
+    for low, high in _bands(sizes):
         query = (
-            select(artifacts.c.pk)
+            select(artifacts.c.pk, readings.c.artifact_pk, readings.c.data_size)
             .outerjoin(readings, readings.c.artifact_pk == artifacts.c.pk)
             .where(
                 artifacts.c.size > low,
                 artifacts.c.size <= high,
-                or_(
-                    readings.c.artifact_pk.is_(None),
-                    (readings.c.full == 0) & header_told,
-                ),
+                or_(readings.c.artifact_pk.is_(None), readings.c.full == 0),
                 ~exists().where(sightings.c.artifact_pk == artifacts.c.pk),
             )
             .order_by(artifacts.c.pk)
         )
-        yield from connection.scalars(query)
+        for pk, read, data_size in connection.execute(query):
+            if read is None or data_size in sizes:
+                yield pk
 
 
 def _bands(data_sizes: Collection[int]) -> list[tuple[int, int]]:
@@ -227,22 +225,3 @@ def _batches(values: Iterable[_Value], size: int) -> Iterator[list[_Value]]:
     rest = iter(values)
     while batch := list(islice(rest, size)):
         yield batch
-
-
-def recognise_past(
-    connection: Connection,
-    secret: bytes,
-    removal_ids: Collection[str] | None = None,
-    *,
-    scan_pk: int | None = None,
-) -> list[tuple[str, Match]]:
-    """Match the past and record what is recognised, inside the caller's transaction; the sightings
-    that are new, with their matches. Done again, it finds nothing new. `secret`: `store.secret`."""
-    past = match_past(connection, removal_ids)
-    found = [registry_sightings.Seen(one.match, one.artifact_pk) for one in past]
-    recorded = registry_sightings.record(connection, secret, found, scan_pk=scan_pk, past=True)
-    return [
-        (row.id, one.match)
-        for one, row in zip(past, recorded, strict=True)
-        if row is not None and row.new
-    ]

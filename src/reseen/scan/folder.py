@@ -19,7 +19,6 @@ from sqlalchemy import Connection, update
 
 from reseen.hubs.folder import NAME, LocalArtifact, walk
 from reseen.match.known import Known
-from reseen.match.past import recognise_past
 from reseen.records import (
     Artifact,
     Confirmed,
@@ -35,6 +34,7 @@ from reseen.registry.sealing import Keyring
 from reseen.registry.store import Store, now
 from reseen.scan import scans
 from reseen.scan.confirm import Read, Seen, check_bytes, conclude, reading_of
+from reseen.scan.lookback import record_past
 from reseen.scan.pool import read_files
 from reseen.scan.progress import Found, Outcome, Progress, Report
 from reseen.scan.record import record_seen
@@ -102,7 +102,7 @@ def scan_folder(
     with store.write() as connection:
         if count.learned:
             # What was read before a removal had learned is recognised now.
-            later = recognise_past(connection, store.secret, count.learned, scan_pk=scan)
+            later = record_past(connection, store.secret, count.learned, scan_pk=scan)
             ids = [id for id, _ in later]
             new += ids
             count.sightings += len(ids)

@@ -55,7 +55,8 @@ def record(
     found = record_seen(connection, repository_pk, visited.seen, scan_pk, since=since, at=at)
     if visited.listed and visited.complete:
         seen.walked(connection, repository_pk, visited.revision.commit, at=at)
-    if scan_pk is not None and visited.problems:
+    if scan_pk is not None and visited.complete:
+        # A visit that is tried again will have its problems again.
         scans.note(connection, scan_pk, repository_pk, visited.problems, at)
     return found
 
