@@ -101,6 +101,41 @@ def artifacts(
     history. A row that was not seen since `since` takes whatever comes.
     """
     at = now() if at is None else at
+    rows, keys = _artifact_rows(repository_pk, seen, at)
+    if not rows:
+        return []
+    _put_artifacts(connection, list(rows.values()), since)
+    old = schema.artifacts.c
+    pks: dict[tuple[str, bytes], int] = {}
+    for chunk in chunks({path for path, _ in rows}):
+        query = select(old.path, old.git_oid, old.pk).where(
+            old.repository_pk == repository_pk, old.path.in_(chunk)
+        )
+        for path, oid, pk in connection.execute(query):
+            pks[path, oid] = pk
+    return [pks[key] for key in keys]
+
+
+def artifacts_of_many(
+    connection: Connection,
+    seen: Iterable[tuple[int, Sequence[Artifact]]],
+    *,
+    since: int = 0,
+    at: int | None = None,
+) -> None:
+    """As `artifacts`, for many repositories (by pk) in one go, where nobody needs the pks."""
+    at = now() if at is None else at
+    rows: list[dict[str, Any]] = []
+    for repository_pk, some in seen:
+        rows += _artifact_rows(repository_pk, some, at)[0].values()
+    if rows:
+        _put_artifacts(connection, rows, since)
+
+
+def _artifact_rows(
+    repository_pk: int, seen: Sequence[Artifact], at: int
+) -> tuple[dict[tuple[str, bytes], dict[str, Any]], list[tuple[str, bytes]]]:
+    """Rows by path and content; and the key of each artifact, in order."""
     rows: dict[tuple[str, bytes], dict[str, Any]] = {}
     keys: list[tuple[str, bytes]] = []
     for a in seen:
@@ -121,8 +156,10 @@ def artifacts(
             "flags": MASKED * a.masked | LFS * a.lfs,
             "seen_at": at,
         }
-    if not rows:
-        return []
+    return rows, keys
+
+
+def _put_artifacts(connection: Connection, rows: list[dict[str, Any]], since: int) -> None:
     insert = insert_for(connection)(schema.artifacts)
     old, new = schema.artifacts.c, insert.excluded
     better = or_(
@@ -145,16 +182,8 @@ def artifacts(
                 "seen_at": new["seen_at"],
             },
         ),
-        list(rows.values()),
+        rows,
     )
-    pks: dict[tuple[str, bytes], int] = {}
-    for chunk in chunks({path for path, _ in rows}):
-        query = select(old.path, old.git_oid, old.pk).where(
-            old.repository_pk == repository_pk, old.path.in_(chunk)
-        )
-        for path, oid, pk in connection.execute(query):
-            pks[path, oid] = pk
-    return [pks[key] for key in keys]
 
 
 def content(artifact: Artifact) -> bytes:
@@ -225,6 +254,18 @@ def walked(
         ),
         [row],
     )
+
+
+def walked_of_many(
+    connection: Connection, commits: Iterable[tuple[int, str]], *, at: int | None = None
+) -> None:
+    """As `walked`, for many repositories (by pk) in one go, without their refs."""
+    at = now() if at is None else at
+    rows = [
+        {"repository_pk": pk, "commit": commit_bytes(commit), "at": at, "refs": 0}
+        for pk, commit in commits
+    ]
+    upsert(connection, schema.walks, rows, key=("repository_pk", "commit"), update=("at",))
 
 
 def walked_commits(connection: Connection, repository_pk: int) -> dict[str, bool]:

@@ -137,7 +137,12 @@ def take(
     requests and bytes since the last turn."""
     turn = Turn()
     more = used
+    plain = [o for o in outcomes if isinstance(o, Visited) and _is_plain(o.visit)]
+    more = scans.plus(more, _visit_plain(connection, scan, plain, at))
+    settled = {id(each) for each in plain}
     for outcome in outcomes:
+        if id(outcome) in settled:
+            continue
         match outcome:
             case Listed(part, page):
                 more = scans.plus(more, _list(connection, scan, part, page, accounts, at))
@@ -222,6 +227,33 @@ def _list(
             work.append(Work(each.pk, Task.REFS, priority))
     frontier.add(connection, scan.pk, work)
     return Coverage(listed=listed, unchanged=unchanged, skipped=skipped)
+
+
+def _is_plain(visit: Visit) -> bool:
+    """Most of a hub: its files are remembered, and nothing else came of it."""
+    return (
+        visit.listed
+        and visit.complete
+        and not visit.problems
+        and not any(one.matches or one.hints or one.reading for one in visit.seen)
+    )
+
+
+def _visit_plain(connection: Connection, scan: Scan, plain: Sequence[Visited], at: int) -> Coverage:
+    """Store many such visits in few statements: as `record` would one by one."""
+    seen.artifacts_of_many(
+        connection,
+        [(o.lease.repository_pk, [one.artifact for one in o.visit.seen]) for o in plain],
+        since=scan.started_at,
+        at=at,
+    )
+    seen.walked_of_many(
+        connection, [(o.lease.repository_pk, o.visit.revision.commit) for o in plain], at=at
+    )
+    return Coverage(
+        walked=sum(o.lease.ref == "main" for o in plain),
+        artifacts=sum(len(o.visit.seen) for o in plain),
+    )
 
 
 def _visit(connection: Connection, scan: Scan, turn: Turn, lease: Lease, visit: Visit) -> Coverage:
