@@ -38,6 +38,8 @@ class Sketched:
     reason: str | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Reason -> modules that are not in the sketch."""
+    names: Mapping[int, str] = field(default_factory=dict)
+    """Module id -> canonical name, for pictures; a sketch keeps ids only."""
 
 
 def probes(plan: Plan) -> tuple[str, ...]:
@@ -193,7 +195,8 @@ class _Work:
             complete=self._complete,
         )
         if isinstance(made, Sketch):
-            return Sketched(made, None, self._left_out)
+            names = {sketches.module_id(name): name for name in self._modules}
+            return Sketched(made, None, self._left_out, names)
         return Sketched(None, made, self._left_out)
 
 
@@ -240,4 +243,3 @@ def _ranges(tensors: Sequence[TensorInfo]) -> Iterator[tuple[int, int, list[Tens
         end = max(end, t.start + t.length)
     if run:
         yield begin, end - begin, run
-

@@ -1,0 +1,142 @@
+"""`reseen compare`: two files, their updates side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reseen.cli import EXIT_MATCH
+from reseen.cli.common import emit, json_option, note
+from reseen.errors import FileError, InputError
+
+if TYPE_CHECKING:
+    from reseen.fingerprint.sketcher import Sketched
+    from reseen.match.weights import Background, Comparison
+
+_EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt")
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a picture by module block, as SVG.",
+)
+@click.option("--endpoint", metavar="URL", help="The Hub's address for hf:// (HF_ENDPOINT).")
+@click.option("--db", metavar="URL", help="The store whose background calibrates the p-value.")
+@json_option
+def compare(
+    a: str, b: str, plot: Path | None, endpoint: str | None, db: str | None, as_json: bool
+) -> None:
+    """Compare the weight updates of A and B: files, folders, or hf://OWNER/NAME/PATH.
+
+    A plays the removal. Exits 0 when they are not copies, 1 when they are, 2 when they cannot be
+    compared. Without a background of real adapters (--db) the p-value is uncalibrated.
+    """
+    from reseen.match.weights import compare as compared
+
+    first, second = _sketched(a, endpoint), _sketched(b, endpoint)
+    for name, sketched in ((a, first), (b, second)):
+        if sketched.sketch is None:
+            raise FileError(f"{name} has no sketch: {sketched.reason}")
+    assert first.sketch is not None
+    assert second.sketch is not None
+    background = _background(db, first.sketch.architecture)
+    found = compared(first.sketch, second.sketch, background)
+    if found is None:
+        raise InputError(
+            f"they cannot be compared: {first.sketch.architecture} against "
+            f"{second.sketch.architecture}, or too few modules in common"
+        )
+    if as_json:
+        emit(comparison_fields(found))
+    else:
+        _print(found, first, second)
+    if plot is not None:
+        from reseen.cli.plot import block_picture
+        from reseen.report.writing import private
+
+        with private(plot) as path:
+            path.write_text(block_picture(found, first.names), "utf-8")
+        note(f"Wrote {plot}")
+    if found.relation.is_copy:
+        raise click.exceptions.Exit(EXIT_MATCH)
+
+
+def comparison_fields(found: Comparison) -> dict[str, object]:
+    """A comparison as a documented JSON object."""
+    return {
+        "cosine": round(found.cosine, 6),
+        "mean": round(found.mean, 6),
+        "p_value": found.p_value,
+        "agreeing": round(found.agreeing, 4),
+        "modules": found.modules,
+        "coverage": round(found.coverage, 4),
+        "scale": round(found.scale, 6),
+        "relation": found.relation.value,
+        "copy": found.relation.is_copy,
+        "calibration": found.calibration,
+        "why": found.why,
+    }
+
+
+def _print(found: Comparison, first: Sketched, second: Sketched) -> None:
+    colour = "red" if found.relation.is_copy else None
+    click.echo(click.style(found.relation.value, fg=colour, bold=True))
+    click.echo(f"  {found.why}")
+    rows = [
+        ("cosine", f"{found.cosine:.4f} (mean of modules {found.mean:.4f})"),
+        ("p-value", f"{found.p_value:.2g} ({found.calibration})"),
+        ("modules", f"{found.modules:,} compared, {found.agreeing:.1%} agree"),
+        ("coverage", f"{found.coverage:.1%} of the modules of the first"),
+        ("scale", f"{found.scale:.3g} times as strong"),
+    ]
+    for name, value in rows:
+        click.echo(f"  {name + ':':<10}{value}")
+    for sketched in (first, second):
+        for reason, modules in sketched.left_out.items():
+            note(f"  left out: {reason} ({modules} modules)")
+    if not found.relation.is_copy:
+        note("  This accuses nobody.")
+
+
+def _sketched(given: str, endpoint: str | None) -> Sketched:
+    from reseen.scan.remote import PREFIX, parse_place, sketch_of
+
+    if given.startswith(PREFIX):
+        from reseen.cli.hub import open_hugging_face
+        from reseen.settings import Settings
+
+        opened = open_hugging_face(Settings.from_environment(), endpoint)
+        return sketch_of(opened, parse_place(given))
+    from reseen.fingerprint.local import sketch_of as sketch_of_local
+
+    return sketch_of_local(_file(Path(given)))
+
+
+def _file(path: Path) -> Path:
+    """The file itself, or the one adapter in a folder."""
+    if not path.is_dir():
+        return path
+    found = sorted(p for p in path.iterdir() if p.suffix.lower() in _EXTENSIONS)
+    if len(found) != 1:
+        raise InputError(
+            f"the folder {path} holds {len(found)} model files", remedy="Name one of them."
+        )
+    return found[0]
+
+
+def _background(db: str | None, architecture: str) -> Background:
+    from reseen.match.background import load
+    from reseen.match.weights import NO_BACKGROUND
+
+    if db is None:
+        return NO_BACKGROUND
+    from reseen.cli.common import open_store, settings_for
+
+    with open_store(settings_for(db)) as store, store.read() as connection:
+        return load(connection, architecture)

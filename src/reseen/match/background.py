@@ -1,0 +1,45 @@
+"""The store's sketches of what scans read -> the background that p-values are calibrated on.
+
+What comes in: a connection and an architecture. What goes out: a `Background` of at most `MOST`
+sketches. Sketches only, never weights; artifacts that are sightings of a removal are left out, and
+of several copies of one file one is taken.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from reseen.errors import Malformed
+from reseen.fingerprint.sketch import VERSION, decode
+from reseen.match.weights import Background
+from reseen.registry.schema import read_sketches, sightings
+
+MOST = 512
+"""More make a comparison slower, and the tail hardly better known."""
+
+
+def load(connection: Connection, architecture: str) -> Background:
+    """The newest sketches of complete files of this architecture."""
+    rows = connection.execute(
+        select(read_sketches.c.value, read_sketches.c.search)
+        .where(
+            read_sketches.c.version == VERSION,
+            read_sketches.c.architecture == architecture,
+            read_sketches.c.complete == 1,
+            read_sketches.c.artifact_pk.not_in(select(sightings.c.artifact_pk)),
+        )
+        .order_by(read_sketches.c.artifact_pk.desc())
+        .limit(MOST * 4)
+    )
+    kept: dict[bytes, bytes] = {}
+    for value, search in rows:
+        kept.setdefault(search or value, value)
+        if len(kept) == MOST:
+            break
+    sketches = []
+    for value in kept.values():
+        try:
+            sketches.append(decode(value))
+        except Malformed:
+            continue  # a damaged row is no stranger to measure against
+    return Background(tuple(sketches))
