@@ -56,9 +56,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; every way to fail ends in one clear message and an exit code."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as e:
-        sys.exit(e.exit_code)
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as e:
         e.show()
         sys.exit(EXIT_ERROR)
