@@ -45,7 +45,7 @@ _HOW = {
     Field.LINK: "its former link",
     Field.MODEL: "its model id",
     Field.VERSION: "its version id",
-    Field.SOURCE: "its site, model id and version id",
+    Field.SOURCE: "what its list says of it",
 }
 
 
@@ -145,13 +145,10 @@ def _by_name(
     connection: Connection, keyring: Keyring, query: str, how: dict[int, list[str]]
 ) -> None:
     link = links.parse(query)
-    if link is not None and link.model_id and link.version_id:
-        source = keyring.source_token(link.site, link.model_id, link.version_id)
-        if _by_token(connection, [source], None, how, "its former link"):
-            return
     if link is not None and link.version_id:
         token = keyring.token(Field.VERSION, link.version_id)
-        if _by_token(connection, [token], link.site, how, "its version id, from the link"):
+        words = "its former link" if link.model_id else "its version id, from the link"
+        if _by_token(connection, [token], link.site, how, words):
             return
     if link is not None and link.model_id:
         token = keyring.token(Field.MODEL, link.model_id)

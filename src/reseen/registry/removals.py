@@ -107,7 +107,7 @@ def insert(connection: Connection, keyring: Keyring, new: Sequence[New]) -> list
     for pk, id, n in zip(pks, ids, new, strict=True):
         site = links.normal_site(n.site) if n.site else None
         rows.append((pk, id, n.list, site, days(n.removed_on), at, keyring.seal(n.names, id)))
-        tokens.extend((token, pk, int(field)) for field, token in keyring.tokens(n.names, site))
+        tokens.extend((token, pk, int(field)) for field, token in keyring.tokens(n.names))
         for file in n.files:
             file_pk = next(file_pks)
             files.append(_file_row(file_pk, pk, file))
@@ -189,7 +189,7 @@ def set_names(connection: Connection, keyring: Keyring, removal: str, names: Nam
         .where(schema.removals.c.pk == row.pk)
         .values(sealed=keyring.seal(names, row.id))
     )
-    tokens = [(token, row.pk, int(field)) for field, token in keyring.tokens(names, row.site)]
+    tokens = [(token, row.pk, int(field)) for field, token in keyring.tokens(names)]
     insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, tokens, ignore=True)
 
 

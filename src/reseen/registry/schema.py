@@ -80,12 +80,13 @@ digests = Table(
     metadata,
     Column("kind", SmallInteger, primary_key=True),
     Column("value", LargeBinary, primary_key=True),
-    Column("file_pk", ForeignKey("removed_files.pk"), primary_key=True),
+    Column("file_pk", Pk, primary_key=True, autoincrement=False),
     Column("learned", SmallInteger, nullable=False, default=0),
     Index("ix_digests_file_pk", "file_pk"),
     sqlite_with_rowid=False,
 )
-"""`learned`: 0 from a list, 1 computed by us from the bytes."""
+"""`learned`: 0 from a list, 1 computed by us from the bytes. `file_pk` is of `removed_files`: no
+file of a removal is ever deleted, and a long list is imported faster when it is not checked."""
 
 sketches = Table(
     "sketches",
@@ -103,11 +104,12 @@ sealed_index = Table(
     "sealed_index",
     metadata,
     Column("token", LargeBinary, primary_key=True),
-    Column("removal_pk", ForeignKey("removals.pk"), primary_key=True),
+    Column("removal_pk", Pk, primary_key=True, autoincrement=False),
     Column("field", SmallInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""16 bytes of a keyed hash of (field, normalised value): exact look-up for who has the key."""
+"""16 bytes of a keyed hash of (field, normalised value): exact look-up for who has the key.
+`removal_pk` is of `removals`, unchecked as in `digests`."""
 
 # -- what was seen -------------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 One key of 32 bytes, from RESEEN_KEY or the key file; three keys are derived from it (HKDF-SHA256,
 RFC 5869): one encrypts (AES-256-GCM, random nonce, bound to the removal's id), one makes index
-tokens (HMAC-SHA256, 16 bytes), one makes the check value by which a store knows its key.
-Database and key are kept apart: without the key the database tells no name, and no name can be
+tokens (keyed BLAKE2s, RFC 7693, 16 bytes), one makes the check value by which a store knows its
+key. Database and key are kept apart: without the key the database tells no name, and no name can be
 tried against it. Lengths are padded to steps of 64 bytes.
 """
 
@@ -50,7 +50,8 @@ class Field(IntEnum):
     VERSION = 5
     """The bare version id, on whatever site."""
     SOURCE = 6
-    """Site, model id and version id together: what lists are merged by."""
+    """What a row of a list says that has neither a full digest nor a version: by this it is known
+    when it comes again (`drafts.Draft.otherwise`)."""
 
 
 _PREFIXES = {field: b"%d\n" % field for field in Field}
@@ -59,7 +60,7 @@ _PREFIXES = {field: b"%d\n" % field for field in Field}
 class Keyring:
     """Seals and opens names, and makes index tokens. Never shows its keys."""
 
-    __slots__ = ("_cipher", "_inner", "_outer", "_sealing", "check")
+    __slots__ = ("_cipher", "_keyed", "_sealing", "check")
 
     check: bytes
     """16 bytes that tell this key from others, and nothing else about it."""
@@ -69,10 +70,9 @@ class Keyring:
         if len(key) != 32:
             raise SealError("a sealing key has 32 bytes", remedy=_HOW_A_KEY_LOOKS)
         self._sealing = derive(key, b"reseen sealing 1")
-        token_key = derive(key, b"reseen index tokens 1").ljust(64, b"\0")
-        # HMAC with its two first blocks hashed once: four tokens a row make this the inner loop.
-        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in token_key))
-        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in token_key))
+        # The key's block hashed once: three tokens a row make this the inner loop.
+        token_key = derive(key, b"reseen index tokens 1")
+        self._keyed = hashlib.blake2s(key=token_key, digest_size=16)
         self._cipher: AESGCM | None = None
         self.check = derive(key, b"reseen key check 1")[:16]
 
@@ -155,21 +155,19 @@ class Keyring:
             normal = links.normal_name(value)
         return self._token(field, normal)
 
-    def source_token(self, site: str, model_id: str, version_id: str) -> bytes:
+    def source_token(self, site: str, said: str) -> bytes:
         """The token of Field.SOURCE."""
-        ids = f"{links.normal_name(model_id)}\n{links.normal_name(version_id)}"
-        return self._token(Field.SOURCE, f"{links.normal_site(site)}\n{ids}")
+        return self._token(Field.SOURCE, f"{links.normal_site(site)}\n{links.normal_name(said)}")
 
-    def tokens(self, names: Names, site: str | None) -> tuple[tuple[Field, bytes], ...]:
+    def tokens(self, names: Names) -> tuple[tuple[Field, bytes], ...]:
         """All tokens under which a removal with these names is found; no doubles."""
         found: list[tuple[Field, bytes]] = []
         model, version = names.model_id, names.version_id
         if names.name:
             found.append((Field.NAME, self.token(Field.NAME, names.name)))
-        if names.url:
+        if names.url and not (model and version and version in names.url):
             link = links.parse(names.url)
             if link and (link.model_id or link.version_id):
-                site = site or link.site
                 model, version = model or link.model_id, version or link.version_id
             else:
                 found.append((Field.LINK, self.token(Field.LINK, names.url)))
@@ -177,18 +175,14 @@ class Keyring:
             found.append((Field.MODEL, self.token(Field.MODEL, model)))
         if version:
             found.append((Field.VERSION, self.token(Field.VERSION, version)))
-        if site and model and version:
-            found.append((Field.SOURCE, self.source_token(site, model, version)))
         for file_name in names.file_names:
             found.append((Field.FILE_NAME, self.token(Field.FILE_NAME, file_name)))
         return tuple(dict.fromkeys(found)) if len(names.file_names) > 1 else tuple(found)
 
     def _token(self, field: Field, normal: str) -> bytes:
-        inner = self._inner.copy()
-        inner.update(_PREFIXES[field] + normal.encode("utf-8", "surrogatepass"))
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return outer.digest()[:16]
+        keyed = self._keyed.copy()
+        keyed.update(_PREFIXES[field] + normal.encode("utf-8", "surrogatepass"))
+        return keyed.digest()
 
     def _seal(self, plain: bytes, bound_to: bytes) -> bytes:
         nonce = os.urandom(_NONCE)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -53,7 +54,7 @@ class Reader:
 
     def lacks(self, standing: Standing, names: Names) -> bool:
         """Whether the index lacks any token by which a removal with these names is found."""
-        tokens = {token for _, token in self._keyring.tokens(names, standing.site)}
+        tokens = {token for _, token in self._keyring.tokens(names)}
         table = schema.sealed_index.c
         query = select(table.token).where(table.token.in_(tokens), table.removal_pk == standing.pk)
         return len(set(self._connection.scalars(query))) < len(tokens)
@@ -79,20 +80,35 @@ class Reader:
 
     def _by_keys(self, drafts: Sequence[Draft]) -> dict[int, list[Key]]:
         """The removals that are known by a draft's key, with those keys."""
-        keys: dict[bytes, Key] = {}
-        for draft in drafts:
-            key = draft.source or draft.otherwise
-            if key is not None:
-                keys[key_token(self._keyring, key)] = key
-        table = schema.sealed_index.c
-        found: defaultdict[int, list[Key]] = defaultdict(list)
-        for chunk in chunks(sorted(keys)):
-            query = select(table.token, table.removal_pk).where(
-                table.token.in_(chunk), table.field == int(Field.SOURCE)
+        keys = {key for draft in drafts if (key := draft.source or draft.otherwise)}
+        needed = {key: self._tokens_of(key) for key in keys}
+        table, removed = schema.sealed_index.c, schema.removals.c
+        holders: defaultdict[bytes, set[int]] = defaultdict(set)
+        site_of: dict[int, str | None] = {}
+        for chunk in chunks(sorted({token for tokens in needed.values() for token in tokens})):
+            query = (
+                select(table.token, table.removal_pk, removed.site)
+                .join(schema.removals, removed.pk == table.removal_pk)
+                .where(table.token.in_(chunk))
             )
-            for token, removal_pk in self._connection.execute(query):
-                found[removal_pk].append(keys[token])
+            for token, removal_pk, site in self._connection.execute(query):
+                holders[token].add(removal_pk)
+                site_of[removal_pk] = site
+        found: defaultdict[int, list[Key]] = defaultdict(list)
+        for key, tokens in needed.items():
+            for pk in set.intersection(*(holders[token] for token in tokens)):
+                if len(key) == 2 or site_of[pk] == key[0]:
+                    found[pk].append(key)
         return found
+
+    def _tokens_of(self, key: Key) -> tuple[bytes, ...]:
+        """The index tokens that a removal known by this key has, all of them."""
+        if len(key) == 3:
+            _, model, version = key
+            return self._keyring.token(Field.MODEL, model), self._keyring.token(
+                Field.VERSION, version
+            )
+        return (otherwise_token(self._keyring, key),)
 
     def _load(self, pks: Sequence[int]) -> list[Standing]:
         standings: dict[int, Standing] = {}
@@ -131,19 +147,20 @@ class Reader:
         return list(standings.values())
 
 
-def key_token(keyring: Keyring, key: Key) -> bytes:
-    """The index token of a draft's source, or of what it is known by otherwise. The two cannot
-    be equal: a source has a version id."""
-    if len(key) == 3:
-        return keyring.source_token(*key)
-    return keyring.source_token(key[1], key[0], "")
+def otherwise_token(keyring: Keyring, key: Key) -> bytes:
+    """The index token of what a draft is known by otherwise."""
+    said, site = key
+    return keyring.source_token(site, said)
 
 
 def write_new(connection: Connection, keyring: Keyring, new: Sequence[Standing]) -> None:
     """Put in the removals that are not there yet, with files, digests and tokens."""
     if not new:
         return
-    ids = new_ids(connection, len(new))
+    # In the order of their digests, and the ids drawn for them sorted too: then every tree but
+    # the tokens' grows at one end, and neither pk nor id tells the order of the list.
+    new = sorted(new, key=_first_digest)
+    ids = sorted(new_ids(connection, len(new)))
     pks = reserve(connection, schema.removals, len(new))
     at = now()
     removals: list[tuple[Any, ...]] = []
@@ -153,14 +170,20 @@ def write_new(connection: Connection, keyring: Keyring, new: Sequence[Standing])
         sealed = keyring.seal(standing.names, id)
         removed_on = days(standing.removed_on)
         removals.append((pk, id, standing.list_name, standing.site, removed_on, at, sealed))
-        tokens.extend([(t, pk, int(f)) for f, t in keyring.tokens(standing.names, standing.site)])
+        tokens.extend([(t, pk, int(f)) for f, t in keyring.tokens(standing.names)])
         if standing.also or standing.otherwise:
             tokens.extend(_more_tokens(keyring, standing, pk))
         files.extend([(pk, file) for file in standing.files])
     insert_many(connection, schema.removals, REMOVAL_COLUMNS, removals)
     _write_files(connection, files)
-    tokens.sort()
+    tokens.sort(key=itemgetter(0))
     insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, tokens, ignore=True)
+
+
+def _first_digest(standing: Standing) -> tuple[int, bytes]:
+    if not standing.files:
+        return 0, b""
+    return min((int(kind), value) for kind, value in standing.files[0].digests.items())
 
 
 def write_changed(connection: Connection, keyring: Keyring, changed: Sequence[Standing]) -> None:
@@ -189,7 +212,7 @@ def write_changed(connection: Connection, keyring: Keyring, changed: Sequence[St
     for s in changed:
         pk = s.pk or 0
         if s.fresh_names or s.fresh_facts:
-            tokens.extend((t, pk, int(f)) for f, t in keyring.tokens(s.names, s.site))
+            tokens.extend((t, pk, int(f)) for f, t in keyring.tokens(s.names))
         tokens.extend(_more_tokens(keyring, s, pk))
     insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, sorted(tokens), ignore=True)
     digests = [
@@ -206,10 +229,10 @@ def write_changed(connection: Connection, keyring: Keyring, changed: Sequence[St
 def _more_tokens(keyring: Keyring, standing: Standing, pk: int) -> Iterable[tuple[bytes, int, int]]:
     """Tokens of the other names and links that a removal was given."""
     for names in standing.also:
-        for field, token in keyring.tokens(names, standing.site):
+        for field, token in keyring.tokens(names):
             yield token, pk, int(field)
     for key in standing.otherwise:
-        yield key_token(keyring, key), pk, int(Field.SOURCE)
+        yield otherwise_token(keyring, key), pk, int(Field.SOURCE)
 
 
 def _write_files(connection: Connection, files: Sequence[tuple[int, StandingFile]]) -> None:

@@ -28,6 +28,8 @@ from reseen.registry.lists.table import (
 DELIMITERS = (",", "\t", ";", "|")
 HEADER_WITHIN = 20
 """A header stands in the first so many rows: titles and blank rows may come before it."""
+_HEAD = HEADER_WITHIN * MAX_CELL
+"""Characters that are looked at for it."""
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -106,7 +108,7 @@ def _head(text: str, delimiter: str) -> Iterator[list[str]]:
     """The first rows under one guess of the delimiter; a wrong guess may not end in an error."""
     csv.field_size_limit(MAX_CELL)
     try:
-        yield from csv.reader(_lines(text), delimiter=delimiter, skipinitialspace=True)
+        yield from csv.reader(_lines(text[:_HEAD]), delimiter=delimiter, skipinitialspace=True)
     except csv.Error:
         return
 
