@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+from reseen.records import DigestKind, Names
+from reseen.registry import audit, removals
+from reseen.registry.adds import Outcome, add_files
+from reseen.registry.lookup import find
+from reseen.registry.sealing import Keyring
+from reseen.registry.store import Store
+
+
+def model(path: Path, seed: int = 1, **metadata: str) -> Path:
+    """A small safetensors file."""
+    tensor = {"dtype": "F32", "shape": [4, 4], "data_offsets": [0, 64]}
+    header = json.dumps({"__metadata__": {"sample": "yes", **metadata}, "a.weight": tensor})
+    data = bytes((seed * 7 + n) % 256 for n in range(64))
+    path.write_bytes(struct.pack("<Q", len(header)) + header.encode() + data)
+    return path
+
+
+def test_a_file_is_added_with_all_its_digests(
+    store: Store, keyring: Keyring, tmp_path: Path
+) -> None:
+    path = model(tmp_path / "sample_person_07.safetensors")
+    read: list[int] = []
+    (added,) = add_files(store, keyring, [path], progress=read.append)
+    assert added.outcome is Outcome.ADDED
+    assert added.removal
+    assert sum(read) == path.stat().st_size
+    with store.read() as connection:
+        removal = removals.by_id(connection, added.removal)
+        assert [line.action for line in audit.every(connection)] == ["add"]
+    (file,) = removal.files
+    assert {d.kind for d in file.digests} >= {
+        *(DigestKind.SHA256, DigestKind.BLAKE3, DigestKind.GIT_BLOB),
+        *(DigestKind.DATA_SHA256, DigestKind.TENSORS_BLAKE3),
+    }
+    assert file.layout
+    assert find(store, keyring, path.name).found[0].removal == removal
+
+
+def test_adding_again_changes_nothing(store: Store, keyring: Keyring, tmp_path: Path) -> None:
+    path = model(tmp_path / "a.safetensors")
+    (first,) = add_files(store, keyring, [path])
+    (again,) = add_files(store, keyring, [path])
+    assert again.outcome is Outcome.UNCHANGED
+    assert again.removal == first.removal
+
+
+def test_the_same_weights_under_another_header_are_one_removal(
+    store: Store, keyring: Keyring, tmp_path: Path
+) -> None:
+    (first,) = add_files(store, keyring, [model(tmp_path / "a.safetensors")])
+    edited = model(tmp_path / "b.safetensors", title="another")
+    (merged,) = add_files(store, keyring, [edited])
+    assert (merged.outcome, merged.removal) == (Outcome.MERGED, first.removal)
+    (again,) = add_files(store, keyring, [edited])
+    assert again.outcome is Outcome.UNCHANGED
+    with store.read() as connection:
+        assert len(removals.by_id(connection, str(first.removal)).files) == 2
+
+
+def test_a_removal_known_by_its_hash_learns_the_rest_and_stays_withdrawn(
+    store: Store, keyring: Keyring, tmp_path: Path
+) -> None:
+    path = model(tmp_path / "a.safetensors")
+    (first,) = add_files(store, keyring, [path])
+    assert first.removal
+    with store.write() as connection:
+        removals.withdraw(connection, keyring, first.removal, "why")
+    renamed = path.rename(tmp_path / "renamed.safetensors")
+    (merged,) = add_files(store, keyring, [renamed], names=Names(name="Sample person 07"))
+    assert (merged.outcome, merged.removal) == (Outcome.MERGED, first.removal)
+    assert "withdrawn" in str(merged.reason)
+    with store.write() as connection:
+        assert removals.by_id(connection, first.removal).withdrawn_at
+        names = removals.reveal(connection, keyring, first.removal)
+    assert names.name == "Sample person 07"
+    assert names.file_names == ("a.safetensors", "renamed.safetensors")
+
+
+def test_every_file_is_accounted_for(store: Store, keyring: Keyring, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    (folder / "deep").mkdir(parents=True)
+    model(folder / "deep" / "a.safetensors", 1)
+    model(folder / "b.safetensors", 2)
+    (folder / "empty.bin").touch()
+    (folder / "link").symlink_to(folder / "b.safetensors")
+    (folder / "notes.bin").write_bytes(b"something else" * 100)
+    account = add_files(store, keyring, [folder, tmp_path / "missing.pt"])
+    assert [(a.path.name, a.outcome) for a in account] == [
+        ("b.safetensors", Outcome.ADDED),
+        ("empty.bin", Outcome.REJECTED),
+        ("notes.bin", Outcome.ADDED),
+        ("a.safetensors", Outcome.ADDED),
+        ("missing.pt", Outcome.REJECTED),
+    ]
+    assert all(a.reason for a in account if a.outcome is Outcome.REJECTED)
+    assert "safetensors" not in repr(account)
