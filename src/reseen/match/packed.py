@@ -29,7 +29,8 @@ class Packed:
         self._length = length
         self._values = bytes(values)
         self._owners = owners
-        bits = min(24, max(1, len(owners).bit_length()))
+        # At least three of four places are empty: most questions end without a comparison.
+        bits = min(24, len(owners).bit_length() + 2)
         self._shift = 32 - bits
         # _starts[h] is the first place whose leading bits are at least h.
         starts = array("I", bytes(4 * ((1 << bits) + 1)))

@@ -159,6 +159,8 @@ def _by_reading(
     digest = select(read_digests.c.artifact_pk, read_digests.c.value).where(
         read_digests.c.kind == int(kind)
     )
+    if connection.execute(digest.limit(1)).first() is None:
+        return
     yield from _look_up(
         connection,
         _values(connection, kind, only),
