@@ -14,9 +14,9 @@ from reseen.registry.store import Store
 
 def model(path: Path, seed: int = 1, **metadata: str) -> Path:
     """A small safetensors file."""
-    tensor = {"dtype": "F32", "shape": [4, 4], "data_offsets": [0, 64]}
+    tensor = {"dtype": "F32", "shape": [64, 64], "data_offsets": [0, 16384]}
     header = json.dumps({"__metadata__": {"sample": "yes", **metadata}, "a.weight": tensor})
-    data = bytes((seed * 7 + n) % 256 for n in range(64))
+    data = bytes((seed * 7 + n) % 256 for n in range(16384))
     path.write_bytes(struct.pack("<Q", len(header)) + header.encode() + data)
     return path
 

@@ -212,3 +212,9 @@ def test_a_lost_key_is_not_replaced_by_a_new_one(store: Store, settings: Setting
     with pytest.raises(SealError, match="not here"):
         Keyring.for_store(store, settings, create=True)
     assert not settings.key_file.exists()
+
+
+def test_a_link_without_ids_is_found_although_ids_are_given() -> None:
+    keyring = Keyring(KEY)
+    names = Names(url="https://site.example/people/08", model_id="x1", version_id="08")
+    assert (Field.LINK, keyring.token(Field.LINK, str(names.url))) in keyring.tokens(names)

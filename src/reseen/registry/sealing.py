@@ -165,7 +165,10 @@ class Keyring:
         model, version = names.model_id, names.version_id
         if names.name:
             found.append((Field.NAME, self.token(Field.NAME, names.name)))
-        if names.url and not (model and version and version in names.url):
+        # A link that only repeats the ids needs no reading.
+        if names.url and not (
+            model and version and f"/models/{model}" in names.url and version in names.url
+        ):
             link = links.parse(names.url)
             if link and (link.model_id or link.version_id):
                 model, version = model or link.model_id, version or link.version_id
