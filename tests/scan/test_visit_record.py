@@ -9,8 +9,9 @@ from sqlalchemy import func, select
 from tests.match.made import adapter, known, listed, remove, safetensors, sha256
 from tests.scan.fake_hub import BUSY, COMMIT, FakeHub
 
+from reseen.errors import HubMissing
 from reseen.hubs.hub import Revision
-from reseen.records import Confirmed, DigestKind, Names, Problem, Rung
+from reseen.records import Confirmed, DigestKind, Names, Rung
 from reseen.registry import removals, schema, seen, sightings
 from reseen.registry.store import Store, now
 from reseen.scan import scans
@@ -50,7 +51,6 @@ def test_a_visit_written_twice_is_written_once(store: Store) -> None:
     hub = FakeHub({"a": FILE, "b": OTHER, "lead 07.bin": OTHER})
     with store.write() as connection:
         scan = scans.begin(connection, hub.name, "t", "{}", now())
-    hub.problems = (Problem("hub.example someone/test", "an entry that makes no sense"),)
     visited = go(store, hub)
     first = write(store, visited, scan)
     assert len(first.new) == 1
@@ -58,6 +58,18 @@ def test_a_visit_written_twice_is_written_once(store: Store) -> None:
     again = write(store, visited, scan)
     assert again == Recorded()
     assert rows(store) == before
+
+
+def test_a_visit_that_will_be_tried_again_notes_no_problem_yet(store: Store) -> None:
+    remove(store, listed(FILE))
+    hub = FakeHub({"a": FILE}, fails={"a": BUSY})
+    with store.write() as connection:
+        scan = scans.begin(connection, hub.name, "t", "{}", now())
+    write(store, go(store, hub), scan)
+    hub.fails = {"a": HubMissing("no such file")}
+    write(store, go(store, hub), scan)
+    with store.read() as connection:
+        assert list(connection.scalars(select(schema.problems.c.reason))) == ["no such file"]
 
 
 def test_a_removal_learns_from_its_own_bytes_only(store: Store) -> None:

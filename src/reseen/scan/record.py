@@ -1,8 +1,9 @@
 """A visit into the store, in one transaction.
 
 What comes in: a `Visit`. What goes out: rows (repository, walk, artifacts, readings, digests
-read, sightings, leads, problems) and what the removals learned. Idempotent: written twice, or
-written after a kill -9 in the middle of the first time, the store is the same.
+read, sightings, leads, problems) and what the removals learned. Nothing is recorded twice, however
+often a visit is written; only its problems are noted with each visit that came to its end. A kill
+-9 leaves all of it or nothing.
 """
 
 from __future__ import annotations
