@@ -37,7 +37,7 @@ def redirected(url: httpx2.URL, location: str) -> httpx2.URL:
         to = url.join(location)
     except (httpx2.InvalidURL, ValueError):
         raise HubGarbage("the hub redirects to something that is no web address") from None
-    if not location or to.scheme not in _PORTS or not to.host:
+    if not location or to.scheme not in _PORTS or not to.host or (to.port or 0) > 65535:
         raise HubGarbage("the hub redirects to something that is no web address")
     if to.userinfo:
         raise HubGarbage("the hub redirects with credentials in the address")

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 import httpx2
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 
 from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
@@ -45,7 +45,7 @@ DRAINED = 64 << 10
 """Bytes of a refusal or redirect read to keep its connection."""
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
-_BACKOFF = wait_exponential_jitter(initial=0.5, max=30.0, jitter=0.5)
+_BACKOFF = wait_exponential(multiplier=0.5, max=30.0) + wait_random(0.0, 0.5)
 
 
 class AnswerTooBig(HubGarbage):

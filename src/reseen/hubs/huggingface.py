@@ -8,6 +8,7 @@ the bytes that are wanted: HEAD would count as a download.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
@@ -15,7 +16,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from reseen.errors import HubError, HubGarbage, HubMissing
+from reseen.errors import HubAuth, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import answers
 from reseen.hubs.http import AnswerTooBig, Http
@@ -132,9 +133,20 @@ class HuggingFace:
 
     async def repository(self, type: RepoType, repo: str) -> Repository:
         """One repository as it stands now. Its id can differ from `repo`: it was renamed."""
-        path = f"{self._api(type, repo)}/revision/main"
-        answer = await self._http.json(path, [("expand", field) for field in _FIELDS[type]])
-        found = answers.repository(self._name, type, answer.value)
+        path = self._api(type, repo)
+        fields = [("expand", field) for field in _FIELDS[type]]
+        try:
+            answer = await self._http.json(path, fields)
+        except (HubAuth, HubMissing):
+            # Mirrors that are cut off from the Hub know a repository by its revisions only.
+            with contextlib.suppress(HubAuth, HubMissing):
+                answer = await self._http.json(f"{path}/revision/main", fields)
+                return self._one(type, answer.value)
+            raise
+        return self._one(type, answer.value)
+
+    def _one(self, type: RepoType, value: object) -> Repository:
+        found = answers.repository(self._name, type, value)
         if isinstance(found, Problem):
             raise HubGarbage("the hub's answer for one repository cannot be read")
         return found
