@@ -80,6 +80,8 @@ def _shape_of(tensors: Mapping[str, TensorInfo]) -> Shape:
         "full": "diff" in roles,
     }
     present = [name for name, there in families.items() if there]
+    if roles <= {"alpha", "scale"}:
+        raise _NoFit("an alpha or scale without factors (or the scale of a norm)")
     if not present:
         raise _NoFit("only some of the tensors that an update needs")
     if len(present) > 1:
