@@ -8,12 +8,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from virtual_time import clock, run
 
 from reseen.hubs.hub import Usage
 from reseen.hubs.quota import LONGEST, Quota, retry_after
+
+STEADY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @dataclass
@@ -258,7 +260,7 @@ def test_the_policy_corrects_what_contradicts_it() -> None:
     assert 60.0 <= run(main()) <= 62.0
 
 
-@settings(max_examples=100, deadline=None)
+@STEADY
 @given(
     st.lists(
         st.tuples(
@@ -283,6 +285,7 @@ def test_no_header_makes_us_wait_for_ever(answers: list[tuple[int, str, str]]) -
     run(main())
 
 
+@STEADY
 @given(st.text(max_size=40))
 def test_retry_after_reads_anything(value: str) -> None:
     seconds = retry_after({"Retry-After": value})

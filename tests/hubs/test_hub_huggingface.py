@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import httpx2
+import pytest
+from fake_hub import Recorder, artifact, hub
+from virtual_time import run
+
+from reseen.errors import HubError, HubGarbage, HubMissing
+from reseen.files.source import Range
+from reseen.hubs.hub import Page, Revisions, Wanted
+from reseen.records import RepoType
+
+C = [f"{number:040x}" for number in range(200)]
+
+
+def page(asked: Recorder, wanted: Wanted, cursor: str | None = None) -> Page:
+    async def main() -> Page:
+        async with hub(asked) as there:
+            return await there.list_repositories(wanted, cursor)
+
+    return run(main())
+
+
+def listed(*days: int) -> list[object]:
+    return [
+        {"id": f"account-01/copy-{day}", "lastModified": f"2026-01-{day:02}T00:00:00.000Z"}
+        for day in days
+    ]
+
+
+def test_a_listing_is_asked_for_in_order_of_creation_with_all_that_is_needed() -> None:
+    link = {"Link": '<https://evil.example/x?cursor=next>; rel="next"'}
+    asked = Recorder(lambda r: httpx2.Response(200, json=[*listed(1, 2), 7], headers=link))
+    found = page(asked, Wanted(RepoType.DATASET, author="account-01"), "here")
+    assert [r.id for r in found.repositories] == ["account-01/copy-1", "account-01/copy-2"]
+    assert found.repositories[0].hub == "hub.example"
+    assert found.cursor == "next"
+    assert len(found.problems) == 1
+    url = asked.requests[0].url
+    assert url.path == "/api/datasets"
+    query = url.params
+    assert query["sort"] == "createdAt"
+    assert query["direction"] == "1"
+    assert query["limit"] == "1000"
+    assert query["cursor"] == "here"
+    assert query["author"] == "account-01"
+    assert {"sha", "siblings", "usedStorage", "gated", "disabled"} <= set(query.get_list("expand"))
+
+
+def test_a_cursor_never_leads_elsewhere() -> None:
+    link = {"Link": '<https://evil.example/x?cursor=%2F%2Fevil.example%2F&token=1>; rel="next"'}
+    asked = Recorder(lambda r: httpx2.Response(200, json=[], headers=link))
+
+    async def main() -> None:
+        async with hub(asked) as there:
+            first = await there.list_repositories(Wanted(), None)
+            with pytest.raises(HubGarbage, match="circle"):
+                await there.list_repositories(Wanted(), first.cursor)
+
+    run(main())
+    assert {request.url.host for request in asked.requests} == {"hub.example"}
+    assert asked.requests[1].url.params["cursor"] == "//evil.example/"
+
+
+def test_since_stops_where_the_changes_are_older() -> None:
+    link = {"Link": '<https://hub.example/api/models?cursor=next>; rel="next"'}
+    asked = Recorder(lambda r: httpx2.Response(200, json=listed(9, 8, 7, 6), headers=link))
+    found = page(asked, Wanted(since=datetime(2026, 1, 7, tzinfo=UTC)))
+    assert [r.id[-1] for r in found.repositories] == ["9", "8", "7"]
+    assert found.cursor is None
+    assert asked.requests[0].url.params["sort"] == "lastModified"
+    assert asked.requests[0].url.params["direction"] == "-1"
+    found = page(asked, Wanted(since=datetime(2026, 1, 1, tzinfo=UTC)))
+    assert found.cursor == "next"
+    assert len(found.repositories) == 4
+
+
+def test_a_space_is_not_asked_for_what_it_has_not() -> None:
+    asked = Recorder(lambda r: httpx2.Response(200, json=[]))
+    page(asked, Wanted(RepoType.SPACE))
+    assert "downloads" not in asked.requests[0].url.params.get_list("expand")
+
+
+@pytest.mark.parametrize(
+    ("type", "tree", "resolve"),
+    [
+        (RepoType.MODEL, b"/api/models/a/b/tree/", b"/a/b/resolve/"),
+        (RepoType.DATASET, b"/api/datasets/a/b/tree/", b"/datasets/a/b/resolve/"),
+        (RepoType.SPACE, b"/api/spaces/a/b/tree/", b"/spaces/a/b/resolve/"),
+    ],
+)
+def test_pull_requests_and_odd_paths_are_quoted(
+    type: RepoType, tree: bytes, resolve: bytes
+) -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json=[])
+
+    asked = Recorder(handler)
+
+    async def main() -> None:
+        async with hub(asked) as there:
+            async for _ in there.list_files(type, "a/b", "refs/pr/1", "refs/pr/1"):
+                pass
+            odd = "sub dir/100%2F#?ü.bin"
+            there_it_is = artifact(odd, type=type, repo="a/b", revision="refs/pr/1")
+            await there.read(there_it_is, Range(0, 10))
+
+    run(main())
+    assert asked.requests[0].url.raw_path == tree + b"refs%2Fpr%2F1?recursive=true&expand=false"
+    assert asked.requests[1].url.raw_path == (
+        resolve + b"refs%2Fpr%2F1/sub%20dir/100%252F%23%3F%C3%BC.bin"
+    )
+    assert {request.method for request in asked.requests} == {"GET"}
+
+
+def test_a_tree_is_read_page_by_page() -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        number = int(request.url.params.get("cursor", "0"))
+        entry = {"type": "file", "oid": C[1], "size": 2000, "path": f"{number}.bin"}
+        link = f'<https://hub.example/x?cursor={number + 1}>; rel="next"' if number < 4 else ""
+        return httpx2.Response(200, json=[entry], headers={"Link": link})
+
+    async def main() -> list[str]:
+        async with hub(handler) as there:
+            pages = there.list_files(RepoType.MODEL, "a/b", C[0], "main")
+            return [found.path async for files in pages for found in files.artifacts]
+
+    assert run(main()) == [f"{number}.bin" for number in range(5)]
+
+
+def test_an_endless_tree_ends_with_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reseen.hubs.huggingface.MOST_TREE_PAGES", 3)
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        number = int(request.url.params.get("cursor", "0")) + 1
+        link = f'<https://hub.example/x?cursor={number}>; rel="next"'
+        return httpx2.Response(200, json=[], headers={"Link": link})
+
+    async def main() -> list[str]:
+        async with hub(handler) as there:
+            pages = there.list_files(RepoType.MODEL, "a/b", C[0], "main")
+            return [problem.reason async for files in pages for problem in files.problems]
+
+    assert run(main()) == ["too many files: the rest was not listed"]
+
+
+def revisions(asked: Recorder) -> Revisions:
+    async def main() -> Revisions:
+        async with hub(asked, attempts=2) as there:
+            return await there.revisions(RepoType.MODEL, "a/b")
+
+    return run(main())
+
+
+def history(request: httpx2.Request) -> httpx2.Response:
+    """main: 9 8 ... 1, two a page; backup: 20, then 5 4 ... 1; a pull request at 30."""
+    if request.url.path.endswith("/refs"):
+        assert request.url.params["include_prs"] == "1"
+        return httpx2.Response(
+            200,
+            json={
+                "branches": [
+                    {"name": "backup", "ref": "refs/heads/backup", "targetCommit": C[20]},
+                    {"name": "main", "ref": "refs/heads/main", "targetCommit": C[9]},
+                ],
+                "tags": [{"name": "v1", "ref": "refs/tags/v1", "targetCommit": C[3]}],
+                "pullRequests": [{"name": "1", "ref": "refs/pr/1", "targetCommit": C[30]}],
+            },
+        )
+    head = request.url.path.rpartition("/")[2]
+    line = {
+        C[9]: [9, 8, 7, 6, 5, 4, 3, 2, 1],
+        C[20]: [20, 5, 4, 3, 2, 1],
+        C[30]: [30],
+    }[head]
+    start = int(request.url.params.get("cursor", "0"))
+    link = f'<https://h/?cursor={start + 2}>; rel="next"' if start + 2 < len(line) else ""
+    found = [{"id": C[number], "title": "x"} for number in line[start : start + 2]]
+    return httpx2.Response(200, json=found, headers={"Link": link})
+
+
+def test_every_ref_and_every_older_commit_is_named_once() -> None:
+    asked = Recorder(history)
+    found = revisions(asked)
+    assert [(r.ref, r.commit) for r in found.revisions[:4]] == [
+        ("main", C[9]),
+        ("backup", C[20]),
+        ("v1", C[3]),
+        ("refs/pr/1", C[30]),
+    ]
+    assert [r.ref for r in found.revisions[4:]] == [None] * 7
+    assert {r.commit for r in found.revisions[4:]} == {C[n] for n in (8, 7, 6, 5, 4, 2, 1)}
+    assert found.problems == ()
+    assert len(asked.requests) == 1 + 5 + 2
+
+
+def test_a_long_history_is_cut_and_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reseen.hubs.huggingface.MOST_HISTORY_PAGES", 2)
+    found = revisions(Recorder(history))
+    assert [problem.reason[:14] for problem in found.problems] == ["a long history"]
+    assert {C[8], C[7], C[6]} <= {r.commit for r in found.revisions}
+
+
+def test_a_history_that_cannot_be_read_leaves_the_refs() -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if "/commits/" in request.url.path:
+            return httpx2.Response(500, text="KeyError: 'user'")
+        return history(request)
+
+    found = revisions(Recorder(handler))
+    assert [r.ref for r in found.revisions] == ["main", "backup", "v1", "refs/pr/1"]
+    assert len(found.problems) == 1
+
+
+@pytest.mark.parametrize("repo", ["../../x", "a/b/c", "a/b?x=1", "a/b#x", "", "a/..", "http://x/y"])
+def test_a_hostile_repository_name_is_asked_of_nobody(repo: str) -> None:
+    asked = Recorder(lambda r: httpx2.Response(200, json=[]))
+
+    async def main() -> None:
+        async with hub(asked) as there:
+            with pytest.raises(HubMissing):
+                await there.repository(RepoType.MODEL, repo)
+            with pytest.raises(HubMissing):
+                await there.read(artifact(repo=repo), Range(0, 1))
+            with pytest.raises(HubMissing):
+                await anext(there.stream(artifact(path="../x"), 10))
+            with pytest.raises(HubMissing):
+                await anext(there.list_files(RepoType.MODEL, "a/b", "../../x", None))
+
+    run(main())
+    assert asked.requests == []
+
+
+def test_a_mirror_that_knows_revisions_only_is_asked_for_main() -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if not request.url.path.endswith("/revision/main"):
+            return httpx2.Response(401)
+        return httpx2.Response(200, json={"id": "a/b", "sha": C[1]})
+
+    async def main() -> str | None:
+        async with hub(handler) as there:
+            return (await there.repository(RepoType.MODEL, "a/b")).sha
+
+    assert run(main()) == C[1]
+
+
+def test_many_at_once_share_the_connections_and_all_end_when_cancelled() -> None:
+    async def handler(request: httpx2.Request) -> httpx2.Response:
+        await asyncio.sleep(1)
+        return httpx2.Response(200, json={"id": "a/b"})
+
+    async def main() -> None:
+        async with hub(handler) as there:
+            tasks = [
+                asyncio.create_task(there.repository(RepoType.MODEL, "a/b")) for _ in range(50)
+            ]
+            await asyncio.sleep(1.5)
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            assert not [e for e in ended if isinstance(e, HubError)]
+            assert len(asyncio.all_tasks()) == 1
+
+    run(main())
