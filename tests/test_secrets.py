@@ -225,9 +225,6 @@ def test_no_command_tells_before_it_is_asked_to(
     for id in ids:
         run("registry", "show", id)
         run("registry", "show", id, "--json")
-    run("registry", "withdraw", ids[1], "--why", str(NAMES.reason))
-    run("registry", "show", ids[1])
-
     place = tmp_path / "place"
     place.mkdir()
     shutil.copy(weights, place / "Test model.safetensors")
@@ -236,11 +233,14 @@ def test_no_command_tells_before_it_is_asked_to(
         assert query == "no zyxwv07 here" or ids[0] in answer
     run("check", place / "Test model.safetensors")
     run("scan", "folder", place, "--quiet")
-    run("sightings")
+    assert ids[1] in run("sightings")
     run("sightings", "--json")
     for format in ("html", "csv", "jsonl", "xlsx"):
-        run("report", "--out", tmp_path / "reports" / f"report.{format}", "--locations")
         run("report", "--out", tmp_path / f"report.{format}", "--locations")
+    run("report", "--out", tmp_path / "nowhere" / "report.html")
+    run("registry", "withdraw", ids[1], "--why", str(NAMES.reason))
+    run("registry", "show", ids[1])
+    run("sightings", "--withdrawn")
     run("registry", "show", "rm-zyxwv07")
     run("lookup", "sg-880077001")
     monkeypatch.setenv("RESEEN_KEY", KEY)  # the wrong one
