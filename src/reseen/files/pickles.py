@@ -107,7 +107,7 @@ def load(data: bytes, steps: int = limits.STEPS) -> Loaded:
 class _Machine:
     """The stack, its marks and the memo of one pickle."""
 
-    __slots__ = ("marks", "memo", "stack", "steps", "symbols")
+    __slots__ = ("marks", "memo", "named", "stack", "steps", "symbols")
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -115,6 +115,7 @@ class _Machine:
         """The stacks below each mark, as pickle.py keeps them."""
         self.memo: dict[int, Any] = {}
         self.symbols: set[str] = set()
+        self.named = 0
         self.steps = 0
 
     def push(self, value: Any) -> None:
@@ -137,6 +138,9 @@ class _Machine:
     def symbol(self, module: Any, name: Any) -> Symbol:
         if not isinstance(module, str) or not isinstance(name, str) or len(module + name) > 512:
             raise Malformed("the pickle names something by what is no name")
+        self.named += 1
+        if self.named > limits.SYMBOLS:
+            raise TooLarge("the pickle names too many things to import")
         symbol = Symbol(f"{module}.{name}")
         self.symbols.add(symbol.name)
         return symbol

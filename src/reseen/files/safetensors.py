@@ -24,7 +24,8 @@ from reseen.files.source import Range, Reader
 from reseen.files.tensors import DTYPE_BITS, Listing, TensorInfo
 from reseen.records import Container
 
-_Pairs = list[tuple[str, Any]]
+_Pairs = tuple[tuple[str, Any], ...]
+"""A JSON object: a tuple of its pairs, so that a key that comes twice is seen, and no list."""
 
 _FIELDS = {"dtype", "shape", "data_offsets"}
 
@@ -121,7 +122,7 @@ def _parsed(header: bytes) -> _Pairs:
         raise TooLarge("the header holds too many values")
     try:
         value = json.loads(
-            header.decode(), object_pairs_hook=_Object, parse_constant=_refuse_constant
+            header.decode(), object_pairs_hook=tuple, parse_constant=_refuse_constant
         )
     except UnicodeDecodeError:
         raise Malformed("the header is not UTF-8") from None
@@ -130,15 +131,10 @@ def _parsed(header: bytes) -> _Pairs:
     except ValueError:
         # Also a number of thousands of digits. The message would quote the file: leave it out.
         raise Malformed("the header is not JSON") from None
-    if not isinstance(value, _Object):
+    if not isinstance(value, tuple):
         raise Malformed("the header is not a JSON object")
-    return value
-
-
-class _Object(_Pairs):
-    """A JSON object as its pairs, so that a key that comes twice is seen."""
-
-    __slots__ = ()
+    pairs: _Pairs = value
+    return pairs
 
 
 def _refuse_constant(word: str) -> None:
@@ -146,8 +142,10 @@ def _refuse_constant(word: str) -> None:
 
 
 def _metadata(value: Any, remarks: list[str]) -> Mapping[str, str]:
-    if not isinstance(value, _Object):
+    if not isinstance(value, tuple):
         raise Malformed("__metadata__ is not an object")
+    if len(value) > limits.METADATA_KEYS:
+        raise TooLarge(f"__metadata__ has more than {limits.METADATA_KEYS} keys")
     found: dict[str, str] = {}
     total = 0
     for key, text in value:
@@ -167,7 +165,7 @@ def _metadata(value: Any, remarks: list[str]) -> Mapping[str, str]:
 
 def _tensor(name: str, value: Any, data_start: int, remarks: list[str]) -> TensorInfo:
     limits.check_name(name)
-    if not isinstance(value, _Object):
+    if not isinstance(value, tuple):
         raise Malformed("a tensor's entry is not an object")
     fields = dict(value)
     if len(fields) != len(value):
@@ -185,16 +183,16 @@ def _tensor(name: str, value: Any, data_start: int, remarks: list[str]) -> Tenso
     if not _are_numbers(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise Malformed("a tensor's data_offsets are not a begin and an end")
     begin, end = offsets
-    bits = limits.count(tuple(shape)) * DTYPE_BITS[dtype]
-    if bits != (end - begin) * 8:
+    if limits.count(shape) * DTYPE_BITS[dtype] != (end - begin) * 8:
         raise Malformed("a tensor's shape and dtype do not fit its data_offsets")
-    return TensorInfo(
-        name=name, dtype=dtype, shape=tuple(shape), start=data_start + begin, length=end - begin
-    )
+    return TensorInfo(name, dtype, tuple(shape), data_start + begin, end - begin)
 
 
 def _are_numbers(value: Any) -> bool:
-    # type(), for True is an int to isinstance; an _Object is a list of pairs, never of ints.
-    return type(value) is list and all(
-        type(number) is int and 0 <= number <= limits.NUMBER for number in value
-    )
+    if type(value) is not list:
+        return False
+    for number in value:
+        # type(), for True is an int to isinstance.
+        if type(number) is not int or not 0 <= number <= limits.NUMBER:
+            return False
+    return True

@@ -137,7 +137,7 @@ def _look(running: _Running, part: memoryview) -> None:
         return
     step = 1 << 14
     for at in range(0, len(part), step):
-        piece = part[at : at + step]
+        piece = bytes(part[at : at + step])
         first = running.looked % width
         turned = running.unit[first:] + running.unit[:first]
         running.looked += len(piece)
