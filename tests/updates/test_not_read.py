@@ -71,6 +71,21 @@ def test_whole_number_factors_are_said_to_be_quantised() -> None:
     assert "quantised" in found.not_read[0].reason
 
 
+def test_a_second_algorithm_does_not_hide_the_first() -> None:
+    shapes = {
+        "lora_unet_x.lora_up.weight": (8, 4),
+        "lora_unet_x.lora_down.weight": (4, 8),
+        "lora_unet_x.alpha": (),
+        "lora_unet_x.diff": (8, 8),
+        "lora_unet_x.hada_w1_a": (1, 1),
+    }
+    found = plan(listing(shapes))
+    assert [module.algorithm for module in found.modules] == ["lora"]
+    assert counted(found) == len(shapes)
+    shapes["lora_unet_x.lora_up.weight"] = (8, 5)
+    assert [module.algorithm for module in plan(listing(shapes)).modules] == ["full"]
+
+
 HUGE = {
     "rank": {
         "x.lora_up.weight": (8, LARGEST_RANK + 1),

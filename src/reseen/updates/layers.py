@@ -63,7 +63,7 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
                 counts["a second tensor for the same part of a layer"] += 1
             else:
                 roles[said.role] = info
-            if said.role in FACTORS:
+            if said.role in FACTORS and (said.style != "lycoris" or said.layer not in styles):
                 styles[said.layer] = said.style
     for info in rest:
         counts[_why_not(info, seen_ia3)] += 1
@@ -71,11 +71,16 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
     layers: list[FileLayer] = []
     for source, adapters in grouped.items():
         roles = _one_adapter(adapters, counts)
-        shape = shape_of(roles)
+        shape, used = shape_of(roles)
         if isinstance(shape, str):
             counts[shape] += len(roles)
-        else:
-            layers.append(FileLayer(source, place(source), styles.get(source, ""), roles, shape))
+            continue
+        if len(used) < len(roles):
+            counts["a second algorithm for one layer: only the first is read"] += len(roles) - len(
+                used
+            )
+        style = "lycoris" if shape.algorithm in ("loha", "lokr") else styles.get(source, "")
+        layers.append(FileLayer(source, place(source), style, used, shape))
     return tuple(layers)
 
 

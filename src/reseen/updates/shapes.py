@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import prod
 
 from reseen.files.tensors import TensorInfo
+from reseen.updates.names.suffixes import EXTRAS, FACTORS
 
 LARGEST_SIDE = 1 << 18
 """Rows or columns of an update: the widest known layer is an embedding of as many words."""
@@ -26,6 +27,18 @@ FLOATS = frozenset(
     )
 )
 """Types that factors are stored in; whole numbers are quantised and need their own scales."""
+
+
+_NUMBERS = FLOATS | {f"{kind}{bits}" for kind in "IU" for bits in (8, 16, 32, 64)}
+
+_FAMILIES = (
+    frozenset({"up", "down", "mid"}),
+    frozenset({"embedding_up", "embedding_down"}),
+    frozenset(role for role in FACTORS if role.startswith("hada")),
+    frozenset(role for role in FACTORS if role.startswith("lokr")),
+    frozenset({"diff"}),
+)
+"""Roles of each algorithm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,53 +63,49 @@ class _NoFit(Exception):
     """The shapes contradict each other; the text says how. Caught in `shape_of`."""
 
 
-def shape_of(tensors: Mapping[str, TensorInfo]) -> Shape | str:
-    """The shape of the update that tensors by role make, or one sentence why there is none."""
-    try:
-        found = _shape_of(tensors)
-    except _NoFit as e:
-        return str(e)
-    return found
+def shape_of(tensors: Mapping[str, TensorInfo]) -> tuple[Shape | str, dict[str, TensorInfo]]:
+    """The shape of the update that tensors by role make, with those of them that make it.
+
+    Where a layer has tensors of two algorithms, the first that fits in the order of `_FAMILIES`
+    counts: a second one beside it must not hide it. One sentence why there is none, with all
+    tensors, where none fits.
+    """
+    reason = ""
+    for family in _FAMILIES:
+        if not any(role in family for role in tensors):
+            continue
+        mine = {role: t for role, t in tensors.items() if role in family or role in EXTRAS}
+        try:
+            return _shape_of(mine), mine
+        except _NoFit as e:
+            reason = reason or str(e)
+    return reason or "an alpha or scale without factors (or the scale of a norm)", dict(tensors)
 
 
 def _shape_of(tensors: Mapping[str, TensorInfo]) -> Shape:
-    roles = tensors.keys()
-    for role in roles:
+    for role, info in tensors.items():
         # Some tools store alpha as a whole number.
-        if tensors[role].dtype not in FLOATS and role not in ("alpha", "scale"):
+        if info.dtype not in (_NUMBERS if role in EXTRAS else FLOATS):
             raise _NoFit("factors that are whole numbers (quantised): not read yet")
-        if prod(tensors[role].shape) > LARGEST_FORM:
+        if prod(info.shape) > LARGEST_FORM:
             raise _NoFit("a tensor larger than any known layer")
-        if 0 in tensors[role].shape:
+        if 0 in info.shape:
             raise _NoFit("an empty layer")
-    for role in ("alpha", "scale"):
-        if role in roles and prod(tensors[role].shape) != 1:
+        if role in ("alpha", "scale") and prod(info.shape) != 1:
             raise _NoFit("an alpha or scale that is not one number")
-    families = {
-        "lora": {"up", "down"} <= roles,
-        "embedding": {"embedding_up", "embedding_down"} <= roles,
-        "loha": {"hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"} <= roles,
-        "lokr": any(role.startswith("lokr") for role in roles),
-        "full": "diff" in roles,
-    }
-    present = [name for name, there in families.items() if there]
-    if roles <= {"alpha", "scale"}:
-        raise _NoFit("an alpha or scale without factors (or the scale of a norm)")
-    if not present:
+    roles = tensors.keys()
+    if {"up", "down"} <= roles:
+        shape = _lora(tensors)
+    elif {"embedding_up", "embedding_down"} <= roles:
+        shape = _embedding(tensors)
+    elif {"hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"} <= roles:
+        shape = _loha(tensors)
+    elif any(role.startswith("lokr") for role in roles):
+        shape = _lokr(tensors)
+    elif "diff" in roles:
+        shape = _full(tensors["diff"])
+    else:
         raise _NoFit("only some of the tensors that an update needs")
-    if len(present) > 1:
-        raise _NoFit("two algorithms for one layer: not read yet")
-    match present[0]:
-        case "lora":
-            shape = _lora(tensors)
-        case "embedding":
-            shape = _embedding(tensors)
-        case "loha":
-            shape = _loha(tensors)
-        case "lokr":
-            shape = _lokr(tensors)
-        case _:
-            shape = _full(tensors["diff"])
     _bounded(shape)
     return shape
 
