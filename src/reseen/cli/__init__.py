@@ -56,7 +56,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; every way to fail ends in one clear message and an exit code."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="reseen", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as e:
         e.show()

@@ -1,0 +1,220 @@
+"""The command as a person or a script uses it: answers, errors, exit codes, nothing sealed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from reseen.cli import main
+
+NAME = "Sample person 07"
+SHA256 = hashlib.sha256(b"a removed model").hexdigest()
+LINK = "https://models.example/models/1011/sample-person-07?modelVersionId=2011"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def reseen(home: Path, *args: str, code: int = 0, key: bool = True) -> str:
+    """Run the command as its console script does; standard output, then standard error."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "RESEEN_HOME": str(home / "reseen"),
+    }
+    if not key:
+        environment["RESEEN_KEY_FILE"] = str(home / "no.key")
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.dict(os.environ, environment, clear=True),
+        mock.patch.object(sys, "argv", ["reseen", *args]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    said = out.getvalue() + err.getvalue()
+    assert ended.value.code == code, said
+    return said
+
+
+def adapter(path: Path, seed: int = 1, scale: float = 1.0) -> Path:
+    """A small synthetic adapter with kohya's names."""
+    rng = np.random.default_rng(seed)
+    tensors = {}
+    for block in range(4):
+        for layer in ("q", "k", "v", "out_0"):
+            name = (
+                f"lora_unet_down_blocks_{block // 2}_attentions_{block % 2}"
+                f"_transformer_blocks_0_attn1_to_{layer}"
+            )
+            width = 320 if block < 2 else 640
+            tensors[f"{name}.lora_up.weight"] = (
+                rng.standard_normal((width, 4)).astype(np.float16) * scale
+            ).astype(np.float16)
+            tensors[f"{name}.lora_down.weight"] = rng.standard_normal((4, width)).astype(np.float16)
+            tensors[f"{name}.alpha"] = np.array(4, np.float16)
+    save_file(tensors, path, metadata={"ss_output_name": NAME, "ss_network_dim": "4"})
+    return path
+
+
+@pytest.fixture
+def listed(home: Path) -> Path:
+    """A registry with one removal of a list, and one of a local file."""
+    removed = home / "removed.csv"
+    removed.write_text(f"name,link,SHA256\n{NAME},{LINK},{SHA256}\n,,nonsense\n")
+    reseen(home, "registry", "import", str(removed))
+    reseen(home, "registry", "add", str(adapter(home / "removed.safetensors")), "--name", NAME)
+    return home
+
+
+def test_import_accounts_for_every_row_and_keeps_rejects(listed: Path) -> None:
+    again = reseen(listed, "registry", "import", str(listed / "removed.csv"), "--json")
+    account = json.loads(again.splitlines()[0])
+    assert (account["rows"], account["added"], account["unchanged"]) == (2, 0, 1)
+    assert account["rejects"][0]["row"] == 3
+    rejects = Path(account["rejects_file"])
+    assert rejects.stat().st_mode & 0o777 == 0o600
+
+
+def test_lookup_answers_by_name_link_and_digest_long_or_short(listed: Path) -> None:
+    for query in (NAME.upper(), LINK.replace("/sample-person-07", ""), SHA256.upper(), SHA256[:10]):
+        answer = reseen(listed, "lookup", query)
+        assert "not seen again so far" in answer
+        assert NAME not in answer
+    assert "Not in the registry." in reseen(listed, "lookup", "cd" * 32)
+
+
+def test_without_the_key_all_but_names_works(listed: Path) -> None:
+    assert "Not searched: names" in reseen(listed, "lookup", NAME, key=False)
+    assert "rm-" in reseen(listed, "lookup", SHA256, key=False)
+    error = reseen(listed, "lookup", NAME, "--reveal", key=False, code=2)
+    assert "RESEEN_KEY" in error
+
+
+def test_reveal_shows_names(listed: Path) -> None:
+    shown = json.loads(reseen(listed, "lookup", SHA256, "--reveal", "--json").splitlines()[0])
+    assert shown["names"]["name"] == NAME
+
+
+def test_a_withdrawn_removal_matches_nothing_until_it_is_restored(listed: Path) -> None:
+    file = str(listed / "removed.safetensors")
+    found = json.loads(reseen(listed, "check", file, "--json", code=1).splitlines()[0])
+    removal = found["matches"][0]["removal"]
+    assert found["matches"][0]["rung"] == "bytes"
+    reseen(listed, "registry", "withdraw", removal, "--why", f"not {NAME}")
+    assert "no match" in reseen(listed, "check", file)
+    assert removal not in reseen(listed, "registry", "list")
+    reseen(listed, "registry", "restore", removal, "--why", "by mistake")
+    reseen(listed, "check", file, code=1)
+
+
+def test_check_says_what_it_cannot_read(listed: Path) -> None:
+    assert "No such file" in reseen(listed, "check", str(listed / "nothing"), code=2)
+    (listed / "empty").write_bytes(b"")
+    reseen(listed, "check", str(listed / "empty"))
+
+
+def test_a_scanned_folder_is_reported_without_names(listed: Path) -> None:
+    folder = listed / "folder"
+    folder.mkdir()
+    (folder / "LORA").write_bytes((listed / "removed.safetensors").read_bytes())
+    line = reseen(listed, "scan", "folder", str(folder), "--jobs", "1", "--json").splitlines()[0]
+    found = json.loads(line)
+    assert (found["rung"], found["path"], found["state"]) == ("bytes", "LORA", "live")
+    one = json.loads(reseen(listed, "sighting", found["sighting"], "--json").splitlines()[0])
+    assert one["evidence"][0]["rung"] == "bytes"
+    assert found["sighting"] in reseen(listed, "sightings")
+    for name in ("report.html", "report.csv", "report.jsonl", "report.xlsx"):
+        out = listed / name
+        reseen(listed, "report", "--out", str(out))
+        assert out.stat().st_mode & 0o777 == 0o600
+        assert NAME.encode() not in out.read_bytes()
+    assert "LORA" not in (listed / "report.html").read_text()
+    reseen(listed, "report", "--out", str(listed / "report.html"), "--locations")
+    assert "LORA" in (listed / "report.html").read_text()
+
+
+def test_fingerprint_prints_digests(listed: Path) -> None:
+    file = str(listed / "removed.safetensors")
+    found = json.loads(reseen(listed, "fingerprint", file, "--json").splitlines()[0])
+    assert len(found["sha256"]) == 64
+    assert found["container"] == "safetensors"
+    assert found["error"] is None
+
+
+def test_inspect_hides_metadata_that_can_hold_a_name(listed: Path) -> None:
+    file = str(listed / "removed.safetensors")
+    hidden = reseen(listed, "inspect", file)
+    assert NAME not in hidden
+    assert "ss_network_dim = 4" in hidden
+    assert NAME in reseen(listed, "inspect", file, "--reveal")
+
+
+def test_compare_tells_copies_from_strangers(listed: Path) -> None:
+    first = str(listed / "removed.safetensors")
+    scaled = str(adapter(listed / "scaled.safetensors", scale=0.5))
+    stranger = str(adapter(listed / "stranger.safetensors", seed=2))
+    copied = json.loads(reseen(listed, "compare", first, scaled, "--json", code=1).splitlines()[0])
+    assert copied["relation"] == "scaled"
+    assert copied["calibration"] == "uncalibrated"
+    plot = listed / "plot.svg"
+    other = reseen(listed, "compare", first, stranger, "--plot", str(plot))
+    assert "unrelated" in other
+    assert "<svg" in plot.read_text()
+
+
+def test_errors_are_one_sentence_with_a_remedy_and_no_traceback(home: Path) -> None:
+    for args in (
+        ("registry", "show", "rm-00000000"),
+        ("sighting", "sg-000000000000"),
+        ("scan", "hf"),
+        ("scan", "hf", "nonsense"),
+        ("scan", "hf", "--since", "yesterday-ish"),
+        ("scan", "hf", "--all", "--types", "pictures"),
+        ("scan", "hf", "--all", "--endpoint", "ftp://hub.example"),
+        ("scan", "folder", str(home / "nothing")),
+        ("compare", str(home / "a"), str(home / "b")),
+        ("inspect", "hf://nonsense"),
+        ("report", "--out", str(home / "no" / "x.html")),
+        ("registry", "import", str(home / "nothing.csv")),
+        ("lookup", "x", "--db", f"sqlite:///{home}"),
+        ("nonsense",),
+    ):
+        said = reseen(home, *args, code=2)
+        assert "Traceback" not in said, args
+        assert 0 < len(said.strip().splitlines()) <= 6, said
+
+
+def test_the_version_and_the_help_are_there(home: Path) -> None:
+    assert reseen(home, "--version").startswith("reseen ")
+    assert "Verbs:" in reseen(home, "--help")
+    assert "Did you mean 'lookup'" in reseen(home, "lokup", code=2)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(listed: Path) -> None:
+    command = f"{sys.executable} -m reseen registry list | head -c 1"
+    environment = os.environ | {"RESEEN_HOME": str(listed / "reseen"), "PYTHONPATH": "src"}
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=120,
+    )
+    assert "Traceback" not in done.stderr
+    assert done.stdout

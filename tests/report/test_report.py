@@ -1,0 +1,172 @@
+"""What a person forwards: complete, harmless, and silent about places unless asked."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+
+from reseen.errors import InputError
+from reseen.records import Confirmed, Evidence, RepoType, Rung, Sighting, SightingState
+from reseen.report import tables
+from reseen.report.gather import Findings, by_account, by_month, by_removal, totals
+from reseen.report.html import MOST_ROWS, render
+from reseen.report.rows import FIELDS, LOCATION_FIELDS, row
+from reseen.report.writing import private
+
+NASTY = '=cmd|" /C calc"!A0<script>alert(1)</script>\u202e\x07'
+
+
+def sighting(number: int = 1, **changes: object) -> Sighting:
+    fields: dict[str, object] = {
+        "id": f"sg-{number:012d}",
+        "removal": f"rm-{number % 3:08d}",
+        "hub": "hub.example",
+        "type": RepoType.MODEL,
+        "repo": f"account-{number % 2:02d}/LORA",
+        "revision": "0123456789abcdef0123456789abcdef01234567",
+        "ref": "main",
+        "path": "model.safetensors",
+        "rung": Rung.DECLARED,
+        "evidence": (Evidence(Rung.DECLARED, "sha256", "ab" * 32, "The hub states it."),),
+        "why": "The hub states it.",
+        "state": SightingState.LIVE,
+        "confirmed": Confirmed.HEADER,
+        "first_seen": datetime(2026, 1, 2, tzinfo=UTC),
+        "last_seen": datetime(2026, 1, 3, tzinfo=UTC),
+        "declared_sha256": "ab" * 32,
+        "downloads": 7,
+        "repo_created_at": datetime(2025, 11 if number % 2 else 12, 1, tzinfo=UTC),
+    }
+    return Sighting(**(fields | changes))  # type: ignore[arg-type]
+
+
+def findings(found: Sequence[Sighting]) -> Findings:
+    return Findings(
+        made_at=datetime(2026, 1, 4, tzinfo=UTC),
+        sightings=tuple(found),
+        removals_in_force=3,
+        removals_withdrawn=1,
+        scans=(),
+        problems=(("files that could not be read", 2),),
+    )
+
+
+def test_a_row_has_exactly_the_documented_fields() -> None:
+    assert list(row(sighting())) == list(FIELDS)
+
+
+def test_without_locations_nothing_says_where_a_copy_stands() -> None:
+    cells = row(sighting(), locations=False)
+    assert all(cells[name] is None for name in LOCATION_FIELDS)
+    page = render(findings([sighting(n) for n in range(4)]), locations=False)
+    for secret in ("account-0", "LORA", "model.safetensors", "0123456789ab", "abab"):
+        assert secret not in page
+
+
+def test_with_locations_the_page_says_where_each_copy_stands() -> None:
+    page = render(findings([sighting()]), locations=True)
+    assert "account-01/LORA" in page
+    assert "model.safetensors" in page
+
+
+def test_the_page_escapes_what_strangers_typed_and_runs_nothing() -> None:
+    page = render(findings([sighting(repo=f"a/{NASTY}", path=NASTY)]), locations=True)
+    assert "<script" not in page
+    assert "\u202e" not in page
+    assert "\x07" not in page
+    assert "default-src 'none'" in page
+    assert "http-equiv" in page
+    assert "src=" not in page.replace("default-src", "")
+
+
+def test_the_page_of_nothing_says_so() -> None:
+    page = render(findings([]), locations=False)
+    assert "No sightings." in page
+    assert "Nothing was found." in page
+
+
+def test_a_page_of_very_many_says_what_it_leaves_out() -> None:
+    page = render(findings([sighting(n) for n in range(MOST_ROWS + 5)]), locations=False)
+    assert "5 more sightings" in page
+
+
+def test_withdrawn_removals_do_not_count() -> None:
+    found = findings([sighting(1), sighting(2, withdrawn=True)])
+    assert totals(found.counting)["sightings"] == 1
+
+
+def test_groups_and_months_count_what_they_say() -> None:
+    found = tuple(sighting(n) for n in range(6))
+    assert [g.sightings for g in by_removal(found)] == [2, 2, 2]
+    assert [g.label for g in by_account(found, locations=False)] == ["account 1", "account 2"]
+    assert by_account(found, locations=True)[0].downloads == 7
+    assert by_month(found) == (("2025-11", 3), ("2025-12", 3))
+
+
+def test_months_without_uploads_are_on_the_line() -> None:
+    found = (
+        sighting(1, repo_created_at=datetime(2025, 11, 3, tzinfo=UTC)),
+        sighting(2, repo_created_at=datetime(2026, 2, 3, tzinfo=UTC)),
+    )
+    assert [n for _, n in by_month(found)] == [1, 0, 0, 1]
+
+
+def test_csv_holds_no_formula(tmp_path: Path) -> None:
+    out = tmp_path / "x.csv"
+    tables.write_csv(out, [row(sighting(path=start + "1+1")) for start in "=+-@\t\r|%"])
+    with out.open(encoding="utf-8-sig", newline="") as lines:
+        for cells in csv.DictReader(lines):
+            assert cells["path"][0] in "'\\"
+
+
+def test_xlsx_holds_text_and_no_formula(tmp_path: Path) -> None:
+    out = tmp_path / "x.xlsx"
+    tables.write_xlsx(out, [row(sighting(path=NASTY)), row(sighting(2, repo="http://a/b"))])
+    sheet = load_workbook(out).active
+    assert sheet is not None
+    heading = [cell.value for cell in sheet[1]]
+    assert heading == list(FIELDS)
+    path = sheet.cell(2, heading.index("path") + 1)
+    assert path.data_type == "s"
+    assert str(path.value).startswith("=cmd")
+    assert sheet.cell(3, heading.index("repo") + 1).hyperlink is None
+
+
+def test_an_xlsx_of_nothing_has_its_heading(tmp_path: Path) -> None:
+    out = tmp_path / "x.xlsx"
+    tables.write_xlsx(out, [])
+    sheet = load_workbook(out).active
+    assert sheet is not None
+    assert sheet.max_row == 1
+
+
+def test_json_lines_read_back(tmp_path: Path) -> None:
+    out = tmp_path / "x.jsonl"
+    cells = row(sighting(path=NASTY))
+    tables.write_jsonl(out, [cells])
+    assert json.loads(out.read_text()) == cells
+
+
+def test_a_written_file_is_whole_and_its_owners_alone(tmp_path: Path) -> None:
+    out = tmp_path / "x"
+    out.write_text("before")
+    with pytest.raises(KeyError), private(out) as path:
+        path.write_text("half")
+        raise KeyError
+    assert out.read_text() == "before"
+    with private(out) as path:
+        path.write_text("after")
+    assert out.read_text() == "after"
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot write"), private(tmp_path / "no" / "x"):
+        pass
