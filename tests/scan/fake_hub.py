@@ -35,6 +35,8 @@ class FakeHub:
     page: int = 1000
     breaks_after: int | None = None
     """Pages of the listing that come before it breaks off."""
+    empty_page: bool = False
+    """The listing is one page without artifacts."""
     problems: tuple[Problem, ...] = ()
     reads: list[str] = field(default_factory=list)
     """Paths read by range, in order."""
@@ -76,6 +78,8 @@ class FakeHub:
     ) -> AsyncIterator[Files]:
         if revision != COMMIT:
             raise HubMissing("no such revision")
+        if self.empty_page:
+            yield Files((), self.problems)
         paths = list(self.files)
         for number, at in enumerate(range(0, len(paths), self.page)):
             if number == self.breaks_after:

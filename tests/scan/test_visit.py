@@ -178,6 +178,13 @@ def test_a_listing_that_breaks_off_keeps_what_came(store: Store) -> None:
         go(hub, known(store), HEADER, Revision(None, "d" * 40))
 
 
+def test_a_listing_of_which_nothing_can_be_read_is_no_empty_commit(store: Store) -> None:
+    nonsense = (Problem("hub.example someone/test", "an entry that makes no sense"),)
+    with pytest.raises(HubGarbage):
+        go(FakeHub({}, problems=nonsense, empty_page=True), known(store))
+    assert go(FakeHub({}, empty_page=True), known(store)).complete
+
+
 def test_five_thousand_files_are_looked_at(store: Store) -> None:
     remove(store, listed(FILE))
     files = {f"{n:04}.bin": b"%04d" % n * 300 for n in range(4999)} | {"last.bin": FILE}

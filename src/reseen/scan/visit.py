@@ -111,6 +111,9 @@ async def _list(
     finally:
         if isinstance(pages, AsyncGenerator):
             await pages.aclose()
+    if problems and not artifacts:
+        # Not a bad file among good ones: the answer as a whole makes no sense. Asked again later.
+        raise HubGarbage("nothing in the listing of files could be read")
     return artifacts, problems, True
 
 
