@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -61,6 +60,8 @@ def every(connection: Connection, subject: str | None = None) -> Iterator[Line]:
 
 
 def _actor() -> str:
+    import getpass  # slow to import, and only writers need it
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, func, inspect, select, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from reseen.errors import StoreError
@@ -217,7 +217,11 @@ def upsert(
 def insert_for(connection: Connection) -> Callable[[Table], Any]:
     """The `insert` of this database that knows ON CONFLICT."""
     # Any: the two dialects' Insert share their conflict methods but no type that says so.
-    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert
+    from sqlalchemy.dialects import postgresql  # 30 ms that most commands need not wait for
+
+    return postgresql.insert
 
 
 def reserve(connection: Connection, table: Table, count: int) -> Sequence[int]:
