@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Collection
 from typing import Any
 
-from replica.world import World
+from replica.world import Removed, World
 
+from replica import git
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import Digest, DigestKind, Names, RemovedFile, RepoType, Rung
 from reseen.registry import removals, sightings
@@ -18,8 +21,24 @@ from reseen.scan.walk import Pace, scan
 
 KEYRING = Keyring(bytes(range(32)))
 USUAL = Options()
+PLAIN_GIT = 14
+"""The sample removal that comes back as a plain git file."""
 QUICK = Pace(workers=8, turn=0.01, idle=0.02, patience=20.0, backoff=0.05)
 ALL = Target(types=tuple(RepoType), everything=True)
+
+
+class Hasty:
+    """A clock that jumps over every wait: patience is tested, and costs nothing."""
+
+    def __init__(self) -> None:
+        self._jumped = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self._jumped
+
+    async def sleep(self, seconds: float) -> None:
+        self._jumped += seconds
+        await asyncio.sleep(0)
 
 
 def fill(store: Store, world: World, only: Collection[int] | None = None) -> dict[int, str]:
@@ -31,15 +50,21 @@ def fill(store: Store, world: World, only: Collection[int] | None = None) -> dic
             site="models.example",
             removed_on=None,
             names=Names(name=r.name, url=r.link, file_names=(r.file_name,)),
-            files=(
-                RemovedFile((Digest(DigestKind.SHA256, bytes.fromhex(r.sha256)),), size=r.size),
-            ),
+            files=(RemovedFile(digests(r), size=r.size),),
         )
         for r in wanted
     ]
     with store.write() as connection:
         ids = removals.insert(connection, KEYRING, new)
     return {r.number: id for r, id in zip(wanted, ids, strict=True)}
+
+
+def digests(removed: Removed) -> tuple[Digest, ...]:
+    """A SHA-256; for the smallest also its git blob's SHA-1, without which plain git hides it."""
+    found = [Digest(DigestKind.SHA256, bytes.fromhex(removed.sha256))]
+    if removed.number == PLAIN_GIT:
+        found.append(Digest(DigestKind.GIT_BLOB, bytes.fromhex(git.blob_oid(removed.data))))
+    return tuple(found)
 
 
 def walk_hub(
@@ -50,12 +75,14 @@ def walk_hub(
     *,
     pace: Pace = QUICK,
     token: str | None = None,
+    attempts: int = 8,
     **more: Any,
 ) -> Outcome:
     """Scan a hub to the end."""
 
     def hub() -> HuggingFace:
-        return HuggingFace(endpoint, token, attempts=2, patience=1.0)
+        clock = Hasty()
+        return HuggingFace(endpoint, token, attempts=attempts, clock=clock, sleep=clock.sleep)
 
     return scan(store, KEYRING, hub, target, options, pace=pace, **more)
 

@@ -212,6 +212,7 @@ class _Walk:
                 return False
             if self._stop.is_set():
                 self._stopped = self._stopped or "It was stopped."
+            if self._stopped:
                 return False
             came = self._drain()
             settled = sum(map(settles, came))
@@ -298,6 +299,9 @@ class _Walk:
             else:
                 seen = await self._look(ready)
                 came = Visited(lease, seen)
+                if seen.listed and seen.problems and not seen.seen:
+                    # Nothing of the answer makes sense: another may.
+                    return (Failed(lease, seen.problems[0]),)
                 if not seen.complete:
                     why = HubBusy("the hub broke off", remedy=GO_ON)
                     return came, await self._unanswered(lease, started, why)
@@ -342,7 +346,6 @@ class _Walk:
             return
         if isinstance(task.exception(), HubAway):
             self._stopped = "The hub does not answer."
-            self._stop.set()
         else:
             self._failure = self._failure or task.exception()
         self._wake.set()

@@ -94,12 +94,42 @@ def watch(
         hub = open_hub()
         try:
             with on_signals(stop):
-                watching = _Watch(store, keyring, hub, target, options, found, rhythm, pace)
-                await watching.run(stop, report, rounds)
+                await watching(
+                    store,
+                    keyring,
+                    hub,
+                    target,
+                    options,
+                    found,
+                    rhythm=rhythm,
+                    pace=pace,
+                    report=report,
+                    rounds=rounds,
+                    stop=stop,
+                )
         finally:
             await hub.close()
 
     asyncio.run(whole())
+
+
+async def watching(
+    store: Store,
+    keyring: Keyring | None,
+    hub: Hub,
+    target: Target,
+    options: Options,
+    found: Callable[[Finding], None],
+    *,
+    rhythm: Rhythm = EVERY_MINUTE,
+    pace: Pace = USUAL,
+    report: Report | None = None,
+    rounds: Callable[[Round], None] | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """As `watch`, inside a running loop, until `stop` is set."""
+    state = _Watch(store, keyring, hub, target, options, found, rhythm, pace)
+    await state.run(stop or asyncio.Event(), report, rounds)
 
 
 class _Watch:
