@@ -9,10 +9,11 @@ and that a withdrawn removal stays withdrawn.
 from __future__ import annotations
 
 import gc
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reseen.errors import InputError
@@ -26,6 +27,8 @@ from reseen.registry.rejects import write_rejects
 from reseen.registry.sealing import Keyring
 from reseen.registry.standing import Reader, write_changed, write_new
 from reseen.registry.store import Store
+
+_REJECTS = re.compile(r"(\.rejects(-\d+)?)+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +121,13 @@ def import_list(
             if not listed.refusals:
                 return account
             wanted = options.rejects or path.with_name(f"{path.stem}.rejects.csv")
-            return _with_file(account, write_rejects(wanted, listed.refusals))
+            return replace(account, rejects_file=write_rejects(wanted, listed.refusals))
 
 
 def _defaults(path: Path, options: ImportOptions) -> Defaults:
     try:
-        name = check_list_name(options.list_name or path.stem)
+        # mended rows belong to the list that they were rejected from
+        name = check_list_name(options.list_name or _REJECTS.sub("", path.stem))
     except Refused as refused:
         raise InputError(
             str(refused), remedy="Give the list a plain name with --list: it is shown everywhere."
@@ -179,12 +183,6 @@ def _account(name: str, listed: _Listed, outcomes: Counter[Outcome], withdrawn: 
         unknown_columns=tuple(listed.unknown),
         notes=tuple(listed.notes),
     )
-
-
-def _with_file(account: Account, path: Path) -> Account:
-    from dataclasses import replace
-
-    return replace(account, rejects_file=path)
 
 
 @contextmanager

@@ -94,11 +94,18 @@ class Merger:
 
     def take(self, draft: Draft) -> tuple[Outcome, Standing]:
         """Put a draft where it belongs. Raises Refused, and then has changed nothing."""
-        standing = self._find(draft)
+        by_digest, key = self._by_digest, draft.source or draft.otherwise
+        owners = [
+            owner
+            for digest in draft.digests
+            if (owner := by_digest.get((digest.kind, digest.value))) is not None
+        ]
+        by_key = None if key is None else self._by_key.get(key)
+        standing = owners[0] if owners else by_key
         if standing is None:
             standing = self._add(draft)
             outcome = Outcome.ADDED
-        elif self._merge(standing, draft):
+        elif self._merge(standing, self._own(standing, draft, by_key)):
             outcome = Outcome.MERGED
             if standing.pk is not None:
                 self.changed[standing.pk] = standing
@@ -106,21 +113,26 @@ class Merger:
             outcome = Outcome.UNCHANGED
         for digest in draft.digests:
             if digest.kind in FULL:
-                self._by_digest.setdefault((digest.kind, digest.value), standing)
-        if draft.source is not None:
-            self._by_key.setdefault(draft.source, standing)
-        elif draft.otherwise is not None:
-            self._by_key.setdefault(draft.otherwise, standing)
+                by_digest.setdefault((digest.kind, digest.value), standing)
+        if key is not None:
+            self._by_key.setdefault(key, standing)
         return outcome, standing
 
-    def _find(self, draft: Draft) -> Standing | None:
-        for digest in draft.digests:
-            if digest.kind in FULL:
-                found = self._by_digest.get((digest.kind, digest.value))
-                if found is not None:
-                    return found
-        key = draft.source or draft.otherwise
-        return None if key is None else self._by_key.get(key)
+    def _own(self, standing: Standing, draft: Draft, by_key: Standing | None) -> Draft:
+        """The draft without what already belongs to another removal, so that a full digest, and
+        a site's ids, lead to one removal whatever the order of the rows."""
+        others = {
+            digest
+            for digest in draft.digests
+            if self._by_digest.get((digest.kind, digest.value), standing) is not standing
+        }
+        names = draft.names
+        if by_key is not None and by_key is not standing:
+            names = replace(names, url=None, model_id=None, version_id=None)
+        if not others and names is draft.names:
+            return draft
+        digests = tuple(digest for digest in draft.digests if digest not in others)
+        return replace(draft, digests=digests, names=names)
 
     def _add(self, draft: Draft) -> Standing:
         digests = {digest.kind: digest.value for digest in draft.digests}

@@ -1,0 +1,441 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from reseen.errors import InputError, ListError
+from reseen.records import Digest, DigestKind, Names, Removal
+from reseen.registry import audit, imports, removals, schema
+from reseen.registry.imports import Account, ImportOptions, import_list
+from reseen.registry.sealing import Keyring
+from reseen.registry.store import Store
+
+Import = Callable[..., Account]
+
+
+def digest(number: int) -> str:
+    return sha256(b"%d" % number).hexdigest()
+
+
+def link(model: int, version: int | None = None) -> str:
+    tail = f"?modelVersionId={version}" if version else ""
+    return f"https://civitai.com/models/{model}/sample-person{tail}"
+
+
+@pytest.fixture
+def take(store: Store, keyring: Keyring, tmp_path: Path) -> Import:
+    """Import CSV text (or a list of rows) as a file of its own."""
+
+    def take(
+        rows: str | list[list[object]], name: str = "a list.csv", **options: object
+    ) -> Account:
+        path = tmp_path / name
+        if isinstance(rows, str):
+            path.write_text(rows)
+        else:
+            with path.open("w", newline="") as file:
+                csv.writer(file).writerows(rows)
+        return import_list(store, keyring, path, ImportOptions(**options))  # type: ignore[arg-type]
+
+    return take
+
+
+def every(store: Store) -> list[Removal]:
+    with store.read() as connection:
+        return list(removals.every(connection))
+
+
+def names(store: Store, keyring: Keyring, removal: Removal) -> Names:
+    with store.write() as connection:
+        return removals.reveal(connection, keyring, removal.id)
+
+
+def snapshot(store: Store) -> list[object]:
+    """All that is known of removals."""
+    tables = (schema.removals, schema.removed_files, schema.digests, schema.sealed_index)
+    with store.read() as connection:
+        return [sorted(map(repr, connection.execute(select(table)))) for table in tables]
+
+
+def test_a_reporters_list_becomes_removals(store: Store, keyring: Keyring, take: Import) -> None:
+    account = take([["Name", "Link", "SHA-256"], ["Sample person 07", link(1, 2), digest(1)]])
+    assert (account.rows, account.added, account.list) == (1, 1, "a list")
+    (removal,) = every(store)
+    assert removal.site == "civitai.com"
+    assert removal.files[0].digests == (Digest(DigestKind.SHA256, bytes.fromhex(digest(1))),)
+    said = names(store, keyring, removal)
+    assert said.name == "Sample person 07"
+    assert (said.url, said.model_id, said.version_id) == (link(1, 2), "1", "2")
+
+
+def test_every_field_finds_its_place(store: Store, keyring: Keyring, take: Import) -> None:
+    header = (
+        "title;site;model id;version id;file name;trigger words;sha256;blake3;xet;git blob;"
+        "data sha256;tensors blake3;autov1;autov2;autov3;crc32;size;removal date;reason;list"
+    )
+    sha, data = digest(1), digest(6)
+    row = (
+        f"Sample person 07;civitai;11;22;a.safetensors|b.pt;word one, two;{sha};{digest(2)};"
+        f"{digest(3)};{digest(4)[:40]};{data};{digest(7)};{digest(8)[:8]};{sha[:10]};{data[:12]};"
+        f"{digest(9)[:8]};123456;2025-05-23;likeness;may 2025"
+    )
+    account = take(f"{header}\n{row}\n")
+    assert (account.added, account.unknown_columns, account.notes) == (1, (), ())
+    (removal,) = every(store)
+    assert (removal.list, removal.site, str(removal.removed_on)) == (
+        "may 2025", "civitai.com", "2025-05-23",
+    )  # fmt: skip
+    (file,) = removal.files
+    assert file.size == 123456
+    implied = {DigestKind.AUTOV2, DigestKind.AUTOV3}
+    assert {d.kind for d in file.digests} == set(DigestKind) - implied
+    said = names(store, keyring, removal)
+    assert said == Names(
+        name="Sample person 07", trigger_words=("word one", "two"), model_id="11",
+        version_id="22", file_names=("a.safetensors", "b.pt"), reason="likeness",
+    )  # fmt: skip
+
+
+def test_importing_twice_changes_nothing(store: Store, take: Import) -> None:
+    rows: list[list[object]] = [["name", "link", "sha256", "autov2", "size"]]
+    rows += [["Sample person 01", link(1, 2), digest(1), "", 100]]
+    rows += [["Sample person 02", link(3), "", "", ""]]
+    rows += [["Sample person 03", "", "", digest(3)[:10], ""]]
+    rows += [["Sample person 04", "https://example.org/some/page", "", "", ""]]
+    rows += [["Sample person 05", link(5, 6), "", "", ""]]
+    rows += [["Another name", link(8, 9), digest(1), "", ""]]
+    rows += [["", link(8, 9), digest(7), "", ""], ["", link(8, 9), "", "", ""]]
+    first = take(rows)
+    assert (first.added, first.merged, first.unchanged) == (5, 2, 1)
+    before = snapshot(store)
+    second = take(rows)
+    assert (second.added, second.merged, second.unchanged) == (0, 0, 8)
+    assert snapshot(store) == before
+
+
+def test_rows_with_an_equal_full_digest_are_one_removal(store: Store, take: Import) -> None:
+    account = take(f"name,link,sha256\na,{link(1, 2)},{digest(1)}\nb,{link(3, 4)},{digest(1)}\n")
+    assert (account.added, account.merged) == (1, 1)
+    assert len(every(store)) == 1
+
+
+def test_rows_with_equal_site_and_ids_are_one_removal_with_two_files(
+    store: Store, take: Import
+) -> None:
+    account = take(f"link,sha256\n{link(1, 2)},{digest(1)}\n{link(1, 2)},{digest(2)}\n")
+    assert (account.added, account.merged) == (1, 1)
+    (removal,) = every(store)
+    assert len(removal.files) == 2
+
+
+def test_equal_names_or_models_alone_merge_nothing(store: Store, take: Import) -> None:
+    rows = f"name,link,sha256\nx,{link(1)},{digest(1)}\nx,{link(1)},{digest(2)}\n"
+    assert take(rows).added == 2
+    other_site = f"link,sha256\nhttps://other.example/models/1?modelVersionId=2,{digest(3)}\n"
+    assert take(other_site).added == 1
+    assert take(f"link,sha256\n{link(1, 2)},{digest(4)}\n").added == 1
+
+
+def test_a_later_list_adds_what_was_not_known(store: Store, keyring: Keyring, take: Import) -> None:
+    take(f"name,sha256\nSample person 07,{digest(1)}\n")
+    later = take(
+        f"sha256,blake3,size,link,removed on,trigger words\n"
+        f"{digest(1)},{digest(2)},77,{link(1, 2)},2025-05-01,one\n"
+    )
+    assert (later.added, later.merged) == (0, 1)
+    (removal,) = every(store)
+    assert removal.site == "civitai.com"
+    assert str(removal.removed_on) == "2025-05-01"
+    (file,) = removal.files
+    assert file.size == 77
+    assert {d.kind for d in file.digests} == {DigestKind.SHA256, DigestKind.BLAKE3}
+    said = names(store, keyring, removal)
+    assert (said.name, said.url, said.trigger_words) == ("Sample person 07", link(1, 2), ("one",))
+    assert take(f"link,blake3\n{link(1, 2)},{digest(2)}\n").unchanged == 1
+
+
+def test_a_removal_is_found_by_every_name_it_was_given(
+    store: Store, keyring: Keyring, take: Import
+) -> None:
+    from reseen.registry.lookup import find
+
+    take(f"name,sha256\nSample person 07,{digest(1)}\n")
+    assert take(f"name,sha256\nSample person 08,{digest(1)}\n").merged == 1
+    assert take(f"name,sha256\nSAMPLE  person 08,{digest(1)}\n").unchanged == 1
+    (removal,) = every(store)
+    for name in ("Sample person 07", "sample person 08"):
+        assert [f.removal.id for f in find(store, keyring, name).found] == [removal.id]
+
+
+def test_an_import_never_revives_a_withdrawn_removal(
+    store: Store, keyring: Keyring, take: Import
+) -> None:
+    take(f"name,sha256\nSample person 07,{digest(1)}\n")
+    (removal,) = every(store)
+    with store.write() as connection:
+        removals.withdraw(connection, keyring, removal.id, "a mistake")
+    same = take(f"name,sha256\nSample person 07,{digest(1)}\n")
+    more = take(f"sha256,blake3\n{digest(1)},{digest(2)}\n")
+    assert (same.unchanged, same.withdrawn) == (1, 1)
+    assert (more.merged, more.withdrawn) == (1, 1)
+    assert [r.withdrawn_at is not None for r in every(store)] == [True]
+
+
+def test_every_row_is_accounted_for(store: Store, tmp_path: Path, take: Import) -> None:
+    nothing = sha256().hexdigest()
+    rows = f"""name,link,sha256,autov2,size
+good,{link(1, 2)},{digest(1)},,
+short,,{digest(2)[:63]},,
+nothing,,{nothing},,
+,,,,
+
+name only,,,,
+contradiction,,{digest(3)},{digest(4)[:10]},
+not hex,,{"g" * 64},,
+other size,,{digest(5)},,10
+other size,,{digest(5)},,11
+too many,,{digest(6)},,,cells
+"""
+    account = take(rows)
+    assert (account.rows, account.added) == (9, 2)
+    assert [r.row for r in account.rejected] == [3, 4, 7, 8, 9, 11, 12]
+    assert account.rows == (
+        account.added + account.merged + account.unchanged + len(account.rejected)
+    )
+    reasons = {r.row: r.reason for r in account.rejected}
+    assert "63 digits" in reasons[3]
+    assert "of nothing" in reasons[4]
+    assert "known again" in reasons[7]
+    assert "not the beginning" in reasons[8]
+    assert "size differs" in reasons[11]
+    assert account.rejects_file == tmp_path / "a list.rejects.csv"
+
+
+def test_rejected_rows_can_be_mended_and_imported_again(
+    store: Store, tmp_path: Path, take: Import
+) -> None:
+    take(f'name,sha256\n"=cmd, ""x""",{digest(1)[:63]}\nb,zz\n')
+    path = tmp_path / "a list.rejects.csv"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    text = path.read_text()
+    assert "'=cmd" in text
+    path.write_text(text.replace(digest(1)[:63], digest(1)))
+    with Store(f"sqlite:///{tmp_path / 'other.db'}") as other:
+        account = import_list(other, Keyring(bytes(32)), path)
+        assert (account.list, account.added, account.unknown_columns) == ("a list", 1, ())
+        (removal,) = every(other)
+        assert names(other, Keyring(bytes(32)), removal).name == '=cmd, "x"'
+    assert account.rejects_file == tmp_path / "a list.rejects.rejects.csv"
+
+
+def test_a_file_of_rejects_that_somebody_mends_is_not_written_over(
+    tmp_path: Path, take: Import
+) -> None:
+    rows = "name,sha256\na,zz\n"
+    first = take(rows).rejects_file
+    assert first
+    assert take(rows).rejects_file == first
+    first.write_text("mended")
+    second = take(rows).rejects_file
+    assert second == tmp_path / "a list.rejects-2.csv"
+    assert first.read_text() == "mended"
+
+
+def test_reasons_and_notes_hold_no_value_of_the_list(take: Import) -> None:
+    account = take(
+        "name,link,sha256,size,date,site,hash,model id,Marked-header-1234567\n"
+        "Marked-a,Marked-b,Marked-c,Marked-d,Marked-e,Marked-f,Marked-g,Marked h,Marked-i\n"
+        f"Marked-a,Marked-b,{digest(1)},,Marked-e,Marked-f,,,\n"
+        f"Marked-a,Marked-b,,Marked-d,,,{digest(1)},Marked h,\n"
+    )
+    assert len(account.rejected) == 2
+    said = repr((account.rejected, account.notes, account.unknown_columns))
+    assert "Marked" not in said
+
+
+def test_no_sealed_value_stands_in_the_database(
+    store: Store, tmp_path: Path, url: str, take: Import
+) -> None:
+    if not url.startswith("sqlite"):
+        pytest.skip("reads the database's file")
+    take(
+        "name,link,sha256,model id,version id,file name,trigger words,reason\n"
+        f"Marked-a,https://example.org/Marked-b,{digest(1)},Marked-c,Marked-d,Marked-e,Marked-f,"
+        "Marked-g\n"
+    )
+    store.close()
+    for path in tmp_path.glob("reseen.db*"):
+        assert b"arked" not in path.read_bytes()
+
+
+def test_one_broken_row_in_the_middle_of_a_file_leaves_nothing_of_it(
+    store: Store, take: Import
+) -> None:
+    before = snapshot(store)
+    with pytest.raises(ListError, match="row 3"):
+        take(f'name,sha256\na,{digest(1)}\n"open,{digest(2)}\n')
+    assert snapshot(store) == before
+
+
+def test_a_failure_while_writing_leaves_nothing(
+    store: Store, take: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = snapshot(store)
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(imports, "write_changed", fail)
+    with pytest.raises(KeyboardInterrupt):
+        take(f"name,sha256\na,{digest(1)}\n")
+    assert snapshot(store) == before
+
+
+def test_a_killed_import_leaves_all_or_nothing(tmp_path: Path) -> None:
+    """The process dies on the spot in the middle of its transaction."""
+    path = tmp_path / "list.csv"
+    path.write_text("sha256\n" + "".join(f"{digest(n)}\n" for n in range(200)))
+    code = (
+        "import os, sys; from pathlib import Path; from reseen.registry import imports\n"
+        "from reseen.registry.sealing import Keyring; from reseen.registry.store import Store\n"
+        "imports.write_changed = lambda *_: os._exit(9)\n"
+        "imports.import_list(Store(sys.argv[1]), Keyring(bytes(32)), Path(sys.argv[2]))\n"
+    )
+    url = f"sqlite:///{tmp_path / 'reseen.db'}"
+    done = subprocess.run([sys.executable, "-c", code, url, str(path)], check=False)
+    assert done.returncode == 9
+    with Store(url) as store:
+        assert every(store) == []
+        assert import_list(store, Keyring(bytes(32)), path).added == 200
+
+
+def test_lists_have_plain_names(store: Store, take: Import) -> None:
+    rows = (
+        f"list,sha256\nhttps://example.org/x,{digest(1)}\nspring 2025,{digest(2)}\n,{digest(3)}\n"
+    )
+    account = take(rows)
+    assert [r.row for r in account.rejected] == [2]
+    assert sorted(r.list for r in every(store)) == ["a list", "spring 2025"]
+    with pytest.raises(InputError, match="list's name"):
+        take(rows, list_name=digest(1))
+    assert take(rows, list_name="mine").unchanged == 2
+
+
+def test_columns_can_be_mapped(store: Store, keyring: Keyring, take: Import) -> None:
+    rows = f"Kennung,Wer,extra\n{digest(1)},Sample person 07,1\n"
+    with pytest.raises(ListError, match="no column"):
+        take(rows)
+    account = take(rows, columns={"Kennung": "sha256", "wer": "name"})
+    assert (account.added, account.unknown_columns) == (1, ("extra",))
+    assert names(store, keyring, every(store)[0]).name == "Sample person 07"
+    with pytest.raises(InputError, match="--map"):
+        take(rows, columns={"Kennung": "nonsense"})
+
+
+def test_ids_without_a_link_need_a_site_to_merge(store: Store, take: Import) -> None:
+    rows = f"model id,version id,sha256\n1,2,{digest(1)}\n1,2,{digest(2)}\n"
+    assert take(rows).added == 2
+    assert (
+        take(rows.replace("1,2", "3,4").replace(digest(1), digest(3)), site="civitai").merged == 1
+    )
+
+
+def test_a_hub_answer_becomes_a_removal_for_each_version(store: Store, take: Import) -> None:
+    answer = {
+        "id": 1, "name": "Sample person 07", "modelVersions": [
+            {"id": 2, "trainedWords": ["word"], "files": [
+                {"name": "a.safetensors", "type": "Model", "sizeKB": 144.5009765625,
+                 "hashes": {"SHA256": digest(1).upper(), "AutoV2": digest(1)[:10].upper()}},
+                {"name": "b.vae.pt", "type": "VAE", "hashes": {"SHA256": digest(9)}}]},
+            {"id": 3, "files": [{"name": "c.pt", "hashes": {"SHA256": digest(3)}}]}]}  # fmt: skip
+    account = take(json.dumps(answer), name="answer.json")
+    assert (account.added, account.rejected) == (2, ())
+    assert any("not its model" in note for note in account.notes)
+    sizes = {f.size for r in every(store) for f in r.files}
+    assert sizes == {147969, None}
+
+
+def test_an_import_is_audited_without_names(store: Store, take: Import) -> None:
+    take(f"name,sha256\nSample person 07,{digest(1)}\n")
+    with store.read() as connection:
+        (line,) = audit.every(connection)
+    assert (line.action, line.details["added"]) == ("import", 1)
+    assert "ample" not in repr(line)
+
+
+def test_what_is_left_out_is_counted(store: Store, take: Import) -> None:
+    account = take(
+        "sha256,autov1,size,date,site,link\n"
+        f"{digest(1)},e3b0c442,217 MB,03/04/2025,not a host,no link\n"
+    )
+    assert account.added == 1
+    assert len(account.notes) == 5
+    assert all(note.startswith("1 row") for note in account.notes)
+
+
+def test_a_short_digest_joins_the_file_that_it_is_the_beginning_of(
+    store: Store, take: Import
+) -> None:
+    take(f"link,autov2\n{link(1, 2)},{digest(1)[:10]}\n")
+    assert take(f"link,sha256\n{link(1, 2)},{digest(1)}\n").merged == 1
+    assert take(f"link,autov2\n{link(1, 2)},{digest(1)[:10]}\n").unchanged == 1
+    (removal,) = every(store)
+    assert len(removal.files) == 1
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["", "a", "b"]),
+        st.sampled_from(["", link(1), link(1, 2), link(1, 3), "https://example.org/x"]),
+        st.sampled_from(["", digest(1), digest(2), "zz"]),
+        st.sampled_from(["", digest(1)[:10], digest(3)[:10]]),
+        st.sampled_from(["", digest(4)]),
+        st.sampled_from(["", "5", "6"]),
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(ROWS)
+def test_whatever_the_rows_are_a_second_time_changes_nothing(
+    tmp_path: Path, rows: list[tuple[str, ...]]
+) -> None:
+    for old in tmp_path.iterdir():
+        old.unlink()
+    path = tmp_path / "list.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("name", "link", "sha256", "autov2", "blake3", "size"), *rows])
+    keyring = Keyring(bytes(32))
+    with Store(f"sqlite:///{tmp_path / 'reseen.db'}") as store:
+        first = import_list(store, keyring, path)
+        before = snapshot(store)
+        second = import_list(store, keyring, path)
+        assert snapshot(store) == before
+    assert first.rows == second.rows == sum(any(row) for row in rows)
+    assert second.added == second.merged == 0
+    assert [r.row for r in first.rejected] == [r.row for r in second.rejected]
+
+
+def test_the_rejects_file_is_private_whatever_the_umask(tmp_path: Path, take: Import) -> None:
+    old = os.umask(0)
+    try:
+        path = take("sha256\nzz\n").rejects_file
+    finally:
+        os.umask(old)
+    assert path
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
