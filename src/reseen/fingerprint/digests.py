@@ -1,4 +1,4 @@
-"""All digests of a file in one streaming pass, and what can be known from its header alone.
+"""All digests of a file and its sketch in one streaming pass; what its header alone tells.
 
 In go a file's bytes in order, out comes a `Fingerprint`. No file is too odd: what cannot be read as
 tensors is a `problem` in words, and the digests of the whole file still hold. A safetensors file
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
@@ -25,9 +26,15 @@ from reseen.files import containers, limits, safetensors
 from reseen.files.identify import HEAD_LENGTH, header_length, identify
 from reseen.files.source import LocalFile, Range, Reader, run
 from reseen.files.tensors import Listing
+from reseen.fingerprint.config import config_beside
 from reseen.fingerprint.embedded import embedded
 from reseen.fingerprint.tensors import TensorsDigest
 from reseen.records import Container, Digest, DigestKind, Fingerprint
+from reseen.updates.peft import PeftConfig
+from reseen.updates.plan import plan
+
+if TYPE_CHECKING:
+    from reseen.fingerprint.sketcher import Sketcher
 
 GIT_LIMIT = 10_000_000
 """Bytes up to which a file may lie in plain git (the Hub's limit), and has a git blob SHA-1."""
@@ -87,11 +94,15 @@ class Fingerprinter:
 
     `size`: bytes that will come. `inside`: what `look_inside` found, where the file could be read
     out of order before; without it the tensors of a safetensors file are found as they stream by,
-    and those of a torch file, whose directory stands at its end, are not.
+    and those of a torch file, whose directory stands at its end, are not. `config`: the
+    adapter_config.json that stands beside it.
     """
 
-    def __init__(self, size: int, inside: Inside | None = None) -> None:
+    def __init__(
+        self, size: int, inside: Inside | None = None, config: PeftConfig | None = None
+    ) -> None:
         self._size = size
+        self._config = config
         self._inside = inside
         self._at = 0
         """Bytes hashed so far; `_pending` holds what came after them."""
@@ -108,6 +119,7 @@ class Fingerprinter:
         self._autov1 = hashlib.sha256()
         self._data_sha256 = hashlib.sha256()
         self._tensors: TensorsDigest | None = None
+        self._sketcher: Sketcher | None = None
         self._second = ThreadPoolExecutor(1) if size > _ALONE else None
 
     def update(self, chunk: bytes) -> None:
@@ -144,6 +156,7 @@ class Fingerprinter:
             tensors, _ = self._tensors.finish()
             if tensors is not None:
                 values[DigestKind.TENSORS_BLAKE3] = tensors
+        sketch, no_sketch = self._sketched(inside)
         return Fingerprint(
             size=self._size,
             container=inside.container,
@@ -152,7 +165,16 @@ class Fingerprinter:
             data_size=inside.data_size,
             layout=inside.layout,
             problem=inside.problem,
+            sketch=sketch,
+            no_sketch=no_sketch,
         )
+
+    def _sketched(self, inside: Inside) -> tuple[bytes | None, str | None]:
+        """The sketch in its published layout, or why there is none."""
+        if self._sketcher is None:
+            return None, inside.problem or "no tensors were found in it"
+        sketched = self._sketcher.finish()
+        return (sketched.sketch.encode() if sketched.sketch else None), sketched.reason
 
     def _flush(self) -> None:
         """Hash what came since the last time."""
@@ -186,6 +208,8 @@ class Fingerprinter:
             self._data_sha256.update(view[max(self._data_start - self._at, 0) :])
         if self._tensors is not None:
             self._tensors.feed(view, self._at)
+        if self._sketcher is not None:
+            self._sketcher.feed(view)
 
     def _find_tensors(self, view: memoryview) -> None:
         """With the first block, learn what the file is; a long header may take several."""
@@ -197,7 +221,11 @@ class Fingerprinter:
             if self._inside is None:
                 return
         if self._tensors is None and self._inside.listing is not None:
+            # Here, for what has no tensors needs no numpy.
+            from reseen.fingerprint.sketcher import Sketcher
+
             self._tensors = TensorsDigest(self._inside.listing, self._size)
+            self._sketcher = Sketcher(plan(self._inside.listing, self._config), self._at)
             self._header = bytearray()
 
     def _look(self, view: memoryview) -> Inside | None:
@@ -227,7 +255,7 @@ def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Fi
     """
     with LocalFile(path) as source:
         inside = run(source, look_inside(source.size, thorough=True))
-        pass_ = Fingerprinter(source.size, inside)
+        pass_ = Fingerprinter(source.size, inside, config_beside(path))
         at = 0
         while at < source.size:
             chunk = source.read(Range(at, min(BLOCK, source.size - at)))

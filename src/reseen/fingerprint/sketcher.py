@@ -73,9 +73,10 @@ def read_sketch(plan: Plan, names: Sequence[str] | None = None) -> Reader[Sketch
 class Sketcher:
     """Is fed the file in order; a layer is sketched as soon as its last byte has come."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, position: int = 0) -> None:
+        """`position`: where in the file the first bytes fed will stand."""
         self._work = _Work(plan, complete=True)
-        self._position = 0
+        self._position = position
         self._held: dict[str, bytearray] = {}
         self._held_bytes = 0
         layers = [layer for layer in _layers(plan, None) if self._work.fits(layer)]
