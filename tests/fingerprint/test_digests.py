@@ -320,3 +320,41 @@ def test_any_bytes_have_a_fingerprint(data: bytes, piece: int) -> None:
     streamed, full = digest_of(data, piece), in_full(data)
     assert streamed.digests == full.digests
     assert (streamed.problem is None) == (full.problem is None)
+
+
+def adapter(rank: int = 4) -> dict[str, T]:
+    """A small adapter for Stable Diffusion 1.5: the attention of one block, pseudo-random."""
+    tensors = {}
+    for letter in ("q", "k", "v", "out_0"):
+        stem = f"lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_{letter}"
+        for side, shape in (("down", (rank, 1280)), ("up", (1280, rank))):
+            count = rank * 1280
+            values = prng(f"{letter}.{side}", count)
+            # Small float32 numbers of both signs, whatever the bytes: 0x3c.. or 0xbc..
+            data = b"".join(bytes((b, b, b & 127, 0x3C | (b & 128))) for b in values)
+            tensors[f"{stem}.lora_{side}.weight"] = T("F32", shape, data)
+    return tensors
+
+
+def test_the_sketch_comes_from_the_same_pass_however_the_file_is_given(tmp_path: Path) -> None:
+    tensors = adapter()
+    plain = build.safetensors(tensors)
+    told = build.safetensors(tensors, {"k": "v" * (3 << 20)})  # the header is longer than a block
+    found = [
+        digest_of(plain, 1000),
+        in_full(plain),
+        digest_of(told),
+        in_full(build.torch_zip(tensors)),
+        in_full(build.torch_legacy(tensors)),
+    ]
+    assert found[0].sketch
+    assert {f.sketch for f in found} == {found[0].sketch}
+    (tmp_path / "a").write_bytes(plain)
+    assert fingerprint(tmp_path / "a").sketch == found[0].sketch
+
+
+def test_a_file_without_a_sketch_says_why() -> None:
+    for data in (b"hello", build.safetensors({"a": ramp("F16", 40, 20)}), build.with_header(b"{}")):
+        found = digest_of(data)
+        assert found.sketch is None
+        assert found.no_sketch
