@@ -1,0 +1,115 @@
+"""What the benchmarks of the walk share: a replica in a process of its own, and a scan in another.
+
+Nothing here measures; `scan` gives seconds, what was covered, and the peak memory of its process.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+_SCAN = """
+import asyncio, json, resource, sys, time
+from reseen.hubs.huggingface import HuggingFace
+from reseen.registry.sealing import Keyring
+from reseen.registry.store import Store
+from reseen.scan.target import Confirm, Options, Target
+from reseen.scan.walk import Pace, walk
+
+given = json.loads(sys.argv[1])
+stop = asyncio.Event()
+told = []
+
+def report(progress):
+    told.append((time.monotonic(), progress.listed, progress.walked))
+    del told[:-2]
+    if given["listing_only"] and not progress.listing:
+        stop.set()
+
+async def main(store):
+    if given["seconds"]:
+        asyncio.get_running_loop().call_later(given["seconds"], stop.set)
+    options = Options(confirm=Confirm.NONE, follow=False)
+    pace = Pace(workers=0 if given["listing_only"] else given["workers"])
+    async with HuggingFace(given["endpoint"]) as hub:
+        return await walk(store, None, hub, Target(everything=True), options, pace=pace,
+                          report=report, stop=stop)
+
+with Store(given["db"]) as store:
+    began = time.monotonic()
+    cpu = time.process_time()
+    outcome = asyncio.run(main(store))
+    print(json.dumps({
+        "seconds": time.monotonic() - began,
+        "cpu_seconds": time.process_time() - cpu,
+        "listed": outcome.coverage.listed,
+        "walked": outcome.coverage.walked,
+        "artifacts": outcome.coverage.artifacts,
+        "requests": outcome.coverage.requests,
+        "sightings": len(outcome.sightings),
+        "ended": outcome.ended,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }))
+"""
+
+
+@dataclass(slots=True)
+class Served:
+    """A replica under way; `stats` is filled when it has ended."""
+
+    endpoint: str
+    stats: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def replica(*options: str) -> Iterator[Served]:
+    """`python -m replica --stats` with these options."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "replica", "--stats", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        served = Served(json.loads(process.stdout.readline())["endpoint"])
+        yield served
+    finally:
+        process.terminate()
+        rest = process.communicate(timeout=60)[0]
+    served.stats = json.loads(rest)
+
+
+def scan(
+    endpoint: str,
+    db: Path,
+    *,
+    workers: int = 32,
+    seconds: float | None = None,
+    listing_only: bool = False,
+) -> dict[str, Any]:
+    """A scan of everything as a process of its own. `seconds`: stop it then."""
+    given = {
+        "endpoint": endpoint,
+        "db": f"sqlite:///{db}",
+        "workers": workers,
+        "seconds": seconds,
+        "listing_only": listing_only,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", _SCAN, json.dumps(given)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
