@@ -36,3 +36,24 @@ ARTIFACT = Artifact(
 def artifact(**changes: Any) -> Artifact:
     """The sample artifact, with changes."""
     return replace(ARTIFACT, **changes)
+
+
+def sketch(*, complete: bool) -> bytes:
+    """A small sketch: one module of ones."""
+    import numpy as np
+
+    from reseen.fingerprint.sketch import SLOTS, Sketch
+
+    ones = np.ones(1, np.float32)
+    slots = np.zeros(SLOTS, np.uint32)
+    slots[0] = 7
+    return Sketch(
+        architecture="sample",
+        rank=4,
+        complete=complete,
+        ids=np.array([7], np.uint32),
+        norms=ones,
+        scales=ones,
+        s=np.ones((1, 64), np.int8),
+        slots=slots,
+    ).encode()

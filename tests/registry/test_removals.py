@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
+from tests.registry.places import sketch
 
 from reseen.errors import NotFound, SealError
 from reseen.records import (
@@ -121,6 +123,25 @@ def test_learning_fills_gaps_and_keeps_what_was_known(store: Store, keyring: Key
         *(DigestKind.SHA256, DigestKind.BLAKE3, DigestKind.DATA_SHA256)
     }
     assert learned == {(1, 0), (2, 1), (6, 1)}
+
+
+def test_sketches_are_kept_and_learned(store: Store, keyring: Keyring) -> None:
+    sha = Digest(DigestKind.SHA256, SHA)
+    made = sketch(complete=True)
+    ids = put(store, keyring, new("a", sha))
+    told = Fingerprint(10, Container.SAFETENSORS, (sha,), sketch=made)
+    with store.write() as connection:
+        (_, file_pk) = removals.holders(connection, [sha])[sha][0]
+        assert removals.learn(connection, file_pk, told) == 1
+        assert removals.learn(connection, file_pk, told) == 0
+        (file,) = removals.by_id(connection, ids[0]).files
+        row = connection.execute(select(schema.sketches)).one()
+        with_one = replace(new("b"), files=(replace(file, digests=()),))
+        (other,) = removals.insert(connection, keyring, [with_one])
+        assert removals.by_id(connection, other).files[0].sketch == made
+    assert file.sketch == made
+    assert row.architecture == "sample"
+    assert len(row.search) == 1024
 
 
 def test_withdrawing_is_reversible_and_remembered(store: Store, keyring: Keyring) -> None:

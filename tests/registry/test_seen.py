@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
-from tests.registry.places import ARTIFACT, COMMIT, LATER, REPOSITORY, artifact
+from tests.registry.places import ARTIFACT, COMMIT, LATER, REPOSITORY, artifact, sketch
 
 from reseen.errors import NotFound
 from reseen.records import Container, Digest, DigestKind
@@ -123,6 +123,18 @@ def test_a_full_reading_is_not_replaced_by_less(store: Store) -> None:
         seen.readings(connection, [replace(header, problem="cut\0off")])
         assert known() == (1, 11)
         assert seen.read_digests(connection, [one]) == {one: [digest]}
+
+
+def test_a_complete_sketch_is_not_replaced_by_less(store: Store) -> None:
+    whole, part = sketch(complete=True), sketch(complete=False)
+    table = schema.read_sketches.c
+    with store.write() as connection:
+        (pk,) = seen.repositories(connection, [REPOSITORY])
+        (one,) = seen.artifacts(connection, pk, [ARTIFACT])
+        for first, then in ((part, 0), (whole, 1), (part, 1)):
+            seen.readings(connection, [seen.Reading(one, sketch=first)])
+            assert connection.scalar(select(table.complete)) == then
+        assert connection.scalar(select(table.value)) == whole
 
 
 def test_a_walk_of_a_thousand_files_and_more_keeps_their_order(store: Store) -> None:

@@ -87,6 +87,7 @@ def _add(store: Store, keyring: Keyring, path: Path, told: Fingerprint, new: rem
         container=told.container,
         data_size=told.data_size,
         layout=told.layout,
+        sketch=told.sketch,
     )
     with store.write() as connection:
         known = removals.holders(connection, full)

@@ -27,7 +27,7 @@ from reseen.records import (
     Removal,
     RemovedFile,
 )
-from reseen.registry import audit, links, schema
+from reseen.registry import audit, links, schema, sketches
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import chunks, insert_many, now, reserve
 
@@ -103,6 +103,7 @@ def insert(connection: Connection, keyring: Keyring, new: Sequence[New]) -> list
     rows: list[tuple[Any, ...]] = []
     files: list[tuple[Any, ...]] = []
     digests: list[tuple[Any, ...]] = []
+    made: list[tuple[int, bytes]] = []
     tokens: list[tuple[Any, ...]] = []
     for pk, id, n in zip(pks, ids, new, strict=True):
         site = links.normal_site(n.site) if n.site else None
@@ -112,11 +113,14 @@ def insert(connection: Connection, keyring: Keyring, new: Sequence[New]) -> list
             file_pk = next(file_pks)
             files.append(_file_row(file_pk, pk, file))
             digests.extend((int(d.kind), d.value, file_pk, 0) for d in kept(file.digests))
+            if file.sketch is not None:
+                made.append((file_pk, file.sketch))
     insert_many(connection, schema.removals, REMOVAL_COLUMNS, rows)
     insert_many(connection, schema.removed_files, FILE_COLUMNS, files)
     # In key order the tables' trees grow at one end: several times faster for a long list.
     insert_many(connection, schema.digests, DIGEST_COLUMNS, sorted(digests), ignore=True)
     insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, sorted(tokens), ignore=True)
+    sketches.keep_removed(connection, made)
     return ids
 
 
@@ -142,6 +146,8 @@ def add_file(connection: Connection, removal_pk: int, file: RemovedFile) -> int:
     row = _file_row(file_pk, removal_pk, file)
     insert_many(connection, schema.removed_files, FILE_COLUMNS, [row])
     add_digests(connection, file_pk, file.digests)
+    if file.sketch is not None:
+        sketches.keep_removed(connection, [(file_pk, file.sketch)])
     return file_pk
 
 
@@ -159,8 +165,8 @@ def add_digests(
 
 
 def learn(connection: Connection, file_pk: int, fingerprint: Fingerprint) -> int:
-    """Keep what a full reading of the same bytes taught about a file; returns new digests.
-    What the file says of itself is not learned: it may lie."""
+    """Keep what a full reading of the same bytes taught about a file: digests and the sketch;
+    returns how many of them were new. What the file says of itself is not learned: it may lie."""
     table = schema.removed_files.c
     known = connection.execute(
         select(table.size, table.container, table.data_size, table.layout).where(
@@ -178,7 +184,10 @@ def learn(connection: Connection, file_pk: int, fingerprint: Fingerprint) -> int
     missing = {k: v for k, v in told.items() if v is not None and known._mapping[k] is None}
     if missing:
         connection.execute(update(schema.removed_files).where(table.pk == file_pk).values(missing))
-    return add_digests(connection, file_pk, fingerprint.digests, learned=True)
+    new = add_digests(connection, file_pk, fingerprint.digests, learned=True)
+    if fingerprint.sketch is not None:
+        new += sketches.keep_removed(connection, [(file_pk, fingerprint.sketch)])
+    return new
 
 
 def set_names(connection: Connection, keyring: Keyring, removal: str, names: Names) -> None:
@@ -352,7 +361,7 @@ def _row(connection: Connection, removal: str) -> Row[Any]:
 
 
 def _load(connection: Connection, rows: Sequence[Row[Any]]) -> list[Removal]:
-    """The removals of these rows (in pk order) with files and digests, in three queries."""
+    """The removals of these rows (in pk order) with files, digests and sketches."""
     files = schema.removed_files.c
     theirs: ColumnElement[bool] = files.removal_pk.in_([row.pk for row in rows])
     if len(rows) == _PAGE:  # a page of `every`: nearly all between its ends are wanted
@@ -368,7 +377,10 @@ def _load(connection: Connection, rows: Sequence[Row[Any]]) -> list[Removal]:
     for file_pk, kind, value in connection.execute(query):
         digests_of[file_pk].append(Digest(DigestKind(kind), value))
     files_of: dict[int, list[RemovedFile]] = defaultdict(list)
-    for row in connection.execute(select(schema.removed_files).where(theirs).order_by(files.pk)):
+    theirs_in_order = select(schema.removed_files).where(theirs).order_by(files.pk)
+    all_files = connection.execute(theirs_in_order).all()
+    sketch_of = sketches.of_files(connection, [file.pk for file in all_files])
+    for row in all_files:
         files_of[row.removal_pk].append(
             RemovedFile(
                 digests=tuple(digests_of.get(row.pk, ())),
@@ -376,6 +388,7 @@ def _load(connection: Connection, rows: Sequence[Row[Any]]) -> list[Removal]:
                 container=None if row.container is None else Container(row.container),
                 data_size=row.data_size,
                 layout=row.layout,
+                sketch=sketch_of.get(row.pk),
             )
         )
     return [

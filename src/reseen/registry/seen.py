@@ -17,7 +17,7 @@ from sqlalchemy import Connection, and_, case, func, or_, select, update
 
 from reseen.errors import NotFound
 from reseen.records import Artifact, Container, Digest, DigestKind, Repository, RepoType
-from reseen.registry import schema
+from reseen.registry import schema, sketches
 from reseen.registry.store import chunks, insert_for, insert_many, now, upsert
 
 GATED, DISABLED, PRIVATE = 1, 2, 4
@@ -40,6 +40,8 @@ class Reading:
     problem: str | None = None
     digests: tuple[Digest, ...] = ()
     """Computed from its bytes."""
+    sketch: bytes | None = None
+    """In its published layout, where there is one."""
 
 
 def repositories(
@@ -305,6 +307,8 @@ def readings(connection: Connection, read: Sequence[Reading], *, at: int | None 
     computed = sorted((int(d.kind), d.value, r.artifact_pk) for r in read for d in r.digests)
     columns = ("kind", "value", "artifact_pk")
     insert_many(connection, schema.read_digests, columns, computed, ignore=True)
+    made = [(r.artifact_pk, r.sketch) for r in read if r.sketch is not None]
+    sketches.keep_read(connection, made)
 
 
 def read_digests(connection: Connection, artifact_pks: Iterable[int]) -> Mapping[int, list[Digest]]:
