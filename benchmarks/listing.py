@@ -1,6 +1,6 @@
 """Peak memory of a listing: nothing is kept in memory per repository.
 
-    python benchmarks/listing.py [--repositories N]
+    python -m benchmarks.listing [--repositories N]
 
 Lists a replica that makes its repositories as they are asked for, and stops when the listing is
 done; the files are not listed. With --repositories 1000000 it is the measurement that the aim is
@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from replicas import replica, scan
+from benchmarks.replicas import replica, scan
 
 AIM = 300
 """MiB, for 1,000,000 repositories."""

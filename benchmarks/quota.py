@@ -1,6 +1,6 @@
 """A quota that binds: how much of it the walk uses, and whether it is ever refused.
 
-    python benchmarks/quota.py [--quota N] [--window SECONDS] [--windows N]
+    python -m benchmarks.quota [--quota N] [--window SECONDS] [--windows N]
 
 The replica counts as the Hub does, in fixed windows, and tells by `RateLimit` headers; the walk is
 stopped at the end of the last window. The Hub's windows have 300 s; here they are scaled down, and
@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from replicas import replica, scan
+from benchmarks.replicas import replica, scan
 
 AIM = 0.95
 """Share of the quota that is used."""

@@ -1,7 +1,7 @@
 """A hub of 20,000 repositories with 50 ms latency: our walk against the plain loop that one would
 write with the stock client, `list_models` and then `list_repo_tree` of each.
 
-    python benchmarks/scan.py [--repositories N] [--sample N] [--workers N]
+    python -m benchmarks.scan [--repositories N] [--sample N] [--workers N]
 
 Both run against the same replica on the same machine, one after the other. The walk is measured
 whole. The loop is measured on a sample of the repositories, and scaled to all of them (it does the
@@ -17,9 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.replicas import replica, scan
 from huggingface_hub import HfApi
-
-from replicas import replica, scan
 
 AIM = 15.0
 """Times as fast as the plain loop."""

@@ -1,7 +1,7 @@
 """What the memory of a walk weighs: bytes of the store a repository, and for a hub of the size of
 the largest.
 
-    python benchmarks/storage.py [--repositories N]
+    python -m benchmarks.storage [--repositories N]
 
 Walks a replica whose repositories hold two LFS files each, and divides; the figure for the whole
 hub is that times its number of repositories. Prints one line of JSON.
@@ -16,7 +16,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from replicas import replica, scan
+from benchmarks.replicas import replica, scan
 
 HUB = 3_250_000
 """Models at the largest hub, roughly."""
