@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reseen.errors import Malformed
 from reseen.fingerprint import sketch as sketches
-from reseen.fingerprint.probes import OTHERS, PROBES
+from reseen.fingerprint.probes import OTHERS, PROBES, UNKNOWN
 from reseen.fingerprint.sketch import Module, Sketch, assemble, decode, module
 from reseen.updates.update import Dense, LowRank, Update
 
@@ -97,7 +97,8 @@ def test_the_page_names_every_layer_that_is_searched() -> None:
         layer = name.split(".", 1)[1]
         parts = [p for p in PAGE.split("`") if p and p in layer]
         assert any(len(p) > 6 for p in parts), f"{name} is not on the page"
-    assert f"the rank is {OTHERS}" in PAGE
+    assert f"the rank is {OTHERS} for a module of the parts" in " ".join(PAGE.split())
+    assert f"else {UNKNOWN}." in PAGE
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(-3, 3), st.floats(-3, 3))
@@ -156,6 +157,16 @@ def test_sdxl_with_everything_stays_under_96_kib() -> None:
     assert len(found.ids) == sketches.MOST_MODULES
     assert len(found.encode()) <= 96 * 1024
     assert found.searched().nbytes <= 1024
+
+
+def test_junk_pushes_no_known_module_out() -> None:
+    one = np.ones((8, 8), np.float32)
+    junk = {f"model.{n}": Module(f"model.{n}", one, 1.0) for n in range(5_000)}
+    real = {f"unet.{n}": Module(f"unet.{n}", one, 1.0) for n in range(100)}
+    found = assemble(junk | real, architecture="sd1", ranks=[4], complete=True)
+    assert isinstance(found, Sketch)
+    assert {sketches.module_id(name) for name in real} <= set(found.ids.tolist())
+    assert set(found.slots.tolist()) <= {sketches.module_id(name) for name in real}
 
 
 def test_dropping_modules_leaves_the_other_slots_as_they_are() -> None:

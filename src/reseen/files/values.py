@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from reseen.errors import Malformed, Unread
 from reseen.files.tensors import DTYPE_BITS, TensorInfo
 
+Bytes = bytes | bytearray | memoryview
+
 _NUMPY: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype(np.uint8),
     "U8": np.dtype(np.uint8),
@@ -59,7 +61,7 @@ _F4 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6
 """E2M1 (OCP Microscaling Formats, 2023)."""
 
 
-def to_float32(info: TensorInfo, data: bytes) -> NDArray[np.float32]:
+def to_float32(info: TensorInfo, data: Bytes) -> NDArray[np.float32]:
     """The tensor's values, shape `info.shape`; a fresh array or a read-only view of `data`.
 
     `data`: the `info.length` bytes at `info.start`. Raises Malformed if their number is not right,
@@ -110,7 +112,7 @@ def row_major(info: TensorInfo, data: bytes) -> bytes:
     return stored.astype(stored.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
-def _elements(info: TensorInfo, data: bytes) -> NDArray[Any]:
+def _elements(info: TensorInfo, data: Bytes) -> NDArray[Any]:
     """A view of `data` in the tensor's shape and byte order."""
     dtype = _NUMPY[info.dtype]
     if info.byteorder == "big":
@@ -133,7 +135,7 @@ def _elements(info: TensorInfo, data: bytes) -> NDArray[Any]:
     return np.ndarray(info.shape, dtype, buffer=data, strides=steps)
 
 
-def _six_bits(info: TensorInfo, data: bytes) -> NDArray[np.float32]:
+def _six_bits(info: TensorInfo, data: Bytes) -> NDArray[np.float32]:
     """Four values in three bytes, lowest bits first (OCP Microscaling Formats; no loader is known
     to write this, so the packing is a reading of the dtype's name)."""
     _check(info, data, prod(info.shape) * DTYPE_BITS[info.dtype] // 8)
@@ -144,11 +146,12 @@ def _six_bits(info: TensorInfo, data: bytes) -> NDArray[np.float32]:
     return _as_float32(codes.reshape(info.shape).view(kind))
 
 
-def _check(info: TensorInfo, data: bytes, length: int) -> None:
+def _check(info: TensorInfo, data: Bytes, length: int) -> None:
     if len(data) != length or info.length != length:
         raise Malformed("a tensor's bytes are not as many as its shape asks for")
 
 
 def _as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
     result: NDArray[np.float32] = values.astype(np.float32, copy=False)
-    return result
+    # On numbers that lie askew numpy multiplies by itself: slower, and rounded otherwise.
+    return result if result.flags.aligned else result.copy()

@@ -97,4 +97,7 @@ PROBES: Mapping[str, Probe] = _probes()
 """Canonical module name -> its slot and rank."""
 
 OTHERS = len(_LAYERS)
-"""The rank of every module that is in no list."""
+"""The rank of every other module of a known part."""
+UNKNOWN = OTHERS + 1
+"""The rank of modules that no table knows: junk in a file must not push real ones out."""
+KNOWN_PARTS = ("unet.", "transformer.", "clip_l.", "clip_g.", "clip_h.", "t5.")

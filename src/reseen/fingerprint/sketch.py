@@ -22,7 +22,7 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from reseen.errors import Malformed
-from reseen.fingerprint.probes import OTHERS, PROBES
+from reseen.fingerprint.probes import KNOWN_PARTS, OTHERS, PROBES, UNKNOWN
 from reseen.updates.update import Update
 
 VERSION = 1
@@ -168,7 +168,10 @@ def preference(name: str) -> tuple[int, int, int]:
     and has the lowest (rank, order) is searched; the tables of `probes` come first."""
     id_ = module_id(name)
     known = PROBES.get(name)
-    return (known.slot, known.rank, id_) if known else (id_ % SLOTS, OTHERS, id_)
+    if known is not None:
+        return known.slot, known.rank, id_
+    is_known = name.startswith(KNOWN_PARTS) and "#" not in name
+    return id_ % SLOTS, OTHERS if is_known else UNKNOWN, id_
 
 
 def choose(names: Iterable[str]) -> tuple[str | None, ...]:
