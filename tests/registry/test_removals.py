@@ -19,7 +19,7 @@ from reseen.records import (
     Names,
     RemovedFile,
 )
-from reseen.registry import audit, removals, schema
+from reseen.registry import audit, ids, removals, schema
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import Store
 
@@ -224,16 +224,16 @@ def test_ids_are_never_given_twice(
     store: Store, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = iter(["rm-aaaaaaaa", "rm-aaaaaaaa", "rm-bbbbbbbb", "rm-aaaaaaaa", "rm-cccccccc"])
-    monkeypatch.setattr(removals, "_draw", lambda count: [next(drawn) for _ in range(count)])
+    monkeypatch.setattr(ids, "draw", lambda count: [next(drawn) for _ in range(count)])
     assert put(store, keyring, new(), new()) == ["rm-aaaaaaaa", "rm-bbbbbbbb"]
     assert put(store, keyring, new()) == ["rm-cccccccc"]
 
 
 @given(st.integers(1, 40))
 def test_drawn_ids_have_one_shape(count: int) -> None:
-    ids = removals._draw(count)
-    assert len(ids) == count
-    assert all(len(id) == 11 and set(id[3:]).isdisjoint("ilou") for id in ids)
+    drawn = ids.draw(count)
+    assert len(drawn) == count
+    assert all(len(id) == 11 and set(id[3:]).isdisjoint("ilou") for id in drawn)
 
 
 def test_opening_a_sealed_removal_needs_its_key(store: Store, keyring: Keyring) -> None:

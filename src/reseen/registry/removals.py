@@ -6,8 +6,6 @@ What comes in and goes out are `records.Removal`s, with nothing sealed in them; 
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,14 +25,11 @@ from reseen.records import (
     Removal,
     RemovedFile,
 )
-from reseen.registry import audit, links, schema, sketches
+from reseen.registry import audit, ids, links, schema, sketches
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import chunks, insert_many, now, reserve
 
 _EPOCH = date(1970, 1, 1)
-_CROCKFORD = bytes.maketrans(
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz"
-)
 _PAGE = 1000
 
 REMOVAL_COLUMNS = ("pk", "id", "list", "site", "removed_on", "added_at", "sealed")
@@ -66,24 +61,19 @@ class Withdrawal:
 def new_ids(connection: Connection, count: int) -> list[str]:
     """Opaque ids that nobody has: "rm-" and 8 of Crockford's base-32 digits, at random."""
     taken: set[str] = set()
-    ids: list[str] = []
+    new: list[str] = []
     removals = schema.removals.c
     holds_some = connection.scalar(select(removals.pk).limit(1)) is not None
-    while len(ids) < count:
-        drawn = _draw(count - len(ids))
+    while len(new) < count:
+        drawn = ids.draw(count - len(new))
         if holds_some:
             for chunk in chunks(drawn):
                 taken.update(connection.scalars(select(removals.id).where(removals.id.in_(chunk))))
         for id in drawn:
             if id not in taken:
                 taken.add(id)
-                ids.append(id)
-    return ids
-
-
-def _draw(count: int) -> list[str]:
-    text = base64.b32encode(secrets.token_bytes(5 * count)).translate(_CROCKFORD).decode("ascii")
-    return [f"rm-{text[at : at + 8]}" for at in range(0, len(text), 8)]
+                new.append(id)
+    return new
 
 
 def days(day: date | None) -> int | None:
@@ -96,7 +86,7 @@ def insert(connection: Connection, keyring: Keyring, new: Sequence[New]) -> list
     one of the same file implies are not stored. Checks nothing for doubles."""
     if not new:
         return []
-    ids = new_ids(connection, len(new))
+    drawn = new_ids(connection, len(new))
     pks = reserve(connection, schema.removals, len(new))
     file_pks = iter(reserve(connection, schema.removed_files, sum(len(n.files) for n in new)))
     at = now()
@@ -105,7 +95,7 @@ def insert(connection: Connection, keyring: Keyring, new: Sequence[New]) -> list
     digests: list[tuple[Any, ...]] = []
     made: list[tuple[int, bytes]] = []
     tokens: list[tuple[Any, ...]] = []
-    for pk, id, n in zip(pks, ids, new, strict=True):
+    for pk, id, n in zip(pks, drawn, new, strict=True):
         site = links.normal_site(n.site) if n.site else None
         rows.append((pk, id, n.list, site, days(n.removed_on), at, keyring.seal(n.names, id)))
         tokens.extend((token, pk, int(field)) for field, token in keyring.tokens(n.names))
@@ -121,7 +111,7 @@ def insert(connection: Connection, keyring: Keyring, new: Sequence[New]) -> list
     insert_many(connection, schema.digests, DIGEST_COLUMNS, sorted(digests), ignore=True)
     insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, sorted(tokens), ignore=True)
     sketches.keep_removed(connection, made)
-    return ids
+    return drawn
 
 
 def _file_row(file_pk: int, removal_pk: int, file: RemovedFile) -> tuple[Any, ...]:

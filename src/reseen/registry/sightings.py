@@ -8,10 +8,9 @@ ladder. A hint alone is no sighting; it is kept as a lead, and joins the sightin
 
 from __future__ import annotations
 
-import base64
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -29,9 +28,9 @@ from reseen.records import (
     Sighting,
     SightingState,
 )
-from reseen.registry import schema
+from reseen.registry import evidence, ids, schema
 from reseen.registry.seen import commit_text
-from reseen.registry.store import chunks, insert_many, now, reserve, upsert
+from reseen.registry.store import chunks, insert_many, now, reserve
 
 MISSES = 2
 """Answers in a row that must say "gone" before a sighting is."""
@@ -43,9 +42,6 @@ _STRENGTH = {
     Confirmed.BYTES: 2,
     Confirmed.CONTRADICTED: 2,
 }
-_CROCKFORD = bytes.maketrans(
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +108,7 @@ def record(
     known = _known(connection, places)
 
     new: list[tuple[Any, ...]] = []
-    leads: list[tuple[Any, ...]] = []
+    leads: list[evidence.Lead] = []
     proofs: list[tuple[int, Evidence]] = []
     done: dict[tuple[str, int], Recorded | None] = {}
     fresh = iter(reserve(connection, schema.sightings, len(together)))
@@ -142,15 +138,14 @@ def record(
             done[removal, artifact_pk] = Recorded(id, new=True, lifted=False)
         proofs.extend((pk, e) for e in one.match.evidence)
 
-    insert_many(connection, schema.hints, _HINT_COLUMNS, leads, ignore=True)
-    insert_many(connection, schema.sightings, _SIGHTING_COLUMNS, new)
-    proofs = _leads_of(connection, new) + proofs
-    _keep_evidence(connection, proofs, at)
+    evidence.keep_leads(connection, leads)
+    insert_many(connection, schema.sightings, _COLUMNS, new)
+    earlier = evidence.leads(connection, {(row[2], row[3]): row[0] for row in new})
+    evidence.keep(connection, earlier + proofs, at)
     return [done[s.match.removal, s.artifact_pk] for s in seen]
 
 
-_HINT_COLUMNS = ("removal_pk", "artifact_pk", "kind", "at")
-_SIGHTING_COLUMNS = (
+_COLUMNS = (
     *("pk", "id", "removal_pk", "artifact_pk", "rung", "state", "confirmed"),
     *("missed", "first_seen", "last_seen", "scan_pk"),
 )
@@ -164,19 +159,19 @@ def _together(seen: Iterable[Seen]) -> dict[tuple[str, int], Seen]:
         if key in found:
             other = found[key]
             stronger = max(other.confirmed, one.confirmed, key=_STRENGTH.__getitem__)
-            evidence = other.match.evidence + one.match.evidence
-            one = Seen(Match(one.match.removal, evidence), one.artifact_pk, stronger)
+            both = other.match.evidence + one.match.evidence
+            one = Seen(Match(one.match.removal, both), one.artifact_pk, stronger)
         found[key] = one
     return found
 
 
-def _removal_pks(connection: Connection, ids: set[str]) -> dict[str, int]:
+def _removal_pks(connection: Connection, wanted: set[str]) -> dict[str, int]:
     table = schema.removals.c
     found: dict[str, int] = {}
-    for chunk in chunks(ids):
+    for chunk in chunks(wanted):
         rows = connection.execute(select(table.id, table.pk).where(table.id.in_(chunk)))
         found.update((id, pk) for id, pk in rows)
-    if len(found) < len(ids):
+    if len(found) < len(wanted):
         raise NotFound("a match names a removal that is not in the registry")
     return found
 
@@ -227,48 +222,12 @@ def _again(
         )
 
 
-def _leads_of(connection: Connection, new: Sequence[tuple[Any, ...]]) -> list[tuple[int, Evidence]]:
-    """The leads that were kept before these sightings came, as evidence of them."""
-    pks = {(row[2], row[3]): row[0] for row in new}
-    table = schema.hints.c
-    found: list[tuple[int, Evidence]] = []
-    for chunk in chunks({artifact_pk for _, artifact_pk in pks}):
-        query = select(schema.hints).where(table.artifact_pk.in_(chunk))
-        for row in connection.execute(query):
-            if pk := pks.get((row.removal_pk, row.artifact_pk)):
-                why = f"A hint stood before: its {row.kind} agrees with the list."
-                found.append((pk, Evidence(Rung.HINT, row.kind, "", why)))
-    return found
-
-
-def _keep_evidence(connection: Connection, proofs: Iterable[tuple[int, Evidence]], at: int) -> None:
-    rows = {
-        (pk, int(e.rung), e.kind): {
-            "sighting_pk": pk,
-            "rung": int(e.rung),
-            "kind": e.kind[:24],
-            "value": e.value,
-            "why": e.why,
-            "figures": json.dumps(dict(e.figures), sort_keys=True) if e.figures else None,
-            "at": at,
-        }
-        for pk, e in proofs
-    }
-    upsert(
-        connection,
-        schema.evidence,
-        list(rows.values()),
-        key=("sighting_pk", "rung", "kind"),
-        update=("value", "why", "figures"),
-    )
-
-
 def _id(secret: bytes, removal: str, place: Row[Any]) -> str:
     """The same for the same removal, place and content; telling nothing of them without the
     store's secret."""
     parts = [removal, place.hub, place.type, place.repo, place.path, place.git_oid.hex()]
     digest = hmac.digest(secret, json.dumps(parts).encode(), "sha256")
-    return f"sg-{base64.b32encode(digest).translate(_CROCKFORD)[:12].decode('ascii')}"
+    return f"sg-{ids.digits(digest[:10])[:12]}"
 
 
 # -- reading out ---------------------------------------------------------------------------------
@@ -358,12 +317,7 @@ def _stream(connection: Connection, query: Select[Any]) -> Iterator[Sighting]:
 
 def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
     row = rows[0]
-    evidence = [
-        Evidence(Rung(r.e_rung), r.kind, r.value, r.why, _figures(r.figures))
-        for r in rows
-        if r.e_rung is not None
-    ]
-    evidence.sort(key=lambda e: (-e.rung, e.kind))
+    proofs = evidence.of_rows(rows)
     return Sighting(
         id=row.id,
         removal=row.removal,
@@ -374,8 +328,8 @@ def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
         ref=row.ref,
         path=row.path,
         rung=Rung(row.rung),
-        evidence=tuple(evidence),
-        why=evidence[0].why if evidence else "",
+        evidence=proofs,
+        why=proofs[0].why if proofs else "",
         state=SightingState(row.state),
         confirmed=Confirmed(row.confirmed),
         first_seen=datetime.fromtimestamp(row.first_seen / 1e6, UTC),
@@ -389,10 +343,6 @@ def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
         ),
         withdrawn=row.withdrawn_at is not None,
     )
-
-
-def _figures(text: str | None) -> Mapping[str, float | int | str]:
-    return dict(json.loads(text)) if text else {}
 
 
 # -- what rechecks answer ------------------------------------------------------------------------

@@ -1,0 +1,22 @@
+"""Opaque ids: Crockford's base-32 digits in lower case, which nobody misreads.
+
+What comes in: bytes that tell nothing. What goes out: eight digits for each five bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+
+_DIGITS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz")
+
+
+def digits(data: bytes) -> str:
+    """The bytes as digits; a multiple of five bytes."""
+    return base64.b32encode(data).translate(_DIGITS).decode("ascii")
+
+
+def draw(count: int) -> list[str]:
+    """Ids for removals, at random: 40 bits, so that two in a large registry can be equal."""
+    text = digits(secrets.token_bytes(5 * count))
+    return [f"rm-{text[at : at + 8]}" for at in range(0, len(text), 8)]
