@@ -21,7 +21,7 @@ from reseen.hubs.hub import Hub
 from reseen.records import Artifact, RepoType, Sighting, SightingState
 from reseen.registry import seen, sightings
 from reseen.registry.store import Store
-from reseen.scan.stopping import until
+from reseen.scan.stopping import on_signals, until
 
 AT_ONCE = 16
 """Repositories asked about at the same time."""
@@ -66,9 +66,11 @@ def recheck(
     order. `told` is called with each change once it is stored."""
 
     async def whole() -> Rechecked:
+        stop = asyncio.Event()
         hub = open_hub()
         try:
-            return await revisit(store, hub, which, told=told)
+            with on_signals(stop):
+                return await revisit(store, hub, which, told=told, stop=stop)
         finally:
             await hub.close()
 

@@ -151,6 +151,8 @@ class _Watch:
         self._rhythm, self._pace = rhythm, pace
         self._key = replace(target, since=None).key
         self._registry: tuple[int | None, ...] = ()
+        self._began = 0
+        """When this round began, in microseconds."""
 
     async def run(
         self, stop: asyncio.Event, report: Report | None, rounds: Callable[[Round], None] | None
@@ -198,6 +200,7 @@ class _Watch:
 
     def _mark(self) -> datetime:
         """Where this round begins. Kept at once: a killed round begins there again."""
+        self._began = now()
         with self._store.write() as connection:
             at = connection.execute(
                 select(watermarks.c.at).where(
@@ -211,13 +214,13 @@ class _Watch:
         return _EPOCH + timedelta(microseconds=at)
 
     def _move_mark(self, since: datetime) -> None:
-        """To the newest change that the hub told of, less the overlap; never into the future (a
-        hub's clock can be wrong) and never back."""
+        """To the newest change that the hub told of, less the overlap; never beyond the round's
+        beginning (another scan can know more, and a hub's clock can be wrong) and never back."""
         with self._store.write() as connection:
             newest = connection.execute(
                 select(func.max(repositories.c.modified_at)).where(
                     repositories.c.hub == self._hub.name,
-                    repositories.c.modified_at <= now(),
+                    repositories.c.modified_at <= self._began,
                 )
             ).scalar()
             if newest is not None:
