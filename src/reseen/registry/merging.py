@@ -95,17 +95,17 @@ class Merger:
     def take(self, draft: Draft) -> tuple[Outcome, Standing]:
         """Put a draft where it belongs. Raises Refused, and then has changed nothing."""
         by_digest, key = self._by_digest, draft.source or draft.otherwise
-        owners = [
-            owner
-            for digest in draft.digests
-            if (owner := by_digest.get((digest.kind, digest.value))) is not None
-        ]
         by_key = None if key is None else self._by_key.get(key)
-        standing = owners[0] if owners else by_key
+        owner: Standing | None = None
+        for digest in draft.digests:
+            other = by_digest.get((digest.kind, digest.value))
+            if other is not None and other is not (owner := owner or other):
+                raise Refused("its digests are of two different removals")
+        standing = owner or by_key
         if standing is None:
             standing = self._add(draft)
             outcome = Outcome.ADDED
-        elif self._merge(standing, self._own(standing, draft, by_key)):
+        elif self._merge(standing, draft, others_key=by_key is not None and by_key is not standing):
             outcome = Outcome.MERGED
             if standing.pk is not None:
                 self.changed[standing.pk] = standing
@@ -118,22 +118,6 @@ class Merger:
             self._by_key.setdefault(key, standing)
         return outcome, standing
 
-    def _own(self, standing: Standing, draft: Draft, by_key: Standing | None) -> Draft:
-        """The draft without what already belongs to another removal, so that a full digest, and
-        a site's ids, lead to one removal whatever the order of the rows."""
-        others = {
-            digest
-            for digest in draft.digests
-            if self._by_digest.get((digest.kind, digest.value), standing) is not standing
-        }
-        names = draft.names
-        if by_key is not None and by_key is not standing:
-            names = replace(names, url=None, model_id=None, version_id=None)
-        if not others and names is draft.names:
-            return draft
-        digests = tuple(digest for digest in draft.digests if digest not in others)
-        return replace(draft, digests=digests, names=names)
-
     def _add(self, draft: Draft) -> Standing:
         digests = {digest.kind: digest.value for digest in draft.digests}
         files = [StandingFile(digests, draft.size)] if digests else []
@@ -143,10 +127,14 @@ class Merger:
         self.new.append(standing)
         return standing
 
-    def _merge(self, standing: Standing, draft: Draft) -> bool:
-        """Whether the draft told anything new of the removal. Raises Refused."""
+    def _merge(self, standing: Standing, draft: Draft, *, others_key: bool) -> bool:
+        """Whether the draft told anything new of the removal. Raises Refused. `others_key`: its
+        site and ids are another removal's, and stay that one's alone."""
+        names = draft.names
+        if others_key:
+            names = replace(names, url=None, model_id=None, version_id=None)
         told = self._merge_file(standing, draft) if draft.digests else False
-        told |= self._merge_names(standing, draft.names)
+        told |= self._merge_names(standing, names)
         if standing.removed_on is None and draft.removed_on is not None:
             standing.removed_on, standing.fresh_facts, told = draft.removed_on, True, True
         if standing.site is None and draft.site is not None:
@@ -155,20 +143,25 @@ class Merger:
 
     def _merge_file(self, standing: Standing, draft: Draft) -> bool:
         given = {digest.kind: digest.value for digest in draft.digests}
-        file = next((f for f in standing.files if _same_file(f.digests, given)), None)
-        if file is None:
-            standing.files.append(StandingFile(given, draft.size))
-            return True
-        for kind, value in given.items():
-            if file.digests.get(kind, value) != value:
-                raise Refused(f"{kind.label} differs from what is known of the same file")
+        file = max(standing.files, key=lambda f: _sameness(f.digests, given), default=None)
+        if file is None or not _sameness(file.digests, given):
+            fresh = {
+                kind: value
+                for kind, value in given.items()
+                if not any(_holds(other.digests, kind, value) for other in standing.files)
+            }
+            if fresh:
+                standing.files.append(StandingFile(fresh, draft.size))
+            return bool(fresh)
+        contradicted = _contradiction(file.digests, given)
+        if contradicted is not None:
+            raise Refused(f"{contradicted.label} contradicts what is known of the same file")
         if draft.size is not None and file.size is not None and draft.size != file.size:
             raise Refused("the size differs from what is known of the same file")
         told = False
         for kind, value in given.items():
-            full = IMPLIED.get(kind)
-            if kind in file.digests or (full and file.digests.get(full, b"").startswith(value)):
-                continue
+            if any(_holds(other.digests, kind, value) for other in standing.files):
+                continue  # a digest leads to one file of a removal, as to one removal
             file.digests[kind] = value
             file.fresh.append(kind)
             told = True
@@ -204,21 +197,38 @@ class Merger:
         return fresh
 
 
-def _same_file(known: dict[DigestKind, bytes], given: dict[DigestKind, bytes]) -> bool:
-    """Whether two sets of digests are of one file: they share one of the whole file, or all that
-    the one has is short and agrees with the other."""
-    if any(known.get(kind) == value for kind, value in given.items() if kind in WHOLE_FILE):
-        return True
-    if any(kind in known and known[kind] != value for kind, value in given.items()):
-        return False
+def _sameness(known: dict[DigestKind, bytes], given: dict[DigestKind, bytes]) -> int:
+    """How surely two sets of digests are of one file. 3: they share one of the whole file; else
+    all that the one has is short, and 2: they share it, 1: it begins a full one of the other;
+    0: they are not, for all that is known."""
+    shared = [kind for kind, value in given.items() if known.get(kind) == value]
+    if any(kind in WHOLE_FILE for kind in shared):
+        return 3
+    if _contradiction(known, given) is not None:
+        return 0
     for short, long in ((given, known), (known, given)):
-        if any(kind in WHOLE_FILE for kind in short):
-            continue
-        for kind, value in short.items():
-            full = IMPLIED.get(kind)
-            if long.get(kind) == value or (full and long.get(full, b"").startswith(value)):
-                return True
-    return False
+        if WHOLE_FILE.isdisjoint(short) and any(_holds(long, k, v) for k, v in short.items()):
+            return 2 if shared else 1
+    return 0
+
+
+def _contradiction(
+    known: dict[DigestKind, bytes], given: dict[DigestKind, bytes]
+) -> DigestKind | None:
+    """The kind of a given digest that cannot be of the file that is known."""
+    for kind, value in given.items():
+        if known.get(kind, value) != value:
+            return kind
+    for short, full in IMPLIED.items():
+        for one, other in ((known, given), (given, known)):
+            if short in one and full in other and not other[full].startswith(one[short]):
+                return short
+    return None
+
+
+def _holds(known: dict[DigestKind, bytes], kind: DigestKind, value: bytes) -> bool:
+    full = IMPLIED.get(kind)
+    return known.get(kind) == value or (full is not None and known.get(full, b"").startswith(value))
 
 
 def _joined(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
