@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from reseen.errors import FileError
 from reseen.files.source import Range, Reader
@@ -20,8 +21,10 @@ from reseen.fingerprint.sketch import Module, Sketch
 from reseen.updates.plan import ModulePlan, Plan
 from reseen.updates.update import read_update
 
-MOST_HELD = 256 << 20
-"""Bytes of weights in memory at one time; a layer that needs more is left out."""
+MOST_HELD = 288 << 20
+"""Bytes of stored weights in memory at one time."""
+MOST_LAYER = 408 << 20
+"""Bytes that one layer may need, as stored and as float32; a larger one is left out."""
 MOST_SKETCHED = 4_096
 """Modules that are computed of one file, the preferred first: three times what a real one has."""
 _GAP = 64 << 10
@@ -81,6 +84,8 @@ class Sketcher:
         self._position = position
         self._held: dict[str, bytes | bytearray | memoryview] = {}
         self._held_bytes = 0
+        self._filled: dict[str, int] = {}
+        """Bytes that have come of a tensor which one chunk did not hold."""
         layers = [layer for layer in _layers(plan, None) if self._work.fits(layer)]
         self._users: dict[str, list[int]] = {}
         self._layers = layers
@@ -100,26 +105,35 @@ class Sketcher:
         view = memoryview(chunk)
         going: list[TensorInfo] = []
         for tensor in self._active:
-            part = self._held.get(tensor.name)
-            if isinstance(part, bytearray):
-                more = view[: tensor.start + tensor.length - begin]
-                part += more
-                self._held_bytes += len(more)
+            self._fill(tensor, view[: tensor.start + tensor.length - begin])
             self._pass(tensor, end, going)
         while self._waiting and self._waiting[-1].start < end:
             tensor = self._waiting.pop()
             if any(self._missing[user] > 0 for user in self._users[tensor.name]):
                 part = view[tensor.start - begin : tensor.start - begin + tensor.length]
-                whole = len(part) == tensor.length
-                self._held[tensor.name] = part if whole else bytearray(part)
-                self._held_bytes += len(part)
+                if len(part) == tensor.length:
+                    self._held[tensor.name] = part
+                    self._held_bytes += tensor.length
+                else:
+                    self._fill(tensor, part)
                 self._pass(tensor, end, going)
         self._active = going
-        for name, part in self._held.items():
-            if isinstance(part, memoryview):  # the chunk is its giver's again from here on
-                self._held[name] = bytes(part)
+        for name, held in self._held.items():
+            if isinstance(held, memoryview):  # the chunk is its giver's again from here on
+                self._held[name] = bytes(held)
         if self._held_bytes > MOST_HELD:
             self._give_up_oldest()
+
+    def _fill(self, tensor: TensorInfo, part: memoryview) -> None:
+        """More bytes of a tensor that comes in several chunks."""
+        at = self._filled.get(tensor.name, 0)
+        if not at:
+            self._held[tensor.name] = bytearray(tensor.length)
+            self._held_bytes += tensor.length
+        held = self._held.get(tensor.name)
+        if isinstance(held, bytearray):
+            held[at : at + len(part)] = part
+            self._filled[tensor.name] = at + len(part)
 
     def _pass(self, tensor: TensorInfo, end: int, going: list[TensorInfo]) -> None:
         """Is all of the tensor there?"""
@@ -174,7 +188,10 @@ class _Work:
         self._left_out: dict[str, int] = {}
 
     def fits(self, layer: Layer) -> bool:
-        if sum(t.length for t in _tensors([layer])) <= MOST_HELD // 2:
+        tensors = _tensors([layer])
+        stored = sum(t.length for t in tensors)
+        numbers = sum(4 * prod(t.shape) for t in tensors if t.dtype != "F32")
+        if stored <= MOST_HELD and stored + numbers <= MOST_LAYER:
             return True
         self.leave_out(layer, "its tensors are too large to be held")
         return False
