@@ -132,7 +132,7 @@ def _file(path: Path) -> Path:
 
 def _background(db: str | None, architecture: str) -> Background:
     from reseen.match.background import load
-    from reseen.match.weights import NO_BACKGROUND
+    from reseen.match.chance import NO_BACKGROUND
 
     if db is None:
         return NO_BACKGROUND

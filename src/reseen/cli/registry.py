@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,6 +24,9 @@ from reseen.cli.common import (
 )
 from reseen.cli.lazy import LazyGroup
 from reseen.errors import InputError
+
+if TYPE_CHECKING:
+    from reseen.registry.store import Store
 
 FILES = click.argument(
     "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
@@ -114,6 +118,25 @@ def import_(
                 note(f"  Nothing was taken from: {columns_text} (--map COLUMN=FIELD)")
             for line in account.notes:
                 note(f"  {line}")
+        _past(store, as_json=as_json, quiet=quiet)
+
+
+def _past(store: Store, *, as_json: bool, quiet: bool) -> None:
+    """What was added, matched against all that was seen before: no hub is asked."""
+    from reseen.registry.sightings import by_id
+    from reseen.scan.lookback import record_past
+
+    with store.write() as connection:
+        new = record_past(connection, store.secret)
+        found = [by_id(connection, id) for id, _ in new]
+    if as_json:
+        return
+    for sighting in found:
+        from reseen.cli.findings import sighting_line
+
+        click.echo(sighting_line(sighting))
+    if found and not quiet:
+        note(f"{count(len(found), 'sighting')} among what was seen before.")
 
 
 def _pair(given: str) -> tuple[str, str]:
@@ -160,6 +183,7 @@ def add(
             account = add_files(
                 store, keyring, paths, list=list_name, site=site, names=names, progress=progress
             )
+        _past(store, as_json=as_json, quiet=quiet)
     for added in account:
         if as_json:
             emit(
