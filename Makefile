@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint types fuzz lock clean
+.PHONY: demo test check lint types bench bench-detection fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
 demo: $(VENV)/.demo
@@ -20,6 +20,20 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	@$(BIN)/mypy
+
+# Measurements, each with its aim, into docs/benchmarks.md. Takes some twenty minutes.
+bench: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.run
+
+# How often an altered copy is recognised, and strangers are not, into docs/detection.md.
+bench-detection: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.detection
+	@$(BIN)/python -m benchmarks.calibration
+
+# A million mutated files through the readers. Nothing may crash, hang or swell.
+fuzz: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.fuzz_files --container safetensors --count 1000000
+	@$(BIN)/python -m benchmarks.fuzz_files --container torch --count 200000
 
 # Rewrites the pinned dependencies from pyproject.toml.
 lock: $(VENV)/.dev
