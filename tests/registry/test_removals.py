@@ -136,12 +136,14 @@ def test_sketches_are_kept_and_learned(store: Store, keyring: Keyring) -> None:
         assert removals.learn(connection, file_pk, told) == 0
         (file,) = removals.by_id(connection, ids[0]).files
         row = connection.execute(select(schema.sketches)).one()
+        entry = connection.execute(select(schema.sketch_entries)).one()
         with_one = replace(new("b"), files=(replace(file, digests=()),))
         (other,) = removals.insert(connection, keyring, [with_one])
         assert removals.by_id(connection, other).files[0].sketch == made
     assert file.sketch == made
     assert row.architecture == "sample"
-    assert len(row.search) == 1024
+    assert entry.group == "sample"
+    assert len(entry.code) == 1024
 
 
 def test_withdrawing_is_reversible_and_remembered(store: Store, keyring: Keyring) -> None:

@@ -21,7 +21,7 @@ MOST = 512
 def load(connection: Connection, architecture: str) -> Background:
     """The newest sketches of complete files of this architecture."""
     rows = connection.execute(
-        select(read_sketches.c.value, read_sketches.c.search)
+        select(read_sketches.c.value)
         .where(
             read_sketches.c.version == VERSION,
             read_sketches.c.architecture == architecture,
@@ -31,13 +31,13 @@ def load(connection: Connection, architecture: str) -> Background:
         .order_by(read_sketches.c.artifact_pk.desc())
         .limit(MOST * 4)
     )
-    kept: dict[bytes, bytes] = {}
-    for value, search in rows:
-        kept.setdefault(search or value, value)
+    kept: dict[bytes, None] = {}
+    for (value,) in rows:
+        kept[value] = None
         if len(kept) == MOST:
             break
     sketches = []
-    for value in kept.values():
+    for value in kept:
         try:
             sketches.append(decode(value))
         except Malformed:

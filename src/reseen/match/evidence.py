@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from reseen.records import DigestKind, Evidence, Match, Rung
+
+if TYPE_CHECKING:
+    from reseen.match.weights import Comparison
 
 _DECLARED = {
     DigestKind.SHA256: "The hub states this file's SHA-256, and it is the removed file's.",
@@ -52,6 +56,22 @@ def pointer(oid: bytes) -> Evidence:
 def read(kind: DigestKind, value: bytes) -> Evidence:
     """A digest of READ_KINDS, computed from bytes that we read, is the removal's."""
     return Evidence(_RUNGS[kind], kind.label, value.hex(), _READ[kind])
+
+
+def weights(found: Comparison) -> Evidence:
+    """All modules that a file shares with the removal were compared, and it is a copy."""
+    figures: dict[str, float | int | str] = {
+        "cosine": round(found.cosine, 4),
+        "mean": round(found.mean, 4),
+        "p_value": found.p_value,
+        "agreeing": round(found.agreeing, 4),
+        "relation": found.relation.value,
+        "calibration": found.calibration,
+        "modules": found.modules,
+        "coverage": round(found.coverage, 4),
+        "scale": round(found.scale, 4),
+    }
+    return Evidence(Rung.WEIGHTS, "sketch", f"cosine {found.cosine:.3f}", found.why, figures)
 
 
 def short(kind: DigestKind, value: bytes) -> Evidence:

@@ -146,16 +146,20 @@ class DigestIndex:
 
     # -- learning --------------------------------------------------------------------------------
 
-    def learn(self, removal: str, fingerprint: Fingerprint) -> bool:
-        """Add what a full reading taught about the file whose SHA-256 or BLAKE3 it has; False where
-        the removal has no such file."""
+    def file_pk(self, number: int) -> int:
+        """The store's number for a removed file."""
+        return self._file_pks[number]
+
+    def learn(self, removal: str, fingerprint: Fingerprint) -> int | None:
+        """Add what a full reading taught about the file whose SHA-256 or BLAKE3 it has, and return
+        its number; None where the removal has no such file."""
         for kind in _WHOLE:
             whole = fingerprint.digest(kind)
             for number in self.find(kind, whole.value) if whole else ():
                 if self.removal(number) == removal:
                     self._learn(number, fingerprint)
-                    return True
-        return False
+                    return number
+        return None
 
     def _learn(self, number: int, fingerprint: Fingerprint) -> None:
         self._sizes[number] = fingerprint.size

@@ -1,15 +1,16 @@
 """Everything that a scan must know of the registry, in memory: removals in force only.
 
 What comes in: the store's rows, once. What goes out: matches, without asking the store again.
-`learn` adds what a scan found out on its way; nothing else changes. Sketches will stand here too.
+`learn` adds what a scan found out on its way; nothing else changes. Only the sketches themselves
+stay in the store: the few that something comes near are read when it does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, select
 
 from reseen.fingerprint.known_bogus import why_bogus
 from reseen.match import evidence
@@ -25,9 +26,13 @@ from reseen.records import (
     Match,
     RemovedFile,
     Repository,
+    Rung,
 )
+from reseen.registry.schema import sketch_entries
 
 if TYPE_CHECKING:
+    from reseen.fingerprint.sketch import Sketch
+    from reseen.match.sketches import Likeness, Sketches
     from reseen.registry.sealing import Keyring
 
 _PATHS = 10_000  # paths of one listed repository that are looked at for leads
@@ -36,15 +41,26 @@ _PATHS = 10_000  # paths of one listed repository that are looked at for leads
 class Known:
     """All removals in force, ready to be matched against."""
 
-    def __init__(self, digests: DigestIndex, hints: Hints) -> None:
+    def __init__(
+        self, digests: DigestIndex, hints: Hints, engine: Engine, sketches: Sketches | None = None
+    ) -> None:
+        """`engine`: of the store, to read sketches from."""
         self._digests = digests
         self._hints = hints
+        self._engine = engine
+        self._sketches = sketches
 
     @classmethod
     def load(cls, connection: Connection, keyring: Keyring | None = None) -> Known:
         """Read the registry in force. Without the key, names are no hints; all else works."""
         digests = DigestIndex.load(connection)
-        return cls(digests, Hints.load(connection, digests, keyring))
+        sketches = None
+        if connection.execute(select(sketch_entries.c.file_pk).limit(1)).first() is not None:
+            from reseen.match.sketches import Sketches  # numpy, which most commands do not need
+
+            sketches = Sketches.load(connection)
+        hints = Hints.load(connection, digests, keyring)
+        return cls(digests, hints, connection.engine, sketches)
 
     def __len__(self) -> int:
         """Removals in force."""
@@ -76,8 +92,63 @@ class Known:
         return gather(found)
 
     def match_fingerprint(self, fingerprint: Fingerprint) -> tuple[Match, ...]:
-        """Matches by bytes that were read: rungs bytes and tensors, and hints (also alone)."""
+        """Matches by bytes that were read: rungs bytes, tensors and weights, and hints (also
+        alone)."""
+        exact = self.match_digests(fingerprint)
+        return evidence.merge(exact, self.copies(fingerprint, exact))
+
+    def match_digests(self, fingerprint: Fingerprint) -> tuple[Match, ...]:
+        """The same without the weights rung, which takes longer."""
         return gather(self._in_fingerprint(fingerprint))
+
+    # -- weights ---------------------------------------------------------------------------------
+
+    @property
+    def sketched(self) -> bool:
+        """Is there any sketch to be like?"""
+        return self._sketches is not None and len(self._sketches) > 0
+
+    def could_match(self, modules: Mapping[str, bytes]) -> frozenset[str]:
+        """The groups in which a file with these modules could come near a removal: decided by its
+        header alone. `modules`: as `fingerprint.entries.slots_of`, in bytes."""
+        return self._sketches.could_match(modules) if self._sketches else frozenset()
+
+    def is_near(self, sketch: Sketch) -> bool:
+        """Does a file come near any removal, so that all its modules are worth comparing?"""
+        return self._sketches is not None and self._sketches.near(sketch)
+
+    def copies(
+        self, read: Fingerprint | Sketch, exact: Collection[Match] = ()
+    ) -> tuple[Match, ...]:
+        """Matches on the weights rung: files whose updates are copies of a removal's, whatever was
+        done to them. `exact`: matches by the same bytes, which need no such evidence."""
+        besides = {match.removal for match in exact if match.rung > Rung.WEIGHTS}
+        return gather(
+            (like.removal, evidence.weights(like.comparison))
+            for like in self._likenesses(read, besides)
+            if like.comparison.relation.is_copy
+        )
+
+    def related(self, read: Fingerprint | Sketch) -> tuple[Likeness, ...]:
+        """Removals that are no more than related by training. Accuses nobody: never a match."""
+        found = self._likenesses(read, ())
+        if not found:
+            return ()
+        from reseen.match.weights import Relation
+
+        return tuple(like for like in found if like.comparison.relation is Relation.RELATED)
+
+    def _likenesses(
+        self, read: Fingerprint | Sketch, besides: Collection[str]
+    ) -> tuple[Likeness, ...]:
+        if self._sketches is None or (isinstance(read, Fingerprint) and read.sketch is None):
+            return ()
+        from reseen.fingerprint.sketch import decode
+
+        if isinstance(read, Fingerprint):
+            assert read.sketch is not None
+            read = decode(read.sketch)
+        return self._sketches.likenesses(read, besides)
 
     def hints(self, artifact: Artifact) -> tuple[Match, ...]:
         """Leads from the file's name and path, and from short hashes."""
@@ -119,9 +190,16 @@ class Known:
         return tuple(index.claim(number) for number in mine)
 
     def learn(self, removal: str, fingerprint: Fingerprint) -> bool:
-        """A removal's bytes were read: match their digests from now on. False where the removal has
-        no file with this SHA-256 or BLAKE3: a look-alike teaches nothing."""
-        return self._digests.learn(removal, fingerprint)
+        """A removal's bytes were read: match their digests and sketch from now on. False where the
+        removal has no file with this SHA-256 or BLAKE3: a look-alike teaches nothing."""
+        number = self._digests.learn(removal, fingerprint)
+        if number is not None and fingerprint.sketch is not None:
+            if self._sketches is None:
+                from reseen.match.sketches import Sketches, snapshots
+
+                self._sketches = Sketches(snapshots(self._engine))
+            self._sketches.add(removal, self._digests.file_pk(number), fingerprint.sketch)
+        return number is not None
 
     # -- parts -----------------------------------------------------------------------------------
 

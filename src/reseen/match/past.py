@@ -26,10 +26,12 @@ from reseen.registry.schema import (
     artifacts,
     digests,
     read_digests,
+    read_sketches,
     readings,
     removals,
     removed_files,
     sightings,
+    sketch_entries,
 )
 
 _BATCH = 500  # values in one IN list: every SQLite takes 999
@@ -119,6 +121,28 @@ def _find(connection: Connection, only: frozenset[str] | None) -> Iterator[_Foun
     for kind in READ_KINDS:
         yield from _by_reading(connection, kind, only)
     yield from _by_autov2(connection, only)
+    if _are_sketched(connection):
+        from reseen.match import past_sketches  # numpy, which most of this does not need
+
+        yield from past_sketches.copies(connection, only)
+
+
+def near_subsets(
+    connection: Connection, removal_ids: Collection[str] | None = None
+) -> Iterator[int]:
+    """Pks of artifacts of which a subset of modules was read, and comes near one of these removals:
+    worth reading on, and no match."""
+    if _are_sketched(connection):
+        from reseen.match import past_sketches
+
+        only = None if removal_ids is None else frozenset(removal_ids)
+        yield from past_sketches.near_subsets(connection, only)
+
+
+def _are_sketched(connection: Connection) -> bool:
+    """Are there removals and artifacts with sketches?"""
+    columns = (sketch_entries.c.file_pk, read_sketches.c.artifact_pk)
+    return all(connection.execute(select(c).limit(1)).first() is not None for c in columns)
 
 
 def _look_up(

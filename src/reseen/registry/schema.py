@@ -95,10 +95,21 @@ sketches = Table(
     Column("version", SmallInteger, primary_key=True),
     Column("architecture", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("search", LargeBinary, nullable=False),
     Column("value", LargeBinary, nullable=False),
 )
-"""The similarity fingerprint of a removed file; `search` is the part that is scanned (<= 1 KiB)."""
+"""The similarity fingerprint of a removed file."""
+
+sketch_entries = Table(
+    "sketch_entries",
+    metadata,
+    Column("file_pk", ForeignKey("removed_files.pk"), primary_key=True),
+    Column("version", SmallInteger, primary_key=True),
+    Column("group", String(24), primary_key=True),
+    Column("slots", LargeBinary, nullable=False),
+    Column("code", LargeBinary, nullable=False),
+)
+"""What of a sketch is searched: `code` (1 KiB), the numbers of the 16 modules in `slots`. One for
+the file as a whole, and one for each text encoder in it."""
 
 sealed_index = Table(
     "sealed_index",
@@ -175,8 +186,10 @@ readings = Table(
     Column("layout", LargeBinary),
     Column("full", SmallInteger, nullable=False, default=0),
     Column("problem", Text),
+    Column("architecture", Text),
 )
-"""What reading an artifact's header (or all of it) told."""
+"""What reading an artifact's header (or all of it) told. `architecture`: of the weight updates in
+it, empty where there are none; null while nobody looked for any."""
 
 read_digests = Table(
     "read_digests",
@@ -197,11 +210,30 @@ read_sketches = Table(
     Column("architecture", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("complete", SmallInteger, nullable=False),
-    Column("search", LargeBinary),
     Column("value", LargeBinary, nullable=False),
 )
 """Sketches of what a scan read; `complete` 0 when only a subset of modules was read. Also the
 background that p-values are calibrated against."""
+
+read_entries = Table(
+    "read_entries",
+    metadata,
+    Column("artifact_pk", ForeignKey("artifacts.pk"), primary_key=True),
+    Column("version", SmallInteger, primary_key=True),
+    Column("group", String(24), primary_key=True),
+    Column("slots", LargeBinary, nullable=False),
+    Column("code", LargeBinary),
+)
+"""What of an artifact is searched, as in `sketch_entries`; `code` is null while only the header was
+read, which tells the modules."""
+
+near = Table(
+    "near",
+    metadata,
+    Column("artifact_pk", ForeignKey("artifacts.pk"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+"""Artifacts of which a subset of modules comes near a removal: the next scan reads on."""
 
 sightings = Table(
     "sightings",

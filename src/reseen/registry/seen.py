@@ -9,7 +9,7 @@ database holds, names that are no text) without failing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,6 +42,12 @@ class Reading:
     """Computed from its bytes."""
     sketch: bytes | None = None
     """In its published layout, where there is one."""
+    architecture: str | None = None
+    """Of the weight updates in it, empty where there are none; None: nobody looked for any."""
+    modules: Mapping[str, bytes] = field(default_factory=dict)
+    """Which modules would be searched, by group, where the header told."""
+    near: bool = False
+    """What was read of its modules comes near a removal, and the rest was not read."""
 
 
 def repositories(
@@ -304,9 +310,22 @@ def readings(connection: Connection, read: Sequence[Reading], *, at: int | None 
         key=("artifact_pk",),
         update=("at", "container", "data_size", "layout", "full", "problem"),
     )
+    upsert(
+        connection,
+        schema.readings,
+        [
+            {"artifact_pk": r.artifact_pk, "at": at, "full": 0, "architecture": r.architecture}
+            for r in read
+            if r.architecture is not None
+        ],
+        key=("artifact_pk",),
+        update=("architecture",),
+    )
     computed = sorted((int(d.kind), d.value, r.artifact_pk) for r in read for d in r.digests)
     columns = ("kind", "value", "artifact_pk")
     insert_many(connection, schema.read_digests, columns, computed, ignore=True)
+    sketches.keep_near(connection, [r.artifact_pk for r in read if r.near], at=at)
+    sketches.keep_modules(connection, [(r.artifact_pk, r.modules) for r in read if r.modules])
     made = [(r.artifact_pk, r.sketch) for r in read if r.sketch is not None]
     sketches.keep_read(connection, made)
 

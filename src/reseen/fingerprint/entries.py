@@ -1,0 +1,90 @@
+"""Under what a sketch is searched: one entry for the file as a whole, one for each text encoder.
+
+What comes in: a sketch, or the names in a plan before any weight is read. What goes out: for each
+group the 16 modules that are searched and, of a sketch, their 1,024 numbers. Only entries of one
+group are compared. The group of a file is its architecture; of a file with nothing but text
+encoders, each of these. The encoders inside a larger file are entries of their own ("part:clip_l"),
+so that an encoder put up alone is found although the file as a whole fills its slots with others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reseen.fingerprint.sketch import Sketch, choose, module_id
+from reseen.updates.names.known import ENCODERS, known
+
+UNKNOWN = "unknown"
+"""The group of every architecture that no table knows: its modules' names decide."""
+PART = "part:"
+
+Slots = NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One thing that is searched, or searched for."""
+
+    group: str
+    slots: Slots
+    """(16,): ids of the modules; 0 where a slot is empty."""
+    code: NDArray[np.int8]
+    """(1024,): as in docs/sketch.md."""
+
+
+def entries(sketch: Sketch) -> tuple[Entry, ...]:
+    """All entries of a sketch, of a subset too."""
+    groups = _groups(sketch.architecture, sketch.slots, frozenset(sketch.ids.tolist()))
+    return tuple(
+        Entry(group, slots, replace(sketch, slots=slots).searched())
+        for group, slots in groups.items()
+    )
+
+
+def slots_of(architecture: str, names: Collection[str]) -> dict[str, Slots]:
+    """The slots of each entry that a file with these modules would have."""
+    whole = _ids(choose(names))
+    return _groups(architecture, whole, frozenset(map(module_id, names)))
+
+
+def probes_of(groups: Collection[str], architecture: str, names: Collection[str]) -> frozenset[str]:
+    """Names of the modules that must be read to search the file in these groups."""
+    ids = {module_id(name): name for name in names}
+    wanted = slots_of(architecture, names)
+    return frozenset(ids[i] for group in groups for i in wanted[group].tolist() if i)
+
+
+def meets(group: str) -> tuple[str, ...]:
+    """The groups that entries of this group are compared with. An encoder inside a file and one
+    inside another are not: the files as a whole are compared."""
+    if group.startswith(PART):
+        return (group.removeprefix(PART),)
+    return (group, PART + group) if group in ENCODERS else (group,)
+
+
+def _groups(architecture: str, whole: Slots, ids: frozenset[int]) -> dict[str, Slots]:
+    alone = bool(architecture) and all(each in ENCODERS for each in architecture.split("+"))
+    group = UNKNOWN if architecture.startswith(UNKNOWN) else architecture
+    found = {} if alone else {group: whole}
+    for encoder in ENCODERS:
+        present = [name for id_, name in _names(encoder).items() if id_ in ids]
+        if present:
+            found[encoder if alone else PART + encoder] = _ids(choose(present))
+    return found
+
+
+def _ids(names: Iterable[str | None]) -> Slots:
+    return np.array([module_id(name) if name else 0 for name in names], np.uint32)
+
+
+@cache
+def _names(encoder: str) -> Mapping[int, str]:
+    """The canonical modules of a text encoder by id."""
+    table = known(encoder)
+    names = (f"{table.part}.{layer}" for layer in table.layers)
+    return {module_id(name): name for name in names}

@@ -1,0 +1,125 @@
+"""Sketches of removals against those of all that scans read: as `match.past` does for digests.
+
+What comes in: an open transaction, after removals came or learned. What goes out: copies among the
+files whose modules were all read; and files of which a subset was read that comes near, for a
+closer look, since a subset alone accuses nobody. What is searched of each stored file is read once,
+in order, and multiplied by all removals at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import nullcontext
+from itertools import islice
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from reseen.errors import Malformed
+from reseen.fingerprint.entries import Entry
+from reseen.fingerprint.sketch import VERSION, decode
+from reseen.match import evidence
+from reseen.match.sketches import Sketches, as_slots
+from reseen.records import Evidence
+from reseen.registry.schema import read_entries, read_sketches, removals, sightings
+
+_BATCH = 2_048  # files searched at once
+
+_Files = list[tuple[int, list[Entry]]]
+
+
+def copies(
+    connection: Connection, only: Collection[str] | None = None
+) -> Iterator[tuple[int, str, Evidence]]:
+    """(artifact's pk, removal, why) of stored files that are copies of these removals (None: all in
+    force). Pairs that are sightings already are not looked at again."""
+    known = Sketches.load(connection, lambda: nullcontext(connection), only)
+    for files, candidates in _near(connection, known, complete=True):
+        pks = [pk for (pk, _), some in zip(files, candidates, strict=True) if some]
+        seen = _sightings(connection, pks)
+        for (pk, _), some in zip(files, candidates, strict=True):
+            new = [each for each in some if (pk, each[0]) not in seen]
+            if not new:
+                continue
+            value = connection.scalar(
+                select(read_sketches.c.value).where(
+                    read_sketches.c.artifact_pk == pk, read_sketches.c.version == VERSION
+                )
+            )
+            try:
+                sketch = decode(value or b"")
+            except Malformed:
+                continue  # a damaged row shows nothing
+            for like in known.compared(sketch, new):
+                if like.comparison.relation.is_copy:
+                    yield pk, like.removal, evidence.weights(like.comparison)
+
+
+def near_subsets(connection: Connection, only: Collection[str] | None = None) -> Iterator[int]:
+    """Pks of artifacts of which a subset of modules was read, and comes near these removals."""
+    known = Sketches.load(connection, lambda: nullcontext(connection), only)
+    for files, candidates in _near(connection, known, complete=False):
+        for (pk, _), some in zip(files, candidates, strict=True):
+            if some:
+                yield pk
+
+
+def _near(
+    connection: Connection, known: Sketches, *, complete: bool
+) -> Iterator[tuple[_Files, list[list[tuple[str, int]]]]]:
+    if not len(known):
+        return
+    left = _files(connection, complete)
+    while files := list(islice(left, _BATCH)):
+        yield files, known.near_many([entries for _, entries in files])
+
+
+def _files(connection: Connection, complete: bool) -> Iterator[tuple[int, list[Entry]]]:
+    """What is searched of each stored file, in order; by pages, so that others may write between
+    two of them on the same connection."""
+    last = 0
+    while True:
+        query = (
+            select(
+                read_entries.c.artifact_pk,
+                read_entries.c.group,
+                read_entries.c.slots,
+                read_entries.c.code,
+            )
+            .where(
+                read_entries.c.artifact_pk.in_(
+                    select(read_sketches.c.artifact_pk)
+                    .where(
+                        read_sketches.c.artifact_pk > last,
+                        read_sketches.c.version == VERSION,
+                        read_sketches.c.complete == int(complete),
+                    )
+                    .order_by(read_sketches.c.artifact_pk)
+                    .limit(_BATCH)
+                ),
+                read_entries.c.version == VERSION,
+                read_entries.c.code.is_not(None),
+            )
+            .order_by(read_entries.c.artifact_pk, read_entries.c.group)
+        )
+        found: dict[int, list[Entry]] = {}
+        for pk, group, slots, code in connection.execute(query):
+            entry = Entry(group, as_slots(slots), np.frombuffer(code, np.int8))
+            found.setdefault(pk, []).append(entry)
+        if not found:
+            return
+        yield from found.items()
+        last = max(found)
+
+
+def _sightings(connection: Connection, artifact_pks: list[int]) -> set[tuple[int, str]]:
+    found: set[tuple[int, str]] = set()
+    left = iter(artifact_pks)
+    while some := list(islice(left, 500)):
+        query = (
+            select(sightings.c.artifact_pk, removals.c.id)
+            .join(removals, removals.c.pk == sightings.c.removal_pk)
+            .where(sightings.c.artifact_pk.in_(some))
+        )
+        found.update((pk, removal) for pk, removal in connection.execute(query))
+    return found
