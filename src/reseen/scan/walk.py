@@ -299,9 +299,6 @@ class _Walk:
             else:
                 seen = await self._look(ready)
                 came = Visited(lease, seen)
-                if seen.listed and seen.problems and not seen.seen:
-                    # Nothing of the answer makes sense: another may.
-                    return (Failed(lease, seen.problems[0]),)
                 if not seen.complete:
                     why = HubBusy("the hub broke off", remedy=GO_ON)
                     return came, await self._unanswered(lease, started, why)
