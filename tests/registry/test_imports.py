@@ -382,7 +382,7 @@ def test_what_is_left_out_is_counted(store: Store, take: Import) -> None:
     )
     assert account.added == 1
     assert len(account.notes) == 5
-    assert all(note.startswith("1 row") for note in account.notes)
+    assert all(note.startswith("1 row:") for note in account.notes)
 
 
 def test_a_short_digest_joins_the_file_that_it_is_the_beginning_of(

@@ -102,7 +102,10 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
 
     def notes(self) -> tuple[str, ...]:
-        return tuple(f"{count} rows: {what}." for what, count in sorted(self.counts.items()))
+        return tuple(
+            f"{count} row{'s' if count > 1 else ''}: {what}."
+            for what, count in sorted(self.counts.items())
+        )
 
 
 def check_list_name(name: str) -> str:

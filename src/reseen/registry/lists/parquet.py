@@ -26,8 +26,8 @@ from reseen.registry.lists.table import (
 MAX_INFLATED = 4 << 30
 """Bytes that all columns may take in memory, as the file itself says."""
 MAX_BATCH = 256 << 20
-"""Bytes that one batch of rows may take: a short file can repeat one long value for ever."""
-_BATCH = 2_048
+"""Bytes that one batch of rows may take."""
+_BATCH = 4_096
 
 
 def read_parquet(data: bytes, given: Mapping[str, Field] | None = None) -> Table:
@@ -41,7 +41,12 @@ def read_parquet(data: bytes, given: Mapping[str, Field] | None = None) -> Table
             remedy="pip install 'reseen[parquet]'",
         ) from None
     try:
-        file = pyarrow.parquet.ParquetFile(io.BytesIO(data))
+        # texts are kept as a dictionary: a short file can repeat one long value for ever
+        schema = pyarrow.parquet.read_schema(io.BytesIO(data))
+        texts = [
+            field.name for field in schema if field.type in (pyarrow.string(), pyarrow.binary())
+        ]
+        file = pyarrow.parquet.ParquetFile(io.BytesIO(data), read_dictionary=texts)
         metadata = file.metadata
         names = list(file.schema_arrow.names)
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
@@ -68,7 +73,7 @@ def _rows(
             if batch.nbytes > MAX_BATCH:
                 raise too_long(number + 1)
             columns = [
-                batch.column(i).to_pylist() if i in wanted else [None] * batch.num_rows
+                _values(batch.column(i), number) if i in wanted else [None] * batch.num_rows
                 for i in range(len(names))
             ]
             for values in zip(*columns, strict=True):
@@ -81,6 +86,19 @@ def _rows(
                 yield number, cells
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise _broken() from error
+
+
+def _values(column: Any, number: int) -> list[Any]:
+    """A column's values. Raises ListError before one that is too long is copied for each row."""
+    import pyarrow
+    import pyarrow.compute
+
+    if isinstance(column, pyarrow.DictionaryArray):
+        longest = pyarrow.compute.max(pyarrow.compute.binary_length(column.dictionary)).as_py()
+        if longest is not None and longest > 4 * MAX_CELL:  # UTF-8
+            raise too_long(number + 1)
+    values: list[Any] = column.to_pylist()
+    return values
 
 
 def _broken() -> ListError:

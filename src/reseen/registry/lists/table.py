@@ -15,7 +15,7 @@ from reseen.errors import ListError
 
 MAX_FILE = 512 << 20
 """Bytes in a list's file."""
-MAX_ROWS = 2_000_000
+MAX_ROWS = 1_000_000
 MAX_COLUMNS = 1_000
 MAX_CELL = 32_767
 """Characters in a cell: what a spreadsheet allows."""

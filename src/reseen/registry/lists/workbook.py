@@ -13,6 +13,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
@@ -75,25 +76,23 @@ def _table(sheet: CalamineSheet, place: str, given: Mapping[str, Field] | None) 
     """A sheet as a table; None when no header is found in it."""
     if sheet.start is None:
         return None
-    first = sheet.start[0] + 1  # calamine leaves out the empty rows before
     best: tuple[int, int, list[str]] = (0, 0, [])
-    for skipped, row in enumerate(sheet.to_python(nrows=HEADER_WITHIN)):
+    first = sheet.start[0]  # empty rows come before
+    for number, row in enumerate(islice(sheet.iter_rows(), first + HEADER_WITHIN), 1):
         header = [str(cell) for cell in row]
         meaning = recognise(header, given)
         if meaning.usable and len(meaning.fields) > best[0]:
-            best = (len(meaning.fields), skipped, header)
-    fields, skipped, header = best
+            best = (len(meaning.fields), number, header)
+    fields, at, header = best
     if not fields:
         return None
-    notes: tuple[str, ...] = ()
-    if skipped or first > 1:
-        notes = (f"The header was found in row {first + skipped}.",)
-    return Table(tuple(header), _rows(sheet, first, skipped + 1), place, notes)
+    notes = (f"The header was found in row {at}.",) if at > 1 else ()
+    return Table(tuple(header), _rows(sheet, at), place, notes)
 
 
-def _rows(sheet: CalamineSheet, first: int, skip: int) -> Iterator[tuple[int, Sequence[Cell]]]:
-    for number, row in enumerate(sheet.iter_rows(), first):
-        if number < first + skip:
+def _rows(sheet: CalamineSheet, header: int) -> Iterator[tuple[int, Sequence[Cell]]]:
+    for number, row in enumerate(sheet.iter_rows(), 1):
+        if number <= header:
             continue
         cells = [None if cell == "" else as_cell(cell) for cell in row]
         for cell in cells:
