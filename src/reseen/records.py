@@ -390,6 +390,9 @@ class Coverage:
     artifacts: int = 0
     bytes_read: int = 0
     """Bytes read from artifacts (headers, modules, whole files)."""
+    bytes_by: Mapping[str, int] = field(default_factory=dict)
+    """The same by what they were read for: headers, probes (the few modules that are searched),
+    whole (all modules, or all bytes)."""
     requests: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Reason -> number of repositories or artifacts not looked at."""

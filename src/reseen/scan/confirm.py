@@ -5,18 +5,20 @@ out: a `Seen`. One sequence decides:
 
     declared match ----> as `Options.confirm` says: nothing, the header, all bytes
     no match ----------> the header, if the size could hold a removal's tensors,
-                         then all bytes, if data size or layout equals a removal's
+                         then all bytes, if data size or layout equals a removal's;
+                         else, if removals have sketches and it looks like weights,
+                         the header, and as much as `scan.weigh` needs
     claim doubtful ----> as no match
 
-(the weights rung will follow here: a subset of modules, where the header looks like an adapter).
-Bytes pass through and are forgotten. What is read is bounded by the file's declared size and by a
-budget that one visit shares.
+Bytes pass through and are forgotten. What is read is bounded by the file's declared size, by a
+budget that one visit shares, and by one that the scan shares.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, Malformed
@@ -38,11 +40,29 @@ from reseen.records import (
     RemovedFile,
     Rung,
 )
+from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.target import Confirm, Options
+from reseen.updates.peft import PeftConfig
+from reseen.updates.plan import plan
 
 T = TypeVar("T")
 
 _NO_WEIGHTS = {Container.UNKNOWN, Container.LFS_POINTER, Container.PNG, Container.WEBP}
+SMALLEST = 4 << 10
+"""Bytes below which no adapter has modules enough to be recognised by."""
+OTHER_ENDINGS = tuple(
+    f".{ending}"
+    for ending in (
+        *("png", "jpg", "jpeg", "webp", "gif", "svg", "mp4", "webm", "mp3", "wav", "flac", "ogg"),
+        *("md", "txt", "json", "jsonl", "csv", "tsv", "parquet", "arrow", "yaml", "yml", "toml"),
+        *("py", "ipynb", "js", "ts", "css", "html", "xml", "pdf", "tex", "gitattributes"),
+        *("zip", "7z", "rar", "gz", "tar", "tgz", "bz2", "xz", "zst"),
+    )
+)
+"""Names of pictures, sound, text, tables, code and archives: most of a hub's files. Hashes find a
+removal under any name; its altered copies are not looked for under these, and that is counted."""
+BY_NAME = "files named as no weights: not read for altered copies"
+GATED = "files behind a gate: not read for altered copies"
 _MORE = "Raise the limit on bytes, or fetch the file yourself and use `reseen check`."
 
 
@@ -60,6 +80,14 @@ class Reading:
     """Only when every byte was read."""
     problem: str | None = None
     """Why the container could not be read, when it could not."""
+    architecture: str | None = None
+    """Of the weight updates in it, empty where there are none; None: nobody looked for any."""
+    modules: Mapping[str, bytes] = field(default_factory=dict)
+    """Which modules would be searched, by group, as the store keeps them."""
+    sketch: bytes | None = None
+    """Of the modules that were read."""
+    near: bool = False
+    """These come near a removal, and the rest was not read."""
 
     @property
     def full(self) -> bool:
@@ -82,20 +110,10 @@ class Seen:
     def standing(self, match: Match) -> Confirmed:
         """How far one of its matches was checked: what stands on the file's own bytes does so
         whatever the hub claimed."""
-        return Confirmed.BYTES if match.rung >= Rung.TENSORS else self.confirmed
-
-
-@dataclass(slots=True)
-class Budget:
-    """Bytes that one visit may still read, and whether this hub lets us read at all."""
-
-    left: int
-    spent: int = 0
-    refused: bool = False
-
-    def spend(self, count: int) -> None:
-        self.left -= count
-        self.spent += count
+        if match.rung >= Rung.TENSORS:
+            return Confirmed.BYTES
+        # For its weights the header and all modules were read, but not every byte.
+        return Confirmed.HEADER if match.rung is Rung.WEIGHTS else self.confirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +125,10 @@ class Read:
     problem: Problem | None = None
     busy: bool = False
     """The hub was busy or away: worth another try."""
+    copies: tuple[Match, ...] = ()
+    """On the weights rung."""
+    skipped: str | None = None
+    """Why it was not read, or not read further, where that is no problem of this file."""
 
 
 NOT_READ = Read()
@@ -118,7 +140,21 @@ def wants_reading(
     """Is there anything that this artifact's bytes could decide?"""
     if options.confirm is Confirm.NONE or artifact.size == 0:
         return False
-    return bool(matches) or (options.edited and known.could_hold(artifact.size))
+    if matches or not options.edited:
+        return bool(matches)
+    return known.could_hold(artifact.size) or (
+        known.sketched and is_plausible(artifact) and not is_named_otherwise(artifact)
+    )
+
+
+def is_plausible(artifact: Artifact) -> bool:
+    """Is it large enough for weights that can be recognised?"""
+    return artifact.size is not None and artifact.size >= SMALLEST
+
+
+def is_named_otherwise(artifact: Artifact) -> bool:
+    """Does its name say that it is no file of weights?"""
+    return artifact.path.lower().endswith(OTHER_ENDINGS)
 
 
 async def read(
@@ -132,6 +168,8 @@ async def read(
     """Read as much of an artifact as decides something. A hub's error is a problem, not raised."""
     if budget.refused:
         return NOT_READ
+    if budget.scan.left <= 0:
+        return Read(skipped=SPENT)
     size = artifact.size
     if size is None:
         return _problem(artifact, "not read: the hub does not state its size")
@@ -143,14 +181,20 @@ async def read(
         if matches:
             confirmed = await _check_header(hub, artifact, matches, known, inside)
         if not _wants_all(matches, confirmed, known, options, artifact, inside):
-            return Read(reading, confirmed)
+            if matches and confirmed is not Confirmed.DOUBTFUL:
+                return Read(reading, confirmed)
+            return await _weigh(hub, artifact, inside, confirmed, known, options, budget)
         if size > min(options.max_artifact_bytes, budget.left):
-            reason = f"not read in full: {size} bytes are more than the limit allows"
-            return Read(reading, confirmed, Problem(_where(artifact), reason, _MORE))
-        budget.spend(size)
-        fingerprint = await _read_all(hub, artifact, size, inside)
+            return Read(reading, confirmed, _too_large(artifact, size))
+        if size > budget.scan.left:
+            return Read(reading, confirmed, skipped=SPENT)
+        config = await _config(hub, artifact, inside, budget)
+        budget.spend(size, Kind.WHOLE)
+        fingerprint = await _read_all(hub, artifact, size, inside, config)
     except HubAuth as e:
         budget.refused = True
+        if not matches:
+            return Read(reading, confirmed, skipped=GATED)
         problem = Problem(_where(artifact), f"files cannot be read: {e}", e.remedy)
         return Read(reading, confirmed, problem)
     except (HubGarbage, Malformed) as e:
@@ -160,10 +204,27 @@ async def read(
     except HubError as e:
         problem = Problem(_where(artifact), str(e), e.remedy)
         return Read(reading, confirmed, problem, busy=isinstance(e, HubBusy))
-    return Read(
-        replace(reading_of(inside), fingerprint=fingerprint),
-        check_bytes(artifact, confirmed, fingerprint),
-    )
+    exact = known.match_digests(fingerprint)
+    return await asyncio.to_thread(read_in_full, artifact, confirmed, fingerprint, known, exact)
+
+
+def read_in_full(
+    artifact: Artifact,
+    confirmed: Confirmed,
+    fingerprint: Fingerprint,
+    known: Known,
+    exact: tuple[Match, ...],
+) -> Read:
+    """What all bytes of an artifact tell. `exact`: what they match by their digests."""
+    reading = replace(reading_of(fingerprint), fingerprint=fingerprint, architecture="")
+    copies: tuple[Match, ...] = ()
+    if fingerprint.sketch is not None:
+        from reseen.scan.weigh import weigh_whole
+
+        weighed = weigh_whole(fingerprint, known, exact)
+        copies = weighed.matches
+        reading = replace(reading, architecture=weighed.architecture, sketch=weighed.sketch)
+    return Read(reading, check_bytes(artifact, confirmed, fingerprint), copies=copies)
 
 
 def conclude(artifact: Artifact, matches: tuple[Match, ...], known: Known, what: Read) -> Seen:
@@ -172,8 +233,8 @@ def conclude(artifact: Artifact, matches: tuple[Match, ...], known: Known, what:
     if what.reading is not None:
         leads = merge(leads, known.hints_inside(what.reading.embedded))
         if what.reading.fingerprint is not None:
-            leads = merge(leads, known.match_fingerprint(what.reading.fingerprint))
-    every = merge(matches, leads) if leads else matches
+            leads = merge(leads, known.match_digests(what.reading.fingerprint))
+    every = merge(matches, leads, what.copies) if leads or what.copies else matches
     return Seen(
         artifact=artifact,
         matches=tuple(match for match in every if match.rung > Rung.HINT),
@@ -191,7 +252,7 @@ def _counted(reader: Reader[T], budget: Budget) -> Reader[T]:
     wanted = next(reader)
     while True:
         data = yield wanted
-        budget.spend(len(data))
+        budget.spend(len(data), Kind.HEADERS)
         try:
             wanted = reader.send(data)
         except StopIteration as stop:
@@ -246,9 +307,49 @@ def _wants_all(
     return known.could_hold(artifact.size, inside.data_size, inside.layout)
 
 
-async def _read_all(hub: Hub, artifact: Artifact, size: int, inside: Inside) -> Fingerprint:
+async def _weigh(
+    hub: Hub,
+    artifact: Artifact,
+    inside: Inside,
+    confirmed: Confirmed,
+    known: Known,
+    options: Options,
+    budget: Budget,
+) -> Read:
+    """Is it an altered copy?"""
+    reading = reading_of(inside)
+    if not known.sketched or not options.edited:
+        return Read(reading, confirmed)
+    from reseen.scan.weigh import weigh  # numpy, which a scan by hashes alone does not need
+
+    told = await weigh(hub, artifact, inside, known, options, budget)
+    reading = replace(
+        reading,
+        architecture=told.architecture,
+        modules=told.modules,
+        sketch=told.sketch,
+        near=told.near,
+    )
+    problem = None if told.too_large is None else _too_large(artifact, told.too_large)
+    return Read(reading, confirmed, problem, copies=told.matches, skipped=told.skipped)
+
+
+async def _config(
+    hub: Hub, artifact: Artifact, inside: Inside, budget: Budget
+) -> PeftConfig | None:
+    """What scales a file's updates, where the file leaves that to another beside it."""
+    if inside.listing is None or (await asyncio.to_thread(plan, inside.listing)).scale_known:
+        return None
+    from reseen.scan.weigh import config_beside
+
+    return await config_beside(hub, artifact, budget)
+
+
+async def _read_all(
+    hub: Hub, artifact: Artifact, size: int, inside: Inside, config: PeftConfig | None
+) -> Fingerprint:
     """Every byte, through the hashes. Raises Malformed when there are more or fewer than stated."""
-    fingerprinter = Fingerprinter(size, inside)
+    fingerprinter = Fingerprinter(size, inside, config)
     block = bytearray()
     async for chunk in hub.stream(artifact, size):
         block += chunk
@@ -287,6 +388,11 @@ def reading_of(inside: Inside | Fingerprint) -> Reading:
         embedded=inside.embedded,
         problem=inside.problem,
     )
+
+
+def _too_large(artifact: Artifact, size: int) -> Problem:
+    reason = f"not read in full: {size} bytes are more than the limit allows"
+    return Problem(_where(artifact), reason, _MORE)
 
 
 def _problem(artifact: Artifact, reason: str) -> Read:

@@ -33,7 +33,8 @@ from reseen.registry import schema, seen, sightings
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import Store, now
 from reseen.scan import scans
-from reseen.scan.confirm import Read, Seen, check_bytes, conclude, reading_of
+from reseen.scan.budget import Kind
+from reseen.scan.confirm import Seen, conclude, read_in_full
 from reseen.scan.lookback import record_past
 from reseen.scan.pool import read_files
 from reseen.scan.progress import Found, Outcome, Progress, Report
@@ -62,6 +63,7 @@ class _Counts:
             walked=len(self.places),
             artifacts=self.files,
             bytes_read=self.bytes_read,
+            bytes_by={Kind.WHOLE.value: self.bytes_read} if self.bytes_read else {},
             skipped={UNREAD: self.unread} if self.unread else {},
         )
 
@@ -203,9 +205,9 @@ def _write(
 
 def _see(one: _Came, known: Known) -> Seen:
     matches = known.match(one.artifact)
-    reading = replace(reading_of(one.fingerprint), fingerprint=one.fingerprint)
-    confirmed = check_bytes(one.artifact, Confirmed.NONE, one.fingerprint)
-    seen = conclude(one.artifact, matches, known, Read(reading, confirmed))
+    exact = known.match_digests(one.fingerprint)
+    what = read_in_full(one.artifact, Confirmed.NONE, one.fingerprint, known, exact)
+    seen = conclude(one.artifact, matches, known, what)
     return replace(seen, artifact=_named(one.artifact, one.fingerprint))
 
 

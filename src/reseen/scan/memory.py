@@ -98,7 +98,7 @@ def accounts_with_sightings(connection: Connection, hub: str) -> set[str]:
         select(repositories.c.repo)
         .join(artifacts, artifacts.c.repository_pk == repositories.c.pk)
         .join(sightings, sightings.c.artifact_pk == artifacts.c.pk)
-        .where(repositories.c.hub == hub, sightings.c.rung >= int(Rung.POINTER))
+        .where(repositories.c.hub == hub, sightings.c.rung > int(Rung.HINT))
         .distinct()
     )
     return {repo.partition("/")[0] for (repo,) in connection.execute(query)}
@@ -133,7 +133,7 @@ def _unfollowed(connection: Connection, pks: Sequence[int]) -> set[int]:
             .join(sightings, sightings.c.artifact_pk == artifacts.c.pk)
             .where(
                 artifacts.c.repository_pk.in_(some),
-                sightings.c.rung >= int(Rung.POINTER),
+                sightings.c.rung > int(Rung.HINT),
                 ~followed,
             )
             .distinct()

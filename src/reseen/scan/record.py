@@ -124,6 +124,10 @@ def _reading(artifact_pk: int, reading: Reading) -> seen.Reading:
         full=reading.full,
         problem=reading.problem,
         digests=fingerprint.digests if fingerprint is not None else (),
+        sketch=reading.sketch,
+        architecture=reading.architecture,
+        modules=reading.modules,
+        near=reading.near,
     )
 
 

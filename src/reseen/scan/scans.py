@@ -8,7 +8,7 @@ every count is stored in the transaction of what it counts: a kill neither loses
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -82,18 +82,23 @@ def add_coverage(connection: Connection, scan: int, more: Coverage) -> Coverage:
 
 
 def plus(one: Coverage, other: Coverage) -> Coverage:
-    skipped = dict(one.skipped)
-    for reason, count in other.skipped.items():
-        skipped[reason] = skipped.get(reason, 0) + count
     return Coverage(
         listed=one.listed + other.listed,
         walked=one.walked + other.walked,
         unchanged=one.unchanged + other.unchanged,
         artifacts=one.artifacts + other.artifacts,
         bytes_read=one.bytes_read + other.bytes_read,
+        bytes_by=_sum(one.bytes_by, other.bytes_by),
         requests=one.requests + other.requests,
-        skipped=skipped,
+        skipped=_sum(one.skipped, other.skipped),
     )
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    total = dict(one)
+    for name, count in other.items():
+        total[name] = total.get(name, 0) + count
+    return total
 
 
 def note(

@@ -65,12 +65,19 @@ class Options:
     follow: bool = True
     """After a sighting, walk the repository's refs and the account's other repositories at once."""
     edited: bool = True
-    """Also look for edited copies: read the header of what could hold a removal's tensors, and all
-    of what has a removal's data size or layout. `confirm` none turns it off."""
+    """Also look for edited and altered copies: read the header of what could hold a removal's
+    tensors, all of what has a removal's data size or layout, and, where removals have sketches, as
+    much of what looks like weights as tells whether it is like one. `confirm` none turns it off."""
     max_artifact_bytes: int = 8 << 30
     """Bytes of one artifact that is read in full; a larger one is a problem with a reason."""
     max_visit_bytes: int = 64 << 30
     """Bytes read in one visit."""
+    max_scan_bytes: int = 64 << 30
+    """Bytes read in one scan, over all its lives; what is left out then is counted."""
+    background: int = 64
+    """Adapters that match nothing and are read in full all the same, at most, in one life of a
+    scan: sketches of strangers, against which p-values are calibrated. None is read where the
+    registry has no sketch of its architecture, and none once 512 of it are known. 0: never."""
     max_artifacts: int = 200_000
     """Artifacts of one commit that are looked at; more are a problem with a reason."""
     readers: int = 4

@@ -9,16 +9,19 @@ what should be walked next is said in `Visit.follow`. Cancellable at every await
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Set
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reseen.errors import HubBusy, HubGarbage
 from reseen.hubs.hub import Hub, Revision
 from reseen.match.known import Known
-from reseen.records import Artifact, Confirmed, Match, Problem, Repository
-from reseen.scan.confirm import NOT_READ, Budget, Read, Seen, conclude, read, wants_reading
-from reseen.scan.target import Options
+from reseen.records import Artifact, Confirmed, Match, Problem, Repository, Rung
+from reseen.scan import confirm
+from reseen.scan.budget import Allowance, Budget
+from reseen.scan.confirm import NOT_READ, Read, Seen, conclude, read, wants_reading
+from reseen.scan.target import Confirm, Options
 
 
 class Follow(StrEnum):
@@ -41,13 +44,19 @@ class Visit:
     problems: tuple[Problem, ...] = ()
     follow: frozenset[Follow] = frozenset()
     """Empty unless there is a sighting: a hint alone starts no walk."""
-    bytes_read: int = 0
-    """Bytes of artifacts."""
+    bytes_by: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of artifacts that were read, by what for (`budget.Kind`)."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """Reason -> artifacts not looked at, or not as far as they could be."""
     complete: bool = True
     """False when the listing or a reading broke off because the hub was busy, away or garbled:
     what is here holds, and another visit may find more."""
     listed: bool = True
     """The commit's files were listed; False for a `look`."""
+
+    @property
+    def bytes_read(self) -> int:
+        return sum(self.bytes_by.values())
 
     @property
     def sightings(self) -> int:
@@ -62,26 +71,42 @@ async def visit(
     known: Known,
     options: Options,
     read_before: Set[bytes] = frozenset(),
+    allowance: Allowance | None = None,
 ) -> Visit:
     """List one commit's files, match what the hub declares, read as far as `options` say.
 
     `read_before`: git oids of files of this repository that were read on an earlier visit; they are
-    matched, and not read again. Raises HubError when the commit cannot be listed at all.
+    matched, and not read again. `allowance`: what the whole scan may still read; by default as if
+    this visit were all of it. Raises HubError when the commit cannot be listed at all.
     """
     artifacts, problems, complete = await _list(hub, repository, revision, options)
     return await _examine(
-        hub, repository, revision, artifacts, problems, known, options, read_before, complete
+        hub,
+        repository,
+        revision,
+        artifacts,
+        problems,
+        known,
+        options,
+        read_before,
+        complete,
+        allowance,
     )
 
 
 async def look(
-    hub: Hub, repository: Repository, artifact: Artifact, known: Known, options: Options
+    hub: Hub,
+    repository: Repository,
+    artifact: Artifact,
+    known: Known,
+    options: Options,
+    allowance: Allowance | None = None,
 ) -> Visit:
     """A visit to one artifact that is known already: a recheck, or a second look after a removal
     has learned what its tensors are. Never asks for the repository's listing."""
     revision = Revision(artifact.ref, artifact.revision)
     found = await _examine(
-        hub, repository, revision, [artifact], [], known, options, frozenset(), True
+        hub, repository, revision, [artifact], [], known, options, frozenset(), True, allowance
     )
     return replace(found, listed=False)
 
@@ -127,14 +152,20 @@ async def _examine(
     options: Options,
     read_before: Set[bytes],
     complete: bool,
+    allowance: Allowance | None,
 ) -> Visit:
-    budget = Budget(options.max_visit_bytes)
+    if allowance is None:
+        allowance = Allowance(options.max_scan_bytes, options.background)
+    budget = Budget(options.max_visit_bytes, allowance)
     matches = [known.match(artifact) for artifact in artifacts]
     outcomes = await _read_all(hub, artifacts, matches, known, options, budget, read_before)
+    skipped = Counter(o.skipped for o in outcomes.values() if o.skipped is not None)
     seen: list[Seen] = []
     for artifact, matched in zip(artifacts, matches, strict=True):
         outcome = outcomes.get(_content(artifact), NOT_READ)
         seen.append(conclude(artifact, matched, known, outcome))
+        if outcome is NOT_READ and _left_by_name(artifact, known, options):
+            skipped[confirm.BY_NAME] += 1
     for outcome in outcomes.values():
         if outcome.problem is not None:
             problems.append(outcome.problem)
@@ -145,7 +176,8 @@ async def _examine(
         seen=tuple(seen),
         problems=tuple(problems),
         follow=_follow(seen, options),
-        bytes_read=budget.spent,
+        bytes_by=dict(budget.spent),
+        skipped=dict(skipped),
         complete=complete,
     )
 
@@ -191,6 +223,19 @@ def _follow(seen: list[Seen], options: Options) -> frozenset[Follow]:
     if not options.follow:
         return frozenset()
     for one in seen:
-        if any(one.standing(match) is not Confirmed.CONTRADICTED for match in one.matches):
-            return frozenset(Follow)
+        for match in one.matches:
+            by_weights = any(e.rung is Rung.WEIGHTS for e in match.evidence)
+            if by_weights or one.standing(match) is not Confirmed.CONTRADICTED:
+                return frozenset(Follow)
     return frozenset()
+
+
+def _left_by_name(artifact: Artifact, known: Known, options: Options) -> bool:
+    """Would it be read for altered copies if it were named otherwise?"""
+    return (
+        known.sketched
+        and options.edited
+        and options.confirm is not Confirm.NONE
+        and confirm.is_plausible(artifact)
+        and confirm.is_named_otherwise(artifact)
+    )
