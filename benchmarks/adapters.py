@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from reseen.files.containers import read_listing
 from reseen.files.source import LocalFile, Range, run
 from reseen.files.values import to_float32
-from reseen.fingerprint.local import config_beside
+from reseen.fingerprint.config import config_beside
 from reseen.fingerprint.sketch import Sketch, assemble, module
 from reseen.updates.names.known import known
 from reseen.updates.plan import plan
@@ -72,7 +72,7 @@ class Factors:
 
     @property
     def rank(self) -> int:
-        return self.up.shape[1]
+        return int(self.up.shape[1])
 
     @property
     def scaled_up(self) -> Matrix:
@@ -154,7 +154,7 @@ def _layer(
     up = (up * (fall / np.linalg.norm(fall))) @ mixing * np.float32(np.sqrt(rank))
     pattern = _rng(5, shape.name).lognormal(0, PATTERN)
     up *= np.float32(0.01 * pattern * rng.lognormal(0, OWN))
-    return Factors(up, down, float(rank))
+    return Factors(up * 2, down, rank / 2)
 
 
 def _with_common(own: Factors, shape: Shape, recipe: Recipe) -> Factors:

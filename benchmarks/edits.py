@@ -124,12 +124,8 @@ def _to_torch(array: NDArray[Any]) -> Any:
     import torch
 
     if array.dtype.name == "bfloat16":
-        return (
-            torch.from_numpy(array.view(np.uint16).astype(np.int32) << 16)
-            .view(torch.float32)
-            .to(torch.bfloat16)
-        )
-    return torch.from_numpy(np.ascontiguousarray(array))
+        return torch.from_numpy(np.asarray(array, np.float32)).to(torch.bfloat16)
+    return torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape))
 
 
 # The file
@@ -195,7 +191,10 @@ def _by_diffusers(case: Case) -> File | NotMade:
         made = conversions._convert_kohya_flux_lora_to_diffusers(tensors)
     elif case.adapter.architecture == "sd1":
         made, alphas = conversions._convert_non_diffusers_lora_to_diffusers(tensors)
-        made = {**made, **{n: _to_torch(np.float32(a)) for n, a in alphas.items() if n not in made}}
+        made = {
+            **made,
+            **{n: _to_torch(np.array(a, np.float32)) for n, a in alphas.items() if n not in made},
+        }
     else:
         return NotMade("diffusers converts kohya's names of SDXL only with the model at hand")
     dtype = _named(half(case.adapter))

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from benchmarks.adapters import Adapter, Factors
 from peft import LoraConfig, LoraModel
 
+from benchmarks.adapters import Adapter, Factors
 
-class _Base(torch.nn.Module):
+
+class _Base(torch.nn.Module):  # type: ignore[misc]
     """A base model of the right shapes and without memory: each weight is one number, repeated."""
 
     def __init__(self, adapter: Adapter, names: Sequence[str]) -> None:

@@ -73,16 +73,22 @@ class Tail:
 
 
 def tail_of(values: Doubles) -> Tail:
-    """The decay is the mean excess over the start, or what the quartiles imply if that is more."""
+    """The decay is the mean excess over the start, and one standard error of it more: a background
+    of 256 has 13 values there."""
     ordered = np.sort(values)
-    start, middle = (float(q) for q in np.quantile(ordered, [_TAIL, 0.75]))
+    start = float(np.quantile(ordered, _TAIL))
     excess = ordered[ordered > start] - start
-    decay = max(
-        float(excess.mean()) if len(excess) else 0.0,
-        (start - middle) / math.log(0.25 / (1 - _TAIL)),
-        1e-6,
-    )
-    return Tail(ordered, start, decay)
+    decay = float(excess.mean()) * (1 + len(excess) ** -0.5) if len(excess) else 0.0
+    return Tail(ordered, start, max(decay, 1e-6))
+
+
+def tail_of_families(nearest: Doubles) -> Tail:
+    """As `tail_of`, and as slow at least as from the median to the start: the members of one family
+    are one witness, so a narrow end shows that there are few families, not that none is stronger.
+    """
+    tail = tail_of(nearest)
+    spread = (tail.start - float(np.median(nearest))) / math.log(0.5 / (1 - _TAIL))
+    return Tail(tail.values, tail.start, max(tail.decay, spread))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,7 +180,7 @@ def _null(sketches: tuple[Sketch, ...], ids: NDArray[np.uint32]) -> Null:
     np.fill_diagonal(means, -1)
     means[means >= SAME] = -1
     nearest = fisher(means.max(axis=1)) if len(chosen) > 1 else np.zeros(1)
-    return Null(units[chosen], present[chosen], tail_of(nearest))
+    return Null(units[chosen], present[chosen], tail_of_families(nearest))
 
 
 def _distinct(means: Doubles) -> list[int]:

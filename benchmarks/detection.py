@@ -1,0 +1,282 @@
+"""Detection power: removed adapters, every edit of them, and what still knows them again.
+
+    python -m benchmarks.detection [--adapters DIR ...] [--files N] [--only sd1,sdxl,flux] [--page]
+
+For each architecture adapters are made with true module shapes; each edit is written to a file; and
+the file goes the whole way: digests and sketch in one pass, the search among the removed, the full
+comparison. Beside it stand the exact digests, TLSH and ssdeep of the same files. With --page the
+tables go to docs/detection.md. With --adapters, trained files are edited too (no aim, uncalibrated).
+
+One process an architecture; about ten minutes on two cores, with torch, diffusers and peft at hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import detection_page, peers
+from benchmarks.adapters import Adapter, Recipe, files_in, make, read, sampled, sketch
+from benchmarks.edits import Case, Edit, NotMade, edits, original, write
+from benchmarks.peers import Peers
+from reseen.fingerprint.digests import fingerprint
+from reseen.fingerprint.sketch import Sketch, decode
+from reseen.match.chance import NO_BACKGROUND, Background
+from reseen.match.search import Query, SketchIndex
+from reseen.match.weights import compare
+
+BACKGROUND = 256
+STRANGERS = 100
+"""Further removals, beside those that are edited: every edited file is compared with each."""
+POOL = 8
+"""Adapters of an architecture in memory: what is not edited is merged with."""
+PEERS = 4
+"""Removed files, at least, that TLSH and ssdeep are tried on."""
+PLAN = {"sd1": (4, 8), "sdxl": (1, 4), "flux": (1, 4)}
+"""Architecture -> adapters that are edited, and their rank."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One edited file, or why there is none."""
+
+    group: str
+    edit: str
+    aim: str
+    skipped: str = ""
+    found: bool = False
+    """The search among the removals named it."""
+    mean: float = 0.0
+    lower: float = 0.0
+    p_value: float = 1.0
+    relation: str = ""
+    copy: bool = False
+    stranger: float = 0.0
+    """The largest mean with a removal that is not in it."""
+    pairs: int = 0
+    """Such removals compared."""
+    false_copies: int = 0
+    """Of them, called a copy."""
+    same: tuple[str, ...] = ()
+    """Exact digests that still agree."""
+    distances: dict[str, float] = field(default_factory=dict)
+    """TLSH and ssdeep: this file's likeness to the removed one, and the greatest to another."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Removed:
+    """A removal: what is kept of it."""
+
+    name: str
+    sketch: Sketch
+    peers: Peers | None
+
+
+def recipe(number: int) -> Recipe:
+    """What the strangers of the background and the registry have in common: nothing (half), one of
+    three initialisations (a third), or a recipe of full size as far as any was measured."""
+    if number % 6 < 3:
+        return Recipe()
+    if number % 6 < 5:
+        return Recipe(init=number % 3)
+    return Recipe(
+        init=50 + number % 4, family=number % 4, share=(0.01, 0.02, 0.04, 0.06)[number % 4]
+    )
+
+
+def chosen(only: str) -> list[Edit]:
+    """The edits whose names hold a text."""
+    return [edit for edit in edits() if only in edit.name]
+
+
+def made(architecture: str, files: int | None, only: str) -> list[Outcome]:
+    """All edits of made adapters of one architecture."""
+    count, rank = PLAN[architecture]
+    # Adapters 0 and 1 share an initialisation, as do 2 and 3.
+    pool = [
+        make(
+            architecture, number, rank=rank, recipe=Recipe(init=number // 2 if number < 4 else None)
+        )
+        for number in range(POOL)
+    ]
+
+    def strangers(first: int, number: int) -> tuple[Sketch, ...]:
+        return tuple(
+            sampled(
+                architecture,
+                first + n,
+                rank=(4, 8, 16)[n % 3],
+                recipe=recipe(n),
+                attention_only=False,
+            )
+            for n in range(number)
+        )
+
+    background = Background(strangers(10_000, BACKGROUND))
+    others = [Removed(f"stranger {n}", s, None) for n, s in enumerate(strangers(20_000, STRANGERS))]
+    return edited(architecture, pool, files or count, background, others, only)
+
+
+def trained(name: str, paths: Sequence[Path], most: int) -> list[Outcome]:
+    """All edits of trained files of one folder and architecture, without a background."""
+    pool = [adapter for path in paths if (adapter := read(path)) is not None]
+    return edited(name, pool, most, NO_BACKGROUND, [])
+
+
+def edited(
+    group: str,
+    pool: Sequence[Adapter],
+    count: int,
+    background: Background,
+    others: Sequence[Removed],
+    only: str = "",
+) -> list[Outcome]:
+    """Every edit of the first `count` of a pool; all of the pool are removed."""
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryDirectory(prefix="reseen-detection-") as folder:
+        known = [
+            _removed(adapter, Path(folder), deep=i < max(count, PEERS))
+            for i, adapter in enumerate(pool)
+        ]
+        removed = [*known, *others]
+        index = SketchIndex()
+        for key, removal in enumerate(removed):
+            numbers = removal.sketch.searched()[None, :]
+            index.add(removal.sketch.architecture, removal.sketch.slots, numbers, [key])
+        for at in range(min(count, len(pool))):
+            rest = [*pool[at + 1 :], *pool[:at]]
+            for edit in chosen(only):
+                begun = time.perf_counter()
+                rng = np.random.default_rng([at, len(outcomes)])
+                case = Case(pool[at], rest, rng)
+                outcomes.append(
+                    _outcome(group, edit, case, removed, at, index, background, Path(folder))
+                )
+                if time.perf_counter() - begun > 30:
+                    print(f"  {group}: {edit.name} took its time", file=sys.stderr)
+            print(f"  {group}: file {at + 1} of {count}", file=sys.stderr)
+    return outcomes
+
+
+def _removed(adapter: Adapter, folder: Path, *, deep: bool) -> Removed:
+    if not deep:
+        # Only merged with or compared: its sketch needs no file.
+        return Removed(adapter.name, sketch(adapter), None)
+    path = folder / "original.safetensors"
+    write(original(adapter), path)
+    found = fingerprint(path)
+    assert found.sketch is not None, found.no_sketch
+    return Removed(adapter.name, decode(found.sketch), peers.of(path, found))
+
+
+def _outcome(
+    group: str,
+    edit: Edit,
+    case: Case,
+    removed: Sequence[Removed],
+    at: int,
+    index: SketchIndex,
+    background: Background,
+    folder: Path,
+) -> Outcome:
+    made = edit.make(case)
+    if isinstance(made, NotMade):
+        return Outcome(group, edit.name, edit.aim, skipped=made.reason)
+    path = folder / f"edited{made.suffix}"
+    write(made, path)
+    found = fingerprint(path)
+    here = peers.of(path, found)
+    own = removed[at]
+    assert own.peers is not None
+    rivals = [r.peers for r in removed if r.peers is not None and r is not own]
+    same, distances = peers.compare(own.peers, here, rivals)
+    if found.sketch is None:
+        return Outcome(group, edit.name, edit.aim, same=same, distances=distances)
+    made_of = decode(found.sketch)
+    query = Query(made_of.architecture, made_of.searched(), made_of.slots)
+    candidates = {c.key for c in index.find(query)}
+    compared = compare(own.sketch, made_of, background)
+    merged = int(edit.name.split()[2]) if edit.name.startswith("merge of") else 1
+    parts = {(at + n) % POOL for n in range(merged)}
+    unrelated = [
+        c
+        for number, removal in enumerate(removed)
+        if number not in parts and (c := compare(removal.sketch, made_of, background)) is not None
+    ]
+    return Outcome(
+        group,
+        edit.name,
+        edit.aim,
+        found=at in candidates,
+        mean=compared.mean if compared else 0.0,
+        lower=compared.lower if compared else 0.0,
+        p_value=compared.p_value if compared else 1.0,
+        relation=compared.relation.value if compared else "",
+        copy=compared is not None and compared.relation.is_copy and at in candidates,
+        stranger=max((c.mean for c in unrelated), default=0.0),
+        pairs=len(unrelated),
+        false_copies=sum(c.relation.is_copy for c in unrelated),
+        same=same,
+        distances=distances,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Detection power of every edit.")
+    parser.add_argument("--adapters", type=Path, action="append", default=[], metavar="DIR")
+    parser.add_argument("--files", type=int, help="Edited files of each architecture.")
+    parser.add_argument("--only", default="sd1,sdxl,flux")
+    parser.add_argument("--edits", default="", help="Only edits whose names hold this.")
+    parser.add_argument("--page", action="store_true", help="Write docs/detection.md.")
+    parser.add_argument("--json", type=Path, help="Write every outcome, one a line.")
+    options = parser.parse_args()
+    begun = time.perf_counter()
+    outcomes: list[Outcome] = []
+    with ProcessPoolExecutor(max_workers=2) as pool:
+        # The longest first.
+        wanted = [a for a in ("flux", "sdxl", "sd1") if a in options.only.split(",")]
+        jobs = [
+            pool.submit(made, architecture, options.files, options.edits) for architecture in wanted
+        ]
+        jobs += [pool.submit(trained, *group) for group in _groups(options.adapters)]
+        for job in jobs:
+            outcomes.extend(job.result())
+    seconds = time.perf_counter() - begun
+    if options.json:
+        lines = (json.dumps({s: getattr(o, s) for s in Outcome.__slots__}) for o in outcomes)
+        options.json.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    text = detection_page.page(outcomes, seconds, options.adapters)
+    if options.page:
+        Path("docs/detection.md").write_text(text, "utf-8")
+    print(text)
+
+
+def _groups(folders: Sequence[Path]) -> list[tuple[str, list[Path], int]]:
+    """Trained files by folder and architecture, at most six of each edited."""
+    from reseen.errors import FileError
+    from reseen.fingerprint.local import plan_of
+
+    found: dict[str, list[Path]] = {}
+    for number, folder in enumerate(folders):
+        for path in files_in([folder]):
+            try:
+                _, planned = plan_of(path)
+            except FileError:
+                continue
+            if planned.modules:
+                name = f"folder {number + 1}, {planned.architecture}"
+                found.setdefault(name, []).append(path)
+    return [(name, paths[::8] + paths[1::8], 6) for name, paths in found.items() if len(paths) > 1]
+
+
+if __name__ == "__main__":
+    main()
