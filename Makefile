@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint types bench bench-detection fuzz lock clean
+.PHONY: demo test check lint types bench bench-detection oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
 demo: $(VENV)/.demo
@@ -34,6 +34,16 @@ bench-detection: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.fuzz_files --container safetensors --count 1000000
 	@$(BIN)/python -m benchmarks.fuzz_files --container torch --count 200000
+
+# Optional: our modules and updates against those of torch, diffusers and peft, in an environment of
+# its own (some gigabytes). The product needs none of them.
+oracles: .venv-oracles/.done
+	@PYTHONPATH=src .venv-oracles/bin/python -m pytest tests/updates/test_updates_oracles.py
+
+.venv-oracles/.done: requirements/oracles.txt requirements/demo.txt
+	@$(PYTHON) -m venv .venv-oracles
+	@.venv-oracles/bin/python -m pip install -q --disable-pip-version-check -r requirements/oracles.txt
+	@touch $@
 
 # Rewrites the pinned dependencies from pyproject.toml.
 lock: $(VENV)/.dev
