@@ -68,8 +68,12 @@ def result(url: str, names: dict[str, int]) -> str:
                 s.rung.label,
                 s.state.value,
                 s.confirmed.value,
-                # Which hints are noted beside stronger evidence depends on what was learned first.
-                sorted({f"{e.rung.label} {e.kind}" for e in s.evidence if e.rung > Rung.HINT}),
+                # Which weaker evidence is noted beside stronger depends on what was learned first.
+                sorted(
+                    f"{e.rung.label} {e.kind}"
+                    for e in s.evidence
+                    if e.rung > Rung.WEIGHTS or e.rung is s.rung
+                ),
             )
             for s in sightings.every(connection)
         )
@@ -79,7 +83,7 @@ def result(url: str, names: dict[str, int]) -> str:
         ended, text = connection.execute(query).one()
         coverage = json.loads(text)
         # What was asked and read again because of a kill is counted: it was asked.
-        for again in ("requests", "bytes_read"):
+        for again in ("requests", "bytes_read", "bytes_by"):
             del coverage[again]
         rows = {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar()

@@ -18,6 +18,7 @@ from reseen.registry import sightings
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import Store, now
 from reseen.scan import frontier, lookback, memory, scans, turn
+from reseen.scan.budget import Allowance
 from reseen.scan.owner import LEASE, Owner
 from reseen.scan.progress import Outcome
 from reseen.scan.target import Options, Target
@@ -33,6 +34,8 @@ class Desk:
         self.waiting = 0
         """Pieces of work that nobody holds, as last counted."""
         self.coverage = Coverage()
+        self.allowance: Allowance
+        """What the scan may still read."""
         self.sightings = 0
         """New with this scan, when we came to it."""
         self._scan: turn.Scan
@@ -55,13 +58,18 @@ class Desk:
                 target=target,
                 options=options,
                 owner=Owner.this(),
-                hints=lambda repository: self.known.hints_of_listing(repository),
+                known=lambda: self.known,
                 secret=self._store.secret,
             )
             self.coverage = scans.coverage(connection, pk)
             self.sightings = sightings.count(connection, sightings.Filter(scan_pk=pk))
             self._accounts = memory.accounts_with_sightings(connection, self._hub.name)
             self._load(connection)
+            self.allowance = Allowance(
+                left=options.max_scan_bytes - self.coverage.bytes_read,
+                samples=options.background,
+                wanted=memory.background_lacks(connection),
+            )
 
     def take(self, came: Sequence[turn.Outcome], want: int) -> turn.Turn:
         """Store what came, lease `want` more."""

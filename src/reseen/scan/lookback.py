@@ -7,16 +7,28 @@ now, because their size could hold tensors that nobody knew when they were seen.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, exists, or_, select
 
-from reseen.match.past import match_past, worth_a_look
+from reseen.match.past import match_past, near_subsets, worth_a_look
 from reseen.records import Confirmed, Match, Rung
-from reseen.registry import sightings
-from reseen.registry.schema import artifacts, digests, removals, removed_files, repositories
-from reseen.registry.store import chunks
+from reseen.registry import schema, sightings, sketches
+from reseen.registry.schema import (
+    artifacts,
+    digests,
+    near,
+    read_entries,
+    readings,
+    removals,
+    removed_files,
+    repositories,
+    sketch_entries,
+)
+from reseen.registry.store import chunks, now
+from reseen.scan.confirm import OTHER_ENDINGS, SMALLEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +54,13 @@ def record_past(
     scan_pk: int | None = None,
 ) -> list[tuple[str, Place]]:
     """Match these removals (None: all in force) against everything stored, and record what is
-    found. Returns the sightings that are new, with their places. `secret`: the store's."""
+    found. Returns the sightings that are new, with their places. `secret`: the store's.
+
+    Artifacts of which only a subset of modules was read, and which come near, are no sightings:
+    they are kept for `unread` to name.
+    """
     found = match_past(connection, removal_ids)
+    sketches.keep_near(connection, near_subsets(connection, removal_ids), at=now())
     seen = [sightings.Seen(past.match, past.artifact_pk, _confirmed(past.match)) for past in found]
     recorded = sightings.record(connection, secret, seen, scan_pk=scan_pk, past=True)
     new = [
@@ -76,9 +93,90 @@ def worth_reading(
                 yield place
 
 
+Could = Callable[[Mapping[str, bytes]], Collection[str]]
+"""Modules by group -> the groups in which they could come near a removal (`Known.could_match`)."""
+
+
+def unread(
+    connection: Connection,
+    could: Could,
+    *,
+    hub: str,
+    since: int = 0,
+    repository_pks: Collection[int] | None = None,
+    headers: bool = True,
+) -> dict[int, Place]:
+    """Artifacts of a hub, by pk, that could be altered copies and were not read far enough to tell:
+    nobody looked for modules in them (only with `headers`); or only their header was read, and
+    something in the registry could match it now; or a part of their modules was read, and comes
+    near. Seen since an instant (microseconds), in these repositories (None: all)."""
+    place = _placed(hub, since)
+    queries = [place.where(artifacts.c.pk.in_(select(near.c.artifact_pk)))]
+    if headers:
+        looked = exists().where(
+            readings.c.artifact_pk == artifacts.c.pk,
+            or_(readings.c.architecture.is_not(None), readings.c.problem.is_not(None)),
+        )
+        queries.append(place.where(artifacts.c.size >= SMALLEST, ~looked))
+    known = select(read_entries.c.group, read_entries.c.slots).where(read_entries.c.code.is_(None))
+    for group, slots in connection.execute(known.distinct()).all():
+        if could({group: slots}):
+            theirs = select(read_entries.c.artifact_pk).where(
+                read_entries.c.group == group,
+                read_entries.c.slots == slots,
+                read_entries.c.code.is_(None),
+            )
+            queries.append(place.where(artifacts.c.pk.in_(theirs)))
+    found: dict[int, Place] = {}
+    for query in queries:
+        for some in [None] if repository_pks is None else chunks(repository_pks):
+            narrowed = query if some is None else query.where(artifacts.c.repository_pk.in_(some))
+            for row in connection.execute(narrowed):
+                if not row.path.lower().endswith(OTHER_ENDINGS):
+                    found[row.pk] = Place(*row[:-1])
+    return found
+
+
+def _placed(hub: str, since: int) -> Select[Any]:
+    """The columns of a `Place`, and the path, of a hub's artifacts that are no sightings."""
+    return (
+        select(
+            artifacts.c.pk,
+            artifacts.c.repository_pk,
+            repositories.c.hub,
+            repositories.c.type,
+            repositories.c.repo,
+            artifacts.c.path,
+        )
+        .join(repositories, repositories.c.pk == artifacts.c.repository_pk)
+        .where(
+            repositories.c.hub == hub,
+            artifacts.c.seen_at >= since,
+            ~exists().where(schema.sightings.c.artifact_pk == artifacts.c.pk),
+        )
+    )
+
+
+def sketched(connection: Connection, removal_ids: Collection[str]) -> bool:
+    """Has any of these removals a sketch?"""
+    for some in chunks(removal_ids):
+        query = (
+            select(sketch_entries.c.file_pk)
+            .join(removed_files, removed_files.c.pk == sketch_entries.c.file_pk)
+            .join(removals, removals.c.pk == removed_files.c.removal_pk)
+            .where(removals.c.id.in_(some), removals.c.withdrawn_at.is_(None))
+        )
+        if connection.execute(query.limit(1)).first() is not None:
+            return True
+    return False
+
+
 def _confirmed(match: Match) -> Confirmed:
-    """From the tensors rung up, the bytes were read when the artifact was seen."""
-    return Confirmed.BYTES if match.rung >= Rung.TENSORS else Confirmed.NONE
+    """From the tensors rung up, the bytes were read when the artifact was seen; for the weights,
+    all modules."""
+    if match.rung >= Rung.TENSORS:
+        return Confirmed.BYTES
+    return Confirmed.HEADER if match.rung is Rung.WEIGHTS else Confirmed.NONE
 
 
 def taught(connection: Connection) -> list[str]:

@@ -18,6 +18,7 @@ from reseen.records import Repository, RepoType, Rung
 from reseen.registry import seen
 from reseen.registry.schema import (
     artifacts,
+    read_sketches,
     removals,
     removed_files,
     repositories,
@@ -25,6 +26,7 @@ from reseen.registry.schema import (
     walks,
     withdrawals,
 )
+from reseen.scan.budget import FULL
 
 CHUNK = 400
 """Values in one IN list: under what every SQLite build allows."""
@@ -110,6 +112,16 @@ def registry_state(connection: Connection) -> tuple[int | None, ...]:
         connection.execute(select(func.max(table.c.pk))).scalar()
         for table in (removals, removed_files, withdrawals)
     )
+
+
+def background_lacks(connection: Connection) -> dict[str, int]:
+    """Architecture -> sketches of whole files that its background still lacks (`budget.FULL`)."""
+    query = (
+        select(read_sketches.c.architecture, func.count())
+        .where(read_sketches.c.complete == 1)
+        .group_by(read_sketches.c.architecture)
+    )
+    return {name: max(0, FULL - count) for name, count in connection.execute(query)}
 
 
 def _walked(connection: Connection, pks: Sequence[int]) -> set[tuple[int, bytes]]:

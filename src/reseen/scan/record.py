@@ -114,6 +114,21 @@ def read_before(connection: Connection, repository_pk: int, confirm: Confirm) ->
     return frozenset(connection.scalars(query))
 
 
+def weighed_before(connection: Connection, repository_pk: int) -> frozenset[tuple[str, bytes]]:
+    """(path, git oid) of a repository's files that were looked at for altered copies: where they
+    still stand in a new commit they need no second look. What a removal that came since makes of
+    them is a matter of `lookback`."""
+    query = (
+        select(schema.artifacts.c.path, schema.artifacts.c.git_oid)
+        .join(schema.readings, schema.readings.c.artifact_pk == schema.artifacts.c.pk)
+        .where(
+            schema.artifacts.c.repository_pk == repository_pk,
+            schema.readings.c.architecture.is_not(None),
+        )
+    )
+    return frozenset((path, oid) for path, oid in connection.execute(query))
+
+
 def _reading(artifact_pk: int, reading: Reading) -> seen.Reading:
     fingerprint = reading.fingerprint
     return seen.Reading(

@@ -7,20 +7,21 @@ Written twice, or broken off in the middle, the store is the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from sqlalchemy import Connection
 
 from reseen.hubs.hub import Page, Revisions
+from reseen.match.known import Known
 from reseen.records import Artifact, Coverage, Problem, Repository, Sighting
 from reseen.registry import seen, sightings
 from reseen.scan import agenda, frontier, memory, scans
 from reseen.scan.frontier import Lease, Task, Work
-from reseen.scan.lookback import record_past, worth_reading
+from reseen.scan.lookback import Place, record_past, sketched, unread, worth_reading
 from reseen.scan.owner import Owner
-from reseen.scan.record import Learned, read_before, record
+from reseen.scan.record import Learned, read_before, record, weighed_before
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.visit import Visit
 
@@ -86,6 +87,8 @@ class Ready:
     repository: Repository
     read_before: frozenset[bytes] = frozenset()
     """Git oids of files that were read on another commit of it."""
+    weighed: frozenset[tuple[str, bytes]] = frozenset()
+    """(path, git oid) of files that were looked at for altered copies."""
     artifact: Artifact | None = None
     """For LOOK."""
 
@@ -100,8 +103,8 @@ class Scan:
     target: Target
     options: Options
     owner: Owner
-    hints: Callable[[Repository], int]
-    """Leads that a repository's listing gives."""
+    known: Callable[[], Known]
+    """The registry in force, as last loaded."""
     secret: bytes
     """The store's."""
 
@@ -172,10 +175,13 @@ def take(
         read = frozenset[bytes]()
         if lease.task is Task.FILES and lease.ref != "main":
             read = read_before(connection, lease.repository_pk, scan.options.confirm)
+        weighed = frozenset[tuple[str, bytes]]()
+        if lease.task is Task.FILES and scan.known().sketched:
+            weighed = weighed_before(connection, lease.repository_pk)
         artifact = None
         if lease.task is Task.LOOK:
             artifact = seen.artifact(connection, int(lease.commit))
-        turn.ready.append(Ready(lease, rows[lease.repository_pk], read, artifact))
+        turn.ready.append(Ready(lease, rows[lease.repository_pk], read, weighed, artifact))
     return turn
 
 
@@ -206,6 +212,9 @@ def _list(
     if page.problems:
         skipped["entries of the listing that could not be read"] = len(page.problems)
     work: list[Work] = []
+    walked: list[int] = []
+    changed: list[int] = []
+    hints = scan.known().hints_of_listing
     for each in memory.remember(connection, page.repositories, scan.started_at, at):
         repository = each.repository
         listed += each.fresh
@@ -216,15 +225,22 @@ def _list(
             if repository.disabled or not scan.options.refs:
                 continue
         named = repository.id in scan.target.repos
-        priority = (
-            agenda.Priority.NOW if named else agenda.priority(repository, accounts, scan.hints)
-        )
+        priority = agenda.Priority.NOW if named else agenda.priority(repository, accounts, hints)
         if each.walked:
             unchanged += each.fresh
+            walked.append(each.pk)
         elif repository.sha is not None:
+            changed.append(each.pk)
             work.append(Work(each.pk, Task.FILES, priority, repository.sha, "main"))
         if scan.options.refs or (each.unfollowed and scan.options.follow):
             work.append(Work(each.pk, Task.REFS, priority))
+    if scan.known().sketched and _reads(scan.options):
+        # Files that are known, and were not read far enough for what is known today.
+        could = scan.known().could_match
+        for pks, headers in ((walked, True), (changed, False)):
+            if pks:
+                again = unread(connection, could, hub=scan.hub, repository_pks=pks, headers=headers)
+                work += _looks(again.values(), agenda.Priority.REST)
     frontier.add(connection, scan.pk, work)
     return Coverage(listed=listed, unchanged=unchanged, skipped=skipped)
 
@@ -235,6 +251,8 @@ def _is_plain(visit: Visit) -> bool:
         visit.listed
         and visit.complete
         and not visit.problems
+        and not visit.bytes_by
+        and not visit.skipped
         and not any(one.matches or one.hints or one.reading for one in visit.seen)
     )
 
@@ -264,12 +282,16 @@ def _visit(connection: Connection, scan: Scan, turn: Turn, lease: Lease, visit: 
     if visit.follow:
         _follow(connection, scan, turn, lease.repository_pk, visit.repository.author)
     if not visit.complete:
-        return Coverage()
+        return Coverage(bytes_by=visit.bytes_by)
     problems = len(visit.problems)
+    skipped = dict(visit.skipped)
+    if problems:
+        skipped["files that could not be read"] = problems
     return Coverage(
+        bytes_by=visit.bytes_by,
         walked=1 if visit.listed and lease.ref == "main" else 0,
         artifacts=len(visit.seen) if visit.listed else 0,
-        skipped={"files that could not be read": problems} if problems else {},
+        skipped=skipped,
     )
 
 
@@ -299,16 +321,30 @@ def look_back(
         turn.found.append(sightings.by_id(connection, id))
         if scan.options.follow and place.hub == scan.hub:
             _follow(connection, scan, turn, place.repository_pk, place.author)
-    if scan.options.edited and scan.options.confirm is not Confirm.NONE and removals is not None:
-        again = worth_reading(connection, removals, hub=scan.hub, since=since)
-        frontier.add(
-            connection,
-            scan.pk,
-            [
-                Work(place.repository_pk, Task.LOOK, agenda.Priority.NOW, str(place.artifact_pk))
-                for place in again
-            ],
-        )
+    if removals is None or not _reads(scan.options):
+        return
+    again = worth_reading(connection, removals, hub=scan.hub, since=since)
+    frontier.add(connection, scan.pk, _looks(again, agenda.Priority.NOW))
+    if sketched(connection, removals):
+        from reseen.match.sketches import Sketches  # numpy, which a scan by hashes alone needs not
+
+        could = Sketches.load(connection, only=frozenset(removals)).could_match
+        # Headers are looked for modules from the first sketch on; what was seen before it, was not.
+        first = since > 0 or not scan.known().sketched
+        seen_since = max(since, scan.started_at)
+        some = unread(connection, could, hub=scan.hub, since=seen_since, headers=first)
+        frontier.add(connection, scan.pk, _looks(some.values(), agenda.Priority.ADAPTER))
+
+
+def _reads(options: Options) -> bool:
+    """May files be read although nothing is declared of them?"""
+    return options.edited and options.confirm is not Confirm.NONE
+
+
+def _looks(places: Iterable[Place], priority: agenda.Priority) -> list[Work]:
+    return [
+        Work(place.repository_pk, Task.LOOK, priority, str(place.artifact_pk)) for place in places
+    ]
 
 
 def _refer(connection: Connection, scan: Scan, lease: Lease, revisions: Revisions, at: int) -> None:

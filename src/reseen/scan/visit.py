@@ -64,6 +64,14 @@ class Visit:
         return sum(len(seen.matches) for seen in self.seen)
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What earlier visits to the repository read."""
+
+    read: Set[bytes] = frozenset()
+    weighed: Set[tuple[str, bytes]] = frozenset()
+
+
 async def visit(
     hub: Hub,
     repository: Repository,
@@ -71,13 +79,15 @@ async def visit(
     known: Known,
     options: Options,
     read_before: Set[bytes] = frozenset(),
+    weighed: Set[tuple[str, bytes]] = frozenset(),
     allowance: Allowance | None = None,
 ) -> Visit:
     """List one commit's files, match what the hub declares, read as far as `options` say.
 
     `read_before`: git oids of files of this repository that were read on an earlier visit; they are
-    matched, and not read again. `allowance`: what the whole scan may still read; by default as if
-    this visit were all of it. Raises HubError when the commit cannot be listed at all.
+    matched, and not read again. `weighed`: path and git oid of those that were looked at for
+    altered copies, and need not be again. `allowance`: what the whole scan may still read; by
+    default as if this visit were all of it. Raises HubError when the commit cannot be listed.
     """
     artifacts, problems, complete = await _list(hub, repository, revision, options)
     return await _examine(
@@ -88,7 +98,7 @@ async def visit(
         problems,
         known,
         options,
-        read_before,
+        Before(read_before, weighed),
         complete,
         allowance,
     )
@@ -106,7 +116,7 @@ async def look(
     has learned what its tensors are. Never asks for the repository's listing."""
     revision = Revision(artifact.ref, artifact.revision)
     found = await _examine(
-        hub, repository, revision, [artifact], [], known, options, frozenset(), True, allowance
+        hub, repository, revision, [artifact], [], known, options, Before(), True, allowance
     )
     return replace(found, listed=False)
 
@@ -150,7 +160,7 @@ async def _examine(
     problems: list[Problem],
     known: Known,
     options: Options,
-    read_before: Set[bytes],
+    before: Before,
     complete: bool,
     allowance: Allowance | None,
 ) -> Visit:
@@ -158,7 +168,7 @@ async def _examine(
         allowance = Allowance(options.max_scan_bytes, options.background)
     budget = Budget(options.max_visit_bytes, allowance)
     matches = [known.match(artifact) for artifact in artifacts]
-    outcomes = await _read_all(hub, artifacts, matches, known, options, budget, read_before)
+    outcomes = await _read_all(hub, artifacts, matches, known, options, budget, before)
     skipped = Counter(o.skipped for o in outcomes.values() if o.skipped is not None)
     seen: list[Seen] = []
     for artifact, matched in zip(artifacts, matches, strict=True):
@@ -189,12 +199,15 @@ async def _read_all(
     known: Known,
     options: Options,
     budget: Budget,
-    read_before: Set[bytes],
+    before: Before,
 ) -> dict[_Content, Read]:
     """Read each content once, a few at a time."""
     wanted: dict[_Content, tuple[Artifact, tuple[Match, ...]]] = {}
     for artifact, matched in zip(artifacts, matches, strict=True):
-        if artifact.git_oid is not None and artifact.git_oid in read_before:
+        oid = artifact.git_oid
+        if oid is not None and oid in before.read:
+            continue
+        if oid is not None and not matched and (artifact.path, oid) in before.weighed:
             continue
         if wants_reading(artifact, matched, known, options):
             wanted.setdefault(_content(artifact), (artifact, matched))

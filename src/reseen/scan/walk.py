@@ -317,11 +317,20 @@ class _Walk:
 
     async def _look(self, ready: Ready) -> Visit:
         hub, repository, options = self._hub, ready.repository, self._options
-        known = self._desk.known
+        known, allowance = self._desk.known, self._desk.allowance
         if ready.artifact is not None:
-            return await look(hub, repository, ready.artifact, known, options)
+            return await look(hub, repository, ready.artifact, known, options, allowance)
         revision = Revision(ready.lease.ref, ready.lease.commit)
-        return await visit(hub, repository, revision, known, options, ready.read_before)
+        return await visit(
+            hub,
+            repository,
+            revision,
+            known,
+            options,
+            read_before=ready.read_before,
+            weighed=ready.weighed,
+            allowance=allowance,
+        )
 
     async def _unanswered(self, lease: Lease, started: float, error: HubError) -> Came:
         if await self._away.since(started, lambda: self._probe(lease)):
