@@ -79,6 +79,20 @@ def depth_options(command: F) -> F:
                 "--refs", is_flag=True, help="Also branches, tags, pull-request refs and history."
             ),
             click.option("--no-follow", is_flag=True, help="Do not walk on from a sighting."),
+            click.option(
+                "--max-bytes",
+                default="64GB",
+                show_default=True,
+                metavar="SIZE",
+                help="Bytes of files that the scan may read in all: 500MB, 64GB.",
+            ),
+            click.option(
+                "--background",
+                default=64,
+                show_default=True,
+                type=click.IntRange(0),
+                help="Strangers that are read for their sketch, so that p-values can be calibrated.",
+            ),
         )
     ):
         command = option(command)
@@ -131,10 +145,29 @@ def target_of(
     )
 
 
-def options_of(confirm: str, refs: bool, no_follow: bool) -> Options:
+def options_of(
+    confirm: str, refs: bool, no_follow: bool, max_bytes: str, background: int
+) -> Options:
+    """Raises InputError for a size that is none."""
     from reseen.scan.target import Confirm, Options
 
-    return Options(confirm=Confirm(confirm), refs=refs, follow=not no_follow)
+    return Options(
+        confirm=Confirm(confirm),
+        refs=refs,
+        follow=not no_follow,
+        max_scan_bytes=byte_count(max_bytes),
+        background=background,
+    )
+
+
+def byte_count(given: str) -> int:
+    """ "500MB" as bytes, in powers of 1,000. Raises InputError."""
+    text = given.strip().upper().removesuffix("B")
+    scale = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}.get(text[-1:], 1)
+    digits = text[:-1] if scale > 1 else text
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 12:
+        raise InputError("--max-bytes is no size", remedy="Use something like 500MB or 64GB.")
+    return int(digits) * scale
 
 
 def types_of(given: str) -> tuple[RepoType, ...]:

@@ -52,6 +52,8 @@ def hf(
     confirm: str,
     refs: bool,
     no_follow: bool,
+    max_bytes: str,
+    background: int,
     endpoint: str | None,
     db: str | None,
     as_json: bool,
@@ -66,7 +68,7 @@ def hf(
     from reseen.scan.walk import scan as walk
 
     target = target_of(repos, author, repos_file, since, everything, types)
-    options = options_of(confirm, refs, no_follow)
+    options = options_of(confirm, refs, no_follow, max_bytes, background)
     settings = settings_for(db)
     open_hub = open_hugging_face(settings, endpoint)
     with open_store(settings) as store:
