@@ -91,7 +91,7 @@ def depth_options(command: F) -> F:
                 default=64,
                 show_default=True,
                 type=click.IntRange(0),
-                help="Strangers that are read for their sketch, so that p-values can be calibrated.",
+                help="Strangers that are read for their sketch, to calibrate p-values.",
             ),
         )
     ):
