@@ -68,7 +68,7 @@ removed_files = Table(
     "removed_files",
     metadata,
     Column("pk", Pk, primary_key=True),
-    Column("removal_pk", ForeignKey("removals.pk"), nullable=False, index=True),
+    Column("removal_pk", Pk, nullable=False, index=True),
     Column("size", BigInteger),
     Column("container", String(16)),
     Column("data_size", BigInteger),
@@ -85,8 +85,9 @@ digests = Table(
     Index("ix_digests_file_pk", "file_pk"),
     sqlite_with_rowid=False,
 )
-"""`learned`: 0 from a list, 1 computed by us from the bytes. `file_pk` is of `removed_files`: no
-file of a removal is ever deleted, and a long list is imported faster when it is not checked."""
+"""`learned`: 0 from a list, 1 computed by us from the bytes. `file_pk` is of `removed_files`, and
+that one's `removal_pk` of `removals`: none is ever deleted, and a long list is imported faster
+when it is not checked."""
 
 sketches = Table(
     "sketches",

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from datetime import date, timedelta
-from operator import itemgetter
+from struct import Struct
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from reseen.records import DigestKind, Names
 from reseen.registry import schema
+from reseen.registry.beside import beside
 from reseen.registry.drafts import FULL, Draft
 from reseen.registry.merging import Key, Merger, Standing, StandingFile
 from reseen.registry.removals import (
@@ -31,6 +33,10 @@ from reseen.registry.sealing import Field, Keyring
 from reseen.registry.store import chunks, insert_many, now, reserve
 
 _EPOCH = date(1970, 1, 1)
+_TOKEN = Struct(">16sqB")
+"""A row of the index: token, pk, field. Sorted as bytes, such rows are in the order of its key."""
+_MANY = 20_000
+"""Removals from which on a second process pays."""
 
 
 class Reader:
@@ -163,27 +169,41 @@ def write_new(connection: Connection, keyring: Keyring, new: Sequence[Standing])
     ids = sorted(new_ids(connection, len(new)))
     pks = reserve(connection, schema.removals, len(new))
     at = now()
-    removals: list[tuple[Any, ...]] = []
-    tokens: list[tuple[bytes, int, int]] = []
-    files: list[tuple[int, StandingFile]] = []
-    for standing, pk, id in zip(new, pks, ids, strict=True):
-        sealed = keyring.seal(standing.names, id)
-        removed_on = days(standing.removed_on)
-        removals.append((pk, id, standing.list_name, standing.site, removed_on, at, sealed))
-        tokens.extend([(t, pk, int(f)) for f, t in keyring.tokens(standing.names)])
+
+    def tokens() -> bytes:
+        return _packed_tokens(keyring, new, pks)
+
+    with beside(tokens) if len(new) >= _MANY else nullcontext(tokens) as packed:
+        removals: list[tuple[Any, ...]] = []
+        for standing, pk, id in zip(new, pks, ids, strict=True):
+            sealed = keyring.seal(standing.names, id)
+            removed_on = days(standing.removed_on)
+            removals.append((pk, id, standing.list_name, standing.site, removed_on, at, sealed))
+        files = [(pk, f) for standing, pk in zip(new, pks, strict=True) for f in standing.files]
+        insert_many(connection, schema.removals, REMOVAL_COLUMNS, removals)
+        _write_files(connection, files)
+        rows = _TOKEN.iter_unpack(packed())
+        insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, rows, ignore=True)
+
+
+def _packed_tokens(keyring: Keyring, new: Sequence[Standing], pks: Sequence[int]) -> bytes:
+    """The rows of the index for removals, in the order of its key, one `_TOKEN` each."""
+    rows: list[bytes] = []
+    pack = _TOKEN.pack
+    for standing, pk in zip(new, pks, strict=True):
+        for field, token in keyring.tokens(standing.names):
+            rows.append(pack(token, pk, field))
         if standing.also or standing.otherwise:
-            tokens.extend(_more_tokens(keyring, standing, pk))
-        files.extend([(pk, file) for file in standing.files])
-    insert_many(connection, schema.removals, REMOVAL_COLUMNS, removals)
-    _write_files(connection, files)
-    tokens.sort(key=itemgetter(0))
-    insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, tokens, ignore=True)
+            rows.extend([pack(*row) for row in _more_tokens(keyring, standing, pk)])
+    rows.sort()
+    return b"".join(rows)
 
 
-def _first_digest(standing: Standing) -> tuple[int, bytes]:
-    if not standing.files:
-        return 0, b""
-    return min((int(kind), value) for kind, value in standing.files[0].digests.items())
+def _first_digest(standing: Standing) -> bytes:
+    for file in standing.files:
+        for value in file.digests.values():
+            return value
+    return b""
 
 
 def write_changed(connection: Connection, keyring: Keyring, changed: Sequence[Standing]) -> None:
@@ -242,7 +262,8 @@ def _write_files(connection: Connection, files: Sequence[tuple[int, StandingFile
     digests: list[tuple[int, bytes, int, int]] = []
     for (removal_pk, file), pk in zip(files, pks, strict=True):
         rows.append((pk, removal_pk, file.size, None, None, None))
-        digests.extend([(int(kind), value, pk, 0) for kind, value in file.digests.items()])
+        for kind, value in file.digests.items():
+            digests.append((int(kind), value, pk, 0))
     digests.sort()
     insert_many(connection, schema.removed_files, FILE_COLUMNS, rows)
     insert_many(connection, schema.digests, DIGEST_COLUMNS, digests, ignore=True)

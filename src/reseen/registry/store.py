@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from types import TracebackType
 from typing import Any
 
@@ -30,6 +30,8 @@ _WRITER = 0x5265_7365
 """The advisory lock that makes one writer at a time on PostgreSQL ("Rese")."""
 
 _CHUNK = 20_000
+_TOGETHER = 20
+"""Rows in one INSERT on SQLite."""
 
 
 def now() -> int:
@@ -181,15 +183,26 @@ def insert_many(
     """Insert rows given as tuples in the order of `columns`, as fast as the driver can.
     `ignore`: leave out rows whose key is there already."""
     quote = connection.dialect.identifier_preparer.quote
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    sqlite_ = connection.dialect.name == "sqlite"
     # Names come from `schema` only (the look-up fails for any other): no foreign text is built in.
     names = ", ".join(quote(table.c[column].name) for column in columns)
-    marks = ", ".join([mark] * len(columns))
+    marks = f"({', '.join(['?' if sqlite_ else '%s'] * len(columns))})"
+    insert = f"INSERT INTO {quote(table.name)} ({names}) VALUES "  # noqa: S608
     tail = " ON CONFLICT DO NOTHING" if ignore else ""
-    statement = f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks}){tail}"  # noqa: S608
+    # SQLite runs a statement for each row: one for several rows is a quarter faster.
+    together = _TOGETHER if sqlite_ else 1
     left = iter(rows)
     while chunk := [tuple(row) for row in islice(left, _CHUNK)]:
-        connection.exec_driver_sql(statement, chunk)
+        rest = len(chunk) % together
+        many = [
+            tuple(chain.from_iterable(chunk[at : at + together]))
+            for at in range(0, len(chunk) - rest, together)
+        ]
+        if many:
+            values = ", ".join([marks] * together)
+            connection.exec_driver_sql(f"{insert}{values}{tail}", many)
+        if rest:
+            connection.exec_driver_sql(f"{insert}{marks}{tail}", chunk[-rest:])
 
 
 def upsert(

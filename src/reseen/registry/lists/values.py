@@ -7,6 +7,7 @@ value itself. Nothing is guessed: what can mean two things is left out or refuse
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
 from reseen.records import Digest, DigestKind
@@ -63,7 +64,9 @@ def text_of(cell: Cell) -> str | None:
 def value_of(cell: Cell) -> str | None:
     """As `text_of`, and what people write for "nothing" is nothing."""
     text = text_of(cell)
-    return None if text is None or text.lower() in _EMPTY else text
+    if text is None or (len(text) < 8 and text.lower() in _EMPTY):
+        return None
+    return text
 
 
 def words_of(cell: Cell, parted_by: str = r"[,;\n|]") -> tuple[str, ...]:
@@ -79,14 +82,12 @@ def digest_of(cell: Cell, kind: DigestKind | None) -> Digest | None:
     """The digest in a cell; `kind` None: told by its prefix or its length. Raises Refused."""
     if isinstance(cell, float):
         raise Refused("a spreadsheet has turned the hash into a number: format the cells as text")
+    if kind is not None and isinstance(cell, str):
+        with suppress(ValueError):  # most values of most lists are as they should be
+            return Digest(kind, bytes.fromhex(cell))
     text = value_of(cell)
     if text is None:
         return None
-    if kind is not None and len(text) == 2 * kind.length:  # most values of most lists
-        try:
-            return Digest(kind, bytes.fromhex(text))
-        except ValueError:
-            pass
     prefix, colon, rest = text.rpartition(":")
     if colon:
         named = _BY_PREFIX.get(prefix.strip().lower())
