@@ -64,8 +64,8 @@ def test_a_second_adapter_in_one_file_is_said() -> None:
     assert any("second adapter" in n.reason and n.tensors == 2 for n in found.not_read)
 
 
-def test_whole_number_factors_are_said_to_be_quantised() -> None:
-    shapes = {"unet.x.lora_A.weight": (4, 8), "unet.x.lora_B.weight": (8, 4)}
+def test_packed_factors_are_said_to_be_quantised() -> None:
+    shapes = {"unet.x.lora_A.weight": (16, 1), "unet.x.lora_B.weight": (16, 1)}
     found = plan(listing(shapes, dtype="U8"))
     assert not found.modules
     assert "quantised" in found.not_read[0].reason

@@ -7,16 +7,19 @@ of `names.known`. A layer that no table names keeps a name of its own, made from
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from reseen.updates.layers import POSITIONAL, FileLayer
 from reseen.updates.names import positional
-from reseen.updates.names.known import DENOISERS, ENCODERS, Found, best, cuts_of, known
+from reseen.updates.names.known import DENOISERS, ENCODERS, STRAY, Found, best, cuts_of, known
 from reseen.updates.names.tables import flat
 
 ENCODER = "text_encoder"
+_SEEN = 0.01
+"""The share of a file's stored bytes below which a width says nothing of its architecture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class Naming:
     """By part of the file: model, model_2, text_encoder, text_encoder_2 ..."""
     by_position: Mapping[str, str]
     """Canonical names of positional layers, by the file's own."""
-    positional_models: tuple[str, ...]
+    positional_models: Mapping[str, str]
+    """By positional part (unet, text_encoder, list); empty for an order that no table explains."""
 
     def pieces(self, layer: FileLayer) -> tuple[Piece, ...] | None:
         """The canonical modules of a layer; None where it cannot be cut as its name says."""
@@ -70,15 +74,31 @@ class Naming:
         """What the file adapts; see `plan.Plan.architecture`."""
         if not layers:
             return ""
-        models = {part: found.model for part, found in self.found.items()}
-        denoisers = {m for part, m in models.items() if not part.startswith(ENCODER)}
-        denoisers |= {m for m in self.positional_models if m in (*DENOISERS, "")}
-        if len(denoisers) == 1 and (model := denoisers.pop()):
-            return model
-        encoders = set(models.values()) | set(self.positional_models)
+        denoisers: Counter[str] = Counter()
+        encoders: Counter[str] = Counter()
+        for layer in layers:
+            model, is_encoder = self._model(layer)
+            (encoders if is_encoder else denoisers)[model] += layer.length
+        if encoders[""] + denoisers[""] < STRAY * sum((encoders + denoisers).values()):
+            # A stray layer under a prefix of its own makes no file unknown.
+            encoders.pop("", None)
+            denoisers.pop("", None)
+        elif denoisers[""] < STRAY * sum(denoisers.values()):
+            denoisers.pop("", None)
+        if len(denoisers) == 1 and "" not in denoisers:
+            return next(iter(denoisers))
         if not denoisers and "" not in encoders:
             return "+".join(sorted(encoders))
         return f"unknown:{_widths(layers)}"
+
+    def _model(self, layer: FileLayer) -> tuple[str, bool]:
+        """The model that a layer's part is of, empty if unknown, and whether it is an encoder."""
+        if layer.style == POSITIONAL:
+            part = layer.source.partition("#")[0]
+            model = self.positional_models[part]
+            return model, model in ENCODERS
+        part = part_of(layer)
+        return self.found[part].model, part.startswith(ENCODER)
 
 
 def part_of(layer: FileLayer) -> str:
@@ -90,14 +110,14 @@ def part_of(layer: FileLayer) -> str:
 
 def naming_of(layers: Iterable[FileLayer]) -> Naming:
     """Decide, from all layers of a file, which tables name them."""
-    parts: dict[str, dict[str, tuple[int, int]]] = {}
+    parts: dict[str, dict[str, tuple[int, int, int]]] = {}
     numbered: dict[str, dict[int, FileLayer]] = {}
     for layer in layers:
         if layer.style == POSITIONAL:
             part, _, number = layer.source.partition("#")
             numbered.setdefault(part, {})[int(number)] = layer
         else:
-            size = (layer.shape.out, layer.shape.columns)
+            size = (layer.shape.out, layer.shape.columns, layer.length)
             parts.setdefault(part_of(layer), {})[flat(layer.place.name)] = size
     found = {
         part: best(ENCODERS if part.startswith(ENCODER) else DENOISERS, sizes)
@@ -108,12 +128,12 @@ def naming_of(layers: Iterable[FileLayer]) -> Naming:
         # The second expert of a pair: no model with two of them has a table yet.
         found["model_2"] = Found(None, "")
     by_position: dict[str, str] = {}
-    models: list[str] = []
+    models: dict[str, str] = {}
     for part, by_number in sorted(numbered.items()):
         model, names = _positions(part, by_number)
-        models.append(model)
+        models[part] = model
         by_position |= names
-    return Naming(found, by_position, tuple(models))
+    return Naming(found, by_position, models)
 
 
 def _positions(part: str, layers: Mapping[int, FileLayer]) -> tuple[str, dict[str, str]]:
@@ -151,7 +171,11 @@ def _encoder_names() -> frozenset[str]:
 
 def _widths(layers: Sequence[FileLayer]) -> str:
     """Eight digits of what an unknown model's layers take in: the same whatever named or fused
-    them, and mostly the same when some are left out."""
+    them, mostly the same when some are left out, and when small ones are put in."""
     inside = [x for x in layers if not part_of(x).startswith(ENCODER)] or layers
-    widths = sorted({layer.shape.inn for layer in inside})
+    weights: Counter[int] = Counter()
+    for layer in inside:
+        weights[layer.shape.inn] += layer.length
+    least = _SEEN * sum(weights.values())
+    widths = sorted(width for width, weight in weights.items() if weight >= least)
     return hashlib.sha256(",".join(map(str, widths)).encode()).hexdigest()[:8]

@@ -38,6 +38,11 @@ class FileLayer:
     """By role."""
     shape: Shape
 
+    @property
+    def length(self) -> int:
+        """Bytes that it takes in the file."""
+        return sum(info.length for info in self.tensors.values())
+
 
 def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[FileLayer, ...]:
     """The layers that tensors make; adds to `counts` every tensor that makes none, by reason."""

@@ -26,7 +26,8 @@ FLOATS = frozenset(
         *("F8_E8M0", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"),
     )
 )
-"""Types that factors are stored in; whole numbers are quantised and need their own scales."""
+"""Types that factors are stored in by trainers. Whole numbers are read where they fit, for loaders
+turn them into floats; those that do not fit are quantised and need their own scales."""
 
 
 _NUMBERS = FLOATS | {f"{kind}{bits}" for kind in "IU" for bits in (8, 16, 32, 64)}
@@ -59,6 +60,9 @@ class Shape:
         return self.inn * self.kernel[0] * self.kernel[1]
 
 
+_PACKED = "factors that are whole numbers (quantised): not read yet"
+
+
 class _NoFit(Exception):
     """The shapes contradict each other; the text says how. Caught in `shape_of`."""
 
@@ -78,15 +82,15 @@ def shape_of(tensors: Mapping[str, TensorInfo]) -> tuple[Shape | str, dict[str, 
         try:
             return _shape_of(mine), mine
         except _NoFit as e:
-            reason = reason or str(e)
+            packed = any(t.dtype not in FLOATS for role, t in mine.items() if role in family)
+            reason = reason or (_PACKED if packed else str(e))
     return reason or "an alpha or scale without factors (or the scale of a norm)", dict(tensors)
 
 
 def _shape_of(tensors: Mapping[str, TensorInfo]) -> Shape:
     for role, info in tensors.items():
-        # Some tools store alpha as a whole number.
-        if info.dtype not in (_NUMBERS if role in EXTRAS else FLOATS):
-            raise _NoFit("factors that are whole numbers (quantised): not read yet")
+        if info.dtype not in _NUMBERS:
+            raise _NoFit("factors that are no numbers")
         if prod(info.shape) > LARGEST_FORM:
             raise _NoFit("a tensor larger than any known layer")
         if 0 in info.shape:
@@ -118,20 +122,26 @@ def _bounded(shape: Shape) -> None:
 
 
 def _matrix(info: TensorInfo) -> tuple[int, int]:
-    """Two sides of a matrix; a 1x1 kernel is squeezed."""
-    if len(info.shape) == 2 or (len(info.shape) == 4 and info.shape[2:] == (1, 1)):
-        return info.shape[0], info.shape[1]
-    raise _NoFit("factors of a form that no known algorithm has")
+    """Two sides of a matrix. Whatever follows the first dimension is one side, as in the loaders
+    (`flatten(start_dim=1)` in ComfyUI): a 1x1 kernel, or any other way to write it."""
+    if len(info.shape) < 2:
+        raise _NoFit("factors of a form that no known algorithm has")
+    return info.shape[0], prod(info.shape[1:])
 
 
 def _kernel(info: TensorInfo) -> tuple[int, int, tuple[int, int]]:
-    """Two sides and the kernel of a matrix or a convolution."""
+    """Two sides and the kernel of a matrix or a convolution; other forms as `_matrix` has them."""
     match info.shape:
-        case (out, inn):
-            return out, inn, (1, 1)
         case (out, inn, height, width):
             return out, inn, (height, width)
-    raise _NoFit("factors of a form that no known algorithm has")
+    return (*_matrix(info), (1, 1))
+
+
+def _core(info: TensorInfo) -> tuple[int, int, tuple[int, int]]:
+    """Two ranks and the kernel of a Tucker core, in no other form."""
+    if len(info.shape) not in (2, 4):
+        raise _NoFit("factors of a form that no known algorithm has")
+    return _kernel(info)
 
 
 def _agree(one: int, other: int) -> None:
@@ -143,7 +153,7 @@ def _lora(tensors: Mapping[str, TensorInfo]) -> Shape:
     out, rank = _matrix(tensors["up"])
     down, inn, kernel = _kernel(tensors["down"])
     if "mid" in tensors:
-        up_rank, down_rank, mid_kernel = _kernel(tensors["mid"])
+        up_rank, down_rank, mid_kernel = _core(tensors["mid"])
         _agree(up_rank, rank)
         _agree(down_rank, down)
         if kernel != (1, 1):
@@ -169,7 +179,7 @@ def _loha(tensors: Mapping[str, TensorInfo]) -> Shape:
     for n in "12":
         a, b = _matrix(tensors[f"hada_w{n}_a"]), _matrix(tensors[f"hada_w{n}_b"])
         if f"hada_t{n}" in tensors:
-            first, second, kernel = _kernel(tensors[f"hada_t{n}"])
+            first, second, kernel = _core(tensors[f"hada_t{n}"])
             _agree(first, a[0])
             _agree(second, b[0])
             sides.append((a[1], b[1], kernel))
@@ -201,24 +211,18 @@ def _lokr(tensors: Mapping[str, TensorInfo]) -> Shape:
         raise _NoFit("only some of the tensors that an update needs")
     elif "lokr_t2" in tensors:
         (a, o2), (rank, i2) = _matrix(tensors["lokr_w2_a"]), _matrix(tensors["lokr_w2_b"])
-        first, second, kernel = _kernel(tensors["lokr_t2"])
+        first, second, kernel = _core(tensors["lokr_t2"])
         _agree(first, a)
         _agree(second, rank)
     else:
         (o2, one) = _matrix(tensors["lokr_w2_a"])
-        rank, i2 = _lokr_b(tensors["lokr_w2_b"])
+        # LyCORIS flattens the kernel into the columns, others leave it.
+        rank, i2 = _matrix(tensors["lokr_w2_b"])
         _agree(one, rank)
     if max(o1 * i1, o2 * i2 * prod(kernel), o1 * o2 * i1 * i2 * prod(kernel)) > LARGEST_FORM:
         raise _NoFit("a layer larger than any known")
     # The rank is what scales alpha; a Kronecker product has no bound on its factors by it.
     return Shape("lokr", o1 * o2, i1 * i2, kernel, rank)
-
-
-def _lokr_b(info: TensorInfo) -> tuple[int, int]:
-    """(rank, columns): LyCORIS flattens the kernel into the columns, others leave it."""
-    if len(info.shape) == 4:
-        return info.shape[0], prod(info.shape[1:])
-    return _matrix(info)
 
 
 def _full(info: TensorInfo) -> Shape:

@@ -20,6 +20,9 @@ from reseen.updates.plan import ModulePlan
 
 Matrix = NDArray[np.float32]
 
+_LARGEST_SCALE = 1e4
+"""Of an update, and its inverse the smallest. Real ones lie between 1/128 and 128."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LowRank:
@@ -150,15 +153,19 @@ def _scale(module: ModulePlan, roles: Mapping[str, Matrix]) -> float:
     """alpha/rank; 1 without alpha, and where alpha is 0, as the trainers read both.
 
     The `scale` of the WebUI overrides it. LoKr of two full matrices takes none (LyCORIS).
+
+    Not every loader reads each of these numbers, so one that would wipe an update out (0, not
+    finite, beyond any trainer's) may stand there for us alone: it counts as 1. So may its sign,
+    which no trainer writes: it is dropped.
     """
+    scale = 1.0
     if "scale" in roles:
-        return float(roles["scale"].reshape(-1)[0])
-    if module.fixed_scale is not None:
-        return module.fixed_scale
-    if module.rank == 0 or "alpha" not in roles:
-        return 1.0
-    alpha = float(roles["alpha"].reshape(-1)[0])
-    return alpha / module.rank if alpha != 0 else 1.0
+        scale = float(roles["scale"].reshape(-1)[0])
+    elif module.fixed_scale is not None:
+        scale = module.fixed_scale
+    elif module.rank and "alpha" in roles:
+        scale = float(roles["alpha"].reshape(-1)[0]) / module.rank
+    return abs(scale) if 1 / _LARGEST_SCALE <= abs(scale) <= _LARGEST_SCALE else 1.0
 
 
 def _lora(roles: Mapping[str, Matrix]) -> LowRank:

@@ -13,12 +13,15 @@ DENOISERS = ("sd1", "sd2", "sdxl", "flux", "sd3", "sd3.5-large")
 ENCODERS = ("clip_l", "clip_g", "clip_h", "t5")
 
 _NAMES = 0.5
-"""The share of layers that a table must name before its names are used at all."""
+"""The share of a part that a table must name before its names are used at all. Shares are of stored
+bytes: a thousand layers of one number each, put in to hide the rest, weigh nothing."""
 _MODEL = 0.7
-"""The share of layers that a table must name for the file to be of its model. Stray layers, put
-in to hide the rest, may be up to three tenths; HunyuanVideo shares 0.63 of its names with Flux."""
+"""The share that a table must name for the part to be of its model. Stray layers may be up to three
+tenths; HunyuanVideo shares 0.63 of its names with Flux."""
 _SHAPES = 0.9
-"""The share of those named that must have the model's shape."""
+"""The share of what is named that must have the model's shape."""
+STRAY = 1 - _MODEL
+"""The share that layers of no known model may have without making the rest unknown."""
 
 
 @cache
@@ -71,8 +74,8 @@ def fits(table: Table, alias: str, out: int, columns: int) -> tuple[bool, bool]:
     return True, True
 
 
-def best(models: Iterable[str], layers: Mapping[str, tuple[int, int]]) -> Found:
-    """Which model's table names layers given by flattened name as (out, columns).
+def best(models: Iterable[str], layers: Mapping[str, tuple[int, int, int]]) -> Found:
+    """Which model's table names layers given by flattened name as (out, columns, stored bytes).
 
     The earlier model wins a tie: a file with self-attention layers alone cannot tell SD 1.x from
     SD 2.x. Where the names fit and the shapes do not (a small or widened sibling), the names are
@@ -82,16 +85,17 @@ def best(models: Iterable[str], layers: Mapping[str, tuple[int, int]]) -> Found:
     for model in models:
         table = known(model)
         named = shaped = 0
-        for alias, (out, columns) in layers.items():
+        for alias, (out, columns, weight) in layers.items():
             has_name, has_shape = fits(table, alias, out, columns)
-            named += has_name
-            shaped += has_shape
+            named += weight * has_name
+            shaped += weight * has_shape
         scored.append((shaped, named, model))
+    total = sum(weight for _, _, weight in layers.values())
     shaped, named, model = max(scored, key=lambda s: s[:2], default=(0, 0, ""))
-    if named and named >= _MODEL * len(layers) and shaped >= _SHAPES * named:
+    if named and named >= _MODEL * total and shaped >= _SHAPES * named:
         return Found(known(model), model)
     _, named, model = max(scored, key=lambda s: s[1], default=(0, 0, ""))
-    if named and named >= _NAMES * len(layers):
+    if named and named >= _NAMES * total:
         return Found(known(model), "")
     return Found(None, "")
 

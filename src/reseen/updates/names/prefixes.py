@@ -45,6 +45,17 @@ _PARTS: tuple[tuple[str, str], ...] = (
 )
 """Longer beginnings before the shorter ones that they contain."""
 
+_WRAPPED = tuple(p for p in _PARTS if not p[0].startswith("transformer"))
+"""Those that tell the part also after other words; encoders, too, have a `transformer.` inside."""
+_AGAIN = (
+    "model.diffusion_model.",
+    "diffusion_model.",
+    "model_diffusion_model_",
+    "diffusion_model_",
+)
+"""What may stand between a beginning and the name: the model's own, once more."""
+_MOST_WORDS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -72,10 +83,31 @@ def _unwrap(name: str) -> str:
 
 
 def place(layer: str) -> Place:
-    """Which part a layer is in, by the beginning of its name."""
+    """Which part a layer is in, by the beginning of its name.
+
+    Words that nobody knows before a known beginning (`pipe.unet.`) are taken for one more wrapper,
+    and so is a beginning that comes twice: neither may hide a layer.
+    """
     raw_peft = "base_model.model." in layer
     name = _unwrap(layer)
-    for prefix, part in _PARTS:
-        if name.startswith(prefix):
-            return Place(part, _unwrap(name[len(prefix) :]), prefix, raw_peft)
-    return Place("", name, "", raw_peft)
+    found = _begins(name, _PARTS)
+    rest = name
+    for _ in range(_MOST_WORDS):
+        if found is not None:
+            break
+        _, _, rest = rest.partition(".")
+        found = _begins(rest, _WRAPPED)
+    if found is None:
+        return Place("", name, "", raw_peft)
+    prefix, part = found
+    inside = _unwrap(rest[len(prefix) :])
+    for _ in range(_MOST_WORDS):
+        again = next((p for p in (prefix, *_AGAIN) if inside.startswith(p)), None)
+        if again is None:
+            break
+        inside = inside[len(again) :]
+    return Place(part, inside, prefix, raw_peft)
+
+
+def _begins(name: str, parts: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
+    return next((found for found in parts if name.startswith(found[0])), None)
