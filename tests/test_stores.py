@@ -307,7 +307,7 @@ def test_foreign_keys_are_held(url: str) -> None:
     from sqlalchemy.exc import IntegrityError
 
     with Store(url) as opened, pytest.raises(IntegrityError), opened.write() as connection:
-        insert_many(connection, schema.removed_files, ("pk", "removal_pk"), [(1, 77)])
+        insert_many(connection, schema.readings, ("artifact_pk", "at"), [(77, 1)])
 
 
 def test_an_older_store_is_migrated(
