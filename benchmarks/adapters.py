@@ -1,12 +1,13 @@
 """Adapters for the benchmarks: made with the true module shapes, or read from folders.
 
-What comes in: an architecture, a rank, a recipe and a seed. What goes out: an `Adapter`, the factors
-of every module under its canonical name. Made ones follow what real files look like:
+What comes in: an architecture, a rank, a recipe and a seed. What goes out: an `Adapter`, the
+factors of every module under its canonical name. Made ones follow what real files look like:
 
 - A starts kaiming-uniform, U(-1/sqrt(in), 1/sqrt(in)), and training moves it by a fifth; B starts
   at zero and is small: root mean square 0.01. How strong a module is changed is log-normal, sigma
-  0.6 in a pattern that all adapters share and 0.25 in what is the adapter's own (trained files: 0.57
-  and 0.25 in the zoo, 0.6 and 0.11 to 0.22 in SD 2 files of one trainer, up to 0.8 across trainers).
+  0.6 in a pattern that all adapters share and 0.25 in what is the adapter's own (trained files:
+  0.57 and 0.25 in the zoo, 0.6 and 0.11 to 0.22 in SD 2 files of one trainer, up to 0.8 across
+  trainers).
 - Singular values of an update fall like k^-a with a between 0.5 and 1.2, one a for an adapter. Real
   rank-4 files keep 0.69 of their direction at rank 1 in the worst case; that is a = 0.5.
 - Adapters of one `init` share the start of A: unrelated, but single modules agree, as in files from
@@ -102,6 +103,9 @@ class Recipe:
     """Mean cosine between strangers of the family, about."""
 
 
+_ALONE = Recipe()
+
+
 @cache
 def shapes(architecture: str, attention_only: bool = False) -> tuple[Shape, ...]:
     """The modules that the usual trainers adapt: 264 (SD 1.5), 986 (SDXL), 494 (Flux.1).
@@ -125,7 +129,7 @@ def make(
     seed: int,
     *,
     rank: int = 8,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = _ALONE,
     modules: Sequence[Shape] | None = None,
 ) -> Adapter:
     """A trained adapter, as far as a sketch can tell."""
@@ -241,13 +245,13 @@ def sampled(
     seed: int,
     *,
     rank: int = 4,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = _ALONE,
     attention_only: bool = True,
 ) -> Sketch:
     """The sketch of an adapter as `make` makes them, drawn without making the adapter.
 
-    P times a Gaussian B is Gaussian, and so is Q times a uniform A of hundreds of columns (to within
-    what 8 rows of signs correlate), so 16 numbers a rank are drawn instead of thousands.
+    P times a Gaussian B is Gaussian, and so is Q times a uniform A of hundreds of columns (to
+    within what 8 rows of signs correlate), so 16 numbers a rank are drawn instead of thousands.
     """
     like = _template(architecture, attention_only)
     n = len(like.ids)

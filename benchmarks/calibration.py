@@ -183,15 +183,16 @@ recipe, of strengths {", ".join(map(str, STRENGTHS))}; the background holds half
 
 A p-value is true where no more than a share x of the pairs gets a p-value of x or less. It says how
 rarely a stranger drawn from all artifacts of the architecture is as alike as this: so it holds for
-all pairs together, and pairs that were chosen because they share a recipe get small ones more often.
+all pairs together, and pairs that were chosen because they share a recipe get small ones more
+often.
 
 {chr(10).join(lines)}
 
 ![Claimed p-values against the share of pairs that got them](calibration.svg)
 
 Under the diagonal the p-value claims less than is true, which is the side we want. It is measured
-down to one in a million, as far as the pairs reach; below that it is a model: an exponential tail in
-Fisher's z. The dashed curve shows where it fails: a background that holds no family of any kind,
+down to one in a million, as far as the pairs reach; below that it is a model: an exponential tail
+in Fisher's z. The dashed curve shows where it fails: a background that holds no family of any kind,
 against families of a strength that it has never seen. That is why a copy needs more than a p-value:
 strangers of one recipe reach a mean cosine of 0.43 and a weaker half of 0.23 at most in the trained
 adapters that we know, and what is not beyond that is "related training, not a copy".

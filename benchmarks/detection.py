@@ -5,7 +5,8 @@
 For each architecture adapters are made with true module shapes; each edit is written to a file; and
 the file goes the whole way: digests and sketch in one pass, the search among the removed, the full
 comparison. Beside it stand the exact digests, TLSH and ssdeep of the same files. With --page the
-tables go to docs/detection.md. With --adapters, trained files are edited too (no aim, uncalibrated).
+tables go to docs/detection.md. With --adapters, trained files are edited too (no aim,
+uncalibrated).
 
 One process an architecture; about ten minutes on two cores, with torch, diffusers and peft at hand.
 """

@@ -48,8 +48,8 @@ def _table(group: str, outcomes: Sequence[Outcome]) -> str:
     lines = [
         f"## {_NAMES.get(group, group)}",
         "",
-        f"{pairs:,} comparisons of an edited file with a removal that is not in it: {accused} called "
-        f"a copy; their largest mean cosine was {stranger:.3f}.",
+        f"{pairs:,} comparisons of an edited file with a removal that is not in it: {accused} "
+        f"called a copy; their largest mean cosine was {stranger:.3f}.",
         "",
         "| " + " | ".join(_COLUMNS) + " |",
         "|---|" + "---:|" * 6 + "---|" + "---:|" * 5 + "---|",
@@ -105,20 +105,21 @@ What the columns say, each as a share of the files:
   table had. That is the smallest rate of false positives that these pairs verify.
 - **called a copy**: the verdict. A p-value alone is not enough for it: what is not beyond all
   strangers of one recipe that we know stays "related training, not a copy".
-- **SHA-256**, **AutoV3** (the digest of the data section), **tensors** (the multiset of tensors): the
-  same digest. **TLSH**, **ssdeep**: more alike than any other removed file is, its best threshold;
-  ssdeep sees the first 512 KiB of a file, for its reader is pure Python.
+- **SHA-256**, **AutoV3** (the digest of the data section), **tensors** (the multiset of tensors):
+  the same digest. **TLSH**, **ssdeep**: more alike than any other removed file is, its best
+  threshold; ssdeep sees the first 512 KiB of a file, for its reader is pure Python.
 
-Aims: all files for lossless edits, 99.9 % for casts, noise to 0.3 sigma, resizing to a quarter, half
-the modules dropped, pruning to half, an equal merge of four. With as few files as here, "reached"
-says that none was missed; how far the worst of them was from a miss is in the next columns.
+Aims: all files for lossless edits, 99.9 % for casts, noise to 0.3 sigma, resizing to a quarter,
+half the modules dropped, pruning to half, an equal merge of four. With as few files as here,
+"reached" says that none was missed; how far the worst of them was from a miss is in the next
+columns.
 
 The adapters are made: true module shapes, initialisation and spectrum as trainers leave them, ranks
 reduced to save time. Pairs of them share an initialisation; the 100 strangers and the background of
 256 are drawn as sketches: half have an initialisation of their own, a third share one of three, and
 a sixth are in families of one recipe with mean cosines of 0.01 to 0.06, as full-size ones are
-expected to be (0.002 to 0.012 was measured for one initialisation; the zoo's 0.17 come from its tiny
-base). 8-bit and 4-bit integers are stored as 16-bit floats again, for no adapter file has integers.
-A merge keeps weights 1/n; by SVD it is cut to the rank of its first part. The nearest LoKr has a
-first factor of 2x2, which holds about half of the direction of a LoRA.
+expected to be (0.002 to 0.012 was measured for one initialisation; the zoo's 0.17 come from its
+tiny base). 8-bit and 4-bit integers are stored as 16-bit floats again, for no adapter file has
+integers. A merge keeps weights 1/n; by SVD it is cut to the rank of its first part. The nearest
+LoKr has a first factor of 2x2, which holds about half of the direction of a LoRA.
 """

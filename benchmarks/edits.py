@@ -1,9 +1,10 @@
-"""Every way in which a removed adapter comes back: an adapter in, the tensors of an edited file out.
+"""Every way in which a removed adapter comes back: an adapter in, an edited file out.
 
 What comes in: a `Case` (the adapter, others to merge it with, a generator). What goes out: a `File`
-that `write` writes. An edit that needs a public tool that is not installed, or that has no sense for
-the architecture, says so and makes nothing. Files are written here by a plain writer of our own, and
-by the tools themselves where they are at hand: `safetensors`, `torch`, `diffusers`, `peft`.
+that `write` writes. An edit that needs a public tool that is not installed, or that has no sense
+for the architecture, says so and makes nothing. Files are written here by a plain writer of our
+own, and by the tools themselves where they are at hand: `safetensors`, `torch`, `diffusers`,
+`peft`.
 """
 
 from __future__ import annotations
@@ -353,7 +354,7 @@ def _lokr_exact(case: Case) -> File:
 
 
 def _lokr_nearest(case: Case) -> File:
-    """The nearest kron(2 x 2, low rank) by Van Loan's rearrangement: about half of the direction."""
+    """The nearest kron(2 x 2, low rank), by Van Loan's rearrangement: half of the direction."""
     layers: Tensors = {}
     for name, f in case.adapter.layers.items():
         layers.update(_lokr_tensors(case, name, *_nearest(f)))

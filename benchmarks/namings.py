@@ -135,7 +135,7 @@ def _together(parts: list[Factors]) -> Factors:
 
 
 def split_sharing(adapter: Adapter, dtype: str) -> Tensors:
-    """A file in diffusers' split names, made from the fused one: every piece carries the whole A."""
+    """A file in diffusers' split names, from the fused one: every piece carries the whole A."""
     together: dict[str, list[tuple[int, str, Factors]]] = {}
     for module, f in adapter.layers.items():
         layer, piece = tools.bfl(module.split(".", 1)[1])

@@ -143,9 +143,9 @@ def bfl(name: str) -> tuple[str, int | None]:
             return theirs + tail, None
     if name == "proj_out":
         return "final_layer.linear", None
-    kind, number, rest = re.fullmatch(
-        r"(transformer_blocks|single_transformer_blocks)\.(\d+)\.(.*)", name
-    ).groups()
+    match = re.fullmatch(r"(transformer_blocks|single_transformer_blocks)\.(\d+)\.(.*)", name)
+    assert match, name
+    kind, number, rest = match.groups()
     pieces = {"to_q": 0, "to_k": 1, "to_v": 2, "add_q_proj": 0, "add_k_proj": 1, "add_v_proj": 2}
     last = rest.split(".")[-1]
     if kind == "single_transformer_blocks":
@@ -187,7 +187,9 @@ def mmdit(name: str) -> tuple[str, int | None]:
     ):
         if name == ours:
             return theirs, None
-    number, rest = re.fullmatch(r"transformer_blocks\.(\d+)\.(.*)", name).groups()
+    match = re.fullmatch(r"transformer_blocks\.(\d+)\.(.*)", name)
+    assert match, name
+    number, rest = match.groups()
     joint = f"joint_blocks.{number}"
     pieces = {"to_q": 0, "to_k": 1, "to_v": 2, "add_q_proj": 0, "add_k_proj": 1, "add_v_proj": 2}
     attention, _, last = rest.partition(".")

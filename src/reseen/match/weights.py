@@ -7,8 +7,8 @@ what it is; benchmarks/calibration.py tests it.
 
 The statistic is the mean over the common modules of the cosine of their S, so that no single module
 decides. How often strangers reach it is the matter of `chance`. A p-value alone accuses nobody: it
-is worth what the background is worth. So a copy must also go beyond the strangers of one recipe that
-we know (`zoo` in the benchmarks: 4,512 pairs, means up to 0.43, weaker halves up to 0.23).
+is worth what the background is worth. So a copy must also go beyond the strangers of one recipe
+that we know (`zoo` in the benchmarks: 4,512 pairs, means up to 0.43, weaker halves up to 0.23).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from reseen.fingerprint.sketch import Sketch
 from reseen.match.chance import CALIBRATED_FROM as CALIBRATED_FROM
-from reseen.match.chance import LEAST_P, NO_BACKGROUND, SAME, Null, cautious, unit
+from reseen.match.chance import LEAST_P, NO_BACKGROUND, Null, cautious, unit
 from reseen.match.chance import Background as Background
 from reseen.updates.names.known import ENCODERS
 
@@ -38,9 +38,10 @@ COPY_P = 1e-9
 COPY_MEAN = 0.25
 """At least this mean for a copy, however small its p-value."""
 COPY_LOWER = 0.15
-"""Below `SAME`, a copy's weaker half of modules agrees at least this well: strangers of one recipe
-owe their likeness to a few modules (4 of 4,512 pairs pass), while an edit or a merge leaves its part
-of the removal in all of them (0.18 and more in an equal merge of four cut to the rank of one)."""
+"""Below a mean of 0.5, a copy's weaker half of modules agrees at least this well: strangers of one
+recipe owe their likeness to a few modules (4 of 4,512 pairs pass), while an edit or a merge leaves
+its part of the removal in all of them (0.18 and more in an equal merge of four cut to the rank of
+one)."""
 COPY_MEAN_ALONE, COPY_P_ALONE = 0.5, 1e-6
 """From this mean on a p-value of one in a million is enough, and none while uncalibrated: strangers
 of one recipe reach 0.43."""
@@ -134,8 +135,8 @@ _SENTENCE = {
 
 
 def common(removal: Sketch, other: Sketch) -> Common | None:
-    """What both have; None for too few common modules, and for different architectures unless one of
-    them is a text encoder alone, which several architectures have."""
+    """What both have; None for too few common modules, and for different architectures unless one
+    of them is a text encoder alone, which several architectures have."""
     architectures = {removal.architecture, other.architecture}
     if len(architectures) > 1 and not architectures & set(ENCODERS):
         return None
