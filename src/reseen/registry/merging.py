@@ -9,7 +9,7 @@ site with model and version id; never by a name. Pure but for one question (`Ind
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
@@ -44,7 +44,7 @@ class StandingFile:
     size: int | None
     pk: int | None = None
     """None: not written yet."""
-    fresh: list[DigestKind] = field(default_factory=list)
+    fresh: tuple[DigestKind, ...] = ()
     """Digests to be written, of a file that is there already."""
     fresh_size: bool = False
 
@@ -62,9 +62,9 @@ class Standing:
     """None: not written yet."""
     id: str = ""
     withdrawn: bool = False
-    also: list[Names] = field(default_factory=list)
+    also: tuple[Names, ...] = ()
     """Other names and links that rows gave it: it is to be found by them too."""
-    otherwise: list[Key] = field(default_factory=list)
+    otherwise: Key | None = None
     fresh_names: bool = False
     fresh_facts: bool = False
     """Site or date are to be written."""
@@ -122,8 +122,7 @@ class Merger:
         digests = {digest.kind: digest.value for digest in draft.digests}
         files = [StandingFile(digests, draft.size)] if digests else []
         standing = Standing(draft.list_name, draft.site, draft.removed_on, draft.names, files)
-        if draft.otherwise is not None:
-            standing.otherwise.append(draft.otherwise)
+        standing.otherwise = draft.otherwise
         self.new.append(standing)
         return standing
 
@@ -163,7 +162,7 @@ class Merger:
             if any(_holds(other.digests, kind, value) for other in standing.files):
                 continue  # a digest leads to one file of a removal, as to one removal
             file.digests[kind] = value
-            file.fresh.append(kind)
+            file.fresh = (*file.fresh, kind)
             told = True
         if draft.size is not None and file.size is None:
             file.size, file.fresh_size, told = draft.size, True, True
@@ -192,7 +191,7 @@ class Merger:
             and other not in standing.also
             and (standing.pk is None or self._lacks(standing, other))
         ):
-            standing.also.append(other)
+            standing.also = (*standing.also, other)
             fresh = True
         return fresh
 

@@ -35,6 +35,7 @@ from reseen.registry.store import chunks, insert_many, now, reserve
 _EPOCH = date(1970, 1, 1)
 _TOKEN = Struct(">16sqB")
 """A row of the index: token, pk, field. Sorted as bytes, such rows are in the order of its key."""
+_LENGTH = Struct(">Q")
 _MANY = 20_000
 """Removals from which on a second process pays."""
 
@@ -168,22 +169,33 @@ def write_new(connection: Connection, keyring: Keyring, new: Sequence[Standing])
     new = sorted(new, key=_first_digest)
     ids = sorted(new_ids(connection, len(new)))
     pks = reserve(connection, schema.removals, len(new))
-    at = now()
+    half = len(new) // 2
 
-    def tokens() -> bytes:
-        return _packed_tokens(keyring, new, pks)
+    def work() -> bytes:
+        tokens = _packed_tokens(keyring, new, pks)
+        sealed = [keyring.seal(s.names, id) for s, id in zip(new[half:], ids[half:], strict=True)]
+        lengths = b"".join([_LENGTH.pack(len(each)) for each in sealed])
+        return b"".join((_LENGTH.pack(len(tokens)), tokens, lengths, *sealed))
 
-    with beside(tokens) if len(new) >= _MANY else nullcontext(tokens) as packed:
-        removals: list[tuple[Any, ...]] = []
-        for standing, pk, id in zip(new, pks, ids, strict=True):
-            sealed = keyring.seal(standing.names, id)
-            removed_on = days(standing.removed_on)
-            removals.append((pk, id, standing.list_name, standing.site, removed_on, at, sealed))
-        files = [(pk, f) for standing, pk in zip(new, pks, strict=True) for f in standing.files]
-        insert_many(connection, schema.removals, REMOVAL_COLUMNS, removals)
-        _write_files(connection, files)
-        rows = _TOKEN.iter_unpack(packed())
-        insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, rows, ignore=True)
+    with beside(work) if len(new) >= _MANY else nullcontext(work) as packed:
+        sealed = [keyring.seal(s.names, id) for s, id in zip(new[:half], ids[:half], strict=True)]
+        pairs = [(pk, f) for standing, pk in zip(new, pks, strict=True) for f in standing.files]
+        _write_files(connection, pairs)
+        view = memoryview(packed())
+    (length,) = _LENGTH.unpack_from(view)
+    tokens, rest = view[_LENGTH.size :][:length], view[_LENGTH.size + length :]
+    at = _LENGTH.size * (len(new) - half)
+    for (length,) in _LENGTH.iter_unpack(rest[:at]):
+        sealed.append(bytes(rest[at : at + length]))
+        at += length
+    moment = now()
+    rows = (
+        (pk, id, s.list_name, s.site, days(s.removed_on), moment, names)
+        for pk, id, s, names in zip(pks, ids, new, sealed, strict=True)
+    )
+    insert_many(connection, schema.removals, REMOVAL_COLUMNS, rows)
+    columns = TOKEN_COLUMNS
+    insert_many(connection, schema.sealed_index, columns, _TOKEN.iter_unpack(tokens), ignore=True)
 
 
 def _packed_tokens(keyring: Keyring, new: Sequence[Standing], pks: Sequence[int]) -> bytes:
@@ -251,8 +263,8 @@ def _more_tokens(keyring: Keyring, standing: Standing, pk: int) -> Iterable[tupl
     for names in standing.also:
         for field, token in keyring.tokens(names):
             yield token, pk, int(field)
-    for key in standing.otherwise:
-        yield otherwise_token(keyring, key), pk, int(Field.SOURCE)
+    if standing.otherwise is not None:
+        yield otherwise_token(keyring, standing.otherwise), pk, int(Field.SOURCE)
 
 
 def _write_files(connection: Connection, files: Sequence[tuple[int, StandingFile]]) -> None:
