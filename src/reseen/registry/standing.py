@@ -169,22 +169,22 @@ def write_new(connection: Connection, keyring: Keyring, new: Sequence[Standing])
     new = sorted(new, key=_first_digest)
     ids = sorted(new_ids(connection, len(new)))
     pks = reserve(connection, schema.removals, len(new))
-    half = len(new) // 2
+    ours = len(new) * 2 // 3  # the other process makes the tokens, and seals the rest
 
     def work() -> bytes:
         tokens = _packed_tokens(keyring, new, pks)
-        sealed = [keyring.seal(s.names, id) for s, id in zip(new[half:], ids[half:], strict=True)]
+        sealed = [keyring.seal(s.names, id) for s, id in zip(new[ours:], ids[ours:], strict=True)]
         lengths = b"".join([_LENGTH.pack(len(each)) for each in sealed])
         return b"".join((_LENGTH.pack(len(tokens)), tokens, lengths, *sealed))
 
     with beside(work) if len(new) >= _MANY else nullcontext(work) as packed:
-        sealed = [keyring.seal(s.names, id) for s, id in zip(new[:half], ids[:half], strict=True)]
+        sealed = [keyring.seal(s.names, id) for s, id in zip(new[:ours], ids[:ours], strict=True)]
         pairs = [(pk, f) for standing, pk in zip(new, pks, strict=True) for f in standing.files]
         _write_files(connection, pairs)
         view = memoryview(packed())
     (length,) = _LENGTH.unpack_from(view)
     tokens, rest = view[_LENGTH.size :][:length], view[_LENGTH.size + length :]
-    at = _LENGTH.size * (len(new) - half)
+    at = _LENGTH.size * (len(new) - ours)
     for (length,) in _LENGTH.iter_unpack(rest[:at]):
         sealed.append(bytes(rest[at : at + length]))
         at += length
