@@ -75,9 +75,14 @@ def steps(endpoint: str) -> list[tuple[str, list[str]]]:
             "   No hash in the list knows them; copies read in step 2 taught what to look for.",
             ["sightings", "--author", "account-03"],
         ),
-        ("4. One removed model, looked up by its name.", ["lookup", "Sample person 04"]),
         (
-            "5. A report to forward. It names nobody; --locations puts the exact places in.",
+            "4. Another has altered copies: cast to another number format and renamed, or made\n"
+            "   stronger and smaller. Not one number is the same; the weights say what they are.",
+            ["sightings", "--author", "account-16"],
+        ),
+        ("5. One removed model, looked up by its name.", ["lookup", "Sample person 04"]),
+        (
+            "6. A report to forward. It names nobody; --locations puts the exact places in.",
             ["report", "--out", "report.html", "--locations"],
         ),
     ]

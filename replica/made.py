@@ -25,6 +25,19 @@ MODULES: Mapping[str, tuple[int, int]] = {
     **{f"{_TEXT}{part}_proj": (768, 768) for part in ("q", "k", "v", "out")},
 }
 """Some modules of Stable Diffusion 1 under the names that sd-scripts gives: (out, in)."""
+_LAYER = "down_blocks.0.attentions.0.transformer_blocks.0."
+_DOTTED: Mapping[str, str] = {
+    **{
+        f"{_BLOCK}{attention}_{part}": f"{_LAYER}{attention}.{part.replace('_0', '.0')}"
+        for attention in ("attn1", "attn2")
+        for part in ("to_q", "to_k", "to_v", "to_out_0")
+    },
+    **{
+        f"{_TEXT}{part}_proj": f"text_model.encoder.layers.0.self_attn.{part}_proj"
+        for part in ("q", "k", "v", "out")
+    },
+}
+"""The same modules as diffusers and transformers call them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +119,72 @@ def tensors_renamed(file: bytes) -> bytes:
     """The same tensors in the same order under other names."""
     tensors, _ = opened(file)
     return safetensors([Tensor(f"w.{i}", t.dtype, t.shape, t.data) for i, t in enumerate(tensors)])
+
+
+def cast_and_renamed(file: bytes) -> bytes:
+    """The same updates in bfloat16, under PEFT's names, the alphas multiplied into the factors."""
+    tensors: list[Tensor] = []
+    for name, (down, up, scale) in _layers(file).items():
+        part = "text_encoder" if name.startswith("lora_te_") else "unet"
+        plain = _DOTTED[name]
+        for side, values in (("lora_A", down), ("lora_B", up * scale)):
+            data = _bfloat16(values)
+            tensors.append(Tensor(f"{part}.{plain}.{side}.weight", "BF16", values.shape, data))
+    return safetensors(tensors, {"format": "pt"})
+
+
+def scaled_and_resized(file: bytes, *, rank: int, scale: float) -> bytes:
+    """The updates at another strength and, by their leading singular vectors, at a lower rank."""
+    tensors: list[Tensor] = []
+    for name, (down, up, strength) in _layers(file).items():
+        # The singular values of a product of factors are those of a small matrix.
+        tall, above = np.linalg.qr(up * strength * scale)
+        wide, below = np.linalg.qr(down.T)
+        inner, values, other = np.linalg.svd(above @ below.T)
+        left, right = tall @ inner, other @ wide.T
+        root = np.sqrt(values[:rank])
+        tensors.append(Tensor(f"{name}.alpha", "F16", (), np.float16(rank).tobytes()))
+        for part, factor in (
+            ("lora_down", root[:, None] * right[:rank]),
+            ("lora_up", left[:, :rank] * root),
+        ):
+            data = factor.astype("<f2").tobytes()
+            tensors.append(Tensor(f"{name}.{part}.weight", "F16", factor.shape, data))
+    return safetensors(tensors, {"ss_network_dim": str(rank)})
+
+
+def text_encoder_dropped(file: bytes) -> bytes:
+    """The updates of the image model alone, as float32."""
+    kept = [t for t in opened(file)[0] if not t.name.startswith("lora_te_")]
+    wide = [
+        Tensor(t.name, "F32", t.shape, np.frombuffer(t.data, "<f2").astype("<f4").tobytes())
+        for t in kept
+    ]
+    return safetensors(wide)
+
+
+Matrix = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+
+def _layers(file: bytes) -> dict[str, tuple[Matrix, Matrix, float]]:
+    """Layer -> (down, up, alpha / rank) of an adapter made here."""
+    tensors = {t.name: t for t in opened(file)[0]}
+
+    def values(name: str) -> Matrix:
+        t = tensors[name]
+        return np.frombuffer(t.data, "<f2").astype(np.float64).reshape(t.shape)
+
+    layers = {}
+    for name in MODULES:
+        down, up = (values(f"{name}.lora_{side}.weight") for side in ("down", "up"))
+        layers[name] = (down, up, float(values(f"{name}.alpha")) / len(down))
+    return layers
+
+
+def _bfloat16(values: Matrix) -> bytes:
+    """The upper halves of the float32 numbers, cut off."""
+    bits = values.astype("<f4").view("<u4") >> 16
+    return bits.astype("<u2").tobytes()
 
 
 def of_size(seed: int, size: int) -> bytes:

@@ -41,6 +41,7 @@ def sample_world(seed: int = 7, crowd: int = 0) -> World:
     put.claims()
     put.other_kinds()
     put.strangers()
+    put.altered()
     if crowd:
         put.crowd(crowd)
     return world
@@ -228,6 +229,21 @@ class _Placing:
                 files["broken.safetensors"] = lfs(made.broken(n))
             repo.tags = ("lora", "diffusers") if n % 2 else ("safetensors",)
             repo.commit(files)
+
+    def altered(self) -> None:
+        """Other numbers altogether: no hash of any kind helps."""
+        repo = self.repo("account-16/for-diffusers", downloads=21)
+        repo.commit({"model.safetensors": lfs(made.cast_and_renamed(self.data(1)))})
+        self.case("cast and renamed", repo, "model.safetensors", 1, "weights", declared=False)
+
+        repo = self.repo("account-16/stronger")
+        stronger = made.scaled_and_resized(self.data(2), rank=2, scale=1.5)
+        repo.commit({"x2.bin": lfs(stronger)})
+        self.case("scaled and resized", repo, "x2.bin", 2, "weights", declared=False)
+
+        repo = self.repo("account-17/no-te")
+        repo.commit({"u.safetensors": lfs(made.text_encoder_dropped(self.data(3)))})
+        self.case("text encoder dropped", repo, "u.safetensors", 3, "weights", declared=False)
 
     def crowd(self, files: int) -> None:
         """One removal among very many files."""
