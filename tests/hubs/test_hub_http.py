@@ -22,6 +22,7 @@ from reseen.errors import (
 from reseen.files.source import Range
 from reseen.hubs import http
 from reseen.hubs.hub import Wanted
+from reseen.hubs.huggingface import HuggingFace
 from reseen.records import RepoType
 
 FILE = bytes(range(256)) * 40
@@ -583,3 +584,57 @@ def test_a_body_that_hangs_is_given_up() -> None:
 
     with pytest.raises(HubBusy):
         ask(lambda r: httpx2.Response(200, stream=Hangs()))
+
+
+def test_a_header_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time; the answer as a whole never does."""
+    monkeypatch.setattr(http, "LEAST_TIME", 0.3)
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Padding: ")
+        try:
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(drip, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        client = HuggingFace(f"http://127.0.0.1:{port}", None, attempts=1)
+        try:
+            async with client as there:
+                with pytest.raises(HubBusy):
+                    await there.repository(RepoType.MODEL, "account-01/copy")
+        finally:
+            server.close()
+
+    asyncio.run(main())
+
+
+def test_a_large_file_buys_no_time_to_drip() -> None:
+    """A declared size of terabytes is no reason to wait for weeks."""
+    started = 0.0
+    ended = 0.0
+
+    class Drip(Pieces):
+        async def __aiter__(self):  # type: ignore[no-untyped-def]
+            while True:
+                await asyncio.sleep(29)
+                yield b"x" * 1000
+
+    async def main() -> None:
+        nonlocal started, ended
+        async with hub(lambda r: httpx2.Response(200, stream=Drip())) as there:
+            started = clock()
+            with pytest.raises(HubBusy, match="slow"):
+                async for _ in there.stream(artifact(size=1 << 40), 1 << 40):
+                    pass
+            ended = clock()
+
+    run(main())
+    assert ended - started < 3600

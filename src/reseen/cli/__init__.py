@@ -62,9 +62,11 @@ def main() -> None:
         e.show()
         sys.exit(EXIT_ERROR)
     except ReseenError as e:
-        click.echo(click.style("error: ", fg="red", bold=True) + str(e), err=True)
+        from reseen.cli.common import safe
+
+        click.echo(click.style("error: ", fg="red", bold=True) + safe(str(e)), err=True)
         if e.remedy:
-            click.echo(f"  {e.remedy}", err=True)
+            click.echo(f"  {safe(e.remedy)}", err=True)
         sys.exit(EXIT_ERROR)
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped", err=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reseen.cli.common import count, note, on_terminal, size_text
+from reseen.cli.common import count, note, on_terminal, safe, size_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -30,11 +30,12 @@ def bytes_bar(what: str, *, quiet: bool) -> Iterator[Callable[[int], None] | Non
 
     with Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # a file's name may look like markup
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,
     ) as progress:
+        what = safe(what)
         task = progress.add_task(what)
         total = 0
 

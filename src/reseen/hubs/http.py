@@ -215,22 +215,28 @@ class Http:
         Raises HubGarbage past `limit` bytes.
         """
         url = self._url(path)
-        deadline = self._clock() + LEAST_TIME * 10 + (limit if size is None else size) / SLOWEST
         done = 0  # bytes handed out
+        received = 0  # bytes that came, dropped ones too
+        waited = 0.0  # seconds for them
         skip = 0  # bytes to drop, where the server ignores Range and starts again
         response: httpx2.Response | None = None
         chunks: AsyncIterator[bytes] | None = None
 
         async def pull() -> bytes:
-            nonlocal response, chunks, skip
+            nonlocal response, chunks, skip, received, waited
             try:
                 if response is None or chunks is None:
                     response = await self._get(url, _bytes(f"{done}-") if done else _PLAIN)
                     skip = self._resumed(response, done)
                     chunks = response.aiter_raw()
-                while chunk := await anext(chunks, b""):
+                while True:
+                    asked = self._clock()
+                    if not (chunk := await anext(chunks, b"")):
+                        break
+                    waited += self._clock() - asked
+                    received += len(chunk)
                     self._usage.bytes_read += len(chunk)
-                    if self._clock() > deadline:
+                    if waited > 10 * LEAST_TIME + received / SLOWEST:
                         raise HubBusy("the hub sends a file too slowly")
                     if skip < len(chunk):
                         chunk, skip = chunk[skip:], 0
@@ -300,13 +306,22 @@ class Http:
         slot = await self._quota.enter(self._kind(url)) if own else None
         try:
             self._usage.requests += 1
-            response = await self._client.send(request, stream=True, auth=None)
+            # The client's own timeout is of each read, and a header may come a byte at a time. The
+            # wait for a free connection is not the hub's fault.
+            async with asyncio.timeout(None) as limit:
+
+                async def trace(event: str, _: object) -> None:
+                    if event.endswith(".send_request_headers.started"):
+                        limit.reschedule(asyncio.get_running_loop().time() + LEAST_TIME)
+
+                request.extensions["trace"] = trace
+                response = await self._client.send(request, stream=True, auth=None)
             if slot:
                 slot.answered(response.status_code, response.headers)
             return response
         except (httpx2.UnsupportedProtocol, UnicodeError):  # a host that is no host's name
             raise HubGarbage("the hub redirects to something that is no web address") from None
-        except httpx2.TransportError:
+        except (httpx2.TransportError, TimeoutError):
             raise _broken() from None
         finally:
             if slot:
