@@ -1,12 +1,11 @@
 """Detection power: removed adapters, every edit of them, and what still knows them again.
 
-    python -m benchmarks.detection [--adapters DIR ...] [--files N] [--only sd1,sdxl,flux] [--page]
+    python -m benchmarks.detection [--adapters DIR ...] [--files N] [--only sd1,sdxl,flux]
 
 For each architecture adapters are made with true module shapes; each edit is written to a file; and
 the file goes the whole way: digests and sketch in one pass, the search among the removed, the full
-comparison. Beside it stand the exact digests, TLSH and ssdeep of the same files. With --page the
-tables go to docs/detection.md. With --adapters, trained files are edited too (no aim,
-uncalibrated).
+comparison. Beside it stand the exact digests, TLSH and ssdeep of the same files. The tables go to
+docs/detection.md. With --adapters, trained files are edited too (no aim, uncalibrated).
 
 One process an architecture; about ten minutes on two cores, with torch, diffusers and peft at hand.
 """
@@ -42,7 +41,7 @@ POOL = 8
 """Adapters of an architecture in memory: what is not edited is merged with."""
 PEERS = 4
 """Removed files, at least, that TLSH and ssdeep are tried on."""
-PLAN = {"sd1": (4, 8), "sdxl": (1, 4), "flux": (1, 4)}
+PLAN = {"sd1": (3, 8), "sdxl": (1, 4), "flux": (1, 4)}
 """Architecture -> adapters that are edited, and their rank."""
 
 
@@ -207,7 +206,7 @@ def _outcome(
     candidates = {c.key for c in index.find(query)}
     compared = compare(own.sketch, made_of, background)
     merged = int(edit.name.split()[2]) if edit.name.startswith("merge of") else 1
-    parts = {(at + n) % POOL for n in range(merged)}
+    parts = {(at + n) % (len(case.others) + 1) for n in range(merged)}
     unrelated = [
         c
         for number, removal in enumerate(removed)
@@ -237,7 +236,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, help="Edited files of each architecture.")
     parser.add_argument("--only", default="sd1,sdxl,flux")
     parser.add_argument("--edits", default="", help="Only edits whose names hold this.")
-    parser.add_argument("--page", action="store_true", help="Write docs/detection.md.")
+    parser.add_argument("--print", action="store_true", help="Leave docs/detection.md alone.")
     parser.add_argument("--json", type=Path, help="Write every outcome, one a line.")
     options = parser.parse_args()
     begun = time.perf_counter()
@@ -256,13 +255,13 @@ def main() -> None:
         lines = (json.dumps({s: getattr(o, s) for s in Outcome.__slots__}) for o in outcomes)
         options.json.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     text = detection_page.page(outcomes, seconds, options.adapters)
-    if options.page:
+    if not options.print:
         Path("docs/detection.md").write_text(text, "utf-8")
     print(text)
 
 
 def _groups(folders: Sequence[Path]) -> list[tuple[str, list[Path], int]]:
-    """Trained files by folder and architecture, at most six of each edited."""
+    """Trained files by folder and architecture, at most three of each edited."""
     from reseen.errors import FileError
     from reseen.fingerprint.local import plan_of
 
@@ -276,7 +275,7 @@ def _groups(folders: Sequence[Path]) -> list[tuple[str, list[Path], int]]:
             if planned.modules:
                 name = f"folder {number + 1}, {planned.architecture}"
                 found.setdefault(name, []).append(path)
-    return [(name, paths[::8] + paths[1::8], 6) for name, paths in found.items() if len(paths) > 1]
+    return [(name, paths[::8] + paths[1::8], 3) for name, paths in found.items() if len(paths) > 1]
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ _COLUMNS = (
 
 def page(outcomes: Sequence[Outcome], seconds: float, folders: Sequence[Path]) -> str:
     """The page, in Markdown."""
-    command = "python -m benchmarks.detection --page" + " --adapters DIR" * len(folders)
+    command = "python -m benchmarks.detection" + " --adapters DIR" * len(folders)
     parts = [_HEAD.format(command=command, seconds=seconds)]
     groups = list(dict.fromkeys(o.group for o in outcomes))
     order = [g for g in _NAMES if g in groups] + [g for g in groups if g not in _NAMES]

@@ -427,9 +427,14 @@ def _norm(left: Matrix, right: Matrix) -> float:
 
 def _merged(
     others: int, how: Literal["concatenation", "SVD", "factor sum"]
-) -> Callable[[Case], File]:
-    def make(case: Case) -> File:
+) -> Callable[[Case], File | NotMade]:
+    def make(case: Case) -> File | NotMade:
         parts = [case.adapter, *case.others[:others]]
+        if len(parts) <= others:
+            return NotMade("too few others to merge with")
+        shapes = {(n, f.up.shape) for p in parts for n, f in p.layers.items()}
+        if how == "factor sum" and len(shapes) > len(case.adapter.layers):
+            return NotMade("factors of different ranks have no sum")
         weight = np.float32(1 / len(parts))
         layers = {}
         for name in case.adapter.layers:

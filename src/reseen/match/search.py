@@ -33,7 +33,7 @@ _NEAR_PART, _NEAR_SIGMAS = 64, 7.0
 """Numbers looked at first, and standard deviations by which the cosine of this part may fall short
 of the whole. Measured over 40,000 pairs of rank 1 and 4 at the very cosine asked for, 1 in 10,000
 falls short by 4 of the 576, and by 6 to 7 of the 64 (few numbers of a low rank hang together)."""
-_BLOCK, _QUERIES = 2_048, 512
+_BLOCK, _QUERIES = 1_024, 512
 """Removed files and queries multiplied at once: both, and what comes of them, stay in the cache."""
 
 Codes = NDArray[np.int8]
