@@ -183,8 +183,13 @@ class Replica:
         else:
             answer = self._answer(host, route, parts, request)
         answer = self._spoiled(answer, fault, route, request) if fault else answer
+        if fault is None:
+            # Before it goes out, so that who has the answer finds it in the journal.
+            body = 0 if _is_bare(request, answer) else answer.size
+            self._note(host, route, request, answer.status, body, answer.download)
         sent, well = await _write(writer, request, answer, fault)
-        self._note(host, route, request, answer.status, sent, answer.download)
+        if fault is not None:
+            self._note(host, route, request, answer.status, sent, answer.download)
         return well and request.headers.get("connection", "").lower() != "close"
 
     def _answer(self, host: str, route: str, parts: Mapping[str, str], request: Request) -> Answer:
@@ -267,7 +272,7 @@ async def _write(
     lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}", framing]
     lines += [f"{name}: {value}" for name, value in answer.headers.items()]
     writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
-    if request.method == "HEAD" or answer.status in (204, 304):
+    if _is_bare(request, answer):
         await writer.drain()
         return 0, True
 
@@ -288,6 +293,11 @@ async def _write(
     except ConnectionError:
         return sent, False
     return sent, kind not in (Kind.TRUNCATED, Kind.SHORT_LENGTH, Kind.ENDLESS)
+
+
+def _is_bare(request: Request, answer: Answer) -> bool:
+    """Has the answer no body?"""
+    return request.method == "HEAD" or answer.status in (204, 304)
 
 
 def _endless() -> Iterator[bytes]:
