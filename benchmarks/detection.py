@@ -27,6 +27,7 @@ import numpy as np
 from benchmarks import detection_page, peers
 from benchmarks.adapters import Adapter, Recipe, files_in, make, read, sampled, sketch
 from benchmarks.edits import Case, Edit, NotMade, edits, original, write
+from benchmarks.kinship import kinship
 from benchmarks.peers import Peers
 from reseen.fingerprint.digests import fingerprint
 from reseen.fingerprint.sketch import Sketch, decode
@@ -267,7 +268,13 @@ def _groups(folders: Sequence[Path]) -> list[tuple[str, list[Path], int]]:
 
     found: dict[str, list[Path]] = {}
     for number, folder in enumerate(folders):
+        faces = kinship(folder)
+        seen: set[str] = set()
         for path in files_in([folder]):
+            face = faces.get(path.name, path.name)
+            if face in seen:
+                continue  # one of each subject: kin are no strangers
+            seen.add(face)
             try:
                 _, planned = plan_of(path)
             except FileError:
