@@ -103,8 +103,8 @@ What the columns say, each as a share of the files:
   as [a million unrelated pairs](calibration.md) reach, and a model beyond.
 - **no stranger**: found, with a mean cosine larger than any of the unrelated comparisons of the
   table had. That is the smallest rate of false positives that these pairs verify.
-- **called a copy**: the verdict. A p-value alone is not enough for it: what is not beyond all
-  strangers of one recipe that we know stays "related training, not a copy".
+- **called a copy**: the verdict. Beside its p-value a copy needs a mean cosine of 0.5, or of 0.25
+  with 0.15 in the weaker half of its modules; what has less is "related training, not a copy".
 - **SHA-256**, **AutoV3** (the digest of the data section), **tensors** (the multiset of tensors):
   the same digest. **TLSH**, **ssdeep**: more alike than any other removed file is, its best
   threshold; ssdeep sees the first 512 KiB of a file, for its reader is pure Python.

@@ -2,13 +2,14 @@
 
 What comes in: the sketch of a removed file, the sketch of another file, and a background of
 sketches of the same architecture. What goes out: a `Comparison` with figures, a p-value, the
-relation that explains the figures best, and a verdict. docs/how-it-works.md says why each number is
-what it is; benchmarks/calibration.py tests it.
+relation that explains the figures best, and a verdict. benchmarks/calibration.py and
+benchmarks/detection.py test it; docs/calibration.md and docs/detection.md have their figures.
 
 The statistic is the mean over the common modules of the cosine of their S, so that no single module
 decides. How often strangers reach it is the matter of `chance`. A p-value alone accuses nobody: it
-is worth what the background is worth. So a copy must also go beyond the strangers of one recipe
-that we know (`zoo` in the benchmarks: 4,512 pairs, means up to 0.43, weaker halves up to 0.23).
+is worth what the background is worth. So a copy must also go beyond nearly all strangers of one
+recipe that we know: 4,512 pairs of a few recipes on one tiny base, which makes them more alike than
+full-size ones (means up to 0.43, weaker halves of the modules up to 0.23).
 """
 
 from __future__ import annotations
