@@ -112,6 +112,8 @@ class FakeHub:
         await asyncio.sleep(3600 if self.hangs else 0)
         if artifact.path in self.fails:
             raise self.fails[artifact.path]
+        if artifact.path not in self.files:
+            raise HubMissing("no such file")
 
 
 BUSY = HubBusy("the hub is busy")
