@@ -76,10 +76,55 @@ def test_no_tensors_names_or_ranks_beyond_the_limits(monkeypatch: pytest.MonkeyP
     read(build.safetensors({str(i): ramp("U8", 1) for i in range(3)}))
     with pytest.raises(TooLarge):
         read(build.safetensors({str(i): ramp("U8", 1) for i in range(4)}))
-    with pytest.raises(TooLarge):
-        read(build.safetensors({"a": T("U8", (1,) * 9, b"x")}))
-    with pytest.raises(TooLarge):
-        read(build.safetensors({"a" * 513: ramp("U8", 1)}))
+    for odd in ({"a": T("U8", (1,) * 9, b"x")}, {"a" * 513: ramp("U8", 1)}):
+        listing = read(build.safetensors(odd | {"b": ramp("U8", 1)}))
+        assert [t.name for t in listing.tensors] == ["b"]
+
+
+_REAL = b'"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}'
+_ODD = {
+    "a name that moves a cursor": b'"\\u001b[2J":{"dtype":"U8","shape":[1],"data_offsets":[4,5]}',
+    "a name of two lines": b'"x\\ny":{"dtype":"U8","shape":[1],"data_offsets":[4,5]}',
+    "a long name": b'"' + b"n" * 600 + b'":{"dtype":"U8","shape":[1],"data_offsets":[4,5]}',
+    "many dimensions": b'"x":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[4,5]}',
+    "a name twice": _REAL,
+    "an empty tensor twice": b",".join(
+        [b'"x":{"dtype":"U8","shape":[0],"data_offsets":[4,4]}'] * 2
+    ),
+    "an entry as a list": b'"x":["U8",[1],[4,5]]',
+    "no metadata": b'"__metadata__":null',
+    "a book": b'"__metadata__":{"a":"' + b"x" * (9 << 20) + b'"}',
+    "an index": b'"__metadata__":{' + b",".join(b'"%d":""' % i for i in range(11_000)) + b"}",
+}
+
+
+@pytest.mark.parametrize("odd", sorted(_ODD))
+def test_one_odd_entry_that_other_readers_take_hides_nothing(odd: str) -> None:
+    reference = pytest.importorskip("safetensors")
+    header = b"{" + _ODD[odd] + b"," + _REAL + b"}"
+    for length in (4, 5):
+        file = build.with_header(header, bytes(length))
+        try:
+            reference.deserialize(file)
+        except reference.SafetensorError:
+            continue
+        listing = read(file)
+        assert ("a", 4) in [(t.name, t.length) for t in listing.tensors]
+        assert all(t.name.isprintable() and len(t.name) < 513 for t in listing.tensors)
+        break
+    else:
+        pytest.fail("the usual reader refuses it")
+
+
+def test_of_a_name_that_comes_twice_the_last_counts() -> None:
+    pytest.importorskip("safetensors")
+    first = b'"a":{"dtype":"I8","shape":[2,2],"data_offsets":[0,4]}'
+    file = build.with_header(b"{" + first + b"," + _REAL + b"}", bytes(4))
+    from safetensors import deserialize
+
+    ((name, told),) = deserialize(file)
+    (tensor,) = read(file).tensors
+    assert (tensor.name, tensor.dtype, list(tensor.shape)) == (name, told["dtype"], told["shape"])
 
 
 def test_the_layout_is_free_of_names_order_values_and_what_is_empty() -> None:

@@ -283,3 +283,17 @@ def test_a_legacy_file_counts_elements_not_bytes() -> None:
     data = build.torch_legacy({"a": ramp("F32", 5)})
     info = read(data).tensors[0]
     assert struct.unpack("<q", data[info.start - 8 : info.start]) == (5,)
+
+
+@pytest.mark.parametrize("wrapper", ["state_dict", "model", "lora"])
+def test_a_decoy_in_a_wrapper_hides_no_tensor_beside_it(wrapper: str) -> None:
+    """Some loaders take what is in the wrapper, some what is beside it."""
+    data = {f"lora_unet_{i}.alpha": ramp("F32", 2, seed=i) for i in range(10)}
+    inside = {f"{i}": build.tensor(f"{i}", t) for i, t in enumerate(data.values())}
+    pairs = {wrapper: build.dictionary({"decoy": inside["0"]})}
+    pairs |= dict(zip(data, inside.values(), strict=True))
+    entries = {"x/data.pkl": build.pickled(build.dictionary(pairs))}
+    entries |= {f"x/data/{i}": t.data for i, t in enumerate(data.values())}
+    file = build.zipped(entries)
+    listing = run(Memory(file), containers.read_listing(len(file), thorough=True))
+    assert {t.name for t in listing.tensors} == {*data, f"{wrapper}.decoy"}

@@ -246,7 +246,7 @@ def test_constant_tensors_tell_nothing(
 def test_a_header_that_we_refuse_hides_no_data() -> None:
     data = ramp("F16", 1000).data
     entry = b'{"dtype":"F16","shape":[1000],"data_offsets":[0,2000]}'
-    twice = build.with_header(b'{"a":' + entry + b',"a":' + entry + b"}", data)
+    twice = build.with_header(b'{"a":' + entry + b',"__metadata__":{},"__metadata__":{}}', data)
     long = build.with_header(b'{"a":' + entry + b"}" + b" " * (17 << 20), data)
     for file in (twice, long):
         found = digest_of(file)

@@ -72,11 +72,18 @@ def count(shape: Sequence[int]) -> int:
     """Values in a tensor of this shape. Raises TooLarge for a rank or a product that no one has."""
     if len(shape) > RANK:
         raise TooLarge(f"a tensor has more than {RANK} dimensions")
+    return product(shape)
+
+
+def product(shape: Sequence[int]) -> int:
+    """The same for any rank."""
     values, seeming = 1, 1
     for size in shape:
         values *= size
         # Zeros aside: [2**40, 2**40, 0] wraps in readers that multiply from the left.
         seeming *= size or 1
+        if seeming > NUMBER:
+            break
     if seeming > NUMBER:
         raise TooLarge("a tensor's shape has more values than 64 bits count")
     return values

@@ -1,10 +1,14 @@
 """The strict reader of safetensors files (https://github.com/huggingface/safetensors).
 
 In go the size of a file and ranges of its bytes, out comes a `Listing`. It promises more than the
-usual reader: no name twice, no control characters, no wrapping number, bounded cost; and as that
-one, that the tensors tile the data section without hole or overlap. Whatever it refuses it refuses
-with Malformed (the file lies) or TooLarge (it asks for more than we give). A file refused here may
-be one that the usual reader takes: its data section still has a digest (`fingerprint.digests`).
+usual reader: no control characters, no wrapping number, bounded cost; and as that one, that the
+tensors tile the data section without hole or overlap. Whatever it refuses it refuses with Malformed
+(the file lies) or TooLarge (it asks for more than we give).
+
+What the usual reader takes is not refused for one odd entry, which anyone can add to hide the
+rest: a tensor whose name or shape no model has is left out, metadata beyond measure is not read,
+and of a name that comes twice the last counts, as there. What is refused all the same keeps the
+digest of its data section (`fingerprint.digests`).
 
 Layout: u64 LE length N | N bytes of JSON | data section. The JSON is one object, tensor name ->
 {dtype, shape, data_offsets} with offsets from the start of the data section, and `__metadata__`, a
@@ -70,21 +74,19 @@ def parse_header(header: bytes, size: int) -> Listing:
     entries = _parsed(header)
     remarks: list[str] = []
     metadata: Mapping[str, str] | None = None
-    tensors: list[TensorInfo] = []
-    seen: set[str] = set()
+    found: dict[str, TensorInfo] = {}
     for name, value in entries:
         if name == "__metadata__":
             if metadata is not None:
                 raise Malformed("the header holds __metadata__ twice")
             metadata = _metadata(value, remarks)
-        elif name in seen:
-            raise Malformed("the header holds a tensor's name twice")
-        else:
-            seen.add(name)
-            tensors.append(_tensor(name, value, data_start, remarks))
-    if len(tensors) > limits.TENSORS:
+            continue
+        if name in found:
+            _remark(remarks, "a tensor's name comes twice; the last one counts")
+        found[name] = _tensor(name, value, data_start, remarks)
+    if len(found) > limits.TENSORS:
         raise TooLarge(f"the file holds more than {limits.TENSORS} tensors")
-    tensors.sort(key=lambda t: (t.start, t.length))
+    tensors = sorted(found.values(), key=lambda t: (t.start, t.length))
     end = data_start
     for tensor in tensors:
         if tensor.start != end:
@@ -94,9 +96,12 @@ def parse_header(header: bytes, size: int) -> Listing:
     if end != size:
         word = "end before" if end < size else "reach beyond"
         raise Malformed(f"the tensors {word} the end of the file")
+    listed = tuple(t for t in tensors if _is_usable(t))
+    if len(listed) < len(tensors):
+        remarks.append("tensors whose names or shapes no model has are left out")
     return Listing(
         container=Container.SAFETENSORS,
-        tensors=tuple(tensors),
+        tensors=listed,
         metadata=metadata or {},
         data_start=data_start,
         header_bytes=data_start,
@@ -142,10 +147,10 @@ def _refuse_constant(word: str) -> None:
 
 
 def _metadata(value: Any, remarks: list[str]) -> Mapping[str, str]:
+    if value is None:
+        return {}
     if not isinstance(value, tuple):
         raise Malformed("__metadata__ is not an object")
-    if len(value) > limits.METADATA_KEYS:
-        raise TooLarge(f"__metadata__ has more than {limits.METADATA_KEYS} keys")
     found: dict[str, str] = {}
     total = 0
     for key, text in value:
@@ -156,15 +161,19 @@ def _metadata(value: Any, remarks: list[str]) -> Mapping[str, str]:
         if not check.isascii():
             limits.check_text(check, "__metadata__")
         if key in found:
-            remarks.append("a key comes twice in __metadata__; the last one counts")
+            _remark(remarks, "a key comes twice in __metadata__; the last one counts")
         found[key] = text
-    if total > limits.METADATA_LIMIT:
-        raise TooLarge(f"__metadata__ is larger than {limits.METADATA_LIMIT >> 20} MiB")
+    if total > limits.METADATA_LIMIT or len(value) > limits.METADATA_KEYS:
+        remarks.append("__metadata__ is larger than any model's, and is not read")
+        return {}
     return found
 
 
 def _tensor(name: str, value: Any, data_start: int, remarks: list[str]) -> TensorInfo:
-    limits.check_name(name)
+    limits.check_text(name, "a tensor's name")
+    if type(value) is list and len(value) == 3:
+        # The usual reader takes the fields in their order, too.
+        value = tuple(zip(("dtype", "shape", "data_offsets"), value, strict=True))
     if not isinstance(value, tuple):
         raise Malformed("a tensor's entry is not an object")
     fields = dict(value)
@@ -173,8 +182,7 @@ def _tensor(name: str, value: Any, data_start: int, remarks: list[str]) -> Tenso
     if fields.keys() != _FIELDS:
         if not fields.keys() >= _FIELDS:
             raise Malformed("a tensor's entry lacks dtype, shape or data_offsets")
-        if len(remarks) < 16:
-            remarks.append("a tensor's entry holds unknown fields")
+        _remark(remarks, "a tensor's entry holds unknown fields")
     dtype, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPE_BITS or dtype == "C128":
         raise Malformed("a tensor has an unknown dtype")
@@ -183,9 +191,21 @@ def _tensor(name: str, value: Any, data_start: int, remarks: list[str]) -> Tenso
     if not _are_numbers(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise Malformed("a tensor's data_offsets are not a begin and an end")
     begin, end = offsets
-    if limits.count(shape) * DTYPE_BITS[dtype] != (end - begin) * 8:
+    if limits.product(shape) * DTYPE_BITS[dtype] != (end - begin) * 8:
         raise Malformed("a tensor's shape and dtype do not fit its data_offsets")
     return TensorInfo(name, dtype, tuple(shape), data_start + begin, end - begin)
+
+
+def _is_usable(tensor: TensorInfo) -> bool:
+    """Whether it may be shown and stored: a layer's name is short and plain, its shape too."""
+    if len(tensor.name) > limits.NAME_LENGTH or len(tensor.shape) > limits.RANK:
+        return False
+    return tensor.name.isprintable() or not any(c < " " or c == "\x7f" for c in tensor.name)
+
+
+def _remark(remarks: list[str], remark: str) -> None:
+    if remark not in remarks:
+        remarks.append(remark)
 
 
 def _are_numbers(value: Any) -> bool:

@@ -89,6 +89,9 @@ _STORAGE_MODULES = ("torch.", "torch.storage.", "torch.cuda.")
 
 _WRAPPERS = ("state_dict", "model", "module", "params_ema", "lora", "weights")
 """Keys under which trainers put what they mean to save, in the order in which they are tried."""
+_LOOSE = 8
+"""More tensors than these beside a wrapper are what is meant: loaders differ on which they take, so
+all of them are listed. Trainers leave a step count or two there."""
 _TRANSPARENT = ("_parameters", "_buffers", "_modules")
 """A module's own dicts, which no state dict's name shows."""
 
@@ -127,6 +130,8 @@ def _unwrapped(value: Any) -> Any:
 
 def _inner(value: Any) -> Any:
     pairs = _pairs(value)
+    if sum(_is_tensor(item) for _, item in pairs) > _LOOSE:
+        return None
     by_key = {key: item for key, item in pairs if isinstance(key, str)}
     for key in _WRAPPERS:
         if key in by_key and _holds_something(by_key[key]):
