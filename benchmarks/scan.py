@@ -17,8 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.replicas import replica, scan
 from huggingface_hub import HfApi
+
+from benchmarks.replicas import replica, scan
 
 AIM = 15.0
 """Times as fast as the plain loop."""
