@@ -46,7 +46,7 @@ one)."""
 COPY_MEAN_ALONE, COPY_P_ALONE = 0.5, 1e-6
 """From this mean on a p-value of one in a million is enough, and none while uncalibrated: strangers
 of one recipe reach 0.43."""
-RELATED_P, RELATED_MEAN = 0.03, 0.1
+RELATED_P, RELATED_MEAN = 0.06, 0.1
 """At most this p-value, and at least this mean, for related training: the same face trained again
 has a mean of 0.18 to 0.30, which 2 of 100 strangers of its recipe have too."""
 
