@@ -441,12 +441,24 @@ def test_patience_is_bounded_in_time_too() -> None:
 )
 def test_a_hub_that_goes_away_and_comes_back_is_waited_for(error: type[Exception]) -> None:
     def handler(request: httpx2.Request) -> httpx2.Response:
-        if len(asked.requests) < 4:
+        if len(asked.requests) == 1:
+            return httpx2.Response(503)
+        if len(asked.requests) < 6:
             raise error("away, at https://hub.example/secret-name")
         return good()
 
     asked = Recorder(handler)
     assert ask(asked)
+
+
+def test_a_hub_that_never_answered_is_not_waited_for() -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("nobody there")
+
+    asked = Recorder(handler)
+    with pytest.raises(HubBusy):
+        ask(asked)
+    assert len(asked.requests) == 3
 
 
 def test_a_hub_that_stays_away_is_said_to() -> None:

@@ -189,3 +189,10 @@ def test_coverage_adds_up_over_lives(store: Store, scan: int) -> None:
     assert total == Coverage(listed=3, skipped={"no files": 3})
     with store.read() as connection:
         assert scans.coverage(connection, scan) == total
+
+
+def test_a_walk_beside_ours_in_one_process_lives_and_one_before_us_does_not() -> None:
+    first, second = Owner.this(), Owner.this()
+    assert not first.outlived(str(second))
+    assert not first.outlived(str(first))
+    assert first.outlived(str(Owner(first.host, first.pid, "00000000")))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from reseen.cli import EXIT_ERROR, EXIT_STOPPED
 from reseen.cli.common import (
     count,
     db_option,
@@ -64,7 +65,7 @@ def hf(
     Stop it at any moment; the same command goes on where it was. HF_TOKEN raises the quota.
     """
     from reseen.cli.progress import scan_progress
-    from reseen.scan.walk import GO_ON
+    from reseen.scan.walk import GO_ON, STOPPED
     from reseen.scan.walk import scan as walk
 
     target = target_of(repos, author, repos_file, since, everything, types)
@@ -86,9 +87,9 @@ def hf(
         if not quiet and not as_json:
             _summary(outcome.coverage, len(outcome.sightings))
     if not outcome.ended:
-        note(outcome.stopped or "It was stopped.")
+        note(outcome.stopped or STOPPED)
         note(GO_ON)
-        raise click.exceptions.Exit(130)
+        raise click.exceptions.Exit(EXIT_STOPPED if outcome.stopped == STOPPED else EXIT_ERROR)
 
 
 @scan.command()
@@ -130,6 +131,9 @@ def _summary(coverage: Coverage, found: int) -> None:
         f"({count(coverage.artifacts, 'file')}, {count(coverage.requests, 'request')}, "
         f"{size_text(coverage.bytes_read)} of files read)"
     )
+    if coverage.bytes_read:
+        parts = ", ".join(f"{kind} {size_text(n)}" for kind, n in coverage.bytes_by.items() if n)
+        note(f"  read of files: {parts}")
     if coverage.unchanged:
         note(f"  {coverage.unchanged:,} unchanged since they were walked")
     for reason, times in coverage.skipped.items():

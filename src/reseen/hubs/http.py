@@ -41,6 +41,8 @@ SLOWEST = 32 << 10
 """Bytes a second: whoever sends an answer slower is taken for hung ..."""
 LEAST_TIME = 60.0
 """... but has this many seconds in any case."""
+AT_FIRST = 3
+"""Attempts to reach a hub that never answered: its address may be wrong."""
 DRAINED = 64 << 10
 """Bytes of a refusal or redirect read to keep its connection."""
 
@@ -107,6 +109,8 @@ class Http:
         self._quota = Quota(usage, clock, sleep)
         self._attempts = attempts
         self._patience = patience
+        self._answers = False
+        """The hub has answered something, ever."""
         self._clock = clock
         self._sleep = sleep
         self._client = httpx2.AsyncClient(
@@ -316,6 +320,7 @@ class Http:
 
                 request.extensions["trace"] = trace
                 response = await self._client.send(request, stream=True, auth=None)
+                self._answers = True
             if slot:
                 slot.answered(response.status_code, response.headers)
             return response
@@ -351,6 +356,8 @@ class Http:
             now = self._clock()
             failed_at = now if failed_at is None else failed_at
             most = min(self._attempts, _again(state).most)
+            if not self._answers:
+                most = min(most, AT_FIRST)
             return state.attempt_number >= most or now - failed_at > self._patience
 
         def pause(state: RetryCallState) -> float:

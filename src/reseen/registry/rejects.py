@@ -21,7 +21,7 @@ from reseen.registry.lists.documents import UNREADABLE
 from reseen.registry.lists.table import Cell
 from reseen.registry.lists.values import text_of
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 _MOST = 1_000
 
 
@@ -83,7 +83,12 @@ def _as_csv(refusals: Sequence[tuple[tuple[str, ...], Refusal]]) -> str:
 def _safe(cell: Cell) -> str:
     """Text that no spreadsheet takes for a formula; the quote goes when it is read again."""
     text = "; ".join(cell) if isinstance(cell, list) else text_of(cell) or ""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if is_formula(text) else text
+
+
+def is_formula(text: str) -> bool:
+    """Would a spreadsheet take a cell with this text for a formula, or for a command?"""
+    return text.lstrip(" ").startswith(_FORMULA)
 
 
 def _holds(path: Path, text: bytes) -> bool:

@@ -12,9 +12,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from reseen.registry.rejects import is_formula
 from reseen.report.rows import FIELDS, Cell
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 _XLSX_ROWS = 1_048_575
 """Rows under the heading in one sheet: the format's limit."""
 _XLSX_TEXT = 32_767
@@ -95,7 +95,7 @@ def harmless(cell: Cell) -> Cell:
     if not isinstance(cell, str):
         return cell
     text = _text(cell)
-    return "'" + text if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
+    return "'" + text if is_formula(text) else text
 
 
 def _text(cell: str) -> str:

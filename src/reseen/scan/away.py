@@ -15,6 +15,8 @@ from reseen.errors import HubBusy, HubError
 
 LONGEST = 60.0
 """Seconds between two attempts, at most."""
+AT_FIRST = 20.0
+"""Seconds that we wait for a hub which never answered: its address may be wrong."""
 
 
 class HubAway(Exception):
@@ -29,6 +31,8 @@ class Away:
         self._first = backoff
         self._next = backoff
         self._heard = time.monotonic()
+        self._ever = False
+        """It has answered, ever. Until then we wait for `AT_FIRST` only."""
         self._silent = 0.0
         """When an attempt to find the hub back last failed."""
         self._asking = asyncio.Lock()
@@ -37,6 +41,7 @@ class Away:
     def answered(self) -> None:
         """The hub answered something, if only with a refusal."""
         self._heard = time.monotonic()
+        self._ever = True
         self._next = self._first
         self.now = False
 
@@ -68,7 +73,8 @@ class Away:
         """Wait before the next attempt. Raises HubAway when we have waited for too long."""
         self._silent = time.monotonic()
         self.now = True
-        left = self._patience - (self._silent - self._heard)
+        patience = self._patience if self._ever else min(self._patience, AT_FIRST)
+        left = patience - (self._silent - self._heard)
         if left <= 0:
             raise HubAway
         await asyncio.sleep(min(self._next, left))

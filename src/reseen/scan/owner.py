@@ -18,6 +18,9 @@ LEASE = 120 * SECOND
 """How long work is ours without our saying so again; also how long what a process killed on
 another machine held stays out of reach."""
 
+_HERE: set[str] = set()
+"""Holders that were made in this process."""
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -29,7 +32,10 @@ class Owner:
 
     @classmethod
     def this(cls) -> Owner:
-        return cls(socket.gethostname(), os.getpid(), secrets.token_hex(4))
+        """A holder of its own for each walk, also where several run in one process."""
+        made = cls(socket.gethostname(), os.getpid(), secrets.token_hex(4))
+        _HERE.add(str(made))
+        return made
 
     def __str__(self) -> str:
         return f"{self.host} {self.pid} {self.nonce}"
@@ -41,7 +47,8 @@ class Owner:
         if host != self.host or not pid.isdigit():
             return False
         if int(pid) == self.pid:
-            return nonce != self.nonce
+            # A process that was killed, and got our number before us; or a walk beside this one.
+            return nonce != self.nonce and other not in _HERE
         if os.name != "posix":
             return False  # there, asking with signal 0 would end the process
         try:

@@ -49,6 +49,7 @@ from reseen.scan.visit import Visit, look, visit
 T = TypeVar("T")
 
 GO_ON = "Run the same command again: it goes on where it was."
+STOPPED = "It was stopped."
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,7 @@ class _Walk:
             if self._failure is not None:
                 return False
             if self._stop.is_set():
-                self._stopped = self._stopped or "It was stopped."
+                self._stopped = self._stopped or STOPPED
             if self._stopped:
                 return False
             came = self._drain()
