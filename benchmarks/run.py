@@ -232,9 +232,10 @@ def page(results: Sequence[tuple[Program, Sequence[Row]]]) -> str:
     load = os.getloadavg()[0]
     return f"""# Measurements
 
-`make bench` makes this page: on {datetime.now(UTC):%Y-%m-%d}, {machine}, load {load:.1f} at the end.
-Ratios are of times measured side by side in one run; seconds are this machine's and move with what
-else it does. Hubs are our own replica on the same machine, never the live site.
+`make bench` makes this page: on {datetime.now(UTC):%Y-%m-%d}, {machine},
+load {load:.1f} at the end. Ratios are of times measured side by side in one run; seconds are this
+machine's and move with what else it does. Hubs are our own replica on the same machine, never the
+live site.
 
 {table(results)}
 
