@@ -19,6 +19,7 @@ from typing import Any, Literal
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
+from tests.updates.naming_tools import bfl
 
 from benchmarks.adapters import Adapter, Factors, Matrix, renamed
 from benchmarks.namings import Tensors, fused_flux, kohya, namings, split_sharing
@@ -323,9 +324,12 @@ def _without_encoder(case: Case) -> File | NotMade:
 
 
 def _half_dropped(case: Case) -> File:
-    kept = case.rng.random(len(case.adapter.layers)) < 0.5
-    pairs = zip(case.adapter.layers.items(), kept, strict=True)
-    return _saved(case, {name: f for (name, f), keep in pairs if keep})
+    """Half of the layers of the file: q, k and v of Flux are one layer there."""
+    layers = case.adapter.layers
+    in_file = {n: bfl(n.split(".", 1)[1])[0] if n.startswith("transformer.") else n for n in layers}
+    every = sorted(set(in_file.values()))
+    kept = {name for name in every if case.rng.random() < 0.5}
+    return _saved(case, {n: f for n, f in layers.items() if in_file[n] in kept})
 
 
 def _fused(case: Case) -> File | NotMade:
