@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 import reseen
 from reseen.errors import FileError
@@ -53,6 +53,17 @@ def test_the_same_adapter_under_another_naming_and_dtype_is_the_same(tmp_path: P
     assert found.relation is Relation.SAME
     assert found.cosine > 0.999
     assert "uncalibrated" in found.calibration
+
+
+def test_the_negated_adapter_is_the_adapter(tmp_path: Path) -> None:
+    first = adapter(tmp_path / "a", 1)
+    tensors = load_file(first)
+    negated = {k: -v if "up" in k else v for k, v in tensors.items()}
+    save_file(negated, tmp_path / "b")
+    found = reseen.compare(first, tmp_path / "b")
+    assert found is not None
+    assert found.relation is Relation.SCALED
+    assert found.scale == pytest.approx(-1)
 
 
 def test_strangers_are_strangers(tmp_path: Path) -> None:

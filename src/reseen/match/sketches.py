@@ -131,8 +131,9 @@ class Sketches:
         for number, some in enumerate(files):
             for each in some:
                 for group in meets(each.group):
-                    queries.append(Query(group, each.code, each.slots))
-                    whose.append(number)
+                    # Negated, and used at strength -1, it is the same adapter.
+                    queries += [Query(group, code, each.slots) for code in (each.code, -each.code)]
+                    whose += [number, number]
         with self._lock:
             answers = self._index.find_many(queries) if len(self._files) else []
         found: list[list[Candidate]] = [[] for _ in files]

@@ -15,7 +15,7 @@ full-size ones (means up to 0.43, weaker halves of the modules up to 0.23).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -108,7 +108,8 @@ class Comparison:
     coverage: float
     """Share of the removal's modules that were compared."""
     scale: float
-    """By how much the other file's update is larger, over the common modules."""
+    """By how much the other file's update is larger, over the common modules; negative where it is
+    the negated adapter, and then the cosines are those at a negative strength."""
     relation: Relation
     calibration: str
     """What the p-value stands on: "calibrated on 512 adapters" or "uncalibrated"."""
@@ -137,9 +138,11 @@ _SENTENCE = {
 
 def common(removal: Sketch, other: Sketch) -> Common | None:
     """What both have; None for too few common modules, and for different architectures unless one
-    of them is a text encoder alone, which several architectures have."""
+    of them is a text encoder alone, which several architectures have, or neither is known: the
+    label of an unknown one changes when modules are dropped, the modules' names do not."""
     architectures = {removal.architecture, other.architecture}
-    if len(architectures) > 1 and not architectures & set(ENCODERS):
+    unknown = all(name.startswith("unknown") for name in architectures)
+    if len(architectures) > 1 and not unknown and not architectures & set(ENCODERS):
         return None
     ids, at, other_at = np.intersect1d(
         removal.ids, other.ids, assume_unique=True, return_indices=True
@@ -166,11 +169,18 @@ def compare(
     both = common(removal, other)
     if both is None:
         return None
+    sign = 1
+    if both.cosines.mean() <= -COPY_MEAN:
+        # The negated adapter at strength -1 is the adapter: compare with it as it is used.
+        sign = -1
+        both = replace(both, second=-both.second, cosines=-both.cosines)
     dot = float(np.vdot(both.first, both.second))
     length = float(np.linalg.norm(both.first)) * float(np.linalg.norm(both.second))
     mean = float(both.cosines.mean())
     null = background.null(both.ids)
     p_value = chance(both, mean, null)
+    if sign < 0:
+        p_value = min(1.0, 2 * p_value)  # either sign was tried
     ordered = np.sort(both.cosines)
     figures = _Figures(
         both=both,
@@ -178,6 +188,9 @@ def compare(
         lower=float(ordered[: (len(ordered) + 1) // 2].mean()),
         ranks=(removal.rank, other.rank),
     )
+    relation = _verdict(figures, p_value, null.calibrated)
+    if sign < 0 and relation is Relation.SAME:
+        relation = Relation.SCALED
     return Comparison(
         cosine=dot / length if length else 0.0,
         mean=mean,
@@ -186,8 +199,8 @@ def compare(
         agreeing=float((both.cosines >= AGREES).mean()),
         modules=len(both.ids),
         coverage=both.coverage,
-        scale=figures.scale,
-        relation=_verdict(figures, p_value, null.calibrated),
+        scale=sign * figures.scale,
+        relation=relation,
         calibration=null.words,
         common=both,
     )

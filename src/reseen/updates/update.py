@@ -211,16 +211,24 @@ def _loha_side(roles: Mapping[str, Matrix], n: str) -> tuple[Matrix, Matrix]:
     return np.ascontiguousarray(a.T), _tucker(core, b)
 
 
-def _lokr(roles: Mapping[str, Matrix]) -> Kronecker:
+def _lokr(roles: Mapping[str, Matrix]) -> Form:
     first = roles.get("lokr_w1")
     if first is None:
         first = _flat(roles["lokr_w1_a"]) @ _flat(roles["lokr_w1_b"])
+    first = _flat(first)
     second = roles.get("lokr_w2")
-    if second is None:
-        a, b = _flat(roles["lokr_w2_a"]), _flat(roles["lokr_w2_b"])
-        core = roles.get("lokr_t2")
-        second = a @ b if core is None else a.T @ _tucker(core, b)
-    return Kronecker(_flat(first), _flat(second))
+    if second is not None:
+        return Kronecker(first, _flat(second))
+    a, b = _flat(roles["lokr_w2_a"]), _flat(roles["lokr_w2_b"])
+    core = roles.get("lokr_t2")
+    if core is not None:
+        return Kronecker(first, a.T @ _tucker(core, b))
+    inner = first.shape[1]
+    if 2 * inner * len(b) <= min(len(a), b.shape[1]):
+        # kron(w1, a @ b) = kron(w1, a) @ kron(1, b): far smaller than the second factor at full
+        # size, where the first one is small.
+        return LowRank(np.kron(first, a), np.kron(np.eye(inner, dtype=np.float32), b))
+    return Kronecker(first, a @ b)
 
 
 def _flat(array: Matrix) -> Matrix:
