@@ -193,19 +193,20 @@ class Fingerprinter:
         self._at += len(block)
 
     def _hash_file(self, view: memoryview) -> None:
+        """Everything that needs no tensors."""
         self._sha256.update(view)
+        self._blake3.update(view)
+        if self._data_start is not None:
+            self._data_sha256.update(view[max(self._data_start - self._at, 0) :])
         self._crc32 = zlib.crc32(view, self._crc32)
         if self._git is not None:
             self._git.update(view)
-
-    def _hash_inside(self, view: memoryview) -> None:
-        self._blake3.update(view)
         begin = max(_AUTOV1_AT - self._at, 0)
         end = _AUTOV1_AT + _AUTOV1_LENGTH - self._at
         if end > 0:
             self._autov1.update(view[begin:end])
-        if self._data_start is not None:
-            self._data_sha256.update(view[max(self._data_start - self._at, 0) :])
+
+    def _hash_inside(self, view: memoryview) -> None:
         if self._tensors is not None:
             self._tensors.feed(view, self._at)
         if self._sketcher is not None:

@@ -71,7 +71,7 @@ def read_sketch(plan: Plan, names: Sequence[str] | None = None) -> Reader[Sketch
             for t in tensors:
                 held[t.name] = data[t.start - start : t.start - start + t.length]
         for layer in batch:
-            work.add(layer, held)
+            work.add(layer, _tensors([layer]), held)
     return work.finish()
 
 
@@ -89,9 +89,10 @@ class Sketcher:
         layers = [layer for layer in _layers(plan, None) if self._work.fits(layer)]
         self._users: dict[str, list[int]] = {}
         self._layers = layers
+        self._tensors = [_tensors([layer]) for layer in layers]
         self._missing: list[int] = []
-        for number, layer in enumerate(layers):
-            names = {t.name for t in _tensors([layer])}
+        for number, some in enumerate(self._tensors):
+            names = {t.name for t in some}
             self._missing.append(len(names))
             for name in names:
                 self._users.setdefault(name, []).append(number)
@@ -155,12 +156,12 @@ class Sketcher:
                 continue
             self._missing[user] -= 1
             if self._missing[user] == 0:
-                self._work.add(self._layers[user], self._held)
+                self._work.add(self._layers[user], self._tensors[user], self._held)
                 self._missing[user] = -1
-                self._release(self._layers[user])
+                self._release(user)
 
-    def _release(self, layer: Layer) -> None:
-        for tensor in _tensors([layer]):
+    def _release(self, layer: int) -> None:
+        for tensor in self._tensors[layer]:
             if all(self._missing[user] < 0 for user in self._users[tensor.name]):
                 self._held_bytes -= len(self._held.pop(tensor.name, b""))
 
@@ -174,7 +175,7 @@ class Sketcher:
                     reason = "its tensors lie too far apart in the file"
                     self._work.leave_out(self._layers[user], reason)
                     self._missing[user] = -1
-                    self._release(self._layers[user])
+                    self._release(user)
 
 
 class _Work:
@@ -199,10 +200,15 @@ class _Work:
     def leave_out(self, layer: Layer, reason: str) -> None:
         self._left_out[reason] = self._left_out.get(reason, 0) + len(layer)
 
-    def add(self, layer: Layer, held: Mapping[str, bytes | bytearray | memoryview]) -> None:
-        """The layer's bytes are all there: sketch its modules."""
+    def add(
+        self,
+        layer: Layer,
+        tensors: Sequence[TensorInfo],
+        held: Mapping[str, bytes | bytearray | memoryview],
+    ) -> None:
+        """The bytes of the layer's tensors are all there: sketch its modules."""
         try:
-            arrays = {t.name: to_float32(t, held[t.name]) for t in _tensors([layer])}
+            arrays = {t.name: to_float32(t, held[t.name]) for t in tensors}
             for plan in layer:
                 made = sketches.module(read_update(plan, arrays))
                 if made is None:

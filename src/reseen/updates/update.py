@@ -321,7 +321,8 @@ def _product_norm(left: Matrix, right: Matrix) -> float:
 def _gram(left: NDArray[np.floating[Any]], right: NDArray[np.floating[Any]]) -> tuple[float, float]:
     """‖left @ right‖², and ‖left‖² times ‖right‖²: how large it could be."""
     first, second = (left.T @ left).astype(np.float64), (right @ right.T).astype(np.float64)
-    return float(np.sum(first * second)), float(np.trace(first)) * float(np.trace(second))
+    size = float(first.diagonal().sum()) * float(second.diagonal().sum())
+    return float(np.vdot(first, second)), size
 
 
 def _finite(matrix: Matrix) -> bool:
