@@ -170,3 +170,13 @@ def test_a_written_file_is_whole_and_its_owners_alone(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot write"), private(tmp_path / "no" / "x"):
         pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk here that is always full")
+def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No space left") as said, private(tmp_path / "r.csv"):
+        Path("/dev/full").write_text("a report")
+    assert said.value.remedy
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match="No space left"):
+        tables.write_xlsx(Path("/dev/full"), [row(sighting())])

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from reseen.cli.common import count, db_option, note, open_store, settings_for
+from reseen.errors import InputError
 
 FORMATS = ("html", "csv", "jsonl", "xlsx")
 
@@ -19,7 +20,7 @@ FORMATS = ("html", "csv", "jsonl", "xlsx")
     "--format",
     "format_",
     type=click.Choice(FORMATS),
-    help="By default what the file's name ends in, else html.",
+    help="By default what the file's name ends in.",
 )
 @click.option("--locations", is_flag=True, help="Say where copies stand. This is recorded.")
 @db_option
@@ -34,7 +35,7 @@ def report(out: Path, format_: str | None, locations: bool, db: str | None) -> N
     from reseen.report.rows import row
     from reseen.report.writing import private
 
-    chosen = format_ or (out.suffix[1:].lower() if out.suffix[1:].lower() in FORMATS else "html")
+    chosen = format_ or _format_of(out)
     with open_store(settings_for(db)) as store:
         findings = gather(store)
         rows = (row(s, locations=locations) for s in findings.sightings)
@@ -64,3 +65,15 @@ def report(out: Path, format_: str | None, locations: bool, db: str | None) -> N
     note(f"Wrote {count(len(findings.sightings), 'sighting')} to {out}")
     if not locations:
         note("Without locations; --locations includes them.")
+
+
+def _format_of(out: Path) -> str:
+    """What the file's name ends in; a page where it ends in nothing. Raises InputError."""
+    ending = out.suffix[1:].lower() or "html"
+    ending = "html" if ending == "htm" else ending
+    if ending not in FORMATS:
+        raise InputError(
+            f"no report is written as .{ending}",
+            remedy="End the name in .html, .csv, .jsonl or .xlsx, or give --format.",
+        )
+    return ending

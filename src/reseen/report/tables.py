@@ -8,6 +8,7 @@ in XLSX every text is written as text; JSON Lines needs nothing.
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -40,8 +41,10 @@ def write_xlsx(path: Path, rows: Iterable[Mapping[str, Cell]]) -> None:
     """One sheet, or more when there are more rows than a sheet holds."""
     import xlsxwriter
 
+    # through memory, so that a full disk is one OSError and not a trail of the library's own
+    packed = io.BytesIO()
     book = xlsxwriter.Workbook(
-        str(path),
+        packed,
         {
             "constant_memory": True,
             "strings_to_formulas": False,
@@ -68,6 +71,7 @@ def write_xlsx(path: Path, rows: Iterable[Mapping[str, Cell]]) -> None:
                         sheet.write_string(line, column, _text(cell)[:_XLSX_TEXT])
     finally:
         book.close()
+    path.write_bytes(packed.getvalue())
 
 
 def _sheets(rows: Iterable[Mapping[str, Cell]]) -> Iterator[Iterator[Mapping[str, Cell]]]:

@@ -15,7 +15,7 @@ from reseen.errors import InputError
 def private(out: Path) -> Iterator[Path]:
     """A path to write to; it takes `out`'s place when the block ends well, with mode 0600.
 
-    Raises InputError when the folder cannot be written to.
+    Raises InputError when the folder cannot be written to, or its disk is full.
     """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{out.name[:40]}.", dir=out.parent)
@@ -28,9 +28,10 @@ def private(out: Path) -> Iterator[Path]:
     path = Path(name)
     try:
         yield path
-        try:
-            os.replace(path, out)
-        except OSError as e:
-            raise InputError(f"cannot write {out}: {e.strerror}") from e
+        os.replace(path, out)
+    except OSError as e:
+        raise InputError(
+            f"cannot write {out}: {e.strerror}", remedy="Make room, or name another folder."
+        ) from e
     finally:
         path.unlink(missing_ok=True)
