@@ -218,3 +218,26 @@ def test_a_reader_that_has_seen_enough_is_no_error(listed: Path) -> None:
     )
     assert "Traceback" not in done.stderr
     assert done.stdout
+
+
+def test_no_match_says_how_little_was_compared(listed: Path) -> None:
+    torn = listed / "torn.safetensors"
+    torn.write_bytes(b"\xff" * 5000)
+    said = reseen(listed, "check", str(torn))
+    assert "no match by the digests of the whole file; " in said
+    assert json.loads(reseen(listed, "check", "--json", str(torn)))["problem"]
+    empty = reseen(listed, "check", str(torn), "--db", str(listed / "other.db"))
+    assert "registry is empty" in empty
+
+
+def test_a_report_by_an_unknown_ending_is_refused(listed: Path) -> None:
+    said = reseen(listed, "report", "--out", str(listed / "report.pdf"), code=2)
+    assert "End the name in .html, .csv, .jsonl or .xlsx" in said
+    assert not (listed / "report.pdf").exists()
+
+
+def test_an_error_says_which_of_two_files_it_is_about(listed: Path) -> None:
+    one, torn = adapter(listed / "one.safetensors"), listed / "torn.safetensors"
+    torn.write_bytes(b"\xff" * 5000)
+    assert f"{torn}: " in reseen(listed, "compare", str(one), str(torn), code=2)
+    assert f"{torn}: " in reseen(listed, "inspect", str(torn), code=2)

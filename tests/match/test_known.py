@@ -19,9 +19,9 @@ from tests.match.made import (
     safetensors,
 )
 
+from reseen.fingerprint.digests import fingerprint
 from reseen.fingerprint.git import blob_sha1, pointer_oid
 from reseen.match.index import HEADER_ROOM
-from reseen.match.local import match_local
 from reseen.records import (
     Artifact,
     Digest,
@@ -265,5 +265,5 @@ def test_a_local_file_is_checked_by_its_bytes(store: Store, tmp_path: Path) -> N
     removal = remove(store, listed(FILE))
     path = tmp_path / "holiday photos.zip"
     path.write_bytes(FILE)
-    (match,) = match_local(path, known(store))
+    (match,) = known(store).match_fingerprint(fingerprint(path))
     assert (match.removal, match.rung) == (removal, Rung.BYTES)

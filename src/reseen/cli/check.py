@@ -36,31 +36,42 @@ def check(files: tuple[Path, ...], db: str | None, as_json: bool, quiet: bool) -
     """
     from reseen.cli.findings import match_fields, rung_text
     from reseen.cli.progress import bytes_bar
+    from reseen.fingerprint.digests import fingerprint
     from reseen.match.known import Known
-    from reseen.match.local import match_local
     from reseen.records import Rung
 
     matched = failed = False
     settings = settings_for(db)
     with open_store(settings) as store, store.read() as connection:
         known = Known.load(connection, keyring_if_any(store, settings))
+    if not known:
+        note("The registry is empty: nothing can match. `reseen registry import --help`")
     for path in files:
         try:
             with bytes_bar(f"Reading {path.name}", quiet=quiet or as_json) as progress:
-                matches = match_local(path, known, progress)
+                found = fingerprint(path, progress)
         except FileError as e:
             failed = True
             if as_json:
-                emit({"path": str(path), "error": str(e), "matches": []})
+                emit({"path": str(path), "error": str(e), "problem": None, "matches": []})
             else:
                 note(f"{safe(str(path))}: {e}")
             continue
+        matches = known.match_fingerprint(found)
         matched = matched or any(m.rung > Rung.HINT for m in matches)
         if as_json:
-            emit({"path": str(path), "error": None, "matches": [match_fields(m) for m in matches]})
+            emit(
+                {
+                    "path": str(path),
+                    "error": None,
+                    "problem": found.problem,
+                    "matches": [match_fields(m) for m in matches],
+                }
+            )
             continue
         for match in matches:
             click.echo(f"{safe(str(path))}: {rung_text(match.rung)} {match.removal}  {match.why}")
         if not matches and not quiet:
-            click.echo(f"{safe(str(path))}: no match")
+            limit = f" by the digests of the whole file; {found.problem}" if found.problem else ""
+            click.echo(f"{safe(str(path))}: no match{safe(limit)}")
     raise click.exceptions.Exit(EXIT_MATCH if matched else EXIT_ERROR if failed else 0)

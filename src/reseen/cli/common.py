@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reseen.errors import SealError
+from reseen.errors import FileError, SealError
 from reseen.settings import Settings
 
 if TYPE_CHECKING:
@@ -100,6 +100,15 @@ def keyring_or_new(store: Store, settings: Settings) -> Keyring:
         note(f"Made a new sealing key: {settings.key_file}")
         note("Keep a copy apart from the store: without it, sealed names cannot be opened.")
     return keyring
+
+
+@contextmanager
+def about(name: str) -> Iterator[None]:
+    """A FileError raised in the block says which of a person's files it is about."""
+    try:
+        yield
+    except FileError as e:
+        raise FileError(f"{name}: {e}", remedy=e.remedy) from e
 
 
 def note(line: str) -> None:

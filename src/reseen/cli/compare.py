@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reseen.cli import EXIT_MATCH
-from reseen.cli.common import emit, json_option, note
+from reseen.cli.common import about, emit, json_option, note
 from reseen.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ def _sketched(given: str, endpoint: str | None) -> Sketched:
         return sketch_of(opened, parse_place(given))
     from reseen.fingerprint.local import sketch_of as sketch_of_local
 
-    return sketch_of_local(_file(Path(given)))
+    path = _file(Path(given))
+    with about(str(path)):
+        return sketch_of_local(path)
 
 
 def _file(path: Path) -> Path:

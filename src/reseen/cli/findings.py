@@ -46,6 +46,15 @@ def _marks(sighting: Sighting) -> str:
     return click.style(f"  [{', '.join(marks)}]", dim=True) if marks else ""
 
 
+_CHECKED = {
+    Confirmed.NONE: "nothing was read: the hub says so",
+    Confirmed.HEADER: "its header was read and agrees",
+    Confirmed.DOUBTFUL: "its header was read and does not agree",
+    Confirmed.BYTES: "every byte was read",
+    Confirmed.CONTRADICTED: "every byte was read, and they are others than declared",
+}
+
+
 def sighting_text(sighting: Sighting) -> str:
     """Everything about one sighting, a field a line."""
     rows: list[tuple[str, str | None]] = [
@@ -61,7 +70,7 @@ def sighting_text(sighting: Sighting) -> str:
         ("size", size_text(sighting.size)),
         ("declared", sighting.declared_sha256),
         ("state", sighting.state.value),
-        ("checked", sighting.confirmed.value),
+        ("checked", f"{sighting.confirmed.value} ({_CHECKED[sighting.confirmed]})"),
         ("first seen", sighting.first_seen.isoformat(sep=" ", timespec="seconds")),
         ("last seen", sighting.last_seen.isoformat(sep=" ", timespec="seconds")),
     ]

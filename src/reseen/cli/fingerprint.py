@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reseen.cli.common import emit, json_option, note, quiet_option, safe, size_text
+from reseen.cli.common import about, emit, json_option, note, quiet_option, safe, size_text
 from reseen.errors import FileError
 
 if TYPE_CHECKING:
@@ -188,4 +188,5 @@ def _read(file: str, endpoint: str | None) -> tuple[Listing, Plan]:
         return listing_of(opened, parse_place(file))
     from reseen.fingerprint.local import plan_of
 
-    return plan_of(Path(file))
+    with about(file):
+        return plan_of(Path(file))

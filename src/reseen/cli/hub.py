@@ -127,7 +127,8 @@ def target_of(
     for repo in named:
         if repo.count("/") != 1 or repo != repo.strip() or not all(repo.split("/")):
             raise InputError(
-                "a repository is written OWNER/NAME", remedy=f"Not {repo[:80]!r}, for example."
+                f"{repo[:80]!r} is no repository's name",
+                remedy="Write OWNER/NAME, without the hub's address; or --author ACCOUNT.",
             )
     if everything and (named or author):
         raise InputError("--all and single repositories exclude each other")

@@ -20,7 +20,13 @@ from reseen.cli.common import (
 
 @click.command()
 @click.argument("query")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=100,
+    show_default=True,
+    help="Removals to show at most.",
+)
 @db_option
 @json_option
 @reveal_option
@@ -28,6 +34,7 @@ def lookup(query: str, limit: int, db: str | None, as_json: bool, reveal: bool) 
     """Find removals by QUERY: a name, a former link in any spelling, or any digest.
 
     Digests may be long (SHA-256, BLAKE3, Xet, git SHA-1) or short (AutoV1, AutoV2, AutoV3, CRC32).
+    Names and links are sealed, so they are found as a whole only: half a name finds nothing.
     Answers with the removal and where it was seen again. Exits 0 also when nothing is found.
     """
     from reseen.cli.findings import removal_fields, removal_line, removal_text, sighting_line
@@ -62,6 +69,7 @@ def lookup(query: str, limit: int, db: str | None, as_json: bool, reveal: bool) 
     if not as_json:
         if not answer.found:
             click.echo("Not in the registry.")
+            note("Names, links and digests are found as a whole only, short digests from 8 digits.")
         if answer.not_searched:
             note(f"Not searched: {answer.not_searched}.")
         if answer.more:

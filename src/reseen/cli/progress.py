@@ -71,7 +71,7 @@ class ScanProgress:
         if self._live is not None and self._task is not None:
             total = None if progress.listing else progress.walked + progress.waiting
             self._live.update(self._task, description=line, completed=progress.walked, total=total)
-        elif time.monotonic() - self._said >= _EVERY:
+        elif time.monotonic() - self._said >= _EVERY and (progress.listed or progress.away):
             self._said = time.monotonic()
             note(line)
 

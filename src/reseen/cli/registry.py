@@ -110,7 +110,11 @@ def import_(
             if len(account.rejected) > 10:
                 note(f"  and {len(account.rejected) - 10:,} more")
             if account.rejects_file is not None:
-                note(f"  Rejected rows are in {account.rejects_file}: mend and import that file.")
+                again = ", with the same --map" if columns else ""
+                note(
+                    f"  Rejected rows are in {account.rejects_file}: "
+                    f"mend and import that file{again}."
+                )
             if account.withdrawn:
                 note(f"  {count(account.withdrawn, 'row')} about withdrawn removals: not revived.")
             if account.unknown_columns:

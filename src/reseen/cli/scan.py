@@ -131,8 +131,8 @@ def _summary(coverage: Coverage, found: int) -> None:
         f"({count(coverage.artifacts, 'file')}, {count(coverage.requests, 'request')}, "
         f"{size_text(coverage.bytes_read)} of files read)"
     )
-    if coverage.bytes_read:
-        parts = ", ".join(f"{kind} {size_text(n)}" for kind, n in coverage.bytes_by.items() if n)
+    parts = ", ".join(f"{kind} {size_text(n)}" for kind, n in coverage.bytes_by.items() if n)
+    if parts:
         note(f"  read of files: {parts}")
     if coverage.unchanged:
         note(f"  {coverage.unchanged:,} unchanged since they were walked")

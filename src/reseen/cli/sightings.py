@@ -22,7 +22,7 @@ RUNGS = [rung.label for rung in sorted(Rung) if rung is not Rung.HINT]
 
 @click.command()
 @click.option("--removal", metavar="ID", help="Only of this removal.")
-@click.option("--hub", metavar="NAME", help="Only at this hub.")
+@click.option("--hub", metavar="NAME", help="Only at this hub: its host name, or folder.")
 @click.option("--repo", metavar="OWNER/NAME", help="Only in this repository.")
 @click.option("--author", metavar="ACCOUNT", help="Only of this account.")
 @click.option("--rung", type=click.Choice(RUNGS), help="Only at least this sure.")
@@ -30,7 +30,7 @@ RUNGS = [rung.label for rung in sorted(Rung) if rung is not Rung.HINT]
     "--state",
     type=click.Choice([s.value for s in SightingState]),
     multiple=True,
-    help="Only these.",
+    help="Only those that are so by the last look.",
 )
 @click.option("--withdrawn", is_flag=True, help="Also sightings of withdrawn removals.")
 @db_option
@@ -69,7 +69,9 @@ def sightings(
             else:
                 click.echo(sighting_line(sighting))
     if not as_json:
-        note(count(shown, "sighting") if shown else "No sightings. `reseen scan hf --help`")
+        narrowed = any((removal, hub, repo, author, rung, state))
+        nothing = "No such sightings." if narrowed else "No sightings. `reseen scan hf --help`"
+        note(count(shown, "sighting") if shown else nothing)
 
 
 @click.command()
