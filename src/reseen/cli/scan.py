@@ -99,7 +99,7 @@ def hf(
 @json_option
 @quiet_option
 def folder(path: Path, jobs: int | None, db: str | None, as_json: bool, quiet: bool) -> None:
-    """Scan a folder, or a local Hub cache: every file, by content, whatever its name."""
+    """Scan a folder, or a local Hub cache: every file of 1 KiB or more, by content, not name."""
     from reseen.cli.progress import scan_progress
     from reseen.scan.folder import scan_folder
 
