@@ -62,7 +62,11 @@ SPELLINGS: dict[Field, tuple[str, ...]] = {
         *("trigger words", "trigger word", "trigger", "triggers", "trained words"),
         *("activation words", "activation text", "activation tags"),
     ),
-    Field.SHA256: ("sha256", "sha2", "file sha256", "hash sha256", "lfs oid", "lfs sha256", "oid"),
+    Field.SHA256: (
+        *("sha256", "sha2", "file sha256", "hash sha256", "lfs oid", "lfs sha256", "oid"),
+        *("sha256 hash", "sha256 sum", "sha256 checksum", "sha256 file", "sha256 of file"),
+        *("file sha256 hash", "sha256 digest", "full sha256"),
+    ),
     Field.BLAKE3: ("blake3", "file blake3", "hash blake3", "b3", "b3sum"),
     Field.XET: ("xet", "xet hash"),
     Field.GIT_BLOB: ("git blob sha1", "git blob", "git oid", "git sha1", "blob id", "git hash"),
