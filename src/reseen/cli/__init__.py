@@ -62,11 +62,11 @@ def main() -> None:
         e.show()
         sys.exit(EXIT_ERROR)
     except ReseenError as e:
-        from reseen.cli.common import safe
+        from reseen.report.rows import visible
 
-        click.echo(click.style("error: ", fg="red", bold=True) + safe(str(e)), err=True)
+        click.echo(click.style("error: ", fg="red", bold=True) + visible(str(e)), err=True)
         if e.remedy:
-            click.echo(f"  {safe(e.remedy)}", err=True)
+            click.echo(f"  {visible(e.remedy)}", err=True)
         sys.exit(EXIT_ERROR)
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped", err=True)

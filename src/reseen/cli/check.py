@@ -15,10 +15,10 @@ from reseen.cli.common import (
     note,
     open_store,
     quiet_option,
-    safe,
     settings_for,
 )
 from reseen.errors import FileError
+from reseen.report.rows import visible
 
 
 @click.command()
@@ -55,7 +55,7 @@ def check(files: tuple[Path, ...], db: str | None, as_json: bool, quiet: bool) -
             if as_json:
                 emit({"path": str(path), "error": str(e), "problem": None, "matches": []})
             else:
-                note(f"{safe(str(path))}: {e}")
+                note(f"{visible(str(path))}: {e}")
             continue
         matches = known.match_fingerprint(found)
         matched = matched or any(m.rung > Rung.HINT for m in matches)
@@ -70,8 +70,10 @@ def check(files: tuple[Path, ...], db: str | None, as_json: bool, quiet: bool) -
             )
             continue
         for match in matches:
-            click.echo(f"{safe(str(path))}: {rung_text(match.rung)} {match.removal}  {match.why}")
+            click.echo(
+                f"{visible(str(path))}: {rung_text(match.rung)} {match.removal}  {match.why}"
+            )
         if not matches and not quiet:
             limit = f" by the digests of the whole file; {found.problem}" if found.problem else ""
-            click.echo(f"{safe(str(path))}: no match{safe(limit)}")
+            click.echo(f"{visible(str(path))}: no match{visible(limit)}")
     raise click.exceptions.Exit(EXIT_MATCH if matched else EXIT_ERROR if failed else 0)

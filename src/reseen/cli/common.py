@@ -137,11 +137,6 @@ def plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def safe(text: str) -> str:
-    """Foreign text for a terminal: control characters and direction marks are shown, not obeyed."""
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
-
-
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """ "1 removal", "2 removals", "1,000 removals"."""
     word = noun if number == 1 else (plural or noun + "s")

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reseen.cli.common import plain, safe, size_text
+from reseen.cli.common import plain, size_text
 from reseen.records import Confirmed, Match, Removal, Rung, Sighting, SightingState
+from reseen.report.rows import visible
 
 if TYPE_CHECKING:
     from reseen.records import Names
@@ -28,9 +29,9 @@ def rung_text(rung: Rung) -> str:
 
 def sighting_line(sighting: Sighting) -> str:
     """One line: what a person scans down a list."""
-    where = f"{sighting.hub} {safe(sighting.repo)} {safe(sighting.path)}"
+    where = f"{sighting.hub} {visible(sighting.repo)} {visible(sighting.path)}"
     if sighting.ref not in (None, "main"):
-        where += f" ({safe(sighting.ref or '')})"
+        where += f" ({visible(sighting.ref or '')})"
     line = f"{sighting.id}  {rung_text(sighting.rung)}  {sighting.removal}  {where}"
     return line + _marks(sighting)
 
@@ -61,11 +62,11 @@ def sighting_text(sighting: Sighting) -> str:
         ("sighting", sighting.id),
         ("removal", sighting.removal + (" (withdrawn since)" if sighting.withdrawn else "")),
         ("hub", sighting.hub),
-        (sighting.type.value, safe(sighting.repo)),
-        ("path", safe(sighting.path)),
+        (sighting.type.value, visible(sighting.repo)),
+        ("path", visible(sighting.path)),
         (
             "revision",
-            safe(sighting.revision) + (f" ({safe(sighting.ref)})" if sighting.ref else ""),
+            visible(sighting.revision) + (f" ({visible(sighting.ref)})" if sighting.ref else ""),
         ),
         ("size", size_text(sighting.size)),
         ("declared", sighting.declared_sha256),
@@ -79,7 +80,7 @@ def sighting_text(sighting: Sighting) -> str:
     lines = [f"{name + ':':<12}{value}" for name, value in rows if value]
     lines.append("evidence:")
     lines += [
-        f"  {rung_text(e.rung)}  {safe(e.why)}"
+        f"  {rung_text(e.rung)}  {visible(e.why)}"
         for e in sorted(sighting.evidence, key=lambda e: -e.rung)
     ]
     return "\n".join(lines)
@@ -87,14 +88,14 @@ def sighting_text(sighting: Sighting) -> str:
 
 def removal_line(removal: Removal, names: Names | None = None) -> str:
     files = len(removal.files)
-    parts = [removal.id, safe(removal.list), removal.site or "-"]
+    parts = [removal.id, visible(removal.list), removal.site or "-"]
     parts.append(f"{files} file{'' if files == 1 else 's'}")
     if removal.removed_on:
         parts.append(f"removed {removal.removed_on.isoformat()}")
     if removal.withdrawn_at:
         parts.append(click.style("withdrawn", dim=True))
     if names is not None and names.name:
-        parts.append(safe(names.name))
+        parts.append(visible(names.name))
     return "  ".join(parts)
 
 
@@ -116,17 +117,17 @@ def names_fields(names: Names) -> dict[str, Any]:
     """Opened names as documented fields."""
     return {
         "name": _safe(names.name),
-        "trigger_words": ", ".join(map(safe, names.trigger_words)) or None,
+        "trigger_words": ", ".join(map(visible, names.trigger_words)) or None,
         "url": _safe(names.url),
         "model_id": _safe(names.model_id),
         "version_id": _safe(names.version_id),
-        "file_names": ", ".join(map(safe, names.file_names)) or None,
+        "file_names": ", ".join(map(visible, names.file_names)) or None,
         "reason": _safe(names.reason),
     }
 
 
 def _safe(text: str | None) -> str | None:
-    return None if text is None else safe(text)
+    return None if text is None else visible(text)
 
 
 def removal_fields(removal: Removal, names: Names | None = None) -> dict[str, Any]:

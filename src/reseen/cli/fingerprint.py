@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reseen.cli.common import about, emit, json_option, note, quiet_option, safe, size_text
+from reseen.cli.common import about, emit, json_option, note, quiet_option, size_text
 from reseen.errors import FileError
+from reseen.report.rows import visible
 
 if TYPE_CHECKING:
     from reseen.files.tensors import Listing
@@ -66,12 +67,12 @@ def fingerprint(files: tuple[Path, ...], as_json: bool, quiet: bool) -> None:
             if as_json:
                 emit({"path": str(path), "error": str(e)})
             else:
-                note(f"{safe(str(path))}: {e}")
+                note(f"{visible(str(path))}: {e}")
             continue
         if as_json:
             emit({"path": str(path), "error": None} | fingerprint_fields(found))
             continue
-        click.echo(f"{safe(str(path))}: {found.container.value}, {size_text(found.size)}")
+        click.echo(f"{visible(str(path))}: {found.container.value}, {size_text(found.size)}")
         for digest in found.digests:
             click.echo(f"  {digest.kind.label:<15}{digest.hex}")
         if found.sketch is not None:
@@ -79,7 +80,7 @@ def fingerprint(files: tuple[Path, ...], as_json: bool, quiet: bool) -> None:
         else:
             click.echo(f"  {'sketch':<15}none: {found.no_sketch or 'no updates in it'}")
         if found.problem:
-            click.echo(f"  {'problem':<15}{safe(found.problem)}")
+            click.echo(f"  {'problem':<15}{visible(found.problem)}")
     if failed:
         raise click.exceptions.Exit(2)
 
@@ -152,20 +153,20 @@ def inspect(
     ]
     for name, value in rows:
         if value:
-            click.echo(f"{name + ':':<14}{safe(value)}")
+            click.echo(f"{name + ':':<14}{visible(value)}")
     for left in plan.not_read:
-        click.echo(f"{'not read:':<14}{safe(left.reason)} ({left.tensors:,} tensors)")
+        click.echo(f"{'not read:':<14}{visible(left.reason)} ({left.tensors:,} tensors)")
     for remark in (*plan.remarks, *listing.remarks):
-        click.echo(f"{'remark:':<14}{safe(remark)}")
+        click.echo(f"{'remark:':<14}{visible(remark)}")
     for key, value in metadata.items():
-        click.echo(f"{'metadata:':<14}{safe(key)} = {safe(value)}")
+        click.echo(f"{'metadata:':<14}{visible(key)} = {visible(value)}")
     if hidden:
         click.echo(f"{'metadata:':<14}{hidden:,} more, which can hold names (--reveal shows them)")
     if list_modules:
         for module in plan.modules:
             out, inn, high, wide = module.shape
             kernel = f" {high}x{wide}" if (high, wide) != (1, 1) else ""
-            click.echo(f"  {safe(module.name)}  {out}x{inn}{kernel}  {module.algorithm}")
+            click.echo(f"  {visible(module.name)}  {out}x{inn}{kernel}  {module.algorithm}")
 
 
 def shown_metadata(listing: Listing, *, reveal: bool) -> dict[str, str]:

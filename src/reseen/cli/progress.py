@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reseen.cli.common import count, note, on_terminal, safe, size_text
+from reseen.cli.common import count, note, on_terminal, size_text
+from reseen.report.rows import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -35,7 +36,7 @@ def bytes_bar(what: str, *, quiet: bool) -> Iterator[Callable[[int], None] | Non
         console=Console(stderr=True),
         transient=True,
     ) as progress:
-        what = safe(what)
+        what = visible(what)
         task = progress.add_task(what)
         total = 0
 

@@ -19,11 +19,11 @@ from reseen.cli.common import (
     open_store,
     quiet_option,
     reveal_option,
-    safe,
     settings_for,
 )
 from reseen.cli.lazy import LazyGroup
 from reseen.errors import InputError
+from reseen.report.rows import visible
 
 if TYPE_CHECKING:
     from reseen.registry.store import Store
@@ -118,7 +118,7 @@ def import_(
             if account.withdrawn:
                 note(f"  {count(account.withdrawn, 'row')} about withdrawn removals: not revived.")
             if account.unknown_columns:
-                columns_text = ", ".join(safe(c) for c in account.unknown_columns)
+                columns_text = ", ".join(visible(c) for c in account.unknown_columns)
                 note(f"  Nothing was taken from: {columns_text} (--map COLUMN=FIELD)")
             for line in account.notes:
                 note(f"  {line}")
@@ -200,7 +200,7 @@ def add(
             )
         else:
             detail = added.removal or added.reason or ""
-            click.echo(f"{added.outcome.value:<10}{safe(str(added.path))}  {detail}")
+            click.echo(f"{added.outcome.value:<10}{visible(str(added.path))}  {detail}")
     if any(added.outcome is Outcome.REJECTED for added in account):
         raise click.exceptions.Exit(2)
 

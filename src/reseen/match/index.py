@@ -68,10 +68,6 @@ class DigestIndex:
         """Removals in force."""
         return len(self._ids) // _ID
 
-    @property
-    def digest_count(self) -> int:
-        return sum(len(packed) for packed in self._packed)
-
     # -- looking up ------------------------------------------------------------------------------
 
     def find(self, kind: DigestKind, value: bytes) -> Sequence[int]:

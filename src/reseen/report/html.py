@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 
 from reseen.records import Confirmed, Rung, SightingState
 from reseen.report.gather import Findings, by_account, by_month, by_removal, skipped, totals
-from reseen.report.rows import row
+from reseen.report.rows import row, visible
 
 MOST_ROWS = 2_000
 """Sightings with their evidence on the page; a browser would choke on 100,000. CSV has them all."""
@@ -46,7 +46,7 @@ def render(findings: Findings, *, locations: bool) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = "{:,}".format
-    environment.filters["visible"] = _visible
+    environment.filters["visible"] = lambda text: visible(text or "")
     source = resources("reseen.report").joinpath("templates/report.html").read_text("utf-8")
     found = findings.counting
     months = by_month(found)
@@ -70,8 +70,3 @@ def render(findings: Findings, *, locations: bool) -> str:
         skipped=skipped(findings),
         live=SightingState.LIVE,
     )
-
-
-def _visible(text: str | None) -> str:
-    """Foreign text with control characters and direction marks shown, not obeyed."""
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text or "")
