@@ -10,6 +10,9 @@
     ├── SettingsError         an environment variable or option makes no sense
     ├── StoreError            the registry's database cannot be used
     │   └── NotFound          nothing there by that id
+    ├── Conflict              somebody else was there first: look again, then decide
+    ├── AccessError           nobody is signed in, or the role or key does not allow it
+    ├── Tampered              a log or a saved state is not what was written
     ├── SealError             names cannot be sealed or opened (key missing, wrong, or unsafe)
     └── HubError              a hub did not answer as needed
         ├── HubAuth           401/403: no access with this token
@@ -66,6 +69,18 @@ class StoreError(ReseenError):
 
 class NotFound(StoreError):
     """Nothing there by that id."""
+
+
+class Conflict(ReseenError):
+    """Somebody else was there first: what was decided on is no longer what stands there."""
+
+
+class AccessError(ReseenError):
+    """Nobody is signed in, or the role or key does not allow it."""
+
+
+class Tampered(ReseenError):
+    """A log or a saved state is not what was written."""
 
 
 class SealError(ReseenError):

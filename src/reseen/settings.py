@@ -20,6 +20,11 @@ ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_DB": "Where the store is, as a URL (default: an SQLite file in RESEEN_HOME).",
     "RESEEN_KEY": "The sealing key: 64 hex digits. Wins over the key file.",
     "RESEEN_KEY_FILE": "The sealing key's file (default: reseen.key in RESEEN_HOME).",
+    "RESEEN_STATE": "Folder of the gate's last state (default: gate in RESEEN_HOME).",
+    "RESEEN_URL": "Where people reach the service, e.g. https://review.example.org (serve).",
+    "RESEEN_HF_WEBHOOK_SECRET": "The secret of the Hub's webhook (serve); without it, no hooks.",
+    "RESEEN_SMTP": "Where notices are handed in: smtp://user:password@host:587 or smtps://...",
+    "RESEEN_SMTP_FROM": "The sender of notices.",
     "HF_ENDPOINT": "The Hub to scan (default: https://huggingface.co).",
     "HF_TOKEN": "The Hub's token.",
     "HF_TOKEN_PATH": "File that holds the Hub's token (default: $HF_HOME/token).",
@@ -46,6 +51,13 @@ class Settings:
     key: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     """The Hub's token; for the endpoint only."""
+    state: Path | None = None
+    """Folder of the gate's last state; None: `gate` in `home`."""
+    url: str | None = None
+    """Where people reach the service; decides whether cookies need https."""
+    webhook_secret: str | None = field(default=None, repr=False)
+    smtp: str | None = field(default=None, repr=False)
+    smtp_from: str | None = None
     no_color: bool = False
 
     @classmethod
@@ -64,6 +76,11 @@ class Settings:
             endpoint=endpoint,
             key=env.get("RESEEN_KEY") or None,
             token=_token(env),
+            state=_path(env, "RESEEN_STATE") or home / "gate",
+            url=(env.get("RESEEN_URL") or "").strip().rstrip("/") or None,
+            webhook_secret=env.get("RESEEN_HF_WEBHOOK_SECRET") or None,
+            smtp=env.get("RESEEN_SMTP") or None,
+            smtp_from=env.get("RESEEN_SMTP_FROM") or None,
             no_color=bool(env.get("NO_COLOR")),
         )
 

@@ -250,9 +250,12 @@ sightings = Table(
     Column("first_seen", BigInteger, nullable=False),
     Column("last_seen", BigInteger, nullable=False),
     Column("scan_pk", BigInteger),
+    Column("touched", SmallInteger, nullable=False, default=1, server_default="1"),
     Index("ux_sightings", "removal_pk", "artifact_pk", unique=True),
+    Index("ix_sightings_touched", "touched", "pk"),
 )
-"""`missed`: answers in a row that said it is gone; two make it gone."""
+"""`missed`: answers in a row that said it is gone; two make it gone. `touched`: 1 since something
+changed that reviewers have not been told of (new, another rung, state or confirmation)."""
 
 evidence = Table(
     "evidence",
@@ -361,8 +364,10 @@ audit = Table(
     Column("action", String(32), nullable=False),
     Column("subject", Text, nullable=False),
     Column("details", Text),
+    Column("hash", LargeBinary),
 )
-"""Append-only: imports, adds, reveals, withdrawals, exports. Never a sealed value."""
+"""Append-only and chained: everything that somebody did. Never a sealed value. `hash`: SHA-256 over
+the line before and this one, see `audit`."""
 
 
 @event.listens_for(metadata, "after_create")

@@ -21,9 +21,9 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from reseen.errors import StoreError
-from reseen.registry import engines, schema
+from reseen.registry import engines, people, schema
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest schema: the last revision under `migrations`, and what `schema` says."""
 
 _WRITER = 0x5265_7365
@@ -164,7 +164,7 @@ def _create(connection: Connection) -> None:
     """An empty database becomes a registry at the head schema, in one transaction."""
     import secrets
 
-    schema.metadata.create_all(connection, checkfirst=False)
+    people.metadata.create_all(connection, checkfirst=False)  # that of `schema`, with its own
     connection.execute(
         text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
     )

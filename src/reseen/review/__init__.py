@@ -1,0 +1,7 @@
+"""Sightings in, decisions out: cases before people, what they decide, notices to hosts.
+
+`who` says who may do what; `cases` puts sightings before reviewers and orders the queue;
+`decide` records verdicts, append-only and undoable; `notices` writes to hosts what was confirmed.
+A match is a lead: nothing here decides by itself, but for what a person decided before about the
+same removal and the same bytes.
+"""
