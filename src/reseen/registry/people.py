@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-from reseen.registry.schema import Pk, metadata
+from reseen.registry.schema import APPEND_ONLY, Pk, metadata
 
 # -- who signs in --------------------------------------------------------------------------------
 
@@ -100,6 +100,7 @@ decisions = Table(
     Column("because", ForeignKey("decisions.pk")),
     Column("batch", String(24)),
     Column("version", BigInteger, nullable=False),
+    info=APPEND_ONLY,
 )
 """Append-only. `verdict`: confirm, not-this-model, allowed, second, or undo (of `undoes`).
 `because`: made by a remembered decision, not by a person. `batch`: decided together."""
@@ -112,6 +113,7 @@ decided = Table(
     Column("rung", SmallInteger, nullable=False),
     Column("sha256", LargeBinary),
     sqlite_with_rowid=False,
+    info=APPEND_ONLY,
 )
 """Append-only: what a decision was about, and how it stood then. `sha256`: of bytes that we read;
 null where only the hub's word was there."""
@@ -133,6 +135,7 @@ comments = Table(
     Column("at", BigInteger, nullable=False),
     Column("user_pk", ForeignKey("users.pk"), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    info=APPEND_ONLY,
 )
 """Append-only."""
 
@@ -175,6 +178,7 @@ notice_steps = Table(
     Column("state", String(16), nullable=False),
     Column("how", String(16)),
     Column("sealed", LargeBinary),
+    info=APPEND_ONLY,
 )
 """Append-only: each state that a notice came into. `user_pk` null: by a recheck. `how`: taken away
 (text, json), or smtp. `sealed`: a note."""
@@ -212,6 +216,7 @@ changes = Table(
     Column("first", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
+    info=APPEND_ONLY,
 )
 """Append-only, in the order of the writers: removals (`first` to `last`, by pk) that were added or
 withdrawn, or whose files, digests or sketches are others than before. What is in memory elsewhere

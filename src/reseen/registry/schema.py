@@ -26,6 +26,9 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+APPEND_ONLY: dict[str, bool] = {"append_only": True}
+"""`info` of a table whose rows are never changed or forgotten: the database itself refuses."""
+
 # SQLite gives a row its number by itself only for a column of exactly this type.
 Pk = BigInteger().with_variant(Integer, "sqlite")
 
@@ -61,6 +64,7 @@ withdrawals = Table(
     Column("at", BigInteger, nullable=False),
     Column("restored", SmallInteger, nullable=False),
     Column("sealed", LargeBinary),
+    info=APPEND_ONLY,
 )
 """Append-only: each withdrawal and each restoring, with its reason sealed (it can hold a name)."""
 
@@ -365,6 +369,7 @@ audit = Table(
     Column("subject", Text, nullable=False),
     Column("details", Text),
     Column("hash", LargeBinary),
+    info=APPEND_ONLY,
 )
 """Append-only and chained: everything that somebody did. Never a sealed value. `hash`: SHA-256 over
 the line before and this one, see `audit`."""
@@ -373,16 +378,20 @@ the line before and this one, see `audit`."""
 @event.listens_for(metadata, "after_create")
 def _append_only(target: MetaData, connection: Connection, **_: object) -> None:
     """The database itself refuses to change or to forget what was once written there."""
-    body = "BEGIN SELECT RAISE(ABORT, 'append-only'); END"
-    if connection.dialect.name == "postgresql":
+    postgresql = connection.dialect.name == "postgresql"
+    refusal = "BEGIN SELECT RAISE(ABORT, 'append-only'); END"
+    if postgresql:
         connection.exec_driver_sql(
             "CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS "
             "'BEGIN RAISE EXCEPTION ''append-only''; END'"
         )
-        body = "EXECUTE FUNCTION append_only()"
-    for table in (audit, withdrawals):
-        for verb in ("UPDATE", "DELETE"):
+        refusal = "EXECUTE FUNCTION append_only()"
+    for table in target.sorted_tables:
+        if not table.info.get("append_only"):
+            continue
+        for verb in ("UPDATE", "DELETE", "TRUNCATE") if postgresql else ("UPDATE", "DELETE"):
+            each = "STATEMENT" if verb == "TRUNCATE" else "ROW"
             connection.exec_driver_sql(
                 f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
-                f"FOR EACH ROW {body}"
+                f"FOR EACH {each} {refusal}"
             )

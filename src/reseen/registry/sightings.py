@@ -216,10 +216,16 @@ def _again(
         changes["confirmed"] = confirmed.value
     if seen_at > before.last_seen:
         changes |= {"last_seen": seen_at, "state": SightingState.LIVE.value, "missed": 0}
+    if any(changes.get(name, getattr(before, name)) != getattr(before, name) for name in _TELLING):
+        changes["touched"] = 1
     if changes:
         connection.execute(
             update(schema.sightings).where(schema.sightings.c.pk == before.pk).values(changes)
         )
+
+
+_TELLING = ("rung", "state", "confirmed")
+"""What reviewers are told of when it changes."""
 
 
 def _id(secret: bytes, removal: str, place: Row[Any]) -> str:
@@ -368,10 +374,11 @@ def answered(
         state = state if missed >= MISSES else was
     elif state is SightingState.UNREACHABLE and was is not SightingState.LIVE:
         state = was
+    changes: dict[str, Any] = {"state": state.value, "missed": missed, "last_seen": last_seen}
+    if state is not was:
+        changes["touched"] = 1
     connection.execute(
-        update(schema.sightings)
-        .where(schema.sightings.c.pk == row.pk)
-        .values(state=state.value, missed=missed, last_seen=last_seen)
+        update(schema.sightings).where(schema.sightings.c.pk == row.pk).values(changes)
     )
     return state
 

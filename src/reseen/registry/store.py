@@ -21,7 +21,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from reseen.errors import StoreError
-from reseen.registry import engines, people, schema
+from reseen.registry import engines, schema
+from reseen.registry import people as _people  # noqa: F401  (its tables are the schema's too)
 
 HEAD = "0002"
 """The newest schema: the last revision under `migrations`, and what `schema` says."""
@@ -164,7 +165,7 @@ def _create(connection: Connection) -> None:
     """An empty database becomes a registry at the head schema, in one transaction."""
     import secrets
 
-    people.metadata.create_all(connection, checkfirst=False)  # that of `schema`, with its own
+    schema.metadata.create_all(connection, checkfirst=False)  # with the tables of `people`
     connection.execute(
         text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
     )
