@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from reseen.registry.schema import APPEND_ONLY, Pk, metadata
@@ -62,21 +63,26 @@ cases = Table(
     Column("id", String(24), nullable=False, unique=True),
     Column("removal_pk", ForeignKey("removals.pk"), nullable=False),
     Column("repository_pk", ForeignKey("repositories.pk"), nullable=False, index=True),
+    Column("hub", Text, nullable=False),
+    Column("account", Text, nullable=False),
     Column("opened_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
     Column("state", String(12), nullable=False),
     Column("verdict", String(16)),
     Column("rung", SmallInteger, nullable=False),
-    Column("reach", BigInteger, nullable=False, default=0),
+    Column("reach", BigInteger, nullable=False),
+    Column("live", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False, default=0),
     Column("claimed_by", ForeignKey("users.pk")),
     Column("claimed_until", BigInteger),
     Index("ux_cases", "removal_pk", "repository_pk", unique=True),
-    Index("ix_cases_queue", "state", "rung", "reach", "opened_at"),
+    Index("ix_cases_queue", "state", text("rung DESC"), text("reach DESC"), "opened_at", "pk"),
+    Index("ix_cases_account", "hub", "account"),
 )
-"""One removal in one repository: all its sightings there. `state`: open, second, decided.
-`version` counts everything that a reviewer must have seen before deciding; a decision names the one
-it was made on."""
+"""One removal in one repository: all its sightings there. `state`: open, second, decided. `hub` and
+`account` are the repository's. `reach`: its downloads and likes. `live`: sightings that are not
+known to be gone. `version` counts everything that a reviewer must have seen before deciding; a
+decision names the one it was made on."""
 
 case_sightings = Table(
     "case_sightings",
@@ -84,7 +90,10 @@ case_sightings = Table(
     Column("sighting_pk", ForeignKey("sightings.pk"), primary_key=True, autoincrement=False),
     Column("case_pk", ForeignKey("cases.pk"), nullable=False, index=True),
     Column("added_at", BigInteger, nullable=False),
+    Column("rung", SmallInteger, nullable=False),
+    Column("confirmed", String(12), nullable=False),
 )
+"""Which case a sighting belongs to. `rung`, `confirmed`: as reviewers were told last."""
 
 decisions = Table(
     "decisions",
@@ -100,6 +109,9 @@ decisions = Table(
     Column("because", ForeignKey("decisions.pk")),
     Column("batch", String(24)),
     Column("version", BigInteger, nullable=False),
+    Index("ux_decisions_undoes", "undoes", unique=True),
+    Index("ix_decisions_because", "because"),
+    Index("ix_decisions_batch", "batch"),
     info=APPEND_ONLY,
 )
 """Append-only. `verdict`: confirm, not-this-model, allowed, second, or undo (of `undoes`).
@@ -112,6 +124,7 @@ decided = Table(
     Column("sighting_pk", ForeignKey("sightings.pk"), primary_key=True, autoincrement=False),
     Column("rung", SmallInteger, nullable=False),
     Column("sha256", LargeBinary),
+    Index("ix_decided_sha256", "sha256"),
     sqlite_with_rowid=False,
     info=APPEND_ONLY,
 )
