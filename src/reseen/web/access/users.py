@@ -1,0 +1,185 @@
+"""The people who sign in: kept, found, changed. Every change is a line of the audit log.
+
+What comes in: a connection (writing ones from `store.write()`) and values. What goes out: `User`.
+A change that takes rights away ends the user's sessions in the same transaction.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from reseen.errors import Conflict, InputError, NotFound
+from reseen.registry import audit
+from reseen.registry.people import sessions, users
+from reseen.registry.store import now
+from reseen.review.who import Role, Who
+from reseen.web.access import passwords
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    pk: int
+    name: str
+    role: Role
+    has_password: bool
+    """False for who comes from an OpenID Connect issuer only."""
+    created_at: datetime
+    disabled_at: datetime | None
+
+    @property
+    def who(self) -> Who:
+        return Who(self.pk, self.name, self.role)
+
+
+def normal_name(name: str) -> str:
+    """The name as it is kept: lower case. Raises InputError for what cannot be one."""
+    name = name.strip().lower()
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            "a user's name has 1 to 64 letters a to z, digits, and . _ @ -",
+            remedy="Begin with a letter or digit, for example ada or ada@example.org.",
+        )
+    return name
+
+
+def role_of(label: str) -> Role:
+    """The role by its label. Raises InputError for an unknown one."""
+    try:
+        return Role.of(label.strip())
+    except KeyError:
+        raise InputError(
+            "there is no such role", remedy=f"Roles are {', '.join(r.label for r in Role)}."
+        ) from None
+
+
+def add(connection: Connection, name: str, role: Role, password: str, *, actor: str | None) -> User:
+    """A new user. Raises InputError for an unusable name or password, Conflict for a taken name.
+
+    Hashing takes a tenth of a second: outside the transaction it would be one more call for
+    callers, and users are not added often.
+    """
+    name = normal_name(name)
+    passwords.check(password, name)
+    if _find(connection, users.c.name == name) is not None:
+        raise Conflict("there is a user of this name", remedy="Choose another name.")
+    connection.execute(
+        users.insert(),
+        [
+            {
+                "name": name,
+                "role": role.label,
+                "password": passwords.hashed(password),
+                "created_at": now(),
+            }
+        ],
+    )
+    audit.write(connection, "user-made", f"user:{name}", actor=actor, role=role.label)
+    return by_name(connection, name)
+
+
+def any_at_all(connection: Connection) -> bool:
+    return connection.scalar(select(users.c.pk).limit(1)) is not None
+
+
+def every(connection: Connection) -> list[User]:
+    """All users, by name."""
+    return [_user(row) for row in connection.execute(select(users).order_by(users.c.name))]
+
+
+def by_name(connection: Connection, name: str) -> User:
+    """Raises NotFound."""
+    user = _find(connection, users.c.name == name.strip().lower())
+    if user is None:
+        raise NotFound("there is no such user", remedy="`reseen user list` shows all.")
+    return user
+
+
+def by_pk(connection: Connection, pk: int) -> User:
+    """Raises NotFound."""
+    user = _find(connection, users.c.pk == pk)
+    if user is None:
+        raise NotFound("there is no such user", remedy="Look at the list of users.")
+    return user
+
+
+def set_role(connection: Connection, user: User, role: Role, *, actor: str | None) -> None:
+    """Raises Conflict when nobody would be left to administer. Sessions go on with the new role."""
+    if role < Role.ADMINISTRATOR:
+        _keep_an_administrator(connection, user)
+    connection.execute(update(users).where(users.c.pk == user.pk).values(role=role.label))
+    _changed(connection, user, actor, what="role", role=role.label)
+
+
+def disable(connection: Connection, user: User, *, actor: str | None) -> None:
+    """No more signing in; sessions end now. Raises Conflict for the last administrator."""
+    _keep_an_administrator(connection, user)
+    connection.execute(update(users).where(users.c.pk == user.pk).values(disabled_at=now()))
+    end_sessions(connection, user.pk)
+    _changed(connection, user, actor, what="disabled")
+
+
+def enable(connection: Connection, user: User, *, actor: str | None) -> None:
+    connection.execute(update(users).where(users.c.pk == user.pk).values(disabled_at=None))
+    _changed(connection, user, actor, what="enabled")
+
+
+def set_password(connection: Connection, user: User, password: str, *, actor: str | None) -> None:
+    """A new password; all sessions of the user end. Raises InputError."""
+    passwords.check(password, user.name)
+    connection.execute(
+        update(users).where(users.c.pk == user.pk).values(password=passwords.hashed(password))
+    )
+    end_sessions(connection, user.pk)
+    _changed(connection, user, actor, what="password")
+
+
+def end_sessions(connection: Connection, pk: int) -> None:
+    connection.execute(delete(sessions).where(sessions.c.user_pk == pk))
+
+
+def _keep_an_administrator(connection: Connection, user: User) -> None:
+    if user.role is not Role.ADMINISTRATOR or user.disabled_at is not None:
+        return
+    others = connection.scalar(
+        select(func.count())
+        .select_from(users)
+        .where(
+            users.c.role == Role.ADMINISTRATOR.label,
+            users.c.disabled_at.is_(None),
+            users.c.pk != user.pk,
+        )
+    )
+    if not others:
+        raise Conflict(
+            "this is the last administrator", remedy="Make another user administrator first."
+        )
+
+
+def _changed(connection: Connection, user: User, actor: str | None, **details: str) -> None:
+    audit.write(connection, "user-changed", f"user:{user.name}", actor=actor, **details)
+
+
+def _find(connection: Connection, where: Any) -> User | None:
+    # Any: SQLAlchemy's comparison of columns has no plainer type.
+    row = connection.execute(select(users).where(where)).first()
+    return None if row is None else _user(row)
+
+
+def _user(row: Any) -> User:
+    return User(
+        pk=row.pk,
+        name=row.name,
+        role=Role.of(row.role),
+        has_password=row.password is not None,
+        created_at=datetime.fromtimestamp(row.created_at / 1e6, UTC),
+        disabled_at=None
+        if row.disabled_at is None
+        else datetime.fromtimestamp(row.disabled_at / 1e6, UTC),
+    )

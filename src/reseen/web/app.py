@@ -1,0 +1,42 @@
+"""The application: pages, the gate, and what stands around both. Made once in each process."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.responses import RedirectResponse
+from starlette.staticfiles import StaticFiles
+
+from reseen.web import problems
+from reseen.web.access import csrf
+from reseen.web.access.door import Door
+from reseen.web.edge import Edge
+from reseen.web.pages import sign_in
+from reseen.web.service import Service
+
+PAGES: tuple[APIRouter, ...] = (sign_in.router,)
+"""One router a group of pages."""
+
+
+def make_app(service: Service) -> FastAPI:
+    """The service as an ASGI application. Its parts are reached as `request.app.state.service`."""
+    app = FastAPI(
+        title="Reseen",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        dependencies=[Depends(csrf.checked)],
+    )
+    app.state.service = service
+    problems.add_handlers(app)
+    app.mount("/static", StaticFiles(packages=[("reseen.web", "static")]), name="static")
+    app.add_api_route("/", _first_page, methods=["GET"], include_in_schema=False)
+    for router in PAGES:
+        app.include_router(router, include_in_schema=False)
+    # The last added is the first that a request meets.
+    app.add_middleware(Door, service=service)
+    app.add_middleware(Edge, service=service)
+    return app
+
+
+def _first_page() -> RedirectResponse:
+    return RedirectResponse("/queue", status_code=303)

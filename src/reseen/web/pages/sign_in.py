@@ -1,0 +1,70 @@
+"""Coming in and going out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from reseen.registry import audit
+from reseen.web.access import Reader, door, identity, session_of, sessions
+from reseen.web.rendering import page
+from reseen.web.service import Served
+
+router = APIRouter()
+
+
+@router.get("/sign-in")
+def ask(request: Request, service: Served, next: str = "") -> Response:
+    """The form. Who is signed in already goes on."""
+    if session_of(request) is not None:
+        return RedirectResponse(door.local_path(next), status_code=303)
+    return _form(request, service, next)
+
+
+@router.post("/sign-in")
+def sign_in(
+    request: Request,
+    service: Served,
+    name: Annotated[str, Form(max_length=200)] = "",
+    password: Annotated[str, Form(max_length=1000)] = "",
+    next: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    address = request.client.host if request.client else ""
+    session = identity.by_password(service, name, password, address)
+    if session is None:
+        return _form(request, service, next, refused=True)
+    response = RedirectResponse(door.local_path(next), status_code=303)
+    door.set_cookie(service, response, door.session_cookie(service), session.token)
+    door.drop_cookie(service, response, door.visitor_cookie(service))
+    return response
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, service: Served, who: Reader) -> Response:
+    session = session_of(request)
+    with service.store.write() as connection:
+        if session is not None:
+            sessions.end(connection, session)
+        audit.write(connection, "sign-out", f"user:{who.name}", actor=who.actor)
+    response = RedirectResponse(door.SIGN_IN, status_code=303)
+    door.drop_cookie(service, response, door.session_cookie(service))
+    return response
+
+
+def _form(request: Request, service: Served, next: str, *, refused: bool = False) -> Response:
+    visitor = None
+    if request.state.held is None:
+        visitor = request.state.held = door.new_visitor()
+    response = page(
+        request,
+        "sign_in.html",
+        None,
+        status=403 if refused else 200,
+        next=door.local_path(next),
+        refused=refused,
+    )
+    if visitor is not None:
+        door.set_cookie(service, response, door.visitor_cookie(service), visitor)
+    return response

@@ -1,0 +1,130 @@
+"""Errors become answers, in one place: a page for people, a JSON problem (RFC 9457) below /v1.
+
+What comes in: any exception of a handler. What goes out: the message and the remedy of an error of
+ours; for anything else a sentence without details, which are in the log under the request's number.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from reseen.errors import (
+    AccessError,
+    Conflict,
+    HubError,
+    InputError,
+    NotFound,
+    ReseenError,
+    StoreError,
+    TooLarge,
+)
+from reseen.web.access.door import session_of, to_sign_in
+from reseen.web.rendering import page
+
+_STATUS: tuple[tuple[type[ReseenError], int], ...] = (
+    (TooLarge, 413),
+    (InputError, 400),
+    (AccessError, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (HubError, 502),
+    (StoreError, 503),
+)
+"""The first that fits."""
+
+_TITLES = {
+    400: "This cannot be used",
+    401: "A key is needed",
+    403: "Not allowed",
+    404: "Nothing is here",
+    405: "Not this way",
+    408: "Too slow",
+    409: "Look again",
+    413: "Too large",
+    421: "Not this service",
+    422: "This cannot be used",
+    429: "Too many requests",
+    431: "Too large",
+    500: "Something broke",
+    502: "A hub did not answer as needed",
+    503: "Not now",
+}
+_WORDS: dict[int, tuple[str, str]] = {
+    404: ("there is no page here", "Look at the address, or start from the queue."),
+    405: ("this address does not take requests of this kind", "Use the pages' own buttons."),
+    500: ("this is an error of Reseen itself", "Try again; the log says more."),
+}
+
+
+def add_handlers(app: FastAPI) -> None:
+    """All of them."""
+    app.add_exception_handler(ReseenError, _handle)
+    app.add_exception_handler(HTTPException, _handle)
+    app.add_exception_handler(RequestValidationError, _handle)
+    app.add_exception_handler(Exception, _handle)
+
+
+async def _handle(request: Request, error: Exception) -> Response:
+    return answer(request, error)
+
+
+def answer(request: Request, error: Exception) -> Response:
+    """The answer to a request that ended in this error."""
+    status, headers = 500, {}
+    message, remedy = _WORDS[500]
+    if isinstance(error, ReseenError):
+        status = next((s for kind, s in _STATUS if isinstance(error, kind)), 500)
+        message, remedy = str(error), error.remedy or ""
+    elif isinstance(error, HTTPException):
+        status, headers = error.status_code, dict(error.headers or {})
+        message, remedy = _WORDS.get(status, (str(error.detail), ""))
+    elif isinstance(error, RequestValidationError):
+        status = 422 if _of_the_gate(request) else 400
+        message, remedy = _invalid(error), "Look at the form again."
+    if _of_the_gate(request):
+        if isinstance(error, AccessError) and getattr(request.state, "key", None) is None:
+            status = 401
+            headers["WWW-Authenticate"] = "Bearer"
+        return problem(status, message, remedy, headers)
+    session = session_of(request)
+    if isinstance(error, AccessError) and session is None and request.method == "GET":
+        return to_sign_in(request)
+    return page(
+        request,
+        "error.html",
+        session.who if session else None,
+        status=status,
+        title=_title(status),
+        message=message,
+        remedy=remedy,
+    )
+
+
+def problem(
+    status: int, detail: str, remedy: str = "", headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """A JSON problem."""
+    content = {"type": "about:blank", "title": _title(status), "status": status, "detail": detail}
+    if remedy:
+        content["remedy"] = remedy
+    return JSONResponse(content, status, headers=headers, media_type="application/problem+json")
+
+
+def _title(status: int) -> str:
+    return _TITLES.get(status, "This did not work")
+
+
+def _of_the_gate(request: Request) -> bool:
+    return request.url.path.startswith("/v1/")
+
+
+def _invalid(error: RequestValidationError) -> str:
+    """Which field is wrong, never what was in it."""
+    places = []
+    for one in error.errors()[:5]:
+        place = ".".join(str(part) for part in one.get("loc", ())[1:])[:100]
+        places.append(f"{place or 'the body'}: {one.get('type', 'invalid')}")
+    return "what was sent does not fit: " + "; ".join(places)

@@ -1,0 +1,60 @@
+"""Coming in and going out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.web.visitors import PASSWORD, Visitor
+
+from reseen.registry import audit
+from reseen.review.who import Role
+from reseen.web.access import users
+from reseen.web.service import Service
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture
+def ada(service: Service) -> users.User:
+    with service.store.write() as connection:
+        return users.add(connection, "ada", Role.REVIEWER, PASSWORD, actor=None)
+
+
+def test_a_person_signs_in_and_out(visit: Visit, ada: users.User) -> None:
+    browser = visit()
+    answer = browser.sign_in("Ada", next="/me")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/me"
+    assert browser.get("/sign-in").status_code == 303  # known already
+    out = browser.post("/sign-out")
+    assert out.headers["location"] == "/sign-in"
+    assert browser.get("/sign-in").status_code == 200
+
+
+@pytest.mark.parametrize(("name", "password"), [("ada", "wrong"), ("somebody", PASSWORD), ("", "")])
+def test_a_wrong_password_and_an_unknown_name_are_told_alike(
+    visit: Visit, ada: users.User, service: Service, name: str, password: str
+) -> None:
+    answer = visit().sign_in(name, password)
+    assert answer.status_code == 403
+    assert "do not fit together" in answer.text
+    with service.store.read() as connection:
+        lines = [line for line in audit.every(connection) if line.action == "sign-in-refused"]
+    assert len(lines) == 1
+    assert name == "" or name not in str(lines[0])
+
+
+def test_a_form_without_its_token_is_refused(visit: Visit, ada: users.User) -> None:
+    browser = visit()
+    browser.get("/sign-in")
+    answer = browser.client.post("/sign-in", data={"name": "ada", "password": PASSWORD})
+    assert answer.status_code == 403
+    assert "came from elsewhere" in answer.text
+
+
+@pytest.mark.parametrize(
+    "next", ["//evil.example", "https://evil.example", "/\\evil.example", "/\tx", "javascript:1"]
+)
+def test_signing_in_leads_nowhere_else(visit: Visit, ada: users.User, next: str) -> None:
+    assert visit().sign_in("ada", next=next).headers["location"] == "/"

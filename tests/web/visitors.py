@@ -1,0 +1,66 @@
+"""A service over a store of its own, and people of every role at its doors."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from reseen.review.who import Role, Who
+from reseen.web.access import csrf, door, sessions, users
+from reseen.web.service import Service
+
+PASSWORD = "three plain words for tests"
+BASE = "http://testserver"
+
+
+class Visitor:
+    """A browser without script: keeps cookies, sends the token of forms along with every POST."""
+
+    def __init__(self, app: FastAPI, role: Role | None = None, name: str | None = None) -> None:
+        """Signed in with this role (the user is made when there is none of the name), or not."""
+        self.service: Service = app.state.service
+        self.client = TestClient(
+            app, base_url=BASE, follow_redirects=False, raise_server_exceptions=False
+        )
+        self.who: Who | None = None
+        self.csrf = ""
+        if role is not None:
+            with self.service.store.write() as connection:
+                self.who = user_of(connection, name or f"sample-{role.label}", role)
+                session = sessions.begin(connection, self.who)
+            self.client.cookies.set(door.session_cookie(self.service), session.token)
+            self.csrf = csrf.token_for(self.service.store.secret, session.token)
+
+    def get(self, path: str, **more: Any) -> Any:
+        return self.client.get(path, **more)
+
+    def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> Any:
+        return self.client.post(path, data={"csrf": self.csrf, **(data or {})}, **more)
+
+    def sign_in(self, name: str, password: str = PASSWORD, next: str = "") -> Any:
+        """By the form, as a person does."""
+        form = self.client.get("/sign-in").text
+        token = re.search(r'name="csrf" value="([0-9a-f]+)"', form)
+        assert token is not None
+        answer = self.client.post(
+            "/sign-in",
+            data={"csrf": token[1], "name": name, "password": password, "next": next},
+        )
+        held = self.client.cookies.get(door.session_cookie(self.service))
+        self.csrf = csrf.token_for(self.service.store.secret, held) if held else ""
+        return answer
+
+
+def user_of(connection: Any, name: str, role: Role) -> Who:
+    """The user of this name, made without a password when there is none: hashing takes time."""
+    from reseen.registry.people import users as table
+    from reseen.registry.store import now
+
+    if not any(user.name == name for user in users.every(connection)):
+        connection.execute(
+            table.insert(), [{"name": name, "role": role.label, "created_at": now()}]
+        )
+    return users.by_name(connection, name).who
