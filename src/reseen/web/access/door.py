@@ -18,8 +18,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reseen.errors import AccessError, ReseenError
-from reseen.web.access import csrf, sessions
+from reseen.web.access.csrf import SAFE, comes_from_elsewhere
 from reseen.web.access.sessions import Session
+from reseen.web.access.sessions import find as find_session
 from reseen.web.service import Service
 
 OPEN = ("/v1/", "/static/", "/health", "/ready", "/metrics")
@@ -42,14 +43,14 @@ class Door:
         held = _cookies(headers)
         state = scope.setdefault("state", {})
         state["session"] = state["held"] = None
-        unsafe = scope["method"] not in csrf.SAFE
+        unsafe = scope["method"] not in SAFE
         error: ReseenError | None = None
-        if unsafe and csrf.comes_from_elsewhere(headers, self._origins(headers)):
+        if unsafe and comes_from_elsewhere(headers, self._origins(headers)):
             error = AccessError("this request came from another site", remedy="Use the pages.")
         else:
             try:
                 session = await run_in_threadpool(
-                    sessions.find, self.service.store, held.get(session_cookie(self.service))
+                    find_session, self.service.store, held.get(session_cookie(self.service))
                 )
                 state["session"] = session
                 state["held"] = session.token if session else held.get(visitor_cookie(self.service))

@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 from reseen.registry import audit
 from reseen.registry.people import users
 from reseen.review.who import Role, Who
-from reseen.web.access import passwords, sessions
-from reseen.web.access.sessions import Session
+from reseen.web.access.passwords import hashed, outdated, verified
+from reseen.web.access.sessions import Session, begin
 from reseen.web.service import Service
 
 
@@ -25,18 +25,18 @@ def by_password(service: Service, name: str, password: str, address: str) -> Ses
     with service.store.read() as connection:
         row = connection.execute(query).first()
     known = row.password if row is not None and row.disabled_at is None else None
-    right = passwords.verified(password, known)
+    right = verified(password, known)
     if row is None or not right:
         with service.store.write() as connection:
             audit.write(connection, "sign-in-refused", "*", actor="nobody", address=address)
         return None
     who = Who(row.pk, row.name, Role.of(row.role))
-    renewed = passwords.hashed(password) if passwords.outdated(known or "") else None
+    renewed = hashed(password) if outdated(known or "") else None
     with service.store.write() as connection:
         if renewed is not None:
             connection.execute(update(users).where(users.c.pk == who.pk).values(password=renewed))
         audit.write(connection, "sign-in", f"user:{who.name}", actor=who.actor)
-        return sessions.begin(connection, who)
+        return begin(connection, who)
 
 
 def by_issuer(service: Service, issuer: str, subject: str) -> Session | None:
@@ -50,4 +50,4 @@ def by_issuer(service: Service, issuer: str, subject: str) -> Session | None:
             return None
         who = Who(row.pk, row.name, Role.of(row.role))
         audit.write(connection, "sign-in", f"user:{who.name}", actor=who.actor, by="issuer")
-        return sessions.begin(connection, who)
+        return begin(connection, who)

@@ -18,7 +18,8 @@ from reseen.registry import audit
 from reseen.registry.people import sessions, users
 from reseen.registry.store import now
 from reseen.review.who import Role, Who
-from reseen.web.access import passwords
+from reseen.web.access.passwords import check as check_password
+from reseen.web.access.passwords import hashed
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
@@ -66,7 +67,7 @@ def add(connection: Connection, name: str, role: Role, password: str, *, actor: 
     callers, and users are not added often.
     """
     name = normal_name(name)
-    passwords.check(password, name)
+    check_password(password, name)
     if _find(connection, users.c.name == name) is not None:
         raise Conflict("there is a user of this name", remedy="Choose another name.")
     connection.execute(
@@ -75,7 +76,7 @@ def add(connection: Connection, name: str, role: Role, password: str, *, actor: 
             {
                 "name": name,
                 "role": role.label,
-                "password": passwords.hashed(password),
+                "password": hashed(password),
                 "created_at": now(),
             }
         ],
@@ -132,10 +133,8 @@ def enable(connection: Connection, user: User, *, actor: str | None) -> None:
 
 def set_password(connection: Connection, user: User, password: str, *, actor: str | None) -> None:
     """A new password; all sessions of the user end. Raises InputError."""
-    passwords.check(password, user.name)
-    connection.execute(
-        update(users).where(users.c.pk == user.pk).values(password=passwords.hashed(password))
-    )
+    check_password(password, user.name)
+    connection.execute(update(users).where(users.c.pk == user.pk).values(password=hashed(password)))
     end_sessions(connection, user.pk)
     _changed(connection, user, actor, what="password")
 
