@@ -41,6 +41,8 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
         "compare": ("reseen.cli.compare:compare", "Compare the weight updates of two files."),
         "check": ("reseen.cli.check:check", "Check local files against the registry."),
         "registry": ("reseen.cli.registry:registry", "Import, add, show and withdraw removals."),
+        "serve": ("reseen.cli.serve:serve", "Pages for reviewers, and the gate before uploads."),
+        "user": ("reseen.cli.user:user", "Who may sign in to the service."),
     },
 )
 @click.version_option(package_name="reseen", message="%(prog)s %(version)s")

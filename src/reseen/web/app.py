@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
 from reseen.web import problems
@@ -25,6 +29,7 @@ def make_app(service: Service) -> FastAPI:
         redoc_url=None,
         openapi_url="/v1/openapi.json",
         dependencies=[Depends(csrf.checked)],
+        lifespan=_lifespan,
     )
     app.state.service = service
     problems.add_handlers(app)
@@ -40,3 +45,19 @@ def make_app(service: Service) -> FastAPI:
 
 def _first_page() -> RedirectResponse:
     return RedirectResponse("/queue", status_code=303)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """The gate begins and ends with the process that serves."""
+    service: Service = app.state.service
+    if service.gate is not None:
+        await run_in_threadpool(service.gate.start)
+    try:
+        yield
+    finally:
+        if service.gate is not None:
+            await run_in_threadpool(service.gate.close)
+        closing = getattr(app.state, "closing", None)
+        if closing is not None:
+            closing.close()

@@ -1,0 +1,92 @@
+"""`reseen serve`: the pages for reviewers and the gate, in one command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from reseen.cli.common import db_option, note, settings_for
+from reseen.cli.user import MISSING
+from reseen.errors import ReseenError
+from reseen.settings import Settings
+
+FIRST = "reseen user add NAME --role administrator"
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8321,
+    show_default=True,
+    help="The port; 0 takes any free one.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that answer requests.",
+)
+@click.option("--no-jobs", is_flag=True, help="Do no scans and rechecks here.")
+@click.option(
+    "--trusted-proxy",
+    metavar="ADDRESS",
+    multiple=True,
+    help="Believe this proxy whom it speaks for. Can be given more than once.",
+)
+@click.option(
+    "--insecure", is_flag=True, help="Listen beyond this machine although there is no https."
+)
+@db_option
+def serve(
+    host: str,
+    port: int,
+    workers: int,
+    no_jobs: bool,
+    trusted_proxy: tuple[str, ...],
+    insecure: bool,
+    db: str | None,
+) -> None:
+    """Serve the pages for reviewers and the gate before uploads.
+
+    Runs until Ctrl-C. Speaks plain HTTP: put a proxy with https before it, and say its address in
+    RESEEN_URL. See docs/service.md.
+    """
+    try:
+        from reseen.web.serve import Listening, check, has_users
+        from reseen.web.serve import serve as run
+    except ImportError:
+        raise MISSING from None
+    settings = settings_for(db)
+    listening = Listening(host, port, workers, not no_jobs, trusted_proxy, insecure)
+    check(settings, listening)
+    if not has_users(settings):
+        _first_user(settings)
+    run(settings, listening, lambda url: note(f"Reseen is at {url}  (Ctrl-C stops it)"))
+
+
+def _first_user(settings: Settings) -> None:
+    """Nobody could sign in: say how, and on a terminal do it here."""
+    note("Nobody can sign in yet. Make the first administrator:")
+    note(f"  {FIRST}")
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    if not click.confirm("Make one now?", default=True, err=True):
+        return
+    from reseen.registry.store import Store
+    from reseen.review.who import Role
+    from reseen.web.access import users
+
+    while True:
+        name = click.prompt("Name", default="admin", err=True)
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        try:
+            with Store(settings.db) as store, store.write() as connection:
+                users.add(connection, name, Role.ADMINISTRATOR, password, actor=None)
+        except ReseenError as e:
+            note(f"  {e}. {e.remedy or ''}")
+            continue
+        return

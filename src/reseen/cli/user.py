@@ -1,0 +1,170 @@
+"""`reseen user`: who may sign in to the service."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reseen.cli.common import count, db_option, emit, json_option, note, open_store, settings_for
+from reseen.cli.lazy import LazyGroup
+from reseen.errors import InputError, SettingsError
+
+if TYPE_CHECKING:
+    from reseen.registry.store import Store
+    from reseen.web.access.users import User
+
+ROLES = ("reader", "reviewer", "lead", "administrator")
+MISSING = SettingsError(
+    "the service's libraries are not installed", remedy="Install them: pip install 'reseen[serve]'"
+)
+
+
+@click.group(cls=LazyGroup, verbs={})
+def user() -> None:
+    """Who may sign in: add, list, role, disable, enable, password. Each is recorded."""
+
+
+def password_options(command: Callable[..., None]) -> Callable[..., None]:
+    command = click.option(
+        "--generate", is_flag=True, help="Make a password, and print it this once."
+    )(command)
+    return click.option(
+        "--password-file",
+        type=click.Path(path_type=Path),
+        help="A file with the password on its first line. Without it you are asked.",
+    )(command)
+
+
+@user.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What the user may do.")
+@password_options
+@db_option
+def add(name: str, role: str, password_file: Path | None, generate: bool, db: str | None) -> None:
+    """Let NAME sign in, with a role."""
+    with _users(db) as store:
+        from reseen.web.access import users
+
+        name = users.normal_name(name)
+        password = _password(password_file, generate)
+        with store.write() as connection:
+            users.add(connection, name, users.role_of(role), password, actor=None)
+    click.echo(f"{name} may sign in as {role}")
+    _tell(password, generate)
+
+
+@user.command("list")
+@db_option
+@json_option
+def list_(db: str | None, as_json: bool) -> None:
+    """List who may sign in."""
+    with _users(db) as store, store.read() as connection:
+        from reseen.web.access import users
+
+        found = users.every(connection)
+    for one in found:
+        if as_json:
+            emit(
+                {
+                    "name": one.name,
+                    "role": one.role.label,
+                    "created_at": one.created_at,
+                    "disabled_at": one.disabled_at,
+                }
+            )
+        else:
+            click.echo(f"{one.name:<24}{one.role.label:<16}{_state(one)}".rstrip())
+    if not as_json:
+        note(count(len(found), "user") if found else "No users. `reseen user add --help`")
+
+
+@user.command()
+@click.argument("name")
+@click.argument("role", type=click.Choice(ROLES))
+@db_option
+def role(name: str, role: str, db: str | None) -> None:
+    """Give NAME another ROLE. It holds from the next request on."""
+    with _users(db) as store, store.write() as connection:
+        from reseen.web.access import users
+
+        users.set_role(connection, users.by_name(connection, name), users.role_of(role), actor=None)
+    click.echo(f"{name} is {role}")
+
+
+@user.command()
+@click.argument("name")
+@db_option
+def disable(name: str, db: str | None) -> None:
+    """Let NAME sign in no more. Sessions end at once; what was decided stays."""
+    with _users(db) as store, store.write() as connection:
+        from reseen.web.access import users
+
+        users.disable(connection, users.by_name(connection, name), actor=None)
+    click.echo(f"{name} is disabled")
+
+
+@user.command()
+@click.argument("name")
+@db_option
+def enable(name: str, db: str | None) -> None:
+    """Let NAME sign in again."""
+    with _users(db) as store, store.write() as connection:
+        from reseen.web.access import users
+
+        users.enable(connection, users.by_name(connection, name), actor=None)
+    click.echo(f"{name} may sign in")
+
+
+@user.command()
+@click.argument("name")
+@password_options
+@db_option
+def password(name: str, password_file: Path | None, generate: bool, db: str | None) -> None:
+    """Give NAME another password. All sessions of NAME end."""
+    with _users(db) as store:
+        from reseen.web.access import users
+
+        new = _password(password_file, generate)
+        with store.write() as connection:
+            users.set_password(connection, users.by_name(connection, name), new, actor=None)
+    click.echo(f"{name} has a new password")
+    _tell(new, generate)
+
+
+@contextmanager
+def _users(db: str | None) -> Iterator[Store]:
+    try:
+        import argon2
+        import fastapi
+    except ImportError:
+        raise MISSING from None
+    del argon2, fastapi
+    with open_store(settings_for(db)) as store:
+        yield store
+
+
+def _password(path: Path | None, generate: bool) -> str:
+    if generate:
+        return secrets.token_urlsafe(18)
+    if path is None:
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    try:
+        with path.open("rb") as file:
+            return file.readline(4096).decode("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise InputError("the password file cannot be read", remedy="Check its path.") from None
+
+
+def _tell(password: str, generated: bool) -> None:
+    if generated:
+        click.echo(f"password: {password}")
+        note("It is shown this once.")
+
+
+def _state(user: User) -> str:
+    return "disabled" if user.disabled_at is not None else ""

@@ -1,0 +1,176 @@
+"""Serving: sockets, worker processes, and an end that is clean.
+
+What comes in: settings and how to listen. What goes out: nothing, until Ctrl-C or SIGTERM. One
+worker runs in this process; several are processes of their own under uvicorn's supervisor, each
+with its own store and gate. Jobs run in one place only: in a thread of this process.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from reseen.errors import SettingsError
+from reseen.registry.sealing import Keyring
+from reseen.registry.store import Store
+from reseen.settings import Settings
+from reseen.web import logs
+from reseen.web.access import users
+from reseen.web.app import make_app
+from reseen.web.gate.gate import Gate
+from reseen.web.service import Service
+
+MOST_AT_ONCE = 1_000
+"""Connections and tasks in one worker; more are answered with 503."""
+MOST_HEADER_BYTES = 64 * 1024
+KEEP_ALIVE = 15
+SHUTDOWN = 20
+"""Seconds that running requests get to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """How to listen."""
+
+    host: str = "127.0.0.1"
+    port: int = 8321
+    workers: int = 1
+    jobs: bool = True
+    """Whether scans and rechecks that people ask for run here."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    insecure: bool = False
+    """Listen beyond this machine although people do not come by https."""
+
+
+def check(settings: Settings, listening: Listening) -> None:
+    """Raise SettingsError for what must not be served: passwords in clear over a network."""
+    if listening.insecure or _is_loopback(listening.host):
+        return
+    if not (settings.url or "").startswith("https://"):
+        raise SettingsError(
+            "this would take passwords over a network in clear text",
+            remedy="Put a proxy with https before it and say so in RESEEN_URL=https://..., or "
+            "listen on 127.0.0.1. --insecure serves all the same.",
+        )
+
+
+def serve(
+    settings: Settings, listening: Listening, ready: Callable[[str], None] = lambda url: None
+) -> None:
+    """Serve until told to stop. `ready` gets the URL when connections are taken.
+    Raises SettingsError, StoreError or SealError when it cannot begin."""
+    check(settings, listening)
+    with ExitStack() as stack:
+        # Opened here first: what is wrong with the store is said once, before any worker starts.
+        service = stack.enter_context(open_service(settings, gate=False))
+        taken = stack.enter_context(_bound(listening.host, listening.port))
+        if listening.jobs:
+            _start_jobs(service, stack)
+        address, port = taken.getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        url = settings.url or f"http://{shown}:{port}"
+        config = _config(functools.partial(worker_app, settings), listening)
+        if listening.workers == 1:
+            _Announced(config, functools.partial(ready, url)).run(sockets=[taken])
+        else:
+            ready(url)
+            Multiprocess(config, sockets=[taken]).run()
+
+
+def worker_app(settings: Settings) -> FastAPI:
+    """The application of one worker process, with a store and a gate of its own."""
+    logs.set_up(terminal=None)
+    stack = ExitStack()
+    service = stack.enter_context(open_service(settings))
+    app = make_app(service)
+    app.state.closing = stack
+    return app
+
+
+@contextmanager
+def open_service(settings: Settings, *, gate: bool = True) -> Iterator[Service]:
+    """The service over the store that the settings name. Raises StoreError and SealError."""
+    with Store(settings.db) as store:
+        keyring = Keyring.for_store(store, settings, create=True)
+        yield Service(
+            store=store,
+            settings=settings,
+            keyring=keyring,
+            gate=Gate(settings, keyring, store) if gate else None,
+        )
+
+
+def has_users(settings: Settings) -> bool:
+    with Store(settings.db) as store, store.read() as connection:
+        return users.any_at_all(connection)
+
+
+class _Announced(uvicorn.Server):
+    """Says when it listens, not before."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def _config(app: Callable[[], FastAPI], listening: Listening) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=True,
+        workers=listening.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        lifespan="on",
+        proxy_headers=bool(listening.trusted_proxies),
+        forwarded_allow_ips=list(listening.trusted_proxies),
+        limit_concurrency=MOST_AT_ONCE,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=SHUTDOWN,
+        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+    )
+
+
+@contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening socket that worker processes inherit. Raises SettingsError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind((host, port))
+        except OSError as e:
+            raise SettingsError(
+                f"cannot listen on {host} port {port}: {e.strerror}",
+                remedy="Choose another with --host and --port.",
+            ) from None
+        taken.set_inheritable(True)
+        yield taken
+
+
+def _start_jobs(service: Service, stack: ExitStack) -> None:
+    """The background worker, as a thread of this process."""
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
