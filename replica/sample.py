@@ -14,6 +14,8 @@ from replica.world import EPOCH, Blob, Case, Removed, Repo, World, lfs, plain
 
 STRANGERS = 24
 """Repositories that hold nothing removed."""
+UPLOADER = "account-40"
+"""Who put up many copies, in a world with `uploads`."""
 
 
 def removed_adapter(number: int, seed: int = 7) -> Removed:
@@ -21,9 +23,10 @@ def removed_adapter(number: int, seed: int = 7) -> Removed:
     return _removed(number, made.adapter(seed * 1000 + number, title=_name(number)), "safetensors")
 
 
-def sample_world(seed: int = 7, crowd: int = 0) -> World:
+def sample_world(seed: int = 7, crowd: int = 0, uploads: int = 0) -> World:
     """The world with all cases. `crowd`: also a repository with this many files, among which
-    there is one removal."""
+    there is one removal. `uploads`: also an account with this many repositories, each of them a
+    copy."""
     world = World()
     world.removals += [removed_adapter(n, seed) for n in range(1, 13)]
     world.removals.append(_removed(13, made.torch_zip(seed * 1000 + 13), "pt"))
@@ -44,6 +47,7 @@ def sample_world(seed: int = 7, crowd: int = 0) -> World:
     put.altered()
     if crowd:
         put.crowd(crowd)
+    put.uploads(uploads)
     return world
 
 
@@ -254,6 +258,14 @@ class _Placing:
         blobs["part-z/last.bin"] = lfs(self.data(3))
         repo.commit(blobs)
         self.case("among many files", repo, "part-z/last.bin", 3)
+
+    def uploads(self, repositories: int) -> None:
+        """An account that put up many, one a repository."""
+        for n in range(repositories):
+            repo = self.repo(f"{UPLOADER}/LORA-{n + 1:02}", downloads=11 * (n % 9))
+            number = n % 12 + 1
+            repo.commit({"model.safetensors": lfs(self.data(number))})
+            self.case("one of many copies", repo, "model.safetensors", number)
 
 
 _ATTRIBUTES = b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"

@@ -1,0 +1,174 @@
+"""A person at a browser: signs in, goes about, and notices whatever a page should never do.
+
+Noticed are: an error in the console (a violated Content-Security-Policy is one), an exception of a
+script, a dialog, a request to elsewhere, a page that scrolls sideways on a phone, and serious
+findings of axe. `leave()` fails with all of it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Playwright,
+    Request,
+)
+
+PATIENCE = int(os.environ.get("BROWSER_PATIENCE", "60000"))
+"""Milliseconds that anything may take before it counts as not coming. Who writes tests here wants
+to know sooner."""
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+_SERIOUS = ("serious", "critical")
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+"""Quiet, and with nobody to talk to but this machine."""
+
+
+def chromium() -> str | None:
+    """Where Debian's Chromium is, if it is installed."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def launched(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(
+        executable_path=chromium(), args=_ARGUMENTS, timeout=2 * max(PATIENCE, 60_000)
+    )
+
+
+class Person:
+    """One browser context, on one service."""
+
+    def __init__(
+        self,
+        browser: Browser,
+        base: str,
+        *,
+        phone: bool = False,
+        script: bool = True,
+        dark: bool = False,
+    ) -> None:
+        self.base = base
+        self.phone = phone
+        self.script = script
+        self.noticed: list[str] = []
+        self._refusals = False
+        self.context: BrowserContext = browser.new_context(
+            base_url=base,
+            viewport=PHONE if phone else DESKTOP,
+            is_mobile=phone,
+            has_touch=phone,
+            java_script_enabled=script,
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+            service_workers="block",
+        )
+        self.context.set_default_timeout(PATIENCE)
+        self.context.on("request", self._requested)
+        self.context.on("console", self._said)
+        self.context.on("dialog", self._asked)
+        self.context.on("weberror", lambda error: self.noticed.append(f"exception: {error.error}"))
+        self.page: Page = self.context.new_page()
+
+    def _requested(self, request: Request) -> None:
+        if not request.url.startswith((self.base + "/", "data:")):
+            self.noticed.append(f"a request to elsewhere: {request.url[:200]}")
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            if self._refusals and "status of 4" in message.text:
+                return
+            self.noticed.append(f"console: {message.text[:300]}")
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.noticed.append(f"a dialog: {dialog.message[:200]}")
+        dialog.dismiss()
+
+    @contextmanager
+    def refused(self) -> Iterator[None]:
+        """Within the block an answer of 4xx is what is wanted; browsers report it as an error."""
+        self._refusals = True
+        try:
+            yield
+        finally:
+            self._refusals = False
+
+    def sign_in(self, name: str, password: str) -> Person:
+        """As people do it: through the form. Ends on the queue."""
+        self.page.goto("/sign-in")
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.wait_for_url("**/queue*")
+        return self
+
+    def goto(self, path: str) -> Page:
+        self.page.goto(path)
+        return self.page
+
+    def looks(self) -> None:
+        """The page as it is now: fits the screen, and can be used by everybody."""
+        where = self.page.url.removeprefix(self.base)
+        if self.phone and self.script:
+            over = self.page.evaluate(_OVER)
+            if over:
+                self.noticed.append(f"{where} scrolls sideways: {over}")
+        if self.script:
+            for finding in self.findings():
+                self.noticed.append(f"{where}: {finding}")
+
+    def findings(self) -> list[str]:
+        """What axe finds serious or critical, in the colours that are shown."""
+        self.page.evaluate(_axe())
+        found: dict[str, Any] = self.page.evaluate(
+            "axe.run(document, {resultTypes: ['violations'], elementRef: false})"
+        )
+        return [
+            f"axe: {v['id']} ({v['impact']}): {v['help']}: "
+            + "; ".join(f"{node['html'][:160]} {node['failureSummary'][:160]}" for node in v["nodes"][:3])
+            for v in found["violations"]
+            if v["impact"] in _SERIOUS
+        ]
+
+    def snap(self, path: Path, *, whole: bool = False) -> None:
+        self.page.screenshot(path=path, full_page=whole, animations="disabled", caret="hide")
+
+    def leave(self) -> None:
+        """Close, and fail with what was noticed."""
+        self.context.close()
+        assert not self.noticed, "\n".join(dict.fromkeys(self.noticed))
+
+
+@cache
+def _axe() -> str:
+    return files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+
+
+_OVER = """() => {
+  const width = document.documentElement.clientWidth
+  if (document.documentElement.scrollWidth <= width) return ''
+  const wide = [...document.querySelectorAll('body *')].filter(
+    e => e.getBoundingClientRect().right > width + 1)
+  return wide.slice(0, 4).map(e => e.outerHTML.slice(0, 120)).join(' | ') || 'something'
+}"""

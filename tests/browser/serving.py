@@ -1,0 +1,55 @@
+"""The service in a thread of the tests: the real application behind the real server."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from types import TracebackType
+
+import uvicorn
+
+from reseen.registry.sealing import Keyring
+from reseen.registry.store import Store
+from reseen.settings import Settings
+from reseen.web.app import make_app
+from reseen.web.service import Service
+
+PATIENCE = 60.0
+
+
+class Serving:
+    """Serves from entering to leaving the context, on a free port; `store` is open meanwhile."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.store = Store(settings.db)
+        self.keyring = Keyring.for_store(self.store, settings, create=True)
+        self.service = Service(self.store, settings, self.keyring)
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.base = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(make_app(self.service), log_config=None, timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="service", daemon=True
+        )
+
+    def __enter__(self) -> Serving:
+        self._thread.start()
+        deadline = time.monotonic() + PATIENCE
+        while not self._server.started:
+            assert self._thread.is_alive(), "the service ended before it began"
+            assert time.monotonic() < deadline, "the service does not begin"
+            time.sleep(0.01)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(PATIENCE)
+        self._socket.close()
+        self.store.close()
