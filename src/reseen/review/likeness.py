@@ -1,0 +1,144 @@
+"""A removed file and what was found, side by side: what their headers share, and the block picture.
+
+What comes in: the store and a sighting. What goes out: facts of both files, and cosines module by
+module where both were sketched. Only kept numbers are read; no file is asked for, and nothing
+sealed is in what both say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from reseen.errors import Malformed, NotFound
+from reseen.match.blocks import Block, side_by_side
+from reseen.registry import schema
+
+MOST_FILES = 32
+"""Files of a removal that are looked at, those known best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that is known of both files, or of one."""
+
+    what: str
+    removed: str
+    """Empty where it is not known."""
+    found: str
+
+    @property
+    def same(self) -> bool | None:
+        """None where it is known of one of them only."""
+        return self.removed == self.found if self.removed and self.found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Two files side by side."""
+
+    facts: tuple[Fact, ...]
+    blocks: tuple[Block, ...]
+    """Empty where one of the two was never sketched, or they share no module."""
+
+    @property
+    def cells(self) -> int:
+        return sum(len(block.cells) for block in self.blocks)
+
+    @property
+    def compared(self) -> int:
+        return sum(block.compared for block in self.blocks)
+
+    @property
+    def agreeing(self) -> int:
+        return sum(block.agreeing for block in self.blocks)
+
+
+def of_sighting(connection: Connection, sighting: str) -> Likeness:
+    """The file that was found beside the file of the removal that is most like it.
+    Raises NotFound."""
+    s = schema.sightings.c
+    row = connection.execute(
+        select(s.removal_pk, s.artifact_pk).where(s.id == sighting)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("there is no such sighting", remedy="Go back to the queue.")
+    found, sketch = _found(connection, row.artifact_pk)
+    best = Likeness(_facts({}, found), ())
+    for file, own_sketch in _removed(connection, row.removal_pk):
+        blocks: tuple[Block, ...] = ()
+        if own_sketch is not None and sketch is not None:
+            try:
+                blocks = side_by_side(own_sketch, sketch)
+            except Malformed:
+                blocks = ()  # a damaged row: the facts hold without its picture
+        one = Likeness(_facts(file, found), blocks)
+        if _nearness(one) > _nearness(best):
+            best = one
+    return best
+
+
+def _nearness(likeness: Likeness) -> tuple[float, int, int]:
+    means = [block.mean * block.compared for block in likeness.blocks if block.mean is not None]
+    return (
+        sum(means) / max(likeness.compared, 1),
+        sum(fact.same is True for fact in likeness.facts),
+        sum(bool(fact.removed) for fact in likeness.facts),
+    )
+
+
+def _found(connection: Connection, artifact_pk: int) -> tuple[Mapping[str, Any], bytes | None]:
+    a, r, k = schema.artifacts.c, schema.readings.c, schema.read_sketches.c
+    row = connection.execute(
+        select(a.size, r.container, r.data_size, r.layout, r.architecture, k.value)
+        .select_from(
+            schema.artifacts.outerjoin(schema.readings, r.artifact_pk == a.pk).outerjoin(
+                schema.read_sketches, k.artifact_pk == a.pk
+            )
+        )
+        .where(a.pk == artifact_pk)
+        .order_by(k.version.desc())
+        .limit(1)
+    ).one()
+    return row._mapping, row.value
+
+
+def _removed(
+    connection: Connection, removal_pk: int
+) -> list[tuple[Mapping[str, Any], bytes | None]]:
+    f, k = schema.removed_files.c, schema.sketches.c
+    rows = connection.execute(
+        select(f.size, f.container, f.data_size, f.layout, k.architecture, k.value)
+        .select_from(schema.removed_files.outerjoin(schema.sketches, k.file_pk == f.pk))
+        .where(f.removal_pk == removal_pk)
+        .order_by(k.value.is_(None), f.layout.is_(None), f.size.is_(None), f.pk)
+        .limit(MOST_FILES)
+    )
+    return [(row._mapping, row.value) for row in rows]
+
+
+def _facts(removed: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[Fact, ...]:
+    made = (
+        Fact("size", _bytes(removed.get("size")), _bytes(found.get("size"))),
+        Fact("container", removed.get("container") or "", found.get("container") or ""),
+        Fact(
+            "bytes of weights",
+            _bytes(removed.get("data_size")),
+            _bytes(found.get("data_size")),
+        ),
+        Fact("shapes and types", _short(removed.get("layout")), _short(found.get("layout"))),
+        Fact("base model", removed.get("architecture") or "", found.get("architecture") or ""),
+    )
+    return tuple(fact for fact in made if fact.removed or fact.found)
+
+
+def _bytes(value: int | None) -> str:
+    return "" if value is None else f"{value:,} bytes"
+
+
+def _short(value: bytes | None) -> str:
+    """The first digits of a digest over what tensors there are."""
+    return "" if value is None else value.hex()[:12]
