@@ -44,6 +44,12 @@ def declared(kind: DigestKind, value: bytes) -> Evidence:
     return Evidence(Rung.DECLARED, kind.label, value.hex(), _DECLARED[kind])
 
 
+def stated(kind: DigestKind, value: bytes) -> Evidence:
+    """Somebody states a long digest of a file, and nobody here read it."""
+    why = f"The {kind.label} that was stated for this file is the removed file's."
+    return Evidence(Rung.DECLARED, kind.label, value.hex(), why)
+
+
 def pointer(oid: bytes) -> Evidence:
     """The git oid of a hidden file's LFS pointer is that of the removal's SHA-256 and size."""
     why = (

@@ -19,6 +19,9 @@ class Packed:
 
     __slots__ = ("_length", "_owners", "_shift", "_starts", "_values")
 
+    _starts: array[int]
+    """`_starts[h]` is the first place whose leading bits are at least h."""
+
     def __init__(self, length: int, pairs: Iterable[tuple[bytes, int]]) -> None:
         """`pairs`: (digest, file number below 2^32), sorted by digest."""
         values = bytearray()
@@ -32,7 +35,6 @@ class Packed:
         # At least three of four places are empty: most questions end without a comparison.
         bits = min(24, len(owners).bit_length() + 2)
         self._shift = 32 - bits
-        # _starts[h] is the first place whose leading bits are at least h.
         starts = array("I", bytes(4 * ((1 << bits) + 1)))
         previous = 0
         for place in range(len(owners)):
@@ -44,8 +46,21 @@ class Packed:
             starts[h] = len(owners)
         self._starts = starts
 
+    @classmethod
+    def ready(cls, length: int, values: bytes, owners: array[int], starts: array[int]) -> Packed:
+        """The same, made elsewhere: `values` sorted, and `starts` as below for them."""
+        made = cls.__new__(cls)
+        made._length, made._values, made._owners, made._starts = length, values, owners, starts
+        made._shift = 33 - len(starts).bit_length()
+        return made
+
     def __len__(self) -> int:
         return len(self._owners)
+
+    @property
+    def values(self) -> bytes:
+        """All digests, one after the other."""
+        return self._values
 
     def owners(self) -> Sequence[int]:
         """The file of each digest, in the order of the digests."""

@@ -82,14 +82,14 @@ class _Group:
     def keys(self) -> NDArray[np.int64]:
         return self._keys[: self._length]
 
-    def add(self, codes: Codes, keys: NDArray[np.int64]) -> None:
+    def add(self, codes: Codes, keys: NDArray[np.int64], *, interleaved: bool = False) -> None:
         length = self._length + len(keys)
         if length > len(self._keys):
             # A tenth in reserve, so that one more does not copy them all.
             room = max(length, len(self._keys) * 11 // 10)
             self._codes = _grown(self._codes, self._length, room)
             self._keys = _grown(self._keys, self._length, room)
-        self._codes[self._length : length] = _interleaved(codes)
+        self._codes[self._length : length] = codes if interleaved else _interleaved(codes)
         self._keys[self._length : length] = keys
         self._length = length
 
@@ -113,6 +113,18 @@ class SketchIndex:
         made = np.ascontiguousarray(slots, np.uint32)
         group = self._groups.setdefault((architecture, made.tobytes()), _Group(made))
         group.add(codes, np.asarray(keys, np.int64))
+
+    def groups(self) -> Iterator[tuple[str, Slots, Codes, NDArray[np.int64]]]:
+        """All that is in it, to be kept elsewhere and put back by `put_back`: architecture, slots,
+        codes as they are held here, and keys."""
+        for (architecture, _), group in self._groups.items():
+            yield architecture, group.slots, group.codes, group.keys
+
+    def put_back(self, architecture: str, slots: Slots, codes: Codes, keys: Sequence[int]) -> None:
+        """As `add`, of codes that `groups` gave."""
+        made = np.ascontiguousarray(slots, np.uint32)
+        group = self._groups.setdefault((architecture, made.tobytes()), _Group(made))
+        group.add(codes, np.asarray(keys, np.int64), interleaved=True)
 
     def could_match(self, architecture: str, slots: Slots) -> bool:
         """May a file with these modules match anything? Decided without its weights."""

@@ -55,6 +55,8 @@ class Sketches:
         self._removals: list[str] = []
         """By entry: the removal's id."""
         self._lock = threading.Lock()
+        self._held: dict[int, Sketch] = {}
+        """By a removed file's pk: sketches that the store does not have."""
         self._decoded = lru_cache(_DECODED)(self._read)
         self._background = lru_cache(None)(self._read_background)
 
@@ -109,6 +111,47 @@ class Sketches:
                 self._files.append(file_pk)
                 self._removals.append(removal)
                 self._index.add(each.group, each.slots, each.code[None], [key])
+
+    def add_entry(self, removal: str, file_pk: int, group: str, slots: bytes, code: bytes) -> None:
+        """One row of the store's entries."""
+        with self._lock:
+            key = len(self._files)
+            self._files.append(file_pk)
+            self._removals.append(removal)
+            self._index.add(group, as_slots(slots), np.frombuffer(code, np.int8)[None], [key])
+
+    def kept(self) -> Iterator[tuple[str, bytes, bytes, list[str], array[int]]]:
+        """All entries, to be kept elsewhere: group, slots, codes, and for each of these the removal
+        and the removed file's pk."""
+        with self._lock:
+            for group, slots, codes, keys in self._index.groups():
+                numbers = keys.tolist()
+                yield (
+                    group,
+                    slots.astype("<u4").tobytes(),
+                    codes.tobytes(),
+                    [self._removals[n] for n in numbers],
+                    array("q", [self._files[n] for n in numbers]),
+                )
+
+    def put_back(
+        self, group: str, slots: bytes, codes: bytes, whose: Sequence[str], files: Sequence[int]
+    ) -> None:
+        """Entries as `kept` gave them."""
+        with self._lock:
+            keys = range(len(self._files), len(self._files) + len(files))
+            self._files.extend(files)
+            self._removals.extend(whose)
+            numbers = np.frombuffer(codes, np.int8).reshape(-1, SEARCHED)
+            self._index.put_back(group, as_slots(slots), numbers, keys)
+
+    def hold(self, file_pk: int, sketch: Sketch) -> None:
+        """Compare with this sketch, which the store does not have."""
+        self._held[file_pk] = sketch
+
+    def forget_background(self) -> None:
+        """Strangers are read anew: more were seen since."""
+        self._background.cache_clear()
 
     def could_match(self, modules: Mapping[str, bytes]) -> frozenset[str]:
         """The groups in which a file with these slots can come near anything at all."""
@@ -172,11 +215,30 @@ class Sketches:
         strangers = self._background(larger.architecture)
         return compare(theirs, replace(sketch, architecture=theirs.architecture), strangers)
 
+    def estimates(self, sketch: Sketch) -> list[tuple[str, Candidate]]:
+        """What comes near, by removal, the nearest first: judged by the searched modules alone, for
+        when the store does not answer."""
+        queries = [
+            Query(group, code, each.slots)
+            for each in entries(sketch)
+            for group in meets(each.group)
+            for code in (each.code, -each.code)
+        ]
+        with self._lock:
+            answers = self._index.find_many(queries) if len(self._files) else []
+        found = sorted((c for some in answers for c in some), key=lambda c: (-c.cosine, c.key))
+        best: dict[str, Candidate] = {}
+        for each in found:
+            best.setdefault(self._removals[each.key], each)
+        return list(best.items())
+
     def _once(self, candidates: list[Candidate]) -> list[tuple[str, int]]:
         ordered = sorted(candidates, key=lambda c: (-c.cosine, c.key))
         return list(dict.fromkeys((self._removals[c.key], self._files[c.key]) for c in ordered))
 
     def _read(self, file_pk: int) -> Sketch:
+        if file_pk in self._held:
+            return self._held[file_pk]
         query = select(sketches.c.value).where(
             sketches.c.file_pk == file_pk, sketches.c.version == VERSION
         )

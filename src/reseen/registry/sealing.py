@@ -60,10 +60,12 @@ _PREFIXES = {field: b"%d\n" % field for field in Field}
 class Keyring:
     """Seals and opens names, and makes index tokens. Never shows its keys."""
 
-    __slots__ = ("_cipher", "_keyed", "_sealing", "check")
+    __slots__ = ("_cipher", "_keyed", "_sealing", "check", "for_states")
 
     check: bytes
     """16 bytes that tell this key from others, and nothing else about it."""
+    for_states: bytes
+    """32 bytes: the key with which the gate authenticates the states that it keeps."""
 
     def __init__(self, key: bytes) -> None:
         """`key`: 32 bytes."""
@@ -75,6 +77,7 @@ class Keyring:
         self._keyed = hashlib.blake2s(key=token_key, digest_size=16)
         self._cipher: AESGCM | None = None
         self.check = derive(key, b"reseen key check 1")[:16]
+        self.for_states = derive(key, b"reseen gate states 1")
 
     def __repr__(self) -> str:
         return "Keyring(sealed)"

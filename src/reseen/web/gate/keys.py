@@ -84,20 +84,20 @@ def make(
     secret = secrets.token_bytes(_SECRET)
     at = now()
     (drawn,) = ids.draw(1)
+    id = "ky-" + drawn.removeprefix("rm-")
+    words = " ".join(sorted(scopes))
     row = {
-        "id": "ky-" + drawn.split("-", 1)[-1],
+        "id": id,
         "name": name,
         "hash": hashlib.sha256(secret).digest(),
-        "scopes": " ".join(sorted(scopes)),
+        "scopes": words,
         "rate": float(rate),
         "created_at": at,
         "created_by": created_by,
     }
     connection.execute(people.api_keys.insert(), [row])
-    audit.write(
-        connection, "key-made", row["id"], actor=actor, scopes=row["scopes"], rate=f"{rate:g}"
-    )
-    return Key(row["id"], name, frozenset(scopes), float(rate), _instant(at)), _text(secret)
+    audit.write(connection, "key-made", id, actor=actor, scopes=words, rate=f"{rate:g}")
+    return Key(id, name, frozenset(scopes), float(rate), _instant(at)), _text(secret)
 
 
 def every(connection: Connection) -> list[Key]:
@@ -121,9 +121,7 @@ def revoke(connection: Connection, key: str, *, actor: str | None = None) -> boo
         raise NotFound("there is no key with this id", remedy="See them with: reseen key list")
     if row.revoked_at is not None:
         return False
-    connection.execute(
-        update(people.api_keys).where(table.pk == row.pk).values(revoked_at=now())
-    )
+    connection.execute(update(people.api_keys).where(table.pk == row.pk).values(revoked_at=now()))
     audit.write(connection, "key-revoked", key, actor=actor)
     return True
 

@@ -45,7 +45,7 @@ DEFAULT: Mapping[Rung, Advice] = {
     Rung.WEIGHTS: Advice.HOLD,
     Rung.HINT: Advice.ALLOW,
 }
-"""What proves is blocked, what makes likely is held for a person, what only hints is let through."""
+"""What proves is blocked, what makes likely is held for a person, what hints is let through."""
 
 
 @dataclass(frozen=True, slots=True)

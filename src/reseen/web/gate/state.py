@@ -1,0 +1,142 @@
+"""The gate's last state in a file, with which it starts while the store is away.
+
+What comes in: parts, bytes by name. What goes out: the same parts, or Tampered. Layout, all numbers
+little-endian: "RSGATE", the format's number (2 bytes), how many parts (4); for each part the length
+of its name (2), the name, its length (8), its bytes; then BLAKE3 over all before (32 bytes), which
+tells a damaged file; then BLAKE3 over all before, keyed with a key that is derived from the sealing
+key (32), which tells a forged one. The file appears whole or not at all, its owner's alone.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import stat
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from blake3 import blake3
+
+from reseen.errors import StoreError, Tampered
+
+FORMAT = 1
+LONGEST = 16 << 30
+"""Bytes of a state that is read."""
+PARTS = 1_000
+_MAGIC = b"RSGATE"
+_HEAD = struct.Struct("<6sHI")
+_NAME = struct.Struct("<H")
+_LENGTH = struct.Struct("<Q")
+_SUM = 32
+_REMEDY = "Remove the file; a new one is written as soon as the store answers."
+
+
+def write(path: Path, key: bytes, parts: Mapping[str, bytes]) -> None:
+    """Keep the parts. Raises StoreError where the file cannot be written."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                plain, keyed = blake3(), blake3(key=key)
+
+                def put(data: bytes) -> None:
+                    file.write(data)
+                    plain.update(data)
+                    keyed.update(data)
+
+                put(_HEAD.pack(_MAGIC, FORMAT, len(parts)))
+                for name, data in parts.items():
+                    encoded = name.encode("ascii")
+                    put(_NAME.pack(len(encoded)) + encoded + _LENGTH.pack(len(data)))
+                    put(data)
+                put(plain.digest())
+                file.write(keyed.digest())
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                draft.unlink()
+            raise
+    except OSError as e:
+        raise StoreError(
+            f"the gate's last state cannot be kept: {e.strerror}",
+            remedy="Check the folder in RESEEN_STATE and the room on its disk.",
+        ) from None
+
+
+def read(path: Path, key: bytes) -> dict[str, bytes] | None:
+    """The parts that were kept; None where there is no file. Raises Tampered for a file that is
+    not, byte for byte, what was written with this key in this format."""
+    data = _bytes_of(path)
+    return None if data is None else _parts(data, key)
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as e:
+        raise Tampered(
+            f"the gate's last state cannot be opened: {e.strerror}", remedy=_REMEDY
+        ) from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Tampered("the gate's last state is not a regular file", remedy=_REMEDY)
+        if status.st_mode & 0o077:
+            raise Tampered("others can read or write the gate's last state", remedy=_REMEDY)
+        if status.st_size > LONGEST:
+            raise Tampered("the gate's last state is longer than any", remedy=_REMEDY)
+        try:
+            return file.read()
+        except OSError as e:
+            raise Tampered(
+                f"the gate's last state cannot be read: {e.strerror}", remedy=_REMEDY
+            ) from None
+
+
+def _parts(data: bytes, key: bytes) -> dict[str, bytes]:
+    if len(data) < _HEAD.size + 2 * _SUM:
+        raise Tampered("the gate's last state breaks off", remedy=_REMEDY)
+    magic, number, count = _HEAD.unpack_from(data)
+    if magic != _MAGIC:
+        raise Tampered("this is no state of a gate", remedy=_REMEDY)
+    if number != FORMAT:
+        raise Tampered("the gate's last state is of another format", remedy=_REMEDY)
+    view = memoryview(data)
+    end = len(data) - 2 * _SUM
+    if not hmac.compare_digest(blake3(view[:end]).digest(), view[end : end + _SUM]):
+        raise Tampered("the gate's last state is damaged", remedy=_REMEDY)
+    signed = end + _SUM
+    if not hmac.compare_digest(blake3(view[:signed], key=key).digest(), view[signed:]):
+        raise Tampered(
+            "the gate's last state was not written with this sealing key",
+            remedy="Check RESEEN_KEY and RESEEN_KEY_FILE, or remove the file.",
+        )
+    found: dict[str, bytes] = {}
+    at = _HEAD.size
+    try:
+        if count > PARTS:
+            raise ValueError
+        for _ in range(count):
+            (length,) = _NAME.unpack_from(data, at)
+            name = data[at + _NAME.size : at + _NAME.size + length].decode("ascii")
+            at += _NAME.size + length
+            (length,) = _LENGTH.unpack_from(data, at)
+            at += _LENGTH.size
+            if length > end - at:
+                raise ValueError
+            found[name] = data[at : at + length]
+            at += length
+        if at != end or len(found) != count:
+            raise ValueError
+    except (ValueError, struct.error):
+        raise Tampered("the gate's last state contradicts itself", remedy=_REMEDY) from None
+    return found
