@@ -369,6 +369,7 @@ audit = Table(
     Column("subject", Text, nullable=False),
     Column("details", Text),
     Column("hash", LargeBinary),
+    Index("ix_audit_subject", "subject", "pk"),
     info=APPEND_ONLY,
 )
 """Append-only and chained: everything that somebody did. Never a sealed value. `hash`: SHA-256 over

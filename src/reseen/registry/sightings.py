@@ -247,6 +247,13 @@ def by_id(connection: Connection, sighting: str) -> Sighting:
     raise NotFound("there is no such sighting", remedy="`reseen sightings` shows them.")
 
 
+def by_pks(connection: Connection, pks: Sequence[int]) -> list[Sighting]:
+    """These sightings, in this order; at most as many as one `IN (...)` holds."""
+    rows = connection.execute(_query().where(schema.sightings.c.pk.in_(pks)))
+    found = {pk: _sighting(list(some)) for pk, some in groupby(rows, key=lambda row: row.pk)}
+    return [found[pk] for pk in pks if pk in found]
+
+
 def every(connection: Connection, which: Filter = ALL) -> Iterator[Sighting]:
     """The last recorded first, streamed, in one query."""
     return _stream(connection, _narrowed(_query(), which))

@@ -45,6 +45,7 @@ def _columns() -> None:
     )
     op.create_index("ix_sightings_touched", "sightings", ["touched", "pk"])
     op.add_column("audit", sa.Column("hash", sa.LargeBinary))
+    op.create_index("ix_audit_subject", "audit", ["subject", "pk"])
 
 
 def _who_signs_in() -> None:
