@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import RedirectResponse
@@ -14,10 +15,20 @@ from reseen.web import problems
 from reseen.web.access import csrf
 from reseen.web.access.door import Door
 from reseen.web.edge import Edge
-from reseen.web.pages import sign_in
+from reseen.web.gate.routes import add_gate
+from reseen.web.metrics import GateFigures
+from reseen.web.pages import audit, keys, me, policy, sign_in, state, users
 from reseen.web.service import Service
 
-PAGES: tuple[APIRouter, ...] = (sign_in.router,)
+PAGES: tuple[APIRouter, ...] = (
+    sign_in.router,
+    audit.router,
+    users.router,
+    keys.router,
+    policy.router,
+    me.router,
+    state.router,
+)
 """One router a group of pages."""
 
 
@@ -40,6 +51,8 @@ def make_app(service: Service) -> FastAPI:
     # The last added is the first that a request meets.
     app.add_middleware(Door, service=service)
     app.add_middleware(Edge, service=service)
+    if service.gate is not None:
+        add_gate(app, service.gate)
     return app
 
 
@@ -51,13 +64,26 @@ def _first_page() -> RedirectResponse:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """The gate begins and ends with the process that serves."""
     service: Service = app.state.service
+    told: asyncio.Task[None] | None = None
     if service.gate is not None:
         await run_in_threadpool(service.gate.start)
+        told = asyncio.create_task(_tell_figures(service))
     try:
         yield
     finally:
+        if told is not None:
+            told.cancel()
+            with suppress(asyncio.CancelledError):
+                await told
         if service.gate is not None:
             await run_in_threadpool(service.gate.close)
         closing = getattr(app.state, "closing", None)
         if closing is not None:
             closing.close()
+
+
+async def _tell_figures(service: Service) -> None:
+    figures = GateFigures(service)
+    while True:
+        figures.carry()
+        await asyncio.sleep(2.0)

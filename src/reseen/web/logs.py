@@ -50,6 +50,6 @@ class _Plain(logging.Handler):
         log().warning(
             "library",
             logger=record.name,
-            said=str(record.msg)[:200],  # the template, without its arguments
+            said=str(record.msg).partition("\n")[0][:200],  # the template, without its arguments
             error=type(error).__name__ if error else None,
         )

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import os
+import signal
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,11 +29,11 @@ from reseen.web import logs
 from reseen.web.access import users
 from reseen.web.app import make_app
 from reseen.web.gate.gate import Gate
+from reseen.web.patience import Careful
 from reseen.web.service import Service
 
 MOST_AT_ONCE = 1_000
 """Connections and tasks in one worker; more are answered with 503."""
-MOST_HEADER_BYTES = 64 * 1024
 KEEP_ALIVE = 15
 SHUTDOWN = 20
 """Seconds that running requests get to end."""
@@ -82,6 +85,9 @@ def serve(
         if listening.workers == 1:
             _Announced(config, functools.partial(ready, url)).run(sockets=[taken])
         else:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="reseen-metrics-"))
+            # Before a worker imports the library, which looks for it.
+            os.environ.update({"PROMETHEUS_MULTIPROC_DIR": folder})
             ready(url)
             Multiprocess(config, sockets=[taken]).run()
 
@@ -121,6 +127,18 @@ class _Announced(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end serving, and are not raised again afterwards."""
+        before = {
+            sent: signal.signal(sent, self.handle_exit) for sent in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for sent, handler in before.items():
+                signal.signal(sent, handler)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
@@ -135,6 +153,7 @@ def _config(app: Callable[[], FastAPI], listening: Listening) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=Careful,
         ws="none",
         lifespan="on",
         proxy_headers=bool(listening.trusted_proxies),
@@ -142,7 +161,6 @@ def _config(app: Callable[[], FastAPI], listening: Listening) -> uvicorn.Config:
         limit_concurrency=MOST_AT_ONCE,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=SHUTDOWN,
-        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
     )
 
 

@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import Store
 from reseen.settings import Settings
+from reseen.web.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Service:
     """The gate of this process; None where only pages are served."""
     worker: Any = field(default=None, repr=False)
     """Does jobs in the background; None where another process does."""
+
+    throttle: Throttle = field(default_factory=Throttle, repr=False)
 
     @property
     def https(self) -> bool:

@@ -8,6 +8,8 @@ None. Users are made beforehand, with issuer and subject; nobody gets in by bein
 
 from __future__ import annotations
 
+import hmac
+
 from sqlalchemy import select, update
 
 from reseen.registry import audit
@@ -20,16 +22,29 @@ from reseen.web.service import Service
 
 def by_password(service: Service, name: str, password: str, address: str) -> Session | None:
     """A session for who knows the password; None for anybody else, after the same time.
-    `address`: where the request came from. Raises Conflict for too many refusals."""
-    query = select(users).where(users.c.name == name.strip().lower())
+    `address`: where the request came from. Raises Conflict after too many refusals."""
+    name = name.strip().lower()[:64]
+    service.throttle.check(name, address)
+    query = select(users).where(users.c.name == name)
     with service.store.read() as connection:
         row = connection.execute(query).first()
     known = row.password if row is not None and row.disabled_at is None else None
     right = verified(password, known)
     if row is None or not right:
+        service.throttle.refused(name, address)
         with service.store.write() as connection:
-            audit.write(connection, "sign-in-refused", "*", actor="nobody", address=address)
+            # What was typed may be a password in the wrong field: only a keyed hash of it is kept.
+            tried = hmac.digest(service.store.secret, b"tried " + name.encode(), "sha256")
+            audit.write(
+                connection,
+                "sign-in-refused",
+                "*",
+                actor="nobody",
+                address=address,
+                tried=tried.hex()[:16],
+            )
         return None
+    service.throttle.succeeded(name, address)
     who = Who(row.pk, row.name, Role.of(row.role))
     renewed = hashed(password) if outdated(known or "") else None
     with service.store.write() as connection:
@@ -51,3 +66,14 @@ def by_issuer(service: Service, issuer: str, subject: str) -> Session | None:
         who = Who(row.pk, row.name, Role.of(row.role))
         audit.write(connection, "sign-in", f"user:{who.name}", actor=who.actor, by="issuer")
         return begin(connection, who)
+
+
+def knows_password(service: Service, who: Who, password: str, address: str) -> bool:
+    """Whether somebody signed in knows the password, too. Raises Conflict as above."""
+    service.throttle.check(who.name, address)
+    with service.store.read() as connection:
+        known = connection.scalar(select(users.c.password).where(users.c.pk == who.pk))
+    if verified(password, known):
+        return True
+    service.throttle.refused(who.name, address)
+    return False

@@ -1,0 +1,85 @@
+"""Administrators: what the gate advises at each rung, for all lists or for one."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
+
+from reseen.errors import InputError
+from reseen.records import Rung
+from reseen.registry.schema import removals
+from reseen.web.access import Administrator
+from reseen.web.gate import policy
+from reseen.web.gate.policy import DEFAULT, EVERY_LIST, Advice
+from reseen.web.rendering import page
+from reseen.web.service import Served
+
+router = APIRouter()
+
+SAID = {
+    "changed": "The policy is changed. Every gate follows within two seconds.",
+    "same": "Nothing was different.",
+}
+RUNGS = [rung for rung in sorted(Rung, reverse=True) if rung in DEFAULT]
+_INHERIT = ""
+
+
+@router.get("/policy")
+def show(request: Request, service: Served, who: Administrator, list: str = EVERY_LIST) -> Response:
+    with service.store.read() as connection:
+        rules = policy.read(connection)
+        lists = sorted(connection.scalars(select(removals.c.list).distinct()))
+    if list != EVERY_LIST and list not in lists:
+        raise InputError("there is no such list", remedy="Choose one of those shown.")
+    rows = [
+        (
+            rung,
+            rules.rules.get((list, rung)),
+            DEFAULT[rung] if list == EVERY_LIST else rules.advice(EVERY_LIST, rung),
+        )
+        for rung in RUNGS
+    ]
+    ruled = {name for name, _ in rules.rules}
+    return page(
+        request,
+        "policy.html",
+        who,
+        said=SAID,
+        chosen=list,
+        lists=lists,
+        ruled=ruled,
+        rows=rows,
+        advices=[*Advice],
+    )
+
+
+@router.post("/policy")
+async def change(request: Request, service: Served, who: Administrator) -> Response:
+    """One list's rules: for each rung a field of its name, empty for the rule above it."""
+    form = await request.form()
+    name = form.get("list", EVERY_LIST)
+    if not isinstance(name, str):
+        raise InputError("that is no list's name", remedy="Choose one of the lists.")
+    return await run_in_threadpool(_change, service, who, name, dict(form))
+
+
+def _change(service: Served, who: Administrator, name: str, form: dict[str, object]) -> Response:
+    changed = False
+    with service.store.write() as connection:
+        lists = set(connection.scalars(select(removals.c.list).distinct()))
+        if name != EVERY_LIST and name not in lists:
+            raise InputError("there is no such list", remedy="Choose one of those shown.")
+        for rung in RUNGS:
+            word = form.get(rung.label)
+            if word is None:
+                continue
+            if word not in (_INHERIT, *Advice):
+                raise InputError("there is no such advice", remedy="Choose one of those shown.")
+            advice = Advice(str(word)) if word else None
+            changed |= policy.set(connection, name, rung, advice, actor=who.actor)
+    query = urlencode({"list": name, "done": "changed" if changed else "same"})
+    return RedirectResponse(f"/policy?{query}", status_code=303)
