@@ -25,7 +25,7 @@ from reseen.records import (
     Removal,
     RemovedFile,
 )
-from reseen.registry import audit, ids, links, schema, sketches
+from reseen.registry import audit, changes, ids, links, schema, sketches
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import chunks, insert_many, now, reserve
 
@@ -111,6 +111,7 @@ def insert(connection: Connection, keyring: Keyring, new: Sequence[New]) -> list
     insert_many(connection, schema.digests, DIGEST_COLUMNS, sorted(digests), ignore=True)
     insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, sorted(tokens), ignore=True)
     sketches.keep_removed(connection, made)
+    changes.note(connection, pks)
     return drawn
 
 
@@ -138,6 +139,7 @@ def add_file(connection: Connection, removal_pk: int, file: RemovedFile) -> int:
     add_digests(connection, file_pk, file.digests)
     if file.sketch is not None:
         sketches.keep_removed(connection, [(file_pk, file.sketch)])
+    changes.note(connection, [removal_pk])
     return file_pk
 
 
@@ -159,9 +161,9 @@ def learn(connection: Connection, file_pk: int, fingerprint: Fingerprint) -> int
     returns how many of them were new. What the file says of itself is not learned: it may lie."""
     table = schema.removed_files.c
     known = connection.execute(
-        select(table.size, table.container, table.data_size, table.layout).where(
-            table.pk == file_pk
-        )
+        select(
+            *(table.size, table.container, table.data_size, table.layout, table.removal_pk)
+        ).where(table.pk == file_pk)
     ).one_or_none()
     if known is None:
         raise NotFound("there is no such file of a removal")
@@ -177,6 +179,8 @@ def learn(connection: Connection, file_pk: int, fingerprint: Fingerprint) -> int
     new = add_digests(connection, file_pk, fingerprint.digests, learned=True)
     if fingerprint.sketch is not None:
         new += sketches.keep_removed(connection, [(file_pk, fingerprint.sketch)])
+    if new or missing:
+        changes.note(connection, [known.removal_pk])
     return new
 
 
@@ -234,6 +238,11 @@ def holders(
 def pk_of(connection: Connection, removal: str) -> int:
     """Raises NotFound."""
     return int(_row(connection, removal).pk)
+
+
+def last_pk(connection: Connection) -> int:
+    """The pk of the last removal that was put in; 0 for none."""
+    return connection.scalar(select(func.max(schema.removals.c.pk))) or 0
 
 
 def by_id(connection: Connection, removal: str) -> Removal:
@@ -315,6 +324,7 @@ def _turn(
             }
         ],
     )
+    changes.note(connection, [row.pk])
     audit.write(connection, "restore" if restored else "withdraw", row.id)
     return True
 
