@@ -1,0 +1,99 @@
+"""What a notice may be about: sightings that a person confirmed.
+
+What comes in: a connection. What goes out: sightings and cases by pk, and which accounts wait for a
+notice (`Waiting`). "Confirmed" means that a person's decision about this very sighting stands: its
+case is decided, nobody took the decision back or decided otherwise since, and the removal is in
+force.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, exists, not_, select
+
+from reseen.records import SightingState
+from reseen.registry import people, schema
+from reseen.registry.store import chunks
+from reseen.review import cases, places
+from reseen.review.clocks import State as Notice
+from reseen.review.verdicts import State, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Confirmed and live, and in no open notice: somebody could write to the host."""
+
+    hub: str
+    account: str
+    items: int
+
+
+def waiting(
+    connection: Connection, *, hub: str | None = None, account: str | None = None, most: int = 200
+) -> list[Waiting]:
+    """Accounts with something that a notice could be drafted about, most first."""
+    c = people.cases.c
+    wanted = [*_free()]
+    if hub is not None:
+        wanted.append(c.hub == hub)
+    if account is not None:
+        wanted.append(c.account == account)
+    found = Counter(
+        (row.hub, row.account)
+        for row in _confirmed(connection, wanted)
+        if places.has_addresses(row.hub)
+    )
+    most_first = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [Waiting(at, name, count) for (at, name), count in most_first[:most]]
+
+
+def to_add(connection: Connection, hub: str, account: str) -> list[tuple[int, int]]:
+    """(sighting, case), by pk, of what a notice to this hub about this account can take in."""
+    c = people.cases.c
+    wanted = [*_free(), c.hub == hub, c.account == account]
+    return [(row.sighting_pk, row.case_pk) for row in _confirmed(connection, wanted)]
+
+
+def standing(connection: Connection, sighting_pks: Collection[int]) -> set[int]:
+    """Those of these sightings whose confirmation stands."""
+    found: set[int] = set()
+    for chunk in chunks(sighting_pks):
+        wanted = [schema.sightings.c.pk.in_(chunk)]
+        found.update(row.sighting_pk for row in _confirmed(connection, wanted))
+    return found
+
+
+def _confirmed(connection: Connection, wanted: Sequence[ColumnElement[bool]]) -> list[Row[Any]]:
+    """Confirmed sightings with their cases, in the order of recording."""
+    c, s, r = people.cases.c, schema.sightings.c, schema.removals.c
+    made = people.decisions.c
+    ever = exists().where(made.case_pk == c.pk, made.verdict == Verdict.CONFIRM.value)
+    query = (
+        select(s.pk.label("sighting_pk"), c.pk.label("case_pk"), c.hub, c.account)
+        .select_from(people.case_sightings)
+        .join(people.cases, c.pk == people.case_sightings.c.case_pk)
+        .join(schema.sightings, s.pk == people.case_sightings.c.sighting_pk)
+        .join(schema.removals, r.pk == s.removal_pk)
+        .where(
+            c.state == State.DECIDED.value,
+            ever,
+            r.withdrawn_at.is_(None),
+            *wanted,
+        )
+        .order_by(s.pk)
+    )
+    rows: list[Any] = list(connection.execute(query))
+    # A case can hold what was confirmed beside what was dismissed: each sighting has its own word.
+    said = cases.verdicts(connection, {row.case_pk for row in rows})
+    return [r for r in rows if said[r.case_pk].get(r.sighting_pk) is Verdict.CONFIRM]
+
+
+def _free() -> tuple[ColumnElement[bool], ...]:
+    """Live, and in no notice that is open."""
+    n, i, s = people.notices.c, people.notice_items.c, schema.sightings.c
+    held = exists().where(i.sighting_pk == s.pk, i.notice_pk == n.pk, n.state != Notice.GONE.value)
+    return s.state == SightingState.LIVE.value, not_(held)

@@ -1,0 +1,320 @@
+"""Notices as they stand: read out for pages, texts and files.
+
+What comes in: a connection. What goes out: `Notice`s with their items and steps, and `Line`s for
+lists. Nothing is changed here, and nothing sealed of a removal is in any of it; notes that people
+wrote come out only with the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    case,
+    exists,
+    func,
+    select,
+)
+
+from reseen.errors import NotFound
+from reseen.records import Digest, Sighting, SightingState
+from reseen.registry import people, schema, seen, sightings
+from reseen.registry.sealing import Keyring
+from reseen.review import clauses, confirmed, places, texts
+from reseen.review.clocks import State
+
+CLAUSE = "clause"
+"""`how` of a step that only says on which clause the notice stands from then on."""
+UNDO = "undo"
+"""`how` of a step that takes the one before it back."""
+CLEARED = "cleared"
+"""`how` of a step that empties a draft."""
+SMTP = "smtp"
+ASIDE = frozenset({CLAUSE, CLEARED})
+"""Steps that lead to no other state, and that no undoing takes away."""
+GONE = (SightingState.GONE, SightingState.DISABLED)
+"""States of a sighting that no longer stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file that a notice is about."""
+
+    sighting: Sighting
+    case: str
+    """The case's id."""
+    url: str | None
+    """The file's page at that revision."""
+    xet: str | None
+    """What the hub declares beside the SHA-256 (`sighting.declared_sha256`)."""
+    git_oid: str | None
+    read: tuple[Digest, ...]
+    """Computed from bytes that we read; short ones left out."""
+    site: str | None
+    """Where the model was removed from, and when."""
+    removed_on: date | None
+    added_at: int
+    stands: bool
+    """The confirmation stands. False: it was undone, or the removal withdrawn, since."""
+
+    @property
+    def there(self) -> bool:
+        """Whether it still stands at the hub, as far as we know."""
+        return self.sighting.state not in GONE
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a notice; never changed."""
+
+    at: int
+    who: str | None
+    """The user's name; None: a recheck."""
+    state: State
+    """Into which it came."""
+    how: str | None
+    note: str | None
+    """None where there is none, or the key is not here."""
+    undone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A notice, as a list shows it."""
+
+    id: str
+    hub: str
+    account: str
+    state: State
+    items: int
+    there: int
+    """Items that still stand at the hub."""
+    created_at: int
+    changed_at: int
+    due_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notice to one hub about one account."""
+
+    id: str
+    hub: str
+    account: str
+    state: State
+    created_at: int
+    changed_at: int
+    due_at: int | None
+    version: int
+    """Counts everything that happened to it: what a person saw, when they press a button."""
+    items: tuple[Item, ...]
+    """Strongest first."""
+    steps: tuple[Step, ...]
+    """Oldest first."""
+    clause: str | None
+    """None: a person wrote it, and the key to open it is not here."""
+
+    @property
+    def there(self) -> tuple[Item, ...]:
+        """What is asked of the host: what still stands there, and is still confirmed."""
+        return tuple(item for item in self.items if item.there and item.stands)
+
+
+def by_id(connection: Connection, keyring: Keyring | None, notice: str) -> Notice:
+    """Raises NotFound."""
+    row = own_row(connection, notice)
+    steps, clause = _steps(connection, keyring, row)
+    return Notice(
+        id=row.id,
+        hub=row.hub,
+        account=row.account,
+        state=State(row.state),
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+        due_at=row.due_at,
+        version=row.version,
+        items=_items(connection, row),
+        steps=steps,
+        clause=clause,
+    )
+
+
+def every(
+    connection: Connection,
+    *,
+    states: Collection[State] | None = None,
+    hub: str | None = None,
+    account: str | None = None,
+    overdue_at: int | None = None,
+    most: int = 500,
+    skip: int = 0,
+) -> list[Line]:
+    """Those with items, whose clock ends first at the head: the overdue ones. `overdue_at`: only
+    those whose clock had run out by then."""
+    n = people.notices.c
+    counted = _counted().subquery()
+    query = (
+        select(people.notices, counted.c.held, counted.c.there)
+        .join(counted, counted.c.notice_pk == n.pk)
+        .order_by(n.due_at.is_(None), n.due_at, n.pk)
+        .limit(most)
+        .offset(skip)
+    )
+    if states is not None:
+        query = query.where(n.state.in_([state.value for state in states]))
+    if hub is not None:
+        query = query.where(n.hub == hub)
+    if account is not None:
+        query = query.where(n.account == account)
+    if overdue_at is not None:
+        query = query.where(n.due_at < overdue_at)
+    return [
+        Line(
+            id=row.id,
+            hub=row.hub,
+            account=row.account,
+            state=State(row.state),
+            items=row.held,
+            there=row.there,
+            created_at=row.created_at,
+            changed_at=row.changed_at,
+            due_at=row.due_at,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def numbers(connection: Connection) -> dict[State, int]:
+    """How many notices stand in each state; drafts that hold nothing do not count."""
+    n, i = people.notices.c, people.notice_items.c
+    query = (
+        select(n.state, func.count()).where(exists().where(i.notice_pk == n.pk)).group_by(n.state)
+    )
+    found = {State(state): int(count) for state, count in connection.execute(query)}
+    return {state: found.get(state, 0) for state in State}
+
+
+def own_row(connection: Connection, notice: str) -> Row[Any]:
+    """The notice's own row. Raises NotFound."""
+    query = select(people.notices).where(people.notices.c.id == notice.strip().lower())
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("there is no such notice", remedy="The page of notices shows them.")
+    return row
+
+
+# -- items and steps -----------------------------------------------------------------------------
+
+
+def _counted() -> Select[Any]:
+    i, s = people.notice_items.c, schema.sightings.c
+    gone = s.state.in_([state.value for state in GONE])
+    return (
+        select(
+            i.notice_pk,
+            func.count().label("held"),
+            func.sum(case((gone, 0), else_=1)).label("there"),
+        )
+        .join(schema.sightings, s.pk == i.sighting_pk)
+        .group_by(i.notice_pk)
+    )
+
+
+def _items(connection: Connection, notice: Row[Any]) -> tuple[Item, ...]:
+    i, s, a = people.notice_items.c, schema.sightings.c, schema.artifacts.c
+    query = (
+        select(
+            *(s.pk, s.id, s.artifact_pk, i.added_at, people.cases.c.id.label("case")),
+            *(a.xet, a.git_oid, a.sha256),
+            *(schema.removals.c.site, schema.removals.c.removed_on),
+        )
+        .select_from(people.notice_items)
+        .join(schema.sightings, s.pk == i.sighting_pk)
+        .join(schema.removals, schema.removals.c.pk == s.removal_pk)
+        .join(schema.artifacts, a.pk == s.artifact_pk)
+        .join(people.cases, people.cases.c.pk == i.case_pk)
+        .where(i.notice_pk == notice.pk)
+    )
+    rows = connection.execute(query).all()
+    which = sightings.Filter(hub=notice.hub, author=notice.account)
+    known = {each.id: each for each in sightings.every(connection, which)} if rows else {}
+    good = confirmed.standing(connection, [row.pk for row in rows])
+    read = seen.read_digests(connection, [row.artifact_pk for row in rows])
+    found = []
+    for row in rows:
+        # An old repository without an owner is the account's too.
+        sighting = known.get(row.id) or sightings.by_id(connection, row.id)
+        of_git = row.git_oid not in (row.sha256, row.xet, b"")
+        found.append(
+            Item(
+                sighting=sighting,
+                case=row.case,
+                url=places.url_of(sighting),
+                xet=None if row.xet is None else row.xet.hex(),
+                git_oid=row.git_oid.hex() if of_git and row.git_oid else None,
+                read=tuple(d for d in read.get(row.artifact_pk, ()) if not d.kind.is_short),
+                site=row.site,
+                removed_on=_day(row.removed_on),
+                added_at=row.added_at,
+                stands=row.pk in good,
+            )
+        )
+    found.sort(key=lambda item: (-item.sighting.rung, item.sighting.repo, item.sighting.path))
+    return tuple(found)
+
+
+def _day(days: int | None) -> date | None:
+    return None if days is None else date(1970, 1, 1) + timedelta(days=days)
+
+
+def _steps(
+    connection: Connection, keyring: Keyring | None, notice: Row[Any]
+) -> tuple[tuple[Step, ...], str | None]:
+    rows = step_rows(connection, notice.pk)
+    undone = {row.pk for row in rows} - {row.pk for row in counting(rows)}
+    steps = []
+    clause: str | None = clauses.default(notice.hub)
+    for row in rows:
+        note = texts.opened(keyring, row.sealed, notice.id)
+        if row.how == CLAUSE:
+            clause = note
+        steps.append(
+            Step(
+                at=row.at,
+                who=row.name,
+                state=State(row.state),
+                how=row.how,
+                note=note,
+                undone=row.pk in undone and row.how != UNDO and row.how not in ASIDE,
+            )
+        )
+    return tuple(steps), clause
+
+
+def step_rows(connection: Connection, notice_pk: int) -> list[Row[Any]]:
+    """Every step with its user's name, oldest first."""
+    s, u = people.notice_steps.c, people.users.c
+    query = (
+        select(s.pk, s.at, s.user_pk, s.state, s.how, s.sealed, u.name)
+        .outerjoin(people.users, u.pk == s.user_pk)
+        .where(s.notice_pk == notice_pk)
+        .order_by(s.pk)
+    )
+    return list(connection.execute(query))
+
+
+def counting(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """The steps that still count, oldest first: each undoing takes the last of them away."""
+    left: list[Row[Any]] = []
+    for row in rows:
+        if row.how == UNDO:
+            left = left[:-1]
+        elif row.how not in ASIDE:
+            left.append(row)
+    return left

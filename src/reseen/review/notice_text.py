@@ -1,0 +1,201 @@
+"""A notice as it goes out: a plain text for people, and the same as JSON for machines.
+
+What comes in: a `Notice`. What goes out: text. It promises that what the host needs is exact
+(addresses, revisions, digests), that nothing sealed is in it, and that foreign text stands inside
+addresses and paths only, with control characters made visible: it adds no line of its own.
+
+The JSON form is described in docs/notices.md; fields are added, never renamed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+from reseen.records import Confirmed, Digest, DigestKind, Evidence, Rung
+from reseen.report.rows import visible
+from reseen.review import clauses, places
+from reseen.review.clocks import State
+from reseen.review.notice import Item, Notice
+
+FORMAT = "reseen-notice"
+VERSION = 1
+
+_RUNG = {
+    Rung.BYTES: "the same file, byte for byte: we read it and computed its digest",
+    Rung.TENSORS: "the same weights: we read them; only the file around them was changed",
+    Rung.DECLARED: "the digest that your platform states is that of the removed file",
+    Rung.POINTER: "the name that git gives to the file's LFS pointer is that of the removed file",
+    Rung.WEIGHTS: "the same weights, altered: what the file does to its base model is alike",
+}
+"""How we know, in words for somebody who does not know Reseen."""
+
+_CONFIRMED = {
+    Confirmed.NONE: "",
+    Confirmed.HEADER: "We read the file's header, and it agrees.",
+    Confirmed.DOUBTFUL: "The file's header does not agree with it.",
+    Confirmed.BYTES: "We read every byte, and it is so.",
+    Confirmed.CONTRADICTED: "We read every byte, and they have another digest.",
+}
+_NAMES = {
+    DigestKind.SHA256: "SHA-256",
+    DigestKind.BLAKE3: "BLAKE3",
+    DigestKind.DATA_SHA256: "SHA-256 of its data section",
+    DigestKind.TENSORS_BLAKE3: "BLAKE3 of its tensors",
+}
+
+
+def subject(notice: Notice) -> str:
+    """One line, for mail: no account, no name."""
+    files = _files(len(notice.there))
+    again = " (again)" if _repeated(notice) else ""
+    return f"Notice {notice.id}: {files} to be taken down at {notice.hub}{again}"
+
+
+def as_text(notice: Notice) -> str:
+    """Plain text, ready to be pasted into a mail or a form for reports."""
+    return "\n".join(_lines(notice)) + "\n"
+
+
+def as_json(notice: Notice, *, at: datetime | None = None) -> str:
+    """The same for machines. `at`: when it was taken out."""
+    value = {
+        "format": FORMAT,
+        "version": VERSION,
+        "notice": notice.id,
+        "made_at": _instant(at or datetime.now(UTC)),
+        "state": notice.state.value,
+        "repeated": _repeated(notice),
+        "hub": notice.hub,
+        "account": notice.account,
+        "clause": clauses.default(notice.hub) if notice.clause is None else notice.clause,
+        "items": [_item(item) for item in notice.there],
+    }
+    return json.dumps(value, ensure_ascii=True, indent=2) + "\n"
+
+
+def how_we_know(item: Item) -> str:
+    """Why a file is taken for a removed model, in sentences."""
+    sighting = item.sighting
+    return " ".join(part for part in (_proof(item), _CONFIRMED[sighting.confirmed]) if part)
+
+
+def _lines(notice: Notice) -> Iterator[str]:
+    items = notice.there
+    yield f"Notice {notice.id}"
+    yield f"To: trust and safety at {notice.hub}"
+    yield f"About the account: {places.account_url(notice.hub, notice.account)}"
+    yield ""
+    yield from (clauses.default(notice.hub) if notice.clause is None else notice.clause).split("\n")
+    yield ""
+    if _repeated(notice):
+        yield "We wrote to you about this account before; the files below are there now."
+        yield ""
+    yield (
+        f"{_files(len(items)).capitalize()}. A person has looked at each. On purpose this notice "
+        "does not say who is depicted."
+    )
+    for number, item in enumerate(items, 1):
+        yield ""
+        yield from _item_lines(number, item)
+    yield ""
+    yield f"Please name {notice.id} when you answer."
+
+
+def _item_lines(number: int, item: Item) -> Iterator[str]:
+    sighting = item.sighting
+    yield f"{number}. {item.url}"
+    yield f"   Revision: {visible(sighting.revision)}"
+    yield f"   Path: {visible(sighting.path)}"
+    if sighting.size is not None:
+        yield f"   Size: {sighting.size:,} bytes"
+    if sighting.declared_sha256:
+        yield f"   SHA-256, as your platform states it: {sighting.declared_sha256}"
+    if item.xet:
+        yield f"   Xet hash, as your platform states it: {item.xet}"
+    for digest in item.read:
+        yield f"   {_NAMES.get(digest.kind, digest.kind.label)}, of what we read: {digest.hex}"
+    yield f"   How we know: {how_we_know(item)}"
+    yield f"   The removed model: {_removed(item)}"
+
+
+def _removed(item: Item) -> str:
+    parts = [f"{item.sighting.removal} in our registry"]
+    if item.site:
+        parts.append(f"removed from {visible(item.site)}")
+    if item.removed_on:
+        parts.append(f"on {item.removed_on.isoformat()}")
+    return f"{parts[0]}, {' '.join(parts[1:])}" if len(parts) > 1 else parts[0]
+
+
+def _proof(item: Item) -> str:
+    strongest = _strongest(item)
+    words = _RUNG.get(item.sighting.rung, "")
+    if strongest is not None and strongest.rung is Rung.WEIGHTS:
+        figures = strongest.figures
+        told = [
+            f"{name} {figures[key]:.3g}" if isinstance(figures[key], float) else ""
+            for key, name in (("cosine", "cosine"), ("p_value", "p-value"))
+            if key in figures
+        ]
+        if any(told):
+            words += f" ({', '.join(part for part in told if part)})"
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
+
+
+def _strongest(item: Item) -> Evidence | None:
+    """Never a hint: those hold names of files and links."""
+    proofs = [e for e in item.sighting.evidence if e.rung > Rung.HINT]
+    return max(proofs, key=lambda e: e.rung, default=None)
+
+
+def _item(item: Item) -> dict[str, object]:
+    sighting = item.sighting
+    strongest = _strongest(item)
+    return {
+        "sighting": sighting.id,
+        "url": item.url,
+        "type": sighting.type.value,
+        "repo": sighting.repo,
+        "revision": sighting.revision,
+        "ref": sighting.ref,
+        "path": sighting.path,
+        "size": sighting.size,
+        "declared": {
+            "sha256": sighting.declared_sha256,
+            "xet": item.xet,
+            "git_oid": item.git_oid,
+        },
+        "read": _read(item.read),
+        "rung": sighting.rung.label,
+        "how_we_know": how_we_know(item),
+        "figures": {} if strongest is None else dict(strongest.figures),
+        "confirmed": sighting.confirmed.value,
+        "removal": sighting.removal,
+        "site": item.site,
+        "removed_on": _day(item.removed_on),
+        "first_seen": _instant(sighting.first_seen),
+        "last_seen": _instant(sighting.last_seen),
+    }
+
+
+def _read(digests: tuple[Digest, ...]) -> dict[str, str]:
+    return {digest.kind.label.replace("-", "_"): digest.hex for digest in digests}
+
+
+def _repeated(notice: Notice) -> bool:
+    """Whether the host had it gone once, and it is there again."""
+    return any(step.state is State.RESEEN and not step.undone for step in notice.steps)
+
+
+def _files(count: int) -> str:
+    return "one file" if count == 1 else f"{count:,} files"
+
+
+def _instant(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()

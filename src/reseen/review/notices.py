@@ -1,0 +1,351 @@
+"""Writing to hosts about what was confirmed: drafting, steps, undoing.
+
+What comes in: a write transaction and who acts. What goes out: rows, each an audit line. It
+promises that only what a person confirmed, and what lives, is drafted; that a sighting is in one
+open notice at most; that steps are appended and never changed; and that nothing is sent from here
+(`mail` hands in, when a person presses send).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from reseen.errors import Conflict, InputError, SealError
+from reseen.records import Names
+from reseen.registry import audit, people, schema
+from reseen.registry.sealing import Keyring
+from reseen.registry.store import chunks, insert_many, now
+from reseen.review import clauses, clocks, confirmed, notice, places, texts
+from reseen.review.clocks import State
+from reseen.review.notice import CLAUSE, CLEARED, SMTP, UNDO, Notice
+from reseen.review.who import Role, Who
+
+BY_HAND = frozenset({"e-mail", "form", "letter", "phone", "text", "json", "other"})
+"""How a person says that a step was made; `smtp` is not among them: only sending says that."""
+
+_NEEDS = {State.SENT: Role.LEAD}
+"""A lead sends; the rest is a reviewer's."""
+
+
+def draft(
+    connection: Connection, hub: str, account: str, who: Who, *, hours: int | None = None
+) -> str:
+    """All that is confirmed and live of this account and in no open notice, as a new notice; into
+    the one that is drafted, or that is re-seen, where there is one. Returns its id.
+
+    Raises InputError when there is nothing to write about, AccessError.
+    """
+    who.must_be(Role.REVIEWER)
+    if not places.has_addresses(hub):
+        raise InputError("nobody can be written to about a folder", remedy="Delete the files.")
+    row = _open_one(connection, hub, account)
+    if row is not None:
+        _drop_undone(connection, row, who)
+    found = confirmed.to_add(connection, hub, account)
+    if not found:
+        raise InputError(
+            "nothing of this account is confirmed, live, and in no open notice",
+            remedy="Confirm cases first, or look for the notice that is open.",
+        )
+    if row is None:
+        row = _new(connection, hub, account, who, hours)
+    elif row.due_at is None or hours is not None:
+        _set(connection, row, due_at=clocks.due(State(row.state), now(), hours))
+    at = now()
+    columns = ("notice_pk", "sighting_pk", "case_pk", "added_at")
+    rows = [(row.pk, sighting, case, at) for sighting, case in found]
+    insert_many(connection, people.notice_items, columns, rows)
+    _changed(connection, row)
+    _line(connection, row, who, step="draft", added=len(rows))
+    return str(row.id)
+
+
+def step(
+    connection: Connection,
+    keyring: Keyring | None,
+    id: str,
+    state: State,
+    who: Who,
+    *,
+    version: int | None = None,
+    how: str | None = None,
+    note: str = "",
+    hours: int | None = None,
+) -> None:
+    """What a person did, or heard from the host. `version`: of the notice as the person saw it.
+
+    Raises Conflict when that is no longer how it stands, or the state cannot follow; InputError for
+    a note or a clock that makes no sense; SealError when a note cannot be sealed; AccessError.
+    """
+    who.must_be(_NEEDS.get(state, Role.REVIEWER))
+    if how is not None and how not in BY_HAND:
+        raise InputError("this is no way in which a step is made")
+    row = seen_as(connection, id, version)
+    clocks.check(State(row.state), state)
+    if state is State.SENT:
+        prepare(connection, keyring, row, who)
+    append(connection, keyring, row, state, who, how=how, note=note, hours=hours)
+
+
+def undo(
+    connection: Connection,
+    keyring: Keyring | None,
+    id: str,
+    who: Who,
+    *,
+    version: int | None = None,
+    note: str = "",
+) -> None:
+    """Take the last step back, by another one. Undoing the draft itself lets all its items go.
+
+    Raises InputError where there is nothing to undo, or mail went out; Conflict; AccessError.
+    """
+    who.must_be(Role.REVIEWER)
+    row = seen_as(connection, id, version)
+    left = notice.counting(notice.step_rows(connection, row.pk))
+    if not left or (len(left) == 1 and row.due_at is None):
+        raise InputError("there is no step to undo")
+    last = left[-1]
+    if last.how == SMTP:
+        raise InputError(
+            "mail that went out cannot be taken back",
+            remedy="Write to the host again, and note here what became of it.",
+        )
+    who.must_be(_NEEDS.get(State(last.state), Role.REVIEWER))
+    if len(left) == 1:
+        _give_up(connection, keyring, row, who, note)
+        return
+    before = left[-2]
+    state = State(before.state)
+    append(connection, keyring, row, state, who, how=UNDO, note=note, since=before.at)
+
+
+def set_clause(
+    connection: Connection,
+    keyring: Keyring | None,
+    id: str,
+    text: str,
+    who: Who,
+    *,
+    version: int | None = None,
+) -> None:
+    """On which clause the notice stands, in a person's words. Raises InputError for a text that
+    cannot go out, for instance because it holds a sealed name; Conflict when it was sent already;
+    SealError; AccessError."""
+    who.must_be(Role.REVIEWER)
+    row = seen_as(connection, id, version)
+    if State(row.state) not in clocks.CHANGEABLE:
+        raise Conflict("this notice was sent: what it says stands", remedy="Draft another one.")
+    text = clauses.checked(text)
+    if keyring is None:
+        raise _no_key()
+    clauses.must_not_name(text, _sealed(connection, keyring, row.pk))
+    _append_row(connection, keyring, row, row.state, who, how=CLAUSE, note=text)
+    _changed(connection, row)
+    _line(connection, row, who, step=CLAUSE)
+
+
+def take_away(
+    connection: Connection, keyring: Keyring | None, id: str, form: str, who: Who
+) -> Notice:
+    """The notice as it leaves the house in a person's hands, as "text" or "json": an export.
+    Raises as `prepare` does, NotFound, AccessError."""
+    who.must_be(Role.REVIEWER)
+    ready = prepare(connection, keyring, notice.own_row(connection, id), who)
+    items = len(ready.there)
+    audit.write(connection, "export", ready.id, actor=who.actor, form=form, items=items)
+    return ready
+
+
+# -- what `mail` and `settling` need too ---------------------------------------------------------
+
+
+def seen_as(connection: Connection, id: str, version: int | None) -> Row[Any]:
+    """The notice's row. Raises NotFound, and Conflict when it is not what the person saw."""
+    row = notice.own_row(connection, id)
+    if version is not None and row.version != version:
+        raise Conflict(
+            "this notice changed since you looked at it", remedy="Look at it again, then decide."
+        )
+    return row
+
+
+def prepare(connection: Connection, keyring: Keyring | None, row: Row[Any], who: Who) -> Notice:
+    """The notice before anything goes out: only what is still confirmed and still there is asked
+    for, and its clause names nobody (what was added since may have another name).
+
+    Raises Conflict when nothing of it is left; InputError; SealError without the key for a clause
+    that a person wrote.
+    """
+    if State(row.state) in clocks.CHANGEABLE:
+        _drop_undone(connection, row, who)
+    ready = notice.by_id(connection, keyring, row.id)
+    if not ready.there:
+        raise Conflict(
+            "nothing of this notice is confirmed and still there",
+            remedy="Look at its cases, or let a recheck close it.",
+        )
+    if ready.clause is None:
+        raise _no_key()
+    if keyring is not None and ready.clause != clauses.default(row.hub):
+        clauses.must_not_name(ready.clause, _sealed(connection, keyring, row.pk))
+    return ready
+
+
+def append(
+    connection: Connection,
+    keyring: Keyring | None,
+    row: Row[Any],
+    state: State,
+    who: Who | None,
+    *,
+    how: str | None = None,
+    note: str = "",
+    hours: int | None = None,
+    since: int | None = None,
+) -> None:
+    """One step, whatever came before it; `who` None: by a recheck. `since`: from when its clock
+    runs, where that is not now."""
+    at = now()
+    _append_row(connection, keyring, row, state, who, how=how, note=note, at=at)
+    due_at = clocks.due(state, at if since is None else since, hours)
+    _set(connection, row, state=state.value, changed_at=at, due_at=due_at)
+    _changed(connection, row)
+    _line(connection, row, who, step=state.value, how=how)
+
+
+def _append_row(
+    connection: Connection,
+    keyring: Keyring | None,
+    row: Row[Any],
+    state: str,
+    who: Who | None,
+    *,
+    how: str | None,
+    note: str,
+    at: int | None = None,
+) -> None:
+    note = texts.written(note, "note") if note.strip() else ""
+    step = {
+        "notice_pk": row.pk,
+        "at": now() if at is None else at,
+        "user_pk": None if who is None else who.pk,
+        "state": str(state),
+        "how": how,
+        "sealed": texts.seal(keyring, note, row.id) if note else None,
+    }
+    connection.execute(people.notice_steps.insert(), [step])
+
+
+# -- drafts --------------------------------------------------------------------------------------
+
+
+def _open_one(connection: Connection, hub: str, account: str) -> Row[Any] | None:
+    """The notice that can still be added to: the drafted one before a re-seen one."""
+    table = people.notices.c
+    states = [state.value for state in clocks.CHANGEABLE]
+    query = (
+        select(people.notices)
+        .where(table.hub == hub, table.account == account, table.state.in_(states))
+        .order_by(table.state, table.pk)
+        .limit(1)
+    )
+    return connection.execute(query).one_or_none()
+
+
+def _new(connection: Connection, hub: str, account: str, who: Who, hours: int | None) -> Row[Any]:
+    at = now()
+    row = {
+        "id": texts.new_id("nt"),
+        "hub": hub,
+        "account": account,
+        "state": State.DRAFTED.value,
+        "created_at": at,
+        "changed_at": at,
+        "due_at": clocks.due(State.DRAFTED, at, hours),
+        "version": 0,
+    }
+    connection.execute(people.notices.insert(), [row])
+    made = notice.own_row(connection, str(row["id"]))
+    _append_row(connection, None, made, State.DRAFTED, who, how=None, note="", at=at)
+    return made
+
+
+def _drop_undone(connection: Connection, row: Row[Any], who: Who | None) -> int:
+    """What is no longer confirmed falls out of a notice that can still be changed."""
+    table = people.notice_items.c
+    pks = list(connection.scalars(select(table.sighting_pk).where(table.notice_pk == row.pk)))
+    gone = set(pks) - confirmed.standing(connection, pks)
+    for chunk in chunks(sorted(gone)):
+        connection.execute(
+            delete(people.notice_items).where(
+                table.notice_pk == row.pk, table.sighting_pk.in_(chunk)
+            )
+        )
+    if gone:
+        _changed(connection, row)
+        _line(connection, row, who, step="draft", dropped=len(gone))
+    return len(gone)
+
+
+def drop_undone(connection: Connection, row: Row[Any]) -> int:
+    """The same, by a recheck. A draft that is left with nothing has no clock."""
+    dropped = _drop_undone(connection, row, None)
+    left = select(people.notice_items.c.sighting_pk)
+    left = left.where(people.notice_items.c.notice_pk == row.pk).limit(1)
+    if dropped and row.state == State.DRAFTED and connection.scalar(left) is None:
+        _set(connection, row, due_at=None)
+    return dropped
+
+
+def _give_up(
+    connection: Connection, keyring: Keyring | None, row: Row[Any], who: Who, note: str
+) -> None:
+    """The draft was wrong: it holds nothing any more, and waits without a clock."""
+    table = people.notice_items
+    connection.execute(delete(table).where(table.c.notice_pk == row.pk))
+    _append_row(connection, keyring, row, row.state, who, how=CLEARED, note=note)
+    _set(connection, row, due_at=None)
+    _changed(connection, row)
+    _line(connection, row, who, step="draft", how=CLEARED)
+
+
+def _set(connection: Connection, row: Row[Any], **values: object) -> None:
+    table = people.notices
+    connection.execute(update(table).where(table.c.pk == row.pk).values(**values))
+
+
+def _changed(connection: Connection, row: Row[Any]) -> None:
+    table = people.notices
+    connection.execute(
+        update(table).where(table.c.pk == row.pk).values(version=table.c.version + 1)
+    )
+
+
+def _line(
+    connection: Connection, row: Row[Any], who: Who | None, **details: str | int | None
+) -> None:
+    actor = None if who is None else who.actor
+    audit.write(connection, "notice", row.id, actor=actor, **details)
+
+
+def _sealed(connection: Connection, keyring: Keyring, notice_pk: int) -> list[Names]:
+    """What is sealed of the removals that a notice is about: to compare with, never to show."""
+    i, s, r = people.notice_items.c, schema.sightings.c, schema.removals.c
+    query = (
+        select(r.id, r.sealed)
+        .join(schema.sightings, s.removal_pk == r.pk)
+        .join(people.notice_items, i.sighting_pk == s.pk)
+        .where(i.notice_pk == notice_pk, r.sealed.is_not(None))
+        .distinct()
+    )
+    return [keyring.open(sealed, id) for id, sealed in connection.execute(query)]
+
+
+def _no_key() -> SealError:
+    return SealError(
+        "what you wrote cannot be sealed without the key",
+        remedy="Give the service the key in RESEEN_KEY or RESEEN_KEY_FILE.",
+    )

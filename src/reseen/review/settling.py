@@ -1,0 +1,124 @@
+"""After rechecks: notices whose files are gone become gone by themselves, and what is there again
+is said to be re-seen.
+
+What comes in: a write transaction. What goes out: which notices moved. Nothing is sent. A sighting
+is gone after two answers that say so (`registry.sightings`), or when the hub disabled it. What a
+person undid of this is left alone until that person, or another, makes the next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, exists, func, not_, select
+
+from reseen.records import Rung, SightingState
+from reseen.registry import people, schema
+from reseen.registry.store import chunks
+from reseen.review import notice, notices
+from reseen.review.clocks import CHANGEABLE, MAY_FOLLOW, State
+from reseen.review.notice import GONE, UNDO
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A notice that moved by itself."""
+
+    id: str
+    state: State
+
+
+def settle(connection: Connection) -> list[Settled]:
+    """Close what is gone, open what is there again, drop what is no longer confirmed from drafts.
+    Cheap when there is nothing to do: a few queries over notices, none over sightings at large."""
+    for row in _rows(connection, _of_state(connection, CHANGEABLE)):
+        notices.drop_undone(connection, row)
+    moved = []
+    for pks, state in ((_all_gone(connection), State.GONE), (_again(connection), State.RESEEN)):
+        for row in _rows(connection, pks):
+            if state in MAY_FOLLOW[State(row.state)] and not _in_hands(connection, row.pk):
+                notices.append(connection, None, row, state, None, how="recheck")
+                moved.append(Settled(row.id, state))
+    return moved
+
+
+def _rows(connection: Connection, pks: Iterable[int]) -> Iterator[Row[Any]]:
+    """These notices, each as it stands when its turn comes."""
+    for chunk in chunks(pks):
+        query = select(people.notices).where(people.notices.c.pk.in_(chunk))
+        yield from connection.execute(query.order_by(people.notices.c.pk)).all()
+
+
+def _of_state(connection: Connection, states: Iterable[State]) -> list[int]:
+    table = people.notices.c
+    wanted = [state.value for state in states]
+    return list(connection.scalars(select(table.pk).where(table.state.in_(wanted))))
+
+
+def _all_gone(connection: Connection) -> list[int]:
+    """Open notices that hold something, and nothing that still stands there."""
+    n, i, s = people.notices.c, people.notice_items.c, schema.sightings.c
+    gone = [state.value for state in GONE]
+    query = (
+        select(n.pk)
+        .join(people.notice_items, i.notice_pk == n.pk)
+        .join(schema.sightings, s.pk == i.sighting_pk)
+        .where(n.state != State.GONE.value)
+        .group_by(n.pk)
+        .having(func.count() == func.sum(case((s.state.in_(gone), 1), else_=0)))
+    )
+    return list(connection.scalars(query))
+
+
+def _again(connection: Connection) -> list[int]:
+    """Closed notices of which something lives again since: the same content at its place, or the
+    same removal anew at the same account, unless a person said that it is none."""
+    n, i, s = people.notices.c, people.notice_items.c, schema.sightings.c
+    back = exists().where(
+        i.notice_pk == n.pk,
+        s.pk == i.sighting_pk,
+        s.state == SightingState.LIVE.value,
+        s.last_seen > n.changed_at,
+    )
+    found = set(connection.scalars(select(n.pk).where(n.state == State.GONE.value, back)))
+    was, new = schema.sightings.alias("was"), schema.sightings.alias("new")
+    r = schema.repositories.c
+    prefix = n.account + "/"
+    dismissed = exists().where(
+        people.case_sightings.c.sighting_pk == new.c.pk,
+        people.cases.c.pk == people.case_sightings.c.case_pk,
+        people.cases.c.state == "decided",
+        people.cases.c.verdict != "confirm",
+    )
+    anew = (
+        select(n.pk)
+        .join(people.notice_items, i.notice_pk == n.pk)
+        .join(was, was.c.pk == i.sighting_pk)
+        .join(new, new.c.removal_pk == was.c.removal_pk)
+        .join(schema.removals, schema.removals.c.pk == new.c.removal_pk)
+        .join(schema.artifacts, schema.artifacts.c.pk == new.c.artifact_pk)
+        .join(schema.repositories, r.pk == schema.artifacts.c.repository_pk)
+        .where(
+            n.state == State.GONE.value,
+            new.c.first_seen > n.changed_at,
+            new.c.state == SightingState.LIVE.value,
+            new.c.rung > int(Rung.HINT),
+            schema.removals.c.withdrawn_at.is_(None),
+            r.hub == n.hub,
+            func.substr(r.repo, 1, func.length(prefix)) == prefix,
+            not_(dismissed),
+        )
+        .distinct()
+    )
+    return sorted(found | set(connection.scalars(anew)))
+
+
+def _in_hands(connection: Connection, notice_pk: int) -> bool:
+    """Whether the last that happened is that a person undid a step that was made here."""
+    rows = [row for row in notice.step_rows(connection, notice_pk) if row.how not in notice.ASIDE]
+    if not rows or rows[-1].how != UNDO:
+        return False
+    undone = notice.counting(rows[:-1])[-1]
+    return undone.user_pk is None
