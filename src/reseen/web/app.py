@@ -16,6 +16,7 @@ from reseen.web.access import csrf
 from reseen.web.access.door import Door
 from reseen.web.edge import Edge
 from reseen.web.gate.routes import add_gate
+from reseen.web.logs import log, where
 from reseen.web.metrics import GateFigures
 from reseen.web.pages import audit, keys, me, policy, sign_in, state, users
 from reseen.web.service import Service
@@ -85,5 +86,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _tell_figures(service: Service) -> None:
     figures = GateFigures(service)
     while True:
-        figures.carry()
+        try:
+            figures.carry()
+        except Exception as e:  # noqa: BLE001  figures that stand still are no reason to stop
+            log().error("figures", error=type(e).__name__, where=where(e))
         await asyncio.sleep(2.0)

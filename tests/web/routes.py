@@ -1,0 +1,105 @@
+"""Every route, and the least role that it needs. A route that is not here fails a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any
+
+from fastapi import FastAPI
+
+from reseen.review.who import Role
+
+
+class Open(Enum):
+    """Routes that ask for no role."""
+
+    ANYBODY = "anybody"
+    KEY = "a key of the gate"
+    SECRET = "the secret of a webhook"
+    HERE = "this machine, or a key with the scope metrics"
+
+
+NEEDS: dict[tuple[str, str], Role | Open] = {
+    ("GET", "/"): Open.ANYBODY,
+    ("GET", "/sign-in"): Open.ANYBODY,
+    ("POST", "/sign-in"): Open.ANYBODY,
+    ("POST", "/sign-out"): Role.READER,
+    ("GET", "/me"): Role.READER,
+    ("POST", "/me/password"): Role.READER,
+    # the queue, cases, accounts
+    ("GET", "/queue"): Role.READER,
+    ("GET", "/cases/{id}"): Role.READER,
+    ("POST", "/cases/{id}/confirm"): Role.REVIEWER,
+    ("POST", "/cases/{id}/not-this-model"): Role.REVIEWER,
+    ("POST", "/cases/{id}/allow"): Role.REVIEWER,
+    ("POST", "/cases/{id}/second"): Role.REVIEWER,
+    ("POST", "/cases/{id}/undo"): Role.REVIEWER,
+    ("POST", "/cases/{id}/claim"): Role.REVIEWER,
+    ("POST", "/cases/{id}/release"): Role.REVIEWER,
+    ("POST", "/cases/{id}/comment"): Role.REVIEWER,
+    ("POST", "/cases/{id}/reveal"): Role.REVIEWER,
+    ("GET", "/accounts/{hub}/{account}"): Role.READER,
+    ("POST", "/accounts/{hub}/{account}/confirm"): Role.LEAD,
+    ("POST", "/accounts/{hub}/{account}/not-this-model"): Role.LEAD,
+    ("POST", "/accounts/{hub}/{account}/allow"): Role.LEAD,
+    # notices, lists, scans
+    ("GET", "/notices"): Role.READER,
+    ("GET", "/notices/{id}"): Role.READER,
+    ("POST", "/notices"): Role.REVIEWER,
+    ("GET", "/lists"): Role.READER,
+    ("POST", "/lists/import"): Role.LEAD,
+    ("POST", "/removals/{id}/withdraw"): Role.LEAD,
+    ("POST", "/removals/{id}/restore"): Role.LEAD,
+    ("GET", "/scans"): Role.READER,
+    ("POST", "/scans"): Role.LEAD,
+    ("GET", "/scans/{id}"): Role.READER,
+    ("POST", "/scans/{id}/stop"): Role.LEAD,
+    # administrators
+    ("GET", "/audit"): Role.LEAD,
+    ("GET", "/audit/export"): Role.ADMINISTRATOR,
+    ("GET", "/users"): Role.ADMINISTRATOR,
+    ("POST", "/users"): Role.ADMINISTRATOR,
+    ("POST", "/users/{pk}/role"): Role.ADMINISTRATOR,
+    ("POST", "/users/{pk}/disable"): Role.ADMINISTRATOR,
+    ("POST", "/users/{pk}/enable"): Role.ADMINISTRATOR,
+    ("POST", "/users/{pk}/password"): Role.ADMINISTRATOR,
+    ("GET", "/keys"): Role.ADMINISTRATOR,
+    ("POST", "/keys"): Role.ADMINISTRATOR,
+    ("POST", "/keys/{id}/revoke"): Role.ADMINISTRATOR,
+    ("GET", "/policy"): Role.ADMINISTRATOR,
+    ("POST", "/policy"): Role.ADMINISTRATOR,
+    # machines
+    ("GET", "/static/"): Open.ANYBODY,
+    ("GET", "/health"): Open.ANYBODY,
+    ("GET", "/ready"): Open.ANYBODY,
+    ("GET", "/metrics"): Open.HERE,
+    ("GET", "/v1/openapi.json"): Open.ANYBODY,
+    ("POST", "/v1/check"): Open.KEY,
+    ("POST", "/v1/check/file"): Open.KEY,
+    ("POST", "/v1/hooks/huggingface"): Open.SECRET,
+}
+
+
+def routes_of(app: FastAPI) -> set[tuple[str, str]]:
+    """(method, template) of everything that the application answers."""
+    return set(_walk(app.routes))
+
+
+def _walk(routes: Any) -> Iterator[tuple[str, str]]:
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            yield from _walk(inner.routes)
+        elif getattr(route, "methods", None):
+            for method in route.methods - {"HEAD"}:
+                yield method, route.path
+        else:
+            yield "GET", f"{route.path}/"  # files
+
+
+def path_of(template: str) -> str:
+    """The template, filled with what is there never or always."""
+    return template.format(
+        pk=1, id="xx-00000000", hub="huggingface", account="sample", removal="rm-00000000"
+    )

@@ -1,0 +1,242 @@
+"""Every route against every role, and against nobody; forged sessions and forms."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select, update
+from tests.web.routes import NEEDS, Open, path_of, routes_of
+from tests.web.visitors import Visitor, user_of
+
+from reseen.registry.people import sessions as table
+from reseen.registry.sealing import Keyring
+from reseen.registry.store import Store, now
+from reseen.review.who import Role
+from reseen.settings import Settings
+from reseen.web.access import csrf, door, sessions, users
+from reseen.web.app import make_app
+from reseen.web.gate.gate import Gate
+from reseen.web.service import Service
+
+Visit = Callable[..., Visitor]
+
+PAGES = sorted((m, p) for (m, p), needed in NEEDS.items() if isinstance(needed, Role))
+POSTS = sorted(p for m, p in NEEDS if m == "POST" and not p.startswith("/v1/"))
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    """One application for all: who is refused changes nothing."""
+    home = tmp_path_factory.mktemp("routes")
+    settings = Settings.from_environment(
+        {"RESEEN_HOME": str(home), "RESEEN_KEY": "5e" * 32, "HF_HOME": str(home / "hf")}
+    )
+    with Store(settings.db) as store:
+        keyring = Keyring.for_store(store, settings, create=True)
+        gate = Gate(settings, keyring, store)
+        service = Service(store=store, settings=settings, keyring=keyring, gate=gate)
+        with store.write() as connection:
+            user_of(connection, "first", Role.ADMINISTRATOR)  # pk 1, whom the routes are tried on
+        yield make_app(service)
+
+
+def _exists(app: FastAPI, method: str, template: str) -> None:
+    if (method, template) not in routes_of(app):
+        pytest.skip("this build has no such route")
+
+
+def test_every_route_says_what_it_needs(app: FastAPI) -> None:
+    assert routes_of(app) - set(NEEDS) == set()
+
+
+@pytest.mark.parametrize(("method", "template"), PAGES)
+def test_nobody_is_sent_to_sign_in(app: FastAPI, method: str, template: str) -> None:
+    _exists(app, method, template)
+    answer = Visitor(app).client.request(method, path_of(template))
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/sign-in")
+
+
+@pytest.mark.parametrize("role", list(Role), ids=lambda role: role.label)
+@pytest.mark.parametrize(("method", "template"), PAGES)
+def test_a_route_is_for_its_role_and_those_above(
+    app: FastAPI, visit: Visit, method: str, template: str, role: Role
+) -> None:
+    _exists(app, method, template)
+    needed = NEEDS[method, template]
+    assert isinstance(needed, Role)
+    browser = Visitor(app, role, f"routes-{role.label}")
+    answer = browser.get(path_of(template)) if method == "GET" else browser.post(path_of(template))
+    # What is asked for is not there, or the form is empty: the door was passed all the same.
+    if role < needed:
+        assert answer.status_code == 403
+        assert f"needs the role {needed.label}" in answer.text
+    else:
+        assert answer.status_code not in (401, 403, 500, 503)
+
+
+@pytest.mark.parametrize("template", POSTS)
+@pytest.mark.parametrize("given", ["missing", "wrong", "another session's", "empty"])
+def test_a_form_needs_the_token_of_its_session(app: FastAPI, template: str, given: str) -> None:
+    _exists(app, "POST", template)
+    browser = Visitor(app, Role.ADMINISTRATOR, "forms")
+    other = Visitor(app, Role.ADMINISTRATOR, "others")
+    tokens = {"wrong": "0" * 64, "another session's": other.csrf, "empty": ""}
+    data = {"csrf": tokens[given]} if given in tokens else {}
+    answer = browser.client.post(path_of(template), data=data)
+    assert answer.status_code == 403
+    assert "came from elsewhere" in answer.text
+    header = browser.client.post(path_of(template), headers={"X-CSRF": tokens.get(given, "x")})
+    assert header.status_code == 403
+
+
+@pytest.mark.parametrize("template", POSTS)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+    ids=str,
+)
+def test_another_site_sends_nothing(app: FastAPI, template: str, headers: dict[str, str]) -> None:
+    _exists(app, "POST", template)
+    browser = Visitor(app, Role.ADMINISTRATOR, "forms")
+    answer = browser.post(path_of(template), headers=headers)
+    assert answer.status_code == 403
+    assert "another site" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "template"),
+    sorted((m, p) for (m, p), needed in NEEDS.items() if needed is Open.KEY),
+)
+def test_the_gate_wants_a_key_and_knows_no_session(
+    app: FastAPI, method: str, template: str
+) -> None:
+    _exists(app, method, template)
+    browser = Visitor(app, Role.ADMINISTRATOR, "forms")
+    for headers in ({}, {"Authorization": "Bearer rsk_" + "A" * 48}, {"Authorization": "Basic x"}):
+        answer = browser.client.request(method, template, headers=headers, json={})
+        assert answer.status_code in (401, 503)  # 503: before the gate has loaded anything
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def _session(app: FastAPI) -> tuple[Service, Visitor, str]:
+    service: Service = app.state.service
+    browser = Visitor(app, Role.READER, "sessions")
+    return service, browser, str(browser.client.cookies[door.session_cookie(service)])
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "x", "A" * 43, "A" * 42 + "é", "A" * 100_000, "' OR 1=1 --", "%00", "../../x", '"' * 43],
+)
+def test_a_made_up_session_is_nobody(app: FastAPI, token: str) -> None:
+    cookie = f"{door.session_cookie(app.state.service)}={token}".encode()
+    answer = Visitor(app).client.get("/me", headers=[(b"cookie", cookie)])
+    assert answer.status_code == 303
+
+
+def test_what_the_store_keeps_of_a_session_opens_nothing(app: FastAPI) -> None:
+    service, _, token = _session(app)
+    kept = hashlib.sha256(token.encode()).digest()
+    for stolen in (kept.hex(), kept.hex()[:43]):
+        browser = Visitor(app)
+        browser.client.cookies.set(door.session_cookie(service), stolen)
+        assert browser.get("/me").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"ends_at": 1},
+        {"seen_at": 1},
+    ],
+    ids=["its end has come", "nobody used it"],
+)
+def test_a_session_runs_out(app: FastAPI, column: dict[str, int]) -> None:
+    service, browser, token = _session(app)
+    assert browser.get("/me").status_code == 200
+    kept = hashlib.sha256(token.encode()).digest()
+    with service.store.write() as connection:
+        connection.execute(update(table).where(table.c.token == kept).values(column))
+    assert browser.get("/me").status_code == 303
+
+
+def test_use_keeps_a_session_from_running_out(app: FastAPI) -> None:
+    service, browser, token = _session(app)
+    kept = hashlib.sha256(token.encode()).digest()
+    almost = now() - sessions.IDLE + 60_000_000
+    with service.store.write() as connection:
+        connection.execute(update(table).where(table.c.token == kept).values(seen_at=almost))
+    assert browser.get("/me").status_code == 200
+    with service.store.read() as connection:
+        seen = connection.scalar(
+            table.select().with_only_columns(table.c.seen_at).where(table.c.token == kept)
+        )
+    assert seen is not None
+    assert seen > almost
+
+
+def test_signing_out_ends_the_session_for_whoever_holds_it(app: FastAPI) -> None:
+    service, browser, token = _session(app)
+    thief = Visitor(app)
+    thief.client.cookies.set(door.session_cookie(service), token)
+    assert thief.get("/me").status_code == 200
+    browser.post("/sign-out")
+    assert thief.get("/me").status_code == 303
+
+
+def test_a_disabled_user_is_out_at_once_and_a_new_role_holds_at_once(app: FastAPI) -> None:
+    service: Service = app.state.service
+    browser = Visitor(app, Role.LEAD, "rising")
+    assert browser.get("/audit").status_code == 200
+    with service.store.write() as connection:
+        user = users.by_name(connection, "rising")
+        users.set_role(connection, user, Role.REVIEWER, actor=None)
+    assert browser.get("/audit").status_code == 403
+    with service.store.write() as connection:
+        users.disable(connection, user, actor=None)
+    assert browser.get("/me").status_code == 303
+    with service.store.write() as connection:
+        users.enable(connection, user, actor=None)
+    assert browser.get("/me").status_code == 303  # the session did not come back
+
+
+def test_a_token_of_forms_says_nothing_of_the_session() -> None:
+    token = csrf.token_for(b"s" * 32, "held")
+    assert re.fullmatch("[0-9a-f]{64}", token)
+    assert token != csrf.token_for(b"t" * 32, "held")
+
+
+def test_cookies_are_for_https_where_people_come_by_https(tmp_path: Path) -> None:
+    settings = Settings.from_environment(
+        {
+            "RESEEN_HOME": str(tmp_path),
+            "RESEEN_KEY": "5e" * 32,
+            "RESEEN_URL": "https://review.example",
+            "HF_HOME": str(tmp_path / "hf"),
+        }
+    )
+    with Store(settings.db) as store:
+        app = make_app(Service(store=store, settings=settings))
+        browser = Visitor(app)
+        browser.client.base_url = "https://review.example"  # type: ignore[assignment]
+        answer = browser.get("/sign-in")
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith("__Host-reseen-visitor=")
+        for word in ("Secure", "HttpOnly", "SameSite=lax", "Path=/"):
+            assert word in cookie
+        assert "Domain" not in cookie
+        assert "max-age" in answer.headers["strict-transport-security"]
+        other = browser.get("/sign-in", headers={"Host": "evil.example"})
+        assert other.status_code == 421
+        assert browser.get("/health", headers={"Host": "10.0.0.7:8321"}).status_code == 200
