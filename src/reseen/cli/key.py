@@ -1,0 +1,116 @@
+"""`reseen key`: who may ask the gate, what, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from reseen.cli.common import count, db_option, emit, json_option, note, open_store, settings_for
+from reseen.cli.lazy import LazyGroup
+from reseen.cli.user import MISSING
+
+if TYPE_CHECKING:
+    from reseen.registry.store import Store
+    from reseen.web.gate.keys import Key
+
+SCOPES = ("check", "file", "trusted", "metrics")
+
+
+@click.group(cls=LazyGroup, verbs={})
+def key() -> None:
+    """Keys of the gate: add, list, revoke. Each is recorded."""
+
+
+@key.command()
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(SCOPES),
+    multiple=True,
+    default=("check",),
+    show_default=True,
+    help="What it is good for; can be given more than once. `trusted`: digests sent under it count "
+    "as computed from bytes.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, 100_000, min_open=True),
+    default=50.0,
+    show_default=True,
+    help="Requests a second, in each worker.",
+)
+@db_option
+@json_option
+def add(name: str, scopes: tuple[str, ...], rate: float, db: str | None, as_json: bool) -> None:
+    """Make a key for NAME, and print it this once."""
+    with _store(db) as store:
+        from reseen.web.gate import keys
+
+        with store.write() as connection:
+            made, text = keys.make(connection, name, [keys.Scope(s) for s in scopes], rate)
+    if as_json:
+        emit({"key": text, **_fields(made)})
+        return
+    click.echo(text)
+    note(f"{made.id}: keep it now, nobody can show it again. It is sent as")
+    note("  Authorization: Bearer rsk_...")
+
+
+@key.command("list")
+@db_option
+@json_option
+def list_(db: str | None, as_json: bool) -> None:
+    """List the keys, without their secrets."""
+    with _store(db) as store, store.read() as connection:
+        from reseen.web.gate import keys
+
+        found = keys.every(connection)
+    from reseen.report.rows import visible
+
+    for one in found:
+        if as_json:
+            emit(_fields(one))
+            continue
+        state = "revoked" if one.revoked_at else "in force"
+        scopes = " ".join(sorted(one.scopes))
+        click.echo(f"{one.id}  {state:<9} {one.rate:>8g}/s  {scopes:<24} {visible(one.name)}")
+    if not as_json:
+        note(count(len(found), "key") if found else "No keys. `reseen key add --help`")
+
+
+@key.command()
+@click.argument("id")
+@db_option
+def revoke(id: str, db: str | None) -> None:
+    """Make the key with this ID worth nothing, for ever, within two seconds."""
+    with _store(db) as store:
+        from reseen.web.gate import keys
+
+        with store.write() as connection:
+            changed = keys.revoke(connection, id)
+    note("revoked" if changed else "it was revoked before")
+
+
+def _fields(one: Key) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "scopes": sorted(one.scopes),
+        "rate": one.rate,
+        "created_at": one.created_at,
+        "revoked_at": one.revoked_at,
+    }
+
+
+@contextmanager
+def _store(db: str | None) -> Iterator[Store]:
+    try:
+        import reseen.web.gate.keys  # noqa: F401
+    except ImportError:
+        raise MISSING from None
+    with open_store(settings_for(db)) as store:
+        yield store
