@@ -3,11 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint types bench bench-detection oracles fuzz lock clean
+.PHONY: demo demo-serve screenshots test check lint types bench bench-detection oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
 demo: $(VENV)/.demo
 	@$(BIN)/python -m demo
+
+# The review service over a small hub, with users of every role, until Ctrl-C.
+demo-serve: $(VENV)/.demo
+	@$(BIN)/python -m demo --serve
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest
@@ -34,6 +38,10 @@ bench-detection: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.fuzz_files --container safetensors --count 1000000
 	@$(BIN)/python -m benchmarks.fuzz_files --container torch --count 200000
+
+# The pictures of the pages in docs/, at Chromium.
+screenshots: $(VENV)/.dev
+	@$(BIN)/python -m tests.browser.screenshots
 
 # Optional: our modules and updates against those of torch, diffusers and peft, in an environment of
 # its own (some gigabytes). The product needs none of them.

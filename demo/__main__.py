@@ -1,13 +1,16 @@
 """Plays a user: a list of removed models comes in, a hub is scanned, a report goes out.
 
 The hub is a small one on this machine (see replica/), every model on it is synthetic, and what
-runs are the real commands, shown as a person would type them.
+runs are the real commands, shown as a person would type them. With --serve: the same world in the
+review service, for a browser.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,16 +19,26 @@ from replica.lists import write_xlsx
 from replica.sample import sample_world
 from replica.server import Replica
 
+from demo.service import serve
+
 MADE = ("removals.xlsx", "report.html", "reseen.db", "reseen.db-wal", "reseen.db-shm", "reseen.key")
 """What a demo leaves in its folder, and what the next one clears away."""
 
 
 def main() -> int:
     """Run the demo in the folder given, or in demo-output. Ends 0, or as the first failure."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo-output").resolve()
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("folder", nargs="?", default="demo-output")
+    parser.add_argument("--serve", action="store_true", help="the review service, until Ctrl-C")
+    parser.add_argument("--port", type=int, default=8321, help="with --serve; 0 takes a free one")
+    given = parser.parse_args()
+    folder = Path(given.folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     for name in MADE:
         (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "gate", ignore_errors=True)
+    if given.serve:
+        return serve(folder, given.port, clean, say)
 
     world = sample_world()
     write_xlsx(folder / "removals.xlsx", world.removals)
@@ -44,6 +57,7 @@ def main() -> int:
     counts = hub.journal.requests
     say("", f"The hub was asked {counts.total()} times, {counts['list']} of them for its list.")
     say(f"The report: {folder / 'report.html'}")
+    say("To decide about what was found, in a browser: make demo-serve")
     return 0
 
 
@@ -89,14 +103,18 @@ def steps(endpoint: str) -> list[tuple[str, list[str]]]:
 
 
 def run(arguments: list[str], folder: Path) -> int:
-    """One command of Reseen's, in a clean environment; its exit code."""
-    foreign = ("HF_", "RESEEN_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-    environment = {k: v for k, v in os.environ.items() if not k.upper().startswith(foreign)}
-    # The store, the key, and no token: nothing of the person who runs the demo is touched.
-    environment |= {"RESEEN_HOME": str(folder), "HF_HOME": str(folder), "NO_PROXY": "*"}
+    """One command of Reseen's; its exit code."""
     say(f"$ {shlex.join(['reseen', *arguments])}")
     command = [sys.executable, "-m", "reseen", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+    return subprocess.run(command, cwd=folder, env=clean(folder), check=False).returncode
+
+
+def clean(folder: Path) -> dict[str, str]:
+    """An environment in which nothing of the person who runs the demo is touched: the store and the
+    key lie in the folder, and there is no token."""
+    foreign = ("HF_", "RESEEN_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    environment = {k: v for k, v in os.environ.items() if not k.upper().startswith(foreign)}
+    return environment | {"RESEEN_HOME": str(folder), "HF_HOME": str(folder), "NO_PROXY": "*"}
 
 
 def say(*lines: str) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 from tests.browser.person import PATIENCE, Person, chromium, launched
 from tests.browser.serving import Serving

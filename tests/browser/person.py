@@ -146,7 +146,7 @@ class Person:
         )
         return [
             f"axe: {v['id']} ({v['impact']}): {v['help']}: "
-            + "; ".join(f"{node['html'][:160]} {node['failureSummary'][:160]}" for node in v["nodes"][:3])
+            + "; ".join(f"{n['html'][:160]} {n['failureSummary'][:160]}" for n in v["nodes"][:3])
             for v in found["violations"]
             if v["impact"] in _SERIOUS
         ]
