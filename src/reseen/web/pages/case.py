@@ -1,0 +1,433 @@
+"""One case: what was removed, where it is now, how we know, what else there is, what was done.
+
+What comes in: a case's id, and what a person does about it. What goes out: its page. Names stay
+sealed but in the answer to "reveal", which is recorded and is in no other page. Whoever decides on
+a case that changed meanwhile gets it as it is now, with what changed and with what they wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import parse_qsl, quote, urlencode
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+from sqlalchemy import Connection
+
+from reseen.errors import AccessError, Conflict, InputError, ReseenError, SealError
+from reseen.records import Names, Rung, Sighting
+from reseen.registry import removals
+from reseen.report.html import RUNG_MEANING
+from reseen.review import cases, claims, comments, decide, likeness, reveal, shown
+from reseen.review.queue import ALL, Entry, Filter, entries, queue
+from reseen.review.verdicts import UNDO, State, Verdict
+from reseen.review.who import Role, Who
+from reseen.web import blocks
+from reseen.web.access import Reader, Reviewer
+from reseen.web.pages import words
+from reseen.web.pages.queue import go_on, just_done, said_of, take_in, to_case, to_queue
+from reseen.web.rendering import page
+from reseen.web.service import Served, Service
+
+router = APIRouter()
+
+OTHERS = 8
+"""Other cases of the account on a case's page."""
+
+Back = Annotated[str, Form(max_length=4_000)]
+Text = Annotated[str, Form(max_length=20_000)]
+Version = Annotated[int, Form(ge=0, le=2**62)]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a person wrote in a form that could not be taken, and why it could not."""
+
+    route: str
+    quick: str = ""
+    text: str = ""
+    error: ReseenError | None = None
+    version: int | None = None
+    """Of the case that they saw."""
+
+
+@router.get("/cases/{id}")
+def show(request: Request, service: Served, who: Reader, id: str) -> Response:
+    """The page."""
+    take_in(service.store)
+    back = _back(dict(request.query_params))
+    return _page(request, service, who, id, back)
+
+
+@router.post("/cases/{id}/reveal")
+def reveal_names(
+    request: Request, service: Served, who: Reviewer, id: str, back: Back = ""
+) -> Response:
+    """The page with the removal's names in clear, this once; recorded."""
+    with service.store.write() as connection:
+        names = reveal.reveal(connection, service.keyring, id, who)
+    return _page(request, service, who, id, _back(dict(parse_qsl(back))), names=names)
+
+
+@router.post("/cases/{id}/claim")
+def claim(
+    request: Request,
+    service: Served,
+    who: Reviewer,
+    id: str,
+    back: Back = "",
+    take_over: Annotated[str, Form(max_length=4)] = "",
+) -> Response:
+    """Hold the case; a lead takes it over from somebody else."""
+    take = claims.take_over if take_over else claims.claim
+    try:
+        with service.store.write() as connection:
+            take(connection, id, who)
+    except Conflict as error:
+        written = Written("claim", error=error)
+        return _page(request, service, who, id, _back(dict(parse_qsl(back))), written=written)
+    return to_case(id, back)
+
+
+@router.post("/cases/{id}/release")
+def release(service: Served, who: Reviewer, id: str, back: Back = "") -> Response:
+    """Let go of the case."""
+    with service.store.write() as connection:
+        claims.release(connection, id, who)
+    return to_case(id, back)
+
+
+@router.post("/cases/{id}/comment")
+def comment(
+    request: Request, service: Served, who: Reviewer, id: str, back: Back = "", text: Text = ""
+) -> Response:
+    """Write something for those who look at it next."""
+    try:
+        with service.store.write() as connection:
+            comments.comment(connection, service.keyring, id, who, text)
+    except (InputError, SealError) as error:
+        written = Written("comment", text=text, error=error)
+        return _page(request, service, who, id, _back(dict(parse_qsl(back))), written=written)
+    return to_case(id, back)
+
+
+@router.post("/cases/{id}/undo")
+def undo(
+    request: Request,
+    service: Served,
+    who: Reviewer,
+    id: str,
+    version: Version,
+    back: Back = "",
+    quick: Text = "",
+    reason: Text = "",
+) -> Response:
+    """Take back what was decided last, and show the case as it was."""
+    try:
+        with service.store.write() as connection:
+            why = _reason(quick, reason)
+            made = decide.undo(connection, service.keyring, id, who, why, version)
+    except (AccessError, Conflict, InputError, SealError) as error:
+        written = Written("undo", quick, reason, error, version)
+        return _page(request, service, who, id, _back(dict(parse_qsl(back))), written=written)
+    return to_case(id, back, said_of(UNDO, made))
+
+
+def _decided(choice: words.Choice) -> None:
+    """The route of one verdict."""
+
+    def handle(
+        request: Request,
+        service: Served,
+        who: Reviewer,
+        id: str,
+        version: Version,
+        back: Back = "",
+        quick: Text = "",
+        reason: Text = "",
+        then: Annotated[str, Form(max_length=8)] = "next",
+    ) -> Response:
+        try:
+            with service.store.write() as connection:
+                why = _reason(quick, reason)
+                made = decide.decide(
+                    connection, service.keyring, id, choice.verdict, who, why, version
+                )
+        except (AccessError, Conflict, InputError, SealError) as error:
+            written = Written(choice.route, quick, reason, error, version)
+            return _page(request, service, who, id, _back(dict(parse_qsl(back))), written=written)
+        said = said_of(choice.verdict, made)
+        if then == "queue":
+            return to_queue(back, said)
+        return go_on(service, who, back, besides=made.case, said=said)
+
+    router.add_api_route(
+        f"/cases/{{id}}/{choice.route}",
+        handle,
+        methods=["POST"],
+        response_model=None,
+        name=f"decide {choice.route}",
+    )
+
+
+for _choice in words.CHOICES:
+    _decided(_choice)
+
+
+def _page(
+    request: Request,
+    service: Service,
+    who: Who,
+    id: str,
+    back: str,
+    *,
+    names: Names | None = None,
+    written: Written | None = None,
+) -> Response:
+    writes = who.role >= Role.REVIEWER
+    with service.store.read() as connection:
+        row = cases.row(connection, id)
+        case = entries(connection, [row.pk])[0]
+        offset = _offset(request)
+        files = shown.files(connection, case.id, offset=offset)
+        # Those who read only see that something was written, not what: it can hold a name.
+        lines = shown.history(connection, service.keyring if writes else None, case.id)
+        removal = removals.by_id(connection, case.removal)
+        stand = cases.stands(connection, [row.pk])[row.pk]
+        others = _others(connection, case)
+        strongest = files.strongest
+        like = likeness.of_sighting(connection, strongest.id) if strongest else None
+        last = just_done(connection, request, who) if written is None and names is None else None
+    cannot = _cannot(case, who, asked=who.pk in stand.asked)
+    status = 200
+    problem = None
+    if written is not None and written.error is not None:
+        status = _status(written.error)
+        problem = _problem(written, lines)
+    account = f"/accounts/{quote(case.hub, safe='')}/{quote(case.account, safe='')}"
+    seen = written.version if written is not None else None
+    return page(
+        request,
+        "case.html",
+        who,
+        status=status,
+        case=case,
+        back=back,
+        problem=problem,
+        removal=removal,
+        names=None if names is None else _names(names),
+        reveals=sum(line.what == "reveal" for line in lines),
+        may_reveal=writes and service.keyring is not None,
+        has_key=service.keyring is not None,
+        may_decide=writes,
+        may_take_over=who.role >= Role.LEAD,
+        files=files,
+        files_before=_files_url(case.id, back, offset - shown.FILES) if offset else None,
+        files_after=(
+            _files_url(case.id, back, offset + shown.FILES)
+            if offset + len(files.files) < files.total
+            else None
+        ),
+        confirmed_words=words.CONFIRMED,
+        shown=strongest,
+        ladder=_ladder(strongest),
+        likeness=like,
+        pictures=[(block, blocks.picture(block.cells)) for block in like.blocks] if like else [],
+        legend=blocks.legend(),
+        account_url=account,
+        others=[other for other in others[0] if other.id != case.id][:OTHERS],
+        other_total=max(others[1] - 1, 0),
+        history=[_line(line, seen, reads=writes) for line in lines],
+        cannot=cannot,
+        decisions=_decisions(case, written, closed=cannot is not None),
+        undo=_undo(lines, case, who, written),
+        comment=written.text if written is not None and written.route == "comment" else "",
+        undone=last,
+        key_groups=(words.CASE_KEYS, words.EVERYWHERE),
+    )
+
+
+# -- what the page says --------------------------------------------------------------------------
+
+
+def _cannot(case: Entry, who: Who, *, asked: bool) -> str | None:
+    """Why this person cannot decide this case now; None where they can."""
+    if who.role < Role.REVIEWER:
+        return "Deciding needs the role reviewer."
+    if case.withdrawn:
+        return "The removal was withdrawn: there is nothing to decide."
+    if case.state is State.DECIDED:
+        return "It is decided. Undo that first to decide otherwise."
+    if case.claimed_by not in (None, who.name):
+        return f"{case.claimed_by} is working on it. A lead can take it over."
+    if asked:
+        return "You asked for a second pair of eyes: somebody else decides."
+    return None
+
+
+def _decisions(case: Entry, written: Written | None, *, closed: bool) -> list[dict[str, object]]:
+    made: list[dict[str, object]] = []
+    for choice in words.CHOICES:
+        mine = written is not None and written.route == choice.route
+        asked = case.state is State.SECOND and choice.verdict is Verdict.SECOND
+        if (case.state is State.DECIDED or asked) and not mine:
+            continue
+        made.append(
+            {
+                "words": choice.words,
+                "route": choice.route,
+                "key": choice.key,
+                "means": choice.means,
+                "quick": choice.quick,
+                "chosen": written.quick if written is not None and mine else choice.quick[0],
+                "text": written.text if written is not None and mine else "",
+                "open": mine,
+                "off": closed,
+            }
+        )
+    return made
+
+
+def _undo(
+    lines: Sequence[shown.Line], case: Entry, who: Who, written: Written | None
+) -> dict[str, object] | None:
+    """What an undo takes back, if there is anything."""
+    standing = [
+        line for line in lines if line.id is not None and line.what != UNDO and not line.undone
+    ]
+    target = next((line for line in standing if not line.automatic), None)
+    target = target or next(iter(standing), None)
+    if target is None or who.role < Role.REVIEWER:
+        return None
+    own = target.who == who.name or target.automatic or who.role >= Role.LEAD
+    held = case.claimed_by not in (None, who.name)
+    mine = written is not None and written.route == "undo"
+    return {
+        "verdict": target.what,
+        "who": target.who,
+        "can": own and not held,
+        "cannot": (
+            f"{case.claimed_by} is working on it."
+            if held
+            else f"It was {target.who}'s: they, or a lead, can undo it."
+        ),
+        "quick": words.UNDO_QUICK,
+        "chosen": written.quick if written is not None and mine else words.UNDO_QUICK[0],
+        "text": written.text if written is not None and mine else "",
+        "open": mine,
+    }
+
+
+def _line(line: shown.Line, seen: int | None, *, reads: bool) -> dict[str, object]:
+    notes = []
+    if line.automatic:
+        notes.append("by a remembered decision")
+    if line.batch:
+        notes.append("decided together with others")
+    if line.undone:
+        notes.append("undone")
+    if line.text is None and line.what not in ("reveal",) and not line.automatic:
+        notes.append("what was written is sealed" if not reads else "the key is not here")
+    return {
+        "at": line.at,
+        "who": line.who,
+        "what": words.HISTORY.get(line.what, line.what),
+        "text": line.text,
+        "note": ", ".join(notes),
+        "undone": line.undone,
+        "new": seen is not None and line.version is not None and line.version >= seen,
+    }
+
+
+def _problem(written: Written, lines: Sequence[shown.Line]) -> dict[str, object]:
+    error, seen = written.error, written.version
+    changed = [
+        _line(line, seen, reads=True)
+        for line in lines
+        if seen is not None and line.version is not None and line.version >= seen
+    ]
+    return {
+        "message": str(error)[:1].upper() + str(error)[1:] + ".",
+        "remedy": (error.remedy or "") if error is not None else "",
+        "changed": changed if isinstance(error, Conflict) else [],
+        "evidence": isinstance(error, Conflict) and "changed" in str(error) and not changed,
+        "kept": bool(written.text),
+    }
+
+
+def _ladder(sighting: Sighting | None) -> list[dict[str, object]]:
+    """Every rung, highest first, with the evidence on it."""
+    if sighting is None:
+        return []
+    return [
+        {
+            "rung": rung,
+            "meaning": RUNG_MEANING[rung],
+            "evidence": some,
+            "figures": (
+                [line for e in some for line in words.figures(e.figures)]
+                if rung is Rung.WEIGHTS
+                else []
+            ),
+        }
+        for rung in words.LADDER
+        for some in [[e for e in sighting.evidence if e.rung is rung]]
+    ]
+
+
+def _names(names: Names) -> list[tuple[str, tuple[str, ...]]]:
+    said: Mapping[str, tuple[str | None, ...]] = {
+        "name": (names.name,),
+        "trigger words": names.trigger_words,
+        "former address": (names.url,),
+        "model id": (names.model_id,),
+        "version id": (names.version_id,),
+        "file names": names.file_names,
+        "reason": (names.reason,),
+    }
+    told = [(label, tuple(v for v in values if v)) for label, values in said.items()]
+    return [(label, values) for label, values in told if values] or [
+        ("name", ("the list said none",))
+    ]
+
+
+def _others(connection: Connection, case: Entry) -> tuple[tuple[Entry, ...], int]:
+    which = Filter(
+        state=ALL.state, live=ALL.live, withdrawn=True, hub=case.hub, account=case.account
+    )
+    found = queue(connection, which, most=OTHERS + 1)
+    return found.entries, found.total
+
+
+def _reason(quick: str, text: str) -> str:
+    """The chosen reason, and what was written to it. Raises InputError for neither."""
+    parts = [part for part in (quick.strip(), text.strip()) if part]
+    if not parts:
+        raise InputError("there is no reason", remedy="Choose one, or say it in a few words.")
+    return ": ".join(parts)
+
+
+def _status(error: ReseenError) -> int:
+    for kind, status in ((InputError, 400), (AccessError, 403), (Conflict, 409)):
+        if isinstance(error, kind):
+            return status
+    return 503
+
+
+def _back(values: Mapping[str, str]) -> str:
+    return urlencode(Filter.parse(values).values())
+
+
+def _files_url(id: str, back: str, offset: int) -> str:
+    more = urlencode({"files": offset}) if offset > 0 else ""
+    query = "&".join(part for part in (back, more) if part)
+    return f"/cases/{id}" + (f"?{query}" if query else "")
+
+
+def _offset(request: Request) -> int:
+    given = request.query_params.get("files", "")
+    if not (given.isascii() and given.isdigit() and len(given) < 10):
+        return 0
+    return int(given) // shown.FILES * shown.FILES

@@ -1,0 +1,179 @@
+"""The queue: what waits for a decision, and the button that claims the next case.
+
+What comes in: a filter that lives in the address. What goes out: rows, strongest first. The filter
+travels along into a case and back as `back`, always parsed anew: nothing else of it is believed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import Connection, select
+
+from reseen.errors import NotFound
+from reseen.records import Rung
+from reseen.registry import schema
+from reseen.registry.store import Store
+from reseen.review import cases, claims, decide
+from reseen.review.queue import Filter, queue
+from reseen.review.verdicts import UNDO
+from reseen.review.who import Role, Who
+from reseen.web.access import Reader, Reviewer
+from reseen.web.pages import words
+from reseen.web.rendering import page
+from reseen.web.service import Served, Service
+
+router = APIRouter()
+
+ROWS = 50
+_LONGEST = 4_000
+
+STATES = (
+    ("undecided", "undecided"),
+    ("open", "open"),
+    ("second", "second pair of eyes"),
+    ("decided", "decided"),
+    ("any", "any"),
+)
+RUNGS = (("", "any rung"), *((rung.label, rung.label) for rung in sorted(Rung, reverse=True)))
+CLAIMS = (("", "anybody or nobody"), ("nobody", "nobody"), ("me", "me"), ("other", "somebody else"))
+LIVES = (("live", "yes"), ("gone", "no: gone"), ("any", "any"))
+
+
+@router.get("/queue")
+def show(request: Request, service: Served, who: Reader) -> Response:
+    """The queue, or the part of it that the filter lets through."""
+    take_in(service.store)
+    which = Filter.parse(request.query_params)
+    with service.store.read() as connection:
+        found = queue(connection, which, who, offset=_offset(request), most=ROWS)
+        last = just_done(connection, request, who)
+    values = which.values()
+
+    def at(offset: int) -> str:
+        return "/queue?" + urlencode({**values, "offset": offset} if offset else values)
+
+    return page(
+        request,
+        "queue.html",
+        who,
+        filter={
+            "state": which.state,
+            "rung": which.rung.label if which.rung else "",
+            "claimed": which.claimed or "",
+            "live": which.live,
+            "hub": which.hub or "",
+            "account": which.account or "",
+            "list": which.list or "",
+            "removal": which.removal or "",
+        },
+        states=STATES,
+        rungs=RUNGS,
+        claims=CLAIMS,
+        lives=LIVES,
+        query=urlencode(values),
+        cases=found.entries,
+        total=found.total,
+        first=found.offset + 1 if found.entries else 0,
+        last=found.offset + len(found.entries),
+        before=at(found.before) if found.before is not None else None,
+        after=at(found.next) if found.next is not None else None,
+        undone=last,
+        nothing_left="nothing" in request.query_params,
+        may_decide=who.role >= Role.REVIEWER,
+        key_groups=(words.QUEUE_KEYS, words.EVERYWHERE),
+    )
+
+
+@router.post("/queue/next")
+def next_case(
+    service: Served,
+    who: Reviewer,
+    back: Annotated[str, Form(max_length=_LONGEST)] = "",
+    after: Annotated[str, Form(max_length=64)] = "",
+) -> Response:
+    """Claim the next case of this filter, and go there."""
+    take_in(service.store)
+    return go_on(service, who, back, besides=after or None)
+
+
+def go_on(
+    service: Service,
+    who: Who,
+    back: str,
+    *,
+    besides: str | None = None,
+    said: dict[str, str] | None = None,
+) -> Response:
+    """To the next case, claimed; where there is none, back to the queue, which says so."""
+    values = Filter.parse(dict(parse_qsl(back))).values()
+    with service.store.write() as connection:
+        claim = claims.claim_next(connection, Filter.parse(values), who, besides=besides)
+    more = said or {}
+    if claim is None:
+        return _to("/queue", values | more | {"nothing": ""})
+    return _to(f"/cases/{claim.case}", values | more)
+
+
+def to_queue(back: str, said: dict[str, str] | None = None) -> Response:
+    """Back to the queue as it was."""
+    return _to("/queue", Filter.parse(dict(parse_qsl(back))).values() | (said or {}))
+
+
+def to_case(case: str, back: str, said: dict[str, str] | None = None) -> Response:
+    """To a case, from which the same queue is one key away."""
+    return _to(f"/cases/{case}", Filter.parse(dict(parse_qsl(back))).values() | (said or {}))
+
+
+def _to(path: str, values: dict[str, str]) -> Response:
+    return RedirectResponse(path + ("?" + urlencode(values) if values else ""), status_code=303)
+
+
+def take_in(store: Store) -> None:
+    """What scans touched since becomes cases, so that a page shows how things stand."""
+    touched = schema.sightings.c
+    with store.read() as connection:
+        if connection.scalar(select(touched.pk).where(touched.touched == 1).limit(1)) is None:
+            return
+    with store.write() as connection:
+        cases.put(connection, store.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class JustDone:
+    """What was just done, and whether it can be undone here."""
+
+    words: str
+    case: str
+    version: int
+    can_undo: bool
+
+
+def just_done(connection: Connection, request: Request, who: Who) -> JustDone | None:
+    """What `?done=` and `?of=` say was done: a word that is known, at a case that there is."""
+    verdict = request.query_params.get("done", "")
+    said = words.done(verdict)
+    if said is None:
+        return None
+    try:
+        row = cases.row(connection, request.query_params.get("of", ""))
+    except NotFound:
+        return None
+    version = request.query_params.get("version", "")
+    # Only while the case still is as that decision left it: else its own page tells more.
+    same = version == str(row.version) and verdict != UNDO
+    return JustDone(said, row.id, row.version, same and who.role >= Role.REVIEWER)
+
+
+def said_of(verdict: str, made: decide.Decision) -> dict[str, str]:
+    """For the next page's address: what was done, and where. Opaque ids and known words only."""
+    return {"done": verdict, "of": made.case, "version": str(made.version)}
+
+
+def _offset(request: Request) -> int:
+    given = request.query_params.get("offset", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0

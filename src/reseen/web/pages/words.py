@@ -1,0 +1,197 @@
+"""The fixed words of the review pages: verdicts, quick reasons, keys, figures said in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reseen.records import Confirmed, Rung
+from reseen.review.verdicts import UNDO, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing that can be decided."""
+
+    verdict: Verdict
+    route: str
+    """The last part of its address."""
+    key: str
+    words: str
+    means: str
+    quick: tuple[str, ...]
+
+
+CHOICES: tuple[Choice, ...] = (
+    Choice(
+        Verdict.CONFIRM,
+        "confirm",
+        "c",
+        "Confirm",
+        "It is the removed model. It can go into a notice to the host; nothing is sent by this.",
+        (
+            "The same file or the same weights",
+            "A copy of the removed model, altered",
+            "The removed model is part of it",
+        ),
+    ),
+    Choice(
+        Verdict.NOT_THIS_MODEL,
+        "not-this-model",
+        "x",
+        "Not this model",
+        "It is another model. For bytes that were read this is remembered and never asked again.",
+        (
+            "Another model, likely of the same recipe",
+            "The hub's hash is false: the bytes are others",
+            "A common file that many models share",
+        ),
+    ),
+    Choice(
+        Verdict.ALLOWED,
+        "allow",
+        "a",
+        "Allowed",
+        "It is the removed model, and it may stay.",
+        (
+            "The person depicted consents",
+            "The host has examined it and lets it stay",
+            "Research or evidence under an agreement",
+        ),
+    ),
+    Choice(
+        Verdict.SECOND,
+        "second",
+        "s",
+        "Second pair of eyes",
+        "Somebody else must decide; you cannot be that one.",
+        (
+            "The evidence does not settle it",
+            "The consequences are serious",
+            "I know somebody involved",
+        ),
+    ),
+)
+
+UNDO_QUICK = ("Decided by mistake", "New evidence", "The person concerned objected")
+
+_DONE: Mapping[str, str] = {
+    Verdict.CONFIRM: "Decided: confirmed.",
+    Verdict.NOT_THIS_MODEL: "Decided: not this model.",
+    Verdict.ALLOWED: "Decided: allowed.",
+    Verdict.SECOND: "A second pair of eyes is asked for.",
+    UNDO: "Undone.",
+}
+
+
+def done(verdict: str) -> str | None:
+    """What was just done, as a sentence; None for a word that nobody uses."""
+    return _DONE.get(verdict)
+
+
+HISTORY: Mapping[str, str] = {
+    Verdict.CONFIRM: "confirmed it",
+    Verdict.NOT_THIS_MODEL: "said: not this model",
+    Verdict.ALLOWED: "allowed it",
+    Verdict.SECOND: "asked for a second pair of eyes",
+    UNDO: "undid the last decision",
+    "comment": "wrote",
+    "reveal": "revealed the names",
+}
+
+CONFIRMED: Mapping[Confirmed, str] = {
+    Confirmed.NONE: "not read",
+    Confirmed.HEADER: "header agrees",
+    Confirmed.DOUBTFUL: "header disagrees",
+    Confirmed.BYTES: "all bytes read",
+    Confirmed.CONTRADICTED: "bytes are others",
+}
+
+QUEUE_KEYS = (
+    "Queue",
+    (
+        ("j k", "next, previous case"),
+        ("Enter o", "open the case"),
+        ("n", "claim the next case and open it"),
+        ("/", "to the filter"),
+        ("u", "undo what was just decided"),
+    ),
+)
+CASE_KEYS = (
+    "Case",
+    (
+        ("c", "confirm: to its reason"),
+        ("x", "not this model"),
+        ("a", "allowed"),
+        ("s", "second pair of eyes"),
+        ("Enter", "send, from the list of reasons"),
+        ("Ctrl+Enter", "send, from the text"),
+        ("u", "undo"),
+        ("r", "reveal the names, recorded"),
+        ("m", "make it mine: claim"),
+        ("t", "write a comment"),
+        ("n", "next case"),
+        ("Esc", "back to the queue"),
+    ),
+)
+ACCOUNT_KEYS = (
+    "Account",
+    (
+        ("j k", "next, previous case"),
+        ("Enter o", "open the case"),
+        ("c", "to the reason"),
+        ("u", "undo what was just decided"),
+        ("Esc", "to the queue"),
+    ),
+)
+EVERYWHERE = ("Everywhere", (("?", "this list"), ("Esc", "leave a field, close this list")))
+
+
+def figures(figures: Mapping[str, float | int | str]) -> list[str]:
+    """The figures of the weights rung, each as a sentence; what is not there is left out."""
+    lines: list[str] = []
+    cosine, scale = _number(figures, "cosine"), _number(figures, "scale")
+    if cosine is not None:
+        lines.append(
+            f"Cosine {cosine:.3f}: {_how_alike(cosine)}. 1 is the same update, 0 a stranger's."
+        )
+    agreeing, modules = _number(figures, "agreeing"), _number(figures, "modules")
+    if agreeing is not None and modules is not None:
+        lines.append(
+            f"{agreeing:.0%} of {modules:,.0f} modules agree, each by itself; of a stranger's"
+            " about 1 in 100 does."
+        )
+    p_value, calibration = _number(figures, "p_value"), str(figures.get("calibration", ""))
+    if p_value is not None:
+        if calibration.startswith("uncalibrated"):
+            lines.append(
+                f"Chance of this among strangers: {p_value:.1g}, uncalibrated. No background of"
+                " this architecture was there to measure against, so do not lean on it."
+            )
+        else:
+            lines.append(f"Chance of this among strangers: {p_value:.1g}, {calibration}.")
+    coverage = _number(figures, "coverage")
+    if coverage is not None and coverage < 0.995:
+        lines.append(f"{coverage:.0%} of the removed model's modules are in this file.")
+    if scale is not None and abs(scale - 1) >= 0.01:
+        negated = " It is negated: used at a negative strength." if scale < 0 else ""
+        lines.append(f"Its update is {abs(scale):.2g} times as strong.{negated}")
+    if relation := str(figures.get("relation", "")):
+        lines.append(f"What explains it best: {relation}.")
+    return lines
+
+
+def _how_alike(cosine: float) -> str:
+    if cosine >= 0.97:
+        return "practically the same weights"
+    if cosine >= 0.8:
+        return "the same weights, lightly altered"
+    return "a part of it, or trained on from it" if cosine >= 0.4 else "a weak likeness"
+
+
+def _number(figures: Mapping[str, float | int | str], name: str) -> float | None:
+    value = figures.get(name)
+    return float(value) if isinstance(value, int | float) else None
+
+
+LADDER: tuple[Rung, ...] = tuple(sorted(Rung, reverse=True))
