@@ -123,6 +123,7 @@ decided = Table(
     Column("decision_pk", ForeignKey("decisions.pk"), primary_key=True, autoincrement=False),
     Column("sighting_pk", ForeignKey("sightings.pk"), primary_key=True, autoincrement=False),
     Column("rung", SmallInteger, nullable=False),
+    Column("confirmed", String(12), nullable=False),
     Column("sha256", LargeBinary),
     Index("ix_decided_sha256", "sha256"),
     sqlite_with_rowid=False,

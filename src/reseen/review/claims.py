@@ -1,0 +1,113 @@
+"""Who works on a case: others see it, and leave it alone. A claim runs out by itself.
+
+What comes in: a case and who wants it. What goes out: the claim. It promises: at any time at most
+one person holds a case, and no case is held for longer than `LASTS` by somebody who went away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from reseen.errors import Conflict
+from reseen.registry import audit
+from reseen.registry.people import cases as table
+from reseen.registry.people import users
+from reseen.registry.seen import instant
+from reseen.registry.store import now
+from reseen.review import cases
+from reseen.review.queue import Filter, next_case
+from reseen.review.who import Role, Who
+
+LASTS = 15 * 60 * 1_000_000
+"""Microseconds; whoever is active renews it by claiming again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A case held by somebody."""
+
+    case: str
+    by: str
+    """The user's name."""
+    until: datetime
+
+
+def claim(connection: Connection, case_id: str, who: Who, *, at: int | None = None) -> Claim:
+    """Hold a case, or go on holding it. Raises AccessError, NotFound, Conflict (somebody else
+    holds it)."""
+    at = now() if at is None else at
+    who.must_be(Role.REVIEWER)
+    row = cases.row(connection, case_id)
+    other = holder(connection, row, at)
+    if other is not None and row.claimed_by != who.pk:
+        raise Conflict(
+            f"{other.by} is working on this case",
+            remedy="Take another one, or ask a lead to take it over.",
+        )
+    if other is None:
+        audit.write(connection, "claim", row.id, actor=who.actor)
+    return _hold(connection, row, who, at)
+
+
+def release(connection: Connection, case_id: str, who: Who, *, at: int | None = None) -> bool:
+    """Let go of a case; False where `who` did not hold it. Raises AccessError, NotFound."""
+    at = now() if at is None else at
+    who.must_be(Role.REVIEWER)
+    row = cases.row(connection, case_id)
+    if row.claimed_by != who.pk:
+        return False
+    free = update(table).where(table.c.pk == row.pk)
+    connection.execute(free.values(claimed_by=None, claimed_until=None))
+    return (row.claimed_until or 0) > at
+
+
+def take_over(connection: Connection, case_id: str, who: Who, *, at: int | None = None) -> Claim:
+    """A lead takes a case from whoever holds it; recorded. Raises AccessError, NotFound."""
+    at = now() if at is None else at
+    who.must_be(Role.LEAD)
+    row = cases.row(connection, case_id)
+    other = holder(connection, row, at)
+    if other is None or row.claimed_by != who.pk:
+        audit.write(
+            connection, "claim", row.id, actor=who.actor, taken_from=other.by if other else None
+        )
+    return _hold(connection, row, who, at)
+
+
+def claim_next(
+    connection: Connection,
+    which: Filter,
+    who: Who,
+    *,
+    besides: str | None = None,
+    at: int | None = None,
+) -> Claim | None:
+    """Find the next case and hold it, in one transaction, so that two people never get the same;
+    None where the queue is empty. `besides`: the case that one just left. Raises AccessError."""
+    at = now() if at is None else at
+    who.must_be(Role.REVIEWER)
+    found = next_case(connection, which, who, besides=besides, at=at)
+    return None if found is None else claim(connection, found, who, at=at)
+
+
+def holder(connection: Connection, row: Row[Any], at: int) -> Claim | None:
+    """Who holds the case of this row; None where nobody does, or the claim ran out."""
+    if row.claimed_by is None or (row.claimed_until or 0) <= at:
+        return None
+    name = connection.scalar(select(users.c.name).where(users.c.pk == row.claimed_by))
+    until = instant(row.claimed_until)
+    assert until is not None
+    return Claim(row.id, name or "somebody", until)
+
+
+def _hold(connection: Connection, row: Row[Any], who: Who, at: int) -> Claim:
+    until = at + LASTS
+    held = update(table).where(table.c.pk == row.pk)
+    connection.execute(held.values(claimed_by=who.pk, claimed_until=until))
+    when = instant(until)
+    assert when is not None
+    return Claim(row.id, who.name, when)

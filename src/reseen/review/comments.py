@@ -1,0 +1,66 @@
+"""What reviewers write beside a case: sealed (it can hold a name), bounded, never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from reseen.registry import audit
+from reseen.registry.people import comments as table
+from reseen.registry.people import users
+from reseen.registry.sealing import Keyring
+from reseen.registry.seen import instant
+from reseen.registry.store import now
+from reseen.review import cases, texts
+from reseen.review.who import Role, Who
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Comment:
+    """One comment."""
+
+    at: datetime
+    by: str
+    text: str | None
+    """None where the key is not here."""
+
+
+def comment(
+    connection: Connection,
+    keyring: Keyring | None,
+    case_id: str,
+    who: Who,
+    text: str,
+    *,
+    at: int | None = None,
+) -> None:
+    """Append a comment. Raises AccessError, InputError, NotFound, SealError."""
+    who.must_be(Role.REVIEWER)
+    text = texts.written(text, "comment")
+    row = cases.row(connection, case_id)
+    new = {
+        "case_pk": row.pk,
+        "at": now() if at is None else at,
+        "user_pk": who.pk,
+        "sealed": texts.seal(keyring, text, row.id),
+    }
+    connection.execute(table.insert(), [new])
+    audit.write(connection, "comment", row.id, actor=who.actor)
+
+
+def of_case(connection: Connection, keyring: Keyring | None, case_id: str) -> tuple[Comment, ...]:
+    """All of a case, oldest first. Raises NotFound."""
+    row = cases.row(connection, case_id)
+    query = (
+        select(table.c.at, users.c.name, table.c.sealed)
+        .join(users, users.c.pk == table.c.user_pk)
+        .where(table.c.case_pk == row.pk)
+        .order_by(table.c.pk)
+    )
+    return tuple(
+        Comment(when, name, texts.opened(keyring, sealed, row.id))
+        for at, name, sealed in connection.execute(query)
+        if (when := instant(at)) is not None
+    )

@@ -1,0 +1,262 @@
+"""What a person decides about a case, and how it is taken back.
+
+What comes in: a case, the version of it that the person saw, a verdict, and why. What goes out:
+rows that are appended and never changed, and columns of the case that follow from them. It
+promises: nobody decides about what was not shown to them, over somebody else's claim, or a case
+that is decided already; whoever asked for a second pair of eyes is not that pair; an undo restores
+what was before, and what was decided automatically because of it is open again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from reseen.errors import AccessError, Conflict, InputError
+from reseen.registry import audit, schema
+from reseen.registry.people import cases as table
+from reseen.registry.people import decided, decisions, users
+from reseen.registry.sealing import Keyring
+from reseen.registry.store import insert_many, now, reserve
+from reseen.review import cases, made, remembered, texts
+from reseen.review.remembered import DECIDED_COLUMNS, DECISION_COLUMNS
+from reseen.review.verdicts import UNDO, Made, State, Verdict, in_force, stand
+from reseen.review.who import Role, Who
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What came of deciding, or of undoing."""
+
+    id: str
+    """ "dc-..." """
+    case: str
+    state: State
+    """Of the case, now."""
+    verdict: Verdict | None
+    version: int
+    """Of the case, now: the one to show next."""
+
+
+def decide(
+    connection: Connection,
+    keyring: Keyring | None,
+    case_id: str,
+    verdict: Verdict,
+    who: Who,
+    reason: str,
+    version: int,
+    *,
+    at: int | None = None,
+    batch: str | None = None,
+) -> Decision:
+    """Decide a case in the version that `who` saw.
+
+    Raises AccessError (role; asked for the second pair of eyes), InputError (no reason, or too
+    long), SealError (no key), NotFound, Conflict (changed, decided or claimed meanwhile, or the
+    removal was withdrawn).
+    """
+    at = now() if at is None else at
+    who.must_be(Role.REVIEWER)
+    verdict = Verdict(verdict)
+    reason = texts.written(reason, "reason")
+    row = current(connection, case_id, who, version, at)
+    sealed = texts.seal(keyring, reason, row.id)
+    standing = made.load(connection, [row.pk])[row.pk]
+    how = stand(*standing)
+    if how.state is State.DECIDED:
+        raise Conflict("the case is decided already", remedy="Undo that decision first.")
+    if _withdrawn(connection, row):
+        raise Conflict("the removal was withdrawn", remedy="Restore it first if that was wrong.")
+    if how.state is State.SECOND and verdict is Verdict.SECOND:
+        raise Conflict("a second pair of eyes was asked for already")
+    if who.pk in how.asked:
+        raise AccessError(
+            "whoever asked for a second pair of eyes cannot be that pair",
+            remedy="Let somebody else decide, or undo the question.",
+        )
+    covers = [
+        (one.pk, one.rung, one.confirmed.value, one.sha256)
+        for one in standing[1]
+        if one.pk not in how.automatic
+    ]
+    new = New(row, verdict.value, who, sealed, batch=batch)
+    _, id = _append(connection, new, at, covers)
+    audit.write(
+        connection,
+        "decide",
+        row.id,
+        actor=who.actor,
+        verdict=verdict.value,
+        decision=id,
+        sightings=len(covers),
+        **({"batch": batch} if batch else {}),
+    )
+    also: set[int] = set()
+    if verdict is not Verdict.SECOND:
+        read = {sha for _, _, _, sha in covers if sha is not None}
+        fresh = remembered.remember(connection, row.removal_pk, read)
+        also = remembered.others(connection, row.removal_pk, fresh)
+    _free(connection, row.pk)
+    cases.settle(connection, {row.pk, *also}, at, told={row.pk})
+    return _outcome(connection, id, row.pk)
+
+
+def undo(
+    connection: Connection,
+    keyring: Keyring | None,
+    case_id: str,
+    who: Who,
+    reason: str,
+    version: int,
+    *,
+    decision: str | None = None,
+    at: int | None = None,
+) -> Decision:
+    """Take back the last decision of a person that is in force, or, where there is none, what a
+    remembered decision decided; or the remembered one named by `decision`. One's own; a lead
+    anybody's.
+
+    Raises AccessError, InputError, SealError, NotFound, Conflict (changed or claimed meanwhile, or
+    nothing to take back).
+    """
+    at = now() if at is None else at
+    who.must_be(Role.REVIEWER)
+    reason = texts.written(reason, "reason")
+    row = current(connection, case_id, who, version, at)
+    sealed = texts.seal(keyring, reason, row.id)
+    standing = made.load(connection, [row.pk])[row.pk]
+    target = _target(connection, standing[0], stand(*standing).last, decision)
+    if who.role < Role.LEAD and _maker(connection, target) != who.pk:
+        raise AccessError(
+            "this was somebody else's decision", remedy="Ask them, or a lead, to undo it."
+        )
+    undo_row = New(row, UNDO, who, sealed, undoes=target.pk)
+    pk, id = _append(connection, undo_row, at, ())
+    undone = connection.scalar(select(decisions.c.id).where(decisions.c.pk == target.pk))
+    audit.write(connection, "undo", row.id, actor=who.actor, decision=id, undoes=undone)
+    also = _undo_because(connection, target.pk, pk, who, at)
+    if not target.automatic and target.verdict != Verdict.SECOND:
+        read = {then.sha256 for then in target.covers.values() if then.sha256 is not None}
+        fresh = remembered.remember(connection, row.removal_pk, read)
+        also |= remembered.others(connection, row.removal_pk, fresh)
+    _free(connection, row.pk)
+    cases.settle(connection, {row.pk, *also}, at, told={row.pk})
+    return _outcome(connection, id, row.pk)
+
+
+def current(connection: Connection, case_id: str, who: Who, version: int, at: int) -> Row[Any]:
+    """The case, if it is still what `who` saw and nobody else is at it. Raises NotFound and
+    Conflict."""
+    row = cases.row(connection, case_id)
+    cases.refresh(connection, row, at)
+    row = cases.row(connection, case_id)
+    if row.claimed_by not in (None, who.pk) and (row.claimed_until or 0) > at:
+        name = connection.scalar(select(users.c.name).where(users.c.pk == row.claimed_by))
+        raise Conflict(
+            f"{name} is working on this case",
+            remedy="Take another one, or ask a lead to take it over.",
+        )
+    if row.version != version:
+        raise Conflict(
+            "the case changed since you looked at it, or somebody decided it",
+            remedy="Look at it again, then decide.",
+        )
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A row to append."""
+
+    case: Row[Any]
+    verdict: str
+    who: Who
+    sealed: bytes
+    undoes: int | None = None
+    batch: str | None = None
+
+
+def _append(
+    connection: Connection,
+    new: New,
+    at: int,
+    covers: Sequence[tuple[int, int, str, bytes | None]],
+) -> tuple[int, str]:
+    (pk,) = reserve(connection, decisions, 1)
+    id = texts.new_id("dc")
+    case = new.case
+    row = (pk, id, case.pk, at, new.who.pk, new.verdict, new.sealed, new.undoes, None)
+    insert_many(connection, decisions, DECISION_COLUMNS, [(*row, new.batch, case.version)])
+    insert_many(connection, decided, DECIDED_COLUMNS, [(pk, *one) for one in covers])
+    return pk, id
+
+
+def _target(
+    connection: Connection, every: Sequence[Made], last: Made | None, decision: str | None
+) -> Made:
+    if decision is None:
+        if last is None:
+            raise Conflict("there is nothing to undo")
+        return last
+    pk = connection.scalar(
+        select(decisions.c.pk).where(decisions.c.id == decision.strip().lower()[:64])
+    )
+    for one in in_force(every):
+        if one.pk == pk and (one.automatic or one is last):
+            return one
+    raise InputError(
+        "this decision cannot be undone", remedy="Undo the ones that came after it first."
+    )
+
+
+def _maker(connection: Connection, target: Made) -> int | None:
+    """Who made it, or made what it remembers."""
+    if not target.automatic:
+        return target.user_pk
+    return connection.scalar(select(decisions.c.user_pk).where(decisions.c.pk == target.because))
+
+
+def _undo_because(connection: Connection, target: int, undo_pk: int, who: Who, at: int) -> set[int]:
+    """Take back what was decided because of a decision; the cases that it was in."""
+    d = decisions.c
+    undone = select(d.undoes).where(d.undoes.is_not(None))
+    query = (
+        select(d.pk, d.case_pk, table.c.id, table.c.version)
+        .join(table, table.c.pk == d.case_pk)
+        .where(d.because == target, d.verdict != UNDO, d.pk.not_in(undone))
+        .order_by(d.pk)
+    )
+    rows = connection.execute(query).all()
+    if not rows:
+        return set()
+    pks = reserve(connection, decisions, len(rows))
+    new: list[tuple[Any, ...]] = []
+    for pk, row in zip(pks, rows, strict=True):
+        id = texts.new_id("dc")
+        by = (at, who.pk, UNDO, None, row.pk, undo_pk, None)
+        new.append((pk, id, row.case_pk, *by, row.version))
+        audit.write(connection, "undo", row.id, actor=who.actor, decision=id)
+    insert_many(connection, decisions, DECISION_COLUMNS, new)
+    return {row.case_pk for row in rows}
+
+
+def _withdrawn(connection: Connection, row: Row[Any]) -> bool:
+    removals = schema.removals.c
+    query = select(removals.withdrawn_at).where(removals.pk == row.removal_pk)
+    return connection.scalar(query) is not None
+
+
+def _free(connection: Connection, pk: int) -> None:
+    """Who decided is done with it."""
+    free = update(table).where(table.c.pk == pk)
+    connection.execute(free.values(claimed_by=None, claimed_until=None))
+
+
+def _outcome(connection: Connection, id: str, pk: int) -> Decision:
+    row = connection.execute(select(table).where(table.c.pk == pk)).one()
+    verdict = None if row.verdict is None else Verdict(row.verdict)
+    return Decision(id, row.id, State(row.state), verdict, row.version)

@@ -1,0 +1,82 @@
+"""What was decided about cases, and their sightings as they are now: out of the store, for
+`verdicts.stand`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from reseen.records import Confirmed, DigestKind
+from reseen.registry import schema
+from reseen.registry.people import case_sightings, decided, decisions
+from reseen.registry.store import chunks
+from reseen.review.verdicts import Covered, Made, Now
+
+Standing = tuple[list[Made], list[Now]]
+"""Decisions, oldest first; sightings, oldest first."""
+
+
+def load(connection: Connection, case_pks: Sequence[int]) -> dict[int, Standing]:
+    """By case. At most as many cases as one `IN (...)` holds (`store.chunks`)."""
+    found: dict[int, Standing] = {pk: ([], []) for pk in case_pks}
+    d = decisions.c
+    rows = connection.execute(
+        select(d.pk, d.case_pk, d.verdict, d.user_pk, d.undoes, d.because)
+        .where(d.case_pk.in_(case_pks))
+        .order_by(d.pk)
+    ).all()
+    covers: dict[int, dict[int, Covered]] = {}
+    if rows:
+        query = (
+            select(decided)
+            .join(decisions, d.pk == decided.c.decision_pk)
+            .where(d.case_pk.in_(case_pks))
+        )
+        for row in connection.execute(query):
+            then = Covered(row.rung, Confirmed(row.confirmed), row.sha256)
+            covers.setdefault(row.decision_pk, {})[row.sighting_pk] = then
+    for row in rows:
+        found[row.case_pk][0].append(
+            Made(row.pk, row.verdict, row.user_pk, row.undoes, row.because, covers.get(row.pk, {}))
+        )
+    sightings = _sightings(connection, case_pks)
+    read = read_in_full(connection, {row.artifact_pk for row in sightings})
+    for row in sightings:
+        now = Now(row.pk, row.rung, Confirmed(row.confirmed), read.get(row.artifact_pk))
+        found[row.case_pk][1].append(now)
+    return found
+
+
+def read_in_full(connection: Connection, artifact_pks: Iterable[int]) -> Mapping[int, bytes]:
+    """SHA-256 of the bytes of those artifacts that we read, all of them. Where an artifact was read
+    with different bytes it is left out: which ones stand there now nobody knows."""
+    table, readings = schema.read_digests.c, schema.readings.c
+    found: dict[int, bytes] = {}
+    torn: set[int] = set()
+    for chunk in chunks(artifact_pks):
+        query = (
+            select(table.artifact_pk, table.value)
+            .join(schema.readings, readings.artifact_pk == table.artifact_pk)
+            .where(
+                table.artifact_pk.in_(chunk),
+                table.kind == int(DigestKind.SHA256),
+                readings.full == 1,
+            )
+        )
+        for pk, value in connection.execute(query):
+            if found.setdefault(pk, value) != value:
+                torn.add(pk)
+    return {pk: value for pk, value in found.items() if pk not in torn}
+
+
+def _sightings(connection: Connection, case_pks: Sequence[int]) -> Sequence[Any]:
+    s = schema.sightings.c
+    query = (
+        select(case_sightings.c.case_pk, s.pk, s.rung, s.confirmed, s.artifact_pk)
+        .join(schema.sightings, s.pk == case_sightings.c.sighting_pk)
+        .where(case_sightings.c.case_pk.in_(case_pks))
+        .order_by(s.pk)
+    )
+    return connection.execute(query).all()

@@ -1,0 +1,355 @@
+"""What waits for a decision, in order: strength of evidence, reach, age.
+
+What comes in: a `Filter`, which lives in the address of a page. What goes out: a `Page` of rows and
+how many there are, or the next case to work on. `Filter.parse` and `Filter.values` are the one
+place where a filter becomes text and back; what nobody understands there is passed over, since an
+address can be typed by anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
+
+from reseen.records import RepoType, Rung
+from reseen.registry import schema
+from reseen.registry.people import case_sightings, decisions, users
+from reseen.registry.people import cases as table
+from reseen.registry.seen import instant
+from reseen.registry.store import now
+from reseen.review.verdicts import State, Verdict
+from reseen.review.who import Who
+
+MOST = 200
+"""Rows of one page."""
+_DAY = 24 * 3600 * 1_000_000
+_LONGEST = 300
+
+STATES = ("undecided", *(state.value for state in State), "any")
+CLAIMED = ("me", "nobody", "other")
+LIVE = ("live", "gone", "any")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which cases; all that is given must hold. Without anything: what waits for a decision."""
+
+    state: str = "undecided"
+    """One of `STATES`; "undecided": open, or a second pair of eyes was asked for."""
+    rung: Rung | None = None
+    """At least this."""
+    hub: str | None = None
+    account: str | None = None
+    list: str | None = None
+    removal: str | None = None
+    verdict: Verdict | None = None
+    claimed: str | None = None
+    """One of `CLAIMED`, as seen by who looks."""
+    live: str = "live"
+    """One of `LIVE`: something in it is not known to be gone."""
+    withdrawn: bool = False
+    """Also of withdrawn removals."""
+    older: int | None = None
+    """Days that it waits at least."""
+    text: str | None = None
+    """The id of a case begins with this, with or without "cs-"."""
+
+    @classmethod
+    def parse(cls, values: Mapping[str, str]) -> Filter:
+        """From the values of an address. What is not understood is passed over."""
+
+        def text(name: str) -> str | None:
+            value = values.get(name, "").strip()
+            usable = value and len(value) <= _LONGEST and "\0" not in value
+            return value if usable and value.isprintable() else None
+
+        def one_of(name: str, of: Sequence[str], otherwise: str) -> str:
+            value = values.get(name, "")
+            return value if value in of else otherwise
+
+        rung, verdict, older = values.get("rung", ""), values.get("verdict", ""), text("older")
+        days = int(older) if older and older.isascii() and older.isdigit() else 0
+        return cls(
+            state=one_of("state", STATES, "undecided"),
+            rung=Rung.of(rung) if rung.upper() in Rung.__members__ else None,
+            hub=text("hub"),
+            account=text("account"),
+            list=text("list"),
+            removal=text("removal"),
+            verdict=Verdict(verdict) if verdict in list_of_verdicts() else None,
+            claimed=values["claimed"] if values.get("claimed") in CLAIMED else None,
+            live=one_of("live", LIVE, "live"),
+            withdrawn=values.get("withdrawn") == "yes",
+            older=days if 0 < days <= 36_500 else None,
+            text=text("text"),
+        )
+
+    def values(self) -> dict[str, str]:
+        """As values of an address; only what is not as usual."""
+        said = {
+            "state": self.state if self.state != "undecided" else None,
+            "rung": self.rung.label if self.rung is not None else None,
+            "hub": self.hub,
+            "account": self.account,
+            "list": self.list,
+            "removal": self.removal,
+            "verdict": self.verdict.value if self.verdict is not None else None,
+            "claimed": self.claimed,
+            "live": self.live if self.live != "live" else None,
+            "withdrawn": "yes" if self.withdrawn else None,
+            "older": str(self.older) if self.older is not None else None,
+            "text": self.text,
+        }
+        return {name: value for name, value in said.items() if value}
+
+
+def list_of_verdicts() -> tuple[str, ...]:
+    """Verdicts that a case can have; "second" is a state."""
+    return tuple(v.value for v in Verdict if v is not Verdict.SECOND)
+
+
+ALL = Filter(state="any", live="any", withdrawn=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One case in a list."""
+
+    id: str
+    state: State
+    verdict: Verdict | None
+    """Of an open case: what was decided before something came that it does not cover."""
+    version: int
+    removal: str
+    list: str
+    site: str | None
+    withdrawn: bool
+    hub: str
+    type: RepoType
+    repo: str
+    account: str
+    rung: Rung
+    reach: int
+    downloads: int | None
+    likes: int | None
+    sightings: int
+    live: int
+    opened_at: datetime
+    changed_at: datetime
+    claimed_by: str | None
+    """Who is working on it; None where nobody is."""
+    claimed_until: datetime | None
+    why: str
+    """The sentence of its strongest evidence."""
+    paths: tuple[str, ...]
+    """Up to three."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of the queue."""
+
+    entries: tuple[Entry, ...]
+    total: int
+    """Cases that the filter lets through."""
+    offset: int
+    most: int
+
+    @property
+    def next(self) -> int | None:
+        """The offset of the next page, if there is one."""
+        end = self.offset + len(self.entries)
+        return end if self.entries and end < self.total else None
+
+    @property
+    def before(self) -> int | None:
+        """The offset of the page before, if there is one."""
+        return max(self.offset - self.most, 0) if self.offset else None
+
+
+def queue(
+    connection: Connection,
+    which: Filter,
+    who: Who | None = None,
+    *,
+    offset: int = 0,
+    most: int = 50,
+    at: int | None = None,
+) -> Page:
+    """The cases from `offset` on, strongest first. `who`: for what is claimed by me or others."""
+    at = now() if at is None else at
+    most, offset = min(max(most, 1), MOST), min(max(offset, 0), 2**31)
+    where = _where(which, who, at)
+    total = int(connection.scalar(_from(select(func.count()), which).where(*where)) or 0)
+    if not total:
+        return Page((), 0, offset, most)
+    query = _from(select(table.c.pk), which).where(*where).order_by(*ORDER)
+    pks = list(connection.scalars(query.offset(offset).limit(most)))
+    return Page(tuple(entries(connection, pks, at=at)), total, offset, most)
+
+
+def next_case(
+    connection: Connection,
+    which: Filter,
+    who: Who,
+    *,
+    besides: str | None = None,
+    at: int | None = None,
+) -> str | None:
+    """The id of the first undecided case that nobody holds and that `who` may decide."""
+    at = now() if at is None else at
+    if which.state not in (State.OPEN, State.SECOND):
+        which = replace(which, state="undecided")
+    which = replace(which, claimed="nobody", withdrawn=False)
+    where = _where(which, who, at)
+    if besides is not None:
+        where.append(table.c.id != besides.strip().lower())
+    d, undo = decisions.c, decisions.alias()
+    asked = (
+        select(d.case_pk)
+        .where(d.user_pk == who.pk, d.verdict == Verdict.SECOND.value)
+        .where(d.pk.not_in(select(undo.c.undoes).where(undo.c.undoes.is_not(None))))
+    )
+    where.append(or_(table.c.state != State.SECOND.value, table.c.pk.not_in(asked)))
+    query = _from(select(table.c.id), which).where(*where).order_by(*ORDER).limit(1)
+    found: str | None = connection.scalar(query)
+    return found
+
+
+def entries(connection: Connection, pks: Sequence[int], *, at: int | None = None) -> list[Entry]:
+    """These cases (at most a page of them), in this order."""
+    at = now() if at is None else at
+    if not pks:
+        return []
+    r, m = schema.repositories.c, schema.removals.c
+    query = (
+        select(
+            *(table, r.type, r.repo, r.downloads, r.likes),
+            *(m.id.label("removal"), m.list, m.site, m.withdrawn_at, users.c.name.label("holder")),
+        )
+        .join(schema.repositories, r.pk == table.c.repository_pk)
+        .join(schema.removals, m.pk == table.c.removal_pk)
+        .outerjoin(users, users.c.pk == table.c.claimed_by)
+        .where(table.c.pk.in_(pks))
+    )
+    rows = {row.pk: row for row in connection.execute(query)}
+    about = _about(connection, pks)
+    return [_entry(rows[pk], *about.get(pk, (0, "", ())), at) for pk in pks if pk in rows]
+
+
+def _entry(row: Row[Any], sightings: int, why: str, paths: tuple[str, ...], at: int) -> Entry:
+    held = row.claimed_by is not None and (row.claimed_until or 0) > at
+    opened_at, changed_at = instant(row.opened_at), instant(row.changed_at)
+    assert opened_at is not None
+    assert changed_at is not None
+    return Entry(
+        id=row.id,
+        state=State(row.state),
+        verdict=None if row.verdict is None else Verdict(row.verdict),
+        version=row.version,
+        removal=row.removal,
+        list=row.list,
+        site=row.site,
+        withdrawn=row.withdrawn_at is not None,
+        hub=row.hub,
+        type=RepoType(row.type),
+        repo=row.repo,
+        account=row.account,
+        rung=Rung(row.rung),
+        reach=row.reach,
+        downloads=row.downloads,
+        likes=row.likes,
+        sightings=sightings,
+        live=row.live,
+        opened_at=opened_at,
+        changed_at=changed_at,
+        claimed_by=row.holder if held else None,
+        claimed_until=instant(row.claimed_until) if held else None,
+        why=why,
+        paths=paths,
+    )
+
+
+def _about(
+    connection: Connection, pks: Sequence[int]
+) -> dict[int, tuple[int, str, tuple[str, ...]]]:
+    """How many sightings, the strongest evidence, some paths: of each case."""
+    s, a, e = schema.sightings.c, schema.artifacts.c, schema.evidence.c
+    mine = case_sightings.c.case_pk.in_(pks)
+    paths: dict[int, list[str]] = {}
+    query = (
+        select(case_sightings.c.case_pk, a.path)
+        .join(schema.sightings, s.pk == case_sightings.c.sighting_pk)
+        .join(schema.artifacts, a.pk == s.artifact_pk)
+        .where(mine)
+        .order_by(s.rung.desc(), s.pk)
+    )
+    for pk, path in connection.execute(query):
+        paths.setdefault(pk, []).append(path)
+    why: dict[int, str] = {}
+    reasons = (
+        select(case_sightings.c.case_pk, e.why)
+        .join(schema.evidence, e.sighting_pk == case_sightings.c.sighting_pk)
+        .where(mine)
+        .order_by(e.rung.desc(), e.sighting_pk, e.kind)
+    )
+    for pk, sentence in connection.execute(reasons):
+        why.setdefault(pk, sentence)
+    return {
+        pk: (len(some), why.get(pk, ""), tuple(dict.fromkeys(some))[:3])
+        for pk, some in paths.items()
+    }
+
+
+ORDER = (table.c.rung.desc(), table.c.reach.desc(), table.c.opened_at, table.c.pk)
+
+
+def _from(query: Select[Any], which: Filter) -> Select[Any]:
+    query = query.select_from(table)
+    if which.withdrawn and which.list is None and which.removal is None:
+        return query
+    return query.join(schema.removals, schema.removals.c.pk == table.c.removal_pk)
+
+
+def _where(which: Filter, who: Who | None, at: int) -> list[ColumnElement[bool]]:
+    c, m = table.c, schema.removals.c
+    where: list[ColumnElement[bool]] = []
+    if which.state == "undecided":
+        where.append(c.state.in_((State.OPEN.value, State.SECOND.value)))
+    elif which.state != "any":
+        where.append(c.state == which.state)
+    if which.live == "live":
+        where.append(c.live > 0)
+    elif which.live == "gone":
+        where.append(c.live == 0)
+    if not which.withdrawn:
+        where.append(m.withdrawn_at.is_(None))
+    if which.rung is not None:
+        where.append(c.rung >= int(which.rung))
+    if which.hub is not None:
+        where.append(c.hub == which.hub)
+    if which.account is not None:
+        where.append(c.account == which.account)
+    if which.list is not None:
+        where.append(m.list == which.list)
+    if which.removal is not None:
+        where.append(m.id == which.removal.lower())
+    if which.verdict is not None:
+        where.append(c.verdict == which.verdict.value)
+    if which.older is not None:
+        where.append(c.opened_at <= at - which.older * _DAY)
+    if which.text is not None:
+        start = "cs-" + which.text.lower().removeprefix("cs-")
+        where.append(func.substr(c.id, 1, len(start)) == start)
+    if which.claimed is not None:
+        held = and_(c.claimed_by.is_not(None), c.claimed_until > at)
+        mine = c.claimed_by == (who.pk if who is not None else -1)
+        if which.claimed == "nobody":
+            where.append(or_(c.claimed_by.is_(None), c.claimed_until <= at))
+        else:
+            where.append(and_(held, mine if which.claimed == "me" else ~mine))
+    return where

@@ -1,0 +1,157 @@
+"""What was decided about a case -> how the case stands. Pure: values in, values out.
+
+What comes in: everything that was decided about one case, oldest first, and its sightings as they
+are now. What goes out: a `Stand`. Nothing else in the house says how a case stands: the columns of
+the store are written from here, and can be made anew from what was appended.
+
+A decision covers the sightings that it was made on, as they were then. Where a person went by the
+hub's word alone, and the bytes were read or the evidence rose since, that sighting is no longer
+covered: a declared hash can be a lie, which accuses or which shields the true file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from reseen.records import Confirmed
+
+
+class Verdict(StrEnum):
+    """What a person says of a case."""
+
+    CONFIRM = "confirm"
+    """It is the removed model."""
+    NOT_THIS_MODEL = "not-this-model"
+    """It is not: remembered for the removal and for bytes that we read."""
+    ALLOWED = "allowed"
+    """It is, and may stay: for example the person's own consent."""
+    SECOND = "second"
+    """Needs a second pair of eyes: decided by somebody else."""
+
+
+class State(StrEnum):
+    """Where a case is."""
+
+    OPEN = "open"
+    """Something in it is not decided."""
+    SECOND = "second"
+    """A second pair of eyes was asked for."""
+    DECIDED = "decided"
+
+
+UNDO = "undo"
+"""What stands in a decision's place where it takes another one back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """One sighting as it stood when it was decided about."""
+
+    rung: int
+    confirmed: Confirmed
+    sha256: bytes | None
+    """Of bytes that we had read; None where only the hub's word was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One row of what was decided."""
+
+    pk: int
+    verdict: str
+    user_pk: int | None
+    """None: made by a remembered decision."""
+    undoes: int | None = None
+    because: int | None = None
+    covers: Mapping[int, Covered] = field(default_factory=dict)
+    """By the sighting's pk."""
+
+    @property
+    def automatic(self) -> bool:
+        return self.because is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """One sighting of the case as it is now."""
+
+    pk: int
+    rung: int
+    confirmed: Confirmed
+    sha256: bytes | None
+    """Of bytes that we read, all of them; None where we did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How a case stands."""
+
+    state: State
+    verdict: Verdict | None
+    """The last that a person gave and nobody took back, also where a case is open again; that of a
+    remembered decision where there is nothing else and it covers everything."""
+    verdicts: Mapping[int, Verdict | None]
+    """Of each sighting, by pk; None where it is not decided."""
+    last: Made | None
+    """What an undo takes back: a person's last decision in force, else a remembered one."""
+    asked: frozenset[int]
+    """Who asked for a second pair of eyes (users' pks), so that another one must decide."""
+    automatic: frozenset[int]
+    """Sightings that a remembered decision covers."""
+
+
+def stand(made: Sequence[Made], now: Sequence[Now]) -> Stand:
+    """`made` oldest first. Promises: the same for the same values, whatever happened in between."""
+    kept = in_force(made)
+    sightings = {one.pk: one for one in now}
+    verdicts: dict[int, Verdict | None] = dict.fromkeys(sightings)
+    automatic: set[int] = set()
+    for decision in kept:
+        if decision.verdict == Verdict.SECOND:
+            continue
+        for pk, covered in decision.covers.items():
+            if pk in sightings:
+                held = holds(Verdict(decision.verdict), covered, sightings[pk])
+                verdicts[pk] = Verdict(decision.verdict) if held else None
+                (automatic.add if decision.automatic and held else automatic.discard)(pk)
+    people = [decision for decision in kept if not decision.automatic]
+    asked: set[int] = set()
+    spoken: Verdict | None = None
+    for decision in people:
+        if decision.verdict == Verdict.SECOND:
+            asked.add(decision.user_pk or 0)
+        else:
+            asked.clear()
+            spoken = Verdict(decision.verdict)
+    settled = bool(verdicts) and all(verdicts.values())
+    if spoken is None and settled:
+        spoken = Verdict(kept[-1].verdict)
+        if spoken is Verdict.SECOND:  # asked for before all of it turned out to be remembered
+            spoken = Verdict.NOT_THIS_MODEL
+    state = State.DECIDED if settled else State.SECOND if asked else State.OPEN
+    return Stand(
+        state=state,
+        verdict=spoken,
+        verdicts=verdicts,
+        last=people[-1] if people else kept[-1] if kept else None,
+        asked=frozenset(asked),
+        automatic=frozenset(automatic),
+    )
+
+
+def in_force(made: Sequence[Made]) -> list[Made]:
+    """Those that nobody took back, oldest first."""
+    undone = {decision.undoes for decision in made if decision.verdict == UNDO}
+    return [d for d in made if d.verdict != UNDO and d.pk not in undone]
+
+
+def holds(verdict: Verdict, then: Covered, now: Now) -> bool:
+    """Is what was decided about a sighting still about what it is now?"""
+    if then.sha256 is not None:
+        return now.sha256 == then.sha256
+    if verdict is Verdict.CONFIRM:
+        # More proof of the same is no question; proof that the hub's claim is false is one.
+        return Confirmed.CONTRADICTED not in {now.confirmed} - {then.confirmed}
+    return now.sha256 is None and now.rung <= then.rung
