@@ -38,6 +38,7 @@ os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 if TYPE_CHECKING:
     from replica.server import Replica
     from replica.world import World
+    from tests.postgres import Cluster
     from tests.replica.olah_hub import OlahHub
 
     from reseen.registry.store import Store
@@ -75,6 +76,35 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened = Store(f"sqlite:///{tmp_path / 'reseen.db'}")
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Cluster | str]:
+    """A PostgreSQL server for all tests: one of our own, or the URL in RESEEN_TEST_POSTGRESQL.
+    Skips where there is none."""
+    from tests.postgres import Cluster, Missing
+
+    pytest.importorskip("psycopg")
+    lent = os.environ.get("RESEEN_TEST_POSTGRESQL")
+    if lent:
+        yield lent
+        return
+    try:
+        cluster = Cluster()
+    except Missing as missing:
+        pytest.skip(str(missing))
+    with cluster:
+        yield cluster
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: Cluster | str) -> Iterator[str]:
+    """The URL of a fresh, empty PostgreSQL database, gone after the test."""
+    from tests.postgres import schema_of
+
+    server = postgresql_server
+    with schema_of(server) if isinstance(server, str) else server.database() as url:
+        yield url
 
 
 @pytest.fixture
