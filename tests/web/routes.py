@@ -29,6 +29,7 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("POST", "/me/password"): Role.READER,
     # the queue, cases, accounts
     ("GET", "/queue"): Role.READER,
+    ("POST", "/queue/next"): Role.REVIEWER,
     ("GET", "/cases/{id}"): Role.READER,
     ("POST", "/cases/{id}/confirm"): Role.REVIEWER,
     ("POST", "/cases/{id}/not-this-model"): Role.REVIEWER,
@@ -43,6 +44,7 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("POST", "/accounts/{hub}/{account}/confirm"): Role.LEAD,
     ("POST", "/accounts/{hub}/{account}/not-this-model"): Role.LEAD,
     ("POST", "/accounts/{hub}/{account}/allow"): Role.LEAD,
+    ("POST", "/accounts/{hub}/{account}/undo"): Role.LEAD,
     # notices, lists, scans
     ("GET", "/notices"): Role.READER,
     ("GET", "/notices/{id}"): Role.READER,
