@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select, update
+from sqlalchemy import update
 from tests.web.routes import NEEDS, Open, path_of, routes_of
 from tests.web.visitors import Visitor, user_of
 

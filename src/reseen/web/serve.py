@@ -172,6 +172,7 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             taken.bind((host, port))
+            taken.listen(2048)
         except OSError as e:
             raise SettingsError(
                 f"cannot listen on {host} port {port}: {e.strerror}",
