@@ -1,4 +1,5 @@
-"""Errors become answers, in one place: a page for people, a JSON problem (RFC 9457) below /v1.
+"""Errors become answers, in one place: a page for people, a JSON problem (RFC 9457) for machines
+(below /v1, and where they watch this one).
 
 What comes in: any exception of a handler. What goes out: the message and the remedy of an error of
 ours; for anything else a sentence without details, which are in the log under the request's number.
@@ -52,6 +53,7 @@ _TITLES = {
     502: "A hub did not answer as needed",
     503: "Not now",
 }
+_MACHINES = ("/v1/", "/metrics", "/ready", "/health")
 _WORDS: dict[int, tuple[str, str]] = {
     404: ("there is no page here", "Look at the address, or start from the queue."),
     405: ("this address does not take requests of this kind", "Use the pages' own buttons."),
@@ -82,9 +84,9 @@ def answer(request: Request, error: Exception) -> Response:
         status, headers = error.status_code, dict(error.headers or {})
         message, remedy = _WORDS.get(status, (str(error.detail), ""))
     elif isinstance(error, RequestValidationError):
-        status = 422 if _of_the_gate(request) else 400
+        status = 422 if _of_a_machine(request) else 400
         message, remedy = _invalid(error), "Look at the form again."
-    if _of_the_gate(request):
+    if _of_a_machine(request):
         if isinstance(error, AccessError) and getattr(request.state, "key", None) is None:
             status = 401
             headers["WWW-Authenticate"] = "Bearer"
@@ -117,8 +119,8 @@ def _title(status: int) -> str:
     return _TITLES.get(status, "This did not work")
 
 
-def _of_the_gate(request: Request) -> bool:
-    return request.url.path.startswith("/v1/")
+def _of_a_machine(request: Request) -> bool:
+    return request.url.path.startswith(_MACHINES)
 
 
 def _invalid(error: RequestValidationError) -> str:
