@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve screenshots test check lint types bench bench-detection oracles fuzz lock clean
+.PHONY: packages bench-gate screenshots \
+	demo demo-serve screenshots test check lint types bench bench-detection oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
 demo: $(VENV)/.demo
@@ -13,8 +14,12 @@ demo: $(VENV)/.demo
 demo-serve: $(VENV)/.demo
 	@$(BIN)/python -m demo --serve
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev packages
 	@$(BIN)/python -m pytest
+
+# Chromium and PostgreSQL, from Debian: where they are not and cannot be had, tests are skipped.
+packages:
+	@.ci/packages
 
 check: lint types test
 
@@ -33,6 +38,14 @@ bench: $(VENV)/.dev
 bench-detection: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.detection
 	@$(BIN)/python -m benchmarks.calibration
+
+# The gate under load, each figure with its aim.
+bench-gate: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.gate
+
+# The pages as the docs show them.
+screenshots: $(VENV)/.dev packages
+	@$(BIN)/python -m tests.browser.screenshots
 
 # A million mutated files through the readers. Nothing may crash, hang or swell.
 fuzz: $(VENV)/.dev
