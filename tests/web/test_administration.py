@@ -267,7 +267,7 @@ def test_every_answer_carries_the_headers_that_browsers_need(visit: Visit) -> No
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
         assert "unsafe" not in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["referrer-policy"] == "same-origin"
         cached = answer.headers["cache-control"]
         assert cached.startswith("public") if "/static/" in path else cached == "no-store"
 
