@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: packages bench-gate screenshots \
-	demo demo-serve screenshots test check lint types bench bench-detection oracles fuzz lock clean
+.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-gate \
+	oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
 demo: $(VENV)/.demo
@@ -43,17 +43,13 @@ bench-detection: $(VENV)/.dev
 bench-gate: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.gate
 
-# The pages as the docs show them.
-screenshots: $(VENV)/.dev packages
-	@$(BIN)/python -m tests.browser.screenshots
-
 # A million mutated files through the readers. Nothing may crash, hang or swell.
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.fuzz_files --container safetensors --count 1000000
 	@$(BIN)/python -m benchmarks.fuzz_files --container torch --count 200000
 
 # The pictures of the pages in docs/, at Chromium.
-screenshots: $(VENV)/.dev
+screenshots: $(VENV)/.dev packages
 	@$(BIN)/python -m tests.browser.screenshots
 
 # Optional: our modules and updates against those of torch, diffusers and peft, in an environment of
