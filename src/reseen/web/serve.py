@@ -31,6 +31,7 @@ from reseen.web.app import make_app
 from reseen.web.gate.gate import Gate
 from reseen.web.patience import Careful
 from reseen.web.service import Service
+from reseen.web.worker import Worker
 
 MOST_AT_ONCE = 1_000
 """Connections and tasks in one worker; more are answered with 503."""
@@ -184,6 +185,9 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 
 def _start_jobs(service: Service, stack: ExitStack) -> None:
     """The background worker, as a thread of this process."""
+    worker = Worker(service.store, service.keyring, service.settings)
+    worker.start()
+    stack.callback(worker.stop)
 
 
 def _is_loopback(host: str) -> bool:

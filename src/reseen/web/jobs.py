@@ -1,0 +1,351 @@
+"""Work that the service does on request, in a table: scans, what a hub told of, rechecks.
+
+What comes in: what somebody asks for. What goes out: jobs, with leases and progress. It promises
+that the same work is not queued twice, that a lane holds one running job among all processes, that
+what a dead process left is taken over, and that what kills the process again and again is given up.
+`worker` does the work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+
+from reseen.errors import Conflict, InputError, NotFound
+from reseen.records import RepoType
+from reseen.registry import audit
+from reseen.registry.people import jobs, users
+from reseen.registry.store import now
+from reseen.review.texts import new_id
+from reseen.review.who import Role, Who
+from reseen.scan.owner import LEASE, Owner
+from reseen.scan.target import Confirm, Options, Target
+
+LIVES = 3
+"""Processes that may die over one job before it is given up."""
+MOST_WAITING = 20_000
+"""Jobs in the queue; whoever asks for more is told to come back."""
+KEPT = 90 * 86_400 * 1_000_000
+"""How long ended jobs that no person asked for are remembered, in microseconds."""
+HOOK = "hook:huggingface"
+"""The actor of what a hub asks for."""
+
+
+class Kind(StrEnum):
+    """What there is to do. The store keeps the word."""
+
+    SCAN = "scan"
+    """Accounts, repositories, what is new: what a person asks for."""
+    REPOSITORY = "repository"
+    """One repository that a hub says has changed."""
+    RECHECK = "recheck"
+    """Do known sightings still stand?"""
+
+
+LANES = (frozenset({Kind.SCAN}), frozenset({Kind.REPOSITORY, Kind.RECHECK}))
+"""Jobs of one lane are done one after the other: a scan of days keeps no hook waiting."""
+
+
+class State(StrEnum):
+    """Where a job is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    """A person pressed stop. It can still be ending, while `ended_at` is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work."""
+
+    pk: int
+    id: str
+    kind: Kind
+    what: Mapping[str, Any]
+    state: State
+    asked_at: int
+    asked_by: str | None
+    """The user's name; None: a hub, or the service itself."""
+    started_at: int | None
+    ended_at: int | None
+    scan_pk: int | None
+    progress: Mapping[str, Any]
+    problem: str | None
+
+    @property
+    def under_way(self) -> bool:
+        return self.state is State.RUNNING or (
+            self.state is State.STOPPED and self.started_at is not None and self.ended_at is None
+        )
+
+
+def ask(
+    connection: Connection,
+    kind: Kind,
+    what: Mapping[str, Any],
+    who: Who | None,
+    *,
+    key: str | None = None,
+    actor: str | None = None,
+) -> tuple[str, bool]:
+    """Queue it; (its id, whether it is new). What waits under the same key is not queued again; for
+    a person, what runs neither. Raises AccessError, and Conflict when the queue is full."""
+    if who is not None:
+        who.must_be(Role.LEAD if kind is Kind.SCAN else Role.REVIEWER)
+        actor = who.actor
+    key = key or key_of(kind, what)
+    same = [State.WAITING.value] + ([State.RUNNING.value] if who is not None else [])
+    there = connection.scalar(
+        select(jobs.c.id).where(jobs.c.key == key, jobs.c.state.in_(same)).limit(1)
+    )
+    if there is not None:
+        return str(there), False
+    waiting = select(func.count()).where(jobs.c.state == State.WAITING.value)
+    if int(connection.scalar(waiting) or 0) >= MOST_WAITING:
+        raise Conflict("too much work waits already", remedy="Come back later.")
+    id = new_id("jb")
+    connection.execute(
+        jobs.insert(),
+        [
+            {
+                "id": id,
+                "kind": kind.value,
+                "what": json.dumps(what, sort_keys=True),
+                "key": key,
+                "state": State.WAITING.value,
+                "asked_at": now(),
+                "asked_by": None if who is None else who.pk,
+            }
+        ],
+    )
+    if actor is not None:
+        audit.write(connection, "scan-asked", id, actor=actor, kind=kind.value)
+    return id, True
+
+
+def key_of(kind: Kind, what: Mapping[str, Any]) -> str:
+    """The same for the same work; tells nothing of it."""
+    text = json.dumps([kind.value, what], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def stop(connection: Connection, id: str, who: Who) -> None:
+    """Waiting work is not begun; running work ends in order, and the same scan asked for again goes
+    on where it was. Raises NotFound, AccessError, and Conflict when it has ended."""
+    who.must_be(Role.LEAD)
+    job = by_id(connection, id)
+    if job.state not in (State.WAITING, State.RUNNING):
+        raise Conflict("this has ended already")
+    values: dict[str, Any] = {"state": State.STOPPED.value}
+    if job.state is State.WAITING:
+        values["ended_at"] = now()
+    connection.execute(update(jobs).where(jobs.c.pk == job.pk).values(values))
+    audit.write(connection, "scan-stopped", job.id, actor=who.actor)
+
+
+def by_id(connection: Connection, id: str) -> Job:
+    """Raises NotFound."""
+    query = _query().where(jobs.c.id == id.strip().lower())
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("there is no such scan", remedy="The page of scans shows them.")
+    return _job(row)
+
+
+def every(connection: Connection, *, most: int = 100, skip: int = 0) -> list[Job]:
+    """What is under way and waiting first, then the last asked for."""
+    ended = jobs.c.state.not_in([State.WAITING.value, State.RUNNING.value])
+    query = _query().order_by(ended, jobs.c.pk.desc()).limit(most).offset(skip)
+    return [_job(row) for row in connection.execute(query)]
+
+
+def last_asked(connection: Connection, kind: Kind) -> int | None:
+    """When work of this kind was last asked for."""
+    query = select(func.max(jobs.c.asked_at)).where(jobs.c.kind == kind.value)
+    found = connection.scalar(query)
+    return None if found is None else int(found)
+
+
+# -- what the worker does with them --------------------------------------------------------------
+
+
+def take(connection: Connection, lane: frozenset[Kind], owner: Owner) -> Job | None:
+    """The next job of a lane, ours for a lease; None while another process has one of it. What a
+    dead process left comes first."""
+    kinds = [kind.value for kind in lane]
+    here = jobs.c.kind.in_(kinds)
+    at = now()
+    under_way = connection.execute(
+        select(jobs)
+        .where(here, jobs.c.ended_at.is_(None), jobs.c.leased_by.is_not(None))
+        .where(jobs.c.state.in_([State.RUNNING.value, State.STOPPED.value]))
+        .order_by(jobs.c.pk)
+    ).all()
+    for row in under_way:
+        if row.leased_until > at and not owner.outlived(row.leased_by):
+            return None
+        if row.state == State.STOPPED:
+            _set(connection, row.pk, ended_at=at, leased_by=None, leased_until=None)
+            continue
+        lives = int(_progress(row.progress).get("lives", 1))
+        if lives >= LIVES:
+            problem = f"The service ended {lives} times over this, and does not try again."
+            end(connection, row.pk, owner, State.FAILED, problem=problem, force=True)
+            continue
+        return _lease(connection, row.pk, owner, at, lives + 1, row.started_at)
+    query = select(jobs.c.pk).where(here, jobs.c.state == State.WAITING.value)
+    pk = connection.scalar(query.order_by(jobs.c.asked_by.is_(None), jobs.c.pk).limit(1))
+    return None if pk is None else _lease(connection, pk, owner, at, 1, None)
+
+
+def beat(
+    connection: Connection,
+    job: Job,
+    owner: Owner,
+    progress: Mapping[str, Any] | None,
+    scan_pk: int | None = None,
+) -> bool:
+    """It goes on: a new lease, and how far it is. False when it must stop: somebody pressed stop,
+    or another process has it."""
+    row = connection.execute(select(jobs).where(jobs.c.pk == job.pk)).one_or_none()
+    if row is None or row.leased_by != str(owner):
+        return False
+    values: dict[str, Any] = {"leased_until": now() + LEASE}
+    if progress is not None:
+        lives = _progress(row.progress).get("lives", 1)
+        values["progress"] = json.dumps({**progress, "lives": lives})
+    if scan_pk is not None:
+        values["scan_pk"] = scan_pk
+    _set(connection, job.pk, **values)
+    return bool(row.state == State.RUNNING)
+
+
+def end(
+    connection: Connection,
+    pk: int,
+    owner: Owner,
+    state: State,
+    *,
+    problem: str | None = None,
+    scan_pk: int | None = None,
+    force: bool = False,
+) -> None:
+    """It is over; a job that was stopped stays stopped."""
+    row = connection.execute(select(jobs).where(jobs.c.pk == pk)).one_or_none()
+    if row is None or (row.leased_by != str(owner) and not force):
+        return
+    if row.state == State.STOPPED:
+        state, problem = State.STOPPED, None
+    values: dict[str, Any] = {"state": state.value, "problem": problem}
+    if state is State.WAITING:  # the service ends in order: the next one begins it
+        values["ended_at"] = None
+    else:
+        values["ended_at"] = now()
+    if scan_pk is not None:
+        values["scan_pk"] = scan_pk
+    _set(connection, pk, leased_by=None, leased_until=None, **values)
+
+
+def forget(connection: Connection) -> None:
+    """Ended jobs that no person asked for, and that are old."""
+    old = (jobs.c.ended_at < now() - KEPT) & jobs.c.asked_by.is_(None)
+    connection.execute(delete(jobs).where(old))
+
+
+def _lease(
+    connection: Connection, pk: int, owner: Owner, at: int, lives: int, started_at: int | None
+) -> Job:
+    row = connection.execute(select(jobs.c.progress).where(jobs.c.pk == pk)).one()
+    _set(
+        connection,
+        pk,
+        state=State.RUNNING.value,
+        started_at=started_at or at,
+        leased_by=str(owner),
+        leased_until=at + LEASE,
+        progress=json.dumps({**_progress(row.progress), "lives": lives}),
+    )
+    return _job(connection.execute(_query().where(jobs.c.pk == pk)).one())
+
+
+def _set(connection: Connection, pk: int, **values: object) -> None:
+    connection.execute(update(jobs).where(jobs.c.pk == pk).values(**values))
+
+
+def _query() -> Any:
+    return select(jobs, users.c.name).outerjoin(users, users.c.pk == jobs.c.asked_by)
+
+
+def _progress(text: str | None) -> dict[str, Any]:
+    return dict(json.loads(text)) if text else {}
+
+
+def _job(row: Row[Any]) -> Job:
+    return Job(
+        pk=row.pk,
+        id=row.id,
+        kind=Kind(row.kind),
+        what=json.loads(row.what),
+        state=State(row.state),
+        asked_at=row.asked_at,
+        asked_by=row.name,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        scan_pk=row.scan_pk,
+        progress=_progress(row.progress),
+        problem=row.problem,
+    )
+
+
+# -- what is asked for, as JSON ------------------------------------------------------------------
+
+
+def scan_of(
+    *,
+    repos: Sequence[str] = (),
+    accounts: Sequence[str] = (),
+    since: datetime | None = None,
+    types: Sequence[RepoType] = (RepoType.MODEL,),
+    confirm: Confirm = Confirm.HEADER,
+    refs: bool = False,
+    follow: bool = True,
+) -> dict[str, Any]:
+    """What a scan looks at: never where (that is the service's own endpoint)."""
+    return {
+        "repos": list(repos),
+        "accounts": list(accounts),
+        "since": None if since is None else since.isoformat(),
+        "types": [kind.value for kind in types],
+        "confirm": confirm.value,
+        "refs": refs,
+        "follow": follow,
+    }
+
+
+def target_of(what: Mapping[str, Any]) -> tuple[Target, Options]:
+    """And back. Raises InputError for what no version of this wrote."""
+    try:
+        target = Target(
+            types=tuple(RepoType(kind) for kind in what["types"]),
+            repos=tuple(what["repos"]),
+            authors=tuple(what["accounts"]),
+            since=None if what["since"] is None else datetime.fromisoformat(what["since"]),
+        )
+        options = Options(
+            confirm=Confirm(what["confirm"]), refs=bool(what["refs"]), follow=bool(what["follow"])
+        )
+    except (KeyError, TypeError, ValueError):
+        raise InputError("this scan was asked for by another version of Reseen") from None
+    if not (target.repos or target.authors or target.since):
+        raise InputError("nothing to scan was named")
+    return target, options

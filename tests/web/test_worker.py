@@ -1,0 +1,221 @@
+"""The worker: what people ask for is done, one at a time among all, taken over, stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from replica.server import Replica
+from replica.world import World
+from sqlalchemy import select, update
+from tests.scan.walking import KEYRING, QUICK, Hasty, fill
+from tests.web.visitors import user_of
+
+from reseen.errors import AccessError, Conflict
+from reseen.hubs.huggingface import HuggingFace
+from reseen.records import SightingState
+from reseen.registry import people, sightings
+from reseen.registry.store import Store, now
+from reseen.review.who import Role, Who
+from reseen.scan.owner import LEASE, Owner
+from reseen.settings import Settings
+from reseen.web import jobs
+from reseen.web.jobs import Kind, State
+from reseen.web.worker import Rhythm, Worker
+
+RHYTHM = Rhythm(look=0.02, beat=0.02, house=0.05, recheck=10**9)
+SOME = jobs.scan_of(accounts=["account-01"], confirm=jobs.Confirm.NONE)
+
+
+@pytest.fixture
+def lead(store: Store) -> Who:
+    with store.write() as connection:
+        return user_of(connection, "lead", Role.LEAD)
+
+
+@contextmanager
+def working(store: Store, settings: Settings, replica: Replica) -> Iterator[Worker]:
+    def hub() -> HuggingFace:
+        clock = Hasty()
+        return HuggingFace(replica.endpoint, attempts=2, clock=clock, sleep=clock.sleep)
+
+    settings = replace(settings, endpoint=replica.endpoint)
+    worker = Worker(
+        store,
+        KEYRING,
+        settings,
+        rhythm=RHYTHM,
+        pace=replace(QUICK, patience=0.1),
+        open_hub=hub,
+    )
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for it, for as long as a loaded machine needs."""
+    last = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < last, "it never came"
+        time.sleep(0.02)
+
+
+def asked(store: Store, kind: Kind, what: dict[str, object], who: Who | None) -> str:
+    with store.write() as connection:
+        return jobs.ask(connection, kind, what, who)[0]
+
+
+def job(store: Store, id: str) -> jobs.Job:
+    with store.read() as connection:
+        return jobs.by_id(connection, id)
+
+
+def ended(store: Store, id: str) -> bool:
+    return job(store, id).ended_at is not None
+
+
+def test_a_scan_is_done_and_what_it_found_is_before_people(
+    store: Store, settings: Settings, world: World, replica: Replica, lead: Who
+) -> None:
+    fill(store, world)
+    id = asked(store, Kind.SCAN, SOME, lead)
+    with working(store, settings, replica):
+        until(partial(ended, store, id))
+        done = job(store, id)
+        assert done.state is State.DONE, done.problem
+        assert done.scan_pk is not None
+        assert done.progress["sightings"] > 0
+
+        def cases() -> int:
+            with store.read() as connection:
+                return len(connection.execute(select(people.cases.c.pk)).all())
+
+        until(lambda: cases() > 0)
+
+
+def test_a_recheck_says_what_is_gone(
+    store: Store, settings: Settings, world: World, replica: Replica, lead: Who
+) -> None:
+    fill(store, world)
+    id = asked(store, Kind.SCAN, SOME, lead)
+    with working(store, settings, replica):
+        until(partial(ended, store, id))
+        world.remove("model", "account-01/LORA")
+        for _ in range(2):
+            again = asked(store, Kind.RECHECK, {"account": "account-01", "most": None}, lead)
+            until(partial(ended, store, again))
+            assert job(store, again).state is State.DONE, job(store, again).problem
+    with store.read() as connection:
+        found = {s.repo: s.state for s in sightings.every(connection)}
+    assert found["account-01/LORA"] is SightingState.GONE
+
+
+def test_a_target_that_is_not_there_is_a_sentence_in_the_job(
+    store: Store, settings: Settings, replica: Replica, lead: Who
+) -> None:
+    bad = asked(store, Kind.SCAN, {"from": "elsewhere"}, lead)
+    good = asked(store, Kind.SCAN, SOME, lead)
+    with working(store, settings, replica):
+        until(partial(ended, store, good))
+    assert job(store, bad).state is State.FAILED
+    assert "another version" in (job(store, bad).problem or "")
+    assert job(store, good).state is State.DONE
+
+
+def test_the_same_is_not_queued_twice(store: Store, lead: Who) -> None:
+    one = asked(store, Kind.SCAN, SOME, lead)
+    assert asked(store, Kind.SCAN, SOME, lead) == one
+    assert asked(store, Kind.SCAN, jobs.scan_of(accounts=["account-02"]), lead) != one
+    owner = Owner.this()
+    with store.write() as connection:
+        assert jobs.take(connection, jobs.LANES[0], owner) is not None
+    assert asked(store, Kind.SCAN, SOME, lead) == one  # it runs
+    assert asked(store, Kind.SCAN, SOME, None) != one  # what a hub tells of now is newer
+
+
+def test_a_scan_is_a_leads(store: Store) -> None:
+    with store.write() as connection:
+        who = user_of(connection, "rev", Role.REVIEWER)
+        with pytest.raises(AccessError):
+            jobs.ask(connection, Kind.SCAN, SOME, who)
+
+
+def test_one_of_many_workers_has_a_lane(store: Store, lead: Who) -> None:
+    asked(store, Kind.SCAN, SOME, lead)
+    asked(store, Kind.SCAN, jobs.scan_of(accounts=["account-02"]), lead)
+    one, other = Owner.this(), Owner.this()
+    with store.write() as connection:
+        assert jobs.take(connection, jobs.LANES[0], one) is not None
+        assert jobs.take(connection, jobs.LANES[0], other) is None
+
+
+def test_what_a_dead_process_left_is_taken_over_and_given_up_at_last(
+    store: Store, lead: Who
+) -> None:
+    id = asked(store, Kind.SCAN, SOME, lead)
+    for _ in range(jobs.LIVES):
+        with store.write() as connection:
+            taken = jobs.take(connection, jobs.LANES[0], Owner.this())
+            assert taken is not None
+            assert taken.id == id
+            _leave(connection, id)
+    with store.write() as connection:
+        assert jobs.take(connection, jobs.LANES[0], Owner.this()) is None
+    assert job(store, id).state is State.FAILED
+    assert "3 times" in (job(store, id).problem or "")
+
+
+def _leave(connection: object, id: str) -> None:
+    """Its process died long ago, on another machine."""
+    values = {"leased_until": now() - LEASE, "leased_by": "elsewhere 1 00"}
+    connection.execute(  # type: ignore[attr-defined]
+        update(people.jobs).where(people.jobs.c.id == id).values(values)
+    )
+
+
+def test_waiting_work_is_stopped_at_once_and_ended_work_never(store: Store, lead: Who) -> None:
+    id = asked(store, Kind.SCAN, SOME, lead)
+    with store.write() as connection:
+        jobs.stop(connection, id, lead)
+        assert jobs.take(connection, jobs.LANES[0], Owner.this()) is None
+        with pytest.raises(Conflict):
+            jobs.stop(connection, id, lead)
+    assert job(store, id).state is State.STOPPED
+
+
+def test_running_work_stops_in_order(
+    store: Store, settings: Settings, world: World, replica: Replica, lead: Who
+) -> None:
+    fill(store, world)
+    owner = Owner.this()
+    id = asked(store, Kind.SCAN, SOME, lead)
+    with store.write() as connection:
+        taken = jobs.take(connection, jobs.LANES[0], owner)
+        assert taken is not None
+        assert jobs.beat(connection, taken, owner, {"walked": 1})
+        jobs.stop(connection, id, lead)
+        assert not jobs.beat(connection, taken, owner, {"walked": 2})
+        jobs.end(connection, taken.pk, owner, State.FAILED, problem="stopped")
+    over = job(store, id)
+    assert (over.state, over.problem) == (State.STOPPED, None)
+    assert over.progress["walked"] == 2
+
+
+def test_the_service_ends_in_order_and_the_next_one_goes_on(
+    store: Store, settings: Settings, world: World, replica: Replica, lead: Who
+) -> None:
+    fill(store, world)
+    id = asked(store, Kind.SCAN, SOME, lead)
+    with working(store, settings, replica):
+        pass  # stopped at once, wherever it was
+    assert job(store, id).state in (State.WAITING, State.DONE)
+    with working(store, settings, replica):
+        until(partial(ended, store, id))
+    assert job(store, id).state is State.DONE
