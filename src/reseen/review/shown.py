@@ -23,7 +23,7 @@ from reseen.registry.seen import instant
 from reseen.review import cases, comments, texts
 from reseen.review.verdicts import UNDO, Verdict
 
-FILES = 50
+FILES = 20
 """Sightings on one page of a case."""
 MOST_LINES = 500
 """Lines of its history, the newest first."""

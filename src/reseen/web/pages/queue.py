@@ -75,6 +75,7 @@ def show(request: Request, service: Served, who: Reader) -> Response:
         rungs=RUNGS,
         claims=CLAIMS,
         lives=LIVES,
+        more_open=bool({"live", "hub", "account", "list", "removal"} & set(values)),
         query=urlencode(values),
         cases=found.entries,
         total=found.total,

@@ -177,8 +177,19 @@ def figures(figures: Mapping[str, float | int | str]) -> list[str]:
         negated = " It is negated: used at a negative strength." if scale < 0 else ""
         lines.append(f"Its update is {abs(scale):.2g} times as strong.{negated}")
     if relation := str(figures.get("relation", "")):
-        lines.append(f"What explains it best: {relation}.")
+        lines.append(f"What explains it best: {_RELATIONS.get(relation, relation)}.")
     return lines
+
+
+_RELATIONS: Mapping[str, str] = {
+    "same": "the same adapter, saved again",
+    "scaled": "the same adapter at another strength",
+    "cast": "the same adapter in another number format",
+    "resized": "the same adapter at a lower rank",
+    "partial": "a part of the adapter",
+    "trained on": "trained on from the adapter",
+    "part of a merge": "the adapter is one part of a merge",
+}
 
 
 def _how_alike(cosine: float) -> str:
