@@ -153,6 +153,17 @@ comments = Table(
 )
 """Append-only."""
 
+looks = Table(
+    "looks",
+    metadata,
+    Column("user_pk", ForeignKey("users.pk"), primary_key=True, autoincrement=False),
+    Column("case_pk", ForeignKey("cases.pk"), primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Who looked at which case of a sample, in which version: before many are decided together."""
+
 # -- notices -------------------------------------------------------------------------------------
 
 notices = Table(

@@ -179,6 +179,26 @@ def _cases() -> None:
         sa.Column("sealed", sa.LargeBinary, nullable=False),
     )
     op.create_index("ix_comments_case_pk", "comments", ["case_pk"])
+    op.create_table(
+        "looks",
+        sa.Column(
+            "user_pk",
+            _pk(),
+            sa.ForeignKey("users.pk"),
+            primary_key=True,
+            autoincrement=False,
+        ),
+        sa.Column(
+            "case_pk",
+            _pk(),
+            sa.ForeignKey("cases.pk"),
+            primary_key=True,
+            autoincrement=False,
+        ),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
 
 
 def _notices() -> None:
