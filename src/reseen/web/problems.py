@@ -17,6 +17,7 @@ from reseen.errors import (
     Conflict,
     HubError,
     InputError,
+    MailError,
     NotFound,
     ReseenError,
     StoreError,
@@ -32,6 +33,7 @@ _STATUS: tuple[tuple[type[ReseenError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (HubError, 502),
+    (MailError, 502),
     (StoreError, 503),
 )
 """The first that fits."""
@@ -50,7 +52,7 @@ _TITLES = {
     429: "Too many requests",
     431: "Too large",
     500: "Something broke",
-    502: "A hub did not answer as needed",
+    502: "Somebody else did not answer as needed",
     503: "Not now",
 }
 _MACHINES = ("/v1/", "/metrics", "/ready", "/health")
