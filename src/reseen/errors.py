@@ -14,6 +14,7 @@
     ├── AccessError           nobody is signed in, or the role or key does not allow it
     ├── Tampered              a log or a saved state is not what was written
     ├── SealError             names cannot be sealed or opened (key missing, wrong, or unsafe)
+    ├── MailError             a mail server did not take a notice
     └── HubError              a hub did not answer as needed
         ├── HubAuth           401/403: no access with this token
         ├── HubMissing        404: no such repository, revision or file
@@ -85,6 +86,10 @@ class Tampered(ReseenError):
 
 class SealError(ReseenError):
     """Names cannot be sealed or opened."""
+
+
+class MailError(ReseenError):
+    """A mail server did not take a notice."""
 
 
 class HubError(ReseenError):

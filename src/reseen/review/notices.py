@@ -57,7 +57,7 @@ def draft(
     columns = ("notice_pk", "sighting_pk", "case_pk", "added_at")
     rows = [(row.pk, sighting, case, at) for sighting, case in found]
     insert_many(connection, people.notice_items, columns, rows)
-    _changed(connection, row)
+    changed(connection, row)
     _line(connection, row, who, step="draft", added=len(rows))
     return str(row.id)
 
@@ -140,10 +140,10 @@ def set_clause(
         raise Conflict("this notice was sent: what it says stands", remedy="Draft another one.")
     text = clauses.checked(text)
     if keyring is None:
-        raise _no_key()
+        raise no_key()
     clauses.must_not_name(text, _sealed(connection, keyring, row.pk))
     _append_row(connection, keyring, row, row.state, who, how=CLAUSE, note=text)
-    _changed(connection, row)
+    changed(connection, row)
     _line(connection, row, who, step=CLAUSE)
 
 
@@ -188,7 +188,7 @@ def prepare(connection: Connection, keyring: Keyring | None, row: Row[Any], who:
             remedy="Look at its cases, or let a recheck close it.",
         )
     if ready.clause is None:
-        raise _no_key()
+        raise no_key()
     if keyring is not None and ready.clause != clauses.default(row.hub):
         clauses.must_not_name(ready.clause, _sealed(connection, keyring, row.pk))
     return ready
@@ -212,7 +212,7 @@ def append(
     _append_row(connection, keyring, row, state, who, how=how, note=note, at=at)
     due_at = clocks.due(state, at if since is None else since, hours)
     _set(connection, row, state=state.value, changed_at=at, due_at=due_at)
-    _changed(connection, row)
+    changed(connection, row)
     _line(connection, row, who, step=state.value, how=how)
 
 
@@ -285,7 +285,7 @@ def _drop_undone(connection: Connection, row: Row[Any], who: Who | None) -> int:
             )
         )
     if gone:
-        _changed(connection, row)
+        changed(connection, row)
         _line(connection, row, who, step="draft", dropped=len(gone))
     return len(gone)
 
@@ -308,7 +308,7 @@ def _give_up(
     connection.execute(delete(table).where(table.c.notice_pk == row.pk))
     _append_row(connection, keyring, row, row.state, who, how=CLEARED, note=note)
     _set(connection, row, due_at=None)
-    _changed(connection, row)
+    changed(connection, row)
     _line(connection, row, who, step="draft", how=CLEARED)
 
 
@@ -317,7 +317,8 @@ def _set(connection: Connection, row: Row[Any], **values: object) -> None:
     connection.execute(update(table).where(table.c.pk == row.pk).values(**values))
 
 
-def _changed(connection: Connection, row: Row[Any]) -> None:
+def changed(connection: Connection, row: Row[Any]) -> None:
+    """Whoever saw the notice before must look again."""
     table = people.notices
     connection.execute(
         update(table).where(table.c.pk == row.pk).values(version=table.c.version + 1)
@@ -344,7 +345,8 @@ def _sealed(connection: Connection, keyring: Keyring, notice_pk: int) -> list[Na
     return [keyring.open(sealed, id) for id, sealed in connection.execute(query)]
 
 
-def _no_key() -> SealError:
+def no_key() -> SealError:
+    """What a person writes cannot be kept."""
     return SealError(
         "what you wrote cannot be sealed without the key",
         remedy="Give the service the key in RESEEN_KEY or RESEEN_KEY_FILE.",
