@@ -318,20 +318,21 @@ def test_an_older_store_is_migrated(
     scripts = tmp_path / "migrations"
     (scripts / "versions").mkdir(parents=True)
     (scripts / "env.py").write_text((migrate.MIGRATIONS / "env.py").read_text())
-    for number, down, body in (("0001", None, "pass"), ("0002", "0001", ADD_A_COLUMN)):
+    revisions = (("0001", None, "pass"), ("0002", "0001", "pass"), ("0003", "0002", ADD_A_COLUMN))
+    for number, down, body in revisions:
         (scripts / "versions" / f"{number}.py").write_text(
             f"from alembic import op\nimport sqlalchemy as sa\n"
             f"revision = {number!r}\ndown_revision = {down!r}\n"
             f"def upgrade():\n    {body}\n"
         )
     monkeypatch.setattr(migrate, "MIGRATIONS", scripts)
-    monkeypatch.setattr(store, "HEAD", "0002")
+    monkeypatch.setattr(store, "HEAD", "0003")
     for _ in range(2):
         with Store(url) as opened, opened.read() as connection:
             assert connection.execute(text("SELECT extra, subject FROM audit")).all() == [
                 (5, "kept")
             ]
-            assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0002"
+            assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0003"
 
 
 ADD_A_COLUMN = "op.add_column('audit', sa.Column('extra', sa.Integer, server_default='5'))"

@@ -1,6 +1,9 @@
 """Bring an older store to the head schema with alembic. Imported only when there is one.
 
 An empty store is never migrated: `store` makes it at the head. So the first revision does nothing.
+All revisions run in one transaction of the only writer: two that upgrade at once do it once, and
+one that is stopped leaves the store as it was. That is why no copy is kept beside it: a copy would
+double what has to be guarded, and nobody would delete it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The store's engine. What comes in: a URL. What goes out: connections, one transaction each.
 
-It promises: a store that opens is at the head schema; its file is its owner's alone; on SQLite and
-on PostgreSQL alike there is one writer at a time, readers see one snapshot, and whoever must wait
-for another waits (up to `patience`) and does not fail. Whatever makes a store unusable is told as
-a `StoreError` in words. Opening one that is up to date imports no alembic and asks little.
+It promises: a store that opens is at the head schema (one in SQLite is brought there by opening it,
+for nobody looks after it; one in PostgreSQL by `reseen db upgrade`, when somebody asks); its file
+is its owner's alone; on SQLite and on PostgreSQL alike there is one writer at a time, readers see
+one snapshot, and whoever must wait for another waits (up to `patience`) and does not fail.
+Whatever makes a store unusable is told as a `StoreError` in words. Opening one that is up to date imports no alembic and asks little.
 """
 
 from __future__ import annotations
@@ -47,14 +48,16 @@ class Store:
     words and with a remedy, when it cannot be used.
     """
 
-    def __init__(self, url: str, *, patience: float = 60.0) -> None:
-        """Open, or create. `patience`: seconds to wait for other writers."""
+    def __init__(self, url: str, *, patience: float = 60.0, upgrade: bool = False) -> None:
+        """Open, or create. `patience`: seconds to wait for other writers. `upgrade`: bring an older
+        one to the head on PostgreSQL too, where others may be at work with it."""
         self._patience = patience
+        self._upgrade = upgrade
         self._writing = threading.Lock()
         self._engine: Engine = engines.open_engine(url, patience)
         self._sqlite = self._engine.dialect.name == "sqlite"
         try:
-            self._reach_head()
+            self._found = self._reach_head()
             with self.read() as connection:
                 self._secret = bytes(
                     connection.scalar(
@@ -99,6 +102,11 @@ class Store:
         """32 random bytes of this store alone, made with it."""
         return self._secret
 
+    @property
+    def found(self) -> str | None:
+        """The schema as it was before this opening; None for an empty database."""
+        return self._found
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -113,18 +121,26 @@ class Store:
     ) -> None:
         self.close()
 
-    def _reach_head(self) -> None:
-        if self._version() == HEAD:
-            return
+    def _reach_head(self) -> str | None:
+        """Create or migrate as needed; the version that was there."""
+        found = self._version()
+        if found == HEAD:
+            return found
         with self.write() as connection:
             version = _version(connection)  # another process may have been here before us
             if version is None:
                 _create(connection)
             elif version != HEAD:
                 _check_older(version)
+                if not (self._sqlite or self._upgrade):
+                    raise StoreError(
+                        f"the registry is at schema {version}, and this Reseen needs {HEAD}",
+                        remedy="Make a backup, then bring it there with: reseen db upgrade",
+                    )
                 from reseen.registry import migrate
 
                 migrate.upgrade(connection)
+            return version
 
     def _version(self) -> str | None:
         with self.read() as connection:
