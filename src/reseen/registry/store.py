@@ -4,7 +4,8 @@ It promises: a store that opens is at the head schema (one in SQLite is brought 
 for nobody looks after it; one in PostgreSQL by `reseen db upgrade`, when somebody asks); its file
 is its owner's alone; on SQLite and on PostgreSQL alike there is one writer at a time, readers see
 one snapshot, and whoever must wait for another waits (up to `patience`) and does not fail.
-Whatever makes a store unusable is told as a `StoreError` in words. Opening one that is up to date imports no alembic and asks little.
+Whatever makes a store unusable is told as a `StoreError` in words. Opening one that is up to date
+imports no alembic and asks little.
 """
 
 from __future__ import annotations
