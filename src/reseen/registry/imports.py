@@ -44,6 +44,10 @@ class ImportOptions:
     """Host name for rows that name no site and have no link."""
     rejects: Path | None = None
     """Where rejected rows go; by default "STEM.rejects.csv" beside the list."""
+    keep_rejects: bool = True
+    """False: rejected rows are accounted for, and written nowhere."""
+    actor: str | None = None
+    """Who imports, as the audit log names them; None: the account of the operating system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +121,12 @@ def import_list(
             changes.note(connection, (*range(held + 1, last_pk(connection) + 1), *merger.changed))
             account = _account(defaults.list, listed, outcomes, withdrawn)
             audit.write(
-                connection, "import", "*", list=account.list, rows=account.rows,
+                connection, "import", "*", actor=options.actor, list=account.list,
+                rows=account.rows,
                 added=account.added, merged=account.merged, unchanged=account.unchanged,
                 rejected=len(account.rejected),
             )  # fmt: skip
-            if not listed.refusals:
+            if not (listed.refusals and options.keep_rejects):
                 return account
             wanted = options.rejects or path.with_name(f"{path.stem}.rejects.csv")
             return replace(account, rejects_file=write_rejects(wanted, listed.refusals))

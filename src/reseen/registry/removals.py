@@ -285,19 +285,39 @@ def count(connection: Connection, *, withdrawn: bool | None = None) -> int:
     return int(connection.scalar(query) or 0)
 
 
-def withdraw(connection: Connection, keyring: Keyring | None, removal: str, why: str) -> bool:
+def withdraw(
+    connection: Connection,
+    keyring: Keyring | None,
+    removal: str,
+    why: str,
+    *,
+    actor: str | None = None,
+) -> bool:
     """Take a removal out of force; False if it was out already. Audited; the reason is sealed
-    (raises SealError without a key)."""
-    return _turn(connection, keyring, removal, why, restored=False)
+    (raises SealError without a key). `actor`: who, as the audit log names them."""
+    return _turn(connection, keyring, removal, why, restored=False, actor=actor)
 
 
-def restore(connection: Connection, keyring: Keyring | None, removal: str, why: str) -> bool:
+def restore(
+    connection: Connection,
+    keyring: Keyring | None,
+    removal: str,
+    why: str,
+    *,
+    actor: str | None = None,
+) -> bool:
     """The way back."""
-    return _turn(connection, keyring, removal, why, restored=True)
+    return _turn(connection, keyring, removal, why, restored=True, actor=actor)
 
 
 def _turn(
-    connection: Connection, keyring: Keyring | None, removal: str, why: str, *, restored: bool
+    connection: Connection,
+    keyring: Keyring | None,
+    removal: str,
+    why: str,
+    *,
+    restored: bool,
+    actor: str | None,
 ) -> bool:
     row = _row(connection, removal)
     if (row.withdrawn_at is None) == restored:
@@ -325,7 +345,7 @@ def _turn(
         ],
     )
     changes.note(connection, [row.pk])
-    audit.write(connection, "restore" if restored else "withdraw", row.id)
+    audit.write(connection, "restore" if restored else "withdraw", row.id, actor=actor)
     return True
 
 
