@@ -26,7 +26,8 @@ def set_up(*, terminal: bool | None = None) -> None:
             if pretty
             else structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up each time: whoever replaces standard error gets the lines.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     # Libraries log what they like, values too: only their warnings, and only that there was one.

@@ -73,6 +73,7 @@ def serve(
     """Serve until told to stop. `ready` gets the URL when connections are taken.
     Raises SettingsError, StoreError or SealError when it cannot begin."""
     check(settings, listening)
+    logs.set_up()
     with ExitStack() as stack:
         # Opened here first: what is wrong with the store is said once, before any worker starts.
         service = stack.enter_context(open_service(settings, gate=False))
@@ -95,7 +96,7 @@ def serve(
 
 def worker_app(settings: Settings) -> FastAPI:
     """The application of one worker process, with a store and a gate of its own."""
-    logs.set_up(terminal=None)
+    logs.set_up()
     stack = ExitStack()
     service = stack.enter_context(open_service(settings))
     app = make_app(service)
