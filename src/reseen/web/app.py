@@ -18,13 +18,14 @@ from reseen.web.edge import Edge
 from reseen.web.gate.routes import add_gate
 from reseen.web.logs import log, where
 from reseen.web.metrics import GateFigures
-from reseen.web.pages import audit, case, keys, me, policy, queue, sign_in, state, users
+from reseen.web.pages import account, audit, case, keys, me, policy, queue, sign_in, state, users
 from reseen.web.service import Service
 
 PAGES: tuple[APIRouter, ...] = (
     sign_in.router,
     queue.router,
     case.router,
+    account.router,
     audit.router,
     users.router,
     keys.router,

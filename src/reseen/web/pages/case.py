@@ -20,14 +20,14 @@ from reseen.errors import AccessError, Conflict, InputError, ReseenError, SealEr
 from reseen.records import Names, Rung, Sighting
 from reseen.registry import removals
 from reseen.report.html import RUNG_MEANING
-from reseen.review import cases, claims, comments, decide, likeness, reveal, shown
+from reseen.review import cases, claims, comments, decide, likeness, looks, reveal, shown
 from reseen.review.queue import ALL, Entry, Filter, entries, queue
 from reseen.review.verdicts import UNDO, State, Verdict
 from reseen.review.who import Role, Who
 from reseen.web import blocks
 from reseen.web.access import Reader, Reviewer
 from reseen.web.pages import words
-from reseen.web.pages.queue import go_on, just_done, said_of, take_in, to_case, to_queue
+from reseen.web.pages.queue import go_on, just_done, offset_of, said_of, take_in, to_case, to_queue
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
 
@@ -57,6 +57,9 @@ class Written:
 def show(request: Request, service: Served, who: Reader, id: str) -> Response:
     """The page."""
     take_in(service.store)
+    if "sample" in request.query_params and who.role >= Role.LEAD:
+        with service.store.write() as connection:
+            looks.look(connection, id, who)
     back = _back(dict(request.query_params))
     return _page(request, service, who, id, back)
 
@@ -190,7 +193,7 @@ def _page(
     with service.store.read() as connection:
         row = cases.row(connection, id)
         case = entries(connection, [row.pk])[0]
-        offset = _offset(request)
+        offset = offset_of(request, "files") // shown.FILES * shown.FILES
         files = shown.files(connection, case.id, offset=offset)
         # Those who read only see that something was written, not what: it can hold a name.
         lines = shown.history(connection, service.keyring if writes else None, case.id)
@@ -237,6 +240,7 @@ def _page(
         pictures=[(block, blocks.picture(block.cells)) for block in like.blocks] if like else [],
         legend=blocks.legend(),
         account_url=account,
+        from_sample="sample" in request.query_params,
         others=[other for other in others[0] if other.id != case.id][:OTHERS],
         other_total=max(others[1] - 1, 0),
         history=[_line(line, seen, reads=writes) for line in lines],
@@ -424,10 +428,3 @@ def _files_url(id: str, back: str, offset: int) -> str:
     more = urlencode({"files": offset}) if offset > 0 else ""
     query = "&".join(part for part in (back, more) if part)
     return f"/cases/{id}" + (f"?{query}" if query else "")
-
-
-def _offset(request: Request) -> int:
-    given = request.query_params.get("files", "")
-    if not (given.isascii() and given.isdigit() and len(given) < 10):
-        return 0
-    return int(given) // shown.FILES * shown.FILES

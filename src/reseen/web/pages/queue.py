@@ -50,7 +50,7 @@ def show(request: Request, service: Served, who: Reader) -> Response:
     take_in(service.store)
     which = Filter.parse(request.query_params)
     with service.store.read() as connection:
-        found = queue(connection, which, who, offset=_offset(request), most=ROWS)
+        found = queue(connection, which, who, offset=offset_of(request, "offset"), most=ROWS)
         last = just_done(connection, request, who)
     values = which.values()
 
@@ -175,6 +175,7 @@ def said_of(verdict: str, made: decide.Decision) -> dict[str, str]:
     return {"done": verdict, "of": made.case, "version": str(made.version)}
 
 
-def _offset(request: Request) -> int:
-    given = request.query_params.get("offset", "")
+def offset_of(request: Request, name: str) -> int:
+    """A number in the address; 0 for anything else."""
+    given = request.query_params.get(name, "")
     return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0

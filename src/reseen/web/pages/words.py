@@ -73,6 +73,14 @@ CHOICES: tuple[Choice, ...] = (
     ),
 )
 
+VERDICTS: Mapping[str, str] = {
+    Verdict.CONFIRM: "confirmed",
+    Verdict.NOT_THIS_MODEL: "not this model",
+    Verdict.ALLOWED: "allowed",
+    Verdict.SECOND: "second pair of eyes",
+    UNDO: "undone",
+}
+
 UNDO_QUICK = ("Decided by mistake", "New evidence", "The person concerned objected")
 
 _DONE: Mapping[str, str] = {

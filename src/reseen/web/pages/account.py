@@ -1,0 +1,208 @@
+"""An uploader: everything known, and many cases decided together after looking at a sample.
+
+What comes in: a hub and an account's name. What goes out: its page. Which cases must be looked at
+first is said by `review.together`; what a lead opened from the sample counts as looked at, as long
+as that case stands as it did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+
+from reseen.errors import AccessError, InputError, ReseenError, SealError
+from reseen.review import account as accounts
+from reseen.review import cases, looks, together
+from reseen.review.queue import ALL, Filter, entries, queue
+from reseen.review.verdicts import Verdict
+from reseen.review.who import Role, Who
+from reseen.web.access import Lead, Reader
+from reseen.web.pages import words
+from reseen.web.pages.queue import offset_of, take_in
+from reseen.web.rendering import page
+from reseen.web.service import Served, Service
+
+router = APIRouter()
+
+ROWS = 50
+REPOSITORIES = 50
+"""Repositories named on the page."""
+
+Text = Annotated[str, Form(max_length=20_000)]
+Seen = Annotated[str, Form(max_length=40_000)]
+
+TOGETHER = tuple(
+    (choice.route, choice.words) for choice in words.CHOICES if choice.verdict is not Verdict.SECOND
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a form said that could not be taken."""
+
+    reason: str
+    error: ReseenError
+
+
+@router.get("/accounts/{hub}/{account}")
+def show(request: Request, service: Served, who: Reader, hub: str, account: str) -> Response:
+    """The page."""
+    take_in(service.store)
+    return _page(request, service, who, hub, account)
+
+
+def _decided(verdict: Verdict, route: str) -> None:
+    """The route of one verdict."""
+
+    def handle(
+        request: Request,
+        service: Served,
+        who: Lead,
+        hub: str,
+        account: str,
+        seen: Seen = "",
+        reason: Text = "",
+    ) -> Response:
+        try:
+            versions = _versions(seen)
+            with service.store.write() as connection:
+                outcome = together.decide_together(
+                    *(connection, service.keyring, hub, account, verdict, who, reason),
+                    versions=versions,
+                    sample=looks.looked_at(connection, versions, who),
+                )
+        except (AccessError, InputError, SealError) as error:
+            return _page(request, service, who, hub, account, said=Said(reason, error))
+        return _page(request, service, who, hub, account, outcome=outcome)
+
+    router.add_api_route(
+        f"/accounts/{{hub}}/{{account}}/{route}",
+        handle,
+        methods=["POST"],
+        response_model=None,
+        name=f"decide together {route}",
+    )
+
+
+for _choice in words.CHOICES:
+    if _choice.verdict is not Verdict.SECOND:
+        _decided(_choice.verdict, _choice.route)
+
+
+@router.post("/accounts/{hub}/{account}/undo")
+def undo(
+    request: Request,
+    service: Served,
+    who: Lead,
+    hub: str,
+    account: str,
+    batch: Annotated[str, Form(max_length=64)] = "",
+    reason: Text = "",
+) -> Response:
+    """Take back what was decided together."""
+    with service.store.write() as connection:
+        why = reason.strip() or "All taken back at once"
+        outcome = together.undo_together(connection, service.keyring, batch, who, why)
+    return _page(request, service, who, hub, account, outcome=outcome)
+
+
+def _page(
+    request: Request,
+    service: Service,
+    who: Who,
+    hub: str,
+    account: str,
+    *,
+    outcome: together.Outcome | None = None,
+    said: Said | None = None,
+) -> Response:
+    offset = offset_of(request, "offset")
+    which = Filter(state=ALL.state, live=ALL.live, withdrawn=True, hub=hub, account=account)
+    with service.store.read() as connection:
+        known = accounts.account(connection, hub, account)
+        found = queue(connection, which, who, offset=offset, most=ROWS)
+        waiting = together.waiting(connection, hub, account)
+        must = together.sample(connection, waiting)
+        looked = looks.looked_at(connection, must, who)
+        sample = entries(connection, [cases.row(connection, id).pk for id in must])
+    url = f"/accounts/{quote(hub, safe='')}/{quote(account, safe='')}"
+    missing = sum(case.id not in looked for case in sample)
+    return page(
+        request,
+        "account.html",
+        who,
+        status=200 if said is None else 503 if isinstance(said.error, SealError) else 400,
+        account=known,
+        url=url,
+        queue_url="/queue?" + urlencode({"hub": hub, "account": account}),
+        back=urlencode({"hub": hub, "account": account}),
+        problem=(
+            None
+            if said is None
+            else {
+                "message": str(said.error)[:1].upper() + str(said.error)[1:] + ".",
+                "remedy": said.error.remedy or "",
+            }
+        ),
+        outcome=outcome,
+        figures=_figures(known),
+        decided=[
+            (words.VERDICTS[verdict], known.cases[verdict])
+            for verdict in words.VERDICTS
+            if known.cases.get(verdict)
+        ],
+        repositories=known.named[:REPOSITORIES],
+        tallest=max((max(m.created, m.seen) for m in known.months), default=1),
+        open_total=len(waiting),
+        most=together.MOST,
+        sample=[(case, case.id in looked) for case in sample],
+        missing=missing,
+        cannot=_cannot(who, missing, service),
+        may_undo=who.role >= Role.LEAD,
+        seen=" ".join(f"{id}:{version}" for id, version in waiting.items()),
+        reason=said.reason if said is not None else "",
+        verdicts=TOGETHER,
+        cases=found.entries,
+        total=found.total,
+        first=found.offset + 1 if found.entries else 0,
+        last=found.offset + len(found.entries),
+        before=f"{url}?offset={found.before}" if found.before is not None else None,
+        after=f"{url}?offset={found.next}" if found.next is not None else None,
+        key_groups=(words.ACCOUNT_KEYS, words.EVERYWHERE),
+    )
+
+
+def _figures(known: accounts.Account) -> list[tuple[str, int]]:
+    return [
+        ("undecided cases", known.undecided),
+        ("files seen", known.sightings),
+        ("still there", known.live),
+        ("different removals", known.removals),
+        ("repositories known", known.repositories),
+        ("downloads", known.downloads),
+    ]
+
+
+def _cannot(who: Who, missing: int, service: Service) -> str | None:
+    if who.role < Role.LEAD:
+        return "Deciding many cases together needs the role lead. One by one they are yours too."
+    if service.keyring is None:
+        return "The key is not on this machine: what people write could not be sealed."
+    if missing:
+        return f"Look at {missing} more {'case' if missing == 1 else 'cases'} of the sample first."
+    return None
+
+
+def _versions(seen: str) -> dict[str, int]:
+    """Cases and the versions that were shown. Raises InputError for what no page of ours says."""
+    found: dict[str, int] = {}
+    for word in seen.split():
+        id, _, version = word.partition(":")
+        if not (version.isascii() and version.isdigit() and len(version) < 19):
+            raise InputError("this form is not whole", remedy="Load the page again.")
+        found[id] = int(version)
+    return found
