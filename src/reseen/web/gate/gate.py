@@ -237,8 +237,8 @@ class Gate:
         heard = Heard(self.live.version, time.time())
         self.known = Known(keys.in_force(connection), policy.read(connection), heard)
         if not self._loaded:
-            self._loaded = True
             self._look()
+            self._loaded = True
 
     def _trouble(self, about: str, error: Exception) -> None:
         said = str(error) if isinstance(error, ReseenError) else type(error).__name__
@@ -365,8 +365,8 @@ class Gate:
         version = self.live.version
         self.known = replace(known, heard=replace(known.heard, version=version))
         self._saved = self._content()
-        self._loaded = True
         self._look()
+        self._loaded = True
 
     def _should_save(self) -> bool:
         """Is there something new, and are we the worker that keeps it?"""
