@@ -11,14 +11,28 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
-from reseen.web import problems
+from reseen.web import hooks, problems
 from reseen.web.access import csrf
 from reseen.web.access.door import Door
 from reseen.web.edge import Edge
 from reseen.web.gate.routes import add_gate
 from reseen.web.logs import log, where
 from reseen.web.metrics import GateFigures
-from reseen.web.pages import account, audit, case, keys, me, policy, queue, sign_in, state, users
+from reseen.web.pages import (
+    account,
+    audit,
+    case,
+    keys,
+    lists,
+    me,
+    notices,
+    policy,
+    queue,
+    scans,
+    sign_in,
+    state,
+    users,
+)
 from reseen.web.service import Service
 
 PAGES: tuple[APIRouter, ...] = (
@@ -26,6 +40,9 @@ PAGES: tuple[APIRouter, ...] = (
     queue.router,
     case.router,
     account.router,
+    notices.router,
+    lists.router,
+    scans.router,
     audit.router,
     users.router,
     keys.router,
@@ -52,6 +69,7 @@ def make_app(service: Service) -> FastAPI:
     app.add_api_route("/", _first_page, methods=["GET"], include_in_schema=False)
     for router in PAGES:
         app.include_router(router, include_in_schema=False)
+    app.include_router(hooks.router)
     # The last added is the first that a request meets.
     app.add_middleware(Door, service=service)
     app.add_middleware(Edge, service=service)

@@ -1,0 +1,96 @@
+"""What people and hubs name in a request -> values that a scan may be given.
+
+What comes in: foreign text. What goes out: names of accounts and repositories in the Hub's own
+alphabet, instants, numbers; or an InputError that does not repeat what was given. No address is
+ever taken from a request: a scan goes to the endpoint of the settings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from reseen.errors import InputError
+from reseen.records import RepoType
+from reseen.scan.target import Confirm
+
+MOST_NAMES = 1_000
+"""Accounts or repositories of one scan."""
+
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_-])?")
+_AGE = re.compile(r"(\d{1,5})\s*([dhm])")
+_UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+
+
+def account(text: str) -> str:
+    """One account's name. Raises InputError."""
+    text = text.strip()
+    if _NAME.fullmatch(text) is None or ".." in text:
+        raise InputError(
+            "this is no account's name", remedy="Write it as the hub does, without its address."
+        )
+    return text
+
+
+def repository(text: str) -> str:
+    """ "owner/name", or the bare name of an old repository. Raises InputError."""
+    parts = text.strip().split("/")
+    if len(parts) > 2 or any(_NAME.fullmatch(part) is None or ".." in part for part in parts):
+        raise InputError(
+            "this is no repository's name", remedy="Write OWNER/NAME, without the hub's address."
+        )
+    return "/".join(parts)
+
+
+def names(text: str, one: Callable[[str], str]) -> list[str]:
+    """Several, a line each or separated by commas; `one` is `account` or `repository`."""
+    found = [word for word in re.split(r"[\s,]+", text) if word]
+    if len(found) > MOST_NAMES:
+        raise InputError(
+            f"more than {MOST_NAMES:,} at once", remedy="Scan them in parts, or by the command."
+        )
+    return list(dict.fromkeys(one(word) for word in found))
+
+
+def since(text: str) -> datetime | None:
+    """A date, an instant, or an age ("7d", "12h"); None for nothing. Raises InputError."""
+    text = text.strip()
+    if not text:
+        return None
+    try:
+        age = _AGE.fullmatch(text.lower())
+        if age is not None:
+            return datetime.now(UTC).replace(microsecond=0) - int(age[1]) * _UNITS[age[2]]
+        when = datetime.fromisoformat(text[:40])
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InputError(
+            "this is neither a date nor an age", remedy="Use 2026-11-01, or 7d, or 12h."
+        ) from None
+
+
+def types(given: list[str]) -> list[RepoType]:
+    """Kinds of repository; models when nothing is ticked. Raises InputError."""
+    try:
+        return list(dict.fromkeys(RepoType(word) for word in given)) or [RepoType.MODEL]
+    except ValueError:
+        raise InputError("this is no kind of repository") from None
+
+
+def confirm(given: str) -> Confirm:
+    """Raises InputError."""
+    try:
+        return Confirm(given)
+    except ValueError:
+        raise InputError("this is no way of checking a match") from None
+
+
+def number(given: str, what: str) -> int | None:
+    """A whole number from a field; None for nothing. Raises InputError."""
+    given = given.strip()
+    if not given:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) <= 15):
+        raise InputError(f"{what} is no whole number")
+    return int(given)

@@ -1,0 +1,194 @@
+"""Lists of removals: imported by a lead, with an account of every row; withdrawing, restoring.
+
+An upload is read from its unlinked spool file and never kept; neither are the rows that were
+rejected: the person has them. What is shown of a row is its number and the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import Connection, case, func, select
+
+from reseen.errors import Conflict, InputError, ListError, NotFound, SealError
+from reseen.records import Removal
+from reseen.registry import removals, schema
+from reseen.registry.imports import Account, ImportOptions, import_list
+from reseen.review import texts
+from reseen.review.who import Role
+from reseen.web.access import Lead, Reader
+from reseen.web.rendering import page
+from reseen.web.service import Served
+
+router = APIRouter()
+
+SAID = {
+    "withdrawn": "The removal is withdrawn: it no longer counts anywhere.",
+    "restored": "The removal is in force again.",
+    "same": "It stood like that already.",
+}
+MOST = 256 << 20
+"""Bytes of a list that is uploaded; larger ones are imported by the command."""
+_MOST_REJECTED = 200
+"""Rejected rows that are shown."""
+_MOST_LINES = 2_000
+"""Imports of the audit log that are looked through for the last one of each list."""
+_importing = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One list."""
+
+    name: str
+    in_force: int
+    withdrawn: int
+    last: int | None
+    """When it was imported last, and by whom."""
+    by: str | None
+
+
+@router.get("/lists")
+def show(request: Request, service: Served, who: Reader, removal: str = "") -> Response:
+    return _shown(request, service, who, removal)
+
+
+@router.post("/lists/import")
+def import_one(
+    request: Request,
+    service: Served,
+    who: Lead,
+    file: Annotated[UploadFile | None, File()] = None,
+    name: Annotated[str, Form(max_length=200)] = "",
+    site: Annotated[str, Form(max_length=300)] = "",
+) -> Response:
+    if file is None or not file.filename:
+        raise InputError("no file was chosen", remedy="Choose a list: CSV, XLSX, JSON ...")
+    if not name.strip():
+        raise InputError(
+            "the list has no name", remedy="Give it a plain one: it is shown everywhere."
+        )
+    if service.keyring is None:
+        raise SealError(
+            "names cannot be sealed: the key is not here",
+            remedy="Give the service the key in RESEEN_KEY or RESEEN_KEY_FILE.",
+        )
+    if not _importing.acquire(blocking=False):
+        raise Conflict("another list is being imported", remedy="Wait for it, then try again.")
+    try:
+        options = ImportOptions(
+            list_name=name.strip(),
+            site=site.strip() or None,
+            keep_rejects=False,
+            actor=who.actor,
+        )
+        account = import_list(service.store, service.keyring, _spooled(file), options)
+    finally:
+        _importing.release()
+    return _shown(request, service, who, account=account)
+
+
+@router.post("/removals/{id}/withdraw")
+def withdraw(
+    id: str, service: Served, who: Lead, reason: Annotated[str, Form(max_length=20_000)] = ""
+) -> Response:
+    why = texts.written(reason, "reason")
+    with service.store.write() as connection:
+        turned = removals.withdraw(connection, service.keyring, id, why, actor=who.actor)
+    return _back(id, "withdrawn" if turned else "same")
+
+
+@router.post("/removals/{id}/restore")
+def restore(
+    id: str, service: Served, who: Lead, reason: Annotated[str, Form(max_length=20_000)] = ""
+) -> Response:
+    why = texts.written(reason, "reason")
+    with service.store.write() as connection:
+        turned = removals.restore(connection, service.keyring, id, why, actor=who.actor)
+    return _back(id, "restored" if turned else "same")
+
+
+def _shown(
+    request: Request,
+    service: Served,
+    who: Reader,
+    removal: str = "",
+    *,
+    account: Account | None = None,
+) -> Response:
+    found: Removal | None = None
+    missing = False
+    with service.store.read() as connection:
+        lists = every(connection)
+        if removal.strip():
+            try:
+                found = removals.by_id(connection, removal[:64])
+            except NotFound:
+                missing = True
+    return page(
+        request,
+        "lists.html",
+        who,
+        said=SAID,
+        lists=lists,
+        account=account,
+        most_rejected=_MOST_REJECTED,
+        removal=found,
+        missing=missing,
+        asked=removal[:64],
+        may_import=who.role >= Role.LEAD,
+        most=MOST,
+        status=404 if missing else 200,
+    )
+
+
+def every(connection: Connection) -> list[Listed]:
+    """Every list with what is in force of it, by name."""
+    r, a = schema.removals.c, schema.audit.c
+    out = func.sum(case((r.withdrawn_at.is_not(None), 1), else_=0))
+    counted = connection.execute(
+        select(r.list, func.count(), out).group_by(r.list).order_by(r.list)
+    ).all()
+    last: dict[str, Any] = {}
+    query = select(a.at, a.actor, a.details).where(a.action == "import")
+    for line in connection.execute(query.order_by(a.pk.desc()).limit(_MOST_LINES)):
+        last.setdefault(json.loads(line.details or "{}").get("list", ""), line)
+    return [
+        Listed(
+            name=name,
+            in_force=int(count) - int(withdrawn or 0),
+            withdrawn=int(withdrawn or 0),
+            last=last[name].at if name in last else None,
+            by=last[name].actor if name in last else None,
+        )
+        for name, count, withdrawn in counted
+    ]
+
+
+def _spooled(file: UploadFile) -> Path:
+    """The path of an upload's spool file, which has no name on any disk. Raises ListError."""
+    if (file.size or 0) > MOST:
+        raise ListError(
+            f"the list is larger than {MOST >> 20} MiB",
+            remedy="Import it with: reseen registry import",
+        )
+    spool = file.file
+    spool.seek(0)
+    rollover = getattr(spool, "rollover", None)
+    if rollover is not None:
+        rollover()
+    path = Path(f"/dev/fd/{spool.fileno()}")
+    os.lseek(spool.fileno(), 0, os.SEEK_SET)
+    return path
+
+
+def _back(id: str, done: str) -> Response:
+    return RedirectResponse(f"/lists?removal={quote(id, safe='')}&done={done}", status_code=303)

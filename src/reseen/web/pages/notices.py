@@ -1,0 +1,311 @@
+"""Notices: drafted from what was confirmed, taken away or sent by a person, followed by clocks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from reseen.errors import InputError
+from reseen.registry.store import now
+from reseen.review import clauses, clocks, confirmed, mail, notice, notice_text, notices
+from reseen.review.clocks import State
+from reseen.review.who import Role
+from reseen.web import asked, jobs
+from reseen.web.access import Lead, Reader, Reviewer
+from reseen.web.jobs import Kind
+from reseen.web.rendering import page
+from reseen.web.service import Served
+
+router = APIRouter()
+
+SAID = {
+    "drafted": "Drafted. Nothing has left the house.",
+    "clause": "The clause is kept.",
+    "sent": "Noted as sent. The clock runs.",
+    "mailed": "The mail server took it. The clock runs.",
+    "acknowledged": "Noted: the host has it.",
+    "refused": "Noted: the host refuses.",
+    "gone": "Noted: it is gone. Rechecks go on watching it.",
+    "re-seen": "Noted: it is there again.",
+    "undone": "The last step is taken back.",
+    "recheck": "A recheck is queued; this page knows more when it is done.",
+}
+MEANS = {
+    State.DRAFTED: "Being put together. Nothing has left the house.",
+    State.SENT: "The host has it from us.",
+    State.ACKNOWLEDGED: "The host says that it has it.",
+    State.GONE: "Nothing of it stands there any more.",
+    State.REFUSED: "The host says no.",
+    State.RESEEN: "It was gone, and is there again.",
+}
+_A_PAGE = 100
+_STEPS = (
+    ("sent", State.SENT),
+    ("acknowledged", State.ACKNOWLEDGED),
+    ("refused", State.REFUSED),
+    ("gone", State.GONE),
+    ("re-seen", State.RESEEN),
+)
+
+Version = Annotated[str, Form(max_length=20)]
+Note = Annotated[str, Form(max_length=20_000)]
+Hours = Annotated[str, Form(max_length=10)]
+
+
+@router.get("/notices")
+def show(
+    request: Request, service: Served, who: Reader, state: str = "", after: str = ""
+) -> Response:
+    wanted = _state(state) if state else None
+    skip = min(asked.number(after, "the page") or 0, 1_000_000)
+    at = now()
+    with service.store.read() as connection:
+        found = notice.every(
+            connection, states=[wanted] if wanted else None, most=_A_PAGE + 1, skip=skip
+        )
+        numbers = notice.numbers(connection)
+        waiting = confirmed.waiting(connection) if not skip else []
+    return page(
+        request,
+        "notices.html",
+        who,
+        said=SAID,
+        lines=found[:_A_PAGE],
+        more=skip + _A_PAGE if len(found) > _A_PAGE else None,
+        state=wanted,
+        numbers=numbers,
+        waiting=waiting,
+        at=at,
+        may_draft=who.role >= Role.REVIEWER,
+        quote=lambda text: quote(text, safe=""),
+    )
+
+
+@router.post("/notices")
+def draft(
+    service: Served,
+    who: Reviewer,
+    hub: Annotated[str, Form(max_length=300)] = "",
+    account: Annotated[str, Form(max_length=300)] = "",
+    hours: Hours = "",
+) -> Response:
+    if not (hub and account):
+        raise InputError("a notice is to one hub about one account", remedy="Name both.")
+    with service.store.write() as connection:
+        id = notices.draft(connection, hub, account, who, hours=asked.number(hours, "the clock"))
+    return _back(id, "drafted")
+
+
+@router.get("/notices/{id}")
+def one(request: Request, id: str, service: Served, who: Reader) -> Response:
+    with service.store.read() as connection:
+        shown = notice.by_id(connection, service.keyring, id)
+        more = len(confirmed.to_add(connection, shown.hub, shown.account))
+    left = [step for step in shown.steps if step.how not in (notice.UNDO, *notice.ASIDE)]
+    ready = bool(shown.there) and shown.clause is not None
+    return page(
+        request,
+        "notice.html",
+        who,
+        said=SAID,
+        notice=shown,
+        means=MEANS[shown.state],
+        text=notice_text.as_text(shown) if ready else None,
+        how_we_know=notice_text.how_we_know,
+        more=more,
+        at=now(),
+        changeable=shown.state in clocks.CHANGEABLE,
+        next_steps=[
+            (route, state, clocks.HOURS[state])
+            for route, state in _STEPS
+            if state in clocks.MAY_FOLLOW[shown.state]
+            and who.role >= (Role.LEAD if state is State.SENT else Role.REVIEWER)
+        ],
+        ways=sorted(notices.BY_HAND),
+        may_write=who.role >= Role.REVIEWER,
+        may_send=who.role >= Role.LEAD and mail.can_send(service.settings),
+        can_undo=who.role >= Role.REVIEWER and bool(left),
+        sealed_notes=service.keyring is not None,
+        longest_clause=clauses.LONGEST,
+        account_url="/accounts/{}/{}".format(
+            *(quote(part, safe="") for part in (shown.hub, shown.account))
+        ),
+    )
+
+
+@router.get("/notices/{id}/text")
+def text(id: str, service: Served, who: Reviewer) -> Response:
+    """Taking it away is an export: written to the audit log."""
+    with service.store.write() as connection:
+        taken = notices.take_away(connection, service.keyring, id, "text", who)
+    return _file(notice_text.as_text(taken), "text/plain; charset=utf-8", f"{taken.id}.txt")
+
+
+@router.get("/notices/{id}/json")
+def json(id: str, service: Served, who: Reviewer) -> Response:
+    with service.store.write() as connection:
+        taken = notices.take_away(connection, service.keyring, id, "json", who)
+    return _file(notice_text.as_json(taken), "application/json", f"{taken.id}.json")
+
+
+@router.post("/notices/{id}/clause")
+def clause(
+    id: str,
+    service: Served,
+    who: Reviewer,
+    version: Version = "",
+    clause: Annotated[str, Form(max_length=20_000)] = "",
+) -> Response:
+    with service.store.write() as connection:
+        seen = asked.number(version, "the version")
+        notices.set_clause(connection, service.keyring, id, clause, who, version=seen)
+    return _back(id, "clause")
+
+
+@router.post("/notices/{id}/send")
+def send(
+    id: str,
+    service: Served,
+    who: Lead,
+    to: Annotated[str, Form(max_length=400)] = "",
+    version: Version = "",
+    hours: Hours = "",
+) -> Response:
+    mail.send(
+        service.store,
+        service.keyring,
+        service.settings,
+        id,
+        to,
+        who,
+        version=asked.number(version, "the version") or 0,
+        hours=asked.number(hours, "the clock"),
+    )
+    return _back(id, "mailed")
+
+
+@router.post("/notices/{id}/recheck")
+def recheck(id: str, service: Served, who: Reviewer) -> Response:
+    with service.store.write() as connection:
+        row = notice.own_row(connection, id)
+        what = {"account": row.account, "most": None}
+        jobs.ask(connection, Kind.RECHECK, what, who)
+    return _back(id, "recheck")
+
+
+@router.post("/notices/{id}/undo")
+def undo(
+    id: str, service: Served, who: Reviewer, version: Version = "", note: Note = ""
+) -> Response:
+    with service.store.write() as connection:
+        seen = asked.number(version, "the version")
+        notices.undo(connection, service.keyring, id, who, version=seen, note=note)
+    return _back(id, "undone")
+
+
+@router.post("/notices/{id}/sent")
+def sent(
+    id: str,
+    service: Served,
+    who: Lead,
+    version: Version = "",
+    how: Annotated[str, Form(max_length=20)] = "",
+    note: Note = "",
+    hours: Hours = "",
+) -> Response:
+    return _step(service, id, State.SENT, who, version, how, note, hours)
+
+
+@router.post("/notices/{id}/acknowledged")
+def acknowledged(
+    id: str,
+    service: Served,
+    who: Reviewer,
+    version: Version = "",
+    how: Annotated[str, Form(max_length=20)] = "",
+    note: Note = "",
+    hours: Hours = "",
+) -> Response:
+    return _step(service, id, State.ACKNOWLEDGED, who, version, how, note, hours)
+
+
+@router.post("/notices/{id}/refused")
+def refused(
+    id: str,
+    service: Served,
+    who: Reviewer,
+    version: Version = "",
+    how: Annotated[str, Form(max_length=20)] = "",
+    note: Note = "",
+    hours: Hours = "",
+) -> Response:
+    return _step(service, id, State.REFUSED, who, version, how, note, hours)
+
+
+@router.post("/notices/{id}/gone")
+def gone(
+    id: str,
+    service: Served,
+    who: Reviewer,
+    version: Version = "",
+    how: Annotated[str, Form(max_length=20)] = "",
+    note: Note = "",
+) -> Response:
+    return _step(service, id, State.GONE, who, version, how, note, "")
+
+
+@router.post("/notices/{id}/re-seen")
+def reseen(
+    id: str,
+    service: Served,
+    who: Reviewer,
+    version: Version = "",
+    how: Annotated[str, Form(max_length=20)] = "",
+    note: Note = "",
+    hours: Hours = "",
+) -> Response:
+    return _step(service, id, State.RESEEN, who, version, how, note, hours)
+
+
+def _step(
+    service: Served,
+    id: str,
+    state: State,
+    who: Reviewer,
+    version: str,
+    how: str,
+    note: str,
+    hours: str,
+) -> Response:
+    with service.store.write() as connection:
+        notices.step(
+            connection,
+            service.keyring,
+            id,
+            state,
+            who,
+            version=asked.number(version, "the version"),
+            how=how or None,
+            note=note,
+            hours=asked.number(hours, "the clock"),
+        )
+    return _back(id, state.value)
+
+
+def _back(id: str, done: str) -> Response:
+    return RedirectResponse(f"/notices/{quote(id, safe='')}?done={done}", status_code=303)
+
+
+def _file(content: str, kind: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=kind, headers=headers)
+
+
+def _state(given: str) -> State:
+    try:
+        return State(given)
+    except ValueError:
+        raise InputError("there is no such state of a notice") from None

@@ -1,0 +1,162 @@
+"""Scans: started by a lead, watched by everybody who is signed in, stopped by a lead."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import Connection, func, select
+
+from reseen.errors import InputError
+from reseen.records import Coverage, RepoType
+from reseen.registry import people, schema
+from reseen.review.who import Role
+from reseen.scan import scans as rows
+from reseen.scan.target import Confirm
+from reseen.web import asked, jobs
+from reseen.web.access import Lead, Reader
+from reseen.web.jobs import Job, Kind
+from reseen.web.rendering import page
+from reseen.web.service import Served
+
+router = APIRouter()
+
+SAID = {
+    "asked": "It waits for its turn; this page says how far it is.",
+    "there": "The same was asked for already: this is it.",
+    "stopped": "It stops in order. The same scan asked for again goes on where it was.",
+}
+_A_PAGE = 50
+_MOST_SHOWN = 200
+"""Problems and cases on a scan's page."""
+
+
+@router.get("/scans")
+def show(request: Request, service: Served, who: Reader, before: str = "") -> Response:
+    skip = min(asked.number(before, "the page") or 0, 1_000_000)
+    with service.store.read() as connection:
+        found = jobs.every(connection, most=_A_PAGE + 1, skip=skip)
+    return page(
+        request,
+        "scans.html",
+        who,
+        said=SAID,
+        jobs=found[:_A_PAGE],
+        words=_words,
+        older=skip + _A_PAGE if len(found) > _A_PAGE else None,
+        may_start=who.role >= Role.LEAD,
+        endpoint=service.settings.endpoint,
+        types=list(RepoType),
+        confirms=_CONFIRMS,
+    )
+
+
+@router.post("/scans")
+def start(
+    service: Served,
+    who: Lead,
+    accounts: Annotated[str, Form(max_length=100_000)] = "",
+    repos: Annotated[str, Form(max_length=200_000)] = "",
+    since: Annotated[str, Form(max_length=100)] = "",
+    types: Annotated[list[str] | None, Form(max_length=3)] = None,
+    confirm: Annotated[str, Form(max_length=20)] = Confirm.HEADER.value,
+    refs: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    what = jobs.scan_of(
+        repos=asked.names(repos, asked.repository),
+        accounts=asked.names(accounts, asked.account),
+        since=asked.since(since),
+        types=asked.types(types or []),
+        confirm=asked.confirm(confirm),
+        refs=bool(refs),
+    )
+    if not (what["repos"] or what["accounts"] or what["since"]):
+        raise InputError(
+            "nothing to scan was named",
+            remedy="Name an account, a repository, or a date.",
+        )
+    with service.store.write() as connection:
+        id, new = jobs.ask(connection, Kind.SCAN, what, who)
+    return RedirectResponse(f"/scans/{id}?done={'asked' if new else 'there'}", status_code=303)
+
+
+@router.get("/scans/{id}")
+def one(request: Request, id: str, service: Served, who: Reader) -> Response:
+    """The whole page, or for htmx the part that changes."""
+    with service.store.read() as connection:
+        job = jobs.by_id(connection, id)
+        coverage, problems, many, cases = _outcome(connection, job)
+    part = "hx-request" in request.headers
+    return page(
+        request,
+        "_scan.html" if part else "scan.html",
+        who,
+        said=SAID,
+        job=job,
+        words=_words,
+        goes_on=job.state is jobs.State.WAITING or job.under_way,
+        coverage=coverage,
+        problems=problems,
+        problem_count=many,
+        cases=cases,
+        most_shown=_MOST_SHOWN,
+        may_stop=who.role >= Role.LEAD and job.state.value in ("waiting", "running"),
+    )
+
+
+@router.post("/scans/{id}/stop")
+def stop(id: str, service: Served, who: Lead) -> Response:
+    with service.store.write() as connection:
+        jobs.stop(connection, id, who)
+        job = jobs.by_id(connection, id)
+    return RedirectResponse(f"/scans/{job.id}?done=stopped", status_code=303)
+
+
+_CONFIRMS = (
+    (Confirm.HEADER.value, "its header: cheap"),
+    (Confirm.FULL.value, "every byte: sure"),
+    (Confirm.NONE.value, "nothing: what the hub says"),
+)
+
+
+def _words(job: Job) -> str:
+    """What it looks at, in a few words; foreign text is made visible where it is shown."""
+    what = job.what
+    if job.kind is Kind.RECHECK:
+        account = what.get("account")
+        return f"Known sightings of {account}" if account else "Known sightings"
+    parts: list[str] = []
+    for name, label in (("accounts", "account"), ("repos", "repository")):
+        given = what.get(name) or []
+        if len(given) == 1:
+            parts.append(f"{label} {given[0]}")
+        elif given:
+            plural = "accounts" if label == "account" else "repositories"
+            parts.append(f"{len(given):,} {plural}")
+    if what.get("since"):
+        parts.append(f"changed since {str(what['since'])[:16].replace('T', ' ')}")
+    return ", ".join(parts) or "nothing"
+
+
+def _outcome(connection: Connection, job: Job) -> tuple[Coverage | None, list[Any], int, list[Any]]:
+    """What its scan covered, what it could not look at, and the cases of what it found."""
+    if job.scan_pk is None:
+        return None, [], 0, []
+    p, c, s = schema.problems.c, people.cases.c, schema.sightings.c
+    of_scan = p.scan_pk == job.scan_pk
+    many = int(connection.scalar(select(func.count()).where(of_scan)) or 0)
+    problems = connection.execute(
+        select(p.place, p.reason, p.remedy).where(of_scan).order_by(p.pk).limit(_MOST_SHOWN)
+    ).all()
+    found = func.count()
+    cases = connection.execute(
+        select(c.id, c.state, c.verdict, c.rung, c.account, found.label("found"))
+        .join(people.case_sightings, people.case_sightings.c.case_pk == c.pk)
+        .join(schema.sightings, s.pk == people.case_sightings.c.sighting_pk)
+        .where(s.scan_pk == job.scan_pk)
+        .group_by(c.pk, c.id, c.state, c.verdict, c.rung, c.account)
+        .order_by(c.rung.desc(), c.pk)
+        .limit(_MOST_SHOWN)
+    ).all()
+    return rows.coverage(connection, job.scan_pk), list(problems), many, list(cases)
