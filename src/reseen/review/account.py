@@ -136,7 +136,7 @@ def _repositories(connection: Connection, hub: str, name: str) -> list[Repositor
         .where(table.c.hub == hub, table.c.account == name)
         .group_by(table.c.repository_pk)
     )
-    with_cases = dict(connection.execute(of_each).tuples().all())
+    with_cases: dict[int, int] = dict(connection.execute(of_each).tuples().all())
     query = select(r.pk, r.type, r.repo, r.created_at, r.downloads, r.likes, r.flags).where(*theirs)
     found = [
         Repository(

@@ -1,0 +1,238 @@
+"""People, removals and sightings for the tests of this room, and short ways to act."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sqlalchemy import select, update
+
+from reseen.records import (
+    Artifact,
+    Confirmed,
+    Digest,
+    DigestKind,
+    Evidence,
+    Match,
+    Names,
+    RemovedFile,
+    Repository,
+    RepoType,
+    Rung,
+    SightingState,
+)
+from reseen.registry import audit, people, removals, schema, seen, sightings
+from reseen.registry.sealing import Keyring
+from reseen.registry.store import Store
+from reseen.review import cases, decide
+from reseen.review.decide import Decision
+from reseen.review.queue import ALL, Entry, Filter, queue
+from reseen.review.verdicts import State, Verdict
+from reseen.review.who import Role, Who
+
+HUB = "hub.example"
+KEY = b"\x07" * 32
+COMMIT = "a1" * 20
+WHY = "Looked at both, sample reason."
+
+
+class Room:
+    """A store with four people, and two removals of one list."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.keyring = store, Keyring(KEY)
+        self.ann, self.bob = self.person("ann", Role.REVIEWER), self.person("bob", Role.REVIEWER)
+        self.lea = self.person("lea", Role.LEAD)
+        self.ron = self.person("ron", Role.READER)
+        self.removal, self.other = self.removals(2)
+
+    def person(self, name: str, role: Role) -> Who:
+        with self.store.write() as connection:
+            row = {"name": name, "role": role.label, "created_at": 1}
+            connection.execute(people.users.insert(), [row])
+            query = select(people.users.c.pk).where(people.users.c.name == name)
+            return Who(connection.scalar(query) or 0, name, role)
+
+    def removals(self, count: int) -> list[str]:
+        new = [
+            removals.New(
+                *("sample", "models.example", None, Names(name="Sample person 07")),
+                (RemovedFile((Digest(DigestKind.SHA256, bytes([n + 1]) * 32),)),),
+            )
+            for n in range(count)
+        ]
+        with self.store.write() as connection:
+            return removals.insert(connection, self.keyring, new)
+
+    def see(
+        self,
+        repo: str = "sample-account/lora",
+        path: str = "model.safetensors",
+        *,
+        removal: str | None = None,
+        content: str = "",
+        declared: str | None = None,
+        read: str | None = None,
+        rung: Rung | None = None,
+        confirmed: Confirmed | None = None,
+        downloads: int = 5,
+        put: bool = True,
+    ) -> str:
+        """A sighting, new or again; its case. `declared`, `read`: what is hashed. `content`: what
+        stands at the path, for git."""
+        listed = Repository(HUB, RepoType.MODEL, repo, COMMIT, downloads=downloads, likes=1)
+        rung = rung or (Rung.BYTES if read is not None else Rung.DECLARED)
+        if confirmed is None:
+            confirmed = Confirmed.BYTES if read is not None else Confirmed.NONE
+        removal = removal or self.removal
+        with self.store.write() as connection:
+            (repository_pk,) = seen.repositories(connection, [listed])
+            artifact = Artifact(
+                *(HUB, RepoType.MODEL, repo, COMMIT, "main", path, 1234),
+                sha256=sha(declared) if declared is not None else None,
+                git_oid=hashlib.sha1(f"{repo} {path} {content}".encode()).digest(),
+                lfs=True,
+            )
+            (pk,) = seen.artifacts(connection, repository_pk, [artifact])
+            if read is not None:
+                digest = Digest(DigestKind.SHA256, sha(read))
+                seen.readings(connection, [seen.Reading(pk, full=True, digests=(digest,))])
+            proof = Evidence(rung, "sha256", "11" * 32, f"Because of {rung.label}.")
+            one = sightings.Seen(Match(removal, (proof,)), pk, confirmed)
+            sightings.record(connection, self.store.secret, [one])
+        if put:
+            self.put()
+        return cases.id_of(self.store.secret, removal, HUB, "model", repo)
+
+    def put(self) -> cases.Put:
+        return cases.put_all(self.store)
+
+    def gone(self, case: str) -> None:
+        """All of a case is gone by the hub's word."""
+        query = (
+            select(schema.sightings.c.id)
+            .select_from(schema.sightings.join(people.case_sightings).join(people.cases))
+            .where(people.cases.c.id == case)
+        )
+        with self.store.write() as connection:
+            for id in connection.scalars(query).all():
+                for _ in range(sightings.MISSES):
+                    sightings.answered(connection, id, SightingState.GONE)
+        self.put()
+
+    def say(
+        self,
+        case: str,
+        verdict: Verdict,
+        who: Who | None = None,
+        *,
+        reason: str = WHY,
+        version: int | None = None,
+        at: int | None = None,
+    ) -> Decision:
+        version = self.entry(case).version if version is None else version
+        with self.store.write() as connection:
+            return decide.decide(
+                *(connection, self.keyring, case, verdict, who or self.ann, reason, version), at=at
+            )
+
+    def undo(
+        self,
+        case: str,
+        who: Who | None = None,
+        *,
+        version: int | None = None,
+        decision: str | None = None,
+    ) -> Decision:
+        version = self.entry(case).version if version is None else version
+        with self.store.write() as connection:
+            return decide.undo(
+                *(connection, self.keyring, case, who or self.ann, WHY, version),
+                decision=decision,
+            )
+
+    def entry(self, case: str) -> Entry:
+        with self.store.read() as connection:
+            (found,) = queue(connection, replace(ALL, text=case)).entries
+        return found
+
+    def stands(self, case: str) -> tuple[State, Verdict | None]:
+        found = self.entry(case)
+        return found.state, found.verdict
+
+    def queued(self, which: Filter | None = None, who: Who | None = None, **more: int) -> list[str]:
+        with self.store.read() as connection:
+            page = queue(connection, which or Filter(), who, **more)
+        return [entry.id for entry in page.entries]
+
+    def verdicts(self, case: str) -> list[Verdict | None]:
+        """Of its sightings, oldest first."""
+        with self.store.read() as connection:
+            pk = cases.row(connection, case).pk
+            found = cases.verdicts(connection, [pk])[pk]
+        return [found[pk] for pk in sorted(found)]
+
+    def lines(self, action: str | None = None) -> list[audit.Line]:
+        with self.store.read() as connection:
+            return [x for x in audit.every(connection) if action in (None, x.action)]
+
+    def count(self, table: str) -> int:
+        with self.store.read() as connection:
+            return len(connection.execute(select(getattr(people, table))).all())
+
+    def withdraw(self, removal: str, *, restore: bool = False) -> None:
+        turn = removals.restore if restore else removals.withdraw
+        with self.store.write() as connection:
+            turn(connection, self.keyring, removal, "a sample reason")
+
+    def hold(self, case: str, who: Who, until: int) -> None:
+        with self.store.write() as connection:
+            held = update(people.cases).where(people.cases.c.id == case)
+            connection.execute(held.values(claimed_by=who.pk, claimed_until=until))
+
+    def check(self) -> None:
+        """The columns of all cases, and what is remembered, are what follows from what was
+        appended."""
+        with self.store.read() as connection:
+            rows = connection.execute(select(people.cases)).all()
+            stands = cases.stands(connection, [row.pk for row in rows])
+            for row in rows:
+                how = stands[row.pk]
+                assert (row.state, row.verdict) == (how.state, how.verdict), row.id
+                seen_ = connection.execute(
+                    select(schema.sightings.c.rung, schema.sightings.c.state)
+                    .join(people.case_sightings)
+                    .where(people.case_sightings.c.case_pk == row.pk)
+                ).all()
+                assert row.rung == max(one.rung for one in seen_)
+                assert row.live == sum(one.state not in ("gone", "disabled") for one in seen_)
+            words: dict[tuple[int, bytes], tuple[int, str]] = {}
+            d, undone = people.decisions, people.decisions.alias()
+            taken_back = set(
+                connection.scalars(select(undone.c.undoes).where(undone.c.undoes.is_not(None)))
+            )
+            query = (
+                select(d.c.pk, d.c.verdict, people.decided.c.sha256, people.cases.c.removal_pk)
+                .join(people.decided, people.decided.c.decision_pk == d.c.pk)
+                .join(people.cases, people.cases.c.pk == d.c.case_pk)
+                .where(d.c.because.is_(None), d.c.verdict != "second")
+                .order_by(d.c.pk)
+            )
+            for pk, verdict, sha256, removal_pk in connection.execute(query):
+                if sha256 is not None and pk not in taken_back:
+                    words[removal_pk, sha256] = (pk, verdict)
+            wanted = {key: pk for key, (pk, word) in words.items() if word == "not-this-model"}
+            found = {
+                (row.removal_pk, row.sha256): row.decision_pk
+                for row in connection.execute(select(people.dismissals))
+            }
+            assert found == wanted
+
+
+def sha(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def ids(entries: Iterable[Entry]) -> list[str]:
+    return [entry.id for entry in entries]
