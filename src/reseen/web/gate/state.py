@@ -86,20 +86,22 @@ def _bytes_of(path: Path) -> bytes | None:
         raise Tampered(
             f"the gate's last state cannot be opened: {e.strerror}", remedy=_REMEDY
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Tampered("the gate's last state is not a regular file", remedy=_REMEDY)
         if status.st_mode & 0o077:
             raise Tampered("others can read or write the gate's last state", remedy=_REMEDY)
         if status.st_size > LONGEST:
             raise Tampered("the gate's last state is longer than any", remedy=_REMEDY)
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read()
-        except OSError as e:
-            raise Tampered(
-                f"the gate's last state cannot be read: {e.strerror}", remedy=_REMEDY
-            ) from None
+    except OSError as e:
+        raise Tampered(
+            f"the gate's last state cannot be read: {e.strerror}", remedy=_REMEDY
+        ) from None
+    finally:
+        os.close(descriptor)
 
 
 def _parts(data: bytes, key: bytes) -> dict[str, bytes]:
