@@ -9,11 +9,13 @@ from pathlib import Path
 
 import click
 import pytest
+from tests.web.routes import NEEDS
 
 from reseen import errors
 from reseen.cli import cli
 from reseen.records import Confirmed, DigestKind, Rung, SightingState
 from reseen.report.rows import FIELDS
+from reseen.review.who import Role
 from reseen.settings import ENVIRONMENT
 
 ROOT = Path(__file__).parents[1]
@@ -87,6 +89,16 @@ def test_every_word_of_a_finding_is_documented() -> None:
         assert f"`{word.value}`" in page("json")
     for kind in DigestKind:
         assert f"`{kind.label.replace('-', '_')}`" in page("json")
+
+
+def test_every_route_is_documented_with_what_it_needs() -> None:
+    """The table is complete: `tests/web/test_routes.py` holds it to the application."""
+    rows = re.findall(r"^\| `([A-Z]+) (\S+)` \| (.+?) \|", page("service"), re.MULTILINE)
+    needs = {
+        route: needed.label if isinstance(needed, Role) else needed.value
+        for route, needed in NEEDS.items()
+    }
+    assert {(method, path): needed for method, path, needed in rows} == needs
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
