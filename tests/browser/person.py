@@ -120,7 +120,7 @@ class Person:
         self.page.get_by_label("Name").fill(name)
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Sign in").click()
-        self.page.wait_for_url("**/queue*")
+        self.page.wait_for_url(f"{self.base}/queue")
         return self
 
     def goto(self, path: str) -> Page:

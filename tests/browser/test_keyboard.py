@@ -1,0 +1,111 @@
+"""The review without a mouse: every step by keys, and the focus always somewhere that is seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+from tests.browser.person import Person
+from tests.browser.serving import Serving
+from tests.browser.world import PASSWORD
+
+Enter = Callable[..., Person]
+
+
+def test_a_day_of_reviewing_by_keys_alone(enter: Enter, serving: Serving) -> None:
+    person = enter(serving, None)
+    page = person.goto("/")
+    page.keyboard.type("rio")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{person.base}/queue")
+
+    # The list of keys opens and closes.
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    person.looks()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+    # Down the list and into the second case.
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    second = page.locator("[data-row] a").nth(1)
+    expect(second).to_be_focused()
+    page.keyboard.press("k")
+    expect(page.locator("[data-row] a").first).to_be_focused()
+    focus_is_seen(page)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/cases/*")
+    case = page.locator("h1 code").inner_text()
+
+    # Claimed, revealed, left and entered again.
+    page.keyboard.press("m")
+    expect(page.get_by_text("Yours until")).to_be_visible()
+    page.keyboard.press("r")
+    expect(page.get_by_role("region", name="Revealed names")).to_be_visible()
+
+    # A comment: keys that are typed are text, and Ctrl+Enter sends it.
+    page.keyboard.press("t")
+    expect(page.get_by_label("Comment")).to_be_focused()
+    page.keyboard.type("jux nicer")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".history")).to_contain_text("jux nicer")
+
+    # Not this model, with the second reason of the list; then undone with one key.
+    page.keyboard.press("x")
+    expect(page.locator("#quick-not-this-model")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("Decided: not this model.")
+    expect(page.locator("h1 code")).not_to_have_text(case)
+    page.keyboard.press("u")
+    expect(page.get_by_text("Undone.")).to_be_visible()
+
+    # Back to the queue; n claims the next; c and Enter confirm it and go on.
+    page.goto("/queue")
+    page.keyboard.press("n")
+    page.wait_for_url("**/cases/*")
+    expect(page.get_by_text("Yours until")).to_be_visible()
+    claimed = page.locator("h1 code").inner_text()
+    page.keyboard.press("c")
+    expect(page.locator("#quick-confirm")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("Decided: confirmed.")
+    expect(page.locator("h1 code")).not_to_have_text(claimed)
+    page.keyboard.press("Escape")
+    page.wait_for_url(re.compile("/queue"))
+
+
+def test_tab_reaches_everything_and_shows_where_it_is(enter: Enter, looked_at: Serving) -> None:
+    person = enter(looked_at, "lea")
+    for place in ("/queue", "/audit"):
+        page = person.goto(place)
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        reached = set()
+        for _ in range(25):
+            if page.evaluate("document.activeElement === document.body"):
+                break  # past the last
+            focus_is_seen(page)
+            reached.add(page.evaluate("document.activeElement.outerHTML.slice(0, 80)"))
+            page.keyboard.press("Tab")
+        assert len(reached) > 8, place
+
+
+def focus_is_seen(page: Page) -> None:
+    """What has the focus is drawn otherwise than without it, and lies on the page."""
+    seen = page.evaluate(
+        """() => {
+          const e = document.activeElement
+          const box = e.getBoundingClientRect()
+          // A link of a list is drawn as its whole row.
+          const drawn = [getComputedStyle(e), getComputedStyle(e, '::after')].some(
+            s => s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 1)
+          return {what: e.outerHTML.slice(0, 100), drawn, there: box.width > 0 && box.height > 0}
+        }"""
+    )
+    assert seen["drawn"], f"no focus is drawn: {seen['what']}"
+    assert seen["there"], f"the focus is nowhere: {seen['what']}"
