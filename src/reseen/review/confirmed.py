@@ -1,9 +1,9 @@
 """What a notice may be about: sightings that a person confirmed.
 
 What comes in: a connection. What goes out: sightings and cases by pk, and which accounts wait for a
-notice (`Waiting`). "Confirmed" means that a person's decision about this very sighting stands: its
-case is decided, nobody took the decision back or decided otherwise since, and the removal is in
-force.
+notice (`Waiting`). "Confirmed" means that a person's decision about this very sighting stands:
+nobody took it back, decided otherwise since, or asked for a second pair of eyes, and the removal is
+in force. A new file beside it, which opens its case again, takes nothing away.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _confirmed(connection: Connection, wanted: Sequence[ColumnElement[bool]]) ->
         .join(schema.sightings, s.pk == people.case_sightings.c.sighting_pk)
         .join(schema.removals, r.pk == s.removal_pk)
         .where(
-            c.state == State.DECIDED.value,
+            c.state != State.SECOND.value,
             ever,
             r.withdrawn_at.is_(None),
             *wanted,

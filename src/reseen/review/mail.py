@@ -181,7 +181,7 @@ def hand_in(server: Server, mail: EmailMessage) -> None:
         with _connected(server) as connection:
             if connection.sock is not None:
                 held.append(connection.sock)
-            if not server.tls and not (server.near and not connection.has_extn("starttls")):
+            if not (server.tls or server.near):
                 connection.starttls(context=ssl.create_default_context())
                 held[:] = [connection.sock] if connection.sock is not None else []
             if server.user is not None:

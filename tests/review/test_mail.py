@@ -1,0 +1,234 @@
+"""Sending: one mail to one address, only when a person presses, and nothing changes when it fails."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+from tests.review.room import Room
+from tests.review.test_notices import confirmed_case, draft, read
+
+from reseen.errors import AccessError, Conflict, InputError, MailError, SettingsError
+from reseen.review import mail
+from reseen.review.clocks import State
+from reseen.settings import Settings
+
+
+@dataclass
+class Got:
+    """What a mail server was told."""
+
+    senders: list[str] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
+    mails: list[bytes] = field(default_factory=list)
+    refuse: str | None = None
+    """The command that is answered with 550."""
+    hang_up: bool = False
+
+
+@contextmanager
+def mail_server(**how: object) -> Iterator[tuple[str, Got]]:
+    """A tiny SMTP server on loopback: its URL, and what it got."""
+    got = Got(**how)  # type: ignore[arg-type]
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            if got.hang_up:
+                return
+            self.say("220 here")
+            while line := self.rfile.readline(4096):
+                word = line[:4].upper().decode("ascii", "replace").strip()
+                if got.refuse == word:
+                    self.say("550 no")
+                elif word == "EHLO":
+                    self.say("250-here\r\n250 8BITMIME")
+                elif word == "MAIL":
+                    got.senders.append(line.decode().strip())
+                    self.say("250 yes")
+                elif word == "RCPT":
+                    got.recipients.append(line.decode().strip())
+                    self.say("250 yes")
+                elif word == "DATA":
+                    self.say("354 go on")
+                    read = bytearray()
+                    while not read.endswith(b"\r\n.\r\n"):
+                        part = self.rfile.readline(1 << 16)
+                        if not part:
+                            return
+                        read += part
+                    got.mails.append(bytes(read[:-5]))
+                    self.say("250 yes")
+                elif word == "QUIT":
+                    self.say("221 bye")
+                    return
+                else:
+                    self.say("250 yes")
+
+        def say(self, line: str) -> None:
+            self.wfile.write(f"{line}\r\n".encode())
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"smtp://127.0.0.1:{server.server_address[1]}", got
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def send(
+    room: Room, settings: Settings, id: str, to: str = "abuse@example.org", **more: object
+) -> None:
+    version = more.pop("version", read(room, id).version)
+    mail.send(
+        room.store, room.keyring, settings, id, to, more.pop("who", room.lea), version=version
+    )  # type: ignore[arg-type]
+
+
+def configured(settings: Settings, url: str) -> Settings:
+    return replace(settings, smtp=url, smtp_from="desk@example.org")
+
+
+def test_a_notice_is_sent_to_one_address_with_its_text_and_json(
+    room: Room, settings: Settings
+) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    with mail_server() as (url, got):
+        send(room, configured(settings, url), id)
+    assert got.recipients == ["RCPT TO:<abuse@example.org>"]
+    (raw,) = got.mails
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    assert message["To"] == "abuse@example.org"
+    assert id in message["Subject"]
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert "Revision: " in body.get_content()
+    (beside,) = message.iter_attachments()
+    assert beside.get_filename() == f"{id}.json"
+    sent = read(room, id)
+    assert sent.state is State.SENT
+    last = sent.steps[-1]
+    assert (last.who, last.how, last.note) == ("lea", "smtp", "To abuse@example.org")
+    assert [line.details.get("form") for line in room.lines("export")] == ["smtp"]
+    assert not any("abuse@" in str(line) for line in room.lines())
+
+
+@pytest.mark.parametrize("how", [{"refuse": "MAIL"}, {"refuse": "RCPT"}, {"hang_up": True}])
+def test_a_failure_leaves_the_notice_as_it_stood(
+    room: Room, settings: Settings, how: dict[str, object]
+) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    before = read(room, id)
+    with mail_server(**how) as (url, got):
+        with pytest.raises(MailError) as told:
+            send(room, configured(settings, url), id)
+        assert "example.org" not in str(told.value)
+    after = read(room, id)
+    assert (after.state, after.steps, after.due_at) == (before.state, before.steps, before.due_at)
+    assert got.mails == []
+    assert room.lines("export") == []
+
+
+def test_nobody_listens(room: Room, settings: Settings) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    with mail_server() as (url, _):
+        pass
+    with pytest.raises(MailError):
+        send(room, configured(settings, url), id)
+    assert read(room, id).state is State.DRAFTED
+
+
+def test_of_two_who_press_at_once_one_sends(room: Room, settings: Settings) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    seen = read(room, id).version
+    with mail_server() as (url, got):
+        send(room, configured(settings, url), id, version=seen)
+        with pytest.raises(Conflict):
+            send(room, configured(settings, url), id, version=seen)
+    assert len(got.mails) == 1
+
+
+def test_mail_that_went_out_cannot_be_undone(room: Room, settings: Settings) -> None:
+    from tests.review.test_notices import undo
+
+    confirmed_case(room)
+    id = draft(room)
+    with mail_server() as (url, _):
+        send(room, configured(settings, url), id)
+    with pytest.raises(InputError, match="cannot be taken back"):
+        undo(room, id)
+
+
+def test_only_a_lead_sends_and_only_where_a_server_is_configured(
+    room: Room, settings: Settings
+) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    with pytest.raises(SettingsError, match="no mail server"):
+        send(room, settings, id)
+    with pytest.raises(AccessError):
+        send(room, configured(settings, "smtp://127.0.0.1:1"), id, who=room.ann)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *("", "nobody", "a@b", "a b@example.org", "<abuse@example.org>"),
+        *("a@example.org,b@example.org", "a@example.org;b@example.org"),
+        *("a@example.org\r\nBcc: b@example.org", "a@example.org\nDATA", "a@example.org\x00"),
+        *("all@lists.example.org", "group@googlegroups.com", "reply+1@reply.github.com"),
+        *('"a"@example.org', "ä@example.org", "a@exämple.org", "a..b@example.org"),
+        "a" * 65 + "@example.org",
+    ],
+)
+def test_one_address_and_no_list_and_no_header_of_its_own(bad: str) -> None:
+    with pytest.raises(InputError):
+        mail.address(bad)
+
+
+def test_an_address_is_taken_as_it_is() -> None:
+    assert mail.address(" abuse+ai@mail.example.org ") == "abuse+ai@mail.example.org"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "http://example.org", "smtp://", "smtp://h:99999", "smtp://h/x", "smtp://[h"]
+)
+def test_a_server_that_is_none_is_said_without_repeating_it(url: str) -> None:
+    with pytest.raises(SettingsError) as told:
+        mail.server_of(url or "x")
+    assert "99999" not in str(told.value)
+
+
+def test_a_servers_address_is_read_whole_and_never_printed() -> None:
+    server = mail.server_of("smtps://user%40x:p%3Aw@mail.example.org")
+    assert (server.host, server.port, server.tls) == ("mail.example.org", 465, True)
+    assert (server.user, server.password) == ("user@x", "p:w")
+    assert "p:w" not in repr(server)
+    assert mail.server_of("smtp://mail.example.org").port == 587
+
+
+def test_nothing_travels_in_clear_text_to_another_machine(
+    monkeypatch: pytest.MonkeyPatch, room: Room, settings: Settings
+) -> None:
+    monkeypatch.setattr(mail.Server, "near", property(lambda self: False))
+    confirmed_case(room)
+    id = draft(room)
+    with mail_server() as (url, got), pytest.raises(MailError, match="no encryption"):
+        send(room, configured(settings, url), id)
+    assert got.mails == []
+    assert got.senders == []

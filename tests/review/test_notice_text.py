@@ -1,0 +1,184 @@
+"""What goes out: exact addresses and digests, nothing sealed, and no line that a stranger wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from tests.review.room import COMMIT, HUB, Room
+from tests.review.test_notices import ACCOUNT, confirmed_case, draft, read, step
+
+from reseen.errors import Conflict, InputError, SealError
+from reseen.records import Names, RepoType, Rung
+from reseen.registry import removals
+from reseen.review import clauses, notice, notice_text, notices, places
+from reseen.review.clocks import State
+from reseen.review.verdicts import Verdict
+
+NAME = "Sample person 07"
+
+
+@pytest.mark.parametrize(
+    ("hub", "kind", "repo", "revision", "path", "url"),
+    [
+        (
+            *("huggingface.co", RepoType.MODEL, "owner/name", "abc", "a b/c#d?.bin"),
+            "https://huggingface.co/owner/name/blob/abc/a%20b/c%23d%3F.bin",
+        ),
+        (
+            *("huggingface.co", RepoType.DATASET, "owner/name", "refs/pr/1", "ä.bin"),
+            "https://huggingface.co/datasets/owner/name/blob/refs%2Fpr%2F1/%C3%A4.bin",
+        ),
+        (
+            *("huggingface.co", RepoType.SPACE, "owner/name", "abc", "../x"),
+            "https://huggingface.co/spaces/owner/name/blob/abc/%2E%2E/x",
+        ),
+        (
+            *("127.0.0.1:8000", RepoType.MODEL, "owner/name", "abc", "x\r\ny"),
+            "http://127.0.0.1:8000/owner/name/blob/abc/x%0D%0Ay",
+        ),
+        (*("folder", RepoType.MODEL, "owner/name", "abc", "x"), None),
+        (*("evil.example/path", RepoType.MODEL, "owner/name", "abc", "x"), None),
+    ],
+)
+def test_an_address_is_exact(
+    hub: str, kind: RepoType, repo: str, revision: str, path: str, url: str | None
+) -> None:
+    assert places.file_url(hub, kind, repo, revision, path) == url
+
+
+@examples(max_examples=100, derandomize=True)
+@given(st.text(), st.text(), st.text())
+def test_an_address_holds_nothing_foreign(repo: str, revision: str, path: str) -> None:
+    url = places.file_url("huggingface.co", RepoType.MODEL, repo, revision, path)
+    assert url is not None
+    assert url.isascii()
+    assert url.isprintable()
+    assert " " not in url
+    assert not set("\"<>'\\^`{|}") & set(url)
+
+
+def taken(room: Room, id: str, form: str = "text") -> str:
+    with room.store.write() as connection:
+        ready = notices.take_away(connection, room.keyring, id, form, room.ann)
+    return notice_text.as_text(ready) if form == "text" else notice_text.as_json(ready)
+
+
+def test_the_text_says_what_the_host_needs(room: Room) -> None:
+    confirmed_case(room, "one", declared="x", read="x")
+    confirmed_case(room, "two", removal=room.other, declared="y")
+    id = draft(room)
+    text = taken(room, id)
+    digest = hashlib.sha256(b"x").hexdigest()
+    assert f"https://{HUB}/{ACCOUNT}/one/blob/{COMMIT}/model.safetensors" in text
+    assert f"Revision: {COMMIT}" in text
+    assert f"SHA-256, as your platform states it: {digest}" in text
+    assert f"SHA-256, of what we read: {digest}" in text
+    assert "How we know: The same file, byte for byte" in text
+    assert "the digest that your platform states" in text.lower()
+    assert room.removal in text
+    assert "removed from models.example" in text
+    assert id in text
+    assert clauses.GENERAL in text
+    (line,) = room.lines("export")
+    assert (line.subject, line.actor) == (id, "user:ann")
+    assert line.details == {"form": "text", "items": 2}
+
+
+def test_the_json_says_the_same_under_stable_names(room: Room) -> None:
+    confirmed_case(room, "one", declared="x", read="x")
+    value = json.loads(taken(room, draft(room), "json"))
+    assert (value["format"], value["version"]) == ("reseen-notice", 1)
+    (item,) = value["items"]
+    digest = hashlib.sha256(b"x").hexdigest()
+    assert item["url"] == f"https://{HUB}/{ACCOUNT}/one/blob/{COMMIT}/model.safetensors"
+    assert item["declared"]["sha256"] == item["read"]["sha256"] == digest
+    assert item["rung"] == "bytes"
+    assert {"revision", "path", "removal", "how_we_know", "confirmed", "size"} <= set(item)
+
+
+def test_nothing_sealed_goes_out_but_inside_an_address_or_a_path(room: Room) -> None:
+    confirmed_case(room, NAME.replace(" ", "-"), path=f"{NAME}.safetensors")
+    text = taken(room, draft(room))
+    lines = [line for line in text.split("\n") if "sample" in line.lower() and "07" in line]
+    assert lines
+    assert all(line.strip().startswith(("1. https://", "Path: ")) for line in lines)
+    assert NAME not in notice_text.subject(read(room, _only(room)))
+
+
+def _only(room: Room) -> str:
+    with room.store.read() as connection:
+        (line,) = notice.every(connection)
+    return line.id
+
+
+def test_a_hint_does_not_go_out(room: Room) -> None:
+    confirmed_case(room, rung=Rung.DECLARED)
+    text = taken(room, draft(room))
+    assert "Because of" not in text
+
+
+def test_foreign_text_adds_no_line(room: Room) -> None:
+    confirmed_case(room, path="a\r\n2. https://evil.example/\u202e\x1b[31m.bin")
+    text = taken(room, draft(room))
+    assert "\n2. " not in text
+    assert "\r" not in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    json.loads(taken(room, _only(room), "json"))
+
+
+def test_a_clause_can_be_written_and_is_checked(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+
+    def write(text: str) -> None:
+        with room.store.write() as connection:
+            notices.set_clause(connection, room.keyring, id, text, room.ann)
+
+    write("  Rule 4 of the sample hub.\r\nAll of it. ")
+    assert "Rule 4 of the sample hub.\nAll of it." in taken(room, id)
+    for bad in ("", " \n ", "x" * 2_001, "a\x07b", "It shows sample  PERSON 07 once more"):
+        with pytest.raises(InputError) as told:
+            write(bad)
+        assert NAME.lower() not in str(told.value).lower()
+    step(room, id, State.SENT)
+    with pytest.raises(Conflict):
+        write("Too late.")
+
+
+def test_a_clause_is_checked_again_against_what_joined_later(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    with room.store.write() as connection:
+        notices.set_clause(connection, room.keyring, id, "About Other Name 9.", room.ann)
+    taken(room, id)
+    with room.store.write() as connection:
+        names = Names(name="Other Name 9")
+        removals.set_names(connection, room.keyring, room.other, names)
+    case = room.see(f"{ACCOUNT}/two", removal=room.other)
+    room.say(case, Verdict.CONFIRM)
+    assert draft(room) == id
+    with pytest.raises(InputError, match="sealed"):
+        taken(room, id)
+
+
+def test_without_the_key_a_written_clause_does_not_go_out_as_another(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    with room.store.write() as connection:
+        assert notices.take_away(connection, None, id, "text", room.ann).clause == clauses.GENERAL
+        notices.set_clause(connection, room.keyring, id, "Rule 4.", room.ann)
+    with room.store.write() as connection, pytest.raises(SealError):
+        notices.take_away(connection, None, id, "text", room.ann)
+
+
+def test_the_hubs_own_clause_is_the_default() -> None:
+    assert "Hugging Face" in clauses.default("huggingface.co")
+    assert clauses.default("hub.example") == clauses.GENERAL
+    for text in (clauses.GENERAL, *clauses.BY_HUB.values()):
+        assert clauses.checked(text) == text

@@ -1,0 +1,424 @@
+"""Notices: drafted from what was confirmed and nothing else, their steps, clocks, and ends."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import update
+from tests.review.room import HUB, Room
+
+from reseen.errors import AccessError, Conflict, InputError, NotFound
+from reseen.records import SightingState
+from reseen.registry import people, sightings
+from reseen.registry.store import now
+from reseen.review import clocks, confirmed, notice, notices, settling
+from reseen.review.clocks import HOUR, MAY_FOLLOW, State
+from reseen.review.notice import Notice
+from reseen.review.verdicts import Verdict
+from reseen.review.who import Who
+
+ACCOUNT = "sample-account"
+
+
+def draft(room: Room, who: Who | None = None, hours: int | None = None) -> str:
+    with room.store.write() as connection:
+        return notices.draft(connection, HUB, ACCOUNT, who or room.ann, hours=hours)
+
+
+def read(room: Room, id: str) -> Notice:
+    with room.store.read() as connection:
+        return notice.by_id(connection, room.keyring, id)
+
+
+def step(room: Room, id: str, state: State, who: Who | None = None, **more: object) -> None:
+    with room.store.write() as connection:
+        notices.step(connection, room.keyring, id, state, who or room.lea, **more)  # type: ignore[arg-type]
+
+
+def undo(room: Room, id: str, who: Who | None = None) -> None:
+    with room.store.write() as connection:
+        notices.undo(connection, room.keyring, id, who or room.lea)
+
+
+def settle(room: Room) -> list[tuple[str, State]]:
+    with room.store.write() as connection:
+        return [(each.id, each.state) for each in settling.settle(connection)]
+
+
+def answer(room: Room, state: SightingState, times: int = 2) -> None:
+    """What a recheck would hear of everything."""
+    with room.store.write() as connection:
+        for each in list(sightings.every(connection)):
+            for _ in range(times):
+                sightings.answered(connection, each.id, state)
+
+
+def confirmed_case(room: Room, name: str = "lora", **more: object) -> str:
+    case = room.see(f"{ACCOUNT}/{name}", **more)  # type: ignore[arg-type]
+    room.say(case, Verdict.CONFIRM)
+    return case
+
+
+def test_a_notice_holds_what_was_confirmed_of_one_account_and_nothing_else(room: Room) -> None:
+    confirmed_case(room, "one")
+    confirmed_case(room, "two", removal=room.other)
+    room.see(f"{ACCOUNT}/open")
+    dismissed = room.see(f"{ACCOUNT}/dismissed")
+    room.say(dismissed, Verdict.NOT_THIS_MODEL)
+    elsewhere = room.see("another-account/one")
+    room.say(elsewhere, Verdict.CONFIRM)
+    made = read(room, draft(room))
+    assert {item.sighting.repo for item in made.items} == {f"{ACCOUNT}/one", f"{ACCOUNT}/two"}
+    assert (made.state, made.hub, made.account) == (State.DRAFTED, HUB, ACCOUNT)
+    assert [line.action for line in room.lines("notice")] == ["notice"]
+
+
+def test_nothing_to_write_about_is_said(room: Room) -> None:
+    room.see(f"{ACCOUNT}/open")
+    with pytest.raises(InputError, match="nothing of this account"):
+        draft(room)
+    with pytest.raises(NotFound):
+        read(room, "nt-none")
+
+
+def test_a_folder_has_nobody_to_write_to(room: Room) -> None:
+    with room.store.write() as connection, pytest.raises(InputError, match="folder"):
+        notices.draft(connection, "folder", ACCOUNT, room.ann)
+
+
+def test_a_reader_drafts_nothing_and_a_reviewer_sends_nothing(room: Room) -> None:
+    confirmed_case(room)
+    with pytest.raises(AccessError):
+        draft(room, room.ron)
+    id = draft(room)
+    with pytest.raises(AccessError):
+        step(room, id, State.SENT, room.ann)
+    with pytest.raises(AccessError):
+        undo(room, id, room.ron)
+
+
+def test_a_sighting_is_in_one_open_notice_and_more_join_the_draft(room: Room) -> None:
+    confirmed_case(room, "one")
+    id = draft(room)
+    with pytest.raises(InputError):
+        draft(room)
+    confirmed_case(room, "two")
+    assert draft(room) == id
+    assert len(read(room, id).items) == 2
+    step(room, id, State.SENT)
+    confirmed_case(room, "three")
+    other = draft(room)
+    assert other != id
+    assert [item.sighting.repo for item in read(room, other).items] == [f"{ACCOUNT}/three"]
+
+
+def test_what_is_undone_falls_out_of_a_draft(room: Room) -> None:
+    case = confirmed_case(room, "one")
+    confirmed_case(room, "two")
+    id = draft(room)
+    room.undo(case)
+    assert {item.stands for item in read(room, id).items} == {True, False}
+    assert [item.sighting.repo for item in read(room, id).there] == [f"{ACCOUNT}/two"]
+    settle(room)
+    assert [item.sighting.repo for item in read(room, id).items] == [f"{ACCOUNT}/two"]
+
+
+def test_a_draft_that_is_left_with_nothing_has_no_clock_and_cannot_go_out(room: Room) -> None:
+    case = confirmed_case(room)
+    id = draft(room)
+    room.undo(case)
+    with pytest.raises(Conflict, match="nothing of this notice"):
+        step(room, id, State.SENT)
+    settle(room)
+    assert read(room, id).due_at is None
+    with room.store.read() as connection:
+        assert notice.every(connection) == []
+    room.say(case, Verdict.CONFIRM)
+    assert draft(room) == id
+    assert read(room, id).due_at is not None
+
+
+def test_what_was_sent_stays_as_it_was_sent_and_says_what_no_longer_stands(room: Room) -> None:
+    case = confirmed_case(room)
+    id = draft(room)
+    step(room, id, State.SENT)
+    room.undo(case)
+    settle(room)
+    (item,) = read(room, id).items
+    assert not item.stands
+
+
+def test_a_withdrawn_removal_is_no_ground_for_a_notice(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    room.withdraw(room.removal)
+    with room.store.write() as connection, pytest.raises(Conflict):
+        notices.take_away(connection, room.keyring, id, "text", room.ann)
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_only_what_the_table_allows_follows(room: Room, state: State) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    if state in MAY_FOLLOW[State.DRAFTED]:
+        step(room, id, state)
+        assert read(room, id).state is state
+    else:
+        with pytest.raises(Conflict):
+            step(room, id, state)
+        assert read(room, id).state is State.DRAFTED
+
+
+def test_every_state_can_be_reached_and_left() -> None:
+    reached = set().union(*MAY_FOLLOW.values()) | {State.DRAFTED}
+    assert reached == set(State)
+    assert all(MAY_FOLLOW[state] for state in State)
+
+
+def test_each_state_has_its_clock_and_a_person_can_set_another(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    first = read(room, id)
+    assert first.due_at == first.changed_at + 24 * HOUR
+    step(room, id, State.SENT)
+    sent = read(room, id)
+    assert sent.due_at == sent.changed_at + 48 * HOUR
+    step(room, id, State.SENT, hours=12)
+    again = read(room, id)
+    assert again.due_at == again.changed_at + 12 * HOUR
+    step(room, id, State.GONE)
+    assert read(room, id).due_at is None
+    for hours in (0, -1, 9000):
+        with pytest.raises(InputError):
+            clocks.due(State.SENT, 0, hours)
+
+
+def test_the_overdue_stand_first(room: Room) -> None:
+    confirmed_case(room)
+    early = draft(room)
+    step(room, early, State.SENT)
+    confirmed_case(room, "two")
+    late = draft(room, hours=1)
+    with room.store.write() as connection:
+        past = update(people.notices).where(people.notices.c.id == early)
+        connection.execute(past.values(due_at=now() - HOUR))
+    with room.store.read() as connection:
+        assert [line.id for line in notice.every(connection)] == [early, late]
+        overdue = notice.every(connection, overdue_at=now())
+        assert [line.id for line in overdue] == [early]
+        assert notice.numbers(connection)[State.SENT] == 1
+
+
+def test_steps_are_appended_with_who_when_how_and_a_sealed_note(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    step(room, id, State.SENT, how="e-mail", note="To the sample desk")
+    step(room, id, State.ACKNOWLEDGED, room.ann, note="Ticket 7")
+    told = [(s.state, s.who, s.how, s.note) for s in read(room, id).steps]
+    assert told == [
+        (State.DRAFTED, "ann", None, None),
+        (State.SENT, "lea", "e-mail", "To the sample desk"),
+        (State.ACKNOWLEDGED, "ann", None, "Ticket 7"),
+    ]
+    with room.store.read() as connection:
+        without = notice.by_id(connection, None, id)
+    assert [s.note for s in without.steps] == [None, None, None]
+    assert not any("Ticket" in str(line.details) for line in room.lines())
+
+
+def test_the_database_refuses_to_change_a_step(room: Room) -> None:
+    confirmed_case(room)
+    draft(room)
+    with pytest.raises(Exception, match="append-only"), room.store.write() as connection:
+        connection.execute(update(people.notice_steps).values(state="gone"))
+
+
+def test_undoing_appends_and_the_clock_runs_as_before(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    step(room, id, State.SENT)
+    sent = read(room, id)
+    step(room, id, State.REFUSED)
+    undo(room, id)
+    back = read(room, id)
+    assert (back.state, back.due_at) == (State.SENT, sent.due_at)
+    assert [(s.state, s.undone) for s in back.steps] == [
+        (State.DRAFTED, False),
+        (State.SENT, False),
+        (State.REFUSED, True),
+        (State.SENT, False),
+    ]
+    undo(room, id)
+    assert read(room, id).state is State.DRAFTED
+
+
+def test_undoing_the_draft_gives_it_up(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    undo(room, id)
+    assert read(room, id).items == ()
+    with pytest.raises(InputError, match="no step"):
+        undo(room, id)
+    with room.store.read() as connection:
+        assert confirmed.waiting(connection) == [confirmed.Waiting(HUB, ACCOUNT, 1)]
+    assert draft(room) == id
+
+
+def test_who_looked_at_an_older_notice_must_look_again(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    seen = read(room, id).version
+    step(room, id, State.SENT, version=seen)
+    with pytest.raises(Conflict, match="changed since"):
+        step(room, id, State.SENT, version=seen)
+
+
+def test_gone_after_two_answers_closes_a_notice_by_itself(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    step(room, id, State.SENT)
+    answer(room, SightingState.GONE, times=1)
+    assert settle(room) == []
+    answer(room, SightingState.GONE, times=1)
+    assert settle(room) == [(id, State.GONE)]
+    assert settle(room) == []
+    last = read(room, id).steps[-1]
+    assert (last.state, last.who, last.how) == (State.GONE, None, "recheck")
+
+
+def test_what_the_hub_disabled_is_gone_and_what_is_unreachable_is_not(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    step(room, id, State.SENT)
+    answer(room, SightingState.UNREACHABLE)
+    assert settle(room) == []
+    answer(room, SightingState.LIVE)
+    answer(room, SightingState.DISABLED, times=1)
+    assert settle(room) == [(id, State.GONE)]
+
+
+def test_one_file_that_stands_keeps_a_notice_open(room: Room) -> None:
+    confirmed_case(room, "one")
+    two = confirmed_case(room, "two")
+    id = draft(room)
+    step(room, id, State.SENT)
+    room.gone(two)
+    assert settle(room) == []
+    assert read(room, id).state is State.SENT
+
+
+def test_the_same_content_back_at_its_place_is_re_seen(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    step(room, id, State.SENT)
+    answer(room, SightingState.GONE)
+    settle(room)
+    answer(room, SightingState.LIVE, times=1)
+    assert settle(room) == [(id, State.RESEEN)]
+    assert settle(room) == []
+
+
+def test_the_same_removal_anew_at_the_account_is_re_seen_and_joins_once_confirmed(
+    room: Room,
+) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    step(room, id, State.SENT)
+    answer(room, SightingState.GONE)
+    settle(room)
+    room.see("another-account/new")
+    assert settle(room) == []
+    room.see(f"{ACCOUNT}/new", removal=room.other)
+    assert settle(room) == []
+    case = room.see(f"{ACCOUNT}/new")
+    assert settle(room) == [(id, State.RESEEN)]
+    assert read(room, id).there == ()
+    room.say(case, Verdict.CONFIRM)
+    assert draft(room) == id
+    assert [item.sighting.repo for item in read(room, id).there] == [f"{ACCOUNT}/new"]
+    step(room, id, State.SENT)
+
+
+def test_what_a_person_called_another_model_is_not_re_seen(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    step(room, id, State.SENT)
+    answer(room, SightingState.GONE)
+    settle(room)
+    case = room.see(f"{ACCOUNT}/new", put=False)
+    room.put()
+    room.say(case, Verdict.NOT_THIS_MODEL)
+    assert settle(room) == []
+
+
+def test_what_a_person_says_is_gone_is_not_contradicted_by_what_was_seen_before(
+    room: Room,
+) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    step(room, id, State.SENT)
+    step(room, id, State.GONE)
+    assert settle(room) == []
+    answer(room, SightingState.LIVE, times=1)
+    assert settle(room) == [(id, State.RESEEN)]
+
+
+def test_an_automatic_step_that_a_person_undid_is_not_made_again(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    step(room, id, State.SENT)
+    answer(room, SightingState.GONE)
+    settle(room)
+    undo(room, id)
+    assert read(room, id).state is State.SENT
+    assert settle(room) == []
+    step(room, id, State.ACKNOWLEDGED)
+    assert settle(room) == [(id, State.GONE)]
+
+
+def test_a_closed_notice_leaves_its_files_free_for_another(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    step(room, id, State.SENT)
+    step(room, id, State.GONE)
+    assert draft(room) != id
+
+
+def test_settling_an_empty_store_does_nothing(room: Room) -> None:
+    assert settle(room) == []
+    assert room.lines("notice") == []
+
+
+def test_only_live_files_are_drafted(room: Room) -> None:
+    case = confirmed_case(room, "one")
+    room.gone(case)
+    with pytest.raises(InputError):
+        draft(room)
+    with room.store.read() as connection:
+        assert confirmed.waiting(connection) == []
+
+
+def test_a_new_file_beside_it_takes_nothing_from_what_was_confirmed(room: Room) -> None:
+    case = confirmed_case(room)
+    room.see(f"{ACCOUNT}/lora", "another.safetensors")
+    assert room.stands(case)[0].value == "open"
+    made = read(room, draft(room))
+    assert [item.sighting.path for item in made.there] == ["model.safetensors"]
+
+
+def test_what_waits_for_a_second_pair_of_eyes_is_not_written_about(room: Room) -> None:
+    case = confirmed_case(room)
+    room.see(f"{ACCOUNT}/lora", "another.safetensors")
+    room.say(case, Verdict.SECOND)
+    with pytest.raises(InputError):
+        draft(room)
+
+
+def test_every_step_is_a_line_of_the_log_without_places(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    step(room, id, State.SENT)
+    undo(room, id)
+    lines = room.lines("notice")
+    assert [line.details.get("step") for line in lines] == ["draft", "sent", "drafted"]
+    assert {line.actor for line in lines} == {"user:ann", "user:lea"}
+    assert not any(ACCOUNT in str(line) for line in lines)
