@@ -1,4 +1,4 @@
-"""Sending: one mail to one address, only when a person presses, and nothing changes when it fails."""
+"""Sending: one mail to one address, only when a person presses; a failure changes nothing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.review.test_notices import confirmed_case, draft, read
 from reseen.errors import AccessError, Conflict, InputError, MailError, SettingsError
 from reseen.review import mail
 from reseen.review.clocks import State
+from reseen.review.who import Who
 from reseen.settings import Settings
 
 
@@ -52,7 +53,7 @@ def mail_server(**how: object) -> Iterator[tuple[str, Got]]:
                     got.senders.append(line.decode().strip())
                     self.say("250 yes")
                 elif word == "RCPT":
-                    got.recipients.append(line.decode().strip())
+                    got.recipients.append(line.decode().strip().lower())
                     self.say("250 yes")
                 elif word == "DATA":
                     self.say("354 go on")
@@ -88,12 +89,16 @@ def mail_server(**how: object) -> Iterator[tuple[str, Got]]:
 
 
 def send(
-    room: Room, settings: Settings, id: str, to: str = "abuse@example.org", **more: object
+    room: Room,
+    settings: Settings,
+    id: str,
+    *,
+    who: Who | None = None,
+    version: int | None = None,
 ) -> None:
-    version = more.pop("version", read(room, id).version)
-    mail.send(
-        room.store, room.keyring, settings, id, to, more.pop("who", room.lea), version=version
-    )  # type: ignore[arg-type]
+    version = read(room, id).version if version is None else version
+    to = "abuse@example.org"
+    mail.send(room.store, room.keyring, settings, id, to, who or room.lea, version=version)
 
 
 def configured(settings: Settings, url: str) -> Settings:
@@ -107,7 +112,7 @@ def test_a_notice_is_sent_to_one_address_with_its_text_and_json(
     id = draft(room)
     with mail_server() as (url, got):
         send(room, configured(settings, url), id)
-    assert got.recipients == ["RCPT TO:<abuse@example.org>"]
+    assert got.recipients == ["rcpt to:<abuse@example.org>"]
     (raw,) = got.mails
     message = email.message_from_bytes(raw, policy=email.policy.default)
     assert message["To"] == "abuse@example.org"
