@@ -44,6 +44,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
         "serve": ("reseen.cli.serve:serve", "Pages for reviewers, and the gate before uploads."),
         "user": ("reseen.cli.user:user", "Who may sign in to the service."),
         "key": ("reseen.cli.key:key", "Keys of the gate: who may ask it what."),
+        "audit": ("reseen.cli.audit:audit", "Who did what: proved, and taken away."),
         "db": ("reseen.cli.db:db", "The store itself: bring it to this version's schema."),
     },
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -28,15 +28,32 @@ class Line:
     """One thing that somebody did."""
 
     number: int
-    at: datetime
+    moment: int
+    """Microseconds since 1970."""
     actor: str
     """The account of the operating system, "user:" and a name, or "key:" and an id."""
     action: str
     """"import", "add", "withdraw", "restore", "reveal", "export" ..."""
     subject: str
     """An id, or "*"."""
-    details: Mapping[str, str | int | None]
+    text: str | None
+    """The details as they are stored, in JSON; None where there are none."""
     hash: bytes
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(self.moment / 1e6, UTC)
+
+    @property
+    def details(self) -> Mapping[str, str | int | None]:
+        return json.loads(self.text) if self.text else {}
+
+    def follows(self, before: bytes) -> bool:
+        """Whether its hash is the right one after a line with that hash."""
+        right = chained(
+            before, self.number, self.moment, self.actor, self.action, self.subject, self.text
+        )
+        return right == self.hash
 
 
 def write(
@@ -89,21 +106,40 @@ def chained(
     return hashlib.sha256(before + line.encode("ascii")).digest()
 
 
-def every(connection: Connection, subject: str | None = None) -> Iterator[Line]:
-    """All lines, or those of one subject; oldest first."""
-    query = select(schema.audit).order_by(schema.audit.c.pk)
+def every(
+    connection: Connection,
+    subject: str | None = None,
+    *,
+    since: int | None = None,
+    until: int | None = None,
+) -> Generator[Line, None, None]:
+    """All lines, or those of one subject, or from `since` to before `until` (microseconds since
+    1970); oldest first, streamed."""
+    table = schema.audit.c
+    query = select(
+        *(table.pk, table.at, table.actor, table.action, table.subject, table.details, table.hash)
+    ).order_by(table.pk)
     if subject is not None:
-        query = query.where(schema.audit.c.subject == subject)
-    for row in connection.execute(query.execution_options(yield_per=1000)):
-        yield Line(
-            number=row.pk,
-            at=datetime.fromtimestamp(row.at / 1e6, UTC),
-            actor=row.actor,
-            action=row.action,
-            subject=row.subject,
-            details=json.loads(row.details) if row.details else {},
-            hash=bytes(row.hash or b""),
-        )
+        query = query.where(table.subject == subject)
+    if since is not None:
+        query = query.where(table.at >= since)
+    if until is not None:
+        query = query.where(table.at < until)
+    with connection.execute(query.execution_options(yield_per=1000)) as rows:
+        for row in rows:
+            yield Line(*row[:6], bytes(row.hash or b""))
+
+
+def linked(lines: Iterator[Line], connection: Connection) -> Iterator[tuple[bytes, Line]]:
+    """Each line with the hash of the line before it in the log, which may not be among `lines`."""
+    table = schema.audit.c
+    number, last = 0, START
+    for line in lines:
+        if line.number != number + 1:
+            query = select(table.hash).where(table.pk < line.number).order_by(table.pk.desc())
+            last = bytes(connection.scalar(query.limit(1)) or START)
+        yield last, line
+        number, last = line.number, line.hash
 
 
 def _account() -> str:

@@ -323,9 +323,9 @@ def _narrowed(query: Select[Any], which: Filter) -> Select[Any]:
 
 
 def _stream(connection: Connection, query: Select[Any]) -> Iterator[Sighting]:
-    rows = connection.execute(query.execution_options(yield_per=2000))
-    for _, group in groupby(rows, key=lambda row: row.pk):
-        yield _sighting(list(group))
+    with connection.execute(query.execution_options(yield_per=2000)) as rows:
+        for _, group in groupby(rows, key=lambda row: row.pk):
+            yield _sighting(list(group))
 
 
 def _sighting(rows: Sequence[Row[Any]]) -> Sighting:

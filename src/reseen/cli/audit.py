@@ -1,0 +1,147 @@
+"""`reseen audit`: who did what, proved and taken away."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+
+from reseen.cli.common import (
+    count,
+    db_option,
+    emit,
+    json_option,
+    keyring_if_any,
+    keyring_or_new,
+    note,
+    open_store,
+    settings_for,
+)
+from reseen.cli.lazy import LazyGroup
+from reseen.errors import InputError
+
+_HEAD_BYTES = 64_000
+
+
+@click.group(cls=LazyGroup, verbs={})
+def audit() -> None:
+    """Who did what: head, verify, export."""
+
+
+@audit.command()
+@db_option
+@json_option
+def head(db: str | None, as_json: bool) -> None:
+    """Print a signed head of the audit log, to be kept elsewhere.
+
+    Keep it where who can write to the database cannot: a log that is changed afterwards does not
+    pass `reseen audit verify --head` any more.
+    """
+    settings = settings_for(db)
+    with open_store(settings) as store:
+        from reseen.registry import heads
+
+        keyring = keyring_or_new(store, settings)
+        with store.read() as connection:
+            taken = heads.take(connection, store.secret, keyring.for_heads)
+    if as_json:
+        emit(taken.as_json())
+    else:
+        click.echo(json.dumps(taken.as_json(), indent=2))
+
+
+@audit.command()
+@click.option(
+    "--head",
+    "head_file",
+    type=click.Path(path_type=Path),
+    help="A head that was kept: the log must still hold it.",
+)
+@db_option
+@json_option
+def verify(head_file: Path | None, db: str | None, as_json: bool) -> None:
+    """Prove that the audit log is what was written.
+
+    Recomputes the whole chain. Without a head this shows that no line was changed by itself; only
+    a head that was kept elsewhere shows that the log was not cut off or written anew.
+    """
+    settings = settings_for(db)
+    with open_store(settings) as store:
+        from reseen.registry import heads
+
+        known = None if head_file is None else heads.parse(_text(head_file))
+        keyring = keyring_if_any(store, settings) if known is not None else None
+        key = None if keyring is None else keyring.for_heads
+        with store.read() as connection:
+            lines = heads.verify(connection, store.secret, known, key=key)
+    if known is not None and key is None:
+        note("The sealing key is not here: that the head is this store's own was not checked.")
+    if as_json:
+        emit({"lines": lines, "head": None if known is None else known.count})
+    elif known is None:
+        click.echo(f"{count(lines, 'line')}, each as it was written")
+    else:
+        click.echo(f"{count(lines, 'line')}, each as it was written; the head's line {known.count}")
+
+
+@audit.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The file: JSON Lines where its name ends in .jsonl, CSV where it ends in .csv.",
+)
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="From this day on (UTC).")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Up to this day, with it (UTC).")
+@db_option
+def export(out: Path, since: datetime | None, until: datetime | None, db: str | None) -> None:
+    """Write the audit log to a file, for the authorities, with a signed head beside it.
+
+    That it was taken is a line of the log itself. Both files are readable by you alone.
+    """
+    settings = settings_for(db)
+    ending = out.suffix.lower()
+    if ending not in (".jsonl", ".csv"):
+        raise InputError(
+            "the log is written as JSON Lines or CSV", remedy="End the name in .jsonl or .csv."
+        )
+    with open_store(settings) as store:
+        from reseen.registry import audit, heads
+        from reseen.report import log
+        from reseen.report.writing import private
+
+        keyring = keyring_or_new(store, settings)
+        with private(out) as path, private(out.with_name(f"{out.name}.head.json")) as beside:
+            with store.write() as connection:
+                audit.write(
+                    connection, "export", "audit", format=ending[1:],
+                    since=None if since is None else f"{since:%Y-%m-%d}",
+                    until=None if until is None else f"{until:%Y-%m-%d}",
+                )  # fmt: skip
+            with store.read() as connection:
+                lines = log.write(
+                    path,
+                    connection,
+                    as_csv=ending == ".csv",
+                    since=None if since is None else _moment(since),
+                    until=None if until is None else _moment(until + timedelta(days=1)),
+                )
+                taken = heads.take(connection, store.secret, keyring.for_heads)
+            beside.write_text(json.dumps(taken.as_json(), indent=2) + "\n", "ascii")
+    note(f"Wrote {count(lines, 'line')} to {out}, and the head to {out.name}.head.json")
+
+
+def _moment(day: datetime) -> int:
+    return (day - datetime(1970, 1, 1)) // timedelta(microseconds=1)
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES).decode("utf-8", "replace")
+    except OSError as e:
+        raise InputError(
+            f"the head cannot be read: {e.strerror}", remedy="Name the file of a kept head."
+        ) from None
