@@ -47,6 +47,13 @@ def serving(world_of_a_team: Seeded, tmp_path: Path) -> Iterator[Serving]:
         yield service
 
 
+@pytest.fixture
+def working(world_of_a_team: Seeded, tmp_path: Path) -> Iterator[Serving]:
+    """As `serving`, and scans and rechecks run."""
+    with Serving(world_of_a_team.settings(tmp_path), jobs=True) as service:
+        yield service
+
+
 @pytest.fixture(scope="package")
 def looked_at(
     world_of_a_team: Seeded, tmp_path_factory: pytest.TempPathFactory

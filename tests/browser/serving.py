@@ -8,23 +8,30 @@ import time
 from types import TracebackType
 
 import uvicorn
+from tests.scan.walking import QUICK
 
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import Store
 from reseen.settings import Settings
 from reseen.web.app import make_app
 from reseen.web.service import Service
+from reseen.web.worker import Rhythm, Worker
 
 PATIENCE = 60.0
+_QUICK = Rhythm(look=0.1, beat=0.2, house=0.2)
 
 
 class Serving:
     """Serves from entering to leaving the context, on a free port; `store` is open meanwhile."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, jobs: bool = False) -> None:
+        """`jobs`: scans and rechecks that people ask for run, too."""
         self.store = Store(settings.db)
         self.keyring = Keyring.for_store(self.store, settings, create=True)
         self.service = Service(self.store, settings, self.keyring)
+        self._worker = (
+            Worker(self.store, self.keyring, settings, rhythm=_QUICK, pace=QUICK) if jobs else None
+        )
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.base = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
@@ -36,6 +43,8 @@ class Serving:
         )
 
     def __enter__(self) -> Serving:
+        if self._worker is not None:
+            self._worker.start()
         self._thread.start()
         deadline = time.monotonic() + PATIENCE
         while not self._server.started:
@@ -52,5 +61,7 @@ class Serving:
     ) -> None:
         self._server.should_exit = True
         self._thread.join(PATIENCE)
+        if self._worker is not None:
+            self._worker.stop()
         self._socket.close()
         self.store.close()
