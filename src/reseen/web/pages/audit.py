@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from reseen.registry import audit, schema
 from reseen.registry.store import Store
+from reseen.report import log
 from reseen.web.access import Administrator, Lead
 from reseen.web.rendering import page
 from reseen.web.service import Served
@@ -84,18 +85,5 @@ def export(service: Served, who: Administrator) -> Response:
 
 def _lines(store: Store) -> Iterator[str]:
     with store.read() as connection:
-        for line in audit.every(connection):
-            yield (
-                json.dumps(
-                    {
-                        "number": line.number,
-                        "at": line.at.isoformat(),
-                        "actor": line.actor,
-                        "action": line.action,
-                        "subject": line.subject,
-                        "details": dict(line.details),
-                        "hash": line.hash.hex(),
-                    }
-                )
-                + "\n"
-            )
+        for row in log.rows(connection):
+            yield log.jsonl(row)
