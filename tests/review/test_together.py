@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import pytest
+from tests.review.room import HUB, WHY, Room
+
+from reseen.errors import AccessError, InputError, NotFound
+from reseen.records import Rung
+from reseen.registry.store import now
+from reseen.review import account, together
+from reseen.review.queue import Filter
+from reseen.review.together import Outcome
+from reseen.review.verdicts import State, Verdict
+from reseen.review.who import Who
+
+CONFIRM, NOT, ALLOWED, SECOND = Verdict
+ACCOUNT = "sample-account"
+
+
+class Uploads:
+    """An account with nine open cases."""
+
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self.cases = [room.see(f"{ACCOUNT}/{n}", downloads=n, put=False) for n in range(9)]
+        room.put()
+
+    def waiting(self) -> dict[str, int]:
+        with self.room.store.read() as connection:
+            return together.waiting(connection, HUB, ACCOUNT)
+
+    def sample(self) -> tuple[str, ...]:
+        with self.room.store.read() as connection:
+            return together.sample(connection, self.waiting())
+
+    def decide(
+        self,
+        verdict: Verdict = CONFIRM,
+        who: Who | None = None,
+        versions: dict[str, int] | None = None,
+        sample: tuple[str, ...] | None = None,
+        name: str = ACCOUNT,
+    ) -> Outcome:
+        with self.room.store.write() as connection:
+            return together.decide_together(
+                *(connection, self.room.keyring, HUB, name, verdict, who or self.room.lea, WHY),
+                versions=self.waiting() if versions is None else versions,
+                sample=self.sample() if sample is None else sample,
+            )
+
+    def undo(self, batch: str, who: Who | None = None) -> Outcome:
+        with self.room.store.write() as connection:
+            return together.undo_together(
+                connection, self.room.keyring, batch, who or self.room.lea, WHY
+            )
+
+
+@pytest.fixture
+def uploads(room: Room) -> Uploads:
+    return Uploads(room)
+
+
+def test_the_sample_is_the_strongest_the_weakest_and_some_between(uploads: Uploads) -> None:
+    chosen = uploads.sample()
+    assert len(chosen) == len(set(chosen)) == together.SAMPLE
+    assert chosen[0] == uploads.cases[-1]
+    assert chosen[-1] == uploads.cases[0]
+    assert uploads.sample() == chosen
+
+
+def test_of_a_few_cases_all_are_the_sample(room: Room) -> None:
+    cases = {room.see(f"{ACCOUNT}/{n}") for n in range(3)}
+    with room.store.read() as connection:
+        assert set(together.sample(connection, cases)) == cases
+        assert together.sample(connection, ()) == ()
+
+
+def test_many_cases_are_decided_together_and_undone_together(uploads: Uploads) -> None:
+    chosen = uploads.sample()
+    done = uploads.decide()
+    room = uploads.room
+    assert set(done.decided) == set(uploads.cases)
+    assert done.left == ()
+    assert uploads.waiting() == {}
+    first = room.lines("decide")[0]
+    assert (first.subject, first.details["sample"]) == (done.batch, " ".join(chosen))
+    assert len(room.lines("decide")) == 10
+    room.check()
+    back = uploads.undo(done.batch)
+    assert (set(back.decided), back.left, back.verdict) == (set(uploads.cases), (), "undo")
+    assert len(uploads.waiting()) == 9
+    room.check()
+
+
+def test_the_sample_must_be_looked_at(uploads: Uploads) -> None:
+    with pytest.raises(InputError, match="1 of the 5"):
+        uploads.decide(sample=uploads.sample()[1:])
+    with pytest.raises(InputError, match="5 of the 5"):
+        uploads.decide(sample=())
+    assert uploads.room.count("decisions") == 0
+
+
+def test_only_a_lead_decides_together(uploads: Uploads) -> None:
+    with pytest.raises(AccessError):
+        uploads.decide(who=uploads.room.ann)
+    done = uploads.decide()
+    with pytest.raises(AccessError):
+        uploads.undo(done.batch, uploads.room.ann)
+
+
+def test_what_changed_or_is_claimed_is_left_and_named(uploads: Uploads) -> None:
+    room, versions, chosen = uploads.room, uploads.waiting(), uploads.sample()
+    changed, claimed, decided = uploads.cases[2:5]
+    room.see(f"{ACCOUNT}/2", path="another.pt")
+    room.hold(claimed, room.bob, now() + 10**9)
+    room.say(decided, NOT)
+    done = uploads.decide(versions=versions, sample=chosen)
+    assert {case for case, _ in done.left} == {changed, claimed, decided}
+    assert len(done.decided) == 6
+    assert room.stands(changed)[0] is State.OPEN
+    assert room.stands(decided) == (State.DECIDED, NOT)
+
+
+def test_what_was_decided_otherwise_since_is_left_when_undone(uploads: Uploads) -> None:
+    room, done = uploads.room, uploads.decide()
+    room.undo(uploads.cases[0], room.lea)
+    room.say(uploads.cases[0], NOT)
+    back = uploads.undo(done.batch)
+    assert [case for case, _ in back.left] == [uploads.cases[0]]
+    assert room.stands(uploads.cases[0]) == (State.DECIDED, NOT)
+
+
+def test_somebody_elses_cases_are_refused(uploads: Uploads) -> None:
+    other = uploads.room.see("other-account/lora")
+    with pytest.raises(InputError, match="not of this account"):
+        uploads.decide(versions={**uploads.waiting(), other: 1})
+    with pytest.raises(InputError):
+        uploads.decide(name="other-account")
+    with pytest.raises(InputError):
+        uploads.decide(versions={})
+    with pytest.raises(InputError):
+        uploads.decide(verdict=SECOND)
+    with pytest.raises(NotFound):
+        uploads.undo("bt-nothing")
+
+
+def test_what_waits_for_a_second_pair_of_eyes_is_not_decided_together(uploads: Uploads) -> None:
+    uploads.room.say(uploads.cases[0], SECOND)
+    assert uploads.cases[0] not in uploads.waiting()
+
+
+def test_a_dismissal_of_the_same_bytes_within_a_batch(room: Room) -> None:
+    uploads = Uploads(room)
+    for n in range(3):
+        room.see(f"{ACCOUNT}/{n}", read="one")
+    done = uploads.decide(NOT)
+    # the first of them decides the others by what is remembered: they were changed meanwhile
+    assert len(done.decided) + len(done.left) == 9
+    assert all(room.stands(case) == (State.DECIDED, NOT) for case in uploads.cases)
+    room.check()
+    uploads.undo(done.batch)
+    assert room.queued(Filter(state="decided")) == []
+    room.check()
+
+
+def test_an_account_in_figures(uploads: Uploads) -> None:
+    room = uploads.room
+    room.say(uploads.cases[0], CONFIRM)
+    room.say(uploads.cases[1], SECOND)
+    room.see("sample-account-2/lora")
+    room.see(f"{ACCOUNT}/2", path="b.pt", removal=room.other, rung=Rung.WEIGHTS)
+    room.gone(uploads.cases[3])
+    with room.store.read() as connection:
+        known = account.account(connection, HUB, ACCOUNT)
+        nobody = account.account(connection, HUB, "no'body%")
+    assert (known.repositories, known.sightings, known.live, known.removals) == (9, 10, 9, 2)
+    assert known.cases == {"confirm": 1, "second": 1, "open": 8}
+    assert known.undecided == 9
+    assert known.named[0].cases == 1
+    assert known.downloads == sum(range(3, 9)) + 0 + 1 + 5
+    assert known.first_seen is not None
+    assert known.months[-1].seen == 10
+    assert (nobody.repositories, nobody.sightings, nobody.first_seen) == (0, 0, None)
