@@ -88,7 +88,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     told: asyncio.Task[None] | None = None
     if service.gate is not None:
-        await run_in_threadpool(service.gate.start)
+        if not service.gate_runs:
+            await run_in_threadpool(service.gate.start)
         told = asyncio.create_task(_tell_figures(service))
     try:
         yield
@@ -97,7 +98,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             told.cancel()
             with suppress(asyncio.CancelledError):
                 await told
-        if service.gate is not None:
+        if service.gate is not None and not service.gate_runs:
             await run_in_threadpool(service.gate.close)
         closing = getattr(app.state, "closing", None)
         if closing is not None:

@@ -13,22 +13,25 @@ import os
 import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
-from reseen.errors import SettingsError
+from reseen.errors import ReseenError, SettingsError, StoreError
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import Store
 from reseen.settings import Settings
 from reseen.web import logs
 from reseen.web.access import users
 from reseen.web.app import make_app
-from reseen.web.gate.gate import Gate
+from reseen.web.gate.gate import FILE, Gate
+from reseen.web.late import PAUSE, Late, is_away
 from reseen.web.patience import Careful
 from reseen.web.service import Service
 from reseen.web.worker import Worker
@@ -76,10 +79,15 @@ def serve(
     logs.set_up()
     with ExitStack() as stack:
         # Opened here first: what is wrong with the store is said once, before any worker starts.
-        service = stack.enter_context(open_service(settings, gate=False))
+        try:
+            stack.enter_context(open_service(settings, gate=False))
+        except StoreError as e:
+            if not (is_away(e) and _last_state(settings).exists()):
+                raise
+            logs.log().warning("the store is away; the gate answers from its last state")
         taken = stack.enter_context(_bound(listening.host, listening.port))
         if listening.jobs:
-            _start_jobs(service, stack)
+            _start_jobs(settings, stack)
         address, port = taken.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
         url = settings.url or f"http://{shown}:{port}"
@@ -94,32 +102,50 @@ def serve(
             Multiprocess(config, sockets=[taken]).run()
 
 
-def worker_app(settings: Settings) -> FastAPI:
-    """The application of one worker process, with a store and a gate of its own."""
+def worker_app(settings: Settings) -> ASGIApp:
+    """The application of one worker process, with a store and a gate of its own. Where the
+    database server is away and the gate has a last state, the gate begins alone."""
     logs.set_up()
     stack = ExitStack()
-    service = stack.enter_context(open_service(settings))
+    try:
+        service = stack.enter_context(open_service(settings))
+    except StoreError as e:
+        if not (is_away(e) and _last_state(settings).exists()):
+            raise
+        gate = Gate(settings, Keyring.from_settings(settings, create=False))
+        return Late(gate, lambda: open_service(settings, running=gate), make_app)
     app = make_app(service)
     app.state.closing = stack
     return app
 
 
 @contextmanager
-def open_service(settings: Settings, *, gate: bool = True) -> Iterator[Service]:
-    """The service over the store that the settings name. Raises StoreError and SealError."""
+def open_service(
+    settings: Settings, *, gate: bool = True, running: Gate | None = None
+) -> Iterator[Service]:
+    """The service over the store that the settings name. `running`: a gate that has begun already.
+    Raises StoreError and SealError."""
     with Store(settings.db) as store:
         keyring = Keyring.for_store(store, settings, create=True)
+        own = Gate(settings, keyring, store) if gate and running is None else running
         yield Service(
             store=store,
             settings=settings,
             keyring=keyring,
-            gate=Gate(settings, keyring, store) if gate else None,
+            gate=own,
+            gate_runs=running is not None,
         )
 
 
 def has_users(settings: Settings) -> bool:
-    with Store(settings.db) as store, store.read() as connection:
-        return users.any_at_all(connection)
+    """Whether anybody can sign in; True also where nobody can tell, the store being away."""
+    try:
+        with Store(settings.db) as store, store.read() as connection:
+            return users.any_at_all(connection)
+    except StoreError as e:
+        if is_away(e):
+            return True
+        raise
 
 
 class _Announced(uvicorn.Server):
@@ -147,7 +173,7 @@ class _Announced(uvicorn.Server):
             self._ready()
 
 
-def _config(app: Callable[[], FastAPI], listening: Listening) -> uvicorn.Config:
+def _config(app: Callable[[], ASGIApp], listening: Listening) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         factory=True,
@@ -184,11 +210,33 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
         yield taken
 
 
-def _start_jobs(service: Service, stack: ExitStack) -> None:
-    """The background worker, as a thread of this process."""
-    worker = Worker(service.store, service.keyring, service.settings)
-    worker.start()
-    stack.callback(worker.stop)
+def _start_jobs(settings: Settings, stack: ExitStack) -> None:
+    """The background worker, as a thread of this process; it waits for a store that is away."""
+    end = threading.Event()
+    opened = ExitStack()
+
+    def begin() -> None:
+        while True:
+            try:
+                service = opened.enter_context(open_service(settings, gate=False))
+                break
+            except ReseenError as e:
+                logs.log().warning("no jobs yet", why=str(e))
+                if end.wait(PAUSE):
+                    return
+        worker = Worker(service.store, service.keyring, service.settings)
+        worker.start()
+        opened.callback(worker.stop)
+
+    thread = threading.Thread(target=begin, name="reseen-jobs-begin", daemon=True)
+    thread.start()
+    stack.callback(opened.close)
+    stack.callback(thread.join)
+    stack.callback(end.set)
+
+
+def _last_state(settings: Settings) -> Path:
+    return (settings.state or settings.home / "gate") / FILE
 
 
 def _is_loopback(host: str) -> bool:

@@ -27,6 +27,8 @@ class Service:
     """None: no key is here; everything works but what opens or seals names."""
     gate: Any = field(default=None, repr=False)
     """The gate of this process; None where only pages are served."""
+    gate_runs: bool = False
+    """Whether somebody else begins and ends it."""
     worker: Any = field(default=None, repr=False)
     """Does jobs in the background; None where another process does."""
 
