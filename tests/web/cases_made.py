@@ -64,7 +64,9 @@ class Made:
     repo: str
 
 
-def removal(service: Service, number: int, *, names: Names = NAMES, sketch: bytes | None = None) -> str:
+def removal(
+    service: Service, number: int, *, names: Names = NAMES, sketch: bytes | None = None
+) -> str:
     """One removal with one file; its id."""
     digest = Digest(DigestKind.SHA256, hashlib.sha256(b"removed %d" % number).digest())
     file = RemovedFile((digest,), 1234, Container.SAFETENSORS, 1000, b"\x05" * 32, sketch)
@@ -135,7 +137,9 @@ def sighting(
     return cases.id_of(service.store.secret, removal_id, HUB, "model", repo)
 
 
-def made(service: Service, number: int = 7, repo: str = "sample-account/lora", **more: object) -> Made:
+def made(
+    service: Service, number: int = 7, repo: str = "sample-account/lora", **more: object
+) -> Made:
     """A removal of its own, and its case."""
     id = removal(service, number)
     return Made(sighting(service, id, repo, **more), id, repo)  # type: ignore[arg-type]

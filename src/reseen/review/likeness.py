@@ -103,7 +103,7 @@ def _found(connection: Connection, artifact_pk: int) -> tuple[Mapping[str, Any],
         .order_by(k.version.desc())
         .limit(1)
     ).one()
-    return row._mapping, row.value
+    return dict(row._mapping), row.value
 
 
 def _removed(
@@ -117,7 +117,7 @@ def _removed(
         .order_by(k.value.is_(None), f.layout.is_(None), f.size.is_(None), f.pk)
         .limit(MOST_FILES)
     )
-    return [(row._mapping, row.value) for row in rows]
+    return [(dict(row._mapping), row.value) for row in rows]
 
 
 def _facts(removed: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[Fact, ...]:

@@ -144,7 +144,7 @@ def _page(
             None
             if said is None
             else {
-                "message": str(said.error)[:1].upper() + str(said.error)[1:] + ".",
+                "message": f"Not done: {said.error}.",
                 "remedy": said.error.remedy or "",
             }
         ),

@@ -353,7 +353,7 @@ def _problem(written: Written, lines: Sequence[shown.Line]) -> dict[str, object]
         if seen is not None and line.version is not None and line.version >= seen
     ]
     return {
-        "message": str(error)[:1].upper() + str(error)[1:] + ".",
+        "message": f"Not done: {error}.",
         "remedy": (error.remedy or "") if error is not None else "",
         "changed": changed if isinstance(error, Conflict) else [],
         "evidence": isinstance(error, Conflict) and "changed" in str(error) and not changed,
