@@ -200,9 +200,13 @@ def numbers(connection: Connection) -> dict[State, int]:
     return {state: found.get(state, 0) for state in State}
 
 
+def _id(given: str) -> str:
+    return given.strip().lower()[:64].replace("\0", "")  # PostgreSQL takes no NUL
+
+
 def own_row(connection: Connection, notice: str) -> Row[Any]:
     """The notice's own row. Raises NotFound."""
-    query = select(people.notices).where(people.notices.c.id == notice.strip().lower())
+    query = select(people.notices).where(people.notices.c.id == _id(notice))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("there is no such notice", remedy="The page of notices shows them.")

@@ -155,7 +155,7 @@ def stop(connection: Connection, id: str, who: Who) -> None:
 
 def by_id(connection: Connection, id: str) -> Job:
     """Raises NotFound."""
-    query = _query().where(jobs.c.id == id.strip().lower())
+    query = _query().where(jobs.c.id == id.strip().lower()[:64].replace("\0", ""))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("there is no such scan", remedy="The page of scans shows them.")

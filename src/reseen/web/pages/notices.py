@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -80,7 +80,7 @@ def show(
         waiting=waiting,
         at=at,
         may_draft=who.role >= Role.REVIEWER,
-        quote=lambda text: quote(text, safe=""),
+        place=_place,
     )
 
 
@@ -90,9 +90,14 @@ def draft(
     who: Reviewer,
     hub: Annotated[str, Form(max_length=300)] = "",
     account: Annotated[str, Form(max_length=300)] = "",
+    place: Annotated[str, Form(max_length=3000)] = "",
     hours: Hours = "",
 ) -> Response:
-    if not (hub and account):
+    """`place`: hub and account, percent-encoded and with a slash between them: a browser changes
+    line ends in fields, and a foreign name can hold some."""
+    if place:
+        hub, account = (unquote(part) for part in place.split("/", 1)) if "/" in place else ("", "")
+    if not (hub and account) or "\0" in hub + account:
         raise InputError("a notice is to one hub about one account", remedy="Name both.")
     with service.store.write() as connection:
         id = notices.draft(connection, hub, account, who, hours=asked.number(hours, "the clock"))
@@ -130,9 +135,7 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         can_undo=who.role >= Role.REVIEWER and bool(left),
         sealed_notes=service.keyring is not None,
         longest_clause=clauses.LONGEST,
-        account_url="/accounts/{}/{}".format(
-            *(quote(part, safe="") for part in (shown.hub, shown.account))
-        ),
+        place=_place(shown.hub, shown.account),
     )
 
 
@@ -293,6 +296,10 @@ def _step(
             hours=asked.number(hours, "the clock"),
         )
     return _back(id, state.value)
+
+
+def _place(hub: str, account: str) -> str:
+    return f"{quote(hub, safe='')}/{quote(account, safe='')}"
 
 
 def _back(id: str, done: str) -> Response:

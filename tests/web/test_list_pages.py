@@ -1,0 +1,143 @@
+"""The page of lists: imports with an account of every row, nothing kept; withdrawing, restoring."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.web import cases_made
+from tests.web.visitors import Visitor
+
+from reseen.registry import audit, removals
+from reseen.review.who import Role
+from reseen.web.pages import lists
+from reseen.web.service import Service
+
+Visit = Callable[..., Visitor]
+SECRET = "Sample person 23"
+
+
+def csv(*rows: tuple[str, str]) -> bytes:
+    lines = ["name,sha256", *(f"{name},{digest}" for name, digest in rows)]
+    return "\n".join(lines).encode()
+
+
+def sha(number: int) -> str:
+    return hashlib.sha256(b"list %d" % number).hexdigest()
+
+
+GOOD = csv((SECRET, sha(1)), ("Sample person 24", sha(2)))
+
+
+def upload(browser: Visitor, data: bytes, name: str = "sample", **form: str) -> object:
+    files = {"file": (f"{SECRET}.csv", data, "text/csv")}
+    return browser.post("/lists/import", {"name": name, **form}, files=files)
+
+
+def test_every_row_is_accounted_for_and_no_name_is_shown(visit: Visit, service: Service) -> None:
+    lead = visit(Role.LEAD)
+    mixed = csv((SECRET, sha(1)), ("Sample person 24", "not a digest"), ("", ""))
+    answer = upload(lead, mixed)
+    assert answer.status_code == 200, answer.text
+    assert "Rejected rows" in answer.text
+    assert SECRET not in answer.text
+    assert "Sample person 24" not in answer.text
+    with service.store.read() as connection:
+        assert removals.count(connection) == 1
+        (line,) = [x for x in audit.every(connection) if x.action == "import"]
+    assert line.actor == "user:sample-lead"
+    shown = visit(Role.READER).get("/lists").text
+    assert "user:sample-lead" in shown
+    assert "Import a list" not in shown
+
+
+def test_importing_again_changes_nothing(visit: Visit, service: Service) -> None:
+    lead = visit(Role.LEAD)
+    upload(lead, GOOD)
+    assert "<b>2</b> unchanged" in upload(lead, GOOD).text
+    with service.store.read() as connection:
+        assert removals.count(connection) == 2
+
+
+def test_nothing_of_an_upload_stays_on_disk(
+    visit: Visit, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spool))
+    long = csv(*((f"{SECRET} {n}", sha(n)) for n in range(30_000)), ("x", "no digest"))
+    assert len(long) > 2 << 20  # more than is held in memory
+    assert "<b>1</b> rejected" in upload(visit(Role.LEAD), long).text
+    assert list(spool.iterdir()) == []
+    for path in service.settings.home.rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "says"),
+    [
+        (b"", "sample", "empty"),
+        (b"\xd0\xcf\x11\xe0" + b"\0" * 600, "sample", "XLSX"),
+        (GOOD, "", "no name"),
+        (GOOD, "a\x1b[31m", ""),
+        (b"PK\x03\x04 not a workbook", "sample", ""),
+        (b"{" * 5000, "sample", ""),
+    ],
+)
+def test_what_is_no_list_is_a_sentence(
+    visit: Visit, service: Service, data: bytes, name: str, says: str
+) -> None:
+    answer = upload(visit(Role.LEAD), data, name)
+    assert answer.status_code == 400
+    assert says in answer.text
+    assert "\x1b" not in answer.text
+    with service.store.read() as connection:
+        assert removals.count(connection) == 0
+
+
+def test_no_file_is_said(visit: Visit) -> None:
+    assert visit(Role.LEAD).post("/lists/import", {"name": "x"}).status_code == 400
+
+
+def test_a_list_that_is_too_large_is_refused_before_it_is_read(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "MOST", 10)
+    answer = upload(visit(Role.LEAD), GOOD)
+    assert answer.status_code == 400
+    assert "larger than" in answer.text
+
+
+def test_one_list_at_a_time(visit: Visit) -> None:
+    lead = visit(Role.LEAD)
+    assert lists._importing.acquire(blocking=False)
+    try:
+        assert upload(lead, GOOD).status_code == 409
+    finally:
+        lists._importing.release()
+    assert upload(lead, GOOD).status_code == 200
+
+
+def test_a_removal_is_withdrawn_and_restored_with_a_reason(visit: Visit, service: Service) -> None:
+    lead = visit(Role.LEAD)
+    id = cases_made.removal(service, 7)
+    assert "in force" in lead.get(f"/lists?removal={id}").text
+    assert lead.post(f"/removals/{id}/withdraw", {"reason": " "}).status_code == 400
+    reason = f"About {cases_made.SEALED}"
+    withdrawn = lead.post(f"/removals/{id}/withdraw", {"reason": reason})
+    assert withdrawn.headers["location"] == f"/lists?removal={id}&done=withdrawn"
+    shown = lead.get(withdrawn.headers["location"]).text
+    assert "withdrawn" in shown
+    for secret in cases_made.SECRETS:
+        assert secret not in shown
+    assert lead.post(f"/removals/{id}/restore", {"reason": "Wrong."}).status_code == 303
+    assert "in force" in lead.get(f"/lists?removal={id}").text
+    with service.store.read() as connection:
+        told = [(x.action, x.actor) for x in audit.every(connection)]
+    assert ("withdraw", "user:sample-lead") in told
+    assert ("restore", "user:sample-lead") in told
+    assert lead.post("/removals/rm-00000000/withdraw", {"reason": "x"}).status_code == 404
+    assert lead.get("/lists?removal=rm-00000000").status_code == 404

@@ -1,0 +1,152 @@
+"""The pages of scans: started, watched with and without script, stopped; errors as sentences."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from fastapi import FastAPI
+from replica.server import Replica
+from replica.world import World
+from tests.scan.walking import QUICK, Hasty
+from tests.scan.walking import fill as fill_registry
+from tests.web.visitors import Visitor
+
+from reseen.hubs.huggingface import HuggingFace
+from reseen.registry.store import Store
+from reseen.review.who import Role
+from reseen.web import asked, jobs
+from reseen.web.service import Service
+from reseen.web.worker import Rhythm, Worker
+
+Visit = Callable[..., Visitor]
+
+
+def started(lead: Visitor, **form: object) -> str:
+    answer = lead.post("/scans", form or {"accounts": "account-01"})
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"].split("?")[0])
+
+
+def test_a_scan_is_started_watched_and_finished(
+    visit: Visit, service: Service, world: World, replica: Replica
+) -> None:
+    fill(service.store, world)
+    lead = visit(Role.LEAD)
+    path = started(lead, accounts="account-01", confirm="none")
+    waiting = lead.get(path).text
+    assert "waiting" in waiting
+    assert 'http-equiv="refresh"' in waiting
+    assert "hx-trigger" in waiting
+
+    def hub() -> HuggingFace:
+        clock = Hasty()
+        return HuggingFace(replica.endpoint, attempts=2, clock=clock, sleep=clock.sleep)
+
+    worker = Worker(
+        service.store,
+        service.keyring,
+        replace(service.settings, endpoint=replica.endpoint),
+        rhythm=Rhythm(look=0.02, beat=0.02, house=0.05, recheck=10**9),
+        pace=replace(QUICK, patience=0.1),
+        open_hub=hub,
+    )
+    worker.start()
+    try:
+        last = time.monotonic() + 120
+        while "Cases of what it found" not in lead.get(path).text:
+            assert time.monotonic() < last, lead.get(path).text
+            time.sleep(0.05)
+    finally:
+        worker.stop()
+    done = lead.get(path).text
+    assert "What it covered" in done
+    assert 'http-equiv="refresh"' not in done
+    assert "hx-trigger" not in done
+    assert 'href="/cases/' in done
+    part = lead.get(path, headers={"HX-Request": "true"}).text
+    assert part.lstrip().startswith("<section")
+    assert "<html" not in part
+
+
+def fill(store: Store, world: World) -> None:
+    """With the service's own key, not the walk's."""
+    fill_registry(store, world)
+
+
+def test_the_same_scan_is_not_queued_twice(visit: Visit) -> None:
+    lead = visit(Role.LEAD)
+    assert started(lead) == started(lead)
+    assert started(lead, accounts="account-02") != started(lead)
+
+
+def test_a_scan_is_stopped_by_a_lead_and_seen_by_a_reader(visit: Visit) -> None:
+    lead, reader = visit(Role.LEAD), visit(Role.READER)
+    path = started(lead)
+    assert "Stop" not in reader.get(path).text
+    assert "Start a scan" not in reader.get("/scans").text
+    assert lead.post(f"{path}/stop").status_code == 303
+    assert "stopped" in reader.get(path).text
+    assert lead.post(f"{path}/stop").status_code == 409
+    assert lead.get("/scans/jb-none").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"accounts": ""},
+        {"repos": "https://evil.example/a/b"},
+        {"repos": "a/b/c"},
+        {"repos": "../b"},
+        {"accounts": "a/b"},
+        {"accounts": "<script>"},
+        {"accounts": "a", "since": "the other day"},
+        {"accounts": "a", "types": "bucket"},
+        {"accounts": "a", "confirm": "all"},
+        {"accounts": " ".join(f"a{n}" for n in range(asked.MOST_NAMES + 1))},
+    ],
+)
+def test_what_cannot_be_scanned_is_said(visit: Visit, form: dict[str, str]) -> None:
+    answer = visit(Role.LEAD).post("/scans", form)
+    assert answer.status_code == 400
+    assert "<script>" not in answer.text
+    assert "evil.example" not in answer.text
+
+
+def test_what_was_asked_for_reaches_the_scan_as_it_was_meant(
+    visit: Visit, service: Service
+) -> None:
+    path = started(
+        visit(Role.LEAD),
+        accounts="one, two\nthree",
+        repos="a/b\n\nc/d",
+        since="2026-11-01",
+        types=["model", "dataset"],
+        refs="yes",
+        endpoint="https://evil.example",
+    )
+    with service.store.read() as connection:
+        target, options = jobs.target_of(jobs.by_id(connection, path.split("/")[-1]).what)
+    assert target.authors == ("one", "two", "three")
+    assert target.repos == ("a/b", "c/d")
+    assert [kind.value for kind in target.types] == ["model", "dataset"]
+    assert target.since is not None
+    assert target.since.date().isoformat() == "2026-11-01"
+    assert options.refs
+
+
+def test_a_failure_is_a_sentence_on_the_page(visit: Visit, app: FastAPI, service: Service) -> None:
+    from sqlalchemy import update
+
+    from reseen.registry.people import jobs as table
+
+    lead = visit(Role.LEAD)
+    path = started(lead)
+    with service.store.write() as connection:
+        values = {"state": "failed", "problem": "The hub said no <b>.", "ended_at": 1}
+        connection.execute(update(table).values(values))
+    shown = lead.get(path).text
+    assert "The hub said no &lt;b&gt;." in shown
+    assert "failed" in lead.get("/scans").text
