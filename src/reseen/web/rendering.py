@@ -120,7 +120,8 @@ def _ago(value: datetime | int | None) -> Markup | str:
     seconds = now() / 1e6 - at.timestamp()
     amount = abs(seconds)
     for size, unit in ((86_400 * 365, "year"), (86_400, "day"), (3600, "hour"), (60, "minute")):
-        if amount >= size:
+        # A clock of 48 hours that began a second ago is no clock of one day.
+        if amount >= size * (3 if unit == "day" else 1):
             count = int(amount // size)
             text = f"{count} {unit}{'' if count == 1 else 's'}"
             break
