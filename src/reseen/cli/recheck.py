@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from reseen.cli.common import count, db_option, emit, json_option, note, open_store, settings_for
 from reseen.cli.hub import endpoint_option, open_hugging_face
 from reseen.scan.recheck import Change
+
+if TYPE_CHECKING:
+    from reseen.registry.store import Store
+    from reseen.review.settling import Settled
 
 
 @click.command()
@@ -40,12 +46,24 @@ def recheck(
             which,
             told=lambda change: show_change(change, as_json=as_json),
         )
+        moved = settle_all(store)
     if not as_json:
         states = ", ".join(f"{n:,} {state.value}" for state, n in came.states.items() if n)
         note(f"Asked about {count(came.asked, 'sighting')}: {states or 'none'}")
+        for each in moved:
+            note(f"Notice {each.id} is {each.state.value}")
     if came.stopped:
         note("It was stopped; run the same command again for the rest.")
         raise click.exceptions.Exit(130)
+
+
+def settle_all(store: Store) -> list[Settled]:
+    """Cases and notices say how things stand now; the notices that moved by themselves."""
+    from reseen.review import cases, settling
+
+    cases.put_all(store)
+    with store.write() as connection:
+        return settling.settle(connection)
 
 
 def show_change(change: Change, *, as_json: bool) -> None:

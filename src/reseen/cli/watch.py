@@ -65,7 +65,7 @@ def hf(
     Known sightings are rechecked now and then, and removals imported meanwhile are matched against
     all that was seen before. Stop it with Ctrl-C; the next watch begins at the mark.
     """
-    from reseen.cli.recheck import show_change
+    from reseen.cli.recheck import settle_all, show_change
     from reseen.cli.scan import show_sighting
     from reseen.scan.recheck import Change
     from reseen.scan.target import Target
@@ -79,6 +79,7 @@ def hf(
             show_sighting(finding, as_json=as_json)
 
     def round_ended(came: Round) -> None:
+        settle_all(store)
         if not quiet and not as_json:
             state = "" if came.ended else "; the hub stayed away"
             note(f"{came.since:%Y-%m-%d %H:%M} and later: {came.walked:,} repositories{state}")

@@ -1,0 +1,50 @@
+"""`reseen recheck` closes the notices whose files are gone, and says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from replica.lists import write_csv
+from replica.server import Replica
+from replica.world import World
+from sqlalchemy import select
+from tests.cli.test_cli_hub import reseen
+from tests.web.visitors import user_of
+
+from reseen.registry import people
+from reseen.registry.sealing import Keyring
+from reseen.registry.store import Store
+from reseen.review import cases, decide, notice, notices
+from reseen.review.clocks import State
+from reseen.review.verdicts import Verdict
+from reseen.review.who import Role
+from reseen.settings import Settings
+
+
+def test_two_rechecks_close_a_notice(tmp_path: Path, replica: Replica, world: World) -> None:
+    names = tmp_path / "removed.csv"
+    write_csv(names, world.removals)
+    reseen(tmp_path, replica, "registry", "import", str(names))
+    reseen(tmp_path, replica, "scan", "hf", "account-01/LORA", "--no-follow")
+    settings = Settings.from_environment({"RESEEN_HOME": str(tmp_path / "reseen")})
+    with Store(settings.db) as store:
+        keyring = Keyring.for_store(store, settings, create=False)
+        cases.put_all(store)
+        with store.write() as connection:
+            lead = user_of(connection, "lead", Role.LEAD)
+            table = people.cases.c
+            query = select(table.id, table.version, table.hub, table.account)
+            for row in connection.execute(query).all():
+                decide.decide(
+                    *(connection, keyring, row.id, Verdict.CONFIRM, lead),
+                    *("A sample reason.", row.version),
+                )
+            id = notices.draft(connection, row.hub, row.account, lead)
+            notices.step(connection, keyring, id, State.SENT, lead)
+    world.remove("model", "account-01/LORA")
+    _, err = reseen(tmp_path, replica, "recheck")
+    assert "Notice" not in err
+    _, err = reseen(tmp_path, replica, "recheck")
+    assert f"Notice {id} is gone" in err
+    with Store(settings.db) as store, store.read() as connection:
+        assert notice.by_id(connection, keyring, id).state is State.GONE
