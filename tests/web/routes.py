@@ -70,6 +70,7 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("POST", "/scans/{id}/stop"): Role.LEAD,
     # administrators
     ("GET", "/audit"): Role.LEAD,
+    ("GET", "/audit/head"): Role.LEAD,
     ("GET", "/audit/export"): Role.ADMINISTRATOR,
     ("GET", "/users"): Role.ADMINISTRATOR,
     ("POST", "/users"): Role.ADMINISTRATOR,

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 from tests.web.visitors import PASSWORD, Visitor
 
-from reseen.errors import Conflict
+from reseen.errors import Conflict, Tampered
 from reseen.records import Rung
-from reseen.registry import audit
+from reseen.registry import audit, heads
 from reseen.review.who import Role
 from reseen.web.access import users
 from reseen.web.gate import keys, policy
@@ -232,6 +232,24 @@ def test_the_audit_log_is_filtered_paged_and_exported(visit: Visit, service: Ser
     assert [line["number"] for line in lines] == list(range(1, 133))
     assert lines[-1]["action"] == "export"
     assert exported.headers["content-disposition"].startswith("attachment")
+
+
+def test_the_chain_is_verified_and_a_head_is_signed(
+    visit: Visit, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead = visit(Role.LEAD)
+    with service.store.write() as connection:
+        audit.write(connection, "import", "a list", actor="user:ada")
+    assert "Lines 1 to 1 are each as they were written" in lead.get("/audit?verify=true").text
+    head = heads.parse(lead.get("/audit/head").text)
+    with service.store.read() as connection:
+        assert heads.verify(connection, service.store.secret, head) == 1
+
+    def tampered(*_: object) -> int:
+        raise Tampered("the audit log: line 1 is not what was written", remedy="Keep it.")
+
+    monkeypatch.setattr(heads, "verify", tampered)
+    assert "line 1 is not what was written" in lead.get("/audit?verify=true").text
 
 
 # -- for machines --------------------------------------------------------------------------------

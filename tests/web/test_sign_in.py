@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import select
 from tests.web.visitors import PASSWORD, Visitor
 
+from reseen.errors import StoreError
 from reseen.registry import audit
+from reseen.registry.people import users as table
 from reseen.review.who import Role
-from reseen.web.access import users
+from reseen.web.access import identity, passwords, users
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]
@@ -58,3 +63,49 @@ def test_a_form_without_its_token_is_refused(visit: Visit, ada: users.User) -> N
 )
 def test_signing_in_leads_nowhere_else(visit: Visit, ada: users.User, next: str) -> None:
     assert visit().sign_in("ada", next=next).headers["location"] == "/"
+
+
+def test_a_flood_of_sign_ins_leaves_threads_for_pages(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seats = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(passwords, "_seats", seats)
+    with seats, pytest.raises(StoreError, match="too many"):
+        passwords.verified("x", None)
+    assert not passwords.verified("x", None)
+
+
+def test_a_hash_of_other_parameters_is_made_anew(
+    visit: Visit, ada: users.User, service: Service
+) -> None:
+    weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    with service.store.write() as connection:
+        connection.execute(table.update().values(password=weak))
+    assert visit().sign_in("ada").status_code == 303
+    with service.store.read() as connection:
+        kept = connection.scalar(select(table.c.password))
+    assert kept != weak
+    assert not passwords.outdated(str(kept))
+    assert visit().sign_in("ada").status_code == 303
+
+
+def test_an_issuer_brings_in_the_user_it_knows_and_nobody_else(service: Service) -> None:
+    with service.store.write() as connection:
+        connection.execute(
+            table.insert(),
+            [
+                {
+                    "name": "grace",
+                    "role": "lead",
+                    "issuer": "https://id.example",
+                    "subject": "7",
+                    "created_at": 1,
+                }
+            ],
+        )
+    session = identity.by_issuer(service, "https://id.example", "7")
+    assert session is not None
+    assert session.who.role is Role.LEAD
+    assert session.token not in repr(session)
+    assert identity.by_issuer(service, "https://id.example", "8") is None
+    assert identity.by_issuer(service, "https://other.example", "7") is None

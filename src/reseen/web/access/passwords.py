@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from argon2 import PasswordHasher
@@ -21,6 +23,8 @@ LONGEST = 256
 
 _hasher = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 _turns = threading.BoundedSemaphore(2)
+_seats = threading.BoundedSemaphore(8)
+"""Who computes, or waits for a turn: more are sent away, for they hold up threads of pages."""
 _PATIENCE = 10.0
 
 
@@ -70,12 +74,18 @@ def _nobodys() -> str:
     return _hasher.hash("nobody has this password")
 
 
-class _turn:
+@contextmanager
+def _turn() -> Iterator[None]:
     """One of the few that may compute at a time. Raises StoreError when none gets free."""
-
-    def __enter__(self) -> None:
+    busy = StoreError("too many people sign in at once", remedy="Try again in a minute.")
+    if not _seats.acquire(blocking=False):
+        raise busy
+    try:
         if not _turns.acquire(timeout=_PATIENCE):
-            raise StoreError("too many people sign in at once", remedy="Try again in a minute.")
-
-    def __exit__(self, *_: object) -> None:
-        _turns.release()
+            raise busy
+        try:
+            yield
+        finally:
+            _turns.release()
+    finally:
+        _seats.release()

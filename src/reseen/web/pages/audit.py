@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from sqlalchemy import select
 
-from reseen.registry import audit, schema
+from reseen.errors import SealError, Tampered
+from reseen.registry import audit, heads, schema
 from reseen.registry.store import Store
-from reseen.report import log
+from reseen.report import log as exported
 from reseen.web.access import Administrator, Lead
 from reseen.web.rendering import page
-from reseen.web.service import Served
+from reseen.web.service import Served, Service
 
 router = APIRouter()
 
@@ -31,8 +32,9 @@ def show(
     action: str = Query("", max_length=32),
     subject: str = Query("", max_length=200),
     before: int | None = Query(None, ge=1, le=2**62),
+    verify: bool = False,
 ) -> Response:
-    """Newest first, with filters that live in the address."""
+    """Newest first, with filters that live in the address. `verify`: recompute the whole chain."""
     table = schema.audit
     query = select(table).order_by(table.c.pk.desc()).limit(_SHOWN + 1)
     given = {"actor": actor.strip(), "action": action.strip(), "subject": subject.strip()}
@@ -67,8 +69,20 @@ def show(
         given=given,
         before=before,
         older=lines[-1]["number"] if len(rows) > _SHOWN else None,
+        verified=_verified(service) if verify else None,
         newest=(newest.pk, bytes(newest.hash or b"").hex()) if newest else None,
     )
+
+
+@router.get("/audit/head")
+def head(service: Served, who: Lead) -> Response:
+    """A signed head, to be kept where who can write to the database cannot. Raises SealError
+    where the key is not here."""
+    if service.keyring is None:
+        raise SealError("heads are signed, and the key is not here", remedy="Set RESEEN_KEY_FILE.")
+    with service.store.read() as connection:
+        taken = heads.take(connection, service.store.secret, service.keyring.for_heads)
+    return JSONResponse(taken.as_json(), headers=_named(f"reseen-audit-head-{taken.count}.json"))
 
 
 @router.get("/audit/export")
@@ -79,11 +93,25 @@ def export(service: Served, who: Administrator) -> Response:
     return StreamingResponse(
         _lines(service.store),
         media_type="application/jsonl",
-        headers={"Content-Disposition": 'attachment; filename="reseen-audit.jsonl"'},
+        headers=_named("reseen-audit.jsonl"),
     )
 
 
 def _lines(store: Store) -> Iterator[str]:
     with store.read() as connection:
-        for row in log.rows(connection):
-            yield log.jsonl(row)
+        for row in exported.rows(connection):
+            yield exported.jsonl(row)
+
+
+def _named(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
+def _verified(service: Service) -> tuple[bool, str]:
+    """Whether the whole chain holds, and that in words."""
+    try:
+        with service.store.read() as connection:
+            count = heads.verify(connection, service.store.secret)
+    except Tampered as e:
+        return False, f"{e}. {e.remedy or ''}"
+    return True, f"Lines 1 to {count:,} are each as they were written."

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from reseen.errors import InputError
 from reseen.records import Rung
 from reseen.registry.schema import removals
+from reseen.report.html import RUNG_MEANING
 from reseen.web.access import Administrator
 from reseen.web.gate import policy
 from reseen.web.gate.policy import DEFAULT, EVERY_LIST, Advice
@@ -53,6 +54,7 @@ def show(request: Request, service: Served, who: Administrator, list: str = EVER
         lists=lists,
         ruled=ruled,
         rows=rows,
+        meaning=RUNG_MEANING,
         advices=[*Advice],
     )
 
