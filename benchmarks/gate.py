@@ -499,7 +499,7 @@ def load_rows(
                 max(took) < PROPAGATION_AIM,
             )
         )
-    data = adapter_file(40)
+    data = adapter_file(1 if quick else 40)
     took_by = uploads(server.port, key, data, 1 if quick else 5)
     for name, what in (
         ("gate", "uploaded to the gate: all digests, sketch and match"),
@@ -562,7 +562,7 @@ def main() -> None:
     client = options.client or ("wrk" if shutil.which("wrk") else "python")
     removals, seconds = options.removals, options.seconds
     if options.quick:
-        removals, seconds = min(removals, 2_000), min(seconds, 1.0)
+        removals, seconds = min(removals, 300), min(seconds, 0.5)
     lines = measure(removals, seconds, client, quick=options.quick)
     print("\n".join(lines))
     if not options.only_print and not options.quick:

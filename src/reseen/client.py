@@ -12,6 +12,7 @@ redirect, so that the key goes nowhere else; never prints the key.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -212,6 +213,7 @@ class Gate:
             stop=stop_after_attempt(self._attempts),
             retry=retry_if_exception_type((_Busy, httpx2.TransportError)),
             wait=_wait,
+            sleep=_sleep,
             reraise=True,
         )
         try:
@@ -245,6 +247,9 @@ class Gate:
         if status in (429, 503):
             raise _Busy(said, headers.get("retry-after"))
         raise _refusal(status, said)
+
+
+_sleep = time.sleep
 
 
 class _Busy(Exception):

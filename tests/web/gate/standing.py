@@ -79,6 +79,18 @@ def knows(gate: Gate, store: Store) -> None:
     )
 
 
+@contextmanager
+def away(store: Store, folder: Path) -> Iterator[None]:
+    """The SQLite file is not there, and no connection to it is left for anybody to take."""
+    path, other = folder / "reseen.db", folder / "away.db"
+    path.rename(other)
+    store.close()
+    try:
+        yield
+    finally:
+        other.rename(path)
+
+
 def withdraw(store: Store, removal: str) -> None:
     with store.write() as connection:
         removals.withdraw(connection, KEYRING, removal, "sample reason")

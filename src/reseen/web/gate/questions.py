@@ -61,9 +61,7 @@ def _said(value: Any, where: int | str) -> Said:
         if field is not None:
             digests.append((field[0], _hex(given, field[1], where, name)))
         elif name == "size":
-            if type(given) is not int or not 0 <= given <= LARGEST:
-                raise _wrong(where, "has a size that is not a number of bytes")
-            size = given
+            size = _size(given, where)
         elif name == "pointer":
             pointer = _hex(given, _POINTER, where, name)
         else:
@@ -71,6 +69,14 @@ def _said(value: Any, where: int | str) -> Said:
     if not digests and pointer is None:
         raise _wrong(where, "holds no digest")
     return Said(tuple(digests), pointer, size)
+
+
+def _size(given: Any, where: int | str) -> int:
+    if type(given) is float and given.is_integer():  # 5.0 is a whole number in JSON
+        given = int(given)
+    if type(given) is not int or not 0 <= given <= LARGEST:
+        raise _wrong(where, "has a size that is not a number of bytes")
+    return int(given)
 
 
 def _hex(given: Any, digits: int, where: int | str, name: str) -> bytes:

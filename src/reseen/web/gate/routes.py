@@ -141,7 +141,12 @@ _FILES = {
     "additionalProperties": False,
 }
 _BINARY = {"type": "string", "format": "binary"}
-_FORM = {"type": "object", "properties": {"file": _BINARY}, "required": ["file"]}
+_FORM = {
+    "type": "object",
+    "properties": {"file": _BINARY},
+    "required": ["file"],
+    "additionalProperties": False,
+}
 
 
 def _body(content: dict[str, Any]) -> dict[str, Any]:

@@ -112,8 +112,8 @@ async def _opened(body: Chunks, boundary: bytes, length: int) -> tuple[int, Chun
         if b"\r\n\r\n" in head[:_PREAMBLE] or len(head) > _PREAMBLE:
             break
     begin = head.find(b"\r\n\r\n", 0, _PREAMBLE) + 4
-    if begin < 4:
-        raise Refused(400, "the form's first part is not a file")
+    if begin < 4 or _name_in(head[:begin]) != b"file":
+        raise Refused(400, "the form's first part is not the field file")
     # The form ends with: CRLF -- boundary -- CRLF, as all clients write it.
     size = length - begin - len(boundary) - 8
     if size < 0:
@@ -130,6 +130,15 @@ async def _opened(body: Chunks, boundary: bytes, length: int) -> tuple[int, Chun
             raise Refused(400, "the form breaks off")
 
     return size, chunks()
+
+
+def _name_in(head: bytes) -> bytes | None:
+    """The name of the part that begins so."""
+    for line in head.split(b"\r\n")[1:]:
+        field, _, value = line.partition(b":")
+        if field.strip().lower() == b"content-disposition":
+            return parse_options_header(value.strip())[1].get(b"name")
+    return None
 
 
 class _Form:
