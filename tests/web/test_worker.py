@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 from replica.server import Replica
@@ -31,6 +32,16 @@ RHYTHM = Rhythm(look=0.02, beat=0.02, house=0.05, recheck=10**9)
 SOME = jobs.scan_of(accounts=["account-01"], confirm=jobs.Confirm.NONE)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Empty; on PostgreSQL too, where there is one."""
+    url = f"sqlite:///{tmp_path / 'reseen.db'}"
+    if request.param == "postgresql":
+        url = str(request.getfixturevalue("postgresql_url"))
+    with Store(url) as opened:
+        yield opened
+
+
 @pytest.fixture
 def lead(store: Store) -> Who:
     with store.write() as connection:
@@ -38,7 +49,9 @@ def lead(store: Store) -> Who:
 
 
 @contextmanager
-def working(store: Store, settings: Settings, replica: Replica) -> Iterator[Worker]:
+def working(
+    store: Store, settings: Settings, replica: Replica, recheck: float = 10**9
+) -> Iterator[Worker]:
     def hub() -> HuggingFace:
         clock = Hasty()
         return HuggingFace(replica.endpoint, attempts=2, clock=clock, sleep=clock.sleep)
@@ -48,7 +61,7 @@ def working(store: Store, settings: Settings, replica: Replica) -> Iterator[Work
         store,
         KEYRING,
         settings,
-        rhythm=RHYTHM,
+        rhythm=replace(RHYTHM, recheck=recheck),
         pace=replace(QUICK, patience=0.1),
         open_hub=hub,
     )
@@ -219,3 +232,43 @@ def test_the_service_ends_in_order_and_the_next_one_goes_on(
     with working(store, settings, replica):
         until(partial(ended, store, id))
     assert job(store, id).state is State.DONE
+
+
+def test_what_goes_wrong_in_the_house_does_not_end_the_worker(
+    store: Store,
+    settings: Settings,
+    world: World,
+    replica: Replica,
+    lead: Who,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fill(store, world)
+
+    def broken(store: Store) -> None:
+        raise RuntimeError("an error of our own")
+
+    monkeypatch.setattr("reseen.review.cases.put_all", broken)
+    id = asked(store, Kind.SCAN, SOME, lead)
+    with working(store, settings, replica):
+        until(partial(ended, store, id))
+        other = asked(store, Kind.SCAN, jobs.scan_of(accounts=["account-02"]), lead)
+        until(partial(ended, store, other))
+    assert job(store, other).state is State.DONE
+
+
+def test_a_recheck_comes_by_itself_where_there_is_something_to_ask_about(
+    store: Store, settings: Settings, world: World, replica: Replica, lead: Who
+) -> None:
+    fill(store, world)
+    with working(store, settings, replica, recheck=0.0):
+        id = asked(store, Kind.SCAN, SOME, lead)
+        until(partial(ended, store, id))
+
+        def rechecked() -> bool:
+            with store.read() as connection:
+                return any(
+                    each.kind is Kind.RECHECK and each.ended_at and each.asked_by is None
+                    for each in jobs.every(connection)
+                )
+
+        until(rechecked)

@@ -20,6 +20,8 @@ from reseen.errors import (
     MailError,
     NotFound,
     ReseenError,
+    SealError,
+    SettingsError,
     StoreError,
     TooLarge,
 )
@@ -35,6 +37,8 @@ _STATUS: tuple[tuple[type[ReseenError], int], ...] = (
     (HubError, 502),
     (MailError, 502),
     (StoreError, 503),
+    (SealError, 503),
+    (SettingsError, 503),
 )
 """The first that fits."""
 

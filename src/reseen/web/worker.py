@@ -215,10 +215,14 @@ class Worker:
         return self._ending.is_set()
 
     async def _patiently(self, call: Callable[[], T]) -> T | None:
-        """In another thread; None while the store is away: the next look comes soon enough."""
+        """In another thread; None while the store is away, or where we are wrong ourselves: the
+        next look comes soon enough, and nothing of this ends the worker."""
         try:
             return await asyncio.to_thread(call)
         except StoreError:
+            return None
+        except Exception as e:  # noqa: BLE001
+            log().error("work in the background failed", error=type(e).__name__)
             return None
 
 

@@ -42,6 +42,8 @@ MEANS = {
     State.RESEEN: "It was gone, and is there again.",
 }
 _A_PAGE = 100
+_MOST_SHOWN = 500
+"""Files on a notice's page; its text has them all."""
 _STEPS = (
     ("sent", State.SENT),
     ("acknowledged", State.ACKNOWLEDGED),
@@ -118,7 +120,9 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         said=SAID,
         notice=shown,
         means=MEANS[shown.state],
-        text=notice_text.as_text(shown) if ready else None,
+        text=notice_text.as_text(shown) if ready and len(shown.items) <= _MOST_SHOWN else None,
+        ready=ready,
+        most_shown=_MOST_SHOWN,
         how_we_know=notice_text.how_we_know,
         more=more,
         at=now(),
