@@ -19,7 +19,18 @@ from reseen.review import cases
 
 Enter = Callable[..., Person]
 
-PAGES = ("/queue", "/queue?state=any", "/notices", "/lists", "/scans", "/audit", "/users", "/keys", "/policy", "/me")
+PAGES = (
+    "/queue",
+    "/queue?state=any",
+    "/notices",
+    "/lists",
+    "/scans",
+    "/audit",
+    "/users",
+    "/keys",
+    "/policy",
+    "/me",
+)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
