@@ -76,7 +76,10 @@ cases = Table(
     Column("claimed_by", ForeignKey("users.pk")),
     Column("claimed_until", BigInteger),
     Index("ux_cases", "removal_pk", "repository_pk", unique=True),
-    Index("ix_cases_queue", "state", text("rung DESC"), text("reach DESC"), "opened_at", "pk"),
+    Index(
+        *("ix_cases_queue", "state", text("rung DESC"), text("reach DESC"), "opened_at", "pk"),
+        *("live", "removal_pk"),  # so that the queue is counted and paged in the index alone
+    ),
     Index("ix_cases_account", "hub", "account"),
 )
 """One removal in one repository: all its sightings there. `state`: open, second, decided. `hub` and

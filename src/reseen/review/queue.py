@@ -8,12 +8,14 @@ address can be typed by anybody.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select
 
 from reseen.records import RepoType, Rung
 from reseen.registry import schema
@@ -183,12 +185,9 @@ def queue(
     """The cases from `offset` on, strongest first. `who`: for what is claimed by me or others."""
     at = now() if at is None else at
     most, offset = min(max(most, 1), MOST), min(max(offset, 0), 2**31)
-    where = _where(which, who, at)
-    total = int(connection.scalar(_from(select(func.count()), which).where(*where)) or 0)
-    if not total:
-        return Page((), 0, offset, most)
-    query = _from(select(table.c.pk), which).where(*where).order_by(*ORDER)
-    pks = list(connection.scalars(query.offset(offset).limit(most)))
+    count = select(func.count()).select_from(table).where(*_where(which, who, at))
+    total = int(connection.scalar(count) or 0)
+    pks = _first(connection, which, who, at, offset, most) if total else []
     return Page(tuple(entries(connection, pks, at=at)), total, offset, most)
 
 
@@ -205,19 +204,19 @@ def next_case(
     if which.state not in (State.OPEN, State.SECOND):
         which = replace(which, state="undecided")
     which = replace(which, claimed="nobody", withdrawn=False)
-    where = _where(which, who, at)
-    if besides is not None:
-        where.append(table.c.id != besides.strip().lower())
     d, undo = decisions.c, decisions.alias()
     asked = (
         select(d.case_pk)
         .where(d.user_pk == who.pk, d.verdict == Verdict.SECOND.value)
         .where(d.pk.not_in(select(undo.c.undoes).where(undo.c.undoes.is_not(None))))
     )
-    where.append(or_(table.c.state != State.SECOND.value, table.c.pk.not_in(asked)))
-    query = _from(select(table.c.id), which).where(*where).order_by(*ORDER).limit(1)
-    found: str | None = connection.scalar(query)
-    return found
+    more = [or_(table.c.state != State.SECOND.value, table.c.pk.not_in(asked))]
+    if besides is not None:
+        more.append(table.c.id != besides.strip().lower())
+    for pk in _first(connection, which, who, at, 0, 1, *more):
+        found: str | None = connection.scalar(select(table.c.id).where(table.c.pk == pk))
+        return found
+    return None
 
 
 def entries(connection: Connection, pks: Sequence[int], *, at: int | None = None) -> list[Entry]:
@@ -308,11 +307,28 @@ def _about(
 ORDER = (table.c.rung.desc(), table.c.reach.desc(), table.c.opened_at, table.c.pk)
 
 
-def _from(query: Select[Any], which: Filter) -> Select[Any]:
-    query = query.select_from(table)
-    if which.withdrawn and which.list is None and which.removal is None:
-        return query
-    return query.join(schema.removals, schema.removals.c.pk == table.c.removal_pk)
+def _first(
+    connection: Connection,
+    which: Filter,
+    who: Who | None,
+    at: int,
+    offset: int,
+    most: int,
+    *more: ColumnElement[bool],
+) -> list[int]:
+    """The cases from `offset` on, by pk. Asked state by state: each is one walk along the index,
+    where both at once would be sorted anew."""
+    c = table.c
+    states = (State.OPEN, State.SECOND) if which.state == "undecided" else (which.state,)
+    walks = []
+    for state in states:
+        where = _where(replace(which, state=str(state)), who, at)
+        query = select(c.pk, c.rung, c.reach, c.opened_at).where(*where, *more).order_by(*ORDER)
+        if len(states) == 1:
+            return [row.pk for row in connection.execute(query.offset(offset).limit(most))]
+        walks.append(connection.execute(query.limit(offset + most)).all())
+    merged = heapq.merge(*walks, key=lambda row: (-row.rung, -row.reach, row.opened_at, row.pk))
+    return [row.pk for row in islice(merged, offset, offset + most)]
 
 
 def _where(which: Filter, who: Who | None, at: int) -> list[ColumnElement[bool]]:
@@ -327,7 +343,9 @@ def _where(which: Filter, who: Who | None, at: int) -> list[ColumnElement[bool]]
     elif which.live == "gone":
         where.append(c.live == 0)
     if not which.withdrawn:
-        where.append(m.withdrawn_at.is_(None))
+        # Few ever were: only those that stand among the withdrawals are looked up.
+        back = exists().where(m.pk == c.removal_pk, m.withdrawn_at.is_(None))
+        where.append(or_(c.removal_pk.not_in(select(schema.withdrawals.c.removal_pk)), back))
     if which.rung is not None:
         where.append(c.rung >= int(which.rung))
     if which.hub is not None:
@@ -335,9 +353,9 @@ def _where(which: Filter, who: Who | None, at: int) -> list[ColumnElement[bool]]
     if which.account is not None:
         where.append(c.account == which.account)
     if which.list is not None:
-        where.append(m.list == which.list)
+        where.append(c.removal_pk.in_(select(m.pk).where(m.list == which.list)))
     if which.removal is not None:
-        where.append(m.id == which.removal.lower())
+        where.append(c.removal_pk.in_(select(m.pk).where(m.id == which.removal.lower())))
     if which.verdict is not None:
         where.append(c.verdict == which.verdict.value)
     if which.older is not None:

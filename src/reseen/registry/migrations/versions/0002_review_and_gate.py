@@ -99,6 +99,8 @@ def _cases() -> None:
         sa.text("reach DESC"),
         "opened_at",
         "pk",
+        "live",
+        "removal_pk",
     ]
     op.create_index("ix_cases_queue", "cases", order)
     op.create_index("ix_cases_account", "cases", ["hub", "account"])
