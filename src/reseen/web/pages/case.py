@@ -204,6 +204,8 @@ def _page(
         like = likeness.of_sighting(connection, strongest.id) if strongest else None
         last = just_done(connection, request, who) if written is None and names is None else None
     cannot = _cannot(case, who, asked=who.pk in stand.asked)
+    if cannot is None and service.keyring is None:
+        cannot = "The key is not on this machine: a reason could not be sealed."
     status = 200
     problem = None
     if written is not None and written.error is not None:

@@ -6,6 +6,7 @@ travels along into a case and back as `back`, always parsed anew: nothing else o
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode
@@ -14,7 +15,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection, select
 
-from reseen.errors import NotFound
+from reseen.errors import NotFound, StoreError
 from reseen.records import Rung
 from reseen.registry import schema
 from reseen.registry.store import Store
@@ -140,7 +141,8 @@ def take_in(store: Store) -> None:
     with store.read() as connection:
         if connection.scalar(select(touched.pk).where(touched.touched == 1).limit(1)) is None:
             return
-    with store.write() as connection:
+    # A page that gets no turn to write shows how things stood.
+    with suppress(StoreError), store.write() as connection:
         cases.put(connection, store.secret)
 
 
