@@ -58,7 +58,9 @@ def serve(
     try:
         from reseen.web.serve import Listening, check, has_users
         from reseen.web.serve import serve as run
-    except ImportError:
+    except ImportError as e:
+        if (e.name or "").startswith("reseen"):
+            raise
         raise MISSING from None
     settings = settings_for(db)
     listening = Listening(host, port, workers, not no_jobs, trusted_proxy, insecure)

@@ -48,9 +48,11 @@ def where(error: BaseException) -> list[str]:
 class _Plain(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
+        # Ours say what they may say; of others the template alone, without its arguments.
+        said = record.getMessage() if record.name.startswith("reseen.") else str(record.msg)
         log().warning(
             "library",
             logger=record.name,
-            said=str(record.msg).partition("\n")[0][:200],  # the template, without its arguments
+            said=said.partition("\n")[0][:200],
             error=type(error).__name__ if error else None,
         )
