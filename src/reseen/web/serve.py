@@ -2,7 +2,8 @@
 
 What comes in: settings and how to listen. What goes out: nothing, until Ctrl-C or SIGTERM. One
 worker runs in this process; several are processes of their own under uvicorn's supervisor, each
-with its own store and gate. Jobs run in one place only: in a thread of this process.
+with its own store and gate. Jobs run in one place only: in a thread of this process. What only a
+worker needs is imported there: the supervisor has them started a second earlier.
 """
 
 from __future__ import annotations
@@ -18,23 +19,26 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
-from starlette.types import ASGIApp
+from sqlalchemy import select
 from uvicorn.supervisors import Multiprocess
 
 from reseen.errors import ReseenError, SettingsError, StoreError
+from reseen.registry import people
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import Store
 from reseen.settings import Settings
 from reseen.web import logs
-from reseen.web.access import users
-from reseen.web.app import make_app
-from reseen.web.gate.gate import FILE, Gate
-from reseen.web.late import PAUSE, Late, is_away
+from reseen.web.gate.state import FILE
 from reseen.web.patience import Careful
-from reseen.web.service import Service
-from reseen.web.worker import Worker
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from reseen.web.gate.gate import Gate
+    from reseen.web.service import Service
 
 MOST_AT_ONCE = 1_000
 """Connections and tasks in one worker; more are answered with 503."""
@@ -80,8 +84,11 @@ def serve(
     with ExitStack() as stack:
         # Opened here first: what is wrong with the store is said once, before any worker starts.
         try:
-            stack.enter_context(open_service(settings, gate=False))
+            with Store(settings.db) as store:
+                Keyring.for_store(store, settings, create=True)
         except StoreError as e:
+            from reseen.web.late import is_away
+
             if not (is_away(e) and _last_state(settings).exists()):
                 raise
             logs.log().warning("the store is away; the gate answers from its last state")
@@ -105,6 +112,10 @@ def serve(
 def worker_app(settings: Settings) -> ASGIApp:
     """The application of one worker process, with a store and a gate of its own. Where the
     database server is away and the gate has a last state, the gate begins alone."""
+    from reseen.web.app import make_app
+    from reseen.web.gate.gate import Gate
+    from reseen.web.late import Late, is_away
+
     logs.set_up()
     stack = ExitStack()
     try:
@@ -125,6 +136,9 @@ def open_service(
 ) -> Iterator[Service]:
     """The service over the store that the settings name. `running`: a gate that has begun already.
     Raises StoreError and SealError."""
+    from reseen.web.gate.gate import Gate
+    from reseen.web.service import Service
+
     with Store(settings.db) as store:
         keyring = Keyring.for_store(store, settings, create=True)
         own = Gate(settings, keyring, store) if gate and running is None else running
@@ -141,8 +155,10 @@ def has_users(settings: Settings) -> bool:
     """Whether anybody can sign in; True also where nobody can tell, the store being away."""
     try:
         with Store(settings.db) as store, store.read() as connection:
-            return users.any_at_all(connection)
+            return connection.execute(select(people.users.c.pk).limit(1)).first() is not None
     except StoreError as e:
+        from reseen.web.late import is_away
+
         if is_away(e):
             return True
         raise
@@ -216,6 +232,9 @@ def _start_jobs(settings: Settings, stack: ExitStack) -> None:
     opened = ExitStack()
 
     def begin() -> None:
+        from reseen.web.late import PAUSE
+        from reseen.web.worker import Worker
+
         while True:
             try:
                 service = opened.enter_context(open_service(settings, gate=False))

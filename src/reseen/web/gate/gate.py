@@ -47,7 +47,6 @@ CANARY = 10.0
 """Seconds between two canaries."""
 SAVE = 60.0
 """Seconds between two savings of the state, at least."""
-FILE = "state"
 
 log = logging.getLogger("reseen.gate")
 
@@ -327,7 +326,7 @@ class Gate:
 
     @property
     def _path(self) -> Path:
-        return (self._settings.state or self._settings.home / "gate") / FILE
+        return (self._settings.state or self._settings.home / "gate") / state.FILE
 
     def _parts(self) -> dict[str, bytes]:
         known = self.known

@@ -22,6 +22,8 @@ from blake3 import blake3
 
 from reseen.errors import StoreError, Tampered
 
+FILE = "state"
+"""Its name, in the folder of RESEEN_STATE."""
 FORMAT = 1
 LONGEST = 16 << 30
 """Bytes of a state that is read."""
