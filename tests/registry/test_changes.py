@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from reseen.fingerprint.digests import fingerprint
 from reseen.records import Digest, DigestKind, Names, RemovedFile
@@ -108,3 +109,16 @@ def test_an_import_is_a_row_and_merges_are_others(
         (merged, added) = noted(connection, 1)
         assert added == (21, 21)
         assert merged[0] == merged[1] <= 20
+
+
+def test_the_database_refuses_to_forget(store: Store) -> None:
+    with store.write() as connection:
+        changes.note(connection, [1])
+    verbs = ["UPDATE changes SET at = 0", "DELETE FROM changes"]
+    if connection.dialect.name == "postgresql":
+        verbs.append("TRUNCATE changes")
+    for verb in verbs:
+        with pytest.raises(DBAPIError, match="append-only"), store.write() as connection:
+            connection.execute(text(verb))
+    with store.read() as connection:
+        assert noted(connection) == [(1, 1)]

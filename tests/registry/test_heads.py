@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +57,17 @@ def test_an_empty_log_has_a_head_too(store: Store) -> None:
         audit.write(connection, "test", "x")
     assert (head.count, head.hash) == (0, bytes(32).hex())
     assert verify(store, head) == 1
+
+
+def test_whatever_somebody_typed_is_recorded(store: Store) -> None:
+    typed = "a\0b\ud800c\x1b\u202e'\\\"\n"
+    with store.write() as connection:
+        audit.write(connection, "test" * 20, typed, actor=f"user:{typed}", said=typed)
+    assert verify(store) == 1
+    with store.read() as connection:
+        (line,) = audit.every(connection)
+    assert line.subject == "a\ufffdb?c\x1b\u202e'\\\"\n"
+    assert line.details["said"] == typed
 
 
 def test_lines_are_numbered_without_gaps(store: Store, head: Head) -> None:
@@ -179,3 +192,20 @@ def test_the_key_for_heads_is_the_sealing_keys_own() -> None:
     one, same, other = Keyring(KEY), Keyring(KEY), Keyring(bytes(32))
     assert one.for_heads == same.for_heads != other.for_heads
     assert one.for_heads not in (one.for_states, KEY)
+
+
+def test_many_who_create_the_store_and_write_at_once_make_one_chain(url: str) -> None:
+    many, each = 6, 5
+    start = threading.Barrier(many)
+
+    def work(name: int) -> None:
+        start.wait(60)
+        with Store(url) as own:
+            for n in range(each):
+                with own.write() as connection:
+                    audit.write(connection, "test", f"{name}", n=n)
+
+    with ThreadPoolExecutor(many) as pool:
+        list(pool.map(work, range(many)))  # raises what a thread raised
+    with Store(url) as store:
+        assert verify(store) == many * each

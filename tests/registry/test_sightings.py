@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select, update
 from tests.registry.places import REPOSITORY, artifact
 
 from reseen.errors import NotFound
@@ -20,7 +21,7 @@ from reseen.records import (
     Rung,
     SightingState,
 )
-from reseen.registry import removals, seen, sightings
+from reseen.registry import removals, schema, seen, sightings
 from reseen.registry.sealing import Keyring
 from reseen.registry.sightings import Filter, Recorded, Seen
 from reseen.registry.store import Store
@@ -159,6 +160,36 @@ def test_two_answers_in_a_row_make_it_gone(place: Place) -> None:
     answers = [GONE, LIVE, GONE, UNREACHABLE, GONE, UNREACHABLE, LIVE, DISABLED, UNREACHABLE]
     states = [place.answered(recorded.id, answer) for answer in answers]
     assert states == [LIVE, LIVE, LIVE, UNREACHABLE, GONE, GONE, LIVE, DISABLED, DISABLED]
+
+
+def test_it_is_touched_when_what_reviewers_see_changes(place: Place) -> None:
+    def touched() -> bool:
+        """Whether it was since the last question."""
+        table = schema.sightings
+        with place.store.write() as connection:
+            flag = connection.scalar(select(table.c.touched))
+            connection.execute(update(table).values(touched=0))
+        return bool(flag)
+
+    recorded = place.record(proof(Rung.DECLARED))
+    assert recorded
+    assert touched()
+    place.record(proof(Rung.DECLARED), at=3_000)
+    assert not touched()  # only seen again
+    place.record(proof(Rung.BYTES), at=3_000)
+    assert touched()
+    place.record(proof(Rung.BYTES), at=3_000, confirmed=Confirmed.BYTES)
+    assert touched()
+    place.record(proof(Rung.BYTES), at=3_000, confirmed=Confirmed.BYTES)
+    assert not touched()
+    expected = [(LIVE, False), (GONE, False), (GONE, True), (GONE, False), (LIVE, True)]
+    for answer, changed in expected:
+        place.answered(recorded.id, answer)
+        assert touched() is changed
+    place.answered(recorded.id, DISABLED)
+    assert touched()
+    place.record(proof(Rung.POINTER), at=9_000)
+    assert touched()  # it lives again
 
 
 def test_contradicted_is_not_forgotten(place: Place) -> None:

@@ -72,7 +72,8 @@ def write(
         select(table.pk, table.hash).order_by(table.pk.desc()).limit(1)
     ).one_or_none()
     number, before = (1, START) if last is None else (last.pk + 1, bytes(last.hash or START))
-    at, by = now(), _account() if actor is None else actor
+    at, by = now(), _storable(_account() if actor is None else actor)
+    subject = _storable(subject)
     told = json.dumps(details, sort_keys=True) if details else None
     connection.execute(
         schema.audit.insert(),
@@ -140,6 +141,11 @@ def linked(lines: Iterator[Line], connection: Connection) -> Iterator[tuple[byte
             last = bytes(connection.scalar(query.limit(1)) or START)
         yield last, line
         number, last = line.number, line.hash
+
+
+def _storable(text: str) -> str:
+    """Without what a database cannot hold: what somebody typed must not stop it being recorded."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _account() -> str:
