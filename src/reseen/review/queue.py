@@ -344,8 +344,9 @@ def _where(which: Filter, who: Who | None, at: int) -> list[ColumnElement[bool]]
         where.append(c.live == 0)
     if not which.withdrawn:
         # Few ever were: only those that stand among the withdrawals are looked up.
-        back = exists().where(m.pk == c.removal_pk, m.withdrawn_at.is_(None))
-        where.append(or_(c.removal_pk.not_in(select(schema.withdrawals.c.removal_pk)), back))
+        w = schema.withdrawals.c
+        still = exists().where(m.pk == w.removal_pk, m.withdrawn_at.is_not(None))
+        where.append(c.removal_pk.not_in(select(w.removal_pk).where(still)))
     if which.rung is not None:
         where.append(c.rung >= int(which.rung))
     if which.hub is not None:
