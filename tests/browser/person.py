@@ -32,6 +32,7 @@ to know sooner."""
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 _SERIOUS = ("serious", "critical")
+_COLOURS = ", runOnly: ['color-contrast']"
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -127,6 +128,13 @@ class Person:
         self.page.goto(path)
         return self.page
 
+    def looks_in_the_dark(self) -> None:
+        """The page as it is now, in dark colours: can they be told apart?"""
+        self.page.emulate_media(color_scheme="dark")
+        where = self.page.url.removeprefix(self.base)
+        self.noticed += [f"{where}, dark: {finding}" for finding in self.findings(_COLOURS)]
+        self.page.emulate_media(color_scheme="light")
+
     def looks(self) -> None:
         """The page as it is now: fits the screen, and can be used by everybody."""
         where = self.page.url.removeprefix(self.base)
@@ -138,12 +146,12 @@ class Person:
             for finding in self.findings():
                 self.noticed.append(f"{where}: {finding}")
 
-    def findings(self) -> list[str]:
+    def findings(self, only: str = "") -> list[str]:
         """What axe finds serious or critical, in the colours that are shown."""
-        self.page.evaluate(_axe())
-        found: dict[str, Any] = self.page.evaluate(
-            "axe.run(document, {resultTypes: ['violations'], elementRef: false})"
-        )
+        if self.page.evaluate("typeof axe") == "undefined":
+            self.page.evaluate(_axe())
+        options = "{resultTypes: ['violations'], elementRef: false" + only + "}"
+        found: dict[str, Any] = self.page.evaluate(f"axe.run(document, {options})")
         return [
             f"axe: {v['id']} ({v['impact']}): {v['help']}: "
             + "; ".join(f"{n['html'][:160]} {n['failureSummary'][:160]}" for n in v["nodes"][:3])

@@ -33,12 +33,12 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
 def test_every_page_fits_and_can_be_used_by_everybody(
-    enter: Enter, looked_at: Serving, phone: bool, dark: bool
+    enter: Enter, looked_at: Serving, phone: bool
 ) -> None:
-    person = enter(looked_at, "ada", phone=phone, dark=dark)
+    person = enter(looked_at, "ada", phone=phone)
+    page = person.page
     hub, strongest, weakest = some_cases(looked_at)
     places = (
         *PAGES,
@@ -47,10 +47,11 @@ def test_every_page_fits_and_can_be_used_by_everybody(
         f"/accounts/{hub}/{UPLOADER}",
     )
     for place in places:
-        answer = person.page.goto(place)
+        answer = page.goto(place)
         assert answer is not None
         assert answer.status == 200, place
         person.looks()
+        person.looks_in_the_dark()
 
 
 def some_cases(serving: Serving) -> tuple[str, str, str]:

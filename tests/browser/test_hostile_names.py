@@ -60,6 +60,8 @@ def test_names_from_elsewhere_are_text_on_every_page(
             page.goto(place)
             obeyed_nothing(person)
         for number, (account, case) in enumerate(made):
+            if phone and number not in (1, 5, 6, 9):
+                continue  # what is wide, or turns things round
             page.goto(f"/cases/{case}")
             if not phone:
                 page.get_by_role("button", name="Reveal").click()
