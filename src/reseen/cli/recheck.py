@@ -62,6 +62,9 @@ def settle_all(store: Store) -> list[Settled]:
     from reseen.review import cases, settling
 
     cases.put_all(store)
+    with store.read() as connection:
+        if not settling.is_due(connection):
+            return []
     with store.write() as connection:
         return settling.settle(connection)
 

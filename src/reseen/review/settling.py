@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, case, exists, func, not_, select
 from reseen.records import Rung, SightingState
 from reseen.registry import people, schema
 from reseen.registry.store import chunks
-from reseen.review import notice, notices
+from reseen.review import confirmed, notice, notices
 from reseen.review.clocks import CHANGEABLE, MAY_FOLLOW, State
 from reseen.review.notice import GONE, UNDO
 
@@ -30,18 +30,32 @@ class Settled:
     state: State
 
 
+def is_due(connection: Connection) -> bool:
+    """Whether settling would change anything: asked within a reading transaction, so that nobody
+    waits for the writer when there is nothing to do."""
+    return bool(_undone(connection) or _moves(connection))
+
+
 def settle(connection: Connection) -> list[Settled]:
     """Close what is gone, open what is there again, drop what is no longer confirmed from drafts.
     Cheap when there is nothing to do: a few queries over notices, none over sightings at large."""
-    for row in _rows(connection, _of_state(connection, CHANGEABLE)):
+    for row in _rows(connection, _undone(connection)):
         notices.drop_undone(connection, row)
     moved = []
-    for pks, state in ((_all_gone(connection), State.GONE), (_again(connection), State.RESEEN)):
-        for row in _rows(connection, pks):
-            if state in MAY_FOLLOW[State(row.state)] and not _in_hands(connection, row.pk):
-                notices.append(connection, None, row, state, None, how="recheck")
-                moved.append(Settled(row.id, state))
+    for row, state in _moves(connection):
+        notices.append(connection, None, row, state, None, how="recheck")
+        moved.append(Settled(row.id, state))
     return moved
+
+
+def _moves(connection: Connection) -> list[tuple[Row[Any], State]]:
+    """The notices that move by themselves, and where to."""
+    return [
+        (row, state)
+        for pks, state in ((_all_gone(connection), State.GONE), (_again(connection), State.RESEEN))
+        for row in _rows(connection, pks)
+        if state in MAY_FOLLOW[State(row.state)] and not _in_hands(connection, row.pk)
+    ]
 
 
 def _rows(connection: Connection, pks: Iterable[int]) -> Iterator[Row[Any]]:
@@ -51,10 +65,23 @@ def _rows(connection: Connection, pks: Iterable[int]) -> Iterator[Row[Any]]:
         yield from connection.execute(query.order_by(people.notices.c.pk)).all()
 
 
-def _of_state(connection: Connection, states: Iterable[State]) -> list[int]:
-    table = people.notices.c
-    wanted = [state.value for state in states]
-    return list(connection.scalars(select(table.pk).where(table.state.in_(wanted))))
+def _undone(connection: Connection) -> list[int]:
+    """Notices that can still be changed and hold what is no longer confirmed. Only what changed
+    since it was drafted is looked at."""
+    n, i = people.notices.c, people.notice_items.c
+    s, r, c = schema.sightings.c, schema.removals.c, people.cases.c
+    query = (
+        select(i.notice_pk, i.sighting_pk)
+        .join(people.notices, n.pk == i.notice_pk)
+        .join(people.cases, c.pk == i.case_pk)
+        .join(schema.sightings, s.pk == i.sighting_pk)
+        .join(schema.removals, r.pk == s.removal_pk)
+        .where(n.state.in_([state.value for state in CHANGEABLE]))
+        .where((c.changed_at >= i.added_at) | r.withdrawn_at.is_not(None))
+    )
+    doubtful = connection.execute(query).all()
+    standing = confirmed.standing(connection, {row.sighting_pk for row in doubtful})
+    return sorted({row.notice_pk for row in doubtful if row.sighting_pk not in standing})
 
 
 def _all_gone(connection: Connection) -> list[int]:

@@ -126,12 +126,12 @@ class Worker:
         if any_touched:
             cases.put_all(self._store)
         with self._store.read() as connection:
-            any_notice = connection.scalar(select(people.notices.c.pk).limit(1)) is not None
+            unsettled = settling.is_due(connection)
             due = self._recheck_is_due(connection)
-        if not (any_notice or due):
+        if not (unsettled or due):
             return
         with self._store.write() as connection:
-            if any_notice:
+            if unsettled:
                 settling.settle(connection)
             if due:
                 most = self._rhythm.rechecked
