@@ -132,7 +132,7 @@ def test_it_serves_until_told_to_stop(workers: str, sent: signal.Signals) -> Non
         else:
             process.send_signal(sent)
         assert process.wait(DEADLINE) == 0
-    assert "Traceback" not in "\n".join(lines)
+    assert not [line for line in lines if "Traceback" in line]
 
 
 def test_a_taken_port_is_said() -> None:
@@ -153,3 +153,14 @@ def test_passwords_do_not_cross_a_network_in_clear(tmp_path: Path) -> None:
         check(plain, Listening(host=host, insecure=True))
     for host in ("127.0.0.1", "::1", "localhost", "127.0.0.9"):
         check(plain, Listening(host=host))
+
+
+def test_missing_libraries_are_said_with_their_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("argon2", "fastapi", "uvicorn"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "reseen.web.serve", raising=False)
+    for words in (("serve",), ("user", "list")):
+        result = run(*words)
+        assert "not installed" in failed(result, SettingsError)
+        assert isinstance(result.exception, SettingsError)
+        assert "reseen[serve]" in (result.exception.remedy or "")

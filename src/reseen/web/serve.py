@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import multiprocessing
 import os
 import signal
 import socket
@@ -45,6 +46,8 @@ MOST_AT_ONCE = 1_000
 KEEP_ALIVE = 15
 SHUTDOWN = 20
 """Seconds that running requests get to end."""
+BEGIN = 60
+"""Seconds that a worker may take to begin, or to answer its supervisor, before it is replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def serve(
             # Before a worker imports the library, which looks for it.
             os.environ.update({"PROMETHEUS_MULTIPROC_DIR": folder})
             ready(url)
-            Multiprocess(config, sockets=[taken]).run()
+            _Workers(config, sockets=[taken]).run()
 
 
 def worker_app(settings: Settings) -> ASGIApp:
@@ -117,6 +120,8 @@ def worker_app(settings: Settings) -> ASGIApp:
     from reseen.web.late import Late, is_away
 
     logs.set_up()
+    if multiprocessing.parent_process() is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # see `_Workers`
     stack = ExitStack()
     try:
         service = stack.enter_context(open_service(settings))
@@ -189,6 +194,18 @@ class _Announced(uvicorn.Server):
             self._ready()
 
 
+class _Workers(Multiprocess):
+    """A terminal sends Ctrl-C to all processes; only this one heeds it, and ends the others. They
+    inherit that it is ignored, so that one that is still starting does not break off."""
+
+    def init_processes(self) -> None:
+        heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            super().init_processes()
+        finally:
+            signal.signal(signal.SIGINT, heeded)
+
+
 def _config(app: Callable[[], ASGIApp], listening: Listening) -> uvicorn.Config:
     return uvicorn.Config(
         app,
@@ -205,6 +222,7 @@ def _config(app: Callable[[], ASGIApp], listening: Listening) -> uvicorn.Config:
         limit_concurrency=MOST_AT_ONCE,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=SHUTDOWN,
+        timeout_worker_healthcheck=BEGIN,
     )
 
 
