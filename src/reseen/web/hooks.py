@@ -32,9 +32,7 @@ router = APIRouter(tags=["hooks"])
 class Taken(BaseModel):
     """What became of it."""
 
-    queued: bool = Field(
-        description="False: nothing to look at, or it waits already."
-    )
+    queued: bool = Field(description="False: nothing to look at, or it waits already.")
 
 
 @router.post(
