@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blake3 import blake3
 from sqlalchemy import Connection, select
@@ -397,7 +397,8 @@ class Live:
 
 def _evidence(kind: DigestKind, value: bytes, trusted: bool) -> Evidence:
     if trusted and kind in READ_KINDS:
-        return evidence.read(kind, value)
+        why = f"The {kind.label} that was computed from this file's bytes is the removed file's."
+        return replace(evidence.read(kind, value), why=why)
     return evidence.stated(kind, value)
 
 

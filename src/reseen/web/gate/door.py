@@ -39,12 +39,6 @@ class Buckets:
         self._left[key.id] = (tokens - 1.0, now)
         return 0.0
 
-    def keep(self, ids: Iterable[str]) -> None:
-        """Forget keys that are not in force."""
-        known = set(ids)
-        for id in [id for id in self._left if id not in known]:
-            self._left.pop(id, None)
-
 
 def key_of(headers: Iterable[tuple[bytes, bytes]], in_force: Mapping[bytes, Key]) -> Key:
     """The key of a request. Raises Turned where there is none, or none in force."""
