@@ -20,7 +20,7 @@ from reseen.web.gate.gate import Gate
 from reseen.web.gate.keys import Scope
 from reseen.web.gate.routes import add_gate
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds that a test waits for something that must come."""
 EVERYTHING = (Scope.CHECK, Scope.FILE, Scope.TRUSTED)
 
