@@ -85,8 +85,10 @@ def serve(
 
 def _until_stopped(command: list[str], folder: Path, env: dict[str, str]) -> int:
     """Run it; Ctrl-C reaches it by itself, SIGTERM is handed on, and it ends in its own time."""
-    child = subprocess.Popen(command, cwd=folder, env=env)
+    running: list[subprocess.Popen[bytes]] = []
     signal.signal(signal.SIGINT, lambda *_: None)
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    signal.signal(signal.SIGTERM, lambda *_: [each.terminate() for each in running])
+    child = subprocess.Popen(command, cwd=folder, env=env)
+    running.append(child)
     code = child.wait()
     return 0 if code in (-signal.SIGINT, -signal.SIGTERM) else code

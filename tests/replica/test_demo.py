@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 from replica.sample import sample_world
@@ -49,3 +52,33 @@ def test_the_demo_finds_every_way_back(tmp_path: Path) -> None:
         assert removal.name not in report
         assert removal.link not in report + printed
         assert removal.file_name not in report + printed
+
+
+def test_the_demo_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    """It says who can sign in, serves, and ends in order."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "demo", str(tmp_path), "--serve", "--port", "0"],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    told = ""
+    try:
+        for line in process.stdout:  # ends when the process does
+            told += line
+            if found := re.search(r"Reseen is at (http://\S+)", line):
+                with urllib.request.urlopen(f"{found[1]}/sign-in", timeout=120) as answer:
+                    assert answer.status == 200
+                process.send_signal(signal.SIGTERM)
+                break
+        process.stdout.read()
+        assert process.wait(120) == 0, told
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+    for name in ("robin", "rio", "lea", "ada"):
+        assert re.search(rf"^  {name} +\S{{16,}} ", told, re.MULTILINE), told
