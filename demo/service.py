@@ -87,7 +87,12 @@ def _until_stopped(command: list[str], folder: Path, env: dict[str, str]) -> int
     """Run it; Ctrl-C reaches it by itself, SIGTERM is handed on, and it ends in its own time."""
     running: list[subprocess.Popen[bytes]] = []
     signal.signal(signal.SIGINT, lambda *_: None)
-    signal.signal(signal.SIGTERM, lambda *_: [each.terminate() for each in running])
+
+    def hand_on(*_: object) -> None:
+        for each in running:
+            each.terminate()
+
+    signal.signal(signal.SIGTERM, hand_on)
     child = subprocess.Popen(command, cwd=folder, env=env)
     running.append(child)
     code = child.wait()
