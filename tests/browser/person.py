@@ -97,7 +97,7 @@ class Person:
             self.noticed.append(f"a request to elsewhere: {request.url[:200]}")
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if message.type == "error":
             if self._refusals and "status of 4" in message.text:
                 return
             self.noticed.append(f"console: {message.text[:300]}")

@@ -17,65 +17,65 @@ def test_a_day_of_reviewing_by_keys_alone(enter: Enter, serving: Serving) -> Non
     person = enter(serving, None)
     page = person.goto("/")
     page.keyboard.type("rio")
-    page.keyboard.press("Tab")
+    press(page, "Tab")
     page.keyboard.type(PASSWORD)
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     page.wait_for_url(f"{person.base}/queue")
 
     # The list of keys opens and closes.
-    page.keyboard.press("?")
+    press(page, "?")
     expect(page.get_by_role("dialog")).to_be_visible()
     person.looks()
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
 
     # Down the list and into the second case.
-    page.keyboard.press("j")
-    page.keyboard.press("j")
+    press(page, "j")
+    press(page, "j")
     second = page.locator("[data-row] a").nth(1)
     expect(second).to_be_focused()
-    page.keyboard.press("k")
+    press(page, "k")
     expect(page.locator("[data-row] a").first).to_be_focused()
     focus_is_seen(page)
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     page.wait_for_url("**/cases/*")
     case = page.locator("h1 code").inner_text()
 
     # Claimed, revealed, left and entered again.
-    page.keyboard.press("m")
+    press(page, "m")
     expect(page.get_by_text("Yours until")).to_be_visible()
-    page.keyboard.press("r")
+    press(page, "r")
     expect(page.get_by_role("region", name="Revealed names")).to_be_visible()
 
     # A comment: keys that are typed are text, and Ctrl+Enter sends it.
-    page.keyboard.press("t")
+    press(page, "t")
     expect(page.get_by_label("Comment")).to_be_focused()
     page.keyboard.type("jux nicer")
-    page.keyboard.press("Control+Enter")
+    press(page, "Control+Enter")
     expect(page.locator(".history")).to_contain_text("jux nicer")
 
     # Not this model, with the second reason of the list; then undone with one key.
-    page.keyboard.press("x")
+    press(page, "x")
     expect(page.locator("#quick-not-this-model")).to_be_focused()
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
+    press(page, "ArrowDown")
+    press(page, "Enter")
     expect(page.get_by_role("status").first).to_contain_text("Decided: not this model.")
     expect(page.locator("h1 code")).not_to_have_text(case)
-    page.keyboard.press("u")
+    press(page, "u")
     expect(page.get_by_text("Undone.")).to_be_visible()
 
     # Back to the queue; n claims the next; c and Enter confirm it and go on.
     page.goto("/queue")
-    page.keyboard.press("n")
+    press(page, "n")
     page.wait_for_url("**/cases/*")
     expect(page.get_by_text("Yours until")).to_be_visible()
     claimed = page.locator("h1 code").inner_text()
-    page.keyboard.press("c")
+    press(page, "c")
     expect(page.locator("#quick-confirm")).to_be_focused()
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(page.get_by_role("status").first).to_contain_text("Decided: confirmed.")
     expect(page.locator("h1 code")).not_to_have_text(claimed)
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     page.wait_for_url(re.compile("/queue"))
 
 
@@ -93,6 +93,12 @@ def test_tab_reaches_everything_and_shows_where_it_is(enter: Enter, looked_at: S
             reached.add(page.evaluate("document.activeElement.outerHTML.slice(0, 80)"))
             page.keyboard.press("Tab")
         assert len(reached) > 8, place
+
+
+def press(page: Page, key: str) -> None:
+    """Press a key on a page that is there with its script."""
+    page.wait_for_load_state()
+    page.keyboard.press(key)
 
 
 def focus_is_seen(page: Page) -> None:

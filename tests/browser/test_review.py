@@ -58,6 +58,7 @@ def test_a_case_is_found_decided_and_undone(
     expect(page.locator("[data-row]")).to_have_count(1)
     person.looks()
     page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Undone.")).to_be_visible()
     page.goto("/queue?rung=weights&account=account-16")
     expect(page.locator("[data-row]")).to_have_count(2)
     page.goto(f"/cases/{case}?rung=weights&account=account-16")
@@ -102,6 +103,7 @@ def test_what_another_decided_meanwhile_is_shown_before_deciding(
     case = page.locator("h1 code").inner_text()
     other = second.goto(f"/cases/{case}")
     decide(other, "Confirm", then="… then the queue")
+    expect(other.get_by_role("status").first).to_contain_text("Decided: confirmed.")
     with first.refused():
         decide(page, "Not this model", then="… then the queue", reason="What I wrote is kept")
         expect(page.get_by_role("alert")).to_be_visible()
