@@ -6,8 +6,9 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -408,20 +409,19 @@ ROWS = st.lists(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(ROWS)
-def test_whatever_the_rows_are_a_second_time_changes_nothing(
-    tmp_path: Path, rows: list[tuple[str, ...]]
-) -> None:
-    for old in tmp_path.iterdir():
+COLUMNS = ("name", "link", "sha256", "autov2", "blake3", "size")
+
+
+def take_twice(folder: Path, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> Account:
+    """Import rows as a list, twice, with an account of the first time: the second time changes
+    nothing and rejects the same rows."""
+    for old in folder.iterdir():
         old.unlink()
-    path = tmp_path / "list.csv"
+    path = folder / "list.csv"
     with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("name", "link", "sha256", "autov2", "blake3", "size"), *rows])
+        csv.writer(file).writerows([columns, *rows])
     keyring = Keyring(bytes(32))
-    with Store(f"sqlite:///{tmp_path / 'reseen.db'}") as store:
+    with Store(f"sqlite:///{folder / 'reseen.db'}") as store:
         first = import_list(store, keyring, path)
         before = snapshot(store)
         second = import_list(store, keyring, path)
@@ -429,6 +429,165 @@ def test_whatever_the_rows_are_a_second_time_changes_nothing(
     assert first.rows == second.rows == sum(any(row) for row in rows)
     assert second.added == second.merged == 0
     assert [r.row for r in first.rejected] == [r.row for r in second.rejected]
+    return first
+
+
+def take_in_parts(
+    folder: Path, rows: Sequence[Sequence[str]], columns: Sequence[str], cuts: Sequence[int]
+) -> list[int]:
+    """Import rows as several lists, each with the rows up to a cut, then all of them as one, which
+    changes nothing. Returns the rows that were rejected, numbered as in the one list."""
+    for old in folder.iterdir():
+        old.unlink()
+    path, keyring, rejected = folder / "list.csv", Keyring(bytes(32)), []
+    with Store(f"sqlite:///{folder / 'reseen.db'}") as store:
+        for start, end in pairwise((0, *cuts, len(rows))):
+            with path.open("w", newline="") as file:
+                csv.writer(file).writerows([columns, *rows[start:end]])
+            rejected += [r.row + start for r in import_list(store, keyring, path).rejected]
+        before = snapshot(store)
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([columns, *rows])
+        again = import_list(store, keyring, path)
+        assert snapshot(store) == before
+    assert again.added == again.merged == 0
+    assert [r.row for r in again.rejected] == rejected
+    return rejected
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(ROWS)
+def test_whatever_the_rows_are_a_second_time_changes_nothing(
+    tmp_path: Path, rows: list[tuple[str, ...]]
+) -> None:
+    take_twice(tmp_path, rows, COLUMNS)
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(ROWS, st.integers(0, 12))
+def test_what_is_rejected_does_not_depend_on_where_a_list_is_cut(
+    tmp_path: Path, rows: list[tuple[str, ...]], cut: int
+) -> None:
+    whole = [r.row for r in take_twice(tmp_path, rows, COLUMNS).rejected]
+    assert take_in_parts(tmp_path, rows, COLUMNS, [min(cut, len(rows))]) == whole
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "outcomes", "rejected"),
+    [
+        pytest.param(
+            "link,sha256,autov2,blake3",
+            [
+                f"{link(1, 2)},{digest(1)},,",
+                f"{link(1, 2)},,{digest(1)[:10]},{digest(4)}",
+                f",{digest(2)},,{digest(4)}",
+            ],
+            (1, 1, 0), [4],
+            id="a short hash that another file of the removal holds too contradicts",
+        ),
+        pytest.param(
+            "sha256,data sha256",
+            [
+                f"{digest(1)},{digest(6)}",
+                f"{digest(2)},{digest(6)}",
+                f"{digest(2)},{digest(7)}",
+            ],
+            (1, 1, 0), [4],
+            id="the weights of two files of a removal are those of both",
+        ),
+        pytest.param(
+            "link,sha256,blake3,size",
+            [
+                f"{link(1, 2)},{digest(1)},,",
+                f"{link(1, 2)},,{digest(4)},5",
+                f",{digest(1)},{digest(4)},",
+                f",{digest(1)},{digest(5)},",
+                f",{digest(1)},,6",
+            ],
+            (1, 2, 0), [5, 6],
+            id="a row that names two files of a removal makes them one",
+        ),
+        pytest.param(
+            "link,sha256,blake3",
+            [
+                f"{link(1, 2)},{digest(1)},",
+                f"{link(1, 2)},{digest(2)},{digest(4)}",
+                f",{digest(1)},{digest(4)}",
+            ],
+            (1, 1, 0), [4],
+            id="a row that names two files which differ is rejected",
+        ),
+        pytest.param(
+            "link,data sha256,autov2,size",
+            [
+                f"{link(1, 2)},,{digest(1)[:10]},5",
+                f"{link(1, 2)},{digest(6)},{digest(1)[:10]},6",
+                f"{link(1, 3)},{digest(6)},,",
+            ],
+            (1, 2, 0), [],
+            id="less certain digests refuse nothing",
+        ),
+        pytest.param(
+            "name,autov2,size",
+            [f"a,{digest(1)[:10]},5", f"A,{digest(1)[:10]},6", f"A,{digest(1)[:10]},"],
+            (1, 1, 1), [],
+            id="what a row says is one whatever its spelling",
+        ),
+        pytest.param(
+            "model id,version id,site,autov2",
+            [f"Ab,2,civitai,{digest(1)[:10]}", f"aB,2,civitai,{digest(2)[:10]}", "aB,2,civitai,"],
+            (1, 1, 1), [],
+            id="ids are one whatever their spelling",
+        ),
+        pytest.param(
+            "link,sha256,autov2",
+            [
+                f"{link(1, 2)},{digest(1)},",
+                f"https://other.example/models/1?modelVersionId=2,{digest(1)},",
+                f"https://other.example/models/1?modelVersionId=2,,{digest(3)[:10]}",
+            ],
+            (1, 2, 0), [],
+            id="a removal is known by the ids of another site too",
+        ),
+        pytest.param(
+            "link,sha256,autov2",
+            [
+                f"{link(1, 2)},{digest(1)},",
+                f"{link(3, 4)},{digest(1)},",
+                f"{link(1, 4)},,{digest(3)[:10]}",
+                f"{link(3, 4)},,{digest(4)[:10]}",
+            ],
+            (2, 2, 0), [],
+            id="the ids of two links are not put together",
+        ),
+        pytest.param(
+            "site,model id,version id,sha256,autov2",
+            [
+                f",1,2,{digest(1)},",
+                f"civitai,,,{digest(1)},",
+                f"civitai,1,2,,{digest(3)[:10]}",
+                f"civitai,1,2,{digest(1)},",
+            ],
+            (2, 1, 1), [],
+            id="nor a site and ids of different rows",
+        ),
+    ],
+)  # fmt: skip
+def test_a_row_is_taken_or_rejected_for_ever(
+    tmp_path: Path, columns: str, rows: list[str], outcomes: tuple[int, int, int],
+    rejected: list[int],
+) -> None:  # fmt: skip
+    header, cells = columns.split(","), [row.split(",") for row in rows]
+    first = take_twice(tmp_path, cells, header)
+    assert [r.row for r in first.rejected] == rejected
+    assert (first.added, first.merged, first.unchanged) == outcomes
+    for cut in range(1, len(rows)):
+        assert take_in_parts(tmp_path, cells, header, [cut]) == rejected
+    assert take_in_parts(tmp_path, cells, header, range(1, len(rows))) == rejected
 
 
 def test_the_rejects_file_is_private_whatever_the_umask(tmp_path: Path, take: Import) -> None:

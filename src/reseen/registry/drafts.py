@@ -76,10 +76,10 @@ class Draft:
     cells: Sequence[Cell]
     """The row itself, for the file of rejected rows."""
     source: tuple[str, str, str] | None = None
-    """(site, model id, version id), where the row says all three."""
+    """(site, model id, version id), where the row says all three. Ids in their normal spelling."""
     otherwise: tuple[str, str] | None = None
     """By what the row is known again when it has neither a full digest nor a source: its link
-    and site, or everything that it says."""
+    and site, or everything that it says. In its normal spelling."""
 
     def __repr__(self) -> str:
         return f"Draft(row {self.row}, sealed)"
@@ -106,6 +106,14 @@ class Tally:
             f"{count} row{'s' if count > 1 else ''}: {what}."
             for what, count in sorted(self.counts.items())
         )
+
+
+def source_of(site: str, model: str, version: str) -> tuple[str, str, str]:
+    """The key of a removal that is known by its site and ids."""
+    both = model + version
+    if both.isdigit() and both.isascii():  # nearly always
+        return site, model, version
+    return site, links.normal_name(model), links.normal_name(version)
 
 
 def check_list_name(name: str) -> str:
@@ -213,16 +221,16 @@ class _Drafter:
         """The draft, sure to be known again when the same row comes once more. Raises Refused."""
         names = draft.names
         if draft.site and names.model_id and names.version_id:
-            draft.source = (draft.site, names.model_id, names.version_id)
+            draft.source = source_of(draft.site, names.model_id, names.version_id)
         elif not any(digest.kind in FULL for digest in draft.digests):
             if link is not None:
-                draft.otherwise = (link.normal, link.site)
+                draft.otherwise = (links.normal_name(link.normal), link.site)
             elif names.model_id or names.version_id:
                 ids = f"{names.model_id or ''}/{names.version_id or ''}"
-                draft.otherwise = (ids, draft.site or "")
+                draft.otherwise = (links.normal_name(ids), draft.site or "")
             elif draft.digests:
                 said = [str(digest) for digest in sorted(draft.digests, key=lambda d: d.kind)]
-                draft.otherwise = (" ".join([*said, names.name or ""]), "")
+                draft.otherwise = (links.normal_name(" ".join([*said, names.name or ""])), "")
             else:
                 raise Refused("nothing by which the model could be known again: no hash, link, id")
         return draft

@@ -3,7 +3,19 @@
 What comes in: drafts in the order of their list, and the removals that the registry holds already
 and that a draft may be about. What goes out: an `Outcome` for each draft, and the `Standing`
 removals as they are to be written. A row belongs to a removal by an equal full digest, else by
-site with model and version id; never by a name. Pure but for one question (`Index.new_tokens`).
+site with model and version id; never by a name. Pure but for one question (`Merger`'s `lacks`).
+
+A row that is taken once is taken again and tells nothing new, and one that is refused once is
+refused again, whatever was taken in between:
+
+- All digests of a row that is taken, and its size, stand together in one file of the removal. So
+  the file, which only grows, holds them for ever.
+- A digest of the whole file leads to one file of a removal. A row that names two makes them one;
+  in the store both stay, and share a digest.
+- Refused is only what contradicts the file that its own digest of the whole file names, or names
+  two removals. Neither ever ends. Less certain digests refuse nothing: the row is of another file.
+- A removal is known by the site and ids that one row gave it, never by a site and ids that
+  different rows filled in; so it is known by the same when it comes out of the store.
 """
 
 from __future__ import annotations
@@ -15,7 +27,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from reseen.records import DigestKind, Names
-from reseen.registry.drafts import FULL, IMPLIED, Draft
+from reseen.registry.drafts import FULL, IMPLIED, Draft, source_of
 from reseen.registry.lists.values import Refused
 
 WHOLE_FILE = frozenset({DigestKind.SHA256, DigestKind.BLAKE3, DigestKind.XET, DigestKind.GIT_BLOB})
@@ -58,29 +70,42 @@ class Standing:
     removed_on: date | None
     names: Names
     files: list[StandingFile]
+    joined: tuple[StandingFile, ...] = ()
+    """Written files that turned out to be one of `files`, which knows all that they know."""
     pk: int | None = None
     """None: not written yet."""
     id: str = ""
     withdrawn: bool = False
     also: tuple[Names, ...] = ()
     """Other names and links that rows gave it: it is to be found by them too."""
-    otherwise: Key | None = None
+    known_by: tuple[Key, ...] = ()
+    """Keys that are to be written for it: all that it has, but for its `source`."""
+    apart: bool = False
+    """Its site and ids were filled in by different rows, so that it is not known by them."""
     fresh_names: bool = False
     fresh_facts: bool = False
     """Site or date are to be written."""
 
+    @property
+    def source(self) -> Key | None:
+        """The site and ids by which it is known."""
+        model, version = self.names.model_id, self.names.version_id
+        if self.apart or self.site is None or model is None or version is None:
+            return None
+        return source_of(self.site, model, version)
+
 
 class Merger:
-    """Takes drafts one by one. `told(standing, names)` says whether the registry's index lacks
+    """Takes drafts one by one. `lacks(standing, names)` says whether the registry's index lacks
     any token of these names for a removal that is written already."""
 
-    def __init__(self, told: Callable[[Standing, Names], bool]) -> None:
+    def __init__(self, lacks: Callable[[Standing, Names], bool]) -> None:
         self.new: list[Standing] = []
         self.changed: dict[int, Standing] = {}
         """By pk."""
         self._by_digest: dict[tuple[DigestKind, bytes], Standing] = {}
         self._by_key: dict[Key, Standing] = {}
-        self._lacks = told
+        self._lacks = lacks
 
     def knows(self, standing: Standing, keys: list[Key]) -> None:
         """A removal that the registry holds, and the keys by which it was found. The first one
@@ -105,7 +130,7 @@ class Merger:
         if standing is None:
             standing = self._add(draft)
             outcome = Outcome.ADDED
-        elif self._merge(standing, draft, others_key=by_key is not None and by_key is not standing):
+        elif self._merge(standing, draft, by_key):
             outcome = Outcome.MERGED
             if standing.pk is not None:
                 self.changed[standing.pk] = standing
@@ -122,50 +147,29 @@ class Merger:
         digests = {digest.kind: digest.value for digest in draft.digests}
         files = [StandingFile(digests, draft.size)] if digests else []
         standing = Standing(draft.list_name, draft.site, draft.removed_on, draft.names, files)
-        standing.otherwise = draft.otherwise
+        if draft.otherwise is not None:
+            standing.known_by = (draft.otherwise,)
         self.new.append(standing)
         return standing
 
-    def _merge(self, standing: Standing, draft: Draft, *, others_key: bool) -> bool:
-        """Whether the draft told anything new of the removal. Raises Refused. `others_key`: its
-        site and ids are another removal's, and stay that one's alone."""
-        names = draft.names
-        if others_key:
-            names = replace(names, url=None, model_id=None, version_id=None)
-        told = self._merge_file(standing, draft) if draft.digests else False
+    def _merge(self, standing: Standing, draft: Draft, by_key: Standing | None) -> bool:
+        """Whether the draft told anything new of the removal. Raises Refused. `by_key`: whose its
+        site and ids are; where that is another removal they stay that one's alone."""
+        names, source = draft.names, draft.source
+        if by_key is not None and by_key is not standing:
+            names, source = replace(names, url=None, model_id=None, version_id=None), None
+        told = _merge_file(standing, draft) if draft.digests else False
+        own = standing.names
+        complete = bool(standing.site and own.model_id and own.version_id)
         told |= self._merge_names(standing, names)
         if standing.removed_on is None and draft.removed_on is not None:
             standing.removed_on, standing.fresh_facts, told = draft.removed_on, True, True
         if standing.site is None and draft.site is not None:
             standing.site, standing.fresh_facts, told = draft.site, True, True
-        return told
-
-    def _merge_file(self, standing: Standing, draft: Draft) -> bool:
-        given = {digest.kind: digest.value for digest in draft.digests}
-        file = max(standing.files, key=lambda f: _sameness(f.digests, given), default=None)
-        if file is None or not _sameness(file.digests, given):
-            fresh = {
-                kind: value
-                for kind, value in given.items()
-                if not any(_holds(other.digests, kind, value) for other in standing.files)
-            }
-            if fresh:
-                standing.files.append(StandingFile(fresh, draft.size))
-            return bool(fresh)
-        contradicted = _contradiction(file.digests, given)
-        if contradicted is not None:
-            raise Refused(f"{contradicted.label} contradicts what is known of the same file")
-        if draft.size is not None and file.size is not None and draft.size != file.size:
-            raise Refused("the size differs from what is known of the same file")
-        told = False
-        for kind, value in given.items():
-            if any(_holds(other.digests, kind, value) for other in standing.files):
-                continue  # a digest leads to one file of a removal, as to one removal
-            file.digests[kind] = value
-            file.fresh = (*file.fresh, kind)
-            told = True
-        if draft.size is not None and file.size is None:
-            file.size, file.fresh_size, told = draft.size, True, True
+        if told and not complete and standing.source not in (None, source):
+            standing.apart = True
+        if source is not None and by_key is None and source != standing.source:
+            standing.known_by, told = (*standing.known_by, source), True
         return told
 
     def _merge_names(self, standing: Standing, told: Names) -> bool:
@@ -196,19 +200,110 @@ class Merger:
         return fresh
 
 
-def _sameness(known: dict[DigestKind, bytes], given: dict[DigestKind, bytes]) -> int:
-    """How surely two sets of digests are of one file. 3: they share one of the whole file; else
-    all that the one has is short, and 2: they share it, 1: it begins a full one of the other;
-    0: they are not, for all that is known."""
-    shared = [kind for kind, value in given.items() if known.get(kind) == value]
-    if any(kind in WHOLE_FILE for kind in shared):
-        return 3
-    if _contradiction(known, given) is not None:
-        return 0
-    for short, long in ((given, known), (known, given)):
-        if WHOLE_FILE.isdisjoint(short) and any(_holds(long, k, v) for k, v in short.items()):
-            return 2 if shared else 1
-    return 0
+def join(files: list[StandingFile]) -> list[StandingFile]:
+    """The files of one removal as they are known: those that share a digest of the whole file are
+    one."""
+    joined: list[StandingFile] = []
+    for file in files:
+        whole = _whole(file.digests)
+        same = [other for other in joined if _shares(other, whole)]
+        for other in same[1:]:
+            _absorb(same[0], other)
+            joined.remove(other)
+        if same:
+            _absorb(same[0], file)
+        else:
+            joined.append(file)
+    for file in joined:
+        file.fresh, file.fresh_size = (), False  # another row of the store says it
+    return joined
+
+
+def _merge_file(standing: Standing, draft: Draft) -> bool:
+    """Put a draft's digests and size, all of them, into one file of a removal; whether they told
+    anything new. Raises Refused."""
+    given = StandingFile({digest.kind: digest.value for digest in draft.digests}, draft.size)
+    whole = _whole(given.digests)
+    same = [file for file in standing.files if _shares(file, whole)] if whole else []
+    if not same:
+        file = _likely(standing.files, given, any_file=not whole)
+        if file is None:
+            standing.files.append(given)
+            return True
+        return _absorb(file, given)
+    told = given
+    for file in same:
+        _check(file, told)
+        if len(same) > 1:  # the row ties them: in the end `told` is what they all say together
+            told = StandingFile({**told.digests, **file.digests}, told.size or file.size)
+    for file in same[1:]:
+        standing.files.remove(file)
+        if file.pk is not None:
+            standing.joined = (*standing.joined, file)
+    return _absorb(same[0], told)
+
+
+def _check(known: StandingFile, told: StandingFile) -> None:
+    """Raises Refused when the two are not of one file."""
+    contradicted = _contradiction(known.digests, told.digests)
+    if contradicted is not None:
+        raise Refused(f"{contradicted.label} contradicts what is known of the same file")
+    if not _same_size(known, told):
+        raise Refused("the size differs from what is known of the same file")
+
+
+def _absorb(file: StandingFile, told: StandingFile) -> bool:
+    """Let a file learn what it does not know; whether there was anything."""
+    learned = False
+    for kind, value in told.digests.items():
+        if kind not in file.digests and not _holds(file.digests, kind, value):
+            file.digests[kind] = value
+            file.fresh = (*file.fresh, kind)
+            learned = True
+    if file.size is None and told.size is not None:
+        file.size, file.fresh_size, learned = told.size, True, True
+    return learned
+
+
+def _likely(
+    files: list[StandingFile], given: StandingFile, *, any_file: bool
+) -> StandingFile | None:
+    """The file that the given one is, where no digest of the whole file says it. One that holds
+    all that is given goes first; else all that one of the two has is short, and they share it, or
+    it begins a full one of the other. Not `any_file`: only one without a digest of the whole."""
+    likely, surest = None, 0
+    said = given.digests
+    for file in files:
+        known = file.digests
+        is_short = WHOLE_FILE.isdisjoint(known)
+        if not (any_file or is_short) or not _same_size(file, given):
+            continue
+        if _contradiction(known, said) is not None:
+            continue
+        held = [_holds(known, kind, value) for kind, value in said.items()]
+        if all(held) and (given.size is None or file.size is not None):
+            return file
+        if any(known.get(kind) == value for kind, value in said.items()):
+            sure = 2
+        else:
+            begun = any_file and any(held)
+            begins = is_short and any(_holds(said, kind, value) for kind, value in known.items())
+            sure = int(begun or begins)
+        if sure > surest:
+            likely, surest = file, sure
+    return likely
+
+
+def _whole(digests: dict[DigestKind, bytes]) -> list[tuple[DigestKind, bytes]]:
+    return [(kind, value) for kind, value in digests.items() if kind in WHOLE_FILE]
+
+
+def _shares(file: StandingFile, whole: list[tuple[DigestKind, bytes]]) -> bool:
+    return any(file.digests.get(kind) == value for kind, value in whole)
+
+
+def _same_size(one: StandingFile, other: StandingFile) -> bool:
+    return one.size is None or other.size is None or one.size == other.size
 
 
 def _contradiction(

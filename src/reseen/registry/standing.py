@@ -20,7 +20,7 @@ from reseen.records import DigestKind, Names
 from reseen.registry import schema
 from reseen.registry.beside import beside
 from reseen.registry.drafts import FULL, Draft
-from reseen.registry.merging import Key, Merger, Standing, StandingFile
+from reseen.registry.merging import Key, Merger, Standing, StandingFile, join
 from reseen.registry.removals import (
     DIGEST_COLUMNS,
     FILE_COLUMNS,
@@ -52,12 +52,24 @@ class Reader:
         removals = schema.removals.c
         if self._connection.scalar(select(removals.pk).limit(1)) is None:
             return  # a new registry: nothing to look up
-        keys = self._by_keys(drafts)
-        pks = self._by_digests(drafts) | keys.keys()
-        standings = self._load(sorted(pks))
+        others = {draft.otherwise for draft in drafts if draft.otherwise is not None}
+        sources = {draft.source for draft in drafts if draft.source is not None}
+        keys = self._by_written_keys(others)
+        likely, doubtful = self._by_ids(sources)
+        standings = self._load(sorted(self._by_digests(drafts) | keys.keys() | likely.keys()))
+        for pk, theirs in likely.items():
+            source = standings[pk].source
+            for key in theirs:
+                if key == source:
+                    keys[pk].append(key)
+                else:
+                    doubtful.add(key)
+        for pk, more in self._by_written_keys(doubtful).items():
+            keys[pk].extend(more)
+        standings |= self._load(sorted(keys.keys() - standings.keys()))
         # in force before withdrawn, old before new: the first one told of keeps a digest
-        for standing in sorted(standings, key=lambda s: (s.withdrawn, s.pk)):
-            merger.knows(standing, keys.get(standing.pk or 0, []))
+        for pk, standing in sorted(standings.items(), key=lambda s: (s[1].withdrawn, s[0])):
+            merger.knows(standing, keys.get(pk, []))
 
     def lacks(self, standing: Standing, names: Names) -> bool:
         """Whether the index lacks any token by which a removal with these names is found."""
@@ -85,10 +97,11 @@ class Reader:
                 found.update(self._connection.scalars(query))
         return found
 
-    def _by_keys(self, drafts: Sequence[Draft]) -> dict[int, list[Key]]:
-        """The removals that are known by a draft's key, with those keys."""
-        keys = {key for draft in drafts if (key := draft.source or draft.otherwise)}
-        needed = {key: self._tokens_of(key) for key in keys}
+    def _by_ids(self, sources: Iterable[Key]) -> tuple[dict[int, list[Key]], set[Key]]:
+        """The removals that have a draft's site and ids, with those keys, if they have them
+        together; and the keys whose ids are those of removals of other sites."""
+        make = self._keyring.token
+        needed = {key: (make(Field.MODEL, key[1]), make(Field.VERSION, key[2])) for key in sources}
         table, removed = schema.sealed_index.c, schema.removals.c
         holders: defaultdict[bytes, set[int]] = defaultdict(set)
         site_of: dict[int, str | None] = {}
@@ -101,23 +114,32 @@ class Reader:
             for token, removal_pk, site in self._connection.execute(query):
                 holders[token].add(removal_pk)
                 site_of[removal_pk] = site
+        likely: defaultdict[int, list[Key]] = defaultdict(list)
+        elsewhere: set[Key] = set()
+        for key, (model, version) in needed.items():
+            for pk in holders[model] & holders[version]:
+                if site_of[pk] == key[0]:
+                    likely[pk].append(key)
+                else:
+                    elsewhere.add(key)
+        return likely, elsewhere
+
+    def _by_written_keys(self, keys: Iterable[Key]) -> defaultdict[int, list[Key]]:
+        """The removals for which one of these keys is written, with those keys."""
+        key_of = {key_token(self._keyring, key): key for key in keys}
+        table = schema.sealed_index.c
         found: defaultdict[int, list[Key]] = defaultdict(list)
-        for key, tokens in needed.items():
-            for pk in set.intersection(*(holders[token] for token in tokens)):
-                if len(key) == 2 or site_of[pk] == key[0]:
-                    found[pk].append(key)
+        for chunk in chunks(sorted(key_of)):
+            query = select(table.token, table.removal_pk).where(table.token.in_(chunk))
+            for token, removal_pk in self._connection.execute(query):
+                found[removal_pk].append(key_of[token])
         return found
 
-    def _tokens_of(self, key: Key) -> tuple[bytes, ...]:
-        """The index tokens that a removal known by this key has, all of them."""
-        if len(key) == 3:
-            _, model, version = key
-            return self._keyring.token(Field.MODEL, model), self._keyring.token(
-                Field.VERSION, version
-            )
-        return (otherwise_token(self._keyring, key),)
-
-    def _load(self, pks: Sequence[int]) -> list[Standing]:
+    def _load(self, pks: Sequence[int]) -> dict[int, Standing]:
+        """By pk."""
+        index = schema.sealed_index.c
+        marked = select(index.removal_pk).where(index.token == apart_token(self._keyring))
+        apart = set(self._connection.scalars(marked)) if pks else set()
         standings: dict[int, Standing] = {}
         files: dict[int, StandingFile] = {}
         removals, removed = schema.removals.c, schema.removed_files.c
@@ -137,6 +159,7 @@ class Reader:
                     pk=row.pk,
                     id=row.id,
                     withdrawn=row.withdrawn_at is not None,
+                    apart=row.pk in apart,
                 )
             query = select(removed.pk, removed.removal_pk, removed.size)
             for pk, removal_pk, size in self._connection.execute(
@@ -151,13 +174,23 @@ class Reader:
                 )
             ):
                 files[pk].digests[DigestKind(kind)] = value
-        return list(standings.values())
+        for standing in standings.values():
+            if len(standing.files) > 1:
+                standing.files = join(standing.files)
+        return standings
 
 
-def otherwise_token(keyring: Keyring, key: Key) -> bytes:
-    """The index token of what a draft is known by otherwise."""
+def key_token(keyring: Keyring, key: Key) -> bytes:
+    """The index token of a key that is written for a removal."""
+    if len(key) == 3:
+        return keyring.source_token("", " ".join(key))
     said, site = key
     return keyring.source_token(site, said)
+
+
+def apart_token(keyring: Keyring) -> bytes:
+    """The index token of all removals that are `apart`."""
+    return keyring.source_token("", "site and ids of different rows")
 
 
 def write_new(connection: Connection, keyring: Keyring, new: Sequence[Standing]) -> None:
@@ -205,7 +238,7 @@ def _packed_tokens(keyring: Keyring, new: Sequence[Standing], pks: Sequence[int]
     for standing, pk in zip(new, pks, strict=True):
         for field, token in keyring.tokens(standing.names):
             rows.append(pack(token, pk, field))
-        if standing.also or standing.otherwise:
+        if standing.also or standing.known_by or standing.apart:
             rows.extend([pack(*row) for row in _more_tokens(keyring, standing, pk)])
     rows.sort()
     return b"".join(rows)
@@ -227,7 +260,7 @@ def write_changed(connection: Connection, keyring: Keyring, changed: Sequence[St
     sizes = [
         {"at": file.pk, "to": file.size}
         for s in changed
-        for file in s.files
+        for file in (*s.files, *s.joined)
         if file.pk is not None and file.fresh_size
     ]
     removals, removed = schema.removals, schema.removed_files
@@ -250,7 +283,7 @@ def write_changed(connection: Connection, keyring: Keyring, changed: Sequence[St
     digests = [
         (int(kind), file.digests[kind], file.pk, 0)
         for s in changed
-        for file in s.files
+        for file in (*s.files, *s.joined)
         if file.pk is not None
         for kind in file.fresh
     ]
@@ -259,12 +292,14 @@ def write_changed(connection: Connection, keyring: Keyring, changed: Sequence[St
 
 
 def _more_tokens(keyring: Keyring, standing: Standing, pk: int) -> Iterable[tuple[bytes, int, int]]:
-    """Tokens of the other names and links that a removal was given."""
+    """Tokens of the other names and links that a removal was given, and of what it is known by."""
     for names in standing.also:
         for field, token in keyring.tokens(names):
             yield token, pk, int(field)
-    if standing.otherwise is not None:
-        yield otherwise_token(keyring, standing.otherwise), pk, int(Field.SOURCE)
+    for key in standing.known_by:
+        yield key_token(keyring, key), pk, int(Field.SOURCE)
+    if standing.apart:
+        yield apart_token(keyring), pk, int(Field.SOURCE)
 
 
 def _write_files(connection: Connection, files: Sequence[tuple[int, StandingFile]]) -> None:
