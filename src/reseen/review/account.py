@@ -107,7 +107,7 @@ def account(connection: Connection, hub: str, name: str) -> Account:
         sightings=len(seen),
         live=sum(row.state not in _GONE for row in seen),
         downloads=sum(r.downloads or 0 for r in busy),
-        notices=dict(connection.execute(written.group_by(notices.c.state)).tuples().all()),
+        notices=dict(connection.execute(written.group_by(notices.c.state)).all()),
         first_seen=instant(min((row.first_seen for row in seen), default=None)),
         last_seen=instant(max((row.last_seen for row in seen), default=None)),
         months=_months(repositories, seen),
@@ -136,7 +136,7 @@ def _repositories(connection: Connection, hub: str, name: str) -> list[Repositor
         .where(table.c.hub == hub, table.c.account == name)
         .group_by(table.c.repository_pk)
     )
-    with_cases: dict[int, int] = dict(connection.execute(of_each).tuples().all())
+    with_cases: dict[int, int] = dict(connection.execute(of_each).all())
     query = select(r.pk, r.type, r.repo, r.created_at, r.downloads, r.likes, r.flags).where(*theirs)
     found = [
         Repository(

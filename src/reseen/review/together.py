@@ -63,7 +63,7 @@ def waiting(connection: Connection, hub: str, account: str) -> dict[str, int]:
         .order_by(*ORDER)
         .limit(MOST)
     )
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def sample(connection: Connection, case_ids: Collection[str]) -> tuple[str, ...]:
