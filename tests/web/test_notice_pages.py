@@ -131,6 +131,17 @@ def test_a_reader_sees_a_notice_and_no_button(lead: Visitor, visit: Visit) -> No
     assert f'action="{path}/sent"' not in reviewer
 
 
+def test_a_reader_does_not_see_what_people_wrote(lead: Visitor, visit: Visit) -> None:
+    path = drafted(lead)
+    lead.post(f"{path}/clause", {"version": version(lead, path), "clause": "A clause of ours."})
+    lead.post(f"{path}/sent", {"version": version(lead, path), "note": "About somebody"})
+    written = ("About somebody", "A clause of ours.")
+    assert all(text in lead.get(path).text for text in written)
+    answer = visit(Role.READER).get(path)
+    assert answer.status_code == 200
+    assert not any(text in answer.text for text in written)
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_foreign_names_are_shown_and_never_obeyed(
     visit: Visit, service: Service, name: str

@@ -108,8 +108,10 @@ def draft(
 
 @router.get("/notices/{id}")
 def one(request: Request, id: str, service: Served, who: Reader) -> Response:
+    # Those who read only see that something was written, not what: it can hold a name.
+    writes = who.role >= Role.REVIEWER
     with service.store.read() as connection:
-        shown = notice.by_id(connection, service.keyring, id)
+        shown = notice.by_id(connection, service.keyring if writes else None, id)
         more = len(confirmed.to_add(connection, shown.hub, shown.account))
     left = [step for step in shown.steps if step.how not in (notice.UNDO, *notice.ASIDE)]
     ready = bool(shown.there) and shown.clause is not None
@@ -134,9 +136,9 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
             and who.role >= (Role.LEAD if state is State.SENT else Role.REVIEWER)
         ],
         ways=sorted(notices.BY_HAND),
-        may_write=who.role >= Role.REVIEWER,
+        may_write=writes,
         may_send=who.role >= Role.LEAD and mail.can_send(service.settings),
-        can_undo=who.role >= Role.REVIEWER and bool(left),
+        can_undo=writes and bool(left),
         sealed_notes=service.keyring is not None,
         longest_clause=clauses.LONGEST,
         place=_place(shown.hub, shown.account),
