@@ -6,7 +6,7 @@ from tests.review.room import HUB, WHY, Room
 from reseen.errors import AccessError, InputError, NotFound
 from reseen.records import Rung
 from reseen.registry.store import now
-from reseen.review import account, together
+from reseen.review import account, cases, together
 from reseen.review.queue import Filter
 from reseen.review.together import Outcome
 from reseen.review.verdicts import State, Verdict
@@ -146,6 +146,13 @@ def test_somebody_elses_cases_are_refused(uploads: Uploads) -> None:
 def test_what_waits_for_a_second_pair_of_eyes_is_not_decided_together(uploads: Uploads) -> None:
     uploads.room.say(uploads.cases[0], SECOND)
     assert uploads.cases[0] not in uploads.waiting()
+    forged = dict.fromkeys(uploads.cases, 0)  # also where a form names it
+    with uploads.room.store.read() as connection:
+        for case in forged:
+            forged[case] = int(cases.row(connection, case).version)
+    done = uploads.decide(versions=forged, sample=tuple(uploads.cases))
+    assert [case for case, _ in done.left] == [uploads.cases[0]]
+    assert uploads.room.stands(uploads.cases[0])[0] is State.SECOND
 
 
 def test_a_dismissal_of_the_same_bytes_within_a_batch(room: Room) -> None:

@@ -130,7 +130,11 @@ def decide_together(
     )
     decided: list[str] = []
     left: list[tuple[str, str]] = []
+    second = _second(connection, versions)
     for case, version in versions.items():
+        if case in second:  # of somebody who looks at it, and not among many
+            left.append((case, "a second pair of eyes was asked for: it is decided by itself"))
+            continue
         try:
             decide(connection, keyring, case, verdict, who, reason, version, at=at, batch=batch)
         except (Conflict, AccessError, NotFound) as e:  # raised before anything is written
@@ -182,6 +186,14 @@ def _check_account(
         raise InputError(
             "some of these cases are not of this account", remedy="Open the account's page again."
         )
+
+
+def _second(connection: Connection, case_ids: Collection[str]) -> set[str]:
+    found: set[str] = set()
+    for chunk in chunks(sorted(case_ids)):
+        query = select(table.c.id).where(table.c.id.in_(chunk), table.c.state == State.SECOND.value)
+        found.update(connection.scalars(query))
+    return found
 
 
 def _of_batch(connection: Connection, batch: str) -> Sequence[tuple[str, str, str]]:
