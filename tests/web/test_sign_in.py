@@ -89,6 +89,24 @@ def test_a_hash_of_other_parameters_is_made_anew(
     assert visit().sign_in("ada").status_code == 303
 
 
+def test_a_password_that_is_changed_while_it_is_checked_opens_nothing(
+    visit: Visit, service: Service, ada: users.User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = identity.verified
+
+    def meanwhile(password: str, known: str | None) -> bool:
+        right = checked(password, known)
+        with service.store.write() as connection:
+            users.set_password(connection, ada, "another few plain words", actor=None)
+        return right
+
+    monkeypatch.setattr(identity, "verified", meanwhile)
+    monkeypatch.setattr(identity, "outdated", lambda _: True)
+    assert visit().sign_in("ada").status_code == 403
+    monkeypatch.undo()
+    assert visit().sign_in("ada", "another few plain words").status_code == 303
+
+
 def test_an_issuer_brings_in_the_user_it_knows_and_nobody_else(service: Service) -> None:
     with service.store.write() as connection:
         connection.execute(

@@ -45,9 +45,13 @@ def by_password(service: Service, name: str, password: str, address: str) -> Ses
             )
         return None
     service.throttle.succeeded(name, address)
-    who = Who(row.pk, row.name, Role.of(row.role))
     renewed = hashed(password) if outdated(known or "") else None
     with service.store.write() as connection:
+        # Hashing takes a while: who was disabled, or given another password meanwhile, stays out.
+        row = connection.execute(query.where(users.c.disabled_at.is_(None))).first()
+        if row is None or row.password != known:
+            return None
+        who = Who(row.pk, row.name, Role.of(row.role))
         if renewed is not None:
             connection.execute(update(users).where(users.c.pk == who.pk).values(password=renewed))
         audit.write(connection, "sign-in", f"user:{who.name}", actor=who.actor)
