@@ -111,6 +111,16 @@ def test_a_list_that_is_too_large_is_refused_before_it_is_read(
     assert "larger than" in answer.text
 
 
+def test_a_list_of_who_may_not_import_is_refused_before_it_is_read(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(*_: object, **__: object) -> None:
+        raise AssertionError("the form was read")
+
+    monkeypatch.setattr("starlette.requests.Request._get_form", read)
+    assert upload(visit(Role.REVIEWER), GOOD).status_code == 403
+
+
 def test_one_list_at_a_time(visit: Visit) -> None:
     lead = visit(Role.LEAD)
     assert lists._importing.acquire(blocking=False)

@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reseen.errors import AccessError, ReseenError
+from reseen.review.who import Role
 from reseen.web.access.csrf import SAFE, comes_from_elsewhere
 from reseen.web.access.sessions import Session
 from reseen.web.access.sessions import find as find_session
@@ -26,6 +27,8 @@ from reseen.web.service import Service
 OPEN = ("/v1/", "/static/", "/health", "/ready", "/metrics")
 """Paths without sessions."""
 SIGN_IN = "/sign-in"
+BEFORE_BODY = {"/lists/import": Role.LEAD}
+"""Roles that are asked for before a large body is read, not only by the handler after it."""
 
 
 class Door:
@@ -65,6 +68,15 @@ class Door:
         if unsafe and state["session"] is None and scope["path"] != SIGN_IN:
             await to_sign_in(Request(scope))(scope, receive, send)
             return
+        needed = BEFORE_BODY.get(scope["path"]) if unsafe else None
+        if needed is not None and state["session"] is not None:
+            try:
+                state["session"].who.must_be(needed)
+            except AccessError as e:
+                from reseen.web.problems import answer
+
+                await answer(Request(scope, receive), e)(scope, receive, send)
+                return
         await self.app(scope, receive, send)
 
     def _origins(self, headers: Headers) -> frozenset[str]:
