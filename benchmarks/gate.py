@@ -435,7 +435,7 @@ def bare_server() -> Iterator[int]:
 
 
 def adapter_file(rank: int) -> bytes:
-    """An adapter of SDXL and its text encoders, of 3.6 MB a rank."""
+    """An adapter of SDXL and its text encoders, of 7.2 MB a rank."""
     import numpy as np
 
     from benchmarks.fingerprint import adapter
@@ -494,7 +494,7 @@ def load_rows(
                 max(took) < PROPAGATION_AIM,
             )
         )
-    data = adapter_file(1 if quick else 11)
+    data = adapter_file(1 if quick else 6)
     took_by = uploads(server.port, key, data, 1 if quick else 5)
     for name, what in (
         ("gate", "uploaded to the gate: all digests, sketch and match"),
