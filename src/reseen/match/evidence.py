@@ -21,7 +21,7 @@ _READ = {
     DigestKind.BLAKE3: "Every byte was read, and the BLAKE3 is the removed file's.",
     DigestKind.GIT_BLOB: "Every byte was read, and git's SHA-1 is the removed file's.",
     DigestKind.DATA_SHA256: "All weights, in their order, are the removed file's; only the header "
-    "was edited.",
+    "may differ.",
     DigestKind.TENSORS_BLAKE3: "Every tensor is one of the removed file's and none is missing; "
     "names or order may differ.",
 }
