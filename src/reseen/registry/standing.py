@@ -52,10 +52,8 @@ class Reader:
         removals = schema.removals.c
         if self._connection.scalar(select(removals.pk).limit(1)) is None:
             return  # a new registry: nothing to look up
-        others = {draft.otherwise for draft in drafts if draft.otherwise is not None}
-        sources = {draft.source for draft in drafts if draft.source is not None}
-        keys = self._by_written_keys(others)
-        likely, doubtful = self._by_ids(sources)
+        keys = self._by_written_keys({draft.otherwise for draft in drafts if draft.otherwise})
+        likely, doubtful = self._by_ids({draft.source for draft in drafts if draft.source})
         standings = self._load(sorted(self._by_digests(drafts) | keys.keys() | likely.keys()))
         for pk, theirs in likely.items():
             source = standings[pk].source
@@ -68,8 +66,8 @@ class Reader:
             keys[pk].extend(more)
         standings |= self._load(sorted(keys.keys() - standings.keys()))
         # in force before withdrawn, old before new: the first one told of keeps a digest
-        for pk, standing in sorted(standings.items(), key=lambda s: (s[1].withdrawn, s[0])):
-            merger.knows(standing, keys.get(pk, []))
+        for standing in sorted(standings.values(), key=lambda s: (s.withdrawn, s.pk)):
+            merger.knows(standing, keys.get(standing.pk or 0, []))
 
     def lacks(self, standing: Standing, names: Names) -> bool:
         """Whether the index lacks any token by which a removal with these names is found."""
@@ -159,7 +157,6 @@ class Reader:
                     pk=row.pk,
                     id=row.id,
                     withdrawn=row.withdrawn_at is not None,
-                    apart=row.pk in apart,
                 )
             query = select(removed.pk, removed.removal_pk, removed.size)
             for pk, removal_pk, size in self._connection.execute(
@@ -174,6 +171,8 @@ class Reader:
                 )
             ):
                 files[pk].digests[DigestKind(kind)] = value
+        for pk in apart & standings.keys():
+            standings[pk].apart = True
         for standing in standings.values():
             if len(standing.files) > 1:
                 standing.files = join(standing.files)
