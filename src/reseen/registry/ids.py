@@ -16,6 +16,12 @@ def digits(data: bytes) -> str:
     return base64.b32encode(data).translate(_DIGITS).decode("ascii")
 
 
+def given(text: str) -> str:
+    """An id as a person or an address gives it, to be looked up: an odd one is not found, and asks
+    no database for what it cannot hold (PostgreSQL takes no NUL)."""
+    return text.strip().lower()[:64].replace("\0", "")
+
+
 def draw(count: int) -> list[str]:
     """Ids for removals, at random: 40 bits, so that two in a large registry can be equal."""
     text = digits(secrets.token_bytes(5 * count))

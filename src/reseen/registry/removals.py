@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_, update
@@ -27,6 +27,7 @@ from reseen.records import (
 )
 from reseen.registry import audit, changes, ids, links, schema, sketches
 from reseen.registry.sealing import Keyring
+from reseen.registry.seen import instant
 from reseen.registry.store import chunks, insert_many, now, reserve
 
 _EPOCH = date(1970, 1, 1)
@@ -79,6 +80,11 @@ def new_ids(connection: Connection, count: int) -> list[str]:
 def days(day: date | None) -> int | None:
     """A date as the store keeps it: days since 1970."""
     return None if day is None else (day - _EPOCH).days
+
+
+def day(days: int | None) -> date | None:
+    """And back."""
+    return None if days is None else _EPOCH + timedelta(days=days)
 
 
 def insert(connection: Connection, keyring: Keyring, new: Sequence[New]) -> list[str]:
@@ -364,7 +370,7 @@ def history(connection: Connection, keyring: Keyring, removal: str) -> tuple[Wit
     query = select(schema.withdrawals).where(table.removal_pk == row.pk).order_by(table.pk)
     return tuple(
         Withdrawal(
-            at=_instant(turn.at),
+            at=instant(turn.at),
             restored=bool(turn.restored),
             why=keyring.open_text(turn.sealed, row.id),
         )
@@ -373,7 +379,7 @@ def history(connection: Connection, keyring: Keyring, removal: str) -> tuple[Wit
 
 
 def _row(connection: Connection, removal: str) -> Row[Any]:
-    query = select(schema.removals).where(schema.removals.c.id == removal.strip().lower())
+    query = select(schema.removals).where(schema.removals.c.id == ids.given(removal))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("there is no such removal", remedy="`reseen registry list` shows them.")
@@ -416,14 +422,10 @@ def _load(connection: Connection, rows: Sequence[Row[Any]]) -> list[Removal]:
             id=row.id,
             list=row.list,
             site=row.site,
-            removed_on=None if row.removed_on is None else _EPOCH + timedelta(days=row.removed_on),
-            added_at=_instant(row.added_at),
-            withdrawn_at=None if row.withdrawn_at is None else _instant(row.withdrawn_at),
+            removed_on=day(row.removed_on),
+            added_at=instant(row.added_at),
+            withdrawn_at=instant(row.withdrawn_at),
             files=tuple(files_of.get(row.pk, ())),
         )
         for row in rows
     ]
-
-
-def _instant(at: int) -> datetime:
-    return datetime.fromtimestamp(at / 1e6, UTC)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, overload
 
 from sqlalchemy import Connection, and_, case, func, or_, select, update
 
@@ -393,6 +393,12 @@ def micros(instant: datetime | None) -> int | None:
     return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
+@overload
+def instant(at: int) -> datetime: ...
+@overload
+def instant(at: None) -> None: ...
+@overload
+def instant(at: int | None) -> datetime | None: ...
 def instant(at: int | None) -> datetime | None:
     """And back."""
     return None if at is None else _EPOCH + timedelta(microseconds=at)

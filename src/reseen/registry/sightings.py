@@ -12,7 +12,6 @@ import hmac
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -29,11 +28,14 @@ from reseen.records import (
     SightingState,
 )
 from reseen.registry import evidence, ids, schema
-from reseen.registry.seen import commit_text
+from reseen.registry.seen import commit_text, instant
 from reseen.registry.store import chunks, insert_many, now, reserve
 
 MISSES = 2
 """Answers in a row that must say "gone" before a sighting is."""
+
+GONE = (SightingState.GONE, SightingState.DISABLED)
+"""States of a sighting that no longer stands there."""
 
 _STRENGTH = {
     Confirmed.NONE: 0,
@@ -241,7 +243,7 @@ def _id(secret: bytes, removal: str, place: Row[Any]) -> str:
 
 def by_id(connection: Connection, sighting: str) -> Sighting:
     """Raises NotFound."""
-    wanted = schema.sightings.c.id == sighting.strip().lower()
+    wanted = schema.sightings.c.id == ids.given(sighting)
     for found in _stream(connection, _query().where(wanted)):
         return found
     raise NotFound("there is no such sighting", remedy="`reseen sightings` shows them.")
@@ -300,7 +302,7 @@ def _query() -> Select[Any]:
 def _narrowed(query: Select[Any], which: Filter) -> Select[Any]:
     s, r, m = schema.sightings.c, schema.repositories.c, schema.removals.c
     if which.removal is not None:
-        query = query.where(m.id == which.removal.strip().lower())
+        query = query.where(m.id == ids.given(which.removal))
     if which.hub is not None:
         query = query.where(r.hub == which.hub)
     if which.repo is not None:
@@ -345,15 +347,13 @@ def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
         why=proofs[0].why if proofs else "",
         state=SightingState(row.state),
         confirmed=Confirmed(row.confirmed),
-        first_seen=datetime.fromtimestamp(row.first_seen / 1e6, UTC),
-        last_seen=datetime.fromtimestamp(row.last_seen / 1e6, UTC),
+        first_seen=instant(row.first_seen),
+        last_seen=instant(row.last_seen),
         size=row.size,
         declared_sha256=None if row.sha256 is None else row.sha256.hex(),
         downloads=row.downloads,
         likes=row.likes,
-        repo_created_at=(
-            None if row.created_at is None else datetime.fromtimestamp(row.created_at / 1e6, UTC)
-        ),
+        repo_created_at=instant(row.created_at),
         withdrawn=row.withdrawn_at is not None,
     )
 
@@ -391,7 +391,7 @@ def answered(
 
 
 def _own_row(connection: Connection, sighting: str) -> Row[Any]:
-    query = select(schema.sightings).where(schema.sightings.c.id == sighting.strip().lower())
+    query = select(schema.sightings).where(schema.sightings.c.id == ids.given(sighting))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("there is no such sighting", remedy="`reseen sightings` shows them.")

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from datetime import date, timedelta
 from struct import Struct
 from typing import Any
 
@@ -26,13 +25,13 @@ from reseen.registry.removals import (
     FILE_COLUMNS,
     REMOVAL_COLUMNS,
     TOKEN_COLUMNS,
+    day,
     days,
     new_ids,
 )
 from reseen.registry.sealing import Field, Keyring
 from reseen.registry.store import chunks, insert_many, now, reserve
 
-_EPOCH = date(1970, 1, 1)
 _TOKEN = Struct(">16sqB")
 """A row of the index: token, pk, field. Sorted as bytes, such rows are in the order of its key."""
 _LENGTH = Struct(">Q")
@@ -149,9 +148,7 @@ class Reader:
                 standings[row.pk] = Standing(
                     list_name=row.list,
                     site=row.site,
-                    removed_on=None
-                    if row.removed_on is None
-                    else _EPOCH + timedelta(days=row.removed_on),
+                    removed_on=day(row.removed_on),
                     names=self._keyring.open(row.sealed, row.id) if row.sealed else Names(),
                     files=[],
                     pk=row.pk,

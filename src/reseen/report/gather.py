@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, select
 from reseen.records import Confirmed, Rung, Sighting, SightingState
 from reseen.registry import sightings
 from reseen.registry.schema import problems, removals, scans
+from reseen.registry.seen import instant
 from reseen.registry.store import Store
 
 
@@ -180,11 +181,7 @@ def _scan_line(r: object) -> ScanLine:
     values = r._mapping  # type: ignore[attr-defined]
     return ScanLine(
         hub=values["hub"],
-        started_at=_instant(values["started_at"]),
-        ended_at=_instant(values["ended_at"]) if values["ended_at"] is not None else None,
+        started_at=instant(values["started_at"]),
+        ended_at=instant(values["ended_at"]),
         coverage=json.loads(values["coverage"]) if values["coverage"] else {},
     )
-
-
-def _instant(micros: int) -> datetime:
-    return datetime.fromtimestamp(micros / 1e6, UTC)

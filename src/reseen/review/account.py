@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from reseen.records import RepoType
-from reseen.registry import schema
+from reseen.registry import schema, sightings
 from reseen.registry.people import case_sightings, notices
 from reseen.registry.people import cases as table
 from reseen.registry.seen import DISABLED, GATED, instant
@@ -23,7 +23,6 @@ from reseen.review.verdicts import State
 
 MOST = 200
 """Repositories that are named."""
-_GONE = ("gone", "disabled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def account(connection: Connection, hub: str, name: str) -> Account:
         cases=dict(by_word),
         removals=len({row.removal_pk for row in seen}),
         sightings=len(seen),
-        live=sum(row.state not in _GONE for row in seen),
+        live=sum(row.state not in sightings.GONE for row in seen),
         downloads=sum(r.downloads or 0 for r in busy),
         notices=dict(connection.execute(written.group_by(notices.c.state)).all()),
         first_seen=instant(min((row.first_seen for row in seen), default=None)),

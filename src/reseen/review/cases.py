@@ -18,8 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select, tuple_, update
 
 from reseen.errors import NotFound
-from reseen.records import SightingState
-from reseen.registry import ids, schema
+from reseen.registry import ids, schema, sightings
 from reseen.registry.people import case_sightings, cases
 from reseen.registry.store import Store, chunks, insert_many, now, reserve
 from reseen.review import made, remembered
@@ -27,8 +26,6 @@ from reseen.review.verdicts import Stand, State, Verdict, stand
 
 MOST = 2_000
 """Sightings that one call puts, so that nobody waits long for the writer."""
-
-_GONE = (SightingState.GONE.value, SightingState.DISABLED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +162,7 @@ def stands(connection: Connection, pks: Iterable[int]) -> dict[int, Stand]:
 
 def row(connection: Connection, case: str) -> Row[Any]:
     """A case's row. Raises NotFound."""
-    found = connection.execute(
-        select(cases).where(cases.c.id == case.strip().lower()[:64])
-    ).one_or_none()
+    found = connection.execute(select(cases).where(cases.c.id == ids.given(case))).one_or_none()
     if found is None:
         raise NotFound("there is no such case", remedy="The queue shows those that there are.")
     return found
@@ -298,5 +293,5 @@ def _figures(connection: Connection, pks: Sequence[int]) -> dict[int, dict[str, 
     )
     for pk, rung, state in connection.execute(every):
         found[pk]["rung"] = max(found[pk]["rung"], rung)
-        found[pk]["live"] += state not in _GONE
+        found[pk]["live"] += state not in sightings.GONE
     return found

@@ -99,15 +99,11 @@ def holder(connection: Connection, row: Row[Any], at: int) -> Claim | None:
     if row.claimed_by is None or (row.claimed_until or 0) <= at:
         return None
     name = connection.scalar(select(users.c.name).where(users.c.pk == row.claimed_by))
-    until = instant(row.claimed_until)
-    assert until is not None
-    return Claim(row.id, name or "somebody", until)
+    return Claim(row.id, name or "somebody", instant(row.claimed_until))
 
 
 def _hold(connection: Connection, row: Row[Any], who: Who, at: int) -> Claim:
     until = at + LASTS
     held = update(table).where(table.c.pk == row.pk)
     connection.execute(held.values(claimed_by=who.pk, claimed_until=until))
-    when = instant(until)
-    assert when is not None
-    return Claim(row.id, who.name, when)
+    return Claim(row.id, who.name, instant(until))

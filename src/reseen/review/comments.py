@@ -60,7 +60,6 @@ def of_case(connection: Connection, keyring: Keyring | None, case_id: str) -> tu
         .order_by(table.c.pk)
     )
     return tuple(
-        Comment(when, name, texts.opened(keyring, sealed, row.id))
+        Comment(instant(at), name, texts.opened(keyring, sealed, row.id))
         for at, name, sealed in connection.execute(query)
-        if (when := instant(at)) is not None
     )

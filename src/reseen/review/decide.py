@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from reseen.errors import AccessError, Conflict, InputError
-from reseen.registry import audit, schema
+from reseen.registry import audit, ids, schema
 from reseen.registry.people import cases as table
 from reseen.registry.people import decided, decisions, users
 from reseen.registry.sealing import Keyring
@@ -202,9 +202,7 @@ def _target(
         if last is None:
             raise Conflict("there is nothing to undo")
         return last
-    pk = connection.scalar(
-        select(decisions.c.pk).where(decisions.c.id == decision.strip().lower()[:64])
-    )
+    pk = connection.scalar(select(decisions.c.pk).where(decisions.c.id == ids.given(decision)))
     for one in in_force(every):
         if one.pk == pk and (one.automatic or one is last):
             return one

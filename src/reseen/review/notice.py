@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from sqlalchemy import (
@@ -23,8 +23,8 @@ from sqlalchemy import (
 )
 
 from reseen.errors import NotFound
-from reseen.records import Digest, Sighting, SightingState
-from reseen.registry import people, schema, seen, sightings
+from reseen.records import Digest, Sighting
+from reseen.registry import ids, people, removals, schema, seen, sightings
 from reseen.registry.sealing import Keyring
 from reseen.review import clauses, confirmed, places, texts
 from reseen.review.clocks import State
@@ -38,8 +38,6 @@ CLEARED = "cleared"
 SMTP = "smtp"
 ASIDE = frozenset({CLAUSE, CLEARED})
 """Steps that lead to no other state, and that no undoing takes away."""
-GONE = (SightingState.GONE, SightingState.DISABLED)
-"""States of a sighting that no longer stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class Item:
     @property
     def there(self) -> bool:
         """Whether it still stands at the hub, as far as we know."""
-        return self.sighting.state not in GONE
+        return self.sighting.state not in sightings.GONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +198,9 @@ def numbers(connection: Connection) -> dict[State, int]:
     return {state: found.get(state, 0) for state in State}
 
 
-def _id(given: str) -> str:
-    return given.strip().lower()[:64].replace("\0", "")  # PostgreSQL takes no NUL
-
-
 def own_row(connection: Connection, notice: str) -> Row[Any]:
     """The notice's own row. Raises NotFound."""
-    query = select(people.notices).where(people.notices.c.id == _id(notice))
+    query = select(people.notices).where(people.notices.c.id == ids.given(notice))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("there is no such notice", remedy="The page of notices shows them.")
@@ -218,7 +212,7 @@ def own_row(connection: Connection, notice: str) -> Row[Any]:
 
 def _counted() -> Select[Any]:
     i, s = people.notice_items.c, schema.sightings.c
-    gone = s.state.in_([state.value for state in GONE])
+    gone = s.state.in_([state.value for state in sightings.GONE])
     return (
         select(
             i.notice_pk,
@@ -264,17 +258,13 @@ def _items(connection: Connection, notice: Row[Any]) -> tuple[Item, ...]:
                 git_oid=row.git_oid.hex() if of_git and row.git_oid else None,
                 read=tuple(d for d in read.get(row.artifact_pk, ()) if not d.kind.is_short),
                 site=row.site,
-                removed_on=_day(row.removed_on),
+                removed_on=removals.day(row.removed_on),
                 added_at=row.added_at,
                 stands=row.pk in good,
             )
         )
     found.sort(key=lambda item: (-item.sighting.rung, item.sighting.repo, item.sighting.path))
     return tuple(found)
-
-
-def _day(days: int | None) -> date | None:
-    return None if days is None else date(1970, 1, 1) + timedelta(days=days)
 
 
 def _steps(

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select
 
 from reseen.records import RepoType, Rung
-from reseen.registry import schema
+from reseen.registry import ids, schema
 from reseen.registry.people import case_sightings, decisions, users
 from reseen.registry.people import cases as table
 from reseen.registry.seen import instant
@@ -212,7 +212,7 @@ def next_case(
     )
     more = [or_(table.c.state != State.SECOND.value, table.c.pk.not_in(asked))]
     if besides is not None:
-        more.append(table.c.id != besides.strip().lower())
+        more.append(table.c.id != ids.given(besides))
     for pk in _first(connection, which, who, at, 0, 1, *more):
         found: str | None = connection.scalar(select(table.c.id).where(table.c.pk == pk))
         return found
@@ -242,9 +242,6 @@ def entries(connection: Connection, pks: Sequence[int], *, at: int | None = None
 
 def _entry(row: Row[Any], sightings: int, why: str, paths: tuple[str, ...], at: int) -> Entry:
     held = row.claimed_by is not None and (row.claimed_until or 0) > at
-    opened_at, changed_at = instant(row.opened_at), instant(row.changed_at)
-    assert opened_at is not None
-    assert changed_at is not None
     return Entry(
         id=row.id,
         state=State(row.state),
@@ -264,8 +261,8 @@ def _entry(row: Row[Any], sightings: int, why: str, paths: tuple[str, ...], at: 
         likes=row.likes,
         sightings=sightings,
         live=row.live,
-        opened_at=opened_at,
-        changed_at=changed_at,
+        opened_at=instant(row.opened_at),
+        changed_at=instant(row.changed_at),
         claimed_by=row.holder if held else None,
         claimed_until=instant(row.claimed_until) if held else None,
         why=why,

@@ -15,11 +15,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, exists, func, not_, select
 
 from reseen.records import Rung, SightingState
-from reseen.registry import people, schema
+from reseen.registry import people, schema, sightings
 from reseen.registry.store import chunks
 from reseen.review import confirmed, notice, notices
 from reseen.review.clocks import CHANGEABLE, MAY_FOLLOW, State
-from reseen.review.notice import GONE, UNDO
+from reseen.review.notice import UNDO
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +87,14 @@ def _undone(connection: Connection) -> list[int]:
 def _all_gone(connection: Connection) -> list[int]:
     """Open notices that hold something, and nothing that still stands there."""
     n, i, s = people.notices.c, people.notice_items.c, schema.sightings.c
-    gone = [state.value for state in GONE]
+    gone = s.state.in_([state.value for state in sightings.GONE])
     query = (
         select(n.pk)
         .join(people.notice_items, i.notice_pk == n.pk)
         .join(schema.sightings, s.pk == i.sighting_pk)
         .where(n.state != State.GONE.value)
         .group_by(n.pk)
-        .having(func.count() == func.sum(case((s.state.in_(gone), 1), else_=0)))
+        .having(func.count() == func.sum(case((gone, 1), else_=0)))
     )
     return list(connection.scalars(query))
 

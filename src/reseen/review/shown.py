@@ -121,9 +121,9 @@ def reveals(connection: Connection, case_id: str) -> list[Line]:
         .limit(MOST_LINES)
     )
     return [
-        Line(at, actor.removeprefix("user:"), "reveal")
-        for micros, actor, details in connection.execute(query)
-        if _details(details).get("case") == row.id and (at := instant(micros)) is not None
+        Line(instant(at), actor.removeprefix("user:"), "reveal")
+        for at, actor, details in connection.execute(query)
+        if _details(details).get("case") == row.id
     ]
 
 
@@ -142,7 +142,7 @@ def _decisions(
     )
     return [
         Line(
-            at=at,
+            at=instant(row.at),
             who=row.name or "Reseen",
             what=row.verdict,
             text=texts.opened(keyring, row.sealed, case_id),
@@ -153,7 +153,6 @@ def _decisions(
             version=row.version,
         )
         for row in connection.execute(query)
-        if (at := instant(row.at)) is not None
     ]
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from reseen.errors import AccessError, Conflict, InputError, NotFound
-from reseen.registry import audit, schema
+from reseen.registry import audit, ids, schema
 from reseen.registry.people import cases as table
 from reseen.registry.people import decisions
 from reseen.registry.sealing import Keyring
@@ -202,7 +202,7 @@ def _of_batch(connection: Connection, batch: str) -> Sequence[tuple[str, str, st
     query = (
         select(table.c.id, d.id, d.batch)
         .join(table, table.c.pk == d.case_pk)
-        .where(d.batch == batch.strip().lower()[:64], d.verdict != UNDO)
+        .where(d.batch == ids.given(batch), d.verdict != UNDO)
         .order_by(d.pk)
     )
     rows = [(case, decision, name) for case, decision, name in connection.execute(query)]

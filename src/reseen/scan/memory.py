@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -30,7 +29,6 @@ from reseen.scan.budget import FULL
 
 CHUNK = 400
 """Values in one IN list: under what every SQLite build allows."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +158,8 @@ def _repository(row: Row[Any]) -> Repository:
         type=RepoType(row.type),
         id=row.repo,
         sha=None if row.sha is None else seen.commit_text(row.sha),
-        created_at=_instant(row.created_at),
-        modified_at=_instant(row.modified_at),
+        created_at=seen.instant(row.created_at),
+        modified_at=seen.instant(row.modified_at),
         downloads=row.downloads,
         likes=row.likes,
         gated=bool(row.flags & 1),
@@ -169,10 +167,6 @@ def _repository(row: Row[Any]) -> Repository:
         private=bool(row.flags & 4),
         used_storage=row.used_storage,
     )
-
-
-def _instant(at: int | None) -> datetime | None:
-    return None if at is None else _EPOCH + timedelta(microseconds=at)
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 
 from reseen.errors import Conflict, InputError, NotFound
 from reseen.records import RepoType
-from reseen.registry import audit
+from reseen.registry import audit, ids
 from reseen.registry.people import jobs, users
 from reseen.registry.store import now
 from reseen.review.texts import new_id
@@ -155,7 +155,7 @@ def stop(connection: Connection, id: str, who: Who) -> None:
 
 def by_id(connection: Connection, id: str) -> Job:
     """Raises NotFound."""
-    query = _query().where(jobs.c.id == id.strip().lower()[:64].replace("\0", ""))
+    query = _query().where(jobs.c.id == ids.given(id))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("there is no such scan", remedy="The page of scans shows them.")

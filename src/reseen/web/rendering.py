@@ -18,6 +18,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from reseen.registry.seen import instant
 from reseen.registry.store import now
 from reseen.report.rows import visible
 from reseen.review.who import Role, Who
@@ -99,7 +100,7 @@ def _static(name: str) -> str:
 
 
 def _instant(value: datetime | int) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromtimestamp(value / 1e6, UTC)
+    return value if isinstance(value, datetime) else instant(value)
 
 
 def _when(value: datetime | int | None) -> Markup | str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from reseen.errors import Conflict, InputError, NotFound
 from reseen.registry import audit
 from reseen.registry.people import sessions, users
+from reseen.registry.seen import instant
 from reseen.registry.store import now
 from reseen.review.who import Role, Who
 from reseen.web.access.passwords import check as check_password
@@ -177,8 +178,6 @@ def _user(row: Any) -> User:
         name=row.name,
         role=Role.of(row.role),
         has_password=row.password is not None,
-        created_at=datetime.fromtimestamp(row.created_at / 1e6, UTC),
-        disabled_at=None
-        if row.disabled_at is None
-        else datetime.fromtimestamp(row.disabled_at / 1e6, UTC),
+        created_at=instant(row.created_at),
+        disabled_at=instant(row.disabled_at),
     )

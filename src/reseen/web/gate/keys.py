@@ -17,7 +17,7 @@ import secrets
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +25,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from reseen.errors import InputError, NotFound
 from reseen.registry import audit, ids, people
+from reseen.registry.seen import instant
 from reseen.registry.store import now
 
 PREFIX = "rsk_"
@@ -97,7 +98,7 @@ def make(
     }
     connection.execute(people.api_keys.insert(), [row])
     audit.write(connection, "key-made", id, actor=actor, scopes=words, rate=f"{rate:g}")
-    return Key(id, name, frozenset(scopes), float(rate), _instant(at)), _text(secret)
+    return Key(id, name, frozenset(scopes), float(rate), instant(at)), _text(secret)
 
 
 def every(connection: Connection) -> list[Key]:
@@ -156,10 +157,6 @@ def _key(row: Row[Any]) -> Key:
         name=row.name,
         scopes=frozenset(Scope(word) for word in row.scopes.split() if word in known),
         rate=row.rate,
-        created_at=_instant(row.created_at),
-        revoked_at=None if row.revoked_at is None else _instant(row.revoked_at),
+        created_at=instant(row.created_at),
+        revoked_at=instant(row.revoked_at),
     )
-
-
-def _instant(at: int) -> datetime:
-    return datetime.fromtimestamp(at / 1e6, UTC)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -12,6 +11,7 @@ from sqlalchemy import select
 
 from reseen.errors import SealError, Tampered
 from reseen.registry import audit, heads, schema
+from reseen.registry.seen import instant
 from reseen.registry.store import Store
 from reseen.report import log as exported
 from reseen.web.access import Administrator, Lead
@@ -52,7 +52,7 @@ def show(
     lines = [
         {
             "number": row.pk,
-            "at": datetime.fromtimestamp(row.at / 1e6, UTC),
+            "at": instant(row.at),
             "actor": row.actor,
             "action": row.action,
             "subject": row.subject,
