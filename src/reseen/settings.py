@@ -7,6 +7,7 @@ Endpoint and token follow the conventions that users of the Hub know (`HF_ENDPOI
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -90,6 +91,16 @@ class Settings:
         if parts.scheme == "https" or (parts.hostname or "") in ("127.0.0.1", "::1", "localhost"):
             return self.token
         return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, by its name or address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def check_endpoint(endpoint: str, name: str) -> None:

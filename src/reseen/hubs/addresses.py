@@ -6,11 +6,10 @@ URL to go to, or HubGarbage. No message names an address: it may hold a name or 
 
 from __future__ import annotations
 
-import ipaddress
-
 import httpx2
 
 from reseen.errors import HubGarbage
+from reseen.settings import is_loopback
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -22,12 +21,7 @@ def origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 
 def may_carry_token(endpoint: httpx2.URL) -> bool:
     """Never in clear text over a network."""
-    if endpoint.scheme == "https" or endpoint.host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(endpoint.host).is_loopback
-    except ValueError:
-        return False
+    return endpoint.scheme == "https" or is_loopback(endpoint.host)
 
 
 def redirected(url: httpx2.URL, location: str) -> httpx2.URL:

@@ -16,13 +16,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, select
 
 from reseen.errors import Malformed
 from reseen.fingerprint.entries import Entry, entries, meets
 from reseen.fingerprint.sketch import SEARCHED, SLOTS, VERSION, Sketch, decode
 from reseen.match import background
-from reseen.match.search import Candidate, Query, SketchIndex
+from reseen.match.search import Candidate, Query, SketchIndex, Slots
 from reseen.match.weights import Background, Comparison, best, compare
 from reseen.registry.engines import in_words
 from reseen.registry.schema import removals, removed_files, sketch_entries, sketches
@@ -105,20 +106,21 @@ class Sketches:
 
     def add(self, removal: str, file_pk: int, sketch: bytes) -> None:
         """A removal has learned a file's sketch, and it is in the store."""
-        with self._lock:
-            for each in entries(decode(sketch)):
-                key = len(self._files)
-                self._files.append(file_pk)
-                self._removals.append(removal)
-                self._index.add(each.group, each.slots, each.code[None], [key])
+        for each in entries(decode(sketch)):
+            self._add(removal, file_pk, each.group, each.slots, each.code)
 
     def add_entry(self, removal: str, file_pk: int, group: str, slots: bytes, code: bytes) -> None:
         """One row of the store's entries."""
+        self._add(removal, file_pk, group, as_slots(slots), np.frombuffer(code, np.int8))
+
+    def _add(
+        self, removal: str, file_pk: int, group: str, slots: Slots, code: NDArray[np.int8]
+    ) -> None:
         with self._lock:
             key = len(self._files)
             self._files.append(file_pk)
             self._removals.append(removal)
-            self._index.add(group, as_slots(slots), np.frombuffer(code, np.int8)[None], [key])
+            self._index.add(group, slots, code[None], [key])
 
     def kept(self) -> Iterator[tuple[str, bytes, bytes, list[str], array[int]]]:
         """All entries, to be kept elsewhere: group, slots, codes, and for each of these the removal
@@ -169,6 +171,13 @@ class Sketches:
     def near_many(self, files: Sequence[Sequence[Entry]]) -> list[list[tuple[str, int]]]:
         """For each file, by its entries: (removal, removed file's pk) of what comes near, the
         nearest first and each once."""
+        return [
+            list(dict.fromkeys((self._removals[c.key], self._files[c.key]) for c in some))
+            for some in self._candidates(files)
+        ]
+
+    def _candidates(self, files: Sequence[Sequence[Entry]]) -> list[list[Candidate]]:
+        """For each file what comes near, the nearest first."""
         queries: list[Query] = []
         whose: list[int] = []
         for number, some in enumerate(files):
@@ -182,7 +191,7 @@ class Sketches:
         found: list[list[Candidate]] = [[] for _ in files]
         for number, candidates in zip(whose, answers, strict=False):
             found[number] += candidates
-        return [self._once(each) for each in found]
+        return [sorted(some, key=lambda c: (-c.cosine, c.key)) for some in found]
 
     def likenesses(self, sketch: Sketch, besides: Collection[str] = ()) -> tuple[Likeness, ...]:
         """How like the removals a file is, by all its modules; the best file of each removal, the
@@ -218,23 +227,11 @@ class Sketches:
     def estimates(self, sketch: Sketch) -> list[tuple[str, Candidate]]:
         """What comes near, by removal, the nearest first: judged by the searched modules alone, for
         when the store does not answer."""
-        queries = [
-            Query(group, code, each.slots)
-            for each in entries(sketch)
-            for group in meets(each.group)
-            for code in (each.code, -each.code)
-        ]
-        with self._lock:
-            answers = self._index.find_many(queries) if len(self._files) else []
-        found = sorted((c for some in answers for c in some), key=lambda c: (-c.cosine, c.key))
+        (found,) = self._candidates([entries(sketch)])
         best: dict[str, Candidate] = {}
         for each in found:
             best.setdefault(self._removals[each.key], each)
         return list(best.items())
-
-    def _once(self, candidates: list[Candidate]) -> list[tuple[str, int]]:
-        ordered = sorted(candidates, key=lambda c: (-c.cosine, c.key))
-        return list(dict.fromkeys((self._removals[c.key], self._files[c.key]) for c in ordered))
 
     def _read(self, file_pk: int) -> Sketch:
         if file_pk in self._held:

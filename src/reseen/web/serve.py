@@ -9,7 +9,6 @@ worker needs is imported there: the supervisor has them started a second earlier
 from __future__ import annotations
 
 import functools
-import ipaddress
 import multiprocessing
 import os
 import signal
@@ -30,7 +29,7 @@ from reseen.errors import ReseenError, SettingsError, StoreError
 from reseen.registry import people
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import Store
-from reseen.settings import Settings
+from reseen.settings import Settings, is_loopback
 from reseen.web import logs
 from reseen.web.gate.state import FILE
 from reseen.web.patience import Careful
@@ -67,7 +66,7 @@ class Listening:
 
 def check(settings: Settings, listening: Listening) -> None:
     """Raise SettingsError for what must not be served: passwords in clear over a network."""
-    if listening.insecure or _is_loopback(listening.host):
+    if listening.insecure or is_loopback(listening.host):
         return
     if not (settings.url or "").startswith("https://"):
         raise SettingsError(
@@ -274,12 +273,3 @@ def _start_jobs(settings: Settings, stack: ExitStack) -> None:
 
 def _last_state(settings: Settings) -> Path:
     return (settings.state or settings.home / "gate") / FILE
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from reseen.errors import AccessError, ReseenError
 from reseen.registry.store import Store
+from reseen.settings import is_loopback
 from reseen.web.gate import keys
+from reseen.web.gate.door import Turned, key_of, must_have
+from reseen.web.gate.keys import Scope
 from reseen.web.metrics import exposition
 from reseen.web.service import Served
 
@@ -55,21 +56,16 @@ def _from_here(request: Request) -> bool:
     if forwarded & set(request.headers.keys()) or request.client is None:
         return False
     host = request.headers.get("host", "").rsplit(":", 1)[0].strip("[]")
-    return _is_loopback(request.client.host) and (host == "localhost" or _is_loopback(host))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(request.client.host) and is_loopback(host)
 
 
 def _has_key(request: Request, store: Store) -> bool:
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    hashed = keys.hashed(text.strip()) if scheme.lower() == "bearer" else None
-    if hashed is None:
-        return False
+    if "authorization" not in request.headers:
+        return False  # before the store is asked
     with store.read() as connection:
-        key = keys.in_force(connection).get(hashed)
-    return key is not None and keys.Scope.METRICS in key.scopes
+        in_force = keys.in_force(connection)
+    try:
+        must_have(key_of(request.headers.raw, in_force), Scope.METRICS)
+    except Turned:
+        return False
+    return True
