@@ -53,6 +53,13 @@ class Put:
         )
 
 
+def is_due(connection: Connection) -> bool:
+    """Whether putting would change anything: asked within a reading transaction, so that nobody
+    waits for the writer when there is nothing to do."""
+    table = schema.sightings.c
+    return connection.scalar(select(table.pk).where(table.touched == 1).limit(1)) is not None
+
+
 def put_all(store: Store) -> Put:
     """Put until the outbox is empty, in short transactions. Raises StoreError."""
     done = Put(more=True)

@@ -42,13 +42,7 @@ def claim(connection: Connection, case_id: str, who: Who, *, at: int | None = No
     at = now() if at is None else at
     who.must_be(Role.REVIEWER)
     row = cases.row(connection, case_id)
-    other = holder(connection, row, at)
-    if other is not None and row.claimed_by != who.pk:
-        raise Conflict(
-            f"{other.by} is working on this case",
-            remedy="Take another one, or ask a lead to take it over.",
-        )
-    if other is None:
+    if not held_by(connection, row, who, at):
         audit.write(connection, "claim", row.id, actor=who.actor)
     return _hold(connection, row, who, at)
 
@@ -60,9 +54,14 @@ def release(connection: Connection, case_id: str, who: Who, *, at: int | None = 
     row = cases.row(connection, case_id)
     if row.claimed_by != who.pk:
         return False
-    free = update(table).where(table.c.pk == row.pk)
-    connection.execute(free.values(claimed_by=None, claimed_until=None))
+    free(connection, row.pk)
     return (row.claimed_until or 0) > at
+
+
+def free(connection: Connection, pk: int) -> None:
+    """Nobody holds the case any more."""
+    nobody = update(table).where(table.c.pk == pk)
+    connection.execute(nobody.values(claimed_by=None, claimed_until=None))
 
 
 def take_over(connection: Connection, case_id: str, who: Who, *, at: int | None = None) -> Claim:
@@ -92,6 +91,18 @@ def claim_next(
     who.must_be(Role.REVIEWER)
     found = next_case(connection, which, who, besides=besides, at=at)
     return None if found is None else claim(connection, found, who, at=at)
+
+
+def held_by(connection: Connection, row: Row[Any], who: Who, at: int) -> bool:
+    """Whether `who` holds the case of this row; False where nobody does. Raises Conflict where
+    somebody else does."""
+    other = holder(connection, row, at)
+    if other is not None and row.claimed_by != who.pk:
+        raise Conflict(
+            f"{other.by} is working on this case",
+            remedy="Take another one, or ask a lead to take it over.",
+        )
+    return other is not None
 
 
 def holder(connection: Connection, row: Row[Any], at: int) -> Claim | None:

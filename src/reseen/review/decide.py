@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, select
 
 from reseen.errors import AccessError, Conflict, InputError
 from reseen.registry import audit, ids, schema
 from reseen.registry.people import cases as table
-from reseen.registry.people import decided, decisions, users
+from reseen.registry.people import decided, decisions
 from reseen.registry.sealing import Keyring
 from reseen.registry.store import insert_many, now, reserve
-from reseen.review import cases, made, remembered, texts
+from reseen.review import cases, claims, made, remembered, texts
 from reseen.review.remembered import DECIDED_COLUMNS, DECISION_COLUMNS
 from reseen.review.verdicts import UNDO, Made, State, Verdict, in_force, stand
 from reseen.review.who import Role, Who
@@ -100,7 +100,7 @@ def decide(
         read = {sha for _, _, _, sha in covers if sha is not None}
         fresh = remembered.remember(connection, row.removal_pk, read)
         also = remembered.others(connection, row.removal_pk, fresh)
-    _free(connection, row.pk)
+    claims.free(connection, row.pk)  # who decided is done with it
     cases.settle(connection, {row.pk, *also}, at, told={row.pk})
     return _outcome(connection, id, row.pk)
 
@@ -143,7 +143,7 @@ def undo(
         read = {then.sha256 for then in target.covers.values() if then.sha256 is not None}
         fresh = remembered.remember(connection, row.removal_pk, read)
         also |= remembered.others(connection, row.removal_pk, fresh)
-    _free(connection, row.pk)
+    claims.free(connection, row.pk)  # who decided is done with it
     cases.settle(connection, {row.pk, *also}, at, told={row.pk})
     return _outcome(connection, id, row.pk)
 
@@ -154,12 +154,7 @@ def current(connection: Connection, case_id: str, who: Who, version: int, at: in
     row = cases.row(connection, case_id)
     cases.refresh(connection, row, at)
     row = cases.row(connection, case_id)
-    if row.claimed_by not in (None, who.pk) and (row.claimed_until or 0) > at:
-        name = connection.scalar(select(users.c.name).where(users.c.pk == row.claimed_by))
-        raise Conflict(
-            f"{name} is working on this case",
-            remedy="Take another one, or ask a lead to take it over.",
-        )
+    claims.held_by(connection, row, who, at)
     if row.version != version:
         raise Conflict(
             "the case changed since you looked at it, or somebody decided it",
@@ -246,12 +241,6 @@ def _withdrawn(connection: Connection, row: Row[Any]) -> bool:
     removals = schema.removals.c
     query = select(removals.withdrawn_at).where(removals.pk == row.removal_pk)
     return connection.scalar(query) is not None
-
-
-def _free(connection: Connection, pk: int) -> None:
-    """Who decided is done with it."""
-    free = update(table).where(table.c.pk == pk)
-    connection.execute(free.values(claimed_by=None, claimed_until=None))
 
 
 def _outcome(connection: Connection, id: str, pk: int) -> Decision:

@@ -25,8 +25,10 @@ from reseen.review.who import Role, Who
 BY_HAND = frozenset({"e-mail", "form", "letter", "phone", "text", "json", "other"})
 """How a person says that a step was made; `smtp` is not among them: only sending says that."""
 
-_NEEDS = {State.SENT: Role.LEAD}
-"""A lead sends; the rest is a reviewer's."""
+
+def needs(state: State) -> Role:
+    """Who may make the step into this state: a lead sends; the rest is a reviewer's."""
+    return Role.LEAD if state is State.SENT else Role.REVIEWER
 
 
 def draft(
@@ -79,7 +81,7 @@ def step(
     Raises Conflict when that is no longer how it stands, or the state cannot follow; InputError for
     a note or a clock that makes no sense; SealError when a note cannot be sealed; AccessError.
     """
-    who.must_be(_NEEDS.get(state, Role.REVIEWER))
+    who.must_be(needs(state))
     if how is not None and how not in BY_HAND:
         raise InputError("this is no way in which a step is made")
     row = seen_as(connection, id, version)
@@ -113,7 +115,7 @@ def undo(
             "mail that went out cannot be taken back",
             remedy="Write to the host again, and note here what became of it.",
         )
-    who.must_be(_NEEDS.get(State(last.state), Role.REVIEWER))
+    who.must_be(needs(State(last.state)))
     if len(left) == 1:
         _give_up(connection, keyring, row, who, note)
         return

@@ -121,9 +121,8 @@ class Worker:
     def _tidy(self) -> None:
         """Cases and notices say how things stand; a recheck is due now and then."""
         with self._store.read() as connection:  # nothing to do is no reason to write
-            touched = select(schema.sightings.c.pk).where(schema.sightings.c.touched == 1).limit(1)
-            any_touched = connection.scalar(touched) is not None
-        if any_touched:
+            untold = cases.is_due(connection)
+        if untold:
             cases.put_all(self._store)
         with self._store.read() as connection:
             unsettled = settling.is_due(connection)

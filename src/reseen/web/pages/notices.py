@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import quote, unquote
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
@@ -14,9 +14,9 @@ from reseen.review import clauses, clocks, confirmed, mail, notice, notice_text,
 from reseen.review.clocks import State
 from reseen.review.who import Role
 from reseen.web import asked, jobs
-from reseen.web.access import Lead, Reader, Reviewer
+from reseen.web.access import Lead, Reader, Reviewer, signed_in
 from reseen.web.jobs import Kind
-from reseen.web.rendering import page
+from reseen.web.rendering import attached, page
 from reseen.web.service import Served
 
 router = APIRouter()
@@ -61,7 +61,7 @@ Hours = Annotated[str, Form(max_length=10)]
 def show(
     request: Request, service: Served, who: Reader, state: str = "", after: str = ""
 ) -> Response:
-    wanted = _state(state) if state else None
+    wanted = _state_of(state) if state else None
     skip = min(asked.number(after, "the page") or 0, 1_000_000)
     at = now()
     with service.store.read() as connection:
@@ -132,8 +132,7 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         next_steps=[
             (route, state, clocks.HOURS[state])
             for route, state in _STEPS
-            if state in clocks.MAY_FOLLOW[shown.state]
-            and who.role >= (Role.LEAD if state is State.SENT else Role.REVIEWER)
+            if state in clocks.MAY_FOLLOW[shown.state] and who.role >= notices.needs(state)
         ],
         ways=sorted(notices.BY_HAND),
         may_write=writes,
@@ -215,93 +214,44 @@ def undo(
     return _back(id, "undone")
 
 
-@router.post("/notices/{id}/sent")
-def sent(
-    id: str,
-    service: Served,
-    who: Lead,
-    version: Version = "",
-    how: Annotated[str, Form(max_length=20)] = "",
-    note: Note = "",
-    hours: Hours = "",
-) -> Response:
-    return _step(service, id, State.SENT, who, version, how, note, hours)
+def _stepped(route: str, state: State) -> None:
+    """The route of one step."""
+
+    def handle(
+        id: str,
+        service: Served,
+        who: Reviewer,
+        version: Version = "",
+        how: Annotated[str, Form(max_length=20)] = "",
+        note: Note = "",
+        hours: Hours = "",
+    ) -> Response:
+        with service.store.write() as connection:
+            notices.step(
+                connection,
+                service.keyring,
+                id,
+                state,
+                who,
+                version=asked.number(version, "the version"),
+                how=how or None,
+                note=note,
+                hours=asked.number(hours, "the clock"),
+            )
+        return _back(id, state.value)
+
+    router.add_api_route(
+        f"/notices/{{id}}/{route}",
+        handle,
+        methods=["POST"],
+        response_model=None,
+        name=f"notice {route}",
+        dependencies=[Depends(signed_in(notices.needs(state)))],
+    )
 
 
-@router.post("/notices/{id}/acknowledged")
-def acknowledged(
-    id: str,
-    service: Served,
-    who: Reviewer,
-    version: Version = "",
-    how: Annotated[str, Form(max_length=20)] = "",
-    note: Note = "",
-    hours: Hours = "",
-) -> Response:
-    return _step(service, id, State.ACKNOWLEDGED, who, version, how, note, hours)
-
-
-@router.post("/notices/{id}/refused")
-def refused(
-    id: str,
-    service: Served,
-    who: Reviewer,
-    version: Version = "",
-    how: Annotated[str, Form(max_length=20)] = "",
-    note: Note = "",
-    hours: Hours = "",
-) -> Response:
-    return _step(service, id, State.REFUSED, who, version, how, note, hours)
-
-
-@router.post("/notices/{id}/gone")
-def gone(
-    id: str,
-    service: Served,
-    who: Reviewer,
-    version: Version = "",
-    how: Annotated[str, Form(max_length=20)] = "",
-    note: Note = "",
-) -> Response:
-    return _step(service, id, State.GONE, who, version, how, note, "")
-
-
-@router.post("/notices/{id}/re-seen")
-def reseen(
-    id: str,
-    service: Served,
-    who: Reviewer,
-    version: Version = "",
-    how: Annotated[str, Form(max_length=20)] = "",
-    note: Note = "",
-    hours: Hours = "",
-) -> Response:
-    return _step(service, id, State.RESEEN, who, version, how, note, hours)
-
-
-def _step(
-    service: Served,
-    id: str,
-    state: State,
-    who: Reviewer,
-    version: str,
-    how: str,
-    note: str,
-    hours: str,
-) -> Response:
-    with service.store.write() as connection:
-        notices.step(
-            connection,
-            service.keyring,
-            id,
-            state,
-            who,
-            version=asked.number(version, "the version"),
-            how=how or None,
-            note=note,
-            hours=asked.number(hours, "the clock"),
-        )
-    return _back(id, state.value)
+for _route, _state in _STEPS:
+    _stepped(_route, _state)
 
 
 def _place(hub: str, account: str) -> str:
@@ -313,11 +263,10 @@ def _back(id: str, done: str) -> Response:
 
 
 def _file(content: str, kind: str, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=kind, headers=headers)
+    return Response(content, media_type=kind, headers=attached(name))
 
 
-def _state(given: str) -> State:
+def _state_of(given: str) -> State:
     try:
         return State(given)
     except ValueError:

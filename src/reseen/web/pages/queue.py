@@ -13,11 +13,10 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from reseen.errors import NotFound, StoreError
 from reseen.records import Rung
-from reseen.registry import schema
 from reseen.registry.store import Store
 from reseen.review import cases, claims, decide
 from reseen.review.queue import Filter, queue
@@ -112,23 +111,30 @@ def go_on(
     said: dict[str, str] | None = None,
 ) -> Response:
     """To the next case, claimed; where there is none, back to the queue, which says so."""
-    values = Filter.parse(dict(parse_qsl(back))).values()
+    which = carried(back)
+    values = which.values()
     with service.store.write() as connection:
-        claim = claims.claim_next(connection, Filter.parse(values), who, besides=besides)
+        claim = claims.claim_next(connection, which, who, besides=besides)
     more = said or {}
     if claim is None:
         return _to("/queue", values | more | {"nothing": ""})
     return _to(f"/cases/{claim.case}", values | more)
 
 
+def carried(back: str) -> Filter:
+    """The filter that came along in an address or a form: of all that stands there, only what a
+    filter understands."""
+    return Filter.parse(dict(parse_qsl(back)))
+
+
 def to_queue(back: str, said: dict[str, str] | None = None) -> Response:
     """Back to the queue as it was."""
-    return _to("/queue", Filter.parse(dict(parse_qsl(back))).values() | (said or {}))
+    return _to("/queue", carried(back).values() | (said or {}))
 
 
 def to_case(case: str, back: str, said: dict[str, str] | None = None) -> Response:
     """To a case, from which the same queue is one key away."""
-    return _to(f"/cases/{case}", Filter.parse(dict(parse_qsl(back))).values() | (said or {}))
+    return _to(f"/cases/{case}", carried(back).values() | (said or {}))
 
 
 def _to(path: str, values: dict[str, str]) -> Response:
@@ -137,9 +143,8 @@ def _to(path: str, values: dict[str, str]) -> Response:
 
 def take_in(store: Store) -> None:
     """What scans touched since becomes cases, so that a page shows how things stand."""
-    touched = schema.sightings.c
     with store.read() as connection:
-        if connection.scalar(select(touched.pk).where(touched.touched == 1).limit(1)) is None:
+        if not cases.is_due(connection):
             return
     # A page that gets no turn to write shows how things stood.
     with suppress(StoreError), store.write() as connection:
