@@ -105,7 +105,7 @@ def test_no_file_is_said(visit: Visit) -> None:
 def test_a_list_that_is_too_large_is_refused_before_it_is_read(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "MOST", 10)
+    monkeypatch.setattr(lists, "LIST", 10)
     answer = upload(visit(Role.LEAD), GOOD)
     assert answer.status_code == 400
     assert "larger than" in answer.text

@@ -84,7 +84,7 @@ def answer(request: Request, error: Exception) -> Response:
     status, headers = 500, {}
     message, remedy = _WORDS[500]
     if isinstance(error, ReseenError):
-        status = next((s for kind, s in _STATUS if isinstance(error, kind)), 500)
+        status = status_of(error)
         message, remedy = str(error), error.remedy or ""
     elif isinstance(error, HTTPException):
         status, headers = error.status_code, dict(error.headers or {})
@@ -109,6 +109,11 @@ def answer(request: Request, error: Exception) -> Response:
         message=message,
         remedy=remedy,
     )
+
+
+def status_of(error: ReseenError) -> int:
+    """The status of an answer that tells of it."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
 def problem(

@@ -74,6 +74,11 @@ def page(
     return HTMLResponse(text, status_code=status)
 
 
+def attached(name: str) -> dict[str, str]:
+    """The header of an answer that a browser keeps as a file. `name`: ours, of plain characters."""
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = Environment(

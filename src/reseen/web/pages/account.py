@@ -7,7 +7,7 @@ as that case stands as it did.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
@@ -17,12 +17,13 @@ from fastapi.responses import Response
 from reseen.errors import AccessError, InputError, ReseenError, SealError
 from reseen.review import account as accounts
 from reseen.review import cases, looks, together
-from reseen.review.queue import ALL, Filter, entries, queue
+from reseen.review.queue import ALL, entries, queue
 from reseen.review.verdicts import Verdict
 from reseen.review.who import Role, Who
 from reseen.web.access import Lead, Reader
 from reseen.web.pages import words
 from reseen.web.pages.queue import offset_of, take_in
+from reseen.web.problems import status_of
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
 
@@ -121,7 +122,7 @@ def _page(
     said: Said | None = None,
 ) -> Response:
     offset = offset_of(request, "offset")
-    which = Filter(state=ALL.state, live=ALL.live, withdrawn=True, hub=hub, account=account)
+    which = replace(ALL, hub=hub, account=account)
     with service.store.read() as connection:
         known = accounts.account(connection, hub, account)
         found = queue(connection, which, who, offset=offset, most=ROWS)
@@ -135,7 +136,7 @@ def _page(
         request,
         "account.html",
         who,
-        status=200 if said is None else 503 if isinstance(said.error, SealError) else 400,
+        status=200 if said is None else status_of(said.error),
         account=known,
         url=url,
         queue_url="/queue?" + urlencode({"hub": hub, "account": account}),

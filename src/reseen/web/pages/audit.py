@@ -15,7 +15,7 @@ from reseen.registry.seen import instant
 from reseen.registry.store import Store
 from reseen.report import log as exported
 from reseen.web.access import Administrator, Lead
-from reseen.web.rendering import page
+from reseen.web.rendering import attached, page
 from reseen.web.service import Served, Service
 
 router = APIRouter()
@@ -82,7 +82,7 @@ def head(service: Served, who: Lead) -> Response:
         raise SealError("heads are signed, and the key is not here", remedy="Set RESEEN_KEY_FILE.")
     with service.store.read() as connection:
         taken = heads.take(connection, service.store.secret, service.keyring.for_heads)
-    return JSONResponse(taken.as_json(), headers=_named(f"reseen-audit-head-{taken.count}.json"))
+    return JSONResponse(taken.as_json(), headers=attached(f"reseen-audit-head-{taken.count}.json"))
 
 
 @router.get("/audit/export")
@@ -93,7 +93,7 @@ def export(service: Served, who: Administrator) -> Response:
     return StreamingResponse(
         _lines(service.store),
         media_type="application/jsonl",
-        headers=_named("reseen-audit.jsonl"),
+        headers=attached("reseen-audit.jsonl"),
     )
 
 
@@ -101,10 +101,6 @@ def _lines(store: Store) -> Iterator[str]:
     with store.read() as connection:
         for row in exported.rows(connection):
             yield exported.jsonl(row)
-
-
-def _named(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 def _verified(service: Service) -> tuple[bool, str]:

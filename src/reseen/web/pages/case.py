@@ -8,9 +8,9 @@ a case that changed meanwhile gets it as it is now, with what changed and with w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
@@ -19,15 +19,25 @@ from sqlalchemy import Connection
 from reseen.errors import AccessError, Conflict, InputError, ReseenError, SealError
 from reseen.records import Names, Rung, Sighting
 from reseen.registry import removals
-from reseen.report.html import RUNG_MEANING
+from reseen.report.html import CONFIRMED_MEANING, RUNG_MEANING
 from reseen.review import cases, claims, comments, decide, likeness, looks, reveal, shown
-from reseen.review.queue import ALL, Entry, Filter, entries, queue
+from reseen.review.queue import ALL, Entry, entries, queue
 from reseen.review.verdicts import UNDO, State, Verdict
 from reseen.review.who import Role, Who
 from reseen.web import blocks
 from reseen.web.access import Reader, Reviewer
 from reseen.web.pages import words
-from reseen.web.pages.queue import go_on, just_done, offset_of, said_of, take_in, to_case, to_queue
+from reseen.web.pages.queue import (
+    carried,
+    go_on,
+    just_done,
+    offset_of,
+    said_of,
+    take_in,
+    to_case,
+    to_queue,
+)
+from reseen.web.problems import status_of
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
 
@@ -60,8 +70,7 @@ def show(request: Request, service: Served, who: Reader, id: str) -> Response:
     if "sample" in request.query_params and who.role >= Role.LEAD:
         with service.store.write() as connection:
             looks.look(connection, id, who)
-    back = _back(dict(request.query_params))
-    return _page(request, service, who, id, back)
+    return _page(request, service, who, id, request.url.query)
 
 
 @router.post("/cases/{id}/reveal")
@@ -71,7 +80,7 @@ def reveal_names(
     """The page with the removal's names in clear, this once; recorded."""
     with service.store.write() as connection:
         names = reveal.reveal(connection, service.keyring, id, who)
-    return _page(request, service, who, id, _back(dict(parse_qsl(back))), names=names)
+    return _page(request, service, who, id, back, names=names)
 
 
 @router.post("/cases/{id}/claim")
@@ -90,7 +99,7 @@ def claim(
             take(connection, id, who)
     except Conflict as error:
         written = Written("claim", error=error)
-        return _page(request, service, who, id, _back(dict(parse_qsl(back))), written=written)
+        return _page(request, service, who, id, back, written=written)
     return to_case(id, back)
 
 
@@ -112,7 +121,7 @@ def comment(
             comments.comment(connection, service.keyring, id, who, text)
     except (InputError, SealError) as error:
         written = Written("comment", text=text, error=error)
-        return _page(request, service, who, id, _back(dict(parse_qsl(back))), written=written)
+        return _page(request, service, who, id, back, written=written)
     return to_case(id, back)
 
 
@@ -134,7 +143,7 @@ def undo(
             made = decide.undo(connection, service.keyring, id, who, why, version)
     except (AccessError, Conflict, InputError, SealError) as error:
         written = Written("undo", quick, reason, error, version)
-        return _page(request, service, who, id, _back(dict(parse_qsl(back))), written=written)
+        return _page(request, service, who, id, back, written=written)
     return to_case(id, back, said_of(UNDO, made))
 
 
@@ -160,7 +169,7 @@ def _decided(choice: words.Choice) -> None:
                 )
         except (AccessError, Conflict, InputError, SealError) as error:
             written = Written(choice.route, quick, reason, error, version)
-            return _page(request, service, who, id, _back(dict(parse_qsl(back))), written=written)
+            return _page(request, service, who, id, back, written=written)
         said = said_of(choice.verdict, made)
         if then == "queue":
             return to_queue(back, said)
@@ -190,6 +199,7 @@ def _page(
     written: Written | None = None,
 ) -> Response:
     writes = who.role >= Role.REVIEWER
+    back = urlencode(carried(back).values())
     with service.store.read() as connection:
         row = cases.row(connection, id)
         case = entries(connection, [row.pk])[0]
@@ -209,7 +219,7 @@ def _page(
     status = 200
     problem = None
     if written is not None and written.error is not None:
-        status = _status(written.error)
+        status = status_of(written.error)
         problem = _problem(written, lines)
     account = f"/accounts/{quote(case.hub, safe='')}/{quote(case.account, safe='')}"
     seen = written.version if written is not None else None
@@ -235,7 +245,7 @@ def _page(
             if offset + len(files.files) < files.total
             else None
         ),
-        confirmed_words=words.CONFIRMED,
+        confirmed_words=CONFIRMED_MEANING,
         shown=strongest,
         ladder=_ladder(strongest),
         likeness=like,
@@ -400,9 +410,7 @@ def _names(names: Names) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _others(connection: Connection, case: Entry) -> tuple[tuple[Entry, ...], int]:
-    which = Filter(
-        state=ALL.state, live=ALL.live, withdrawn=True, hub=case.hub, account=case.account
-    )
+    which = replace(ALL, hub=case.hub, account=case.account)
     found = queue(connection, which, most=OTHERS + 1)
     return found.entries, found.total
 
@@ -413,17 +421,6 @@ def _reason(quick: str, text: str) -> str:
     if not parts:
         raise InputError("there is no reason", remedy="Choose one, or say it in a few words.")
     return ": ".join(parts)
-
-
-def _status(error: ReseenError) -> int:
-    for kind, status in ((InputError, 400), (AccessError, 403), (Conflict, 409)):
-        if isinstance(error, kind):
-            return status
-    return 503
-
-
-def _back(values: Mapping[str, str]) -> str:
-    return urlencode(Filter.parse(values).values())
 
 
 def _files_url(id: str, back: str, offset: int) -> str:

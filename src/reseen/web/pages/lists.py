@@ -25,6 +25,7 @@ from reseen.registry.imports import Account, ImportOptions, import_list
 from reseen.review import texts
 from reseen.review.who import Role
 from reseen.web.access import Lead, Reader
+from reseen.web.edge import LIST
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -35,8 +36,6 @@ SAID = {
     "restored": "The removal is in force again.",
     "same": "It stood like that already.",
 }
-MOST = 256 << 20
-"""Bytes of a list that is uploaded; larger ones are imported by the command."""
 _MOST_REJECTED = 200
 """Rejected rows that are shown."""
 _MOST_LINES = 2_000
@@ -145,7 +144,7 @@ def _shown(
         missing=missing,
         asked=removal[:64],
         may_import=who.role >= Role.LEAD,
-        most=MOST,
+        most=LIST,
         status=404 if missing else 200,
     )
 
@@ -175,9 +174,9 @@ def every(connection: Connection) -> list[Listed]:
 
 def _spooled(file: UploadFile) -> Path:
     """The path of an upload's spool file, which has no name on any disk. Raises ListError."""
-    if (file.size or 0) > MOST:
+    if (file.size or 0) > LIST:
         raise ListError(
-            f"the list is larger than {MOST >> 20} MiB",
+            f"the list is larger than {LIST >> 20} MiB",
             remedy="Import it with: reseen registry import",
         )
     spool = file.file

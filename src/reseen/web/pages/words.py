@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reseen.records import Confirmed, Rung
+from reseen.records import Rung
 from reseen.review.verdicts import UNDO, Verdict
 
 
@@ -105,14 +105,6 @@ HISTORY: Mapping[str, str] = {
     UNDO: "undid the last decision",
     "comment": "wrote",
     "reveal": "revealed the names",
-}
-
-CONFIRMED: Mapping[Confirmed, str] = {
-    Confirmed.NONE: "not read",
-    Confirmed.HEADER: "header agrees",
-    Confirmed.DOUBTFUL: "header disagrees",
-    Confirmed.BYTES: "all bytes read",
-    Confirmed.CONTRADICTED: "bytes are others",
 }
 
 QUEUE_KEYS = (
