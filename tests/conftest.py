@@ -107,6 +107,14 @@ def postgresql_url(postgresql_server: Cluster | str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database: SQLite always, PostgreSQL too where there is one."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'reseen.db'}"
+    return str(request.getfixturevalue("postgresql_url"))
+
+
 @pytest.fixture
 def world() -> World:
     """The sample world with all its cases; change it as you like."""

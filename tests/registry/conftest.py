@@ -12,14 +12,6 @@ from reseen.registry.store import Store
 from reseen.settings import Settings
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'reseen.db'}"
-    return str(request.getfixturevalue("postgresql_url"))
-
-
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
     with Store(url) as store:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 from replica.server import Replica
@@ -32,12 +31,8 @@ RHYTHM = Rhythm(look=0.02, beat=0.02, house=0.05, recheck=10**9)
 SOME = jobs.scan_of(accounts=["account-01"], confirm=jobs.Confirm.NONE)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """Empty; on PostgreSQL too, where there is one."""
-    url = f"sqlite:///{tmp_path / 'reseen.db'}"
-    if request.param == "postgresql":
-        url = str(request.getfixturevalue("postgresql_url"))
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
     with Store(url) as opened:
         yield opened
 
