@@ -4,7 +4,7 @@ What comes in: a `Notice`. What goes out: text. It promises that what the host n
 (addresses, revisions, digests), that nothing sealed is in it, and that foreign text stands inside
 addresses and paths only, with control characters made visible: it adds no line of its own.
 
-The JSON form is described in docs/notices.md; fields are added, never renamed.
+The JSON form is described in docs/json.md; fields are added, never renamed.
 """
 
 from __future__ import annotations
