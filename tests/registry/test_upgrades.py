@@ -24,7 +24,8 @@ from reseen.registry import audit, schema
 from reseen.registry.store import HEAD, Store
 
 GOLDEN = Path(__file__).parent / "golden"
-RELEASED = sorted({path.name.split(".")[0] for path in GOLDEN.iterdir()})
+GOLDENS = sorted({path.name.split(".")[0] for path in GOLDEN.iterdir()})
+RELEASED = [version for version in GOLDENS if version < HEAD]
 
 
 @pytest.fixture(params=RELEASED)
@@ -48,8 +49,10 @@ def old(released: str, url: str) -> str:
 
 
 def test_every_schema_before_the_head_has_its_golden() -> None:
-    assert [f"{n:04}" for n in range(1, int(HEAD))] == RELEASED
-    for version in RELEASED:
+    """And the head may have one already: it is made before anything of it is moved."""
+    before = [f"{n:04}" for n in range(1, int(HEAD))]
+    assert GOLDENS in (before, [*before, HEAD])
+    for version in GOLDENS:
         assert len(list(GOLDEN.glob(f"{version}.*.sql"))) == 2
 
 
