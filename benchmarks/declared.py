@@ -28,9 +28,9 @@ from reseen.fingerprint.git import pointer_oid
 from reseen.match.known import Known
 from reseen.match.past import match_past
 from reseen.records import Artifact, DigestKind, RepoType
-from reseen.registry import schema
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.store import schema
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 AIM = 500_000
 """Declared digests matched a second."""

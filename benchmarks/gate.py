@@ -186,9 +186,9 @@ def opened() -> Iterator[Callable[[bytes], None]]:
     """A function that adds a removal with this SHA-256."""
     from reseen.records import Digest, DigestKind, Names, RemovedFile
     from reseen.registry import removals
-    from reseen.registry.sealing import Keyring
-    from reseen.registry.store import Store
     from reseen.settings import Settings
+    from reseen.store.database import Store
+    from reseen.store.sealing import Keyring
 
     settings = Settings.from_environment()
     with Store(settings.db) as store:

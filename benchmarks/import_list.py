@@ -28,8 +28,8 @@ _RUN = """
 import sys
 from pathlib import Path
 from reseen.registry.imports import import_list
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.store.sealing import Keyring
+from reseen.store.database import Store
 from reseen.settings import Settings
 settings = Settings.from_environment()
 with Store(settings.db) as store:

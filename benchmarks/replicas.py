@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 _SCAN = """
 import asyncio, json, resource, sys, time
 from reseen.hubs.huggingface import HuggingFace
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.store.sealing import Keyring
+from reseen.store.database import Store
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.walk import Pace, walk
 

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from tests.postgres import Cluster
     from tests.replica.olah_hub import OlahHub
 
-    from reseen.registry.store import Store
     from reseen.settings import Settings
+    from reseen.store.database import Store
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def settings(clean_environment: Path) -> Settings:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """An empty store in an SQLite file."""
-    from reseen.registry.store import Store
+    from reseen.store.database import Store
 
     opened = Store(f"sqlite:///{tmp_path / 'reseen.db'}")
     yield opened

@@ -14,13 +14,13 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
+from tests.gate.standing import client, key, running, settings_in
 from tests.match.updates import CAST, REMOVED, put
-from tests.web.gate.standing import client, key, running, settings_in
 
 from reseen import client as client_module
 from reseen.client import Advice, Answer, Digests, Gate
 from reseen.errors import AccessError, FileError, InputError, SettingsError, StoreError
-from reseen.registry.store import Store
+from reseen.store.database import Store
 
 KEY = "rsk_" + "A" * 48
 EMPTY = {

@@ -19,20 +19,27 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": GROUND,
     "updates": GROUND | {"files"},
     "fingerprint": GROUND | {"files", "updates"},
-    "registry": GROUND | {"files", "updates", "fingerprint"},
-    "match": GROUND | {"files", "updates", "fingerprint", "registry"},
+    "store": GROUND,
+    "observed": GROUND | {"fingerprint", "store"},
+    "registry": GROUND | {"fingerprint", "store", "observed"},
+    "match": GROUND | {"updates", "fingerprint", "store", "observed", "registry"},
     "hubs": GROUND | {"files"},
-    "scan": GROUND | {"files", "updates", "fingerprint", "registry", "match", "hubs"},
-    "report": GROUND | {"registry"},
-    "review": GROUND
-    | {"files", "updates", "fingerprint", "registry", "match", "hubs", "scan", "report"},
+    "scan": GROUND
+    | {"files", "updates", "fingerprint", "store", "observed", "registry", "match", "hubs"},
+    "gate": GROUND | {"files", "fingerprint", "store", "observed", "registry", "match"},
+    "report": GROUND | {"store", "observed", "registry"},
+    "review": GROUND | {"store", "observed", "registry", "match", "scan", "report"},
     "client": GROUND,
+    "operations": GROUND
+    | {"files", "fingerprint", "store", "observed", "registry", "match", "hubs", "scan"}
+    | {"gate", "report", "review"},
     "web": GROUND
-    | {"files", "updates", "fingerprint", "registry", "match", "hubs", "scan", "report", "review"},
-    "api": GROUND | {"files", "updates", "fingerprint", "match"},
+    | {"store", "observed", "registry", "match", "hubs", "scan", "gate", "report", "review"}
+    | {"operations"},
+    "api": GROUND | {"files", "updates", "fingerprint", "match", "store", "operations"},
     "cli": GROUND
-    | {"files", "updates", "fingerprint", "registry", "match", "hubs", "scan", "report", "api"}
-    | {"review", "web", "client"},
+    | {"files", "updates", "fingerprint", "store", "observed", "registry", "match", "hubs", "scan"}
+    | {"gate", "report", "review", "operations", "web", "client", "api"},
     "__init__": {"api"},
     "__main__": {"cli"},
 }
@@ -41,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 NOBODYS = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "torch"}
 """Never imported by the product: they execute, or weigh too much."""
 
-NUMBERS = {"files", "updates", "fingerprint", "match", "api"}
+NUMBERS = {"files", "updates", "fingerprint", "match", "gate", "api"}
 """Rooms that may import numpy: those that read tensors."""
 
 

@@ -22,11 +22,13 @@ from tests.registry.places import ARTIFACT, REPOSITORY
 from tests.registry.test_adds import model
 
 from reseen.errors import NotFound, SealError
+from reseen.observed import artifacts as seen
+from reseen.observed import sightings
 from reseen.records import Digest, DigestKind, Evidence, Match, Names, RemovedFile, Rung
-from reseen.registry import adds, lookup, removals, seen, sightings
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.registry import adds, lookup, removals
 from reseen.settings import Settings
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 NAMES = Names(
     name="Mark-name Zyxwv07",
@@ -261,7 +263,7 @@ def test_no_command_tells_before_it_is_asked_to(
     assert code == 0
     assert str(NAMES.name) in revealed
     with Store(Settings.from_environment().db) as store, store.read() as connection:
-        from reseen.registry import audit
+        from reseen.store import audit
 
         assert "reveal" in {line.action for line in audit.every(connection, ids[0])}
     with suppress(FileNotFoundError):

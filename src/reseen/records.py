@@ -13,8 +13,16 @@ from enum import IntEnum, StrEnum
 
 
 class Rung(IntEnum):
-    """Where a match stands on the ladder of evidence. Higher is stronger; all are kept."""
+    """Where a match stands on the ladder of evidence. Higher is stronger; all are kept.
 
+    Two values below zero are no rungs (`on_ladder` is false): a sighting that left the ladder.
+    """
+
+    UNSUPPORTED = -20
+    """Nothing in force supports it any more (its claim left, what was learned was taken back):
+    kept as history."""
+    REFUTED = -10
+    """A hub's claim that reading proved false, and nothing else is left."""
     HINT = 10
     """Order the queue; never enough alone."""
     WEIGHTS = 30
@@ -31,6 +39,10 @@ class Rung(IntEnum):
     @property
     def label(self) -> str:
         return self.name.lower()
+
+    @property
+    def on_ladder(self) -> bool:
+        return self > 0
 
     @classmethod
     def of(cls, label: str) -> Rung:

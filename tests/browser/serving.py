@@ -10,9 +10,9 @@ from types import TracebackType
 import uvicorn
 from tests.scan.walking import QUICK
 
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
 from reseen.settings import Settings
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 from reseen.web.app import make_app
 from reseen.web.service import Service
 from reseen.web.worker import Rhythm, Worker

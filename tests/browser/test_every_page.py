@@ -14,8 +14,8 @@ from sqlalchemy import select
 from tests.browser.person import Person
 from tests.browser.serving import Serving
 
-from reseen.registry import people
 from reseen.review import cases
+from reseen.store import service_schema
 
 Enter = Callable[..., Person]
 
@@ -57,7 +57,7 @@ def test_every_page_fits_and_can_be_used_by_everybody(
 def some_cases(serving: Serving) -> tuple[str, str, str]:
     """The hub's name as it stands in addresses, a case of bytes, and one of weights."""
     cases.put_all(serving.store)
-    table = people.cases.c
+    table = service_schema.cases.c
     with serving.store.read() as connection:
         rows = connection.execute(select(table.id, table.hub).order_by(table.rung, table.id)).all()
     return rows[0].hub, rows[-1].id, rows[0].id

@@ -19,8 +19,8 @@ from tests.browser.serving import Serving
 from tests.browser.test_review import decide
 from tests.web.cases_made import HUB, removal, sighting
 
+from reseen.observed import sightings
 from reseen.records import Names
-from reseen.registry import sightings
 from reseen.report import tables
 from reseen.report.rows import row
 

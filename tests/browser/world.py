@@ -20,11 +20,11 @@ from replica.world import World
 from tests.scan.walking import ALL, KEYRING, walk_hub
 
 from reseen.registry.imports import ImportOptions, import_list
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
 from reseen.review.who import Role
 from reseen.scan.target import Confirm, Options
 from reseen.settings import Settings
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 from reseen.web.access import users
 
 KEY = bytes(range(32)).hex()

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from reseen.cli import cli
-from reseen.registry import audit
-from reseen.registry.store import Store
+from reseen.store import audit
+from reseen.store.database import Store
 
 DOCS = Path(__file__).parents[2] / "docs"
 SNIPPET = re.findall(r"```python\n(.*?)```", (DOCS / "audit.md").read_text(), re.DOTALL)

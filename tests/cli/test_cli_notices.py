@@ -11,14 +11,14 @@ from sqlalchemy import select
 from tests.cli.test_cli_hub import reseen
 from tests.web.visitors import user_of
 
-from reseen.registry import people
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
 from reseen.review import cases, decide, notice, notices
 from reseen.review.clocks import State
 from reseen.review.verdicts import Verdict
 from reseen.review.who import Role
 from reseen.settings import Settings
+from reseen.store import service_schema
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 
 def test_two_rechecks_close_a_notice(tmp_path: Path, replica: Replica, world: World) -> None:
@@ -32,7 +32,7 @@ def test_two_rechecks_close_a_notice(tmp_path: Path, replica: Replica, world: Wo
         cases.put_all(store)
         with store.write() as connection:
             lead = user_of(connection, "lead", Role.LEAD)
-            table = people.cases.c
+            table = service_schema.cases.c
             query = select(table.id, table.version, table.hub, table.account)
             for row in connection.execute(query).all():
                 decide.decide(

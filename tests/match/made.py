@@ -11,8 +11,8 @@ from reseen.fingerprint.digests import Fingerprinter
 from reseen.match.known import Known
 from reseen.records import Digest, DigestKind, Fingerprint, Names, RemovedFile
 from reseen.registry import removals
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 KEYRING = Keyring(secrets.token_bytes(32))
 

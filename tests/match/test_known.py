@@ -33,7 +33,7 @@ from reseen.records import (
     Rung,
 )
 from reseen.registry import removals
-from reseen.registry.store import Store
+from reseen.store.database import Store
 
 FILE = safetensors(adapter(7), {"made by": "a test"})
 OTHER = safetensors(adapter(8))

@@ -25,7 +25,7 @@ from reseen.fingerprint.entries import entries, slots_of
 from reseen.match.known import Known
 from reseen.records import Rung
 from reseen.registry import removals
-from reseen.registry.store import Store
+from reseen.store.database import Store
 
 
 @pytest.mark.parametrize("how", ALTERED)
@@ -157,7 +157,7 @@ def test_without_sketches_nothing_of_this_is_imported() -> None:
     code = (
         "import sys, tempfile, pathlib\n"
         "from reseen.match.known import Known\n"
-        "from reseen.registry.store import Store\n"
+        "from reseen.store.database import Store\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
         "    with Store(f'sqlite:///{pathlib.Path(folder) / \"a.db\"}') as store:\n"
         "        with store.read() as connection:\n"

@@ -13,20 +13,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
+from tests.gate.standing import restore, withdraw
 from tests.match.made import adapter, fully_known, known, listed, read, remove, safetensors
 from tests.match.updates import CAST, OTHER, REMOVED, RESIZED, put, related, sketch
-from tests.web.gate.standing import restore, withdraw
 
 from reseen.errors import StoreError
 from reseen.fingerprint.git import pointer_oid
+from reseen.gate.canary import Canary
 from reseen.match import live as live_module
-from reseen.match.canary import Canary
 from reseen.match.known import Known
 from reseen.match.live import Live, Said
 from reseen.match.sketches import snapshots
 from reseen.records import Artifact, Digest, DigestKind, RemovedFile, RepoType, Rung
-from reseen.registry import changes, removals
-from reseen.registry.store import Store
+from reseen.registry import removals
+from reseen.store import change_log
+from reseen.store.database import Store
 
 FILES = [safetensors(adapter(person)) for person in range(5)]
 READ = [fully_known(file) for file in FILES]
@@ -130,7 +131,7 @@ def _happen(store: Store, step: str, id: str, number: int) -> None:
             file_pk = removals.add_file(connection, pk, listed(FILES[number % len(FILES)]))
             if step == "learn":
                 removals.learn(connection, file_pk, PRINTS[number % len(FILES)])
-            changes.note(connection, [pk])
+            change_log.note(connection, [pk])
 
 
 def test_many_changes_at_once_are_read_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

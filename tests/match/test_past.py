@@ -18,10 +18,12 @@ from tests.match.made import (
 
 from reseen.fingerprint.git import blob_sha1, pointer_oid
 from reseen.match.past import match_past, worth_a_look
+from reseen.observed import artifacts as seen
+from reseen.observed import sightings
 from reseen.records import Artifact, Digest, DigestKind, RemovedFile, Repository, RepoType, Rung
-from reseen.registry import removals, seen, sightings
-from reseen.registry.store import Store
+from reseen.registry import removals
 from reseen.scan.lookback import record_past
+from reseen.store.database import Store
 
 FILE = safetensors(adapter(7), {"made by": "a test"})
 EDITED = safetensors(adapter(7), {"title": "Test model"})

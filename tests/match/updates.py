@@ -8,7 +8,7 @@ from tests.match.made import read, remove
 from replica import made
 from reseen.fingerprint.sketch import Sketch, decode
 from reseen.records import RemovedFile
-from reseen.registry.store import Store
+from reseen.store.database import Store
 
 REMOVED = made.adapter(7, rank=4)
 OTHER = made.adapter(8, rank=4)

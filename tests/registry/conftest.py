@@ -1,32 +1,5 @@
 """A store to test with: SQLite always, PostgreSQL too where there is one."""
 
-from __future__ import annotations
+from tests.any_store import keyring, settings, store
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
-from reseen.settings import Settings
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    with Store(url) as store:
-        yield store
-
-
-@pytest.fixture
-def settings(tmp_path: Path, url: str) -> Settings:
-    return Settings(
-        home=tmp_path, db=url, key_file=tmp_path / "reseen.key", endpoint="https://hub.example"
-    )
-
-
-@pytest.fixture
-def keyring(store: Store, settings: Settings) -> Keyring:
-    keyring = Keyring.for_store(store, settings, create=True)
-    assert keyring
-    return keyring
+__all__ = ["keyring", "settings", "store"]

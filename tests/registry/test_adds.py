@@ -5,11 +5,12 @@ import struct
 from pathlib import Path
 
 from reseen.records import DigestKind, Names
-from reseen.registry import audit, removals
+from reseen.registry import removals
 from reseen.registry.adds import Outcome, add_files
 from reseen.registry.lookup import find
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.store import audit
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 
 def model(path: Path, seed: int = 1, **metadata: str) -> Path:

@@ -18,10 +18,11 @@ from sqlalchemy import select
 
 from reseen.errors import InputError, ListError
 from reseen.records import Digest, DigestKind, Names, Removal
-from reseen.registry import audit, imports, removals, schema
+from reseen.registry import imports, removals
 from reseen.registry.imports import Account, ImportOptions, import_list
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.store import audit, schema
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 Import = Callable[..., Account]
 
@@ -310,7 +311,7 @@ def test_a_killed_import_leaves_all_or_nothing(tmp_path: Path) -> None:
     path.write_text("sha256\n" + "".join(f"{digest(n)}\n" for n in range(200)))
     code = (
         "import os, sys; from pathlib import Path; from reseen.registry import imports\n"
-        "from reseen.registry.sealing import Keyring; from reseen.registry.store import Store\n"
+        "from reseen.store.sealing import Keyring; from reseen.store.database import Store\n"
         "imports.write_changed = lambda *_: os._exit(9)\n"
         "imports.import_list(Store(sys.argv[1]), Keyring(bytes(32)), Path(sys.argv[2]))\n"
     )

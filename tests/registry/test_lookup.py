@@ -4,11 +4,13 @@ import pytest
 from tests.registry.places import ARTIFACT, REPOSITORY
 
 from reseen.errors import NotFound
+from reseen.observed import artifacts as seen
+from reseen.observed import sightings
 from reseen.records import Digest, DigestKind, Evidence, Match, Names, RemovedFile, Rung
-from reseen.registry import removals, seen, sightings
+from reseen.registry import removals
 from reseen.registry.lookup import Answer, find
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 SHA = bytes(range(32))
 DATA = bytes(range(100, 132))

@@ -19,9 +19,10 @@ from reseen.records import (
     Names,
     RemovedFile,
 )
-from reseen.registry import audit, ids, removals, schema
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.registry import removals
+from reseen.store import audit, ids, schema
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 SHA, BLAKE, DATA = (bytes([n]) * 31 + b"!" for n in (1, 2, 3))
 

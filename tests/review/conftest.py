@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from tests.review.room import KEY, Room
 
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from sqlalchemy import select, update
 
+from reseen.observed import artifacts as seen
+from reseen.observed import sightings
 from reseen.records import (
     Artifact,
     Confirmed,
@@ -22,14 +24,15 @@ from reseen.records import (
     Rung,
     SightingState,
 )
-from reseen.registry import audit, people, removals, schema, seen, sightings
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.registry import removals
 from reseen.review import cases, decide
 from reseen.review.decide import Decision
 from reseen.review.queue import ALL, Entry, Filter, queue
 from reseen.review.verdicts import State, Verdict
 from reseen.review.who import Role, Who
+from reseen.store import audit, schema, service_schema
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 HUB = "hub.example"
 KEY = b"\x07" * 32
@@ -50,8 +53,8 @@ class Room:
     def person(self, name: str, role: Role) -> Who:
         with self.store.write() as connection:
             row = {"name": name, "role": role.label, "created_at": 1}
-            connection.execute(people.users.insert(), [row])
-            query = select(people.users.c.pk).where(people.users.c.name == name)
+            connection.execute(service_schema.users.insert(), [row])
+            query = select(service_schema.users.c.pk).where(service_schema.users.c.name == name)
             return Who(connection.scalar(query) or 0, name, role)
 
     def removals(self, count: int) -> list[str]:
@@ -112,8 +115,10 @@ class Room:
         """All of a case is gone by the hub's word."""
         query = (
             select(schema.sightings.c.id)
-            .select_from(schema.sightings.join(people.case_sightings).join(people.cases))
-            .where(people.cases.c.id == case)
+            .select_from(
+                schema.sightings.join(service_schema.case_sightings).join(service_schema.cases)
+            )
+            .where(service_schema.cases.c.id == case)
         )
         with self.store.write() as connection:
             for id in connection.scalars(query).all():
@@ -179,7 +184,7 @@ class Room:
 
     def count(self, table: str) -> int:
         with self.store.read() as connection:
-            return len(connection.execute(select(getattr(people, table))).all())
+            return len(connection.execute(select(getattr(service_schema, table))).all())
 
     def withdraw(self, removal: str, *, restore: bool = False) -> None:
         turn = removals.restore if restore else removals.withdraw
@@ -188,34 +193,39 @@ class Room:
 
     def hold(self, case: str, who: Who, until: int) -> None:
         with self.store.write() as connection:
-            held = update(people.cases).where(people.cases.c.id == case)
+            held = update(service_schema.cases).where(service_schema.cases.c.id == case)
             connection.execute(held.values(claimed_by=who.pk, claimed_until=until))
 
     def check(self) -> None:
         """The columns of all cases, and what is remembered, are what follows from what was
         appended."""
         with self.store.read() as connection:
-            rows = connection.execute(select(people.cases)).all()
+            rows = connection.execute(select(service_schema.cases)).all()
             stands = cases.stands(connection, [row.pk for row in rows])
             for row in rows:
                 how = stands[row.pk]
                 assert (row.state, row.verdict) == (how.state, how.verdict), row.id
                 seen_ = connection.execute(
                     select(schema.sightings.c.rung, schema.sightings.c.state)
-                    .join(people.case_sightings)
-                    .where(people.case_sightings.c.case_pk == row.pk)
+                    .join(service_schema.case_sightings)
+                    .where(service_schema.case_sightings.c.case_pk == row.pk)
                 ).all()
                 assert row.rung == max(one.rung for one in seen_)
                 assert row.live == sum(one.state not in ("gone", "disabled") for one in seen_)
             words: dict[tuple[int, bytes], tuple[int, str]] = {}
-            d, undone = people.decisions, people.decisions.alias()
+            d, undone = service_schema.decisions, service_schema.decisions.alias()
             taken_back = set(
                 connection.scalars(select(undone.c.undoes).where(undone.c.undoes.is_not(None)))
             )
             query = (
-                select(d.c.pk, d.c.verdict, people.decided.c.sha256, people.cases.c.removal_pk)
-                .join(people.decided, people.decided.c.decision_pk == d.c.pk)
-                .join(people.cases, people.cases.c.pk == d.c.case_pk)
+                select(
+                    d.c.pk,
+                    d.c.verdict,
+                    service_schema.decided.c.sha256,
+                    service_schema.cases.c.removal_pk,
+                )
+                .join(service_schema.decided, service_schema.decided.c.decision_pk == d.c.pk)
+                .join(service_schema.cases, service_schema.cases.c.pk == d.c.case_pk)
                 .where(d.c.because.is_(None), d.c.verdict != "second")
                 .order_by(d.c.pk)
             )
@@ -225,7 +235,7 @@ class Room:
             wanted = {key: pk for key, (pk, word) in words.items() if word == "not-this-model"}
             found = {
                 (row.removal_pk, row.sha256): row.decision_pk
-                for row in connection.execute(select(people.dismissals))
+                for row in connection.execute(select(service_schema.dismissals))
             }
             assert found == wanted
 

@@ -4,10 +4,10 @@ from sqlalchemy import select
 from tests.review.room import HUB, Room
 
 from reseen.records import Confirmed, Rung
-from reseen.registry import schema
 from reseen.review import cases
 from reseen.review.queue import Filter
 from reseen.review.verdicts import State, Verdict
+from reseen.store import schema
 
 CONFIRM, NOT, ALLOWED, SECOND = Verdict
 OPEN, DECIDED = (State.OPEN, None), State.DECIDED

@@ -5,9 +5,9 @@ from tests.review.room import WHY, Room
 
 from reseen.errors import AccessError, Conflict, InputError, NotFound, SealError
 from reseen.records import Rung
-from reseen.registry import people, schema
 from reseen.review import cases, claims, comments, decide, reveal, texts
 from reseen.review.verdicts import State, Verdict
+from reseen.store import schema, service_schema
 
 CONFIRM, NOT, ALLOWED, SECOND = Verdict
 DECIDED = State.DECIDED
@@ -42,7 +42,7 @@ def test_a_reason_is_sealed_and_stands_nowhere_in_clear(room: Room) -> None:
     case = room.see()
     room.say(case, CONFIRM, reason="It is Sample person 07")
     with room.store.read() as connection:
-        row = connection.execute(people.decisions.select()).one()
+        row = connection.execute(service_schema.decisions.select()).one()
         assert texts.opened(room.keyring, row.sealed, case) == "It is Sample person 07"
         assert texts.opened(room.keyring, row.sealed, "cs-another") is None
         assert texts.opened(None, row.sealed, case) is None
@@ -57,7 +57,7 @@ def test_hostile_reasons_are_kept_as_they_are(room: Room, text: str) -> None:
     with room.store.write() as connection:
         comments.comment(connection, room.keyring, case, room.ann, text)
     with room.store.read() as connection:
-        row = connection.execute(people.decisions.select()).one()
+        row = connection.execute(service_schema.decisions.select()).one()
         assert texts.opened(room.keyring, row.sealed, case) == text
         (said,) = comments.of_case(connection, room.keyring, case)
     assert (said.by, said.text) == ("ann", text)

@@ -7,14 +7,15 @@ from sqlalchemy import update
 from tests.review.room import HUB, Room
 
 from reseen.errors import AccessError, Conflict, InputError, NotFound
+from reseen.observed import sightings
 from reseen.records import SightingState
-from reseen.registry import people, sightings
-from reseen.registry.store import now
 from reseen.review import clocks, confirmed, notice, notices, settling
 from reseen.review.clocks import HOUR, MAY_FOLLOW, State
 from reseen.review.notice import Notice
 from reseen.review.verdicts import Verdict
 from reseen.review.who import Who
+from reseen.store import service_schema
+from reseen.store.database import now
 
 ACCOUNT = "sample-account"
 
@@ -199,7 +200,7 @@ def test_the_overdue_stand_first(room: Room) -> None:
     confirmed_case(room, "two")
     late = draft(room, hours=1)
     with room.store.write() as connection:
-        past = update(people.notices).where(people.notices.c.id == early)
+        past = update(service_schema.notices).where(service_schema.notices.c.id == early)
         connection.execute(past.values(due_at=now() - HOUR))
     with room.store.read() as connection:
         assert [line.id for line in notice.every(connection)] == [early, late]
@@ -229,7 +230,7 @@ def test_the_database_refuses_to_change_a_step(room: Room) -> None:
     confirmed_case(room)
     draft(room)
     with pytest.raises(Exception, match="append-only"), room.store.write() as connection:
-        connection.execute(update(people.notice_steps).values(state="gone"))
+        connection.execute(update(service_schema.notice_steps).values(state="gone"))
 
 
 def test_undoing_appends_and_the_clock_runs_as_before(room: Room) -> None:

@@ -9,10 +9,10 @@ from tests.review.room import HUB, Room
 
 from reseen.errors import AccessError
 from reseen.records import Rung
-from reseen.registry.store import now
 from reseen.review import claims
 from reseen.review.queue import ALL, CLAIMED, LIVE, STATES, Filter, next_case, queue
 from reseen.review.verdicts import Verdict
+from reseen.store.database import now
 
 CONFIRM, NOT, ALLOWED, SECOND = Verdict
 NAMES = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1)

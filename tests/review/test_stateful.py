@@ -13,9 +13,9 @@ from tests.review.room import Room
 
 from reseen.errors import AccessError, Conflict
 from reseen.records import Rung
-from reseen.registry.store import Store
 from reseen.review.verdicts import State, Verdict
 from reseen.review.who import Who
+from reseen.store.database import Store
 
 CONFIRM, NOT, ALLOWED, SECOND = Verdict
 REPOS = st.sampled_from(["a/one", "a/two", "b/three"])

@@ -13,13 +13,13 @@ from sqlalchemy import select
 from tests.review.room import WHY, Room
 
 from reseen.errors import Conflict
-from reseen.registry.people import case_sightings, decided, decisions
-from reseen.registry.people import cases as table
-from reseen.registry.store import Store
 from reseen.review import cases, claims, decide
 from reseen.review.queue import Filter, next_case, queue
 from reseen.review.verdicts import UNDO, State, Verdict
 from reseen.review.who import Role, Who
+from reseen.store.database import Store
+from reseen.store.service_schema import case_sightings, decided, decisions
+from reseen.store.service_schema import cases as table
 
 REVIEWERS, CASES, MORE = 10, 30, 10
 DEADLINE = 120.0

@@ -5,12 +5,12 @@ from tests.review.room import HUB, WHY, Room
 
 from reseen.errors import AccessError, InputError, NotFound
 from reseen.records import Rung
-from reseen.registry.store import now
 from reseen.review import account, cases, together
 from reseen.review.queue import Filter
 from reseen.review.together import Outcome
 from reseen.review.verdicts import State, Verdict
 from reseen.review.who import Who
+from reseen.store.database import now
 
 CONFIRM, NOT, ALLOWED, SECOND = Verdict
 ACCOUNT = "sample-account"

@@ -40,8 +40,8 @@ MOST_LIVES = 60
 def scan(url: str, endpoint: str) -> None:
     from tests.scan.walking import walk_hub
 
-    from reseen.registry.store import Store
     from reseen.scan.target import Confirm, Options
+    from reseen.store.database import Store
 
     with Store(url) as store:
         outcome = walk_hub(store, endpoint, options=Options(confirm=Confirm.FULL, refs=True))
@@ -52,10 +52,10 @@ def result(url: str, names: dict[str, int]) -> str:
     """Everything that must not depend on kills, in one text."""
     from sqlalchemy import func, select
 
+    from reseen.observed import sightings
     from reseen.records import Rung
-    from reseen.registry import sightings
-    from reseen.registry.schema import artifacts, repositories, scans, walks
-    from reseen.registry.store import Store
+    from reseen.store.database import Store
+    from reseen.store.schema import artifacts, repositories, scans, walks
 
     with Store(url) as store, store.read() as connection:
         found = sorted(
@@ -99,7 +99,7 @@ def new_store(folder: Path, name: str) -> tuple[str, dict[str, int]]:
     from replica.sample import sample_world
     from tests.scan.walking import fill
 
-    from reseen.registry.store import Store
+    from reseen.store.database import Store
 
     url = f"sqlite:///{folder / name}.db"
     with Store(url) as store:

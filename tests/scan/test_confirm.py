@@ -15,10 +15,10 @@ from reseen.fingerprint.digests import Inside
 from reseen.hubs.hub import Revision
 from reseen.match.known import Known
 from reseen.records import Confirmed, Container, RemovedFile, Rung
-from reseen.registry.store import Store
 from reseen.scan.confirm import Seen, agrees
 from reseen.scan.target import Confirm, Options
 from reseen.scan.visit import visit
+from reseen.store.database import Store
 
 FILE = safetensors(adapter(7), {"made by": "a test"})
 OTHER = safetensors(adapter(8), {"made by": "a test"})

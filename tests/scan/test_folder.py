@@ -14,12 +14,13 @@ import pytest
 from tests.match.made import KEYRING, adapter, fully_known, listed, remove, safetensors
 
 from reseen.errors import InputError
+from reseen.observed import sightings
 from reseen.records import Confirmed, Rung, Sighting
-from reseen.registry import removals, sightings
-from reseen.registry.store import Store
+from reseen.registry import removals
 from reseen.scan import pool
 from reseen.scan.folder import UNREAD, scan_folder
 from reseen.scan.progress import Outcome, Progress
+from reseen.store.database import Store
 
 FILE = safetensors(adapter(7), {"made by": "a test"})
 EDITED = safetensors(adapter(7), {"title": "Test model"})
@@ -153,7 +154,7 @@ def test_several_processes_find_the_same(store: Store, tree: Path) -> None:
 _SCAN = """
 import sys
 from pathlib import Path
-from reseen.registry.store import Store
+from reseen.store.database import Store
 from reseen.scan.folder import scan_folder
 if __name__ == "__main__":
     with Store(sys.argv[1]) as store:

@@ -9,13 +9,13 @@ import sys
 import pytest
 from sqlalchemy import select
 
+from reseen.observed import artifacts as seen
 from reseen.records import Coverage, Problem, Repository, RepoType
-from reseen.registry import seen
-from reseen.registry.schema import problems
-from reseen.registry.store import Store
 from reseen.scan import frontier, scans
 from reseen.scan.frontier import Task, Work
-from reseen.scan.owner import LEASE, SECOND, Owner
+from reseen.store.database import Store
+from reseen.store.lease import LEASE, SECOND, Owner
+from reseen.store.schema import problems
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 US = Owner("here", 1, "aa")

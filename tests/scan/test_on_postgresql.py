@@ -16,10 +16,10 @@ from tests.scan.test_watch import upload, watch_rounds
 from tests.scan.walking import fill, seen_at, walk_hub
 
 from reseen.records import Rung, SightingState
-from reseen.registry import schema
-from reseen.registry.store import Store, now
 from reseen.scan import scans
 from reseen.scan.target import Options
+from reseen.store import schema
+from reseen.store.database import Store, now
 
 Seen = dict[tuple[int, str, str, str | None, str], Rung]
 

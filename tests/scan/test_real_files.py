@@ -14,11 +14,12 @@ from replica.server import Replica
 from replica.world import Repo, World, lfs
 from walking import walk_hub
 
+from reseen.observed import sightings
 from reseen.records import Digest, DigestKind, Names, RemovedFile, Rung
-from reseen.registry import removals, sightings
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.registry import removals
 from reseen.scan.target import Confirm, Options
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 FOLDERS = [Path(f) for f in os.environ.get("RESEEN_ADAPTERS", "").split(os.pathsep) if f]
 MOST = 40

@@ -11,11 +11,11 @@ from replica.world import World, lfs
 from tests.scan.walking import Hasty, fill, walk_hub
 
 from reseen.hubs.huggingface import HuggingFace
+from reseen.observed import sightings
 from reseen.records import SightingState
-from reseen.registry import sightings
-from reseen.registry.store import Store
 from reseen.scan.recheck import Change, recheck
 from reseen.scan.target import Confirm, Options, Target
+from reseen.store.database import Store
 
 SOME = Target(authors=("account-01", "account-02", "account-06", "account-07"))
 QUIETLY = Options(confirm=Confirm.NONE, refs=True)

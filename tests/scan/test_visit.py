@@ -21,9 +21,9 @@ from reseen.errors import HubAuth, HubError, HubGarbage, HubMissing
 from reseen.hubs.hub import Hub, Revision
 from reseen.match.known import Known
 from reseen.records import Confirmed, Names, Problem, Rung
-from reseen.registry.store import Store
 from reseen.scan.target import Confirm, Options
 from reseen.scan.visit import Follow, Visit, look, visit
+from reseen.store.database import Store
 
 FILE = safetensors(adapter(7), {"made by": "a test"})
 EDITED = safetensors(adapter(7), {"title": "Test model"})

@@ -11,13 +11,16 @@ from tests.scan.fake_hub import BUSY, COMMIT, FakeHub
 
 from reseen.errors import HubMissing
 from reseen.hubs.hub import Revision
+from reseen.observed import artifacts as seen
+from reseen.observed import sightings
 from reseen.records import Confirmed, DigestKind, Names, Rung
-from reseen.registry import removals, schema, seen, sightings
-from reseen.registry.store import Store, now
+from reseen.registry import removals
 from reseen.scan import scans
 from reseen.scan.record import Recorded, read_before, record
 from reseen.scan.target import Confirm, Options
 from reseen.scan.visit import Visit, visit
+from reseen.store import schema
+from reseen.store.database import Store, now
 
 FILE = safetensors(adapter(7), {"made by": "a test"})
 EDITED = safetensors(adapter(7), {"title": "Test model"})

@@ -16,11 +16,12 @@ from tests.scan.walking import KEYRING, fill, seen_at, walk_hub
 
 from reseen.hubs.hub import Wanted
 from reseen.hubs.huggingface import HuggingFace
+from reseen.observed import sightings
 from reseen.records import Confirmed, Coverage, Digest, DigestKind, Names, RemovedFile, Rung
-from reseen.registry import removals, sightings
-from reseen.registry.schema import artifacts, repositories
-from reseen.registry.store import Store
+from reseen.registry import removals
 from reseen.scan.target import Confirm, Options, Target
+from reseen.store.database import Store
+from reseen.store.schema import artifacts, repositories
 
 FULL = Options(confirm=Confirm.FULL, refs=True)
 CASES = sample_world().cases

@@ -7,8 +7,8 @@ from tests.replica.olah_hub import OlahHub
 from tests.scan.walking import fill, seen_at, walk_hub
 
 from reseen.records import Rung
-from reseen.registry.store import Store
 from reseen.scan.target import Options, Target
+from reseen.store.database import Store
 
 
 def test_repositories_by_name_are_walked_and_their_copies_seen(store: Store, olah: OlahHub) -> None:

@@ -19,11 +19,11 @@ from tests.scan.walking import ALL, KEYRING, QUICK, fill, seen_at, walk_hub
 from reseen.errors import HubError
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import Coverage
-from reseen.registry.schema import frontier, listings, problems, repositories
-from reseen.registry.store import Store
 from reseen.scan.progress import Progress
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.walk import walk
+from reseen.store.database import Store
+from reseen.store.schema import frontier, listings, problems, repositories
 
 QUIETLY = Options(confirm=Confirm.NONE, follow=False)
 

@@ -13,10 +13,10 @@ from tests.scan.walking import KEYRING, QUICK, Hasty, fill
 
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import Sighting, SightingState
-from reseen.registry.store import Store
 from reseen.scan.recheck import Change
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.watch import Finding, Rhythm, Round, watching
+from reseen.store.database import Store
 
 QUIETLY = Options(confirm=Confirm.NONE)
 RHYTHM = Rhythm(round=0.01, recheck=10**6, first=timedelta(days=1), overlap=timedelta(minutes=1))

@@ -20,14 +20,15 @@ from reseen.hubs.hub import Revision
 from reseen.match.known import Known
 from reseen.match.past import match_past
 from reseen.records import Confirmed, Rung
-from reseen.registry import removals, schema
-from reseen.registry.store import Store, now
+from reseen.registry import removals
 from reseen.scan.budget import SPENT, Allowance
 from reseen.scan.confirm import BY_NAME, GATED
 from reseen.scan.lookback import record_past, unread
 from reseen.scan.record import record, weighed_before
 from reseen.scan.target import Confirm, Options
 from reseen.scan.visit import Before, Follow, Visit, visit
+from reseen.store import schema
+from reseen.store.database import Store, now
 from reseen.updates.names.known import known as table_of
 
 MAIN = Revision("main", COMMIT)

@@ -11,13 +11,14 @@ from replica.world import Removed, World
 
 from replica import git
 from reseen.hubs.huggingface import HuggingFace
+from reseen.observed import sightings
 from reseen.records import Digest, DigestKind, Names, RemovedFile, RepoType, Rung
-from reseen.registry import removals, sightings
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.registry import removals
 from reseen.scan.progress import Outcome
 from reseen.scan.target import Options, Target
 from reseen.scan.walk import Pace, scan
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 KEYRING = Keyring(bytes(range(32)))
 USUAL = Options()

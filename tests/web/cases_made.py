@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 
 from reseen.match import evidence
 from reseen.match.weights import compare
+from reseen.observed import artifacts as seen
+from reseen.observed import sightings
 from reseen.records import (
     Artifact,
     Confirmed,
@@ -25,8 +27,9 @@ from reseen.records import (
     Repository,
     RepoType,
 )
-from reseen.registry import removals, schema, seen, sightings
+from reseen.registry import removals
 from reseen.review import cases
+from reseen.store import schema
 from reseen.web.service import Service
 
 HUB = "hub.example"

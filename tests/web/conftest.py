@@ -9,10 +9,10 @@ import pytest
 from fastapi import FastAPI
 from tests.web.visitors import Visitor
 
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
 from reseen.review.who import Role
 from reseen.settings import Settings
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 from reseen.web.app import make_app
 from reseen.web.service import Service
 

@@ -10,12 +10,12 @@ import pytest
 from tests.web.visitors import PASSWORD, Visitor
 
 from reseen.errors import Conflict, Tampered
+from reseen.gate import keys, policy
+from reseen.gate.policy import EVERY_LIST, Advice
 from reseen.records import Rung
-from reseen.registry import audit, heads
 from reseen.review.who import Role
+from reseen.store import audit, audit_checkpoint
 from reseen.web.access import users
-from reseen.web.gate import keys, policy
-from reseen.web.gate.policy import EVERY_LIST, Advice
 from reseen.web.service import Service
 from reseen.web.throttle import BY_ADDRESS, BY_PAIR, WINDOW, Throttle
 
@@ -241,14 +241,14 @@ def test_the_chain_is_verified_and_a_head_is_signed(
     with service.store.write() as connection:
         audit.write(connection, "import", "a list", actor="user:ada")
     assert "Lines 1 to 1 are each as they were written" in lead.get("/audit?verify=true").text
-    head = heads.parse(lead.get("/audit/head").text)
+    head = audit_checkpoint.parse(lead.get("/audit/head").text)
     with service.store.read() as connection:
-        assert heads.verify(connection, service.store.secret, head) == 1
+        assert audit_checkpoint.verify(connection, service.store.secret, head) == 1
 
     def tampered(*_: object) -> int:
         raise Tampered("the audit log: line 1 is not what was written", remedy="Keep it.")
 
-    monkeypatch.setattr(heads, "verify", tampered)
+    monkeypatch.setattr(audit_checkpoint, "verify", tampered)
     assert "line 1 is not what was written" in lead.get("/audit?verify=true").text
 
 

@@ -11,10 +11,11 @@ from tests.web.cases_made import HOSTILE, NAMES, SEALED, SECRETS, alike, gone, m
 from tests.web.test_queue_page import harmless
 from tests.web.visitors import Visitor
 
-from reseen.registry import audit, removals
+from reseen.registry import removals
 from reseen.report.rows import visible
 from reseen.review import shown
 from reseen.review.who import Role
+from reseen.store import audit
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]

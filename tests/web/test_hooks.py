@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from reseen.errors import InputError, StoreError
 from reseen.records import RepoType
-from reseen.registry import audit
-from reseen.registry.store import Store
+from reseen.store import audit
+from reseen.store.database import Store
 from reseen.web import hooks, jobs
 from reseen.web.app import make_app
 from reseen.web.service import Service

@@ -13,10 +13,10 @@ from fastapi.testclient import TestClient
 from tests.web.cases_made import removal
 
 from reseen.errors import StoreError
-from reseen.registry.store import Store
+from reseen.gate import keys
+from reseen.gate.gate import Gate
+from reseen.store.database import Store
 from reseen.web.app import make_app
-from reseen.web.gate import keys
-from reseen.web.gate.gate import Gate
 from reseen.web.late import Late, is_away
 from reseen.web.service import Service
 

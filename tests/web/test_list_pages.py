@@ -11,8 +11,9 @@ import pytest
 from tests.web import cases_made
 from tests.web.visitors import Visitor
 
-from reseen.registry import audit, removals
+from reseen.registry import removals
 from reseen.review.who import Role
+from reseen.store import audit
 from reseen.web.pages import lists
 from reseen.web.service import Service
 

@@ -12,11 +12,11 @@ import structlog
 from tests.web.cases_made import SECRETS, made
 from tests.web.visitors import PASSWORD, Visitor
 
-from reseen.registry import audit
+from reseen.gate import keys
 from reseen.review.who import Role
+from reseen.store import audit
 from reseen.web import logs
 from reseen.web.access import door, users
-from reseen.web.gate import keys
 from reseen.web.service import Service
 
 REASON = "consent of Sample person 07, sealed for ever"

@@ -12,11 +12,11 @@ from tests.web import cases_made
 from tests.web.cases_made import HOSTILE, HUB, SECRETS, Made
 from tests.web.visitors import Visitor
 
-from reseen.registry import audit
 from reseen.review import decide, queue
 from reseen.review.queue import ALL
 from reseen.review.verdicts import Verdict
 from reseen.review.who import Role
+from reseen.store import audit
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]

@@ -13,14 +13,14 @@ from sqlalchemy import update
 from tests.web.routes import NEEDS, Open, path_of, routes_of
 from tests.web.visitors import Visitor, user_of
 
-from reseen.registry.people import sessions as table
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store, now
+from reseen.gate.gate import Gate
 from reseen.review.who import Role
 from reseen.settings import Settings
+from reseen.store.database import Store, now
+from reseen.store.sealing import Keyring
+from reseen.store.service_schema import sessions as table
 from reseen.web.access import csrf, door, sessions, users
 from reseen.web.app import make_app
-from reseen.web.gate.gate import Gate
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]

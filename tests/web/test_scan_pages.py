@@ -15,8 +15,8 @@ from tests.scan.walking import fill as fill_registry
 from tests.web.visitors import Visitor
 
 from reseen.hubs.huggingface import HuggingFace
-from reseen.registry.store import Store
 from reseen.review.who import Role
+from reseen.store.database import Store
 from reseen.web import asked, jobs
 from reseen.web.service import Service
 from reseen.web.worker import Rhythm, Worker
@@ -140,7 +140,7 @@ def test_what_was_asked_for_reaches_the_scan_as_it_was_meant(
 def test_a_failure_is_a_sentence_on_the_page(visit: Visit, app: FastAPI, service: Service) -> None:
     from sqlalchemy import update
 
-    from reseen.registry.people import jobs as table
+    from reseen.store.service_schema import jobs as table
 
     lead = visit(Role.LEAD)
     path = started(lead)

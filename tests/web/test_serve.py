@@ -18,9 +18,9 @@ from click.testing import CliRunner, Result
 
 from reseen.cli import cli
 from reseen.errors import Conflict, InputError, NotFound, SettingsError
-from reseen.registry import audit
-from reseen.registry.store import Store
 from reseen.settings import Settings
+from reseen.store import audit
+from reseen.store.database import Store
 from reseen.web.serve import Listening, check
 
 DEADLINE = 120.0

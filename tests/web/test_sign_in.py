@@ -11,9 +11,9 @@ from sqlalchemy import select
 from tests.web.visitors import PASSWORD, Visitor
 
 from reseen.errors import StoreError
-from reseen.registry import audit
-from reseen.registry.people import users as table
 from reseen.review.who import Role
+from reseen.store import audit
+from reseen.store.service_schema import users as table
 from reseen.web.access import identity, passwords, users
 from reseen.web.service import Service
 

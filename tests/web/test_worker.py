@@ -17,12 +17,13 @@ from tests.web.visitors import user_of
 
 from reseen.errors import AccessError, Conflict
 from reseen.hubs.huggingface import HuggingFace
+from reseen.observed import sightings
 from reseen.records import SightingState
-from reseen.registry import people, sightings
-from reseen.registry.store import Store, now
 from reseen.review.who import Role, Who
-from reseen.scan.owner import LEASE, Owner
 from reseen.settings import Settings
+from reseen.store import service_schema
+from reseen.store.database import Store, now
+from reseen.store.lease import LEASE, Owner
 from reseen.web import jobs
 from reseen.web.jobs import Kind, State
 from reseen.web.worker import Rhythm, Worker
@@ -103,7 +104,7 @@ def test_a_scan_is_done_and_what_it_found_is_before_people(
 
         def cases() -> int:
             with store.read() as connection:
-                return len(connection.execute(select(people.cases.c.pk)).all())
+                return len(connection.execute(select(service_schema.cases.c.pk)).all())
 
         until(lambda: cases() > 0)
 
@@ -184,7 +185,7 @@ def _leave(connection: object, id: str) -> None:
     """Its process died long ago, on another machine."""
     values = {"leased_until": now() - LEASE, "leased_by": "elsewhere 1 00"}
     connection.execute(  # type: ignore[attr-defined]
-        update(people.jobs).where(people.jobs.c.id == id).values(values)
+        update(service_schema.jobs).where(service_schema.jobs.c.id == id).values(values)
     )
 
 

@@ -56,8 +56,8 @@ class Visitor:
 
 def user_of(connection: Any, name: str, role: Role) -> Who:
     """The user of this name, made without a password when there is none: hashing takes time."""
-    from reseen.registry.people import users as table
-    from reseen.registry.store import now
+    from reseen.store.database import now
+    from reseen.store.service_schema import users as table
 
     if not any(user.name == name for user in users.every(connection)):
         connection.execute(

@@ -41,11 +41,11 @@ def head(db: str | None, as_json: bool) -> None:
     """
     settings = settings_for(db)
     with open_store(settings) as store:
-        from reseen.registry import heads
+        from reseen.store import audit_checkpoint
 
         keyring = keyring_or_new(store, settings)
         with store.read() as connection:
-            taken = heads.take(connection, store.secret, keyring.for_heads)
+            taken = audit_checkpoint.take(connection, store.secret, keyring.for_heads)
     if as_json:
         emit(taken.as_json())
     else:
@@ -69,13 +69,13 @@ def verify(head_file: Path | None, db: str | None, as_json: bool) -> None:
     """
     settings = settings_for(db)
     with open_store(settings) as store:
-        from reseen.registry import heads
+        from reseen.store import audit_checkpoint
 
-        known = None if head_file is None else heads.parse(_text(head_file))
+        known = None if head_file is None else audit_checkpoint.parse(_text(head_file))
         keyring = keyring_if_any(store, settings) if known is not None else None
         key = None if keyring is None else keyring.for_heads
         with store.read() as connection:
-            lines = heads.verify(connection, store.secret, known, key=key)
+            lines = audit_checkpoint.verify(connection, store.secret, known, key=key)
     if known is not None and key is None:
         note("The sealing key is not here: that the head is this store's own was not checked.")
     if as_json:
@@ -108,9 +108,9 @@ def export(out: Path, since: datetime | None, until: datetime | None, db: str | 
             "the log is written as JSON Lines or CSV", remedy="End the name in .jsonl or .csv."
         )
     with open_store(settings) as store:
-        from reseen.registry import audit, heads
         from reseen.report import log
         from reseen.report.writing import private
+        from reseen.store import audit, audit_checkpoint
 
         keyring = keyring_or_new(store, settings)
         with private(out) as path, private(out.with_name(f"{out.name}.head.json")) as beside:
@@ -128,7 +128,7 @@ def export(out: Path, since: datetime | None, until: datetime | None, db: str | 
                     since=None if since is None else _moment(since),
                     until=None if until is None else _moment(until + timedelta(days=1)),
                 )
-                taken = heads.take(connection, store.secret, keyring.for_heads)
+                taken = audit_checkpoint.take(connection, store.secret, keyring.for_heads)
             beside.write_text(json.dumps(taken.as_json(), indent=2) + "\n", "ascii")
     note(f"Wrote {count(lines, 'line')} to {out}, and the head to {out.name}.head.json")
 

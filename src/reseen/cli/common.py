@@ -20,8 +20,8 @@ from reseen.errors import FileError, SealError
 from reseen.settings import Settings
 
 if TYPE_CHECKING:
-    from reseen.registry.sealing import Keyring
-    from reseen.registry.store import Store
+    from reseen.store.database import Store
+    from reseen.store.sealing import Keyring
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,7 +61,7 @@ def settings_for(db: str | None = None) -> Settings:
 
 @contextmanager
 def open_store(settings: Settings) -> Iterator[Store]:
-    from reseen.registry.store import Store
+    from reseen.store.database import Store
 
     store = Store(settings.db)
     try:
@@ -72,7 +72,7 @@ def open_store(settings: Settings) -> Iterator[Store]:
 
 def keyring_if_any(store: Store, settings: Settings) -> Keyring | None:
     """The sealing key, when there is one: everything but names works without."""
-    from reseen.registry.sealing import Keyring
+    from reseen.store.sealing import Keyring
 
     return Keyring.for_store(store, settings, create=False)
 
@@ -90,7 +90,7 @@ def keyring_for_names(store: Store, settings: Settings) -> Keyring:
 
 def keyring_or_new(store: Store, settings: Settings) -> Keyring:
     """The sealing key; a key file is made on first use, and that is said."""
-    from reseen.registry.sealing import Keyring
+    from reseen.store.sealing import Keyring
 
     known = settings.key is not None or settings.key_file.exists()
     keyring = Keyring.for_store(store, settings, create=True)

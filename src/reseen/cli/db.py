@@ -18,7 +18,7 @@ def db() -> None:
 @json_option
 def upgrade(db: str | None, as_json: bool) -> None:
     """Bring the store to the schema of this Reseen. Done as a whole or not at all."""
-    from reseen.registry.store import HEAD, Store
+    from reseen.store.database import HEAD, Store
 
     with Store(settings_for(db).db, upgrade=True) as store:
         before = store.found

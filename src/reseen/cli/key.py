@@ -13,8 +13,8 @@ from reseen.cli.lazy import LazyGroup
 from reseen.cli.user import MISSING
 
 if TYPE_CHECKING:
-    from reseen.registry.store import Store
-    from reseen.web.gate.keys import Key
+    from reseen.gate.keys import Key
+    from reseen.store.database import Store
 
 SCOPES = ("check", "file", "trusted", "metrics")
 
@@ -48,7 +48,7 @@ def key() -> None:
 def add(name: str, scopes: tuple[str, ...], rate: float, db: str | None, as_json: bool) -> None:
     """Make a key for NAME, and print it this once."""
     with _store(db) as store:
-        from reseen.web.gate import keys
+        from reseen.gate import keys
 
         with store.write() as connection:
             made, text = keys.make(connection, name, [keys.Scope(s) for s in scopes], rate)
@@ -66,7 +66,7 @@ def add(name: str, scopes: tuple[str, ...], rate: float, db: str | None, as_json
 def list_(db: str | None, as_json: bool) -> None:
     """List the keys, without their secrets."""
     with _store(db) as store, store.read() as connection:
-        from reseen.web.gate import keys
+        from reseen.gate import keys
 
         found = keys.every(connection)
     from reseen.report.rows import visible
@@ -88,7 +88,7 @@ def list_(db: str | None, as_json: bool) -> None:
 def revoke(id: str, db: str | None) -> None:
     """Make the key with this ID worth nothing, for ever, within two seconds."""
     with _store(db) as store:
-        from reseen.web.gate import keys
+        from reseen.gate import keys
 
         with store.write() as connection:
             changed = keys.revoke(connection, id)
@@ -109,7 +109,7 @@ def _fields(one: Key) -> dict[str, object]:
 @contextmanager
 def _store(db: str | None) -> Iterator[Store]:
     try:
-        import reseen.web.gate.keys  # noqa: F401
+        import reseen.gate.keys  # noqa: F401
     except ImportError:
         raise MISSING from None
     with open_store(settings_for(db)) as store:

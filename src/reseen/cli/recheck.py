@@ -11,8 +11,8 @@ from reseen.cli.hub import endpoint_option, open_hugging_face
 from reseen.scan.recheck import Change
 
 if TYPE_CHECKING:
-    from reseen.registry.store import Store
     from reseen.review.settling import Settled
+    from reseen.store.database import Store
 
 
 @click.command()
@@ -34,7 +34,7 @@ def recheck(
 
     Reads no file. A sighting is gone after two answers that say so.
     """
-    from reseen.registry.sightings import Filter
+    from reseen.observed.sightings import Filter
     from reseen.scan.recheck import recheck as revisit
 
     settings = settings_for(db)

@@ -26,7 +26,7 @@ from reseen.errors import InputError
 from reseen.report.rows import visible
 
 if TYPE_CHECKING:
-    from reseen.registry.store import Store
+    from reseen.store.database import Store
 
 FILES = click.argument(
     "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
@@ -127,7 +127,7 @@ def import_(
 
 def _past(store: Store, *, as_json: bool, quiet: bool) -> None:
     """What was added, matched against all that was seen before: no hub is asked."""
-    from reseen.registry.sightings import by_id
+    from reseen.observed.sightings import by_id
     from reseen.scan.lookback import record_past
 
     with store.write() as connection:

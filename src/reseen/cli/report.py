@@ -30,10 +30,10 @@ def report(out: Path, format_: str | None, locations: bool, db: str | None) -> N
     Where copies stand (repository, revision, path, digest) is left out unless --locations is given;
     names are never in it. The file is readable by you alone.
     """
-    from reseen.registry import audit
     from reseen.report.gather import gather
     from reseen.report.rows import row
     from reseen.report.writing import private
+    from reseen.store import audit
 
     chosen = format_ or _format_of(out)
     with open_store(settings_for(db)) as store:

@@ -78,8 +78,8 @@ def _first_user(settings: Settings) -> None:
         return
     if not click.confirm("Make one now?", default=True, err=True):
         return
-    from reseen.registry.store import Store
     from reseen.review.who import Role
+    from reseen.store.database import Store
     from reseen.web.access import users
 
     while True:

@@ -17,7 +17,7 @@ from reseen.cli.common import (
 )
 from reseen.records import Rung, SightingState
 
-RUNGS = [rung.label for rung in sorted(Rung) if rung is not Rung.HINT]
+RUNGS = [rung.label for rung in sorted(Rung) if rung > Rung.HINT]
 
 
 @click.command()
@@ -48,7 +48,7 @@ def sightings(
 ) -> None:
     """List sightings, newest first, with exact locations."""
     from reseen.cli.findings import sighting_line
-    from reseen.registry.sightings import Filter, every
+    from reseen.observed.sightings import Filter, every
     from reseen.report.rows import row
 
     which = Filter(
@@ -81,7 +81,7 @@ def sightings(
 def sighting(id: str, db: str | None, as_json: bool) -> None:
     """Show the sighting ID with all its evidence."""
     from reseen.cli.findings import sighting_text
-    from reseen.registry.sightings import by_id
+    from reseen.observed.sightings import by_id
     from reseen.report.rows import row
 
     with open_store(settings_for(db)) as store, store.read() as connection:

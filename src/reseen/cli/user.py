@@ -15,7 +15,7 @@ from reseen.cli.lazy import LazyGroup
 from reseen.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
-    from reseen.registry.store import Store
+    from reseen.store.database import Store
     from reseen.web.access.users import User
 
 ROLES = ("reader", "reviewer", "lead", "administrator")

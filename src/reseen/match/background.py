@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from reseen.errors import Malformed
 from reseen.fingerprint.sketch import VERSION, decode
 from reseen.match.weights import Background
-from reseen.registry.schema import read_sketches, sightings
+from reseen.store.schema import read_sketches, sightings
 
 MOST = 512
 """More make a comparison slower, and the tail hardly better known."""

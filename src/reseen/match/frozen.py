@@ -21,7 +21,7 @@ from sqlalchemy import Connection, select
 from reseen.fingerprint.git import pointer_oid
 from reseen.match.packed import Packed
 from reseen.records import DigestKind
-from reseen.registry.schema import digests, removals, removed_files
+from reseen.store.schema import digests, removals, removed_files
 
 POINTER = 0
 """Beside the kinds of digests, which count from 1: git oids of LFS pointers."""

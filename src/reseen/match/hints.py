@@ -18,10 +18,10 @@ from reseen.match import evidence
 from reseen.match.index import DigestIndex
 from reseen.match.packed import Packed
 from reseen.records import DigestKind, Evidence
-from reseen.registry.schema import removals, sealed_index
+from reseen.store.schema import removals, sealed_index
 
 if TYPE_CHECKING:
-    from reseen.registry.sealing import Field, Keyring
+    from reseen.store.sealing import Field, Keyring
 
 _HEX64 = re.compile(r"(?:^|[^0-9a-fA-F])([0-9a-fA-F]{64})(?:[^0-9a-fA-F]|$)")
 _NUMBER = re.compile(r"(?<![0-9])[0-9]{3,9}(?![0-9])")
@@ -63,7 +63,7 @@ class Hints:
         """Read the keyed index of removals in force; nothing of it without the key."""
         if keyring is None:
             return cls(index, None, {})
-        from reseen.registry.sealing import Field
+        from reseen.store.sealing import Field
 
         fields = (Field.FILE_NAME, Field.MODEL, Field.VERSION)
         return cls(index, keyring, {field: _load(connection, field) for field in fields})
@@ -79,7 +79,7 @@ class Hints:
                     yield self._index.removal(number), evidence.file_named_by_digest(value)
         if self._keyring is None:
             return
-        from reseen.registry.sealing import Field
+        from reseen.store.sealing import Field
 
         if name.lower() not in _GENERIC:
             owners = self._owners(Field.FILE_NAME, name)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from reseen.fingerprint.git import pointer_oid
 from reseen.match.packed import Packed
 from reseen.records import Container, DigestKind, Fingerprint, RemovedFile
-from reseen.registry.schema import digests, removals, removed_files
+from reseen.store.schema import digests, removals, removed_files
 
 HEADER_ROOM = 16 << 20
 """Bytes: how much longer than a removal's data section a file may be and still be taken for a

@@ -28,12 +28,12 @@ from reseen.records import (
     Repository,
     Rung,
 )
-from reseen.registry.schema import sketch_entries
+from reseen.store.schema import sketch_entries
 
 if TYPE_CHECKING:
     from reseen.fingerprint.sketch import Sketch
     from reseen.match.sketches import Likeness, Sketches
-    from reseen.registry.sealing import Keyring
+    from reseen.store.sealing import Keyring
 
 _PATHS = 10_000  # paths of one listed repository that are looked at for leads
 

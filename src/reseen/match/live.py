@@ -27,9 +27,9 @@ from reseen.match.moment import LONG, SHORT, Holder, Moment, read_changed
 from reseen.match.sketches import Sketches, Snapshot
 from reseen.match.weights import COPY_MEAN_ALONE
 from reseen.records import Digest, DigestKind, Evidence, Fingerprint, Rung
-from reseen.registry.people import changes
-from reseen.registry.schema import meta, removals, removed_files, sketch_entries
-from reseen.registry.store import chunks
+from reseen.store.database import chunks
+from reseen.store.schema import meta, removals, removed_files, sketch_entries
+from reseen.store.service_schema import changes
 
 FOLD = 5_000
 """Removals that changed since, from which on they are folded in with the others."""

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, select
 from reseen.fingerprint.git import pointer_oid
 from reseen.match.frozen import LENGTHS, POINTER, Added, AddedFile, Frozen
 from reseen.records import DigestKind
-from reseen.registry.schema import digests, removals, removed_files
-from reseen.registry.store import chunks
+from reseen.store.database import chunks
+from reseen.store.schema import digests, removals, removed_files
 
 Holder = tuple[str, str, int]
 """(removal's id, its list, size of its file or -1)."""

@@ -22,7 +22,7 @@ from reseen.match import evidence
 from reseen.match.evidence import READ_KINDS, gather
 from reseen.match.index import HEADER_ROOM
 from reseen.records import Digest, DigestKind, Evidence, Match
-from reseen.registry.schema import (
+from reseen.store.schema import (
     artifacts,
     digests,
     read_digests,

@@ -21,7 +21,7 @@ from reseen.fingerprint.sketch import VERSION, decode
 from reseen.match import evidence
 from reseen.match.sketches import Sketches, as_slots
 from reseen.records import Evidence
-from reseen.registry.schema import read_entries, read_sketches, removals, sightings
+from reseen.store.schema import read_entries, read_sketches, removals, sightings
 
 _BATCH = 2_048  # files searched at once
 

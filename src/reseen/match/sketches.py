@@ -25,8 +25,8 @@ from reseen.fingerprint.sketch import SEARCHED, SLOTS, VERSION, Sketch, decode
 from reseen.match import background
 from reseen.match.search import Candidate, Query, SketchIndex, Slots
 from reseen.match.weights import Background, Comparison, best, compare
-from reseen.registry.engines import in_words
-from reseen.registry.schema import removals, removed_files, sketch_entries, sketches
+from reseen.store.backends import in_words
+from reseen.store.schema import removals, removed_files, sketch_entries, sketches
 
 MOST_COMPARED = 64
 """Removed files, the nearest first, that one file is compared with in full."""

@@ -17,9 +17,10 @@ from reseen.errors import FileError
 from reseen.fingerprint.digests import fingerprint
 from reseen.fingerprint.known_bogus import why_bogus
 from reseen.records import DigestKind, Fingerprint, Names, RemovedFile
-from reseen.registry import audit, removals
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.registry import removals
+from reseen.store import audit
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 FULL = (
     DigestKind.SHA256,

@@ -15,7 +15,6 @@ from datetime import date
 
 from reseen.fingerprint.known_bogus import why_bogus
 from reseen.records import Digest, DigestKind, Names
-from reseen.registry import links
 from reseen.registry.lists.columns import Field, Meaning
 from reseen.registry.lists.documents import UNREADABLE
 from reseen.registry.lists.table import Cell, Table
@@ -29,6 +28,7 @@ from reseen.registry.lists.values import (
     value_of,
     words_of,
 )
+from reseen.store import links
 
 DIGEST_FIELDS: dict[Field, DigestKind | None] = {
     Field.SHA256: DigestKind.SHA256,

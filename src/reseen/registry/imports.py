@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reseen.errors import InputError
-from reseen.registry import audit, changes, links
 from reseen.registry.drafts import Defaults, Draft, Refusal, Tally, check_list_name, drafts
 from reseen.registry.lists.columns import Field, Meaning, parse_map, recognise
 from reseen.registry.lists.read import read_tables
@@ -25,9 +24,10 @@ from reseen.registry.lists.values import Refused
 from reseen.registry.merging import Merger, Outcome
 from reseen.registry.rejects import write_rejects
 from reseen.registry.removals import last_pk
-from reseen.registry.sealing import Keyring
 from reseen.registry.standing import Reader, write_changed, write_new
-from reseen.registry.store import Store
+from reseen.store import audit, change_log, links
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 _REJECTS = re.compile(r"(\.rejects(-\d+)?)+$")
 
@@ -118,7 +118,9 @@ def import_list(
             held = last_pk(connection)
             write_new(connection, keyring, merger.new)
             write_changed(connection, keyring, list(merger.changed.values()))
-            changes.note(connection, (*range(held + 1, last_pk(connection) + 1), *merger.changed))
+            change_log.note(
+                connection, (*range(held + 1, last_pk(connection) + 1), *merger.changed)
+            )
             account = _account(defaults.list, listed, outcomes, withdrawn)
             audit.write(
                 connection, "import", "*", actor=options.actor, list=account.list,

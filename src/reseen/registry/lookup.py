@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, or_, select
 
+from reseen.observed import sightings
 from reseen.records import DigestKind, Removal, Sighting
-from reseen.registry import links, removals, schema, sightings
-from reseen.registry.sealing import Field, Keyring
-from reseen.registry.store import Store
+from reseen.registry import removals
+from reseen.store import links, schema
+from reseen.store.database import Store
+from reseen.store.sealing import Field, Keyring
 
 _ID = re.compile(r"(?:rm|sg)-[0-9a-z]{4,20}\Z")
 _HEX = re.compile(r"[0-9a-f]{8,64}\Z")

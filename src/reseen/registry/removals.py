@@ -16,6 +16,8 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_, upd
 
 from reseen.errors import NotFound, SealError
 from reseen.fingerprint.known_bogus import why_bogus
+from reseen.observed import sketches
+from reseen.observed.artifacts import instant
 from reseen.records import (
     Container,
     Digest,
@@ -25,10 +27,9 @@ from reseen.records import (
     Removal,
     RemovedFile,
 )
-from reseen.registry import audit, changes, ids, links, schema, sketches
-from reseen.registry.sealing import Keyring
-from reseen.registry.seen import instant
-from reseen.registry.store import chunks, insert_many, now, reserve
+from reseen.store import audit, change_log, ids, links, schema
+from reseen.store.database import chunks, insert_many, now, reserve
+from reseen.store.sealing import Keyring
 
 _EPOCH = date(1970, 1, 1)
 _PAGE = 1000
@@ -117,7 +118,7 @@ def insert(connection: Connection, keyring: Keyring, new: Sequence[New]) -> list
     insert_many(connection, schema.digests, DIGEST_COLUMNS, sorted(digests), ignore=True)
     insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, sorted(tokens), ignore=True)
     sketches.keep_removed(connection, made)
-    changes.note(connection, pks)
+    change_log.note(connection, pks)
     return drawn
 
 
@@ -145,7 +146,7 @@ def add_file(connection: Connection, removal_pk: int, file: RemovedFile) -> int:
     add_digests(connection, file_pk, file.digests)
     if file.sketch is not None:
         sketches.keep_removed(connection, [(file_pk, file.sketch)])
-    changes.note(connection, [removal_pk])
+    change_log.note(connection, [removal_pk])
     return file_pk
 
 
@@ -186,7 +187,7 @@ def learn(connection: Connection, file_pk: int, fingerprint: Fingerprint) -> int
     if fingerprint.sketch is not None:
         new += sketches.keep_removed(connection, [(file_pk, fingerprint.sketch)])
     if new or missing:
-        changes.note(connection, [known.removal_pk])
+        change_log.note(connection, [known.removal_pk])
     return new
 
 
@@ -350,7 +351,7 @@ def _turn(
             }
         ],
     )
-    changes.note(connection, [row.pk])
+    change_log.note(connection, [row.pk])
     audit.write(connection, "restore" if restored else "withdraw", row.id, actor=actor)
     return True
 

@@ -16,7 +16,6 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from reseen.records import DigestKind, Names
-from reseen.registry import schema
 from reseen.registry.beside import beside
 from reseen.registry.drafts import FULL, Draft
 from reseen.registry.merging import Key, Merger, Standing, StandingFile, join
@@ -29,8 +28,9 @@ from reseen.registry.removals import (
     days,
     new_ids,
 )
-from reseen.registry.sealing import Field, Keyring
-from reseen.registry.store import chunks, insert_many, now, reserve
+from reseen.store import schema
+from reseen.store.database import chunks, insert_many, now, reserve
+from reseen.store.sealing import Field, Keyring
 
 _TOKEN = Struct(">16sqB")
 """A row of the index: token, pk, field. Sorted as bytes, such rows are in the order of its key."""

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select
 
+from reseen.observed import sightings
+from reseen.observed.artifacts import instant
 from reseen.records import Confirmed, Rung, Sighting, SightingState
-from reseen.registry import sightings
-from reseen.registry.schema import problems, removals, scans
-from reseen.registry.seen import instant
-from reseen.registry.store import Store
+from reseen.store.database import Store
+from reseen.store.schema import problems, removals, scans
 
 
 @dataclass(frozen=True, slots=True)

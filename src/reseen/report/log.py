@@ -13,8 +13,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from reseen.registry import audit
 from reseen.report.tables import harmless
+from reseen.store import audit
 
 FIELDS = (
     *("number", "at", "time", "actor", "action", "subject", "details"),

@@ -14,12 +14,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
+from reseen.observed import sightings
+from reseen.observed.artifacts import DISABLED, GATED, instant
 from reseen.records import RepoType
-from reseen.registry import schema, sightings
-from reseen.registry.people import case_sightings, notices
-from reseen.registry.people import cases as table
-from reseen.registry.seen import DISABLED, GATED, instant
 from reseen.review.verdicts import State
+from reseen.store import schema
+from reseen.store.service_schema import case_sightings, notices
+from reseen.store.service_schema import cases as table
 
 MOST = 200
 """Repositories that are named."""

@@ -18,11 +18,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select, tuple_, update
 
 from reseen.errors import NotFound
-from reseen.registry import ids, schema, sightings
-from reseen.registry.people import case_sightings, cases
-from reseen.registry.store import Store, chunks, insert_many, now, reserve
+from reseen.observed import sightings
 from reseen.review import made, remembered
 from reseen.review.verdicts import Stand, State, Verdict, stand
+from reseen.store import ids, schema
+from reseen.store.database import Store, chunks, insert_many, now, reserve
+from reseen.store.service_schema import case_sightings, cases
 
 MOST = 2_000
 """Sightings that one call puts, so that nobody waits long for the writer."""

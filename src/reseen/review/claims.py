@@ -13,14 +13,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from reseen.errors import Conflict
-from reseen.registry import audit
-from reseen.registry.people import cases as table
-from reseen.registry.people import users
-from reseen.registry.seen import instant
-from reseen.registry.store import now
+from reseen.observed.artifacts import instant
 from reseen.review import cases
 from reseen.review.queue import Filter, next_case
 from reseen.review.who import Role, Who
+from reseen.store import audit
+from reseen.store.database import now
+from reseen.store.service_schema import cases as table
+from reseen.store.service_schema import users
 
 LASTS = 15 * 60 * 1_000_000
 """Microseconds; whoever is active renews it by claiming again."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from reseen.errors import InputError
 from reseen.records import Names
-from reseen.registry.links import normal_name
+from reseen.store.links import normal_name
 
 LONGEST = 2_000
 """Characters."""

@@ -7,14 +7,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from reseen.registry import audit
-from reseen.registry.people import comments as table
-from reseen.registry.people import users
-from reseen.registry.sealing import Keyring
-from reseen.registry.seen import instant
-from reseen.registry.store import now
+from reseen.observed.artifacts import instant
 from reseen.review import cases, texts
 from reseen.review.who import Role, Who
+from reseen.store import audit
+from reseen.store.database import now
+from reseen.store.sealing import Keyring
+from reseen.store.service_schema import comments as table
+from reseen.store.service_schema import users
 
 
 @dataclass(frozen=True, slots=True, repr=False)

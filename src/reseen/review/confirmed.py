@@ -16,11 +16,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, exists, not_, select
 
 from reseen.records import SightingState
-from reseen.registry import people, schema
-from reseen.registry.store import chunks
 from reseen.review import cases, places
 from reseen.review.clocks import State as Notice
 from reseen.review.verdicts import State, Verdict
+from reseen.store import schema, service_schema
+from reseen.store.database import chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def waiting(
     connection: Connection, *, hub: str | None = None, account: str | None = None, most: int = 200
 ) -> list[Waiting]:
     """Accounts with something that a notice could be drafted about, most first."""
-    c = people.cases.c
+    c = service_schema.cases.c
     wanted = [*_free()]
     if hub is not None:
         wanted.append(c.hub == hub)
@@ -53,7 +53,7 @@ def waiting(
 
 def to_add(connection: Connection, hub: str, account: str) -> list[tuple[int, int]]:
     """(sighting, case), by pk, of what a notice to this hub about this account can take in."""
-    c = people.cases.c
+    c = service_schema.cases.c
     wanted = [*_free(), c.hub == hub, c.account == account]
     return [(row.sighting_pk, row.case_pk) for row in _confirmed(connection, wanted)]
 
@@ -69,14 +69,14 @@ def standing(connection: Connection, sighting_pks: Collection[int]) -> set[int]:
 
 def _confirmed(connection: Connection, wanted: Sequence[ColumnElement[bool]]) -> list[Row[Any]]:
     """Confirmed sightings with their cases, in the order of recording."""
-    c, s, r = people.cases.c, schema.sightings.c, schema.removals.c
-    made = people.decisions.c
+    c, s, r = service_schema.cases.c, schema.sightings.c, schema.removals.c
+    made = service_schema.decisions.c
     ever = exists().where(made.case_pk == c.pk, made.verdict == Verdict.CONFIRM.value)
     query = (
         select(s.pk.label("sighting_pk"), c.pk.label("case_pk"), c.hub, c.account)
-        .select_from(people.case_sightings)
-        .join(people.cases, c.pk == people.case_sightings.c.case_pk)
-        .join(schema.sightings, s.pk == people.case_sightings.c.sighting_pk)
+        .select_from(service_schema.case_sightings)
+        .join(service_schema.cases, c.pk == service_schema.case_sightings.c.case_pk)
+        .join(schema.sightings, s.pk == service_schema.case_sightings.c.sighting_pk)
         .join(schema.removals, r.pk == s.removal_pk)
         .where(
             c.state != State.SECOND.value,
@@ -94,6 +94,6 @@ def _confirmed(connection: Connection, wanted: Sequence[ColumnElement[bool]]) ->
 
 def _free() -> tuple[ColumnElement[bool], ...]:
     """Live, and in no notice that is open."""
-    n, i, s = people.notices.c, people.notice_items.c, schema.sightings.c
+    n, i, s = service_schema.notices.c, service_schema.notice_items.c, schema.sightings.c
     held = exists().where(i.sighting_pk == s.pk, i.notice_pk == n.pk, n.state != Notice.GONE.value)
     return s.state == SightingState.LIVE.value, not_(held)

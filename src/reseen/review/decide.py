@@ -16,15 +16,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from reseen.errors import AccessError, Conflict, InputError
-from reseen.registry import audit, ids, schema
-from reseen.registry.people import cases as table
-from reseen.registry.people import decided, decisions
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import insert_many, now, reserve
 from reseen.review import cases, claims, made, remembered, texts
 from reseen.review.remembered import DECIDED_COLUMNS, DECISION_COLUMNS
 from reseen.review.verdicts import UNDO, Made, State, Verdict, in_force, stand
 from reseen.review.who import Role, Who
+from reseen.store import audit, ids, schema
+from reseen.store.database import insert_many, now, reserve
+from reseen.store.sealing import Keyring
+from reseen.store.service_schema import cases as table
+from reseen.store.service_schema import decided, decisions
 
 
 @dataclass(frozen=True, slots=True)

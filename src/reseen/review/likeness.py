@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from reseen.errors import Malformed, NotFound
 from reseen.match.blocks import Block, side_by_side
-from reseen.registry import schema
+from reseen.store import schema
 
 MOST_FILES = 32
 """Files of a removal that are looked at, those known best first."""

@@ -10,11 +10,11 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, select
 
-from reseen.registry.people import cases as table
-from reseen.registry.people import looks
-from reseen.registry.store import chunks, now, upsert
 from reseen.review import cases
 from reseen.review.who import Who
+from reseen.store.database import chunks, now, upsert
+from reseen.store.service_schema import cases as table
+from reseen.store.service_schema import looks
 
 
 def look(connection: Connection, case_id: str, who: Who, *, at: int | None = None) -> None:

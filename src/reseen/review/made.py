@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from reseen.records import Confirmed, DigestKind
-from reseen.registry import schema
-from reseen.registry.people import case_sightings, decided, decisions
-from reseen.registry.store import chunks
 from reseen.review.verdicts import Covered, Made, Now
+from reseen.store import schema
+from reseen.store.database import chunks
+from reseen.store.service_schema import case_sightings, decided, decisions
 
 Standing = tuple[list[Made], list[Now]]
 """Decisions, oldest first; sightings, oldest first."""

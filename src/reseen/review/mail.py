@@ -20,14 +20,14 @@ from email.utils import formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
 
 from reseen.errors import InputError, MailError, SettingsError
-from reseen.registry import audit
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
 from reseen.review import clocks, notice_text, notices
 from reseen.review.clocks import State
 from reseen.review.notice import SMTP, Notice
 from reseen.review.who import Role, Who
 from reseen.settings import Settings
+from reseen.store import audit
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 PATIENCE = 20.0
 """Seconds for one answer of the server."""

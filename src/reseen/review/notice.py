@@ -23,11 +23,14 @@ from sqlalchemy import (
 )
 
 from reseen.errors import NotFound
+from reseen.observed import artifacts as seen
+from reseen.observed import sightings
 from reseen.records import Digest, Sighting
-from reseen.registry import ids, people, removals, schema, seen, sightings
-from reseen.registry.sealing import Keyring
+from reseen.registry import removals
 from reseen.review import clauses, confirmed, places, texts
 from reseen.review.clocks import State
+from reseen.store import ids, schema, service_schema
+from reseen.store.sealing import Keyring
 
 CLAUSE = "clause"
 """`how` of a step that only says on which clause the notice stands from then on."""
@@ -155,10 +158,10 @@ def every(
 ) -> list[Line]:
     """Those with items, whose clock ends first at the head: the overdue ones. `overdue_at`: only
     those whose clock had run out by then."""
-    n = people.notices.c
+    n = service_schema.notices.c
     counted = _counted().subquery()
     query = (
-        select(people.notices, counted.c.held, counted.c.there)
+        select(service_schema.notices, counted.c.held, counted.c.there)
         .join(counted, counted.c.notice_pk == n.pk)
         .order_by(n.due_at.is_(None), n.due_at, n.pk)
         .limit(most)
@@ -190,7 +193,7 @@ def every(
 
 def numbers(connection: Connection) -> dict[State, int]:
     """How many notices stand in each state; drafts that hold nothing do not count."""
-    n, i = people.notices.c, people.notice_items.c
+    n, i = service_schema.notices.c, service_schema.notice_items.c
     query = (
         select(n.state, func.count()).where(exists().where(i.notice_pk == n.pk)).group_by(n.state)
     )
@@ -200,7 +203,7 @@ def numbers(connection: Connection) -> dict[State, int]:
 
 def own_row(connection: Connection, notice: str) -> Row[Any]:
     """The notice's own row. Raises NotFound."""
-    query = select(people.notices).where(people.notices.c.id == ids.given(notice))
+    query = select(service_schema.notices).where(service_schema.notices.c.id == ids.given(notice))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("there is no such notice", remedy="The page of notices shows them.")
@@ -211,7 +214,7 @@ def own_row(connection: Connection, notice: str) -> Row[Any]:
 
 
 def _counted() -> Select[Any]:
-    i, s = people.notice_items.c, schema.sightings.c
+    i, s = service_schema.notice_items.c, schema.sightings.c
     gone = s.state.in_([state.value for state in sightings.GONE])
     return (
         select(
@@ -225,18 +228,18 @@ def _counted() -> Select[Any]:
 
 
 def _items(connection: Connection, notice: Row[Any]) -> tuple[Item, ...]:
-    i, s, a = people.notice_items.c, schema.sightings.c, schema.artifacts.c
+    i, s, a = service_schema.notice_items.c, schema.sightings.c, schema.artifacts.c
     query = (
         select(
-            *(s.pk, s.id, s.artifact_pk, i.added_at, people.cases.c.id.label("case")),
+            *(s.pk, s.id, s.artifact_pk, i.added_at, service_schema.cases.c.id.label("case")),
             *(a.xet, a.git_oid, a.sha256),
             *(schema.removals.c.site, schema.removals.c.removed_on),
         )
-        .select_from(people.notice_items)
+        .select_from(service_schema.notice_items)
         .join(schema.sightings, s.pk == i.sighting_pk)
         .join(schema.removals, schema.removals.c.pk == s.removal_pk)
         .join(schema.artifacts, a.pk == s.artifact_pk)
-        .join(people.cases, people.cases.c.pk == i.case_pk)
+        .join(service_schema.cases, service_schema.cases.c.pk == i.case_pk)
         .where(i.notice_pk == notice.pk)
     )
     rows = connection.execute(query).all()
@@ -293,10 +296,10 @@ def _steps(
 
 def step_rows(connection: Connection, notice_pk: int) -> list[Row[Any]]:
     """Every step with its user's name, oldest first."""
-    s, u = people.notice_steps.c, people.users.c
+    s, u = service_schema.notice_steps.c, service_schema.users.c
     query = (
         select(s.pk, s.at, s.user_pk, s.state, s.how, s.sealed, u.name)
-        .outerjoin(people.users, u.pk == s.user_pk)
+        .outerjoin(service_schema.users, u.pk == s.user_pk)
         .where(s.notice_pk == notice_pk)
         .order_by(s.pk)
     )

@@ -14,13 +14,13 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from reseen.errors import Conflict, InputError, SealError
 from reseen.records import Names
-from reseen.registry import audit, people, schema
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import chunks, insert_many, now
 from reseen.review import clauses, clocks, confirmed, notice, places, texts
 from reseen.review.clocks import State
 from reseen.review.notice import CLAUSE, CLEARED, SMTP, UNDO, Notice
 from reseen.review.who import Role, Who
+from reseen.store import audit, schema, service_schema
+from reseen.store.database import chunks, insert_many, now
+from reseen.store.sealing import Keyring
 
 BY_HAND = frozenset({"e-mail", "form", "letter", "phone", "text", "json", "other"})
 """How a person says that a step was made; `smtp` is not among them: only sending says that."""
@@ -58,7 +58,7 @@ def draft(
     at = now()
     columns = ("notice_pk", "sighting_pk", "case_pk", "added_at")
     rows = [(row.pk, sighting, case, at) for sighting, case in found]
-    insert_many(connection, people.notice_items, columns, rows)
+    insert_many(connection, service_schema.notice_items, columns, rows)
     changed(connection, row)
     _line(connection, row, who, step="draft", added=len(rows))
     return str(row.id)
@@ -238,7 +238,7 @@ def _append_row(
         "how": how,
         "sealed": texts.seal(keyring, note, row.id) if note else None,
     }
-    connection.execute(people.notice_steps.insert(), [step])
+    connection.execute(service_schema.notice_steps.insert(), [step])
 
 
 # -- drafts --------------------------------------------------------------------------------------
@@ -246,10 +246,10 @@ def _append_row(
 
 def _open_one(connection: Connection, hub: str, account: str) -> Row[Any] | None:
     """The notice that can still be added to: the drafted one before a re-seen one."""
-    table = people.notices.c
+    table = service_schema.notices.c
     states = [state.value for state in clocks.CHANGEABLE]
     query = (
-        select(people.notices)
+        select(service_schema.notices)
         .where(table.hub == hub, table.account == account, table.state.in_(states))
         .order_by(table.state, table.pk)
         .limit(1)
@@ -269,7 +269,7 @@ def _new(connection: Connection, hub: str, account: str, who: Who, hours: int | 
         "due_at": clocks.due(State.DRAFTED, at, hours),
         "version": 0,
     }
-    connection.execute(people.notices.insert(), [row])
+    connection.execute(service_schema.notices.insert(), [row])
     made = notice.own_row(connection, str(row["id"]))
     _append_row(connection, None, made, State.DRAFTED, who, how=None, note="", at=at)
     return made
@@ -277,12 +277,12 @@ def _new(connection: Connection, hub: str, account: str, who: Who, hours: int | 
 
 def _drop_undone(connection: Connection, row: Row[Any], who: Who | None) -> int:
     """What is no longer confirmed falls out of a notice that can still be changed."""
-    table = people.notice_items.c
+    table = service_schema.notice_items.c
     pks = list(connection.scalars(select(table.sighting_pk).where(table.notice_pk == row.pk)))
     gone = set(pks) - confirmed.standing(connection, pks)
     for chunk in chunks(sorted(gone)):
         connection.execute(
-            delete(people.notice_items).where(
+            delete(service_schema.notice_items).where(
                 table.notice_pk == row.pk, table.sighting_pk.in_(chunk)
             )
         )
@@ -295,8 +295,8 @@ def _drop_undone(connection: Connection, row: Row[Any], who: Who | None) -> int:
 def drop_undone(connection: Connection, row: Row[Any]) -> int:
     """The same, by a recheck. A draft that is left with nothing has no clock."""
     dropped = _drop_undone(connection, row, None)
-    left = select(people.notice_items.c.sighting_pk)
-    left = left.where(people.notice_items.c.notice_pk == row.pk).limit(1)
+    left = select(service_schema.notice_items.c.sighting_pk)
+    left = left.where(service_schema.notice_items.c.notice_pk == row.pk).limit(1)
     if dropped and row.state == State.DRAFTED and connection.scalar(left) is None:
         _set(connection, row, due_at=None)
     return dropped
@@ -306,7 +306,7 @@ def _give_up(
     connection: Connection, keyring: Keyring | None, row: Row[Any], who: Who, note: str
 ) -> None:
     """The draft was wrong: it holds nothing any more, and waits without a clock."""
-    table = people.notice_items
+    table = service_schema.notice_items
     connection.execute(delete(table).where(table.c.notice_pk == row.pk))
     _append_row(connection, keyring, row, row.state, who, how=CLEARED, note=note)
     _set(connection, row, due_at=None)
@@ -315,13 +315,13 @@ def _give_up(
 
 
 def _set(connection: Connection, row: Row[Any], **values: object) -> None:
-    table = people.notices
+    table = service_schema.notices
     connection.execute(update(table).where(table.c.pk == row.pk).values(**values))
 
 
 def changed(connection: Connection, row: Row[Any]) -> None:
     """Whoever saw the notice before must look again."""
-    table = people.notices
+    table = service_schema.notices
     connection.execute(
         update(table).where(table.c.pk == row.pk).values(version=table.c.version + 1)
     )
@@ -336,11 +336,11 @@ def _line(
 
 def _sealed(connection: Connection, keyring: Keyring, notice_pk: int) -> list[Names]:
     """What is sealed of the removals that a notice is about: to compare with, never to show."""
-    i, s, r = people.notice_items.c, schema.sightings.c, schema.removals.c
+    i, s, r = service_schema.notice_items.c, schema.sightings.c, schema.removals.c
     query = (
         select(r.id, r.sealed)
         .join(schema.sightings, s.removal_pk == r.pk)
-        .join(people.notice_items, i.sighting_pk == s.pk)
+        .join(service_schema.notice_items, i.sighting_pk == s.pk)
         .where(i.notice_pk == notice_pk, r.sealed.is_not(None))
         .distinct()
     )

@@ -17,14 +17,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select
 
+from reseen.observed.artifacts import instant
 from reseen.records import RepoType, Rung
-from reseen.registry import ids, schema
-from reseen.registry.people import case_sightings, decisions, users
-from reseen.registry.people import cases as table
-from reseen.registry.seen import instant
-from reseen.registry.store import now
 from reseen.review.verdicts import State, Verdict
 from reseen.review.who import Who
+from reseen.store import ids, schema
+from reseen.store.database import now
+from reseen.store.service_schema import case_sightings, decisions, users
+from reseen.store.service_schema import cases as table
 
 MOST = 200
 """Rows of one page."""

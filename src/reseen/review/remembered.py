@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy import Connection, delete, exists, select
 
 from reseen.records import DigestKind
-from reseen.registry import audit, schema
-from reseen.registry.people import case_sightings, cases, decided, decisions, dismissals
-from reseen.registry.store import chunks, insert_many, reserve, upsert
 from reseen.review.made import Standing
 from reseen.review.texts import new_id
 from reseen.review.verdicts import Covered, Made, Verdict, stand
+from reseen.store import audit, schema
+from reseen.store.database import chunks, insert_many, reserve, upsert
+from reseen.store.service_schema import case_sightings, cases, decided, decisions, dismissals
 
 AUTOMATIC = "reseen"
 """Who the audit log says it was."""

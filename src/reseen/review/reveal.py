@@ -6,10 +6,10 @@ from sqlalchemy import Connection, select
 
 from reseen.errors import SealError
 from reseen.records import Names
-from reseen.registry import audit, schema
-from reseen.registry.sealing import Keyring
 from reseen.review import cases
 from reseen.review.who import Role, Who
+from reseen.store import audit, schema
+from reseen.store.sealing import Keyring
 
 
 def reveal(connection: Connection, keyring: Keyring | None, case_id: str, who: Who) -> Names:

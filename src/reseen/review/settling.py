@@ -14,12 +14,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, exists, func, not_, select
 
+from reseen.observed import sightings
 from reseen.records import Rung, SightingState
-from reseen.registry import people, schema, sightings
-from reseen.registry.store import chunks
 from reseen.review import confirmed, notice, notices
 from reseen.review.clocks import CHANGEABLE, MAY_FOLLOW, State
 from reseen.review.notice import UNDO
+from reseen.store import schema, service_schema
+from reseen.store.database import chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +62,19 @@ def _moves(connection: Connection) -> list[tuple[Row[Any], State]]:
 def _rows(connection: Connection, pks: Iterable[int]) -> Iterator[Row[Any]]:
     """These notices, each as it stands when its turn comes."""
     for chunk in chunks(pks):
-        query = select(people.notices).where(people.notices.c.pk.in_(chunk))
-        yield from connection.execute(query.order_by(people.notices.c.pk)).all()
+        query = select(service_schema.notices).where(service_schema.notices.c.pk.in_(chunk))
+        yield from connection.execute(query.order_by(service_schema.notices.c.pk)).all()
 
 
 def _undone(connection: Connection) -> list[int]:
     """Notices that can still be changed and hold what is no longer confirmed. Only what changed
     since it was drafted is looked at."""
-    n, i = people.notices.c, people.notice_items.c
-    s, r, c = schema.sightings.c, schema.removals.c, people.cases.c
+    n, i = service_schema.notices.c, service_schema.notice_items.c
+    s, r, c = schema.sightings.c, schema.removals.c, service_schema.cases.c
     query = (
         select(i.notice_pk, i.sighting_pk)
-        .join(people.notices, n.pk == i.notice_pk)
-        .join(people.cases, c.pk == i.case_pk)
+        .join(service_schema.notices, n.pk == i.notice_pk)
+        .join(service_schema.cases, c.pk == i.case_pk)
         .join(schema.sightings, s.pk == i.sighting_pk)
         .join(schema.removals, r.pk == s.removal_pk)
         .where(n.state.in_([state.value for state in CHANGEABLE]))
@@ -86,11 +87,11 @@ def _undone(connection: Connection) -> list[int]:
 
 def _all_gone(connection: Connection) -> list[int]:
     """Open notices that hold something, and nothing that still stands there."""
-    n, i, s = people.notices.c, people.notice_items.c, schema.sightings.c
+    n, i, s = service_schema.notices.c, service_schema.notice_items.c, schema.sightings.c
     gone = s.state.in_([state.value for state in sightings.GONE])
     query = (
         select(n.pk)
-        .join(people.notice_items, i.notice_pk == n.pk)
+        .join(service_schema.notice_items, i.notice_pk == n.pk)
         .join(schema.sightings, s.pk == i.sighting_pk)
         .where(n.state != State.GONE.value)
         .group_by(n.pk)
@@ -102,7 +103,7 @@ def _all_gone(connection: Connection) -> list[int]:
 def _again(connection: Connection) -> list[int]:
     """Closed notices of which something lives again since: the same content at its place, or the
     same removal anew at the same account, unless a person said that it is none."""
-    n, i, s = people.notices.c, people.notice_items.c, schema.sightings.c
+    n, i, s = service_schema.notices.c, service_schema.notice_items.c, schema.sightings.c
     back = exists().where(
         i.notice_pk == n.pk,
         s.pk == i.sighting_pk,
@@ -114,14 +115,14 @@ def _again(connection: Connection) -> list[int]:
     r = schema.repositories.c
     prefix = n.account + "/"
     dismissed = exists().where(
-        people.case_sightings.c.sighting_pk == new.c.pk,
-        people.cases.c.pk == people.case_sightings.c.case_pk,
-        people.cases.c.state == "decided",
-        people.cases.c.verdict != "confirm",
+        service_schema.case_sightings.c.sighting_pk == new.c.pk,
+        service_schema.cases.c.pk == service_schema.case_sightings.c.case_pk,
+        service_schema.cases.c.state == "decided",
+        service_schema.cases.c.verdict != "confirm",
     )
     anew = (
         select(n.pk)
-        .join(people.notice_items, i.notice_pk == n.pk)
+        .join(service_schema.notice_items, i.notice_pk == n.pk)
         .join(was, was.c.pk == i.sighting_pk)
         .join(new, new.c.removal_pk == was.c.removal_pk)
         .join(schema.removals, schema.removals.c.pk == new.c.removal_pk)

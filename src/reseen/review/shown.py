@@ -15,13 +15,14 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 from sqlalchemy import case as when
 
+from reseen.observed import sightings
+from reseen.observed.artifacts import instant
 from reseen.records import Sighting, SightingState
-from reseen.registry import schema, sightings
-from reseen.registry.people import case_sightings, decisions, users
-from reseen.registry.sealing import Keyring
-from reseen.registry.seen import instant
 from reseen.review import cases, comments, texts
 from reseen.review.verdicts import UNDO, Verdict
+from reseen.store import schema
+from reseen.store.sealing import Keyring
+from reseen.store.service_schema import case_sightings, decisions, users
 
 FILES = 20
 """Sightings on one page of a case."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 
 from reseen.errors import InputError, SealError
-from reseen.registry import ids
-from reseen.registry.sealing import Keyring
+from reseen.store import ids
+from reseen.store.sealing import Keyring
 
 MOST_TEXT = 4_000
 """Characters in a reason or a comment."""

@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from reseen.errors import AccessError, Conflict, InputError, NotFound
-from reseen.registry import audit, ids, schema
-from reseen.registry.people import cases as table
-from reseen.registry.people import decisions
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import chunks, now
 from reseen.review import cases, texts
 from reseen.review.decide import decide, undo
 from reseen.review.queue import ORDER
 from reseen.review.verdicts import UNDO, State, Verdict
 from reseen.review.who import Role, Who
+from reseen.store import audit, ids, schema
+from reseen.store.database import chunks, now
+from reseen.store.sealing import Keyring
+from reseen.store.service_schema import cases as table
+from reseen.store.service_schema import decisions
 
 MOST = 500
 """Cases that are decided in one go."""

@@ -13,15 +13,15 @@ from sqlalchemy import Connection
 
 from reseen.hubs.hub import Hub
 from reseen.match.known import Known
+from reseen.observed import known_commits, sightings
 from reseen.records import Coverage
-from reseen.registry import sightings
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store, now
-from reseen.scan import frontier, lookback, memory, scans, turn
-from reseen.scan.budget import Allowance
-from reseen.scan.owner import LEASE, Owner
+from reseen.scan import frontier, lookback, scans, turn
+from reseen.scan.budget import FULL, Allowance
 from reseen.scan.progress import Outcome
 from reseen.scan.target import Options, Target
+from reseen.store.database import Store, now
+from reseen.store.lease import LEASE, Owner
+from reseen.store.sealing import Keyring
 
 
 class Desk:
@@ -63,12 +63,12 @@ class Desk:
             )
             self.coverage = scans.coverage(connection, pk)
             self.sightings = sightings.count(connection, sightings.Filter(scan_pk=pk))
-            self._accounts = memory.accounts_with_sightings(connection, self._hub.name)
+            self._accounts = known_commits.accounts_with_sightings(connection, self._hub.name)
             self._load(connection)
             self.allowance = Allowance(
                 left=options.max_scan_bytes - self.coverage.bytes_read,
                 samples=options.background,
-                wanted=memory.background_lacks(connection),
+                wanted=known_commits.background_lacks(connection, FULL),
             )
 
     def take(self, came: Sequence[turn.Outcome], want: int) -> turn.Turn:
@@ -132,12 +132,12 @@ class Desk:
     def _renew(self, connection: Connection, at: int) -> None:
         frontier.renew(connection, self._scan.pk, self._scan.owner, at)
         frontier.free_dead(connection, self._scan.pk, self._scan.owner, at)
-        if memory.registry_state(connection) != self._registry:
+        if known_commits.registry_state(connection) != self._registry:
             self._load(connection)
         self._renew_at = at + LEASE // 8
 
     def _load(self, connection: Connection) -> None:
-        self._registry = memory.registry_state(connection)
+        self._registry = known_commits.registry_state(connection)
         self.known = Known.load(connection, self._keyring)
 
     def _count(self, connection: Connection) -> None:

@@ -19,6 +19,8 @@ from sqlalchemy import Connection, update
 
 from reseen.hubs.folder import NAME, LocalArtifact, walk
 from reseen.match.known import Known
+from reseen.observed import artifacts as seen
+from reseen.observed import sightings
 from reseen.records import (
     Artifact,
     Confirmed,
@@ -29,9 +31,6 @@ from reseen.records import (
     Repository,
     RepoType,
 )
-from reseen.registry import schema, seen, sightings
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store, now
 from reseen.scan import scans
 from reseen.scan.budget import Kind
 from reseen.scan.confirm import Seen, conclude, read_in_full
@@ -39,6 +38,9 @@ from reseen.scan.lookback import record_past
 from reseen.scan.pool import read_files
 from reseen.scan.progress import Found, Outcome, Progress, Report
 from reseen.scan.record import record_seen
+from reseen.store import schema
+from reseen.store.database import Store, now
+from reseen.store.sealing import Keyring
 
 _BATCH = 200  # files written in one transaction
 _SECONDS = 2.0  # ... or as many as come in this time

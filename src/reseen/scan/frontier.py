@@ -16,9 +16,9 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from reseen.records import Problem, RepoType
-from reseen.registry.schema import frontier, repositories
-from reseen.scan.owner import LEASE, SECOND, Owner
 from reseen.scan.scans import note
+from reseen.store.lease import LEASE, SECOND, Owner
+from reseen.store.schema import frontier, repositories
 
 MAX_ATTEMPTS = 4
 """Answers that are no answer, from one place, while the hub otherwise works."""

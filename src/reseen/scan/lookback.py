@@ -14,9 +14,12 @@ from typing import Any
 from sqlalchemy import Connection, Select, exists, or_, select
 
 from reseen.match.past import match_past, near_subsets, worth_a_look
+from reseen.observed import sightings, sketches
 from reseen.records import Confirmed, Match, Rung
-from reseen.registry import schema, sightings, sketches
-from reseen.registry.schema import (
+from reseen.scan.confirm import OTHER_ENDINGS, SMALLEST
+from reseen.store import schema
+from reseen.store.database import chunks, now
+from reseen.store.schema import (
     artifacts,
     digests,
     near,
@@ -27,8 +30,6 @@ from reseen.registry.schema import (
     repositories,
     sketch_entries,
 )
-from reseen.registry.store import chunks, now
-from reseen.scan.confirm import OTHER_ENDINGS, SMALLEST
 
 
 @dataclass(frozen=True, slots=True)

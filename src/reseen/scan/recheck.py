@@ -18,10 +18,11 @@ from itertools import groupby
 
 from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubGarbage, HubMissing
 from reseen.hubs.hub import Hub
+from reseen.observed import artifacts as seen
+from reseen.observed import sightings
 from reseen.records import Artifact, RepoType, Sighting, SightingState
-from reseen.registry import seen, sightings
-from reseen.registry.store import Store
 from reseen.scan.stopping import on_signals, until
+from reseen.store.database import Store
 
 AT_ONCE = 16
 """Repositories asked about at the same time."""

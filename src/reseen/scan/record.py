@@ -13,13 +13,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from reseen.observed import artifacts as seen
+from reseen.observed import sightings
 from reseen.records import DigestKind, Fingerprint, Match, Rung
-from reseen.registry import removals, schema, seen, sightings
-from reseen.registry.store import now
+from reseen.registry import removals
 from reseen.scan import scans
 from reseen.scan.confirm import Reading, Seen
 from reseen.scan.target import Confirm
 from reseen.scan.visit import Visit
+from reseen.store import schema
+from reseen.store.database import now
 
 _WHOLE = (DigestKind.SHA256, DigestKind.BLAKE3)
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, fields
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from reseen.records import Coverage, Problem, RepoType
-from reseen.registry.schema import frontier, listings, problems, scans
-from reseen.scan.owner import LEASE, Owner
+from reseen.store.lease import LEASE, Owner
+from reseen.store.schema import frontier, listings, problems, scans
 
 
 @dataclass(frozen=True, slots=True)

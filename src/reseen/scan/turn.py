@@ -15,15 +15,16 @@ from sqlalchemy import Connection
 
 from reseen.hubs.hub import Page, Revisions
 from reseen.match.known import Known
+from reseen.observed import artifacts as seen
+from reseen.observed import known_commits, sightings
 from reseen.records import Artifact, Coverage, Problem, Repository, Sighting
-from reseen.registry import seen, sightings
-from reseen.scan import agenda, frontier, memory, scans
+from reseen.scan import agenda, frontier, scans
 from reseen.scan.frontier import Lease, Task, Work
 from reseen.scan.lookback import Place, record_past, sketched, unread, worth_reading
-from reseen.scan.owner import Owner
 from reseen.scan.record import Learned, read_before, record, weighed_before
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.visit import Visit
+from reseen.store.lease import Owner
 
 GAVE_UP = "no usable answer after several attempts"
 
@@ -170,7 +171,7 @@ def take(
     else:
         turn.coverage = scans.add_coverage(connection, scan.pk, more)
     leases = frontier.lease(connection, scan.pk, scan.owner, want, at)
-    rows = memory.repositories_by_pk(connection, [lease.repository_pk for lease in leases])
+    rows = known_commits.repositories_by_pk(connection, [lease.repository_pk for lease in leases])
     for lease in leases:
         read = frozenset[bytes]()
         if lease.task is Task.FILES and lease.ref != "main":
@@ -215,7 +216,7 @@ def _list(
     walked: list[int] = []
     changed: list[int] = []
     hints = scan.known().hints_of_listing
-    for each in memory.remember(connection, page.repositories, scan.started_at, at):
+    for each in known_commits.remember(connection, page.repositories, scan.started_at, at):
         repository = each.repository
         listed += each.fresh
         skip = agenda.skip(repository, scan.options.refs, files_named)

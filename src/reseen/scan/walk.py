@@ -22,8 +22,6 @@ from typing import TypeVar
 from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubMissing
 from reseen.hubs.hub import Hub, Revision, Wanted
 from reseen.records import Problem
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
 from reseen.scan import agenda
 from reseen.scan.away import Away, HubAway
 from reseen.scan.desk import Desk
@@ -45,6 +43,8 @@ from reseen.scan.turn import (
 )
 from reseen.scan.turn import Outcome as Came
 from reseen.scan.visit import Visit, look, visit
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 T = TypeVar("T")
 

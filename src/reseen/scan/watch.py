@@ -19,18 +19,17 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, func, select
 
 from reseen.hubs.hub import Hub
+from reseen.observed import known_commits, sightings
 from reseen.records import Sighting
-from reseen.registry import sightings
-from reseen.registry.schema import repositories, watermarks
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store, now, upsert
-from reseen.scan import memory
 from reseen.scan.lookback import record_past
 from reseen.scan.progress import Report
 from reseen.scan.recheck import Change, revisit
 from reseen.scan.stopping import on_signals
 from reseen.scan.target import Options, Target
 from reseen.scan.walk import USUAL, Pace, walk
+from reseen.store.database import Store, now, upsert
+from reseen.store.schema import repositories, watermarks
+from reseen.store.sealing import Keyring
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -189,7 +188,7 @@ class _Watch:
     def _past(self) -> list[Sighting]:
         """What the registry learned since the last round, against everything stored."""
         with self._store.read() as connection:
-            state = memory.registry_state(connection)
+            state = known_commits.registry_state(connection)
         if state == self._registry:
             return []
         with self._store.write() as connection:

@@ -20,13 +20,13 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 
 from reseen.errors import Conflict, InputError, NotFound
 from reseen.records import RepoType
-from reseen.registry import audit, ids
-from reseen.registry.people import jobs, users
-from reseen.registry.store import now
 from reseen.review.texts import new_id
 from reseen.review.who import Role, Who
-from reseen.scan.owner import LEASE, Owner
 from reseen.scan.target import Confirm, Options, Target
+from reseen.store import audit, ids
+from reseen.store.database import now
+from reseen.store.lease import LEASE, Owner
+from reseen.store.service_schema import jobs, users
 
 LIVES = 3
 """Processes that may die over one job before it is given up."""

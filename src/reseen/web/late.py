@@ -17,8 +17,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from reseen.errors import ReseenError, StoreError
-from reseen.web.gate.gate import Gate
-from reseen.web.gate.routes import add_gate
+from reseen.gate.gate import Gate
+from reseen.gate.routes import add_gate
 from reseen.web.logs import log, where
 from reseen.web.service import Service
 

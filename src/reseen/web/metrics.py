@@ -16,8 +16,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY, Collector
 from sqlalchemy import func, select
 
-from reseen.registry.people import cases, decisions, jobs, notices
-from reseen.registry.store import Store
+from reseen.store.database import Store
+from reseen.store.service_schema import cases, decisions, jobs, notices
 from reseen.web.service import Service
 
 REQUESTS = Histogram(

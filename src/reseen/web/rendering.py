@@ -18,10 +18,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reseen.registry.seen import instant
-from reseen.registry.store import now
+from reseen.observed.artifacts import instant
 from reseen.report.rows import visible
 from reseen.review.who import Role, Who
+from reseen.store.database import now
 from reseen.web.access.csrf import FIELD, token_for
 from reseen.web.service import service_of
 

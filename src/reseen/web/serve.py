@@ -26,18 +26,18 @@ from sqlalchemy import select
 from uvicorn.supervisors import Multiprocess
 
 from reseen.errors import ReseenError, SettingsError, StoreError
-from reseen.registry import people
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
+from reseen.gate.state import FILE
 from reseen.settings import Settings, is_loopback
+from reseen.store import service_schema
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 from reseen.web import logs
-from reseen.web.gate.state import FILE
 from reseen.web.patience import Careful
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from reseen.web.gate.gate import Gate
+    from reseen.gate.gate import Gate
     from reseen.web.service import Service
 
 MOST_AT_ONCE = 1_000
@@ -114,8 +114,8 @@ def serve(
 def worker_app(settings: Settings) -> ASGIApp:
     """The application of one worker process, with a store and a gate of its own. Where the
     database server is away and the gate has a last state, the gate begins alone."""
+    from reseen.gate.gate import Gate
     from reseen.web.app import make_app
-    from reseen.web.gate.gate import Gate
     from reseen.web.late import Late, is_away
 
     logs.set_up()
@@ -140,7 +140,7 @@ def open_service(
 ) -> Iterator[Service]:
     """The service over the store that the settings name. `running`: a gate that has begun already.
     Raises StoreError and SealError."""
-    from reseen.web.gate.gate import Gate
+    from reseen.gate.gate import Gate
     from reseen.web.service import Service
 
     with Store(settings.db) as store:
@@ -159,7 +159,9 @@ def has_users(settings: Settings) -> bool:
     """Whether anybody can sign in; True also where nobody can tell, the store being away."""
     try:
         with Store(settings.db) as store, store.read() as connection:
-            return connection.execute(select(people.users.c.pk).limit(1)).first() is not None
+            return (
+                connection.execute(select(service_schema.users.c.pk).limit(1)).first() is not None
+            )
     except StoreError as e:
         from reseen.web.late import is_away
 

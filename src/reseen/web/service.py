@@ -11,9 +11,9 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
-from reseen.registry.sealing import Keyring
-from reseen.registry.store import Store
 from reseen.settings import Settings
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 from reseen.web.throttle import Throttle
 
 

@@ -21,17 +21,17 @@ from sqlalchemy import exists, select
 
 from reseen.errors import ReseenError, StoreError
 from reseen.hubs.hub import Hub
+from reseen.observed.sightings import Filter
 from reseen.records import SightingState
-from reseen.registry import people, schema
-from reseen.registry.sealing import Keyring
-from reseen.registry.sightings import Filter
-from reseen.registry.store import Store, now
 from reseen.review import cases, settling
-from reseen.scan.owner import Owner
 from reseen.scan.progress import Progress
 from reseen.scan.recheck import revisit
 from reseen.scan.walk import USUAL, Pace, walk
 from reseen.settings import Settings
+from reseen.store import schema, service_schema
+from reseen.store.database import Store, now
+from reseen.store.lease import Owner
+from reseen.store.sealing import Keyring
 from reseen.web import jobs
 from reseen.web.jobs import Job, Kind, State
 from reseen.web.logs import log
@@ -167,7 +167,7 @@ class Worker:
     def _take(self, lane: frozenset[Kind]) -> Job | None:
         kinds = [kind.value for kind in lane]
         open_ = [State.WAITING.value, State.RUNNING.value, State.STOPPED.value]
-        table = people.jobs.c
+        table = service_schema.jobs.c
         mine = select(table.pk).where(table.kind.in_(kinds), table.state.in_(open_))
         with self._store.read() as connection:
             if connection.scalar(mine.where(table.ended_at.is_(None)).limit(1)) is None:

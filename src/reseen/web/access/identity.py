@@ -12,9 +12,9 @@ import hmac
 
 from sqlalchemy import select, update
 
-from reseen.registry import audit
-from reseen.registry.people import users
 from reseen.review.who import Role, Who
+from reseen.store import audit
+from reseen.store.service_schema import users
 from reseen.web.access.passwords import hashed, outdated, verified
 from reseen.web.access.sessions import Session, begin
 from reseen.web.service import Service

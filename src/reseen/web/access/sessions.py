@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, delete, select, update
 
 from reseen.errors import StoreError
-from reseen.registry.people import sessions, users
-from reseen.registry.store import Store, now
 from reseen.review.who import Role, Who
+from reseen.store.database import Store, now
+from reseen.store.service_schema import sessions, users
 
 IDLE = 2 * 3600 * 1_000_000
 WHOLE = 12 * 3600 * 1_000_000

@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, update
 
 from reseen.errors import Conflict, InputError, NotFound
-from reseen.registry import audit
-from reseen.registry.people import sessions, users
-from reseen.registry.seen import instant
-from reseen.registry.store import now
+from reseen.observed.artifacts import instant
 from reseen.review.who import Role, Who
+from reseen.store import audit
+from reseen.store.database import now
+from reseen.store.service_schema import sessions, users
 from reseen.web.access.passwords import check as check_password
 from reseen.web.access.passwords import hashed
 

@@ -10,10 +10,10 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from sqlalchemy import select
 
 from reseen.errors import SealError, Tampered
-from reseen.registry import audit, heads, schema
-from reseen.registry.seen import instant
-from reseen.registry.store import Store
+from reseen.observed.artifacts import instant
 from reseen.report import log as exported
+from reseen.store import audit, audit_checkpoint, schema
+from reseen.store.database import Store
 from reseen.web.access import Administrator, Lead
 from reseen.web.rendering import attached, page
 from reseen.web.service import Served, Service
@@ -81,7 +81,7 @@ def head(service: Served, who: Lead) -> Response:
     if service.keyring is None:
         raise SealError("heads are signed, and the key is not here", remedy="Set RESEEN_KEY_FILE.")
     with service.store.read() as connection:
-        taken = heads.take(connection, service.store.secret, service.keyring.for_heads)
+        taken = audit_checkpoint.take(connection, service.store.secret, service.keyring.for_heads)
     return JSONResponse(taken.as_json(), headers=attached(f"reseen-audit-head-{taken.count}.json"))
 
 
@@ -107,7 +107,7 @@ def _verified(service: Service) -> tuple[bool, str]:
     """Whether the whole chain holds, and that in words."""
     try:
         with service.store.read() as connection:
-            count = heads.verify(connection, service.store.secret)
+            count = audit_checkpoint.verify(connection, service.store.secret)
     except Tampered as e:
         return False, f"{e}. {e.remedy or ''}"
     return True, f"Lines 1 to {count:,} are each as they were written."

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
+from reseen.gate import keys
+from reseen.gate.keys import Scope
 from reseen.web.access import Administrator
-from reseen.web.gate import keys
-from reseen.web.gate.keys import Scope
 from reseen.web.rendering import page
 from reseen.web.service import Served
 

@@ -20,10 +20,11 @@ from sqlalchemy import Connection, case, func, select
 
 from reseen.errors import Conflict, InputError, ListError, NotFound, SealError
 from reseen.records import Removal
-from reseen.registry import removals, schema
+from reseen.registry import removals
 from reseen.registry.imports import Account, ImportOptions, import_list
 from reseen.review import texts
 from reseen.review.who import Role
+from reseen.store import schema
 from reseen.web.access import Lead, Reader
 from reseen.web.edge import LIST
 from reseen.web.rendering import page

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
-from reseen.registry.store import now
 from reseen.review import clauses, clocks, confirmed, mail, notice, notice_text, notices
 from reseen.review.clocks import State
 from reseen.review.who import Role
+from reseen.store.database import now
 from reseen.web import asked, jobs
 from reseen.web.access import Lead, Reader, Reviewer, signed_in
 from reseen.web.jobs import Kind

@@ -10,12 +10,12 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from reseen.errors import InputError
+from reseen.gate import policy
+from reseen.gate.policy import DEFAULT, EVERY_LIST, Advice
 from reseen.records import Rung
-from reseen.registry.schema import removals
 from reseen.report.html import RUNG_MEANING
+from reseen.store.schema import removals
 from reseen.web.access import Administrator
-from reseen.web.gate import policy
-from reseen.web.gate.policy import DEFAULT, EVERY_LIST, Advice
 from reseen.web.rendering import page
 from reseen.web.service import Served
 

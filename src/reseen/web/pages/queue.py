@@ -17,11 +17,11 @@ from sqlalchemy import Connection
 
 from reseen.errors import NotFound, StoreError
 from reseen.records import Rung
-from reseen.registry.store import Store
 from reseen.review import cases, claims, decide
 from reseen.review.queue import Filter, queue
 from reseen.review.verdicts import UNDO
 from reseen.review.who import Role, Who
+from reseen.store.database import Store
 from reseen.web.access import Reader, Reviewer
 from reseen.web.pages import words
 from reseen.web.rendering import page

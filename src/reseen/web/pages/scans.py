@@ -10,10 +10,10 @@ from sqlalchemy import Connection, func, select
 
 from reseen.errors import InputError
 from reseen.records import Coverage, RepoType
-from reseen.registry import people, schema
 from reseen.review.who import Role
 from reseen.scan import scans as rows
 from reseen.scan.target import Confirm
+from reseen.store import schema, service_schema
 from reseen.web import asked, jobs
 from reseen.web.access import Lead, Reader
 from reseen.web.jobs import Job, Kind
@@ -143,7 +143,7 @@ def _outcome(connection: Connection, job: Job) -> tuple[Coverage | None, list[An
     """What its scan covered, what it could not look at, and the cases of what it found."""
     if job.scan_pk is None:
         return None, [], 0, []
-    p, c, s = schema.problems.c, people.cases.c, schema.sightings.c
+    p, c, s = schema.problems.c, service_schema.cases.c, schema.sightings.c
     of_scan = p.scan_pk == job.scan_pk
     many = int(connection.scalar(select(func.count()).where(of_scan)) or 0)
     problems = connection.execute(
@@ -152,8 +152,8 @@ def _outcome(connection: Connection, job: Job) -> tuple[Coverage | None, list[An
     found = func.count()
     cases = connection.execute(
         select(c.id, c.state, c.verdict, c.rung, c.account, found.label("found"))
-        .join(people.case_sightings, people.case_sightings.c.case_pk == c.pk)
-        .join(schema.sightings, s.pk == people.case_sightings.c.sighting_pk)
+        .join(service_schema.case_sightings, service_schema.case_sightings.c.case_pk == c.pk)
+        .join(schema.sightings, s.pk == service_schema.case_sightings.c.sighting_pk)
         .where(s.scan_pk == job.scan_pk)
         .group_by(c.pk, c.id, c.state, c.verdict, c.rung, c.account)
         .order_by(c.rung.desc(), c.pk)

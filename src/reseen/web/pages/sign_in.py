@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from reseen.registry import audit
+from reseen.store import audit
 from reseen.web.access import Reader, door, identity, session_of, sessions
 from reseen.web.rendering import page
 from reseen.web.service import Served

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from reseen.errors import AccessError, ReseenError
-from reseen.registry.store import Store
+from reseen.gate import keys
+from reseen.gate.door import Turned, key_of, must_have
+from reseen.gate.keys import Scope
 from reseen.settings import is_loopback
-from reseen.web.gate import keys
-from reseen.web.gate.door import Turned, key_of, must_have
-from reseen.web.gate.keys import Scope
+from reseen.store.database import Store
 from reseen.web.metrics import exposition
 from reseen.web.service import Served
 

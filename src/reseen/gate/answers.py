@@ -1,0 +1,114 @@
+"""Matches and the policy -> the JSON that a hub gets. No names: opaque ids, lists, rungs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from reseen.gate.policy import Advice, Policy
+from reseen.match.live import Found
+from reseen.records import Fingerprint
+
+NOTHING = b'{"advice":"allow","matches":[]}'
+"""Most answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How the gate stands with the store: the same for all answers until it is heard of again."""
+
+    version: int = 0
+    at: float = 0.0
+    """Seconds since 1970; 0 when it was never heard of."""
+
+    @property
+    def as_of(self) -> datetime | None:
+        return datetime.fromtimestamp(self.at, UTC) if self.at else None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One file's answer."""
+
+    body: bytes
+    advice: Advice
+    rung: str
+    """The strongest, or "none"."""
+
+
+_ALLOWED = Result(NOTHING, Advice.ALLOW, "none")
+
+
+def result(found: Sequence[Found], policy: Policy) -> Result:
+    """What is advised, and why. The strongest advice over all matches wins."""
+    if not found:
+        return _ALLOWED
+    return Result(*_body(found, policy), found[0].rung.label)
+
+
+def _body(found: Sequence[Found], policy: Policy) -> tuple[bytes, Advice]:
+    advice = Advice.ALLOW
+    matches = []
+    for each in found:
+        advised = policy.advice(each.list, each.rung)
+        if advised.strength > advice.strength:
+            advice = advised
+        matches.append(
+            {
+                "removal": each.removal,
+                "list": each.list,
+                "rung": each.rung.label,
+                "kind": each.kind,
+                "score": each.score,
+                "advice": advised.value,
+                "why": each.why,
+            }
+        )
+    body = json.dumps({"advice": advice.value, "matches": matches}, separators=(",", ":"))
+    return body.encode("ascii"), advice
+
+
+def whole(heard: Heard, live: bool, age: float, results: Sequence[Result]) -> bytes:
+    """The answer to a check of digests."""
+    return b'%b,"results":[%b]}' % (
+        head(heard, live, age),
+        b",".join([each.body for each in results]),
+    )
+
+
+def head(heard: Heard, live: bool, age: float) -> bytes:
+    """What every answer begins with: what it was made from, and how old that is."""
+    as_of = heard.as_of
+    return b'{"version":%d,"state":"%b","as_of":%b,"age":%.1f' % (
+        heard.version,
+        b"live" if live else b"last",
+        b'"%b"' % as_of.strftime("%Y-%m-%dT%H:%M:%SZ").encode() if as_of else b"null",
+        age,
+    )
+
+
+def of_file(
+    heard: Heard, live: bool, age: float, checked: Result, fingerprint: Fingerprint
+) -> bytes:
+    """The answer to a check of a file: the same, and what was computed of it."""
+    about = {
+        "size": fingerprint.size,
+        "container": fingerprint.container.value,
+        **{d.kind.label.replace("-", "_"): d.hex for d in fingerprint.digests},
+        "problem": fingerprint.problem,
+        "sketched": fingerprint.sketch is not None,
+        "no_sketch": fingerprint.no_sketch,
+    }
+    return b'%b,"results":[%b],"file":%b}' % (
+        head(heard, live, age),
+        checked.body,
+        json.dumps(about, separators=(",", ":")).encode("ascii"),
+    )
+
+
+def tally(results: Sequence[Result]) -> Counter[tuple[str, str]]:
+    """(advice, rung) -> how often."""
+    return Counter((each.advice.value, each.rung) for each in results)

@@ -1,0 +1,105 @@
+"""What the gate advises for each rung, and for each list where one is treated otherwise.
+
+What comes in: a connection. What goes out: a `Policy`, a value that is asked without the store.
+The most particular rule counts: that of the list and the rung, then that of the rung for every
+list, then the default. Every change is a line in the audit log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sqlalchemy import Connection, delete, select
+
+from reseen.errors import InputError
+from reseen.records import Rung
+from reseen.store import audit, service_schema
+from reseen.store.database import upsert
+
+EVERY_LIST = ""
+"""The name under which a rule for every list is kept: no list has an empty name."""
+
+
+class Advice(StrEnum):
+    """What a hub is advised to do with an upload. The host decides, and answers for it."""
+
+    ALLOW = "allow"
+    HOLD = "hold"
+    BLOCK = "block"
+
+    @property
+    def strength(self) -> int:
+        """Of several, the strongest counts."""
+        return _STRENGTH[self]
+
+
+_STRENGTH = {Advice.ALLOW: 0, Advice.HOLD: 1, Advice.BLOCK: 2}
+
+DEFAULT: Mapping[Rung, Advice] = {
+    Rung.BYTES: Advice.BLOCK,
+    Rung.TENSORS: Advice.BLOCK,
+    Rung.DECLARED: Advice.HOLD,
+    Rung.POINTER: Advice.HOLD,
+    Rung.WEIGHTS: Advice.HOLD,
+    Rung.HINT: Advice.ALLOW,
+}
+"""What proves is blocked, what makes likely is held for a person, what hints is let through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The administrator's rules over the default."""
+
+    rules: Mapping[tuple[str, Rung], Advice] = field(default_factory=dict)
+    """(list or EVERY_LIST, rung) -> advice."""
+
+    def advice(self, list_name: str, rung: Rung) -> Advice:
+        found = self.rules.get((list_name, rung)) or self.rules.get((EVERY_LIST, rung))
+        return found or DEFAULT[rung]
+
+
+def read(connection: Connection) -> Policy:
+    """The rules in force."""
+    table = service_schema.policies.c
+    rules: dict[tuple[str, Rung], Advice] = {}
+    for name, rung, advice in connection.execute(select(table.list, table.rung, table.advice)):
+        rules[name, Rung(rung)] = Advice(advice)
+    return Policy(rules)
+
+
+def set(
+    connection: Connection,
+    list_name: str,
+    rung: Rung,
+    advice: Advice | None,
+    *,
+    actor: str | None = None,
+) -> bool:
+    """Rule what is advised at a rung for a list, or for EVERY_LIST; None takes the rule away.
+    Whether that changed anything; a change is audited. Raises InputError for a name that no list
+    can have."""
+    if len(list_name) > 200 or not list_name.isprintable():
+        raise InputError("that is no list's name", remedy="Choose one of the lists.")
+    table = service_schema.policies.c
+    here = (table.list == list_name) & (table.rung == int(rung))
+    before = connection.scalar(select(table.advice).where(here))
+    after = None if advice is None else advice.value
+    if before == after:
+        return False
+    if after is None:
+        connection.execute(delete(service_schema.policies).where(here))
+    else:
+        row = {"list": list_name, "rung": int(rung), "advice": after}
+        upsert(connection, service_schema.policies, [row], key=("list", "rung"), update=("advice",))
+    audit.write(
+        connection,
+        "policy",
+        list_name or "*",
+        actor=actor,
+        rung=rung.label,
+        before=before,
+        after=after,
+    )
+    return True

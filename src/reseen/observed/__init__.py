@@ -1,0 +1,1 @@
+"""What was seen at hubs: artifacts, what was read of them, sightings, commits that are known."""

@@ -1,0 +1,405 @@
+"""What hubs declared and what reading told: remembered compactly, written in batches.
+
+What comes in: repositories and artifacts as a hub gave them, and what was read of them. What goes
+out: rows, by their pks, in the order of what came in. Everything happens in the caller's
+transaction, is done once however often it is repeated, and takes hostile values (numbers that no
+database holds, names that are no text) without failing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, overload
+
+from sqlalchemy import Connection, and_, case, func, or_, select, update
+
+from reseen.errors import NotFound
+from reseen.observed import sketches
+from reseen.records import Artifact, Container, Digest, DigestKind, Repository, RepoType
+from reseen.store import schema
+from reseen.store.database import chunks, insert_for, insert_many, now, upsert
+
+GATED, DISABLED, PRIVATE = 1, 2, 4
+MASKED, LFS = 1, 2
+
+_LARGEST = 2**63 - 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading an artifact told."""
+
+    artifact_pk: int
+    container: Container | None = None
+    data_size: int | None = None
+    layout: bytes | None = None
+    full: bool = False
+    """Every byte was read."""
+    problem: str | None = None
+    digests: tuple[Digest, ...] = ()
+    """Computed from its bytes."""
+    sketch: bytes | None = None
+    """In its published layout, where there is one."""
+    architecture: str | None = None
+    """Of the weight updates in it, empty where there are none; None: nobody looked for any."""
+    modules: Mapping[str, bytes] = field(default_factory=dict)
+    """Which modules would be searched, by group, where the header told."""
+    near: bool = False
+    """What was read of its modules comes near a removal, and the rest was not read."""
+
+
+def repositories(
+    connection: Connection, listed: Sequence[Repository], *, at: int | None = None
+) -> list[int]:
+    """Remember repositories as listed; their pks in the same order."""
+    at = now() if at is None else at
+    rows = {}
+    for r in listed:
+        rows[r.hub, r.type.value, text(r.id)] = {
+            "hub": r.hub,
+            "type": r.type.value,
+            "repo": text(r.id),
+            "sha": None if r.sha is None else commit_bytes(r.sha),
+            "created_at": micros(r.created_at),
+            "modified_at": micros(r.modified_at),
+            "downloads": number(r.downloads),
+            "likes": number(r.likes),
+            "flags": GATED * r.gated | DISABLED * r.disabled | PRIVATE * r.private,
+            "used_storage": number(r.used_storage),
+            "last_listed": at,
+        }
+    insert = insert_for(connection)(schema.repositories)
+    old, new = schema.repositories.c, insert.excluded
+    # A short listing does not say everything: what it leaves out stays as it was known.
+    kept = ("sha", "created_at", "modified_at", "downloads", "likes", "used_storage")
+    if rows:
+        connection.execute(
+            insert.on_conflict_do_update(
+                index_elements=["hub", "type", "repo"],
+                set_={name: func.coalesce(new[name], old[name]) for name in kept}
+                | {"flags": new["flags"], "last_listed": new["last_listed"]},
+            ),
+            list(rows.values()),
+        )
+    pks: dict[tuple[str, str, str], int] = {}
+    for hub, type in {(hub, type) for hub, type, _ in rows}:
+        for chunk in chunks(repo for h, t, repo in rows if (h, t) == (hub, type)):
+            query = select(old.repo, old.pk).where(
+                old.hub == hub, old.type == type, old.repo.in_(chunk)
+            )
+            for repo, pk in connection.execute(query):
+                pks[hub, type, repo] = pk
+    return [pks[r.hub, r.type.value, text(r.id)] for r in listed]
+
+
+def artifacts(
+    connection: Connection,
+    repository_pk: int,
+    seen: Sequence[Artifact],
+    *,
+    since: int = 0,
+    at: int | None = None,
+) -> list[int]:
+    """Remember artifacts of one repository; their pks in the same order.
+
+    One row for one path and content, however many commits and refs hold it. Its commit and ref are
+    the newest on the ref where it was first seen; "main" wins over other refs, and any ref over
+    history. A row that was not seen since `since` takes whatever comes.
+    """
+    at = now() if at is None else at
+    rows, keys = _artifact_rows(repository_pk, seen, at)
+    if not rows:
+        return []
+    _put_artifacts(connection, list(rows.values()), since)
+    old = schema.artifacts.c
+    pks: dict[tuple[str, bytes], int] = {}
+    for chunk in chunks({path for path, _ in rows}):
+        query = select(old.path, old.git_oid, old.pk).where(
+            old.repository_pk == repository_pk, old.path.in_(chunk)
+        )
+        for path, oid, pk in connection.execute(query):
+            pks[path, oid] = pk
+    return [pks[key] for key in keys]
+
+
+def artifacts_of_many(
+    connection: Connection,
+    seen: Iterable[tuple[int, Sequence[Artifact]]],
+    *,
+    since: int = 0,
+    at: int | None = None,
+) -> None:
+    """As `artifacts`, for many repositories (by pk) in one go, where nobody needs the pks."""
+    at = now() if at is None else at
+    rows: list[dict[str, Any]] = []
+    for repository_pk, some in seen:
+        rows += _artifact_rows(repository_pk, some, at)[0].values()
+    if rows:
+        _put_artifacts(connection, rows, since)
+
+
+def _artifact_rows(
+    repository_pk: int, seen: Sequence[Artifact], at: int
+) -> tuple[dict[tuple[str, bytes], dict[str, Any]], list[tuple[str, bytes]]]:
+    """Rows by path and content; and the key of each artifact, in order."""
+    rows: dict[tuple[str, bytes], dict[str, Any]] = {}
+    keys: list[tuple[str, bytes]] = []
+    for a in seen:
+        key = (text(a.path), content(a))
+        keys.append(key)
+        before = rows.get(key)
+        if before is not None and (a.ref is None or before["ref"] == "main"):
+            continue
+        rows[key] = {
+            "repository_pk": repository_pk,
+            "commit": commit_bytes(a.revision),
+            "ref": None if a.ref is None else text(a.ref),
+            "path": key[0],
+            "size": number(a.size),
+            "sha256": a.sha256,
+            "xet": a.xet,
+            "git_oid": key[1],
+            "flags": MASKED * a.masked | LFS * a.lfs,
+            "seen_at": at,
+        }
+    return rows, keys
+
+
+def _put_artifacts(connection: Connection, rows: list[dict[str, Any]], since: int) -> None:
+    insert = insert_for(connection)(schema.artifacts)
+    old, new = schema.artifacts.c, insert.excluded
+    better = or_(
+        old.ref.is_(None),
+        new["ref"] == "main",
+        and_(new["ref"].is_not(None), new["ref"] == old.ref),
+        old.seen_at < since,
+    )
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["repository_pk", "path", "git_oid"],
+            set_={
+                "commit": case((better, new["commit"]), else_=old.commit),
+                "ref": case((better, new["ref"]), else_=old.ref),
+                "size": func.coalesce(new["size"], old.size),
+                # A hash once shown stays known when the repository becomes gated.
+                "sha256": func.coalesce(new["sha256"], old.sha256),
+                "xet": func.coalesce(new["xet"], old.xet),
+                "flags": new["flags"],
+                "seen_at": new["seen_at"],
+            },
+        ),
+        rows,
+    )
+
+
+def content(artifact: Artifact) -> bytes:
+    """What tells two contents at one path apart: git's name for the blob, or, at a hub without
+    git, the best that it declares (nothing: then a path has one row)."""
+    return artifact.git_oid or artifact.sha256 or artifact.xet or b""
+
+
+def artifact(connection: Connection, artifact_pk: int) -> Artifact:
+    """Raises NotFound."""
+    query = (
+        select(schema.artifacts, *where_columns())
+        .join(schema.repositories, schema.repositories.c.pk == schema.artifacts.c.repository_pk)
+        .where(schema.artifacts.c.pk == artifact_pk)
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("there is no such artifact")
+    return artifact_of(row)
+
+
+def where_columns() -> tuple[Any, ...]:
+    """The columns of `repositories` that `artifact_of` needs beside those of `artifacts`."""
+    table = schema.repositories.c
+    return (table.hub, table.type, table.repo)
+
+
+def artifact_of(row: Any) -> Artifact:
+    """The artifact of a row that holds all columns of `artifacts` and `where_columns()`."""
+    stands_in = row.git_oid in (row.sha256, row.xet, b"")
+    return Artifact(
+        hub=row.hub,
+        type=RepoType(row.type),
+        repo=row.repo,
+        revision=commit_text(row.commit),
+        ref=row.ref,
+        path=row.path,
+        size=row.size,
+        sha256=row.sha256,
+        xet=row.xet,
+        git_oid=None if stands_in else row.git_oid,
+        masked=bool(row.flags & MASKED),
+        lfs=bool(row.flags & LFS),
+    )
+
+
+def walked(
+    connection: Connection,
+    repository_pk: int,
+    commit: str,
+    *,
+    refs: bool = False,
+    at: int | None = None,
+) -> None:
+    """All files of this commit are known; with `refs`, those of all refs and the history too."""
+    insert = insert_for(connection)(schema.walks)
+    old, new = schema.walks.c, insert.excluded
+    row = {
+        "repository_pk": repository_pk,
+        "commit": commit_bytes(commit),
+        "at": now() if at is None else at,
+        "refs": int(refs),
+    }
+    both = case((new["refs"] > old.refs, new["refs"]), else_=old.refs)
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["repository_pk", "commit"], set_={"refs": both, "at": new["at"]}
+        ),
+        [row],
+    )
+
+
+def walked_of_many(
+    connection: Connection, commits: Iterable[tuple[int, str]], *, at: int | None = None
+) -> None:
+    """As `walked`, for many repositories (by pk) in one go, without their refs."""
+    at = now() if at is None else at
+    rows = [
+        {"repository_pk": pk, "commit": commit_bytes(commit), "at": at, "refs": 0}
+        for pk, commit in commits
+    ]
+    upsert(connection, schema.walks, rows, key=("repository_pk", "commit"), update=("at",))
+
+
+def walked_commits(connection: Connection, repository_pk: int) -> dict[str, bool]:
+    """Commit -> whether refs were walked too."""
+    table = schema.walks.c
+    query = select(table.commit, table.refs).where(table.repository_pk == repository_pk)
+    return {commit_text(commit): bool(refs) for commit, refs in connection.execute(query)}
+
+
+def readings(connection: Connection, read: Sequence[Reading], *, at: int | None = None) -> None:
+    """Remember what reading told; a full reading is never replaced by less."""
+    at = now() if at is None else at
+    full: set[int] = set()
+    for chunk in chunks({r.artifact_pk for r in read}):
+        table = schema.readings.c
+        query = select(table.artifact_pk).where(table.artifact_pk.in_(chunk), table.full == 1)
+        full.update(connection.scalars(query))
+    upsert(
+        connection,
+        schema.readings,
+        [
+            {
+                "artifact_pk": r.artifact_pk,
+                "at": at,
+                "container": None if r.container is None else r.container.value,
+                "data_size": number(r.data_size),
+                "layout": r.layout,
+                "full": int(r.full),
+                "problem": None if r.problem is None else text(r.problem),
+            }
+            for r in sorted(read, key=lambda r: r.full)
+            if r.full or r.artifact_pk not in full
+        ],
+        key=("artifact_pk",),
+        update=("at", "container", "data_size", "layout", "full", "problem"),
+    )
+    upsert(
+        connection,
+        schema.readings,
+        [
+            {"artifact_pk": r.artifact_pk, "at": at, "full": 0, "architecture": r.architecture}
+            for r in read
+            if r.architecture is not None
+        ],
+        key=("artifact_pk",),
+        update=("architecture",),
+    )
+    computed = sorted((int(d.kind), d.value, r.artifact_pk) for r in read for d in r.digests)
+    columns = ("kind", "value", "artifact_pk")
+    insert_many(connection, schema.read_digests, columns, computed, ignore=True)
+    sketches.keep_near(connection, [r.artifact_pk for r in read if r.near], at=at)
+    sketches.keep_modules(connection, [(r.artifact_pk, r.modules) for r in read if r.modules])
+    made = [(r.artifact_pk, r.sketch) for r in read if r.sketch is not None]
+    sketches.keep_read(connection, made)
+
+
+def read_digests(connection: Connection, artifact_pks: Iterable[int]) -> Mapping[int, list[Digest]]:
+    """The digests computed from these artifacts' bytes."""
+    found: dict[int, list[Digest]] = {}
+    table = schema.read_digests.c
+    for chunk in chunks(artifact_pks):
+        query = (
+            select(table.artifact_pk, table.kind, table.value)
+            .where(table.artifact_pk.in_(chunk))
+            .order_by(table.artifact_pk, table.kind)
+        )
+        for pk, kind, value in connection.execute(query):
+            found.setdefault(pk, []).append(Digest(DigestKind(kind), value))
+    return found
+
+
+def disabled(connection: Connection, repository_pk: int) -> None:
+    """The hub says that it took the repository down."""
+    table = schema.repositories.c
+    connection.execute(
+        update(schema.repositories)
+        .where(table.pk == repository_pk)
+        .values(flags=table.flags.op("|")(DISABLED))
+    )
+
+
+def commit_bytes(commit: str) -> bytes:
+    """A commit as the store keeps it: a hash's 20 or 32 bytes; anything else is marked text."""
+    try:
+        value = bytes.fromhex(commit)
+    except ValueError:
+        value = b""
+    if len(value) in (20, 32) and value.hex() == commit:
+        return value
+    value = b"\0" + text(commit).encode()
+    return value + b"\0" if len(value) in (20, 32) else value
+
+
+def commit_text(commit: bytes) -> str:
+    """And back."""
+    return commit.hex() if len(commit) in (20, 32) else commit.strip(b"\0").decode()
+
+
+def text(value: str) -> str:
+    """What any database takes as text: names of files need not be."""
+    if value.isprintable():  # no NUL and no lone surrogate in it
+        return value
+    return value.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def number(value: int | None) -> int | None:
+    """A count or size that a database can hold; None for one that no file has."""
+    return value if value is not None and 0 <= value <= _LARGEST else None
+
+
+def micros(instant: datetime | None) -> int | None:
+    """Microseconds since 1970; an instant without a zone is UTC."""
+    if instant is None:
+        return None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+@overload
+def instant(at: int) -> datetime: ...
+@overload
+def instant(at: None) -> None: ...
+@overload
+def instant(at: int | None) -> datetime | None: ...
+def instant(at: int | None) -> datetime | None:
+    """And back."""
+    return None if at is None else _EPOCH + timedelta(microseconds=at)

@@ -1,0 +1,173 @@
+"""What is remembered of pinned commits, asked in bulk.
+
+What comes in: a page of a listing, or row numbers. What goes out: which of it is known already, so
+that the same commit of the same repository is never asked for again. Bounded by the page: nothing
+is kept in Python from one page to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from reseen.observed import artifacts as seen
+from reseen.records import Repository, RepoType, Rung
+from reseen.store.schema import (
+    artifacts,
+    read_sketches,
+    removals,
+    removed_files,
+    repositories,
+    sightings,
+    walks,
+    withdrawals,
+)
+
+CHUNK = 400
+"""Values in one IN list: under what every SQLite build allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """One repository of a page, and what is known of it."""
+
+    pk: int
+    repository: Repository
+    fresh: bool
+    """Listed for the first time since the instant asked about."""
+    walked: bool
+    """The listed commit's files are known."""
+    unfollowed: bool
+    """Something was found there, and its other refs were never walked."""
+
+
+def remember(
+    connection: Connection, listed: Sequence[Repository], since: int, at: int
+) -> list[Remembered]:
+    """Store a page of a listing and say what of it was known before. `since`: the scan's start."""
+    unique = {(each.hub, each.type, each.id): each for each in listed}
+    page = list(unique.values())
+    before: dict[tuple[str, RepoType, str], tuple[int, int]] = {}
+    for hub, type in {(each.hub, each.type) for each in page}:
+        ids = [each.id for each in page if each.hub == hub and each.type is type]
+        for some in _chunks(ids):
+            query = select(
+                repositories.c.pk, repositories.c.repo, repositories.c.last_listed
+            ).where(
+                repositories.c.hub == hub,
+                repositories.c.type == type.value,
+                repositories.c.repo.in_(some),
+            )
+            for pk, repo, last_listed in connection.execute(query):
+                before[hub, type, repo] = (pk, last_listed or 0)
+    known = [pk for pk, _ in before.values()]
+    walked = _walked(connection, known)
+    unfollowed = _unfollowed(connection, known)
+    pks = seen.repositories(connection, page, at=at)
+    remembered = []
+    for pk, each in zip(pks, page, strict=True):
+        _, last_listed = before.get((each.hub, each.type, each.id), (pk, 0))
+        remembered.append(
+            Remembered(
+                pk=pk,
+                repository=each,
+                fresh=last_listed < since,
+                walked=each.sha is not None and (pk, seen.commit_bytes(each.sha)) in walked,
+                unfollowed=pk in unfollowed,
+            )
+        )
+    return remembered
+
+
+def repositories_by_pk(connection: Connection, pks: Iterable[int]) -> dict[int, Repository]:
+    """Repositories as last listed (without tags and paths, which are not kept)."""
+    found: dict[int, Repository] = {}
+    for some in _chunks(sorted(set(pks))):
+        query = select(repositories).where(repositories.c.pk.in_(some))
+        found.update((row.pk, _repository(row)) for row in connection.execute(query))
+    return found
+
+
+def accounts_with_sightings(connection: Connection, hub: str) -> set[str]:
+    """Accounts of a hub where a removal was re-seen, on a rung that counts."""
+    query = (
+        select(repositories.c.repo)
+        .join(artifacts, artifacts.c.repository_pk == repositories.c.pk)
+        .join(sightings, sightings.c.artifact_pk == artifacts.c.pk)
+        .where(repositories.c.hub == hub, sightings.c.rung > int(Rung.HINT))
+        .distinct()
+    )
+    return {repo.partition("/")[0] for (repo,) in connection.execute(query)}
+
+
+def registry_state(connection: Connection) -> tuple[int | None, ...]:
+    """Changes whenever a removal is added, grows by a file, is withdrawn or restored."""
+    return tuple(
+        connection.execute(select(func.max(table.c.pk))).scalar()
+        for table in (removals, removed_files, withdrawals)
+    )
+
+
+def background_lacks(connection: Connection, enough: int) -> dict[str, int]:
+    """Architecture -> sketches of whole files that its background still lacks of `enough`."""
+    query = (
+        select(read_sketches.c.architecture, func.count())
+        .where(read_sketches.c.complete == 1)
+        .group_by(read_sketches.c.architecture)
+    )
+    return {name: max(0, enough - count) for name, count in connection.execute(query)}
+
+
+def _walked(connection: Connection, pks: Sequence[int]) -> set[tuple[int, bytes]]:
+    found: set[tuple[int, bytes]] = set()
+    for some in _chunks(pks):
+        query = select(walks.c.repository_pk, walks.c.commit).where(walks.c.repository_pk.in_(some))
+        found.update((pk, bytes(commit)) for pk, commit in connection.execute(query))
+    return found
+
+
+def _unfollowed(connection: Connection, pks: Sequence[int]) -> set[int]:
+    found: set[int] = set()
+    for some in _chunks(pks):
+        followed = (
+            select(walks.c.repository_pk)
+            .where(walks.c.repository_pk == artifacts.c.repository_pk, walks.c.refs == 1)
+            .exists()
+        )
+        query = (
+            select(artifacts.c.repository_pk)
+            .join(sightings, sightings.c.artifact_pk == artifacts.c.pk)
+            .where(
+                artifacts.c.repository_pk.in_(some),
+                sightings.c.rung > int(Rung.HINT),
+                ~followed,
+            )
+            .distinct()
+        )
+        found.update(pk for (pk,) in connection.execute(query))
+    return found
+
+
+def _repository(row: Row[Any]) -> Repository:
+    return Repository(
+        hub=row.hub,
+        type=RepoType(row.type),
+        id=row.repo,
+        sha=None if row.sha is None else seen.commit_text(row.sha),
+        created_at=seen.instant(row.created_at),
+        modified_at=seen.instant(row.modified_at),
+        downloads=row.downloads,
+        likes=row.likes,
+        gated=bool(row.flags & 1),
+        disabled=bool(row.flags & 2),
+        private=bool(row.flags & 4),
+        used_storage=row.used_storage,
+    )
+
+
+def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]

@@ -1,0 +1,399 @@
+"""Matches as recorded: where a removal was re-seen, when, how sure, and if it is still there.
+
+What comes in: matches at artifacts that `seen` has stored, and what rechecks answered. What goes
+out: sightings. A sighting is one removal at one hub, repository, path and content: recording it
+again finds the same one, keeps when it was first seen, gathers evidence, and never steps down the
+ladder. A hint alone is no sighting; it is kept as a lead, and joins the sighting that comes later.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select, update
+
+from reseen.errors import NotFound
+from reseen.observed import evidence
+from reseen.observed.artifacts import commit_text, instant
+from reseen.records import (
+    Confirmed,
+    Evidence,
+    Match,
+    RepoType,
+    Rung,
+    Sighting,
+    SightingState,
+)
+from reseen.store import ids, schema
+from reseen.store.database import chunks, insert_many, now, reserve
+
+MISSES = 2
+"""Answers in a row that must say "gone" before a sighting is."""
+
+GONE = (SightingState.GONE, SightingState.DISABLED)
+"""States of a sighting that no longer stands there."""
+
+_STRENGTH = {
+    Confirmed.NONE: 0,
+    Confirmed.HEADER: 1,
+    Confirmed.DOUBTFUL: 1,
+    Confirmed.BYTES: 2,
+    Confirmed.CONTRADICTED: 2,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A match to record, at an artifact that `seen.artifacts` has stored."""
+
+    match: Match
+    artifact_pk: int
+    confirmed: Confirmed = Confirmed.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a match."""
+
+    id: str
+    new: bool
+    """Never recorded before."""
+    lifted: bool
+    """Known before, and now on a higher rung."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which sightings; all that is given must hold."""
+
+    removal: str | None = None
+    hub: str | None = None
+    repo: str | None = None
+    author: str | None = None
+    rung: Rung | None = None
+    """At least this."""
+    states: frozenset[SightingState] | None = None
+    since: int | None = None
+    """First seen at or after (microseconds)."""
+    scan_pk: int | None = None
+    """First recorded by this scan."""
+    withdrawn: bool | None = None
+    """False: only removals in force; True: only withdrawn; None: both."""
+
+
+ALL = Filter()
+
+
+def record(
+    connection: Connection,
+    secret: bytes,
+    seen: Sequence[Seen],
+    *,
+    scan_pk: int | None = None,
+    at: int | None = None,
+    past: bool = False,
+) -> list[Recorded | None]:
+    """Record matches; None for one that is only a hint. Recording again changes nothing but
+    last_seen, new evidence, a higher rung, a stronger confirmation; and one that was gone lives.
+
+    `secret`: `store.secret`. `at`: when it was seen there (default now). `past`: matches of stored
+    artifacts, which were seen when they were stored. Raises NotFound for an unknown removal.
+    """
+    at = now() if at is None else at
+    together = _together(seen)
+    removal_pks = _removal_pks(connection, {removal for removal, _ in together})
+    places = _places(connection, {pk for _, pk in together})
+    known = _known(connection, places)
+
+    new: list[tuple[Any, ...]] = []
+    leads: list[evidence.Lead] = []
+    proofs: list[tuple[int, Evidence]] = []
+    done: dict[tuple[str, int], Recorded | None] = {}
+    fresh = iter(reserve(connection, schema.sightings, len(together)))
+    for (removal, artifact_pk), one in together.items():
+        removal_pk, place = removal_pks[removal], places[artifact_pk]
+        seen_at = place.seen_at if past else at
+        before = known.get((removal_pk, artifact_pk))
+        rung = one.match.rung
+        if before is not None:
+            pk = before.pk
+            if rung > Rung.HINT:
+                _again(connection, before, rung, one.confirmed, seen_at)
+            lifted = rung > before.rung
+            done[removal, artifact_pk] = (
+                Recorded(before.id, new=False, lifted=lifted) if rung > Rung.HINT else None
+            )
+        elif rung is Rung.HINT:
+            leads.extend((removal_pk, artifact_pk, e.kind, seen_at) for e in one.match.evidence)
+            done[removal, artifact_pk] = None
+            continue
+        else:
+            pk = next(fresh)
+            id = _id(secret, removal, place)
+            state, confirmed = SightingState.LIVE.value, one.confirmed.value
+            row = (pk, id, removal_pk, artifact_pk, int(rung), state, confirmed)
+            new.append((*row, 0, seen_at, seen_at, scan_pk))
+            done[removal, artifact_pk] = Recorded(id, new=True, lifted=False)
+        proofs.extend((pk, e) for e in one.match.evidence)
+
+    evidence.keep_leads(connection, leads)
+    insert_many(connection, schema.sightings, _COLUMNS, new)
+    earlier = evidence.leads(connection, {(row[2], row[3]): row[0] for row in new})
+    evidence.keep(connection, earlier + proofs, at)
+    return [done[s.match.removal, s.artifact_pk] for s in seen]
+
+
+_COLUMNS = (
+    *("pk", "id", "removal_pk", "artifact_pk", "rung", "state", "confirmed"),
+    *("missed", "first_seen", "last_seen", "scan_pk"),
+)
+
+
+def _together(seen: Iterable[Seen]) -> dict[tuple[str, int], Seen]:
+    """One for each removal and artifact, with all evidence and the stronger confirmation."""
+    found: dict[tuple[str, int], Seen] = {}
+    for one in seen:
+        key = one.match.removal, one.artifact_pk
+        if key in found:
+            other = found[key]
+            stronger = max(other.confirmed, one.confirmed, key=_STRENGTH.__getitem__)
+            both = other.match.evidence + one.match.evidence
+            one = Seen(Match(one.match.removal, both), one.artifact_pk, stronger)
+        found[key] = one
+    return found
+
+
+def _removal_pks(connection: Connection, wanted: set[str]) -> dict[str, int]:
+    table = schema.removals.c
+    found: dict[str, int] = {}
+    for chunk in chunks(wanted):
+        rows = connection.execute(select(table.id, table.pk).where(table.id.in_(chunk)))
+        found.update((id, pk) for id, pk in rows)
+    if len(found) < len(wanted):
+        raise NotFound("a match names a removal that is not in the registry")
+    return found
+
+
+def _places(connection: Connection, pks: set[int]) -> dict[int, Any]:
+    table, places = schema.artifacts.c, schema.repositories.c
+    found: dict[int, Any] = {}
+    for chunk in chunks(pks):
+        query = (
+            select(
+                *(table.pk, table.path, table.git_oid, table.seen_at),
+                *(places.hub, places.type, places.repo),
+            )
+            .join(schema.repositories, places.pk == table.repository_pk)
+            .where(table.pk.in_(chunk))
+        )
+        for row in connection.execute(query):
+            found[row.pk] = row
+    if len(found) < len(pks):
+        raise NotFound("a match names an artifact that was not stored")
+    return found
+
+
+def _known(connection: Connection, artifact_pks: Iterable[int]) -> dict[tuple[int, int], Row[Any]]:
+    table = schema.sightings.c
+    found: dict[tuple[int, int], Row[Any]] = {}
+    for chunk in chunks(artifact_pks):
+        query = select(schema.sightings).where(table.artifact_pk.in_(chunk))
+        for row in connection.execute(query):
+            found[row.removal_pk, row.artifact_pk] = row
+    return found
+
+
+def _again(
+    connection: Connection, before: Row[Any], rung: Rung, confirmed: Confirmed, seen_at: int
+) -> None:
+    changes: dict[str, Any] = {}
+    if rung > before.rung:
+        changes["rung"] = int(rung)
+    known = _STRENGTH[Confirmed(before.confirmed)]
+    if confirmed is not Confirmed.NONE and _STRENGTH[confirmed] >= known:
+        changes["confirmed"] = confirmed.value
+    if seen_at > before.last_seen:
+        changes |= {"last_seen": seen_at, "state": SightingState.LIVE.value, "missed": 0}
+    if any(changes.get(name, getattr(before, name)) != getattr(before, name) for name in _TELLING):
+        changes["touched"] = 1
+    if changes:
+        connection.execute(
+            update(schema.sightings).where(schema.sightings.c.pk == before.pk).values(changes)
+        )
+
+
+_TELLING = ("rung", "state", "confirmed")
+"""What reviewers are told of when it changes."""
+
+
+def _id(secret: bytes, removal: str, place: Row[Any]) -> str:
+    """The same for the same removal, place and content; telling nothing of them without the
+    store's secret."""
+    parts = [removal, place.hub, place.type, place.repo, place.path, place.git_oid.hex()]
+    digest = hmac.digest(secret, json.dumps(parts).encode(), "sha256")
+    return f"sg-{ids.digits(digest[:10])[:12]}"
+
+
+# -- reading out ---------------------------------------------------------------------------------
+
+
+def by_id(connection: Connection, sighting: str) -> Sighting:
+    """Raises NotFound."""
+    wanted = schema.sightings.c.id == ids.given(sighting)
+    for found in _stream(connection, _query().where(wanted)):
+        return found
+    raise NotFound("there is no such sighting", remedy="`reseen sightings` shows them.")
+
+
+def by_pks(connection: Connection, pks: Sequence[int]) -> list[Sighting]:
+    """These sightings, in this order; at most as many as one `IN (...)` holds."""
+    rows = connection.execute(_query().where(schema.sightings.c.pk.in_(pks)))
+    found = {pk: _sighting(list(some)) for pk, some in groupby(rows, key=lambda row: row.pk)}
+    return [found[pk] for pk in pks if pk in found]
+
+
+def every(connection: Connection, which: Filter = ALL) -> Iterator[Sighting]:
+    """The last recorded first, streamed, in one query."""
+    return _stream(connection, _narrowed(_query(), which))
+
+
+def of_removals(connection: Connection, removals: Iterable[str]) -> dict[str, list[Sighting]]:
+    """The sightings of these removals (by id), the last recorded first."""
+    found: dict[str, list[Sighting]] = {}
+    for chunk in chunks(removals):
+        for sighting in _stream(connection, _query().where(schema.removals.c.id.in_(chunk))):
+            found.setdefault(sighting.removal, []).append(sighting)
+    return found
+
+
+def count(connection: Connection, which: Filter = ALL) -> int:
+    """How many there are."""
+    query = _narrowed(select(func.count()).select_from(_JOINED), which)
+    return int(connection.scalar(query) or 0)
+
+
+_JOINED = (
+    schema.sightings.join(schema.removals, schema.removals.c.pk == schema.sightings.c.removal_pk)
+    .join(schema.artifacts, schema.artifacts.c.pk == schema.sightings.c.artifact_pk)
+    .join(schema.repositories, schema.repositories.c.pk == schema.artifacts.c.repository_pk)
+)
+
+
+def _query() -> Select[Any]:
+    s, r = schema.sightings.c, schema.repositories.c
+    a, e = schema.artifacts.c, schema.evidence.c
+    return (
+        select(
+            *(s.pk, s.id, s.rung, s.state, s.confirmed, s.first_seen, s.last_seen),
+            *(schema.removals.c.id.label("removal"), schema.removals.c.withdrawn_at),
+            *(r.hub, r.type, r.repo, r.downloads, r.likes, r.created_at),
+            *(a.commit, a.ref, a.path, a.size, a.sha256),
+            *(e.rung.label("e_rung"), e.kind, e.value, e.why, e.figures),
+        )
+        .select_from(_JOINED.outerjoin(schema.evidence, e.sighting_pk == s.pk))
+        .order_by(s.pk.desc())
+    )
+
+
+def _narrowed(query: Select[Any], which: Filter) -> Select[Any]:
+    s, r, m = schema.sightings.c, schema.repositories.c, schema.removals.c
+    if which.removal is not None:
+        query = query.where(m.id == ids.given(which.removal))
+    if which.hub is not None:
+        query = query.where(r.hub == which.hub)
+    if which.repo is not None:
+        query = query.where(r.repo == which.repo)
+    if which.author is not None:
+        prefix = which.author + "/"
+        query = query.where(func.substr(r.repo, 1, len(prefix)) == prefix)
+    if which.rung is not None:
+        query = query.where(s.rung >= int(which.rung))
+    if which.states is not None:
+        query = query.where(s.state.in_(sorted(state.value for state in which.states)))
+    if which.since is not None:
+        query = query.where(s.first_seen >= which.since)
+    if which.scan_pk is not None:
+        query = query.where(s.scan_pk == which.scan_pk)
+    if which.withdrawn is not None:
+        gone = m.withdrawn_at.is_not(None)
+        query = query.where(gone if which.withdrawn else ~gone)
+    return query
+
+
+def _stream(connection: Connection, query: Select[Any]) -> Iterator[Sighting]:
+    with connection.execute(query.execution_options(yield_per=2000)) as rows:
+        for _, group in groupby(rows, key=lambda row: row.pk):
+            yield _sighting(list(group))
+
+
+def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
+    row = rows[0]
+    proofs = evidence.of_rows(rows)
+    return Sighting(
+        id=row.id,
+        removal=row.removal,
+        hub=row.hub,
+        type=RepoType(row.type),
+        repo=row.repo,
+        revision=commit_text(row.commit),
+        ref=row.ref,
+        path=row.path,
+        rung=Rung(row.rung),
+        evidence=proofs,
+        why=proofs[0].why if proofs else "",
+        state=SightingState(row.state),
+        confirmed=Confirmed(row.confirmed),
+        first_seen=instant(row.first_seen),
+        last_seen=instant(row.last_seen),
+        size=row.size,
+        declared_sha256=None if row.sha256 is None else row.sha256.hex(),
+        downloads=row.downloads,
+        likes=row.likes,
+        repo_created_at=instant(row.created_at),
+        withdrawn=row.withdrawn_at is not None,
+    )
+
+
+# -- what rechecks answer ------------------------------------------------------------------------
+
+
+def artifact_pk(connection: Connection, sighting: str) -> int:
+    """Raises NotFound."""
+    return int(_own_row(connection, sighting).artifact_pk)
+
+
+def answered(
+    connection: Connection, sighting: str, state: SightingState, *, at: int | None = None
+) -> SightingState:
+    """A recheck's answer; returns the state that now holds. GONE holds after two answers in a row
+    that say so; the others at once; UNREACHABLE never hides GONE or DISABLED."""
+    row = _own_row(connection, sighting)
+    was = SightingState(row.state)
+    missed, last_seen = row.missed, row.last_seen
+    if state is SightingState.LIVE:
+        missed, last_seen = 0, max(last_seen, now() if at is None else at)
+    elif state is SightingState.GONE:
+        missed = min(missed + 1, MISSES)
+        state = state if missed >= MISSES else was
+    elif state is SightingState.UNREACHABLE and was is not SightingState.LIVE:
+        state = was
+    changes: dict[str, Any] = {"state": state.value, "missed": missed, "last_seen": last_seen}
+    if state is not was:
+        changes["touched"] = 1
+    connection.execute(
+        update(schema.sightings).where(schema.sightings.c.pk == row.pk).values(changes)
+    )
+    return state
+
+
+def _own_row(connection: Connection, sighting: str) -> Row[Any]:
+    query = select(schema.sightings).where(schema.sightings.c.id == ids.given(sighting))
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("there is no such sighting", remedy="`reseen sightings` shows them.")
+    return row

@@ -1,0 +1,139 @@
+"""Sketches kept: of removed files, and of what scans read.
+
+What comes in: sketches in their published byte layout. What goes out: rows, and beside them the
+entries under which they are searched. Only here does the registry look into a sketch, and it
+imports what that needs only when there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, select
+
+from reseen.store import schema
+from reseen.store.database import chunks, insert_many, upsert
+
+ADAPTER = "adapter"
+"""What is sketched so far."""
+_VERSION = 1
+"""`fingerprint.sketch.VERSION`, without importing it."""
+
+
+def keep_removed(connection: Connection, made: Sequence[tuple[int, bytes]]) -> int:
+    """Keep sketches of removed files, by the files' pks; how many files had none of this version.
+    Raises Malformed for bytes that are no sketch."""
+    if not made:
+        return 0
+    table = schema.sketches.c
+    rows = [{"file_pk": pk, **_columns(sketch)} for pk, sketch in dict(made).items()]
+    known: set[tuple[int, int]] = set()
+    for chunk in chunks({pk for pk, _ in made}):
+        query = select(table.file_pk, table.version).where(table.file_pk.in_(chunk))
+        known.update((pk, version) for pk, version in connection.execute(query))
+    fresh = [row for row in rows if (row["file_pk"], row["version"]) not in known]
+    upsert(connection, schema.sketches, fresh, key=("file_pk", "version"), update=())
+    entries = [e for row in fresh for e in _entries("file_pk", row["file_pk"], row["value"])]
+    _keep(connection, schema.sketch_entries, entries)
+    return len(fresh)
+
+
+def keep_read(connection: Connection, made: Sequence[tuple[int, bytes]]) -> None:
+    """Keep sketches of artifacts, by their pks; a complete one is never replaced by less.
+    Raises Malformed for bytes that are no sketch."""
+    if not made:
+        return
+    table = schema.read_sketches.c
+    rows = [
+        {"artifact_pk": pk, "complete": int(_complete(sketch)), **_columns(sketch)}
+        for pk, sketch in made
+    ]
+    whole: set[tuple[int, int]] = set()
+    for chunk in chunks({pk for pk, _ in made}):
+        query = select(table.artifact_pk, table.version).where(
+            table.artifact_pk.in_(chunk), table.complete == 1
+        )
+        whole.update((pk, version) for pk, version in connection.execute(query))
+    rows.sort(key=lambda row: row["complete"])  # of two in one batch the complete one comes last
+    kept = [r for r in rows if r["complete"] or (r["artifact_pk"], r["version"]) not in whole]
+    upsert(
+        connection,
+        schema.read_sketches,
+        kept,
+        key=("artifact_pk", "version"),
+        update=("architecture", "kind", "complete", "value"),
+    )
+    entries = [e for r in kept for e in _entries("artifact_pk", r["artifact_pk"], r["value"])]
+    _keep(connection, schema.read_entries, entries)
+    for chunk in chunks(row["artifact_pk"] for row in kept if row["complete"]):
+        connection.execute(delete(schema.near).where(schema.near.c.artifact_pk.in_(chunk)))
+
+
+def keep_modules(connection: Connection, told: Sequence[tuple[int, Mapping[str, bytes]]]) -> None:
+    """Keep which modules artifacts have, by group, where only their headers were read."""
+    rows = [
+        (pk, _VERSION, group, slots, None) for pk, groups in told for group, slots in groups.items()
+    ]
+    columns = ("artifact_pk", "version", "group", "slots", "code")
+    insert_many(connection, schema.read_entries, columns, rows, ignore=True)
+
+
+def keep_near(connection: Connection, artifact_pks: Iterable[int], *, at: int) -> None:
+    """These come near a removal and were not read in full."""
+    rows = [(pk, at) for pk in sorted(set(artifact_pks))]
+    insert_many(connection, schema.near, ("artifact_pk", "at"), rows, ignore=True)
+
+
+def of_files(connection: Connection, file_pks: Iterable[int]) -> dict[int, bytes]:
+    """The newest sketch of each removed file that has one."""
+    table = schema.sketches.c
+    found: dict[int, bytes] = {}
+    for chunk in chunks(file_pks):
+        query = (
+            select(table.file_pk, table.value)
+            .where(table.file_pk.in_(chunk))
+            .order_by(table.version)
+        )
+        found.update((pk, value) for pk, value in connection.execute(query))
+    return found
+
+
+def _columns(sketch: bytes) -> dict[str, Any]:
+    from reseen.fingerprint.sketch import VERSION, decode
+
+    decoded = decode(sketch)
+    return {
+        "version": VERSION,
+        "architecture": decoded.architecture,
+        "kind": ADAPTER,
+        "value": sketch,
+    }
+
+
+def _entries(column: str, pk: int, sketch: bytes) -> list[dict[str, Any]]:
+    from reseen.fingerprint.entries import entries
+    from reseen.fingerprint.sketch import decode
+
+    return [
+        {
+            column: pk,
+            "version": _VERSION,
+            "group": each.group,
+            "slots": each.slots.astype("<u4").tobytes(),
+            "code": each.code.tobytes(),
+        }
+        for each in entries(decode(sketch))
+    ]
+
+
+def _keep(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """What was known of an entry before is of a header, or of fewer modules."""
+    key = next(iter(table.primary_key)).name
+    upsert(connection, table, rows, key=(key, "version", "group"), update=("slots", "code"))
+
+
+def _complete(sketch: bytes) -> bool:
+    from reseen.fingerprint.sketch import decode
+
+    return decode(sketch).complete

@@ -1,0 +1,157 @@
+"""Who did what, append-only and chained. Never a sealed value, never the place of a sighting.
+
+What comes in: what somebody did, within the transaction that does it. What goes out: lines, oldest
+first. It promises: lines are numbered 1, 2, 3 ... and each holds a hash over the line before and
+itself, so that no line can be changed, left out or put in without changing every hash after it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, select
+
+from reseen.store import schema
+from reseen.store.database import now
+
+START = bytes(32)
+"""What stands for the hash before the first line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that somebody did."""
+
+    number: int
+    moment: int
+    """Microseconds since 1970."""
+    actor: str
+    """The account of the operating system, "user:" and a name, or "key:" and an id."""
+    action: str
+    """"import", "add", "withdraw", "restore", "reveal", "export" ..."""
+    subject: str
+    """An id, or "*"."""
+    text: str | None
+    """The details as they are stored, in JSON; None where there are none."""
+    hash: bytes
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(self.moment / 1e6, UTC)
+
+    @property
+    def details(self) -> Mapping[str, str | int | None]:
+        return json.loads(self.text) if self.text else {}
+
+    def follows(self, before: bytes) -> bool:
+        """Whether its hash is the right one after a line with that hash."""
+        right = chained(
+            before, self.number, self.moment, self.actor, self.action, self.subject, self.text
+        )
+        return right == self.hash
+
+
+def write(
+    connection: Connection,
+    action: str,
+    subject: str,
+    *,
+    actor: str | None = None,
+    **details: str | int | None,
+) -> None:
+    """Append one line; it stands or falls with the transaction, which must be one of
+    `store.write()`: the line before is read here. `actor` None: the account of the operating
+    system."""
+    table = schema.audit.c
+    last = connection.execute(
+        select(table.pk, table.hash).order_by(table.pk.desc()).limit(1)
+    ).one_or_none()
+    number, before = (1, START) if last is None else (last.pk + 1, bytes(last.hash or START))
+    at, by = now(), _storable(_account() if actor is None else actor)
+    subject = _storable(subject)
+    told = json.dumps(details, sort_keys=True) if details else None
+    connection.execute(
+        schema.audit.insert(),
+        [
+            {
+                "pk": number,
+                "at": at,
+                "actor": by,
+                "action": action[:32],
+                "subject": subject,
+                "details": told,
+                "hash": chained(before, number, at, by, action[:32], subject, told),
+            }
+        ],
+    )
+
+
+def chained(
+    before: bytes,
+    number: int,
+    at: int,
+    actor: str,
+    action: str,
+    subject: str,
+    details: str | None,
+) -> bytes:
+    """A line's hash: SHA-256 of the hash before it and the line as a JSON array in ASCII, with no
+    blanks between values. `at` is in microseconds since 1970; `details` is the text that is
+    stored, or null."""
+    line = json.dumps([number, at, actor, action, subject, details], separators=(",", ":"))
+    return hashlib.sha256(before + line.encode("ascii")).digest()
+
+
+def every(
+    connection: Connection,
+    subject: str | None = None,
+    *,
+    since: int | None = None,
+    until: int | None = None,
+) -> Generator[Line, None, None]:
+    """All lines, or those of one subject, or from `since` to before `until` (microseconds since
+    1970); oldest first, streamed."""
+    table = schema.audit.c
+    query = select(
+        *(table.pk, table.at, table.actor, table.action, table.subject, table.details, table.hash)
+    ).order_by(table.pk)
+    if subject is not None:
+        query = query.where(table.subject == subject)
+    if since is not None:
+        query = query.where(table.at >= since)
+    if until is not None:
+        query = query.where(table.at < until)
+    with connection.execute(query.execution_options(yield_per=1000)) as rows:
+        for row in rows:
+            yield Line(*row[:6], bytes(row.hash or b""))
+
+
+def linked(lines: Iterator[Line], connection: Connection) -> Iterator[tuple[bytes, Line]]:
+    """Each line with the hash of the line before it in the log, which may not be among `lines`."""
+    table = schema.audit.c
+    number, last = 0, START
+    for line in lines:
+        if line.number != number + 1:
+            query = select(table.hash).where(table.pk < line.number).order_by(table.pk.desc())
+            last = bytes(connection.scalar(query.limit(1)) or START)
+        yield last, line
+        number, last = line.number, line.hash
+
+
+def _storable(text: str) -> str:
+    """Without what a database cannot hold: what somebody typed must not stop it being recorded."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _account() -> str:
+    import getpass  # slow to import, and only writers need it
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"

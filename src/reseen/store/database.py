@@ -1,0 +1,286 @@
+"""The store's engine. What comes in: a URL. What goes out: connections, one transaction each.
+
+It promises: a store that opens is at the head schema (one in SQLite is brought there by opening it,
+for nobody looks after it; one in PostgreSQL by `reseen db upgrade`, when somebody asks); its file
+is its owner's alone; on SQLite and on PostgreSQL alike there is one writer at a time, readers see
+one snapshot, and whoever must wait for another waits (up to `patience`) and does not fail.
+Whatever makes a store unusable is told as a `StoreError` in words. Opening one that is up to date
+imports no alembic and asks little.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, func, inspect, select, text
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from reseen.errors import StoreError
+from reseen.store import backends, schema
+from reseen.store import service_schema as _people  # noqa: F401  (its tables are the schema's too)
+
+HEAD = "0002"
+"""The newest schema: the last revision under `migrations`, and what `schema` says."""
+
+_WRITER = 0x5265_7365
+"""The advisory lock that makes one writer at a time on PostgreSQL ("Rese")."""
+
+_CHUNK = 20_000
+_TOGETHER = 20
+"""Rows in one INSERT on SQLite."""
+
+
+def now() -> int:
+    """The present instant: UTC, in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+class Store:
+    """An open store at the head schema. `with Store(url) as store:` or `close()` it.
+
+    Threads may share one; a process that forks must not use its parent's. Raises StoreError, in
+    words and with a remedy, when it cannot be used.
+    """
+
+    def __init__(self, url: str, *, patience: float = 60.0, upgrade: bool = False) -> None:
+        """Open, or create. `patience`: seconds to wait for other writers. `upgrade`: bring an older
+        one to the head on PostgreSQL too, where others may be at work with it."""
+        self._patience = patience
+        self._upgrade = upgrade
+        self._writing = threading.Lock()
+        self._engine: Engine = backends.open_engine(url, patience)
+        self._sqlite = self._engine.dialect.name == "sqlite"
+        try:
+            self._found = self._reach_head()
+            with self.read() as connection:
+                self._secret = bytes(
+                    connection.scalar(
+                        select(schema.meta.c.value).where(schema.meta.c.name == "secret")
+                    )
+                    or b""
+                )
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent snapshot; nothing written through it is kept."""
+        level = {} if self._sqlite else {"isolation_level": "REPEATABLE READ"}
+        with backends.in_words(), self._engine.connect() as connection:
+            connection.execution_options(**level)
+            connection.begin()
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, one writer at a time; committed at the end, undone by any exception.
+        Never open a second one inside it."""
+        # Threads queue here in fair order; other processes are met with SQLite's busy handler.
+        if not self._writing.acquire(timeout=self._patience):
+            raise backends.nobody_gave_way()
+        try:
+            with backends.in_words(), self._engine.connect() as connection:
+                connection.execution_options(**{backends.WRITE: True})
+                with connection.begin():
+                    if not self._sqlite:
+                        wait = f"{int(self._patience * 1000)}ms"
+                        connection.execute(select(func.set_config("lock_timeout", wait, True)))
+                        connection.execute(select(func.pg_advisory_xact_lock(_WRITER)))
+                    yield connection
+        finally:
+            self._writing.release()
+
+    @property
+    def secret(self) -> bytes:
+        """32 random bytes of this store alone, made with it."""
+        return self._secret
+
+    @property
+    def found(self) -> str | None:
+        """The schema as it was before this opening; None for an empty database."""
+        return self._found
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _reach_head(self) -> str | None:
+        """Create or migrate as needed; the version that was there."""
+        found = self._version()
+        if found == HEAD:
+            return found
+        with self.write() as connection:
+            version = _version(connection)  # another process may have been here before us
+            if version is None:
+                _create(connection)
+            elif version != HEAD:
+                _check_older(version)
+                if not (self._sqlite or self._upgrade):
+                    raise StoreError(
+                        f"the registry is at schema {version}, and this Reseen needs {HEAD}",
+                        remedy="Make a backup, then bring it there with: reseen db upgrade",
+                    )
+                from reseen.store import migrate
+
+                migrate.upgrade(connection)
+            return version
+
+    def _version(self) -> str | None:
+        with self.read() as connection:
+            return _version(connection)
+
+
+def _version(connection: Connection) -> str | None:
+    """The schema's revision; None for an empty database. StoreError for somebody else's."""
+    if connection.dialect.name == "sqlite":
+        # Cheaper than asking the inspector, and this is on every command's way.
+        tables = set(connection.scalars(text("SELECT name FROM sqlite_master WHERE type='table'")))
+        empty = not tables
+    else:
+        tables = set(inspect(connection).get_table_names())
+        empty = not tables & set(schema.metadata.tables)
+    if "alembic_version" in tables:
+        version = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        if version is not None and "meta" in tables:
+            return str(version)
+    elif empty:
+        return None
+    raise StoreError(
+        "the database holds something else than a Reseen registry",
+        remedy="Name another one with --db or RESEEN_DB.",
+    )
+
+
+def _check_older(version: str) -> None:
+    if version > HEAD or not version.isdigit():
+        raise StoreError(
+            f"the registry was written by a newer Reseen (schema {version[:32]}, this one knows "
+            f"{HEAD})",
+            remedy="Update Reseen, or name another registry with --db or RESEEN_DB.",
+        )
+
+
+def _create(connection: Connection) -> None:
+    """An empty database becomes a registry at the head schema, in one transaction."""
+    import secrets
+
+    schema.metadata.create_all(connection, checkfirst=False)  # with the tables of `people`
+    connection.execute(
+        text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+    )
+    connection.execute(text("INSERT INTO alembic_version VALUES (:v)"), {"v": HEAD})
+    connection.execute(schema.meta.insert(), [{"name": "secret", "value": secrets.token_bytes(32)}])
+
+
+def insert_many(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    ignore: bool = False,
+) -> None:
+    """Insert rows given as tuples in the order of `columns`, as fast as the driver can.
+    `ignore`: leave out rows whose key is there already."""
+    quote = connection.dialect.identifier_preparer.quote
+    sqlite_ = connection.dialect.name == "sqlite"
+    # Names come from `schema` only (the look-up fails for any other): no foreign text is built in.
+    names = ", ".join(quote(table.c[column].name) for column in columns)
+    marks = f"({', '.join(['?' if sqlite_ else '%s'] * len(columns))})"
+    insert = f"INSERT INTO {quote(table.name)} ({names}) VALUES "  # noqa: S608
+    tail = " ON CONFLICT DO NOTHING" if ignore else ""
+    # SQLite runs a statement for each row: one for several rows is a quarter faster.
+    together = _TOGETHER if sqlite_ else 1
+    left = iter(rows)
+    while chunk := [tuple(row) for row in islice(left, _CHUNK)]:
+        rest = len(chunk) % together
+        many = [
+            tuple(chain.from_iterable(chunk[at : at + together]))
+            for at in range(0, len(chunk) - rest, together)
+        ]
+        if many:
+            values = ", ".join([marks] * together)
+            connection.exec_driver_sql(f"{insert}{values}{tail}", many)
+        if rest:
+            connection.exec_driver_sql(f"{insert}{marks}{tail}", chunk[-rest:])
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: Collection[str],
+    update: Collection[str],
+) -> None:
+    """Insert rows (all with the same columns); where `key` exists, set the columns of `update`."""
+    if not rows:
+        return
+    insert = insert_for(connection)(table)
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=list(key), set_={name: insert.excluded[name] for name in update}
+        )
+        if update
+        else insert.on_conflict_do_nothing(index_elements=list(key)),
+        [dict(row) for row in rows],
+    )
+
+
+def insert_for(connection: Connection) -> Callable[[Table], Any]:
+    """The `insert` of this database that knows ON CONFLICT."""
+    # Any: the two dialects' Insert share their conflict methods but no type that says so.
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert
+    from sqlalchemy.dialects import postgresql  # 30 ms that most commands need not wait for
+
+    return postgresql.insert
+
+
+def reserve(connection: Connection, table: Table, count: int) -> Sequence[int]:
+    """`count` unused values of the table's `pk`, ours until the end of this write transaction."""
+    if connection.dialect.name == "sqlite":
+        first = int(connection.scalar(select(func.max(table.c.pk))) or 0) + 1
+        return range(first, first + count)
+    sequence = func.nextval(func.pg_get_serial_sequence(table.name, "pk"))
+    numbers = func.generate_series(1, count).table_valued("n")
+    return [int(pk) for pk in connection.scalars(select(sequence).select_from(numbers))]
+
+
+def chunks(values: Iterable[Any], size: int = 500) -> Iterator[list[Any]]:
+    """Lists of at most `size`, for `IN (...)`: databases bound the number of parameters."""
+    left = iter(values)
+    while chunk := list(islice(left, size)):
+        yield chunk
+
+
+__all__ = [
+    "HEAD",
+    "DBAPIError",
+    "IntegrityError",
+    "Store",
+    "chunks",
+    "insert_for",
+    "insert_many",
+    "now",
+    "reserve",
+    "upsert",
+]

@@ -1,0 +1,253 @@
+"""POST /v1/check/file: uploads of every kind, honest and not."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from tests.files.build import T, torch_zip
+from tests.gate import standing
+from tests.gate.standing import key, knows, running, settings_in
+from tests.hostile.make import hostile
+from tests.match.made import fully_known, read, remove
+from tests.match.updates import CAST, OTHER, REMOVED, put
+
+from reseen.fingerprint.digests import fingerprint
+from reseen.gate import front, upload
+from reseen.gate.gate import Gate
+from reseen.gate.keys import Scope
+from reseen.store.database import Store
+
+BINARY = {"Content-Type": "application/octet-stream"}
+PART = b'--sep\r\nContent-Disposition: form-data; name="file"\r\n\r\nabc\r\n'
+
+
+@pytest.fixture
+def removal(store: Store) -> str:
+    return put(store, REMOVED)[0]
+
+
+@pytest.fixture
+def gate(store: Store, tmp_path: Path, removal: str) -> Iterator[Gate]:
+    with running(settings_in(tmp_path), store) as gate:
+        yield gate
+
+
+@pytest.fixture
+def client(gate: Gate) -> TestClient:
+    return standing.client(gate)
+
+
+@pytest.fixture
+def sender(gate: Gate, store: Store) -> dict[str, str]:
+    made = key(store, Scope.FILE)
+    knows(gate, store)
+    return made
+
+
+def rungs(answer: Any) -> dict[str, str]:
+    assert answer.status_code == 200, answer.text
+    (result,) = answer.json()["results"]
+    return {match["rung"]: match["removal"] for match in result["matches"]}
+
+
+def test_the_same_file_is_blocked(client: TestClient, sender: dict[str, str], removal: str) -> None:
+    answer = client.post("/v1/check/file", content=REMOVED, headers=sender | BINARY)
+    assert rungs(answer)["bytes"] == rungs(answer)["tensors"] == removal
+    assert answer.json()["results"][0]["advice"] == "block"
+    assert answer.json()["file"]["sha256"] == hashlib.sha256(REMOVED).hexdigest()
+
+
+def test_an_altered_file_is_held(client: TestClient, sender: dict[str, str], removal: str) -> None:
+    answer = client.post("/v1/check/file", content=CAST, headers=sender | BINARY)
+    assert rungs(answer) == {"weights": removal}
+    assert answer.json()["results"][0]["advice"] == "hold"
+    (match,) = answer.json()["results"][0]["matches"]
+    assert match["score"] > 0.9
+
+
+def test_another_file_is_let_through(client: TestClient, sender: dict[str, str]) -> None:
+    answer = client.post("/v1/check/file", content=OTHER, headers=sender | BINARY)
+    assert rungs(answer) == {}
+    assert answer.json()["results"][0]["advice"] == "allow"
+
+
+def test_a_form_is_answered_as_the_file_alone(client: TestClient, sender: dict[str, str]) -> None:
+    for data in (REMOVED, CAST, b"\r\n--not a boundary\r\n" * 100, b"\r"):
+        alone = client.post("/v1/check/file", content=data, headers=sender | BINARY).json()
+        form = client.post("/v1/check/file", files={"file": ("x", data)}, headers=sender).json()
+        assert form["file"] == alone["file"]
+        assert form["results"] == alone["results"]
+
+
+def test_a_torch_file_is_read_from_its_end_and_nothing_is_left(
+    client: TestClient, sender: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spools = tmp_path / "spools"
+    spools.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spools))
+    data = torch_zip({"lora_down.weight": T("F32", (4, 4), bytes(range(64)))})
+    (tmp_path / "x.pt").write_bytes(data)
+    expected = fingerprint(tmp_path / "x.pt")
+    answer = client.post("/v1/check/file", content=data, headers=sender | BINARY).json()["file"]
+    assert answer["container"] == "torch-zip"
+    assert answer["problem"] is None
+    assert {d.hex for d in expected.digests} <= set(map(str, answer.values()))
+    assert list(spools.iterdir()) == []
+
+
+def test_a_torch_file_that_is_too_long_is_refused(
+    client: TestClient, sender: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "MOST_SPOOLED", 100)
+    data = torch_zip({"a": T("F32", (4, 4), bytes(64))})
+    answer = client.post("/v1/check/file", content=data, headers=sender | BINARY)
+    assert answer.status_code == 413
+    monkeypatch.setattr(upload, "MOST_STREAMED", 100)
+    answer = client.post("/v1/check/file", content=REMOVED, headers=sender | BINARY)
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("case", list(hostile()), ids=lambda case: case.name)
+def test_a_hostile_file_is_matched_by_its_digests(
+    client: TestClient, sender: dict[str, str], case: Any
+) -> None:
+    answer = client.post("/v1/check/file", content=case.data, headers=sender | BINARY)
+    assert answer.status_code == 200, answer.text
+    file = answer.json()["file"]
+    assert file["sha256"] == hashlib.sha256(case.data).hexdigest()
+    assert file["sketched"] is False
+
+
+def test_headers_are_passed_in_any_pieces(gate: Gate, store: Store) -> None:
+    """The pieces in which a body comes change nothing."""
+    expected = read(REMOVED)
+    for size in (1_000, 7, 65_536):
+        pieces = [REMOVED[at : at + size] for at in range(0, min(len(REMOVED), 4_000), size)]
+        pieces.append(REMOVED[sum(map(len, pieces)) :])
+        found = asyncio.run(_fingerprint(pieces, len(REMOVED), b"application/octet-stream"))
+        assert found == expected
+
+
+def test_a_form_may_come_in_any_pieces() -> None:
+    data = b"\r\n-" * 50 + b"end"
+    head = b'--sep\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
+    form = head + data + b"\r\n--sep--\r\n"
+    for size in (1, 3, 1_000):
+        pieces = [form[at : at + size] for at in range(0, len(form), size)]
+        found = asyncio.run(_fingerprint(pieces, len(form), b"multipart/form-data; boundary=sep"))
+        assert found == read(data)
+
+
+@pytest.mark.parametrize(
+    ("form", "boundary"),
+    [
+        (b"", "sep"),
+        (b"--sep--\r\n", "sep"),
+        (b"no form at all", "sep"),
+        (b"x" * 20_000, "sep"),
+        (PART.replace(b"file", b"another") + b"--sep--\r\n", "sep"),
+        (PART, "sep"),
+        (PART + PART + b"--sep--\r\n", "sep"),
+        (PART + b"--sep--\r\n and more behind it", "sep"),
+        (PART + b"--sep--", "sep"),
+        (PART + b"--sep--\r\n", "other"),
+        (PART + b"--sep--\r\n", ""),
+    ],
+)
+def test_a_form_of_another_shape_is_refused(
+    client: TestClient, sender: dict[str, str], form: bytes, boundary: str
+) -> None:
+    headers = sender | {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    answer = client.post("/v1/check/file", content=form, headers=headers)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_body_without_a_length_is_refused(client: TestClient, sender: dict[str, str]) -> None:
+    answer = client.post("/v1/check/file", content=iter([b"abc"]), headers=sender | BINARY)
+    assert answer.status_code == 411
+
+
+def test_another_content_type_is_refused(client: TestClient, sender: dict[str, str]) -> None:
+    headers = sender | {"Content-Type": "text/plain"}
+    assert client.post("/v1/check/file", content=b"x", headers=headers).status_code == 415
+
+
+def test_when_too_many_come_in_more_are_asked_to_come_again(
+    client: TestClient, sender: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front, "UPLOADS", 0)
+    answer = client.post("/v1/check/file", content=b"x", headers=sender | BINARY)
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_who_hangs_up_leaves_nothing_behind(gate: Gate, sender: dict[str, str]) -> None:
+    desk = front.Desk(gate)
+    authorization = sender["Authorization"].encode()
+    scope = {
+        "type": "http", "method": "POST", "path": "/v1/check/file",
+        "headers": [
+            (b"authorization", authorization), (b"content-length", b"1000000"),
+            (b"content-type", b"application/octet-stream"),
+        ],
+    }  # fmt: skip
+    messages = [
+        {"type": "http.request", "body": REMOVED[:5_000], "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(front.answer_file(desk, scope, receive, send))
+    assert sent == []
+    assert desk.uploads == 0
+
+
+def test_who_stops_sending_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload, "IDLE", 0.01)
+
+    async def silent() -> Any:
+        await asyncio.sleep(3_600)
+
+    async def wait() -> None:
+        scope = {"headers": [(b"content-length", b"10")]}
+        with pytest.raises(upload.Refused) as refused:
+            await upload.fingerprint_of(scope, silent, front.Desk(None).pool)  # type: ignore[arg-type]
+        assert refused.value.status == 408
+
+    asyncio.run(wait())
+
+
+async def _fingerprint(pieces: list[bytes], length: int, kind: bytes) -> Any:
+    messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+    messages[-1]["more_body"] = False
+    scope = {"headers": [(b"content-length", b"%d" % length), (b"content-type", kind)]}
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    return await upload.fingerprint_of(scope, receive, front.Desk(None).pool)  # type: ignore[arg-type]
+
+
+def test_what_a_torch_file_of_a_removal_holds_is_found(
+    store: Store, gate: Gate, client: TestClient, sender: dict[str, str]
+) -> None:
+    data = torch_zip({"a.weight": T("F32", (8, 8), bytes(range(256)))})
+    id = remove(store, fully_known(data))
+    knows(gate, store)
+    assert io.BytesIO(data).read(2) == b"PK"
+    answer = client.post("/v1/check/file", content=data, headers=sender | BINARY)
+    assert rungs(answer)["bytes"] == id

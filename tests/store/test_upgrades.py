@@ -1,0 +1,239 @@
+"""Stores of every released schema are brought to the head: nothing is lost, nothing is left out.
+
+`golden/` holds what each release left, as SQL, with rows in every table. It stays for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import Connection, MetaData, inspect, select, text
+from sqlalchemy.exc import DBAPIError
+
+from reseen.cli import cli
+from reseen.errors import StoreError
+from reseen.store import audit, schema
+from reseen.store.database import HEAD, Store
+
+GOLDEN = Path(__file__).parent / "golden"
+GOLDENS = sorted({path.name.split(".")[0] for path in GOLDEN.iterdir()})
+RELEASED = [version for version in GOLDENS if version < HEAD]
+
+
+@pytest.fixture(params=RELEASED)
+def released(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def old(released: str, url: str) -> str:
+    """The URL of a store as that release left it."""
+    if url.startswith("sqlite"):
+        with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+            connection.executescript((GOLDEN / f"{released}.sqlite.sql").read_text())
+        connection.close()
+        return url
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute((GOLDEN / f"{released}.postgresql.sql").read_text().encode())
+    return url
+
+
+def test_every_schema_before_the_head_has_its_golden() -> None:
+    """And the head may have one already: it is made before anything of it is moved."""
+    before = [f"{n:04}" for n in range(1, int(HEAD))]
+    assert GOLDENS in (before, [*before, HEAD])
+    for version in GOLDENS:
+        assert len(list(GOLDEN.glob(f"{version}.*.sql"))) == 2
+
+
+def shape(connection: Connection) -> dict[str, Any]:
+    """Everything that the database says of its tables."""
+    asked = inspect(connection)
+    found: dict[str, Any] = {}
+    for table in asked.get_table_names():
+        columns = [
+            (c["name"], str(c["type"]), c["nullable"], c["default"])
+            for c in asked.get_columns(table)
+        ]
+        indexes = sorted(
+            (str(i["name"]), str(i.get("expressions") or i["column_names"]), i["unique"])
+            for i in asked.get_indexes(table)
+        )
+        keys = sorted(
+            (k["constrained_columns"], k["referred_table"], k["referred_columns"])
+            for k in asked.get_foreign_keys(table)
+        )
+        unique = sorted(u["column_names"] for u in asked.get_unique_constraints(table))
+        primary = asked.get_pk_constraint(table)["constrained_columns"]
+        found[table] = {
+            "columns": columns, "indexes": indexes, "keys": keys, "unique": unique,
+            "primary": primary,
+        }  # fmt: skip
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name, sql FROM sqlite_master WHERE type IN ('trigger', 'index')"
+        found["made"] = {n: " ".join((s or "").split()) for n, s in connection.execute(text(query))}
+    else:
+        query = (
+            "SELECT tgname, pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c "
+            "ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE NOT tgisinternal AND n.nspname = current_schema()"
+        )
+        found["made"] = {n: d.split(".")[-1] for n, d in connection.execute(text(query))}
+    return found
+
+
+def rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+    there = MetaData()
+    there.reflect(connection)
+    return {
+        name: sorted(
+            (dict(row) for row in connection.execute(select(table)).mappings()),
+            key=lambda row: [repr(value) for value in row.values()],
+        )
+        for name, table in there.tables.items()
+        if name != "alembic_version"
+    }
+
+
+def before(url: str) -> dict[str, list[dict[str, Any]]]:
+    from reseen.store import backends
+
+    engine = backends.open_engine(url, 60)
+    try:
+        with engine.connect() as connection:
+            return rows(connection)
+    finally:
+        engine.dispose()
+
+
+def test_nothing_is_lost_and_the_chain_is_filled(old: str, released: str) -> None:
+    was = before(old)
+    tables = set(schema.metadata.tables)
+    assert all(was[name] for name in was), "a golden has rows in every table"
+    with Store(old, upgrade=True) as store, store.read() as connection:
+        assert store.found == released
+        now = rows(connection)
+        assert set(now) == tables
+        for name, old_rows in was.items():
+            new_rows = [{column: row[column] for column in old_rows[0]} for row in now[name]]
+            assert new_rows == old_rows, name
+        assert all(row["touched"] == 1 for row in now["sightings"])
+        last = audit.START
+        for row in connection.execute(select(schema.audit).order_by(schema.audit.c.pk)):
+            last = audit.chained(last, *row[:6])
+            assert row.hash == last
+
+
+def test_it_is_the_same_as_a_new_one(
+    old: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with Store(old, upgrade=True) as store, store.read() as connection:
+        upgraded = shape(connection)
+    if old.startswith("sqlite"):
+        with Store(f"sqlite:///{tmp_path / 'new.db'}") as store, store.read() as connection:
+            assert upgraded == shape(connection)
+        return
+    server = request.getfixturevalue("postgresql_server")
+    if isinstance(server, str):
+        pytest.skip("a lent database has room for one store")
+    with server.database() as url, Store(url) as store, store.read() as connection:
+        assert upgraded == shape(connection)
+
+
+def test_it_goes_on_working(old: str) -> None:
+    with Store(old, upgrade=True) as store:
+        with store.write() as connection:
+            audit.write(connection, "test", "x", actor="user:sample")
+            first, *_, last = audit.every(connection)
+            assert (first.number, last.number, last.actor) == (1, 5, "user:sample")
+        for name in ("audit", "withdrawals"):
+            for verb in (f"UPDATE {name} SET at = 0", f"DELETE FROM {name}"):
+                with pytest.raises(DBAPIError, match="append-only"), store.write() as connection:
+                    connection.execute(text(verb))
+
+
+def test_only_who_asks_upgrades_a_postgresql_store(old: str, released: str) -> None:
+    if old.startswith("sqlite"):
+        with Store(old) as store:
+            assert store.found == released
+        return
+    with pytest.raises(StoreError, match=f"schema {released}") as told:
+        Store(old)
+    assert "reseen db upgrade" in str(told.value.remedy)
+    for found in (released, HEAD):
+        with Store(old, upgrade=True) as store:
+            assert store.found == found
+    Store(old).close()
+
+
+def test_two_at_once_do_it_once(old: str, released: str) -> None:
+    code = (
+        "import sys; from reseen.store.database import Store\n"
+        "with Store(sys.argv[1], upgrade=True) as store: print(store.found)"
+    )
+
+    def run(_: int) -> tuple[str, str]:
+        done = subprocess.run(
+            [sys.executable, "-c", code, old], capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip(), done.stderr
+
+    with ThreadPoolExecutor(3) as pool:
+        outcomes = list(pool.map(run, range(3)))
+    assert all(stderr == "" for _, stderr in outcomes)
+    assert {stdout for stdout, _ in outcomes} <= {released, HEAD}
+    assert [stdout for stdout, _ in outcomes].count(released) == 1
+
+
+def test_one_that_is_stopped_leaves_the_store_as_it_was(
+    old: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reseen.store import migrate
+
+    was = before(old)
+    whole = migrate.upgrade
+
+    def stopped(connection: Connection) -> None:
+        whole(connection)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(migrate, "upgrade", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        Store(old, upgrade=True)
+    assert before(old) == was
+
+
+def test_the_verb_says_from_where_to_where(old: str, released: str) -> None:
+    runner = CliRunner()
+    told = [
+        json.loads(runner.invoke(cli, ["db", "upgrade", "--db", old, "--json"]).output)
+        for _ in range(2)
+    ]
+    assert told == [
+        {"from": released, "to": HEAD, "changed": True},
+        {"from": HEAD, "to": HEAD, "changed": False},
+    ]
+    assert "already" in runner.invoke(cli, ["db", "upgrade", "--db", old]).output
+
+
+def test_the_verb_makes_a_store_where_there_is_none(url: str) -> None:
+    told = CliRunner().invoke(cli, ["db", "upgrade", "--db", url])
+    assert (told.exit_code, told.output) == (0, f"made a new store at schema {HEAD}\n")
+
+
+def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for scheme in ("postgresql", "postgres", "postgresql+psycopg"):
+        with pytest.raises(StoreError, match="driver") as told:
+            Store(f"{scheme}://somebody@127.0.0.1:1/x")
+        assert "reseen[postgresql]" in str(told.value.remedy)
