@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from reseen.files.containers import read_listing
 from reseen.files.source import LocalFile, Range, run
 from reseen.files.values import to_float32
-from reseen.fingerprint.config import config_beside
-from reseen.fingerprint.sketch import Sketch, assemble, module
+from reseen.fingerprints.config import config_beside
+from reseen.fingerprints.sketch import Sketch, assemble, module
 from reseen.updates.names.known import known
 from reseen.updates.plan import plan
 from reseen.updates.update import LowRank, Update, read_update

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from benchmarks.adapters import Recipe, sampled
 from benchmarks.kinship import kinship
 from benchmarks.picture import Curve, log_log
-from reseen.fingerprint.local import sketch_of
-from reseen.fingerprint.sketch import Sketch
+from reseen.fingerprints.local import sketch_of
+from reseen.fingerprints.sketch import Sketch
 from reseen.match.chance import LEAST_P, Background, Null, cautious, fisher, geometric, unit
 from reseen.match.weights import COPY_P, COPY_P_ALONE, compare
 

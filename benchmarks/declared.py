@@ -24,7 +24,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from reseen.fingerprint.git import pointer_oid
+from reseen.fingerprints.git import pointer_oid
 from reseen.match.known import Known
 from reseen.match.past import match_past
 from reseen.records import Artifact, DigestKind, RepoType

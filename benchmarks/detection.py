@@ -29,8 +29,8 @@ from benchmarks.adapters import Adapter, Recipe, files_in, make, read, sampled, 
 from benchmarks.edits import Case, Edit, NotMade, edits, original, write
 from benchmarks.kinship import kinship
 from benchmarks.peers import Peers
-from reseen.fingerprint.digests import fingerprint
-from reseen.fingerprint.sketch import Sketch, decode
+from reseen.fingerprints.digests import fingerprint
+from reseen.fingerprints.sketch import Sketch, decode
 from reseen.match.chance import NO_BACKGROUND, Background
 from reseen.match.search import Query, SketchIndex
 from reseen.match.weights import compare
@@ -264,7 +264,7 @@ def main() -> None:
 def _groups(folders: Sequence[Path]) -> list[tuple[str, list[Path], int]]:
     """Trained files by folder and architecture, at most three of each edited."""
     from reseen.errors import FileError
-    from reseen.fingerprint.local import plan_of
+    from reseen.fingerprints.local import plan_of
 
     found: dict[str, list[Path]] = {}
     for number, folder in enumerate(folders):

@@ -32,9 +32,9 @@ from safetensors.numpy import save
 
 from reseen.files.containers import read_listing
 from reseen.files.source import Memory, run
-from reseen.fingerprint.digests import BLOCK, Fingerprinter, look_inside
-from reseen.fingerprint.sketch import signs
-from reseen.fingerprint.sketcher import Sketcher, probe_bytes
+from reseen.fingerprints.digests import BLOCK, Fingerprinter, look_inside
+from reseen.fingerprints.sketch import signs
+from reseen.fingerprints.sketcher import Sketcher, probe_bytes
 from reseen.updates.names.known import known
 from reseen.updates.plan import plan
 
@@ -51,7 +51,7 @@ _ROUNDS = 5
 _PEAK = """
 import sys
 from pathlib import Path
-from reseen.fingerprint.digests import fingerprint
+from reseen.fingerprints.digests import fingerprint
 fingerprint(Path(sys.argv[1]))
 status = Path("/proc/self/status").read_text()
 print(status.split("VmHWM:")[1].split()[0])

@@ -29,7 +29,7 @@ from reseen.errors import FileError
 from reseen.files import containers
 from reseen.files.source import Memory, Range, run
 from reseen.files.values import row_major, to_float32
-from reseen.fingerprint.digests import Fingerprinter, look_inside
+from reseen.fingerprints.digests import Fingerprinter, look_inside
 
 SECONDS = 1.0
 MEBIBYTES = 256

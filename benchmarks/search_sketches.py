@@ -22,7 +22,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.fingerprint.sketch import SEARCHED
+from reseen.fingerprints.sketch import SEARCHED
 from reseen.match.search import LEAST, NEAR, Query, SketchIndex, _interleaved
 
 AIMS = {50_000: 1.0, 1_000_000: 20.0}

@@ -82,6 +82,21 @@ def test_what_has_no_sketch_says_why(tmp_path: Path) -> None:
     assert reseen.fingerprint(path).no_sketch
 
 
+def test_fingerprint_is_a_function_that_can_be_pickled_whatever_is_imported() -> None:
+    code = (
+        "import pkgutil, pickle, types, importlib, reseen\n"
+        "for found in pkgutil.walk_packages(reseen.__path__, 'reseen.'):\n"
+        "    if not found.name.endswith('__main__') and '.versions' not in found.name:\n"
+        "        importlib.import_module(found.name)\n"
+        "for name in reseen.__all__:\n"
+        "    face = getattr(reseen, name)\n"
+        "    assert not isinstance(face, types.ModuleType), name\n"
+        "assert isinstance(reseen.fingerprint, types.FunctionType)\n"
+        "assert pickle.loads(pickle.dumps(reseen.fingerprint)) is reseen.fingerprint\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_importing_the_package_imports_nothing_heavy() -> None:
     code = (
         "import sys, reseen; sys.exit(bool({'numpy', 'sqlalchemy', 'blake3'} & set(sys.modules)))"

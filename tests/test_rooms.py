@@ -18,27 +18,27 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"errors"},
     "files": GROUND,
     "updates": GROUND | {"files"},
-    "fingerprint": GROUND | {"files", "updates"},
+    "fingerprints": GROUND | {"files", "updates"},
     "store": GROUND,
-    "observed": GROUND | {"fingerprint", "store"},
-    "registry": GROUND | {"fingerprint", "store", "observed"},
-    "match": GROUND | {"updates", "fingerprint", "store", "observed", "registry"},
+    "observed": GROUND | {"fingerprints", "store"},
+    "registry": GROUND | {"fingerprints", "store", "observed"},
+    "match": GROUND | {"updates", "fingerprints", "store", "observed", "registry"},
     "hubs": GROUND | {"files"},
     "scan": GROUND
-    | {"files", "updates", "fingerprint", "store", "observed", "registry", "match", "hubs"},
-    "gate": GROUND | {"files", "fingerprint", "store", "observed", "registry", "match"},
+    | {"files", "updates", "fingerprints", "store", "observed", "registry", "match", "hubs"},
+    "gate": GROUND | {"files", "fingerprints", "store", "observed", "registry", "match"},
     "report": GROUND | {"store", "observed", "registry"},
     "review": GROUND | {"store", "observed", "registry", "match", "scan", "report"},
     "client": GROUND,
     "operations": GROUND
-    | {"files", "fingerprint", "store", "observed", "registry", "match", "hubs", "scan"}
+    | {"files", "fingerprints", "store", "observed", "registry", "match", "hubs", "scan"}
     | {"gate", "report", "review"},
     "web": GROUND
     | {"store", "observed", "registry", "match", "hubs", "scan", "gate", "report", "review"}
     | {"operations"},
-    "api": GROUND | {"files", "updates", "fingerprint", "match", "store", "operations"},
+    "api": GROUND | {"files", "updates", "fingerprints", "match", "store", "operations"},
     "cli": GROUND
-    | {"files", "updates", "fingerprint", "store", "observed", "registry", "match", "hubs", "scan"}
+    | {"files", "updates", "fingerprints", "store", "observed", "registry", "match", "hubs", "scan"}
     | {"gate", "report", "review", "operations", "web", "client", "api"},
     "__init__": {"api"},
     "__main__": {"cli"},
@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 NOBODYS = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "torch"}
 """Never imported by the product: they execute, or weigh too much."""
 
-NUMBERS = {"files", "updates", "fingerprint", "match", "gate", "api"}
+NUMBERS = {"files", "updates", "fingerprints", "match", "gate", "api"}
 """Rooms that may import numpy: those that read tensors."""
 
 

@@ -6,7 +6,7 @@
     reseen.compare("removed.safetensors", "found.safetensors")   # cosine, p-value, relation
 
 The rooms, in the order in which data flows: `files` (bytes -> tensors), `updates` (tensors ->
-canonical modules -> weight updates), `fingerprint` (digests, the sketch), `registry` (what was
+canonical modules -> weight updates), `fingerprints` (digests, the sketch), `registry` (what was
 removed and what was seen), `match` (a fingerprint -> matches), `hubs` and `scan` (the walk),
 `report` and `cli` (what people see). `records` and `errors` are the ground they stand on.
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reseen.fingerprint.sketch import Sketch
+    from reseen.fingerprints.sketch import Sketch
     from reseen.match.weights import Comparison
     from reseen.records import Fingerprint
 
@@ -25,7 +25,7 @@ def fingerprint(path: StrPath) -> Fingerprint:
     `Fingerprint.no_sketch` says why. Raises `reseen.errors.FileError` when the file cannot be read
     at all; a damaged one is no error, but has its `problem` said.
     """
-    from reseen.fingerprint.digests import fingerprint as whole
+    from reseen.fingerprints.digests import fingerprint as whole
 
     return whole(Path(path))
 
@@ -34,7 +34,7 @@ def sketch(path: StrPath) -> Sketch:
     """The sketch alone, without hashing the file. Raises `reseen.errors.FileError`, and says why,
     when there is none."""
     from reseen.errors import FileError
-    from reseen.fingerprint.local import sketch_of
+    from reseen.fingerprints.local import sketch_of
 
     sketched = sketch_of(Path(path))
     if sketched.sketch is None:

@@ -6,7 +6,7 @@ from tests.hostile.make import Hostile, hostile
 from reseen.errors import FileError
 from reseen.files import containers
 from reseen.files.source import Memory, run
-from reseen.fingerprint.digests import Fingerprinter, look_inside
+from reseen.fingerprints.digests import Fingerprinter, look_inside
 from reseen.records import DigestKind
 
 CASES = list(hostile())

@@ -13,7 +13,7 @@ from tests.gate import standing
 from tests.gate.standing import key, knows, running, settings_in
 from tests.match.made import KEYRING, adapter, fully_known, remove, safetensors
 
-from reseen.fingerprint.git import pointer_oid
+from reseen.fingerprints.git import pointer_oid
 from reseen.gate import policy
 from reseen.gate.gate import Gate
 from reseen.gate.keys import Scope

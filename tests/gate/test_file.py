@@ -18,7 +18,7 @@ from tests.hostile.make import hostile
 from tests.match.made import fully_known, read, remove
 from tests.match.updates import CAST, OTHER, REMOVED, put
 
-from reseen.fingerprint.digests import fingerprint
+from reseen.fingerprints.digests import fingerprint
 from reseen.gate import front, upload
 from reseen.gate.gate import Gate
 from reseen.gate.keys import Scope

@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 
-from reseen.fingerprint.digests import Fingerprinter
+from reseen.fingerprints.digests import Fingerprinter
 from reseen.match.known import Known
 from reseen.records import Digest, DigestKind, Fingerprint, Names, RemovedFile
 from reseen.registry import removals

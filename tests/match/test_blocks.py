@@ -10,7 +10,7 @@ from benchmarks.adapters import Recipe, sampled
 from tests.match.updates import ALTERED, NO_ENCODER, OTHER, REMOVED, sketch
 
 from reseen.errors import Malformed
-from reseen.fingerprint.sketch import Sketch
+from reseen.fingerprints.sketch import Sketch
 from reseen.match import blocks
 from reseen.match.weights import compare
 

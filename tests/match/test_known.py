@@ -19,8 +19,8 @@ from tests.match.made import (
     safetensors,
 )
 
-from reseen.fingerprint.digests import fingerprint
-from reseen.fingerprint.git import blob_sha1, pointer_oid
+from reseen.fingerprints.digests import fingerprint
+from reseen.fingerprints.git import blob_sha1, pointer_oid
 from reseen.match.index import HEADER_ROOM
 from reseen.records import (
     Artifact,

@@ -21,7 +21,7 @@ from tests.match.updates import (
     sketched,
 )
 
-from reseen.fingerprint.entries import entries, slots_of
+from reseen.fingerprints.entries import entries, slots_of
 from reseen.match.known import Known
 from reseen.records import Rung
 from reseen.registry import removals

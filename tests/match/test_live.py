@@ -18,7 +18,7 @@ from tests.match.made import adapter, fully_known, known, listed, read, remove, 
 from tests.match.updates import CAST, OTHER, REMOVED, RESIZED, put, related, sketch
 
 from reseen.errors import StoreError
-from reseen.fingerprint.git import pointer_oid
+from reseen.fingerprints.git import pointer_oid
 from reseen.gate.canary import Canary
 from reseen.match import live as live_module
 from reseen.match.known import Known

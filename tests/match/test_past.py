@@ -16,7 +16,7 @@ from tests.match.made import (
     sha256,
 )
 
-from reseen.fingerprint.git import blob_sha1, pointer_oid
+from reseen.fingerprints.git import blob_sha1, pointer_oid
 from reseen.match.past import match_past, worth_a_look
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reseen.fingerprint.sketch import NUMBERS, SEARCHED, SLOTS
+from reseen.fingerprints.sketch import NUMBERS, SEARCHED, SLOTS
 from reseen.match.search import FEWEST_SLOTS, LEAST, NEAR, Query, SketchIndex
 
 ALL = np.arange(1, SLOTS + 1, dtype=np.uint32)

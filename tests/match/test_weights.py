@@ -8,7 +8,7 @@ import pytest
 from benchmarks.adapters import Adapter, Factors, Recipe, make, renamed, sampled, shapes, sketch
 from benchmarks.edits import truncated
 
-from reseen.fingerprint.sketch import Sketch
+from reseen.fingerprints.sketch import Sketch
 from reseen.match.chance import LEAST_P, fisher, geometric, tail_of, unit
 from reseen.match.weights import Background, Comparison, Relation, common, compare
 

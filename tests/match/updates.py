@@ -6,7 +6,7 @@ import numpy as np
 from tests.match.made import read, remove
 
 from replica import made
-from reseen.fingerprint.sketch import Sketch, decode
+from reseen.fingerprints.sketch import Sketch, decode
 from reseen.records import RemovedFile
 from reseen.store.database import Store
 

@@ -42,7 +42,7 @@ def sketch(*, complete: bool) -> bytes:
     """A small sketch: one module of ones."""
     import numpy as np
 
-    from reseen.fingerprint.sketch import SLOTS, Sketch
+    from reseen.fingerprints.sketch import SLOTS, Sketch
 
     ones = np.ones(1, np.float32)
     slots = np.zeros(SLOTS, np.uint32)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
-from reseen.fingerprint.git import blob_sha1, pointer_oid
+from reseen.fingerprints.git import blob_sha1, pointer_oid
 from reseen.hubs.hub import Files, Page, Revision, Revisions, Usage, Wanted
 from reseen.records import Artifact, Problem, Repository, RepoType
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.match.made import adapter, fully_known, known, listed, read, remove, safetensors
 from tests.scan.fake_hub import COMMIT, FakeHub
 
-from reseen.fingerprint.digests import Inside
+from reseen.fingerprints.digests import Inside
 from reseen.hubs.hub import Revision
 from reseen.match.known import Known
 from reseen.records import Confirmed, Container, RemovedFile, Rung

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from reseen.fingerprint.digests import fingerprint
+from reseen.fingerprints.digests import fingerprint
 from reseen.records import Digest, DigestKind, Names, RemovedFile
 from reseen.registry import adds, imports, removals
 from reseen.store import change_log

@@ -36,7 +36,7 @@ def check(files: tuple[Path, ...], db: str | None, as_json: bool, quiet: bool) -
     """
     from reseen.cli.findings import match_fields, rung_text
     from reseen.cli.progress import bytes_bar
-    from reseen.fingerprint.digests import fingerprint
+    from reseen.fingerprints.digests import fingerprint
     from reseen.match.known import Known
     from reseen.records import Rung
 

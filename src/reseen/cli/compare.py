@@ -12,7 +12,7 @@ from reseen.cli.common import about, emit, json_option, note
 from reseen.errors import FileError, InputError
 
 if TYPE_CHECKING:
-    from reseen.fingerprint.sketcher import Sketched
+    from reseen.fingerprints.sketcher import Sketched
     from reseen.match.weights import Background, Comparison
 
 _EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt")
@@ -113,7 +113,7 @@ def _sketched(given: str, endpoint: str | None) -> Sketched:
 
         opened = open_hugging_face(Settings.from_environment(), endpoint)
         return sketch_of(opened, parse_place(given))
-    from reseen.fingerprint.local import sketch_of as sketch_of_local
+    from reseen.fingerprints.local import sketch_of as sketch_of_local
 
     path = _file(Path(given))
     with about(str(path)):

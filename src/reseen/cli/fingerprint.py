@@ -55,7 +55,7 @@ def fingerprint(files: tuple[Path, ...], as_json: bool, quiet: bool) -> None:
     The registry is not asked and nothing is stored. Exits 2 when a file could not be read.
     """
     from reseen.cli.progress import bytes_bar
-    from reseen.fingerprint.digests import fingerprint as whole
+    from reseen.fingerprints.digests import fingerprint as whole
 
     failed = False
     for path in files:
@@ -187,7 +187,7 @@ def _read(file: str, endpoint: str | None) -> tuple[Listing, Plan]:
 
         opened = open_hugging_face(Settings.from_environment(), endpoint)
         return listing_of(opened, parse_place(file))
-    from reseen.fingerprint.local import plan_of
+    from reseen.fingerprints.local import plan_of
 
     with about(file):
         return plan_of(Path(file))

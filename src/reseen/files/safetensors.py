@@ -8,7 +8,7 @@ tensors tile the data section without hole or overlap. Whatever it refuses it re
 What the usual reader takes is not refused for one odd entry, which anyone can add to hide the
 rest: a tensor whose name or shape no model has is left out, metadata beyond measure is not read,
 and of a name that comes twice the last counts, as there. What is refused all the same keeps the
-digest of its data section (`fingerprint.digests`).
+digest of its data section (`fingerprints.digests`).
 
 Layout: u64 LE length N | N bytes of JSON | data section. The JSON is one object, tensor name ->
 {dtype, shape, data_offsets} with offsets from the start of the data section, and `__metadata__`, a

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reseen.fingerprint.git import pointer_oid
-from reseen.fingerprint.known_bogus import why_bogus
-from reseen.fingerprint.probes import PROBES
-from reseen.fingerprint.sketch import NUMBERS, SIDE, Module, Sketch, assemble
+from reseen.fingerprints.git import pointer_oid
+from reseen.fingerprints.known_bogus import why_bogus
+from reseen.fingerprints.probes import PROBES
+from reseen.fingerprints.sketch import NUMBERS, SIDE, Module, Sketch, assemble
 from reseen.match.frozen import POINTER, Added, AddedFile
 from reseen.match.live import Found, Live, Said
 from reseen.records import Digest, DigestKind, Rung

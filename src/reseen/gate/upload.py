@@ -24,7 +24,7 @@ from reseen.errors import FileError
 from reseen.files.containers import READ
 from reseen.files.identify import HEAD_LENGTH, identify
 from reseen.files.source import Range, run
-from reseen.fingerprint.digests import BLOCK, Fingerprinter, look_inside
+from reseen.fingerprints.digests import BLOCK, Fingerprinter, look_inside
 from reseen.gate.front import Gone
 from reseen.gate.questions import Refused
 from reseen.records import Container, Fingerprint

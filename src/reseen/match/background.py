@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from reseen.errors import Malformed
-from reseen.fingerprint.sketch import VERSION, decode
+from reseen.fingerprints.sketch import VERSION, decode
 from reseen.match.weights import Background
 from reseen.store.schema import read_sketches, sightings
 

@@ -16,7 +16,7 @@ from itertools import groupby
 
 import numpy as np
 
-from reseen.fingerprint.sketch import Sketch, decode, module_id
+from reseen.fingerprints.sketch import Sketch, decode, module_id
 from reseen.match.chance import unit
 from reseen.match.weights import AGREES, COPY_MEAN
 from reseen.updates.names.known import DENOISERS, ENCODERS, known

@@ -31,7 +31,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.fingerprint.sketch import NUMBERS, Sketch
+from reseen.fingerprints.sketch import NUMBERS, Sketch
 
 CALIBRATED_FROM = 200
 """Real sketches of one architecture from which a p-value is called calibrated."""

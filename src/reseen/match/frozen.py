@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from reseen.fingerprint.git import pointer_oid
+from reseen.fingerprints.git import pointer_oid
 from reseen.match.packed import Packed
 from reseen.records import DigestKind
 from reseen.store.schema import digests, removals, removed_files

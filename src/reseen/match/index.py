@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, select
 
-from reseen.fingerprint.git import pointer_oid
+from reseen.fingerprints.git import pointer_oid
 from reseen.match.packed import Packed
 from reseen.records import Container, DigestKind, Fingerprint, RemovedFile
 from reseen.store.schema import digests, removals, removed_files

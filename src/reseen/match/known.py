@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, select
 
-from reseen.fingerprint.known_bogus import why_bogus
+from reseen.fingerprints.known_bogus import why_bogus
 from reseen.match import evidence
 from reseen.match.evidence import READ_KINDS, gather
 from reseen.match.hints import Hints
@@ -31,7 +31,7 @@ from reseen.records import (
 from reseen.store.schema import sketch_entries
 
 if TYPE_CHECKING:
-    from reseen.fingerprint.sketch import Sketch
+    from reseen.fingerprints.sketch import Sketch
     from reseen.match.sketches import Likeness, Sketches
     from reseen.store.sealing import Keyring
 
@@ -110,7 +110,7 @@ class Known:
 
     def could_match(self, modules: Mapping[str, bytes]) -> frozenset[str]:
         """The groups in which a file with these modules could come near a removal: decided by its
-        header alone. `modules`: as `fingerprint.entries.slots_of`, in bytes."""
+        header alone. `modules`: as `fingerprints.entries.slots_of`, in bytes."""
         return self._sketches.could_match(modules) if self._sketches else frozenset()
 
     def is_near(self, sketch: Sketch) -> bool:
@@ -143,7 +143,7 @@ class Known:
     ) -> tuple[Likeness, ...]:
         if self._sketches is None or (isinstance(read, Fingerprint) and read.sketch is None):
             return ()
-        from reseen.fingerprint.sketch import decode
+        from reseen.fingerprints.sketch import decode
 
         if isinstance(read, Fingerprint):
             assert read.sketch is not None

@@ -17,9 +17,9 @@ from blake3 import blake3
 from sqlalchemy import Connection, select
 
 from reseen.errors import StoreError
-from reseen.fingerprint.entries import entries
-from reseen.fingerprint.known_bogus import why_bogus
-from reseen.fingerprint.sketch import VERSION, Sketch, decode
+from reseen.fingerprints.entries import entries
+from reseen.fingerprints.known_bogus import why_bogus
+from reseen.fingerprints.sketch import VERSION, Sketch, decode
 from reseen.match import evidence
 from reseen.match.evidence import READ_KINDS
 from reseen.match.frozen import LENGTHS, POINTER, Added, Frozen

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
-from reseen.fingerprint.git import pointer_oid
+from reseen.fingerprints.git import pointer_oid
 from reseen.match.frozen import LENGTHS, POINTER, Added, AddedFile, Frozen
 from reseen.records import DigestKind
 from reseen.store.database import chunks

@@ -16,8 +16,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, exists, or_, select
 
-from reseen.fingerprint.git import pointer_oid
-from reseen.fingerprint.known_bogus import why_bogus
+from reseen.fingerprints.git import pointer_oid
+from reseen.fingerprints.known_bogus import why_bogus
 from reseen.match import evidence
 from reseen.match.evidence import READ_KINDS, gather
 from reseen.match.index import HEADER_ROOM

@@ -16,8 +16,8 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from reseen.errors import Malformed
-from reseen.fingerprint.entries import Entry
-from reseen.fingerprint.sketch import VERSION, decode
+from reseen.fingerprints.entries import Entry
+from reseen.fingerprints.sketch import VERSION, decode
 from reseen.match import evidence
 from reseen.match.sketches import Sketches, as_slots
 from reseen.records import Evidence

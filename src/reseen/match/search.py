@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.fingerprint.sketch import NUMBERS, SEARCHED, SIDE, SLOTS
+from reseen.fingerprints.sketch import NUMBERS, SEARCHED, SIDE, SLOTS
 
 LEAST = 0.25
 """The cosine from which a removed file is worth a full comparison."""

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, select
 
 from reseen.errors import Malformed
-from reseen.fingerprint.entries import Entry, entries, meets
-from reseen.fingerprint.sketch import SEARCHED, SLOTS, VERSION, Sketch, decode
+from reseen.fingerprints.entries import Entry, entries, meets
+from reseen.fingerprints.sketch import SEARCHED, SLOTS, VERSION, Sketch, decode
 from reseen.match import background
 from reseen.match.search import Candidate, Query, SketchIndex, Slots
 from reseen.match.weights import Background, Comparison, best, compare

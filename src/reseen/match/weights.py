@@ -21,7 +21,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.fingerprint.sketch import Sketch
+from reseen.fingerprints.sketch import Sketch
 from reseen.match.chance import CALIBRATED_FROM as CALIBRATED_FROM
 from reseen.match.chance import LEAST_P, NO_BACKGROUND, Null, cautious, unit
 from reseen.match.chance import Background as Background

@@ -18,7 +18,7 @@ from reseen.store.database import chunks, insert_many, upsert
 ADAPTER = "adapter"
 """What is sketched so far."""
 _VERSION = 1
-"""`fingerprint.sketch.VERSION`, without importing it."""
+"""`fingerprints.sketch.VERSION`, without importing it."""
 
 
 def keep_removed(connection: Connection, made: Sequence[tuple[int, bytes]]) -> int:
@@ -100,7 +100,7 @@ def of_files(connection: Connection, file_pks: Iterable[int]) -> dict[int, bytes
 
 
 def _columns(sketch: bytes) -> dict[str, Any]:
-    from reseen.fingerprint.sketch import VERSION, decode
+    from reseen.fingerprints.sketch import VERSION, decode
 
     decoded = decode(sketch)
     return {
@@ -112,8 +112,8 @@ def _columns(sketch: bytes) -> dict[str, Any]:
 
 
 def _entries(column: str, pk: int, sketch: bytes) -> list[dict[str, Any]]:
-    from reseen.fingerprint.entries import entries
-    from reseen.fingerprint.sketch import decode
+    from reseen.fingerprints.entries import entries
+    from reseen.fingerprints.sketch import decode
 
     return [
         {
@@ -134,6 +134,6 @@ def _keep(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) 
 
 
 def _complete(sketch: bytes) -> bool:
-    from reseen.fingerprint.sketch import decode
+    from reseen.fingerprints.sketch import decode
 
     return decode(sketch).complete

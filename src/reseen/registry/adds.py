@@ -14,8 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from reseen.errors import FileError
-from reseen.fingerprint.digests import fingerprint
-from reseen.fingerprint.known_bogus import why_bogus
+from reseen.fingerprints.digests import fingerprint
+from reseen.fingerprints.known_bogus import why_bogus
 from reseen.records import DigestKind, Fingerprint, Names, RemovedFile
 from reseen.registry import removals
 from reseen.store import audit

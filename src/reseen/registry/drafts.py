@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from reseen.fingerprint.known_bogus import why_bogus
+from reseen.fingerprints.known_bogus import why_bogus
 from reseen.records import Digest, DigestKind, Names
 from reseen.registry.lists.columns import Field, Meaning
 from reseen.registry.lists.documents import UNREADABLE

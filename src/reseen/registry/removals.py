@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_, update
 
 from reseen.errors import NotFound, SealError
-from reseen.fingerprint.known_bogus import why_bogus
+from reseen.fingerprints.known_bogus import why_bogus
 from reseen.observed import sketches
 from reseen.observed.artifacts import instant
 from reseen.records import (

@@ -23,8 +23,8 @@ from typing import TypeVar
 
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, Malformed
 from reseen.files.source import Range, Reader
-from reseen.fingerprint.digests import BLOCK, Fingerprinter, Inside, look_inside
-from reseen.fingerprint.git import pointer_oid
+from reseen.fingerprints.digests import BLOCK, Fingerprinter, Inside, look_inside
+from reseen.fingerprints.git import pointer_oid
 from reseen.hubs.hub import Hub, drive
 from reseen.match.evidence import merge
 from reseen.match.known import Known

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from reseen.errors import FileError
-from reseen.fingerprint.digests import fingerprint
+from reseen.fingerprints.digests import fingerprint
 from reseen.records import Fingerprint
 
 K = TypeVar("K", bound=Hashable)

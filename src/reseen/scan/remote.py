@@ -14,7 +14,7 @@ from typing import TypeVar
 from reseen.errors import HubMissing, InputError
 from reseen.files.containers import read_listing
 from reseen.files.tensors import Listing
-from reseen.fingerprint.sketcher import Sketched, read_sketch
+from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.hubs.hub import Hub, drive
 from reseen.records import Artifact, RepoType
 from reseen.updates.plan import Plan, plan

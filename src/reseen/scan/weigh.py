@@ -20,11 +20,11 @@ from pathlib import PurePosixPath
 
 from reseen.errors import FileError, HubBusy, HubError
 from reseen.files.source import Range, Reader
-from reseen.fingerprint.config import NAME as CONFIG
-from reseen.fingerprint.digests import Inside
-from reseen.fingerprint.entries import probes_of, slots_of
-from reseen.fingerprint.sketch import decode
-from reseen.fingerprint.sketcher import Sketched, read_sketch
+from reseen.fingerprints.config import NAME as CONFIG
+from reseen.fingerprints.digests import Inside
+from reseen.fingerprints.entries import probes_of, slots_of
+from reseen.fingerprints.sketch import decode
+from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.hubs.hub import Hub
 from reseen.match.known import Known
 from reseen.records import Artifact, Fingerprint, Match

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from reseen.fingerprint.known_bogus import why_bogus
+from reseen.fingerprints.known_bogus import why_bogus
 from reseen.records import Digest, DigestKind
 
 _HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]+)")

@@ -6,7 +6,7 @@ whose header is refused here keeps the digest of its data section, so that no tr
 that other readers forgive hides the weights.
 
 Formats: AutoV1 to AutoV3 as stable-diffusion-webui and Civitai compute them; the git blob as git
-does, up to 10 MB; the tensors digest in `fingerprint.tensors`. Xet's root is never computed.
+does, up to 10 MB; the tensors digest in `fingerprints.tensors`. Xet's root is never computed.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from reseen.files import containers, limits, safetensors
 from reseen.files.identify import HEAD_LENGTH, header_length, identify
 from reseen.files.source import LocalFile, Range, Reader, run
 from reseen.files.tensors import Listing
-from reseen.fingerprint.config import config_beside
-from reseen.fingerprint.embedded import embedded
-from reseen.fingerprint.tensors import TensorsDigest
+from reseen.fingerprints.config import config_beside
+from reseen.fingerprints.embedded import embedded
+from reseen.fingerprints.tensors import TensorsDigest
 from reseen.records import Container, Digest, DigestKind, Fingerprint
 from reseen.updates.peft import PeftConfig
 from reseen.updates.plan import plan
 
 if TYPE_CHECKING:
-    from reseen.fingerprint.sketcher import Sketcher
+    from reseen.fingerprints.sketcher import Sketcher
 
 GIT_LIMIT = 10_000_000
 """Bytes up to which a file may lie in plain git (the Hub's limit), and has a git blob SHA-1."""
@@ -223,7 +223,7 @@ class Fingerprinter:
                 return
         if self._tensors is None and self._inside.listing is not None:
             # Here, for what has no tensors needs no numpy.
-            from reseen.fingerprint.sketcher import Sketcher
+            from reseen.fingerprints.sketcher import Sketcher
 
             self._tensors = TensorsDigest(self._inside.listing, self._size)
             self._sketcher = Sketcher(plan(self._inside.listing, self._config), self._at)

@@ -16,8 +16,8 @@ from reseen.errors import FileError
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import TensorInfo
 from reseen.files.values import to_float32
-from reseen.fingerprint import sketch as sketches
-from reseen.fingerprint.sketch import Module, Sketch
+from reseen.fingerprints import sketch as sketches
+from reseen.fingerprints.sketch import Module, Sketch
 from reseen.updates.plan import ModulePlan, Plan
 from reseen.updates.update import read_update
 

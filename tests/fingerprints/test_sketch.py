@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from reseen.errors import Malformed
-from reseen.fingerprint import sketch as sketches
-from reseen.fingerprint.probes import OTHERS, PROBES, UNKNOWN
-from reseen.fingerprint.sketch import Module, Sketch, assemble, decode, module
+from reseen.fingerprints import sketch as sketches
+from reseen.fingerprints.probes import OTHERS, PROBES, UNKNOWN
+from reseen.fingerprints.sketch import Module, Sketch, assemble, decode, module
 from reseen.updates.update import Dense, LowRank, Update
 
 VECTORS = json.loads(Path(__file__).with_name("sketch_vectors.json").read_text())

@@ -7,8 +7,8 @@ from pathlib import Path
 from reseen.files.containers import read_listing
 from reseen.files.source import LocalFile, run
 from reseen.files.tensors import Listing
-from reseen.fingerprint.config import config_beside
-from reseen.fingerprint.sketcher import Sketched, read_sketch
+from reseen.fingerprints.config import config_beside
+from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.updates.plan import Plan, plan
 
 

@@ -22,7 +22,7 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from reseen.errors import Malformed
-from reseen.fingerprint.probes import KNOWN_PARTS, OTHERS, PROBES, UNKNOWN
+from reseen.fingerprints.probes import KNOWN_PARTS, OTHERS, PROBES, UNKNOWN
 from reseen.updates.update import Update
 
 VERSION = 1

@@ -7,9 +7,9 @@ from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reseen.fingerprint.embedded import embedded
-from reseen.fingerprint.git import blob_sha1, parse_pointer, pointer, pointer_oid
-from reseen.fingerprint.known_bogus import why_bogus
+from reseen.fingerprints.embedded import embedded
+from reseen.fingerprints.git import blob_sha1, parse_pointer, pointer, pointer_oid
+from reseen.fingerprints.known_bogus import why_bogus
 from reseen.records import Digest, DigestKind
 
 SHA = hashlib.sha256(b"a model").digest()

@@ -14,9 +14,9 @@ from tests.files.build import T, ramp
 
 from reseen.errors import FileError, Malformed
 from reseen.files.source import Memory, Range, run
-from reseen.fingerprint import digests
-from reseen.fingerprint.digests import Fingerprinter, fingerprint, look_inside
-from reseen.fingerprint.git import blob_sha1
+from reseen.fingerprints import digests
+from reseen.fingerprints.digests import Fingerprinter, fingerprint, look_inside
+from reseen.fingerprints.git import blob_sha1
 from reseen.records import Container, DigestKind, Fingerprint
 
 B = bytes.fromhex(

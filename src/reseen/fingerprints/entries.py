@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.fingerprint.sketch import Sketch, choose, module_id
+from reseen.fingerprints.sketch import Sketch, choose, module_id
 from reseen.updates.names.known import ENCODERS, known
 
 UNKNOWN = "unknown"
