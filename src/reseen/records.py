@@ -50,6 +50,10 @@ class Rung(IntEnum):
         return cls[label.upper()]
 
 
+LADDER: tuple[Rung, ...] = tuple(sorted((rung for rung in Rung if rung.on_ladder), reverse=True))
+"""The rungs, strongest first: without what left the ladder."""
+
+
 class DigestKind(IntEnum):
     """Which exact hash a digest is. The number is what the store keeps: never change one."""
 

@@ -33,8 +33,8 @@ def many(service: Service) -> list[Made]:
 
 
 def sample(text: str) -> list[str]:
-    """The addresses of the cases that must be looked at."""
-    return [unescape(at) for at in re.findall(r'href="(/cases/[^"]+sample=1)"', text)]
+    """Where the forms go that open the cases that must be looked at."""
+    return [unescape(at) for at in re.findall(r'action="(/cases/[^"]+/look)"', text)]
 
 
 def seen(text: str) -> str:
@@ -46,7 +46,9 @@ def seen(text: str) -> str:
 def looked_at(browser: Visitor) -> str:
     """The page after everything of the sample was opened."""
     for at in sample(browser.get(URL).text):
-        assert browser.get(at).status_code == 200
+        shown = browser.post(at)
+        assert shown.status_code == 303
+        assert browser.get(shown.headers["location"]).status_code == 200
     return str(browser.get(URL).text)
 
 
@@ -79,7 +81,7 @@ def test_the_sample_is_looked_at_before_anything_is_decided(
     assert refused.status_code == 400
     assert "were not looked at" in refused.text
     assert "kept as written" in refused.text
-    browser.get(sample(text)[0])
+    browser.post(sample(text)[0])
     assert f"Look at {together.SAMPLE - 1} more" in browser.get(URL).text
     assert "you looked" in browser.get(URL).text
     assert "more cases of the sample" in visit(Role.LEAD, "another").get(URL).text

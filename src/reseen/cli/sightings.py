@@ -15,9 +15,9 @@ from reseen.cli.common import (
     open_store,
     settings_for,
 )
-from reseen.records import Rung, SightingState
+from reseen.records import LADDER, Rung, SightingState
 
-RUNGS = [rung.label for rung in sorted(Rung) if rung > Rung.HINT]
+RUNGS = [rung.label for rung in reversed(LADDER) if rung > Rung.HINT]
 
 
 @click.command()

@@ -11,7 +11,7 @@ from importlib.resources import files as resources
 
 from jinja2 import Environment, StrictUndefined
 
-from reseen.records import Confirmed, Rung, SightingState
+from reseen.records import LADDER, Confirmed, Rung, SightingState
 from reseen.report.gather import Findings, by_account, by_month, by_removal, skipped, totals
 from reseen.report.rows import row, visible
 
@@ -29,6 +29,10 @@ RUNG_MEANING: Mapping[Rung, str] = {
     "computed from the removal's SHA-256 and size. As declared.",
     Rung.WEIGHTS: "The weight updates are similar: cosine, its p-value, how many modules agree.",
     Rung.HINT: "Short hashes, names and links. Orders the queue; never enough alone.",
+    Rung.REFUTED: "Refuted: the hub states a hash of the removed file, every byte was read, and "
+    "they are another file's. Off the ladder; it accuses nobody.",
+    Rung.UNSUPPORTED: "No longer supported: what it stood on was withdrawn or taken back. Off the "
+    "ladder, kept as history.",
 }
 
 CONFIRMED_MEANING: Mapping[Confirmed, str] = {
@@ -63,7 +67,7 @@ def render(findings: Findings, *, locations: bool) -> str:
         tallest=max((n for _, n in months), default=1),
         rungs=[(r, sum(s.rung is r for s in found)) for r in rungs],
         rung_meaning=RUNG_MEANING,
-        ladder=sorted(Rung, reverse=True),
+        ladder=LADDER,
         confirmed_meaning=CONFIRMED_MEANING,
         rows=[(s, row(s, locations=locations)) for s in shown],
         left_out=len(findings.sightings) - len(shown),

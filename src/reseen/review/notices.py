@@ -152,10 +152,10 @@ def set_clause(
 def take_away(
     connection: Connection, keyring: Keyring | None, id: str, form: str, who: Who
 ) -> Notice:
-    """The notice as it leaves the house in a person's hands, as "text" or "json": an export.
-    Raises as `prepare` does, NotFound, AccessError."""
+    """The notice as it leaves the house in a person's hands, as "text" or "json": an export. Writes
+    that line of the audit log and nothing else. Raises as `prepare` does, NotFound, AccessError."""
     who.must_be(Role.REVIEWER)
-    ready = prepare(connection, keyring, notice.own_row(connection, id), who)
+    ready = _ready(connection, keyring, notice.own_row(connection, id))
     items = len(ready.there)
     audit.write(connection, "export", ready.id, actor=who.actor, form=form, items=items)
     return ready
@@ -183,6 +183,10 @@ def prepare(connection: Connection, keyring: Keyring | None, row: Row[Any], who:
     """
     if State(row.state) in clocks.CHANGEABLE:
         _drop_undone(connection, row, who)
+    return _ready(connection, keyring, row)
+
+
+def _ready(connection: Connection, keyring: Keyring | None, row: Row[Any]) -> Notice:
     ready = notice.by_id(connection, keyring, row.id)
     if not ready.there:
         raise Conflict(

@@ -1,8 +1,8 @@
 """An uploader: everything known, and many cases decided together after looking at a sample.
 
 What comes in: a hub and an account's name. What goes out: its page. Which cases must be looked at
-first is said by `review.together`; what a lead opened from the sample counts as looked at, as long
-as that case stands as it did.
+first is said by `review.together`; what a lead opened from the sample (by a form, for it is noted)
+counts as looked at, as long as that case stands as it did.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from reseen.review.verdicts import Verdict
 from reseen.review.who import Role, Who
 from reseen.web.access import Lead, Reader
 from reseen.web.pages import words
-from reseen.web.pages.queue import offset_of, take_in
+from reseen.web.pages.queue import offset_of
 from reseen.web.problems import status_of
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
@@ -51,8 +51,7 @@ class Said:
 
 @router.get("/accounts/{hub}/{account}")
 def show(request: Request, service: Served, who: Reader, hub: str, account: str) -> Response:
-    """The page."""
-    take_in(service.store)
+    """The page. Showing it writes nothing."""
     return _page(request, service, who, hub, account)
 
 
@@ -164,6 +163,7 @@ def _page(
         missing=missing,
         cannot=_cannot(who, missing, service),
         may_undo=who.role >= Role.LEAD,
+        may_look=who.role >= Role.LEAD,
         seen=" ".join(f"{id}:{version}" for id, version in waiting.items()),
         reason=said.reason if said is not None else "",
         verdicts=TOGETHER,

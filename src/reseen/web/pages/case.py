@@ -17,7 +17,7 @@ from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from reseen.errors import AccessError, Conflict, InputError, ReseenError, SealError
-from reseen.records import Names, Rung, Sighting
+from reseen.records import LADDER, Names, Rung, Sighting
 from reseen.registry import removals
 from reseen.report.html import CONFIRMED_MEANING, RUNG_MEANING
 from reseen.review import cases, claims, comments, decide, likeness, looks, reveal, shown
@@ -25,7 +25,7 @@ from reseen.review.queue import ALL, Entry, entries, queue
 from reseen.review.verdicts import UNDO, State, Verdict
 from reseen.review.who import Role, Who
 from reseen.web import blocks
-from reseen.web.access import Reader, Reviewer
+from reseen.web.access import Lead, Reader, Reviewer
 from reseen.web.pages import words
 from reseen.web.pages.queue import (
     carried,
@@ -33,7 +33,6 @@ from reseen.web.pages.queue import (
     just_done,
     offset_of,
     said_of,
-    take_in,
     to_case,
     to_queue,
 )
@@ -65,12 +64,16 @@ class Written:
 
 @router.get("/cases/{id}")
 def show(request: Request, service: Served, who: Reader, id: str) -> Response:
-    """The page."""
-    take_in(service.store)
-    if "sample" in request.query_params and who.role >= Role.LEAD:
-        with service.store.write() as connection:
-            looks.look(connection, id, who)
+    """The page. Showing it writes nothing."""
     return _page(request, service, who, id, request.url.query)
+
+
+@router.post("/cases/{id}/look")
+def look(service: Served, who: Lead, id: str, back: Back = "") -> Response:
+    """Open a case of a sample: that this person has it before them is noted, and its page shown."""
+    with service.store.write() as connection:
+        looks.look(connection, id, who)
+    return to_case(id, back, {"sample": "1"})
 
 
 @router.post("/cases/{id}/reveal")
@@ -388,7 +391,7 @@ def _ladder(sighting: Sighting | None) -> list[dict[str, object]]:
                 else []
             ),
         }
-        for rung in words.LADDER
+        for rung in LADDER
         for some in [[e for e in sighting.evidence if e.rung is rung]]
     ]
 

@@ -16,7 +16,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
 from reseen.errors import NotFound, StoreError
-from reseen.records import Rung
+from reseen.records import LADDER, Rung
 from reseen.review import cases, claims, decide
 from reseen.review.queue import Filter, queue
 from reseen.review.verdicts import UNDO
@@ -39,15 +39,15 @@ STATES = (
     ("decided", "decided"),
     ("any", "any"),
 )
-RUNGS = (("", "any rung"), *((rung.label, rung.label) for rung in sorted(Rung, reverse=True)))
+RUNGS = (("", "any rung"), *((rung.label, rung.label) for rung in LADDER if rung > Rung.HINT))
 CLAIMS = (("", "anybody or nobody"), ("nobody", "nobody"), ("me", "me"), ("other", "somebody else"))
 LIVES = (("live", "yes"), ("gone", "no: gone"), ("any", "any"))
 
 
 @router.get("/queue")
 def show(request: Request, service: Served, who: Reader) -> Response:
-    """The queue, or the part of it that the filter lets through."""
-    take_in(service.store)
+    """The queue, or the part of it that the filter lets through. Showing it writes nothing: what
+    scans touched becomes cases by the worker, and when somebody claims the next one."""
     which = Filter.parse(request.query_params)
     with service.store.read() as connection:
         found = queue(connection, which, who, offset=offset_of(request, "offset"), most=ROWS)
@@ -142,11 +142,11 @@ def _to(path: str, values: dict[str, str]) -> Response:
 
 
 def take_in(store: Store) -> None:
-    """What scans touched since becomes cases, so that a page shows how things stand."""
+    """What scans touched since becomes cases, before somebody takes the next one."""
     with store.read() as connection:
         if not cases.is_due(connection):
             return
-    # A page that gets no turn to write shows how things stood.
+    # Whoever gets no turn to write takes the next of those that are there.
     with suppress(StoreError), store.write() as connection:
         cases.put(connection, store.secret)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reseen.records import Rung
 from reseen.review.verdicts import UNDO, Verdict
 
 
@@ -203,6 +202,3 @@ def _how_alike(cosine: float) -> str:
 def _number(figures: Mapping[str, float | int | str], name: str) -> float | None:
     value = figures.get(name)
     return float(value) if isinstance(value, int | float) else None
-
-
-LADDER: tuple[Rung, ...] = tuple(sorted(Rung, reverse=True))

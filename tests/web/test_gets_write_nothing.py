@@ -1,0 +1,117 @@
+"""Every route that is fetched, in a store where there is something left to do: nothing is written.
+
+Allowed are the row of the session that asks, and the audit line of a download.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+from tests.web import cases_made
+from tests.web.cases_made import HUB
+from tests.web.routes import NEEDS, path_of
+from tests.web.test_notice_pages import confirm, drafted
+from tests.web.visitors import Visitor
+
+from reseen.review import cases, decide
+from reseen.review.who import Role
+from reseen.store import schema, service_schema
+from reseen.web.service import Service
+
+Visit = Callable[..., Visitor]
+Rows = Mapping[str, list[tuple[Any, ...]]]
+
+DOWNLOADS = {"/notices/{id}/text", "/notices/{id}/json", "/audit/export"}
+MORE = (
+    "/queue?state=any&live=any&withdrawn=yes",
+    "/queue?nothing=&done=confirm&of={case}&version=1",
+    "/cases/{case}?sample=1",
+    "/cases/{case}?files=20&state=any",
+    "/notices?state=drafted",
+    "/audit?verify=1",
+)
+"""Addresses beside the bare ones."""
+
+
+@pytest.fixture
+def ids(service: Service, visit: Visit) -> dict[str, str]:
+    """What is touched and not put, a draft that holds what is no longer confirmed, a scan asked
+    for: every consequence that a page could be tempted to draw."""
+    lead = visit(Role.LEAD)
+    kept = cases_made.made(service, 1, "sample-account/lora")
+    fallen = cases_made.made(service, 2, "sample-account/other")
+    for made in (kept, fallen):
+        confirm(service, made, lead)
+    notice = drafted(lead)
+    with service.store.write() as connection:
+        version = cases.row(connection, fallen.case).version
+        assert lead.who is not None
+        decide.undo(connection, service.keyring, fallen.case, lead.who, "A mistake.", version)
+    job = lead.post("/scans", {"accounts": "account-01"}).headers["location"].split("?")[0]
+    with service.store.write() as connection:  # as a scan leaves it
+        connection.execute(update(schema.sightings).values(touched=1, rung=60))
+    return {"case": kept.case, "notice": notice.rsplit("/", 1)[1], "job": job.rsplit("/", 1)[1]}
+
+
+def _rows(service: Service) -> Rows:
+    with service.store.read() as connection:
+        return {
+            table.name: sorted(map(tuple, connection.execute(select(table)).all()), key=repr)
+            for table in schema.metadata.sorted_tables
+        }
+
+
+def _address(template: str, ids: Mapping[str, str]) -> str:
+    if template.startswith("/cases/"):
+        return template.format(id=ids["case"])
+    if template.startswith("/notices/"):
+        return template.format(id=ids["notice"])
+    if template.startswith("/scans/"):
+        return template.format(id=ids["job"])
+    if template.startswith("/accounts/"):
+        return template.format(hub=HUB, account="sample-account")
+    return path_of(template)
+
+
+FETCHED = sorted(path for method, path in NEEDS if method == "GET")
+
+
+@pytest.mark.parametrize("template", [*FETCHED, *MORE])
+def test_a_page_that_is_fetched_writes_nothing(
+    service: Service, visit: Visit, ids: dict[str, str], template: str
+) -> None:
+    browser = visit(Role.ADMINISTRATOR)
+    with service.store.write() as connection:  # so long ago that the session notes this request
+        sessions = service_schema.sessions
+        connection.execute(update(sessions).values(seen_at=sessions.c.seen_at - 600_000_000))
+    before = _rows(service)
+    address = template.format(**ids) if template in MORE else _address(template, ids)
+    answer = browser.get(address)
+    assert answer.status_code in (200, 303, 503) or template in ("/static/", "/metrics")
+    assert "xx-00000000" not in address
+    after = _rows(service)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed <= {"sessions", "audit"}
+    assert len(before["sessions"]) == len(after["sessions"])
+    same = set(before["sessions"]) & set(after["sessions"])
+    assert len(same) >= len(before["sessions"]) - 1, "another's session"
+    lines = [line for line in after["audit"] if line not in before["audit"]]
+    if template in DOWNLOADS:
+        assert answer.status_code == 200
+        (line,) = lines
+        assert "export" in line
+    else:
+        assert not lines
+
+
+def test_opening_a_case_of_a_sample_is_noted_when_its_form_is_sent(
+    service: Service, visit: Visit, ids: dict[str, str]
+) -> None:
+    browser = visit(Role.LEAD, "another-lead")
+    browser.get(f"/cases/{ids['case']}?sample=1")
+    assert not _rows(service)["looks"]
+    assert browser.post(f"/cases/{ids['case']}/look").status_code == 303
+    assert len(_rows(service)["looks"]) == 1
