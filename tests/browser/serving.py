@@ -10,15 +10,15 @@ from types import TracebackType
 import uvicorn
 from tests.scan.walking import QUICK
 
+from reseen.operations.worker import Intervals, Worker
 from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 from reseen.web.app import make_app
 from reseen.web.service import Service
-from reseen.web.worker import Rhythm, Worker
 
 PATIENCE = 60.0
-_QUICK = Rhythm(look=0.1, beat=0.2, house=0.2)
+_QUICK = Intervals(look=0.1, beat=0.2, housekeeping=0.2)
 
 
 class Serving:
@@ -30,7 +30,9 @@ class Serving:
         self.keyring = Keyring.for_store(self.store, settings, create=True)
         self.service = Service(self.store, settings, self.keyring)
         self._worker = (
-            Worker(self.store, self.keyring, settings, rhythm=_QUICK, pace=QUICK) if jobs else None
+            Worker(self.store, self.keyring, settings, intervals=_QUICK, pace=QUICK)
+            if jobs
+            else None
         )
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))

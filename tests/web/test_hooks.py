@@ -14,10 +14,11 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from reseen.errors import InputError, StoreError
+from reseen.operations import jobs
 from reseen.records import RepoType
 from reseen.store import audit
 from reseen.store.database import Store
-from reseen.web import hooks, jobs
+from reseen.web import hooks
 from reseen.web.app import make_app
 from reseen.web.service import Service
 

@@ -13,9 +13,9 @@ from tests.web.cases_made import SECRETS, made
 from tests.web.visitors import PASSWORD, Visitor
 
 from reseen.gate import keys
+from reseen.operations import logs
 from reseen.review.who import Role
 from reseen.store import audit
-from reseen.web import logs
 from reseen.web.access import door, users
 from reseen.web.service import Service
 

@@ -15,11 +15,12 @@ from tests.scan.walking import fill as fill_registry
 from tests.web.visitors import Visitor
 
 from reseen.hubs.huggingface import HuggingFace
+from reseen.operations import jobs
+from reseen.operations.worker import Intervals, Worker
 from reseen.review.who import Role
 from reseen.store.database import Store
-from reseen.web import asked, jobs
+from reseen.web import asked
 from reseen.web.service import Service
-from reseen.web.worker import Rhythm, Worker
 
 Visit = Callable[..., Visitor]
 
@@ -49,7 +50,7 @@ def test_a_scan_is_started_watched_and_finished(
         service.store,
         service.keyring,
         replace(service.settings, endpoint=replica.endpoint),
-        rhythm=Rhythm(look=0.02, beat=0.02, house=0.05, recheck=10**9),
+        intervals=Intervals(look=0.02, beat=0.02, housekeeping=0.05, recheck=10**9),
         pace=replace(QUICK, patience=0.1),
         open_hub=hub,
     )

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from reseen.cli.common import count, db_option, emit, json_option, note, open_store, settings_for
 from reseen.cli.hub import endpoint_option, open_hugging_face
 from reseen.scan.recheck import Change
-
-if TYPE_CHECKING:
-    from reseen.review.settling import Settled
-    from reseen.store.database import Store
 
 
 @click.command()
@@ -35,38 +29,26 @@ def recheck(
     Reads no file. A sighting is gone after two answers that say so.
     """
     from reseen.observed.sightings import Filter
-    from reseen.scan.recheck import recheck as revisit
+    from reseen.operations.rechecks import recheck as ask_again
 
     settings = settings_for(db)
     which = Filter(removal=removal, author=author, repo=repo)
     with open_store(settings) as store:
-        came = revisit(
+        ended = ask_again(
             store,
             open_hugging_face(settings, endpoint),
             which,
             told=lambda change: show_change(change, as_json=as_json),
         )
-        moved = settle_all(store)
+    came = ended.rechecked
     if not as_json:
         states = ", ".join(f"{n:,} {state.value}" for state, n in came.states.items() if n)
         note(f"Asked about {count(came.asked, 'sighting')}: {states or 'none'}")
-        for each in moved:
+        for each in ended.notices:
             note(f"Notice {each.id} is {each.state.value}")
     if came.stopped:
         note("It was stopped; run the same command again for the rest.")
         raise click.exceptions.Exit(130)
-
-
-def settle_all(store: Store) -> list[Settled]:
-    """Cases and notices say how things stand now; the notices that moved by themselves."""
-    from reseen.review import cases, settling
-
-    cases.put_all(store)
-    with store.read() as connection:
-        if not settling.is_due(connection):
-            return []
-    with store.write() as connection:
-        return settling.settle(connection)
 
 
 def show_change(change: Change, *, as_json: bool) -> None:

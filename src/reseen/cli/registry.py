@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,9 @@ from reseen.errors import InputError
 from reseen.report.rows import visible
 
 if TYPE_CHECKING:
+    from reseen.operations.removals import RemovalChanged
     from reseen.store.database import Store
+    from reseen.store.sealing import Keyring
 
 FILES = click.argument(
     "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
@@ -64,7 +67,8 @@ def import_(
     Every row is accounted for. Rejected rows go to a file of their own, which can be mended and
     imported again. Importing twice changes nothing. See docs/lists.md.
     """
-    from reseen.registry.imports import ImportOptions, import_list
+    from reseen.operations.lists import import_list
+    from reseen.registry.imports import ImportOptions
 
     columns = dict(_pair(given) for given in mapped)
     if rejects is not None and len(files) > 1:
@@ -75,8 +79,13 @@ def import_(
     settings = settings_for(db)
     with open_store(settings) as store:
         keyring = keyring_or_new(store, settings)
+        new: list[str] = []
+        unread = 0
         for path in files:
-            account = import_list(store, keyring, path, options)
+            imported = import_list(store, keyring, path, options)
+            account = imported.account
+            new += imported.sightings
+            unread = imported.unread
             if as_json:
                 emit(
                     {
@@ -94,6 +103,8 @@ def import_(
                         ],
                         "unknown_columns": account.unknown_columns,
                         "notes": account.notes,
+                        "sightings": len(imported.sightings),
+                        "unread": imported.unread,
                     }
                 )
                 continue
@@ -122,25 +133,24 @@ def import_(
                 note(f"  Nothing was taken from: {columns_text} (--map COLUMN=FIELD)")
             for line in account.notes:
                 note(f"  {line}")
-        _past(store, as_json=as_json, quiet=quiet)
+        if not as_json:
+            _show_past(store, new, unread, quiet=quiet)
 
 
-def _past(store: Store, *, as_json: bool, quiet: bool) -> None:
-    """What was added, matched against all that was seen before: no hub is asked."""
+def _show_past(store: Store, sightings: Sequence[str], unread: int, *, quiet: bool) -> None:
+    """What was found among all that was seen before, and how much of it is not read."""
+    from reseen.cli.findings import sighting_line
     from reseen.observed.sightings import by_id
-    from reseen.scan.lookback import record_past
 
-    with store.write() as connection:
-        new = record_past(connection, store.secret)
-        found = [by_id(connection, id) for id, _ in new]
-    if as_json:
+    with store.read() as connection:
+        for id in sightings:
+            click.echo(sighting_line(by_id(connection, id)))
+    if quiet:
         return
-    for sighting in found:
-        from reseen.cli.findings import sighting_line
-
-        click.echo(sighting_line(sighting))
-    if found and not quiet:
-        note(f"{count(len(found), 'sighting')} among what was seen before.")
+    if sightings:
+        note(f"{count(len(sightings), 'sighting')} among what was seen before.")
+    if unread:
+        note(f"{count(unread, 'known copy', 'known copies')} not read yet.")
 
 
 def _pair(given: str) -> tuple[str, str]:
@@ -176,19 +186,21 @@ def add(
     Nothing is kept of the weights. Exits 2 when a file was rejected.
     """
     from reseen.cli.progress import bytes_bar
+    from reseen.operations.lists import add_files
     from reseen.records import Names
-    from reseen.registry.adds import Outcome, add_files
+    from reseen.registry.adds import Outcome
 
     names = Names(name=name, reason=reason) if name or reason else None
     settings = settings_for(db)
     with open_store(settings) as store:
         keyring = keyring_or_new(store, settings)
         with bytes_bar("Reading", quiet=quiet or as_json) as progress:
-            account = add_files(
+            came = add_files(
                 store, keyring, paths, list=list_name, site=site, names=names, progress=progress
             )
-        _past(store, as_json=as_json, quiet=quiet)
-    for added in account:
+        if not as_json:
+            _show_past(store, came.sightings, came.unread, quiet=quiet)
+    for added in came.files:
         if as_json:
             emit(
                 {
@@ -201,7 +213,7 @@ def add(
         else:
             detail = added.removal or added.reason or ""
             click.echo(f"{added.outcome.value:<10}{visible(str(added.path))}  {detail}")
-    if any(added.outcome is Outcome.REJECTED for added in account):
+    if any(added.outcome is Outcome.REJECTED for added in came.files):
         raise click.exceptions.Exit(2)
 
 
@@ -260,7 +272,9 @@ def list_(list_name: str | None, withdrawn: bool, db: str | None, as_json: bool)
 @db_option
 def withdraw(id: str, why: str, db: str | None) -> None:
     """Take the removal ID out of force: it matches nothing from now on."""
-    _change(id, why, db, "withdraw")
+    from reseen.operations.removals import withdraw as take_out
+
+    _change(take_out, id, why, db, "withdrawn")
 
 
 @registry.command()
@@ -269,17 +283,22 @@ def withdraw(id: str, why: str, db: str | None) -> None:
 @db_option
 def restore(id: str, why: str, db: str | None) -> None:
     """Put the withdrawn removal ID back in force."""
-    _change(id, why, db, "restore")
+    from reseen.operations.removals import restore as put_back
+
+    _change(put_back, id, why, db, "in force")
 
 
-def _change(id: str, why: str, db: str | None, what: str) -> None:
-    from reseen.registry import removals
-
+def _change(
+    act: Callable[[Store, Keyring | None, str, str], RemovalChanged],
+    id: str,
+    why: str,
+    db: str | None,
+    state: str,
+) -> None:
     settings = settings_for(db)
     with open_store(settings) as store:
-        keyring = keyring_if_any(store, settings)
-        with store.write() as connection:
-            change = removals.withdraw if what == "withdraw" else removals.restore
-            changed = change(connection, keyring, id, why)
-    state = "withdrawn" if what == "withdraw" else "in force"
-    click.echo(f"{id} is {state}" + ("" if changed else " (it was already)"))
+        done = act(store, keyring_if_any(store, settings), id, why)
+        click.echo(f"{id} is {state}" + ("" if done.changed else " (it was already)"))
+        _show_past(store, done.sightings, 0, quiet=False)
+    for moved in done.notices:
+        note(f"Notice {moved.id} is {moved.state.value}")

@@ -65,8 +65,8 @@ def hf(
     Stop it at any moment; the same command goes on where it was. HF_TOKEN raises the quota.
     """
     from reseen.cli.progress import scan_progress
+    from reseen.operations.scans import scan_hub
     from reseen.scan.walk import GO_ON, STOPPED
-    from reseen.scan.walk import scan as walk
 
     target = target_of(repos, author, repos_file, since, everything, types)
     options = options_of(confirm, refs, no_follow, max_bytes, background)
@@ -75,7 +75,7 @@ def hf(
     with open_store(settings) as store:
         keyring = keyring_if_any(store, settings)
         with scan_progress(quiet=quiet, as_json=as_json) as shown:
-            outcome = walk(
+            outcome = scan_hub(
                 store,
                 keyring,
                 open_hub,
@@ -101,7 +101,7 @@ def hf(
 def folder(path: Path, jobs: int | None, db: str | None, as_json: bool, quiet: bool) -> None:
     """Scan a folder, or a local Hub cache: every file of 1 KiB or more, by content, not name."""
     from reseen.cli.progress import scan_progress
-    from reseen.scan.folder import scan_folder
+    from reseen.operations.scans import scan_folder
 
     settings = settings_for(db)
     with open_store(settings) as store:

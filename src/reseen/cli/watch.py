@@ -65,12 +65,12 @@ def hf(
     Known sightings are rechecked now and then, and removals imported meanwhile are matched against
     all that was seen before. Stop it with Ctrl-C; the next watch begins at the mark.
     """
-    from reseen.cli.recheck import settle_all, show_change
+    from reseen.cli.recheck import show_change
     from reseen.cli.scan import show_sighting
+    from reseen.operations.watching import watch as keep_going
     from reseen.scan.recheck import Change
     from reseen.scan.target import Target
     from reseen.scan.watch import Finding, Rhythm, Round
-    from reseen.scan.watch import watch as keep_going
 
     def found(finding: Finding) -> None:
         if isinstance(finding, Change):
@@ -79,7 +79,6 @@ def hf(
             show_sighting(finding, as_json=as_json)
 
     def round_ended(came: Round) -> None:
-        settle_all(store)
         if not quiet and not as_json:
             state = "" if came.ended else "; the hub stayed away"
             note(f"{came.since:%Y-%m-%d %H:%M} and later: {came.walked:,} repositories{state}")
@@ -95,6 +94,6 @@ def hf(
             options_of(confirm, refs, no_follow, max_bytes, background),
             found,
             rhythm=Rhythm(round=every, first=timedelta(days=first)),
-            rounds=round_ended,
+            round_ended=round_ended,
         )
     note("Stopped.")

@@ -277,6 +277,22 @@ def count(connection: Connection, which: Filter = ALL) -> int:
     return int(connection.scalar(query) or 0)
 
 
+def unread(connection: Connection) -> int:
+    """Live sightings of removals in force that nobody has read yet: what the hub declares is all
+    that is known of them."""
+    s = schema.sightings.c
+    query = (
+        select(func.count())
+        .select_from(schema.sightings.join(schema.removals, schema.removals.c.pk == s.removal_pk))
+        .where(
+            schema.removals.c.withdrawn_at.is_(None),
+            s.state == SightingState.LIVE.value,
+            s.confirmed == Confirmed.NONE.value,
+        )
+    )
+    return int(connection.scalar(query) or 0)
+
+
 _JOINED = (
     schema.sightings.join(schema.removals, schema.removals.c.pk == schema.sightings.c.removal_pk)
     .join(schema.artifacts, schema.artifacts.c.pk == schema.sightings.c.artifact_pk)

@@ -12,11 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
 from reseen.gate.routes import add_gate
+from reseen.operations.logs import log, where
 from reseen.web import hooks, problems
 from reseen.web.access import csrf
 from reseen.web.access.door import Door
 from reseen.web.edge import Edge
-from reseen.web.logs import log, where
 from reseen.web.metrics import GateFigures
 from reseen.web.pages import (
     account,

@@ -18,9 +18,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from reseen.operations.logs import log, where
 from reseen.web import problems
 from reseen.web.access.door import OPEN, session_of
-from reseen.web.logs import log, where
 from reseen.web.metrics import counted
 from reseen.web.service import Service
 

@@ -17,9 +17,10 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from reseen.errors import Conflict, InputError, StoreError
+from reseen.operations import jobs
+from reseen.operations.jobs import JobKind
 from reseen.records import RepoType
-from reseen.web import asked, jobs
-from reseen.web.jobs import Kind
+from reseen.web import asked
 from reseen.web.problems import problem
 from reseen.web.service import Service, service_of
 
@@ -120,7 +121,7 @@ def _object(value: Any, name: str) -> dict[str, Any]:
 def _queue(service: Service, kind: RepoType, name: str) -> bool:
     what = jobs.scan_of(repos=[name], types=[kind], refs=True)
     with service.store.write() as connection:
-        _, new = jobs.ask(connection, Kind.REPOSITORY, what, None, actor=jobs.HOOK)
+        _, new = jobs.ask(connection, JobKind.REPOSITORY, what, None, actor=jobs.HOOK)
     return new
 
 

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from reseen.errors import ReseenError, StoreError
 from reseen.gate.gate import Gate
 from reseen.gate.routes import add_gate
-from reseen.web.logs import log, where
+from reseen.operations.logs import log, where
 from reseen.web.service import Service
 
 PAUSE = 3.0

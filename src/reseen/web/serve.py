@@ -27,11 +27,11 @@ from uvicorn.supervisors import Multiprocess
 
 from reseen.errors import ReseenError, SettingsError, StoreError
 from reseen.gate.state import FILE
+from reseen.operations import logs
 from reseen.settings import Settings, is_loopback
 from reseen.store import service_schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
-from reseen.web import logs
 from reseen.web.patience import Careful
 
 if TYPE_CHECKING:
@@ -251,8 +251,8 @@ def _start_jobs(settings: Settings, stack: ExitStack) -> None:
     opened = ExitStack()
 
     def begin() -> None:
+        from reseen.operations.worker import Worker
         from reseen.web.late import PAUSE
-        from reseen.web.worker import Worker
 
         while True:
             try:

@@ -19,9 +19,11 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection, case, func, select
 
 from reseen.errors import Conflict, InputError, ListError, NotFound, SealError
+from reseen.operations import removals as operations
+from reseen.operations.lists import Imported, import_list
 from reseen.records import Removal
 from reseen.registry import removals
-from reseen.registry.imports import Account, ImportOptions, import_list
+from reseen.registry.imports import ImportOptions
 from reseen.review import texts
 from reseen.review.who import Role
 from reseen.store import schema
@@ -90,10 +92,10 @@ def import_one(
             keep_rejects=False,
             actor=who.actor,
         )
-        account = import_list(service.store, service.keyring, _spooled(file), options)
+        imported = import_list(service.store, service.keyring, _spooled(file), options)
     finally:
         _importing.release()
-    return _shown(request, service, who, account=account)
+    return _shown(request, service, who, imported=imported)
 
 
 @router.post("/removals/{id}/withdraw")
@@ -101,9 +103,8 @@ def withdraw(
     id: str, service: Served, who: Lead, reason: Annotated[str, Form(max_length=20_000)] = ""
 ) -> Response:
     why = texts.written(reason, "reason")
-    with service.store.write() as connection:
-        turned = removals.withdraw(connection, service.keyring, id, why, actor=who.actor)
-    return _back(id, "withdrawn" if turned else "same")
+    done = operations.withdraw(service.store, service.keyring, id, why, actor=who.actor)
+    return _back(id, "withdrawn" if done.changed else "same")
 
 
 @router.post("/removals/{id}/restore")
@@ -111,9 +112,8 @@ def restore(
     id: str, service: Served, who: Lead, reason: Annotated[str, Form(max_length=20_000)] = ""
 ) -> Response:
     why = texts.written(reason, "reason")
-    with service.store.write() as connection:
-        turned = removals.restore(connection, service.keyring, id, why, actor=who.actor)
-    return _back(id, "restored" if turned else "same")
+    done = operations.restore(service.store, service.keyring, id, why, actor=who.actor)
+    return _back(id, "restored" if done.changed else "same")
 
 
 def _shown(
@@ -122,7 +122,7 @@ def _shown(
     who: Reader,
     removal: str = "",
     *,
-    account: Account | None = None,
+    imported: Imported | None = None,
 ) -> Response:
     found: Removal | None = None
     missing = False
@@ -139,7 +139,8 @@ def _shown(
         who,
         said=SAID,
         lists=lists,
-        account=account,
+        imported=imported,
+        account=imported.account if imported else None,
         most_rejected=_MOST_REJECTED,
         removal=found,
         missing=missing,

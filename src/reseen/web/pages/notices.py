@@ -9,13 +9,14 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
+from reseen.operations import jobs
+from reseen.operations.jobs import JobKind
 from reseen.review import clauses, clocks, confirmed, mail, notice, notice_text, notices
 from reseen.review.clocks import State
 from reseen.review.who import Role
 from reseen.store.database import now
-from reseen.web import asked, jobs
+from reseen.web import asked
 from reseen.web.access import Lead, Reader, Reviewer, signed_in
-from reseen.web.jobs import Kind
 from reseen.web.rendering import attached, page
 from reseen.web.service import Served
 
@@ -200,7 +201,7 @@ def recheck(id: str, service: Served, who: Reviewer) -> Response:
     with service.store.write() as connection:
         row = notice.own_row(connection, id)
         what = {"account": row.account, "most": None}
-        jobs.ask(connection, Kind.RECHECK, what, who)
+        jobs.ask(connection, JobKind.RECHECK, what, who)
     return _back(id, "recheck")
 
 

@@ -9,14 +9,15 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection, func, select
 
 from reseen.errors import InputError
+from reseen.operations import jobs
+from reseen.operations.jobs import Job, JobKind
 from reseen.records import Coverage, RepoType
 from reseen.review.who import Role
 from reseen.scan import scans as rows
 from reseen.scan.target import Confirm
 from reseen.store import schema, service_schema
-from reseen.web import asked, jobs
+from reseen.web import asked
 from reseen.web.access import Lead, Reader
-from reseen.web.jobs import Job, Kind
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -77,7 +78,7 @@ def start(
             remedy="Name an account, a repository, or a date.",
         )
     with service.store.write() as connection:
-        id, new = jobs.ask(connection, Kind.SCAN, what, who)
+        id, new = jobs.ask(connection, JobKind.SCAN, what, who)
     return RedirectResponse(f"/scans/{id}?done={'asked' if new else 'there'}", status_code=303)
 
 
@@ -95,7 +96,7 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         said=SAID,
         job=job,
         words=_words,
-        goes_on=job.state is jobs.State.WAITING or job.under_way,
+        goes_on=job.state is jobs.JobState.WAITING or job.under_way,
         coverage=coverage,
         problems=problems,
         problem_count=many,
@@ -123,7 +124,7 @@ _CONFIRMS = (
 def _words(job: Job) -> str:
     """What it looks at, in a few words; foreign text is made visible where it is shown."""
     what = job.what
-    if job.kind is Kind.RECHECK:
+    if job.kind is JobKind.RECHECK:
         account = what.get("account")
         return f"Known sightings of {account}" if account else "Known sightings"
     parts: list[str] = []

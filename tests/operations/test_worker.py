@@ -18,17 +18,17 @@ from tests.web.visitors import user_of
 from reseen.errors import AccessError, Conflict
 from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
+from reseen.operations import jobs
+from reseen.operations.jobs import JobKind, JobState
+from reseen.operations.worker import Intervals, Worker
 from reseen.records import SightingState
 from reseen.review.who import Role, Who
 from reseen.settings import Settings
 from reseen.store import service_schema
 from reseen.store.database import Store, now
 from reseen.store.lease import LEASE, Owner
-from reseen.web import jobs
-from reseen.web.jobs import Kind, State
-from reseen.web.worker import Rhythm, Worker
 
-RHYTHM = Rhythm(look=0.02, beat=0.02, house=0.05, recheck=10**9)
+INTERVALS = Intervals(look=0.02, beat=0.02, housekeeping=0.05, recheck=10**9)
 SOME = jobs.scan_of(accounts=["account-01"], confirm=jobs.Confirm.NONE)
 
 
@@ -57,7 +57,7 @@ def working(
         store,
         KEYRING,
         settings,
-        rhythm=replace(RHYTHM, recheck=recheck),
+        intervals=replace(INTERVALS, recheck=recheck),
         pace=replace(QUICK, patience=0.1),
         open_hub=hub,
     )
@@ -76,7 +76,7 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def asked(store: Store, kind: Kind, what: dict[str, object], who: Who | None) -> str:
+def asked(store: Store, kind: JobKind, what: dict[str, object], who: Who | None) -> str:
     with store.write() as connection:
         return jobs.ask(connection, kind, what, who)[0]
 
@@ -94,11 +94,11 @@ def test_a_scan_is_done_and_what_it_found_is_before_people(
     store: Store, settings: Settings, world: World, replica: Replica, lead: Who
 ) -> None:
     fill(store, world)
-    id = asked(store, Kind.SCAN, SOME, lead)
+    id = asked(store, JobKind.SCAN, SOME, lead)
     with working(store, settings, replica):
         until(partial(ended, store, id))
         done = job(store, id)
-        assert done.state is State.DONE, done.problem
+        assert done.state is JobState.DONE, done.problem
         assert done.scan_pk is not None
         assert done.progress["sightings"] > 0
 
@@ -113,14 +113,14 @@ def test_a_recheck_says_what_is_gone(
     store: Store, settings: Settings, world: World, replica: Replica, lead: Who
 ) -> None:
     fill(store, world)
-    id = asked(store, Kind.SCAN, SOME, lead)
+    id = asked(store, JobKind.SCAN, SOME, lead)
     with working(store, settings, replica):
         until(partial(ended, store, id))
         world.remove("model", "account-01/LORA")
         for _ in range(2):
-            again = asked(store, Kind.RECHECK, {"account": "account-01", "most": None}, lead)
+            again = asked(store, JobKind.RECHECK, {"account": "account-01", "most": None}, lead)
             until(partial(ended, store, again))
-            assert job(store, again).state is State.DONE, job(store, again).problem
+            assert job(store, again).state is JobState.DONE, job(store, again).problem
     with store.read() as connection:
         found = {s.repo: s.state for s in sightings.every(connection)}
     assert found["account-01/LORA"] is SightingState.GONE
@@ -129,36 +129,36 @@ def test_a_recheck_says_what_is_gone(
 def test_a_target_that_is_not_there_is_a_sentence_in_the_job(
     store: Store, settings: Settings, replica: Replica, lead: Who
 ) -> None:
-    bad = asked(store, Kind.SCAN, {"from": "elsewhere"}, lead)
-    good = asked(store, Kind.SCAN, SOME, lead)
+    bad = asked(store, JobKind.SCAN, {"from": "elsewhere"}, lead)
+    good = asked(store, JobKind.SCAN, SOME, lead)
     with working(store, settings, replica):
         until(partial(ended, store, good))
-    assert job(store, bad).state is State.FAILED
+    assert job(store, bad).state is JobState.FAILED
     assert "another version" in (job(store, bad).problem or "")
-    assert job(store, good).state is State.DONE
+    assert job(store, good).state is JobState.DONE
 
 
 def test_the_same_is_not_queued_twice(store: Store, lead: Who) -> None:
-    one = asked(store, Kind.SCAN, SOME, lead)
-    assert asked(store, Kind.SCAN, SOME, lead) == one
-    assert asked(store, Kind.SCAN, jobs.scan_of(accounts=["account-02"]), lead) != one
+    one = asked(store, JobKind.SCAN, SOME, lead)
+    assert asked(store, JobKind.SCAN, SOME, lead) == one
+    assert asked(store, JobKind.SCAN, jobs.scan_of(accounts=["account-02"]), lead) != one
     owner = Owner.this()
     with store.write() as connection:
         assert jobs.take(connection, jobs.LANES[0], owner) is not None
-    assert asked(store, Kind.SCAN, SOME, lead) == one  # it runs
-    assert asked(store, Kind.SCAN, SOME, None) != one  # what a hub tells of now is newer
+    assert asked(store, JobKind.SCAN, SOME, lead) == one  # it runs
+    assert asked(store, JobKind.SCAN, SOME, None) != one  # what a hub tells of now is newer
 
 
 def test_a_scan_is_a_leads(store: Store) -> None:
     with store.write() as connection:
         who = user_of(connection, "rev", Role.REVIEWER)
         with pytest.raises(AccessError):
-            jobs.ask(connection, Kind.SCAN, SOME, who)
+            jobs.ask(connection, JobKind.SCAN, SOME, who)
 
 
 def test_one_of_many_workers_has_a_lane(store: Store, lead: Who) -> None:
-    asked(store, Kind.SCAN, SOME, lead)
-    asked(store, Kind.SCAN, jobs.scan_of(accounts=["account-02"]), lead)
+    asked(store, JobKind.SCAN, SOME, lead)
+    asked(store, JobKind.SCAN, jobs.scan_of(accounts=["account-02"]), lead)
     one, other = Owner.this(), Owner.this()
     with store.write() as connection:
         assert jobs.take(connection, jobs.LANES[0], one) is not None
@@ -168,7 +168,7 @@ def test_one_of_many_workers_has_a_lane(store: Store, lead: Who) -> None:
 def test_what_a_dead_process_left_is_taken_over_and_given_up_at_last(
     store: Store, lead: Who
 ) -> None:
-    id = asked(store, Kind.SCAN, SOME, lead)
+    id = asked(store, JobKind.SCAN, SOME, lead)
     for _ in range(jobs.LIVES):
         with store.write() as connection:
             taken = jobs.take(connection, jobs.LANES[0], Owner.this())
@@ -177,7 +177,7 @@ def test_what_a_dead_process_left_is_taken_over_and_given_up_at_last(
             _leave(connection, id)
     with store.write() as connection:
         assert jobs.take(connection, jobs.LANES[0], Owner.this()) is None
-    assert job(store, id).state is State.FAILED
+    assert job(store, id).state is JobState.FAILED
     assert "3 times" in (job(store, id).problem or "")
 
 
@@ -190,13 +190,13 @@ def _leave(connection: object, id: str) -> None:
 
 
 def test_waiting_work_is_stopped_at_once_and_ended_work_never(store: Store, lead: Who) -> None:
-    id = asked(store, Kind.SCAN, SOME, lead)
+    id = asked(store, JobKind.SCAN, SOME, lead)
     with store.write() as connection:
         jobs.stop(connection, id, lead)
         assert jobs.take(connection, jobs.LANES[0], Owner.this()) is None
         with pytest.raises(Conflict):
             jobs.stop(connection, id, lead)
-    assert job(store, id).state is State.STOPPED
+    assert job(store, id).state is JobState.STOPPED
 
 
 def test_running_work_stops_in_order(
@@ -204,16 +204,16 @@ def test_running_work_stops_in_order(
 ) -> None:
     fill(store, world)
     owner = Owner.this()
-    id = asked(store, Kind.SCAN, SOME, lead)
+    id = asked(store, JobKind.SCAN, SOME, lead)
     with store.write() as connection:
         taken = jobs.take(connection, jobs.LANES[0], owner)
         assert taken is not None
         assert jobs.beat(connection, taken, owner, {"walked": 1})
         jobs.stop(connection, id, lead)
         assert not jobs.beat(connection, taken, owner, {"walked": 2})
-        jobs.end(connection, taken.pk, owner, State.FAILED, problem="stopped")
+        jobs.end(connection, taken.pk, owner, JobState.FAILED, problem="stopped")
     over = job(store, id)
-    assert (over.state, over.problem) == (State.STOPPED, None)
+    assert (over.state, over.problem) == (JobState.STOPPED, None)
     assert over.progress["walked"] == 2
 
 
@@ -221,13 +221,13 @@ def test_the_service_ends_in_order_and_the_next_one_goes_on(
     store: Store, settings: Settings, world: World, replica: Replica, lead: Who
 ) -> None:
     fill(store, world)
-    id = asked(store, Kind.SCAN, SOME, lead)
+    id = asked(store, JobKind.SCAN, SOME, lead)
     with working(store, settings, replica):
         pass  # stopped at once, wherever it was
-    assert job(store, id).state in (State.WAITING, State.DONE)
+    assert job(store, id).state in (JobState.WAITING, JobState.DONE)
     with working(store, settings, replica):
         until(partial(ended, store, id))
-    assert job(store, id).state is State.DONE
+    assert job(store, id).state is JobState.DONE
 
 
 def test_what_goes_wrong_in_the_house_does_not_end_the_worker(
@@ -244,12 +244,12 @@ def test_what_goes_wrong_in_the_house_does_not_end_the_worker(
         raise RuntimeError("an error of our own")
 
     monkeypatch.setattr("reseen.review.cases.put_all", broken)
-    id = asked(store, Kind.SCAN, SOME, lead)
+    id = asked(store, JobKind.SCAN, SOME, lead)
     with working(store, settings, replica):
         until(partial(ended, store, id))
-        other = asked(store, Kind.SCAN, jobs.scan_of(accounts=["account-02"]), lead)
+        other = asked(store, JobKind.SCAN, jobs.scan_of(accounts=["account-02"]), lead)
         until(partial(ended, store, other))
-    assert job(store, other).state is State.DONE
+    assert job(store, other).state is JobState.DONE
 
 
 def test_a_recheck_comes_by_itself_where_there_is_something_to_ask_about(
@@ -257,13 +257,13 @@ def test_a_recheck_comes_by_itself_where_there_is_something_to_ask_about(
 ) -> None:
     fill(store, world)
     with working(store, settings, replica, recheck=0.0):
-        id = asked(store, Kind.SCAN, SOME, lead)
+        id = asked(store, JobKind.SCAN, SOME, lead)
         until(partial(ended, store, id))
 
         def rechecked() -> bool:
             with store.read() as connection:
                 return any(
-                    each.kind is Kind.RECHECK and each.ended_at and each.asked_by is None
+                    each.kind is JobKind.RECHECK and each.ended_at and each.asked_by is None
                     for each in jobs.every(connection)
                 )
 

@@ -38,7 +38,7 @@ HOOK = "hook:huggingface"
 """The actor of what a hub asks for."""
 
 
-class Kind(StrEnum):
+class JobKind(StrEnum):
     """What there is to do. The store keeps the word."""
 
     SCAN = "scan"
@@ -49,11 +49,11 @@ class Kind(StrEnum):
     """Do known sightings still stand?"""
 
 
-LANES = (frozenset({Kind.SCAN}), frozenset({Kind.REPOSITORY, Kind.RECHECK}))
+LANES = (frozenset({JobKind.SCAN}), frozenset({JobKind.REPOSITORY, JobKind.RECHECK}))
 """Jobs of one lane are done one after the other: a scan of days keeps no hook waiting."""
 
 
-class State(StrEnum):
+class JobState(StrEnum):
     """Where a job is."""
 
     WAITING = "waiting"
@@ -70,9 +70,9 @@ class Job:
 
     pk: int
     id: str
-    kind: Kind
+    kind: JobKind
     what: Mapping[str, Any]
-    state: State
+    state: JobState
     asked_at: int
     asked_by: str | None
     """The user's name; None: a hub, or the service itself."""
@@ -84,14 +84,14 @@ class Job:
 
     @property
     def under_way(self) -> bool:
-        return self.state is State.RUNNING or (
-            self.state is State.STOPPED and self.started_at is not None and self.ended_at is None
+        return self.state is JobState.RUNNING or (
+            self.state is JobState.STOPPED and self.started_at is not None and self.ended_at is None
         )
 
 
 def ask(
     connection: Connection,
-    kind: Kind,
+    kind: JobKind,
     what: Mapping[str, Any],
     who: Who | None,
     *,
@@ -101,16 +101,16 @@ def ask(
     """Queue it; (its id, whether it is new). What waits under the same key is not queued again; for
     a person, what runs neither. Raises AccessError, and Conflict when the queue is full."""
     if who is not None:
-        who.must_be(Role.LEAD if kind is Kind.SCAN else Role.REVIEWER)
+        who.must_be(Role.LEAD if kind is JobKind.SCAN else Role.REVIEWER)
         actor = who.actor
     key = key or key_of(kind, what)
-    same = [State.WAITING.value] + ([State.RUNNING.value] if who is not None else [])
+    same = [JobState.WAITING.value] + ([JobState.RUNNING.value] if who is not None else [])
     there = connection.scalar(
         select(jobs.c.id).where(jobs.c.key == key, jobs.c.state.in_(same)).limit(1)
     )
     if there is not None:
         return str(there), False
-    waiting = select(func.count()).where(jobs.c.state == State.WAITING.value)
+    waiting = select(func.count()).where(jobs.c.state == JobState.WAITING.value)
     if int(connection.scalar(waiting) or 0) >= MOST_WAITING:
         raise Conflict("too much work waits already", remedy="Come back later.")
     id = new_id("jb")
@@ -122,7 +122,7 @@ def ask(
                 "kind": kind.value,
                 "what": json.dumps(what, sort_keys=True),
                 "key": key,
-                "state": State.WAITING.value,
+                "state": JobState.WAITING.value,
                 "asked_at": now(),
                 "asked_by": None if who is None else who.pk,
             }
@@ -133,7 +133,7 @@ def ask(
     return id, True
 
 
-def key_of(kind: Kind, what: Mapping[str, Any]) -> str:
+def key_of(kind: JobKind, what: Mapping[str, Any]) -> str:
     """The same for the same work; tells nothing of it."""
     text = json.dumps([kind.value, what], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -144,10 +144,10 @@ def stop(connection: Connection, id: str, who: Who) -> None:
     on where it was. Raises NotFound, AccessError, and Conflict when it has ended."""
     who.must_be(Role.LEAD)
     job = by_id(connection, id)
-    if job.state not in (State.WAITING, State.RUNNING):
+    if job.state not in (JobState.WAITING, JobState.RUNNING):
         raise Conflict("this has ended already")
-    values: dict[str, Any] = {"state": State.STOPPED.value}
-    if job.state is State.WAITING:
+    values: dict[str, Any] = {"state": JobState.STOPPED.value}
+    if job.state is JobState.WAITING:
         values["ended_at"] = now()
     connection.execute(update(jobs).where(jobs.c.pk == job.pk).values(values))
     audit.write(connection, "scan-stopped", job.id, actor=who.actor)
@@ -164,12 +164,12 @@ def by_id(connection: Connection, id: str) -> Job:
 
 def every(connection: Connection, *, most: int = 100, skip: int = 0) -> list[Job]:
     """What is under way and waiting first, then the last asked for."""
-    ended = jobs.c.state.not_in([State.WAITING.value, State.RUNNING.value])
+    ended = jobs.c.state.not_in([JobState.WAITING.value, JobState.RUNNING.value])
     query = _query().order_by(ended, jobs.c.pk.desc()).limit(most).offset(skip)
     return [_job(row) for row in connection.execute(query)]
 
 
-def last_asked(connection: Connection, kind: Kind) -> int | None:
+def last_asked(connection: Connection, kind: JobKind) -> int | None:
     """When work of this kind was last asked for."""
     query = select(func.max(jobs.c.asked_at)).where(jobs.c.kind == kind.value)
     found = connection.scalar(query)
@@ -179,7 +179,7 @@ def last_asked(connection: Connection, kind: Kind) -> int | None:
 # -- what the worker does with them --------------------------------------------------------------
 
 
-def take(connection: Connection, lane: frozenset[Kind], owner: Owner) -> Job | None:
+def take(connection: Connection, lane: frozenset[JobKind], owner: Owner) -> Job | None:
     """The next job of a lane, ours for a lease; None while another process has one of it. What a
     dead process left comes first."""
     kinds = [kind.value for kind in lane]
@@ -188,22 +188,22 @@ def take(connection: Connection, lane: frozenset[Kind], owner: Owner) -> Job | N
     under_way = connection.execute(
         select(jobs)
         .where(here, jobs.c.ended_at.is_(None), jobs.c.leased_by.is_not(None))
-        .where(jobs.c.state.in_([State.RUNNING.value, State.STOPPED.value]))
+        .where(jobs.c.state.in_([JobState.RUNNING.value, JobState.STOPPED.value]))
         .order_by(jobs.c.pk)
     ).all()
     for row in under_way:
         if row.leased_until > at and not owner.outlived(row.leased_by):
             return None
-        if row.state == State.STOPPED:
+        if row.state == JobState.STOPPED:
             _set(connection, row.pk, ended_at=at, leased_by=None, leased_until=None)
             continue
         lives = int(_progress(row.progress).get("lives", 1))
         if lives >= LIVES:
             problem = f"The service ended {lives} times over this, and does not try again."
-            end(connection, row.pk, owner, State.FAILED, problem=problem, force=True)
+            end(connection, row.pk, owner, JobState.FAILED, problem=problem, force=True)
             continue
         return _lease(connection, row.pk, owner, at, lives + 1, row.started_at)
-    query = select(jobs.c.pk).where(here, jobs.c.state == State.WAITING.value)
+    query = select(jobs.c.pk).where(here, jobs.c.state == JobState.WAITING.value)
     pk = connection.scalar(query.order_by(jobs.c.asked_by.is_(None), jobs.c.pk).limit(1))
     return None if pk is None else _lease(connection, pk, owner, at, 1, None)
 
@@ -227,14 +227,14 @@ def beat(
     if scan_pk is not None:
         values["scan_pk"] = scan_pk
     _set(connection, job.pk, **values)
-    return bool(row.state == State.RUNNING)
+    return bool(row.state == JobState.RUNNING)
 
 
 def end(
     connection: Connection,
     pk: int,
     owner: Owner,
-    state: State,
+    state: JobState,
     *,
     problem: str | None = None,
     scan_pk: int | None = None,
@@ -244,10 +244,10 @@ def end(
     row = connection.execute(select(jobs).where(jobs.c.pk == pk)).one_or_none()
     if row is None or (row.leased_by != str(owner) and not force):
         return
-    if row.state == State.STOPPED:
-        state, problem = State.STOPPED, None
+    if row.state == JobState.STOPPED:
+        state, problem = JobState.STOPPED, None
     values: dict[str, Any] = {"state": state.value, "problem": problem}
-    if state is State.WAITING:  # the service ends in order: the next one begins it
+    if state is JobState.WAITING:  # the service ends in order: the next one begins it
         values["ended_at"] = None
     else:
         values["ended_at"] = now()
@@ -269,7 +269,7 @@ def _lease(
     _set(
         connection,
         pk,
-        state=State.RUNNING.value,
+        state=JobState.RUNNING.value,
         started_at=started_at or at,
         leased_by=str(owner),
         leased_until=at + LEASE,
@@ -294,9 +294,9 @@ def _job(row: Row[Any]) -> Job:
     return Job(
         pk=row.pk,
         id=row.id,
-        kind=Kind(row.kind),
+        kind=JobKind(row.kind),
         what=json.loads(row.what),
-        state=State(row.state),
+        state=JobState(row.state),
         asked_at=row.asked_at,
         asked_by=row.name,
         started_at=row.started_at,

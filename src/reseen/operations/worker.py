@@ -22,8 +22,10 @@ from sqlalchemy import exists, select
 from reseen.errors import ReseenError, StoreError
 from reseen.hubs.hub import Hub
 from reseen.observed.sightings import Filter
+from reseen.operations import consequences, jobs
+from reseen.operations.jobs import Job, JobKind, JobState
+from reseen.operations.logs import log
 from reseen.records import SightingState
-from reseen.review import cases, settling
 from reseen.scan.progress import Progress
 from reseen.scan.recheck import revisit
 from reseen.scan.walk import USUAL, Pace, walk
@@ -32,22 +34,20 @@ from reseen.store import schema, service_schema
 from reseen.store.database import Store, now
 from reseen.store.lease import Owner
 from reseen.store.sealing import Keyring
-from reseen.web import jobs
-from reseen.web.jobs import Job, Kind, State
-from reseen.web.logs import log
 
 T = TypeVar("T")
+OUR_ERROR = "This is an error of Reseen itself; the log says more."
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class Intervals:
     """How often the worker looks. Seconds."""
 
     look: float = 1.0
     """Between looks for a job."""
     beat: float = 2.0
     """Between two words about a job's progress."""
-    house: float = 5.0
+    housekeeping: float = 5.0
     """Between puttings of cases and settlings of notices."""
     recheck: float = 6 * 3600.0
     """Between rechecks that nobody asked for."""
@@ -64,12 +64,12 @@ class Worker:
         keyring: Keyring | None,
         settings: Settings,
         *,
-        rhythm: Rhythm | None = None,
+        intervals: Intervals | None = None,
         pace: Pace = USUAL,
         open_hub: Callable[[], Hub] | None = None,
     ) -> None:
         self._store, self._keyring, self._settings = store, keyring, settings
-        self._rhythm, self._pace = rhythm or Rhythm(), pace
+        self._intervals, self._pace = intervals or Intervals(), pace
         self._open_hub = open_hub or self._hugging_face
         self._owner = Owner.this()
         self._thread: threading.Thread | None = None
@@ -108,38 +108,33 @@ class Worker:
         with ThreadPoolExecutor(4, thread_name_prefix="reseen-jobs-store") as pool:
             self._loop.set_default_executor(pool)
             lanes = [self._lane(lane) for lane in jobs.LANES]
-            await asyncio.gather(self._keep_house(), *lanes)
+            await asyncio.gather(self._housekeeping(), *lanes)
 
     # -- the house ---------------------------------------------------------------------------------
 
-    async def _keep_house(self) -> None:
+    async def _housekeeping(self) -> None:
         while True:
-            await self._patiently(self._tidy)
-            if await self._rest(self._rhythm.house):
+            await self._patiently(self._round)
+            if await self._rest(self._intervals.housekeeping):
                 return
 
-    def _tidy(self) -> None:
-        """Cases and notices say how things stand; a recheck is due now and then."""
+    def _round(self) -> None:
+        """Do what is left to do, whoever left it; a recheck is due now and then."""
         with self._store.read() as connection:  # nothing to do is no reason to write
-            untold = cases.is_due(connection)
-        if untold:
-            cases.put_all(self._store)
+            due = consequences.is_due(connection)
+        if due:
+            consequences.follow(self._store)
         with self._store.read() as connection:
-            unsettled = settling.is_due(connection)
-            due = self._recheck_is_due(connection)
-        if not (unsettled or due):
-            return
+            if not self._recheck_is_due(connection):
+                return
         with self._store.write() as connection:
-            if unsettled:
-                settling.settle(connection)
-            if due:
-                most = self._rhythm.rechecked
-                jobs.ask(connection, Kind.RECHECK, {"account": None, "most": most}, None)
-                jobs.forget(connection)
+            most = self._intervals.rechecked
+            jobs.ask(connection, JobKind.RECHECK, {"account": None, "most": most}, None)
+            jobs.forget(connection)
 
     def _recheck_is_due(self, connection: Any) -> bool:
-        last = jobs.last_asked(connection, Kind.RECHECK)
-        if last is not None and now() - last < self._rhythm.recheck * 1e6:
+        last = jobs.last_asked(connection, JobKind.RECHECK)
+        if last is not None and now() - last < self._intervals.recheck * 1e6:
             return False
         hub = urlsplit(self._settings.endpoint).netloc
         s, a, r = schema.sightings.c, schema.artifacts.c, schema.repositories.c
@@ -156,17 +151,17 @@ class Worker:
 
     # -- jobs --------------------------------------------------------------------------------------
 
-    async def _lane(self, lane: frozenset[Kind]) -> None:
+    async def _lane(self, lane: frozenset[JobKind]) -> None:
         while not self._over:
             job = await self._patiently(lambda: self._take(lane))
             if job is None:
-                await self._rest(self._rhythm.look)
+                await self._rest(self._intervals.look)
             else:
                 await self._do(job)
 
-    def _take(self, lane: frozenset[Kind]) -> Job | None:
+    def _take(self, lane: frozenset[JobKind]) -> Job | None:
         kinds = [kind.value for kind in lane]
-        open_ = [State.WAITING.value, State.RUNNING.value, State.STOPPED.value]
+        open_ = [JobState.WAITING.value, JobState.RUNNING.value, JobState.STOPPED.value]
         table = service_schema.jobs.c
         mine = select(table.pk).where(table.kind.in_(kinds), table.state.in_(open_))
         with self._store.read() as connection:
@@ -180,19 +175,22 @@ class Worker:
         try:
             state, problem = await running.whole()
         except ReseenError as e:
-            state, problem = State.FAILED, " ".join(filter(None, (str(e) + ".", e.remedy)))
+            state, problem = JobState.FAILED, " ".join(filter(None, (str(e) + ".", e.remedy)))
         except Exception as e:  # noqa: BLE001 - one job's failure is not the worker's
-            state, problem = State.FAILED, "This is an error of Reseen itself; the log says more."
+            state, problem = (
+                JobState.FAILED,
+                "This is an error of Reseen itself; the log says more.",
+            )
             log().error("a job failed", job=job.id, error=type(e).__name__)
-        if state is State.FAILED and self._over:
-            state, problem = State.WAITING, None
+        if state is JobState.FAILED and self._over:
+            state, problem = JobState.WAITING, None
 
         def ended() -> None:
             with self._store.write() as connection:
                 jobs.end(connection, job.pk, self._owner, state, problem=problem)
 
         await self._patiently(ended)
-        await self._patiently(self._tidy)
+        await self._patiently(self._round)
 
     def _hugging_face(self) -> Hub:
         from reseen.hubs.huggingface import HuggingFace
@@ -234,12 +232,12 @@ class _Running:
         self._progress: dict[str, Any] | None = None
         self._changed = 0
 
-    async def whole(self) -> tuple[State, str | None]:
+    async def whole(self) -> tuple[JobState, str | None]:
         """To its end; its state and, where it failed, why."""
         beating = asyncio.create_task(self._beat())
         hub = self._worker._open_hub()
         try:
-            if self._job.kind is Kind.RECHECK:
+            if self._job.kind is JobKind.RECHECK:
                 return await self._recheck(hub)
             return await self._scan(hub)
         finally:
@@ -248,7 +246,7 @@ class _Running:
             await hub.close()
             await self._worker._patiently(self._tell)
 
-    async def _scan(self, hub: Hub) -> tuple[State, str | None]:
+    async def _scan(self, hub: Hub) -> tuple[JobState, str | None]:
         target, options = jobs.target_of(self._job.what)
         outcome = await walk(
             self._worker._store,
@@ -262,12 +260,15 @@ class _Running:
         )
         self._scan_pk = outcome.scan
         if outcome.ended:
-            return State.DONE, None
+            return JobState.DONE, None
         if self._worker._over:
-            return State.WAITING, None
-        return State.FAILED, f"{outcome.stopped or ''} Ask for it again: it goes on where it was."
+            return JobState.WAITING, None
+        return (
+            JobState.FAILED,
+            f"{outcome.stopped or ''} Ask for it again: it goes on where it was.",
+        )
 
-    async def _recheck(self, hub: Hub) -> tuple[State, str | None]:
+    async def _recheck(self, hub: Hub) -> tuple[JobState, str | None]:
         what = self._job.what
         which = Filter(author=what.get("account"), withdrawn=False)
         self._progress = {"asked": 0, "changed": 0}
@@ -282,8 +283,8 @@ class _Running:
         states = {state.value: count for state, count in came.states.items()}
         self._progress = {"asked": came.asked, "changed": len(came.changes), "states": states}
         if came.stopped and self._worker._over:
-            return State.WAITING, None
-        return State.DONE, None
+            return JobState.WAITING, None
+        return JobState.DONE, None
 
     _scan_pk: int | None = None
 
@@ -311,7 +312,7 @@ class _Running:
         while True:
             assert self._worker._ending is not None
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._worker._ending.wait(), self._worker._rhythm.beat)
+                await asyncio.wait_for(self._worker._ending.wait(), self._worker._intervals.beat)
             goes_on = await self._worker._patiently(self._tell)
             if self._worker._over or goes_on is False:
                 self._stop.set()

@@ -1,0 +1,69 @@
+"""Removals come into the registry, from a list or from local files, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reseen.operations import consequences, reading
+from reseen.records import Names
+from reseen.registry import adds, imports
+from reseen.registry.adds import Added
+from reseen.registry.imports import Account, ImportOptions
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of a list."""
+
+    account: Account
+    """What became of every row."""
+    sightings: tuple[str, ...]
+    """Ids of sightings that are new: removals found among what was seen before."""
+    unread: int
+    """Copies that are known and not yet read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilesAdded:
+    """What came of local files."""
+
+    files: tuple[Added, ...]
+    """What became of every file."""
+    sightings: tuple[str, ...]
+    unread: int
+
+
+def import_list(
+    store: Store, keyring: Keyring, path: Path, options: ImportOptions | None = None
+) -> Imported:
+    """Import one list, and match what is new against all that was seen before. Asks no hub.
+
+    Raises ListError for a file that cannot be read as a list, InputError for options that make no
+    sense, StoreError and SealError.
+    """
+    account = imports.import_list(store, keyring, path, options)
+    followed = consequences.follow(store)
+    return Imported(account, followed.sightings, reading.unread(store))
+
+
+def add_files(
+    store: Store,
+    keyring: Keyring,
+    paths: Sequence[Path],
+    *,
+    list: str = "local",
+    site: str | None = None,
+    names: Names | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> FilesAdded:
+    """Register local files, and match them against all that was seen before. Asks no hub.
+    `progress` is told bytes read."""
+    files = adds.add_files(
+        store, keyring, paths, list=list, site=site, names=names, progress=progress
+    )
+    followed = consequences.follow(store)
+    return FilesAdded(files, followed.sightings, reading.unread(store))

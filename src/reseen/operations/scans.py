@@ -1,0 +1,65 @@
+"""A scan of a hub or of a folder, from its beginning to what follows from its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from reseen.hubs.hub import Hub
+from reseen.operations import consequences
+from reseen.scan import folder, walk
+from reseen.scan.progress import Found, Outcome, Report
+from reseen.scan.target import Options, Target
+from reseen.store import change_log
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
+
+
+def scan_hub(
+    store: Store,
+    keyring: Keyring | None,
+    open_hub: Callable[[], Hub],
+    target: Target,
+    options: Options,
+    *,
+    report: Report | None = None,
+    found: Found | None = None,
+) -> Outcome:
+    """Walk a hub, to the end or to Ctrl-C; `found` is told of every new sighting. Raises HubError
+    when the target itself cannot be listed, and StoreError."""
+    since = begin(store)
+    try:
+        return walk.scan(store, keyring, open_hub, target, options, report=report, found=found)
+    finally:
+        end(store, since)
+
+
+def scan_folder(
+    store: Store,
+    keyring: Keyring | None,
+    path: Path,
+    *,
+    jobs: int | None = None,
+    report: Report | None = None,
+    found: Found | None = None,
+) -> Outcome:
+    """Scan a folder. `jobs`: processes (default: one a core). Raises InputError when there is
+    nothing at `path`."""
+    since = begin(store)
+    try:
+        return folder.scan_folder(store, keyring, path, jobs=jobs, report=report, found=found)
+    finally:
+        end(store, since)
+
+
+def begin(store: Store) -> int:
+    """Before a scan: what is left to do from before is done. The last change that it knows."""
+    consequences.follow(store)
+    with store.read() as connection:
+        return change_log.latest(connection)
+
+
+def end(store: Store, since: int) -> consequences.Followed:
+    """After a scan, also one that was stopped. What changed after `since` is matched once more: a
+    file that was under way meanwhile was matched without it."""
+    return consequences.follow(store, since=since)
