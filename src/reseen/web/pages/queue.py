@@ -6,7 +6,6 @@ travels along into a case and back as `back`, always parsed anew: nothing else o
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode
@@ -15,13 +14,13 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
-from reseen.errors import NotFound, StoreError
+from reseen.errors import NotFound
+from reseen.operations.cases import claim_next
 from reseen.records import LADDER, Rung
-from reseen.review import cases, claims, decide
+from reseen.review import cases, decide
 from reseen.review.queue import Filter, queue
 from reseen.review.verdicts import UNDO
 from reseen.review.who import Role, Who
-from reseen.store.database import Store
 from reseen.web.access import Reader, Reviewer
 from reseen.web.pages import words
 from reseen.web.rendering import page
@@ -98,7 +97,6 @@ def next_case(
     after: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """Claim the next case of this filter, and go there."""
-    take_in(service.store)
     return go_on(service, who, back, besides=after or None)
 
 
@@ -113,8 +111,7 @@ def go_on(
     """To the next case, claimed; where there is none, back to the queue, which says so."""
     which = carried(back)
     values = which.values()
-    with service.store.write() as connection:
-        claim = claims.claim_next(connection, which, who, besides=besides)
+    claim = claim_next(service.store, which, who, exclude=besides)
     more = said or {}
     if claim is None:
         return _to("/queue", values | more | {"nothing": ""})
@@ -139,16 +136,6 @@ def to_case(case: str, back: str, said: dict[str, str] | None = None) -> Respons
 
 def _to(path: str, values: dict[str, str]) -> Response:
     return RedirectResponse(path + ("?" + urlencode(values) if values else ""), status_code=303)
-
-
-def take_in(store: Store) -> None:
-    """What scans touched since becomes cases, before somebody takes the next one."""
-    with store.read() as connection:
-        if not cases.is_due(connection):
-            return
-    # Whoever gets no turn to write takes the next of those that are there.
-    with suppress(StoreError), store.write() as connection:
-        cases.put(connection, store.secret)
 
 
 @dataclass(frozen=True, slots=True)
