@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"files", "updates", "fingerprints", "store", "observed", "registry", "match", "hubs"},
     "gate": GROUND | {"files", "fingerprints", "store", "observed", "registry", "match"},
     "report": GROUND | {"store", "observed", "registry"},
-    "review": GROUND | {"store", "observed", "registry", "match", "scan", "report"},
+    "review": GROUND | {"store", "observed", "registry", "match", "hubs", "scan", "report"},
     "client": GROUND,
     "operations": GROUND
     | {"files", "fingerprints", "store", "observed", "registry", "match", "hubs", "scan"}

@@ -291,7 +291,7 @@ class Repository:
     id: str
     """ "owner/name"."""
     sha: str | None = None
-    """The commit that was listed; the walk is pinned to it."""
+    """The version that was listed, as the hub calls it (a commit); the walk is pinned to it."""
     created_at: datetime | None = None
     modified_at: datetime | None = None
     downloads: int | None = None
@@ -307,7 +307,12 @@ class Repository:
 
     @property
     def author(self) -> str:
-        return self.id.split("/", 1)[0]
+        return account_of(self.id)
+
+
+def account_of(repo: str) -> str:
+    """Who holds a repository: "owner" of "owner/name"; an old one without an owner holds itself."""
+    return repo.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +323,7 @@ class Artifact:
     type: RepoType
     repo: str
     revision: str
-    """The commit at which it was seen."""
+    """The version of the repository at which it was seen: a commit, or the hub's word for it."""
     ref: str | None
     """The ref that was walked ("main", "refs/pr/3", a tag); None for history."""
     path: str
@@ -331,6 +336,20 @@ class Artifact:
     masked: bool = False
     """The hub hides the hash (gated repository)."""
     lfs: bool = False
+
+    @property
+    def declared(self) -> tuple[Digest, ...]:
+        """The digests of the file that the hub states. Git's name for an LFS pointer is none: it
+        names other bytes."""
+        found = [(DigestKind.SHA256, self.sha256), (DigestKind.XET, self.xet)]
+        if not (self.lfs or self.masked):
+            found.append((DigestKind.GIT_BLOB, self.git_oid))
+        return tuple(Digest(kind, value) for kind, value in found if value is not None)
+
+    @property
+    def content(self) -> bytes | None:
+        """What the hub calls these bytes, the same wherever it keeps them; None: nothing."""
+        return self.git_oid or self.sha256 or self.xet
 
 
 class Confirmed(StrEnum):

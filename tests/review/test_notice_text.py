@@ -6,60 +6,17 @@ import hashlib
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import settings as examples
-from hypothesis import strategies as st
 from tests.review.room import COMMIT, HUB, Room
 from tests.review.test_notices import ACCOUNT, confirmed_case, draft, read, step
 
 from reseen.errors import Conflict, InputError, SealError
-from reseen.records import Names, RepoType, Rung
+from reseen.records import Names, Rung
 from reseen.registry import removals
-from reseen.review import clauses, notice, notice_text, notices, places
+from reseen.review import clauses, notice, notice_text, notices
 from reseen.review.clocks import State
 from reseen.review.verdicts import Verdict
 
 NAME = "Sample person 07"
-
-
-@pytest.mark.parametrize(
-    ("hub", "kind", "repo", "revision", "path", "url"),
-    [
-        (
-            *("huggingface.co", RepoType.MODEL, "owner/name", "abc", "a b/c#d?.bin"),
-            "https://huggingface.co/owner/name/blob/abc/a%20b/c%23d%3F.bin",
-        ),
-        (
-            *("huggingface.co", RepoType.DATASET, "owner/name", "refs/pr/1", "ä.bin"),
-            "https://huggingface.co/datasets/owner/name/blob/refs%2Fpr%2F1/%C3%A4.bin",
-        ),
-        (
-            *("huggingface.co", RepoType.SPACE, "owner/name", "abc", "../x"),
-            "https://huggingface.co/spaces/owner/name/blob/abc/%2E%2E/x",
-        ),
-        (
-            *("127.0.0.1:8000", RepoType.MODEL, "owner/name", "abc", "x\r\ny"),
-            "http://127.0.0.1:8000/owner/name/blob/abc/x%0D%0Ay",
-        ),
-        (*("folder", RepoType.MODEL, "owner/name", "abc", "x"), None),
-        (*("evil.example/path", RepoType.MODEL, "owner/name", "abc", "x"), None),
-    ],
-)
-def test_an_address_is_exact(
-    hub: str, kind: RepoType, repo: str, revision: str, path: str, url: str | None
-) -> None:
-    assert places.file_url(hub, kind, repo, revision, path) == url
-
-
-@examples(max_examples=100, derandomize=True)
-@given(st.text(), st.text(), st.text())
-def test_an_address_holds_nothing_foreign(repo: str, revision: str, path: str) -> None:
-    url = places.file_url("huggingface.co", RepoType.MODEL, repo, revision, path)
-    assert url is not None
-    assert url.isascii()
-    assert url.isprintable()
-    assert " " not in url
-    assert not set("\"<>'\\^`{|}") & set(url)
 
 
 def taken(room: Room, id: str, form: str = "text") -> str:

@@ -10,11 +10,20 @@ from dataclasses import dataclass, field, replace
 from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.fingerprints.git import blob_sha1, pointer_oid
-from reseen.hubs.hub import Files, Page, Revision, Revisions, Usage, Wanted
-from reseen.records import Artifact, Problem, Repository, RepoType
+from reseen.hubs.addresses import Addresses
+from reseen.hubs.hub import Abilities, Files, Page, Revision, Revisions, Usage, Wanted
+from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 
 NAME = "hub.example"
 COMMIT = "c" * 40
+ALL = Abilities(
+    lists=True,
+    refs=True,
+    history=True,
+    ranges=True,
+    sizes=True,
+    digests=frozenset({DigestKind.SHA256, DigestKind.GIT_BLOB}),
+)
 
 
 @dataclass(slots=True)
@@ -24,6 +33,8 @@ class FakeHub:
     files: dict[str, bytes]
     name: str = NAME
     usage: Usage = field(default_factory=Usage)
+    addresses: Addresses | None = None
+    abilities: Abilities = ALL
     declares: dict[str, bytes] = field(default_factory=dict)
     """Path -> the bytes whose hash and size the hub states for it: a lie."""
     changes: dict[str, dict[str, object]] = field(default_factory=dict)

@@ -1,40 +1,68 @@
-"""Where a request may go, and where the token may go with it.
+"""The addresses of a hub's pages, as values: each hub makes its own.
 
-What comes in: the endpoint's URL and the addresses that a server redirects to. What goes out: the
-URL to go to, or HubGarbage. No message names an address: it may hold a name or a signature.
+Nothing here asks anybody. `reseen.hubs.kinds.addresses_of` finds the addresses of a hub by the name
+that the store keeps of it.
 """
 
 from __future__ import annotations
 
-import httpx2
+import re
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import quote
 
-from reseen.errors import HubGarbage
-from reseen.settings import is_loopback
+from reseen.records import RepoType
 
-_PORTS = {"http": 80, "https": 443}
-
-
-def origin(url: httpx2.URL) -> tuple[str, str, int | None]:
-    """Scheme, host and port: what the token is tied to."""
-    return url.scheme, url.host.lower().rstrip("."), url.port or _PORTS.get(url.scheme)
+_HOST = re.compile(r"(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::\d{1,5})?|\[[0-9a-f:]+\](?::\d{1,5})?")
+_LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?")
 
 
-def may_carry_token(endpoint: httpx2.URL) -> bool:
-    """Never in clear text over a network."""
-    return endpoint.scheme == "https" or is_loopback(endpoint.host)
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a person named by an address."""
+
+    repo: str
+    type: RepoType | None = None
+    """None: the address does not say."""
+    revision: str | None = None
+    path: str | None = None
 
 
-def redirected(url: httpx2.URL, location: str) -> httpx2.URL:
-    """Where a redirect leads: absolute, without its scheme, or relative. Raises HubGarbage where
-    we do not follow: no web address, credentials in it, or from https to http."""
-    try:
-        to = url.join(location)
-    except (httpx2.InvalidURL, ValueError):
-        raise HubGarbage("the hub redirects to something that is no web address") from None
-    if not location or to.scheme not in _PORTS or not to.host or (to.port or 0) > 65535:
-        raise HubGarbage("the hub redirects to something that is no web address")
-    if to.userinfo:
-        raise HubGarbage("the hub redirects with credentials in the address")
-    if url.scheme == "https" and to.scheme != "https":
-        raise HubGarbage("the hub redirects from https to http")
-    return to
+class Addresses(Protocol):
+    """Makes the addresses of one hub's pages: in ASCII, nothing foreign in them, and none that
+    downloads anything. And reads them back."""
+
+    def account(self, account: str) -> str:
+        """The account's page."""
+
+    def repository(self, type: RepoType, repo: str) -> str:
+        """The repository's page."""
+
+    def file(self, type: RepoType, repo: str, revision: str, path: str) -> str:
+        """The file's page, at that version of the repository where the hub has such."""
+
+    def named(self, address: str) -> Named | None:
+        """The repository that an address of this hub names; None for any other text."""
+
+
+def is_host(name: str) -> bool:
+    """Whether this is a host's name, with or without a port."""
+    return _HOST.fullmatch(name) is not None
+
+
+def root(host: str) -> str:
+    """The address that all of a host's addresses begin with."""
+    return f"{'http' if _LOOPBACK.fullmatch(host) else 'https'}://{host}"
+
+
+def quoted(text: str) -> str:
+    """Text as one step of an address."""
+    # Steps of dots would be resolved away by whoever opens the address.
+    if text in (".", ".."):
+        return text.replace(".", "%2E")
+    return quote(text, safe="", errors="replace")
+
+
+def quoted_path(path: str) -> str:
+    """A path as steps of an address."""
+    return "/".join(quoted(step) for step in path.split("/"))

@@ -20,10 +20,8 @@ from pathlib import Path
 
 from reseen.errors import InputError
 from reseen.hubs.answers import COMMIT, SMALLEST, is_repo_id
+from reseen.hubs.kinds import FOLDER
 from reseen.records import Artifact, Problem, RepoType
-
-NAME = "folder"
-"""What `Artifact.hub` says."""
 
 _CACHED = re.compile(r"(model|dataset|space)s--(.+)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -138,7 +136,7 @@ def _look(path: Path, place: _Place) -> Iterator[LocalArtifact | Problem]:
         return
     etag = target.name if target.parent == place.links_into else ""
     artifact = Artifact(
-        hub=NAME,
+        hub=FOLDER,
         type=place.type,
         repo=place.repo,
         revision=place.revision,

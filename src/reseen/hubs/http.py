@@ -26,9 +26,9 @@ from tenacity.wait import wait_exponential, wait_random
 from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import answers
-from reseen.hubs.addresses import may_carry_token, origin, redirected
 from reseen.hubs.hub import Usage
 from reseen.hubs.quota import LONGEST, Quota, retry_after
+from reseen.hubs.redirects import may_carry_token, origin, redirected
 
 T = TypeVar("T")
 

@@ -2,6 +2,9 @@
 
 What comes in: what to list, and where to go on. What goes out: values of `reseen.records`, and
 errors of `reseen.errors.HubError` only. A hub never decides, never stores, and counts what it asks.
+
+No hub need be git: what one can do it says (`Abilities`), and nobody asks it for more. A hub whose
+repositories have no versions gives any text that changes when their files do, or each time.
 """
 
 from __future__ import annotations
@@ -12,9 +15,30 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from reseen.files.source import Range, Reader
-from reseen.records import Artifact, Problem, Repository, RepoType
+from reseen.hubs.addresses import Addresses
+from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a hub can do, and what it states of a file. Whoever asks for more gets HubMissing."""
+
+    lists: bool
+    """It lists its repositories: all, an account's, those that changed. Otherwise only those that
+    a person names are looked at."""
+    refs: bool
+    """Files can stand beside a repository's main line: branches, tags, proposals. Otherwise
+    `revisions` is not called."""
+    history: bool
+    """`revisions` also names versions that were there before."""
+    ranges: bool
+    """It hands out parts of a file. Otherwise a file is read as a whole, or not."""
+    sizes: bool
+    """It states how long a file is. Otherwise nothing of it is read."""
+    digests: frozenset[DigestKind]
+    """Which digests of a file it can state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +65,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What one commit of a repository holds."""
+    """What one version of a repository holds."""
 
     artifacts: tuple[Artifact, ...]
     problems: tuple[Problem, ...] = ()
@@ -49,16 +73,17 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One place in a repository where files can stand."""
+    """One version of a repository, where files can stand."""
 
     ref: str | None
-    """ "main", "refs/pr/3", a tag's name; None for a commit of the history."""
+    """What leads to it: "main", "refs/pr/3", a tag's name; None where nothing does any more."""
     commit: str
+    """The hub's word for the version: a commit, or any other text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
-    """Branches, tags, pull-request refs and history of a repository."""
+    """All versions of a repository that can be had: its refs and its history."""
 
     revisions: tuple[Revision, ...]
     problems: tuple[Problem, ...] = ()
@@ -87,6 +112,13 @@ class Hub(Protocol):
         """What `Repository.hub` says, e.g. "huggingface.co"."""
 
     @property
+    def abilities(self) -> Abilities: ...
+
+    @property
+    def addresses(self) -> Addresses | None:
+        """None: its files have no pages."""
+
+    @property
     def usage(self) -> Usage: ...
 
     async def list_repositories(self, wanted: Wanted, cursor: str | None) -> Page:
@@ -98,11 +130,10 @@ class Hub(Protocol):
     def list_files(
         self, type: RepoType, repo: str, revision: str, ref: str | None
     ) -> AsyncIterator[Files]:
-        """All files of a commit, a page at a time: LFS and Xet files of any size,
-        plain git files from 1 KiB."""
+        """All files of a version that may hold a model, a page at a time."""
 
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
-        """Everything a default clone does not show."""
+        """All versions of a repository: what its main line holds, and what it does not show."""
 
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         """Bytes of an artifact: at most `wanted.length`, fewer where it ends. Reads no more off the

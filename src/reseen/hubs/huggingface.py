@@ -20,8 +20,9 @@ from reseen.errors import HubAuth, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import answers
 from reseen.hubs.http import AnswerTooBig, Http
-from reseen.hubs.hub import Files, Page, Revision, Revisions, Usage, Wanted
-from reseen.records import Artifact, Problem, Repository, RepoType
+from reseen.hubs.hub import Abilities, Files, Page, Revision, Revisions, Usage, Wanted
+from reseen.hubs.huggingface_addresses import PREFIX, HuggingFaceAddresses
+from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 from reseen.settings import DEFAULT_ENDPOINT
 
 MOST_TREE_PAGES = 2_000
@@ -30,7 +31,6 @@ MOST_HISTORY_PAGES = 40
 """Pages of history of one repository, all its branches together."""
 MOST_REFS = 2_000
 
-_PREFIX = {RepoType.MODEL: "", RepoType.DATASET: "datasets/", RepoType.SPACE: "spaces/"}
 _EVERYWHERE = (
     "author",
     "createdAt",
@@ -49,6 +49,15 @@ _FIELDS = {
     RepoType.SPACE: _EVERYWHERE,
 }
 """What is asked for with `expand`: the Hub refuses fields that a type does not have."""
+
+_ABILITIES = Abilities(
+    lists=True,
+    refs=True,
+    history=True,
+    ranges=True,
+    sizes=True,
+    digests=frozenset({DigestKind.SHA256, DigestKind.XET, DigestKind.GIT_BLOB}),
+)
 
 
 class HuggingFace:
@@ -89,6 +98,14 @@ class HuggingFace:
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def abilities(self) -> Abilities:
+        return _ABILITIES
+
+    @property
+    def addresses(self) -> HuggingFaceAddresses:
+        return HuggingFaceAddresses(self._name)
 
     @property
     def usage(self) -> Usage:
@@ -245,7 +262,7 @@ class HuggingFace:
         if answers.why_unusable(artifact.path):
             raise HubMissing("no hub has a path like this")
         revision, path = _quoted(artifact.revision), quote(artifact.path)
-        return f"/{_PREFIX[artifact.type]}{artifact.repo}/resolve/{revision}/{path}"
+        return f"/{PREFIX[artifact.type]}{artifact.repo}/resolve/{revision}/{path}"
 
 
 def _check_repo(repo: str) -> None:

@@ -196,9 +196,9 @@ def _put_artifacts(connection: Connection, rows: list[dict[str, Any]], since: in
 
 
 def content(artifact: Artifact) -> bytes:
-    """What tells two contents at one path apart: git's name for the blob, or, at a hub without
-    git, the best that it declares (nothing: then a path has one row)."""
-    return artifact.git_oid or artifact.sha256 or artifact.xet or b""
+    """What tells two contents at one path apart: what the hub calls them (nothing: then a path has
+    one row)."""
+    return artifact.content or b""
 
 
 def artifact(connection: Connection, artifact_pk: int) -> Artifact:

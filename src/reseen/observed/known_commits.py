@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from reseen.observed import artifacts as seen
-from reseen.records import Repository, RepoType, Rung
+from reseen.records import Repository, RepoType, Rung, account_of
 from reseen.store.schema import (
     artifacts,
     read_sketches,
@@ -100,7 +100,7 @@ def accounts_with_sightings(connection: Connection, hub: str) -> set[str]:
         .where(repositories.c.hub == hub, sightings.c.rung > int(Rung.HINT))
         .distinct()
     )
-    return {repo.partition("/")[0] for (repo,) in connection.execute(query)}
+    return {account_of(repo) for (repo,) in connection.execute(query)}
 
 
 def registry_state(connection: Connection) -> tuple[int | None, ...]:

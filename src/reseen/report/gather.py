@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from reseen.observed import sightings
 from reseen.observed.artifacts import instant
-from reseen.records import Confirmed, Rung, Sighting, SightingState
+from reseen.records import Confirmed, Rung, Sighting, SightingState, account_of
 from reseen.store.database import Store
 from reseen.store.schema import problems, removals, scans
 
@@ -93,7 +93,7 @@ def by_removal(found: tuple[Sighting, ...]) -> tuple[Group, ...]:
 
 def by_account(found: tuple[Sighting, ...], *, locations: bool) -> tuple[Group, ...]:
     """One line an account, most sightings first; numbered instead of named without `locations`."""
-    groups = _groups(found, lambda s: f"{account(s)} at {s.hub}")
+    groups = _groups(found, lambda s: f"{account_of(s.repo)} at {s.hub}")
     if locations:
         return groups
     return tuple(replace(g, label=f"account {n}") for n, g in enumerate(groups, start=1))
@@ -123,7 +123,7 @@ def totals(found: tuple[Sighting, ...]) -> Mapping[str, int]:
         "gone": sum(s.state is SightingState.GONE for s in found),
         "removals": len({s.removal for s in found}),
         "repositories": len({(s.hub, s.type, s.repo) for s in found}),
-        "accounts": len({(s.hub, account(s)) for s in found}),
+        "accounts": len({(s.hub, account_of(s.repo)) for s in found}),
         "confirmed": sum(s.confirmed is Confirmed.BYTES for s in found),
         "contradicted": sum(s.confirmed is Confirmed.CONTRADICTED for s in found),
     }
@@ -139,11 +139,6 @@ def skipped(findings: Findings) -> tuple[tuple[str, int], ...]:
     return tuple(times.most_common())
 
 
-def account(sighting: Sighting) -> str:
-    """The account that holds the repository."""
-    return sighting.repo.split("/", 1)[0]
-
-
 def _groups(found: tuple[Sighting, ...], label_of: Callable[[Sighting], str]) -> tuple[Group, ...]:
     members: dict[str, list[Sighting]] = {}
     for sighting in found:
@@ -153,7 +148,7 @@ def _groups(found: tuple[Sighting, ...], label_of: Callable[[Sighting], str]) ->
             label=label,
             sightings=len(some),
             live=sum(s.state is SightingState.LIVE for s in some),
-            accounts=len({(s.hub, account(s)) for s in some}),
+            accounts=len({(s.hub, account_of(s.repo)) for s in some}),
             removals=len({s.removal for s in some}),
             strongest=max(s.rung for s in some),
             downloads=sum({(s.hub, s.type, s.repo): s.downloads or 0 for s in some}.values()),

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row, bindparam, select, tuple_, update
 
 from reseen.errors import NotFound
 from reseen.observed import sightings
+from reseen.records import account_of
 from reseen.review import made, remembered
 from reseen.review.verdicts import Stand, State, Verdict, stand
 from reseen.store import ids, schema
@@ -241,7 +242,7 @@ def _make(
     for pair, pk in zip(missing, reserve(connection, cases, len(missing)), strict=True):
         place = places[pair[1]]
         id = id_of(secret, removals[pair[0]], place.hub, place.type, place.repo)
-        account = place.repo.split("/", 1)[0]
+        account = account_of(place.repo)
         rows.append((pk, id, *pair, place.hub, account, at, at, State.OPEN.value, 0, 0, 0, 0))
         made_[pair] = pk
     insert_many(connection, cases, _COLUMNS, rows)

@@ -15,8 +15,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, exists, not_, select
 
+from reseen.hubs.kinds import addresses_of
 from reseen.records import SightingState
-from reseen.review import cases, places
+from reseen.review import cases
 from reseen.review.clocks import State as Notice
 from reseen.review.verdicts import State, Verdict
 from reseen.store import schema, service_schema
@@ -45,7 +46,7 @@ def waiting(
     found = Counter(
         (row.hub, row.account)
         for row in _confirmed(connection, wanted)
-        if places.has_addresses(row.hub)
+        if addresses_of(row.hub) is not None
     )
     most_first = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
     return [Waiting(at, name, count) for (at, name), count in most_first[:most]]

@@ -23,11 +23,12 @@ from sqlalchemy import (
 )
 
 from reseen.errors import NotFound
+from reseen.hubs.kinds import address_of
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
 from reseen.records import Digest, Sighting
 from reseen.registry import removals
-from reseen.review import clauses, confirmed, places, texts
+from reseen.review import clauses, confirmed, texts
 from reseen.review.clocks import State
 from reseen.store import ids, schema, service_schema
 from reseen.store.sealing import Keyring
@@ -256,7 +257,7 @@ def _items(connection: Connection, notice: Row[Any]) -> tuple[Item, ...]:
             Item(
                 sighting=sighting,
                 case=row.case,
-                url=places.url_of(sighting),
+                url=address_of(sighting),
                 xet=None if row.xet is None else row.xet.hex(),
                 git_oid=row.git_oid.hex() if of_git and row.git_oid else None,
                 read=tuple(d for d in read.get(row.artifact_pk, ()) if not d.kind.is_short),

@@ -13,9 +13,10 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
+from reseen.hubs.kinds import addresses_of
 from reseen.records import Confirmed, Digest, DigestKind, Evidence, Rung
 from reseen.report.rows import visible
-from reseen.review import clauses, places
+from reseen.review import clauses
 from reseen.review.clocks import State
 from reseen.review.notice import Item, Notice
 
@@ -85,7 +86,9 @@ def _lines(notice: Notice) -> Iterator[str]:
     items = notice.there
     yield f"Notice {notice.id}"
     yield f"To: trust and safety at {notice.hub}"
-    yield f"About the account: {places.account_url(notice.hub, notice.account)}"
+    pages = addresses_of(notice.hub)
+    account = None if pages is None else pages.account(notice.account)
+    yield f"About the account: {account or visible(notice.account)}"
     yield ""
     yield from (clauses.default(notice.hub) if notice.clause is None else notice.clause).split("\n")
     yield ""

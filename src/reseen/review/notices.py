@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 
 from reseen.errors import Conflict, InputError, SealError
+from reseen.hubs.kinds import addresses_of
 from reseen.records import Names
-from reseen.review import clauses, clocks, confirmed, notice, places, texts
+from reseen.review import clauses, clocks, confirmed, notice, texts
 from reseen.review.clocks import State
 from reseen.review.notice import CLAUSE, CLEARED, SMTP, UNDO, Notice
 from reseen.review.who import Role, Who
@@ -40,7 +41,7 @@ def draft(
     Raises InputError when there is nothing to write about, AccessError.
     """
     who.must_be(Role.REVIEWER)
-    if not places.has_addresses(hub):
+    if addresses_of(hub) is None:
         raise InputError("nobody can be written to about a folder", remedy="Delete the files.")
     row = _open_one(connection, hub, account)
     if row is not None:

@@ -63,6 +63,8 @@ OTHER_ENDINGS = tuple(
 removal under any name; its altered copies are not looked for under these, and that is counted."""
 BY_NAME = "files named as no weights: not read for altered copies"
 GATED = "files behind a gate: not read for altered copies"
+SIZES = "files of a hub that states no sizes: not read"
+WHOLE = "files of a hub that hands out no parts of files: not read but to confirm them in full"
 _MORE = "Raise the limit on bytes, or fetch the file yourself and use `reseen check`."
 
 
@@ -171,24 +173,31 @@ async def read(
     if budget.scan.left <= 0:
         return Read(skipped=SPENT)
     size = artifact.size
+    if not hub.abilities.sizes:
+        return Read(skipped=SIZES)
     if size is None:
         return _problem(artifact, "not read: the hub does not state its size")
     reading: Reading | None = None
     confirmed = Confirmed.NONE
+    ranges = hub.abilities.ranges
+    if not ranges and not (matches and options.confirm is Confirm.FULL):
+        return Read(skipped=WHOLE)
+    inside: Inside | None = None
     try:
-        inside = await drive(hub, artifact, _counted(look_inside(size), budget))
-        reading = reading_of(inside)
-        if matches:
-            confirmed = await _check_header(hub, artifact, matches, known, inside)
-        if not _wants_all(matches, confirmed, known, options, artifact, inside):
-            if matches and confirmed is not Confirmed.DOUBTFUL:
-                return Read(reading, confirmed)
-            return await _weigh(hub, artifact, inside, confirmed, known, options, budget)
+        if ranges:
+            inside = await drive(hub, artifact, _counted(look_inside(size), budget))
+            reading = reading_of(inside)
+            if matches:
+                confirmed = await _check_header(hub, artifact, matches, known, inside)
+            if not _wants_all(matches, confirmed, known, options, artifact, inside):
+                if matches and confirmed is not Confirmed.DOUBTFUL:
+                    return Read(reading, confirmed)
+                return await _weigh(hub, artifact, inside, confirmed, known, options, budget)
         if size > min(options.max_artifact_bytes, budget.left):
             return Read(reading, confirmed, _too_large(artifact, size))
         if size > budget.scan.left:
             return Read(reading, confirmed, skipped=SPENT)
-        config = await _config(hub, artifact, inside, budget)
+        config = None if inside is None else await _config(hub, artifact, inside, budget)
         budget.spend(size, Kind.WHOLE)
         fingerprint = await _read_all(hub, artifact, size, inside, config)
     except HubAuth as e:
@@ -346,7 +355,7 @@ async def _config(
 
 
 async def _read_all(
-    hub: Hub, artifact: Artifact, size: int, inside: Inside, config: PeftConfig | None
+    hub: Hub, artifact: Artifact, size: int, inside: Inside | None, config: PeftConfig | None
 ) -> Fingerprint:
     """Every byte, through the hashes. Raises Malformed when there are more or fewer than stated."""
     fingerprinter = Fingerprinter(size, inside, config)

@@ -55,6 +55,7 @@ class Desk:
                 pk=pk,
                 started_at=scans.started_at(connection, pk),
                 hub=self._hub.name,
+                abilities=self._hub.abilities,
                 target=target,
                 options=options,
                 owner=Owner.this(),

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, update
 
-from reseen.hubs.folder import NAME, LocalArtifact, walk
+from reseen.hubs.folder import LocalArtifact, walk
+from reseen.hubs.kinds import FOLDER
 from reseen.match.known import Known
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
@@ -122,7 +123,7 @@ def scan_folder(
 def _begin(connection: Connection, path: Path) -> int:
     """A scan that was cut off begins anew: its counts are of one life."""
     target = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
-    scan = scans.begin(connection, NAME, target, "{}", now())
+    scan = scans.begin(connection, FOLDER, target, "{}", now())
     connection.execute(update(schema.scans).where(schema.scans.c.pk == scan).values(coverage="{}"))
     return scan
 
@@ -192,7 +193,7 @@ def _write(
     new: list[str] = []
     for (type, repo, revision), every in by_place.items():
         at = now()
-        repository = Repository(NAME, type, repo, sha=revision or None)
+        repository = Repository(FOLDER, type, repo, sha=revision or None)
         (repository_pk,) = seen.repositories(connection, [repository], at=at)
         recorded = record_seen(connection, repository_pk, every, scan, since=0, at=at)
         for learned in recorded.learned:

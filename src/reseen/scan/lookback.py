@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, exists, or_, select
 
 from reseen.match.past import match_past, near_subsets, worth_a_look
 from reseen.observed import sightings, sketches
-from reseen.records import Confirmed, Match, Rung
+from reseen.records import Confirmed, Match, Rung, account_of
 from reseen.scan.confirm import OTHER_ENDINGS, SMALLEST
 from reseen.store import schema
 from reseen.store.database import chunks, now
@@ -44,7 +44,7 @@ class Place:
 
     @property
     def author(self) -> str:
-        return self.repo.partition("/")[0]
+        return account_of(self.repo)
 
 
 def record_past(

@@ -63,6 +63,10 @@ class Pages:
             wanted = Wanted(*part.subject)
             return Listed(part, await self._hub.list_repositories(wanted, part.cursor))
         listing = self._parts[part.number]
+        if listing.wanted is not None and not self._hub.abilities.lists:
+            raise HubMissing(
+                "this hub does not list its repositories", remedy="Name those to look at."
+            )
         if listing.wanted is not None:
             return Listed(part, await self._hub.list_repositories(listing.wanted, part.cursor))
         start = int(part.cursor or 0)

@@ -155,7 +155,8 @@ async def _ask(hub: Hub, group: Sequence[_Known]) -> list[SightingState]:
         return [SightingState.DISABLED] * len(group)
     heads = {"main": repository.sha}
     try:
-        if any(known.artifact.ref not in (None, "main") for known in group):
+        beside = hub.abilities.refs and any(k.artifact.ref not in (None, "main") for k in group)
+        if beside:
             revisions = await hub.revisions(type, repo)
             heads |= {r.ref: r.commit for r in revisions.revisions if r.ref is not None}
     except HubError as e:
@@ -196,7 +197,11 @@ async def _at(
 
 def _same(one: Artifact, other: Artifact) -> bool:
     """The same content, by the best name that both have (a gated repository hides its hashes)."""
-    for mine, theirs in ((one.git_oid, other.git_oid), (one.sha256, other.sha256)):
+    for mine, theirs in (
+        (one.git_oid, other.git_oid),
+        (one.sha256, other.sha256),
+        (one.xet, other.xet),
+    ):
         if mine is not None and theirs is not None:
             return mine == theirs
     return one.size == other.size

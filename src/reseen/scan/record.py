@@ -102,8 +102,8 @@ def record_seen(
 
 
 def read_before(connection: Connection, repository_pk: int, confirm: Confirm) -> frozenset[bytes]:
-    """Git oids of a repository's files that were read as far as `confirm` asks: give them to
-    `visit`, so that the same bytes on another ref are not read again."""
+    """What the hub calls those contents of a repository that were read as far as `confirm` asks:
+    give them to `visit`, so that the same bytes on another ref are not read again."""
     query = (
         select(schema.artifacts.c.git_oid)
         .join(schema.readings, schema.readings.c.artifact_pk == schema.artifacts.c.pk)
@@ -118,7 +118,7 @@ def read_before(connection: Connection, repository_pk: int, confirm: Confirm) ->
 
 
 def weighed_before(connection: Connection, repository_pk: int) -> frozenset[tuple[str, bytes]]:
-    """(path, git oid) of a repository's files that were looked at for altered copies: where they
+    """(path, content) of a repository's files that were looked at for altered copies: where they
     still stand in a new commit they need no second look. What a removal that came since makes of
     them is a matter of `lookback`."""
     query = (

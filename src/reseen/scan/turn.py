@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 from sqlalchemy import Connection
 
-from reseen.hubs.hub import Page, Revisions
+from reseen.hubs.hub import Abilities, Page, Revisions
 from reseen.match.known import Known
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, sightings
@@ -87,9 +87,9 @@ class Ready:
     lease: Lease
     repository: Repository
     read_before: frozenset[bytes] = frozenset()
-    """Git oids of files that were read on another commit of it."""
+    """What the hub calls the contents that were read on another commit of it."""
     weighed: frozenset[tuple[str, bytes]] = frozenset()
-    """(path, git oid) of files that were looked at for altered copies."""
+    """(path, content) of files that were looked at for altered copies."""
     artifact: Artifact | None = None
     """For LOOK."""
 
@@ -101,6 +101,8 @@ class Scan:
     pk: int
     started_at: int
     hub: str
+    abilities: Abilities
+    """What the hub can do: it is asked for no more."""
     target: Target
     options: Options
     owner: Owner
@@ -108,6 +110,11 @@ class Scan:
     """The registry in force, as last loaded."""
     secret: bytes
     """The store's."""
+
+    @property
+    def beside_main(self) -> bool:
+        """Can a repository hold anything but what its main line holds now?"""
+        return self.abilities.refs or self.abilities.history
 
 
 @dataclass(slots=True)
@@ -207,6 +214,7 @@ def _list(
     scans.note(connection, scan.pk, None, page.problems, at)
     if part.subject is not None:
         accounts = accounts | {part.subject[1]}
+    beside_main = scan.options.refs and scan.beside_main
     files_named = any(repository.paths for repository in page.repositories)
     listed = unchanged = 0
     skipped: dict[str, int] = {}
@@ -219,11 +227,11 @@ def _list(
     for each in known_commits.remember(connection, page.repositories, scan.started_at, at):
         repository = each.repository
         listed += each.fresh
-        skip = agenda.skip(repository, scan.options.refs, files_named)
+        skip = agenda.skip(repository, beside_main, files_named)
         if skip is not None:
             if each.fresh:
                 skipped[skip.reason] = skipped.get(skip.reason, 0) + 1
-            if repository.disabled or not scan.options.refs:
+            if repository.disabled or not beside_main:
                 continue
         named = repository.id in scan.target.repos
         priority = agenda.Priority.NOW if named else agenda.priority(repository, accounts, hints)
@@ -233,7 +241,8 @@ def _list(
         elif repository.sha is not None:
             changed.append(each.pk)
             work.append(Work(each.pk, Task.FILES, priority, repository.sha, "main"))
-        if scan.options.refs or (each.unfollowed and scan.options.follow):
+        follows = each.unfollowed and scan.options.follow and scan.beside_main
+        if beside_main or follows:
             work.append(Work(each.pk, Task.REFS, priority))
     if scan.known().sketched and _reads(scan.options):
         # Files that are known, and were not read far enough for what is known today.
@@ -300,8 +309,11 @@ def _follow(
     connection: Connection, scan: Scan, turn: Turn, repository_pk: int, author: str
 ) -> None:
     """Something was found: the repository's refs and the account's other repositories come now."""
-    frontier.add(connection, scan.pk, [Work(repository_pk, Task.REFS, agenda.Priority.NOW)])
+    if scan.beside_main:
+        frontier.add(connection, scan.pk, [Work(repository_pk, Task.REFS, agenda.Priority.NOW)])
     turn.accounts.add(author)
+    if not scan.abilities.lists:
+        return
     if author not in scan.target.authors or scan.target.since is not None:
         for type in sorted(set(scan.target.types)):
             added = scans.add_account(connection, scan.pk, type, author)

@@ -84,10 +84,11 @@ async def visit(
 ) -> Visit:
     """List one commit's files, match what the hub declares, read as far as `options` say.
 
-    `read_before`: git oids of files of this repository that were read on an earlier visit; they are
-    matched, and not read again. `weighed`: path and git oid of those that were looked at for
-    altered copies, and need not be again. `allowance`: what the whole scan may still read; by
-    default as if this visit were all of it. Raises HubError when the commit cannot be listed.
+    `read_before`: what the hub calls those contents of this repository that were read on an earlier
+    visit; they are matched, and not read again. `weighed`: path and content of those that were
+    looked at for altered copies, and need not be again. `allowance`: what the whole scan may still
+    read; by default as if this visit were all of it. Raises HubError when the commit cannot be
+    listed.
     """
     artifacts, problems, complete = await _list(hub, repository, revision, options)
     return await _examine(
@@ -204,10 +205,10 @@ async def _read_all(
     """Read each content once, a few at a time."""
     wanted: dict[_Content, tuple[Artifact, tuple[Match, ...]]] = {}
     for artifact, matched in zip(artifacts, matches, strict=True):
-        oid = artifact.git_oid
-        if oid is not None and oid in before.read:
+        held = artifact.content
+        if held is not None and held in before.read:
             continue
-        if oid is not None and not matched and (artifact.path, oid) in before.weighed:
+        if held is not None and not matched and (artifact.path, held) in before.weighed:
             continue
         if wants_reading(artifact, matched, known, options):
             wanted.setdefault(_content(artifact), (artifact, matched))
@@ -228,8 +229,8 @@ _Content = tuple[bytes | str, bytes | None, int | None]
 
 
 def _content(artifact: Artifact) -> _Content:
-    """Equal for two places of one repository where the same bytes stand: git says so."""
-    return (artifact.git_oid or artifact.path, artifact.sha256, artifact.size)
+    """Equal for two places of one repository where the same bytes stand: the hub says so."""
+    return (artifact.content or artifact.path, artifact.sha256, artifact.size)
 
 
 def _follow(seen: list[Seen], options: Options) -> frozenset[Follow]:

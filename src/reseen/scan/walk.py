@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubMissing
 from reseen.hubs.hub import Hub, Revision, Wanted
-from reseen.records import Problem
+from reseen.records import Problem, account_of
 from reseen.scan import agenda
 from reseen.scan.away import Away, HubAway
 from reseen.scan.desk import Desk
@@ -343,8 +343,10 @@ class _Walk:
 
     async def _probe(self, lease: Lease) -> None:
         """Something that a hub which is there answers, and that costs little."""
-        author = lease.repo.partition("/")[0]
-        await self._hub.list_repositories(Wanted(lease.type, author), None)
+        if not self._hub.abilities.lists:
+            await self._hub.repository(lease.type, lease.repo)
+            return
+        await self._hub.list_repositories(Wanted(lease.type, account_of(lease.repo)), None)
 
     # -- what is said, and stopping --------------------------------------------------------------
 

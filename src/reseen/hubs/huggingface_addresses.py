@@ -1,0 +1,67 @@
+"""The addresses of the Hugging Face Hub, and of any server that speaks its API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlsplit
+
+from reseen.hubs.addresses import Named, quoted, quoted_path, root
+from reseen.records import RepoType
+
+HOME = "huggingface.co"
+CLIENT = "hf://"
+"""How the Hub's own client writes a place: hf://[datasets/|spaces/]owner/name[@revision][/path]."""
+
+PREFIX = {RepoType.MODEL: "", RepoType.DATASET: "datasets/", RepoType.SPACE: "spaces/"}
+_TYPES = {"datasets": RepoType.DATASET, "spaces": RepoType.SPACE, "models": RepoType.MODEL}
+_SHORT = {"www.huggingface.co", "hf.co", HOME}
+
+
+@dataclass(frozen=True, slots=True)
+class HuggingFaceAddresses:
+    """The `Addresses` of one server."""
+
+    host: str
+
+    def account(self, account: str) -> str:
+        return self.repository(RepoType.MODEL, account)
+
+    def repository(self, type: RepoType, repo: str) -> str:
+        return f"{root(self.host)}/{PREFIX[type]}{quote(repo, safe='/', errors='replace')}"
+
+    def file(self, type: RepoType, repo: str, revision: str, path: str) -> str:
+        return f"{self.repository(type, repo)}/blob/{quoted(revision)}/{quoted_path(path)}"
+
+    def named(self, address: str) -> Named | None:
+        """An address of a page or file, also the Hub's own where this server stands in for it; or
+        hf://. An account's address names no repository."""
+        if address.startswith(CLIENT):
+            return _written_by_the_client(address)
+        try:
+            parts = urlsplit(address)
+            host = parts.netloc.lower()
+        except ValueError:
+            return None
+        if parts.scheme not in ("http", "https") or host not in {self.host, *_SHORT}:
+            return None
+        type, words = _type_first(parts.path.strip("/").split("/"))
+        words = [unquote(word) for word in words]
+        if len(words) < 2 or not all(words):
+            return None
+        repo = f"{words[0]}/{words[1]}"
+        if len(words) > 3 and words[2] in ("blob", "resolve", "raw", "tree"):
+            return Named(repo, type, words[3], "/".join(words[4:]) or None)
+        return Named(repo, type)
+
+
+def _written_by_the_client(address: str) -> Named | None:
+    type, words = _type_first(address.removeprefix(CLIENT).strip("/").split("/"))
+    if len(words) < 2 or not all(words):
+        return None
+    name, _, revision = words[1].partition("@")
+    return Named(f"{words[0]}/{name}", type, revision or None, "/".join(words[2:]) or None)
+
+
+def _type_first(words: list[str]) -> tuple[RepoType, list[str]]:
+    type = _TYPES.get(words[0])
+    return (RepoType.MODEL, words) if type is None else (type, words[1:])

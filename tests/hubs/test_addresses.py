@@ -1,0 +1,127 @@
+"""A hub makes its own addresses: exact, with nothing foreign in them, and it reads them back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from reseen.hubs.addresses import Named
+from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
+from reseen.hubs.kinds import addresses_of
+from reseen.records import RepoType
+
+HUB = HuggingFaceAddresses("hub.example")
+COMMIT = "ab" * 20
+
+
+def file_page(hub: str, kind: RepoType, repo: str, revision: str, path: str) -> str | None:
+    addresses = addresses_of(hub)
+    return None if addresses is None else addresses.file(kind, repo, revision, path)
+
+
+@pytest.mark.parametrize(
+    ("hub", "kind", "repo", "revision", "path", "url"),
+    [
+        (
+            *("huggingface.co", RepoType.MODEL, "owner/name", "abc", "a b/c#d?.bin"),
+            "https://huggingface.co/owner/name/blob/abc/a%20b/c%23d%3F.bin",
+        ),
+        (
+            *("huggingface.co", RepoType.DATASET, "owner/name", "refs/pr/1", "ä.bin"),
+            "https://huggingface.co/datasets/owner/name/blob/refs%2Fpr%2F1/%C3%A4.bin",
+        ),
+        (
+            *("huggingface.co", RepoType.SPACE, "owner/name", "abc", "../x"),
+            "https://huggingface.co/spaces/owner/name/blob/abc/%2E%2E/x",
+        ),
+        (
+            *("127.0.0.1:8000", RepoType.MODEL, "owner/name", "abc", "x\r\ny"),
+            "http://127.0.0.1:8000/owner/name/blob/abc/x%0D%0Ay",
+        ),
+        (*("folder", RepoType.MODEL, "owner/name", "abc", "x"), None),
+        (*("evil.example/path", RepoType.MODEL, "owner/name", "abc", "x"), None),
+    ],
+)
+def test_an_address_is_exact(
+    hub: str, kind: RepoType, repo: str, revision: str, path: str, url: str | None
+) -> None:
+    assert file_page(hub, kind, repo, revision, path) == url
+
+
+@examples(max_examples=100, derandomize=True)
+@given(st.text(), st.text(), st.text())
+def test_an_address_holds_nothing_foreign(repo: str, revision: str, path: str) -> None:
+    url = file_page("huggingface.co", RepoType.MODEL, repo, revision, path)
+    assert url is not None
+    assert url.isascii()
+    assert url.isprintable()
+    assert " " not in url
+    assert not set("\"<>'\\^`{|}") & set(url)
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        ("https://hub.example/owner/name", Named("owner/name", RepoType.MODEL)),
+        ("https://huggingface.co/owner/name/", Named("owner/name", RepoType.MODEL)),
+        ("https://hf.co/datasets/owner/name", Named("owner/name", RepoType.DATASET)),
+        ("http://hub.example/spaces/owner/name?x=1#y", Named("owner/name", RepoType.SPACE)),
+        ("https://hub.example/owner/name/discussions/3", Named("owner/name", RepoType.MODEL)),
+        (
+            f"https://hub.example/owner/name/blob/{COMMIT}/a%20b/c.bin",
+            Named("owner/name", RepoType.MODEL, COMMIT, "a b/c.bin"),
+        ),
+        (
+            "https://hub.example/owner/name/tree/refs%2Fpr%2F1",
+            Named("owner/name", RepoType.MODEL, "refs/pr/1"),
+        ),
+        ("hf://owner/name", Named("owner/name", RepoType.MODEL)),
+        (
+            "hf://datasets/owner/name@v1/a/b.bin",
+            Named("owner/name", RepoType.DATASET, "v1", "a/b.bin"),
+        ),
+        ("https://hub.example/owner", None),
+        ("https://elsewhere.example/owner/name", None),
+        ("https://user@hub.example/owner/name", None),
+        ("ftp://hub.example/owner/name", None),
+        ("https://[/owner/name", None),
+        ("owner/name", None),
+        ("hf://owner", None),
+        ("", None),
+    ],
+)
+def test_an_address_is_read(address: str, named: Named | None) -> None:
+    assert HUB.named(address) == named
+
+
+@examples(max_examples=200, derandomize=True)
+@given(
+    st.sampled_from(list(RepoType)),
+    st.from_regex(r"[A-Za-z0-9_][\w.-]{0,20}/[A-Za-z0-9_][\w.-]{0,20}", fullmatch=True),
+    st.text(min_size=1).filter(lambda text: text.isprintable()),
+    st.lists(
+        st.text(min_size=1).filter(lambda text: text.isprintable() and "/" not in text), min_size=1
+    ),
+)
+def test_what_is_made_is_read_back(
+    kind: RepoType, repo: str, revision: str, steps: list[str]
+) -> None:
+    address = HUB.file(kind, repo, revision, "/".join(steps))
+    if repo.isascii() and not repo.startswith(("datasets/", "spaces/", "models/")):
+        assert HUB.named(address) == Named(repo, kind, revision, "/".join(steps))
+
+
+@examples(max_examples=300, derandomize=True)
+@given(st.text() | st.text().map("https://hub.example/".__add__) | st.text().map("hf://".__add__))
+def test_any_text_is_read_or_none(text: str) -> None:
+    found = HUB.named(text)
+    assert found is None or found.repo.count("/") >= 1
+
+
+def test_a_kind_is_read_from_the_name_in_the_store() -> None:
+    assert addresses_of("huggingface.co") == HuggingFaceAddresses("huggingface.co")
+    assert addresses_of("huggingface+hub.example") == HUB
+    for none in ("folder", "unheard+hub.example", "a/b", "", "HUB.example"):
+        assert addresses_of(none) is None
