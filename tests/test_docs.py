@@ -13,6 +13,7 @@ from tests.web.routes import NEEDS
 
 from reseen import errors
 from reseen.cli import cli
+from reseen.cli.exit_codes import FIRST, MEANING, ExitCode
 from reseen.records import Confirmed, DigestKind, Rung, SightingState
 from reseen.report.rows import FIELDS
 from reseen.review.who import Role
@@ -50,6 +51,14 @@ def test_every_verb_has_a_section_with_all_its_options(path: str) -> None:
         for name in option.opts if isinstance(option, click.Option) else ():
             assert f"`{name}`" in section, f"{path} {name} is not documented"
     assert command.help
+
+
+def test_the_exit_codes_are_those_of_the_code() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", page("cli"), re.MULTILINE)
+    assert {ExitCode(int(code)): meaning for code, meaning in rows} == MEANING
+    order = ", ".join(str(int(code)) for code in FIRST)
+    assert f"the first of {order}:" in page("cli")
+    assert set(FIRST) == set(ExitCode)
 
 
 def test_the_cli_page_names_no_verb_that_is_gone() -> None:

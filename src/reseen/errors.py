@@ -9,6 +9,8 @@
     │       └── Unread        recognised, but nothing here reads it yet
     ├── SettingsError         an environment variable or option makes no sense
     ├── StoreError            the registry's database cannot be used
+    │   ├── StoreMissing      there is no registry where one was looked for
+    │   ├── StoreReadOnly     this would have to be recorded, and the registry can only be read
     │   └── NotFound          nothing there by that id
     ├── Conflict              somebody else was there first: look again, then decide
     ├── AccessError           nobody is signed in, or the role or key does not allow it
@@ -66,6 +68,14 @@ class SettingsError(ReseenError):
 
 class StoreError(ReseenError):
     """The registry's database cannot be used."""
+
+
+class StoreMissing(StoreError):
+    """There is no registry where one was looked for, and none was made."""
+
+
+class StoreReadOnly(StoreError):
+    """This would have to be written or recorded, and the registry can only be read."""
 
 
 class NotFound(StoreError):

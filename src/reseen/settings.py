@@ -18,7 +18,7 @@ from reseen.errors import SettingsError
 
 ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_HOME": "Folder of the default store and key file (default: $XDG_DATA_HOME/reseen).",
-    "RESEEN_DB": "Where the store is, as a URL (default: an SQLite file in RESEEN_HOME).",
+    "RESEEN_DB": "Where the store is: a URL or a file's path (default: a file in RESEEN_HOME).",
     "RESEEN_KEY": "The sealing key: 64 hex digits. Wins over the key file.",
     "RESEEN_KEY_FILE": "The sealing key's file (default: reseen.key in RESEEN_HOME).",
     "RESEEN_STATE": "Folder of the gate's last state (default: gate in RESEEN_HOME).",
@@ -26,6 +26,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_HF_WEBHOOK_SECRET": "The secret of the Hub's webhook (serve); without it, no hooks.",
     "RESEEN_SMTP": "Where notices are handed in: smtp://user:password@host:587 or smtps://...",
     "RESEEN_SMTP_FROM": "The sender of notices.",
+    "RESEEN_DEBUG": "Set to anything: an unexpected error shows where it happened (--debug).",
     "HF_ENDPOINT": "The Hub to scan (default: https://huggingface.co).",
     "HF_TOKEN": "The Hub's token.",
     "HF_TOKEN_PATH": "File that holds the Hub's token (default: $HF_HOME/token).",
@@ -72,7 +73,7 @@ class Settings:
         check_endpoint(endpoint, "HF_ENDPOINT")
         return cls(
             home=home,
-            db=env.get("RESEEN_DB") or f"sqlite:///{home / 'reseen.db'}",
+            db=store_url(env.get("RESEEN_DB") or str(home / "reseen.db")),
             key_file=_path(env, "RESEEN_KEY_FILE") or home / "reseen.key",
             endpoint=endpoint,
             key=env.get("RESEEN_KEY") or None,
@@ -91,6 +92,17 @@ class Settings:
         if parts.scheme == "https" or (parts.hostname or "") in ("127.0.0.1", "::1", "localhost"):
             return self.token
         return None
+
+
+def store_url(given: str) -> str:
+    """What `--db` and RESEEN_DB take: a database's URL, or the path of an SQLite file."""
+    if "://" in given:
+        return given
+    if "?" in given:
+        raise SettingsError(
+            "the store's path holds a question mark", remedy="Give the file another name."
+        )
+    return f"sqlite:///{Path(given).expanduser()}"
 
 
 def is_loopback(host: str) -> bool:

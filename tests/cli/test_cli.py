@@ -76,13 +76,13 @@ def listed(home: Path) -> Path:
     """A registry with one removal of a list, and one of a local file."""
     removed = home / "removed.csv"
     removed.write_text(f"name,link,SHA256\n{NAME},{LINK},{SHA256}\n,,nonsense\n")
-    reseen(home, "registry", "import", str(removed))
+    reseen(home, "registry", "import", str(removed), code=3)  # one of its rows is rejected
     reseen(home, "registry", "add", str(adapter(home / "removed.safetensors")), "--name", NAME)
     return home
 
 
 def test_import_accounts_for_every_row_and_keeps_rejects(listed: Path) -> None:
-    again = reseen(listed, "registry", "import", str(listed / "removed.csv"), "--json")
+    again = reseen(listed, "registry", "import", str(listed / "removed.csv"), "--json", code=3)
     account = json.loads(again.splitlines()[0])
     assert (account["rows"], account["added"], account["unchanged"]) == (2, 0, 1)
     assert account["rejects"][0]["row"] == 3
@@ -226,8 +226,9 @@ def test_no_match_says_how_little_was_compared(listed: Path) -> None:
     said = reseen(listed, "check", str(torn))
     assert "no match by the digests of the whole file; " in said
     assert json.loads(reseen(listed, "check", "--json", str(torn)))["problem"]
-    empty = reseen(listed, "check", str(torn), "--db", str(listed / "other.db"))
-    assert "registry is empty" in empty
+    # Where there is no registry nothing was compared: that is no "clean" (it ended with 0 before).
+    none = reseen(listed, "check", str(torn), "--db", str(listed / "other.db"), code=2)
+    assert "there is no registry at" in none
 
 
 def test_a_report_by_an_unknown_ending_is_refused(listed: Path) -> None:

@@ -32,7 +32,7 @@ while not (folder / "go").exists():
 for _ in range(2):
     with Store(url) as store:
         for _ in range({ROWS // 2}):
-            with database.write() as connection:
+            with store.write() as connection:
                 audit.write(connection, "test", sys.argv[3])
 """
 

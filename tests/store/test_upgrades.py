@@ -108,7 +108,7 @@ def rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
 def before(url: str) -> dict[str, list[dict[str, Any]]]:
     from reseen.store import backends
 
-    engine = backends.open_engine(url, 60)
+    engine, _ = backends.open_engine(url, 60)
     try:
         with engine.connect() as connection:
             return rows(connection)

@@ -1,29 +1,45 @@
 """The command `reseen`: one verb a file or two, nothing but arguments and printing.
 
 Starting is quick because a verb's module, and the rooms that it needs, are imported only when
-that verb runs. Exit codes are for scripts: 0 done and nothing matched, 1 something matched
-(`check` and `compare` only), 2 an error, 130 stopped by Ctrl-C.
+that verb runs. Exit codes are in `exit_codes`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from typing import Any
 
 import click
 
+from reseen.cli.exit_codes import ReaderGone, Told, after, worst
 from reseen.cli.lazy import LazyGroup
 from reseen.errors import ReseenError
 
-EXIT_MATCH = 1
-EXIT_ERROR = 2
-EXIT_STOPPED = 130
+REPORT_AT = "https://github.com/reseen/reseen/issues"
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+class Root(LazyGroup):
+    """Knows a reader who went away (`| head`): click would end with 1, which says "a match"."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except BrokenPipeError as e:
+            raise ReaderGone from e
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as e:
+            raise ReaderGone from e
+
+
 @click.group(
-    cls=LazyGroup,
+    cls=Root,
     context_settings=CONTEXT,
     verbs={
         "scan": ("reseen.cli.scan:scan", "Look for removed models at a hub or in a folder."),
@@ -49,34 +65,78 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
     },
 )
 @click.version_option(package_name="reseen", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="Show where in Reseen an unexpected error happened (RESEEN_DEBUG).",
+)
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
     """Reseen knows an AI model when it sees it again.
 
     Import the list of removed models with `reseen registry import`, look through a hub with
     `reseen scan hf`, read what was found with `reseen sightings` and `reseen report`.
     A sighting is a lead, not a verdict: a person decides.
     """
+    if debug:
+        context.ensure_object(Told).debug = True
 
 
 def main() -> None:
     """Run the command line; every way to fail ends in one clear message and an exit code."""
+    told = Told()
     try:
-        code = cli.main(prog_name="reseen", standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
-    except click.ClickException as e:
-        e.show()
-        sys.exit(EXIT_ERROR)
-    except ReseenError as e:
-        from reseen.report.rows import visible
+        code = _run(told)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (nothing is above to catch it)
+        _say(error, debug=told.debug or bool(os.environ.get("RESEEN_DEBUG")))
+        code = after(error, told.codes)
+    sys.exit(code)
 
-        click.echo(click.style("error: ", fg="red", bold=True) + visible(str(e)), err=True)
-        if e.remedy:
-            click.echo(f"  {visible(e.remedy)}", err=True)
-        sys.exit(EXIT_ERROR)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped", err=True)
-        sys.exit(EXIT_STOPPED)
-    except BrokenPipeError:
-        # The reader has seen enough (`| head`). Python would complain once more when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+
+def _run(told: Told) -> int:
+    ended = cli.main(prog_name="reseen", standalone_mode=False, obj=told)
+    return ended if isinstance(ended, int) else worst(told.codes)
+
+
+def _say(error: BaseException, *, debug: bool) -> None:
+    """What went wrong, on standard error."""
+    match error:
+        case ReaderGone():
+            # The reader has seen enough (`| head`). Python would complain once more at its flush.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        case click.Abort() if isinstance(error.__context__, EOFError):
+            _error("the input ended before everything that is needed was given")
+        case KeyboardInterrupt() | click.Abort():
+            click.echo("stopped", err=True)
+        case click.ClickException():
+            error.show()
+        case ReseenError():
+            from reseen.report.rows import visible
+
+            _error(visible(str(error)))
+            if error.remedy:
+                click.echo(f"  {visible(error.remedy)}", err=True)
+        case _:
+            _error(f"Reseen itself failed ({_where(error)}). Please report this at {REPORT_AT}")
+            if debug:
+                import traceback
+
+                traceback.print_exception(error)
+
+
+def _error(sentence: str) -> None:
+    click.echo(click.style("error: ", fg="red", bold=True) + sentence, err=True)
+
+
+def _where(error: BaseException) -> str:
+    """The kind of an unexpected error and the place in Reseen, without its text: that can hold
+    a name."""
+    import traceback
+    from pathlib import Path
+
+    here = Path(__file__).parents[1]
+    place = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        with contextlib.suppress(ValueError):
+            place = f" in {Path(frame.filename).relative_to(here)}, line {frame.lineno}"
+    return f"{type(error).__name__}{place}"

@@ -15,6 +15,7 @@ from reseen.cli.common import (
     json_option,
     keyring_if_any,
     keyring_or_new,
+    look_into,
     note,
     open_store,
     settings_for,
@@ -68,7 +69,7 @@ def verify(head_file: Path | None, db: str | None, as_json: bool) -> None:
     a head that was kept elsewhere shows that the log was not cut off or written anew.
     """
     settings = settings_for(db)
-    with open_store(settings) as store:
+    with look_into(settings) as store:
         from reseen.store import audit_checkpoint
 
         known = None if head_file is None else audit_checkpoint.parse(_text(head_file))

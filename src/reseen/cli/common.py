@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reseen.errors import FileError, SealError
-from reseen.settings import Settings
+from reseen.errors import FileError, HubError, ListError, SealError, StoreMissing, StoreReadOnly
+from reseen.settings import Settings, store_url
 
 if TYPE_CHECKING:
     from reseen.store.database import Store
@@ -51,23 +51,58 @@ def reveal_option(command: F) -> F:
 
 
 def settings_for(db: str | None = None) -> Settings:
-    """The environment's settings, with --db over them. A plain path means an SQLite file."""
+    """The environment's settings, with --db over them."""
     settings = Settings.from_environment()
     if db is not None:
-        url = db if "://" in db else f"sqlite:///{db}"
-        settings = dataclasses.replace(settings, db=url)
+        settings = dataclasses.replace(settings, db=store_url(db))
     return settings
 
 
 @contextmanager
 def open_store(settings: Settings) -> Iterator[Store]:
+    """The store, for what changes it. Raises StoreMissing where there is none: nothing is made."""
+    from reseen.store.database import Opening, Store
+
+    with Store(settings.db, opening=Opening.EXISTING) as store:
+        yield store
+
+
+@contextmanager
+def look_into(settings: Settings) -> Iterator[Store]:
+    """The store, for what only looks: one that can only be read will do. Raises StoreMissing."""
+    from reseen.store.database import Opening, Store
+
+    with Store(settings.db, opening=Opening.LOOK) as store:
+        yield store
+
+
+@contextmanager
+def open_or_make(settings: Settings) -> Iterator[Store]:
+    """The store; one is made where there is none, and that is said."""
     from reseen.store.database import Store
 
-    store = Store(settings.db)
-    try:
+    with Store(settings.db) as store:
+        if store.found is None:
+            note(f"Made a new registry: {store.place}")
         yield store
-    finally:
-        store.close()
+
+
+def is_new(settings: Settings) -> bool:
+    """Whether there is no registry yet, or no sealing key for it: one would be made."""
+    try:
+        with look_into(settings) as store:
+            return keyring_if_any(store, settings) is None
+    except StoreMissing:
+        return True
+
+
+def must_record(store: Store, what: str) -> None:
+    """Raises StoreReadOnly where `what` cannot be recorded, which it must be."""
+    if store.reads_only:
+        raise StoreReadOnly(
+            f"{what}: that must be recorded, and this registry can only be read",
+            remedy="Copy the registry to a folder that can be written, and use it there.",
+        )
 
 
 def keyring_if_any(store: Store, settings: Settings) -> Keyring | None:
@@ -103,12 +138,13 @@ def keyring_or_new(store: Store, settings: Settings) -> Keyring:
 
 
 @contextmanager
-def about(name: str) -> Iterator[None]:
-    """A FileError raised in the block says which of a person's files it is about."""
+def about(name: object) -> Iterator[None]:
+    """An error raised in the block says which file or address it is about: `name`, as the person
+    gave it on the command line and never as a list, a hub or a file gave it."""
     try:
         yield
-    except FileError as e:
-        raise FileError(f"{name}: {e}", remedy=e.remedy) from e
+    except (FileError, ListError, HubError) as e:
+        raise type(e)(f"{name}: {e}", remedy=e.remedy) from e
 
 
 def note(line: str) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reseen.cli import EXIT_MATCH
 from reseen.cli.common import about, emit, json_option, note
+from reseen.cli.exit_codes import ExitCode, finish
 from reseen.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def compare(
         with private(plot) as path:
             path.write_text(block_picture(found, first.names), "utf-8")
         note(f"Wrote {plot}")
-    if found.relation.is_copy:
-        raise click.exceptions.Exit(EXIT_MATCH)
+    finish(ExitCode.MATCH if found.relation.is_copy else ExitCode.DONE)
 
 
 def comparison_fields(found: Comparison) -> dict[str, object]:
@@ -138,7 +137,7 @@ def _background(db: str | None, architecture: str) -> Background:
 
     if db is None:
         return NO_BACKGROUND
-    from reseen.cli.common import open_store, settings_for
+    from reseen.cli.common import look_into, settings_for
 
-    with open_store(settings_for(db)) as store, store.read() as connection:
+    with look_into(settings_for(db)) as store, store.read() as connection:
         return load(connection, architecture)

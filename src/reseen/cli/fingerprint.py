@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reseen.cli.common import about, emit, json_option, note, quiet_option, size_text
+from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.errors import FileError
 from reseen.report.rows import visible
 
@@ -52,18 +53,17 @@ _LONGEST = 200
 def fingerprint(files: tuple[Path, ...], as_json: bool, quiet: bool) -> None:
     """Print the digests and the sketch of local FILEs.
 
-    The registry is not asked and nothing is stored. Exits 2 when a file could not be read.
+    The registry is not asked and nothing is stored. Exits 2 when a file cannot be read.
     """
     from reseen.cli.progress import bytes_bar
     from reseen.fingerprints.digests import fingerprint as whole
 
-    failed = False
     for path in files:
         try:
             with bytes_bar(f"Reading {path.name}", quiet=quiet or as_json) as progress:
                 found = whole(path, progress)
         except FileError as e:
-            failed = True
+            tell(ExitCode.CANNOT)
             if as_json:
                 emit({"path": str(path), "error": str(e)})
             else:
@@ -81,8 +81,7 @@ def fingerprint(files: tuple[Path, ...], as_json: bool, quiet: bool) -> None:
             click.echo(f"  {'sketch':<15}none: {found.no_sketch or 'no updates in it'}")
         if found.problem:
             click.echo(f"  {'problem':<15}{visible(found.problem)}")
-    if failed:
-        raise click.exceptions.Exit(2)
+    finish()
 
 
 def fingerprint_fields(found: Fingerprint) -> dict[str, object]:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reseen.cli.common import count, db_option, emit, json_option, note, open_store, settings_for
+from reseen.cli.common import (
+    count,
+    db_option,
+    emit,
+    json_option,
+    note,
+    open_or_make,
+    open_store,
+    settings_for,
+)
 from reseen.cli.lazy import LazyGroup
 from reseen.cli.user import MISSING
 
@@ -47,7 +56,7 @@ def key() -> None:
 @json_option
 def add(name: str, scopes: tuple[str, ...], rate: float, db: str | None, as_json: bool) -> None:
     """Make a key for NAME, and print it this once."""
-    with _store(db) as store:
+    with _store(db, make=True) as store:
         from reseen.gate import keys
 
         with store.write() as connection:
@@ -107,10 +116,11 @@ def _fields(one: Key) -> dict[str, object]:
 
 
 @contextmanager
-def _store(db: str | None) -> Iterator[Store]:
+def _store(db: str | None, *, make: bool = False) -> Iterator[Store]:
     try:
         import reseen.gate.keys  # noqa: F401
     except ImportError:
         raise MISSING from None
-    with open_store(settings_for(db)) as store:
+    settings = settings_for(db)
+    with open_or_make(settings) if make else open_store(settings) as store:
         yield store

@@ -11,8 +11,9 @@ from reseen.cli.common import (
     json_option,
     keyring_for_names,
     keyring_if_any,
+    look_into,
+    must_record,
     note,
-    open_store,
     reveal_option,
     settings_for,
 )
@@ -41,7 +42,9 @@ def lookup(query: str, limit: int, db: str | None, as_json: bool, reveal: bool) 
     from reseen.registry.lookup import find
 
     settings = settings_for(db)
-    with open_store(settings) as store:
+    with look_into(settings) as store:
+        if reveal:
+            must_record(store, "names are not opened")
         keyring = keyring_for_names(store, settings) if reveal else keyring_if_any(store, settings)
         answer = find(store, keyring, query, limit=limit)
         for found in answer.found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from reseen.cli.common import count, db_option, emit, json_option, note, open_store, settings_for
+from reseen.cli.exit_codes import ExitCode, finish
 from reseen.cli.hub import endpoint_option, open_hugging_face
 from reseen.scan.recheck import Change
 
@@ -48,7 +49,7 @@ def recheck(
             note(f"Notice {each.id} is {each.state.value}")
     if came.stopped:
         note("It was stopped; run the same command again for the rest.")
-        raise click.exceptions.Exit(130)
+        finish(ExitCode.STOPPED)
 
 
 def show_change(change: Change, *, as_json: bool) -> None:

@@ -9,21 +9,27 @@ from typing import TYPE_CHECKING
 import click
 
 from reseen.cli.common import (
+    about,
     count,
     db_option,
     emit,
+    is_new,
     json_option,
     keyring_for_names,
     keyring_if_any,
     keyring_or_new,
+    look_into,
+    must_record,
     note,
+    open_or_make,
     open_store,
     quiet_option,
     reveal_option,
     settings_for,
 )
+from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.lazy import LazyGroup
-from reseen.errors import InputError
+from reseen.errors import FileError, InputError
 from reseen.report.rows import visible
 
 if TYPE_CHECKING:
@@ -68,7 +74,7 @@ def import_(
     imported again. Importing twice changes nothing. See docs/lists.md.
     """
     from reseen.operations.lists import import_list
-    from reseen.registry.imports import ImportOptions
+    from reseen.registry.imports import ImportOptions, look
 
     columns = dict(_pair(given) for given in mapped)
     if rejects is not None and len(files) > 1:
@@ -77,15 +83,23 @@ def import_(
         )
     options = ImportOptions(list_name=list_name, columns=columns, site=site, rejects=rejects)
     settings = settings_for(db)
-    with open_store(settings) as store:
+    if is_new(settings):  # nothing is made for the sake of a list that cannot be read
+        for path in files:
+            with about(path):
+                look(path, options)
+    with open_or_make(settings) as store:
         keyring = keyring_or_new(store, settings)
         new: list[str] = []
         unread = 0
         for path in files:
-            imported = import_list(store, keyring, path, options)
+            with about(path):
+                imported = import_list(store, keyring, path, options)
             account = imported.account
             new += imported.sightings
             unread = imported.unread
+            if account.rejected:
+                all_of_it = len(account.rejected) == account.rows
+                tell(ExitCode.CANNOT if all_of_it else ExitCode.PART)
             if as_json:
                 emit(
                     {
@@ -135,6 +149,7 @@ def import_(
                 note(f"  {line}")
         if not as_json:
             _show_past(store, new, unread, quiet=quiet)
+    finish()
 
 
 def _show_past(store: Store, sightings: Sequence[str], unread: int, *, quiet: bool) -> None:
@@ -183,7 +198,8 @@ def add(
 ) -> None:
     """Register local files, and all files under folders: every digest, in one pass.
 
-    Nothing is kept of the weights. Exits 2 when a file was rejected.
+    Nothing is kept of the weights. Exits 2 when a named file was rejected, 3 when only files in a
+    named folder were.
     """
     from reseen.cli.progress import bytes_bar
     from reseen.operations.lists import add_files
@@ -192,7 +208,10 @@ def add(
 
     names = Names(name=name, reason=reason) if name or reason else None
     settings = settings_for(db)
-    with open_store(settings) as store:
+    for path in paths:
+        if not path.exists():
+            raise FileError(f"{path}: there is no such file or folder")
+    with open_or_make(settings) as store:
         keyring = keyring_or_new(store, settings)
         with bytes_bar("Reading", quiet=quiet or as_json) as progress:
             came = add_files(
@@ -213,8 +232,11 @@ def add(
         else:
             detail = added.removal or added.reason or ""
             click.echo(f"{added.outcome.value:<10}{visible(str(added.path))}  {detail}")
-    if any(added.outcome is Outcome.REJECTED for added in came.files):
-        raise click.exceptions.Exit(2)
+    refused = [added for added in came.files if added.outcome is Outcome.REJECTED]
+    named = any(added.path in paths for added in refused)
+    if refused:
+        tell(ExitCode.CANNOT if named or len(refused) == len(came.files) else ExitCode.PART)
+    finish()
 
 
 @registry.command()
@@ -228,7 +250,9 @@ def show(id: str, db: str | None, as_json: bool, reveal: bool) -> None:
     from reseen.registry import removals
 
     settings = settings_for(db)
-    with open_store(settings) as store:
+    with look_into(settings) as store:
+        if reveal:
+            must_record(store, "names are not opened")
         with store.read() as connection:
             removal = removals.by_id(connection, id)
         names = None
@@ -253,7 +277,7 @@ def list_(list_name: str | None, withdrawn: bool, db: str | None, as_json: bool)
     from reseen.registry import removals
 
     shown = 0
-    with open_store(settings_for(db)) as store, store.read() as connection:
+    with look_into(settings_for(db)) as store, store.read() as connection:
         for removal in removals.every(
             connection, list=list_name, withdrawn=None if withdrawn else False
         ):

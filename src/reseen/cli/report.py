@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reseen.cli.common import count, db_option, note, open_store, settings_for
+from reseen.cli.common import count, db_option, look_into, must_record, note, settings_for
 from reseen.errors import InputError
 
 FORMATS = ("html", "csv", "jsonl", "xlsx")
@@ -36,7 +36,9 @@ def report(out: Path, format_: str | None, locations: bool, db: str | None) -> N
     from reseen.store import audit
 
     chosen = format_ or _format_of(out)
-    with open_store(settings_for(db)) as store:
+    with look_into(settings_for(db)) as store:
+        if locations:
+            must_record(store, "locations are not written")
         findings = gather(store)
         rows = (row(s, locations=locations) for s in findings.sightings)
         with private(out) as path:
@@ -53,15 +55,18 @@ def report(out: Path, format_: str | None, locations: bool, db: str | None) -> N
                     "xlsx": tables.write_xlsx,
                 }[chosen]
                 write(path, rows)
-        with store.write() as connection:
-            audit.write(
-                connection,
-                "export",
-                "report",
-                format=chosen,
-                sightings=len(findings.sightings),
-                locations=locations,
-            )
+        if store.reads_only:
+            note("This export is not recorded: the registry can only be read.")
+        else:
+            with store.write() as connection:
+                audit.write(
+                    connection,
+                    "export",
+                    "report",
+                    format=chosen,
+                    sightings=len(findings.sightings),
+                    locations=locations,
+                )
     note(f"Wrote {count(len(findings.sightings), 'sighting')} to {out}")
     if not locations:
         note("Without locations; --locations includes them.")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from reseen.cli import EXIT_ERROR, EXIT_STOPPED
 from reseen.cli.common import (
     count,
     db_option,
@@ -14,11 +13,12 @@ from reseen.cli.common import (
     json_option,
     keyring_if_any,
     note,
-    open_store,
+    open_or_make,
     quiet_option,
     settings_for,
     size_text,
 )
+from reseen.cli.exit_codes import ExitCode, finish
 from reseen.cli.hub import (
     depth_options,
     endpoint_option,
@@ -72,7 +72,7 @@ def hf(
     options = options_of(confirm, refs, no_follow, max_bytes, background)
     settings = settings_for(db)
     open_hub = open_hugging_face(settings, endpoint)
-    with open_store(settings) as store:
+    with open_or_make(settings) as store:
         keyring = keyring_if_any(store, settings)
         with scan_progress(quiet=quiet, as_json=as_json) as shown:
             outcome = scan_hub(
@@ -89,7 +89,7 @@ def hf(
     if not outcome.ended:
         note(outcome.stopped or STOPPED)
         note(GO_ON)
-        raise click.exceptions.Exit(EXIT_STOPPED if outcome.stopped == STOPPED else EXIT_ERROR)
+        finish(ExitCode.STOPPED if outcome.stopped == STOPPED else ExitCode.CANNOT)
 
 
 @scan.command()
@@ -104,7 +104,7 @@ def folder(path: Path, jobs: int | None, db: str | None, as_json: bool, quiet: b
     from reseen.operations.scans import scan_folder
 
     settings = settings_for(db)
-    with open_store(settings) as store:
+    with open_or_make(settings) as store:
         keyring = keyring_if_any(store, settings)
         with scan_progress(quiet=quiet, as_json=as_json) as shown:
             outcome = scan_folder(

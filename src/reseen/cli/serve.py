@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import click
 
-from reseen.cli.common import db_option, note, settings_for
+from reseen.cli.common import db_option, note, open_or_make, settings_for
 from reseen.cli.user import MISSING
-from reseen.errors import ReseenError
+from reseen.errors import ReseenError, StoreError
 from reseen.settings import Settings
 
 FIRST = "reseen user add NAME --role administrator"
@@ -65,6 +66,8 @@ def serve(
     settings = settings_for(db)
     listening = Listening(host, port, workers, not no_jobs, trusted_proxy, insecure)
     check(settings, listening)
+    with suppress(StoreError), open_or_make(settings):
+        pass  # what is wrong with it is said below, where the gate may begin without it
     if not has_users(settings):
         _first_user(settings)
     run(settings, listening, lambda url: note(f"Reseen is at {url}  (Ctrl-C stops it)"))

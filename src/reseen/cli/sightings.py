@@ -11,8 +11,8 @@ from reseen.cli.common import (
     db_option,
     emit,
     json_option,
+    look_into,
     note,
-    open_store,
     settings_for,
 )
 from reseen.records import LADDER, Rung, SightingState
@@ -61,7 +61,7 @@ def sightings(
         withdrawn=None if withdrawn else False,
     )
     shown = 0
-    with open_store(settings_for(db)) as store, store.read() as connection:
+    with look_into(settings_for(db)) as store, store.read() as connection:
         for sighting in every(connection, which):
             shown += 1
             if as_json:
@@ -84,7 +84,7 @@ def sighting(id: str, db: str | None, as_json: bool) -> None:
     from reseen.observed.sightings import by_id
     from reseen.report.rows import row
 
-    with open_store(settings_for(db)) as store, store.read() as connection:
+    with look_into(settings_for(db)) as store, store.read() as connection:
         found = by_id(connection, id)
     if as_json:
         evidence = [dataclasses.asdict(e) | {"rung": e.rung.label} for e in found.evidence]

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reseen.cli.common import count, db_option, emit, json_option, note, open_store, settings_for
+from reseen.cli.common import (
+    count,
+    db_option,
+    emit,
+    json_option,
+    note,
+    open_or_make,
+    open_store,
+    settings_for,
+)
 from reseen.cli.lazy import LazyGroup
 from reseen.errors import InputError, SettingsError
 
@@ -47,7 +56,7 @@ def password_options(command: Callable[..., None]) -> Callable[..., None]:
 @db_option
 def add(name: str, role: str, password_file: Path | None, generate: bool, db: str | None) -> None:
     """Let NAME sign in, with a role."""
-    with _users(db) as store:
+    with _users(db, make=True) as store:
         from reseen.web.access import users
 
         name = users.normal_name(name)
@@ -137,14 +146,15 @@ def password(name: str, password_file: Path | None, generate: bool, db: str | No
 
 
 @contextmanager
-def _users(db: str | None) -> Iterator[Store]:
+def _users(db: str | None, *, make: bool = False) -> Iterator[Store]:
     try:
         import argon2
         import fastapi
     except ImportError:
         raise MISSING from None
     del argon2, fastapi
-    with open_store(settings_for(db)) as store:
+    settings = settings_for(db)
+    with open_or_make(settings) if make else open_store(settings) as store:
         yield store
 
 
@@ -152,7 +162,15 @@ def _password(path: Path | None, generate: bool) -> str:
     if generate:
         return secrets.token_urlsafe(18)
     if path is None:
-        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+        try:
+            given = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        except click.Abort as e:
+            if not isinstance(e.__context__, EOFError):
+                raise
+            raise InputError(
+                "no password was given", remedy="Use --password-file FILE, or --generate."
+            ) from None
+        return str(given)
     try:
         with path.open("rb") as file:
             return file.readline(4096).decode("utf-8").rstrip("\r\n")

@@ -11,7 +11,7 @@ from reseen.cli.common import (
     json_option,
     keyring_if_any,
     note,
-    open_store,
+    open_or_make,
     quiet_option,
     settings_for,
 )
@@ -85,7 +85,7 @@ def hf(
 
     settings = settings_for(db)
     target = Target(types=types_of(types), authors=author, everything=not author)
-    with open_store(settings) as store:
+    with open_or_make(settings) as store:
         keep_going(
             store,
             keyring_if_any(store, settings),

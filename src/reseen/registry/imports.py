@@ -134,6 +134,15 @@ def import_list(
             return replace(account, rejects_file=write_rejects(wanted, listed.refusals))
 
 
+def look(path: Path, options: ImportOptions) -> None:
+    """Whether a file can be read as a list at all, without touching a registry. Raises ListError
+    and InputError, as `import_list` would."""
+    given = parse_map([f"{column}={label}" for column, label in options.columns.items()])
+    _defaults(path, options)
+    for table in read_tables(path, given):
+        recognise(table.columns, given)
+
+
 def _defaults(path: Path, options: ImportOptions) -> Defaults:
     try:
         # mended rows belong to the list that they were rejected from

@@ -1,13 +1,14 @@
 """How the two databases are opened, and their troubles in words.
 
-What comes in: the store's URL. What goes out: an SQLAlchemy engine whose transactions are ours.
-On SQLite: write-ahead log, foreign keys, a busy timeout before anything else, the file 0600
-whatever the umask, and a retry wherever SQLite answers "busy" without asking its busy handler
-(switching to the log, recovering it, closing it).
+What comes in: the store's URL, and how it is opened (`Opening`). What goes out: an SQLAlchemy
+engine whose transactions are ours. On SQLite: write-ahead log, foreign keys, a busy timeout before
+anything else, the file 0600 whatever the umask, and a retry wherever SQLite answers "busy" without
+asking its busy handler (switching to the log, recovering it, closing it).
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import sqlite3
@@ -15,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import TypeVar, cast
 from urllib.parse import quote
@@ -23,7 +25,10 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event,
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from reseen.errors import StoreError
+from reseen.errors import StoreError, StoreMissing
+
+_NO_RIGHT = ("ReadOnlySqlTransaction", "InsufficientPrivilege")
+"""psycopg's names for a server that lets us read only."""
 
 WRITE = "reseen_write"
 """Execution option of a connection that begins a write transaction."""
@@ -37,8 +42,21 @@ between our making the file and our closing it."""
 _BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
 
 
-def open_engine(url: str, patience: float) -> Engine:
-    """An engine for the URL; an SQLite file is created when there is none. Raises StoreError."""
+class Opening(Enum):
+    """How a store is opened."""
+
+    MAKE = "make"
+    """One is made where there is none."""
+    EXISTING = "existing"
+    """It must be there; nothing is made, no file and no folder."""
+    LOOK = "look"
+    """As EXISTING, and a store that can only be read (a read-only medium, no right to write) is
+    opened for reading."""
+
+
+def open_engine(url: str, patience: float, opening: Opening = Opening.MAKE) -> tuple[Engine, bool]:
+    """An engine for the URL, and whether it can only read. An SQLite file is created where there is
+    none and `opening` allows it; a server's rights are not asked here. Raises StoreError."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -48,12 +66,30 @@ def open_engine(url: str, patience: float) -> Engine:
         ) from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        return _open_sqlite(parsed, patience)
+        return _open_sqlite(parsed, patience, opening)
     if backend in ("postgresql", "postgres"):
-        return _open_postgresql(parsed)
+        return _open_postgresql(parsed), False
     raise StoreError(
         "only SQLite and PostgreSQL can hold a registry",
         remedy="Use sqlite:////absolute/path.db or postgresql://user@host/database.",
+    )
+
+
+def place(url: str) -> str:
+    """Where a store is, for a person: the file's path, or the server's URL without its password."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return "the store's URL"
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        return parsed.database
+    return parsed.set(query={}).render_as_string(hide_password=True)
+
+
+def missing(url: str) -> StoreMissing:
+    return StoreMissing(
+        f"there is no registry at {place(url)}",
+        remedy="Name another one with --db or RESEEN_DB, or make one: reseen registry import.",
     )
 
 
@@ -95,10 +131,11 @@ def _in_words(error: BaseException | None) -> StoreError:
             "the registry's file is damaged, or is no database",
             remedy="Restore it from a backup, or name another one with --db or RESEEN_DB.",
         )
-    if code in (_READONLY, _CANTOPEN):
+    if code in (_READONLY, _CANTOPEN) or type(error).__name__ in _NO_RIGHT:
         return StoreError(
-            "the registry's file cannot be opened for writing",
-            remedy="Check who owns the file and its folder, and that the disk is writable.",
+            "the registry cannot be opened for writing",
+            remedy="Check who owns it (the file and its folder, or the database's tables), and "
+            "that the disk is writable.",
         )
     if code == _IOERR:
         return StoreError(
@@ -130,17 +167,24 @@ def _open_postgresql(url: URL) -> Engine:
         ) from None
 
 
-def _open_sqlite(url: URL, patience: float) -> Engine:
+def _open_sqlite(url: URL, patience: float, opening: Opening) -> tuple[Engine, bool]:
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise StoreError(
             "a registry needs a file", remedy="Use a URL like sqlite:////absolute/path.db."
         )
     path = Path(url.database).absolute()
-    with _making:
-        _make_file(path)
+    if opening is not Opening.MAKE and not path.exists():
+        raise missing(str(url))
+    flags = "mode=rw"
+    if opening is Opening.LOOK and not path.is_dir() and not _can_write(path):
+        flags = _ways_to_read(path)
+    reads_only = flags != "mode=rw"
+    if not reads_only:
+        with _making:
+            _make_file(path)
 
     def connect() -> sqlite3.Connection:
-        return _connect(path, patience)
+        return _connect_to_read(path, flags) if reads_only else _connect(path, patience)
 
     engine = create_engine(
         "sqlite://",
@@ -157,7 +201,7 @@ def _open_sqlite(url: URL, patience: float) -> Engine:
         writes = connection.get_execution_options().get(WRITE)
         patiently(lambda: _begin(raw, bool(writes)), patience)
 
-    return engine
+    return engine, reads_only
 
 
 def _begin(raw: sqlite3.Connection, writes: bool) -> None:
@@ -187,6 +231,58 @@ def _connect(path: Path, patience: float) -> sqlite3.Connection:
         patiently(lambda: _use_log(raw), patience)
         raw.execute("PRAGMA foreign_keys=ON").close()
         raw.execute("PRAGMA synchronous=NORMAL").close()
+    except BaseException:
+        raw.close()
+        raise
+    return raw
+
+
+def _can_write(path: Path) -> bool:
+    """Whether SQLite could write to the file: it needs two more beside it."""
+    sides = [Path(f"{path}{ending}") for ending in ("-wal", "-shm")]
+    return os.access(path, os.R_OK | os.W_OK) and (
+        os.access(path.parent, os.W_OK) or all(os.access(side, os.W_OK) for side in sides)
+    )
+
+
+def _ways_to_read(path: Path) -> str:
+    """How a file is opened that cannot be written to: with the log that its writers keep, where
+    there is one, else as a file that nobody changes (SQLite cannot make its side files there).
+    Raises StoreError where what was written last is out of reach."""
+    log = Path(f"{path}-wal")
+    try:
+        with path.open("rb"):
+            held_back = log.exists() and log.stat().st_size > 0
+    except OSError as e:
+        raise StoreError(
+            f"the registry's file cannot be read: {e.strerror}",
+            remedy="Check who owns it, and its rights.",
+        ) from None
+    try:
+        _connect_to_read(path, "mode=ro").close()
+        return "mode=ro"
+    except sqlite3.DatabaseError as e:
+        if _code(e) not in (_READONLY, _IOERR, _CANTOPEN):
+            raise _in_words(e) from None
+        if not held_back:
+            return "mode=ro&immutable=1"
+    raise StoreError(
+        "what was last written to this registry is in the file beside it (-wal), which cannot be "
+        "used on a medium that can only be read",
+        remedy="Copy both files to a folder that can be written, and use the registry there.",
+    )
+
+
+def _connect_to_read(path: Path, flags: str) -> sqlite3.Connection:
+    raw = sqlite3.connect(
+        f"file:{quote(str(path))}?{flags}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        raw.execute("PRAGMA query_only=ON").close()
+        raw.execute("SELECT 1 FROM sqlite_master LIMIT 1").close()
     except BaseException:
         raw.close()
         raise
@@ -252,5 +348,7 @@ def _tighten(path: Path) -> None:
         mode = path.stat().st_mode
         if mode & 0o077:
             path.chmod(mode & 0o700)
-    except (FileNotFoundError, PermissionError):
-        return  # no such side file, or not ours to change
+    except OSError as e:
+        if e.errno not in (errno.ENOENT, errno.EPERM, errno.EACCES, errno.EROFS):
+            raise
+        # no such side file, or not ours to change

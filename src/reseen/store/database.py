@@ -22,9 +22,10 @@ from sqlalchemy import Connection, Engine, Table, func, inspect, select, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from reseen.errors import StoreError
+from reseen.errors import StoreError, StoreReadOnly
 from reseen.store import backends, schema
 from reseen.store import service_schema as _people  # noqa: F401  (its tables are the schema's too)
+from reseen.store.backends import Opening
 
 HEAD = "0002"
 """The newest schema: the last revision under `migrations`, and what `schema` says."""
@@ -49,13 +50,24 @@ class Store:
     words and with a remedy, when it cannot be used.
     """
 
-    def __init__(self, url: str, *, patience: float = 60.0, upgrade: bool = False) -> None:
-        """Open, or create. `patience`: seconds to wait for other writers. `upgrade`: bring an older
-        one to the head on PostgreSQL too, where others may be at work with it."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        patience: float = 60.0,
+        upgrade: bool = False,
+        opening: Opening = Opening.MAKE,
+    ) -> None:
+        """`patience`: seconds to wait for other writers. `upgrade`: bring an older one to the head
+        on PostgreSQL too, where others may be at work with it. `opening`: whether one is made where
+        there is none, and whether one that can only be read will do."""
+        self._url = url
         self._patience = patience
         self._upgrade = upgrade
+        self._opening = opening
         self._writing = threading.Lock()
-        self._engine: Engine = backends.open_engine(url, patience)
+        self._engine: Engine
+        self._engine, self._reads_only = backends.open_engine(url, patience, opening)
         self._sqlite = self._engine.dialect.name == "sqlite"
         try:
             self._found = self._reach_head()
@@ -66,6 +78,8 @@ class Store:
                     )
                     or b""
                 )
+                if opening is Opening.LOOK and not self._sqlite:
+                    self._reads_only = not _may_write(connection)
         except BaseException:
             self.close()
             raise
@@ -83,6 +97,11 @@ class Store:
     def write(self) -> Iterator[Connection]:
         """One transaction, one writer at a time; committed at the end, undone by any exception.
         Never open a second one inside it."""
+        if self._reads_only:
+            raise StoreReadOnly(
+                "this registry can only be read",
+                remedy="Copy it to a folder that can be written, and use the copy.",
+            )
         # Threads queue here in fair order; other processes are met with SQLite's busy handler.
         if not self._writing.acquire(timeout=self._patience):
             raise backends.nobody_gave_way()
@@ -102,6 +121,16 @@ class Store:
     def secret(self) -> bytes:
         """32 random bytes of this store alone, made with it."""
         return self._secret
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a person: a path, or a server's URL without its password."""
+        return backends.place(self._url)
+
+    @property
+    def reads_only(self) -> bool:
+        """Nothing can be written or recorded here. Only of a store opened with `Opening.LOOK`."""
+        return self._reads_only
 
     @property
     def found(self) -> str | None:
@@ -127,6 +156,15 @@ class Store:
         found = self._version()
         if found == HEAD:
             return found
+        if found is None and self._opening is not Opening.MAKE:
+            raise backends.missing(self._url)
+        if found is not None and self._reads_only:
+            _check_older(found)
+            raise StoreReadOnly(
+                f"this registry is at schema {found}, this Reseen needs {HEAD}, and it can only be "
+                "read here: it must be upgraded elsewhere",
+                remedy="Copy it to a folder that can be written, and use the copy.",
+            )
         with self.write() as connection:
             version = _version(connection)  # another process may have been here before us
             if version is None:
@@ -166,6 +204,18 @@ def _version(connection: Connection) -> str | None:
     raise StoreError(
         "the database holds something else than a Reseen registry",
         remedy="Name another one with --db or RESEEN_DB.",
+    )
+
+
+def _may_write(connection: Connection) -> bool:
+    """Whether a PostgreSQL server takes writes from us: no standby, and the right to record."""
+    return bool(
+        connection.scalar(
+            text(
+                "SELECT current_setting('transaction_read_only') = 'off' "
+                "AND has_table_privilege('audit', 'INSERT')"
+            )
+        )
     )
 
 
@@ -276,6 +326,7 @@ __all__ = [
     "HEAD",
     "DBAPIError",
     "IntegrityError",
+    "Opening",
     "Store",
     "chunks",
     "insert_for",
