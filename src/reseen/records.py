@@ -401,6 +401,24 @@ class Sighting:
     withdrawn: bool = False
     """The removal was withdrawn after this sighting: it no longer counts."""
 
+    @property
+    def counts(self) -> bool:
+        """Its removal is in force, and it stands on the ladder."""
+        return self.rung.on_ladder and not self.withdrawn
+
+    @property
+    def hash_is_false(self) -> bool:
+        """Reading proved that what the hub states of this file is false."""
+        return self.confirmed is Confirmed.CONTRADICTED or any(
+            e.rung is Rung.REFUTED for e in self.evidence
+        )
+
+    @property
+    def standing(self) -> tuple[Evidence, ...]:
+        """The evidence that still holds: without the hub's word where that is false."""
+        false = (Rung.DECLARED, Rung.POINTER) if self.hash_is_false else ()
+        return tuple(e for e in self.evidence if e.rung.on_ladder and e.rung not in false)
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

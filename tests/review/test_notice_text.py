@@ -10,9 +10,9 @@ from tests.review.room import COMMIT, HUB, Room
 from tests.review.test_notices import ACCOUNT, confirmed_case, draft, read, step
 
 from reseen.errors import Conflict, InputError, SealError
-from reseen.records import Names, Rung
+from reseen.records import Digest, DigestKind, Names, RemovedFile, Rung
 from reseen.registry import removals
-from reseen.review import clauses, notice, notice_text, notices
+from reseen.review import clauses, looks, notice, notice_text, notices, together
 from reseen.review.clocks import State
 from reseen.review.verdicts import Verdict
 
@@ -56,6 +56,85 @@ def test_the_json_says_the_same_under_stable_names(room: Room) -> None:
     assert item["declared"]["sha256"] == item["read"]["sha256"] == digest
     assert item["rung"] == "bytes"
     assert {"revision", "path", "removal", "how_we_know", "confirmed", "size"} <= set(item)
+
+
+def test_the_usual_text_says_nothing_that_the_store_does_not_know() -> None:
+    for text in (clauses.GENERAL, *clauses.BY_HUB.values()):
+        for word in ("consent", "imitat", "sexual", "real person", "copies"):
+            assert word not in text.lower()
+
+
+def test_what_each_person_opened_by_itself_is_said_to_be_opened(room: Room) -> None:
+    confirmed_case(room, "one", declared="x", read="x")
+    confirmed_case(room, "two", removal=room.other, declared="y")
+    id = draft(room)
+    assert "Each of them was opened and confirmed by a person." in taken(room, id)
+    value = json.loads(taken(room, id, "json"))
+    assert value["looked"] == {"opened": 2, "together": 0, "people": 1}
+    assert [item["opened"] for item in value["items"]] == [True, True]
+
+
+def test_what_was_decided_together_is_not_said_to_be_opened(room: Room) -> None:
+    made = [room.see(f"{ACCOUNT}/lora-{n}", declared=f"{n}") for n in range(24)]
+    with room.store.write() as connection:
+        waiting = together.waiting(connection, HUB, ACCOUNT)
+        must = together.sample(connection, waiting)
+        for case in must:
+            looks.look(connection, case, room.lea)
+        together.decide_together(
+            *(connection, room.keyring, HUB, ACCOUNT, Verdict.CONFIRM, room.lea, "A batch."),
+            versions=waiting,
+            sample=looks.looked_at(connection, waiting, room.lea),
+        )
+    id = draft(room)
+    text = taken(room, id)
+    assert len(made) == 24
+    assert "24 files. 5 of them were opened by a person; the other 19 were confirmed" in text
+    assert "looked at each" not in text
+    value = json.loads(taken(room, id, "json"))
+    assert value["looked"] == {"opened": 5, "together": 19, "people": 1}
+    opened = {item["sighting"] for item in value["items"] if item["opened"]}
+    with room.store.read() as connection:
+        shown = notice.by_id(connection, room.keyring, id)
+    assert opened == {item.sighting.id for item in shown.items if item.case in must}
+
+
+def test_a_reason_is_said_to_be_given_only_where_the_list_gives_one(room: Room) -> None:
+    reason = "Asked for by Sample person 07."
+    names = Names(name="Sample person 08", reason=reason)
+    digest = Digest(DigestKind.SHA256, b"\x08" * 32)
+    new = removals.New("sample", None, None, names, (RemovedFile((digest,)),))
+    with room.store.write() as connection:
+        (told,) = removals.insert(connection, room.keyring, [new])
+    confirmed_case(room, "one", removal=told)
+    confirmed_case(room, "two", removal=room.other)
+    id = draft(room)
+    lines = {line.split(" in our registry")[0][-11:]: line for line in taken(room, id).split("\n")}
+    assert lines[told].endswith("; the list gives a reason")
+    assert "reason" not in lines[room.other]
+    assert "the list that it came from says: removed from models.example" in lines[room.other]
+    assert reason not in taken(room, id)
+    items = json.loads(taken(room, id, "json"))["items"]
+    assert {item["removal"]: item["reason_given"] for item in items} == {
+        told: True,
+        room.other: False,
+    }
+    with room.store.read() as connection:  # nobody can know it without the key
+        shown = notice.by_id(connection, None, id)
+    assert not any(item.reason for item in shown.items)
+
+
+def test_we_wrote_before_is_said_only_where_we_did(room: Room) -> None:
+    confirmed_case(room)
+    id = draft(room)
+    for state in (State.GONE, State.RESEEN):
+        with room.store.write() as connection:
+            notices.step(connection, room.keyring, id, state, room.lea)
+    assert "We wrote to you" not in taken(room, id)
+    for state in (State.SENT, State.GONE, State.RESEEN):
+        with room.store.write() as connection:
+            notices.step(connection, room.keyring, id, state, room.lea)
+    assert "We wrote to you about this account before." in taken(room, id)
 
 
 def test_nothing_sealed_goes_out_but_inside_an_address_or_a_path(room: Room) -> None:

@@ -1,7 +1,8 @@
-"""The clause that a notice stands on: what the host's own rules say, by hub, or a person's words.
+"""What a notice asks, and why: a usual text by hub, or a person's words.
 
 What comes in: a hub's name, or what somebody typed. What goes out: a text that may leave the house.
-The defaults name no article and quote nobody: rules are renumbered, and a wrong quote is worse than
+The usual texts say nothing that the store does not know: not why a model was removed, nor what it
+shows. They name no article and quote nobody: rules are renumbered, and a wrong quote is worse than
 none.
 """
 
@@ -17,18 +18,18 @@ from reseen.store.links import normal_name
 LONGEST = 2_000
 """Characters."""
 
+_RECOGNISED = (
+    "We keep a registry of AI models that platforms took down. The files below were recognised as "
+    "models of that registry; how is said with each."
+)
 GENERAL = (
-    "These files are copies of models that another platform removed because they imitate a real "
-    "person without that person's consent. We ask you to apply your rules on non-consensual sexual "
-    "content and on the likeness of real persons, and to take the files down."
+    f"{_RECOGNISED} We ask you to look at them under your own rules, and to take down what those "
+    "do not allow."
 )
 BY_HUB: dict[str, str] = {
     "huggingface.co": (
-        "These files are copies of models that another platform removed because they imitate a "
-        "real person without that person's consent. We ask you to apply the Content Policy of "
-        "Hugging Face, which does not allow sexual content used for harassment or made without "
-        "explicit consent, nor content that violates the rights and the privacy of others, and to "
-        "take the files down."
+        f"{_RECOGNISED} We ask you to look at them under the Content Policy of Hugging Face, and "
+        "to take down what it does not allow."
     ),
 }
 """What is written where nobody writes something else."""
@@ -38,7 +39,7 @@ _SHORT = 4
 
 
 def default(hub: str) -> str:
-    """The clause for this hub."""
+    """The usual text for this hub."""
     return BY_HUB.get(hub, GENERAL)
 
 
@@ -46,14 +47,14 @@ def checked(text: str) -> str:
     """What somebody typed, in one spelling. Raises InputError for what cannot go into a notice."""
     text = "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").split("\n")).strip()
     if not text:
-        raise InputError("the clause is empty", remedy="Write one, or keep the usual one.")
+        raise InputError("the text is empty", remedy="Say what you ask, or keep the usual text.")
     if len(text) > LONGEST:
         raise InputError(
-            f"the clause is longer than {LONGEST:,} characters", remedy="Say it in fewer words."
+            f"the text is longer than {LONGEST:,} characters", remedy="Say it in fewer words."
         )
     if any(not (c.isprintable() or c == "\n") for c in text):
         raise InputError(
-            "the clause holds characters that cannot be shown", remedy="Type it, or paste it plain."
+            "the text holds characters that cannot be shown", remedy="Type it, or paste it plain."
         )
     return text
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, not_, select
+from sqlalchemy import ColumnElement, Connection, exists, not_, select
 
 from reseen.hubs.kinds import addresses_of
 from reseen.records import SightingState
@@ -44,9 +44,9 @@ def waiting(
     if account is not None:
         wanted.append(c.account == account)
     found = Counter(
-        (row.hub, row.account)
-        for row in _confirmed(connection, wanted)
-        if addresses_of(row.hub) is not None
+        (one.hub, one.account)
+        for one in _confirmed(connection, wanted)
+        if addresses_of(one.hub) is not None
     )
     most_first = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
     return [Waiting(at, name, count) for (at, name), count in most_first[:most]]
@@ -56,19 +56,28 @@ def to_add(connection: Connection, hub: str, account: str) -> list[tuple[int, in
     """(sighting, case), by pk, of what a notice to this hub about this account can take in."""
     c = service_schema.cases.c
     wanted = [*_free(), c.hub == hub, c.account == account]
-    return [(row.sighting_pk, row.case_pk) for row in _confirmed(connection, wanted)]
+    return [(one.sighting_pk, one.case_pk) for one in _confirmed(connection, wanted)]
 
 
-def standing(connection: Connection, sighting_pks: Collection[int]) -> set[int]:
-    """Those of these sightings whose confirmation stands."""
-    found: set[int] = set()
+def standing(connection: Connection, sighting_pks: Collection[int]) -> dict[int, int]:
+    """Those of these sightings whose confirmation stands -> the decision it rests on, by pk."""
+    found: dict[int, int] = {}
     for chunk in chunks(sighting_pks):
         wanted = [schema.sightings.c.pk.in_(chunk)]
-        found.update(row.sighting_pk for row in _confirmed(connection, wanted))
+        found.update((one.sighting_pk, one.decision_pk) for one in _confirmed(connection, wanted))
     return found
 
 
-def _confirmed(connection: Connection, wanted: Sequence[ColumnElement[bool]]) -> list[Row[Any]]:
+@dataclass(frozen=True, slots=True)
+class _Confirmed:
+    sighting_pk: int
+    case_pk: int
+    decision_pk: int
+    hub: str
+    account: str
+
+
+def _confirmed(connection: Connection, wanted: Sequence[ColumnElement[bool]]) -> list[_Confirmed]:
     """Confirmed sightings with their cases, in the order of recording."""
     c, s, r = service_schema.cases.c, schema.sightings.c, schema.removals.c
     made = service_schema.decisions.c
@@ -89,8 +98,12 @@ def _confirmed(connection: Connection, wanted: Sequence[ColumnElement[bool]]) ->
     )
     rows: list[Any] = list(connection.execute(query))
     # A case can hold what was confirmed beside what was dismissed: each sighting has its own word.
-    said = cases.verdicts(connection, {row.case_pk for row in rows})
-    return [r for r in rows if said[r.case_pk].get(r.sighting_pk) is Verdict.CONFIRM]
+    said = cases.stands(connection, {row.case_pk for row in rows})
+    return [
+        _Confirmed(r.sighting_pk, r.case_pk, said[r.case_pk].by[r.sighting_pk], r.hub, r.account)
+        for r in rows
+        if said[r.case_pk].verdicts.get(r.sighting_pk) is Verdict.CONFIRM
+    ]
 
 
 def _free() -> tuple[ColumnElement[bool], ...]:

@@ -1,20 +1,23 @@
-"""Who looked at which case: what many cases are decided together on.
+"""Who looked at which case: what many cases are decided together on, and what may be said of it.
 
 What comes in: a person who opened a case. What goes out: which of some cases they looked at, as
-those cases stand now. A case that changed since has not been looked at.
+those cases stand now (a case that changed since has not been looked at); and of what was decided,
+whether the case was opened for it or decided together with others that were.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
 from reseen.review import cases
 from reseen.review.who import Who
+from reseen.store import audit
 from reseen.store.database import chunks, now, upsert
 from reseen.store.service_schema import cases as table
-from reseen.store.service_schema import looks
+from reseen.store.service_schema import decisions, looks
 
 
 def look(connection: Connection, case_id: str, who: Who, *, at: int | None = None) -> None:
@@ -44,3 +47,37 @@ def looked_at(connection: Connection, case_ids: Collection[str], who: Who) -> fr
         )
         found.update(connection.scalars(query))
     return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """How a person came to a decision, as far as the store knows."""
+
+    user_pk: int | None
+    opened: bool
+    """The case was open before them: decided by itself, on its page, or one of the sample that was
+    looked at. False: decided together with others after that sample."""
+
+
+def bases(connection: Connection, decision_pks: Collection[int]) -> dict[int, Basis]:
+    """By decision. The samples are read from the audit log, which nobody changes."""
+    d = decisions.c
+    rows: list[tuple[int, int | None, str | None, str]] = []
+    for chunk in chunks(sorted(decision_pks)):
+        query = select(d.pk, d.user_pk, d.batch, table.c.id).join(table, table.c.pk == d.case_pk)
+        rows += [tuple(row) for row in connection.execute(query.where(d.pk.in_(chunk)))]
+    samples = {batch: _sample(connection, batch) for _, _, batch, _ in rows if batch is not None}
+    return {
+        pk: Basis(user_pk, batch is None or case in samples[batch])
+        for pk, user_pk, batch, case in rows
+    }
+
+
+def _sample(connection: Connection, batch: str) -> frozenset[str]:
+    """The cases that were opened before a batch was decided."""
+    return frozenset(
+        case
+        for line in audit.every(connection, batch)
+        if line.action == "decide"
+        for case in str(line.details.get("sample", "")).split()
+    )

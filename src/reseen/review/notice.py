@@ -22,19 +22,19 @@ from sqlalchemy import (
     select,
 )
 
-from reseen.errors import NotFound
+from reseen.errors import NotFound, SealError
 from reseen.hubs.kinds import address_of
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
-from reseen.records import Digest, Sighting
+from reseen.records import Digest, Names, Sighting
 from reseen.registry import removals
-from reseen.review import clauses, confirmed, texts
+from reseen.review import clauses, confirmed, looks, texts
 from reseen.review.clocks import State
 from reseen.store import ids, schema, service_schema
 from reseen.store.sealing import Keyring
 
 CLAUSE = "clause"
-"""`how` of a step that only says on which clause the notice stands from then on."""
+"""`how` of a step that only says what the notice asks from then on, and why."""
 UNDO = "undo"
 """`how` of a step that takes the one before it back."""
 CLEARED = "cleared"
@@ -59,8 +59,15 @@ class Item:
     read: tuple[Digest, ...]
     """Computed from bytes that we read; short ones left out."""
     site: str | None
-    """Where the model was removed from, and when."""
+    """Where the model was removed from, and when: as its list says."""
     removed_on: date | None
+    reason: bool
+    """The list gives a reason for the removal. False also where the key is not here to see that."""
+    opened: bool
+    """Whoever confirmed it had its case open; False: confirmed together with others, after a
+    sample of them was opened, or not confirmed any more."""
+    confirmed_by: int | None
+    """Whose decision it rests on, by the user's pk: to be counted, never shown."""
     added_at: int
     stands: bool
     """The confirmation stands. False: it was undone, or the removal withdrawn, since."""
@@ -141,7 +148,7 @@ def by_id(connection: Connection, keyring: Keyring | None, notice: str) -> Notic
         changed_at=row.changed_at,
         due_at=row.due_at,
         version=row.version,
-        items=_items(connection, row),
+        items=_items(connection, keyring, row),
         steps=steps,
         clause=clause,
     )
@@ -228,7 +235,32 @@ def _counted() -> Select[Any]:
     )
 
 
-def _items(connection: Connection, notice: Row[Any]) -> tuple[Item, ...]:
+def names(connection: Connection, keyring: Keyring, notice_pk: int) -> dict[str, tuple[Names, ...]]:
+    """What is sealed of the removals that a notice is about, by their ids: to compare with, never
+    to show. Raises SealError."""
+    i, s, r = service_schema.notice_items.c, schema.sightings.c, schema.removals.c
+    query = (
+        select(r.id, r.sealed)
+        .join(schema.sightings, s.removal_pk == r.pk)
+        .join(service_schema.notice_items, i.sighting_pk == s.pk)
+        .where(i.notice_pk == notice_pk, r.sealed.is_not(None))
+        .distinct()
+    )
+    return {id: (keyring.open(sealed, id),) for id, sealed in connection.execute(query)}
+
+
+def _with_reason(connection: Connection, keyring: Keyring | None, notice_pk: int) -> set[str]:
+    """The removals of a notice for which a list gives a reason; none without the key."""
+    if keyring is None:
+        return set()
+    try:
+        found = names(connection, keyring, notice_pk)
+    except SealError:
+        return set()
+    return {id for id, some in found.items() if any(one.reason for one in some)}
+
+
+def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) -> tuple[Item, ...]:
     i, s, a = service_schema.notice_items.c, schema.sightings.c, schema.artifacts.c
     query = (
         select(
@@ -247,11 +279,14 @@ def _items(connection: Connection, notice: Row[Any]) -> tuple[Item, ...]:
     which = sightings.Filter(hub=notice.hub, author=notice.account)
     known = {each.id: each for each in sightings.every(connection, which)} if rows else {}
     good = confirmed.standing(connection, [row.pk for row in rows])
+    by = looks.bases(connection, set(good.values()))
+    reasons = _with_reason(connection, keyring, notice.pk)
     read = seen.read_digests(connection, [row.artifact_pk for row in rows])
     found = []
     for row in rows:
         # An old repository without an owner is the account's too.
         sighting = known.get(row.id) or sightings.by_id(connection, row.id)
+        basis = by.get(good.get(row.pk, 0))
         of_git = row.git_oid not in (row.sha256, row.xet, b"")
         found.append(
             Item(
@@ -263,6 +298,9 @@ def _items(connection: Connection, notice: Row[Any]) -> tuple[Item, ...]:
                 read=tuple(d for d in read.get(row.artifact_pk, ()) if not d.kind.is_short),
                 site=row.site,
                 removed_on=removals.day(row.removed_on),
+                reason=sighting.removal in reasons,
+                opened=basis is not None and basis.opened,
+                confirmed_by=basis.user_pk if basis is not None else None,
                 added_at=row.added_at,
                 stands=row.pk in good,
             )

@@ -18,7 +18,7 @@ from reseen.records import Confirmed, Digest, DigestKind, Evidence, Rung
 from reseen.report.rows import visible
 from reseen.review import clauses
 from reseen.review.clocks import State
-from reseen.review.notice import Item, Notice
+from reseen.review.notice import ASIDE, UNDO, Item, Notice
 
 FORMAT = "reseen-notice"
 VERSION = 1
@@ -37,8 +37,12 @@ _CONFIRMED = {
     Confirmed.HEADER: "We read the file's header, and it agrees.",
     Confirmed.DOUBTFUL: "The file's header does not agree with it.",
     Confirmed.BYTES: "We read every byte, and it is so.",
-    Confirmed.CONTRADICTED: "We read every byte, and they have another digest.",
+    Confirmed.CONTRADICTED: "",
 }
+_FALSE_HASH = (
+    "The digest that your platform states for this file is false: we read every byte, and they "
+    "have another one."
+)
 _NAMES = {
     DigestKind.SHA256: "SHA-256",
     DigestKind.BLAKE3: "BLAKE3",
@@ -71,6 +75,7 @@ def as_json(notice: Notice, *, at: datetime | None = None) -> str:
         "hub": notice.hub,
         "account": notice.account,
         "clause": clauses.default(notice.hub) if notice.clause is None else notice.clause,
+        "looked": _looked(notice),
         "items": [_item(item) for item in notice.there],
     }
     return json.dumps(value, ensure_ascii=True, indent=2) + "\n"
@@ -79,7 +84,8 @@ def as_json(notice: Notice, *, at: datetime | None = None) -> str:
 def how_we_know(item: Item) -> str:
     """Why a file is taken for a removed model, in sentences."""
     sighting = item.sighting
-    return " ".join(part for part in (_proof(item), _CONFIRMED[sighting.confirmed]) if part)
+    false = _FALSE_HASH if sighting.hash_is_false else ""
+    return " ".join(part for part in (_proof(item), _CONFIRMED[sighting.confirmed], false) if part)
 
 
 def _lines(notice: Notice) -> Iterator[str]:
@@ -93,17 +99,48 @@ def _lines(notice: Notice) -> Iterator[str]:
     yield from (clauses.default(notice.hub) if notice.clause is None else notice.clause).split("\n")
     yield ""
     if _repeated(notice):
-        yield "We wrote to you about this account before; the files below are there now."
+        yield (
+            "We wrote to you about this account before. The files below stood there when we last "
+            "looked."
+        )
         yield ""
     yield (
-        f"{_files(len(items)).capitalize()}. A person has looked at each. On purpose this notice "
-        "does not say who is depicted."
+        f"{_files(len(items)).capitalize()}. {_who_looked(notice)} On purpose this notice never "
+        "says who may be depicted."
     )
     for number, item in enumerate(items, 1):
         yield ""
         yield from _item_lines(number, item)
     yield ""
     yield f"Please name {notice.id} when you answer."
+
+
+def _looked(notice: Notice) -> dict[str, int]:
+    """Of the files that are asked for: how many were opened, how many were decided together with
+    others after a sample, and how many people decided."""
+    opened = sum(item.opened for item in notice.there)
+    people = {item.confirmed_by for item in notice.there if item.confirmed_by is not None}
+    return {"opened": opened, "together": len(notice.there) - opened, "people": len(people)}
+
+
+def _who_looked(notice: Notice) -> str:
+    """What was looked at, as far as that is known."""
+    told = _looked(notice)
+    opened, together = told["opened"], told["together"]
+    person = "a person" if told["people"] <= 1 else f"one of {told['people']:,} people"
+    if not together:
+        what = "Its case was" if opened == 1 else "Each of them was"
+        return f"{what} opened and confirmed by {person}."
+    if not opened:
+        return (
+            "None of them was opened by itself: they were confirmed together after a sample of "
+            f"others was opened, by {person}."
+        )
+    return (
+        f"{opened:,} of them {'was' if opened == 1 else 'were'} opened by {person}; the other "
+        f"{together:,} {'was' if together == 1 else 'were'} confirmed together with those, after "
+        "that sample."
+    )
 
 
 def _item_lines(number: int, item: Item) -> Iterator[str]:
@@ -119,17 +156,21 @@ def _item_lines(number: int, item: Item) -> Iterator[str]:
         yield f"   Xet hash, as your platform states it: {item.xet}"
     for digest in item.read:
         yield f"   {_NAMES.get(digest.kind, digest.kind.label)}, of what we read: {digest.hex}"
+    yield f"   Last seen there: {sighting.last_seen.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     yield f"   How we know: {how_we_know(item)}"
     yield f"   The removed model: {_removed(item)}"
 
 
 def _removed(item: Item) -> str:
-    parts = [f"{item.sighting.removal} in our registry"]
+    parts = []
     if item.site:
         parts.append(f"removed from {visible(item.site)}")
     if item.removed_on:
-        parts.append(f"on {item.removed_on.isoformat()}")
-    return f"{parts[0]}, {' '.join(parts[1:])}" if len(parts) > 1 else parts[0]
+        parts.append(f"{'' if item.site else 'removed '}on {item.removed_on.isoformat()}")
+    told = f"{item.sighting.removal} in our registry"
+    if parts:
+        told += f"; the list that it came from says: {' '.join(parts)}"
+    return f"{told}; the list gives a reason" if item.reason else told
 
 
 def _proof(item: Item) -> str:
@@ -148,8 +189,8 @@ def _proof(item: Item) -> str:
 
 
 def _strongest(item: Item) -> Evidence | None:
-    """Never a hint: those hold names of files and links."""
-    proofs = [e for e in item.sighting.evidence if e.rung > Rung.HINT]
+    """Never a hint: those hold names of files and links. Never what was proved false."""
+    proofs = [e for e in item.sighting.standing if e.rung > Rung.HINT]
     return max(proofs, key=lambda e: e.rung, default=None)
 
 
@@ -175,9 +216,12 @@ def _item(item: Item) -> dict[str, object]:
         "how_we_know": how_we_know(item),
         "figures": {} if strongest is None else dict(strongest.figures),
         "confirmed": sighting.confirmed.value,
+        "hash_is_false": sighting.hash_is_false,
+        "opened": item.opened,
         "removal": sighting.removal,
         "site": item.site,
         "removed_on": _day(item.removed_on),
+        "reason_given": item.reason,
         "first_seen": _instant(sighting.first_seen),
         "last_seen": _instant(sighting.last_seen),
     }
@@ -188,8 +232,10 @@ def _read(digests: tuple[Digest, ...]) -> dict[str, str]:
 
 
 def _repeated(notice: Notice) -> bool:
-    """Whether the host had it gone once, and it is there again."""
-    return any(step.state is State.RESEEN and not step.undone for step in notice.steps)
+    """Whether we wrote, the host had it gone, and it is there again."""
+    aside = (*ASIDE, UNDO)
+    states = [step.state for step in notice.steps if not step.undone and step.how not in aside]
+    return State.SENT in states and State.RESEEN in states[states.index(State.SENT) :]
 
 
 def _files(count: int) -> str:

@@ -19,7 +19,7 @@ from reseen.review import clauses, clocks, confirmed, notice, texts
 from reseen.review.clocks import State
 from reseen.review.notice import CLAUSE, CLEARED, SMTP, UNDO, Notice
 from reseen.review.who import Role, Who
-from reseen.store import audit, schema, service_schema
+from reseen.store import audit, service_schema
 from reseen.store.database import chunks, insert_many, now
 from reseen.store.sealing import Keyring
 
@@ -134,7 +134,7 @@ def set_clause(
     *,
     version: int | None = None,
 ) -> None:
-    """On which clause the notice stands, in a person's words. Raises InputError for a text that
+    """What the notice asks, and why, in a person's words. Raises InputError for a text that
     cannot go out, for instance because it holds a sealed name; Conflict when it was sent already;
     SealError; AccessError."""
     who.must_be(Role.REVIEWER)
@@ -284,7 +284,7 @@ def _drop_undone(connection: Connection, row: Row[Any], who: Who | None) -> int:
     """What is no longer confirmed falls out of a notice that can still be changed."""
     table = service_schema.notice_items.c
     pks = list(connection.scalars(select(table.sighting_pk).where(table.notice_pk == row.pk)))
-    gone = set(pks) - confirmed.standing(connection, pks)
+    gone = set(pks) - confirmed.standing(connection, pks).keys()
     for chunk in chunks(sorted(gone)):
         connection.execute(
             delete(service_schema.notice_items).where(
@@ -341,15 +341,7 @@ def _line(
 
 def _sealed(connection: Connection, keyring: Keyring, notice_pk: int) -> list[Names]:
     """What is sealed of the removals that a notice is about: to compare with, never to show."""
-    i, s, r = service_schema.notice_items.c, schema.sightings.c, schema.removals.c
-    query = (
-        select(r.id, r.sealed)
-        .join(schema.sightings, s.removal_pk == r.pk)
-        .join(service_schema.notice_items, i.sighting_pk == s.pk)
-        .where(i.notice_pk == notice_pk, r.sealed.is_not(None))
-        .distinct()
-    )
-    return [keyring.open(sealed, id) for id, sealed in connection.execute(query)]
+    return [one for some in notice.names(connection, keyring, notice_pk).values() for one in some]
 
 
 def no_key() -> SealError:

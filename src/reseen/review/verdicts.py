@@ -94,6 +94,8 @@ class Stand:
     remembered decision where there is nothing else and it covers everything."""
     verdicts: Mapping[int, Verdict | None]
     """Of each sighting, by pk; None where it is not decided."""
+    by: Mapping[int, int]
+    """Sighting -> the decision that its verdict rests on, by pk."""
     last: Made | None
     """What an undo takes back: a person's last decision in force, else a remembered one."""
     asked: frozenset[int]
@@ -108,6 +110,7 @@ def stand(made: Sequence[Made], now: Sequence[Now]) -> Stand:
     sightings = {one.pk: one for one in now}
     verdicts: dict[int, Verdict | None] = dict.fromkeys(sightings)
     automatic: set[int] = set()
+    by: dict[int, int] = {}
     for decision in kept:
         if decision.verdict == Verdict.SECOND:
             continue
@@ -115,6 +118,7 @@ def stand(made: Sequence[Made], now: Sequence[Now]) -> Stand:
             if pk in sightings:
                 held = holds(Verdict(decision.verdict), covered, sightings[pk])
                 verdicts[pk] = Verdict(decision.verdict) if held else None
+                by[pk] = decision.pk
                 (automatic.add if decision.automatic and held else automatic.discard)(pk)
     people = [decision for decision in kept if not decision.automatic]
     asked: set[int] = set()
@@ -135,6 +139,7 @@ def stand(made: Sequence[Made], now: Sequence[Now]) -> Stand:
         state=state,
         verdict=spoken,
         verdicts=verdicts,
+        by={pk: by[pk] for pk, verdict in verdicts.items() if verdict is not None},
         last=people[-1] if people else kept[-1] if kept else None,
         asked=frozenset(asked),
         automatic=frozenset(automatic),

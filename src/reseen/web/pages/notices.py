@@ -24,7 +24,7 @@ router = APIRouter()
 
 SAID = {
     "drafted": "Drafted. Nothing has left the house.",
-    "clause": "The clause is kept.",
+    "clause": "The text is kept.",
     "sent": "Noted as sent. The clock runs.",
     "mailed": "The mail server took it. The clock runs.",
     "acknowledged": "Noted: the host has it.",
