@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,7 @@ def test_what_a_killed_process_left_is_done_by_whoever_comes_next(
             removals.withdraw(connection, service.keyring, id, "A test.")
             removals.restore(connection, service.keyring, id, "A test.")
     other = tmp_path / "other.csv"
-    other.write_text("name,sha256\nSample person 77," + "ab" * 32 + "\n")
+    other.write_text("name,sha256\nSample person 77," + sha256(b"another").hexdigest() + "\n")
     FACES["command"].import_list(service, other)
     with service.store.read() as connection:
         assert consequences.matched(connection) == change_log.latest(connection)

@@ -25,9 +25,10 @@ from reseen.review.who import Role, Who
 from reseen.scan.target import Confirm, Options, Target
 from reseen.store import audit, ids
 from reseen.store.database import now
-from reseen.store.lease import LEASE, Owner
+from reseen.store.lease import Leases, Owner
 from reseen.store.service_schema import jobs, users
 
+LEASES = Leases(jobs)
 LIVES = 3
 """Processes that may die over one job before it is given up."""
 MOST_WAITING = 20_000
@@ -192,10 +193,10 @@ def take(connection: Connection, lane: frozenset[JobKind], owner: Owner) -> Job 
         .order_by(jobs.c.pk)
     ).all()
     for row in under_way:
-        if row.leased_until > at and not owner.outlived(row.leased_by):
+        if not LEASES.may_take(row, owner, at):
             return None
         if row.state == JobState.STOPPED:
-            _set(connection, row.pk, ended_at=at, leased_by=None, leased_until=None)
+            _set(connection, row.pk, ended_at=at, **LEASES.free())
             continue
         lives = int(_progress(row.progress).get("lives", 1))
         if lives >= LIVES:
@@ -218,9 +219,9 @@ def beat(
     """It goes on: a new lease, and how far it is. False when it must stop: somebody pressed stop,
     or another process has it."""
     row = connection.execute(select(jobs).where(jobs.c.pk == job.pk)).one_or_none()
-    if row is None or row.leased_by != str(owner):
+    if row is None or not LEASES.holds(row, owner):
         return False
-    values: dict[str, Any] = {"leased_until": now() + LEASE}
+    values = LEASES.taken(owner, now())
     if progress is not None:
         lives = _progress(row.progress).get("lives", 1)
         values["progress"] = json.dumps({**progress, "lives": lives})
@@ -242,7 +243,7 @@ def end(
 ) -> None:
     """It is over; a job that was stopped stays stopped."""
     row = connection.execute(select(jobs).where(jobs.c.pk == pk)).one_or_none()
-    if row is None or (row.leased_by != str(owner) and not force):
+    if row is None or not (force or LEASES.holds(row, owner)):
         return
     if row.state == JobState.STOPPED:
         state, problem = JobState.STOPPED, None
@@ -253,7 +254,7 @@ def end(
         values["ended_at"] = now()
     if scan_pk is not None:
         values["scan_pk"] = scan_pk
-    _set(connection, pk, leased_by=None, leased_until=None, **values)
+    _set(connection, pk, **LEASES.free(), **values)
 
 
 def forget(connection: Connection) -> None:
@@ -271,8 +272,7 @@ def _lease(
         pk,
         state=JobState.RUNNING.value,
         started_at=started_at or at,
-        leased_by=str(owner),
-        leased_until=at + LEASE,
+        **LEASES.taken(owner, at),
         progress=json.dumps({**_progress(row.progress), "lives": lives}),
     )
     return _job(connection.execute(_query().where(jobs.c.pk == pk)).one())

@@ -19,11 +19,13 @@ from reseen.review.queue import Filter, next_case
 from reseen.review.who import Role, Who
 from reseen.store import audit
 from reseen.store.database import now
+from reseen.store.lease import SECOND, Leases
 from reseen.store.service_schema import cases as table
 from reseen.store.service_schema import users
 
-LASTS = 15 * 60 * 1_000_000
-"""Microseconds; whoever is active renews it by claiming again."""
+LASTS = 15 * 60 * SECOND
+"""Whoever is active renews it by claiming again."""
+LEASES = Leases(table, by="claimed_by", until="claimed_until", lasts=LASTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,16 @@ def release(connection: Connection, case_id: str, who: Who, *, at: int | None = 
     at = now() if at is None else at
     who.must_be(Role.REVIEWER)
     row = cases.row(connection, case_id)
-    if row.claimed_by != who.pk:
+    if not LEASES.holds(row, who.pk):
         return False
     free(connection, row.pk)
-    return (row.claimed_until or 0) > at
+    return LEASES.is_held(row, at)
 
 
 def free(connection: Connection, pk: int) -> None:
     """Nobody holds the case any more."""
     nobody = update(table).where(table.c.pk == pk)
-    connection.execute(nobody.values(claimed_by=None, claimed_until=None))
+    connection.execute(nobody.values(LEASES.free()))
 
 
 def take_over(connection: Connection, case_id: str, who: Who, *, at: int | None = None) -> Claim:
@@ -70,7 +72,7 @@ def take_over(connection: Connection, case_id: str, who: Who, *, at: int | None 
     who.must_be(Role.LEAD)
     row = cases.row(connection, case_id)
     other = holder(connection, row, at)
-    if other is None or row.claimed_by != who.pk:
+    if other is None or not LEASES.holds(row, who.pk):
         audit.write(
             connection, "claim", row.id, actor=who.actor, taken_from=other.by if other else None
         )
@@ -97,7 +99,7 @@ def held_by(connection: Connection, row: Row[Any], who: Who, at: int) -> bool:
     """Whether `who` holds the case of this row; False where nobody does. Raises Conflict where
     somebody else does."""
     other = holder(connection, row, at)
-    if other is not None and row.claimed_by != who.pk:
+    if other is not None and not LEASES.holds(row, who.pk):
         raise Conflict(
             f"{other.by} is working on this case",
             remedy="Take another one, or ask a lead to take it over.",
@@ -107,14 +109,13 @@ def held_by(connection: Connection, row: Row[Any], who: Who, at: int) -> bool:
 
 def holder(connection: Connection, row: Row[Any], at: int) -> Claim | None:
     """Who holds the case of this row; None where nobody does, or the claim ran out."""
-    if row.claimed_by is None or (row.claimed_until or 0) <= at:
+    if not LEASES.is_held(row, at):
         return None
     name = connection.scalar(select(users.c.name).where(users.c.pk == row.claimed_by))
     return Claim(row.id, name or "somebody", instant(row.claimed_until))
 
 
 def _hold(connection: Connection, row: Row[Any], who: Who, at: int) -> Claim:
-    until = at + LASTS
     held = update(table).where(table.c.pk == row.pk)
-    connection.execute(held.values(claimed_by=who.pk, claimed_until=until))
-    return Claim(row.id, who.name, instant(until))
+    connection.execute(held.values(LEASES.taken(who.pk, at)))
+    return Claim(row.id, who.name, instant(at + LASTS))

@@ -335,7 +335,7 @@ def changed(connection: Connection, row: Row[Any]) -> None:
 def _line(
     connection: Connection, row: Row[Any], who: Who | None, **details: str | int | None
 ) -> None:
-    actor = None if who is None else who.actor
+    actor = audit.SERVICE if who is None else who.actor
     audit.write(connection, "notice", row.id, actor=actor, **details)
 
 

@@ -22,9 +22,6 @@ from reseen.store import audit, schema
 from reseen.store.database import chunks, insert_many, reserve, upsert
 from reseen.store.service_schema import case_sightings, cases, decided, decisions, dismissals
 
-AUTOMATIC = "reseen"
-"""Who the audit log says it was."""
-
 
 def remember(connection: Connection, removal_pk: int, sha256s: Collection[bytes]) -> set[bytes]:
     """Make what is remembered of these bytes say what people last said; those that are now
@@ -177,7 +174,7 @@ def _decide(
             connection,
             "decide",
             case,
-            actor=AUTOMATIC,
+            actor=audit.SERVICE,
             verdict=word,
             decision=id,
             because=names[because],

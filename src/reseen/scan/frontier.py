@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from reseen.records import Problem, RepoType
 from reseen.scan.scans import note
-from reseen.store.lease import LEASE, SECOND, Owner
+from reseen.store.lease import SECOND, Leases, Owner
 from reseen.store.schema import frontier, repositories
 
 MAX_ATTEMPTS = 4
@@ -42,7 +42,8 @@ class State(IntEnum):
     GIVEN_UP = 3
 
 
-_FREE = {"state": int(State.WAITING), "leased_by": None, "leased_until": None}
+LEASES = Leases(frontier)
+_FREE = {"state": int(State.WAITING), **LEASES.free()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +149,14 @@ def lease(
                 attempts=row.attempts,
             )
         )
-    values = {"state": int(State.LEASED), "leased_by": str(owner), "leased_until": at + LEASE}
+    values = {"state": int(State.LEASED), **LEASES.taken(owner, at)}
     _change(connection, [each.pk for each in leases], values)
     return tuple(leases)
 
 
 def finish(connection: Connection, pks: Sequence[int]) -> None:
     """Done; in the transaction that stores what came of it."""
-    _change(connection, pks, {"state": int(State.DONE), "leased_by": None, "leased_until": None})
+    _change(connection, pks, {**_FREE, "state": int(State.DONE)})
 
 
 def give_back(connection: Connection, pks: Sequence[int]) -> None:
@@ -181,22 +182,17 @@ def fail(connection: Connection, scan: int, lease: Lease, why: Problem, at: int)
 
 def renew(connection: Connection, scan: int, owner: Owner, at: int) -> None:
     """Say again that what we hold is ours."""
-    _update_held(connection, scan, [str(owner)], {"leased_until": at + LEASE})
+    LEASES.beat(connection, _held(scan), owner, at)
 
 
 def release(connection: Connection, scan: int, owner: Owner) -> None:
     """Orderly stop: everything that we hold waits again."""
-    _update_held(connection, scan, [str(owner)], _FREE)
+    LEASES.give_back(connection, _held(scan), [owner], state=int(State.WAITING))
 
 
 def free_dead(connection: Connection, scan: int, owner: Owner, at: int) -> None:
     """Free what a dead process of this machine held, and every lease that ran out."""
-    query = select(frontier.c.leased_by).where(_held(scan)).distinct()
-    holders = [holder for (holder,) in connection.execute(query) if holder]
-    _update_held(connection, scan, [each for each in holders if owner.outlived(each)], _FREE)
-    connection.execute(
-        update(frontier).where(_held(scan), frontier.c.leased_until <= at).values(_FREE)
-    )
+    LEASES.free_dead(connection, _held(scan), owner, at, state=int(State.WAITING))
 
 
 def waiting(connection: Connection, scan: int) -> int:
@@ -217,15 +213,6 @@ def is_empty(connection: Connection, scan: int) -> bool:
 
 def _held(scan: int) -> ColumnElement[bool]:
     return and_(frontier.c.scan_pk == scan, frontier.c.state == int(State.LEASED))
-
-
-def _update_held(
-    connection: Connection, scan: int, owners: Sequence[str], values: Mapping[str, object]
-) -> None:
-    if owners:
-        connection.execute(
-            update(frontier).where(_held(scan), frontier.c.leased_by.in_(owners)).values(values)
-        )
 
 
 def _change(connection: Connection, pks: Sequence[int], values: Mapping[str, object]) -> None:

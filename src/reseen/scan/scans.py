@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from reseen.records import Coverage, Problem, RepoType
-from reseen.store.lease import LEASE, Owner
+from reseen.store.lease import Leases, Owner
 from reseen.store.schema import frontier, listings, problems, scans
 
 
@@ -27,6 +27,9 @@ class Part:
     """The account; None for a part of the target itself."""
     cursor: str | None
     """Where to go on. None: from the beginning."""
+
+
+LEASES = Leases(listings)
 
 
 def begin(connection: Connection, hub: str, target: str, options: str, at: int) -> int:
@@ -163,13 +166,12 @@ def lease_part(connection: Connection, scan: int, owner: Owner, at: int) -> Part
         .with_for_update(skip_locked=True)
     ).all()
     for row in rows:
-        held = row.leased_by is not None and row.leased_until > at
-        if held and row.leased_by != str(owner) and not owner.outlived(row.leased_by):
+        if not LEASES.may_take(row, owner, at):
             continue
         connection.execute(
             update(listings)
             .where(listings.c.scan_pk == scan, listings.c.part == row.part)
-            .values(leased_by=str(owner), leased_until=at + LEASE)
+            .values(LEASES.taken(owner, at))
         )
         subject = None
         if row.subject is not None:
@@ -181,11 +183,7 @@ def lease_part(connection: Connection, scan: int, owner: Owner, at: int) -> Part
 
 def give_back_parts(connection: Connection, scan: int, owner: Owner) -> None:
     """Orderly stop: another process may go on with our listings."""
-    connection.execute(
-        update(listings)
-        .where(listings.c.scan_pk == scan, listings.c.leased_by == str(owner))
-        .values(leased_by=None, leased_until=None)
-    )
+    LEASES.give_back(connection, listings.c.scan_pk == scan, [owner])
 
 
 def turn_page(
@@ -205,8 +203,7 @@ def turn_page(
             cursor=cursor,
             done=1 if cursor is None else 0,
             listed=listings.c.listed + listed,
-            leased_by=None,
-            leased_until=None,
+            **LEASES.free(),
         )
     )
     return done.rowcount == 1

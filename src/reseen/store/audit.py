@@ -19,6 +19,8 @@ from sqlalchemy import Connection, select
 from reseen.store import schema
 from reseen.store.database import now
 
+SERVICE = "reseen"
+"""The actor of steps that no person makes: what follows from a recheck or from another step."""
 START = bytes(32)
 """What stands for the hash before the first line."""
 
@@ -31,7 +33,7 @@ class Line:
     moment: int
     """Microseconds since 1970."""
     actor: str
-    """The account of the operating system, "user:" and a name, or "key:" and an id."""
+    """The account of the operating system, "user:" and a name, "key:" and an id, or `SERVICE`."""
     action: str
     """"import", "add", "withdraw", "restore", "reveal", "export" ..."""
     subject: str
