@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reseen.settings import Settings
+from reseen.settings import HubSettings, Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -21,7 +21,10 @@ def store(url: str) -> Iterator[Store]:
 @pytest.fixture
 def settings(tmp_path: Path, url: str) -> Settings:
     return Settings(
-        home=tmp_path, db=url, key_file=tmp_path / "reseen.key", endpoint="https://hub.example"
+        home=tmp_path,
+        db=url,
+        key_file=tmp_path / "reseen.key",
+        hubs=(HubSettings("huggingface", "https://hub.example"),),
     )
 
 

@@ -1,14 +1,16 @@
 """Every setting, once, with its environment name. Options of the CLI override these.
 
 What comes in: the process environment. What goes out: a frozen `Settings`.
-Endpoint and token follow the conventions that users of the Hub know (`HF_ENDPOINT`, `HF_TOKEN`,
-`HF_TOKEN_PATH`, `HF_HOME`, and the file that `hf auth login` leaves behind).
+Endpoint and token of the Hugging Face Hub follow the conventions that its users know
+(`HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH`, `HF_HOME`, and the file that `hf auth login` leaves
+behind). Every hub, this one too, has its settings under its name: `RESEEN_HUB_<NAME>_ENDPOINT`.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +29,10 @@ ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_SMTP": "Where notices are handed in: smtp://user:password@host:587 or smtps://...",
     "RESEEN_SMTP_FROM": "The sender of notices.",
     "RESEEN_DEBUG": "Set to anything: an unexpected error shows where it happened (--debug).",
+    "RESEEN_HUB_<NAME>_ENDPOINT": "The address of a hub that is then called <name>.",
+    "RESEEN_HUB_<NAME>_TOKEN": "Its token; for its endpoint only.",
+    "RESEEN_HUB_<NAME>_QUOTA": "Requests in seconds, at most: 500/300. Its own limits hold too.",
+    "RESEEN_HUB_<NAME>_KIND": "What it speaks (default: huggingface).",
     "HF_ENDPOINT": "The Hub to scan (default: https://huggingface.co).",
     "HF_TOKEN": "The Hub's token.",
     "HF_TOKEN_PATH": "File that holds the Hub's token (default: $HF_HOME/token).",
@@ -38,6 +44,42 @@ ENVIRONMENT: Mapping[str, str] = {
 """Every environment variable that Reseen reads, with its meaning. A test holds the docs to it."""
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
+HUGGING_FACE = "huggingface"
+"""The name of the hub that is there without any setting, and the kind of those like it."""
+
+_OF_A_HUB = re.compile(r"RESEEN_HUB_([A-Z0-9]+(?:_[A-Z0-9]+)*)_(ENDPOINT|TOKEN|QUOTA|KIND)")
+_QUOTA = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})")
+_TAKEN = {"hf", "folder"}
+"""Names that mean something already."""
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """So many requests at most in any so many seconds."""
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """One hub that can be asked."""
+
+    name: str
+    """What people call it."""
+    endpoint: str
+    """Without a trailing slash."""
+    kind: str = HUGGING_FACE
+    """What it speaks: see `reseen.hubs.kinds`."""
+    token: str | None = field(default=None, repr=False)
+    """For this endpoint only."""
+    quota: RateLimit | None = None
+    """How often we ask at most; what the hub itself asks for is kept in any case."""
+
+    @property
+    def host(self) -> str:
+        return host_of(self.endpoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +90,9 @@ class Settings:
     db: str
     """An SQLAlchemy URL."""
     key_file: Path
-    endpoint: str
-    """Without a trailing slash."""
+    hubs: tuple[HubSettings, ...] = (HubSettings(HUGGING_FACE, DEFAULT_ENDPOINT),)
+    """The Hugging Face Hub first."""
     key: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
-    """The Hub's token; for the endpoint only."""
     state: Path | None = None
     """Folder of the gate's last state; None: `gate` in `home`."""
     url: str | None = None
@@ -69,15 +109,12 @@ class Settings:
         home = _path(env, "RESEEN_HOME") or (
             (_path(env, "XDG_DATA_HOME") or Path.home() / ".local" / "share") / "reseen"
         )
-        endpoint = (env.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).strip().rstrip("/")
-        check_endpoint(endpoint, "HF_ENDPOINT")
         return cls(
             home=home,
             db=store_url(env.get("RESEEN_DB") or str(home / "reseen.db")),
             key_file=_path(env, "RESEEN_KEY_FILE") or home / "reseen.key",
-            endpoint=endpoint,
+            hubs=_hubs(env),
             key=env.get("RESEEN_KEY") or None,
-            token=_token(env),
             state=_path(env, "RESEEN_STATE") or home / "gate",
             url=(env.get("RESEEN_URL") or "").strip().rstrip("/") or None,
             webhook_secret=env.get("RESEEN_HF_WEBHOOK_SECRET") or None,
@@ -86,12 +123,16 @@ class Settings:
             no_color=bool(env.get("NO_COLOR")),
         )
 
-    def token_for(self, endpoint: str) -> str | None:
-        """The token, if it may go to this endpoint: never in clear text over a network."""
-        parts = urlsplit(endpoint)
-        if parts.scheme == "https" or (parts.hostname or "") in ("127.0.0.1", "::1", "localhost"):
-            return self.token
-        return None
+
+def host_of(endpoint: str) -> str:
+    """The endpoint's host, with its port where that is not the usual one: what the store calls a
+    hub that speaks the Hub's API."""
+    parts = urlsplit(endpoint)
+    host = (parts.hostname or "").encode("idna").decode() if parts.hostname else ""
+    if ":" in host:
+        host = f"[{host}]"
+    usual = parts.port in (None, _PORTS.get(parts.scheme))
+    return host if usual else f"{host}:{parts.port}"
 
 
 def store_url(given: str) -> str:
@@ -119,8 +160,8 @@ def check_endpoint(endpoint: str, name: str) -> None:
     """Raise SettingsError unless the endpoint is a plain http(s) URL without credentials."""
     try:
         parts = urlsplit(endpoint)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        usable = parts.scheme in ("http", "https") and bool(host_of(endpoint)) and parts.port != 0
+    except ValueError:  # no port, or a host that is no host's name
         raise SettingsError(
             f"{name} is not a URL", remedy=f"Use something like {DEFAULT_ENDPOINT}."
         ) from None
@@ -129,6 +170,53 @@ def check_endpoint(endpoint: str, name: str) -> None:
             f"{name} is not a plain http or https URL",
             remedy=f"Use something like {DEFAULT_ENDPOINT}; give a token in HF_TOKEN.",
         )
+
+
+def _hubs(env: Mapping[str, str]) -> tuple[HubSettings, ...]:
+    given: dict[str, dict[str, str]] = {HUGGING_FACE: {}}
+    for variable, value in sorted(env.items()):
+        matched = _OF_A_HUB.fullmatch(variable)
+        if matched and value.strip():
+            name = matched[1].lower().replace("_", "-")
+            given.setdefault(name, {})[matched[2]] = value.strip()
+    return tuple(_hub(name, each, env) for name, each in given.items())
+
+
+def _hub(name: str, given: Mapping[str, str], env: Mapping[str, str]) -> HubSettings:
+    prefix = f"RESEEN_HUB_{name.upper().replace('-', '_')}"
+    variable, endpoint, token = f"{prefix}_ENDPOINT", given.get("ENDPOINT"), given.get("TOKEN")
+    if name in _TAKEN:
+        raise SettingsError(
+            f"{prefix}_... names a hub {name!r}, which means something else",
+            remedy=f"Call it otherwise; for the Hugging Face Hub say {HUGGING_FACE.upper()}.",
+        )
+    if name == HUGGING_FACE:
+        if endpoint is None:
+            variable, endpoint = "HF_ENDPOINT", env.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
+        token = token or _token(env)
+    if endpoint is None:
+        raise SettingsError(
+            f"the hub {name} has settings, but no address", remedy=f"Set {variable} to its URL."
+        )
+    endpoint = endpoint.strip().rstrip("/")
+    check_endpoint(endpoint, variable)
+    quota = given.get("QUOTA")
+    return HubSettings(
+        name,
+        endpoint,
+        kind=given.get("KIND", HUGGING_FACE).lower(),
+        token=token,
+        quota=None if quota is None else _rate(quota, f"{prefix}_QUOTA"),
+    )
+
+
+def _rate(given: str, variable: str) -> RateLimit:
+    matched = _QUOTA.fullmatch(given)
+    if matched is None:
+        raise SettingsError(
+            f"{variable} is no quota", remedy="Write REQUESTS/SECONDS, for example 500/300."
+        )
+    return RateLimit(int(matched[1]), float(matched[2]))
 
 
 def _path(env: Mapping[str, str], name: str) -> Path | None:

@@ -44,7 +44,7 @@ def test_the_command_serves_and_ends_in_order(
     environment = {
         "RESEEN_HOME": str(tmp_path),
         "RESEEN_KEY": KEY,
-        "HF_ENDPOINT": settings.endpoint,
+        "HF_ENDPOINT": settings.hubs[0].endpoint,
     }
     with served(settings.db, environment) as base:
         person = Person(browser, base).sign_in("rio", PASSWORD)

@@ -22,7 +22,7 @@ from tests.scan.walking import ALL, KEYRING, walk_hub
 from reseen.registry.imports import ImportOptions, import_list
 from reseen.review.who import Role
 from reseen.scan.target import Confirm, Options
-from reseen.settings import Settings
+from reseen.settings import HubSettings, Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 from reseen.web.access import users
@@ -75,7 +75,7 @@ def settings_in(home: Path, endpoint: str) -> Settings:
         home=home,
         db=f"sqlite:///{home / 'reseen.db'}",
         key_file=home / "reseen.key",
-        endpoint=endpoint,
+        hubs=(HubSettings("huggingface", endpoint),),
         key=KEY,
         state=home / "gate",
     )
@@ -93,4 +93,4 @@ def furnish(settings: Settings, world: World) -> None:
         listed = settings.home / "removals.csv"
         write_csv(listed, [r for r in world.removals if r.number != NOT_LISTED])
         import_list(store, keyring, listed, ImportOptions(list_name="sample list"))
-        walk_hub(store, settings.endpoint, ALL, Options(refs=True, confirm=Confirm.FULL))
+        walk_hub(store, settings.hubs[0].endpoint, ALL, Options(refs=True, confirm=Confirm.FULL))

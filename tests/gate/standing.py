@@ -17,7 +17,7 @@ from reseen.gate.gate import Gate
 from reseen.gate.keys import Scope
 from reseen.gate.routes import add_gate
 from reseen.registry import removals
-from reseen.settings import Settings
+from reseen.settings import HubSettings, Settings
 from reseen.store import change_log
 from reseen.store.database import Store
 
@@ -39,7 +39,7 @@ def settings_in(folder: Path, db: str | None = None) -> Settings:
         home=folder,
         db=db or f"sqlite:///{folder / 'reseen.db'}",
         key_file=folder / "reseen.key",
-        endpoint="https://hub.example",
+        hubs=(HubSettings("huggingface", "https://hub.example"),),
         state=folder / "gate",
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 from virtual_time import clock
 
+from reseen.hubs.http import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import Artifact, RepoType
 
@@ -64,8 +65,9 @@ def hub(handler: Handler, **options: Any) -> HuggingFace:
         body = Pieces(answer.content)
         return httpx2.Response(answer.status_code, headers=answer.headers, stream=body)
 
-    options = {"endpoint": ENDPOINT, "token": TOKEN, "clock": clock, **options}
-    return HuggingFace(transport=httpx2.MockTransport(streamed), **options)
+    endpoint, token = options.pop("endpoint", ENDPOINT), options.pop("token", TOKEN)
+    asked = ClientOptions(transport=httpx2.MockTransport(streamed), **{"clock": clock, **options})
+    return HuggingFace(endpoint, token, asked)
 
 
 def artifact(path: str = "lora.safetensors", size: int | None = None, **fields: Any) -> Artifact:

@@ -617,7 +617,7 @@ def test_a_header_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -
     async def main() -> None:
         server = await asyncio.start_server(drip, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        client = HuggingFace(f"http://127.0.0.1:{port}", None, attempts=1)
+        client = HuggingFace(f"http://127.0.0.1:{port}", None, http.ClientOptions(attempts=1))
         try:
             async with client as there:
                 with pytest.raises(HubBusy):

@@ -14,6 +14,7 @@ from virtual_time import clock, run
 
 from reseen.hubs.hub import Usage
 from reseen.hubs.quota import LONGEST, Quota, retry_after
+from reseen.settings import RateLimit
 
 STEADY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -290,3 +291,31 @@ def test_no_header_makes_us_wait_for_ever(answers: list[tuple[int, str, str]]) -
 def test_retry_after_reads_anything(value: str) -> None:
     seconds = retry_after({"Retry-After": value})
     assert seconds is None or seconds >= 0
+
+
+@pytest.mark.parametrize(("requests", "seconds"), [(1, 10.0), (5, 30.0), (40, 7.0)])
+def test_a_limit_of_our_own_holds_in_any_window_whatever_the_hub_allows(
+    requests: int, seconds: float
+) -> None:
+    sent: list[float] = []
+
+    async def one(quota: Quota, kind: str, server: Server) -> None:
+        await send(quota, server, 0.05, kind)
+        sent.append(clock())
+
+    async def main() -> float:
+        usage = Usage()
+        quota = Quota(usage, clock, asyncio.sleep, RateLimit(requests, seconds))
+        server = Server(10_000, 300.0)
+        kinds = itertools.cycle(("api", "resolvers", "pages"))
+        await asyncio.gather(*(one(quota, next(kinds), server) for _ in range(3 * requests)))
+        return usage.waits
+
+    waited = run(main())
+    sent.sort()
+    # Answers come 0.05 s after a request was sent: as much earlier or later may one be counted.
+    for first, beyond in zip(sent, sent[requests:], strict=False):
+        assert beyond - first >= seconds - 0.1
+    assert len(sent) == 3 * requests
+    assert waited >= 2 * seconds - 0.5
+    assert sent[-1] <= 2 * seconds + 1.0  # and no longer than that

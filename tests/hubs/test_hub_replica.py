@@ -16,6 +16,7 @@ from tests.replica.olah_hub import OlahHub
 
 from reseen.errors import HubBusy, HubDisabled, HubError, HubGarbage
 from reseen.files.source import Range
+from reseen.hubs.http import ClientOptions
 from reseen.hubs.hub import Wanted
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import Artifact, RepoType
@@ -42,7 +43,9 @@ def use(endpoint: str, work: Callable[[HuggingFace], Awaitable[T]], token: str |
     clock = Clock()
 
     async def main() -> T:
-        async with HuggingFace(endpoint, token, clock=clock, sleep=clock.sleep) as hub:
+        async with HuggingFace(
+            endpoint, token, ClientOptions(clock=clock, sleep=clock.sleep)
+        ) as hub:
             return await work(hub)
 
     return asyncio.run(main())

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from tests.operations.faces import FACES, KEY, Face
 from tests.scan.walking import ALL, KEYRING, QUICK, Hasty, seen_at, walk_hub
 
+from reseen.hubs.http import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.operations import consequences
@@ -81,7 +82,9 @@ def a_round(service: Service, replica: Replica) -> None:
 
     def hub() -> HuggingFace:
         clock = Hasty()
-        return HuggingFace(replica.endpoint, attempts=2, clock=clock, sleep=clock.sleep)
+        return HuggingFace(
+            replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
+        )
 
     Worker(service.store, service.keyring, service.settings, pace=QUICK, open_hub=hub)._round()
 

@@ -16,6 +16,7 @@ from tests.scan.walking import KEYRING, QUICK, Hasty, fill
 from tests.web.visitors import user_of
 
 from reseen.errors import AccessError, Conflict
+from reseen.hubs.http import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.operations import jobs
@@ -23,7 +24,7 @@ from reseen.operations.jobs import JobKind, JobState
 from reseen.operations.worker import Intervals, Worker
 from reseen.records import SightingState
 from reseen.review.who import Role, Who
-from reseen.settings import Settings
+from reseen.settings import HubSettings, Settings
 from reseen.store import service_schema
 from reseen.store.database import Store, now
 from reseen.store.lease import LEASE, Owner
@@ -50,9 +51,11 @@ def working(
 ) -> Iterator[Worker]:
     def hub() -> HuggingFace:
         clock = Hasty()
-        return HuggingFace(replica.endpoint, attempts=2, clock=clock, sleep=clock.sleep)
+        return HuggingFace(
+            replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
+        )
 
-    settings = replace(settings, endpoint=replica.endpoint)
+    settings = replace(settings, hubs=(HubSettings("huggingface", replica.endpoint),))
     worker = Worker(
         store,
         KEYRING,

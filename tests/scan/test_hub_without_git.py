@@ -169,7 +169,7 @@ def test_what_a_hub_cannot_do_is_not_asked_for_and_is_said(
 
 @pytest.fixture
 def shelves_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = kinds.Kind(KIND, ShelfAddresses)
+    kind = kinds.Kind(KIND, ShelfAddresses, lambda hub: Shelf({}))
     monkeypatch.setattr(kinds, "KINDS", {**kinds.KINDS, KIND: kind})
 
 

@@ -10,6 +10,7 @@ from replica.server import Replica
 from replica.world import World, lfs
 from tests.scan.walking import Hasty, fill, walk_hub
 
+from reseen.hubs.http import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.records import SightingState
@@ -31,7 +32,9 @@ def walked(store: Store, world: World, replica: Replica) -> Store:
 def ask(store: Store, replica: Replica) -> list[Change]:
     def hub() -> HuggingFace:
         clock = Hasty()
-        return HuggingFace(replica.endpoint, attempts=2, clock=clock, sleep=clock.sleep)
+        return HuggingFace(
+            replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
+        )
 
     told: list[Change] = []
     rechecked = recheck(store, hub, told=told.append)

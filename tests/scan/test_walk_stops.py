@@ -22,6 +22,7 @@ from reseen.records import Coverage
 from reseen.scan.progress import Progress
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.walk import walk
+from reseen.settings import host_of
 from reseen.store.database import Store
 from reseen.store.schema import frontier, listings, problems, repositories
 
@@ -136,7 +137,7 @@ def test_a_hub_that_stays_away_ends_our_patience_and_nothing_is_given_up(store: 
         ):
             outcome = walk_hub(store, hub.endpoint, options=QUIETLY, pace=impatient)
         assert not outcome.ended
-        assert outcome.stopped == "The hub does not answer."
+        assert outcome.stopped == f"The hub {host_of(hub.endpoint)} does not answer."
         with store.read() as connection:
             assert connection.scalar(select(func.count()).select_from(problems)) == 0
         outcome = walk_hub(store, hub.endpoint, options=QUIETLY)

@@ -11,6 +11,7 @@ from replica.server import Replica
 from replica.world import Repo, World, lfs, plain
 from tests.scan.walking import KEYRING, QUICK, Hasty, fill
 
+from reseen.hubs.http import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import Sighting, SightingState
 from reseen.scan.recheck import Change
@@ -61,7 +62,9 @@ def watch_rounds(
                 stop.set()
 
         clock = Hasty()
-        hub = HuggingFace(replica.endpoint, attempts=2, clock=clock, sleep=clock.sleep)
+        hub = HuggingFace(
+            replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
+        )
         async with hub:
             await watching(
                 store,

@@ -10,6 +10,7 @@ from typing import Any
 from replica.world import Removed, World
 
 from replica import git
+from reseen.hubs.http import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.records import Digest, DigestKind, Names, RemovedFile, RepoType, Rung
@@ -83,7 +84,9 @@ def walk_hub(
 
     def hub() -> HuggingFace:
         clock = Hasty()
-        return HuggingFace(endpoint, token, attempts=attempts, clock=clock, sleep=clock.sleep)
+        return HuggingFace(
+            endpoint, token, ClientOptions(attempts=attempts, clock=clock, sleep=clock.sleep)
+        )
 
     return scan(store, KEYRING, hub, target, options, pace=pace, **more)
 

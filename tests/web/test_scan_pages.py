@@ -14,10 +14,12 @@ from tests.scan.walking import QUICK, Hasty
 from tests.scan.walking import fill as fill_registry
 from tests.web.visitors import Visitor
 
+from reseen.hubs.http import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.operations import jobs
 from reseen.operations.worker import Intervals, Worker
 from reseen.review.who import Role
+from reseen.settings import HubSettings
 from reseen.store.database import Store
 from reseen.web import asked
 from reseen.web.service import Service
@@ -44,12 +46,14 @@ def test_a_scan_is_started_watched_and_finished(
 
     def hub() -> HuggingFace:
         clock = Hasty()
-        return HuggingFace(replica.endpoint, attempts=2, clock=clock, sleep=clock.sleep)
+        return HuggingFace(
+            replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
+        )
 
     worker = Worker(
         service.store,
         service.keyring,
-        replace(service.settings, endpoint=replica.endpoint),
+        replace(service.settings, hubs=(HubSettings("huggingface", replica.endpoint),)),
         intervals=Intervals(look=0.02, beat=0.02, housekeeping=0.05, recheck=10**9),
         pace=replace(QUICK, patience=0.1),
         open_hub=hub,

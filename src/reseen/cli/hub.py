@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -101,15 +102,13 @@ def depth_options(command: F) -> F:
 
 def open_hugging_face(settings: Settings, endpoint: str | None) -> Callable[[], Hub]:
     """What opens the Hub; the token goes along only where it may."""
-    chosen = (endpoint or settings.endpoint).rstrip("/")
-    check_endpoint(chosen, "--endpoint")
+    from reseen.hubs import kinds
 
-    def opened() -> Hub:
-        from reseen.hubs.huggingface import HuggingFace
-
-        return HuggingFace(chosen, settings.token_for(chosen))
-
-    return opened
+    hub = kinds.hub_named("huggingface", settings)
+    if endpoint is not None:
+        hub = replace(hub, endpoint=endpoint.rstrip("/"))
+        check_endpoint(hub.endpoint, "--endpoint")
+    return lambda: kinds.open_hub(hub)
 
 
 def target_of(

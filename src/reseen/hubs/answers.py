@@ -232,7 +232,9 @@ def cursor(link: str | None, given: str | None) -> str | None:
     return None
 
 
-def refusal(status: int, headers: Mapping[str, str], signed_in: bool) -> HubError:
+def refusal(
+    status: int, headers: Mapping[str, str], signed_in: bool, endpoint: str = "the hub"
+) -> HubError:
     """What a refusal means, with what the person can do. Not for 429 and 5xx.
 
     The Hub answers 401 to strangers for what is missing, private or gated alike, and says which
@@ -266,8 +268,8 @@ def refusal(status: int, headers: Mapping[str, str], signed_in: bool) -> HubErro
     if status == 403:
         return HubAuth("the hub denies access", remedy=token)
     if status in (404, 410):
-        return HubMissing("there is nothing there")
-    return HubGarbage(f"the hub answered with status {status}")
+        return HubMissing(f"{endpoint}: there is nothing there", remedy="Check the address.")
+    return HubGarbage(f"{endpoint} answered with status {status}")
 
 
 def is_repo_id(id: str) -> bool:

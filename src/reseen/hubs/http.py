@@ -6,7 +6,8 @@ file; or an error of `reseen.errors.HubError`. Promised:
 - redirects are followed by us: few, never from https to http, never with credentials in them;
 - no answer is read beyond what was wanted plus a bounded excess, compressed or not;
 - 429, 5xx, failing connections and answers that break off are tried again, but not for ever.
-No error names a URL: it may hold a person's name or a signature.
+Errors name the endpoint that a person gave, and no other address: it may hold a person's name or a
+signature.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -29,6 +31,7 @@ from reseen.hubs import answers
 from reseen.hubs.hub import Usage
 from reseen.hubs.quota import LONGEST, Quota, retry_after
 from reseen.hubs.redirects import may_carry_token, origin, redirected
+from reseen.settings import RateLimit
 
 T = TypeVar("T")
 
@@ -67,10 +70,24 @@ class _Again(Exception):
         """Attempts at most."""
 
 
-def _broken() -> _Again:
-    return _Again(
-        HubBusy("the hub cannot be reached, or breaks off its answers", remedy="Try again later.")
-    )
+@dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """How a server is asked."""
+
+    connections: int = 64
+    """Requests at once, at most."""
+    attempts: int = 8
+    """How often one call is tried ..."""
+    patience: float = 900.0
+    """... and for how long since its first failure. Seconds."""
+    quota: RateLimit | None = None
+    """A limit of our own, besides the server's."""
+    transport: httpx2.AsyncBaseTransport | None = None
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+USUAL = ClientOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,42 +100,35 @@ class Answer:
 
 
 class Http:
-    """The connections to one hub. Made inside a running event loop; to be closed.
-
-    `attempts` and `patience` (seconds since the first failure) bound each call's retries.
-    """
+    """The connections to one hub. Made inside a running event loop; to be closed."""
 
     def __init__(
         self,
         endpoint: str,
         token: str | None,
         usage: Usage,
-        *,
-        connections: int,
-        attempts: int,
-        patience: float,
-        transport: httpx2.AsyncBaseTransport | None,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
+        options: ClientOptions,
     ) -> None:
         for name in ("httpx2", "httpcore2"):  # they would log every URL
             logging.getLogger(name).setLevel(logging.WARNING)
         self._base = httpx2.URL(endpoint)
+        self._endpoint = endpoint
+        """As it was given, for messages."""
         self._token = token if token and may_carry_token(self._base) else None
         self._usage = usage
-        self._quota = Quota(usage, clock, sleep)
-        self._attempts = attempts
-        self._patience = patience
+        self._quota = Quota(usage, options.clock, options.sleep, options.quota)
+        self._attempts = options.attempts
+        self._patience = options.patience
         self._answers = False
         """The hub has answered something, ever."""
-        self._clock = clock
-        self._sleep = sleep
+        self._clock = options.clock
+        self._sleep = options.sleep
         self._client = httpx2.AsyncClient(
-            transport=transport,
+            transport=options.transport,
             timeout=httpx2.Timeout(30.0, connect=10.0, pool=None),
             limits=httpx2.Limits(
-                max_connections=connections,
-                max_keepalive_connections=connections,
+                max_connections=options.connections,
+                max_keepalive_connections=options.connections,
                 keepalive_expiry=30.0,
             ),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -150,7 +160,7 @@ class Http:
                                 f"the hub's answer has more than {MOST_JSON >> 20} MiB"
                             )
             except (httpx2.TransportError, TimeoutError):
-                raise _broken() from None
+                raise self._broken(response.url) from None
             except httpx2.DecodingError:
                 raise _Again(HubGarbage("the hub's answer cannot be unpacked"), most=3) from None
             finally:
@@ -175,7 +185,7 @@ class Http:
                 async with asyncio.timeout(LEAST_TIME + wanted.length / SLOWEST):
                     return await self._read_range(response, wanted)
             except (httpx2.TransportError, TimeoutError):
-                raise _broken() from None
+                raise self._broken(response.url) from None
             finally:
                 await response.aclose()
 
@@ -253,10 +263,11 @@ class Http:
                     raise httpx2.ReadError("broke off")
                 return b""
             except httpx2.TransportError:
+                at = url if response is None else response.url
                 if response is not None:
                     await response.aclose()
                 response = None
-                raise _broken() from None
+                raise self._broken(at) from None
 
         try:
             while chunk := await self._persist(pull):
@@ -282,7 +293,7 @@ class Http:
         """A 2xx or 416 answer, its body unread; redirects are followed. To be closed."""
         trusted = True  # once led elsewhere, a chain of redirects is not given the token again
         for _ in range(MOST_REDIRECTS + 1):
-            own = origin(url) == origin(self._base)
+            own = self._is_own(url)
             trusted = trusted and own
             response = await self._send(url, headers, own, trusted)
             if response.status_code in (200, 206):
@@ -292,7 +303,7 @@ class Http:
             try:
                 await _drain(response)
             except (httpx2.TransportError, TimeoutError):
-                raise _broken() from None
+                raise self._broken(url) from None
             finally:
                 await response.aclose()
             if response.status_code not in (301, 302, 303, 307, 308):
@@ -327,10 +338,19 @@ class Http:
         except (httpx2.UnsupportedProtocol, UnicodeError):  # a host that is no host's name
             raise HubGarbage("the hub redirects to something that is no web address") from None
         except (httpx2.TransportError, TimeoutError):
-            raise _broken() from None
+            raise self._broken(url) from None
         finally:
             if slot:
                 slot.leave()
+
+    def _broken(self, url: httpx2.URL) -> _Again:
+        """Nobody answers at this address, or the answer breaks off."""
+        who = f"{'' if self._is_own(url) else 'the storage behind '}{self._endpoint}"
+        problem = f"{who} cannot be reached, or breaks off its answers"
+        return _Again(HubBusy(problem, remedy="Try again later."))
+
+    def _is_own(self, url: httpx2.URL) -> bool:
+        return origin(url) == origin(self._base)
 
     def _failure(self, response: httpx2.Response, own: bool) -> Exception:
         """What an answer that is no success means."""
@@ -345,7 +365,8 @@ class Http:
         if not own:
             final = HubGarbage(f"the storage behind the hub refused (status {status})")
             return _Again(final, most=3)
-        return answers.refusal(status, response.headers, self._token is not None)
+        signed_in = self._token is not None
+        return answers.refusal(status, response.headers, signed_in, self._endpoint)
 
     async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try again while there is hope and patience; then raise what the last failure means."""

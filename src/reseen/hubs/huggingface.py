@@ -7,23 +7,19 @@ the bytes that are wanted: HEAD would count as a download.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from urllib.parse import quote
-
-import httpx2
 
 from reseen.errors import HubAuth, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import answers
-from reseen.hubs.http import AnswerTooBig, Http
+from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions, Http
 from reseen.hubs.hub import Abilities, Files, Page, Revision, Revisions, Usage, Wanted
 from reseen.hubs.huggingface_addresses import PREFIX, HuggingFaceAddresses
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
-from reseen.settings import DEFAULT_ENDPOINT
+from reseen.settings import DEFAULT_ENDPOINT, host_of
 
 MOST_TREE_PAGES = 2_000
 """Pages of 1,000 files: no more of one commit is listed."""
@@ -63,37 +59,19 @@ _ABILITIES = Abilities(
 class HuggingFace:
     """A `Hub`. Make it inside a running event loop; `close()` it, or use `async with`.
 
-    `name` is the endpoint's host, with the port where one is written.
+    `name` is the endpoint's host, with the port where it is not the usual one.
     The token goes to the endpoint's own origin only, and never over clear text to another machine.
-    `connections` bounds what is asked at once; `attempts` and `patience` (seconds since the first
-    failure) bound how often a call is tried again.
     """
 
     def __init__(
         self,
         endpoint: str = DEFAULT_ENDPOINT,
         token: str | None = None,
-        *,
-        connections: int = 64,
-        attempts: int = 8,
-        patience: float = 900.0,
-        transport: httpx2.AsyncBaseTransport | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        options: ClientOptions = USUAL,
     ) -> None:
-        self._name = httpx2.URL(endpoint).netloc.decode("ascii")
+        self._name = host_of(endpoint)
         self._usage = Usage()
-        self._http = Http(
-            endpoint,
-            token,
-            self._usage,
-            connections=connections,
-            attempts=attempts,
-            patience=patience,
-            transport=transport,
-            clock=clock,
-            sleep=sleep,
-        )
+        self._http = Http(endpoint, token, self._usage, options)
 
     @property
     def name(self) -> str:

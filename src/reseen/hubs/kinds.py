@@ -10,12 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from reseen.errors import InputError, SettingsError
 from reseen.hubs.addresses import Addresses, is_host
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
 from reseen.records import Sighting
+from reseen.settings import HUGGING_FACE, HubSettings, Settings
 
-HUGGING_FACE = "huggingface"
+if TYPE_CHECKING:
+    from reseen.hubs.hub import Hub
+
 FOLDER = "folder"
 """What the store calls a folder on disk: a hub without addresses."""
 
@@ -27,11 +32,63 @@ class Kind:
     name: str
     addresses: Callable[[str], Addresses]
     """By host."""
+    opened: Callable[[HubSettings], Hub]
+    """Inside a running event loop; to be closed."""
+
+
+def _hugging_face(hub: HubSettings) -> Hub:
+    from reseen.hubs.http import ClientOptions
+    from reseen.hubs.huggingface import HuggingFace
+
+    return HuggingFace(hub.endpoint, hub.token, ClientOptions(quota=hub.quota))
 
 
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (Kind(HUGGING_FACE, HuggingFaceAddresses),)
+    kind.name: kind for kind in (Kind(HUGGING_FACE, HuggingFaceAddresses, _hugging_face),)
 }
+ALIASES = {"hf": HUGGING_FACE}
+
+
+def hub_named(name: str, settings: Settings) -> HubSettings:
+    """The hub that a person means: by its name in the settings, or by its host. Raises InputError,
+    which lists the names."""
+    given = name.strip().lower()
+    wanted = ALIASES.get(given, given)
+    for hub in settings.hubs:
+        if wanted in (hub.name, hub.host, stored_name(hub)):
+            return hub
+    names = ", ".join(_with_alias(hub.name) for hub in settings.hubs)
+    variable = "".join(c if c.isascii() and c.isalnum() else "_" for c in given[:40]).upper()
+    raise InputError(
+        f"there is no hub called {name[:80]!r}; known: {names}",
+        remedy=f"For another, set RESEEN_HUB_{variable.strip('_') or 'NAME'}_ENDPOINT.",
+    )
+
+
+def open_hub(hub: HubSettings) -> Hub:
+    """The hub itself: inside a running event loop; to be closed. Raises SettingsError."""
+    return _kind(hub).opened(hub)
+
+
+def stored_name(hub: HubSettings) -> str:
+    """What the store calls this hub."""
+    kind = _kind(hub)
+    return hub.host if kind.name == HUGGING_FACE else f"{kind.name}+{hub.host}"
+
+
+def _kind(hub: HubSettings) -> Kind:
+    kind = KINDS.get(hub.kind)
+    if kind is None:
+        raise SettingsError(
+            f"the hub {hub.name} is of an unknown kind, {hub.kind[:40]!r}",
+            remedy=f"Known are: {', '.join(KINDS)}.",
+        )
+    return kind
+
+
+def _with_alias(name: str) -> str:
+    short = [alias for alias, meant in ALIASES.items() if meant == name]
+    return f"{name} ({', '.join(short)})" if short else name
 
 
 def addresses_of(hub: str) -> Addresses | None:

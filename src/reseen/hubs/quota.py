@@ -10,6 +10,7 @@ The Hub counts in fixed windows, one for each kind of request ("api", "resolvers
 What is left is spent freely, counting what is under way; then everyone waits for the window's end.
 The first request of a window goes alone, for what it is told holds for all others. Promised: a sole
 user of a token uses all of its quota and is never refused, and no header makes us wait for ever.
+A limit of our own, where one is set, holds for all kinds of requests together, besides.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from reseen.hubs.hub import Usage
+from reseen.settings import RateLimit
 
 LONGEST = 3600.0
 """Seconds: no header makes us wait longer at a time. The Hub's windows have 300."""
@@ -92,10 +95,14 @@ class Quota:
         usage: Usage,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
+        own: RateLimit | None = None,
     ) -> None:
         self._usage = usage
         self._clock = clock
         self._sleep = sleep
+        self._own = own
+        self._asked: deque[float] = deque(maxlen=own.requests if own else 0)
+        """When the last requests were sent, as many as our own limit allows."""
         self._windows: dict[str, _Window] = {}
         self._governed: dict[str, tuple[str, ...]] = {}
         """Kind of request -> names of the windows it is counted in; none: it is not counted."""
@@ -120,6 +127,7 @@ class Quota:
             if probe:
                 self._probing.add(kind)
             self._open[kind] = self._open.get(kind, 0) + 1
+            self._asked.append(self._clock())
             return Slot(self, kind, self._clock(), probe)
 
     def _unknown(self, kind: str) -> bool:
@@ -133,6 +141,8 @@ class Quota:
         now = self._clock()
         if (pause := self._paused.get(kind, 0.0) - now) > 0:
             return pause
+        if (pause := self._own_pause(now)) > 0:
+            return pause
         if self._unknown(kind):
             return math.inf if kind in self._probing else 0.0
         waits = [0.0]
@@ -144,6 +154,12 @@ class Quota:
             if window.left - under_way <= 0:
                 waits.append(window.latest - now)
         return max(waits)
+
+    def _own_pause(self, now: float) -> float:
+        """Seconds until our own limit has room."""
+        if self._own is None or len(self._asked) < self._own.requests:
+            return 0.0
+        return self._asked[0] + self._own.seconds - now
 
     async def _news_or(self, seconds: float) -> None:
         """Until an answer comes, at most this long."""

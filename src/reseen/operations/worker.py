@@ -15,11 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from sqlalchemy import exists, select
 
 from reseen.errors import ReseenError, StoreError
+from reseen.hubs import kinds
 from reseen.hubs.hub import Hub
 from reseen.observed.sightings import Filter
 from reseen.operations import consequences, jobs
@@ -136,7 +136,7 @@ class Worker:
         last = jobs.last_asked(connection, JobKind.RECHECK)
         if last is not None and now() - last < self._intervals.recheck * 1e6:
             return False
-        hub = urlsplit(self._settings.endpoint).netloc
+        hub = kinds.stored_name(self._settings.hubs[0])
         s, a, r = schema.sightings.c, schema.artifacts.c, schema.repositories.c
         return bool(
             connection.scalar(
@@ -193,10 +193,7 @@ class Worker:
         await self._patiently(self._round)
 
     def _hugging_face(self) -> Hub:
-        from reseen.hubs.huggingface import HuggingFace
-
-        endpoint = self._settings.endpoint
-        return HuggingFace(endpoint, self._settings.token_for(endpoint))
+        return kinds.open_hub(self._settings.hubs[0])
 
     # -- waiting -----------------------------------------------------------------------------------
 

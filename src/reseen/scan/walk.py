@@ -354,7 +354,7 @@ class _Walk:
         if task.cancelled() or task.exception() is None:
             return
         if isinstance(task.exception(), HubAway):
-            self._stopped = "The hub does not answer."
+            self._stopped = f"The hub {self._hub.name} does not answer."
         else:
             self._failure = self._failure or task.exception()
         self._wake.set()

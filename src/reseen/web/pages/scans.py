@@ -47,7 +47,7 @@ def show(request: Request, service: Served, who: Reader, before: str = "") -> Re
         words=_words,
         older=skip + _A_PAGE if len(found) > _A_PAGE else None,
         may_start=who.role >= Role.LEAD,
-        endpoint=service.settings.endpoint,
+        endpoint=service.settings.hubs[0].endpoint,
         types=list(RepoType),
         confirms=_CONFIRMS,
     )

@@ -1,0 +1,147 @@
+"""Hubs by name: which there are, what the environment says of each, and how each is opened."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx2
+import pytest
+
+from reseen.errors import HubBusy, InputError, SettingsError
+from reseen.hubs import kinds
+from reseen.hubs.hub import Wanted
+from reseen.hubs.huggingface import HuggingFace
+from reseen.settings import HubSettings, RateLimit, Settings, host_of
+
+MIRROR = {
+    "RESEEN_HUB_MY_MIRROR_ENDPOINT": "https://mirror.example/hub/",
+    "RESEEN_HUB_MY_MIRROR_TOKEN": "secret-of-the-mirror",
+    "RESEEN_HUB_MY_MIRROR_QUOTA": "500/300",
+}
+
+
+def settings(**environment: str) -> Settings:
+    return Settings.from_environment({"HF_TOKEN": "secret-of-the-hub", **environment})
+
+
+def test_the_hugging_face_hub_is_there_without_any_setting() -> None:
+    plain = Settings.from_environment({})
+    assert plain.hubs == (HubSettings("huggingface", "https://huggingface.co"),)
+    for name in ("hf", "HF", " huggingface ", "huggingface.co"):
+        assert kinds.hub_named(name, plain) is plain.hubs[0]
+
+
+def test_each_hub_has_its_own_endpoint_token_and_quota() -> None:
+    both = settings(HF_ENDPOINT="http://127.0.0.1:8000/", **MIRROR)
+    hub, mirror = both.hubs
+    assert (hub.endpoint, hub.token, hub.quota) == (
+        "http://127.0.0.1:8000",
+        "secret-of-the-hub",
+        None,
+    )
+    assert mirror == HubSettings(
+        "my-mirror",
+        "https://mirror.example/hub",
+        token="secret-of-the-mirror",
+        quota=RateLimit(500, 300.0),
+    )
+    assert "secret" not in repr(both)
+    for name in ("my-mirror", "MY-MIRROR", "mirror.example"):
+        assert kinds.hub_named(name, both) is mirror
+    assert kinds.stored_name(hub) == "127.0.0.1:8000"
+    assert kinds.stored_name(mirror) == "mirror.example"
+
+
+def test_a_mirror_is_never_given_the_token_of_the_hub() -> None:
+    (_, mirror) = settings(RESEEN_HUB_M_ENDPOINT="https://mirror.example").hubs
+    assert mirror.token is None
+
+
+def test_the_first_hub_may_be_set_by_its_name_too() -> None:
+    (hub,) = settings(
+        HF_ENDPOINT="https://other.example",
+        RESEEN_HUB_HUGGINGFACE_ENDPOINT="https://hub.example",
+        RESEEN_HUB_HUGGINGFACE_TOKEN="mine",
+        RESEEN_HUB_HUGGINGFACE_QUOTA="10/1",
+    ).hubs
+    wanted = HubSettings(
+        "huggingface", "https://hub.example", token="mine", quota=RateLimit(10, 1.0)
+    )
+    assert (hub, hub.token) == (wanted, "mine")
+
+
+def test_a_name_that_is_none_is_one_error_that_lists_the_names() -> None:
+    with pytest.raises(InputError) as refused:
+        kinds.hub_named("civit.ai", settings(**MIRROR))
+    assert str(refused.value) == (
+        "there is no hub called 'civit.ai'; known: huggingface (hf), my-mirror"
+    )
+    assert refused.value.remedy == "For another, set RESEEN_HUB_CIVIT_AI_ENDPOINT."
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"RESEEN_HUB_X_TOKEN": "a"},
+        {"RESEEN_HUB_X_ENDPOINT": "not a URL"},
+        {"RESEEN_HUB_X_ENDPOINT": "https://user@hub.example"},
+        {"RESEEN_HUB_X_ENDPOINT": "https://a..b"},
+        {"RESEEN_HUB_X_ENDPOINT": "https://hub.example", "RESEEN_HUB_X_QUOTA": "many"},
+        {"RESEEN_HUB_X_ENDPOINT": "https://hub.example", "RESEEN_HUB_X_QUOTA": "0/300"},
+        {"RESEEN_HUB_HF_ENDPOINT": "https://hub.example"},
+        {"RESEEN_HUB_FOLDER_ENDPOINT": "https://hub.example"},
+        {"HF_ENDPOINT": "nonsense"},
+    ],
+)
+def test_settings_that_make_no_sense_are_said(environment: dict[str, str]) -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings(**environment)
+    (name, *_) = environment
+    said = f"{refused.value} {refused.value.remedy}"
+    assert name in said or name.rpartition("_")[0] in said or "the hub x" in said
+
+
+def test_a_kind_that_nobody_knows_is_said_when_it_is_opened() -> None:
+    hub = HubSettings("other", "https://hub.example", kind="gopher")
+    with pytest.raises(SettingsError, match="unknown kind, 'gopher'"):
+        kinds.open_hub(hub)
+
+
+def test_what_is_opened_has_the_name_that_the_store_keeps() -> None:
+    async def names(hub: HubSettings) -> tuple[str, str]:
+        opened = kinds.open_hub(hub)
+        assert isinstance(opened, HuggingFace)
+        try:
+            return opened.name, kinds.stored_name(hub)
+        finally:
+            await opened.close()
+
+    for endpoint in ("https://huggingface.co", "http://127.0.0.1:8000/sub", "https://h.example"):
+        name, stored = asyncio.run(names(HubSettings("h", endpoint)))
+        assert name == stored == host_of(endpoint)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://huggingface.co",
+        "https://HuggingFace.co:443/",
+        "http://localhost:80",
+        "http://127.0.0.1:18931/wrong",
+        "http://[::1]:8000",
+        "https://[2001:db8::1]",
+        "https://b\u00fccher.example:8443",
+    ],
+)
+def test_a_host_is_called_as_it_always_was(endpoint: str) -> None:
+    """The client named it so before: stored rows stay the same hub's."""
+    assert host_of(endpoint) == httpx2.URL(endpoint).netloc.decode("ascii")
+
+
+def test_an_error_names_the_address_that_was_given() -> None:
+    async def nobody(endpoint: str) -> None:
+        async with HuggingFace(endpoint) as hub:
+            await hub.list_repositories(Wanted(), None)
+
+    with pytest.raises(HubBusy, match=r"^http://127\.0\.0\.1:9 cannot be reached"):
+        asyncio.run(nobody("http://127.0.0.1:9"))
