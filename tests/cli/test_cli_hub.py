@@ -49,7 +49,8 @@ def test_scan_sightings_recheck_and_a_later_import(
     names = tmp_path / "removed.csv"
     write_csv(names, world.removals)
     reseen(tmp_path, replica, "registry", "import", str(names))
-    out, err = reseen(tmp_path, replica, "scan", "hf", "--all", "--refs")
+    # 3: one file of this world cannot be read, and a scan that did not look at all says so
+    out, err = reseen(tmp_path, replica, "scan", "hf", "--all", "--refs", code=3)
     found = [line.split()[0] for line in out.splitlines()]
     assert len(found) == len(set(found)) > 5
     assert "A sighting is a lead" in err
@@ -94,5 +95,57 @@ def test_a_remote_file_is_inspected_by_its_header(
 def test_a_place_that_is_not_there_is_said(tmp_path: Path, replica: Replica) -> None:
     _, err = reseen(tmp_path, replica, "inspect", "hf://nobody/nothing/x.safetensors", code=2)
     assert "Traceback" not in err
-    _, err = reseen(tmp_path, replica, "scan", "hf", "nobody/nothing")
-    assert "not looked at" in err or "0 sightings" in err
+    _, err = reseen(tmp_path, replica, "scan", "hf", "nobody/nothing", code=2)
+    assert "nobody/nothing: there is no such repository" in err
+
+
+def test_a_named_repository_that_is_refused_is_no_clean_scan(
+    tmp_path: Path, replica: Replica, world: World
+) -> None:
+    good = world.cases[0].repo
+    for more in ((), ("--quiet",), ("--json",)):
+        _, err = reseen(tmp_path, replica, "scan", "hf", good, "nobody/nothing", *more, code=2)
+        assert "nobody/nothing: " in err
+        assert f"{good}: " not in err
+    # Asked for as each type, it need be only one of them.
+    reseen(tmp_path, replica, "scan", "hf", good, "--types", "models,datasets,spaces")
+    listed = tmp_path / "repositories.txt"
+    listed.write_text(f"{good}\nnobody/nothing\n")
+    _, err = reseen(tmp_path, replica, "scan", "hf", "--repos", str(listed), code=3)
+    assert "nobody" not in err
+    number = err.split("reseen problems --scan ")[1].split()[0]
+    out, _ = reseen(tmp_path, replica, "problems", "--scan", number)
+    assert "/nobody/nothing: there is no such repository" in out
+    out, _ = reseen(tmp_path, replica, "problems", "--json")
+    assert [row["scan"] for row in objects(out)] == [int(number)]
+    reseen(tmp_path, replica, "problems", "--scan", "999", code=2)
+
+
+def test_an_account_for_which_nothing_is_listed_is_said(
+    tmp_path: Path, replica: Replica, world: World
+) -> None:
+    typo = ("scan", "hf", "--author", "acount-01")
+    _, err = reseen(tmp_path, replica, *typo)
+    assert "acount-01: nothing is listed for this account (0 repositories)" in err
+    reseen(tmp_path, replica, *typo, "--strict", code=3)
+    author = world.cases[0].repo.split("/")[0]
+    reseen(tmp_path, replica, "scan", "hf", "--author", author, "--no-follow", "--strict")
+
+
+def test_a_hub_that_is_not_there_is_named(tmp_path: Path, replica: Replica) -> None:
+    wrong = f"{replica.endpoint}/wrong"
+    _, err = reseen(tmp_path, replica, "scan", "hf", "--all", "--endpoint", wrong, code=2)
+    assert wrong in err
+
+
+def test_exit_code_says_that_a_removed_model_stands_there_also_the_next_time(
+    tmp_path: Path, replica: Replica, world: World
+) -> None:
+    names = tmp_path / "removed.csv"
+    write_csv(names, world.removals)
+    reseen(tmp_path, replica, "registry", "import", str(names))
+    repo = "account-13/small"
+    for _ in range(2):
+        reseen(tmp_path, replica, "scan", "hf", repo, "--no-follow", "--exit-code", code=1)
+    reseen(tmp_path, replica, "scan", "hf", repo, "nobody/nothing", "--exit-code", code=1)
+    reseen(tmp_path, replica, "scan", "hf", repo, "--no-follow")

@@ -204,3 +204,20 @@ def test_a_pipe_that_closes_early_is_no_match(tmp_path: Path, removed: Path) -> 
     )
     assert done.stdout.split() == ["0"]
     assert "Traceback" not in done.stderr
+
+
+def test_a_folder_with_a_removed_model_ends_with_1_when_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    reseen(tmp_path, "registry", "add", str(adapter(folder / "a.safetensors")))
+    scan = ("scan", "folder", str(folder), "--jobs", "1")
+    for _ in range(2):
+        reseen(tmp_path, *scan)
+        reseen(tmp_path, *scan, "--exit-code", code=1)
+    (folder / "a.safetensors").unlink()
+    reseen(tmp_path, *scan, "--exit-code")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    assert f"{missing}: " in reseen(tmp_path, "scan", "folder", str(missing), code=2)

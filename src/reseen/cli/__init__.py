@@ -47,6 +47,7 @@ class Root(LazyGroup):
         "recheck": ("reseen.cli.recheck:recheck", "Ask whether known sightings still stand."),
         "sightings": ("reseen.cli.sightings:sightings", "List what was found."),
         "sighting": ("reseen.cli.sightings:sighting", "Show one sighting with all its evidence."),
+        "problems": ("reseen.cli.problems:problems", "List what a scan could not look at."),
         "report": (
             "reseen.cli.report:report",
             "Write what was found: HTML, CSV, JSON Lines, XLSX.",

@@ -7,18 +7,15 @@ from pathlib import Path
 import click
 
 from reseen.cli.common import (
-    count,
+    about,
     db_option,
     emit,
     json_option,
     keyring_if_any,
-    note,
     open_or_make,
     quiet_option,
     settings_for,
-    size_text,
 )
-from reseen.cli.exit_codes import ExitCode, finish
 from reseen.cli.hub import (
     depth_options,
     endpoint_option,
@@ -28,7 +25,8 @@ from reseen.cli.hub import (
     target_options,
 )
 from reseen.cli.lazy import LazyGroup
-from reseen.records import Coverage, Sighting
+from reseen.cli.scan_end import Ending, exit_code_option, finish_scan, strict_option
+from reseen.records import Sighting
 
 
 @click.group(cls=LazyGroup, verbs={})
@@ -39,6 +37,8 @@ def scan() -> None:
 @scan.command()
 @target_options
 @depth_options
+@strict_option
+@exit_code_option
 @endpoint_option
 @db_option
 @json_option
@@ -55,6 +55,8 @@ def hf(
     no_follow: bool,
     max_bytes: str,
     background: int,
+    strict: bool,
+    exit_code: bool,
     endpoint: str | None,
     db: str | None,
     as_json: bool,
@@ -66,7 +68,6 @@ def hf(
     """
     from reseen.cli.progress import scan_progress
     from reseen.operations.scans import scan_hub
-    from reseen.scan.walk import GO_ON, STOPPED
 
     target = target_of(repos, author, repos_file, since, everything, types)
     options = options_of(confirm, refs, no_follow, max_bytes, background)
@@ -74,7 +75,8 @@ def hf(
     open_hub = open_hugging_face(settings, endpoint)
     with open_or_make(settings) as store:
         keyring = keyring_if_any(store, settings)
-        with scan_progress(quiet=quiet, as_json=as_json) as shown:
+        where = endpoint or settings.endpoint
+        with about(where), scan_progress(quiet=quiet, as_json=as_json) as shown:
             outcome = scan_hub(
                 store,
                 keyring,
@@ -84,21 +86,25 @@ def hf(
                 report=shown.report,
                 found=shown.found,
             )
-        if not quiet and not as_json:
-            _summary(outcome.coverage, len(outcome.sightings))
-    if not outcome.ended:
-        note(outcome.stopped or STOPPED)
-        note(GO_ON)
-        finish(ExitCode.STOPPED if outcome.stopped == STOPPED else ExitCode.CANNOT)
+        asked = Ending(repos, strict, exit_code, silent=quiet or as_json)
+        finish_scan(store, outcome, target, asked)
 
 
 @scan.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core.")
+@exit_code_option
 @db_option
 @json_option
 @quiet_option
-def folder(path: Path, jobs: int | None, db: str | None, as_json: bool, quiet: bool) -> None:
+def folder(
+    path: Path,
+    jobs: int | None,
+    exit_code: bool,
+    db: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Scan a folder, or a local Hub cache: every file of 1 KiB or more, by content, not name."""
     from reseen.cli.progress import scan_progress
     from reseen.operations.scans import scan_folder
@@ -106,12 +112,11 @@ def folder(path: Path, jobs: int | None, db: str | None, as_json: bool, quiet: b
     settings = settings_for(db)
     with open_or_make(settings) as store:
         keyring = keyring_if_any(store, settings)
-        with scan_progress(quiet=quiet, as_json=as_json) as shown:
+        with about(path), scan_progress(quiet=quiet, as_json=as_json) as shown:
             outcome = scan_folder(
                 store, keyring, path, jobs=jobs, report=shown.report, found=shown.found
             )
-        if not quiet and not as_json:
-            _summary(outcome.coverage, len(outcome.sightings))
+        finish_scan(store, outcome, None, Ending(exit_code=exit_code, silent=quiet or as_json))
 
 
 def show_sighting(sighting: Sighting, *, as_json: bool) -> None:
@@ -123,20 +128,3 @@ def show_sighting(sighting: Sighting, *, as_json: bool) -> None:
         emit(row(sighting))
     else:
         click.echo(sighting_line(sighting))
-
-
-def _summary(coverage: Coverage, found: int) -> None:
-    note(
-        f"{count(found, 'sighting')} in {count(coverage.walked, 'repository', 'repositories')} "
-        f"({count(coverage.artifacts, 'file')}, {count(coverage.requests, 'request')}, "
-        f"{size_text(coverage.bytes_read)} of files read)"
-    )
-    parts = ", ".join(f"{kind} {size_text(n)}" for kind, n in coverage.bytes_by.items() if n)
-    if parts:
-        note(f"  read of files: {parts}")
-    if coverage.unchanged:
-        note(f"  {coverage.unchanged:,} unchanged since they were walked")
-    for reason, times in coverage.skipped.items():
-        note(f"  not looked at: {reason}: {times:,}")
-    if found:
-        note("A sighting is a lead, not a verdict. Next: reseen sightings, reseen report --out ...")

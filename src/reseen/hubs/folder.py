@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reseen.errors import InputError
+from reseen.errors import FileError
 from reseen.hubs.answers import COMMIT, SMALLEST, is_repo_id
 from reseen.hubs.kinds import FOLDER
 from reseen.records import Artifact, Problem, RepoType
@@ -58,13 +58,13 @@ class _Place:
 def walk(root: Path) -> Iterator[LocalArtifact | Problem]:
     """Everything below `root` (or `root` itself, when it is a file), in a stable order.
 
-    Raises InputError when there is nothing at `root`.
+    Raises FileError when there is nothing at `root`.
     """
     try:
         real = root.resolve(strict=True)
         is_folder = real.is_dir()
     except (OSError, RuntimeError, ValueError):
-        raise InputError(
+        raise FileError(
             "there is no such file or folder", remedy="Check the path, and that it may be read."
         ) from None
     if is_folder:

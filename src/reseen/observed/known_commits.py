@@ -91,6 +91,29 @@ def repositories_by_pk(connection: Connection, pks: Iterable[int]) -> dict[int, 
     return found
 
 
+def listed(connection: Connection, hub: str, repos: Sequence[str], since: int) -> set[str]:
+    """Which of these repositories the hub listed at or after an instant, of whatever type."""
+    found: set[str] = set()
+    for some in _chunks(repos):
+        query = select(repositories.c.repo).where(
+            repositories.c.hub == hub,
+            repositories.c.repo.in_(some),
+            repositories.c.last_listed >= since,
+        )
+        found.update(connection.scalars(query))
+    return found
+
+
+def is_listed(connection: Connection, hub: str, author: str, since: int) -> bool:
+    """Whether the hub listed anything of an account at or after an instant."""
+    query = select(repositories.c.pk).where(
+        repositories.c.hub == hub,
+        repositories.c.repo.startswith(f"{author}/", autoescape=True),
+        repositories.c.last_listed >= since,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def accounts_with_sightings(connection: Connection, hub: str) -> set[str]:
     """Accounts of a hub where a removal was re-seen, on a rung that counts."""
     query = (

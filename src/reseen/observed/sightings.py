@@ -80,6 +80,8 @@ class Filter:
     states: frozenset[SightingState] | None = None
     since: int | None = None
     """First seen at or after (microseconds)."""
+    seen_since: int | None = None
+    """Last seen at or after (microseconds)."""
     scan_pk: int | None = None
     """First recorded by this scan."""
     withdrawn: bool | None = None
@@ -333,6 +335,8 @@ def _narrowed(query: Select[Any], which: Filter) -> Select[Any]:
         query = query.where(s.state.in_(sorted(state.value for state in which.states)))
     if which.since is not None:
         query = query.where(s.first_seen >= which.since)
+    if which.seen_since is not None:
+        query = query.where(s.last_seen >= which.seen_since)
     if which.scan_pk is not None:
         query = query.where(s.scan_pk == which.scan_pk)
     if which.withdrawn is not None:

@@ -38,6 +38,14 @@ class Priority(IntEnum):
     REST = 40
 
 
+DISABLED = "disabled by the hub"
+NO_COMMIT = "no commit listed"
+NO_FILES = "no files"
+GONE = "gone since it was listed"
+NO_ACCESS = "no access"
+UNLISTED = "entries of the listing that could not be read"
+
+
 @dataclass(frozen=True, slots=True)
 class Skip:
     """No look is needed."""
@@ -75,11 +83,11 @@ def skip(repository: Repository, refs: bool, named: bool) -> Skip | None:
     request only.
     """
     if repository.disabled:
-        return Skip("disabled by the hub")
+        return Skip(DISABLED)
     if repository.sha is None:
-        return Skip("no commit listed")
+        return Skip(NO_COMMIT)
     if named and not refs and not repository.paths and not repository.used_storage:
-        return Skip("no files")
+        return Skip(NO_FILES)
     return None
 
 

@@ -162,6 +162,9 @@ def take(
             case Referred(lease, revisions):
                 _refer(connection, scan, lease, revisions, at)
             case Passed(lease, reason):
+                if reason == agenda.NO_ACCESS:
+                    refused = Problem(f"{scan.hub}/{lease.repo}", reason)
+                    scans.note(connection, scan.pk, lease.repository_pk, [refused], at)
                 more = scans.plus(more, Coverage(skipped={reason: 1}))
             case Failed(lease, problem):
                 if frontier.fail(connection, scan.pk, lease, problem, at):
@@ -219,7 +222,7 @@ def _list(
     listed = unchanged = 0
     skipped: dict[str, int] = {}
     if page.problems:
-        skipped["entries of the listing that could not be read"] = len(page.problems)
+        skipped[agenda.UNLISTED] = len(page.problems)
     work: list[Work] = []
     walked: list[int] = []
     changed: list[int] = []

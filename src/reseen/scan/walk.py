@@ -304,11 +304,11 @@ class _Walk:
                     why = HubBusy("the hub broke off", remedy=GO_ON)
                     return came, await self._unanswered(lease, started, why)
         except HubMissing:
-            came = Passed(lease, "gone since it was listed")
+            came = Passed(lease, agenda.GONE)
         except HubDisabled:
-            came = Passed(lease, "disabled by the hub")
+            came = Passed(lease, agenda.DISABLED)
         except HubAuth:
-            came = Passed(lease, "no access")
+            came = Passed(lease, agenda.NO_ACCESS)
         except HubBusy as e:
             return (await self._unanswered(lease, started, e),)
         except HubError as e:

@@ -1,0 +1,47 @@
+"""`reseen problems`: what a scan could not look at, with its places."""
+
+from __future__ import annotations
+
+import click
+
+from reseen.cli.common import count, db_option, emit, json_option, look_into, note, settings_for
+from reseen.errors import NotFound
+from reseen.report.rows import visible
+
+
+@click.command()
+@click.option(
+    "--scan", "number", type=click.IntRange(1), help="The scan's number. Default: the last."
+)
+@db_option
+@json_option
+def problems(number: int | None, db: str | None, as_json: bool) -> None:
+    """List what a scan could not look at or judge, with places and reasons.
+
+    Places are as the hub or the folder gave them: they can hold a name.
+    """
+    from reseen.scan import left_out
+
+    shown = 0
+    with look_into(settings_for(db)) as store, store.read() as connection:
+        scan = left_out.latest(connection) if number is None else number
+        if scan is None or not left_out.exists(connection, scan):
+            raise NotFound("there is no such scan", remedy="The end of a scan says its number.")
+        for problem in left_out.recorded(connection, scan):
+            shown += 1
+            if as_json:
+                emit(
+                    {
+                        "scan": problem.scan,
+                        "place": problem.place,
+                        "reason": problem.reason,
+                        "remedy": problem.remedy,
+                        "at": problem.at,
+                    }
+                )
+                continue
+            click.echo(f"{visible(problem.place)}: {visible(problem.reason)}")
+            if problem.remedy:
+                click.echo(f"  {visible(problem.remedy)}")
+    if not as_json:
+        note(f"Scan {scan}: {count(shown, 'problem') if shown else 'no problems'}")

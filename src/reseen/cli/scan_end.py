@@ -1,0 +1,96 @@
+"""How a scan ends: what is said of it, and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from reseen.cli.common import count, note, size_text
+from reseen.cli.exit_codes import ExitCode, finish, tell
+from reseen.records import Coverage
+from reseen.report.rows import visible
+
+if TYPE_CHECKING:
+    from reseen.scan.progress import Outcome
+    from reseen.scan.target import Target
+    from reseen.store.database import Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a person asked of a scan's end."""
+
+    named: Sequence[str] = ()
+    """Repositories named on the command line itself."""
+    strict: bool = False
+    exit_code: bool = False
+    silent: bool = False
+    """Say nothing but errors."""
+
+
+def strict_option(command: F) -> F:
+    return click.option(
+        "--strict", is_flag=True, help="Exit with 3 when nothing is listed for an --author."
+    )(command)
+
+
+def exit_code_option(command: F) -> F:
+    return click.option(
+        "--exit-code",
+        is_flag=True,
+        help="Exit with 1 when a removed model stands in what was scanned, found now or before.",
+    )(command)
+
+
+def finish_scan(store: Store, outcome: Outcome, target: Target | None, asked: Ending) -> NoReturn:
+    """Say what came of a scan, and end with its exit code. `target` None: a folder."""
+    from reseen.scan.left_out import left_out, standing
+    from reseen.scan.walk import GO_ON, STOPPED
+
+    with store.read() as connection:
+        left = left_out(connection, outcome, target)
+        if asked.exit_code and standing(connection, outcome, target):
+            tell(ExitCode.MATCH)
+    if not asked.silent:
+        _summary(outcome.coverage, len(outcome.sightings))
+    for repo, reason in left.refused.items():
+        if repo in asked.named:
+            note(f"{visible(repo)}: {visible(reason)}")
+            tell(ExitCode.CANNOT)
+        else:
+            tell(ExitCode.PART)
+    for author in left.empty_accounts:
+        note(f"{visible(author)}: nothing is listed for this account (0 repositories)")
+        if asked.strict:
+            tell(ExitCode.PART)
+    if left.problems and not asked.silent:
+        note(f"  {count(left.problems, 'problem')} recorded: reseen problems --scan {outcome.scan}")
+    if outcome.sightings and not asked.silent:
+        note("A sighting is a lead, not a verdict. Next: reseen sightings, reseen report --out ...")
+    if left.reasons:
+        tell(ExitCode.PART)
+    if not outcome.ended:
+        note(outcome.stopped or STOPPED)
+        note(GO_ON)
+        tell(ExitCode.STOPPED if outcome.stopped == STOPPED else ExitCode.CANNOT)
+    finish()
+
+
+def _summary(coverage: Coverage, found: int) -> None:
+    note(
+        f"{count(found, 'new sighting')} in {count(coverage.walked, 'repository', 'repositories')} "
+        f"({count(coverage.artifacts, 'file')}, {count(coverage.requests, 'request')}, "
+        f"{size_text(coverage.bytes_read)} of files read)"
+    )
+    parts = ", ".join(f"{kind} {size_text(n)}" for kind, n in coverage.bytes_by.items() if n)
+    if parts:
+        note(f"  read of files: {parts}")
+    if coverage.unchanged:
+        note(f"  {coverage.unchanged:,} unchanged since the last scan")
+    for reason, times in coverage.skipped.items():
+        note(f"  not looked at: {reason}: {times:,}")

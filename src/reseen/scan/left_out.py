@@ -1,0 +1,146 @@
+"""What a scan did not look at, and what stands in its target: for whoever tells how it ended.
+
+What comes in: a connection, the scan's outcome, its target. What goes out: values with names that
+only a person who gave them, or who asks for the list of problems, may be shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from reseen.observed import known_commits, sightings
+from reseen.observed.artifacts import instant
+from reseen.records import Rung, SightingState
+from reseen.scan import agenda, confirm
+from reseen.scan.progress import Outcome
+from reseen.scan.target import Target
+from reseen.store.schema import problems, scans
+
+SOUND = frozenset(
+    (agenda.DISABLED, agenda.NO_COMMIT, agenda.NO_FILES, agenda.GONE, confirm.BY_NAME)
+)
+"""Reasons for which nothing was left out that could have been looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What was not looked at, or not judged."""
+
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Named repositories that could not be looked at -> why."""
+    empty_accounts: tuple[str, ...] = ()
+    """Accounts of the target for which nothing is listed."""
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Why something else was left out, and how often."""
+    problems: int = 0
+    """Recorded for this scan: `recorded` tells them with their places."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedProblem:
+    """Something that could not be looked at, as it was recorded."""
+
+    scan: int
+    place: str
+    """Hub and repository, or a file's place: can hold a name."""
+    reason: str
+    remedy: str | None
+    at: datetime | None
+    listed: bool
+    """The repository was listed; False: not even that."""
+
+
+def left_out(connection: Connection, outcome: Outcome, target: Target | None) -> LeftOut:
+    """What the scan left out. `target` None: of a folder, which names nothing but itself."""
+    number = func.count().label("number")
+    told = int(
+        connection.scalar(
+            select(number).select_from(problems).where(problems.c.scan_pk == outcome.scan)
+        )
+        or 0
+    )
+    reasons = {why: n for why, n in outcome.coverage.skipped.items() if why not in SOUND}
+    if target is None:
+        return LeftOut(reasons=reasons, problems=told)
+    scan = connection.execute(select(scans).where(scans.c.pk == outcome.scan)).one()
+    found = known_commits.listed(connection, scan.hub, target.repos, scan.started_at)
+    named = {f"{scan.hub}/{repo}": repo for repo in target.repos}
+    refused: dict[str, str] = {}
+    excused = 0
+    if named:
+        for problem in recorded(connection, outcome.scan):
+            repo = named.get(problem.place)
+            if repo in found and not problem.listed:
+                excused += 1  # it was asked for as each type, and is of another
+            elif repo is not None:
+                refused.setdefault(repo, problem.reason)
+    if agenda.UNLISTED in reasons:
+        reasons[agenda.UNLISTED] -= excused
+    empty = () if target.since else target.authors
+    return LeftOut(
+        refused=refused,
+        empty_accounts=tuple(
+            author
+            for author in empty
+            if not known_commits.is_listed(connection, scan.hub, author, scan.started_at)
+        ),
+        reasons={why: n for why, n in reasons.items() if n > 0},
+        problems=told,
+    )
+
+
+def standing(connection: Connection, outcome: Outcome, target: Target | None) -> int:
+    """Sightings of removals in force that are live in the scan's target, by this look or an
+    earlier one: an unchanged hub is not read again, and what stands there still stands."""
+    scan = connection.execute(select(scans).where(scans.c.pk == outcome.scan)).one()
+
+    every = sightings.Filter(
+        hub=scan.hub,
+        rung=Rung.WEIGHTS,
+        states=frozenset((SightingState.LIVE,)),
+        withdrawn=False,
+    )
+
+    def live(**where: Any) -> int:
+        return sightings.count(connection, replace(every, **where))
+
+    new = sum(
+        s.rung >= Rung.WEIGHTS and s.state is SightingState.LIVE and not s.withdrawn
+        for s in outcome.sightings
+    )
+    if target is None:  # every file was read
+        return live(seen_since=scan.started_at)
+    if target.everything or target.since is not None:
+        return max(new, live())
+    parts = [live(repo=repo) for repo in target.repos]
+    parts += [live(author=author) for author in target.authors]
+    return max(new, sum(parts))
+
+
+def recorded(connection: Connection, scan: int) -> Iterator[RecordedProblem]:
+    """A scan's problems, oldest first."""
+    query = select(problems).where(problems.c.scan_pk == scan).order_by(problems.c.pk)
+    for row in connection.execute(query.execution_options(yield_per=500)):
+        yield RecordedProblem(
+            row.scan_pk,
+            row.place,
+            row.reason,
+            row.remedy,
+            instant(row.at),
+            row.repository_pk is not None,
+        )
+
+
+def latest(connection: Connection) -> int | None:
+    """The number of the last scan; None where there was none."""
+    number: int | None = connection.scalar(select(func.max(scans.c.pk)))
+    return number
+
+
+def exists(connection: Connection, scan: int) -> bool:
+    return connection.scalar(select(scans.c.pk).where(scans.c.pk == scan)) is not None
