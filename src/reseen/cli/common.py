@@ -144,6 +144,8 @@ def about(name: object) -> Iterator[None]:
     try:
         yield
     except (FileError, ListError, HubError) as e:
+        if str(name) in str(e):
+            raise
         raise type(e)(f"{name}: {e}", remedy=e.remedy) from e
 
 

@@ -75,7 +75,7 @@ def hf(
     open_hub = open_hugging_face(settings, endpoint)
     with open_or_make(settings) as store:
         keyring = keyring_if_any(store, settings)
-        where = endpoint or settings.endpoint
+        where = endpoint or settings.hubs[0].endpoint
         with about(where), scan_progress(quiet=quiet, as_json=as_json) as shown:
             outcome = scan_hub(
                 store,
