@@ -86,7 +86,7 @@ def a_round(service: Service, replica: Replica) -> None:
             replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
         )
 
-    Worker(service.store, service.keyring, service.settings, pace=QUICK, open_hub=hub)._round()
+    Worker(service.store, service.keyring, service.settings, pace=QUICK, open_hub=hub).round()
 
 
 def test_a_list_imported_after_a_scan_finds_what_it_found_before(

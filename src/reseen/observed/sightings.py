@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Row, Select, exists, func, select, update
 
 from reseen.errors import NotFound
 from reseen.observed import evidence
@@ -277,6 +277,18 @@ def count(connection: Connection, which: Filter = ALL) -> int:
     """How many there are."""
     query = _narrowed(select(func.count()).select_from(_JOINED), which)
     return int(connection.scalar(query) or 0)
+
+
+def any_standing(connection: Connection, hub: str) -> bool:
+    """Whether anything that was seen at this hub is not gone."""
+    a, r, s = schema.artifacts.c, schema.repositories.c, schema.sightings.c
+    standing = exists().where(
+        a.pk == s.artifact_pk,
+        r.pk == a.repository_pk,
+        r.hub == hub,
+        s.state != SightingState.GONE.value,
+    )
+    return bool(connection.scalar(select(standing)))
 
 
 def unread(connection: Connection) -> int:

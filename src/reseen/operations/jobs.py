@@ -180,6 +180,16 @@ def last_asked(connection: Connection, kind: JobKind) -> int | None:
 # -- what the worker does with them --------------------------------------------------------------
 
 
+def is_any(connection: Connection, lane: frozenset[JobKind]) -> bool:
+    """Whether a lane has a job that has not ended."""
+    kinds = [kind.value for kind in lane]
+    open_ = [JobState.WAITING.value, JobState.RUNNING.value, JobState.STOPPED.value]
+    query = select(jobs.c.pk).where(
+        jobs.c.kind.in_(kinds), jobs.c.state.in_(open_), jobs.c.ended_at.is_(None)
+    )
+    return connection.scalar(query.limit(1)) is not None
+
+
 def take(connection: Connection, lane: frozenset[JobKind], owner: Owner) -> Job | None:
     """The next job of a lane, ours for a lease; None while another process has one of it. What a
     dead process left comes first."""

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reseen.hubs.hub import Hub
+from reseen.observed import sightings
 from reseen.observed.sightings import Filter
-from reseen.operations import consequences
+from reseen.operations import consequences, jobs
+from reseen.operations.jobs import JobKind
 from reseen.review.settling import Settled
 from reseen.scan import recheck as rechecking
 from reseen.scan.recheck import Change, Rechecked
-from reseen.store.database import Store
+from reseen.store.database import Store, now
+from reseen.store.lease import SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +36,17 @@ def recheck(
     """Ask the hub whether these sightings still stand; `told` is called with each change."""
     came = rechecking.recheck(store, open_hub, which, told=told)
     return RecheckEnded(came, consequences.follow(store).notices)
+
+
+def queue_if_due(store: Store, hub: str, every: float, most: int) -> None:
+    """Queue a recheck of at most `most` sightings of a hub, the longest unseen first, where none
+    was asked for in so many seconds and there is something to ask about."""
+    with store.read() as connection:
+        last = jobs.last_asked(connection, JobKind.RECHECK)
+        if last is not None and now() - last < every * SECOND:
+            return
+        if not sightings.any_standing(connection, hub):
+            return
+    with store.write() as connection:
+        jobs.ask(connection, JobKind.RECHECK, {"account": None, "most": most}, None)
+        jobs.forget(connection)

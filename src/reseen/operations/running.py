@@ -1,0 +1,162 @@
+"""One job under way: it is done, says how far it is, keeps its lease, and hears whether to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from reseen.errors import ReseenError, StoreError
+from reseen.hubs.hub import Hub
+from reseen.observed.sightings import Filter
+from reseen.operations import jobs, scans
+from reseen.operations.jobs import Job, JobKind, JobState
+from reseen.operations.logs import log
+from reseen.scan.progress import Progress
+from reseen.scan.recheck import revisit
+from reseen.scan.walk import Pace, walk
+from reseen.store.database import Store
+from reseen.store.lease import Owner
+from reseen.store.sealing import Keyring
+
+T = TypeVar("T")
+OUR_ERROR = "This is an error of Reseen itself; the log says more."
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What the jobs of one worker work with."""
+
+    store: Store
+    keyring: Keyring | None
+    open_hub: Callable[[], Hub]
+    owner: Owner
+    pace: Pace
+    beat: float
+    """Seconds between two words about a job's progress."""
+    ending: asyncio.Event
+    """Set when the worker ends: what is under way stops in order."""
+
+
+async def patiently(call: Callable[[], T]) -> T | None:
+    """In another thread; None while the store is away, or where we are wrong ourselves: the next
+    look comes soon enough, and nothing of this ends the worker."""
+    try:
+        return await asyncio.to_thread(call)
+    except StoreError:
+        return None
+    except Exception as e:  # noqa: BLE001
+        log().error("work in the background failed", error=type(e).__name__)
+        return None
+
+
+async def run(workplace: Workplace, job: Job) -> tuple[JobState, str | None]:
+    """To its end; its state and, where it failed, why. Raises nothing of the job's."""
+    try:
+        state, problem = await _RunningJob(workplace, job).whole()
+    except ReseenError as e:
+        state, problem = JobState.FAILED, " ".join(filter(None, (str(e) + ".", e.remedy)))
+    except Exception as e:  # noqa: BLE001 - one job's failure is not the worker's
+        state, problem = JobState.FAILED, OUR_ERROR
+        log().error("a job failed", job=job.id, error=type(e).__name__)
+    if state is JobState.FAILED and workplace.ending.is_set():
+        return JobState.WAITING, None
+    return state, problem
+
+
+class _RunningJob:
+    def __init__(self, workplace: Workplace, job: Job) -> None:
+        self._at, self._job = workplace, job
+        self._stop = asyncio.Event()
+        self._progress: dict[str, Any] | None = None
+        self._changed = 0
+        self._scan_pk: int | None = None
+
+    async def whole(self) -> tuple[JobState, str | None]:
+        beating = asyncio.create_task(self._beat())
+        hub = self._at.open_hub()
+        try:
+            if self._job.kind is JobKind.RECHECK:
+                return await self._recheck(hub)
+            return await self._scan(hub)
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+            await hub.close()
+            await patiently(self._tell)
+
+    async def _scan(self, hub: Hub) -> tuple[JobState, str | None]:
+        target, options = jobs.target_of(self._job.what)
+        # What is left from before, and cannot be done now, is no reason not to scan.
+        since = await patiently(lambda: scans.begin(self._at.store)) or 0
+        try:
+            outcome = await walk(
+                self._at.store,
+                self._at.keyring,
+                hub,
+                target,
+                options,
+                pace=self._at.pace,
+                report=self._report,
+                stop=self._stop,
+            )
+        finally:
+            await patiently(lambda: scans.end(self._at.store, since))
+        self._scan_pk = outcome.scan
+        if outcome.ended:
+            return JobState.DONE, None
+        if self._at.ending.is_set():
+            return JobState.WAITING, None
+        why = f"{outcome.stopped or ''} Ask for it again: it goes on where it was."
+        return JobState.FAILED, why
+
+    async def _recheck(self, hub: Hub) -> tuple[JobState, str | None]:
+        what = self._job.what
+        self._progress = {"asked": 0, "changed": 0}
+        came = await revisit(
+            self._at.store,
+            hub,
+            Filter(author=what.get("account"), withdrawn=False),
+            most=what.get("most"),
+            told=lambda change: self._count(),
+            stop=self._stop,
+        )
+        states = {state.value: count for state, count in came.states.items()}
+        self._progress = {"asked": came.asked, "changed": len(came.changes), "states": states}
+        if came.stopped and self._at.ending.is_set():
+            return JobState.WAITING, None
+        return JobState.DONE, None
+
+    def _count(self) -> None:
+        self._changed += 1
+        self._progress = {"asked": None, "changed": self._changed}
+
+    def _report(self, progress: Progress) -> None:
+        self._progress = {
+            "listed": progress.listed,
+            "listing": progress.listing,
+            "waiting": progress.waiting,
+            "walked": progress.walked,
+            "unchanged": progress.unchanged,
+            "sightings": progress.sightings,
+            "requests": progress.requests,
+            "bytes_read": progress.bytes_read,
+            "quota_left": dict(progress.quota_left),
+            "away": progress.away,
+            "eta": progress.eta,
+        }
+
+    async def _beat(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._at.ending.wait(), self._at.beat)
+            goes_on = await patiently(self._tell)
+            if self._at.ending.is_set() or goes_on is False:
+                self._stop.set()
+                return
+
+    def _tell(self) -> bool:
+        with self._at.store.write() as connection:
+            return jobs.beat(connection, self._job, self._at.owner, self._progress, self._scan_pk)
