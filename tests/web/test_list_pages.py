@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,20 @@ def test_what_is_no_list_is_a_sentence(
     assert "\x1b" not in answer.text
     with service.store.read() as connection:
         assert removals.count(connection) == 0
+
+
+def test_what_was_typed_stays_and_the_wrong_field_is_marked(visit: Visit) -> None:
+    lead = visit(Role.LEAD)
+    answer = upload(lead, b"\0\0 no list", "a name", site="models.example.org")
+    assert answer.status_code == 400
+    (marked,) = re.findall(r'<[^>]*aria-invalid="true"[^>]*>', answer.text)
+    assert 'name="file"' in marked
+    assert 'value="a name"' in answer.text
+    assert 'value="models.example.org"' in answer.text
+    assert "--" not in re.sub(r"<!--.*?-->", "", answer.text)
+    wrong = upload(lead, GOOD, "https://example.org/list")
+    (marked,) = re.findall(r'<[^>]*aria-invalid="true"[^>]*>', wrong.text)
+    assert 'name="name"' in marked
 
 
 def test_no_file_is_said(visit: Visit) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -117,7 +119,24 @@ def test_what_cannot_be_scanned_is_said(visit: Visit, form: dict[str, str]) -> N
     answer = visit(Role.LEAD).post("/scans", form)
     assert answer.status_code == 400
     assert "<script>" not in answer.text
-    assert "evil.example" not in answer.text
+    # What was typed stays in its field, so that it can be mended; the page says nothing of it.
+    assert "evil.example" not in re.sub(r"<textarea.*?</textarea>", "", answer.text, flags=re.S)
+    for name, value in form.items():
+        assert name == "types" or name == "confirm" or html.escape(value) in answer.text
+    assert "Not taken" in answer.text
+
+
+def test_the_field_that_is_wrong_is_marked_and_nothing_typed_is_lost(visit: Visit) -> None:
+    form = {"accounts": "one two", "repos": "a/b", "since": "the other day", "refs": "yes"}
+    answer = visit(Role.LEAD).post("/scans", form | {"types": ["dataset"], "confirm": "full"})
+    assert answer.status_code == 400
+    (marked,) = re.findall(r'<[^>]*aria-invalid="true"[^>]*>', answer.text)
+    assert 'name="since"' in marked
+    assert 'value="the other day"' in marked
+    assert re.search(r'value="dataset" checked', answer.text)
+    assert not re.search(r'value="model" checked', answer.text)
+    assert re.search(r'name="refs" value="yes" checked', answer.text)
+    assert re.search(r'value="full" selected', answer.text)
 
 
 def test_what_was_asked_for_reaches_the_scan_as_it_was_meant(

@@ -23,14 +23,17 @@ from reseen.operations import removals as operations
 from reseen.operations.lists import Imported, import_list
 from reseen.records import Removal
 from reseen.registry import removals
+from reseen.registry.drafts import check_list_name
 from reseen.registry.imports import ImportOptions
+from reseen.registry.lists.values import Refused
 from reseen.review import texts
-from reseen.review.who import Role
+from reseen.review.who import Role, Who
 from reseen.store import schema
 from reseen.web.access import Lead, Reader
 from reseen.web.edge import LIST
+from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
-from reseen.web.service import Served
+from reseen.web.service import Served, Service
 
 router = APIRouter()
 
@@ -72,12 +75,34 @@ def import_one(
     name: Annotated[str, Form(max_length=200)] = "",
     site: Annotated[str, Form(max_length=300)] = "",
 ) -> Response:
-    if file is None or not file.filename:
-        raise InputError("no file was chosen", remedy="Choose a list: CSV, XLSX, JSON ...")
+    form = SentForm({"name": name, "site": site})
+    options = form.take("name", lambda: _options(name, site, who), None)
+    path = form.take("file", lambda: _spooled(file), None)
+    imported = None
+    if options is not None and path is not None:
+        imported = form.take("file", lambda: _imported(service, path, options), None)
+    if imported is None:
+        return _shown(request, service, who, form=form)
+    return _shown(request, service, who, imported=imported)
+
+
+def _options(name: str, site: str, who: Who) -> ImportOptions:
     if not name.strip():
         raise InputError(
             "the list has no name", remedy="Give it a plain one: it is shown everywhere."
         )
+    try:
+        check_list_name(name)
+    except Refused as refused:
+        raise InputError(
+            str(refused), remedy="Give it a plain one: it is shown everywhere."
+        ) from None
+    return ImportOptions(
+        list_name=name.strip(), site=site.strip() or None, keep_rejects=False, actor=who.actor
+    )
+
+
+def _imported(service: Service, path: Path, options: ImportOptions) -> Imported:
     if service.keyring is None:
         raise SealError(
             "names cannot be sealed: the key is not here",
@@ -86,16 +111,14 @@ def import_one(
     if not _importing.acquire(blocking=False):
         raise Conflict("another list is being imported", remedy="Wait for it, then try again.")
     try:
-        options = ImportOptions(
-            list_name=name.strip(),
-            site=site.strip() or None,
-            keep_rejects=False,
-            actor=who.actor,
-        )
-        imported = import_list(service.store, service.keyring, _spooled(file), options)
+        return import_list(service.store, service.keyring, path, options)
+    except InputError as error:
+        if "--" in (error.remedy or ""):  # an option of the command
+            remedy = "Name the columns as docs/lists.md does, and choose the file again."
+            raise InputError(str(error), remedy=remedy) from None
+        raise
     finally:
         _importing.release()
-    return _shown(request, service, who, imported=imported)
 
 
 @router.post("/removals/{id}/withdraw")
@@ -123,6 +146,7 @@ def _shown(
     removal: str = "",
     *,
     imported: Imported | None = None,
+    form: SentForm = UNSENT,
 ) -> Response:
     found: Removal | None = None
     missing = False
@@ -147,7 +171,8 @@ def _shown(
         asked=removal[:64],
         may_import=who.role >= Role.LEAD,
         most=LIST,
-        status=404 if missing else 200,
+        form=form,
+        status=404 if missing else form.status,
     )
 
 
@@ -174,8 +199,11 @@ def every(connection: Connection) -> list[Listed]:
     ]
 
 
-def _spooled(file: UploadFile) -> Path:
-    """The path of an upload's spool file, which has no name on any disk. Raises ListError."""
+def _spooled(file: UploadFile | None) -> Path:
+    """The path of an upload's spool file, which has no name on any disk. Raises ListError, and
+    InputError where there is none."""
+    if file is None or not file.filename:
+        raise InputError("no file was chosen", remedy="Choose a list: CSV, XLSX, JSON ...")
     if (file.size or 0) > LIST:
         raise ListError(
             f"the list is larger than {LIST >> 20} MiB",

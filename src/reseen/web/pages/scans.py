@@ -18,6 +18,7 @@ from reseen.scan.target import Confirm
 from reseen.store import schema, service_schema
 from reseen.web import asked
 from reseen.web.access import Lead, Reader
+from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -35,6 +36,12 @@ _MOST_SHOWN = 200
 
 @router.get("/scans")
 def show(request: Request, service: Served, who: Reader, before: str = "") -> Response:
+    return _shown(request, service, who, UNSENT, before)
+
+
+def _shown(
+    request: Request, service: Served, who: Reader, form: SentForm, before: str = ""
+) -> Response:
     skip = min(asked.number(before, "the page") or 0, 1_000_000)
     with service.store.read() as connection:
         found = jobs.every(connection, most=_A_PAGE + 1, skip=skip)
@@ -42,6 +49,8 @@ def show(request: Request, service: Served, who: Reader, before: str = "") -> Re
         request,
         "scans.html",
         who,
+        status=form.status,
+        form=form,
         said=SAID,
         jobs=found[:_A_PAGE],
         words=_words,
@@ -55,6 +64,7 @@ def show(request: Request, service: Served, who: Reader, before: str = "") -> Re
 
 @router.post("/scans")
 def start(
+    request: Request,
     service: Served,
     who: Lead,
     accounts: Annotated[str, Form(max_length=100_000)] = "",
@@ -64,19 +74,25 @@ def start(
     confirm: Annotated[str, Form(max_length=20)] = Confirm.HEADER.value,
     refs: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
+    form = SentForm(
+        {"accounts": accounts, "repos": repos, "since": since, "confirm": confirm}
+        | {"types": types or [], "refs": refs}
+    )
     what = jobs.scan_of(
-        repos=asked.names(repos, asked.repository),
-        accounts=asked.names(accounts, asked.account),
-        since=asked.since(since),
-        types=asked.types(types or []),
-        confirm=asked.confirm(confirm),
+        repos=form.take("repos", lambda: asked.names(repos, asked.repository), []),
+        accounts=form.take("accounts", lambda: asked.names(accounts, asked.account), []),
+        since=form.take("since", lambda: asked.since(since), None),
+        types=form.take("types", lambda: asked.types(types or []), []),
+        confirm=form.take("confirm", lambda: asked.confirm(confirm), Confirm.HEADER),
         refs=bool(refs),
     )
-    if not (what["repos"] or what["accounts"] or what["since"]):
-        raise InputError(
+    if not (form.wrong or what["repos"] or what["accounts"] or what["since"]):
+        form.wrong[""] = InputError(
             "nothing to scan was named",
             remedy="Name an account, a repository, or a date.",
         )
+    if form.wrong:
+        return _shown(request, service, who, form)
     with service.store.write() as connection:
         id, new = jobs.ask(connection, JobKind.SCAN, what, who)
     return RedirectResponse(f"/scans/{id}?done={'asked' if new else 'there'}", status_code=303)
