@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +14,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import reseen
-from reseen.errors import FileError
-from reseen.match.weights import Relation
-from reseen.records import DigestKind
+from reseen.errors import FileError, InputError, Malformed, StoreMissing
+from reseen.match.weights import Background, Comparison, Relation
+from reseen.records import DigestKind, Rung
 
 
 def adapter(path: Path, seed: int, *, dtype: type = np.float32, peft: bool = False) -> Path:
@@ -49,7 +52,7 @@ def test_the_same_adapter_under_another_naming_and_dtype_is_the_same(tmp_path: P
     first = adapter(tmp_path / "a.safetensors", 1)
     second = adapter(tmp_path / "b.safetensors", 1, dtype=np.float16, peft=True)
     found = reseen.compare(str(first), second)
-    assert found is not None
+    assert isinstance(found, Comparison)
     assert found.relation is Relation.SAME
     assert found.cosine > 0.999
     assert "uncalibrated" in found.calibration
@@ -61,7 +64,7 @@ def test_the_negated_adapter_is_the_adapter(tmp_path: Path) -> None:
     negated = {k: -v if "up" in k else v for k, v in tensors.items()}
     save_file(negated, tmp_path / "b")
     found = reseen.compare(first, tmp_path / "b")
-    assert found is not None
+    assert isinstance(found, Comparison)
     assert found.relation is Relation.SCALED
     assert found.scale == pytest.approx(-1)
 
@@ -69,7 +72,7 @@ def test_the_negated_adapter_is_the_adapter(tmp_path: Path) -> None:
 def test_strangers_are_strangers(tmp_path: Path) -> None:
     first, second = adapter(tmp_path / "a", 1), adapter(tmp_path / "b", 2)
     found = reseen.compare(first, second)
-    assert found is not None
+    assert isinstance(found, Comparison)
     assert not found.relation.is_copy
     assert abs(found.cosine) < 0.2
 
@@ -80,6 +83,123 @@ def test_what_has_no_sketch_says_why(tmp_path: Path) -> None:
     with pytest.raises(FileError):
         reseen.sketch(path)
     assert reseen.fingerprint(path).no_sketch
+
+
+def test_sketches_that_were_stored_are_compared_like_their_files(tmp_path: Path) -> None:
+    first, second = adapter(tmp_path / "a", 1), adapter(tmp_path / "b", 1, peft=True)
+    whole = reseen.compare(first, second)
+    assert isinstance(whole, Comparison)
+    stored = reseen.fingerprint(second)
+    assert stored.sketch is not None
+    for other in (stored, stored.sketch, reseen.sketch(second), str(second)):
+        found = reseen.compare(reseen.sketch(first), other)
+        assert isinstance(found, Comparison)
+        assert (found.is_copy, found.cosine) == (True, pytest.approx(whole.cosine))
+    with pytest.raises(Malformed):
+        reseen.compare(first, b"no sketch")
+
+
+def test_what_cannot_be_compared_says_why(tmp_path: Path) -> None:
+    first = adapter(tmp_path / "a", 1)
+    text = tmp_path / "notes.txt"
+    text.write_text("nothing of the kind")
+    sketched = reseen.sketch(first)
+    foreign = replace(sketched, architecture="another", ids=sketched.ids[:3])
+    few = replace(sketched, ids=sketched.ids + 1, slots=np.zeros_like(sketched.slots))
+    for a, b, why in (
+        (first, text, "The second has no sketch: "),
+        (text, first, "The first has no sketch: "),
+        (reseen.fingerprint(text), first, "The first has no sketch: "),
+        (first, foreign, "different architectures: "),
+        (first, few, "0 modules in common"),
+    ):
+        found = reseen.compare(a, b)
+        assert isinstance(found, reseen.Incomparable)
+        assert not found.is_copy
+        assert why in found.why
+    with pytest.raises(FileError):
+        reseen.compare(first, tmp_path / "missing")
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert reseen.__version__ == importlib.metadata.version("reseen")
+
+
+def test_a_background_calibrates(tmp_path: Path) -> None:
+    first, second = adapter(tmp_path / "a", 1), adapter(tmp_path / "b", 2)
+    sketched, rng = reseen.sketch(second), np.random.default_rng(3)
+    strangers = tuple(
+        replace(sketched, s=rng.integers(-127, 128, sketched.s.shape).astype(np.int8))
+        for _ in range(240)
+    )
+    found = reseen.compare(first, second, Background(strangers))
+    assert isinstance(found, Comparison)
+    assert found.calibration == "calibrated on 240 adapters"
+
+
+@pytest.fixture
+def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RESEEN_KEY", "ab" * 32)
+    path = tmp_path / "removed.csv"
+    digest = reseen.fingerprint(adapter(tmp_path / "a.safetensors", 1)).digest(DigestKind.SHA256)
+    assert digest is not None
+    path.write_text(f"name,SHA256\nSample person 07,{digest.hex}\nSample person 08,nonsense\n")
+    return path
+
+
+def test_a_registry_checks_looks_up_and_lists(listed: Path) -> None:
+    db = listed.parent / "removed.db"
+    with pytest.raises(StoreMissing, match=str(db)):
+        reseen.Registry.open(db)
+    assert not db.exists()
+    with reseen.Registry.open(db, make=True) as registry:
+        with pytest.raises(InputError, match="is empty"):
+            registry.check(listed.parent / "a.safetensors")
+        account = registry.import_list(listed, name="a list").account
+        assert (account.added, len(account.rejected), account.rejects_file) == (1, 1, None)
+    with reseen.Registry.open(str(db)) as registry:
+        checked = registry.check(listed.parent / "a.safetensors")
+        assert (checked.matched, checked.judged_whole) == (True, True)
+        assert checked.matches[0].rung is Rung.BYTES
+        assert registry.check(checked.fingerprint) == checked
+        (found,) = registry.lookup("Sample person 07").found
+        (removal,) = registry.removals()
+        assert found.removal.id == removal.id == checked.matches[0].removal
+        assert list(registry.sightings(states=["live"], removal=removal.id)) == []
+        assert not registry.check(listed).matched
+    assert sorted(path.name for path in listed.parent.iterdir()) == [
+        *("a.safetensors", "removed.csv", "removed.db")
+    ]
+
+
+def test_a_registry_sees_what_was_imported_since(listed: Path) -> None:
+    db = listed.parent / "removed.db"
+    other = adapter(listed.parent / "other.safetensors", 2)
+    later = listed.parent / "later.csv"
+    digest = reseen.fingerprint(other).digest(DigestKind.SHA256)
+    assert digest is not None
+    later.write_text(f"SHA256\n{digest.hex}\n")
+    with reseen.Registry.open(db, make=True) as registry:
+        registry.import_list(listed)
+        assert not registry.check(other).matched
+        with reseen.Registry.open(db) as second:
+            second.import_list(later)
+        assert registry.check(other).matched
+
+
+def test_the_examples_of_the_docs_run(listed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(listed.parent)
+    (listed.parent / "a.safetensors").rename("removed.safetensors")
+    adapter(listed.parent / "found.safetensors", 1, dtype=np.float16, peft=True)
+    (listed.parent / "notes.txt").write_text("nothing of the kind")
+    page = (Path(__file__).parents[1] / "docs" / "python.md").read_text()
+    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(examples) > 6
+    names: dict[str, object] = {}
+    for example in examples:
+        exec(example, names)
+    for public in reseen.__all__:
+        assert f"{public}" in page
 
 
 def test_fingerprint_is_a_function_that_can_be_pickled_whatever_is_imported() -> None:

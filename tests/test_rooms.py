@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "web": GROUND
     | {"store", "observed", "registry", "match", "hubs", "scan", "gate", "report", "review"}
     | {"operations"},
-    "api": GROUND | {"files", "updates", "fingerprints", "match", "store", "operations"},
+    "api": GROUND | {"fingerprints", "store", "observed", "registry", "match", "operations"},
     "cli": GROUND
     | {"files", "updates", "fingerprints", "store", "observed", "registry", "match", "hubs", "scan"}
     | {"gate", "report", "review", "operations", "web", "client", "api"},

@@ -4,13 +4,22 @@
 
     reseen.fingerprint("model.safetensors")   # all digests and the sketch, in one pass
     reseen.compare("removed.safetensors", "found.safetensors")   # cosine, p-value, relation
+    with reseen.Registry.open() as registry:
+        registry.check("upload.safetensors")   # is it a removed model, and why
 
-The rooms, in the order in which data flows: `files` (bytes -> tensors), `updates` (tensors ->
-canonical modules -> weight updates), `fingerprints` (digests, the sketch), `registry` (what was
-removed and what was seen), `match` (a fingerprint -> matches), `hubs` and `scan` (the walk),
-`report` and `cli` (what people see). `records` and `errors` are the ground they stand on.
+docs/python.md has all of it. The rooms, each of which knows only rooms before it:
+
+- `records`, `errors`, `settings`: the nouns, the error tree, what the environment says
+- `files` (bytes -> tensors), `updates` (tensors -> weight updates), `fingerprints` (digests and
+  the sketch), `store` (the database), `observed` (what was seen), `registry` (what was removed),
+  `match` (a fingerprint or an artifact -> matches), `hubs` (places that host models)
+- `scan` (the walk), `gate` (the answer at an upload), `report`, `review` (cases, notices)
+- `operations`: one function for each act, with all that follows from it
+- `web`, `cli`, `api`, `client`: what people and programs use
 """
 
-from reseen.api import compare, fingerprint, sketch
+from reseen.api import Incomparable, Registry, compare, fingerprint, sketch
 
-__all__ = ["compare", "fingerprint", "sketch"]
+__version__ = "0.1.0"
+
+__all__ = ["Incomparable", "Registry", "__version__", "compare", "fingerprint", "sketch"]

@@ -38,6 +38,7 @@ def compare(
     compared. Without a background of real adapters (--db) the p-value is uncalibrated.
     """
     from reseen.match.weights import compare as compared
+    from reseen.match.weights import obstacle
 
     first, second = _sketched(a, endpoint), _sketched(b, endpoint)
     for name, sketched in ((a, first), (b, second)):
@@ -48,10 +49,7 @@ def compare(
     background = _background(db, first.sketch.architecture)
     found = compared(first.sketch, second.sketch, background)
     if found is None:
-        raise InputError(
-            f"they cannot be compared: {first.sketch.architecture} against "
-            f"{second.sketch.architecture}, or too few modules in common"
-        )
+        raise InputError(f"{a} and {b} cannot be compared. {obstacle(first.sketch, second.sketch)}")
     if as_json:
         emit(comparison_fields(found))
     else:
@@ -100,7 +98,7 @@ def _print(found: Comparison, first: Sketched, second: Sketched) -> None:
         for reason, modules in sketched.left_out.items():
             note(f"  left out: {reason} ({modules} modules)")
     if not found.relation.is_copy:
-        note("  This accuses nobody.")
+        note("  Not a copy. Do not use this result as evidence.")
 
 
 def _sketched(given: str, endpoint: str | None) -> Sketched:
@@ -111,7 +109,8 @@ def _sketched(given: str, endpoint: str | None) -> Sketched:
         from reseen.settings import Settings
 
         opened = open_hugging_face(Settings.from_environment(), endpoint)
-        return sketch_of(opened, parse_place(given))
+        with about(given):
+            return sketch_of(opened, parse_place(given))
     from reseen.fingerprints.local import sketch_of as sketch_of_local
 
     path = _file(Path(given))
@@ -123,7 +122,10 @@ def _file(path: Path) -> Path:
     """The file itself, or the one adapter in a folder."""
     if not path.is_dir():
         return path
-    found = sorted(p for p in path.iterdir() if p.suffix.lower() in _EXTENSIONS)
+    try:
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in _EXTENSIONS)
+    except OSError as e:
+        raise FileError(f"{path}: the folder cannot be read: {e.strerror}") from None
     if len(found) != 1:
         raise InputError(
             f"the folder {path} holds {len(found)} model files", remedy="Name one of them."

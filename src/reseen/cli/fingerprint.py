@@ -185,7 +185,8 @@ def _read(file: str, endpoint: str | None) -> tuple[Listing, Plan]:
         from reseen.settings import Settings
 
         opened = open_hugging_face(Settings.from_environment(), endpoint)
-        return listing_of(opened, parse_place(file))
+        with about(file):
+            return listing_of(opened, parse_place(file))
     from reseen.fingerprints.local import plan_of
 
     with about(file):

@@ -116,6 +116,11 @@ class Comparison:
     common: Common
 
     @property
+    def is_copy(self) -> bool:
+        """Whether the second is the removed adapter, whatever was done to it."""
+        return self.relation.is_copy
+
+    @property
     def why(self) -> str:
         """The evidence in one sentence."""
         share = f"{self.agreeing:.0%} of {self.modules} modules agree"
@@ -137,12 +142,8 @@ _SENTENCE = {
 
 
 def common(removal: Sketch, other: Sketch) -> Common | None:
-    """What both have; None for too few common modules, and for different architectures unless one
-    of them is a text encoder alone, which several architectures have, or neither is known: the
-    label of an unknown one changes when modules are dropped, the modules' names do not."""
-    architectures = {removal.architecture, other.architecture}
-    unknown = all(name.startswith("unknown") for name in architectures)
-    if len(architectures) > 1 and not unknown and not architectures & set(ENCODERS):
+    """What both have; None for too few common modules, and for different architectures."""
+    if _apart(removal, other):
         return None
     ids, at, other_at = np.intersect1d(
         removal.ids, other.ids, assume_unique=True, return_indices=True
@@ -160,6 +161,28 @@ def common(removal: Sketch, other: Sketch) -> Common | None:
         coverage=len(ids) / len(removal.ids),
         second_coverage=len(ids) / len(other.ids),
     )
+
+
+def _apart(removal: Sketch, other: Sketch) -> bool:
+    """Whether they are of different architectures. A text encoder alone is not: several have it.
+    Neither are two unknown ones: the label of an unknown architecture changes when modules are
+    dropped, the modules' names do not."""
+    architectures = {removal.architecture, other.architecture}
+    unknown = all(name.startswith("unknown") for name in architectures)
+    return len(architectures) > 1 and not unknown and not architectures & set(ENCODERS)
+
+
+def obstacle(removal: Sketch, other: Sketch) -> str | None:
+    """Why two sketches cannot be compared, in a sentence; None when they can."""
+    if _apart(removal, other):
+        return (
+            f"The two are of different architectures: {removal.architecture} and "
+            f"{other.architecture}."
+        )
+    shared = len(np.intersect1d(removal.ids, other.ids))
+    if shared < min(FEWEST_MODULES, len(removal.ids)):
+        return f"The two have {shared} modules in common, too few to say anything."
+    return None
 
 
 def compare(

@@ -1,0 +1,68 @@
+"""Local files against the registry: one answer for the command line and for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reseen.errors import InputError
+from reseen.fingerprints.digests import fingerprint
+from reseen.match.known import Known
+from reseen.observed import known_commits
+from reseen.records import Container, Fingerprint, Match, Rung
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of one file."""
+
+    fingerprint: Fingerprint
+    matches: tuple[Match, ...]
+    """Strongest first; a hint alone is no match, and stands here all the same."""
+
+    @property
+    def matched(self) -> bool:
+        """Whether it is a removed model, on any rung above the hints."""
+        return any(match.rung > Rung.HINT for match in self.matches)
+
+    @property
+    def judged_whole(self) -> bool:
+        """False: a model file that is damaged, judged by the digests of its bytes alone."""
+        damaged = self.fingerprint.problem is not None
+        return not damaged or self.fingerprint.container is Container.UNKNOWN
+
+
+class Checker:
+    """The registry in force, loaded once and again when it changed."""
+
+    def __init__(self, store: Store, keyring: Keyring | None) -> None:
+        self._store, self._keyring = store, keyring
+        self._state: object = None
+        self._known: Known
+
+    def check(self, path: Path, progress: Callable[[int], None] | None = None) -> Checked:
+        """One file, read once. `progress` is told bytes read. Raises FileError when it cannot be
+        read, and InputError when the registry is empty."""
+        self.load()
+        return self.match(fingerprint(path, progress))
+
+    def match(self, read: Fingerprint) -> Checked:
+        """As `check`, for a file that was read before."""
+        self.load()
+        return Checked(read, self._known.match_fingerprint(read))
+
+    def load(self) -> None:
+        """Raises InputError when the registry is empty: nothing could match."""
+        with self._store.read() as connection:
+            state = known_commits.registry_state(connection)
+            if state != self._state:
+                self._known = Known.load(connection, self._keyring)
+                self._state = state
+        if not self._known:
+            raise InputError(
+                f"the registry at {self._store.place} is empty: nothing can match",
+                remedy="Import a list of removed models: reseen registry import --help",
+            )
