@@ -18,13 +18,16 @@ from replica.world import World
 from reseen.cli import main
 
 
-def reseen(home: Path, replica: Replica, *args: str, code: int = 0) -> tuple[str, str]:
+def reseen(
+    home: Path, replica: Replica | Nowhere, *args: str, code: int = 0, **more: str
+) -> tuple[str, str]:
     """Standard output and standard error of the command."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "RESEEN_HOME": str(home / "reseen"),
         "HF_ENDPOINT": replica.endpoint,
+        **more,
     }
     out, err = io.StringIO(), io.StringIO()
     with (
@@ -149,3 +152,106 @@ def test_exit_code_says_that_a_removed_model_stands_there_also_the_next_time(
         reseen(tmp_path, replica, "scan", "hf", repo, "--no-follow", "--exit-code", code=1)
     reseen(tmp_path, replica, "scan", "hf", repo, "nobody/nothing", "--exit-code", code=1)
     reseen(tmp_path, replica, "scan", "hf", repo, "--no-follow")
+
+
+def mirrored(home: Path, replica: Replica, *args: str, code: int = 0) -> tuple[str, str]:
+    """The command where the replica is a hub called "small-mirror", and the Hub is nowhere."""
+    small = {"RESEEN_HUB_SMALL_MIRROR_ENDPOINT": replica.endpoint}
+    return reseen(home, Nowhere(), *args, code=code, **small)
+
+
+class Nowhere:
+    """In a replica's place."""
+
+    endpoint = "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("name", ["small-mirror", "SMALL-MIRROR", "its host"])
+def test_a_hub_of_the_settings_is_scanned_by_its_name_or_its_host(
+    tmp_path: Path, replica: Replica, world: World, name: str
+) -> None:
+    author = world.cases[0].repo.split("/")[0]
+    name = replica.endpoint.removeprefix("http://") if name == "its host" else name
+    mirrored(tmp_path, replica, "scan", name, "--author", author, "--no-follow")
+    assert replica.journal.targets("tree")
+
+
+@pytest.mark.parametrize("verb", [("scan",), ("watch",), ("recheck",)])
+def test_a_hub_that_nobody_knows_is_one_error_with_the_names(
+    tmp_path: Path, replica: Replica, verb: tuple[str, ...]
+) -> None:
+    _, err = mirrored(tmp_path, replica, *verb, "fodler", code=2)
+    assert "there is no hub called 'fodler'; known: huggingface (hf), small-mirror" in err
+    assert ("small-mirror, folder" in err) is (verb == ("scan",))
+    assert "RESEEN_HUB_FODLER_ENDPOINT" in err
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "https://huggingface.co/{}",
+        "hf://{}",
+        "{endpoint}/{}",
+        "https://huggingface.co/{}/tree/main",
+        "hf.co/{}",
+    ],
+)
+def test_a_repository_may_be_named_by_its_address(
+    tmp_path: Path, replica: Replica, world: World, written: str
+) -> None:
+    repo = world.cases[0].repo
+    given = written.format(repo, endpoint=replica.endpoint)
+    if "://" not in given:
+        _, err = reseen(tmp_path, replica, "scan", "hf", given, code=2)
+        assert f"{given!r} is no repository's name" in err
+        return
+    reseen(tmp_path, replica, "scan", "hf", given, "--no-follow")
+    listed = tmp_path / "some.txt"
+    listed.write_text(f"{given}  # from a mail\n")
+    reseen(tmp_path, replica, "scan", "hf", "--repos", str(listed), "--no-follow")
+    (tree,) = replica.journal.targets("tree")
+    assert f"/{repo}/" in tree
+
+
+def test_an_address_says_of_which_type_its_repository_is(
+    tmp_path: Path, replica: Replica, world: World
+) -> None:
+    repo = next(r.id for r in world.repositories.values() if r.type == "dataset" and r.sha)
+    given = f"https://huggingface.co/datasets/{repo}"
+    reseen(tmp_path, replica, "scan", "hf", given, "--no-follow")
+    assert [f"/api/datasets/{repo}/" in each for each in replica.journal.targets("tree")] == [True]
+
+
+def test_an_address_elsewhere_is_refused(tmp_path: Path, replica: Replica) -> None:
+    elsewhere = "https://elsewhere.example/owner/name"
+    _, err = reseen(tmp_path, replica, "scan", "hf", elsewhere, code=2)
+    assert f"{elsewhere!r} is no address of a repository at 127.0.0.1" in err
+    _, err = reseen(tmp_path, replica, "inspect", f"{elsewhere}/blob/main/x.bin", code=2)
+    assert f"{elsewhere}/blob/main/x.bin: no hub has this address" in err
+    _, err = reseen(tmp_path, replica, "inspect", "hf://owner/name", code=2)
+    assert "no file in it" in err
+
+
+def test_a_hub_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    _, err = reseen(tmp_path, Nowhere(), "inspect", "hf://owner/name/x.bin", code=2)
+    assert "http://127.0.0.1:9 cannot be reached" in err
+
+
+def test_a_recheck_at_another_address_says_where_the_sightings_are(
+    tmp_path: Path, replica: Replica, world: World
+) -> None:
+    names = tmp_path / "removed.csv"
+    write_csv(names, world.removals)
+    reseen(tmp_path, replica, "registry", "import", str(names))
+    reseen(tmp_path, replica, "scan", "hf", "account-13/small", "--no-follow")
+    out, _ = reseen(tmp_path, replica, "sightings", "--json", "--hub", "hf")
+    removal, number = str(objects(out)[0]["removal"]), len(objects(out))
+    host = replica.endpoint.removeprefix("http://")
+    for args in ((), ("--removal", removal), ("hf",), ("--endpoint", Nowhere.endpoint)):
+        _, err = reseen(tmp_path, Nowhere(), "recheck", *args, code=3)
+        assert "no known sighting is at 127.0.0.1:9" in err
+        assert f"at another hub, {host}" in err
+    _, err = mirrored(tmp_path, replica, "recheck")
+    assert f"Asked about {number} sighting" in err
+    _, err = mirrored(tmp_path, replica, "recheck", "small-mirror")
+    assert "live" in err

@@ -9,6 +9,7 @@ import click
 
 from reseen.cli.common import about, emit, json_option, note
 from reseen.cli.exit_codes import ExitCode, finish
+from reseen.cli.hub import endpoint_option
 from reseen.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ _EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt")
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write a picture by module block, as SVG.",
 )
-@click.option("--endpoint", metavar="URL", help="The Hub's address for hf:// (HF_ENDPOINT).")
+@endpoint_option
 @click.option("--db", metavar="URL", help="The store whose background calibrates the p-value.")
 @json_option
 def compare(
     a: str, b: str, plot: Path | None, endpoint: str | None, db: str | None, as_json: bool
 ) -> None:
-    """Compare the weight updates of A and B: files, folders, or hf://OWNER/NAME/PATH.
+    """Compare the weight updates of A and B: files, folders, or files at a hub, by their addresses.
 
     A plays the removal. Exits 0 when they are not copies, 1 when they are, 2 when they cannot be
     compared. Without a background of real adapters (--db) the p-value is uncalibrated.
@@ -102,15 +103,13 @@ def _print(found: Comparison, first: Sketched, second: Sketched) -> None:
 
 
 def _sketched(given: str, endpoint: str | None) -> Sketched:
-    from reseen.scan.remote import PREFIX, parse_place, sketch_of
+    from reseen.cli.hub import remote_file
 
-    if given.startswith(PREFIX):
-        from reseen.cli.hub import open_hugging_face
-        from reseen.settings import Settings
+    if (remote := remote_file(given, endpoint)) is not None:
+        from reseen.scan.remote import sketch_of
 
-        opened = open_hugging_face(Settings.from_environment(), endpoint)
         with about(given):
-            return sketch_of(opened, parse_place(given))
+            return sketch_of(*remote)
     from reseen.fingerprints.local import sketch_of as sketch_of_local
 
     path = _file(Path(given))

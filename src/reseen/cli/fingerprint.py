@@ -9,6 +9,7 @@ import click
 
 from reseen.cli.common import about, emit, json_option, note, quiet_option, size_text
 from reseen.cli.exit_codes import ExitCode, finish, tell
+from reseen.cli.hub import endpoint_option
 from reseen.errors import FileError
 from reseen.report.rows import visible
 
@@ -104,12 +105,12 @@ def fingerprint_fields(found: Fingerprint) -> dict[str, object]:
 @click.argument("file", metavar="FILE")
 @click.option("--modules", "list_modules", is_flag=True, help="List every module.")
 @click.option("--reveal", is_flag=True, help="Show all metadata, names too.")
-@click.option("--endpoint", metavar="URL", help="The Hub's address for hf:// (HF_ENDPOINT).")
+@endpoint_option
 @json_option
 def inspect(
     file: str, list_modules: bool, reveal: bool, endpoint: str | None, as_json: bool
 ) -> None:
-    """Show what FILE is made of: a local file, or hf://OWNER/NAME/PATH by its header alone.
+    """Show what FILE is made of: a local file, or one at a hub by its header alone.
 
     Container, algorithm, architecture, rank, modules, and metadata that tells how it was made.
     Metadata that can hold a name is counted, and shown with --reveal.
@@ -178,15 +179,13 @@ def shown_metadata(listing: Listing, *, reveal: bool) -> dict[str, str]:
 
 
 def _read(file: str, endpoint: str | None) -> tuple[Listing, Plan]:
-    from reseen.scan.remote import PREFIX, listing_of, parse_place
+    from reseen.cli.hub import remote_file
 
-    if file.startswith(PREFIX):
-        from reseen.cli.hub import open_hugging_face
-        from reseen.settings import Settings
+    if (remote := remote_file(file, endpoint)) is not None:
+        from reseen.scan.remote import listing_of
 
-        opened = open_hugging_face(Settings.from_environment(), endpoint)
         with about(file):
-            return listing_of(opened, parse_place(file))
+            return listing_of(*remote)
     from reseen.fingerprints.local import plan_of
 
     with about(file):

@@ -1,147 +1,231 @@
-"""Options that every verb about a hub has, and what they mean as values."""
+"""Hubs, and what to look at there: options that several verbs have, and their meaning as values."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reseen.cli.common import json_option, quiet_option
+from reseen.cli.lazy import LazyGroup
 from reseen.errors import InputError
 from reseen.records import RepoType
-from reseen.settings import Settings, check_endpoint
+from reseen.settings import HubSettings, Settings, check_endpoint
 
 if TYPE_CHECKING:
     from reseen.hubs.hub import Hub
+    from reseen.scan.remote import RemoteFile
     from reseen.scan.target import Options, Target
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+HUB = "HUB"
+"""How help and docs write the name of any hub."""
 
 _MOST_REPOS = 1_000_000
 _LONGEST_LINE = 512
 
 
+class HubGroup(LazyGroup):
+    """Verbs of which one, `HUB`, is run by the name of any hub."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or super().get_command(ctx, HUB)
+
+
+def as_value(
+    name: str, make: Callable[..., Any], *options: Callable[[Any], Any]
+) -> Callable[[F], F]:
+    """These options together are one parameter of the verb, `name`: what `make` makes of them."""
+    taken = tuple(inspect.signature(make).parameters)
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        def verb(**given: Any) -> Any:
+            value = make(**{each: given.pop(each) for each in taken})
+            return command(**given, **{name: value})
+
+        decorated: Any = verb
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated  # type: ignore[no-any-return]
+
+    return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How results are shown."""
+
+    as_json: bool
+    quiet: bool
+
+    @property
+    def silent(self) -> bool:
+        """Nothing but results and errors."""
+        return self.as_json or self.quiet
+
+
+@dataclass(frozen=True, slots=True)
+class TargetGiven:
+    """What to look at, as it was given."""
+
+    repos: tuple[str, ...] = ()
+    author: tuple[str, ...] = ()
+    repos_file: Path | None = None
+    since: str | None = None
+    everything: bool = False
+    types: str | None = None
+
+
 def endpoint_option(command: F) -> F:
-    return click.option("--endpoint", metavar="URL", help="The Hub's address (HF_ENDPOINT).")(
-        command
-    )
-
-
-def target_options(command: F) -> F:
-    """What to look at."""
-    for option in reversed(
-        (
-            click.argument("repos", metavar="[OWNER/NAME]...", nargs=-1),
-            click.option("--author", multiple=True, metavar="ACCOUNT", help="All of an account."),
-            click.option(
-                "--repos",
-                "repos_file",
-                type=click.Path(dir_okay=False, path_type=Path),
-                help="A file with one OWNER/NAME a line.",
-            ),
-            click.option(
-                "--since",
-                metavar="WHEN",
-                help="What was created or modified since: a date (2026-11-01) or an age (7d, 12h).",
-            ),
-            click.option("--all", "everything", is_flag=True, help="The whole hub."),
-            types_option,
-        )
-    ):
-        command = option(command)
-    return command
+    return click.option(
+        "--endpoint", metavar="URL", help="The hub's address, instead of the one in the settings."
+    )(command)
 
 
 def types_option(command: F) -> F:
     return click.option(
         "--types",
-        default="models",
-        show_default=True,
         metavar="LIST",
-        help="Of models, datasets, spaces; separated by commas.",
+        help="Of models, datasets, spaces; separated by commas. Default: models.",
+    )(command)
+
+
+def target_options(command: F) -> F:
+    """What to look at: the verb's `given`."""
+    return as_value(
+        "given",
+        TargetGiven,
+        click.argument("repos", metavar="[OWNER/NAME]...", nargs=-1),
+        click.option("--author", multiple=True, metavar="ACCOUNT", help="All of an account."),
+        click.option(
+            "--repos",
+            "repos_file",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="A file with one OWNER/NAME, or address, a line.",
+        ),
+        click.option(
+            "--since",
+            metavar="WHEN",
+            help="What was created or modified since: a date (2026-11-01) or an age (7d, 12h).",
+        ),
+        click.option("--all", "everything", is_flag=True, help="The whole hub."),
+        types_option,
     )(command)
 
 
 def depth_options(command: F) -> F:
-    """How far to go."""
-    for option in reversed(
-        (
-            click.option(
-                "--confirm",
-                type=click.Choice(["none", "header", "full"]),
-                default="header",
-                show_default=True,
-                help="How far to check a match by reading: not at all, its header, or all bytes.",
-            ),
-            click.option(
-                "--refs", is_flag=True, help="Also branches, tags, pull-request refs and history."
-            ),
-            click.option("--no-follow", is_flag=True, help="Do not walk on from a sighting."),
-            click.option(
-                "--max-bytes",
-                default="64GB",
-                show_default=True,
-                metavar="SIZE",
-                help="Bytes of files that the scan may read in all: 500MB, 64GB.",
-            ),
-            click.option(
-                "--background",
-                default=64,
-                show_default=True,
-                type=click.IntRange(0),
-                help="Strangers that are read for their sketch, to calibrate p-values.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+    """How far to go: the verb's `options`."""
+    return as_value(
+        "options",
+        options_of,
+        click.option(
+            "--confirm",
+            type=click.Choice(["none", "header", "full"]),
+            default="header",
+            show_default=True,
+            help="How far to check a match by reading: not at all, its header, or all bytes.",
+        ),
+        click.option(
+            "--refs", is_flag=True, help="Also branches, tags, pull-request refs and history."
+        ),
+        click.option("--no-follow", is_flag=True, help="Do not walk on from a sighting."),
+        click.option(
+            "--max-bytes",
+            default="64GB",
+            show_default=True,
+            metavar="SIZE",
+            help="Bytes of files that the scan may read in all: 500MB, 64GB.",
+        ),
+        click.option(
+            "--background",
+            default=64,
+            show_default=True,
+            type=click.IntRange(0),
+            help="Strangers that are read for their sketch, to calibrate p-values.",
+        ),
+    )(command)
 
 
-def open_hugging_face(settings: Settings, endpoint: str | None) -> Callable[[], Hub]:
-    """What opens the Hub; the token goes along only where it may."""
+def output_options(command: F) -> F:
+    """How results are shown: the verb's `output`."""
+    return as_value("output", Output, json_option, quiet_option)(command)
+
+
+def hub_named(
+    name: str, settings: Settings, endpoint: str | None = None, *, others: Sequence[str] = ()
+) -> HubSettings:
+    """The hub of this name, at `--endpoint` where that was given. `others`: names that the verb
+    knows besides. Raises InputError, which lists the names."""
     from reseen.hubs import kinds
 
-    hub = kinds.hub_named("huggingface", settings)
-    if endpoint is not None:
-        hub = replace(hub, endpoint=endpoint.rstrip("/"))
-        check_endpoint(hub.endpoint, "--endpoint")
-    return lambda: kinds.open_hub(hub)
+    hub = kinds.hub_named(name, settings, others=others)
+    if endpoint is None:
+        return hub
+    check_endpoint(endpoint, "--endpoint")
+    return replace(hub, endpoint=endpoint.strip().rstrip("/"))
 
 
-def target_of(
-    repos: Sequence[str],
-    author: Sequence[str],
-    repos_file: Path | None,
-    since: str | None,
-    everything: bool,
-    types: str,
-) -> Target:
-    """Raises InputError when nothing was named, or too much."""
+def opener(hub: HubSettings) -> Callable[[], Hub]:
+    """What opens the hub inside a loop; the token goes along only where it may."""
+    from reseen.hubs.kinds import open_hub
+
+    return lambda: open_hub(hub)
+
+
+def remote_file(given: str, endpoint: str | None) -> tuple[Callable[[], Hub], RemoteFile] | None:
+    """The file at a hub that an address names, and what opens that hub; None for a path on disk.
+    Raises InputError."""
+    if not is_address(given):
+        return None
+    from reseen.hubs import kinds
+    from reseen.scan.remote import remote_file
+
+    found = kinds.hub_of(given, Settings.from_environment())
+    if found is None:
+        raise InputError(f"{given[:200]}: no hub has this address", remedy=_REMOTE)
+    hub, named = found
+    return opener(hub_named(hub.name, Settings.from_environment(), endpoint)), remote_file(named)
+
+
+_REMOTE = "Write hf://OWNER/NAME/PATH, or the address of the file's page at a hub of the settings."
+
+
+def is_address(given: str) -> bool:
+    return "://" in given
+
+
+def target_of(given: TargetGiven, hub: HubSettings) -> Target:
+    """What to look at, at this hub. An address also says of which type its repository is. Raises
+    InputError when nothing was named, or too much."""
+    from reseen.hubs.kinds import repository_named
     from reseen.scan.target import Target
 
-    named = [*repos, *(_lines(repos_file) if repos_file else [])]
-    for repo in named:
-        if repo.count("/") != 1 or repo != repo.strip() or not all(repo.split("/")):
-            raise InputError(
-                f"{repo[:80]!r} is no repository's name",
-                remedy="Write OWNER/NAME, without the hub's address; or --author ACCOUNT.",
-            )
-    if everything and (named or author):
+    lines = _lines(given.repos_file) if given.repos_file else []
+    named = [repository_named(each, hub) for each in (*given.repos, *lines)]
+    if given.everything and (named or given.author):
         raise InputError("--all and single repositories exclude each other")
-    if not (named or author or since or everything):
+    if not (named or given.author or given.since or given.everything):
         raise InputError(
             "nothing to scan was named",
             remedy="Name repositories, or give --author, --repos, --since or --all.",
         )
+    addressed = [each.type for each in named if each.type is not None]
+    more = len(addressed) < len(named) or given.author or given.since or given.everything
+    types = types_of(given.types) if given.types or more else ()
     return Target(
-        types=types_of(types),
-        repos=tuple(named),
-        authors=tuple(author),
-        since=instant(since) if since else None,
-        everything=everything,
+        types=tuple(dict.fromkeys((*types, *addressed))),
+        repos=tuple(each.repo for each in named),
+        authors=given.author,
+        since=instant(given.since) if given.since else None,
+        everything=given.everything,
     )
 
 
@@ -170,8 +254,10 @@ def byte_count(given: str) -> int:
     return int(digits) * scale
 
 
-def types_of(given: str) -> tuple[RepoType, ...]:
-    """ "models,datasets" as types. Raises InputError."""
+def types_of(given: str | None) -> tuple[RepoType, ...]:
+    """ "models,datasets" as types; models where nothing is given. Raises InputError."""
+    if given is None:
+        return (RepoType.MODEL,)
     known = {**{t.value: t for t in RepoType}, **{f"{t.value}s": t for t in RepoType}}
     words = [word.strip().lower() for word in given.split(",") if word.strip()]
     unknown = [word for word in words if word not in known]

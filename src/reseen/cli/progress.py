@@ -13,6 +13,7 @@ from reseen.report.rows import visible
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
+    from reseen.cli.hub import Output
     from reseen.records import Sighting
     from reseen.scan.progress import Progress
 
@@ -78,10 +79,10 @@ class ScanProgress:
 
 
 @contextmanager
-def scan_progress(*, quiet: bool, as_json: bool) -> Iterator[ScanProgress]:
+def scan_progress(output: Output) -> Iterator[ScanProgress]:
     """Shows a scan while the block runs."""
-    if quiet or as_json or not on_terminal():
-        yield ScanProgress(quiet=quiet, as_json=as_json, live=None)
+    if output.silent or not on_terminal():
+        yield ScanProgress(quiet=output.quiet, as_json=output.as_json, live=None)
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn

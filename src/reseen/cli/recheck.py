@@ -2,54 +2,108 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from reseen.cli.common import count, db_option, emit, json_option, note, open_store, settings_for
-from reseen.cli.exit_codes import ExitCode, finish
-from reseen.cli.hub import endpoint_option, open_hugging_face
+from reseen.cli.common import (
+    about,
+    count,
+    db_option,
+    emit,
+    json_option,
+    note,
+    open_store,
+    settings_for,
+)
+from reseen.cli.exit_codes import ExitCode, finish, tell
+from reseen.cli.hub import as_value, endpoint_option, hub_named, opener
+from reseen.report.rows import visible
 from reseen.scan.recheck import Change
+from reseen.settings import HUGGING_FACE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reseen.observed.sightings import Filter
+    from reseen.operations.rechecks import RecheckEnded
+
+
+def _which(removal: str | None, author: str | None, repo: str | None) -> Filter:
+    from reseen.observed.sightings import Filter
+
+    return Filter(removal=removal, author=author, repo=repo)
 
 
 @click.command()
-@click.option("--removal", metavar="ID", help="Only of this removal.")
-@click.option("--author", metavar="ACCOUNT", help="Only of this account.")
-@click.option("--repo", metavar="OWNER/NAME", help="Only in this repository.")
+@click.argument("hub", required=False)
+@as_value(
+    "which",
+    _which,
+    click.option("--removal", metavar="ID", help="Only of this removal."),
+    click.option("--author", metavar="ACCOUNT", help="Only of this account."),
+    click.option("--repo", metavar="OWNER/NAME", help="Only in this repository."),
+)
 @endpoint_option
 @db_option
 @json_option
 def recheck(
-    removal: str | None,
-    author: str | None,
-    repo: str | None,
-    endpoint: str | None,
-    db: str | None,
-    as_json: bool,
+    hub: str | None, which: Filter, endpoint: str | None, db: str | None, as_json: bool
 ) -> None:
-    """Ask the Hub whether known sightings still stand.
+    """Ask hubs whether known sightings still stand: HUB alone, or each hub of the settings.
 
     Reads no file. A sighting is gone after two answers that say so.
     """
-    from reseen.observed.sightings import Filter
+    from reseen.hubs.kinds import stored_name
+    from reseen.observed.sightings import by_hub
     from reseen.operations.rechecks import recheck as ask_again
 
     settings = settings_for(db)
-    which = Filter(removal=removal, author=author, repo=repo)
+    asked = settings.hubs
+    if hub is not None or endpoint is not None:
+        asked = (hub_named(hub or HUGGING_FACE, settings, endpoint),)
     with open_store(settings) as store:
-        ended = ask_again(
-            store,
-            open_hugging_face(settings, endpoint),
-            which,
-            told=lambda change: show_change(change, as_json=as_json),
-        )
+        with store.read() as connection:
+            known = by_hub(connection, which)
+        there = [each for each in asked if known.pop(stored_name(each), 0)]
+        for each in there:
+            with about(each.endpoint):
+                ended = ask_again(
+                    store,
+                    opener(each),
+                    which,
+                    told=lambda change: show_change(change, as_json=as_json),
+                )
+            if not as_json:
+                _say(ended, each.host if len(there) > 1 else None)
+            if ended.rechecked.stopped:
+                note("It was stopped; run the same command again for the rest.")
+                finish(ExitCode.STOPPED)
+    if not there:
+        note("Asked about nothing: no known sighting is at " + ", ".join(e.host for e in asked))
+    if known and (hub is None or not there):
+        _say_elsewhere(known)
+
+
+def _say(ended: RecheckEnded, host: str | None) -> None:
     came = ended.rechecked
-    if not as_json:
-        states = ", ".join(f"{n:,} {state.value}" for state, n in came.states.items() if n)
-        note(f"Asked about {count(came.asked, 'sighting')}: {states or 'none'}")
-        for each in ended.notices:
-            note(f"Notice {each.id} is {each.state.value}")
-    if came.stopped:
-        note("It was stopped; run the same command again for the rest.")
-        finish(ExitCode.STOPPED)
+    states = ", ".join(f"{n:,} {state.value}" for state, n in came.states.items() if n)
+    where = "" if host is None else f" at {host}"
+    note(f"Asked about {count(came.asked, 'sighting')}{where}: {states or 'none'}")
+    for each in ended.notices:
+        note(f"Notice {each.id} is {each.state.value}")
+
+
+def _say_elsewhere(known: Mapping[str, int]) -> None:
+    """Known sightings that were not asked about, by hub."""
+    from reseen.hubs.kinds import FOLDER
+
+    for name, number in known.items():
+        if name == FOLDER:
+            note(f"{count(number, 'sighting')} on disk: `reseen scan folder` looks there again.")
+            continue
+        tell(ExitCode.PART)
+        note(f"Not asked about {count(number, 'sighting')} at another hub, {visible(name)}.")
 
 
 def show_change(change: Change, *, as_json: bool) -> None:

@@ -2,92 +2,81 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from reseen.cli.common import (
-    about,
-    db_option,
-    emit,
-    json_option,
-    keyring_if_any,
-    open_or_make,
-    quiet_option,
-    settings_for,
-)
+from reseen.cli.common import about, db_option, emit, keyring_if_any, open_or_make, settings_for
 from reseen.cli.hub import (
+    HUB,
+    HubGroup,
+    Output,
+    TargetGiven,
     depth_options,
     endpoint_option,
-    open_hugging_face,
-    options_of,
+    hub_named,
+    opener,
+    output_options,
     target_of,
     target_options,
 )
-from reseen.cli.lazy import LazyGroup
-from reseen.cli.scan_end import Ending, exit_code_option, finish_scan, strict_option
+from reseen.cli.scan_end import Ending, ending_options, exit_code_option, finish_scan
 from reseen.records import Sighting
 
+if TYPE_CHECKING:
+    from reseen.scan.target import Options
 
-@click.group(cls=LazyGroup, verbs={})
+
+@click.group(cls=HubGroup, verbs={})
 def scan() -> None:
-    """Look for removed models: at a hub (hf), or on disk (folder)."""
+    """Look for removed models: at a hub, by its name (hf), or on disk (folder)."""
 
 
-@scan.command()
+@scan.command(HUB)
 @target_options
 @depth_options
-@strict_option
-@exit_code_option
+@ending_options
 @endpoint_option
 @db_option
-@json_option
-@quiet_option
-def hf(
-    repos: tuple[str, ...],
-    author: tuple[str, ...],
-    repos_file: Path | None,
-    since: str | None,
-    everything: bool,
-    types: str,
-    confirm: str,
-    refs: bool,
-    no_follow: bool,
-    max_bytes: str,
-    background: int,
-    strict: bool,
-    exit_code: bool,
+@output_options
+def at_hub(
+    given: TargetGiven,
+    options: Options,
+    ending: Ending,
     endpoint: str | None,
     db: str | None,
-    as_json: bool,
-    quiet: bool,
+    output: Output,
 ) -> None:
-    """Scan the Hugging Face Hub: repositories, accounts, what is new, or everything.
+    """Scan a hub: repositories, accounts, what is new, or everything.
 
-    Stop it at any moment; the same command goes on where it was. HF_TOKEN raises the quota.
+    HUB is its name: hf or huggingface for the Hugging Face Hub, another of the settings, or its
+    host. A repository is OWNER/NAME, or the address of its page.
+
+    Stop it at any moment; the same command goes on where it was. A token raises the quota.
     """
     from reseen.cli.progress import scan_progress
     from reseen.operations.scans import scan_hub
 
-    target = target_of(repos, author, repos_file, since, everything, types)
-    options = options_of(confirm, refs, no_follow, max_bytes, background)
     settings = settings_for(db)
-    open_hub = open_hugging_face(settings, endpoint)
+    name = click.get_current_context().info_name or HUB
+    hub = hub_named(name, settings, endpoint, others=["folder"])
+    target = target_of(given, hub)
     with open_or_make(settings) as store:
         keyring = keyring_if_any(store, settings)
-        where = endpoint or settings.hubs[0].endpoint
-        with about(where), scan_progress(quiet=quiet, as_json=as_json) as shown:
+        with about(hub.endpoint), scan_progress(output) as shown:
             outcome = scan_hub(
                 store,
                 keyring,
-                open_hub,
+                opener(hub),
                 target,
                 options,
                 report=shown.report,
                 found=shown.found,
             )
-        asked = Ending(repos, strict, exit_code, silent=quiet or as_json)
-        finish_scan(store, outcome, target, asked)
+        named = target.repos[: len(given.repos)]
+        finish_scan(store, outcome, target, replace(ending, named=named, silent=output.silent))
 
 
 @scan.command()
@@ -95,16 +84,8 @@ def hf(
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core.")
 @exit_code_option
 @db_option
-@json_option
-@quiet_option
-def folder(
-    path: Path,
-    jobs: int | None,
-    exit_code: bool,
-    db: str | None,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+@output_options
+def folder(path: Path, jobs: int | None, exit_code: bool, db: str | None, output: Output) -> None:
     """Scan a folder, or a local Hub cache: every file of 1 KiB or more, by content, not name."""
     from reseen.cli.progress import scan_progress
     from reseen.operations.scans import scan_folder
@@ -112,11 +93,11 @@ def folder(
     settings = settings_for(db)
     with open_or_make(settings) as store:
         keyring = keyring_if_any(store, settings)
-        with about(path), scan_progress(quiet=quiet, as_json=as_json) as shown:
+        with about(path), scan_progress(output) as shown:
             outcome = scan_folder(
                 store, keyring, path, jobs=jobs, report=shown.report, found=shown.found
             )
-        finish_scan(store, outcome, None, Ending(exit_code=exit_code, silent=quiet or as_json))
+        finish_scan(store, outcome, None, Ending(exit_code=exit_code, silent=output.silent))
 
 
 def show_sighting(sighting: Sighting, *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import click
 
 from reseen.cli.common import count, note, size_text
 from reseen.cli.exit_codes import ExitCode, finish, tell
+from reseen.cli.hub import as_value
 from reseen.records import Coverage
 from reseen.report.rows import visible
 
@@ -37,6 +38,15 @@ def strict_option(command: F) -> F:
     return click.option(
         "--strict", is_flag=True, help="Exit with 3 when nothing is listed for an --author."
     )(command)
+
+
+def ending_options(command: F) -> F:
+    """What is asked of a scan's end: the verb's `ending`."""
+
+    def made(strict: bool, exit_code: bool) -> Ending:
+        return Ending(strict=strict, exit_code=exit_code)
+
+    return as_value("ending", made, strict_option, exit_code_option)(command)
 
 
 def exit_code_option(command: F) -> F:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,27 +16,16 @@ from reseen.cli.common import (
     note,
     settings_for,
 )
+from reseen.cli.hub import as_value
 from reseen.records import LADDER, Rung, SightingState
+
+if TYPE_CHECKING:
+    from reseen.observed.sightings import Filter
 
 RUNGS = [rung.label for rung in reversed(LADDER) if rung > Rung.HINT]
 
 
-@click.command()
-@click.option("--removal", metavar="ID", help="Only of this removal.")
-@click.option("--hub", metavar="NAME", help="Only at this hub: its host name, or folder.")
-@click.option("--repo", metavar="OWNER/NAME", help="Only in this repository.")
-@click.option("--author", metavar="ACCOUNT", help="Only of this account.")
-@click.option("--rung", type=click.Choice(RUNGS), help="Only at least this sure.")
-@click.option(
-    "--state",
-    type=click.Choice([s.value for s in SightingState]),
-    multiple=True,
-    help="Only those that are so by the last look.",
-)
-@click.option("--withdrawn", is_flag=True, help="Also sightings of withdrawn removals.")
-@db_option
-@json_option
-def sightings(
+def _which(
     removal: str | None,
     hub: str | None,
     repo: str | None,
@@ -43,15 +33,10 @@ def sightings(
     rung: str | None,
     state: tuple[str, ...],
     withdrawn: bool,
-    db: str | None,
-    as_json: bool,
-) -> None:
-    """List sightings, newest first, with exact locations."""
-    from reseen.cli.findings import sighting_line
-    from reseen.observed.sightings import Filter, every
-    from reseen.report.rows import row
+) -> Filter:
+    from reseen.observed.sightings import Filter
 
-    which = Filter(
+    return Filter(
         removal=removal,
         hub=hub,
         repo=repo,
@@ -60,8 +45,41 @@ def sightings(
         states=frozenset(map(SightingState, state)) if state else None,
         withdrawn=None if withdrawn else False,
     )
+
+
+@click.command()
+@as_value(
+    "which",
+    _which,
+    click.option("--removal", metavar="ID", help="Only of this removal."),
+    click.option(
+        "--hub", metavar="NAME", help="Only at this hub: its name or its host, or folder."
+    ),
+    click.option("--repo", metavar="OWNER/NAME", help="Only in this repository."),
+    click.option("--author", metavar="ACCOUNT", help="Only of this account."),
+    click.option("--rung", type=click.Choice(RUNGS), help="Only at least this sure."),
+    click.option(
+        "--state",
+        type=click.Choice([s.value for s in SightingState]),
+        multiple=True,
+        help="Only those that are so by the last look.",
+    ),
+    click.option("--withdrawn", is_flag=True, help="Also sightings of withdrawn removals."),
+)
+@db_option
+@json_option
+def sightings(which: Filter, db: str | None, as_json: bool) -> None:
+    """List sightings, newest first, with exact locations."""
+    from reseen.cli.findings import sighting_line
+    from reseen.hubs.kinds import stored_name_of
+    from reseen.observed.sightings import Filter, every
+    from reseen.report.rows import row
+
+    settings = settings_for(db)
+    if which.hub is not None:
+        which = dataclasses.replace(which, hub=stored_name_of(which.hub, settings))
     shown = 0
-    with look_into(settings_for(db)) as store, store.read() as connection:
+    with look_into(settings) as store, store.read() as connection:
         for sighting in every(connection, which):
             shown += 1
             if as_json:
@@ -69,7 +87,7 @@ def sightings(
             else:
                 click.echo(sighting_line(sighting))
     if not as_json:
-        narrowed = any((removal, hub, repo, author, rung, state))
+        narrowed = which != Filter(withdrawn=which.withdrawn)
         nothing = "No such sightings." if narrowed else "No sightings. `reseen scan hf --help`"
         note(count(shown, "sighting") if shown else nothing)
 

@@ -3,97 +3,113 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
-from reseen.cli.common import (
-    db_option,
-    json_option,
-    keyring_if_any,
-    note,
-    open_or_make,
-    quiet_option,
-    settings_for,
-)
+from reseen.cli.common import db_option, keyring_if_any, note, open_or_make, settings_for
 from reseen.cli.hub import (
+    Output,
+    as_value,
     depth_options,
     endpoint_option,
-    open_hugging_face,
-    options_of,
+    hub_named,
+    opener,
+    output_options,
     types_of,
     types_option,
 )
-from reseen.cli.lazy import LazyGroup
+
+if TYPE_CHECKING:
+    from reseen.scan.target import Options, Target
+    from reseen.scan.watch import Rhythm
 
 
-@click.group(cls=LazyGroup, verbs={})
-def watch() -> None:
-    """Keep looking at a hub: one line a finding, until stopped."""
+def _target(author: tuple[str, ...], types: str | None) -> Target:
+    from reseen.scan.target import Target
+
+    return Target(types=types_of(types), authors=author, everything=not author)
 
 
-@watch.command()
-@click.option("--author", multiple=True, metavar="ACCOUNT", help="Only these accounts.")
-@types_option
-@depth_options
-@click.option(
-    "--every", default=60.0, show_default=True, type=click.FloatRange(1), help="Seconds a round."
+def _rhythm(every: float, first: float) -> Rhythm:
+    from reseen.scan.watch import Rhythm
+
+    return Rhythm(round=every, first=timedelta(days=first))
+
+
+@click.command()
+@click.argument("hub")
+@as_value(
+    "target",
+    _target,
+    click.option("--author", multiple=True, metavar="ACCOUNT", help="Only these accounts."),
+    types_option,
 )
-@click.option(
-    "--first", default=1.0, show_default=True, type=click.FloatRange(0), help="Days to look back."
+@depth_options
+@as_value(
+    "rhythm",
+    _rhythm,
+    click.option(
+        *("--every", "every"),
+        default=60.0,
+        show_default=True,
+        type=click.FloatRange(1),
+        help="Seconds a round.",
+    ),
+    click.option(
+        *("--first", "first"),
+        default=1.0,
+        show_default=True,
+        type=click.FloatRange(0),
+        help="Days to look back.",
+    ),
 )
 @endpoint_option
 @db_option
-@json_option
-@quiet_option
-def hf(
-    author: tuple[str, ...],
-    types: str,
-    confirm: str,
-    refs: bool,
-    no_follow: bool,
-    max_bytes: str,
-    background: int,
-    every: float,
-    first: float,
+@output_options
+def watch(
+    hub: str,
+    target: Target,
+    options: Options,
+    rhythm: Rhythm,
     endpoint: str | None,
     db: str | None,
-    as_json: bool,
-    quiet: bool,
+    output: Output,
 ) -> None:
-    """Watch the Hugging Face Hub: what is new or changed since the last mark.
+    """Watch a hub (hf, or another's name): what is new or changed since the last mark.
 
-    Known sightings are rechecked now and then, and removals imported meanwhile are matched against
-    all that was seen before. Stop it with Ctrl-C; the next watch begins at the mark.
+    One line a finding. Known sightings are rechecked now and then, and removals imported meanwhile
+    are matched against all that was seen before. Stop it with Ctrl-C; the next watch begins at the
+    mark.
     """
     from reseen.cli.recheck import show_change
     from reseen.cli.scan import show_sighting
     from reseen.operations.watching import watch as keep_going
     from reseen.scan.recheck import Change
-    from reseen.scan.target import Target
-    from reseen.scan.watch import Finding, Rhythm, Round
+    from reseen.scan.watch import Finding, Round
 
     def found(finding: Finding) -> None:
         if isinstance(finding, Change):
-            show_change(finding, as_json=as_json)
+            show_change(finding, as_json=output.as_json)
         else:
-            show_sighting(finding, as_json=as_json)
+            show_sighting(finding, as_json=output.as_json)
 
     def round_ended(came: Round) -> None:
-        if not quiet and not as_json:
+        if not output.silent:
             state = "" if came.ended else "; the hub stayed away"
             note(f"{came.since:%Y-%m-%d %H:%M} and later: {came.walked:,} repositories{state}")
 
     settings = settings_for(db)
-    target = Target(types=types_of(types), authors=author, everything=not author)
+    watched = hub_named(hub, settings, endpoint)
     with open_or_make(settings) as store:
         keep_going(
             store,
             keyring_if_any(store, settings),
-            open_hugging_face(settings, endpoint),
+            opener(watched),
             target,
-            options_of(confirm, refs, no_follow, max_bytes, background),
+            options,
             found,
-            rhythm=Rhythm(round=every, first=timedelta(days=first)),
+            rhythm=rhythm,
             round_ended=round_ended,
         )
     note("Stopped.")

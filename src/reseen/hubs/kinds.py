@@ -8,12 +8,12 @@ the kind before the host ("shelf+models.example").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reseen.errors import InputError, SettingsError
-from reseen.hubs.addresses import Addresses, is_host
+from reseen.hubs.addresses import Addresses, Named, is_host
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
 from reseen.records import Sighting
 from reseen.settings import HUGGING_FACE, HubSettings, Settings
@@ -26,7 +26,7 @@ FOLDER = "folder"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class HubKind:
     """One kind of hub."""
 
     name: str
@@ -43,21 +43,21 @@ def _hugging_face(hub: HubSettings) -> Hub:
     return HuggingFace(hub.endpoint, hub.token, ClientOptions(quota=hub.quota))
 
 
-KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (Kind(HUGGING_FACE, HuggingFaceAddresses, _hugging_face),)
+KINDS: Mapping[str, HubKind] = {
+    kind.name: kind for kind in (HubKind(HUGGING_FACE, HuggingFaceAddresses, _hugging_face),)
 }
 ALIASES = {"hf": HUGGING_FACE}
 
 
-def hub_named(name: str, settings: Settings) -> HubSettings:
-    """The hub that a person means: by its name in the settings, or by its host. Raises InputError,
-    which lists the names."""
+def hub_named(name: str, settings: Settings, *, others: Sequence[str] = ()) -> HubSettings:
+    """The hub that a person means: by its name in the settings, or by its host. `others`: words
+    that may stand there instead. Raises InputError, which lists the names."""
     given = name.strip().lower()
     wanted = ALIASES.get(given, given)
     for hub in settings.hubs:
         if wanted in (hub.name, hub.host, stored_name(hub)):
             return hub
-    names = ", ".join(_with_alias(hub.name) for hub in settings.hubs)
+    names = ", ".join([*(_with_alias(hub.name) for hub in settings.hubs), *others])
     variable = "".join(c if c.isascii() and c.isalnum() else "_" for c in given[:40]).upper()
     raise InputError(
         f"there is no hub called {name[:80]!r}; known: {names}",
@@ -76,7 +76,16 @@ def stored_name(hub: HubSettings) -> str:
     return hub.host if kind.name == HUGGING_FACE else f"{kind.name}+{hub.host}"
 
 
-def _kind(hub: HubSettings) -> Kind:
+def stored_name_of(given: str, settings: Settings) -> str:
+    """What the store calls the hub that a person means; what no setting names is taken as it is:
+    the store may know hubs that the settings no longer do."""
+    try:
+        return stored_name(hub_named(given, settings))
+    except InputError:
+        return given
+
+
+def _kind(hub: HubSettings) -> HubKind:
     kind = KINDS.get(hub.kind)
     if kind is None:
         raise SettingsError(
@@ -109,3 +118,33 @@ def address_of(sighting: Sighting) -> str | None:
     if addresses is None:
         return None
     return addresses.file(sighting.type, sighting.repo, sighting.revision, sighting.path)
+
+
+def repository_named(given: str, hub: HubSettings) -> Named:
+    """The repository of a hub that a person named: OWNER/NAME, or the address of its page or of
+    anything in it. Raises InputError, which names what was given."""
+    given = given.strip()
+    if "://" not in given:
+        if given.count("/") == 1 and all(given.split("/")) and not any(map(str.isspace, given)):
+            return Named(given)
+        raise InputError(
+            f"{given[:80]!r} is no repository's name",
+            remedy="Write OWNER/NAME, or the address of its page; or --author ACCOUNT.",
+        )
+    addresses = addresses_of(stored_name(hub))
+    named = None if addresses is None else addresses.named(given)
+    if named is None:
+        raise InputError(
+            f"{given[:200]!r} is no address of a repository at {hub.host}",
+            remedy="Write OWNER/NAME, or name the hub that the address is of.",
+        )
+    return named
+
+
+def hub_of(address: str, settings: Settings) -> tuple[HubSettings, Named] | None:
+    """Which hub of the settings an address is of, and what it names there."""
+    for hub in settings.hubs:
+        addresses = addresses_of(stored_name(hub))
+        if addresses is not None and (named := addresses.named(address)) is not None:
+            return hub, named
+    return None

@@ -291,6 +291,13 @@ def any_standing(connection: Connection, hub: str) -> bool:
     return bool(connection.scalar(select(standing)))
 
 
+def by_hub(connection: Connection, which: Filter = ALL) -> dict[str, int]:
+    """How many there are at each hub."""
+    hub = schema.repositories.c.hub
+    query = _narrowed(select(hub, func.count()).select_from(_JOINED), which)
+    return {name: int(number) for name, number in connection.execute(query.group_by(hub))}
+
+
 def unread(connection: Connection) -> int:
     """Live sightings of removals in force that nobody has read yet: what the hub declares is all
     that is known of them."""

@@ -1,7 +1,7 @@
 """One file at a hub, named by a person: its header, its plan, its sketch, by Range.
 
-What comes in: what opens a hub, and `hf://owner/name/path`. What goes out: values; nothing is
-stored. The whole file is never read: the header, and the tensors of its updates.
+What comes in: what opens a hub, and the address of a file (`hf://owner/name/path`). What goes out:
+values; nothing is stored. The whole file is never read: the header, and the tensors of its updates.
 """
 
 from __future__ import annotations
@@ -15,19 +15,17 @@ from reseen.errors import HubMissing, InputError
 from reseen.files.containers import read_listing
 from reseen.files.tensors import Listing
 from reseen.fingerprints.sketcher import Sketched, read_sketch
+from reseen.hubs.addresses import Named
 from reseen.hubs.hub import Hub, drive
 from reseen.records import Artifact, RepoType
 from reseen.updates.plan import Plan, plan
 
 T = TypeVar("T")
 
-PREFIX = "hf://"
-_TYPES = {"datasets": RepoType.DATASET, "spaces": RepoType.SPACE, "models": RepoType.MODEL}
-
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What `hf://[datasets/|spaces/]owner/name[@revision]/path` names."""
+class RemoteFile:
+    """One file at a hub."""
 
     type: RepoType
     repo: str
@@ -35,23 +33,17 @@ class Place:
     path: str
 
 
-def parse_place(given: str) -> Place:
-    """Raises InputError."""
-    words = given.removeprefix(PREFIX).split("/")
-    type = _TYPES.get(words[0])
-    if type is not None:
-        words = words[1:]
-    if len(words) < 3 or not all(words):
+def remote_file(named: Named) -> RemoteFile:
+    """The file that an address names. Raises InputError where it names a repository only."""
+    if named.path is None:
         raise InputError(
-            "the place of a remote file is not complete", remedy="Write hf://OWNER/NAME/PATH."
+            "the address names a repository and no file in it",
+            remedy="Write hf://OWNER/NAME/PATH, or the address of the file's page.",
         )
-    name, _, revision = words[1].partition("@")
-    return Place(
-        type or RepoType.MODEL, f"{words[0]}/{name}", revision or None, "/".join(words[2:])
-    )
+    return RemoteFile(named.type or RepoType.MODEL, named.repo, named.revision, named.path)
 
 
-def listing_of(open_hub: Callable[[], Hub], place: Place) -> tuple[Listing, Plan]:
+def listing_of(open_hub: Callable[[], Hub], place: RemoteFile) -> tuple[Listing, Plan]:
     """The header of a remote file, and what it is made of. Raises HubError and FileError."""
 
     async def read(hub: Hub, artifact: Artifact) -> tuple[Listing, Plan]:
@@ -61,7 +53,7 @@ def listing_of(open_hub: Callable[[], Hub], place: Place) -> tuple[Listing, Plan
     return _with_artifact(open_hub, place, read)
 
 
-def sketch_of(open_hub: Callable[[], Hub], place: Place) -> Sketched:
+def sketch_of(open_hub: Callable[[], Hub], place: RemoteFile) -> Sketched:
     """The sketch of a remote file. Raises HubError and FileError."""
 
     async def read(hub: Hub, artifact: Artifact) -> Sketched:
@@ -73,7 +65,7 @@ def sketch_of(open_hub: Callable[[], Hub], place: Place) -> Sketched:
 
 def _with_artifact(
     open_hub: Callable[[], Hub],
-    place: Place,
+    place: RemoteFile,
     read: Callable[[Hub, Artifact], Awaitable[T]],
 ) -> T:
     async def whole() -> T:
@@ -86,7 +78,7 @@ def _with_artifact(
     return asyncio.run(whole())
 
 
-async def _find(hub: Hub, place: Place) -> Artifact:
+async def _find(hub: Hub, place: RemoteFile) -> Artifact:
     revision = place.revision or (await hub.repository(place.type, place.repo)).sha or "main"
     async for files in hub.list_files(place.type, place.repo, revision, place.revision):
         for artifact in files.artifacts:
