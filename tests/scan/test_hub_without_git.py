@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save
+from tests.cli.test_cli_hub import Nowhere, reseen
 from tests.hubs.shelf import HOST, KIND, PLAIN, Shelf, ShelfAddresses
 from tests.scan.walking import KEYRING, QUICK
 
@@ -168,8 +170,8 @@ def test_what_a_hub_cannot_do_is_not_asked_for_and_is_said(
 
 
 @pytest.fixture
-def shelves_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = kinds.Kind(KIND, ShelfAddresses, lambda hub: Shelf({}))
+def shelves_are_known(monkeypatch: pytest.MonkeyPatch, shelf: Shelf) -> None:
+    kind = kinds.HubKind(KIND, ShelfAddresses, lambda hub: shelf)
     monkeypatch.setattr(kinds, "KINDS", {**kinds.KINDS, KIND: kind})
 
 
@@ -182,3 +184,24 @@ def test_its_addresses_are_its_own(known: Store, shelf: Shelf) -> None:
     pages = kinds.addresses_of(one.hub)
     assert pages is not None
     assert pages.account("one") == f"https://{HOST}/of/one"
+
+
+@pytest.mark.usefixtures("shelves_are_known")
+def test_the_verbs_take_its_name(known: Store, shelf: Shelf, tmp_path: Path) -> None:
+    def toys(*args: str, code: int = 0) -> tuple[str, str]:
+        hub = {
+            "RESEEN_HUB_TOYS_ENDPOINT": f"https://{HOST}",
+            "RESEEN_HUB_TOYS_KIND": KIND,
+            "RESEEN_DB": f"sqlite:///{tmp_path / 'reseen.db'}",
+        }
+        return reseen(tmp_path, Nowhere(), *args, code=code, **hub)
+
+    page = f"https://{HOST}/of/one/what/copy"
+    out, _ = toys("scan", "toys", page, "--confirm", "full", "--no-follow")
+    assert "one/copy" in out
+    assert rungs(known) == {("one/copy", "a/model.bin"): Rung.BYTES}
+    _, err = toys("recheck")
+    assert "Asked about 1 sighting: 1 live" in err
+    out, _ = toys("sightings", "--hub", "toys", "--json")
+    assert f'"hub": "{KIND}+{HOST}"' in out
+    toys("scan", "toys", "https://huggingface.co/one/copy", code=2)
