@@ -134,7 +134,7 @@ CHANGES: dict[str, set[str]] = {
     "reseen.registry.adds": {"add_files"},
     "reseen.registry.removals": {
         *("insert", "add_file", "add_digests", "learn", "set_names", "add_names"),
-        *("withdraw", "restore"),
+        *("withdraw", "restore", "reveal"),
     },
     "reseen.scan.lookback": {"record_past"},
     "reseen.scan.walk": {"scan", "walk"},
@@ -144,8 +144,21 @@ CHANGES: dict[str, set[str]] = {
     "reseen.observed.sightings": {"record", "answered"},
     "reseen.review.cases": {"put", "put_all", "refresh", "settle"},
     "reseen.review.settling": {"settle"},
+    "reseen.review.claims": {"claim", "claim_next", "take_over", "release", "free"},
+    "reseen.review.comments": {"comment"},
+    "reseen.review.decide": {"decide", "undo"},
+    "reseen.review.looks": {"look"},
+    "reseen.review.mail": {"send"},
+    "reseen.review.notices": {
+        *("draft", "step", "undo", "set_clause", "take_away", "append", "drop_undone"),
+    },
+    "reseen.review.remembered": {"remember", "apply"},
+    "reseen.review.reveal": {"reveal"},
+    "reseen.review.together": {"decide_together", "undo_together"},
+    "reseen.gate.keys": {"make", "revoke"},
 }
-"""What something follows from: only `operations` calls these for a face."""
+"""What changes things in the rooms between the store and the faces: only `operations` calls these
+for a face."""
 FACES = {"cli", "web", "api"}
 
 

@@ -57,10 +57,10 @@ def key() -> None:
 def add(name: str, scopes: tuple[str, ...], rate: float, db: str | None, as_json: bool) -> None:
     """Make a key for NAME, and print it this once."""
     with _store(db, make=True) as store:
-        from reseen.gate import keys
+        from reseen.gate.keys import Scope
+        from reseen.operations.gate import make_key
 
-        with store.write() as connection:
-            made, text = keys.make(connection, name, [keys.Scope(s) for s in scopes], rate)
+        made, text = make_key(store, name, [Scope(s) for s in scopes], rate)
     if as_json:
         emit({"key": text, **_fields(made)})
         return
@@ -97,10 +97,9 @@ def list_(db: str | None, as_json: bool) -> None:
 def revoke(id: str, db: str | None) -> None:
     """Make the key with this ID worth nothing, for ever, within two seconds."""
     with _store(db) as store:
-        from reseen.gate import keys
+        from reseen.operations.gate import revoke_key
 
-        with store.write() as connection:
-            changed = keys.revoke(connection, id)
+        changed = revoke_key(store, id)
     note("revoked" if changed else "it was revoked before")
 
 

@@ -50,10 +50,9 @@ def lookup(query: str, limit: int, db: str | None, as_json: bool, reveal: bool) 
         for found in answer.found:
             names = None
             if reveal and keyring is not None:
-                from reseen.registry.removals import reveal as open_names
+                from reseen.operations.removals import reveal as open_names
 
-                with store.write() as connection:
-                    names = open_names(connection, keyring, found.removal.id)
+                names = open_names(store, keyring, found.removal.id)
             if as_json:
                 from reseen.report.rows import row
 

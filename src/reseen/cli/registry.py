@@ -257,9 +257,9 @@ def show(id: str, db: str | None, as_json: bool, reveal: bool) -> None:
             removal = removals.by_id(connection, id)
         names = None
         if reveal:
-            keyring = keyring_for_names(store, settings)
-            with store.write() as connection:
-                names = removals.reveal(connection, keyring, id)
+            from reseen.operations.removals import reveal as open_names
+
+            names = open_names(store, keyring_for_names(store, settings), id)
     if as_json:
         emit(removal_fields(removal, names))
     else:

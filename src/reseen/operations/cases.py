@@ -1,15 +1,91 @@
-"""Acts on cases that reach beyond their room."""
+"""What people do about cases, and what follows: notices that hold what is decided otherwise now."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from reseen.errors import StoreError
-from reseen.review import cases, claims
+from reseen.records import Names
+from reseen.review import cases, claims, comments, looks, settling, together
+from reseen.review import decide as decisions
+from reseen.review import reveal as revealing
 from reseen.review.claims import Claim
+from reseen.review.decide import Decision
 from reseen.review.queue import Filter
+from reseen.review.verdicts import Verdict
 from reseen.review.who import Who
 from reseen.store.database import Store
+from reseen.store.sealing import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCases:
+    """Cases of one account, as they were shown."""
+
+    hub: str
+    account: str
+    versions: Mapping[str, int]
+    """Id of the case -> the version that was shown."""
+
+
+def decide(
+    store: Store,
+    keyring: Keyring | None,
+    case: str,
+    verdict: Verdict,
+    who: Who,
+    reason: str,
+    version: int,
+) -> Decision:
+    """Decide a case as it was shown. Raises AccessError, NotFound, InputError (no reason), Conflict
+    (it changed, or somebody else holds it) and SealError without a key."""
+    with store.write() as connection:
+        made = decisions.decide(connection, keyring, case, verdict, who, reason, version)
+        _settle(connection)
+    return made
+
+
+def undo(
+    store: Store, keyring: Keyring | None, case: str, who: Who, reason: str, version: int
+) -> Decision:
+    """Take back what was decided last; drafts of notices lose what is no longer confirmed."""
+    with store.write() as connection:
+        made = decisions.undo(connection, keyring, case, who, reason, version)
+        _settle(connection)
+    return made
+
+
+def decide_together(
+    store: Store,
+    keyring: Keyring | None,
+    shown: AccountCases,
+    verdict: Verdict,
+    who: Who,
+    reason: str,
+) -> together.Outcome:
+    """Decide many cases of an account at once, after a sample of them was opened."""
+    with store.write() as connection:
+        outcome = together.decide_together(
+            *(connection, keyring, shown.hub, shown.account, verdict, who, reason),
+            versions=shown.versions,
+            sample=looks.looked_at(connection, shown.versions, who),
+        )
+        _settle(connection)
+    return outcome
+
+
+def undo_together(
+    store: Store, keyring: Keyring | None, batch: str, who: Who, reason: str
+) -> together.Outcome:
+    """Take back what was decided together."""
+    with store.write() as connection:
+        outcome = together.undo_together(connection, keyring, batch, who, reason)
+        _settle(connection)
+    return outcome
 
 
 def claim_next(
@@ -25,3 +101,40 @@ def claim_next(
             cases.put(connection, store.secret)
     with store.write() as connection:
         return claims.claim_next(connection, which, who, besides=exclude)
+
+
+def claim(store: Store, case: str, who: Who, *, take_over: bool = False) -> Claim:
+    """Hold a case; a lead may take it over from somebody else."""
+    with store.write() as connection:
+        if take_over:
+            return claims.take_over(connection, case, who)
+        return claims.claim(connection, case, who)
+
+
+def release(store: Store, case: str, who: Who) -> bool:
+    """Let go of a case; False where `who` did not hold it."""
+    with store.write() as connection:
+        return claims.release(connection, case, who)
+
+
+def comment(store: Store, keyring: Keyring | None, case: str, who: Who, text: str) -> None:
+    """Write something for those who look at it next; it is sealed."""
+    with store.write() as connection:
+        comments.comment(connection, keyring, case, who, text)
+
+
+def reveal(store: Store, keyring: Keyring | None, case: str, who: Who) -> Names:
+    """What is sealed of the case's removal, in clear; recorded."""
+    with store.write() as connection:
+        return revealing.reveal(connection, keyring, case, who)
+
+
+def look(store: Store, case: str, who: Who) -> None:
+    """A case of a sample was opened: it counts before many are decided together."""
+    with store.write() as connection:
+        looks.look(connection, case, who)
+
+
+def _settle(connection: Connection) -> None:
+    if settling.is_due(connection):
+        settling.settle(connection)

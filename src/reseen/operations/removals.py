@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reseen.operations import consequences, reading
+from reseen.records import Names
 from reseen.registry import removals
 from reseen.review.settling import Settled
 from reseen.store.database import Store
@@ -42,6 +43,12 @@ def restore(
     with store.write() as connection:
         changed = removals.restore(connection, keyring, removal, why, actor=actor)
     return _followed(store, changed)
+
+
+def reveal(store: Store, keyring: Keyring, removal: str) -> Names:
+    """What is sealed of a removal, in clear; recorded. Raises NotFound."""
+    with store.write() as connection:
+        return removals.reveal(connection, keyring, removal)
 
 
 def _followed(store: Store, changed: bool) -> RemovalChanged:

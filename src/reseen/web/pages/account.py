@@ -15,6 +15,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from reseen.errors import AccessError, InputError, ReseenError, SealError
+from reseen.operations import cases as acts
 from reseen.review import account as accounts
 from reseen.review import cases, looks, together
 from reseen.review.queue import ALL, entries, queue
@@ -69,12 +70,10 @@ def _decided(verdict: Verdict, route: str) -> None:
     ) -> Response:
         try:
             versions = _versions(seen)
-            with service.store.write() as connection:
-                outcome = together.decide_together(
-                    *(connection, service.keyring, hub, account, verdict, who, reason),
-                    versions=versions,
-                    sample=looks.looked_at(connection, versions, who),
-                )
+            shown = acts.AccountCases(hub, account, versions)
+            outcome = acts.decide_together(
+                service.store, service.keyring, shown, verdict, who, reason
+            )
         except (AccessError, InputError, SealError) as error:
             return _page(request, service, who, hub, account, said=Said(reason, error))
         return _page(request, service, who, hub, account, outcome=outcome)
@@ -104,9 +103,8 @@ def undo(
     reason: Text = "",
 ) -> Response:
     """Take back what was decided together."""
-    with service.store.write() as connection:
-        why = reason.strip() or "All taken back at once"
-        outcome = together.undo_together(connection, service.keyring, batch, who, why)
+    why = reason.strip() or "All taken back at once"
+    outcome = acts.undo_together(service.store, service.keyring, batch, who, why)
     return _page(request, service, who, hub, account, outcome=outcome)
 
 

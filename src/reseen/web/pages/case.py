@@ -17,10 +17,11 @@ from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from reseen.errors import AccessError, Conflict, InputError, ReseenError, SealError
+from reseen.operations import cases as acts
 from reseen.records import LADDER, Names, Rung, Sighting
 from reseen.registry import removals
 from reseen.report.html import CONFIRMED_MEANING, RUNG_MEANING
-from reseen.review import cases, claims, comments, decide, likeness, looks, reveal, shown
+from reseen.review import cases, likeness, shown
 from reseen.review.queue import ALL, Entry, entries, queue
 from reseen.review.verdicts import UNDO, State, Verdict
 from reseen.review.who import Role, Who
@@ -71,8 +72,7 @@ def show(request: Request, service: Served, who: Reader, id: str) -> Response:
 @router.post("/cases/{id}/look")
 def look(service: Served, who: Lead, id: str, back: Back = "") -> Response:
     """Open a case of a sample: that this person has it before them is noted, and its page shown."""
-    with service.store.write() as connection:
-        looks.look(connection, id, who)
+    acts.look(service.store, id, who)
     return to_case(id, back, {"sample": "1"})
 
 
@@ -81,8 +81,7 @@ def reveal_names(
     request: Request, service: Served, who: Reviewer, id: str, back: Back = ""
 ) -> Response:
     """The page with the removal's names in clear, this once; recorded."""
-    with service.store.write() as connection:
-        names = reveal.reveal(connection, service.keyring, id, who)
+    names = acts.reveal(service.store, service.keyring, id, who)
     return _page(request, service, who, id, back, names=names)
 
 
@@ -96,10 +95,8 @@ def claim(
     take_over: Annotated[str, Form(max_length=4)] = "",
 ) -> Response:
     """Hold the case; a lead takes it over from somebody else."""
-    take = claims.take_over if take_over else claims.claim
     try:
-        with service.store.write() as connection:
-            take(connection, id, who)
+        acts.claim(service.store, id, who, take_over=bool(take_over))
     except Conflict as error:
         written = Written("claim", error=error)
         return _page(request, service, who, id, back, written=written)
@@ -109,8 +106,7 @@ def claim(
 @router.post("/cases/{id}/release")
 def release(service: Served, who: Reviewer, id: str, back: Back = "") -> Response:
     """Let go of the case."""
-    with service.store.write() as connection:
-        claims.release(connection, id, who)
+    acts.release(service.store, id, who)
     return to_case(id, back)
 
 
@@ -120,8 +116,7 @@ def comment(
 ) -> Response:
     """Write something for those who look at it next."""
     try:
-        with service.store.write() as connection:
-            comments.comment(connection, service.keyring, id, who, text)
+        acts.comment(service.store, service.keyring, id, who, text)
     except (InputError, SealError) as error:
         written = Written("comment", text=text, error=error)
         return _page(request, service, who, id, back, written=written)
@@ -141,9 +136,8 @@ def undo(
 ) -> Response:
     """Take back what was decided last, and show the case as it was."""
     try:
-        with service.store.write() as connection:
-            why = _reason(quick, reason)
-            made = decide.undo(connection, service.keyring, id, who, why, version)
+        why = _reason(quick, reason)
+        made = acts.undo(service.store, service.keyring, id, who, why, version)
     except (AccessError, Conflict, InputError, SealError) as error:
         written = Written("undo", quick, reason, error, version)
         return _page(request, service, who, id, back, written=written)
@@ -165,11 +159,10 @@ def _decided(choice: words.Choice) -> None:
         then: Annotated[str, Form(max_length=8)] = "next",
     ) -> Response:
         try:
-            with service.store.write() as connection:
-                why = _reason(quick, reason)
-                made = decide.decide(
-                    connection, service.keyring, id, choice.verdict, who, why, version
-                )
+            why = _reason(quick, reason)
+            made = acts.decide(
+                service.store, service.keyring, id, choice.verdict, who, why, version
+            )
         except (AccessError, Conflict, InputError, SealError) as error:
             written = Written(choice.route, quick, reason, error, version)
             return _page(request, service, who, id, back, written=written)

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from reseen.errors import InputError
 from reseen.gate import keys
 from reseen.gate.keys import Scope
+from reseen.operations.gate import make_key, revoke_key
 from reseen.web.access import Administrator
 from reseen.web.rendering import page
 from reseen.web.service import Served
@@ -46,14 +47,13 @@ def make(
         wanted = {Scope(scope) for scope in scopes}
     except ValueError:
         raise InputError("there is no such scope", remedy="Choose from those shown.") from None
-    with service.store.write() as connection:
-        key, secret = keys.make(connection, name, wanted, rate, actor=who.actor, created_by=who.pk)
+    key, secret = make_key(service.store, name, wanted, rate, who)
+    with service.store.read() as connection:
         every = keys.every(connection)
     return page(request, "keys.html", who, keys=every, scopes=MEANING, made=(key, secret))
 
 
 @router.post("/keys/{id}/revoke")
 def revoke(id: str, service: Served, who: Administrator) -> Response:
-    with service.store.write() as connection:
-        keys.revoke(connection, id, actor=who.actor)
+    revoke_key(service.store, id, actor=who.actor)
     return RedirectResponse("/keys?done=revoked", status_code=303)

@@ -9,8 +9,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
-from reseen.operations import jobs
-from reseen.operations.jobs import JobKind
+from reseen.operations import notices as acts
 from reseen.review import clauses, clocks, confirmed, mail, notice, notice_text, notices
 from reseen.review.clocks import State
 from reseen.review.who import Role
@@ -102,8 +101,7 @@ def draft(
         hub, account = (unquote(part) for part in place.split("/", 1)) if "/" in place else ("", "")
     if not (hub and account) or "\0" in hub + account:
         raise InputError("a notice is to one hub about one account", remedy="Name both.")
-    with service.store.write() as connection:
-        id = notices.draft(connection, hub, account, who, hours=asked.number(hours, "the clock"))
+    id = acts.draft(service.store, hub, account, who, hours=asked.number(hours, "the clock"))
     return _back(id, "drafted")
 
 
@@ -148,15 +146,13 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
 @router.get("/notices/{id}/text")
 def text(id: str, service: Served, who: Reviewer) -> Response:
     """Taking it away is an export: written to the audit log."""
-    with service.store.write() as connection:
-        taken = notices.take_away(connection, service.keyring, id, "text", who)
+    taken = acts.take_away(service.store, service.keyring, id, "text", who)
     return _file(notice_text.as_text(taken), "text/plain; charset=utf-8", f"{taken.id}.txt")
 
 
 @router.get("/notices/{id}/json")
 def json(id: str, service: Served, who: Reviewer) -> Response:
-    with service.store.write() as connection:
-        taken = notices.take_away(connection, service.keyring, id, "json", who)
+    taken = acts.take_away(service.store, service.keyring, id, "json", who)
     return _file(notice_text.as_json(taken), "application/json", f"{taken.id}.json")
 
 
@@ -168,9 +164,8 @@ def clause(
     version: Version = "",
     clause: Annotated[str, Form(max_length=20_000)] = "",
 ) -> Response:
-    with service.store.write() as connection:
-        seen = asked.number(version, "the version")
-        notices.set_clause(connection, service.keyring, id, clause, who, version=seen)
+    seen = asked.number(version, "the version")
+    acts.set_clause(service.store, service.keyring, id, clause, who, seen)
     return _back(id, "clause")
 
 
@@ -183,25 +178,18 @@ def send(
     version: Version = "",
     hours: Hours = "",
 ) -> Response:
-    mail.send(
-        service.store,
-        service.keyring,
-        service.settings,
-        id,
-        to,
-        who,
-        version=asked.number(version, "the version") or 0,
+    made = acts.NoticeStep(
+        State.SENT,
+        version=asked.number(version, "the version"),
         hours=asked.number(hours, "the clock"),
     )
+    acts.send(service.store, service.keyring, service.settings, id, to, who, made)
     return _back(id, "mailed")
 
 
 @router.post("/notices/{id}/recheck")
 def recheck(id: str, service: Served, who: Reviewer) -> Response:
-    with service.store.write() as connection:
-        row = notice.own_row(connection, id)
-        what = {"account": row.account, "most": None}
-        jobs.ask(connection, JobKind.RECHECK, what, who)
+    acts.recheck(service.store, id, who)
     return _back(id, "recheck")
 
 
@@ -209,9 +197,8 @@ def recheck(id: str, service: Served, who: Reviewer) -> Response:
 def undo(
     id: str, service: Served, who: Reviewer, version: Version = "", note: Note = ""
 ) -> Response:
-    with service.store.write() as connection:
-        seen = asked.number(version, "the version")
-        notices.undo(connection, service.keyring, id, who, version=seen, note=note)
+    seen = asked.number(version, "the version")
+    acts.undo(service.store, service.keyring, id, who, seen, note)
     return _back(id, "undone")
 
 
@@ -227,18 +214,14 @@ def _stepped(route: str, state: State) -> None:
         note: Note = "",
         hours: Hours = "",
     ) -> Response:
-        with service.store.write() as connection:
-            notices.step(
-                connection,
-                service.keyring,
-                id,
-                state,
-                who,
-                version=asked.number(version, "the version"),
-                how=how or None,
-                note=note,
-                hours=asked.number(hours, "the clock"),
-            )
+        made = acts.NoticeStep(
+            state,
+            version=asked.number(version, "the version"),
+            how=how or None,
+            note=note,
+            hours=asked.number(hours, "the clock"),
+        )
+        acts.step(service.store, service.keyring, id, who, made)
         return _back(id, state.value)
 
     router.add_api_route(

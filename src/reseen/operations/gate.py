@@ -1,0 +1,40 @@
+"""Who may ask the gate, and what it advises."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from reseen.gate import keys, policy
+from reseen.gate.keys import Key, Scope
+from reseen.gate.policy import Advice
+from reseen.records import Rung
+from reseen.review.who import Who
+from reseen.store.database import Store
+
+
+def make_key(
+    store: Store, name: str, scopes: Collection[Scope], rate: float, who: Who | None = None
+) -> tuple[Key, str]:
+    """A new key, and its secret text, which nobody can show again. `who`: None at the command
+    line. Raises InputError for a name, scopes or rate that make no sense."""
+    with store.write() as connection:
+        actor, pk = (None, None) if who is None else (who.actor, who.pk)
+        return keys.make(connection, name, scopes, rate, actor=actor, created_by=pk)
+
+
+def revoke_key(store: Store, key: str, *, actor: str | None = None) -> bool:
+    """Make a key worth nothing, for ever; False if it was before. Raises NotFound."""
+    with store.write() as connection:
+        return keys.revoke(connection, key, actor=actor)
+
+
+def set_policy(
+    store: Store, list_name: str, rules: Mapping[Rung, Advice | None], *, actor: str | None = None
+) -> bool:
+    """Rule what is advised at these rungs for a list, all at once; None takes a rule away. Whether
+    anything changed. Raises InputError."""
+    changed = False
+    with store.write() as connection:
+        for rung, advice in rules.items():
+            changed |= policy.set(connection, list_name, rung, advice, actor=actor)
+    return changed

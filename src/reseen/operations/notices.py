@@ -1,0 +1,90 @@
+"""What people do about notices to hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reseen.operations import jobs
+from reseen.operations.jobs import JobKind
+from reseen.review import mail, notice, notices
+from reseen.review.clocks import State
+from reseen.review.notice import Notice
+from reseen.review.who import Who
+from reseen.settings import Settings
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeStep:
+    """A step that a person makes, and what they say of it."""
+
+    state: State
+    version: int | None = None
+    """Of the notice as they saw it."""
+    how: str | None = None
+    note: str = ""
+    """Sealed."""
+    hours: int | None = None
+    """Of its clock."""
+
+
+def draft(store: Store, hub: str, account: str, who: Who, *, hours: int | None = None) -> str:
+    """Put together what is confirmed of an account; the notice's id."""
+    with store.write() as connection:
+        return notices.draft(connection, hub, account, who, hours=hours)
+
+
+def set_clause(
+    store: Store, keyring: Keyring | None, id: str, text: str, who: Who, version: int | None
+) -> None:
+    """What is asked of the host, and why."""
+    with store.write() as connection:
+        notices.set_clause(connection, keyring, id, text, who, version=version)
+
+
+def step(store: Store, keyring: Keyring | None, id: str, who: Who, made: NoticeStep) -> None:
+    """A person says what became of it."""
+    with store.write() as connection:
+        notices.step(
+            *(connection, keyring, id, made.state, who),
+            version=made.version,
+            how=made.how,
+            note=made.note,
+            hours=made.hours,
+        )
+
+
+def undo(
+    store: Store, keyring: Keyring | None, id: str, who: Who, version: int | None, note: str = ""
+) -> None:
+    """Take back the last step."""
+    with store.write() as connection:
+        notices.undo(connection, keyring, id, who, version=version, note=note)
+
+
+def take_away(store: Store, keyring: Keyring | None, id: str, form: str, who: Who) -> Notice:
+    """The notice as it is to be sent by hand; recorded as an export."""
+    with store.write() as connection:
+        return notices.take_away(connection, keyring, id, form, who)
+
+
+def send(
+    store: Store,
+    keyring: Keyring | None,
+    settings: Settings,
+    id: str,
+    to: str,
+    who: Who,
+    made: NoticeStep,
+) -> None:
+    """Send it by mail; it stands as sent when the server took it. Raises MailError."""
+    mail.send(*(store, keyring, settings, id, to, who), version=made.version or 0, hours=made.hours)
+
+
+def recheck(store: Store, id: str, who: Who) -> str:
+    """Queue a look at everything that is known of the notice's account; the job's id."""
+    with store.write() as connection:
+        row = notice.own_row(connection, id)
+        what = {"account": row.account, "most": None}
+        return jobs.ask(connection, JobKind.RECHECK, what, who)[0]
