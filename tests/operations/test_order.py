@@ -22,7 +22,7 @@ from reseen.operations.worker import Worker
 from reseen.registry import imports, removals
 from reseen.registry.imports import ImportOptions
 from reseen.scan.target import Confirm, Options
-from reseen.settings import Settings
+from reseen.settings import HubSettings, Settings
 from reseen.store import change_log, service_schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -80,7 +80,7 @@ def ids(service: Service) -> list[str]:
 def a_round(service: Service, replica: Replica) -> None:
     """What the worker does now and then."""
 
-    def hub() -> HuggingFace:
+    def hub(_: HubSettings) -> HuggingFace:
         clock = Hasty()
         return HuggingFace(
             replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)

@@ -49,7 +49,7 @@ def lead(store: Store) -> Who:
 def working(
     store: Store, settings: Settings, replica: Replica, recheck: float = 10**9
 ) -> Iterator[Worker]:
-    def hub() -> HuggingFace:
+    def hub(_: HubSettings) -> HuggingFace:
         clock = Hasty()
         return HuggingFace(
             replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)

@@ -16,6 +16,7 @@ from tests.scan.walking import QUICK, Hasty
 from tests.scan.walking import fill as fill_registry
 from tests.web.visitors import Visitor
 
+from reseen.errors import InputError
 from reseen.hubs.http import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.operations import jobs
@@ -24,6 +25,7 @@ from reseen.review.who import Role
 from reseen.settings import HubSettings
 from reseen.store.database import Store
 from reseen.web import asked
+from reseen.web.app import make_app
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]
@@ -46,7 +48,7 @@ def test_a_scan_is_started_watched_and_finished(
     assert 'http-equiv="refresh"' in waiting
     assert "hx-trigger" in waiting
 
-    def hub() -> HuggingFace:
+    def hub(_: HubSettings) -> HuggingFace:
         clock = Hasty()
         return HuggingFace(
             replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
@@ -174,3 +176,20 @@ def test_a_failure_is_a_sentence_on_the_page(visit: Visit, app: FastAPI, service
     shown = lead.get(path).text
     assert "The hub said no &lt;b&gt;." in shown
     assert "failed" in lead.get("/scans").text
+
+
+def test_a_hub_is_chosen_by_its_name_in_the_settings(service: Service) -> None:
+    other = HubSettings("other", "https://other.example")
+    both = (*service.settings.hubs, other)
+    several = replace(service, settings=replace(service.settings, hubs=both))
+    lead = Visitor(make_app(several), Role.LEAD)
+    assert 'name="hub"' in lead.get("/scans").text
+    path = started(lead, accounts="one", hub="other")
+    assert "at other" in lead.get(path).text
+    with service.store.read() as connection:
+        what = jobs.by_id(connection, path.split("/")[-1]).what
+    assert jobs.hub_of(what, both) == other
+    with pytest.raises(InputError, match="no longer name the hub"):
+        jobs.hub_of(what, service.settings.hubs)
+    assert lead.post("/scans", {"accounts": "one", "hub": "elsewhere"}).status_code == 400
+    assert started(lead, accounts="one") == started(lead, accounts="one", hub=both[0].name)

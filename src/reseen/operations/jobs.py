@@ -19,10 +19,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, select, update
 
 from reseen.errors import Conflict, InputError, NotFound
+from reseen.hubs.kinds import stored_name
 from reseen.records import RepoType
 from reseen.review.texts import new_id
 from reseen.review.who import Role, Who
 from reseen.scan.target import Confirm, Options, Target
+from reseen.settings import HubSettings
 from reseen.store import audit, ids
 from reseen.store.database import now
 from reseen.store.lease import Leases, Owner
@@ -170,9 +172,9 @@ def every(connection: Connection, *, most: int = 100, skip: int = 0) -> list[Job
     return [_job(row) for row in connection.execute(query)]
 
 
-def last_asked(connection: Connection, kind: JobKind) -> int | None:
-    """When work of this kind was last asked for."""
-    query = select(func.max(jobs.c.asked_at)).where(jobs.c.kind == kind.value)
+def last_asked(connection: Connection, kind: JobKind, what: Mapping[str, Any]) -> int | None:
+    """When this work was last asked for."""
+    query = select(func.max(jobs.c.asked_at)).where(jobs.c.key == key_of(kind, what))
     found = connection.scalar(query)
     return None if found is None else int(found)
 
@@ -322,6 +324,7 @@ def _job(row: Row[Any]) -> Job:
 
 def scan_of(
     *,
+    hub: str | None = None,
     repos: Sequence[str] = (),
     accounts: Sequence[str] = (),
     since: datetime | None = None,
@@ -330,8 +333,9 @@ def scan_of(
     refs: bool = False,
     follow: bool = True,
 ) -> dict[str, Any]:
-    """What a scan looks at: never where (that is the service's own endpoint)."""
+    """What a scan looks at. `hub`: its name in the settings (None: the first): never an address."""
     return {
+        **({} if hub is None else {"hub": hub}),
         "repos": list(repos),
         "accounts": list(accounts),
         "since": None if since is None else since.isoformat(),
@@ -340,6 +344,18 @@ def scan_of(
         "refs": refs,
         "follow": follow,
     }
+
+
+def hub_of(what: Mapping[str, Any], hubs: Sequence[HubSettings]) -> HubSettings:
+    """The hub that a job is about. Raises InputError where the settings no longer name it."""
+    name = what.get("hub")
+    for hub in hubs:
+        if name in (None, hub.name, stored_name(hub)):
+            return hub
+    raise InputError(
+        "the settings no longer name the hub that was asked for",
+        remedy="Set its RESEEN_HUB_..._ENDPOINT again, or ask for another hub.",
+    )
 
 
 def target_of(what: Mapping[str, Any]) -> tuple[Target, Options]:

@@ -86,5 +86,5 @@ def recheck(store: Store, id: str, who: Who) -> str:
     """Queue a look at everything that is known of the notice's account; the job's id."""
     with store.write() as connection:
         row = notice.own_row(connection, id)
-        what = {"account": row.account, "most": None}
+        what = {"hub": row.hub, "account": row.account, "most": None}
         return jobs.ask(connection, JobKind.RECHECK, what, who)[0]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reseen.hubs.hub import Hub
+from reseen.hubs.kinds import stored_name
 from reseen.observed import sightings
 from reseen.observed.sightings import Filter
 from reseen.operations import consequences, jobs
@@ -13,6 +14,7 @@ from reseen.operations.jobs import JobKind
 from reseen.review.settling import Settled
 from reseen.scan import recheck as rechecking
 from reseen.scan.recheck import Change, Rechecked
+from reseen.settings import HubSettings
 from reseen.store.database import Store, now
 from reseen.store.lease import SECOND
 
@@ -38,15 +40,16 @@ def recheck(
     return RecheckEnded(came, consequences.follow(store).notices)
 
 
-def queue_if_due(store: Store, hub: str, every: float, most: int) -> None:
+def queue_if_due(store: Store, hub: HubSettings, every: float, most: int) -> None:
     """Queue a recheck of at most `most` sightings of a hub, the longest unseen first, where none
     was asked for in so many seconds and there is something to ask about."""
     with store.read() as connection:
-        last = jobs.last_asked(connection, JobKind.RECHECK)
+        what = {"hub": hub.name, "account": None, "most": most}
+        last = jobs.last_asked(connection, JobKind.RECHECK, what)
         if last is not None and now() - last < every * SECOND:
             return
-        if not sightings.any_standing(connection, hub):
+        if not sightings.any_standing(connection, stored_name(hub)):
             return
     with store.write() as connection:
-        jobs.ask(connection, JobKind.RECHECK, {"account": None, "most": most}, None)
+        jobs.ask(connection, JobKind.RECHECK, what, None)
         jobs.forget(connection)

@@ -17,6 +17,7 @@ from reseen.operations.logs import log
 from reseen.scan.progress import Progress
 from reseen.scan.recheck import revisit
 from reseen.scan.walk import Pace, walk
+from reseen.settings import HubSettings
 from reseen.store.database import Store
 from reseen.store.lease import Owner
 from reseen.store.sealing import Keyring
@@ -31,7 +32,9 @@ class Workplace:
 
     store: Store
     keyring: Keyring | None
-    open_hub: Callable[[], Hub]
+    hubs: tuple[HubSettings, ...]
+    """Those that the service may ask, the usual one first."""
+    open_hub: Callable[[HubSettings], Hub]
     owner: Owner
     pace: Pace
     beat: float
@@ -75,8 +78,8 @@ class _RunningJob:
         self._scan_pk: int | None = None
 
     async def whole(self) -> tuple[JobState, str | None]:
+        hub = self._at.open_hub(jobs.hub_of(self._job.what, self._at.hubs))
         beating = asyncio.create_task(self._beat())
-        hub = self._at.open_hub()
         try:
             if self._job.kind is JobKind.RECHECK:
                 return await self._recheck(hub)

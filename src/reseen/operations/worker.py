@@ -21,7 +21,7 @@ from reseen.operations.jobs import Job, JobKind
 from reseen.operations.logs import log
 from reseen.operations.running import Workplace, patiently, run
 from reseen.scan.walk import USUAL, Pace
-from reseen.settings import Settings
+from reseen.settings import HubSettings, Settings
 from reseen.store.database import Store
 from reseen.store.lease import Owner
 from reseen.store.sealing import Keyring
@@ -54,11 +54,11 @@ class Worker:
         *,
         intervals: Intervals | None = None,
         pace: Pace = USUAL,
-        open_hub: Callable[[], Hub] | None = None,
+        open_hub: Callable[[HubSettings], Hub] = kinds.open_hub,
     ) -> None:
         self._store, self._keyring, self._settings = store, keyring, settings
         self._intervals, self._pace = intervals or Intervals(), pace
-        self._open_hub = open_hub or self._first_hub
+        self._open_hub = open_hub
         self._owner = Owner.this()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -88,9 +88,9 @@ class Worker:
             due = consequences.is_due(connection)
         if due:
             consequences.follow(self._store)
-        hub = kinds.stored_name(self._settings.hubs[0])
-        every, most = self._intervals.recheck, self._intervals.rechecked
-        rechecks.queue_if_due(self._store, hub, every, most)
+        for hub in self._settings.hubs:
+            every, most = self._intervals.recheck, self._intervals.rechecked
+            rechecks.queue_if_due(self._store, hub, every, most)
 
     def _run(self) -> None:
         try:
@@ -106,6 +106,7 @@ class Worker:
         workplace = Workplace(
             self._store,
             self._keyring,
+            self._settings.hubs,
             self._open_hub,
             self._owner,
             self._pace,
@@ -148,9 +149,6 @@ class Worker:
 
         await patiently(ended)
         await patiently(self.round)
-
-    def _first_hub(self) -> Hub:
-        return kinds.open_hub(self._settings.hubs[0])
 
 
 async def _ends(ending: asyncio.Event, seconds: float) -> bool:

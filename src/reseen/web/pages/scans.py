@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
 from sqlalchemy import Connection, func, select
 
 from reseen.errors import InputError
@@ -20,7 +21,7 @@ from reseen.web import asked
 from reseen.web.access import Lead, Reader
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
-from reseen.web.service import Served
+from reseen.web.service import Served, Service
 
 router = APIRouter()
 
@@ -32,6 +33,18 @@ SAID = {
 _A_PAGE = 50
 _MOST_SHOWN = 200
 """Problems and cases on a scan's page."""
+
+
+class ScanForm(BaseModel):
+    """What is typed to start a scan."""
+
+    hub: str = Field("", max_length=100)
+    accounts: str = Field("", max_length=100_000)
+    repos: str = Field("", max_length=200_000)
+    since: str = Field("", max_length=100)
+    types: list[str] = Field([], max_length=3)
+    confirm: str = Field(Confirm.HEADER.value, max_length=20)
+    refs: str = Field("", max_length=10)
 
 
 @router.get("/scans")
@@ -56,7 +69,7 @@ def _shown(
         words=_words,
         older=skip + _A_PAGE if len(found) > _A_PAGE else None,
         may_start=who.role >= Role.LEAD,
-        endpoint=service.settings.hubs[0].endpoint,
+        hubs=service.settings.hubs,
         types=list(RepoType),
         confirms=_CONFIRMS,
     )
@@ -64,27 +77,17 @@ def _shown(
 
 @router.post("/scans")
 def start(
-    request: Request,
-    service: Served,
-    who: Lead,
-    accounts: Annotated[str, Form(max_length=100_000)] = "",
-    repos: Annotated[str, Form(max_length=200_000)] = "",
-    since: Annotated[str, Form(max_length=100)] = "",
-    types: Annotated[list[str] | None, Form(max_length=3)] = None,
-    confirm: Annotated[str, Form(max_length=20)] = Confirm.HEADER.value,
-    refs: Annotated[str, Form(max_length=10)] = "",
+    request: Request, service: Served, who: Lead, typed: Annotated[ScanForm, Form()]
 ) -> Response:
-    form = SentForm(
-        {"accounts": accounts, "repos": repos, "since": since, "confirm": confirm}
-        | {"types": types or [], "refs": refs}
-    )
+    form = SentForm(typed.model_dump())
     what = jobs.scan_of(
-        repos=form.take("repos", lambda: asked.names(repos, asked.repository), []),
-        accounts=form.take("accounts", lambda: asked.names(accounts, asked.account), []),
-        since=form.take("since", lambda: asked.since(since), None),
-        types=form.take("types", lambda: asked.types(types or []), []),
-        confirm=form.take("confirm", lambda: asked.confirm(confirm), Confirm.HEADER),
-        refs=bool(refs),
+        hub=form.take("hub", lambda: _hub(typed.hub, service), None),
+        repos=form.take("repos", lambda: asked.names(typed.repos, asked.repository), []),
+        accounts=form.take("accounts", lambda: asked.names(typed.accounts, asked.account), []),
+        since=form.take("since", lambda: asked.since(typed.since), None),
+        types=form.take("types", lambda: asked.types(typed.types), []),
+        confirm=form.take("confirm", lambda: asked.confirm(typed.confirm), Confirm.HEADER),
+        refs=bool(typed.refs),
     )
     if not (form.wrong or what["repos"] or what["accounts"] or what["since"]):
         form.wrong[""] = InputError(
@@ -96,6 +99,16 @@ def start(
     with service.store.write() as connection:
         id, new = jobs.ask(connection, JobKind.SCAN, what, who)
     return RedirectResponse(f"/scans/{id}?done={'asked' if new else 'there'}", status_code=303)
+
+
+def _hub(given: str, service: Service) -> str | None:
+    """The name of a hub of the settings; None for the first, which need not be named."""
+    first, *others = service.settings.hubs
+    if given in ("", first.name):
+        return None
+    if given not in {other.name for other in others}:
+        raise InputError("there is no such hub", remedy="Choose one of those shown.")
+    return given
 
 
 @router.get("/scans/{id}")
@@ -143,7 +156,7 @@ def _words(job: Job) -> str:
     if job.kind is JobKind.RECHECK:
         account = what.get("account")
         return f"Known sightings of {account}" if account else "Known sightings"
-    parts: list[str] = []
+    parts: list[str] = [f"at {what['hub']}"] if what.get("hub") else []
     for name, label in (("accounts", "account"), ("repos", "repository")):
         given = what.get(name) or []
         if len(given) == 1:
