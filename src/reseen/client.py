@@ -127,7 +127,7 @@ class Gate:
         check_endpoint(url, "the gate's URL")
         if not key.startswith("rsk_") or not key.isascii() or not key.isprintable():
             raise SettingsError(
-                "this is no key of a gate", remedy="Make one there with: reseen key add NAME"
+                "not a gate API key", remedy="Make one there with: reseen key add NAME"
             )
         import httpx2
 
@@ -237,7 +237,7 @@ class Gate:
             for chunk in answer.iter_bytes():
                 content += chunk
                 if len(content) > _LONGEST_ANSWER:
-                    raise StoreError("the gate's answer has no end")
+                    raise StoreError("the gate's answer exceeds 64 MiB")
             status, headers = answer.status_code, answer.headers
         value = _json(bytes(content))
         if status == 200:
@@ -270,15 +270,15 @@ def _wait(state: Any) -> float:
 
 def _refusal(status: int, said: str) -> ReseenError:
     if status in (401, 403):
-        return AccessError(f"the gate does not let this key pass: {said}", remedy="Check the key.")
+        return AccessError(f"the gate refuses this key: {said}", remedy="Check the key.")
     if status == 413:
-        return TooLarge(f"the gate takes no more: {said}")
+        return TooLarge(f"too large for the gate: {said}")
     if status >= 500:
         return StoreError(f"the gate cannot answer: {said}", remedy="See the service's log.")
     if status >= 400:
         return InputError(f"the gate refuses this: {said}")
     return StoreError(
-        "the gate sends us elsewhere, and a key is not carried there",
+        "the gate redirected, refusing to send the API key there",
         remedy="Give the URL of the service itself, with https.",
     )
 
@@ -306,7 +306,7 @@ def _answer(value: Any) -> Answer:
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise StoreError(
-            "the gate's answer is not what is documented", remedy="Check the URL, or update Reseen."
+            "the gate's answer has an unknown format", remedy="Check the URL, or update Reseen."
         ) from None
 
 

@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 from tests.cli.test_cli import NAME, SHA256, adapter, reseen
 
+from reseen import cli
 from reseen.cli.exit_codes import FIRST, ExitCode, after, worst
 from reseen.errors import HubBusy, InputError
 
@@ -221,3 +222,13 @@ def test_a_folder_with_a_removed_model_ends_with_1_when_asked(tmp_path: Path) ->
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     assert f"{missing}: " in reseen(tmp_path, "scan", "folder", str(missing), code=2)
+
+
+def test_what_people_read_goes_through_one_module() -> None:
+    for path in Path(cli.__file__).parent.glob("*.py"):
+        if path.name != "common.py":
+            said = path.read_text()
+            assert "click.echo" not in said, path.name
+            assert "print(" not in said.replace("fingerprint(", "").replace("_print(", ""), (
+                path.name
+            )

@@ -193,13 +193,17 @@ def test_a_lock_that_nobody_gives_back_is_told(url: str, path: Path) -> None:
     with Store(url, patience=0.05) as opened:
         other = raw(path)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="in use") as told, opened.write():
+        with pytest.raises(StoreError, match="locked by another process") as told, opened.write():
             pass
         assert told.value.remedy
         with opened.read() as connection:
             assert connection.scalar(select(1)) == 1
         other.execute("ROLLBACK")
-        with opened.write(), pytest.raises(StoreError, match="in use"), opened.write():
+        with (
+            opened.write(),
+            pytest.raises(StoreError, match="locked by another process"),
+            opened.write(),
+        ):
             pass
         other.close()
 
@@ -208,7 +212,7 @@ def test_a_lock_on_an_empty_file_is_told(url: str, path: Path) -> None:
     path.parent.mkdir()
     other = raw(path)
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(StoreError, match="in use"):
+    with pytest.raises(StoreError, match="locked by another process"):
         Store(url, patience=0.05)
     other.close()
     assert written(url) == 0

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from reseen.cli.common import note
 from reseen.cli.exit_codes import ReaderGone, Told, after, worst
 from reseen.cli.lazy import LazyGroup
 from reseen.errors import ReseenError
@@ -43,8 +44,8 @@ class Root(LazyGroup):
     context_settings=CONTEXT,
     verbs={
         "scan": ("reseen.cli.scan:scan", "Look for removed models at a hub or in a folder."),
-        "watch": ("reseen.cli.watch:watch", "Keep looking: what is new or changed at a hub."),
-        "recheck": ("reseen.cli.recheck:recheck", "Ask whether known sightings still stand."),
+        "watch": ("reseen.cli.watch:watch", "Keep scanning a hub for what is new or changed."),
+        "recheck": ("reseen.cli.recheck:recheck", "Check whether known sightings are still there."),
         "sightings": ("reseen.cli.sightings:sightings", "List what was found."),
         "sighting": ("reseen.cli.sightings:sighting", "Show one sighting with all its evidence."),
         "problems": ("reseen.cli.problems:problems", "List what a scan could not look at."),
@@ -58,11 +59,11 @@ class Root(LazyGroup):
         "compare": ("reseen.cli.compare:compare", "Compare the weight updates of two files."),
         "check": ("reseen.cli.check:check", "Check local files against the registry."),
         "registry": ("reseen.cli.registry:registry", "Import, add, show and withdraw removals."),
-        "serve": ("reseen.cli.serve:serve", "Pages for reviewers, and the gate before uploads."),
-        "user": ("reseen.cli.user:user", "Who may sign in to the service."),
-        "key": ("reseen.cli.key:key", "Keys of the gate: who may ask it what."),
-        "audit": ("reseen.cli.audit:audit", "Who did what: proved, and taken away."),
-        "db": ("reseen.cli.db:db", "The store itself: bring it to this version's schema."),
+        "serve": ("reseen.cli.serve:serve", "Serve the review pages and the upload gate."),
+        "user": ("reseen.cli.user:user", "Manage the users of the service."),
+        "key": ("reseen.cli.key:key", "Manage the gate's API keys."),
+        "audit": ("reseen.cli.audit:audit", "Verify and export the audit log."),
+        "db": ("reseen.cli.db:db", "Upgrade the database to this version's schema."),
     },
 )
 @click.version_option(package_name="reseen", message="%(prog)s %(version)s")
@@ -108,7 +109,7 @@ def _say(error: BaseException, *, debug: bool) -> None:
         case click.Abort() if isinstance(error.__context__, EOFError):
             _error("the input ended before everything that is needed was given")
         case KeyboardInterrupt() | click.Abort():
-            click.echo("stopped", err=True)
+            note("stopped")
         case click.ClickException():
             error.show()
         case ReseenError():
@@ -116,7 +117,7 @@ def _say(error: BaseException, *, debug: bool) -> None:
 
             _error(visible(str(error)))
             if error.remedy:
-                click.echo(f"  {visible(error.remedy)}", err=True)
+                note(f"  {visible(error.remedy)}")
         case _:
             _error(f"Reseen itself failed ({_where(error)}). Please report this at {REPORT_AT}")
             if debug:
@@ -126,7 +127,7 @@ def _say(error: BaseException, *, debug: bool) -> None:
 
 
 def _error(sentence: str) -> None:
-    click.echo(click.style("error: ", fg="red", bold=True) + sentence, err=True)
+    note(click.style("error: ", fg="red", bold=True) + sentence)
 
 
 def _where(error: BaseException) -> str:

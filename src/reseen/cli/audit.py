@@ -1,4 +1,4 @@
-"""`reseen audit`: who did what, proved and taken away."""
+"""`reseen audit`: verify and export the audit log."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from reseen.cli.common import (
     look_into,
     note,
     open_store,
+    say,
     settings_for,
 )
 from reseen.cli.lazy import LazyGroup
@@ -28,17 +29,17 @@ _HEAD_BYTES = 64_000
 
 @click.group(cls=LazyGroup, verbs={})
 def audit() -> None:
-    """Who did what: head, verify, export."""
+    """The audit log: head, verify, export."""
 
 
 @audit.command()
 @db_option
 @json_option
 def head(db: str | None, as_json: bool) -> None:
-    """Print a signed head of the audit log, to be kept elsewhere.
+    """Print a signed checkpoint (head) of the audit log, to keep elsewhere.
 
-    Keep it where who can write to the database cannot: a log that is changed afterwards does not
-    pass `reseen audit verify --head` any more.
+    Keep it where those who can write to the database cannot change it: a log that is changed later
+    fails `reseen audit verify --head`.
     """
     settings = settings_for(db)
     with open_store(settings) as store:
@@ -50,7 +51,7 @@ def head(db: str | None, as_json: bool) -> None:
     if as_json:
         emit(taken.as_json())
     else:
-        click.echo(json.dumps(taken.as_json(), indent=2))
+        say(json.dumps(taken.as_json(), indent=2))
 
 
 @audit.command()
@@ -58,15 +59,15 @@ def head(db: str | None, as_json: bool) -> None:
     "--head",
     "head_file",
     type=click.Path(path_type=Path),
-    help="A head that was kept: the log must still hold it.",
+    help="A head that was kept elsewhere, to verify the log against.",
 )
 @db_option
 @json_option
 def verify(head_file: Path | None, db: str | None, as_json: bool) -> None:
-    """Prove that the audit log is what was written.
+    """Verify that the audit log was not changed.
 
-    Recomputes the whole chain. Without a head this shows that no line was changed by itself; only
-    a head that was kept elsewhere shows that the log was not cut off or written anew.
+    Recomputes the hash chain. Without --head this shows that no single line was changed; only a
+    head that was kept elsewhere shows that the log was not cut off or written anew.
     """
     settings = settings_for(db)
     with look_into(settings) as store:
@@ -78,13 +79,13 @@ def verify(head_file: Path | None, db: str | None, as_json: bool) -> None:
         with store.read() as connection:
             lines = audit_checkpoint.verify(connection, store.secret, known, key=key)
     if known is not None and key is None:
-        note("The sealing key is not here: that the head is this store's own was not checked.")
+        note("There is no sealing key here: the head's signature was not verified.")
     if as_json:
         emit({"lines": lines, "head": None if known is None else known.count})
     elif known is None:
-        click.echo(f"{count(lines, 'line')}, each as it was written")
+        say(f"{count(lines, 'line')}, each as it was written")
     else:
-        click.echo(f"{count(lines, 'line')}, each as it was written; the head's line {known.count}")
+        say(f"{count(lines, 'line')}, each as it was written; the head's line {known.count}")
 
 
 @audit.command()
@@ -94,13 +95,15 @@ def verify(head_file: Path | None, db: str | None, as_json: bool) -> None:
     required=True,
     help="The file: JSON Lines where its name ends in .jsonl, CSV where it ends in .csv.",
 )
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="From this day on (UTC).")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Up to this day, with it (UTC).")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="From this day (UTC).")
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), help="Up to and including this day (UTC)."
+)
 @db_option
 def export(out: Path, since: datetime | None, until: datetime | None, db: str | None) -> None:
     """Write the audit log to a file, for the authorities, with a signed head beside it.
 
-    That it was taken is a line of the log itself. Both files are readable by you alone.
+    The export itself is recorded in the log. Both files are readable by you alone.
     """
     settings = settings_for(db)
     ending = out.suffix.lower()

@@ -15,6 +15,7 @@ from reseen.cli.common import (
     look_into,
     note,
     quiet_option,
+    say,
     settings_for,
 )
 from reseen.cli.exit_codes import ExitCode, finish, tell
@@ -80,7 +81,7 @@ def _show(path: Path, found: Checked, *, as_json: bool, quiet: bool) -> None:
         )
         return
     for match in found.matches:
-        click.echo(f"{visible(str(path))}: {rung_text(match.rung)} {match.removal}  {match.why}")
+        say(f"{visible(str(path))}: {rung_text(match.rung)} {match.removal}  {match.why}")
     if not found.matches and not quiet:
         limit = f" by the digests of the whole file; {problem}" if problem else ""
-        click.echo(f"{visible(str(path))}: no match{visible(limit)}")
+        say(f"{visible(str(path))}: no match{visible(limit)}")

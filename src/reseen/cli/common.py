@@ -34,7 +34,7 @@ def db_option(command: F) -> F:
 
 def json_option(command: F) -> F:
     return click.option(
-        "--json", "as_json", is_flag=True, help="One JSON object a line, with stable names."
+        "--json", "as_json", is_flag=True, help="Print JSON Lines with stable field names."
     )(command)
 
 
@@ -46,7 +46,7 @@ def quiet_option(command: F) -> F:
 
 def reveal_option(command: F) -> F:
     return click.option(
-        "--reveal", is_flag=True, help="Open sealed names. This is written to the audit log."
+        "--reveal", is_flag=True, help="Show sealed names. This is recorded in the audit log."
     )(command)
 
 
@@ -117,7 +117,7 @@ def keyring_for_names(store: Store, settings: Settings) -> Keyring:
     keyring = keyring_if_any(store, settings)
     if keyring is None:
         raise SealError(
-            "names are sealed, and the key is not here",
+            "names are sealed, and there is no key to open them",
             remedy="Set RESEEN_KEY, or RESEEN_KEY_FILE to the key's file.",
         )
     return keyring
@@ -149,14 +149,19 @@ def about(name: object) -> Iterator[None]:
         raise type(e)(f"{name}: {e}", remedy=e.remedy) from e
 
 
+def say(line: str) -> None:
+    """A line of the results, on standard output."""
+    click.echo(line)
+
+
 def note(line: str) -> None:
-    """A line for a person, beside the results."""
+    """A line beside the results (progress, notes, errors), on standard error."""
     click.echo(line, err=True)
 
 
 def emit(value: Mapping[str, Any]) -> None:
     """One JSON object on a line of its own."""
-    click.echo(json.dumps(value, default=plain, ensure_ascii=True, separators=(", ", ": ")))
+    say(json.dumps(value, default=plain, ensure_ascii=True, separators=(", ", ": ")))
 
 
 def plain(value: object) -> object:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reseen.cli.common import about, emit, json_option, note
+from reseen.cli.common import about, emit, json_option, note, say
 from reseen.cli.exit_codes import ExitCode, finish
 from reseen.cli.hub import endpoint_option
 from reseen.errors import FileError, InputError
@@ -25,7 +25,7 @@ _EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt")
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a picture by module block, as SVG.",
+    help="Write a chart by module block, as SVG.",
 )
 @endpoint_option
 @click.option("--db", metavar="URL", help="The store whose background calibrates the p-value.")
@@ -35,8 +35,8 @@ def compare(
 ) -> None:
     """Compare the weight updates of A and B: files, folders, or files at a hub, by their addresses.
 
-    A plays the removal. Exits 0 when they are not copies, 1 when they are, 2 when they cannot be
-    compared. Without a background of real adapters (--db) the p-value is uncalibrated.
+    A is taken as the removed model. Exits 0 when they are not copies, 1 when they are, 2 when they
+    cannot be compared. Without a background of real adapters (--db) the p-value is uncalibrated.
     """
     from reseen.match.weights import compare as compared
     from reseen.match.weights import obstacle
@@ -84,8 +84,8 @@ def comparison_fields(found: Comparison) -> dict[str, object]:
 
 def _print(found: Comparison, first: Sketched, second: Sketched) -> None:
     colour = "red" if found.relation.is_copy else None
-    click.echo(click.style(found.relation.value, fg=colour, bold=True))
-    click.echo(f"  {found.why}")
+    say(click.style(found.relation.value, fg=colour, bold=True))
+    say(f"  {found.why}")
     rows = [
         ("cosine", f"{found.cosine:.4f} (mean of modules {found.mean:.4f})"),
         ("p-value", f"{found.p_value:.2g} ({found.calibration})"),
@@ -94,7 +94,7 @@ def _print(found: Comparison, first: Sketched, second: Sketched) -> None:
         ("scale", f"{found.scale:.3g} times as strong"),
     ]
     for name, value in rows:
-        click.echo(f"  {name + ':':<10}{value}")
+        say(f"  {name + ':':<10}{value}")
     for sketched in (first, second):
         for reason, modules in sketched.left_out.items():
             note(f"  left out: {reason} ({modules} modules)")

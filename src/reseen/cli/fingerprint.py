@@ -1,4 +1,4 @@
-"""`reseen fingerprint` and `reseen inspect`: what a file is known by, and what it is made of."""
+"""`reseen fingerprint` and `reseen inspect`: a file's digests, and what it is made of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reseen.cli.common import about, emit, json_option, note, quiet_option, size_text
+from reseen.cli.common import about, emit, json_option, note, quiet_option, say, size_text
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.hub import endpoint_option
 from reseen.errors import FileError
@@ -52,7 +52,7 @@ _LONGEST = 200
 @json_option
 @quiet_option
 def fingerprint(files: tuple[Path, ...], as_json: bool, quiet: bool) -> None:
-    """Print the digests and the sketch of local FILEs.
+    """Print the digests and the sketch of local files.
 
     The registry is not asked and nothing is stored. Exits 2 when a file cannot be read.
     """
@@ -73,15 +73,15 @@ def fingerprint(files: tuple[Path, ...], as_json: bool, quiet: bool) -> None:
         if as_json:
             emit({"path": str(path), "error": None} | fingerprint_fields(found))
             continue
-        click.echo(f"{visible(str(path))}: {found.container.value}, {size_text(found.size)}")
+        say(f"{visible(str(path))}: {found.container.value}, {size_text(found.size)}")
         for digest in found.digests:
-            click.echo(f"  {digest.kind.label:<15}{digest.hex}")
+            say(f"  {digest.kind.label:<15}{digest.hex}")
         if found.sketch is not None:
-            click.echo(f"  {'sketch':<15}{len(found.sketch):,} bytes (--json prints it)")
+            say(f"  {'sketch':<15}{len(found.sketch):,} bytes (--json prints it)")
         else:
-            click.echo(f"  {'sketch':<15}none: {found.no_sketch or 'no updates in it'}")
+            say(f"  {'sketch':<15}none: {found.no_sketch or 'no updates in it'}")
         if found.problem:
-            click.echo(f"  {'problem':<15}{visible(found.problem)}")
+            say(f"  {'problem':<15}{visible(found.problem)}")
     finish()
 
 
@@ -153,20 +153,20 @@ def inspect(
     ]
     for name, value in rows:
         if value:
-            click.echo(f"{name + ':':<14}{visible(value)}")
+            say(f"{name + ':':<14}{visible(value)}")
     for left in plan.not_read:
-        click.echo(f"{'not read:':<14}{visible(left.reason)} ({left.tensors:,} tensors)")
+        say(f"{'not read:':<14}{visible(left.reason)} ({left.tensors:,} tensors)")
     for remark in (*plan.remarks, *listing.remarks):
-        click.echo(f"{'remark:':<14}{visible(remark)}")
+        say(f"{'remark:':<14}{visible(remark)}")
     for key, value in metadata.items():
-        click.echo(f"{'metadata:':<14}{visible(key)} = {visible(value)}")
+        say(f"{'metadata:':<14}{visible(key)} = {visible(value)}")
     if hidden:
-        click.echo(f"{'metadata:':<14}{hidden:,} more, which can hold names (--reveal shows them)")
+        say(f"{'metadata:':<14}{hidden:,} more, which can hold names (--reveal shows them)")
     if list_modules:
         for module in plan.modules:
             out, inn, high, wide = module.shape
             kernel = f" {high}x{wide}" if (high, wide) != (1, 1) else ""
-            click.echo(f"  {visible(module.name)}  {out}x{inn}{kernel}  {module.algorithm}")
+            say(f"  {visible(module.name)}  {out}x{inn}{kernel}  {module.algorithm}")
 
 
 def shown_metadata(listing: Listing, *, reveal: bool) -> dict[str, str]:

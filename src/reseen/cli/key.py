@@ -1,4 +1,4 @@
-"""`reseen key`: who may ask the gate, what, and how often."""
+"""`reseen key`: API keys of the gate, with their permissions and rates."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from reseen.cli.common import (
     note,
     open_or_make,
     open_store,
+    say,
     settings_for,
 )
 from reseen.cli.lazy import LazyGroup
@@ -30,7 +31,7 @@ SCOPES = ("check", "file", "trusted", "metrics")
 
 @click.group(cls=LazyGroup, verbs={})
 def key() -> None:
-    """Keys of the gate: add, list, revoke. Each is recorded."""
+    """The gate's API keys: add, list, revoke. Each is recorded."""
 
 
 @key.command()
@@ -42,8 +43,8 @@ def key() -> None:
     multiple=True,
     default=("check",),
     show_default=True,
-    help="What it is good for; can be given more than once. `trusted`: digests sent under it count "
-    "as computed from bytes.",
+    help="Permission to grant; can be given more than once. `trusted`: digests sent with this key "
+    "count as computed from the file's bytes.",
 )
 @click.option(
     "--rate",
@@ -55,7 +56,7 @@ def key() -> None:
 @db_option
 @json_option
 def add(name: str, scopes: tuple[str, ...], rate: float, db: str | None, as_json: bool) -> None:
-    """Make a key for NAME, and print it this once."""
+    """Create a key for NAME and print it once."""
     with _store(db, make=True) as store:
         from reseen.gate.keys import Scope
         from reseen.operations.gate import make_key
@@ -64,8 +65,8 @@ def add(name: str, scopes: tuple[str, ...], rate: float, db: str | None, as_json
     if as_json:
         emit({"key": text, **_fields(made)})
         return
-    click.echo(text)
-    note(f"{made.id}: keep it now, nobody can show it again. It is sent as")
+    say(text)
+    note(f"{made.id}: store it now: it cannot be shown again. Send it as")
     note("  Authorization: Bearer rsk_...")
 
 
@@ -86,7 +87,7 @@ def list_(db: str | None, as_json: bool) -> None:
             continue
         state = "revoked" if one.revoked_at else "in force"
         scopes = " ".join(sorted(one.scopes))
-        click.echo(f"{one.id}  {state:<9} {one.rate:>8g}/s  {scopes:<24} {visible(one.name)}")
+        say(f"{one.id}  {state:<9} {one.rate:>8g}/s  {scopes:<24} {visible(one.name)}")
     if not as_json:
         note(count(len(found), "key") if found else "No keys. `reseen key add --help`")
 
@@ -95,12 +96,12 @@ def list_(db: str | None, as_json: bool) -> None:
 @click.argument("id")
 @db_option
 def revoke(id: str, db: str | None) -> None:
-    """Make the key with this ID worth nothing, for ever, within two seconds."""
+    """Revoke the key ID for good, within two seconds."""
     with _store(db) as store:
         from reseen.operations.gate import revoke_key
 
         changed = revoke_key(store, id)
-    note("revoked" if changed else "it was revoked before")
+    note("revoked" if changed else "it was already revoked")
 
 
 def _fields(one: Key) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`reseen lookup`: what the reporter did, row by row, in one question."""
+"""`reseen lookup`: find removals by a name, a link or a digest."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from reseen.cli.common import (
     must_record,
     note,
     reveal_option,
+    say,
     settings_for,
 )
 
@@ -44,7 +45,7 @@ def lookup(query: str, limit: int, db: str | None, as_json: bool, reveal: bool) 
     settings = settings_for(db)
     with look_into(settings) as store:
         if reveal:
-            must_record(store, "names are not opened")
+            must_record(store, "names are not shown")
         keyring = keyring_for_names(store, settings) if reveal else keyring_if_any(store, settings)
         answer = find(store, keyring, query, limit=limit)
         for found in answer.found:
@@ -61,17 +62,17 @@ def lookup(query: str, limit: int, db: str | None, as_json: bool, reveal: bool) 
                     | {"how": found.how, "sightings": [row(s) for s in found.sightings]}
                 )
                 continue
-            click.echo(removal_text(found.removal, names) if names else removal_line(found.removal))
+            say(removal_text(found.removal, names) if names else removal_line(found.removal))
             for how in found.how:
-                click.echo(f"  by {how}")
+                say(f"  by {how}")
             for sighting in found.sightings:
-                click.echo(f"  seen again: {sighting_line(sighting)}")
+                say(f"  seen again: {sighting_line(sighting)}")
             if not found.sightings:
-                click.echo("  not seen again so far")
+                say("  not seen again so far")
     if not as_json:
         if not answer.found:
-            click.echo("Not in the registry.")
-            note("Names, links and digests are found as a whole only, short digests from 8 digits.")
+            say("Not in the registry.")
+            note("Names and links must be complete; digests need at least their first 8 digits.")
         if answer.not_searched:
             note(f"Not searched: {answer.not_searched}.")
         if answer.more:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from reseen.cli.common import count, db_option, emit, json_option, look_into, note, settings_for
+from reseen.cli.common import (
+    count,
+    db_option,
+    emit,
+    json_option,
+    look_into,
+    note,
+    say,
+    settings_for,
+)
 from reseen.errors import NotFound
 from reseen.report.rows import visible
 
@@ -40,8 +49,8 @@ def problems(number: int | None, db: str | None, as_json: bool) -> None:
                     }
                 )
                 continue
-            click.echo(f"{visible(problem.place)}: {visible(problem.reason)}")
+            say(f"{visible(problem.place)}: {visible(problem.reason)}")
             if problem.remedy:
-                click.echo(f"  {visible(problem.remedy)}")
+                say(f"  {visible(problem.remedy)}")
     if not as_json:
         note(f"Scan {scan}: {count(shown, 'problem') if shown else 'no problems'}")

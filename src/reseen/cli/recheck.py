@@ -14,6 +14,7 @@ from reseen.cli.common import (
     json_option,
     note,
     open_store,
+    say,
     settings_for,
 )
 from reseen.cli.exit_codes import ExitCode, finish, tell
@@ -115,4 +116,4 @@ def show_change(change: Change, *, as_json: bool) -> None:
         emit(row(change.sighting) | {"was": change.was.value})
     else:
         arrow = f"{change.was.value} -> {change.sighting.state.value}"
-        click.echo(f"{arrow:<22} {sighting_line(change.sighting)}")
+        say(f"{arrow:<22} {sighting_line(change.sighting)}")

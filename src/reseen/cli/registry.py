@@ -1,4 +1,4 @@
-"""`reseen registry`: what was removed, put in, shown, and taken out again."""
+"""`reseen registry`: import, add, show, list, withdraw and restore removals."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from reseen.cli.common import (
     open_store,
     quiet_option,
     reveal_option,
+    say,
     settings_for,
 )
 from reseen.cli.exit_codes import ExitCode, finish, tell
@@ -44,7 +45,7 @@ FILES = click.argument(
 
 @click.group(cls=LazyGroup, verbs={})
 def registry() -> None:
-    """What was removed: import, add, show, list, withdraw, restore."""
+    """The registry of removed models: import, add, show, list, withdraw, restore."""
 
 
 @registry.command("import")
@@ -52,9 +53,15 @@ def registry() -> None:
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
 @click.option("--list", "list_name", metavar="NAME", help="The list's name. Never sealed.")
-@click.option("--map", "mapped", metavar="COLUMN=FIELD", multiple=True, help="Read a column as.")
-@click.option("--site", metavar="HOST", help="Where models without a link were removed from.")
-@click.option("--rejects", type=click.Path(path_type=Path), help="Where rejected rows go.")
+@click.option(
+    "--map",
+    "mapped",
+    metavar="COLUMN=FIELD",
+    multiple=True,
+    help="Treat COLUMN as FIELD (repeatable).",
+)
+@click.option("--site", metavar="HOST", help="The host that removed the models that have no link.")
+@click.option("--rejects", type=click.Path(path_type=Path), help="The file for rejected rows.")
 @db_option
 @json_option
 @quiet_option
@@ -70,8 +77,8 @@ def import_(
 ) -> None:
     """Import lists of removed models: CSV, TSV, XLSX, Parquet, JSON Lines, Civitai's JSON.
 
-    Every row is accounted for. Rejected rows go to a file of their own, which can be mended and
-    imported again. Importing twice changes nothing. See docs/lists.md.
+    Every row is accounted for. Rejected rows go to a file of their own, which can be corrected
+    and imported again. Importing twice changes nothing. See docs/lists.md.
     """
     from reseen.operations.lists import import_list
     from reseen.registry.imports import ImportOptions, look
@@ -122,7 +129,7 @@ def import_(
                     }
                 )
                 continue
-            click.echo(
+            say(
                 f"{path.name}: {count(account.rows, 'row')}: {account.added:,} added, "
                 f"{account.merged:,} merged, {account.unchanged:,} unchanged, "
                 f"{len(account.rejected):,} rejected"
@@ -138,13 +145,14 @@ def import_(
                 again = ", with the same --map" if columns else ""
                 note(
                     f"  Rejected rows are in {account.rejects_file}: "
-                    f"mend and import that file{again}."
+                    f"correct and import that file{again}."
                 )
             if account.withdrawn:
-                note(f"  {count(account.withdrawn, 'row')} about withdrawn removals: not revived.")
+                rows = count(account.withdrawn, "row")
+                note(f"  {rows} about withdrawn removals: they stay withdrawn.")
             if account.unknown_columns:
                 columns_text = ", ".join(visible(c) for c in account.unknown_columns)
-                note(f"  Nothing was taken from: {columns_text} (--map COLUMN=FIELD)")
+                note(f"  Columns not used: {columns_text} (--map COLUMN=FIELD)")
             for line in account.notes:
                 note(f"  {line}")
         if not as_json:
@@ -159,7 +167,7 @@ def _show_past(store: Store, sightings: Sequence[str], unread: int, *, quiet: bo
 
     with store.read() as connection:
         for id in sightings:
-            click.echo(sighting_line(by_id(connection, id)))
+            say(sighting_line(by_id(connection, id)))
     if quiet:
         return
     if sightings:
@@ -231,7 +239,7 @@ def add(
             )
         else:
             detail = added.removal or added.reason or ""
-            click.echo(f"{added.outcome.value:<10}{visible(str(added.path))}  {detail}")
+            say(f"{added.outcome.value:<10}{visible(str(added.path))}  {detail}")
     refused = [added for added in came.files if added.outcome is Outcome.REJECTED]
     named = any(added.path in paths for added in refused)
     if refused:
@@ -252,7 +260,7 @@ def show(id: str, db: str | None, as_json: bool, reveal: bool) -> None:
     settings = settings_for(db)
     with look_into(settings) as store:
         if reveal:
-            must_record(store, "names are not opened")
+            must_record(store, "names are not shown")
         with store.read() as connection:
             removal = removals.by_id(connection, id)
         names = None
@@ -263,7 +271,7 @@ def show(id: str, db: str | None, as_json: bool, reveal: bool) -> None:
     if as_json:
         emit(removal_fields(removal, names))
     else:
-        click.echo(removal_text(removal, names))
+        say(removal_text(removal, names))
 
 
 @registry.command("list")
@@ -285,7 +293,7 @@ def list_(list_name: str | None, withdrawn: bool, db: str | None, as_json: bool)
             if as_json:
                 emit(removal_fields(removal))
             else:
-                click.echo(removal_line(removal))
+                say(removal_line(removal))
     if not as_json:
         note(count(shown, "removal") if shown else "No removals. `reseen registry import --help`")
 
@@ -295,7 +303,7 @@ def list_(list_name: str | None, withdrawn: bool, db: str | None, as_json: bool)
 @click.option("--why", required=True, help="The reason. Sealed and recorded.")
 @db_option
 def withdraw(id: str, why: str, db: str | None) -> None:
-    """Take the removal ID out of force: it matches nothing from now on."""
+    """Withdraw the removal ID: from now on it matches nothing."""
     from reseen.operations.removals import withdraw as take_out
 
     _change(take_out, id, why, db, "withdrawn")
@@ -306,7 +314,7 @@ def withdraw(id: str, why: str, db: str | None) -> None:
 @click.option("--why", required=True, help="The reason. Sealed and recorded.")
 @db_option
 def restore(id: str, why: str, db: str | None) -> None:
-    """Put the withdrawn removal ID back in force."""
+    """Restore the withdrawn removal ID."""
     from reseen.operations.removals import restore as put_back
 
     _change(put_back, id, why, db, "in force")
@@ -322,7 +330,7 @@ def _change(
     settings = settings_for(db)
     with open_store(settings) as store:
         done = act(store, keyring_if_any(store, settings), id, why)
-        click.echo(f"{id} is {state}" + ("" if done.changed else " (it was already)"))
+        say(f"{id} is {state}" + ("" if done.changed else " (it was already)"))
         _show_past(store, done.sightings, 0, quiet=False)
     for moved in done.notices:
         note(f"Notice {moved.id} is {moved.state.value}")

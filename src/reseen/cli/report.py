@@ -20,15 +20,15 @@ FORMATS = ("html", "csv", "jsonl", "xlsx")
     "--format",
     "format_",
     type=click.Choice(FORMATS),
-    help="By default what the file's name ends in.",
+    help="Default: what the file's name ends in.",
 )
-@click.option("--locations", is_flag=True, help="Say where copies stand. This is recorded.")
+@click.option("--locations", is_flag=True, help="Include where the copies are. This is recorded.")
 @db_option
 def report(out: Path, format_: str | None, locations: bool, db: str | None) -> None:
     """Write a report: one self-contained HTML page, or a table.
 
-    Where copies stand (repository, revision, path, digest) is left out unless --locations is given;
-    names are never in it. The file is readable by you alone.
+    Locations (repository, revision, path, digest) are left out unless --locations is given; names
+    are never included. The file is readable by you alone.
     """
     from reseen.report.gather import gather
     from reseen.report.rows import row

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reseen.cli.common import about, db_option, emit, keyring_if_any, open_or_make, settings_for
+from reseen.cli.common import (
+    about,
+    db_option,
+    emit,
+    keyring_if_any,
+    open_or_make,
+    say,
+    settings_for,
+)
 from reseen.cli.hub import (
     HUB,
     HubGroup,
@@ -108,4 +116,4 @@ def show_sighting(sighting: Sighting, *, as_json: bool) -> None:
     if as_json:
         emit(row(sighting))
     else:
-        click.echo(sighting_line(sighting))
+        say(sighting_line(sighting))

@@ -29,17 +29,17 @@ FIRST = "reseen user add NAME --role administrator"
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Processes that answer requests.",
+    help="Worker processes that answer requests.",
 )
-@click.option("--no-jobs", is_flag=True, help="Do no scans and rechecks here.")
+@click.option("--no-jobs", is_flag=True, help="Do not run scans and rechecks in this process.")
 @click.option(
     "--trusted-proxy",
     metavar="ADDRESS",
     multiple=True,
-    help="Believe this proxy whom it speaks for. Can be given more than once.",
+    help="Trust X-Forwarded-* headers from this proxy address. Can be given more than once.",
 )
 @click.option(
-    "--insecure", is_flag=True, help="Listen beyond this machine although there is no https."
+    "--insecure", is_flag=True, help="Listen beyond localhost although there is no HTTPS."
 )
 @db_option
 def serve(
@@ -51,7 +51,7 @@ def serve(
     insecure: bool,
     db: str | None,
 ) -> None:
-    """Serve the pages for reviewers and the gate before uploads.
+    """Serve the review pages and the upload gate.
 
     Runs until Ctrl-C. Speaks plain HTTP: put a proxy with https before it, and say its address in
     RESEEN_URL. See docs/service.md.

@@ -14,6 +14,7 @@ from reseen.cli.common import (
     json_option,
     look_into,
     note,
+    say,
     settings_for,
 )
 from reseen.cli.hub import as_value
@@ -57,12 +58,12 @@ def _which(
     ),
     click.option("--repo", metavar="OWNER/NAME", help="Only in this repository."),
     click.option("--author", metavar="ACCOUNT", help="Only of this account."),
-    click.option("--rung", type=click.Choice(RUNGS), help="Only at least this sure."),
+    click.option("--rung", type=click.Choice(RUNGS), help="Only on this rung or a higher one."),
     click.option(
         "--state",
         type=click.Choice([s.value for s in SightingState]),
         multiple=True,
-        help="Only those that are so by the last look.",
+        help="Only in this state at the last check.",
     ),
     click.option("--withdrawn", is_flag=True, help="Also sightings of withdrawn removals."),
 )
@@ -85,7 +86,7 @@ def sightings(which: Filter, db: str | None, as_json: bool) -> None:
             if as_json:
                 emit(row(sighting))
             else:
-                click.echo(sighting_line(sighting))
+                say(sighting_line(sighting))
     if not as_json:
         narrowed = which != Filter(withdrawn=which.withdrawn)
         nothing = "No such sightings." if narrowed else "No sightings. `reseen scan hf --help`"
@@ -108,4 +109,4 @@ def sighting(id: str, db: str | None, as_json: bool) -> None:
         evidence = [dataclasses.asdict(e) | {"rung": e.rung.label} for e in found.evidence]
         emit(row(found) | {"evidence": evidence})
     else:
-        click.echo(sighting_text(found))
+        say(sighting_text(found))

@@ -1,4 +1,4 @@
-"""`reseen user`: who may sign in to the service."""
+"""`reseen user`: the users of the service."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from reseen.cli.common import (
     note,
     open_or_make,
     open_store,
+    say,
     settings_for,
 )
 from reseen.cli.lazy import LazyGroup
@@ -35,12 +36,12 @@ MISSING = SettingsError(
 
 @click.group(cls=LazyGroup, verbs={})
 def user() -> None:
-    """Who may sign in: add, list, role, disable, enable, password. Each is recorded."""
+    """Users of the service: add, list, role, disable, enable, password. Each is recorded."""
 
 
 def password_options(command: Callable[..., None]) -> Callable[..., None]:
     command = click.option(
-        "--generate", is_flag=True, help="Make a password, and print it this once."
+        "--generate", is_flag=True, help="Generate a password and print it once."
     )(command)
     return click.option(
         "--password-file",
@@ -55,7 +56,7 @@ def password_options(command: Callable[..., None]) -> Callable[..., None]:
 @password_options
 @db_option
 def add(name: str, role: str, password_file: Path | None, generate: bool, db: str | None) -> None:
-    """Let NAME sign in, with a role."""
+    """Add the user NAME, with a role."""
     with _users(db, make=True) as store:
         from reseen.web.access import users
 
@@ -63,7 +64,7 @@ def add(name: str, role: str, password_file: Path | None, generate: bool, db: st
         password = _password(password_file, generate)
         with store.write() as connection:
             users.add(connection, name, users.role_of(role), password, actor=None)
-    click.echo(f"{name} may sign in as {role}")
+    say(f"{name} may sign in as {role}")
     _tell(password, generate)
 
 
@@ -71,7 +72,7 @@ def add(name: str, role: str, password_file: Path | None, generate: bool, db: st
 @db_option
 @json_option
 def list_(db: str | None, as_json: bool) -> None:
-    """List who may sign in."""
+    """List the users of the service."""
     with _users(db) as store, store.read() as connection:
         from reseen.web.access import users
 
@@ -87,7 +88,7 @@ def list_(db: str | None, as_json: bool) -> None:
                 }
             )
         else:
-            click.echo(f"{one.name:<24}{one.role.label:<16}{_state(one)}".rstrip())
+            say(f"{one.name:<24}{one.role.label:<16}{_state(one)}".rstrip())
     if not as_json:
         note(count(len(found), "user") if found else "No users. `reseen user add --help`")
 
@@ -97,36 +98,36 @@ def list_(db: str | None, as_json: bool) -> None:
 @click.argument("role", type=click.Choice(ROLES))
 @db_option
 def role(name: str, role: str, db: str | None) -> None:
-    """Give NAME another ROLE. It holds from the next request on."""
+    """Change NAME's role. It applies from the next request on."""
     with _users(db) as store, store.write() as connection:
         from reseen.web.access import users
 
         users.set_role(connection, users.by_name(connection, name), users.role_of(role), actor=None)
-    click.echo(f"{name} is {role}")
+    say(f"{name} is {role}")
 
 
 @user.command()
 @click.argument("name")
 @db_option
 def disable(name: str, db: str | None) -> None:
-    """Let NAME sign in no more. Sessions end at once; what was decided stays."""
+    """Disable the user NAME. Open sessions end at once; past decisions stay."""
     with _users(db) as store, store.write() as connection:
         from reseen.web.access import users
 
         users.disable(connection, users.by_name(connection, name), actor=None)
-    click.echo(f"{name} is disabled")
+    say(f"{name} is disabled")
 
 
 @user.command()
 @click.argument("name")
 @db_option
 def enable(name: str, db: str | None) -> None:
-    """Let NAME sign in again."""
+    """Enable the user NAME again."""
     with _users(db) as store, store.write() as connection:
         from reseen.web.access import users
 
         users.enable(connection, users.by_name(connection, name), actor=None)
-    click.echo(f"{name} may sign in")
+    say(f"{name} may sign in")
 
 
 @user.command()
@@ -134,14 +135,14 @@ def enable(name: str, db: str | None) -> None:
 @password_options
 @db_option
 def password(name: str, password_file: Path | None, generate: bool, db: str | None) -> None:
-    """Give NAME another password. All sessions of NAME end."""
+    """Change NAME's password. All sessions of NAME end."""
     with _users(db) as store:
         from reseen.web.access import users
 
         new = _password(password_file, generate)
         with store.write() as connection:
             users.set_password(connection, users.by_name(connection, name), new, actor=None)
-    click.echo(f"{name} has a new password")
+    say(f"{name} has a new password")
     _tell(new, generate)
 
 
@@ -180,8 +181,8 @@ def _password(path: Path | None, generate: bool) -> str:
 
 def _tell(password: str, generated: bool) -> None:
     if generated:
-        click.echo(f"password: {password}")
-        note("It is shown this once.")
+        say(f"password: {password}")
+        note("It is shown only once.")
 
 
 def _state(user: User) -> str:

@@ -94,33 +94,35 @@ def missing(url: str) -> StoreMissing:
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
+def in_words(patience: float | None = None) -> Iterator[None]:
     """Turn the databases' own errors into StoreError; statements and values stay out of them."""
     try:
         yield
     except OperationalError as e:
-        raise _in_words(e.orig) from None
+        raise _in_words(e.orig, patience) from None
     except DBAPIError as e:
         if isinstance(e.orig, sqlite3.DatabaseError) and _code(e.orig) in (_CORRUPT, _NOTADB):
-            raise _in_words(e.orig) from None
+            raise _in_words(e.orig, patience) from None
         raise
     except sqlite3.DatabaseError as e:  # from our own begin, which SQLAlchemy does not wrap
-        raise _in_words(e) from None
+        raise _in_words(e, patience) from None
     except PoolTimeout:
-        raise nobody_gave_way() from None
+        raise locked(patience) from None
 
 
-def nobody_gave_way() -> StoreError:
+def locked(patience: float | None) -> StoreError:
+    """`patience`: seconds that were waited, where that is known."""
+    waited = "" if patience is None else f" (waited {patience:g} s)"
     return StoreError(
-        "the registry is in use and nobody gave way",
+        f"the registry is locked by another process{waited}",
         remedy="End the other command that is writing to it, then try again.",
     )
 
 
-def _in_words(error: BaseException | None) -> StoreError:
+def _in_words(error: BaseException | None, patience: float | None = None) -> StoreError:
     code = _code(error)
     if code in (_BUSY, _LOCKED) or type(error).__name__ == "LockNotAvailable":
-        return nobody_gave_way()
+        return locked(patience)
     if code == _FULL or type(error).__name__ == "DiskFull":
         return StoreError(
             "the disk that holds the registry is full",

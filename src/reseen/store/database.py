@@ -88,7 +88,7 @@ class Store:
     def read(self) -> Iterator[Connection]:
         """One consistent snapshot; nothing written through it is kept."""
         level = {} if self._sqlite else {"isolation_level": "REPEATABLE READ"}
-        with backends.in_words(), self._engine.connect() as connection:
+        with backends.in_words(self._patience), self._engine.connect() as connection:
             connection.execution_options(**level)
             connection.begin()
             yield connection
@@ -104,9 +104,9 @@ class Store:
             )
         # Threads queue here in fair order; other processes are met with SQLite's busy handler.
         if not self._writing.acquire(timeout=self._patience):
-            raise backends.nobody_gave_way()
+            raise backends.locked(self._patience)
         try:
-            with backends.in_words(), self._engine.connect() as connection:
+            with backends.in_words(self._patience), self._engine.connect() as connection:
                 connection.execution_options(**{backends.WRITE: True})
                 with connection.begin():
                     if not self._sqlite:
