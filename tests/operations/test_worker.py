@@ -24,13 +24,15 @@ from reseen.operations.jobs import JobKind, JobState
 from reseen.operations.worker import Intervals, Worker
 from reseen.records import SightingState
 from reseen.review.who import Role, Who
+from reseen.scan.target import Confirm, Options, Target
 from reseen.settings import HubSettings, Settings
 from reseen.store import service_schema
 from reseen.store.database import Store, now
 from reseen.store.lease import LEASE, Owner
 
 INTERVALS = Intervals(look=0.02, beat=0.02, housekeeping=0.05, recheck=10**9)
-SOME = jobs.scan_of(accounts=["account-01"], confirm=jobs.Confirm.NONE)
+SOME = jobs.scan_of(Target(authors=("account-01",)), Options(confirm=Confirm.NONE))
+OTHER = jobs.scan_of(Target(authors=("account-02",)))
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ def test_a_target_that_is_not_there_is_a_sentence_in_the_job(
 def test_the_same_is_not_queued_twice(store: Store, lead: Who) -> None:
     one = asked(store, JobKind.SCAN, SOME, lead)
     assert asked(store, JobKind.SCAN, SOME, lead) == one
-    assert asked(store, JobKind.SCAN, jobs.scan_of(accounts=["account-02"]), lead) != one
+    assert asked(store, JobKind.SCAN, OTHER, lead) != one
     owner = Owner.this()
     with store.write() as connection:
         assert jobs.take(connection, jobs.LANES[0], owner) is not None
@@ -161,7 +163,7 @@ def test_a_scan_is_a_leads(store: Store) -> None:
 
 def test_one_of_many_workers_has_a_lane(store: Store, lead: Who) -> None:
     asked(store, JobKind.SCAN, SOME, lead)
-    asked(store, JobKind.SCAN, jobs.scan_of(accounts=["account-02"]), lead)
+    asked(store, JobKind.SCAN, OTHER, lead)
     one, other = Owner.this(), Owner.this()
     with store.write() as connection:
         assert jobs.take(connection, jobs.LANES[0], one) is not None
@@ -250,7 +252,7 @@ def test_what_goes_wrong_in_the_house_does_not_end_the_worker(
     id = asked(store, JobKind.SCAN, SOME, lead)
     with working(store, settings, replica):
         until(partial(ended, store, id))
-        other = asked(store, JobKind.SCAN, jobs.scan_of(accounts=["account-02"]), lead)
+        other = asked(store, JobKind.SCAN, OTHER, lead)
         until(partial(ended, store, other))
     assert job(store, other).state is JobState.DONE
 
@@ -271,3 +273,26 @@ def test_a_recheck_comes_by_itself_where_there_is_something_to_ask_about(
                 )
 
         until(rechecked)
+
+
+def test_a_job_goes_to_the_hub_that_it_names(
+    store: Store, settings: Settings, replica: Replica, world: World, lead: Who
+) -> None:
+    fill(store, world)
+    nowhere = HubSettings("huggingface", "http://127.0.0.1:9")
+    hubs = (nowhere, HubSettings("small", replica.endpoint))
+    worker = Worker(store, KEYRING, replace(settings, hubs=hubs), intervals=INTERVALS, pace=QUICK)
+    target, options = Target(repos=("account-13/small",)), Options(follow=False)
+    host = replica.endpoint.removeprefix("http://")
+    good = [
+        asked(store, JobKind.SCAN, jobs.scan_of(target, options, hub=name), lead)
+        for name in ("small", host)
+    ]
+    lost = asked(store, JobKind.SCAN, jobs.scan_of(target, options, hub="gone.example"), lead)
+    worker.start()
+    try:
+        until(lambda: all(ended(store, id) for id in (*good, lost)))
+    finally:
+        worker.stop()
+    assert [job(store, id).state for id in good] == [JobState.DONE] * 2
+    assert "no longer name the hub" in (job(store, lost).problem or "")

@@ -193,3 +193,12 @@ def test_a_hub_is_chosen_by_its_name_in_the_settings(service: Service) -> None:
         jobs.hub_of(what, service.settings.hubs)
     assert lead.post("/scans", {"accounts": "one", "hub": "elsewhere"}).status_code == 400
     assert started(lead, accounts="one") == started(lead, accounts="one", hub=both[0].name)
+
+
+def test_repositories_may_be_given_by_their_addresses(visit: Visit, service: Service) -> None:
+    repos = "hf://a/b, https://huggingface.co/datasets/c/d\nhttps://hf.co/e/f/tree/main g/h"
+    path = started(visit(Role.LEAD), repos=repos)
+    with service.store.read() as connection:
+        what = jobs.by_id(connection, path.rpartition("/")[2]).what
+    assert what["repos"] == ["a/b", "c/d", "e/f", "g/h"]
+    assert what["types"] == ["model", "dataset"]

@@ -322,27 +322,20 @@ def _job(row: Row[Any]) -> Job:
 # -- what is asked for, as JSON ------------------------------------------------------------------
 
 
-def scan_of(
-    *,
-    hub: str | None = None,
-    repos: Sequence[str] = (),
-    accounts: Sequence[str] = (),
-    since: datetime | None = None,
-    types: Sequence[RepoType] = (RepoType.MODEL,),
-    confirm: Confirm = Confirm.HEADER,
-    refs: bool = False,
-    follow: bool = True,
-) -> dict[str, Any]:
+USUAL = Options()
+
+
+def scan_of(target: Target, options: Options = USUAL, *, hub: str | None = None) -> dict[str, Any]:
     """What a scan looks at. `hub`: its name in the settings (None: the first): never an address."""
     return {
         **({} if hub is None else {"hub": hub}),
-        "repos": list(repos),
-        "accounts": list(accounts),
-        "since": None if since is None else since.isoformat(),
-        "types": [kind.value for kind in types],
-        "confirm": confirm.value,
-        "refs": refs,
-        "follow": follow,
+        "repos": list(target.repos),
+        "accounts": list(target.authors),
+        "since": None if target.since is None else target.since.isoformat(),
+        "types": [kind.value for kind in target.types],
+        "confirm": options.confirm.value,
+        "refs": options.refs,
+        "follow": options.follow,
     }
 
 

@@ -1,8 +1,8 @@
 """What people and hubs name in a request -> values that a scan may be given.
 
 What comes in: foreign text. What goes out: names of accounts and repositories in the Hub's own
-alphabet, instants, numbers; or an InputError that does not repeat what was given. No address is
-ever taken from a request: a scan goes to the endpoint of the settings.
+alphabet, instants, numbers; or an InputError that does not repeat what was given. No request says
+where a scan goes: that is a hub of the settings, and an address only names a repository there.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from reseen.errors import InputError
+from reseen.hubs.kinds import addresses_of, stored_name
 from reseen.records import RepoType
 from reseen.scan.target import Confirm
+from reseen.settings import HubSettings
 
 MOST_NAMES = 1_000
 """Accounts or repositories of one scan."""
@@ -38,13 +40,36 @@ def repository(text: str) -> str:
     parts = text.strip().split("/")
     if len(parts) > 2 or any(_NAME.fullmatch(part) is None or ".." in part for part in parts):
         raise InputError(
-            "this is no repository's name", remedy="Write OWNER/NAME, without the hub's address."
+            "this is no repository's name",
+            remedy="Write OWNER/NAME, or copy the address of its page.",
         )
     return "/".join(parts)
 
 
+def repositories(text: str, hub: HubSettings) -> tuple[list[str], list[RepoType]]:
+    """Several, by their names or by addresses of pages at this hub, a line each or separated by
+    commas; and the types that addresses say. Raises InputError."""
+    addresses = addresses_of(stored_name(hub))
+    types: list[RepoType] = []
+
+    def one(word: str) -> str:
+        if "://" not in word:
+            return repository(word)
+        named = None if addresses is None else addresses.named(word)
+        if named is None:
+            raise InputError(
+                "this is no address of a repository at this hub",
+                remedy="Write OWNER/NAME, or copy the address of its page.",
+            )
+        if named.type is not None:
+            types.append(named.type)
+        return repository(named.repo)
+
+    return names(text, one), types
+
+
 def names(text: str, one: Callable[[str], str]) -> list[str]:
-    """Several, a line each or separated by commas; `one` is `account` or `repository`."""
+    """Several, a line each or separated by commas; `one` reads each."""
     found = [word for word in re.split(r"[\s,]+", text) if word]
     if len(found) > MOST_NAMES:
         raise InputError(

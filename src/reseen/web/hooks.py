@@ -20,6 +20,7 @@ from reseen.errors import Conflict, InputError, StoreError
 from reseen.operations import jobs
 from reseen.operations.jobs import JobKind
 from reseen.records import RepoType
+from reseen.scan.target import Options, Target
 from reseen.web import asked
 from reseen.web.problems import problem
 from reseen.web.service import Service, service_of
@@ -119,7 +120,7 @@ def _object(value: Any, name: str) -> dict[str, Any]:
 
 
 def _queue(service: Service, kind: RepoType, name: str) -> bool:
-    what = jobs.scan_of(repos=[name], types=[kind], refs=True)
+    what = jobs.scan_of(Target(types=(kind,), repos=(name,)), Options(refs=True))
     with service.store.write() as connection:
         _, new = jobs.ask(connection, JobKind.REPOSITORY, what, None, actor=jobs.HOOK)
     return new

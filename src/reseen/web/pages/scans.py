@@ -15,7 +15,8 @@ from reseen.operations.jobs import Job, JobKind
 from reseen.records import Coverage, RepoType
 from reseen.review.who import Role
 from reseen.scan import scans as rows
-from reseen.scan.target import Confirm
+from reseen.scan.target import Confirm, Options, Target
+from reseen.settings import HubSettings
 from reseen.store import schema, service_schema
 from reseen.web import asked
 from reseen.web.access import Lead, Reader
@@ -80,14 +81,23 @@ def start(
     request: Request, service: Served, who: Lead, typed: Annotated[ScanForm, Form()]
 ) -> Response:
     form = SentForm(typed.model_dump())
-    what = jobs.scan_of(
-        hub=form.take("hub", lambda: _hub(typed.hub, service), None),
-        repos=form.take("repos", lambda: asked.names(typed.repos, asked.repository), []),
-        accounts=form.take("accounts", lambda: asked.names(typed.accounts, asked.account), []),
+    hub = form.take("hub", lambda: _hub(typed.hub, service), service.settings.hubs[0])
+    no_repos: tuple[list[str], list[RepoType]] = ([], [])
+    no_accounts: list[str] = []
+    repos, types = form.take("repos", lambda: asked.repositories(typed.repos, hub), no_repos)
+    target = Target(
+        repos=tuple(repos),
+        authors=tuple(
+            form.take("accounts", lambda: asked.names(typed.accounts, asked.account), no_accounts)
+        ),
         since=form.take("since", lambda: asked.since(typed.since), None),
-        types=form.take("types", lambda: asked.types(typed.types), []),
-        confirm=form.take("confirm", lambda: asked.confirm(typed.confirm), Confirm.HEADER),
-        refs=bool(typed.refs),
+        types=tuple(form.take("types", lambda: asked.types([*typed.types, *types]), types)),
+    )
+    confirm = form.take("confirm", lambda: asked.confirm(typed.confirm), Confirm.HEADER)
+    what = jobs.scan_of(
+        target,
+        Options(confirm=confirm, refs=bool(typed.refs)),
+        hub=None if hub is service.settings.hubs[0] else hub.name,
     )
     if not (form.wrong or what["repos"] or what["accounts"] or what["since"]):
         form.wrong[""] = InputError(
@@ -101,14 +111,14 @@ def start(
     return RedirectResponse(f"/scans/{id}?done={'asked' if new else 'there'}", status_code=303)
 
 
-def _hub(given: str, service: Service) -> str | None:
-    """The name of a hub of the settings; None for the first, which need not be named."""
-    first, *others = service.settings.hubs
-    if given in ("", first.name):
-        return None
-    if given not in {other.name for other in others}:
-        raise InputError("there is no such hub", remedy="Choose one of those shown.")
-    return given
+def _hub(given: str, service: Service) -> HubSettings:
+    """A hub of the settings, by its name; the first need not be named."""
+    if not given:
+        return service.settings.hubs[0]
+    for hub in service.settings.hubs:
+        if hub.name == given:
+            return hub
+    raise InputError("there is no such hub", remedy="Choose one of those shown.")
 
 
 @router.get("/scans/{id}")
