@@ -47,14 +47,15 @@ def size_of(number: int) -> int:
 def fill(store: Store, count: int) -> None:
     """A registry of `count` removals, each with a SHA-256 and a size."""
     numbers = range(1, count + 1)
-    removals = [{"pk": n, "id": f"rm-{n:08d}", "list": "bench", "added_at": 0} for n in numbers]
-    files = [{"pk": n, "removal_pk": n, "size": size_of(n)} for n in numbers]
+    removals = [{"pk": n, "id": f"rm-{n:08d}", "added_at": 0} for n in numbers]
+    files = [{"pk": n, "removal_pk": n, "size": size_of(n), "list_pk": 1} for n in numbers]
     kind = int(DigestKind.SHA256)
     values = sorted((sha256_of(n), n) for n in numbers)
-    digests = [{"kind": kind, "value": v, "file_pk": n, "learned": 0} for v, n in values]
+    digests = [{"kind": kind, "value": v, "claim_pk": n} for v, n in values]
     with store.write() as connection:
+        connection.execute(insert(schema.lists), [{"pk": 1, "name": "bench", "created_at": 0}])
         connection.execute(insert(schema.removals), removals)
-        connection.execute(insert(schema.removed_files), files)
+        connection.execute(insert(schema.claims), files)
         connection.execute(insert(schema.digests), digests)
 
 

@@ -132,7 +132,7 @@ def test_no_face_of_the_registry_tells(home: Path) -> None:
             hint = Evidence(Rung.HINT, "filename", "", "a file name that the list gives")
             proof = Evidence(Rung.DECLARED, "sha256", SHA.hex(), "the hub says so")
             match = Match(id, (proof, hint))
-            sightings.record(connection, store.secret, [sightings.Seen(match, artifact)])
+            record(connection, store.secret, [MadeMatch(match, artifact)])
         queries = (NAMES.name, NAMES.url, NAMES.file_names[0], NAMES.model_id, NAMES.version_id)
         for query in queries:
             answer = lookup.find(store, keyring, str(query))

@@ -247,9 +247,39 @@ class Names:
         return "Names(sealed)"
 
 
+class RemovalClass(IntEnum):
+    """Why a model was removed. Higher is stricter; the number is what the store keeps."""
+
+    OTHER = 0
+    LIKENESS = 1
+    """It imitates a real person."""
+    INTIMATE = 2
+    """Intimate imagery."""
+    CHILD_ABUSE = 3
+    """Capable of child abuse imagery: never read at hubs, digests only."""
+
+    @property
+    def label(self) -> str:
+        return _CLASS_LABELS[self]
+
+    @classmethod
+    def of(cls, label: str) -> RemovalClass:
+        """The class by its label. Raises KeyError for an unknown one."""
+        return _CLASSES[label]
+
+
+_CLASS_LABELS = {
+    RemovalClass.OTHER: "other",
+    RemovalClass.LIKENESS: "likeness",
+    RemovalClass.INTIMATE: "intimate-imagery",
+    RemovalClass.CHILD_ABUSE: "child-abuse-imagery",
+}
+_CLASSES = {label: cls for cls, label in _CLASS_LABELS.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class RemovedFile:
-    """One file of a removal."""
+    """One file of a removal, as it is put in."""
 
     digests: tuple[Digest, ...]
     size: int | None = None
@@ -260,19 +290,80 @@ class RemovedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What one row of one list says of a removal, or what was learned from bytes that were read."""
+
+    number: int
+    """Within its removal, from 1 on: "rm-4f7k2q9d/2" names a claim."""
+    list: str | None
+    """Of which list the row is; None for what was learned."""
+    in_force: bool
+    digests: tuple[Digest, ...] = ()
+    size: int | None = None
+    container: Container | None = None
+    data_size: int | None = None
+    layout: bytes | None = None
+    sketch: bytes | None = None
+    site: str | None = None
+    """Host name it was removed from, e.g. "civitai.com"."""
+    removed_on: date | None = None
+    cls: RemovalClass | None = None
+    added_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+    contradicted: bool = False
+    """A file that was read has one of its digests and not another; nobody has looked at it yet."""
+    rests_on: tuple[int, ...] = ()
+    """For what was learned: the numbers of the claims with which the reading agreed."""
+
+    @property
+    def learned(self) -> bool:
+        return self.list is None
+
+
+@dataclass(frozen=True, slots=True)
 class Removal:
     """A model that a platform took down, as shown by default: nothing sealed is in it."""
 
     id: str
     """Short and opaque, e.g. "rm-4f7k2q9d"."""
-    list: str
-    """The list it came from."""
-    site: str | None
-    """Host name it was removed from, e.g. "civitai.com"."""
-    removed_on: date | None
     added_at: datetime
     withdrawn_at: datetime | None = None
-    files: tuple[RemovedFile, ...] = ()
+    """None: at least one claim is in force."""
+    cls: RemovalClass = RemovalClass.OTHER
+    """The strictest of its claims in force."""
+    claims: tuple[Claim, ...] = ()
+    """All, those that are not in force too."""
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The lists whose claims about it are in force; of a withdrawn removal, all."""
+        told = [c for c in self.claims if c.list is not None]
+        counted = [c for c in told if c.in_force] or told
+        return tuple(dict.fromkeys(c.list for c in counted if c.list is not None))
+
+    @property
+    def list(self) -> str:
+        """The first list that says it."""
+        return next(iter(self.lists), "")
+
+    @property
+    def site(self) -> str | None:
+        return next((c.site for c in self._counted if c.site is not None), None)
+
+    @property
+    def removed_on(self) -> date | None:
+        return next((c.removed_on for c in self._counted if c.removed_on is not None), None)
+
+    @property
+    def files(self) -> tuple[Claim, ...]:
+        """The claims that say something of a file."""
+        return tuple(
+            c for c in self._counted if c.digests or c.size is not None or c.sketch is not None
+        )
+
+    @property
+    def _counted(self) -> tuple[Claim, ...]:
+        return tuple(c for c in self.claims if c.in_force) or self.claims
 
 
 class RepoType(StrEnum):

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.facts import MadeMatch, record
 from tests.registry.places import ARTIFACT, REPOSITORY
 
 from reseen.errors import NotFound
 from reseen.observed import artifacts as seen
-from reseen.observed import sightings
 from reseen.records import Digest, DigestKind, Evidence, Match, Names, RemovedFile, Rung
 from reseen.registry import removals
 from reseen.registry.lookup import Answer, find
@@ -39,7 +39,7 @@ def ids(store: Store, keyring: Keyring) -> list[str]:
         (repository,) = seen.repositories(connection, [REPOSITORY])
         (artifact,) = seen.artifacts(connection, repository, [ARTIFACT])
         match = Match(ids[0], (Evidence(Rung.DECLARED, "sha256", SHA.hex(), "why"),))
-        sightings.record(connection, store.secret, [sightings.Seen(match, artifact)])
+        record(connection, store.secret, [MadeMatch(match, artifact)])
     return ids
 
 

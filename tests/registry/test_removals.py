@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
+from tests.facts import add_claim, teach
 from tests.registry.places import sketch
 
 from reseen.errors import NotFound, SealError
@@ -19,7 +20,7 @@ from reseen.records import (
     Names,
     RemovedFile,
 )
-from reseen.registry import removals
+from reseen.registry import claims, removals
 from reseen.store import audit, ids, schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -99,7 +100,7 @@ def test_holders_of_a_digest_are_found(store: Store, keyring: Keyring) -> None:
     assert len(found) == 2
 
 
-def test_learning_fills_gaps_and_keeps_what_was_known(store: Store, keyring: Keyring) -> None:
+def test_what_bytes_teach_stands_beside_what_was_said(store: Store, keyring: Keyring) -> None:
     sha = Digest(DigestKind.SHA256, SHA)
     (id,) = put(store, keyring, new("a", sha))
     told = Fingerprint(
@@ -111,19 +112,17 @@ def test_learning_fills_gaps_and_keeps_what_was_known(store: Store, keyring: Key
         layout=bytes(32),
     )
     with store.write() as connection:
-        (_, file_pk) = removals.holders(connection, [sha])[sha][0]
-        assert removals.learn(connection, file_pk, told) == 2
-        assert removals.learn(connection, file_pk, told) == 0
-        (file,) = removals.by_id(connection, id).files
-        query = select(schema.digests.c.kind, schema.digests.c.learned)
-        learned = {(kind, learned) for kind, learned in connection.execute(query)}
-        with pytest.raises(NotFound):
-            removals.learn(connection, 10**6, told)
-    assert (file.size, file.data_size, file.layout) == (100, 77, bytes(32))
-    assert {d.kind for d in file.digests} == {
-        *(DigestKind.SHA256, DigestKind.BLAKE3, DigestKind.DATA_SHA256)
-    }
-    assert learned == {(1, 0), (2, 1), (6, 1)}
+        pk = removals.pk_of(connection, id)
+        assert teach(connection, told) == {pk}
+        assert teach(connection, told) == set()
+        assert teach(connection, told, path="another") == set()
+        said, learned = removals.by_id(connection, id).files
+    assert (said.list, said.size, said.data_size, said.digests) == ("sample", 100, None, (sha,))
+    assert not said.contradicted, "a size never outweighs an equal SHA-256 of bytes that were read"
+    assert learned.learned
+    assert (learned.size, learned.data_size, learned.layout) == (999, 77, bytes(32))
+    assert set(learned.digests) == set(told.digests)
+    assert learned.rests_on == (said.number,) == (1,)
 
 
 def test_sketches_are_kept_and_learned(store: Store, keyring: Keyring) -> None:
@@ -132,16 +131,16 @@ def test_sketches_are_kept_and_learned(store: Store, keyring: Keyring) -> None:
     ids = put(store, keyring, new("a", sha))
     told = Fingerprint(10, Container.SAFETENSORS, (sha,), sketch=made)
     with store.write() as connection:
-        (_, file_pk) = removals.holders(connection, [sha])[sha][0]
-        assert removals.learn(connection, file_pk, told) == 1
-        assert removals.learn(connection, file_pk, told) == 0
-        (file,) = removals.by_id(connection, ids[0]).files
+        assert teach(connection, replace(told, sketch=None), path="header") == {1}
+        assert teach(connection, told) == {1}
+        assert teach(connection, told) == set()
+        said, learned = removals.by_id(connection, ids[0]).files
         row = connection.execute(select(schema.sketches)).one()
         entry = connection.execute(select(schema.sketch_entries)).one()
-        with_one = replace(new("b"), files=(replace(file, digests=()),))
-        (other,) = removals.insert(connection, keyring, [with_one])
+        file = RemovedFile((), 10, Container.SAFETENSORS, sketch=made)
+        (other,) = removals.insert(connection, keyring, [replace(new("b"), files=(file,))])
         assert removals.by_id(connection, other).files[0].sketch == made
-    assert file.sketch == made
+    assert (said.sketch, learned.sketch) == (None, made)
     assert row.architecture == "sample"
     assert entry.group == "sample"
     assert len(entry.code) == 1024
@@ -184,14 +183,35 @@ def test_revealing_is_recorded(store: Store, keyring: Keyring) -> None:
     assert line.action == "reveal"
 
 
-def test_names_are_added_and_never_replaced(store: Store, keyring: Keyring) -> None:
-    (id,) = put(store, keyring, new())
+def test_names_of_several_claims_are_put_together(store: Store, keyring: Keyring) -> None:
+    """The first of each; trigger words and file names of all; none that left with its list."""
+    sha = Digest(DigestKind.SHA256, SHA)
+    (id,) = put(store, keyring, new("Sample person 07", sha))
     more = Names(name="Other", url="https://civitai.com/models/1", file_names=("a.pt",))
+    again = Names(name="Third", url="https://civitai.com/models/2", file_names=("a.pt", "b.pt"))
     with store.write() as connection:
-        assert removals.add_names(connection, keyring, id, more)
-        assert not removals.add_names(connection, keyring, id, more)
-        names = removals.reveal(connection, keyring, id)
-    assert names == Names(name="Sample person 07", url=more.url, file_names=("a.pt",))
+        pk = removals.pk_of(connection, id)
+        for list, names in (("second", more), ("third", again)):
+            claim = add_claim(connection, pk, RemovedFile((sha,)), list=list)
+            connection.execute(
+                update(schema.claims)
+                .where(schema.claims.c.pk == claim)
+                .values(sealed=keyring.seal(names, id))
+            )
+        assert removals.reveal(connection, keyring, id) == Names(
+            name="Sample person 07", url=more.url, file_names=("a.pt", "b.pt")
+        )
+        claims.withdraw_list(connection, keyring, "second", "why", restored=False)
+        assert removals.reveal(connection, keyring, id) == Names(
+            name="Sample person 07", url=again.url, file_names=("a.pt", "b.pt")
+        )
+        claims.withdraw_list(connection, keyring, "sample", "why", restored=False)
+        assert removals.reveal(connection, keyring, id) == again
+        claims.withdraw_list(connection, keyring, "third", "why", restored=False)
+        # of a withdrawn removal all is history, and stays readable for who may
+        assert removals.reveal(connection, keyring, id) == Names(
+            name="Sample person 07", url=more.url, file_names=("a.pt", "b.pt")
+        )
 
 
 def test_an_unknown_id_is_not_found(store: Store, keyring: Keyring) -> None:
@@ -213,11 +233,14 @@ def test_the_append_only_tables_refuse_changes(store: Store, keyring: Keyring) -
     (id,) = put(store, keyring, new())
     with store.write() as connection:
         removals.withdraw(connection, keyring, id, "why")
+        claims.withdraw_list(connection, keyring, "sample", "why", restored=False)
     for statement in (
         update(schema.audit).values(subject="x"),
         delete(schema.audit),
         update(schema.withdrawals).values(at=1),
         delete(schema.withdrawals),
+        update(schema.fact_events).values(at=1),
+        delete(schema.fact_events),
     ):
         with pytest.raises(DBAPIError), store.write() as connection:
             connection.execute(statement)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from sqlalchemy import select, update
+from tests.facts import MadeMatch, record
 
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
@@ -102,8 +103,7 @@ class Room:
                 digest = Digest(DigestKind.SHA256, sha(read))
                 seen.readings(connection, [seen.Reading(pk, full=True, digests=(digest,))])
             proof = Evidence(rung, "sha256", "11" * 32, f"Because of {rung.label}.")
-            one = sightings.Seen(Match(removal, (proof,)), pk, confirmed)
-            sightings.record(connection, self.store.secret, [one])
+            record(connection, self.store.secret, [MadeMatch(Match(removal, (proof,)), pk, confirmed)])
         if put:
             self.put()
         return cases.id_of(self.store.secret, removal, HUB, "model", repo)

@@ -125,7 +125,7 @@ def sighting(
             )
             proofs = more if sketch is not None else (proof, *more)
             confirmed = Confirmed.BYTES if read else Confirmed.NONE
-            found.append(sightings.Seen(Match(removal_id, proofs), pk, confirmed))
+            found.append(MadeMatch(Match(removal_id, proofs), pk, confirmed))
             if read:
                 readings.append(
                     seen.Reading(
@@ -135,7 +135,7 @@ def sighting(
                     )
                 )
         seen.readings(connection, readings)
-        sightings.record(connection, service.store.secret, found)
+        record(connection, service.store.secret, found)
     cases.put_all(service.store)
     return cases.id_of(service.store.secret, removal_id, HUB, "model", repo)
 

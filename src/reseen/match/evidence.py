@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reseen.records import DigestKind, Evidence, Match, Rung
@@ -78,6 +79,32 @@ def weights(found: Comparison) -> Evidence:
         "scale": round(found.scale, 4),
     }
     return Evidence(Rung.WEIGHTS, "sketch", f"cosine {found.cosine:.3f}", found.why, figures)
+
+
+def size_is_false(proof: Evidence) -> Evidence:
+    """The same, where the list gives the removed file another size: bytes that were read are not
+    outweighed by that."""
+    return replace(proof, why=f"{proof.why} The size that a list gives is false.")
+
+
+def never_read(stated: Evidence) -> Evidence:
+    """The same, of the class that is never read."""
+    return replace(stated, why=f"{stated.why} Not read: of its class only digests are compared.")
+
+
+def refuted(stated: Evidence) -> Evidence:
+    """What a hub states, where every byte was read and has another digest."""
+    what = {
+        "pointer": "git's name for this hidden file's pointer",
+        DigestKind.SHA256.label: "the SHA-256 that the hub states",
+        DigestKind.XET.label: "the Xet hash that the hub states",
+        DigestKind.GIT_BLOB.label: "git's name for this file",
+    }[stated.kind]
+    why = (
+        f"Every byte was read, and {what} is the removed file's and not this file's: "
+        "the hub's statement is false."
+    )
+    return Evidence(Rung.REFUTED, stated.kind, stated.value, why)
 
 
 def short(kind: DigestKind, value: bytes) -> Evidence:

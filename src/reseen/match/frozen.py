@@ -21,7 +21,8 @@ from sqlalchemy import Connection, select
 from reseen.fingerprints.git import pointer_oid
 from reseen.match.packed import Packed
 from reseen.records import DigestKind
-from reseen.store.schema import digests, removals, removed_files
+from reseen.registry.claims import first_list
+from reseen.store.schema import claims, digests, removals
 
 POINTER = 0
 """Beside the kinds of digests, which count from 1: git oids of LFS pointers."""
@@ -95,7 +96,7 @@ class Frozen:
         ids = bytearray()
         names: dict[str, int] = {}
         query = (
-            select(removals.c.pk, removals.c.id, removals.c.list)
+            select(removals.c.pk, removals.c.id, first_list())
             .where(removals.c.withdrawn_at.is_(None))
             .order_by(removals.c.pk)
             .execution_options(yield_per=_BATCH)
@@ -105,47 +106,48 @@ class Frozen:
             ids += id.encode("ascii").ljust(_ID, b"\0")
             made._list_of.append(names.setdefault(name, len(names)))
         made._ids, made.lists = bytes(ids), tuple(names)
-        file_pks = made._load_files(connection)
+        claim_pks = made._load_files(connection)
         for kind in DigestKind:
-            made._load_kind(connection, kind, file_pks)
+            made._load_kind(connection, kind, claim_pks)
         made._make_pointers()
         return made
 
     def _load_files(self, connection: Connection) -> NDArray[np.int64]:
-        file_pks, whose, sizes = array("q"), array("q"), array("q")
+        claim_pks, whose, sizes = array("q"), array("q"), array("q")
         query = (
-            select(removed_files.c.pk, removed_files.c.removal_pk, removed_files.c.size)
-            .order_by(removed_files.c.pk)
+            select(claims.c.pk, claims.c.removal_pk, claims.c.size)
+            .where(claims.c.in_force == 1)
+            .order_by(claims.c.pk)
             .execution_options(yield_per=_BATCH)
         )
         for pk, removal_pk, size in connection.execute(query):
-            file_pks.append(pk)
+            claim_pks.append(pk)
             whose.append(removal_pk)
             sizes.append(-1 if size is None else size)
         removal_pks = np.frombuffer(whose, np.int64)
         places, known = _find(np.frombuffer(self.pks, np.int64), removal_pks)
         self._removal_of = _array("I", places[known].astype(np.uint32))
         self._sizes = _array("q", np.frombuffer(sizes, np.int64)[known])
-        return np.frombuffer(file_pks, np.int64)[known].copy()
+        return np.frombuffer(claim_pks, np.int64)[known].copy()
 
     def _load_kind(
-        self, connection: Connection, kind: DigestKind, file_pks: NDArray[np.int64]
+        self, connection: Connection, kind: DigestKind, claim_pks: NDArray[np.int64]
     ) -> None:
         values, whose = bytearray(), array("q")
         query = (
-            select(digests.c.value, digests.c.file_pk)
+            select(digests.c.value, digests.c.claim_pk)
             .where(digests.c.kind == int(kind))
             .order_by(digests.c.value)
             .execution_options(yield_per=_BATCH)
         )
         length = kind.length
-        for value, file_pk in connection.execute(query):
+        for value, claim_pk in connection.execute(query):
             if len(value) == length:
                 values += value
-                whose.append(file_pk)
+                whose.append(claim_pk)
         if not whose:
             return
-        places, known = _find(file_pks, np.frombuffer(whose, np.int64))
+        places, known = _find(claim_pks, np.frombuffer(whose, np.int64))
         rows = np.frombuffer(values, f"V{length}")[known]
         self.packed[kind] = _pack(length, rows.tobytes(), places[known].astype(np.uint32))
 

@@ -18,7 +18,7 @@ from reseen.match import evidence
 from reseen.match.index import DigestIndex
 from reseen.match.packed import Packed
 from reseen.records import DigestKind, Evidence
-from reseen.store.schema import removals, sealed_index
+from reseen.store.schema import claims, sealed_index
 
 if TYPE_CHECKING:
     from reseen.store.sealing import Field, Keyring
@@ -105,9 +105,9 @@ class Hints:
 
 def _load(connection: Connection, field: Field) -> Packed:
     query = (
-        select(sealed_index.c.token, sealed_index.c.removal_pk)
-        .join(removals, removals.c.pk == sealed_index.c.removal_pk)
-        .where(sealed_index.c.field == int(field), removals.c.withdrawn_at.is_(None))
+        select(sealed_index.c.token, claims.c.removal_pk)
+        .join(claims, claims.c.pk == sealed_index.c.claim_pk)
+        .where(sealed_index.c.field == int(field), claims.c.in_force == 1)
         .order_by(sealed_index.c.token)
         .execution_options(yield_per=10_000)
     )

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection, select
 
 from reseen.fingerprints.git import pointer_oid
+from reseen.match.ladder import ClaimFacts
 from reseen.match.packed import Packed
-from reseen.records import Container, DigestKind, Fingerprint, RemovedFile
-from reseen.store.schema import digests, removals, removed_files
+from reseen.records import Container, DigestKind, Fingerprint
+from reseen.store.schema import claims, digests, removals
 
 HEADER_ROOM = 16 << 20
 """Bytes: how much longer than a removal's data section a file may be and still be taken for a
@@ -34,11 +35,12 @@ class DigestIndex:
     """Exact look-up of digests. Files are numbered from 0 in the order of the store."""
 
     def __init__(self) -> None:
-        self._file_pks = array("q")
+        self._claim_pks = array("q")
         self._sizes = array("q")  # -1: not known
         self._data_sizes = array("q")
         self._layouts: list[bytes | None] = []
         self._containers: list[Container | None] = []
+        self._is_learned = bytearray()
         self._removal_of = array("I")
         self._removal_pks = array("q")
         self._ids = bytearray()
@@ -111,15 +113,16 @@ class DigestIndex:
         found = place < len(self._removal_pks) and self._removal_pks[place] == pk
         return place if found else None
 
-    def claim(self, number: int) -> RemovedFile:
-        """What is known of a removed file, but for its digests."""
+    def claim(self, number: int) -> ClaimFacts:
+        """What a claim says of a removed file, but for its digests."""
         size, data_size = self._sizes[number], self._data_sizes[number]
-        return RemovedFile(
-            digests=(),
+        return ClaimFacts(
+            digests={},
             size=size if size >= 0 else None,
             container=self._containers[number],
             data_size=data_size if data_size >= 0 else None,
             layout=self._layouts[number],
+            learned=self._is_learned[number] == 1,
         )
 
     def could_hold(
@@ -142,9 +145,9 @@ class DigestIndex:
 
     # -- learning --------------------------------------------------------------------------------
 
-    def file_pk(self, number: int) -> int:
+    def claim_pk(self, number: int) -> int:
         """The store's number for a removed file."""
-        return self._file_pks[number]
+        return self._claim_pks[number]
 
     def learn(self, removal: str, fingerprint: Fingerprint) -> int | None:
         """Add what a full reading taught about the file whose SHA-256 or BLAKE3 it has, and return
@@ -202,41 +205,44 @@ class DigestIndex:
     def _load_files(self, connection: Connection) -> None:
         query = (
             select(
-                removed_files.c.pk,
-                removed_files.c.removal_pk,
-                removed_files.c.size,
-                removed_files.c.data_size,
-                removed_files.c.layout,
-                removed_files.c.container,
+                claims.c.pk,
+                claims.c.removal_pk,
+                claims.c.size,
+                claims.c.data_size,
+                claims.c.layout,
+                claims.c.container,
+                claims.c.source,
             )
-            .order_by(removed_files.c.pk)
+            .where(claims.c.in_force == 1)
+            .order_by(claims.c.pk)
             .execution_options(yield_per=_BATCH)
         )
         layouts: dict[bytes, bytes] = {}  # one object for each value: most files share a few
-        for pk, removal_pk, size, data_size, layout, container in connection.execute(query):
+        for pk, removal_pk, size, data_size, layout, container, source in connection.execute(query):
             place = self._place(removal_pk)
             if place is None:
                 continue  # withdrawn
-            self._file_pks.append(pk)
+            self._claim_pks.append(pk)
             self._removal_of.append(place)
             self._sizes.append(-1 if size is None else size)
             self._data_sizes.append(-1 if data_size is None else data_size)
             self._layouts.append(layouts.setdefault(layout, layout) if layout else None)
             self._containers.append(Container(container) if container else None)
+            self._is_learned.append(source)
 
     def _load_kind(self, connection: Connection, kind: DigestKind) -> Iterator[tuple[bytes, int]]:
         """(digest, file number) of one kind, sorted by digest."""
         query = (
-            select(digests.c.value, digests.c.file_pk)
+            select(digests.c.value, digests.c.claim_pk)
             .where(digests.c.kind == int(kind))
             .order_by(digests.c.value)
             .execution_options(yield_per=_BATCH)
         )
-        pks = self._file_pks
+        pks = self._claim_pks
         count, length = len(pks), kind.length
-        for value, file_pk in connection.execute(query):
-            number = bisect_left(pks, file_pk)
-            if number < count and pks[number] == file_pk and len(value) == length:
+        for value, claim_pk in connection.execute(query):
+            number = bisect_left(pks, claim_pk)
+            if number < count and pks[number] == claim_pk and len(value) == length:
                 yield value, number
 
     def _compute_pointers(self) -> Iterator[tuple[bytes, int]]:

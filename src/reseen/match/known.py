@@ -17,6 +17,7 @@ from reseen.match import evidence
 from reseen.match.evidence import READ_KINDS, gather
 from reseen.match.hints import Hints
 from reseen.match.index import DigestIndex
+from reseen.match.ladder import ClaimFacts
 from reseen.records import (
     Artifact,
     Digest,
@@ -24,7 +25,6 @@ from reseen.records import (
     Evidence,
     Fingerprint,
     Match,
-    RemovedFile,
     Repository,
     Rung,
 )
@@ -55,7 +55,7 @@ class Known:
         """Read the registry in force. Without the key, names are no hints; all else works."""
         digests = DigestIndex.load(connection)
         sketches = None
-        if connection.execute(select(sketch_entries.c.file_pk).limit(1)).first() is not None:
+        if connection.execute(select(sketch_entries.c.claim_pk).limit(1)).first() is not None:
             from reseen.match.sketches import Sketches  # numpy, which most commands do not need
 
             sketches = Sketches.load(connection)
@@ -176,8 +176,8 @@ class Known:
         a header of bounded length fit."""
         return self._digests.could_hold(size, data_size, layout)
 
-    def claims(self, match: Match) -> tuple[RemovedFile, ...]:
-        """The removal's files that the match's digests name: what a claim must agree with.
+    def claims(self, match: Match) -> tuple[ClaimFacts, ...]:
+        """The removal's claims that the match's digests name: what a header must agree with.
         Their own digests are left out."""
         numbers: set[int] = set()
         for e in match.evidence:
@@ -198,7 +198,7 @@ class Known:
                 from reseen.match.sketches import Sketches, snapshots
 
                 self._sketches = Sketches(snapshots(self._engine))
-            self._sketches.add(removal, self._digests.file_pk(number), fingerprint.sketch)
+            self._sketches.add(removal, self._digests.claim_pk(number), fingerprint.sketch)
         return number is not None
 
     # -- parts -----------------------------------------------------------------------------------

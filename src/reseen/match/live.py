@@ -24,11 +24,11 @@ from reseen.match import evidence
 from reseen.match.evidence import READ_KINDS
 from reseen.match.frozen import LENGTHS, POINTER, Added, Frozen
 from reseen.match.moment import LONG, SHORT, Holder, Moment, read_changed
-from reseen.match.sketches import Sketches, Snapshot
+from reseen.match.sketches import Sketches, Snapshot, searched
 from reseen.match.weights import COPY_MEAN_ALONE
 from reseen.records import Digest, DigestKind, Evidence, Fingerprint, Rung
 from reseen.store.database import chunks
-from reseen.store.schema import meta, removals, removed_files, sketch_entries
+from reseen.store.schema import claims, meta, removals, sketch_entries
 from reseen.store.service_schema import changes
 
 FOLD = 5_000
@@ -231,16 +231,16 @@ class Live:
         loaded = Sketches.load(connection, self._store)
         sketched: dict[str, int] = {}
         query = (
-            select(removals.c.id, removals.c.pk, sketch_entries.c.file_pk)
-            .join(removed_files, removed_files.c.removal_pk == removals.c.pk)
-            .join(sketch_entries, sketch_entries.c.file_pk == removed_files.c.pk)
-            .where(removals.c.withdrawn_at.is_(None), sketch_entries.c.version == VERSION)
+            select(removals.c.id, removals.c.pk, sketch_entries.c.claim_pk)
+            .join(claims, claims.c.removal_pk == removals.c.pk)
+            .join(sketch_entries, sketch_entries.c.claim_pk == claims.c.pk)
+            .where(searched(), sketch_entries.c.version == VERSION)
             .distinct()
         )
         files: set[int] = set()
-        for id, pk, file_pk in connection.execute(query):
+        for id, pk, claim_pk in connection.execute(query):
             sketched[id] = pk
-            files.add(file_pk)
+            files.add(claim_pk)
         self._take(Moment(frozen), loaded, sketched, files)
         self.version, self.version_at = version, at
         self.store_id, self._sure = _identity(connection), True
@@ -294,22 +294,27 @@ class Live:
     def _add_entries(self, connection: Connection, ids: Mapping[int, str]) -> None:
         query = (
             select(
-                removed_files.c.removal_pk,
-                sketch_entries.c.file_pk,
+                claims.c.removal_pk,
+                sketch_entries.c.claim_pk,
                 sketch_entries.c.group,
                 sketch_entries.c.slots,
                 sketch_entries.c.code,
             )
-            .join(removed_files, removed_files.c.pk == sketch_entries.c.file_pk)
-            .where(removed_files.c.removal_pk.in_(list(ids)), sketch_entries.c.version == VERSION)
+            .join(claims, claims.c.pk == sketch_entries.c.claim_pk)
+            .join(removals, removals.c.pk == claims.c.removal_pk)
+            .where(
+                claims.c.removal_pk.in_(list(ids)),
+                searched(),
+                sketch_entries.c.version == VERSION,
+            )
         )
         fresh: set[int] = set()
-        for pk, file_pk, group, slots, code in connection.execute(query):
-            if file_pk in self._files:
+        for pk, claim_pk, group, slots, code in connection.execute(query):
+            if claim_pk in self._files:
                 continue
             self._sketched[ids[pk]] = pk
-            self._sketches.add_entry(ids[pk], file_pk, group, slots, code)
-            fresh.add(file_pk)
+            self._sketches.add_entry(ids[pk], claim_pk, group, slots, code)
+            fresh.add(claim_pk)
         self._files |= fresh
 
     def _take(
@@ -351,15 +356,15 @@ class Live:
         }
         groups = []
         codes, whose, files = bytearray(), array("q"), array("q")
-        for group, slots, some, ids, file_pks in self._sketches.kept():
+        for group, slots, some, ids, claim_pks in self._sketches.kept():
             width = len(some) // len(ids)
             count = 0
-            for number, (id, file_pk) in enumerate(zip(ids, file_pks, strict=True)):
+            for number, (id, claim_pk) in enumerate(zip(ids, claim_pks, strict=True)):
                 pk = self._sketched[id]
                 if pk > 0 and self._now.holder(pk):
                     codes += some[number * width : (number + 1) * width]
                     whose.append(pk)
-                    files.append(file_pk)
+                    files.append(claim_pk)
                     count += 1
             groups.append([group, slots.hex(), count])
         about["groups"] = groups

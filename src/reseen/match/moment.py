@@ -14,8 +14,9 @@ from sqlalchemy import Connection, select
 from reseen.fingerprints.git import pointer_oid
 from reseen.match.frozen import LENGTHS, POINTER, Added, AddedFile, Frozen
 from reseen.records import DigestKind
+from reseen.registry.claims import first_list
 from reseen.store.database import chunks
-from reseen.store.schema import digests, removals, removed_files
+from reseen.store.schema import claims, digests, removals
 
 Holder = tuple[str, str, int]
 """(removal's id, its list, size of its file or -1)."""
@@ -155,26 +156,28 @@ def _remove(out_of: dict[bytes, tuple[_File, ...]], value: bytes, changed: Chang
 def read_changed(connection: Connection, pks: Sequence[int]) -> list[Added]:
     """These removals as they are, those in force."""
     table = removals.c
-    query = select(table.pk, table.id, table.list).where(
+    query = select(table.pk, table.id, first_list()).where(
         table.pk.in_(pks), table.withdrawn_at.is_(None)
     )
     ids = {pk: (id, name) for pk, id, name in connection.execute(query)}
     files: dict[int, tuple[int, int]] = {}
-    of = removed_files.c
+    of = claims.c
     for pk, removal_pk, size in connection.execute(
-        select(of.pk, of.removal_pk, of.size).where(of.removal_pk.in_(list(ids)))
+        select(of.pk, of.removal_pk, of.size).where(of.removal_pk.in_(list(ids)), of.in_force == 1)
     ):
         files[pk] = (removal_pk, -1 if size is None else size)
     held: dict[int, list[tuple[int, bytes]]] = {pk: [] for pk in files}
     for chunk in chunks(files):
-        query_ = select(digests.c.file_pk, digests.c.kind, digests.c.value)
-        for file_pk, kind, value in connection.execute(query_.where(digests.c.file_pk.in_(chunk))):
+        query_ = select(digests.c.claim_pk, digests.c.kind, digests.c.value)
+        for claim_pk, kind, value in connection.execute(
+            query_.where(digests.c.claim_pk.in_(chunk))
+        ):
             if 0 < kind < len(LENGTHS) and len(value) == LENGTHS[kind]:
-                held[file_pk].append((kind, value))
-                size = files[file_pk][1]
+                held[claim_pk].append((kind, value))
+                size = files[claim_pk][1]
                 if kind == DigestKind.SHA256 and size >= 0:
-                    held[file_pk].append((POINTER, pointer_oid(value, size)))
+                    held[claim_pk].append((POINTER, pointer_oid(value, size)))
     by_removal: dict[int, list[AddedFile]] = {pk: [] for pk in ids}
-    for file_pk, (removal_pk, size) in files.items():
-        by_removal[removal_pk].append(AddedFile(size, tuple(held[file_pk])))
+    for claim_pk, (removal_pk, size) in files.items():
+        by_removal[removal_pk].append(AddedFile(size, tuple(held[claim_pk])))
     return [Added(pk, *ids[pk], tuple(by_removal[pk])) for pk in ids]

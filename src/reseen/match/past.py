@@ -24,12 +24,12 @@ from reseen.match.index import HEADER_ROOM
 from reseen.records import Digest, DigestKind, Evidence, Match
 from reseen.store.schema import (
     artifacts,
+    claims,
     digests,
     read_digests,
     read_sketches,
     readings,
     removals,
-    removed_files,
     sightings,
     sketch_entries,
 )
@@ -93,6 +93,16 @@ def _bands(data_sizes: Collection[int]) -> list[tuple[int, int]]:
     return bands
 
 
+def beside_digests(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
+    """Stored artifacts that are like these removals (None: all in force) by their weights, and
+    those that a short hash hints at."""
+    yield from _by_autov2(connection, only)
+    if _are_sketched(connection):
+        from reseen.match import past_sketches  # numpy, which most of this does not need
+
+        yield from past_sketches.copies(connection, only)
+
+
 def _find(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
     by_sha256 = select(artifacts.c.pk, artifacts.c.sha256)
     by_oid = select(artifacts.c.pk, artifacts.c.git_oid)
@@ -141,7 +151,7 @@ def near_subsets(
 
 def _are_sketched(connection: Connection) -> bool:
     """Are there removals and artifacts with sketches?"""
-    columns = (sketch_entries.c.file_pk, read_sketches.c.artifact_pk)
+    columns = (sketch_entries.c.claim_pk, read_sketches.c.artifact_pk)
     return all(connection.execute(select(c).limit(1)).first() is not None for c in columns)
 
 
@@ -215,9 +225,9 @@ def _values(
     """Digests of one kind of removals in force."""
     query = (
         select(digests.c.value, removals.c.id)
-        .join(removed_files, removed_files.c.pk == digests.c.file_pk)
-        .join(removals, removals.c.pk == removed_files.c.removal_pk)
-        .where(digests.c.kind == int(kind), removals.c.withdrawn_at.is_(None))
+        .join(claims, claims.c.pk == digests.c.claim_pk)
+        .join(removals, removals.c.pk == claims.c.removal_pk)
+        .where(digests.c.kind == int(kind), claims.c.in_force == 1)
     )
     if only is not None and len(only) <= _BATCH:
         query = query.where(removals.c.id.in_(sorted(only)))
@@ -233,13 +243,13 @@ def _pointers(connection: Connection, only: frozenset[str] | None) -> Iterator[_
     if connection.execute(masked).first() is None:
         return
     query = (
-        select(digests.c.value, removed_files.c.size, removals.c.id)
-        .join(removed_files, removed_files.c.pk == digests.c.file_pk)
-        .join(removals, removals.c.pk == removed_files.c.removal_pk)
+        select(digests.c.value, claims.c.size, removals.c.id)
+        .join(claims, claims.c.pk == digests.c.claim_pk)
+        .join(removals, removals.c.pk == claims.c.removal_pk)
         .where(
             digests.c.kind == int(DigestKind.SHA256),
-            removed_files.c.size.is_not(None),
-            removals.c.withdrawn_at.is_(None),
+            claims.c.size.is_not(None),
+            claims.c.in_force == 1,
         )
     )
     for value, size, removal in connection.execute(query).all():

@@ -21,7 +21,7 @@ from reseen.fingerprints.sketch import VERSION, decode
 from reseen.match import evidence
 from reseen.match.sketches import Sketches, as_slots
 from reseen.records import Evidence
-from reseen.store.schema import read_entries, read_sketches, removals, sightings
+from reseen.store.schema import read_entries, read_sketches
 
 _BATCH = 2_048  # files searched at once
 
@@ -32,14 +32,11 @@ def copies(
     connection: Connection, only: Collection[str] | None = None
 ) -> Iterator[tuple[int, str, Evidence]]:
     """(artifact's pk, removal, why) of stored files that are copies of these removals (None: all in
-    force). Pairs that are sightings already are not looked at again."""
+    force)."""
     known = Sketches.load(connection, lambda: nullcontext(connection), only)
     for files, candidates in _near(connection, known, complete=True):
-        pks = [pk for (pk, _), some in zip(files, candidates, strict=True) if some]
-        seen = _sightings(connection, pks)
         for (pk, _), some in zip(files, candidates, strict=True):
-            new = [each for each in some if (pk, each[0]) not in seen]
-            if not new:
+            if not some:
                 continue
             value = connection.scalar(
                 select(read_sketches.c.value).where(
@@ -50,7 +47,7 @@ def copies(
                 sketch = decode(value or b"")
             except Malformed:
                 continue  # a damaged row shows nothing
-            for like in known.compared(sketch, new):
+            for like in known.compared(sketch, some):
                 if like.comparison.relation.is_copy:
                     yield pk, like.removal, evidence.weights(like.comparison)
 
@@ -110,16 +107,3 @@ def _files(connection: Connection, complete: bool) -> Iterator[tuple[int, list[E
             return
         yield from found.items()
         last = max(found)
-
-
-def _sightings(connection: Connection, artifact_pks: list[int]) -> set[tuple[int, str]]:
-    found: set[tuple[int, str]] = set()
-    left = iter(artifact_pks)
-    while some := list(islice(left, 500)):
-        query = (
-            select(sightings.c.artifact_pk, removals.c.id)
-            .join(removals, removals.c.pk == sightings.c.removal_pk)
-            .where(sightings.c.artifact_pk.in_(some))
-        )
-        found.update((pk, removal) for pk, removal in connection.execute(query))
-    return found

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
 from reseen.errors import Malformed
 from reseen.fingerprints.entries import Entry, entries, meets
@@ -25,8 +25,9 @@ from reseen.fingerprints.sketch import SEARCHED, SLOTS, VERSION, Sketch, decode
 from reseen.match import background
 from reseen.match.search import Candidate, Query, SketchIndex, Slots
 from reseen.match.weights import Background, Comparison, best, compare
+from reseen.records import RemovalClass
 from reseen.store.backends import in_words
-from reseen.store.schema import removals, removed_files, sketch_entries, sketches
+from reseen.store.schema import claims, removals, sketch_entries, sketches
 
 MOST_COMPARED = 64
 """Removed files, the nearest first, that one file is compared with in full."""
@@ -76,24 +77,24 @@ class Sketches:
                 sketch_entries.c.group,
                 sketch_entries.c.slots,
                 sketch_entries.c.code,
-                sketch_entries.c.file_pk,
+                sketch_entries.c.claim_pk,
                 removals.c.id,
             )
-            .join(removed_files, removed_files.c.pk == sketch_entries.c.file_pk)
-            .join(removals, removals.c.pk == removed_files.c.removal_pk)
-            .where(removals.c.withdrawn_at.is_(None), sketch_entries.c.version == VERSION)
-            .order_by(sketch_entries.c.file_pk, sketch_entries.c.group)
+            .join(claims, claims.c.pk == sketch_entries.c.claim_pk)
+            .join(removals, removals.c.pk == claims.c.removal_pk)
+            .where(searched(), sketch_entries.c.version == VERSION)
+            .order_by(sketch_entries.c.claim_pk, sketch_entries.c.group)
             .execution_options(yield_per=_BATCH)
         )
         ids: dict[str, str] = {}  # one object for each id
         codes: dict[tuple[str, bytes], bytearray] = {}
         keys: dict[tuple[str, bytes], list[int]] = {}
-        for group, slots, code, file_pk, removal in connection.execute(query):
+        for group, slots, code, claim_pk, removal in connection.execute(query):
             if only is not None and removal not in only:
                 continue
             codes.setdefault((group, slots), bytearray()).extend(code)
             keys.setdefault((group, slots), []).append(len(made._files))
-            made._files.append(file_pk)
+            made._files.append(claim_pk)
             made._removals.append(ids.setdefault(removal, removal))
         for (group, slots), some in codes.items():
             numbers = np.frombuffer(some, np.int8).reshape(-1, SEARCHED)
@@ -104,21 +105,21 @@ class Sketches:
         """Entries."""
         return len(self._files)
 
-    def add(self, removal: str, file_pk: int, sketch: bytes) -> None:
+    def add(self, removal: str, claim_pk: int, sketch: bytes) -> None:
         """A removal has learned a file's sketch, and it is in the store."""
         for each in entries(decode(sketch)):
-            self._add(removal, file_pk, each.group, each.slots, each.code)
+            self._add(removal, claim_pk, each.group, each.slots, each.code)
 
-    def add_entry(self, removal: str, file_pk: int, group: str, slots: bytes, code: bytes) -> None:
+    def add_entry(self, removal: str, claim_pk: int, group: str, slots: bytes, code: bytes) -> None:
         """One row of the store's entries."""
-        self._add(removal, file_pk, group, as_slots(slots), np.frombuffer(code, np.int8))
+        self._add(removal, claim_pk, group, as_slots(slots), np.frombuffer(code, np.int8))
 
     def _add(
-        self, removal: str, file_pk: int, group: str, slots: Slots, code: NDArray[np.int8]
+        self, removal: str, claim_pk: int, group: str, slots: Slots, code: NDArray[np.int8]
     ) -> None:
         with self._lock:
             key = len(self._files)
-            self._files.append(file_pk)
+            self._files.append(claim_pk)
             self._removals.append(removal)
             self._index.add(group, slots, code[None], [key])
 
@@ -147,9 +148,9 @@ class Sketches:
             numbers = np.frombuffer(codes, np.int8).reshape(-1, SEARCHED)
             self._index.put_back(group, as_slots(slots), numbers, keys)
 
-    def hold(self, file_pk: int, sketch: Sketch) -> None:
+    def hold(self, claim_pk: int, sketch: Sketch) -> None:
         """Compare with this sketch, which the store does not have."""
-        self._held[file_pk] = sketch
+        self._held[claim_pk] = sketch
 
     def forget_background(self) -> None:
         """Strangers are read anew: more were seen since."""
@@ -204,9 +205,9 @@ class Sketches:
     ) -> tuple[Likeness, ...]:
         """The same, of candidates that are known."""
         comparisons: dict[str, list[Comparison]] = {}
-        for removal, file_pk in candidates[:MOST_COMPARED]:
+        for removal, claim_pk in candidates[:MOST_COMPARED]:
             try:
-                theirs = self._decoded(file_pk)
+                theirs = self._decoded(claim_pk)
             except (LookupError, Malformed):
                 continue  # not stored yet, or damaged: nothing to compare with
             with self._lock:
@@ -233,11 +234,11 @@ class Sketches:
             best.setdefault(self._removals[each.key], each)
         return list(best.items())
 
-    def _read(self, file_pk: int) -> Sketch:
-        if file_pk in self._held:
-            return self._held[file_pk]
+    def _read(self, claim_pk: int) -> Sketch:
+        if claim_pk in self._held:
+            return self._held[claim_pk]
         query = select(sketches.c.value).where(
-            sketches.c.file_pk == file_pk, sketches.c.version == VERSION
+            sketches.c.claim_pk == claim_pk, sketches.c.version == VERSION
         )
         with self._store() as connection:
             value = connection.scalar(query)
@@ -248,6 +249,12 @@ class Sketches:
     def _read_background(self, architecture: str) -> Background:
         with self._store() as connection:
             return background.load(connection, architecture)
+
+
+def searched() -> ColumnElement[bool]:
+    """The condition on `claims` and `removals` of sketches that are searched: in force, and not of
+    the class of which only digests are looked for."""
+    return and_(claims.c.in_force == 1, removals.c.cls < int(RemovalClass.CHILD_ABUSE))
 
 
 def as_slots(slots: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint32]]:

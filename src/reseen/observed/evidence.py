@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select, update
 
-from reseen.records import Evidence, Rung
+from reseen.records import DigestKind, Evidence, Rung
 from reseen.store import schema
 from reseen.store.database import chunks, insert_many, upsert
 
@@ -27,12 +27,44 @@ def keep(connection: Connection, proofs: Iterable[tuple[int, Evidence]], at: int
             "why": e.why,
             "figures": json.dumps(dict(e.figures), sort_keys=True) if e.figures else None,
             "at": at,
+            "stands": 1,
         }
         for pk, e in proofs
     }
     key = ("sighting_pk", "rung", "kind")
-    update = ("value", "why", "figures")
+    update = ("value", "why", "figures", "stands")
     upsert(connection, schema.evidence, list(rows.values()), key=key, update=update)
+
+
+def replace(
+    connection: Connection,
+    proofs: Mapping[int, Iterable[Evidence]],
+    more: Iterable[tuple[int, Evidence]],
+    at: int,
+) -> None:
+    """Let these be the evidence of sightings (by pk), and what stood before and is not among them
+    history. `more`: evidence beside it."""
+    every = [(pk, e) for pk, some in proofs.items() for e in some]
+    more = [*more]
+    table = schema.evidence
+    standing = {(pk, int(e.rung), e.kind[:24]) for pk, e in (*every, *more)}
+    for chunk in chunks(sorted(proofs)):
+        query = select(table.c.sighting_pk, table.c.rung, table.c.kind).where(
+            table.c.sighting_pk.in_(chunk), table.c.stands == 1
+        )
+        gone = [tuple(row) for row in connection.execute(query) if tuple(row) not in standing]
+        if gone:
+            connection.execute(
+                update(table)
+                .where(
+                    table.c.sighting_pk == bindparam("s"),
+                    table.c.rung == bindparam("r"),
+                    table.c.kind == bindparam("k"),
+                )
+                .values(stands=0),
+                [{"s": pk, "r": rung, "k": kind} for pk, rung, kind in gone],
+            )
+    keep(connection, [*more, *every], at)
 
 
 def keep_leads(connection: Connection, leads: Iterable[Lead]) -> None:
@@ -70,4 +102,8 @@ def of_rows(rows: Iterable[Row[Any]]) -> tuple[Evidence, ...]:
         for row in rows
         if row.e_rung is not None
     ]
-    return tuple(sorted(found, key=lambda e: (-e.rung, e.kind)))
+    return tuple(sorted(found, key=lambda e: (-e.rung, _ORDER.get(e.kind, len(_ORDER)), e.kind)))
+
+
+_ORDER = {kind.label: number for number, kind in enumerate(DigestKind)}
+"""SHA-256 first: what people know."""

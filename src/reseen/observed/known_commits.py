@@ -17,9 +17,9 @@ from reseen.observed import artifacts as seen
 from reseen.records import Repository, RepoType, Rung, account_of
 from reseen.store.schema import (
     artifacts,
+    claims,
     read_sketches,
     removals,
-    removed_files,
     repositories,
     sightings,
     walks,
@@ -130,7 +130,7 @@ def registry_state(connection: Connection) -> tuple[int | None, ...]:
     """Changes whenever a removal is added, grows by a file, is withdrawn or restored."""
     return tuple(
         connection.execute(select(func.max(table.c.pk))).scalar()
-        for table in (removals, removed_files, withdrawals)
+        for table in (removals, claims, withdrawals)
     )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, exists, func, or_, select, update
 
 from reseen.errors import NotFound
 from reseen.observed import evidence
@@ -241,6 +241,112 @@ def _id(secret: bytes, removal: str, place: Row[Any]) -> str:
     return f"sg-{ids.digits(digest[:10])[:12]}"
 
 
+# -- as they are judged --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a removal and an artifact stand to each other, by all that is known."""
+
+    removal_pk: int
+    artifact_pk: int
+    rung: Rung
+    """HINT: a lead; REFUTED and UNSUPPORTED: off the ladder."""
+    confirmed: Confirmed = Confirmed.NONE
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of it."""
+
+    id: str
+    artifact_pk: int
+    new: bool
+    """Never recorded before, and on the ladder."""
+    lifted: bool
+    """Known before, and on a higher rung of the ladder now."""
+
+
+def settle(
+    connection: Connection,
+    secret: bytes,
+    standing: Sequence[Standing],
+    *,
+    scan_pk: int | None = None,
+    seen_at: int | None = None,
+) -> list[Settled]:
+    """Make sightings say what was judged, up or down the ladder; a sighting that leaves it is kept,
+    with its evidence as history. A hint alone makes no sighting: it is kept as a lead.
+
+    `secret`: `store.secret`. `seen_at`: when the artifacts were seen there; None: when they were
+    stored. Doing it again changes nothing.
+    """
+    places = _places(connection, {one.artifact_pk for one in standing})
+    known = _known(connection, places)
+    ids_of = _removal_ids(connection, {one.removal_pk for one in standing})
+    at = now()
+    new: list[tuple[Any, ...]] = []
+    leads: list[evidence.Lead] = []
+    proofs: dict[int, tuple[Evidence, ...]] = {}
+    settled: list[Settled] = []
+    fresh = iter(reserve(connection, schema.sightings, len(standing)))
+    for one in standing:
+        place = places[one.artifact_pk]
+        when = place.seen_at if seen_at is None else seen_at
+        before = known.get((one.removal_pk, one.artifact_pk))
+        if before is None:
+            if one.rung is Rung.HINT:
+                leads.extend((one.removal_pk, one.artifact_pk, e.kind, when) for e in one.evidence)
+            if one.rung in (Rung.HINT, Rung.UNSUPPORTED):
+                continue
+            pk = next(fresh)
+            id = _id(secret, ids_of[one.removal_pk], place)
+            state, confirmed = SightingState.LIVE.value, one.confirmed.value
+            row = (pk, id, one.removal_pk, one.artifact_pk, int(one.rung), state, confirmed)
+            new.append((*row, 0, when, when, scan_pk))
+            proofs[pk] = one.evidence
+            settled.append(Settled(id, one.artifact_pk, one.rung.on_ladder, lifted=False))
+            continue
+        rung = Rung.UNSUPPORTED if one.rung is Rung.HINT else one.rung
+        _settle_again(connection, before, rung, one.confirmed, when)
+        proofs[before.pk] = one.evidence
+        lifted = rung.on_ladder and rung > before.rung
+        settled.append(Settled(before.id, one.artifact_pk, new=False, lifted=lifted))
+    evidence.keep_leads(connection, leads)
+    insert_many(connection, schema.sightings, _COLUMNS, new)
+    earlier = evidence.leads(connection, {(row[2], row[3]): row[0] for row in new})
+    evidence.replace(connection, proofs, earlier, at)
+    return settled
+
+
+def _settle_again(
+    connection: Connection, before: Row[Any], rung: Rung, confirmed: Confirmed, seen_at: int
+) -> None:
+    changes: dict[str, Any] = {}
+    if rung != before.rung:
+        changes["rung"] = int(rung)
+    if rung is not Rung.UNSUPPORTED and confirmed.value != before.confirmed:
+        changes["confirmed"] = confirmed.value
+    if seen_at > before.last_seen:
+        changes |= {"last_seen": seen_at, "state": SightingState.LIVE.value, "missed": 0}
+    if any(changes.get(name, getattr(before, name)) != getattr(before, name) for name in _TELLING):
+        changes["touched"] = 1
+    if changes:
+        connection.execute(
+            update(schema.sightings).where(schema.sightings.c.pk == before.pk).values(changes)
+        )
+
+
+def _removal_ids(connection: Connection, pks: Iterable[int]) -> dict[int, str]:
+    table = schema.removals.c
+    found: dict[int, str] = {}
+    for chunk in chunks(pks):
+        rows = connection.execute(select(table.pk, table.id).where(table.pk.in_(chunk)))
+        found.update((pk, id) for pk, id in rows)
+    return found
+
+
 # -- reading out ---------------------------------------------------------------------------------
 
 
@@ -324,6 +430,8 @@ _JOINED = (
 def _query() -> Select[Any]:
     s, r = schema.sightings.c, schema.repositories.c
     a, e = schema.artifacts.c, schema.evidence.c
+    # What no longer holds is shown of what nothing supports any more, and of nothing else.
+    shown = or_(e.stands == 1, s.rung == int(Rung.UNSUPPORTED))
     return (
         select(
             *(s.pk, s.id, s.rung, s.state, s.confirmed, s.first_seen, s.last_seen),
@@ -332,7 +440,7 @@ def _query() -> Select[Any]:
             *(a.commit, a.ref, a.path, a.size, a.sha256),
             *(e.rung.label("e_rung"), e.kind, e.value, e.why, e.figures),
         )
-        .select_from(_JOINED.outerjoin(schema.evidence, e.sighting_pk == s.pk))
+        .select_from(_JOINED.outerjoin(schema.evidence, and_(e.sighting_pk == s.pk, shown)))
         .order_by(s.pk.desc())
     )
 
@@ -370,6 +478,13 @@ def _stream(connection: Connection, query: Select[Any]) -> Iterator[Sighting]:
             yield _sighting(list(group))
 
 
+def _why(rung: Rung, proofs: Sequence[Evidence]) -> str:
+    """The sentence that a sighting stands on."""
+    if rung is Rung.UNSUPPORTED:
+        return "Nothing in force supports this any more: what it stood on was taken back."
+    return next((e.why for e in proofs if e.rung is rung), proofs[0].why if proofs else "")
+
+
 def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
     row = rows[0]
     proofs = evidence.of_rows(rows)
@@ -384,7 +499,7 @@ def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
         path=row.path,
         rung=Rung(row.rung),
         evidence=proofs,
-        why=proofs[0].why if proofs else "",
+        why=_why(Rung(row.rung), proofs),
         state=SightingState(row.state),
         confirmed=Confirmed(row.confirmed),
         first_seen=instant(row.first_seen),

@@ -22,19 +22,19 @@ _VERSION = 1
 
 
 def keep_removed(connection: Connection, made: Sequence[tuple[int, bytes]]) -> int:
-    """Keep sketches of removed files, by the files' pks; how many files had none of this version.
+    """Keep sketches of removed files, by their claims' pks; how many had none of this version.
     Raises Malformed for bytes that are no sketch."""
     if not made:
         return 0
     table = schema.sketches.c
-    rows = [{"file_pk": pk, **_columns(sketch)} for pk, sketch in dict(made).items()]
+    rows = [{"claim_pk": pk, **_columns(sketch)} for pk, sketch in dict(made).items()]
     known: set[tuple[int, int]] = set()
     for chunk in chunks({pk for pk, _ in made}):
-        query = select(table.file_pk, table.version).where(table.file_pk.in_(chunk))
+        query = select(table.claim_pk, table.version).where(table.claim_pk.in_(chunk))
         known.update((pk, version) for pk, version in connection.execute(query))
-    fresh = [row for row in rows if (row["file_pk"], row["version"]) not in known]
-    upsert(connection, schema.sketches, fresh, key=("file_pk", "version"), update=())
-    entries = [e for row in fresh for e in _entries("file_pk", row["file_pk"], row["value"])]
+    fresh = [row for row in rows if (row["claim_pk"], row["version"]) not in known]
+    upsert(connection, schema.sketches, fresh, key=("claim_pk", "version"), update=())
+    entries = [e for row in fresh for e in _entries("claim_pk", row["claim_pk"], row["value"])]
     _keep(connection, schema.sketch_entries, entries)
     return len(fresh)
 
@@ -85,14 +85,14 @@ def keep_near(connection: Connection, artifact_pks: Iterable[int], *, at: int) -
     insert_many(connection, schema.near, ("artifact_pk", "at"), rows, ignore=True)
 
 
-def of_files(connection: Connection, file_pks: Iterable[int]) -> dict[int, bytes]:
-    """The newest sketch of each removed file that has one."""
+def of_claims(connection: Connection, claim_pks: Iterable[int]) -> dict[int, bytes]:
+    """The newest sketch of each claim that has one."""
     table = schema.sketches.c
     found: dict[int, bytes] = {}
-    for chunk in chunks(file_pks):
+    for chunk in chunks(claim_pks):
         query = (
-            select(table.file_pk, table.value)
-            .where(table.file_pk.in_(chunk))
+            select(table.claim_pk, table.value)
+            .where(table.claim_pk.in_(chunk))
             .order_by(table.version)
         )
         found.update((pk, value) for pk, value in connection.execute(query))

@@ -1,8 +1,8 @@
-"""`registry add`: local files become removals.
+"""`registry add`: local files become removals. Each file is a list of one row.
 
-What comes in: paths. What goes out: an account of every file. Each file is read once, through all
-hashes; a removal that holds an equal full digest learns what it did not know, and no second one is
-made. File names are names: sealed.
+What comes in: paths. What goes out: an account of every file. Each is read once, through all
+hashes; a removal of which a claim holds an equal full digest gets one claim more, and no second
+removal is made. File names are names: sealed.
 """
 
 from __future__ import annotations
@@ -16,19 +16,14 @@ from pathlib import Path
 from reseen.errors import FileError
 from reseen.fingerprints.digests import fingerprint
 from reseen.fingerprints.known_bogus import why_bogus
-from reseen.records import DigestKind, Fingerprint, Names, RemovedFile
-from reseen.registry import removals
-from reseen.store import audit
+from reseen.records import Fingerprint, Names, RemovalClass, RemovedFile
+from reseen.registry import learning
+from reseen.registry.drafts import Draft
+from reseen.registry.merging import Merger
+from reseen.registry.standing import Reader, write
+from reseen.store import audit, links
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
-
-FULL = (
-    DigestKind.SHA256,
-    DigestKind.BLAKE3,
-    DigestKind.DATA_SHA256,
-    DigestKind.TENSORS_BLAKE3,
-)
-"""Digests whose equality makes two files one removal."""
 
 
 class Outcome(StrEnum):
@@ -48,6 +43,8 @@ class Added:
     removal: str | None = None
     reason: str | None = None
     """Why it was rejected, or what else there is to say."""
+    removals: frozenset[int] = frozenset()
+    """Removals (by pk) of which something was written."""
 
     def __repr__(self) -> str:
         return f"Added({self.outcome.value}, {self.removal})"
@@ -61,6 +58,7 @@ def add_files(
     list: str = "local",
     site: str | None = None,
     names: Names | None = None,
+    cls: RemovalClass | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Added, ...]:
     """Register files (and all files under folders), one removal each; accounts for every one.
@@ -73,46 +71,33 @@ def add_files(
             return Added(path, Outcome.REJECTED, reason=str(e))
         given = names or Names()
         own = replace(given, file_names=(*given.file_names, path.name))
-        return _add(store, keyring, path, told, removals.New(list, site, None, own, ()))
+        where = links.normal_site(site) if site else None
+        draft = Draft(0, "", own, (), None, where, None, list, ())
+        draft.cls = cls
+        return _add(store, keyring, path, told, draft)
 
     return tuple(one(path) for path in _files(paths))
 
 
-def _add(store: Store, keyring: Keyring, path: Path, told: Fingerprint, new: removals.New) -> Added:
-    full = [d for d in told.digests if d.kind in FULL and why_bogus(d) is None]
+def _add(store: Store, keyring: Keyring, path: Path, told: Fingerprint, draft: Draft) -> Added:
+    full = [d for d in told.digests if not d.kind.is_short and why_bogus(d) is None]
     if not full or told.size == 0:
         return Added(path, Outcome.REJECTED, reason="the file is empty")
-    file = RemovedFile(
-        digests=told.digests,
-        size=told.size,
-        container=told.container,
-        data_size=told.data_size,
-        layout=told.layout,
-        sketch=told.sketch,
+    draft.digests, draft.size = told.digests, told.size
+    draft.file = RemovedFile(
+        (), told.size, told.container, told.data_size, told.layout, told.sketch
     )
     with store.write() as connection:
-        known = removals.holders(connection, full)
-        same = next((digest for digest in full if digest in known), None)
-        if same is None:
-            (id,) = removals.insert(connection, keyring, [replace(new, files=(file,))])
-            audit.write(connection, "add", id)
-            return Added(path, Outcome.ADDED, id)
-        removal_pk, file_pk = known[same][0]
-        (removal,) = removals.by_pks(connection, [removal_pk])
-        if same.kind in (DigestKind.SHA256, DigestKind.BLAKE3):
-            learned = removals.learn(connection, file_pk, told)
-        else:  # the same weights in another file
-            removals.add_file(connection, removal_pk, file)
-            learned = 1
-        learned += removals.add_names(connection, keyring, removal.id, new.names)
-        if learned:
-            audit.write(connection, "add", removal.id, learned=learned)
-        return Added(
-            path,
-            Outcome.MERGED if learned else Outcome.UNCHANGED,
-            removal.id,
-            "it is withdrawn, and stays so" if removal.withdrawn_at else None,
-        )
+        merger = Merger(lambda id, sealed: keyring.open(sealed, id))
+        Reader(connection, keyring).tell(merger, [draft])
+        outcome, standing = merger.take(draft)
+        written = write(connection, keyring, merger)
+        learning.learn(connection, removals=written)
+        if written:
+            audit.write(connection, "add", standing.id)
+        out = standing.claims and standing.stays_withdrawn(draft.list_name)
+        why = "it is withdrawn, and stays so" if out else None
+        return Added(path, Outcome(outcome.value), standing.id, why, frozenset(written))
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:

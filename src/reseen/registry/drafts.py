@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from reseen.fingerprints.known_bogus import why_bogus
-from reseen.records import Digest, DigestKind, Names
+from reseen.records import Digest, DigestKind, Names, RemovalClass, RemovedFile
 from reseen.registry.lists.columns import Field, Meaning
 from reseen.registry.lists.documents import UNREADABLE
 from reseen.registry.lists.table import Cell, Table
@@ -57,9 +57,6 @@ _NOT_A_LIST_NAME = re.compile(
 """A link, a path or a hash; a date without dashes is none."""
 MAX_LIST_NAME = 100
 
-FULL = frozenset(kind for kind in DigestKind if not kind.is_short)
-"""Digests by which rows are merged."""
-
 
 @dataclass(slots=True)
 class Draft:
@@ -80,6 +77,9 @@ class Draft:
     otherwise: tuple[str, str] | None = None
     """By what the row is known again when it has neither a full digest nor a source: its link
     and site, or everything that it says. In its normal spelling."""
+    cls: RemovalClass | None = None
+    file: RemovedFile | None = None
+    """Of a file that was read here (`registry add`): what its bytes told beside the digests."""
 
     def __repr__(self) -> str:
         return f"Draft(row {self.row}, sealed)"
@@ -108,6 +108,21 @@ class Tally:
         )
 
 
+def class_of(text: str) -> RemovalClass | None:
+    """A class as lists write it; None for what is none."""
+    return _CLASSES.get(re.sub(r"[\s_/-]+", "-", text.strip().lower()))
+
+
+_CLASSES = {
+    **{cls.label: cls for cls in RemovalClass},
+    "intimate": RemovalClass.INTIMATE,
+    "ncii": RemovalClass.INTIMATE,
+    "csam": RemovalClass.CHILD_ABUSE,
+    "child-abuse": RemovalClass.CHILD_ABUSE,
+    "capable-of-child-abuse-imagery": RemovalClass.CHILD_ABUSE,
+}
+
+
 def source_of(site: str, model: str, version: str) -> tuple[str, str, str]:
     """The key of a removal that is known by its site and ids."""
     both = model + version
@@ -134,6 +149,7 @@ class Defaults:
     site: str | None = None
     force_list: bool = False
     """The rows' own list names do not count."""
+    cls: RemovalClass | None = None
 
 
 def drafts(
@@ -184,9 +200,9 @@ class _Drafter:
         if self._others:
             return self._full(row, place, cells, digests, name, url, link)
         names = Names(name=name, url=url, model_id=model, version_id=version)
-        return self._known_again(
-            Draft(row, place, names, digests, None, site, None, self._defaults.list, cells), link
-        )
+        draft = Draft(row, place, names, digests, None, site, None, self._defaults.list, cells)
+        draft.cls = self._defaults.cls
+        return self._known_again(draft, link)
 
     def _full(
         self, row: int, place: str, cells: Sequence[Cell], digests: tuple[Digest, ...],
@@ -213,16 +229,16 @@ class _Drafter:
         if not self._defaults.force_list:
             own = text_of(self._cell(cells, Field.LIST))
             list_name = check_list_name(own) if own else list_name
-        return self._known_again(
-            Draft(row, place, names, digests, size, site, removed_on, list_name, cells), link
-        )
+        draft = Draft(row, place, names, digests, size, site, removed_on, list_name, cells)
+        draft.cls = self._class(cells) or self._defaults.cls
+        return self._known_again(draft, link)
 
     def _known_again(self, draft: Draft, link: links.Link | None) -> Draft:
         """The draft, sure to be known again when the same row comes once more. Raises Refused."""
         names = draft.names
         if draft.site and names.model_id and names.version_id:
             draft.source = source_of(draft.site, names.model_id, names.version_id)
-        elif not any(digest.kind in FULL for digest in draft.digests):
+        elif all(digest.kind.is_short for digest in draft.digests):
             if link is not None:
                 draft.otherwise = (links.normal_name(link.normal), link.site)
             elif names.model_id or names.version_id:
@@ -244,7 +260,7 @@ class _Drafter:
                 continue
             bogus = why_bogus(digest)
             if bogus is not None:
-                if digest.kind in FULL:
+                if not digest.kind.is_short:
                     raise Refused(f"{digest.kind.label} names no file: {bogus}")
                 self._counts[f"a known bogus {digest.kind.label} was left out"] += 1
                 continue
@@ -286,6 +302,15 @@ class _Drafter:
             return site
         self._counts["what stands in the site's column is not a host name"] += 1
         return self._defaults.site
+
+    def _class(self, cells: Sequence[Cell]) -> RemovalClass | None:
+        text = text_of(self._cell(cells, Field.CLASS))
+        if text is None:
+            return None
+        said = class_of(text)
+        if said is None:
+            self._counts["what stands in the class's column is no class"] += 1
+        return said
 
     def _cell(self, cells: Sequence[Cell], field: Field) -> Cell:
         position = self._at.get(field)

@@ -17,15 +17,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reseen.errors import InputError
+from reseen.records import RemovalClass
+from reseen.registry import learning
 from reseen.registry.drafts import Defaults, Draft, Refusal, Tally, check_list_name, drafts
 from reseen.registry.lists.columns import Field, Meaning, parse_map, recognise
 from reseen.registry.lists.read import read_tables
 from reseen.registry.lists.values import Refused
 from reseen.registry.merging import Merger, Outcome
 from reseen.registry.rejects import write_rejects
-from reseen.registry.removals import last_pk
-from reseen.registry.standing import Reader, write_changed, write_new
-from reseen.store import audit, change_log, links
+from reseen.registry.standing import Reader, write
+from reseen.store import audit, links
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -46,6 +47,8 @@ class ImportOptions:
     """Where rejected rows go; by default "STEM.rejects.csv" beside the list."""
     keep_rejects: bool = True
     """False: rejected rows are accounted for, and written nowhere."""
+    cls: RemovalClass | None = None
+    """The class of rows that say none."""
     actor: str | None = None
     """Who imports, as the audit log names them; None: the account of the operating system."""
 
@@ -76,7 +79,9 @@ class Account:
     """Rows that told nothing new."""
     rejected: tuple[Rejected, ...] = ()
     withdrawn: int = 0
-    """Rows, among merged and unchanged, about a removal that stays withdrawn."""
+    """Rows, among merged and unchanged, about what stays withdrawn."""
+    removals: frozenset[int] = frozenset()
+    """Removals (by pk) of which something was written."""
     unknown_columns: tuple[str, ...] = ()
     """Columns that nothing was taken from."""
     notes: tuple[str, ...] = ()
@@ -111,17 +116,14 @@ def import_list(
     with _no_cycle_collection():
         listed = _read(path, given, defaults)
         with store.write() as connection:
-            reader = Reader(connection, keyring)
-            merger = Merger(reader.lacks)
-            reader.tell(merger, listed.drafts)
+            merger = Merger(lambda id, sealed: keyring.open(sealed, id))
+            Reader(connection, keyring).tell(merger, listed.drafts)
             outcomes, withdrawn = _merge(merger, listed)
-            held = last_pk(connection)
-            write_new(connection, keyring, merger.new)
-            write_changed(connection, keyring, list(merger.changed.values()))
-            change_log.note(
-                connection, (*range(held + 1, last_pk(connection) + 1), *merger.changed)
+            written = write(connection, keyring, merger)
+            learning.learn(connection, removals=written)
+            account = replace(
+                _account(defaults.list, listed, outcomes, withdrawn), removals=frozenset(written)
             )
-            account = _account(defaults.list, listed, outcomes, withdrawn)
             audit.write(
                 connection, "import", "*", actor=options.actor, list=account.list,
                 rows=account.rows,
@@ -152,7 +154,7 @@ def _defaults(path: Path, options: ImportOptions) -> Defaults:
             str(refused), remedy="Give the list a plain name with --list: it is shown everywhere."
         ) from None
     site = links.normal_site(options.site) if options.site else None
-    return Defaults(name, site, force_list=options.list_name is not None)
+    return Defaults(name, site, force_list=options.list_name is not None, cls=options.cls)
 
 
 def _read(path: Path, given: Mapping[str, Field], defaults: Defaults) -> _Listed:
@@ -173,19 +175,19 @@ def _read(path: Path, given: Mapping[str, Field], defaults: Defaults) -> _Listed
 
 
 def _merge(merger: Merger, listed: _Listed) -> tuple[Counter[Outcome], int]:
-    """Outcomes by kind, and how many rows are about withdrawn removals; adds refusals."""
+    """Outcomes by kind, and how many rows are about what stays withdrawn."""
     outcomes: list[Outcome] = []
-    withdrawn = 0
-    take = merger.take
+    withdrawn = revived = 0
     for draft in listed.drafts:
-        try:
-            outcome, standing = take(draft)
-        except Refused as refused:
-            refusal = Refusal(draft.row, draft.place, str(refused), draft.cells)
-            listed.refusals.append((listed.columns[draft.place], refusal))
-            continue
+        outcome, standing = merger.take(draft)
         outcomes.append(outcome)
-        withdrawn += standing.withdrawn
+        if standing.claims and standing.stays_withdrawn(draft.list_name):
+            withdrawn += 1
+        elif not standing.in_force and outcome is Outcome.MERGED:
+            revived += 1
+    if revived:
+        rows = "1 row" if revived == 1 else f"{revived} rows"
+        listed.notes.append(f"{rows}: a removal that was withdrawn is in force by this list.")
     return Counter(outcomes), withdrawn
 
 

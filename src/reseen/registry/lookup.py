@@ -116,7 +116,7 @@ def _by_digest(connection: Connection, query: str, how: dict[int, list[str]]) ->
     label, hex = labelled[1], "".join(labelled[2].split())
     if not _HEX.match(hex):
         return
-    table, files = schema.digests.c, schema.removed_files.c
+    table, claims = schema.digests.c, schema.claims.c
     exact = [kind for kind in _BY_LENGTH.get(len(hex), ()) if label in (None, kind.label)]
     cut = [k for k in _PREFIXED if len(hex) < 64 and label in (None, k.label, *_SHORT.get(k, ()))]
     ways = []
@@ -131,10 +131,10 @@ def _by_digest(connection: Connection, query: str, how: dict[int, list[str]]) ->
     if not ways:
         return
     rows = connection.execute(
-        select(files.removal_pk, table.kind, table.value)
-        .join(schema.removed_files, files.pk == table.file_pk)
+        select(claims.removal_pk, table.kind, table.value)
+        .join(schema.claims, claims.pk == table.claim_pk)
         .where(or_(*ways))
-        .order_by(files.removal_pk, table.kind)
+        .order_by(claims.removal_pk, table.kind)
         .limit(10_000)
     )
     for removal_pk, number, value in rows:
@@ -173,17 +173,16 @@ def _by_token(
     words: str | None,
 ) -> bool:
     """Whether anything stands under one of the tokens; at `site` or at no known one, if given."""
-    table, removed = schema.sealed_index.c, schema.removals.c
+    table, claims = schema.sealed_index.c, schema.claims.c
     query = (
-        select(table.removal_pk, table.field)
+        select(claims.removal_pk, table.field)
+        .join(schema.claims, claims.pk == table.claim_pk)
         .where(table.token.in_(tokens))
-        .order_by(table.removal_pk, table.field)
+        .order_by(claims.removal_pk, table.field)
         .limit(10_000)
     )
     if site is not None:
-        query = query.join(schema.removals, removed.pk == table.removal_pk).where(
-            or_(removed.site == site, removed.site.is_(None))
-        )
+        query = query.where(or_(claims.site == site, claims.site.is_(None)))
     rows = connection.execute(query).all()
     for removal_pk, field in rows:
         how[removal_pk].append(words or _HOW[Field(field)])

@@ -109,11 +109,11 @@ def _found(connection: Connection, artifact_pk: int) -> tuple[Mapping[str, Any],
 def _removed(
     connection: Connection, removal_pk: int
 ) -> list[tuple[Mapping[str, Any], bytes | None]]:
-    f, k = schema.removed_files.c, schema.sketches.c
+    f, k = schema.claims.c, schema.sketches.c
     rows = connection.execute(
         select(f.size, f.container, f.data_size, f.layout, k.architecture, k.value)
-        .select_from(schema.removed_files.outerjoin(schema.sketches, k.file_pk == f.pk))
-        .where(f.removal_pk == removal_pk)
+        .select_from(schema.claims.outerjoin(schema.sketches, k.claim_pk == f.pk))
+        .where(f.removal_pk == removal_pk, f.in_force == 1)
         .order_by(k.value.is_(None), f.layout.is_(None), f.size.is_(None), f.pk)
         .limit(MOST_FILES)
     )

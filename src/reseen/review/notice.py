@@ -28,6 +28,7 @@ from reseen.observed import artifacts as seen
 from reseen.observed import sightings
 from reseen.records import Digest, Names, Sighting
 from reseen.registry import removals
+from reseen.registry.claims import first_said
 from reseen.review import clauses, confirmed, looks, texts
 from reseen.review.clocks import State
 from reseen.store import ids, schema, service_schema
@@ -239,14 +240,19 @@ def names(connection: Connection, keyring: Keyring, notice_pk: int) -> dict[str,
     """What is sealed of the removals that a notice is about, by their ids: to compare with, never
     to show. Raises SealError."""
     i, s, r = service_schema.notice_items.c, schema.sightings.c, schema.removals.c
+    c = schema.claims.c
     query = (
-        select(r.id, r.sealed)
+        select(r.id, c.sealed)
+        .join(schema.claims, c.removal_pk == r.pk)
         .join(schema.sightings, s.removal_pk == r.pk)
         .join(service_schema.notice_items, i.sighting_pk == s.pk)
-        .where(i.notice_pk == notice_pk, r.sealed.is_not(None))
+        .where(i.notice_pk == notice_pk, c.sealed.is_not(None), c.in_force == 1)
         .distinct()
     )
-    return {id: (keyring.open(sealed, id),) for id, sealed in connection.execute(query)}
+    found: dict[str, tuple[Names, ...]] = {}
+    for id, sealed in connection.execute(query):
+        found[id] = (*found.get(id, ()), keyring.open(sealed, id))
+    return found
 
 
 def _with_reason(connection: Connection, keyring: Keyring | None, notice_pk: int) -> set[str]:
@@ -266,7 +272,7 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
         select(
             *(s.pk, s.id, s.artifact_pk, i.added_at, service_schema.cases.c.id.label("case")),
             *(a.xet, a.git_oid, a.sha256),
-            *(schema.removals.c.site, schema.removals.c.removed_on),
+            *(first_said("site").label("site"), first_said("removed_on").label("removed_on")),
         )
         .select_from(service_schema.notice_items)
         .join(schema.sightings, s.pk == i.sighting_pk)

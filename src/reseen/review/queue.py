@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, 
 
 from reseen.observed.artifacts import instant
 from reseen.records import RepoType, Rung
+from reseen.registry.claims import first_list, first_said, of_list
 from reseen.review.verdicts import State, Verdict
 from reseen.review.who import Who
 from reseen.store import ids, schema
@@ -228,7 +229,8 @@ def entries(connection: Connection, pks: Sequence[int], *, at: int | None = None
     query = (
         select(
             *(table, r.type, r.repo, r.downloads, r.likes),
-            *(m.id.label("removal"), m.list, m.site, m.withdrawn_at, users.c.name.label("holder")),
+            *(m.id.label("removal"), first_list().label("list"), first_said("site").label("site")),
+            *(m.withdrawn_at, users.c.name.label("holder")),
         )
         .join(schema.repositories, r.pk == table.c.repository_pk)
         .join(schema.removals, m.pk == table.c.removal_pk)
@@ -351,7 +353,7 @@ def _where(which: Filter, who: Who | None, at: int) -> list[ColumnElement[bool]]
     if which.account is not None:
         where.append(c.account == which.account)
     if which.list is not None:
-        where.append(c.removal_pk.in_(select(m.pk).where(m.list == which.list)))
+        where.append(c.removal_pk.in_(of_list(which.list)))
     if which.removal is not None:
         where.append(c.removal_pk.in_(select(m.pk).where(m.id == which.removal.lower())))
     if which.verdict is not None:

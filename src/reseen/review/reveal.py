@@ -6,6 +6,7 @@ from sqlalchemy import Connection, select
 
 from reseen.errors import SealError
 from reseen.records import Names
+from reseen.registry.removals import names_of
 from reseen.review import cases
 from reseen.review.who import Role, Who
 from reseen.store import audit, schema
@@ -22,8 +23,8 @@ def reveal(connection: Connection, keyring: Keyring | None, case_id: str, who: W
             remedy="Give the key in RESEEN_KEY or RESEEN_KEY_FILE.",
         )
     row = cases.row(connection, case_id)
-    removal = connection.execute(
-        select(schema.removals).where(schema.removals.c.pk == row.removal_pk)
-    ).one()
-    audit.write(connection, "reveal", removal.id, actor=who.actor, case=row.id)
-    return Names() if removal.sealed is None else keyring.open(removal.sealed, removal.id)
+    id = connection.scalar(
+        select(schema.removals.c.id).where(schema.removals.c.pk == row.removal_pk)
+    )
+    audit.write(connection, "reveal", str(id), actor=who.actor, case=row.id)
+    return names_of(connection, keyring, row.removal_pk, str(id))

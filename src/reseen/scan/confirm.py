@@ -28,6 +28,7 @@ from reseen.fingerprints.git import pointer_oid
 from reseen.hubs.hub import Hub, drive
 from reseen.match.evidence import merge
 from reseen.match.known import Known
+from reseen.match.ladder import DOUBT, Header, header_agrees
 from reseen.records import (
     Artifact,
     Confirmed,
@@ -37,7 +38,6 @@ from reseen.records import (
     Fingerprint,
     Match,
     Problem,
-    RemovedFile,
     Rung,
 )
 from reseen.scan.budget import SPENT, Budget, Kind
@@ -47,7 +47,6 @@ from reseen.updates.plan import plan
 
 T = TypeVar("T")
 
-_NO_WEIGHTS = {Container.UNKNOWN, Container.LFS_POINTER, Container.PNG, Container.WEBP}
 SMALLEST = 4 << 10
 """Bytes below which no adapter has modules enough to be recognised by."""
 OTHER_ENDINGS = tuple(
@@ -188,7 +187,8 @@ async def read(
             inside = await drive(hub, artifact, _counted(look_inside(size), budget))
             reading = reading_of(inside)
             if matches:
-                confirmed = await _check_header(hub, artifact, matches, known, inside)
+                confirmed, served = await _check_header(hub, artifact, matches, known, inside)
+                reading = replace(reading, problem=served or reading.problem)
             if not _wants_all(matches, confirmed, known, options, artifact, inside):
                 if matches and confirmed is not Confirmed.DOUBTFUL:
                     return Read(reading, confirmed)
@@ -208,8 +208,11 @@ async def read(
         return Read(reading, confirmed, problem)
     except (HubGarbage, Malformed) as e:
         # What is served is not what the hub said is there.
-        doubt = Confirmed.DOUBTFUL if matches else confirmed
-        return Read(reading, doubt, Problem(_where(artifact), str(e), None))
+        problem = Problem(_where(artifact), str(e), None)
+        if not matches:
+            return Read(reading, confirmed, problem)
+        reading = replace(reading or Reading(Container.UNKNOWN), problem=f"{DOUBT}{e}")
+        return Read(reading, Confirmed.DOUBTFUL, problem)
     except HubError as e:
         problem = Problem(_where(artifact), str(e), e.remedy)
         return Read(reading, confirmed, problem, busy=isinstance(e, HubBusy))
@@ -271,32 +274,19 @@ def _counted(reader: Reader[T], budget: Budget) -> Reader[T]:
 
 async def _check_header(
     hub: Hub, artifact: Artifact, matches: tuple[Match, ...], known: Known, inside: Inside
-) -> Confirmed:
-    """Does the header agree with the claim that this is a removal's file?"""
+) -> tuple[Confirmed, str | None]:
+    """Does the header agree with the claim that this is a removal's file; and what is wrong with
+    how the file is served, if anything is."""
     assert artifact.size is not None
-    claims = [claim for match in matches for claim in known.claims(match)]
-    if not all(agrees(claim, artifact.size, inside) for claim in claims):
-        return Confirmed.DOUBTFUL
+    header = Header(inside.container, inside.data_size, inside.layout, inside.problem)
+    for match in matches:
+        if not header_agrees(known.claims(match), artifact.size, header):
+            return Confirmed.DOUBTFUL, None
     # The last byte is there, and none after it: the file has the size that was stated.
     end = await hub.read(artifact, Range(artifact.size - 1, 2))
-    return Confirmed.HEADER if len(end) == 1 else Confirmed.DOUBTFUL
-
-
-def agrees(claim: RemovedFile, size: int, inside: Inside) -> bool:
-    """Is a file of `size` bytes with this header consistent with the removal's? Where the removal
-    knows little, it must at least be a container of weights that can be read."""
-    if claim.size is not None and claim.size != size:
-        return False
-    if claim.container is not None and claim.container is not inside.container:
-        return False
-    if claim.data_size is not None and claim.data_size != inside.data_size:
-        return False
-    if claim.layout is not None:
-        return claim.layout == inside.layout
-    if claim.container is not None:
-        return True
-    broken = inside.container is Container.SAFETENSORS and inside.problem is not None
-    return inside.container not in _NO_WEIGHTS and not broken
+    if len(end) == 1:
+        return Confirmed.HEADER, None
+    return Confirmed.DOUBTFUL, f"{DOUBT}it has another length"
 
 
 def _wants_all(

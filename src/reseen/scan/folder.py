@@ -199,7 +199,7 @@ def _write(
         for learned in recorded.learned:
             known.learn(learned.removal, learned.fingerprint)
             count.learned.add(learned.removal)
-        new += [id for id, _ in recorded.new]
+        new += recorded.new
         count.places.add((type, repo))
         count.files += len(every)
     count.sightings += len(new)

@@ -13,20 +13,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, exists, or_, select
 
-from reseen.match.past import match_past, near_subsets, worth_a_look
-from reseen.observed import sightings, sketches
-from reseen.records import Confirmed, Match, Rung, account_of
+from reseen.match.judge import judge_removals
+from reseen.match.past import near_subsets, worth_a_look
+from reseen.observed import sketches
+from reseen.records import account_of
 from reseen.scan.confirm import OTHER_ENDINGS, SMALLEST
 from reseen.store import schema
 from reseen.store.database import chunks, now
 from reseen.store.schema import (
     artifacts,
-    digests,
+    claims,
     near,
     read_entries,
     readings,
     removals,
-    removed_files,
     repositories,
     sketch_entries,
 )
@@ -60,17 +60,18 @@ def record_past(
     Artifacts of which only a subset of modules was read, and which come near, are no sightings:
     they are kept for `unread` to name.
     """
-    found = match_past(connection, removal_ids)
     sketches.keep_near(connection, near_subsets(connection, removal_ids), at=now())
-    seen = [sightings.Seen(past.match, past.artifact_pk, _confirmed(past.match)) for past in found]
-    recorded = sightings.record(connection, secret, seen, scan_pk=scan_pk, past=True)
-    new = [
-        (row.id, past.artifact_pk)
-        for past, row in zip(found, recorded, strict=True)
-        if row is not None and row.new and past.match.rung > Rung.HINT
-    ]
-    where = places(connection, (pk for _, pk in new))
-    return [(id, where[pk]) for id, pk in new]
+    pks = None
+    if removal_ids is not None:
+        r = schema.removals.c
+        pks = [
+            pk
+            for chunk in chunks(removal_ids)
+            for pk in connection.scalars(select(r.pk).where(r.id.in_(chunk)))
+        ]
+    judged = judge_removals(connection, secret, pks, scan_pk=scan_pk)
+    where = places(connection, (pk for _, pk in judged.new))
+    return [(id, where[pk]) for id, pk in judged.new]
 
 
 def worth_reading(
@@ -81,9 +82,9 @@ def worth_reading(
     sizes: set[int] = set()
     for some in chunks(removal_ids):
         query = (
-            select(removed_files.c.data_size)
-            .join(removals, removals.c.pk == removed_files.c.removal_pk)
-            .where(removals.c.id.in_(some), removed_files.c.data_size.is_not(None))
+            select(claims.c.data_size)
+            .join(removals, removals.c.pk == claims.c.removal_pk)
+            .where(removals.c.id.in_(some), claims.c.in_force == 1, claims.c.data_size.is_not(None))
         )
         sizes.update(connection.scalars(query))
     if not sizes:
@@ -162,31 +163,22 @@ def sketched(connection: Connection, removal_ids: Collection[str]) -> bool:
     """Has any of these removals a sketch?"""
     for some in chunks(removal_ids):
         query = (
-            select(sketch_entries.c.file_pk)
-            .join(removed_files, removed_files.c.pk == sketch_entries.c.file_pk)
-            .join(removals, removals.c.pk == removed_files.c.removal_pk)
-            .where(removals.c.id.in_(some), removals.c.withdrawn_at.is_(None))
+            select(sketch_entries.c.claim_pk)
+            .join(claims, claims.c.pk == sketch_entries.c.claim_pk)
+            .join(removals, removals.c.pk == claims.c.removal_pk)
+            .where(removals.c.id.in_(some), claims.c.in_force == 1)
         )
         if connection.execute(query.limit(1)).first() is not None:
             return True
     return False
 
 
-def _confirmed(match: Match) -> Confirmed:
-    """From the tensors rung up, the bytes were read when the artifact was seen; for the weights,
-    all modules."""
-    if match.rung >= Rung.TENSORS:
-        return Confirmed.BYTES
-    return Confirmed.HEADER if match.rung is Rung.WEIGHTS else Confirmed.NONE
-
-
 def taught(connection: Connection) -> list[str]:
     """Removals in force that have learned from bytes which a scan read."""
     query = (
         select(removals.c.id)
-        .join(removed_files, removed_files.c.removal_pk == removals.c.pk)
-        .join(digests, digests.c.file_pk == removed_files.c.pk)
-        .where(digests.c.learned == 1, removals.c.withdrawn_at.is_(None))
+        .join(claims, claims.c.removal_pk == removals.c.pk)
+        .where(claims.c.source == 1, claims.c.in_force == 1)
         .distinct()
     )
     return list(connection.scalars(query))

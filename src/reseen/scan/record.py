@@ -8,23 +8,21 @@ often a visit is written; only its problems are noted with each visit that came 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from reseen.match.judge import judge_artifacts
 from reseen.observed import artifacts as seen
-from reseen.observed import sightings
-from reseen.records import DigestKind, Fingerprint, Match, Rung
-from reseen.registry import removals
+from reseen.records import Evidence, Fingerprint
+from reseen.registry import learning
 from reseen.scan import scans
 from reseen.scan.confirm import Reading, Seen
 from reseen.scan.target import Confirm
 from reseen.scan.visit import Visit
 from reseen.store import schema
-from reseen.store.database import now
-
-_WHOLE = (DigestKind.SHA256, DigestKind.BLAKE3)
+from reseen.store.database import chunks, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +37,10 @@ class Learned:
 class Recorded:
     """What writing a visit changed."""
 
-    new: tuple[tuple[str, Match], ...] = ()
-    """(sighting id, match) of sightings that were not there before."""
-    lifted: tuple[tuple[str, Match], ...] = ()
-    """(sighting id, match) of known sightings that now stand on a higher rung."""
+    new: tuple[str, ...] = ()
+    """Sightings (by id) that were not there before."""
+    lifted: tuple[str, ...] = ()
+    """Known sightings that now stand on a higher rung."""
     learned: tuple[Learned, ...] = ()
     """Give each to `Known.learn`, so that the rest of the scan knows it too."""
 
@@ -79,26 +77,51 @@ def record_seen(
         connection, repository_pk, [one.artifact for one in every], since=since, at=at
     )
     readings: list[seen.Reading] = []
-    matches: list[sightings.Seen] = []
-    learned: list[Learned] = []
+    found: dict[tuple[int, str], tuple[Evidence, ...]] = {}
     for one, pk in zip(every, pks, strict=True):
         if one.reading is not None:
             readings.append(_reading(pk, one.reading))
-            if one.reading.fingerprint is not None:
-                learned += _learn(connection, one, one.reading.fingerprint)
-        matches += [sightings.Seen(match, pk, one.standing(match)) for match in one.matches]
-        matches += [sightings.Seen(match, pk) for match in one.hints]
+        for match in (*one.matches, *one.hints):
+            found[pk, match.removal] = match.evidence
+    taught: set[int] = set()
     if readings:
         seen.readings(connection, readings, at=at)
-    if not matches:
+        taught = learning.learn(connection, artifacts=[r.artifact_pk for r in readings if r.full])
+    if not found and not readings:
         return Recorded()
-    recorded = sightings.record(connection, _secret(connection), matches, scan_pk=scan_pk, at=at)
-    stored = [(one.match, row) for one, row in zip(matches, recorded, strict=True) if row]
-    return Recorded(
-        new=tuple((row.id, match) for match, row in stored if row.new),
-        lifted=tuple((row.id, match) for match, row in stored if row.lifted and not row.new),
-        learned=tuple(learned),
+    removals = _removal_pks(connection, {removal for _, removal in found})
+    judged = judge_artifacts(
+        connection,
+        _secret(connection),
+        pks,
+        {(pk, removals[removal]): e for (pk, removal), e in found.items() if removal in removals},
+        scan_pk=scan_pk,
+        at=at,
     )
+    return Recorded(
+        new=tuple(id for id, _ in judged.new),
+        lifted=tuple(id for id, _ in judged.lifted),
+        learned=tuple(_learned(connection, taught, every)),
+    )
+
+
+def _removal_pks(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
+    table = schema.removals.c
+    found: dict[str, int] = {}
+    for chunk in chunks(ids):
+        rows = connection.execute(select(table.id, table.pk).where(table.id.in_(chunk)))
+        found.update((id, pk) for id, pk in rows)
+    return found
+
+
+def _learned(connection: Connection, taught: set[int], every: Sequence[Seen]) -> Iterator[Learned]:
+    """What the index in memory is to learn: it takes what is a removal's own file."""
+    ids = schema.removals.c
+    for chunk in chunks(sorted(taught)):
+        for removal in connection.scalars(select(ids.id).where(ids.pk.in_(chunk))):
+            for one in every:
+                if one.reading is not None and one.reading.fingerprint is not None:
+                    yield Learned(removal, one.reading.fingerprint)
 
 
 def read_before(connection: Connection, repository_pk: int, confirm: Confirm) -> frozenset[bytes]:
@@ -147,31 +170,6 @@ def _reading(artifact_pk: int, reading: Reading) -> seen.Reading:
         modules=reading.modules,
         near=reading.near,
     )
-
-
-def _learn(connection: Connection, one: Seen, fingerprint: Fingerprint) -> list[Learned]:
-    """What was read is the removal's own file, byte for byte: its other digests are, too."""
-    wholes = [d for d in fingerprint.digests if d.kind in _WHOLE]
-    same = [
-        match.removal
-        for match in one.matches
-        if any(e.rung is Rung.BYTES and e.kind in _LABELS for e in match.evidence)
-    ]
-    if not same:
-        return []
-    taught: set[int] = set()
-    pks = {removals.pk_of(connection, removal): removal for removal in same}
-    learned: dict[str, Learned] = {}
-    for holders in removals.holders(connection, wholes).values():
-        for removal_pk, file_pk in holders:
-            if removal_pk in pks and file_pk not in taught:
-                taught.add(file_pk)
-                if removals.learn(connection, file_pk, fingerprint):
-                    learned[pks[removal_pk]] = Learned(pks[removal_pk], fingerprint)
-    return list(learned.values())
-
-
-_LABELS = {kind.label for kind in _WHOLE}
 
 
 def _secret(connection: Connection) -> bytes:

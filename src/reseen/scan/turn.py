@@ -290,7 +290,7 @@ def _visit_plain(connection: Connection, scan: Scan, plain: Sequence[Visited], a
 def _visit(connection: Connection, scan: Scan, turn: Turn, lease: Lease, visit: Visit) -> Coverage:
     """Store a visit and what follows from it."""
     recorded = record(connection, visit, scan.pk, since=scan.started_at)
-    turn.found += [sightings.by_id(connection, each) for each, _ in recorded.new]
+    turn.found += [sightings.by_id(connection, each) for each in recorded.new]
     turn.learned += recorded.learned
     if visit.follow:
         _follow(connection, scan, turn, lease.repository_pk, visit.repository.author)

@@ -2,8 +2,8 @@
 
 Compact on purpose: kinds are small integers, hashes are bytes, and what SHA-256 implies
 (AutoV2, its first 5 bytes) is not stored beside it. Times are UTC, in microseconds since 1970.
-Nothing sealed stands in any column but `removals.sealed`, `withdrawals.sealed` (ciphertext) and
-`sealed_index.token` (a keyed hash).
+Nothing sealed stands in any column but `claims.sealed`, `withdrawals.sealed`, `fact_events.sealed`
+(ciphertext) and `sealed_index.token` (a keyed hash).
 """
 
 from __future__ import annotations
@@ -42,19 +42,30 @@ meta = Table(
 
 # -- what was removed ----------------------------------------------------------------------------
 
+lists = Table(
+    "lists",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("entitled", SmallInteger, nullable=False, default=0),
+    Column("withdrawn_at", BigInteger),
+)
+"""Where claims come from. `entitled`: 1 where an administrator has said that this list may say of a
+removal that it is of the class that is never read, so that the gate blocks for it."""
+
 removals = Table(
     "removals",
     metadata,
     Column("pk", Pk, primary_key=True),
     Column("id", String(16), nullable=False, unique=True),
-    Column("list", Text, nullable=False),
-    Column("site", Text),
-    Column("removed_on", Integer),
     Column("added_at", BigInteger, nullable=False),
     Column("withdrawn_at", BigInteger),
-    Column("sealed", LargeBinary),
+    Column("class", SmallInteger, nullable=False, server_default="0", key="cls"),
 )
-"""`removed_on`: days since 1970. `sealed`: AES-GCM of the names, bound to the id."""
+"""A removed model: what the claims about it have in common. `withdrawn_at` (null: a claim is in
+force) and `class` (the strictest of those in force, `records.RemovalClass`) are made from its
+claims by `registry.claims.refresh`, and can be made anew."""
 
 withdrawals = Table(
     "withdrawals",
@@ -68,8 +79,8 @@ withdrawals = Table(
 )
 """Append-only: each withdrawal and each restoring, with its reason sealed (it can hold a name)."""
 
-removed_files = Table(
-    "removed_files",
+claims = Table(
+    "claims",
     metadata,
     Column("pk", Pk, primary_key=True),
     Column("removal_pk", Pk, nullable=False, index=True),
@@ -77,37 +88,82 @@ removed_files = Table(
     Column("container", String(16)),
     Column("data_size", BigInteger),
     Column("layout", LargeBinary),
+    Column("list_pk", BigInteger, nullable=False, server_default="0"),
+    Column("source", SmallInteger, nullable=False, server_default="0"),
+    Column("site", Text),
+    Column("removed_on", Integer),
+    Column("class", SmallInteger, key="cls"),
+    Column("added_at", BigInteger, nullable=False, server_default="0"),
+    Column("withdrawn_at", BigInteger),
+    Column("in_force", SmallInteger, nullable=False, server_default="1"),
+    Column("contradicted", SmallInteger, nullable=False, server_default="0"),
+    Column("sealed", LargeBinary),
 )
+"""What one row of one list says of a removal (`source` 0), or what was learned from bytes that were
+read (`source` 1; then `learned_from` says on which claims it rests, and `list_pk` is 0).
+
+`removed_on`: days since 1970. `class`: null where the row says none. `sealed`: AES-GCM of the names
+that this row gives, bound to the removal's id. `withdrawn_at`: of this claim alone. `in_force`:
+made by `registry.claims.refresh`: neither it nor its list is withdrawn; for what was learned: not
+taken back, and one of the claims it rests on is in force. `contradicted`: 1 where a file that was
+read has one of its digests and not another, 2 when a person has looked at that."""
+
+learned_from = Table(
+    "learned_from",
+    metadata,
+    Column("learned_pk", Pk, primary_key=True, autoincrement=False),
+    Column("claim_pk", Pk, primary_key=True, autoincrement=False),
+    Index("ix_learned_from_claim_pk", "claim_pk"),
+    sqlite_with_rowid=False,
+)
+"""On which claims of lists (`claim_pk`) something learned (`learned_pk`) rests: those with which
+the reading agreed."""
+
+fact_events = Table(
+    "fact_events",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("what", String(24), nullable=False),
+    Column("list_pk", BigInteger),
+    Column("removal_pk", BigInteger),
+    Column("claim_pk", BigInteger),
+    Column("user_pk", BigInteger),
+    Column("sealed", LargeBinary),
+    Index("ix_fact_events_removal_pk", "removal_pk"),
+    Index("ix_fact_events_list_pk", "list_pk"),
+    info=APPEND_ONLY,
+)
+"""Append-only: what people did with lists and single facts (a list withdrawn or restored, something
+learned taken back, a contradiction or a class settled), with the reason sealed."""
 
 digests = Table(
     "digests",
     metadata,
     Column("kind", SmallInteger, primary_key=True),
     Column("value", LargeBinary, primary_key=True),
-    Column("file_pk", Pk, primary_key=True, autoincrement=False),
-    Column("learned", SmallInteger, nullable=False, default=0),
-    Index("ix_digests_file_pk", "file_pk"),
+    Column("claim_pk", Pk, primary_key=True, autoincrement=False),
+    Index("ix_digests_claim_pk", "claim_pk"),
     sqlite_with_rowid=False,
 )
-"""`learned`: 0 from a list, 1 computed by us from the bytes. `file_pk` is of `removed_files`, and
-that one's `removal_pk` of `removals`: none is ever deleted, and a long list is imported faster
-when it is not checked."""
+"""`claim_pk` is of `claims`, and that one's `removal_pk` of `removals`: none is ever deleted, and a
+long list is imported faster when it is not checked."""
 
 sketches = Table(
     "sketches",
     metadata,
-    Column("file_pk", ForeignKey("removed_files.pk"), primary_key=True),
+    Column("claim_pk", ForeignKey("claims.pk"), primary_key=True),
     Column("version", SmallInteger, primary_key=True),
     Column("architecture", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("value", LargeBinary, nullable=False),
 )
-"""The similarity fingerprint of a removed file."""
+"""The similarity fingerprint of the file that a claim is about."""
 
 sketch_entries = Table(
     "sketch_entries",
     metadata,
-    Column("file_pk", ForeignKey("removed_files.pk"), primary_key=True),
+    Column("claim_pk", ForeignKey("claims.pk"), primary_key=True),
     Column("version", SmallInteger, primary_key=True),
     Column("group", String(24), primary_key=True),
     Column("slots", LargeBinary, nullable=False),
@@ -120,12 +176,12 @@ sealed_index = Table(
     "sealed_index",
     metadata,
     Column("token", LargeBinary, primary_key=True),
-    Column("removal_pk", Pk, primary_key=True, autoincrement=False),
+    Column("claim_pk", Pk, primary_key=True, autoincrement=False),
     Column("field", SmallInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 """16 bytes of a keyed hash of (field, normalised value): exact look-up for who has the key.
-`removal_pk` is of `removals`, unchecked as in `digests`."""
+`claim_pk` is of `claims`, unchecked as in `digests`."""
 
 # -- what was seen -------------------------------------------------------------------------------
 
@@ -155,9 +211,16 @@ walks = Table(
     Column("commit", LargeBinary, primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("refs", SmallInteger, nullable=False, default=0),
+    Column("confirm", SmallInteger, nullable=False, server_default="0"),
+    Column("follow", SmallInteger, nullable=False, server_default="0"),
+    Column("edited", SmallInteger, nullable=False, server_default="0"),
+    Column("version", BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
-"""Commits whose files are known: never asked for again. `refs`: 1 when refs were walked too."""
+"""Commits whose files are known: their listing is never asked for again. `refs`: 1 when refs were
+walked too. `confirm` (0 none, 1 header, 2 full), `follow`, `edited`: the strongest that was asked
+of them. `version`: the number of the registry's last change (`changes`) up to which everything was
+done that this level wants; 0: nothing."""
 
 artifacts = Table(
     "artifacts",
@@ -271,8 +334,10 @@ evidence = Table(
     Column("why", Text, nullable=False),
     Column("figures", Text),
     Column("at", BigInteger, nullable=False),
+    Column("stands", SmallInteger, nullable=False, server_default="1"),
     sqlite_with_rowid=False,
 )
+"""`stands`: 0 for what no longer holds (the claim left, or reading proved it false): history."""
 
 hints = Table(
     "hints",

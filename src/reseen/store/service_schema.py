@@ -270,9 +270,10 @@ jobs = Table(
     Column("scan_pk", BigInteger),
     Column("progress", Text),
     Column("problem", Text),
+    Column("lives", SmallInteger, nullable=False, server_default="0"),
     Index("ix_jobs_state", "state", "pk"),
     Index("ix_jobs_key", "key", "state"),
 )
 """Work that the service does on request: scans and rechecks. `what`: JSON. `key`: the same for the
 same work, so that what waits already is not queued twice. `state`: waiting, running, done,
-failed, stopped."""
+failed, stopped. `lives`: processes that have begun it; too many that died over it end it."""

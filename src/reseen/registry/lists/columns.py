@@ -42,6 +42,8 @@ class Field(StrEnum):
     REMOVED_ON = "removed-on"
     REASON = "reason"
     LIST = "list"
+    CLASS = "class"
+    """Of the removal: likeness, intimate imagery, child abuse imagery, other."""
     IGNORE = "ignore"
     """For `--map` alone: leave this column out."""
 
@@ -92,6 +94,7 @@ SPELLINGS: dict[Field, tuple[str, ...]] = {
         *("takedown reason", "category"),
     ),
     Field.LIST: ("list", "list name", "name of list", "source list", "batch"),
+    Field.CLASS: ("class", "removal class", "classification"),
 }
 """The usual spellings. A column of any other name has to be given by `--map`."""
 

@@ -23,6 +23,7 @@ from reseen.operations import removals as operations
 from reseen.operations.lists import Imported, import_list
 from reseen.records import Removal
 from reseen.registry import removals
+from reseen.registry.claims import LISTED
 from reseen.registry.drafts import check_list_name
 from reseen.registry.imports import ImportOptions
 from reseen.registry.lists.values import Refused
@@ -178,10 +179,19 @@ def _shown(
 
 def every(connection: Connection) -> list[Listed]:
     """Every list with what is in force of it, by name."""
-    r, a = schema.removals.c, schema.audit.c
-    out = func.sum(case((r.withdrawn_at.is_not(None), 1), else_=0))
+    c, lists, a = schema.claims.c, schema.lists.c, schema.audit.c
+    per = (
+        select(c.list_pk, c.removal_pk, func.max(c.in_force).label("stands"))
+        .where(c.source == LISTED)
+        .group_by(c.list_pk, c.removal_pk)
+        .subquery()
+    )
+    out = func.sum(case((per.c.stands == 0, 1), else_=0))
     counted = connection.execute(
-        select(r.list, func.count(), out).group_by(r.list).order_by(r.list)
+        select(lists.name, func.count(), out)
+        .join(per, per.c.list_pk == lists.pk)
+        .group_by(lists.name)
+        .order_by(lists.name)
     ).all()
     last: dict[str, Any] = {}
     query = select(a.at, a.actor, a.details).where(a.action == "import")

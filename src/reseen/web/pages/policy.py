@@ -6,15 +6,14 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
-from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from reseen.errors import InputError
 from reseen.gate import policy
 from reseen.gate.policy import DEFAULT, EVERY_LIST, Advice
 from reseen.records import Rung
+from reseen.registry import claims
 from reseen.report.html import RUNG_MEANING
-from reseen.store.schema import removals
 from reseen.web.access import Administrator
 from reseen.web.rendering import page
 from reseen.web.service import Served
@@ -33,7 +32,7 @@ _INHERIT = ""
 def show(request: Request, service: Served, who: Administrator, list: str = EVERY_LIST) -> Response:
     with service.store.read() as connection:
         rules = policy.read(connection)
-        lists = sorted(connection.scalars(select(removals.c.list).distinct()))
+        lists = claims.list_names(connection)
     if list != EVERY_LIST and list not in lists:
         raise InputError("there is no such list", remedy="Choose one of those shown.")
     rows = [
@@ -72,7 +71,7 @@ async def change(request: Request, service: Served, who: Administrator) -> Respo
 def _change(service: Served, who: Administrator, name: str, form: dict[str, object]) -> Response:
     changed = False
     with service.store.write() as connection:
-        lists = set(connection.scalars(select(removals.c.list).distinct()))
+        lists = set(claims.list_names(connection))
         if name != EVERY_LIST and name not in lists:
             raise InputError("there is no such list", remedy="Choose one of those shown.")
         for rung in RUNGS:

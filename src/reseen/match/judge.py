@@ -1,0 +1,353 @@
+"""Sightings, judged from what is stored: claims in force, what hubs declare, what was read.
+
+What comes in: removals that changed, or artifacts that were looked at. What goes out: sightings as
+they stand now, recorded. Nothing else says on which rung a sighting stands: what is in memory only
+finds candidates and decides what to read. So the order in which things became known does not
+matter, and a sighting steps down as well as up: what reading refuted, and what nothing in force
+supports any more, leaves the ladder and is kept. Everything happens in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from reseen.fingerprints.git import pointer_oid
+from reseen.match import ladder
+from reseen.match.ladder import ClaimFacts, FileFacts, Header
+from reseen.observed import evidence as kept
+from reseen.observed import sightings
+from reseen.observed.artifacts import LFS
+from reseen.records import Container, DigestKind, Evidence, RemovalClass, Rung
+from reseen.store import schema
+from reseen.store.database import chunks, now
+
+Pair = tuple[int, int]
+"""Artifact pk, removal pk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What judging changed."""
+
+    new: tuple[tuple[str, int], ...] = ()
+    """(sighting's id, artifact's pk) of sightings on the ladder that were not there before."""
+    lifted: tuple[tuple[str, int], ...] = ()
+    """The same, of known ones that stand on a higher rung now."""
+
+
+def judge_removals(
+    connection: Connection,
+    secret: bytes,
+    removal_pks: Collection[int] | None = None,
+    *,
+    scan_pk: int | None = None,
+) -> Judged:
+    """Judge everything stored by these removals (None: all in force). For when a list was imported,
+    a claim came or went, or something was learned. No hub is asked. `secret`: the store's."""
+    if connection.scalar(select(schema.artifacts.c.pk).limit(1)) is None:
+        return Judged()
+    r = schema.removals.c
+    wanted = select(r.pk).where(r.withdrawn_at.is_(None)).order_by(r.pk)
+    if removal_pks is None:
+        pks = list(connection.scalars(wanted))
+    else:
+        pks = [
+            pk
+            for chunk in chunks(sorted(set(removal_pks)))
+            for pk in connection.scalars(wanted.where(r.pk.in_(chunk)))
+        ]
+    more = _elsewhere(connection, pks, everything=removal_pks is None)
+    xet = _by_xet(connection, pks)
+    done = Judged()
+    by_removal: defaultdict[int, set[Pair]] = defaultdict(set)
+    for pair in (*more, *xet):
+        by_removal[pair[1]].add(pair)
+    for chunk in chunks(pks):
+        pairs = set(_exact(connection, chunk))
+        pairs.update(pair for pk in chunk for pair in by_removal.get(pk, ()))
+        pairs.update(_known(connection, removals=chunk))
+        done = _plus(done, _judge(connection, secret, pairs, more, scan_pk=scan_pk, seen_at=None))
+    return done
+
+
+def judge_artifacts(
+    connection: Connection,
+    secret: bytes,
+    artifact_pks: Collection[int],
+    found: Mapping[Pair, tuple[Evidence, ...]],
+    *,
+    scan_pk: int | None = None,
+    at: int | None = None,
+) -> Judged:
+    """Judge artifacts that were looked at just now (at `at`). `found`: pairs that the index in
+    memory found, with the evidence that cannot be made anew from rows: likeness and hints."""
+    pairs = set(found)
+    pairs.update(_known(connection, artifacts=artifact_pks))
+    pairs.update(_by_reading(connection, artifact_pks))
+    more: dict[Pair, tuple[Evidence, ...]] = dict(_likeness(connection, pairs - set(found)))
+    for pair, proofs in found.items():
+        more[pair] = tuple(e for e in proofs if e.rung <= Rung.WEIGHTS)
+    at = now() if at is None else at
+    return _judge(connection, secret, pairs, more, scan_pk=scan_pk, seen_at=at)
+
+
+def _plus(one: Judged, other: Judged) -> Judged:
+    return Judged(one.new + other.new, one.lifted + other.lifted)
+
+
+# -- which pairs are to be judged ----------------------------------------------------------------
+
+
+def _exact(connection: Connection, removal_pks: list[int]) -> Iterator[Pair]:
+    """Pairs that share a digest: declared by the hub, or computed from bytes."""
+    a, c, d = schema.artifacts.c, schema.claims.c, schema.digests.c
+    read = schema.read_digests.c
+    mine = (
+        select(d.kind, d.value, c.removal_pk, c.size)
+        .join(schema.claims, c.pk == d.claim_pk)
+        .where(c.removal_pk.in_(removal_pks), c.in_force == 1)
+        .where(d.kind.in_([int(kind) for kind in ladder.LONG]))
+    )
+    owners: defaultdict[tuple[int, bytes], set[int]] = defaultdict(set)
+    pointers: defaultdict[bytes, set[int]] = defaultdict(set)
+    for kind, value, removal_pk, size in connection.execute(mine):
+        owners[kind, bytes(value)].add(removal_pk)
+        if kind == DigestKind.SHA256 and size is not None:
+            pointers[pointer_oid(value, size)].add(removal_pk)
+
+    def look_up(values: Iterable[bytes], query: Any, column: Any, whose: Any) -> Iterator[Pair]:
+        for some in chunks(values):
+            for pk, value in connection.execute(query.where(column.in_(some))):
+                yield from ((pk, removal_pk) for removal_pk in whose(bytes(value)))
+
+    def of_kind(kind: DigestKind) -> list[bytes]:
+        return [value for k, value in owners if k == kind]
+
+    sha256, git = int(DigestKind.SHA256), int(DigestKind.GIT_BLOB)
+    by_sha256 = select(a.pk, a.sha256)
+    yield from look_up(of_kind(DigestKind.SHA256), by_sha256, a.sha256, lambda v: owners[sha256, v])
+    by_oid: Select[Any] = select(a.pk, a.git_oid)
+    plain = by_oid.where(a.flags.op("&")(LFS) == 0)
+    yield from look_up(of_kind(DigestKind.GIT_BLOB), plain, a.git_oid, lambda v: owners[git, v])
+    hidden = by_oid.where(a.sha256.is_(None))
+    yield from look_up(pointers, hidden, a.git_oid, lambda v: pointers[v])
+    for kind in (*ladder.WHOLE, *ladder.OF_TENSORS):
+        number = int(kind)
+        computed = select(read.artifact_pk, read.value).where(read.kind == number)
+        yield from look_up(
+            of_kind(kind), computed, read.value, lambda v, number=number: owners[number, v]
+        )
+
+
+def _by_xet(connection: Connection, removal_pks: Collection[int]) -> set[Pair]:
+    """There is no index of Xet hashes: few lists hold one. One pass, when any does."""
+    a, c, d = schema.artifacts.c, schema.claims.c, schema.digests.c
+    query = (
+        select(d.value, c.removal_pk)
+        .join(schema.claims, c.pk == d.claim_pk)
+        .where(d.kind == int(DigestKind.XET), c.in_force == 1)
+    )
+    wanted = set(removal_pks)
+    owners: defaultdict[bytes, set[int]] = defaultdict(set)
+    for value, removal_pk in connection.execute(query):
+        if removal_pk in wanted:
+            owners[bytes(value)].add(removal_pk)
+    if not owners:
+        return set()
+    rows = connection.execute(
+        select(a.pk, a.xet).where(a.xet.is_not(None)).execution_options(yield_per=10_000)
+    )
+    return {(pk, removal) for pk, xet in rows for removal in owners.get(bytes(xet), ())}
+
+
+def _known(
+    connection: Connection,
+    *,
+    removals: Collection[int] = (),
+    artifacts: Collection[int] = (),
+) -> Iterator[Pair]:
+    s = schema.sightings.c
+    for column, pks in ((s.removal_pk, removals), (s.artifact_pk, artifacts)):
+        for chunk in chunks(pks):
+            query = select(s.artifact_pk, s.removal_pk).where(column.in_(chunk))
+            yield from ((a, r) for a, r in connection.execute(query))
+
+
+def _by_reading(connection: Connection, artifact_pks: Collection[int]) -> Iterator[Pair]:
+    """Pairs that share a digest computed from the bytes of these artifacts."""
+    c, d, read = schema.claims.c, schema.digests.c, schema.read_digests.c
+    kinds = [int(kind) for kind in (*ladder.WHOLE, *ladder.OF_TENSORS)]
+    for chunk in chunks(artifact_pks):
+        query = (
+            select(read.artifact_pk, c.removal_pk)
+            .join(schema.digests, (d.kind == read.kind) & (d.value == read.value))
+            .join(schema.claims, c.pk == d.claim_pk)
+            .where(read.artifact_pk.in_(chunk), read.kind.in_(kinds), c.in_force == 1)
+        )
+        yield from ((a, r) for a, r in connection.execute(query))
+
+
+def _elsewhere(
+    connection: Connection, removal_pks: list[int], *, everything: bool
+) -> dict[Pair, tuple[Evidence, ...]]:
+    """What stored rows tell beside whole digests: likeness of weights, short hashes."""
+    from reseen.match.past import beside_digests
+
+    ids = _ids(connection, removal_pks)
+    pk_of = {id: pk for pk, id in ids.items()}
+    found: defaultdict[Pair, list[Evidence]] = defaultdict(list)
+    only = None if everything else frozenset(ids.values())
+    for artifact_pk, removal, why in beside_digests(connection, only):
+        if removal in pk_of:
+            found[artifact_pk, pk_of[removal]].append(why)
+    return {pair: tuple(proofs) for pair, proofs in found.items()}
+
+
+def _likeness(
+    connection: Connection, pairs: Collection[Pair]
+) -> Iterator[tuple[Pair, tuple[Evidence, ...]]]:
+    """Likeness and hints as they were recorded of known sightings, where nobody looked anew."""
+    s, e = schema.sightings.c, schema.evidence.c
+    for chunk in chunks({artifact for artifact, _ in pairs}):
+        query = (
+            select(
+                *(s.artifact_pk, s.removal_pk, e.rung.label("e_rung"), e.kind, e.value, e.why),
+                e.figures,
+            )
+            .join(schema.evidence, e.sighting_pk == s.pk)
+            .where(s.artifact_pk.in_(chunk), e.stands == 1)
+            .where(e.rung.in_([int(Rung.HINT), int(Rung.WEIGHTS)]))
+        )
+        rows: defaultdict[Pair, list[Any]] = defaultdict(list)
+        for row in connection.execute(query):
+            rows[row.artifact_pk, row.removal_pk].append(row)
+        yield from ((p, kept.of_rows(some)) for p, some in rows.items() if p in pairs)
+
+
+def _ids(connection: Connection, removal_pks: Collection[int]) -> dict[int, str]:
+    r = schema.removals.c
+    found: dict[int, str] = {}
+    for chunk in chunks(removal_pks):
+        found.update((pk, id) for pk, id in connection.execute(
+            select(r.pk, r.id).where(r.pk.in_(chunk))
+        ))  # fmt: skip
+    return found
+
+
+# -- judging them --------------------------------------------------------------------------------
+
+
+def _judge(
+    connection: Connection,
+    secret: bytes,
+    pairs: Collection[Pair],
+    more: Mapping[Pair, tuple[Evidence, ...]],
+    *,
+    scan_pk: int | None,
+    seen_at: int | None,
+) -> Judged:
+    if not pairs:
+        return Judged()
+    files = _files(connection, {artifact for artifact, _ in pairs})
+    claims, classes = _claims(connection, {removal for _, removal in pairs})
+    standing: list[sightings.Standing] = []
+    for pair in sorted(pairs):
+        artifact, removal = pair
+        if removal not in classes:
+            continue  # withdrawn: what was found of it stays as it was
+        made = ladder.judge(
+            files[artifact], claims.get(removal, ()), more.get(pair, ()), classes[removal]
+        )
+        if made is None:
+            standing.append(sightings.Standing(removal, artifact, Rung.UNSUPPORTED))
+        else:
+            standing.append(
+                sightings.Standing(removal, artifact, made.rung, made.confirmed, made.evidence)
+            )
+    kept_ = sightings.settle(connection, secret, standing, scan_pk=scan_pk, seen_at=seen_at)
+    return Judged(
+        new=tuple((one.id, one.artifact_pk) for one in kept_ if one.new),
+        lifted=tuple((one.id, one.artifact_pk) for one in kept_ if one.lifted),
+    )
+
+
+def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, FileFacts]:
+    a, r, read = schema.artifacts.c, schema.readings.c, schema.read_digests.c
+    found: dict[int, FileFacts] = {}
+    for chunk in chunks(sorted(artifact_pks)):
+        computed: defaultdict[int, dict[DigestKind, bytes]] = defaultdict(dict)
+        for pk, kind, value in connection.execute(
+            select(read.artifact_pk, read.kind, read.value).where(read.artifact_pk.in_(chunk))
+        ):
+            computed[pk][DigestKind(kind)] = bytes(value)
+        rows = connection.execute(
+            select(
+                *(a.pk, a.size, a.sha256, a.xet, a.git_oid, a.flags),
+                *(r.artifact_pk, r.container, r.data_size, r.layout, r.full, r.problem),
+            )
+            .outerjoin(schema.readings, r.artifact_pk == a.pk)
+            .where(a.pk.in_(chunk))
+        )
+        for row in rows:
+            header = None
+            if row.artifact_pk is not None and (row.container or row.problem):
+                container = Container(row.container) if row.container else None
+                header = Header(container, row.data_size, row.layout, row.problem)
+            found[row.pk] = FileFacts(
+                size=row.size,
+                declared=_declared(row),
+                pointer=_pointer(row),
+                read=computed[row.pk] if row.full else None,
+                header=header,
+            )
+    return found
+
+
+def _declared(row: Any) -> dict[DigestKind, bytes]:
+    found: dict[DigestKind, bytes] = {}
+    if row.sha256 is not None:
+        found[DigestKind.SHA256] = bytes(row.sha256)
+    if row.xet is not None:
+        found[DigestKind.XET] = bytes(row.xet)
+    if row.git_oid and not row.flags & LFS and len(row.git_oid) == DigestKind.GIT_BLOB.length:
+        found[DigestKind.GIT_BLOB] = bytes(row.git_oid)
+    return found
+
+
+def _pointer(row: Any) -> bytes | None:
+    """Where the hub shows the SHA-256 the pointer's name says nothing that it does not."""
+    return bytes(row.git_oid) if row.git_oid and row.sha256 is None else None
+
+
+def _claims(
+    connection: Connection, removal_pks: Collection[int]
+) -> tuple[dict[int, list[ClaimFacts]], dict[int, RemovalClass]]:
+    """Claims in force, by removal; and the classes of the removals that are in force."""
+    c, d, r = schema.claims.c, schema.digests.c, schema.removals.c
+    classes: dict[int, RemovalClass] = {}
+    found: defaultdict[int, list[ClaimFacts]] = defaultdict(list)
+    for chunk in chunks(sorted(removal_pks)):
+        in_force = select(r.pk, r.cls).where(r.pk.in_(chunk), r.withdrawn_at.is_(None))
+        classes.update((pk, RemovalClass(cls)) for pk, cls in connection.execute(in_force))
+        mine = (c.removal_pk.in_(chunk)) & (c.in_force == 1)
+        digests: defaultdict[int, dict[DigestKind, bytes]] = defaultdict(dict)
+        held = select(d.claim_pk, d.kind, d.value).join(schema.claims, c.pk == d.claim_pk)
+        for pk, kind, value in connection.execute(held.where(mine)):
+            digests[pk][DigestKind(kind)] = bytes(value)
+        for row in connection.execute(select(schema.claims).where(mine).order_by(c.pk)):
+            found[row.removal_pk].append(
+                ClaimFacts(
+                    digests=digests.get(row.pk, {}),
+                    size=row.size,
+                    container=Container(row.container) if row.container else None,
+                    data_size=row.data_size,
+                    layout=row.layout,
+                    learned=row.source == 1,
+                )
+            )
+    return found, classes

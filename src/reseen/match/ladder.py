@@ -1,0 +1,282 @@
+"""The ladder of evidence: what each kind of digest proves, and what a file is by one claim.
+
+One table says for every kind of digest what it is a digest of, which rung it gives when we computed
+it from bytes and which when somebody states it, and which short form is its beginning. Everything
+that matches goes by it: the index in memory, the past in SQL, the gate. Pure: values in, values
+out.
+
+A claim is believed as a whole or not at all: where a file of which every byte was read has one of
+its digests of the whole file and contradicts another, the claim gives that file nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from reseen.fingerprints.git import pointer_oid
+from reseen.match import evidence
+from reseen.records import Confirmed, Container, DigestKind, Evidence, RemovalClass, Rung
+
+
+class Scope(Enum):
+    """What a digest is a digest of."""
+
+    FILE = "file"
+    """Every byte: two different files never share it."""
+    TENSORS = "tensors"
+    """The weights, without the header or without names and order."""
+    PART = "part"
+    """Too short, or of too little, to prove anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one kind of digest proves."""
+
+    scope: Scope
+    read: Rung
+    """When we computed it from bytes."""
+    stated: Rung
+    """When a hub or an uploader states it."""
+    hubs_state: bool = False
+    """Hubs state it of their files."""
+    computed: bool = True
+    """We compute it from bytes."""
+    short: DigestKind | None = None
+    """The kind that is its beginning."""
+
+
+_FILE = Rule(Scope.FILE, Rung.BYTES, Rung.DECLARED)
+_TENSORS = Rule(Scope.TENSORS, Rung.TENSORS, Rung.DECLARED)
+_PART = Rule(Scope.PART, Rung.HINT, Rung.HINT)
+
+LADDER: Mapping[DigestKind, Rule] = {
+    DigestKind.SHA256: replace(_FILE, hubs_state=True, short=DigestKind.AUTOV2),
+    DigestKind.BLAKE3: _FILE,
+    DigestKind.XET: replace(_FILE, hubs_state=True, computed=False),
+    DigestKind.GIT_BLOB: replace(_FILE, hubs_state=True),
+    DigestKind.DATA_SHA256: replace(_TENSORS, short=DigestKind.AUTOV3),
+    DigestKind.TENSORS_BLAKE3: _TENSORS,
+    DigestKind.AUTOV1: _PART,
+    DigestKind.AUTOV2: _PART,
+    DigestKind.AUTOV3: _PART,
+    DigestKind.CRC32: _PART,
+}
+
+WHOLE = tuple(k for k, rule in LADDER.items() if rule.scope is Scope.FILE and rule.computed)
+"""Digests of the whole file that are computed from bytes: each can contradict a claim."""
+OF_TENSORS = tuple(k for k, rule in LADDER.items() if rule.scope is Scope.TENSORS)
+STATED_BY_HUBS = tuple(k for k, rule in LADDER.items() if rule.hubs_state)
+LONG = tuple(k for k, rule in LADDER.items() if rule.scope is not Scope.PART)
+
+DOUBT = "what is served is not what the hub states: "
+"""How the problem of a reading begins that raises a doubt about all that is declared of the
+file."""
+
+_NO_WEIGHTS = {Container.UNKNOWN, Container.LFS_POINTER, Container.PNG, Container.WEBP}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file's header told."""
+
+    container: Container | None
+    data_size: int | None
+    layout: bytes | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFacts:
+    """What a claim in force says of a file."""
+
+    digests: Mapping[DigestKind, bytes]
+    size: int | None = None
+    container: Container | None = None
+    data_size: int | None = None
+    layout: bytes | None = None
+    learned: bool = False
+    """Computed from bytes that were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What is known of a file at a hub."""
+
+    size: int | None
+    declared: Mapping[DigestKind, bytes]
+    """What the hub states."""
+    pointer: bytes | None = None
+    """Git's name for the LFS pointer, where the hub hides the SHA-256."""
+    read: Mapping[DigestKind, bytes] | None = None
+    """Computed from every byte; None where not every byte was read."""
+    header: Header | None = None
+    """None where it was not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a file is to a removal, by all its claims in force."""
+
+    rung: Rung
+    confirmed: Confirmed
+    evidence: tuple[Evidence, ...]
+    """Strongest first; what was refuted last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one claim gives a file."""
+
+    evidence: tuple[Evidence, ...] = ()
+    refuted: tuple[Evidence, ...] = ()
+
+
+def judge(
+    file: FileFacts,
+    claims: Iterable[ClaimFacts],
+    more: Iterable[Evidence] = (),
+    cls: RemovalClass = RemovalClass.OTHER,
+) -> Judgement | None:
+    """What a file is to a removal; None where nothing in force speaks of it. `more`: evidence found
+    elsewhere (likeness of weights, hints). Of the class that is never read only what hubs state
+    counts."""
+    if cls >= RemovalClass.CHILD_ABUSE:
+        file = replace(file, read=None, header=None)
+        more = [e for e in more if e.rung is Rung.HINT]
+    claims = tuple(claims)
+    found = [_by_claim(file, claim) for claim in claims]
+    proofs = _once(e for one in found for e in one.evidence)
+    refuted = _once(e for one in found for e in one.refuted)
+    strongest = max((e.rung for e in proofs), default=Rung.HINT)
+    # What the same bytes prove needs no likeness beside it.
+    proofs = _once([*proofs, *(e for e in more if e.rung <= Rung.HINT or strongest <= e.rung)])
+    if not proofs and not refuted:
+        return None
+    rung = max((e.rung for e in proofs), default=Rung.REFUTED)
+    if rung is Rung.HINT and refuted:
+        rung = Rung.REFUTED
+    if cls >= RemovalClass.CHILD_ABUSE:
+        proofs = [evidence.never_read(e) if e.rung > Rung.HINT else e for e in proofs]
+    every = sorted([*proofs, *refuted], key=lambda e: (-e.rung, order_of(e.kind)))
+    return Judgement(rung, _confirmed(rung, file, claims), tuple(every))
+
+
+def contradicts(read: Mapping[DigestKind, bytes], claim: Mapping[DigestKind, bytes]) -> bool:
+    """Has a file of which every byte was read one of a claim's digests of the whole file, and not
+    another?"""
+    equal = [read[kind] == claim[kind] for kind in WHOLE if kind in read and kind in claim]
+    return any(equal) and not all(equal)
+
+
+def header_agrees(claims: Iterable[ClaimFacts], size: int | None, header: Header) -> bool:
+    """Is a file with this header consistent with what is claimed of the removed file? What was
+    computed from bytes must agree; of what lists say, one claim must."""
+    claims = tuple(claims)
+    if any(claim.learned and not _agrees(claim, size, header) for claim in claims):
+        return False
+    return any(_agrees(claim, size, header) for claim in claims)
+
+
+def order_of(kind: str) -> tuple[int, str]:
+    """Kinds of evidence in the order in which people know them: SHA-256 first."""
+    known = _ORDER.get(kind)
+    return (len(_ORDER), kind) if known is None else (known, "")
+
+
+_ORDER = {kind.label: number for number, kind in enumerate(LADDER)}
+
+
+def _by_claim(file: FileFacts, claim: ClaimFacts) -> _Found:
+    said, read = claim.digests, file.read
+    if read is None:
+        return _Found(evidence=tuple(_stated(file, claim)))
+    if contradicts(read, said):
+        return _Found()
+    proofs = [
+        evidence.read(kind, read[kind])
+        for kind in (*WHOLE, *OF_TENSORS)
+        if kind in said and read.get(kind) == said[kind]
+    ]
+    same = any(e.rung is Rung.BYTES for e in proofs)
+    if same and claim.size is not None and file.size is not None and claim.size != file.size:
+        proofs = [evidence.size_is_false(e) if e.rung is Rung.BYTES else e for e in proofs]
+    refuted: list[Evidence] = []
+    other = any(kind in said and kind in read and not same for kind in WHOLE)
+    for e in _stated(file, claim):
+        # A Xet hash is not computed here: it stands, unless the bytes are others than the claim's.
+        if same or (e.kind == DigestKind.XET.label and not other):
+            proofs.append(e)
+        elif _is_false(e, file) or other:
+            refuted.append(evidence.refuted(e))
+        else:
+            proofs.append(e)
+    return _Found(tuple(proofs), tuple(refuted))
+
+
+def _stated(file: FileFacts, claim: ClaimFacts) -> Iterable[Evidence]:
+    said = claim.digests
+    for kind in STATED_BY_HUBS:
+        value = file.declared.get(kind)
+        if value is not None and said.get(kind) == value:
+            yield evidence.declared(kind, value)
+    sha256 = said.get(DigestKind.SHA256)
+    known = file.pointer is not None and sha256 is not None and claim.size is not None
+    if known and pointer_oid(sha256 or b"", claim.size or 0) == file.pointer:
+        yield evidence.pointer(file.pointer or b"")
+
+
+def _is_false(stated: Evidence, file: FileFacts) -> bool:
+    """Have the bytes another digest than the hub states?"""
+    assert file.read is not None
+    if stated.kind == "pointer":
+        sha256 = file.read.get(DigestKind.SHA256)
+        return (
+            sha256 is not None
+            and file.size is not None
+            and pointer_oid(sha256, file.size) != file.pointer
+        )
+    kind = DigestKind.of(stated.kind)
+    return kind in file.read and file.read[kind] != file.declared[kind]
+
+
+def _confirmed(rung: Rung, file: FileFacts, claims: tuple[ClaimFacts, ...]) -> Confirmed:
+    if rung is Rung.REFUTED:
+        return Confirmed.CONTRADICTED
+    if rung >= Rung.TENSORS:
+        return Confirmed.BYTES
+    if rung is Rung.WEIGHTS:
+        return Confirmed.HEADER  # the header and all modules were read, not every byte
+    if file.header is None:
+        return Confirmed.NONE
+    speaking = [claim for claim in claims if any(True for _ in _stated(file, claim))]
+    agrees = header_agrees(speaking, file.size, file.header)
+    return Confirmed.HEADER if agrees else Confirmed.DOUBTFUL
+
+
+def _agrees(claim: ClaimFacts, size: int | None, header: Header) -> bool:
+    """Where the claim says little, it must at least be a container of weights that can be read."""
+    if header.problem is not None and header.problem.startswith(DOUBT):
+        return False
+    if claim.size is not None and size is not None and claim.size != size:
+        return False
+    if claim.container is not None and claim.container is not header.container:
+        return False
+    if claim.data_size is not None and claim.data_size != header.data_size:
+        return False
+    if claim.layout is not None:
+        return claim.layout == header.layout
+    if claim.container is not None:
+        return True
+    broken = header.container is Container.SAFETENSORS and header.problem is not None
+    return header.container not in _NO_WEIGHTS and not broken
+
+
+def _once(found: Iterable[Evidence]) -> list[Evidence]:
+    """One for each rung and kind, the first that came."""
+    once: dict[tuple[Rung, str], Evidence] = {}
+    for e in found:
+        once.setdefault((e.rung, e.kind), e)
+    return list(once.values())

@@ -1,0 +1,349 @@
+"""Claims: facts of removals with their source, and which of them are in force.
+
+A claim is what one row of one list says of a removal; or what was learned from bytes that were read
+(`registry.learning`). `refresh` is the one place that says what is in force: whatever changes a
+claim, a list or a class calls it, and notes the change for those who hold the registry in memory.
+Everything happens in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from reseen.errors import NotFound, SealError
+from reseen.observed import sketches
+from reseen.observed.artifacts import instant
+from reseen.records import Claim, Container, Digest, DigestKind, RemovalClass
+from reseen.store import audit, change_log, ids, schema
+from reseen.store.database import chunks, now
+from reseen.store.sealing import Keyring
+
+LISTED, LEARNED = 0, 1
+"""`claims.source`."""
+
+
+def list_pks(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """The lists of these names; those that are not there are made."""
+    wanted = sorted(set(names))
+    table = schema.lists
+    found: dict[str, int] = {}
+    for chunk in chunks(wanted):
+        query = select(table.c.name, table.c.pk).where(table.c.name.in_(chunk))
+        found.update((name, pk) for name, pk in connection.execute(query))
+    for name in wanted:
+        if name not in found:
+            row = {"name": name, "created_at": now(), "entitled": 0}
+            made = connection.execute(table.insert().values(row).returning(table.c.pk))
+            found[name] = int(made.scalar_one())
+    return found
+
+
+def refresh(connection: Connection, removal_pks: Collection[int]) -> None:
+    """Say anew what of these removals is in force, and note that they changed.
+
+    A claim of a list is in force unless it or its list is withdrawn. What was learned is in force
+    unless it was taken back, if one of the claims that it rests on is, and if the removal is not of
+    the class that is never read. A removal is withdrawn when no claim of a list is in force.
+    """
+    for chunk in chunks(sorted(set(removal_pks))):
+        _refresh(connection, chunk)
+    change_log.note(connection, removal_pks)
+
+
+def _refresh(connection: Connection, removal_pks: list[int]) -> None:
+    c, r, lists = schema.claims, schema.removals, schema.lists
+    mine = c.c.removal_pk.in_(removal_pks)
+    list_is_out = exists().where(lists.c.pk == c.c.list_pk, lists.c.withdrawn_at.is_not(None))
+    out = or_(c.c.withdrawn_at.is_not(None), list_is_out)
+    connection.execute(
+        update(c).where(mine, c.c.source == LISTED).values(in_force=case((out, 0), else_=1))
+    )
+    told = schema.claims.alias("told")
+    said = and_(told.c.removal_pk == r.c.pk, told.c.source == LISTED, told.c.in_force == 1)
+    strictest = select(func.max(told.c.cls)).where(said).scalar_subquery()
+    stands = exists().where(said)
+    connection.execute(
+        update(r)
+        .where(r.c.pk.in_(removal_pks))
+        .values(
+            {
+                r.c.cls: func.coalesce(strictest, 0),
+                r.c.withdrawn_at: case(
+                    (stands, None), else_=func.coalesce(r.c.withdrawn_at, now())
+                ),
+            }
+        )
+    )
+    link = schema.learned_from.c
+    rests = exists().where(
+        link.learned_pk == c.c.pk, told.c.pk == link.claim_pk, told.c.in_force == 1
+    )
+    read = exists().where(r.c.pk == c.c.removal_pk, r.c.cls < int(RemovalClass.CHILD_ABUSE))
+    use = and_(c.c.withdrawn_at.is_(None), rests, read)
+    connection.execute(
+        update(c).where(mine, c.c.source == LEARNED).values(in_force=case((use, 1), else_=0))
+    )
+
+
+def in_force() -> ColumnElement[bool]:
+    """The condition on `claims` that every look-up of the registry in force has."""
+    return schema.claims.c.in_force == 1
+
+
+# -- withdrawing and restoring -------------------------------------------------------------------
+
+
+def withdraw_removal(
+    connection: Connection, keyring: Keyring | None, removal_pk: int, id: str, why: str,
+    *, restored: bool, actor: str | None = None,
+) -> bool:  # fmt: skip
+    """Take all claims about a removal out of force, or put them back; False if they stood so
+    already. A claim that another list makes later is in force: a withdrawal speaks of what was said
+    until then. Audited; the reason is sealed (SealError without a key)."""
+    c = schema.claims
+    mine = and_(c.c.removal_pk == removal_pk, c.c.source == LISTED)
+    wrong = c.c.withdrawn_at.is_not(None) if restored else c.c.withdrawn_at.is_(None)
+    if connection.scalar(select(c.c.pk).where(mine, wrong).limit(1)) is None:
+        return False
+    sealed = _sealed(keyring, why, id)
+    at = now()
+    connection.execute(update(c).where(mine, wrong).values(withdrawn_at=None if restored else at))
+    connection.execute(
+        schema.withdrawals.insert(),
+        [{"removal_pk": removal_pk, "at": at, "restored": int(restored), "sealed": sealed}],
+    )
+    refresh(connection, [removal_pk])
+    audit.write(connection, "restore" if restored else "withdraw", id, actor=actor)
+    return True
+
+
+def withdraw_list(
+    connection: Connection, keyring: Keyring | None, name: str, why: str,
+    *, restored: bool, actor: str | None = None, user_pk: int | None = None,
+) -> list[int] | None:  # fmt: skip
+    """Take a whole list out of force, or put it back. Returns the removals (by pk) of which it says
+    something, or None if it stood so already. Audited; the reason is sealed.
+    Raises NotFound and SealError."""
+    lists, c = schema.lists, schema.claims.c
+    row = connection.execute(select(lists).where(lists.c.name == name)).one_or_none()
+    if row is None:
+        raise NotFound("there is no such list", remedy="`reseen registry lists` shows them.")
+    if (row.withdrawn_at is None) == restored:
+        return None
+    sealed = _sealed(keyring, why, f"list {row.pk}")
+    at = now()
+    connection.execute(
+        update(lists).where(lists.c.pk == row.pk).values(withdrawn_at=None if restored else at)
+    )
+    event(connection, "list-restored" if restored else "list-withdrawn", sealed, at=at,
+          list_pk=row.pk, user_pk=user_pk)  # fmt: skip
+    pks = list(connection.scalars(select(c.removal_pk).where(c.list_pk == row.pk).distinct()))
+    refresh(connection, pks)
+    verb = "restore-list" if restored else "withdraw-list"
+    audit.write(connection, verb, "*", actor=actor, list=name, removals=len(pks))
+    return pks
+
+
+def take_back(
+    connection: Connection, keyring: Keyring | None, removal_pk: int, id: str, number: int,
+    why: str, *, put_back: bool = False, actor: str | None = None,
+) -> bool:  # fmt: skip
+    """Take one claim out of use, or put it back: what was learned from bytes, or one row of a list.
+    False if it stood so already. It is not learned again from the same bytes. Audited; the reason
+    is sealed. Raises NotFound and SealError."""
+    c = schema.claims
+    pk = claim_pk(connection, removal_pk, number)
+    row = connection.execute(select(c.c.withdrawn_at).where(c.c.pk == pk)).one()
+    if (row.withdrawn_at is None) == put_back:
+        return False
+    sealed = _sealed(keyring, why, id)
+    at = now()
+    connection.execute(update(c).where(c.c.pk == pk).values(withdrawn_at=None if put_back else at))
+    what = "claim-put-back" if put_back else "claim-taken-back"
+    event(connection, what, sealed, at=at, removal_pk=removal_pk, claim_pk=pk)
+    refresh(connection, [removal_pk])
+    audit.write(connection, what, id, actor=actor, claim=number)
+    return True
+
+
+def settle_contradiction(
+    connection: Connection, keyring: Keyring | None, removal_pk: int, id: str, number: int,
+    why: str, *, actor: str | None = None,
+) -> bool:  # fmt: skip
+    """A person has looked at a claim that a reading contradicted, and leaves it as it is: it goes
+    on giving nothing to files that contradict it. To take it out, `take_back` it. False if nothing
+    waited. Raises NotFound and SealError."""
+    c = schema.claims
+    pk = claim_pk(connection, removal_pk, number)
+    waits = and_(c.c.pk == pk, c.c.contradicted == 1)
+    if connection.scalar(select(c.c.pk).where(waits)) is None:
+        return False
+    sealed = _sealed(keyring, why, id)
+    connection.execute(update(c).where(waits).values(contradicted=2))
+    event(connection, "contradiction-seen", sealed, removal_pk=removal_pk, claim_pk=pk)
+    audit.write(connection, "contradiction-seen", id, actor=actor, claim=number)
+    return True
+
+
+def event(connection: Connection, what: str, sealed: bytes | None, *, at: int | None = None,
+          **about: int | None) -> None:  # fmt: skip
+    """Append what a person did with a list or a fact. `about`: list_pk, removal_pk, claim_pk,
+    user_pk."""
+    row = {"at": now() if at is None else at, "what": what, "sealed": sealed, **about}
+    connection.execute(schema.fact_events.insert(), [row])
+
+
+def _sealed(keyring: Keyring | None, why: str, id: str) -> bytes:
+    if keyring is None:
+        raise SealError(
+            "the reason cannot be sealed without the key",
+            remedy="Give the key in RESEEN_KEY or RESEEN_KEY_FILE.",
+        )
+    return keyring.seal_text(why, id)
+
+
+# -- reading out ---------------------------------------------------------------------------------
+
+
+def claim_pk(connection: Connection, removal_pk: int, number: int) -> int:
+    """The store's number of a removal's claim. Raises NotFound."""
+    c = schema.claims.c
+    query = select(c.pk).where(c.removal_pk == removal_pk).order_by(c.pk)
+    pks = list(connection.scalars(query))
+    if not 1 <= number <= len(pks):
+        raise NotFound("there is no such claim", remedy="`reseen registry show` numbers them.")
+    return int(pks[number - 1])
+
+
+def of_removals(
+    connection: Connection, removal_pks: Collection[int], *, between: bool = False
+) -> dict[int, tuple[Claim, ...]]:
+    """All claims about these removals, in the order in which they came. `between`: nearly all
+    removals between the first and the last are wanted, so that a range is asked for."""
+    pks = sorted(removal_pks)
+    found: dict[int, tuple[Claim, ...]] = {}
+    if between and pks:
+        return _load(connection, schema.claims.c.removal_pk.between(pks[0], pks[-1]))
+    for chunk in chunks(pks):
+        found |= _load(connection, schema.claims.c.removal_pk.in_(chunk))
+    return found
+
+
+def _load(connection: Connection, theirs: ColumnElement[bool]) -> dict[int, tuple[Claim, ...]]:
+    from reseen.registry.removals import day
+
+    c, d = schema.claims.c, schema.digests.c
+    rows = connection.execute(
+        select(schema.claims, schema.lists.c.name)
+        .outerjoin(schema.lists, schema.lists.c.pk == c.list_pk)
+        .where(theirs)
+        .order_by(c.removal_pk, c.pk)
+    ).all()
+    digests: defaultdict[int, list[Digest]] = defaultdict(list)
+    held = (
+        select(d.claim_pk, d.kind, d.value)
+        .join(schema.claims, c.pk == d.claim_pk)
+        .where(theirs)
+        .order_by(d.claim_pk, d.kind, d.value)
+    )
+    for pk, kind, value in connection.execute(held):
+        digests[pk].append(Digest(DigestKind(kind), value))
+    rests = _rests(connection, [row.pk for row in rows if row.source == LEARNED])
+    sketch_of = sketches.of_claims(connection, [row.pk for row in rows])
+    numbers: dict[int, int] = {}
+    found: defaultdict[int, list[Claim]] = defaultdict(list)
+    for row in rows:
+        numbers[row.pk] = len(found[row.removal_pk]) + 1
+        found[row.removal_pk].append(
+            Claim(
+                number=numbers[row.pk],
+                list=row.name if row.source == LISTED else None,
+                in_force=bool(row.in_force),
+                digests=tuple(digests.get(row.pk, ())),
+                size=row.size,
+                container=None if row.container is None else Container(row.container),
+                data_size=row.data_size,
+                layout=row.layout,
+                sketch=sketch_of.get(row.pk),
+                site=row.site,
+                removed_on=day(row.removed_on),
+                cls=None if row._mapping[c.cls] is None else RemovalClass(row._mapping[c.cls]),
+                added_at=instant(row.added_at),
+                withdrawn_at=instant(row.withdrawn_at),
+                contradicted=row.contradicted == 1,
+                rests_on=tuple(
+                    sorted(numbers[pk] for pk in rests.get(row.pk, ()) if pk in numbers)
+                ),
+            )
+        )
+    return {pk: tuple(some) for pk, some in found.items()}
+
+
+def _rests(connection: Connection, learned: Collection[int]) -> Mapping[int, list[int]]:
+    link = schema.learned_from.c
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for chunk in chunks(learned):
+        query = select(link.learned_pk, link.claim_pk).where(link.learned_pk.in_(chunk))
+        for learned_pk, pk in connection.execute(query):
+            found[learned_pk].append(pk)
+    return found
+
+
+def removal_pk(connection: Connection, removal: str) -> int:
+    """Raises NotFound."""
+    table = schema.removals.c
+    pk = connection.scalar(select(table.pk).where(table.id == ids.given(removal)))
+    if pk is None:
+        raise NotFound("there is no such removal", remedy="`reseen registry list` shows them.")
+    return int(pk)
+
+
+def first_list() -> Any:
+    """A column: the list of a removal's first claim in force (of a withdrawn one, of its first)."""
+    c, lists, r = schema.claims.alias("first_claim"), schema.lists.alias("first"), schema.removals.c
+    return (
+        select(lists.c.name)
+        .join(c, c.c.list_pk == lists.c.pk)
+        .where(c.c.removal_pk == r.pk, c.c.source == LISTED)
+        .order_by(c.c.in_force.desc(), c.c.pk)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def first_said(column: str) -> Any:
+    """A column: the first value that a claim in force gives ("site", "removed_on")."""
+    c, r = schema.claims.alias(f"first_{column}"), schema.removals.c
+    return (
+        select(c.c[column])
+        .where(c.c.removal_pk == r.pk, c.c.source == LISTED, c.c[column].is_not(None))
+        .order_by(c.c.in_force.desc(), c.c.pk)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def of_list(name: str) -> Any:
+    """A query: the removals (by pk) of which a list says something that is in force."""
+    c, lists = schema.claims.c, schema.lists.c
+    query = select(c.removal_pk).join(schema.lists, lists.pk == c.list_pk)
+    return query.where(lists.name == name, c.in_force == 1)
+
+
+def list_names(connection: Connection) -> list[str]:
+    """The lists that there are, by name."""
+    return list(connection.scalars(select(schema.lists.c.name).order_by(schema.lists.c.name)))

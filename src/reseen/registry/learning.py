@@ -1,0 +1,240 @@
+"""What bytes teach about removals: derived from what was read, whenever it was read.
+
+A file of which every byte was read teaches a claim all its other digests and its sketch, if it has
+the claim's SHA-256 or BLAKE3 and contradicts none of its digests of the whole file. So what is
+learned depends on claims and readings only, never on which of them came first; a claim that a
+reading contradicts is marked for a person to look at. What the file says of itself is not learned:
+it may lie. Everything happens in the caller's transaction; doing it again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from reseen.observed import sketches
+from reseen.records import DigestKind, RemovalClass
+from reseen.registry import claims
+from reseen.registry.claims import LEARNED, LISTED
+from reseen.store import schema
+from reseen.store.database import chunks, insert_many, now, reserve
+
+TEACH = (int(DigestKind.SHA256), int(DigestKind.BLAKE3))
+"""Digests whose equality makes a file the claim's own, byte for byte."""
+WHOLE = (*TEACH, int(DigestKind.GIT_BLOB))
+"""Digests of the whole file that are computed from its bytes: each can contradict a claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreement:
+    """A reading that has one of a claim's digests."""
+
+    removal_pk: int
+    claim_pk: int
+    artifact_pk: int
+
+
+def learn(
+    connection: Connection,
+    *,
+    removals: Collection[int] | None = None,
+    artifacts: Collection[int] | None = None,
+) -> set[int]:
+    """Let removals (by pk; None: all) learn from what was read (of these artifacts, by pk; None:
+    everything). Returns the removals of which something is in force that was not before."""
+    agreeing, contradicted = _sorted_out(connection, list(_equal(connection, removals, artifacts)))
+    _mark(connection, contradicted)
+    if not agreeing:
+        return set()
+    return _keep(connection, agreeing)
+
+
+def _equal(
+    connection: Connection, removals: Collection[int] | None, artifacts: Collection[int] | None
+) -> Iterator[_Agreement]:
+    """Claims and readings that share a digest which teaches."""
+    d, read, c = schema.digests.c, schema.read_digests.c, schema.claims.c
+    query = (
+        select(c.removal_pk, c.pk, read.artifact_pk)
+        .select_from(schema.read_digests)
+        .join(schema.digests, (d.kind == read.kind) & (d.value == read.value))
+        .join(schema.claims, c.pk == d.claim_pk)
+        .join(schema.readings, schema.readings.c.artifact_pk == read.artifact_pk)
+        .where(read.kind.in_(TEACH), c.source == LISTED, schema.readings.c.full == 1)
+        .distinct()
+    )
+    if artifacts is not None:
+        for chunk in chunks(sorted(set(artifacts))):
+            found = query.where(read.artifact_pk.in_(chunk))
+            yield from (_Agreement(*row) for row in connection.execute(found).all())
+    elif removals is not None:
+        for chunk in chunks(sorted(set(removals))):
+            found = query.where(c.removal_pk.in_(chunk))
+            yield from (_Agreement(*row) for row in connection.execute(found).all())
+    else:
+        yield from (_Agreement(*row) for row in connection.execute(query).all())
+
+
+def _sorted_out(
+    connection: Connection, equal: list[_Agreement]
+) -> tuple[list[_Agreement], set[int]]:
+    """Those that agree, and the claims that a reading contradicts."""
+    said = _digests(connection, schema.digests, "claim_pk", {one.claim_pk for one in equal})
+    read = _digests(
+        connection, schema.read_digests, "artifact_pk", {one.artifact_pk for one in equal}
+    )
+    agreeing: list[_Agreement] = []
+    contradicted: set[int] = set()
+    for one in equal:
+        told, computed = said[one.claim_pk], read[one.artifact_pk]
+        if any(kind in told and told[kind] != computed.get(kind, told[kind]) for kind in WHOLE):
+            contradicted.add(one.claim_pk)
+        else:
+            agreeing.append(one)
+    return agreeing, contradicted
+
+
+def _digests(
+    connection: Connection, table: Any, column: str, pks: Collection[int]
+) -> dict[int, dict[int, bytes]]:
+    found: dict[int, dict[int, bytes]] = {pk: {} for pk in pks}
+    whose = table.c[column]
+    for chunk in chunks(sorted(pks)):
+        query = select(whose, table.c.kind, table.c.value).where(whose.in_(chunk))
+        for pk, kind, value in connection.execute(query):
+            found[pk][kind] = bytes(value)
+    return found
+
+
+def _mark(connection: Connection, contradicted: Collection[int]) -> None:
+    c = schema.claims
+    for chunk in chunks(sorted(contradicted)):
+        fresh = (c.c.pk.in_(chunk)) & (c.c.contradicted == 0)
+        connection.execute(update(c).where(fresh).values(contradicted=1))
+
+
+def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
+    """A learned claim for each removal and content, resting on all claims that agree."""
+    by_artifact = _readings(connection, {one.artifact_pk for one in agreeing})
+    known = _known(connection, {one.removal_pk for one in agreeing})
+    never = _never_read(connection, {one.removal_pk for one in agreeing})
+    links: list[tuple[int, int]] = []
+    changed: set[int] = set()
+    wanted: dict[tuple[int, bytes], int] = {}
+    rests: defaultdict[tuple[int, bytes], set[int]] = defaultdict(set)
+    for one in agreeing:
+        reading = by_artifact[one.artifact_pk]
+        if one.removal_pk in never or reading.sha256 is None:
+            continue
+        key = one.removal_pk, reading.sha256
+        wanted.setdefault(key, one.artifact_pk)
+        if reading.sketch is not None and by_artifact[wanted[key]].sketch is None:
+            wanted[key] = one.artifact_pk
+        rests[key].add(one.claim_pk)
+    new = [key for key in wanted if key not in known]
+    for key, pk in zip(new, reserve(connection, schema.claims, len(new)), strict=True):
+        known[key] = pk
+    at = now()
+    insert_many(
+        connection,
+        schema.claims,
+        _COLUMNS,
+        ((known[key], key[0], *by_artifact[wanted[key]].facts, 0, LEARNED, at, 0) for key in new),
+    )
+    for key in new:
+        changed.add(key[0])
+        rows = [(k, v, known[key]) for k, v in sorted(by_artifact[wanted[key]].digests.items())]
+        insert_many(connection, schema.digests, ("kind", "value", "claim_pk"), rows, ignore=True)
+    links = [(known[key], claim) for key, some in rests.items() for claim in sorted(some)]
+    there = _links(connection, {known[key] for key in rests})
+    fresh = [link for link in links if link not in there]
+    insert_many(
+        connection, schema.learned_from, ("learned_pk", "claim_pk"), sorted(fresh), ignore=True
+    )
+    owner = {known[key]: key[0] for key in wanted}
+    changed.update(owner[learned] for learned, _ in fresh)
+    taught = [
+        (known[key], sketch)
+        for key, artifact in wanted.items()
+        if (sketch := by_artifact[artifact].sketch) is not None
+    ]
+    before = sketches.of_claims(connection, [pk for pk, _ in taught])
+    changed.update(owner[pk] for pk, _ in taught if pk not in before)
+    sketches.keep_removed(connection, [(pk, s) for pk, s in taught if pk not in before])
+    if changed:
+        claims.refresh(connection, changed)
+    return changed
+
+
+_COLUMNS = (
+    *("pk", "removal_pk", "size", "container", "data_size", "layout"),
+    *("list_pk", "source", "added_at", "in_force"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What reading all bytes of an artifact told."""
+
+    facts: tuple[Any, ...]
+    """size, container, data_size, layout."""
+    digests: dict[int, bytes]
+    sketch: bytes | None
+
+    @property
+    def sha256(self) -> bytes | None:
+        return self.digests.get(int(DigestKind.SHA256))
+
+
+def _readings(connection: Connection, pks: Collection[int]) -> dict[int, _Reading]:
+    a, r, s = schema.artifacts.c, schema.readings.c, schema.read_sketches.c
+    digests = _digests(connection, schema.read_digests, "artifact_pk", pks)
+    rows: dict[int, Any] = {}
+    made: dict[int, bytes] = {}
+    for chunk in chunks(sorted(pks)):
+        query = (
+            select(a.pk, a.size, r.container, r.data_size, r.layout)
+            .join(schema.readings, r.artifact_pk == a.pk)
+            .where(a.pk.in_(chunk))
+        )
+        for row in connection.execute(query):
+            rows[row.pk] = row
+        whole = select(s.artifact_pk, s.value).where(s.artifact_pk.in_(chunk), s.complete == 1)
+        made.update((pk, value) for pk, value in connection.execute(whole.order_by(s.version)))
+    return {pk: _Reading(tuple(row)[1:], digests[pk], made.get(pk)) for pk, row in rows.items()}
+
+
+def _known(connection: Connection, removal_pks: Collection[int]) -> dict[tuple[int, bytes], int]:
+    """Learned claims by removal and SHA-256."""
+    c, d = schema.claims.c, schema.digests.c
+    found: dict[tuple[int, bytes], int] = {}
+    for chunk in chunks(sorted(removal_pks)):
+        query = (
+            select(c.removal_pk, d.value, c.pk)
+            .join(schema.digests, d.claim_pk == c.pk)
+            .where(c.removal_pk.in_(chunk), c.source == LEARNED, d.kind == int(DigestKind.SHA256))
+        )
+        found.update(((pk, bytes(v)), claim) for pk, v, claim in connection.execute(query))
+    return found
+
+
+def _never_read(connection: Connection, removal_pks: Collection[int]) -> set[int]:
+    r = schema.removals.c
+    found: set[int] = set()
+    for chunk in chunks(sorted(removal_pks)):
+        query = select(r.pk).where(r.pk.in_(chunk), r.cls >= int(RemovalClass.CHILD_ABUSE))
+        found.update(connection.scalars(query))
+    return found
+
+
+def _links(connection: Connection, learned: Collection[int]) -> set[tuple[int, int]]:
+    link = schema.learned_from.c
+    found: set[tuple[int, int]] = set()
+    for chunk in chunks(sorted(learned)):
+        query = select(link.learned_pk, link.claim_pk).where(link.learned_pk.in_(chunk))
+        found.update((a, b) for a, b in connection.execute(query))
+    return found
