@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.facts import teach
 from tests.match.made import KEYRING, known, listed, read, remove
 from tests.match.updates import (
     ALTERED,
@@ -112,8 +113,7 @@ def test_a_removal_known_by_hash_is_recognised_by_weights_once_its_bytes_were_re
     assert index.match_fingerprint(read(CAST)) == ()
     with store.write() as connection:
         told = read(REMOVED)
-        ((_, file_pk),) = removals.holders(connection, told.digests[:1])[told.digests[0]]
-        assert removals.learn(connection, file_pk, told)
+        assert teach(connection, told)
     assert index.learn(removal, told)
     assert [m.removal for m in index.match_fingerprint(read(CAST))] == [removal]
     assert [m.removal for m in known(store).match_fingerprint(read(CAST))] == [removal]

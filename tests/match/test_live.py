@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
+from tests.facts import add_claim, teach
 from tests.gate.standing import restore, withdraw
 from tests.match.made import adapter, fully_known, known, listed, read, remove, safetensors
 from tests.match.updates import CAST, OTHER, REMOVED, RESIZED, put, related, sketch
@@ -128,9 +129,9 @@ def _happen(store: Store, step: str, id: str, number: int) -> None:
     else:
         with store.write() as connection:
             pk = removals.pk_of(connection, id)
-            file_pk = removals.add_file(connection, pk, listed(FILES[number % len(FILES)]))
+            add_claim(connection, pk, listed(FILES[number % len(FILES)]))
             if step == "learn":
-                removals.learn(connection, file_pk, PRINTS[number % len(FILES)])
+                teach(connection, PRINTS[number % len(FILES)])
             change_log.note(connection, [pk])
 
 

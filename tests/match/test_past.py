@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import event
+from sqlalchemy import event, select
 from tests.match.made import (
     KEYRING,
     adapter,
@@ -17,12 +17,13 @@ from tests.match.made import (
 )
 
 from reseen.fingerprints.git import blob_sha1, pointer_oid
-from reseen.match.past import match_past, worth_a_look
+from reseen.match.past import worth_a_look
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
 from reseen.records import Artifact, Digest, DigestKind, RemovedFile, Repository, RepoType, Rung
 from reseen.registry import removals
 from reseen.scan.lookback import record_past
+from reseen.store import schema
 from reseen.store.database import Store
 
 FILE = safetensors(adapter(7), {"made by": "a test"})
@@ -71,9 +72,16 @@ def see(
 
 
 def past(store: Store, removal_ids: list[str] | None = None) -> set[tuple[int, str, Rung]]:
+    """What judging the past finds; nothing of it is kept."""
+    s, r, h = schema.sightings.c, schema.removals.c, schema.hints.c
     with store.read() as connection:
-        found = match_past(connection, removal_ids)
-    return {(one.artifact_pk, one.match.removal, one.match.rung) for one in found}
+        record_past(connection, store.secret, removal_ids)
+        found = select(s.artifact_pk, r.id, s.rung).join(schema.removals, r.pk == s.removal_pk)
+        leads = select(h.artifact_pk, r.id).join(schema.removals, r.pk == h.removal_pk)
+        return {
+            *((pk, id, Rung(rung)) for pk, id, rung in connection.execute(found)),
+            *((pk, id, Rung.HINT) for pk, id in connection.execute(leads)),
+        }
 
 
 def test_what_hubs_declared_is_matched(store: Store) -> None:
@@ -148,7 +156,7 @@ def test_the_past_is_asked_in_batches_and_not_one_by_one(store: Store) -> None:
 
     with store.read() as connection:
         event.listen(connection, "before_cursor_execute", count)
-        match_past(connection)
+        record_past(connection, store.secret)
     assert asked < 30
 
 

@@ -14,8 +14,9 @@ from tests.scan.fake_hub import COMMIT, FakeHub
 from reseen.fingerprints.digests import Inside
 from reseen.hubs.hub import Revision
 from reseen.match.known import Known
-from reseen.records import Confirmed, Container, RemovedFile, Rung
-from reseen.scan.confirm import Seen, agrees
+from reseen.match.ladder import ClaimFacts, Header, header_agrees
+from reseen.records import Confirmed, Container, Rung
+from reseen.scan.confirm import Seen
 from reseen.scan.target import Confirm, Options
 from reseen.scan.visit import visit
 from reseen.store.database import Store
@@ -24,6 +25,11 @@ FILE = safetensors(adapter(7), {"made by": "a test"})
 OTHER = safetensors(adapter(8), {"made by": "a test"})
 TINY = safetensors({"x": b"1234" * 600})
 HEADER, FULL = Options(confirm=Confirm.HEADER), Options(confirm=Confirm.FULL)
+
+
+def agrees(claim: ClaimFacts, size: int, inside: Inside) -> bool:
+    header = Header(inside.container, inside.data_size, inside.layout, inside.problem)
+    return header_agrees([claim], size, header)
 
 
 def see(hub: FakeHub, known: Known, options: Options) -> Seen:
@@ -111,7 +117,7 @@ def test_what_a_removal_does_not_know_it_does_not_hold_against_a_file(
     size: int | None, data_size: int | None, layout: bytes | None, container: Container | None
 ) -> None:
     inside = Inside(Container.SAFETENSORS, data_size=7, layout=b"l" * 32)
-    claim = RemovedFile((), size, container, data_size, layout)
+    claim = ClaimFacts({}, size, container, data_size, layout)
     expected = (
         size in (None, 9)
         and data_size in (None, 7)
@@ -123,12 +129,12 @@ def test_what_a_removal_does_not_know_it_does_not_hold_against_a_file(
 
 def test_containers_that_hold_no_weights_are_doubtful_unless_the_removal_is_one() -> None:
     picture = Inside(Container.PNG)
-    assert not agrees(RemovedFile(()), 9, picture)
-    assert agrees(RemovedFile((), container=Container.PNG), 9, picture)
+    assert not agrees(ClaimFacts({}), 9, picture)
+    assert agrees(ClaimFacts({}, container=Container.PNG), 9, picture)
     unread = Inside(Container.GGUF, problem="its tensors are not read")
-    assert agrees(RemovedFile(()), 9, unread)
+    assert agrees(ClaimFacts({}), 9, unread)
     broken = Inside(Container.SAFETENSORS, problem="the header is cut off")
-    assert not agrees(RemovedFile(()), 9, broken)
+    assert not agrees(ClaimFacts({}), 9, broken)
 
 
 def test_learning_takes_every_byte_being_the_removals(store: Store) -> None:

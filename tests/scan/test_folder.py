@@ -64,8 +64,10 @@ def test_a_removal_learns_and_the_edited_copy_is_found_whatever_the_order(
     outcome = scan(store, tree)
     assert set(rungs(outcome)) == {"0 first", "LORA", "a/Test model.zip"}
     with store.read() as connection:
-        (file,) = removals.by_id(connection, removal).files
-    assert len(file.digests) > 4
+        said, learned = removals.by_id(connection, removal).claims
+    assert len(said.digests) == 1
+    assert len(learned.digests) > 4
+    assert learned.rests_on == (said.number,)
 
 
 def test_scanning_again_records_nothing_twice(store: Store, tree: Path) -> None:

@@ -83,8 +83,10 @@ def test_a_removal_learns_from_its_own_bytes_only(store: Store) -> None:
     recorded = write(store, go(store, hub))
     assert [one.removal for one in recorded.learned] == [removal]
     with store.read() as connection:
-        (file,) = removals.by_id(connection, removal).files
-        (untaught,) = removals.by_id(connection, liar).files
+        (said, file) = removals.by_id(connection, removal).claims
+        (untaught,) = removals.by_id(connection, liar).claims
+    assert said.digests == (sha256(FILE),)
+    assert file.learned
     assert {DigestKind.BLAKE3, DigestKind.DATA_SHA256} <= {d.kind for d in file.digests}
     assert file.size == len(FILE)
     assert untaught.digests == (sha256(EDITED),)

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sqlalchemy import func, select
+from tests.facts import teach as learned
 from tests.match.made import known, listed, read, remove
 from tests.match.updates import ALTERED, CAST, NO_ENCODER, OTHER, REMOVED, RESIZED, put
 from tests.scan.fake_hub import COMMIT, NAME, FakeHub
@@ -18,9 +19,7 @@ from replica import made
 from reseen.errors import HubAuth
 from reseen.hubs.hub import Revision
 from reseen.match.known import Known
-from reseen.match.past import match_past
 from reseen.records import Confirmed, Rung
-from reseen.registry import removals
 from reseen.scan.budget import SPENT, Allowance
 from reseen.scan.confirm import BY_NAME, GATED
 from reseen.scan.lookback import record_past, unread
@@ -260,8 +259,7 @@ def teach(store: Store, file: bytes) -> None:
     """A removal that was known by its hash learns its sketch."""
     told = read(file)
     with store.write() as connection:
-        ((_, file_pk),) = removals.holders(connection, told.digests[:1])[told.digests[0]]
-        removals.learn(connection, file_pk, told)
+        assert learned(connection, told)
 
 
 def waiting(store: Store, index: Known) -> set[str]:
@@ -275,7 +273,7 @@ def test_a_removal_that_comes_later_is_matched_against_sketches_of_the_past(stor
     put(store, OTHER)
     with store.write() as connection:
         record(connection, go(FakeHub({"x": CAST, "y": NO_ENCODER}), known(store)))
-        assert not match_past(connection)
+        assert not record_past(connection, store.secret)
     (removal,) = put(store, REMOVED)
     with store.write() as connection:
         new = record_past(connection, store.secret, [removal])

@@ -22,6 +22,7 @@ from reseen.match.ladder import ClaimFacts, FileFacts, Header
 from reseen.observed import evidence as kept
 from reseen.observed import sightings
 from reseen.observed.artifacts import LFS
+from reseen.observed.sightings import Settled
 from reseen.records import Container, DigestKind, Evidence, RemovalClass, Rung
 from reseen.store import schema
 from reseen.store.database import chunks, now
@@ -34,10 +35,10 @@ Pair = tuple[int, int]
 class Judged:
     """What judging changed."""
 
-    new: tuple[tuple[str, int], ...] = ()
-    """(sighting's id, artifact's pk) of sightings on the ladder that were not there before."""
-    lifted: tuple[tuple[str, int], ...] = ()
-    """The same, of known ones that stand on a higher rung now."""
+    new: tuple[Settled, ...] = ()
+    """Sightings that were not there before, refuted ones too."""
+    lifted: tuple[Settled, ...] = ()
+    """Known ones that stand on a higher rung now."""
 
 
 def judge_removals(
@@ -269,10 +270,10 @@ def _judge(
             standing.append(
                 sightings.Standing(removal, artifact, made.rung, made.confirmed, made.evidence)
             )
-    kept_ = sightings.settle(connection, secret, standing, scan_pk=scan_pk, seen_at=seen_at)
+    settled = sightings.settle(connection, secret, standing, scan_pk=scan_pk, seen_at=seen_at)
     return Judged(
-        new=tuple((one.id, one.artifact_pk) for one in kept_ if one.new),
-        lifted=tuple((one.id, one.artifact_pk) for one in kept_ if one.lifted),
+        new=tuple(one for one in settled if one.new),
+        lifted=tuple(one for one in settled if one.lifted),
     )
 
 

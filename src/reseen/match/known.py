@@ -198,7 +198,12 @@ class Known:
                 from reseen.match.sketches import Sketches, snapshots
 
                 self._sketches = Sketches(snapshots(self._engine))
-            self._sketches.add(removal, self._digests.claim_pk(number), fingerprint.sketch)
+            from reseen.fingerprints.sketch import decode
+
+            # In the store it stands with what was learned, under a number that is not known here.
+            claim_pk = self._digests.claim_pk(number)
+            self._sketches.hold(claim_pk, decode(fingerprint.sketch))
+            self._sketches.add(removal, claim_pk, fingerprint.sketch)
         return number is not None
 
     # -- parts -----------------------------------------------------------------------------------

@@ -1,32 +1,26 @@
-"""The registry in force against everything that was ever seen: in SQL, without asking a hub.
+"""What stored rows tell beside whole digests: likeness, short hashes, and what is worth reading.
 
 What comes in: an open transaction, after a list was imported or a removal has learned. What goes
-out: matches of stored artifacts, for `scan.lookback` to record; and artifacts that are worth a look
-now, because their size could hold tensors that were not known when they were seen. Every digest is
-one look-up in an index, so a new list is matched against millions of artifacts within seconds.
-File names are not looked at: a hint alone starts nothing.
+out: evidence for `judge`; and artifacts that are worth reading now, because their size could hold
+tensors that were not known when they were seen. File names are not looked at: a hint alone starts
+nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
-from typing import Any
 
-from sqlalchemy import Connection, Select, exists, or_, select
+from sqlalchemy import Connection, exists, or_, select
 
-from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.match import evidence
-from reseen.match.evidence import READ_KINDS, gather
 from reseen.match.index import HEADER_ROOM
-from reseen.records import Digest, DigestKind, Evidence, Match
+from reseen.records import Digest, DigestKind, Evidence
 from reseen.store.schema import (
     artifacts,
     claims,
     digests,
-    read_digests,
     read_sketches,
     readings,
     removals,
@@ -39,26 +33,8 @@ _RANGES = 100  # alternatives in one OR: SQLite's expressions are at most 1,000 
 _LFS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A stored artifact recognised as a removal."""
-
-    artifact_pk: int
-    match: Match
-
-
 _Found = tuple[int, str, Evidence]  # artifact's pk, removal, why
 _Value = tuple[bytes, str]  # a digest, and the removal that has it
-
-
-def match_past(connection: Connection, removal_ids: Collection[str] | None = None) -> list[Past]:
-    """Every stored artifact that is a removal in force by what a hub declared of it or by what was
-    read of it; short hashes give hints. `removal_ids`: only these, where few have changed."""
-    only = None if removal_ids is None else frozenset(removal_ids)
-    found: dict[int, list[tuple[str, Evidence]]] = {}
-    for artifact_pk, removal, why in _find(connection, only):
-        found.setdefault(artifact_pk, []).append((removal, why))
-    return [Past(pk, match) for pk in sorted(found) for match in gather(found[pk])]
 
 
 def worth_a_look(connection: Connection, data_sizes: Collection[int]) -> Iterator[int]:
@@ -103,40 +79,6 @@ def beside_digests(connection: Connection, only: frozenset[str] | None) -> Itera
         yield from past_sketches.copies(connection, only)
 
 
-def _find(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
-    by_sha256 = select(artifacts.c.pk, artifacts.c.sha256)
-    by_oid = select(artifacts.c.pk, artifacts.c.git_oid)
-
-    yield from _look_up(
-        connection,
-        _values(connection, DigestKind.SHA256, only),
-        lambda batch: by_sha256.where(artifacts.c.sha256.in_(batch)),
-        lambda value: evidence.declared(DigestKind.SHA256, value),
-    )
-    yield from _look_up(
-        connection,
-        _pointers(connection, only),
-        lambda batch: by_oid.where(artifacts.c.git_oid.in_(batch), artifacts.c.sha256.is_(None)),
-        evidence.pointer,
-    )
-    yield from _look_up(
-        connection,
-        _values(connection, DigestKind.GIT_BLOB, only),
-        lambda batch: by_oid.where(
-            artifacts.c.git_oid.in_(batch), artifacts.c.flags.op("&")(_LFS) == 0
-        ),
-        lambda value: evidence.declared(DigestKind.GIT_BLOB, value),
-    )
-    yield from _by_xet(connection, only)
-    for kind in READ_KINDS:
-        yield from _by_reading(connection, kind, only)
-    yield from _by_autov2(connection, only)
-    if _are_sketched(connection):
-        from reseen.match import past_sketches  # numpy, which most of this does not need
-
-        yield from past_sketches.copies(connection, only)
-
-
 def near_subsets(
     connection: Connection, removal_ids: Collection[str] | None = None
 ) -> Iterator[int]:
@@ -153,54 +95,6 @@ def _are_sketched(connection: Connection) -> bool:
     """Are there removals and artifacts with sketches?"""
     columns = (sketch_entries.c.claim_pk, read_sketches.c.artifact_pk)
     return all(connection.execute(select(c).limit(1)).first() is not None for c in columns)
-
-
-def _look_up(
-    connection: Connection,
-    values: Iterable[_Value],
-    query: Callable[[list[bytes]], Select[Any]],
-    why: Callable[[bytes], Evidence],
-) -> Iterator[_Found]:
-    """`query` selects an artifact's pk and the value that it has, for a batch of values."""
-    for batch in _batches(values, _BATCH):
-        owners: dict[bytes, list[str]] = {}
-        for value, removal in batch:
-            owners.setdefault(value, []).append(removal)
-        for artifact_pk, value in connection.execute(query(list(owners))).all():
-            for removal in owners[value]:
-                yield artifact_pk, removal, why(value)
-
-
-def _by_xet(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
-    """There is no index of Xet hashes: few lists hold one. One pass, when any does."""
-    owners: dict[bytes, list[str]] = {}
-    for value, removal in _values(connection, DigestKind.XET, only):
-        owners.setdefault(value, []).append(removal)
-    if not owners:
-        return
-    query = select(artifacts.c.pk, artifacts.c.xet)
-    rows = connection.execute(
-        query.where(artifacts.c.xet.is_not(None)).execution_options(yield_per=10_000)
-    )
-    for artifact_pk, value in rows:
-        for removal in owners.get(value, ()):
-            yield artifact_pk, removal, evidence.declared(DigestKind.XET, value)
-
-
-def _by_reading(
-    connection: Connection, kind: DigestKind, only: frozenset[str] | None
-) -> Iterator[_Found]:
-    digest = select(read_digests.c.artifact_pk, read_digests.c.value).where(
-        read_digests.c.kind == int(kind)
-    )
-    if connection.execute(digest.limit(1)).first() is None:
-        return
-    yield from _look_up(
-        connection,
-        _values(connection, kind, only),
-        lambda batch: digest.where(read_digests.c.value.in_(batch)),
-        lambda value: evidence.read(kind, value),
-    )
 
 
 def _by_autov2(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
@@ -235,26 +129,6 @@ def _values(
         sound = len(value) == kind.length and why_bogus(Digest(kind, value)) is None
         if sound and (only is None or removal in only):
             yield value, removal
-
-
-def _pointers(connection: Connection, only: frozenset[str] | None) -> Iterator[_Value]:
-    """Git oids of the LFS pointers of removals in force whose SHA-256 and size are known."""
-    masked = select(artifacts.c.pk).where(artifacts.c.sha256.is_(None)).limit(1)
-    if connection.execute(masked).first() is None:
-        return
-    query = (
-        select(digests.c.value, claims.c.size, removals.c.id)
-        .join(claims, claims.c.pk == digests.c.claim_pk)
-        .join(removals, removals.c.pk == claims.c.removal_pk)
-        .where(
-            digests.c.kind == int(DigestKind.SHA256),
-            claims.c.size.is_not(None),
-            claims.c.in_force == 1,
-        )
-    )
-    for value, size, removal in connection.execute(query).all():
-        if only is None or removal in only:
-            yield pointer_oid(value, size), removal
 
 
 def _batches(values: Iterable[_Value], size: int) -> Iterator[list[_Value]]:

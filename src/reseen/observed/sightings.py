@@ -262,8 +262,9 @@ class Settled:
 
     id: str
     artifact_pk: int
+    rung: Rung
     new: bool
-    """Never recorded before, and on the ladder."""
+    """Never recorded before."""
     lifted: bool
     """Known before, and on a higher rung of the ladder now."""
 
@@ -306,13 +307,13 @@ def settle(
             row = (pk, id, one.removal_pk, one.artifact_pk, int(one.rung), state, confirmed)
             new.append((*row, 0, when, when, scan_pk))
             proofs[pk] = one.evidence
-            settled.append(Settled(id, one.artifact_pk, one.rung.on_ladder, lifted=False))
+            settled.append(Settled(id, one.artifact_pk, one.rung, new=True, lifted=False))
             continue
         rung = Rung.UNSUPPORTED if one.rung is Rung.HINT else one.rung
         _settle_again(connection, before, rung, one.confirmed, when)
         proofs[before.pk] = one.evidence
         lifted = rung.on_ladder and rung > before.rung
-        settled.append(Settled(before.id, one.artifact_pk, new=False, lifted=lifted))
+        settled.append(Settled(before.id, one.artifact_pk, rung, new=False, lifted=lifted))
     evidence.keep_leads(connection, leads)
     insert_many(connection, schema.sightings, _COLUMNS, new)
     earlier = evidence.leads(connection, {(row[2], row[3]): row[0] for row in new})
@@ -338,12 +339,14 @@ def _settle_again(
         )
 
 
-def _removal_ids(connection: Connection, pks: Iterable[int]) -> dict[int, str]:
+def _removal_ids(connection: Connection, pks: set[int]) -> dict[int, str]:
     table = schema.removals.c
     found: dict[int, str] = {}
     for chunk in chunks(pks):
         rows = connection.execute(select(table.pk, table.id).where(table.pk.in_(chunk)))
         found.update((pk, id) for pk, id in rows)
+    if len(found) < len(pks):
+        raise NotFound("a match names a removal that is not in the registry")
     return found
 
 

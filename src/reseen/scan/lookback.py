@@ -70,8 +70,9 @@ def record_past(
             for pk in connection.scalars(select(r.pk).where(r.id.in_(chunk)))
         ]
     judged = judge_removals(connection, secret, pks, scan_pk=scan_pk)
-    where = places(connection, (pk for _, pk in judged.new))
-    return [(id, where[pk]) for id, pk in judged.new]
+    new = [one for one in judged.new if one.rung.on_ladder]
+    where = places(connection, (one.artifact_pk for one in new))
+    return [(one.id, where[one.artifact_pk]) for one in new]
 
 
 def worth_reading(

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, select
 
 from reseen.match.judge import judge_artifacts
 from reseen.observed import artifacts as seen
-from reseen.records import Evidence, Fingerprint
+from reseen.records import DigestKind, Evidence, Fingerprint
 from reseen.registry import learning
+from reseen.registry.claims import LEARNED
 from reseen.scan import scans
 from reseen.scan.confirm import Reading, Seen
 from reseen.scan.target import Confirm
@@ -99,8 +100,8 @@ def record_seen(
         at=at,
     )
     return Recorded(
-        new=tuple(id for id, _ in judged.new),
-        lifted=tuple(id for id, _ in judged.lifted),
+        new=tuple(one.id for one in judged.new),
+        lifted=tuple(one.id for one in judged.lifted),
         learned=tuple(_learned(connection, taught, every)),
     )
 
@@ -115,13 +116,24 @@ def _removal_pks(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
 
 
 def _learned(connection: Connection, taught: set[int], every: Sequence[Seen]) -> Iterator[Learned]:
-    """What the index in memory is to learn: it takes what is a removal's own file."""
-    ids = schema.removals.c
+    """What the index in memory is to learn: what is now known of a removal's own file."""
+    r, c, d = schema.removals.c, schema.claims.c, schema.digests.c
+    read = {
+        digest.value: one.reading.fingerprint
+        for one in every
+        if one.reading is not None and one.reading.fingerprint is not None
+        if (digest := one.reading.fingerprint.digest(DigestKind.SHA256)) is not None
+    }
     for chunk in chunks(sorted(taught)):
-        for removal in connection.scalars(select(ids.id).where(ids.pk.in_(chunk))):
-            for one in every:
-                if one.reading is not None and one.reading.fingerprint is not None:
-                    yield Learned(removal, one.reading.fingerprint)
+        query = (
+            select(r.id, d.value)
+            .join(schema.claims, c.removal_pk == r.pk)
+            .join(schema.digests, d.claim_pk == c.pk)
+            .where(r.pk.in_(chunk), c.source == LEARNED, c.in_force == 1)
+            .where(d.kind == int(DigestKind.SHA256), d.value.in_(list(read)))
+        )
+        for removal, sha256 in connection.execute(query):
+            yield Learned(removal, read[bytes(sha256)])
 
 
 def read_before(connection: Connection, repository_pk: int, confirm: Confirm) -> frozenset[bytes]:

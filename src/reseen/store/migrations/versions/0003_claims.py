@@ -97,8 +97,7 @@ def _claims() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute("ALTER SEQUENCE removed_files_pk_seq RENAME TO claims_pk_seq")
         op.execute(
-            "SELECT setval('claims_pk_seq', "
-            "(SELECT COALESCE(MAX(pk), 0) + 1 FROM claims), false)"
+            "SELECT setval('claims_pk_seq', (SELECT COALESCE(MAX(pk), 0) + 1 FROM claims), false)"
         )
     op.create_index("ix_claims_removal_pk", "claims", ["removal_pk"])
     for column in (
