@@ -132,16 +132,18 @@ def test_importing_the_cli_stays_light() -> None:
 CHANGES: dict[str, set[str]] = {
     "reseen.registry.imports": {"import_list"},
     "reseen.registry.adds": {"add_files"},
-    "reseen.registry.removals": {
-        *("insert", "add_file", "add_digests", "learn", "set_names", "add_names"),
-        *("withdraw", "restore", "reveal"),
+    "reseen.registry.removals": {"insert", "withdraw", "restore", "reveal"},
+    "reseen.registry.claims": {
+        *("refresh", "withdraw_removal", "withdraw_list", "take_back", "settle_contradiction"),
     },
+    "reseen.registry.learning": {"learn"},
+    "reseen.match.judge": {"judge_removals", "judge_artifacts"},
     "reseen.scan.lookback": {"record_past"},
     "reseen.scan.walk": {"scan", "walk"},
     "reseen.scan.folder": {"scan_folder"},
     "reseen.scan.recheck": {"recheck", "revisit"},
     "reseen.scan.watch": {"watch", "watching"},
-    "reseen.observed.sightings": {"record", "answered"},
+    "reseen.observed.sightings": {"record", "settle", "answered"},
     "reseen.review.cases": {"put", "put_all", "refresh", "settle"},
     "reseen.review.settling": {"settle"},
     "reseen.review.claims": {"claim", "claim_next", "take_over", "release", "free"},

@@ -18,6 +18,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
+from tests.facts import MadeMatch, add_claim, record
 from tests.registry.places import ARTIFACT, REPOSITORY
 from tests.registry.test_adds import model
 
@@ -25,8 +27,9 @@ from reseen.errors import NotFound, SealError
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
 from reseen.records import Digest, DigestKind, Evidence, Match, Names, RemovedFile, Rung
-from reseen.registry import adds, lookup, removals
+from reseen.registry import adds, claims, lookup, removals
 from reseen.settings import Settings
+from reseen.store import schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -124,8 +127,15 @@ def test_no_face_of_the_registry_tells(home: Path) -> None:
         )
         with store.write() as connection:
             (id,) = removals.insert(connection, keyring, [new])
-            (bare,) = removals.insert(connection, keyring, [replace(new, names=Names(), files=())])
-            removals.add_names(connection, keyring, bare, NAMES)
+            (bare,) = removals.insert(connection, keyring, [replace(new, files=())])
+            pk = removals.pk_of(connection, bare)
+            digest = Digest(DigestKind.SHA256, SHA)
+            add_claim(connection, pk, RemovedFile((digest,)), list="second list")
+            why = str(NAMES.reason)
+            claims.withdraw_list(connection, keyring, "second list", why, restored=False)
+            claims.take_back(connection, keyring, pk, bare, 2, why)
+            connection.execute(update(schema.claims).values(contradicted=1))
+            assert claims.settle_contradiction(connection, keyring, pk, bare, 2, why)
             removals.withdraw(connection, keyring, bare, str(NAMES.reason))
             (repository,) = seen.repositories(connection, [REPOSITORY])
             (artifact,) = seen.artifacts(connection, repository, [ARTIFACT])

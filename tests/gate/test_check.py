@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from tests.facts import add_claim
 from tests.gate import standing
 from tests.gate.standing import key, knows, running, settings_in
 from tests.match.made import KEYRING, adapter, fully_known, remove, safetensors
@@ -157,10 +158,10 @@ def test_digests_that_name_nothing_match_nothing(
     id = remove(store, RemovedFile(()))
     with store.write() as connection:
         pk = removals.pk_of(connection, id)
-        file_pk = removals.add_file(connection, pk, RemovedFile((), size=0))
+        claim_pk = add_claim(connection, pk, RemovedFile((), size=0))
         from reseen.store import change_log, schema
 
-        rows = [(1, nothing, file_pk, 0), (1, bytes(32), file_pk, 0)]
+        rows = [(1, nothing, claim_pk), (1, bytes(32), claim_pk)]
         insert_many(connection, schema.digests, removals.DIGEST_COLUMNS, rows)
         change_log.note(connection, [pk])
     knows(gate, store)

@@ -209,7 +209,7 @@ def test_what_was_refuted_leaves_the_ladder_and_says_why(place: Place) -> None:
 def test_a_new_one_may_be_refuted_at_once(place: Place) -> None:
     made = place.settle(Rung.REFUTED, proof(Rung.REFUTED), confirmed=Confirmed.CONTRADICTED)
     assert made
-    assert not made.new, "it is not on the ladder"
+    assert (made.new, made.lifted, made.rung) == (True, False, Rung.REFUTED)
     (only,) = place.every()
     assert (only.rung, only.counts) == (Rung.REFUTED, False)
 
@@ -252,7 +252,7 @@ def test_what_several_claims_give_is_one_sighting(place: Place) -> None:
         judged = judge_removals(connection, place.store.secret, [pk])
         again = judge_removals(connection, place.store.secret, [pk])
         assert sightings.settle(connection, place.store.secret, []) == []
-    assert [pk for _, pk in judged.new] == [read]
+    assert [(one.artifact_pk, one.rung) for one in judged.new] == [(read, Rung.BYTES)]
     assert (again.new, again.lifted) == ((), ())
     (only,) = place.every()
     assert (only.path, only.rung, only.confirmed) == ("3.pt", Rung.BYTES, Confirmed.BYTES)

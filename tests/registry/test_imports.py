@@ -66,7 +66,7 @@ def names(store: Store, keyring: Keyring, removal: Removal) -> Names:
 
 def snapshot(store: Store) -> list[object]:
     """All that is known of removals."""
-    tables = (schema.removals, schema.removed_files, schema.digests, schema.sealed_index)
+    tables = (schema.removals, schema.claims, schema.digests, schema.sealed_index, schema.lists)
     with store.read() as connection:
         return [sorted(map(repr, connection.execute(select(table)))) for table in tables]
 
@@ -150,22 +150,82 @@ def test_equal_names_or_models_alone_merge_nothing(store: Store, take: Import) -
     assert take(f"link,sha256\n{link(1, 2)},{digest(4)}\n").added == 1
 
 
-def test_a_later_list_adds_what_was_not_known(store: Store, keyring: Keyring, take: Import) -> None:
+def test_a_later_list_says_its_own_beside_the_earlier(
+    store: Store, keyring: Keyring, take: Import
+) -> None:
     take(f"name,sha256\nSample person 07,{digest(1)}\n")
-    later = take(
+    rows = (
         f"sha256,blake3,size,link,removed on,trigger words\n"
         f"{digest(1)},{digest(2)},77,{link(1, 2)},2025-05-01,one\n"
     )
+    later = take(rows, name="later.csv")
     assert (later.added, later.merged) == (0, 1)
     (removal,) = every(store)
+    assert removal.lists == ("a list", "later")
     assert removal.site == "civitai.com"
     assert str(removal.removed_on) == "2025-05-01"
-    (file,) = removal.files
-    assert file.size == 77
-    assert {d.kind for d in file.digests} == {DigestKind.SHA256, DigestKind.BLAKE3}
+    first, second = removal.claims
+    assert (first.list, first.size, first.site, first.removed_on) == ("a list", None, None, None)
+    assert {d.kind for d in first.digests} == {DigestKind.SHA256}
+    assert (second.list, second.size, second.site) == ("later", 77, "civitai.com")
+    assert {d.kind for d in second.digests} == {DigestKind.SHA256, DigestKind.BLAKE3}
     said = names(store, keyring, removal)
     assert (said.name, said.url, said.trigger_words) == ("Sample person 07", link(1, 2), ("one",))
-    assert take(f"link,blake3\n{link(1, 2)},{digest(2)}\n").unchanged == 1
+    less = f"link,blake3\n{link(1, 2)},{digest(2)}\n"
+    assert take(less, name="later.csv").unchanged == 1
+    # what another list says is that one's word, though somebody said it before
+    assert take(less).merged == 1
+    assert take(less).unchanged == 1
+    assert [claim.list for claim in every(store)[0].claims] == ["a list", "later", "a list"]
+
+
+def test_a_second_list_that_says_the_same_is_a_claim_beside(store: Store, take: Import) -> None:
+    rows = f"name,sha256,size\nSample person 07,{digest(1)},7\n"
+    assert take(rows).added == 1
+    second = take(rows, name="second.csv")
+    assert (second.added, second.merged, second.unchanged) == (0, 1, 0)
+    assert len(second.removals) == 1
+    again = take(rows, name="second.csv")
+    assert (again.unchanged, again.removals) == (1, frozenset())
+    (removal,) = every(store)
+    first, other = removal.claims
+    assert (first.list, other.list) == ("a list", "second")
+    assert (first.digests, first.size) == (other.digests, other.size)
+
+
+def test_rows_that_contradict_each_other_stand_side_by_side(store: Store, take: Import) -> None:
+    """Whoever is wrong is wrong alone: no earlier row blocks a later one."""
+    hostile = f"sha256,blake3,size\n{digest(1)},{digest(5)},6\n"
+    honest = f"sha256,blake3,size\n{digest(1)},{digest(4)},5\n"
+    for order, (first, second) in enumerate(((hostile, honest), (honest, hostile))):
+        number = str(10 * order + 11)
+        rows = [r.replace(digest(1), digest(int(number))) for r in (first, second)]
+        assert take(rows[0], name=f"one {number}.csv").added == 1
+        later = take(rows[1], name=f"two {number}.csv")
+        assert (later.merged, later.rejected) == (1, ())
+    for removal in every(store):
+        assert len(removal.claims) == 2
+        assert all(claim.in_force and not claim.contradicted for claim in removal.claims)
+        assert {
+            (claim.size, d.hex)
+            for claim in removal.claims
+            for d in claim.digests
+            if d.kind is DigestKind.BLAKE3
+        } == {(6, digest(5)), (5, digest(4))}
+
+
+def test_a_row_that_names_two_removals_belongs_to_the_one_of_its_surest_digest(
+    store: Store, take: Import
+) -> None:
+    take(f"sha256,blake3,link\n{digest(1)},,\n,{digest(2)},\n,,{link(1, 2)}\n")
+    assert len(every(store)) == 3
+    account = take(
+        f"blake3,link,sha256\n{digest(2)},{link(1, 2)},{digest(1)}\n", name="another.csv"
+    )
+    assert (account.added, account.merged, account.rejected) == (0, 1, ())
+    joined = [r for r in every(store) if len(r.claims) == 2]
+    assert [d.hex for d in joined[0].claims[0].digests] == [digest(1)]
+    assert len(joined) == 1
 
 
 def test_a_removal_is_found_by_every_name_it_was_given(
@@ -181,7 +241,7 @@ def test_a_removal_is_found_by_every_name_it_was_given(
         assert [f.removal.id for f in find(store, keyring, name).found] == [removal.id]
 
 
-def test_an_import_never_revives_a_withdrawn_removal(
+def test_what_a_list_said_stays_withdrawn_whatever_it_says_again(
     store: Store, keyring: Keyring, take: Import
 ) -> None:
     take(f"name,sha256\nSample person 07,{digest(1)}\n")
@@ -192,7 +252,69 @@ def test_an_import_never_revives_a_withdrawn_removal(
     more = take(f"sha256,blake3\n{digest(1)},{digest(2)}\n")
     assert (same.unchanged, same.withdrawn) == (1, 1)
     assert (more.merged, more.withdrawn) == (1, 1)
-    assert [r.withdrawn_at is not None for r in every(store)] == [True]
+    assert more.notes == ()
+    (removal,) = every(store)
+    assert removal.withdrawn_at
+    assert [claim.in_force for claim in removal.claims] == [False, False]
+
+
+def test_another_list_brings_a_withdrawn_removal_back_by_its_own_word(
+    store: Store, keyring: Keyring, take: Import
+) -> None:
+    take(f"name,sha256,size\nSample person 07,{digest(1)},7\n")
+    (removal,) = every(store)
+    with store.write() as connection:
+        removals.withdraw(connection, keyring, removal.id, "a mistake")
+    other = take(f"name,sha256\nSample person 07,{digest(1)}\n", name="other.csv")
+    assert (other.added, other.merged, other.withdrawn) == (0, 1, 0)
+    assert any("in force by this list" in note for note in other.notes)
+    (back,) = every(store)
+    assert (back.id, back.withdrawn_at, back.lists) == (removal.id, None, ("other",))
+    assert [claim.in_force for claim in back.claims] == [False, True]
+    assert [claim.size for claim in back.files] == [None], "what was withdrawn owns nothing"
+    # the first list's rows stay out, also now
+    again = take(f"name,sha256\nSample person 08,{digest(1)}\n")
+    assert (again.merged, again.withdrawn) == (1, 1)
+    assert [claim.in_force for claim in every(store)[0].claims] == [False, True, False]
+    with store.write() as connection:
+        assert removals.restore(connection, keyring, removal.id, "it was right")
+    assert [claim.in_force for claim in every(store)[0].claims] == [True, True, True]
+
+
+def test_what_a_withdrawn_list_says_more_stays_out_with_it(
+    store: Store, keyring: Keyring, take: Import
+) -> None:
+    from reseen.registry import claims
+
+    take(f"sha256\n{digest(1)}\n")
+    with store.write() as connection:
+        claims.withdraw_list(connection, keyring, "a list", "why", restored=False)
+    take(f"sha256\n{digest(2)}\n")
+    assert [removal.withdrawn_at is None for removal in every(store)] == [False, False]
+    take(f"sha256\n{digest(2)}\n", name="another.csv")
+    assert sorted(removal.withdrawn_at is None for removal in every(store)) == [False, True]
+    with store.write() as connection:
+        claims.withdraw_list(connection, keyring, "a list", "why", restored=True)
+    assert [removal.withdrawn_at is None for removal in every(store)] == [True, True]
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_a_row_finds_its_claim_again_where_two_removals_hold_its_key(
+    store: Store, take: Import, swap: bool
+) -> None:
+    """Which of two got it first, the store does not tell: nothing in it tells a list's order."""
+    one, two = sorted((digest(1), digest(2)), reverse=swap)
+    rows = (
+        f"link,sha256,autov2,blake3\n{link(1, 2)},{one},,\n{link(1, 3)},{two},,{digest(4)}\n"
+        f"{link(1, 2)},{two},,\n{link(1, 2)},,{digest(5)[:10]},\n,{one},,{digest(4)}\n"
+        f"{link(1, 9)},,,{digest(4)}\n"
+    )
+    first = take(rows)
+    assert (first.added, first.merged, first.unchanged) == (2, 4, 0)
+    before = snapshot(store)
+    again = take(rows)
+    assert (again.added, again.merged, again.unchanged) == (0, 0, 6)
+    assert snapshot(store) == before
 
 
 def test_every_row_is_accounted_for(store: Store, tmp_path: Path, take: Import) -> None:
@@ -211,8 +333,8 @@ other size,,{digest(5)},,11
 too many,,{digest(6)},,,cells
 """
     account = take(rows)
-    assert (account.rows, account.added) == (9, 2)
-    assert [r.row for r in account.rejected] == [3, 4, 7, 8, 9, 11, 12]
+    assert (account.rows, account.added, account.merged) == (9, 2, 1)
+    assert [r.row for r in account.rejected] == [3, 4, 7, 8, 9, 12]
     assert account.rows == (
         account.added + account.merged + account.unchanged + len(account.rejected)
     )
@@ -221,7 +343,7 @@ too many,,{digest(6)},,,cells
     assert "of nothing" in reasons[4]
     assert "known again" in reasons[7]
     assert "not the beginning" in reasons[8]
-    assert "size differs" in reasons[11]
+    assert sorted(f.size for r in every(store) for f in r.files if f.size) == [10, 11]
     assert account.rejects_file == tmp_path / "a list.rejects.csv"
 
 
@@ -291,28 +413,29 @@ def test_one_broken_row_in_the_middle_of_a_file_leaves_nothing_of_it(
     assert snapshot(store) == before
 
 
+@pytest.mark.parametrize(("where", "name"), [(imports, "write"), (imports.learning, "learn")])
 def test_a_failure_while_writing_leaves_nothing(
-    store: Store, take: Import, monkeypatch: pytest.MonkeyPatch
+    store: Store, take: Import, monkeypatch: pytest.MonkeyPatch, where: object, name: str
 ) -> None:
     before = snapshot(store)
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(imports, "write_changed", fail)
+    monkeypatch.setattr(where, name, fail)
     with pytest.raises(KeyboardInterrupt):
         take(f"name,sha256\na,{digest(1)}\n")
     assert snapshot(store) == before
 
 
 def test_a_killed_import_leaves_all_or_nothing(tmp_path: Path) -> None:
-    """The process dies on the spot in the middle of its transaction."""
+    """The process dies on the spot in the middle of its transaction, with all rows written."""
     path = tmp_path / "list.csv"
     path.write_text("sha256\n" + "".join(f"{digest(n)}\n" for n in range(200)))
     code = (
         "import os, sys; from pathlib import Path; from reseen.registry import imports\n"
         "from reseen.store.sealing import Keyring; from reseen.store.database import Store\n"
-        "imports.write_changed = lambda *_: os._exit(9)\n"
+        "imports.learning.learn = lambda *_, **__: os._exit(9)\n"
         "imports.import_list(Store(sys.argv[1]), Keyring(bytes(32)), Path(sys.argv[2]))\n"
     )
     url = f"sqlite:///{tmp_path / 'reseen.db'}"
@@ -332,7 +455,12 @@ def test_lists_have_plain_names(store: Store, take: Import) -> None:
     assert sorted(r.list for r in every(store)) == ["a list", "spring 2025"]
     with pytest.raises(InputError, match="list's name"):
         take(rows, list_name=digest(1))
-    assert take(rows, list_name="mine").unchanged == 2
+    forced = take(rows, list_name="mine")
+    assert (forced.added, forced.merged, forced.unchanged) == (1, 2, 0)
+    assert take(rows, list_name="mine").unchanged == 3
+    assert sorted(r.lists for r in every(store)) == [
+        ("a list", "mine"), ("mine",), ("spring 2025", "mine"),
+    ]  # fmt: skip
 
 
 def test_columns_can_be_mapped(store: Store, keyring: Keyring, take: Import) -> None:
@@ -387,14 +515,18 @@ def test_what_is_left_out_is_counted(store: Store, take: Import) -> None:
     assert all(note.startswith("1 row:") for note in account.notes)
 
 
-def test_a_short_digest_joins_the_file_that_it_is_the_beginning_of(
+def test_a_short_digest_is_said_by_the_full_one_that_it_is_the_beginning_of(
     store: Store, take: Import
 ) -> None:
     take(f"link,autov2\n{link(1, 2)},{digest(1)[:10]}\n")
     assert take(f"link,sha256\n{link(1, 2)},{digest(1)}\n").merged == 1
     assert take(f"link,autov2\n{link(1, 2)},{digest(1)[:10]}\n").unchanged == 1
-    (removal,) = every(store)
-    assert len(removal.files) == 1
+    take(f"link,sha256\n{link(3, 4)},{digest(3)}\n")
+    assert take(f"link,autov2\n{link(3, 4)},{digest(3)[:10]}\n").unchanged == 1
+    assert take(f"link,autov2\n{link(3, 4)},{digest(5)[:10]}\n").merged == 1
+    files = sorted((len(r.files), [d.kind for f in r.files for d in f.digests]) for r in every(store))
+    short, full = DigestKind.AUTOV2, DigestKind.SHA256
+    assert files == [(2, [full, short]), (2, [short, full])]
 
 
 ROWS = st.lists(
@@ -487,8 +619,8 @@ def test_what_is_rejected_does_not_depend_on_where_a_list_is_cut(
                 f"{link(1, 2)},,{digest(1)[:10]},{digest(4)}",
                 f",{digest(2)},,{digest(4)}",
             ],
-            (1, 1, 0), [4],
-            id="a short hash that another file of the removal holds too contradicts",
+            (1, 2, 0), [],
+            id="a short hash of another file contradicts nothing",
         ),
         pytest.param(
             "sha256,data sha256",
@@ -497,7 +629,7 @@ def test_what_is_rejected_does_not_depend_on_where_a_list_is_cut(
                 f"{digest(2)},{digest(6)}",
                 f"{digest(2)},{digest(7)}",
             ],
-            (1, 1, 0), [4],
+            (1, 2, 0), [],
             id="the weights of two files of a removal are those of both",
         ),
         pytest.param(
@@ -509,8 +641,8 @@ def test_what_is_rejected_does_not_depend_on_where_a_list_is_cut(
                 f",{digest(1)},{digest(5)},",
                 f",{digest(1)},,6",
             ],
-            (1, 2, 0), [5, 6],
-            id="a row that names two files of a removal makes them one",
+            (1, 4, 0), [],
+            id="what rows say of one file stands side by side",
         ),
         pytest.param(
             "link,sha256,blake3",
@@ -519,8 +651,8 @@ def test_what_is_rejected_does_not_depend_on_where_a_list_is_cut(
                 f"{link(1, 2)},{digest(2)},{digest(4)}",
                 f",{digest(1)},{digest(4)}",
             ],
-            (1, 1, 0), [4],
-            id="a row that names two files which differ is rejected",
+            (1, 2, 0), [],
+            id="a row that names two files which differ is taken",
         ),
         pytest.param(
             "link,data sha256,autov2,size",
@@ -573,7 +705,7 @@ def test_what_is_rejected_does_not_depend_on_where_a_list_is_cut(
                 f"civitai,1,2,,{digest(3)[:10]}",
                 f"civitai,1,2,{digest(1)},",
             ],
-            (2, 1, 1), [],
+            (2, 2, 0), [],
             id="nor a site and ids of different rows",
         ),
     ],

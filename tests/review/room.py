@@ -103,7 +103,9 @@ class Room:
                 digest = Digest(DigestKind.SHA256, sha(read))
                 seen.readings(connection, [seen.Reading(pk, full=True, digests=(digest,))])
             proof = Evidence(rung, "sha256", "11" * 32, f"Because of {rung.label}.")
-            record(connection, self.store.secret, [MadeMatch(Match(removal, (proof,)), pk, confirmed)])
+            record(
+                connection, self.store.secret, [MadeMatch(Match(removal, (proof,)), pk, confirmed)]
+            )
         if put:
             self.put()
         return cases.id_of(self.store.secret, removal, HUB, "model", repo)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
+from tests.facts import add_claim, teach
 
 from reseen.fingerprints.digests import fingerprint
 from reseen.records import Digest, DigestKind, Names, RemovedFile
-from reseen.registry import adds, imports, removals
+from reseen.registry import adds, claims, imports, learning, removals
 from reseen.store import change_log
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -72,14 +73,35 @@ def test_what_a_removal_learns_is_a_change(store: Store, keyring: Keyring, tmp_p
     only_one = removals.New("sample", None, None, Names(), (RemovedFile((sha256,)),))
     with store.write() as connection:
         removals.insert(connection, keyring, [new(0), only_one])
-        (holder,) = removals.holders(connection, [sha256])[sha256]
         for expected in ([(2, 2)], []):
             after = change_log.latest(connection)
-            removals.learn(connection, holder[1], told)
+            teach(connection, told)
             assert noted(connection, after) == expected
         after = change_log.latest(connection)
-        removals.add_file(connection, 1, RemovedFile(told.digests))
+        add_claim(connection, 1, RemovedFile(told.digests))
         assert noted(connection, after) == [(1, 1)]
+        for expected in ([(1, 1)], []):
+            after = change_log.latest(connection)
+            learning.learn(connection)
+            assert noted(connection, after) == expected
+
+
+def test_what_is_done_with_lists_and_claims_are_changes(store: Store, keyring: Keyring) -> None:
+    with store.write() as connection:
+        (id, _) = removals.insert(connection, keyring, [new(0), new(1)])
+        add_claim(connection, 1, RemovedFile(()), list="second")
+        for restored in (False, True):
+            for name, expected in (("sample", [(1, 2)]), ("second", [(1, 1)])):
+                after = change_log.latest(connection)
+                claims.withdraw_list(connection, keyring, name, "why", restored=restored)
+                assert noted(connection, after) == expected
+                claims.withdraw_list(connection, keyring, name, "again", restored=restored)
+                assert noted(connection, after) == expected
+        for put_back in (False, True):
+            after = change_log.latest(connection)
+            claims.take_back(connection, keyring, 1, id, 2, "why", put_back=put_back)
+            claims.take_back(connection, keyring, 1, id, 2, "again", put_back=put_back)
+            assert noted(connection, after) == [(1, 1)]
 
 
 def test_added_files_are_changes(store: Store, keyring: Keyring, tmp_path: Path) -> None:

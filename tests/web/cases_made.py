@@ -10,10 +10,11 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from tests.facts import MadeMatch, record
+
 from reseen.match import evidence
 from reseen.match.weights import compare
 from reseen.observed import artifacts as seen
-from reseen.observed import sightings
 from reseen.records import (
     Artifact,
     Confirmed,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from reseen.registry import learning
 from reseen.review import cases, settling
 from reseen.review.settling import Settled
 from reseen.scan.lookback import record_past
@@ -72,13 +73,26 @@ def matched(connection: Connection) -> int:
 
 
 def _match_past(connection: Connection, secret: bytes, since: int | None) -> list[str]:
-    """Match what changed against all that was seen, and remember that; ids of new sightings."""
-    last, latest = matched(connection), change_log.latest(connection)
+    """Let what changed learn from what was read, match it against all that was seen, and remember
+    that; ids of new sightings."""
+    last = matched(connection)
     first = last if since is None else min(last, since)
+    learning.learn(connection, removals=_pks(connection, _changed(connection, first)))
     new = record_past(connection, secret, _changed(connection, first))
+    latest = change_log.latest(connection)
     row = {"name": MATCHED, "value": str(latest).encode()}
     upsert(connection, schema.meta, [row], key=("name",), update=("value",))
     return [id for id, _ in new]
+
+
+def _pks(connection: Connection, ids: Collection[str] | None) -> list[int] | None:
+    if ids is None:
+        return None
+    table = schema.removals.c
+    pks: list[int] = []
+    for some in chunks(ids):
+        pks.extend(connection.scalars(select(table.pk).where(table.id.in_(some))))
+    return pks
 
 
 def _changed(connection: Connection, after: int) -> Collection[str] | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reseen.errors import InputError
 from reseen.operations import consequences, reading
 from reseen.records import Names
-from reseen.registry import removals
+from reseen.registry import claims, removals
 from reseen.review.settling import Settled
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -42,6 +43,74 @@ def restore(
     """Put a withdrawn removal back in force, and match it against what was seen meanwhile."""
     with store.write() as connection:
         changed = removals.restore(connection, keyring, removal, why, actor=actor)
+    return _followed(store, changed)
+
+
+def withdraw_list(
+    store: Store, keyring: Keyring | None, name: str, why: str, *, actor: str | None = None
+) -> RemovalChanged:
+    """Take all that a list says out of force: removals of which no other list says anything leave
+    the registry. Raises NotFound, and SealError without a key."""
+    with store.write() as connection:
+        pks = claims.withdraw_list(connection, keyring, name, why, restored=False, actor=actor)
+    return _followed(store, pks is not None)
+
+
+def restore_list(
+    store: Store, keyring: Keyring | None, name: str, why: str, *, actor: str | None = None
+) -> RemovalChanged:
+    """Put a withdrawn list back in force, and match it against what was seen meanwhile."""
+    with store.write() as connection:
+        pks = claims.withdraw_list(connection, keyring, name, why, restored=True, actor=actor)
+    return _followed(store, pks is not None)
+
+
+def take_back(
+    store: Store, keyring: Keyring | None, claim: str, why: str, *, actor: str | None = None
+) -> RemovalChanged:
+    """Take one claim ("rm-4f7k2q9d/2") out of use: what was learned from bytes, or one row of a
+    list. Sightings that rested on it are judged again. Raises NotFound, InputError, SealError."""
+    return _claim(store, keyring, claim, why, put_back=False, actor=actor)
+
+
+def put_back(
+    store: Store, keyring: Keyring | None, claim: str, why: str, *, actor: str | None = None
+) -> RemovalChanged:
+    """The way back."""
+    return _claim(store, keyring, claim, why, put_back=True, actor=actor)
+
+
+def settle_contradiction(
+    store: Store, keyring: Keyring | None, claim: str, why: str, *, actor: str | None = None
+) -> bool:
+    """A person has looked at a claim that a file contradicts, and leaves it as it is. False if
+    nothing waited. Raises NotFound, InputError, SealError."""
+    id, number = claim_named(claim)
+    with store.write() as connection:
+        pk = claims.removal_pk(connection, id)
+        return claims.settle_contradiction(connection, keyring, pk, id, number, why, actor=actor)
+
+
+def claim_named(claim: str) -> tuple[str, int]:
+    """A removal's id and the number of its claim, from "rm-4f7k2q9d/2". Raises InputError."""
+    id, slash, number = claim.strip().lower().partition("/")
+    if not slash or not number.isascii() or not number.isdigit() or len(number) > 6:
+        raise InputError(
+            "this names no claim", remedy="Write the removal's id and a number: rm-4f7k2q9d/2."
+        )
+    return id, int(number)
+
+
+def _claim(
+    store: Store, keyring: Keyring | None, claim: str, why: str, *, put_back: bool,
+    actor: str | None,
+) -> RemovalChanged:  # fmt: skip
+    id, number = claim_named(claim)
+    with store.write() as connection:
+        pk = claims.removal_pk(connection, id)
+        changed = claims.take_back(
+            connection, keyring, pk, id, number, why, put_back=put_back, actor=actor
+        )
     return _followed(store, changed)
 
 

@@ -21,9 +21,13 @@ from typing import TypeAlias
 
 from reseen.records import DigestKind, Names, RemovalClass
 from reseen.registry.drafts import IMPLIED, Draft
+from reseen.store.links import normal_name
 
 Key: TypeAlias = tuple[str, ...]
 """(site, model id, version id), or a draft's `otherwise`."""
+
+_Held: TypeAlias = Key | tuple[DigestKind, bytes]
+"""A key, or a full digest."""
 
 SUREST = {
     kind: order
@@ -96,6 +100,8 @@ class Merger:
         """By pk: those that get new claims."""
         self._by_digest: dict[tuple[DigestKind, bytes], Standing] = {}
         self._by_key: dict[Key, Standing] = {}
+        self._others: dict[_Held, list[Standing]] = {}
+        """Those that hold a digest or key too: hardly ever."""
         self._opened = opened
 
     def knows(self, standing: Standing) -> None:
@@ -103,9 +109,17 @@ class Merger:
         for claim in standing.claims:
             for kind, value in claim.digests.items():
                 if kind in SUREST:
-                    self._by_digest.setdefault((kind, value), standing)
+                    self._holds_digest((kind, value), standing)
         for key in standing.keys:
-            self._by_key.setdefault(key, standing)
+            self._holds_key(key, standing)
+
+    def _holds_digest(self, digest: tuple[DigestKind, bytes], standing: Standing) -> None:
+        if self._by_digest.setdefault(digest, standing) is not standing:
+            self._others.setdefault(digest, []).append(standing)
+
+    def _holds_key(self, key: Key, standing: Standing) -> None:
+        if self._by_key.setdefault(key, standing) is not standing:
+            self._others.setdefault(key, []).append(standing)
 
     def take(self, draft: Draft) -> tuple[Outcome, Standing]:
         """Put a draft where it belongs."""
@@ -114,18 +128,22 @@ class Merger:
         if len(digests) > 1:
             digests = tuple(sorted(digests, key=lambda d: SUREST.get(d.kind, len(SUREST))))
         standing: Standing | None = None
+        by: _Held | None = None
         for digest in digests:
             standing = by_digest.get((digest.kind, digest.value))
             if standing is not None:
+                by = (digest.kind, digest.value)
                 break
         if standing is None and key is not None:
-            standing = self._by_key.get(key)
+            standing, by = self._by_key.get(key), key
         if standing is None:
             standing = Standing(new=[draft])
             self.new.append(standing)
             outcome = Outcome.ADDED
         elif self._is_known(standing, draft):
-            outcome = Outcome.UNCHANGED
+            return Outcome.UNCHANGED, standing
+        elif (other := self._other_that_knows(by, draft)) is not None:
+            return Outcome.UNCHANGED, other
         else:
             standing.new.append(draft)
             outcome = Outcome.MERGED
@@ -133,10 +151,16 @@ class Merger:
                 self.changed[standing.pk] = standing
         for digest in digests:
             if digest.kind in SUREST:
-                by_digest.setdefault((digest.kind, digest.value), standing)
+                self._holds_digest((digest.kind, digest.value), standing)
         if key is not None:
-            self._by_key.setdefault(key, standing)
+            self._holds_key(key, standing)
         return outcome, standing
+
+    def _other_that_knows(self, by: _Held | None, draft: Draft) -> Standing | None:
+        """Where several hold what a row is known by, it may have gone to any of them when it came
+        for the first time: the store does not tell in which order the rows of a list stood."""
+        some = () if by is None else self._others.get(by, ())
+        return next((other for other in some if self._is_known(other, draft)), None)
 
     def _is_known(self, standing: Standing, draft: Draft) -> bool:
         """Does one claim of the same list say all that the draft says?"""
@@ -180,11 +204,18 @@ def _names_all(known: Names, told: Names) -> bool:
         (told.reason, known.reason),
     )
     return (
-        all(one in (None, other) for one, other in single)
+        all(_same(one, other) for one, other in single)
         and _among(told.trigger_words, known.trigger_words)
         and _among(told.file_names, known.file_names)
     )
 
 
+def _same(told: str | None, known: str | None) -> bool:
+    """Nothing, or the same in any spelling: what `lookup` finds alike is said already."""
+    if told is None or told == known:
+        return True
+    return known is not None and normal_name(told) == normal_name(known)
+
+
 def _among(some: Iterable[str], every: Iterable[str]) -> bool:
-    return set(some) <= set(every)
+    return set(map(normal_name, some)) <= set(map(normal_name, every))
