@@ -211,6 +211,11 @@ def test_a_repository_may_be_named_by_its_address(
     reseen(tmp_path, replica, "scan", "hf", "--repos", str(listed), "--no-follow")
     (tree,) = replica.journal.targets("tree")
     assert f"/{repo}/" in tree
+    # What a file gives is named by its place, and not repeated.
+    listed.write_text(f"{given}\nnot a name\n")
+    _, err = reseen(tmp_path, replica, "scan", "hf", "--repos", str(listed), code=2)
+    assert f"{listed}, line 2: no repository of 127.0.0.1" in err
+    assert "not a name" not in err
 
 
 def test_an_address_says_of_which_type_its_repository_is(
@@ -246,6 +251,12 @@ def test_a_recheck_at_another_address_says_where_the_sightings_are(
     reseen(tmp_path, replica, "scan", "hf", "account-13/small", "--no-follow")
     out, _ = reseen(tmp_path, replica, "sightings", "--json", "--hub", "hf")
     removal, number = str(objects(out)[0]["removal"]), len(objects(out))
+    page = "https://huggingface.co/account-13/small/tree/main"
+    for verb in ("sightings", "recheck"):
+        out, err = reseen(tmp_path, replica, verb, "--repo", page)
+        assert out.count("sg-") == number or f"Asked about {number}" in err
+        _, err = reseen(tmp_path, replica, verb, "--repo", "https://elsewhere.example/a/b", code=2)
+        assert "no hub has this address" in err
     host = replica.endpoint.removeprefix("http://")
     for args in ((), ("--removal", removal), ("hf",), ("--endpoint", Nowhere.endpoint)):
         _, err = reseen(tmp_path, Nowhere(), "recheck", *args, code=3)

@@ -524,7 +524,9 @@ def test_a_short_digest_is_said_by_the_full_one_that_it_is_the_beginning_of(
     take(f"link,sha256\n{link(3, 4)},{digest(3)}\n")
     assert take(f"link,autov2\n{link(3, 4)},{digest(3)[:10]}\n").unchanged == 1
     assert take(f"link,autov2\n{link(3, 4)},{digest(5)[:10]}\n").merged == 1
-    files = sorted((len(r.files), [d.kind for f in r.files for d in f.digests]) for r in every(store))
+    files = sorted(
+        (len(r.files), [d.kind for f in r.files for d in f.digests]) for r in every(store)
+    )
     short, full = DigestKind.AUTOV2, DigestKind.SHA256
     assert files == [(2, [full, short]), (2, [short, full])]
 

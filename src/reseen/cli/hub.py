@@ -195,6 +195,19 @@ def remote_file(given: str, endpoint: str | None) -> tuple[Callable[[], Hub], Re
     return opener(hub_named(hub.name, Settings.from_environment(), endpoint)), remote_file(named)
 
 
+def repo_of(given: str | None, settings: Settings) -> str | None:
+    """The repository that a person named, by its name or its address. Raises InputError."""
+    if given is None or not is_address(given):
+        return given
+    from reseen.hubs.kinds import hub_of
+
+    found = hub_of(given, settings)
+    if found is None:
+        raise InputError(f"{given[:200]}: no hub has this address", remedy=_REPOSITORY)
+    return found[1].repo
+
+
+_REPOSITORY = "Write OWNER/NAME, or the address of its page at a hub of the settings."
 _REMOTE = "Write hf://OWNER/NAME/PATH, or the address of the file's page at a hub of the settings."
 
 
@@ -208,8 +221,13 @@ def target_of(given: TargetGiven, hub: HubSettings) -> Target:
     from reseen.hubs.kinds import repository_named
     from reseen.scan.target import Target
 
-    lines = _lines(given.repos_file) if given.repos_file else []
-    named = [repository_named(each, hub) for each in (*given.repos, *lines)]
+    named = [repository_named(each, hub) for each in given.repos]
+    for number, line in _lines(given.repos_file) if given.repos_file else ():
+        try:
+            named.append(repository_named(line, hub))
+        except InputError as e:  # what a file gives is named by its place
+            where = f"{given.repos_file}, line {number}"
+            raise InputError(f"{where}: no repository of {hub.host}", remedy=e.remedy) from None
     if given.everything and (named or given.author):
         raise InputError("--all and single repositories exclude each other")
     if not (named or given.author or given.since or given.everything):
@@ -285,16 +303,17 @@ def instant(given: str) -> datetime:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """What stands in a file, with the number of its line."""
     try:
         with path.open(encoding="utf-8") as lines:
-            found: list[str] = []
-            for line in lines:
+            found: list[tuple[int, str]] = []
+            for number, line in enumerate(lines, 1):
                 word = line.split("#", 1)[0].strip()
                 if len(line) > _LONGEST_LINE or len(found) >= _MOST_REPOS:
                     raise InputError("--repos holds too long a line, or too many")
                 if word:
-                    found.append(word)
+                    found.append((number, word))
             return found
     except (OSError, UnicodeDecodeError) as e:
         raise InputError(

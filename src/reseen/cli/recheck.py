@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -18,7 +19,7 @@ from reseen.cli.common import (
     settings_for,
 )
 from reseen.cli.exit_codes import ExitCode, finish, tell
-from reseen.cli.hub import as_value, endpoint_option, hub_named, opener
+from reseen.cli.hub import as_value, endpoint_option, hub_named, opener, repo_of
 from reseen.report.rows import visible
 from reseen.scan.recheck import Change
 from reseen.settings import HUGGING_FACE
@@ -60,6 +61,7 @@ def recheck(
     from reseen.operations.rechecks import recheck as ask_again
 
     settings = settings_for(db)
+    which = replace(which, repo=repo_of(which.repo, settings))
     asked = settings.hubs
     if hub is not None or endpoint is not None:
         asked = (hub_named(hub or HUGGING_FACE, settings, endpoint),)

@@ -17,7 +17,7 @@ from reseen.cli.common import (
     say,
     settings_for,
 )
-from reseen.cli.hub import as_value
+from reseen.cli.hub import as_value, repo_of
 from reseen.records import LADDER, Rung, SightingState
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def sightings(which: Filter, db: str | None, as_json: bool) -> None:
     from reseen.report.rows import row
 
     settings = settings_for(db)
+    which = dataclasses.replace(which, repo=repo_of(which.repo, settings))
     if which.hub is not None:
         which = dataclasses.replace(which, hub=stored_name_of(which.hub, settings))
     shown = 0

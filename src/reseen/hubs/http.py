@@ -91,7 +91,7 @@ USUAL = ClientOptions()
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HubResponse:
     """A JSON answer of the API."""
 
     value: object
@@ -139,12 +139,12 @@ class Http:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def json(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> Answer:
+    async def json(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> HubResponse:
         """GET of the API. Raises AnswerTooBig beyond `MOST_JSON` bytes."""
         url = self._url(path).copy_merge_params(httpx2.QueryParams(list(parameters)))
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
 
-        async def attempt() -> Answer:
+        async def attempt() -> HubResponse:
             response = await self._get(url, headers)
             try:
                 if response.status_code != 200:
@@ -166,7 +166,7 @@ class Http:
             finally:
                 await response.aclose()
             try:
-                return Answer(answers.parse(bytes(data)), response.headers.get("Link"))
+                return HubResponse(answers.parse(bytes(data)), response.headers.get("Link"))
             except HubGarbage as garbage:  # perhaps broken off on its way
                 raise _Again(garbage, most=3) from None
 

@@ -4,7 +4,8 @@ What comes in: what to list, and where to go on. What goes out: values of `resee
 errors of `reseen.errors.HubError` only. A hub never decides, never stores, and counts what it asks.
 
 No hub need be git: what one can do it says (`Abilities`), and nobody asks it for more. A hub whose
-repositories have no versions gives any text that changes when their files do, or each time.
+repositories have no versions gives any text without blanks that changes when their files do, or
+each time. What every visitor sees of a repository is called "main" at every hub.
 """
 
 from __future__ import annotations
@@ -76,9 +77,10 @@ class Revision:
     """One version of a repository, where files can stand."""
 
     ref: str | None
-    """What leads to it: "main", "refs/pr/3", a tag's name; None where nothing does any more."""
+    """What leads to it: "main" for what every visitor sees, "refs/pr/3", a tag's name;
+    None where nothing does any more."""
     commit: str
-    """The hub's word for the version: a commit, or any other text."""
+    """The hub's word for the version: a commit, or any other text without blanks."""
 
 
 @dataclass(frozen=True, slots=True)

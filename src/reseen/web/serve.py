@@ -27,6 +27,7 @@ from uvicorn.supervisors import Multiprocess
 
 from reseen.errors import ReseenError, SettingsError, StoreError
 from reseen.gate.state import FILE
+from reseen.hubs.kinds import stored_name
 from reseen.operations import logs
 from reseen.settings import Settings, is_loopback
 from reseen.store import service_schema
@@ -65,7 +66,10 @@ class Listening:
 
 
 def check(settings: Settings, listening: Listening) -> None:
-    """Raise SettingsError for what must not be served: passwords in clear over a network."""
+    """Raise SettingsError for hubs of no known kind, and for what must not be served: passwords in
+    clear over a network."""
+    for hub in settings.hubs:
+        stored_name(hub)
     if listening.insecure or is_loopback(listening.host):
         return
     if not (settings.url or "").startswith("https://"):
