@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +17,7 @@ from replica.world import World
 from sqlalchemy import func, select
 from tests.operations.faces import FACES, KEY, Face
 from tests.scan.walking import ALL, KEYRING, QUICK, Hasty, seen_at, walk_hub
+from tests.web.visitors import Visitor
 
 from reseen.hubs.http import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
@@ -21,11 +26,15 @@ from reseen.operations import consequences
 from reseen.operations.worker import Worker
 from reseen.registry import imports, removals
 from reseen.registry.imports import ImportOptions
+from reseen.review import cases as review_cases
+from reseen.review.queue import Filter, queue
+from reseen.review.who import Role
 from reseen.scan.target import Confirm, Options
 from reseen.settings import HubSettings, Settings
-from reseen.store import change_log, service_schema
+from reseen.store import audit, change_log, service_schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
+from reseen.web.app import make_app
 from reseen.web.service import Service
 
 FOUND = 15
@@ -142,6 +151,56 @@ def test_what_a_killed_process_left_is_done_by_whoever_comes_next(
     FACES["command"].import_list(service, other)
     with service.store.read() as connection:
         assert consequences.matched(connection) == change_log.latest(connection)
+
+
+def test_a_process_killed_after_the_import_leaves_nothing_undone(
+    service: Service, replica: Replica, sample: Path
+) -> None:
+    walk_hub(service.store, replica.endpoint, ALL, NOTHING_READ)
+    code = (
+        "import os, signal, sys\n"
+        "from reseen.operations import consequences\n"
+        "consequences.follow = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "sys.argv = ['reseen', 'registry', 'import', sys.argv[1], '--list', 'sample']\n"
+        "from reseen.cli import main\n"
+        "main()\n"
+    )
+    environment = os.environ | {
+        "RESEEN_HOME": str(service.settings.home),
+        "RESEEN_DB": service.settings.db,
+        "RESEEN_KEY": KEY,
+    }
+    killed = subprocess.run([sys.executable, "-c", code, str(sample)], env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(ids(service)) > 0
+    assert known(service) == 0
+    a_round(service, replica)
+    assert known(service) == FOUND
+
+
+def test_what_follows_by_itself_is_the_services_act_and_nobodys(
+    service: Service, replica: Replica, sample: Path
+) -> None:
+    """Not that of the account of the operating system under which the service happens to run."""
+    walk_hub(service.store, replica.endpoint, ALL, NOTHING_READ)
+    FACES["page"].import_list(service, sample)
+    lead = Visitor(make_app(service), Role.LEAD)
+    with service.store.read() as connection:
+        entry = queue(connection, Filter()).entries[0]
+        version = entry.version
+    account = entry.account
+    for each in range(2):  # confirmed, drafted, and taken back
+        form = {"version": str(version), "quick": "Sample reason", "then": "queue"}
+        route = ("confirm", "undo")[each]
+        if each:
+            notice = {"hub": entry.hub, "account": account}
+            assert lead.post("/notices", notice).status_code == 303
+        assert lead.post(f"/cases/{entry.id}/{route}", form).status_code == 303
+        with service.store.read() as connection:
+            version = review_cases.row(connection, entry.id).version
+    with service.store.read() as connection:
+        lines = [line for line in audit.every(connection) if "dropped" in (line.text or "")]
+    assert [line.actor for line in lines] == [audit.SERVICE]
 
 
 def test_following_twice_changes_nothing(service: Service, replica: Replica, sample: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from reseen.errors import InputError, StoreError
 from reseen.operations import jobs
+from reseen.operations.hooks import HOOK
 from reseen.records import RepoType
 from reseen.store import audit
 from reseen.store.database import Store
@@ -75,7 +76,7 @@ def test_a_changed_repository_is_queued_once(hub: TestClient, service: Service) 
     assert (what["repos"], what["types"]) == (["sample-account/lora"], ["model"])
     with service.store.read() as connection:
         (line,) = [x for x in audit.every(connection) if x.action == "scan-asked"]
-    assert line.actor == jobs.HOOK
+    assert line.actor == HOOK
     assert "sample-account" not in str(line)
 
 

@@ -37,8 +37,6 @@ MOST_WAITING = 20_000
 """Jobs in the queue; whoever asks for more is told to come back."""
 KEPT = 90 * 86_400 * 1_000_000
 """How long ended jobs that no person asked for are remembered, in microseconds."""
-HOOK = "hook:huggingface"
-"""The actor of what a hub asks for."""
 
 
 class JobKind(StrEnum):

@@ -17,13 +17,11 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from reseen.errors import Conflict, InputError, StoreError
-from reseen.operations import jobs
-from reseen.operations.jobs import JobKind
+from reseen.operations.hooks import repository_changed
 from reseen.records import RepoType
-from reseen.scan.target import Options, Target
 from reseen.web import asked
 from reseen.web.problems import problem
-from reseen.web.service import Service, service_of
+from reseen.web.service import service_of
 
 MOST = 64 << 10
 """Bytes of a payload."""
@@ -78,7 +76,7 @@ async def told(
     queued = False
     if named is not None:
         try:
-            queued = await run_in_threadpool(_queue, service, *named)
+            queued = await run_in_threadpool(repository_changed, service.store, *named)
         except (StoreError, Conflict) as e:
             return problem(503, str(e), e.remedy or "", {"Retry-After": "60"})
     return Response(
@@ -117,13 +115,6 @@ def _object(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InputError(f"there is no object called {name}")
     return found
-
-
-def _queue(service: Service, kind: RepoType, name: str) -> bool:
-    what = jobs.scan_of(Target(types=(kind,), repos=(name,)), Options(refs=True))
-    with service.store.write() as connection:
-        _, new = jobs.ask(connection, JobKind.REPOSITORY, what, None, actor=jobs.HOOK)
-    return new
 
 
 async def _body(request: Request) -> bytes | None:
