@@ -208,12 +208,11 @@ def take(connection: Connection, lane: frozenset[JobKind], owner: Owner) -> Job 
         if row.state == JobState.STOPPED:
             _set(connection, row.pk, ended_at=at, **LEASES.free())
             continue
-        lives = int(_progress(row.progress).get("lives", 1))
-        if lives >= LIVES:
-            problem = f"The service ended {lives} times over this, and does not try again."
+        if row.lives >= LIVES:
+            problem = f"The service ended {row.lives} times over this, and does not try again."
             end(connection, row.pk, owner, JobState.FAILED, problem=problem, force=True)
             continue
-        return _lease(connection, row.pk, owner, at, lives + 1, row.started_at)
+        return _lease(connection, row.pk, owner, at, row.lives + 1, row.started_at)
     query = select(jobs.c.pk).where(here, jobs.c.state == JobState.WAITING.value)
     pk = connection.scalar(query.order_by(jobs.c.asked_by.is_(None), jobs.c.pk).limit(1))
     return None if pk is None else _lease(connection, pk, owner, at, 1, None)
@@ -233,8 +232,7 @@ def beat(
         return False
     values = LEASES.taken(owner, now())
     if progress is not None:
-        lives = _progress(row.progress).get("lives", 1)
-        values["progress"] = json.dumps({**progress, "lives": lives})
+        values["progress"] = json.dumps(progress)
     if scan_pk is not None:
         values["scan_pk"] = scan_pk
     _set(connection, job.pk, **values)
@@ -276,14 +274,13 @@ def forget(connection: Connection) -> None:
 def _lease(
     connection: Connection, pk: int, owner: Owner, at: int, lives: int, started_at: int | None
 ) -> Job:
-    row = connection.execute(select(jobs.c.progress).where(jobs.c.pk == pk)).one()
     _set(
         connection,
         pk,
         state=JobState.RUNNING.value,
         started_at=started_at or at,
         **LEASES.taken(owner, at),
-        progress=json.dumps({**_progress(row.progress), "lives": lives}),
+        lives=lives,
     )
     return _job(connection.execute(_query().where(jobs.c.pk == pk)).one())
 
