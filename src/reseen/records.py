@@ -506,7 +506,10 @@ class Sighting:
 
     @property
     def standing(self) -> tuple[Evidence, ...]:
-        """The evidence that still holds: without the hub's word where that is false."""
+        """The evidence that still holds: without the hub's word where that is false; nothing where
+        nothing supports it any more."""
+        if self.rung is Rung.UNSUPPORTED:
+            return ()
         false = (Rung.DECLARED, Rung.POINTER) if self.hash_is_false else ()
         return tuple(e for e in self.evidence if e.rung.on_ladder and e.rung not in false)
 

@@ -180,3 +180,49 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OSError, match="No space left"):
         tables.write_xlsx(Path("/dev/full"), [row(sighting())])
+
+
+def refuted(number: int = 1) -> Sighting:
+    return sighting(number, rung=Rung.REFUTED, confirmed=Confirmed.CONTRADICTED, why="Refuted.")
+
+
+def test_the_refuted_is_counted_apart_and_last() -> None:
+    found = findings([sighting(1), refuted(2)])
+    assert totals(found.counting)["sightings"] == 1
+    assert [s.id for s in found.refuted] == ["sg-000000000002"]
+    page = render(found, locations=False)
+    assert "1 of 3 removed models were seen again" in page.replace("\n", " ")
+    assert "1 more sighting is refuted, and is counted nowhere" in page
+    assert "<li><b>1</b> sightings</li>" in page
+    assert page.index("sg-000000000001") < page.index("sg-000000000002")
+    assert 'class="rung rung-refuted">refuted' in page
+    only = render(findings([refuted()]), locations=False)
+    assert "<li><b>0</b> removals seen again</li>" in only
+    assert "Nothing was found." in only
+
+
+def test_a_row_of_the_refuted_says_so_in_every_table() -> None:
+    cells = row(refuted())
+    assert (cells["rung"], cells["rungs"], cells["counts"]) == ("refuted", "", False)
+    assert cells["hash_is_false"] is True
+    assert cells["why"] == "Refuted."
+    weights = Evidence(Rung.WEIGHTS, "sketch", "cosine 0.999", "Alike.", {"cosine": 0.999})
+    false = sighting(1).evidence[0]
+    stands = row(
+        sighting(rung=Rung.WEIGHTS, confirmed=Confirmed.CONTRADICTED, evidence=(false, weights))
+    )
+    assert (stands["rungs"], stands["counts"], stands["hash_is_false"]) == ("weights", True, True)
+
+
+def test_a_false_hash_beside_what_stands_is_said() -> None:
+    weights = Evidence(Rung.WEIGHTS, "sketch", "cosine 0.999", "Alike.", {"cosine": 0.999})
+    found = sighting(
+        rung=Rung.WEIGHTS,
+        confirmed=Confirmed.CONTRADICTED,
+        evidence=(*sighting().evidence, weights),
+        why="Alike.",
+    )
+    page = render(findings([found]), locations=False)
+    assert "Of 1 of them the hub states a false hash" in page
+    assert "declared, not so: The hub states it." in page
+    assert "hub's hash is false" in page

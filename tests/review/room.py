@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import select, update
 from tests.facts import MadeMatch, record
@@ -79,6 +80,7 @@ class Room:
         declared: str | None = None,
         read: str | None = None,
         rung: Rung | None = None,
+        more: tuple[Evidence, ...] = (),
         confirmed: Confirmed | None = None,
         downloads: int = 5,
         put: bool = True,
@@ -104,11 +106,35 @@ class Room:
                 seen.readings(connection, [seen.Reading(pk, full=True, digests=(digest,))])
             proof = Evidence(rung, "sha256", "11" * 32, f"Because of {rung.label}.")
             record(
-                connection, self.store.secret, [MadeMatch(Match(removal, (proof,)), pk, confirmed)]
+                connection,
+                self.store.secret,
+                [MadeMatch(Match(removal, (proof, *more)), pk, confirmed)],
             )
         if put:
             self.put()
         return cases.id_of(self.store.secret, removal, HUB, "model", repo)
+
+    def refute(
+        self,
+        repo: str = "sample-account/lora",
+        path: str = "model.safetensors",
+        *,
+        alike: bool = False,
+        **more: Any,
+    ) -> str:
+        """Reading proves that what the hub states of a file ("one") is false. `alike`: its weights
+        are the removed model's all the same."""
+        why = "Every byte was read: the hub's statement is false."
+        false = Evidence(Rung.REFUTED, "sha256", "11" * 32, why)
+        return self.see(
+            *(repo, path),
+            declared="one",
+            read="two",
+            rung=Rung.WEIGHTS if alike else Rung.REFUTED,
+            more=(false,),
+            confirmed=Confirmed.HEADER if alike else Confirmed.CONTRADICTED,
+            **more,
+        )
 
     def put(self) -> cases.Put:
         return cases.put_all(self.store)
@@ -212,7 +238,8 @@ class Room:
                     .join(service_schema.case_sightings)
                     .where(service_schema.case_sightings.c.case_pk == row.pk)
                 ).all()
-                assert row.rung == max(one.rung for one in seen_)
+                highest = max(one.rung for one in seen_)
+                assert row.rung == (cases.FALLEN if how.fallen else highest)
                 assert row.live == sum(one.state not in ("gone", "disabled") for one in seen_)
             words: dict[tuple[int, bytes], tuple[int, str]] = {}
             d, undone = service_schema.decisions, service_schema.decisions.alias()
@@ -224,6 +251,7 @@ class Room:
                     d.c.pk,
                     d.c.verdict,
                     service_schema.decided.c.sha256,
+                    service_schema.decided.c.rung,
                     service_schema.cases.c.removal_pk,
                 )
                 .join(service_schema.decided, service_schema.decided.c.decision_pk == d.c.pk)
@@ -231,8 +259,9 @@ class Room:
                 .where(d.c.because.is_(None), d.c.verdict != "second")
                 .order_by(d.c.pk)
             )
-            for pk, verdict, sha256, removal_pk in connection.execute(query):
-                if sha256 is not None and pk not in taken_back:
+            for pk, verdict, sha256, rung, removal_pk in connection.execute(query):
+                beside = verdict == "confirm" and rung < 0  # refuted, in a case that was confirmed
+                if sha256 is not None and pk not in taken_back and not beside:
                     words[removal_pk, sha256] = (pk, verdict)
             wanted = {key: pk for key, (pk, word) in words.items() if word == "not-this-model"}
             found = {

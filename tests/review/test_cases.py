@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import select
 from tests.review.room import HUB, Room
 
-from reseen.records import Confirmed, Rung
+from reseen.errors import Conflict
+from reseen.records import Rung
 from reseen.review import cases
 from reseen.review.queue import Filter
 from reseen.review.verdicts import State, Verdict
@@ -115,10 +117,12 @@ def test_more_proof_of_what_was_confirmed_is_no_question(room: Room) -> None:
 def test_proof_that_a_claim_is_false_is_a_question(room: Room) -> None:
     case = room.see(declared="one")
     room.say(case, CONFIRM)
-    room.see(declared="one", read="two", confirmed=Confirmed.CONTRADICTED, rung=Rung.DECLARED)
+    room.refute()
     assert room.stands(case) == (State.OPEN, CONFIRM)
-    room.say(case, CONFIRM)
-    assert room.stands(case) == (DECIDED, CONFIRM)
+    with pytest.raises(Conflict, match="not the removed model"):
+        room.say(case, CONFIRM)
+    room.say(case, Verdict.NOT_THIS_MODEL)
+    assert room.stands(case) == (DECIDED, Verdict.NOT_THIS_MODEL)
 
 
 def test_a_case_of_a_withdrawn_removal_leaves_the_queue_and_comes_back(room: Room) -> None:

@@ -89,10 +89,12 @@ def sighting(
     ref: str | None = "main",
     downloads: int = 10,
     read: bool = True,
+    refuted: bool = False,
     sketch: bytes | None = None,
     more: tuple[Evidence, ...] = (),
 ) -> str:
-    """The removal stands in a repository, read in full or as the hub says; the case's id."""
+    """The removal stands in a repository, read in full or as the hub says; the case's id.
+    `refuted`: read, and the bytes are others than the hub says."""
     listed = Repository(
         HUB,
         RepoType.MODEL,
@@ -126,6 +128,11 @@ def sighting(
             )
             proofs = more if sketch is not None else (proof, *more)
             confirmed = Confirmed.BYTES if read else Confirmed.NONE
+            if refuted:
+                false = evidence.refuted(evidence.declared(digest.kind, digest.value))
+                proofs = (*(more if sketch is not None else ()), false)
+                confirmed = Confirmed.HEADER if sketch is not None else Confirmed.CONTRADICTED
+                digest = Digest(DigestKind.SHA256, hashlib.sha256(b"others").digest())
             found.append(MadeMatch(Match(removal_id, proofs), pk, confirmed))
             if read:
                 readings.append(
@@ -149,8 +156,15 @@ def made(
     return Made(sighting(service, id, repo, **more), id, repo)  # type: ignore[arg-type]
 
 
-def alike(service: Service, number: int = 9, repo: str = "sample-account/altered") -> Made:
-    """A case that stands on the weights alone."""
+def alike(
+    service: Service,
+    number: int = 9,
+    repo: str = "sample-account/altered",
+    *,
+    refuted: bool = False,
+) -> Made:
+    """A case that stands on the weights alone. `refuted`: the hub states the removed file's hash,
+    and that is false."""
     from tests.match.updates import CAST, REMOVED, sketch
 
     first, second = sketch(REMOVED), sketch(CAST)
@@ -158,7 +172,7 @@ def alike(service: Service, number: int = 9, repo: str = "sample-account/altered
     assert compared is not None
     id = removal(service, number, sketch=first.encode())
     proof = evidence.weights(compared)
-    case = sighting(service, id, repo, sketch=second.encode(), more=(proof,))
+    case = sighting(service, id, repo, sketch=second.encode(), more=(proof,), refuted=refuted)
     return Made(case, id, repo)
 
 

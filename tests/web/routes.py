@@ -52,6 +52,8 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("POST", "/notices"): Role.REVIEWER,
     ("GET", "/notices/{id}/text"): Role.REVIEWER,
     ("GET", "/notices/{id}/json"): Role.REVIEWER,
+    ("GET", "/notices/{id}/correction"): Role.REVIEWER,
+    ("POST", "/notices/{id}/corrected"): Role.LEAD,
     ("POST", "/notices/{id}/clause"): Role.REVIEWER,
     ("POST", "/notices/{id}/send"): Role.LEAD,
     ("POST", "/notices/{id}/recheck"): Role.REVIEWER,

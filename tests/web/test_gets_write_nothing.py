@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from tests.web import cases_made
 from tests.web.cases_made import HUB
 from tests.web.routes import NEEDS, path_of
-from tests.web.test_notice_pages import confirm, drafted
+from tests.web.test_notice_pages import confirm, drafted, version
 from tests.web.visitors import Visitor
 
 from reseen.review import cases, decide
@@ -24,13 +24,19 @@ from reseen.web.service import Service
 Visit = Callable[..., Visitor]
 Rows = Mapping[str, list[tuple[Any, ...]]]
 
-DOWNLOADS = {"/notices/{id}/text", "/notices/{id}/json", "/audit/export"}
+DOWNLOADS = {
+    "/notices/{id}/text",
+    "/notices/{id}/json",
+    "/notices/{id}/correction",
+    "/audit/export",
+}
 MORE = (
     "/queue?state=any&live=any&withdrawn=yes",
     "/queue?nothing=&done=confirm&of={case}&version=1",
     "/cases/{case}?sample=1",
     "/cases/{case}?files=20&state=any",
     "/notices?state=drafted",
+    "/notices/{told}",
     "/audit?verify=1",
 )
 """Addresses beside the bare ones."""
@@ -43,17 +49,25 @@ def ids(service: Service, visit: Visit) -> dict[str, str]:
     lead = visit(Role.LEAD)
     kept = cases_made.made(service, 1, "sample-account/lora")
     fallen = cases_made.made(service, 2, "sample-account/other")
-    for made in (kept, fallen):
+    wrong = cases_made.made(service, 3, "other-account/lora")
+    for made in (kept, fallen, wrong):
         confirm(service, made, lead)
-    notice = drafted(lead)
-    with service.store.write() as connection:
-        version = cases.row(connection, fallen.case).version
-        assert lead.who is not None
-        decide.undo(connection, service.keyring, fallen.case, lead.who, "A mistake.", version)
+    notice, told = drafted(lead), drafted(lead, "other-account")
+    lead.post(f"{told}/sent", {"version": version(lead, told)})
+    for made in (fallen, wrong):
+        with service.store.write() as connection:
+            now = cases.row(connection, made.case).version
+            assert lead.who is not None
+            decide.undo(connection, service.keyring, made.case, lead.who, "A mistake.", now)
     job = lead.post("/scans", {"accounts": "account-01"}).headers["location"].split("?")[0]
     with service.store.write() as connection:  # as a scan leaves it
         connection.execute(update(schema.sightings).values(touched=1, rung=60))
-    return {"case": kept.case, "notice": notice.rsplit("/", 1)[1], "job": job.rsplit("/", 1)[1]}
+    return {
+        "case": kept.case,
+        "notice": notice.rsplit("/", 1)[1],
+        "told": told.rsplit("/", 1)[1],
+        "job": job.rsplit("/", 1)[1],
+    }
 
 
 def _rows(service: Service) -> Rows:
@@ -67,6 +81,8 @@ def _rows(service: Service) -> Rows:
 def _address(template: str, ids: Mapping[str, str]) -> str:
     if template.startswith("/cases/"):
         return template.format(id=ids["case"])
+    if template.endswith("/correction"):
+        return template.format(id=ids["told"])
     if template.startswith("/notices/"):
         return template.format(id=ids["notice"])
     if template.startswith("/scans/"):

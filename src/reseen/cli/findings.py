@@ -20,6 +20,8 @@ _COLOUR = {
     Rung.POINTER: "yellow",
     Rung.WEIGHTS: "yellow",
     Rung.HINT: "cyan",
+    Rung.REFUTED: "white",
+    Rung.UNSUPPORTED: "white",
 }
 
 
@@ -42,8 +44,10 @@ def _marks(sighting: Sighting) -> str:
         marks.append("withdrawn")
     if sighting.state is not SightingState.LIVE:
         marks.append(sighting.state.value)
-    if sighting.confirmed in (Confirmed.DOUBTFUL, Confirmed.CONTRADICTED):
+    if sighting.confirmed is Confirmed.DOUBTFUL:
         marks.append(sighting.confirmed.value)
+    if sighting.hash_is_false:
+        marks.append("the hub's hash is false")
     return click.style(f"  [{', '.join(marks)}]", dim=True) if marks else ""
 
 
@@ -78,11 +82,12 @@ def sighting_text(sighting: Sighting) -> str:
     if sighting.downloads is not None:
         rows.append(("downloads", f"{sighting.downloads:,}"))
     lines = [f"{name + ':':<12}{value}" for name, value in rows if value]
+    if not sighting.rung.on_ladder:
+        lines.append(f"{sighting.rung.label + ':':<12}{sighting.why}")
     lines.append("evidence:")
-    lines += [
-        f"  {rung_text(e.rung)}  {visible(e.why)}"
-        for e in sorted(sighting.evidence, key=lambda e: -e.rung)
-    ]
+    for e in sighting.evidence:
+        false = "" if e in sighting.standing else "not so: "
+        lines.append(f"  {rung_text(e.rung)}  {false}{visible(e.why)}")
     return "\n".join(lines)
 
 

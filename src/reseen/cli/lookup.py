@@ -40,6 +40,7 @@ def lookup(query: str, limit: int, db: str | None, as_json: bool, reveal: bool) 
     Answers with the removal and where it was seen again. Exits 0 also when nothing is found.
     """
     from reseen.cli.findings import removal_fields, removal_line, removal_text, sighting_line
+    from reseen.records import Rung
     from reseen.registry.lookup import find
 
     settings = settings_for(db)
@@ -66,8 +67,11 @@ def lookup(query: str, limit: int, db: str | None, as_json: bool, reveal: bool) 
             for how in found.how:
                 say(f"  by {how}")
             for sighting in found.sightings:
-                say(f"  seen again: {sighting_line(sighting)}")
-            if not found.sightings:
+                seen = "seen again" if sighting.rung.on_ladder else "not a copy"
+                if sighting.rung is Rung.UNSUPPORTED:
+                    seen = "no longer so"
+                say(f"  {seen}: {sighting_line(sighting)}")
+            if not any(sighting.rung.on_ladder for sighting in found.sightings):
                 say("  not seen again so far")
     if not as_json:
         if not answer.found:

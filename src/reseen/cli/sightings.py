@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -33,6 +34,7 @@ def _which(
     author: str | None,
     rung: str | None,
     state: tuple[str, ...],
+    refuted: bool,
     withdrawn: bool,
 ) -> Filter:
     from reseen.observed.sightings import Filter
@@ -44,6 +46,7 @@ def _which(
         author=author,
         rung=Rung.of(rung) if rung else None,
         states=frozenset(map(SightingState, state)) if state else None,
+        rungs=frozenset({Rung.REFUTED}) if refuted else None,
         withdrawn=None if withdrawn else False,
     )
 
@@ -65,12 +68,20 @@ def _which(
         multiple=True,
         help="Only in this state at the last check.",
     ),
-    click.option("--withdrawn", is_flag=True, help="Also sightings of withdrawn removals."),
+    click.option("--refuted", is_flag=True, help="Only what reading refuted: these are no copies."),
+    click.option(
+        "--withdrawn",
+        is_flag=True,
+        help="Also sightings of withdrawn removals, and those that nothing supports any more.",
+    ),
 )
 @db_option
 @json_option
 def sightings(which: Filter, db: str | None, as_json: bool) -> None:
-    """List sightings, newest first, with exact locations."""
+    """List sightings, newest first, with exact locations.
+
+    What reading refuted comes last and is counted apart.
+    """
     from reseen.cli.findings import sighting_line
     from reseen.hubs.kinds import stored_name_of
     from reseen.observed.sightings import Filter, every
@@ -80,18 +91,34 @@ def sightings(which: Filter, db: str | None, as_json: bool) -> None:
     which = dataclasses.replace(which, repo=repo_of(which.repo, settings))
     if which.hub is not None:
         which = dataclasses.replace(which, hub=stored_name_of(which.hub, settings))
-    shown = 0
+    off = [Rung.REFUTED, Rung.UNSUPPORTED] if which.withdrawn is None else [Rung.REFUTED]
+    parts = [frozenset(LADDER), *(frozenset({mark}) for mark in off)]
+    if which.rungs is not None:
+        parts = [which.rungs]
+    shown: dict[frozenset[Rung], int] = dict.fromkeys(parts, 0)
     with look_into(settings) as store, store.read() as connection:
-        for sighting in every(connection, which):
-            shown += 1
-            if as_json:
-                emit(row(sighting))
-            else:
-                say(sighting_line(sighting))
+        for part in parts:
+            for sighting in every(connection, dataclasses.replace(which, rungs=part)):
+                shown[part] += 1
+                if as_json:
+                    emit(row(sighting))
+                else:
+                    say(sighting_line(sighting))
     if not as_json:
         narrowed = which != Filter(withdrawn=which.withdrawn)
         nothing = "No such sightings." if narrowed else "No sightings. `reseen scan hf --help`"
-        note(count(shown, "sighting") if shown else nothing)
+        note(_counted(shown) or nothing)
+
+
+def _counted(shown: Mapping[frozenset[Rung], int]) -> str:
+    """How many there are, what left the ladder apart."""
+    told = []
+    for part, times in shown.items():
+        if times and len(part) == 1:
+            told.append(f"{times:,} {next(iter(part)).label}")
+        elif times:
+            told.append(count(times, "sighting"))
+    return ", and ".join(told)
 
 
 @click.command()
@@ -107,7 +134,10 @@ def sighting(id: str, db: str | None, as_json: bool) -> None:
     with look_into(settings_for(db)) as store, store.read() as connection:
         found = by_id(connection, id)
     if as_json:
-        evidence = [dataclasses.asdict(e) | {"rung": e.rung.label} for e in found.evidence]
+        evidence = [
+            dataclasses.asdict(e) | {"rung": e.rung.label, "holds": e in found.standing}
+            for e in found.evidence
+        ]
         emit(row(found) | {"evidence": evidence})
     else:
         say(sighting_text(found))

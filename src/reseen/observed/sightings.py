@@ -77,6 +77,8 @@ class Filter:
     author: str | None = None
     rung: Rung | None = None
     """At least this."""
+    rungs: frozenset[Rung] | None = None
+    """One of these, or of the marks of what left the ladder."""
     states: frozenset[SightingState] | None = None
     since: int | None = None
     """First seen at or after (microseconds)."""
@@ -374,11 +376,14 @@ def every(connection: Connection, which: Filter = ALL) -> Iterator[Sighting]:
 
 
 def of_removals(connection: Connection, removals: Iterable[str]) -> dict[str, list[Sighting]]:
-    """The sightings of these removals (by id), the last recorded first."""
+    """The sightings of these removals (by id), the last recorded first; what left the ladder after
+    what stands on it."""
     found: dict[str, list[Sighting]] = {}
     for chunk in chunks(removals):
         for sighting in _stream(connection, _query().where(schema.removals.c.id.in_(chunk))):
             found.setdefault(sighting.removal, []).append(sighting)
+    for some in found.values():
+        some.sort(key=lambda one: not one.rung.on_ladder)
     return found
 
 
@@ -461,6 +466,8 @@ def _narrowed(query: Select[Any], which: Filter) -> Select[Any]:
         query = query.where(func.substr(r.repo, 1, len(prefix)) == prefix)
     if which.rung is not None:
         query = query.where(s.rung >= int(which.rung))
+    if which.rungs is not None:
+        query = query.where(s.rung.in_(sorted(map(int, which.rungs))))
     if which.states is not None:
         query = query.where(s.state.in_(sorted(state.value for state in which.states)))
     if which.since is not None:

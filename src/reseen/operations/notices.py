@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from reseen.operations import jobs
 from reseen.operations.jobs import JobKind
-from reseen.review import mail, notice, notices
+from reseen.review import corrections, mail, notice, notices
 from reseen.review.clocks import State
+from reseen.review.corrections import Correction
 from reseen.review.notice import Notice
 from reseen.review.who import Who
 from reseen.settings import Settings
@@ -67,6 +68,20 @@ def take_away(store: Store, keyring: Keyring | None, id: str, form: str, who: Wh
     """The notice as it is to be sent by hand; recorded as an export."""
     with store.write() as connection:
         return notices.take_away(connection, keyring, id, form, who)
+
+
+def take_correction(store: Store, keyring: Keyring | None, id: str, who: Who) -> Correction:
+    """What the host must be told of a notice that is not so; recorded as an export."""
+    with store.write() as connection:
+        return corrections.take_away(connection, keyring, id, who)
+
+
+def corrected(
+    store: Store, keyring: Keyring | None, id: str, who: Who, version: int | None, note: str = ""
+) -> None:
+    """A person told the host what is not so."""
+    with store.write() as connection:
+        corrections.sent(connection, keyring, id, who, version=version, note=note)
 
 
 def send(

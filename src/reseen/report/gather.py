@@ -51,7 +51,8 @@ class Findings:
 
     made_at: datetime
     sightings: tuple[Sighting, ...]
-    """Strongest first; sightings of withdrawn removals are at the end."""
+    """Strongest first; then what reading refuted; sightings of withdrawn removals, and what nothing
+    supports any more, are at the end."""
     removals_in_force: int
     removals_withdrawn: int
     scans: tuple[ScanLine, ...]
@@ -60,8 +61,13 @@ class Findings:
 
     @property
     def counting(self) -> tuple[Sighting, ...]:
-        """Sightings whose removal is in force."""
-        return tuple(s for s in self.sightings if not s.withdrawn)
+        """Sightings that stand on the ladder and whose removal is in force."""
+        return tuple(s for s in self.sightings if s.counts)
+
+    @property
+    def refuted(self) -> tuple[Sighting, ...]:
+        """What reading refuted: counted apart."""
+        return tuple(s for s in self.sightings if s.rung is Rung.REFUTED and not s.withdrawn)
 
 
 def gather(store: Store) -> Findings:
@@ -125,7 +131,7 @@ def totals(found: tuple[Sighting, ...]) -> Mapping[str, int]:
         "repositories": len({(s.hub, s.type, s.repo) for s in found}),
         "accounts": len({(s.hub, account_of(s.repo)) for s in found}),
         "confirmed": sum(s.confirmed is Confirmed.BYTES for s in found),
-        "contradicted": sum(s.confirmed is Confirmed.CONTRADICTED for s in found),
+        "false_hashes": sum(s.hash_is_false for s in found),
     }
 
 
@@ -160,7 +166,8 @@ def _groups(found: tuple[Sighting, ...], label_of: Callable[[Sighting], str]) ->
 
 
 def _order(s: Sighting) -> tuple[bool, int, bool, datetime, str]:
-    return (s.withdrawn, -s.rung, s.state is not SightingState.LIVE, s.first_seen, s.id)
+    history = s.withdrawn or s.rung is Rung.UNSUPPORTED
+    return (history, -s.rung, s.state is not SightingState.LIVE, s.first_seen, s.id)
 
 
 def _count(connection: Connection, *, withdrawn: bool) -> int:

@@ -59,6 +59,7 @@ def render(findings: Findings, *, locations: bool) -> str:
     return environment.from_string(source).render(
         findings=findings,
         totals=totals(found),
+        refuted=len(findings.refuted),
         locations=locations,
         removals=by_removal(found)[:MOST_GROUPS],
         accounts=by_account(found, locations=locations)[:MOST_GROUPS],
@@ -68,6 +69,7 @@ def render(findings: Findings, *, locations: bool) -> str:
         rungs=[(r, sum(s.rung is r for s in found)) for r in rungs],
         rung_meaning=RUNG_MEANING,
         ladder=LADDER,
+        off_ladder=(Rung.REFUTED, Rung.UNSUPPORTED),
         confirmed_meaning=CONFIRMED_MEANING,
         rows=[(s, row(s, locations=locations)) for s in shown],
         left_out=len(findings.sightings) - len(shown),

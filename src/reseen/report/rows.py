@@ -23,10 +23,12 @@ FIELDS: Mapping[str, str] = {
     "ref": "Branch, tag or pull-request ref; empty for a commit of the history.",
     "path": "The file's path in the repository.",
     "size": "Bytes.",
-    "rung": "The highest rung of evidence that holds.",
+    "rung": "The highest rung of evidence that holds; or refuted, unsupported: off the ladder.",
     "rungs": "All rungs that hold, highest first, separated by blanks.",
     "why": "One sentence: why it is taken for the removal.",
     "confirmed": "How far the claim was checked: none, header, doubtful, bytes, contradicted.",
+    "counts": "False when it is off the ladder, or its removal was withdrawn: it accuses nobody.",
+    "hash_is_false": "True when reading proved that what the hub states of the file is false.",
     "state": "live, gone, disabled or unreachable.",
     "withdrawn": "True when the removal was withdrawn since: the sighting no longer counts.",
     "declared_sha256": "The SHA-256 that the hub states, when it states one.",
@@ -53,7 +55,7 @@ def row(sighting: Sighting, *, locations: bool = True) -> dict[str, Cell]:
     figures: Mapping[str, float | int | str] = next(
         (e.figures for e in sighting.evidence if e.rung is Rung.WEIGHTS), {}
     )
-    rungs = sorted({e.rung for e in sighting.evidence}, reverse=True)
+    rungs = sorted({e.rung for e in sighting.standing}, reverse=True)
     cells: dict[str, Cell] = {
         "sighting": sighting.id,
         "removal": sighting.removal,
@@ -68,6 +70,8 @@ def row(sighting: Sighting, *, locations: bool = True) -> dict[str, Cell]:
         "rungs": " ".join(rung.label for rung in rungs),
         "why": sighting.why,
         "confirmed": sighting.confirmed.value,
+        "counts": sighting.counts,
+        "hash_is_false": sighting.hash_is_false,
         "state": sighting.state.value,
         "withdrawn": sighting.withdrawn,
         "declared_sha256": sighting.declared_sha256,

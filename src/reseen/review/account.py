@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from reseen.observed import sightings
 from reseen.observed.artifacts import DISABLED, GATED, instant
-from reseen.records import RepoType
+from reseen.records import RepoType, Rung
 from reseen.review.verdicts import State
 from reseen.store import schema
 from reseen.store.service_schema import case_sightings, notices
@@ -63,11 +63,15 @@ class Account:
     named: tuple[Repository, ...]
     """The first of them: those with cases first, most downloaded first."""
     cases: Mapping[str, int]
-    """How many: "open" and "second", and the decided ones by verdict."""
+    """How many: "open" and "second", the decided ones by verdict, and "refuted" for those that wait
+    and are nothing but refuted."""
     removals: int
     """Different removals among its sightings."""
     sightings: int
+    """On the ladder; the figures around it are of these too."""
     live: int
+    refuted: int
+    """Sightings that reading refuted, apart."""
     downloads: int
     """Of repositories with cases."""
     notices: Mapping[str, int]
@@ -86,12 +90,17 @@ def account(connection: Connection, hub: str, name: str) -> Account:
     """What is known; zeros where nothing is."""
     mine = and_(table.c.hub == hub, table.c.account == name)
     by_word: Counter[str] = Counter()
-    states = select(table.c.state, table.c.verdict, func.count()).where(mine)
-    for state, verdict, count in connection.execute(
-        states.group_by(table.c.state, table.c.verdict)
+    refuted = (table.c.rung == int(Rung.REFUTED)).label("refuted")
+    states = select(table.c.state, table.c.verdict, refuted, func.count()).where(
+        mine, table.c.rung > int(Rung.UNSUPPORTED)
+    )
+    for state, verdict, is_refuted, count in connection.execute(
+        states.group_by(table.c.state, table.c.verdict, refuted)
     ):
-        by_word[verdict if state == State.DECIDED and verdict else state] += count
-    seen = _seen(connection, mine)
+        decided = state == State.DECIDED and verdict
+        by_word[verdict if decided else "refuted" if is_refuted else state] += count
+    every = _seen(connection, mine)
+    seen = [row for row in every if row.rung > 0]
     repositories = _repositories(connection, hub, name)
     written = select(notices.c.state, func.count()).where(
         notices.c.hub == hub, notices.c.account == name
@@ -106,6 +115,7 @@ def account(connection: Connection, hub: str, name: str) -> Account:
         removals=len({row.removal_pk for row in seen}),
         sightings=len(seen),
         live=sum(row.state not in sightings.GONE for row in seen),
+        refuted=sum(row.rung == Rung.REFUTED for row in every),
         downloads=sum(r.downloads or 0 for r in busy),
         notices=dict(connection.execute(written.group_by(notices.c.state)).all()),
         first_seen=instant(min((row.first_seen for row in seen), default=None)),
@@ -117,7 +127,7 @@ def account(connection: Connection, hub: str, name: str) -> Account:
 def _seen(connection: Connection, mine: ColumnElement[bool]) -> list[Any]:
     s = schema.sightings.c
     query = (
-        select(s.removal_pk, s.state, s.first_seen, s.last_seen)
+        select(s.removal_pk, s.rung, s.state, s.first_seen, s.last_seen)
         .join(case_sightings, case_sightings.c.sighting_pk == s.pk)
         .join(table, table.c.pk == case_sightings.c.case_pk)
         .where(mine)

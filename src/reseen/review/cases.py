@@ -19,12 +19,16 @@ from sqlalchemy import Connection, Row, bindparam, select, tuple_, update
 
 from reseen.errors import NotFound
 from reseen.observed import sightings
-from reseen.records import account_of
+from reseen.records import Rung, account_of
 from reseen.review import made, remembered
 from reseen.review.verdicts import Stand, State, Verdict, stand
 from reseen.store import ids, schema
 from reseen.store.database import Store, chunks, insert_many, now, reserve
 from reseen.store.service_schema import case_sightings, cases
+
+FALLEN = 100
+"""In `rung` of a case: above every rung, for a person must see first that reading refuted what was
+confirmed. The rung that the case stands on is then that of its sightings."""
 
 MOST = 2_000
 """Sightings that one call puts, so that nobody waits long for the writer."""
@@ -134,6 +138,8 @@ def settle(
             how = stand(*standings[row.pk])
             verdict = None if how.verdict is None else how.verdict.value
             new = {"state": how.state.value, "verdict": verdict, **figures[row.pk]}
+            if how.fallen:
+                new["rung"] = FALLEN
             matters = (
                 row.pk in told
                 or row.pk in applied
@@ -293,7 +299,11 @@ def _figures(connection: Connection, pks: Sequence[int]) -> dict[int, dict[str, 
         schema.repositories, r.pk == cases.c.repository_pk
     )
     for pk, downloads, likes in connection.execute(reach.where(cases.c.pk.in_(pks))):
-        found[pk] = {"rung": 0, "reach": (downloads or 0) + (likes or 0), "live": 0}
+        found[pk] = {
+            "rung": int(Rung.UNSUPPORTED),
+            "reach": (downloads or 0) + (likes or 0),
+            "live": 0,
+        }
         found[pk]["reach"] = min(found[pk]["reach"], 2**63 - 1)
     every = (
         select(case_sightings.c.case_pk, s.rung, s.state)

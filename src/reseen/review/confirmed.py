@@ -3,7 +3,8 @@
 What comes in: a connection. What goes out: sightings and cases by pk, and which accounts wait for a
 notice (`Waiting`). "Confirmed" means that a person's decision about this very sighting stands:
 nobody took it back, decided otherwise since, or asked for a second pair of eyes, and the removal is
-in force. A new file beside it, which opens its case again, takes nothing away.
+in force; what reading refuted, or nothing supports any more, is confirmed by nobody. A new file
+beside it, which opens its case again, takes nothing away.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, exists, not_, select
 
 from reseen.hubs.kinds import addresses_of
-from reseen.records import SightingState
+from reseen.records import Rung, SightingState
 from reseen.review import cases
 from reseen.review.clocks import State as Notice
 from reseen.review.verdicts import State, Verdict
@@ -92,6 +93,7 @@ def _confirmed(connection: Connection, wanted: Sequence[ColumnElement[bool]]) ->
             c.state != State.SECOND.value,
             ever,
             r.withdrawn_at.is_(None),
+            s.rung > int(Rung.HINT),
             *wanted,
         )
         .order_by(s.pk)

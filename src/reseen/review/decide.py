@@ -16,9 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from reseen.errors import AccessError, Conflict, InputError
+from reseen.records import Rung
 from reseen.review import cases, claims, made, remembered, texts
 from reseen.review.remembered import DECIDED_COLUMNS, DECISION_COLUMNS
-from reseen.review.verdicts import UNDO, Made, State, Verdict, in_force, stand
+from reseen.review.verdicts import UNDO, Made, Now, State, Verdict, in_force, stand
 from reseen.review.who import Role, Who
 from reseen.store import audit, ids, schema
 from reseen.store.database import insert_many, now, reserve
@@ -56,8 +57,8 @@ def decide(
     """Decide a case in the version that `who` saw.
 
     Raises AccessError (role; asked for the second pair of eyes), InputError (no reason, or too
-    long), SealError (no key), NotFound, Conflict (changed, decided or claimed meanwhile, or the
-    removal was withdrawn).
+    long), SealError (no key), NotFound, Conflict (changed, decided or claimed meanwhile, the
+    removal was withdrawn, or reading refuted what would be confirmed).
     """
     at = now() if at is None else at
     who.must_be(Role.REVIEWER)
@@ -71,6 +72,7 @@ def decide(
         raise Conflict("the case is decided already", remedy="Undo that decision first.")
     if _withdrawn(connection, row):
         raise Conflict("the removal was withdrawn", remedy="Restore it first if that was wrong.")
+    check(verdict, standing[1])
     if how.state is State.SECOND and verdict is Verdict.SECOND:
         raise Conflict("a second pair of eyes was asked for already")
     if who.pk in how.asked:
@@ -103,6 +105,23 @@ def decide(
     claims.free(connection, row.pk)  # who decided is done with it
     cases.settle(connection, {row.pk, *also}, at, told={row.pk})
     return _outcome(connection, id, row.pk)
+
+
+def check(verdict: Verdict, sightings: Sequence[Now]) -> None:
+    """Raise Conflict for what cannot be said of these sightings: none of them is the removed model
+    where reading refuted them all, and nothing is asked where nothing supports any."""
+    if any(one.on_ladder for one in sightings):
+        return
+    if all(one.rung == Rung.UNSUPPORTED for one in sightings):
+        raise Conflict(
+            "nothing in force supports this case any more",
+            remedy="There is nothing to decide, unless what it stood on is restored.",
+        )
+    if verdict in (Verdict.CONFIRM, Verdict.ALLOWED):
+        raise Conflict(
+            "reading proved that this is not the removed model: what the hub states of it is false",
+            remedy='Say "not this model", or have it read again.',
+        )
 
 
 def undo(

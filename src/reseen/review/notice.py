@@ -40,8 +40,10 @@ UNDO = "undo"
 """`how` of a step that takes the one before it back."""
 CLEARED = "cleared"
 """`how` of a step that empties a draft."""
+CORRECTION = "correction"
+"""`how` of a step that tells the host that files of the notice are not what we said."""
 SMTP = "smtp"
-ASIDE = frozenset({CLAUSE, CLEARED})
+ASIDE = frozenset({CLAUSE, CLEARED, CORRECTION})
 """Steps that lead to no other state, and that no undoing takes away."""
 
 
@@ -349,6 +351,12 @@ def step_rows(connection: Connection, notice_pk: int) -> list[Row[Any]]:
         .order_by(s.pk)
     )
     return list(connection.execute(query))
+
+
+def sent_at(connection: Connection, notice_pk: int) -> int | None:
+    """When it was sent the last time, by the steps that count; None: never."""
+    sent = (x.at for x in counting(step_rows(connection, notice_pk)) if x.state == State.SENT.value)
+    return max(sent, default=None)
 
 
 def counting(rows: Sequence[Row[Any]]) -> list[Row[Any]]:

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from reseen.hubs.kinds import addresses_of
+from reseen.observed.artifacts import instant
 from reseen.records import Confirmed, Digest, DigestKind, Evidence, Rung
 from reseen.report.rows import visible
 from reseen.review import clauses
 from reseen.review.clocks import State
+from reseen.review.corrections import Correction
 from reseen.review.notice import ASIDE, UNDO, Item, Notice
 
 FORMAT = "reseen-notice"
@@ -81,6 +83,17 @@ def as_json(notice: Notice, *, at: datetime | None = None) -> str:
     return json.dumps(value, ensure_ascii=True, indent=2) + "\n"
 
 
+def correction_subject(correction: Correction) -> str:
+    """One line, for mail: no account, no name."""
+    files = _files(len(correction.items))
+    return f"Correction to notice {correction.notice.id}: {files} not what we said"
+
+
+def correction_text(correction: Correction) -> str:
+    """What the host is told of files that are not what a notice said."""
+    return "\n".join(_correction_lines(correction)) + "\n"
+
+
 def how_we_know(item: Item) -> str:
     """Why a file is taken for a removed model, in sentences."""
     sighting = item.sighting
@@ -113,6 +126,54 @@ def _lines(notice: Notice) -> Iterator[str]:
         yield from _item_lines(number, item)
     yield ""
     yield f"Please name {notice.id} when you answer."
+
+
+def _correction_lines(correction: Correction) -> Iterator[str]:
+    notice, count = correction.notice, len(correction.items)
+    addresses = addresses_of(notice.hub)
+    yield f"Correction to notice {notice.id}: these files are not what we said"
+    yield f"To: trust and safety at {notice.hub}"
+    yield f"About the account: {addresses.account(notice.account) if addresses else None}"
+    yield ""
+    sent = instant(correction.sent_at).astimezone(UTC)
+    yield (
+        f"Our notice {notice.id} of {sent:%Y-%m-%d} named the "
+        f"{'file' if count == 1 else f'{count:,} files'} below. We no longer say that "
+        f"{'it is a copy' if count == 1 else 'they are copies'} of a removed model. If you acted "
+        f"on {'it' if count == 1 else 'them'} because of our notice, please look at that again."
+    )
+    if correction.others:
+        others = "one other file" if correction.others == 1 else f"{correction.others:,} others"
+        yield ""
+        yield f"What we said of the {others} of that notice stands."
+    for number, item in enumerate(correction.items, 1):
+        sighting = item.sighting
+        yield ""
+        yield f"{number}. {item.url}"
+        yield f"   Revision: {visible(sighting.revision)}"
+        yield f"   Path: {visible(sighting.path)}"
+        if sighting.declared_sha256:
+            yield f"   SHA-256, as your platform states it: {sighting.declared_sha256}"
+        for digest in item.read:
+            yield f"   {_NAMES.get(digest.kind, digest.kind.label)}, of what we read: {digest.hex}"
+        yield f"   What is so: {what_is_so(item)}"
+    yield ""
+    yield f"Please name {notice.id} when you answer."
+
+
+def what_is_so(item: Item) -> str:
+    """Why a file is not, or no longer, what a notice said."""
+    sighting = item.sighting
+    if sighting.rung is Rung.REFUTED:
+        return (
+            "We read every byte of it: it is another file. The digest that your platform states "
+            "for it is false."
+        )
+    if sighting.withdrawn:
+        return "The removal of the model that we took it for was withdrawn."
+    if sighting.rung is Rung.UNSUPPORTED:
+        return "What we took it for is not supported by anything in our registry any more."
+    return "We no longer confirm that it is the removed model."
 
 
 def _looked(notice: Notice) -> dict[str, int]:

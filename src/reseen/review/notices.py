@@ -223,6 +223,20 @@ def append(
     _line(connection, row, who, step=state.value, how=how)
 
 
+def beside(
+    connection: Connection,
+    keyring: Keyring | None,
+    row: Row[Any],
+    who: Who,
+    *,
+    how: str,
+    note: str = "",
+) -> None:
+    """A step that leads to no other state (`notice.ASIDE`); the caller writes its audit line."""
+    _append_row(connection, keyring, row, row.state, who, how=how, note=note)
+    changed(connection, row)
+
+
 def _append_row(
     connection: Connection,
     keyring: Keyring | None,
@@ -281,9 +295,14 @@ def _new(connection: Connection, hub: str, account: str, who: Who, hours: int | 
 
 
 def _drop_undone(connection: Connection, row: Row[Any], who: Who | None) -> int:
-    """What is no longer confirmed falls out of a notice that can still be changed."""
+    """What is no longer confirmed falls out of a notice that can still be changed; what the host
+    was told of stays, to be corrected."""
     table = service_schema.notice_items.c
-    pks = list(connection.scalars(select(table.sighting_pk).where(table.notice_pk == row.pk)))
+    query = select(table.sighting_pk).where(table.notice_pk == row.pk)
+    sent_at = notice.sent_at(connection, row.pk)
+    if sent_at is not None:
+        query = query.where(table.added_at > sent_at)
+    pks = list(connection.scalars(query))
     gone = set(pks) - confirmed.standing(connection, pks).keys()
     for chunk in chunks(sorted(gone)):
         connection.execute(

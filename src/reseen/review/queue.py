@@ -1,4 +1,5 @@
-"""What waits for a decision, in order: strength of evidence, reach, age.
+"""What waits for a decision, in order: strength of evidence, reach, age. What a person confirmed
+and reading then refuted stands first, what reading refuted last, and is counted apart.
 
 What comes in: a `Filter`, which lives in the address of a page. What goes out: a `Page` of rows and
 how many there are, or the next case to work on. `Filter.parse` and `Filter.values` are the one
@@ -17,9 +18,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select
 
+from reseen.observed import sightings
 from reseen.observed.artifacts import instant
-from reseen.records import RepoType, Rung
+from reseen.records import RepoType, Rung, Sighting
 from reseen.registry.claims import first_list, first_said, of_list
+from reseen.review import cases
 from reseen.review.verdicts import State, Verdict
 from reseen.review.who import Who
 from reseen.store import ids, schema
@@ -31,10 +34,12 @@ MOST = 200
 """Rows of one page."""
 _DAY = 24 * 3600 * 1_000_000
 _LONGEST = 300
+_REFUTED, _UNSUPPORTED = int(Rung.REFUTED), int(Rung.UNSUPPORTED)
 
 STATES = ("undecided", *(state.value for state in State), "any")
 CLAIMED = ("me", "nobody", "other")
 LIVE = ("live", "gone", "any")
+MARKS = ("fallen", "refuted", "unsupported")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class Filter:
     """One of `STATES`; "undecided": open, or a second pair of eyes was asked for."""
     rung: Rung | None = None
     """At least this."""
+    mark: str | None = None
+    """One of `MARKS`: confirmed and then refuted; refuted; supported by nothing any more."""
     hub: str | None = None
     account: str | None = None
     list: str | None = None
@@ -55,7 +62,7 @@ class Filter:
     live: str = "live"
     """One of `LIVE`: something in it is not known to be gone."""
     withdrawn: bool = False
-    """Also of withdrawn removals."""
+    """Also of withdrawn removals, and what nothing supports any more."""
     older: int | None = None
     """Days that it waits at least."""
     text: str | None = None
@@ -79,6 +86,7 @@ class Filter:
         return cls(
             state=one_of("state", STATES, "undecided"),
             rung=Rung.of(rung) if rung.upper() in Rung.__members__ else None,
+            mark=values["mark"] if values.get("mark") in MARKS else None,
             hub=text("hub"),
             account=text("account"),
             list=text("list"),
@@ -96,6 +104,7 @@ class Filter:
         said = {
             "state": self.state if self.state != "undecided" else None,
             "rung": self.rung.label if self.rung is not None else None,
+            "mark": self.mark,
             "hub": self.hub,
             "account": self.account,
             "list": self.list,
@@ -136,6 +145,13 @@ class Entry:
     repo: str
     account: str
     rung: Rung
+    """Of its strongest sighting."""
+    fallen: bool
+    """A person confirmed what reading then refuted."""
+    false_hash: bool
+    """What the hub states of its strongest file is false."""
+    cosine: float | None
+    """Where it stands on the weights."""
     reach: int
     downloads: int | None
     likes: int | None
@@ -159,6 +175,8 @@ class Page:
     entries: tuple[Entry, ...]
     total: int
     """Cases that the filter lets through."""
+    refuted: int
+    """Those of them that reading refuted: the last ones."""
     offset: int
     most: int
 
@@ -188,8 +206,9 @@ def queue(
     most, offset = min(max(most, 1), MOST), min(max(offset, 0), 2**31)
     count = select(func.count()).select_from(table).where(*_where(which, who, at))
     total = int(connection.scalar(count) or 0)
+    refuted = int(connection.scalar(count.where(table.c.rung == _REFUTED)) or 0) if total else 0
     pks = _first(connection, which, who, at, offset, most) if total else []
-    return Page(tuple(entries(connection, pks, at=at)), total, offset, most)
+    return Page(tuple(entries(connection, pks, at=at)), total, refuted, offset, most)
 
 
 def next_case(
@@ -239,10 +258,10 @@ def entries(connection: Connection, pks: Sequence[int], *, at: int | None = None
     )
     rows = {row.pk: row for row in connection.execute(query)}
     about = _about(connection, pks)
-    return [_entry(rows[pk], *about.get(pk, (0, "", ())), at) for pk in pks if pk in rows]
+    return [_entry(rows[pk], about.get(pk, _NOTHING), at) for pk in pks if pk in rows]
 
 
-def _entry(row: Row[Any], sightings: int, why: str, paths: tuple[str, ...], at: int) -> Entry:
+def _entry(row: Row[Any], about: _About, at: int) -> Entry:
     held = row.claimed_by is not None and (row.claimed_until or 0) > at
     return Entry(
         id=row.id,
@@ -257,50 +276,77 @@ def _entry(row: Row[Any], sightings: int, why: str, paths: tuple[str, ...], at: 
         type=RepoType(row.type),
         repo=row.repo,
         account=row.account,
-        rung=Rung(row.rung),
+        rung=about.rung,
+        fallen=row.rung == cases.FALLEN,
+        false_hash=about.false_hash,
+        cosine=about.cosine,
         reach=row.reach,
         downloads=row.downloads,
         likes=row.likes,
-        sightings=sightings,
+        sightings=about.sightings,
         live=row.live,
         opened_at=instant(row.opened_at),
         changed_at=instant(row.changed_at),
         claimed_by=row.holder if held else None,
         claimed_until=instant(row.claimed_until) if held else None,
-        why=why,
-        paths=paths,
+        why=about.why,
+        paths=about.paths,
     )
 
 
-def _about(
-    connection: Connection, pks: Sequence[int]
-) -> dict[int, tuple[int, str, tuple[str, ...]]]:
-    """How many sightings, the strongest evidence, some paths: of each case."""
-    s, a, e = schema.sightings.c, schema.artifacts.c, schema.evidence.c
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a case's sightings say."""
+
+    sightings: int = 0
+    rung: Rung = Rung.UNSUPPORTED
+    false_hash: bool = False
+    cosine: float | None = None
+    why: str = ""
+    paths: tuple[str, ...] = ()
+
+
+_NOTHING = _About()
+
+
+def _about(connection: Connection, pks: Sequence[int]) -> dict[int, _About]:
+    """How many sightings, the strongest with its evidence, some paths: of each case."""
+    s, a = schema.sightings.c, schema.artifacts.c
     mine = case_sightings.c.case_pk.in_(pks)
-    paths: dict[int, list[str]] = {}
+    found: dict[int, list[Any]] = {}
     query = (
-        select(case_sightings.c.case_pk, a.path)
+        select(case_sightings.c.case_pk, s.pk, s.rung, a.path)
         .join(schema.sightings, s.pk == case_sightings.c.sighting_pk)
         .join(schema.artifacts, a.pk == s.artifact_pk)
         .where(mine)
         .order_by(s.rung.desc(), s.pk)
     )
-    for pk, path in connection.execute(query):
-        paths.setdefault(pk, []).append(path)
-    why: dict[int, str] = {}
-    reasons = (
-        select(case_sightings.c.case_pk, e.why)
-        .join(schema.evidence, e.sighting_pk == case_sightings.c.sighting_pk)
-        .where(mine)
-        .order_by(e.rung.desc(), e.sighting_pk, e.kind)
-    )
-    for pk, sentence in connection.execute(reasons):
-        why.setdefault(pk, sentence)
+    for row in connection.execute(query):
+        found.setdefault(row.case_pk, []).append(row)
+    strongest = {some[0].pk: case for case, some in found.items()}
+    shown: dict[int, Sighting] = {}
+    for sighting_pk, one in zip(
+        strongest, sightings.by_pks(connection, list(strongest)), strict=True
+    ):
+        shown[strongest[sighting_pk]] = one
     return {
-        pk: (len(some), why.get(pk, ""), tuple(dict.fromkeys(some))[:3])
-        for pk, some in paths.items()
+        case: _About(
+            sightings=len(some),
+            rung=shown[case].rung,
+            false_hash=shown[case].hash_is_false,
+            cosine=_cosine(shown[case]),
+            why=shown[case].why,
+            paths=tuple(dict.fromkeys(row.path for row in some))[:3],
+        )
+        for case, some in found.items()
     }
+
+
+def _cosine(sighting: Sighting) -> float | None:
+    if sighting.rung is not Rung.WEIGHTS:
+        return None
+    figures = (e.figures.get("cosine") for e in sighting.standing if e.rung is Rung.WEIGHTS)
+    return next((float(value) for value in figures if isinstance(value, int | float)), None)
 
 
 ORDER = (table.c.rung.desc(), table.c.reach.desc(), table.c.opened_at, table.c.pk)
@@ -346,8 +392,13 @@ def _where(which: Filter, who: Who | None, at: int) -> list[ColumnElement[bool]]
         w = schema.withdrawals.c
         still = exists().where(m.pk == w.removal_pk, m.withdrawn_at.is_not(None))
         where.append(c.removal_pk.not_in(select(w.removal_pk).where(still)))
+        if which.mark != "unsupported":
+            where.append(c.rung > _UNSUPPORTED)
     if which.rung is not None:
         where.append(c.rung >= int(which.rung))
+    if which.mark is not None:
+        rungs = {"fallen": cases.FALLEN, "refuted": _REFUTED, "unsupported": _UNSUPPORTED}
+        where.append(c.rung == rungs[which.mark])
     if which.hub is not None:
         where.append(c.hub == which.hub)
     if which.account is not None:

@@ -63,6 +63,8 @@ def _last_words(
             cases.c.removal_pk == removal_pk,
             d.because.is_(None),
             d.verdict != Verdict.SECOND.value,
+            # A confirmed case can hold what was refuted beside it: of that nobody said it is it.
+            (d.verdict != Verdict.CONFIRM.value) | (decided.c.rung > 0),
             ~exists().where(other.c.undoes == d.pk),
         )
         .order_by(d.pk)

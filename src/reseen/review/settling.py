@@ -72,17 +72,22 @@ def _undone(connection: Connection) -> list[int]:
     n, i = service_schema.notices.c, service_schema.notice_items.c
     s, r, c = schema.sightings.c, schema.removals.c, service_schema.cases.c
     query = (
-        select(i.notice_pk, i.sighting_pk)
+        select(i.notice_pk, i.sighting_pk, i.added_at)
         .join(service_schema.notices, n.pk == i.notice_pk)
         .join(service_schema.cases, c.pk == i.case_pk)
         .join(schema.sightings, s.pk == i.sighting_pk)
         .join(schema.removals, r.pk == s.removal_pk)
         .where(n.state.in_([state.value for state in CHANGEABLE]))
-        .where((c.changed_at >= i.added_at) | r.withdrawn_at.is_not(None))
+        .where(
+            (c.changed_at >= i.added_at) | r.withdrawn_at.is_not(None) | (s.rung <= int(Rung.HINT))
+        )
     )
     doubtful = connection.execute(query).all()
     standing = confirmed.standing(connection, {row.sighting_pk for row in doubtful})
-    return sorted({row.notice_pk for row in doubtful if row.sighting_pk not in standing})
+    fallen = [row for row in doubtful if row.sighting_pk not in standing]
+    sent = {pk: notice.sent_at(connection, pk) for pk in {row.notice_pk for row in fallen}}
+    # What the host was told of does not fall out: it is corrected.
+    return sorted({row.notice_pk for row in fallen if row.added_at > (sent[row.notice_pk] or 0)})
 
 
 def _all_gone(connection: Connection) -> list[int]:
@@ -108,6 +113,7 @@ def _again(connection: Connection) -> list[int]:
         i.notice_pk == n.pk,
         s.pk == i.sighting_pk,
         s.state == SightingState.LIVE.value,
+        s.rung > int(Rung.HINT),
         s.last_seen > n.changed_at,
     )
     found = set(connection.scalars(select(n.pk).where(n.state == State.GONE.value, back)))

@@ -40,7 +40,8 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A part of a case's sightings: what is there before what is gone, the strongest first."""
+    """A part of a case's sightings: what is there before what is gone, the strongest first; what
+    left the ladder last."""
 
     files: tuple[File, ...]
     strongest: Sighting | None
@@ -76,11 +77,12 @@ def files(connection: Connection, case_id: str, *, offset: int = 0, most: int = 
     mine = case_sightings.c.case_pk == row.pk
     total = connection.scalar(select(func.count()).select_from(case_sightings).where(mine)) or 0
     there = when((s.state == SightingState.LIVE.value, 0), else_=1)
+    left = when((s.rung > 0, 0), else_=1)
     order = (
         select(s.pk)
         .join(case_sightings, case_sightings.c.sighting_pk == s.pk)
         .where(mine)
-        .order_by(there, s.rung.desc(), s.pk)
+        .order_by(left, there, s.rung.desc(), s.pk)
     )
     pks = list(connection.scalars(order.offset(offset).limit(most)))
     first = list(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from reseen.errors import AccessError, Conflict, InputError, NotFound
+from reseen.records import Rung
 from reseen.review import cases, texts
 from reseen.review.decide import decide, undo
 from reseen.review.queue import ORDER
@@ -49,7 +50,8 @@ class Outcome:
 def waiting(connection: Connection, hub: str, account: str) -> dict[str, int]:
     """The open cases of an account that are decided together, strongest first, with their versions;
     at most `MOST`. Without those that wait for a second pair of eyes, are gone, or whose removal
-    was withdrawn."""
+    was withdrawn; what was confirmed and then refuted is decided by itself, and what nothing
+    supports any more is not."""
     query = (
         select(table.c.id, table.c.version)
         .join(schema.removals, schema.removals.c.pk == table.c.removal_pk)
@@ -58,6 +60,7 @@ def waiting(connection: Connection, hub: str, account: str) -> dict[str, int]:
             table.c.account == account,
             table.c.state == State.OPEN.value,
             table.c.live > 0,
+            table.c.rung.between(int(Rung.REFUTED), int(Rung.BYTES)),
             schema.removals.c.withdrawn_at.is_(None),
         )
         .order_by(*ORDER)

@@ -6,7 +6,9 @@ the store are written from here, and can be made anew from what was appended.
 
 A decision covers the sightings that it was made on, as they were then. Where a person went by the
 hub's word alone, and the bytes were read or the evidence rose since, that sighting is no longer
-covered: a declared hash can be a lie, which accuses or which shields the true file.
+covered: a declared hash can be a lie, which accuses or which shields the true file. What left the
+ladder is confirmed by nobody: a refuted sighting that a person confirmed opens its case again, one
+beside others that stand asks for nothing, and what nothing supports any more is history.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from reseen.records import Confirmed
+from reseen.records import Confirmed, Rung
 
 
 class Verdict(StrEnum):
@@ -83,6 +85,10 @@ class Now:
     sha256: bytes | None
     """Of bytes that we read, all of them; None where we did not."""
 
+    @property
+    def on_ladder(self) -> bool:
+        return self.rung > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Stand:
@@ -102,6 +108,8 @@ class Stand:
     """Who asked for a second pair of eyes (users' pks), so that another one must decide."""
     automatic: frozenset[int]
     """Sightings that a remembered decision covers."""
+    fallen: frozenset[int]
+    """Sightings that a person confirmed and reading refuted: nobody has looked at that yet."""
 
 
 def stand(made: Sequence[Made], now: Sequence[Now]) -> Stand:
@@ -111,6 +119,8 @@ def stand(made: Sequence[Made], now: Sequence[Now]) -> Stand:
     verdicts: dict[int, Verdict | None] = dict.fromkeys(sightings)
     automatic: set[int] = set()
     by: dict[int, int] = {}
+    fallen: set[int] = set()
+    covered_ever: set[int] = set()
     for decision in kept:
         if decision.verdict == Verdict.SECOND:
             continue
@@ -119,6 +129,10 @@ def stand(made: Sequence[Made], now: Sequence[Now]) -> Stand:
                 held = holds(Verdict(decision.verdict), covered, sightings[pk])
                 verdicts[pk] = Verdict(decision.verdict) if held else None
                 by[pk] = decision.pk
+                covered_ever.add(pk)
+                now_refuted = sightings[pk].rung == Rung.REFUTED
+                stood = decision.verdict == Verdict.CONFIRM and covered.rung > 0
+                (fallen.add if stood and now_refuted else fallen.discard)(pk)
                 (automatic.add if decision.automatic and held else automatic.discard)(pk)
     people = [decision for decision in kept if not decision.automatic]
     asked: set[int] = set()
@@ -129,7 +143,13 @@ def stand(made: Sequence[Made], now: Sequence[Now]) -> Stand:
         else:
             asked.clear()
             spoken = Verdict(decision.verdict)
-    settled = bool(verdicts) and all(verdicts.values())
+    ladder = any(one.on_ladder for one in now)
+    waits = any(
+        verdicts[one.pk] is None
+        and (one.on_ladder or (one.rung == Rung.REFUTED and (one.pk in fallen or not ladder)))
+        for one in now
+    )
+    settled = bool(covered_ever) and not waits
     if spoken is None and settled:
         spoken = Verdict(kept[-1].verdict)
         if spoken is Verdict.SECOND:  # asked for before all of it turned out to be remembered
@@ -143,6 +163,7 @@ def stand(made: Sequence[Made], now: Sequence[Now]) -> Stand:
         last=people[-1] if people else kept[-1] if kept else None,
         asked=frozenset(asked),
         automatic=frozenset(automatic),
+        fallen=frozenset(fallen),
     )
 
 
@@ -154,9 +175,13 @@ def in_force(made: Sequence[Made]) -> list[Made]:
 
 def holds(verdict: Verdict, then: Covered, now: Now) -> bool:
     """Is what was decided about a sighting still about what it is now?"""
+    if verdict is Verdict.CONFIRM and not (now.on_ladder and then.rung > 0):
+        return False
     if then.sha256 is not None:
         return now.sha256 == then.sha256
     if verdict is Verdict.CONFIRM:
-        # More proof of the same is no question; proof that the hub's claim is false is one.
-        return Confirmed.CONTRADICTED not in {now.confirmed} - {then.confirmed}
+        # More proof of the same is no question; proof that the hub's claim is false is one, and so
+        # is that it stands on less than what the person saw.
+        false = Confirmed.CONTRADICTED in {now.confirmed} - {then.confirmed}
+        return not false and now.rung >= then.rung
     return now.sha256 is None and now.rung <= then.rung

@@ -253,6 +253,7 @@ def _page(
         other_total=max(others[1] - 1, 0),
         history=[_line(line, seen, reads=writes) for line in lines],
         cannot=cannot,
+        refuted=case.rung is Rung.REFUTED,
         decisions=_decisions(case, written, closed=cannot is not None),
         undo=_undo(lines, case, who, written),
         comment=written.text if written is not None and written.route == "comment" else "",
@@ -270,6 +271,8 @@ def _cannot(case: Entry, who: Who, *, asked: bool) -> str | None:
         return "Deciding needs the role reviewer."
     if case.withdrawn:
         return "The removal was withdrawn: there is nothing to decide."
+    if case.rung is Rung.UNSUPPORTED:
+        return "Nothing in force supports it any more: there is nothing to decide."
     if case.state is State.DECIDED:
         return "It is decided. Undo that first to decide otherwise."
     if case.claimed_by not in (None, who.name):
@@ -281,7 +284,12 @@ def _cannot(case: Entry, who: Who, *, asked: bool) -> str | None:
 
 def _decisions(case: Entry, written: Written | None, *, closed: bool) -> list[dict[str, object]]:
     made: list[dict[str, object]] = []
+    refuted = case.rung is Rung.REFUTED
     for choice in words.CHOICES:
+        if refuted and choice.verdict in (Verdict.CONFIRM, Verdict.ALLOWED):
+            continue  # of what is not the removed model neither can be said
+        quick = choice.quick_if_refuted if refuted and choice.quick_if_refuted else choice.quick
+        proposed = refuted and choice.verdict is Verdict.NOT_THIS_MODEL and not closed
         mine = written is not None and written.route == choice.route
         asked = case.state is State.SECOND and choice.verdict is Verdict.SECOND
         if (case.state is State.DECIDED or asked) and not mine:
@@ -292,10 +300,10 @@ def _decisions(case: Entry, written: Written | None, *, closed: bool) -> list[di
                 "route": choice.route,
                 "key": choice.key,
                 "means": choice.means,
-                "quick": choice.quick,
-                "chosen": written.quick if written is not None and mine else choice.quick[0],
+                "quick": quick,
+                "chosen": written.quick if written is not None and mine else quick[0],
                 "text": written.text if written is not None and mine else "",
-                "open": mine,
+                "open": mine or (proposed and written is None),
                 "off": closed,
             }
         )
@@ -378,13 +386,14 @@ def _ladder(sighting: Sighting | None) -> list[dict[str, object]]:
             "rung": rung,
             "meaning": RUNG_MEANING[rung],
             "evidence": some,
+            "holds": any(e in sighting.standing for e in some),
             "figures": (
                 [line for e in some for line in words.figures(e.figures)]
                 if rung is Rung.WEIGHTS
                 else []
             ),
         }
-        for rung in LADDER
+        for rung in (*LADDER, Rung.REFUTED)
         for some in [[e for e in sighting.evidence if e.rung is rung]]
     ]
 

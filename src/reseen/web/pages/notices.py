@@ -10,7 +10,16 @@ from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
 from reseen.operations import notices as acts
-from reseen.review import clauses, clocks, confirmed, mail, notice, notice_text, notices
+from reseen.review import (
+    clauses,
+    clocks,
+    confirmed,
+    corrections,
+    mail,
+    notice,
+    notice_text,
+    notices,
+)
 from reseen.review.clocks import State
 from reseen.review.who import Role
 from reseen.store.database import now
@@ -31,6 +40,7 @@ SAID = {
     "gone": "Noted: it is gone. Rechecks go on watching it.",
     "re-seen": "Noted: it is there again.",
     "undone": "The last step is taken back.",
+    "corrected": "Noted: the host was told what is not so.",
     "recheck": "A recheck is queued; this page knows more when it is done.",
 }
 MEANS = {
@@ -70,6 +80,7 @@ def show(
         )
         numbers = notice.numbers(connection)
         waiting = confirmed.waiting(connection) if not skip else []
+        wrong = corrections.due(connection) if not skip else []
     return page(
         request,
         "notices.html",
@@ -80,6 +91,7 @@ def show(
         state=wanted,
         numbers=numbers,
         waiting=waiting,
+        corrections=wrong,
         at=at,
         may_draft=who.role >= Role.REVIEWER,
         place=_place,
@@ -112,6 +124,7 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
     with service.store.read() as connection:
         shown = notice.by_id(connection, service.keyring if writes else None, id)
         more = len(confirmed.to_add(connection, shown.hub, shown.account))
+        wrong = corrections.of_notice(connection, None, id)
     left = [step for step in shown.steps if step.how not in (notice.UNDO, *notice.ASIDE)]
     ready = bool(shown.there) and shown.clause is not None
     return page(
@@ -125,6 +138,9 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         ready=ready,
         most_shown=_MOST_SHOWN,
         how_we_know=notice_text.how_we_know,
+        wrong=wrong,
+        correction=None if wrong is None else notice_text.correction_text(wrong),
+        may_correct=who.role >= Role.LEAD,
         more=more,
         at=now(),
         changeable=shown.state in clocks.CHANGEABLE,
@@ -154,6 +170,24 @@ def text(id: str, service: Served, who: Reviewer) -> Response:
 def json(id: str, service: Served, who: Reviewer) -> Response:
     taken = acts.take_away(service.store, service.keyring, id, "json", who)
     return _file(notice_text.as_json(taken), "application/json", f"{taken.id}.json")
+
+
+@router.get("/notices/{id}/correction")
+def correction(id: str, service: Served, who: Reviewer) -> Response:
+    """The text that tells the host what is not so; taking it away is written to the audit log."""
+    taken = acts.take_correction(service.store, service.keyring, id, who)
+    name = f"{taken.notice.id}-correction.txt"
+    return _file(notice_text.correction_text(taken), "text/plain; charset=utf-8", name)
+
+
+@router.post("/notices/{id}/corrected")
+def corrected(
+    id: str, service: Served, who: Lead, version: Version = "", note: Note = ""
+) -> Response:
+    """A person sent the correction to the host."""
+    seen = asked.number(version, "the version")
+    acts.corrected(service.store, service.keyring, id, who, seen, note)
+    return _back(id, "corrected")
 
 
 @router.post("/notices/{id}/clause")

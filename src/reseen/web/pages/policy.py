@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from reseen.errors import InputError
 from reseen.gate import policy
 from reseen.gate.policy import DEFAULT, EVERY_LIST, Advice
-from reseen.records import Rung
+from reseen.records import LADDER
 from reseen.registry import claims
 from reseen.report.html import RUNG_MEANING
 from reseen.web.access import Administrator
@@ -24,7 +24,7 @@ SAID = {
     "changed": "The policy is changed. Every gate follows within two seconds.",
     "same": "Nothing was different.",
 }
-RUNGS = [rung for rung in sorted(Rung, reverse=True) if rung in DEFAULT]
+RUNGS = [rung for rung in LADDER if rung in DEFAULT]
 _INHERIT = ""
 
 

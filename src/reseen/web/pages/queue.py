@@ -19,7 +19,7 @@ from reseen.operations.cases import claim_next
 from reseen.records import LADDER, Rung
 from reseen.review import cases, decide
 from reseen.review.queue import Filter, queue
-from reseen.review.verdicts import UNDO
+from reseen.review.verdicts import Verdict
 from reseen.review.who import Role, Who
 from reseen.web.access import Reader, Reviewer
 from reseen.web.pages import words
@@ -40,6 +40,12 @@ STATES = (
 )
 RUNGS = (("", "any rung"), *((rung.label, rung.label) for rung in LADDER if rung > Rung.HINT))
 CLAIMS = (("", "anybody or nobody"), ("nobody", "nobody"), ("me", "me"), ("other", "somebody else"))
+MARKS = (
+    ("", "any"),
+    ("fallen", "confirmed, and then refuted"),
+    ("refuted", "refuted"),
+    ("unsupported", "no longer supported"),
+)
 LIVES = (("live", "yes"), ("gone", "no: gone"), ("any", "any"))
 
 
@@ -65,6 +71,7 @@ def show(request: Request, service: Served, who: Reader) -> Response:
             "rung": which.rung.label if which.rung else "",
             "claimed": which.claimed or "",
             "live": which.live,
+            "mark": which.mark or "",
             "hub": which.hub or "",
             "account": which.account or "",
             "list": which.list or "",
@@ -74,10 +81,12 @@ def show(request: Request, service: Served, who: Reader) -> Response:
         rungs=RUNGS,
         claims=CLAIMS,
         lives=LIVES,
-        more_open=bool({"live", "hub", "account", "list", "removal"} & set(values)),
+        marks=MARKS,
+        more_open=bool({"live", "mark", "hub", "account", "list", "removal"} & set(values)),
         query=urlencode(values),
         cases=found.entries,
         total=found.total,
+        refuted=found.refuted,
         first=found.offset + 1 if found.entries else 0,
         last=found.offset + len(found.entries),
         before=at(found.before) if found.before is not None else None,
@@ -160,7 +169,7 @@ def just_done(connection: Connection, request: Request, who: Who) -> JustDone | 
         return None
     version = request.query_params.get("version", "")
     # Only while the case still is as that decision left it: else its own page tells more.
-    same = version == str(row.version) and verdict != UNDO
+    same = version == str(row.version) and verdict in list(Verdict)
     return JustDone(said, row.id, row.version, same and who.role >= Role.REVIEWER)
 
 

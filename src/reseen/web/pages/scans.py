@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from reseen.errors import InputError
 from reseen.operations import jobs
 from reseen.operations.jobs import Job, JobKind
-from reseen.records import Coverage, RepoType
+from reseen.records import Coverage, RepoType, Rung
 from reseen.review.who import Role
 from reseen.scan import scans as rows
 from reseen.scan.target import Confirm, Options, Target
@@ -140,6 +140,7 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         problems=problems,
         problem_count=many,
         cases=cases,
+        case_rungs={int(rung): rung.label for rung in Rung},
         most_shown=_MOST_SHOWN,
         may_stop=who.role >= Role.LEAD and job.state.value in ("waiting", "running"),
     )

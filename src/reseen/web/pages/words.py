@@ -19,7 +19,11 @@ class Choice:
     words: str
     means: str
     quick: tuple[str, ...]
+    quick_if_refuted: tuple[str, ...] = ()
+    """The same reasons in another order, where reading refuted the case."""
 
+
+FALSE_HASH = "The hub's hash is false"
 
 CHOICES: tuple[Choice, ...] = (
     Choice(
@@ -42,7 +46,12 @@ CHOICES: tuple[Choice, ...] = (
         "It is another model. For bytes that were read this is remembered and never asked again.",
         (
             "Another model, likely of the same recipe",
-            "The hub's hash is false: the bytes are others",
+            FALSE_HASH,
+            "A common file that many models share",
+        ),
+        (
+            FALSE_HASH,
+            "Another model, likely of the same recipe",
             "A common file that many models share",
         ),
     ),
