@@ -266,3 +266,21 @@ def test_a_recheck_at_another_address_says_where_the_sightings_are(
     assert f"Asked about {number} sighting" in err
     _, err = mirrored(tmp_path, replica, "recheck", "small-mirror")
     assert "live" in err
+
+
+def test_the_hubs_of_the_settings_are_listed_and_not_asked(
+    tmp_path: Path, replica: Replica
+) -> None:
+    more = {"RESEEN_HUB_SMALL_MIRROR_TOKEN": "a-secret", "RESEEN_HUB_SMALL_MIRROR_QUOTA": "5/10"}
+    small = {"RESEEN_HUB_SMALL_MIRROR_ENDPOINT": replica.endpoint, **more}
+    out, _ = reseen(tmp_path, Nowhere(), "hubs", **small)
+    assert out.index("huggingface (hf)  http://127.0.0.1:9") < out.index("small-mirror")
+    assert "token: set; quota: at most 5 requests in 10 s" in out
+    assert "states: git-blob-sha1, sha256, xet" in out
+    listed, _ = reseen(tmp_path, Nowhere(), "hubs", "--json", **small)
+    hub, mirror = objects(listed)
+    assert (hub["token"], mirror["token"], mirror["quota"]) == (False, True, [5, 10.0])
+    assert mirror["hub"] == replica.endpoint.removeprefix("http://")
+    assert mirror["refs"] is mirror["ranges"] is True
+    assert "a-secret" not in out + listed
+    assert replica.journal.total == 0

@@ -46,6 +46,7 @@ class Root(LazyGroup):
         "scan": ("reseen.cli.scan:scan", "Look for removed models at a hub or in a folder."),
         "watch": ("reseen.cli.watch:watch", "Keep scanning a hub for what is new or changed."),
         "recheck": ("reseen.cli.recheck:recheck", "Check whether known sightings are still there."),
+        "hubs": ("reseen.cli.hubs:hubs", "List the hubs of the settings."),
         "sightings": ("reseen.cli.sightings:sightings", "List what was found."),
         "sighting": ("reseen.cli.sightings:sighting", "Show one sighting with all its evidence."),
         "problems": ("reseen.cli.problems:problems", "List what a scan could not look at."),

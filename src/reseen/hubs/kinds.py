@@ -57,7 +57,7 @@ def hub_named(name: str, settings: Settings, *, others: Sequence[str] = ()) -> H
     for hub in settings.hubs:
         if wanted in (hub.name, hub.host, stored_name(hub)):
             return hub
-    names = ", ".join([*(_with_alias(hub.name) for hub in settings.hubs), *others])
+    names = ", ".join([*(names_of(hub) for hub in settings.hubs), *others])
     variable = "".join(c if c.isascii() and c.isalnum() else "_" for c in given[:40]).upper()
     raise InputError(
         f"there is no hub called {name[:80]!r}; known: {names}",
@@ -95,9 +95,10 @@ def _kind(hub: HubSettings) -> HubKind:
     return kind
 
 
-def _with_alias(name: str) -> str:
-    short = [alias for alias, meant in ALIASES.items() if meant == name]
-    return f"{name} ({', '.join(short)})" if short else name
+def names_of(hub: HubSettings) -> str:
+    """What people call it, with the shorter names in brackets."""
+    short = [alias for alias, meant in ALIASES.items() if meant == hub.name]
+    return f"{hub.name} ({', '.join(short)})" if short else hub.name
 
 
 def addresses_of(hub: str) -> Addresses | None:
