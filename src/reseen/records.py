@@ -361,6 +361,14 @@ class Removal:
             c for c in self._counted if c.digests or c.size is not None or c.sketch is not None
         )
 
+    def true_size(self, claim: Claim) -> int | None:
+        """The size of bytes that were read, where they are the claim's and it gives another."""
+        for other in self.claims:
+            rests = claim.number in other.rests_on and other.size is not None
+            if rests and claim.size not in (None, other.size):
+                return other.size
+        return None
+
     @property
     def _counted(self) -> tuple[Claim, ...]:
         return tuple(c for c in self.claims if c.in_force) or self.claims

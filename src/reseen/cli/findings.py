@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reseen.cli.common import plain, size_text
-from reseen.records import Confirmed, Match, Removal, Rung, Sighting, SightingState
+from reseen.records import Claim, Confirmed, Match, Removal, Rung, Sighting, SightingState
 from reseen.report.rows import visible
 
 if TYPE_CHECKING:
@@ -92,9 +92,10 @@ def sighting_text(sighting: Sighting) -> str:
 
 
 def removal_line(removal: Removal, names: Names | None = None) -> str:
-    files = len(removal.files)
+    in_force = sum(claim.in_force for claim in removal.claims)
+    said = in_force or len(removal.claims)
     parts = [removal.id, visible(removal.list), removal.site or "-"]
-    parts.append(f"{files} file{'' if files == 1 else 's'}")
+    parts.append(f"{said} claim{'' if said == 1 else 's'}")
     if removal.removed_on:
         parts.append(f"removed {removal.removed_on.isoformat()}")
     if removal.withdrawn_at:
@@ -107,15 +108,46 @@ def removal_line(removal: Removal, names: Names | None = None) -> str:
 def removal_text(removal: Removal, names: Names | None) -> str:
     """Everything about one removal; names only when they were opened."""
     lines = [removal_line(removal)]
-    for file in removal.files:
-        known = ", ".join(filter(None, [file.container, size_text(file.size)]))
-        lines.append(f"  file: {known}" + (", with a sketch" if file.sketch else ""))
-        lines += [f"    {d.kind.label:<15}{d.hex}" for d in file.digests]
+    if removal.cls:
+        lines.append(f"  class: {removal.cls.label}")
+    for claim in removal.claims:
+        lines.append(f"  {claim_text(removal, claim)}")
+        lines += [f"    {d.kind.label:<15}{d.hex}" for d in claim.digests]
     if names is None:
         lines.append("  names: sealed (--reveal opens them, which is recorded)")
     else:
         lines += [f"  {name}: {value}" for name, value in names_fields(names).items() if value]
     return "\n".join(lines)
+
+
+def claim_text(removal: Removal, claim: Claim) -> str:
+    """One claim on a line: its name, where it comes from, what it says beside digests."""
+    said = [
+        claim.container.value if claim.container else None,
+        None if claim.size is None else f"{claim.size:,} bytes",
+        "with a sketch" if claim.sketch else None,
+        claim.site,
+        None if claim.removed_on is None else f"removed {claim.removed_on.isoformat()}",
+        None if claim.cls is None else f"class {claim.cls.label}",
+    ]
+    true = removal.true_size(claim)
+    if true is not None:
+        said.append(f"its size is FALSE: the file that was read has {true:,} bytes")
+    if claim.contradicted:
+        said.append("a file has one of its digests and CONTRADICTS another: look at it")
+    if not claim.in_force:
+        said.append("not in force")
+    return f"{removal.id}/{claim.number}  {source_text(removal, claim)}: " + (
+        ", ".join(filter(None, said)) or "no more than its digests"
+    )
+
+
+def source_text(removal: Removal, claim: Claim) -> str:
+    """Where a claim comes from."""
+    if claim.list is not None:
+        return f"list {visible(claim.list)}"
+    rests = ", ".join(f"{removal.id}/{number}" for number in claim.rests_on)
+    return f"learned from bytes that were read, by {rests or 'nothing that is left'}"
 
 
 def names_fields(names: Names) -> dict[str, Any]:
@@ -144,6 +176,9 @@ def removal_fields(removal: Removal, names: Names | None = None) -> dict[str, An
         "removed_on": plain(removal.removed_on) if removal.removed_on else None,
         "added_at": plain(removal.added_at),
         "withdrawn_at": plain(removal.withdrawn_at) if removal.withdrawn_at else None,
+        "class": removal.cls.label,
+        "lists": list(removal.lists),
+        "claims": [claim_fields(removal, claim) for claim in removal.claims],
         "files": [
             {
                 "size": f.size,
@@ -157,6 +192,26 @@ def removal_fields(removal: Removal, names: Names | None = None) -> dict[str, An
     if names is not None:
         fields["names"] = names_fields(names)
     return fields
+
+
+def claim_fields(removal: Removal, claim: Claim) -> dict[str, Any]:
+    """A claim as a documented JSON object."""
+    return {
+        "claim": f"{removal.id}/{claim.number}",
+        "list": claim.list,
+        "learned": claim.learned,
+        "rests_on": [f"{removal.id}/{number}" for number in claim.rests_on],
+        "in_force": claim.in_force,
+        "contradicted": claim.contradicted,
+        "size": claim.size,
+        "size_false": removal.true_size(claim) is not None,
+        "container": claim.container,
+        "sketch": claim.sketch is not None,
+        "site": claim.site,
+        "removed_on": plain(claim.removed_on) if claim.removed_on else None,
+        "class": claim.cls.label if claim.cls is not None else None,
+        "digests": {d.kind.label.replace("-", "_"): d.hex for d in claim.digests},
+    }
 
 
 def match_fields(match: Match) -> dict[str, Any]:

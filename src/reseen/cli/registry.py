@@ -43,7 +43,17 @@ FILES = click.argument(
 )
 
 
-@click.group(cls=LazyGroup, verbs={})
+@click.group(
+    cls=LazyGroup,
+    verbs={
+        "lists": ("reseen.cli.claims:lists", "Show the lists that removals come from."),
+        "withdraw-list": ("reseen.cli.claims:withdraw_list", "Withdraw all that a list says."),
+        "restore-list": ("reseen.cli.claims:restore_list", "Put a withdrawn list back in force."),
+        "take-back": ("reseen.cli.claims:take_back", "Take a single claim out of use."),
+        "put-back": ("reseen.cli.claims:put_back", "Put a claim in use again."),
+        "settle": ("reseen.cli.claims:settle", "Leave a claim that a file contradicts as it is."),
+    },
+)
 def registry() -> None:
     """The registry of removed models: import, add, show, list, withdraw, restore."""
 
@@ -156,11 +166,11 @@ def import_(
             for line in account.notes:
                 note(f"  {line}")
         if not as_json:
-            _show_past(store, new, unread, quiet=quiet)
+            show_past(store, new, unread, quiet=quiet)
     finish()
 
 
-def _show_past(store: Store, sightings: Sequence[str], unread: int, *, quiet: bool) -> None:
+def show_past(store: Store, sightings: Sequence[str], unread: int, *, quiet: bool) -> None:
     """What was found among all that was seen before, and how much of it is not read."""
     from reseen.cli.findings import sighting_line
     from reseen.observed.sightings import by_id
@@ -226,7 +236,7 @@ def add(
                 store, keyring, paths, list=list_name, site=site, names=names, progress=progress
             )
         if not as_json:
-            _show_past(store, came.sightings, came.unread, quiet=quiet)
+            show_past(store, came.sightings, came.unread, quiet=quiet)
     for added in came.files:
         if as_json:
             emit(
@@ -331,6 +341,6 @@ def _change(
     with open_store(settings) as store:
         done = act(store, keyring_if_any(store, settings), id, why)
         say(f"{id} is {state}" + ("" if done.changed else " (it was already)"))
-        _show_past(store, done.sightings, 0, quiet=False)
+        show_past(store, done.sightings, 0, quiet=False)
     for moved in done.notices:
         note(f"Notice {moved.id} is {moved.state.value}")

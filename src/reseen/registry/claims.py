@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -342,6 +343,43 @@ def of_list(name: str) -> Any:
     c, lists = schema.claims.c, schema.lists.c
     query = select(c.removal_pk).join(schema.lists, lists.pk == c.list_pk)
     return query.where(lists.name == name, c.in_force == 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRemovals:
+    """A list, and how much of it counts."""
+
+    name: str
+    removals: int
+    """Of which it says something."""
+    in_force: int
+    """Of these, how many by a claim of it that is in force."""
+    withdrawn: bool
+    """As a whole."""
+    entitled: bool
+    """An administrator has said that it may say the class that is never read."""
+
+
+def every_list(connection: Connection) -> list[ListedRemovals]:
+    """All lists, by name."""
+    c, lists = schema.claims.c, schema.lists.c
+    per = (
+        select(c.list_pk, c.removal_pk, func.max(c.in_force).label("stands"))
+        .where(c.source == LISTED)
+        .group_by(c.list_pk, c.removal_pk)
+        .subquery()
+    )
+    query = (
+        select(lists.name, func.count(per.c.removal_pk), func.sum(per.c.stands),
+               lists.withdrawn_at, lists.entitled)
+        .outerjoin(per, per.c.list_pk == lists.pk)
+        .group_by(lists.pk, lists.name, lists.withdrawn_at, lists.entitled)
+        .order_by(lists.name)
+    )  # fmt: skip
+    return [
+        ListedRemovals(name, count, int(stands or 0), out is not None, bool(entitled))
+        for name, count, stands, out, entitled in connection.execute(query)
+    ]
 
 
 def list_names(connection: Connection) -> list[str]:

@@ -17,9 +17,10 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from reseen.observed import sketches
-from reseen.records import DigestKind, RemovalClass
+from reseen.records import Digest, DigestKind, RemovalClass
 from reseen.registry import claims
 from reseen.registry.claims import LEARNED, LISTED
+from reseen.registry.removals import kept
 from reseen.store import schema
 from reseen.store.database import chunks, insert_many, now, reserve
 
@@ -147,7 +148,9 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
     )
     for key in new:
         changed.add(key[0])
-        rows = [(k, v, known[key]) for k, v in sorted(by_artifact[wanted[key]].digests.items())]
+        computed = by_artifact[wanted[key]].digests.items()
+        told = kept(Digest(DigestKind(kind), value) for kind, value in sorted(computed))
+        rows = [(int(digest.kind), digest.value, known[key]) for digest in told]
         insert_many(connection, schema.digests, ("kind", "value", "claim_pk"), rows, ignore=True)
     links = [(known[key], claim) for key, some in rests.items() for claim in sorted(some)]
     there = _links(connection, {known[key] for key in rests})
