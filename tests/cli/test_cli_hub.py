@@ -284,3 +284,32 @@ def test_the_hubs_of_the_settings_are_listed_and_not_asked(
     assert mirror["refs"] is mirror["ranges"] is True
     assert "a-secret" not in out + listed
     assert replica.journal.total == 0
+
+
+def test_a_line_of_a_file_is_named_by_its_number(tmp_path: Path, replica: Replica) -> None:
+    listed = tmp_path / "repositories.txt"
+    listed.write_text("# a list\naccount-13/small\nSample person 07\n")
+    _, err = reseen(tmp_path, replica, "scan", "hf", "--repos", str(listed), code=2)
+    assert f"{listed}, line 3: " in err
+    assert "Sample" not in err
+    missing = tmp_path / "missing.txt"
+    _, err = reseen(tmp_path, replica, "scan", "hf", "--repos", str(missing), code=2)
+    assert f"{missing}: " in err
+
+
+def test_a_scan_over_an_empty_registry_says_so_and_ends_with_0(
+    tmp_path: Path, replica: Replica
+) -> None:
+    _, err = reseen(tmp_path, replica, "scan", "hf", "account-13/small")
+    assert "The registry is empty" in err
+
+
+def test_a_removal_that_is_not_there_is_no_empty_answer(
+    tmp_path: Path, replica: Replica, world: World
+) -> None:
+    names = tmp_path / "removed.csv"
+    write_csv(names, world.removals)
+    reseen(tmp_path, replica, "registry", "import", str(names))
+    for verb in ("sightings", "recheck"):
+        _, err = reseen(tmp_path, replica, verb, "--removal", "rm-00000000", code=2)
+        assert "there is no such removal" in err

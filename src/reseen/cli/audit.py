@@ -147,5 +147,5 @@ def _text(path: Path) -> str:
             return file.read(_HEAD_BYTES).decode("utf-8", "replace")
     except OSError as e:
         raise InputError(
-            f"the head cannot be read: {e.strerror}", remedy="Name the file of a kept head."
+            f"{path}: the head cannot be read: {e.strerror}", remedy="Name the file of a kept head."
         ) from None

@@ -104,7 +104,7 @@ def target_options(command: F) -> F:
         "given",
         TargetGiven,
         click.argument("repos", metavar="[OWNER/NAME]...", nargs=-1),
-        click.option("--author", multiple=True, metavar="ACCOUNT", help="All of an account."),
+        click.option("--author", multiple=True, metavar="ACCOUNT", help="Scan all of an account."),
         click.option(
             "--repos",
             "repos_file",
@@ -131,25 +131,29 @@ def depth_options(command: F) -> F:
             type=click.Choice(["none", "header", "full"]),
             default="header",
             show_default=True,
-            help="How far to check a match by reading: not at all, its header, or all bytes.",
+            help="How much of a match to read to confirm it: nothing, its header, or all bytes.",
         ),
         click.option(
-            "--refs", is_flag=True, help="Also branches, tags, pull-request refs and history."
+            "--refs", is_flag=True, help="Also scan branches, tags, pull requests and history."
         ),
-        click.option("--no-follow", is_flag=True, help="Do not walk on from a sighting."),
+        click.option(
+            "--no-follow",
+            is_flag=True,
+            help="Do not scan the account's other repositories after a sighting.",
+        ),
         click.option(
             "--max-bytes",
             default="64GB",
             show_default=True,
             metavar="SIZE",
-            help="Bytes of files that the scan may read in all: 500MB, 64GB.",
+            help="The most that the scan may read of files in all: 500MB, 64GB.",
         ),
         click.option(
             "--background",
             default=64,
             show_default=True,
             type=click.IntRange(0),
-            help="Strangers that are read for their sketch, to calibrate p-values.",
+            help="Unrelated adapters to read in full (at most) to calibrate p-values.",
         ),
     )(command)
 
@@ -268,7 +272,9 @@ def byte_count(given: str) -> int:
     scale = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}.get(text[-1:], 1)
     digits = text[:-1] if scale > 1 else text
     if not digits.isascii() or not digits.isdigit() or len(digits) > 12:
-        raise InputError("--max-bytes is no size", remedy="Use something like 500MB or 64GB.")
+        raise InputError(
+            f"--max-bytes {given} is no size", remedy="Use something like 500MB or 64GB."
+        )
     return int(digits) * scale
 
 
@@ -281,7 +287,7 @@ def types_of(given: str | None) -> tuple[RepoType, ...]:
     unknown = [word for word in words if word not in known]
     if unknown or not words:
         raise InputError(
-            "--types names something unknown", remedy="Use models, datasets, spaces; with commas."
+            f"--types {given}: unknown", remedy="Use models, datasets, spaces; with commas."
         )
     return tuple(dict.fromkeys(known[word] for word in words))
 
@@ -298,7 +304,7 @@ def instant(given: str) -> datetime:
         when = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise InputError(
-            "--since is neither a date nor an age", remedy="Use 2026-11-01, or 7d, or 12h."
+            f"--since {given} is neither a date nor an age", remedy="Use 2026-11-01, or 7d, or 12h."
         ) from None
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
@@ -311,11 +317,13 @@ def _lines(path: Path) -> list[tuple[int, str]]:
             for number, line in enumerate(lines, 1):
                 word = line.split("#", 1)[0].strip()
                 if len(line) > _LONGEST_LINE or len(found) >= _MOST_REPOS:
-                    raise InputError("--repos holds too long a line, or too many")
+                    raise InputError(f"{path}, line {number}: too long, or one line too many")
                 if word:
                     found.append((number, word))
             return found
     except (OSError, UnicodeDecodeError) as e:
+        why = e.strerror if isinstance(e, OSError) else "it is no text"
         raise InputError(
-            "--repos cannot be read", remedy="Give a text file with one OWNER/NAME a line."
+            f"{path}: the file cannot be read: {why}",
+            remedy="Give a text file with one OWNER/NAME a line.",
         ) from e

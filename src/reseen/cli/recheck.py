@@ -1,4 +1,4 @@
-"""`reseen recheck`: do known sightings still stand?"""
+"""`reseen recheck`: ask hubs whether known sightings are still there."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from reseen.cli.common import (
 )
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.hub import as_value, endpoint_option, hub_named, opener, repo_of
+from reseen.records import SightingState
 from reseen.report.rows import visible
 from reseen.scan.recheck import Change
 from reseen.settings import HUGGING_FACE
@@ -52,13 +53,14 @@ def _which(removal: str | None, author: str | None, repo: str | None) -> Filter:
 def recheck(
     hub: str | None, which: Filter, endpoint: str | None, db: str | None, as_json: bool
 ) -> None:
-    """Ask hubs whether known sightings still stand: HUB alone, or each hub of the settings.
+    """Ask hubs whether known sightings are still there: HUB alone, or each hub of the settings.
 
     Reads no file. A sighting is gone after two answers that say so.
     """
     from reseen.hubs.kinds import stored_name
     from reseen.observed.sightings import by_hub
     from reseen.operations.rechecks import recheck as ask_again
+    from reseen.registry.removals import by_id
 
     settings = settings_for(db)
     which = replace(which, repo=repo_of(which.repo, settings))
@@ -67,6 +69,8 @@ def recheck(
         asked = (hub_named(hub or HUGGING_FACE, settings, endpoint),)
     with open_store(settings) as store:
         with store.read() as connection:
+            if which.removal is not None:
+                by_id(connection, which.removal)  # a mistyped id is an error, and no empty list
             known = by_hub(connection, which)
         there = [each for each in asked if known.pop(stored_name(each), 0)]
         for each in there:
@@ -77,10 +81,12 @@ def recheck(
                     which,
                     told=lambda change: show_change(change, as_json=as_json),
                 )
+            if ended.rechecked.states.get(SightingState.UNREACHABLE):
+                tell(ExitCode.PART)
             if not as_json:
                 _say(ended, each.host if len(there) > 1 else None)
             if ended.rechecked.stopped:
-                note("It was stopped; run the same command again for the rest.")
+                note("It was stopped. Run the same command again to continue.")
                 finish(ExitCode.STOPPED)
     if not there:
         note("Asked about nothing: no known sighting is at " + ", ".join(e.host for e in asked))

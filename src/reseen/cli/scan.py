@@ -30,7 +30,7 @@ from reseen.cli.hub import (
     target_of,
     target_options,
 )
-from reseen.cli.scan_end import Ending, ending_options, exit_code_option, finish_scan
+from reseen.cli.scan_end import Ending, ending_options, exit_code_option, finish_scan, telling
 from reseen.records import Sighting
 
 if TYPE_CHECKING:
@@ -81,10 +81,11 @@ def at_hub(
                 target,
                 options,
                 report=shown.report,
-                found=shown.found,
+                found=telling(shown.found, ending),
             )
         named = target.repos[: len(given.repos)]
-        finish_scan(store, outcome, target, replace(ending, named=named, silent=output.silent))
+        asked = replace(ending, named=named, silent=output.silent, where=hub.endpoint)
+        finish_scan(store, outcome, target, asked)
 
 
 @scan.command()
@@ -101,11 +102,11 @@ def folder(path: Path, jobs: int | None, exit_code: bool, db: str | None, output
     settings = settings_for(db)
     with open_or_make(settings) as store:
         keyring = keyring_if_any(store, settings)
+        asked = Ending(exit_code=exit_code, silent=output.silent)
         with about(path), scan_progress(output) as shown:
-            outcome = scan_folder(
-                store, keyring, path, jobs=jobs, report=shown.report, found=shown.found
-            )
-        finish_scan(store, outcome, None, Ending(exit_code=exit_code, silent=output.silent))
+            found = telling(shown.found, asked)
+            outcome = scan_folder(store, keyring, path, jobs=jobs, report=shown.report, found=found)
+        finish_scan(store, outcome, None, asked)
 
 
 def show_sighting(sighting: Sighting, *, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from reseen.records import Coverage
 from reseen.report.rows import visible
 
 if TYPE_CHECKING:
+    from reseen.records import Sighting
     from reseen.scan.progress import Outcome
     from reseen.scan.target import Target
     from reseen.store.database import Store
@@ -32,6 +33,8 @@ class Ending:
     exit_code: bool = False
     silent: bool = False
     """Say nothing but errors."""
+    where: str = ""
+    """The hub's address."""
 
 
 def strict_option(command: F) -> F:
@@ -57,17 +60,33 @@ def exit_code_option(command: F) -> F:
     )(command)
 
 
+def telling(found: Callable[[Sighting], None], asked: Ending) -> Callable[[Sighting], None]:
+    """`found`, which also remembers that there was a match: an error that comes later must not hide
+    it."""
+
+    def told(sighting: Sighting) -> None:
+        if asked.exit_code and sighting.rung.on_ladder:
+            tell(ExitCode.MATCH)
+        found(sighting)
+
+    return told
+
+
 def finish_scan(store: Store, outcome: Outcome, target: Target | None, asked: Ending) -> NoReturn:
     """Say what came of a scan, and end with its exit code. `target` None: a folder."""
+    from reseen.registry import removals
     from reseen.scan.left_out import left_out, standing
     from reseen.scan.walk import GO_ON, STOPPED
 
     with store.read() as connection:
+        nothing = next(removals.every(connection, withdrawn=False), None) is None
         left = left_out(connection, outcome, target)
         if asked.exit_code and standing(connection, outcome, target):
             tell(ExitCode.MATCH)
     if not asked.silent:
         _summary(outcome.coverage, len(outcome.sightings))
+        if nothing:
+            note("  The registry is empty: what was seen is remembered, and nothing could match.")
     for repo, reason in left.refused.items():
         if repo in asked.named:
             note(f"{visible(repo)}: {visible(reason)}")
@@ -85,7 +104,8 @@ def finish_scan(store: Store, outcome: Outcome, target: Target | None, asked: En
     if left.reasons:
         tell(ExitCode.PART)
     if not outcome.ended:
-        note(outcome.stopped or STOPPED)
+        stopped = outcome.stopped or STOPPED
+        note(stopped if stopped == STOPPED else f"{asked.where}: {stopped}")
         note(GO_ON)
         tell(ExitCode.STOPPED if outcome.stopped == STOPPED else ExitCode.CANNOT)
     finish()

@@ -85,6 +85,7 @@ def sightings(which: Filter, db: str | None, as_json: bool) -> None:
     from reseen.cli.findings import sighting_line
     from reseen.hubs.kinds import stored_name_of
     from reseen.observed.sightings import Filter, every
+    from reseen.registry.removals import by_id
     from reseen.report.rows import row
 
     settings = settings_for(db)
@@ -97,6 +98,8 @@ def sightings(which: Filter, db: str | None, as_json: bool) -> None:
         parts = [which.rungs]
     shown: dict[frozenset[Rung], int] = dict.fromkeys(parts, 0)
     with look_into(settings) as store, store.read() as connection:
+        if which.removal is not None:
+            by_id(connection, which.removal)  # a mistyped id is an error, and no empty list
         for part in parts:
             for sighting in every(connection, dataclasses.replace(which, rungs=part)):
                 shown[part] += 1

@@ -176,7 +176,9 @@ def _password(path: Path | None, generate: bool) -> str:
         with path.open("rb") as file:
             return file.readline(4096).decode("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError):
-        raise InputError("the password file cannot be read", remedy="Check its path.") from None
+        raise InputError(
+            f"{path}: the password cannot be read", remedy="Give a text file with the password."
+        ) from None
 
 
 def _tell(password: str, generated: bool) -> None:

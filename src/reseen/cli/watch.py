@@ -54,14 +54,14 @@ def _rhythm(every: float, first: float) -> Rhythm:
         default=60.0,
         show_default=True,
         type=click.FloatRange(1),
-        help="Seconds a round.",
+        help="Seconds between rounds.",
     ),
     click.option(
         *("--first", "first"),
         default=1.0,
         show_default=True,
         type=click.FloatRange(0),
-        help="Days to look back.",
+        help="Days that the first round looks back.",
     ),
 )
 @endpoint_option
@@ -96,7 +96,7 @@ def watch(
 
     def round_ended(came: Round) -> None:
         if not output.silent:
-            state = "" if came.ended else "; the hub stayed away"
+            state = "" if came.ended else "; the hub did not respond"
             note(f"{came.since:%Y-%m-%d %H:%M} and later: {came.walked:,} repositories{state}")
 
     settings = settings_for(db)

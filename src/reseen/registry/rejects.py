@@ -100,6 +100,6 @@ def _holds(path: Path, text: bytes) -> bool:
 
 def _cannot(error: OSError) -> ListError:
     return ListError(
-        f"the file of rejected rows cannot be written: {error.strerror}",
-        remedy="Say with --rejects where it may go; nothing was imported.",
+        f"the file for rejected rows cannot be written: {error.strerror}",
+        remedy="Name another place with --rejects; nothing was imported.",
     )

@@ -250,20 +250,22 @@ def _read_key(path: Path) -> bytes | None:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise SealError("the key file is not a regular file", remedy=_HOW_A_KEY_LOOKS)
+                raise SealError(
+                    f"the key file {path} is not a regular file", remedy=_HOW_A_KEY_LOOKS
+                )
             if status.st_mode & 0o077:
                 raise SealError(
-                    "the key file can be read or written by others",
-                    remedy=f"Take their rights away: chmod 600 {path}",
+                    f"the key file {path} can be read or written by others",
+                    remedy=f"Make it yours alone: chmod 600 {path}",
                 )
             text = file.read(1024).decode("ascii", "replace")
     except FileNotFoundError:
         return None
     except OSError as e:
         raise SealError(
-            f"the key file cannot be read: {e.strerror}", remedy="Check RESEEN_KEY_FILE."
+            f"the key file {path} cannot be read: {e.strerror}", remedy="Check RESEEN_KEY_FILE."
         ) from None
-    return _parse_key(text, "the key file")
+    return _parse_key(text, f"the key file {path}")
 
 
 def _create_key(path: Path) -> bytes:
@@ -284,7 +286,7 @@ def _create_key(path: Path) -> bytes:
             draft.unlink()
     except OSError as e:
         raise SealError(
-            f"the key file cannot be made: {e.strerror}",
+            f"the key file {path} cannot be made: {e.strerror}",
             remedy="Set RESEEN_KEY_FILE to a place that can be written, or give RESEEN_KEY.",
         ) from None
     key = _read_key(path)
