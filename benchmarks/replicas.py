@@ -22,7 +22,9 @@ from reseen.hubs.huggingface import HuggingFace
 from reseen.store.sealing import Keyring
 from reseen.store.database import Store
 from reseen.scan.target import Confirm, Options, Target
-from reseen.scan.walk import Pace, walk
+from reseen.scan.context import ScanContext
+from reseen.scan.pace import Pace
+from reseen.scan.walk import walk
 
 given = json.loads(sys.argv[1])
 stop = asyncio.Event()
@@ -40,8 +42,8 @@ async def main(store):
     options = Options(confirm=Confirm.NONE, follow=False)
     pace = Pace(workers=0 if given["listing_only"] else given["workers"])
     async with HuggingFace(given["endpoint"]) as hub:
-        return await walk(store, None, hub, Target(everything=True), options, pace=pace,
-                          report=report, stop=stop)
+        return await walk(ScanContext(store, None, hub, Target(everything=True), options,
+                                      pace=pace, report=report, stop=stop))
 
 with Store(given["db"]) as store:
     began = time.monotonic()

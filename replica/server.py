@@ -53,8 +53,9 @@ class Replica:
         self.faults = Faults(latency=latency)
         self.journal = Journal()
         self._ports = {"hub": port, "cdn": 0}
-        self._servers: list[asyncio.Server] = []
+        self._servers: dict[str, asyncio.Server] = {}
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._hosts: dict[asyncio.Task[None], str] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="replica", daemon=True)
 
@@ -91,6 +92,15 @@ class Replica:
         finally:
             asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(START_LIMIT)
 
+    @contextmanager
+    def storage_away(self) -> Iterator[None]:
+        """The hub answers, and the host of its large files does not; afterwards it does again."""
+        asyncio.run_coroutine_threadsafe(self._close("cdn"), self._loop).result(START_LIMIT)
+        try:
+            yield
+        finally:
+            asyncio.run_coroutine_threadsafe(self._open("cdn"), self._loop).result(START_LIMIT)
+
     # -- in the thread ---------------------------------------------------------------------------
 
     def _serve(self) -> None:
@@ -99,31 +109,35 @@ class Replica:
 
     async def _listen(self) -> None:
         for host in ("hub", "cdn"):
-            listener = socket.socket()
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            # Small buffers: what is counted as sent is then nearly what the client took.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
-            # Head and body are written apart: without this the body waits 40 ms for the head's ACK.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            listener.bind(("127.0.0.1", self._ports[host]))
-            self._ports[host] = listener.getsockname()[1]
-            self._servers.append(
-                await asyncio.start_server(
-                    self._hub_connection if host == "hub" else self._cdn_connection,
-                    sock=listener,
-                    limit=HEAD_LIMIT,
-                    backlog=512,
-                )
-            )
+            await self._open(host)
+
+    async def _open(self, host: str) -> None:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Small buffers: what is counted as sent is then nearly what the client took.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+        # Head and body are written apart: without this the body waits 40 ms for the head's ACK.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind(("127.0.0.1", self._ports[host]))
+        self._ports[host] = listener.getsockname()[1]
+        self._servers[host] = await asyncio.start_server(
+            self._hub_connection if host == "hub" else self._cdn_connection,
+            sock=listener,
+            limit=HEAD_LIMIT,
+            backlog=512,
+        )
+
+    async def _close(self, host: str) -> None:
+        self._servers.pop(host).close()
+        gone = [task for task, at in self._hosts.items() if at == host]
+        for task in gone:
+            self._connections[task].transport.abort()
+            task.cancel()
+        await asyncio.gather(*gone, return_exceptions=True)
 
     async def _leave(self) -> None:
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
-        for task, writer in list(self._connections.items()):
-            writer.transport.abort()
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        for host in list(self._servers):
+            await self._close(host)
 
     async def _hub_connection(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -141,6 +155,7 @@ class Replica:
         task = asyncio.current_task()
         assert task is not None
         self._connections[task] = writer
+        self._hosts[task] = host
         try:
             while await self._exchange(host, reader, writer):
                 pass
@@ -149,7 +164,7 @@ class Replica:
         except asyncio.CancelledError:
             pass  # the replica is leaving
         finally:
-            del self._connections[task]
+            del self._connections[task], self._hosts[task]
             writer.close()
             with suppress(ConnectionError):
                 await writer.wait_closed()

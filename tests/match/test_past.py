@@ -167,15 +167,15 @@ def test_what_could_hold_tensors_learned_since_is_worth_a_look(store: Store) -> 
     see(store, EDITED, "read in full", full=True)
     see(store, OTHER + bytes(20 << 20), "too long")
     short = see(store, FILE[: size // 2], "too short")
-    see(store, FILE, "a sighting already")
+    sighted = see(store, FILE, "a sighting that is declared, and not read")
     remove(store, listed(FILE))
     with store.write() as connection:
         record_past(connection, store.secret)
         other_header = seen.Reading(short, data_size=5)
         seen.readings(connection, [other_header])
-        assert list(worth_a_look(connection, {size, size + 8})) == [edited]
+        assert list(worth_a_look(connection, {size, size + 8})) == [edited, sighted]
         told = seen.Reading(edited, data_size=size + 2)
         seen.readings(connection, [told])
-        assert list(worth_a_look(connection, {size})) == []
-        assert list(worth_a_look(connection, {size + 2})) == [edited]
+        assert list(worth_a_look(connection, {size})) == [sighted]
+        assert list(worth_a_look(connection, {size + 2})) == [edited, sighted]
         assert list(worth_a_look(connection, set())) == []

@@ -11,9 +11,11 @@ from tests.registry.places import ARTIFACT, COMMIT, LATER, REPOSITORY, artifact,
 
 from reseen.errors import NotFound
 from reseen.observed import artifacts as seen
+from reseen.observed import walks
+from reseen.observed.walks import REFS, Asked, Commit
 from reseen.records import Container, Digest, DigestKind
 from reseen.store import schema
-from reseen.store.database import Store
+from reseen.store.database import Store, now
 
 
 def test_a_repository_is_one_row_however_often_it_is_listed(store: Store) -> None:
@@ -97,12 +99,35 @@ def test_hostile_values_are_taken_without_failing(store: Store) -> None:
 def test_walked_commits_are_remembered(store: Store) -> None:
     with store.write() as connection:
         (pk,) = seen.repositories(connection, [REPOSITORY])
-        assert seen.walked_commits(connection, pk) == {}
-        seen.walked(connection, pk, COMMIT)
-        seen.walked(connection, pk, LATER, refs=True)
-        seen.walked(connection, pk, LATER)
-        seen.walked(connection, pk, "local")
-        assert seen.walked_commits(connection, pk) == {COMMIT: False, LATER: True, "local": False}
+        assert walks.of_repositories(connection, [pk]) == {}
+        walks.walked(connection, [Commit(pk, COMMIT), Commit(pk, LATER)])
+        walks.followed(connection, [pk], REFS)
+        walks.walked(connection, [Commit(pk, LATER), Commit(pk, "local")])
+        assert walks.commits(connection, pk) == {COMMIT, LATER, "local"}
+        assert walks.of_repositories(connection, [pk])[pk].followed == REFS
+
+
+def test_what_was_asked_of_a_repository_only_grows(store: Store) -> None:
+    header, full = Asked(1, True, REFS), Asked(2, False, REFS)
+    with store.write() as connection:
+        (pk,) = seen.repositories(connection, [REPOSITORY])
+
+        def remembered() -> tuple[Asked, int]:
+            here = walks.of_repositories(connection, [pk])[pk]
+            return here.asked, here.version
+
+        walks.walked(connection, [Commit(pk, COMMIT, header, 7)])
+        assert remembered() == (header, 7)
+        walks.ask(connection, {pk: Asked(1, False, 0)})
+        assert remembered() == (header, 7), "less was asked: nothing is owed"
+        walks.ask(connection, {pk: full})
+        assert remembered() == (Asked(2, True, REFS), 0)
+        walks.done(connection, [pk], 9, before=now())
+        assert remembered() == (Asked(2, True, REFS), 9)
+        walks.walked(connection, [Commit(pk, LATER, header, 8)])
+        assert remembered() == (Asked(2, True, REFS), 8), "as far as every commit is done"
+        walks.done(connection, [pk], 10, before=0)
+        assert remembered()[1] == 8, "walked since then"
 
 
 def test_a_full_reading_is_not_replaced_by_less(store: Store) -> None:

@@ -17,6 +17,7 @@ from reseen.match.known import Known
 from reseen.match.ladder import ClaimFacts, Header, header_agrees
 from reseen.records import Confirmed, Container, Rung
 from reseen.scan.confirm import Seen
+from reseen.scan.context import reading
 from reseen.scan.target import Confirm, Options
 from reseen.scan.visit import visit
 from reseen.store.database import Store
@@ -33,7 +34,8 @@ def agrees(claim: ClaimFacts, size: int, inside: Inside) -> bool:
 
 
 def see(hub: FakeHub, known: Known, options: Options) -> Seen:
-    found = asyncio.run(visit(hub, hub.listed, Revision("main", COMMIT), known, options))
+    context = reading(hub, known, options)
+    found = asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
     (one,) = found.seen
     return one
 
@@ -48,11 +50,14 @@ def test_a_lie_about_the_hash_is_contradicted_and_still_shown(store: Store) -> N
     assert one.standing(match) is Confirmed.CONTRADICTED
 
 
-def test_a_contradicted_claim_starts_no_walk(store: Store) -> None:
+def test_a_claim_leads_on_whether_or_not_it_was_read_by_then(store: Store) -> None:
+    """A header scan follows it, and a full one after that finds it false: what the two looked at
+    must not depend on which came first."""
     remove(store, listed(FILE))
     hub = FakeHub({"a": OTHER}, declares={"a": FILE})
-    run = visit(hub, hub.listed, Revision("main", COMMIT), known(store), FULL)
-    assert not asyncio.run(run).follow
+    for options in (HEADER, FULL):
+        run = visit(reading(hub, known(store), options), hub.listed, Revision("main", COMMIT))
+        assert asyncio.run(run).follow
 
 
 @pytest.mark.parametrize("served", [TINY, b"no container at all " * 400, FILE[:500], b""])

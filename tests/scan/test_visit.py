@@ -20,9 +20,11 @@ from tests.scan.fake_hub import BUSY, COMMIT, FakeHub
 from reseen.errors import HubAuth, HubError, HubGarbage, HubMissing
 from reseen.hubs.hub import Hub, Revision
 from reseen.match.known import Known
-from reseen.records import Confirmed, Names, Problem, Rung
+from reseen.observed.readings import ReadSoFar
+from reseen.records import Confirmed, Container, Names, Problem, Rung
+from reseen.scan.context import reading
 from reseen.scan.target import Confirm, Options
-from reseen.scan.visit import Follow, Visit, look, visit
+from reseen.scan.visit import Follow, Visit, file_of, reinspect, visit
 from reseen.store.database import Store
 
 FILE = safetensors(adapter(7), {"made by": "a test"})
@@ -36,7 +38,7 @@ NONE, HEADER, FULL = (Options(confirm=c) for c in Confirm)
 
 def go(hub: FakeHub, known: Known, options: Options = HEADER, revision: Revision = MAIN) -> Visit:
     judged: Hub = hub
-    return asyncio.run(visit(judged, hub.listed, revision, known, options))
+    return asyncio.run(visit(reading(judged, known, options), hub.listed, revision))
 
 
 def test_a_renamed_copy_is_found_and_its_header_checked(store: Store) -> None:
@@ -220,9 +222,9 @@ def test_one_content_at_many_places_is_read_once(store: Store) -> None:
 def test_what_was_read_before_is_matched_and_not_read_again(store: Store) -> None:
     remove(store, listed(FILE))
     hub = FakeHub({"a": FILE})
-    before = {hub.artifact("a").git_oid}
-    oids = frozenset(oid for oid in before if oid)
-    found = asyncio.run(visit(hub, hub.listed, MAIN, known(store), FULL, oids))
+    before = {file_of(hub.artifact("a")): ReadSoFar(Container.SAFETENSORS, full=True)}
+    context = reading(hub, known(store), FULL, before=before)
+    found = asyncio.run(visit(context, hub.listed, MAIN))
     assert found.sightings == 1
     assert not hub.reads
 
@@ -250,11 +252,11 @@ def test_following_can_be_turned_off(store: Store) -> None:
     assert not go(FakeHub({"a": FILE}), known(store), replace(HEADER, follow=False)).follow
 
 
-def test_a_look_reads_one_artifact_and_lists_nothing(store: Store) -> None:
+def test_to_reinspect_reads_one_artifact_and_lists_nothing(store: Store) -> None:
     remove(store, fully_known(FILE))
     hub = FakeHub({"a": EDITED, "b": FILE}, breaks_after=0)
     one = hub.artifact("a")
-    found = asyncio.run(look(hub, hub.listed, one, known(store), HEADER))
+    found = asyncio.run(reinspect(reading(hub, known(store), HEADER), hub.listed, [one]))
     assert [seen.artifact for seen in found.seen] == [one]
     assert found.sightings == 1
     assert not found.listed
@@ -278,7 +280,7 @@ def test_a_visit_can_be_cancelled_while_it_reads(store: Store) -> None:
     async def begin_and_cancel() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await visit(hub, hub.listed, MAIN, index, HEADER)
+                await visit(reading(hub, index, HEADER), hub.listed, MAIN)
         assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(begin_and_cancel())

@@ -13,12 +13,14 @@ from reseen.errors import HubMissing
 from reseen.hubs.hub import Revision
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
+from reseen.observed.readings import read_so_far
 from reseen.records import Confirmed, DigestKind, Names, Rung
 from reseen.registry import removals
 from reseen.scan import scans
-from reseen.scan.record import Recorded, read_before, record
+from reseen.scan.context import reading
+from reseen.scan.record import Recorded, record
 from reseen.scan.target import Confirm, Options
-from reseen.scan.visit import Visit, visit
+from reseen.scan.visit import Visit, file_of, visit
 from reseen.store import schema
 from reseen.store.database import Store, now
 
@@ -29,8 +31,8 @@ NONE, HEADER, FULL = (Options(confirm=c) for c in Confirm)
 
 
 def go(store: Store, hub: FakeHub, options: Options = FULL) -> Visit:
-    run = visit(hub, hub.listed, Revision("main", COMMIT), known(store), options)
-    return asyncio.run(run)
+    context = reading(hub, known(store), options)
+    return asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
 
 
 def write(store: Store, visited: Visit, scan: int | None = None) -> Recorded:
@@ -144,9 +146,14 @@ def test_what_was_read_is_not_read_again_unless_more_is_asked(store: Store) -> N
     write(store, go(store, hub, HEADER))
     with store.write() as connection:
         (pk,) = seen.repositories(connection, [hub.listed])
-        oid = hub.artifact("a").git_oid
-        assert read_before(connection, pk, Confirm.HEADER) == {oid}
-        assert read_before(connection, pk, Confirm.FULL) == frozenset()
+        before = read_so_far(connection, [pk])[pk]
+    assert list(before) == [file_of(hub.artifact("a"))]
+    for options, read in ((HEADER, 0), (FULL, 1)):
+        hub.reads.clear()
+        context = reading(hub, known(store), options, before=before)
+        asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
+        assert len(hub.streams) == read
+        assert bool(hub.reads) == bool(read)
 
 
 def test_a_hint_is_kept_as_a_lead_and_is_no_sighting(store: Store) -> None:

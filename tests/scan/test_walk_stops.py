@@ -19,6 +19,7 @@ from tests.scan.walking import ALL, KEYRING, QUICK, fill, seen_at, walk_hub
 from reseen.errors import HubError
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import Coverage
+from reseen.scan.context import ScanContext
 from reseen.scan.progress import Progress
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.walk import walk
@@ -51,7 +52,10 @@ async def stopped_walk(store: Store, endpoint: str, after: int) -> bool:
 
     pace = replace(QUICK, workers=2, every=0.001)
     async with HuggingFace(endpoint) as hub:
-        outcome = await walk(store, KEYRING, hub, ALL, QUIETLY, pace=pace, report=report, stop=stop)
+        context = ScanContext(
+            store, KEYRING, hub, ALL, QUIETLY, pace=pace, report=report, stop=stop
+        )
+        outcome = await walk(context)
         assert outcome.ended or outcome.stopped
         return outcome.ended
 
@@ -81,7 +85,7 @@ def test_several_walks_share_one_store(store: Store, tmp_path: Path) -> None:
         hubs = [HuggingFace(endpoint) for _ in range(3)]
         pace = replace(QUICK, workers=2, ahead=2)
         outcomes = await asyncio.gather(
-            *(walk(store, KEYRING, hub, ALL, QUIETLY, pace=pace) for hub in hubs)
+            *(walk(ScanContext(store, KEYRING, hub, ALL, QUIETLY, pace=pace)) for hub in hubs)
         )
         for hub in hubs:
             await hub.close()

@@ -19,13 +19,15 @@ from replica import made
 from reseen.errors import HubAuth
 from reseen.hubs.hub import Revision
 from reseen.match.known import Known
+from reseen.observed.readings import read_so_far
 from reseen.records import Confirmed, Rung
 from reseen.scan.budget import SPENT, Allowance
 from reseen.scan.confirm import BY_NAME, GATED
+from reseen.scan.context import reading
 from reseen.scan.lookback import record_past, unread
-from reseen.scan.record import record, weighed_before
+from reseen.scan.record import record
 from reseen.scan.target import Confirm, Options
-from reseen.scan.visit import Before, Follow, Visit, visit
+from reseen.scan.visit import Follow, Visit, visit
 from reseen.store import schema
 from reseen.store.database import Store, now
 from reseen.updates.names.known import known as table_of
@@ -36,7 +38,8 @@ Factors = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def go(hub: FakeHub, index: Known, options: Options = PLAIN, **more: object) -> Visit:
-    return asyncio.run(visit(hub, hub.listed, MAIN, index, options, **more))  # type: ignore[arg-type]
+    context = reading(hub, index, options, **more)  # type: ignore[arg-type]
+    return asyncio.run(visit(context, hub.listed, MAIN))
 
 
 def large(seed: int, rank: int = 8) -> Factors:
@@ -244,11 +247,11 @@ def test_what_was_weighed_is_not_read_again_in_a_new_commit(store: Store) -> Non
     hub = FakeHub({"x": CAST, "y": OTHER})
     with store.write() as connection:
         record(connection, go(hub, known(store)))
-        before = weighed_before(connection, 1)
+        before = read_so_far(connection, [1])[1]
     assert {path for path, _ in before} == {"x", "y"}
-    assert Before(weighed=before).weighed
+    assert all(each.looked for each in before.values())
     hub.reads.clear()
-    assert not go(hub, known(store), weighed=before).bytes_by
+    assert not go(hub, known(store), before=before).bytes_by
     assert not hub.reads
 
 

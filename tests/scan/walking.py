@@ -15,9 +15,10 @@ from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.records import Digest, DigestKind, Names, RemovedFile, RepoType, Rung
 from reseen.registry import removals
+from reseen.scan.pace import Pace
 from reseen.scan.progress import Outcome
 from reseen.scan.target import Options, Target
-from reseen.scan.walk import Pace, scan
+from reseen.scan.walk import scan
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 
-from sqlalchemy import Connection, exists, or_, select
+from sqlalchemy import Connection, or_, select
 
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.match import evidence
@@ -24,7 +24,6 @@ from reseen.store.schema import (
     read_sketches,
     readings,
     removals,
-    sightings,
     sketch_entries,
 )
 
@@ -39,7 +38,7 @@ _Value = tuple[bytes, str]  # a digest, and the removal that has it
 
 def worth_a_look(connection: Connection, data_sizes: Collection[int]) -> Iterator[int]:
     """Pks of artifacts that could hold a data section of one of these sizes (bytes) and were not
-    read far enough to tell, in order. What is a sighting already is not among them."""
+    read far enough to tell, in order."""
     sizes = frozenset(data_sizes)
     for low, high in _bands(sizes):
         query = (
@@ -49,7 +48,6 @@ def worth_a_look(connection: Connection, data_sizes: Collection[int]) -> Iterato
                 artifacts.c.size > low,
                 artifacts.c.size <= high,
                 or_(readings.c.artifact_pk.is_(None), readings.c.full == 0),
-                ~exists().where(sightings.c.artifact_pk == artifacts.c.pk),
             )
             .order_by(artifacts.c.pk)
         )

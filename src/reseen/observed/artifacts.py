@@ -239,51 +239,6 @@ def artifact_of(row: Any) -> Artifact:
     )
 
 
-def walked(
-    connection: Connection,
-    repository_pk: int,
-    commit: str,
-    *,
-    refs: bool = False,
-    at: int | None = None,
-) -> None:
-    """All files of this commit are known; with `refs`, those of all refs and the history too."""
-    insert = insert_for(connection)(schema.walks)
-    old, new = schema.walks.c, insert.excluded
-    row = {
-        "repository_pk": repository_pk,
-        "commit": commit_bytes(commit),
-        "at": now() if at is None else at,
-        "refs": int(refs),
-    }
-    both = case((new["refs"] > old.refs, new["refs"]), else_=old.refs)
-    connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=["repository_pk", "commit"], set_={"refs": both, "at": new["at"]}
-        ),
-        [row],
-    )
-
-
-def walked_of_many(
-    connection: Connection, commits: Iterable[tuple[int, str]], *, at: int | None = None
-) -> None:
-    """As `walked`, for many repositories (by pk) in one go, without their refs."""
-    at = now() if at is None else at
-    rows = [
-        {"repository_pk": pk, "commit": commit_bytes(commit), "at": at, "refs": 0}
-        for pk, commit in commits
-    ]
-    upsert(connection, schema.walks, rows, key=("repository_pk", "commit"), update=("at",))
-
-
-def walked_commits(connection: Connection, repository_pk: int) -> dict[str, bool]:
-    """Commit -> whether refs were walked too."""
-    table = schema.walks.c
-    query = select(table.commit, table.refs).where(table.repository_pk == repository_pk)
-    return {commit_text(commit): bool(refs) for commit, refs in connection.execute(query)}
-
-
 def readings(connection: Connection, read: Sequence[Reading], *, at: int | None = None) -> None:
     """Remember what reading told; a full reading is never replaced by less."""
     at = now() if at is None else at

@@ -11,9 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from reseen.observed import artifacts as seen
+from reseen.observed import walks
+from reseen.observed.sightings import GONE
+from reseen.observed.walks import NEVER, Walked
 from reseen.records import Repository, RepoType, Rung, account_of
 from reseen.store.schema import (
     artifacts,
@@ -22,7 +25,6 @@ from reseen.store.schema import (
     removals,
     repositories,
     sightings,
-    walks,
     withdrawals,
 )
 
@@ -38,10 +40,12 @@ class Remembered:
     repository: Repository
     fresh: bool
     """Listed for the first time since the instant asked about."""
-    walked: bool
+    known: bool
     """The listed commit's files are known."""
-    unfollowed: bool
-    """Something was found there, and its other refs were never walked."""
+    walked: Walked
+    """What is remembered of its commits."""
+    standing: bool
+    """Something stands there that was found."""
 
 
 def remember(
@@ -64,19 +68,21 @@ def remember(
             for pk, repo, last_listed in connection.execute(query):
                 before[hub, type, repo] = (pk, last_listed or 0)
     known = [pk for pk, _ in before.values()]
-    walked = _walked(connection, known)
-    unfollowed = _unfollowed(connection, known)
+    walked = walks.of_repositories(connection, known)
+    standing = with_sightings(connection, known)
     pks = seen.repositories(connection, page, at=at)
     remembered = []
     for pk, each in zip(pks, page, strict=True):
         _, last_listed = before.get((each.hub, each.type, each.id), (pk, 0))
+        here = walked.get(pk, NEVER)
         remembered.append(
             Remembered(
                 pk=pk,
                 repository=each,
                 fresh=last_listed < since,
-                walked=each.sha is not None and (pk, seen.commit_bytes(each.sha)) in walked,
-                unfollowed=pk in unfollowed,
+                known=each.sha is not None and seen.commit_bytes(each.sha) in here.commits,
+                walked=here,
+                standing=pk in standing,
             )
         )
     return remembered
@@ -114,6 +120,25 @@ def is_listed(connection: Connection, hub: str, author: str, since: int) -> bool
     return connection.execute(query.limit(1)).first() is not None
 
 
+def pk_of(connection: Connection, repository: Repository) -> int:
+    """The pk of a repository that was stored before."""
+    query = select(repositories.c.pk).where(
+        repositories.c.hub == repository.hub,
+        repositories.c.type == repository.type.value,
+        repositories.c.repo == seen.text(repository.id),
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def of_account(connection: Connection, hub: str, author: str) -> list[int]:
+    """The pks of an account's repositories."""
+    prefix = f"{author}/"
+    query = select(repositories.c.pk).where(
+        repositories.c.hub == hub, func.substr(repositories.c.repo, 1, len(prefix)) == prefix
+    )
+    return list(connection.scalars(query))
+
+
 def accounts_with_sightings(connection: Connection, hub: str) -> set[str]:
     """Accounts of a hub where a removal was re-seen, on a rung that counts."""
     query = (
@@ -144,34 +169,29 @@ def background_lacks(connection: Connection, enough: int) -> dict[str, int]:
     return {name: max(0, enough - count) for name, count in connection.execute(query)}
 
 
-def _walked(connection: Connection, pks: Sequence[int]) -> set[tuple[int, bytes]]:
-    found: set[tuple[int, bytes]] = set()
-    for some in _chunks(pks):
-        query = select(walks.c.repository_pk, walks.c.commit).where(walks.c.repository_pk.in_(some))
-        found.update((pk, bytes(commit)) for pk, commit in connection.execute(query))
-    return found
-
-
-def _unfollowed(connection: Connection, pks: Sequence[int]) -> set[int]:
+def with_sightings(connection: Connection, pks: Sequence[int]) -> set[int]:
+    """Which of these repositories have a sighting that stands there, of a removal in force."""
     found: set[int] = set()
     for some in _chunks(pks):
-        followed = (
-            select(walks.c.repository_pk)
-            .where(walks.c.repository_pk == artifacts.c.repository_pk, walks.c.refs == 1)
-            .exists()
-        )
         query = (
             select(artifacts.c.repository_pk)
             .join(sightings, sightings.c.artifact_pk == artifacts.c.pk)
-            .where(
-                artifacts.c.repository_pk.in_(some),
-                sightings.c.rung > int(Rung.HINT),
-                ~followed,
-            )
+            .join(removals, removals.c.pk == sightings.c.removal_pk)
+            .where(artifacts.c.repository_pk.in_(some), is_standing())
             .distinct()
         )
         found.update(pk for (pk,) in connection.execute(query))
     return found
+
+
+def is_standing() -> ColumnElement[bool]:
+    """Of a sighting joined with its removal: in force, on a rung or refuted, and not gone. What a
+    reading refuted was claimed all the same: where it leads does not depend on when it was read."""
+    return and_(
+        removals.c.withdrawn_at.is_(None),
+        sightings.c.rung > int(Rung.UNSUPPORTED),
+        sightings.c.state.not_in([state.value for state in GONE]),
+    )
 
 
 def _repository(row: Row[Any]) -> Repository:

@@ -14,9 +14,11 @@ from reseen.observed.sightings import Filter
 from reseen.operations import jobs, scans
 from reseen.operations.jobs import Job, JobKind, JobState
 from reseen.operations.logs import log
+from reseen.scan.context import ScanContext
+from reseen.scan.pace import Pace
 from reseen.scan.progress import Progress
 from reseen.scan.recheck import revisit
-from reseen.scan.walk import Pace, walk
+from reseen.scan.walk import walk
 from reseen.settings import HubSettings
 from reseen.store.database import Store
 from reseen.store.lease import Owner
@@ -96,14 +98,16 @@ class _RunningJob:
         since = await patiently(lambda: scans.begin(self._at.store)) or 0
         try:
             outcome = await walk(
-                self._at.store,
-                self._at.keyring,
-                hub,
-                target,
-                options,
-                pace=self._at.pace,
-                report=self._report,
-                stop=self._stop,
+                ScanContext(
+                    self._at.store,
+                    self._at.keyring,
+                    hub,
+                    target,
+                    options,
+                    pace=self._at.pace,
+                    report=self._report,
+                    stop=self._stop,
+                )
             )
         finally:
             await patiently(lambda: scans.end(self._at.store, since))

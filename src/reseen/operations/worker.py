@@ -20,7 +20,7 @@ from reseen.operations import consequences, jobs, rechecks
 from reseen.operations.jobs import Job, JobKind
 from reseen.operations.logs import log
 from reseen.operations.running import Workplace, patiently, run
-from reseen.scan.walk import USUAL, Pace
+from reseen.scan.pace import USUAL, Pace
 from reseen.settings import HubSettings, Settings
 from reseen.store.database import Store
 from reseen.store.lease import Owner

@@ -10,8 +10,9 @@ out: a `Seen`. One sequence decides:
                          the header, and as much as `scan.weigh` needs
     claim doubtful ----> as no match
 
-Bytes pass through and are forgotten. What is read is bounded by the file's declared size, by a
-budget that one visit shares, and by one that the scan shares.
+What was read before counts: `wants_reading` asks only for what that leaves open. Bytes pass through
+and are forgotten. What is read is bounded by the file's declared size, by a budget that one visit
+shares, and by one that the scan shares.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, Malformed
+from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, Malformed
 from reseen.files.source import Range, Reader
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, Inside, look_inside
 from reseen.fingerprints.git import pointer_oid
@@ -29,6 +30,7 @@ from reseen.hubs.hub import Hub, drive
 from reseen.match.evidence import merge
 from reseen.match.known import Known
 from reseen.match.ladder import DOUBT, Header, header_agrees
+from reseen.observed.readings import ReadSoFar
 from reseen.records import (
     Artifact,
     Confirmed,
@@ -41,6 +43,8 @@ from reseen.records import (
     Rung,
 )
 from reseen.scan.budget import SPENT, Budget, Kind
+from reseen.scan.context import ReadContext
+from reseen.scan.outage import STORAGE_AWAY
 from reseen.scan.target import Confirm, Options
 from reseen.updates.peft import PeftConfig
 from reseen.updates.plan import plan
@@ -126,26 +130,56 @@ class Read:
     problem: Problem | None = None
     busy: bool = False
     """The hub was busy or away: worth another try."""
+    missing: bool = False
+    """It is no longer there."""
     copies: tuple[Match, ...] = ()
     """On the weights rung."""
     skipped: str | None = None
     """Why it was not read, or not read further, where that is no problem of this file."""
+    left: bool = False
+    """And that reason passes: it stays owed."""
 
 
 NOT_READ = Read()
 
 
 def wants_reading(
-    artifact: Artifact, matches: tuple[Match, ...], known: Known, options: Options
+    artifact: Artifact,
+    matches: tuple[Match, ...],
+    before: ReadSoFar,
+    known: Known,
+    options: Options,
 ) -> bool:
-    """Is there anything that this artifact's bytes could decide?"""
-    if options.confirm is Confirm.NONE or artifact.size == 0:
+    """Is there anything that this artifact's bytes could still decide? `before`: what they told."""
+    if options.confirm is Confirm.NONE or artifact.size == 0 or before.full:
         return False
-    if matches or not options.edited:
-        return bool(matches)
-    return known.could_hold(artifact.size) or (
-        known.sketched and is_plausible(artifact) and not is_named_otherwise(artifact)
-    )
+    header = before.container is not None
+    if matches:
+        unchecked = not header or Confirmed.NONE in before.claims
+        if options.confirm is Confirm.FULL or unchecked:
+            return True
+        if not _is_doubted(artifact, matches, before, known):
+            return False
+    if not options.edited:
+        return False
+    if header and (before.data_size is not None or before.layout is not None):
+        if known.could_hold(artifact.size, before.data_size, before.layout):
+            return True
+    elif not header and known.could_hold(artifact.size):
+        return True
+    if not known.sketched or not is_plausible(artifact) or is_named_otherwise(artifact):
+        return False
+    if not before.looked or before.near:
+        return True
+    return bool(before.modules) and bool(known.could_match(before.modules))
+
+
+def _is_doubted(
+    artifact: Artifact, matches: tuple[Match, ...], before: ReadSoFar, known: Known
+) -> bool:
+    """Does what was read of the header disagree with the hub's claim?"""
+    header = Header(before.container, before.data_size, before.layout, before.problem)
+    return not all(header_agrees(known.claims(match), artifact.size, header) for match in matches)
 
 
 def is_plausible(artifact: Artifact) -> bool:
@@ -158,24 +192,20 @@ def is_named_otherwise(artifact: Artifact) -> bool:
     return artifact.path.lower().endswith(OTHER_ENDINGS)
 
 
-async def read(
-    hub: Hub,
-    artifact: Artifact,
-    matches: tuple[Match, ...],
-    known: Known,
-    options: Options,
-    budget: Budget,
-) -> Read:
+async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, ...]) -> Read:
     """Read as much of an artifact as decides something. A hub's error is a problem, not raised."""
+    hub, known, options, budget = context.hub, context.known, context.options, context.budget
     if budget.refused:
         return NOT_READ
     if budget.scan.left <= 0:
-        return Read(skipped=SPENT)
+        return Read(skipped=SPENT, left=True)
     size = artifact.size
     if not hub.abilities.sizes:
         return Read(skipped=SIZES)
     if size is None:
         return _problem(artifact, "not read: the hub does not state its size")
+    if not context.storage.may_ask():
+        return Read(skipped=STORAGE_AWAY, left=True)
     reading: Reading | None = None
     confirmed = Confirmed.NONE
     ranges = hub.abilities.ranges
@@ -185,6 +215,7 @@ async def read(
     try:
         if ranges:
             inside = await drive(hub, artifact, _counted(look_inside(size), budget))
+            context.storage.answered()
             reading = reading_of(inside)
             if matches:
                 confirmed, served = await _check_header(hub, artifact, matches, known, inside)
@@ -192,11 +223,11 @@ async def read(
             if not _wants_all(matches, confirmed, known, options, artifact, inside):
                 if matches and confirmed is not Confirmed.DOUBTFUL:
                     return Read(reading, confirmed)
-                return await _weigh(hub, artifact, inside, confirmed, known, options, budget)
+                return await _weigh(context, artifact, inside, confirmed)
         if size > min(options.max_artifact_bytes, budget.left):
             return Read(reading, confirmed, _too_large(artifact, size))
         if size > budget.scan.left:
-            return Read(reading, confirmed, skipped=SPENT)
+            return Read(reading, confirmed, skipped=SPENT, left=True)
         config = None if inside is None else await _config(hub, artifact, inside, budget)
         budget.spend(size, Kind.WHOLE)
         fingerprint = await _read_all(hub, artifact, size, inside, config)
@@ -215,7 +246,8 @@ async def read(
         return Read(reading, Confirmed.DOUBTFUL, problem)
     except HubError as e:
         problem = Problem(_where(artifact), str(e), e.remedy)
-        return Read(reading, confirmed, problem, busy=isinstance(e, HubBusy))
+        busy, missing = isinstance(e, HubBusy), isinstance(e, HubMissing)
+        return Read(reading, confirmed, problem, busy=busy, missing=missing)
     exact = known.match_digests(fingerprint)
     return await asyncio.to_thread(read_in_full, artifact, confirmed, fingerprint, known, exact)
 
@@ -307,21 +339,15 @@ def _wants_all(
 
 
 async def _weigh(
-    hub: Hub,
-    artifact: Artifact,
-    inside: Inside,
-    confirmed: Confirmed,
-    known: Known,
-    options: Options,
-    budget: Budget,
+    context: ReadContext, artifact: Artifact, inside: Inside, confirmed: Confirmed
 ) -> Read:
     """Is it an altered copy?"""
     reading = reading_of(inside)
-    if not known.sketched or not options.edited:
+    if not context.known.sketched or not context.options.edited:
         return Read(reading, confirmed)
     from reseen.scan.weigh import weigh  # numpy, which a scan by hashes alone does not need
 
-    told = await weigh(hub, artifact, inside, known, options, budget)
+    told = await weigh(context, artifact, inside)
     reading = replace(
         reading,
         architecture=told.architecture,
@@ -330,7 +356,14 @@ async def _weigh(
         near=told.near,
     )
     problem = None if told.too_large is None else _too_large(artifact, told.too_large)
-    return Read(reading, confirmed, problem, copies=told.matches, skipped=told.skipped)
+    return Read(
+        reading,
+        confirmed,
+        problem,
+        copies=told.matches,
+        skipped=told.skipped,
+        left=told.skipped is not None,
+    )
 
 
 async def _config(

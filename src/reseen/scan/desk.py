@@ -11,26 +11,26 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from reseen.hubs.hub import Hub
 from reseen.match.known import Known
 from reseen.observed import known_commits, sightings
 from reseen.records import Coverage
-from reseen.scan import frontier, lookback, scans, turn
+from reseen.scan import frontier, lookback, owed, scans, turn
 from reseen.scan.budget import FULL, Allowance
+from reseen.scan.context import ScanContext
 from reseen.scan.progress import Outcome
-from reseen.scan.target import Options, Target
-from reseen.store.database import Store, now
+from reseen.store import change_log
+from reseen.store.database import now
 from reseen.store.lease import LEASE, Owner
-from reseen.store.sealing import Keyring
 
 
 class Desk:
     """One process at one scan."""
 
-    def __init__(self, store: Store, keyring: Keyring | None, hub: Hub) -> None:
-        self._store, self._keyring, self._hub = store, keyring, hub
-        self.known: Known
-        """The registry in force; loaded anew when it changed."""
+    def __init__(self, context: ScanContext) -> None:
+        self._context = context
+        self._store, self._hub = context.store, context.hub
+        self.index: turn.Index
+        """The registry in force; loaded anew when somebody else changed it."""
         self.waiting = 0
         """Pieces of work that nobody holds, as last counted."""
         self.coverage = Coverage()
@@ -39,41 +39,52 @@ class Desk:
         self.sightings = 0
         """New with this scan, when we came to it."""
         self._scan: turn.Scan
+        self._where: owed.Where
         self._accounts: set[str] = set()
-        self._registry: tuple[int | None, ...] = ()
+        self._looked_back = 0
+        """The version of the registry as of which everything stored was matched."""
+        self._behind = True
+        """Something may be owed to what this scan came to."""
         self._used = (0, 0)
         self._renew_at = 0
         self._count_at = 0.0
 
-    def begin(self, target: Target, options: Options, parts: int) -> None:
+    def begin(self, parts: int) -> None:
         """Find the scan of this target that has not ended, or make one; load what is known."""
+        target, options = self._context.target, self._context.options
         with self._store.write() as connection:
             at = now()
             pk = scans.begin(connection, self._hub.name, target.key, repr(options), at)
             scans.add_parts(connection, pk, parts)
+            self._load(connection)
+            if target.owed:
+                scans.add_owed(connection, pk, self.index.version)
+            started_at = scans.started_at(connection, pk)
+            self._where = owed.Where(self._hub.name, target, options, started_at)
             self._scan = turn.Scan(
                 pk=pk,
-                started_at=scans.started_at(connection, pk),
+                started_at=started_at,
                 hub=self._hub.name,
                 abilities=self._hub.abilities,
                 target=target,
                 options=options,
                 owner=Owner.this(),
-                known=lambda: self.known,
+                index=lambda: self.index,
+                advance=self._advance,
                 secret=self._store.secret,
             )
             self.coverage = scans.coverage(connection, pk)
+            self._behind = target.owed or self.coverage != Coverage()
             self.sightings = sightings.count(connection, sightings.Filter(scan_pk=pk))
             self._accounts = known_commits.accounts_with_sightings(connection, self._hub.name)
-            self._load(connection)
             self.allowance = Allowance(
                 left=options.max_scan_bytes - self.coverage.bytes_read,
                 samples=options.background,
                 wanted=known_commits.background_lacks(connection, FULL),
             )
 
-    def take(self, came: Sequence[turn.Outcome], want: int) -> turn.Turn:
-        """Store what came, lease `want` more."""
+    def take(self, came: Sequence[turn.Outcome], want: turn.Wanted) -> turn.Turn:
+        """Store what came, lease what is wanted."""
         usage = self._hub.usage
         used = (usage.requests, usage.bytes_read)
         more = Coverage(requests=used[0] - self._used[0], bytes_read=used[1] - self._used[1])
@@ -85,6 +96,7 @@ class Desk:
             self._count(connection)
         self._used = used
         self._accounts |= did.accounts
+        self._behind |= did.behind
         self.coverage = did.coverage
         return did
 
@@ -94,26 +106,47 @@ class Desk:
             part = scans.lease_part(connection, self._scan.pk, self._scan.owner, now())
             return part, scans.parts_left(connection, self._scan.pk)
 
+    def owing(self, part: scans.Part) -> turn.Owing:
+        """The next page of repositories at which something may be owed."""
+        after = int(part.cursor or 0)
+        with self._store.read() as connection:
+            pks = owed.behind(connection, self._where, self.index.version, after)
+        cursor = str(pks[-1]) if len(pks) == owed.PAGE else None
+        return turn.Owing(part, tuple(pks), cursor)
+
     def end_if_empty(self) -> turn.Turn:
-        """Look back a last time, and end the scan when nobody has anything left to do in it."""
+        """End the scan when nobody has anything left to do in it. What was under way when a removal
+        learned, or when the registry changed, was looked at without that: it is gone through once
+        more, as often as there is something new."""
         pk = self._scan.pk
         did = turn.Turn()
         with self._store.write() as connection:
             if self._is_empty(connection):
-                # What was under way when a removal learned was matched without that.
-                taught = lookback.taught(connection)
-                if taught:
-                    since = self._scan.started_at
-                    turn.look_back(connection, self._scan, did, taught, since=since)
+                self._look_back(connection, did)
+                turn.listed_all(connection, self._scan)
+                version = self.index.version
+                if self._behind and owed.behind(connection, self._where, version, limit=1):
+                    did.new_parts |= scans.add_owed(connection, pk, version)
             else:
                 frontier.free_dead(connection, pk, self._scan.owner, now())
-            ended = self._is_empty(connection)
-            if ended:
+            did.ended = self._is_empty(connection)
+            if did.ended:
                 scans.end(connection, pk, now())
             did.coverage = scans.coverage(connection, pk)
         self._accounts |= did.accounts
-        did.ended = ended
         return did
+
+    def _look_back(self, connection: Connection, did: turn.Turn) -> None:
+        """Match what is stored with all that changed since the scan began."""
+        latest = change_log.latest(connection)
+        if latest != self.index.version:
+            self._load(connection)
+            self._behind = True
+        if self._looked_back < latest:
+            changed = lookback.changed_since(connection, self._scan.started_at)
+            if changed is None or changed:
+                turn.look_back(connection, self._scan, did, changed)
+            self._looked_back = latest
 
     def _is_empty(self, connection: Connection) -> bool:
         pk = self._scan.pk
@@ -133,13 +166,18 @@ class Desk:
     def _renew(self, connection: Connection, at: int) -> None:
         frontier.renew(connection, self._scan.pk, self._scan.owner, at)
         frontier.free_dead(connection, self._scan.pk, self._scan.owner, at)
-        if known_commits.registry_state(connection) != self._registry:
+        if change_log.latest(connection) != self.index.version:
             self._load(connection)
+            self._behind = True
         self._renew_at = at + LEASE // 8
 
     def _load(self, connection: Connection) -> None:
-        self._registry = known_commits.registry_state(connection)
-        self.known = Known.load(connection, self._keyring)
+        version = change_log.latest(connection)
+        self.index = turn.Index(Known.load(connection, self._context.keyring), version)
+
+    def _advance(self, version: int) -> None:
+        if version != self.index.version:
+            self.index = turn.Index(self.index.known, version)
 
     def _count(self, connection: Connection) -> None:
         """Count what waits, not oftener than that costs a fiftieth of the time."""

@@ -7,7 +7,7 @@ that nothing is handed to two processes while a lease holds, and that nothing is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -17,6 +17,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from reseen.records import Problem, RepoType
 from reseen.scan.scans import note
+from reseen.store.database import chunks
 from reseen.store.lease import SECOND, Leases, Owner
 from reseen.store.schema import frontier, repositories
 
@@ -31,8 +32,14 @@ class Task(IntEnum):
     """List one commit's files and look at them."""
     REFS = 2
     """Ask for branches, tags, pull-request refs and history; each new commit becomes work."""
-    LOOK = 3
-    """Look again at one artifact that is known: it could hold what was learned since."""
+    REINSPECT = 3
+    """Read, of files that are known, what is owed to them (`scan.owed`)."""
+
+
+LOOKS = (Task.FILES, Task.REFS)
+"""What asks a hub for listings."""
+READS = (Task.REINSPECT,)
+"""What reads files, and nothing else."""
 
 
 class State(IntEnum):
@@ -55,8 +62,16 @@ class Work:
     priority: int
     """Lower is sooner."""
     commit: str = ""
-    """For FILES: the commit. For LOOK: the artifact's number in the store."""
+    """For FILES."""
     ref: str | None = None
+    version: int = 0
+    """For REINSPECT: the registry's, which owes it. A newer one may owe it again."""
+
+    @property
+    def subject(self) -> str:
+        if self.task is Task.REINSPECT:
+            return str(self.version)
+        return f"{self.commit} {self.ref or ''}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +91,23 @@ class Lease:
 
 def add(connection: Connection, scan: int, work: Iterable[Work]) -> None:
     """Put work into the queue, once each: what is there already only moves up, while it waits."""
+    _add(connection, scan, work, State.WAITING)
+
+
+def add_given_up(connection: Connection, scan: int, work: Iterable[Work]) -> None:
+    """Note work that was tried, and left for a reason that passes: not again in this scan."""
+    _add(connection, scan, work, State.GIVEN_UP)
+
+
+def _add(connection: Connection, scan: int, work: Iterable[Work], state: State) -> None:
     rows = [
         {
             "scan_pk": scan,
             "repository_pk": each.repository_pk,
             "task": int(each.task),
-            "subject": f"{each.commit} {each.ref or ''}".strip(),
+            "subject": each.subject,
             "priority": int(each.priority),
-            "state": int(State.WAITING),
+            "state": int(state),
             "attempts": 0,
         }
         for each in work
@@ -115,10 +139,42 @@ def commits(connection: Connection, scan: int, repository_pk: int) -> set[str]:
     return {subject.partition(" ")[0] for (subject,) in connection.execute(query)}
 
 
+def reinspections(
+    connection: Connection, scan: int, repository_pks: Iterable[int]
+) -> dict[int, dict[int, State]]:
+    """REINSPECT of these repositories, in whatever state: by repository, by version."""
+    found: dict[int, dict[int, State]] = {}
+    for some in chunks(repository_pks):
+        query = select(frontier.c.repository_pk, frontier.c.subject, frontier.c.state).where(
+            frontier.c.scan_pk == scan,
+            frontier.c.repository_pk.in_(some),
+            frontier.c.task == int(Task.REINSPECT),
+        )
+        for pk, subject, state in connection.execute(query):
+            found.setdefault(pk, {})[int(subject)] = State(state)
+    return found
+
+
+def has_given_up(connection: Connection, scan: int, repository_pk: int) -> bool:
+    """Was something of a repository's files left for another scan?"""
+    query = select(frontier.c.pk).where(
+        frontier.c.scan_pk == scan,
+        frontier.c.repository_pk == repository_pk,
+        frontier.c.task == int(Task.REINSPECT),
+        frontier.c.state == int(State.GIVEN_UP),
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def lease(
-    connection: Connection, scan: int, owner: Owner, count: int, at: int
+    connection: Connection,
+    scan: int,
+    owner: Owner,
+    count: int,
+    at: int,
+    tasks: Collection[Task] = tuple(Task),
 ) -> tuple[Lease, ...]:
-    """Up to `count` pieces of work, the most urgent first; ours until `LEASE` from now."""
+    """Up to `count` pieces of such work, the most urgent first; ours until `LEASE` from now."""
     if count <= 0:
         return ()
     rows = connection.execute(
@@ -127,6 +183,7 @@ def lease(
         .where(
             frontier.c.scan_pk == scan,
             frontier.c.state == int(State.WAITING),
+            frontier.c.task.in_([int(task) for task in tasks]),
             or_(frontier.c.leased_until.is_(None), frontier.c.leased_until <= at),
         )
         .order_by(frontier.c.priority, frontier.c.pk)
@@ -135,7 +192,8 @@ def lease(
     ).all()
     leases = []
     for row in rows:
-        commit, _, ref = row.subject.partition(" ")
+        reads = row.task == int(Task.REINSPECT)
+        commit, _, ref = ("" if reads else row.subject).partition(" ")
         leases.append(
             Lease(
                 pk=row.pk,
@@ -157,6 +215,13 @@ def lease(
 def finish(connection: Connection, pks: Sequence[int]) -> None:
     """Done; in the transaction that stores what came of it."""
     _change(connection, pks, {**_FREE, "state": int(State.DONE)})
+
+
+def leave(connection: Connection, pks: Sequence[int]) -> None:
+    """Done as far as could be: not again in this scan."""
+    _change(
+        connection, pks, {"state": int(State.GIVEN_UP), "leased_by": None, "leased_until": None}
+    )
 
 
 def give_back(connection: Connection, pks: Sequence[int]) -> None:

@@ -18,7 +18,6 @@ from reseen.match.past import near_subsets, worth_a_look
 from reseen.observed import sketches
 from reseen.records import account_of
 from reseen.scan.confirm import OTHER_ENDINGS, SMALLEST
-from reseen.store import schema
 from reseen.store.database import chunks, now
 from reseen.store.schema import (
     artifacts,
@@ -30,6 +29,7 @@ from reseen.store.schema import (
     repositories,
     sketch_entries,
 )
+from reseen.store.service_schema import changes as schema_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def record_past(
     sketches.keep_near(connection, near_subsets(connection, removal_ids), at=now())
     pks = None
     if removal_ids is not None:
-        r = schema.removals.c
+        r = removals.c
         pks = [
             pk
             for chunk in chunks(removal_ids)
@@ -141,7 +141,7 @@ def unread(
 
 
 def _placed(hub: str, since: int) -> Select[Any]:
-    """The columns of a `Place`, and the path, of a hub's artifacts that are no sightings."""
+    """The columns of a `Place`, and the path, of a hub's artifacts that were not read in full."""
     return (
         select(
             artifacts.c.pk,
@@ -155,7 +155,7 @@ def _placed(hub: str, since: int) -> Select[Any]:
         .where(
             repositories.c.hub == hub,
             artifacts.c.seen_at >= since,
-            ~exists().where(schema.sightings.c.artifact_pk == artifacts.c.pk),
+            ~exists().where(readings.c.artifact_pk == artifacts.c.pk, readings.c.full == 1),
         )
     )
 
@@ -174,15 +174,21 @@ def sketched(connection: Connection, removal_ids: Collection[str]) -> bool:
     return False
 
 
-def taught(connection: Connection) -> list[str]:
-    """Removals in force that have learned from bytes which a scan read."""
-    query = (
-        select(removals.c.id)
-        .join(claims, claims.c.removal_pk == removals.c.pk)
-        .where(claims.c.source == 1, claims.c.in_force == 1)
-        .distinct()
-    )
-    return list(connection.scalars(query))
+def changed_since(connection: Connection, at: int) -> list[str] | None:
+    """Removals that changed at or after an instant (microseconds); None for too many to name."""
+    table = schema_changes.c
+    pks: set[int] = set()
+    for first, last in connection.execute(select(table.first, table.last).where(table.at >= at)):
+        if len(pks) + last - first >= _FEW:
+            return None
+        pks.update(range(first, last + 1))
+    found: list[str] = []
+    for some in chunks(sorted(pks)):
+        found.extend(connection.scalars(select(removals.c.id).where(removals.c.pk.in_(some))))
+    return found
+
+
+_FEW = 2_000
 
 
 def places(connection: Connection, pks: Iterable[int], *, since: int = 0) -> dict[int, Place]:

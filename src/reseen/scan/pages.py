@@ -13,7 +13,7 @@ from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubGarbage, H
 from reseen.hubs.hub import Hub, Page, Wanted
 from reseen.records import Problem, Repository, RepoType
 from reseen.scan.agenda import Listing
-from reseen.scan.away import Away
+from reseen.scan.outage import HubOutage
 from reseen.scan.scans import Part
 from reseen.scan.turn import Listed
 
@@ -26,7 +26,7 @@ ATTEMPTS = 4
 class Pages:
     """Asks one hub for the pages of one scan."""
 
-    def __init__(self, hub: Hub, parts: Sequence[Listing], away: Away, backoff: float) -> None:
+    def __init__(self, hub: Hub, parts: Sequence[Listing], away: HubOutage, backoff: float) -> None:
         self._hub, self._parts, self._away, self._backoff = hub, parts, away, backoff
 
     async def page(self, part: Part) -> Listed:

@@ -9,18 +9,19 @@ often a visit is written; only its problems are noted with each visit that came 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
 from reseen.match.judge import judge_artifacts
 from reseen.observed import artifacts as seen
+from reseen.observed import known_commits, walks
+from reseen.observed.walks import NOTHING, Asked, Commit
 from reseen.records import DigestKind, Evidence, Fingerprint
 from reseen.registry import learning
 from reseen.registry.claims import LEARNED
 from reseen.scan import scans
 from reseen.scan.confirm import Reading, Seen
-from reseen.scan.target import Confirm
 from reseen.scan.visit import Visit
 from reseen.store import schema
 from reseen.store.database import chunks, now
@@ -44,23 +45,39 @@ class Recorded:
     """Known sightings that now stand on a higher rung."""
     learned: tuple[Learned, ...] = ()
     """Give each to `Known.learn`, so that the rest of the scan knows it too."""
+    problems: int = 0
+    """Noted, and not before."""
 
 
 def record(
-    connection: Connection, visited: Visit, scan_pk: int | None = None, *, since: int = 0
+    connection: Connection,
+    visited: Visit,
+    scan_pk: int | None = None,
+    *,
+    since: int = 0,
+    asked: Asked = NOTHING,
+    version: int = 0,
 ) -> Recorded:
     """Write what a visit found, inside the caller's transaction (`store.write()`).
 
     `since`: when this scan started, in microseconds; a file not seen since then takes any ref.
+    `asked`: how far the visit was to go; `version`: the state of the registry that it knew.
     """
     at = now()
-    (repository_pk,) = seen.repositories(connection, [visited.repository], at=at)
+    if visited.listed:
+        (repository_pk,) = seen.repositories(connection, [visited.repository], at=at)
+    else:
+        repository_pk = known_commits.pk_of(connection, visited.repository)
     found = record_seen(connection, repository_pk, visited.seen, scan_pk, since=since, at=at)
     if visited.listed and visited.complete:
-        seen.walked(connection, repository_pk, visited.revision.commit, at=at)
+        done = 0 if visited.left else version
+        commit = Commit(repository_pk, visited.revision.commit, asked, done)
+        walks.walked(connection, [commit], at=at)
     if scan_pk is not None and visited.complete:
         # A visit that is tried again will have its problems again.
-        scans.note(connection, scan_pk, repository_pk, visited.problems, at)
+        once = not visited.listed
+        noted = scans.note(connection, scan_pk, repository_pk, visited.problems, at, once=once)
+        found = replace(found, problems=noted)
     return found
 
 
@@ -134,37 +151,6 @@ def _learned(connection: Connection, taught: set[int], every: Sequence[Seen]) ->
         )
         for removal, sha256 in connection.execute(query):
             yield Learned(removal, read[bytes(sha256)])
-
-
-def read_before(connection: Connection, repository_pk: int, confirm: Confirm) -> frozenset[bytes]:
-    """What the hub calls those contents of a repository that were read as far as `confirm` asks:
-    give them to `visit`, so that the same bytes on another ref are not read again."""
-    query = (
-        select(schema.artifacts.c.git_oid)
-        .join(schema.readings, schema.readings.c.artifact_pk == schema.artifacts.c.pk)
-        .where(
-            schema.artifacts.c.repository_pk == repository_pk,
-            schema.artifacts.c.git_oid.is_not(None),
-        )
-    )
-    if confirm is Confirm.FULL:
-        query = query.where(schema.readings.c.full == 1)
-    return frozenset(connection.scalars(query))
-
-
-def weighed_before(connection: Connection, repository_pk: int) -> frozenset[tuple[str, bytes]]:
-    """(path, content) of a repository's files that were looked at for altered copies: where they
-    still stand in a new commit they need no second look. What a removal that came since makes of
-    them is a matter of `lookback`."""
-    query = (
-        select(schema.artifacts.c.path, schema.artifacts.c.git_oid)
-        .join(schema.readings, schema.readings.c.artifact_pk == schema.artifacts.c.pk)
-        .where(
-            schema.artifacts.c.repository_pk == repository_pk,
-            schema.readings.c.architecture.is_not(None),
-        )
-    )
-    return frozenset((path, oid) for path, oid in connection.execute(query))
 
 
 def _reading(artifact_pk: int, reading: Reading) -> seen.Reading:

@@ -27,6 +27,8 @@ class Part:
     """The account; None for a part of the target itself."""
     cursor: str | None
     """Where to go on. None: from the beginning."""
+    owed: bool = False
+    """It lists what the store knows and something is owed to, and not what the hub has."""
 
 
 LEASES = Leases(listings)
@@ -105,9 +107,23 @@ def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 
 
 def note(
-    connection: Connection, scan: int, repository_pk: int | None, what: Iterable[Problem], at: int
-) -> None:
-    """Keep what could not be looked at, with the reason."""
+    connection: Connection,
+    scan: int,
+    repository_pk: int | None,
+    what: Iterable[Problem],
+    at: int,
+    *,
+    once: bool = False,
+) -> int:
+    """Keep what could not be looked at, with the reason; how many were kept. `once`: not what this
+    scan has noted already."""
+    what = list(what)
+    if once and what:
+        query = select(problems.c.place, problems.c.reason).where(
+            problems.c.scan_pk == scan, problems.c.repository_pk == repository_pk
+        )
+        known = {(place, reason) for place, reason in connection.execute(query)}
+        what = [each for each in what if (each.where, each.reason) not in known]
     rows = [
         {
             "scan_pk": scan,
@@ -121,6 +137,7 @@ def note(
     ]
     if rows:
         connection.execute(insert(problems), rows)
+    return len(rows)
 
 
 # -- listings ------------------------------------------------------------------------------------
@@ -141,11 +158,32 @@ def add_parts(connection: Connection, scan: int, count: int) -> None:
 
 def add_account(connection: Connection, scan: int, type: RepoType, author: str) -> bool:
     """List this account too, once a scan. False when that is already so."""
-    subject = f"{type.value} {author}"
+    return _add_part(connection, scan, f"{type.value} {author}")
+
+
+def account_listed(connection: Connection, scan: int, type: RepoType, author: str) -> bool | None:
+    """Was this account listed to its end in this scan? None: it is not to be."""
+    done = connection.scalar(
+        select(listings.c.done).where(
+            listings.c.scan_pk == scan, listings.c.subject == f"{type.value} {author}"
+        )
+    )
+    return None if done is None else bool(done)
+
+
+def add_owed(connection: Connection, scan: int, version: int) -> bool:
+    """Go through all to which something is owed, as of this version of the registry. False when
+    that was done, and nothing was done since."""
+    return _add_part(connection, scan, f"{_OWED} {version} {size(connection, scan)}")
+
+
+_OWED = "owed"
+
+
+def _add_part(connection: Connection, scan: int, subject: str) -> bool:
     here = listings.c.scan_pk == scan
-    if connection.execute(
-        select(listings.c.part).where(here, listings.c.subject == subject)
-    ).first():
+    there = select(listings.c.part).where(here, listings.c.subject == subject)
+    if connection.execute(there).first():
         return False
     last = connection.execute(select(func.max(listings.c.part)).where(here)).scalar()
     connection.execute(
@@ -173,11 +211,10 @@ def lease_part(connection: Connection, scan: int, owner: Owner, at: int) -> Part
             .where(listings.c.scan_pk == scan, listings.c.part == row.part)
             .values(LEASES.taken(owner, at))
         )
-        subject = None
-        if row.subject is not None:
-            type, _, author = row.subject.partition(" ")
-            subject = (RepoType(type), author)
-        return Part(row.part, subject, row.cursor)
+        kind, _, author = (row.subject or "").partition(" ")
+        if kind == _OWED:
+            return Part(row.part, None, row.cursor, owed=True)
+        return Part(row.part, (RepoType(kind), author) if kind else None, row.cursor)
     return None
 
 
@@ -207,6 +244,17 @@ def turn_page(
         )
     )
     return done.rowcount == 1
+
+
+def size(connection: Connection, scan: int) -> int:
+    """Grows with every piece of work and every account that was added to the scan."""
+    work = select(func.count()).where(frontier.c.scan_pk == scan).scalar_subquery()
+    parts = (
+        select(func.count())
+        .where(listings.c.scan_pk == scan, ~listings.c.subject.startswith(f"{_OWED} "))
+        .scalar_subquery()
+    )
+    return int(connection.execute(select(work + parts)).scalar_one())
 
 
 def parts_left(connection: Connection, scan: int) -> int:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from reseen.observed.walks import ACCOUNT, REFS, Asked
 from reseen.records import RepoType
 
 
@@ -39,18 +40,25 @@ class Target:
     """Only what was created or modified at or after this instant."""
     everything: bool = False
     """The whole hub."""
+    owed: bool = False
+    """Nothing is listed: what is owed to the repositories that were walked before (`scan.owed`),
+    each as far as was ever asked. Those named in `repos` and `authors` only, where any are."""
+    removal: str | None = None
+    """With `owed`: repositories only where this removal stands."""
 
     @property
     def key(self) -> str:
         """32 hex digits: the same for the same target, whatever the order it was given in."""
         since = self.since.astimezone(UTC).isoformat() if self.since else None
-        value = [
+        value: list[object] = [
             sorted(self.types),
             sorted(set(self.repos)),
             sorted(set(self.authors)),
             since,
             self.everything,
         ]
+        if self.owed:
+            value += ["owed", self.removal]
         text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -82,3 +90,32 @@ class Options:
     """Artifacts of one commit that are looked at; more are a problem with a reason."""
     readers: int = 4
     """Artifacts of one visit that are read at the same time."""
+    again: bool = True
+    """Ask for the refs and the accounts of sightings again that were asked for in an earlier scan:
+    there may be more of them now."""
+
+    @property
+    def reads_unclaimed(self) -> bool:
+        """May files be read although nothing is declared of them?"""
+        return self.edited and self.confirm is not Confirm.NONE
+
+
+def asked(options: Options, target: Target) -> Asked:
+    """What a scan asks of every repository that it comes to."""
+    follow = REFS | sum(ACCOUNT[type] for type in set(target.types)) if options.follow else 0
+    return Asked(_LEVELS.index(options.confirm), options.reads_unclaimed, follow)
+
+
+def strongest(options: Options, target: Target, before: Asked) -> Options:
+    """How far to go at a repository of which `before` was asked in earlier scans: as far as any of
+    them asked; but a scan that is to read nothing reads nothing, and what is followed is the scan's
+    own choice unless it is about nothing but what is owed."""
+    if target.owed:
+        options = replace(options, follow=before.follow > 0)
+    elif options.confirm is Confirm.NONE:
+        return options
+    confirm = _LEVELS[max(_LEVELS.index(options.confirm), before.confirm)]
+    return replace(options, confirm=confirm, edited=options.edited or before.edited)
+
+
+_LEVELS = tuple(Confirm)

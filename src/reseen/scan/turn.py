@@ -7,8 +7,8 @@ Written twice, or broken off in the middle, the store is the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeGuard
 
 from sqlalchemy import Connection
@@ -16,17 +16,25 @@ from sqlalchemy import Connection
 from reseen.hubs.hub import Abilities, Page, Revisions
 from reseen.match.known import Known
 from reseen.observed import artifacts as seen
-from reseen.observed import known_commits, sightings
-from reseen.records import Artifact, Coverage, Problem, Repository, Sighting
-from reseen.scan import agenda, frontier, scans
-from reseen.scan.frontier import Lease, Task, Work
+from reseen.observed import known_commits, sightings, walks
+from reseen.observed.readings import File, ReadSoFar, read_so_far
+from reseen.observed.walks import ACCOUNT, NEVER, NOTHING, REFS, Asked, Commit, Walked
+from reseen.records import Artifact, Coverage, Problem, Repository, Sighting, account_of
+from reseen.scan import agenda, frontier, owed, scans
+from reseen.scan.budget import SPENT
+from reseen.scan.frontier import LOOKS, READS, Lease, State, Task, Work
 from reseen.scan.lookback import Place, record_past, sketched, unread, worth_reading
-from reseen.scan.record import Learned, read_before, record, weighed_before
-from reseen.scan.target import Confirm, Options, Target
+from reseen.scan.outage import STORAGE_AWAY, UNANSWERED
+from reseen.scan.record import Learned, record
+from reseen.scan.target import Confirm, Options, Target, asked, strongest
 from reseen.scan.visit import Visit
+from reseen.store import change_log
 from reseen.store.lease import Owner
 
 GAVE_UP = "no usable answer after several attempts"
+UNREADABLE = "files that could not be read"
+LEFT = (SPENT, STORAGE_AWAY, UNANSWERED)
+"""Why files are left for another scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +46,27 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Visited:
-    """A commit was looked at. A visit that is not complete is stored all the same, and another
-    outcome says what becomes of the lease."""
+class Owing:
+    """Repositories at which something may be owed, from the store."""
 
-    lease: Lease
+    part: scans.Part
+    repository_pks: tuple[int, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """A commit, or what was owed to known files, was looked at. A visit that is not complete is
+    stored all the same, and another outcome says what becomes of the lease."""
+
+    ready: Ready
     visit: Visit
+    version: int = 0
+    """The state of the registry that it was matched with."""
+
+    @property
+    def lease(self) -> Lease:
+        return self.ready.lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +100,15 @@ class Untouched:
     lease: Lease
 
 
-Outcome = Listed | Visited | Referred | Passed | Failed | Untouched
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something that concerns the whole scan, to be kept with its problems."""
+
+    problem: Problem
+
+
+Outcome = Listed | Owing | Visited | Referred | Passed | Failed | Untouched | Noticed
+Settling = Visited | Referred | Passed | Failed | Untouched
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +117,28 @@ class Ready:
 
     lease: Lease
     repository: Repository
-    read_before: frozenset[bytes] = frozenset()
-    """What the hub calls the contents that were read on another commit of it."""
-    weighed: frozenset[tuple[str, bytes]] = frozenset()
-    """(path, content) of files that were looked at for altered copies."""
-    artifact: Artifact | None = None
-    """For LOOK."""
+    options: Options
+    """How far to go there."""
+    asked: Asked = NOTHING
+    """The most that was ever asked, now or before."""
+    before: Mapping[File, ReadSoFar] = field(default_factory=dict)
+    """How far files of it were read."""
+    artifacts: tuple[Artifact, ...] = ()
+    """For REINSPECT: what is owed."""
+
+    @property
+    def falls_short(self) -> bool:
+        """It goes less far than was asked."""
+        return self.options.confirm is Confirm.NONE and self.asked.confirm > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The registry in force, as loaded."""
+
+    known: Known
+    version: int
+    """The last change that it knows (`store.change_log`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +153,9 @@ class Scan:
     target: Target
     options: Options
     owner: Owner
-    known: Callable[[], Known]
-    """The registry in force, as last loaded."""
+    index: Callable[[], Index]
+    advance: Callable[[int], None]
+    """The index has learned all up to this version."""
     secret: bytes
     """The store's."""
 
@@ -115,6 +163,29 @@ class Scan:
     def beside_main(self) -> bool:
         """Can a repository hold anything but what its main line holds now?"""
         return self.abilities.refs or self.abilities.history
+
+    @property
+    def asked(self) -> Asked:
+        """What this scan asks of every repository; a hub is asked for no more than it can do."""
+        wanted = asked(self.options, self.target)
+        able = REFS if self.beside_main else 0
+        able |= sum(ACCOUNT.values()) if self.abilities.lists else 0
+        return replace(wanted, follow=wanted.follow & able)
+
+    @property
+    def reads(self) -> bool:
+        """May files be read although nothing is declared of them?"""
+        return self.options.reads_unclaimed or self.target.owed
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How much more work there is room for."""
+
+    looks: int = 0
+    """Listings to ask for."""
+    reads: int = 0
+    """Repositories in which known files are read."""
 
 
 @dataclass(slots=True)
@@ -131,6 +202,8 @@ class Turn:
     """Of the whole scan, so far."""
     new_parts: bool = False
     """There is more to list than before."""
+    behind: bool = False
+    """Not all that was stored is done as of the registry that is known now."""
     ended: bool = False
     """The scan has ended."""
 
@@ -141,13 +214,14 @@ def take(
     outcomes: Sequence[Outcome],
     accounts: set[str],
     used: Coverage,
-    want: int,
+    want: Wanted,
     at: int,
 ) -> Turn:
     """Store outcomes and lease `want` more. `accounts`: those with sightings so far; `used`:
     requests and bytes since the last turn."""
     turn = Turn()
     more = used
+    version = change_log.latest(connection)
     plain = [o for o in outcomes if isinstance(o, Visited) and _is_plain(o.visit)]
     more = scans.plus(more, _visit_plain(connection, scan, plain, at))
     settled = {id(each) for each in plain}
@@ -156,9 +230,11 @@ def take(
             continue
         match outcome:
             case Listed(part, page):
-                more = scans.plus(more, _list(connection, scan, part, page, accounts, at))
-            case Visited(lease, visit):
-                more = scans.plus(more, _visit(connection, scan, turn, lease, visit))
+                more = scans.plus(more, _list(connection, scan, turn, part, page, accounts, at))
+            case Owing():
+                _go_through(connection, scan, turn, outcome, at)
+            case Visited():
+                more = scans.plus(more, _visit(connection, scan, turn, outcome, at))
             case Referred(lease, revisions):
                 _refer(connection, scan, lease, revisions, at)
             case Passed(lease, reason):
@@ -166,46 +242,123 @@ def take(
                     refused = Problem(f"{scan.hub}/{lease.repo}", reason)
                     scans.note(connection, scan.pk, lease.repository_pk, [refused], at)
                 more = scans.plus(more, Coverage(skipped={reason: 1}))
+                if lease.task is Task.REFS:
+                    walks.followed(connection, [lease.repository_pk], REFS)
             case Failed(lease, problem):
                 if frontier.fail(connection, scan.pk, lease, problem, at):
                     more = scans.plus(more, Coverage(skipped={GAVE_UP: 1}))
+                    _not_followed(connection, scan, lease)
+            case Noticed(problem):
+                scans.note(connection, scan.pk, None, [problem], at)
             case Untouched():
                 pass
     if turn.learned:
+        for learned in turn.learned:
+            scan.index().known.learn(learned.removal, learned.fingerprint)
         look_back(connection, scan, turn, {learned.removal for learned in turn.learned})
-    done = [o for o in outcomes if settles(o) and not isinstance(o, Failed | Untouched)]
-    frontier.finish(connection, [o.lease.pk for o in done])
-    frontier.give_back(connection, [o.lease.pk for o in outcomes if isinstance(o, Untouched)])
+    if scan.index().version == version:
+        # Nobody else changed the registry: what it learned here is all there is to know.
+        scan.advance(change_log.latest(connection))
+    now_known = scan.index().version
+    visits = [o for o in outcomes if isinstance(o, Visited)]
+    turn.behind |= now_known != version or any(_known_up_to(o) < now_known for o in visits)
+    turn.behind |= any(o.visit.left for o in visits)
+    _settle(connection, scan, [o for o in outcomes if settles(o)])
     if more == Coverage():
         turn.coverage = scans.coverage(connection, scan.pk)
     else:
         turn.coverage = scans.add_coverage(connection, scan.pk, more)
-    leases = frontier.lease(connection, scan.pk, scan.owner, want, at)
-    rows = known_commits.repositories_by_pk(connection, [lease.repository_pk for lease in leases])
-    for lease in leases:
-        read = frozenset[bytes]()
-        if lease.task is Task.FILES and lease.ref != "main":
-            read = read_before(connection, lease.repository_pk, scan.options.confirm)
-        weighed = frozenset[tuple[str, bytes]]()
-        if lease.task is Task.FILES and scan.known().sketched:
-            weighed = weighed_before(connection, lease.repository_pk)
-        artifact = None
-        if lease.task is Task.LOOK:
-            artifact = seen.artifact(connection, int(lease.commit))
-        turn.ready.append(Ready(lease, rows[lease.repository_pk], read, weighed, artifact))
+    turn.ready += _lease(connection, scan, want, at)
     return turn
 
 
-def settles(outcome: Outcome) -> TypeGuard[Visited | Referred | Passed | Failed | Untouched]:
+def _settle(connection: Connection, scan: Scan, outcomes: Sequence[Settling]) -> None:
+    """What becomes of the leases."""
+    left: list[int] = []
+    done: list[int] = []
+    later: list[Work] = []
+    for each in outcomes:
+        lease = each.lease
+        if isinstance(each, Failed | Untouched):
+            continue
+        if not isinstance(each, Visited) or not each.visit.left:
+            done.append(lease.pk)
+        elif lease.task is Task.REINSPECT:
+            left.append(lease.pk)
+        else:
+            done.append(lease.pk)
+            pk, version = lease.repository_pk, each.version
+            later.append(Work(pk, Task.REINSPECT, lease.priority, version=version))
+    frontier.finish(connection, done)
+    frontier.leave(connection, left)
+    frontier.add_given_up(connection, scan.pk, later)
+    frontier.give_back(connection, [o.lease.pk for o in outcomes if isinstance(o, Untouched)])
+
+
+def _lease(connection: Connection, scan: Scan, want: Wanted, at: int) -> list[Ready]:
+    """Lease more work, with all that is needed to do it."""
+    leases = [
+        *frontier.lease(connection, scan.pk, scan.owner, want.looks, at, LOOKS),
+        *frontier.lease(connection, scan.pk, scan.owner, want.reads, at, READS),
+    ]
+    if not leases:
+        return []
+    pks = {lease.repository_pk for lease in leases}
+    rows = known_commits.repositories_by_pk(connection, pks)
+    levels = _levels(connection, scan, rows)
+    options = {pk: strongest(scan.options, scan.target, levels[pk]) for pk in pks}
+    reads = {each.repository_pk for each in leases if each.task is Task.REINSPECT}
+    files = owed.files(connection, scan.index().known, {pk: options[pk] for pk in reads})
+    lists = {each.repository_pk for each in leases if each.task is Task.FILES}
+    before = read_so_far(connection, lists)
+    ready = []
+    for lease in leases:
+        pk = lease.repository_pk
+        known: Mapping[File, ReadSoFar] = before.get(pk, {})
+        artifacts: tuple[Artifact, ...] = ()
+        if lease.task is Task.REINSPECT and pk in files:
+            known, artifacts = files[pk].before, files[pk].artifacts
+        ready.append(Ready(lease, rows[pk], options[pk], levels[pk], known, artifacts))
+    return ready
+
+
+def _levels(connection: Connection, scan: Scan, rows: Mapping[int, Repository]) -> dict[int, Asked]:
+    """The most that was asked of each of these repositories, now or before. What following a
+    sighting led to has the level of what led there."""
+    before = walks.of_repositories(connection, rows)
+    levels: dict[int, Asked] = {}
+    accounts: dict[str, Asked] = {}
+    for pk, repository in rows.items():
+        if pk in before or not scan.target.owed:
+            levels[pk] = scan.asked | before.get(pk, NEVER).asked
+            continue
+        author = repository.author
+        if author not in accounts:
+            accounts[author] = _level_of_account(connection, scan, author)
+        levels[pk] = accounts[author]
+    return levels
+
+
+def _level_of_account(connection: Connection, scan: Scan, author: str) -> Asked:
+    pks = known_commits.of_account(connection, scan.hub, author)
+    found = known_commits.with_sightings(connection, pks)
+    level = scan.asked
+    for walked in walks.of_repositories(connection, found).values():
+        level |= walked.asked
+    return level
+
+
+def settles(outcome: Outcome) -> TypeGuard[Settling]:
     """Whether the outcome's lease is no longer held once it is stored."""
     if isinstance(outcome, Visited):
         return outcome.visit.complete
-    return not isinstance(outcome, Listed)
+    return not isinstance(outcome, Listed | Owing | Noticed)
 
 
 def _list(
     connection: Connection,
     scan: Scan,
+    turn: Turn,
     part: scans.Part,
     page: Page,
     accounts: set[str],
@@ -224,9 +377,8 @@ def _list(
     if page.problems:
         skipped[agenda.UNLISTED] = len(page.problems)
     work: list[Work] = []
-    walked: list[int] = []
-    changed: list[int] = []
-    hints = scan.known().hints_of_listing
+    late: dict[int, int] = {}
+    hints = scan.index().known.hints_of_listing
     for each in known_commits.remember(connection, page.repositories, scan.started_at, at):
         repository = each.repository
         listed += each.fresh
@@ -238,24 +390,128 @@ def _list(
                 continue
         named = repository.id in scan.target.repos
         priority = agenda.Priority.NOW if named else agenda.priority(repository, accounts, hints)
-        if each.walked:
+        if each.known:
             unchanged += each.fresh
-            walked.append(each.pk)
+            if _is_late(scan, each.walked):
+                late[each.pk] = priority
         elif repository.sha is not None:
-            changed.append(each.pk)
             work.append(Work(each.pk, Task.FILES, priority, repository.sha, "main"))
-        follows = each.unfollowed and scan.options.follow and scan.beside_main
-        if beside_main or follows:
+        if beside_main or (each.standing and scan.asked.follow & REFS and scan.options.again):
             work.append(Work(each.pk, Task.REFS, priority))
-    if scan.known().sketched and _reads(scan.options):
-        # Files that are known, and were not read far enough for what is known today.
-        could = scan.known().could_match
-        for pks, headers in ((walked, True), (changed, False)):
-            if pks:
-                again = unread(connection, could, hub=scan.hub, repository_pks=pks, headers=headers)
-                work += _looks(again.values(), agenda.Priority.REST)
+        if each.standing and scan.options.again and not scan.target.everything:
+            _list_account(connection, scan, turn, repository.author, scan.asked.follow)
     frontier.add(connection, scan.pk, work)
+    if part.subject is not None and page.cursor is None:
+        type, author = part.subject
+        pks = known_commits.of_account(connection, scan.hub, author)
+        walks.followed(connection, pks, ACCOUNT[type])
+    owe(connection, scan, turn, late, at)
     return Coverage(listed=listed, unchanged=unchanged, skipped=skipped)
+
+
+def _is_late(scan: Scan, walked: Walked) -> bool:
+    """May something be owed to a repository whose commit is known?"""
+    return walked.version < scan.index().version or walked.asked | scan.asked != walked.asked
+
+
+def _go_through(connection: Connection, scan: Scan, turn: Turn, owing: Owing, at: int) -> None:
+    """A page of repositories at which something may be owed."""
+    count = len(owing.repository_pks)
+    if scans.turn_page(connection, scan.pk, owing.part, owing.cursor, count):
+        late = dict.fromkeys(owing.repository_pks, int(agenda.Priority.NOW))
+        owe(connection, scan, turn, late, at)
+
+
+def owe(connection: Connection, scan: Scan, turn: Turn, late: Mapping[int, int], at: int) -> None:
+    """Queue what is owed to repositories (by pk, with a priority); where nothing is, remember that
+    all is done as of this version of the registry."""
+    if not late:
+        return
+    version = scan.index().version
+    walked = walks.of_repositories(connection, late)
+    standing = known_commits.with_sightings(connection, list(late))
+    levels = {
+        pk: known.asked if scan.target.owed and pk not in standing else known.asked | scan.asked
+        for pk, known in walked.items()
+    }
+    walks.ask(connection, {p: level for p, level in levels.items() if level != walked[p].asked})
+    options = {pk: strongest(scan.options, scan.target, level) for pk, level in levels.items()}
+    files = owed.files(connection, scan.index().known, options)
+    tried = frontier.reinspections(connection, scan.pk, files)
+    unfollowed = _follow_owed(connection, scan, turn, walked, standing & set(walked))
+    work: list[Work] = []
+    done: list[int] = []
+    for pk in walked:
+        states = tried.get(pk, {})
+        if pk in files and states.get(version) is not State.DONE:
+            if State.GIVEN_UP not in states.values():
+                work.append(Work(pk, Task.REINSPECT, late[pk], version=version))
+            continue
+        short = options[pk].confirm is Confirm.NONE and levels[pk].confirm > 0
+        if pk not in unfollowed and not short:
+            done.append(pk)
+    turn.behind |= len(done) < len(walked)
+    frontier.add(connection, scan.pk, work)
+    walks.done(connection, done, version, before=at)
+
+
+def _follow_owed(
+    connection: Connection,
+    scan: Scan,
+    turn: Turn,
+    walked: Mapping[int, Walked],
+    standing: Collection[int],
+) -> set[int]:
+    """Where something was found, look at what was asked to be looked at then and was not: the
+    repository's refs, the account. The repositories of which that is not done."""
+    left: set[int] = set()
+    refs: list[Work] = []
+    rows = known_commits.repositories_by_pk(connection, standing)
+    for pk in standing:
+        wish = walked[pk].asked.follow | scan.asked.follow
+        open_ = wish & ~walked[pk].followed
+        if not open_:
+            continue
+        mine = open_ & (wish if scan.target.owed else scan.asked.follow)
+        done = _list_account(connection, scan, turn, rows[pk].author, mine)
+        walks.followed(connection, [pk], done)
+        if mine & REFS:
+            refs.append(Work(pk, Task.REFS, agenda.Priority.NOW))
+        if open_ & ~done:
+            left.add(pk)
+    frontier.add(connection, scan.pk, refs)
+    return left
+
+
+def _list_account(connection: Connection, scan: Scan, turn: Turn, author: str, follow: int) -> int:
+    """List an account's repositories of these types, once a scan; which of them were listed."""
+    done = 0
+    for type, bit in ACCOUNT.items():
+        if follow & bit:
+            listed = scans.account_listed(connection, scan.pk, type, author)
+            if listed is None:
+                turn.new_parts |= scans.add_account(connection, scan.pk, type, author)
+            elif listed:
+                done |= bit
+    return done
+
+
+def listed_all(connection: Connection, scan: Scan) -> None:
+    """A scan of the whole hub listed every account: nobody needs to ask for one again."""
+    target = scan.target
+    if target.everything and target.since is None:
+        bits = sum(ACCOUNT[type] for type in set(target.types))
+        walks.followed_since(connection, scan.hub, scan.started_at, bits)
+
+
+def _not_followed(connection: Connection, scan: Scan, lease: Lease) -> None:
+    """A commit was given up: what led there is not done."""
+    if lease.task is Task.FILES and lease.ref != "main":
+        walks.not_followed(connection, [lease.repository_pk], REFS)
+    elif lease.task is Task.FILES:
+        author = account_of(lease.repo)
+        pks = known_commits.of_account(connection, scan.hub, author)
+        walks.not_followed(connection, pks, ACCOUNT[lease.type])
 
 
 def _is_plain(visit: Visit) -> bool:
@@ -278,8 +534,13 @@ def _visit_plain(connection: Connection, scan: Scan, plain: Sequence[Visited], a
         since=scan.started_at,
         at=at,
     )
-    seen.walked_of_many(
-        connection, [(o.lease.repository_pk, o.visit.revision.commit) for o in plain], at=at
+    walks.walked(
+        connection,
+        [
+            Commit(o.lease.repository_pk, o.visit.revision.commit, o.ready.asked, _known_up_to(o))
+            for o in plain
+        ],
+        at=at,
     )
     return Coverage(
         walked=sum(o.lease.ref == "main" for o in plain),
@@ -287,19 +548,37 @@ def _visit_plain(connection: Connection, scan: Scan, plain: Sequence[Visited], a
     )
 
 
-def _visit(connection: Connection, scan: Scan, turn: Turn, lease: Lease, visit: Visit) -> Coverage:
+def _known_up_to(visited: Visited) -> int:
+    """The version of the registry of which a visit did all that was asked."""
+    return 0 if visited.ready.falls_short else visited.version
+
+
+def _visit(connection: Connection, scan: Scan, turn: Turn, came: Visited, at: int) -> Coverage:
     """Store a visit and what follows from it."""
-    recorded = record(connection, visit, scan.pk, since=scan.started_at)
+    lease, visit = came.lease, came.visit
+    recorded = record(
+        connection,
+        visit,
+        scan.pk,
+        since=scan.started_at,
+        asked=came.ready.asked,
+        version=_known_up_to(came),
+    )
     turn.found += [sightings.by_id(connection, each) for each in recorded.new]
     turn.learned += recorded.learned
     if visit.follow:
-        _follow(connection, scan, turn, lease.repository_pk, visit.repository.author)
+        pk = lease.repository_pk
+        follow = came.ready.asked.follow if scan.target.owed else scan.asked.follow
+        if scan.target.owed or not visit.listed:
+            follow &= ~walks.of_repositories(connection, [pk]).get(pk, NEVER).followed
+        _follow(connection, scan, turn, pk, visit.repository.author, follow)
     if not visit.complete:
         return Coverage(bytes_by=visit.bytes_by)
-    problems = len(visit.problems)
     skipped = dict(visit.skipped)
-    if problems:
-        skipped["files that could not be read"] = problems
+    if visit.left and frontier.has_given_up(connection, scan.pk, lease.repository_pk):
+        skipped = {why: n for why, n in skipped.items() if why not in LEFT}  # counted then
+    if recorded.problems:
+        skipped[UNREADABLE] = recorded.problems
     return Coverage(
         bytes_by=visit.bytes_by,
         walked=1 if visit.listed and lease.ref == "main" else 0,
@@ -309,65 +588,72 @@ def _visit(connection: Connection, scan: Scan, turn: Turn, lease: Lease, visit: 
 
 
 def _follow(
-    connection: Connection, scan: Scan, turn: Turn, repository_pk: int, author: str
-) -> None:
-    """Something was found: the repository's refs and the account's other repositories come now."""
-    if scan.beside_main:
-        frontier.add(connection, scan.pk, [Work(repository_pk, Task.REFS, agenda.Priority.NOW)])
-    turn.accounts.add(author)
-    if not scan.abilities.lists:
-        return
-    if author not in scan.target.authors or scan.target.since is not None:
-        for type in sorted(set(scan.target.types)):
-            added = scans.add_account(connection, scan.pk, type, author)
-            turn.new_parts = turn.new_parts or added
-
-
-def look_back(
     connection: Connection,
     scan: Scan,
     turn: Turn,
-    removals: Collection[str] | None,
-    *,
-    since: int = 0,
+    repository_pk: int,
+    author: str,
+    follow: int,
+) -> None:
+    """Something was found: the repository's refs and the account's other repositories come now."""
+    if follow & REFS:
+        frontier.add(connection, scan.pk, [Work(repository_pk, Task.REFS, agenda.Priority.NOW)])
+    turn.accounts.add(author)
+    if author not in scan.target.authors or scan.target.since is not None or scan.target.owed:
+        done = _list_account(connection, scan, turn, author, follow)
+        walks.followed(connection, [repository_pk] if done else [], done)
+
+
+def look_back(
+    connection: Connection, scan: Scan, turn: Turn, removals: Collection[str] | None
 ) -> None:
     """These removals (None: all) are known better than before: match what is stored, and queue
-    what is worth reading now, of what was seen since an instant."""
-    for id, place in record_past(connection, scan.secret, removals, scan_pk=scan.pk):
-        turn.found.append(sightings.by_id(connection, id))
-        if scan.options.follow and place.hub == scan.hub:
-            _follow(connection, scan, turn, place.repository_pk, place.author)
-    if removals is None or not _reads(scan.options):
+    what is worth reading now. What that leaves out comes when the scan has nothing else to do."""
+    new = record_past(connection, scan.secret, removals, scan_pk=scan.pk)
+    here = [place for _, place in new if place.hub == scan.hub]
+    walked = walks.of_repositories(connection, {place.repository_pk for place in here})
+    turn.found += [sightings.by_id(connection, id) for id, _ in new]
+    for place in here:
+        known = walked.get(place.repository_pk, NEVER)
+        follow = known.asked.follow if scan.target.owed else scan.asked.follow
+        follow &= ~known.followed
+        if follow:
+            _follow(connection, scan, turn, place.repository_pk, place.author, follow)
+    if removals is None or not scan.reads:
         return
-    again = worth_reading(connection, removals, hub=scan.hub, since=since)
-    frontier.add(connection, scan.pk, _looks(again, agenda.Priority.NOW))
+    version = change_log.latest(connection)
+    again = worth_reading(connection, removals, hub=scan.hub)
+    _reinspect(connection, scan, again, agenda.Priority.NOW, version)
     if sketched(connection, removals):
         from reseen.match.sketches import Sketches  # numpy, which a scan by hashes alone needs not
 
         could = Sketches.load(connection, only=frozenset(removals)).could_match
-        # Headers are looked for modules from the first sketch on; what was seen before it, was not.
-        first = since > 0 or not scan.known().sketched
-        seen_since = max(since, scan.started_at)
-        some = unread(connection, could, hub=scan.hub, since=seen_since, headers=first)
-        frontier.add(connection, scan.pk, _looks(some.values(), agenda.Priority.ADAPTER))
+        some = unread(connection, could, hub=scan.hub, since=scan.started_at, headers=False)
+        _reinspect(connection, scan, some.values(), agenda.Priority.ADAPTER, version)
 
 
-def _reads(options: Options) -> bool:
-    """May files be read although nothing is declared of them?"""
-    return options.edited and options.confirm is not Confirm.NONE
-
-
-def _looks(places: Iterable[Place], priority: agenda.Priority) -> list[Work]:
-    return [
-        Work(place.repository_pk, Task.LOOK, priority, str(place.artifact_pk)) for place in places
+def _reinspect(
+    connection: Connection,
+    scan: Scan,
+    places: Iterable[Place],
+    priority: agenda.Priority,
+    version: int,
+) -> None:
+    """Queue repositories, but for those where something was left for another scan."""
+    pks = dict.fromkeys(place.repository_pk for place in places)
+    work = [
+        Work(pk, Task.REINSPECT, priority, version=version)
+        for pk in pks
+        if not frontier.has_given_up(connection, scan.pk, pk)
     ]
+    frontier.add(connection, scan.pk, work)
 
 
 def _refer(connection: Connection, scan: Scan, lease: Lease, revisions: Revisions, at: int) -> None:
     """Each commit that is not known yet becomes work, once."""
     scans.note(connection, scan.pk, lease.repository_pk, revisions.problems, at)
-    walked = seen.walked_commits(connection, lease.repository_pk)
-    known = set(walked) | frontier.commits(connection, scan.pk, lease.repository_pk)
+    known = walks.commits(connection, lease.repository_pk)
+    known |= frontier.commits(connection, scan.pk, lease.repository_pk)
     work: list[Work] = []
     for revision in revisions.revisions:
         if revision.commit not in known:
@@ -382,6 +668,4 @@ def _refer(connection: Connection, scan: Scan, lease: Lease, revisions: Revision
                 )
             )
     frontier.add(connection, scan.pk, work)
-    for commit, refs in walked.items():
-        if not refs:
-            seen.walked(connection, lease.repository_pk, commit, refs=True, at=at)
+    walks.followed(connection, [lease.repository_pk], REFS)

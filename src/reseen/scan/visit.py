@@ -1,26 +1,30 @@
 """One commit of one repository: what stands there, what of it is a removal, and how sure that is.
 
-What comes in: a hub, a repository, a revision, everything known, how far to go. What goes out: a
-`Visit`, a plain value. Pure of scheduling and of the store: nothing is written, nothing is queued;
-what should be walked next is said in `Visit.follow`. Cancellable at every await. One bad file is a
-`Problem`, and the rest goes on; only a commit that cannot be listed at all raises (HubError).
+What comes in: a context to read in, a repository, a revision. What goes out: a `Visit`, a plain
+value. It has two halves: the listing of files with what the hub declares of them (`list_commit`,
+`declared`), which can be stored at once; and what reading tells (`examine`). Pure of scheduling and
+of the store: nothing is written, nothing is queued; what should be walked next is said in
+`Visit.follow`. Cancellable at every await. One bad file is a `Problem`, and the rest goes on; only
+a commit that cannot be listed at all raises (HubError).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Set
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reseen.errors import HubBusy, HubGarbage
-from reseen.hubs.hub import Hub, Revision
+from reseen.hubs.hub import Revision
 from reseen.match.known import Known
-from reseen.records import Artifact, Confirmed, Match, Problem, Repository, Rung
-from reseen.scan import confirm
-from reseen.scan.budget import Allowance, Budget
+from reseen.observed.artifacts import content, text
+from reseen.observed.readings import UNREAD, File
+from reseen.records import Artifact, Confirmed, Match, Problem, Repository
+from reseen.scan import agenda, confirm
 from reseen.scan.confirm import NOT_READ, Read, Seen, conclude, read, wants_reading
+from reseen.scan.context import ReadContext
 from reseen.scan.target import Confirm, Options
 
 
@@ -43,7 +47,8 @@ class Visit:
     """Every artifact of the commit, in the hub's order."""
     problems: tuple[Problem, ...] = ()
     follow: frozenset[Follow] = frozenset()
-    """Empty unless there is a sighting: a hint alone starts no walk."""
+    """Empty unless there is a match: a hint alone starts no walk. What a reading refutes leads on
+    all the same: where a claim leads must not depend on when it was read."""
     bytes_by: Mapping[str, int] = field(default_factory=dict)
     """Bytes of artifacts that were read, by what for (`budget.Kind`)."""
     skipped: Mapping[str, int] = field(default_factory=dict)
@@ -51,8 +56,16 @@ class Visit:
     complete: bool = True
     """False when the listing or a reading broke off because the hub was busy, away or garbled:
     what is here holds, and another visit may find more."""
+    listing_complete: bool = True
+    """It was not the listing that broke off."""
+    unanswered: tuple[str, ...] = ()
+    """Paths of files of which the reading broke off so."""
+    left: int = 0
+    """Files not read as far as was asked, for a reason that passes."""
+    refused: bool = False
+    """Files there may not be read."""
     listed: bool = True
-    """The commit's files were listed; False for a `look`."""
+    """The commit's files were listed; False for `reinspect`."""
 
     @property
     def bytes_read(self) -> int:
@@ -65,79 +78,95 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
-    """What earlier visits to the repository read."""
+class CommitFiles:
+    """The files of a commit as the hub lists them, and what they are by what it declares."""
 
-    read: Set[bytes] = frozenset()
-    weighed: Set[tuple[str, bytes]] = frozenset()
+    repository: Repository
+    revision: Revision
+    artifacts: tuple[Artifact, ...]
+    matches: tuple[tuple[Match, ...], ...]
+    """One for each artifact."""
+    wanted: Mapping[_Content, tuple[Artifact, tuple[Match, ...]]]
+    """What is to be read: each content once."""
+    problems: tuple[Problem, ...] = ()
+    complete: bool = True
+    """The listing came to its end."""
+    listed: bool = True
+
+    @property
+    def matched(self) -> bool:
+        return any(self.matches)
 
 
-async def visit(
-    hub: Hub,
-    repository: Repository,
-    revision: Revision,
-    known: Known,
-    options: Options,
-    read_before: Set[bytes] = frozenset(),
-    weighed: Set[tuple[str, bytes]] = frozenset(),
-    allowance: Allowance | None = None,
+async def visit(context: ReadContext, repository: Repository, revision: Revision) -> Visit:
+    """List one commit's files, match what the hub declares, read as far as the options say. Raises
+    HubError when the commit cannot be listed."""
+    return await examine(context, await list_commit(context, repository, revision))
+
+
+async def reinspect(
+    context: ReadContext, repository: Repository, artifacts: Sequence[Artifact]
 ) -> Visit:
-    """List one commit's files, match what the hub declares, read as far as `options` say.
+    """A visit to artifacts that are known already: something is owed to them since the registry
+    knows more, or more was asked. Never asks for a listing."""
+    first = artifacts[0] if artifacts else None
+    revision = Revision(first.ref, first.revision) if first else Revision(None, "")
+    files = _match(context, repository, revision, artifacts)
+    return await examine(context, replace(files, listed=False))
 
-    `read_before`: what the hub calls those contents of this repository that were read on an earlier
-    visit; they are matched, and not read again. `weighed`: path and content of those that were
-    looked at for altered copies, and need not be again. `allowance`: what the whole scan may still
-    read; by default as if this visit were all of it. Raises HubError when the commit cannot be
-    listed.
-    """
-    artifacts, problems, complete = await _list(hub, repository, revision, options)
-    return await _examine(
-        hub,
-        repository,
-        revision,
-        artifacts,
-        problems,
-        known,
-        options,
-        Before(read_before, weighed),
-        complete,
-        allowance,
+
+async def list_commit(
+    context: ReadContext, repository: Repository, revision: Revision
+) -> CommitFiles:
+    """The first half of a visit. Raises HubError when the commit cannot be listed."""
+    artifacts, problems, complete = await _list(context, repository, revision)
+    files = _match(context, repository, revision, artifacts)
+    return replace(files, problems=tuple(problems), complete=complete)
+
+
+def declared(context: ReadContext, files: CommitFiles) -> Visit:
+    """What the listing alone proves, as a visit that is not complete."""
+    visited = _conclude(context, files, {})
+    return replace(visited, problems=(), skipped={}, complete=False)
+
+
+async def examine(context: ReadContext, files: CommitFiles) -> Visit:
+    """The second half: read what is to be read. Hub errors are problems."""
+    return _conclude(context, files, await _read_all(context, files))
+
+
+def without(visited: Visit, reason: str) -> Visit:
+    """The same, as complete as it can be for now: files that were not answered for are left for
+    later."""
+    count = len(visited.unanswered)
+    return replace(
+        visited,
+        complete=True,
+        unanswered=(),
+        left=visited.left + count,
+        skipped=Counter(visited.skipped) + Counter({reason: count}),
     )
 
 
-async def look(
-    hub: Hub,
-    repository: Repository,
-    artifact: Artifact,
-    known: Known,
-    options: Options,
-    allowance: Allowance | None = None,
-) -> Visit:
-    """A visit to one artifact that is known already: a recheck, or a second look after a removal
-    has learned what its tensors are. Never asks for the repository's listing."""
-    revision = Revision(artifact.ref, artifact.revision)
-    found = await _examine(
-        hub, repository, revision, [artifact], [], known, options, Before(), True, allowance
-    )
-    return replace(found, listed=False)
+# -- the steps -----------------------------------------------------------------------------------
 
 
 async def _list(
-    hub: Hub, repository: Repository, revision: Revision, options: Options
+    context: ReadContext, repository: Repository, revision: Revision
 ) -> tuple[list[Artifact], list[Problem], bool]:
     """The commit's artifacts, what could not be listed, and whether the listing came to its end."""
+    most = context.options.max_artifacts
     artifacts: list[Artifact] = []
     problems: list[Problem] = []
     place = f"{repository.hub} {repository.id}"
-    pages = hub.list_files(repository.type, repository.id, revision.commit, revision.ref)
+    pages = context.hub.list_files(repository.type, repository.id, revision.commit, revision.ref)
     try:
         async for page in pages:
             artifacts.extend(page.artifacts)
             problems.extend(page.problems)
-            if len(artifacts) > options.max_artifacts:
-                del artifacts[options.max_artifacts :]
-                reason = f"only the first {options.max_artifacts} files were looked at"
-                problems.append(Problem(place, reason))
+            if len(artifacts) > most:
+                del artifacts[most:]
+                problems.append(Problem(place, f"only the first {most} files were looked at"))
                 break
     except (HubBusy, HubGarbage) as e:
         if not artifacts:
@@ -153,74 +182,70 @@ async def _list(
     return artifacts, problems, True
 
 
-async def _examine(
-    hub: Hub,
+def _match(
+    context: ReadContext,
     repository: Repository,
     revision: Revision,
-    artifacts: list[Artifact],
-    problems: list[Problem],
-    known: Known,
-    options: Options,
-    before: Before,
-    complete: bool,
-    allowance: Allowance | None,
-) -> Visit:
-    if allowance is None:
-        allowance = Allowance(options.max_scan_bytes, options.background)
-    budget = Budget(options.max_visit_bytes, allowance)
-    matches = [known.match(artifact) for artifact in artifacts]
-    outcomes = await _read_all(hub, artifacts, matches, known, options, budget, before)
+    artifacts: Sequence[Artifact],
+) -> CommitFiles:
+    known, options = context.known, context.options
+    matches = tuple(known.match(artifact) for artifact in artifacts)
+    wanted: dict[_Content, tuple[Artifact, tuple[Match, ...]]] = {}
+    for artifact, matched in zip(artifacts, matches, strict=True):
+        before = context.before.get(file_of(artifact), UNREAD)
+        if wants_reading(artifact, matched, before, known, options):
+            wanted.setdefault(_content(artifact), (artifact, matched))
+    return CommitFiles(repository, revision, tuple(artifacts), matches, wanted)
+
+
+def _conclude(context: ReadContext, files: CommitFiles, outcomes: Mapping[_Content, Read]) -> Visit:
+    known, options = context.known, context.options
+    problems = list(files.problems)
     skipped = Counter(o.skipped for o in outcomes.values() if o.skipped is not None)
     seen: list[Seen] = []
-    for artifact, matched in zip(artifacts, matches, strict=True):
+    for artifact, matched in zip(files.artifacts, files.matches, strict=True):
         outcome = outcomes.get(_content(artifact), NOT_READ)
-        seen.append(conclude(artifact, matched, known, outcome))
-        if outcome is NOT_READ and _left_by_name(artifact, known, options):
+        if files.listed or outcome.reading or outcome.confirmed is not Confirmed.NONE:
+            # What is not listed was not seen to be there, unless something of it was read.
+            seen.append(conclude(artifact, matched, known, outcome))
+        if outcome is NOT_READ and not matched and _left_by_name(artifact, known, options):
             skipped[confirm.BY_NAME] += 1
-    for outcome in outcomes.values():
-        if outcome.problem is not None:
+    unanswered: list[str] = []
+    for each, outcome in outcomes.items():
+        if outcome.busy:
+            unanswered.append(files.wanted[each][0].path)
+        elif outcome.missing and not files.listed:
+            skipped[agenda.GONE] += 1
+        elif outcome.problem is not None:
             problems.append(outcome.problem)
-        complete = complete and not outcome.busy
     return Visit(
-        repository=repository,
-        revision=revision,
+        repository=files.repository,
+        revision=files.revision,
         seen=tuple(seen),
         problems=tuple(problems),
         follow=_follow(seen, options),
-        bytes_by=dict(budget.spent),
+        bytes_by=dict(context.budget.spent),
         skipped=dict(skipped),
-        complete=complete,
+        complete=files.complete and not unanswered,
+        listing_complete=files.complete,
+        unanswered=tuple(unanswered),
+        left=sum(outcome.left for outcome in outcomes.values()),
+        refused=context.budget.refused,
+        listed=files.listed,
     )
 
 
-async def _read_all(
-    hub: Hub,
-    artifacts: list[Artifact],
-    matches: list[tuple[Match, ...]],
-    known: Known,
-    options: Options,
-    budget: Budget,
-    before: Before,
-) -> dict[_Content, Read]:
+async def _read_all(context: ReadContext, files: CommitFiles) -> dict[_Content, Read]:
     """Read each content once, a few at a time."""
-    wanted: dict[_Content, tuple[Artifact, tuple[Match, ...]]] = {}
-    for artifact, matched in zip(artifacts, matches, strict=True):
-        held = artifact.content
-        if held is not None and held in before.read:
-            continue
-        if held is not None and not matched and (artifact.path, held) in before.weighed:
-            continue
-        if wants_reading(artifact, matched, known, options):
-            wanted.setdefault(_content(artifact), (artifact, matched))
     outcomes: dict[_Content, Read] = {}
-    left = iter(wanted.items())
+    left = iter(files.wanted.items())
 
     async def reader() -> None:
-        for content, (artifact, matched) in left:
-            outcomes[content] = await read(hub, artifact, matched, known, options, budget)
+        for each, (artifact, matched) in left:
+            outcomes[each] = await read(context, artifact, matched)
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(options.readers, len(wanted))):
+        for _ in range(min(context.options.readers, len(files.wanted))):
             group.create_task(reader())
     return outcomes
 
@@ -233,14 +258,14 @@ def _content(artifact: Artifact) -> _Content:
     return (artifact.content or artifact.path, artifact.sha256, artifact.size)
 
 
+def file_of(artifact: Artifact) -> File:
+    """As the store tells files of one repository apart."""
+    return text(artifact.path), content(artifact)
+
+
 def _follow(seen: list[Seen], options: Options) -> frozenset[Follow]:
-    if not options.follow:
-        return frozenset()
-    for one in seen:
-        for match in one.matches:
-            by_weights = any(e.rung is Rung.WEIGHTS for e in match.evidence)
-            if by_weights or one.standing(match) is not Confirmed.CONTRADICTED:
-                return frozenset(Follow)
+    if options.follow and any(one.matches for one in seen):
+        return frozenset(Follow)
     return frozenset()
 
 

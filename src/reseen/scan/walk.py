@@ -13,36 +13,51 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubMissing
-from reseen.hubs.hub import Hub, Revision, Wanted
+from reseen.hubs.hub import Hub, Revision
+from reseen.hubs.hub import Wanted as WantedListing
 from reseen.records import Problem, account_of
 from reseen.scan import agenda
-from reseen.scan.away import Away, HubAway
+from reseen.scan.context import ReadContext, ScanContext
+from reseen.scan.context import reading as reading_context
 from reseen.scan.desk import Desk
-from reseen.scan.frontier import Lease, Task
+from reseen.scan.frontier import MAX_ATTEMPTS, Lease, Task
+from reseen.scan.outage import STORAGE_AWAY, UNANSWERED, HubAway, HubOutage, StorageOutage
+from reseen.scan.pace import USUAL, Pace
 from reseen.scan.pages import Pages
 from reseen.scan.progress import Found, Outcome, Progress, Report
 from reseen.scan.stopping import on_signals
 from reseen.scan.target import Options, Target
 from reseen.scan.turn import (
     Failed,
+    Index,
     Listed,
+    Noticed,
+    Owing,
     Passed,
     Ready,
     Referred,
     Turn,
     Untouched,
     Visited,
+    Wanted,
     settles,
 )
 from reseen.scan.turn import Outcome as Came
-from reseen.scan.visit import Visit, look, visit
+from reseen.scan.visit import (
+    CommitFiles,
+    declared,
+    examine,
+    list_commit,
+    reinspect,
+    without,
+)
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -50,29 +65,9 @@ T = TypeVar("T")
 
 GO_ON = "Run the same command again: it goes on where it was."
 STOPPED = "It was stopped."
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How hard to walk."""
-
-    workers: int = 32
-    """Visits at the same time."""
-    ahead: int = 6
-    """Leases held for each worker, so that none waits for the store."""
-    turn: float = 0.2
-    """Seconds between transactions, at least, while the workers have work."""
-    idle: float = 0.5
-    """Seconds between looks at the store when all that is left is held by others."""
-    patience: float = 900.0
-    """Seconds that a hub may stay away before we stop."""
-    backoff: float = 2.0
-    """Seconds before the first attempt to find it back; doubles up to a minute."""
-    every: float = 0.5
-    """Seconds between reports."""
-
-
-USUAL = Pace()
+READ_LATER = "Run the same command again, or `reseen read`, when it answers."
+_READING = 8
+"""Leases of readings, over those of listings, before listings wait for readings."""
 
 
 def scan(
@@ -93,84 +88,70 @@ def scan(
     """
 
     async def whole() -> Outcome:
-        stop = asyncio.Event()
         hub = open_hub()
+        context = ScanContext(store, keyring, hub, target, options, pace, report, found)
         try:
-            with on_signals(stop):
-                return await walk(
-                    store,
-                    keyring,
-                    hub,
-                    target,
-                    options,
-                    pace=pace,
-                    report=report,
-                    found=found,
-                    stop=stop,
-                )
+            with on_signals(context.stop):
+                return await walk(context)
         finally:
             await hub.close()
 
     return asyncio.run(whole())
 
 
-async def walk(
-    store: Store,
-    keyring: Keyring | None,
-    hub: Hub,
-    target: Target,
-    options: Options,
-    *,
-    pace: Pace = USUAL,
-    report: Report | None = None,
-    found: Found | None = None,
-    stop: asyncio.Event | None = None,
-) -> Outcome:
-    """As `scan`, inside a running loop. Set `stop` to stop it in order."""
-    state = _Walk(store, keyring, hub, target, options, pace, report, found, stop)
-    return await state.run()
+async def walk(context: ScanContext) -> Outcome:
+    """As `scan`, inside a running loop. Set `context.stop` to stop it in order."""
+    return await _Walk(context).run()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Reading:
+    """Files of a repository that wait to be read."""
+
+    priority: int
+    number: int
+    ready: Ready = field(compare=False)
+    files: CommitFiles | None = field(compare=False, default=None)
+    """As listed a moment ago, and what they were matched with."""
+    index: Index | None = field(compare=False, default=None)
 
 
 class _Walk:
     """One process's walk of one scan."""
 
-    def __init__(
-        self,
-        store: Store,
-        keyring: Keyring | None,
-        hub: Hub,
-        target: Target,
-        options: Options,
-        pace: Pace,
-        report: Report | None,
-        found: Found | None,
-        stop: asyncio.Event | None,
-    ) -> None:
-        self._hub, self._target, self._options, self._pace = hub, target, options, pace
-        self._report, self._found = report, found
-        self._stop = stop or asyncio.Event()
+    def __init__(self, context: ScanContext) -> None:
+        self._hub, self._pace = context.hub, context.pace
+        self._report, self._found, self._stop = context.report, context.found, context.stop
         self._stopped: str | None = None
         self._failure: BaseException | None = None
-        self._parts = agenda.listings(target)
-        self._away = Away(pace.patience, pace.backoff)
-        self._pages = Pages(hub, self._parts, self._away, pace.backoff)
-        self._desk = Desk(store, keyring, hub)
+        self._parts = agenda.listings(context.target)
+        self._outage = HubOutage(self._pace.patience, self._pace.backoff)
+        self._storage = StorageOutage()
+        self._pages = Pages(self._hub, self._parts, self._outage, self._pace.backoff)
+        self._desk = Desk(context)
+        self._full = self._pace.workers * self._pace.ahead
+        """Leases of one kind that are held at once."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reseen-store")
         self._work: asyncio.PriorityQueue[tuple[int, int, Ready]] = asyncio.PriorityQueue()
-        self._came: asyncio.Queue[Came] = asyncio.Queue(pace.workers * 4)
+        self._readings: asyncio.PriorityQueue[_Reading] = asyncio.PriorityQueue()
+        self._came: asyncio.Queue[Came] = asyncio.Queue(self._pace.workers * 4)
         self._wake = asyncio.Event()
         self._more_parts = asyncio.Event()
         self._page_stored = asyncio.Event()
         self._listing = True
         self._held = 0
         """Leases that are ours and whose outcome is not stored."""
+        self._reading = 0
+        """Those among them whose files are read, or wait for it."""
+        self._refused: set[int] = set()
+        """Repositories, by pk, whose files may not be read."""
         self._new = self._visits = 0
         self._began = time.monotonic()
 
     async def run(self) -> Outcome:
         try:
             parts = len(self._parts)
-            await self._in_store(lambda: self._desk.begin(self._target, self._options, parts))
+            await self._in_store(lambda: self._desk.begin(parts))
             tasks = [
                 asyncio.create_task(each)
                 for each in (
@@ -178,6 +159,7 @@ class _Walk:
                     self._tell(),
                     self._wait_for_stop(),
                     *(self._visits_on() for _ in range(self._pace.workers)),
+                    *(self._reads_on() for _ in range(self._pace.workers)),
                 )
             ]
             for task in tasks:
@@ -189,7 +171,7 @@ class _Walk:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
             came = self._drain()
-            self._after(await self._in_store(lambda: self._desk.take(came, 0)))
+            self._after(await self._in_store(lambda: self._desk.take(came, Wanted())))
             stopped = self._stopped
             outcome = await self._in_store(lambda: self._desk.finish(ended, stopped))
         finally:
@@ -207,7 +189,6 @@ class _Walk:
 
     async def _write_on(self) -> bool:
         """Until nothing is left (True) or we are stopped (False)."""
-        room = self._pace.workers * self._pace.ahead
         while True:
             if self._failure is not None:
                 return False
@@ -217,15 +198,15 @@ class _Walk:
                 return False
             came = self._drain()
             settled = sum(map(settles, came))
-            want = room - (self._held - settled)
+            want = self._room(settled)
             # A full house needs no transaction; neither do a few free seats.
-            if came or want > room // 4:
+            if came or max(want.looks, want.reads) > self._full // 4:
                 turn = await self._in_store(partial(self._desk.take, came, want))
                 self._held += len(turn.ready) - settled
                 self._after(turn)
                 for ready in turn.ready:
-                    self._work.put_nowait((ready.lease.priority, ready.lease.pk, ready))
-                if any(isinstance(each, Listed) for each in came):
+                    self._hand_out(ready)
+                if any(isinstance(each, Listed | Owing) for each in came):
                     self._page_stored.set()
                 if not came and not self._held and not self._listing:
                     last = await self._in_store(self._desk.end_if_empty)
@@ -233,6 +214,22 @@ class _Walk:
                     if last.ended:
                         return True
             await self._pause()
+
+    def _room(self, settled: int) -> Wanted:
+        """How much more to lease. Reading has room of its own: where it is slow, or the files'
+        host is away, listings go on."""
+        looks = self._full - (self._held - settled - self._reading)
+        if self._reading > self._full * _READING:
+            looks = 0
+        return Wanted(max(0, looks), max(0, self._full - self._reading))
+
+    def _hand_out(self, ready: Ready) -> None:
+        priority, number = ready.lease.priority, ready.lease.pk
+        if ready.lease.task is Task.REINSPECT:
+            self._reading += 1
+            self._readings.put_nowait(_Reading(priority, number, ready))
+        else:
+            self._work.put_nowait((priority, number, ready))
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -249,8 +246,6 @@ class _Walk:
 
     def _after(self, turn: Turn) -> None:
         self._new += len(turn.found)
-        for learned in turn.learned:
-            self._desk.known.learn(learned.removal, learned.fingerprint)
         if turn.new_parts:
             self._listing = True
             self._more_parts.set()
@@ -276,33 +271,42 @@ class _Walk:
                     await asyncio.wait_for(self._more_parts.wait(), patience)
                 continue
             self._listing = True
-            listed = await self._pages.page(part)
+            page: Came
+            if part.owed:
+                page = await self._in_store(partial(self._desk.owing, part))
+            else:
+                page = await self._pages.page(part)
             self._page_stored.clear()
-            await self._put(listed)
+            await self._put(page)
             await self._page_stored.wait()
 
     # -- the workers -----------------------------------------------------------------------------
 
     async def _visits_on(self) -> None:
+        """Ask for listings."""
         while True:
             _, _, ready = await self._work.get()
-            for came in await self._visit(ready):
+            came = await self._answer(ready, self._look(ready))
+            if came is not None:
                 await self._put(came)
+                self._visits += 1
+
+    async def _reads_on(self) -> None:
+        """Read what is to be read of files that are listed."""
+        while True:
+            reading = await self._readings.get()
+            came = await self._answer(reading.ready, self._read(reading))
+            self._reading -= 1
+            assert came is not None
+            await self._put(came)
             self._visits += 1
 
-    async def _visit(self, ready: Ready) -> tuple[Came, ...]:
+    async def _answer(self, ready: Ready, asking: Awaitable[Came | None]) -> Came | None:
+        """What came of asking, whatever came; None when it goes on as a reading."""
         started = time.monotonic()
         lease = ready.lease
-        came: Came
         try:
-            if lease.task is Task.REFS:
-                came = Referred(lease, await self._hub.revisions(lease.type, lease.repo))
-            else:
-                seen = await self._look(ready)
-                came = Visited(lease, seen)
-                if not seen.complete:
-                    why = HubBusy("the hub broke off", remedy=GO_ON)
-                    return came, await self._unanswered(lease, started, why)
+            came = await asking
         except HubMissing:
             came = Passed(lease, agenda.GONE)
         except HubDisabled:
@@ -310,31 +314,75 @@ class _Walk:
         except HubAuth:
             came = Passed(lease, agenda.NO_ACCESS)
         except HubBusy as e:
-            return (await self._unanswered(lease, started, e),)
+            return await self._unanswered(lease, started, e)
         except HubError as e:
             came = self._failed(lease, e)
-        self._away.answered()
-        return (came,)
+        if isinstance(came, Visited) and not came.visit.complete:
+            return await self._broken_off(came, started)
+        self._outage.answered()
+        return came
 
-    async def _look(self, ready: Ready) -> Visit:
-        hub, repository, options = self._hub, ready.repository, self._options
-        known, allowance = self._desk.known, self._desk.allowance
-        if ready.artifact is not None:
-            return await look(hub, repository, ready.artifact, known, options, allowance)
-        revision = Revision(ready.lease.ref, ready.lease.commit)
-        return await visit(
-            hub,
-            repository,
-            revision,
-            known,
-            options,
-            read_before=ready.read_before,
-            weighed=ready.weighed,
-            allowance=allowance,
+    async def _look(self, ready: Ready) -> Came | None:
+        """Ask for a repository's refs, or for a commit's files. Where some of these are to be read,
+        what is known of them by then is stored first."""
+        lease = ready.lease
+        if lease.task is Task.REFS:
+            return Referred(lease, await self._hub.revisions(lease.type, lease.repo))
+        index = self._desk.index
+        context = self._context(ready, index)
+        revision = Revision(lease.ref, lease.commit)
+        files = await list_commit(context, ready.repository, revision)
+        if not files.wanted:
+            return Visited(ready, await examine(context, files), index.version)
+        if files.matched:
+            await self._put(Visited(ready, declared(context, files), index.version))
+        self._reading += 1
+        self._readings.put_nowait(_Reading(lease.priority, lease.pk, ready, files, index))
+        return None
+
+    async def _read(self, reading: _Reading) -> Came:
+        ready = reading.ready
+        index = reading.index or self._desk.index
+        context = self._context(ready, index)
+        if reading.files is not None:
+            found = await examine(context, reading.files)
+        else:
+            found = await reinspect(context, ready.repository, ready.artifacts)
+        if found.refused:
+            self._refused.add(ready.lease.repository_pk)
+        return Visited(ready, found, index.version)
+
+    def _context(self, ready: Ready, index: Index) -> ReadContext:
+        options, allowance = ready.options, self._desk.allowance
+        context = reading_context(
+            self._hub, index.known, options, allowance, ready.before, self._storage
         )
+        context.budget.refused = ready.lease.repository_pk in self._refused
+        return context
+
+    async def _broken_off(self, came: Visited, started: float) -> Came:
+        """A visit in which something was not answered: stored as far as it got, and tried again;
+        but not its files, once it is clear that their host is away."""
+        why = HubBusy("the hub broke off", remedy=GO_ON)
+        lease, visited = came.lease, came.visit
+        if await self._outage.since(started, lambda: self._probe(lease)):
+            await self._put(came)
+            return Untouched(lease)
+        if visited.unanswered and visited.listing_complete:
+            self._storage.failed((lease.repository_pk, path) for path in visited.unanswered)
+            reason = STORAGE_AWAY if self._storage.now else None
+            if reason and not self._storage.told:
+                self._storage.told = True
+                await self._put(Noticed(Problem(self._hub.name, reason, READ_LATER)))
+            if reason is None and lease.attempts + 1 >= MAX_ATTEMPTS:
+                reason = UNANSWERED
+            if reason is not None:
+                return Visited(came.ready, without(visited, reason), came.version)
+        await self._put(came)
+        return self._failed(lease, why)
 
     async def _unanswered(self, lease: Lease, started: float, error: HubError) -> Came:
-        if await self._away.since(started, lambda: self._probe(lease)):
+        if await self._outage.since(started, lambda: self._probe(lease)):
             return Untouched(lease)
         return self._failed(lease, error)
 
@@ -346,7 +394,8 @@ class _Walk:
         if not self._hub.abilities.lists:
             await self._hub.repository(lease.type, lease.repo)
             return
-        await self._hub.list_repositories(Wanted(lease.type, account_of(lease.repo)), None)
+        wanted = WantedListing(lease.type, account_of(lease.repo))
+        await self._hub.list_repositories(wanted, None)
 
     # -- what is said, and stopping --------------------------------------------------------------
 
@@ -384,6 +433,6 @@ class _Walk:
             requests=usage.requests,
             quota_left=dict(usage.quota_left),
             bytes_read=usage.bytes_read,
-            away=self._away.now,
+            away=self._outage.now,
             eta=eta,
         )

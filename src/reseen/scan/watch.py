@@ -21,12 +21,14 @@ from sqlalchemy import Connection, func, select
 from reseen.hubs.hub import Hub
 from reseen.observed import known_commits, sightings
 from reseen.records import Sighting
+from reseen.scan.context import ScanContext
 from reseen.scan.lookback import record_past
+from reseen.scan.pace import USUAL, Pace
 from reseen.scan.progress import Report
 from reseen.scan.recheck import Change, revisit
 from reseen.scan.stopping import on_signals
 from reseen.scan.target import Options, Target
-from reseen.scan.walk import USUAL, Pace, walk
+from reseen.scan.walk import walk
 from reseen.store.database import Store, now, upsert
 from reseen.store.schema import repositories, watermarks
 from reseen.store.sealing import Keyring
@@ -164,15 +166,17 @@ class _Watch:
                     self._found(sighting)
                 since = await loop.run_in_executor(thread, self._mark)
                 outcome = await walk(
-                    self._store,
-                    self._keyring,
-                    self._hub,
-                    replace(self._target, since=since),
-                    self._options,
-                    pace=self._pace,
-                    report=report,
-                    found=self._found,
-                    stop=stop,
+                    ScanContext(
+                        self._store,
+                        self._keyring,
+                        self._hub,
+                        replace(self._target, since=since),
+                        replace(self._options, again=False),
+                        pace=self._pace,
+                        report=report,
+                        found=self._found,
+                        stop=stop,
+                    )
                 )
                 if outcome.ended:
                     await loop.run_in_executor(thread, self._move_mark, since)

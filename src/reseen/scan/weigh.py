@@ -29,6 +29,7 @@ from reseen.hubs.hub import Hub
 from reseen.match.known import Known
 from reseen.records import Artifact, Fingerprint, Match
 from reseen.scan.budget import SPENT, Budget, Kind
+from reseen.scan.context import ReadContext
 from reseen.scan.target import Options
 from reseen.updates.peft import LARGEST as LARGEST_CONFIG
 from reseen.updates.peft import PeftConfig, parse_config
@@ -59,10 +60,9 @@ class Weighed:
     """Why the scan's own limits ended it."""
 
 
-async def weigh(
-    hub: Hub, artifact: Artifact, inside: Inside, known: Known, options: Options, budget: Budget
-) -> Weighed:
+async def weigh(context: ReadContext, artifact: Artifact, inside: Inside) -> Weighed:
     """Raises HubError."""
+    hub, known, options, budget = context.hub, context.known, context.options, context.budget
     if inside.listing is None:
         return Weighed()
     made = await asyncio.to_thread(plan, inside.listing)

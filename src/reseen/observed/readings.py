@@ -1,0 +1,145 @@
+"""How far the files of a repository were read so far.
+
+What comes in: repositories, by pk. What goes out: for each file at a path, what reading it told and
+what it left open; and which files there are. From this and the registry follows what is still worth
+reading, so that nothing is read twice and nothing is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, exists, or_, select
+
+from reseen.observed.artifacts import artifact_of, where_columns
+from reseen.observed.sightings import GONE
+from reseen.records import Artifact, Confirmed, Container, SightingState
+from reseen.store import schema
+from reseen.store.database import chunks
+
+File = tuple[str, bytes]
+"""A path, and git's name for the content there (`artifacts.content`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSoFar:
+    """What reading told of one file."""
+
+    container: Container | None = None
+    """None: not even its header was read."""
+    data_size: int | None = None
+    layout: bytes | None = None
+    full: bool = False
+    """Every byte was read."""
+    problem: str | None = None
+    """Why its container could not be read, or is not what the hub says."""
+    looked: bool = False
+    """It was looked for modules, or it is known that it cannot be."""
+    modules: Mapping[str, bytes] = field(default_factory=dict)
+    """Which modules would be searched, by group, where no more than the header told."""
+    near: bool = False
+    """A part of its modules comes near a removal, and the rest was not read."""
+    claims: frozenset[Confirmed] = frozenset()
+    """How far what the hub claims of it was checked, for each removal that it is."""
+    gone: bool = False
+    """It is a sighting, and no longer stands there."""
+
+
+UNREAD = ReadSoFar()
+
+
+def files_of(
+    connection: Connection, repository_pks: Iterable[int]
+) -> Iterator[tuple[int, int, Artifact]]:
+    """(repository's pk, artifact's pk, artifact) of every file of these repositories that has a
+    size, as last seen."""
+    table = schema.artifacts.c
+    for some in chunks(repository_pks):
+        query = (
+            select(schema.artifacts, *where_columns())
+            .join(schema.repositories, schema.repositories.c.pk == table.repository_pk)
+            .where(table.repository_pk.in_(some), table.size > 0)
+        )
+        for row in connection.execute(query):
+            yield row.repository_pk, row.pk, artifact_of(row)
+
+
+def read_so_far(
+    connection: Connection, repository_pks: Iterable[int]
+) -> dict[int, dict[File, ReadSoFar]]:
+    """What was read of the files of these repositories; those of which nothing is known are left
+    out. By the repository's pk."""
+    found: dict[int, dict[File, ReadSoFar]] = {}
+    for some in chunks(repository_pks):
+        modules, claims = _modules(connection, some), _claims(connection, some)
+        for row in _rows(connection, some):
+            confirmed, gone = claims.get(row.pk, (frozenset(), False))
+            found.setdefault(row.repository_pk, {})[row.path, row.git_oid] = ReadSoFar(
+                container=Container(row.container) if row.container else None,
+                data_size=row.data_size,
+                layout=row.layout,
+                full=bool(row.full),
+                problem=row.problem,
+                looked=row.architecture is not None,
+                modules=modules.get(row.pk, {}),
+                near=row.near is not None,
+                claims=confirmed,
+                gone=gone,
+            )
+    return found
+
+
+def _rows(connection: Connection, repository_pks: list[int]) -> list[Any]:
+    """Files that were read, or are a sighting."""
+    a, r, near = schema.artifacts.c, schema.readings.c, schema.near.c.artifact_pk
+    sighted = exists().where(schema.sightings.c.artifact_pk == a.pk)
+    query = (
+        select(
+            *(a.pk, a.repository_pk, a.path, a.git_oid),
+            *(r.container, r.data_size, r.layout, r.full, r.architecture, r.problem),
+            near.label("near"),
+        )
+        .outerjoin(schema.readings, r.artifact_pk == a.pk)
+        .outerjoin(schema.near, near == a.pk)
+        .where(
+            a.repository_pk.in_(repository_pks),
+            or_(r.artifact_pk.is_not(None), near.is_not(None), sighted),
+        )
+    )
+    return list(connection.execute(query))
+
+
+def _modules(connection: Connection, repository_pks: list[int]) -> dict[int, dict[str, bytes]]:
+    a, e = schema.artifacts.c, schema.read_entries.c
+    query = (
+        select(e.artifact_pk, e.group, e.slots)
+        .join(schema.artifacts, a.pk == e.artifact_pk)
+        .where(a.repository_pk.in_(repository_pks), e.code.is_(None))
+    )
+    found: dict[int, dict[str, bytes]] = {}
+    for pk, group, slots in connection.execute(query):
+        found.setdefault(pk, {})[group] = slots
+    return found
+
+
+def _claims(
+    connection: Connection, repository_pks: list[int]
+) -> dict[int, tuple[frozenset[Confirmed], bool]]:
+    a, s = schema.artifacts.c, schema.sightings.c
+    query = (
+        select(s.artifact_pk, s.confirmed, s.state)
+        .join(schema.artifacts, a.pk == s.artifact_pk)
+        .where(a.repository_pk.in_(repository_pks))
+    )
+    rows: dict[int, list[Any]] = {}
+    for row in connection.execute(query):
+        rows.setdefault(row.artifact_pk, []).append(row)
+    return {
+        pk: (
+            frozenset(Confirmed(row.confirmed) for row in some),
+            all(SightingState(row.state) in GONE for row in some),
+        )
+        for pk, some in rows.items()
+    }

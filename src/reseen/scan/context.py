@@ -1,0 +1,68 @@
+"""What a scan, and each reading in it, has at hand: two values instead of many parameters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reseen.hubs.hub import Hub
+from reseen.match.known import Known
+from reseen.observed.readings import File, ReadSoFar
+from reseen.scan.budget import Allowance, Budget
+from reseen.scan.outage import StorageOutage
+from reseen.scan.pace import USUAL, Pace
+from reseen.scan.progress import Found, Report
+from reseen.scan.target import Options, Target
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class ScanContext:
+    """One scan: what it looks at, how far it goes, and whom it tells."""
+
+    store: Store
+    keyring: Keyring | None
+    hub: Hub
+    target: Target
+    options: Options
+    pace: Pace = USUAL
+    report: Report | None = None
+    """Called about twice a second."""
+    found: Found | None = None
+    """Called with every new sighting, once it is stored."""
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set it to stop in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadContext:
+    """One visit: where it reads, what it compares with, how far it may go."""
+
+    hub: Hub
+    known: Known
+    """The registry in force."""
+    options: Options
+    budget: Budget
+    """What this visit may still read; it counts what was read."""
+    before: Mapping[File, ReadSoFar] = field(default_factory=dict)
+    """How far files of this repository were read by earlier visits."""
+    storage: StorageOutage = field(default_factory=StorageOutage)
+    """Whether the host that serves files answers; shared by all visits of a scan."""
+
+
+def reading(
+    hub: Hub,
+    known: Known,
+    options: Options,
+    allowance: Allowance | None = None,
+    before: Mapping[File, ReadSoFar] | None = None,
+    storage: StorageOutage | None = None,
+) -> ReadContext:
+    """For one visit. `allowance`: what the whole scan may still read; by default as if this visit
+    were all of it."""
+    if allowance is None:
+        allowance = Allowance(options.max_scan_bytes, options.background)
+    budget = Budget(options.max_visit_bytes, allowance)
+    return ReadContext(hub, known, options, budget, before or {}, storage or StorageOutage())
