@@ -385,7 +385,7 @@ class Repository:
     """One repository as a hub lists it."""
 
     hub: str
-    """The hub's name: its host ("huggingface.co") or "folder"."""
+    """What the store calls the hub: its host ("huggingface.co"), "folder", or kind and host."""
     type: RepoType
     id: str
     """ "owner/name"."""

@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 from sqlalchemy import Connection
 
-from reseen.hubs.hub import Abilities, Page, Revisions
+from reseen.hubs.hub import Abilities, RepositoryPage, Revisions
 from reseen.match.known import Known
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, sightings, walks
@@ -42,7 +42,7 @@ class Listed:
     """A page of a listing came."""
 
     part: scans.Part
-    page: Page
+    page: RepositoryPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +360,7 @@ def _list(
     scan: Scan,
     turn: Turn,
     part: scans.Part,
-    page: Page,
+    page: RepositoryPage,
     accounts: set[str],
     at: int,
 ) -> Coverage:
