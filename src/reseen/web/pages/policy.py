@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 
 from reseen.errors import InputError
 from reseen.gate import policy
-from reseen.gate.policy import DEFAULT, EVERY_LIST, Advice
-from reseen.records import LADDER
+from reseen.gate.policy import DEFAULT, EVERY_LIST
+from reseen.records import LADDER, Advice
 from reseen.registry import claims
 from reseen.report.html import RUNG_MEANING
 from reseen.web.access import Administrator
