@@ -158,6 +158,7 @@ CHANGES: dict[str, set[str]] = {
     "reseen.review.reveal": {"reveal"},
     "reseen.review.together": {"decide_together", "undo_together"},
     "reseen.gate.keys": {"make", "revoke"},
+    "reseen.gate.policy": {"set"},
 }
 """What changes things in the rooms between the store and the faces: only `operations` calls these
 for a face."""

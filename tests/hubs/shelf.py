@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from reseen.errors import HubMissing
 from reseen.files.source import Range
 from reseen.hubs.addresses import Named, quoted, quoted_path, root
-from reseen.hubs.hub import Abilities, FilesPage, RepositoryPage, Revisions, Usage, Wanted
+from reseen.hubs.hub import Abilities, Files, Page, Revisions, Usage, Wanted
 from reseen.records import Artifact, DigestKind, Repository, RepoType, account_of
 
 KIND = "shelf"
@@ -64,13 +64,17 @@ class Shelf:
     def name(self) -> str:
         return f"{KIND}+{HOST}"
 
-    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> RepositoryPage:
+    @property
+    def addresses(self) -> ShelfAddresses:
+        return ShelfAddresses(HOST)
+
+    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> Page:
         assert self.abilities.lists
         self._called("list")
         if wanted.type is not RepoType.MODEL:
-            return RepositoryPage((), None)
+            return Page((), None)
         repos = [r for r in self.shelves if wanted.author in (None, account_of(r))]
-        return RepositoryPage(tuple(map(self._repository, repos)), None)
+        return Page(tuple(map(self._repository, repos)), None)
 
     async def repository(self, type: RepoType, repo: str) -> Repository:
         self._called("repository")
@@ -80,11 +84,11 @@ class Shelf:
 
     async def list_files(
         self, type: RepoType, repo: str, revision: str, ref: str | None
-    ) -> AsyncIterator[FilesPage]:
+    ) -> AsyncIterator[Files]:
         self._called("files")
         if repo not in self.shelves or revision != self._version(repo):
             raise HubMissing("the shelf was changed")
-        yield FilesPage(tuple(self._artifact(repo, path) for path in self.shelves[repo]))
+        yield Files(tuple(self._artifact(repo, path) for path in self.shelves[repo]))
 
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         raise AssertionError("a shelf has no revisions")

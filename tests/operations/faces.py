@@ -38,12 +38,14 @@ def _python_import(service: Service, path: Path) -> None:
     lists.import_list(service.store, service.keyring, path, ImportOptions(list_name="sample"))
 
 
-def _command(service: Service, *args: str) -> None:
+def command(service: Service, *args: str, endpoint: str = "", code: int = 0) -> str:
+    """What the command says, on standard output and standard error."""
     environment = {
         "PATH": os.environ["PATH"],
         "RESEEN_HOME": str(service.settings.home),
         "RESEEN_DB": service.settings.db,
         "RESEEN_KEY": KEY,
+        **({"HF_ENDPOINT": endpoint} if endpoint else {}),
     }
     said = io.StringIO()
     with (
@@ -54,7 +56,12 @@ def _command(service: Service, *args: str) -> None:
         pytest.raises(SystemExit) as ended,
     ):
         main()
-    assert ended.value.code == 0, said.getvalue()
+    assert ended.value.code == code, said.getvalue()
+    return said.getvalue()
+
+
+def _ran(service: Service, *args: str) -> None:
+    command(service, *args)
 
 
 def _page_import(service: Service, path: Path) -> None:
@@ -74,11 +81,11 @@ def _page_turn(what: str) -> Callable[[Service, str], None]:
 
 FACES = {
     "command": Face(
-        lambda service, path: _command(
+        lambda service, path: _ran(
             service, "registry", "import", str(path), "--list", "sample", "--quiet"
         ),
-        lambda service, id: _command(service, "registry", "withdraw", id, "--why", "A test."),
-        lambda service, id: _command(service, "registry", "restore", id, "--why", "A test."),
+        lambda service, id: _ran(service, "registry", "withdraw", id, "--why", "A test."),
+        lambda service, id: _ran(service, "registry", "restore", id, "--why", "A test."),
     ),
     "page": Face(_page_import, _page_turn("withdraw"), _page_turn("restore")),
     "python": Face(

@@ -16,21 +16,19 @@ from replica.server import Replica
 from replica.world import World
 from sqlalchemy import func, select
 from tests.operations.faces import FACES, KEY, Face
-from tests.scan.walking import ALL, KEYRING, QUICK, Hasty, seen_at, walk_hub
+from tests.operations.working import worker_at
+from tests.scan.walking import ALL, KEYRING, seen_at, walk_hub
 from tests.web.visitors import Visitor
 
-from reseen.hubs.http import ClientOptions
-from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.operations import consequences
-from reseen.operations.worker import Worker
 from reseen.registry import imports, removals
 from reseen.registry.imports import ImportOptions
 from reseen.review import cases as review_cases
 from reseen.review.queue import Filter, queue
 from reseen.review.who import Role
 from reseen.scan.target import Confirm, Options
-from reseen.settings import HubSettings, Settings
+from reseen.settings import Settings
 from reseen.store import audit, change_log, service_schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -88,14 +86,7 @@ def ids(service: Service) -> list[str]:
 
 def a_round(service: Service, replica: Replica) -> None:
     """What the worker does now and then."""
-
-    def hub(_: HubSettings) -> HuggingFace:
-        clock = Hasty()
-        return HuggingFace(
-            replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
-        )
-
-    Worker(service.store, service.keyring, service.settings, pace=QUICK, open_hub=hub).round()
+    worker_at(service.store, service.keyring, service.settings, replica).round()
 
 
 def test_a_list_imported_after_a_scan_finds_what_it_found_before(

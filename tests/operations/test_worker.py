@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
@@ -12,16 +11,16 @@ import pytest
 from replica.server import Replica
 from replica.world import World
 from sqlalchemy import select, update
-from tests.scan.walking import KEYRING, QUICK, Hasty, fill
+from tests.operations.working import INTERVALS, until, worker_at
+from tests.operations.working import working as at_work
+from tests.scan.walking import KEYRING, QUICK, fill
 from tests.web.visitors import user_of
 
 from reseen.errors import AccessError, Conflict
-from reseen.hubs.http import ClientOptions
-from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.operations import jobs
 from reseen.operations.jobs import JobKind, JobState
-from reseen.operations.worker import Intervals, Worker
+from reseen.operations.worker import Worker
 from reseen.records import SightingState
 from reseen.review.who import Role, Who
 from reseen.scan.target import Confirm, Options, Target
@@ -30,7 +29,6 @@ from reseen.store import service_schema
 from reseen.store.database import Store, now
 from reseen.store.lease import LEASE, Owner
 
-INTERVALS = Intervals(look=0.02, beat=0.02, housekeeping=0.05, recheck=10**9)
 SOME = jobs.scan_of(Target(authors=("account-01",)), Options(confirm=Confirm.NONE))
 OTHER = jobs.scan_of(Target(authors=("account-02",)))
 
@@ -47,38 +45,10 @@ def lead(store: Store) -> Who:
         return user_of(connection, "lead", Role.LEAD)
 
 
-@contextmanager
 def working(
     store: Store, settings: Settings, replica: Replica, recheck: float = 10**9
-) -> Iterator[Worker]:
-    def hub(_: HubSettings) -> HuggingFace:
-        clock = Hasty()
-        return HuggingFace(
-            replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
-        )
-
-    settings = replace(settings, hubs=(HubSettings("huggingface", replica.endpoint),))
-    worker = Worker(
-        store,
-        KEYRING,
-        settings,
-        intervals=replace(INTERVALS, recheck=recheck),
-        pace=replace(QUICK, patience=0.1),
-        open_hub=hub,
-    )
-    worker.start()
-    try:
-        yield worker
-    finally:
-        worker.stop()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for it, for as long as a loaded machine needs."""
-    last = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < last, "it never came"
-        time.sleep(0.02)
+) -> AbstractContextManager[Worker]:
+    return at_work(worker_at(store, KEYRING, settings, replica, recheck=recheck))
 
 
 def asked(store: Store, kind: JobKind, what: dict[str, object], who: Who | None) -> str:

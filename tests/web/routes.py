@@ -40,6 +40,7 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("POST", "/cases/{id}/release"): Role.REVIEWER,
     ("POST", "/cases/{id}/comment"): Role.REVIEWER,
     ("POST", "/cases/{id}/reveal"): Role.REVIEWER,
+    ("POST", "/cases/{id}/read"): Role.REVIEWER,
     ("POST", "/cases/{id}/look"): Role.LEAD,
     ("GET", "/accounts/{hub}/{account}"): Role.READER,
     ("POST", "/accounts/{hub}/{account}/confirm"): Role.LEAD,

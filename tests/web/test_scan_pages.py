@@ -12,15 +12,12 @@ import pytest
 from fastapi import FastAPI
 from replica.server import Replica
 from replica.world import World
-from tests.scan.walking import QUICK, Hasty
+from tests.operations.working import worker_at
 from tests.scan.walking import fill as fill_registry
 from tests.web.visitors import Visitor
 
 from reseen.errors import InputError
-from reseen.hubs.http import ClientOptions
-from reseen.hubs.huggingface import HuggingFace
 from reseen.operations import jobs
-from reseen.operations.worker import Intervals, Worker
 from reseen.review.who import Role
 from reseen.settings import HubSettings
 from reseen.store.database import Store
@@ -48,20 +45,7 @@ def test_a_scan_is_started_watched_and_finished(
     assert 'http-equiv="refresh"' in waiting
     assert "hx-trigger" in waiting
 
-    def hub(_: HubSettings) -> HuggingFace:
-        clock = Hasty()
-        return HuggingFace(
-            replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
-        )
-
-    worker = Worker(
-        service.store,
-        service.keyring,
-        replace(service.settings, hubs=(HubSettings("huggingface", replica.endpoint),)),
-        intervals=Intervals(look=0.02, beat=0.02, housekeeping=0.05, recheck=10**9),
-        pace=replace(QUICK, patience=0.1),
-        open_hub=hub,
-    )
+    worker = worker_at(service.store, service.keyring, service.settings, replica)
     worker.start()
     try:
         last = time.monotonic() + 120

@@ -45,6 +45,7 @@ class Root(LazyGroup):
     verbs={
         "scan": ("reseen.cli.scan:scan", "Look for removed models at a hub or in a folder."),
         "watch": ("reseen.cli.watch:watch", "Keep scanning a hub for what is new or changed."),
+        "read": ("reseen.cli.read:read", "Read known copies that are not read yet."),
         "recheck": ("reseen.cli.recheck:recheck", "Check whether known sightings are still there."),
         "hubs": ("reseen.cli.hubs:hubs", "List the hubs of the settings."),
         "sightings": ("reseen.cli.sightings:sightings", "List what was found."),

@@ -136,6 +136,6 @@ def _change(
     with open_store(settings) as store:
         done = act(store, keyring_if_any(store, settings), what, why)
         say(f"{visible(what)} is {state}" + ("" if done.changed else " (it was already)"))
-        show_past(store, done.sightings, 0, quiet=False)
+        show_past(store, done.sightings, done.unread if done.sightings else None, quiet=False)
     for moved in done.notices:
         note(f"Notice {moved.id} is {moved.state.value}")

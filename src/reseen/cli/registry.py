@@ -30,11 +30,13 @@ from reseen.cli.common import (
 )
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.lazy import LazyGroup
+from reseen.cli.scan_end import said_of_unread
 from reseen.errors import FileError, InputError
 from reseen.report.rows import visible
 
 if TYPE_CHECKING:
     from reseen.operations.removals import RemovalChanged
+    from reseen.scan.owed import Unread
     from reseen.store.database import Store
     from reseen.store.sealing import Keyring
 
@@ -107,7 +109,7 @@ def import_(
     with open_or_make(settings) as store:
         keyring = keyring_or_new(store, settings)
         new: list[str] = []
-        unread = 0
+        unread = None
         for path in files:
             with about(path):
                 imported = import_list(store, keyring, path, options)
@@ -135,7 +137,7 @@ def import_(
                         "unknown_columns": account.unknown_columns,
                         "notes": account.notes,
                         "sightings": len(imported.sightings),
-                        "unread": imported.unread,
+                        "unread": imported.unread.copies,
                     }
                 )
                 continue
@@ -170,7 +172,9 @@ def import_(
     finish()
 
 
-def show_past(store: Store, sightings: Sequence[str], unread: int, *, quiet: bool) -> None:
+def show_past(
+    store: Store, sightings: Sequence[str], unread: Unread | None, *, quiet: bool
+) -> None:
     """What was found among all that was seen before, and how much of it is not read."""
     from reseen.cli.findings import sighting_line
     from reseen.observed.sightings import by_id
@@ -182,8 +186,8 @@ def show_past(store: Store, sightings: Sequence[str], unread: int, *, quiet: boo
         return
     if sightings:
         note(f"{count(len(sightings), 'sighting')} among what was seen before.")
-    if unread:
-        note(f"{count(unread, 'known copy', 'known copies')} not read yet.")
+    if unread is not None:
+        said_of_unread(unread)
 
 
 def _pair(given: str) -> tuple[str, str]:
@@ -341,6 +345,6 @@ def _change(
     with open_store(settings) as store:
         done = act(store, keyring_if_any(store, settings), id, why)
         say(f"{id} is {state}" + ("" if done.changed else " (it was already)"))
-        show_past(store, done.sightings, 0, quiet=False)
+        show_past(store, done.sightings, done.unread if done.sightings else None, quiet=False)
     for moved in done.notices:
         note(f"Notice {moved.id} is {moved.state.value}")

@@ -16,6 +16,7 @@ from reseen.report.rows import visible
 
 if TYPE_CHECKING:
     from reseen.records import Sighting
+    from reseen.scan.owed import Unread
     from reseen.scan.progress import Outcome
     from reseen.scan.target import Target
     from reseen.store.database import Store
@@ -35,6 +36,8 @@ class Ending:
     """Say nothing but errors."""
     where: str = ""
     """The hub's address."""
+    walks: bool = True
+    """False: only known files were read."""
 
 
 def strict_option(command: F) -> F:
@@ -74,6 +77,27 @@ def telling(found: Callable[[Sighting], None], asked: Ending) -> Callable[[Sight
 
 def finish_scan(store: Store, outcome: Outcome, target: Target | None, asked: Ending) -> NoReturn:
     """Say what came of a scan, and end with its exit code. `target` None: a folder."""
+    say_scan(store, outcome, target, asked)
+    if target is not None and not asked.silent:
+        from reseen.operations.reading import unread
+
+        said_of_unread(unread(store))
+    finish()
+
+
+def said_of_unread(unread: Unread) -> None:
+    """How many known copies are not read, and what reads them."""
+    if unread.copies:
+        verb = "is" if unread.copies == 1 else "are"
+        note(f"{count(unread.copies, 'known copy', 'known copies')} {verb} not read yet.")
+    if unread.asked:
+        note(f"A scan asked for {unread.asked:,} of them: reseen read")
+    elif unread.copies:
+        note("Every byte of them is read by: reseen read --confirm full")
+
+
+def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Ending) -> None:
+    """Say what came of a scan, and tell its exit code."""
     from reseen.registry import removals
     from reseen.scan.left_out import left_out, standing
     from reseen.scan.walk import GO_ON, STOPPED
@@ -84,7 +108,7 @@ def finish_scan(store: Store, outcome: Outcome, target: Target | None, asked: En
         if asked.exit_code and standing(connection, outcome, target):
             tell(ExitCode.MATCH)
     if not asked.silent:
-        _summary(outcome.coverage, len(outcome.sightings))
+        _summary(outcome.coverage, len(outcome.sightings), walks=asked.walks)
         if nothing:
             note("  The registry is empty: what was seen is remembered, and nothing could match.")
     for repo, reason in left.refused.items():
@@ -108,13 +132,14 @@ def finish_scan(store: Store, outcome: Outcome, target: Target | None, asked: En
         note(stopped if stopped == STOPPED else f"{asked.where}: {stopped}")
         note(GO_ON)
         tell(ExitCode.STOPPED if outcome.stopped == STOPPED else ExitCode.CANNOT)
-    finish()
 
 
-def _summary(coverage: Coverage, found: int) -> None:
+def _summary(coverage: Coverage, found: int, *, walks: bool) -> None:
+    where = f" in {count(coverage.walked, 'repository', 'repositories')}" if walks else ""
+    files = f"{count(coverage.artifacts, 'file')}, " if walks else ""
     note(
-        f"{count(found, 'new sighting')} in {count(coverage.walked, 'repository', 'repositories')} "
-        f"({count(coverage.artifacts, 'file')}, {count(coverage.requests, 'request')}, "
+        f"{count(found, 'new sighting')}{where} "
+        f"({files}{count(coverage.requests, 'request')}, "
         f"{size_text(coverage.bytes_read)} of files read)"
     )
     parts = ", ".join(f"{kind} {size_text(n)}" for kind, n in coverage.bytes_by.items() if n)

@@ -239,6 +239,11 @@ def artifact_of(row: Any) -> Artifact:
     )
 
 
+def count(connection: Connection) -> int:
+    """How many files were seen."""
+    return int(connection.scalar(select(func.count()).select_from(schema.artifacts)) or 0)
+
+
 def readings(connection: Connection, read: Sequence[Reading], *, at: int | None = None) -> None:
     """Remember what reading told; a full reading is never replaced by less."""
     at = now() if at is None else at

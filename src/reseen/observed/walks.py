@@ -117,6 +117,16 @@ def of_repositories(connection: Connection, pks: Iterable[int]) -> dict[int, Wal
     return {pk: _together(some) for pk, some in rows.items()}
 
 
+def asked_of(connection: Connection, hub: str, type: RepoType, repo: str) -> Asked | None:
+    """The most that any scan asked of a repository; None where none came to it."""
+    query = select(repositories.c.pk).where(
+        repositories.c.hub == hub, repositories.c.type == type.value, repositories.c.repo == repo
+    )
+    pk = connection.scalar(query)
+    found = None if pk is None else of_repositories(connection, [pk]).get(pk)
+    return None if found is None else found.asked
+
+
 def _together(rows: Collection[Any]) -> Walked:
     follow = followed = 0
     for row in rows:

@@ -55,7 +55,10 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
     if min(last, latest if since is None else since) < latest:
         with store.write() as connection:
             new = _match_past(connection, store.secret, since)
-    cases.put_all(store)
+    with store.read() as connection:  # nothing to do is no reason to wait for the writer
+        untold = cases.is_due(connection)
+    if untold:
+        cases.put_all(store)
     with store.read() as connection:
         unsettled = settling.is_due(connection)
     moved: Sequence[Settled] = ()

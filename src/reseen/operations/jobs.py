@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -48,9 +48,15 @@ class JobKind(StrEnum):
     """One repository that a hub says has changed."""
     RECHECK = "recheck"
     """Do known sightings still stand?"""
+    READ = "read"
+    """Known copies that nobody has read, as far as was asked."""
 
 
-LANES = (frozenset({JobKind.SCAN}), frozenset({JobKind.REPOSITORY, JobKind.RECHECK}))
+LANES = (
+    frozenset({JobKind.SCAN}),
+    frozenset({JobKind.READ}),
+    frozenset({JobKind.REPOSITORY, JobKind.RECHECK}),
+)
 """Jobs of one lane are done one after the other: a scan of days keeps no hook waiting."""
 
 
@@ -105,7 +111,9 @@ def ask(
         who.must_be(Role.LEAD if kind is JobKind.SCAN else Role.REVIEWER)
         actor = who.actor
     key = key or key_of(kind, what)
-    same = [JobState.WAITING.value] + ([JobState.RUNNING.value] if who is not None else [])
+    same = [JobState.WAITING.value]
+    if who is not None and kind is not JobKind.READ:  # what runs may be past what is new
+        same.append(JobState.RUNNING.value)
     there = connection.scalar(
         select(jobs.c.id).where(jobs.c.key == key, jobs.c.state.in_(same)).limit(1)
     )
@@ -168,6 +176,13 @@ def every(connection: Connection, *, most: int = 100, skip: int = 0) -> list[Job
     ended = jobs.c.state.not_in([JobState.WAITING.value, JobState.RUNNING.value])
     query = _query().order_by(ended, jobs.c.pk.desc()).limit(most).offset(skip)
     return [_job(row) for row in connection.execute(query)]
+
+
+def last_of(connection: Connection, kind: JobKind, key: str) -> Job | None:
+    """The last job with this key."""
+    query = _query().where(jobs.c.kind == kind.value, jobs.c.key == key)
+    row = connection.execute(query.order_by(jobs.c.pk.desc()).limit(1)).one_or_none()
+    return None if row is None else _job(row)
 
 
 def last_asked(connection: Connection, kind: JobKind, what: Mapping[str, Any]) -> int | None:
@@ -334,6 +349,14 @@ def scan_of(target: Target, options: Options = USUAL, *, hub: str | None = None)
     }
 
 
+def reading_of(hub: str, version: int, repo: str | None = None) -> dict[str, Any]:
+    """What a reading looks at: what is owed at a hub as of this change of the registry; or, for one
+    repository, every byte of what is known there."""
+    target = Target(types=tuple(RepoType), repos=(repo,) if repo else ())
+    options = Options(confirm=Confirm.FULL if repo else Confirm.NONE)
+    return {**scan_of(target, options, hub=hub), "read": True, "version": version}
+
+
 def hub_of(what: Mapping[str, Any], hubs: Sequence[HubSettings]) -> HubSettings:
     """The hub that a job is about. Raises InputError where the settings no longer name it."""
     name = what.get("hub")
@@ -358,6 +381,8 @@ def target_of(what: Mapping[str, Any]) -> tuple[Target, Options]:
         options = Options(
             confirm=Confirm(what["confirm"]), refs=bool(what["refs"]), follow=bool(what["follow"])
         )
+        if what.get("read"):
+            return replace(target, owed=True), replace(options, edited=False, background=0)
     except (KeyError, TypeError, ValueError):
         raise InputError("this scan was asked for by another version of Reseen") from None
     if not (target.repos or target.authors or target.since):

@@ -11,6 +11,7 @@ from reseen.records import Names
 from reseen.registry import adds, imports
 from reseen.registry.adds import Added
 from reseen.registry.imports import Account, ImportOptions
+from reseen.scan.owed import Unread
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -23,8 +24,8 @@ class Imported:
     """What became of every row."""
     sightings: tuple[str, ...]
     """Ids of sightings that are new: removals found among what was seen before."""
-    unread: int
-    """Copies that are known and not yet read."""
+    unread: Unread
+    """Copies that are known and not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class FilesAdded:
     files: tuple[Added, ...]
     """What became of every file."""
     sightings: tuple[str, ...]
-    unread: int
+    unread: Unread
 
 
 def import_list(

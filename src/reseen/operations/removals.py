@@ -9,6 +9,7 @@ from reseen.operations import consequences, reading
 from reseen.records import Names
 from reseen.registry import claims, removals
 from reseen.review.settling import Settled
+from reseen.scan.owed import Unread
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -23,8 +24,8 @@ class RemovalChanged:
     """Ids of sightings that are new."""
     notices: tuple[Settled, ...]
     """Notices that moved by themselves."""
-    unread: int
-    """Copies that are known and not yet read."""
+    unread: Unread
+    """Copies that are known and not read."""
 
 
 def withdraw(

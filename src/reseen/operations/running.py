@@ -13,7 +13,7 @@ from reseen.hubs.hub import Hub
 from reseen.observed.sightings import Filter
 from reseen.operations import jobs, scans
 from reseen.operations.jobs import Job, JobKind, JobState
-from reseen.operations.logs import log
+from reseen.operations.logs import log, where
 from reseen.scan.context import ScanContext
 from reseen.scan.pace import Pace
 from reseen.scan.progress import Progress
@@ -53,7 +53,7 @@ async def patiently(call: Callable[[], T]) -> T | None:
     except StoreError:
         return None
     except Exception as e:  # noqa: BLE001
-        log().error("work in the background failed", error=type(e).__name__)
+        log().error("work in the background failed", error=type(e).__name__, where=where(e))
         return None
 
 
@@ -65,7 +65,7 @@ async def run(workplace: Workplace, job: Job) -> tuple[JobState, str | None]:
         state, problem = JobState.FAILED, " ".join(filter(None, (str(e) + ".", e.remedy)))
     except Exception as e:  # noqa: BLE001 - one job's failure is not the worker's
         state, problem = JobState.FAILED, OUR_ERROR
-        log().error("a job failed", job=job.id, error=type(e).__name__)
+        log().error("a job failed", job=job.id, error=type(e).__name__, where=where(e))
     if state is JobState.FAILED and workplace.ending.is_set():
         return JobState.WAITING, None
     return state, problem

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from reseen.hubs import kinds
 from reseen.hubs.hub import Hub
-from reseen.operations import consequences, jobs, rechecks
+from reseen.operations import consequences, jobs, reading, rechecks
 from reseen.operations.jobs import Job, JobKind
 from reseen.operations.logs import log
 from reseen.operations.running import Workplace, patiently, run
@@ -39,6 +39,8 @@ class Intervals:
     """Between looks for what is left to do."""
     recheck: float = 6 * 3600.0
     """Between rechecks that nobody asked for."""
+    reread: float = 3600.0
+    """Between tries at what could not be read."""
     rechecked: int = 5_000
     """Sightings of one such recheck, the longest unseen first."""
 
@@ -89,6 +91,7 @@ class Worker:
         if due:
             consequences.follow(self._store)
         for hub in self._settings.hubs:
+            reading.queue_if_due(self._store, hub, self._intervals.reread)
             every, most = self._intervals.recheck, self._intervals.rechecked
             rechecks.queue_if_due(self._store, hub, every, most)
 

@@ -52,7 +52,7 @@ _HOW = {
 
 
 @dataclass(frozen=True, slots=True)
-class FoundRemoval:
+class Found:
     """A removal that the query names."""
 
     removal: Removal
@@ -62,24 +62,24 @@ class FoundRemoval:
 
 
 @dataclass(frozen=True, slots=True)
-class LookupResult:
+class Answer:
     """Everything that was found, and what was not looked at."""
 
-    found: tuple[FoundRemoval, ...]
+    found: tuple[Found, ...]
     not_searched: str | None = None
     """What was left out and why ("names and links: the key is not here")."""
     more: bool = False
     """There were more than the limit."""
 
 
-def find(store: Store, keyring: Keyring | None, query: str, *, limit: int = 100) -> LookupResult:
+def find(store: Store, keyring: Keyring | None, query: str, *, limit: int = 100) -> Answer:
     """Everything that the query names, whatever it is; at most `limit` removals."""
     how: dict[int, list[str]] = defaultdict(list)
     query = query.strip()
     not_searched = None
     with store.read() as connection:
         if _ID.match(query.lower()):
-            return LookupResult(_by_id(connection, query.lower()))
+            return Answer(_by_id(connection, query.lower()))
         _by_digest(connection, query, how)
         if keyring is not None:
             _by_name(connection, keyring, query, how)
@@ -88,11 +88,9 @@ def find(store: Store, keyring: Keyring | None, query: str, *, limit: int = 100)
         pks = sorted(how)
         found = removals.by_pks(connection, pks[:limit])
         seen = sightings.of_removals(connection, [removal.id for removal in found])
-        return LookupResult(
+        return Answer(
             found=tuple(
-                FoundRemoval(
-                    removal, tuple(dict.fromkeys(how[pk])), tuple(seen.get(removal.id, ()))
-                )
+                Found(removal, tuple(dict.fromkeys(how[pk])), tuple(seen.get(removal.id, ())))
                 for pk, removal in zip(pks, found, strict=False)
             ),
             not_searched=not_searched,
@@ -100,15 +98,15 @@ def find(store: Store, keyring: Keyring | None, query: str, *, limit: int = 100)
         )
 
 
-def _by_id(connection: Connection, id: str) -> tuple[FoundRemoval, ...]:
+def _by_id(connection: Connection, id: str) -> tuple[Found, ...]:
     """Raises NotFound: whoever writes an id means that one."""
     if id.startswith("sg-"):
         sighting = sightings.by_id(connection, id)
         removal = removals.by_id(connection, sighting.removal)
-        return (FoundRemoval(removal, ("the id of one of its sightings",), (sighting,)),)
+        return (Found(removal, ("the id of one of its sightings",), (sighting,)),)
     removal = removals.by_id(connection, id)
     seen = sightings.of_removals(connection, [removal.id]).get(removal.id, ())
-    return (FoundRemoval(removal, ("its id",), tuple(seen)),)
+    return (Found(removal, ("its id",), tuple(seen)),)
 
 
 def _by_digest(connection: Connection, query: str, how: dict[int, list[str]]) -> None:

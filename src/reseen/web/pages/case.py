@@ -17,8 +17,10 @@ from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from reseen.errors import AccessError, Conflict, InputError, ReseenError, SealError
+from reseen.hubs.kinds import stored_name
 from reseen.operations import cases as acts
-from reseen.records import LADDER, Names, Rung, Sighting
+from reseen.operations import reading
+from reseen.records import LADDER, Confirmed, Names, Rung, Sighting
 from reseen.registry import removals
 from reseen.report.html import CONFIRMED_MEANING, RUNG_MEANING
 from reseen.review import cases, likeness, shown
@@ -43,6 +45,7 @@ from reseen.web.service import Served, Service
 
 router = APIRouter()
 
+_READ = (Confirmed.BYTES, Confirmed.CONTRADICTED)
 OTHERS = 8
 """Other cases of the account on a case's page."""
 
@@ -120,6 +123,19 @@ def comment(
     except (InputError, SealError) as error:
         written = Written("comment", text=text, error=error)
         return _page(request, service, who, id, back, written=written)
+    return to_case(id, back)
+
+
+@router.post("/cases/{id}/read")
+def read(service: Served, who: Reviewer, id: str, back: Back = "") -> Response:
+    """Have every byte of its files read, by the worker."""
+    with service.store.read() as connection:
+        row = cases.row(connection, id)
+        (case,) = entries(connection, [row.pk])
+    hubs = service.settings.hubs
+    place = reading.HubPath(case.hub, case.repo)
+    if reading.queue_repository(service.store, hubs, place, who) is None:
+        raise InputError("no setting names this hub", remedy="See docs/settings.md about hubs.")
     return to_case(id, back)
 
 
@@ -208,6 +224,8 @@ def _page(
         others = _others(connection, case)
         strongest = files.strongest
         like = likeness.of_sighting(connection, strongest.id) if strongest else None
+        hubs = service.settings.hubs
+        read_job = reading.last_read_of(connection, hubs, reading.HubPath(case.hub, case.repo))
         last = just_done(connection, request, who) if written is None and names is None else None
     cannot = _cannot(case, who, asked=who.pk in stand.asked)
     if cannot is None and service.keyring is None:
@@ -226,6 +244,10 @@ def _page(
         status=status,
         case=case,
         back=back,
+        read_job=read_job,
+        may_read=writes
+        and case.hub in {stored_name(hub) for hub in hubs}
+        and any(file.sighting.confirmed not in _READ for file in files.files),
         problem=problem,
         removal=removal,
         names=None if names is None else _names(names),

@@ -19,6 +19,8 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection, case, func, select
 
 from reseen.errors import Conflict, InputError, ListError, NotFound, SealError
+from reseen.observed import artifacts
+from reseen.operations import reading
 from reseen.operations import removals as operations
 from reseen.operations.lists import Imported, import_list
 from reseen.records import Removal
@@ -29,10 +31,12 @@ from reseen.registry.imports import ImportOptions
 from reseen.registry.lists.values import Refused
 from reseen.review import texts
 from reseen.review.who import Role, Who
+from reseen.scan import owed
 from reseen.store import schema
 from reseen.web.access import Lead, Reader
 from reseen.web.edge import LIST
 from reseen.web.forms import UNSENT, SentForm
+from reseen.web.pages.scans import job_words
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
 
@@ -82,6 +86,8 @@ def import_one(
     imported = None
     if options is not None and path is not None:
         imported = form.take("file", lambda: _imported(service, path, options), None)
+        if imported is not None:
+            reading.queue(service.store, service.settings.hubs, who)
     if imported is None:
         return _shown(request, service, who, form=form)
     return _shown(request, service, who, imported=imported)
@@ -137,6 +143,7 @@ def restore(
 ) -> Response:
     why = texts.written(reason, "reason")
     done = operations.restore(service.store, service.keyring, id, why, actor=who.actor)
+    reading.queue(service.store, service.settings.hubs, who)
     return _back(id, "restored" if done.changed else "same")
 
 
@@ -153,6 +160,13 @@ def _shown(
     missing = False
     with service.store.read() as connection:
         lists = every(connection)
+        readings = [
+            job
+            for hub in service.settings.hubs
+            if (job := reading.last_read(connection, hub.name)) is not None
+        ]
+        seen = artifacts.count(connection)
+        unread = owed.count(connection)
         if removal.strip():
             try:
                 found = removals.by_id(connection, removal[:64])
@@ -165,6 +179,11 @@ def _shown(
         said=SAID,
         lists=lists,
         imported=imported,
+        reading=readings,
+        goes_on=any(job.ended_at is None for job in readings),
+        words=job_words,
+        seen=seen,
+        unread=unread,
         account=imported.account if imported else None,
         most_rejected=_MOST_REJECTED,
         removal=found,

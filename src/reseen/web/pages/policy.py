@@ -10,8 +10,9 @@ from starlette.concurrency import run_in_threadpool
 
 from reseen.errors import InputError
 from reseen.gate import policy
-from reseen.gate.policy import DEFAULT, EVERY_LIST
-from reseen.records import LADDER, Advice
+from reseen.gate.policy import DEFAULT, EVERY_LIST, Advice
+from reseen.operations.gate import set_policy
+from reseen.records import LADDER, Rung
 from reseen.registry import claims
 from reseen.report.html import RUNG_MEANING
 from reseen.web.access import Administrator
@@ -69,18 +70,18 @@ async def change(request: Request, service: Served, who: Administrator) -> Respo
 
 
 def _change(service: Served, who: Administrator, name: str, form: dict[str, object]) -> Response:
-    changed = False
-    with service.store.write() as connection:
+    with service.store.read() as connection:
         lists = set(claims.list_names(connection))
-        if name != EVERY_LIST and name not in lists:
-            raise InputError("there is no such list", remedy="Choose one of those shown.")
-        for rung in RUNGS:
-            word = form.get(rung.label)
-            if word is None:
-                continue
-            if word not in (_INHERIT, *Advice):
-                raise InputError("there is no such advice", remedy="Choose one of those shown.")
-            advice = Advice(str(word)) if word else None
-            changed |= policy.set(connection, name, rung, advice, actor=who.actor)
+    if name != EVERY_LIST and name not in lists:
+        raise InputError("there is no such list", remedy="Choose one of those shown.")
+    rules: dict[Rung, Advice | None] = {}
+    for rung in RUNGS:
+        word = form.get(rung.label)
+        if word is None:
+            continue
+        if word not in (_INHERIT, *Advice):
+            raise InputError("there is no such advice", remedy="Choose one of those shown.")
+        rules[rung] = Advice(str(word)) if word else None
+    changed = set_policy(service.store, name, rules, actor=who.actor)
     query = urlencode({"list": name, "done": "changed" if changed else "same"})
     return RedirectResponse(f"/policy?{query}", status_code=303)

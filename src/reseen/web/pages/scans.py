@@ -67,7 +67,7 @@ def _shown(
         form=form,
         said=SAID,
         jobs=found[:_A_PAGE],
-        words=_words,
+        words=job_words,
         older=skip + _A_PAGE if len(found) > _A_PAGE else None,
         may_start=who.role >= Role.LEAD,
         hubs=service.settings.hubs,
@@ -134,7 +134,7 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         who,
         said=SAID,
         job=job,
-        words=_words,
+        words=job_words,
         goes_on=job.state is jobs.JobState.WAITING or job.under_way,
         coverage=coverage,
         problems=problems,
@@ -161,12 +161,14 @@ _CONFIRMS = (
 )
 
 
-def _words(job: Job) -> str:
+def job_words(job: Job) -> str:
     """What it looks at, in a few words; foreign text is made visible where it is shown."""
     what = job.what
     if job.kind is JobKind.RECHECK:
         account = what.get("account")
         return f"Known sightings of {account}" if account else "Known sightings"
+    if job.kind is JobKind.READ and not what.get("repos"):
+        return f"Known copies that are not read, at {what['hub']}"
     parts: list[str] = [f"at {what['hub']}"] if what.get("hub") else []
     for name, label in (("accounts", "account"), ("repos", "repository")):
         given = what.get(name) or []

@@ -1,0 +1,128 @@
+"""`reseen read`: known copies that nobody has read, without walking a hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from reseen.cli.common import (
+    about,
+    count,
+    db_option,
+    keyring_if_any,
+    note,
+    open_store,
+    settings_for,
+)
+from reseen.cli.exit_codes import ExitCode, finish, tell
+from reseen.cli.hub import (
+    Output,
+    as_value,
+    byte_count,
+    endpoint_option,
+    hub_named,
+    opener,
+    output_options,
+)
+from reseen.cli.scan_end import Ending, said_of_unread, say_scan
+from reseen.settings import HUGGING_FACE
+
+if TYPE_CHECKING:
+    from reseen.scan.target import Options, Target
+
+
+@dataclass(frozen=True, slots=True)
+class ReadGiven:
+    """What to read, and how far, as it was given."""
+
+    removal: str | None
+    author: tuple[str, ...]
+    repo: tuple[str, ...]
+    confirm: str
+    max_bytes: str
+
+    def target(self) -> Target:
+        from dataclasses import replace
+
+        from reseen.operations.reading import ALL
+
+        return replace(ALL, repos=self.repo, authors=self.author, removal=self.removal)
+
+    def options(self) -> Options:
+        from dataclasses import replace
+
+        from reseen.operations.reading import AS_ASKED
+        from reseen.scan.target import Confirm
+
+        level = Confirm.NONE if self.confirm == "asked" else Confirm(self.confirm)
+        edited = level is not Confirm.NONE
+        most = byte_count(self.max_bytes)
+        return replace(AS_ASKED, confirm=level, edited=edited, max_scan_bytes=most)
+
+
+@click.command()
+@click.argument("hub", required=False)
+@as_value(
+    "given",
+    ReadGiven,
+    click.option("--removal", metavar="ID", help="Only where this removal was found."),
+    click.option("--author", multiple=True, metavar="ACCOUNT", help="Only of this account."),
+    click.option("--repo", multiple=True, metavar="OWNER/NAME", help="Only this repository."),
+    click.option(
+        "--confirm",
+        type=click.Choice(["asked", "header", "full"]),
+        default="asked",
+        show_default=True,
+        help="How far to read: as far as scans asked before, the header, or all bytes.",
+    ),
+    click.option(
+        "--max-bytes",
+        default="64GB",
+        show_default=True,
+        metavar="SIZE",
+        help="Bytes of files to read in all: 500MB, 64GB.",
+    ),
+)
+@endpoint_option
+@db_option
+@output_options
+def read(
+    hub: str | None, given: ReadGiven, endpoint: str | None, db: str | None, output: Output
+) -> None:
+    """Read known copies that are not read yet: at HUB alone, or at each hub of the settings.
+
+    Nothing is listed and no account is walked. What a removal that was imported after a scan needs
+    to be confirmed, and to be found again when it is altered, is read now.
+    """
+    from reseen.cli.progress import scan_progress
+    from reseen.operations.reading import read_known, unread
+
+    settings = settings_for(db)
+    asked = settings.hubs
+    if hub is not None or endpoint is not None:
+        asked = (hub_named(hub or HUGGING_FACE, settings, endpoint),)
+    with open_store(settings) as store:
+        keyring = keyring_if_any(store, settings)
+        for each in asked:
+            with about(each.endpoint), scan_progress(output) as shown:
+                outcome = read_known(
+                    *(store, keyring, opener(each), given.target(), given.options()),
+                    report=shown.report,
+                    found=shown.found,
+                )
+            if not output.silent and len(asked) > 1:
+                note(f"{each.host}:")
+            say_scan(store, outcome, None, Ending(silent=output.silent, walks=False))
+            if not outcome.ended:
+                break
+        if not output.silent:
+            left = unread(store)
+            if left.refused:
+                copies = count(left.refused, "known copy", "known copies")
+                note(f"{copies} cannot be read: no access, or too large.")
+            said_of_unread(left)
+            if left.asked:
+                tell(ExitCode.PART)
+    finish()
