@@ -18,7 +18,7 @@ from tests.gate.standing import client, key, running, settings_in
 from tests.match.updates import CAST, REMOVED, put
 
 from reseen import client as client_module
-from reseen.client import Advice, Answer, Digests, Gate
+from reseen.client import Advice, Digests, Gate, GateAnswer
 from reseen.errors import AccessError, FileError, InputError, SettingsError, StoreError
 from reseen.store.database import Store
 
@@ -107,7 +107,7 @@ def test_a_busy_gate_is_asked_again_when_it_says(no_waiting: list[float]) -> Non
         return httpx2.Response(status, headers=headers, json=EMPTY if status == 200 else {})
 
     found = gate(answer).check_file(io.BytesIO(b"abc"))
-    assert isinstance(found, Answer)
+    assert isinstance(found, GateAnswer)
     assert no_waiting[0] == 7
     assert no_waiting[1] == client_module.LONGEST_WAIT
     assert asked == [b"abc"] * 4

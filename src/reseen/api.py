@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reseen.operations.checks import Checked, Checker
     from reseen.operations.lists import Imported
     from reseen.records import Removal, Sighting
-    from reseen.registry.lookup import Answer
+    from reseen.registry.lookup import LookupResult
     from reseen.settings import Settings
     from reseen.store.database import Store
     from reseen.store.sealing import Keyring
@@ -187,7 +187,7 @@ class Registry:
         )
         return lists.import_list(self._store, self._key(), Path(path), options)
 
-    def lookup(self, query: str, *, limit: int = 100) -> Answer:
+    def lookup(self, query: str, *, limit: int = 100) -> LookupResult:
         """The removals that a name, a former link, an id or a digest names, and where each was seen
         again. Names are sealed: they are found as a whole, and only with the key."""
         from reseen.registry.lookup import find

@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
@@ -30,6 +29,7 @@ from reseen.errors import (
     StoreError,
     TooLarge,
 )
+from reseen.records import Advice as Advice
 from reseen.settings import check_endpoint
 
 if TYPE_CHECKING:
@@ -40,14 +40,6 @@ MOST_FILES = 10_000
 LONGEST_WAIT = 30.0
 """Seconds that are waited before asking again, whatever the gate says."""
 _LONGEST_ANSWER = 64 << 20
-
-
-class Advice(StrEnum):
-    """What to do with an upload."""
-
-    ALLOW = "allow"
-    HOLD = "hold"
-    BLOCK = "block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +62,7 @@ class Digests:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class GateMatch:
     """A removal, and why the file is taken for it."""
 
     removal: str
@@ -85,16 +77,16 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class GateResult:
     """One file's answer."""
 
     advice: Advice
     """The strongest over all matches."""
-    matches: tuple[Match, ...]
+    matches: tuple[GateMatch, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GateAnswer:
     """Results in the order of the files, and what they were made from."""
 
     version: int
@@ -104,7 +96,7 @@ class Answer:
     as_of: datetime | None
     age: float
     """Seconds since the gate last heard of its store."""
-    results: tuple[Result, ...]
+    results: tuple[GateResult, ...]
     file: dict[str, Any] = field(default_factory=dict)
     """Of an upload: what was computed of it."""
 
@@ -143,12 +135,12 @@ class Gate:
     def __repr__(self) -> str:
         return f"Gate({str(self._http.base_url)!r})"
 
-    def check(self, files: Sequence[Digests] | Digests) -> Answer:
+    def check(self, files: Sequence[Digests] | Digests) -> GateAnswer:
         """Ask about files by their digests. Raises InputError, AccessError, StoreError."""
         some = [files] if isinstance(files, Digests) else list(files)
         if not some:
             raise InputError("there is nothing to check", remedy="Give the digests of a file.")
-        answers: list[Answer] = []
+        answers: list[GateAnswer] = []
         for at in range(0, len(some), MOST_FILES):
             asked = [
                 {name: value for name, value in asdict(one).items() if value is not None}
@@ -157,9 +149,9 @@ class Gate:
             answers.append(self._ask("/v1/check", {"json": {"files": asked}}))
         last = min(answers, key=lambda a: (a.live, a.version))
         results = tuple(result for answer in answers for result in answer.results)
-        return Answer(last.version, last.live, last.as_of, last.age, results)
+        return GateAnswer(last.version, last.live, last.as_of, last.age, results)
 
-    def check_file(self, file: Path | str | IO[bytes]) -> Answer:
+    def check_file(self, file: Path | str | IO[bytes]) -> GateAnswer:
         """Send a file, or an open one from where it stands, and ask about it. A stream that cannot
         be sent twice is sent once. Raises FileError, InputError, AccessError, StoreError."""
         if isinstance(file, str | Path):
@@ -186,7 +178,7 @@ class Gate:
 
     # -- parts -----------------------------------------------------------------------------------
 
-    def _send(self, file: IO[bytes]) -> Answer:
+    def _send(self, file: IO[bytes]) -> GateAnswer:
         try:
             begin = file.tell()
             size = file.seek(0, os.SEEK_END) - begin
@@ -205,7 +197,7 @@ class Gate:
 
         return self._ask("/v1/check/file", {"headers": headers}, body)
 
-    def _ask(self, path: str, request: dict[str, Any], body: Any = None) -> Answer:
+    def _ask(self, path: str, request: dict[str, Any], body: Any = None) -> GateAnswer:
         import httpx2
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
@@ -231,7 +223,7 @@ class Gate:
             ) from None
         raise AssertionError("unreachable")
 
-    def _once(self, path: str, request: dict[str, Any]) -> Answer:
+    def _once(self, path: str, request: dict[str, Any]) -> GateAnswer:
         with self._http.stream("POST", path, **request) as answer:
             content = bytearray()
             for chunk in answer.iter_bytes():
@@ -292,11 +284,11 @@ def _json(content: bytes) -> Any:
         return None
 
 
-def _answer(value: Any) -> Answer:
+def _answer(value: Any) -> GateAnswer:
     """Raises StoreError for an answer of another shape."""
     try:
         as_of = value["as_of"]
-        return Answer(
+        return GateAnswer(
             version=int(value["version"]),
             live=value["state"] == "live",
             as_of=None if as_of is None else datetime.fromisoformat(as_of),
@@ -310,10 +302,10 @@ def _answer(value: Any) -> Answer:
         ) from None
 
 
-def _results(values: Iterable[Any]) -> Iterator[Result]:
+def _results(values: Iterable[Any]) -> Iterator[GateResult]:
     for one in values:
         matches = tuple(
-            Match(
+            GateMatch(
                 removal=str(m["removal"]),
                 list=str(m["list"]),
                 rung=str(m["rung"]),
@@ -324,4 +316,4 @@ def _results(values: Iterable[Any]) -> Iterator[Result]:
             )
             for m in one["matches"]
         )
-        yield Result(Advice(one["advice"]), matches)
+        yield GateResult(Advice(one["advice"]), matches)

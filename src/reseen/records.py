@@ -385,7 +385,7 @@ class Repository:
     """One repository as a hub lists it."""
 
     hub: str
-    """The hub's name: its host ("huggingface.co") or "folder"."""
+    """What the store calls the hub: its host ("huggingface.co"), "folder", or kind and host."""
     type: RepoType
     id: str
     """ "owner/name"."""
@@ -551,3 +551,19 @@ class Coverage:
     requests: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Reason -> number of repositories or artifacts not looked at."""
+
+
+class Advice(StrEnum):
+    """What a hub is advised to do with an upload. The host decides, and answers for it."""
+
+    ALLOW = "allow"
+    HOLD = "hold"
+    BLOCK = "block"
+
+    @property
+    def strength(self) -> int:
+        """Of several, the strongest counts."""
+        return _STRENGTH[self]
+
+
+_STRENGTH = {Advice.ALLOW: 0, Advice.HOLD: 1, Advice.BLOCK: 2}

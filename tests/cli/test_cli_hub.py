@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -16,6 +17,8 @@ from replica.server import Replica
 from replica.world import World
 
 from reseen.cli import main
+from reseen.errors import HubGarbage
+from reseen.operations import scans
 
 
 def reseen(
@@ -313,3 +316,32 @@ def test_a_removal_that_is_not_there_is_no_empty_answer(
     for verb in ("sightings", "recheck"):
         _, err = reseen(tmp_path, replica, verb, "--removal", "rm-00000000", code=2)
         assert "there is no such removal" in err
+
+
+@pytest.mark.parametrize("target", [["--all"], ["--author", "account-13"], ["account-13/small"]])
+def test_a_token_that_is_refused_is_no_clean_scan(
+    tmp_path: Path, replica: Replica, target: list[str]
+) -> None:
+    reseen(tmp_path, replica, "scan", "hf", "account-13/small")  # known from before, or not
+    _, err = reseen(tmp_path, replica, "scan", "hf", *target, code=2, HF_TOKEN="hf_wrong")
+    assert replica.endpoint in err or "account-13/small: " in err
+    assert "hf_wrong" not in err
+
+
+def test_a_hub_that_stops_answering_is_named_and_does_not_hide_a_match(
+    tmp_path: Path, replica: Replica, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = tmp_path / "removed.csv"
+    write_csv(names, world.removals)
+    reseen(tmp_path, replica, "registry", "import", str(names))
+    real = scans.scan_hub
+
+    def breaks_off(*args: Any, **kwargs: Any) -> Any:
+        real(*args, **kwargs)
+        raise HubGarbage("the answer is cut short")
+
+    monkeypatch.setattr(scans, "scan_hub", breaks_off)
+    scan = ("scan", "hf", "account-13/small", "--no-follow")
+    _, err = reseen(tmp_path, replica, *scan, "--exit-code", code=1)
+    assert f"{replica.endpoint}: the answer is cut short" in err
+    reseen(tmp_path, replica, *scan, code=2)

@@ -176,6 +176,16 @@ def test_an_error_of_reseen_itself_ends_with_4_and_one_line_without_its_text(
     assert "Traceback" in reseen(tmp_path, "--debug", "lookup", "x", code=4)
 
 
+def test_a_command_that_is_stopped_ends_with_130(
+    tmp_path: Path, removed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reseen.operations.lists.import_list", stopped)
+    assert reseen(tmp_path, "registry", "import", str(removed), code=130).endswith("stopped\n")
+
+
 def test_a_password_that_nobody_gives_is_no_stop(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "reseen", "user", "add", "bob", "--role", "lead"],

@@ -18,8 +18,7 @@ from reseen.fingerprints.git import pointer_oid
 from reseen.gate import policy
 from reseen.gate.gate import Gate
 from reseen.gate.keys import Scope
-from reseen.gate.policy import Advice
-from reseen.records import Digest, DigestKind, Names, RemovedFile, Rung
+from reseen.records import Advice, Digest, DigestKind, Names, RemovedFile, Rung
 from reseen.store.database import Store
 
 FILE = safetensors(adapter(7))

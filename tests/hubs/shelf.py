@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from reseen.errors import HubMissing
 from reseen.files.source import Range
 from reseen.hubs.addresses import Named, quoted, quoted_path, root
-from reseen.hubs.hub import Abilities, Files, Page, Revisions, Usage, Wanted
+from reseen.hubs.hub import Abilities, FilesPage, RepositoryPage, Revisions, Usage, Wanted
 from reseen.records import Artifact, DigestKind, Repository, RepoType, account_of
 
 KIND = "shelf"
@@ -64,17 +64,13 @@ class Shelf:
     def name(self) -> str:
         return f"{KIND}+{HOST}"
 
-    @property
-    def addresses(self) -> ShelfAddresses:
-        return ShelfAddresses(HOST)
-
-    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> Page:
+    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> RepositoryPage:
         assert self.abilities.lists
         self._called("list")
         if wanted.type is not RepoType.MODEL:
-            return Page((), None)
+            return RepositoryPage((), None)
         repos = [r for r in self.shelves if wanted.author in (None, account_of(r))]
-        return Page(tuple(map(self._repository, repos)), None)
+        return RepositoryPage(tuple(map(self._repository, repos)), None)
 
     async def repository(self, type: RepoType, repo: str) -> Repository:
         self._called("repository")
@@ -84,11 +80,11 @@ class Shelf:
 
     async def list_files(
         self, type: RepoType, repo: str, revision: str, ref: str | None
-    ) -> AsyncIterator[Files]:
+    ) -> AsyncIterator[FilesPage]:
         self._called("files")
         if repo not in self.shelves or revision != self._version(repo):
             raise HubMissing("the shelf was changed")
-        yield Files(tuple(self._artifact(repo, path) for path in self.shelves[repo]))
+        yield FilesPage(tuple(self._artifact(repo, path) for path in self.shelves[repo]))
 
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         raise AssertionError("a shelf has no revisions")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reseen.errors import HubGarbage
 from reseen.hubs import answers
-from reseen.hubs.hub import Files
+from reseen.hubs.hub import FilesPage
 from reseen.records import Problem, Repository, RepoType
 
 SHA = "ab" * 32
@@ -18,7 +18,7 @@ OID = "cd" * 20
 COMMIT = "12" * 20
 
 
-def tree(*entries: object) -> Files:
+def tree(*entries: object) -> FilesPage:
     return answers.files("hub", RepoType.MODEL, "a/b", COMMIT, "main", list(entries))
 
 

@@ -10,14 +10,14 @@ from virtual_time import run
 
 from reseen.errors import HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
-from reseen.hubs.hub import Page, Revisions, Wanted
+from reseen.hubs.hub import RepositoryPage, Revisions, Wanted
 from reseen.records import RepoType
 
 C = [f"{number:040x}" for number in range(200)]
 
 
-def page(asked: Recorder, wanted: Wanted, cursor: str | None = None) -> Page:
-    async def main() -> Page:
+def page(asked: Recorder, wanted: Wanted, cursor: str | None = None) -> RepositoryPage:
+    async def main() -> RepositoryPage:
         async with hub(asked) as there:
             return await there.list_repositories(wanted, cursor)
 

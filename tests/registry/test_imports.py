@@ -733,3 +733,13 @@ def test_the_rejects_file_is_private_whatever_the_umask(tmp_path: Path, take: Im
         os.umask(old)
     assert path
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_made_up_sha256_takes_no_file_away_from_its_removal(store: Store, take: Import) -> None:
+    """Whose SHA-256 is another is another file's, whatever else it claims: in either order."""
+    made_up = f"sha256,blake3\n{digest(7)},{digest(5)}\n"
+    honest = f"sha256,blake3\n{digest(1)},{digest(5)}\n"
+    assert take(made_up, name="made up.csv").added == 1
+    assert take(honest, name="honest.csv").added == 1
+    assert take(f"blake3\n{digest(5)}\n", name="third.csv").merged == 1
+    assert take(honest, name="honest.csv").unchanged == 1

@@ -8,7 +8,7 @@ from reseen.errors import NotFound
 from reseen.observed import artifacts as seen
 from reseen.records import Digest, DigestKind, Evidence, Match, Names, RemovedFile, Rung
 from reseen.registry import removals
-from reseen.registry.lookup import Answer, find
+from reseen.registry.lookup import LookupResult, find
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -43,7 +43,7 @@ def ids(store: Store, keyring: Keyring) -> list[str]:
     return ids
 
 
-def found(answer: Answer) -> list[str]:
+def found(answer: LookupResult) -> list[str]:
     return [each.removal.id for each in answer.found]
 
 
@@ -101,7 +101,7 @@ def test_the_other_ones_are_found_too(store: Store, keyring: Keyring, ids: list[
 def test_what_is_not_there_is_not_found(
     store: Store, keyring: Keyring, ids: list[str], query: str
 ) -> None:
-    assert find(store, keyring, query) == Answer(())
+    assert find(store, keyring, query) == LookupResult(())
 
 
 def test_ids_name_one_removal(store: Store, keyring: Keyring, ids: list[str]) -> None:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.fingerprints.git import blob_sha1, pointer_oid
-from reseen.hubs.addresses import Addresses
-from reseen.hubs.hub import Abilities, Files, Page, Revision, Revisions, Usage, Wanted
+from reseen.hubs.hub import Abilities, FilesPage, RepositoryPage, Revision, Revisions, Usage, Wanted
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 
 NAME = "hub.example"
@@ -33,7 +32,6 @@ class FakeHub:
     files: dict[str, bytes]
     name: str = NAME
     usage: Usage = field(default_factory=Usage)
-    addresses: Addresses | None = None
     abilities: Abilities = ALL
     declares: dict[str, bytes] = field(default_factory=dict)
     """Path -> the bytes whose hash and size the hub states for it: a lie."""
@@ -78,26 +76,26 @@ class FakeHub:
         )
         return replace(plain, **self.changes.get(path, {}))  # type: ignore[arg-type]
 
-    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> Page:
-        return Page((self.listed,), None)
+    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> RepositoryPage:
+        return RepositoryPage((self.listed,), None)
 
     async def repository(self, type: RepoType, repo: str) -> Repository:
         return self.listed
 
     async def list_files(
         self, type: RepoType, repo: str, revision: str, ref: str | None
-    ) -> AsyncIterator[Files]:
+    ) -> AsyncIterator[FilesPage]:
         if revision != COMMIT:
             raise HubMissing("no such revision")
         if self.empty_page:
-            yield Files((), self.problems)
+            yield FilesPage((), self.problems)
         paths = list(self.files)
         for number, at in enumerate(range(0, len(paths), self.page)):
             if number == self.breaks_after:
                 raise HubGarbage("the answer breaks off")
             await asyncio.sleep(0)
             some = paths[at : at + self.page]
-            yield Files(tuple(map(self.artifact, some)), self.problems if not number else ())
+            yield FilesPage(tuple(map(self.artifact, some)), self.problems if not number else ())
 
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         return Revisions((Revision("main", COMMIT),))

@@ -11,8 +11,8 @@ from tests.web.visitors import PASSWORD, Visitor
 
 from reseen.errors import Conflict, Tampered
 from reseen.gate import keys, policy
-from reseen.gate.policy import EVERY_LIST, Advice
-from reseen.records import Rung
+from reseen.gate.policy import EVERY_LIST
+from reseen.records import Advice, Rung
 from reseen.review.who import Role
 from reseen.store import audit, audit_checkpoint
 from reseen.web.access import users

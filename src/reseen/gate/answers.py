@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from reseen.gate.policy import Advice, Policy
+from reseen.gate.policy import Policy
 from reseen.match.live import Found
-from reseen.records import Fingerprint
+from reseen.records import Advice, Fingerprint
 
 NOTHING = b'{"advice":"allow","matches":[]}'
 """Most answers."""

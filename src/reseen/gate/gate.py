@@ -31,10 +31,10 @@ from reseen.gate import answers, keys, policy, state
 from reseen.gate.answers import Heard, Result
 from reseen.gate.canary import Canary
 from reseen.gate.keys import Key, Scope
-from reseen.gate.policy import Advice, Policy
+from reseen.gate.policy import Policy
 from reseen.gate.use import Use
 from reseen.match.live import Live, Said
-from reseen.records import Fingerprint, Rung
+from reseen.records import Advice, Fingerprint, Rung
 from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring

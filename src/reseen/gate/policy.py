@@ -9,33 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from sqlalchemy import Connection, delete, select
 
 from reseen.errors import InputError
-from reseen.records import Rung
+from reseen.records import Advice, Rung
 from reseen.store import audit, service_schema
 from reseen.store.database import upsert
 
 EVERY_LIST = ""
 """The name under which a rule for every list is kept: no list has an empty name."""
 
-
-class Advice(StrEnum):
-    """What a hub is advised to do with an upload. The host decides, and answers for it."""
-
-    ALLOW = "allow"
-    HOLD = "hold"
-    BLOCK = "block"
-
-    @property
-    def strength(self) -> int:
-        """Of several, the strongest counts."""
-        return _STRENGTH[self]
-
-
-_STRENGTH = {Advice.ALLOW: 0, Advice.HOLD: 1, Advice.BLOCK: 2}
 
 DEFAULT: Mapping[Rung, Advice] = {
     Rung.BYTES: Advice.BLOCK,

@@ -20,7 +20,7 @@ from reseen.errors import (
     HubGarbage,
     HubMissing,
 )
-from reseen.hubs.hub import Files, Revision
+from reseen.hubs.hub import FilesPage, Revision
 from reseen.records import Artifact, Problem, Repository, RepoType
 
 SMALLEST = 1024
@@ -108,7 +108,7 @@ def repository(hub: str, type: RepoType, value: object) -> Repository | Problem:
 
 def files(
     hub: str, type: RepoType, repo: str, revision: str, ref: str | None, page: object
-) -> Files:
+) -> FilesPage:
     """One page of a tree. Raises HubGarbage if it is no list."""
     if not isinstance(page, list):
         raise HubGarbage("the hub's list of files is not a list")
@@ -131,7 +131,7 @@ def files(
         problems.extend(Problem(where, doubt) for doubt in doubts)
         if found.lfs or found.size is None or found.size >= SMALLEST:
             artifacts.append(found)
-    return Files(tuple(artifacts), tuple(problems))
+    return FilesPage(tuple(artifacts), tuple(problems))
 
 
 def _artifact(

@@ -2,6 +2,7 @@
 
 What comes in: what to list, and where to go on. What goes out: values of `reseen.records`, and
 errors of `reseen.errors.HubError` only. A hub never decides, never stores, and counts what it asks.
+Its addresses it makes in a file of their own (`hubs.addresses`), which asks nobody.
 
 No hub need be git: what one can do it says (`Abilities`), and nobody asks it for more. A hub whose
 repositories have no versions gives any text without blanks that changes when their files do, or
@@ -16,7 +17,6 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from reseen.files.source import Range, Reader
-from reseen.hubs.addresses import Addresses
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RepositoryPage:
     """One page of a listing."""
 
     repositories: tuple[Repository, ...]
@@ -65,7 +65,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class FilesPage:
     """What one version of a repository holds."""
 
     artifacts: tuple[Artifact, ...]
@@ -117,13 +117,9 @@ class Hub(Protocol):
     def abilities(self) -> Abilities: ...
 
     @property
-    def addresses(self) -> Addresses | None:
-        """None: its files have no pages."""
-
-    @property
     def usage(self) -> Usage: ...
 
-    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> Page:
+    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> RepositoryPage:
         """One page (up to 1,000). A cursor from another life of the process is welcome."""
 
     async def repository(self, type: RepoType, repo: str) -> Repository:
@@ -131,7 +127,7 @@ class Hub(Protocol):
 
     def list_files(
         self, type: RepoType, repo: str, revision: str, ref: str | None
-    ) -> AsyncIterator[Files]:
+    ) -> AsyncIterator[FilesPage]:
         """All files of a version that may hold a model, a page at a time."""
 
     async def revisions(self, type: RepoType, repo: str) -> Revisions:

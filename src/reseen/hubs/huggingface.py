@@ -16,8 +16,8 @@ from reseen.errors import HubAuth, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import answers
 from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions, Http
-from reseen.hubs.hub import Abilities, Files, Page, Revision, Revisions, Usage, Wanted
-from reseen.hubs.huggingface_addresses import PREFIX, HuggingFaceAddresses
+from reseen.hubs.hub import Abilities, FilesPage, RepositoryPage, Revision, Revisions, Usage, Wanted
+from reseen.hubs.huggingface_addresses import PREFIX
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 from reseen.settings import DEFAULT_ENDPOINT, host_of
 
@@ -82,14 +82,10 @@ class HuggingFace:
         return _ABILITIES
 
     @property
-    def addresses(self) -> HuggingFaceAddresses:
-        return HuggingFaceAddresses(self._name)
-
-    @property
     def usage(self) -> Usage:
         return self._usage
 
-    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> Page:
+    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> RepositoryPage:
         """One page, in order of creation; with `since`, newest change first, until that instant.
 
         The order of creation never changes, so a cursor is good for as long as the Hub knows it.
@@ -124,7 +120,7 @@ class HuggingFace:
             if len(recent) < len(found):  # what follows is older still
                 following = None
             found = recent
-        return Page(tuple(found), following, problems)
+        return RepositoryPage(tuple(found), following, problems)
 
     async def repository(self, type: RepoType, repo: str) -> Repository:
         """One repository as it stands now. Its id can differ from `repo`: it was renamed."""
@@ -148,7 +144,7 @@ class HuggingFace:
 
     async def list_files(
         self, type: RepoType, repo: str, revision: str, ref: str | None
-    ) -> AsyncIterator[Files]:
+    ) -> AsyncIterator[FilesPage]:
         """All LFS and Xet files of a commit and its plain git files from 1 KiB, page by page."""
         path = f"{self._api(type, repo)}/tree/{_quoted(revision)}"
         cursor: str | None = None
@@ -161,7 +157,7 @@ class HuggingFace:
             cursor = answers.cursor(answer.link, cursor)
             if cursor is None:
                 return
-        yield Files((), (self._problem(repo, "too many files: the rest was not listed"),))
+        yield FilesPage((), (self._problem(repo, "too many files: the rest was not listed"),))
 
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         """Branches, tags, conversions, pull requests; then the history of branches and tags.

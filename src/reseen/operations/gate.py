@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping
 
 from reseen.gate import keys, policy
 from reseen.gate.keys import Key, Scope
-from reseen.gate.policy import Advice
-from reseen.records import Rung
+from reseen.records import Advice, Rung
 from reseen.review.who import Who
 from reseen.store.database import Store
 

@@ -52,7 +52,7 @@ _HOW = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRemoval:
     """A removal that the query names."""
 
     removal: Removal
@@ -62,24 +62,24 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LookupResult:
     """Everything that was found, and what was not looked at."""
 
-    found: tuple[Found, ...]
+    found: tuple[FoundRemoval, ...]
     not_searched: str | None = None
     """What was left out and why ("names and links: the key is not here")."""
     more: bool = False
     """There were more than the limit."""
 
 
-def find(store: Store, keyring: Keyring | None, query: str, *, limit: int = 100) -> Answer:
+def find(store: Store, keyring: Keyring | None, query: str, *, limit: int = 100) -> LookupResult:
     """Everything that the query names, whatever it is; at most `limit` removals."""
     how: dict[int, list[str]] = defaultdict(list)
     query = query.strip()
     not_searched = None
     with store.read() as connection:
         if _ID.match(query.lower()):
-            return Answer(_by_id(connection, query.lower()))
+            return LookupResult(_by_id(connection, query.lower()))
         _by_digest(connection, query, how)
         if keyring is not None:
             _by_name(connection, keyring, query, how)
@@ -88,9 +88,11 @@ def find(store: Store, keyring: Keyring | None, query: str, *, limit: int = 100)
         pks = sorted(how)
         found = removals.by_pks(connection, pks[:limit])
         seen = sightings.of_removals(connection, [removal.id for removal in found])
-        return Answer(
+        return LookupResult(
             found=tuple(
-                Found(removal, tuple(dict.fromkeys(how[pk])), tuple(seen.get(removal.id, ())))
+                FoundRemoval(
+                    removal, tuple(dict.fromkeys(how[pk])), tuple(seen.get(removal.id, ()))
+                )
                 for pk, removal in zip(pks, found, strict=False)
             ),
             not_searched=not_searched,
@@ -98,15 +100,15 @@ def find(store: Store, keyring: Keyring | None, query: str, *, limit: int = 100)
         )
 
 
-def _by_id(connection: Connection, id: str) -> tuple[Found, ...]:
+def _by_id(connection: Connection, id: str) -> tuple[FoundRemoval, ...]:
     """Raises NotFound: whoever writes an id means that one."""
     if id.startswith("sg-"):
         sighting = sightings.by_id(connection, id)
         removal = removals.by_id(connection, sighting.removal)
-        return (Found(removal, ("the id of one of its sightings",), (sighting,)),)
+        return (FoundRemoval(removal, ("the id of one of its sightings",), (sighting,)),)
     removal = removals.by_id(connection, id)
     seen = sightings.of_removals(connection, [removal.id]).get(removal.id, ())
-    return (Found(removal, ("its id",), tuple(seen)),)
+    return (FoundRemoval(removal, ("its id",), tuple(seen)),)
 
 
 def _by_digest(connection: Connection, query: str, how: dict[int, list[str]]) -> None:

@@ -4,11 +4,12 @@ What comes in: drafts in the order of their list, and the removals that the regi
 and that a draft may be about. What goes out: an `Outcome` for each draft, and the removals to
 write.
 
-A row belongs to a removal by an equal full digest, the surest kind first; else by the site with
-model and version id, or the link, that one row gave; never by a name. It never joins two removals:
-where it names two, it belongs to the one that its surest digest names. What it says stands beside
-what others say, as a claim of its own list; only what the same list said already is nothing new.
-So an earlier row blocks no later one, and whoever is wrong is wrong alone.
+A row belongs to a removal by a full digest that it shares with one of its claims, the surest kind
+first, unless a surer one contradicts; else by the site with model and version id, or the
+link, that one row gave; never by a name. It never joins two removals: where it names two, it
+belongs to the one that its surest digest names. What it says stands beside what others say, as a
+claim of its own list; only what the same list said already is nothing new. So an earlier row blocks
+no later one, and whoever is wrong is wrong alone.
 """
 
 from __future__ import annotations
@@ -128,12 +129,13 @@ class Merger:
         if len(digests) > 1:
             digests = tuple(sorted(digests, key=lambda d: SUREST.get(d.kind, len(SUREST))))
         standing: Standing | None = None
-        by: _Held | None = None
+        by: tuple[DigestKind, bytes] | Key | None = None
         for digest in digests:
-            standing = by_digest.get((digest.kind, digest.value))
-            if standing is not None:
-                by = (digest.kind, digest.value)
-                break
+            if (digest.kind, digest.value) in by_digest:
+                by = held = (digest.kind, digest.value)
+                standing = self._tied(held, draft)
+                if standing is not None:
+                    break
         if standing is None and key is not None:
             standing, by = self._by_key.get(key), key
         if standing is None:
@@ -155,6 +157,18 @@ class Merger:
         if key is not None:
             self._holds_key(key, standing)
         return outcome, standing
+
+    def _tied(self, by: tuple[DigestKind, bytes], draft: Draft) -> Standing | None:
+        """The removal to which a shared digest ties a draft: one of its claims has it, and no surer
+        digest of the whole file that would make it another file's."""
+        others: Sequence[Standing] = self._others.get(by, ())
+        for standing in (self._by_digest[by], *others):
+            if any(_is_same_file(claim.digests, by, draft) for claim in standing.claims):
+                return standing
+            for other in standing.new:
+                if _is_same_file({d.kind: d.value for d in other.digests}, by, draft):
+                    return standing
+        return None
 
     def _other_that_knows(self, by: _Held | None, draft: Draft) -> Standing | None:
         """Where several hold what a row is known by, it may have gone to any of them when it came
@@ -180,6 +194,22 @@ class Merger:
                     if _names_all(names, draft.names):
                         return True
         return False
+
+
+_OF_FILE = (DigestKind.SHA256, DigestKind.BLAKE3, DigestKind.XET, DigestKind.GIT_BLOB)
+"""Digests that two different files never share."""
+
+
+def _is_same_file(
+    digests: dict[DigestKind, bytes], by: tuple[DigestKind, bytes], draft: Draft
+) -> bool:
+    """Do a claim and a draft share this digest, and contradict each other in no surer one of the
+    whole file? Weights alone (`by` of tensors) may be those of different files."""
+    kind, value = by
+    if digests.get(kind) != value:
+        return False
+    surer = _OF_FILE[: _OF_FILE.index(kind)] if kind in _OF_FILE else ()
+    return all(digests.get(d.kind, d.value) == d.value for d in draft.digests if d.kind in surer)
 
 
 def _says(digests: dict[DigestKind, bytes], facts: Sequence[object], draft: Draft) -> bool:

@@ -394,21 +394,17 @@ async def _read_all(
 
 
 def check_bytes(artifact: Artifact, before: Confirmed, read: Fingerprint) -> Confirmed:
-    """All bytes are known: is what the hub states of them true?"""
+    """All bytes are known: is all that the hub states of them true?"""
     sha256 = read.digest(DigestKind.SHA256)
     assert sha256 is not None
-    if artifact.sha256 is not None:
-        true = sha256.value == artifact.sha256
-    elif artifact.git_oid is not None and (artifact.lfs or artifact.masked):
-        true = pointer_oid(sha256.value, read.size) == artifact.git_oid
-    elif artifact.git_oid is not None:
-        blob = read.digest(DigestKind.GIT_BLOB)
-        if blob is None:
-            return before
-        true = blob.value == artifact.git_oid
-    else:
+    computed = [(said, read.digest(said.kind)) for said in artifact.declared]
+    true = [said == found for said, found in computed if found is not None]
+    pointer = artifact.git_oid if artifact.lfs or artifact.masked else None
+    if pointer is not None and artifact.sha256 is None:
+        true.append(pointer_oid(sha256.value, read.size) == pointer)
+    if not true:
         return before  # a Xet hash alone: not computed here
-    return Confirmed.BYTES if true else Confirmed.CONTRADICTED
+    return Confirmed.BYTES if all(true) else Confirmed.CONTRADICTED
 
 
 def reading_of(inside: Inside | Fingerprint) -> Reading:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubGarbage, HubMissing
-from reseen.hubs.hub import Hub, Page, Wanted
+from reseen.hubs.hub import Hub, RepositoryPage, Wanted
 from reseen.records import Problem, Repository, RepoType
 from reseen.scan.agenda import Listing
 from reseen.scan.outage import HubOutage
@@ -56,7 +56,7 @@ class Pages:
     def _no_account(self, part: Part, error: HubError) -> Listed:
         assert part.subject is not None
         why = Problem(f"{self._hub.name}/{part.subject[1]}", str(error), error.remedy)
-        return Listed(part, Page((), None, (why,)))
+        return Listed(part, RepositoryPage((), None, (why,)))
 
     async def _ask(self, part: Part) -> Listed:
         if part.subject is not None:
@@ -75,7 +75,7 @@ class Pages:
         end = start + AT_A_TIME
         return Listed(
             part,
-            Page(
+            RepositoryPage(
                 tuple(each for each in answers if isinstance(each, Repository)),
                 str(end) if end < len(listing.repos) else None,
                 tuple(each for each in answers if isinstance(each, Problem)),

@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 from sqlalchemy import Connection
 
-from reseen.hubs.hub import Abilities, Page, Revisions
+from reseen.hubs.hub import Abilities, RepositoryPage, Revisions
 from reseen.match.known import Known
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, sightings, walks
@@ -42,7 +42,7 @@ class Listed:
     """A page of a listing came."""
 
     part: scans.Part
-    page: Page
+    page: RepositoryPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,25 +274,28 @@ def take(
 
 def _settle(connection: Connection, scan: Scan, outcomes: Sequence[Settling]) -> None:
     """What becomes of the leases."""
-    left: list[int] = []
-    done: list[int] = []
-    later: list[Work] = []
-    for each in outcomes:
-        lease = each.lease
-        if isinstance(each, Failed | Untouched):
-            continue
-        if not isinstance(each, Visited) or not each.visit.left:
-            done.append(lease.pk)
-        elif lease.task is Task.REINSPECT:
-            left.append(lease.pk)
-        else:
-            done.append(lease.pk)
-            pk, version = lease.repository_pk, each.version
-            later.append(Work(pk, Task.REINSPECT, lease.priority, version=version))
+    given_back = [o.lease.pk for o in outcomes if isinstance(o, Untouched)]
+    done = [
+        o.lease.pk
+        for o in outcomes
+        if not isinstance(o, Failed | Untouched)
+        and not (isinstance(o, Visited) and o.visit.left and o.lease.task is Task.REINSPECT)
+    ]
     frontier.finish(connection, done)
-    frontier.leave(connection, left)
-    frontier.add_given_up(connection, scan.pk, later)
-    frontier.give_back(connection, [o.lease.pk for o in outcomes if isinstance(o, Untouched)])
+    frontier.give_back(connection, given_back)
+
+
+def _leave(connection: Connection, scan: Scan, came: Visited) -> bool:
+    """Files were left for another scan: they are not tried again in this one. True when that is so
+    already."""
+    lease = came.lease
+    before = frontier.has_given_up(connection, scan.pk, lease.repository_pk)
+    if lease.task is Task.REINSPECT:
+        frontier.leave(connection, [lease.pk])
+    else:
+        later = Work(lease.repository_pk, Task.REINSPECT, lease.priority)
+        frontier.add_given_up(connection, scan.pk, [later])
+    return before
 
 
 def _lease(connection: Connection, scan: Scan, want: Wanted, at: int) -> list[Ready]:
@@ -360,7 +363,7 @@ def _list(
     scan: Scan,
     turn: Turn,
     part: scans.Part,
-    page: Page,
+    page: RepositoryPage,
     accounts: set[str],
     at: int,
 ) -> Coverage:
@@ -575,7 +578,7 @@ def _visit(connection: Connection, scan: Scan, turn: Turn, came: Visited, at: in
     if not visit.complete:
         return Coverage(bytes_by=visit.bytes_by)
     skipped = dict(visit.skipped)
-    if visit.left and frontier.has_given_up(connection, scan.pk, lease.repository_pk):
+    if visit.left and _leave(connection, scan, came):
         skipped = {why: n for why, n in skipped.items() if why not in LEFT}  # counted then
     if recorded.problems:
         skipped[UNREADABLE] = recorded.problems

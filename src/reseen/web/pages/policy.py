@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 
 from reseen.errors import InputError
 from reseen.gate import policy
-from reseen.gate.policy import DEFAULT, EVERY_LIST, Advice
+from reseen.gate.policy import DEFAULT, EVERY_LIST
 from reseen.operations.gate import set_policy
-from reseen.records import LADDER, Rung
+from reseen.records import LADDER, Advice, Rung
 from reseen.registry import claims
 from reseen.report.html import RUNG_MEANING
 from reseen.web.access import Administrator
