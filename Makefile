@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-gate \
+.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-gate bench-cases \
 	oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -42,6 +42,10 @@ bench-detection: $(VENV)/.dev
 # The gate under load, each figure with its aim.
 bench-gate: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.gate
+
+# Taking 100,000 sightings into cases, on SQLite and, where it is installed, on PostgreSQL.
+bench-cases: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.take_into_cases
 
 # A million mutated files through the readers. Nothing may crash, hang or swell.
 fuzz: $(VENV)/.dev

@@ -6,6 +6,7 @@ import hashlib
 import json
 
 import pytest
+from sqlalchemy import select, update
 from tests.review.room import COMMIT, HUB, Room
 from tests.review.test_notices import ACCOUNT, confirmed_case, draft, read, step
 
@@ -15,6 +16,7 @@ from reseen.registry import removals
 from reseen.review import clauses, looks, notice, notice_text, notices, together
 from reseen.review.clocks import State
 from reseen.review.verdicts import Verdict
+from reseen.store import schema
 
 NAME = "Sample person 07"
 
@@ -194,8 +196,10 @@ def test_a_clause_is_checked_again_against_what_joined_later(room: Room) -> None
         notices.set_clause(connection, room.keyring, id, "About Other Name 9.", room.ann)
     taken(room, id)
     with room.store.write() as connection:
-        names = Names(name="Other Name 9")
-        removals.set_names(connection, room.keyring, room.other, names)
+        sealed = room.keyring.seal(Names(name="Other Name 9"), room.other)
+        theirs = select(schema.removals.c.pk).where(schema.removals.c.id == room.other)
+        claim = update(schema.claims).where(schema.claims.c.removal_pk.in_(theirs))
+        connection.execute(claim.values(sealed=sealed))
     case = room.see(f"{ACCOUNT}/two", removal=room.other)
     room.say(case, Verdict.CONFIRM)
     assert draft(room) == id

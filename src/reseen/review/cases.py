@@ -15,7 +15,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    case,
+    func,
+    select,
+    update,
+)
 
 from reseen.errors import NotFound
 from reseen.observed import sightings
@@ -23,14 +32,14 @@ from reseen.records import Rung, account_of
 from reseen.review import made, remembered
 from reseen.review.verdicts import Stand, State, Verdict, stand
 from reseen.store import ids, schema
-from reseen.store.database import Store, chunks, insert_many, now, reserve
+from reseen.store.database import Store, chunks, insert_many, now, reserve, update_many
 from reseen.store.service_schema import case_sightings, cases
 
 FALLEN = 100
 """In `rung` of a case: above every rung, for a person must see first that reading refuted what was
 confirmed. The rung that the case stands on is then that of its sightings."""
 
-MOST = 2_000
+MOST = 20_000
 """Sightings that one call puts, so that nobody waits long for the writer."""
 
 
@@ -79,15 +88,14 @@ def put(connection: Connection, secret: bytes, *, at: int | None = None, most: i
     """Take at most `most` touched sightings into their cases. `secret`: `store.secret`."""
     at = now() if at is None else at
     table = schema.sightings.c
-    query = _touched().where(table.touched == 1).order_by(table.pk).limit(most)
-    touched = connection.execute(query).all()
+    touched = connection.execute(_touched().order_by(table.pk).limit(most)).all()
     if not touched:
         return Put()
-    known = _of_pairs(connection, {(row.removal_pk, row.repository_pk) for row in touched})
-    fresh = _make(connection, secret, touched, known, at)
-    known |= fresh
-    told = _tell(connection, touched, known, at)
-    done = settle(connection, set(known.values()), at, told=told)
+    fresh, decided = _make(connection, secret, [row for row in touched if row.case_pk is None], at)
+    told = _tell(connection, touched, fresh, at)
+    known = {row.case_pk for row in touched if row.case_pk is not None}
+    done = settle(connection, known | decided, at, told=told | decided)
+    _told(connection, table.pk.between(touched[0].pk, touched[-1].pk))
     return Put(
         sightings=len(touched),
         new=len(fresh),
@@ -99,17 +107,15 @@ def put(connection: Connection, secret: bytes, *, at: int | None = None, most: i
 
 def refresh(connection: Connection, case: Row[Any], at: int) -> None:
     """Put what was touched in this one case, so that nobody decides about what nobody showed."""
-    table = schema.sightings.c
     query = _touched().where(
-        table.touched == 1,
-        table.removal_pk == case.removal_pk,
+        schema.sightings.c.removal_pk == case.removal_pk,
         schema.artifacts.c.repository_pk == case.repository_pk,
     )
     touched = connection.execute(query).all()
     if touched:
-        pair = (case.removal_pk, case.repository_pk)
-        told = _tell(connection, touched, {pair: case.pk}, at)
+        told = _tell(connection, touched, {}, at)
         settle(connection, {case.pk}, at, told=told)
+        _told(connection, schema.sightings.c.pk.in_([row.pk for row in touched]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +132,14 @@ def settle(
     """Make the columns of these cases say how they stand now. `told`: cases in which there is
     something that a reviewer must see before deciding. Remembered decisions are applied first."""
     reopened = decided = 0
-    for chunk in chunks(sorted(pks)):
+    for chunk in chunks(sorted(pks), _TOGETHER):
         standings = made.load(connection, chunk)
         applied = remembered.apply(connection, chunk, standings, at)
         if applied:
             decided += sum(applied.values())
             standings |= made.load(connection, list(applied))
         figures = _figures(connection, chunk)
-        changes: list[dict[str, Any]] = []
+        changes: list[tuple[Any, ...]] = []
         for row in connection.execute(select(cases).where(cases.c.pk.in_(chunk))).all():
             how = stand(*standings[row.pk])
             verdict = None if how.verdict is None else how.verdict.value
@@ -149,14 +155,9 @@ def settle(
                 continue
             reopened += row.state == State.DECIDED and how.state is State.OPEN
             new["version"] = row.version + (1 if matters else 0)
-            changes.append({"at_pk": row.pk, "changed_at": max(at, row.changed_at), **new})
-        if changes:
-            values: dict[str, Any] = {
-                name: bindparam(name) for name in changes[0] if name != "at_pk"
-            }
-            connection.execute(
-                update(cases).where(cases.c.pk == bindparam("at_pk")).values(values), changes
-            )
+            new["changed_at"] = max(at, row.changed_at)
+            changes.append((row.pk, *(new[name] for name in _CHANGED)))
+        update_many(connection, cases, "pk", _CHANGED, changes)
     return Settled(reopened, decided)
 
 
@@ -194,23 +195,30 @@ def id_of(secret: bytes, removal: str, hub: str, type: str, repo: str) -> str:
 
 _Pair = tuple[int, int]
 """Removal pk, repository pk."""
+_CHANGED = ("state", "verdict", "rung", "reach", "live", "version", "changed_at")
+_TOGETHER = 5_000
+"""Cases that are settled at a time."""
 
 
 def _touched() -> Any:
-    s, a = schema.sightings.c, schema.artifacts.c
-    return select(s.pk, s.removal_pk, s.rung, s.confirmed, a.repository_pk).join(
-        schema.artifacts, a.pk == s.artifact_pk
-    )
-
-
-def _of_pairs(connection: Connection, pairs: Iterable[_Pair]) -> dict[_Pair, int]:
-    found: dict[_Pair, int] = {}
-    for chunk in chunks(sorted(pairs)):
-        query = select(cases.c.removal_pk, cases.c.repository_pk, cases.c.pk).where(
-            tuple_(cases.c.removal_pk, cases.c.repository_pk).in_(chunk)
+    """Sightings that reviewers have not been told of, with the case of their pair, and how they
+    were told of last: each None where there is none."""
+    s, a, r = schema.sightings.c, schema.artifacts.c, schema.repositories.c
+    c, last = cases.c, case_sightings.c
+    return (
+        select(
+            *(s.pk, s.removal_pk, s.artifact_pk, s.rung, s.state, s.confirmed, a.repository_pk),
+            *(c.pk.label("case_pk"), last.rung.label("last_rung")),
+            *(last.confirmed.label("last_confirmed"), r.hub, r.type, r.repo),
+            *(r.downloads, r.likes, schema.removals.c.id.label("removal")),
         )
-        found.update(((removal, repo), pk) for removal, repo, pk in connection.execute(query))
-    return found
+        .join(schema.artifacts, a.pk == s.artifact_pk)
+        .join(schema.repositories, r.pk == a.repository_pk)
+        .join(schema.removals, schema.removals.c.pk == s.removal_pk)
+        .outerjoin(cases, and_(c.removal_pk == s.removal_pk, c.repository_pk == a.repository_pk))
+        .outerjoin(case_sightings, last.sighting_pk == s.pk)
+        .where(s.touched == 1)
+    )
 
 
 _COLUMNS = (
@@ -220,97 +228,92 @@ _COLUMNS = (
 
 
 def _make(
-    connection: Connection,
-    secret: bytes,
-    touched: Sequence[Row[Any]],
-    known: Mapping[_Pair, int],
-    at: int,
-) -> dict[_Pair, int]:
-    """Cases for pairs that have none."""
-    wanted = dict.fromkeys((row.removal_pk, row.repository_pk) for row in touched)
-    missing = [pair for pair in wanted if pair not in known]
-    if not missing:
-        return {}
-    removals: dict[int, str] = {}
-    for chunk in chunks({removal for removal, _ in missing}):
-        names = select(schema.removals.c.pk, schema.removals.c.id)
-        removals.update(
-            (pk, id) for pk, id in connection.execute(names.where(schema.removals.c.pk.in_(chunk)))
-        )
-    places: dict[int, Any] = {}
-    r = schema.repositories.c
-    for chunk in chunks({repository for _, repository in missing}):
-        query = select(r.pk, r.hub, r.type, r.repo).where(r.pk.in_(chunk))
-        for place in connection.execute(query):
-            places[place.pk] = place
+    connection: Connection, secret: bytes, touched: Sequence[Row[Any]], at: int
+) -> tuple[dict[_Pair, int], set[int]]:
+    """Cases for pairs that have none, as they stand: nobody decided about them. And those of them
+    in which there may be what a remembered decision decides."""
+    wanted: dict[_Pair, list[Row[Any]]] = {}
+    for row in touched:
+        wanted.setdefault((row.removal_pk, row.repository_pk), []).append(row)
+    if not wanted:
+        return {}, set()
+    remembered_of = remembered.removals(connection)
     made_: dict[_Pair, int] = {}
+    decided: set[int] = set()
     rows: list[tuple[Any, ...]] = []
-    for pair, pk in zip(missing, reserve(connection, cases, len(missing)), strict=True):
-        place = places[pair[1]]
-        id = id_of(secret, removals[pair[0]], place.hub, place.type, place.repo)
-        account = account_of(place.repo)
-        rows.append((pk, id, *pair, place.hub, account, at, at, State.OPEN.value, 0, 0, 0, 0))
+    for (pair, some), pk in zip(
+        wanted.items(), reserve(connection, cases, len(wanted)), strict=True
+    ):
+        place = some[0]
+        id = id_of(secret, place.removal, place.hub, place.type, place.repo)
+        figures = (
+            max(row.rung for row in some),
+            _reach(place.downloads, place.likes),
+            sum(row.state not in sightings.GONE for row in some),
+        )
+        of = (place.hub, account_of(place.repo))
+        maybe = pair[0] in remembered_of
+        rows.append((pk, id, *pair, *of, at, at, State.OPEN.value, *figures, 0 if maybe else 1))
         made_[pair] = pk
+        if maybe:
+            decided.add(pk)
     insert_many(connection, cases, _COLUMNS, rows)
-    return made_
+    return made_, decided
 
 
 def _tell(
-    connection: Connection,
-    touched: Sequence[Row[Any]],
-    known: Mapping[_Pair, int],
-    at: int,
+    connection: Connection, touched: Sequence[Row[Any]], fresh: Mapping[_Pair, int], at: int
 ) -> set[int]:
-    """Sightings into their cases; the cases in which one is new or stands otherwise than told."""
+    """Sightings into their cases; the cases that were there, in which one is new or stands
+    otherwise than told."""
     told: set[int] = set()
-    before: dict[int, Any] = {}
-    for chunk in chunks(row.pk for row in touched):
-        query = select(case_sightings).where(case_sightings.c.sighting_pk.in_(chunk))
-        for row in connection.execute(query):
-            before[row.sighting_pk] = row
     new: list[tuple[Any, ...]] = []
-    changed: list[dict[str, Any]] = []
+    changed: list[tuple[int, int, str]] = []
     for one in touched:
-        case_pk, last = known[one.removal_pk, one.repository_pk], before.get(one.pk)
-        if last is None:
+        case_pk = one.case_pk
+        if case_pk is None:
+            case_pk = fresh[one.removal_pk, one.repository_pk]
+        if one.last_rung is None:
             new.append((one.pk, case_pk, at, one.rung, one.confirmed))
-        elif (last.rung, last.confirmed) != (one.rung, one.confirmed):
-            changed.append({"at_pk": one.pk, "rung": one.rung, "confirmed": one.confirmed})
+        elif (one.last_rung, one.last_confirmed) != (one.rung, one.confirmed):
+            changed.append((one.pk, one.rung, one.confirmed))
         else:
             continue
-        told.add(case_pk)
+        if one.case_pk is not None:
+            told.add(case_pk)
     columns = ("sighting_pk", "case_pk", "added_at", "rung", "confirmed")
     insert_many(connection, case_sightings, columns, new)
-    if changed:
-        at_pk = case_sightings.c.sighting_pk == bindparam("at_pk")
-        values: dict[str, Any] = {"rung": bindparam("rung"), "confirmed": bindparam("confirmed")}
-        connection.execute(update(case_sightings).where(at_pk).values(values), changed)
-    for chunk in chunks(row.pk for row in touched):
-        done = update(schema.sightings).where(schema.sightings.c.pk.in_(chunk))
-        connection.execute(done.values(touched=0))
+    update_many(connection, case_sightings, "sighting_pk", ("rung", "confirmed"), changed)
     return told
+
+
+def _told(connection: Connection, which: ColumnElement[bool]) -> None:
+    table = schema.sightings.c
+    done = update(schema.sightings).where(table.touched == 1, which)
+    connection.execute(done.values(touched=0))
+
+
+def _reach(downloads: int | None, likes: int | None) -> int:
+    return min((downloads or 0) + (likes or 0), 2**63 - 1)
 
 
 def _figures(connection: Connection, pks: Sequence[int]) -> dict[int, dict[str, int]]:
     """What a case is sorted by: its strongest rung, its repository's reach, what is live."""
     s, r = schema.sightings.c, schema.repositories.c
-    found: dict[int, dict[str, int]] = {}
-    reach = select(cases.c.pk, r.downloads, r.likes).join(
-        schema.repositories, r.pk == cases.c.repository_pk
+    gone = s.state.in_([state.value for state in sightings.GONE])
+    query = (
+        select(
+            *(cases.c.pk, r.downloads, r.likes),
+            func.coalesce(func.max(s.rung), int(Rung.UNSUPPORTED)).label("rung"),
+            func.sum(case((s.pk.is_(None) | gone, 0), else_=1)).label("live"),
+        )
+        .join(schema.repositories, r.pk == cases.c.repository_pk)
+        .outerjoin(case_sightings, case_sightings.c.case_pk == cases.c.pk)
+        .outerjoin(schema.sightings, s.pk == case_sightings.c.sighting_pk)
+        .where(cases.c.pk.in_(pks))
+        .group_by(cases.c.pk, r.downloads, r.likes)
     )
-    for pk, downloads, likes in connection.execute(reach.where(cases.c.pk.in_(pks))):
-        found[pk] = {
-            "rung": int(Rung.UNSUPPORTED),
-            "reach": (downloads or 0) + (likes or 0),
-            "live": 0,
-        }
-        found[pk]["reach"] = min(found[pk]["reach"], 2**63 - 1)
-    every = (
-        select(case_sightings.c.case_pk, s.rung, s.state)
-        .join(schema.sightings, s.pk == case_sightings.c.sighting_pk)
-        .where(case_sightings.c.case_pk.in_(pks))
-    )
-    for pk, rung, state in connection.execute(every):
-        found[pk]["rung"] = max(found[pk]["rung"], rung)
-        found[pk]["live"] += state not in sightings.GONE
-    return found
+    return {
+        pk: {"rung": int(rung), "reach": _reach(downloads, likes), "live": int(live)}
+        for pk, downloads, likes, rung, live in connection.execute(query)
+    }

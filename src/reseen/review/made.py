@@ -19,7 +19,7 @@ Standing = tuple[list[Made], list[Now]]
 
 
 def load(connection: Connection, case_pks: Sequence[int]) -> dict[int, Standing]:
-    """By case. At most as many cases as one `IN (...)` holds (`store.chunks`)."""
+    """By case. At most as many cases as one `IN (...)` holds."""
     found: dict[int, Standing] = {pk: ([], []) for pk in case_pks}
     d = decisions.c
     rows = connection.execute(
@@ -55,7 +55,7 @@ def read_in_full(connection: Connection, artifact_pks: Iterable[int]) -> Mapping
     table, readings = schema.read_digests.c, schema.readings.c
     found: dict[int, bytes] = {}
     torn: set[int] = set()
-    for chunk in chunks(artifact_pks):
+    for chunk in chunks(artifact_pks, 5_000):
         query = (
             select(table.artifact_pk, table.value)
             .join(schema.readings, readings.artifact_pk == table.artifact_pk)

@@ -72,6 +72,11 @@ def _last_words(
     return {sha: (pk, verdict) for sha, pk, verdict in connection.execute(query)}
 
 
+def removals(connection: Connection) -> frozenset[int]:
+    """Of which removals (by pk) anything is remembered."""
+    return frozenset(connection.scalars(select(dismissals.c.removal_pk).distinct()))
+
+
 def others(connection: Connection, removal_pk: int, sha256s: Collection[bytes]) -> set[int]:
     """The cases of a removal in which these bytes stand."""
     found: set[int] = set()
@@ -95,6 +100,8 @@ def apply(
     connection: Connection, case_pks: Sequence[int], standings: Mapping[int, Standing], at: int
 ) -> dict[int, int]:
     """Decide what is not decided and was remembered; how many sightings, by case."""
+    if connection.scalar(select(dismissals.c.removal_pk).limit(1)) is None:
+        return {}
     open_: dict[int, list[tuple[int, Covered]]] = {}
     for pk in case_pks:
         decisions_, sightings = standings[pk]

@@ -251,15 +251,20 @@ def insert_many(
     """Insert rows given as tuples in the order of `columns`, as fast as the driver can.
     `ignore`: leave out rows whose key is there already."""
     quote = connection.dialect.identifier_preparer.quote
-    sqlite_ = connection.dialect.name == "sqlite"
     # Names come from `schema` only (the look-up fails for any other): no foreign text is built in.
     names = ", ".join(quote(table.c[column].name) for column in columns)
-    marks = f"({', '.join(['?' if sqlite_ else '%s'] * len(columns))})"
-    insert = f"INSERT INTO {quote(table.name)} ({names}) VALUES "  # noqa: S608
+    insert = f"INSERT INTO {quote(table.name)} ({names}) "
     tail = " ON CONFLICT DO NOTHING" if ignore else ""
-    # SQLite runs a statement for each row: one for several rows is a quarter faster.
-    together = _TOGETHER if sqlite_ else 1
     left = iter(rows)
+    if connection.dialect.name != "sqlite":  # each statement is a way to the server
+        statement = f"{insert}SELECT * FROM {_arrays(connection, table, columns)}{tail}"  # noqa: S608
+        while chunk := [tuple(row) for row in islice(left, _CHUNK)]:
+            connection.exec_driver_sql(statement, _turned(chunk))
+        return
+    insert += "VALUES "
+    marks = f"({', '.join(['?'] * len(columns))})"
+    # SQLite runs a statement for each row: one for several rows is a quarter faster.
+    together = _TOGETHER
     while chunk := [tuple(row) for row in islice(left, _CHUNK)]:
         rest = len(chunk) % together
         many = [
@@ -271,6 +276,49 @@ def insert_many(
             connection.exec_driver_sql(f"{insert}{values}{tail}", many)
         if rest:
             connection.exec_driver_sql(f"{insert}{marks}{tail}", chunk[-rest:])
+
+
+def update_many(
+    connection: Connection,
+    table: Table,
+    key: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+) -> None:
+    """Set columns of rows that are there, given as tuples: the value of the column `key`, then the
+    new values in the order of `columns`."""
+    quote = connection.dialect.identifier_preparer.quote
+    names = [quote(table.c[column].name) for column in columns]
+    at = quote(table.c[key].name)
+    left = iter(rows)
+    sqlite_ = connection.dialect.name == "sqlite"
+    # Names come from `schema` only, as above.
+    if sqlite_:
+        to = ", ".join(f"{name} = ?{number}" for number, name in enumerate(names, 2))
+        statement = f"UPDATE {quote(table.name)} SET {to} WHERE {at} = ?1"  # noqa: S608
+    else:
+        to = ", ".join(f"{name} = given.{name}" for name in names)
+        given = _arrays(connection, table, (key, *columns))
+        statement = (
+            f"UPDATE {quote(table.name)} AS t SET {to} FROM {given} "  # noqa: S608
+            f"AS given({', '.join([at, *names])}) WHERE t.{at} = given.{at}"
+        )
+    while chunk := [tuple(row) for row in islice(left, _CHUNK)]:
+        if sqlite_:
+            connection.exec_driver_sql(statement, chunk)
+        else:
+            connection.exec_driver_sql(statement, _turned(chunk))
+
+
+def _turned(rows: Sequence[Sequence[Any]]) -> tuple[list[Any], ...]:
+    """Rows as columns."""
+    return tuple(list(column) for column in zip(*rows, strict=True))
+
+
+def _arrays(connection: Connection, table: Table, columns: Sequence[str]) -> str:
+    """A parameter that is an array for each column, as rows (PostgreSQL)."""
+    kinds = (table.c[column].type.compile(connection.dialect) for column in columns)
+    return f"unnest({', '.join(f'%s::{kind}[]' for kind in kinds)})"
 
 
 def upsert(
@@ -333,5 +381,6 @@ __all__ = [
     "insert_many",
     "now",
     "reserve",
+    "update_many",
     "upsert",
 ]
