@@ -47,7 +47,9 @@ def learn(
 ) -> set[int]:
     """Let removals (by pk; None: all) learn from what was read (of these artifacts, by pk; None:
     everything). Returns the removals of which something is in force that was not before."""
-    agreeing, contradicted = _sorted_out(connection, list(_equal(connection, removals, artifacts)))
+    agreeing, contradicted = _sorted_out(
+        connection, list(dict.fromkeys(_equal(connection, removals, artifacts)))
+    )
     _mark(connection, contradicted)
     if not agreeing:
         return set()
@@ -57,27 +59,74 @@ def learn(
 def _equal(
     connection: Connection, removals: Collection[int] | None, artifacts: Collection[int] | None
 ) -> Iterator[_Agreement]:
-    """Claims and readings that share a digest which teaches."""
-    d, read, c = schema.digests.c, schema.read_digests.c, schema.claims.c
+    """Claims and readings that share a digest which teaches. From the side where fewer stand: each
+    side is one look-up in an index of the other."""
+    if connection.scalar(select(schema.readings.c.artifact_pk).where(_FULL).limit(1)) is None:
+        return
+    if artifacts is None and removals is not None and len(removals) <= _FEW:
+        yield from _by_claims(connection, removals)
+        return
+    wanted = None if removals is None else frozenset(removals)
+    for one in _by_readings(connection, artifacts):
+        if wanted is None or one.removal_pk in wanted:
+            yield one
+
+
+_FULL = schema.readings.c.full == 1
+_FEW = 2_000
+"""Removals up to which their claims are looked up among the readings."""
+
+
+def _by_readings(connection: Connection, artifacts: Collection[int] | None) -> Iterator[_Agreement]:
+    """Of these artifacts (None: all that were read in full)."""
+    read = schema.read_digests.c
     query = (
-        select(c.removal_pk, c.pk, read.artifact_pk)
-        .select_from(schema.read_digests)
-        .join(schema.digests, (d.kind == read.kind) & (d.value == read.value))
-        .join(schema.claims, c.pk == d.claim_pk)
+        select(read.kind, read.value, read.artifact_pk)
         .join(schema.readings, schema.readings.c.artifact_pk == read.artifact_pk)
-        .where(read.kind.in_(TEACH), c.source == LISTED, schema.readings.c.full == 1)
-        .distinct()
+        .where(read.kind.in_(TEACH), _FULL)
     )
-    if artifacts is not None:
-        for chunk in chunks(sorted(set(artifacts))):
-            found = query.where(read.artifact_pk.in_(chunk))
-            yield from (_Agreement(*row) for row in connection.execute(found).all())
-    elif removals is not None:
-        for chunk in chunks(sorted(set(removals))):
-            found = query.where(c.removal_pk.in_(chunk))
-            yield from (_Agreement(*row) for row in connection.execute(found).all())
-    else:
-        yield from (_Agreement(*row) for row in connection.execute(query).all())
+    some = [query] if artifacts is None else [
+        query.where(read.artifact_pk.in_(chunk)) for chunk in chunks(sorted(set(artifacts)))
+    ]  # fmt: skip
+    for each in some:
+        holders: defaultdict[tuple[int, bytes], list[int]] = defaultdict(list)
+        for kind, value, artifact_pk in connection.execute(each):
+            holders[kind, bytes(value)].append(artifact_pk)
+        c, d = schema.claims.c, schema.digests.c
+        for kind in TEACH:
+            for values in chunks(value for k, value in holders if k == kind):
+                claimed = (
+                    select(d.value, c.removal_pk, c.pk)
+                    .join(schema.claims, c.pk == d.claim_pk)
+                    .where(d.kind == kind, d.value.in_(values), c.source == LISTED)
+                )
+                for value, removal_pk, pk in connection.execute(claimed).all():
+                    for artifact_pk in holders[kind, bytes(value)]:
+                        yield _Agreement(removal_pk, pk, artifact_pk)
+
+
+def _by_claims(connection: Connection, removals: Collection[int]) -> Iterator[_Agreement]:
+    """Of these removals."""
+    c, d, read = schema.claims.c, schema.digests.c, schema.read_digests.c
+    for chunk in chunks(sorted(set(removals))):
+        claimed = (
+            select(d.kind, d.value, c.removal_pk, c.pk)
+            .join(schema.claims, c.pk == d.claim_pk)
+            .where(c.removal_pk.in_(chunk), c.source == LISTED, d.kind.in_(TEACH))
+        )
+        holders: defaultdict[tuple[int, bytes], list[tuple[int, int]]] = defaultdict(list)
+        for kind, value, removal_pk, pk in connection.execute(claimed):
+            holders[kind, bytes(value)].append((removal_pk, pk))
+        for kind in TEACH:
+            for values in chunks(value for k, value in holders if k == kind):
+                computed = (
+                    select(read.value, read.artifact_pk)
+                    .join(schema.readings, schema.readings.c.artifact_pk == read.artifact_pk)
+                    .where(read.kind == kind, read.value.in_(values), _FULL)
+                )
+                for value, artifact_pk in connection.execute(computed).all():
+                    for removal_pk, pk in holders[kind, bytes(value)]:
+                        yield _Agreement(removal_pk, pk, artifact_pk)
 
 
 def _sorted_out(
