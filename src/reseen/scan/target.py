@@ -47,6 +47,11 @@ class Target:
     """With `owed`: repositories only where this removal stands."""
 
     @property
+    def is_narrow(self) -> bool:
+        """Only some of what is owed."""
+        return self.owed and bool(self.repos or self.authors or self.removal)
+
+    @property
     def key(self) -> str:
         """32 hex digits: the same for the same target, whatever the order it was given in."""
         since = self.since.astimezone(UTC).isoformat() if self.since else None
@@ -101,8 +106,11 @@ class Options:
 
 
 def asked(options: Options, target: Target) -> Asked:
-    """What a scan asks of every repository that it comes to."""
-    follow = REFS | sum(ACCOUNT[type] for type in set(target.types)) if options.follow else 0
+    """What a scan asks of every repository that it comes to. Where it is about nothing but what is
+    owed, what is followed is what was asked before."""
+    follow = 0
+    if options.follow and not target.owed:
+        follow = REFS | sum(ACCOUNT[type] for type in set(target.types))
     return Asked(_LEVELS.index(options.confirm), options.reads_unclaimed, follow)
 
 

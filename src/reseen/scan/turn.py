@@ -622,7 +622,7 @@ def look_back(
         follow &= ~known.followed
         if follow:
             _follow(connection, scan, turn, place.repository_pk, place.author, follow)
-    if removals is None or not scan.reads:
+    if removals is None or not scan.reads or scan.target.is_narrow:
         return
     version = change_log.latest(connection)
     again = worth_reading(connection, removals, hub=scan.hub)
