@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,19 +24,21 @@ from reseen.cli.common import (
     note,
     open_or_make,
     open_store,
-    quiet_option,
     reveal_option,
     say,
     settings_for,
 )
 from reseen.cli.exit_codes import ExitCode, finish, tell
+from reseen.cli.hub import Output, as_value, output_options
 from reseen.cli.lazy import LazyGroup
 from reseen.cli.scan_end import said_of_unread
 from reseen.errors import FileError, InputError
 from reseen.report.rows import visible
 
 if TYPE_CHECKING:
+    from reseen.operations.lists import Imported
     from reseen.operations.removals import RemovalChanged
+    from reseen.registry.imports import Account, ImportOptions
     from reseen.scan.owed import Unread
     from reseen.store.database import Store
     from reseen.store.sealing import Keyring
@@ -60,32 +63,38 @@ def registry() -> None:
     """The registry of removed models: import, add, show, list, withdraw, restore."""
 
 
+def _options(
+    list_name: str | None, mapped: tuple[str, ...], site: str | None, rejects: Path | None
+) -> ImportOptions:
+    from reseen.registry.imports import ImportOptions
+
+    columns = dict(_pair(given) for given in mapped)
+    return ImportOptions(list_name=list_name, columns=columns, site=site, rejects=rejects)
+
+
 @registry.command("import")
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@click.option("--list", "list_name", metavar="NAME", help="The list's name. Never sealed.")
-@click.option(
-    "--map",
-    "mapped",
-    metavar="COLUMN=FIELD",
-    multiple=True,
-    help="Treat COLUMN as FIELD (repeatable).",
+@as_value(
+    "options",
+    _options,
+    click.option("--list", "list_name", metavar="NAME", help="The list's name. Never sealed."),
+    click.option(
+        *("--map", "mapped"),
+        metavar="COLUMN=FIELD",
+        multiple=True,
+        help="Treat COLUMN as FIELD (repeatable).",
+    ),
+    click.option(
+        "--site", metavar="HOST", help="The host that removed the models that have no link."
+    ),
+    click.option("--rejects", type=click.Path(path_type=Path), help="The file for rejected rows."),
 )
-@click.option("--site", metavar="HOST", help="The host that removed the models that have no link.")
-@click.option("--rejects", type=click.Path(path_type=Path), help="The file for rejected rows.")
 @db_option
-@json_option
-@quiet_option
+@output_options
 def import_(
-    files: tuple[Path, ...],
-    list_name: str | None,
-    mapped: tuple[str, ...],
-    site: str | None,
-    rejects: Path | None,
-    db: str | None,
-    as_json: bool,
-    quiet: bool,
+    files: tuple[Path, ...], options: ImportOptions, db: str | None, output: Output
 ) -> None:
     """Import lists of removed models: CSV, TSV, XLSX, Parquet, JSON Lines, Civitai's JSON.
 
@@ -93,14 +102,12 @@ def import_(
     and imported again. Importing twice changes nothing. See docs/lists.md.
     """
     from reseen.operations.lists import import_list
-    from reseen.registry.imports import ImportOptions, look
+    from reseen.registry.imports import look
 
-    columns = dict(_pair(given) for given in mapped)
-    if rejects is not None and len(files) > 1:
+    if options.rejects is not None and len(files) > 1:
         raise InputError(
             "--rejects names one file for several lists", remedy="Import them one at a time."
         )
-    options = ImportOptions(list_name=list_name, columns=columns, site=site, rejects=rejects)
     settings = settings_for(db)
     if is_new(settings):  # nothing is made for the sake of a list that cannot be read
         for path in files:
@@ -119,57 +126,62 @@ def import_(
             if account.rejected:
                 all_of_it = len(account.rejected) == account.rows
                 tell(ExitCode.CANNOT if all_of_it else ExitCode.PART)
-            if as_json:
-                emit(
-                    {
-                        "list": account.list,
-                        "rows": account.rows,
-                        "added": account.added,
-                        "merged": account.merged,
-                        "unchanged": account.unchanged,
-                        "rejected": len(account.rejected),
-                        "withdrawn": account.withdrawn,
-                        "rejects_file": str(account.rejects_file) if account.rejects_file else None,
-                        "rejects": [
-                            {"row": r.row, "place": r.place or None, "reason": r.reason}
-                            for r in account.rejected
-                        ],
-                        "unknown_columns": account.unknown_columns,
-                        "notes": account.notes,
-                        "sightings": len(imported.sightings),
-                        "unread": imported.unread.copies,
-                    }
-                )
+            if output.as_json:
+                emit(_import_fields(imported))
                 continue
             say(
                 f"{path.name}: {count(account.rows, 'row')}: {account.added:,} added, "
                 f"{account.merged:,} merged, {account.unchanged:,} unchanged, "
                 f"{len(account.rejected):,} rejected"
             )
-            if quiet:
-                continue
-            for rejected in account.rejected[:10]:
-                place = f" of {rejected.place}" if rejected.place else ""
-                note(f"  row {rejected.row}{place}: {rejected.reason}")
-            if len(account.rejected) > 10:
-                note(f"  and {len(account.rejected) - 10:,} more")
-            if account.rejects_file is not None:
-                again = ", with the same --map" if columns else ""
-                note(
-                    f"  Rejected rows are in {account.rejects_file}: "
-                    f"correct and import that file{again}."
-                )
-            if account.withdrawn:
-                rows = count(account.withdrawn, "row")
-                note(f"  {rows} about withdrawn removals: they stay withdrawn.")
-            if account.unknown_columns:
-                columns_text = ", ".join(visible(c) for c in account.unknown_columns)
-                note(f"  Columns not used: {columns_text} (--map COLUMN=FIELD)")
-            for line in account.notes:
-                note(f"  {line}")
-        if not as_json:
-            show_past(store, new, unread, quiet=quiet)
+            if not output.quiet:
+                # Beside the results: of several lists, each line says which one it is about.
+                head = f"{path.name}: " if len(files) > 1 else "  "
+                for line in _details(account, options):
+                    note(f"{head}{line}")
+        if not output.as_json:
+            show_past(store, new, unread, quiet=output.quiet)
     finish()
+
+
+def _import_fields(imported: Imported) -> dict[str, object]:
+    """What came of a list as a documented JSON object."""
+    account = imported.account
+    return {
+        "list": account.list,
+        "rows": account.rows,
+        "added": account.added,
+        "merged": account.merged,
+        "unchanged": account.unchanged,
+        "rejected": len(account.rejected),
+        "withdrawn": account.withdrawn,
+        "rejects_file": str(account.rejects_file) if account.rejects_file else None,
+        "rejects": [
+            {"row": r.row, "place": r.place or None, "reason": r.reason} for r in account.rejected
+        ],
+        "unknown_columns": account.unknown_columns,
+        "notes": account.notes,
+        "sightings": len(imported.sightings),
+        "unread": imported.unread.copies,
+    }
+
+
+def _details(account: Account, options: ImportOptions) -> Iterator[str]:
+    """What else is said of a list: rejected rows, what was not used, what was assumed."""
+    for rejected in account.rejected[:10]:
+        place = f" of {rejected.place}" if rejected.place else ""
+        yield f"row {rejected.row}{place}: {rejected.reason}"
+    if len(account.rejected) > 10:
+        yield f"and {len(account.rejected) - 10:,} more"
+    if account.rejects_file is not None:
+        again = ", with the same --map" if options.columns else ""
+        yield (f"Rejected rows are in {account.rejects_file}: correct and import that file{again}.")
+    if account.withdrawn:
+        yield f"{count(account.withdrawn, 'row')} about withdrawn removals: they stay withdrawn."
+    if account.unknown_columns:
+        columns = ", ".join(visible(c) for c in account.unknown_columns)
+        yield f"Columns not used: {columns} (--map COLUMN=FIELD)"
+    yield from account.notes
 
 
 def show_past(
@@ -199,25 +211,31 @@ def _pair(given: str) -> tuple[str, str]:
     return column, field
 
 
+@dataclass(frozen=True, slots=True)
+class _AddGiven:
+    """What is said of local files that become removals."""
+
+    list_name: str
+    site: str | None
+    name: str | None
+    reason: str | None
+
+
 @registry.command()
 @FILES
-@click.option("--list", "list_name", default="local", show_default=True, help="The list's name.")
-@click.option("--site", metavar="HOST", help="Where the model was removed from.")
-@click.option("--name", help="The model's name. Sealed.")
-@click.option("--reason", help="Why it was removed. Sealed.")
+@as_value(
+    "said",
+    _AddGiven,
+    click.option(
+        "--list", "list_name", default="local", show_default=True, help="The list's name."
+    ),
+    click.option("--site", metavar="HOST", help="Where the model was removed from."),
+    click.option("--name", help="The model's name. Sealed."),
+    click.option("--reason", help="Why it was removed. Sealed."),
+)
 @db_option
-@json_option
-@quiet_option
-def add(
-    paths: tuple[Path, ...],
-    list_name: str,
-    site: str | None,
-    name: str | None,
-    reason: str | None,
-    db: str | None,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+@output_options
+def add(paths: tuple[Path, ...], said: _AddGiven, db: str | None, output: Output) -> None:
     """Register local files, and all files under folders: every digest, in one pass.
 
     Nothing is kept of the weights. Exits 2 when a named file was rejected, 3 when only files in a
@@ -228,21 +246,27 @@ def add(
     from reseen.records import Names
     from reseen.registry.adds import Outcome
 
-    names = Names(name=name, reason=reason) if name or reason else None
+    names = Names(name=said.name, reason=said.reason) if said.name or said.reason else None
     settings = settings_for(db)
     for path in paths:
         if not path.exists():
             raise FileError(f"{path}: there is no such file or folder")
     with open_or_make(settings) as store:
         keyring = keyring_or_new(store, settings)
-        with bytes_bar("Reading", quiet=quiet or as_json) as progress:
+        with bytes_bar("Reading", quiet=output.silent) as progress:
             came = add_files(
-                store, keyring, paths, list=list_name, site=site, names=names, progress=progress
+                store,
+                keyring,
+                paths,
+                list=said.list_name,
+                site=said.site,
+                names=names,
+                progress=progress,
             )
-        if not as_json:
-            show_past(store, came.sightings, came.unread, quiet=quiet)
+        if not output.as_json:
+            show_past(store, came.sightings, came.unread, quiet=output.quiet)
     for added in came.files:
-        if as_json:
+        if output.as_json:
             emit(
                 {
                     "path": str(added.path),

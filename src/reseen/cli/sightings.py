@@ -27,23 +27,19 @@ if TYPE_CHECKING:
 RUNGS = [rung.label for rung in reversed(LADDER) if rung > Rung.HINT]
 
 
+def _at(hub: str | None, repo: str | None, author: str | None) -> Filter:
+    from reseen.observed.sightings import Filter
+
+    return Filter(hub=hub, repo=repo, author=author)
+
+
 def _which(
-    removal: str | None,
-    hub: str | None,
-    repo: str | None,
-    author: str | None,
-    rung: str | None,
-    state: tuple[str, ...],
-    refuted: bool,
-    withdrawn: bool,
+    removal: str | None, rung: str | None, state: tuple[str, ...], refuted: bool, withdrawn: bool
 ) -> Filter:
     from reseen.observed.sightings import Filter
 
     return Filter(
         removal=removal,
-        hub=hub,
-        repo=repo,
-        author=author,
         rung=Rung.of(rung) if rung else None,
         states=frozenset(map(SightingState, state)) if state else None,
         rungs=frozenset({Rung.REFUTED}) if refuted else None,
@@ -53,14 +49,18 @@ def _which(
 
 @click.command()
 @as_value(
-    "which",
-    _which,
-    click.option("--removal", metavar="ID", help="Only of this removal."),
+    "at",
+    _at,
     click.option(
         "--hub", metavar="NAME", help="Only at this hub: its name or its host, or folder."
     ),
     click.option("--repo", metavar="OWNER/NAME", help="Only in this repository."),
     click.option("--author", metavar="ACCOUNT", help="Only of this account."),
+)
+@as_value(
+    "which",
+    _which,
+    click.option("--removal", metavar="ID", help="Only of this removal."),
     click.option("--rung", type=click.Choice(RUNGS), help="Only on this rung or a higher one."),
     click.option(
         "--state",
@@ -77,7 +77,7 @@ def _which(
 )
 @db_option
 @json_option
-def sightings(which: Filter, db: str | None, as_json: bool) -> None:
+def sightings(at: Filter, which: Filter, db: str | None, as_json: bool) -> None:
     """List sightings, newest first, with exact locations.
 
     What reading refuted comes last and is counted apart.
@@ -89,9 +89,9 @@ def sightings(which: Filter, db: str | None, as_json: bool) -> None:
     from reseen.report.rows import row
 
     settings = settings_for(db)
-    which = dataclasses.replace(which, repo=repo_of(which.repo, settings))
-    if which.hub is not None:
-        which = dataclasses.replace(which, hub=stored_name_of(which.hub, settings))
+    hub = None if at.hub is None else stored_name_of(at.hub, settings)
+    repo = repo_of(at.repo, settings)
+    which = dataclasses.replace(which, hub=hub, repo=repo, author=at.author)
     off = [Rung.REFUTED, Rung.UNSUPPORTED] if which.withdrawn is None else [Rung.REFUTED]
     parts = [frozenset(LADDER), *(frozenset({mark}) for mark in off)]
     if which.rungs is not None:
