@@ -21,7 +21,7 @@ from reseen.operations.hooks import repository_changed
 from reseen.operations.jobs import Job, JobKind, JobState
 from reseen.records import Confirmed, RepoType, Rung
 from reseen.registry import imports
-from reseen.review.queue import Filter, queue
+from reseen.review.queue import Entry, Filter, queue
 from reseen.review.who import Role
 from reseen.scan.target import Confirm, Options, Target
 from reseen.settings import Settings
@@ -173,3 +173,32 @@ def test_the_case_page_has_every_byte_read(
         levels = {s.confirmed for s in sightings.every(connection, which)}
     assert levels <= {Confirmed.BYTES, Confirmed.CONTRADICTED}
     assert "Read every byte" not in reviewer.get(f"/cases/{case.id}").text
+
+
+def test_what_reading_refuted_can_be_read_again_and_stays_refuted_meanwhile(
+    service: Service, replica: Replica, sample: Path
+) -> None:
+    FACES["page"].import_list(service, sample)
+    walk_hub(service.store, replica.endpoint, ALL, Options(confirm=Confirm.FULL))
+    consequences.follow(service.store)
+
+    def refuted() -> list[Entry]:
+        with service.store.read() as connection:
+            return list(queue(connection, Filter(mark="refuted")).entries)
+
+    case = refuted()[0]
+    reviewer = Visitor(make_app(service), Role.REVIEWER)
+    assert "Read it again" in reviewer.get(f"/cases/{case.id}").text
+    assert reviewer.post(f"/cases/{case.id}/read").status_code == 303
+    assert case.id in [each.id for each in refuted()]
+    worker = worker_at(service.store, service.keyring, service.settings, replica)
+    with working(worker):
+        until(lambda: reads(service)[-1].ended_at is not None)
+    job = reads(service)[-1]
+    assert job.state is JobState.DONE
+    assert job.progress["bytes_read"] > 0
+    assert case.id in [each.id for each in refuted()]
+    with service.store.read() as connection:
+        which = sightings.Filter(removal=case.removal, repo=case.repo)
+        (found,) = [s for s in sightings.every(connection, which) if s.rung is Rung.REFUTED]
+    assert found.confirmed is Confirmed.CONTRADICTED

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, exists, or_, select
+from sqlalchemy import Connection, delete, exists, or_, select, update
 
 from reseen.observed.artifacts import artifact_of, where_columns
 from reseen.observed.sightings import GONE
-from reseen.records import Artifact, Confirmed, Container, SightingState
+from reseen.records import Artifact, Confirmed, Container, Rung, SightingState
 from reseen.store import schema
 from reseen.store.database import chunks
 
@@ -143,3 +143,25 @@ def _claims(
         )
         for pk, some in rows.items()
     }
+
+
+def set_aside(connection: Connection, hub: str, repo: str) -> int:
+    """Let the files of a repository that reading refuted count as not read in full, so that they
+    are read once more; how many. They stay refuted until that says otherwise. A file that is
+    another removal all the same is left as it is: its bytes are known."""
+    a, r, s = schema.artifacts.c, schema.repositories.c, schema.sightings.c
+    other = schema.sightings.alias("other")
+    query = (
+        select(s.artifact_pk)
+        .join(schema.artifacts, a.pk == s.artifact_pk)
+        .join(schema.repositories, r.pk == a.repository_pk)
+        .where(r.hub == hub, r.repo == repo, s.rung == int(Rung.REFUTED))
+        .where(~exists().where(other.c.artifact_pk == s.artifact_pk, other.c.rung > int(Rung.HINT)))
+        .distinct()
+    )
+    pks = list(connection.scalars(query))
+    for some in chunks(pks):
+        read, digests = schema.readings, schema.read_digests
+        connection.execute(update(read).where(read.c.artifact_pk.in_(some)).values(full=0))
+        connection.execute(delete(digests).where(digests.c.artifact_pk.in_(some)))
+    return len(pks)

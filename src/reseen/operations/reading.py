@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from reseen.hubs.hub import Hub
 from reseen.hubs.kinds import stored_name
+from reseen.observed import readings
 from reseen.operations import jobs, scans
 from reseen.operations.jobs import Job, JobKind
 from reseen.records import RepoType
@@ -87,11 +88,14 @@ def queue_repository(
     store: Store, hubs: Sequence[HubSettings], place: HubPath, who: Who
 ) -> str | None:
     """Queue the reading of every byte of what is known in a repository, though nobody asked for
-    that before; the job's id, or None where no setting names the hub. Raises AccessError."""
+    that before, and once more of what reading refuted; the job's id, or None where no setting names
+    the hub. Raises AccessError."""
     for hub in hubs:
         if stored_name(hub) == place.hub:
             with store.write() as connection:
-                return _ask(connection, hub, who, place.repo)
+                id = _ask(connection, hub, who, place.repo)
+                readings.set_aside(connection, place.hub, place.repo)
+                return id
     return None
 
 

@@ -248,6 +248,9 @@ def _page(
         may_read=writes
         and case.hub in {stored_name(hub) for hub in hubs}
         and any(file.sighting.confirmed not in _READ for file in files.files),
+        may_read_again=writes
+        and case.hub in {stored_name(hub) for hub in hubs}
+        and any(file.sighting.rung is Rung.REFUTED for file in files.files),
         problem=problem,
         removal=removal,
         names=None if names is None else _names(names),
