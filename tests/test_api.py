@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import reseen
-from reseen.errors import FileError, InputError, Malformed, StoreMissing
+from reseen.errors import FileError, InputError, Malformed, NotFound, StoreMissing
 from reseen.match.weights import Background, Comparison, Relation
 from reseen.records import DigestKind, Rung
 
@@ -170,6 +170,21 @@ def test_a_registry_checks_looks_up_and_lists(listed: Path) -> None:
     assert sorted(path.name for path in listed.parent.iterdir()) == [
         *("a.safetensors", "removed.csv", "removed.db")
     ]
+
+
+def test_files_are_added_withdrawn_and_restored(tmp_path: Path) -> None:
+    file = adapter(tmp_path / "a.safetensors", 1)
+    with reseen.Registry.open(tmp_path / "removed.db", make=True) as registry:
+        (added,) = registry.add_files([str(file)], name="Sample person 07").files
+        assert added.removal is not None
+        assert registry.check(file).matched
+        assert registry.withdraw(added.removal, "by mistake").changed
+        assert [one.id for one in registry.removals(withdrawn=True)] == [added.removal]
+        assert list(registry.removals()) == []
+        assert registry.restore(added.removal, "it was right").changed
+        assert registry.check(file).matched
+        with pytest.raises(NotFound):
+            registry.withdraw("rm-00000000", "nothing")
 
 
 def test_a_registry_sees_what_was_imported_since(listed: Path) -> None:

@@ -6,7 +6,7 @@ heavy is imported before it is needed. docs/python.md shows all of it; a test ru
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from reseen.match.chance import Background
     from reseen.match.weights import Comparison
     from reseen.operations.checks import Checked, Checker
-    from reseen.operations.lists import Imported
+    from reseen.operations.lists import FilesAdded, Imported
+    from reseen.operations.removals import RemovalChanged
     from reseen.records import Removal, Sighting
     from reseen.registry.lookup import LookupResult
     from reseen.settings import Settings
@@ -186,6 +187,38 @@ class Registry:
             keep_rejects=rejects is not None,
         )
         return lists.import_list(self._store, self._key(), Path(path), options)
+
+    def add_files(
+        self,
+        paths: Iterable[StrPath],
+        *,
+        list: str = "local",
+        site: str | None = None,
+        name: str | None = None,
+        reason: str | None = None,
+    ) -> FilesAdded:
+        """Register local files, and all files under folders, as `reseen registry add` does. `files`
+        says what became of each. `name` and `reason` are sealed."""
+        from reseen.operations import lists
+        from reseen.records import Names
+
+        names = Names(name=name, reason=reason) if name or reason else None
+        return lists.add_files(
+            self._store, self._key(), [Path(p) for p in paths], list=list, site=site, names=names
+        )
+
+    def withdraw(self, removal: str, why: str) -> RemovalChanged:
+        """Take a removal out of force, with all that follows. `why` is sealed and recorded. Raises
+        `reseen.errors.NotFound`."""
+        from reseen.operations import removals
+
+        return removals.withdraw(self._store, self._keyring, removal, why)
+
+    def restore(self, removal: str, why: str) -> RemovalChanged:
+        """Put a withdrawn removal back in force, and match it against what was seen meanwhile."""
+        from reseen.operations import removals
+
+        return removals.restore(self._store, self._keyring, removal, why)
 
     def lookup(self, query: str, *, limit: int = 100) -> LookupResult:
         """The removals that a name, a former link, an id or a digest names, and where each was seen

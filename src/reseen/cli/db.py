@@ -21,12 +21,12 @@ def upgrade(db: str | None, as_json: bool) -> None:
     from reseen.store.database import HEAD, Store
 
     with Store(settings_for(db).db, upgrade=True) as store:
-        before = store.found
+        before, place = store.found, store.place
     if as_json:
         emit({"from": before, "to": HEAD, "changed": before != HEAD})
     elif before is None:
-        say(f"made a new store at schema {HEAD}")
+        say(f"Made a new registry: {place} (schema {HEAD})")
     elif before == HEAD:
-        say(f"the store is at schema {HEAD} already")
+        say(f"{place} is already at schema {HEAD}")
     else:
-        say(f"brought the store from schema {before} to {HEAD}")
+        say(f"Upgraded {place} from schema {before} to {HEAD}")
