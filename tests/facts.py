@@ -54,8 +54,7 @@ def teach(connection: Connection, fingerprint: Fingerprint, *, path: str = "read
         size=fingerprint.size,
     )
     (pk,) = artifacts.artifacts(connection, repository_pk, [found])
-    reading = artifacts.Reading(
-        pk,
+    inspection = artifacts.Inspection(
         fingerprint.container,
         fingerprint.data_size,
         fingerprint.layout,
@@ -64,7 +63,7 @@ def teach(connection: Connection, fingerprint: Fingerprint, *, path: str = "read
         sketch=fingerprint.sketch,
         architecture="",
     )
-    artifacts.readings(connection, [reading])
+    artifacts.readings(connection, [(pk, inspection)])
     return learning.learn(connection, artifacts=[pk])
 
 

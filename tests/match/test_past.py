@@ -64,10 +64,10 @@ def see(
         (pk,) = seen.artifacts(connection, repository, [artifact])
         if full:
             fp = read(data)
-            told = seen.Reading(
-                pk, fp.container, fp.data_size, fp.layout, full=True, digests=fp.digests
+            told = seen.Inspection(
+                fp.container, fp.data_size, fp.layout, full=True, digests=fp.digests
             )
-            seen.readings(connection, [told])
+            seen.readings(connection, [(pk, told)])
     return pk
 
 
@@ -171,11 +171,9 @@ def test_what_could_hold_tensors_learned_since_is_worth_a_look(store: Store) -> 
     remove(store, listed(FILE))
     with store.write() as connection:
         record_past(connection, store.secret)
-        other_header = seen.Reading(short, data_size=5)
-        seen.readings(connection, [other_header])
+        seen.readings(connection, [(short, seen.Inspection(data_size=5))])
         assert list(worth_a_look(connection, {size, size + 8})) == [edited, sighted]
-        told = seen.Reading(edited, data_size=size + 2)
-        seen.readings(connection, [told])
+        seen.readings(connection, [(edited, seen.Inspection(data_size=size + 2))])
         assert list(worth_a_look(connection, {size})) == [sighted]
         assert list(worth_a_look(connection, {size + 2})) == [edited, sighted]
         assert list(worth_a_look(connection, set())) == []

@@ -135,18 +135,18 @@ def test_a_full_reading_is_not_replaced_by_less(store: Store) -> None:
     with store.write() as connection:
         (pk,) = seen.repositories(connection, [REPOSITORY])
         (one,) = seen.artifacts(connection, pk, [ARTIFACT])
-        header = seen.Reading(one, Container.SAFETENSORS, data_size=10, layout=bytes(32))
+        header = seen.Inspection(Container.SAFETENSORS, data_size=10, layout=bytes(32))
         full = replace(header, full=True, data_size=11, digests=(digest,))
 
         def known() -> tuple[int, int]:
             row = connection.execute(select(schema.readings)).one()
             return row.full, row.data_size
 
-        seen.readings(connection, [header])
+        seen.readings(connection, [(one, header)])
         assert known() == (0, 10)
-        seen.readings(connection, [full, header])
+        seen.readings(connection, [(one, full), (one, header)])
         assert known() == (1, 11)
-        seen.readings(connection, [replace(header, problem="cut\0off")])
+        seen.readings(connection, [(one, replace(header, problem="cut\0off"))])
         assert known() == (1, 11)
         assert seen.read_digests(connection, [one]) == {one: [digest]}
 
@@ -158,7 +158,7 @@ def test_a_complete_sketch_is_not_replaced_by_less(store: Store) -> None:
         (pk,) = seen.repositories(connection, [REPOSITORY])
         (one,) = seen.artifacts(connection, pk, [ARTIFACT])
         for first, then in ((part, 0), (whole, 1), (part, 1)):
-            seen.readings(connection, [seen.Reading(one, sketch=first)])
+            seen.readings(connection, [(one, seen.Inspection(sketch=first))])
             assert connection.scalar(select(table.complete)) == then
         assert connection.scalar(select(table.value)) == whole
 

@@ -247,8 +247,8 @@ def test_what_several_claims_give_is_one_sighting(place: Place) -> None:
         (repository,) = seen.repositories(connection, [REPOSITORY])
         stated = artifact(path="3.pt", sha256=sha256.value, git_oid=b"\x44" * 20)
         (read,) = seen.artifacts(connection, repository, [stated])
-        reading = seen.Reading(read, full=True, digests=(sha256, blake3))
-        seen.readings(connection, [reading])
+        inspection = seen.Inspection(full=True, digests=(sha256, blake3))
+        seen.readings(connection, [(read, inspection)])
         judged = judge_removals(connection, place.store.secret, [pk])
         again = judge_removals(connection, place.store.secret, [pk])
         assert sightings.settle(connection, place.store.secret, []) == []

@@ -103,7 +103,8 @@ class Room:
             (pk,) = seen.artifacts(connection, repository_pk, [artifact])
             if read is not None:
                 digest = Digest(DigestKind.SHA256, sha(read))
-                seen.readings(connection, [seen.Reading(pk, full=True, digests=(digest,))])
+                read = seen.Inspection(full=True, digests=(digest,))
+                seen.readings(connection, [(pk, read)])
             proof = Evidence(rung, "sha256", "11" * 32, f"Because of {rung.label}.")
             record(
                 connection,

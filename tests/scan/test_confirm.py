@@ -16,7 +16,7 @@ from reseen.hubs.hub import Revision
 from reseen.match.known import Known
 from reseen.match.ladder import ClaimFacts, Header, header_agrees
 from reseen.records import Confirmed, Container, Rung
-from reseen.scan.confirm import Seen
+from reseen.scan.confirm import ArtifactResult
 from reseen.scan.context import reading
 from reseen.scan.target import Confirm, Options
 from reseen.scan.visit import visit
@@ -33,7 +33,7 @@ def agrees(claim: ClaimFacts, size: int, inside: Inside) -> bool:
     return header_agrees([claim], size, header)
 
 
-def see(hub: FakeHub, known: Known, options: Options) -> Seen:
+def see(hub: FakeHub, known: Known, options: Options) -> ArtifactResult:
     context = reading(hub, known, options)
     found = asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
     (one,) = found.seen
@@ -146,6 +146,6 @@ def test_learning_takes_every_byte_being_the_removals(store: Store) -> None:
     removal = remove(store, listed(FILE))
     index = known(store)
     one = see(FakeHub({"a": FILE}), index, FULL)
-    assert one.reading
-    assert one.reading.fingerprint == replace(read(FILE))
-    assert index.learn(removal, one.reading.fingerprint)
+    assert one.inspection
+    assert one.inspection.fingerprint == replace(read(FILE))
+    assert index.learn(removal, one.inspection.fingerprint)

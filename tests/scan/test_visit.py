@@ -77,8 +77,8 @@ def test_reading_all_lifts_a_match_to_bytes(store: Store) -> None:
     one = found.seen[0]
     assert one.matches[0].rung is Rung.BYTES
     assert one.confirmed is Confirmed.BYTES
-    assert one.reading
-    assert one.reading.full
+    assert one.inspection
+    assert one.inspection.full
     assert {e.rung for e in one.matches[0].evidence} == {Rung.BYTES, Rung.DECLARED}
 
 

@@ -94,10 +94,10 @@ def test_a_large_stranger_costs_its_header_and_a_few_modules(store: Store) -> No
     assert found.bytes_by["probes"] < len(LARGE_OTHER) // 8
     assert len(hub.reads) <= 8
     (one,) = found.seen
-    assert one.reading is not None
-    assert one.reading.architecture == "sd1"
-    assert one.reading.sketch is not None
-    assert not one.reading.near
+    assert one.inspection is not None
+    assert one.inspection.architecture == "sd1"
+    assert one.inspection.sketch is not None
+    assert not one.inspection.near
 
 
 def test_a_large_altered_copy_is_read_on(store: Store) -> None:
@@ -123,8 +123,8 @@ def test_another_architecture_costs_its_header_only(store: Store) -> None:
     )
     found = go(FakeHub({"x": file}), known(store))
     assert set(found.bytes_by) == {"headers"}
-    assert found.seen[0].reading is not None
-    assert found.seen[0].reading.architecture == "sdxl"
+    assert found.seen[0].inspection is not None
+    assert found.seen[0].inspection.architecture == "sdxl"
 
 
 def test_nothing_is_read_while_the_registry_has_no_sketch(store: Store) -> None:
@@ -161,7 +161,7 @@ def test_a_scan_that_used_up_its_bytes_says_what_it_left_out(store: Store) -> No
     assert not hub.reads
     little = go(hub, index, replace(PLAIN, max_scan_bytes=len(LARGE_ALTERED) // 2))
     assert little.skipped == {SPENT: 2}
-    assert all(one.reading and one.reading.near for one in little.seen)
+    assert all(one.inspection and one.inspection.near for one in little.seen)
 
 
 def test_one_allowance_serves_a_whole_scan(store: Store) -> None:
@@ -179,8 +179,8 @@ def test_a_file_larger_than_the_limit_is_a_problem_and_stays_near(store: Store) 
     )
     (problem,) = found.problems
     assert "limit" in problem.reason
-    assert found.seen[0].reading is not None
-    assert found.seen[0].reading.near
+    assert found.seen[0].inspection is not None
+    assert found.seen[0].inspection.near
 
 
 def test_a_bounded_sample_of_strangers_is_read_in_full(store: Store) -> None:

@@ -136,10 +136,13 @@ def sighting(
             found.append(MadeMatch(Match(removal_id, proofs), pk, confirmed))
             if read:
                 readings.append(
-                    seen.Reading(
-                        *(pk, Container.SAFETENSORS, 1000, b"\x05" * 32, True, None, (digest,)),
-                        sketch=sketch,
-                        architecture="sd1",
+                    (
+                        pk,
+                        seen.Inspection(
+                            *(Container.SAFETENSORS, 1000, b"\x05" * 32, True, None, (digest,)),
+                            sketch=sketch,
+                            architecture="sd1",
+                        ),
                     )
                 )
         seen.readings(connection, readings)

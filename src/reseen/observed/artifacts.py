@@ -17,7 +17,15 @@ from sqlalchemy import Connection, and_, case, func, or_, select, update
 
 from reseen.errors import NotFound
 from reseen.observed import sketches
-from reseen.records import Artifact, Container, Digest, DigestKind, Repository, RepoType
+from reseen.records import (
+    Artifact,
+    Container,
+    Digest,
+    DigestKind,
+    Fingerprint,
+    Repository,
+    RepoType,
+)
 from reseen.store import schema
 from reseen.store.database import chunks, insert_for, insert_many, now, upsert
 
@@ -29,26 +37,32 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What reading an artifact told."""
+class Inspection:
+    """What was found out about a file by reading it: its header, some of its modules, or all of
+    it."""
 
-    artifact_pk: int
     container: Container | None = None
     data_size: int | None = None
+    """Bytes in the data section."""
     layout: bytes | None = None
     full: bool = False
     """Every byte was read."""
     problem: str | None = None
+    """Why its container could not be read, or is not what the hub says."""
     digests: tuple[Digest, ...] = ()
-    """Computed from its bytes."""
+    """Computed from its bytes, when all were read."""
     sketch: bytes | None = None
-    """In its published layout, where there is one."""
+    """Of the modules that were read, in its published layout."""
     architecture: str | None = None
     """Of the weight updates in it, empty where there are none; None: nobody looked for any."""
     modules: Mapping[str, bytes] = field(default_factory=dict)
     """Which modules would be searched, by group, where the header told."""
     near: bool = False
     """What was read of its modules comes near a removal, and the rest was not read."""
+    embedded: tuple[Digest, ...] = ()
+    """What the file says of itself; not kept."""
+    fingerprint: Fingerprint | None = None
+    """When every byte was read just now; not kept as such."""
 
 
 def repositories(
@@ -244,11 +258,13 @@ def count(connection: Connection) -> int:
     return int(connection.scalar(select(func.count()).select_from(schema.artifacts)) or 0)
 
 
-def readings(connection: Connection, read: Sequence[Reading], *, at: int | None = None) -> None:
-    """Remember what reading told; a full reading is never replaced by less."""
+def readings(
+    connection: Connection, read: Sequence[tuple[int, Inspection]], *, at: int | None = None
+) -> None:
+    """Remember what reading artifacts (by pk) told; a full reading is never replaced by less."""
     at = now() if at is None else at
     full: set[int] = set()
-    for chunk in chunks({r.artifact_pk for r in read}):
+    for chunk in chunks({pk for pk, _ in read}):
         table = schema.readings.c
         query = select(table.artifact_pk).where(table.artifact_pk.in_(chunk), table.full == 1)
         full.update(connection.scalars(query))
@@ -257,7 +273,7 @@ def readings(connection: Connection, read: Sequence[Reading], *, at: int | None 
         schema.readings,
         [
             {
-                "artifact_pk": r.artifact_pk,
+                "artifact_pk": pk,
                 "at": at,
                 "container": None if r.container is None else r.container.value,
                 "data_size": number(r.data_size),
@@ -265,8 +281,8 @@ def readings(connection: Connection, read: Sequence[Reading], *, at: int | None 
                 "full": int(r.full),
                 "problem": None if r.problem is None else text(r.problem),
             }
-            for r in sorted(read, key=lambda r: r.full)
-            if r.full or r.artifact_pk not in full
+            for pk, r in sorted(read, key=lambda each: each[1].full)
+            if r.full or pk not in full
         ],
         key=("artifact_pk",),
         update=("at", "container", "data_size", "layout", "full", "problem"),
@@ -275,19 +291,19 @@ def readings(connection: Connection, read: Sequence[Reading], *, at: int | None 
         connection,
         schema.readings,
         [
-            {"artifact_pk": r.artifact_pk, "at": at, "full": 0, "architecture": r.architecture}
-            for r in read
+            {"artifact_pk": pk, "at": at, "full": 0, "architecture": r.architecture}
+            for pk, r in read
             if r.architecture is not None
         ],
         key=("artifact_pk",),
         update=("architecture",),
     )
-    computed = sorted((int(d.kind), d.value, r.artifact_pk) for r in read for d in r.digests)
+    computed = sorted((int(d.kind), d.value, pk) for pk, r in read for d in r.digests)
     columns = ("kind", "value", "artifact_pk")
     insert_many(connection, schema.read_digests, columns, computed, ignore=True)
-    sketches.keep_near(connection, [r.artifact_pk for r in read if r.near], at=at)
-    sketches.keep_modules(connection, [(r.artifact_pk, r.modules) for r in read if r.modules])
-    made = [(r.artifact_pk, r.sketch) for r in read if r.sketch is not None]
+    sketches.keep_near(connection, [pk for pk, r in read if r.near], at=at)
+    sketches.keep_modules(connection, [(pk, r.modules) for pk, r in read if r.modules])
+    made = [(pk, r.sketch) for pk, r in read if r.sketch is not None]
     sketches.keep_read(connection, made)
 
 

@@ -1,7 +1,7 @@
 """What reading decides about one artifact.
 
 What comes in: an artifact, the matches by what the hub declares of it, how far to go. What goes
-out: a `Seen`. One sequence decides:
+out: a `ArtifactResult`. One sequence decides:
 
     declared match ----> as `Options.confirm` says: nothing, the header, all bytes
     no match ----------> the header, if the size could hold a removal's tensors,
@@ -18,8 +18,7 @@ shares, and by one that the scan shares.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, Malformed
@@ -30,12 +29,12 @@ from reseen.hubs.hub import Hub, drive
 from reseen.match.evidence import merge
 from reseen.match.known import Known
 from reseen.match.ladder import DOUBT, Header, header_agrees
+from reseen.observed.artifacts import Inspection
 from reseen.observed.readings import ReadSoFar
 from reseen.records import (
     Artifact,
     Confirmed,
     Container,
-    Digest,
     DigestKind,
     Fingerprint,
     Match,
@@ -72,35 +71,7 @@ _MORE = "Raise the limit on bytes, or fetch the file yourself and use `reseen ch
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What the bytes of an artifact told."""
-
-    container: Container
-    data_size: int | None = None
-    """Bytes in the data section."""
-    layout: bytes | None = None
-    embedded: tuple[Digest, ...] = ()
-    """What the file says of itself."""
-    fingerprint: Fingerprint | None = None
-    """Only when every byte was read."""
-    problem: str | None = None
-    """Why the container could not be read, when it could not."""
-    architecture: str | None = None
-    """Of the weight updates in it, empty where there are none; None: nobody looked for any."""
-    modules: Mapping[str, bytes] = field(default_factory=dict)
-    """Which modules would be searched, by group, as the store keeps them."""
-    sketch: bytes | None = None
-    """Of the modules that were read."""
-    near: bool = False
-    """These come near a removal, and the rest was not read."""
-
-    @property
-    def full(self) -> bool:
-        return self.fingerprint is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
+class ArtifactResult:
     """One artifact, with all that was found out about it."""
 
     artifact: Artifact
@@ -110,7 +81,7 @@ class Seen:
     """Removals with nothing but hints: never a sighting."""
     confirmed: Confirmed = Confirmed.NONE
     """How far the hub's claim about the file was checked."""
-    reading: Reading | None = None
+    inspection: Inspection | None = None
 
     def standing(self, match: Match) -> Confirmed:
         """How far one of its matches was checked: what stands on the file's own bytes does so
@@ -122,10 +93,10 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadResult:
     """The outcome of trying to read one artifact."""
 
-    reading: Reading | None = None
+    inspection: Inspection | None = None
     confirmed: Confirmed = Confirmed.NONE
     problem: Problem | None = None
     busy: bool = False
@@ -140,7 +111,7 @@ class Read:
     """And that reason passes: it stays owed."""
 
 
-NOT_READ = Read()
+NOT_READ = ReadResult()
 
 
 def wants_reading(
@@ -192,62 +163,64 @@ def is_named_otherwise(artifact: Artifact) -> bool:
     return artifact.path.lower().endswith(OTHER_ENDINGS)
 
 
-async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, ...]) -> Read:
+async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, ...]) -> ReadResult:
     """Read as much of an artifact as decides something. A hub's error is a problem, not raised."""
     hub, known, options, budget = context.hub, context.known, context.options, context.budget
     if budget.refused:
         return NOT_READ
     if budget.scan.left <= 0:
-        return Read(skipped=SPENT, left=True)
+        return ReadResult(skipped=SPENT, left=True)
     size = artifact.size
     if not hub.abilities.sizes:
-        return Read(skipped=SIZES)
+        return ReadResult(skipped=SIZES)
     if size is None:
         return _problem(artifact, "not read: the hub does not state its size")
     if not context.storage.may_ask():
-        return Read(skipped=STORAGE_AWAY, left=True)
-    reading: Reading | None = None
+        return ReadResult(skipped=STORAGE_AWAY, left=True)
+    inspection: Inspection | None = None
     confirmed = Confirmed.NONE
     ranges = hub.abilities.ranges
     if not ranges and not (matches and options.confirm is Confirm.FULL):
-        return Read(skipped=WHOLE)
+        return ReadResult(skipped=WHOLE)
     inside: Inside | None = None
     try:
         if ranges:
             inside = await drive(hub, artifact, _counted(look_inside(size), budget))
             context.storage.answered()
-            reading = reading_of(inside)
+            inspection = inspection_of(inside)
             if matches:
                 confirmed, served = await _check_header(hub, artifact, matches, known, inside)
-                reading = replace(reading, problem=served or reading.problem)
+                inspection = replace(inspection, problem=served or inspection.problem)
             if not _wants_all(matches, confirmed, known, options, artifact, inside):
                 if matches and confirmed is not Confirmed.DOUBTFUL:
-                    return Read(reading, confirmed)
-                return await _weigh(context, artifact, inside, confirmed)
+                    return ReadResult(inspection, confirmed)
+                told = ReadResult(inspection, confirmed)
+                return await _weigh(context, artifact, inside, told)
         if size > min(options.max_artifact_bytes, budget.left):
-            return Read(reading, confirmed, _too_large(artifact, size))
+            return ReadResult(inspection, confirmed, too_large(artifact, size))
         if size > budget.scan.left:
-            return Read(reading, confirmed, skipped=SPENT, left=True)
+            return ReadResult(inspection, confirmed, skipped=SPENT, left=True)
         config = None if inside is None else await _config(hub, artifact, inside, budget)
         budget.spend(size, Kind.WHOLE)
         fingerprint = await _read_all(hub, artifact, size, inside, config)
     except HubAuth as e:
         budget.refused = True
         if not matches:
-            return Read(reading, confirmed, skipped=GATED)
+            return ReadResult(inspection, confirmed, skipped=GATED)
         problem = Problem(_where(artifact), f"files cannot be read: {e}", e.remedy)
-        return Read(reading, confirmed, problem)
+        return ReadResult(inspection, confirmed, problem)
     except (HubGarbage, Malformed) as e:
         # What is served is not what the hub said is there.
         problem = Problem(_where(artifact), str(e), None)
         if not matches:
-            return Read(reading, confirmed, problem)
-        reading = replace(reading or Reading(Container.UNKNOWN), problem=f"{DOUBT}{e}")
-        return Read(reading, Confirmed.DOUBTFUL, problem)
+            return ReadResult(inspection, confirmed, problem)
+        doubt = Inspection(Container.UNKNOWN) if inspection is None else inspection
+        inspection = replace(doubt, problem=f"{DOUBT}{e}")
+        return ReadResult(inspection, Confirmed.DOUBTFUL, problem)
     except HubError as e:
         problem = Problem(_where(artifact), str(e), e.remedy)
         busy, missing = isinstance(e, HubBusy), isinstance(e, HubMissing)
-        return Read(reading, confirmed, problem, busy=busy, missing=missing)
+        return ReadResult(inspection, confirmed, problem, busy=busy, missing=missing)
     exact = known.match_digests(fingerprint)
     return await asyncio.to_thread(read_in_full, artifact, confirmed, fingerprint, known, exact)
 
@@ -258,33 +231,34 @@ def read_in_full(
     fingerprint: Fingerprint,
     known: Known,
     exact: tuple[Match, ...],
-) -> Read:
+) -> ReadResult:
     """What all bytes of an artifact tell. `exact`: what they match by their digests."""
-    reading = replace(reading_of(fingerprint), fingerprint=fingerprint, architecture="")
+    inspection = inspection_of(fingerprint)
     copies: tuple[Match, ...] = ()
     if fingerprint.sketch is not None:
-        from reseen.scan.weigh import weigh_whole
+        from reseen.scan.weigh import architecture_of
 
-        weighed = weigh_whole(fingerprint, known, exact)
-        copies = weighed.matches
-        reading = replace(reading, architecture=weighed.architecture, sketch=weighed.sketch)
-    return Read(reading, check_bytes(artifact, confirmed, fingerprint), copies=copies)
+        inspection = replace(inspection, architecture=architecture_of(fingerprint.sketch))
+        copies = known.copies(fingerprint, exact)
+    return ReadResult(inspection, check_bytes(artifact, confirmed, fingerprint), copies=copies)
 
 
-def conclude(artifact: Artifact, matches: tuple[Match, ...], known: Known, what: Read) -> Seen:
+def conclude(
+    artifact: Artifact, matches: tuple[Match, ...], known: Known, what: ReadResult
+) -> ArtifactResult:
     """Put what the hub declares, what reading told, and the leads together."""
     leads = known.hints(artifact)
-    if what.reading is not None:
-        leads = merge(leads, known.hints_inside(what.reading.embedded))
-        if what.reading.fingerprint is not None:
-            leads = merge(leads, known.match_digests(what.reading.fingerprint))
+    if what.inspection is not None:
+        leads = merge(leads, known.hints_inside(what.inspection.embedded))
+        if what.inspection.fingerprint is not None:
+            leads = merge(leads, known.match_digests(what.inspection.fingerprint))
     every = merge(matches, leads, what.copies) if leads or what.copies else matches
-    return Seen(
+    return ArtifactResult(
         artifact=artifact,
         matches=tuple(match for match in every if match.rung > Rung.HINT),
         hints=tuple(match for match in every if match.rung == Rung.HINT),
         confirmed=what.confirmed,
-        reading=what.reading,
+        inspection=what.inspection,
     )
 
 
@@ -339,31 +313,15 @@ def _wants_all(
 
 
 async def _weigh(
-    context: ReadContext, artifact: Artifact, inside: Inside, confirmed: Confirmed
-) -> Read:
+    context: ReadContext, artifact: Artifact, inside: Inside, told: ReadResult
+) -> ReadResult:
     """Is it an altered copy?"""
-    reading = reading_of(inside)
     if not context.known.sketched or not context.options.edited:
-        return Read(reading, confirmed)
+        return told
     from reseen.scan.weigh import weigh  # numpy, which a scan by hashes alone does not need
 
-    told = await weigh(context, artifact, inside)
-    reading = replace(
-        reading,
-        architecture=told.architecture,
-        modules=told.modules,
-        sketch=told.sketch,
-        near=told.near,
-    )
-    problem = None if told.too_large is None else _too_large(artifact, told.too_large)
-    return Read(
-        reading,
-        confirmed,
-        problem,
-        copies=told.matches,
-        skipped=told.skipped,
-        left=told.skipped is not None,
-    )
+    weighed: ReadResult = await weigh(context, artifact, inside, told)
+    return weighed
 
 
 async def _config(
@@ -407,24 +365,34 @@ def check_bytes(artifact: Artifact, before: Confirmed, read: Fingerprint) -> Con
     return Confirmed.BYTES if all(true) else Confirmed.CONTRADICTED
 
 
-def reading_of(inside: Inside | Fingerprint) -> Reading:
-    """What a header told, or the header's part of all bytes."""
-    return Reading(
+def inspection_of(inside: Inside | Fingerprint) -> Inspection:
+    """What a header told, or all bytes."""
+    header = Inspection(
         container=inside.container,
         data_size=inside.data_size,
         layout=inside.layout,
         embedded=inside.embedded,
         problem=inside.problem,
     )
+    if isinstance(inside, Inside):
+        return header
+    return replace(
+        header,
+        full=True,
+        digests=inside.digests,
+        sketch=inside.sketch,
+        architecture="",
+        fingerprint=inside,
+    )
 
 
-def _too_large(artifact: Artifact, size: int) -> Problem:
+def too_large(artifact: Artifact, size: int) -> Problem:
     reason = f"not read in full: {size} bytes are more than the limit allows"
     return Problem(_where(artifact), reason, _MORE)
 
 
-def _problem(artifact: Artifact, reason: str) -> Read:
-    return Read(problem=Problem(_where(artifact), reason))
+def _problem(artifact: Artifact, reason: str) -> ReadResult:
+    return ReadResult(problem=Problem(_where(artifact), reason))
 
 
 def _where(artifact: Artifact) -> str:

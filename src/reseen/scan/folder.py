@@ -34,7 +34,7 @@ from reseen.records import (
 )
 from reseen.scan import scans
 from reseen.scan.budget import Kind
-from reseen.scan.confirm import Seen, conclude, read_in_full
+from reseen.scan.confirm import ArtifactResult, conclude, read_in_full
 from reseen.scan.lookback import record_past
 from reseen.scan.pool import read_files
 from reseen.scan.progress import Found, Outcome, Progress, Report
@@ -185,7 +185,7 @@ def _write(
     problems = [one for one in batch if isinstance(one, Problem)]
     count.unread += len(problems)
     scans.note(connection, scan, None, problems, now())
-    by_place: dict[tuple[RepoType, str, str], list[Seen]] = {}
+    by_place: dict[tuple[RepoType, str, str], list[ArtifactResult]] = {}
     for one in batch:
         if isinstance(one, _Came):
             place = (one.artifact.type, one.artifact.repo, one.artifact.revision)
@@ -206,7 +206,7 @@ def _write(
     return new
 
 
-def _see(one: _Came, known: Known) -> Seen:
+def _see(one: _Came, known: Known) -> ArtifactResult:
     matches = known.match(one.artifact)
     exact = known.match_digests(one.fingerprint)
     what = read_in_full(one.artifact, Confirmed.NONE, one.fingerprint, known, exact)

@@ -16,12 +16,13 @@ from sqlalchemy import Connection, select
 from reseen.match.judge import judge_artifacts
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, walks
+from reseen.observed.artifacts import Inspection
 from reseen.observed.walks import NOTHING, Asked, Commit
 from reseen.records import DigestKind, Evidence, Fingerprint
 from reseen.registry import learning
 from reseen.registry.claims import LEARNED
 from reseen.scan import scans
-from reseen.scan.confirm import Reading, Seen
+from reseen.scan.confirm import ArtifactResult
 from reseen.scan.visit import Visit
 from reseen.store import schema
 from reseen.store.database import chunks, now
@@ -84,7 +85,7 @@ def record(
 def record_seen(
     connection: Connection,
     repository_pk: int,
-    every: Sequence[Seen],
+    every: Sequence[ArtifactResult],
     scan_pk: int | None,
     *,
     since: int,
@@ -94,17 +95,17 @@ def record_seen(
     pks = seen.artifacts(
         connection, repository_pk, [one.artifact for one in every], since=since, at=at
     )
-    readings: list[seen.Reading] = []
+    readings: list[tuple[int, Inspection]] = []
     found: dict[tuple[int, str], tuple[Evidence, ...]] = {}
     for one, pk in zip(every, pks, strict=True):
-        if one.reading is not None:
-            readings.append(_reading(pk, one.reading))
+        if one.inspection is not None:
+            readings.append((pk, one.inspection))
         for match in (*one.matches, *one.hints):
             found[pk, match.removal] = match.evidence
     taught: set[int] = set()
     if readings:
         seen.readings(connection, readings, at=at)
-        taught = learning.learn(connection, artifacts=[r.artifact_pk for r in readings if r.full])
+        taught = learning.learn(connection, artifacts=[pk for pk, each in readings if each.full])
     if not found and not readings:
         return Recorded()
     removals = _removal_pks(connection, {removal for _, removal in found})
@@ -132,14 +133,16 @@ def _removal_pks(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def _learned(connection: Connection, taught: set[int], every: Sequence[Seen]) -> Iterator[Learned]:
+def _learned(
+    connection: Connection, taught: set[int], every: Sequence[ArtifactResult]
+) -> Iterator[Learned]:
     """What the index in memory is to learn: what is now known of a removal's own file."""
     r, c, d = schema.removals.c, schema.claims.c, schema.digests.c
     read = {
-        digest.value: one.reading.fingerprint
+        digest.value: one.inspection.fingerprint
         for one in every
-        if one.reading is not None and one.reading.fingerprint is not None
-        if (digest := one.reading.fingerprint.digest(DigestKind.SHA256)) is not None
+        if one.inspection is not None and one.inspection.fingerprint is not None
+        if (digest := one.inspection.fingerprint.digest(DigestKind.SHA256)) is not None
     }
     for chunk in chunks(sorted(taught)):
         query = (
@@ -151,23 +154,6 @@ def _learned(connection: Connection, taught: set[int], every: Sequence[Seen]) ->
         )
         for removal, sha256 in connection.execute(query):
             yield Learned(removal, read[bytes(sha256)])
-
-
-def _reading(artifact_pk: int, reading: Reading) -> seen.Reading:
-    fingerprint = reading.fingerprint
-    return seen.Reading(
-        artifact_pk=artifact_pk,
-        container=reading.container,
-        data_size=reading.data_size,
-        layout=reading.layout,
-        full=reading.full,
-        problem=reading.problem,
-        digests=fingerprint.digests if fingerprint is not None else (),
-        sketch=reading.sketch,
-        architecture=reading.architecture,
-        modules=reading.modules,
-        near=reading.near,
-    )
 
 
 def _secret(connection: Connection) -> bytes:

@@ -525,7 +525,7 @@ def _is_plain(visit: Visit) -> bool:
         and not visit.problems
         and not visit.bytes_by
         and not visit.skipped
-        and not any(one.matches or one.hints or one.reading for one in visit.seen)
+        and not any(one.matches or one.hints or one.inspection for one in visit.seen)
     )
 
 

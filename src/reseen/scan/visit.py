@@ -23,7 +23,7 @@ from reseen.observed.artifacts import content, text
 from reseen.observed.readings import UNREAD, File
 from reseen.records import Artifact, Confirmed, Match, Problem, Repository
 from reseen.scan import agenda, confirm
-from reseen.scan.confirm import NOT_READ, Read, Seen, conclude, read, wants_reading
+from reseen.scan.confirm import NOT_READ, ArtifactResult, ReadResult, conclude, read, wants_reading
 from reseen.scan.context import ReadContext
 from reseen.scan.target import Confirm, Options
 
@@ -43,7 +43,7 @@ class Visit:
 
     repository: Repository
     revision: Revision
-    seen: tuple[Seen, ...]
+    seen: tuple[ArtifactResult, ...]
     """Every artifact of the commit, in the hub's order."""
     problems: tuple[Problem, ...] = ()
     follow: frozenset[Follow] = frozenset()
@@ -198,14 +198,16 @@ def _match(
     return CommitFiles(repository, revision, tuple(artifacts), matches, wanted)
 
 
-def _conclude(context: ReadContext, files: CommitFiles, outcomes: Mapping[_Content, Read]) -> Visit:
+def _conclude(
+    context: ReadContext, files: CommitFiles, outcomes: Mapping[_Content, ReadResult]
+) -> Visit:
     known, options = context.known, context.options
     problems = list(files.problems)
     skipped = Counter(o.skipped for o in outcomes.values() if o.skipped is not None)
-    seen: list[Seen] = []
+    seen: list[ArtifactResult] = []
     for artifact, matched in zip(files.artifacts, files.matches, strict=True):
         outcome = outcomes.get(_content(artifact), NOT_READ)
-        if files.listed or outcome.reading or outcome.confirmed is not Confirmed.NONE:
+        if files.listed or outcome.inspection or outcome.confirmed is not Confirmed.NONE:
             # What is not listed was not seen to be there, unless something of it was read.
             seen.append(conclude(artifact, matched, known, outcome))
         if outcome is NOT_READ and not matched and _left_by_name(artifact, known, options):
@@ -235,9 +237,9 @@ def _conclude(context: ReadContext, files: CommitFiles, outcomes: Mapping[_Conte
     )
 
 
-async def _read_all(context: ReadContext, files: CommitFiles) -> dict[_Content, Read]:
-    """Read each content once, a few at a time."""
-    outcomes: dict[_Content, Read] = {}
+async def _read_all(context: ReadContext, files: CommitFiles) -> dict[_Content, ReadResult]:
+    """ReadResult each content once, a few at a time."""
+    outcomes: dict[_Content, ReadResult] = {}
     left = iter(files.wanted.items())
 
     async def reader() -> None:
@@ -263,7 +265,7 @@ def file_of(artifact: Artifact) -> File:
     return text(artifact.path), content(artifact)
 
 
-def _follow(seen: list[Seen], options: Options) -> frozenset[Follow]:
+def _follow(seen: list[ArtifactResult], options: Options) -> frozenset[Follow]:
     if options.follow and any(one.matches for one in seen):
         return frozenset(Follow)
     return frozenset()

@@ -1,7 +1,7 @@
 """The weights rung for a remote file: read as little as decides it.
 
-What comes in: an artifact that matches nothing exactly, and its header. What goes out: a `Weighed`:
-copies that it is of, and what to remember so that it is never read for this again. One sequence:
+What comes in: an artifact that matches nothing exactly, and its header. What goes out: copies that
+it is of, and what to remember so that it is never read for this again. One sequence:
 
     header -> which modules -> could anything in the registry match these? -> no: done
            -> the few modules that are searched (0.5 % of an SDXL adapter) -> nothing near: done
@@ -14,9 +14,10 @@ strangers of an architecture reach, and a background that grew from near files o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from reseen.errors import FileError, HubBusy, HubError
 from reseen.files.source import Range, Reader
@@ -26,11 +27,10 @@ from reseen.fingerprints.entries import probes_of, slots_of
 from reseen.fingerprints.sketch import decode
 from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.hubs.hub import Hub
-from reseen.match.known import Known
-from reseen.records import Artifact, Fingerprint, Match
+from reseen.records import Artifact
 from reseen.scan.budget import SPENT, Budget, Kind
+from reseen.scan.confirm import ReadResult, too_large
 from reseen.scan.context import ReadContext
-from reseen.scan.target import Options
 from reseen.updates.peft import LARGEST as LARGEST_CONFIG
 from reseen.updates.peft import PeftConfig, parse_config
 from reseen.updates.plan import Plan, plan
@@ -41,77 +41,58 @@ LARGEST_SAMPLE = 512 << 20
 """Bytes of an adapter that is read for the background only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """What the modules of a file told."""
-
-    architecture: str = ""
-    """Empty where no updates are in it."""
-    modules: Mapping[str, bytes] = field(default_factory=dict)
-    """Which modules are searched, by group; as the store keeps them."""
-    sketch: bytes | None = None
-    """Of what was read, if anything was."""
-    matches: tuple[Match, ...] = ()
-    near: bool = False
-    """It comes near a removal, and was not read further."""
-    too_large: int | None = None
-    """Bytes that would have been read, but are more than one file or visit may have."""
-    skipped: str | None = None
-    """Why the scan's own limits ended it."""
-
-
-async def weigh(context: ReadContext, artifact: Artifact, inside: Inside) -> Weighed:
-    """Raises HubError."""
-    hub, known, options, budget = context.hub, context.known, context.options, context.budget
+async def weigh(
+    context: ReadContext, artifact: Artifact, inside: Inside, told: ReadResult
+) -> ReadResult:
+    """Raises HubError. `told`: what the header told, to which the rest is added."""
+    hub, known, budget = context.hub, context.known, context.budget
+    told = _with(told, architecture="")
     if inside.listing is None:
-        return Weighed()
+        return told
     made = await asyncio.to_thread(plan, inside.listing)
     if made.modules and not made.scale_known:
         config = await config_beside(hub, artifact, budget)
         if config is not None:
             made = await asyncio.to_thread(plan, inside.listing, config)
     if not made.modules:
-        return Weighed()
+        return told
     names = [module.name for module in made.modules]
     slots = slots_of(made.architecture, names)
-    told = Weighed(
-        made.architecture, {group: s.astype("<u4").tobytes() for group, s in slots.items()}
-    )
-    groups = known.could_match(told.modules)
+    modules = {group: s.astype("<u4").tobytes() for group, s in slots.items()}
+    told = _with(told, architecture=made.architecture, modules=modules)
+    groups = known.could_match(modules)
     if not groups:
         return told
     whole = _length(made)
-    at_once = whole <= SMALL
-    if not at_once:
+    near = False
+    if whole > SMALL:
         probes = probes_of(groups, made.architecture, names)
-        if (limit := _limited(told, _length(made, probes), options, budget)) is not None:
+        if limit := _limited(context, artifact, told, _length(made, probes)):
             return limit
         few = await _read(hub, artifact, read_sketch(made, sorted(probes)), budget, Kind.PROBES)
         if few.sketch is not None:
-            told = replace(told, sketch=few.sketch.encode())
             near = await asyncio.to_thread(known.is_near, few.sketch)
-            told = replace(told, near=near)
-        if not told.near and not _is_sample(made.architecture, whole, budget):
+            told = _with(told, sketch=few.sketch.encode(), near=near)
+        if not near and not _is_sample(made.architecture, whole, budget):
             return told
-    if (limit := _limited(told, whole, options, budget)) is not None:
+    if limit := _limited(context, artifact, told, whole):
         return limit
     every = await _read(hub, artifact, read_sketch(made), budget, Kind.WHOLE)
+    told = _with(told, near=False)
     if every.sketch is None:
-        return replace(told, near=False)
-    matches = await asyncio.to_thread(known.copies, every.sketch)
-    return replace(told, sketch=every.sketch.encode(), matches=matches, near=False)
+        return told
+    copies = await asyncio.to_thread(known.copies, every.sketch)
+    return replace(_with(told, sketch=every.sketch.encode()), copies=copies)
 
 
-def weigh_whole(fingerprint: Fingerprint, known: Known, exact: Collection[Match]) -> Weighed:
-    """The same for a file of which every byte was read. `exact`: what it matches by its bytes."""
-    if fingerprint.sketch is None:
-        return Weighed()
-    sketch = decode(fingerprint.sketch)
-    return Weighed(
-        architecture=sketch.architecture,
-        sketch=fingerprint.sketch,
-        matches=known.copies(fingerprint, exact),
-    )
+def architecture_of(sketch: bytes) -> str:
+    """Whose modules a sketch is of."""
+    return decode(sketch).architecture
+
+
+def _with(told: ReadResult, **more: Any) -> ReadResult:
+    assert told.inspection is not None
+    return replace(told, inspection=replace(told.inspection, **more))
 
 
 async def config_beside(hub: Hub, artifact: Artifact, budget: Budget) -> PeftConfig | None:
@@ -131,12 +112,15 @@ async def config_beside(hub: Hub, artifact: Artifact, budget: Budget) -> PeftCon
         return None
 
 
-def _limited(told: Weighed, length: int, options: Options, budget: Budget) -> Weighed | None:
+def _limited(
+    context: ReadContext, artifact: Artifact, told: ReadResult, length: int
+) -> ReadResult | None:
     """What is known so far, where the next step is more than the limits allow."""
-    if length > min(options.max_artifact_bytes, budget.left):
-        return replace(told, too_large=length)
+    budget = context.budget
+    if length > min(context.options.max_artifact_bytes, budget.left):
+        return replace(told, problem=too_large(artifact, length))
     if length > budget.scan.left:
-        return replace(told, skipped=SPENT)
+        return replace(told, skipped=SPENT, left=True)
     return None
 
 
