@@ -257,10 +257,22 @@ class RemovalClass(IntEnum):
     """Intimate imagery."""
     CHILD_ABUSE = 3
     """Capable of child abuse imagery: never read at hubs, digests only."""
+    CHILD_ABUSE_VOUCHED = 4
+    """The same, said by a list that is entitled to say it, or settled by two people: what the gate
+    blocks for. What removals are, never what a claim says."""
 
     @property
     def label(self) -> str:
         return _CLASS_LABELS[self]
+
+    @property
+    def never_read(self) -> bool:
+        """Of its files nothing is read at hubs, sketched or learned: digests only."""
+        return self >= RemovalClass.CHILD_ABUSE
+
+    @property
+    def vouched(self) -> bool:
+        return self is RemovalClass.CHILD_ABUSE_VOUCHED
 
     @classmethod
     def of(cls, label: str) -> RemovalClass:
@@ -275,6 +287,9 @@ _CLASS_LABELS = {
     RemovalClass.CHILD_ABUSE: "child-abuse-imagery",
 }
 _CLASSES = {label: cls for cls, label in _CLASS_LABELS.items()}
+_CLASS_LABELS[RemovalClass.CHILD_ABUSE_VOUCHED] = _CLASS_LABELS[RemovalClass.CHILD_ABUSE]
+SAID_CLASSES = tuple(_CLASSES.values())
+"""Those that a claim can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +329,10 @@ class Claim:
     """A file that was read has one of its digests and not another; nobody has looked at it yet."""
     rests_on: tuple[int, ...] = ()
     """For what was learned: the numbers of the claims with which the reading agreed."""
+    class_only: bool = False
+    """Somebody here says a class, and nothing else."""
+    class_settled: bool | None = None
+    """Two people settled that the class it says counts, or (False) that it is false."""
 
     @property
     def learned(self) -> bool:
@@ -337,7 +356,7 @@ class Removal:
     @property
     def lists(self) -> tuple[str, ...]:
         """The lists whose claims about it are in force; of a withdrawn removal, all."""
-        told = [c for c in self.claims if c.list is not None]
+        told = [c for c in self.claims if c.list is not None and not c.class_only]
         counted = [c for c in told if c.in_force] or told
         return tuple(dict.fromkeys(c.list for c in counted if c.list is not None))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reseen.records import DigestKind, Names
 from reseen.registry import removals
-from reseen.registry.adds import Outcome, add_files
+from reseen.registry.adds import AddOptions, Outcome, add_files
 from reseen.registry.lookup import find
 from reseen.store import audit
 from reseen.store.database import Store
@@ -73,7 +73,9 @@ def test_a_removal_known_by_its_hash_learns_the_rest_and_stays_withdrawn(
     with store.write() as connection:
         removals.withdraw(connection, keyring, first.removal, "why")
     renamed = path.rename(tmp_path / "renamed.safetensors")
-    (merged,) = add_files(store, keyring, [renamed], names=Names(name="Sample person 07"))
+    (merged,) = add_files(
+        store, keyring, [renamed], AddOptions(names=Names(name="Sample person 07"))
+    )
     assert (merged.outcome, merged.removal) == (Outcome.MERGED, first.removal)
     assert "withdrawn" in str(merged.reason)
     with store.write() as connection:

@@ -47,11 +47,13 @@ def lists(db: str | None, as_json: bool) -> None:
                     "in_force": one.in_force,
                     "withdrawn": one.withdrawn,
                     "entitled": one.entitled,
+                    "class": one.cls.label if one.cls is not None else None,
                 }
             )
             continue
         marks = "  withdrawn" if one.withdrawn else ""
         marks += "  may say the class that is never read" if one.entitled else ""
+        marks += f"  class {one.cls.label}" if one.cls else ""
         removals = count(one.removals, "removal")
         say(f"{visible(one.name)}  {removals}, {one.in_force:,} in force{marks}")
     if not as_json and not found:

@@ -20,6 +20,7 @@ from reseen.errors import FileError, HubError, ListError, SealError, StoreMissin
 from reseen.settings import Settings, store_url
 
 if TYPE_CHECKING:
+    from reseen.records import RemovalClass
     from reseen.store.database import Store
     from reseen.store.sealing import Keyring
 
@@ -48,6 +49,21 @@ def reveal_option(command: F) -> F:
     return click.option(
         "--reveal", is_flag=True, help="Show sealed names. This is recorded in the audit log."
     )(command)
+
+
+CLASSES = ("other", "likeness", "intimate-imagery", "child-abuse-imagery")
+"""Labels of `records.SAID_CLASSES`; a test compares."""
+
+
+def class_option(help: str, *, required: bool = False) -> Callable[[F], F]:
+    return click.option("--class", "cls", type=click.Choice(CLASSES), required=required, help=help)
+
+
+def class_given(label: str | None) -> RemovalClass | None:
+    """The class of `class_option`."""
+    from reseen.records import RemovalClass
+
+    return None if label is None else RemovalClass.of(label)
 
 
 def settings_for(db: str | None = None) -> Settings:

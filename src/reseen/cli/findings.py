@@ -109,7 +109,7 @@ def removal_text(removal: Removal, names: Names | None) -> str:
     """Everything about one removal; names only when they were opened."""
     lines = [removal_line(removal)]
     if removal.cls:
-        lines.append(f"  class: {removal.cls.label}")
+        lines.append(f"  class: {removal.cls.label}{class_note(removal)}")
     for claim in removal.claims:
         lines.append(f"  {claim_text(removal, claim)}")
         lines += [f"    {d.kind.label:<15}{d.hex}" for d in claim.digests]
@@ -118,6 +118,14 @@ def removal_text(removal: Removal, names: Names | None) -> str:
     else:
         lines += [f"  {name}: {value}" for name, value in names_fields(names).items() if value]
     return "\n".join(lines)
+
+
+def class_note(removal: Removal) -> str:
+    """What else there is to say of its class."""
+    if not removal.cls.never_read:
+        return ""
+    gate = "the gate blocks" if removal.cls.vouched else "the gate holds: no entitled list says it"
+    return f" (never read at hubs; {gate})"
 
 
 def claim_text(removal: Removal, claim: Claim) -> str:
@@ -129,6 +137,9 @@ def claim_text(removal: Removal, claim: Claim) -> str:
         claim.site,
         None if claim.removed_on is None else f"removed {claim.removed_on.isoformat()}",
         None if claim.cls is None else f"class {claim.cls.label}",
+        {None: None, True: "which two people say counts", False: "which two people say is FALSE"}[
+            claim.class_settled
+        ],
     ]
     true = removal.true_size(claim)
     if true is not None:
@@ -177,6 +188,7 @@ def removal_fields(removal: Removal, names: Names | None = None) -> dict[str, An
         "added_at": plain(removal.added_at),
         "withdrawn_at": plain(removal.withdrawn_at) if removal.withdrawn_at else None,
         "class": removal.cls.label,
+        "class_counts": removal.cls.vouched if removal.cls.never_read else None,
         "lists": list(removal.lists),
         "claims": [claim_fields(removal, claim) for claim in removal.claims],
         "files": [
@@ -210,6 +222,7 @@ def claim_fields(removal: Removal, claim: Claim) -> dict[str, Any]:
         "site": claim.site,
         "removed_on": plain(claim.removed_on) if claim.removed_on else None,
         "class": claim.cls.label if claim.cls is not None else None,
+        "class_settled": claim.class_settled,
         "digests": {d.kind.label.replace("-", "_"): d.hex for d in claim.digests},
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,8 @@ import click
 
 from reseen.cli.common import (
     about,
+    class_given,
+    class_option,
     count,
     db_option,
     emit,
@@ -38,6 +39,7 @@ from reseen.report.rows import visible
 if TYPE_CHECKING:
     from reseen.operations.lists import Imported
     from reseen.operations.removals import RemovalChanged
+    from reseen.registry.adds import AddOptions
     from reseen.registry.imports import Account, ImportOptions
     from reseen.scan.owed import Unread
     from reseen.store.database import Store
@@ -56,6 +58,10 @@ FILES = click.argument(
         "restore-list": ("reseen.cli.claims:restore_list", "Put a withdrawn list back in force."),
         "take-back": ("reseen.cli.claims:take_back", "Take a single claim out of use."),
         "put-back": ("reseen.cli.claims:put_back", "Put a claim in use again."),
+        "classify": ("reseen.cli.classes:classify", "Say of which class removals are."),
+        "entitle": ("reseen.cli.classes:entitle", "Let a list say the class that is never read."),
+        "propose-class": ("reseen.cli.classes:propose", "A claim of the class counts, or not."),
+        "confirm-class": ("reseen.cli.classes:confirm", "Confirm what somebody else proposed."),
         "settle": ("reseen.cli.claims:settle", "Leave a claim that a file contradicts as it is."),
     },
 )
@@ -64,12 +70,18 @@ def registry() -> None:
 
 
 def _options(
-    list_name: str | None, mapped: tuple[str, ...], site: str | None, rejects: Path | None
+    list_name: str | None,
+    mapped: tuple[str, ...],
+    site: str | None,
+    cls: str | None,
+    rejects: Path | None,
 ) -> ImportOptions:
     from reseen.registry.imports import ImportOptions
 
     columns = dict(_pair(given) for given in mapped)
-    return ImportOptions(list_name=list_name, columns=columns, site=site, rejects=rejects)
+    return ImportOptions(
+        list_name=list_name, columns=columns, site=site, rejects=rejects, cls=class_given(cls)
+    )
 
 
 @registry.command("import")
@@ -89,6 +101,7 @@ def _options(
     click.option(
         "--site", metavar="HOST", help="The host that removed the models that have no link."
     ),
+    class_option("The class of rows that say none."),
     click.option("--rejects", type=click.Path(path_type=Path), help="The file for rejected rows."),
 )
 @db_option
@@ -211,31 +224,32 @@ def _pair(given: str) -> tuple[str, str]:
     return column, field
 
 
-@dataclass(frozen=True, slots=True)
-class _AddGiven:
-    """What is said of local files that become removals."""
+def _add_options(
+    list_name: str, site: str | None, name: str | None, reason: str | None, cls: str | None
+) -> AddOptions:
+    from reseen.records import Names
+    from reseen.registry.adds import AddOptions
 
-    list_name: str
-    site: str | None
-    name: str | None
-    reason: str | None
+    names = Names(name=name, reason=reason) if name or reason else None
+    return AddOptions(list_name, site, names, class_given(cls))
 
 
 @registry.command()
 @FILES
 @as_value(
-    "said",
-    _AddGiven,
+    "options",
+    _add_options,
     click.option(
         "--list", "list_name", default="local", show_default=True, help="The list's name."
     ),
     click.option("--site", metavar="HOST", help="Where the model was removed from."),
     click.option("--name", help="The model's name. Sealed."),
     click.option("--reason", help="Why it was removed. Sealed."),
+    class_option("Of which class it is."),
 )
 @db_option
 @output_options
-def add(paths: tuple[Path, ...], said: _AddGiven, db: str | None, output: Output) -> None:
+def add(paths: tuple[Path, ...], options: AddOptions, db: str | None, output: Output) -> None:
     """Register local files, and all files under folders: every digest, in one pass.
 
     Nothing is kept of the weights. Exits 2 when a named file was rejected, 3 when only files in a
@@ -243,10 +257,8 @@ def add(paths: tuple[Path, ...], said: _AddGiven, db: str | None, output: Output
     """
     from reseen.cli.progress import bytes_bar
     from reseen.operations.lists import add_files
-    from reseen.records import Names
     from reseen.registry.adds import Outcome
 
-    names = Names(name=said.name, reason=said.reason) if said.name or said.reason else None
     settings = settings_for(db)
     for path in paths:
         if not path.exists():
@@ -254,15 +266,7 @@ def add(paths: tuple[Path, ...], said: _AddGiven, db: str | None, output: Output
     with open_or_make(settings) as store:
         keyring = keyring_or_new(store, settings)
         with bytes_bar("Reading", quiet=output.silent) as progress:
-            came = add_files(
-                store,
-                keyring,
-                paths,
-                list=said.list_name,
-                site=said.site,
-                names=names,
-                progress=progress,
-            )
+            came = add_files(store, keyring, paths, options, progress=progress)
         if not output.as_json:
             show_past(store, came.sightings, came.unread, quiet=output.quiet)
     for added in came.files:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reseen.operations import consequences, reading
-from reseen.records import Names
 from reseen.registry import adds, imports
-from reseen.registry.adds import Added
+from reseen.registry.adds import Added, AddOptions
 from reseen.registry.imports import Account, ImportOptions
 from reseen.scan.owed import Unread
 from reseen.store.database import Store
@@ -55,16 +54,12 @@ def add_files(
     store: Store,
     keyring: Keyring,
     paths: Sequence[Path],
+    options: AddOptions | None = None,
     *,
-    list: str = "local",
-    site: str | None = None,
-    names: Names | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> FilesAdded:
     """Register local files, and match them against all that was seen before. Asks no hub.
     `progress` is told bytes read."""
-    files = adds.add_files(
-        store, keyring, paths, list=list, site=site, names=names, progress=progress
-    )
+    files = adds.add_files(store, keyring, paths, options, progress=progress)
     followed = consequences.follow(store)
     return FilesAdded(files, followed.sightings, reading.unread(store))

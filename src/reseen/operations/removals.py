@@ -35,7 +35,7 @@ def withdraw(
     Raises NotFound, and SealError without a key."""
     with store.write() as connection:
         changed = removals.withdraw(connection, keyring, removal, why, actor=actor)
-    return _followed(store, changed)
+    return followed(store, changed)
 
 
 def restore(
@@ -44,7 +44,7 @@ def restore(
     """Put a withdrawn removal back in force, and match it against what was seen meanwhile."""
     with store.write() as connection:
         changed = removals.restore(connection, keyring, removal, why, actor=actor)
-    return _followed(store, changed)
+    return followed(store, changed)
 
 
 def withdraw_list(
@@ -54,7 +54,7 @@ def withdraw_list(
     the registry. Raises NotFound, and SealError without a key."""
     with store.write() as connection:
         pks = claims.withdraw_list(connection, keyring, name, why, restored=False, actor=actor)
-    return _followed(store, pks is not None)
+    return followed(store, pks is not None)
 
 
 def restore_list(
@@ -63,7 +63,7 @@ def restore_list(
     """Put a withdrawn list back in force, and match it against what was seen meanwhile."""
     with store.write() as connection:
         pks = claims.withdraw_list(connection, keyring, name, why, restored=True, actor=actor)
-    return _followed(store, pks is not None)
+    return followed(store, pks is not None)
 
 
 def take_back(
@@ -112,7 +112,7 @@ def _claim(
         changed = claims.take_back(
             connection, keyring, pk, id, number, why, put_back=put_back, actor=actor
         )
-    return _followed(store, changed)
+    return followed(store, changed)
 
 
 def reveal(store: Store, keyring: Keyring, removal: str) -> Names:
@@ -121,7 +121,8 @@ def reveal(store: Store, keyring: Keyring, removal: str) -> Names:
         return removals.reveal(connection, keyring, removal)
 
 
-def _followed(store: Store, changed: bool) -> RemovalChanged:
+def followed(store: Store, changed: bool) -> RemovalChanged:
+    """What follows from a change of removals or claims, as an account of it."""
     followed = consequences.follow(store)
     unread = reading.unread(store)
     return RemovalChanged(changed, followed.sightings, followed.notices, unread)

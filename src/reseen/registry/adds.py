@@ -50,30 +50,38 @@ class Added:
         return f"Added({self.outcome.value}, {self.removal})"
 
 
+@dataclass(frozen=True, slots=True)
+class AddOptions:
+    """What is said of local files that become removals."""
+
+    list: str = "local"
+    site: str | None = None
+    names: Names | None = None
+    cls: RemovalClass | None = None
+
+
 def add_files(
     store: Store,
     keyring: Keyring,
     paths: Sequence[Path],
+    options: AddOptions | None = None,
     *,
-    list: str = "local",
-    site: str | None = None,
-    names: Names | None = None,
-    cls: RemovalClass | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Added, ...]:
     """Register files (and all files under folders), one removal each; accounts for every one.
     `progress` is told bytes read. A withdrawn removal stays withdrawn."""
+    options = options or AddOptions()
 
     def one(path: Path) -> Added:
         try:
             told = fingerprint(path, progress)
         except FileError as e:
             return Added(path, Outcome.REJECTED, reason=str(e))
-        given = names or Names()
+        given = options.names or Names()
         own = replace(given, file_names=(*given.file_names, path.name))
-        where = links.normal_site(site) if site else None
-        draft = Draft(0, "", own, (), None, where, None, list, ())
-        draft.cls = cls
+        where = links.normal_site(options.site) if options.site else None
+        draft = Draft(0, "", own, (), None, where, None, options.list, ())
+        draft.cls = options.cls
         return _add(store, keyring, path, told, draft)
 
     return tuple(one(path) for path in _files(paths))

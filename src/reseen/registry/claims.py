@@ -33,8 +33,10 @@ from reseen.store import audit, change_log, ids, schema
 from reseen.store.database import chunks, now
 from reseen.store.sealing import Keyring
 
-LISTED, LEARNED = 0, 1
-"""`claims.source`."""
+LISTED, LEARNED, CLASSED = 0, 1, 2
+"""`claims.source`: a row of a list; computed from bytes; the class alone, said here."""
+COUNTS, FALSE = 1, 2
+"""`claims.class_settled`: by two people."""
 
 
 def list_pks(connection: Connection, names: Iterable[str]) -> dict[str, int]:
@@ -71,18 +73,33 @@ def _refresh(connection: Connection, removal_pks: list[int]) -> None:
     list_is_out = exists().where(lists.c.pk == c.c.list_pk, lists.c.withdrawn_at.is_not(None))
     out = or_(c.c.withdrawn_at.is_not(None), list_is_out)
     connection.execute(
-        update(c).where(mine, c.c.source == LISTED).values(in_force=case((out, 0), else_=1))
+        update(c).where(mine, c.c.source != LEARNED).values(in_force=case((out, 0), else_=1))
     )
     told = schema.claims.alias("told")
-    said = and_(told.c.removal_pk == r.c.pk, told.c.source == LISTED, told.c.in_force == 1)
-    strictest = select(func.max(told.c.cls)).where(said).scalar_subquery()
-    stands = exists().where(said)
+    said = and_(told.c.removal_pk == r.c.pk, told.c.source != LEARNED, told.c.in_force == 1)
+    stands = exists().where(said, told.c.source == LISTED)
+    effective = _class_said(told)
+    strictest = (
+        select(func.max(effective))
+        .select_from(told.outerjoin(lists, lists.c.pk == told.c.list_pk))
+        .where(said)
+        .scalar_subquery()
+    )
+    vouched = (
+        exists()
+        .where(said, effective >= int(RemovalClass.CHILD_ABUSE))
+        .where(lists.c.pk == told.c.list_pk)
+        .where(or_(lists.c.entitled == 1, told.c.class_settled == COUNTS))
+    )
     connection.execute(
         update(r)
         .where(r.c.pk.in_(removal_pks))
         .values(
             {
-                r.c.cls: func.coalesce(strictest, 0),
+                r.c.cls: case(
+                    (vouched, int(RemovalClass.CHILD_ABUSE_VOUCHED)),
+                    else_=func.coalesce(strictest, 0),
+                ),
                 r.c.withdrawn_at: case(
                     (stands, None), else_=func.coalesce(r.c.withdrawn_at, now())
                 ),
@@ -98,6 +115,15 @@ def _refresh(connection: Connection, removal_pks: list[int]) -> None:
     connection.execute(
         update(c).where(mine, c.c.source == LEARNED).values(in_force=case((use, 1), else_=0))
     )
+
+
+def _class_said(claim: Any) -> ColumnElement[int]:
+    """The class that a claim says: its own or its list's, the stricter; none where two people
+    settled that it is false. `claim`: `claims`, or an alias of it, joined with `lists`."""
+    own, of_list = func.coalesce(claim.c.cls, 0), func.coalesce(schema.lists.c.cls, 0)
+    both = case((of_list > own, of_list), else_=own)
+    said: ColumnElement[int] = case((claim.c.class_settled == FALSE, 0), else_=both)
+    return said
 
 
 def in_force() -> ColumnElement[bool]:
@@ -120,7 +146,7 @@ def withdraw_removal(
     wrong = c.c.withdrawn_at.is_not(None) if restored else c.c.withdrawn_at.is_(None)
     if connection.scalar(select(c.c.pk).where(mine, wrong).limit(1)) is None:
         return False
-    sealed = _sealed(keyring, why, id)
+    sealed = sealed_reason(keyring, why, id)
     at = now()
     connection.execute(update(c).where(mine, wrong).values(withdrawn_at=None if restored else at))
     connection.execute(
@@ -145,7 +171,7 @@ def withdraw_list(
         raise NotFound("there is no such list", remedy="`reseen registry lists` shows them.")
     if (row.withdrawn_at is None) == restored:
         return None
-    sealed = _sealed(keyring, why, f"list {row.pk}")
+    sealed = sealed_reason(keyring, why, f"list {row.pk}")
     at = now()
     connection.execute(
         update(lists).where(lists.c.pk == row.pk).values(withdrawn_at=None if restored else at)
@@ -171,7 +197,7 @@ def take_back(
     row = connection.execute(select(c.c.withdrawn_at).where(c.c.pk == pk)).one()
     if (row.withdrawn_at is None) == put_back:
         return False
-    sealed = _sealed(keyring, why, id)
+    sealed = sealed_reason(keyring, why, id)
     at = now()
     connection.execute(update(c).where(c.c.pk == pk).values(withdrawn_at=None if put_back else at))
     what = "claim-put-back" if put_back else "claim-taken-back"
@@ -193,7 +219,7 @@ def settle_contradiction(
     waits = and_(c.c.pk == pk, c.c.contradicted == 1)
     if connection.scalar(select(c.c.pk).where(waits)) is None:
         return False
-    sealed = _sealed(keyring, why, id)
+    sealed = sealed_reason(keyring, why, id)
     connection.execute(update(c).where(waits).values(contradicted=2))
     event(connection, "contradiction-seen", sealed, removal_pk=removal_pk, claim_pk=pk)
     audit.write(connection, "contradiction-seen", id, actor=actor, claim=number)
@@ -208,7 +234,7 @@ def event(connection: Connection, what: str, sealed: bytes | None, *, at: int | 
     connection.execute(schema.fact_events.insert(), [row])
 
 
-def _sealed(keyring: Keyring | None, why: str, id: str) -> bytes:
+def sealed_reason(keyring: Keyring | None, why: str, id: str) -> bytes:
     if keyring is None:
         raise SealError(
             "the reason cannot be sealed without the key",
@@ -249,7 +275,7 @@ def _load(connection: Connection, theirs: ColumnElement[bool]) -> dict[int, tupl
 
     c, d = schema.claims.c, schema.digests.c
     rows = connection.execute(
-        select(schema.claims, schema.lists.c.name)
+        select(schema.claims, schema.lists.c.name, schema.lists.c.cls.label("list_class"))
         .outerjoin(schema.lists, schema.lists.c.pk == c.list_pk)
         .where(theirs)
         .order_by(c.removal_pk, c.pk)
@@ -272,7 +298,7 @@ def _load(connection: Connection, theirs: ColumnElement[bool]) -> dict[int, tupl
         found[row.removal_pk].append(
             Claim(
                 number=numbers[row.pk],
-                list=row.name if row.source == LISTED else None,
+                list=None if row.source == LEARNED else row.name,
                 in_force=bool(row.in_force),
                 digests=tuple(digests.get(row.pk, ())),
                 size=row.size,
@@ -282,16 +308,22 @@ def _load(connection: Connection, theirs: ColumnElement[bool]) -> dict[int, tupl
                 sketch=sketch_of.get(row.pk),
                 site=row.site,
                 removed_on=day(row.removed_on),
-                cls=None if row._mapping[c.cls] is None else RemovalClass(row._mapping[c.cls]),
+                cls=_stricter(row._mapping[c.cls], row.list_class),
                 added_at=instant(row.added_at),
                 withdrawn_at=instant(row.withdrawn_at),
                 contradicted=row.contradicted == 1,
+                class_only=row.source == CLASSED,
+                class_settled={COUNTS: True, FALSE: False}.get(row.class_settled),
                 rests_on=tuple(
                     sorted(numbers[pk] for pk in rests.get(row.pk, ()) if pk in numbers)
                 ),
             )
         )
     return {pk: tuple(some) for pk, some in found.items()}
+
+
+def _stricter(*said: int | None) -> RemovalClass | None:
+    return max((RemovalClass(cls) for cls in said if cls is not None), default=None)
 
 
 def _rests(connection: Connection, learned: Collection[int]) -> Mapping[int, list[int]]:
@@ -358,6 +390,8 @@ class ListedRemovals:
     """As a whole."""
     entitled: bool
     """An administrator has said that it may say the class that is never read."""
+    cls: RemovalClass | None = None
+    """Of all its rows."""
 
 
 def every_list(connection: Connection) -> list[ListedRemovals]:
@@ -371,14 +405,16 @@ def every_list(connection: Connection) -> list[ListedRemovals]:
     )
     query = (
         select(lists.name, func.count(per.c.removal_pk), func.sum(per.c.stands),
-               lists.withdrawn_at, lists.entitled)
+               lists.withdrawn_at, lists.entitled, lists.cls.label("cls"))
         .outerjoin(per, per.c.list_pk == lists.pk)
-        .group_by(lists.pk, lists.name, lists.withdrawn_at, lists.entitled)
+        .group_by(lists.pk, lists.name, lists.withdrawn_at, lists.entitled, lists.cls)
         .order_by(lists.name)
     )  # fmt: skip
     return [
-        ListedRemovals(name, count, int(stands or 0), out is not None, bool(entitled))
-        for name, count, stands, out, entitled in connection.execute(query)
+        ListedRemovals(
+            name, count, int(stands or 0), out is not None, bool(entitled), _stricter(cls)
+        )
+        for name, count, stands, out, entitled, cls in connection.execute(query)
     ]
 
 

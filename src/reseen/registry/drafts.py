@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from reseen.fingerprints.known_bogus import why_bogus
-from reseen.records import Digest, DigestKind, Names, RemovalClass, RemovedFile
+from reseen.records import (
+    SAID_CLASSES,
+    Digest,
+    DigestKind,
+    Names,
+    RemovalClass,
+    RemovedFile,
+)
 from reseen.registry.lists.columns import Field, Meaning
 from reseen.registry.lists.documents import UNREADABLE
 from reseen.registry.lists.table import Cell, Table
@@ -114,7 +121,7 @@ def class_of(text: str) -> RemovalClass | None:
 
 
 _CLASSES = {
-    **{cls.label: cls for cls in RemovalClass},
+    **{cls.label: cls for cls in SAID_CLASSES},
     "intimate": RemovalClass.INTIMATE,
     "ncii": RemovalClass.INTIMATE,
     "csam": RemovalClass.CHILD_ABUSE,

@@ -219,8 +219,8 @@ def write(connection: Connection, keyring: Keyring, merger: Merger) -> set[int]:
         row.removal_pk for row in rows if row.draft.cls is not None or row.withdrawn
     }
     unsure = written - by_itself
-    withdrawn_lists = select(schema.lists.c.pk).where(schema.lists.c.withdrawn_at.is_not(None))
-    if connection.scalar(withdrawn_lists.limit(1)) is not None:
+    unusual = (schema.lists.c.withdrawn_at.is_not(None)) | (schema.lists.c.cls > 0)
+    if connection.scalar(select(schema.lists.c.pk).where(unusual).limit(1)) is not None:
         unsure = written
     claims.refresh(connection, unsure)
     change_log.note(connection, written - unsure)

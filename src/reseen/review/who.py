@@ -6,7 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from sqlalchemy import Connection, select
+
 from reseen.errors import AccessError
+from reseen.store import service_schema
 
 
 class Role(IntEnum):
@@ -51,3 +54,15 @@ class Who:
     def actor(self) -> str:
         """As the audit log names it."""
         return f"user:{self.name}"
+
+
+def by_name(connection: Connection, name: str) -> Who:
+    """The person of this name. Raises AccessError for nobody, and for who may not sign in."""
+    table = service_schema.users.c
+    query = select(table.pk, table.name, table.role).where(
+        table.name == name.strip().lower(), table.disabled_at.is_(None)
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise AccessError("there is no such user", remedy="`reseen user list` shows them.")
+    return Who(row.pk, row.name, Role.of(row.role))

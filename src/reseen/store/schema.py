@@ -50,9 +50,11 @@ lists = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("entitled", SmallInteger, nullable=False, default=0),
     Column("withdrawn_at", BigInteger),
+    Column("class", SmallInteger, key="cls"),
 )
 """Where claims come from. `entitled`: 1 where an administrator has said that this list may say of a
-removal that it is of the class that is never read, so that the gate blocks for it."""
+removal that it is of the class that is never read, so that the gate blocks for it. `class`: of all
+its rows, also of those still to come; null: what each row says."""
 
 removals = Table(
     "removals",
@@ -98,15 +100,20 @@ claims = Table(
     Column("in_force", SmallInteger, nullable=False, server_default="1"),
     Column("contradicted", SmallInteger, nullable=False, server_default="0"),
     Column("sealed", LargeBinary),
+    Column("class_settled", SmallInteger, nullable=False, server_default="0"),
 )
-"""What one row of one list says of a removal (`source` 0), or what was learned from bytes that were
-read (`source` 1; then `learned_from` says on which claims it rests, and `list_pk` is 0).
+"""What one row of one list says of a removal (`source` 0), what was learned from bytes that were
+read (`source` 1; then `learned_from` says on which claims it rests, and `list_pk` is 0), or of
+which class somebody here says it is (`source` 2; it says nothing else, and keeps no removal in
+force).
 
 `removed_on`: days since 1970. `class`: null where the row says none. `sealed`: AES-GCM of the names
 that this row gives, bound to the removal's id. `withdrawn_at`: of this claim alone. `in_force`:
 made by `registry.claims.refresh`: neither it nor its list is withdrawn; for what was learned: not
 taken back, and one of the claims it rests on is in force. `contradicted`: 1 where a file that was
-read has one of its digests and not another, 2 when a person has looked at that."""
+read has one of its digests and not another, 2 when a person has looked at that. `class_settled`: 1
+where two people settled that the class it says counts as that of an entitled list, 2 that it is
+false."""
 
 learned_from = Table(
     "learned_from",

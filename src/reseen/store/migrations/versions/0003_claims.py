@@ -54,6 +54,7 @@ def _new_tables() -> None:
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("entitled", sa.SmallInteger, nullable=False),
         sa.Column("withdrawn_at", sa.BigInteger),
+        sa.Column("class", sa.SmallInteger),
     )
     op.execute(
         "INSERT INTO lists (name, created_at, entitled) "
@@ -111,6 +112,7 @@ def _claims() -> None:
         _small("in_force", "1"),
         _small("contradicted"),
         sa.Column("sealed", sa.LargeBinary),
+        _small("class_settled"),
     ):
         op.add_column("claims", column)
     # a removal that is known by its link or name alone has no file: its row is a claim all the same

@@ -1,0 +1,70 @@
+"""The class of removals is said, settled by two people, or a list is entitled to say it; and what
+follows from it: what was read of the class that is never read goes out of use, or comes back."""
+
+from __future__ import annotations
+
+from reseen.operations.removals import RemovalChanged, claim_named, followed
+from reseen.records import RemovalClass
+from reseen.registry import classes
+from reseen.registry.classes import By
+from reseen.review.who import Role, Who
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
+
+
+def classify(
+    store: Store, keyring: Keyring | None, removal: str, cls: RemovalClass, why: str,
+    *, actor: str | None = None,
+) -> RemovalChanged:  # fmt: skip
+    """Say of which class a removal is. `why` is sealed. Raises NotFound, and SealError without a
+    key."""
+    with store.write() as connection:
+        changed = classes.classify(connection, keyring, removal, cls, why, actor=actor)
+    return followed(store, changed)
+
+
+def classify_list(
+    store: Store, keyring: Keyring | None, name: str, cls: RemovalClass, why: str,
+    *, actor: str | None = None,
+) -> RemovalChanged:  # fmt: skip
+    """Say of which class all that a list says is, what it says later too."""
+    with store.write() as connection:
+        pks = classes.classify_list(connection, keyring, name, cls, why, actor=actor)
+    return followed(store, pks is not None)
+
+
+def entitle(store: Store, name: str, *, revoked: bool = False, by: Who | None = None) -> bool:
+    """Mark a list as entitled to say the class that is never read, or take that back; False if it
+    stood so already. `by`: an administrator; None: who has the machine. Raises NotFound."""
+    if by is not None:
+        by.must_be(Role.ADMINISTRATOR)
+    with store.write() as connection:
+        return classes.entitle(
+            connection,
+            name,
+            revoked=revoked,
+            actor=None if by is None else by.actor,
+            user_pk=None if by is None else by.pk,
+        )
+
+
+def propose(
+    store: Store, keyring: Keyring | None, claim: str, counts: bool, why: str, *, by: Who
+) -> None:
+    """The first pair of eyes on a claim ("rm-4f7k2q9d/2") of the class that is never read: it
+    counts, or it is false. Raises NotFound, InputError, Conflict, AccessError, SealError."""
+    by.must_be(Role.LEAD)
+    id, number = claim_named(claim)
+    with store.write() as connection:
+        classes.propose(connection, keyring, id, number, counts, why, by=By(by.pk, by.name))
+
+
+def confirm(
+    store: Store, keyring: Keyring | None, claim: str, why: str, *, by: Who
+) -> RemovalChanged:
+    """The second pair of eyes, of somebody else: what was proposed holds. Raises as `propose`."""
+    by.must_be(Role.LEAD)
+    id, number = claim_named(claim)
+    with store.write() as connection:
+        classes.confirm(connection, keyring, id, number, why, by=By(by.pk, by.name))
+    return followed(store, True)
