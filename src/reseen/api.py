@@ -210,15 +210,15 @@ class Registry:
     def withdraw(self, removal: str, why: str) -> RemovalChanged:
         """Take a removal out of force, with all that follows. `why` is sealed and recorded. Raises
         `reseen.errors.NotFound`."""
-        from reseen.operations import removals
+        from reseen.operations.removals import withdraw
 
-        return removals.withdraw(self._store, self._keyring, removal, why)
+        return withdraw(self._store, self._keyring, removal, why)
 
     def restore(self, removal: str, why: str) -> RemovalChanged:
         """Put a withdrawn removal back in force, and match it against what was seen meanwhile."""
-        from reseen.operations import removals
+        from reseen.operations.removals import restore
 
-        return removals.restore(self._store, self._keyring, removal, why)
+        return restore(self._store, self._keyring, removal, why)
 
     def lookup(self, query: str, *, limit: int = 100) -> LookupResult:
         """The removals that a name, a former link, an id or a digest names, and where each was seen
