@@ -13,14 +13,18 @@ from tests.scan.walking import KEYRING, QUICK, Hasty, fill
 
 from reseen.hubs.http import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
-from reseen.records import Sighting, SightingState
+from reseen.observed import sightings
+from reseen.operations.watching import following
+from reseen.records import Confirmed, Sighting, SightingState
 from reseen.scan.recheck import Change
 from reseen.scan.target import Confirm, Options, Target
-from reseen.scan.watch import Finding, Rhythm, Round, watching
+from reseen.scan.watch import Finding, Round, WatchContext, WatchIntervals, watching
 from reseen.store.database import Store
 
 QUIETLY = Options(confirm=Confirm.NONE)
-RHYTHM = Rhythm(round=0.01, recheck=10**6, first=timedelta(days=1), overlap=timedelta(minutes=1))
+INTERVALS = WatchIntervals(
+    round=0.01, recheck=10**6, first=timedelta(days=1), overlap=timedelta(minutes=1)
+)
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -44,7 +48,12 @@ def upload(world: World, id: str, number: int, ago: timedelta = timedelta()) -> 
 
 
 def watch_rounds(
-    store: Store, replica: Replica, rounds: int, rhythm: Rhythm = RHYTHM, **events: object
+    store: Store,
+    replica: Replica,
+    rounds: int,
+    intervals: WatchIntervals = INTERVALS,
+    options: Options = QUIETLY,
+    **events: object,
 ) -> list[Finding]:
     """Watch for so many rounds; `events`: round_N=callable, done after that round."""
     told: list[Finding] = []
@@ -66,18 +75,13 @@ def watch_rounds(
             replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
         )
         async with hub:
-            await watching(
-                store,
-                KEYRING,
-                hub,
-                Target(),
-                QUIETLY,
-                told.append,
-                rhythm=rhythm,
+            context = WatchContext(
+                *(store, KEYRING, Target(), options, told.append),
+                intervals=intervals,
                 pace=replace(QUICK, patience=0.1),
                 rounds=after,
-                stop=stop,
             )
+            await watching(following(context), hub, stop)
 
     asyncio.run(whole())
     assert len(done) == rounds
@@ -149,6 +153,19 @@ def test_removals_imported_meanwhile_are_matched_against_the_past(
     assert len([e for e in replica.journal.entries if "account-40/new/tree" in e.path]) == 1
 
 
+def test_removals_imported_meanwhile_are_read_as_far_as_was_asked(
+    store: Store, world: World, replica: Replica
+) -> None:
+    fill(store, world, only=(5,))
+    upload(world, "account-40/new", 1)
+    later = {"round_1": lambda: fill(store, world, only=(1,))}
+    watch_rounds(store, replica, 2, options=Options(follow=False), **later)
+    with store.read() as connection:
+        (found,) = sightings.every(connection)
+    assert found.confirmed is Confirmed.HEADER
+    assert len([e for e in replica.journal.entries if "account-40/new/tree" in e.path]) == 1
+
+
 def test_known_sightings_are_rechecked(store: Store, world: World, replica: Replica) -> None:
     fill(store, world)
     repo = upload(world, "account-40/new", 1)
@@ -156,7 +173,7 @@ def test_known_sightings_are_rechecked(store: Store, world: World, replica: Repl
     def disable() -> None:
         repo.disabled = True
 
-    told = watch_rounds(store, replica, 2, replace(RHYTHM, recheck=0.0), round_1=disable)
+    told = watch_rounds(store, replica, 2, replace(INTERVALS, recheck=0.0), round_1=disable)
     changes = [each for each in told if isinstance(each, Change)]
     assert [(c.sighting.repo, c.sighting.state) for c in changes] == [
         (repo.id, SightingState.DISABLED)

@@ -46,14 +46,14 @@ class ReadGiven:
     def target(self) -> Target:
         from dataclasses import replace
 
-        from reseen.operations.reading import ALL
+        from reseen.scan.owed import EVERYTHING
 
-        return replace(ALL, repos=self.repo, authors=self.author, removal=self.removal)
+        return replace(EVERYTHING, repos=self.repo, authors=self.author, removal=self.removal)
 
     def options(self) -> Options:
         from dataclasses import replace
 
-        from reseen.operations.reading import AS_ASKED
+        from reseen.scan.owed import AS_ASKED
         from reseen.scan.target import Confirm
 
         level = Confirm.NONE if self.confirm == "asked" else Confirm(self.confirm)

@@ -22,7 +22,7 @@ from reseen.cli.hub import (
 
 if TYPE_CHECKING:
     from reseen.scan.target import Options, Target
-    from reseen.scan.watch import Rhythm
+    from reseen.scan.watch import WatchIntervals
 
 
 def _target(author: tuple[str, ...], types: str | None) -> Target:
@@ -31,10 +31,10 @@ def _target(author: tuple[str, ...], types: str | None) -> Target:
     return Target(types=types_of(types), authors=author, everything=not author)
 
 
-def _rhythm(every: float, first: float) -> Rhythm:
-    from reseen.scan.watch import Rhythm
+def _intervals(every: float, first: float) -> WatchIntervals:
+    from reseen.scan.watch import WatchIntervals
 
-    return Rhythm(round=every, first=timedelta(days=first))
+    return WatchIntervals(round=every, first=timedelta(days=first))
 
 
 @click.command()
@@ -47,8 +47,8 @@ def _rhythm(every: float, first: float) -> Rhythm:
 )
 @depth_options
 @as_value(
-    "rhythm",
-    _rhythm,
+    "intervals",
+    _intervals,
     click.option(
         *("--every", "every"),
         default=60.0,
@@ -71,7 +71,7 @@ def watch(
     hub: str,
     target: Target,
     options: Options,
-    rhythm: Rhythm,
+    intervals: WatchIntervals,
     endpoint: str | None,
     db: str | None,
     output: Output,
@@ -86,7 +86,7 @@ def watch(
     from reseen.cli.scan import show_sighting
     from reseen.operations.watching import watch as keep_going
     from reseen.scan.recheck import Change
-    from reseen.scan.watch import Finding, Round
+    from reseen.scan.watch import Finding, Round, WatchContext
 
     def found(finding: Finding) -> None:
         if isinstance(finding, Change):
@@ -102,14 +102,10 @@ def watch(
     settings = settings_for(db)
     watched = hub_named(hub, settings, endpoint)
     with open_or_make(settings) as store:
-        keep_going(
-            store,
-            keyring_if_any(store, settings),
-            opener(watched),
-            target,
-            options,
-            found,
-            rhythm=rhythm,
-            round_ended=round_ended,
+        context = WatchContext(
+            *(store, keyring_if_any(store, settings), target, options, found),
+            intervals=intervals,
+            rounds=round_ended,
         )
+        keep_going(context, opener(watched))
     note("Stopped.")

@@ -16,12 +16,11 @@ from reseen.hubs.kinds import stored_name
 from reseen.observed import readings
 from reseen.operations import jobs, scans
 from reseen.operations.jobs import Job, JobKind
-from reseen.records import RepoType
 from reseen.review.who import Role, Who
 from reseen.scan import owed
-from reseen.scan.owed import Unread
+from reseen.scan.owed import AS_ASKED, EVERYTHING, Unread, is_owed
 from reseen.scan.progress import Found, Outcome, Report
-from reseen.scan.target import Confirm, Options, Target
+from reseen.scan.target import Options, Target
 from reseen.settings import HubSettings
 from reseen.store import change_log
 from reseen.store.database import Store, now
@@ -38,12 +37,6 @@ class HubPath:
     repo: str
 
 
-ALL = Target(types=tuple(RepoType), owed=True)
-"""All that is owed, wherever it is."""
-AS_ASKED = Options(confirm=Confirm.NONE, edited=False, background=0)
-"""As far as was ever asked of a repository, and no further."""
-
-
 def unread(store: Store) -> Unread:
     """How many known copies are not read, and how many of those a scan asked for."""
     with store.read() as connection:
@@ -54,7 +47,7 @@ def read_known(
     store: Store,
     keyring: Keyring | None,
     open_hub: Callable[[], Hub],
-    target: Target = ALL,
+    target: Target = EVERYTHING,
     options: Options = AS_ASKED,
     *,
     report: Report | None = None,
@@ -64,12 +57,6 @@ def read_known(
     to repositories, accounts or a removal; `options` can ask for more than was asked before."""
     wanted = replace(target, owed=True)
     return scans.scan_hub(store, keyring, open_hub, wanted, options, report=report, found=found)
-
-
-def is_owed(connection: Connection, hub: str) -> bool:
-    """Whether anything that was asked at this hub is not done."""
-    where = owed.Where(hub, ALL, AS_ASKED, since=now())
-    return bool(owed.behind(connection, where, change_log.latest(connection), limit=1))
 
 
 def queue(store: Store, hubs: Sequence[HubSettings], who: Who) -> list[str]:

@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from reseen.hubs.hub import Hub
+from reseen.observed import sightings
 from reseen.operations import consequences
+from reseen.records import Sighting
 from reseen.scan import watch as rounds
-from reseen.scan.target import Options, Target
-from reseen.scan.watch import EVERY_MINUTE, Finding, Rhythm, Round
+from reseen.scan.watch import Round, WatchContext
 from reseen.store.database import Store
-from reseen.store.sealing import Keyring
 
 
-def watch(
-    store: Store,
-    keyring: Keyring | None,
-    open_hub: Callable[[], Hub],
-    target: Target,
-    options: Options,
-    found: Callable[[Finding], None],
-    *,
-    rhythm: Rhythm = EVERY_MINUTE,
-    round_ended: Callable[[Round], None] | None = None,
-) -> None:
-    """Watch until Ctrl-C or SIGTERM; `found` is told of every finding. Raises HubError when the
-    target cannot be listed, and StoreError."""
+def watch(context: WatchContext, open_hub: Callable[[], Hub]) -> None:
+    """Watch until Ctrl-C or SIGTERM. What the registry learns meanwhile is matched before each
+    round, and what is then owed to known copies is read. Raises HubError when the target cannot be
+    listed, and StoreError."""
+    rounds.watch(following(context), open_hub)
+
+
+def following(context: WatchContext) -> WatchContext:
+    """The same watch, with all that follows from what it finds and from what others change."""
 
     def ended(came: Round) -> None:
-        consequences.follow(store)
-        if round_ended is not None:
-            round_ended(came)
+        consequences.follow(context.store)
+        if context.rounds is not None:
+            context.rounds(came)
 
-    consequences.follow(store)
-    rounds.watch(store, keyring, open_hub, target, options, found, rhythm=rhythm, rounds=ended)
+    return replace(context, before=lambda: _past(context.store), rounds=ended)
+
+
+def _past(store: Store) -> list[Sighting]:
+    new = consequences.follow(store).sightings
+    with store.read() as connection:
+        return [sightings.by_id(connection, id) for id in new]

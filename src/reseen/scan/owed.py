@@ -17,11 +17,12 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, selec
 from reseen.match.known import Known
 from reseen.observed.known_commits import is_standing
 from reseen.observed.readings import UNREAD, File, ReadSoFar, files_of, read_so_far
-from reseen.records import Artifact, Rung
+from reseen.records import Artifact, RepoType, Rung
 from reseen.scan.confirm import wants_reading
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.visit import file_of
 from reseen.store import change_log, ids
+from reseen.store.database import now
 from reseen.store.schema import (
     artifacts,
     evidence,
@@ -32,6 +33,10 @@ from reseen.store.schema import (
     walks,
 )
 
+EVERYTHING = Target(types=tuple(RepoType), owed=True)
+"""All that is owed, wherever it is."""
+AS_ASKED = Options(confirm=Confirm.NONE, edited=False, background=0)
+"""As far as was ever asked of a repository, and no further."""
 PAGE = 1_000
 """Repositories gone through at a time."""
 
@@ -95,6 +100,12 @@ def behind(
         .limit(limit)
     )
     return list(connection.scalars(query))
+
+
+def is_owed(connection: Connection, hub: str) -> bool:
+    """Whether anything that was asked at this hub is not done."""
+    where = Where(hub, EVERYTHING, AS_ASKED, since=now())
+    return bool(behind(connection, where, change_log.latest(connection), limit=1))
 
 
 def _among(where: Where) -> ColumnElement[bool]:

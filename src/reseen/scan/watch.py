@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,16 +19,16 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, func, select
 
 from reseen.hubs.hub import Hub
-from reseen.observed import known_commits, sightings
 from reseen.records import Sighting
+from reseen.scan import owed
 from reseen.scan.context import ScanContext
-from reseen.scan.lookback import record_past
 from reseen.scan.pace import USUAL, Pace
-from reseen.scan.progress import Report
+from reseen.scan.progress import Outcome
 from reseen.scan.recheck import Change, revisit
 from reseen.scan.stopping import on_signals
 from reseen.scan.target import Options, Target
 from reseen.scan.walk import walk
+from reseen.store import change_log
 from reseen.store.database import Store, now, upsert
 from reseen.store.schema import repositories, watermarks
 from reseen.store.sealing import Keyring
@@ -37,7 +37,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class WatchIntervals:
     """How often to look."""
 
     round: float = 60.0
@@ -52,7 +52,7 @@ class Rhythm:
     """How far before its mark a round begins."""
 
 
-EVERY_MINUTE = Rhythm()
+EVERY_MINUTE = WatchIntervals()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,135 +71,101 @@ Finding = Sighting | Change
 """A new sighting, or a known one whose state is another."""
 
 
-def watch(
-    store: Store,
-    keyring: Keyring | None,
-    open_hub: Callable[[], Hub],
-    target: Target,
-    options: Options,
-    found: Callable[[Finding], None],
-    *,
-    rhythm: Rhythm = EVERY_MINUTE,
-    pace: Pace = USUAL,
-    report: Report | None = None,
-    rounds: Callable[[Round], None] | None = None,
-) -> None:
-    """Watch in an event loop of its own until Ctrl-C or SIGTERM.
+@dataclass(frozen=True, slots=True)
+class WatchContext:
+    """One watch: what it looks at, how far it goes, and whom it tells."""
 
-    `target.since` is where the first round of all begins. Raises HubError when the target cannot be
-    listed, and StoreError.
-    """
+    store: Store
+    keyring: Keyring | None
+    target: Target
+    """Its `since` is where the first round of all begins."""
+    options: Options
+    found: Callable[[Finding], None]
+    intervals: WatchIntervals = EVERY_MINUTE
+    pace: Pace = USUAL
+    before: Callable[[], Iterable[Sighting]] | None = None
+    """Called before each round, in a thread: what the registry learned since, matched against all
+    that was seen; the sightings that are new by that."""
+    rounds: Callable[[Round], None] | None = None
+    """Called after each round."""
+
+
+def watch(context: WatchContext, open_hub: Callable[[], Hub]) -> None:
+    """Watch in an event loop of its own until Ctrl-C or SIGTERM. Raises HubError when the target
+    cannot be listed, and StoreError."""
 
     async def whole() -> None:
         stop = asyncio.Event()
         hub = open_hub()
         try:
             with on_signals(stop):
-                await watching(
-                    store,
-                    keyring,
-                    hub,
-                    target,
-                    options,
-                    found,
-                    rhythm=rhythm,
-                    pace=pace,
-                    report=report,
-                    rounds=rounds,
-                    stop=stop,
-                )
+                await watching(context, hub, stop)
         finally:
             await hub.close()
 
     asyncio.run(whole())
 
 
-async def watching(
-    store: Store,
-    keyring: Keyring | None,
-    hub: Hub,
-    target: Target,
-    options: Options,
-    found: Callable[[Finding], None],
-    *,
-    rhythm: Rhythm = EVERY_MINUTE,
-    pace: Pace = USUAL,
-    report: Report | None = None,
-    rounds: Callable[[Round], None] | None = None,
-    stop: asyncio.Event | None = None,
-) -> None:
+async def watching(context: WatchContext, hub: Hub, stop: asyncio.Event) -> None:
     """As `watch`, inside a running loop, until `stop` is set."""
-    state = _Watch(store, keyring, hub, target, options, found, rhythm, pace)
-    await state.run(stop or asyncio.Event(), report, rounds)
+    await _Watch(context, hub, stop).run()
 
 
 class _Watch:
     """One process's watch over one hub."""
 
-    def __init__(
-        self,
-        store: Store,
-        keyring: Keyring | None,
-        hub: Hub,
-        target: Target,
-        options: Options,
-        found: Callable[[Finding], None],
-        rhythm: Rhythm,
-        pace: Pace,
-    ) -> None:
-        self._store, self._keyring, self._hub = store, keyring, hub
-        self._target, self._options, self._found = target, options, found
-        self._rhythm, self._pace = rhythm, pace
-        self._key = replace(target, since=None).key
-        self._registry: tuple[int | None, ...] = ()
+    def __init__(self, context: WatchContext, hub: Hub, stop: asyncio.Event) -> None:
+        self._context, self._hub, self._stop = context, hub, stop
+        self._store = context.store
+        self._key = replace(context.target, since=None).key
+        self._version = -1
+        """The registry's last change of which all that is owed was read."""
         self._began = 0
         """When this round began, in microseconds."""
 
-    async def run(
-        self, stop: asyncio.Event, report: Report | None, rounds: Callable[[Round], None] | None
-    ) -> None:
+    async def run(self) -> None:
+        context, stop = self._context, self._stop
         loop = asyncio.get_running_loop()
-        recheck_at = time.monotonic() + self._rhythm.recheck
+        recheck_at = time.monotonic() + context.intervals.recheck
         with ThreadPoolExecutor(1, thread_name_prefix="reseen-store") as thread:
             while not stop.is_set():
-                for sighting in await loop.run_in_executor(thread, self._past):
-                    self._found(sighting)
+                if context.before is not None:
+                    for sighting in await loop.run_in_executor(thread, context.before):
+                        context.found(sighting)
+                if await loop.run_in_executor(thread, self._owes):
+                    await self._walk(owed.EVERYTHING, owed.AS_ASKED)
                 since = await loop.run_in_executor(thread, self._mark)
-                outcome = await walk(
-                    ScanContext(
-                        self._store,
-                        self._keyring,
-                        self._hub,
-                        replace(self._target, since=since),
-                        replace(self._options, again=False),
-                        pace=self._pace,
-                        report=report,
-                        found=self._found,
-                        stop=stop,
-                    )
-                )
+                target = replace(context.target, since=since)
+                outcome = await self._walk(target, replace(context.options, again=False))
                 if outcome.ended:
                     await loop.run_in_executor(thread, self._move_mark, since)
-                if rounds:
-                    rounds(Round(since, outcome.coverage.walked, outcome.ended))
+                if context.rounds:
+                    context.rounds(Round(since, outcome.coverage.walked, outcome.ended))
                 if not stop.is_set() and time.monotonic() >= recheck_at:
-                    most, told = self._rhythm.rechecked, self._found
+                    most, told = context.intervals.rechecked, context.found
                     await revisit(self._store, self._hub, most=most, told=told, stop=stop)
-                    recheck_at = time.monotonic() + self._rhythm.recheck
+                    recheck_at = time.monotonic() + context.intervals.recheck
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), self._rhythm.round)
+                    await asyncio.wait_for(stop.wait(), context.intervals.round)
 
-    def _past(self) -> list[Sighting]:
-        """What the registry learned since the last round, against everything stored."""
+    async def _walk(self, target: Target, options: Options) -> Outcome:
+        context = self._context
+        return await walk(
+            ScanContext(
+                *(context.store, context.keyring, self._hub, target, options),
+                pace=context.pace,
+                found=context.found,
+                stop=self._stop,
+            )
+        )
+
+    def _owes(self) -> bool:
+        """Whether the registry changed since the last round, and something is owed by that. What
+        could not be read is not tried in every round."""
         with self._store.read() as connection:
-            state = known_commits.registry_state(connection)
-        if state == self._registry:
-            return []
-        with self._store.write() as connection:
-            new = record_past(connection, self._store.secret)
-            found = [sightings.by_id(connection, id) for id, _ in new]
-        self._registry = state
-        return found
+            latest = change_log.latest(connection)
+            changed, self._version = latest != self._version, latest
+            return changed and owed.is_owed(connection, self._hub.name)
 
     def _mark(self) -> datetime:
         """Where this round begins. Kept at once: a killed round begins there again."""
@@ -211,7 +177,9 @@ class _Watch:
                 )
             ).scalar()
             if at is None:
-                first = self._target.since or datetime.now(UTC) - self._rhythm.first
+                first = (
+                    self._context.target.since or datetime.now(UTC) - self._context.intervals.first
+                )
                 at = (first - _EPOCH) // timedelta(microseconds=1)
                 self._set(connection, at)
         return _EPOCH + timedelta(microseconds=at)
@@ -227,7 +195,7 @@ class _Watch:
                 )
             ).scalar()
             if newest is not None:
-                overlap = self._rhythm.overlap // timedelta(microseconds=1)
+                overlap = self._context.intervals.overlap // timedelta(microseconds=1)
                 before = (since - _EPOCH) // timedelta(microseconds=1)
                 self._set(connection, max(before, newest - overlap))
 
