@@ -196,16 +196,19 @@ class Registry:
         site: str | None = None,
         name: str | None = None,
         reason: str | None = None,
+        cls: str | None = None,
     ) -> FilesAdded:
         """Register local files, and all files under folders, as `reseen registry add` does. `files`
-        says what became of each. `name` and `reason` are sealed."""
+        says what became of each. `name` and `reason` are sealed. `cls`: the class of what they are,
+        as in docs/lists.md."""
         from reseen.operations import lists
         from reseen.records import Names
+        from reseen.registry.adds import AddOptions
+        from reseen.registry.classes import class_named
 
         names = Names(name=name, reason=reason) if name or reason else None
-        return lists.add_files(
-            self._store, self._key(), [Path(p) for p in paths], list=list, site=site, names=names
-        )
+        options = AddOptions(list, site, names, None if cls is None else class_named(cls))
+        return lists.add_files(self._store, self._key(), [Path(p) for p in paths], options)
 
     def withdraw(self, removal: str, why: str) -> RemovalChanged:
         """Take a removal out of force, with all that follows. `why` is sealed and recorded. Raises
@@ -229,10 +232,10 @@ class Registry:
 
     def removals(self, *, list: str | None = None, withdrawn: bool = False) -> Iterator[Removal]:
         """Removals in force; with `withdrawn` also those that are not."""
-        from reseen.registry import removals
+        from reseen.registry.removals import every
 
         with self._store.read() as connection:
-            yield from removals.every(connection, list=list, withdrawn=None if withdrawn else False)
+            yield from every(connection, list=list, withdrawn=None if withdrawn else False)
 
     def sightings(
         self,
