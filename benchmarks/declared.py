@@ -26,7 +26,7 @@ from sqlalchemy import insert
 
 from reseen.fingerprints.git import pointer_oid
 from reseen.match.judge import judge_removals
-from reseen.match.known import Known
+from reseen.match.registry_index import RegistryIndex
 from reseen.records import Artifact, DigestKind, RepoType
 from reseen.store import schema
 from reseen.store.database import Store
@@ -116,7 +116,7 @@ def rate(work: Callable[[], int], count: int) -> float:
     return best
 
 
-def matched(known: Known, listed: Sequence[Artifact]) -> int:
+def matched(known: RegistryIndex, listed: Sequence[Artifact]) -> int:
     match = known.match
     return sum(1 for artifact in listed if match(artifact))
 
@@ -138,7 +138,7 @@ def measure(removals: int, count: int) -> dict[str, float]:
         before = resident()
         started = time.process_time()
         with store.read() as connection:
-            known = Known.load(connection, Keyring(b"benchmark " * 3 + b"ok"))
+            known = RegistryIndex.load(connection, Keyring(b"benchmark " * 3 + b"ok"))
         load = time.process_time() - started
         after = resident()
         shown, masked = (artifacts(count, removals, masked=m) for m in (False, True))

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from reseen.fingerprints.digests import Fingerprinter
-from reseen.match.known import Known
+from reseen.match.registry_index import RegistryIndex
 from reseen.records import Digest, DigestKind, Fingerprint, Names, RemovedFile
 from reseen.registry import removals
 from reseen.store.database import Store
@@ -72,9 +72,9 @@ def remove(
         return removals.insert(connection, keyring, [new])[0]
 
 
-def known(store: Store, keyring: Keyring | None = KEYRING) -> Known:
+def known(store: Store, keyring: Keyring | None = KEYRING) -> RegistryIndex:
     with store.read() as connection:
-        return Known.load(connection, keyring)
+        return RegistryIndex.load(connection, keyring)
 
 
 def ids(matches: Sequence[object]) -> list[str]:

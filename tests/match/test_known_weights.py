@@ -23,7 +23,7 @@ from tests.match.updates import (
 )
 
 from reseen.fingerprints.entries import entries, slots_of
-from reseen.match.known import Known
+from reseen.match.registry_index import RegistryIndex
 from reseen.records import Rung
 from reseen.registry import removals
 from reseen.store.database import Store
@@ -114,7 +114,8 @@ def test_a_removal_known_by_hash_is_recognised_by_weights_once_its_bytes_were_re
     with store.write() as connection:
         told = read(REMOVED)
         assert teach(connection, told)
-    assert index.learn(removal, told)
+    with store.read() as connection:
+        index = index.followed(connection)
     assert [m.removal for m in index.match_fingerprint(read(CAST))] == [removal]
     assert [m.removal for m in known(store).match_fingerprint(read(CAST))] == [removal]
 
@@ -156,12 +157,12 @@ def test_two_files_of_one_removal_are_one_match(store: Store) -> None:
 def test_without_sketches_nothing_of_this_is_imported() -> None:
     code = (
         "import sys, tempfile, pathlib\n"
-        "from reseen.match.known import Known\n"
+        "from reseen.match.registry_index import RegistryIndex\n"
         "from reseen.store.database import Store\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
         "    with Store(f'sqlite:///{pathlib.Path(folder) / \"a.db\"}') as store:\n"
         "        with store.read() as connection:\n"
-        "            known = Known.load(connection)\n"
+        "            known = RegistryIndex.load(connection)\n"
         "assert not known.sketched\n"
         "assert 'reseen.match.sketches' not in sys.modules\n"
     )
@@ -171,6 +172,6 @@ def test_without_sketches_nothing_of_this_is_imported() -> None:
 def test_known_is_loaded_again_with_everything(store: Store) -> None:
     many = [REMOVED, OTHER, CAST, RESIZED]
     ids = put(store, *many)
-    index: Known = known(store)
+    index: RegistryIndex = known(store)
     found = {match.removal for match in index.copies(read(REMOVED))}
     assert found == {ids[0], ids[2], ids[3]}

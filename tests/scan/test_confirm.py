@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.facts import teach
 from tests.match.made import adapter, fully_known, known, listed, read, remove, safetensors
 from tests.scan.fake_hub import COMMIT, FakeHub
 
 from reseen.fingerprints.digests import Inside
 from reseen.hubs.hub import Revision
-from reseen.match.known import Known
 from reseen.match.ladder import ClaimFacts, Header, header_agrees
+from reseen.match.registry_index import RegistryIndex
 from reseen.records import Confirmed, Container, Rung
 from reseen.scan.confirm import ArtifactResult
 from reseen.scan.context import reading
@@ -33,7 +34,7 @@ def agrees(claim: ClaimFacts, size: int, inside: Inside) -> bool:
     return header_agrees([claim], size, header)
 
 
-def see(hub: FakeHub, known: Known, options: Options) -> ArtifactResult:
+def see(hub: FakeHub, known: RegistryIndex, options: Options) -> ArtifactResult:
     context = reading(hub, known, options)
     found = asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
     (one,) = found.seen
@@ -144,8 +145,11 @@ def test_containers_that_hold_no_weights_are_doubtful_unless_the_removal_is_one(
 
 def test_learning_takes_every_byte_being_the_removals(store: Store) -> None:
     removal = remove(store, listed(FILE))
-    index = known(store)
-    one = see(FakeHub({"a": FILE}), index, FULL)
+    one = see(FakeHub({"a": FILE}), known(store), FULL)
     assert one.inspection
     assert one.inspection.fingerprint == replace(read(FILE))
-    assert index.learn(removal, one.inspection.fingerprint)
+    with store.write() as connection:
+        assert teach(connection, one.inspection.fingerprint)
+    (match,) = known(store).match_digests(one.inspection.fingerprint)
+    assert match.removal == removal
+    assert Rung.TENSORS in {e.rung for e in match.evidence}

@@ -19,7 +19,7 @@ from tests.scan.fake_hub import BUSY, COMMIT, FakeHub
 
 from reseen.errors import HubAuth, HubError, HubGarbage, HubMissing
 from reseen.hubs.hub import Hub, Revision
-from reseen.match.known import Known
+from reseen.match.registry_index import RegistryIndex
 from reseen.observed.readings import ReadSoFar
 from reseen.records import Confirmed, Container, Names, Problem, Rung
 from reseen.scan.context import reading
@@ -36,7 +36,9 @@ MAIN = Revision("main", COMMIT)
 NONE, HEADER, FULL = (Options(confirm=c) for c in Confirm)
 
 
-def go(hub: FakeHub, known: Known, options: Options = HEADER, revision: Revision = MAIN) -> Visit:
+def go(
+    hub: FakeHub, known: RegistryIndex, options: Options = HEADER, revision: Revision = MAIN
+) -> Visit:
     judged: Hub = hub
     return asyncio.run(visit(reading(judged, known, options), hub.listed, revision))
 

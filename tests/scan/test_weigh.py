@@ -18,7 +18,7 @@ from tests.scan.fake_hub import COMMIT, NAME, FakeHub
 from replica import made
 from reseen.errors import HubAuth
 from reseen.hubs.hub import Revision
-from reseen.match.known import Known
+from reseen.match.registry_index import RegistryIndex
 from reseen.observed.readings import read_so_far
 from reseen.records import Confirmed, Rung
 from reseen.scan.budget import SPENT, Allowance
@@ -37,7 +37,7 @@ PLAIN = Options(background=0)
 Factors = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
-def go(hub: FakeHub, index: Known, options: Options = PLAIN, **more: object) -> Visit:
+def go(hub: FakeHub, index: RegistryIndex, options: Options = PLAIN, **more: object) -> Visit:
     context = reading(hub, index, options, **more)  # type: ignore[arg-type]
     return asyncio.run(visit(context, hub.listed, MAIN))
 
@@ -222,9 +222,8 @@ def test_an_honest_copy_learned_in_full_finds_the_altered_one(store: Store) -> N
     full = Options(confirm=Confirm.FULL, background=0)
     hub = FakeHub({"copy": REMOVED})
     with store.write() as connection:
-        learned = record(connection, go(hub, index, full)).learned
-    assert [each.removal for each in learned] == [removal]
-    assert index.learn(removal, learned[0].fingerprint)
+        assert record(connection, go(hub, index, full)).learned == (removal,)
+        index = index.followed(connection)
     assert go(FakeHub({"x": CAST}), index, full).seen[0].matches[0].removal == removal
     assert known(store).copies(read(CAST))[0].removal == removal
 
@@ -265,7 +264,7 @@ def teach(store: Store, file: bytes) -> None:
         assert learned(connection, told)
 
 
-def waiting(store: Store, index: Known) -> set[str]:
+def waiting(store: Store, index: RegistryIndex) -> set[str]:
     with store.read() as connection:
         pks = unread(connection, index.could_match, hub=NAME)
         paths = select(schema.artifacts.c.path).where(schema.artifacts.c.pk.in_(list(pks)))

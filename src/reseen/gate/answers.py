@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from reseen.gate.policy import Policy
-from reseen.match.live import Found
-from reseen.records import Advice, Fingerprint
+from reseen.match.stated import Found
+from reseen.records import Advice, Fingerprint, Rung
 
 NOTHING = b'{"advice":"allow","matches":[]}'
 """Most answers."""
@@ -53,7 +53,9 @@ def _body(found: Sequence[Found], policy: Policy) -> tuple[bytes, Advice]:
     advice = Advice.ALLOW
     matches = []
     for each in found:
-        advised = policy.advice(each.list, each.rung)
+        advised = policy.advice(each.list, each.ruled_by)
+        if each.rung is Rung.REFUTED and advised is Advice.BLOCK:
+            advised = Advice.HOLD  # one of the claim's digests is false: a person has to look
         if advised.strength > advice.strength:
             advice = advised
         matches.append(

@@ -1,6 +1,6 @@
 """A removal of our own in the live index: is what is known found, and what is not known not?
 
-What comes in: a `Live`. What goes out: what it answers wrongly, in words; nothing when all is
+What comes in: a `LiveIndex`. What goes out: what it answers wrongly, in words; nothing when all is
 right. The canary's digests are drawn at random in each process, so that nobody can ask for it.
 """
 
@@ -15,12 +15,14 @@ from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.fingerprints.probes import PROBES
 from reseen.fingerprints.sketch import NUMBERS, SIDE, Module, Sketch, assemble
-from reseen.match.frozen import POINTER, Added, AddedFile
-from reseen.match.live import Found, Live, Said
+from reseen.match.claim_entries import POINTER, ClaimEntry, RemovalEntry
+from reseen.match.ladder import ClaimFacts
+from reseen.match.live_index import LiveIndex
+from reseen.match.stated import Found, Said
 from reseen.records import Digest, DigestKind, Rung
 
 ID = "rm-canary"
-_PK = -1
+_PK, _LIST = -1, -1
 _SIZE = 1_234_567
 
 
@@ -33,16 +35,17 @@ class Canary:
         self._oid = pointer_oid(self._sha256, _SIZE)
         self._sketch, self._stranger = _sketch(), _sketch()
 
-    def put_in(self, live: Live) -> None:
+    def put_in(self, live: LiveIndex) -> None:
         """Into the index, for good."""
         digests = (
             (int(DigestKind.SHA256), self._sha256),
             (int(DigestKind.DATA_SHA256), self._data),
             (POINTER, self._oid),
         )
-        live.put_in(Added(_PK, ID, "canary", (AddedFile(_SIZE, digests),)), self._sketch)
+        claim = ClaimEntry(_PK, ClaimFacts({}, size=_SIZE), digests, lists=(_LIST,))
+        live.put_in(RemovalEntry(_PK, ID, (claim,)), self._sketch, "canary")
 
-    def wrong(self, live: Live) -> list[str]:
+    def wrong(self, live: LiveIndex) -> list[str]:
         """What is answered wrongly: labels of rungs, and "index" where a digest of the registry
         itself is not found."""
         found: list[str] = []
@@ -78,7 +81,7 @@ class Canary:
             found.append("index")
         return found
 
-    def _finds_its_own(self, live: Live) -> bool:
+    def _finds_its_own(self, live: LiveIndex) -> bool:
         for kind, value, removal in live.sample():
             if kind != POINTER and why_bogus(Digest(DigestKind(kind), value)) is not None:
                 continue
@@ -89,7 +92,7 @@ class Canary:
 
 
 def _told(
-    live: Live, kind: DigestKind, value: bytes, *, trusted: bool = False
+    live: LiveIndex, kind: DigestKind, value: bytes, *, trusted: bool = False
 ) -> tuple[Found, ...]:
     return live.match(Said(((kind, value),)), trusted=trusted)
 

@@ -12,7 +12,6 @@ that takes no writes holds up no reading.
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 import threading
@@ -20,8 +19,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -32,9 +31,11 @@ from reseen.gate.answers import Heard, Result
 from reseen.gate.canary import Canary
 from reseen.gate.keys import Key, Scope
 from reseen.gate.policy import Policy
+from reseen.gate.state import LastState
 from reseen.gate.use import Use
-from reseen.match.live import Live, Said
-from reseen.records import Advice, Fingerprint, Rung
+from reseen.match.live_index import LiveIndex
+from reseen.match.stated import Said
+from reseen.records import Fingerprint
 from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -103,7 +104,7 @@ class Gate:
         self._keyring = keyring
         self._store = store
         self._own: Store | None = None
-        self.live = Live(self._snapshot)
+        self.live = LiveIndex(self._snapshot)
         self.known = Known()
         self.use = Use()
         self._canary = Canary()
@@ -116,9 +117,7 @@ class Gate:
         """By what they are about: store, state, use."""
         self._end = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._to_save: tuple[object, dict[str, bytes]] | None = None
         self._saved: object = None
-        self._save_asked = threading.Event()
         self._lock_file: int | None = None
 
     # -- beginning and end -----------------------------------------------------------------------
@@ -172,7 +171,7 @@ class Gate:
             as_of=heard.as_of,
             removals=len(self.live),
             digests=self.live.digests,
-            sketches=self.live.sketches,
+            sketches=self.live.sketched,
             checks=dict(self._checks),
             problem=self._problem,
         )
@@ -186,7 +185,7 @@ class Gate:
     def check(self, key: Key, files: Sequence[Said]) -> tuple[bytes, Sequence[Result]]:
         """The answer about these files, and its parts for `count`."""
         known, trusted = self.known, Scope.TRUSTED in key.scopes
-        match, result, rules = self.live.match, answers.result, known.policy
+        match, result, rules = self.live.now.stated, answers.result, known.policy
         results = [result(match(said, trusted=trusted), rules) for said in files]
         age = self.age()
         return answers.whole(known.heard, age < OLD, age, results), results
@@ -223,16 +222,10 @@ class Gate:
                 self._problems.pop("store", None)
             except Exception as e:  # noqa: BLE001  whatever it is, the gate goes on answering
                 self._trouble("store", e)
-            if self._save_asked.is_set() and self._loaded:
-                self._save_asked.clear()
-                self._to_save = (self._content(), self._parts())
             self._end.wait(POLL)
 
     def _catch_up(self, connection: Connection) -> None:
-        if self.live.store_id is None:
-            self.live.load(connection)
-        else:
-            self.live.follow(connection)
+        self.live.follow(connection)
         heard = Heard(self.live.version, time.time())
         self.known = Known(keys.in_force(connection), policy.read(connection), heard)
         if not self._loaded:
@@ -284,20 +277,13 @@ class Gate:
                 self._look()
             if self.use.due():
                 self._write_use(also_now=False)
-            if self._to_save is not None:
-                content, parts = self._to_save
-                self._to_save = None
-                self._save(content, parts)
+            if now - saved_at >= SAVE and self._should_save():
+                self._save()
                 took = time.monotonic() - now
                 saved_at = time.monotonic() + 20 * took
-            elif now - saved_at >= SAVE and self._should_save():
-                saved_at = now
-                self._save_asked.set()
         self._write_use(also_now=True)
-        if self._should_save() and self._threads:
-            self._threads[0].join(timeout=5)
-            if not self._threads[0].is_alive():
-                self._save(self._content(), self._parts())
+        if self._should_save():
+            self._save()
 
     def _look(self) -> None:
         wrong = self._canary.wrong(self.live)
@@ -328,41 +314,23 @@ class Gate:
     def _path(self) -> Path:
         return (self._settings.state or self._settings.home / "gate") / state.FILE
 
-    def _parts(self) -> dict[str, bytes]:
-        known = self.known
-        found = self.live.parts()
-        found["gate"] = json.dumps(
-            {
-                "at": known.heard.at,
-                "keys": [
-                    [hash.hex(), k.id, k.name, sorted(k.scopes), k.rate, k.created_at.timestamp()]
-                    for hash, k in known.keys.items()
-                ],
-                "policy": [
-                    [name, int(rung), advice.value]
-                    for (name, rung), advice in known.policy.rules.items()
-                ],
-            }
-        ).encode()
-        return found
-
     def _begin_with_last_state(self) -> None:
         if self._keyring is None:
             return
         try:
-            parts = state.read(self._path, self._keyring.for_states)
-            if parts is None:
-                return
-            known = _known(parts["gate"])
-            self.live.put_back(parts)
+            try:
+                last = state.last(self._path, self._keyring)
+            except Tampered:
+                # Another worker may have kept a newer one in this very moment.
+                last = state.last(self._path, self._keyring)
         except Tampered as e:
             self._trouble("state", e)
             return
-        except (ValueError, KeyError, TypeError, OverflowError):
-            self._trouble("state", Tampered("the gate's last state contradicts itself"))
+        if last is None:
             return
-        version = self.live.version
-        self.known = replace(known, heard=replace(known.heard, version=version))
+        self.live.put_back(last.index, last.names)
+        heard = Heard(self.live.version, last.at)
+        self.known = Known(last.keys, last.policy, heard)
         self._saved = self._content()
         self._look()
         self._loaded = True
@@ -399,26 +367,16 @@ class Gate:
         self._lock_file = lock
         return True
 
-    def _save(self, content: object, parts: dict[str, bytes]) -> None:
+    def _save(self) -> None:
         assert self._keyring is not None
+        content, known, now = self._content(), self.known, self.live.now
+        last = LastState(now.index, now.names, known.keys, known.policy, known.heard.at)
         try:
-            state.write(self._path, self._keyring.for_states, parts)
+            state.keep(self._path, self._keyring, last)
             self._saved = content
             self._problems.pop("state", None)
-        except StoreError as e:
+        except ReseenError as e:
             self._trouble("state", e)
-
-
-def _known(data: bytes) -> Known:
-    """Raises ValueError, KeyError or TypeError for what `_parts` did not write."""
-    value = json.loads(data)
-    held: dict[bytes, Key] = {}
-    for hash, id, name, scopes, rate, created in value["keys"]:
-        some = frozenset(Scope(scope) for scope in scopes)
-        made = datetime.fromtimestamp(created, UTC)
-        held[bytes.fromhex(hash)] = Key(id, name, some, float(rate), made)
-    rules = {(name, Rung(rung)): Advice(advice) for name, rung, advice in value["policy"]}
-    return Known(held, Policy(rules), Heard(0, float(value["at"])))
 
 
 def _sqlite_file(url: str) -> Path | None:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from reseen.match.live import Said
+from reseen.match.stated import Said
 from reseen.records import DigestKind
 
 MOST_FILES = 10_000

@@ -1,6 +1,10 @@
-"""The gate's last state in a file, with which it starts while the store is away.
+"""The gate's last state, with which it starts at once, also while the store is away.
 
-What comes in: parts, bytes by name. What goes out: the same parts, or Tampered. Layout, all numbers
+The index lies in a folder of its own (`match.saved`), and everything else in one file beside it:
+hashes of keys, the policy, what lists are called, and which folder is meant, by its MAC. So a
+folder that was put in another's place is refused.
+
+The file holds parts, bytes by name. What is read is what was kept, or Tampered. Layout, all numbers
 little-endian: "RSGATE", the format's number (2 bytes), how many parts (4); for each part the length
 of its name (2), the name, its length (8), its bytes; then BLAKE3 over all before (32 bytes), which
 tells a damaged file; then BLAKE3 over all before, keyed with a key that is derived from the sealing
@@ -10,30 +14,104 @@ key (32), which tells a forged one. The file appears whole or not at all, its ow
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import secrets
+import shutil
 import stat
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from blake3 import blake3
 
 from reseen.errors import StoreError, Tampered
+from reseen.gate.keys import Key, Scope
+from reseen.gate.policy import Policy
+from reseen.match import saved
+from reseen.match.registry_index import RegistryIndex
+from reseen.records import Advice, Rung
+from reseen.store.sealing import Keyring
 
 FILE = "state"
 """Its name, in the folder of RESEEN_STATE."""
-FORMAT = 1
+FORMAT = 2
+"""1 held the index in the same file."""
 LONGEST = 16 << 30
 """Bytes of a state that is read."""
 PARTS = 1_000
+_INDEX = "index-"
 _MAGIC = b"RSGATE"
 _HEAD = struct.Struct("<6sHI")
 _NAME = struct.Struct("<H")
 _LENGTH = struct.Struct("<Q")
 _SUM = 32
 _REMEDY = "Remove the file; a new one is written as soon as the store answers."
+
+
+@dataclass(frozen=True, slots=True)
+class LastState:
+    """What a gate begins with."""
+
+    index: RegistryIndex
+    names: Mapping[int, str]
+    """Of lists, by the store's numbers."""
+    keys: Mapping[bytes, Key]
+    """By their hash."""
+    policy: Policy
+    at: float
+    """When the store was last heard of."""
+
+
+def keep(path: Path, keyring: Keyring, state: LastState) -> None:
+    """Keep a state. Raises StoreError and InputError where it cannot be written."""
+    folder = path.parent / f"{_INDEX}{secrets.token_hex(8)}"
+    parts = saved.parts_of(state.index, whole_sketches=False)
+    mac = saved.save(folder, keyring.for_indexes, parts)
+    told = {
+        "index": folder.name,
+        "mac": mac,
+        "at": state.at,
+        "lists": [[pk, name] for pk, name in state.names.items() if pk > 0],
+        "keys": [
+            [hash.hex(), k.id, k.name, sorted(k.scopes), k.rate, k.created_at.timestamp()]
+            for hash, k in state.keys.items()
+        ],
+        "policy": [
+            [name, int(rung), advice.value] for (name, rung), advice in state.policy.rules.items()
+        ],
+    }
+    write(path, keyring.for_states, {"gate": json.dumps(told).encode()})
+    for other in path.parent.glob(f"{_INDEX}*"):
+        if other.name != folder.name:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def last(path: Path, keyring: Keyring) -> LastState | None:
+    """The state that was kept last; None where there is none. Raises Tampered."""
+    parts = read(path, keyring.for_states)
+    if parts is None:
+        return None
+    try:
+        told = json.loads(parts["gate"])
+        name, mac = str(told["index"]), str(told["mac"])
+        names = {int(pk): str(name) for pk, name in told["lists"]}
+        held: dict[bytes, Key] = {}
+        for hash, id, of, scopes, rate, created in told["keys"]:
+            some = frozenset(Scope(scope) for scope in scopes)
+            made = datetime.fromtimestamp(created, UTC)
+            held[bytes.fromhex(hash)] = Key(id, of, some, float(rate), made)
+        rules = {(of, Rung(rung)): Advice(advice) for of, rung, advice in told["policy"]}
+        at = float(told["at"])
+    except (ValueError, KeyError, TypeError, OverflowError):
+        raise Tampered("the gate's last state contradicts itself", remedy=_REMEDY) from None
+    if "/" in name or not name.startswith(_INDEX):
+        raise Tampered("the gate's last state contradicts itself", remedy=_REMEDY)
+    index = saved.open_folder(path.parent / name, keyring.for_indexes, mac=mac)
+    return LastState(index, names, held, Policy(rules), at)
 
 
 def write(path: Path, key: bytes, parts: Mapping[str, bytes]) -> None:
@@ -113,7 +191,9 @@ def _parts(data: bytes, key: bytes) -> dict[str, bytes]:
     if magic != _MAGIC:
         raise Tampered("this is no state of a gate", remedy=_REMEDY)
     if number != FORMAT:
-        raise Tampered("the gate's last state is of another format", remedy=_REMEDY)
+        raise Tampered(
+            "the gate's last state was kept by another version of Reseen", remedy=_REMEDY
+        )
     view = memoryview(data)
     end = len(data) - 2 * _SUM
     if not hmac.compare_digest(blake3(view[:end]).digest(), view[end : end + _SUM]):

@@ -7,6 +7,8 @@ of several copies of one file one is taken.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, select
 
 from reseen.errors import Malformed
@@ -20,6 +22,11 @@ MOST = 512
 
 def load(connection: Connection, architecture: str) -> Background:
     """The newest sketches of complete files of this architecture."""
+    return of_values(values(connection, architecture))
+
+
+def values(connection: Connection, architecture: str) -> list[bytes]:
+    """The same, in the published byte layout."""
     rows = connection.execute(
         select(read_sketches.c.value)
         .where(
@@ -33,11 +40,24 @@ def load(connection: Connection, architecture: str) -> Background:
     )
     kept: dict[bytes, None] = {}
     for (value,) in rows:
-        kept[value] = None
+        kept[bytes(value)] = None
         if len(kept) == MOST:
             break
+    return list(kept)
+
+
+def architectures(connection: Connection) -> list[str]:
+    """Those of which there are any."""
+    query = select(read_sketches.c.architecture).where(
+        read_sketches.c.version == VERSION, read_sketches.c.complete == 1
+    )
+    return sorted(connection.scalars(query.distinct()))
+
+
+def of_values(values: Iterable[bytes]) -> Background:
+    """A background of encoded sketches."""
     sketches = []
-    for value in kept:
+    for value in values:
         try:
             sketches.append(decode(value))
         except Malformed:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reseen.fingerprints.kinds import LADDER, PROVE
 from reseen.records import DigestKind, Evidence, Match, Rung
 
 if TYPE_CHECKING:
@@ -27,18 +28,6 @@ _READ = {
     "names or order may differ.",
 }
 
-_RUNGS = {
-    DigestKind.SHA256: Rung.BYTES,
-    DigestKind.BLAKE3: Rung.BYTES,
-    # Passing for a removed file under SHA-1 takes a second preimage, which nobody can make.
-    DigestKind.GIT_BLOB: Rung.BYTES,
-    DigestKind.DATA_SHA256: Rung.TENSORS,
-    DigestKind.TENSORS_BLAKE3: Rung.TENSORS,
-}
-
-READ_KINDS = tuple(_RUNGS)
-"""Digests that prove something when they were computed from bytes that we read."""
-
 
 def declared(kind: DigestKind, value: bytes) -> Evidence:
     """The hub states a digest (SHA-256, Xet or git blob) that is the removal's."""
@@ -48,7 +37,16 @@ def declared(kind: DigestKind, value: bytes) -> Evidence:
 def stated(kind: DigestKind, value: bytes) -> Evidence:
     """Somebody states a long digest of a file, and nobody here read it."""
     why = f"The {kind.label} that was stated for this file is the removed file's."
-    return Evidence(Rung.DECLARED, kind.label, value.hex(), why)
+    return Evidence(LADDER[kind].stated, kind.label, value.hex(), why)
+
+
+def vouched(kind: DigestKind, value: bytes) -> Evidence:
+    """Somebody who is trusted computed a digest from a file's bytes. A kind that is computed
+    nowhere stays stated."""
+    if kind not in PROVE:
+        return stated(kind, value)
+    why = f"The {kind.label} that was computed from this file's bytes is the removed file's."
+    return Evidence(LADDER[kind].read, kind.label, value.hex(), why)
 
 
 def pointer(oid: bytes) -> Evidence:
@@ -61,8 +59,8 @@ def pointer(oid: bytes) -> Evidence:
 
 
 def read(kind: DigestKind, value: bytes) -> Evidence:
-    """A digest of READ_KINDS, computed from bytes that we read, is the removal's."""
-    return Evidence(_RUNGS[kind], kind.label, value.hex(), _READ[kind])
+    """A digest that was computed from bytes that we read is the removal's."""
+    return Evidence(LADDER[kind].read, kind.label, value.hex(), _READ[kind])
 
 
 def weights(found: Comparison) -> Evidence:
@@ -105,6 +103,15 @@ def refuted(stated: Evidence) -> Evidence:
         "the hub's statement is false."
     )
     return Evidence(Rung.REFUTED, stated.kind, stated.value, why)
+
+
+def contradiction() -> Evidence:
+    """A file has one of a claim's digests of the whole file, and not another."""
+    why = (
+        "One of the digests that the list gives for the removed file is this file's and another is "
+        "not: one of them is false, and a person has to look at it."
+    )
+    return Evidence(Rung.REFUTED, "contradiction", "", why)
 
 
 def short(kind: DigestKind, value: bytes) -> Evidence:

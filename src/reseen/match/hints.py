@@ -8,26 +8,22 @@ left: a file that is named by a SHA-256.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
 from reseen.match import evidence
-from reseen.match.index import DigestIndex
-from reseen.match.packed import Packed
-from reseen.records import DigestKind, Evidence
+from reseen.match.digest_table import DigestTable
+from reseen.records import Evidence
+from reseen.store.database import chunks
 from reseen.store.schema import claims, sealed_index
-
-if TYPE_CHECKING:
-    from reseen.store.sealing import Field, Keyring
+from reseen.store.sealing import Field, Keyring
 
 _HEX64 = re.compile(r"(?:^|[^0-9a-fA-F])([0-9a-fA-F]{64})(?:[^0-9a-fA-F]|$)")
 _NUMBER = re.compile(r"(?<![0-9])[0-9]{3,9}(?![0-9])")
 _NUMBERS = 16  # numbers of one path that are looked at
 _VERSION_DIGITS = 5  # a file named by fewer is a step or an epoch
-_PATH_LENGTH = 1024  # characters of a path that are looked at: the end, where the name is
 
 COMMON = 5
 """A file name that more removals than this share says nothing ("lora.safetensors")."""
@@ -49,61 +45,80 @@ _GENERIC = frozenset(
 )
 
 
-class Hints:
-    """What of a name or path is a removal's. Needs the key for all but digests in names."""
+_FIELDS = (Field.FILE_NAME, Field.MODEL, Field.VERSION)
 
-    def __init__(self, index: DigestIndex, keyring: Keyring | None, tokens: dict[int, Packed]):
-        """`tokens`: field -> packed tokens, owned by removals (numbered by their pk)."""
-        self._index = index
-        self._keyring = keyring
+
+class Hints:
+    """What of a name or path is a removal's: the keyed index of what lists say. Never changes."""
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        tokens: Mapping[Field, DigestTable],
+        later: Mapping[int, Mapping[Field, frozenset[bytes]]],
+    ):
+        """`tokens`: by field, owned by removals (by pk). `later`: removals that changed since, by
+        pk: these are all their tokens."""
+        self.keyring = keyring
         self._tokens = tokens
+        self._later = later
 
     @classmethod
-    def load(cls, connection: Connection, index: DigestIndex, keyring: Keyring | None) -> Hints:
-        """Read the keyed index of removals in force; nothing of it without the key."""
-        if keyring is None:
-            return cls(index, None, {})
-        from reseen.store.sealing import Field
+    def load(cls, connection: Connection, keyring: Keyring) -> Hints:
+        """Read the keyed index of removals in force."""
+        return cls(keyring, {field: _load(connection, field) for field in _FIELDS}, {})
 
-        fields = (Field.FILE_NAME, Field.MODEL, Field.VERSION)
-        return cls(index, keyring, {field: _load(connection, field) for field in fields})
+    def plus(self, connection: Connection, removal_pks: Collection[int]) -> Hints:
+        """The same, with these removals as they are now."""
+        later: dict[int, dict[Field, frozenset[bytes]]] = {pk: {} for pk in removal_pks}
+        for chunk in chunks(sorted(later)):
+            query = (
+                select(claims.c.removal_pk, sealed_index.c.field, sealed_index.c.token)
+                .join(claims, claims.c.pk == sealed_index.c.claim_pk)
+                .where(claims.c.removal_pk.in_(chunk), claims.c.in_force == 1)
+                .where(sealed_index.c.field.in_([int(field) for field in _FIELDS]))
+            )
+            for pk, number, token in connection.execute(query):
+                field = Field(number)
+                later[pk][field] = later[pk].get(field, frozenset()) | {bytes(token)}
+        return Hints(self.keyring, self._tokens, {**self._later, **later})
 
-    def of_path(self, path: str) -> Iterator[tuple[str, Evidence]]:
-        """(removal, hint) for every lead that a file's path gives."""
-        path = path[-_PATH_LENGTH:]
-        name = path.rpartition("/")[2]
-        if len(name) >= 64:
-            for found in _HEX64.finditer(name):
-                value = bytes.fromhex(found[1])
-                for number in self._index.find(DigestKind.SHA256, value):
-                    yield self._index.removal(number), evidence.file_named_by_digest(value)
-        if self._keyring is None:
-            return
-        from reseen.store.sealing import Field
-
+    def of_path(self, path: str, name: str) -> Iterator[tuple[int, Evidence]]:
+        """(removal's pk, hint) for every lead that a file's path gives; `name`: its last part."""
         if name.lower() not in _GENERIC:
             owners = self._owners(Field.FILE_NAME, name)
             if len(owners) <= COMMON:
-                yield from ((removal, evidence.file_name()) for removal in owners)
+                yield from ((removal, evidence.file_name()) for removal in sorted(owners))
         numbers = _NUMBER.findall(path)[-_NUMBERS:]
         if not numbers:
             return
         for model, version in pairwise(numbers):
             both = self._owners(Field.MODEL, model) & self._owners(Field.VERSION, version)
-            yield from ((removal, evidence.path_ids()) for removal in both)
+            yield from ((removal, evidence.path_ids()) for removal in sorted(both))
         stem = name.partition(".")[0]
         if stem == numbers[-1] and len(stem) >= _VERSION_DIGITS:
-            for removal in self._owners(Field.VERSION, stem):
+            for removal in sorted(self._owners(Field.VERSION, stem)):
                 yield removal, evidence.path_ids()
 
-    def _owners(self, field: Field, value: str) -> set[str]:
-        if self._keyring is None or not value:
+    def _owners(self, field: Field, value: str) -> set[int]:
+        if not value:
             return set()
-        pks = self._tokens[field].find(self._keyring.token(field, value))
-        return {id for id in map(self._index.removal_by_pk, pks) if id is not None}
+        token = self.keyring.token(field, value)
+        found = set(self._tokens[field].find(token))
+        if self._later:
+            found.difference_update(self._later)
+            found.update(pk for pk, some in self._later.items() if token in some.get(field, ()))
+        return found
 
 
-def _load(connection: Connection, field: Field) -> Packed:
+def sha256s_in(name: str) -> Iterator[bytes]:
+    """The SHA-256s by which a file is named."""
+    if len(name) >= 64:
+        for found in _HEX64.finditer(name):
+            yield bytes.fromhex(found[1])
+
+
+def _load(connection: Connection, field: Field) -> DigestTable:
     query = (
         select(sealed_index.c.token, claims.c.removal_pk)
         .join(claims, claims.c.pk == sealed_index.c.claim_pk)
@@ -112,4 +127,4 @@ def _load(connection: Connection, field: Field) -> Packed:
         .execution_options(yield_per=10_000)
     )
     rows = connection.execute(query)
-    return Packed(16, ((token, pk) for token, pk in rows if len(token) == 16))
+    return DigestTable(16, ((token, pk) for token, pk in rows if len(token) == 16))

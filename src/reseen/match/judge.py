@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from reseen.fingerprints.git import pointer_oid
+from reseen.fingerprints.kinds import LONG, PROVE
 from reseen.match import ladder
 from reseen.match.ladder import ClaimFacts, FileFacts, Header
 from reseen.observed import evidence as kept
@@ -112,7 +113,7 @@ def _exact(connection: Connection, removal_pks: list[int]) -> Iterator[Pair]:
         select(d.kind, d.value, c.removal_pk, c.size)
         .join(schema.claims, c.pk == d.claim_pk)
         .where(c.removal_pk.in_(removal_pks), c.in_force == 1)
-        .where(d.kind.in_([int(kind) for kind in ladder.LONG]))
+        .where(d.kind.in_([int(kind) for kind in LONG]))
     )
     owners: defaultdict[tuple[int, bytes], set[int]] = defaultdict(set)
     pointers: defaultdict[bytes, set[int]] = defaultdict(set)
@@ -137,7 +138,7 @@ def _exact(connection: Connection, removal_pks: list[int]) -> Iterator[Pair]:
     yield from look_up(of_kind(DigestKind.GIT_BLOB), plain, a.git_oid, lambda v: owners[git, v])
     hidden = by_oid.where(a.sha256.is_(None))
     yield from look_up(pointers, hidden, a.git_oid, lambda v: pointers[v])
-    for kind in (*ladder.WHOLE, *ladder.OF_TENSORS):
+    for kind in PROVE:
         number = int(kind)
         computed = select(read.artifact_pk, read.value).where(read.kind == number)
         yield from look_up(
@@ -182,13 +183,13 @@ def _known(
 def _by_reading(connection: Connection, artifact_pks: Collection[int]) -> Iterator[Pair]:
     """Pairs that share a digest computed from the bytes of these artifacts."""
     c, d, read = schema.claims.c, schema.digests.c, schema.read_digests.c
-    kinds = [int(kind) for kind in (*ladder.WHOLE, *ladder.OF_TENSORS)]
+    numbers = [int(kind) for kind in PROVE]
     for chunk in chunks(artifact_pks):
         query = (
             select(read.artifact_pk, c.removal_pk)
             .join(schema.digests, (d.kind == read.kind) & (d.value == read.value))
             .join(schema.claims, c.pk == d.claim_pk)
-            .where(read.artifact_pk.in_(chunk), read.kind.in_(kinds), c.in_force == 1)
+            .where(read.artifact_pk.in_(chunk), read.kind.in_(numbers), c.in_force == 1)
         )
         yield from ((a, r) for a, r in connection.execute(query))
 

@@ -1,9 +1,7 @@
-"""The ladder of evidence: what each kind of digest proves, and what a file is by one claim.
+"""The ladder of evidence: what a file is by the claims about one removal.
 
-One table says for every kind of digest what it is a digest of, which rung it gives when we computed
-it from bytes and which when somebody states it, and which short form is its beginning. Everything
-that matches goes by it: the index in memory, the past in SQL, the gate. Pure: values in, values
-out.
+The table of `fingerprints.kinds` says what each kind of digest proves. Everything that matches goes
+by it: the index in memory, the past in SQL, the gate. Pure: values in, values out.
 
 A claim is believed as a whole or not at all: where a file of which every byte was read has one of
 its digests of the whole file and contradicts another, the claim gives that file nothing.
@@ -13,63 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from reseen.fingerprints.git import pointer_oid
+from reseen.fingerprints.kinds import LADDER, PROVE, STATED_BY_HUBS, WHOLE, bits, contradicted
 from reseen.match import evidence
 from reseen.records import Confirmed, Container, DigestKind, Evidence, RemovalClass, Rung
-
-
-class Scope(Enum):
-    """What a digest is a digest of."""
-
-    FILE = "file"
-    """Every byte: two different files never share it."""
-    TENSORS = "tensors"
-    """The weights, without the header or without names and order."""
-    PART = "part"
-    """Too short, or of too little, to prove anything."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What one kind of digest proves."""
-
-    scope: Scope
-    read: Rung
-    """When we computed it from bytes."""
-    stated: Rung
-    """When a hub or an uploader states it."""
-    hubs_state: bool = False
-    """Hubs state it of their files."""
-    computed: bool = True
-    """We compute it from bytes."""
-    short: DigestKind | None = None
-    """The kind that is its beginning."""
-
-
-_FILE = Rule(Scope.FILE, Rung.BYTES, Rung.DECLARED)
-_TENSORS = Rule(Scope.TENSORS, Rung.TENSORS, Rung.DECLARED)
-_PART = Rule(Scope.PART, Rung.HINT, Rung.HINT)
-
-LADDER: Mapping[DigestKind, Rule] = {
-    DigestKind.SHA256: replace(_FILE, hubs_state=True, short=DigestKind.AUTOV2),
-    DigestKind.BLAKE3: _FILE,
-    DigestKind.XET: replace(_FILE, hubs_state=True, computed=False),
-    DigestKind.GIT_BLOB: replace(_FILE, hubs_state=True),
-    DigestKind.DATA_SHA256: replace(_TENSORS, short=DigestKind.AUTOV3),
-    DigestKind.TENSORS_BLAKE3: _TENSORS,
-    DigestKind.AUTOV1: _PART,
-    DigestKind.AUTOV2: _PART,
-    DigestKind.AUTOV3: _PART,
-    DigestKind.CRC32: _PART,
-}
-
-WHOLE = tuple(k for k, rule in LADDER.items() if rule.scope is Scope.FILE and rule.computed)
-"""Digests of the whole file that are computed from bytes: each can contradict a claim."""
-OF_TENSORS = tuple(k for k, rule in LADDER.items() if rule.scope is Scope.TENSORS)
-STATED_BY_HUBS = tuple(k for k, rule in LADDER.items() if rule.hubs_state)
-LONG = tuple(k for k, rule in LADDER.items() if rule.scope is not Scope.PART)
 
 DOUBT = "what is served is not what the hub states: "
 """How the problem of a reading begins that raises a doubt about all that is declared of the
@@ -167,8 +113,8 @@ def judge(
 def contradicts(read: Mapping[DigestKind, bytes], claim: Mapping[DigestKind, bytes]) -> bool:
     """Has a file of which every byte was read one of a claim's digests of the whole file, and not
     another?"""
-    equal = [read[kind] == claim[kind] for kind in WHOLE if kind in read and kind in claim]
-    return any(equal) and not all(equal)
+    equal = (kind for kind in WHOLE if kind in read and read[kind] == claim.get(kind))
+    return contradicted(bits(claim), bits(read), bits(equal))
 
 
 def header_agrees(claims: Iterable[ClaimFacts], size: int | None, header: Header) -> bool:
@@ -197,7 +143,7 @@ def _by_claim(file: FileFacts, claim: ClaimFacts) -> _Found:
         return _Found()
     proofs = [
         evidence.read(kind, read[kind])
-        for kind in (*WHOLE, *OF_TENSORS)
+        for kind in PROVE
         if kind in said and read.get(kind) == said[kind]
     ]
     same = any(e.rung is Rung.BYTES for e in proofs)

@@ -13,14 +13,16 @@ from itertools import islice
 
 from sqlalchemy import Connection, or_, select
 
+from reseen.fingerprints.kinds import LADDER, LONG_OF, size_allows
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.match import evidence
-from reseen.match.index import HEADER_ROOM
+from reseen.match.snapshot import HEADER_ROOM
 from reseen.records import Digest, DigestKind, Evidence
 from reseen.store.schema import (
     artifacts,
     claims,
     digests,
+    read_digests,
     read_sketches,
     readings,
     removals,
@@ -33,7 +35,7 @@ _LFS = 2
 
 
 _Found = tuple[int, str, Evidence]  # artifact's pk, removal, why
-_Value = tuple[bytes, str]  # a digest, and the removal that has it
+_Value = tuple[bytes, str, int | None]  # a digest, the removal that has it, the size it gives
 
 
 def worth_a_look(connection: Connection, data_sizes: Collection[int]) -> Iterator[int]:
@@ -70,7 +72,7 @@ def _bands(data_sizes: Collection[int]) -> list[tuple[int, int]]:
 def beside_digests(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
     """Stored artifacts that are like these removals (None: all in force) by their weights, and
     those that a short hash hints at."""
-    yield from _by_autov2(connection, only)
+    yield from _by_short(connection, only)
     if _are_sketched(connection):
         from reseen.match import past_sketches  # numpy, which most of this does not need
 
@@ -95,20 +97,27 @@ def _are_sketched(connection: Connection) -> bool:
     return all(connection.execute(select(c).limit(1)).first() is not None for c in columns)
 
 
-def _by_autov2(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
-    """Lists that hold no more than an AutoV2, the first bytes of a SHA-256."""
-    length = DigestKind.AUTOV2.length
-    for batch in _batches(_values(connection, DigestKind.AUTOV2, only), _RANGES):
-        owners: dict[bytes, list[str]] = {}
-        for value, removal in batch:
-            owners.setdefault(value, []).append(removal)
-        query = select(artifacts.c.pk, artifacts.c.sha256).where(
-            or_(*(artifacts.c.sha256.between(v, v + b"\xff" * 27) for v in owners))
-        )
-        for artifact_pk, sha256 in connection.execute(query).all():
-            for removal in owners.get(sha256[:length], ()):
-                why = evidence.short(DigestKind.AUTOV2, sha256[:length])
-                yield artifact_pk, removal, why
+def _by_short(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
+    """Lists that hold no more than the beginning of a long digest."""
+    for short, long in LONG_OF.items():
+        # What hubs state stands with the artifact; what only we compute, with what was read.
+        stated = LADDER[long].hubs_state
+        values = artifacts.c.sha256 if stated else read_digests.c.value
+        query = select(artifacts.c.pk, values, artifacts.c.size)
+        if not stated:
+            query = query.join(read_digests, read_digests.c.artifact_pk == artifacts.c.pk)
+            query = query.where(read_digests.c.kind == int(long))
+        rest = b"\xff" * (long.length - short.length)
+        for batch in _batches(_values(connection, short, only), _RANGES):
+            owners: dict[bytes, list[_Value]] = {}
+            for each in batch:
+                owners.setdefault(each[0], []).append(each)
+            begins = or_(*(values.between(v, v + rest) for v in owners))
+            for artifact_pk, value, size in connection.execute(query.where(begins)).all():
+                start = bytes(value[: short.length])
+                for _, removal, claimed in owners.get(start, ()):
+                    if size_allows(short, claimed, size):
+                        yield artifact_pk, removal, evidence.short(short, start)
 
 
 def _values(
@@ -116,17 +125,17 @@ def _values(
 ) -> Iterator[_Value]:
     """Digests of one kind of removals in force."""
     query = (
-        select(digests.c.value, removals.c.id)
+        select(digests.c.value, removals.c.id, claims.c.size)
         .join(claims, claims.c.pk == digests.c.claim_pk)
         .join(removals, removals.c.pk == claims.c.removal_pk)
         .where(digests.c.kind == int(kind), claims.c.in_force == 1)
     )
     if only is not None and len(only) <= _BATCH:
         query = query.where(removals.c.id.in_(sorted(only)))
-    for value, removal in connection.execute(query).all():
+    for value, removal, size in connection.execute(query).all():
         sound = len(value) == kind.length and why_bogus(Digest(kind, value)) is None
         if sound and (only is None or removal in only):
-            yield value, removal
+            yield bytes(value), removal, size
 
 
 def _batches(values: Iterable[_Value], size: int) -> Iterator[list[_Value]]:

@@ -19,9 +19,9 @@ from reseen.errors import Malformed
 from reseen.fingerprints.entries import Entry
 from reseen.fingerprints.sketch import VERSION, decode
 from reseen.match import evidence
-from reseen.match.sketches import Sketches, as_slots
+from reseen.match.sketches import Sketches, as_slots, searched
 from reseen.records import Evidence
-from reseen.store.schema import read_entries, read_sketches
+from reseen.store.schema import claims, read_entries, read_sketches, removals, sketch_entries
 
 _BATCH = 2_048  # files searched at once
 
@@ -34,6 +34,7 @@ def copies(
     """(artifact's pk, removal, why) of stored files that are copies of these removals (None: all in
     force)."""
     known = Sketches.load(connection, lambda: nullcontext(connection), only)
+    owners = _owners(connection) if len(known) else {}
     for files, candidates in _near(connection, known, complete=True):
         for (pk, _), some in zip(files, candidates, strict=True):
             if not some:
@@ -47,7 +48,7 @@ def copies(
                 sketch = decode(value or b"")
             except Malformed:
                 continue  # a damaged row shows nothing
-            for like in known.compared(sketch, some):
+            for like in known.compared(sketch, [(owners[claim], claim) for claim in some]):
                 if like.comparison.relation.is_copy:
                     yield pk, like.removal, evidence.weights(like.comparison)
 
@@ -61,9 +62,20 @@ def near_subsets(connection: Connection, only: Collection[str] | None = None) ->
                 yield pk
 
 
+def _owners(connection: Connection) -> dict[int, str]:
+    """Claims that are searched (by pk) -> the removals that they are about."""
+    query = (
+        select(sketch_entries.c.claim_pk, removals.c.id)
+        .join(claims, claims.c.pk == sketch_entries.c.claim_pk)
+        .join(removals, removals.c.pk == claims.c.removal_pk)
+        .where(searched(), sketch_entries.c.version == VERSION)
+    )
+    return {row.claim_pk: row.id for row in connection.execute(query)}
+
+
 def _near(
     connection: Connection, known: Sketches, *, complete: bool
-) -> Iterator[tuple[_Files, list[list[tuple[str, int]]]]]:
+) -> Iterator[tuple[_Files, list[list[int]]]]:
     if not len(known):
         return
     left = _files(connection, complete)

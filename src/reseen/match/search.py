@@ -12,7 +12,7 @@ standard deviations of what choosing a part adds.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -83,6 +83,10 @@ class _Group:
         return self._keys[: self._length]
 
     def add(self, codes: Codes, keys: NDArray[np.int64], *, interleaved: bool = False) -> None:
+        if interleaved and not self._length:
+            # Held where they lie, perhaps in a file; another one more copies them.
+            self._codes, self._keys, self._length = codes, keys, len(keys)
+            return
         length = self._length + len(keys)
         if length > len(self._keys):
             # A tenth in reserve, so that one more does not copy them all.
@@ -120,11 +124,31 @@ class SketchIndex:
         for (architecture, _), group in self._groups.items():
             yield architecture, group.slots, group.codes, group.keys
 
-    def put_back(self, architecture: str, slots: Slots, codes: Codes, keys: Sequence[int]) -> None:
-        """As `add`, of codes that `groups` gave."""
+    def put_back(
+        self, architecture: str, slots: Slots, codes: Codes, keys: NDArray[np.int64]
+    ) -> None:
+        """As `add`, of codes that `groups` gave; they are not copied."""
         made = np.ascontiguousarray(slots, np.uint32)
         group = self._groups.setdefault((architecture, made.tobytes()), _Group(made))
-        group.add(codes, np.asarray(keys, np.int64), interleaved=True)
+        group.add(codes, keys, interleaved=True)
+
+    def copy(self) -> SketchIndex:
+        """Another with the same in it: what is added to one is not in the other."""
+        made = SketchIndex()
+        for (architecture, slots), group in self._groups.items():
+            made._groups[architecture, slots] = _Group(group.slots)
+            made._groups[architecture, slots].add(
+                group.codes.copy(), group.keys.copy(), interleaved=True
+            )
+        return made
+
+    def held(self, keys: Collection[int]) -> set[int]:
+        """Those of these keys that are in it."""
+        wanted = np.fromiter(keys, np.int64)
+        found: set[int] = set()
+        for group in self._groups.values():
+            found.update(group.keys[np.isin(group.keys, wanted)].tolist())
+        return found
 
     def could_match(self, architecture: str, slots: Slots) -> bool:
         """May a file with these modules match anything? Decided without its weights."""

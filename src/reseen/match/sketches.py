@@ -1,29 +1,29 @@
 """The sketches of all removals in force: which are like this one, and is it a copy?
 
-What comes in: a store, once, and then sketches of files. What goes out: `Likeness`es. The searched
-numbers are in memory (1.1 KB an entry); the sketches themselves stay in the store and are read for
-the few that come near, as is the background of an architecture when the first comes near in it.
-May be used by several threads.
+What comes in: a store or a saved index, once, and then sketches of files. What goes out: claims
+that come near, and `Likeness`es. The searched numbers are in memory or mapped (1.1 KB an entry);
+the sketches themselves stay where they are and are read for the few that come near, as is the
+background of an architecture when the first comes near in it. Immutable; may be used by several
+threads.
 """
 
 from __future__ import annotations
 
 import threading
-from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
 from reseen.errors import Malformed
 from reseen.fingerprints.entries import Entry, entries, meets
 from reseen.fingerprints.sketch import SEARCHED, SLOTS, VERSION, Sketch, decode
 from reseen.match import background
-from reseen.match.search import Candidate, Query, SketchIndex, Slots
+from reseen.match.search import Candidate, Query, SketchIndex
 from reseen.match.weights import Background, Comparison, best, compare
 from reseen.records import RemovalClass
 from reseen.store.backends import in_words
@@ -43,24 +43,130 @@ class Likeness:
     """A removal, and how like it a file is."""
 
     removal: str
+    claim_pk: int
+    """Whose sketch it was."""
     comparison: Comparison
 
 
-class Sketches:
-    """Search and comparison over removals in force."""
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One row of what is searched."""
+
+    claim_pk: int
+    group: str
+    slots: bytes
+    code: bytes
+
+
+class SketchSource(Protocol):
+    """Where whole sketches are read from."""
+
+    def sketch(self, claim_pk: int) -> bytes:
+        """In the published byte layout. Raises LookupError where there is none, and StoreError."""
+        ...
+
+    def architectures(self) -> Sequence[str]:
+        """Those of which strangers are known."""
+        ...
+
+    def strangers(self, architecture: str) -> Sequence[bytes]:
+        """Those that p-values are calibrated on. Raises StoreError."""
+        ...
+
+
+class StoreSketches:
+    """Sketches as the store has them."""
 
     def __init__(self, store: Snapshot) -> None:
+        """`store` opens it for reading: any error of it is handed on."""
         self._store = store
-        self._index = SketchIndex()
-        self._files = array("q")
-        """By entry: the removed file's pk."""
-        self._removals: list[str] = []
-        """By entry: the removal's id."""
+
+    def sketch(self, claim_pk: int) -> bytes:
+        query = select(sketches.c.value).where(
+            sketches.c.claim_pk == claim_pk, sketches.c.version == VERSION
+        )
+        with self._store() as connection:
+            value = connection.scalar(query)
+        if value is None:
+            raise LookupError
+        return bytes(value)
+
+    def architectures(self) -> Sequence[str]:
+        with self._store() as connection:
+            return background.architectures(connection)
+
+    def strangers(self, architecture: str) -> Sequence[bytes]:
+        with self._store() as connection:
+            return background.values(connection, architecture)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSketches:
+    """Whole sketches in memory: what goes with an index that is sent elsewhere."""
+
+    values: Mapping[int, bytes]
+    """By the claim's pk."""
+    unrelated: Mapping[str, Sequence[bytes]]
+    """By architecture."""
+
+    def sketch(self, claim_pk: int) -> bytes:
+        return self.values[claim_pk]
+
+    def architectures(self) -> Sequence[str]:
+        return list(self.unrelated)
+
+    def strangers(self, architecture: str) -> Sequence[bytes]:
+        return self.unrelated.get(architecture, ())
+
+
+class Comparer:
+    """Compares with whole sketches, and remembers those that were read last."""
+
+    def __init__(self, source: SketchSource) -> None:
+        self.source = source
         self._lock = threading.Lock()
-        self._held: dict[int, Sketch] = {}
-        """By a removed file's pk: sketches that the store does not have."""
         self._decoded = lru_cache(_DECODED)(self._read)
-        self._background = lru_cache(None)(self._read_background)
+        self._background = lru_cache(None)(self._strangers)
+
+    def forget_background(self) -> None:
+        """Strangers are read anew: more were seen since."""
+        self._background.cache_clear()
+
+    def compare(self, claim_pk: int, sketch: Sketch) -> Comparison | None:
+        """A file with a removed one. Raises LookupError, Malformed and StoreError."""
+        return self.compare_with(self._decoded(claim_pk), sketch)
+
+    def compare_with(self, theirs: Sketch, sketch: Sketch) -> Comparison | None:
+        """Modules of one name are compared, whatever the files as a whole are: a text encoder alone
+        has another architecture than the file that it was taken from."""
+        larger = max(theirs, sketch, key=lambda s: len(s.ids))
+        with self._lock:
+            strangers = self._background(larger.architecture)
+            return compare(theirs, replace(sketch, architecture=theirs.architecture), strangers)
+
+    def _read(self, claim_pk: int) -> Sketch:
+        return decode(self.source.sketch(claim_pk))
+
+    def _strangers(self, architecture: str) -> Background:
+        return background.of_values(self.source.strangers(architecture))
+
+
+class Sketches:
+    """Search and comparison over the sketches of claims, each by its claim's pk."""
+
+    def __init__(
+        self,
+        comparer: Comparer,
+        base: SketchIndex,
+        later: SketchIndex | None = None,
+        held: Mapping[int, Sketch] | None = None,
+    ) -> None:
+        """`later`: what came since `base`; `held`: sketches that the source does not have."""
+        self.comparer = comparer
+        self._base, self._later = base, later
+        self._parts = (base,) if later is None else (base, later)
+        self._held = held or {}
+        self._length = sum(len(part) for part in self._parts)
 
     @classmethod
     def load(
@@ -71,7 +177,6 @@ class Sketches:
     ) -> Sketches:
         """All in force, or only these removals. `store` is where sketches are read from later, if
         not from a snapshot of its own beside this connection."""
-        made = cls(store or snapshots(connection.engine))
         query = (
             select(
                 sketch_entries.c.group,
@@ -86,96 +191,108 @@ class Sketches:
             .order_by(sketch_entries.c.claim_pk, sketch_entries.c.group)
             .execution_options(yield_per=_BATCH)
         )
-        ids: dict[str, str] = {}  # one object for each id
         codes: dict[tuple[str, bytes], bytearray] = {}
         keys: dict[tuple[str, bytes], list[int]] = {}
         for group, slots, code, claim_pk, removal in connection.execute(query):
             if only is not None and removal not in only:
                 continue
-            codes.setdefault((group, slots), bytearray()).extend(code)
-            keys.setdefault((group, slots), []).append(len(made._files))
-            made._files.append(claim_pk)
-            made._removals.append(ids.setdefault(removal, removal))
+            codes.setdefault((group, bytes(slots)), bytearray()).extend(code)
+            keys.setdefault((group, bytes(slots)), []).append(claim_pk)
+        base = SketchIndex()
         for (group, slots), some in codes.items():
             numbers = np.frombuffer(some, np.int8).reshape(-1, SEARCHED)
-            made._index.add(group, as_slots(slots), numbers, keys[group, slots])
-        return made
+            base.add(group, as_slots(slots), numbers, keys[group, slots])
+        return cls(Comparer(StoreSketches(store or snapshots(connection.engine))), base)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A value that needs no store: whole sketches go with it."""
+        source, values = self.comparer.source, {}
+        for part in self._parts:
+            for *_, keys in part.groups():
+                for pk in keys.tolist():
+                    with suppress(LookupError):
+                        values[pk] = source.sketch(pk)
+        unrelated = {name: source.strangers(name) for name in source.architectures()}
+        return _put_together, (HeldSketches(values, unrelated), self._parts, self._held)
+
+    @classmethod
+    def none(cls, source: SketchSource) -> Sketches:
+        """Nothing to search."""
+        return cls(Comparer(source), SketchIndex())
 
     def __len__(self) -> int:
         """Entries."""
-        return len(self._files)
+        return self._length
 
-    def add(self, removal: str, claim_pk: int, sketch: bytes) -> None:
-        """A removal has learned a file's sketch, and it is in the store."""
-        for each in entries(decode(sketch)):
-            self._add(removal, claim_pk, each.group, each.slots, each.code)
+    @cached_property
+    def claims(self) -> int:
+        """Claims whose sketches are searched."""
+        keys = [keys for part in self._parts for *_, keys in part.groups()]
+        return len(np.unique(np.concatenate(keys))) if keys else 0
 
-    def add_entry(self, removal: str, claim_pk: int, group: str, slots: bytes, code: bytes) -> None:
-        """One row of the store's entries."""
-        self._add(removal, claim_pk, group, as_slots(slots), np.frombuffer(code, np.int8))
+    def plus(self, rows: Iterable[EntryRow], held: Mapping[int, Sketch] | None = None) -> Sketches:
+        """The same with more entries; those of claims that are known already are left out."""
+        rows = list(rows)
+        known = self.known({row.claim_pk for row in rows})
+        fresh = [row for row in rows if row.claim_pk not in known]
+        held = {pk: one for pk, one in (held or {}).items() if pk not in self._held}
+        if not fresh and not held:
+            return self
+        later = SketchIndex() if self._later is None else self._later.copy()
+        for row in fresh:
+            code = np.frombuffer(row.code, np.int8)[None]
+            later.add(row.group, as_slots(row.slots), code, [row.claim_pk])
+        return Sketches(self.comparer, self._base, later, {**self._held, **held})
 
-    def _add(
-        self, removal: str, claim_pk: int, group: str, slots: Slots, code: NDArray[np.int8]
-    ) -> None:
-        with self._lock:
-            key = len(self._files)
-            self._files.append(claim_pk)
-            self._removals.append(removal)
-            self._index.add(group, slots, code[None], [key])
+    def read_by(self, comparer: Comparer) -> Sketches:
+        """The same, whole sketches read by other means."""
+        return Sketches(comparer, self._base, self._later, self._held)
 
-    def kept(self) -> Iterator[tuple[str, bytes, bytes, list[str], array[int]]]:
-        """All entries, to be kept elsewhere: group, slots, codes, and for each of these the removal
-        and the removed file's pk."""
-        with self._lock:
-            for group, slots, codes, keys in self._index.groups():
-                numbers = keys.tolist()
-                yield (
-                    group,
-                    slots.astype("<u4").tobytes(),
-                    codes.tobytes(),
-                    [self._removals[n] for n in numbers],
-                    array("q", [self._files[n] for n in numbers]),
-                )
+    def known(self, claim_pks: Collection[int]) -> set[int]:
+        """Those of these claims that are searched."""
+        return {pk for part in self._parts for pk in part.held(claim_pks)}
 
-    def put_back(
-        self, group: str, slots: bytes, codes: bytes, whose: Sequence[str], files: Sequence[int]
-    ) -> None:
-        """Entries as `kept` gave them."""
-        with self._lock:
-            keys = range(len(self._files), len(self._files) + len(files))
-            self._files.extend(files)
-            self._removals.extend(whose)
-            numbers = np.frombuffer(codes, np.int8).reshape(-1, SEARCHED)
-            self._index.put_back(group, as_slots(slots), numbers, keys)
+    def kept(self, wanted: Callable[[int], bool]) -> SketchIndex:
+        """All entries of claims that are wanted, in one part."""
+        made = SketchIndex()
+        for part in self._parts:
+            for group, slots, codes, keys in part.groups():
+                chosen = np.fromiter((wanted(pk) for pk in keys.tolist()), np.bool_, len(keys))
+                made.put_back(group, slots, codes[chosen], keys[chosen])
+        return made
 
-    def hold(self, claim_pk: int, sketch: Sketch) -> None:
-        """Compare with this sketch, which the store does not have."""
-        self._held[claim_pk] = sketch
+    def folded(self, wanted: Callable[[int], bool]) -> Sketches:
+        """The same, what came later put in with the rest."""
+        if self._later is None:
+            return self
+        return Sketches(self.comparer, self.kept(wanted), None, self._held)
 
-    def forget_background(self) -> None:
-        """Strangers are read anew: more were seen since."""
-        self._background.cache_clear()
+    # -- asking ----------------------------------------------------------------------------------
 
     def could_match(self, modules: Mapping[str, bytes]) -> frozenset[str]:
         """The groups in which a file with these slots can come near anything at all."""
-        with self._lock:
-            return frozenset(
-                group
-                for group, slots in modules.items()
-                if any(self._index.could_match(each, as_slots(slots)) for each in meets(group))
+        return frozenset(
+            group
+            for group, slots in modules.items()
+            if any(
+                part.could_match(each, as_slots(slots))
+                for part in self._parts
+                for each in meets(group)
             )
+        )
 
-    def near(self, sketch: Sketch) -> bool:
-        """Does anything come near? Also of a subset of a file's modules."""
-        return bool(self.near_many([entries(sketch)])[0])
+    def near_many(self, files: Sequence[Sequence[Entry]]) -> list[list[int]]:
+        """For each file, by its entries: the claims (by pk) that come near, the nearest first and
+        each once."""
+        return [list(dict.fromkeys(each.key for each in some)) for some in self._candidates(files)]
 
-    def near_many(self, files: Sequence[Sequence[Entry]]) -> list[list[tuple[str, int]]]:
-        """For each file, by its entries: (removal, removed file's pk) of what comes near, the
-        nearest first and each once."""
-        return [
-            list(dict.fromkeys((self._removals[c.key], self._files[c.key]) for c in some))
-            for some in self._candidates(files)
-        ]
+    def nearest(self, sketch: Sketch) -> list[Candidate]:
+        """What comes near by the searched modules, the nearest first; each claim once."""
+        (found,) = self._candidates([entries(sketch)])
+        once: dict[int, Candidate] = {}
+        for each in found:
+            once.setdefault(each.key, each)
+        return list(once.values())
 
     def _candidates(self, files: Sequence[Sequence[Entry]]) -> list[list[Candidate]]:
         """For each file what comes near, the nearest first."""
@@ -187,74 +304,82 @@ class Sketches:
                     # Negated, and used at strength -1, it is the same adapter.
                     queries += [Query(group, code, each.slots) for code in (each.code, -each.code)]
                     whose += [number, number]
-        with self._lock:
-            answers = self._index.find_many(queries) if len(self._files) else []
         found: list[list[Candidate]] = [[] for _ in files]
-        for number, candidates in zip(whose, answers, strict=False):
-            found[number] += candidates
+        for part in self._parts:
+            if len(part):
+                for number, candidates in zip(whose, part.find_many(queries), strict=True):
+                    found[number] += candidates
         return [sorted(some, key=lambda c: (-c.cosine, c.key)) for some in found]
-
-    def likenesses(self, sketch: Sketch, besides: Collection[str] = ()) -> tuple[Likeness, ...]:
-        """How like the removals a file is, by all its modules; the best file of each removal, the
-        surest first. `besides`: removals that need no comparison."""
-        (found,) = self.near_many([entries(sketch)])
-        return self.compared(sketch, [each for each in found if each[0] not in besides])
 
     def compared(
         self, sketch: Sketch, candidates: Sequence[tuple[str, int]]
     ) -> tuple[Likeness, ...]:
-        """The same, of candidates that are known."""
-        comparisons: dict[str, list[Comparison]] = {}
+        """How like these candidates, (removal, claim's pk), a file is by all its modules; the best
+        claim of each removal, the surest first."""
+        found: dict[str, list[Likeness]] = {}
         for removal, claim_pk in candidates[:MOST_COMPARED]:
             try:
-                theirs = self._decoded(claim_pk)
+                held = self._held.get(claim_pk)
+                made = (
+                    self.comparer.compare(claim_pk, sketch)
+                    if held is None
+                    else self.comparer.compare_with(held, sketch)
+                )
             except (LookupError, Malformed):
                 continue  # not stored yet, or damaged: nothing to compare with
-            with self._lock:
-                made = self._compare(theirs, sketch)
             if made is not None:
-                comparisons.setdefault(removal, []).append(made)
-        chosen = [(removal, best(some)) for removal, some in comparisons.items()]
-        found = [Likeness(removal, one) for removal, one in chosen if one is not None]
-        return tuple(sorted(found, key=lambda f: (f.comparison.p_value, -f.comparison.mean)))
+                found.setdefault(removal, []).append(Likeness(removal, claim_pk, made))
+        chosen = [_best(some) for some in found.values()]
+        return tuple(sorted(chosen, key=lambda f: (f.comparison.p_value, -f.comparison.mean)))
 
-    def _compare(self, theirs: Sketch, sketch: Sketch) -> Comparison | None:
-        """Modules of one name are compared, whatever the files as a whole are: a text encoder alone
-        has another architecture than the file that it was taken from."""
-        larger = max(theirs, sketch, key=lambda s: len(s.ids))
-        strangers = self._background(larger.architecture)
-        return compare(theirs, replace(sketch, architecture=theirs.architecture), strangers)
 
-    def estimates(self, sketch: Sketch) -> list[tuple[str, Candidate]]:
-        """What comes near, by removal, the nearest first: judged by the searched modules alone, for
-        when the store does not answer."""
-        (found,) = self._candidates([entries(sketch)])
-        best: dict[str, Candidate] = {}
-        for each in found:
-            best.setdefault(self._removals[each.key], each)
-        return list(best.items())
+def _put_together(
+    source: HeldSketches, parts: Sequence[SketchIndex], held: Mapping[int, Sketch]
+) -> Sketches:
+    base, later = (*parts, None)[:2]
+    assert base is not None
+    return Sketches(Comparer(source), base, later, held)
 
-    def _read(self, claim_pk: int) -> Sketch:
-        if claim_pk in self._held:
-            return self._held[claim_pk]
-        query = select(sketches.c.value).where(
-            sketches.c.claim_pk == claim_pk, sketches.c.version == VERSION
-        )
-        with self._store() as connection:
-            value = connection.scalar(query)
-        if value is None:
-            raise LookupError
-        return decode(value)
 
-    def _read_background(self, architecture: str) -> Background:
-        with self._store() as connection:
-            return background.load(connection, architecture)
+def _best(some: Sequence[Likeness]) -> Likeness:
+    strongest = best([each.comparison for each in some])
+    return next(each for each in some if each.comparison is strongest)
 
 
 def searched() -> ColumnElement[bool]:
     """The condition on `claims` and `removals` of sketches that are searched: in force, and not of
     the class of which only digests are looked for."""
     return and_(claims.c.in_force == 1, removals.c.cls < int(RemovalClass.CHILD_ABUSE))
+
+
+def entry_rows(connection: Connection, removal_pks: Collection[int]) -> list[EntryRow]:
+    """What is searched of these removals (at most a few hundred)."""
+    query = (
+        select(
+            sketch_entries.c.claim_pk,
+            sketch_entries.c.group,
+            sketch_entries.c.slots,
+            sketch_entries.c.code,
+        )
+        .join(claims, claims.c.pk == sketch_entries.c.claim_pk)
+        .join(removals, removals.c.pk == claims.c.removal_pk)
+        .where(
+            claims.c.removal_pk.in_(list(removal_pks)),
+            searched(),
+            sketch_entries.c.version == VERSION,
+        )
+    )
+    return [
+        EntryRow(pk, group, slots, code) for pk, group, slots, code in connection.execute(query)
+    ]
+
+
+def rows_of(claim_pk: int, sketch: Sketch) -> list[EntryRow]:
+    """The same of a sketch that is in no store."""
+    return [
+        EntryRow(claim_pk, each.group, each.slots.astype("<u4").tobytes(), each.code.tobytes())
+        for each in entries(sketch)
+    ]
 
 
 def as_slots(slots: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint32]]:

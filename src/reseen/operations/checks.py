@@ -8,8 +8,7 @@ from pathlib import Path
 
 from reseen.errors import InputError
 from reseen.fingerprints.digests import fingerprint
-from reseen.match.known import Known
-from reseen.observed import known_commits
+from reseen.match.registry_index import RegistryIndex
 from reseen.records import Container, Fingerprint, Match, Rung
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -40,8 +39,7 @@ class Checker:
 
     def __init__(self, store: Store, keyring: Keyring | None) -> None:
         self._store, self._keyring = store, keyring
-        self._state: object = None
-        self._known: Known
+        self._known: RegistryIndex | None = None
 
     def check(self, path: Path, progress: Callable[[int], None] | None = None) -> Checked:
         """One file, read once. `progress` is told bytes read. Raises FileError when it cannot be
@@ -51,18 +49,18 @@ class Checker:
 
     def match(self, read: Fingerprint) -> Checked:
         """As `check`, for a file that was read before."""
-        self.load()
-        return Checked(read, self._known.match_fingerprint(read))
+        return Checked(read, self.load().match_fingerprint(read))
 
-    def load(self) -> None:
-        """Raises InputError when the registry is empty: nothing could match."""
+    def load(self) -> RegistryIndex:
+        """The registry as it is now. Raises InputError when it is empty: nothing could match."""
         with self._store.read() as connection:
-            state = known_commits.registry_state(connection)
-            if state != self._state:
-                self._known = Known.load(connection, self._keyring)
-                self._state = state
+            if self._known is None:
+                self._known = RegistryIndex.load(connection, self._keyring)
+            else:
+                self._known = self._known.followed(connection)
         if not self._known:
             raise InputError(
                 f"the registry at {self._store.place} is empty: nothing can match",
                 remedy="Import a list of removed models: reseen registry import --help",
             )
+        return self._known

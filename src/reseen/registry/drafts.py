@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from reseen.fingerprints.kinds import LONG_OF
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.records import (
     SAID_CLASSES,
@@ -50,12 +51,6 @@ DIGEST_FIELDS: dict[Field, DigestKind | None] = {
     Field.CRC32: DigestKind.CRC32,
     Field.HASH: None,
 }
-
-IMPLIED = {
-    DigestKind.AUTOV2: DigestKind.SHA256,
-    DigestKind.AUTOV3: DigestKind.DATA_SHA256,
-}
-"""Short digests that are the beginning of a full one, and are not kept beside it."""
 
 _HOST = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}")
 _NOT_A_LIST_NAME = re.compile(
@@ -276,7 +271,7 @@ class _Drafter:
             if found.setdefault(digest.kind, digest) != digest:
                 raise Refused(f"the row gives two different values of {digest.kind.label}")
         if len(found) > 1:
-            for short, full in IMPLIED.items():
+            for short, full in LONG_OF.items():
                 if short in found and full in found:
                     if not found[full].value.startswith(found[short].value):
                         raise Refused(f"{short.label} is not the beginning of {full.label}")

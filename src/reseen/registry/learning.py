@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from reseen.fingerprints.kinds import TEACH, WHOLE
 from reseen.observed import sketches
 from reseen.records import Digest, DigestKind, RemovalClass
 from reseen.registry import claims
@@ -24,10 +25,8 @@ from reseen.registry.removals import kept
 from reseen.store import schema
 from reseen.store.database import chunks, insert_many, now, reserve
 
-TEACH = (int(DigestKind.SHA256), int(DigestKind.BLAKE3))
-"""Digests whose equality makes a file the claim's own, byte for byte."""
-WHOLE = (*TEACH, int(DigestKind.GIT_BLOB))
-"""Digests of the whole file that are computed from its bytes: each can contradict a claim."""
+_TEACH = tuple(int(kind) for kind in TEACH)
+_WHOLE = tuple(int(kind) for kind in WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def _by_readings(connection: Connection, artifacts: Collection[int] | None) -> I
     query = (
         select(read.kind, read.value, read.artifact_pk)
         .join(schema.readings, schema.readings.c.artifact_pk == read.artifact_pk)
-        .where(read.kind.in_(TEACH), _FULL)
+        .where(read.kind.in_(_TEACH), _FULL)
     )
     some = [query] if artifacts is None else [
         query.where(read.artifact_pk.in_(chunk)) for chunk in chunks(sorted(set(artifacts)))
@@ -93,7 +92,7 @@ def _by_readings(connection: Connection, artifacts: Collection[int] | None) -> I
         for kind, value, artifact_pk in connection.execute(each):
             holders[kind, bytes(value)].append(artifact_pk)
         c, d = schema.claims.c, schema.digests.c
-        for kind in TEACH:
+        for kind in _TEACH:
             for values in chunks(value for k, value in holders if k == kind):
                 claimed = (
                     select(d.value, c.removal_pk, c.pk)
@@ -112,12 +111,12 @@ def _by_claims(connection: Connection, removals: Collection[int]) -> Iterator[_A
         claimed = (
             select(d.kind, d.value, c.removal_pk, c.pk)
             .join(schema.claims, c.pk == d.claim_pk)
-            .where(c.removal_pk.in_(chunk), c.source == LISTED, d.kind.in_(TEACH))
+            .where(c.removal_pk.in_(chunk), c.source == LISTED, d.kind.in_(_TEACH))
         )
         holders: defaultdict[tuple[int, bytes], list[tuple[int, int]]] = defaultdict(list)
         for kind, value, removal_pk, pk in connection.execute(claimed):
             holders[kind, bytes(value)].append((removal_pk, pk))
-        for kind in TEACH:
+        for kind in _TEACH:
             for values in chunks(value for k, value in holders if k == kind):
                 computed = (
                     select(read.value, read.artifact_pk)
@@ -141,7 +140,7 @@ def _sorted_out(
     contradicted: set[int] = set()
     for one in equal:
         told, computed = said[one.claim_pk], read[one.artifact_pk]
-        if any(kind in told and told[kind] != computed.get(kind, told[kind]) for kind in WHOLE):
+        if any(kind in told and told[kind] != computed.get(kind, told[kind]) for kind in _WHOLE):
             contradicted.add(one.claim_pk)
         else:
             agreeing.append(one)

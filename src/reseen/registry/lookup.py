@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, or_, select
 
+from reseen.fingerprints.kinds import LONG, LONG_OF
 from reseen.observed import sightings
 from reseen.records import DigestKind, Removal, Sighting
 from reseen.registry import removals
@@ -29,17 +30,11 @@ _BY_LENGTH = {
     for digits in {kind.length * 2 for kind in DigestKind}
 }
 
-_PREFIXED = (
-    DigestKind.SHA256,
-    DigestKind.BLAKE3,
-    DigestKind.XET,
-    DigestKind.DATA_SHA256,
-    DigestKind.TENSORS_BLAKE3,
-)
+_PREFIXED = tuple(kind for kind in LONG if kind.length == 32)
 """Digests that people and tools cut short: AutoV2 is 10 digits of SHA-256, AutoV3 is 12 of the data
 section's, and such short forms are not stored beside the long ones."""
 
-_SHORT = {DigestKind.SHA256: ("autov2",), DigestKind.DATA_SHA256: ("autov3",)}
+_SHORT = {long: (short.label,) for short, long in LONG_OF.items()}
 
 _HOW = {
     Field.NAME: "its name",

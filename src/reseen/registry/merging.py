@@ -20,8 +20,9 @@ from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
+from reseen.fingerprints.kinds import LONG, LONG_OF
 from reseen.records import DigestKind, Names, RemovalClass
-from reseen.registry.drafts import IMPLIED, Draft
+from reseen.registry.drafts import Draft
 from reseen.store.links import normal_name
 
 Key: TypeAlias = tuple[str, ...]
@@ -30,19 +31,7 @@ Key: TypeAlias = tuple[str, ...]
 _Held: TypeAlias = Key | tuple[DigestKind, bytes]
 """A key, or a full digest."""
 
-SUREST = {
-    kind: order
-    for order, kind in enumerate(
-        (
-            DigestKind.SHA256,
-            DigestKind.BLAKE3,
-            DigestKind.XET,
-            DigestKind.GIT_BLOB,
-            DigestKind.DATA_SHA256,
-            DigestKind.TENSORS_BLAKE3,
-        )
-    )
-}
+SUREST = {kind: order for order, kind in enumerate(LONG)}
 """Full digests, by which rows belong together, the surest first."""
 
 
@@ -219,7 +208,7 @@ def _says(digests: dict[DigestKind, bytes], facts: Sequence[object], draft: Draf
 
 
 def _holds(known: dict[DigestKind, bytes], kind: DigestKind, value: bytes) -> bool:
-    full = IMPLIED.get(kind)
+    full = LONG_OF.get(kind)
     return known.get(kind) == value or (full is not None and known.get(full, b"").startswith(value))
 
 

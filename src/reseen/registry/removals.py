@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, tuple_
 
 from reseen.errors import NotFound
+from reseen.fingerprints.kinds import LONG_OF
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.observed import sketches
 from reseen.observed.artifacts import instant
@@ -136,10 +137,7 @@ def kept(digests: Iterable[Digest]) -> list[Digest]:
     """The digests worth storing: neither bogus nor implied by a longer one beside them."""
     digests = tuple(digests)
     long = {d.kind: d.value for d in digests if not d.kind.is_short}
-    implied = {
-        DigestKind.AUTOV2: long.get(DigestKind.SHA256, b"")[:5],
-        DigestKind.AUTOV3: long.get(DigestKind.DATA_SHA256, b"")[:6],
-    }
+    implied = {short: long.get(kind, b"")[: short.length] for short, kind in LONG_OF.items()}
     return [d for d in digests if d.value != implied.get(d.kind) and why_bogus(d) is None]
 
 

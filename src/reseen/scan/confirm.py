@@ -27,8 +27,8 @@ from reseen.fingerprints.digests import BLOCK, Fingerprinter, Inside, look_insid
 from reseen.fingerprints.git import pointer_oid
 from reseen.hubs.hub import Hub, drive
 from reseen.match.evidence import merge
-from reseen.match.known import Known
 from reseen.match.ladder import DOUBT, Header, header_agrees
+from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import Inspection
 from reseen.observed.readings import ReadSoFar
 from reseen.records import (
@@ -118,7 +118,7 @@ def wants_reading(
     artifact: Artifact,
     matches: tuple[Match, ...],
     before: ReadSoFar,
-    known: Known,
+    known: RegistryIndex,
     options: Options,
 ) -> bool:
     """Is there anything that this artifact's bytes could still decide? `before`: what they told."""
@@ -146,7 +146,7 @@ def wants_reading(
 
 
 def _is_doubted(
-    artifact: Artifact, matches: tuple[Match, ...], before: ReadSoFar, known: Known
+    artifact: Artifact, matches: tuple[Match, ...], before: ReadSoFar, known: RegistryIndex
 ) -> bool:
     """Does what was read of the header disagree with the hub's claim?"""
     header = Header(before.container, before.data_size, before.layout, before.problem)
@@ -229,7 +229,7 @@ def read_in_full(
     artifact: Artifact,
     confirmed: Confirmed,
     fingerprint: Fingerprint,
-    known: Known,
+    known: RegistryIndex,
     exact: tuple[Match, ...],
 ) -> ReadResult:
     """What all bytes of an artifact tell. `exact`: what they match by their digests."""
@@ -244,7 +244,7 @@ def read_in_full(
 
 
 def conclude(
-    artifact: Artifact, matches: tuple[Match, ...], known: Known, what: ReadResult
+    artifact: Artifact, matches: tuple[Match, ...], known: RegistryIndex, what: ReadResult
 ) -> ArtifactResult:
     """Put what the hub declares, what reading told, and the leads together."""
     leads = known.hints(artifact)
@@ -279,7 +279,7 @@ def _counted(reader: Reader[T], budget: Budget) -> Reader[T]:
 
 
 async def _check_header(
-    hub: Hub, artifact: Artifact, matches: tuple[Match, ...], known: Known, inside: Inside
+    hub: Hub, artifact: Artifact, matches: tuple[Match, ...], known: RegistryIndex, inside: Inside
 ) -> tuple[Confirmed, str | None]:
     """Does the header agree with the claim that this is a removal's file; and what is wrong with
     how the file is served, if anything is."""
@@ -298,7 +298,7 @@ async def _check_header(
 def _wants_all(
     matches: tuple[Match, ...],
     confirmed: Confirmed,
-    known: Known,
+    known: RegistryIndex,
     options: Options,
     artifact: Artifact,
     inside: Inside,

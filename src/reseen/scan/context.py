@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reseen.hubs.hub import Hub
-from reseen.match.known import Known
+from reseen.match.registry_index import RegistryIndex
 from reseen.observed.readings import File, ReadSoFar
 from reseen.scan.budget import Allowance, Budget
 from reseen.scan.outage import StorageOutage
@@ -41,7 +41,7 @@ class ReadContext:
     """One visit: where it reads, what it compares with, how far it may go."""
 
     hub: Hub
-    known: Known
+    known: RegistryIndex
     """The registry in force."""
     options: Options
     budget: Budget
@@ -54,7 +54,7 @@ class ReadContext:
 
 def reading(
     hub: Hub,
-    known: Known,
+    known: RegistryIndex,
     options: Options,
     allowance: Allowance | None = None,
     before: Mapping[File, ReadSoFar] | None = None,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from reseen.match.known import Known
+from reseen.match.registry_index import RegistryIndex
 from reseen.observed import known_commits, sightings
 from reseen.records import Coverage
 from reseen.scan import frontier, lookback, owed, scans, turn
@@ -30,7 +30,7 @@ class Desk:
         self._context = context
         self._store, self._hub = context.store, context.hub
         self.index: turn.Index
-        """The registry in force; loaded anew when somebody else changed it."""
+        """The registry in force; another one when it changed."""
         self.waiting = 0
         """Pieces of work that nobody holds, as last counted."""
         self.coverage = Coverage()
@@ -70,7 +70,7 @@ class Desk:
                 options=options,
                 owner=Owner.this(),
                 index=lambda: self.index,
-                advance=self._advance,
+                follow=self._follow,
                 secret=self._store.secret,
             )
             self.coverage = scans.coverage(connection, pk)
@@ -139,9 +139,7 @@ class Desk:
     def _look_back(self, connection: Connection, did: turn.Turn) -> None:
         """Match what is stored with all that changed since the scan began."""
         latest = change_log.latest(connection)
-        if latest != self.index.version:
-            self._load(connection)
-            self._behind = True
+        self._follow(connection)
         if self._looked_back < latest:
             changed = lookback.changed_since(connection, self._scan.started_at)
             if changed is None or changed:
@@ -166,18 +164,19 @@ class Desk:
     def _renew(self, connection: Connection, at: int) -> None:
         frontier.renew(connection, self._scan.pk, self._scan.owner, at)
         frontier.free_dead(connection, self._scan.pk, self._scan.owner, at)
-        if change_log.latest(connection) != self.index.version:
-            self._load(connection)
-            self._behind = True
+        self._follow(connection)
         self._renew_at = at + LEASE // 8
 
     def _load(self, connection: Connection) -> None:
-        version = change_log.latest(connection)
-        self.index = turn.Index(Known.load(connection, self._context.keyring), version)
+        known = RegistryIndex.load(connection, self._context.keyring)
+        self.index = turn.Index(known, known.version.change)
 
-    def _advance(self, version: int) -> None:
-        if version != self.index.version:
-            self.index = turn.Index(self.index.known, version)
+    def _follow(self, connection: Connection) -> None:
+        """Take in what changed."""
+        known = self.index.known.followed(connection)
+        if known is not self.index.known:
+            self.index = turn.Index(known, known.version.change)
+            self._behind = True
 
     def _count(self, connection: Connection) -> None:
         """Count what waits, not oftener than that costs a fiftieth of the time."""

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, update
 
 from reseen.hubs.folder import LocalArtifact, walk
 from reseen.hubs.kinds import FOLDER
-from reseen.match.known import Known
+from reseen.match.registry_index import RegistryIndex
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
 from reseen.records import (
@@ -94,12 +94,13 @@ def scan_folder(
     files = walk(path)
     with store.write() as connection:
         scan = _begin(connection, path)
-        known = Known.load(connection, keyring)
+        known = RegistryIndex.load(connection, keyring)
     count = _Counts()
     new: list[str] = []
     for batch in _batches(_came(files, jobs or os.cpu_count() or 1, count)):
         with store.write() as connection:
             ids = _write(connection, scan, batch, known, count)
+            known = known.followed(connection)  # what was learned, and what others changed
             new += ids
             _tell(connection, ids, found)
         if report is not None:
@@ -178,7 +179,7 @@ def _write(
     connection: Connection,
     scan: int,
     batch: list[_Came | Problem],
-    known: Known,
+    known: RegistryIndex,
     count: _Counts,
 ) -> list[str]:
     """Match and store a batch; ids of new sightings."""
@@ -196,9 +197,7 @@ def _write(
         repository = Repository(FOLDER, type, repo, sha=revision or None)
         (repository_pk,) = seen.repositories(connection, [repository], at=at)
         recorded = record_seen(connection, repository_pk, every, scan, since=0, at=at)
-        for learned in recorded.learned:
-            known.learn(learned.removal, learned.fingerprint)
-            count.learned.add(learned.removal)
+        count.learned.update(recorded.learned)
         new += recorded.new
         count.places.add((type, repo))
         count.files += len(every)
@@ -206,7 +205,7 @@ def _write(
     return new
 
 
-def _see(one: _Came, known: Known) -> ArtifactResult:
+def _see(one: _Came, known: RegistryIndex) -> ArtifactResult:
     matches = known.match(one.artifact)
     exact = known.match_digests(one.fingerprint)
     what = read_in_full(one.artifact, Confirmed.NONE, one.fingerprint, known, exact)

@@ -97,7 +97,7 @@ def worth_reading(
 
 
 Could = Callable[[Mapping[str, bytes]], Collection[str]]
-"""Modules by group -> the groups in which they could come near a removal (`Known.could_match`)."""
+"""Modules by group -> the groups in which they could come near a removal (`could_match`)."""
 
 
 def unread(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
-from reseen.match.known import Known
+from reseen.match.registry_index import RegistryIndex
 from reseen.observed.known_commits import is_standing
 from reseen.observed.readings import UNREAD, File, ReadSoFar, files_of, read_so_far
 from reseen.records import Artifact, RepoType, Rung
@@ -50,7 +50,9 @@ class Owed:
     """How far its files were read."""
 
 
-def files(connection: Connection, known: Known, asked: Mapping[int, Options]) -> dict[int, Owed]:
+def files(
+    connection: Connection, known: RegistryIndex, asked: Mapping[int, Options]
+) -> dict[int, Owed]:
     """What is owed to these repositories, by pk; those to which nothing is are left out. `asked`:
     how far to go at each."""
     pks = [pk for pk, options in asked.items() if options.confirm is not Confirm.NONE]

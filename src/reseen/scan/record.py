@@ -18,22 +18,13 @@ from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, walks
 from reseen.observed.artifacts import Inspection
 from reseen.observed.walks import NOTHING, Asked, Commit
-from reseen.records import DigestKind, Evidence, Fingerprint
+from reseen.records import Evidence
 from reseen.registry import learning
-from reseen.registry.claims import LEARNED
 from reseen.scan import scans
 from reseen.scan.confirm import ArtifactResult
 from reseen.scan.visit import Visit
 from reseen.store import schema
 from reseen.store.database import chunks, now
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """A removal's file whose bytes were read: its digests are now the removal's."""
-
-    removal: str
-    fingerprint: Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +35,9 @@ class Recorded:
     """Sightings (by id) that were not there before."""
     lifted: tuple[str, ...] = ()
     """Known sightings that now stand on a higher rung."""
-    learned: tuple[Learned, ...] = ()
-    """Give each to `Known.learn`, so that the rest of the scan knows it too."""
+    learned: tuple[str, ...] = ()
+    """Removals (by id) that learned from what was read: whoever has the registry in memory follows
+    it."""
     problems: int = 0
     """Noted, and not before."""
 
@@ -120,7 +112,7 @@ def record_seen(
     return Recorded(
         new=tuple(one.id for one in judged.new),
         lifted=tuple(one.id for one in judged.lifted),
-        learned=tuple(_learned(connection, taught, every)),
+        learned=tuple(_ids(connection, taught)),
     )
 
 
@@ -133,27 +125,10 @@ def _removal_pks(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def _learned(
-    connection: Connection, taught: set[int], every: Sequence[ArtifactResult]
-) -> Iterator[Learned]:
-    """What the index in memory is to learn: what is now known of a removal's own file."""
-    r, c, d = schema.removals.c, schema.claims.c, schema.digests.c
-    read = {
-        digest.value: one.inspection.fingerprint
-        for one in every
-        if one.inspection is not None and one.inspection.fingerprint is not None
-        if (digest := one.inspection.fingerprint.digest(DigestKind.SHA256)) is not None
-    }
-    for chunk in chunks(sorted(taught)):
-        query = (
-            select(r.id, d.value)
-            .join(schema.claims, c.removal_pk == r.pk)
-            .join(schema.digests, d.claim_pk == c.pk)
-            .where(r.pk.in_(chunk), c.source == LEARNED, c.in_force == 1)
-            .where(d.kind == int(DigestKind.SHA256), d.value.in_(list(read)))
-        )
-        for removal, sha256 in connection.execute(query):
-            yield Learned(removal, read[bytes(sha256)])
+def _ids(connection: Connection, removal_pks: set[int]) -> Iterator[str]:
+    table = schema.removals.c
+    for chunk in chunks(sorted(removal_pks)):
+        yield from connection.scalars(select(table.id).where(table.pk.in_(chunk)))
 
 
 def _secret(connection: Connection) -> bytes:

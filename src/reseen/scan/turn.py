@@ -14,7 +14,7 @@ from typing import TypeGuard
 from sqlalchemy import Connection
 
 from reseen.hubs.hub import Abilities, RepositoryPage, Revisions
-from reseen.match.known import Known
+from reseen.match.registry_index import RegistryIndex
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, sightings, walks
 from reseen.observed.readings import File, ReadSoFar, read_so_far
@@ -25,7 +25,7 @@ from reseen.scan.budget import SPENT
 from reseen.scan.frontier import LOOKS, READS, Lease, State, Task, Work
 from reseen.scan.lookback import Place, record_past, sketched, unread, worth_reading
 from reseen.scan.outage import STORAGE_AWAY, UNANSWERED
-from reseen.scan.record import Learned, record
+from reseen.scan.record import record
 from reseen.scan.target import Confirm, Options, Target, asked, strongest
 from reseen.scan.visit import Visit
 from reseen.store import change_log
@@ -136,7 +136,7 @@ class Ready:
 class Index:
     """The registry in force, as loaded."""
 
-    known: Known
+    known: RegistryIndex
     version: int
     """The last change that it knows (`store.change_log`)."""
 
@@ -154,8 +154,8 @@ class Scan:
     options: Options
     owner: Owner
     index: Callable[[], Index]
-    advance: Callable[[int], None]
-    """The index has learned all up to this version."""
+    follow: Callable[[Connection], None]
+    """Takes what changed into the index."""
     secret: bytes
     """The store's."""
 
@@ -194,7 +194,8 @@ class Turn:
 
     found: list[Sighting] = field(default_factory=list)
     """Never recorded before."""
-    learned: list[Learned] = field(default_factory=list)
+    learned: list[str] = field(default_factory=list)
+    """Removals (by id) that learned from what was read."""
     ready: list[Ready] = field(default_factory=list)
     accounts: set[str] = field(default_factory=set)
     """Accounts where something was found: they come first from now on."""
@@ -221,7 +222,6 @@ def take(
     requests and bytes since the last turn."""
     turn = Turn()
     more = used
-    version = change_log.latest(connection)
     plain = [o for o in outcomes if isinstance(o, Visited) and _is_plain(o.visit)]
     more = scans.plus(more, _visit_plain(connection, scan, plain, at))
     settled = {id(each) for each in plain}
@@ -252,16 +252,13 @@ def take(
                 scans.note(connection, scan.pk, None, [problem], at)
             case Untouched():
                 pass
-    if turn.learned:
-        for learned in turn.learned:
-            scan.index().known.learn(learned.removal, learned.fingerprint)
-        look_back(connection, scan, turn, {learned.removal for learned in turn.learned})
-    if scan.index().version == version:
-        # Nobody else changed the registry: what it learned here is all there is to know.
-        scan.advance(change_log.latest(connection))
+    before = scan.index().version
+    scan.follow(connection)  # what removals learned here, and what others changed
     now_known = scan.index().version
+    if turn.learned:
+        look_back(connection, scan, turn, set(turn.learned))
     visits = [o for o in outcomes if isinstance(o, Visited)]
-    turn.behind |= now_known != version or any(_known_up_to(o) < now_known for o in visits)
+    turn.behind |= now_known != before or any(_known_up_to(o) < now_known for o in visits)
     turn.behind |= any(o.visit.left for o in visits)
     _settle(connection, scan, [o for o in outcomes if settles(o)])
     if more == Coverage():

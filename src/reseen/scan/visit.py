@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from reseen.errors import HubBusy, HubGarbage
 from reseen.hubs.hub import Revision
-from reseen.match.known import Known
+from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import content, text
 from reseen.observed.readings import UNREAD, File
 from reseen.records import Artifact, Confirmed, Match, Problem, Repository
@@ -271,7 +271,7 @@ def _follow(seen: list[ArtifactResult], options: Options) -> frozenset[Follow]:
     return frozenset()
 
 
-def _left_by_name(artifact: Artifact, known: Known, options: Options) -> bool:
+def _left_by_name(artifact: Artifact, known: RegistryIndex, options: Options) -> bool:
     """Would it be read for altered copies if it were named otherwise?"""
     return (
         known.sketched

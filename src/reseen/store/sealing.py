@@ -60,12 +60,16 @@ _PREFIXES = {field: b"%d\n" % field for field in Field}
 class Keyring:
     """Seals and opens names, and makes index tokens. Never shows its keys."""
 
-    __slots__ = ("_cipher", "_keyed", "_sealing", "check", "for_heads", "for_states")
+    __slots__ = ("_cipher", "_keyed", "_sealing", "check", "for_heads", "for_indexes", "for_states")
 
     check: bytes
     """16 bytes that tell this key from others, and nothing else about it."""
     for_states: bytes
     """32 bytes: the key with which the gate authenticates the states that it keeps."""
+
+    for_indexes: bytes
+    """32 bytes: the key with which saved indexes are authenticated; workers may have it, for
+    nothing else follows from it."""
 
     for_heads: bytes
     """32 bytes: the key with which heads of the audit log are signed."""
@@ -81,6 +85,7 @@ class Keyring:
         self._cipher: AESGCM | None = None
         self.check = derive(key, b"reseen key check 1")[:16]
         self.for_states = derive(key, b"reseen gate states 1")
+        self.for_indexes = derive(key, b"reseen indexes 1")
         self.for_heads = derive(key, b"reseen audit heads 1")
 
     def __repr__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,10 +22,11 @@ from tests.match.updates import CAST, OTHER, REMOVED, RESIZED, put, related, ske
 from reseen.errors import StoreError
 from reseen.fingerprints.git import pointer_oid
 from reseen.gate.canary import Canary
-from reseen.match import live as live_module
-from reseen.match.known import Known
-from reseen.match.live import Live, Said
+from reseen.match import registry_index, saved
+from reseen.match.live_index import LiveIndex
+from reseen.match.registry_index import RegistryIndex
 from reseen.match.sketches import snapshots
+from reseen.match.stated import Said
 from reseen.records import Artifact, Digest, DigestKind, RemovedFile, RepoType, Rung
 from reseen.registry import removals
 from reseen.store import change_log
@@ -35,32 +37,40 @@ READ = [fully_known(file) for file in FILES]
 PRINTS = [read(file) for file in FILES]
 
 
-def followed(store: Store, live: Live) -> Live:
+def followed(store: Store, live: LiveIndex) -> LiveIndex:
     with store.read() as connection:
-        if live.store_id is None:
-            live.load(connection)
-        else:
-            live.follow(connection)
+        live.follow(connection)
     return live
 
 
-def new_live(store: Store) -> Live:
-    return Live(snapshots(store._engine))
+def new_live(store: Store) -> LiveIndex:
+    return LiveIndex(snapshots(store._engine))
 
 
-def by_digests(live: Live, file: RemovedFile) -> set[tuple[str, Rung]]:
+def kept(live: LiveIndex) -> saved.Parts:
+    return saved.parts_of(live.index, whole_sketches=False)
+
+
+def put_back(live: LiveIndex, parts: saved.Parts) -> LiveIndex:
+    """Begin with what was kept, as its bytes."""
+    arrays = {name: b"".join(map(bytes, some)) for name, (_, some) in parts.arrays.items()}
+    live.put_back(saved.put_back(json.loads(json.dumps(parts.about)), arrays), {1: "sample"})
+    return live
+
+
+def by_digests(live: LiveIndex, file: RemovedFile) -> set[tuple[str, Rung]]:
     digests = tuple((d.kind, d.value) for d in file.digests)
     found = live.match(Said(digests), trusted=True)
     return {(f.removal, f.rung) for f in found if f.rung is not Rung.HINT}
 
 
-def in_known(fresh: Known, number: int) -> set[tuple[str, Rung]]:
+def in_known(fresh: RegistryIndex, number: int) -> set[tuple[str, Rung]]:
     """What a scan's index says of a file of FILES."""
     matches = fresh.match_digests(PRINTS[number])
     return {(match.removal, e.rung) for match in matches for e in match.evidence}
 
 
-def says_the_same(live: Live, store: Store) -> None:
+def says_the_same(live: LiveIndex, store: Store) -> None:
     fresh = known(store)
     for number, file in enumerate(READ):
         expected = in_known(fresh, number)
@@ -113,9 +123,7 @@ def test_whatever_happens_it_knows_what_a_fresh_one_knows(steps: list[tuple[str,
             elif step == "fold":
                 live.fold()
             elif step == "keep and put back":
-                parts = live.parts()
-                live = new_live(store)
-                live.put_back(parts)
+                live = put_back(new_live(store), kept(live))
             elif ids:
                 _happen(store, step, ids[number % len(ids)], number)
         says_the_same(followed(store, live), store)
@@ -136,22 +144,22 @@ def _happen(store: Store, step: str, id: str, number: int) -> None:
 
 
 def test_many_changes_at_once_are_read_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "RELOAD", 3)
+    monkeypatch.setattr(registry_index, "RELOAD", 3)
     live = followed(store, new_live(store))
     for number in range(5):
         remove(store, READ[number])
     says_the_same(followed(store, live), store)
-    assert not live._now.touched
+    assert not live.index.delta.touched
 
 
 def test_changes_are_folded_in(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "FOLD", 2)
+    monkeypatch.setattr(registry_index, "FOLD", 2)
     live = followed(store, new_live(store))
     ids = []
     for number in range(5):
         ids.append(remove(store, READ[number]))
         followed(store, live)
-    assert len(live._now.frozen) > 0
+    assert len(live.index.snapshot) > 0
     withdraw(store, ids[0])
     says_the_same(followed(store, live), store)
 
@@ -169,7 +177,7 @@ def test_a_store_that_was_set_back_is_read_anew(tmp_path: Path) -> None:
 # -- weights -------------------------------------------------------------------------------------
 
 
-def alike(live: Live, data: bytes) -> set[str]:
+def alike(live: LiveIndex, data: bytes) -> set[str]:
     return {found.removal for found in live.alike(sketch(data))}
 
 
@@ -182,12 +190,11 @@ def test_altered_copies_are_found_as_long_as_the_removal_is_in_force(store: Stor
     withdraw(store, id)
     followed(store, live)
     assert alike(live, CAST) == set()
-    parts = live.parts()
+    parts = kept(live)
     restore(store, id)
     followed(store, live)
     assert alike(live, CAST) == {id}
-    again = new_live(store)
-    again.put_back(parts)
+    again = put_back(new_live(store), parts)
     assert alike(again, CAST) == set()
     followed(store, again)
     assert alike(again, CAST) == {id}
@@ -201,15 +208,14 @@ def test_related_training_accuses_nobody(store: Store) -> None:
 
 def test_while_the_store_is_away_the_searched_modules_decide(store: Store) -> None:
     (id,) = put(store, REMOVED)
-    parts = followed(store, new_live(store)).parts()
+    parts = kept(followed(store, new_live(store)))
 
     @contextmanager
     def away() -> Iterator[Connection]:
         raise StoreError("the store is away")
         yield
 
-    live = Live(away)
-    live.put_back(parts)
+    live = put_back(LiveIndex(away), parts)
     (found,) = live.alike(sketch(CAST))
     assert (found.removal, found.rung) == (id, Rung.WEIGHTS)
     assert found.score is not None
@@ -221,7 +227,7 @@ def test_while_the_store_is_away_the_searched_modules_decide(store: Store) -> No
 
 
 @pytest.fixture
-def sung(store: Store) -> tuple[Live, Canary]:
+def sung(store: Store) -> tuple[LiveIndex, Canary]:
     for file in READ:
         remove(store, file)
     live = new_live(store)
@@ -230,20 +236,20 @@ def sung(store: Store) -> tuple[Live, Canary]:
     return followed(store, live), canary
 
 
-def test_the_canary_is_answered_rightly(sung: tuple[Live, Canary], store: Store) -> None:
+def test_the_canary_is_answered_rightly(sung: tuple[LiveIndex, Canary], store: Store) -> None:
     live, canary = sung
     assert canary.wrong(live) == []
     live.fold()
     assert canary.wrong(live) == []
     again = new_live(store)
     canary.put_in(again)
-    again.put_back(live.parts())
+    put_back(again, kept(live))
     assert canary.wrong(again) == []
     assert len(again) == len(READ)
 
 
 def test_the_canary_tells_what_is_wrong(
-    sung: tuple[Live, Canary], monkeypatch: pytest.MonkeyPatch
+    sung: tuple[LiveIndex, Canary], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live, canary = sung
     real = live.match

@@ -1,11 +1,11 @@
-"""Packed digests answer as a plain dict would."""
+"""DigestTable digests answer as a plain dict would."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reseen.match.packed import Packed
+from reseen.match.digest_table import DigestTable
 
 # Few byte values, so that prefixes, repetitions and borders between digests collide often.
 _BYTES = st.sampled_from([0, 1, 255])
@@ -19,18 +19,18 @@ def _values(length: int) -> st.SearchStrategy[list[tuple[bytes, int]]]:
 @given(st.sampled_from([4, 5, 6, 20]).flatmap(lambda n: st.tuples(st.just(n), _values(n))))
 def test_finds_what_a_dict_finds(case: tuple[int, list[tuple[bytes, int]]]) -> None:
     length, pairs = case
-    packed = Packed(length, sorted(pairs))
+    table = DigestTable(length, sorted(pairs))
     plain: dict[bytes, list[int]] = {}
     for value, owner in sorted(pairs):
         plain.setdefault(value, []).append(owner)
-    assert len(packed) == len(pairs)
-    assert list(packed.items()) == sorted(pairs)
+    assert len(table) == len(pairs)
+    assert list(table.items()) == sorted(pairs)
     for value, owners in plain.items():
-        assert list(packed.find(value)) == owners
-        assert list(packed.starting_with(value)) == owners
+        assert list(table.find(value)) == owners
+        assert list(table.starting_with(value)) == owners
         prefix = value[:4]
         expected = [o for v, o in sorted(pairs) if v.startswith(prefix)]
-        assert list(packed.starting_with(prefix)) == expected
+        assert list(table.starting_with(prefix)) == expected
 
 
 @given(
@@ -40,12 +40,12 @@ def test_finds_what_a_dict_finds(case: tuple[int, list[tuple[bytes, int]]]) -> N
 def test_finds_nothing_that_is_not_there(
     pairs: list[tuple[bytes, int]], others: list[bytes]
 ) -> None:
-    packed = Packed(5, sorted(pairs))
+    table = DigestTable(5, sorted(pairs))
     there = {value for value, _ in pairs}
     for value in others:
-        assert bool(packed.find(value)) == (value in there)
+        assert bool(table.find(value)) == (value in there)
 
 
 def test_empty_one_finds_nothing() -> None:
-    assert not Packed(32, ()).find(bytes(32))
-    assert not Packed(6, ()).starting_with(bytes(6))
+    assert not DigestTable(32, ()).find(bytes(32))
+    assert not DigestTable(6, ()).starting_with(bytes(6))

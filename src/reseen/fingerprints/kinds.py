@@ -1,0 +1,104 @@
+"""What each kind of digest proves: one table, by which everything goes that matches or merges.
+
+For every kind it says what it is a digest of, which rung it gives when we computed it from bytes
+and which when somebody states it, whether hubs state it, whether we compute it, and which short
+form is its beginning. What else is said about kinds is derived from it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from reseen.records import DigestKind, Rung
+
+
+class Scope(Enum):
+    """What a digest is a digest of."""
+
+    FILE = "file"
+    """Every byte: two different files never share it."""
+    TENSORS = "tensors"
+    """The weights, without the header or without names and order."""
+    PART = "part"
+    """Too short, or of too little, to prove anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one kind of digest proves."""
+
+    scope: Scope
+    read: Rung
+    """When we computed it from bytes."""
+    stated: Rung
+    """When a hub or an uploader states it."""
+    hubs_state: bool = False
+    """Hubs state it of their files."""
+    computed: bool = True
+    """We compute it from bytes."""
+    teaches: bool = False
+    """A file that has it is the claim's own, byte for byte, and may teach it more."""
+    short: DigestKind | None = None
+    """The kind that is its beginning."""
+
+
+_FILE = Rule(Scope.FILE, Rung.BYTES, Rung.DECLARED)
+_TENSORS = Rule(Scope.TENSORS, Rung.TENSORS, Rung.DECLARED)
+_PART = Rule(Scope.PART, Rung.HINT, Rung.HINT)
+
+LADDER: Mapping[DigestKind, Rule] = {
+    DigestKind.SHA256: replace(_FILE, hubs_state=True, teaches=True, short=DigestKind.AUTOV2),
+    DigestKind.BLAKE3: replace(_FILE, teaches=True),
+    DigestKind.XET: replace(_FILE, hubs_state=True, computed=False),
+    # Passing for a removed file under SHA-1 takes a second preimage, which nobody can make.
+    DigestKind.GIT_BLOB: replace(_FILE, hubs_state=True),
+    DigestKind.DATA_SHA256: replace(_TENSORS, short=DigestKind.AUTOV3),
+    DigestKind.TENSORS_BLAKE3: _TENSORS,
+    DigestKind.AUTOV1: _PART,
+    DigestKind.AUTOV2: _PART,
+    DigestKind.AUTOV3: _PART,
+    DigestKind.CRC32: _PART,
+}
+"""The surest first."""
+
+WHOLE = tuple(k for k, rule in LADDER.items() if rule.scope is Scope.FILE and rule.computed)
+"""Digests of the whole file that are computed from bytes: each can contradict a claim."""
+OF_TENSORS = tuple(k for k, rule in LADDER.items() if rule.scope is Scope.TENSORS)
+STATED_BY_HUBS = tuple(k for k, rule in LADDER.items() if rule.hubs_state)
+LONG = tuple(k for k, rule in LADDER.items() if rule.scope is not Scope.PART)
+"""Those that prove something, the surest first."""
+PROVE = (*WHOLE, *OF_TENSORS)
+"""Those that prove something when we computed them from bytes."""
+TEACH = tuple(k for k, rule in LADDER.items() if rule.teaches)
+LONG_OF: Mapping[DigestKind, DigestKind] = {
+    rule.short: kind for kind, rule in LADDER.items() if rule.short is not None
+}
+"""Short kinds, and the long ones that begin with them: not kept beside these."""
+
+
+def bits(kinds: Iterable[DigestKind]) -> int:
+    """A set of kinds as the bits of a number."""
+    made = 0
+    for kind in kinds:
+        made |= 1 << kind
+    return made
+
+
+WHOLE_BITS = bits(WHOLE)
+
+
+def contradicted(held: int, known: int, equal: int) -> bool:
+    """Has a file one of a claim's digests of the whole file, and not another? As `bits`: the
+    kinds that the claim has, those that are known of the file, those in which both agree."""
+    return bool(equal & WHOLE_BITS) and bool(held & known & ~equal & WHOLE_BITS)
+
+
+def size_allows(kind: DigestKind, claimed: int | None, size: int | None) -> bool:
+    """May a short digest of a file be a hint at a claim, by their sizes? A digest of the file, or
+    of a part of it, says nothing of a file of another size; one of its tensors does."""
+    if claimed is None or size is None or claimed == size:
+        return True
+    long = LONG_OF.get(kind)
+    return long is not None and LADDER[long].scope is Scope.TENSORS

@@ -1,0 +1,139 @@
+"""The index of a process that follows the store: what the gate answers from.
+
+What comes in: a connection now and then. What goes out: the index as it is, to answer from. One
+thread follows; any number ask meanwhile, each the index that it took: a removal that changes is
+matched as it was or as it is, never as neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, select
+
+from reseen.fingerprints.sketch import Sketch
+from reseen.match.claim_entries import LENGTHS, RemovalEntry
+from reseen.match.registry_index import RegistryIndex
+from reseen.match.sketches import Comparer, Sketches, Snapshot, StoreSketches, rows_of
+from reseen.match.stated import Found, NamedIndex, Said
+from reseen.records import Fingerprint
+from reseen.store.schema import lists
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """A removal that the store does not have."""
+
+    entry: RemovalEntry
+    sketch: Sketch
+    list_name: str
+
+
+class LiveIndex:
+    """The registry in force, kept up to date."""
+
+    def __init__(self, store: Snapshot) -> None:
+        """`store` opens the store for reading sketches: any error of it is borne."""
+        self._comparer = Comparer(StoreSketches(store))
+        self._own: list[_Own] = []
+        self._now = NamedIndex(RegistryIndex(), {})
+        self.known = False
+        """Whether a store or a saved index was read."""
+
+    @property
+    def now(self) -> NamedIndex:
+        """What to answer from; it never changes."""
+        return self._now
+
+    @property
+    def index(self) -> RegistryIndex:
+        return self._now.index
+
+    @property
+    def version(self) -> int:
+        """The number of the last change that was taken in."""
+        return self._now.index.version.change
+
+    def __len__(self) -> int:
+        """Removals in force."""
+        return len(self._now.index)
+
+    @property
+    def digests(self) -> int:
+        """Digests, about."""
+        return self._now.index.digests
+
+    @property
+    def sketched(self) -> int:
+        """Sketches that are searched."""
+        sketches = self._now.index.sketches
+        return 0 if sketches is None else sketches.claims - len(self._own)
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def match(self, said: Said, *, trusted: bool = False) -> tuple[Found, ...]:
+        """Removals by what somebody says of a file."""
+        return self._now.stated(said, trusted=trusted)
+
+    def match_fingerprint(self, fingerprint: Fingerprint) -> tuple[Found, ...]:
+        """Removals by the bytes of a file that was read here."""
+        return self._now.upload(fingerprint)
+
+    def alike(self, sketch: Sketch) -> Sequence[Found]:
+        """Removals whose updates this file's are copies of."""
+        return self._now.alike(sketch)
+
+    def sample(self) -> list[tuple[int, bytes, str]]:
+        """A few digests that are surely in force, to see whether they are found: (kind or POINTER,
+        value, removal)."""
+        index, found = self._now.index, []
+        for kind, table in enumerate(index.snapshot.tables):
+            count, length = len(table), LENGTHS[kind]
+            for at in {0, count // 3, count // 2, count - 1} if count else ():
+                place = index.snapshot.removal_of[table.owners[at]]
+                if not index.delta.gone[place]:
+                    value = bytes(table.values[at * length : at * length + length])
+                    found.append((kind, value, index.snapshot.id(place)))
+        return found
+
+    # -- following -------------------------------------------------------------------------------
+
+    def follow(self, connection: Connection) -> bool:
+        """Take in what changed since; whether anything did."""
+        before = self._now.index
+        after = before.followed(connection) if self.known else RegistryIndex.load(connection)
+        if after is before:
+            return False
+        names = {row.pk: row.name for row in connection.execute(select(lists.c.pk, lists.c.name))}
+        self._take(after, names)
+        self.known = True
+        return True
+
+    def fold(self) -> None:
+        """Put what changed in with the rest; strangers are read anew."""
+        index = self._now.index.folded()
+        self._comparer.forget_background()
+        self._take(index, self._now.names)
+
+    def put_back(self, saved: RegistryIndex, names: Mapping[int, str]) -> None:
+        """Begin with an index that was saved."""
+        self._take(saved, names)
+        self.known = True
+
+    def put_in(self, entry: RemovalEntry, sketch: Sketch, list_name: str) -> None:
+        """A synthetic removal, by a pk below 0, that stays whatever the store says."""
+        assert entry.pk < 0
+        self._own.append(_Own(entry, sketch, list_name))
+        self._take(self._now.index, self._now.names)
+
+    def _take(self, index: RegistryIndex, names: Mapping[int, str]) -> None:
+        sketches = index.sketches or Sketches.none(self._comparer.source)
+        sketches = sketches.read_by(self._comparer)
+        for own in self._own:
+            if own.entry.pk not in index.delta.removals:
+                index = index.put({own.entry.pk: own.entry})
+            pk = own.entry.claims[0].claim_pk
+            sketches = sketches.plus(rows_of(pk, own.sketch), {pk: own.sketch})
+            names = {**names, own.entry.claims[0].lists[0]: own.list_name}
+        self._now = NamedIndex(replace(index, sketches=sketches), names)

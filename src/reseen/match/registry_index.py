@@ -1,0 +1,579 @@
+"""The registry in force, in memory: one immutable index that every look-up goes through.
+
+A snapshot of all claims, and the delta of what changed since, seen as one. Scans, `check`, the gate
+and Python match against it; `followed` gives the next one, and whoever asks an older one goes on
+undisturbed. A claim gives a file nothing if the file has one of its digests of the whole file and
+not another. Nothing sealed is in it, but for keyed tokens of names where it was loaded with the
+key: they are not saved and not pickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from blake3 import blake3
+from sqlalchemy import Connection, select
+
+from reseen.fingerprints.kinds import (
+    LADDER,
+    LONG_OF,
+    PROVE,
+    bits,
+    contradicted,
+    size_allows,
+)
+from reseen.fingerprints.known_bogus import why_bogus
+from reseen.match import evidence
+from reseen.match.claim_entries import LENGTHS, POINTER, RemovalEntry, read_changed
+from reseen.match.delta import Delta
+from reseen.match.digest_table import Numbers
+from reseen.match.evidence import gather
+from reseen.match.ladder import ClaimFacts
+from reseen.match.snapshot import Snapshot
+from reseen.records import (
+    Artifact,
+    Digest,
+    DigestKind,
+    Evidence,
+    Fingerprint,
+    Match,
+    RemovalClass,
+    Repository,
+    Rung,
+)
+from reseen.store import schema
+from reseen.store.database import chunks
+from reseen.store.schema import sketch_entries
+from reseen.store.service_schema import changes
+
+if TYPE_CHECKING:
+    from reseen.fingerprints.sketch import Sketch
+    from reseen.match.hints import Hints
+    from reseen.match.sketches import Likeness, Sketches
+    from reseen.store.sealing import Keyring
+
+FOLD = 5_000
+"""Removals that changed since the snapshot, from which on a new one is made."""
+RELOAD = 20_000
+"""Removals that changed at once, from which on all are read again."""
+_PATHS = 10_000  # paths of one listed repository that are looked at for leads
+_NOTHING: Numbers = ()
+_RULES = [LADDER.get(DigestKind(n)) if n else None for n in range(len(LENGTHS))]
+"""By kind: a list, since an enum's hash is computed in Python at every look-up."""
+_LONG_OF = [LONG_OF.get(DigestKind(n)) if n else None for n in range(len(LENGTHS))]
+_PROVE_BITS = bits(PROVE)
+_LABELS = {kind.label: kind for kind, rule in LADDER.items() if rule.read > Rung.HINT}
+
+Proof = tuple[int, Evidence]
+"""A claim (by number) and what speaks for it."""
+Told = tuple[DigestKind, bytes]
+Say = Callable[[DigestKind, bytes], Evidence]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What of a store is in an index."""
+
+    store: str | None = None
+    """What tells the store from every other."""
+    change: int = 0
+    """The number of the last change that was taken in."""
+    at: int = 0
+    """When that was."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proofs:
+    """What is known of a file, against the claims."""
+
+    found: tuple[Proof, ...] = ()
+    contradicted: tuple[int, ...] = ()
+    """Claims (by number) that give it nothing: it has one of their digests, and not another."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegistryIndex:
+    """All claims in force, ready to be matched against."""
+
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    delta: Delta = field(default_factory=Delta)
+    sketches: Sketches | None = None
+    """None where nothing is sketched."""
+    names: Hints | None = None
+    """None without the key: names are no hints then; all else works."""
+    version: Version = field(default_factory=Version)
+
+    @classmethod
+    def load(cls, connection: Connection, keyring: Keyring | None = None) -> RegistryIndex:
+        """Read the registry in force. Without the key, names are no hints; all else works."""
+        version = _version(connection)
+        snapshot = Snapshot.load(connection)
+        sketches = None
+        if connection.execute(select(sketch_entries.c.claim_pk).limit(1)).first() is not None:
+            from reseen.match.sketches import Sketches  # numpy, which most commands do not need
+
+            sketches = Sketches.load(connection)
+        names = None
+        if keyring is not None:
+            from reseen.match.hints import Hints
+
+            names = Hints.load(connection, keyring)
+        return cls(snapshot, Delta.of(snapshot), sketches, names, version)
+
+    def __len__(self) -> int:
+        """Removals in force."""
+        here = sum(1 for pk in self.delta.removals if pk > 0)
+        return len(self.snapshot) - self.delta.gone.count(1) + here
+
+    def __bool__(self) -> bool:
+        return len(self) > 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A value that needs no store: whole sketches go with it, names do not."""
+        return RegistryIndex, (self.snapshot, self.delta, self.sketches, None, self.version)
+
+    @property
+    def digests(self) -> int:
+        """Digests, about: those of removals that changed since the snapshot count twice."""
+        tables = self.snapshot.tables[1:]
+        return sum(len(t) for t in tables) + sum(len(d) for d in self.delta.later[1:])
+
+    # -- single look-ups -------------------------------------------------------------------------
+
+    def find(self, kind: int, value: bytes) -> Numbers:
+        """Numbers of the claims in force with this digest (or POINTER). A value of another length
+        is not found."""
+        if len(value) != LENGTHS[kind]:
+            return _NOTHING
+        found = self.snapshot.tables[kind].find(value)
+        later = self.delta.later[kind].get(value)
+        if later is None and not found:
+            return found
+        return self._together(found, later)
+
+    def starting(self, kind: DigestKind, start: bytes) -> Numbers:
+        """The same of digests that begin so: with the short form of the kind."""
+        found = self.snapshot.tables[kind].starting_with(start)
+        return self._together(found, self.delta.starts.get(kind, {}).get(start))
+
+    def _together(self, found: Numbers, later: tuple[int, ...] | None) -> Numbers:
+        delta = self.delta
+        if not delta.touched:
+            return found
+        place_of, gone = self.snapshot.removal_of, delta.gone
+        return [*(n for n in found if not gone[place_of[n]]), *(later or ())]
+
+    def removal(self, number: int) -> str:
+        """The id of the removal that a claim is about."""
+        changed = self.delta.claims.get(number)
+        if changed is not None:
+            return changed[0].id
+        return self.snapshot.id(self.snapshot.removal_of[number])
+
+    def removal_by_pk(self, pk: int) -> str | None:
+        """The id of a removal in force by the store's number for it."""
+        changed = self.delta.removals.get(pk)
+        if changed is not None:
+            return changed.id
+        place = self.snapshot.place(pk)
+        return None if place is None or self.delta.gone[place] else self.snapshot.id(place)
+
+    def number(self, claim_pk: int) -> int | None:
+        """The number of a claim in force by the store's number for it."""
+        number = self.delta.numbers.get(claim_pk)
+        if number is not None:
+            return number
+        number = self.snapshot.number(claim_pk)
+        if number is None or self.delta.gone[self.snapshot.removal_of[number]]:
+            return None
+        return number
+
+    def claim(self, number: int) -> ClaimFacts:
+        """What a claim says of a removed file, but for its digests."""
+        changed = self.delta.claims.get(number)
+        return self.snapshot.facts(number) if changed is None else changed[1].facts
+
+    def lists(self, number: int) -> tuple[int, ...]:
+        """The lists (by the store's numbers) that a claim is counted for."""
+        changed = self.delta.claims.get(number)
+        if changed is not None:
+            return changed[1].lists
+        return self.snapshot.list_sets[self.snapshot.lists_of[number]]
+
+    def cls(self, number: int) -> RemovalClass:
+        """The class of the removal that a claim is about."""
+        changed = self.delta.claims.get(number)
+        if changed is not None:
+            return changed[0].cls
+        return RemovalClass(self.snapshot.classes[self.snapshot.removal_of[number]])
+
+    def size(self, number: int) -> int | None:
+        """The size that a claim gives."""
+        changed = self.delta.claims.get(number)
+        if changed is not None:
+            return changed[1].facts.size
+        size = self.snapshot.sizes[number]
+        return size if size >= 0 else None
+
+    def _held(self, number: int) -> int:
+        changed = self.delta.claims.get(number)
+        return self.snapshot.held[number] if changed is None else changed[1].held
+
+    # -- matching --------------------------------------------------------------------------------
+
+    def match(self, artifact: Artifact) -> tuple[Match, ...]:
+        """Matches by what the hub declares: rungs declared and pointer, strongest first."""
+        find = self.find
+        sha256, xet, oid = artifact.sha256, artifact.xet, artifact.git_oid
+        by_sha256 = find(_SHA256, sha256) if sha256 else _NOTHING
+        by_xet = find(_XET, xet) if xet else _NOTHING
+        by_blob = find(_GIT_BLOB, oid) if oid and not artifact.lfs else _NOTHING
+        # Where the hub shows the SHA-256 the pointer's oid says nothing that it does not.
+        by_pointer = find(POINTER, oid) if oid and not sha256 else _NOTHING
+        if not (by_sha256 or by_xet or by_blob or by_pointer):
+            return ()
+        found: list[Proof] = []
+        for kind, value, numbers in (
+            (DigestKind.SHA256, sha256, by_sha256),
+            (DigestKind.XET, xet, by_xet),
+            (DigestKind.GIT_BLOB, oid, by_blob),
+        ):
+            if value and numbers and why_bogus(Digest(kind, value)) is None:
+                said = evidence.declared(kind, value)
+                found.extend((number, said) for number in numbers)
+        if oid and by_pointer:
+            said = evidence.pointer(oid)
+            found.extend((number, said) for number in by_pointer)
+        return self._gathered(found)
+
+    def match_fingerprint(self, fingerprint: Fingerprint) -> tuple[Match, ...]:
+        """Matches by bytes that were read: rungs bytes, tensors and weights, and hints (also
+        alone)."""
+        exact = self.match_digests(fingerprint)
+        return evidence.merge(exact, self.copies(fingerprint, exact))
+
+    def match_digests(self, fingerprint: Fingerprint) -> tuple[Match, ...]:
+        """The same without the weights rung, which takes longer."""
+        return self._gathered(self.proofs_read(fingerprint).found)
+
+    def _gathered(self, found: Iterable[Proof]) -> tuple[Match, ...]:
+        return gather((self.removal(number), why) for number, why in found)
+
+    def proofs_read(self, fingerprint: Fingerprint) -> Proofs:
+        """Claims by the digests of a file of which every byte was read."""
+        told = [(d.kind, d.value) for d in fingerprint.digests if why_bogus(d) is None]
+        proofs = self._proofs(told, fingerprint.size, evidence.read)
+        more = self._embedded(fingerprint.embedded)
+        return replace(proofs, found=(*proofs.found, *more)) if more else proofs
+
+    def proofs_stated(
+        self,
+        told: Sequence[Told],
+        size: int | None,
+        pointer: bytes | None,
+        *,
+        trusted: bool = False,
+    ) -> Proofs:
+        """Claims by what somebody states of one file. `trusted`: computed from the bytes."""
+        proofs = self._proofs(told, size, evidence.vouched if trusted else evidence.stated)
+        # Where the SHA-256 is stated the pointer's oid says nothing that it does not.
+        if any(kind == _SHA256 for kind, _ in told):
+            return proofs
+        oids = [value for kind, value in told if kind == _GIT_BLOB]
+        if pointer is not None:
+            oids.append(pointer)
+        more = [
+            (number, evidence.pointer(oid)) for oid in oids for number in self.find(POINTER, oid)
+        ]
+        return replace(proofs, found=(*proofs.found, *more)) if more else proofs
+
+    def _proofs(self, told: Sequence[Told], size: int | None, say: Say) -> Proofs:
+        """Claims by several digests of one file, believed as a whole or not at all."""
+        found: list[Proof] | None = None
+        equal: dict[int, int] | None = None
+        for kind, value in told:
+            numbers = self.find(kind, value)
+            rule, long = _RULES[kind], _LONG_OF[kind]
+            assert rule is not None
+            short = rule.short
+            hints: Numbers = _NOTHING
+            if short is not None:
+                hints = self.find(short, value[: LENGTHS[short]])
+            elif long is not None:
+                hints, numbers = numbers, _NOTHING
+                if all(each != long for each, _ in told):
+                    hints = [*hints, *self.starting(long, value)]
+            elif rule.read is Rung.HINT:
+                hints, numbers = numbers, _NOTHING
+            if not numbers and not hints:
+                continue
+            if why_bogus(Digest(kind, value)) is not None:
+                continue
+            found = [] if found is None else found
+            equal = {} if equal is None else equal
+            if numbers:
+                said = say(kind, value)
+                for number in numbers:
+                    found.append((number, said))
+                    equal[number] = equal.get(number, 0) | 1 << kind
+            if hints:
+                of = short or kind
+                said = evidence.short(of, value[: LENGTHS[of]])
+                found.extend(
+                    (number, said) for number in hints if size_allows(of, self.size(number), size)
+                )
+        if found is None or equal is None:
+            return _NO_PROOFS
+        known = bits(kind for kind, _ in told)
+        bad = {n for n, same in equal.items() if contradicted(self._held(n), known, same)}
+        if bad:
+            found = [each for each in found if each[0] not in bad]
+        return Proofs(tuple(found), tuple(sorted(bad)))
+
+    def _embedded(self, embedded: Iterable[Digest]) -> list[Proof]:
+        found: list[Proof] = []
+        for digest in embedded:
+            if why_bogus(digest) is not None:
+                continue
+            kind, value = digest.kind, digest.value
+            numbers = list(self.find(kind, value))
+            rule, long = LADDER[kind], LONG_OF.get(kind)
+            if long is not None:
+                numbers += self.starting(long, value)
+            elif rule.short is not None:
+                numbers += self.find(rule.short, value[: rule.short.length])
+            if numbers:
+                said = evidence.embedded(kind, value)
+                found.extend((number, said) for number in numbers)
+        return found
+
+    def claims(self, match: Match) -> tuple[ClaimFacts, ...]:
+        """The removal's claims that the match's digests name: what a header must agree with.
+        Their own digests are left out."""
+        numbers: set[int] = set()
+        for e in match.evidence:
+            kind = POINTER if e.kind == "pointer" else _LABELS.get(e.kind)
+            if kind is not None:
+                numbers.update(self.find(kind, bytes.fromhex(e.value)))
+        mine = sorted(number for number in numbers if self.removal(number) == match.removal)
+        return tuple(self.claim(number) for number in mine)
+
+    def could_hold(
+        self, size: int | None, data_size: int | None = None, layout: bytes | None = None
+    ) -> bool:
+        """May such a file hold a removal's tensors? With `data_size` (bytes of the data section)
+        or `layout`: does one equal a removal's. With the file's size alone: is a removal's data
+        section at most HEADER_ROOM shorter. Only claims whose tensors' digests are known count:
+        for the others, reading could not tell."""
+        return self.snapshot.could_hold(size, data_size, layout) or (
+            bool(self.delta.tensor_sizes) and self.delta.could_hold(size, data_size, layout)
+        )
+
+    # -- weights ---------------------------------------------------------------------------------
+
+    @property
+    def sketched(self) -> bool:
+        """Is there any sketch to be like?"""
+        return self.sketches is not None and len(self.sketches) > 0
+
+    def could_match(self, modules: Mapping[str, bytes]) -> frozenset[str]:
+        """The groups in which a file with these modules could come near a removal: decided by its
+        header alone. `modules`: as `fingerprints.entries.slots_of`, in bytes."""
+        return self.sketches.could_match(modules) if self.sketches else frozenset()
+
+    def is_near(self, sketch: Sketch) -> bool:
+        """Does a file come near any removal, so that all its modules are worth comparing?"""
+        return bool(self._near(sketch, ()))
+
+    def copies(
+        self, read: Fingerprint | Sketch, exact: Collection[Match] = ()
+    ) -> tuple[Match, ...]:
+        """Matches on the weights rung: files whose updates are copies of a removal's, whatever was
+        done to them. `exact`: matches by the same bytes, which need no such evidence."""
+        besides = {match.removal for match in exact if match.rung > Rung.WEIGHTS}
+        return gather(
+            (like.removal, evidence.weights(like.comparison))
+            for like in self.likenesses(read, besides)
+            if like.comparison.relation.is_copy
+        )
+
+    def related(self, read: Fingerprint | Sketch) -> tuple[Likeness, ...]:
+        """Removals that are no more than related by training. Accuses nobody: never a match."""
+        found = self.likenesses(read)
+        if not found:
+            return ()
+        from reseen.match.weights import Relation
+
+        return tuple(like for like in found if like.comparison.relation is Relation.RELATED)
+
+    def likenesses(
+        self, read: Fingerprint | Sketch, besides: Collection[str] = ()
+    ) -> tuple[Likeness, ...]:
+        """How like the removals a file is, by all its modules; the best file of each removal, the
+        surest first. `besides`: removals that need no comparison. Raises StoreError."""
+        if self.sketches is None or (isinstance(read, Fingerprint) and read.sketch is None):
+            return ()
+        from reseen.fingerprints.sketch import decode
+
+        if isinstance(read, Fingerprint):
+            assert read.sketch is not None
+            read = decode(read.sketch)
+        return self.sketches.compared(read, self._near(read, besides))
+
+    def _near(self, sketch: Sketch, besides: Collection[str]) -> list[tuple[str, int]]:
+        """(removal, claim's pk) of what is in force and comes near."""
+        if self.sketches is None:
+            return []
+        near = [(self.searched(c.key), c.key) for c in self.sketches.nearest(sketch)]
+        return [(id, pk) for id, pk in near if id is not None and id not in besides]
+
+    def searched(self, claim_pk: int) -> str | None:
+        """The removal of a claim whose sketch counts: in force, and not of the class of which only
+        digests are looked for."""
+        number = self.number(claim_pk)
+        if number is None or self.cls(number) >= RemovalClass.CHILD_ABUSE:
+            return None
+        return self.removal(number)
+
+    # -- leads -----------------------------------------------------------------------------------
+
+    def hints(self, artifact: Artifact) -> tuple[Match, ...]:
+        """Leads from the file's name and path, and from short hashes."""
+        found = list(self._of_path(artifact.path))
+        if artifact.sha256:
+            short = LADDER[DigestKind.SHA256].short
+            assert short is not None
+            value = artifact.sha256[: short.length]
+            numbers = self.find(short, value)
+            if numbers and why_bogus(Digest(short, value)) is None:
+                said = evidence.short(short, value)
+                found.extend(
+                    (self.removal(number), said)
+                    for number in numbers
+                    if size_allows(short, self.size(number), artifact.size)
+                )
+        return gather(found) if found else ()
+
+    def hints_of_listing(self, repository: Repository) -> int:
+        """How many removals a repository's listing hints at (names, paths): orders the queue."""
+        found: set[str] = set()
+        for path in repository.paths[:_PATHS]:
+            found.update(removal for removal, _ in self._of_path(path))
+        return len(found)
+
+    def hints_inside(self, embedded: tuple[Digest, ...]) -> tuple[Match, ...]:
+        """Leads from what a file says of itself in its metadata."""
+        return self._gathered(self._embedded(embedded))
+
+    def _of_path(self, path: str) -> Iterator[tuple[str, Evidence]]:
+        path = path[-_PATH_LENGTH:]
+        name = path.rpartition("/")[2]
+        if len(name) >= 64:
+            from reseen.match.hints import sha256s_in
+
+            for value in sha256s_in(name):
+                for number in self.find(_SHA256, value):
+                    yield self.removal(number), evidence.file_named_by_digest(value)
+        if self.names is not None:
+            for pk, why in self.names.of_path(path, name):
+                id = self.removal_by_pk(pk)
+                if id is not None:
+                    yield id, why
+
+    # -- following -------------------------------------------------------------------------------
+
+    def followed(self, connection: Connection) -> RegistryIndex:
+        """The registry as it is now: only what changed is read, unless that is a lot, or the store
+        is another than before or was set back. Itself where nothing changed."""
+        now = _version(connection)
+        if now == self.version:
+            return self
+        if not self._follows(connection, now):
+            return self._again(connection)
+        pks: set[int] = set()
+        query = select(changes.c.first, changes.c.last)
+        query = query.where(changes.c.pk > self.version.change, changes.c.pk <= now.change)
+        for first, last in connection.execute(query):
+            if len(pks) + last - first >= RELOAD:
+                return self._again(connection)
+            pks.update(range(first, last + 1))
+        index = self
+        if len(self.delta.touched) + len(pks) > FOLD:
+            if self.names is not None:
+                return self._again(connection)
+            index = self.folded()
+        made = index.put(read_changed(connection, pks))
+        names = None if index.names is None else index.names.plus(connection, pks)
+        return replace(
+            made, sketches=index._more_sketches(connection, pks), names=names, version=now
+        )
+
+    def _follows(self, connection: Connection, now: Version) -> bool:
+        before = self.version
+        if before.store != now.store or now.change < before.change:
+            return False
+        if not before.change:
+            return True
+        at = connection.scalar(select(changes.c.at).where(changes.c.pk == before.change))
+        return bool(at == before.at)
+
+    def _again(self, connection: Connection) -> RegistryIndex:
+        made = RegistryIndex.load(connection, None if self.names is None else self.names.keyring)
+        if made.sketches is not None and self.sketches is not None:
+            sketches = made.sketches.read_by(self.sketches.comparer)
+            made = replace(made, sketches=sketches)
+        return made
+
+    def _more_sketches(self, connection: Connection, pks: Collection[int]) -> Sketches | None:
+        first = select(sketch_entries.c.claim_pk).limit(1)
+        if self.sketches is None and connection.execute(first).first() is None:
+            return None
+        from reseen.match.sketches import Sketches, StoreSketches, entry_rows, snapshots
+
+        sketches = self.sketches or Sketches.none(StoreSketches(snapshots(connection.engine)))
+        for chunk in chunks(sorted(pks)):
+            sketches = sketches.plus(entry_rows(connection, chunk))
+        return sketches
+
+    def put(self, entries: Mapping[int, RemovalEntry | None]) -> RegistryIndex:
+        """These removals (by pk) are so from now on; None: not in force."""
+        return replace(self, delta=self.delta.put(self.snapshot, entries))
+
+    def folded(self) -> RegistryIndex:
+        """The same, with what changed put in with the rest. Removals by a pk below 0 are of our
+        own, and stay beside."""
+        if all(pk < 0 for pk in self.delta.touched):
+            return self
+        from reseen.match.folding import folded  # numpy, which most commands do not need
+
+        own = {pk: entry for pk, entry in self.delta.removals.items() if pk < 0}
+        added = [entry for pk, entry in self.delta.removals.items() if pk > 0]
+        snapshot = folded(self.snapshot, self.delta.gone, added)
+        delta = Delta.of(snapshot)
+        if own:
+            delta = delta.put(snapshot, own)
+        made = replace(self, snapshot=snapshot, delta=delta)
+        if self.sketches is None:
+            return made
+        return replace(made, sketches=self.sketches.folded(lambda pk: made.number(pk) is not None))
+
+
+_NO_PROOFS = Proofs()
+_PATH_LENGTH = 1_024  # characters of a path that are looked at: the end, where the name is
+_SHA256, _XET, _GIT_BLOB = DigestKind.SHA256, DigestKind.XET, DigestKind.GIT_BLOB
+
+
+def identity(secret: bytes) -> str:
+    """What tells a store from every other, made from its random secret."""
+    return blake3(secret, derive_key_context="reseen gate store 1").hexdigest()
+
+
+def _version(connection: Connection) -> Version:
+    meta = schema.meta.c
+    secret = connection.scalar(select(meta.value).where(meta.name == "secret")) or b""
+    query = select(changes.c.pk, changes.c.at).order_by(changes.c.pk.desc()).limit(1)
+    row = connection.execute(query).first()
+    change, at = (0, 0) if row is None else (row.pk, row.at)
+    return Version(identity(bytes(secret)), change, at)

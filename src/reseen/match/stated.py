@@ -1,0 +1,142 @@
+"""What the gate asks: which removals are meant by digests that somebody states, or by an upload.
+
+What comes in: an index and what is said or read of one file. What goes out: `Found`s, one for each
+removal, list and rung, strongest first. A claim of which the file has one digest and not another
+gives it nothing; that is said, as a `Found` that stands on no rung.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from reseen.errors import StoreError
+from reseen.fingerprints.sketch import Sketch, decode
+from reseen.match import evidence
+from reseen.match.registry_index import Proofs, RegistryIndex
+from reseen.match.weights import COPY_MEAN_ALONE
+from reseen.records import DigestKind, Evidence, Fingerprint, Rung
+
+FEWEST_SLOTS = 8
+"""Searched modules without which likeness is not judged by these alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A removal, and one reason why something is taken for it."""
+
+    removal: str
+    list: str
+    """Of the claim that agrees."""
+    rung: Rung
+    kind: str
+    """What was compared: a digest kind's label, "pointer", "sketch", "contradiction"."""
+    score: float | None
+    """1 where a digest agrees, the cosine of similar weights; None for a hint."""
+    why: str
+    ruled_by: Rung
+    """Whose rule of the policy counts: `rung`, or what a contradicted claim would have given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody says of a file."""
+
+    digests: tuple[tuple[DigestKind, bytes], ...]
+    pointer: bytes | None = None
+    """Git oid of the file's LFS pointer."""
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedIndex:
+    """An index, and what its lists are called: the index itself knows their numbers only."""
+
+    index: RegistryIndex
+    names: Mapping[int, str]
+
+    def stated(self, said: Said, *, trusted: bool = False) -> tuple[Found, ...]:
+        """Removals by what somebody says of a file. `trusted`: who says so computed it from the
+        bytes, and is believed."""
+        proofs = self.index.proofs_stated(said.digests, said.size, said.pointer, trusted=trusted)
+        if not proofs.found and not proofs.contradicted:
+            return ()
+        return _gathered(self._of(proofs, Rung.BYTES if trusted else Rung.DECLARED))
+
+    def upload(self, fingerprint: Fingerprint) -> tuple[Found, ...]:
+        """Removals by the bytes of a file that was read here: all rungs."""
+        found = self._of(self.index.proofs_read(fingerprint), Rung.BYTES)
+        if fingerprint.sketch is not None:
+            besides = {each.removal for each in found if each.rung > Rung.WEIGHTS}
+            found += self.alike(decode(fingerprint.sketch), besides)
+        return _gathered(found)
+
+    def alike(self, sketch: Sketch, besides: Collection[str] = ()) -> list[Found]:
+        """Removals whose updates this file's are copies of. Where the store does not answer, the
+        searched modules alone decide, more cautiously."""
+        try:
+            found: list[Found] = []
+            for like in self.index.likenesses(sketch, besides):
+                if like.comparison.relation.is_copy:
+                    score = round(like.comparison.cosine, 4)
+                    why = evidence.weights(like.comparison)
+                    found += self._for_lists(self.index.number(like.claim_pk), why, score)
+            return found
+        except StoreError:
+            return self._estimated(sketch, besides)
+
+    def _estimated(self, sketch: Sketch, besides: Collection[str]) -> list[Found]:
+        found: list[Found] = []
+        done = set(besides)
+        assert self.index.sketches is not None
+        for near in self.index.sketches.nearest(sketch):
+            removal = self.index.searched(near.key)
+            if removal is None or removal in done:
+                continue
+            done.add(removal)
+            if near.cosine >= COPY_MEAN_ALONE and near.slots >= FEWEST_SLOTS:
+                cosine = round(near.cosine, 4)
+                why = (
+                    f"Similar weight updates: cosine {cosine:.3f} over the {near.slots} modules "
+                    "that are searched; the store is away, so that the others could not be "
+                    "compared (uncalibrated)."
+                )
+                said = Evidence(Rung.WEIGHTS, "sketch", f"cosine {cosine:.3f}", why)
+                found += self._for_lists(self.index.number(near.key), said, cosine)
+        return found
+
+    def _of(self, proofs: Proofs, would_be: Rung) -> list[Found]:
+        found: list[Found] = []
+        for number, why in proofs.found:
+            found += self._for_lists(number, why, None if why.rung is Rung.HINT else 1.0)
+        said = evidence.contradiction() if proofs.contradicted else None
+        for number in proofs.contradicted:
+            assert said is not None
+            found += self._for_lists(number, said, None, would_be)
+        return found
+
+    def _for_lists(
+        self, number: int | None, why: Evidence, score: float | None, ruled_by: Rung | None = None
+    ) -> list[Found]:
+        """One for each list that the claim is counted for."""
+        if number is None:
+            return []
+        id = self.index.removal(number)
+        return [
+            Found(id, self.name(of), why.rung, why.kind, score, why.why, ruled_by or why.rung)
+            for of in self.index.lists(number)
+        ]
+
+    def name(self, list_pk: int) -> str:
+        """What a list is called; its number where that is not known."""
+        return self.names.get(list_pk) or f"list {list_pk}"
+
+
+def _gathered(found: list[Found]) -> tuple[Found, ...]:
+    """One for each removal, list and rung, strongest first."""
+    if len(found) == 1:
+        return (found[0],)
+    once: dict[tuple[str, str, Rung], Found] = {}
+    for each in found:
+        once.setdefault((each.removal, each.list, each.rung), each)
+    return tuple(sorted(once.values(), key=lambda f: (-f.rung, f.removal, f.list)))
