@@ -231,7 +231,9 @@ def test_no_command_tells_before_it_is_asked_to(
     assert leaks(added[1].replace(str(weights), "")) == []
 
     listed = run("registry", "list", "--json")
-    ids = [word for word in listed.replace('"', " ").split() if word.startswith("rm-")]
+    # A claim's name is the removal's with a number behind it.
+    words = [word for word in listed.replace('"', " ").split() if word.startswith("rm-")]
+    ids = [word for word in words if "/" not in word]
     assert len(ids) == 2
     run("registry", "list")
     for id in ids:
@@ -244,7 +246,9 @@ def test_no_command_tells_before_it_is_asked_to(
         answer = run("lookup", str(query)) + run("lookup", str(query), "--json")
         assert query == "no zyxwv07 here" or ids[0] in answer
     run("check", place / "Test model.safetensors")
-    run("scan", "folder", place, "--quiet")
+    run("scan", "folder", place, "--quiet", "--exit-code")
+    run("problems")
+    run("--debug", "scan", "folder", tmp_path / "nowhere")
     assert ids[1] in run("sightings")
     run("sightings", "--json")
     for format in ("html", "csv", "jsonl", "xlsx"):
