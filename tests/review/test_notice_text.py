@@ -11,7 +11,7 @@ from tests.review.room import COMMIT, HUB, Room
 from tests.review.test_notices import ACCOUNT, confirmed_case, draft, read, step
 
 from reseen.errors import Conflict, InputError, SealError
-from reseen.records import Digest, DigestKind, Names, RemovedFile, Rung
+from reseen.records import Digest, DigestKind, Names, RemovalClass, RemovedFile, Rung
 from reseen.registry import removals
 from reseen.review import clauses, looks, notice, notice_text, notices, together
 from reseen.review.clocks import State
@@ -112,9 +112,9 @@ def test_a_reason_is_said_to_be_given_only_where_the_list_gives_one(room: Room) 
     confirmed_case(room, "two", removal=room.other)
     id = draft(room)
     lines = {line.split(" in our registry")[0][-11:]: line for line in taken(room, id).split("\n")}
-    assert lines[told].endswith("; the list gives a reason")
+    assert lines[told].endswith("; a list gives a reason")
     assert "reason" not in lines[room.other]
-    assert "the list that it came from says: removed from models.example" in lines[room.other]
+    assert "a list that it came from says: removed from models.example" in lines[room.other]
     assert reason not in taken(room, id)
     items = json.loads(taken(room, id, "json"))["items"]
     assert {item["removal"]: item["reason_given"] for item in items} == {
@@ -124,6 +124,24 @@ def test_a_reason_is_said_to_be_given_only_where_the_list_gives_one(room: Room) 
     with room.store.read() as connection:  # nobody can know it without the key
         shown = notice.by_id(connection, None, id)
     assert not any(item.reason for item in shown.items)
+
+
+def test_what_for_is_said_only_where_a_list_says_it(room: Room) -> None:
+    confirmed_case(room, "one")
+    confirmed_case(room, "two", removal=room.other)
+    id = draft(room)
+    assert "what for" not in taken(room, id)
+    with room.store.write() as connection:
+        likeness = {"cls": int(RemovalClass.LIKENESS)}
+        mine = schema.removals.c.id == room.removal
+        connection.execute(update(schema.removals).where(mine).values(likeness))
+    text = taken(room, id)
+    assert text.count("; a list says what for: it imitates a real person") == 1
+    items = json.loads(taken(room, id, "json"))["items"]
+    assert {item["removal"]: item["class"] for item in items} == {
+        room.removal: "likeness",
+        room.other: None,
+    }
 
 
 def test_we_wrote_before_is_said_only_where_we_did(room: Room) -> None:

@@ -183,6 +183,7 @@ def test_an_account_is_not_charged_with_the_refuted(room: Room) -> None:
         known = account.account(connection, HUB, ACCOUNT)
     assert (known.sightings, known.live, known.removals, known.refuted) == (1, 1, 1, 1)
     assert known.undecided == 1
+    assert known.downloads == 5, "of the one that is no copy nothing is counted"
     assert known.cases == {"open": 1, "refuted": 1}
 
 

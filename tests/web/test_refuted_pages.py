@@ -48,7 +48,7 @@ def test_the_queue_has_it_last_without_bars_and_counts_it_apart(
     assert 'class="steps"' not in row
     assert "the hub's statement is false" in words(text)
     cosine = text.split(f"/cases/{alike.case}")[0].rsplit("<li", 1)[1]
-    assert 'weights <span class="cosine">1.000<' in cosine
+    assert 'weights</span> <span class="cosine">cosine 1.000<' in cosine
     assert ids(visit(Role.READER).get("/queue?mark=refuted").text) == [framed.case]
 
 

@@ -30,6 +30,7 @@ MOST = 200
 class Repository:
     """One repository of the account."""
 
+    pk: int
     type: RepoType
     repo: str
     created_at: datetime | None
@@ -73,7 +74,7 @@ class Account:
     refuted: int
     """Sightings that reading refuted, apart."""
     downloads: int
-    """Of repositories with cases."""
+    """Of repositories in which something stands on the ladder."""
     notices: Mapping[str, int]
     """How many, by state."""
     first_seen: datetime | None
@@ -105,7 +106,8 @@ def account(connection: Connection, hub: str, name: str) -> Account:
     written = select(notices.c.state, func.count()).where(
         notices.c.hub == hub, notices.c.account == name
     )
-    busy = [r for r in repositories if r.cases]
+    standing = {row.repository_pk for row in seen}
+    busy = [r for r in repositories if r.pk in standing]
     return Account(
         hub=hub,
         account=name,
@@ -127,7 +129,7 @@ def account(connection: Connection, hub: str, name: str) -> Account:
 def _seen(connection: Connection, mine: ColumnElement[bool]) -> list[Any]:
     s = schema.sightings.c
     query = (
-        select(s.removal_pk, s.rung, s.state, s.first_seen, s.last_seen)
+        select(s.removal_pk, table.c.repository_pk, s.rung, s.state, s.first_seen, s.last_seen)
         .join(case_sightings, case_sightings.c.sighting_pk == s.pk)
         .join(table, table.c.pk == case_sightings.c.case_pk)
         .where(mine)
@@ -150,6 +152,7 @@ def _repositories(connection: Connection, hub: str, name: str) -> list[Repositor
     query = select(r.pk, r.type, r.repo, r.created_at, r.downloads, r.likes, r.flags).where(*theirs)
     found = [
         Repository(
+            row.pk,
             RepoType(row.type),
             row.repo,
             instant(row.created_at),

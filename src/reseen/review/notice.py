@@ -26,9 +26,8 @@ from reseen.errors import NotFound, SealError
 from reseen.hubs.kinds import address_of
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
-from reseen.records import Digest, Names, Sighting
-from reseen.registry import removals
-from reseen.registry.claims import first_said
+from reseen.records import Claim, Digest, Names, RemovalClass, Sighting
+from reseen.registry import claims
 from reseen.review import clauses, confirmed, looks, texts
 from reseen.review.clocks import State
 from reseen.store import ids, schema, service_schema
@@ -62,8 +61,10 @@ class Item:
     read: tuple[Digest, ...]
     """Computed from bytes that we read; short ones left out."""
     site: str | None
-    """Where the model was removed from, and when: as its list says."""
+    """Where the model was removed from, and when: as one claim of one list says both."""
     removed_on: date | None
+    cls: RemovalClass
+    """What lists say that it was removed for; OTHER: nothing is said."""
     reason: bool
     """The list gives a reason for the removal. False also where the key is not here to see that."""
     opened: bool
@@ -274,7 +275,7 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
         select(
             *(s.pk, s.id, s.artifact_pk, i.added_at, service_schema.cases.c.id.label("case")),
             *(a.xet, a.git_oid, a.sha256),
-            *(first_said("site").label("site"), first_said("removed_on").label("removed_on")),
+            *(s.removal_pk, schema.removals.c.cls.label("removal_class")),
         )
         .select_from(service_schema.notice_items)
         .join(schema.sightings, s.pk == i.sighting_pk)
@@ -289,12 +290,14 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
     good = confirmed.standing(connection, [row.pk for row in rows])
     by = looks.bases(connection, set(good.values()))
     reasons = _with_reason(connection, keyring, notice.pk)
+    said = claims.of_removals(connection, {row.removal_pk for row in rows})
     read = seen.read_digests(connection, [row.artifact_pk for row in rows])
     found = []
     for row in rows:
         # An old repository without an owner is the account's too.
         sighting = known.get(row.id) or sightings.by_id(connection, row.id)
         basis = by.get(good.get(row.pk, 0))
+        first = _first_place(said.get(row.removal_pk, ()))
         of_git = row.git_oid not in (row.sha256, row.xet, b"")
         found.append(
             Item(
@@ -304,8 +307,9 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
                 xet=None if row.xet is None else row.xet.hex(),
                 git_oid=row.git_oid.hex() if of_git and row.git_oid else None,
                 read=tuple(d for d in read.get(row.artifact_pk, ()) if not d.kind.is_short),
-                site=row.site,
-                removed_on=removals.day(row.removed_on),
+                site=None if first is None else first.site,
+                removed_on=None if first is None else first.removed_on,
+                cls=RemovalClass(row.removal_class),
                 reason=sighting.removal in reasons,
                 opened=basis is not None and basis.opened,
                 confirmed_by=basis.user_pk if basis is not None else None,
@@ -315,6 +319,13 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
         )
     found.sort(key=lambda item: (-item.sighting.rung, item.sighting.repo, item.sighting.path))
     return tuple(found)
+
+
+def _first_place(said: Sequence[Claim]) -> Claim | None:
+    """The first claim in force of a list that says where or when a model was removed."""
+    return next(
+        (c for c in said if c.in_force and not c.learned and (c.site or c.removed_on)), None
+    )
 
 
 def _steps(

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 
 from reseen.hubs.kinds import addresses_of
 from reseen.observed.artifacts import instant
-from reseen.records import Confirmed, Digest, DigestKind, Evidence, Rung
+from reseen.records import Confirmed, Digest, DigestKind, Evidence, RemovalClass, Rung
 from reseen.report.rows import visible
 from reseen.review import clauses
 from reseen.review.clocks import State
@@ -45,6 +45,11 @@ _FALSE_HASH = (
     "The digest that your platform states for this file is false: we read every byte, and they "
     "have another one."
 )
+_CLASS = {
+    RemovalClass.LIKENESS: "it imitates a real person",
+    RemovalClass.INTIMATE: "intimate imagery",
+    RemovalClass.CHILD_ABUSE: "it is capable of child abuse imagery",
+}
 _NAMES = {
     DigestKind.SHA256: "SHA-256",
     DigestKind.BLAKE3: "BLAKE3",
@@ -230,8 +235,10 @@ def _removed(item: Item) -> str:
         parts.append(f"{'' if item.site else 'removed '}on {item.removed_on.isoformat()}")
     told = f"{item.sighting.removal} in our registry"
     if parts:
-        told += f"; the list that it came from says: {' '.join(parts)}"
-    return f"{told}; the list gives a reason" if item.reason else told
+        told += f"; a list that it came from says: {' '.join(parts)}"
+    if item.cls in _CLASS:
+        told += f"; a list says what for: {_CLASS[item.cls]}"
+    return f"{told}; a list gives a reason" if item.reason else told
 
 
 def _proof(item: Item) -> str:
@@ -282,6 +289,7 @@ def _item(item: Item) -> dict[str, object]:
         "removal": sighting.removal,
         "site": item.site,
         "removed_on": _day(item.removed_on),
+        "class": None if item.cls is RemovalClass.OTHER else item.cls.label,
         "reason_given": item.reason,
         "first_seen": _instant(sighting.first_seen),
         "last_seen": _instant(sighting.last_seen),
