@@ -4,9 +4,13 @@ import json
 import struct
 from pathlib import Path
 
-from reseen.records import DigestKind, Names
-from reseen.registry import removals
+import pytest
+
+from reseen.fingerprints.digests import fingerprint
+from reseen.records import DigestKind, Names, RemovalClass
+from reseen.registry import claims, removals
 from reseen.registry.adds import AddOptions, Outcome, add_files
+from reseen.registry.imports import import_list
 from reseen.registry.lookup import find
 from reseen.store import audit
 from reseen.store.database import Store
@@ -83,6 +87,41 @@ def test_a_removal_known_by_its_hash_learns_the_rest_and_stays_withdrawn(
         names = removals.reveal(connection, keyring, first.removal)
     assert names.name == "Sample person 07"
     assert names.file_names == ("a.safetensors", "renamed.safetensors")
+
+
+@pytest.mark.parametrize("list_first", [True, False])
+def test_adding_is_a_list_of_one_row_in_any_order(
+    store: Store, keyring: Keyring, tmp_path: Path, list_first: bool
+) -> None:
+    """One removal, whichever came first, and each says its own."""
+    path = model(tmp_path / "sample_person_07.safetensors")
+    told = fingerprint(path)
+    sha256 = told.digest(DigestKind.SHA256)
+    assert sha256
+    rows = tmp_path / "spring.csv"
+    rows.write_text(f"sha256,size\n{sha256.hex},7\n")
+    steps = [
+        lambda: import_list(store, keyring, rows),
+        lambda: add_files(store, keyring, [path], cls=RemovalClass.LIKENESS),
+    ]
+    for step in steps if list_first else steps[::-1]:
+        step()
+    with store.read() as connection:
+        (removal,) = removals.every(connection)
+    said = {claim.list: claim for claim in removal.claims}
+    assert set(said) == {"spring", "local"}
+    assert (said["spring"].digests, said["spring"].size) == ((sha256,), 7)
+    assert (said["local"].size, said["local"].layout) == (told.size, told.layout)
+    assert {d.kind for d in said["local"].digests} >= {DigestKind.BLAKE3, DigestKind.DATA_SHA256}
+    assert (removal.cls, said["spring"].cls) == (RemovalClass.LIKENESS, None)
+    # what the list says goes with it, and leaves the file's own facts as they are
+    with store.write() as connection:
+        claims.withdraw_list(connection, keyring, "local", "why", restored=False)
+        (removal,) = removals.every(connection)
+    assert (removal.withdrawn_at, removal.lists, removal.cls) == (
+        None, ("spring",), RemovalClass.OTHER,
+    )  # fmt: skip
+    assert [claim.size for claim in removal.files] == [7]
 
 
 def test_every_file_is_accounted_for(store: Store, keyring: Keyring, tmp_path: Path) -> None:

@@ -193,25 +193,31 @@ def test_a_second_list_that_says_the_same_is_a_claim_beside(store: Store, take: 
     assert (first.digests, first.size) == (other.digests, other.size)
 
 
-def test_rows_that_contradict_each_other_stand_side_by_side(store: Store, take: Import) -> None:
+@pytest.mark.parametrize("swap", [False, True])
+def test_rows_that_contradict_each_other_stand_side_by_side(
+    store: Store, take: Import, swap: bool
+) -> None:
     """Whoever is wrong is wrong alone: no earlier row blocks a later one."""
-    hostile = f"sha256,blake3,size\n{digest(1)},{digest(5)},6\n"
-    honest = f"sha256,blake3,size\n{digest(1)},{digest(4)},5\n"
-    for order, (first, second) in enumerate(((hostile, honest), (honest, hostile))):
-        number = str(10 * order + 11)
-        rows = [r.replace(digest(1), digest(int(number))) for r in (first, second)]
-        assert take(rows[0], name=f"one {number}.csv").added == 1
-        later = take(rows[1], name=f"two {number}.csv")
-        assert (later.merged, later.rejected) == (1, ())
-    for removal in every(store):
-        assert len(removal.claims) == 2
-        assert all(claim.in_force and not claim.contradicted for claim in removal.claims)
-        assert {
-            (claim.size, d.hex)
-            for claim in removal.claims
-            for d in claim.digests
-            if d.kind is DigestKind.BLAKE3
-        } == {(6, digest(5)), (5, digest(4))}
+    header = "sha256,blake3,size"
+    rows = [f"{digest(1)},{digest(5)},6", f"{digest(1)},{digest(4)},5"]
+    first, second = reversed(rows) if swap else rows
+    assert take(f"{header}\n{first}\n", name="one.csv").added == 1
+    later = take(f"{header}\n{second}\n", name="two.csv")
+    assert (later.merged, later.rejected) == (1, ())
+    (removal,) = every(store)
+    assert len(removal.claims) == 2
+    assert all(claim.in_force and not claim.contradicted for claim in removal.claims)
+    said = {
+        (claim.size, d.hex)
+        for claim in removal.claims
+        for d in claim.digests
+        if d.kind is DigestKind.BLAKE3
+    }
+    assert said == {(6, digest(5)), (5, digest(4))}
+    # and so do two rows of one list
+    both = take("\n".join([header, first, second, ""]), name="both.csv")
+    assert (both.merged, both.rejected) == (2, ())
+    assert len(every(store)[0].claims) == 4
 
 
 def test_a_row_that_names_two_removals_belongs_to_the_one_of_its_surest_digest(

@@ -6,7 +6,8 @@ import hashlib
 import json
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
+from tests.facts import add_claim
 from tests.review.room import COMMIT, HUB, Room
 from tests.review.test_notices import ACCOUNT, confirmed_case, draft, read, step
 
@@ -214,10 +215,12 @@ def test_a_clause_is_checked_again_against_what_joined_later(room: Room) -> None
         notices.set_clause(connection, room.keyring, id, "About Other Name 9.", room.ann)
     taken(room, id)
     with room.store.write() as connection:
+        # a second list gives the other removal another name beside its first
+        pk = removals.pk_of(connection, room.other)
+        claim = add_claim(connection, pk, RemovedFile(()), list="second")
         sealed = room.keyring.seal(Names(name="Other Name 9"), room.other)
-        theirs = select(schema.removals.c.pk).where(schema.removals.c.id == room.other)
-        claim = update(schema.claims).where(schema.claims.c.removal_pk.in_(theirs))
-        connection.execute(claim.values(sealed=sealed))
+        one = schema.claims.c.pk == claim
+        connection.execute(update(schema.claims).where(one).values(sealed=sealed))
     case = room.see(f"{ACCOUNT}/two", removal=room.other)
     room.say(case, Verdict.CONFIRM)
     assert draft(room) == id

@@ -322,7 +322,11 @@ def test_an_older_store_is_migrated(
     scripts = tmp_path / "migrations"
     (scripts / "versions").mkdir(parents=True)
     (scripts / "env.py").write_text((migrate.MIGRATIONS / "env.py").read_text())
-    revisions = (("0001", None, "pass"), ("0002", "0001", "pass"), ("0003", "0002", ADD_A_COLUMN))
+    made = [f"{number:04}" for number in range(1, int(database.HEAD) + 1)]
+    coming = f"{int(database.HEAD) + 1:04}"
+    revisions = zip(
+        [*made, coming], [None, *made], [*["pass"] * len(made), ADD_A_COLUMN], strict=True
+    )
     for number, down, body in revisions:
         (scripts / "versions" / f"{number}.py").write_text(
             f"from alembic import op\nimport sqlalchemy as sa\n"
@@ -330,13 +334,13 @@ def test_an_older_store_is_migrated(
             f"def upgrade():\n    {body}\n"
         )
     monkeypatch.setattr(migrate, "MIGRATIONS", scripts)
-    monkeypatch.setattr(database, "HEAD", "0003")
+    monkeypatch.setattr(database, "HEAD", coming)
     for _ in range(2):
         with Store(url) as opened, opened.read() as connection:
             assert connection.execute(text("SELECT extra, subject FROM audit")).all() == [
                 (5, "kept")
             ]
-            assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0003"
+            assert connection.scalar(text("SELECT version_num FROM alembic_version")) == coming
 
 
 ADD_A_COLUMN = "op.add_column('audit', sa.Column('extra', sa.Integer, server_default='5'))"

@@ -286,3 +286,152 @@ def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(StoreError, match="driver") as told:
             Store(f"{scheme}://somebody@127.0.0.1:1/x")
         assert "reseen[postgresql]" in str(told.value.remedy)
+
+
+# -- 0003: digests that were learned get their source --------------------------------------------
+
+SHA256, BLAKE3, GIT, DATA = 1, 2, 5, 6
+TRUE, INNOCENT = 10, 40
+"""First bytes of the digests of two files."""
+
+
+def value(kind: int, number: int) -> bytes:
+    return bytes([number + kind]) * (20 if kind == GIT else 32)
+
+
+def learned_before(old: str, said: dict[int, int], learned: dict[int, int], *reads: int) -> int:
+    """Put a removal into an old store, as a release before claims left it; its pk (and its file's).
+
+    `said`, `learned`: kind of digest -> of which file. `reads`: files that were read in full."""
+    from reseen.store import backends
+
+    engine, _ = backends.open_engine(old, 60)
+    pk = 70
+    try:
+        with engine.begin() as connection:
+
+            def put(table: str, **row: object) -> None:
+                columns = ", ".join(f'"{name}"' for name in row)
+                marks = ", ".join(f":{name}" for name in row)
+                connection.execute(
+                    text(f"INSERT INTO {table} ({columns}) VALUES ({marks})"),
+                    row,
+                )
+
+            put("removals", pk=pk, id="rm-poisoned", list="spring", added_at=1_700_000_000_000_000)
+            put("removed_files", pk=pk, removal_pk=pk, size=None, container="safetensors",
+                data_size=40, layout=bytes(32))  # fmt: skip
+            for is_learned, digests in enumerate((said, learned)):
+                for kind, number in digests.items():
+                    put("digests", kind=kind, value=value(kind, number), file_pk=pk,
+                        learned=is_learned)  # fmt: skip
+            put("sketches", file_pk=pk, version=1, architecture="sample", kind="adapter",
+                value=bytes(40))  # fmt: skip
+            put("sketch_entries", file_pk=pk, version=1, group="sample", slots=bytes(64),
+                code=bytes(1024))  # fmt: skip
+            for number in reads:
+                put("artifacts", pk=number + 100, repository_pk=1, commit=bytes(20),
+                    path=f"{number}.safetensors", size=7, git_oid=value(GIT, number + 100),
+                    flags=0, seen_at=9)  # fmt: skip
+                put("readings", artifact_pk=number + 100, at=9, full=1)
+                for kind in (SHA256, BLAKE3, GIT, DATA):
+                    put("read_digests", kind=kind, value=value(kind, number),
+                        artifact_pk=number + 100)  # fmt: skip
+    finally:
+        engine.dispose()
+    return pk
+
+
+def claims_of(connection: Connection, removal_pk: int) -> list[dict[str, Any]]:
+    """Its claims, each with its digests, the claims it rests on and whether it has a sketch."""
+    found = []
+    for claim in rows(connection)["claims"]:
+        if claim["removal_pk"] != removal_pk:
+            continue
+        tables = rows(connection)
+        mine = {
+            table: [row for row in tables[table] if row["claim_pk"] == claim["pk"]]
+            for table in ("digests", "sketches", "sketch_entries")
+        }
+        rests = [r["claim_pk"] for r in tables["learned_from"] if r["learned_pk"] == claim["pk"]]
+        found.append(
+            claim
+            | {
+                "digests": {(row["kind"], row["value"]) for row in mine["digests"]},
+                "sketched": [len(mine[t]) for t in ("sketches", "sketch_entries")],
+                "rests": rests,
+            }
+        )
+    return sorted(found, key=lambda claim: claim["pk"])
+
+
+def digests(said: dict[int, int]) -> set[tuple[int, bytes]]:
+    return {(kind, value(kind, number)) for kind, number in said.items()}
+
+
+def whole(number: int) -> dict[int, int]:
+    return dict.fromkeys((SHA256, BLAKE3, GIT, DATA), number)
+
+
+@pytest.mark.parametrize("released", ["0002"])
+def test_what_an_innocent_taught_is_taken_out_of_use(old: str) -> None:
+    """A hostile row put the innocent's BLAKE3 beside the removed file's SHA-256; then the innocent
+    was read, and the removal learned its weights and its sketch."""
+    from reseen.registry import learning
+
+    said = {SHA256: TRUE, BLAKE3: INNOCENT}
+    pk = learned_before(old, said, {GIT: INNOCENT, DATA: INNOCENT}, INNOCENT)
+    with Store(old, upgrade=True) as store, store.write() as connection:
+        listed, learned = claims_of(connection, pk)
+        assert (listed["source"], listed["in_force"], listed["contradicted"]) == (0, 1, 1)
+        assert listed["digests"] == digests(said)
+        assert listed["sketched"] == [0, 0]
+        assert (listed["container"], listed["data_size"], listed["layout"]) == (None, None, None)
+        assert (learned["source"], learned["in_force"], learned["list_pk"]) == (1, 0, 0)
+        assert learned["withdrawn_at"], "taken back: it is kept, and not in use"
+        assert learned["digests"] == digests(whole(INNOCENT))
+        assert learned["sketched"] == [1, 1]
+        assert learned["rests"] == [listed["pk"]]
+        # nothing that happens later brings it back
+        assert learning.learn(connection) == set()
+        assert claims_of(connection, pk)[1]["in_force"] == 0
+        assert learning.learn(connection, removals=[pk]) == set()
+        assert len(claims_of(connection, pk)) == 2
+
+
+@pytest.mark.parametrize("released", ["0002"])
+@pytest.mark.parametrize("known", [True, False])
+def test_what_the_removed_file_taught_rests_on_what_its_list_said(old: str, known: bool) -> None:
+    from reseen.registry import claims, learning
+
+    taught = {BLAKE3: TRUE, GIT: TRUE, DATA: TRUE}
+    pk = learned_before(old, {SHA256: TRUE}, taught, *([TRUE] if known else []))
+    with Store(old, upgrade=True) as store, store.write() as connection:
+        listed, learned = claims_of(connection, pk)
+        assert (listed["in_force"], listed["contradicted"]) == (1, 0)
+        assert listed["digests"] == digests({SHA256: TRUE})
+        assert (learned["in_force"], learned["withdrawn_at"]) == (1, None)
+        assert learned["digests"] == digests(whole(TRUE))
+        assert (listed["sketched"], learned["sketched"]) == ([0, 0], [1, 1])
+        assert (learned["container"], learned["data_size"]) == ("safetensors", 40)
+        assert learned["layout"] == bytes(32)
+        # it is what would be learned today, and stands so by the rules of today
+        before = claims_of(connection, pk)
+        assert pk not in learning.learn(connection)
+        claims.refresh(connection, [pk])
+        assert claims_of(connection, pk) == before
+
+
+@pytest.mark.parametrize("released", ["0002"])
+def test_a_row_of_another_file_taught_for_itself(old: str) -> None:
+    """A hostile row joined by its link and brought the innocent's SHA-256 as a file of its own:
+    what that taught rests on it alone, and goes when somebody takes the claim back."""
+    from reseen.registry import claims
+    from reseen.store.sealing import Keyring
+
+    pk = learned_before(old, {SHA256: INNOCENT}, {BLAKE3: INNOCENT, DATA: INNOCENT}, INNOCENT)
+    with Store(old, upgrade=True) as store, store.write() as connection:
+        _, learned = claims_of(connection, pk)
+        assert learned["in_force"] == 1
+        claims.take_back(connection, Keyring(bytes(32)), pk, "rm-poisoned", 1, "why")
+        assert [claim["in_force"] for claim in claims_of(connection, pk)] == [0, 0]

@@ -78,6 +78,8 @@ class _Found:
 
     evidence: tuple[Evidence, ...] = ()
     refuted: tuple[Evidence, ...] = ()
+    false_size: bool = False
+    """Its bytes are the file's, and its size is not."""
 
 
 def judge(
@@ -95,6 +97,9 @@ def judge(
     claims = tuple(claims)
     found = [_by_claim(file, claim) for claim in claims]
     proofs = _once(e for one in found for e in one.evidence)
+    if any(one.false_size for one in found):
+        # said whichever claim comes first
+        proofs = [evidence.size_is_false(e) if e.rung is Rung.BYTES else e for e in proofs]
     refuted = _once(e for one in found for e in one.refuted)
     strongest = max((e.rung for e in proofs), default=Rung.HINT)
     # What the same bytes prove needs no likeness beside it.
@@ -147,8 +152,7 @@ def _by_claim(file: FileFacts, claim: ClaimFacts) -> _Found:
         if kind in said and read.get(kind) == said[kind]
     ]
     same = any(e.rung is Rung.BYTES for e in proofs)
-    if same and claim.size is not None and file.size is not None and claim.size != file.size:
-        proofs = [evidence.size_is_false(e) if e.rung is Rung.BYTES else e for e in proofs]
+    false_size = same and None not in (claim.size, file.size) and claim.size != file.size
     refuted: list[Evidence] = []
     other = any(kind in said and kind in read and not same for kind in WHOLE)
     for e in _stated(file, claim):
@@ -159,7 +163,7 @@ def _by_claim(file: FileFacts, claim: ClaimFacts) -> _Found:
             refuted.append(evidence.refuted(e))
         else:
             proofs.append(e)
-    return _Found(tuple(proofs), tuple(refuted))
+    return _Found(tuple(proofs), tuple(refuted), false_size)
 
 
 def _stated(file: FileFacts, claim: ClaimFacts) -> Iterable[Evidence]:

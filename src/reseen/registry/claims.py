@@ -8,7 +8,7 @@ Everything happens in the caller's transaction.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -140,9 +140,10 @@ def withdraw_removal(
 ) -> bool:  # fmt: skip
     """Take all claims about a removal out of force, or put them back; False if they stood so
     already. A claim that another list makes later is in force: a withdrawal speaks of what was said
-    until then. Audited; the reason is sealed (SealError without a key)."""
+    until then. What was taken back by itself stays so, whatever becomes of the removal. Audited;
+    the reason is sealed (SealError without a key)."""
     c = schema.claims
-    mine = and_(c.c.removal_pk == removal_pk, c.c.source == LISTED)
+    mine = and_(c.c.removal_pk == removal_pk, c.c.source == LISTED, ~_taken_back())
     wrong = c.c.withdrawn_at.is_not(None) if restored else c.c.withdrawn_at.is_(None)
     if connection.scalar(select(c.c.pk).where(mine, wrong).limit(1)) is None:
         return False
@@ -156,6 +157,23 @@ def withdraw_removal(
     refresh(connection, [removal_pk])
     audit.write(connection, "restore" if restored else "withdraw", id, actor=actor)
     return True
+
+
+def _taken_back() -> ColumnElement[bool]:
+    """The condition on `claims`: the last that was done with this one is that it was taken back."""
+    c, e, later = schema.claims.c, schema.fact_events.alias("e"), schema.fact_events.alias("later")
+    put_back = exists().where(
+        later.c.removal_pk == e.c.removal_pk,
+        later.c.claim_pk == e.c.claim_pk,
+        later.c.what == "claim-put-back",
+        later.c.pk > e.c.pk,
+    )
+    return exists().where(
+        e.c.removal_pk == c.removal_pk,
+        e.c.claim_pk == c.pk,
+        e.c.what == "claim-taken-back",
+        ~put_back,
+    )
 
 
 def withdraw_list(
@@ -292,9 +310,12 @@ def _load(connection: Connection, theirs: ColumnElement[bool]) -> dict[int, tupl
     rests = _rests(connection, [row.pk for row in rows if row.source == LEARNED])
     sketch_of = sketches.of_claims(connection, [row.pk for row in rows])
     numbers: dict[int, int] = {}
+    counts: Counter[int] = Counter()
+    for row in rows:  # before any is made: what was learned may rest on a claim that came later
+        counts[row.removal_pk] += 1
+        numbers[row.pk] = counts[row.removal_pk]
     found: defaultdict[int, list[Claim]] = defaultdict(list)
     for row in rows:
-        numbers[row.pk] = len(found[row.removal_pk]) + 1
         found[row.removal_pk].append(
             Claim(
                 number=numbers[row.pk],

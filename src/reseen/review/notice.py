@@ -249,7 +249,7 @@ def names(connection: Connection, keyring: Keyring, notice_pk: int) -> dict[str,
         .join(schema.claims, c.removal_pk == r.pk)
         .join(schema.sightings, s.removal_pk == r.pk)
         .join(service_schema.notice_items, i.sighting_pk == s.pk)
-        .where(i.notice_pk == notice_pk, c.sealed.is_not(None), c.in_force == 1)
+        .where(i.notice_pk == notice_pk, c.sealed.is_not(None))
         .distinct()
     )
     found: dict[str, tuple[Names, ...]] = {}

@@ -201,6 +201,13 @@ def _part(connection: sa.Connection, claim_pk: int) -> None:
         asked = [kind for kind in whole if kind in said]
         agrees = bool(asked) and all(whole[kind] in said[kind] for kind in asked)
     learned_pk = _copy(connection, claim_pk, agrees)
+    # no list gives these: the reading did
+    connection.execute(
+        sa.text(
+            "UPDATE claims SET container = NULL, data_size = NULL, layout = NULL WHERE pk = :pk"
+        ),
+        {"pk": claim_pk},
+    )
     connection.execute(
         sa.text("DELETE FROM digests WHERE claim_pk = :pk AND learned = 1"), {"pk": claim_pk}
     )
