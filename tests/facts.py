@@ -83,11 +83,11 @@ def record(
     *,
     scan_pk: int | None = None,
     at: int | None = None,
-) -> list[sightings.Settled]:
+) -> list[sightings.SettledSighting]:
     """Let these sightings stand so, whatever the store knows of their digests."""
     ids = schema.removals.c
     standing = [
-        sightings.Standing(
+        sightings.JudgedPair(
             connection.scalar(select(ids.pk).where(ids.id == one.match.removal)) or 0,
             one.artifact_pk,
             Rung(one.match.rung),

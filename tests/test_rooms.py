@@ -143,7 +143,7 @@ CHANGES: dict[str, set[str]] = {
     "reseen.scan.folder": {"scan_folder"},
     "reseen.scan.recheck": {"recheck", "revisit"},
     "reseen.scan.watch": {"watch", "watching"},
-    "reseen.observed.sightings": {"record", "settle", "answered"},
+    "reseen.observed.sightings": {"settle", "answered"},
     "reseen.review.cases": {"put", "put_all", "refresh", "settle"},
     "reseen.review.settling": {"settle"},
     "reseen.review.claims": {"claim", "claim_next", "take_over", "release", "free"},

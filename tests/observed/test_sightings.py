@@ -12,7 +12,7 @@ from tests.registry.places import REPOSITORY, artifact
 from reseen.errors import NotFound
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
-from reseen.observed.sightings import Filter, Settled, Standing
+from reseen.observed.sightings import Filter, JudgedPair, SettledSighting
 from reseen.records import (
     Confirmed,
     Digest,
@@ -57,7 +57,7 @@ class Place:
         at: int = 1_000,
         artifact: int = 0,
         confirmed: Confirmed = Confirmed.NONE,
-    ) -> Settled | None:
+    ) -> SettledSighting | None:
         """Let it stand so; None where that makes no sighting."""
         match = Match(self.removals[removal], evidence)
         with self.store.write() as connection:
@@ -72,11 +72,11 @@ class Place:
         removal: int = 0,
         at: int | None = None,
         confirmed: Confirmed = Confirmed.NONE,
-    ) -> Settled | None:
+    ) -> SettledSighting | None:
         """The same, as it is judged from what is stored: `at` None is when it was stored."""
         with self.store.write() as connection:
             pk = removals.pk_of(connection, self.removals[removal])
-            one = Standing(pk, self.pks[0], rung, confirmed, evidence)
+            one = JudgedPair(pk, self.pks[0], rung, confirmed, evidence)
             settled = sightings.settle(connection, self.store.secret, [one], seen_at=at)
         return settled[0] if settled else None
 
@@ -375,8 +375,8 @@ def test_a_match_of_nothing_stored_is_refused(place: Place) -> None:
     with place.store.read() as connection:
         pk = removals.pk_of(connection, place.removals[0])
     for one in (
-        Standing(10**6, place.pks[0], Rung.DECLARED, evidence=(proof(Rung.DECLARED),)),
-        Standing(pk, 10**6, Rung.DECLARED, evidence=(proof(Rung.DECLARED),)),
+        JudgedPair(10**6, place.pks[0], Rung.DECLARED, evidence=(proof(Rung.DECLARED),)),
+        JudgedPair(pk, 10**6, Rung.DECLARED, evidence=(proof(Rung.DECLARED),)),
     ):
         with pytest.raises(NotFound), place.store.write() as connection:
             sightings.settle(connection, place.store.secret, [one])
@@ -407,7 +407,7 @@ def test_what_stands_is_what_was_judged_last_whatever_stood_before(
         for id, order in ((ids[0], [*steps, last]), (ids[1], [*steps[::-1], last])):
             pk = removals.pk_of(connection, id)
             for rung, kind, at in order:
-                one = Standing(pk, place.pks[0], rung, evidence=(proof(rung, kind),))
+                one = JudgedPair(pk, place.pks[0], rung, evidence=(proof(rung, kind),))
                 sightings.settle(connection, place.store.secret, [one], seen_at=at)
             found = list(sightings.every(connection, Filter(removal=id)))
             e, s = schema.evidence.c, schema.sightings.c

@@ -23,7 +23,7 @@ from reseen.match.ladder import ClaimFacts, FileFacts, Header
 from reseen.observed import evidence as kept
 from reseen.observed import sightings
 from reseen.observed.artifacts import LFS
-from reseen.observed.sightings import Settled
+from reseen.observed.sightings import SettledSighting
 from reseen.records import Container, DigestKind, Evidence, RemovalClass, Rung
 from reseen.store import schema
 from reseen.store.database import chunks, now
@@ -36,9 +36,9 @@ Pair = tuple[int, int]
 class Judged:
     """What judging changed."""
 
-    new: tuple[Settled, ...] = ()
+    new: tuple[SettledSighting, ...] = ()
     """Sightings that were not there before, refuted ones too."""
-    lifted: tuple[Settled, ...] = ()
+    lifted: tuple[SettledSighting, ...] = ()
     """Known ones that stand on a higher rung now."""
 
 
@@ -257,7 +257,7 @@ def _judge(
         return Judged()
     files = _files(connection, {artifact for artifact, _ in pairs})
     claims, classes = _claims(connection, {removal for _, removal in pairs})
-    standing: list[sightings.Standing] = []
+    standing: list[sightings.JudgedPair] = []
     for pair in sorted(pairs):
         artifact, removal = pair
         if removal not in classes:
@@ -266,10 +266,10 @@ def _judge(
             files[artifact], claims.get(removal, ()), more.get(pair, ()), classes[removal]
         )
         if made is None:
-            standing.append(sightings.Standing(removal, artifact, Rung.UNSUPPORTED))
+            standing.append(sightings.JudgedPair(removal, artifact, Rung.UNSUPPORTED))
         else:
             standing.append(
-                sightings.Standing(removal, artifact, made.rung, made.confirmed, made.evidence)
+                sightings.JudgedPair(removal, artifact, made.rung, made.confirmed, made.evidence)
             )
     settled = sightings.settle(connection, secret, standing, scan_pk=scan_pk, seen_at=seen_at)
     return Judged(

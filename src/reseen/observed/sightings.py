@@ -1,9 +1,10 @@
-"""Matches as recorded: where a removal was re-seen, when, how sure, and if it is still there.
+"""Sightings: where a removal was re-seen, when, how sure, and if it is still there.
 
-What comes in: matches at artifacts that `seen` has stored, and what rechecks answered. What goes
-out: sightings. A sighting is one removal at one hub, repository, path and content: recording it
-again finds the same one, keeps when it was first seen, gathers evidence, and never steps down the
-ladder. A hint alone is no sighting; it is kept as a lead, and joins the sighting that comes later.
+What comes in: what `match.judge` made of what is stored, and what rechecks answered. What goes out:
+sightings. A sighting is one removal at one hub, repository, path and content: saying it again finds
+the same one and keeps when it was first seen. It stands where it is judged to stand, up or down the
+ladder; one that leaves the ladder is kept. A hint alone is no sighting; it is kept as a lead, and
+joins the sighting that comes later.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from reseen.observed.artifacts import commit_text, instant
 from reseen.records import (
     Confirmed,
     Evidence,
-    Match,
     RepoType,
     Rung,
     Sighting,
@@ -37,34 +37,6 @@ MISSES = 2
 
 GONE = (SightingState.GONE, SightingState.DISABLED)
 """States of a sighting that no longer stands there."""
-
-_STRENGTH = {
-    Confirmed.NONE: 0,
-    Confirmed.HEADER: 1,
-    Confirmed.DOUBTFUL: 1,
-    Confirmed.BYTES: 2,
-    Confirmed.CONTRADICTED: 2,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A match to record, at an artifact that `seen.artifacts` has stored."""
-
-    match: Match
-    artifact_pk: int
-    confirmed: Confirmed = Confirmed.NONE
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What became of a match."""
-
-    id: str
-    new: bool
-    """Never recorded before."""
-    lifted: bool
-    """Known before, and now on a higher rung."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,94 +65,10 @@ class Filter:
 ALL = Filter()
 
 
-def record(
-    connection: Connection,
-    secret: bytes,
-    seen: Sequence[Seen],
-    *,
-    scan_pk: int | None = None,
-    at: int | None = None,
-    past: bool = False,
-) -> list[Recorded | None]:
-    """Record matches; None for one that is only a hint. Recording again changes nothing but
-    last_seen, new evidence, a higher rung, a stronger confirmation; and one that was gone lives.
-
-    `secret`: `store.secret`. `at`: when it was seen there (default now). `past`: matches of stored
-    artifacts, which were seen when they were stored. Raises NotFound for an unknown removal.
-    """
-    at = now() if at is None else at
-    together = _together(seen)
-    removal_pks = _removal_pks(connection, {removal for removal, _ in together})
-    places = _places(connection, {pk for _, pk in together})
-    known = _known(connection, places)
-
-    new: list[tuple[Any, ...]] = []
-    leads: list[evidence.Lead] = []
-    proofs: list[tuple[int, Evidence]] = []
-    done: dict[tuple[str, int], Recorded | None] = {}
-    fresh = iter(reserve(connection, schema.sightings, len(together)))
-    for (removal, artifact_pk), one in together.items():
-        removal_pk, place = removal_pks[removal], places[artifact_pk]
-        seen_at = place.seen_at if past else at
-        before = known.get((removal_pk, artifact_pk))
-        rung = one.match.rung
-        if before is not None:
-            pk = before.pk
-            if rung > Rung.HINT:
-                _again(connection, before, rung, one.confirmed, seen_at)
-            lifted = rung > before.rung
-            done[removal, artifact_pk] = (
-                Recorded(before.id, new=False, lifted=lifted) if rung > Rung.HINT else None
-            )
-        elif rung is Rung.HINT:
-            leads.extend((removal_pk, artifact_pk, e.kind, seen_at) for e in one.match.evidence)
-            done[removal, artifact_pk] = None
-            continue
-        else:
-            pk = next(fresh)
-            id = _id(secret, removal, place)
-            state, confirmed = SightingState.LIVE.value, one.confirmed.value
-            row = (pk, id, removal_pk, artifact_pk, int(rung), state, confirmed)
-            new.append((*row, 0, seen_at, seen_at, scan_pk))
-            done[removal, artifact_pk] = Recorded(id, new=True, lifted=False)
-        proofs.extend((pk, e) for e in one.match.evidence)
-
-    evidence.keep_leads(connection, leads)
-    insert_many(connection, schema.sightings, _COLUMNS, new)
-    earlier = evidence.leads(connection, {(row[2], row[3]): row[0] for row in new})
-    evidence.keep(connection, earlier + proofs, at)
-    return [done[s.match.removal, s.artifact_pk] for s in seen]
-
-
 _COLUMNS = (
     *("pk", "id", "removal_pk", "artifact_pk", "rung", "state", "confirmed"),
     *("missed", "first_seen", "last_seen", "scan_pk"),
 )
-
-
-def _together(seen: Iterable[Seen]) -> dict[tuple[str, int], Seen]:
-    """One for each removal and artifact, with all evidence and the stronger confirmation."""
-    found: dict[tuple[str, int], Seen] = {}
-    for one in seen:
-        key = one.match.removal, one.artifact_pk
-        if key in found:
-            other = found[key]
-            stronger = max(other.confirmed, one.confirmed, key=_STRENGTH.__getitem__)
-            both = other.match.evidence + one.match.evidence
-            one = Seen(Match(one.match.removal, both), one.artifact_pk, stronger)
-        found[key] = one
-    return found
-
-
-def _removal_pks(connection: Connection, wanted: set[str]) -> dict[str, int]:
-    table = schema.removals.c
-    found: dict[str, int] = {}
-    for chunk in chunks(wanted):
-        rows = connection.execute(select(table.id, table.pk).where(table.id.in_(chunk)))
-        found.update((id, pk) for id, pk in rows)
-    if len(found) < len(wanted):
-        raise NotFound("a match names a removal that is not in the registry")
-    return found
 
 
 def _places(connection: Connection, pks: set[int]) -> dict[int, Any]:
@@ -212,25 +100,6 @@ def _known(connection: Connection, artifact_pks: Iterable[int]) -> dict[tuple[in
     return found
 
 
-def _again(
-    connection: Connection, before: Row[Any], rung: Rung, confirmed: Confirmed, seen_at: int
-) -> None:
-    changes: dict[str, Any] = {}
-    if rung > before.rung:
-        changes["rung"] = int(rung)
-    known = _STRENGTH[Confirmed(before.confirmed)]
-    if confirmed is not Confirmed.NONE and _STRENGTH[confirmed] >= known:
-        changes["confirmed"] = confirmed.value
-    if seen_at > before.last_seen:
-        changes |= {"last_seen": seen_at, "state": SightingState.LIVE.value, "missed": 0}
-    if any(changes.get(name, getattr(before, name)) != getattr(before, name) for name in _TELLING):
-        changes["touched"] = 1
-    if changes:
-        connection.execute(
-            update(schema.sightings).where(schema.sightings.c.pk == before.pk).values(changes)
-        )
-
-
 _TELLING = ("rung", "state", "confirmed")
 """What reviewers are told of when it changes."""
 
@@ -247,7 +116,7 @@ def _id(secret: bytes, removal: str, place: Row[Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JudgedPair:
     """How a removal and an artifact stand to each other, by all that is known."""
 
     removal_pk: int
@@ -259,7 +128,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettledSighting:
     """What became of it."""
 
     id: str
@@ -274,11 +143,11 @@ class Settled:
 def settle(
     connection: Connection,
     secret: bytes,
-    standing: Sequence[Standing],
+    standing: Sequence[JudgedPair],
     *,
     scan_pk: int | None = None,
     seen_at: int | None = None,
-) -> list[Settled]:
+) -> list[SettledSighting]:
     """Make sightings say what was judged, up or down the ladder; a sighting that leaves it is kept,
     with its evidence as history. A hint alone makes no sighting: it is kept as a lead.
 
@@ -292,7 +161,7 @@ def settle(
     new: list[tuple[Any, ...]] = []
     leads: list[evidence.Lead] = []
     proofs: dict[int, tuple[Evidence, ...]] = {}
-    settled: list[Settled] = []
+    settled: list[SettledSighting] = []
     fresh = iter(reserve(connection, schema.sightings, len(standing)))
     for one in standing:
         place = places[one.artifact_pk]
@@ -309,13 +178,13 @@ def settle(
             row = (pk, id, one.removal_pk, one.artifact_pk, int(one.rung), state, confirmed)
             new.append((*row, 0, when, when, scan_pk))
             proofs[pk] = one.evidence
-            settled.append(Settled(id, one.artifact_pk, one.rung, new=True, lifted=False))
+            settled.append(SettledSighting(id, one.artifact_pk, one.rung, new=True, lifted=False))
             continue
         rung = Rung.UNSUPPORTED if one.rung is Rung.HINT else one.rung
         _settle_again(connection, before, rung, one.confirmed, when)
         proofs[before.pk] = one.evidence
         lifted = rung.on_ladder and rung > before.rung
-        settled.append(Settled(before.id, one.artifact_pk, rung, new=False, lifted=lifted))
+        settled.append(SettledSighting(before.id, one.artifact_pk, rung, new=False, lifted=lifted))
     evidence.keep_leads(connection, leads)
     insert_many(connection, schema.sightings, _COLUMNS, new)
     earlier = evidence.leads(connection, {(row[2], row[3]): row[0] for row in new})

@@ -61,7 +61,7 @@ class KnownClaim:
 
 
 @dataclass(slots=True)
-class Standing:
+class RemovalDraft:
     """A removal, while a list is imported."""
 
     pk: int | None = None
@@ -85,16 +85,16 @@ class Merger:
     """Takes drafts one by one. `opened(removal's id, sealed)`: the names of a claim."""
 
     def __init__(self, opened: Callable[[str, bytes], Names]) -> None:
-        self.new: list[Standing] = []
-        self.changed: dict[int, Standing] = {}
+        self.new: list[RemovalDraft] = []
+        self.changed: dict[int, RemovalDraft] = {}
         """By pk: those that get new claims."""
-        self._by_digest: dict[tuple[DigestKind, bytes], Standing] = {}
-        self._by_key: dict[Key, Standing] = {}
-        self._others: dict[_Held, list[Standing]] = {}
+        self._by_digest: dict[tuple[DigestKind, bytes], RemovalDraft] = {}
+        self._by_key: dict[Key, RemovalDraft] = {}
+        self._others: dict[_Held, list[RemovalDraft]] = {}
         """Those that hold a digest or key too: hardly ever."""
         self._opened = opened
 
-    def knows(self, standing: Standing) -> None:
+    def knows(self, standing: RemovalDraft) -> None:
         """A removal that the registry holds. The first one told of a digest or key keeps it."""
         for claim in standing.claims:
             for kind, value in claim.digests.items():
@@ -103,21 +103,21 @@ class Merger:
         for key in standing.keys:
             self._holds_key(key, standing)
 
-    def _holds_digest(self, digest: tuple[DigestKind, bytes], standing: Standing) -> None:
+    def _holds_digest(self, digest: tuple[DigestKind, bytes], standing: RemovalDraft) -> None:
         if self._by_digest.setdefault(digest, standing) is not standing:
             self._others.setdefault(digest, []).append(standing)
 
-    def _holds_key(self, key: Key, standing: Standing) -> None:
+    def _holds_key(self, key: Key, standing: RemovalDraft) -> None:
         if self._by_key.setdefault(key, standing) is not standing:
             self._others.setdefault(key, []).append(standing)
 
-    def take(self, draft: Draft) -> tuple[Outcome, Standing]:
+    def take(self, draft: Draft) -> tuple[Outcome, RemovalDraft]:
         """Put a draft where it belongs."""
         by_digest, key = self._by_digest, draft.source or draft.otherwise
         digests = draft.digests
         if len(digests) > 1:
             digests = tuple(sorted(digests, key=lambda d: SUREST.get(d.kind, len(SUREST))))
-        standing: Standing | None = None
+        standing: RemovalDraft | None = None
         by: tuple[DigestKind, bytes] | Key | None = None
         for digest in digests:
             if (digest.kind, digest.value) in by_digest:
@@ -128,7 +128,7 @@ class Merger:
         if standing is None and key is not None:
             standing, by = self._by_key.get(key), key
         if standing is None:
-            standing = Standing(new=[draft])
+            standing = RemovalDraft(new=[draft])
             self.new.append(standing)
             outcome = Outcome.ADDED
         elif self._is_known(standing, draft):
@@ -147,10 +147,10 @@ class Merger:
             self._holds_key(key, standing)
         return outcome, standing
 
-    def _tied(self, by: tuple[DigestKind, bytes], draft: Draft) -> Standing | None:
+    def _tied(self, by: tuple[DigestKind, bytes], draft: Draft) -> RemovalDraft | None:
         """The removal to which a shared digest ties a draft: one of its claims has it, and no surer
         digest of the whole file that would make it another file's."""
-        others: Sequence[Standing] = self._others.get(by, ())
+        others: Sequence[RemovalDraft] = self._others.get(by, ())
         for standing in (self._by_digest[by], *others):
             if any(_is_same_file(claim.digests, by, draft) for claim in standing.claims):
                 return standing
@@ -159,13 +159,13 @@ class Merger:
                     return standing
         return None
 
-    def _other_that_knows(self, by: _Held | None, draft: Draft) -> Standing | None:
+    def _other_that_knows(self, by: _Held | None, draft: Draft) -> RemovalDraft | None:
         """Where several hold what a row is known by, it may have gone to any of them when it came
         for the first time: the store does not tell in which order the rows of a list stood."""
         some = () if by is None else self._others.get(by, ())
         return next((other for other in some if self._is_known(other, draft)), None)
 
-    def _is_known(self, standing: Standing, draft: Draft) -> bool:
+    def _is_known(self, standing: RemovalDraft, draft: Draft) -> bool:
         """Does one claim of the same list say all that the draft says?"""
         for other in standing.new:
             if other.list_name == draft.list_name:

@@ -1,4 +1,4 @@
-"""Removals of the store <-> `Standing`s, for the length of one import.
+"""Removals of the store <-> `RemovalDraft`s, for the length of one import.
 
 What comes in: a connection in a write transaction, drafts, and what a merger made of them. What
 goes out: the removals that the drafts may be about; then rows, in bulk and in the order of the
@@ -22,7 +22,7 @@ from reseen.registry import claims
 from reseen.registry.beside import beside
 from reseen.registry.claims import LISTED
 from reseen.registry.drafts import Draft
-from reseen.registry.merging import SUREST, Key, KnownClaim, Merger, Standing
+from reseen.registry.merging import SUREST, Key, KnownClaim, Merger, RemovalDraft
 from reseen.registry.removals import (
     CLAIM_COLUMNS,
     DIGEST_COLUMNS,
@@ -124,9 +124,9 @@ class Reader:
                 found[removal_pk][key_of[token]] = None
         return found
 
-    def _load(self, pks: Sequence[int]) -> dict[int, Standing]:
+    def _load(self, pks: Sequence[int]) -> dict[int, RemovalDraft]:
         """By pk."""
-        standings: dict[int, Standing] = {}
+        standings: dict[int, RemovalDraft] = {}
         loaded: dict[int, KnownClaim] = {}
         removals, c, d = schema.removals.c, schema.claims.c, schema.digests.c
         for chunk in chunks(pks):
@@ -134,7 +134,7 @@ class Reader:
             for pk, id, withdrawn_at in self._connection.execute(
                 query.where(removals.pk.in_(chunk))
             ):
-                standings[pk] = Standing(pk=pk, id=id, in_force=withdrawn_at is None)
+                standings[pk] = RemovalDraft(pk=pk, id=id, in_force=withdrawn_at is None)
             rows = self._connection.execute(
                 select(schema.claims, schema.lists.c.name)
                 .join(schema.lists, schema.lists.c.pk == c.list_pk)
@@ -303,7 +303,7 @@ def _packed_tokens(keyring: Keyring, rows: Sequence[_Row]) -> bytes:
     return b"".join(made)
 
 
-def _first_digest(standing: Standing) -> bytes:
+def _first_digest(standing: RemovalDraft) -> bytes:
     for draft in standing.new:
         for digest in draft.digests:
             return digest.value
