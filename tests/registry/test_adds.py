@@ -102,7 +102,7 @@ def test_adding_is_a_list_of_one_row_in_any_order(
     rows.write_text(f"sha256,size\n{sha256.hex},7\n")
     steps = [
         lambda: import_list(store, keyring, rows),
-        lambda: add_files(store, keyring, [path], cls=RemovalClass.LIKENESS),
+        lambda: add_files(store, keyring, [path], AddOptions(cls=RemovalClass.LIKENESS)),
     ]
     for step in steps if list_first else steps[::-1]:
         step()
