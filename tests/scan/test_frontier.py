@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from reseen.observed import artifacts as seen
 from reseen.records import Coverage, Problem, Repository, RepoType
-from reseen.scan import frontier, scans
+from reseen.scan import frontier, scan_rows
 from reseen.scan.frontier import Task, Work
 from reseen.store.database import Store
 from reseen.store.lease import LEASE, SECOND, Owner
@@ -25,7 +25,7 @@ THEM = Owner("there", 2, "bb")
 @pytest.fixture
 def scan(store: Store) -> int:
     with store.write() as connection:
-        return scans.begin(connection, "hub", "key", "", 100)
+        return scan_rows.begin(connection, "hub", "key", "", 100)
 
 
 def repos(store: Store, count: int) -> list[int]:
@@ -147,48 +147,50 @@ def test_a_ref_with_spaces_comes_back_as_it_was(store: Store, scan: int) -> None
 
 def test_the_same_target_finds_its_scan_until_it_has_ended(store: Store, scan: int) -> None:
     with store.write() as connection:
-        assert scans.begin(connection, "hub", "key", "", 200) == scan
-        assert scans.begin(connection, "hub", "another", "", 200) != scan
-        assert scans.begin(connection, "other-hub", "key", "", 200) != scan
-        scans.end(connection, scan, 300)
-        assert scans.begin(connection, "hub", "key", "", 400) != scan
+        assert scan_rows.begin(connection, "hub", "key", "", 200) == scan
+        assert scan_rows.begin(connection, "hub", "another", "", 200) != scan
+        assert scan_rows.begin(connection, "other-hub", "key", "", 200) != scan
+        scan_rows.end(connection, scan, 300)
+        assert scan_rows.begin(connection, "hub", "key", "", 400) != scan
 
 
 def test_a_page_is_turned_once(store: Store, scan: int) -> None:
     with store.write() as connection:
-        scans.add_parts(connection, scan, 1)
-        scans.add_parts(connection, scan, 1)
-        part = scans.lease_part(connection, scan, US, 0)
+        scan_rows.add_parts(connection, scan, 1)
+        scan_rows.add_parts(connection, scan, 1)
+        part = scan_rows.lease_part(connection, scan, US, 0)
         assert part is not None
         assert part.cursor is None
-        assert scans.lease_part(connection, scan, THEM, 0) is None
-        assert scans.turn_page(connection, scan, part, "next", 1000)
-        assert not scans.turn_page(connection, scan, part, "next", 1000)
-        part = scans.lease_part(connection, scan, THEM, 0)
+        assert scan_rows.lease_part(connection, scan, THEM, 0) is None
+        assert scan_rows.turn_page(connection, scan, part, "next", 1000)
+        assert not scan_rows.turn_page(connection, scan, part, "next", 1000)
+        part = scan_rows.lease_part(connection, scan, THEM, 0)
         assert part is not None
         assert part.cursor == "next"
-        assert scans.turn_page(connection, scan, part, None, 10)
-        assert scans.lease_part(connection, scan, US, 0) is None
-        assert scans.parts_left(connection, scan) == 0
+        assert scan_rows.turn_page(connection, scan, part, None, 10)
+        assert scan_rows.lease_part(connection, scan, US, 0) is None
+        assert scan_rows.parts_left(connection, scan) == 0
 
 
 def test_an_account_is_listed_once_and_first(store: Store, scan: int) -> None:
     with store.write() as connection:
-        scans.add_parts(connection, scan, 1)
-        assert scans.add_account(connection, scan, RepoType.MODEL, "account")
-        assert not scans.add_account(connection, scan, RepoType.MODEL, "account")
-        part = scans.lease_part(connection, scan, US, 0)
+        scan_rows.add_parts(connection, scan, 1)
+        assert scan_rows.add_account(connection, scan, RepoType.MODEL, "account")
+        assert not scan_rows.add_account(connection, scan, RepoType.MODEL, "account")
+        part = scan_rows.lease_part(connection, scan, US, 0)
         assert part is not None
         assert part.subject == (RepoType.MODEL, "account")
 
 
 def test_coverage_adds_up_over_lives(store: Store, scan: int) -> None:
     with store.write() as connection:
-        scans.add_coverage(connection, scan, Coverage(listed=2, skipped={"no files": 1}))
-        total = scans.add_coverage(connection, scan, Coverage(listed=1, skipped={"no files": 2}))
+        scan_rows.add_coverage(connection, scan, Coverage(listed=2, skipped={"no files": 1}))
+        total = scan_rows.add_coverage(
+            connection, scan, Coverage(listed=1, skipped={"no files": 2})
+        )
     assert total == Coverage(listed=3, skipped={"no files": 3})
     with store.read() as connection:
-        assert scans.coverage(connection, scan) == total
+        assert scan_rows.coverage(connection, scan) == total
 
 
 def test_a_walk_beside_ours_in_one_process_lives_and_one_before_us_does_not() -> None:

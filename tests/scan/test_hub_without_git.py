@@ -29,7 +29,7 @@ from reseen.records import (
     SightingState,
 )
 from reseen.registry import removals
-from reseen.scan import confirm
+from reseen.scan import inspect
 from reseen.scan.progress import Outcome
 from reseen.scan.recheck import recheck
 from reseen.scan.target import Confirm, Options, Target
@@ -147,9 +147,9 @@ def test_a_hub_that_lists_nothing_is_asked_by_name_only(known: Store, shelf: She
 @pytest.mark.parametrize(
     ("abilities", "options", "rung", "said"),
     [
-        (replace(PLAIN, ranges=False), FULL, Rung.BYTES, confirm.WHOLE),
-        (replace(PLAIN, ranges=False), Options(), Rung.DECLARED, confirm.WHOLE),
-        (replace(PLAIN, sizes=False), FULL, Rung.DECLARED, confirm.SIZES),
+        (replace(PLAIN, ranges=False), FULL, Rung.BYTES, inspect.WHOLE),
+        (replace(PLAIN, ranges=False), Options(), Rung.DECLARED, inspect.WHOLE),
+        (replace(PLAIN, sizes=False), FULL, Rung.DECLARED, inspect.SIZES),
     ],
 )
 def test_what_a_hub_cannot_do_is_not_asked_for_and_is_said(

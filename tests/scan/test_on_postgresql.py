@@ -16,7 +16,7 @@ from tests.scan.test_watch import upload, watch_rounds
 from tests.scan.walking import fill, seen_at, walk_hub
 
 from reseen.records import Rung, SightingState
-from reseen.scan import scans
+from reseen.scan import scan_rows
 from reseen.scan.target import Options
 from reseen.store import schema
 from reseen.store.database import Store, now
@@ -83,7 +83,7 @@ def test_those_who_begin_at_the_same_moment_begin_one_scan(
         with Store(postgresql_url) as own:
             start.wait(60)
             with own.write() as connection:
-                return scans.begin(connection, "hub.example", "the same target", "{}", now())
+                return scan_rows.begin(connection, "hub.example", "the same target", "{}", now())
 
     with ThreadPoolExecutor(count) as pool:
         assert len(set(pool.map(begin, range(count)))) == 1

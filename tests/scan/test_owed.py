@@ -256,7 +256,7 @@ def test_in_whatever_order_a_hub_is_visited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     dice = random.Random(seed)
-    monkeypatch.setattr("reseen.scan.agenda.priority", lambda *_: dice.randrange(100))
+    monkeypatch.setattr("reseen.scan.priorities.priority", lambda *_: dice.randrange(100))
     known.add()
     known.scan(FULL)
     assert known.seen() == fresh(FULL)

@@ -16,7 +16,7 @@ from reseen.observed import sightings
 from reseen.observed.readings import read_so_far
 from reseen.records import Confirmed, DigestKind, Names, Rung
 from reseen.registry import removals
-from reseen.scan import scans
+from reseen.scan import scan_rows
 from reseen.scan.context import reading
 from reseen.scan.record import Recorded, record
 from reseen.scan.target import Confirm, Options
@@ -55,7 +55,7 @@ def test_a_visit_written_twice_is_written_once(store: Store) -> None:
     remove(store, listed(FILE), names=Names(file_names=("lead 07.bin",)))
     hub = FakeHub({"a": FILE, "b": OTHER, "lead 07.bin": OTHER})
     with store.write() as connection:
-        scan = scans.begin(connection, hub.name, "t", "{}", now())
+        scan = scan_rows.begin(connection, hub.name, "t", "{}", now())
     visited = go(store, hub)
     first = write(store, visited, scan)
     assert len(first.new) == 1
@@ -69,7 +69,7 @@ def test_a_visit_that_will_be_tried_again_notes_no_problem_yet(store: Store) -> 
     remove(store, listed(FILE))
     hub = FakeHub({"a": FILE}, fails={"a": BUSY})
     with store.write() as connection:
-        scan = scans.begin(connection, hub.name, "t", "{}", now())
+        scan = scan_rows.begin(connection, hub.name, "t", "{}", now())
     write(store, go(store, hub), scan)
     hub.fails = {"a": HubMissing("no such file")}
     write(store, go(store, hub), scan)

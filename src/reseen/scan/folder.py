@@ -32,9 +32,9 @@ from reseen.records import (
     Repository,
     RepoType,
 )
-from reseen.scan import scans
+from reseen.scan import scan_rows
 from reseen.scan.budget import Kind
-from reseen.scan.confirm import ArtifactResult, conclude, read_in_full
+from reseen.scan.inspect import ArtifactResult, conclude, read_in_full
 from reseen.scan.lookback import record_past
 from reseen.scan.pool import read_files
 from reseen.scan.progress import Found, Outcome, Progress, Report
@@ -113,8 +113,8 @@ def scan_folder(
             new += ids
             count.sightings += len(ids)
             _tell(connection, ids, found)
-        scans.add_coverage(connection, scan, count.coverage)
-        scans.end(connection, scan, now())
+        scan_rows.add_coverage(connection, scan, count.coverage)
+        scan_rows.end(connection, scan, now())
         mine = tuple(sightings.by_id(connection, id) for id in new)
     if report is not None:
         report(_progress(count, listing=False))
@@ -124,7 +124,7 @@ def scan_folder(
 def _begin(connection: Connection, path: Path) -> int:
     """A scan that was cut off begins anew: its counts are of one life."""
     target = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
-    scan = scans.begin(connection, FOLDER, target, "{}", now())
+    scan = scan_rows.begin(connection, FOLDER, target, "{}", now())
     connection.execute(update(schema.scans).where(schema.scans.c.pk == scan).values(coverage="{}"))
     return scan
 
@@ -185,7 +185,7 @@ def _write(
     """Match and store a batch; ids of new sightings."""
     problems = [one for one in batch if isinstance(one, Problem)]
     count.unread += len(problems)
-    scans.note(connection, scan, None, problems, now())
+    scan_rows.note(connection, scan, None, problems, now())
     by_place: dict[tuple[RepoType, str, str], list[ArtifactResult]] = {}
     for one in batch:
         if isinstance(one, _Came):

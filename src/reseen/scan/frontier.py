@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from reseen.records import Problem, RepoType
-from reseen.scan.scans import note
+from reseen.scan.scan_rows import note
 from reseen.store.database import chunks
 from reseen.store.lease import SECOND, Leases, Owner
 from reseen.store.schema import frontier, repositories

@@ -16,13 +16,19 @@ from sqlalchemy import Connection, func, select
 from reseen.observed import known_commits, sightings
 from reseen.observed.artifacts import instant
 from reseen.records import Rung, SightingState
-from reseen.scan import agenda, confirm
+from reseen.scan import inspect, priorities
 from reseen.scan.progress import Outcome
 from reseen.scan.target import Target
 from reseen.store.schema import problems, scans
 
 SOUND = frozenset(
-    (agenda.DISABLED, agenda.NO_COMMIT, agenda.NO_FILES, agenda.GONE, confirm.BY_NAME)
+    (
+        priorities.DISABLED,
+        priorities.NO_COMMIT,
+        priorities.NO_FILES,
+        priorities.GONE,
+        inspect.BY_NAME,
+    )
 )
 """Reasons for which nothing was left out that could have been looked at."""
 
@@ -79,8 +85,8 @@ def left_out(connection: Connection, outcome: Outcome, target: Target | None) ->
                 excused += 1  # it was asked for as each type, and is of another
             elif repo is not None:
                 refused.setdefault(repo, problem.reason)
-    if agenda.UNLISTED in reasons:
-        reasons[agenda.UNLISTED] -= excused
+    if priorities.UNLISTED in reasons:
+        reasons[priorities.UNLISTED] -= excused
     empty = () if target.since else target.authors
     return LeftOut(
         refused=refused,

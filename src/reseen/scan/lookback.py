@@ -17,7 +17,7 @@ from reseen.match.judge import judge_removals
 from reseen.match.past import near_subsets, worth_a_look
 from reseen.observed import sketches
 from reseen.records import account_of
-from reseen.scan.confirm import OTHER_ENDINGS, SMALLEST
+from reseen.scan.inspect import OTHER_ENDINGS, SMALLEST
 from reseen.store.database import chunks, now
 from reseen.store.schema import (
     artifacts,

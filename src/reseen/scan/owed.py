@@ -3,7 +3,7 @@
 What comes in: the store, the registry as loaded, how far to go at which repository. What goes out:
 the files whose bytes could still decide something; the repositories at which something may be owed,
 page by page; and how many known copies are not read. The rule is that of a first visit
-(`confirm.wants_reading`), put to what earlier visits left open: so the result does not depend on
+(`inspect.wants_reading`), put to what earlier visits left open: so the result does not depend on
 whether a removal came before a scan or after it.
 """
 
@@ -18,7 +18,7 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.observed.known_commits import is_standing
 from reseen.observed.readings import UNREAD, File, ReadSoFar, files_of, read_so_far
 from reseen.records import Artifact, RepoType, Rung
-from reseen.scan.confirm import wants_reading
+from reseen.scan.inspect import wants_reading
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.visit import file_of
 from reseen.store import change_log, ids

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubGarbage, HubMissing
 from reseen.hubs.hub import Hub, RepositoryPage, Wanted
 from reseen.records import Problem, Repository, RepoType
-from reseen.scan.agenda import Listing
+from reseen.scan.commit_batch import Listed
 from reseen.scan.outage import HubOutage
-from reseen.scan.scans import Part
-from reseen.scan.turn import Listed
+from reseen.scan.priorities import Listing
+from reseen.scan.scan_rows import Part
 
 AT_A_TIME = 32
 """Repositories of a list that are asked for by name at once."""

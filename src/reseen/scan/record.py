@@ -20,8 +20,8 @@ from reseen.observed.artifacts import Inspection
 from reseen.observed.walks import NOTHING, Asked, Commit
 from reseen.records import Evidence
 from reseen.registry import learning
-from reseen.scan import scans
-from reseen.scan.confirm import ArtifactResult
+from reseen.scan import scan_rows
+from reseen.scan.inspect import ArtifactResult
 from reseen.scan.visit import Visit
 from reseen.store import schema
 from reseen.store.database import chunks, now
@@ -69,7 +69,7 @@ def record(
     if scan_pk is not None and visited.complete:
         # A visit that is tried again will have its problems again.
         once = not visited.listed
-        noted = scans.note(connection, scan_pk, repository_pk, visited.problems, at, once=once)
+        noted = scan_rows.note(connection, scan_pk, repository_pk, visited.problems, at, once=once)
         found = replace(found, problems=noted)
     return found
 

@@ -22,9 +22,9 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import content, text
 from reseen.observed.readings import UNREAD, File
 from reseen.records import Artifact, Confirmed, Match, Problem, Repository
-from reseen.scan import agenda, confirm
-from reseen.scan.confirm import NOT_READ, ArtifactResult, ReadResult, conclude, read, wants_reading
+from reseen.scan import inspect, priorities
 from reseen.scan.context import ReadContext
+from reseen.scan.inspect import NOT_READ, ArtifactResult, ReadResult, conclude, read, wants_reading
 from reseen.scan.target import Confirm, Options
 
 
@@ -211,13 +211,13 @@ def _conclude(
             # What is not listed was not seen to be there, unless something of it was read.
             seen.append(conclude(artifact, matched, known, outcome))
         if outcome is NOT_READ and not matched and _left_by_name(artifact, known, options):
-            skipped[confirm.BY_NAME] += 1
+            skipped[inspect.BY_NAME] += 1
     unanswered: list[str] = []
     for each, outcome in outcomes.items():
         if outcome.busy:
             unanswered.append(files.wanted[each][0].path)
         elif outcome.missing and not files.listed:
-            skipped[agenda.GONE] += 1
+            skipped[priorities.GONE] += 1
         elif outcome.problem is not None:
             problems.append(outcome.problem)
     return Visit(
@@ -277,6 +277,6 @@ def _left_by_name(artifact: Artifact, known: RegistryIndex, options: Options) ->
         known.sketched
         and options.edited
         and options.confirm is not Confirm.NONE
-        and confirm.is_plausible(artifact)
-        and confirm.is_named_otherwise(artifact)
+        and inspect.is_plausible(artifact)
+        and inspect.is_named_otherwise(artifact)
     )

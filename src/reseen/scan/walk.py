@@ -23,18 +23,9 @@ from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubMissing
 from reseen.hubs.hub import Hub, Revision
 from reseen.hubs.hub import Wanted as WantedListing
 from reseen.records import Problem, account_of
-from reseen.scan import agenda
-from reseen.scan.context import ReadContext, ScanContext
-from reseen.scan.context import reading as reading_context
-from reseen.scan.desk import Desk
-from reseen.scan.frontier import MAX_ATTEMPTS, Lease, Task
-from reseen.scan.outage import STORAGE_AWAY, UNANSWERED, HubAway, HubOutage, StorageOutage
-from reseen.scan.pace import USUAL, Pace
-from reseen.scan.pages import Pages
-from reseen.scan.progress import Found, Outcome, Progress, Report
-from reseen.scan.stopping import on_signals
-from reseen.scan.target import Options, Target
-from reseen.scan.turn import (
+from reseen.scan import priorities
+from reseen.scan.commit_batch import (
+    Batch,
     Failed,
     Index,
     Listed,
@@ -43,13 +34,22 @@ from reseen.scan.turn import (
     Passed,
     Ready,
     Referred,
-    Turn,
     Untouched,
     Visited,
     Wanted,
     settles,
 )
-from reseen.scan.turn import Outcome as Came
+from reseen.scan.commit_batch import Outcome as Came
+from reseen.scan.context import ReadContext, ScanContext
+from reseen.scan.context import reading as reading_context
+from reseen.scan.frontier import MAX_ATTEMPTS, Lease, Task
+from reseen.scan.outage import STORAGE_AWAY, UNANSWERED, HubAway, HubOutage, StorageOutage
+from reseen.scan.pace import USUAL, Pace
+from reseen.scan.pages import Pages
+from reseen.scan.progress import Found, Outcome, Progress, Report
+from reseen.scan.session import ScanSession
+from reseen.scan.stopping import on_signals
+from reseen.scan.target import Options, Target
 from reseen.scan.visit import (
     CommitFiles,
     declared,
@@ -124,11 +124,11 @@ class _Walk:
         self._report, self._found, self._stop = context.report, context.found, context.stop
         self._stopped: str | None = None
         self._failure: BaseException | None = None
-        self._parts = agenda.listings(context.target)
+        self._parts = priorities.listings(context.target)
         self._outage = HubOutage(self._pace.patience, self._pace.backoff)
         self._storage = StorageOutage()
         self._pages = Pages(self._hub, self._parts, self._outage, self._pace.backoff)
-        self._desk = Desk(context)
+        self._session = ScanSession(context)
         self._full = self._pace.workers * self._pace.ahead
         """Leases of one kind that are held at once."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reseen-store")
@@ -151,7 +151,7 @@ class _Walk:
     async def run(self) -> Outcome:
         try:
             parts = len(self._parts)
-            await self._in_store(lambda: self._desk.begin(parts))
+            await self._in_store(lambda: self._session.begin(parts))
             tasks = [
                 asyncio.create_task(each)
                 for each in (
@@ -171,9 +171,9 @@ class _Walk:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
             came = self._drain()
-            self._after(await self._in_store(lambda: self._desk.take(came, Wanted())))
+            self._after(await self._in_store(lambda: self._session.commit(came, Wanted())))
             stopped = self._stopped
-            outcome = await self._in_store(lambda: self._desk.finish(ended, stopped))
+            outcome = await self._in_store(lambda: self._session.finish(ended, stopped))
         finally:
             self._thread.shutdown(wait=True)
         if self._failure is not None:
@@ -201,15 +201,15 @@ class _Walk:
             want = self._room(settled)
             # A full house needs no transaction; neither do a few free seats.
             if came or max(want.looks, want.reads) > self._full // 4:
-                turn = await self._in_store(partial(self._desk.take, came, want))
-                self._held += len(turn.ready) - settled
-                self._after(turn)
-                for ready in turn.ready:
+                batch = await self._in_store(partial(self._session.commit, came, want))
+                self._held += len(batch.ready) - settled
+                self._after(batch)
+                for ready in batch.ready:
                     self._hand_out(ready)
                 if any(isinstance(each, Listed | Owing) for each in came):
                     self._page_stored.set()
                 if not came and not self._held and not self._listing:
-                    last = await self._in_store(self._desk.end_if_empty)
+                    last = await self._in_store(self._session.end_if_empty)
                     self._after(last)
                     if last.ended:
                         return True
@@ -244,13 +244,13 @@ class _Walk:
             came.append(self._came.get_nowait())
         return came
 
-    def _after(self, turn: Turn) -> None:
-        self._new += len(turn.found)
-        if turn.new_parts:
+    def _after(self, batch: Batch) -> None:
+        self._new += len(batch.found)
+        if batch.new_parts:
             self._listing = True
             self._more_parts.set()
         if self._found:
-            for sighting in turn.found:
+            for sighting in batch.found:
                 self._found(sighting)
 
     async def _put(self, came: Came) -> None:
@@ -262,7 +262,7 @@ class _Walk:
     async def _list(self) -> None:
         while True:
             self._more_parts.clear()
-            part, left = await self._in_store(self._desk.lease_part)
+            part, left = await self._in_store(self._session.lease_part)
             if part is None:
                 self._listing = left > 0
                 self._wake.set()
@@ -273,7 +273,7 @@ class _Walk:
             self._listing = True
             page: Came
             if part.owed:
-                page = await self._in_store(partial(self._desk.owing, part))
+                page = await self._in_store(partial(self._session.owing, part))
             else:
                 page = await self._pages.page(part)
             self._page_stored.clear()
@@ -308,11 +308,11 @@ class _Walk:
         try:
             came = await asking
         except HubMissing:
-            came = Passed(lease, agenda.GONE)
+            came = Passed(lease, priorities.GONE)
         except HubDisabled:
-            came = Passed(lease, agenda.DISABLED)
+            came = Passed(lease, priorities.DISABLED)
         except HubAuth:
-            came = Passed(lease, agenda.NO_ACCESS)
+            came = Passed(lease, priorities.NO_ACCESS)
         except HubBusy as e:
             return await self._unanswered(lease, started, e)
         except HubError as e:
@@ -328,7 +328,7 @@ class _Walk:
         lease = ready.lease
         if lease.task is Task.REFS:
             return Referred(lease, await self._hub.revisions(lease.type, lease.repo))
-        index = self._desk.index
+        index = self._session.index
         context = self._context(ready, index)
         revision = Revision(lease.ref, lease.commit)
         files = await list_commit(context, ready.repository, revision)
@@ -342,7 +342,7 @@ class _Walk:
 
     async def _read(self, reading: _Reading) -> Came:
         ready = reading.ready
-        index = reading.index or self._desk.index
+        index = reading.index or self._session.index
         context = self._context(ready, index)
         if reading.files is not None:
             found = await examine(context, reading.files)
@@ -353,7 +353,7 @@ class _Walk:
         return Visited(ready, found, index.version)
 
     def _context(self, ready: Ready, index: Index) -> ReadContext:
-        options, allowance = ready.options, self._desk.allowance
+        options, allowance = ready.options, self._session.allowance
         context = reading_context(
             self._hub, index.known, options, allowance, ready.before, self._storage
         )
@@ -418,8 +418,8 @@ class _Walk:
             await asyncio.sleep(self._pace.every)
 
     def _progress(self) -> Progress:
-        usage, coverage = self._hub.usage, self._desk.coverage
-        waiting = self._desk.waiting + self._held
+        usage, coverage = self._hub.usage, self._session.coverage
+        waiting = self._session.waiting + self._held
         eta = None
         if not self._listing and self._visits:
             eta = waiting * (time.monotonic() - self._began) / self._visits
@@ -429,7 +429,7 @@ class _Walk:
             waiting=waiting,
             walked=coverage.walked,
             unchanged=coverage.unchanged,
-            sightings=self._desk.sightings + self._new,
+            sightings=self._session.sightings + self._new,
             requests=usage.requests,
             quota_left=dict(usage.quota_left),
             bytes_read=usage.bytes_read,

@@ -14,7 +14,7 @@ from reseen.operations import jobs
 from reseen.operations.jobs import Job, JobKind
 from reseen.records import Coverage, RepoType, Rung
 from reseen.review.who import Role
-from reseen.scan import scans as rows
+from reseen.scan import scan_rows as rows
 from reseen.scan.target import Confirm, Options, Target
 from reseen.settings import HubSettings
 from reseen.store import schema, service_schema

@@ -1,4 +1,4 @@
-"""One turn of the walk: what came back is stored and new work is leased, in one transaction.
+"""One batch of the walk: what came back is stored and new work is leased, in one transaction.
 
 What comes in: outcomes of the last moments. What goes out: new sightings, what the removals
 learned, and leases. Synchronous; it runs in the walk's one database thread, a few times a second.
@@ -20,7 +20,7 @@ from reseen.observed import known_commits, sightings, walks
 from reseen.observed.readings import File, ReadSoFar, read_so_far
 from reseen.observed.walks import ACCOUNT, NEVER, NOTHING, REFS, Asked, Commit, Walked
 from reseen.records import Artifact, Coverage, Problem, Repository, Sighting, account_of
-from reseen.scan import agenda, frontier, owed, scans
+from reseen.scan import frontier, owed, priorities, scan_rows
 from reseen.scan.budget import SPENT
 from reseen.scan.frontier import LOOKS, READS, Lease, State, Task, Work
 from reseen.scan.lookback import Place, record_past, sketched, unread, worth_reading
@@ -41,7 +41,7 @@ LEFT = (SPENT, STORAGE_AWAY, UNANSWERED)
 class Listed:
     """A page of a listing came."""
 
-    part: scans.Part
+    part: scan_rows.Part
     page: RepositoryPage
 
 
@@ -49,7 +49,7 @@ class Listed:
 class Owing:
     """Repositories at which something may be owed, from the store."""
 
-    part: scans.Part
+    part: scan_rows.Part
     repository_pks: tuple[int, ...]
     cursor: str | None
 
@@ -143,7 +143,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What stays the same from turn to turn."""
+    """What stays the same from batch to batch."""
 
     pk: int
     started_at: int
@@ -189,8 +189,8 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Turn:
-    """What a turn did."""
+class Batch:
+    """What storing a batch did."""
 
     found: list[Sighting] = field(default_factory=list)
     """Never recorded before."""
@@ -209,7 +209,7 @@ class Turn:
     """The scan has ended."""
 
 
-def take(
+def commit(
     connection: Connection,
     scan: Scan,
     outcomes: Sequence[Outcome],
@@ -217,56 +217,58 @@ def take(
     used: Coverage,
     want: Wanted,
     at: int,
-) -> Turn:
+) -> Batch:
     """Store outcomes and lease `want` more. `accounts`: those with sightings so far; `used`:
-    requests and bytes since the last turn."""
-    turn = Turn()
+    requests and bytes since the last batch."""
+    batch = Batch()
     more = used
     plain = [o for o in outcomes if isinstance(o, Visited) and _is_plain(o.visit)]
-    more = scans.plus(more, _visit_plain(connection, scan, plain, at))
+    more = scan_rows.plus(more, _visit_plain(connection, scan, plain, at))
     settled = {id(each) for each in plain}
     for outcome in outcomes:
         if id(outcome) in settled:
             continue
         match outcome:
             case Listed(part, page):
-                more = scans.plus(more, _list(connection, scan, turn, part, page, accounts, at))
+                more = scan_rows.plus(
+                    more, _list(connection, scan, batch, part, page, accounts, at)
+                )
             case Owing():
-                _go_through(connection, scan, turn, outcome, at)
+                _go_through(connection, scan, batch, outcome, at)
             case Visited():
-                more = scans.plus(more, _visit(connection, scan, turn, outcome, at))
+                more = scan_rows.plus(more, _visit(connection, scan, batch, outcome, at))
             case Referred(lease, revisions):
                 _refer(connection, scan, lease, revisions, at)
             case Passed(lease, reason):
-                if reason == agenda.NO_ACCESS:
+                if reason == priorities.NO_ACCESS:
                     refused = Problem(f"{scan.hub}/{lease.repo}", reason)
-                    scans.note(connection, scan.pk, lease.repository_pk, [refused], at)
-                more = scans.plus(more, Coverage(skipped={reason: 1}))
+                    scan_rows.note(connection, scan.pk, lease.repository_pk, [refused], at)
+                more = scan_rows.plus(more, Coverage(skipped={reason: 1}))
                 if lease.task is Task.REFS:
                     walks.followed(connection, [lease.repository_pk], REFS)
             case Failed(lease, problem):
                 if frontier.fail(connection, scan.pk, lease, problem, at):
-                    more = scans.plus(more, Coverage(skipped={GAVE_UP: 1}))
+                    more = scan_rows.plus(more, Coverage(skipped={GAVE_UP: 1}))
                     _not_followed(connection, scan, lease)
             case Noticed(problem):
-                scans.note(connection, scan.pk, None, [problem], at)
+                scan_rows.note(connection, scan.pk, None, [problem], at)
             case Untouched():
                 pass
     before = scan.index().version
     scan.follow(connection)  # what removals learned here, and what others changed
     now_known = scan.index().version
-    if turn.learned:
-        look_back(connection, scan, turn, set(turn.learned))
+    if batch.learned:
+        look_back(connection, scan, batch, set(batch.learned))
     visits = [o for o in outcomes if isinstance(o, Visited)]
-    turn.behind |= now_known != before or any(_known_up_to(o) < now_known for o in visits)
-    turn.behind |= any(o.visit.left for o in visits)
+    batch.behind |= now_known != before or any(_known_up_to(o) < now_known for o in visits)
+    batch.behind |= any(o.visit.left for o in visits)
     _settle(connection, scan, [o for o in outcomes if settles(o)])
     if more == Coverage():
-        turn.coverage = scans.coverage(connection, scan.pk)
+        batch.coverage = scan_rows.coverage(connection, scan.pk)
     else:
-        turn.coverage = scans.add_coverage(connection, scan.pk, more)
-    turn.ready += _lease(connection, scan, want, at)
-    return turn
+        batch.coverage = scan_rows.add_coverage(connection, scan.pk, more)
+    batch.ready += _lease(connection, scan, want, at)
+    return batch
 
 
 def _settle(connection: Connection, scan: Scan, outcomes: Sequence[Settling]) -> None:
@@ -358,16 +360,16 @@ def settles(outcome: Outcome) -> TypeGuard[Settling]:
 def _list(
     connection: Connection,
     scan: Scan,
-    turn: Turn,
-    part: scans.Part,
+    batch: Batch,
+    part: scan_rows.Part,
     page: RepositoryPage,
     accounts: set[str],
     at: int,
 ) -> Coverage:
     """Store a page: repositories, what is to be done with them, the cursor behind it."""
-    if not scans.turn_page(connection, scan.pk, part, page.cursor, len(page.repositories)):
+    if not scan_rows.turn_page(connection, scan.pk, part, page.cursor, len(page.repositories)):
         return Coverage()
-    scans.note(connection, scan.pk, None, page.problems, at)
+    scan_rows.note(connection, scan.pk, None, page.problems, at)
     if part.subject is not None:
         accounts = accounts | {part.subject[1]}
     beside_main = scan.options.refs and scan.beside_main
@@ -375,21 +377,23 @@ def _list(
     listed = unchanged = 0
     skipped: dict[str, int] = {}
     if page.problems:
-        skipped[agenda.UNLISTED] = len(page.problems)
+        skipped[priorities.UNLISTED] = len(page.problems)
     work: list[Work] = []
     late: dict[int, int] = {}
     hints = scan.index().known.hints_of_listing
     for each in known_commits.remember(connection, page.repositories, scan.started_at, at):
         repository = each.repository
         listed += each.fresh
-        skip = agenda.skip(repository, beside_main, files_named)
+        skip = priorities.skip(repository, beside_main, files_named)
         if skip is not None:
             if each.fresh:
                 skipped[skip.reason] = skipped.get(skip.reason, 0) + 1
             if repository.disabled or not beside_main:
                 continue
         named = repository.id in scan.target.repos
-        priority = agenda.Priority.NOW if named else agenda.priority(repository, accounts, hints)
+        priority = (
+            priorities.Priority.NOW if named else priorities.priority(repository, accounts, hints)
+        )
         if each.known:
             unchanged += each.fresh
             if _is_late(scan, each.walked):
@@ -399,13 +403,13 @@ def _list(
         if beside_main or (each.standing and scan.asked.follow & REFS and scan.options.again):
             work.append(Work(each.pk, Task.REFS, priority))
         if each.standing and scan.options.again and not scan.target.everything:
-            _list_account(connection, scan, turn, repository.author, scan.asked.follow)
+            _list_account(connection, scan, batch, repository.author, scan.asked.follow)
     frontier.add(connection, scan.pk, work)
     if part.subject is not None and page.cursor is None:
         type, author = part.subject
         pks = known_commits.of_account(connection, scan.hub, author)
         walks.followed(connection, pks, ACCOUNT[type])
-    owe(connection, scan, turn, late, at)
+    owe(connection, scan, batch, late, at)
     return Coverage(listed=listed, unchanged=unchanged, skipped=skipped)
 
 
@@ -414,15 +418,15 @@ def _is_late(scan: Scan, walked: Walked) -> bool:
     return walked.version < scan.index().version or walked.asked | scan.asked != walked.asked
 
 
-def _go_through(connection: Connection, scan: Scan, turn: Turn, owing: Owing, at: int) -> None:
+def _go_through(connection: Connection, scan: Scan, batch: Batch, owing: Owing, at: int) -> None:
     """A page of repositories at which something may be owed."""
     count = len(owing.repository_pks)
-    if scans.turn_page(connection, scan.pk, owing.part, owing.cursor, count):
-        late = dict.fromkeys(owing.repository_pks, int(agenda.Priority.NOW))
-        owe(connection, scan, turn, late, at)
+    if scan_rows.turn_page(connection, scan.pk, owing.part, owing.cursor, count):
+        late = dict.fromkeys(owing.repository_pks, int(priorities.Priority.NOW))
+        owe(connection, scan, batch, late, at)
 
 
-def owe(connection: Connection, scan: Scan, turn: Turn, late: Mapping[int, int], at: int) -> None:
+def owe(connection: Connection, scan: Scan, batch: Batch, late: Mapping[int, int], at: int) -> None:
     """Queue what is owed to repositories (by pk, with a priority); where nothing is, remember that
     all is done as of this version of the registry."""
     if not late:
@@ -438,7 +442,7 @@ def owe(connection: Connection, scan: Scan, turn: Turn, late: Mapping[int, int],
     options = {pk: strongest(scan.options, scan.target, level) for pk, level in levels.items()}
     files = owed.files(connection, scan.index().known, options)
     tried = frontier.reinspections(connection, scan.pk, files)
-    unfollowed = _follow_owed(connection, scan, turn, walked, standing & set(walked))
+    unfollowed = _follow_owed(connection, scan, batch, walked, standing & set(walked))
     work: list[Work] = []
     done: list[int] = []
     for pk in walked:
@@ -450,7 +454,7 @@ def owe(connection: Connection, scan: Scan, turn: Turn, late: Mapping[int, int],
         short = options[pk].confirm is Confirm.NONE and levels[pk].confirm > 0
         if pk not in unfollowed and not short:
             done.append(pk)
-    turn.behind |= len(done) < len(walked)
+    batch.behind |= len(done) < len(walked)
     frontier.add(connection, scan.pk, work)
     walks.done(connection, done, version, before=at)
 
@@ -458,7 +462,7 @@ def owe(connection: Connection, scan: Scan, turn: Turn, late: Mapping[int, int],
 def _follow_owed(
     connection: Connection,
     scan: Scan,
-    turn: Turn,
+    batch: Batch,
     walked: Mapping[int, Walked],
     standing: Collection[int],
 ) -> set[int]:
@@ -473,24 +477,26 @@ def _follow_owed(
         if not open_:
             continue
         mine = open_ & (wish if scan.target.owed else scan.asked.follow)
-        done = _list_account(connection, scan, turn, rows[pk].author, mine)
+        done = _list_account(connection, scan, batch, rows[pk].author, mine)
         walks.followed(connection, [pk], done)
         if mine & REFS:
-            refs.append(Work(pk, Task.REFS, agenda.Priority.NOW))
+            refs.append(Work(pk, Task.REFS, priorities.Priority.NOW))
         if open_ & ~done:
             left.add(pk)
     frontier.add(connection, scan.pk, refs)
     return left
 
 
-def _list_account(connection: Connection, scan: Scan, turn: Turn, author: str, follow: int) -> int:
+def _list_account(
+    connection: Connection, scan: Scan, batch: Batch, author: str, follow: int
+) -> int:
     """List an account's repositories of these types, once a scan; which of them were listed."""
     done = 0
     for type, bit in ACCOUNT.items():
         if follow & bit:
-            listed = scans.account_listed(connection, scan.pk, type, author)
+            listed = scan_rows.account_listed(connection, scan.pk, type, author)
             if listed is None:
-                turn.new_parts |= scans.add_account(connection, scan.pk, type, author)
+                batch.new_parts |= scan_rows.add_account(connection, scan.pk, type, author)
             elif listed:
                 done |= bit
     return done
@@ -553,7 +559,7 @@ def _known_up_to(visited: Visited) -> int:
     return 0 if visited.ready.falls_short else visited.version
 
 
-def _visit(connection: Connection, scan: Scan, turn: Turn, came: Visited, at: int) -> Coverage:
+def _visit(connection: Connection, scan: Scan, batch: Batch, came: Visited, at: int) -> Coverage:
     """Store a visit and what follows from it."""
     lease, visit = came.lease, came.visit
     recorded = record(
@@ -564,14 +570,14 @@ def _visit(connection: Connection, scan: Scan, turn: Turn, came: Visited, at: in
         asked=came.ready.asked,
         version=_known_up_to(came),
     )
-    turn.found += [sightings.by_id(connection, each) for each in recorded.new]
-    turn.learned += recorded.learned
+    batch.found += [sightings.by_id(connection, each) for each in recorded.new]
+    batch.learned += recorded.learned
     if visit.follow:
         pk = lease.repository_pk
         follow = came.ready.asked.follow if scan.target.owed else scan.asked.follow
         if scan.target.owed or not visit.listed:
             follow &= ~walks.of_repositories(connection, [pk]).get(pk, NEVER).followed
-        _follow(connection, scan, turn, pk, visit.repository.author, follow)
+        _follow(connection, scan, batch, pk, visit.repository.author, follow)
     if not visit.complete:
         return Coverage(bytes_by=visit.bytes_by)
     skipped = dict(visit.skipped)
@@ -590,53 +596,53 @@ def _visit(connection: Connection, scan: Scan, turn: Turn, came: Visited, at: in
 def _follow(
     connection: Connection,
     scan: Scan,
-    turn: Turn,
+    batch: Batch,
     repository_pk: int,
     author: str,
     follow: int,
 ) -> None:
     """Something was found: the repository's refs and the account's other repositories come now."""
     if follow & REFS:
-        frontier.add(connection, scan.pk, [Work(repository_pk, Task.REFS, agenda.Priority.NOW)])
-    turn.accounts.add(author)
+        frontier.add(connection, scan.pk, [Work(repository_pk, Task.REFS, priorities.Priority.NOW)])
+    batch.accounts.add(author)
     if author not in scan.target.authors or scan.target.since is not None or scan.target.owed:
-        done = _list_account(connection, scan, turn, author, follow)
+        done = _list_account(connection, scan, batch, author, follow)
         walks.followed(connection, [repository_pk] if done else [], done)
 
 
 def look_back(
-    connection: Connection, scan: Scan, turn: Turn, removals: Collection[str] | None
+    connection: Connection, scan: Scan, batch: Batch, removals: Collection[str] | None
 ) -> None:
     """These removals (None: all) are known better than before: match what is stored, and queue
     what is worth reading now. What that leaves out comes when the scan has nothing else to do."""
     new = record_past(connection, scan.secret, removals, scan_pk=scan.pk)
     here = [place for _, place in new if place.hub == scan.hub]
     walked = walks.of_repositories(connection, {place.repository_pk for place in here})
-    turn.found += [sightings.by_id(connection, id) for id, _ in new]
+    batch.found += [sightings.by_id(connection, id) for id, _ in new]
     for place in here:
         known = walked.get(place.repository_pk, NEVER)
         follow = known.asked.follow if scan.target.owed else scan.asked.follow
         follow &= ~known.followed
         if follow:
-            _follow(connection, scan, turn, place.repository_pk, place.author, follow)
+            _follow(connection, scan, batch, place.repository_pk, place.author, follow)
     if removals is None or not scan.reads or scan.target.is_narrow:
         return
     version = change_log.latest(connection)
     again = worth_reading(connection, removals, hub=scan.hub)
-    _reinspect(connection, scan, again, agenda.Priority.NOW, version)
+    _reinspect(connection, scan, again, priorities.Priority.NOW, version)
     if sketched(connection, removals):
         from reseen.match.sketches import Sketches  # numpy, which a scan by hashes alone needs not
 
         could = Sketches.load(connection, only=frozenset(removals)).could_match
         some = unread(connection, could, hub=scan.hub, since=scan.started_at, headers=False)
-        _reinspect(connection, scan, some.values(), agenda.Priority.ADAPTER, version)
+        _reinspect(connection, scan, some.values(), priorities.Priority.ADAPTER, version)
 
 
 def _reinspect(
     connection: Connection,
     scan: Scan,
     places: Iterable[Place],
-    priority: agenda.Priority,
+    priority: priorities.Priority,
     version: int,
 ) -> None:
     """Queue repositories, but for those where something was left for another scan."""
@@ -651,7 +657,7 @@ def _reinspect(
 
 def _refer(connection: Connection, scan: Scan, lease: Lease, revisions: Revisions, at: int) -> None:
     """Each commit that is not known yet becomes work, once."""
-    scans.note(connection, scan.pk, lease.repository_pk, revisions.problems, at)
+    scan_rows.note(connection, scan.pk, lease.repository_pk, revisions.problems, at)
     known = walks.commits(connection, lease.repository_pk)
     known |= frontier.commits(connection, scan.pk, lease.repository_pk)
     work: list[Work] = []

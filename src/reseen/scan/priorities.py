@@ -1,4 +1,4 @@
-"""The agenda: what of a listing is looked at, in which order, and what soundly needs no look.
+"""Priorities: what of a listing is looked at, in which order, and what soundly needs no look.
 
 What comes in: repositories as a hub lists them, and what is known. What goes out: a priority or
 the reason for a skip. It promises that a skip is sound: an extension, a name or a size never is a

@@ -22,8 +22,8 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.observed.readings import read_so_far
 from reseen.records import Confirmed, Rung
 from reseen.scan.budget import SPENT, Allowance
-from reseen.scan.confirm import BY_NAME, GATED
 from reseen.scan.context import reading
+from reseen.scan.inspect import BY_NAME, GATED
 from reseen.scan.lookback import record_past, unread
 from reseen.scan.record import record
 from reseen.scan.target import Confirm, Options

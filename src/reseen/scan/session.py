@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed import known_commits, sightings
 from reseen.records import Coverage
-from reseen.scan import frontier, lookback, owed, scans, turn
+from reseen.scan import commit_batch, frontier, lookback, owed, scan_rows
 from reseen.scan.budget import FULL, Allowance
 from reseen.scan.context import ScanContext
 from reseen.scan.progress import Outcome
@@ -23,13 +23,13 @@ from reseen.store.database import now
 from reseen.store.lease import LEASE, Owner
 
 
-class Desk:
+class ScanSession:
     """One process at one scan."""
 
     def __init__(self, context: ScanContext) -> None:
         self._context = context
         self._store, self._hub = context.store, context.hub
-        self.index: turn.Index
+        self.index: commit_batch.Index
         """The registry in force; another one when it changed."""
         self.waiting = 0
         """Pieces of work that nobody holds, as last counted."""
@@ -38,7 +38,7 @@ class Desk:
         """What the scan may still read."""
         self.sightings = 0
         """New with this scan, when we came to it."""
-        self._scan: turn.Scan
+        self._scan: commit_batch.Scan
         self._where: owed.Where
         self._accounts: set[str] = set()
         self._looked_back = 0
@@ -54,14 +54,14 @@ class Desk:
         target, options = self._context.target, self._context.options
         with self._store.write() as connection:
             at = now()
-            pk = scans.begin(connection, self._hub.name, target.key, repr(options), at)
-            scans.add_parts(connection, pk, parts)
+            pk = scan_rows.begin(connection, self._hub.name, target.key, repr(options), at)
+            scan_rows.add_parts(connection, pk, parts)
             self._load(connection)
             if target.owed:
-                scans.add_owed(connection, pk, self.index.version)
-            started_at = scans.started_at(connection, pk)
+                scan_rows.add_owed(connection, pk, self.index.version)
+            started_at = scan_rows.started_at(connection, pk)
             self._where = owed.Where(self._hub.name, target, options, started_at)
-            self._scan = turn.Scan(
+            self._scan = commit_batch.Scan(
                 pk=pk,
                 started_at=started_at,
                 hub=self._hub.name,
@@ -73,7 +73,7 @@ class Desk:
                 follow=self._follow,
                 secret=self._store.secret,
             )
-            self.coverage = scans.coverage(connection, pk)
+            self.coverage = scan_rows.coverage(connection, pk)
             self._behind = target.owed or self.coverage != Coverage()
             self.sightings = sightings.count(connection, sightings.Filter(scan_pk=pk))
             self._accounts = known_commits.accounts_with_sightings(connection, self._hub.name)
@@ -83,7 +83,9 @@ class Desk:
                 wanted=known_commits.background_lacks(connection, FULL),
             )
 
-    def take(self, came: Sequence[turn.Outcome], want: turn.Wanted) -> turn.Turn:
+    def commit(
+        self, came: Sequence[commit_batch.Outcome], want: commit_batch.Wanted
+    ) -> commit_batch.Batch:
         """Store what came, lease what is wanted."""
         usage = self._hub.usage
         used = (usage.requests, usage.bytes_read)
@@ -92,7 +94,7 @@ class Desk:
             at = now()
             if at >= self._renew_at:
                 self._renew(connection, at)
-            did = turn.take(connection, self._scan, came, self._accounts, more, want, at)
+            did = commit_batch.commit(connection, self._scan, came, self._accounts, more, want, at)
             self._count(connection)
         self._used = used
         self._accounts |= did.accounts
@@ -100,63 +102,63 @@ class Desk:
         self.coverage = did.coverage
         return did
 
-    def lease_part(self) -> tuple[scans.Part | None, int]:
+    def lease_part(self) -> tuple[scan_rows.Part | None, int]:
         """The next listing to go on with, and how many are not done, by us or others."""
         with self._store.write() as connection:
-            part = scans.lease_part(connection, self._scan.pk, self._scan.owner, now())
-            return part, scans.parts_left(connection, self._scan.pk)
+            part = scan_rows.lease_part(connection, self._scan.pk, self._scan.owner, now())
+            return part, scan_rows.parts_left(connection, self._scan.pk)
 
-    def owing(self, part: scans.Part) -> turn.Owing:
+    def owing(self, part: scan_rows.Part) -> commit_batch.Owing:
         """The next page of repositories at which something may be owed."""
         after = int(part.cursor or 0)
         with self._store.read() as connection:
             pks = owed.behind(connection, self._where, self.index.version, after)
         cursor = str(pks[-1]) if len(pks) == owed.PAGE else None
-        return turn.Owing(part, tuple(pks), cursor)
+        return commit_batch.Owing(part, tuple(pks), cursor)
 
-    def end_if_empty(self) -> turn.Turn:
+    def end_if_empty(self) -> commit_batch.Batch:
         """End the scan when nobody has anything left to do in it. What was under way when a removal
         learned, or when the registry changed, was looked at without that: it is gone through once
         more, as often as there is something new."""
         pk = self._scan.pk
-        did = turn.Turn()
+        did = commit_batch.Batch()
         with self._store.write() as connection:
             if self._is_empty(connection):
                 self._look_back(connection, did)
-                turn.listed_all(connection, self._scan)
+                commit_batch.listed_all(connection, self._scan)
                 version = self.index.version
                 if self._behind and owed.behind(connection, self._where, version, limit=1):
-                    did.new_parts |= scans.add_owed(connection, pk, version)
+                    did.new_parts |= scan_rows.add_owed(connection, pk, version)
             else:
                 frontier.free_dead(connection, pk, self._scan.owner, now())
             did.ended = self._is_empty(connection)
             if did.ended:
-                scans.end(connection, pk, now())
-            did.coverage = scans.coverage(connection, pk)
+                scan_rows.end(connection, pk, now())
+            did.coverage = scan_rows.coverage(connection, pk)
         self._accounts |= did.accounts
         return did
 
-    def _look_back(self, connection: Connection, did: turn.Turn) -> None:
+    def _look_back(self, connection: Connection, did: commit_batch.Batch) -> None:
         """Match what is stored with all that changed since the scan began."""
         latest = change_log.latest(connection)
         self._follow(connection)
         if self._looked_back < latest:
             changed = lookback.changed_since(connection, self._scan.started_at)
             if changed is None or changed:
-                turn.look_back(connection, self._scan, did, changed)
+                commit_batch.look_back(connection, self._scan, did, changed)
             self._looked_back = latest
 
     def _is_empty(self, connection: Connection) -> bool:
         pk = self._scan.pk
-        return not scans.parts_left(connection, pk) and frontier.is_empty(connection, pk)
+        return not scan_rows.parts_left(connection, pk) and frontier.is_empty(connection, pk)
 
     def finish(self, ended: bool, stopped: str | None) -> Outcome:
         """Give back what is ours, and say what came of it all."""
         with self._store.write() as connection:
             frontier.release(connection, self._scan.pk, self._scan.owner)
-            scans.give_back_parts(connection, self._scan.pk, self._scan.owner)
+            scan_rows.give_back_parts(connection, self._scan.pk, self._scan.owner)
             self.waiting = frontier.waiting(connection, self._scan.pk)
-            self.coverage = scans.coverage(connection, self._scan.pk)
+            self.coverage = scan_rows.coverage(connection, self._scan.pk)
             mine = sightings.Filter(scan_pk=self._scan.pk)
             found = tuple(sightings.every(connection, mine))
             return Outcome(self._scan.pk, self.coverage, found, ended, stopped)
@@ -169,13 +171,13 @@ class Desk:
 
     def _load(self, connection: Connection) -> None:
         known = RegistryIndex.load(connection, self._context.keyring)
-        self.index = turn.Index(known, known.version.change)
+        self.index = commit_batch.Index(known, known.version.change)
 
     def _follow(self, connection: Connection) -> None:
         """Take in what changed."""
         known = self.index.known.followed(connection)
         if known is not self.index.known:
-            self.index = turn.Index(known, known.version.change)
+            self.index = commit_batch.Index(known, known.version.change)
             self._behind = True
 
     def _count(self, connection: Connection) -> None:

@@ -29,8 +29,8 @@ from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.hubs.hub import Hub
 from reseen.records import Artifact
 from reseen.scan.budget import SPENT, Budget, Kind
-from reseen.scan.confirm import ReadResult, too_large
 from reseen.scan.context import ReadContext
+from reseen.scan.inspect import ReadResult, too_large
 from reseen.updates.peft import LARGEST as LARGEST_CONFIG
 from reseen.updates.peft import PeftConfig, parse_config
 from reseen.updates.plan import Plan, plan
@@ -41,7 +41,7 @@ LARGEST_SAMPLE = 512 << 20
 """Bytes of an adapter that is read for the background only."""
 
 
-async def weigh(
+async def screen(
     context: ReadContext, artifact: Artifact, inside: Inside, told: ReadResult
 ) -> ReadResult:
     """Raises HubError. `told`: what the header told, to which the rest is added."""

@@ -7,7 +7,7 @@ out: a `ArtifactResult`. One sequence decides:
     no match ----------> the header, if the size could hold a removal's tensors,
                          then all bytes, if data size or layout equals a removal's;
                          else, if removals have sketches and it looks like weights,
-                         the header, and as much as `scan.weigh` needs
+                         the header, and as much as `scan.screen` needs
     claim doubtful ----> as no match
 
 What was read before counts: `wants_reading` asks only for what that leaves open. Bytes pass through
@@ -195,7 +195,7 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
                 if matches and confirmed is not Confirmed.DOUBTFUL:
                     return ReadResult(inspection, confirmed)
                 told = ReadResult(inspection, confirmed)
-                return await _weigh(context, artifact, inside, told)
+                return await _screen(context, artifact, inside, told)
         if size > min(options.max_artifact_bytes, budget.left):
             return ReadResult(inspection, confirmed, too_large(artifact, size))
         if size > budget.scan.left:
@@ -236,7 +236,7 @@ def read_in_full(
     inspection = inspection_of(fingerprint)
     copies: tuple[Match, ...] = ()
     if fingerprint.sketch is not None:
-        from reseen.scan.weigh import architecture_of
+        from reseen.scan.screen import architecture_of
 
         inspection = replace(inspection, architecture=architecture_of(fingerprint.sketch))
         copies = known.copies(fingerprint, exact)
@@ -312,16 +312,16 @@ def _wants_all(
     return known.could_hold(artifact.size, inside.data_size, inside.layout)
 
 
-async def _weigh(
+async def _screen(
     context: ReadContext, artifact: Artifact, inside: Inside, told: ReadResult
 ) -> ReadResult:
     """Is it an altered copy?"""
     if not context.known.sketched or not context.options.edited:
         return told
-    from reseen.scan.weigh import weigh  # numpy, which a scan by hashes alone does not need
+    from reseen.scan.screen import screen  # numpy, which a scan by hashes alone does not need
 
-    weighed: ReadResult = await weigh(context, artifact, inside, told)
-    return weighed
+    screened: ReadResult = await screen(context, artifact, inside, told)
+    return screened
 
 
 async def _config(
@@ -330,7 +330,7 @@ async def _config(
     """What scales a file's updates, where the file leaves that to another beside it."""
     if inside.listing is None or (await asyncio.to_thread(plan, inside.listing)).scale_known:
         return None
-    from reseen.scan.weigh import config_beside
+    from reseen.scan.screen import config_beside
 
     return await config_beside(hub, artifact, budget)
 

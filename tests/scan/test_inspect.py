@@ -17,8 +17,8 @@ from reseen.hubs.hub import Revision
 from reseen.match.ladder import ClaimFacts, Header, header_agrees
 from reseen.match.registry_index import RegistryIndex
 from reseen.records import Confirmed, Container, Rung
-from reseen.scan.confirm import ArtifactResult
 from reseen.scan.context import reading
+from reseen.scan.inspect import ArtifactResult
 from reseen.scan.target import Confirm, Options
 from reseen.scan.visit import visit
 from reseen.store.database import Store

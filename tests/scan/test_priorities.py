@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from reseen.records import Repository, RepoType
-from reseen.scan import agenda
-from reseen.scan.agenda import Priority
+from reseen.scan import priorities
+from reseen.scan.priorities import Priority
 from reseen.scan.target import Target
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -15,7 +15,7 @@ PLAIN = Repository("hub", RepoType.MODEL, "account/model", SHA, paths=("notes.tx
 
 
 def place(repository: Repository, hints: int = 0) -> Priority:
-    return agenda.priority(repository, {"known"}, lambda _: hints)
+    return priorities.priority(repository, {"known"}, lambda _: hints)
 
 
 def test_accounts_of_sightings_then_hints_then_adapters_then_the_rest() -> None:
@@ -35,37 +35,39 @@ def test_a_large_base_model_is_no_adapter() -> None:
 
 def test_names_and_sizes_never_skip() -> None:
     for paths in (("readme.md",), ("x.zip",), ("a/b/c",)):
-        assert agenda.skip(replace(PLAIN, paths=paths, used_storage=0), False, True) is None
+        assert priorities.skip(replace(PLAIN, paths=paths, used_storage=0), False, True) is None
 
 
 def test_skips_say_why() -> None:
     empty = replace(PLAIN, paths=())
-    assert agenda.skip(replace(PLAIN, disabled=True), True, True) == agenda.Skip(
+    assert priorities.skip(replace(PLAIN, disabled=True), True, True) == priorities.Skip(
         "disabled by the hub"
     )
-    assert agenda.skip(replace(PLAIN, sha=None), False, True) == agenda.Skip("no commit listed")
-    assert agenda.skip(empty, False, True) == agenda.Skip("no files")
-    assert agenda.skip(empty, True, True) is None, "a file can stand in a pull request only"
-    assert agenda.skip(empty, False, False) is None, "the listing gave no names at all"
+    assert priorities.skip(replace(PLAIN, sha=None), False, True) == priorities.Skip(
+        "no commit listed"
+    )
+    assert priorities.skip(empty, False, True) == priorities.Skip("no files")
+    assert priorities.skip(empty, True, True) is None, "a file can stand in a pull request only"
+    assert priorities.skip(empty, False, False) is None, "the listing gave no names at all"
 
 
 def test_a_target_gives_the_same_parts_in_the_same_order() -> None:
     one = Target(types=(RepoType.SPACE, RepoType.MODEL), repos=("b/b", "a/a"), authors=("z", "y"))
     other = Target(types=(RepoType.MODEL, RepoType.SPACE), repos=("a/a", "b/b"), authors=("y", "z"))
-    assert agenda.listings(one) == agenda.listings(other)
+    assert priorities.listings(one) == priorities.listings(other)
     assert one.key == other.key
-    assert len(agenda.listings(one)) == 6
+    assert len(priorities.listings(one)) == 6
 
 
 def test_what_a_target_lists() -> None:
     since = datetime(2026, 1, 1, tzinfo=UTC)
-    (changed,) = agenda.listings(Target(since=since))
+    (changed,) = priorities.listings(Target(since=since))
     assert changed.wanted is not None
     assert changed.wanted.since == since
-    (author,) = agenda.listings(Target(authors=("a",), since=since))
+    (author,) = priorities.listings(Target(authors=("a",), since=since))
     assert author.wanted is not None
     assert (author.wanted.author, author.wanted.since) == ("a", since)
-    (everything,) = agenda.listings(Target(everything=True))
+    (everything,) = priorities.listings(Target(everything=True))
     assert everything.wanted is not None
     assert everything.wanted.since is None
-    assert agenda.listings(Target()) == ()
+    assert priorities.listings(Target()) == ()
