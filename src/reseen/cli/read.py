@@ -98,12 +98,16 @@ def read(
     """
     from reseen.cli.progress import scan_progress
     from reseen.operations.reading import read_known, unread
+    from reseen.registry.removals import by_id
 
     settings = settings_for(db)
     asked = settings.hubs
     if hub is not None or endpoint is not None:
         asked = (hub_named(hub or HUGGING_FACE, settings, endpoint),)
     with open_store(settings) as store:
+        if given.removal is not None:
+            with store.read() as connection:
+                by_id(connection, given.removal)  # a mistyped id is an error, and nothing to read
         keyring = keyring_if_any(store, settings)
         for each in asked:
             with about(each.endpoint), scan_progress(output) as shown:
@@ -114,15 +118,16 @@ def read(
                 )
             if not output.silent and len(asked) > 1:
                 note(f"{each.host}:")
-            say_scan(store, outcome, None, Ending(silent=output.silent, walks=False))
+            ending = Ending(silent=output.silent, where=each.endpoint, walks=False)
+            say_scan(store, outcome, None, ending)
             if not outcome.ended:
                 break
+        left = unread(store)
+        if left.asked or left.refused:
+            tell(ExitCode.PART)
         if not output.silent:
-            left = unread(store)
             if left.refused:
                 copies = count(left.refused, "known copy", "known copies")
                 note(f"{copies} cannot be read: no access, or too large.")
             said_of_unread(left)
-            if left.asked:
-                tell(ExitCode.PART)
     finish()
