@@ -48,13 +48,15 @@ def new_live(store: Store) -> LiveIndex:
 
 
 def kept(live: LiveIndex) -> saved.Parts:
-    return saved.parts_of(live.index, whole_sketches=False)
+    return live.index.parts(whole_sketches=False)
 
 
 def put_back(live: LiveIndex, parts: saved.Parts) -> LiveIndex:
     """Begin with what was kept, as its bytes."""
     arrays = {name: b"".join(map(bytes, some)) for name, (_, some) in parts.arrays.items()}
-    live.put_back(saved.put_back(json.loads(json.dumps(parts.about)), arrays), {1: "sample"})
+    live.put_back(
+        RegistryIndex.put_back(json.loads(json.dumps(parts.about)), arrays), {1: "sample"}
+    )
     return live
 
 

@@ -60,6 +60,7 @@ class Root(LazyGroup):
         "inspect": ("reseen.cli.fingerprint:inspect", "Show what a model file is made of."),
         "compare": ("reseen.cli.compare:compare", "Compare the weight updates of two files."),
         "check": ("reseen.cli.check:check", "Check local files against the registry."),
+        "index": ("reseen.cli.index:index", "Save the registry as an index for workers."),
         "registry": ("reseen.cli.registry:registry", "Import, add, show and withdraw removals."),
         "serve": ("reseen.cli.serve:serve", "Serve the review pages and the upload gate."),
         "user": ("reseen.cli.user:user", "Manage the users of the service."),

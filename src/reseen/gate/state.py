@@ -69,7 +69,7 @@ class LastState:
 def keep(path: Path, keyring: Keyring, state: LastState) -> None:
     """Keep a state. Raises StoreError and InputError where it cannot be written."""
     folder = path.parent / f"{_INDEX}{secrets.token_hex(8)}"
-    parts = saved.parts_of(state.index, whole_sketches=False)
+    parts = state.index.parts(whole_sketches=False)
     mac = saved.save(folder, keyring.for_indexes, parts)
     told = {
         "index": folder.name,
@@ -110,7 +110,7 @@ def last(path: Path, keyring: Keyring) -> LastState | None:
         raise Tampered("the gate's last state contradicts itself", remedy=_REMEDY) from None
     if "/" in name or not name.startswith(_INDEX):
         raise Tampered("the gate's last state contradicts itself", remedy=_REMEDY)
-    index = saved.open_folder(path.parent / name, keyring.for_indexes, mac=mac)
+    index = RegistryIndex.open(path.parent / name, keyring.for_indexes, mac=mac)
     return LastState(index, names, held, Policy(rules), at)
 
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
 from sqlalchemy import Connection, select
 
+from reseen.errors import Tampered
 from reseen.fingerprints.kinds import (
     LADDER,
     LONG_OF,
@@ -25,12 +27,13 @@ from reseen.fingerprints.kinds import (
     size_allows,
 )
 from reseen.fingerprints.known_bogus import why_bogus
-from reseen.match import evidence
-from reseen.match.claim_entries import LENGTHS, POINTER, RemovalEntry, read_changed
+from reseen.match import evidence, saved
+from reseen.match.claim_entries import LENGTHS, POINTER, ClaimEntry, RemovalEntry, read_changed
 from reseen.match.delta import Delta
-from reseen.match.digest_table import Numbers
+from reseen.match.digest_table import Bytes, Numbers
 from reseen.match.evidence import gather
 from reseen.match.ladder import ClaimFacts
+from reseen.match.saved import Parts
 from reseen.match.snapshot import Snapshot
 from reseen.records import (
     Artifact,
@@ -121,6 +124,84 @@ class RegistryIndex:
 
             names = Hints.load(connection, keyring)
         return cls(snapshot, Delta.of(snapshot), sketches, names, version)
+
+    @classmethod
+    def open(
+        cls, folder: str | Path, key: bytes | str | Path, *, mac: str | None = None
+    ) -> RegistryIndex:
+        """A saved index, mapped from its folder: it needs no store and asks none. `key`: of
+        indexes, or the file that `reseen index key` wrote. Raises InputError for a file that holds
+        none, and Tampered for anything that is not what was saved."""
+        of_indexes = key if isinstance(key, bytes) else saved.read_key(Path(key))
+        about, parts = saved.open_parts(Path(folder), of_indexes, mac)
+        try:
+            return cls.put_back(about, parts)
+        except (ValueError, KeyError, TypeError, IndexError, OverflowError):
+            raise Tampered(
+                "the saved index contradicts itself", remedy="Save it anew: reseen index save"
+            ) from None
+
+    def save(self, folder: Path, key: bytes) -> str:
+        """Write it into a folder; its MAC. Whole sketches go with it, names do not."""
+        return saved.save(folder, key, self.parts(whole_sketches=True))
+
+    def parts(self, *, whole_sketches: bool) -> Parts:
+        """All of it but names, as arrays. `whole_sketches`: with those that it compares with and
+        calibrates on, so that it needs no store."""
+        index = self.put({pk: None for pk in self.delta.removals if pk < 0}).folded()
+        searched = source = None
+        if index.sketches is not None:
+            searched = index.sketches.kept(lambda pk: index.searched(pk) is not None)
+            source = index.sketches.comparer.source if whole_sketches else None
+        made = saved.parts_of(index.snapshot, searched, source)
+        version = self.version
+        made.about["version"] = [version.store, version.change, version.at]
+        return made
+
+    @classmethod
+    def put_back(cls, about: Mapping[str, Any], parts: Mapping[str, Bytes]) -> RegistryIndex:
+        """What `parts` gave. Raises ValueError, KeyError or TypeError for parts that do not fit
+        together."""
+        snapshot, sketches = saved.pieces(about, parts)
+        store, change, at = about["version"]
+        version = Version(None if store is None else str(store), int(change), int(at))
+        return cls(snapshot, Delta.of(snapshot), sketches, None, version)
+
+    def for_export(self, *, without_class: bool) -> RegistryIndex:
+        """What of it may be handed to others: of removals of the class that is never read their
+        SHA-256s alone, or nothing."""
+        places = [n for n, cls in enumerate(self.snapshot.classes) if cls >= _NEVER_READ]
+        pks = [self.snapshot.removal_pks[n] for n in places if not self.delta.gone[n]]
+        pks += [pk for pk, entry in self.delta.removals.items() if entry.cls >= _NEVER_READ]
+        if not pks:
+            return self
+        if without_class:
+            return self.put(dict.fromkeys(pks)).folded()
+        only = {pk: _sha256s(entry) for pk, entry in self.entries(pks).items()}
+        return self.put(only).folded()
+
+    def entries(self, removal_pks: Collection[int]) -> dict[int, RemovalEntry]:
+        """Removals in force, with all their claims: one pass over all digests."""
+        snapshot = self.snapshot
+        places = {snapshot.place(pk) for pk in removal_pks if pk not in self.delta.removals}
+        digests: dict[int, list[tuple[int, bytes]]] = {
+            number: [] for number, place in enumerate(snapshot.removal_of) if place in places
+        }
+        for kind, table in enumerate(snapshot.tables):
+            for value, owner in table.items():
+                if owner in digests:
+                    digests[owner].append((kind, bytes(value)))
+        claims: dict[int, list[ClaimEntry]] = {pk: [] for pk in removal_pks}
+        for n, told in digests.items():
+            pk = snapshot.removal_pks[snapshot.removal_of[n]]
+            facts = snapshot.facts(n)
+            claims[pk].append(ClaimEntry(snapshot.claim_pks[n], facts, tuple(told), self.lists(n)))
+        found = {pk: self.delta.removals[pk] for pk in removal_pks if pk in self.delta.removals}
+        for place in places - {None}:
+            assert place is not None
+            pk, cls = snapshot.removal_pks[place], RemovalClass(snapshot.classes[place])
+            found[pk] = RemovalEntry(pk, snapshot.id(place), tuple(claims[pk]), cls)
+        return found
 
     def __len__(self) -> int:
         """Removals in force."""
@@ -561,8 +642,18 @@ class RegistryIndex:
 
 
 _NO_PROOFS = Proofs()
+_NEVER_READ = RemovalClass.CHILD_ABUSE
 _PATH_LENGTH = 1_024  # characters of a path that are looked at: the end, where the name is
 _SHA256, _XET, _GIT_BLOB = DigestKind.SHA256, DigestKind.XET, DigestKind.GIT_BLOB
+
+
+def _sha256s(entry: RemovalEntry) -> RemovalEntry:
+    """A removal, by its SHA-256s alone."""
+    claims = [
+        replace(claim, digests=tuple(d for d in claim.digests if d[0] in (_SHA256, POINTER)))
+        for claim in entry.claims
+    ]
+    return replace(entry, claims=tuple(claim for claim in claims if claim.digests))
 
 
 def identity(secret: bytes) -> str:

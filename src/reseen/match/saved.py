@@ -28,12 +28,11 @@ from typing import TYPE_CHECKING, Any
 from blake3 import blake3
 
 from reseen.errors import InputError, StoreError, Tampered
-from reseen.match.delta import Delta
 from reseen.match.digest_table import Bytes, Numbers
-from reseen.match.registry_index import RegistryIndex, Version
 from reseen.match.snapshot import Snapshot, numbers_of
 
 if TYPE_CHECKING:
+    from reseen.match.search import SketchIndex
     from reseen.match.sketches import Sketches, SketchSource
 
 FORMAT = 1
@@ -51,7 +50,7 @@ Part = tuple[str, Iterable[Any]]
 class Parts:
     """An index as arrays."""
 
-    about: Mapping[str, Any]
+    about: dict[str, Any]
     """What is no array: for the manifest."""
     arrays: Mapping[str, Part]
 
@@ -99,33 +98,24 @@ class NoSketches:
 # -- an index as parts ---------------------------------------------------------------------------
 
 
-def parts_of(index: RegistryIndex, *, whole_sketches: bool) -> Parts:
-    """All of an index but the names that it may know. `whole_sketches`: with those that it compares
-    with and calibrates on, so that it needs no store."""
-    own = {pk: None for pk in index.delta.removals if pk < 0}
-    index = index.put(own).folded() if own else index.folded()
+def parts_of(
+    snapshot: Snapshot, searched: SketchIndex | None, source: SketchSource | None
+) -> Parts:
+    """A snapshot and what is searched of sketches, as arrays. `source`: of the whole sketches that
+    go with it, so that it needs no store."""
     arrays: dict[str, Part] = {
-        name: (kind, (buffer,)) for name, (kind, buffer) in index.snapshot.parts().items()
+        name: (kind, (buffer,)) for name, (kind, buffer) in snapshot.parts().items()
     }
-    version = index.version
-    about: dict[str, Any] = {
-        **index.snapshot.about(),
-        "version": [version.store, version.change, version.at],
-        "removals": len(index),
-        "groups": [],
-        "strangers": None,
-    }
-    if index.sketches is not None:
-        searched = index.sketches.kept(lambda pk: index.searched(pk) is not None)
-        pks: set[int] = set()
-        for number, (group, slots, codes, keys) in enumerate(searched.groups()):
-            about["groups"].append([group, slots.astype("<u4").tobytes().hex()])
-            arrays[f"codes-{number}"] = ("b", (codes,))
-            arrays[f"keys-{number}"] = ("q", (keys,))
-            pks.update(keys.tolist())
-        if whole_sketches:
-            source = index.sketches.comparer.source
-            arrays |= _whole(source, sorted(pks), about)
+    about: dict[str, Any] = {**snapshot.about(), "groups": [], "strangers": None}
+    pks: set[int] = set()
+    groups = () if searched is None else searched.groups()
+    for number, (group, slots, codes, keys) in enumerate(groups):
+        about["groups"].append([group, slots.astype("<u4").tobytes().hex()])
+        arrays[f"codes-{number}"] = ("b", (codes,))
+        arrays[f"keys-{number}"] = ("q", (keys,))
+        pks.update(keys.tolist())
+    if pks and source is not None:
+        arrays |= _whole(source, sorted(pks), about)
     return Parts(about, arrays)
 
 
@@ -159,14 +149,13 @@ def _whole(source: SketchSource, pks: Sequence[int], about: dict[str, Any]) -> d
     }
 
 
-def put_back(about: Mapping[str, Any], parts: Mapping[str, Bytes]) -> RegistryIndex:
-    """An index of its parts, which are not copied. Raises ValueError, KeyError or TypeError for
-    parts that do not fit together."""
+def pieces(
+    about: Mapping[str, Any], parts: Mapping[str, Bytes]
+) -> tuple[Snapshot, Sketches | None]:
+    """What `parts_of` took, of its parts, which are not copied. Raises ValueError, KeyError or
+    TypeError for parts that do not fit together."""
     snapshot = Snapshot.put_back(about, parts)
-    store, change, at = about["version"]
-    version = Version(None if store is None else str(store), int(change), int(at))
-    sketches = _sketches(about, parts) if about["groups"] else None
-    return RegistryIndex(snapshot, Delta.of(snapshot), sketches, None, version)
+    return snapshot, _sketches(about, parts) if about["groups"] else None
 
 
 def _sketches(about: Mapping[str, Any], parts: Mapping[str, Bytes]) -> Sketches:
@@ -196,10 +185,7 @@ def save(folder: Path, key: bytes, parts: Parts) -> str:
     its MAC. Raises InputError where there is something else, or nothing can be written."""
     if sys.byteorder != "little":
         raise InputError("an index is saved on little-endian machines only")
-    if folder.exists() and not is_one(folder):
-        raise InputError(
-            "there is something else at the folder's place", remedy="Name a folder that is new."
-        )
+    check_place(folder)
     draft = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
     try:
         draft.mkdir(mode=0o700, parents=True)
@@ -214,6 +200,14 @@ def save(folder: Path, key: bytes, parts: Parts) -> str:
             f"the index cannot be written: {e.strerror}", remedy="Check the folder and its disk."
         ) from None
     return mac
+
+
+def check_place(folder: Path) -> None:
+    """Raises InputError where something is at the folder's place that is no saved index."""
+    if os.path.lexists(folder) and not is_one(folder):
+        raise InputError(
+            "there is something else at the folder's place", remedy="Name a folder that is new."
+        )
 
 
 def is_one(folder: Path) -> bool:
@@ -264,30 +258,12 @@ def _put_in_place(draft: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def open_folder(folder: Path, key: bytes, *, mac: str | None = None) -> RegistryIndex:
-    """The index in a folder, mapped. `mac`: the one that it must have, where that is known.
-    Raises Tampered for anything that is not, byte for byte, what was saved under this key."""
-    return _put_together(*_verified(folder, key, mac))
-
-
-def _put_together(about: Mapping[str, Any], parts: Mapping[str, Bytes]) -> RegistryIndex:
-    try:
-        return put_back(about, parts)
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError):
-        raise Tampered("the saved index contradicts itself", remedy=_REMEDY) from None
-
-
-def verify(folder: Path, key: bytes) -> Mapping[str, Any]:
-    """See that a folder holds what was saved under this key; the manifest's `about`.
-    Raises Tampered."""
-    about, parts = _verified(folder, key, None)
-    _put_together(about, parts)
-    return about
-
-
-def _verified(
-    folder: Path, key: bytes, mac: str | None
+def open_parts(
+    folder: Path, key: bytes, mac: str | None = None
 ) -> tuple[Mapping[str, Any], dict[str, Bytes]]:
+    """What `save` wrote, mapped: the parts' `about`, and the parts. `mac`: the one that it must
+    have, where that is known. Raises Tampered for anything that is not, byte for byte, what was
+    saved under this key."""
     if sys.byteorder != "little":
         raise InputError("a saved index is opened on little-endian machines only")
     try:
@@ -307,7 +283,7 @@ def _verified(
         )
     if mac is not None and not hmac.compare_digest(mac.encode(), made.encode()):
         raise Tampered("the saved index is another than was saved last", remedy=_REMEDY)
-    told = json.loads(manifest)
+    told = json.loads(manifest)  # ours: it was authenticated
     if told["format"] != FORMAT:
         raise Tampered("the saved index is of another format", remedy=_REMEDY)
     try:
