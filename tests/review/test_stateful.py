@@ -21,7 +21,7 @@ CONFIRM, NOT, ALLOWED, SECOND = Verdict
 REPOS = st.sampled_from(["a/one", "a/two", "b/three"])
 PATHS = st.sampled_from(["x.pt", "y.pt"])
 BYTES = st.sampled_from([None, None, "one", "two"])
-RUNGS = st.sampled_from([Rung.WEIGHTS, Rung.DECLARED])
+RUNGS = st.sampled_from([Rung.WEIGHTS, Rung.DECLARED, Rung.REFUTED, Rung.UNSUPPORTED])
 
 
 @dataclass
@@ -59,18 +59,34 @@ class Model:
                 continue
             if path in word.covers:
                 rung, read = word.covers[path]
+                if word.verdict is CONFIRM and not (rung.on_ladder and now.rung.on_ladder):
+                    return None
                 if read is not None:
                     return word if read == now.read else None
-                unread = now.read is None and now.rung <= rung
-                return word if unread or word.verdict is CONFIRM else None
+                if word.verdict is CONFIRM:  # and nobody saw that it stands on less
+                    return word if now.rung >= rung else None
+                return word if now.read is None and now.rung <= rung else None
         return None
+
+    def fallen(self, repo: str, path: str) -> bool:
+        """Was it confirmed, and is it refuted now?"""
+        if self.files[repo][path].rung is not Rung.REFUTED:
+            return False
+        for word in reversed(self.words):
+            other = word.undone or word.repo != repo or word.verdict is SECOND
+            if not other and path in word.covers:
+                return word.verdict is CONFIRM and word.covers[path][0].on_ladder
+        return False
 
     def remembered(self, read: str | None) -> Word | None:
         """The last that a person said of these bytes, if it was "not this model"."""
         for word in reversed(self.words):
             if read is None or word.undone or word.because or word.verdict is SECOND:
                 continue
-            if any(then == read for _, then in word.covers.values()):
+            if any(
+                then == read and (word.verdict is not CONFIRM or rung.on_ladder)
+                for rung, then in word.covers.values()
+            ):
                 return word if word.verdict is NOT else None
         return None
 
@@ -93,7 +109,20 @@ class Model:
         return [w for w in self.words if w.repo == repo and not w.undone and not w.because]
 
     def state(self, repo: str) -> State:
-        if all(self.said(repo, path) for path in self.files[repo]):
+        files = self.files[repo]
+        stands = any(file.rung.on_ladder for file in files.values())
+
+        def waits(path: str) -> bool:
+            rung = files[path].rung
+            if self.said(repo, path) or rung is Rung.UNSUPPORTED:
+                return False
+            return rung.on_ladder or not stands or self.fallen(repo, path)
+
+        ever = any(
+            word.repo == repo and not word.undone and word.verdict is not SECOND and word.covers
+            for word in self.words
+        )
+        if ever and not any(waits(path) for path in files):
             return State.DECIDED
         words = self.people(repo)
         return State.SECOND if words and words[-1].verdict is SECOND else State.OPEN
@@ -119,11 +148,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(repo=REPOS, path=PATHS, read=BYTES, rung=RUNGS)
     def see(self, repo: str, path: str, read: str | None, rung: Rung) -> None:
+        if rung is Rung.UNSUPPORTED and path not in self.model.files.get(repo, {}):
+            return  # what nothing supports is no sighting, unless it was one
         known = self.model.files.setdefault(repo, {}).get(path)
         if known is not None and known.read is not None and read not in (None, known.read):
             read = known.read  # what stands at one place and content has one reading
         file = known or File(rung, read)
-        file.rung, file.read = max(file.rung, rung), read or file.read
+        file.rung, file.read = rung, read or file.read
         self.model.files[repo][path] = file
         self.cases[repo] = self.room.see(repo, path, rung=rung, read=read)
         self.model.remember()
@@ -137,12 +168,14 @@ class Machine(RuleBasedStateMachine):
         try:
             self.room.say(self.cases[repo], verdict, who)
         except Conflict:
-            assert state is State.DECIDED or (state is State.SECOND and verdict is SECOND)
+            again = state is State.SECOND and verdict is SECOND
+            assert state is State.DECIDED or again or self._cannot_be_said(repo, verdict)
             return
         except AccessError:
             assert asker == who.pk
             return
         assert state is not State.DECIDED
+        assert not self._cannot_be_said(repo, verdict)
         assert not (state is State.SECOND and (verdict is SECOND or asker == who.pk))
         covers = {
             path: (file.rung, file.read)
@@ -194,6 +227,13 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def columns_follow_from_what_was_appended(self) -> None:
         self.room.check()
+
+    def _cannot_be_said(self, repo: str, verdict: Verdict) -> bool:
+        """Of what reading refuted, and of what nothing supports any more."""
+        rungs = {file.rung for file in self.model.files[repo].values()}
+        if any(rung.on_ladder for rung in rungs):
+            return False
+        return rungs == {Rung.UNSUPPORTED} or verdict in (CONFIRM, ALLOWED)
 
     def _asker(self, repo: str) -> int | None:
         words = self.model.people(repo)
