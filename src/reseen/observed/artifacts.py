@@ -209,6 +209,17 @@ def _put_artifacts(connection: Connection, rows: list[dict[str, Any]], since: in
     )
 
 
+def only_in_history(connection: Connection, repository_pk: int, commits: Iterable[str]) -> None:
+    """Nothing leads to these commits any more: files that were last seen there stand in the history
+    only. What still stands on a ref is seen there again."""
+    table = schema.artifacts.c
+    for some in chunks(commit_bytes(each) for each in commits):
+        there = (table.repository_pk == repository_pk) & table.commit.in_(some)
+        connection.execute(
+            update(schema.artifacts).where(there, table.ref.is_not(None)).values(ref=None)
+        )
+
+
 def content(artifact: Artifact) -> bytes:
     """What tells two contents at one path apart: what the hub calls them (nothing: then a path has
     one row)."""

@@ -88,6 +88,17 @@ def remember(
     return remembered
 
 
+def listed_since(connection: Connection, pks: Iterable[int], at: int) -> set[int]:
+    """Which of these repositories were listed since an instant (microseconds)."""
+    found: set[int] = set()
+    for some in _chunks(sorted(set(pks))):
+        query = select(repositories.c.pk).where(
+            repositories.c.pk.in_(some), repositories.c.last_listed >= at
+        )
+        found.update(connection.scalars(query))
+    return found
+
+
 def repositories_by_pk(connection: Connection, pks: Iterable[int]) -> dict[int, Repository]:
     """Repositories as last listed (without tags and paths, which are not kept)."""
     found: dict[int, Repository] = {}

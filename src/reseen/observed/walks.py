@@ -23,6 +23,17 @@ REFS = 1
 """Of `follow`: branches, tags, pull-request refs and history of a repository."""
 ACCOUNT = {RepoType.MODEL: 2, RepoType.DATASET: 4, RepoType.SPACE: 8}
 """Of `follow`: the other repositories of the account, by type."""
+ALL_REFS = 16
+"""Of `follow`: in these, whatever is found there, what REFS names too."""
+_ACCOUNTS = sum(ACCOUNT.values())
+
+
+def still_open(wish: int, followed: int) -> int:
+    """What of a wish is left to look at, by what was looked at: REFS, and ACCOUNT's numbers."""
+    left = wish & ~followed & (REFS | _ACCOUNTS)
+    if wish & ALL_REFS and not followed & ALL_REFS:
+        left |= wish & _ACCOUNTS
+    return left
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +45,7 @@ class Asked:
     edited: bool = False
     """Altered copies are looked for."""
     follow: int = 0
-    """What is looked at where something is found: REFS, and ACCOUNT's numbers."""
+    """What is looked at where something is found: REFS, ACCOUNT's numbers, ALL_REFS."""
 
     def __or__(self, other: Asked) -> Asked:
         return Asked(

@@ -18,7 +18,17 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, sightings, walks
 from reseen.observed.readings import File, ReadSoFar, read_so_far
-from reseen.observed.walks import ACCOUNT, NEVER, NOTHING, REFS, Asked, Commit, Walked
+from reseen.observed.walks import (
+    ACCOUNT,
+    ALL_REFS,
+    NEVER,
+    NOTHING,
+    REFS,
+    Asked,
+    Commit,
+    Walked,
+    still_open,
+)
 from reseen.records import Artifact, Coverage, Problem, Repository, Sighting, account_of
 from reseen.scan import frontier, owed, priorities, scan_rows
 from reseen.scan.budget import SPENT
@@ -26,7 +36,7 @@ from reseen.scan.frontier import LOOKS, READS, Lease, State, Task, Work
 from reseen.scan.lookback import Place, record_past, sketched, unread, worth_reading
 from reseen.scan.outage import STORAGE_AWAY, UNANSWERED
 from reseen.scan.record import record
-from reseen.scan.target import Confirm, Options, Target, asked, strongest
+from reseen.scan.target import Confirm, Options, Target, as_asked, asked, strongest
 from reseen.scan.visit import Visit
 from reseen.store import change_log
 from reseen.store.lease import Owner
@@ -169,7 +179,8 @@ class Scan:
         """What this scan asks of every repository; a hub is asked for no more than it can do."""
         wanted = asked(self.options, self.target)
         able = REFS if self.beside_main else 0
-        able |= sum(ACCOUNT.values()) if self.abilities.lists else 0
+        if self.abilities.lists:
+            able |= sum(ACCOUNT.values()) | (ALL_REFS if self.beside_main else 0)
         return replace(wanted, follow=wanted.follow & able)
 
     @property
@@ -308,7 +319,13 @@ def _lease(connection: Connection, scan: Scan, want: Wanted, at: int) -> list[Re
     pks = {lease.repository_pk for lease in leases}
     rows = known_commits.repositories_by_pk(connection, pks)
     levels = _levels(connection, scan, rows)
-    options = {pk: strongest(scan.options, scan.target, levels[pk]) for pk in pks}
+    own = pks if scan.target.owed else known_commits.listed_since(connection, pks, scan.started_at)
+    options = {
+        pk: strongest(scan.options, scan.target, levels[pk])
+        if pk in own
+        else as_asked(scan.options, levels[pk])
+        for pk in pks
+    }
     reads = {each.repository_pk for each in leases if each.task is Task.REINSPECT}
     files = owed.files(connection, scan.index().known, {pk: options[pk] for pk in reads})
     lists = {each.repository_pk for each in leases if each.task is Task.FILES}
@@ -325,14 +342,17 @@ def _lease(connection: Connection, scan: Scan, want: Wanted, at: int) -> list[Re
 
 
 def _levels(connection: Connection, scan: Scan, rows: Mapping[int, Repository]) -> dict[int, Asked]:
-    """The most that was asked of each of these repositories, now or before. What following a
-    sighting led to has the level of what led there."""
+    """The most that was asked of each of these repositories, now or before; of one that this scan
+    did not list, before. What following a sighting led to has the level of what led there."""
     before = walks.of_repositories(connection, rows)
+    own = known_commits.listed_since(connection, rows, scan.started_at)
     levels: dict[int, Asked] = {}
     accounts: dict[str, Asked] = {}
     for pk, repository in rows.items():
         if pk in before or not scan.target.owed:
-            levels[pk] = scan.asked | before.get(pk, NEVER).asked
+            levels[pk] = before.get(pk, NEVER).asked
+            if pk in own or scan.target.owed:
+                levels[pk] |= scan.asked
             continue
         author = repository.author
         if author not in accounts:
@@ -372,7 +392,7 @@ def _list(
     scan_rows.note(connection, scan.pk, None, page.problems, at)
     if part.subject is not None:
         accounts = accounts | {part.subject[1]}
-    beside_main = scan.options.refs and scan.beside_main
+    beside_main = scan.beside_main and _with_refs(connection, scan, part)
     files_named = any(repository.paths for repository in page.repositories)
     listed = unchanged = 0
     skipped: dict[str, int] = {}
@@ -408,9 +428,17 @@ def _list(
     if part.subject is not None and page.cursor is None:
         type, author = part.subject
         pks = known_commits.of_account(connection, scan.hub, author)
-        walks.followed(connection, pks, ACCOUNT[type])
+        walks.followed(connection, pks, ACCOUNT[type] | ALL_REFS * beside_main)
     owe(connection, scan, batch, late, at)
     return Coverage(listed=listed, unchanged=unchanged, skipped=skipped)
+
+
+def _with_refs(connection: Connection, scan: Scan, part: scan_rows.Part) -> bool:
+    """Are refs looked at in every repository of this listing? Where the account of a sighting is
+    listed for what is owed, as the scan asked that led there."""
+    if not scan.target.owed or part.subject is None:
+        return scan.options.refs
+    return bool(_level_of_account(connection, scan, part.subject[1]).follow & ALL_REFS)
 
 
 def _is_late(scan: Scan, walked: Walked) -> bool:
@@ -473,11 +501,13 @@ def _follow_owed(
     rows = known_commits.repositories_by_pk(connection, standing)
     for pk in standing:
         wish = walked[pk].asked.follow | scan.asked.follow
-        open_ = wish & ~walked[pk].followed
+        open_ = still_open(wish, walked[pk].followed)
         if not open_:
             continue
         mine = open_ & (wish if scan.target.owed else scan.asked.follow)
         done = _list_account(connection, scan, batch, rows[pk].author, mine)
+        if wish & ~walked[pk].followed & ALL_REFS and not (scan.target.owed or scan.options.refs):
+            done = 0  # listed without the refs that another scan asked for
         walks.followed(connection, [pk], done)
         if mine & REFS:
             refs.append(Work(pk, Task.REFS, priorities.Priority.NOW))
@@ -506,7 +536,7 @@ def listed_all(connection: Connection, scan: Scan) -> None:
     """A scan of the whole hub listed every account: nobody needs to ask for one again."""
     target = scan.target
     if target.everything and target.since is None:
-        bits = sum(ACCOUNT[type] for type in set(target.types))
+        bits = sum(ACCOUNT[type] for type in set(target.types)) | ALL_REFS * scan.options.refs
         walks.followed_since(connection, scan.hub, scan.started_at, bits)
 
 
@@ -576,7 +606,8 @@ def _visit(connection: Connection, scan: Scan, batch: Batch, came: Visited, at: 
         pk = lease.repository_pk
         follow = came.ready.asked.follow if scan.target.owed else scan.asked.follow
         if scan.target.owed or not visit.listed:
-            follow &= ~walks.of_repositories(connection, [pk]).get(pk, NEVER).followed
+            known = walks.of_repositories(connection, [pk]).get(pk, NEVER)
+            follow = still_open(follow, known.followed)
         _follow(connection, scan, batch, pk, visit.repository.author, follow)
     if not visit.complete:
         return Coverage(bytes_by=visit.bytes_by)
@@ -617,12 +648,16 @@ def look_back(
     what is worth reading now. What that leaves out comes when the scan has nothing else to do."""
     new = record_past(connection, scan.secret, removals, scan_pk=scan.pk)
     here = [place for _, place in new if place.hub == scan.hub]
-    walked = walks.of_repositories(connection, {place.repository_pk for place in here})
+    pks = {place.repository_pk for place in here}
+    walked = walks.of_repositories(connection, pks)
+    own = pks if scan.target.owed else known_commits.listed_since(connection, pks, scan.started_at)
     batch.found += [sightings.by_id(connection, id) for id, _ in new]
     for place in here:
+        if place.repository_pk not in own:
+            continue  # what it leads to is asked for where it was looked at
         known = walked.get(place.repository_pk, NEVER)
         follow = known.asked.follow if scan.target.owed else scan.asked.follow
-        follow &= ~known.followed
+        follow = still_open(follow, known.followed)
         if follow:
             _follow(connection, scan, batch, place.repository_pk, place.author, follow)
     if removals is None or not scan.reads or scan.target.is_narrow:
@@ -656,7 +691,8 @@ def _reinspect(
 
 
 def _refer(connection: Connection, scan: Scan, lease: Lease, revisions: Revisions, at: int) -> None:
-    """Each commit that is not known yet becomes work, once."""
+    """Each commit that is not known yet becomes work, once; what is known of one that nothing leads
+    to any more stands in the history."""
     scan_rows.note(connection, scan.pk, lease.repository_pk, revisions.problems, at)
     known = walks.commits(connection, lease.repository_pk)
     known |= frontier.commits(connection, scan.pk, lease.repository_pk)
@@ -674,4 +710,6 @@ def _refer(connection: Connection, scan: Scan, lease: Lease, revisions: Revision
                 )
             )
     frontier.add(connection, scan.pk, work)
+    past = [revision.commit for revision in revisions.revisions if revision.ref is None]
+    seen.only_in_history(connection, lease.repository_pk, past)
     walks.followed(connection, [lease.repository_pk], REFS)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from reseen.observed.walks import ACCOUNT, REFS, Asked
+from reseen.observed.walks import ACCOUNT, ALL_REFS, REFS, Asked
 from reseen.records import RepoType
 
 
@@ -111,6 +111,7 @@ def asked(options: Options, target: Target) -> Asked:
     follow = 0
     if options.follow and not target.owed:
         follow = REFS | sum(ACCOUNT[type] for type in set(target.types))
+        follow |= ALL_REFS if options.refs else 0
     return Asked(_LEVELS.index(options.confirm), options.reads_unclaimed, follow)
 
 
@@ -124,6 +125,13 @@ def strongest(options: Options, target: Target, before: Asked) -> Options:
         return options
     confirm = _LEVELS[max(_LEVELS.index(options.confirm), before.confirm)]
     return replace(options, confirm=confirm, edited=options.edited or before.edited)
+
+
+def as_asked(options: Options, before: Asked) -> Options:
+    """How far to go at a repository that is none of the scan's own, where a removal learned
+    something: as far as earlier scans asked. What is found there is followed another time."""
+    confirm = _LEVELS[before.confirm]
+    return replace(options, confirm=confirm, edited=before.edited, follow=False)
 
 
 _LEVELS = tuple(Confirm)
