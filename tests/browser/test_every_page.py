@@ -14,6 +14,7 @@ from sqlalchemy import select
 from tests.browser.person import Person
 from tests.browser.serving import Serving
 
+from reseen.registry import removals
 from reseen.review import cases
 from reseen.store import service_schema
 
@@ -45,6 +46,7 @@ def test_every_page_fits_and_can_be_used_by_everybody(
         f"/cases/{strongest}",
         f"/cases/{weakest}",
         f"/accounts/{hub}/{UPLOADER}",
+        f"/lists?removal={a_removal(looked_at)}",
     )
     for place in places:
         answer = page.goto(place)
@@ -52,6 +54,11 @@ def test_every_page_fits_and_can_be_used_by_everybody(
         assert answer.status == 200, place
         person.looks()
         person.looks_in_the_dark()
+
+
+def a_removal(serving: Serving) -> str:
+    with serving.store.read() as connection:
+        return next(removals.every(connection)).id
 
 
 def some_cases(serving: Serving) -> tuple[str, str, str]:

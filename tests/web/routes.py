@@ -66,6 +66,9 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("POST", "/notices/{id}/re-seen"): Role.REVIEWER,
     ("GET", "/lists"): Role.READER,
     ("POST", "/lists/import"): Role.LEAD,
+    ("POST", "/lists/change"): Role.LEAD,
+    ("POST", "/removals/{id}/claims/{number}"): Role.LEAD,
+    ("POST", "/removals/{id}/class"): Role.LEAD,
     ("POST", "/removals/{id}/withdraw"): Role.LEAD,
     ("POST", "/removals/{id}/restore"): Role.LEAD,
     ("GET", "/scans"): Role.READER,
@@ -119,5 +122,5 @@ def _walk(routes: Any) -> Iterator[tuple[str, str]]:
 def path_of(template: str) -> str:
     """The template, filled with what is there never or always."""
     return template.format(
-        pk=1, id="xx-00000000", hub="huggingface", account="sample", removal="rm-00000000"
+        pk=1, id="xx-00000000", hub="huggingface", account="sample", removal="rm-00000000", number=1
     )

@@ -167,3 +167,79 @@ def test_a_removal_is_withdrawn_and_restored_with_a_reason(visit: Visit, service
     assert ("restore", "user:sample-lead") in told
     assert lead.post("/removals/rm-00000000/withdraw", {"reason": "x"}).status_code == 404
     assert lead.get("/lists?removal=rm-00000000").status_code == 404
+
+
+def claim(lead: Visitor, id: str, number: int, act: str, status: int = 303) -> str:
+    form = {"act": act, "reason": f"About {cases_made.SEALED}"}
+    answer = lead.post(f"/removals/{id}/claims/{number}", form)
+    assert answer.status_code == status, answer.text
+    return str(answer.headers.get("location", ""))
+
+
+def test_every_fact_is_shown_with_its_source_and_taken_back(visit: Visit, service: Service) -> None:
+    lead = visit(Role.LEAD)
+    upload(lead, GOOD, "one list")
+    upload(lead, csv((SECRET, sha(1))), "another")
+    with service.store.read() as connection:
+        (id,) = [r.id for r in removals.every(connection) if len(r.claims) == 2]
+    page = lead.get(f"/lists?removal={id}").text
+    for wanted in ("one list", "another", f"{id}/1", f"{id}/2", sha(1)):
+        assert wanted in page
+    assert SECRET not in page
+    assert sha(1) not in visit(Role.READER).get(f"/lists?removal={id}").text
+    assert claim(lead, id, 1, "take-back").endswith("done=claim")
+    assert "in force" in lead.get(f"/lists?removal={id}").text
+    claim(lead, id, 2, "take-back")
+    with service.store.read() as connection:
+        assert removals.by_id(connection, id).withdrawn_at is not None
+    shown = lead.get(f"/lists?removal={id}").text
+    assert "taken back" in shown
+    for secret in cases_made.SECRETS:
+        assert secret not in shown
+    claim(lead, id, 1, "put-back")
+    with service.store.read() as connection:
+        assert removals.by_id(connection, id).withdrawn_at is None
+    claim(lead, id, 1, "something", status=400)
+    claim(lead, id, 9, "take-back", status=404)
+
+
+def test_a_list_is_withdrawn_and_restored_as_a_whole(visit: Visit, service: Service) -> None:
+    lead = visit(Role.LEAD)
+    upload(lead, GOOD, "one list")
+    change = {"name": "one list", "act": "withdraw", "reason": "A test."}
+    assert lead.post("/lists/change", {**change, "reason": " "}).status_code == 400
+    assert lead.post("/lists/change", change).headers["location"] == "/lists?done=list"
+    with service.store.read() as connection:
+        assert removals.count(connection, withdrawn=False) == 0
+    assert lead.post("/lists/change", change).headers["location"] == "/lists?done=same"
+    assert lead.post("/lists/change", {**change, "act": "restore"}).status_code == 303
+    with service.store.read() as connection:
+        assert removals.count(connection, withdrawn=False) == 2
+    assert lead.post("/lists/change", {**change, "name": "none"}).status_code == 404
+    entitle = {"name": "one list", "act": "entitle"}
+    assert lead.post("/lists/change", entitle).status_code == 403
+    boss = visit(Role.ADMINISTRATOR)
+    assert boss.post("/lists/change", entitle).status_code == 303
+    assert "may say the class that is never read" in boss.get("/lists").text
+
+
+def test_two_people_settle_a_class(visit: Visit, service: Service) -> None:
+    lead, other = visit(Role.LEAD), visit(Role.LEAD, "another-lead")
+    upload(lead, GOOD, "one list")
+    with service.store.read() as connection:
+        id = next(removals.every(connection)).id
+    said = {"said": "child-abuse-imagery", "reason": "A test."}
+    assert lead.post(f"/removals/{id}/class", said).status_code == 303
+    with service.store.read() as connection:
+        removal = removals.by_id(connection, id)
+    assert removal.cls.never_read
+    assert not removal.cls.vouched
+    number = next(c.number for c in removal.claims if c.cls is not None)
+    assert "no list that is entitled" in lead.get(f"/lists?removal={id}").text
+    claim(lead, id, number, "counts")
+    claim(lead, id, number, "confirm", status=409)
+    assert "A second person confirms" in other.get(f"/lists?removal={id}").text
+    claim(other, id, number, "confirm")
+    with service.store.read() as connection:
+        assert removals.by_id(connection, id).cls.vouched
+    assert lead.post(f"/removals/{id}/class", {"said": "no", "reason": "x"}).status_code == 400

@@ -133,6 +133,22 @@ def every(
             yield Line(*row[:6], bytes(row.hash or b""))
 
 
+def latest(connection: Connection, action: str, *, most: int) -> list[Line]:
+    """The last lines of one action, the newest first."""
+    table = schema.audit.c
+    query = (
+        select(
+            *(table.pk, table.at, table.actor, table.action, table.subject, table.details),
+            *(table.hash,),
+        )
+        .where(table.action == action)
+        .order_by(table.pk.desc())
+        .limit(most)
+    )
+    rows = connection.execute(query).all()
+    return [Line(*row[:6], bytes(row.hash or b"")) for row in rows]
+
+
 def linked(lines: Iterator[Line], connection: Connection) -> Iterator[tuple[bytes, Line]]:
     """Each line with the hash of the line before it in the log, which may not be among `lines`."""
     table = schema.audit.c

@@ -6,36 +6,37 @@ rejected: the person has them. What is shown of a row is its number and the reas
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection
 
 from reseen.errors import Conflict, InputError, ListError, NotFound, SealError
 from reseen.observed import artifacts
 from reseen.operations import reading
 from reseen.operations import removals as operations
 from reseen.operations.lists import Imported, import_list
-from reseen.records import Removal
-from reseen.registry import removals
-from reseen.registry.claims import LISTED
+from reseen.records import SAID_CLASSES, Removal
+from reseen.registry import claims, removals
+from reseen.registry import classes as registry_classes
+from reseen.registry.claims import ListedRemovals
 from reseen.registry.drafts import check_list_name
 from reseen.registry.imports import ImportOptions
 from reseen.registry.lists.values import Refused
 from reseen.review import texts
 from reseen.review.who import Role, Who
 from reseen.scan import owed
-from reseen.store import schema
+from reseen.store import audit
 from reseen.web.access import Lead, Reader
 from reseen.web.edge import LIST
 from reseen.web.forms import UNSENT, SentForm
+from reseen.web.pages.claims import SAID as CLAIMS_SAID
 from reseen.web.pages.scans import job_words
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
@@ -43,6 +44,7 @@ from reseen.web.service import Served, Service
 router = APIRouter()
 
 SAID = {
+    **CLAIMS_SAID,
     "withdrawn": "The removal is withdrawn: it no longer counts anywhere.",
     "restored": "The removal is in force again.",
     "same": "It stood like that already.",
@@ -55,15 +57,25 @@ _importing = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """One list."""
+class ListRow:
+    """One list on the page."""
 
-    name: str
-    in_force: int
-    withdrawn: int
+    list: ListedRemovals
     last: int | None
     """When it was imported last, and by whom."""
     by: str | None
+
+    @property
+    def name(self) -> str:
+        return self.list.name
+
+    @property
+    def in_force(self) -> int:
+        return self.list.in_force
+
+    @property
+    def withdrawn(self) -> int:
+        return self.list.removals - self.list.in_force
 
 
 @router.get("/lists")
@@ -158,6 +170,7 @@ def _shown(
 ) -> Response:
     found: Removal | None = None
     missing = False
+    proposals: dict[int, registry_classes.Proposal] = {}
     with service.store.read() as connection:
         lists = every(connection)
         readings = [
@@ -170,6 +183,7 @@ def _shown(
         if removal.strip():
             try:
                 found = removals.by_id(connection, removal[:64])
+                proposals = registry_classes.proposals(connection, found.id)
             except NotFound:
                 missing = True
     return page(
@@ -187,6 +201,9 @@ def _shown(
         account=imported.account if imported else None,
         most_rejected=_MOST_REJECTED,
         removal=found,
+        proposals=proposals,
+        shows_digests=who.role >= Role.REVIEWER,
+        said_classes=SAID_CLASSES,
         missing=missing,
         asked=removal[:64],
         may_import=who.role >= Role.LEAD,
@@ -196,35 +213,18 @@ def _shown(
     )
 
 
-def every(connection: Connection) -> list[Listed]:
+def every(connection: Connection) -> list[ListRow]:
     """Every list with what is in force of it, by name."""
-    c, lists, a = schema.claims.c, schema.lists.c, schema.audit.c
-    per = (
-        select(c.list_pk, c.removal_pk, func.max(c.in_force).label("stands"))
-        .where(c.source == LISTED)
-        .group_by(c.list_pk, c.removal_pk)
-        .subquery()
-    )
-    out = func.sum(case((per.c.stands == 0, 1), else_=0))
-    counted = connection.execute(
-        select(lists.name, func.count(), out)
-        .join(per, per.c.list_pk == lists.pk)
-        .group_by(lists.name)
-        .order_by(lists.name)
-    ).all()
-    last: dict[str, Any] = {}
-    query = select(a.at, a.actor, a.details).where(a.action == "import")
-    for line in connection.execute(query.order_by(a.pk.desc()).limit(_MOST_LINES)):
-        last.setdefault(json.loads(line.details or "{}").get("list", ""), line)
+    last: dict[str, audit.Line] = {}
+    for line in audit.latest(connection, "import", most=_MOST_LINES):
+        last.setdefault(str(line.details.get("list", "")), line)
     return [
-        Listed(
-            name=name,
-            in_force=int(count) - int(withdrawn or 0),
-            withdrawn=int(withdrawn or 0),
-            last=last[name].at if name in last else None,
-            by=last[name].actor if name in last else None,
+        ListRow(
+            each,
+            last[each.name].moment if each.name in last else None,
+            last[each.name].actor if each.name in last else None,
         )
-        for name, count, withdrawn in counted
+        for each in claims.every_list(connection)
     ]
 
 
