@@ -76,6 +76,13 @@ def test_a_damaged_model_file_was_not_judged_whole(tmp_path: Path) -> None:
         ("recheck",),
         ("audit", "head"),
         ("audit", "verify"),
+        ("index", "save", "{home}/index"),
+        ("index", "verify", "{home}/index"),
+        ("index", "key", "--out", "{home}/index.key"),
+        ("problems",),
+        ("read",),
+        ("registry", "lists"),
+        ("registry", "take-back", "rm-00000000/1", "--why", "x"),
         ("audit", "export", "--out", "{home}/a.csv"),
         ("user", "list"),
         ("key", "list"),
@@ -184,6 +191,19 @@ def test_a_command_that_is_stopped_ends_with_130(
 
     monkeypatch.setattr("reseen.operations.lists.import_list", stopped)
     assert reseen(tmp_path, "registry", "import", str(removed), code=130).endswith("stopped\n")
+
+
+def test_an_index_that_is_not_what_was_saved_ends_with_2(tmp_path: Path, removed: Path) -> None:
+    reseen(tmp_path, "registry", "import", str(removed))
+    folder = tmp_path / "index"
+    reseen(tmp_path, "index", "save", str(folder))
+    reseen(tmp_path, "index", "verify", str(folder))
+    largest = max((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[-1] ^= 1
+    largest.write_bytes(content)
+    reseen(tmp_path, "index", "verify", str(folder), code=2)
+    reseen(tmp_path, "index", "verify", str(tmp_path / "missing"), code=2)
 
 
 def test_a_password_that_nobody_gives_is_no_stop(tmp_path: Path) -> None:
