@@ -207,7 +207,7 @@ class Room:
             found = cases.verdicts(connection, [pk])[pk]
         return [found[pk] for pk in sorted(found)]
 
-    def lines(self, action: str | None = None) -> list[audit.Line]:
+    def lines(self, action: str | None = None) -> list[audit.AuditLine]:
         with self.store.read() as connection:
             return [x for x in audit.every(connection) if action in (None, x.action)]
 

@@ -14,7 +14,7 @@ from reseen.errors import SealError
 from reseen.records import Names
 from reseen.settings import Settings
 from reseen.store.database import Store
-from reseen.store.sealing import Field, Keyring, derive
+from reseen.store.sealing import Keyring, SealedField, derive
 
 KEY = bytes(range(32))
 NAMES = Names(
@@ -89,23 +89,23 @@ def test_tokens_are_a_keyed_hash_of_field_and_value(value: str) -> None:
     key = derive(KEY, b"reseen index tokens 1")
     normal = links.normal_name(value).encode("utf-8", "surrogatepass")
     theirs = hashlib.blake2s(b"1\n" + normal, key=key, digest_size=16).digest()
-    assert Keyring(KEY).token(Field.NAME, value) == theirs
+    assert Keyring(KEY).token(SealedField.NAME, value) == theirs
 
 
 def test_tokens_differ_by_field_and_by_key() -> None:
     one, other = Keyring(KEY), Keyring(bytes(32))
-    tokens = [k.token(f, "x") for k in (one, other) for f in (Field.NAME, Field.MODEL)]
+    tokens = [k.token(f, "x") for k in (one, other) for f in (SealedField.NAME, SealedField.MODEL)]
     assert len(set(tokens)) == 4
     assert all(len(token) == 16 for token in tokens)
 
 
 def test_any_spelling_has_the_same_token() -> None:
     keyring = Keyring(KEY)
-    assert keyring.token(Field.NAME, "  SAMPLE\u00a0 Person ０7") == keyring.token(
-        Field.NAME, "sample person 07"
+    assert keyring.token(SealedField.NAME, "  SAMPLE\u00a0 Person ０7") == keyring.token(
+        SealedField.NAME, "sample person 07"
     )
-    assert keyring.token(Field.FILE_NAME, "a\\B\\Some File.PT") == keyring.token(
-        Field.FILE_NAME, "some file.pt"
+    assert keyring.token(SealedField.FILE_NAME, "a\\B\\Some File.PT") == keyring.token(
+        SealedField.FILE_NAME, "some file.pt"
     )
 
 
@@ -115,7 +115,9 @@ def test_ids_come_from_the_link_when_a_list_gives_none() -> None:
     given_ids = Names(model_id="1234", version_id="5678")
     assert set(keyring.tokens(bare)) == set(keyring.tokens(given_ids))
     fields = [field for field, _ in keyring.tokens(NAMES)]
-    assert sorted(fields) == [*(Field.NAME, Field.FILE_NAME, Field.MODEL, Field.VERSION)]
+    assert sorted(fields) == [
+        *(SealedField.NAME, SealedField.FILE_NAME, SealedField.MODEL, SealedField.VERSION)
+    ]
 
 
 def test_nothing_secret_shows_in_a_repr() -> None:
@@ -217,4 +219,6 @@ def test_a_lost_key_is_not_replaced_by_a_new_one(store: Store, settings: Setting
 def test_a_link_without_ids_is_found_although_ids_are_given() -> None:
     keyring = Keyring(KEY)
     names = Names(url="https://site.example/people/08", model_id="x1", version_id="08")
-    assert (Field.LINK, keyring.token(Field.LINK, str(names.url))) in keyring.tokens(names)
+    assert (SealedField.LINK, keyring.token(SealedField.LINK, str(names.url))) in keyring.tokens(
+        names
+    )

@@ -23,7 +23,7 @@ Visit = Callable[..., Visitor]
 OTHER = "another sentence of plain words"
 
 
-def _lines(service: Service, action: str) -> list[audit.Line]:
+def _lines(service: Service, action: str) -> list[audit.AuditLine]:
     with service.store.read() as connection:
         return [line for line in audit.every(connection) if line.action == action]
 

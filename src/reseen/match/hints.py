@@ -18,7 +18,7 @@ from reseen.match.digest_table import DigestTable
 from reseen.records import Evidence
 from reseen.store.database import chunks
 from reseen.store.schema import claims, sealed_index
-from reseen.store.sealing import Field, Keyring
+from reseen.store.sealing import Keyring, SealedField
 
 _HEX64 = re.compile(r"(?:^|[^0-9a-fA-F])([0-9a-fA-F]{64})(?:[^0-9a-fA-F]|$)")
 _NUMBER = re.compile(r"(?<![0-9])[0-9]{3,9}(?![0-9])")
@@ -45,7 +45,7 @@ _GENERIC = frozenset(
 )
 
 
-_FIELDS = (Field.FILE_NAME, Field.MODEL, Field.VERSION)
+_FIELDS = (SealedField.FILE_NAME, SealedField.MODEL, SealedField.VERSION)
 
 
 class Hints:
@@ -54,8 +54,8 @@ class Hints:
     def __init__(
         self,
         keyring: Keyring,
-        tokens: Mapping[Field, DigestTable],
-        later: Mapping[int, Mapping[Field, frozenset[bytes]]],
+        tokens: Mapping[SealedField, DigestTable],
+        later: Mapping[int, Mapping[SealedField, frozenset[bytes]]],
     ):
         """`tokens`: by field, owned by removals (by pk). `later`: removals that changed since, by
         pk: these are all their tokens."""
@@ -70,7 +70,7 @@ class Hints:
 
     def plus(self, connection: Connection, removal_pks: Collection[int]) -> Hints:
         """The same, with these removals as they are now."""
-        later: dict[int, dict[Field, frozenset[bytes]]] = {pk: {} for pk in removal_pks}
+        later: dict[int, dict[SealedField, frozenset[bytes]]] = {pk: {} for pk in removal_pks}
         for chunk in chunks(sorted(later)):
             query = (
                 select(claims.c.removal_pk, sealed_index.c.field, sealed_index.c.token)
@@ -79,28 +79,30 @@ class Hints:
                 .where(sealed_index.c.field.in_([int(field) for field in _FIELDS]))
             )
             for pk, number, token in connection.execute(query):
-                field = Field(number)
+                field = SealedField(number)
                 later[pk][field] = later[pk].get(field, frozenset()) | {bytes(token)}
         return Hints(self.keyring, self._tokens, {**self._later, **later})
 
     def of_path(self, path: str, name: str) -> Iterator[tuple[int, Evidence]]:
         """(removal's pk, hint) for every lead that a file's path gives; `name`: its last part."""
         if name.lower() not in _GENERIC:
-            owners = self._owners(Field.FILE_NAME, name)
+            owners = self._owners(SealedField.FILE_NAME, name)
             if len(owners) <= COMMON:
                 yield from ((removal, evidence.file_name()) for removal in sorted(owners))
         numbers = _NUMBER.findall(path)[-_NUMBERS:]
         if not numbers:
             return
         for model, version in pairwise(numbers):
-            both = self._owners(Field.MODEL, model) & self._owners(Field.VERSION, version)
+            both = self._owners(SealedField.MODEL, model) & self._owners(
+                SealedField.VERSION, version
+            )
             yield from ((removal, evidence.path_ids()) for removal in sorted(both))
         stem = name.partition(".")[0]
         if stem == numbers[-1] and len(stem) >= _VERSION_DIGITS:
-            for removal in sorted(self._owners(Field.VERSION, stem)):
+            for removal in sorted(self._owners(SealedField.VERSION, stem)):
                 yield removal, evidence.path_ids()
 
-    def _owners(self, field: Field, value: str) -> set[int]:
+    def _owners(self, field: SealedField, value: str) -> set[int]:
         if not value:
             return set()
         token = self.keyring.token(field, value)
@@ -118,7 +120,7 @@ def sha256s_in(name: str) -> Iterator[bytes]:
             yield bytes.fromhex(found[1])
 
 
-def _load(connection: Connection, field: Field) -> DigestTable:
+def _load(connection: Connection, field: SealedField) -> DigestTable:
     query = (
         select(sealed_index.c.token, claims.c.removal_pk)
         .join(claims, claims.c.pk == sealed_index.c.claim_pk)

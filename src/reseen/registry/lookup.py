@@ -19,7 +19,7 @@ from reseen.records import DigestKind, Removal, Sighting
 from reseen.registry import removals
 from reseen.store import links, schema
 from reseen.store.database import Store
-from reseen.store.sealing import Field, Keyring
+from reseen.store.sealing import Keyring, SealedField
 
 _ID = re.compile(r"(?:rm|sg)-[0-9a-z]{4,20}\Z")
 _HEX = re.compile(r"[0-9a-f]{8,64}\Z")
@@ -37,12 +37,12 @@ section's, and such short forms are not stored beside the long ones."""
 _SHORT = {long: (short.label,) for short, long in LONG_OF.items()}
 
 _HOW = {
-    Field.NAME: "its name",
-    Field.FILE_NAME: "the name of one of its files",
-    Field.LINK: "its former link",
-    Field.MODEL: "its model id",
-    Field.VERSION: "its version id",
-    Field.SOURCE: "what its list says of it",
+    SealedField.NAME: "its name",
+    SealedField.FILE_NAME: "the name of one of its files",
+    SealedField.LINK: "its former link",
+    SealedField.MODEL: "its model id",
+    SealedField.VERSION: "its version id",
+    SealedField.SOURCE: "what its list says of it",
 }
 
 
@@ -145,20 +145,20 @@ def _by_name(
 ) -> None:
     link = links.parse(query)
     if link is not None and link.version_id:
-        token = keyring.token(Field.VERSION, link.version_id)
+        token = keyring.token(SealedField.VERSION, link.version_id)
         words = "its former link" if link.model_id else "its version id, from the link"
         if _by_token(connection, [token], link.site, how, words):
             return
     if link is not None and link.model_id:
-        token = keyring.token(Field.MODEL, link.model_id)
+        token = keyring.token(SealedField.MODEL, link.model_id)
         other = ", in another version or none that is known" if link.version_id else ""
         _by_token(connection, [token], link.site, how, f"its model id, from the link{other}")
     elif link is not None:
-        _by_token(connection, [keyring.token(Field.LINK, query)], None, how, None)
+        _by_token(connection, [keyring.token(SealedField.LINK, query)], None, how, None)
     if link is None:
-        fields = [Field.NAME, Field.FILE_NAME]
+        fields = [SealedField.NAME, SealedField.FILE_NAME]
         if query.isascii() and query.isdigit():
-            fields += [Field.MODEL, Field.VERSION]
+            fields += [SealedField.MODEL, SealedField.VERSION]
         _by_token(connection, [keyring.token(f, query) for f in fields], None, how, None)
 
 
@@ -182,5 +182,5 @@ def _by_token(
         query = query.where(or_(claims.site == site, claims.site.is_(None)))
     rows = connection.execute(query).all()
     for removal_pk, field in rows:
-        how[removal_pk].append(words or _HOW[Field(field)])
+        how[removal_pk].append(words or _HOW[SealedField(field)])
     return bool(rows)

@@ -35,7 +35,7 @@ from reseen.registry.removals import (
 )
 from reseen.store import change_log, schema
 from reseen.store.database import chunks, insert_many, now, reserve
-from reseen.store.sealing import Field, Keyring
+from reseen.store.sealing import Keyring, SealedField
 
 _TOKEN = Struct(">16sqB")
 """A row of the index: token, pk, field. Sorted as bytes, such rows are in the order of its key."""
@@ -88,7 +88,10 @@ class Reader:
     def _by_ids(self, sources: Iterable[Key]) -> dict[int, dict[Key, None]]:
         """The removals of which one claim has a draft's site and ids, with those keys."""
         make = self._keyring.token
-        needed = {key: (make(Field.MODEL, key[1]), make(Field.VERSION, key[2])) for key in sources}
+        needed = {
+            key: (make(SealedField.MODEL, key[1]), make(SealedField.VERSION, key[2]))
+            for key in sources
+        }
         table, c = schema.sealed_index.c, schema.claims.c
         holders: defaultdict[bytes, set[int]] = defaultdict(set)
         where: dict[int, tuple[int, str | None]] = {}
@@ -298,7 +301,7 @@ def _packed_tokens(keyring: Keyring, rows: Sequence[_Row]) -> bytes:
             made.append(pack(token, row.pk, field))
         if row.draft.otherwise is not None:
             token = key_token(keyring, row.draft.otherwise)
-            made.append(pack(token, row.pk, int(Field.SOURCE)))
+            made.append(pack(token, row.pk, int(SealedField.SOURCE)))
     made.sort()
     return b"".join(made)
 

@@ -26,7 +26,7 @@ START = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AuditLine:
     """One thing that somebody did."""
 
     number: int
@@ -115,7 +115,7 @@ def every(
     *,
     since: int | None = None,
     until: int | None = None,
-) -> Generator[Line, None, None]:
+) -> Generator[AuditLine, None, None]:
     """All lines, or those of one subject, or from `since` to before `until` (microseconds since
     1970); oldest first, streamed."""
     table = schema.audit.c
@@ -130,10 +130,10 @@ def every(
         query = query.where(table.at < until)
     with connection.execute(query.execution_options(yield_per=1000)) as rows:
         for row in rows:
-            yield Line(*row[:6], bytes(row.hash or b""))
+            yield AuditLine(*row[:6], bytes(row.hash or b""))
 
 
-def latest(connection: Connection, action: str, *, most: int) -> list[Line]:
+def latest(connection: Connection, action: str, *, most: int) -> list[AuditLine]:
     """The last lines of one action, the newest first."""
     table = schema.audit.c
     query = (
@@ -146,10 +146,10 @@ def latest(connection: Connection, action: str, *, most: int) -> list[Line]:
         .limit(most)
     )
     rows = connection.execute(query).all()
-    return [Line(*row[:6], bytes(row.hash or b"")) for row in rows]
+    return [AuditLine(*row[:6], bytes(row.hash or b"")) for row in rows]
 
 
-def linked(lines: Iterator[Line], connection: Connection) -> Iterator[tuple[bytes, Line]]:
+def linked(lines: Iterator[AuditLine], connection: Connection) -> Iterator[tuple[bytes, AuditLine]]:
     """Each line with the hash of the line before it in the log, which may not be among `lines`."""
     table = schema.audit.c
     number, last = 0, START

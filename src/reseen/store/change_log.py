@@ -19,7 +19,7 @@ from reseen.store.service_schema import changes
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RemovalChange:
     """Removals `first` to `last`, by pk: each may be another than before, or new."""
 
     pk: int
@@ -43,10 +43,10 @@ def latest(connection: Connection) -> int:
     return connection.scalar(select(func.max(changes.c.pk))) or 0
 
 
-def since(connection: Connection, after: int, *, limit: int = 10_000) -> list[Change]:
+def since(connection: Connection, after: int, *, limit: int = 10_000) -> list[RemovalChange]:
     """The changes after this one, in order, at most `limit`: ask again while there are as many."""
     query = select(changes).where(changes.c.pk > after).order_by(changes.c.pk).limit(limit)
-    return [Change(row.pk, row.first, row.last, row.at) for row in connection.execute(query)]
+    return [RemovalChange(row.pk, row.first, row.last, row.at) for row in connection.execute(query)]
 
 
 def _runs(pks: Iterable[int]) -> Iterator[tuple[int, int]]:

@@ -37,7 +37,7 @@ _STEP = 64
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
-class Field(IntEnum):
+class SealedField(IntEnum):
     """What an index token stands for. The number is what the store keeps: never change one."""
 
     NAME = 1
@@ -54,7 +54,7 @@ class Field(IntEnum):
     when it comes again (`drafts.Draft.otherwise`)."""
 
 
-_PREFIXES = {field: b"%d\n" % field for field in Field}
+_PREFIXES = {field: b"%d\n" % field for field in SealedField}
 
 
 class Keyring:
@@ -156,11 +156,11 @@ class Keyring:
         """What `seal_text` took. Raises SealError."""
         return str(json.loads(self._open(sealed, b"text " + id.encode())))
 
-    def token(self, field: Field, value: str) -> bytes:
+    def token(self, field: SealedField, value: str) -> bytes:
         """16 bytes: keyed hash of (field, normalised value). Normalises by itself."""
-        if field is Field.FILE_NAME:
+        if field is SealedField.FILE_NAME:
             normal = links.normal_file_name(value)
-        elif field is Field.LINK:
+        elif field is SealedField.LINK:
             link = links.parse(value)
             normal = link.normal if link else links.normal_name(value)
         else:
@@ -168,15 +168,17 @@ class Keyring:
         return self._token(field, normal)
 
     def source_token(self, site: str, said: str) -> bytes:
-        """The token of Field.SOURCE."""
-        return self._token(Field.SOURCE, f"{links.normal_site(site)}\n{links.normal_name(said)}")
+        """The token of SealedField.SOURCE."""
+        return self._token(
+            SealedField.SOURCE, f"{links.normal_site(site)}\n{links.normal_name(said)}"
+        )
 
-    def tokens(self, names: Names) -> tuple[tuple[Field, bytes], ...]:
+    def tokens(self, names: Names) -> tuple[tuple[SealedField, bytes], ...]:
         """All tokens under which a removal with these names is found; no doubles."""
-        found: list[tuple[Field, bytes]] = []
+        found: list[tuple[SealedField, bytes]] = []
         model, version = names.model_id, names.version_id
         if names.name:
-            found.append((Field.NAME, self.token(Field.NAME, names.name)))
+            found.append((SealedField.NAME, self.token(SealedField.NAME, names.name)))
         # A link that only repeats the ids needs no reading.
         if names.url and not (
             model and version and f"/models/{model}" in names.url and version in names.url
@@ -185,16 +187,16 @@ class Keyring:
             if link and (link.model_id or link.version_id):
                 model, version = model or link.model_id, version or link.version_id
             else:
-                found.append((Field.LINK, self.token(Field.LINK, names.url)))
+                found.append((SealedField.LINK, self.token(SealedField.LINK, names.url)))
         if model:
-            found.append((Field.MODEL, self.token(Field.MODEL, model)))
+            found.append((SealedField.MODEL, self.token(SealedField.MODEL, model)))
         if version:
-            found.append((Field.VERSION, self.token(Field.VERSION, version)))
+            found.append((SealedField.VERSION, self.token(SealedField.VERSION, version)))
         for file_name in names.file_names:
-            found.append((Field.FILE_NAME, self.token(Field.FILE_NAME, file_name)))
+            found.append((SealedField.FILE_NAME, self.token(SealedField.FILE_NAME, file_name)))
         return tuple(dict.fromkeys(found)) if len(names.file_names) > 1 else tuple(found)
 
-    def _token(self, field: Field, normal: str) -> bytes:
+    def _token(self, field: SealedField, normal: str) -> bytes:
         keyed = self._keyed.copy()
         keyed.update(_PREFIXES[field] + normal.encode("utf-8", "surrogatepass"))
         return keyed.digest()
