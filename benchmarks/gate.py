@@ -197,7 +197,7 @@ def opened() -> Iterator[Callable[[bytes], None]]:
 
         def add(sha256: bytes) -> None:
             file = RemovedFile((Digest(DigestKind.SHA256, sha256),), size=1_000)
-            new = removals.New("added", None, None, Names(name="Sample person 07"), (file,))
+            new = removals.NewRemoval("added", None, None, Names(name="Sample person 07"), (file,))
             with store.write() as connection:
                 removals.insert(connection, keyring, [new])
 

@@ -122,7 +122,7 @@ def test_no_face_of_the_registry_tells(home: Path) -> None:
     with Store(settings.db) as store:
         keyring = Keyring.for_store(store, settings, create=True)
         assert keyring
-        new = removals.New(
+        new = removals.NewRemoval(
             "sample", "civitai.com", None, NAMES, (RemovedFile((Digest(DigestKind.SHA256, SHA),)),)
         )
         with store.write() as connection:
@@ -169,7 +169,7 @@ def test_no_error_tells(home: Path) -> None:
         keyring = Keyring.for_store(store, settings, create=True)
         assert keyring
         other = Keyring(bytes(32))
-        new = removals.New("sample", None, None, NAMES, ())
+        new = removals.NewRemoval("sample", None, None, NAMES, ())
         with store.write() as connection:
             (id,) = removals.insert(connection, keyring, [new])
 

@@ -29,7 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with Store(settings.db) as store:
         keyring = Keyring.for_store(store, settings, create=True)
         assert keyring is not None
-        new = removals.New("sample", None, None, Names(name="Sample"), (fully_known(FILE),))
+        new = removals.NewRemoval("sample", None, None, Names(name="Sample"), (fully_known(FILE),))
         with store.write() as connection:
             removals.insert(connection, keyring, [new])
     return tmp_path

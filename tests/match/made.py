@@ -67,7 +67,7 @@ def remove(
     store: Store, *files: RemovedFile, names: Names | None = None, keyring: Keyring = KEYRING
 ) -> str:
     """Put one removal in; its id."""
-    new = removals.New("sample", "models.example", None, names or Names(), tuple(files))
+    new = removals.NewRemoval("sample", "models.example", None, names or Names(), tuple(files))
     with store.write() as connection:
         return removals.insert(connection, keyring, [new])[0]
 

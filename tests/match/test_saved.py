@@ -38,7 +38,7 @@ def ids(store: Store) -> list[str]:
     """A removal known by its bytes, one with a sketch, one of two lists, one of the class."""
     names = Names(name=NAME, url="https://models.example/models/4711", file_names=("sample.bin",))
     made = [remove(store, listed(FILE, size=True), names=names), *put(store, REMOVED)]
-    never = removals.New(
+    never = removals.NewRemoval(
         "sample", "models.example", None, Names(), (fully_known(NEVER),), RemovalClass.CHILD_ABUSE
     )
     with store.write() as connection:

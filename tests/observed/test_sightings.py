@@ -43,7 +43,9 @@ class Place:
         self.store, self.keyring = store, keyring
         with store.write() as connection:
             file = RemovedFile((Digest(DigestKind.SHA256, b"\x11" * 32),))
-            sample = removals.New("sample", None, None, Names(name="Sample person 07"), (file,))
+            sample = removals.NewRemoval(
+                "sample", None, None, Names(name="Sample person 07"), (file,)
+            )
             self.removals = removals.insert(connection, keyring, [sample, sample])
             (repository,) = seen.repositories(connection, [REPOSITORY])
             self.pks = seen.artifacts(
@@ -401,7 +403,7 @@ def test_what_stands_is_what_was_judged_last_whatever_stood_before(
     """One store for all examples: each gets removals of its own. Nothing once kept is lost."""
     place = shared
     with place.store.write() as connection:
-        sample = removals.New("sample", None, None, Names(), ())
+        sample = removals.NewRemoval("sample", None, None, Names(), ())
         ids = removals.insert(connection, place.keyring, [sample, sample])
         outcomes = []
         for id, order in ((ids[0], [*steps, last]), (ids[1], [*steps[::-1], last])):

@@ -9,7 +9,7 @@ import pytest
 from reseen.fingerprints.digests import fingerprint
 from reseen.records import DigestKind, Names, RemovalClass
 from reseen.registry import claims, removals
-from reseen.registry.adds import AddOptions, Outcome, add_files
+from reseen.registry.adds import AddOptions, AddOutcome, add_files
 from reseen.registry.imports import import_list
 from reseen.registry.lookup import find
 from reseen.store import audit
@@ -32,7 +32,7 @@ def test_a_file_is_added_with_all_its_digests(
     path = model(tmp_path / "sample_person_07.safetensors")
     read: list[int] = []
     (added,) = add_files(store, keyring, [path], progress=read.append)
-    assert added.outcome is Outcome.ADDED
+    assert added.outcome is AddOutcome.ADDED
     assert added.removal
     assert sum(read) == path.stat().st_size
     with store.read() as connection:
@@ -51,7 +51,7 @@ def test_adding_again_changes_nothing(store: Store, keyring: Keyring, tmp_path: 
     path = model(tmp_path / "a.safetensors")
     (first,) = add_files(store, keyring, [path])
     (again,) = add_files(store, keyring, [path])
-    assert again.outcome is Outcome.UNCHANGED
+    assert again.outcome is AddOutcome.UNCHANGED
     assert again.removal == first.removal
 
 
@@ -61,9 +61,9 @@ def test_the_same_weights_under_another_header_are_one_removal(
     (first,) = add_files(store, keyring, [model(tmp_path / "a.safetensors")])
     edited = model(tmp_path / "b.safetensors", title="another")
     (merged,) = add_files(store, keyring, [edited])
-    assert (merged.outcome, merged.removal) == (Outcome.MERGED, first.removal)
+    assert (merged.outcome, merged.removal) == (AddOutcome.MERGED, first.removal)
     (again,) = add_files(store, keyring, [edited])
-    assert again.outcome is Outcome.UNCHANGED
+    assert again.outcome is AddOutcome.UNCHANGED
     with store.read() as connection:
         assert len(removals.by_id(connection, str(first.removal)).files) == 2
 
@@ -80,7 +80,7 @@ def test_a_removal_known_by_its_hash_learns_the_rest_and_stays_withdrawn(
     (merged,) = add_files(
         store, keyring, [renamed], AddOptions(names=Names(name="Sample person 07"))
     )
-    assert (merged.outcome, merged.removal) == (Outcome.MERGED, first.removal)
+    assert (merged.outcome, merged.removal) == (AddOutcome.MERGED, first.removal)
     assert "withdrawn" in str(merged.reason)
     with store.write() as connection:
         assert removals.by_id(connection, first.removal).withdrawn_at
@@ -134,11 +134,11 @@ def test_every_file_is_accounted_for(store: Store, keyring: Keyring, tmp_path: P
     (folder / "notes.bin").write_bytes(b"something else" * 100)
     account = add_files(store, keyring, [folder, tmp_path / "missing.pt"])
     assert [(a.path.name, a.outcome) for a in account] == [
-        ("b.safetensors", Outcome.ADDED),
-        ("empty.bin", Outcome.REJECTED),
-        ("notes.bin", Outcome.ADDED),
-        ("a.safetensors", Outcome.ADDED),
-        ("missing.pt", Outcome.REJECTED),
+        ("b.safetensors", AddOutcome.ADDED),
+        ("empty.bin", AddOutcome.REJECTED),
+        ("notes.bin", AddOutcome.ADDED),
+        ("a.safetensors", AddOutcome.ADDED),
+        ("missing.pt", AddOutcome.REJECTED),
     ]
-    assert all(a.reason for a in account if a.outcome is Outcome.REJECTED)
+    assert all(a.reason for a in account if a.outcome is AddOutcome.REJECTED)
     assert "safetensors" not in repr(account)

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from reseen.registry import standing
+from reseen.registry import store_rows
 from reseen.registry.beside import beside
 
 
@@ -58,7 +58,7 @@ def test_with_other_threads_about_it_runs_here() -> None:
 
 
 def test_packed_tokens_are_in_the_order_of_the_index() -> None:
-    pack = standing._TOKEN.pack
+    pack = store_rows._TOKEN.pack
     rows = [(bytes([b]) * 16, pk, 1) for b in (0, 1, 255) for pk in (1, 255, 256, 1 << 40)]
     packed = b"".join(sorted(pack(*row) for row in rows))
-    assert list(standing._TOKEN.iter_unpack(packed)) == rows
+    assert list(store_rows._TOKEN.iter_unpack(packed)) == rows

@@ -81,7 +81,7 @@ class Registry:
     ) -> str:
         """A removal, of which each list says the file's SHA-256."""
         first, *others = lists
-        new = removals.New(first, None, None, Names(), (file(number, *kinds),), cls)
+        new = removals.NewRemoval(first, None, None, Names(), (file(number, *kinds),), cls)
         with self.store.write() as connection:
             (id,) = removals.insert(connection, self.keyring, [new])
             self.pk = removals.pk_of(connection, id)

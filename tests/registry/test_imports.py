@@ -19,12 +19,12 @@ from sqlalchemy import select
 from reseen.errors import InputError, ListError
 from reseen.records import Digest, DigestKind, Names, Removal
 from reseen.registry import imports, removals
-from reseen.registry.imports import Account, ImportOptions, import_list
+from reseen.registry.imports import ImportAccount, ImportOptions, import_list
 from reseen.store import audit, schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
-Import = Callable[..., Account]
+Import = Callable[..., ImportAccount]
 
 
 def digest(number: int) -> str:
@@ -42,7 +42,7 @@ def take(store: Store, keyring: Keyring, tmp_path: Path) -> Import:
 
     def take(
         rows: str | list[list[object]], name: str = "a list.csv", **options: object
-    ) -> Account:
+    ) -> ImportAccount:
         path = tmp_path / name
         if isinstance(rows, str):
             path.write_text(rows)
@@ -553,7 +553,9 @@ ROWS = st.lists(
 COLUMNS = ("name", "link", "sha256", "autov2", "blake3", "size")
 
 
-def take_twice(folder: Path, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> Account:
+def take_twice(
+    folder: Path, rows: Sequence[Sequence[str]], columns: Sequence[str]
+) -> ImportAccount:
     """Import rows as a list, twice, with an account of the first time: the second time changes
     nothing and rejects the same rows."""
     for old in folder.iterdir():

@@ -62,7 +62,7 @@ def facts(registry: Registry) -> list[object]:
 
 
 def put(registry: Registry, list: str, removed: RemovedFile) -> int:
-    new = removals.New(list, None, None, Names(), (removed,))
+    new = removals.NewRemoval(list, None, None, Names(), (removed,))
     with registry.store.write() as connection:
         (id,) = removals.insert(connection, registry.keyring, [new])
         return removals.pk_of(connection, id)
@@ -101,7 +101,7 @@ def test_which_came_first_does_not_matter(tmp_path: Path) -> None:
                     if registry.pk:
                         add_claim(connection, registry.pk, file(1, kind), list=list)
                     else:
-                        new = removals.New(list, None, None, Names(), (file(1, kind),))
+                        new = removals.NewRemoval(list, None, None, Names(), (file(1, kind),))
                         (id,) = removals.insert(connection, registry.keyring, [new])
                         registry.pk = removals.pk_of(connection, id)
                     learning.learn(connection, removals=[registry.pk])

@@ -32,8 +32,8 @@ def ids(store: Store, keyring: Keyring) -> list[str]:
             connection,
             keyring,
             [
-                removals.New("sample", "civitai.com", None, NAMES, (full,)),
-                removals.New("sample", "site.example", None, OTHER, (short,)),
+                removals.NewRemoval("sample", "civitai.com", None, NAMES, (full,)),
+                removals.NewRemoval("sample", "site.example", None, OTHER, (short,)),
             ],
         )
         (repository,) = seen.repositories(connection, [REPOSITORY])
@@ -127,7 +127,7 @@ def test_without_the_key_digests_work_and_the_answer_says_what_does_not(
 
 
 def test_a_long_answer_is_cut_and_says_so(store: Store, keyring: Keyring) -> None:
-    same = removals.New("sample", None, None, Names(name="LORA"), ())
+    same = removals.NewRemoval("sample", None, None, Names(name="LORA"), ())
     with store.write() as connection:
         ids = removals.insert(connection, keyring, [same] * 12)
     answer = find(store, keyring, "lora", limit=10)

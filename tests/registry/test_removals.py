@@ -30,12 +30,12 @@ SHA, BLAKE, DATA = (bytes([n]) * 31 + b"!" for n in (1, 2, 3))
 
 def new(
     name: str = "Sample person 07", *digests: Digest, site: str | None = "civitai.com"
-) -> removals.New:
+) -> removals.NewRemoval:
     file = RemovedFile(digests=digests, size=100, container=Container.SAFETENSORS)
-    return removals.New("sample", site, date(2025, 5, 23), Names(name=name), (file,))
+    return removals.NewRemoval("sample", site, date(2025, 5, 23), Names(name=name), (file,))
 
 
-def put(store: Store, keyring: Keyring, *many: removals.New) -> list[str]:
+def put(store: Store, keyring: Keyring, *many: removals.NewRemoval) -> list[str]:
     with store.write() as connection:
         return removals.insert(connection, keyring, many)
 

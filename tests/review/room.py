@@ -61,7 +61,7 @@ class Room:
 
     def removals(self, count: int) -> list[str]:
         new = [
-            removals.New(
+            removals.NewRemoval(
                 *("sample", "models.example", None, Names(name="Sample person 07")),
                 (RemovedFile((Digest(DigestKind.SHA256, bytes([n + 1]) * 32),)),),
             )

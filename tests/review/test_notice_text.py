@@ -106,7 +106,7 @@ def test_a_reason_is_said_to_be_given_only_where_the_list_gives_one(room: Room) 
     reason = "Asked for by Sample person 07."
     names = Names(name="Sample person 08", reason=reason)
     digest = Digest(DigestKind.SHA256, b"\x08" * 32)
-    new = removals.New("sample", None, None, names, (RemovedFile((digest,)),))
+    new = removals.NewRemoval("sample", None, None, names, (RemovedFile((digest,)),))
     with room.store.write() as connection:
         (told,) = removals.insert(connection, room.keyring, [new])
     confirmed_case(room, "one", removal=told)

@@ -64,7 +64,7 @@ def shelf() -> Shelf:
 @pytest.fixture
 def known(store: Store) -> Store:
     digest = Digest(DigestKind.SHA256, hashlib.sha256(REMOVED).digest())
-    new = removals.New(
+    new = removals.NewRemoval(
         list="sample",
         site=None,
         removed_on=None,

@@ -57,7 +57,7 @@ def test_every_file_that_is_put_up_again_is_found(store: Store) -> None:
     for number, data in enumerate(real_files()):
         sha256 = hashlib.sha256(data).digest()
         new.append(
-            removals.New(
+            removals.NewRemoval(
                 list="real",
                 site=None,
                 removed_on=None,

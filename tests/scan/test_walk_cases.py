@@ -179,7 +179,9 @@ def find_itself(endpoint: str, token: str | None, folder: Path) -> None:
     with Store(f"sqlite:///{folder / 'second.db'}") as store:
         with store.write() as connection:
             removals.insert(
-                connection, KEYRING, [removals.New("sample", None, None, Names(), (removed,))]
+                connection,
+                KEYRING,
+                [removals.NewRemoval("sample", None, None, Names(), (removed,))],
             )
         once = Options(follow=False)
         outcome = walk_hub(store, endpoint, Target(repos=(repo,)), once, token=token)

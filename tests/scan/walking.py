@@ -48,7 +48,7 @@ def fill(store: Store, world: World, only: Collection[int] | None = None) -> dic
     """Put the world's removals into the registry, as a list tells of them: number -> id."""
     wanted = [r for r in world.removals if only is None or r.number in only]
     new = [
-        removals.New(
+        removals.NewRemoval(
             list="sample",
             site="models.example",
             removed_on=None,

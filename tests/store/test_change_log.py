@@ -17,9 +17,11 @@ from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
 
-def new(n: int) -> removals.New:
+def new(n: int) -> removals.NewRemoval:
     digest = Digest(DigestKind.SHA256, bytes([n + 1]) * 32)
-    return removals.New("sample", None, None, Names(name=f"Sample {n}"), (RemovedFile((digest,)),))
+    return removals.NewRemoval(
+        "sample", None, None, Names(name=f"Sample {n}"), (RemovedFile((digest,)),)
+    )
 
 
 def noted(connection: Connection, after: int = 0) -> list[tuple[int, int]]:
@@ -70,7 +72,7 @@ def test_what_a_removal_learns_is_a_change(store: Store, keyring: Keyring, tmp_p
     told = fingerprint(file)
     sha256 = told.digest(DigestKind.SHA256)
     assert sha256 is not None
-    only_one = removals.New("sample", None, None, Names(), (RemovedFile((sha256,)),))
+    only_one = removals.NewRemoval("sample", None, None, Names(), (RemovedFile((sha256,)),))
     with store.write() as connection:
         removals.insert(connection, keyring, [new(0), only_one])
         for expected in ([(2, 2)], []):

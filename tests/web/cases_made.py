@@ -74,7 +74,7 @@ def removal(
     """One removal with one file; its id."""
     digest = Digest(DigestKind.SHA256, hashlib.sha256(b"removed %d" % number).digest())
     file = RemovedFile((digest,), 1234, Container.SAFETENSORS, 1000, b"\x05" * 32, sketch)
-    new = removals.New("sample list", "models.example", None, names, (file,))
+    new = removals.NewRemoval("sample list", "models.example", None, names, (file,))
     assert service.keyring is not None
     with service.store.write() as connection:
         return removals.insert(connection, service.keyring, [new])[0]

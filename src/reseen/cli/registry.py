@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from reseen.operations.lists import Imported
     from reseen.operations.removals import RemovalChanged
     from reseen.registry.adds import AddOptions
-    from reseen.registry.imports import Account, ImportOptions
+    from reseen.registry.imports import ImportAccount, ImportOptions
     from reseen.scan.owed import Unread
     from reseen.store.database import Store
     from reseen.store.sealing import Keyring
@@ -179,7 +179,7 @@ def _import_fields(imported: Imported) -> dict[str, object]:
     }
 
 
-def _details(account: Account, options: ImportOptions) -> Iterator[str]:
+def _details(account: ImportAccount, options: ImportOptions) -> Iterator[str]:
     """What else is said of a list: rejected rows, what was not used, what was assumed."""
     for rejected in account.rejected[:10]:
         place = f" of {rejected.place}" if rejected.place else ""
@@ -257,7 +257,7 @@ def add(paths: tuple[Path, ...], options: AddOptions, db: str | None, output: Ou
     """
     from reseen.cli.progress import bytes_bar
     from reseen.operations.lists import add_files
-    from reseen.registry.adds import Outcome
+    from reseen.registry.adds import AddOutcome
 
     settings = settings_for(db)
     for path in paths:
@@ -282,7 +282,7 @@ def add(paths: tuple[Path, ...], options: AddOptions, db: str | None, output: Ou
         else:
             detail = added.removal or added.reason or ""
             say(f"{added.outcome.value:<10}{visible(str(added.path))}  {detail}")
-    refused = [added for added in came.files if added.outcome is Outcome.REJECTED]
+    refused = [added for added in came.files if added.outcome is AddOutcome.REJECTED]
     named = any(added.path in paths for added in refused)
     if refused:
         tell(ExitCode.CANNOT if named or len(refused) == len(came.files) else ExitCode.PART)

@@ -9,7 +9,7 @@ from pathlib import Path
 from reseen.operations import consequences, reading
 from reseen.registry import adds, imports
 from reseen.registry.adds import Added, AddOptions
-from reseen.registry.imports import Account, ImportOptions
+from reseen.registry.imports import ImportAccount, ImportOptions
 from reseen.scan.owed import Unread
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -19,7 +19,7 @@ from reseen.store.sealing import Keyring
 class Imported:
     """What came of a list."""
 
-    account: Account
+    account: ImportAccount
     """What became of every row."""
     sightings: tuple[str, ...]
     """Ids of sightings that are new: removals found among what was seen before."""

@@ -18,15 +18,15 @@ from reseen.fingerprints.digests import fingerprint
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.records import Fingerprint, Names, RemovalClass, RemovedFile
 from reseen.registry import learning
-from reseen.registry.drafts import Draft
-from reseen.registry.merging import Merger
-from reseen.registry.standing import Reader, write
+from reseen.registry.merge import Merger
+from reseen.registry.rows import Draft
+from reseen.registry.store_rows import Reader, write
 from reseen.store import audit, links
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
 
-class Outcome(StrEnum):
+class AddOutcome(StrEnum):
     ADDED = "added"
     MERGED = "merged"
     """Into a removal that holds an equal full digest; it learned something."""
@@ -39,7 +39,7 @@ class Added:
     """What became of one file. Silent when printed: a path holds names."""
 
     path: Path
-    outcome: Outcome
+    outcome: AddOutcome
     removal: str | None = None
     reason: str | None = None
     """Why it was rejected, or what else there is to say."""
@@ -76,7 +76,7 @@ def add_files(
         try:
             told = fingerprint(path, progress)
         except FileError as e:
-            return Added(path, Outcome.REJECTED, reason=str(e))
+            return Added(path, AddOutcome.REJECTED, reason=str(e))
         given = options.names or Names()
         own = replace(given, file_names=(*given.file_names, path.name))
         where = links.normal_site(options.site) if options.site else None
@@ -90,7 +90,7 @@ def add_files(
 def _add(store: Store, keyring: Keyring, path: Path, told: Fingerprint, draft: Draft) -> Added:
     full = [d for d in told.digests if not d.kind.is_short and why_bogus(d) is None]
     if not full or told.size == 0:
-        return Added(path, Outcome.REJECTED, reason="the file is empty")
+        return Added(path, AddOutcome.REJECTED, reason="the file is empty")
     draft.digests, draft.size = told.digests, told.size
     draft.file = RemovedFile(
         (), told.size, told.container, told.data_size, told.layout, told.sketch
@@ -105,7 +105,7 @@ def _add(store: Store, keyring: Keyring, path: Path, told: Fingerprint, draft: D
             audit.write(connection, "add", standing.id)
         out = standing.claims and standing.stays_withdrawn(draft.list_name)
         why = "it is withdrawn, and stays so" if out else None
-        return Added(path, Outcome(outcome.value), standing.id, why, frozenset(written))
+        return Added(path, AddOutcome(outcome.value), standing.id, why, frozenset(written))
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """A file of removed models -> the registry, with an account of every row.
 
-What comes in: the path of a list in any format of docs/lists.md. What goes out: an `Account`.
+What comes in: the path of a list in any format of docs/lists.md. What goes out: an `ImportAccount`.
 It promises that every row is added, merged, unchanged or rejected with its number and the
 reason; that a file is imported as a whole or not at all; that importing it again changes nothing;
 and that a withdrawn removal stays withdrawn.
@@ -19,13 +19,13 @@ from pathlib import Path
 from reseen.errors import InputError
 from reseen.records import RemovalClass
 from reseen.registry import learning
-from reseen.registry.drafts import Defaults, Draft, Refusal, Tally, check_list_name, drafts
-from reseen.registry.lists.columns import Field, Meaning, parse_map, recognise
+from reseen.registry.lists.columns import ListField, Meaning, parse_map, recognise
 from reseen.registry.lists.read import read_tables
-from reseen.registry.lists.values import Refused
-from reseen.registry.merging import Merger, Outcome
+from reseen.registry.lists.values import RefusedValue
+from reseen.registry.merge import Merger, RowOutcome
 from reseen.registry.rejects import write_rejects
-from reseen.registry.standing import Reader, write
+from reseen.registry.rows import Defaults, Draft, Refusal, Tally, check_list_name, drafts
+from reseen.registry.store_rows import Reader, write
 from reseen.store import audit, links
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -66,7 +66,7 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ImportAccount:
     """What became of every row: added + merged + unchanged + rejected = rows."""
 
     list: str
@@ -104,7 +104,7 @@ class _Listed:
 
 def import_list(
     store: Store, keyring: Keyring, path: Path, options: ImportOptions | None = None
-) -> Account:
+) -> ImportAccount:
     """Import one file in one transaction.
 
     Raises ListError for a file that cannot be read as a list, InputError for options that make no
@@ -149,7 +149,7 @@ def _defaults(path: Path, options: ImportOptions) -> Defaults:
     try:
         # mended rows belong to the list that they were rejected from
         name = check_list_name(options.list_name or _REJECTS.sub("", path.stem))
-    except Refused as refused:
+    except RefusedValue as refused:
         raise InputError(
             str(refused), remedy="Give the list a plain name with --list: it is shown everywhere."
         ) from None
@@ -157,7 +157,7 @@ def _defaults(path: Path, options: ImportOptions) -> Defaults:
     return Defaults(name, site, force_list=options.list_name is not None, cls=options.cls)
 
 
-def _read(path: Path, given: Mapping[str, Field], defaults: Defaults) -> _Listed:
+def _read(path: Path, given: Mapping[str, ListField], defaults: Defaults) -> _Listed:
     listed, tally = _Listed(), Tally()
     for table in read_tables(path, given):
         meaning: Meaning = recognise(table.columns, given)
@@ -174,16 +174,16 @@ def _read(path: Path, given: Mapping[str, Field], defaults: Defaults) -> _Listed
     return listed
 
 
-def _merge(merger: Merger, listed: _Listed) -> tuple[Counter[Outcome], int]:
+def _merge(merger: Merger, listed: _Listed) -> tuple[Counter[RowOutcome], int]:
     """Outcomes by kind, and how many rows are about what stays withdrawn."""
-    outcomes: list[Outcome] = []
+    outcomes: list[RowOutcome] = []
     withdrawn = revived = 0
     for draft in listed.drafts:
         outcome, standing = merger.take(draft)
         outcomes.append(outcome)
         if standing.claims and standing.stays_withdrawn(draft.list_name):
             withdrawn += 1
-        elif not standing.in_force and outcome is Outcome.MERGED:
+        elif not standing.in_force and outcome is RowOutcome.MERGED:
             revived += 1
     if revived:
         rows = "1 row" if revived == 1 else f"{revived} rows"
@@ -191,14 +191,16 @@ def _merge(merger: Merger, listed: _Listed) -> tuple[Counter[Outcome], int]:
     return Counter(outcomes), withdrawn
 
 
-def _account(name: str, listed: _Listed, outcomes: Counter[Outcome], withdrawn: int) -> Account:
+def _account(
+    name: str, listed: _Listed, outcomes: Counter[RowOutcome], withdrawn: int
+) -> ImportAccount:
     listed.refusals.sort(key=lambda pair: (pair[1].place, pair[1].row))
-    return Account(
+    return ImportAccount(
         list=name,
         rows=outcomes.total() + len(listed.refusals),
-        added=outcomes[Outcome.ADDED],
-        merged=outcomes[Outcome.MERGED],
-        unchanged=outcomes[Outcome.UNCHANGED],
+        added=outcomes[RowOutcome.ADDED],
+        merged=outcomes[RowOutcome.MERGED],
+        unchanged=outcomes[RowOutcome.UNCHANGED],
         rejected=tuple(Rejected(r.row, r.reason, r.place) for _, r in listed.refusals),
         withdrawn=withdrawn,
         unknown_columns=tuple(listed.unknown),

@@ -228,7 +228,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _FullReading:
     """What reading all bytes of an artifact told."""
 
     facts: tuple[Any, ...]
@@ -241,7 +241,7 @@ class _Reading:
         return self.digests.get(int(DigestKind.SHA256))
 
 
-def _readings(connection: Connection, pks: Collection[int]) -> dict[int, _Reading]:
+def _readings(connection: Connection, pks: Collection[int]) -> dict[int, _FullReading]:
     a, r, s = schema.artifacts.c, schema.readings.c, schema.read_sketches.c
     digests = _digests(connection, schema.read_digests, "artifact_pk", pks)
     rows: dict[int, Any] = {}
@@ -256,7 +256,7 @@ def _readings(connection: Connection, pks: Collection[int]) -> dict[int, _Readin
             rows[row.pk] = row
         whole = select(s.artifact_pk, s.value).where(s.artifact_pk.in_(chunk), s.complete == 1)
         made.update((pk, value) for pk, value in connection.execute(whole.order_by(s.version)))
-    return {pk: _Reading(tuple(row)[1:], digests[pk], made.get(pk)) for pk, row in rows.items()}
+    return {pk: _FullReading(tuple(row)[1:], digests[pk], made.get(pk)) for pk, row in rows.items()}
 
 
 def _known(connection: Connection, removal_pks: Collection[int]) -> dict[tuple[int, bytes], int]:

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reseen.errors import ListError
-from reseen.registry.drafts import Refusal
 from reseen.registry.lists.columns import REJECT_COLUMNS
 from reseen.registry.lists.documents import UNREADABLE
 from reseen.registry.lists.table import Cell
 from reseen.registry.lists.values import text_of
+from reseen.registry.rows import Refusal
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 _MOST = 1_000

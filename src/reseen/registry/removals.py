@@ -40,7 +40,7 @@ TOKEN_COLUMNS = ("token", "claim_pk", "field")
 
 
 @dataclass(frozen=True, slots=True)
-class New:
+class NewRemoval:
     """A removal to put in."""
 
     list: str
@@ -88,7 +88,7 @@ def day(days: int | None) -> date | None:
     return None if days is None else _EPOCH + timedelta(days=days)
 
 
-def insert(connection: Connection, keyring: Keyring, new: Sequence[New]) -> list[str]:
+def insert(connection: Connection, keyring: Keyring, new: Sequence[NewRemoval]) -> list[str]:
     """Put removals in and return their ids in the same order; each file is a claim. Short digests
     that a longer one of the same file implies are not stored. Checks nothing for doubles."""
     if not new:

@@ -51,7 +51,7 @@ class SealedField(IntEnum):
     """The bare version id, on whatever site."""
     SOURCE = 6
     """What a row of a list says that has neither a full digest nor a version: by this it is known
-    when it comes again (`drafts.Draft.otherwise`)."""
+    when it comes again (`rows.Draft.otherwise`)."""
 
 
 _PREFIXES = {field: b"%d\n" % field for field in SealedField}

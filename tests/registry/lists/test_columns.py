@@ -3,16 +3,16 @@ from __future__ import annotations
 import pytest
 
 from reseen.errors import InputError
-from reseen.registry.lists.columns import REJECT_COLUMNS, SPELLINGS, Field, parse_map, recognise
+from reseen.registry.lists.columns import REJECT_COLUMNS, SPELLINGS, ListField, parse_map, recognise
 
 
 def test_spellings_are_compared_without_case_and_punctuation() -> None:
     for header in ("SHA256", "sha-256", "Sha 256", "sha_256", "hashes.SHA256"):
-        assert recognise([header]).fields == {Field.SHA256: 0}
+        assert recognise([header]).fields == {ListField.SHA256: 0}
 
 
 def test_no_spelling_means_two_things() -> None:
-    seen: dict[str, Field] = {}
+    seen: dict[str, ListField] = {}
     for field, spellings in SPELLINGS.items():
         for spelling in spellings:
             plain = "".join(c for c in spelling.casefold() if c.isalnum())
@@ -20,26 +20,26 @@ def test_no_spelling_means_two_things() -> None:
 
 
 def test_every_field_can_be_recognised_and_mapped() -> None:
-    for field in Field:
+    for field in ListField:
         assert parse_map([f"Some column={field.value}"]) == {"Some column": field}
-        assert field is Field.IGNORE or SPELLINGS[field]
+        assert field is ListField.IGNORE or SPELLINGS[field]
 
 
 def test_a_mapped_column_goes_first_and_an_ignored_one_is_not_listed() -> None:
-    given = {"file": Field.SHA256, "sha256": Field.IGNORE}
+    given = {"file": ListField.SHA256, "sha256": ListField.IGNORE}
     meaning = recognise(["sha256", "File", "other"], given)
-    assert meaning.fields == {Field.SHA256: 1}
+    assert meaning.fields == {ListField.SHA256: 1}
     assert meaning.unknown == ("other",)
 
 
 def test_a_second_column_of_one_field_is_listed_as_unknown() -> None:
     meaning = recognise(["link", "url"])
-    assert (meaning.fields, meaning.unknown) == ({Field.LINK: 0}, ("url",))
+    assert (meaning.fields, meaning.unknown) == ({ListField.LINK: 0}, ("url",))
 
 
 def test_columns_of_the_rejects_file_are_neither_taken_nor_listed() -> None:
     meaning = recognise(["sha256", *REJECT_COLUMNS])
-    assert (meaning.fields, meaning.unknown) == ({Field.SHA256: 0}, ())
+    assert (meaning.fields, meaning.unknown) == ({ListField.SHA256: 0}, ())
 
 
 def test_a_header_that_looks_like_a_value_is_named_by_its_place() -> None:
@@ -51,4 +51,4 @@ def test_a_map_that_makes_no_sense_is_refused() -> None:
     for pair in ("x", "=sha256", "x=nonsense", ""):
         with pytest.raises(InputError):
             parse_map([pair])
-    assert parse_map(["a=b=SHA-256"]) == {"a=b": Field.SHA256}
+    assert parse_map(["a=b=SHA-256"]) == {"a=b": ListField.SHA256}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reseen.records import Digest, DigestKind
 from reseen.registry.lists.values import (
-    Refused,
+    RefusedValue,
     date_of,
     digest_of,
     id_of,
@@ -55,13 +55,13 @@ def test_a_bare_hash_is_told_by_its_length(length: int, kind: DigestKind) -> Non
 
 @pytest.mark.parametrize("text", [SHA[:63], SHA + "0", "xyz", SHA[:-1] + "g", "md5:" + SHA, "1"])
 def test_what_is_no_such_hash_is_refused_without_repeating_it(text: str) -> None:
-    with pytest.raises(Refused) as error:
+    with pytest.raises(RefusedValue) as error:
         digest_of(text, DigestKind.SHA256)
     assert text not in str(error.value) or len(text) < 4
 
 
 def test_a_hash_that_a_spreadsheet_spoilt_is_refused() -> None:
-    with pytest.raises(Refused, match="spreadsheet"):
+    with pytest.raises(RefusedValue, match="spreadsheet"):
         digest_of(1.5e10, DigestKind.AUTOV2)
 
 
@@ -106,7 +106,7 @@ def test_kilobytes_are_exact_where_their_fraction_says_so() -> None:
 
 @pytest.mark.parametrize("cell", ["big", "-5", "0", "1.5", "5 apples", "9" * 30, float("nan")])
 def test_what_is_no_size_is_refused(cell: str | float) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedValue):
         size_of(cell)
 
 
@@ -142,7 +142,7 @@ def test_the_same_number_twice_is_certain() -> None:
 def test_ids_are_plain_words() -> None:
     assert id_of(12345.0) == "12345"
     for odd in ("a b", "https://example.org", "x" * 65):
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedValue):
             id_of(odd)
 
 
@@ -161,10 +161,10 @@ def test_no_cell_is_a_surprise(cell: object) -> None:
     for read in (text_of, value_of, words_of, size_of, date_of, id_of):
         try:
             read(cell)  # type: ignore[operator]
-        except Refused:
+        except RefusedValue:
             continue
     for kind in (None, *DigestKind):
         try:
             digest_of(cell, kind)  # type: ignore[arg-type]
-        except Refused:
+        except RefusedValue:
             continue

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reseen.registry.lists.columns import REJECT_COLUMNS, SPELLINGS, Field
+from reseen.registry.lists.columns import REJECT_COLUMNS, SPELLINGS, ListField
 from reseen.registry.lists.delimited import HEADER_WITHIN
 from reseen.registry.lists.documents import MAX_DEPTH
 from reseen.registry.lists.table import MAX_CELL, MAX_COLUMNS, MAX_FILE, MAX_ROWS
@@ -15,15 +15,15 @@ PAGE = (Path(__file__).parents[3] / "docs" / "lists.md").read_text()
 ROWS = {line.split("|")[1].strip(): line for line in PAGE.splitlines() if line.startswith("| `")}
 
 
-@pytest.mark.parametrize("field", list(Field))
-def test_every_field_is_documented_with_its_spellings(field: Field) -> None:
+@pytest.mark.parametrize("field", list(ListField))
+def test_every_field_is_documented_with_its_spellings(field: ListField) -> None:
     row = ROWS[f"`{field.value}`"]
     spellings = [s.strip() for s in row.split("|")[2].split(",")]
     assert spellings == list(SPELLINGS.get(field, ("",)))
 
 
 def test_no_field_is_documented_that_is_gone() -> None:
-    assert set(ROWS) == {f"`{field.value}`" for field in Field}
+    assert set(ROWS) == {f"`{field.value}`" for field in ListField}
 
 
 def test_every_bound_is_documented() -> None:

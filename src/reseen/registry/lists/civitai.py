@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from reseen.registry.lists.columns import Field
+from reseen.registry.lists.columns import ListField
 from reseen.registry.lists.table import Cell, as_cell
 
 Row: TypeAlias = dict[str, Cell]
@@ -24,17 +24,17 @@ MODEL_FILES = frozenset({"", "model", "pruned model"})
 somebody else's public file, and every copy of it would be taken for the removed model."""
 
 _HASHES = {
-    "sha256": Field.SHA256,
-    "blake3": Field.BLAKE3,
-    "crc32": Field.CRC32,
-    "autov1": Field.AUTOV1,
-    "autov2": Field.AUTOV2,
-    "autov3": Field.AUTOV3,
+    "sha256": ListField.SHA256,
+    "blake3": ListField.BLAKE3,
+    "crc32": ListField.CRC32,
+    "autov1": ListField.AUTOV1,
+    "autov2": ListField.AUTOV2,
+    "autov3": ListField.AUTOV3,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CivitaiAnswer:
     """The rows of one answer."""
 
     rows: list[Row]
@@ -42,7 +42,7 @@ class Answer:
     """Files that are not the model (see `MODEL_FILES`)."""
 
 
-def rows_of(answer: object) -> Answer | None:
+def rows_of(answer: object) -> CivitaiAnswer | None:
     """The rows of one answer; None when it is not one of these APIs'."""
     if not isinstance(answer, dict):
         return None
@@ -53,17 +53,17 @@ def rows_of(answer: object) -> Answer | None:
     if isinstance(said.get("version"), dict):
         return _of_model(said, [said["version"]])
     if set(said) == {"modelVersionId", "modelId", "hash"}:
-        row = _row(said["modelId"], said["modelVersionId"], {Field.HASH: said["hash"]})
-        return Answer([row])
+        row = _row(said["modelId"], said["modelVersionId"], {ListField.HASH: said["hash"]})
+        return CivitaiAnswer([row])
     if isinstance(said.get("files"), list):
         if "modelId" in said or "trainedWords" in said:
             return _of_version(said, _object(said.get("model")), said.get("modelId"))
         if any("model_version_id" in _object(file) for file in said["files"]):
-            return Answer([_mirrored(_object(file), said) for file in said["files"]])
+            return CivitaiAnswer([_mirrored(_object(file), said) for file in said["files"]])
     return None
 
 
-def _of_model(model: Mapping[str, Any], versions: list[Any]) -> Answer:
+def _of_model(model: Mapping[str, Any], versions: list[Any]) -> CivitaiAnswer:
     rows: list[Row] = []
     left_out = 0
     for version in map(_object, versions):
@@ -71,27 +71,29 @@ def _of_model(model: Mapping[str, Any], versions: list[Any]) -> Answer:
         of = _of_version(version, model, version.get("modelId") or model.get("id"))
         rows.extend(of.rows)
         left_out += of.left_out
-    return Answer(rows, left_out)
+    return CivitaiAnswer(rows, left_out)
 
 
-def _of_version(version: Mapping[str, Any], model: Mapping[str, Any], model_id: object) -> Answer:
-    said: dict[Field, object] = {
-        Field.NAME: model.get("name") or version.get("name"),
-        Field.TRIGGER_WORDS: version.get("trainedWords") or version.get("trigger"),
-        Field.REMOVED_ON: version.get("deletedAt") or model.get("deletedAt"),
+def _of_version(
+    version: Mapping[str, Any], model: Mapping[str, Any], model_id: object
+) -> CivitaiAnswer:
+    said: dict[ListField, object] = {
+        ListField.NAME: model.get("name") or version.get("name"),
+        ListField.TRIGGER_WORDS: version.get("trainedWords") or version.get("trigger"),
+        ListField.REMOVED_ON: version.get("deletedAt") or model.get("deletedAt"),
     }
     files = [_object(file) for file in _list(version.get("files"))]
     models = [file for file in files if _is_model(file)]
     # an archived model has no files any more: its hashes are gone, its place is not
     rows = [_row(model_id, version.get("id"), said | _of_file(file)) for file in models or [{}]]
-    return Answer(rows, len(files) - len(models))
+    return CivitaiAnswer(rows, len(files) - len(models))
 
 
-def _of_file(file: Mapping[str, Any]) -> dict[Field, object]:
-    said: dict[Field, object] = {
-        Field.FILE_NAME: file.get("name") or file.get("filename"),
-        Field.SIZE_KB: file.get("sizeKB"),
-        Field.SHA256: file.get("sha256"),
+def _of_file(file: Mapping[str, Any]) -> dict[ListField, object]:
+    said: dict[ListField, object] = {
+        ListField.FILE_NAME: file.get("name") or file.get("filename"),
+        ListField.SIZE_KB: file.get("sizeKB"),
+        ListField.SHA256: file.get("sha256"),
     }
     for name, value in _object(file.get("hashes")).items():
         field = _HASHES.get(str(name).lower())
@@ -103,16 +105,20 @@ def _of_file(file: Mapping[str, Any]) -> dict[Field, object]:
 def _mirrored(file: Mapping[str, Any], answer: Mapping[str, Any]) -> Row:
     """CivArchive's short answer for a hash: which versions hold it."""
     said = _of_file(file)
-    said[Field.SHA256] = said[Field.SHA256] or answer.get("sha256")
+    said[ListField.SHA256] = said[ListField.SHA256] or answer.get("sha256")
     return _row(file.get("model_id"), file.get("model_version_id"), said)
 
 
-def _row(model_id: object, version_id: object, said: Mapping[Field, object]) -> Row:
+def _row(model_id: object, version_id: object, said: Mapping[ListField, object]) -> Row:
     row: Row = {field.value: as_cell(value) for field, value in said.items()}
     model, version = as_cell(model_id), as_cell(version_id)
-    row |= {Field.SITE.value: SITE, Field.MODEL_ID.value: model, Field.VERSION_ID.value: version}
+    row |= {
+        ListField.SITE.value: SITE,
+        ListField.MODEL_ID.value: model,
+        ListField.VERSION_ID.value: version,
+    }
     if model and version:
-        row[Field.LINK.value] = f"https://{SITE}/models/{model}?modelVersionId={version}"
+        row[ListField.LINK.value] = f"https://{SITE}/models/{model}?modelVersionId={version}"
     return row
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from reseen.errors import InputError
 
 
-class Field(StrEnum):
+class ListField(StrEnum):
     """What a column can say of a removed model. The value is its label for `--map`."""
 
     NAME = "name"
@@ -48,53 +48,61 @@ class Field(StrEnum):
     """For `--map` alone: leave this column out."""
 
 
-SPELLINGS: dict[Field, tuple[str, ...]] = {
-    Field.NAME: ("name", "model name", "model title", "model", "title", "display name"),
-    Field.LINK: (
+SPELLINGS: dict[ListField, tuple[str, ...]] = {
+    ListField.NAME: ("name", "model name", "model title", "model", "title", "display name"),
+    ListField.LINK: (
         *("link", "url", "uri", "href", "model link", "model url", "former link", "former url"),
         *("original link", "original url", "source link", "source url", "civitai link"),
         *("civitai url", "page", "model page", "page url", "permalink", "web address", "address"),
         *("download url", "download link"),
     ),
-    Field.SITE: ("site", "host", "hub", "platform", "domain", "source site", "website"),
-    Field.MODEL_ID: ("model id", "civitai model id", "id of model", "parent model id"),
-    Field.VERSION_ID: ("version id", "model version id", "civitai version id", "model version"),
-    Field.FILE_NAME: ("file name", "file", "file names", "model file", "original file name"),
-    Field.TRIGGER_WORDS: (
+    ListField.SITE: ("site", "host", "hub", "platform", "domain", "source site", "website"),
+    ListField.MODEL_ID: ("model id", "civitai model id", "id of model", "parent model id"),
+    ListField.VERSION_ID: ("version id", "model version id", "civitai version id", "model version"),
+    ListField.FILE_NAME: ("file name", "file", "file names", "model file", "original file name"),
+    ListField.TRIGGER_WORDS: (
         *("trigger words", "trigger word", "trigger", "triggers", "trained words"),
         *("activation words", "activation text", "activation tags"),
     ),
-    Field.SHA256: (
+    ListField.SHA256: (
         *("sha256", "sha2", "file sha256", "hash sha256", "lfs oid", "lfs sha256", "oid"),
         *("sha256 hash", "sha256 sum", "sha256 checksum", "sha256 file", "sha256 of file"),
         *("file sha256 hash", "sha256 digest", "full sha256"),
     ),
-    Field.BLAKE3: ("blake3", "file blake3", "hash blake3", "b3", "b3sum"),
-    Field.XET: ("xet", "xet hash"),
-    Field.GIT_BLOB: ("git blob sha1", "git blob", "git oid", "git sha1", "blob id", "git hash"),
-    Field.DATA_SHA256: (
+    ListField.BLAKE3: ("blake3", "file blake3", "hash blake3", "b3", "b3sum"),
+    ListField.XET: ("xet", "xet hash"),
+    ListField.GIT_BLOB: ("git blob sha1", "git blob", "git oid", "git sha1", "blob id", "git hash"),
+    ListField.DATA_SHA256: (
         *("data sha256", "data section sha256", "sshs model hash", "addnet hash"),
         *("modelspec hash sha256",),
     ),
-    Field.TENSORS_BLAKE3: ("tensors blake3",),
-    Field.AUTOV1: ("autov1", "auto v1", "hash autov1"),
-    Field.AUTOV2: ("autov2", "auto v2", "hash autov2"),
-    Field.AUTOV3: ("autov3", "auto v3", "hash autov3"),
-    Field.CRC32: ("crc32", "crc", "hash crc32"),
-    Field.HASH: ("hash", "file hash", "model hash", "checksum", "digest", "short hash", "hashes"),
-    Field.SIZE: ("size", "file size", "bytes", "size bytes", "size in bytes", "length"),
-    Field.SIZE_KB: ("size kb", "size kib", "file size kb", "size in kb"),
-    Field.REMOVED_ON: (
+    ListField.TENSORS_BLAKE3: ("tensors blake3",),
+    ListField.AUTOV1: ("autov1", "auto v1", "hash autov1"),
+    ListField.AUTOV2: ("autov2", "auto v2", "hash autov2"),
+    ListField.AUTOV3: ("autov3", "auto v3", "hash autov3"),
+    ListField.CRC32: ("crc32", "crc", "hash crc32"),
+    ListField.HASH: (
+        "hash",
+        "file hash",
+        "model hash",
+        "checksum",
+        "digest",
+        "short hash",
+        "hashes",
+    ),
+    ListField.SIZE: ("size", "file size", "bytes", "size bytes", "size in bytes", "length"),
+    ListField.SIZE_KB: ("size kb", "size kib", "file size kb", "size in kb"),
+    ListField.REMOVED_ON: (
         *("removed on", "removed", "removed at", "removal date", "date removed", "date of removal"),
         *("takedown date", "taken down", "taken down on", "deleted at", "deleted", "deletion date"),
         *("deleted on", "date"),
     ),
-    Field.REASON: (
+    ListField.REASON: (
         *("reason", "removal reason", "reason of removal", "why", "violation", "policy"),
         *("takedown reason", "category"),
     ),
-    Field.LIST: ("list", "list name", "name of list", "source list", "batch"),
-    Field.CLASS: ("class", "removal class", "classification"),
+    ListField.LIST: ("list", "list name", "name of list", "source list", "batch"),
+    ListField.CLASS: ("class", "removal class", "classification"),
 }
 """The usual spellings. A column of any other name has to be given by `--map`."""
 
@@ -102,9 +110,22 @@ REJECT_COLUMNS = ("rejected row", "rejected because")
 """What the file of rejected rows has beside the list's own columns; left out when read again."""
 
 KNOWING = frozenset(
-    {Field.LINK, Field.MODEL_ID, Field.VERSION_ID, Field.HASH, Field.SHA256, Field.BLAKE3}
-    | {Field.XET, Field.GIT_BLOB, Field.DATA_SHA256, Field.TENSORS_BLAKE3, Field.CRC32}
-    | {Field.AUTOV1, Field.AUTOV2, Field.AUTOV3}
+    {
+        ListField.LINK,
+        ListField.MODEL_ID,
+        ListField.VERSION_ID,
+        ListField.HASH,
+        ListField.SHA256,
+        ListField.BLAKE3,
+    }
+    | {
+        ListField.XET,
+        ListField.GIT_BLOB,
+        ListField.DATA_SHA256,
+        ListField.TENSORS_BLAKE3,
+        ListField.CRC32,
+    }
+    | {ListField.AUTOV1, ListField.AUTOV2, ListField.AUTOV3}
 )
 """Fields by which a model can be known again: a list needs a column of one of them."""
 
@@ -117,7 +138,7 @@ def _plain(header: str) -> str:
 
 
 _BY_SPELLING = {_plain(s): field for field, all_ in SPELLINGS.items() for s in all_} | {
-    _plain(s): Field.IGNORE for s in REJECT_COLUMNS
+    _plain(s): ListField.IGNORE for s in REJECT_COLUMNS
 }
 
 
@@ -125,7 +146,7 @@ _BY_SPELLING = {_plain(s): field for field, all_ in SPELLINGS.items() for s in a
 class Meaning:
     """What the columns of one table mean."""
 
-    fields: Mapping[Field, int]
+    fields: Mapping[ListField, int]
     """Position of the column of each field; the first, where several would do."""
     unknown: tuple[str, ...]
     """Columns that nothing is taken from, as a person may be shown them."""
@@ -135,36 +156,36 @@ class Meaning:
         return any(field in KNOWING for field in self.fields)
 
 
-def recognise(header: Sequence[str], given: Mapping[str, Field] | None = None) -> Meaning:
+def recognise(header: Sequence[str], given: Mapping[str, ListField] | None = None) -> Meaning:
     """What each column of a header means; `given` (column name -> field) goes first."""
     wanted = {_plain(column): field for column, field in (given or {}).items()}
-    fields: dict[Field, int] = {}
+    fields: dict[ListField, int] = {}
     unknown: list[str] = []
     by_choice = [(wanted.get(_plain(cell)), cell) for cell in header]
     for position, (field, _) in enumerate(by_choice):
-        if field is not None and field is not Field.IGNORE:
+        if field is not None and field is not ListField.IGNORE:
             fields.setdefault(field, position)
     for position, (chosen, cell) in enumerate(by_choice):
         plain = _plain(cell)
         field = chosen or _BY_SPELLING.get(plain) or _BY_SPELLING.get(_plain(_last_part(cell)))
-        if field is Field.IGNORE or not plain:
+        if field is ListField.IGNORE or not plain:
             continue
         if field is None or fields.setdefault(field, position) != position:
             unknown.append(_shown(cell, position))
     return Meaning(fields, tuple(unknown))
 
 
-def parse_map(pairs: Sequence[str]) -> dict[str, Field]:
+def parse_map(pairs: Sequence[str]) -> dict[str, ListField]:
     """`--map column=field` as given on a command line. Raises InputError."""
-    given: dict[str, Field] = {}
+    given: dict[str, ListField] = {}
     for pair in pairs:
         column, equals, label = pair.rpartition("=")
         plain = _plain(label)
-        field = next((f for f in Field if _plain(f.value) == plain), _BY_SPELLING.get(plain))
+        field = next((f for f in ListField if _plain(f.value) == plain), _BY_SPELLING.get(plain))
         if not equals or not _plain(column) or field is None:
             raise InputError(
                 "--map takes COLUMN=FIELD with a field that Reseen knows",
-                remedy="Fields: " + ", ".join(f.value for f in Field) + ".",
+                remedy="Fields: " + ", ".join(f.value for f in ListField) + ".",
             )
         given[column] = field
     return given

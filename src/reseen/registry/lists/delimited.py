@@ -1,7 +1,7 @@
 """CSV and TSV -> a table. The encoding, the delimiter and the header's row are found out.
 
-What comes in: the bytes of a file. What goes out: a `Table`, with a note for everything that was
-assumed. It promises to read a file to its end or to raise ListError: no row is lost to an open
+What comes in: the bytes of a file. What goes out: a `ListTable`, with a note for everything that
+was assumed. It promises to read a file to its end or to raise ListError: no row is lost to an open
 quote.
 """
 
@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from reseen.errors import ListError
-from reseen.registry.lists.columns import Field, recognise
+from reseen.registry.lists.columns import ListField, recognise
 from reseen.registry.lists.table import (
     MAX_CELL,
     MAX_COLUMNS,
     MAX_ROWS,
     Cell,
-    Table,
+    ListTable,
     too_long,
     too_many_rows,
 )
@@ -37,13 +37,13 @@ _MARKS = (
 )
 
 
-def read_delimited(data: bytes, given: Mapping[str, Field] | None = None) -> Table:
+def read_delimited(data: bytes, given: Mapping[str, ListField] | None = None) -> ListTable:
     """The table in a CSV or TSV file. Raises ListError."""
     text, notes = decode(data)
     delimiter, skipped, header = _find_header(text, given)
     if skipped:
         notes += (f"The header was found in row {skipped + 1}.",)
-    return Table(tuple(header), _rows(text, delimiter, skipped + 1), notes=notes)
+    return ListTable(tuple(header), _rows(text, delimiter, skipped + 1), notes=notes)
 
 
 def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
@@ -81,7 +81,7 @@ def _utf16_without_mark(data: bytes) -> str | None:
     return None
 
 
-def _find_header(text: str, given: Mapping[str, Field] | None) -> tuple[str, int, list[str]]:
+def _find_header(text: str, given: Mapping[str, ListField] | None) -> tuple[str, int, list[str]]:
     """(delimiter, rows before the header, header): where most columns are recognised."""
     best: tuple[int, str, int, list[str]] = (0, ",", 0, [])
     for delimiter in DELIMITERS:

@@ -1,6 +1,6 @@
 """JSON Lines, a JSON array, and answers of Civitai's API -> a table.
 
-What comes in: the bytes of a file. What goes out: a `Table` whose columns are the keys met, in
+What comes in: the bytes of a file. What goes out: a `ListTable` whose columns are the keys met, in
 the order met. Nested objects are flattened ("hashes.SHA256"); an API's answer becomes a row for
 each file. A line of JSON Lines that is no JSON is a row to be rejected, not the end of the list.
 """
@@ -13,14 +13,14 @@ from typing import Any
 
 from reseen.errors import ListError
 from reseen.registry.lists import civitai
-from reseen.registry.lists.columns import Field, recognise
+from reseen.registry.lists.columns import ListField, recognise
 from reseen.registry.lists.delimited import decode, no_header
 from reseen.registry.lists.table import (
     MAX_CELL,
     MAX_COLUMNS,
     MAX_ROWS,
     Cell,
-    Table,
+    ListTable,
     as_cell,
     too_long,
     too_many_rows,
@@ -35,7 +35,7 @@ UNREADABLE = "\0unreadable"
 """The column that marks an entry that is no JSON object: no header can have this name."""
 
 
-def read_documents(data: bytes, given: Mapping[str, Field] | None = None) -> Table:
+def read_documents(data: bytes, given: Mapping[str, ListField] | None = None) -> ListTable:
     """The table in a JSON or JSON Lines file. Raises ListError."""
     text, notes = decode(data)
     columns: dict[str, int] = {}
@@ -62,7 +62,7 @@ def read_documents(data: bytes, given: Mapping[str, Field] | None = None) -> Tab
     meaning = recognise([*columns], given)
     if not meaning.usable:
         raise no_header()
-    return Table(tuple(columns), rows, notes=notes)
+    return ListTable(tuple(columns), rows, notes=notes)
 
 
 def _entries(text: str) -> Iterator[tuple[int, object]]:

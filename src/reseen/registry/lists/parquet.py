@@ -1,6 +1,7 @@
 """Parquet -> a table, by pyarrow (an extra), batch by batch.
 
-What comes in: the bytes of a file. What goes out: a `Table`. Nested columns are not looked into.
+What comes in: the bytes of a file. What goes out: a `ListTable`. Nested columns are not looked
+into.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reseen.errors import ListError
-from reseen.registry.lists.columns import Field, recognise
+from reseen.registry.lists.columns import ListField, recognise
 from reseen.registry.lists.delimited import no_header
 from reseen.registry.lists.table import (
     MAX_CELL,
     MAX_COLUMNS,
     MAX_ROWS,
     Cell,
-    Table,
+    ListTable,
     as_cell,
     too_long,
     too_many_rows,
@@ -30,7 +31,7 @@ MAX_BATCH = 256 << 20
 _BATCH = 4_096
 
 
-def read_parquet(data: bytes, given: Mapping[str, Field] | None = None) -> Table:
+def read_parquet(data: bytes, given: Mapping[str, ListField] | None = None) -> ListTable:
     """The table in a Parquet file. Raises ListError, also when pyarrow is not installed."""
     try:
         import pyarrow
@@ -59,7 +60,7 @@ def read_parquet(data: bytes, given: Mapping[str, Field] | None = None) -> Table
     meaning = recognise(names, given)
     if not meaning.usable:
         raise no_header()
-    return Table(tuple(names), _rows(file, names, set(meaning.fields.values())))
+    return ListTable(tuple(names), _rows(file, names, set(meaning.fields.values())))
 
 
 def _rows(

@@ -1,6 +1,6 @@
 """Any list -> tables: what a file is, is told by its content and never by its name.
 
-What comes in: a path. What goes out: `Table`s.
+What comes in: a path. What goes out: `ListTable`s.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reseen.errors import ListError
-from reseen.registry.lists.columns import Field
-from reseen.registry.lists.table import MAX_FILE, Table
+from reseen.registry.lists.columns import ListField
+from reseen.registry.lists.table import MAX_FILE, ListTable
 
 
-def read_tables(path: Path, given: Mapping[str, Field] | None = None) -> list[Table]:
+def read_tables(path: Path, given: Mapping[str, ListField] | None = None) -> list[ListTable]:
     """The tables of a list; `given` says what columns mean that are not called as usual.
 
     Raises ListError. Rows are read while they are walked, which may raise it too.

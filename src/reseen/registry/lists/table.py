@@ -1,6 +1,6 @@
 """What every reader of lists gives: tables of rows, and the bounds that hold for all of them.
 
-What comes in: nothing. What goes out: the types `Cell` and `Table`, and the limits. A reader
+What comes in: nothing. What goes out: the types `Cell` and `ListTable`, and the limits. A reader
 promises that no cell is longer than `MAX_CELL` and that there are at most `MAX_ROWS` rows.
 """
 
@@ -25,7 +25,7 @@ Cell: TypeAlias = str | int | float | bool | date | datetime | list[str] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ListTable:
     """The rows of a list, or of one sheet of it."""
 
     columns: tuple[str, ...]

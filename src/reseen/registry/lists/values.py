@@ -1,7 +1,7 @@
 """Single values of a list -> digests, sizes, dates, ids.
 
-What comes in: a cell. What goes out: the value, or `Refused` with a reason that never holds the
-value itself. Nothing is guessed: what can mean two things is left out or refused.
+What comes in: a cell. What goes out: the value, or `RefusedValue` with a reason that never holds
+the value itself. Nothing is guessed: what can mean two things is left out or refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_SIZE = 1 << 46
 """Bytes; 64 TiB."""
 
 
-class Refused(ValueError):
+class RefusedValue(ValueError):
     """A value that cannot be taken; the message is the reason, for a person."""
 
 
@@ -79,9 +79,11 @@ def words_of(cell: Cell, parted_by: str = r"[,;\n|]") -> tuple[str, ...]:
 
 
 def digest_of(cell: Cell, kind: DigestKind | None) -> Digest | None:
-    """The digest in a cell; `kind` None: told by its prefix or its length. Raises Refused."""
+    """The digest in a cell; `kind` None: told by its prefix or its length. Raises RefusedValue."""
     if isinstance(cell, float):
-        raise Refused("a spreadsheet has turned the hash into a number: format the cells as text")
+        raise RefusedValue(
+            "a spreadsheet has turned the hash into a number: format the cells as text"
+        )
     if kind is not None and isinstance(cell, str):
         with suppress(ValueError):  # most values of most lists are as they should be
             return Digest(kind, bytes.fromhex(cell))
@@ -92,20 +94,24 @@ def digest_of(cell: Cell, kind: DigestKind | None) -> Digest | None:
     if colon:
         named = _BY_PREFIX.get(prefix.strip().lower())
         if named is None or kind not in (None, named):
-            raise Refused(f"what stands in the column of {_label(kind)} says it is something else")
+            raise RefusedValue(
+                f"what stands in the column of {_label(kind)} says it is something else"
+            )
         kind, text = named, rest
     digits = re.sub(r"\s+", "", text).lower().removeprefix("0x")
     if kind is None:
         kind = _BY_LENGTH.get(len(digits))
         if kind is None:
-            raise Refused(f"no hash that Reseen knows has {len(digits)} digits")
+            raise RefusedValue(f"no hash that Reseen knows has {len(digits)} digits")
     # AutoV3 is often given as the whole SHA-256 of the data section that it is the beginning of
     if kind is DigestKind.AUTOV3 and len(digits) == 64:
         kind = DigestKind.DATA_SHA256
     if not re.fullmatch("[0-9a-f]*", digits):
-        raise Refused(f"{_label(kind)} holds what is not a hexadecimal digit")
+        raise RefusedValue(f"{_label(kind)} holds what is not a hexadecimal digit")
     if len(digits) != 2 * kind.length:
-        raise Refused(f"{_label(kind)} has {len(digits)} digits and should have {2 * kind.length}")
+        raise RefusedValue(
+            f"{_label(kind)} has {len(digits)} digits and should have {2 * kind.length}"
+        )
     return Digest(kind, bytes.fromhex(digits))
 
 
@@ -126,7 +132,7 @@ def size_of(cell: Cell, *, kilobytes: bool = False) -> int | None:
 
     Sizes are compared exactly (and a pointer's git name is computed from them), so a rounded one
     would do harm. Kilobytes count as exact when their fraction, of at least three digits, gives a
-    whole number of bytes, as in Civitai's `sizeKB`. Raises Refused for what is no size.
+    whole number of bytes, as in Civitai's `sizeKB`. Raises RefusedValue for what is no size.
     """
     text = value_of(cell) if not isinstance(cell, float) else repr(cell)
     if text is None:
@@ -134,13 +140,13 @@ def size_of(cell: Cell, *, kilobytes: bool = False) -> int | None:
     match = _SIZE.fullmatch(text)
     unit = match[3].lower() if match else ""
     if match is None or unit not in _UNITS:
-        raise Refused("the size is not a number of bytes")
+        raise RefusedValue("the size is not a number of bytes")
     whole = int(re.sub("[^0-9]", "", match[1])[:20])
     fraction = (match[2] or "").rstrip("0")
     power = _UNITS[unit] + (1 if kilobytes and not unit else 0)
     if power == 0:
         if fraction not in ("", "."):
-            raise Refused("the size is not a whole number of bytes")
+            raise RefusedValue("the size is not a whole number of bytes")
         size = whole
     else:
         if power > 1 or len(fraction) < 4:
@@ -150,7 +156,7 @@ def size_of(cell: Cell, *, kilobytes: bool = False) -> int | None:
         if abs(exact - size) > 1e-6 * 1024:
             return None
     if not 0 < size <= MAX_SIZE:
-        raise Refused("no file has such a size")
+        raise RefusedValue("no file has such a size")
     return size
 
 
@@ -207,10 +213,10 @@ def _date_in(text: str) -> date | None:
 
 
 def id_of(cell: Cell) -> str | None:
-    """A model's or version's id: a word of at most 64 characters. Raises Refused."""
+    """A model's or version's id: a word of at most 64 characters. Raises RefusedValue."""
     text = value_of(cell)
     if text is None:
         return None
     if len(text) > 64 or not re.fullmatch(r"[\w.\-]+", text):
-        raise Refused("the id is not a plain number or word")
+        raise RefusedValue("the id is not a plain number or word")
     return text

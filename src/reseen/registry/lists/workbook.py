@@ -1,7 +1,7 @@
 """XLSX -> tables, one a sheet that has a header. Values are read; formulas are not computed.
 
-What comes in: the bytes of a file. What goes out: `Table`s, by calamine. Before calamine sees the
-file it is measured here, since calamine lays a sheet out as a full rectangle: a few bytes may
+What comes in: the bytes of a file. What goes out: `ListTable`s, by calamine. Before calamine sees
+the file it is measured here, since calamine lays a sheet out as a full rectangle: a few bytes may
 inflate to gigabytes, one cell in the far corner asks for seventeen thousand million others, and
 one long text may be named by every cell.
 """
@@ -18,13 +18,13 @@ from itertools import islice
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from reseen.errors import ListError
-from reseen.registry.lists.columns import Field, recognise
+from reseen.registry.lists.columns import ListField, recognise
 from reseen.registry.lists.delimited import HEADER_WITHIN, no_header
 from reseen.registry.lists.table import (
     MAX_CELL,
     MAX_ROWS,
     Cell,
-    Table,
+    ListTable,
     as_cell,
     too_long,
     too_many_rows,
@@ -53,10 +53,10 @@ _SHARED = re.compile(rb"""t\s*=\s*["']s["'][^<]*>(?:<[^<]*>)*?<(?:[\w.-]+:)?v>\s
 _ITEM_END = re.compile(rb"</(?:[\w.-]+:)?si\s*>")
 
 
-def read_workbook(data: bytes, given: Mapping[str, Field] | None = None) -> list[Table]:
+def read_workbook(data: bytes, given: Mapping[str, ListField] | None = None) -> list[ListTable]:
     """The tables of a workbook. Raises ListError."""
     _measure(data)
-    tables: list[Table] = []
+    tables: list[ListTable] = []
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
         names = workbook.sheet_names
@@ -72,7 +72,9 @@ def read_workbook(data: bytes, given: Mapping[str, Field] | None = None) -> list
     return tables
 
 
-def _table(sheet: CalamineSheet, place: str, given: Mapping[str, Field] | None) -> Table | None:
+def _table(
+    sheet: CalamineSheet, place: str, given: Mapping[str, ListField] | None
+) -> ListTable | None:
     """A sheet as a table; None when no header is found in it."""
     if sheet.start is None:
         return None
@@ -87,7 +89,7 @@ def _table(sheet: CalamineSheet, place: str, given: Mapping[str, Field] | None) 
     if not fields:
         return None
     notes = (f"The header was found in row {at}.",) if at > 1 else ()
-    return Table(tuple(header), _rows(sheet, at), place, notes)
+    return ListTable(tuple(header), _rows(sheet, at), place, notes)
 
 
 def _rows(sheet: CalamineSheet, header: int) -> Iterator[tuple[int, Sequence[Cell]]]:

@@ -26,9 +26,9 @@ from reseen.records import SAID_CLASSES, Removal
 from reseen.registry import claims, removals
 from reseen.registry import classes as registry_classes
 from reseen.registry.claims import ListedRemovals
-from reseen.registry.drafts import check_list_name
 from reseen.registry.imports import ImportOptions
-from reseen.registry.lists.values import Refused
+from reseen.registry.lists.values import RefusedValue
+from reseen.registry.rows import check_list_name
 from reseen.review import texts
 from reseen.review.who import Role, Who
 from reseen.scan import owed
@@ -112,7 +112,7 @@ def _options(name: str, site: str, who: Who) -> ImportOptions:
         )
     try:
         check_list_name(name)
-    except Refused as refused:
+    except RefusedValue as refused:
         raise InputError(
             str(refused), remedy="Give it a plain one: it is shown everywhere."
         ) from None

@@ -1,6 +1,6 @@
 """A row of a list -> a draft of a removal, checked; or the reason why it is refused.
 
-What comes in: a `Table` and what its columns mean. What goes out: a `Draft` or a `Refusal` for
+What comes in: a `ListTable` and what its columns mean. What goes out: a `Draft` or a `Refusal` for
 each row, in order; and, in a `Tally`, what was left out of rows that were taken. Pure: the
 registry is not asked here.
 """
@@ -23,11 +23,11 @@ from reseen.records import (
     RemovalClass,
     RemovedFile,
 )
-from reseen.registry.lists.columns import Field, Meaning
+from reseen.registry.lists.columns import ListField, Meaning
 from reseen.registry.lists.documents import UNREADABLE
-from reseen.registry.lists.table import Cell, Table
+from reseen.registry.lists.table import Cell, ListTable
 from reseen.registry.lists.values import (
-    Refused,
+    RefusedValue,
     date_of,
     digest_of,
     id_of,
@@ -38,18 +38,18 @@ from reseen.registry.lists.values import (
 )
 from reseen.store import links
 
-DIGEST_FIELDS: dict[Field, DigestKind | None] = {
-    Field.SHA256: DigestKind.SHA256,
-    Field.BLAKE3: DigestKind.BLAKE3,
-    Field.XET: DigestKind.XET,
-    Field.GIT_BLOB: DigestKind.GIT_BLOB,
-    Field.DATA_SHA256: DigestKind.DATA_SHA256,
-    Field.TENSORS_BLAKE3: DigestKind.TENSORS_BLAKE3,
-    Field.AUTOV1: DigestKind.AUTOV1,
-    Field.AUTOV2: DigestKind.AUTOV2,
-    Field.AUTOV3: DigestKind.AUTOV3,
-    Field.CRC32: DigestKind.CRC32,
-    Field.HASH: None,
+DIGEST_FIELDS: dict[ListField, DigestKind | None] = {
+    ListField.SHA256: DigestKind.SHA256,
+    ListField.BLAKE3: DigestKind.BLAKE3,
+    ListField.XET: DigestKind.XET,
+    ListField.GIT_BLOB: DigestKind.GIT_BLOB,
+    ListField.DATA_SHA256: DigestKind.DATA_SHA256,
+    ListField.TENSORS_BLAKE3: DigestKind.TENSORS_BLAKE3,
+    ListField.AUTOV1: DigestKind.AUTOV1,
+    ListField.AUTOV2: DigestKind.AUTOV2,
+    ListField.AUTOV3: DigestKind.AUTOV3,
+    ListField.CRC32: DigestKind.CRC32,
+    ListField.HASH: None,
 }
 
 _HOST = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}")
@@ -134,11 +134,11 @@ def source_of(site: str, model: str, version: str) -> tuple[str, str, str]:
 
 
 def check_list_name(name: str) -> str:
-    """The name as it is kept. Raises Refused when it may hold what has to be sealed: a list's
+    """The name as it is kept. Raises RefusedValue when it may hold what has to be sealed: a list's
     name is shown everywhere."""
     name = " ".join(name.split())
     if not name or len(name) > MAX_LIST_NAME or _NOT_A_LIST_NAME.search(name):
-        raise Refused("the list's name is empty, too long, or looks like a link, path or hash")
+        raise RefusedValue("the list's name is empty, too long, or looks like a link, path or hash")
     return name
 
 
@@ -155,7 +155,7 @@ class Defaults:
 
 
 def drafts(
-    table: Table, meaning: Meaning, defaults: Defaults, tally: Tally
+    table: ListTable, meaning: Meaning, defaults: Defaults, tally: Tally
 ) -> Iterator[Draft | Refusal]:
     """A draft or a refusal for each row that is not blank, in order."""
     unreadable = table.columns.index(UNREADABLE) if UNREADABLE in table.columns else None
@@ -167,11 +167,11 @@ def drafts(
             cells = [*cells, *[None] * (width - len(cells))]
         try:
             if unreadable is not None and len(cells) > unreadable and cells[unreadable]:
-                raise Refused("the entry is not a JSON object")
+                raise RefusedValue("the entry is not a JSON object")
             if len(cells) > columns and any(cells[columns:]):
-                raise Refused("the row has more cells than the header has columns")
+                raise RefusedValue("the row has more cells than the header has columns")
             yield draft(number, place, cells)
-        except Refused as refused:
+        except RefusedValue as refused:
             if any(text_of(cell) for cell in cells):
                 yield Refusal(number, place, str(refused), cells)
 
@@ -184,13 +184,13 @@ class _Drafter:
         self.width = max(at.values(), default=0) + 1
         self._at = at
         self._digests = [(at[f], kind) for f, kind in DIGEST_FIELDS.items() if f in at]
-        self._name, self._link = at.get(Field.NAME), at.get(Field.LINK)
-        self._others = bool(at.keys() - DIGEST_FIELDS.keys() - {Field.NAME, Field.LINK})
+        self._name, self._link = at.get(ListField.NAME), at.get(ListField.LINK)
+        self._others = bool(at.keys() - DIGEST_FIELDS.keys() - {ListField.NAME, ListField.LINK})
         self._defaults = defaults
         self._counts = counts
 
     def draft(self, row: int, place: str, cells: Sequence[Cell]) -> Draft:
-        """The row's draft. Raises Refused."""
+        """The row's draft. Raises RefusedValue."""
         digests = self._digests_of(cells)
         name = None if self._name is None else text_of(cells[self._name])
         url = None if self._link is None else value_of(cells[self._link])
@@ -211,32 +211,32 @@ class _Drafter:
         name: str | None, url: str | None, link: links.Link | None,
     ) -> Draft:  # fmt: skip
         model = self._same(
-            id_of(self._cell(cells, Field.MODEL_ID)), link.model_id if link else None
+            id_of(self._cell(cells, ListField.MODEL_ID)), link.model_id if link else None
         )
         version = self._same(
-            id_of(self._cell(cells, Field.VERSION_ID)), link.version_id if link else None
+            id_of(self._cell(cells, ListField.VERSION_ID)), link.version_id if link else None
         )
         names = Names(
             name=name,
-            trigger_words=words_of(self._cell(cells, Field.TRIGGER_WORDS)),
+            trigger_words=words_of(self._cell(cells, ListField.TRIGGER_WORDS)),
             url=url,
             model_id=model,
             version_id=version,
-            file_names=words_of(self._cell(cells, Field.FILE_NAME), r"[;\n|]"),
-            reason=text_of(self._cell(cells, Field.REASON)),
+            file_names=words_of(self._cell(cells, ListField.FILE_NAME), r"[;\n|]"),
+            reason=text_of(self._cell(cells, ListField.REASON)),
         )
         size, removed_on = self._size(cells), self._removed_on(cells)
         site = link.site if link else self._site(cells)
         list_name = self._defaults.list
         if not self._defaults.force_list:
-            own = text_of(self._cell(cells, Field.LIST))
+            own = text_of(self._cell(cells, ListField.LIST))
             list_name = check_list_name(own) if own else list_name
         draft = Draft(row, place, names, digests, size, site, removed_on, list_name, cells)
         draft.cls = self._class(cells) or self._defaults.cls
         return self._known_again(draft, link)
 
     def _known_again(self, draft: Draft, link: links.Link | None) -> Draft:
-        """The draft, sure to be known again when the same row comes once more. Raises Refused."""
+        """The draft, sure to be known again when its row comes once more. Raises RefusedValue."""
         names = draft.names
         if draft.site and names.model_id and names.version_id:
             draft.source = source_of(draft.site, names.model_id, names.version_id)
@@ -250,11 +250,13 @@ class _Drafter:
                 said = [str(digest) for digest in sorted(draft.digests, key=lambda d: d.kind)]
                 draft.otherwise = (links.normal_name(" ".join([*said, names.name or ""])), "")
             else:
-                raise Refused("nothing by which the model could be known again: no hash, link, id")
+                raise RefusedValue(
+                    "nothing by which the model could be known again: no hash, link, id"
+                )
         return draft
 
     def _digests_of(self, cells: Sequence[Cell]) -> tuple[Digest, ...]:
-        """A row's digests, at most one of a kind. Raises Refused."""
+        """A row's digests, at most one of a kind. Raises RefusedValue."""
         found: dict[DigestKind, Digest] = {}
         for position, kind in self._digests:
             digest = digest_of(cells[position], kind)
@@ -263,23 +265,23 @@ class _Drafter:
             bogus = why_bogus(digest)
             if bogus is not None:
                 if not digest.kind.is_short:
-                    raise Refused(f"{digest.kind.label} names no file: {bogus}")
+                    raise RefusedValue(f"{digest.kind.label} names no file: {bogus}")
                 self._counts[f"a known bogus {digest.kind.label} was left out"] += 1
                 continue
             if kind is None and digest.kind is DigestKind.GIT_BLOB:
                 self._counts["a bare hash of 40 digits was taken for a git blob SHA-1"] += 1
             if found.setdefault(digest.kind, digest) != digest:
-                raise Refused(f"the row gives two different values of {digest.kind.label}")
+                raise RefusedValue(f"the row gives two different values of {digest.kind.label}")
         if len(found) > 1:
             for short, full in LONG_OF.items():
                 if short in found and full in found:
                     if not found[full].value.startswith(found[short].value):
-                        raise Refused(f"{short.label} is not the beginning of {full.label}")
+                        raise RefusedValue(f"{short.label} is not the beginning of {full.label}")
                     del found[short]
         return tuple(found.values())
 
     def _size(self, cells: Sequence[Cell]) -> int | None:
-        for which, kilobytes in ((Field.SIZE, False), (Field.SIZE_KB, True)):
+        for which, kilobytes in ((ListField.SIZE, False), (ListField.SIZE_KB, True)):
             cell = self._cell(cells, which)
             size = size_of(cell, kilobytes=kilobytes)
             if size is not None:
@@ -289,14 +291,14 @@ class _Drafter:
         return None
 
     def _removed_on(self, cells: Sequence[Cell]) -> date | None:
-        cell = self._cell(cells, Field.REMOVED_ON)
+        cell = self._cell(cells, ListField.REMOVED_ON)
         day = date_of(cell)
         if day is None and value_of(cell) is not None:
             self._counts["a date that could be read in two ways, or in none, was left out"] += 1
         return day
 
     def _site(self, cells: Sequence[Cell]) -> str | None:
-        text = value_of(self._cell(cells, Field.SITE))
+        text = value_of(self._cell(cells, ListField.SITE))
         if text is None:
             return self._defaults.site
         site = links.normal_site(text)
@@ -306,7 +308,7 @@ class _Drafter:
         return self._defaults.site
 
     def _class(self, cells: Sequence[Cell]) -> RemovalClass | None:
-        text = text_of(self._cell(cells, Field.CLASS))
+        text = text_of(self._cell(cells, ListField.CLASS))
         if text is None:
             return None
         said = class_of(text)
@@ -314,12 +316,12 @@ class _Drafter:
             self._counts["what stands in the class's column is no class"] += 1
         return said
 
-    def _cell(self, cells: Sequence[Cell], field: Field) -> Cell:
+    def _cell(self, cells: Sequence[Cell], field: ListField) -> Cell:
         position = self._at.get(field)
         return None if position is None else cells[position]
 
     def _same(self, own: str | None, linked: str | None) -> str | None:
-        """The id in its column or in the link. Raises Refused when they differ."""
+        """The id in its column or in the link. Raises RefusedValue when they differ."""
         if own and linked and own != linked:
-            raise Refused("the link and the id name different models or versions")
+            raise RefusedValue("the link and the id name different models or versions")
         return own or linked

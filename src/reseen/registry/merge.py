@@ -1,7 +1,7 @@
 """Drafts -> removals: which rows are about the same one, and what is a new claim about it.
 
 What comes in: drafts in the order of their list, and the removals that the registry holds already
-and that a draft may be about. What goes out: an `Outcome` for each draft, and the removals to
+and that a draft may be about. What goes out: an `RowOutcome` for each draft, and the removals to
 write.
 
 A row belongs to a removal by a full digest that it shares with one of its claims, the surest kind
@@ -22,7 +22,7 @@ from typing import TypeAlias
 
 from reseen.fingerprints.kinds import LONG, LONG_OF
 from reseen.records import DigestKind, Names, RemovalClass
-from reseen.registry.drafts import Draft
+from reseen.registry.rows import Draft
 from reseen.store.links import normal_name
 
 Key: TypeAlias = tuple[str, ...]
@@ -35,7 +35,7 @@ SUREST = {kind: order for order, kind in enumerate(LONG)}
 """Full digests, by which rows belong together, the surest first."""
 
 
-class Outcome(StrEnum):
+class RowOutcome(StrEnum):
     """What became of a row that was taken."""
 
     ADDED = "added"
@@ -111,7 +111,7 @@ class Merger:
         if self._by_key.setdefault(key, standing) is not standing:
             self._others.setdefault(key, []).append(standing)
 
-    def take(self, draft: Draft) -> tuple[Outcome, RemovalDraft]:
+    def take(self, draft: Draft) -> tuple[RowOutcome, RemovalDraft]:
         """Put a draft where it belongs."""
         by_digest, key = self._by_digest, draft.source or draft.otherwise
         digests = draft.digests
@@ -130,14 +130,14 @@ class Merger:
         if standing is None:
             standing = RemovalDraft(new=[draft])
             self.new.append(standing)
-            outcome = Outcome.ADDED
+            outcome = RowOutcome.ADDED
         elif self._is_known(standing, draft):
-            return Outcome.UNCHANGED, standing
+            return RowOutcome.UNCHANGED, standing
         elif (other := self._other_that_knows(by, draft)) is not None:
-            return Outcome.UNCHANGED, other
+            return RowOutcome.UNCHANGED, other
         else:
             standing.new.append(draft)
-            outcome = Outcome.MERGED
+            outcome = RowOutcome.MERGED
             if standing.pk is not None:
                 self.changed[standing.pk] = standing
         for digest in digests:

@@ -21,8 +21,7 @@ from reseen.records import DigestKind, RemovalClass
 from reseen.registry import claims
 from reseen.registry.beside import beside
 from reseen.registry.claims import LISTED
-from reseen.registry.drafts import Draft
-from reseen.registry.merging import SUREST, Key, KnownClaim, Merger, RemovalDraft
+from reseen.registry.merge import SUREST, Key, KnownClaim, Merger, RemovalDraft
 from reseen.registry.removals import (
     CLAIM_COLUMNS,
     DIGEST_COLUMNS,
@@ -33,6 +32,7 @@ from reseen.registry.removals import (
     kept,
     new_ids,
 )
+from reseen.registry.rows import Draft
 from reseen.store import change_log, schema
 from reseen.store.database import chunks, insert_many, now, reserve
 from reseen.store.sealing import Keyring, SealedField
