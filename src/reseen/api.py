@@ -252,7 +252,7 @@ class Registry:
         from reseen.observed import sightings
         from reseen.records import SightingState
 
-        which = sightings.Filter(
+        which = sightings.SightingFilter(
             removal=removal,
             hub=hub,
             repo=repo,

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from reseen.errors import HubMissing
 from reseen.files.source import Range
 from reseen.hubs.addresses import Named, quoted, quoted_path, root
-from reseen.hubs.hub import Abilities, FilesPage, RepositoryPage, Revisions, Usage, Wanted
+from reseen.hubs.hub import (
+    Abilities,
+    FilesPage,
+    RepositoryPage,
+    Revisions,
+    Usage,
+    WantedRepositories,
+)
 from reseen.records import Artifact, DigestKind, Repository, RepoType, account_of
 
 KIND = "shelf"
@@ -64,7 +71,9 @@ class Shelf:
     def name(self) -> str:
         return f"{KIND}+{HOST}"
 
-    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> RepositoryPage:
+    async def list_repositories(
+        self, wanted: WantedRepositories, cursor: str | None
+    ) -> RepositoryPage:
         assert self.abilities.lists
         self._called("list")
         if wanted.type is not RepoType.MODEL:

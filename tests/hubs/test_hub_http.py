@@ -21,7 +21,7 @@ from reseen.errors import (
 )
 from reseen.files.source import Range
 from reseen.hubs import http
-from reseen.hubs.hub import Wanted
+from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import RepoType
 
@@ -396,7 +396,7 @@ def test_a_list_too_big_is_asked_for_in_smaller_pages() -> None:
 
     async def main() -> int:
         async with hub(handler) as there:
-            return len((await there.list_repositories(Wanted(), "here")).repositories)
+            return len((await there.list_repositories(WantedRepositories(), "here")).repositories)
 
     assert run(main()) == 1
 

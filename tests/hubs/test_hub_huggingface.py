@@ -10,13 +10,13 @@ from virtual_time import run
 
 from reseen.errors import HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
-from reseen.hubs.hub import RepositoryPage, Revisions, Wanted
+from reseen.hubs.hub import RepositoryPage, Revisions, WantedRepositories
 from reseen.records import RepoType
 
 C = [f"{number:040x}" for number in range(200)]
 
 
-def page(asked: Recorder, wanted: Wanted, cursor: str | None = None) -> RepositoryPage:
+def page(asked: Recorder, wanted: WantedRepositories, cursor: str | None = None) -> RepositoryPage:
     async def main() -> RepositoryPage:
         async with hub(asked) as there:
             return await there.list_repositories(wanted, cursor)
@@ -34,7 +34,7 @@ def listed(*days: int) -> list[object]:
 def test_a_listing_is_asked_for_in_order_of_creation_with_all_that_is_needed() -> None:
     link = {"Link": '<https://evil.example/x?cursor=next>; rel="next"'}
     asked = Recorder(lambda r: httpx2.Response(200, json=[*listed(1, 2), 7], headers=link))
-    found = page(asked, Wanted(RepoType.DATASET, author="account-01"), "here")
+    found = page(asked, WantedRepositories(RepoType.DATASET, author="account-01"), "here")
     assert [r.id for r in found.repositories] == ["account-01/copy-1", "account-01/copy-2"]
     assert found.repositories[0].hub == "hub.example"
     assert found.cursor == "next"
@@ -56,9 +56,9 @@ def test_a_cursor_never_leads_elsewhere() -> None:
 
     async def main() -> None:
         async with hub(asked) as there:
-            first = await there.list_repositories(Wanted(), None)
+            first = await there.list_repositories(WantedRepositories(), None)
             with pytest.raises(HubGarbage, match="circle"):
-                await there.list_repositories(Wanted(), first.cursor)
+                await there.list_repositories(WantedRepositories(), first.cursor)
 
     run(main())
     assert {request.url.host for request in asked.requests} == {"hub.example"}
@@ -68,19 +68,19 @@ def test_a_cursor_never_leads_elsewhere() -> None:
 def test_since_stops_where_the_changes_are_older() -> None:
     link = {"Link": '<https://hub.example/api/models?cursor=next>; rel="next"'}
     asked = Recorder(lambda r: httpx2.Response(200, json=listed(9, 8, 7, 6), headers=link))
-    found = page(asked, Wanted(since=datetime(2026, 1, 7, tzinfo=UTC)))
+    found = page(asked, WantedRepositories(since=datetime(2026, 1, 7, tzinfo=UTC)))
     assert [r.id[-1] for r in found.repositories] == ["9", "8", "7"]
     assert found.cursor is None
     assert asked.requests[0].url.params["sort"] == "lastModified"
     assert asked.requests[0].url.params["direction"] == "-1"
-    found = page(asked, Wanted(since=datetime(2026, 1, 1, tzinfo=UTC)))
+    found = page(asked, WantedRepositories(since=datetime(2026, 1, 1, tzinfo=UTC)))
     assert found.cursor == "next"
     assert len(found.repositories) == 4
 
 
 def test_a_space_is_not_asked_for_what_it_has_not() -> None:
     asked = Recorder(lambda r: httpx2.Response(200, json=[]))
-    page(asked, Wanted(RepoType.SPACE))
+    page(asked, WantedRepositories(RepoType.SPACE))
     assert "downloads" not in asked.requests[0].url.params.get_list("expand")
 
 

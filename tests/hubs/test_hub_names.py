@@ -9,7 +9,7 @@ import pytest
 
 from reseen.errors import HubBusy, InputError, SettingsError
 from reseen.hubs import kinds
-from reseen.hubs.hub import Wanted
+from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.huggingface import HuggingFace
 from reseen.settings import HubSettings, RateLimit, Settings, host_of
 
@@ -141,7 +141,7 @@ def test_a_host_is_called_as_it_always_was(endpoint: str) -> None:
 def test_an_error_names_the_address_that_was_given() -> None:
     async def nobody(endpoint: str) -> None:
         async with HuggingFace(endpoint) as hub:
-            await hub.list_repositories(Wanted(), None)
+            await hub.list_repositories(WantedRepositories(), None)
 
     with pytest.raises(HubBusy, match=r"^http://127\.0\.0\.1:9 cannot be reached"):
         asyncio.run(nobody("http://127.0.0.1:9"))

@@ -17,7 +17,7 @@ from tests.replica.olah_hub import OlahHub
 from reseen.errors import HubBusy, HubDisabled, HubError, HubGarbage
 from reseen.files.source import Range
 from reseen.hubs.http import ClientOptions
-from reseen.hubs.hub import Wanted
+from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import Artifact, RepoType
 
@@ -74,7 +74,7 @@ def bytes_of(world: World, artifact: Artifact) -> bytes:
 def test_every_repository_is_listed_and_every_oid_is_read(replica: Replica, world: World) -> None:
     async def work(hub: HuggingFace) -> None:
         for type in RepoType:
-            page = await hub.list_repositories(Wanted(type), None)
+            page = await hub.list_repositories(WantedRepositories(type), None)
             assert page.cursor is None
             assert page.problems == ()
             listed = {repository.id: repository for repository in page.repositories}

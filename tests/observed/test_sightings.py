@@ -12,7 +12,7 @@ from tests.registry.places import REPOSITORY, artifact
 from reseen.errors import NotFound
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
-from reseen.observed.sightings import Filter, JudgedPair, SettledSighting
+from reseen.observed.sightings import JudgedPair, SettledSighting, SightingFilter
 from reseen.records import (
     Confirmed,
     Digest,
@@ -89,7 +89,7 @@ class Place:
             rows = connection.execute(select(e.rung, e.kind, e.stands)).all()
         return {(Rung(row.rung).label, row.kind, bool(row.stands)) for row in rows}
 
-    def every(self, which: Filter = sightings.ALL) -> list[sightings.Sighting]:
+    def every(self, which: SightingFilter = sightings.ALL) -> list[sightings.Sighting]:
         with self.store.read() as connection:
             found = list(sightings.every(connection, which))
             assert sightings.count(connection, which) == len(found)
@@ -166,7 +166,7 @@ def test_what_nothing_supports_is_history(place: Place) -> None:
         assert only.confirmed is Confirmed.BYTES
         assert Rung.BYTES in {e.rung for e in only.evidence}, "what it stood on can be looked at"
         assert "Nothing in force" in only.why
-        assert place.every(Filter(rung=Rung.HINT)) == []
+        assert place.every(SightingFilter(rung=Rung.HINT)) == []
     back = place.settle(Rung.BYTES, proof(Rung.BYTES), confirmed=Confirmed.BYTES)
     assert back
     assert (back.id, back.new, back.lifted) == (first.id, False, True)
@@ -194,7 +194,7 @@ def test_what_was_refuted_leaves_the_ladder_and_says_why(place: Place) -> None:
     assert only.why == "Because of sha256 on refuted."
     assert [e.rung for e in only.evidence] == [Rung.REFUTED]
     assert only.standing == ()
-    assert place.every(Filter(rung=Rung.HINT)) == []
+    assert place.every(SightingFilter(rung=Rung.HINT)) == []
     # the same reading gives another rung: it stands on that, and says that the hash is false
     lifted = place.settle(
         Rung.TENSORS, proof(Rung.TENSORS, "data-sha256"), refuted, confirmed=Confirmed.BYTES
@@ -339,8 +339,8 @@ def test_sightings_of_a_withdrawn_removal_say_so(place: Place) -> None:
         place.removals[0]: True,
         place.removals[1]: False,
     }
-    assert [s.removal for s in place.every(Filter(withdrawn=True))] == place.removals[:1]
-    assert [s.removal for s in place.every(Filter(withdrawn=False))] == place.removals[1:]
+    assert [s.removal for s in place.every(SightingFilter(withdrawn=True))] == place.removals[:1]
+    assert [s.removal for s in place.every(SightingFilter(withdrawn=False))] == place.removals[1:]
 
 
 def test_filters_narrow(place: Place) -> None:
@@ -348,15 +348,19 @@ def test_filters_narrow(place: Place) -> None:
     place.record(proof(Rung.BYTES), artifact=1, at=2_000)
     place.record(proof(Rung.POINTER), artifact=2, removal=1, at=3_000)
     paths = {
-        Filter(): ["2.pt", "1.pt", "0.pt"],
-        Filter(removal=place.removals[0].upper()): ["1.pt", "0.pt"],
-        Filter(rung=Rung.DECLARED): ["1.pt", "0.pt"],
-        Filter(since=2_000): ["2.pt", "1.pt"],
-        Filter(author="sample-account", hub="huggingface.co"): ["2.pt", "1.pt", "0.pt"],
-        Filter(author="sample"): [],
-        Filter(repo="sample-account/lora", states=frozenset([LIVE])): ["2.pt", "1.pt", "0.pt"],
-        Filter(states=frozenset([GONE])): [],
-        Filter(scan_pk=3): [],
+        SightingFilter(): ["2.pt", "1.pt", "0.pt"],
+        SightingFilter(removal=place.removals[0].upper()): ["1.pt", "0.pt"],
+        SightingFilter(rung=Rung.DECLARED): ["1.pt", "0.pt"],
+        SightingFilter(since=2_000): ["2.pt", "1.pt"],
+        SightingFilter(author="sample-account", hub="huggingface.co"): ["2.pt", "1.pt", "0.pt"],
+        SightingFilter(author="sample"): [],
+        SightingFilter(repo="sample-account/lora", states=frozenset([LIVE])): [
+            "2.pt",
+            "1.pt",
+            "0.pt",
+        ],
+        SightingFilter(states=frozenset([GONE])): [],
+        SightingFilter(scan_pk=3): [],
     }
     for which, expected in paths.items():
         assert [s.path for s in place.every(which)] == expected
@@ -411,7 +415,7 @@ def test_what_stands_is_what_was_judged_last_whatever_stood_before(
             for rung, kind, at in order:
                 one = JudgedPair(pk, place.pks[0], rung, evidence=(proof(rung, kind),))
                 sightings.settle(connection, place.store.secret, [one], seen_at=at)
-            found = list(sightings.every(connection, Filter(removal=id)))
+            found = list(sightings.every(connection, SightingFilter(removal=id)))
             e, s = schema.evidence.c, schema.sightings.c
             query = select(e.rung, e.kind).join(schema.sightings, s.pk == e.sighting_pk)
             kept = set(connection.execute(query.where(s.removal_pk == pk)).all())

@@ -170,7 +170,7 @@ def test_the_case_page_has_every_byte_read(
         until(lambda: reads(service)[-1].ended_at is not None)
     assert reads(service)[-1].state is JobState.DONE
     with service.store.read() as connection:
-        which = sightings.Filter(removal=case.removal, repo=case.repo)
+        which = sightings.SightingFilter(removal=case.removal, repo=case.repo)
         levels = {s.confirmed for s in sightings.every(connection, which)}
     assert levels <= {Confirmed.BYTES, Confirmed.CONTRADICTED}
     assert "Read every byte" not in reviewer.get(f"/cases/{case.id}").text
@@ -200,6 +200,6 @@ def test_what_reading_refuted_can_be_read_again_and_stays_refuted_meanwhile(
     assert job.progress["bytes_read"] > 0
     assert case.id in [each.id for each in refuted()]
     with service.store.read() as connection:
-        which = sightings.Filter(removal=case.removal, repo=case.repo)
+        which = sightings.SightingFilter(removal=case.removal, repo=case.repo)
         (found,) = [s for s in sightings.every(connection, which) if s.rung is Rung.REFUTED]
     assert found.confirmed is Confirmed.CONTRADICTED

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field, replace
 from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.fingerprints.git import blob_sha1, pointer_oid
-from reseen.hubs.hub import Abilities, FilesPage, RepositoryPage, Revision, Revisions, Usage, Wanted
+from reseen.hubs.hub import (
+    Abilities,
+    FilesPage,
+    RepositoryPage,
+    Revision,
+    Revisions,
+    Usage,
+    WantedRepositories,
+)
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 
 NAME = "hub.example"
@@ -76,7 +84,9 @@ class FakeHub:
         )
         return replace(plain, **self.changes.get(path, {}))  # type: ignore[arg-type]
 
-    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> RepositoryPage:
+    async def list_repositories(
+        self, wanted: WantedRepositories, cursor: str | None
+    ) -> RepositoryPage:
         return RepositoryPage((self.listed,), None)
 
     async def repository(self, type: RepoType, repo: str) -> Repository:

@@ -14,7 +14,7 @@ from replica.world import Case, World
 from sqlalchemy import select
 from tests.scan.walking import KEYRING, fill, seen_at, walk_hub
 
-from reseen.hubs.hub import Wanted
+from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.records import Confirmed, Coverage, Digest, DigestKind, Names, RemovedFile, Rung
@@ -191,5 +191,5 @@ def find_itself(endpoint: str, token: str | None, folder: Path) -> None:
 
 async def some_repositories(endpoint: str, token: str | None) -> tuple[str, ...]:
     async with HuggingFace(endpoint, token) as hub:
-        listed = await hub.list_repositories(Wanted(), None)
+        listed = await hub.list_repositories(WantedRepositories(), None)
         return tuple(r.id for r in listed.repositories if r.sha and r.paths)[:10]

@@ -28,14 +28,14 @@ from reseen.settings import HUGGING_FACE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reseen.observed.sightings import Filter
+    from reseen.observed.sightings import SightingFilter
     from reseen.operations.rechecks import RecheckEnded
 
 
-def _which(removal: str | None, author: str | None, repo: str | None) -> Filter:
-    from reseen.observed.sightings import Filter
+def _which(removal: str | None, author: str | None, repo: str | None) -> SightingFilter:
+    from reseen.observed.sightings import SightingFilter
 
-    return Filter(removal=removal, author=author, repo=repo)
+    return SightingFilter(removal=removal, author=author, repo=repo)
 
 
 @click.command()
@@ -51,7 +51,7 @@ def _which(removal: str | None, author: str | None, repo: str | None) -> Filter:
 @db_option
 @json_option
 def recheck(
-    hub: str | None, which: Filter, endpoint: str | None, db: str | None, as_json: bool
+    hub: str | None, which: SightingFilter, endpoint: str | None, db: str | None, as_json: bool
 ) -> None:
     """Ask hubs whether known sightings are still there: HUB alone, or each hub of the settings.
 

@@ -22,23 +22,23 @@ from reseen.cli.hub import as_value, repo_of
 from reseen.records import LADDER, Rung, SightingState
 
 if TYPE_CHECKING:
-    from reseen.observed.sightings import Filter
+    from reseen.observed.sightings import SightingFilter
 
 RUNGS = [rung.label for rung in reversed(LADDER) if rung > Rung.HINT]
 
 
-def _at(hub: str | None, repo: str | None, author: str | None) -> Filter:
-    from reseen.observed.sightings import Filter
+def _at(hub: str | None, repo: str | None, author: str | None) -> SightingFilter:
+    from reseen.observed.sightings import SightingFilter
 
-    return Filter(hub=hub, repo=repo, author=author)
+    return SightingFilter(hub=hub, repo=repo, author=author)
 
 
 def _which(
     removal: str | None, rung: str | None, state: tuple[str, ...], refuted: bool, withdrawn: bool
-) -> Filter:
-    from reseen.observed.sightings import Filter
+) -> SightingFilter:
+    from reseen.observed.sightings import SightingFilter
 
-    return Filter(
+    return SightingFilter(
         removal=removal,
         rung=Rung.of(rung) if rung else None,
         states=frozenset(map(SightingState, state)) if state else None,
@@ -77,14 +77,14 @@ def _which(
 )
 @db_option
 @json_option
-def sightings(at: Filter, which: Filter, db: str | None, as_json: bool) -> None:
+def sightings(at: SightingFilter, which: SightingFilter, db: str | None, as_json: bool) -> None:
     """List sightings, newest first, with exact locations.
 
     What reading refuted comes last and is counted apart.
     """
     from reseen.cli.findings import sighting_line
     from reseen.hubs.kinds import stored_name_of
-    from reseen.observed.sightings import Filter, every
+    from reseen.observed.sightings import SightingFilter, every
     from reseen.registry.removals import by_id
     from reseen.report.rows import row
 
@@ -108,7 +108,7 @@ def sightings(at: Filter, which: Filter, db: str | None, as_json: bool) -> None:
                 else:
                     say(sighting_line(sighting))
     if not as_json:
-        narrowed = which != Filter(withdrawn=which.withdrawn)
+        narrowed = which != SightingFilter(withdrawn=which.withdrawn)
         nothing = "No such sightings." if narrowed else "No sightings. `reseen scan hf --help`"
         note(_counted(shown) or nothing)
 

@@ -27,7 +27,7 @@ Slots = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class SearchEntry:
     """One thing that is searched, or searched for."""
 
     group: str
@@ -37,11 +37,11 @@ class Entry:
     """(1024,): as in docs/sketch.md."""
 
 
-def entries(sketch: Sketch) -> tuple[Entry, ...]:
+def entries(sketch: Sketch) -> tuple[SearchEntry, ...]:
     """All entries of a sketch, of a subset too."""
     groups = _groups(sketch.architecture, sketch.slots, frozenset(sketch.ids.tolist()))
     return tuple(
-        Entry(group, slots, replace(sketch, slots=slots).searched())
+        SearchEntry(group, slots, replace(sketch, slots=slots).searched())
         for group, slots in groups.items()
     )
 

@@ -43,7 +43,7 @@ class Abilities:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedRepositories:
     """Which repositories to list."""
 
     type: RepoType = RepoType.MODEL
@@ -119,7 +119,9 @@ class Hub(Protocol):
     @property
     def usage(self) -> Usage: ...
 
-    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> RepositoryPage:
+    async def list_repositories(
+        self, wanted: WantedRepositories, cursor: str | None
+    ) -> RepositoryPage:
         """One page (up to 1,000). A cursor from another life of the process is welcome."""
 
     async def repository(self, type: RepoType, repo: str) -> Repository:

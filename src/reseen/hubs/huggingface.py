@@ -16,7 +16,15 @@ from reseen.errors import HubAuth, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import answers
 from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions, Http
-from reseen.hubs.hub import Abilities, FilesPage, RepositoryPage, Revision, Revisions, Usage, Wanted
+from reseen.hubs.hub import (
+    Abilities,
+    FilesPage,
+    RepositoryPage,
+    Revision,
+    Revisions,
+    Usage,
+    WantedRepositories,
+)
 from reseen.hubs.huggingface_addresses import PREFIX
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 from reseen.settings import DEFAULT_ENDPOINT, host_of
@@ -85,7 +93,9 @@ class HuggingFace:
     def usage(self) -> Usage:
         return self._usage
 
-    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> RepositoryPage:
+    async def list_repositories(
+        self, wanted: WantedRepositories, cursor: str | None
+    ) -> RepositoryPage:
         """One page, in order of creation; with `since`, newest change first, until that instant.
 
         The order of creation never changes, so a cursor is good for as long as the Hub knows it.

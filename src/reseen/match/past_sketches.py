@@ -16,7 +16,7 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from reseen.errors import Malformed
-from reseen.fingerprints.entries import Entry
+from reseen.fingerprints.entries import SearchEntry
 from reseen.fingerprints.sketch import VERSION, decode
 from reseen.match import evidence
 from reseen.match.sketches import Sketches, as_slots, searched
@@ -25,7 +25,7 @@ from reseen.store.schema import claims, read_entries, read_sketches, removals, s
 
 _BATCH = 2_048  # files searched at once
 
-_Files = list[tuple[int, list[Entry]]]
+_Files = list[tuple[int, list[SearchEntry]]]
 
 
 def copies(
@@ -83,7 +83,7 @@ def _near(
         yield files, known.near_many([entries for _, entries in files])
 
 
-def _files(connection: Connection, complete: bool) -> Iterator[tuple[int, list[Entry]]]:
+def _files(connection: Connection, complete: bool) -> Iterator[tuple[int, list[SearchEntry]]]:
     """What is searched of each stored file, in order; by pages, so that others may write between
     two of them on the same connection."""
     last = 0
@@ -111,9 +111,9 @@ def _files(connection: Connection, complete: bool) -> Iterator[tuple[int, list[E
             )
             .order_by(read_entries.c.artifact_pk, read_entries.c.group)
         )
-        found: dict[int, list[Entry]] = {}
+        found: dict[int, list[SearchEntry]] = {}
         for pk, group, slots, code in connection.execute(query):
-            entry = Entry(group, as_slots(slots), np.frombuffer(code, np.int8))
+            entry = SearchEntry(group, as_slots(slots), np.frombuffer(code, np.int8))
             found.setdefault(pk, []).append(entry)
         if not found:
             return

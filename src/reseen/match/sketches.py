@@ -20,7 +20,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
 from reseen.errors import Malformed
-from reseen.fingerprints.entries import Entry, entries, meets
+from reseen.fingerprints.entries import SearchEntry, entries, meets
 from reseen.fingerprints.sketch import SEARCHED, SLOTS, VERSION, Sketch, decode
 from reseen.match import background
 from reseen.match.search import Candidate, Query, SketchIndex
@@ -281,7 +281,7 @@ class Sketches:
             )
         )
 
-    def near_many(self, files: Sequence[Sequence[Entry]]) -> list[list[int]]:
+    def near_many(self, files: Sequence[Sequence[SearchEntry]]) -> list[list[int]]:
         """For each file, by its entries: the claims (by pk) that come near, the nearest first and
         each once."""
         return [list(dict.fromkeys(each.key for each in some)) for some in self._candidates(files)]
@@ -294,7 +294,7 @@ class Sketches:
             once.setdefault(each.key, each)
         return list(once.values())
 
-    def _candidates(self, files: Sequence[Sequence[Entry]]) -> list[list[Candidate]]:
+    def _candidates(self, files: Sequence[Sequence[SearchEntry]]) -> list[list[Candidate]]:
         """For each file what comes near, the nearest first."""
         queries: list[Query] = []
         whose: list[int] = []

@@ -40,7 +40,7 @@ GONE = (SightingState.GONE, SightingState.DISABLED)
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class SightingFilter:
     """Which sightings; all that is given must hold."""
 
     removal: str | None = None
@@ -62,7 +62,7 @@ class Filter:
     """False: only removals in force; True: only withdrawn; None: both."""
 
 
-ALL = Filter()
+ALL = SightingFilter()
 
 
 _COLUMNS = (
@@ -239,7 +239,7 @@ def by_pks(connection: Connection, pks: Sequence[int]) -> list[Sighting]:
     return [found[pk] for pk in pks if pk in found]
 
 
-def every(connection: Connection, which: Filter = ALL) -> Iterator[Sighting]:
+def every(connection: Connection, which: SightingFilter = ALL) -> Iterator[Sighting]:
     """The last recorded first, streamed, in one query."""
     return _stream(connection, _narrowed(_query(), which))
 
@@ -256,7 +256,7 @@ def of_removals(connection: Connection, removals: Iterable[str]) -> dict[str, li
     return found
 
 
-def count(connection: Connection, which: Filter = ALL) -> int:
+def count(connection: Connection, which: SightingFilter = ALL) -> int:
     """How many there are."""
     query = _narrowed(select(func.count()).select_from(_JOINED), which)
     return int(connection.scalar(query) or 0)
@@ -274,7 +274,7 @@ def any_standing(connection: Connection, hub: str) -> bool:
     return bool(connection.scalar(select(standing)))
 
 
-def by_hub(connection: Connection, which: Filter = ALL) -> dict[str, int]:
+def by_hub(connection: Connection, which: SightingFilter = ALL) -> dict[str, int]:
     """How many there are at each hub."""
     hub = schema.repositories.c.hub
     query = _narrowed(select(hub, func.count()).select_from(_JOINED), which)
@@ -322,7 +322,7 @@ def _query() -> Select[Any]:
     )
 
 
-def _narrowed(query: Select[Any], which: Filter) -> Select[Any]:
+def _narrowed(query: Select[Any], which: SightingFilter) -> Select[Any]:
     s, r, m = schema.sightings.c, schema.repositories.c, schema.removals.c
     if which.removal is not None:
         query = query.where(m.id == ids.given(which.removal))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reseen.hubs.hub import Hub
 from reseen.hubs.kinds import stored_name
 from reseen.observed import sightings
-from reseen.observed.sightings import Filter
+from reseen.observed.sightings import SightingFilter
 from reseen.operations import consequences, jobs
 from reseen.operations.jobs import JobKind
 from reseen.review.settling import Settled
@@ -31,7 +31,7 @@ class RecheckEnded:
 def recheck(
     store: Store,
     open_hub: Callable[[], Hub],
-    which: Filter | None = None,
+    which: SightingFilter | None = None,
     *,
     told: Callable[[Change], None] | None = None,
 ) -> RecheckEnded:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from reseen.errors import ReseenError, StoreError
 from reseen.hubs.hub import Hub
-from reseen.observed.sightings import Filter
+from reseen.observed.sightings import SightingFilter
 from reseen.operations import jobs, scans
 from reseen.operations.jobs import Job, JobKind, JobState
 from reseen.operations.logs import log, where
@@ -125,7 +125,7 @@ class _RunningJob:
         came = await revisit(
             self._at.store,
             hub,
-            Filter(author=what.get("account"), withdrawn=False),
+            SightingFilter(author=what.get("account"), withdrawn=False),
             most=what.get("most"),
             told=lambda change: self._count(),
             stop=self._stop,

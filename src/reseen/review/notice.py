@@ -285,7 +285,7 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
         .where(i.notice_pk == notice.pk)
     )
     rows = connection.execute(query).all()
-    which = sightings.Filter(hub=notice.hub, author=notice.account)
+    which = sightings.SightingFilter(hub=notice.hub, author=notice.account)
     known = {each.id: each for each in sightings.every(connection, which)} if rows else {}
     good = confirmed.standing(connection, [row.pk for row in rows])
     by = looks.bases(connection, set(good.values()))

@@ -105,7 +105,7 @@ def standing(connection: Connection, outcome: Outcome, target: Target | None) ->
     earlier one: an unchanged hub is not read again, and what stands there still stands."""
     scan = connection.execute(select(scans).where(scans.c.pk == outcome.scan)).one()
 
-    every = sightings.Filter(
+    every = sightings.SightingFilter(
         hub=scan.hub,
         rung=Rung.WEIGHTS,
         states=frozenset((SightingState.LIVE,)),

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubGarbage, HubMissing
-from reseen.hubs.hub import Hub, RepositoryPage, Wanted
+from reseen.hubs.hub import Hub, RepositoryPage, WantedRepositories
 from reseen.records import Problem, Repository, RepoType
 from reseen.scan.commit_batch import Listed
 from reseen.scan.outage import HubOutage
@@ -60,7 +60,7 @@ class Pages:
 
     async def _ask(self, part: Part) -> Listed:
         if part.subject is not None:
-            wanted = Wanted(*part.subject)
+            wanted = WantedRepositories(*part.subject)
             return Listed(part, await self._hub.list_repositories(wanted, part.cursor))
         listing = self._parts[part.number]
         if listing.wanted is not None and not self._hub.abilities.lists:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass
 from enum import IntEnum
 
-from reseen.hubs.hub import Wanted
+from reseen.hubs.hub import WantedRepositories
 from reseen.records import Repository, RepoType
 from reseen.scan.target import Target
 
@@ -58,7 +58,7 @@ class Listing:
     """One part of a target: a listing of the hub, or repositories to be asked for by name."""
 
     type: RepoType
-    wanted: Wanted | None = None
+    wanted: WantedRepositories | None = None
     repos: tuple[str, ...] = ()
 
 
@@ -69,9 +69,11 @@ def listings(target: Target) -> tuple[Listing, ...]:
     parts = [Listing(type, repos=tuple(sorted(set(target.repos)))) for type in types]
     parts = [part for part in parts if part.repos]
     authors = sorted(set(target.authors))
-    parts += [Listing(t, Wanted(t, author, target.since)) for author in authors for t in types]
+    parts += [
+        Listing(t, WantedRepositories(t, author, target.since)) for author in authors for t in types
+    ]
     if target.everything or (target.since is not None and not authors):
-        parts += [Listing(type, Wanted(type, None, target.since)) for type in types]
+        parts += [Listing(type, WantedRepositories(type, None, target.since)) for type in types]
     return tuple(parts)
 
 

@@ -59,7 +59,7 @@ class _Known:
 def recheck(
     store: Store,
     open_hub: Callable[[], Hub],
-    which: sightings.Filter | None = None,
+    which: sightings.SightingFilter | None = None,
     *,
     told: Callable[[Change], None] | None = None,
 ) -> Rechecked:
@@ -81,7 +81,7 @@ def recheck(
 async def revisit(
     store: Store,
     hub: Hub,
-    which: sightings.Filter | None = None,
+    which: sightings.SightingFilter | None = None,
     *,
     most: int | None = None,
     told: Callable[[Change], None] | None = None,
@@ -113,10 +113,10 @@ async def revisit(
 
 
 def _load(
-    store: Store, hub: str, which: sightings.Filter | None, most: int | None
+    store: Store, hub: str, which: sightings.SightingFilter | None, most: int | None
 ) -> list[list[_Known]]:
     """Sightings of this hub by repository, the longest unseen first."""
-    which = replace(which or sightings.Filter(withdrawn=False), hub=hub)
+    which = replace(which or sightings.SightingFilter(withdrawn=False), hub=hub)
     with store.read() as connection:
         every = sorted(sightings.every(connection, which), key=lambda each: each.last_seen)[:most]
         known = [

@@ -75,7 +75,7 @@ class ScanSession:
             )
             self.coverage = scan_rows.coverage(connection, pk)
             self._behind = target.owed or self.coverage != Coverage()
-            self.sightings = sightings.count(connection, sightings.Filter(scan_pk=pk))
+            self.sightings = sightings.count(connection, sightings.SightingFilter(scan_pk=pk))
             self._accounts = known_commits.accounts_with_sightings(connection, self._hub.name)
             self.allowance = Allowance(
                 left=options.max_scan_bytes - self.coverage.bytes_read,
@@ -159,7 +159,7 @@ class ScanSession:
             scan_rows.give_back_parts(connection, self._scan.pk, self._scan.owner)
             self.waiting = frontier.waiting(connection, self._scan.pk)
             self.coverage = scan_rows.coverage(connection, self._scan.pk)
-            mine = sightings.Filter(scan_pk=self._scan.pk)
+            mine = sightings.SightingFilter(scan_pk=self._scan.pk)
             found = tuple(sightings.every(connection, mine))
             return Outcome(self._scan.pk, self.coverage, found, ended, stopped)
 

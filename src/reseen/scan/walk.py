@@ -20,8 +20,7 @@ from functools import partial
 from typing import TypeVar
 
 from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubMissing
-from reseen.hubs.hub import Hub, Revision
-from reseen.hubs.hub import Wanted as WantedListing
+from reseen.hubs.hub import Hub, Revision, WantedRepositories
 from reseen.records import Problem, account_of
 from reseen.scan import priorities
 from reseen.scan.commit_batch import (
@@ -394,7 +393,7 @@ class _Walk:
         if not self._hub.abilities.lists:
             await self._hub.repository(lease.type, lease.repo)
             return
-        wanted = WantedListing(lease.type, account_of(lease.repo))
+        wanted = WantedRepositories(lease.type, account_of(lease.repo))
         await self._hub.list_repositories(wanted, None)
 
     # -- what is said, and stopping --------------------------------------------------------------

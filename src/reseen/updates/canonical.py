@@ -14,7 +14,7 @@ from functools import cache
 
 from reseen.updates.layers import POSITIONAL, FileLayer
 from reseen.updates.names import positional
-from reseen.updates.names.known import DENOISERS, ENCODERS, STRAY, Found, best, cuts_of, known
+from reseen.updates.names.known import DENOISERS, ENCODERS, STRAY, FoundTable, best, cuts_of, known
 from reseen.updates.names.tables import flat
 
 ENCODER = "text_encoder"
@@ -37,7 +37,7 @@ class Piece:
 class Naming:
     """How the layers of one file get canonical names."""
 
-    found: Mapping[str, Found]
+    found: Mapping[str, FoundTable]
     """By part of the file: model, model_2, text_encoder, text_encoder_2 ..."""
     by_position: Mapping[str, str]
     """Canonical names of positional layers, by the file's own."""
@@ -126,7 +126,7 @@ def naming_of(layers: Iterable[FileLayer]) -> Naming:
     }
     if "model_2" in parts:
         # The second expert of a pair: no model with two of them has a table yet.
-        found["model_2"] = Found(None, "")
+        found["model_2"] = FoundTable(None, "")
     by_position: dict[str, str] = {}
     models: dict[str, str] = {}
     for part, by_number in sorted(numbered.items()):

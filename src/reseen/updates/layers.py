@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reseen.files.tensors import TensorInfo
-from reseen.updates.names.prefixes import Place, place
+from reseen.updates.names.prefixes import LayerPlace, place
 from reseen.updates.names.suffixes import FACTORS, OTHER, Tensor, split
 from reseen.updates.shapes import Shape, shape_of
 
@@ -31,7 +31,7 @@ class FileLayer:
 
     source: str
     """The file's own name."""
-    place: Place
+    place: LayerPlace
     style: str
     """Whose endings its tensors have."""
     tensors: dict[str, TensorInfo]

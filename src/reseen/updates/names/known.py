@@ -52,7 +52,7 @@ def known(model: str) -> Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundTable:
     """The table that names a file's layers."""
 
     table: Table | None
@@ -74,7 +74,7 @@ def fits(table: Table, alias: str, out: int, columns: int) -> tuple[bool, bool]:
     return True, True
 
 
-def best(models: Iterable[str], layers: Mapping[str, tuple[int, int, int]]) -> Found:
+def best(models: Iterable[str], layers: Mapping[str, tuple[int, int, int]]) -> FoundTable:
     """Which model's table names layers given by flattened name as (out, columns, stored bytes).
 
     The earlier model wins a tie: a file with self-attention layers alone cannot tell SD 1.x from
@@ -93,11 +93,11 @@ def best(models: Iterable[str], layers: Mapping[str, tuple[int, int, int]]) -> F
     total = sum(weight for _, _, weight in layers.values())
     shaped, named, model = max(scored, key=lambda s: s[:2], default=(0, 0, ""))
     if named and named >= _MODEL * total and shaped >= _SHAPES * named:
-        return Found(known(model), model)
+        return FoundTable(known(model), model)
     _, named, model = max(scored, key=lambda s: s[1], default=(0, 0, ""))
     if named and named >= _NAMES * total:
-        return Found(known(model), "")
-    return Found(None, "")
+        return FoundTable(known(model), "")
+    return FoundTable(None, "")
 
 
 def cuts_of(table: Table, alias: str) -> tuple[Cut, ...]:

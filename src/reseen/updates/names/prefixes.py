@@ -58,7 +58,7 @@ _MOST_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LayerPlace:
     """Where a layer is."""
 
     part: str
@@ -82,7 +82,7 @@ def _unwrap(name: str) -> str:
     return name
 
 
-def place(layer: str) -> Place:
+def place(layer: str) -> LayerPlace:
     """Which part a layer is in, by the beginning of its name.
 
     Words that nobody knows before a known beginning (`pipe.unet.`) are taken for one more wrapper,
@@ -98,7 +98,7 @@ def place(layer: str) -> Place:
         _, _, rest = rest.partition(".")
         found = _begins(rest, _WRAPPED)
     if found is None:
-        return Place("", name, "", raw_peft)
+        return LayerPlace("", name, "", raw_peft)
     prefix, part = found
     inside = _unwrap(rest[len(prefix) :])
     for _ in range(_MOST_WORDS):
@@ -106,7 +106,7 @@ def place(layer: str) -> Place:
         if again is None:
             break
         inside = inside[len(again) :]
-    return Place(part, inside, prefix, raw_peft)
+    return LayerPlace(part, inside, prefix, raw_peft)
 
 
 def _begins(name: str, parts: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
