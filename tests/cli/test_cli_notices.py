@@ -12,7 +12,7 @@ from tests.cli.test_cli_hub import reseen
 from tests.web.visitors import user_of
 
 from reseen.review import cases, decide, notice, notices
-from reseen.review.clocks import State
+from reseen.review.clocks import NoticeState
 from reseen.review.verdicts import Verdict
 from reseen.review.who import Role
 from reseen.settings import Settings
@@ -40,11 +40,11 @@ def test_two_rechecks_close_a_notice(tmp_path: Path, replica: Replica, world: Wo
                     *("A sample reason.", row.version),
                 )
             id = notices.draft(connection, row.hub, row.account, lead)
-            notices.step(connection, keyring, id, State.SENT, lead)
+            notices.step(connection, keyring, id, NoticeState.SENT, lead)
     world.remove("model", "account-01/LORA")
     _, err = reseen(tmp_path, replica, "recheck")
     assert "Notice" not in err
     _, err = reseen(tmp_path, replica, "recheck")
     assert f"Notice {id} is gone" in err
     with Store(settings.db) as store, store.read() as connection:
-        assert notice.by_id(connection, keyring, id).state is State.GONE
+        assert notice.by_id(connection, keyring, id).state is NoticeState.GONE

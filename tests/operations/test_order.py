@@ -25,7 +25,7 @@ from reseen.operations import consequences
 from reseen.registry import imports, removals
 from reseen.registry.imports import ImportOptions
 from reseen.review import cases as review_cases
-from reseen.review.queue import Filter, queue
+from reseen.review.queue import CaseFilter, queue
 from reseen.review.who import Role
 from reseen.scan.target import Confirm, Options
 from reseen.settings import Settings
@@ -177,7 +177,7 @@ def test_what_follows_by_itself_is_the_services_act_and_nobodys(
     FACES["page"].import_list(service, sample)
     lead = Visitor(make_app(service), Role.LEAD)
     with service.store.read() as connection:
-        entry = queue(connection, Filter()).entries[0]
+        entry = queue(connection, CaseFilter()).entries[0]
         version = entry.version
     account = entry.account
     for each in range(2):  # confirmed, drafted, and taken back

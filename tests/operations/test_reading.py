@@ -21,7 +21,7 @@ from reseen.operations.hooks import repository_changed
 from reseen.operations.jobs import Job, JobKind, JobState
 from reseen.records import Confirmed, RepoType, Rung
 from reseen.registry import imports
-from reseen.review.queue import Entry, Filter, queue
+from reseen.review.queue import CaseFilter, QueueEntry, queue
 from reseen.review.who import Role
 from reseen.scan.target import Confirm, Options, Target
 from reseen.settings import Settings
@@ -160,7 +160,7 @@ def test_the_case_page_has_every_byte_read(
     walk_hub(service.store, replica.endpoint, ALL, Options(confirm=Confirm.NONE))
     consequences.follow(service.store)
     with service.store.read() as connection:
-        case = queue(connection, Filter(rung=Rung.DECLARED)).entries[0]
+        case = queue(connection, CaseFilter(rung=Rung.DECLARED)).entries[0]
     reviewer = Visitor(make_app(service), Role.REVIEWER)
     assert "Read every byte" in reviewer.get(f"/cases/{case.id}").text
     assert reviewer.post(f"/cases/{case.id}/read").status_code == 303
@@ -183,9 +183,9 @@ def test_what_reading_refuted_can_be_read_again_and_stays_refuted_meanwhile(
     walk_hub(service.store, replica.endpoint, ALL, Options(confirm=Confirm.FULL))
     consequences.follow(service.store)
 
-    def refuted() -> list[Entry]:
+    def refuted() -> list[QueueEntry]:
         with service.store.read() as connection:
-            return list(queue(connection, Filter(mark="refuted")).entries)
+            return list(queue(connection, CaseFilter(mark="refuted")).entries)
 
     case = refuted()[0]
     reviewer = Visitor(make_app(service), Role.REVIEWER)

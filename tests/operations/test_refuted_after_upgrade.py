@@ -11,8 +11,8 @@ import pytest
 from reseen.operations import consequences
 from reseen.records import Rung
 from reseen.review import corrections, notice, notice_text
-from reseen.review.queue import Filter, queue
-from reseen.review.verdicts import State, Verdict
+from reseen.review.queue import CaseFilter, queue
+from reseen.review.verdicts import CaseState, Verdict
 from reseen.store.database import Store
 
 GOLDEN = Path(__file__).parents[1] / "store" / "golden" / "0002.sqlite.sql"
@@ -61,11 +61,11 @@ def upgraded(tmp_path: Path, state: str) -> Store:
 @pytest.mark.parametrize("state", ["drafted", "sent"])
 def test_what_was_confirmed_though_it_is_refuted_is_said_first(tmp_path: Path, state: str) -> None:
     with upgraded(tmp_path, state) as store, store.read() as connection:
-        page = queue(connection, Filter())
+        page = queue(connection, CaseFilter())
         (first, *_) = page.entries
         assert first.id == "cs-000000000001"
         assert (first.rung, first.fallen) == (Rung.REFUTED, True)
-        assert (first.state, first.verdict) == (State.OPEN, Verdict.CONFIRM)
+        assert (first.state, first.verdict) == (CaseState.OPEN, Verdict.CONFIRM)
         held = notice.by_id(connection, None, "nt-000000000001")
         due = corrections.due(connection)
         if state == "drafted":

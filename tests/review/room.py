@@ -29,8 +29,8 @@ from reseen.records import (
 from reseen.registry import removals
 from reseen.review import cases, decide
 from reseen.review.decide import Decision
-from reseen.review.queue import ALL, Entry, Filter, queue
-from reseen.review.verdicts import State, Verdict
+from reseen.review.queue import ALL, CaseFilter, QueueEntry, queue
+from reseen.review.verdicts import CaseState, Verdict
 from reseen.review.who import Role, Who
 from reseen.store import audit, schema, service_schema
 from reseen.store.database import Store
@@ -186,18 +186,20 @@ class Room:
                 decision=decision,
             )
 
-    def entry(self, case: str) -> Entry:
+    def entry(self, case: str) -> QueueEntry:
         with self.store.read() as connection:
             (found,) = queue(connection, replace(ALL, text=case)).entries
         return found
 
-    def stands(self, case: str) -> tuple[State, Verdict | None]:
+    def stands(self, case: str) -> tuple[CaseState, Verdict | None]:
         found = self.entry(case)
         return found.state, found.verdict
 
-    def queued(self, which: Filter | None = None, who: Who | None = None, **more: int) -> list[str]:
+    def queued(
+        self, which: CaseFilter | None = None, who: Who | None = None, **more: int
+    ) -> list[str]:
         with self.store.read() as connection:
-            page = queue(connection, which or Filter(), who, **more)
+            page = queue(connection, which or CaseFilter(), who, **more)
         return [entry.id for entry in page.entries]
 
     def verdicts(self, case: str) -> list[Verdict | None]:
@@ -276,5 +278,5 @@ def sha(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def ids(entries: Iterable[Entry]) -> list[str]:
+def ids(entries: Iterable[QueueEntry]) -> list[str]:
     return [entry.id for entry in entries]

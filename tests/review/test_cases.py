@@ -7,12 +7,12 @@ from tests.review.room import HUB, Room
 from reseen.errors import Conflict
 from reseen.records import Rung
 from reseen.review import cases
-from reseen.review.queue import Filter
-from reseen.review.verdicts import State, Verdict
+from reseen.review.queue import CaseFilter
+from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import schema
 
 CONFIRM, NOT, ALLOWED, SECOND = Verdict
-OPEN, DECIDED = (State.OPEN, None), State.DECIDED
+OPEN, DECIDED = (CaseState.OPEN, None), CaseState.DECIDED
 
 
 def test_all_sightings_of_a_removal_in_a_repository_are_one_case(room: Room) -> None:
@@ -25,7 +25,7 @@ def test_all_sightings_of_a_removal_in_a_repository_are_one_case(room: Room) -> 
     assert entry.repo == "sample-account/lora"
     assert entry.account == "sample-account"
     assert entry.hub == HUB
-    assert entry.state is State.OPEN
+    assert entry.state is CaseState.OPEN
     assert room.count("cases") == 3
     room.check()
 
@@ -69,7 +69,7 @@ def test_a_new_file_opens_a_decided_case_again(room: Room) -> None:
     room.say(case, CONFIRM)
     assert room.stands(case) == (DECIDED, CONFIRM)
     room.see(path="another.safetensors", read="one")
-    assert room.stands(case) == (State.OPEN, CONFIRM)
+    assert room.stands(case) == (CaseState.OPEN, CONFIRM)
     assert room.verdicts(case) == [CONFIRM, None]
     room.check()
 
@@ -78,7 +78,7 @@ def test_other_bytes_at_the_same_path_open_a_decided_case_again(room: Room) -> N
     case = room.see(read="one", content="one")
     room.say(case, NOT)
     room.see(read="two", content="two")
-    assert room.stands(case) == (State.OPEN, NOT)
+    assert room.stands(case) == (CaseState.OPEN, NOT)
 
 
 def test_what_was_dismissed_on_a_hubs_word_is_asked_again_when_the_bytes_are_read(
@@ -88,7 +88,7 @@ def test_what_was_dismissed_on_a_hubs_word_is_asked_again_when_the_bytes_are_rea
     room.say(case, NOT)
     assert room.stands(case) == (DECIDED, NOT)
     room.see(declared="a lie", read="the true file")
-    assert room.stands(case) == (State.OPEN, NOT)
+    assert room.stands(case) == (CaseState.OPEN, NOT)
     room.say(case, CONFIRM)
     assert room.stands(case) == (DECIDED, CONFIRM)
 
@@ -97,7 +97,7 @@ def test_what_was_allowed_on_a_hubs_word_is_asked_again_on_a_higher_rung(room: R
     case = room.see(rung=Rung.WEIGHTS)
     room.say(case, ALLOWED)
     room.see(rung=Rung.DECLARED)
-    assert room.stands(case) == (State.OPEN, ALLOWED)
+    assert room.stands(case) == (CaseState.OPEN, ALLOWED)
 
 
 def test_what_was_decided_on_bytes_is_not_asked_again_on_a_higher_rung(room: Room) -> None:
@@ -118,7 +118,7 @@ def test_proof_that_a_claim_is_false_is_a_question(room: Room) -> None:
     case = room.see(declared="one")
     room.say(case, CONFIRM)
     room.refute()
-    assert room.stands(case) == (State.OPEN, CONFIRM)
+    assert room.stands(case) == (CaseState.OPEN, CONFIRM)
     with pytest.raises(Conflict, match="not the removed model"):
         room.say(case, CONFIRM)
     room.say(case, Verdict.NOT_THIS_MODEL)
@@ -129,7 +129,7 @@ def test_a_case_of_a_withdrawn_removal_leaves_the_queue_and_comes_back(room: Roo
     case = room.see()
     room.withdraw(room.removal)
     assert room.queued() == []
-    assert room.queued(Filter(withdrawn=True)) == [case]
+    assert room.queued(CaseFilter(withdrawn=True)) == [case]
     room.withdraw(room.removal, restore=True)
     assert room.queued() == [case]
 
@@ -139,7 +139,7 @@ def test_what_is_gone_leaves_the_queue_but_not_the_cases(room: Room) -> None:
     version = room.entry(case).version
     room.gone(case)
     assert room.queued() == []
-    assert room.queued(Filter(live="gone")) == [case]
+    assert room.queued(CaseFilter(live="gone")) == [case]
     assert room.entry(case).version == version
     room.see()
     assert room.queued() == [case]

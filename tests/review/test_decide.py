@@ -6,11 +6,11 @@ from tests.review.room import WHY, Room
 from reseen.errors import AccessError, Conflict, InputError, NotFound, SealError
 from reseen.records import Rung
 from reseen.review import cases, claims, comments, decide, reveal, texts
-from reseen.review.verdicts import State, Verdict
+from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import schema, service_schema
 
 CONFIRM, NOT, ALLOWED, SECOND = Verdict
-DECIDED = State.DECIDED
+DECIDED = CaseState.DECIDED
 HOSTILE = (
     "<script>alert(1)</script>",
     "=HYPERLINK(1)",
@@ -80,7 +80,7 @@ def test_without_the_key_nothing_is_decided(room: Room) -> None:
         decide.decide(connection, None, case, CONFIRM, room.ann, WHY, version)
     with pytest.raises(SealError), room.store.write() as connection:
         comments.comment(connection, None, case, room.ann, "a comment")
-    assert room.stands(case) == (State.OPEN, None)
+    assert room.stands(case) == (CaseState.OPEN, None)
 
 
 def test_a_reader_decides_nothing(room: Room) -> None:
@@ -146,7 +146,7 @@ def test_nobody_decides_a_case_of_a_withdrawn_removal(room: Room) -> None:
 def test_a_second_pair_of_eyes_is_not_the_first(room: Room) -> None:
     case = room.see()
     room.say(case, SECOND)
-    assert room.stands(case) == (State.SECOND, None)
+    assert room.stands(case) == (CaseState.SECOND, None)
     assert room.queued() == [case]
     with pytest.raises(AccessError, match="second pair"):
         room.say(case, CONFIRM)
@@ -155,9 +155,9 @@ def test_a_second_pair_of_eyes_is_not_the_first(room: Room) -> None:
     room.say(case, CONFIRM, room.bob)
     assert room.stands(case) == (DECIDED, CONFIRM)
     room.undo(case, room.bob)
-    assert room.stands(case) == (State.SECOND, None)
+    assert room.stands(case) == (CaseState.SECOND, None)
     room.undo(case)
-    assert room.stands(case) == (State.OPEN, None)
+    assert room.stands(case) == (CaseState.OPEN, None)
     room.say(case, CONFIRM)
     room.check()
 
@@ -166,7 +166,7 @@ def test_a_new_file_does_not_end_a_question_for_a_second_pair(room: Room) -> Non
     case = room.see()
     room.say(case, SECOND)
     room.see(path="another.safetensors")
-    assert room.stands(case) == (State.SECOND, None)
+    assert room.stands(case) == (CaseState.SECOND, None)
     with pytest.raises(AccessError):
         room.say(case, CONFIRM)
 
@@ -181,12 +181,12 @@ def test_an_undo_restores_what_was_before(room: Room) -> None:
     room.say(case, NOT)
     assert room.verdicts(case) == [NOT, NOT]
     done = room.undo(case)
-    assert (done.state, done.verdict) == (State.OPEN, CONFIRM)
+    assert (done.state, done.verdict) == (CaseState.OPEN, CONFIRM)
     assert room.verdicts(case) == [CONFIRM, None]
     assert room.count("dismissals") == 0
     room.check()
     room.undo(case)
-    assert room.stands(case) == (State.OPEN, None)
+    assert room.stands(case) == (CaseState.OPEN, None)
     with pytest.raises(Conflict, match="nothing"):
         room.undo(case)
     assert [line.action for line in room.lines()] == ["decide", "decide", "undo", "undo"]
@@ -198,7 +198,7 @@ def test_one_undoes_ones_own_and_a_lead_anybodys(room: Room) -> None:
     with pytest.raises(AccessError):
         room.undo(case, room.bob)
     room.undo(case, room.lea)
-    assert room.stands(case) == (State.OPEN, None)
+    assert room.stands(case) == (CaseState.OPEN, None)
 
 
 def test_an_undo_needs_the_version_that_was_seen(room: Room) -> None:
@@ -214,9 +214,9 @@ def test_an_undone_dismissal_is_forgotten_and_what_it_decided_is_open_again(room
     room.say(first, NOT)
     second = room.see("other-account/copy", read="one")
     room.undo(first)
-    assert room.stands(first) == room.stands(second) == (State.OPEN, None)
+    assert room.stands(first) == room.stands(second) == (CaseState.OPEN, None)
     assert room.count("dismissals") == 0
-    assert room.stands(room.see("third-account/copy", read="one")) == (State.OPEN, None)
+    assert room.stands(room.see("third-account/copy", read="one")) == (CaseState.OPEN, None)
     room.check()
 
 
@@ -240,9 +240,9 @@ def test_a_remembered_decision_can_be_undone_by_itself_and_is_not_made_again(roo
     with pytest.raises(AccessError):
         room.undo(second, room.bob)
     room.undo(second, room.ann)  # whoever made what it remembers may
-    assert room.stands(second) == (State.OPEN, None)
+    assert room.stands(second) == (CaseState.OPEN, None)
     room.see("other-account/copy", read="one", rung=Rung.BYTES, downloads=9)
-    assert room.stands(second) == (State.OPEN, None)
+    assert room.stands(second) == (CaseState.OPEN, None)
     assert room.stands(first) == (DECIDED, NOT)
     room.check()
 
@@ -254,7 +254,7 @@ def test_the_last_word_about_the_same_bytes_counts(room: Room) -> None:
     room.undo(second, room.lea)
     room.say(second, CONFIRM, room.bob)
     third = room.see("third-account/copy", read="one")
-    assert room.stands(third) == (State.OPEN, None)  # people disagree: ask
+    assert room.stands(third) == (CaseState.OPEN, None)  # people disagree: ask
     room.check()
     room.undo(second, room.bob)
     assert room.stands(third) == (DECIDED, NOT)

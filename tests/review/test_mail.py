@@ -16,7 +16,7 @@ from tests.review.test_notices import confirmed_case, draft, read
 
 from reseen.errors import AccessError, Conflict, InputError, MailError, SettingsError
 from reseen.review import mail
-from reseen.review.clocks import State
+from reseen.review.clocks import NoticeState
 from reseen.review.who import Who
 from reseen.settings import Settings
 
@@ -123,7 +123,7 @@ def test_a_notice_is_sent_to_one_address_with_its_text_and_json(
     (beside,) = message.iter_attachments()
     assert beside.get_filename() == f"{id}.json"
     sent = read(room, id)
-    assert sent.state is State.SENT
+    assert sent.state is NoticeState.SENT
     last = sent.steps[-1]
     assert (last.who, last.how, last.note) == ("lea", "smtp", "To abuse@example.org")
     assert [line.details.get("form") for line in room.lines("export")] == ["smtp"]
@@ -154,7 +154,7 @@ def test_nobody_listens(room: Room, settings: Settings) -> None:
         pass
     with pytest.raises(MailError):
         send(room, configured(settings, url), id)
-    assert read(room, id).state is State.DRAFTED
+    assert read(room, id).state is NoticeState.DRAFTED
 
 
 def test_of_two_who_press_at_once_one_sends(room: Room, settings: Settings) -> None:

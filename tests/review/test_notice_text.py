@@ -15,7 +15,7 @@ from reseen.errors import Conflict, InputError, SealError
 from reseen.records import Digest, DigestKind, Names, RemovalClass, RemovedFile, Rung
 from reseen.registry import removals
 from reseen.review import clauses, looks, notice, notice_text, notices, together
-from reseen.review.clocks import State
+from reseen.review.clocks import NoticeState
 from reseen.review.verdicts import Verdict
 from reseen.store import schema
 
@@ -148,11 +148,11 @@ def test_what_for_is_said_only_where_a_list_says_it(room: Room) -> None:
 def test_we_wrote_before_is_said_only_where_we_did(room: Room) -> None:
     confirmed_case(room)
     id = draft(room)
-    for state in (State.GONE, State.RESEEN):
+    for state in (NoticeState.GONE, NoticeState.RESEEN):
         with room.store.write() as connection:
             notices.step(connection, room.keyring, id, state, room.lea)
     assert "We wrote to you" not in taken(room, id)
-    for state in (State.SENT, State.GONE, State.RESEEN):
+    for state in (NoticeState.SENT, NoticeState.GONE, NoticeState.RESEEN):
         with room.store.write() as connection:
             notices.step(connection, room.keyring, id, state, room.lea)
     assert "We wrote to you about this account before." in taken(room, id)
@@ -203,7 +203,7 @@ def test_a_clause_can_be_written_and_is_checked(room: Room) -> None:
         with pytest.raises(InputError) as told:
             write(bad)
         assert NAME.lower() not in str(told.value).lower()
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
     with pytest.raises(Conflict):
         write("Too late.")
 

@@ -10,7 +10,7 @@ from reseen.errors import AccessError, Conflict, InputError, NotFound
 from reseen.observed import sightings
 from reseen.records import SightingState
 from reseen.review import clocks, confirmed, notice, notices, settling
-from reseen.review.clocks import HOUR, MAY_FOLLOW, State
+from reseen.review.clocks import HOUR, MAY_FOLLOW, NoticeState
 from reseen.review.notice import Notice
 from reseen.review.verdicts import Verdict
 from reseen.review.who import Who
@@ -30,7 +30,7 @@ def read(room: Room, id: str) -> Notice:
         return notice.by_id(connection, room.keyring, id)
 
 
-def step(room: Room, id: str, state: State, who: Who | None = None, **more: object) -> None:
+def step(room: Room, id: str, state: NoticeState, who: Who | None = None, **more: object) -> None:
     with room.store.write() as connection:
         notices.step(connection, room.keyring, id, state, who or room.lea, **more)  # type: ignore[arg-type]
 
@@ -40,7 +40,7 @@ def undo(room: Room, id: str, who: Who | None = None) -> None:
         notices.undo(connection, room.keyring, id, who or room.lea)
 
 
-def settle(room: Room) -> list[tuple[str, State]]:
+def settle(room: Room) -> list[tuple[str, NoticeState]]:
     with room.store.write() as connection:
         return [(each.id, each.state) for each in settling.settle(connection)]
 
@@ -69,7 +69,7 @@ def test_a_notice_holds_what_was_confirmed_of_one_account_and_nothing_else(room:
     room.say(elsewhere, Verdict.CONFIRM)
     made = read(room, draft(room))
     assert {item.sighting.repo for item in made.items} == {f"{ACCOUNT}/one", f"{ACCOUNT}/two"}
-    assert (made.state, made.hub, made.account) == (State.DRAFTED, HUB, ACCOUNT)
+    assert (made.state, made.hub, made.account) == (NoticeState.DRAFTED, HUB, ACCOUNT)
     assert [line.action for line in room.lines("notice")] == ["notice"]
 
 
@@ -92,7 +92,7 @@ def test_a_reader_drafts_nothing_and_a_reviewer_sends_nothing(room: Room) -> Non
         draft(room, room.ron)
     id = draft(room)
     with pytest.raises(AccessError):
-        step(room, id, State.SENT, room.ann)
+        step(room, id, NoticeState.SENT, room.ann)
     with pytest.raises(AccessError):
         undo(room, id, room.ron)
 
@@ -105,7 +105,7 @@ def test_a_sighting_is_in_one_open_notice_and_more_join_the_draft(room: Room) ->
     confirmed_case(room, "two")
     assert draft(room) == id
     assert len(read(room, id).items) == 2
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
     confirmed_case(room, "three")
     other = draft(room)
     assert other != id
@@ -128,7 +128,7 @@ def test_a_draft_that_is_left_with_nothing_has_no_clock_and_cannot_go_out(room: 
     id = draft(room)
     room.undo(case)
     with pytest.raises(Conflict, match="nothing of this notice"):
-        step(room, id, State.SENT)
+        step(room, id, NoticeState.SENT)
     settle(room)
     assert read(room, id).due_at is None
     with room.store.read() as connection:
@@ -141,7 +141,7 @@ def test_a_draft_that_is_left_with_nothing_has_no_clock_and_cannot_go_out(room: 
 def test_what_was_sent_stays_as_it_was_sent_and_says_what_no_longer_stands(room: Room) -> None:
     case = confirmed_case(room)
     id = draft(room)
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
     room.undo(case)
     settle(room)
     (item,) = read(room, id).items
@@ -156,23 +156,23 @@ def test_a_withdrawn_removal_is_no_ground_for_a_notice(room: Room) -> None:
         notices.take_away(connection, room.keyring, id, "text", room.ann)
 
 
-@pytest.mark.parametrize("state", list(State))
-def test_only_what_the_table_allows_follows(room: Room, state: State) -> None:
+@pytest.mark.parametrize("state", list(NoticeState))
+def test_only_what_the_table_allows_follows(room: Room, state: NoticeState) -> None:
     confirmed_case(room)
     id = draft(room)
-    if state in MAY_FOLLOW[State.DRAFTED]:
+    if state in MAY_FOLLOW[NoticeState.DRAFTED]:
         step(room, id, state)
         assert read(room, id).state is state
     else:
         with pytest.raises(Conflict):
             step(room, id, state)
-        assert read(room, id).state is State.DRAFTED
+        assert read(room, id).state is NoticeState.DRAFTED
 
 
 def test_every_state_can_be_reached_and_left() -> None:
-    reached = set().union(*MAY_FOLLOW.values()) | {State.DRAFTED}
-    assert reached == set(State)
-    assert all(MAY_FOLLOW[state] for state in State)
+    reached = set().union(*MAY_FOLLOW.values()) | {NoticeState.DRAFTED}
+    assert reached == set(NoticeState)
+    assert all(MAY_FOLLOW[state] for state in NoticeState)
 
 
 def test_each_state_has_its_clock_and_a_person_can_set_another(room: Room) -> None:
@@ -180,23 +180,23 @@ def test_each_state_has_its_clock_and_a_person_can_set_another(room: Room) -> No
     id = draft(room)
     first = read(room, id)
     assert first.due_at == first.changed_at + 24 * HOUR
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
     sent = read(room, id)
     assert sent.due_at == sent.changed_at + 48 * HOUR
-    step(room, id, State.SENT, hours=12)
+    step(room, id, NoticeState.SENT, hours=12)
     again = read(room, id)
     assert again.due_at == again.changed_at + 12 * HOUR
-    step(room, id, State.GONE)
+    step(room, id, NoticeState.GONE)
     assert read(room, id).due_at is None
     for hours in (0, -1, 9000):
         with pytest.raises(InputError):
-            clocks.due(State.SENT, 0, hours)
+            clocks.due(NoticeState.SENT, 0, hours)
 
 
 def test_the_overdue_stand_first(room: Room) -> None:
     confirmed_case(room)
     early = draft(room)
-    step(room, early, State.SENT)
+    step(room, early, NoticeState.SENT)
     confirmed_case(room, "two")
     late = draft(room, hours=1)
     with room.store.write() as connection:
@@ -206,19 +206,19 @@ def test_the_overdue_stand_first(room: Room) -> None:
         assert [line.id for line in notice.every(connection)] == [early, late]
         overdue = notice.every(connection, overdue_at=now())
         assert [line.id for line in overdue] == [early]
-        assert notice.numbers(connection)[State.SENT] == 1
+        assert notice.numbers(connection)[NoticeState.SENT] == 1
 
 
 def test_steps_are_appended_with_who_when_how_and_a_sealed_note(room: Room) -> None:
     confirmed_case(room)
     id = draft(room)
-    step(room, id, State.SENT, how="e-mail", note="To the sample desk")
-    step(room, id, State.ACKNOWLEDGED, room.ann, note="Ticket 7")
+    step(room, id, NoticeState.SENT, how="e-mail", note="To the sample desk")
+    step(room, id, NoticeState.ACKNOWLEDGED, room.ann, note="Ticket 7")
     told = [(s.state, s.who, s.how, s.note) for s in read(room, id).steps]
     assert told == [
-        (State.DRAFTED, "ann", None, None),
-        (State.SENT, "lea", "e-mail", "To the sample desk"),
-        (State.ACKNOWLEDGED, "ann", None, "Ticket 7"),
+        (NoticeState.DRAFTED, "ann", None, None),
+        (NoticeState.SENT, "lea", "e-mail", "To the sample desk"),
+        (NoticeState.ACKNOWLEDGED, "ann", None, "Ticket 7"),
     ]
     with room.store.read() as connection:
         without = notice.by_id(connection, None, id)
@@ -236,20 +236,20 @@ def test_the_database_refuses_to_change_a_step(room: Room) -> None:
 def test_undoing_appends_and_the_clock_runs_as_before(room: Room) -> None:
     confirmed_case(room)
     id = draft(room)
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
     sent = read(room, id)
-    step(room, id, State.REFUSED)
+    step(room, id, NoticeState.REFUSED)
     undo(room, id)
     back = read(room, id)
-    assert (back.state, back.due_at) == (State.SENT, sent.due_at)
+    assert (back.state, back.due_at) == (NoticeState.SENT, sent.due_at)
     assert [(s.state, s.undone) for s in back.steps] == [
-        (State.DRAFTED, False),
-        (State.SENT, False),
-        (State.REFUSED, True),
-        (State.SENT, False),
+        (NoticeState.DRAFTED, False),
+        (NoticeState.SENT, False),
+        (NoticeState.REFUSED, True),
+        (NoticeState.SENT, False),
     ]
     undo(room, id)
-    assert read(room, id).state is State.DRAFTED
+    assert read(room, id).state is NoticeState.DRAFTED
 
 
 def test_undoing_the_draft_gives_it_up(room: Room) -> None:
@@ -268,53 +268,53 @@ def test_who_looked_at_an_older_notice_must_look_again(room: Room) -> None:
     confirmed_case(room)
     id = draft(room)
     seen = read(room, id).version
-    step(room, id, State.SENT, version=seen)
+    step(room, id, NoticeState.SENT, version=seen)
     with pytest.raises(Conflict, match="changed since"):
-        step(room, id, State.SENT, version=seen)
+        step(room, id, NoticeState.SENT, version=seen)
 
 
 def test_gone_after_two_answers_closes_a_notice_by_itself(room: Room) -> None:
     confirmed_case(room)
     id = draft(room)
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
     answer(room, SightingState.GONE, times=1)
     assert settle(room) == []
     answer(room, SightingState.GONE, times=1)
-    assert settle(room) == [(id, State.GONE)]
+    assert settle(room) == [(id, NoticeState.GONE)]
     assert settle(room) == []
     last = read(room, id).steps[-1]
-    assert (last.state, last.who, last.how) == (State.GONE, None, "recheck")
+    assert (last.state, last.who, last.how) == (NoticeState.GONE, None, "recheck")
 
 
 def test_what_the_hub_disabled_is_gone_and_what_is_unreachable_is_not(room: Room) -> None:
     confirmed_case(room)
     id = draft(room)
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
     answer(room, SightingState.UNREACHABLE)
     assert settle(room) == []
     answer(room, SightingState.LIVE)
     answer(room, SightingState.DISABLED, times=1)
-    assert settle(room) == [(id, State.GONE)]
+    assert settle(room) == [(id, NoticeState.GONE)]
 
 
 def test_one_file_that_stands_keeps_a_notice_open(room: Room) -> None:
     confirmed_case(room, "one")
     two = confirmed_case(room, "two")
     id = draft(room)
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
     room.gone(two)
     assert settle(room) == []
-    assert read(room, id).state is State.SENT
+    assert read(room, id).state is NoticeState.SENT
 
 
 def test_the_same_content_back_at_its_place_is_re_seen(room: Room) -> None:
     confirmed_case(room)
     id = draft(room)
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
     answer(room, SightingState.GONE)
     settle(room)
     answer(room, SightingState.LIVE, times=1)
-    assert settle(room) == [(id, State.RESEEN)]
+    assert settle(room) == [(id, NoticeState.RESEEN)]
     assert settle(room) == []
 
 
@@ -323,7 +323,7 @@ def test_the_same_removal_anew_at_the_account_is_re_seen_and_joins_once_confirme
 ) -> None:
     confirmed_case(room)
     id = draft(room)
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
     answer(room, SightingState.GONE)
     settle(room)
     room.see("another-account/new")
@@ -331,18 +331,18 @@ def test_the_same_removal_anew_at_the_account_is_re_seen_and_joins_once_confirme
     room.see(f"{ACCOUNT}/new", removal=room.other)
     assert settle(room) == []
     case = room.see(f"{ACCOUNT}/new")
-    assert settle(room) == [(id, State.RESEEN)]
+    assert settle(room) == [(id, NoticeState.RESEEN)]
     assert read(room, id).there == ()
     room.say(case, Verdict.CONFIRM)
     assert draft(room) == id
     assert [item.sighting.repo for item in read(room, id).there] == [f"{ACCOUNT}/new"]
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
 
 
 def test_what_a_person_called_another_model_is_not_re_seen(room: Room) -> None:
     confirmed_case(room)
     id = draft(room)
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
     answer(room, SightingState.GONE)
     settle(room)
     case = room.see(f"{ACCOUNT}/new", put=False)
@@ -356,31 +356,31 @@ def test_what_a_person_says_is_gone_is_not_contradicted_by_what_was_seen_before(
 ) -> None:
     confirmed_case(room)
     id = draft(room)
-    step(room, id, State.SENT)
-    step(room, id, State.GONE)
+    step(room, id, NoticeState.SENT)
+    step(room, id, NoticeState.GONE)
     assert settle(room) == []
     answer(room, SightingState.LIVE, times=1)
-    assert settle(room) == [(id, State.RESEEN)]
+    assert settle(room) == [(id, NoticeState.RESEEN)]
 
 
 def test_an_automatic_step_that_a_person_undid_is_not_made_again(room: Room) -> None:
     confirmed_case(room)
     id = draft(room)
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
     answer(room, SightingState.GONE)
     settle(room)
     undo(room, id)
-    assert read(room, id).state is State.SENT
+    assert read(room, id).state is NoticeState.SENT
     assert settle(room) == []
-    step(room, id, State.ACKNOWLEDGED)
-    assert settle(room) == [(id, State.GONE)]
+    step(room, id, NoticeState.ACKNOWLEDGED)
+    assert settle(room) == [(id, NoticeState.GONE)]
 
 
 def test_a_closed_notice_leaves_its_files_free_for_another(room: Room) -> None:
     confirmed_case(room)
     id = draft(room)
-    step(room, id, State.SENT)
-    step(room, id, State.GONE)
+    step(room, id, NoticeState.SENT)
+    step(room, id, NoticeState.GONE)
     assert draft(room) != id
 
 
@@ -417,7 +417,7 @@ def test_what_waits_for_a_second_pair_of_eyes_is_not_written_about(room: Room) -
 def test_every_step_is_a_line_of_the_log_without_places(room: Room) -> None:
     confirmed_case(room)
     id = draft(room)
-    step(room, id, State.SENT)
+    step(room, id, NoticeState.SENT)
     undo(room, id)
     lines = room.lines("notice")
     assert [line.details.get("step") for line in lines] == ["draft", "sent", "drafted"]

@@ -10,7 +10,7 @@ from tests.review.room import HUB, Room
 from reseen.errors import AccessError
 from reseen.records import Rung
 from reseen.review import claims
-from reseen.review.queue import ALL, CLAIMED, LIVE, STATES, Filter, next_case, queue
+from reseen.review.queue import ALL, CLAIMED, LIVE, STATES, CaseFilter, next_case, queue
 from reseen.review.verdicts import Verdict
 from reseen.store.database import now
 
@@ -32,10 +32,10 @@ def test_a_page_knows_how_many_there_are_and_where_the_next_begins(room: Room) -
     for n in range(5):
         room.see(f"a/{n}")
     with room.store.read() as connection:
-        first = queue(connection, Filter(), most=2)
-        last = queue(connection, Filter(), offset=4, most=2)
-        beyond = queue(connection, Filter(), offset=90, most=2)
-        odd = queue(connection, Filter(), offset=-7, most=0)
+        first = queue(connection, CaseFilter(), most=2)
+        last = queue(connection, CaseFilter(), offset=4, most=2)
+        beyond = queue(connection, CaseFilter(), offset=90, most=2)
+        odd = queue(connection, CaseFilter(), offset=-7, most=0)
     assert (first.total, first.next, first.before) == (5, 2, None)
     assert (last.total, last.next, last.before) == (5, None, 2)
     assert (beyond.entries, beyond.total, beyond.next) == ((), 5, None)
@@ -58,11 +58,11 @@ def test_filters_narrow(room: Room) -> None:
     one, two = room.see("a/one", read="one"), room.see("b/two", removal=room.other)
     room.say(two, CONFIRM)
     for which, found in (
-        (Filter(), [one]),
-        (Filter(state="decided"), [two]),
-        (Filter(state="any"), [one, two]),
-        (Filter(state="open"), [one]),
-        (Filter(state="second"), []),
+        (CaseFilter(), [one]),
+        (CaseFilter(state="decided"), [two]),
+        (CaseFilter(state="any"), [one, two]),
+        (CaseFilter(state="open"), [one]),
+        (CaseFilter(state="second"), []),
         (replace(ALL, rung=Rung.TENSORS), [one]),
         (replace(ALL, hub=HUB), [one, two]),
         (replace(ALL, hub="elsewhere.example"), []),
@@ -85,8 +85,8 @@ def test_what_waits_long_is_found_by_its_age(room: Room) -> None:
     case = room.see()
     with room.store.read() as connection:
         later = now() + 3 * 24 * 3600 * 1_000_000
-        assert [e.id for e in queue(connection, Filter(older=2), at=later).entries] == [case]
-        assert queue(connection, Filter(older=4), at=later).total == 0
+        assert [e.id for e in queue(connection, CaseFilter(older=2), at=later).entries] == [case]
+        assert queue(connection, CaseFilter(older=4), at=later).total == 0
 
 
 def test_claims_are_seen_by_who_looks(room: Room) -> None:
@@ -95,8 +95,8 @@ def test_claims_are_seen_by_who_looks(room: Room) -> None:
     room.hold(theirs, room.bob, now() + 10**9)
     room.hold(nobodys, room.bob, now() - 1)
     for claimed, found in (("me", mine), ("other", theirs), ("nobody", nobodys)):
-        assert room.queued(Filter(claimed=claimed), room.ann) == [found]
-    assert room.queued(Filter(claimed="me")) == []
+        assert room.queued(CaseFilter(claimed=claimed), room.ann) == [found]
+    assert room.queued(CaseFilter(claimed="me")) == []
     assert room.entry(theirs).claimed_by == "bob"
     assert room.entry(nobodys).claimed_by is None
 
@@ -108,7 +108,9 @@ def test_the_next_case_is_nobodys_and_not_what_one_asked_about(room: Room) -> No
 
     def following(who: str, besides: str | None = None) -> str | None:
         with room.store.read() as connection:
-            return next_case(connection, Filter(state="any"), getattr(room, who), besides=besides)
+            return next_case(
+                connection, CaseFilter(state="any"), getattr(room, who), besides=besides
+            )
 
     assert following("ann") == third
     assert following("bob") == second
@@ -121,10 +123,10 @@ def test_the_next_case_is_nobodys_and_not_what_one_asked_about(room: Room) -> No
 def test_claiming_the_next_gives_everybody_another(room: Room) -> None:
     found = {room.see(f"a/{n}") for n in range(3)}
     with room.store.write() as connection:
-        given = [claims.claim_next(connection, Filter(), who) for who in (room.ann, room.bob)]
-        assert claims.claim_next(connection, Filter(account="nobody"), room.ann) is None
+        given = [claims.claim_next(connection, CaseFilter(), who) for who in (room.ann, room.bob)]
+        assert claims.claim_next(connection, CaseFilter(account="nobody"), room.ann) is None
         with pytest.raises(AccessError):
-            claims.claim_next(connection, Filter(), room.ron)
+            claims.claim_next(connection, CaseFilter(), room.ron)
     assert all(given)
     assert len({one.case for one in given if one} & found) == 2
 
@@ -132,7 +134,7 @@ def test_claiming_the_next_gives_everybody_another(room: Room) -> None:
 @settings(max_examples=100, derandomize=True)
 @given(
     st.builds(
-        Filter,
+        CaseFilter,
         state=st.sampled_from(STATES),
         rung=st.none() | st.sampled_from(Rung),
         hub=st.none() | NAMES,
@@ -146,26 +148,26 @@ def test_claiming_the_next_gives_everybody_another(room: Room) -> None:
         text=st.none() | NAMES,
     )
 )
-def test_a_filter_comes_back_from_its_address(which: Filter) -> None:
+def test_a_filter_comes_back_from_its_address(which: CaseFilter) -> None:
     said = which.values()
     if all(v.isprintable() and len(v) <= 300 and v == v.strip() for v in said.values()):
-        assert Filter.parse(said) == which
-    assert Filter.parse(Filter.parse(said).values()) == Filter.parse(said)
+        assert CaseFilter.parse(said) == which
+    assert CaseFilter.parse(CaseFilter.parse(said).values()) == CaseFilter.parse(said)
 
 
 @settings(max_examples=200, derandomize=True)
 @given(
     st.dictionaries(
-        st.sampled_from([*Filter.__slots__, "nonsense"]),
+        st.sampled_from([*CaseFilter.__slots__, "nonsense"]),
         st.text() | st.sampled_from(["-1", "9" * 40, "²", "BYTES", "me", "any", "\0", "\ud800"]),
     )
 )
 def test_any_address_gives_a_filter(values: dict[str, str]) -> None:
-    which = Filter.parse(values)
-    assert Filter.parse(which.values()) == which
+    which = CaseFilter.parse(values)
+    assert CaseFilter.parse(which.values()) == which
 
 
 def test_a_nonsense_address_gives_a_page(room: Room) -> None:
-    values = dict.fromkeys(Filter.__slots__, "\ud800'; DROP TABLE cases; --")
+    values = dict.fromkeys(CaseFilter.__slots__, "\ud800'; DROP TABLE cases; --")
     case = room.see()
-    assert room.queued(Filter.parse(values)) == [case]
+    assert room.queued(CaseFilter.parse(values)) == [case]

@@ -22,18 +22,18 @@ from reseen.review import (
     shown,
     together,
 )
-from reseen.review.clocks import State as Notice
-from reseen.review.queue import ALL, Filter
-from reseen.review.verdicts import State, Verdict
+from reseen.review.clocks import NoticeState as Notice
+from reseen.review.queue import ALL, CaseFilter
+from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import schema
 
 CONFIRM, NOT = Verdict.CONFIRM, Verdict.NOT_THIS_MODEL
 REPO = f"{ACCOUNT}/lora"
 
 
-def page(room: Room, which: Filter | None = None) -> queue.Page:
+def page(room: Room, which: CaseFilter | None = None) -> queue.Page:
     with room.store.read() as connection:
-        return queue.queue(connection, which or Filter())
+        return queue.queue(connection, which or CaseFilter())
 
 
 def test_the_refuted_is_last_and_counted_apart(room: Room) -> None:
@@ -47,8 +47,8 @@ def test_the_refuted_is_last_and_counted_apart(room: Room) -> None:
     assert entry.rung is Rung.REFUTED
     assert entry.false_hash
     assert entry.why == "Every byte was read: the hub's statement is false."
-    assert room.queued(Filter(mark="refuted")) == [refuted]
-    assert room.queued(Filter(rung=Rung.WEIGHTS)) == [read_, weights]
+    assert room.queued(CaseFilter(mark="refuted")) == [refuted]
+    assert room.queued(CaseFilter(rung=Rung.WEIGHTS)) == [read_, weights]
 
 
 @pytest.mark.parametrize("verdict", [CONFIRM, Verdict.ALLOWED])
@@ -59,7 +59,7 @@ def test_the_refuted_is_not_said_to_be_the_model(room: Room, verdict: Verdict) -
     assert "read again" in (refused.value.remedy or "")
     assert room.count("decisions") == 0
     room.say(case, NOT)
-    assert room.stands(case) == (State.DECIDED, NOT)
+    assert room.stands(case) == (CaseState.DECIDED, NOT)
     assert room.count("dismissals") == 1
     room.check()
 
@@ -71,9 +71,9 @@ def test_what_was_confirmed_and_then_refuted_comes_first(room: Room) -> None:
     assert room.queued() == [best]
     room.refute(REPO)
     assert room.queued() == [fallen, best]
-    assert room.queued(Filter(mark="fallen")) == [fallen]
+    assert room.queued(CaseFilter(mark="fallen")) == [fallen]
     entry = room.entry(fallen)
-    assert (entry.rung, entry.fallen, entry.state) == (Rung.REFUTED, True, State.OPEN)
+    assert (entry.rung, entry.fallen, entry.state) == (Rung.REFUTED, True, CaseState.OPEN)
     room.check()
     room.undo(fallen)
     assert room.queued() == [best, fallen]
@@ -91,9 +91,9 @@ def test_a_confirmation_of_what_was_refuted_already_does_not_stand(room: Room) -
         connection.execute(update(schema.sightings).values(judged))
     room.put()
     assert room.verdicts(case) == [None]
-    assert room.queued(Filter(mark="fallen")) == [case]
+    assert room.queued(CaseFilter(mark="fallen")) == [case]
     room.say(case, NOT)
-    assert room.stands(case) == (State.DECIDED, NOT)
+    assert room.stands(case) == (CaseState.DECIDED, NOT)
     room.check()
 
 
@@ -102,7 +102,7 @@ def test_a_refuted_file_beside_one_that_stands_asks_for_nothing(room: Room) -> N
     assert room.refute(REPO, "false.safetensors") == case
     assert room.entry(case).rung is Rung.BYTES
     room.say(case, CONFIRM)
-    assert room.stands(case) == (State.DECIDED, CONFIRM)
+    assert room.stands(case) == (CaseState.DECIDED, CONFIRM)
     assert sorted(map(str, room.verdicts(case))) == ["None", "confirm"]
     assert room.count("dismissals") == 0
     room.check()
@@ -113,11 +113,11 @@ def test_a_refuted_file_that_was_confirmed_is_looked_at_once_more(room: Room) ->
     case = room.see(REPO, "false.safetensors", declared="one")
     room.say(case, CONFIRM)
     room.refute(REPO, "false.safetensors")
-    assert room.stands(case) == (State.OPEN, CONFIRM)
-    assert room.queued(Filter(mark="fallen")) == [case]
+    assert room.stands(case) == (CaseState.OPEN, CONFIRM)
+    assert room.queued(CaseFilter(mark="fallen")) == [case]
     assert room.entry(case).rung is Rung.BYTES
     room.say(case, CONFIRM)  # of the true one; that the other is refuted was seen
-    assert room.stands(case) == (State.DECIDED, CONFIRM)
+    assert room.stands(case) == (CaseState.DECIDED, CONFIRM)
     assert sorted(map(str, room.verdicts(case))) == ["None", "confirm"]
     room.check()
 
@@ -130,7 +130,7 @@ def test_confirming_beside_does_not_forget_that_bytes_are_no_model(room: Room) -
     case = room.see(REPO, "false.safetensors", declared="one")
     room.say(case, CONFIRM)
     room.refute(REPO, "false.safetensors")
-    if room.stands(case)[0] is State.OPEN:
+    if room.stands(case)[0] is CaseState.OPEN:
         room.say(case, CONFIRM)
     assert room.count("dismissals") == 1
     room.check()
@@ -143,7 +143,7 @@ def test_what_nothing_supports_any_more_waits_for_nobody(room: Room) -> None:
         connection.execute(update(schema.sightings).values(gone))
     room.put()
     assert room.queued() == []
-    assert room.queued(Filter(mark="unsupported")) == [case]
+    assert room.queued(CaseFilter(mark="unsupported")) == [case]
     assert room.queued(replace(ALL, text=case)) == [case]
     for verdict in (CONFIRM, NOT):
         with pytest.raises(Conflict, match="nothing in force supports"):
@@ -217,7 +217,9 @@ def test_what_stands_on_the_weights_goes_out_with_the_hash_said_to_be_false(room
     case = room.see(REPO, declared="one")
     room.say(case, CONFIRM)
     room.refute(REPO, alike=True)
-    assert room.stands(case) == (State.OPEN, CONFIRM), "it stands on less than what was confirmed"
+    assert room.stands(case) == (CaseState.OPEN, CONFIRM), (
+        "it stands on less than what was confirmed"
+    )
     entry = room.entry(case)
     assert (entry.rung, entry.false_hash) == (Rung.WEIGHTS, True)
     assert entry.why == "Because of weights."

@@ -13,7 +13,7 @@ from tests.review.room import Room
 
 from reseen.errors import AccessError, Conflict
 from reseen.records import Rung
-from reseen.review.verdicts import State, Verdict
+from reseen.review.verdicts import CaseState, Verdict
 from reseen.review.who import Who
 from reseen.store.database import Store
 
@@ -108,7 +108,7 @@ class Model:
     def people(self, repo: str) -> list[Word]:
         return [w for w in self.words if w.repo == repo and not w.undone and not w.because]
 
-    def state(self, repo: str) -> State:
+    def state(self, repo: str) -> CaseState:
         files = self.files[repo]
         stands = any(file.rung.on_ladder for file in files.values())
 
@@ -123,9 +123,9 @@ class Model:
             for word in self.words
         )
         if ever and not any(waits(path) for path in files):
-            return State.DECIDED
+            return CaseState.DECIDED
         words = self.people(repo)
-        return State.SECOND if words and words[-1].verdict is SECOND else State.OPEN
+        return CaseState.SECOND if words and words[-1].verdict is SECOND else CaseState.OPEN
 
     def last(self, repo: str) -> Word | None:
         """What an undo takes back."""
@@ -168,15 +168,15 @@ class Machine(RuleBasedStateMachine):
         try:
             self.room.say(self.cases[repo], verdict, who)
         except Conflict:
-            again = state is State.SECOND and verdict is SECOND
-            assert state is State.DECIDED or again or self._cannot_be_said(repo, verdict)
+            again = state is CaseState.SECOND and verdict is SECOND
+            assert state is CaseState.DECIDED or again or self._cannot_be_said(repo, verdict)
             return
         except AccessError:
             assert asker == who.pk
             return
-        assert state is not State.DECIDED
+        assert state is not CaseState.DECIDED
         assert not self._cannot_be_said(repo, verdict)
-        assert not (state is State.SECOND and (verdict is SECOND or asker == who.pk))
+        assert not (state is CaseState.SECOND and (verdict is SECOND or asker == who.pk))
         covers = {
             path: (file.rung, file.read)
             for path, file in self.model.files[repo].items()
@@ -237,7 +237,7 @@ class Machine(RuleBasedStateMachine):
 
     def _asker(self, repo: str) -> int | None:
         words = self.model.people(repo)
-        if self.model.state(repo) is not State.SECOND or not words or not words[-1].who:
+        if self.model.state(repo) is not CaseState.SECOND or not words or not words[-1].who:
             return None
         return words[-1].who.pk
 

@@ -14,8 +14,8 @@ from tests.review.room import WHY, Room
 
 from reseen.errors import Conflict
 from reseen.review import cases, claims, decide
-from reseen.review.queue import Filter, next_case, queue
-from reseen.review.verdicts import UNDO, State, Verdict
+from reseen.review.queue import CaseFilter, next_case, queue
+from reseen.review.verdicts import UNDO, CaseState, Verdict
 from reseen.review.who import Role, Who
 from reseen.store.database import Store
 from reseen.store.service_schema import case_sightings, decided, decisions
@@ -60,14 +60,14 @@ class Reviewer:
 
     def waits(self, store: Store) -> int:
         with store.read() as connection:
-            return queue(connection, Filter(), most=1).total
+            return queue(connection, CaseFilter(), most=1).total
 
     def take(self, store: Store) -> str | None:
         if self.number % 2:
             with store.read() as connection:
-                return next_case(connection, Filter(), self.who)
+                return next_case(connection, CaseFilter(), self.who)
         with store.write() as connection:
-            claim = claims.claim_next(connection, Filter(), self.who)
+            claim = claims.claim_next(connection, CaseFilter(), self.who)
             return None if claim is None else claim.case
 
     def look_and_decide(self, store: Store, case: str) -> None:
@@ -129,7 +129,7 @@ def test_ten_reviewers_at_once(room: Room, url: str) -> None:
     # No case is decided twice on one version, and each decision is about what was shown.
     assert max(Counter((one.case, one.version) for one in said).values()) == 1
     assert all(covered[one.id] == one.shown for one in said)
-    assert states == {State.DECIDED: CASES}
+    assert states == {CaseState.DECIDED: CASES}
     lines = room.lines("decide")
     assert {line.details["decision"] for line in lines} == {one.id for one in said}
     room.check()

@@ -6,9 +6,9 @@ from tests.review.room import HUB, WHY, Room
 from reseen.errors import AccessError, InputError, NotFound
 from reseen.records import Rung
 from reseen.review import account, cases, together
-from reseen.review.queue import Filter
-from reseen.review.together import Outcome
-from reseen.review.verdicts import State, Verdict
+from reseen.review.queue import CaseFilter
+from reseen.review.together import BatchOutcome
+from reseen.review.verdicts import CaseState, Verdict
 from reseen.review.who import Who
 from reseen.store.database import now
 
@@ -39,7 +39,7 @@ class Uploads:
         versions: dict[str, int] | None = None,
         sample: tuple[str, ...] | None = None,
         name: str = ACCOUNT,
-    ) -> Outcome:
+    ) -> BatchOutcome:
         with self.room.store.write() as connection:
             return together.decide_together(
                 *(connection, self.room.keyring, HUB, name, verdict, who or self.room.lea, WHY),
@@ -47,7 +47,7 @@ class Uploads:
                 sample=self.sample() if sample is None else sample,
             )
 
-    def undo(self, batch: str, who: Who | None = None) -> Outcome:
+    def undo(self, batch: str, who: Who | None = None) -> BatchOutcome:
         with self.room.store.write() as connection:
             return together.undo_together(
                 connection, self.room.keyring, batch, who or self.room.lea, WHY
@@ -116,8 +116,8 @@ def test_what_changed_or_is_claimed_is_left_and_named(uploads: Uploads) -> None:
     done = uploads.decide(versions=versions, sample=chosen)
     assert {case for case, _ in done.left} == {changed, claimed, decided}
     assert len(done.decided) == 6
-    assert room.stands(changed)[0] is State.OPEN
-    assert room.stands(decided) == (State.DECIDED, NOT)
+    assert room.stands(changed)[0] is CaseState.OPEN
+    assert room.stands(decided) == (CaseState.DECIDED, NOT)
 
 
 def test_what_was_decided_otherwise_since_is_left_when_undone(uploads: Uploads) -> None:
@@ -126,7 +126,7 @@ def test_what_was_decided_otherwise_since_is_left_when_undone(uploads: Uploads) 
     room.say(uploads.cases[0], NOT)
     back = uploads.undo(done.batch)
     assert [case for case, _ in back.left] == [uploads.cases[0]]
-    assert room.stands(uploads.cases[0]) == (State.DECIDED, NOT)
+    assert room.stands(uploads.cases[0]) == (CaseState.DECIDED, NOT)
 
 
 def test_somebody_elses_cases_are_refused(uploads: Uploads) -> None:
@@ -152,7 +152,7 @@ def test_what_waits_for_a_second_pair_of_eyes_is_not_decided_together(uploads: U
             forged[case] = int(cases.row(connection, case).version)
     done = uploads.decide(versions=forged, sample=tuple(uploads.cases))
     assert [case for case, _ in done.left] == [uploads.cases[0]]
-    assert uploads.room.stands(uploads.cases[0])[0] is State.SECOND
+    assert uploads.room.stands(uploads.cases[0])[0] is CaseState.SECOND
 
 
 def test_a_dismissal_of_the_same_bytes_within_a_batch(room: Room) -> None:
@@ -162,10 +162,10 @@ def test_a_dismissal_of_the_same_bytes_within_a_batch(room: Room) -> None:
     done = uploads.decide(NOT)
     # the first of them decides the others by what is remembered: they were changed meanwhile
     assert len(done.decided) + len(done.left) == 9
-    assert all(room.stands(case) == (State.DECIDED, NOT) for case in uploads.cases)
+    assert all(room.stands(case) == (CaseState.DECIDED, NOT) for case in uploads.cases)
     room.check()
     uploads.undo(done.batch)
-    assert room.queued(Filter(state="decided")) == []
+    assert room.queued(CaseFilter(state="decided")) == []
     room.check()
 
 

@@ -13,9 +13,9 @@ from reseen.records import Names
 from reseen.review import cases, claims, comments, looks, settling, together
 from reseen.review import decide as decisions
 from reseen.review import reveal as revealing
-from reseen.review.claims import Claim
+from reseen.review.claims import CaseClaim
 from reseen.review.decide import Decision
-from reseen.review.queue import Filter
+from reseen.review.queue import CaseFilter
 from reseen.review.verdicts import Verdict
 from reseen.review.who import Who
 from reseen.store.database import Store
@@ -66,7 +66,7 @@ def decide_together(
     verdict: Verdict,
     who: Who,
     reason: str,
-) -> together.Outcome:
+) -> together.BatchOutcome:
     """Decide many cases of an account at once, after a sample of them was opened."""
     with store.write() as connection:
         outcome = together.decide_together(
@@ -80,7 +80,7 @@ def decide_together(
 
 def undo_together(
     store: Store, keyring: Keyring | None, batch: str, who: Who, reason: str
-) -> together.Outcome:
+) -> together.BatchOutcome:
     """Take back what was decided together."""
     with store.write() as connection:
         outcome = together.undo_together(connection, keyring, batch, who, reason)
@@ -89,8 +89,8 @@ def undo_together(
 
 
 def claim_next(
-    store: Store, which: Filter, who: Who, *, exclude: str | None = None
-) -> Claim | None:
+    store: Store, which: CaseFilter, who: Who, *, exclude: str | None = None
+) -> CaseClaim | None:
     """Hold the next case of this filter; None where there is none. What scans touched since is put
     first. `exclude`: the case that one just left. Raises AccessError, StoreError."""
     with store.read() as connection:
@@ -103,7 +103,7 @@ def claim_next(
         return claims.claim_next(connection, which, who, besides=exclude)
 
 
-def claim(store: Store, case: str, who: Who, *, take_over: bool = False) -> Claim:
+def claim(store: Store, case: str, who: Who, *, take_over: bool = False) -> CaseClaim:
     """Hold a case; a lead may take it over from somebody else."""
     with store.write() as connection:
         if take_over:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from reseen.registry import learning
 from reseen.review import cases, settling
-from reseen.review.settling import Settled
+from reseen.review.settling import NoticeMoved
 from reseen.scan.lookback import record_past
 from reseen.store import change_log, schema
 from reseen.store.database import Store, chunks, upsert
@@ -31,7 +31,7 @@ class Followed:
 
     sightings: tuple[str, ...] = ()
     """Ids of sightings that are new: removals found in what was seen before."""
-    notices: tuple[Settled, ...] = ()
+    notices: tuple[NoticeMoved, ...] = ()
     """Notices that moved by themselves."""
 
 
@@ -61,7 +61,7 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
         cases.put_all(store)
     with store.read() as connection:
         unsettled = settling.is_due(connection)
-    moved: Sequence[Settled] = ()
+    moved: Sequence[NoticeMoved] = ()
     if unsettled:
         with store.write() as connection:
             moved = settling.settle(connection)

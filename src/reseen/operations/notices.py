@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reseen.operations import jobs
 from reseen.operations.jobs import JobKind
 from reseen.review import corrections, mail, notice, notices
-from reseen.review.clocks import State
+from reseen.review.clocks import NoticeState
 from reseen.review.corrections import Correction
 from reseen.review.notice import Notice
 from reseen.review.who import Who
@@ -20,7 +20,7 @@ from reseen.store.sealing import Keyring
 class NoticeStep:
     """A step that a person makes, and what they say of it."""
 
-    state: State
+    state: NoticeState
     version: int | None = None
     """Of the notice as they saw it."""
     how: str | None = None

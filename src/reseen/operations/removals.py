@@ -8,7 +8,7 @@ from reseen.errors import InputError
 from reseen.operations import consequences, reading
 from reseen.records import Names
 from reseen.registry import claims, removals
-from reseen.review.settling import Settled
+from reseen.review.settling import NoticeMoved
 from reseen.scan.owed import Unread
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -22,7 +22,7 @@ class RemovalChanged:
     """False: it stood like that already."""
     sightings: tuple[str, ...]
     """Ids of sightings that are new."""
-    notices: tuple[Settled, ...]
+    notices: tuple[NoticeMoved, ...]
     """Notices that moved by themselves."""
     unread: Unread
     """Copies that are known and not read."""

@@ -1,6 +1,6 @@
 """Everything known of an uploader at a hub, in figures.
 
-What comes in: a hub and an account's name. What goes out: an `Account`. Its cases are the queue's
+What comes in: a hub and an account's name. What goes out: an `UploaderAccount`. Its cases are the queue's
 matter (`queue.Filter(hub=..., account=...)`), its notices those of `notice`.
 """
 
@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 from reseen.observed import sightings
 from reseen.observed.artifacts import DISABLED, GATED, instant
 from reseen.records import RepoType, Rung
-from reseen.review.verdicts import State
+from reseen.review.verdicts import CaseState
 from reseen.store import schema
 from reseen.store.service_schema import case_sightings, notices
 from reseen.store.service_schema import cases as table
@@ -27,7 +27,7 @@ MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Repository:
+class AccountRepository:
     """One repository of the account."""
 
     pk: int
@@ -54,14 +54,14 @@ class Month:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class UploaderAccount:
     """An uploader at a hub."""
 
     hub: str
     account: str
     repositories: int
     """That we know of, also those in which nothing was seen."""
-    named: tuple[Repository, ...]
+    named: tuple[AccountRepository, ...]
     """The first of them: those with cases first, most downloaded first."""
     cases: Mapping[str, int]
     """How many: "open" and "second", the decided ones by verdict, and "refuted" for those that wait
@@ -84,10 +84,10 @@ class Account:
 
     @property
     def undecided(self) -> int:
-        return self.cases.get(State.OPEN, 0) + self.cases.get(State.SECOND, 0)
+        return self.cases.get(CaseState.OPEN, 0) + self.cases.get(CaseState.SECOND, 0)
 
 
-def account(connection: Connection, hub: str, name: str) -> Account:
+def account(connection: Connection, hub: str, name: str) -> UploaderAccount:
     """What is known; zeros where nothing is."""
     mine = and_(table.c.hub == hub, table.c.account == name)
     by_word: Counter[str] = Counter()
@@ -98,7 +98,7 @@ def account(connection: Connection, hub: str, name: str) -> Account:
     for state, verdict, is_refuted, count in connection.execute(
         states.group_by(table.c.state, table.c.verdict, refuted)
     ):
-        decided = state == State.DECIDED and verdict
+        decided = state == CaseState.DECIDED and verdict
         by_word[verdict if decided else "refuted" if is_refuted else state] += count
     every = _seen(connection, mine)
     seen = [row for row in every if row.rung > 0]
@@ -108,7 +108,7 @@ def account(connection: Connection, hub: str, name: str) -> Account:
     )
     standing = {row.repository_pk for row in seen}
     busy = [r for r in repositories if r.pk in standing]
-    return Account(
+    return UploaderAccount(
         hub=hub,
         account=name,
         repositories=len(repositories),
@@ -137,7 +137,7 @@ def _seen(connection: Connection, mine: ColumnElement[bool]) -> list[Any]:
     return list(connection.execute(query))
 
 
-def _repositories(connection: Connection, hub: str, name: str) -> list[Repository]:
+def _repositories(connection: Connection, hub: str, name: str) -> list[AccountRepository]:
     r = schema.repositories.c
     start = name + "/"
     theirs = [r.hub == hub, func.substr(r.repo, 1, len(start)) == start]
@@ -151,7 +151,7 @@ def _repositories(connection: Connection, hub: str, name: str) -> list[Repositor
     with_cases: dict[int, int] = dict(connection.execute(of_each).all())
     query = select(r.pk, r.type, r.repo, r.created_at, r.downloads, r.likes, r.flags).where(*theirs)
     found = [
-        Repository(
+        AccountRepository(
             row.pk,
             RepoType(row.type),
             row.repo,
@@ -167,7 +167,7 @@ def _repositories(connection: Connection, hub: str, name: str) -> list[Repositor
     return sorted(found, key=lambda one: (not one.cases, -(one.downloads or 0), one.repo))
 
 
-def _months(repositories: list[Repository], seen: list[Any]) -> tuple[Month, ...]:
+def _months(repositories: list[AccountRepository], seen: list[Any]) -> tuple[Month, ...]:
     created = Counter(f"{r.created_at:%Y-%m}" for r in repositories if r.created_at)
     first = Counter(f"{instant(row.first_seen):%Y-%m}" for row in seen)
     return tuple(

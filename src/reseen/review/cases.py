@@ -30,7 +30,7 @@ from reseen.errors import NotFound
 from reseen.observed import sightings
 from reseen.records import Rung, account_of
 from reseen.review import made, remembered
-from reseen.review.verdicts import Stand, State, Verdict, stand
+from reseen.review.verdicts import CaseState, CaseStatus, Verdict, stand
 from reseen.store import ids, schema
 from reseen.store.database import Store, chunks, insert_many, now, reserve, update_many
 from reseen.store.service_schema import case_sightings, cases
@@ -119,7 +119,7 @@ def refresh(connection: Connection, case: Row[Any], at: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class CasesSettled:
     """What settling changed."""
 
     reopened: int = 0
@@ -128,7 +128,7 @@ class Settled:
 
 def settle(
     connection: Connection, pks: Collection[int], at: int, *, told: Collection[int] = ()
-) -> Settled:
+) -> CasesSettled:
     """Make the columns of these cases say how they stand now. `told`: cases in which there is
     something that a reviewer must see before deciding. Remembered decisions are applied first."""
     reopened = decided = 0
@@ -153,12 +153,12 @@ def settle(
             )
             if not matters and all(row._mapping[name] == value for name, value in new.items()):
                 continue
-            reopened += row.state == State.DECIDED and how.state is State.OPEN
+            reopened += row.state == CaseState.DECIDED and how.state is CaseState.OPEN
             new["version"] = row.version + (1 if matters else 0)
             new["changed_at"] = max(at, row.changed_at)
             changes.append((row.pk, *(new[name] for name in _CHANGED)))
         update_many(connection, cases, "pk", _CHANGED, changes)
-    return Settled(reopened, decided)
+    return CasesSettled(reopened, decided)
 
 
 def verdicts(connection: Connection, pks: Iterable[int]) -> dict[int, Mapping[int, Verdict | None]]:
@@ -167,9 +167,9 @@ def verdicts(connection: Connection, pks: Iterable[int]) -> dict[int, Mapping[in
     return {pk: how.verdicts for pk, how in stands(connection, pks).items()}
 
 
-def stands(connection: Connection, pks: Iterable[int]) -> dict[int, Stand]:
+def stands(connection: Connection, pks: Iterable[int]) -> dict[int, CaseStatus]:
     """How these cases stand, made anew from what was decided."""
-    found: dict[int, Stand] = {}
+    found: dict[int, CaseStatus] = {}
     for chunk in chunks(sorted(set(pks))):
         loaded = made.load(connection, chunk)
         found.update((pk, stand(*one)) for pk, one in loaded.items())
@@ -253,7 +253,7 @@ def _make(
         )
         of = (place.hub, account_of(place.repo))
         maybe = pair[0] in remembered_of
-        rows.append((pk, id, *pair, *of, at, at, State.OPEN.value, *figures, 0 if maybe else 1))
+        rows.append((pk, id, *pair, *of, at, at, CaseState.OPEN.value, *figures, 0 if maybe else 1))
         made_[pair] = pk
         if maybe:
             decided.add(pk)

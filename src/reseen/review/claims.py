@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, select, update
 from reseen.errors import Conflict
 from reseen.observed.artifacts import instant
 from reseen.review import cases
-from reseen.review.queue import Filter, next_case
+from reseen.review.queue import CaseFilter, next_case
 from reseen.review.who import Role, Who
 from reseen.store import audit
 from reseen.store.database import now
@@ -29,7 +29,7 @@ LEASES = Leases(table, by="claimed_by", until="claimed_until", lasts=LASTS)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class CaseClaim:
     """A case held by somebody."""
 
     case: str
@@ -38,7 +38,7 @@ class Claim:
     until: datetime
 
 
-def claim(connection: Connection, case_id: str, who: Who, *, at: int | None = None) -> Claim:
+def claim(connection: Connection, case_id: str, who: Who, *, at: int | None = None) -> CaseClaim:
     """Hold a case, or go on holding it. Raises AccessError, NotFound, Conflict (somebody else
     holds it)."""
     at = now() if at is None else at
@@ -66,7 +66,9 @@ def free(connection: Connection, pk: int) -> None:
     connection.execute(nobody.values(LEASES.free()))
 
 
-def take_over(connection: Connection, case_id: str, who: Who, *, at: int | None = None) -> Claim:
+def take_over(
+    connection: Connection, case_id: str, who: Who, *, at: int | None = None
+) -> CaseClaim:
     """A lead takes a case from whoever holds it; recorded. Raises AccessError, NotFound."""
     at = now() if at is None else at
     who.must_be(Role.LEAD)
@@ -81,12 +83,12 @@ def take_over(connection: Connection, case_id: str, who: Who, *, at: int | None 
 
 def claim_next(
     connection: Connection,
-    which: Filter,
+    which: CaseFilter,
     who: Who,
     *,
     besides: str | None = None,
     at: int | None = None,
-) -> Claim | None:
+) -> CaseClaim | None:
     """Find the next case and hold it, in one transaction, so that two people never get the same;
     None where the queue is empty. `besides`: the case that one just left. Raises AccessError."""
     at = now() if at is None else at
@@ -107,15 +109,15 @@ def held_by(connection: Connection, row: Row[Any], who: Who, at: int) -> bool:
     return other is not None
 
 
-def holder(connection: Connection, row: Row[Any], at: int) -> Claim | None:
+def holder(connection: Connection, row: Row[Any], at: int) -> CaseClaim | None:
     """Who holds the case of this row; None where nobody does, or the claim ran out."""
     if not LEASES.is_held(row, at):
         return None
     name = connection.scalar(select(users.c.name).where(users.c.pk == row.claimed_by))
-    return Claim(row.id, name or "somebody", instant(row.claimed_until))
+    return CaseClaim(row.id, name or "somebody", instant(row.claimed_until))
 
 
-def _hold(connection: Connection, row: Row[Any], who: Who, at: int) -> Claim:
+def _hold(connection: Connection, row: Row[Any], who: Who, at: int) -> CaseClaim:
     held = update(table).where(table.c.pk == row.pk)
     connection.execute(held.values(LEASES.taken(who.pk, at)))
-    return Claim(row.id, who.name, instant(at + LASTS))
+    return CaseClaim(row.id, who.name, instant(at + LASTS))

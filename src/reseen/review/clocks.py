@@ -16,7 +16,7 @@ LONGEST = 24 * 365
 """Hours that a clock may be set to."""
 
 
-class State(StrEnum):
+class NoticeState(StrEnum):
     """Where a notice stands. The store keeps the word."""
 
     DRAFTED = "drafted"
@@ -33,32 +33,36 @@ class State(StrEnum):
     """It was gone, and is there again."""
 
 
-MAY_FOLLOW: dict[State, frozenset[State]] = {
-    State.DRAFTED: frozenset({State.SENT, State.GONE}),
-    State.SENT: frozenset({State.SENT, State.ACKNOWLEDGED, State.REFUSED, State.GONE}),
-    State.ACKNOWLEDGED: frozenset({State.SENT, State.REFUSED, State.GONE}),
-    State.REFUSED: frozenset({State.SENT, State.ACKNOWLEDGED, State.GONE}),
-    State.GONE: frozenset({State.RESEEN}),
-    State.RESEEN: frozenset({State.SENT, State.ACKNOWLEDGED, State.REFUSED, State.GONE}),
+MAY_FOLLOW: dict[NoticeState, frozenset[NoticeState]] = {
+    NoticeState.DRAFTED: frozenset({NoticeState.SENT, NoticeState.GONE}),
+    NoticeState.SENT: frozenset(
+        {NoticeState.SENT, NoticeState.ACKNOWLEDGED, NoticeState.REFUSED, NoticeState.GONE}
+    ),
+    NoticeState.ACKNOWLEDGED: frozenset({NoticeState.SENT, NoticeState.REFUSED, NoticeState.GONE}),
+    NoticeState.REFUSED: frozenset({NoticeState.SENT, NoticeState.ACKNOWLEDGED, NoticeState.GONE}),
+    NoticeState.GONE: frozenset({NoticeState.RESEEN}),
+    NoticeState.RESEEN: frozenset(
+        {NoticeState.SENT, NoticeState.ACKNOWLEDGED, NoticeState.REFUSED, NoticeState.GONE}
+    ),
 }
 """What may come next. Sent again is a reminder, or an answer to a refusal."""
 
-HOURS: dict[State, int | None] = {
-    State.DRAFTED: 24,
-    State.SENT: 48,
-    State.ACKNOWLEDGED: 168,
-    State.GONE: None,
-    State.REFUSED: 336,
-    State.RESEEN: 24,
+HOURS: dict[NoticeState, int | None] = {
+    NoticeState.DRAFTED: 24,
+    NoticeState.SENT: 48,
+    NoticeState.ACKNOWLEDGED: 168,
+    NoticeState.GONE: None,
+    NoticeState.REFUSED: 336,
+    NoticeState.RESEEN: 24,
 }
 """Hours until somebody should look again, where the person who makes the step names no others.
 48 hours is the duty of many platforms. What is gone needs nobody: rechecks go on watching it."""
 
-CHANGEABLE = frozenset({State.DRAFTED, State.RESEEN})
+CHANGEABLE = frozenset({NoticeState.DRAFTED, NoticeState.RESEEN})
 """States in which sightings can still be added: what comes next is a sending."""
 
 
-def check(now: State, wanted: State) -> None:
+def check(now: NoticeState, wanted: NoticeState) -> None:
     """Raise Conflict unless `wanted` may follow `now`."""
     if wanted not in MAY_FOLLOW[now]:
         raise Conflict(
@@ -67,7 +71,7 @@ def check(now: State, wanted: State) -> None:
         )
 
 
-def due(state: State, at: int, hours: int | None = None) -> int | None:
+def due(state: NoticeState, at: int, hours: int | None = None) -> int | None:
     """When a notice that came into this state at `at` should be looked at again; None: never.
     Raises InputError for hours that no clock has."""
     if hours is None:

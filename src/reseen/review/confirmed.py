@@ -19,8 +19,8 @@ from sqlalchemy import ColumnElement, Connection, exists, not_, select
 from reseen.hubs.kinds import addresses_of
 from reseen.records import Rung, SightingState
 from reseen.review import cases
-from reseen.review.clocks import State as Notice
-from reseen.review.verdicts import State, Verdict
+from reseen.review.clocks import NoticeState as Notice
+from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import schema, service_schema
 from reseen.store.database import chunks
 
@@ -90,7 +90,7 @@ def _confirmed(connection: Connection, wanted: Sequence[ColumnElement[bool]]) ->
         .join(schema.sightings, s.pk == service_schema.case_sightings.c.sighting_pk)
         .join(schema.removals, r.pk == s.removal_pk)
         .where(
-            c.state != State.SECOND.value,
+            c.state != CaseState.SECOND.value,
             ever,
             r.withdrawn_at.is_(None),
             s.rung > int(Rung.HINT),

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Row, exists, or_, select
 from reseen.errors import Conflict
 from reseen.records import Rung
 from reseen.review import confirmed, notice, notices
-from reseen.review.clocks import State
+from reseen.review.clocks import NoticeState
 from reseen.review.notice import CORRECTION, UNDO, Item, Notice
-from reseen.review.verdicts import State as Case
+from reseen.review.verdicts import NoticeState as Case
 from reseen.review.verdicts import Verdict
 from reseen.review.who import Role, Who
 from reseen.store import audit, schema, service_schema
@@ -71,8 +71,8 @@ def due(connection: Connection) -> list[Due]:
         .join(service_schema.cases, c.pk == i.case_pk)
         .join(schema.sightings, s.pk == i.sighting_pk)
         .join(schema.removals, r.pk == s.removal_pk)
-        .where(n.state != State.DRAFTED.value, doubtful)
-        .where(exists().where(steps.notice_pk == n.pk, steps.state == State.SENT.value))
+        .where(n.state != NoticeState.DRAFTED.value, doubtful)
+        .where(exists().where(steps.notice_pk == n.pk, steps.state == NoticeState.SENT.value))
         .order_by(i.notice_pk)
     )
     rows = connection.execute(query).all()

@@ -19,7 +19,15 @@ from reseen.errors import AccessError, Conflict, InputError
 from reseen.records import Rung
 from reseen.review import cases, claims, made, remembered, texts
 from reseen.review.remembered import DECIDED_COLUMNS, DECISION_COLUMNS
-from reseen.review.verdicts import UNDO, Made, Now, State, Verdict, in_force, stand
+from reseen.review.verdicts import (
+    UNDO,
+    CaseState,
+    DecisionRecord,
+    SightingNow,
+    Verdict,
+    in_force,
+    stand,
+)
 from reseen.review.who import Role, Who
 from reseen.store import audit, ids, schema
 from reseen.store.database import insert_many, now, reserve
@@ -35,7 +43,7 @@ class Decision:
     id: str
     """ "dc-..." """
     case: str
-    state: State
+    state: CaseState
     """Of the case, now."""
     verdict: Verdict | None
     version: int
@@ -68,12 +76,12 @@ def decide(
     sealed = texts.seal(keyring, reason, row.id)
     standing = made.load(connection, [row.pk])[row.pk]
     how = stand(*standing)
-    if how.state is State.DECIDED:
+    if how.state is CaseState.DECIDED:
         raise Conflict("the case is decided already", remedy="Undo that decision first.")
     if _withdrawn(connection, row):
         raise Conflict("the removal was withdrawn", remedy="Restore it first if that was wrong.")
     check(verdict, standing[1])
-    if how.state is State.SECOND and verdict is Verdict.SECOND:
+    if how.state is CaseState.SECOND and verdict is Verdict.SECOND:
         raise Conflict("a second pair of eyes was asked for already")
     if who.pk in how.asked:
         raise AccessError(
@@ -85,7 +93,7 @@ def decide(
         for one in standing[1]
         if one.pk not in how.automatic
     ]
-    new = New(row, verdict.value, who, sealed, batch=batch)
+    new = NewDecision(row, verdict.value, who, sealed, batch=batch)
     _, id = _append(connection, new, at, covers)
     audit.write(
         connection,
@@ -107,7 +115,7 @@ def decide(
     return _outcome(connection, id, row.pk)
 
 
-def check(verdict: Verdict, sightings: Sequence[Now]) -> None:
+def check(verdict: Verdict, sightings: Sequence[SightingNow]) -> None:
     """Raise Conflict for what cannot be said of these sightings: none of them is the removed model
     where reading refuted them all, and nothing is asked where nothing supports any."""
     if any(one.on_ladder for one in sightings):
@@ -153,7 +161,7 @@ def undo(
         raise AccessError(
             "this was somebody else's decision", remedy="Ask them, or a lead, to undo it."
         )
-    undo_row = New(row, UNDO, who, sealed, undoes=target.pk)
+    undo_row = NewDecision(row, UNDO, who, sealed, undoes=target.pk)
     pk, id = _append(connection, undo_row, at, ())
     undone = connection.scalar(select(decisions.c.id).where(decisions.c.pk == target.pk))
     audit.write(connection, "undo", row.id, actor=who.actor, decision=id, undoes=undone)
@@ -183,7 +191,7 @@ def current(connection: Connection, case_id: str, who: Who, version: int, at: in
 
 
 @dataclass(frozen=True, slots=True)
-class New:
+class NewDecision:
     """A row to append."""
 
     case: Row[Any]
@@ -196,7 +204,7 @@ class New:
 
 def _append(
     connection: Connection,
-    new: New,
+    new: NewDecision,
     at: int,
     covers: Sequence[tuple[int, int, str, bytes | None]],
 ) -> tuple[int, str]:
@@ -210,8 +218,11 @@ def _append(
 
 
 def _target(
-    connection: Connection, every: Sequence[Made], last: Made | None, decision: str | None
-) -> Made:
+    connection: Connection,
+    every: Sequence[DecisionRecord],
+    last: DecisionRecord | None,
+    decision: str | None,
+) -> DecisionRecord:
     if decision is None:
         if last is None:
             raise Conflict("there is nothing to undo")
@@ -225,7 +236,7 @@ def _target(
     )
 
 
-def _maker(connection: Connection, target: Made) -> int | None:
+def _maker(connection: Connection, target: DecisionRecord) -> int | None:
     """Who made it, or made what it remembers."""
     if not target.automatic:
         return target.user_pk
@@ -265,4 +276,4 @@ def _withdrawn(connection: Connection, row: Row[Any]) -> bool:
 def _outcome(connection: Connection, id: str, pk: int) -> Decision:
     row = connection.execute(select(table).where(table.c.pk == pk)).one()
     verdict = None if row.verdict is None else Verdict(row.verdict)
-    return Decision(id, row.id, State(row.state), verdict, row.version)
+    return Decision(id, row.id, CaseState(row.state), verdict, row.version)

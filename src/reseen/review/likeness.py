@@ -37,7 +37,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class FilesCompared:
     """Two files side by side."""
 
     facts: tuple[Fact, ...]
@@ -57,7 +57,7 @@ class Likeness:
         return sum(block.agreeing for block in self.blocks)
 
 
-def of_sighting(connection: Connection, sighting: str) -> Likeness:
+def of_sighting(connection: Connection, sighting: str) -> FilesCompared:
     """The file that was found beside the file of the removal that is most like it.
     Raises NotFound."""
     s = schema.sightings.c
@@ -67,7 +67,7 @@ def of_sighting(connection: Connection, sighting: str) -> Likeness:
     if row is None:
         raise NotFound("there is no such sighting", remedy="Go back to the queue.")
     found, sketch = _found(connection, row.artifact_pk)
-    best = Likeness(_facts({}, found), ())
+    best = FilesCompared(_facts({}, found), ())
     for file, own_sketch in _removed(connection, row.removal_pk):
         blocks: tuple[Block, ...] = ()
         if own_sketch is not None and sketch is not None:
@@ -75,13 +75,13 @@ def of_sighting(connection: Connection, sighting: str) -> Likeness:
                 blocks = side_by_side(own_sketch, sketch)
             except Malformed:
                 blocks = ()  # a damaged row: the facts hold without its picture
-        one = Likeness(_facts(file, found), blocks)
+        one = FilesCompared(_facts(file, found), blocks)
         if _nearness(one) > _nearness(best):
             best = one
     return best
 
 
-def _nearness(likeness: Likeness) -> tuple[float, int, int]:
+def _nearness(likeness: FilesCompared) -> tuple[float, int, int]:
     means = [block.mean * block.compared for block in likeness.blocks if block.mean is not None]
     return (
         sum(means) / max(likeness.compared, 1),

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from reseen.records import Confirmed, DigestKind
-from reseen.review.verdicts import Covered, Made, Now
+from reseen.review.verdicts import DecisionRecord, SightingNow, SightingThen
 from reseen.store import schema
 from reseen.store.database import chunks
 from reseen.store.service_schema import case_sightings, decided, decisions
 
-Standing = tuple[list[Made], list[Now]]
+Standing = tuple[list[DecisionRecord], list[SightingNow]]
 """Decisions, oldest first; sightings, oldest first."""
 
 
@@ -27,7 +27,7 @@ def load(connection: Connection, case_pks: Sequence[int]) -> dict[int, Standing]
         .where(d.case_pk.in_(case_pks))
         .order_by(d.pk)
     ).all()
-    covers: dict[int, dict[int, Covered]] = {}
+    covers: dict[int, dict[int, SightingThen]] = {}
     if rows:
         query = (
             select(decided)
@@ -35,16 +35,18 @@ def load(connection: Connection, case_pks: Sequence[int]) -> dict[int, Standing]
             .where(d.case_pk.in_(case_pks))
         )
         for row in connection.execute(query):
-            then = Covered(row.rung, Confirmed(row.confirmed), row.sha256)
+            then = SightingThen(row.rung, Confirmed(row.confirmed), row.sha256)
             covers.setdefault(row.decision_pk, {})[row.sighting_pk] = then
     for row in rows:
         found[row.case_pk][0].append(
-            Made(row.pk, row.verdict, row.user_pk, row.undoes, row.because, covers.get(row.pk, {}))
+            DecisionRecord(
+                row.pk, row.verdict, row.user_pk, row.undoes, row.because, covers.get(row.pk, {})
+            )
         )
     sightings = _sightings(connection, case_pks)
     read = read_in_full(connection, {row.artifact_pk for row in sightings})
     for row in sightings:
-        now = Now(row.pk, row.rung, Confirmed(row.confirmed), read.get(row.artifact_pk))
+        now = SightingNow(row.pk, row.rung, Confirmed(row.confirmed), read.get(row.artifact_pk))
         found[row.case_pk][1].append(now)
     return found
 

@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 from reseen.errors import InputError, MailError, SettingsError
 from reseen.review import clocks, notice_text, notices
-from reseen.review.clocks import State
+from reseen.review.clocks import NoticeState
 from reseen.review.notice import SMTP, Notice
 from reseen.review.who import Role, Who
 from reseen.settings import Settings
@@ -127,10 +127,10 @@ def send(
             remedy="Set RESEEN_SMTP and RESEEN_SMTP_FROM, or take the text away.",
         )
     server, sender = server_of(settings.smtp), address(settings.smtp_from)
-    clocks.due(State.SENT, 0, hours)
+    clocks.due(NoticeState.SENT, 0, hours)
     with store.write() as connection:
         row = notices.seen_as(connection, id, version)
-        clocks.check(State(row.state), State.SENT)
+        clocks.check(NoticeState(row.state), NoticeState.SENT)
         ready = notices.prepare(connection, keyring, row, who)
         if keyring is None:
             raise notices.no_key()
@@ -141,7 +141,7 @@ def send(
     with store.write() as connection:
         row = notices.seen_as(connection, id, None)
         notices.append(
-            connection, keyring, row, State.SENT, who, how=SMTP, note=f"To {to}", hours=hours
+            connection, keyring, row, NoticeState.SENT, who, how=SMTP, note=f"To {to}", hours=hours
         )
         items = len(ready.there)
         audit.write(connection, "export", row.id, actor=who.actor, form=SMTP, items=items)

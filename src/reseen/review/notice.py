@@ -1,6 +1,6 @@
 """Notices as they stand: read out for pages, texts and files.
 
-What comes in: a connection. What goes out: `Notice`s with their items and steps, and `Line`s for
+What comes in: a connection. What goes out: `Notice`s with their items and steps, and `NoticeRow`s for
 lists. Nothing is changed here, and nothing sealed of a removal is in any of it; notes that people
 wrote come out only with the key.
 """
@@ -29,7 +29,7 @@ from reseen.observed import sightings
 from reseen.records import Claim, Digest, Names, RemovalClass, Sighting
 from reseen.registry import claims
 from reseen.review import clauses, confirmed, looks, texts
-from reseen.review.clocks import State
+from reseen.review.clocks import NoticeState
 from reseen.store import ids, schema, service_schema
 from reseen.store.sealing import Keyring
 
@@ -89,7 +89,7 @@ class Step:
     at: int
     who: str | None
     """The user's name; None: a recheck."""
-    state: State
+    state: NoticeState
     """Into which it came."""
     how: str | None
     note: str | None
@@ -98,13 +98,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class NoticeRow:
     """A notice, as a list shows it."""
 
     id: str
     hub: str
     account: str
-    state: State
+    state: NoticeState
     items: int
     there: int
     """Items that still stand at the hub."""
@@ -120,7 +120,7 @@ class Notice:
     id: str
     hub: str
     account: str
-    state: State
+    state: NoticeState
     created_at: int
     changed_at: int
     due_at: int | None
@@ -147,7 +147,7 @@ def by_id(connection: Connection, keyring: Keyring | None, notice: str) -> Notic
         id=row.id,
         hub=row.hub,
         account=row.account,
-        state=State(row.state),
+        state=NoticeState(row.state),
         created_at=row.created_at,
         changed_at=row.changed_at,
         due_at=row.due_at,
@@ -161,13 +161,13 @@ def by_id(connection: Connection, keyring: Keyring | None, notice: str) -> Notic
 def every(
     connection: Connection,
     *,
-    states: Collection[State] | None = None,
+    states: Collection[NoticeState] | None = None,
     hub: str | None = None,
     account: str | None = None,
     overdue_at: int | None = None,
     most: int = 500,
     skip: int = 0,
-) -> list[Line]:
+) -> list[NoticeRow]:
     """Those with items, whose clock ends first at the head: the overdue ones. `overdue_at`: only
     those whose clock had run out by then."""
     n = service_schema.notices.c
@@ -188,11 +188,11 @@ def every(
     if overdue_at is not None:
         query = query.where(n.due_at < overdue_at)
     return [
-        Line(
+        NoticeRow(
             id=row.id,
             hub=row.hub,
             account=row.account,
-            state=State(row.state),
+            state=NoticeState(row.state),
             items=row.held,
             there=row.there,
             created_at=row.created_at,
@@ -203,14 +203,14 @@ def every(
     ]
 
 
-def numbers(connection: Connection) -> dict[State, int]:
+def numbers(connection: Connection) -> dict[NoticeState, int]:
     """How many notices stand in each state; drafts that hold nothing do not count."""
     n, i = service_schema.notices.c, service_schema.notice_items.c
     query = (
         select(n.state, func.count()).where(exists().where(i.notice_pk == n.pk)).group_by(n.state)
     )
-    found = {State(state): int(count) for state, count in connection.execute(query)}
-    return {state: found.get(state, 0) for state in State}
+    found = {NoticeState(state): int(count) for state, count in connection.execute(query)}
+    return {state: found.get(state, 0) for state in NoticeState}
 
 
 def own_row(connection: Connection, notice: str) -> Row[Any]:
@@ -343,7 +343,7 @@ def _steps(
             Step(
                 at=row.at,
                 who=row.name,
-                state=State(row.state),
+                state=NoticeState(row.state),
                 how=row.how,
                 note=note,
                 undone=row.pk in undone and row.how != UNDO and row.how not in ASIDE,
@@ -366,7 +366,11 @@ def step_rows(connection: Connection, notice_pk: int) -> list[Row[Any]]:
 
 def sent_at(connection: Connection, notice_pk: int) -> int | None:
     """When it was sent the last time, by the steps that count; None: never."""
-    sent = (x.at for x in counting(step_rows(connection, notice_pk)) if x.state == State.SENT.value)
+    sent = (
+        x.at
+        for x in counting(step_rows(connection, notice_pk))
+        if x.state == NoticeState.SENT.value
+    )
     return max(sent, default=None)
 
 

@@ -18,7 +18,7 @@ from reseen.observed.artifacts import instant
 from reseen.records import Confirmed, Digest, DigestKind, Evidence, RemovalClass, Rung
 from reseen.report.rows import visible
 from reseen.review import clauses
-from reseen.review.clocks import State
+from reseen.review.clocks import NoticeState
 from reseen.review.corrections import Correction
 from reseen.review.notice import ASIDE, UNDO, Item, Notice
 
@@ -304,7 +304,10 @@ def _repeated(notice: Notice) -> bool:
     """Whether we wrote, the host had it gone, and it is there again."""
     aside = (*ASIDE, UNDO)
     states = [step.state for step in notice.steps if not step.undone and step.how not in aside]
-    return State.SENT in states and State.RESEEN in states[states.index(State.SENT) :]
+    return (
+        NoticeState.SENT in states
+        and NoticeState.RESEEN in states[states.index(NoticeState.SENT) :]
+    )
 
 
 def _files(count: int) -> str:

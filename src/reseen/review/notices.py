@@ -16,7 +16,7 @@ from reseen.errors import Conflict, InputError, SealError
 from reseen.hubs.kinds import addresses_of
 from reseen.records import Names
 from reseen.review import clauses, clocks, confirmed, notice, texts
-from reseen.review.clocks import State
+from reseen.review.clocks import NoticeState
 from reseen.review.notice import CLAUSE, CLEARED, SMTP, UNDO, Notice
 from reseen.review.who import Role, Who
 from reseen.store import audit, service_schema
@@ -27,9 +27,9 @@ BY_HAND = frozenset({"e-mail", "form", "letter", "phone", "text", "json", "other
 """How a person says that a step was made; `smtp` is not among them: only sending says that."""
 
 
-def needs(state: State) -> Role:
+def needs(state: NoticeState) -> Role:
     """Who may make the step into this state: a lead sends; the rest is a reviewer's."""
-    return Role.LEAD if state is State.SENT else Role.REVIEWER
+    return Role.LEAD if state is NoticeState.SENT else Role.REVIEWER
 
 
 def draft(
@@ -55,7 +55,7 @@ def draft(
     if row is None:
         row = _new(connection, hub, account, who, hours)
     elif row.due_at is None or hours is not None:
-        _set(connection, row, due_at=clocks.due(State(row.state), now(), hours))
+        _set(connection, row, due_at=clocks.due(NoticeState(row.state), now(), hours))
     at = now()
     columns = ("notice_pk", "sighting_pk", "case_pk", "added_at")
     rows = [(row.pk, sighting, case, at) for sighting, case in found]
@@ -69,7 +69,7 @@ def step(
     connection: Connection,
     keyring: Keyring | None,
     id: str,
-    state: State,
+    state: NoticeState,
     who: Who,
     *,
     version: int | None = None,
@@ -86,8 +86,8 @@ def step(
     if how is not None and how not in BY_HAND:
         raise InputError("this is no way in which a step is made")
     row = seen_as(connection, id, version)
-    clocks.check(State(row.state), state)
-    if state is State.SENT:
+    clocks.check(NoticeState(row.state), state)
+    if state is NoticeState.SENT:
         prepare(connection, keyring, row, who)
     append(connection, keyring, row, state, who, how=how, note=note, hours=hours)
 
@@ -116,12 +116,12 @@ def undo(
             "mail that went out cannot be taken back",
             remedy="Write to the host again, and note here what became of it.",
         )
-    who.must_be(needs(State(last.state)))
+    who.must_be(needs(NoticeState(last.state)))
     if len(left) == 1:
         _give_up(connection, keyring, row, who, note)
         return
     before = left[-2]
-    state = State(before.state)
+    state = NoticeState(before.state)
     append(connection, keyring, row, state, who, how=UNDO, note=note, since=before.at)
 
 
@@ -139,7 +139,7 @@ def set_clause(
     SealError; AccessError."""
     who.must_be(Role.REVIEWER)
     row = seen_as(connection, id, version)
-    if State(row.state) not in clocks.CHANGEABLE:
+    if NoticeState(row.state) not in clocks.CHANGEABLE:
         raise Conflict("this notice was sent: what it says stands", remedy="Draft another one.")
     text = clauses.checked(text)
     if keyring is None:
@@ -182,7 +182,7 @@ def prepare(connection: Connection, keyring: Keyring | None, row: Row[Any], who:
     Raises Conflict when nothing of it is left; InputError; SealError without the key for a clause
     that a person wrote.
     """
-    if State(row.state) in clocks.CHANGEABLE:
+    if NoticeState(row.state) in clocks.CHANGEABLE:
         _drop_undone(connection, row, who)
     return _ready(connection, keyring, row)
 
@@ -205,7 +205,7 @@ def append(
     connection: Connection,
     keyring: Keyring | None,
     row: Row[Any],
-    state: State,
+    state: NoticeState,
     who: Who | None,
     *,
     how: str | None = None,
@@ -282,15 +282,15 @@ def _new(connection: Connection, hub: str, account: str, who: Who, hours: int | 
         "id": texts.new_id("nt"),
         "hub": hub,
         "account": account,
-        "state": State.DRAFTED.value,
+        "state": NoticeState.DRAFTED.value,
         "created_at": at,
         "changed_at": at,
-        "due_at": clocks.due(State.DRAFTED, at, hours),
+        "due_at": clocks.due(NoticeState.DRAFTED, at, hours),
         "version": 0,
     }
     connection.execute(service_schema.notices.insert(), [row])
     made = notice.own_row(connection, str(row["id"]))
-    _append_row(connection, None, made, State.DRAFTED, who, how=None, note="", at=at)
+    _append_row(connection, None, made, NoticeState.DRAFTED, who, how=None, note="", at=at)
     return made
 
 
@@ -321,7 +321,7 @@ def drop_undone(connection: Connection, row: Row[Any]) -> int:
     dropped = _drop_undone(connection, row, None)
     left = select(service_schema.notice_items.c.sighting_pk)
     left = left.where(service_schema.notice_items.c.notice_pk == row.pk).limit(1)
-    if dropped and row.state == State.DRAFTED and connection.scalar(left) is None:
+    if dropped and row.state == NoticeState.DRAFTED and connection.scalar(left) is None:
         _set(connection, row, due_at=None)
     return dropped
 

@@ -1,7 +1,7 @@
 """What waits for a decision, in order: strength of evidence, reach, age. What a person confirmed
 and reading then refuted stands first, what reading refuted last, and is counted apart.
 
-What comes in: a `Filter`, which lives in the address of a page. What goes out: a `Page` of rows and
+What comes in: a `CaseFilter`, which lives in the address of a page. What goes out: a `Page` of rows and
 how many there are, or the next case to work on. `Filter.parse` and `Filter.values` are the one
 place where a filter becomes text and back; what nobody understands there is passed over, since an
 address can be typed by anybody.
@@ -23,7 +23,7 @@ from reseen.observed.artifacts import instant
 from reseen.records import RepoType, Rung, Sighting
 from reseen.registry.claims import first_list, first_said, of_list
 from reseen.review import cases
-from reseen.review.verdicts import State, Verdict
+from reseen.review.verdicts import CaseState, Verdict
 from reseen.review.who import Who
 from reseen.store import ids, schema
 from reseen.store.database import now
@@ -36,14 +36,14 @@ _DAY = 24 * 3600 * 1_000_000
 _LONGEST = 300
 _REFUTED, _UNSUPPORTED = int(Rung.REFUTED), int(Rung.UNSUPPORTED)
 
-STATES = ("undecided", *(state.value for state in State), "any")
+STATES = ("undecided", *(state.value for state in CaseState), "any")
 CLAIMED = ("me", "nobody", "other")
 LIVE = ("live", "gone", "any")
 MARKS = ("fallen", "refuted", "unsupported")
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class CaseFilter:
     """Which cases; all that is given must hold. Without anything: what waits for a decision."""
 
     state: str = "undecided"
@@ -69,7 +69,7 @@ class Filter:
     """The id of a case begins with this, with or without "cs-"."""
 
     @classmethod
-    def parse(cls, values: Mapping[str, str]) -> Filter:
+    def parse(cls, values: Mapping[str, str]) -> CaseFilter:
         """From the values of an address. What is not understood is passed over."""
 
         def text(name: str) -> str | None:
@@ -124,15 +124,15 @@ def list_of_verdicts() -> tuple[str, ...]:
     return tuple(v.value for v in Verdict if v is not Verdict.SECOND)
 
 
-ALL = Filter(state="any", live="any", withdrawn=True)
+ALL = CaseFilter(state="any", live="any", withdrawn=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class QueueEntry:
     """One case in a list."""
 
     id: str
-    state: State
+    state: CaseState
     verdict: Verdict | None
     """Of an open case: what was decided before something came that it does not cover."""
     version: int
@@ -172,7 +172,7 @@ class Entry:
 class Page:
     """A part of the queue."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[QueueEntry, ...]
     total: int
     """Cases that the filter lets through."""
     refuted: int
@@ -194,7 +194,7 @@ class Page:
 
 def queue(
     connection: Connection,
-    which: Filter,
+    which: CaseFilter,
     who: Who | None = None,
     *,
     offset: int = 0,
@@ -213,7 +213,7 @@ def queue(
 
 def next_case(
     connection: Connection,
-    which: Filter,
+    which: CaseFilter,
     who: Who,
     *,
     besides: str | None = None,
@@ -221,7 +221,7 @@ def next_case(
 ) -> str | None:
     """The id of the first undecided case that nobody holds and that `who` may decide."""
     at = now() if at is None else at
-    if which.state not in (State.OPEN, State.SECOND):
+    if which.state not in (CaseState.OPEN, CaseState.SECOND):
         which = replace(which, state="undecided")
     which = replace(which, claimed="nobody", withdrawn=False)
     d, undo = decisions.c, decisions.alias()
@@ -230,7 +230,7 @@ def next_case(
         .where(d.user_pk == who.pk, d.verdict == Verdict.SECOND.value)
         .where(d.pk.not_in(select(undo.c.undoes).where(undo.c.undoes.is_not(None))))
     )
-    more = [or_(table.c.state != State.SECOND.value, table.c.pk.not_in(asked))]
+    more = [or_(table.c.state != CaseState.SECOND.value, table.c.pk.not_in(asked))]
     if besides is not None:
         more.append(table.c.id != ids.given(besides))
     for pk in _first(connection, which, who, at, 0, 1, *more):
@@ -239,7 +239,9 @@ def next_case(
     return None
 
 
-def entries(connection: Connection, pks: Sequence[int], *, at: int | None = None) -> list[Entry]:
+def entries(
+    connection: Connection, pks: Sequence[int], *, at: int | None = None
+) -> list[QueueEntry]:
     """These cases (at most a page of them), in this order."""
     at = now() if at is None else at
     if not pks:
@@ -261,11 +263,11 @@ def entries(connection: Connection, pks: Sequence[int], *, at: int | None = None
     return [_entry(rows[pk], about.get(pk, _NOTHING), at) for pk in pks if pk in rows]
 
 
-def _entry(row: Row[Any], about: _About, at: int) -> Entry:
+def _entry(row: Row[Any], about: _About, at: int) -> QueueEntry:
     held = row.claimed_by is not None and (row.claimed_until or 0) > at
-    return Entry(
+    return QueueEntry(
         id=row.id,
-        state=State(row.state),
+        state=CaseState(row.state),
         verdict=None if row.verdict is None else Verdict(row.verdict),
         version=row.version,
         removal=row.removal,
@@ -354,7 +356,7 @@ ORDER = (table.c.rung.desc(), table.c.reach.desc(), table.c.opened_at, table.c.p
 
 def _first(
     connection: Connection,
-    which: Filter,
+    which: CaseFilter,
     who: Who | None,
     at: int,
     offset: int,
@@ -364,7 +366,7 @@ def _first(
     """The cases from `offset` on, by pk. Asked state by state: each is one walk along the index,
     where both at once would be sorted anew."""
     c = table.c
-    states = (State.OPEN, State.SECOND) if which.state == "undecided" else (which.state,)
+    states = (CaseState.OPEN, CaseState.SECOND) if which.state == "undecided" else (which.state,)
     walks = []
     for state in states:
         where = _where(replace(which, state=str(state)), who, at)
@@ -376,11 +378,11 @@ def _first(
     return [row.pk for row in islice(merged, offset, offset + most)]
 
 
-def _where(which: Filter, who: Who | None, at: int) -> list[ColumnElement[bool]]:
+def _where(which: CaseFilter, who: Who | None, at: int) -> list[ColumnElement[bool]]:
     c, m = table.c, schema.removals.c
     where: list[ColumnElement[bool]] = []
     if which.state == "undecided":
-        where.append(c.state.in_((State.OPEN.value, State.SECOND.value)))
+        where.append(c.state.in_((CaseState.OPEN.value, CaseState.SECOND.value)))
     elif which.state != "any":
         where.append(c.state == which.state)
     if which.live == "live":

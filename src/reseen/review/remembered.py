@@ -17,7 +17,7 @@ from sqlalchemy import Connection, delete, exists, select
 from reseen.records import DigestKind
 from reseen.review.made import Standing
 from reseen.review.texts import new_id
-from reseen.review.verdicts import Covered, Made, Verdict, stand
+from reseen.review.verdicts import DecisionRecord, SightingThen, Verdict, stand
 from reseen.store import audit, schema
 from reseen.store.database import chunks, insert_many, reserve, upsert
 from reseen.store.service_schema import case_sightings, cases, decided, decisions, dismissals
@@ -102,20 +102,20 @@ def apply(
     """Decide what is not decided and was remembered; how many sightings, by case."""
     if connection.scalar(select(dismissals.c.removal_pk).limit(1)) is None:
         return {}
-    open_: dict[int, list[tuple[int, Covered]]] = {}
+    open_: dict[int, list[tuple[int, SightingThen]]] = {}
     for pk in case_pks:
         decisions_, sightings = standings[pk]
         how = stand(decisions_, sightings)
         for one in sightings:
             if one.sha256 is not None and how.verdicts[one.pk] is None:
-                then = Covered(one.rung, one.confirmed, one.sha256)
+                then = SightingThen(one.rung, one.confirmed, one.sha256)
                 open_.setdefault(pk, []).append((one.pk, then))
     if not open_:
         return {}
     known = _dismissed(connection, open_)
     if not known:
         return {}
-    by_decision: dict[tuple[int, int], dict[int, Covered]] = {}
+    by_decision: dict[tuple[int, int], dict[int, SightingThen]] = {}
     for pk, sightings_ in open_.items():
         refused = _refused(standings[pk][0])
         for sighting_pk, then in sightings_:
@@ -126,7 +126,7 @@ def apply(
 
 
 def _dismissed(
-    connection: Connection, open_: Mapping[int, Sequence[tuple[int, Covered]]]
+    connection: Connection, open_: Mapping[int, Sequence[tuple[int, SightingThen]]]
 ) -> dict[tuple[int, bytes], int]:
     """(case pk, bytes) -> the decision that is remembered."""
     found: dict[tuple[int, bytes], int] = {}
@@ -141,7 +141,7 @@ def _dismissed(
     return found
 
 
-def _refused(made_: Sequence[Made]) -> set[tuple[int, int]]:
+def _refused(made_: Sequence[DecisionRecord]) -> set[tuple[int, int]]:
     """(remembered decision, sighting) where a person undid what it decided."""
     undone = {one.undoes for one in made_ if one.undoes is not None}
     return {
@@ -153,7 +153,9 @@ def _refused(made_: Sequence[Made]) -> set[tuple[int, int]]:
 
 
 def _decide(
-    connection: Connection, by_decision: Mapping[tuple[int, int], Mapping[int, Covered]], at: int
+    connection: Connection,
+    by_decision: Mapping[tuple[int, int], Mapping[int, SightingThen]],
+    at: int,
 ) -> dict[int, int]:
     if not by_decision:
         return {}

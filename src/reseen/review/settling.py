@@ -17,18 +17,18 @@ from sqlalchemy import Connection, Row, case, exists, func, not_, select
 from reseen.observed import sightings
 from reseen.records import Rung, SightingState
 from reseen.review import confirmed, notice, notices
-from reseen.review.clocks import CHANGEABLE, MAY_FOLLOW, State
+from reseen.review.clocks import CHANGEABLE, MAY_FOLLOW, NoticeState
 from reseen.review.notice import UNDO
 from reseen.store import schema, service_schema
 from reseen.store.database import chunks
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class NoticeMoved:
     """A notice that moved by itself."""
 
     id: str
-    state: State
+    state: NoticeState
 
 
 def is_due(connection: Connection) -> bool:
@@ -37,7 +37,7 @@ def is_due(connection: Connection) -> bool:
     return bool(_undone(connection) or _moves(connection))
 
 
-def settle(connection: Connection) -> list[Settled]:
+def settle(connection: Connection) -> list[NoticeMoved]:
     """Close what is gone, open what is there again, drop what is no longer confirmed from drafts.
     Cheap when there is nothing to do: a few queries over notices, none over sightings at large."""
     for row in _rows(connection, _undone(connection)):
@@ -45,17 +45,20 @@ def settle(connection: Connection) -> list[Settled]:
     moved = []
     for row, state in _moves(connection):
         notices.append(connection, None, row, state, None, how="recheck")
-        moved.append(Settled(row.id, state))
+        moved.append(NoticeMoved(row.id, state))
     return moved
 
 
-def _moves(connection: Connection) -> list[tuple[Row[Any], State]]:
+def _moves(connection: Connection) -> list[tuple[Row[Any], NoticeState]]:
     """The notices that move by themselves, and where to."""
     return [
         (row, state)
-        for pks, state in ((_all_gone(connection), State.GONE), (_again(connection), State.RESEEN))
+        for pks, state in (
+            (_all_gone(connection), NoticeState.GONE),
+            (_again(connection), NoticeState.RESEEN),
+        )
         for row in _rows(connection, pks)
-        if state in MAY_FOLLOW[State(row.state)] and not _in_hands(connection, row.pk)
+        if state in MAY_FOLLOW[NoticeState(row.state)] and not _in_hands(connection, row.pk)
     ]
 
 
@@ -98,7 +101,7 @@ def _all_gone(connection: Connection) -> list[int]:
         select(n.pk)
         .join(service_schema.notice_items, i.notice_pk == n.pk)
         .join(schema.sightings, s.pk == i.sighting_pk)
-        .where(n.state != State.GONE.value)
+        .where(n.state != NoticeState.GONE.value)
         .group_by(n.pk)
         .having(func.count() == func.sum(case((gone, 1), else_=0)))
     )
@@ -116,7 +119,7 @@ def _again(connection: Connection) -> list[int]:
         s.rung > int(Rung.HINT),
         s.last_seen > n.changed_at,
     )
-    found = set(connection.scalars(select(n.pk).where(n.state == State.GONE.value, back)))
+    found = set(connection.scalars(select(n.pk).where(n.state == NoticeState.GONE.value, back)))
     was, new = schema.sightings.alias("was"), schema.sightings.alias("new")
     r = schema.repositories.c
     prefix = n.account + "/"
@@ -135,7 +138,7 @@ def _again(connection: Connection) -> list[int]:
         .join(schema.artifacts, schema.artifacts.c.pk == new.c.artifact_pk)
         .join(schema.repositories, r.pk == schema.artifacts.c.repository_pk)
         .where(
-            n.state == State.GONE.value,
+            n.state == NoticeState.GONE.value,
             new.c.first_seen > n.changed_at,
             new.c.state == SightingState.LIVE.value,
             new.c.rung > int(Rung.HINT),

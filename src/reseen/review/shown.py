@@ -51,7 +51,7 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Line:
+class HistoryLine:
     """Something that was done about a case."""
 
     at: datetime
@@ -98,13 +98,15 @@ def files(connection: Connection, case_id: str, *, offset: int = 0, most: int = 
     )
 
 
-def history(connection: Connection, keyring: Keyring | None, case_id: str) -> tuple[Line, ...]:
+def history(
+    connection: Connection, keyring: Keyring | None, case_id: str
+) -> tuple[HistoryLine, ...]:
     """The newest first. Raises NotFound."""
     row = cases.row(connection, case_id)
     lines = [
         *_decisions(connection, keyring, row.pk, row.id),
         *(
-            Line(c.at, c.by, "comment", c.text)
+            HistoryLine(c.at, c.by, "comment", c.text)
             for c in comments.of_case(connection, keyring, row.id)
         ),
         *reveals(connection, row.id),
@@ -112,7 +114,7 @@ def history(connection: Connection, keyring: Keyring | None, case_id: str) -> tu
     return tuple(sorted(lines, key=lambda line: line.at, reverse=True)[:MOST_LINES])
 
 
-def reveals(connection: Connection, case_id: str) -> list[Line]:
+def reveals(connection: Connection, case_id: str) -> list[HistoryLine]:
     """Who revealed the names of this case's removal, here."""
     row = cases.row(connection, case_id)
     a = schema.audit.c
@@ -124,7 +126,7 @@ def reveals(connection: Connection, case_id: str) -> list[Line]:
         .limit(MOST_LINES)
     )
     return [
-        Line(instant(at), actor.removeprefix("user:"), "reveal")
+        HistoryLine(instant(at), actor.removeprefix("user:"), "reveal")
         for at, actor, details in connection.execute(query)
         if _details(details).get("case") == row.id
     ]
@@ -132,7 +134,7 @@ def reveals(connection: Connection, case_id: str) -> list[Line]:
 
 def _decisions(
     connection: Connection, keyring: Keyring | None, case_pk: int, case_id: str
-) -> list[Line]:
+) -> list[HistoryLine]:
     d, undo = decisions.c, decisions.alias()
     query = (
         select(*(d.id, d.at, d.verdict, d.sealed, d.because, d.batch, d.version), users.c.name)
@@ -144,7 +146,7 @@ def _decisions(
         .limit(MOST_LINES)
     )
     return [
-        Line(
+        HistoryLine(
             at=instant(row.at),
             who=row.name or "Reseen",
             what=row.verdict,

@@ -1,7 +1,7 @@
 """Many cases of one account decided together, after a person looked at a sample of them.
 
 What comes in: an account, the cases that were shown with their versions, and the sample that was
-looked at. What goes out: an `Outcome` with what was decided and what was left as it was, and why.
+looked at. What goes out: an `BatchOutcome` with what was decided and what was left as it was, and why.
 The sample is chosen here, not by who decides: the strongest case, the weakest, and some between,
 by their ids, which nobody can foresee. Every case gets a decision of its own, so each can be undone
 by itself; all of them together by their batch.
@@ -19,7 +19,7 @@ from reseen.records import Rung
 from reseen.review import cases, texts
 from reseen.review.decide import decide, undo
 from reseen.review.queue import ORDER
-from reseen.review.verdicts import UNDO, State, Verdict
+from reseen.review.verdicts import UNDO, CaseState, Verdict
 from reseen.review.who import Role, Who
 from reseen.store import audit, ids, schema
 from reseen.store.database import chunks, now
@@ -34,7 +34,7 @@ SAMPLE = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BatchOutcome:
     """What was decided together, or undone."""
 
     batch: str
@@ -58,7 +58,7 @@ def waiting(connection: Connection, hub: str, account: str) -> dict[str, int]:
         .where(
             table.c.hub == hub,
             table.c.account == account,
-            table.c.state == State.OPEN.value,
+            table.c.state == CaseState.OPEN.value,
             table.c.live > 0,
             table.c.rung.between(int(Rung.REFUTED), int(Rung.BYTES)),
             schema.removals.c.withdrawn_at.is_(None),
@@ -97,7 +97,7 @@ def decide_together(
     versions: Mapping[str, int],
     sample: Collection[str],
     at: int | None = None,
-) -> Outcome:
+) -> BatchOutcome:
     """Decide the cases of `versions` (id -> the version that was shown), in one transaction.
 
     Raises AccessError (a lead decides together), InputError (no sample looked at, no reason, too
@@ -144,7 +144,7 @@ def decide_together(
             left.append((case, str(e)))
         else:
             decided.append(case)
-    return Outcome(batch, Verdict(verdict).value, tuple(decided), tuple(left))
+    return BatchOutcome(batch, Verdict(verdict).value, tuple(decided), tuple(left))
 
 
 def undo_together(
@@ -155,7 +155,7 @@ def undo_together(
     reason: str,
     *,
     at: int | None = None,
-) -> Outcome:
+) -> BatchOutcome:
     """Take back what was decided together; what was decided otherwise since is left as it is.
     Raises AccessError, InputError, NotFound, SealError."""
     at = now() if at is None else at
@@ -173,7 +173,7 @@ def undo_together(
             left.append((case, str(e)))
         else:
             done.append(case)
-    return Outcome(rows[0][2], UNDO, tuple(done), tuple(left))
+    return BatchOutcome(rows[0][2], UNDO, tuple(done), tuple(left))
 
 
 def _check_account(
@@ -194,7 +194,9 @@ def _check_account(
 def _second(connection: Connection, case_ids: Collection[str]) -> set[str]:
     found: set[str] = set()
     for chunk in chunks(sorted(case_ids)):
-        query = select(table.c.id).where(table.c.id.in_(chunk), table.c.state == State.SECOND.value)
+        query = select(table.c.id).where(
+            table.c.id.in_(chunk), table.c.state == CaseState.SECOND.value
+        )
         found.update(connection.scalars(query))
     return found
 

@@ -1,7 +1,7 @@
 """What was decided about a case -> how the case stands. Pure: values in, values out.
 
 What comes in: everything that was decided about one case, oldest first, and its sightings as they
-are now. What goes out: a `Stand`. Nothing else in the house says how a case stands: the columns of
+are now. What goes out: a `CaseStatus`. Nothing else in the house says how a case stands: the columns of
 the store are written from here, and can be made anew from what was appended.
 
 A decision covers the sightings that it was made on, as they were then. Where a person went by the
@@ -33,7 +33,7 @@ class Verdict(StrEnum):
     """Needs a second pair of eyes: decided by somebody else."""
 
 
-class State(StrEnum):
+class CaseState(StrEnum):
     """Where a case is."""
 
     OPEN = "open"
@@ -48,7 +48,7 @@ UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
+class SightingThen:
     """One sighting as it stood when it was decided about."""
 
     rung: int
@@ -58,7 +58,7 @@ class Covered:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class DecisionRecord:
     """One row of what was decided."""
 
     pk: int
@@ -67,7 +67,7 @@ class Made:
     """None: made by a remembered decision."""
     undoes: int | None = None
     because: int | None = None
-    covers: Mapping[int, Covered] = field(default_factory=dict)
+    covers: Mapping[int, SightingThen] = field(default_factory=dict)
     """By the sighting's pk."""
 
     @property
@@ -76,7 +76,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class SightingNow:
     """One sighting of the case as it is now."""
 
     pk: int
@@ -91,10 +91,10 @@ class Now:
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class CaseStatus:
     """How a case stands."""
 
-    state: State
+    state: CaseState
     verdict: Verdict | None
     """The last that a person gave and nobody took back, also where a case is open again; that of a
     remembered decision where there is nothing else and it covers everything."""
@@ -102,7 +102,7 @@ class Stand:
     """Of each sighting, by pk; None where it is not decided."""
     by: Mapping[int, int]
     """Sighting -> the decision that its verdict rests on, by pk."""
-    last: Made | None
+    last: DecisionRecord | None
     """What an undo takes back: a person's last decision in force, else a remembered one."""
     asked: frozenset[int]
     """Who asked for a second pair of eyes (users' pks), so that another one must decide."""
@@ -112,7 +112,7 @@ class Stand:
     """Sightings that a person confirmed and reading refuted: nobody has looked at that yet."""
 
 
-def stand(made: Sequence[Made], now: Sequence[Now]) -> Stand:
+def stand(made: Sequence[DecisionRecord], now: Sequence[SightingNow]) -> CaseStatus:
     """`made` oldest first. Promises: the same for the same values, whatever happened in between."""
     kept = in_force(made)
     sightings = {one.pk: one for one in now}
@@ -154,8 +154,8 @@ def stand(made: Sequence[Made], now: Sequence[Now]) -> Stand:
         spoken = Verdict(kept[-1].verdict)
         if spoken is Verdict.SECOND:  # asked for before all of it turned out to be remembered
             spoken = Verdict.NOT_THIS_MODEL
-    state = State.DECIDED if settled else State.SECOND if asked else State.OPEN
-    return Stand(
+    state = CaseState.DECIDED if settled else CaseState.SECOND if asked else CaseState.OPEN
+    return CaseStatus(
         state=state,
         verdict=spoken,
         verdicts=verdicts,
@@ -167,13 +167,13 @@ def stand(made: Sequence[Made], now: Sequence[Now]) -> Stand:
     )
 
 
-def in_force(made: Sequence[Made]) -> list[Made]:
+def in_force(made: Sequence[DecisionRecord]) -> list[DecisionRecord]:
     """Those that nobody took back, oldest first."""
     undone = {decision.undoes for decision in made if decision.verdict == UNDO}
     return [d for d in made if d.verdict != UNDO and d.pk not in undone]
 
 
-def holds(verdict: Verdict, then: Covered, now: Now) -> bool:
+def holds(verdict: Verdict, then: SightingThen, now: SightingNow) -> bool:
     """Is what was decided about a sighting still about what it is now?"""
     if verdict is Verdict.CONFIRM and not (now.on_ladder and then.rung > 0):
         return False

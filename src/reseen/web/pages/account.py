@@ -115,7 +115,7 @@ def _page(
     hub: str,
     account: str,
     *,
-    outcome: together.Outcome | None = None,
+    outcome: together.BatchOutcome | None = None,
     said: Said | None = None,
 ) -> Response:
     offset = offset_of(request, "offset")
@@ -175,7 +175,7 @@ def _page(
     )
 
 
-def _figures(known: accounts.Account) -> list[tuple[str, int]]:
+def _figures(known: accounts.UploaderAccount) -> list[tuple[str, int]]:
     return [
         ("undecided cases", known.undecided),
         ("files seen", known.sightings),

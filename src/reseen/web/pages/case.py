@@ -24,8 +24,8 @@ from reseen.records import LADDER, Confirmed, Names, Rung, Sighting
 from reseen.registry import removals
 from reseen.report.html import CONFIRMED_MEANING, RUNG_MEANING
 from reseen.review import cases, likeness, shown
-from reseen.review.queue import ALL, Entry, entries, queue
-from reseen.review.verdicts import UNDO, State, Verdict
+from reseen.review.queue import ALL, QueueEntry, entries, queue
+from reseen.review.verdicts import UNDO, CaseState, Verdict
 from reseen.review.who import Role, Who
 from reseen.web import blocks
 from reseen.web.access import Lead, Reader, Reviewer
@@ -290,7 +290,7 @@ def _page(
 # -- what the page says --------------------------------------------------------------------------
 
 
-def _cannot(case: Entry, who: Who, *, asked: bool) -> str | None:
+def _cannot(case: QueueEntry, who: Who, *, asked: bool) -> str | None:
     """Why this person cannot decide this case now; None where they can."""
     if who.role < Role.REVIEWER:
         return "Deciding needs the role reviewer."
@@ -298,7 +298,7 @@ def _cannot(case: Entry, who: Who, *, asked: bool) -> str | None:
         return "The removal was withdrawn: there is nothing to decide."
     if case.rung is Rung.UNSUPPORTED:
         return "Nothing in force supports it any more: there is nothing to decide."
-    if case.state is State.DECIDED:
+    if case.state is CaseState.DECIDED:
         return "It is decided. Undo that first to decide otherwise."
     if case.claimed_by not in (None, who.name):
         return f"{case.claimed_by} is working on it. A lead can take it over."
@@ -307,7 +307,9 @@ def _cannot(case: Entry, who: Who, *, asked: bool) -> str | None:
     return None
 
 
-def _decisions(case: Entry, written: Written | None, *, closed: bool) -> list[dict[str, object]]:
+def _decisions(
+    case: QueueEntry, written: Written | None, *, closed: bool
+) -> list[dict[str, object]]:
     made: list[dict[str, object]] = []
     refuted = case.rung is Rung.REFUTED
     for choice in words.CHOICES:
@@ -316,8 +318,8 @@ def _decisions(case: Entry, written: Written | None, *, closed: bool) -> list[di
         quick = choice.quick_if_refuted if refuted and choice.quick_if_refuted else choice.quick
         proposed = refuted and choice.verdict is Verdict.NOT_THIS_MODEL and not closed
         mine = written is not None and written.route == choice.route
-        asked = case.state is State.SECOND and choice.verdict is Verdict.SECOND
-        if (case.state is State.DECIDED or asked) and not mine:
+        asked = case.state is CaseState.SECOND and choice.verdict is Verdict.SECOND
+        if (case.state is CaseState.DECIDED or asked) and not mine:
             continue
         made.append(
             {
@@ -336,7 +338,7 @@ def _decisions(case: Entry, written: Written | None, *, closed: bool) -> list[di
 
 
 def _undo(
-    lines: Sequence[shown.Line], case: Entry, who: Who, written: Written | None
+    lines: Sequence[shown.HistoryLine], case: QueueEntry, who: Who, written: Written | None
 ) -> dict[str, object] | None:
     """What an undo takes back, if there is anything."""
     standing = [
@@ -365,7 +367,7 @@ def _undo(
     }
 
 
-def _line(line: shown.Line, seen: int | None, *, reads: bool) -> dict[str, object]:
+def _line(line: shown.HistoryLine, seen: int | None, *, reads: bool) -> dict[str, object]:
     notes = []
     if line.automatic:
         notes.append("by a remembered decision")
@@ -386,7 +388,7 @@ def _line(line: shown.Line, seen: int | None, *, reads: bool) -> dict[str, objec
     }
 
 
-def _problem(written: Written, lines: Sequence[shown.Line]) -> dict[str, object]:
+def _problem(written: Written, lines: Sequence[shown.HistoryLine]) -> dict[str, object]:
     error, seen = written.error, written.version
     changed = [
         _line(line, seen, reads=True)
@@ -439,7 +441,7 @@ def _names(names: Names) -> list[tuple[str, tuple[str, ...]]]:
     ]
 
 
-def _others(connection: Connection, case: Entry) -> tuple[tuple[Entry, ...], int]:
+def _others(connection: Connection, case: QueueEntry) -> tuple[tuple[QueueEntry, ...], int]:
     which = replace(ALL, hub=case.hub, account=case.account)
     found = queue(connection, which, most=OTHERS + 1)
     return found.entries, found.total

@@ -20,7 +20,7 @@ from reseen.review import (
     notice_text,
     notices,
 )
-from reseen.review.clocks import State
+from reseen.review.clocks import NoticeState
 from reseen.review.who import Role
 from reseen.store.database import now
 from reseen.web import asked
@@ -44,22 +44,22 @@ SAID = {
     "recheck": "A recheck is queued; this page knows more when it is done.",
 }
 MEANS = {
-    State.DRAFTED: "Being put together. Nothing has left the house.",
-    State.SENT: "The host has it from us.",
-    State.ACKNOWLEDGED: "The host says that it has it.",
-    State.GONE: "Nothing of it stands there any more.",
-    State.REFUSED: "The host says no.",
-    State.RESEEN: "It was gone, and is there again.",
+    NoticeState.DRAFTED: "Being put together. Nothing has left the house.",
+    NoticeState.SENT: "The host has it from us.",
+    NoticeState.ACKNOWLEDGED: "The host says that it has it.",
+    NoticeState.GONE: "Nothing of it stands there any more.",
+    NoticeState.REFUSED: "The host says no.",
+    NoticeState.RESEEN: "It was gone, and is there again.",
 }
 _A_PAGE = 100
 _MOST_SHOWN = 500
 """Files on a notice's page; its text has them all."""
 _STEPS = (
-    ("sent", State.SENT),
-    ("acknowledged", State.ACKNOWLEDGED),
-    ("refused", State.REFUSED),
-    ("gone", State.GONE),
-    ("re-seen", State.RESEEN),
+    ("sent", NoticeState.SENT),
+    ("acknowledged", NoticeState.ACKNOWLEDGED),
+    ("refused", NoticeState.REFUSED),
+    ("gone", NoticeState.GONE),
+    ("re-seen", NoticeState.RESEEN),
 )
 
 Version = Annotated[str, Form(max_length=20)]
@@ -213,7 +213,7 @@ def send(
     hours: Hours = "",
 ) -> Response:
     made = acts.NoticeStep(
-        State.SENT,
+        NoticeState.SENT,
         version=asked.number(version, "the version"),
         hours=asked.number(hours, "the clock"),
     )
@@ -236,7 +236,7 @@ def undo(
     return _back(id, "undone")
 
 
-def _stepped(route: str, state: State) -> None:
+def _stepped(route: str, state: NoticeState) -> None:
     """The route of one step."""
 
     def handle(
@@ -284,8 +284,8 @@ def _file(content: str, kind: str, name: str) -> Response:
     return Response(content, media_type=kind, headers=attached(name))
 
 
-def _state_of(given: str) -> State:
+def _state_of(given: str) -> NoticeState:
     try:
-        return State(given)
+        return NoticeState(given)
     except ValueError:
         raise InputError("there is no such state of a notice") from None

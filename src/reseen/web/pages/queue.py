@@ -18,7 +18,7 @@ from reseen.errors import NotFound
 from reseen.operations.cases import claim_next
 from reseen.records import LADDER, Rung
 from reseen.review import cases, decide
-from reseen.review.queue import Filter, queue
+from reseen.review.queue import CaseFilter, queue
 from reseen.review.verdicts import Verdict
 from reseen.review.who import Role, Who
 from reseen.web.access import Reader, Reviewer
@@ -53,7 +53,7 @@ LIVES = (("live", "yes"), ("gone", "no: gone"), ("any", "any"))
 def show(request: Request, service: Served, who: Reader) -> Response:
     """The queue, or the part of it that the filter lets through. Showing it writes nothing: what
     scans touched becomes cases by the worker, and when somebody claims the next one."""
-    which = Filter.parse(request.query_params)
+    which = CaseFilter.parse(request.query_params)
     with service.store.read() as connection:
         found = queue(connection, which, who, offset=offset_of(request, "offset"), most=ROWS)
         last = just_done(connection, request, who)
@@ -127,10 +127,10 @@ def go_on(
     return _to(f"/cases/{claim.case}", values | more)
 
 
-def carried(back: str) -> Filter:
+def carried(back: str) -> CaseFilter:
     """The filter that came along in an address or a form: of all that stands there, only what a
     filter understands."""
-    return Filter.parse(dict(parse_qsl(back)))
+    return CaseFilter.parse(dict(parse_qsl(back)))
 
 
 def to_queue(back: str, said: dict[str, str] | None = None) -> Response:
