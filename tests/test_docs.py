@@ -16,7 +16,7 @@ from reseen.cli import cli
 from reseen.cli.exit_codes import FIRST, MEANING, ExitCode
 from reseen.records import Confirmed, DigestKind, Rung, SightingState
 from reseen.report.rows import FIELDS
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.settings import ENVIRONMENT
 
 ROOT = Path(__file__).parents[1]

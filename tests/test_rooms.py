@@ -145,18 +145,18 @@ CHANGES: dict[str, set[str]] = {
     "reseen.scan.watch": {"watch", "watching"},
     "reseen.observed.sightings": {"settle", "answered"},
     "reseen.review.cases": {"put", "put_all", "refresh", "settle"},
-    "reseen.review.settling": {"settle"},
+    "reseen.review.notice_updates": {"settle"},
     "reseen.review.claims": {"claim", "claim_next", "take_over", "release", "free"},
     "reseen.review.comments": {"comment"},
     "reseen.review.decide": {"decide", "undo"},
-    "reseen.review.looks": {"look"},
+    "reseen.review.sample_views": {"look"},
     "reseen.review.mail": {"send"},
-    "reseen.review.notices": {
+    "reseen.review.notice_write": {
         *("draft", "step", "undo", "set_clause", "take_away", "append", "drop_undone"),
     },
     "reseen.review.remembered": {"remember", "apply"},
     "reseen.review.reveal": {"reveal"},
-    "reseen.review.together": {"decide_together", "undo_together"},
+    "reseen.review.batch_decisions": {"decide_together", "undo_together"},
     "reseen.gate.keys": {"make", "revoke"},
     "reseen.gate.policy": {"set"},
 }

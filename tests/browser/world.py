@@ -20,7 +20,7 @@ from replica.world import World
 from tests.scan.walking import ALL, KEYRING, walk_hub
 
 from reseen.registry.imports import ImportOptions, import_list
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.scan.target import Confirm, Options
 from reseen.settings import HubSettings, Settings
 from reseen.store.database import Store

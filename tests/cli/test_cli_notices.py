@@ -11,10 +11,10 @@ from sqlalchemy import select
 from tests.cli.test_cli_hub import reseen
 from tests.web.visitors import user_of
 
-from reseen.review import cases, decide, notice, notices
-from reseen.review.clocks import NoticeState
+from reseen.review import cases, decide, notice_read, notice_write
+from reseen.review.notice_states import NoticeState
+from reseen.review.roles import Role
 from reseen.review.verdicts import Verdict
-from reseen.review.who import Role
 from reseen.settings import Settings
 from reseen.store import service_schema
 from reseen.store.database import Store
@@ -39,12 +39,12 @@ def test_two_rechecks_close_a_notice(tmp_path: Path, replica: Replica, world: Wo
                     *(connection, keyring, row.id, Verdict.CONFIRM, lead),
                     *("A sample reason.", row.version),
                 )
-            id = notices.draft(connection, row.hub, row.account, lead)
-            notices.step(connection, keyring, id, NoticeState.SENT, lead)
+            id = notice_write.draft(connection, row.hub, row.account, lead)
+            notice_write.step(connection, keyring, id, NoticeState.SENT, lead)
     world.remove("model", "account-01/LORA")
     _, err = reseen(tmp_path, replica, "recheck")
     assert "Notice" not in err
     _, err = reseen(tmp_path, replica, "recheck")
     assert f"Notice {id} is gone" in err
     with Store(settings.db) as store, store.read() as connection:
-        assert notice.by_id(connection, keyring, id).state is NoticeState.GONE
+        assert notice_read.by_id(connection, keyring, id).state is NoticeState.GONE

@@ -17,7 +17,7 @@ from tests.web.visitors import Visitor
 from reseen.cli import main
 from reseen.operations import lists, removals
 from reseen.registry.imports import ImportOptions
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.web.app import make_app
 from reseen.web.service import Service
 

@@ -20,7 +20,7 @@ from reseen.records import SAID_CLASSES, Confirmed, Removal, RemovalClass, Rung
 from reseen.registry import classes as said
 from reseen.registry import removals as stored
 from reseen.registry.imports import ImportOptions
-from reseen.review.who import Role, Who
+from reseen.review.roles import Role, Who
 from reseen.scan.folder import scan_folder
 from reseen.store import audit, schema
 from reseen.store.database import Store

@@ -26,7 +26,7 @@ from reseen.registry import imports, removals
 from reseen.registry.imports import ImportOptions
 from reseen.review import cases as review_cases
 from reseen.review.queue import CaseFilter, queue
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.scan.target import Confirm, Options
 from reseen.settings import Settings
 from reseen.store import audit, change_log, service_schema

@@ -22,7 +22,7 @@ from reseen.operations.jobs import Job, JobKind, JobState
 from reseen.records import Confirmed, RepoType, Rung
 from reseen.registry import imports
 from reseen.review.queue import CaseFilter, QueueEntry, queue
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.scan.target import Confirm, Options, Target
 from reseen.settings import Settings
 from reseen.store.database import Store

@@ -10,7 +10,7 @@ import pytest
 
 from reseen.operations import consequences
 from reseen.records import Rung
-from reseen.review import corrections, notice, notice_text
+from reseen.review import corrections, notice_read, notice_text
 from reseen.review.queue import CaseFilter, queue
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store.database import Store
@@ -66,7 +66,7 @@ def test_what_was_confirmed_though_it_is_refuted_is_said_first(tmp_path: Path, s
         assert first.id == "cs-000000000001"
         assert (first.rung, first.fallen) == (Rung.REFUTED, True)
         assert (first.state, first.verdict) == (CaseState.OPEN, Verdict.CONFIRM)
-        held = notice.by_id(connection, None, "nt-000000000001")
+        held = notice_read.by_id(connection, None, "nt-000000000001")
         due = corrections.due(connection)
         if state == "drafted":
             assert held.items == ()

@@ -22,7 +22,7 @@ from reseen.operations import jobs
 from reseen.operations.jobs import JobKind, JobState
 from reseen.operations.worker import Worker
 from reseen.records import SightingState
-from reseen.review.who import Role, Who
+from reseen.review.roles import Role, Who
 from reseen.scan.target import Confirm, Options, Target
 from reseen.settings import HubSettings, Settings
 from reseen.store import service_schema

@@ -30,8 +30,8 @@ from reseen.registry import removals
 from reseen.review import cases, decide
 from reseen.review.decide import Decision
 from reseen.review.queue import ALL, CaseFilter, QueueEntry, queue
+from reseen.review.roles import Role, Who
 from reseen.review.verdicts import CaseState, Verdict
-from reseen.review.who import Role, Who
 from reseen.store import audit, schema, service_schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring

@@ -5,7 +5,7 @@ from tests.review.room import WHY, Room
 
 from reseen.errors import AccessError, Conflict, InputError, NotFound, SealError
 from reseen.records import Rung
-from reseen.review import cases, claims, comments, decide, reveal, texts
+from reseen.review import cases, claims, comments, decide, reveal, sealed_text
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import schema, service_schema
 
@@ -43,9 +43,9 @@ def test_a_reason_is_sealed_and_stands_nowhere_in_clear(room: Room) -> None:
     room.say(case, CONFIRM, reason="It is Sample person 07")
     with room.store.read() as connection:
         row = connection.execute(service_schema.decisions.select()).one()
-        assert texts.opened(room.keyring, row.sealed, case) == "It is Sample person 07"
-        assert texts.opened(room.keyring, row.sealed, "cs-another") is None
-        assert texts.opened(None, row.sealed, case) is None
+        assert sealed_text.opened(room.keyring, row.sealed, case) == "It is Sample person 07"
+        assert sealed_text.opened(room.keyring, row.sealed, "cs-another") is None
+        assert sealed_text.opened(None, row.sealed, case) is None
         assert b"Sample" not in row.sealed
         assert "Sample" not in str(connection.execute(schema.audit.select()).all())
 
@@ -58,14 +58,14 @@ def test_hostile_reasons_are_kept_as_they_are(room: Room, text: str) -> None:
         comments.comment(connection, room.keyring, case, room.ann, text)
     with room.store.read() as connection:
         row = connection.execute(service_schema.decisions.select()).one()
-        assert texts.opened(room.keyring, row.sealed, case) == text
+        assert sealed_text.opened(room.keyring, row.sealed, case) == text
         (said,) = comments.of_case(connection, room.keyring, case)
     assert (said.by, said.text) == ("ann", text)
     assert "Sample" not in repr(said)
     assert text not in repr(said)
 
 
-@pytest.mark.parametrize("reason", ["", "  \n", "x" * (texts.MOST_TEXT + 1)])
+@pytest.mark.parametrize("reason", ["", "  \n", "x" * (sealed_text.MOST_TEXT + 1)])
 def test_a_reason_is_required_and_bounded(room: Room, reason: str) -> None:
     case = room.see()
     with pytest.raises(InputError):

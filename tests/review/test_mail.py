@@ -16,8 +16,8 @@ from tests.review.test_notices import confirmed_case, draft, read
 
 from reseen.errors import AccessError, Conflict, InputError, MailError, SettingsError
 from reseen.review import mail
-from reseen.review.clocks import NoticeState
-from reseen.review.who import Who
+from reseen.review.notice_states import NoticeState
+from reseen.review.roles import Who
 from reseen.settings import Settings
 
 

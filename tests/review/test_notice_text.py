@@ -14,8 +14,15 @@ from tests.review.test_notices import ACCOUNT, confirmed_case, draft, read, step
 from reseen.errors import Conflict, InputError, SealError
 from reseen.records import Digest, DigestKind, Names, RemovalClass, RemovedFile, Rung
 from reseen.registry import removals
-from reseen.review import clauses, looks, notice, notice_text, notices, together
-from reseen.review.clocks import NoticeState
+from reseen.review import (
+    batch_decisions,
+    clauses,
+    notice_read,
+    notice_text,
+    notice_write,
+    sample_views,
+)
+from reseen.review.notice_states import NoticeState
 from reseen.review.verdicts import Verdict
 from reseen.store import schema
 
@@ -24,7 +31,7 @@ NAME = "Sample person 07"
 
 def taken(room: Room, id: str, form: str = "text") -> str:
     with room.store.write() as connection:
-        ready = notices.take_away(connection, room.keyring, id, form, room.ann)
+        ready = notice_write.take_away(connection, room.keyring, id, form, room.ann)
     return notice_text.as_text(ready) if form == "text" else notice_text.as_json(ready)
 
 
@@ -80,14 +87,14 @@ def test_what_each_person_opened_by_itself_is_said_to_be_opened(room: Room) -> N
 def test_what_was_decided_together_is_not_said_to_be_opened(room: Room) -> None:
     made = [room.see(f"{ACCOUNT}/lora-{n}", declared=f"{n}") for n in range(24)]
     with room.store.write() as connection:
-        waiting = together.waiting(connection, HUB, ACCOUNT)
-        must = together.sample(connection, waiting)
+        waiting = batch_decisions.waiting(connection, HUB, ACCOUNT)
+        must = batch_decisions.sample(connection, waiting)
         for case in must:
-            looks.look(connection, case, room.lea)
-        together.decide_together(
+            sample_views.look(connection, case, room.lea)
+        batch_decisions.decide_together(
             *(connection, room.keyring, HUB, ACCOUNT, Verdict.CONFIRM, room.lea, "A batch."),
             versions=waiting,
-            sample=looks.looked_at(connection, waiting, room.lea),
+            sample=sample_views.looked_at(connection, waiting, room.lea),
         )
     id = draft(room)
     text = taken(room, id)
@@ -98,7 +105,7 @@ def test_what_was_decided_together_is_not_said_to_be_opened(room: Room) -> None:
     assert value["looked"] == {"opened": 5, "together": 19, "people": 1}
     opened = {item["sighting"] for item in value["items"] if item["opened"]}
     with room.store.read() as connection:
-        shown = notice.by_id(connection, room.keyring, id)
+        shown = notice_read.by_id(connection, room.keyring, id)
     assert opened == {item.sighting.id for item in shown.items if item.case in must}
 
 
@@ -123,7 +130,7 @@ def test_a_reason_is_said_to_be_given_only_where_the_list_gives_one(room: Room) 
         room.other: False,
     }
     with room.store.read() as connection:  # nobody can know it without the key
-        shown = notice.by_id(connection, None, id)
+        shown = notice_read.by_id(connection, None, id)
     assert not any(item.reason for item in shown.items)
 
 
@@ -150,11 +157,11 @@ def test_we_wrote_before_is_said_only_where_we_did(room: Room) -> None:
     id = draft(room)
     for state in (NoticeState.GONE, NoticeState.RESEEN):
         with room.store.write() as connection:
-            notices.step(connection, room.keyring, id, state, room.lea)
+            notice_write.step(connection, room.keyring, id, state, room.lea)
     assert "We wrote to you" not in taken(room, id)
     for state in (NoticeState.SENT, NoticeState.GONE, NoticeState.RESEEN):
         with room.store.write() as connection:
-            notices.step(connection, room.keyring, id, state, room.lea)
+            notice_write.step(connection, room.keyring, id, state, room.lea)
     assert "We wrote to you about this account before." in taken(room, id)
 
 
@@ -169,7 +176,7 @@ def test_nothing_sealed_goes_out_but_inside_an_address_or_a_path(room: Room) -> 
 
 def _only(room: Room) -> str:
     with room.store.read() as connection:
-        (line,) = notice.every(connection)
+        (line,) = notice_read.every(connection)
     return line.id
 
 
@@ -195,7 +202,7 @@ def test_a_clause_can_be_written_and_is_checked(room: Room) -> None:
 
     def write(text: str) -> None:
         with room.store.write() as connection:
-            notices.set_clause(connection, room.keyring, id, text, room.ann)
+            notice_write.set_clause(connection, room.keyring, id, text, room.ann)
 
     write("  Rule 4 of the sample hub.\r\nAll of it. ")
     assert "Rule 4 of the sample hub.\nAll of it." in taken(room, id)
@@ -212,7 +219,7 @@ def test_a_clause_is_checked_again_against_what_joined_later(room: Room) -> None
     confirmed_case(room)
     id = draft(room)
     with room.store.write() as connection:
-        notices.set_clause(connection, room.keyring, id, "About Other Name 9.", room.ann)
+        notice_write.set_clause(connection, room.keyring, id, "About Other Name 9.", room.ann)
     taken(room, id)
     with room.store.write() as connection:
         # a second list gives the other removal another name beside its first
@@ -232,10 +239,12 @@ def test_without_the_key_a_written_clause_does_not_go_out_as_another(room: Room)
     confirmed_case(room)
     id = draft(room)
     with room.store.write() as connection:
-        assert notices.take_away(connection, None, id, "text", room.ann).clause == clauses.GENERAL
-        notices.set_clause(connection, room.keyring, id, "Rule 4.", room.ann)
+        assert (
+            notice_write.take_away(connection, None, id, "text", room.ann).clause == clauses.GENERAL
+        )
+        notice_write.set_clause(connection, room.keyring, id, "Rule 4.", room.ann)
     with room.store.write() as connection, pytest.raises(SealError):
-        notices.take_away(connection, None, id, "text", room.ann)
+        notice_write.take_away(connection, None, id, "text", room.ann)
 
 
 def test_the_hubs_own_clause_is_the_default() -> None:

@@ -9,11 +9,11 @@ from tests.review.room import HUB, Room
 from reseen.errors import AccessError, Conflict, InputError, NotFound
 from reseen.observed import sightings
 from reseen.records import SightingState
-from reseen.review import clocks, confirmed, notice, notices, settling
-from reseen.review.clocks import HOUR, MAY_FOLLOW, NoticeState
-from reseen.review.notice import Notice
+from reseen.review import confirmed, notice_read, notice_states, notice_updates, notice_write
+from reseen.review.notice_read import Notice
+from reseen.review.notice_states import HOUR, MAY_FOLLOW, NoticeState
+from reseen.review.roles import Who
 from reseen.review.verdicts import Verdict
-from reseen.review.who import Who
 from reseen.store import service_schema
 from reseen.store.database import now
 
@@ -22,27 +22,27 @@ ACCOUNT = "sample-account"
 
 def draft(room: Room, who: Who | None = None, hours: int | None = None) -> str:
     with room.store.write() as connection:
-        return notices.draft(connection, HUB, ACCOUNT, who or room.ann, hours=hours)
+        return notice_write.draft(connection, HUB, ACCOUNT, who or room.ann, hours=hours)
 
 
 def read(room: Room, id: str) -> Notice:
     with room.store.read() as connection:
-        return notice.by_id(connection, room.keyring, id)
+        return notice_read.by_id(connection, room.keyring, id)
 
 
 def step(room: Room, id: str, state: NoticeState, who: Who | None = None, **more: object) -> None:
     with room.store.write() as connection:
-        notices.step(connection, room.keyring, id, state, who or room.lea, **more)  # type: ignore[arg-type]
+        notice_write.step(connection, room.keyring, id, state, who or room.lea, **more)  # type: ignore[arg-type]
 
 
 def undo(room: Room, id: str, who: Who | None = None) -> None:
     with room.store.write() as connection:
-        notices.undo(connection, room.keyring, id, who or room.lea)
+        notice_write.undo(connection, room.keyring, id, who or room.lea)
 
 
 def settle(room: Room) -> list[tuple[str, NoticeState]]:
     with room.store.write() as connection:
-        return [(each.id, each.state) for each in settling.settle(connection)]
+        return [(each.id, each.state) for each in notice_updates.settle(connection)]
 
 
 def answer(room: Room, state: SightingState, times: int = 2) -> None:
@@ -83,7 +83,7 @@ def test_nothing_to_write_about_is_said(room: Room) -> None:
 
 def test_a_folder_has_nobody_to_write_to(room: Room) -> None:
     with room.store.write() as connection, pytest.raises(InputError, match="folder"):
-        notices.draft(connection, "folder", ACCOUNT, room.ann)
+        notice_write.draft(connection, "folder", ACCOUNT, room.ann)
 
 
 def test_a_reader_drafts_nothing_and_a_reviewer_sends_nothing(room: Room) -> None:
@@ -132,7 +132,7 @@ def test_a_draft_that_is_left_with_nothing_has_no_clock_and_cannot_go_out(room: 
     settle(room)
     assert read(room, id).due_at is None
     with room.store.read() as connection:
-        assert notice.every(connection) == []
+        assert notice_read.every(connection) == []
     room.say(case, Verdict.CONFIRM)
     assert draft(room) == id
     assert read(room, id).due_at is not None
@@ -153,7 +153,7 @@ def test_a_withdrawn_removal_is_no_ground_for_a_notice(room: Room) -> None:
     id = draft(room)
     room.withdraw(room.removal)
     with room.store.write() as connection, pytest.raises(Conflict):
-        notices.take_away(connection, room.keyring, id, "text", room.ann)
+        notice_write.take_away(connection, room.keyring, id, "text", room.ann)
 
 
 @pytest.mark.parametrize("state", list(NoticeState))
@@ -190,7 +190,7 @@ def test_each_state_has_its_clock_and_a_person_can_set_another(room: Room) -> No
     assert read(room, id).due_at is None
     for hours in (0, -1, 9000):
         with pytest.raises(InputError):
-            clocks.due(NoticeState.SENT, 0, hours)
+            notice_states.due(NoticeState.SENT, 0, hours)
 
 
 def test_the_overdue_stand_first(room: Room) -> None:
@@ -203,10 +203,10 @@ def test_the_overdue_stand_first(room: Room) -> None:
         past = update(service_schema.notices).where(service_schema.notices.c.id == early)
         connection.execute(past.values(due_at=now() - HOUR))
     with room.store.read() as connection:
-        assert [line.id for line in notice.every(connection)] == [early, late]
-        overdue = notice.every(connection, overdue_at=now())
+        assert [line.id for line in notice_read.every(connection)] == [early, late]
+        overdue = notice_read.every(connection, overdue_at=now())
         assert [line.id for line in overdue] == [early]
-        assert notice.numbers(connection)[NoticeState.SENT] == 1
+        assert notice_read.numbers(connection)[NoticeState.SENT] == 1
 
 
 def test_steps_are_appended_with_who_when_how_and_a_sealed_note(room: Room) -> None:
@@ -221,7 +221,7 @@ def test_steps_are_appended_with_who_when_how_and_a_sealed_note(room: Room) -> N
         (NoticeState.ACKNOWLEDGED, "ann", None, "Ticket 7"),
     ]
     with room.store.read() as connection:
-        without = notice.by_id(connection, None, id)
+        without = notice_read.by_id(connection, None, id)
     assert [s.note for s in without.steps] == [None, None, None]
     assert not any("Ticket" in str(line.details) for line in room.lines())
 

@@ -13,16 +13,16 @@ from reseen.errors import AccessError, Conflict, InputError
 from reseen.records import Rung
 from reseen.review import (
     account,
+    batch_decisions,
+    case_view,
     confirmed,
     corrections,
-    looks,
     notice_text,
-    notices,
+    notice_write,
     queue,
-    shown,
-    together,
+    sample_views,
 )
-from reseen.review.clocks import NoticeState as Notice
+from reseen.review.notice_states import NoticeState
 from reseen.review.queue import ALL, CaseFilter
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import schema
@@ -149,7 +149,7 @@ def test_what_nothing_supports_any_more_waits_for_nobody(room: Room) -> None:
         with pytest.raises(Conflict, match="nothing in force supports"):
             room.say(case, verdict)
     with room.store.write() as connection:
-        assert together.waiting(connection, HUB, ACCOUNT) == {}
+        assert batch_decisions.waiting(connection, HUB, ACCOUNT) == {}
         back = {"rung": int(Rung.DECLARED), "touched": 1}
         connection.execute(update(schema.sightings).values(back))
     room.put()
@@ -161,11 +161,11 @@ def test_many_are_not_confirmed_with_the_refuted_among_them(room: Room) -> None:
     true = room.see(REPO, read="three")
     refuted = room.refute(f"{ACCOUNT}/framed")
     with room.store.write() as connection:
-        waiting = together.waiting(connection, HUB, ACCOUNT)
+        waiting = batch_decisions.waiting(connection, HUB, ACCOUNT)
         assert set(waiting) == {true, refuted}
         for case in waiting:
-            looks.look(connection, case, room.lea)
-        outcome = together.decide_together(
+            sample_views.look(connection, case, room.lea)
+        outcome = batch_decisions.decide_together(
             *(connection, room.keyring, HUB, ACCOUNT, CONFIRM, room.lea, "A batch."),
             versions=waiting,
             sample=waiting,
@@ -230,7 +230,7 @@ def test_what_stands_on_the_weights_goes_out_with_the_hash_said_to_be_false(room
     assert "The digest that your platform states for this file is false" in text
     assert "the digest that your platform states is that of the removed file" not in text
     with room.store.read() as connection:
-        strongest = shown.files(connection, case).strongest
+        strongest = case_view.files(connection, case).strongest
     assert strongest is not None
     assert strongest.hash_is_false
 
@@ -239,18 +239,18 @@ def test_what_is_sent_and_gone_is_not_seen_again_because_of_the_refuted(room: Ro
     case = room.see(REPO, declared="one")
     room.say(case, CONFIRM)
     id = draft(room)
-    step(room, id, Notice.SENT, room.lea)
-    step(room, id, Notice.GONE)
+    step(room, id, NoticeState.SENT, room.lea)
+    step(room, id, NoticeState.GONE)
     room.refute(REPO)
     settle(room)
-    assert read(room, id).state is Notice.GONE
+    assert read(room, id).state is NoticeState.GONE
 
 
 def sent_notice(room: Room, *repos: str) -> str:
     for repo in repos:
         room.say(room.see(repo, declared="one"), CONFIRM)
     id = draft(room)
-    step(room, id, Notice.SENT, room.lea)
+    step(room, id, NoticeState.SENT, room.lea)
     return id
 
 
@@ -288,8 +288,8 @@ def test_a_host_that_was_told_is_told_what_is_not_so(room: Room) -> None:
         corrections.sent(connection, room.keyring, id, room.lea, note="By mail.")
     assert due(room) == []
     last = read(room, id).steps[-1]
-    assert (last.how, last.state, last.note) == ("correction", Notice.SENT, "By mail.")
-    assert read(room, id).state is Notice.SENT
+    assert (last.how, last.state, last.note) == ("correction", NoticeState.SENT, "By mail.")
+    assert read(room, id).state is NoticeState.SENT
     room.refute(other)
     assert due(room) == [(id, 1)]
     assert f"/{REPO}/blob/" not in correction(room, id)
@@ -297,8 +297,8 @@ def test_a_host_that_was_told_is_told_what_is_not_so(room: Room) -> None:
 
 def test_what_was_told_before_it_was_seen_again_is_corrected_too(room: Room) -> None:
     id = sent_notice(room, REPO)
-    step(room, id, Notice.GONE)
-    step(room, id, Notice.RESEEN)
+    step(room, id, NoticeState.GONE)
+    step(room, id, NoticeState.RESEEN)
     room.refute(REPO)
     settle(room)
     assert due(room) == [(id, 1)]
@@ -334,7 +334,7 @@ def test_what_is_no_longer_confirmed_is_corrected_in_its_own_words(room: Room, h
 def test_a_draft_and_an_undone_sending_need_no_correction(room: Room) -> None:
     id = sent_notice(room, REPO)
     with room.store.write() as connection:
-        notices.undo(connection, room.keyring, id, room.lea)
+        notice_write.undo(connection, room.keyring, id, room.lea)
     room.refute(REPO)
     assert due(room) == []
     settle(room)

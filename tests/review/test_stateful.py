@@ -13,8 +13,8 @@ from tests.review.room import Room
 
 from reseen.errors import AccessError, Conflict
 from reseen.records import Rung
+from reseen.review.roles import Who
 from reseen.review.verdicts import CaseState, Verdict
-from reseen.review.who import Who
 from reseen.store.database import Store
 
 CONFIRM, NOT, ALLOWED, SECOND = Verdict

@@ -15,8 +15,8 @@ from tests.review.room import WHY, Room
 from reseen.errors import Conflict
 from reseen.review import cases, claims, decide
 from reseen.review.queue import CaseFilter, next_case, queue
+from reseen.review.roles import Role, Who
 from reseen.review.verdicts import UNDO, CaseState, Verdict
-from reseen.review.who import Role, Who
 from reseen.store.database import Store
 from reseen.store.service_schema import case_sightings, decided, decisions
 from reseen.store.service_schema import cases as table

@@ -5,11 +5,11 @@ from tests.review.room import HUB, WHY, Room
 
 from reseen.errors import AccessError, InputError, NotFound
 from reseen.records import Rung
-from reseen.review import account, cases, together
+from reseen.review import account, batch_decisions, cases
+from reseen.review.batch_decisions import BatchOutcome
 from reseen.review.queue import CaseFilter
-from reseen.review.together import BatchOutcome
+from reseen.review.roles import Who
 from reseen.review.verdicts import CaseState, Verdict
-from reseen.review.who import Who
 from reseen.store.database import now
 
 CONFIRM, NOT, ALLOWED, SECOND = Verdict
@@ -26,11 +26,11 @@ class Uploads:
 
     def waiting(self) -> dict[str, int]:
         with self.room.store.read() as connection:
-            return together.waiting(connection, HUB, ACCOUNT)
+            return batch_decisions.waiting(connection, HUB, ACCOUNT)
 
     def sample(self) -> tuple[str, ...]:
         with self.room.store.read() as connection:
-            return together.sample(connection, self.waiting())
+            return batch_decisions.sample(connection, self.waiting())
 
     def decide(
         self,
@@ -41,7 +41,7 @@ class Uploads:
         name: str = ACCOUNT,
     ) -> BatchOutcome:
         with self.room.store.write() as connection:
-            return together.decide_together(
+            return batch_decisions.decide_together(
                 *(connection, self.room.keyring, HUB, name, verdict, who or self.room.lea, WHY),
                 versions=self.waiting() if versions is None else versions,
                 sample=self.sample() if sample is None else sample,
@@ -49,7 +49,7 @@ class Uploads:
 
     def undo(self, batch: str, who: Who | None = None) -> BatchOutcome:
         with self.room.store.write() as connection:
-            return together.undo_together(
+            return batch_decisions.undo_together(
                 connection, self.room.keyring, batch, who or self.room.lea, WHY
             )
 
@@ -61,7 +61,7 @@ def uploads(room: Room) -> Uploads:
 
 def test_the_sample_is_the_strongest_the_weakest_and_some_between(uploads: Uploads) -> None:
     chosen = uploads.sample()
-    assert len(chosen) == len(set(chosen)) == together.SAMPLE
+    assert len(chosen) == len(set(chosen)) == batch_decisions.SAMPLE
     assert chosen[0] == uploads.cases[-1]
     assert chosen[-1] == uploads.cases[0]
     assert uploads.sample() == chosen
@@ -70,8 +70,8 @@ def test_the_sample_is_the_strongest_the_weakest_and_some_between(uploads: Uploa
 def test_of_a_few_cases_all_are_the_sample(room: Room) -> None:
     cases = {room.see(f"{ACCOUNT}/{n}") for n in range(3)}
     with room.store.read() as connection:
-        assert set(together.sample(connection, cases)) == cases
-        assert together.sample(connection, ()) == ()
+        assert set(batch_decisions.sample(connection, cases)) == cases
+        assert batch_decisions.sample(connection, ()) == ()
 
 
 def test_many_cases_are_decided_together_and_undone_together(uploads: Uploads) -> None:

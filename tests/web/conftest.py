@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from tests.web.visitors import Visitor
 
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring

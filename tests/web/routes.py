@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from reseen.review.who import Role
+from reseen.review.roles import Role
 
 
 class Open(Enum):

@@ -14,8 +14,8 @@ from tests.web.test_queue_page import harmless, ids
 from tests.web.visitors import Visitor
 
 from reseen.report.rows import visible
-from reseen.review import together
-from reseen.review.who import Role
+from reseen.review import batch_decisions
+from reseen.review.roles import Role
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]
@@ -28,7 +28,7 @@ def many(service: Service) -> list[Made]:
     """More cases of one account than a sample has."""
     return [
         made(service, n, f"sample-account/lora-{n}", downloads=n)
-        for n in range(together.SAMPLE + 3)
+        for n in range(batch_decisions.SAMPLE + 3)
     ]
 
 
@@ -75,14 +75,14 @@ def test_the_sample_is_looked_at_before_anything_is_decided(
 ) -> None:
     browser = visit(Role.LEAD)
     text = browser.get(URL).text
-    assert len(sample(text)) == together.SAMPLE
-    assert f"Look at {together.SAMPLE} more cases of the sample first" in text
+    assert len(sample(text)) == batch_decisions.SAMPLE
+    assert f"Look at {batch_decisions.SAMPLE} more cases of the sample first" in text
     refused = browser.post(f"{URL}/confirm", {"seen": seen(text), "reason": "kept as written"})
     assert refused.status_code == 400
     assert "were not looked at" in refused.text
     assert "kept as written" in refused.text
     browser.post(sample(text)[0])
-    assert f"Look at {together.SAMPLE - 1} more" in browser.get(URL).text
+    assert f"Look at {batch_decisions.SAMPLE - 1} more" in browser.get(URL).text
     assert "you looked" in browser.get(URL).text
     assert "more cases of the sample" in visit(Role.LEAD, "another").get(URL).text
 

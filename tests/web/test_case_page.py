@@ -13,8 +13,8 @@ from tests.web.visitors import Visitor
 
 from reseen.registry import removals
 from reseen.report.rows import visible
-from reseen.review import shown
-from reseen.review.who import Role
+from reseen.review import case_view
+from reseen.review.roles import Role
 from reseen.store import audit
 from reseen.web.service import Service
 
@@ -337,15 +337,15 @@ def test_hostile_names_are_shown_and_do_nothing(visit: Visit, service: Service, 
 
 
 def test_many_files_come_in_pages_the_live_ones_first(visit: Visit, service: Service) -> None:
-    count = 2 * shown.FILES + 3
+    count = 2 * case_view.FILES + 3
     paths = tuple(f"copies/{n:04d}.safetensors" for n in range(count))
     case = made(service, paths=paths).case
     browser = visit(Role.READER)
     found: list[str] = []
-    for start in (0, shown.FILES, 2 * shown.FILES):
+    for start in (0, case_view.FILES, 2 * case_view.FILES):
         text = browser.get(f"/cases/{case}?files={start}").text
         part = re.findall(r'id="path-\d+"><bdi>(copies/\d+\.safetensors)', text)
-        assert 0 < len(part) <= shown.FILES
+        assert 0 < len(part) <= case_view.FILES
         found += part
     assert sorted(found) == sorted(paths)
     assert f"of {count} files" in words(browser.get(f"/cases/{case}").text)

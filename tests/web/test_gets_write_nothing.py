@@ -17,7 +17,7 @@ from tests.web.test_notice_pages import confirm, drafted, version
 from tests.web.visitors import Visitor
 
 from reseen.review import cases, decide
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.store import schema, service_schema
 from reseen.web.service import Service
 

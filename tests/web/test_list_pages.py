@@ -13,7 +13,7 @@ from tests.web import cases_made
 from tests.web.visitors import Visitor
 
 from reseen.registry import removals
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.store import audit
 from reseen.web.pages import lists
 from reseen.web.service import Service

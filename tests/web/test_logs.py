@@ -14,7 +14,7 @@ from tests.web.visitors import PASSWORD, Visitor
 
 from reseen.gate import keys
 from reseen.operations import logs
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.store import audit
 from reseen.web.access import door, users
 from reseen.web.service import Service

@@ -14,8 +14,8 @@ from tests.web.visitors import Visitor
 
 from reseen.review import decide, queue
 from reseen.review.queue import ALL
+from reseen.review.roles import Role
 from reseen.review.verdicts import Verdict
-from reseen.review.who import Role
 from reseen.store import audit
 from reseen.web.service import Service
 

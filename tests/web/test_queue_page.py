@@ -13,7 +13,7 @@ from tests.web.cases_made import HOSTILE, SECRETS, alike, gone, made, said
 from tests.web.visitors import Visitor
 
 from reseen.report.rows import visible
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]

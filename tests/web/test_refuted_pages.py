@@ -14,7 +14,7 @@ from tests.web.test_notice_pages import confirm, drafted, version
 from tests.web.test_queue_page import ids
 from tests.web.visitors import Visitor
 
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]

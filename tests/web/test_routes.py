@@ -14,7 +14,7 @@ from tests.web.routes import NEEDS, Open, path_of, routes_of
 from tests.web.visitors import Visitor, user_of
 
 from reseen.gate.gate import Gate
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.settings import Settings
 from reseen.store.database import Store, now
 from reseen.store.sealing import Keyring

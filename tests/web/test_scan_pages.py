@@ -18,7 +18,7 @@ from tests.web.visitors import Visitor
 
 from reseen.errors import InputError
 from reseen.operations import jobs
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.settings import HubSettings
 from reseen.store.database import Store
 from reseen.web import asked

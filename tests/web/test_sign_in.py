@@ -11,7 +11,7 @@ from sqlalchemy import select
 from tests.web.visitors import PASSWORD, Visitor
 
 from reseen.errors import StoreError
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.store import audit
 from reseen.store.service_schema import users as table
 from reseen.web.access import identity, passwords, users

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from reseen.review.who import Role, Who
+from reseen.review.roles import Role, Who
 from reseen.web.access import csrf, door, sessions, users
 from reseen.web.service import Service
 

@@ -84,7 +84,7 @@ def propose(claim: str, counts: bool, user: str, why: str, db: str | None) -> No
     counts lets the gate block; a false one makes the removal an ordinary one again.
     """
     from reseen.operations.classes import propose as act
-    from reseen.review.who import by_name
+    from reseen.review.roles import by_name
 
     settings = settings_for(db)
     with open_store(settings) as store:
@@ -103,7 +103,7 @@ def confirm(claim: str, user: str, why: str, db: str | None) -> None:
     """Confirm what somebody else proposed of the CLAIM's class: from now on it holds."""
     from reseen.cli.registry import show_past
     from reseen.operations.classes import confirm as act
-    from reseen.review.who import by_name
+    from reseen.review.roles import by_name
 
     settings = settings_for(db)
     with open_store(settings) as store:

@@ -81,7 +81,7 @@ def _first_user(settings: Settings) -> None:
         return
     if not click.confirm("Make one now?", default=True, err=True):
         return
-    from reseen.review.who import Role
+    from reseen.review.roles import Role
     from reseen.store.database import Store
     from reseen.web.access import users
 

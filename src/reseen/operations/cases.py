@@ -10,14 +10,14 @@ from sqlalchemy import Connection
 
 from reseen.errors import StoreError
 from reseen.records import Names
-from reseen.review import cases, claims, comments, looks, settling, together
+from reseen.review import batch_decisions, cases, claims, comments, notice_updates, sample_views
 from reseen.review import decide as decisions
 from reseen.review import reveal as revealing
 from reseen.review.claims import CaseClaim
 from reseen.review.decide import Decision
 from reseen.review.queue import CaseFilter
+from reseen.review.roles import Who
 from reseen.review.verdicts import Verdict
-from reseen.review.who import Who
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -66,13 +66,13 @@ def decide_together(
     verdict: Verdict,
     who: Who,
     reason: str,
-) -> together.BatchOutcome:
+) -> batch_decisions.BatchOutcome:
     """Decide many cases of an account at once, after a sample of them was opened."""
     with store.write() as connection:
-        outcome = together.decide_together(
+        outcome = batch_decisions.decide_together(
             *(connection, keyring, shown.hub, shown.account, verdict, who, reason),
             versions=shown.versions,
-            sample=looks.looked_at(connection, shown.versions, who),
+            sample=sample_views.looked_at(connection, shown.versions, who),
         )
         _settle(connection)
     return outcome
@@ -80,10 +80,10 @@ def decide_together(
 
 def undo_together(
     store: Store, keyring: Keyring | None, batch: str, who: Who, reason: str
-) -> together.BatchOutcome:
+) -> batch_decisions.BatchOutcome:
     """Take back what was decided together."""
     with store.write() as connection:
-        outcome = together.undo_together(connection, keyring, batch, who, reason)
+        outcome = batch_decisions.undo_together(connection, keyring, batch, who, reason)
         _settle(connection)
     return outcome
 
@@ -132,9 +132,9 @@ def reveal(store: Store, keyring: Keyring | None, case: str, who: Who) -> Names:
 def look(store: Store, case: str, who: Who) -> None:
     """A case of a sample was opened: it counts before many are decided together."""
     with store.write() as connection:
-        looks.look(connection, case, who)
+        sample_views.look(connection, case, who)
 
 
 def _settle(connection: Connection) -> None:
-    if settling.is_due(connection):
-        settling.settle(connection)
+    if notice_updates.is_due(connection):
+        notice_updates.settle(connection)

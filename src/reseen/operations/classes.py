@@ -7,7 +7,7 @@ from reseen.operations.removals import RemovalChanged, claim_named, followed
 from reseen.records import RemovalClass
 from reseen.registry import classes
 from reseen.registry.classes import By
-from reseen.review.who import Role, Who
+from reseen.review.roles import Role, Who
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 

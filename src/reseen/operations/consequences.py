@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from reseen.registry import learning
-from reseen.review import cases, settling
-from reseen.review.settling import NoticeMoved
+from reseen.review import cases, notice_updates
+from reseen.review.notice_updates import NoticeMoved
 from reseen.scan.lookback import record_past
 from reseen.store import change_log, schema
 from reseen.store.database import Store, chunks, upsert
@@ -41,7 +41,7 @@ def is_due(connection: Connection) -> bool:
     return (
         matched(connection) < change_log.latest(connection)
         or cases.is_due(connection)
-        or settling.is_due(connection)
+        or notice_updates.is_due(connection)
     )
 
 
@@ -60,11 +60,11 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
     if untold:
         cases.put_all(store)
     with store.read() as connection:
-        unsettled = settling.is_due(connection)
+        unsettled = notice_updates.is_due(connection)
     moved: Sequence[NoticeMoved] = ()
     if unsettled:
         with store.write() as connection:
-            moved = settling.settle(connection)
+            moved = notice_updates.settle(connection)
     return Followed(tuple(new), tuple(moved))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from reseen.gate import keys, policy
 from reseen.gate.keys import Key, Scope
 from reseen.records import Advice, Rung
-from reseen.review.who import Who
+from reseen.review.roles import Who
 from reseen.store.database import Store
 
 

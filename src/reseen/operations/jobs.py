@@ -21,8 +21,8 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 from reseen.errors import Conflict, InputError, NotFound
 from reseen.hubs.kinds import stored_name
 from reseen.records import RepoType
-from reseen.review.texts import new_id
-from reseen.review.who import Role, Who
+from reseen.review.roles import Role, Who
+from reseen.review.sealed_text import new_id
 from reseen.scan.target import Confirm, Options, Target
 from reseen.settings import HubSettings
 from reseen.store import audit, ids

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from reseen.operations import jobs
 from reseen.operations.jobs import JobKind
-from reseen.review import corrections, mail, notice, notices
-from reseen.review.clocks import NoticeState
+from reseen.review import corrections, mail, notice_read, notice_write
 from reseen.review.corrections import Correction
-from reseen.review.notice import Notice
-from reseen.review.who import Who
+from reseen.review.notice_read import Notice
+from reseen.review.notice_states import NoticeState
+from reseen.review.roles import Who
 from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -33,7 +33,7 @@ class NoticeStep:
 def draft(store: Store, hub: str, account: str, who: Who, *, hours: int | None = None) -> str:
     """Put together what is confirmed of an account; the notice's id."""
     with store.write() as connection:
-        return notices.draft(connection, hub, account, who, hours=hours)
+        return notice_write.draft(connection, hub, account, who, hours=hours)
 
 
 def set_clause(
@@ -41,13 +41,13 @@ def set_clause(
 ) -> None:
     """What is asked of the host, and why."""
     with store.write() as connection:
-        notices.set_clause(connection, keyring, id, text, who, version=version)
+        notice_write.set_clause(connection, keyring, id, text, who, version=version)
 
 
 def step(store: Store, keyring: Keyring | None, id: str, who: Who, made: NoticeStep) -> None:
     """A person says what became of it."""
     with store.write() as connection:
-        notices.step(
+        notice_write.step(
             *(connection, keyring, id, made.state, who),
             version=made.version,
             how=made.how,
@@ -61,13 +61,13 @@ def undo(
 ) -> None:
     """Take back the last step."""
     with store.write() as connection:
-        notices.undo(connection, keyring, id, who, version=version, note=note)
+        notice_write.undo(connection, keyring, id, who, version=version, note=note)
 
 
 def take_away(store: Store, keyring: Keyring | None, id: str, form: str, who: Who) -> Notice:
     """The notice as it is to be sent by hand; recorded as an export."""
     with store.write() as connection:
-        return notices.take_away(connection, keyring, id, form, who)
+        return notice_write.take_away(connection, keyring, id, form, who)
 
 
 def take_correction(store: Store, keyring: Keyring | None, id: str, who: Who) -> Correction:
@@ -100,6 +100,6 @@ def send(
 def recheck(store: Store, id: str, who: Who) -> str:
     """Queue a look at everything that is known of the notice's account; the job's id."""
     with store.write() as connection:
-        row = notice.own_row(connection, id)
+        row = notice_read.own_row(connection, id)
         what = {"hub": row.hub, "account": row.account, "most": None}
         return jobs.ask(connection, JobKind.RECHECK, what, who)[0]

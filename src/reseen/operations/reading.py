@@ -16,7 +16,7 @@ from reseen.hubs.kinds import stored_name
 from reseen.observed import readings
 from reseen.operations import jobs, scans
 from reseen.operations.jobs import Job, JobKind
-from reseen.review.who import Role, Who
+from reseen.review.roles import Role, Who
 from reseen.scan import owed
 from reseen.scan.owed import AS_ASKED, EVERYTHING, Unread, is_owed
 from reseen.scan.progress import Found, Outcome, Report

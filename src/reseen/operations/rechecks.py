@@ -11,7 +11,7 @@ from reseen.observed import sightings
 from reseen.observed.sightings import SightingFilter
 from reseen.operations import consequences, jobs
 from reseen.operations.jobs import JobKind
-from reseen.review.settling import NoticeMoved
+from reseen.review.notice_updates import NoticeMoved
 from reseen.scan import recheck as rechecking
 from reseen.scan.recheck import Change, Rechecked
 from reseen.settings import HubSettings

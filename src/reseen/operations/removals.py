@@ -8,7 +8,7 @@ from reseen.errors import InputError
 from reseen.operations import consequences, reading
 from reseen.records import Names
 from reseen.registry import claims, removals
-from reseen.review.settling import NoticeMoved
+from reseen.review.notice_updates import NoticeMoved
 from reseen.scan.owed import Unread
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from reseen.errors import NotFound
 from reseen.observed import sightings
 from reseen.records import Rung, account_of
-from reseen.review import made, remembered
+from reseen.review import decision_records, remembered
 from reseen.review.verdicts import CaseState, CaseStatus, Verdict, stand
 from reseen.store import ids, schema
 from reseen.store.database import Store, chunks, insert_many, now, reserve, update_many
@@ -133,11 +133,11 @@ def settle(
     something that a reviewer must see before deciding. Remembered decisions are applied first."""
     reopened = decided = 0
     for chunk in chunks(sorted(pks), _TOGETHER):
-        standings = made.load(connection, chunk)
+        standings = decision_records.load(connection, chunk)
         applied = remembered.apply(connection, chunk, standings, at)
         if applied:
             decided += sum(applied.values())
-            standings |= made.load(connection, list(applied))
+            standings |= decision_records.load(connection, list(applied))
         figures = _figures(connection, chunk)
         changes: list[tuple[Any, ...]] = []
         for row in connection.execute(select(cases).where(cases.c.pk.in_(chunk))).all():
@@ -171,7 +171,7 @@ def stands(connection: Connection, pks: Iterable[int]) -> dict[int, CaseStatus]:
     """How these cases stand, made anew from what was decided."""
     found: dict[int, CaseStatus] = {}
     for chunk in chunks(sorted(set(pks))):
-        loaded = made.load(connection, chunk)
+        loaded = decision_records.load(connection, chunk)
         found.update((pk, stand(*one)) for pk, one in loaded.items())
     return found
 

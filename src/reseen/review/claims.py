@@ -16,7 +16,7 @@ from reseen.errors import Conflict
 from reseen.observed.artifacts import instant
 from reseen.review import cases
 from reseen.review.queue import CaseFilter, next_case
-from reseen.review.who import Role, Who
+from reseen.review.roles import Role, Who
 from reseen.store import audit
 from reseen.store.database import now
 from reseen.store.lease import SECOND, Leases

@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from reseen.observed.artifacts import instant
-from reseen.review import cases, texts
-from reseen.review.who import Role, Who
+from reseen.review import cases, sealed_text
+from reseen.review.roles import Role, Who
 from reseen.store import audit
 from reseen.store.database import now
 from reseen.store.sealing import Keyring
@@ -38,13 +38,13 @@ def comment(
 ) -> None:
     """Append a comment. Raises AccessError, InputError, NotFound, SealError."""
     who.must_be(Role.REVIEWER)
-    text = texts.written(text, "comment")
+    text = sealed_text.written(text, "comment")
     row = cases.row(connection, case_id)
     new = {
         "case_pk": row.pk,
         "at": now() if at is None else at,
         "user_pk": who.pk,
-        "sealed": texts.seal(keyring, text, row.id),
+        "sealed": sealed_text.seal(keyring, text, row.id),
     }
     connection.execute(table.insert(), [new])
     audit.write(connection, "comment", row.id, actor=who.actor)
@@ -60,6 +60,6 @@ def of_case(connection: Connection, keyring: Keyring | None, case_id: str) -> tu
         .order_by(table.c.pk)
     )
     return tuple(
-        Comment(instant(at), name, texts.opened(keyring, sealed, row.id))
+        Comment(instant(at), name, sealed_text.opened(keyring, sealed, row.id))
         for at, name, sealed in connection.execute(query)
     )

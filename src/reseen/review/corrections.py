@@ -15,12 +15,11 @@ from sqlalchemy import Connection, Row, exists, or_, select
 
 from reseen.errors import Conflict
 from reseen.records import Rung
-from reseen.review import confirmed, notice, notices
-from reseen.review.clocks import NoticeState
-from reseen.review.notice import CORRECTION, UNDO, Item, Notice
-from reseen.review.verdicts import NoticeState as Case
-from reseen.review.verdicts import Verdict
-from reseen.review.who import Role, Who
+from reseen.review import confirmed, notice_read, notice_write
+from reseen.review.notice_read import CORRECTION, UNDO, Item, Notice
+from reseen.review.notice_states import NoticeState
+from reseen.review.roles import Role, Who
+from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import audit, schema, service_schema
 from reseen.store.sealing import Keyring
 
@@ -61,7 +60,7 @@ def due(connection: Connection) -> list[Due]:
     doubtful = or_(
         s.rung <= int(Rung.HINT),
         r.withdrawn_at.is_not(None),
-        c.state != Case.DECIDED.value,
+        c.state != CaseState.DECIDED.value,
         c.verdict != Verdict.CONFIRM.value,
         other,
     )
@@ -92,11 +91,11 @@ def due(connection: Connection) -> list[Due]:
 
 def of_notice(connection: Connection, keyring: Keyring | None, id: str) -> Correction | None:
     """What its host must be told; None where there is nothing. Raises NotFound."""
-    row = notice.own_row(connection, id)
-    sent_at = notice.sent_at(connection, row.pk)
+    row = notice_read.own_row(connection, id)
+    sent_at = notice_read.sent_at(connection, row.pk)
     if sent_at is None:
         return None
-    whole = notice.by_id(connection, keyring, row.id)
+    whole = notice_read.by_id(connection, keyring, row.id)
     told = _told(connection, row.id)
     sent = [item for item in whole.items if item.added_at <= sent_at]
     items = tuple(x for x in sent if not x.stands and x.sighting.id not in told)
@@ -130,9 +129,9 @@ def sent(
     """A person told the host. Raises NotFound, AccessError, SealError, and Conflict where there is
     nothing to correct, or the notice changed since the person saw it."""
     who.must_be(Role.LEAD)
-    row = notices.seen_as(connection, id, version)
+    row = notice_write.seen_as(connection, id, version)
     ready = _ready(connection, keyring, id)
-    notices.beside(connection, keyring, row, who, how=CORRECTION, note=note)
+    notice_write.beside(connection, keyring, row, who, how=CORRECTION, note=note)
     items = " ".join(item.sighting.id for item in ready.items)
     audit.write(*(connection, "notice", row.id), actor=who.actor, step=CORRECTION, sightings=items)
 
@@ -146,7 +145,7 @@ def _ready(connection: Connection, keyring: Keyring | None, id: str) -> Correcti
 
 def _to_correct(connection: Connection, row: Row[Any], pks: list[int]) -> set[str]:
     """Those of these sightings of a notice that were sent, and that nobody corrected yet."""
-    sent_at = notice.sent_at(connection, row.pk)
+    sent_at = notice_read.sent_at(connection, row.pk)
     if sent_at is None:
         return set()
     i, s = service_schema.notice_items.c, schema.sightings.c

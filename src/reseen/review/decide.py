@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Row, select
 
 from reseen.errors import AccessError, Conflict, InputError
 from reseen.records import Rung
-from reseen.review import cases, claims, made, remembered, texts
+from reseen.review import cases, claims, decision_records, remembered, sealed_text
 from reseen.review.remembered import DECIDED_COLUMNS, DECISION_COLUMNS
+from reseen.review.roles import Role, Who
 from reseen.review.verdicts import (
     UNDO,
     CaseState,
@@ -28,7 +29,6 @@ from reseen.review.verdicts import (
     in_force,
     stand,
 )
-from reseen.review.who import Role, Who
 from reseen.store import audit, ids, schema
 from reseen.store.database import insert_many, now, reserve
 from reseen.store.sealing import Keyring
@@ -71,10 +71,10 @@ def decide(
     at = now() if at is None else at
     who.must_be(Role.REVIEWER)
     verdict = Verdict(verdict)
-    reason = texts.written(reason, "reason")
+    reason = sealed_text.written(reason, "reason")
     row = current(connection, case_id, who, version, at)
-    sealed = texts.seal(keyring, reason, row.id)
-    standing = made.load(connection, [row.pk])[row.pk]
+    sealed = sealed_text.seal(keyring, reason, row.id)
+    standing = decision_records.load(connection, [row.pk])[row.pk]
     how = stand(*standing)
     if how.state is CaseState.DECIDED:
         raise Conflict("the case is decided already", remedy="Undo that decision first.")
@@ -152,10 +152,10 @@ def undo(
     """
     at = now() if at is None else at
     who.must_be(Role.REVIEWER)
-    reason = texts.written(reason, "reason")
+    reason = sealed_text.written(reason, "reason")
     row = current(connection, case_id, who, version, at)
-    sealed = texts.seal(keyring, reason, row.id)
-    standing = made.load(connection, [row.pk])[row.pk]
+    sealed = sealed_text.seal(keyring, reason, row.id)
+    standing = decision_records.load(connection, [row.pk])[row.pk]
     target = _target(connection, standing[0], stand(*standing).last, decision)
     if who.role < Role.LEAD and _maker(connection, target) != who.pk:
         raise AccessError(
@@ -209,7 +209,7 @@ def _append(
     covers: Sequence[tuple[int, int, str, bytes | None]],
 ) -> tuple[int, str]:
     (pk,) = reserve(connection, decisions, 1)
-    id = texts.new_id("dc")
+    id = sealed_text.new_id("dc")
     case = new.case
     row = (pk, id, case.pk, at, new.who.pk, new.verdict, new.sealed, new.undoes, None)
     insert_many(connection, decisions, DECISION_COLUMNS, [(*row, new.batch, case.version)])
@@ -259,7 +259,7 @@ def _undo_because(connection: Connection, target: int, undo_pk: int, who: Who, a
     pks = reserve(connection, decisions, len(rows))
     new: list[tuple[Any, ...]] = []
     for pk, row in zip(pks, rows, strict=True):
-        id = texts.new_id("dc")
+        id = sealed_text.new_id("dc")
         by = (at, who.pk, UNDO, None, row.pk, undo_pk, None)
         new.append((pk, id, row.case_pk, *by, row.version))
         audit.write(connection, "undo", row.id, actor=who.actor, decision=id)

@@ -20,10 +20,10 @@ from email.utils import formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
 
 from reseen.errors import InputError, MailError, SettingsError
-from reseen.review import clocks, notice_text, notices
-from reseen.review.clocks import NoticeState
-from reseen.review.notice import SMTP, Notice
-from reseen.review.who import Role, Who
+from reseen.review import notice_states, notice_text, notice_write
+from reseen.review.notice_read import SMTP, Notice
+from reseen.review.notice_states import NoticeState
+from reseen.review.roles import Role, Who
 from reseen.settings import Settings
 from reseen.store import audit
 from reseen.store.database import Store
@@ -127,20 +127,20 @@ def send(
             remedy="Set RESEEN_SMTP and RESEEN_SMTP_FROM, or take the text away.",
         )
     server, sender = server_of(settings.smtp), address(settings.smtp_from)
-    clocks.due(NoticeState.SENT, 0, hours)
+    notice_states.due(NoticeState.SENT, 0, hours)
     with store.write() as connection:
-        row = notices.seen_as(connection, id, version)
-        clocks.check(NoticeState(row.state), NoticeState.SENT)
-        ready = notices.prepare(connection, keyring, row, who)
+        row = notice_write.seen_as(connection, id, version)
+        notice_states.check(NoticeState(row.state), NoticeState.SENT)
+        ready = notice_write.prepare(connection, keyring, row, who)
         if keyring is None:
-            raise notices.no_key()
+            raise notice_write.no_key()
         # From here on whoever saw it before must look again; a crash leaves this line as a trace.
-        notices.changed(connection, row)
+        notice_write.changed(connection, row)
         audit.write(connection, "notice", row.id, actor=who.actor, step="handing-in", how=SMTP)
     hand_in(server, message(ready, sender, to))
     with store.write() as connection:
-        row = notices.seen_as(connection, id, None)
-        notices.append(
+        row = notice_write.seen_as(connection, id, None)
+        notice_write.append(
             connection, keyring, row, NoticeState.SENT, who, how=SMTP, note=f"To {to}", hours=hours
         )
         items = len(ready.there)

@@ -18,9 +18,9 @@ from reseen.observed.artifacts import instant
 from reseen.records import Confirmed, Digest, DigestKind, Evidence, RemovalClass, Rung
 from reseen.report.rows import visible
 from reseen.review import clauses
-from reseen.review.clocks import NoticeState
 from reseen.review.corrections import Correction
-from reseen.review.notice import ASIDE, UNDO, Item, Notice
+from reseen.review.notice_read import ASIDE, UNDO, Item, Notice
+from reseen.review.notice_states import NoticeState
 
 FORMAT = "reseen-notice"
 VERSION = 1

@@ -2,8 +2,8 @@
 and reading then refuted stands first, what reading refuted last, and is counted apart.
 
 What comes in: a `CaseFilter`, which lives in the address of a page. What goes out: a `Page` of rows and
-how many there are, or the next case to work on. `Filter.parse` and `Filter.values` are the one
-place where a filter becomes text and back; what nobody understands there is passed over, since an
+how many there are, or the next case to work on. `CaseFilter.parse` and `CaseFilter.values` are
+the one place where a filter becomes text and back; what nobody understands there is passed over, since an
 address can be typed by anybody.
 """
 
@@ -23,8 +23,8 @@ from reseen.observed.artifacts import instant
 from reseen.records import RepoType, Rung, Sighting
 from reseen.registry.claims import first_list, first_said, of_list
 from reseen.review import cases
+from reseen.review.roles import Who
 from reseen.review.verdicts import CaseState, Verdict
-from reseen.review.who import Who
 from reseen.store import ids, schema
 from reseen.store.database import now
 from reseen.store.service_schema import case_sightings, decisions, users

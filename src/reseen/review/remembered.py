@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, exists, select
 
 from reseen.records import DigestKind
-from reseen.review.made import Standing
-from reseen.review.texts import new_id
+from reseen.review.decision_records import Standing
+from reseen.review.sealed_text import new_id
 from reseen.review.verdicts import DecisionRecord, SightingThen, Verdict, stand
 from reseen.store import audit, schema
 from reseen.store.database import chunks, insert_many, reserve, upsert

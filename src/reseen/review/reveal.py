@@ -8,7 +8,7 @@ from reseen.errors import SealError
 from reseen.records import Names
 from reseen.registry.removals import names_of
 from reseen.review import cases
-from reseen.review.who import Role, Who
+from reseen.review.roles import Role, Who
 from reseen.store import audit, schema
 from reseen.store.sealing import Keyring
 

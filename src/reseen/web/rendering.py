@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from reseen.observed.artifacts import instant
 from reseen.report.rows import visible
-from reseen.review.who import Role, Who
+from reseen.review.roles import Role, Who
 from reseen.store.database import now
 from reseen.web.access.csrf import FIELD, token_for
 from reseen.web.service import service_of

@@ -14,7 +14,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from reseen.errors import AccessError
-from reseen.review.who import Role, Who
+from reseen.review.roles import Role, Who
 from reseen.web.access.door import session_of
 
 

@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reseen.errors import AccessError, ReseenError
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.web.access.csrf import SAFE, comes_from_elsewhere
 from reseen.web.access.sessions import Session
 from reseen.web.access.sessions import find as find_session

@@ -12,7 +12,7 @@ import hmac
 
 from sqlalchemy import select, update
 
-from reseen.review.who import Role, Who
+from reseen.review.roles import Role, Who
 from reseen.store import audit
 from reseen.store.service_schema import users
 from reseen.web.access.passwords import hashed, outdated, verified

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, delete, select, update
 
 from reseen.errors import StoreError
-from reseen.review.who import Role, Who
+from reseen.review.roles import Role, Who
 from reseen.store.database import Store, now
 from reseen.store.service_schema import sessions, users
 

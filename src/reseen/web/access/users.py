@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from reseen.errors import Conflict, InputError, NotFound
 from reseen.observed.artifacts import instant
-from reseen.review.who import Role, Who
+from reseen.review.roles import Role, Who
 from reseen.store import audit
 from reseen.store.database import now
 from reseen.store.service_schema import sessions, users

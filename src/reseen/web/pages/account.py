@@ -1,7 +1,7 @@
 """An uploader: everything known, and many cases decided together after looking at a sample.
 
 What comes in: a hub and an account's name. What goes out: its page. Which cases must be looked at
-first is said by `review.together`; what a lead opened from the sample (by a form, for it is noted)
+first is said by `review.batch_decisions`; what a lead opened from the sample (by a form, for it is noted)
 counts as looked at, as long as that case stands as it did.
 """
 
@@ -17,10 +17,10 @@ from fastapi.responses import Response
 from reseen.errors import AccessError, InputError, ReseenError, SealError
 from reseen.operations import cases as acts
 from reseen.review import account as accounts
-from reseen.review import cases, looks, together
+from reseen.review import batch_decisions, cases, sample_views
 from reseen.review.queue import ALL, entries, queue
+from reseen.review.roles import Role, Who
 from reseen.review.verdicts import Verdict
-from reseen.review.who import Role, Who
 from reseen.web.access import Lead, Reader
 from reseen.web.pages import words
 from reseen.web.pages.queue import offset_of
@@ -115,7 +115,7 @@ def _page(
     hub: str,
     account: str,
     *,
-    outcome: together.BatchOutcome | None = None,
+    outcome: batch_decisions.BatchOutcome | None = None,
     said: Said | None = None,
 ) -> Response:
     offset = offset_of(request, "offset")
@@ -123,9 +123,9 @@ def _page(
     with service.store.read() as connection:
         known = accounts.account(connection, hub, account)
         found = queue(connection, which, who, offset=offset, most=ROWS)
-        waiting = together.waiting(connection, hub, account)
-        must = together.sample(connection, waiting)
-        looked = looks.looked_at(connection, must, who)
+        waiting = batch_decisions.waiting(connection, hub, account)
+        must = batch_decisions.sample(connection, waiting)
+        looked = sample_views.looked_at(connection, must, who)
         sample = entries(connection, [cases.row(connection, id).pk for id in must])
     url = f"/accounts/{quote(hub, safe='')}/{quote(account, safe='')}"
     missing = sum(case.id not in looked for case in sample)
@@ -156,7 +156,7 @@ def _page(
         repositories=known.named[:REPOSITORIES],
         tallest=max((max(m.created, m.seen) for m in known.months), default=1),
         open_total=len(waiting),
-        most=together.MOST,
+        most=batch_decisions.MOST,
         sample=[(case, case.id in looked) for case in sample],
         missing=missing,
         cannot=_cannot(who, missing, service),

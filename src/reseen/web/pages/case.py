@@ -23,10 +23,10 @@ from reseen.operations import reading
 from reseen.records import LADDER, Confirmed, Names, Rung, Sighting
 from reseen.registry import removals
 from reseen.report.html import CONFIRMED_MEANING, RUNG_MEANING
-from reseen.review import cases, likeness, shown
+from reseen.review import case_view, cases, likeness
 from reseen.review.queue import ALL, QueueEntry, entries, queue
+from reseen.review.roles import Role, Who
 from reseen.review.verdicts import UNDO, CaseState, Verdict
-from reseen.review.who import Role, Who
 from reseen.web import blocks
 from reseen.web.access import Lead, Reader, Reviewer
 from reseen.web.pages import words
@@ -215,10 +215,10 @@ def _page(
     with service.store.read() as connection:
         row = cases.row(connection, id)
         case = entries(connection, [row.pk])[0]
-        offset = offset_of(request, "files") // shown.FILES * shown.FILES
-        files = shown.files(connection, case.id, offset=offset)
+        offset = offset_of(request, "files") // case_view.FILES * case_view.FILES
+        files = case_view.files(connection, case.id, offset=offset)
         # Those who read only see that something was written, not what: it can hold a name.
-        lines = shown.history(connection, service.keyring if writes else None, case.id)
+        lines = case_view.history(connection, service.keyring if writes else None, case.id)
         removal = removals.by_id(connection, case.removal)
         stand = cases.stands(connection, [row.pk])[row.pk]
         others = _others(connection, case)
@@ -260,9 +260,9 @@ def _page(
         may_decide=writes,
         may_take_over=who.role >= Role.LEAD,
         files=files,
-        files_before=_files_url(case.id, back, offset - shown.FILES) if offset else None,
+        files_before=_files_url(case.id, back, offset - case_view.FILES) if offset else None,
         files_after=(
-            _files_url(case.id, back, offset + shown.FILES)
+            _files_url(case.id, back, offset + case_view.FILES)
             if offset + len(files.files) < files.total
             else None
         ),
@@ -338,7 +338,7 @@ def _decisions(
 
 
 def _undo(
-    lines: Sequence[shown.HistoryLine], case: QueueEntry, who: Who, written: Written | None
+    lines: Sequence[case_view.HistoryLine], case: QueueEntry, who: Who, written: Written | None
 ) -> dict[str, object] | None:
     """What an undo takes back, if there is anything."""
     standing = [
@@ -367,7 +367,7 @@ def _undo(
     }
 
 
-def _line(line: shown.HistoryLine, seen: int | None, *, reads: bool) -> dict[str, object]:
+def _line(line: case_view.HistoryLine, seen: int | None, *, reads: bool) -> dict[str, object]:
     notes = []
     if line.automatic:
         notes.append("by a remembered decision")
@@ -388,7 +388,7 @@ def _line(line: shown.HistoryLine, seen: int | None, *, reads: bool) -> dict[str
     }
 
 
-def _problem(written: Written, lines: Sequence[shown.HistoryLine]) -> dict[str, object]:
+def _problem(written: Written, lines: Sequence[case_view.HistoryLine]) -> dict[str, object]:
     error, seen = written.error, written.version
     changed = [
         _line(line, seen, reads=True)

@@ -12,8 +12,8 @@ from fastapi.responses import RedirectResponse, Response
 from reseen.errors import InputError
 from reseen.operations import classes, reading, removals
 from reseen.registry.classes import class_named
-from reseen.review import texts
-from reseen.review.who import Who
+from reseen.review import sealed_text
+from reseen.review.roles import Who
 from reseen.web.access import Lead
 from reseen.web.service import Served, Service
 
@@ -40,7 +40,7 @@ def change_claim(
     id: str, number: str, service: Served, who: Lead, act: Word = "", reason: Reason = ""
 ) -> Response:
     """One row of a list, or what was learned from bytes: taken out of use, put back, settled."""
-    why = texts.written(reason, "reason")
+    why = sealed_text.written(reason, "reason")
     done = _claim_act(service, who, f"{id}/{number}", act, why)
     reading.queue(service.store, service.settings.hubs, who)
     return _to(id, done)
@@ -51,7 +51,7 @@ def change_class(
     id: str, service: Served, who: Lead, said: Word = "", reason: Reason = ""
 ) -> Response:
     """Of which class a removal is."""
-    why = texts.written(reason, "reason")
+    why = sealed_text.written(reason, "reason")
     done = classes.classify(
         service.store, service.keyring, id, class_named(said), why, actor=who.actor
     )
@@ -98,7 +98,7 @@ def _list_act(service: Service, who: Who, name: str, act: str, reason: str) -> b
         "restore": removals.restore_list,
     }
     if act in turns:
-        why = texts.written(reason, "reason")
+        why = sealed_text.written(reason, "reason")
         return turns[act](service.store, service.keyring, name, why, actor=who.actor).changed
     if act in ("entitle", "revoke"):
         return classes.entitle(service.store, name, revoked=act == "revoke", by=who)

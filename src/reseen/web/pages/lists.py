@@ -29,8 +29,8 @@ from reseen.registry.claims import ListedRemovals
 from reseen.registry.imports import ImportOptions
 from reseen.registry.lists.values import RefusedValue
 from reseen.registry.rows import check_list_name
-from reseen.review import texts
-from reseen.review.who import Role, Who
+from reseen.review import sealed_text
+from reseen.review.roles import Role, Who
 from reseen.scan import owed
 from reseen.store import audit
 from reseen.web.access import Lead, Reader
@@ -144,7 +144,7 @@ def _imported(service: Service, path: Path, options: ImportOptions) -> Imported:
 def withdraw(
     id: str, service: Served, who: Lead, reason: Annotated[str, Form(max_length=20_000)] = ""
 ) -> Response:
-    why = texts.written(reason, "reason")
+    why = sealed_text.written(reason, "reason")
     done = operations.withdraw(service.store, service.keyring, id, why, actor=who.actor)
     return _back(id, "withdrawn" if done.changed else "same")
 
@@ -153,7 +153,7 @@ def withdraw(
 def restore(
     id: str, service: Served, who: Lead, reason: Annotated[str, Form(max_length=20_000)] = ""
 ) -> Response:
-    why = texts.written(reason, "reason")
+    why = sealed_text.written(reason, "reason")
     done = operations.restore(service.store, service.keyring, id, why, actor=who.actor)
     reading.queue(service.store, service.settings.hubs, who)
     return _back(id, "restored" if done.changed else "same")

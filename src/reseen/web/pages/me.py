@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.web.access import Reader, door, identity, sessions, users
 from reseen.web.rendering import page
 from reseen.web.service import Served

@@ -12,16 +12,16 @@ from reseen.errors import InputError
 from reseen.operations import notices as acts
 from reseen.review import (
     clauses,
-    clocks,
     confirmed,
     corrections,
     mail,
-    notice,
+    notice_read,
+    notice_states,
     notice_text,
-    notices,
+    notice_write,
 )
-from reseen.review.clocks import NoticeState
-from reseen.review.who import Role
+from reseen.review.notice_states import NoticeState
+from reseen.review.roles import Role
 from reseen.store.database import now
 from reseen.web import asked
 from reseen.web.access import Lead, Reader, Reviewer, signed_in
@@ -75,10 +75,10 @@ def show(
     skip = min(asked.number(after, "the page") or 0, 1_000_000)
     at = now()
     with service.store.read() as connection:
-        found = notice.every(
+        found = notice_read.every(
             connection, states=[wanted] if wanted else None, most=_A_PAGE + 1, skip=skip
         )
-        numbers = notice.numbers(connection)
+        numbers = notice_read.numbers(connection)
         waiting = confirmed.waiting(connection) if not skip else []
         wrong = corrections.due(connection) if not skip else []
     return page(
@@ -122,10 +122,10 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
     # Those who read only see that something was written, not what: it can hold a name.
     writes = who.role >= Role.REVIEWER
     with service.store.read() as connection:
-        shown = notice.by_id(connection, service.keyring if writes else None, id)
+        shown = notice_read.by_id(connection, service.keyring if writes else None, id)
         more = len(confirmed.to_add(connection, shown.hub, shown.account))
         wrong = corrections.of_notice(connection, None, id)
-    left = [step for step in shown.steps if step.how not in (notice.UNDO, *notice.ASIDE)]
+    left = [step for step in shown.steps if step.how not in (notice_read.UNDO, *notice_read.ASIDE)]
     ready = bool(shown.there) and shown.clause is not None
     return page(
         request,
@@ -143,13 +143,14 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         may_correct=who.role >= Role.LEAD,
         more=more,
         at=now(),
-        changeable=shown.state in clocks.CHANGEABLE,
+        changeable=shown.state in notice_states.CHANGEABLE,
         next_steps=[
-            (route, state, clocks.HOURS[state])
+            (route, state, notice_states.HOURS[state])
             for route, state in _STEPS
-            if state in clocks.MAY_FOLLOW[shown.state] and who.role >= notices.needs(state)
+            if state in notice_states.MAY_FOLLOW[shown.state]
+            and who.role >= notice_write.needs(state)
         ],
-        ways=sorted(notices.BY_HAND),
+        ways=sorted(notice_write.BY_HAND),
         may_write=writes,
         may_send=who.role >= Role.LEAD and mail.can_send(service.settings),
         can_undo=writes and bool(left),
@@ -264,7 +265,7 @@ def _stepped(route: str, state: NoticeState) -> None:
         methods=["POST"],
         response_model=None,
         name=f"notice {route}",
-        dependencies=[Depends(signed_in(notices.needs(state)))],
+        dependencies=[Depends(signed_in(notice_write.needs(state)))],
     )
 
 

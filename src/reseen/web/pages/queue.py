@@ -19,8 +19,8 @@ from reseen.operations.cases import claim_next
 from reseen.records import LADDER, Rung
 from reseen.review import cases, decide
 from reseen.review.queue import CaseFilter, queue
+from reseen.review.roles import Role, Who
 from reseen.review.verdicts import Verdict
-from reseen.review.who import Role, Who
 from reseen.web.access import Reader, Reviewer
 from reseen.web.pages import words
 from reseen.web.rendering import page

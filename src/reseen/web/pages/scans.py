@@ -13,7 +13,7 @@ from reseen.errors import InputError
 from reseen.operations import jobs
 from reseen.operations.jobs import Job, JobKind
 from reseen.records import Coverage, RepoType, Rung
-from reseen.review.who import Role
+from reseen.review.roles import Role
 from reseen.scan import scan_rows as rows
 from reseen.scan.target import Confirm, Options, Target
 from reseen.settings import HubSettings

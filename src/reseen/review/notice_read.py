@@ -1,7 +1,7 @@
 """Notices as they stand: read out for pages, texts and files.
 
-What comes in: a connection. What goes out: `Notice`s with their items and steps, and `NoticeRow`s for
-lists. Nothing is changed here, and nothing sealed of a removal is in any of it; notes that people
+What comes in: a connection. What goes out: `Notice`s with their items and steps, and `NoticeRow`s
+for lists. Nothing is changed here, and nothing sealed of a removal is in any of it; notes that people
 wrote come out only with the key.
 """
 
@@ -28,8 +28,8 @@ from reseen.observed import artifacts as seen
 from reseen.observed import sightings
 from reseen.records import Claim, Digest, Names, RemovalClass, Sighting
 from reseen.registry import claims
-from reseen.review import clauses, confirmed, looks, texts
-from reseen.review.clocks import NoticeState
+from reseen.review import clauses, confirmed, sample_views, sealed_text
+from reseen.review.notice_states import NoticeState
 from reseen.store import ids, schema, service_schema
 from reseen.store.sealing import Keyring
 
@@ -288,7 +288,7 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
     which = sightings.SightingFilter(hub=notice.hub, author=notice.account)
     known = {each.id: each for each in sightings.every(connection, which)} if rows else {}
     good = confirmed.standing(connection, [row.pk for row in rows])
-    by = looks.bases(connection, set(good.values()))
+    by = sample_views.bases(connection, set(good.values()))
     reasons = _with_reason(connection, keyring, notice.pk)
     said = claims.of_removals(connection, {row.removal_pk for row in rows})
     read = seen.read_digests(connection, [row.artifact_pk for row in rows])
@@ -336,7 +336,7 @@ def _steps(
     steps = []
     clause: str | None = clauses.default(notice.hub)
     for row in rows:
-        note = texts.opened(keyring, row.sealed, notice.id)
+        note = sealed_text.opened(keyring, row.sealed, notice.id)
         if row.how == CLAUSE:
             clause = note
         steps.append(

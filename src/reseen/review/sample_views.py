@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from reseen.review import cases
-from reseen.review.who import Who
+from reseen.review.roles import Who
 from reseen.store import audit
 from reseen.store.database import chunks, now, upsert
 from reseen.store.service_schema import cases as table

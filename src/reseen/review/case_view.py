@@ -1,7 +1,7 @@
 """A case as its page shows it: one page of its files, and everything that was done about it.
 
 What comes in: a case's id, and the key where it is here. What goes out: values of what was sealed
-only in `Line.text` (reasons and comments of the team); names of removals are never in them. Those
+only in `HistoryLine.text` (reasons and comments of the team); names of removals are never in them. Those
 who may not read what the team wrote get it without text.
 """
 
@@ -18,7 +18,7 @@ from sqlalchemy import case as when
 from reseen.observed import sightings
 from reseen.observed.artifacts import instant
 from reseen.records import Sighting, SightingState
-from reseen.review import cases, comments, texts
+from reseen.review import cases, comments, sealed_text
 from reseen.review.verdicts import UNDO, Verdict
 from reseen.store import schema
 from reseen.store.sealing import Keyring
@@ -150,7 +150,7 @@ def _decisions(
             at=instant(row.at),
             who=row.name or "Reseen",
             what=row.verdict,
-            text=texts.opened(keyring, row.sealed, case_id),
+            text=sealed_text.opened(keyring, row.sealed, case_id),
             id=row.id,
             undone=row.undone is not None and row.verdict != UNDO,
             automatic=row.because is not None,

@@ -1,8 +1,8 @@
 """Many cases of one account decided together, after a person looked at a sample of them.
 
 What comes in: an account, the cases that were shown with their versions, and the sample that was
-looked at. What goes out: an `BatchOutcome` with what was decided and what was left as it was, and why.
-The sample is chosen here, not by who decides: the strongest case, the weakest, and some between,
+looked at. What goes out: a `BatchOutcome` with what was decided and what was left as it was, and
+why. The sample is chosen here, not by who decides: the strongest case, the weakest, and some between,
 by their ids, which nobody can foresee. Every case gets a decision of its own, so each can be undone
 by itself; all of them together by their batch.
 """
@@ -16,11 +16,11 @@ from sqlalchemy import Connection, select
 
 from reseen.errors import AccessError, Conflict, InputError, NotFound
 from reseen.records import Rung
-from reseen.review import cases, texts
+from reseen.review import cases, sealed_text
 from reseen.review.decide import decide, undo
 from reseen.review.queue import ORDER
+from reseen.review.roles import Role, Who
 from reseen.review.verdicts import UNDO, CaseState, Verdict
-from reseen.review.who import Role, Who
 from reseen.store import audit, ids, schema
 from reseen.store.database import chunks, now
 from reseen.store.sealing import Keyring
@@ -105,7 +105,7 @@ def decide_together(
     """
     at = now() if at is None else at
     who.must_be(Role.LEAD)
-    reason = texts.written(reason, "reason")
+    reason = sealed_text.written(reason, "reason")
     if Verdict(verdict) is Verdict.SECOND:
         raise InputError("a second pair of eyes is asked for case by case")
     if not 0 < len(versions) <= MOST:
@@ -121,7 +121,7 @@ def decide_together(
             f"{len(missing)} of the {len(must)} cases of the sample were not looked at",
             remedy="Look at each of them first.",
         )
-    batch = texts.new_id("bt")
+    batch = sealed_text.new_id("bt")
     audit.write(
         connection,
         "decide",
@@ -160,7 +160,7 @@ def undo_together(
     Raises AccessError, InputError, NotFound, SealError."""
     at = now() if at is None else at
     who.must_be(Role.LEAD)
-    reason = texts.written(reason, "reason")
+    reason = sealed_text.written(reason, "reason")
     rows = _of_batch(connection, batch)
     audit.write(connection, "undo", rows[0][2], actor=who.actor, cases=len(rows))
     done: list[str] = []

@@ -2,7 +2,7 @@
 is said to be re-seen.
 
 What comes in: a write transaction. What goes out: which notices moved. Nothing is sent. A sighting
-is gone after two answers that say so (`registry.sightings`), or when the hub disabled it. What a
+is gone after two answers that say so (`observed.sightings`), or when the hub disabled it. What a
 person undid of this is left alone until that person, or another, makes the next step.
 """
 
@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Row, case, exists, func, not_, select
 
 from reseen.observed import sightings
 from reseen.records import Rung, SightingState
-from reseen.review import confirmed, notice, notices
-from reseen.review.clocks import CHANGEABLE, MAY_FOLLOW, NoticeState
-from reseen.review.notice import UNDO
+from reseen.review import confirmed, notice_read, notice_write
+from reseen.review.notice_read import UNDO
+from reseen.review.notice_states import CHANGEABLE, MAY_FOLLOW, NoticeState
 from reseen.store import schema, service_schema
 from reseen.store.database import chunks
 
@@ -41,10 +41,10 @@ def settle(connection: Connection) -> list[NoticeMoved]:
     """Close what is gone, open what is there again, drop what is no longer confirmed from drafts.
     Cheap when there is nothing to do: a few queries over notices, none over sightings at large."""
     for row in _rows(connection, _undone(connection)):
-        notices.drop_undone(connection, row)
+        notice_write.drop_undone(connection, row)
     moved = []
     for row, state in _moves(connection):
-        notices.append(connection, None, row, state, None, how="recheck")
+        notice_write.append(connection, None, row, state, None, how="recheck")
         moved.append(NoticeMoved(row.id, state))
     return moved
 
@@ -88,7 +88,7 @@ def _undone(connection: Connection) -> list[int]:
     doubtful = connection.execute(query).all()
     standing = confirmed.standing(connection, {row.sighting_pk for row in doubtful})
     fallen = [row for row in doubtful if row.sighting_pk not in standing]
-    sent = {pk: notice.sent_at(connection, pk) for pk in {row.notice_pk for row in fallen}}
+    sent = {pk: notice_read.sent_at(connection, pk) for pk in {row.notice_pk for row in fallen}}
     # What the host was told of does not fall out: it is corrected.
     return sorted({row.notice_pk for row in fallen if row.added_at > (sent[row.notice_pk] or 0)})
 
@@ -154,8 +154,12 @@ def _again(connection: Connection) -> list[int]:
 
 def _in_hands(connection: Connection, notice_pk: int) -> bool:
     """Whether the last that happened is that a person undid a step that was made here."""
-    rows = [row for row in notice.step_rows(connection, notice_pk) if row.how not in notice.ASIDE]
+    rows = [
+        row
+        for row in notice_read.step_rows(connection, notice_pk)
+        if row.how not in notice_read.ASIDE
+    ]
     if not rows or rows[-1].how != UNDO:
         return False
-    undone = notice.counting(rows[:-1])[-1]
+    undone = notice_read.counting(rows[:-1])[-1]
     return undone.user_pk is None

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, Row, delete, select, update
 from reseen.errors import Conflict, InputError, SealError
 from reseen.hubs.kinds import addresses_of
 from reseen.records import Names
-from reseen.review import clauses, clocks, confirmed, notice, texts
-from reseen.review.clocks import NoticeState
-from reseen.review.notice import CLAUSE, CLEARED, SMTP, UNDO, Notice
-from reseen.review.who import Role, Who
+from reseen.review import clauses, confirmed, notice_read, notice_states, sealed_text
+from reseen.review.notice_read import CLAUSE, CLEARED, SMTP, UNDO, Notice
+from reseen.review.notice_states import NoticeState
+from reseen.review.roles import Role, Who
 from reseen.store import audit, service_schema
 from reseen.store.database import chunks, insert_many, now
 from reseen.store.sealing import Keyring
@@ -55,7 +55,7 @@ def draft(
     if row is None:
         row = _new(connection, hub, account, who, hours)
     elif row.due_at is None or hours is not None:
-        _set(connection, row, due_at=clocks.due(NoticeState(row.state), now(), hours))
+        _set(connection, row, due_at=notice_states.due(NoticeState(row.state), now(), hours))
     at = now()
     columns = ("notice_pk", "sighting_pk", "case_pk", "added_at")
     rows = [(row.pk, sighting, case, at) for sighting, case in found]
@@ -86,7 +86,7 @@ def step(
     if how is not None and how not in BY_HAND:
         raise InputError("this is no way in which a step is made")
     row = seen_as(connection, id, version)
-    clocks.check(NoticeState(row.state), state)
+    notice_states.check(NoticeState(row.state), state)
     if state is NoticeState.SENT:
         prepare(connection, keyring, row, who)
     append(connection, keyring, row, state, who, how=how, note=note, hours=hours)
@@ -107,7 +107,7 @@ def undo(
     """
     who.must_be(Role.REVIEWER)
     row = seen_as(connection, id, version)
-    left = notice.counting(notice.step_rows(connection, row.pk))
+    left = notice_read.counting(notice_read.step_rows(connection, row.pk))
     if not left or (len(left) == 1 and row.due_at is None):
         raise InputError("there is no step to undo")
     last = left[-1]
@@ -139,7 +139,7 @@ def set_clause(
     SealError; AccessError."""
     who.must_be(Role.REVIEWER)
     row = seen_as(connection, id, version)
-    if NoticeState(row.state) not in clocks.CHANGEABLE:
+    if NoticeState(row.state) not in notice_states.CHANGEABLE:
         raise Conflict("this notice was sent: what it says stands", remedy="Draft another one.")
     text = clauses.checked(text)
     if keyring is None:
@@ -156,7 +156,7 @@ def take_away(
     """The notice as it leaves the house in a person's hands, as "text" or "json": an export. Writes
     that line of the audit log and nothing else. Raises as `prepare` does, NotFound, AccessError."""
     who.must_be(Role.REVIEWER)
-    ready = _ready(connection, keyring, notice.own_row(connection, id))
+    ready = _ready(connection, keyring, notice_read.own_row(connection, id))
     items = len(ready.there)
     audit.write(connection, "export", ready.id, actor=who.actor, form=form, items=items)
     return ready
@@ -167,7 +167,7 @@ def take_away(
 
 def seen_as(connection: Connection, id: str, version: int | None) -> Row[Any]:
     """The notice's row. Raises NotFound, and Conflict when it is not what the person saw."""
-    row = notice.own_row(connection, id)
+    row = notice_read.own_row(connection, id)
     if version is not None and row.version != version:
         raise Conflict(
             "this notice changed since you looked at it", remedy="Look at it again, then decide."
@@ -182,13 +182,13 @@ def prepare(connection: Connection, keyring: Keyring | None, row: Row[Any], who:
     Raises Conflict when nothing of it is left; InputError; SealError without the key for a clause
     that a person wrote.
     """
-    if NoticeState(row.state) in clocks.CHANGEABLE:
+    if NoticeState(row.state) in notice_states.CHANGEABLE:
         _drop_undone(connection, row, who)
     return _ready(connection, keyring, row)
 
 
 def _ready(connection: Connection, keyring: Keyring | None, row: Row[Any]) -> Notice:
-    ready = notice.by_id(connection, keyring, row.id)
+    ready = notice_read.by_id(connection, keyring, row.id)
     if not ready.there:
         raise Conflict(
             "nothing of this notice is confirmed and still there",
@@ -217,7 +217,7 @@ def append(
     runs, where that is not now."""
     at = now()
     _append_row(connection, keyring, row, state, who, how=how, note=note, at=at)
-    due_at = clocks.due(state, at if since is None else since, hours)
+    due_at = notice_states.due(state, at if since is None else since, hours)
     _set(connection, row, state=state.value, changed_at=at, due_at=due_at)
     changed(connection, row)
     _line(connection, row, who, step=state.value, how=how)
@@ -248,14 +248,14 @@ def _append_row(
     note: str,
     at: int | None = None,
 ) -> None:
-    note = texts.written(note, "note") if note.strip() else ""
+    note = sealed_text.written(note, "note") if note.strip() else ""
     step = {
         "notice_pk": row.pk,
         "at": now() if at is None else at,
         "user_pk": None if who is None else who.pk,
         "state": str(state),
         "how": how,
-        "sealed": texts.seal(keyring, note, row.id) if note else None,
+        "sealed": sealed_text.seal(keyring, note, row.id) if note else None,
     }
     connection.execute(service_schema.notice_steps.insert(), [step])
 
@@ -266,7 +266,7 @@ def _append_row(
 def _open_one(connection: Connection, hub: str, account: str) -> Row[Any] | None:
     """The notice that can still be added to: the drafted one before a re-seen one."""
     table = service_schema.notices.c
-    states = [state.value for state in clocks.CHANGEABLE]
+    states = [state.value for state in notice_states.CHANGEABLE]
     query = (
         select(service_schema.notices)
         .where(table.hub == hub, table.account == account, table.state.in_(states))
@@ -279,17 +279,17 @@ def _open_one(connection: Connection, hub: str, account: str) -> Row[Any] | None
 def _new(connection: Connection, hub: str, account: str, who: Who, hours: int | None) -> Row[Any]:
     at = now()
     row = {
-        "id": texts.new_id("nt"),
+        "id": sealed_text.new_id("nt"),
         "hub": hub,
         "account": account,
         "state": NoticeState.DRAFTED.value,
         "created_at": at,
         "changed_at": at,
-        "due_at": clocks.due(NoticeState.DRAFTED, at, hours),
+        "due_at": notice_states.due(NoticeState.DRAFTED, at, hours),
         "version": 0,
     }
     connection.execute(service_schema.notices.insert(), [row])
-    made = notice.own_row(connection, str(row["id"]))
+    made = notice_read.own_row(connection, str(row["id"]))
     _append_row(connection, None, made, NoticeState.DRAFTED, who, how=None, note="", at=at)
     return made
 
@@ -299,7 +299,7 @@ def _drop_undone(connection: Connection, row: Row[Any], who: Who | None) -> int:
     was told of stays, to be corrected."""
     table = service_schema.notice_items.c
     query = select(table.sighting_pk).where(table.notice_pk == row.pk)
-    sent_at = notice.sent_at(connection, row.pk)
+    sent_at = notice_read.sent_at(connection, row.pk)
     if sent_at is not None:
         query = query.where(table.added_at > sent_at)
     pks = list(connection.scalars(query))
@@ -360,7 +360,9 @@ def _line(
 
 def _sealed(connection: Connection, keyring: Keyring, notice_pk: int) -> list[Names]:
     """What is sealed of the removals that a notice is about: to compare with, never to show."""
-    return [one for some in notice.names(connection, keyring, notice_pk).values() for one in some]
+    return [
+        one for some in notice_read.names(connection, keyring, notice_pk).values() for one in some
+    ]
 
 
 def no_key() -> SealError:
