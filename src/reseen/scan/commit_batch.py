@@ -7,14 +7,11 @@ Written twice, or broken off in the middle, the store is the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TypeGuard
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from reseen.hubs.hub import Abilities, RepositoryPage, Revisions
-from reseen.match.registry_index import RegistryIndex
+from reseen.hubs.hub import RepositoryPage, Revisions
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, sightings, walks
 from reseen.observed.readings import File, ReadSoFar, read_so_far
@@ -22,24 +19,38 @@ from reseen.observed.walks import (
     ACCOUNT,
     ALL_REFS,
     NEVER,
-    NOTHING,
     REFS,
     Asked,
     Commit,
     Walked,
     still_open,
 )
-from reseen.records import Artifact, Coverage, Problem, Repository, Sighting, account_of
+from reseen.records import Artifact, Coverage, Problem, Repository
 from reseen.scan import frontier, owed, priorities, scan_rows
 from reseen.scan.budget import SPENT
-from reseen.scan.frontier import LOOKS, READS, Lease, State, Task, Work
-from reseen.scan.lookback import Place, record_past, sketched, unread, worth_reading
+from reseen.scan.following import follow_sighting, list_account, look_back, not_followed, owe
+from reseen.scan.frontier import LOOKS, READS, Lease, Task, Work
 from reseen.scan.outage import STORAGE_AWAY, UNANSWERED
+from reseen.scan.outcomes import (
+    Batch,
+    Failed,
+    Listed,
+    Noticed,
+    Outcome,
+    Owing,
+    Passed,
+    Ready,
+    Referred,
+    ScanFacts,
+    Settling,
+    Untouched,
+    Visited,
+    Wanted,
+    settles,
+)
 from reseen.scan.record import record
-from reseen.scan.target import Confirm, Options, Target, as_asked, asked, strongest
+from reseen.scan.target import as_asked, strongest
 from reseen.scan.visit import Visit
-from reseen.store import change_log
-from reseen.store.lease import Owner
 
 GAVE_UP = "no usable answer after several attempts"
 UNREADABLE = "files that could not be read"
@@ -47,182 +58,9 @@ LEFT = (SPENT, STORAGE_AWAY, UNANSWERED)
 """Why files are left for another scan."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A page of a listing came."""
-
-    part: scan_rows.Part
-    page: RepositoryPage
-
-
-@dataclass(frozen=True, slots=True)
-class Owing:
-    """Repositories at which something may be owed, from the store."""
-
-    part: scan_rows.Part
-    repository_pks: tuple[int, ...]
-    cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Visited:
-    """A commit, or what was owed to known files, was looked at. A visit that is not complete is
-    stored all the same, and another outcome says what becomes of the lease."""
-
-    ready: Ready
-    visit: Visit
-    version: int = 0
-    """The state of the registry that it was matched with."""
-
-    @property
-    def lease(self) -> Lease:
-        return self.ready.lease
-
-
-@dataclass(frozen=True, slots=True)
-class Referred:
-    """A repository's refs and history came."""
-
-    lease: Lease
-    revisions: Revisions
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """There is nothing to look at, and asking again would not change that."""
-
-    lease: Lease
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """No usable answer, while the hub otherwise worked."""
-
-    lease: Lease
-    problem: Problem
-
-
-@dataclass(frozen=True, slots=True)
-class Untouched:
-    """Broken off by us, or the hub was away: nothing is held against it."""
-
-    lease: Lease
-
-
-@dataclass(frozen=True, slots=True)
-class Noticed:
-    """Something that concerns the whole scan, to be kept with its problems."""
-
-    problem: Problem
-
-
-Outcome = Listed | Owing | Visited | Referred | Passed | Failed | Untouched | Noticed
-Settling = Visited | Referred | Passed | Failed | Untouched
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A lease, with all that is needed to act on it."""
-
-    lease: Lease
-    repository: Repository
-    options: Options
-    """How far to go there."""
-    asked: Asked = NOTHING
-    """The most that was ever asked, now or before."""
-    before: Mapping[File, ReadSoFar] = field(default_factory=dict)
-    """How far files of it were read."""
-    artifacts: tuple[Artifact, ...] = ()
-    """For REINSPECT: what is owed."""
-
-    @property
-    def falls_short(self) -> bool:
-        """It goes less far than was asked."""
-        return self.options.confirm is Confirm.NONE and self.asked.confirm > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """The registry in force, as loaded."""
-
-    known: RegistryIndex
-    version: int
-    """The last change that it knows (`store.change_log`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What stays the same from batch to batch."""
-
-    pk: int
-    started_at: int
-    hub: str
-    abilities: Abilities
-    """What the hub can do: it is asked for no more."""
-    target: Target
-    options: Options
-    owner: Owner
-    index: Callable[[], Index]
-    follow: Callable[[Connection], None]
-    """Takes what changed into the index."""
-    secret: bytes
-    """The store's."""
-
-    @property
-    def beside_main(self) -> bool:
-        """Can a repository hold anything but what its main line holds now?"""
-        return self.abilities.refs or self.abilities.history
-
-    @property
-    def asked(self) -> Asked:
-        """What this scan asks of every repository; a hub is asked for no more than it can do."""
-        wanted = asked(self.options, self.target)
-        able = REFS if self.beside_main else 0
-        if self.abilities.lists:
-            able |= sum(ACCOUNT.values()) | (ALL_REFS if self.beside_main else 0)
-        return replace(wanted, follow=wanted.follow & able)
-
-    @property
-    def reads(self) -> bool:
-        """May files be read although nothing is declared of them?"""
-        return self.options.reads_unclaimed or self.target.owed
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """How much more work there is room for."""
-
-    looks: int = 0
-    """Listings to ask for."""
-    reads: int = 0
-    """Repositories in which known files are read."""
-
-
-@dataclass(slots=True)
-class Batch:
-    """What storing a batch did."""
-
-    found: list[Sighting] = field(default_factory=list)
-    """Never recorded before."""
-    learned: list[str] = field(default_factory=list)
-    """Removals (by id) that learned from what was read."""
-    ready: list[Ready] = field(default_factory=list)
-    accounts: set[str] = field(default_factory=set)
-    """Accounts where something was found: they come first from now on."""
-    coverage: Coverage = field(default_factory=Coverage)
-    """Of the whole scan, so far."""
-    new_parts: bool = False
-    """There is more to list than before."""
-    behind: bool = False
-    """Not all that was stored is done as of the registry that is known now."""
-    ended: bool = False
-    """The scan has ended."""
-
-
 def commit(
     connection: Connection,
-    scan: Scan,
+    scan: ScanFacts,
     outcomes: Sequence[Outcome],
     accounts: set[str],
     used: Coverage,
@@ -260,7 +98,7 @@ def commit(
             case Failed(lease, problem):
                 if frontier.fail(connection, scan.pk, lease, problem, at):
                     more = scan_rows.plus(more, Coverage(skipped={GAVE_UP: 1}))
-                    _not_followed(connection, scan, lease)
+                    not_followed(connection, scan, lease)
             case Noticed(problem):
                 scan_rows.note(connection, scan.pk, None, [problem], at)
             case Untouched():
@@ -271,7 +109,7 @@ def commit(
     if batch.learned:
         look_back(connection, scan, batch, set(batch.learned))
     visits = [o for o in outcomes if isinstance(o, Visited)]
-    batch.behind |= now_known != before or any(_known_up_to(o) < now_known for o in visits)
+    batch.behind |= now_known != before or any(o.done_up_to < now_known for o in visits)
     batch.behind |= any(o.visit.left for o in visits)
     _settle(connection, scan, [o for o in outcomes if settles(o)])
     if more == Coverage():
@@ -282,7 +120,7 @@ def commit(
     return batch
 
 
-def _settle(connection: Connection, scan: Scan, outcomes: Sequence[Settling]) -> None:
+def _settle(connection: Connection, scan: ScanFacts, outcomes: Sequence[Settling]) -> None:
     """What becomes of the leases."""
     given_back = [o.lease.pk for o in outcomes if isinstance(o, Untouched)]
     done = [
@@ -295,7 +133,7 @@ def _settle(connection: Connection, scan: Scan, outcomes: Sequence[Settling]) ->
     frontier.give_back(connection, given_back)
 
 
-def _leave(connection: Connection, scan: Scan, came: Visited) -> bool:
+def _leave(connection: Connection, scan: ScanFacts, came: Visited) -> bool:
     """Files were left for another scan: they are not tried again in this one. True when that is so
     already."""
     lease = came.lease
@@ -308,7 +146,7 @@ def _leave(connection: Connection, scan: Scan, came: Visited) -> bool:
     return before
 
 
-def _lease(connection: Connection, scan: Scan, want: Wanted, at: int) -> list[Ready]:
+def _lease(connection: Connection, scan: ScanFacts, want: Wanted, at: int) -> list[Ready]:
     """Lease more work, with all that is needed to do it."""
     leases = [
         *frontier.lease(connection, scan.pk, scan.owner, want.looks, at, LOOKS),
@@ -341,7 +179,9 @@ def _lease(connection: Connection, scan: Scan, want: Wanted, at: int) -> list[Re
     return ready
 
 
-def _levels(connection: Connection, scan: Scan, rows: Mapping[int, Repository]) -> dict[int, Asked]:
+def _levels(
+    connection: Connection, scan: ScanFacts, rows: Mapping[int, Repository]
+) -> dict[int, Asked]:
     """The most that was asked of each of these repositories, now or before; of one that this scan
     did not list, before. What following a sighting led to has the level of what led there."""
     before = walks.of_repositories(connection, rows)
@@ -361,7 +201,7 @@ def _levels(connection: Connection, scan: Scan, rows: Mapping[int, Repository]) 
     return levels
 
 
-def _level_of_account(connection: Connection, scan: Scan, author: str) -> Asked:
+def _level_of_account(connection: Connection, scan: ScanFacts, author: str) -> Asked:
     pks = known_commits.of_account(connection, scan.hub, author)
     found = known_commits.with_sightings(connection, pks)
     level = scan.asked
@@ -370,16 +210,9 @@ def _level_of_account(connection: Connection, scan: Scan, author: str) -> Asked:
     return level
 
 
-def settles(outcome: Outcome) -> TypeGuard[Settling]:
-    """Whether the outcome's lease is no longer held once it is stored."""
-    if isinstance(outcome, Visited):
-        return outcome.visit.complete
-    return not isinstance(outcome, Listed | Owing | Noticed)
-
-
 def _list(
     connection: Connection,
-    scan: Scan,
+    scan: ScanFacts,
     batch: Batch,
     part: scan_rows.Part,
     page: RepositoryPage,
@@ -423,7 +256,7 @@ def _list(
         if beside_main or (each.standing and scan.asked.follow & REFS and scan.options.again):
             work.append(Work(each.pk, Task.REFS, priority))
         if each.standing and scan.options.again and not scan.target.everything:
-            _list_account(connection, scan, batch, repository.author, scan.asked.follow)
+            list_account(connection, scan, batch, repository.author, scan.asked.follow)
     frontier.add(connection, scan.pk, work)
     if part.subject is not None and page.cursor is None:
         type, author = part.subject
@@ -433,7 +266,7 @@ def _list(
     return Coverage(listed=listed, unchanged=unchanged, skipped=skipped)
 
 
-def _with_refs(connection: Connection, scan: Scan, part: scan_rows.Part) -> bool:
+def _with_refs(connection: Connection, scan: ScanFacts, part: scan_rows.Part) -> bool:
     """Are refs looked at in every repository of this listing? Where the account of a sighting is
     listed for what is owed, as the scan asked that led there."""
     if not scan.target.owed or part.subject is None:
@@ -441,113 +274,19 @@ def _with_refs(connection: Connection, scan: Scan, part: scan_rows.Part) -> bool
     return bool(_level_of_account(connection, scan, part.subject[1]).follow & ALL_REFS)
 
 
-def _is_late(scan: Scan, walked: Walked) -> bool:
+def _is_late(scan: ScanFacts, walked: Walked) -> bool:
     """May something be owed to a repository whose commit is known?"""
     return walked.version < scan.index().version or walked.asked | scan.asked != walked.asked
 
 
-def _go_through(connection: Connection, scan: Scan, batch: Batch, owing: Owing, at: int) -> None:
+def _go_through(
+    connection: Connection, scan: ScanFacts, batch: Batch, owing: Owing, at: int
+) -> None:
     """A page of repositories at which something may be owed."""
     count = len(owing.repository_pks)
     if scan_rows.turn_page(connection, scan.pk, owing.part, owing.cursor, count):
         late = dict.fromkeys(owing.repository_pks, int(priorities.Priority.NOW))
         owe(connection, scan, batch, late, at)
-
-
-def owe(connection: Connection, scan: Scan, batch: Batch, late: Mapping[int, int], at: int) -> None:
-    """Queue what is owed to repositories (by pk, with a priority); where nothing is, remember that
-    all is done as of this version of the registry."""
-    if not late:
-        return
-    version = scan.index().version
-    walked = walks.of_repositories(connection, late)
-    standing = known_commits.with_sightings(connection, list(late))
-    levels = {
-        pk: known.asked if scan.target.owed and pk not in standing else known.asked | scan.asked
-        for pk, known in walked.items()
-    }
-    walks.ask(connection, {p: level for p, level in levels.items() if level != walked[p].asked})
-    options = {pk: strongest(scan.options, scan.target, level) for pk, level in levels.items()}
-    files = owed.files(connection, scan.index().known, options)
-    tried = frontier.reinspections(connection, scan.pk, files)
-    unfollowed = _follow_owed(connection, scan, batch, walked, standing & set(walked))
-    work: list[Work] = []
-    done: list[int] = []
-    for pk in walked:
-        states = tried.get(pk, {})
-        if pk in files and states.get(version) is not State.DONE:
-            if State.GIVEN_UP not in states.values():
-                work.append(Work(pk, Task.REINSPECT, late[pk], version=version))
-            continue
-        short = options[pk].confirm is Confirm.NONE and levels[pk].confirm > 0
-        if pk not in unfollowed and not short:
-            done.append(pk)
-    batch.behind |= len(done) < len(walked)
-    frontier.add(connection, scan.pk, work)
-    walks.done(connection, done, version, before=at)
-
-
-def _follow_owed(
-    connection: Connection,
-    scan: Scan,
-    batch: Batch,
-    walked: Mapping[int, Walked],
-    standing: Collection[int],
-) -> set[int]:
-    """Where something was found, look at what was asked to be looked at then and was not: the
-    repository's refs, the account. The repositories of which that is not done."""
-    left: set[int] = set()
-    refs: list[Work] = []
-    rows = known_commits.repositories_by_pk(connection, standing)
-    for pk in standing:
-        wish = walked[pk].asked.follow | scan.asked.follow
-        open_ = still_open(wish, walked[pk].followed)
-        if not open_:
-            continue
-        mine = open_ & (wish if scan.target.owed else scan.asked.follow)
-        done = _list_account(connection, scan, batch, rows[pk].author, mine)
-        if wish & ~walked[pk].followed & ALL_REFS and not (scan.target.owed or scan.options.refs):
-            done = 0  # listed without the refs that another scan asked for
-        walks.followed(connection, [pk], done)
-        if mine & REFS:
-            refs.append(Work(pk, Task.REFS, priorities.Priority.NOW))
-        if open_ & ~done:
-            left.add(pk)
-    frontier.add(connection, scan.pk, refs)
-    return left
-
-
-def _list_account(
-    connection: Connection, scan: Scan, batch: Batch, author: str, follow: int
-) -> int:
-    """List an account's repositories of these types, once a scan; which of them were listed."""
-    done = 0
-    for type, bit in ACCOUNT.items():
-        if follow & bit:
-            listed = scan_rows.account_listed(connection, scan.pk, type, author)
-            if listed is None:
-                batch.new_parts |= scan_rows.add_account(connection, scan.pk, type, author)
-            elif listed:
-                done |= bit
-    return done
-
-
-def listed_all(connection: Connection, scan: Scan) -> None:
-    """A scan of the whole hub listed every account: nobody needs to ask for one again."""
-    target = scan.target
-    if target.everything and target.since is None:
-        bits = sum(ACCOUNT[type] for type in set(target.types)) | ALL_REFS * scan.options.refs
-        walks.followed_since(connection, scan.hub, scan.started_at, bits)
-
-
-def _not_followed(connection: Connection, scan: Scan, lease: Lease) -> None:
-    """A commit was given up: what led there is not done."""
-    if lease.task is Task.FILES and lease.ref != "main":
-        walks.not_followed(connection, [lease.repository_pk], REFS)
-    elif lease.task is Task.FILES:
-        author = account_of(lease.repo)
-        pks = known_commits.of_account(connection, scan.hub, author)
-        walks.not_followed(connection, pks, ACCOUNT[lease.type])
 
 
 def _is_plain(visit: Visit) -> bool:
@@ -562,7 +301,9 @@ def _is_plain(visit: Visit) -> bool:
     )
 
 
-def _visit_plain(connection: Connection, scan: Scan, plain: Sequence[Visited], at: int) -> Coverage:
+def _visit_plain(
+    connection: Connection, scan: ScanFacts, plain: Sequence[Visited], at: int
+) -> Coverage:
     """Store many such visits in few statements: as `record` would one by one."""
     seen.artifacts_of_many(
         connection,
@@ -573,7 +314,7 @@ def _visit_plain(connection: Connection, scan: Scan, plain: Sequence[Visited], a
     walks.walked(
         connection,
         [
-            Commit(o.lease.repository_pk, o.visit.revision.commit, o.ready.asked, _known_up_to(o))
+            Commit(o.lease.repository_pk, o.visit.revision.commit, o.ready.asked, o.done_up_to)
             for o in plain
         ],
         at=at,
@@ -584,12 +325,9 @@ def _visit_plain(connection: Connection, scan: Scan, plain: Sequence[Visited], a
     )
 
 
-def _known_up_to(visited: Visited) -> int:
-    """The version of the registry of which a visit did all that was asked."""
-    return 0 if visited.ready.falls_short else visited.version
-
-
-def _visit(connection: Connection, scan: Scan, batch: Batch, came: Visited, at: int) -> Coverage:
+def _visit(
+    connection: Connection, scan: ScanFacts, batch: Batch, came: Visited, at: int
+) -> Coverage:
     """Store a visit and what follows from it."""
     lease, visit = came.lease, came.visit
     recorded = record(
@@ -598,7 +336,7 @@ def _visit(connection: Connection, scan: Scan, batch: Batch, came: Visited, at: 
         scan.pk,
         since=scan.started_at,
         asked=came.ready.asked,
-        version=_known_up_to(came),
+        version=came.done_up_to,
     )
     batch.found += [sightings.by_id(connection, each) for each in recorded.new]
     batch.learned += recorded.learned
@@ -608,7 +346,7 @@ def _visit(connection: Connection, scan: Scan, batch: Batch, came: Visited, at: 
         if scan.target.owed or not visit.listed:
             known = walks.of_repositories(connection, [pk]).get(pk, NEVER)
             follow = still_open(follow, known.followed)
-        _follow(connection, scan, batch, pk, visit.repository.author, follow)
+        follow_sighting(connection, scan, batch, pk, visit.repository.author, follow)
     if not visit.complete:
         return Coverage(bytes_by=visit.bytes_by)
     skipped = dict(visit.skipped)
@@ -624,73 +362,9 @@ def _visit(connection: Connection, scan: Scan, batch: Batch, came: Visited, at: 
     )
 
 
-def _follow(
-    connection: Connection,
-    scan: Scan,
-    batch: Batch,
-    repository_pk: int,
-    author: str,
-    follow: int,
+def _refer(
+    connection: Connection, scan: ScanFacts, lease: Lease, revisions: Revisions, at: int
 ) -> None:
-    """Something was found: the repository's refs and the account's other repositories come now."""
-    if follow & REFS:
-        frontier.add(connection, scan.pk, [Work(repository_pk, Task.REFS, priorities.Priority.NOW)])
-    batch.accounts.add(author)
-    if author not in scan.target.authors or scan.target.since is not None or scan.target.owed:
-        done = _list_account(connection, scan, batch, author, follow)
-        walks.followed(connection, [repository_pk] if done else [], done)
-
-
-def look_back(
-    connection: Connection, scan: Scan, batch: Batch, removals: Collection[str] | None
-) -> None:
-    """These removals (None: all) are known better than before: match what is stored, and queue
-    what is worth reading now. What that leaves out comes when the scan has nothing else to do."""
-    new = record_past(connection, scan.secret, removals, scan_pk=scan.pk)
-    here = [place for _, place in new if place.hub == scan.hub]
-    pks = {place.repository_pk for place in here}
-    walked = walks.of_repositories(connection, pks)
-    own = pks if scan.target.owed else known_commits.listed_since(connection, pks, scan.started_at)
-    batch.found += [sightings.by_id(connection, id) for id, _ in new]
-    for place in here:
-        if place.repository_pk not in own:
-            continue  # what it leads to is asked for where it was looked at
-        known = walked.get(place.repository_pk, NEVER)
-        follow = known.asked.follow if scan.target.owed else scan.asked.follow
-        follow = still_open(follow, known.followed)
-        if follow:
-            _follow(connection, scan, batch, place.repository_pk, place.author, follow)
-    if removals is None or not scan.reads or scan.target.is_narrow:
-        return
-    version = change_log.latest(connection)
-    again = worth_reading(connection, removals, hub=scan.hub)
-    _reinspect(connection, scan, again, priorities.Priority.NOW, version)
-    if sketched(connection, removals):
-        from reseen.match.sketches import Sketches  # numpy, which a scan by hashes alone needs not
-
-        could = Sketches.load(connection, only=frozenset(removals)).could_match
-        some = unread(connection, could, hub=scan.hub, since=scan.started_at, headers=False)
-        _reinspect(connection, scan, some.values(), priorities.Priority.ADAPTER, version)
-
-
-def _reinspect(
-    connection: Connection,
-    scan: Scan,
-    places: Iterable[Place],
-    priority: priorities.Priority,
-    version: int,
-) -> None:
-    """Queue repositories, but for those where something was left for another scan."""
-    pks = dict.fromkeys(place.repository_pk for place in places)
-    work = [
-        Work(pk, Task.REINSPECT, priority, version=version)
-        for pk in pks
-        if not frontier.has_given_up(connection, scan.pk, pk)
-    ]
-    frontier.add(connection, scan.pk, work)
-
-
-def _refer(connection: Connection, scan: Scan, lease: Lease, revisions: Revisions, at: int) -> None:
     """Each commit that is not known yet becomes work, once; what is known of one that nothing leads
     to any more stands in the history."""
     scan_rows.note(connection, scan.pk, lease.repository_pk, revisions.problems, at)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubGarbage, HubMissing
 from reseen.hubs.hub import Hub, RepositoryPage, WantedRepositories
 from reseen.records import Problem, Repository, RepoType
-from reseen.scan.commit_batch import Listed
 from reseen.scan.outage import HubOutage
+from reseen.scan.outcomes import Listed
 from reseen.scan.priorities import Listing
 from reseen.scan.scan_rows import Part
 

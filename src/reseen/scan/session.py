@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed import known_commits, sightings
 from reseen.records import Coverage
-from reseen.scan import commit_batch, frontier, lookback, owed, scan_rows
+from reseen.scan import commit_batch, following, frontier, lookback, outcomes, owed, scan_rows
 from reseen.scan.budget import FULL, Allowance
 from reseen.scan.context import ScanContext
 from reseen.scan.progress import Outcome
@@ -29,7 +29,7 @@ class ScanSession:
     def __init__(self, context: ScanContext) -> None:
         self._context = context
         self._store, self._hub = context.store, context.hub
-        self.index: commit_batch.Index
+        self.index: outcomes.Index
         """The registry in force; another one when it changed."""
         self.waiting = 0
         """Pieces of work that nobody holds, as last counted."""
@@ -38,7 +38,7 @@ class ScanSession:
         """What the scan may still read."""
         self.sightings = 0
         """New with this scan, when we came to it."""
-        self._scan: commit_batch.Scan
+        self._scan: outcomes.ScanFacts
         self._where: owed.Where
         self._accounts: set[str] = set()
         self._looked_back = 0
@@ -61,7 +61,7 @@ class ScanSession:
                 scan_rows.add_owed(connection, pk, self.index.version)
             started_at = scan_rows.started_at(connection, pk)
             self._where = owed.Where(self._hub.name, target, options, started_at)
-            self._scan = commit_batch.Scan(
+            self._scan = outcomes.ScanFacts(
                 pk=pk,
                 started_at=started_at,
                 hub=self._hub.name,
@@ -83,9 +83,7 @@ class ScanSession:
                 wanted=known_commits.background_lacks(connection, FULL),
             )
 
-    def commit(
-        self, came: Sequence[commit_batch.Outcome], want: commit_batch.Wanted
-    ) -> commit_batch.Batch:
+    def commit(self, came: Sequence[outcomes.Outcome], want: outcomes.Wanted) -> outcomes.Batch:
         """Store what came, lease what is wanted."""
         usage = self._hub.usage
         used = (usage.requests, usage.bytes_read)
@@ -108,24 +106,24 @@ class ScanSession:
             part = scan_rows.lease_part(connection, self._scan.pk, self._scan.owner, now())
             return part, scan_rows.parts_left(connection, self._scan.pk)
 
-    def owing(self, part: scan_rows.Part) -> commit_batch.Owing:
+    def owing(self, part: scan_rows.Part) -> outcomes.Owing:
         """The next page of repositories at which something may be owed."""
         after = int(part.cursor or 0)
         with self._store.read() as connection:
             pks = owed.behind(connection, self._where, self.index.version, after)
         cursor = str(pks[-1]) if len(pks) == owed.PAGE else None
-        return commit_batch.Owing(part, tuple(pks), cursor)
+        return outcomes.Owing(part, tuple(pks), cursor)
 
-    def end_if_empty(self) -> commit_batch.Batch:
+    def end_if_empty(self) -> outcomes.Batch:
         """End the scan when nobody has anything left to do in it. What was under way when a removal
         learned, or when the registry changed, was looked at without that: it is gone through once
         more, as often as there is something new."""
         pk = self._scan.pk
-        did = commit_batch.Batch()
+        did = outcomes.Batch()
         with self._store.write() as connection:
             if self._is_empty(connection):
                 self._look_back(connection, did)
-                commit_batch.listed_all(connection, self._scan)
+                following.listed_all(connection, self._scan)
                 version = self.index.version
                 if self._behind and owed.behind(connection, self._where, version, limit=1):
                     did.new_parts |= scan_rows.add_owed(connection, pk, version)
@@ -138,14 +136,14 @@ class ScanSession:
         self._accounts |= did.accounts
         return did
 
-    def _look_back(self, connection: Connection, did: commit_batch.Batch) -> None:
+    def _look_back(self, connection: Connection, did: outcomes.Batch) -> None:
         """Match what is stored with all that changed since the scan began."""
         latest = change_log.latest(connection)
         self._follow(connection)
         if self._looked_back < latest:
             changed = lookback.changed_since(connection, self._scan.started_at)
             if changed is None or changed:
-                commit_batch.look_back(connection, self._scan, did, changed)
+                following.look_back(connection, self._scan, did, changed)
             self._looked_back = latest
 
     def _is_empty(self, connection: Connection) -> bool:
@@ -171,13 +169,13 @@ class ScanSession:
 
     def _load(self, connection: Connection) -> None:
         known = RegistryIndex.load(connection, self._context.keyring)
-        self.index = commit_batch.Index(known, known.version.change)
+        self.index = outcomes.Index(known, known.version.change)
 
     def _follow(self, connection: Connection) -> None:
         """Take in what changed."""
         known = self.index.known.followed(connection)
         if known is not self.index.known:
-            self.index = commit_batch.Index(known, known.version.change)
+            self.index = outcomes.Index(known, known.version.change)
             self._behind = True
 
     def _count(self, connection: Connection) -> None:

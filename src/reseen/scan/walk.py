@@ -23,7 +23,11 @@ from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubMissing
 from reseen.hubs.hub import Hub, Revision, WantedRepositories
 from reseen.records import Problem, account_of
 from reseen.scan import priorities
-from reseen.scan.commit_batch import (
+from reseen.scan.context import ReadContext, ScanContext
+from reseen.scan.context import reading as reading_context
+from reseen.scan.frontier import MAX_ATTEMPTS, Lease, Task
+from reseen.scan.outage import STORAGE_AWAY, UNANSWERED, HubAway, HubOutage, StorageOutage
+from reseen.scan.outcomes import (
     Batch,
     Failed,
     Index,
@@ -38,11 +42,7 @@ from reseen.scan.commit_batch import (
     Wanted,
     settles,
 )
-from reseen.scan.commit_batch import Outcome as Came
-from reseen.scan.context import ReadContext, ScanContext
-from reseen.scan.context import reading as reading_context
-from reseen.scan.frontier import MAX_ATTEMPTS, Lease, Task
-from reseen.scan.outage import STORAGE_AWAY, UNANSWERED, HubAway, HubOutage, StorageOutage
+from reseen.scan.outcomes import Outcome as Came
 from reseen.scan.pace import USUAL, Pace
 from reseen.scan.pages import Pages
 from reseen.scan.progress import Found, Outcome, Progress, Report
