@@ -15,13 +15,16 @@ from tests.files.build import T, torch_zip
 from tests.gate import standing
 from tests.gate.standing import key, knows, running, settings_in
 from tests.hostile.make import hostile
-from tests.match.made import fully_known, read, remove
+from tests.match.made import KEYRING, fully_known, listed, read, remove
 from tests.match.updates import CAST, OTHER, REMOVED, put
 
 from reseen.fingerprints.digests import fingerprint
 from reseen.gate import front, upload
 from reseen.gate.gate import Gate
 from reseen.gate.keys import Scope
+from reseen.match.registry_index import RegistryIndex
+from reseen.operations import classes
+from reseen.records import RemovalClass
 from reseen.store.database import Store
 
 BINARY = {"Content-Type": "application/octet-stream"}
@@ -222,10 +225,12 @@ def test_who_stops_sending_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     async def silent() -> Any:
         await asyncio.sleep(3_600)
 
+    pool = front.Desk(None).pool  # type: ignore[arg-type]
+
     async def wait() -> None:
         scope = {"headers": [(b"content-length", b"10")]}
         with pytest.raises(upload.Refused) as refused:
-            await upload.fingerprint_of(scope, silent, front.Desk(None).pool)  # type: ignore[arg-type]
+            await upload.fingerprint_of(scope, silent, pool, RegistryIndex())  # type: ignore[arg-type]
         assert refused.value.status == 408
 
     asyncio.run(wait())
@@ -239,7 +244,8 @@ async def _fingerprint(pieces: list[bytes], length: int, kind: bytes) -> Any:
     async def receive() -> Any:
         return messages.pop(0)
 
-    return await upload.fingerprint_of(scope, receive, front.Desk(None).pool)  # type: ignore[arg-type]
+    pool = front.Desk(None).pool  # type: ignore[arg-type]
+    return await upload.fingerprint_of(scope, receive, pool, RegistryIndex())
 
 
 def test_what_a_torch_file_of_a_removal_holds_is_found(
@@ -251,3 +257,93 @@ def test_what_a_torch_file_of_a_removal_holds_is_found(
     assert io.BytesIO(data).read(2) == b"PK"
     answer = client.post("/v1/check/file", content=data, headers=sender | BINARY)
     assert rungs(answer)["bytes"] == id
+
+
+# -- the class of which nothing is read ------------------------------------------------------------
+
+
+NOTHING_INSIDE = {"data_sha256", "tensors_blake3", "autov3"}
+
+
+@pytest.mark.parametrize("entitled", [False, True])
+def test_an_upload_of_the_class_ends_at_its_digests(
+    client: TestClient,
+    sender: dict[str, str],
+    gate: Gate,
+    store: Store,
+    removal: str,
+    entitled: bool,
+) -> None:
+    classes.classify(store, KEYRING, removal, RemovalClass.CHILD_ABUSE, "Sample reason 01")
+    if entitled:
+        classes.entitle(store, "local")
+    knows(gate, store)
+    answer = client.post("/v1/check/file", content=REMOVED, headers=sender | BINARY)
+    assert rungs(answer)["bytes"] == removal
+    assert rungs(answer).keys() <= {"bytes", "hint"}
+    assert answer.json()["results"][0]["advice"] == "block"
+    about = answer.json()["file"]
+    assert not about["sketched"]
+    assert "only digests" in about["no_sketch"]
+    assert not NOTHING_INSIDE & about.keys()
+    # an altered copy of it is not known: its sketch is not searched
+    assert rungs(client.post("/v1/check/file", content=CAST, headers=sender | BINARY)) == {}
+
+
+@pytest.mark.parametrize(("entitled", "advice"), [(False, "hold"), (True, "block")])
+def test_the_class_is_blocked_for_whom_is_entitled_and_else_held(
+    client: TestClient,
+    gate: Gate,
+    store: Store,
+    removal: str,
+    entitled: bool,
+    advice: str,
+) -> None:
+    from reseen.gate import policy
+    from reseen.gate.policy import Advice
+    from reseen.records import Rung
+
+    asks = key(store, Scope.CHECK)
+    with store.write() as connection:
+        for rung in (Rung.BYTES, Rung.DECLARED):  # whatever the policy lets through
+            policy.set(connection, policy.EVERY_LIST, rung, Advice.ALLOW)
+    digest = hashlib.sha256(REMOVED).hexdigest()
+
+    def advised() -> str:
+        knows(gate, store)
+        answer = client.post("/v1/check", json={"sha256": digest}, headers=asks)
+        return str(answer.json()["results"][0]["advice"])
+
+    assert advised() == "allow"
+    classes.classify(store, KEYRING, removal, RemovalClass.CHILD_ABUSE, "Sample reason 01")
+    if entitled:
+        classes.entitle(store, "local")
+    assert advised() == advice
+    classes.classify(store, KEYRING, removal, RemovalClass.OTHER, "Sample reason 01")
+    assert advised() == "allow"
+
+
+def test_a_torch_file_of_the_class_is_not_opened_and_not_left(
+    client: TestClient,
+    sender: dict[str, str],
+    gate: Gate,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spools = tmp_path / "spools"
+    spools.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spools))
+    data = torch_zip({"lora_down.weight": T("F32", (4, 4), bytes(range(64)))})
+    id = remove(store, listed(data))
+    classes.classify(store, KEYRING, id, RemovalClass.CHILD_ABUSE, "Sample reason 01")
+    knows(gate, store)
+
+    def opened(*_: object) -> object:
+        raise AssertionError("it was looked at")
+
+    monkeypatch.setattr(upload, "_of_spool", opened)
+    answer = client.post("/v1/check/file", content=data, headers=sender | BINARY)
+    assert rungs(answer)["bytes"] == id
+    assert answer.json()["file"]["container"] == "torch-zip"
+    assert list(spools.iterdir()) == []

@@ -105,14 +105,14 @@ def test_one_bad_file_does_not_stop_the_rest(
     remove(store, listed(FILE))
     (tree / "elsewhere").symlink_to("/etc")
     gone = tree / "notes.txt"
-    real = pool.fingerprint
+    real = pool.read_local
 
     def fails_for_one(path: Path, *rest: object) -> object:
         if path == gone:
             gone.unlink()
         return real(path, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pool, "fingerprint", fails_for_one)
+    monkeypatch.setattr(pool, "read_local", fails_for_one)
     outcome = scan(store, tree)
     assert len(outcome.sightings) == 2
     assert outcome.coverage.skipped == {UNREAD: 2}

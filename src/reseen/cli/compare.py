@@ -103,13 +103,13 @@ def _print(found: Comparison, first: Sketched, second: Sketched) -> None:
 
 
 def _sketched(given: str, endpoint: str | None) -> Sketched:
-    from reseen.cli.hub import remote_file
+    from reseen.cli.hub import never_read, remote_file
 
     if (remote := remote_file(given, endpoint)) is not None:
         from reseen.scan.remote import sketch_of
 
         with about(given):
-            return sketch_of(*remote)
+            return sketch_of(*remote, never_read())
     from reseen.fingerprints.local import sketch_of as sketch_of_local
 
     path = _file(Path(given))

@@ -179,13 +179,13 @@ def shown_metadata(listing: Listing, *, reveal: bool) -> dict[str, str]:
 
 
 def _read(file: str, endpoint: str | None) -> tuple[Listing, Plan]:
-    from reseen.cli.hub import remote_file
+    from reseen.cli.hub import never_read, remote_file
 
     if (remote := remote_file(file, endpoint)) is not None:
         from reseen.scan.remote import listing_of
 
         with about(file):
-            return listing_of(*remote)
+            return listing_of(*remote, never_read())
     from reseen.fingerprints.local import plan_of
 
     with about(file):

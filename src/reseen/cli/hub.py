@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reseen.cli.common import json_option, quiet_option
+from reseen.cli.common import json_option, look_into, quiet_option, settings_for
 from reseen.cli.lazy import LazyGroup
-from reseen.errors import InputError
+from reseen.errors import InputError, StoreMissing
 from reseen.records import RepoType
 from reseen.settings import HubSettings, Settings, check_endpoint
 
 if TYPE_CHECKING:
     from reseen.hubs.hub import Hub
+    from reseen.registry.never_read import NeverRead
     from reseen.scan.remote import RemoteFile
     from reseen.scan.target import Options, Target
 
@@ -197,6 +198,18 @@ def remote_file(given: str, endpoint: str | None) -> tuple[Callable[[], Hub], Re
         raise InputError(f"{given[:200]}: no hub has this address", remedy=_REMOTE)
     hub, named = found
     return opener(hub_named(hub.name, Settings.from_environment(), endpoint)), remote_file(named)
+
+
+def never_read() -> NeverRead:
+    """The files of which nothing is read, as the registry here knows them; where there is none,
+    nothing is known."""
+    from reseen.registry.never_read import NOTHING, load
+
+    try:
+        with look_into(settings_for()) as store, store.read() as connection:
+            return load(connection)
+    except StoreMissing:
+        return NOTHING
 
 
 def repo_of(given: str | None, settings: Settings) -> str | None:

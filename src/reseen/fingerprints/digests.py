@@ -267,3 +267,60 @@ def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Fi
             if progress is not None:
                 progress(len(chunk))
         return pass_.finish()
+
+
+class WholeFile:
+    """The digests of a whole file in one pass, and nothing of what is in it: `update`, `finish`."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._at = 0
+        self._head = b""
+        self._sha256, self._blake3, self._crc32 = hashlib.sha256(), blake3(), 0
+        self._git = (
+            hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False) if size <= GIT_LIMIT else None
+        )
+
+    def update(self, chunk: bytes) -> None:
+        """The next bytes."""
+        if self._at == 0:
+            self._head = chunk[:HEAD_LENGTH]
+        self._sha256.update(chunk)
+        self._blake3.update(chunk)
+        self._crc32 = zlib.crc32(chunk, self._crc32)
+        if self._git is not None:
+            self._git.update(chunk)
+        self._at += len(chunk)
+
+    def finish(self) -> Fingerprint:
+        """Raises Malformed when the bytes broke off before `size`."""
+        if self._at != self._size:
+            raise Malformed("the file broke off before its end")
+        sha256 = self._sha256.digest()
+        values = {
+            DigestKind.SHA256: sha256,
+            DigestKind.BLAKE3: self._blake3.digest(),
+            DigestKind.CRC32: self._crc32.to_bytes(4, "big"),
+            DigestKind.AUTOV2: sha256[:5],
+        }
+        if self._git is not None:
+            values[DigestKind.GIT_BLOB] = self._git.digest()
+        return Fingerprint(
+            size=self._size,
+            container=identify(self._head, self._size),
+            digests=tuple(Digest(kind, values[kind]) for kind in sorted(values)),
+        )
+
+
+def digests_alone(path: Path, progress: Callable[[int], None] | None = None) -> Fingerprint:
+    """The digests of a local file as a whole: its tensors are not looked for. Raises FileError."""
+    with LocalFile(path) as source:
+        pass_ = WholeFile(source.size)
+        for at in range(0, source.size, BLOCK):
+            chunk = source.read(Range(at, min(BLOCK, source.size - at)))
+            if not chunk:
+                raise FileError("the file shrank while it was read")
+            pass_.update(chunk)
+            if progress is not None:
+                progress(len(chunk))
+        return pass_.finish()

@@ -56,6 +56,10 @@ def _body(found: Sequence[Found], policy: Policy) -> tuple[bytes, Advice]:
         advised = policy.advice(each.list, each.ruled_by)
         if each.rung is Rung.REFUTED and advised is Advice.BLOCK:
             advised = Advice.HOLD  # one of the claim's digests is false: a person has to look
+        if each.cls.never_read and each.rung > Rung.HINT:
+            # Whatever the policy says: by who may say the class it is blocked, else held at least.
+            floor = Advice.BLOCK if each.cls.vouched else Advice.HOLD
+            advised = max(advised, floor, key=lambda one: one.strength)
         if advised.strength > advice.strength:
             advice = advised
         matches.append(

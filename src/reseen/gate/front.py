@@ -113,7 +113,7 @@ async def answer_file(desk: Desk, scope: Scope, receive: Receive, send: Send) ->
             raise Turned(503, "too many files are coming in already", 2.0)
         desk.uploads += 1
         try:
-            fingerprint = await fingerprint_of(scope, receive, desk.pool)
+            fingerprint = await fingerprint_of(scope, receive, desk.pool, desk.gate.live.index)
         finally:
             desk.uploads -= 1
         gate = desk.gate

@@ -24,10 +24,12 @@ from reseen.errors import FileError
 from reseen.files.containers import READ
 from reseen.files.identify import HEAD_LENGTH, identify
 from reseen.files.source import Range, run
-from reseen.fingerprints.digests import BLOCK, Fingerprinter, look_inside
+from reseen.fingerprints.digests import BLOCK, Fingerprinter, WholeFile, look_inside
 from reseen.gate.front import Gone
 from reseen.gate.questions import Refused
+from reseen.match.registry_index import RegistryIndex
 from reseen.records import Container, Fingerprint
+from reseen.registry.never_read import ended, forbids
 
 MOST_STREAMED = 64 << 30
 """Bytes of a file that is read as it comes."""
@@ -44,8 +46,11 @@ T = TypeVar("T")
 Chunks = AsyncIterator[bytes]
 
 
-async def fingerprint_of(scope: Scope, receive: Receive, pool: ThreadPoolExecutor) -> Fingerprint:
-    """Read the one file of a request. Raises Refused, or Gone."""
+async def fingerprint_of(
+    scope: Scope, receive: Receive, pool: ThreadPoolExecutor, index: RegistryIndex
+) -> Fingerprint:
+    """Read the one file of a request; one of the class that is never read ends at its digests.
+    Raises Refused, or Gone."""
     length, kind, options = _head(scope)
     body = _body(receive, length)
     if kind == b"multipart/form-data":
@@ -58,7 +63,7 @@ async def fingerprint_of(scope: Scope, receive: Receive, pool: ThreadPoolExecuto
     if size > MOST_STREAMED:
         raise Refused(413, f"the file is longer than {MOST_STREAMED >> 30} GiB")
     try:
-        return await _read(size, chunks, pool)
+        return ended(index, await _read(size, chunks, pool, index))
     except FileError as e:
         raise Refused(400, f"{e}: send it alone, with its Content-Length") from None
 
@@ -175,13 +180,15 @@ class _Form:
         self.ended = True
 
 
-async def _read(size: int, chunks: Chunks, pool: ThreadPoolExecutor) -> Fingerprint:
+async def _read(
+    size: int, chunks: Chunks, pool: ThreadPoolExecutor, index: RegistryIndex
+) -> Fingerprint:
     """The fingerprint of a file of `size` bytes. Hashing goes on while the next bytes come."""
     blocks = _blocks(chunks)
     first = await anext(blocks, b"")
     container = identify(first[:HEAD_LENGTH], size)
     if _needs_its_end(first, container):
-        return await _spooled(size, first, blocks, pool)
+        return await _spooled(size, first, blocks, pool, index)
     pass_ = Fingerprinter(size)
     await _each(first, blocks, pass_.update, pool)
     return await _run(pool, pass_.finish)
@@ -195,18 +202,23 @@ def _needs_its_end(first: bytes, container: Container) -> bool:
 
 
 async def _spooled(
-    size: int, first: bytes, blocks: Chunks, pool: ThreadPoolExecutor
+    size: int, first: bytes, blocks: Chunks, pool: ThreadPoolExecutor, index: RegistryIndex
 ) -> Fingerprint:
     if size > MOST_SPOOLED:
         raise Refused(413, f"such a file may have {MOST_SPOOLED >> 30} GiB; this one has more")
+    whole = WholeFile(size) if index.holds_never_read else None
     with tempfile.TemporaryFile("w+b", buffering=0, prefix="reseen-") as spool:  # 0600, no name
 
         def write(block: bytes) -> None:
             if spool.tell() + len(block) > size:
                 raise FileError("the file is longer than announced")
             spool.write(block)
+            if whole is not None:
+                whole.update(block)
 
         await _each(first, blocks, write, pool)
+        if whole is not None and forbids(index, told := whole.finish()):
+            return told  # nothing in it is looked at, and the file is gone
         return await _run(pool, lambda: _of_spool(spool, size))
 
 

@@ -90,11 +90,11 @@ def judge(
 ) -> Judgement | None:
     """What a file is to a removal; None where nothing in force speaks of it. `more`: evidence found
     elsewhere (likeness of weights, hints). Of the class that is never read only what hubs state
-    counts."""
-    if cls >= RemovalClass.CHILD_ABUSE:
-        file = replace(file, read=None, header=None)
-        more = [e for e in more if e.rung is Rung.HINT]
+    counts; where they state nothing of a file, the digests of the whole of it do."""
     claims = tuple(claims)
+    if cls.never_read:
+        file = _digests_alone(file, claims)
+        more = [e for e in more if e.rung is Rung.HINT]
     found = [_by_claim(file, claim) for claim in claims]
     proofs = _once(e for one in found for e in one.evidence)
     if any(one.false_size for one in found):
@@ -109,10 +109,18 @@ def judge(
     rung = max((e.rung for e in proofs), default=Rung.REFUTED)
     if rung is Rung.HINT and refuted:
         rung = Rung.REFUTED
-    if cls >= RemovalClass.CHILD_ABUSE:
-        proofs = [evidence.never_read(e) if e.rung > Rung.HINT else e for e in proofs]
+    if cls.never_read:
+        stated = (Rung.DECLARED, Rung.POINTER)
+        proofs = [evidence.never_read(e) if e.rung in stated else e for e in proofs]
     every = sorted([*proofs, *refuted], key=lambda e: (-e.rung, order_of(e.kind)))
     return Judgement(rung, _confirmed(rung, file, claims), tuple(every))
+
+
+def _digests_alone(file: FileFacts, claims: Iterable[ClaimFacts]) -> FileFacts:
+    whole: dict[DigestKind, bytes] | None = None
+    if file.read is not None and not any(True for claim in claims for _ in _stated(file, claim)):
+        whole = {kind: value for kind, value in file.read.items() if kind in WHOLE}
+    return replace(file, read=whole, header=None)
 
 
 def contradicts(read: Mapping[DigestKind, bytes], claim: Mapping[DigestKind, bytes]) -> bool:

@@ -290,6 +290,18 @@ class RegistryIndex:
             return changed[0].cls
         return RemovalClass(self.snapshot.classes[self.snapshot.removal_of[number]])
 
+    def is_never_read(self, kind: int, value: bytes) -> bool:
+        """Has a removal of the class that is never read this digest (or POINTER)?"""
+        return any(self.cls(number).never_read for number in self.find(kind, value))
+
+    @property
+    def holds_never_read(self) -> bool:
+        """Is any removal of that class?"""
+        classes = bytes(memoryview(self.snapshot.classes))  # type: ignore[arg-type]
+        if any(int(cls) in classes for cls in RemovalClass if cls.never_read):
+            return True
+        return any(entry.cls.never_read for entry in self.delta.removals.values())
+
     def size(self, number: int) -> int | None:
         """The size that a claim gives."""
         changed = self.delta.claims.get(number)
@@ -514,7 +526,7 @@ class RegistryIndex:
         """The removal of a claim whose sketch counts: in force, and not of the class of which only
         digests are looked for."""
         number = self.number(claim_pk)
-        if number is None or self.cls(number) >= RemovalClass.CHILD_ABUSE:
+        if number is None or self.cls(number).never_read:
             return None
         return self.removal(number)
 

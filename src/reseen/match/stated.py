@@ -15,7 +15,7 @@ from reseen.fingerprints.sketch import Sketch, decode
 from reseen.match import evidence
 from reseen.match.registry_index import Proofs, RegistryIndex
 from reseen.match.weights import COPY_MEAN_ALONE
-from reseen.records import DigestKind, Evidence, Fingerprint, Rung
+from reseen.records import DigestKind, Evidence, Fingerprint, RemovalClass, Rung
 
 FEWEST_SLOTS = 8
 """Searched modules without which likeness is not judged by these alone."""
@@ -36,6 +36,8 @@ class Found:
     why: str
     ruled_by: Rung
     """Whose rule of the policy counts: `rung`, or what a contradicted claim would have given."""
+    cls: RemovalClass = RemovalClass.OTHER
+    """Of the removal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +123,9 @@ class NamedIndex:
         """One for each list that the claim is counted for."""
         if number is None:
             return []
-        id = self.index.removal(number)
+        id, cls = self.index.removal(number), self.index.cls(number)
         return [
-            Found(id, self.name(of), why.rung, why.kind, score, why.why, ruled_by or why.rung)
+            Found(id, self.name(of), why.rung, why.kind, score, why.why, ruled_by or why.rung, cls)
             for of in self.index.lists(number)
         ]
 

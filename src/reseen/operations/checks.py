@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reseen.errors import InputError
-from reseen.fingerprints.digests import fingerprint
 from reseen.match.registry_index import RegistryIndex
 from reseen.records import Container, Fingerprint, Match, Rung
+from reseen.registry import never_read
+from reseen.registry.never_read import NOTHING, read_local
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -40,12 +41,13 @@ class Checker:
     def __init__(self, store: Store, keyring: Keyring | None) -> None:
         self._store, self._keyring = store, keyring
         self._known: RegistryIndex | None = None
+        self._never = NOTHING
 
     def check(self, path: Path, progress: Callable[[int], None] | None = None) -> Checked:
         """One file, read once. `progress` is told bytes read. Raises FileError when it cannot be
         read, and InputError when the registry is empty."""
         self.load()
-        return self.match(fingerprint(path, progress))
+        return self.match(read_local(path, self._never, progress))
 
     def match(self, read: Fingerprint) -> Checked:
         """As `check`, for a file that was read before."""
@@ -53,11 +55,14 @@ class Checker:
 
     def load(self) -> RegistryIndex:
         """The registry as it is now. Raises InputError when it is empty: nothing could match."""
+        before = self._known
         with self._store.read() as connection:
             if self._known is None:
                 self._known = RegistryIndex.load(connection, self._keyring)
             else:
                 self._known = self._known.followed(connection)
+            if self._known is not before:
+                self._never = never_read.load(connection)
         if not self._known:
             raise InputError(
                 f"the registry at {self._store.place} is empty: nothing can match",

@@ -14,11 +14,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from reseen.errors import FileError
-from reseen.fingerprints.digests import fingerprint
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.records import Fingerprint, Names, RemovalClass, RemovedFile
-from reseen.registry import learning
+from reseen.registry import learning, never_read
 from reseen.registry.merge import Merger
+from reseen.registry.never_read import read_local
 from reseen.registry.rows import Draft
 from reseen.registry.store_rows import Reader, write
 from reseen.store import audit, links
@@ -71,10 +71,13 @@ def add_files(
     """Register files (and all files under folders), one removal each; accounts for every one.
     `progress` is told bytes read. A withdrawn removal stays withdrawn."""
     options = options or AddOptions()
+    with store.read() as connection:
+        never = never_read.load(connection)
+        told = never_read.is_told(connection, options.list, options.cls)
 
     def one(path: Path) -> Added:
         try:
-            told = fingerprint(path, progress)
+            read = read_local(path, never, progress, told=told)
         except FileError as e:
             return Added(path, AddOutcome.REJECTED, reason=str(e))
         given = options.names or Names()
@@ -82,7 +85,7 @@ def add_files(
         where = links.normal_site(options.site) if options.site else None
         draft = Draft(0, "", own, (), None, where, None, options.list, ())
         draft.cls = options.cls
-        return _add(store, keyring, path, told, draft)
+        return _add(store, keyring, path, read, draft)
 
     return tuple(one(path) for path in _files(paths))
 

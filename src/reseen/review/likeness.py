@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, exists, select
 
 from reseen.errors import Malformed, NotFound
 from reseen.match.blocks import Block, side_by_side
+from reseen.records import RemovalClass
 from reseen.store import schema
 
 MOST_FILES = 32
@@ -113,11 +114,17 @@ def _removed(
     rows = connection.execute(
         select(f.size, f.container, f.data_size, f.layout, k.architecture, k.value)
         .select_from(schema.claims.outerjoin(schema.sketches, k.claim_pk == f.pk))
-        .where(f.removal_pk == removal_pk, f.in_force == 1)
+        .where(f.removal_pk == removal_pk, f.in_force == 1, ~_never_read(removal_pk))
         .order_by(k.value.is_(None), f.layout.is_(None), f.size.is_(None), f.pk)
         .limit(MOST_FILES)
     )
     return [(dict(row._mapping), row.value) for row in rows]
+
+
+def _never_read(removal_pk: int) -> ColumnElement[bool]:
+    """Of the class of which only digests are compared."""
+    r = schema.removals.c
+    return exists().where(r.pk == removal_pk, r.cls >= int(RemovalClass.CHILD_ABUSE))
 
 
 def _facts(removed: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[Fact, ...]:

@@ -32,6 +32,8 @@ from reseen.records import (
     Repository,
     RepoType,
 )
+from reseen.registry import never_read
+from reseen.registry.never_read import NeverRead
 from reseen.scan import scan_rows
 from reseen.scan.budget import Kind
 from reseen.scan.inspect import ArtifactResult, conclude, read_in_full
@@ -95,9 +97,10 @@ def scan_folder(
     with store.write() as connection:
         scan = _begin(connection, path)
         known = RegistryIndex.load(connection, keyring)
+        never = never_read.load(connection)
     count = _Counts()
     new: list[str] = []
-    for batch in _batches(_came(files, jobs or os.cpu_count() or 1, count)):
+    for batch in _batches(_came(files, jobs or os.cpu_count() or 1, never, count)):
         with store.write() as connection:
             ids = _write(connection, scan, batch, known, count)
             known = known.followed(connection)  # what was learned, and what others changed
@@ -130,7 +133,7 @@ def _begin(connection: Connection, path: Path) -> int:
 
 
 def _came(
-    files: Iterator[LocalArtifact | Problem], jobs: int, count: _Counts
+    files: Iterator[LocalArtifact | Problem], jobs: int, never: NeverRead, count: _Counts
 ) -> Iterator[_Came | Problem]:
     """Each file once read; one content at several places is read once."""
     problems: list[Problem] = []
@@ -143,7 +146,7 @@ def _came(
             first.setdefault(file.content, file)
             places.setdefault(file.content, []).append(file.artifact)
     yield from problems
-    for content, result in read_files(((key, one.file) for key, one in first.items()), jobs):
+    for content, result in read_files(((key, one.file) for key, one in first.items()), jobs, never):
         for artifact in places.pop(content):
             if isinstance(result, str):
                 yield Problem(f"{artifact.repo}/{artifact.path}", result)

@@ -41,6 +41,7 @@ from reseen.records import (
     Problem,
     Rung,
 )
+from reseen.registry.never_read import SKIPPED, ended, forbids
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
 from reseen.scan.outage import STORAGE_AWAY
@@ -124,6 +125,8 @@ def wants_reading(
     """Is there anything that this artifact's bytes could still decide? `before`: what they told."""
     if options.confirm is Confirm.NONE or artifact.size == 0 or before.full:
         return False
+    if forbids(known, artifact):
+        return False
     header = before.container is not None
     if matches:
         unchecked = not header or Confirmed.NONE in before.claims
@@ -166,6 +169,8 @@ def is_named_otherwise(artifact: Artifact) -> bool:
 async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, ...]) -> ReadResult:
     """Read as much of an artifact as decides something. A hub's error is a problem, not raised."""
     hub, known, options, budget = context.hub, context.known, context.options, context.budget
+    if forbids(known, artifact):
+        return ReadResult(skipped=SKIPPED)
     if budget.refused:
         return NOT_READ
     if budget.scan.left <= 0:
@@ -202,7 +207,7 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
             return ReadResult(inspection, confirmed, skipped=SPENT, left=True)
         config = None if inside is None else await _config(hub, artifact, inside, budget)
         budget.spend(size, Kind.WHOLE)
-        fingerprint = await _read_all(hub, artifact, size, inside, config)
+        fingerprint = ended(known, await _read_all(hub, artifact, size, inside, config))
     except HubAuth as e:
         budget.refused = True
         if not matches:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from reseen.observed import known_commits, sightings
 from reseen.observed.artifacts import instant
 from reseen.records import Rung, SightingState
+from reseen.registry import never_read
 from reseen.scan import inspect, priorities
 from reseen.scan.progress import Outcome
 from reseen.scan.target import Target
@@ -28,6 +29,7 @@ SOUND = frozenset(
         priorities.NO_FILES,
         priorities.GONE,
         inspect.BY_NAME,
+        never_read.SKIPPED,
     )
 )
 """Reasons for which nothing was left out that could have been looked at."""

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, selec
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.known_commits import is_standing
 from reseen.observed.readings import UNREAD, File, ReadSoFar, files_of, read_so_far
-from reseen.records import Artifact, RepoType, Rung
+from reseen.records import Artifact, RemovalClass, RepoType, Rung
 from reseen.scan.inspect import wants_reading
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.visit import file_of
@@ -172,6 +172,7 @@ def count(connection: Connection, hub: str | None = None) -> Unread:
         .join(removals, removals.c.pk == sightings.c.removal_pk)
         .join(repositories, repositories.c.pk == artifacts.c.repository_pk)
         .where(is_standing(), sightings.c.rung > int(Rung.HINT), declared, ~read)
+        .where(removals.c.cls < int(RemovalClass.CHILD_ABUSE))
         .distinct()
     )
     if hub is not None:

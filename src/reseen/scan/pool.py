@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from reseen.errors import FileError
-from reseen.fingerprints.digests import fingerprint
 from reseen.records import Fingerprint
+from reseen.registry.never_read import NOTHING, NeverRead, read_local
 
 K = TypeVar("K", bound=Hashable)
 
@@ -31,32 +31,36 @@ _FEW = 8  # so many files are read here: starting a process takes longer
 _AHEAD = 4  # files in the hands of each process
 
 _stop: Event | None = None
+_never = NOTHING
 
 
 class _Stopped(Exception):
     """The parent wants no more."""
 
 
-def read_files(files: Iterable[tuple[K, Path]], jobs: int) -> Iterator[tuple[K, Fingerprint | str]]:
-    """Fingerprint files; in the order in which they get ready. A string is the reason why not."""
+def read_files(
+    files: Iterable[tuple[K, Path]], jobs: int, never: NeverRead
+) -> Iterator[tuple[K, Fingerprint | str]]:
+    """Fingerprint files; in the order in which they get ready. A string is the reason why not.
+    `never`: files that end at their digests."""
     left = iter(files)
     few = list(islice(left, _FEW + 1))
     if jobs == 1 or len(few) <= _FEW:
         for source in (few, left):
             for key, path in source:
-                yield key, _read(path)
+                yield key, _read(path, never)
         return
-    yield from _in_processes(few, left, jobs)
+    yield from _in_processes(few, left, jobs, never)
 
 
 def _in_processes(
-    few: list[tuple[K, Path]], left: Iterator[tuple[K, Path]], jobs: int
+    few: list[tuple[K, Path]], left: Iterator[tuple[K, Path]], jobs: int, never: NeverRead
 ) -> Iterator[tuple[K, Fingerprint | str]]:
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
 
     def start() -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(jobs, context, _begin, (stop,))
+        return ProcessPoolExecutor(jobs, context, _begin, (stop, never))
 
     pool = start()
     pending: dict[Future[Fingerprint | str], K] = {}
@@ -65,11 +69,11 @@ def _in_processes(
         while True:
             for key, path in islice(more, jobs * _AHEAD - len(pending)):
                 try:
-                    pending[pool.submit(_read, path)] = key
+                    pending[pool.submit(_read_there, path)] = key
                 except BrokenProcessPool:  # and those that are pending will say so, too
                     pool.shutdown(wait=False)
                     pool = start()
-                    pending[pool.submit(_read, path)] = key
+                    pending[pool.submit(_read_there, path)] = key
             if not pending:
                 return
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
@@ -84,10 +88,10 @@ def _in_processes(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(stop: Event) -> None:
+def _begin(stop: Event, never: NeverRead) -> None:
     """In a new process."""
-    global _stop
-    _stop = stop
+    global _stop, _never
+    _stop, _never = stop, never
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -99,9 +103,13 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _read(path: Path) -> Fingerprint | str:
+def _read_there(path: Path) -> Fingerprint | str:
+    return _read(path, _never)
+
+
+def _read(path: Path, never: NeverRead) -> Fingerprint | str:
     try:
-        return fingerprint(path, _go_on)
+        return read_local(path, never, _go_on)
     except FileError as e:
         return str(e)
     except _Stopped:

@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from reseen.errors import HubMissing, InputError
+from reseen.errors import HubMissing, InputError, Unread
 from reseen.files.containers import read_listing
 from reseen.files.tensors import Listing
 from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.hubs.addresses import Named
 from reseen.hubs.hub import Hub, drive
 from reseen.records import Artifact, RepoType
+from reseen.registry.never_read import NeverRead, forbids
 from reseen.updates.plan import Plan, plan
 
 T = TypeVar("T")
@@ -43,35 +44,45 @@ def remote_file(named: Named) -> RemoteFile:
     return RemoteFile(named.type or RepoType.MODEL, named.repo, named.revision, named.path)
 
 
-def listing_of(open_hub: Callable[[], Hub], place: RemoteFile) -> tuple[Listing, Plan]:
-    """The header of a remote file, and what it is made of. Raises HubError and FileError."""
+def listing_of(
+    open_hub: Callable[[], Hub], place: RemoteFile, never: NeverRead
+) -> tuple[Listing, Plan]:
+    """The header of a remote file, and what it is made of. Raises HubError and FileError; Unread
+    for a file of the class of which nothing is read."""
 
     async def read(hub: Hub, artifact: Artifact) -> tuple[Listing, Plan]:
         listing = await drive(hub, artifact, read_listing(artifact.size or 0))
         return listing, plan(listing)
 
-    return _with_artifact(open_hub, place, read)
+    return _with_artifact(open_hub, place, never, read)
 
 
-def sketch_of(open_hub: Callable[[], Hub], place: RemoteFile) -> Sketched:
-    """The sketch of a remote file. Raises HubError and FileError."""
+def sketch_of(open_hub: Callable[[], Hub], place: RemoteFile, never: NeverRead) -> Sketched:
+    """The sketch of a remote file. Raises as `listing_of`."""
 
     async def read(hub: Hub, artifact: Artifact) -> Sketched:
         listing = await drive(hub, artifact, read_listing(artifact.size or 0))
         return await drive(hub, artifact, read_sketch(plan(listing)))
 
-    return _with_artifact(open_hub, place, read)
+    return _with_artifact(open_hub, place, never, read)
 
 
 def _with_artifact(
     open_hub: Callable[[], Hub],
     place: RemoteFile,
+    never: NeverRead,
     read: Callable[[Hub, Artifact], Awaitable[T]],
 ) -> T:
     async def whole() -> T:
         hub = open_hub()
         try:
-            return await read(hub, await _find(hub, place))
+            artifact = await _find(hub, place)
+            if forbids(never, artifact):
+                raise Unread(
+                    "it is of a class of which only digests are compared: nothing of it is read",
+                    remedy="`reseen sightings` shows where it stands.",
+                )
+            return await read(hub, artifact)
         finally:
             await hub.close()
 

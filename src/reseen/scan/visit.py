@@ -22,6 +22,8 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import content, text
 from reseen.observed.readings import UNREAD, File
 from reseen.records import Artifact, Confirmed, Match, Problem, Repository
+from reseen.registry import never_read
+from reseen.registry.never_read import forbids
 from reseen.scan import inspect, priorities
 from reseen.scan.context import ReadContext
 from reseen.scan.inspect import NOT_READ, ArtifactResult, ReadResult, conclude, read, wants_reading
@@ -212,6 +214,9 @@ def _conclude(
             seen.append(conclude(artifact, matched, known, outcome))
         if outcome is NOT_READ and not matched and _left_by_name(artifact, known, options):
             skipped[inspect.BY_NAME] += 1
+        if outcome is NOT_READ and matched and options.confirm is not Confirm.NONE:
+            skipped[never_read.SKIPPED] += forbids(known, artifact)
+    skipped = +skipped
     unanswered: list[str] = []
     for each, outcome in outcomes.items():
         if outcome.busy:

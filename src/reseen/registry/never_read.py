@@ -1,0 +1,149 @@
+"""A class of which nothing is read: the one place that says so, and that every reader asks.
+
+Of a removal that is capable of child abuse imagery (`RemovalClass.never_read`) digests are known,
+and nothing else. What a hub states of a file is enough to know that it is of that class: then no
+byte of it is read, no header either. Where only its bytes tell (a local file, an upload, a file of
+which the hub states nothing), it ends at the digests of the whole file: no tensors are parsed or
+kept, no sketch is made or kept, nothing is learned, nothing of it is exported but to an authority.
+
+`forbids` is asked before reading, and `ended` after every byte was read; `read_local` is how local
+files are read for a registry. A test finds every place that reads and holds it to this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection, select
+
+from reseen.fingerprints.digests import digests_alone, fingerprint
+from reseen.fingerprints.git import pointer_oid
+from reseen.fingerprints.known_bogus import why_bogus
+from reseen.records import Artifact, Digest, DigestKind, Fingerprint, RemovalClass
+from reseen.store import schema
+
+POINTER = 0
+"""Beside the kinds of digests, which count from 1: git oids of LFS pointers."""
+WHY = "of its class only digests are compared"
+"""Why there is no sketch, and why a file was not read."""
+SKIPPED = "files of the class that is never read: known by what the hub states alone"
+"""As a scan's account counts them."""
+
+_FILE = (DigestKind.SHA256, DigestKind.BLAKE3, DigestKind.XET, DigestKind.GIT_BLOB)
+"""Kinds that tell a file, byte for byte."""
+_WHOLE = (*_FILE, DigestKind.CRC32, DigestKind.AUTOV2)
+
+
+class Classes(Protocol):
+    """What knows which files are of that class: an index in memory, or a `NeverRead`."""
+
+    def is_never_read(self, kind: int, value: bytes) -> bool:
+        """Has a file of such a removal this digest (or POINTER)?"""
+
+
+@dataclass(frozen=True, slots=True)
+class NeverRead:
+    """The digests of all removals in force of that class. Can be sent to other processes."""
+
+    digests: frozenset[tuple[int, bytes]] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.digests)
+
+    def is_never_read(self, kind: int, value: bytes) -> bool:
+        return (kind, value) in self.digests
+
+
+NOTHING = NeverRead()
+
+
+def load(connection: Connection) -> NeverRead:
+    """Read them from the store."""
+    c, d, r = schema.claims.c, schema.digests.c, schema.removals.c
+    query = (
+        select(d.kind, d.value, c.size)
+        .select_from(schema.removals)
+        .join(schema.claims, c.removal_pk == r.pk)
+        .join(schema.digests, d.claim_pk == c.pk)
+        .where(r.cls >= int(RemovalClass.CHILD_ABUSE), c.in_force == 1)
+        .where(d.kind.in_([int(kind) for kind in _FILE]))
+    )
+    found: set[tuple[int, bytes]] = set()
+    for kind, value, size in connection.execute(query):
+        found.add((kind, bytes(value)))
+        if kind == DigestKind.SHA256 and size is not None:
+            found.add((POINTER, pointer_oid(bytes(value), size)))
+    return NeverRead(frozenset(found))
+
+
+def is_told(connection: Connection, list: str, cls: RemovalClass | None) -> bool:
+    """Does whoever gives files for a list say that they are of that class, or the list of all?"""
+    lists = schema.lists.c
+    of_list = connection.scalar(select(lists.cls).where(lists.name == list))
+    return max(of_list or 0, int(cls or 0)) >= int(RemovalClass.CHILD_ABUSE)
+
+
+def forbids(classes: Classes | None, what: Artifact | Fingerprint) -> bool:
+    """May nothing (more) of it be read? `what`: what a hub states of a file, or what was computed
+    of it. `classes` None: there is no registry."""
+    if classes is None:
+        return False
+    told = _stated(what) if isinstance(what, Artifact) else _computed(what)
+    return any(classes.is_never_read(kind, value) for kind, value in told)
+
+
+def _stated(artifact: Artifact) -> Iterator[tuple[int, bytes]]:
+    for digest in artifact.declared:
+        if why_bogus(digest) is None:
+            yield digest.kind, digest.value
+    oid = artifact.git_oid
+    if oid and not artifact.sha256:
+        yield POINTER, oid
+
+
+def _computed(read: Fingerprint) -> Iterator[tuple[int, bytes]]:
+    for digest in read.digests:
+        if digest.kind in _FILE and why_bogus(digest) is None:
+            yield digest.kind, digest.value
+
+
+def ended(classes: Classes | None, read: Fingerprint) -> Fingerprint:
+    """What may be kept of a file of which every byte was read: all, or its digests alone."""
+    return digests_of(read) if forbids(classes, read) else read
+
+
+def digests_of(read: Fingerprint) -> Fingerprint:
+    """The digests of the whole file, and nothing of what is in it."""
+    whole: tuple[Digest, ...] = tuple(d for d in read.digests if d.kind in _WHOLE)
+    return replace(
+        read,
+        digests=whole,
+        embedded=(),
+        data_size=None,
+        layout=None,
+        problem=None,
+        sketch=None,
+        no_sketch=WHY,
+    )
+
+
+def read_local(
+    path: Path,
+    never: NeverRead,
+    progress: Callable[[int], None] | None = None,
+    *,
+    told: bool = False,
+) -> Fingerprint:
+    """A local file, read for a registry: its digests in a pass of their own first, where any
+    removal is of that class; they are all there is of a file that is. `told`: whoever gives the
+    file says so. Raises FileError."""
+    if told:
+        return digests_of(digests_alone(path, progress))
+    if never:
+        whole = digests_alone(path)
+        if forbids(never, whole):
+            return digests_of(whole)
+    return fingerprint(path, progress)
