@@ -128,7 +128,8 @@ def test_who_only_reads_sees_everything_but_names_and_buttons(
 def decide(page: Page, verdict: str, *, then: str, reason: str = "") -> None:
     """Open a decision, give a reason, send."""
     decision = page.locator("details.decide", has=page.locator("summary", has_text=verdict))
-    decision.locator("summary").click()
+    if decision.get_attribute("open") is None:  # what is proposed is open already
+        decision.locator("summary").click()
     if reason:
         decision.get_by_label("In your words").fill(reason)
     decision.get_by_role("button", name=then).click()

@@ -19,6 +19,7 @@ from replica.server import Replica
 from replica.world import World
 from tests.scan.walking import ALL, KEYRING, walk_hub
 
+from reseen.operations import consequences
 from reseen.registry.imports import ImportOptions, import_list
 from reseen.review.roles import Role
 from reseen.scan.target import Confirm, Options
@@ -94,3 +95,4 @@ def furnish(settings: Settings, world: World) -> None:
         write_csv(listed, [r for r in world.removals if r.number != NOT_LISTED])
         import_list(store, keyring, listed, ImportOptions(list_name="sample list"))
         walk_hub(store, settings.hubs[0].endpoint, ALL, Options(refs=True, confirm=Confirm.FULL))
+        consequences.follow(store)  # as the worker does: a page that is fetched puts no case
