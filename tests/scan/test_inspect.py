@@ -16,9 +16,11 @@ from reseen.fingerprints.digests import Inside
 from reseen.hubs.hub import Revision
 from reseen.match.ladder import ClaimFacts, Header, header_agrees
 from reseen.match.registry_index import RegistryIndex
+from reseen.observed import sightings
 from reseen.records import Confirmed, Container, Rung
 from reseen.scan.context import reading
 from reseen.scan.inspect import ArtifactResult
+from reseen.scan.record import record
 from reseen.scan.target import Confirm, Options
 from reseen.scan.visit import visit
 from reseen.store.database import Store
@@ -48,7 +50,7 @@ def test_a_lie_about_the_hash_is_contradicted_and_still_shown(store: Store) -> N
     (match,) = one.matches
     assert match.removal == removal
     assert match.rung is Rung.DECLARED
-    assert one.standing(match) is Confirmed.CONTRADICTED
+    assert one.confirmed is Confirmed.CONTRADICTED
 
 
 def test_a_claim_leads_on_whether_or_not_it_was_read_by_then(store: Store) -> None:
@@ -93,9 +95,12 @@ def test_a_false_claim_does_not_hide_what_the_bytes_are(store: Store) -> None:
     true = remove(store, fully_known(FILE))
     hub = FakeHub({"a": FILE}, declares={"a": TINY}, changes={"a": {"size": len(FILE)}})
     for options in (HEADER, FULL):
-        one = see(hub, known(store), options)
-        rungs = {match.removal: (match.rung, one.standing(match)) for match in one.matches}
-        assert rungs[claimed] == (Rung.DECLARED, Confirmed.CONTRADICTED)
+        context = reading(hub, known(store), options)
+        found = asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
+        with store.write() as connection:
+            record(connection, found)
+            rungs = {s.removal: (s.rung, s.confirmed) for s in sightings.every(connection)}
+        assert rungs[claimed] == (Rung.REFUTED, Confirmed.CONTRADICTED)
         assert rungs[true] == (Rung.BYTES, Confirmed.BYTES)
 
 

@@ -19,6 +19,7 @@ from replica import made
 from reseen.errors import HubAuth
 from reseen.hubs.hub import Revision
 from reseen.match.registry_index import RegistryIndex
+from reseen.observed import sightings
 from reseen.observed.readings import read_so_far
 from reseen.records import Confirmed, Rung
 from reseen.scan.budget import SPENT, Allowance
@@ -79,7 +80,9 @@ def test_an_altered_copy_is_found_by_its_weights(store: Store, how: str) -> None
     one, other = found.seen
     (match,) = one.matches
     assert (match.removal, match.rung) == (removal, Rung.WEIGHTS)
-    assert one.standing(match) is Confirmed.HEADER
+    with store.write() as connection:
+        (id,) = record(connection, found).new
+        assert sightings.by_id(connection, id).confirmed is Confirmed.HEADER
     assert not other.matches
     assert found.follow == frozenset(Follow)
     assert not hub.streams

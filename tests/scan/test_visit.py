@@ -51,7 +51,7 @@ def test_a_renamed_copy_is_found_and_its_header_checked(store: Store) -> None:
     one = found.seen[1]
     assert one.matches[0].removal == removal
     assert one.matches[0].rung is Rung.DECLARED
-    assert one.standing(one.matches[0]) is Confirmed.HEADER
+    assert one.confirmed is Confirmed.HEADER
     assert set(hub.reads) == {"LORA.bin"}
     assert not hub.streams
     assert found.follow == frozenset(Follow)
@@ -91,7 +91,7 @@ def test_an_edited_copy_is_found_by_its_tensors(store: Store, edited: bytes) -> 
     found = go(hub, known(store))
     (match,) = found.seen[0].matches
     assert (match.removal, match.rung) == (removal, Rung.TENSORS)
-    assert found.seen[0].standing(match) is Confirmed.BYTES
+    assert found.seen[0].confirmed is Confirmed.BYTES
     assert hub.streams == ["x.bin"]
 
 

@@ -84,14 +84,6 @@ class ArtifactResult:
     """How far the hub's claim about the file was checked."""
     inspection: Inspection | None = None
 
-    def standing(self, match: Match) -> Confirmed:
-        """How far one of its matches was checked: what stands on the file's own bytes does so
-        whatever the hub claimed."""
-        if match.rung >= Rung.TENSORS:
-            return Confirmed.BYTES
-        # For its weights the header and all modules were read, but not every byte.
-        return Confirmed.HEADER if match.rung is Rung.WEIGHTS else self.confirmed
-
 
 @dataclass(frozen=True, slots=True)
 class ReadResult:
