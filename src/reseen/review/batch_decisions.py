@@ -2,9 +2,9 @@
 
 What comes in: an account, the cases that were shown with their versions, and the sample that was
 looked at. What goes out: a `BatchOutcome` with what was decided and what was left as it was, and
-why. The sample is chosen here, not by who decides: the strongest case, the weakest, and some between,
-by their ids, which nobody can foresee. Every case gets a decision of its own, so each can be undone
-by itself; all of them together by their batch.
+why. The sample is chosen here, not by who decides: the strongest case, the weakest, and some
+between, by their ids, which nobody can foresee. Every case gets a decision of its own, so each can
+be undone by itself; all of them together by their batch.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A case as its page shows it: one page of its files, and everything that was done about it.
 
 What comes in: a case's id, and the key where it is here. What goes out: values of what was sealed
-only in `HistoryLine.text` (reasons and comments of the team); names of removals are never in them. Those
-who may not read what the team wrote get it without text.
+only in `HistoryLine.text` (reasons and comments of the team); names of removals are never in them.
+Those who may not read what the team wrote get it without text.
 """
 
 from __future__ import annotations

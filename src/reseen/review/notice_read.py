@@ -1,8 +1,8 @@
 """Notices as they stand: read out for pages, texts and files.
 
 What comes in: a connection. What goes out: `Notice`s with their items and steps, and `NoticeRow`s
-for lists. Nothing is changed here, and nothing sealed of a removal is in any of it; notes that people
-wrote come out only with the key.
+for lists. Nothing is changed here, and nothing sealed of a removal is in any of it; notes that
+people wrote come out only with the key.
 """
 
 from __future__ import annotations

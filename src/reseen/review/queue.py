@@ -1,10 +1,10 @@
 """What waits for a decision, in order: strength of evidence, reach, age. What a person confirmed
 and reading then refuted stands first, what reading refuted last, and is counted apart.
 
-What comes in: a `CaseFilter`, which lives in the address of a page. What goes out: a `Page` of rows and
-how many there are, or the next case to work on. `CaseFilter.parse` and `CaseFilter.values` are
-the one place where a filter becomes text and back; what nobody understands there is passed over, since an
-address can be typed by anybody.
+What comes in: a `CaseFilter`, which lives in the address of a page. What goes out: a `Page` of rows
+and how many there are, or the next case to work on. `CaseFilter.parse` and `CaseFilter.values` are
+the one place where a filter becomes text and back; what nobody understands there is passed over,
+since an address can be typed by anybody.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What was decided about a case -> how the case stands. Pure: values in, values out.
 
 What comes in: everything that was decided about one case, oldest first, and its sightings as they
-are now. What goes out: a `CaseStatus`. Nothing else in the house says how a case stands: the columns
-of the store are written from here, and can be made anew from what was appended.
+are now. What goes out: a `CaseStatus`. Nothing else in the house says how a case stands: the
+columns of the store are written from here, and can be made anew from what was appended.
 
 A decision covers the sightings that it was made on, as they were then. Where a person went by the
 hub's word alone, and the bytes were read or the evidence rose since, that sighting is no longer

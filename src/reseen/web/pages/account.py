@@ -1,8 +1,8 @@
 """An uploader: everything known, and many cases decided together after looking at a sample.
 
 What comes in: a hub and an account's name. What goes out: its page. Which cases must be looked at
-first is said by `review.batch_decisions`; what a lead opened from the sample (by a form, for it is noted)
-counts as looked at, as long as that case stands as it did.
+first is said by `review.batch_decisions`; what a lead opened from the sample (by a form, for it is
+noted) counts as looked at, as long as that case stands as it did.
 """
 
 from __future__ import annotations
