@@ -27,7 +27,15 @@ from benchmarks.kinship import kinship
 from benchmarks.picture import Curve, log_log
 from reseen.fingerprints.local import sketch_of
 from reseen.fingerprints.sketch import Sketch
-from reseen.match.chance import LEAST_P, Background, Null, cautious, fisher, geometric, unit
+from reseen.match.chance import (
+    LEAST_P,
+    Background,
+    NullDistribution,
+    cautious,
+    fisher,
+    geometric,
+    unit,
+)
 from reseen.match.weights import COPY_P, COPY_P_ALONE, compare
 
 DOCS = Path("docs")
@@ -66,7 +74,7 @@ def strangers(count: int, seed: int, families: range) -> list[Stranger]:
     return found
 
 
-def p_values(sketches: Sequence[Sketch], null: Null) -> NDArray[np.float64]:
+def p_values(sketches: Sequence[Sketch], null: NullDistribution) -> NDArray[np.float64]:
     """(n, n): of every pair, as `compare` gives them."""
     units = np.stack([unit(s.s.astype(np.float32)) for s in sketches])
     flat = units.reshape(len(units), -1)
@@ -182,7 +190,9 @@ def _curve(label: str, values: NDArray[np.float64]) -> Curve:
     return Curve(label, ordered[at].tolist(), ((at + 1) / len(ordered)).tolist())
 
 
-def _page(lines: Sequence[str], options: argparse.Namespace, null: Null, accused: int) -> str:
+def _page(
+    lines: Sequence[str], options: argparse.Namespace, null: NullDistribution, accused: int
+) -> str:
     return f"""# Does the p-value tell the truth?
 
 Made by `python -m benchmarks.calibration`, with {options.sketches:,} unrelated adapters (SD 1.5

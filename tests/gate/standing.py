@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from tests.match.made import KEYRING
 
 from reseen.gate import keys
-from reseen.gate.gate import Gate
-from reseen.gate.keys import Scope
+from reseen.gate.gate import GateProcess
+from reseen.gate.keys import KeyScope
 from reseen.gate.routes import add_gate
 from reseen.registry import removals
 from reseen.settings import HubSettings, Settings
@@ -23,7 +23,7 @@ from reseen.store.database import Store
 
 PATIENCE = 300.0
 """Seconds that a test waits for something that must come."""
-EVERYTHING = (Scope.CHECK, Scope.FILE, Scope.TRUSTED)
+EVERYTHING = (KeyScope.CHECK, KeyScope.FILE, KeyScope.TRUSTED)
 
 
 def until(true: Callable[[], object], what: str) -> None:
@@ -45,9 +45,11 @@ def settings_in(folder: Path, db: str | None = None) -> Settings:
 
 
 @contextmanager
-def running(settings: Settings, store: Store | None, keyring: Any = KEYRING) -> Iterator[Gate]:
+def running(
+    settings: Settings, store: Store | None, keyring: Any = KEYRING
+) -> Iterator[GateProcess]:
     """A gate that has begun and is ready."""
-    gate = Gate(settings, keyring, store)
+    gate = GateProcess(settings, keyring, store)
     gate.start()
     try:
         until(lambda: gate.ready().ready, "the gate is ready")
@@ -56,20 +58,20 @@ def running(settings: Settings, store: Store | None, keyring: Any = KEYRING) -> 
         gate.close()
 
 
-def key(store: Store, *scopes: Scope, rate: float = 10_000.0) -> dict[str, str]:
+def key(store: Store, *scopes: KeyScope, rate: float = 10_000.0) -> dict[str, str]:
     """The headers of who has a new key."""
     with store.write() as connection:
         _, text = keys.make(connection, "sample hub", scopes or EVERYTHING, rate)
     return {"Authorization": f"Bearer {text}"}
 
 
-def client(gate: Gate) -> TestClient:
+def client(gate: GateProcess) -> TestClient:
     app = FastAPI(title="Gate", openapi_url="/v1/openapi.json")
     add_gate(app, gate)
     return TestClient(app)
 
 
-def knows(gate: Gate, store: Store) -> None:
+def knows(gate: GateProcess, store: Store) -> None:
     """Wait until the gate has followed the store up to now."""
     with store.read() as connection:
         last = change_log.latest(connection)

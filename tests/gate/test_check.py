@@ -16,8 +16,8 @@ from tests.match.made import KEYRING, adapter, fully_known, remove, safetensors
 
 from reseen.fingerprints.git import pointer_oid
 from reseen.gate import policy
-from reseen.gate.gate import Gate
-from reseen.gate.keys import Scope
+from reseen.gate.gate import GateProcess
+from reseen.gate.keys import KeyScope
 from reseen.records import Advice, Digest, DigestKind, Names, RemovedFile, Rung
 from reseen.store.database import Store
 
@@ -35,26 +35,26 @@ def removal(store: Store) -> str:
 
 
 @pytest.fixture
-def gate(store: Store, tmp_path: Path, removal: str) -> Iterator[Gate]:
+def gate(store: Store, tmp_path: Path, removal: str) -> Iterator[GateProcess]:
     with running(settings_in(tmp_path), store) as gate:
         yield gate
 
 
 @pytest.fixture
-def client(gate: Gate) -> TestClient:
+def client(gate: GateProcess) -> TestClient:
     return standing.client(gate)
 
 
 @pytest.fixture
-def trusted(gate: Gate, store: Store) -> dict[str, str]:
-    made = key(store, Scope.CHECK, Scope.TRUSTED)
+def trusted(gate: GateProcess, store: Store) -> dict[str, str]:
+    made = key(store, KeyScope.CHECK, KeyScope.TRUSTED)
     knows(gate, store)
     return made
 
 
 @pytest.fixture
-def stranger(gate: Gate, store: Store) -> dict[str, str]:
-    made = key(store, Scope.CHECK)
+def stranger(gate: GateProcess, store: Store) -> dict[str, str]:
+    made = key(store, KeyScope.CHECK)
     knows(gate, store)
     return made
 
@@ -147,7 +147,7 @@ def test_ten_thousand_files_are_answered(client: TestClient, trusted: dict[str, 
 
 
 def test_digests_that_name_nothing_match_nothing(
-    store: Store, gate: Gate, client: TestClient, trusted: dict[str, str]
+    store: Store, gate: GateProcess, client: TestClient, trusted: dict[str, str]
 ) -> None:
     nothing = hashlib.sha256(b"").digest()
     # The registry's own import refuses them: put there as an older one could have been.
@@ -185,7 +185,7 @@ def test_the_strongest_advice_over_all_matches_wins(
 
 
 def test_a_list_can_be_ruled_otherwise(
-    store: Store, gate: Gate, client: TestClient, stranger: dict[str, str]
+    store: Store, gate: GateProcess, client: TestClient, stranger: dict[str, str]
 ) -> None:
     def advice() -> str:
         knows(gate, store)
@@ -289,9 +289,9 @@ def test_without_a_key_nothing_is_told(client: TestClient, sent: str | None) -> 
 
 
 def test_a_key_without_the_scope_is_turned_away(
-    store: Store, gate: Gate, client: TestClient
+    store: Store, gate: GateProcess, client: TestClient
 ) -> None:
-    files, checks = key(store, Scope.FILE), key(store, Scope.CHECK)
+    files, checks = key(store, KeyScope.FILE), key(store, KeyScope.CHECK)
     knows(gate, store)
     assert client.post("/v1/check", json={"sha256": SHA256}, headers=files).status_code == 403
     binary = checks | {"Content-Type": "application/octet-stream"}
@@ -299,9 +299,9 @@ def test_a_key_without_the_scope_is_turned_away(
 
 
 def test_a_key_that_asks_too_often_is_told_when_to_come_again(
-    store: Store, gate: Gate, client: TestClient
+    store: Store, gate: GateProcess, client: TestClient
 ) -> None:
-    slow = key(store, Scope.CHECK, rate=0.001)
+    slow = key(store, KeyScope.CHECK, rate=0.001)
     knows(gate, store)
     first = client.post("/v1/check", json={"sha256": SHA256}, headers=slow)
     second = client.post("/v1/check", json={"sha256": SHA256}, headers=slow)

@@ -20,8 +20,8 @@ from tests.match.updates import CAST, OTHER, REMOVED, put
 
 from reseen.fingerprints.digests import fingerprint
 from reseen.gate import front, upload
-from reseen.gate.gate import Gate
-from reseen.gate.keys import Scope
+from reseen.gate.gate import GateProcess
+from reseen.gate.keys import KeyScope
 from reseen.match.registry_index import RegistryIndex
 from reseen.operations import classes
 from reseen.records import RemovalClass
@@ -37,19 +37,19 @@ def removal(store: Store) -> str:
 
 
 @pytest.fixture
-def gate(store: Store, tmp_path: Path, removal: str) -> Iterator[Gate]:
+def gate(store: Store, tmp_path: Path, removal: str) -> Iterator[GateProcess]:
     with running(settings_in(tmp_path), store) as gate:
         yield gate
 
 
 @pytest.fixture
-def client(gate: Gate) -> TestClient:
+def client(gate: GateProcess) -> TestClient:
     return standing.client(gate)
 
 
 @pytest.fixture
-def sender(gate: Gate, store: Store) -> dict[str, str]:
-    made = key(store, Scope.FILE)
+def sender(gate: GateProcess, store: Store) -> dict[str, str]:
+    made = key(store, KeyScope.FILE)
     knows(gate, store)
     return made
 
@@ -128,7 +128,7 @@ def test_a_hostile_file_is_matched_by_its_digests(
     assert file["sketched"] is False
 
 
-def test_headers_are_passed_in_any_pieces(gate: Gate, store: Store) -> None:
+def test_headers_are_passed_in_any_pieces(gate: GateProcess, store: Store) -> None:
     """The pieces in which a body comes change nothing."""
     expected = read(REMOVED)
     for size in (1_000, 7, 65_536):
@@ -192,7 +192,7 @@ def test_when_too_many_come_in_more_are_asked_to_come_again(
     assert int(answer.headers["retry-after"]) >= 1
 
 
-def test_who_hangs_up_leaves_nothing_behind(gate: Gate, sender: dict[str, str]) -> None:
+def test_who_hangs_up_leaves_nothing_behind(gate: GateProcess, sender: dict[str, str]) -> None:
     desk = front.Desk(gate)
     authorization = sender["Authorization"].encode()
     scope = {
@@ -249,7 +249,7 @@ async def _fingerprint(pieces: list[bytes], length: int, kind: bytes) -> Any:
 
 
 def test_what_a_torch_file_of_a_removal_holds_is_found(
-    store: Store, gate: Gate, client: TestClient, sender: dict[str, str]
+    store: Store, gate: GateProcess, client: TestClient, sender: dict[str, str]
 ) -> None:
     data = torch_zip({"a.weight": T("F32", (8, 8), bytes(range(256)))})
     id = remove(store, fully_known(data))
@@ -269,7 +269,7 @@ NOTHING_INSIDE = {"data_sha256", "tensors_blake3", "autov3"}
 def test_an_upload_of_the_class_ends_at_its_digests(
     client: TestClient,
     sender: dict[str, str],
-    gate: Gate,
+    gate: GateProcess,
     store: Store,
     removal: str,
     entitled: bool,
@@ -293,7 +293,7 @@ def test_an_upload_of_the_class_ends_at_its_digests(
 @pytest.mark.parametrize(("entitled", "advice"), [(False, "hold"), (True, "block")])
 def test_the_class_is_blocked_for_whom_is_entitled_and_else_held(
     client: TestClient,
-    gate: Gate,
+    gate: GateProcess,
     store: Store,
     removal: str,
     entitled: bool,
@@ -303,7 +303,7 @@ def test_the_class_is_blocked_for_whom_is_entitled_and_else_held(
     from reseen.gate.policy import Advice
     from reseen.records import Rung
 
-    asks = key(store, Scope.CHECK)
+    asks = key(store, KeyScope.CHECK)
     with store.write() as connection:
         for rung in (Rung.BYTES, Rung.DECLARED):  # whatever the policy lets through
             policy.set(connection, policy.EVERY_LIST, rung, Advice.ALLOW)
@@ -326,7 +326,7 @@ def test_the_class_is_blocked_for_whom_is_entitled_and_else_held(
 def test_a_torch_file_of_the_class_is_not_opened_and_not_left(
     client: TestClient,
     sender: dict[str, str],
-    gate: Gate,
+    gate: GateProcess,
     store: Store,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -33,8 +33,8 @@ from tests.postgres import Cluster
 
 from reseen.gate import gate as gate_module
 from reseen.gate import keys, use
-from reseen.gate.gate import Gate
-from reseen.gate.keys import Scope
+from reseen.gate.gate import GateProcess
+from reseen.gate.keys import KeyScope
 from reseen.gate.use import Use
 from reseen.records import Names
 from reseen.store import audit
@@ -44,7 +44,7 @@ FILES = [safetensors(adapter(person)) for person in range(3)]
 HEX = [hashlib.sha256(file).hexdigest() for file in FILES]
 
 
-def advice(gate: Gate, headers: dict[str, str], number: int = 0) -> str:
+def advice(gate: GateProcess, headers: dict[str, str], number: int = 0) -> str:
     answer = client(gate).post("/v1/check", json={"sha256": HEX[number]}, headers=headers)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["results"][0]["advice"])
@@ -63,7 +63,7 @@ def test_what_is_added_withdrawn_and_restored_holds_soon(store: Store, tmp_path:
 
 
 def test_a_revoked_key_opens_nothing_soon(store: Store, tmp_path: Path) -> None:
-    headers = key(store, Scope.CHECK)
+    headers = key(store, KeyScope.CHECK)
     with running(settings_in(tmp_path), store) as gate:
         advice(gate, headers)
         with store.write() as connection:
@@ -119,7 +119,7 @@ def test_a_gate_goes_on_while_postgresql_is_away(
             until(lambda: advice(gate, headers, 1) == "block", "it follows again")
 
 
-def _goes_on(gate: Gate, headers: dict[str, str]) -> None:
+def _goes_on(gate: GateProcess, headers: dict[str, str]) -> None:
     until(lambda: gate.status().problem, "it knows that the store is away")
     asked = client(gate)
 

@@ -25,7 +25,7 @@ from tests.match.made import KEYRING
 from tests.match.updates import REMOVED, put
 
 from reseen.gate import answers, questions
-from reseen.gate.gate import Gate
+from reseen.gate.gate import GateProcess
 from reseen.gate.routes import FileAnswer, add_gate
 from reseen.store.database import Store
 from reseen.web.app import make_app
@@ -53,7 +53,7 @@ OURS = ("/v1/check", "/v1/check/file")
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gate, dict[str, str]]]:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[GateProcess, dict[str, str]]]:
     folder = tmp_path_factory.mktemp("gate")
     with Store(f"sqlite:///{folder / 'reseen.db'}") as store:
         put(store, REMOVED)
@@ -64,7 +64,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gate, dict
 
 
 @pytest.fixture(scope="module")
-def document(stage: tuple[Gate, dict[str, str]]) -> Any:
+def document(stage: tuple[GateProcess, dict[str, str]]) -> Any:
     app = FastAPI(title="Gate", openapi_url="/v1/openapi.json")
     add_gate(app, stage[0])
     return schemathesis.openapi.from_asgi("/v1/openapi.json", app)
@@ -73,7 +73,7 @@ def document(stage: tuple[Gate, dict[str, str]]) -> Any:
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
 @pytest.mark.parametrize("path", OURS)
 def test_every_answer_is_one_that_is_documented(
-    document: Any, stage: tuple[Gate, dict[str, str]], path: str, mode: GenerationMode
+    document: Any, stage: tuple[GateProcess, dict[str, str]], path: str, mode: GenerationMode
 ) -> None:
     @STEADY
     @given(case=document[path]["POST"].as_strategy(generation_mode=mode))
@@ -97,13 +97,15 @@ def test_without_a_key_every_answer_is_401(document: Any, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", OURS)
-def test_another_method_is_not_allowed(stage: tuple[Gate, dict[str, str]], path: str) -> None:
+def test_another_method_is_not_allowed(
+    stage: tuple[GateProcess, dict[str, str]], path: str
+) -> None:
     for method in ("GET", "PUT", "PATCH", "DELETE"):
         answer = client(stage[0]).request(method, path, headers=stage[1])
         assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
-def test_every_kind_of_digest_is_documented(stage: tuple[Gate, dict[str, str]]) -> None:
+def test_every_kind_of_digest_is_documented(stage: tuple[GateProcess, dict[str, str]]) -> None:
     document = client(stage[0]).get("/v1/openapi.json").json()
     body = document["paths"]["/v1/check"]["post"]["requestBody"]
     (one, many) = body["content"]["application/json"]["schema"]["anyOf"]
@@ -113,7 +115,7 @@ def test_every_kind_of_digest_is_documented(stage: tuple[Gate, dict[str, str]]) 
     assert set(problem["required"]) == {"type", "title", "status", "detail"}
 
 
-def test_an_answer_is_the_documented_model(stage: tuple[Gate, dict[str, str]]) -> None:
+def test_an_answer_is_the_documented_model(stage: tuple[GateProcess, dict[str, str]]) -> None:
     gate, headers = stage
     asked = client(gate)
     binary = headers | {"Content-Type": "application/octet-stream"}
@@ -126,7 +128,7 @@ def test_an_answer_is_the_documented_model(stage: tuple[Gate, dict[str, str]]) -
 def test_the_whole_service_documents_the_gate_and_no_page(tmp_path: Path) -> None:
     settings_ = settings_in(tmp_path)
     with Store(settings_.db) as store:
-        gate = Gate(settings_, KEYRING, store)
+        gate = GateProcess(settings_, KEYRING, store)
         app = make_app(Service(store, settings_, KEYRING, gate))
         paths = set(app.openapi()["paths"])
     assert set(OURS) <= paths

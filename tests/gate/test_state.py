@@ -15,7 +15,7 @@ from tests.match.updates import CAST, REMOVED, put
 
 from reseen.errors import Tampered
 from reseen.gate import state
-from reseen.gate.gate import Gate
+from reseen.gate.gate import GateProcess
 from reseen.gate.state import FORMAT
 from reseen.records import Names
 from reseen.store.database import Store
@@ -148,7 +148,7 @@ def test_a_gate_refuses_a_state_that_lies_and_reads_the_store(
 ) -> None:
     path = tmp_path / "gate" / "state"
     path.write_bytes(LIES[lie](path.read_bytes()))
-    gate = Gate(settings_in(tmp_path), KEYRING, None)
+    gate = GateProcess(settings_in(tmp_path), KEYRING, None)
     gate._begin_with_last_state()
     assert not gate.loaded
     assert gate.status().problem

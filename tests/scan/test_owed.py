@@ -62,7 +62,7 @@ class Known:
 
         asyncio.run(whole())
 
-    def unread(self) -> owed.Unread:
+    def unread(self) -> owed.UnreadCopies:
         with self.store.read() as connection:
             return owed.count(connection)
 
@@ -147,7 +147,7 @@ def test_known_sightings_are_read_in_full_without_a_walk(
     assert known.unread().asked == 0
     known.read(replace(READ, confirm=Confirm.FULL))
     assert known.seen() == fresh(FULL)
-    assert known.unread() == owed.Unread(copies=0, asked=0, refused=1)
+    assert known.unread() == owed.UnreadCopies(copies=0, asked=0, refused=1)
 
 
 def test_less_that_is_asked_later_takes_nothing_back(
@@ -243,7 +243,7 @@ def test_what_the_limit_on_bytes_left_out_stays_owed(
     known.scan(replace(FULL, max_scan_bytes=200_000))
     assert known.unread().asked > 5
     with known.store.read() as connection:
-        assert owed.count(connection, "another.example") == owed.Unread()
+        assert owed.count(connection, "another.example") == owed.UnreadCopies()
     known.read()
     assert known.seen() == fresh(FULL)
 

@@ -259,8 +259,8 @@ def test_figures_are_for_this_machine_or_a_key(visit: Visit, service: Service) -
     browser = visit(Role.ADMINISTRATOR)
     assert browser.get("/metrics").status_code == 401  # "testclient" is no loopback address
     with service.store.write() as connection:
-        _, wrong = keys.make(connection, "a hub", [keys.Scope.CHECK])
-        _, right = keys.make(connection, "prometheus", [keys.Scope.METRICS])
+        _, wrong = keys.make(connection, "a hub", [keys.KeyScope.CHECK])
+        _, right = keys.make(connection, "prometheus", [keys.KeyScope.METRICS])
     bearer = {"Authorization": f"Bearer {wrong}"}
     assert browser.get("/metrics", headers=bearer).status_code == 401
     answer = browser.get("/metrics", headers={"Authorization": f"Bearer {right}"})

@@ -14,7 +14,7 @@ from tests.web.cases_made import removal
 
 from reseen.errors import StoreError
 from reseen.gate import keys
-from reseen.gate.gate import Gate
+from reseen.gate.gate import GateProcess
 from reseen.store.database import Store
 from reseen.web.app import make_app
 from reseen.web.late import Late, is_away
@@ -36,8 +36,8 @@ def secret(service: Service) -> str:
     """A key of a gate that has run before and left its state."""
     removal(service, 7)
     with service.store.write() as connection:
-        _, secret = keys.make(connection, "a hub", [keys.Scope.CHECK])
-    gate = Gate(service.settings, service.keyring, service.store)
+        _, secret = keys.make(connection, "a hub", [keys.KeyScope.CHECK])
+    gate = GateProcess(service.settings, service.keyring, service.store)
     gate.start()
     until(lambda: gate.ready().ready)
     gate.close()
@@ -57,7 +57,7 @@ def test_a_server_that_does_not_answer_is_away_and_a_wrong_store_is_not(service:
 def test_the_gate_begins_alone_and_the_pages_follow(service: Service, secret: str) -> None:
     pytest.importorskip("psycopg")
     there = False
-    gate = Gate(dataclasses.replace(service.settings, db=AWAY), service.keyring)
+    gate = GateProcess(dataclasses.replace(service.settings, db=AWAY), service.keyring)
 
     @contextmanager
     def opened() -> Iterator[Service]:

@@ -43,7 +43,7 @@ def test_a_whole_day_of_work_leaves_no_secret_in_logs_figures_and_audit(
     case = made(service, repo=PLACE)
     with service.store.write() as connection:
         users.add(connection, "grace", Role.ADMINISTRATOR, PASSWORD, actor=None)
-        _, key = keys.make(connection, "figures", [keys.Scope.METRICS])
+        _, key = keys.make(connection, "figures", [keys.KeyScope.METRICS])
     browser = visit()
     browser.client.headers["User-Agent"] = AGENT
     browser.sign_in("grace", "a wrong password that is secret")

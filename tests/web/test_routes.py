@@ -13,7 +13,7 @@ from sqlalchemy import update
 from tests.web.routes import NEEDS, Open, path_of, routes_of
 from tests.web.visitors import Visitor, user_of
 
-from reseen.gate.gate import Gate
+from reseen.gate.gate import GateProcess
 from reseen.review.roles import Role
 from reseen.settings import Settings
 from reseen.store.database import Store, now
@@ -38,7 +38,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     )
     with Store(settings.db) as store:
         keyring = Keyring.for_store(store, settings, create=True)
-        gate = Gate(settings, keyring, store)
+        gate = GateProcess(settings, keyring, store)
         service = Service(store=store, settings=settings, keyring=keyring, gate=gate)
         with store.write() as connection:
             user_of(connection, "first", Role.ADMINISTRATOR)  # pk 1, whom the routes are tried on

@@ -58,10 +58,10 @@ def key() -> None:
 def add(name: str, scopes: tuple[str, ...], rate: float, db: str | None, as_json: bool) -> None:
     """Create a key for NAME and print it once."""
     with _store(db, make=True) as store:
-        from reseen.gate.keys import Scope
+        from reseen.gate.keys import KeyScope
         from reseen.operations.gate import make_key
 
-        made, text = make_key(store, name, [Scope(s) for s in scopes], rate)
+        made, text = make_key(store, name, [KeyScope(s) for s in scopes], rate)
     if as_json:
         emit({"key": text, **_fields(made)})
         return

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from reseen.operations.removals import RemovalChanged
     from reseen.registry.adds import AddOptions
     from reseen.registry.imports import ImportAccount, ImportOptions
-    from reseen.scan.owed import Unread
+    from reseen.scan.owed import UnreadCopies
     from reseen.store.database import Store
     from reseen.store.sealing import Keyring
 
@@ -198,7 +198,7 @@ def _details(account: ImportAccount, options: ImportOptions) -> Iterator[str]:
 
 
 def show_past(
-    store: Store, sightings: Sequence[str], unread: Unread | None, *, quiet: bool
+    store: Store, sightings: Sequence[str], unread: UnreadCopies | None, *, quiet: bool
 ) -> None:
     """What was found among all that was seen before, and how much of it is not read."""
     from reseen.cli.findings import sighting_line

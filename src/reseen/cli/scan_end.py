@@ -16,7 +16,7 @@ from reseen.report.rows import visible
 
 if TYPE_CHECKING:
     from reseen.records import Sighting
-    from reseen.scan.owed import Unread
+    from reseen.scan.owed import UnreadCopies
     from reseen.scan.progress import Outcome
     from reseen.scan.target import Target
     from reseen.store.database import Store
@@ -85,7 +85,7 @@ def finish_scan(store: Store, outcome: Outcome, target: Target | None, asked: En
     finish()
 
 
-def said_of_unread(unread: Unread) -> None:
+def said_of_unread(unread: UnreadCopies) -> None:
     """How many known copies are not read, and what reads them."""
     if unread.copies:
         verb = "is" if unread.copies == 1 else "are"

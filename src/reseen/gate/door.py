@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from reseen.gate import keys
-from reseen.gate.keys import Key, Scope
+from reseen.gate.keys import Key, KeyScope
 
 
 class Turned(Exception):
@@ -62,7 +62,7 @@ def key_of(headers: Iterable[tuple[bytes, bytes]], in_force: Mapping[bytes, Key]
     return key
 
 
-def must_have(key: Key, scope: Scope) -> None:
+def must_have(key: Key, scope: KeyScope) -> None:
     """Raise Turned unless the key is for this."""
     if scope not in key.scopes:
         raise Turned(403, f"this key has not the scope {scope.value}")

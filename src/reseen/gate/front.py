@@ -18,9 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reseen.gate import door, questions
 from reseen.gate.door import Buckets, Turned
-from reseen.gate.gate import Gate
-from reseen.gate.keys import Key
-from reseen.gate.keys import Scope as KeyScope
+from reseen.gate.gate import GateProcess
+from reseen.gate.keys import Key, KeyScope
 from reseen.gate.questions import Refused
 
 PATH = "/v1/check"
@@ -59,7 +58,7 @@ TITLES = {
 class Desk:
     """What answering needs beside the gate, one a worker: threads, and who asks how often."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: GateProcess) -> None:
         self.gate = gate
         self.buckets = Buckets()
         self.pool = ThreadPoolExecutor(_THREADS, "gate")

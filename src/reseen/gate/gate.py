@@ -29,7 +29,7 @@ from reseen.errors import ReseenError, StoreError, Tampered
 from reseen.gate import answers, keys, policy, state
 from reseen.gate.answers import Heard, Result
 from reseen.gate.canary import Canary
-from reseen.gate.keys import Key, Scope
+from reseen.gate.keys import Key, KeyScope
 from reseen.gate.policy import Policy
 from reseen.gate.state import LastState
 from reseen.gate.use import Use
@@ -92,7 +92,7 @@ class Known:
     heard: Heard = field(default_factory=Heard)
 
 
-class Gate:
+class GateProcess:
     """Made once in each worker process. `start` it, and `close` it in the end."""
 
     def __init__(
@@ -184,7 +184,7 @@ class Gate:
 
     def check(self, key: Key, files: Sequence[Said]) -> tuple[bytes, Sequence[Result]]:
         """The answer about these files, and its parts for `count`."""
-        known, trusted = self.known, Scope.TRUSTED in key.scopes
+        known, trusted = self.known, KeyScope.TRUSTED in key.scopes
         match, result, rules = self.live.now.stated, answers.result, known.policy
         results = [result(match(said, trusted=trusted), rules) for said in files]
         age = self.age()

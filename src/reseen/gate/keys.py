@@ -35,7 +35,7 @@ FASTEST = 100_000.0
 """Requests a second that a key may be given at most."""
 
 
-class Scope(StrEnum):
+class KeyScope(StrEnum):
     """What a key is good for."""
 
     CHECK = "check"
@@ -55,7 +55,7 @@ class Key:
     id: str
     """Short and opaque, e.g. "ky-4f7k2q9d"."""
     name: str
-    scopes: frozenset[Scope]
+    scopes: frozenset[KeyScope]
     rate: float
     """Requests a second, in each worker."""
     created_at: datetime
@@ -65,7 +65,7 @@ class Key:
 def make(
     connection: Connection,
     name: str,
-    scopes: Collection[Scope],
+    scopes: Collection[KeyScope],
     rate: float = 50.0,
     *,
     actor: str | None = None,
@@ -77,7 +77,9 @@ def make(
     if not name or len(name) > 100 or not name.isprintable():
         raise InputError("a key needs a name of up to 100 characters", remedy="Say who uses it.")
     if not scopes:
-        raise InputError("a key needs a scope", remedy="One or more of: " + ", ".join(Scope) + ".")
+        raise InputError(
+            "a key needs a scope", remedy="One or more of: " + ", ".join(KeyScope) + "."
+        )
     if not math.isfinite(rate) or not 0 < rate <= FASTEST:
         raise InputError(
             "the rate is not a number of requests a second", remedy=f"Up to {FASTEST:,.0f}."
@@ -153,11 +155,11 @@ def _text(secret: bytes) -> str:
 
 
 def _key(row: Row[Any]) -> Key:
-    known = set(Scope)
+    known = set(KeyScope)
     return Key(
         id=row.id,
         name=row.name,
-        scopes=frozenset(Scope(word) for word in row.scopes.split() if word in known),
+        scopes=frozenset(KeyScope(word) for word in row.scopes.split() if word in known),
         rate=row.rate,
         created_at=instant(row.created_at),
         revoked_at=instant(row.revoked_at),

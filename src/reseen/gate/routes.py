@@ -16,13 +16,13 @@ from starlette.types import Receive, Scope, Send
 
 from reseen.gate import questions
 from reseen.gate.front import Desk, Front, answer_check, answer_file
-from reseen.gate.gate import Gate
+from reseen.gate.gate import GateProcess
 
 _KEY = HTTPBearer(auto_error=False, scheme_name="key", description="A key of the gate: rsk_...")
 router = APIRouter(prefix="/v1", tags=["gate"], dependencies=[Security(_KEY)])
 
 
-class Match(BaseModel):
+class MatchModel(BaseModel):
     """A removal, and why the file is taken for it."""
 
     removal: str = Field(description="The removal's opaque id.")
@@ -41,13 +41,13 @@ class Match(BaseModel):
     why: str = Field(description="One sentence for a person.")
 
 
-class Result(BaseModel):
+class ResultModel(BaseModel):
     """One file's answer."""
 
     advice: Literal["allow", "hold", "block"] = Field(
         description="What the policy advises: the strongest over all matches."
     )
-    matches: list[Match]
+    matches: list[MatchModel]
 
 
 class Answer(BaseModel):
@@ -59,7 +59,7 @@ class Answer(BaseModel):
     )
     as_of: str | None = Field(description="When the store was last heard of; ISO 8601 in UTC.")
     age: float = Field(description="Seconds since then.")
-    results: list[Result]
+    results: list[ResultModel]
 
 
 class FileAnswer(Answer):
@@ -71,7 +71,7 @@ class FileAnswer(Answer):
     )
 
 
-class Problem(BaseModel):
+class ProblemModel(BaseModel):
     """Why there is no answer (RFC 9457)."""
 
     type: str
@@ -199,7 +199,7 @@ async def check_file(request: Request) -> Response:
     return _Through(_desk(request), file=True)
 
 
-def add_gate(app: FastAPI, gate: Gate) -> None:
+def add_gate(app: FastAPI, gate: GateProcess) -> None:
     """Put the gate in front of an application: to be called after all other layers are added."""
     desk = Desk(gate)
     app.state.desk = desk
@@ -216,7 +216,7 @@ def _declare(app: FastAPI) -> None:
         document = made()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         if "Problem" not in schemas:
-            schemas["Problem"] = Problem.model_json_schema()
+            schemas["Problem"] = ProblemModel.model_json_schema()
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

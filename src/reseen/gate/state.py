@@ -29,7 +29,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from reseen.errors import StoreError, Tampered
-from reseen.gate.keys import Key, Scope
+from reseen.gate.keys import Key, KeyScope
 from reseen.gate.policy import Policy
 from reseen.match import saved
 from reseen.match.registry_index import RegistryIndex
@@ -101,7 +101,7 @@ def last(path: Path, keyring: Keyring) -> LastState | None:
         names = {int(pk): str(name) for pk, name in told["lists"]}
         held: dict[bytes, Key] = {}
         for hash, id, of, scopes, rate, created in told["keys"]:
-            some = frozenset(Scope(scope) for scope in scopes)
+            some = frozenset(KeyScope(scope) for scope in scopes)
             made = datetime.fromtimestamp(created, UTC)
             held[bytes.fromhex(hash)] = Key(id, of, some, float(rate), made)
         rules = {(of, Rung(rung)): Advice(advice) for of, rung, advice in told["policy"]}

@@ -94,7 +94,7 @@ def tail_of_families(nearest: Doubles) -> Tail:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Null:
+class NullDistribution:
     """What strangers reach over one set of modules."""
 
     units: Floats
@@ -143,7 +143,7 @@ class Background:
     sketches: tuple[Sketch, ...]
     """Real ones, from scans; sketches only, never weights. Copies of one another count once."""
 
-    def null(self, ids: NDArray[np.uint32]) -> Null:
+    def null(self, ids: NDArray[np.uint32]) -> NullDistribution:
         """What strangers reach over these modules (sorted ids)."""
         key = ids.tobytes()
         found = self._nulls.get(key)
@@ -155,14 +155,14 @@ class Background:
         return found
 
     @cached_property
-    def _nulls(self) -> dict[bytes, Null]:
+    def _nulls(self) -> dict[bytes, NullDistribution]:
         return {}
 
 
 NO_BACKGROUND = Background(())
 
 
-def _null(sketches: tuple[Sketch, ...], ids: NDArray[np.uint32]) -> Null:
+def _null(sketches: tuple[Sketch, ...], ids: NDArray[np.uint32]) -> NullDistribution:
     fewest = max(len(ids) // 2, 1)
     units = np.zeros((len(sketches), len(ids), NUMBERS), np.float32)
     present = np.zeros((len(sketches), len(ids)), np.float32)
@@ -174,7 +174,7 @@ def _null(sketches: tuple[Sketch, ...], ids: NDArray[np.uint32]) -> Null:
     kept = present.any(axis=1)
     units, present = units[kept], present[kept]
     if not len(units):
-        return Null(units, present, tail_of(np.zeros(1)))
+        return NullDistribution(units, present, tail_of(np.zeros(1)))
     flat = units.reshape(len(units), -1)
     means = (flat @ flat.T).astype(np.float64) / np.maximum(present @ present.T, 1)
     chosen = _distinct(means)[:USED]
@@ -182,7 +182,7 @@ def _null(sketches: tuple[Sketch, ...], ids: NDArray[np.uint32]) -> Null:
     np.fill_diagonal(means, -1)
     means[means >= SAME] = -1
     nearest = fisher(means.max(axis=1)) if len(chosen) > 1 else np.zeros(1)
-    return Null(units[chosen], present[chosen], tail_of_families(nearest))
+    return NullDistribution(units[chosen], present[chosen], tail_of_families(nearest))
 
 
 def _distinct(means: Doubles) -> list[int]:

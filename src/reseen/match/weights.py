@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from reseen.fingerprints.sketch import Sketch
 from reseen.match.chance import CALIBRATED_FROM as CALIBRATED_FROM
-from reseen.match.chance import LEAST_P, NO_BACKGROUND, Null, cautious, unit
+from reseen.match.chance import LEAST_P, NO_BACKGROUND, NullDistribution, cautious, unit
 from reseen.match.chance import Background as Background
 from reseen.updates.names.known import ENCODERS
 
@@ -229,7 +229,7 @@ def compare(
     )
 
 
-def chance(both: Common, mean: float, null: Null) -> float:
+def chance(both: Common, mean: float, null: NullDistribution) -> float:
     """The p-value of a mean: how often strangers of this architecture reach it."""
     if not null.calibrated:
         return cautious(mean, len(both.ids))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from reseen.gate import keys, policy
-from reseen.gate.keys import Key, Scope
+from reseen.gate.keys import Key, KeyScope
 from reseen.records import Advice, Rung
 from reseen.review.roles import Who
 from reseen.store.database import Store
 
 
 def make_key(
-    store: Store, name: str, scopes: Collection[Scope], rate: float, who: Who | None = None
+    store: Store, name: str, scopes: Collection[KeyScope], rate: float, who: Who | None = None
 ) -> tuple[Key, str]:
     """A new key, and its secret text, which nobody can show again. `who`: None at the command
     line. Raises InputError for a name, scopes or rate that make no sense."""

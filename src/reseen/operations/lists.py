@@ -10,7 +10,7 @@ from reseen.operations import consequences, reading
 from reseen.registry import adds, imports
 from reseen.registry.adds import Added, AddOptions
 from reseen.registry.imports import ImportAccount, ImportOptions
-from reseen.scan.owed import Unread
+from reseen.scan.owed import UnreadCopies
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -23,7 +23,7 @@ class Imported:
     """What became of every row."""
     sightings: tuple[str, ...]
     """Ids of sightings that are new: removals found among what was seen before."""
-    unread: Unread
+    unread: UnreadCopies
     """Copies that are known and not read."""
 
 
@@ -34,7 +34,7 @@ class FilesAdded:
     files: tuple[Added, ...]
     """What became of every file."""
     sightings: tuple[str, ...]
-    unread: Unread
+    unread: UnreadCopies
 
 
 def import_list(

@@ -18,7 +18,7 @@ from reseen.operations import jobs, scans
 from reseen.operations.jobs import Job, JobKind
 from reseen.review.roles import Role, Who
 from reseen.scan import owed
-from reseen.scan.owed import AS_ASKED, EVERYTHING, Unread, is_owed
+from reseen.scan.owed import AS_ASKED, EVERYTHING, UnreadCopies, is_owed
 from reseen.scan.progress import Found, Outcome, Report
 from reseen.scan.target import Options, Target
 from reseen.settings import HubSettings
@@ -37,7 +37,7 @@ class HubPath:
     repo: str
 
 
-def unread(store: Store) -> Unread:
+def unread(store: Store) -> UnreadCopies:
     """How many known copies are not read, and how many of those a scan asked for."""
     with store.read() as connection:
         return owed.count(connection)

@@ -9,7 +9,7 @@ from reseen.operations import consequences, reading
 from reseen.records import Names
 from reseen.registry import claims, removals
 from reseen.review.notice_updates import NoticeMoved
-from reseen.scan.owed import Unread
+from reseen.scan.owed import UnreadCopies
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -24,7 +24,7 @@ class RemovalChanged:
     """Ids of sightings that are new."""
     notices: tuple[NoticeMoved, ...]
     """Notices that moved by themselves."""
-    unread: Unread
+    unread: UnreadCopies
     """Copies that are known and not read."""
 
 

@@ -140,7 +140,7 @@ def _stands_there(removal: str | None = None) -> ColumnElement[bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadCopies:
     """Known copies of which not every byte was read. Each file counts once."""
 
     copies: int = 0
@@ -151,7 +151,7 @@ class Unread:
     """Beside these: all bytes were asked for, and could not be had (no access, too large)."""
 
 
-def count(connection: Connection, hub: str | None = None) -> Unread:
+def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
     """How many there are, at a hub or at all."""
     latest = change_log.latest(connection)
     declared = exists().where(
@@ -186,4 +186,4 @@ def count(connection: Connection, hub: str | None = None) -> Unread:
             continue
         copies += 1
         asked += not done and (level == 2 or (level == 1 and not row.header))
-    return Unread(copies, asked, refused)
+    return UnreadCopies(copies, asked, refused)

@@ -14,7 +14,7 @@ from reseen.hubs.hub import Hub, RepositoryPage, WantedRepositories
 from reseen.records import Problem, Repository, RepoType
 from reseen.scan.outage import HubOutage
 from reseen.scan.outcomes import Listed
-from reseen.scan.priorities import Listing
+from reseen.scan.priorities import HubListing
 from reseen.scan.scan_rows import Part
 
 AT_A_TIME = 32
@@ -26,7 +26,9 @@ ATTEMPTS = 4
 class Pages:
     """Asks one hub for the pages of one scan."""
 
-    def __init__(self, hub: Hub, parts: Sequence[Listing], away: HubOutage, backoff: float) -> None:
+    def __init__(
+        self, hub: Hub, parts: Sequence[HubListing], away: HubOutage, backoff: float
+    ) -> None:
         self._hub, self._parts, self._away, self._backoff = hub, parts, away, backoff
 
     async def page(self, part: Part) -> Listed:

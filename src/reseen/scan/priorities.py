@@ -54,7 +54,7 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class HubListing:
     """One part of a target: a listing of the hub, or repositories to be asked for by name."""
 
     type: RepoType
@@ -62,18 +62,20 @@ class Listing:
     repos: tuple[str, ...] = ()
 
 
-def listings(target: Target) -> tuple[Listing, ...]:
+def listings(target: Target) -> tuple[HubListing, ...]:
     """The target's parts. The same target always gives the same parts in the same order, because
     a cursor is stored by a part's number."""
     types = sorted(set(target.types))
-    parts = [Listing(type, repos=tuple(sorted(set(target.repos)))) for type in types]
+    parts = [HubListing(type, repos=tuple(sorted(set(target.repos)))) for type in types]
     parts = [part for part in parts if part.repos]
     authors = sorted(set(target.authors))
     parts += [
-        Listing(t, WantedRepositories(t, author, target.since)) for author in authors for t in types
+        HubListing(t, WantedRepositories(t, author, target.since))
+        for author in authors
+        for t in types
     ]
     if target.everything or (target.since is not None and not authors):
-        parts += [Listing(type, WantedRepositories(type, None, target.since)) for type in types]
+        parts += [HubListing(type, WantedRepositories(type, None, target.since)) for type in types]
     return tuple(parts)
 
 

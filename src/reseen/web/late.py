@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from reseen.errors import ReseenError, StoreError
-from reseen.gate.gate import Gate
+from reseen.gate.gate import GateProcess
 from reseen.gate.routes import add_gate
 from reseen.operations.logs import log, where
 from reseen.web.service import Service
@@ -37,7 +37,7 @@ def is_away(error: StoreError) -> bool:
 class Late:
     """The application. `opened` opens the service, `made` makes the whole application of it."""
 
-    def __init__(self, gate: Gate, opened: Opened, made: Made, pause: float = PAUSE) -> None:
+    def __init__(self, gate: GateProcess, opened: Opened, made: Made, pause: float = PAUSE) -> None:
         self._gate, self._opened, self._made, self._pause = gate, opened, made, pause
         self._alone = _gate_alone(gate)
         self._whole: FastAPI | None = None
@@ -81,7 +81,7 @@ class Late:
                 await asyncio.wait_for(self._end.wait(), self._pause)
 
 
-def _gate_alone(gate: Gate) -> FastAPI:
+def _gate_alone(gate: GateProcess) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
 
     @app.get("/health", include_in_schema=False)

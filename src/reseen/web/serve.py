@@ -38,7 +38,7 @@ from reseen.web.patience import Careful
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from reseen.gate.gate import Gate
+    from reseen.gate.gate import GateProcess
     from reseen.web.service import Service
 
 MOST_AT_ONCE = 1_000
@@ -118,7 +118,7 @@ def serve(
 def worker_app(settings: Settings) -> ASGIApp:
     """The application of one worker process, with a store and a gate of its own. Where the
     database server is away and the gate has a last state, the gate begins alone."""
-    from reseen.gate.gate import Gate
+    from reseen.gate.gate import GateProcess
     from reseen.web.app import make_app
     from reseen.web.late import Late, is_away
 
@@ -131,7 +131,7 @@ def worker_app(settings: Settings) -> ASGIApp:
     except StoreError as e:
         if not (is_away(e) and _last_state(settings).exists()):
             raise
-        gate = Gate(settings, Keyring.from_settings(settings, create=False))
+        gate = GateProcess(settings, Keyring.from_settings(settings, create=False))
         return Late(gate, lambda: open_service(settings, running=gate), make_app)
     app = make_app(service)
     app.state.closing = stack
@@ -140,16 +140,16 @@ def worker_app(settings: Settings) -> ASGIApp:
 
 @contextmanager
 def open_service(
-    settings: Settings, *, gate: bool = True, running: Gate | None = None
+    settings: Settings, *, gate: bool = True, running: GateProcess | None = None
 ) -> Iterator[Service]:
     """The service over the store that the settings name. `running`: a gate that has begun already.
     Raises StoreError and SealError."""
-    from reseen.gate.gate import Gate
+    from reseen.gate.gate import GateProcess
     from reseen.web.service import Service
 
     with Store(settings.db) as store:
         keyring = Keyring.for_store(store, settings, create=True)
-        own = Gate(settings, keyring, store) if gate and running is None else running
+        own = GateProcess(settings, keyring, store) if gate and running is None else running
         yield Service(
             store=store,
             settings=settings,

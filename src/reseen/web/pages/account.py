@@ -43,7 +43,7 @@ TOGETHER = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RefusedForm:
     """What a form said that could not be taken."""
 
     reason: str
@@ -75,7 +75,7 @@ def _decided(verdict: Verdict, route: str) -> None:
                 service.store, service.keyring, shown, verdict, who, reason
             )
         except (AccessError, InputError, SealError) as error:
-            return _page(request, service, who, hub, account, said=Said(reason, error))
+            return _page(request, service, who, hub, account, said=RefusedForm(reason, error))
         return _page(request, service, who, hub, account, outcome=outcome)
 
     router.add_api_route(
@@ -116,7 +116,7 @@ def _page(
     account: str,
     *,
     outcome: batch_decisions.BatchOutcome | None = None,
-    said: Said | None = None,
+    said: RefusedForm | None = None,
 ) -> Response:
     offset = offset_of(request, "offset")
     which = replace(ALL, hub=hub, account=account)

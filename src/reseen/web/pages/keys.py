@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
 from reseen.gate import keys
-from reseen.gate.keys import Scope
+from reseen.gate.keys import KeyScope
 from reseen.operations.gate import make_key, revoke_key
 from reseen.web.access import Administrator
 from reseen.web.rendering import page
@@ -19,10 +19,10 @@ router = APIRouter()
 
 SAID = {"revoked": "The key opens nothing any more."}
 MEANING = {
-    Scope.CHECK: "asks by digests (POST /v1/check)",
-    Scope.FILE: "asks with a file (POST /v1/check/file)",
-    Scope.TRUSTED: "its digests count as computed from bytes: for who hashes what it receives",
-    Scope.METRICS: "reads the figures (GET /metrics)",
+    KeyScope.CHECK: "asks by digests (POST /v1/check)",
+    KeyScope.FILE: "asks with a file (POST /v1/check/file)",
+    KeyScope.TRUSTED: "its digests count as computed from bytes: for who hashes what it receives",
+    KeyScope.METRICS: "reads the figures (GET /metrics)",
 }
 
 
@@ -44,7 +44,7 @@ def make(
 ) -> Response:
     """The one answer that shows the key: not a redirect, since it is kept nowhere."""
     try:
-        wanted = {Scope(scope) for scope in scopes}
+        wanted = {KeyScope(scope) for scope in scopes}
     except ValueError:
         raise InputError("there is no such scope", remedy="Choose from those shown.") from None
     key, secret = make_key(service.store, name, wanted, rate, who)

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from reseen.errors import AccessError, ReseenError
 from reseen.gate import keys
 from reseen.gate.door import Turned, key_of, must_have
-from reseen.gate.keys import Scope
+from reseen.gate.keys import KeyScope
 from reseen.settings import is_loopback
 from reseen.store.database import Store
 from reseen.web.metrics import exposition
@@ -65,7 +65,7 @@ def _has_key(request: Request, store: Store) -> bool:
     with store.read() as connection:
         in_force = keys.in_force(connection)
     try:
-        must_have(key_of(request.headers.raw, in_force), Scope.METRICS)
+        must_have(key_of(request.headers.raw, in_force), KeyScope.METRICS)
     except Turned:
         return False
     return True
