@@ -17,7 +17,7 @@ from reseen.gate import keys
 from reseen.gate.gate import GateProcess
 from reseen.store.database import Store
 from reseen.web.app import make_app
-from reseen.web.late import Late, is_away
+from reseen.web.degraded_start import Late, is_away
 from reseen.web.service import Service
 
 DEADLINE = 60.0

@@ -16,7 +16,7 @@ from reseen.gate import keys
 from reseen.operations import logs
 from reseen.review.roles import Role
 from reseen.store import audit
-from reseen.web.access import door, users
+from reseen.web.access import auth_middleware, users
 from reseen.web.service import Service
 
 REASON = "consent of Sample person 07, sealed for ever"
@@ -49,7 +49,7 @@ def test_a_whole_day_of_work_leaves_no_secret_in_logs_figures_and_audit(
     browser.sign_in("grace", "a wrong password that is secret")
     browser.sign_in(PASSWORD, "typed into the wrong field")
     browser.sign_in("grace", next=f"/queue?q={SEARCHED}")
-    session = browser.client.cookies[door.session_cookie(service)]
+    session = browser.client.cookies[auth_middleware.session_cookie(service)]
     page = browser.get(f"/cases/{case.case}")
     assert page.status_code == 200
     assert browser.post(f"/cases/{case.case}/reveal").status_code in (200, 303)

@@ -19,7 +19,7 @@ from reseen.settings import Settings
 from reseen.store.database import Store, now
 from reseen.store.sealing import Keyring
 from reseen.store.service_schema import sessions as table
-from reseen.web.access import csrf, door, sessions, users
+from reseen.web.access import auth_middleware, csrf, sessions, users
 from reseen.web.app import make_app
 from reseen.web.service import Service
 
@@ -122,7 +122,7 @@ def test_the_gate_wants_a_key_and_knows_no_session(
 def _session(app: FastAPI) -> tuple[Service, Visitor, str]:
     service: Service = app.state.service
     browser = Visitor(app, Role.READER, "sessions")
-    return service, browser, str(browser.client.cookies[door.session_cookie(service)])
+    return service, browser, str(browser.client.cookies[auth_middleware.session_cookie(service)])
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def _session(app: FastAPI) -> tuple[Service, Visitor, str]:
     ["", "x", "A" * 43, "A" * 42 + "é", "A" * 100_000, "' OR 1=1 --", "%00", "../../x", '"' * 43],
 )
 def test_a_made_up_session_is_nobody(app: FastAPI, token: str) -> None:
-    cookie = f"{door.session_cookie(app.state.service)}={token}".encode()
+    cookie = f"{auth_middleware.session_cookie(app.state.service)}={token}".encode()
     answer = Visitor(app).client.get("/me", headers=[(b"cookie", cookie)])
     assert answer.status_code == 303
 
@@ -140,7 +140,7 @@ def test_what_the_store_keeps_of_a_session_opens_nothing(app: FastAPI) -> None:
     kept = hashlib.sha256(token.encode()).digest()
     for stolen in (kept.hex(), kept.hex()[:43]):
         browser = Visitor(app)
-        browser.client.cookies.set(door.session_cookie(service), stolen)
+        browser.client.cookies.set(auth_middleware.session_cookie(service), stolen)
         assert browser.get("/me").status_code == 303
 
 
@@ -179,7 +179,7 @@ def test_use_keeps_a_session_from_running_out(app: FastAPI) -> None:
 def test_signing_out_ends_the_session_for_whoever_holds_it(app: FastAPI) -> None:
     service, browser, token = _session(app)
     thief = Visitor(app)
-    thief.client.cookies.set(door.session_cookie(service), token)
+    thief.client.cookies.set(auth_middleware.session_cookie(service), token)
     assert thief.get("/me").status_code == 200
     browser.post("/sign-out")
     assert thief.get("/me").status_code == 303

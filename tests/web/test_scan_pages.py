@@ -21,7 +21,7 @@ from reseen.operations import jobs
 from reseen.review.roles import Role
 from reseen.settings import HubSettings
 from reseen.store.database import Store
-from reseen.web import asked
+from reseen.web import form_values
 from reseen.web.app import make_app
 from reseen.web.service import Service
 
@@ -98,7 +98,7 @@ def test_a_scan_is_stopped_by_a_lead_and_seen_by_a_reader(visit: Visit) -> None:
         {"accounts": "a", "since": "the other day"},
         {"accounts": "a", "types": "bucket"},
         {"accounts": "a", "confirm": "all"},
-        {"accounts": " ".join(f"a{n}" for n in range(asked.MOST_NAMES + 1))},
+        {"accounts": " ".join(f"a{n}" for n in range(form_values.MOST_NAMES + 1))},
     ],
 )
 def test_what_cannot_be_scanned_is_said(visit: Visit, form: dict[str, str]) -> None:

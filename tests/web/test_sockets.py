@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 import uvicorn
 
-from reseen.web import edge, patience
+from reseen.web import limits_middleware, slow_client_guard
 from reseen.web.app import make_app
 from reseen.web.service import Service
 
@@ -18,16 +18,18 @@ DEADLINE = 60.0
 GET = b"GET /health HTTP/1.1\r\nHost: here\r\n"
 
 
-class _Waiting(patience.Careful):
+class _Waiting(slow_client_guard.Careful):
     head_patience = DEADLINE
 
 
-class _Hasty(patience.Careful):
+class _Hasty(slow_client_guard.Careful):
     head_patience = 0.2
 
 
 @contextmanager
-def _listening(service: Service, protocol: type[patience.Careful]) -> Iterator[tuple[str, int]]:
+def _listening(
+    service: Service, protocol: type[slow_client_guard.Careful]
+) -> Iterator[tuple[str, int]]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -60,7 +62,7 @@ def address(service: Service) -> Iterator[tuple[str, int]]:
 @pytest.fixture
 def hasty(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     """Where it listens without patience: good for tests that want it to run out."""
-    monkeypatch.setattr(edge, "PART_PATIENCE", 0.2)
+    monkeypatch.setattr(limits_middleware, "PART_PATIENCE", 0.2)
     with _listening(service, _Hasty) as address:
         yield address
 
@@ -117,7 +119,7 @@ def test_a_body_that_never_comes_is_not_waited_for(hasty: tuple[str, int]) -> No
 
 def test_a_body_said_to_be_too_large_is_not_read(address: tuple[str, int]) -> None:
     head = b"POST /sign-in HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n"
-    assert _status(_say(address, head % (edge.FORM + 1))) == 413
+    assert _status(_say(address, head % (limits_middleware.FORM + 1))) == 413
     assert _status(_say(address, head % 10**30)) in (400, 413)
 
 
@@ -125,16 +127,16 @@ def test_a_body_that_grows_too_large_is_not_read_on(address: tuple[str, int]) ->
     head = b"POST /sign-in HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n"
     head += b"Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n\r\n"
     part = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
-    answer = _say(address, head, *[part] * (edge.FORM // 0x10000 + 2))
+    answer = _say(address, head, *[part] * (limits_middleware.FORM // 0x10000 + 2))
     assert _status(answer) in (0, 413)  # 0: hung up on before the answer was read
 
 
 @pytest.mark.parametrize(
     "head",
     [
-        b"GET /health?" + b"a" * patience.MOST_HEAD + b" HTTP/1.1\r\nHost: here\r\n\r\n",
-        GET + b"X-Long: " + b"a" * (patience.MOST_HEAD + 70_000) + b"\r\n\r\n",
-        GET + b"X-Many: a\r\n" * (patience.MOST_HEADERS + 1) + b"\r\n",
+        b"GET /health?" + b"a" * slow_client_guard.MOST_HEAD + b" HTTP/1.1\r\nHost: here\r\n\r\n",
+        GET + b"X-Long: " + b"a" * (slow_client_guard.MOST_HEAD + 70_000) + b"\r\n\r\n",
+        GET + b"X-Many: a\r\n" * (slow_client_guard.MOST_HEADERS + 1) + b"\r\n",
     ],
     ids=["a long address", "a long header", "many headers"],
 )

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from reseen.review.roles import Role, Who
-from reseen.web.access import csrf, door, sessions, users
+from reseen.web.access import auth_middleware, csrf, sessions, users
 from reseen.web.service import Service
 
 PASSWORD = "three plain words for tests"
@@ -31,7 +31,7 @@ class Visitor:
             with self.service.store.write() as connection:
                 self.who = user_of(connection, name or f"sample-{role.label}", role)
                 session = sessions.begin(connection, self.who)
-            self.client.cookies.set(door.session_cookie(self.service), session.token)
+            self.client.cookies.set(auth_middleware.session_cookie(self.service), session.token)
             self.csrf = csrf.token_for(self.service.store.secret, session.token)
 
     def get(self, path: str, **more: Any) -> Any:
@@ -49,7 +49,7 @@ class Visitor:
             "/sign-in",
             data={"csrf": token[1], "name": name, "password": password, "next": next},
         )
-        held = self.client.cookies.get(door.session_cookie(self.service))
+        held = self.client.cookies.get(auth_middleware.session_cookie(self.service))
         self.csrf = csrf.token_for(self.service.store.secret, held) if held else ""
         return answer
 

@@ -16,8 +16,8 @@ from typing import TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reseen.gate import door, questions
-from reseen.gate.door import Buckets, Turned
+from reseen.gate import api_key_auth, questions
+from reseen.gate.api_key_auth import Buckets, Turned
 from reseen.gate.gate import GateProcess
 from reseen.gate.keys import Key, KeyScope
 from reseen.gate.questions import Refused
@@ -69,8 +69,8 @@ class Desk:
         """The key of a request that may go on. Raises Turned."""
         if not self.gate.loaded:
             raise Turned(503, "the gate is still loading the registry", 1.0)
-        key = door.key_of(scope["headers"], self.gate.known.keys)
-        door.must_have(key, wanted)
+        key = api_key_auth.key_of(scope["headers"], self.gate.known.keys)
+        api_key_auth.must_have(key, wanted)
         wait = self.buckets.take(key)
         if wait:
             self.gate.use.count(key.id, {"refused": 1})

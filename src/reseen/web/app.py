@@ -15,8 +15,8 @@ from reseen.gate.routes import add_gate
 from reseen.operations.logs import log, where
 from reseen.web import hooks, problems
 from reseen.web.access import csrf
-from reseen.web.access.door import Door
-from reseen.web.edge import Edge
+from reseen.web.access.auth_middleware import Door
+from reseen.web.limits_middleware import Edge
 from reseen.web.metrics import GateFigures
 from reseen.web.pages import (
     account,

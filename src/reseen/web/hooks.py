@@ -20,7 +20,7 @@ from reseen.errors import Conflict, InputError, StoreError
 from reseen.hubs.kinds import stored_name
 from reseen.operations.hooks import repository_changed
 from reseen.records import RepoType
-from reseen.web import asked
+from reseen.web import form_values
 from reseen.web.problems import problem
 from reseen.web.service import service_of
 
@@ -104,7 +104,7 @@ def repository_of(body: bytes) -> tuple[RepoType, str] | None:
     moved = value.get("movedTo")
     if action == "move" and isinstance(moved, dict) and isinstance(moved.get("name"), str):
         name = moved["name"]
-    name = asked.repository(name)
+    name = form_values.repository(name)
     if kind not in set(RepoType):
         return None
     # Talk below a repository changes no file; a deletion is found by the next recheck.

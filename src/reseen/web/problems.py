@@ -25,7 +25,7 @@ from reseen.errors import (
     StoreError,
     TooLarge,
 )
-from reseen.web.access.door import session_of, to_sign_in
+from reseen.web.access.auth_middleware import session_of, to_sign_in
 from reseen.web.rendering import page
 
 _STATUS: tuple[tuple[type[ReseenError], int], ...] = (

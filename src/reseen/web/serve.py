@@ -33,7 +33,7 @@ from reseen.settings import Settings, is_loopback
 from reseen.store import service_schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
-from reseen.web.patience import Careful
+from reseen.web.slow_client_guard import Careful
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -93,7 +93,7 @@ def serve(
             with Store(settings.db) as store:
                 Keyring.for_store(store, settings, create=True)
         except StoreError as e:
-            from reseen.web.late import is_away
+            from reseen.web.degraded_start import is_away
 
             if not (is_away(e) and _last_state(settings).exists()):
                 raise
@@ -120,7 +120,7 @@ def worker_app(settings: Settings) -> ASGIApp:
     database server is away and the gate has a last state, the gate begins alone."""
     from reseen.gate.gate import GateProcess
     from reseen.web.app import make_app
-    from reseen.web.late import Late, is_away
+    from reseen.web.degraded_start import Late, is_away
 
     logs.set_up()
     if multiprocessing.parent_process() is not None:
@@ -167,7 +167,7 @@ def has_users(settings: Settings) -> bool:
                 connection.execute(select(service_schema.users.c.pk).limit(1)).first() is not None
             )
     except StoreError as e:
-        from reseen.web.late import is_away
+        from reseen.web.degraded_start import is_away
 
         if is_away(e):
             return True
@@ -256,7 +256,7 @@ def _start_jobs(settings: Settings, stack: ExitStack) -> None:
 
     def begin() -> None:
         from reseen.operations.worker import Worker
-        from reseen.web.late import PAUSE
+        from reseen.web.degraded_start import PAUSE
 
         while True:
             try:

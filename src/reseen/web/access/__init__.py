@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 
 from reseen.errors import AccessError
 from reseen.review.roles import Role, Who
-from reseen.web.access.door import session_of
+from reseen.web.access.auth_middleware import session_of
 
 
 @lru_cache

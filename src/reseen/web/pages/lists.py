@@ -34,8 +34,8 @@ from reseen.review.roles import Role, Who
 from reseen.scan import owed
 from reseen.store import audit
 from reseen.web.access import Lead, Reader
-from reseen.web.edge import LIST
 from reseen.web.forms import UNSENT, SentForm
+from reseen.web.limits_middleware import LIST
 from reseen.web.pages.claims import SAID as CLAIMS_SAID
 from reseen.web.pages.scans import job_words
 from reseen.web.rendering import page

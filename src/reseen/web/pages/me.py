@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
 from reseen.review.roles import Role
-from reseen.web.access import Reader, door, identity, sessions, users
+from reseen.web.access import Reader, auth_middleware, identity, sessions, users
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -52,5 +52,7 @@ def change(
         users.set_password(connection, user, password, actor=who.actor)
         session = sessions.begin(connection, who)
     response = RedirectResponse("/me?done=password", status_code=303)
-    door.set_cookie(service, response, door.session_cookie(service), session.token)
+    auth_middleware.set_cookie(
+        service, response, auth_middleware.session_cookie(service), session.token
+    )
     return response

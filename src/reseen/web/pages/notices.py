@@ -23,7 +23,7 @@ from reseen.review import (
 from reseen.review.notice_states import NoticeState
 from reseen.review.roles import Role
 from reseen.store.database import now
-from reseen.web import asked
+from reseen.web import form_values
 from reseen.web.access import Lead, Reader, Reviewer, signed_in
 from reseen.web.rendering import attached, page
 from reseen.web.service import Served
@@ -72,7 +72,7 @@ def show(
     request: Request, service: Served, who: Reader, state: str = "", after: str = ""
 ) -> Response:
     wanted = _state_of(state) if state else None
-    skip = min(asked.number(after, "the page") or 0, 1_000_000)
+    skip = min(form_values.number(after, "the page") or 0, 1_000_000)
     at = now()
     with service.store.read() as connection:
         found = notice_read.every(
@@ -113,7 +113,7 @@ def draft(
         hub, account = (unquote(part) for part in place.split("/", 1)) if "/" in place else ("", "")
     if not (hub and account) or "\0" in hub + account:
         raise InputError("a notice is to one hub about one account", remedy="Name both.")
-    id = acts.draft(service.store, hub, account, who, hours=asked.number(hours, "the clock"))
+    id = acts.draft(service.store, hub, account, who, hours=form_values.number(hours, "the clock"))
     return _back(id, "drafted")
 
 
@@ -186,7 +186,7 @@ def corrected(
     id: str, service: Served, who: Lead, version: Version = "", note: Note = ""
 ) -> Response:
     """A person sent the correction to the host."""
-    seen = asked.number(version, "the version")
+    seen = form_values.number(version, "the version")
     acts.corrected(service.store, service.keyring, id, who, seen, note)
     return _back(id, "corrected")
 
@@ -199,7 +199,7 @@ def clause(
     version: Version = "",
     clause: Annotated[str, Form(max_length=20_000)] = "",
 ) -> Response:
-    seen = asked.number(version, "the version")
+    seen = form_values.number(version, "the version")
     acts.set_clause(service.store, service.keyring, id, clause, who, seen)
     return _back(id, "clause")
 
@@ -215,8 +215,8 @@ def send(
 ) -> Response:
     made = acts.NoticeStep(
         NoticeState.SENT,
-        version=asked.number(version, "the version"),
-        hours=asked.number(hours, "the clock"),
+        version=form_values.number(version, "the version"),
+        hours=form_values.number(hours, "the clock"),
     )
     acts.send(service.store, service.keyring, service.settings, id, to, who, made)
     return _back(id, "mailed")
@@ -232,7 +232,7 @@ def recheck(id: str, service: Served, who: Reviewer) -> Response:
 def undo(
     id: str, service: Served, who: Reviewer, version: Version = "", note: Note = ""
 ) -> Response:
-    seen = asked.number(version, "the version")
+    seen = form_values.number(version, "the version")
     acts.undo(service.store, service.keyring, id, who, seen, note)
     return _back(id, "undone")
 
@@ -251,10 +251,10 @@ def _stepped(route: str, state: NoticeState) -> None:
     ) -> Response:
         made = acts.NoticeStep(
             state,
-            version=asked.number(version, "the version"),
+            version=form_values.number(version, "the version"),
             how=how or None,
             note=note,
-            hours=asked.number(hours, "the clock"),
+            hours=form_values.number(hours, "the clock"),
         )
         acts.step(service.store, service.keyring, id, who, made)
         return _back(id, state.value)

@@ -18,7 +18,7 @@ from reseen.scan import scan_rows as rows
 from reseen.scan.target import Confirm, Options, Target
 from reseen.settings import HubSettings
 from reseen.store import schema, service_schema
-from reseen.web import asked
+from reseen.web import form_values
 from reseen.web.access import Lead, Reader
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
@@ -56,7 +56,7 @@ def show(request: Request, service: Served, who: Reader, before: str = "") -> Re
 def _shown(
     request: Request, service: Served, who: Reader, form: SentForm, before: str = ""
 ) -> Response:
-    skip = min(asked.number(before, "the page") or 0, 1_000_000)
+    skip = min(form_values.number(before, "the page") or 0, 1_000_000)
     with service.store.read() as connection:
         found = jobs.every(connection, most=_A_PAGE + 1, skip=skip)
     return page(
@@ -84,16 +84,20 @@ def start(
     hub = form.take("hub", lambda: _hub(typed.hub, service), service.settings.hubs[0])
     no_repos: tuple[list[str], list[RepoType]] = ([], [])
     no_accounts: list[str] = []
-    repos, types = form.take("repos", lambda: asked.repositories(typed.repos, hub), no_repos)
+    repos, types = form.take("repos", lambda: form_values.repositories(typed.repos, hub), no_repos)
     target = Target(
         repos=tuple(repos),
         authors=tuple(
-            form.take("accounts", lambda: asked.names(typed.accounts, asked.account), no_accounts)
+            form.take(
+                "accounts",
+                lambda: form_values.names(typed.accounts, form_values.account),
+                no_accounts,
+            )
         ),
-        since=form.take("since", lambda: asked.since(typed.since), None),
-        types=tuple(form.take("types", lambda: asked.types([*typed.types, *types]), types)),
+        since=form.take("since", lambda: form_values.since(typed.since), None),
+        types=tuple(form.take("types", lambda: form_values.types([*typed.types, *types]), types)),
     )
-    confirm = form.take("confirm", lambda: asked.confirm(typed.confirm), Confirm.HEADER)
+    confirm = form.take("confirm", lambda: form_values.confirm(typed.confirm), Confirm.HEADER)
     what = jobs.scan_of(
         target,
         Options(confirm=confirm, refs=bool(typed.refs)),

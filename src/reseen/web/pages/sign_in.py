@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from reseen.store import audit
-from reseen.web.access import Reader, door, identity, session_of, sessions
+from reseen.web.access import Reader, auth_middleware, identity, session_of, sessions
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -19,7 +19,7 @@ router = APIRouter()
 def ask(request: Request, service: Served, next: str = "") -> Response:
     """The form. Who is signed in already goes on."""
     if session_of(request) is not None:
-        return RedirectResponse(door.local_path(next), status_code=303)
+        return RedirectResponse(auth_middleware.local_path(next), status_code=303)
     return _form(request, service, next)
 
 
@@ -35,9 +35,11 @@ def sign_in(
     session = identity.by_password(service, name, password, address)
     if session is None:
         return _form(request, service, next, refused=True)
-    response = RedirectResponse(door.local_path(next), status_code=303)
-    door.set_cookie(service, response, door.session_cookie(service), session.token)
-    door.drop_cookie(service, response, door.visitor_cookie(service))
+    response = RedirectResponse(auth_middleware.local_path(next), status_code=303)
+    auth_middleware.set_cookie(
+        service, response, auth_middleware.session_cookie(service), session.token
+    )
+    auth_middleware.drop_cookie(service, response, auth_middleware.visitor_cookie(service))
     return response
 
 
@@ -48,23 +50,25 @@ def sign_out(request: Request, service: Served, who: Reader) -> Response:
         if session is not None:
             sessions.end(connection, session)
         audit.write(connection, "sign-out", f"user:{who.name}", actor=who.actor)
-    response = RedirectResponse(door.SIGN_IN, status_code=303)
-    door.drop_cookie(service, response, door.session_cookie(service))
+    response = RedirectResponse(auth_middleware.SIGN_IN, status_code=303)
+    auth_middleware.drop_cookie(service, response, auth_middleware.session_cookie(service))
     return response
 
 
 def _form(request: Request, service: Served, next: str, *, refused: bool = False) -> Response:
     visitor = None
     if request.state.held is None:
-        visitor = request.state.held = door.new_visitor()
+        visitor = request.state.held = auth_middleware.new_visitor()
     response = page(
         request,
         "sign_in.html",
         None,
         status=403 if refused else 200,
-        next=door.local_path(next),
+        next=auth_middleware.local_path(next),
         refused=refused,
     )
     if visitor is not None:
-        door.set_cookie(service, response, door.visitor_cookie(service), visitor)
+        auth_middleware.set_cookie(
+            service, response, auth_middleware.visitor_cookie(service), visitor
+        )
     return response

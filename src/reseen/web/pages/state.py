@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from reseen.errors import AccessError, ReseenError
 from reseen.gate import keys
-from reseen.gate.door import Turned, key_of, must_have
+from reseen.gate.api_key_auth import Turned, key_of, must_have
 from reseen.gate.keys import KeyScope
 from reseen.settings import is_loopback
 from reseen.store.database import Store

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reseen.operations.logs import log, where
 from reseen.web import problems
-from reseen.web.access.door import OPEN, session_of
+from reseen.web.access.auth_middleware import OPEN, session_of
 from reseen.web.metrics import counted
 from reseen.web.service import Service
 
