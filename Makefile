@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-gate bench-cases \
+.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-index bench-gate bench-cases \
 	oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -38,6 +38,10 @@ bench: $(VENV)/.dev
 bench-detection: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.detection
 	@$(BIN)/python -m benchmarks.calibration
+
+# The saved index: opened, looked up in, shared by processes, and a gate that begins with it.
+bench-index: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.saved_index
 
 # The gate under load, each figure with its aim.
 bench-gate: $(VENV)/.dev

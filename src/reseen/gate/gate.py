@@ -374,6 +374,7 @@ class GateProcess:
         try:
             state.keep(self._path, self._keyring, last)
             self._saved = content
+            self.live.forget_background()
             self._problems.pop("state", None)
         except ReseenError as e:
             self._trouble("state", e)

@@ -112,9 +112,11 @@ class LiveIndex:
 
     def fold(self) -> None:
         """Put what changed in with the rest; strangers are read anew."""
-        index = self._now.index.folded()
+        self._take(self._now.index.folded(), self._now.names)
+
+    def forget_background(self) -> None:
+        """Strangers are read anew: more were seen since."""
         self._comparer.forget_background()
-        self._take(index, self._now.names)
 
     def put_back(self, saved: RegistryIndex, names: Mapping[int, str]) -> None:
         """Begin with an index that was saved."""

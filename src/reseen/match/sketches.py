@@ -262,7 +262,8 @@ class Sketches:
         return made
 
     def folded(self, wanted: Callable[[int], bool]) -> Sketches:
-        """The same, what came later put in with the rest."""
+        """The same, what came later put in with the rest; strangers are read anew."""
+        self.comparer.forget_background()
         if self._later is None:
             return self
         return Sketches(self.comparer, self.kept(wanted), None, self._held)
