@@ -19,6 +19,7 @@ from reseen.gate import policy
 from reseen.gate.gate import GateProcess
 from reseen.gate.keys import KeyScope
 from reseen.records import Advice, Digest, DigestKind, Names, RemovedFile, Rung
+from reseen.registry import removals
 from reseen.store.database import Store
 
 FILE = safetensors(adapter(7))
@@ -317,3 +318,47 @@ def test_a_keyring_of_another_kind_is_not_needed(store: Store, tmp_path: Path) -
         assert answer.status_code == 200
     assert not (tmp_path / "gate").exists()
     assert KEYRING
+
+
+def test_a_claim_of_which_one_digest_is_false_advises_hold_at_most_and_says_so(
+    store: Store, gate: Gate, client: TestClient, trusted: dict[str, str]
+) -> None:
+    mine, other = fully_known(safetensors(adapter(20))), fully_known(safetensors(adapter(21)))
+    sha256, _ = mine.digests[:2]
+    blake3 = next(d for d in other.digests if d.kind is DigestKind.BLAKE3)
+    true_blake3 = next(d for d in mine.digests if d.kind is DigestKind.BLAKE3)
+    remove(store, RemovedFile((sha256, blake3)))
+    knows(gate, store)
+
+    def answer() -> Any:
+        body = {"sha256": sha256.hex, "blake3": true_blake3.hex}
+        (result,) = client.post("/v1/check", json=body, headers=trusted).json()["results"]
+        return result
+
+    told = answer()
+    assert told["advice"] == "hold"
+    (match,) = told["matches"]
+    assert (match["rung"], match["kind"], match["score"]) == ("refuted", "contradiction", None)
+    assert "a person has to look at it" in match["why"]
+    one = client.post("/v1/check", json={"sha256": sha256.hex}, headers=trusted).json()
+    assert one["results"][0]["advice"] == "block"  # nothing known contradicts it
+    with store.write() as connection:
+        policy.set(connection, "sample", Rung.BYTES, Advice.ALLOW)
+    knows(gate, store)
+    assert answer()["advice"] == "allow"
+
+
+def test_both_lists_of_a_file_are_answered_and_the_stronger_rule_wins(
+    store: Store, gate: Gate, client: TestClient, trusted: dict[str, str], removal: str
+) -> None:
+    with store.write() as connection:
+        add_claim(connection, removals.pk_of(connection, removal), fully_known(FILE))
+        policy.set(connection, "sample", Rung.BYTES, Advice.ALLOW)
+    knows(gate, store)
+    answer = client.post("/v1/check", json={"sha256": SHA256}, headers=trusted).json()
+    (result,) = answer["results"]
+    assert {(m["list"], m["advice"]) for m in result["matches"]} == {
+        ("sample", "allow"),
+        ("another list", "block"),
+    }
+    assert result["advice"] == "block"
