@@ -20,12 +20,10 @@ from reseen.observed.walks import NEVER, Walked
 from reseen.records import Repository, RepoType, Rung, account_of
 from reseen.store.schema import (
     artifacts,
-    claims,
     read_sketches,
     removals,
     repositories,
     sightings,
-    withdrawals,
 )
 
 CHUNK = 400
@@ -160,14 +158,6 @@ def accounts_with_sightings(connection: Connection, hub: str) -> set[str]:
         .distinct()
     )
     return {account_of(repo) for (repo,) in connection.execute(query)}
-
-
-def registry_state(connection: Connection) -> tuple[int | None, ...]:
-    """Changes whenever a removal is added, grows by a file, is withdrawn or restored."""
-    return tuple(
-        connection.execute(select(func.max(table.c.pk))).scalar()
-        for table in (removals, claims, withdrawals)
-    )
 
 
 def background_lacks(connection: Connection, enough: int) -> dict[str, int]:
