@@ -26,7 +26,7 @@ from reseen.match import registry_index, saved
 from reseen.match.live_index import LiveIndex
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.sketches import snapshots
-from reseen.match.stated import Said
+from reseen.match.stated import StatedFile
 from reseen.records import Artifact, Digest, DigestKind, RemovedFile, RepoType, Rung
 from reseen.registry import removals
 from reseen.store import change_log
@@ -62,7 +62,7 @@ def put_back(live: LiveIndex, parts: saved.Parts) -> LiveIndex:
 
 def by_digests(live: LiveIndex, file: RemovedFile) -> set[tuple[str, Rung]]:
     digests = tuple((d.kind, d.value) for d in file.digests)
-    found = live.match(Said(digests), trusted=True)
+    found = live.match(StatedFile(digests), trusted=True)
     return {(f.removal, f.rung) for f in found if f.rung is not Rung.HINT}
 
 
@@ -83,7 +83,7 @@ def says_the_same(live: LiveIndex, store: Store) -> None:
         artifact = Artifact(
             "hub", RepoType.MODEL, "o/r", "c", None, "p", None, git_oid=oid, lfs=True
         )
-        pointed = {f.removal for f in live.match(Said((), oid))}
+        pointed = {f.removal for f in live.match(StatedFile((), oid))}
         assert pointed == {m.removal for m in fresh.match(artifact)}
     assert len(live) == len(fresh)
 
@@ -256,13 +256,13 @@ def test_the_canary_tells_what_is_wrong(
     live, canary = sung
     real = live.match
 
-    def deaf(said: Said, *, trusted: bool = False) -> Sequence[Any]:
+    def deaf(said: StatedFile, *, trusted: bool = False) -> Sequence[Any]:
         return [] if said.pointer else real(said, trusted=trusted)
 
     monkeypatch.setattr(live, "match", deaf)
     assert canary.wrong(live) == ["pointer", "index"]
 
-    def blind(said: Said, *, trusted: bool = False) -> Sequence[Any]:
+    def blind(said: StatedFile, *, trusted: bool = False) -> Sequence[Any]:
         return [found for found in real(said, trusted=trusted) if found.removal == "rm-canary"]
 
     monkeypatch.setattr(live, "match", blind)
@@ -274,4 +274,4 @@ def test_a_short_hash_of_nothing_is_no_hint(store: Store) -> None:
     assert Digest(DigestKind.AUTOV2, value)
     remove(store, READ[0])
     live = followed(store, new_live(store))
-    assert live.match(Said(((DigestKind.AUTOV2, value),))) == ()
+    assert live.match(StatedFile(((DigestKind.AUTOV2, value),))) == ()

@@ -18,14 +18,14 @@ from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.kinds import (
     LADDER,
     WHOLE,
-    Scope,
+    DigestScope,
     bits,
     contradicted,
     size_allows,
 )
 from reseen.match import ladder
 from reseen.match.registry_index import RegistryIndex
-from reseen.match.stated import NamedIndex, Said
+from reseen.match.stated import NamedIndex, StatedFile
 from reseen.records import Artifact, Digest, DigestKind, RemovedFile, RepoType, Rung
 from reseen.registry import removals
 from reseen.store import schema
@@ -79,7 +79,7 @@ def test_a_short_digest_of_a_file_of_another_size_is_no_hint_anywhere(
     remove(store, RemovedFile((digest(DigestKind.AUTOV2, FILE),), size=claimed))
     index = known(store)
     expected = {Rung.HINT} if hinted else set()
-    said = Said(((DigestKind.SHA256, hashlib.sha256(FILE).digest()),), size=len(FILE))
+    said = StatedFile(((DigestKind.SHA256, hashlib.sha256(FILE).digest()),), size=len(FILE))
     answers = {
         "scan": {m.rung for m in index.hints(listing(FILE))},
         "check": {m.rung for m in index.match_fingerprint(read(FILE))},
@@ -95,7 +95,7 @@ def test_a_short_digest_of_the_tensors_does_not_ask_for_the_size(store: Store) -
     assert len(EDITED) != len(FILE)
     data = read(EDITED).digest(DigestKind.DATA_SHA256)
     assert data is not None
-    said = Said(((data.kind, data.value),), size=len(EDITED))
+    said = StatedFile(((data.kind, data.value),), size=len(EDITED))
     assert {m.rung for m in known(store).match_fingerprint(read(EDITED))} == {Rung.HINT}
     assert {f.rung for f in gate(store).stated(said)} == {Rung.HINT}
     assert {f.rung for f in gate(store).upload(read(EDITED))} == {Rung.HINT}
@@ -106,7 +106,7 @@ def test_the_pointer_says_nothing_where_the_sha256_is_shown(store: Store) -> Non
     remove(store, listed(FILE, size=True))
     shown = listing(FILE)
     assert shown.sha256 is not None
-    said = Said(((DigestKind.SHA256, shown.sha256),), pointer=shown.git_oid, size=shown.size)
+    said = StatedFile(((DigestKind.SHA256, shown.sha256),), pointer=shown.git_oid, size=shown.size)
     (match,) = known(store).match(shown)
     assert {e.rung for e in match.evidence} == {Rung.DECLARED}
     assert {f.rung for f in gate(store).stated(said)} == {Rung.DECLARED}
@@ -160,8 +160,8 @@ def test_an_honest_claim_beside_it_keeps_its_rung(store: Store, hostile_first: b
 def test_digests_that_are_stated_together_are_believed_together(store: Store) -> None:
     remove(store, joined(FILE, OTHER))
     sha256, blake3 = (digest(k, FILE) for k in (DigestKind.SHA256, DigestKind.BLAKE3))
-    alone = Said(((sha256.kind, sha256.value),))
-    both = Said(((sha256.kind, sha256.value), (blake3.kind, blake3.value)))
+    alone = StatedFile(((sha256.kind, sha256.value),))
+    both = StatedFile(((sha256.kind, sha256.value), (blake3.kind, blake3.value)))
     assert {f.rung for f in gate(store).stated(alone)} == {Rung.DECLARED}
     (found,) = gate(store).stated(both)
     assert (found.rung, found.ruled_by) == (Rung.REFUTED, Rung.DECLARED)
@@ -193,7 +193,7 @@ def test_bits_say_what_the_digests_say(
 
 def test_sizes_are_asked_for_digests_of_the_file_only() -> None:
     for kind, rule in LADDER.items():
-        if rule.scope is Scope.PART:
+        if rule.scope is DigestScope.PART:
             assert size_allows(kind, 5, 5)
             assert size_allows(kind, None, 6)
             assert size_allows(kind, 5, 6) == (kind is DigestKind.AUTOV3)

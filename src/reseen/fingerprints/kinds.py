@@ -14,7 +14,7 @@ from enum import Enum
 from reseen.records import DigestKind, Rung
 
 
-class Scope(Enum):
+class DigestScope(Enum):
     """What a digest is a digest of."""
 
     FILE = "file"
@@ -29,7 +29,7 @@ class Scope(Enum):
 class Rule:
     """What one kind of digest proves."""
 
-    scope: Scope
+    scope: DigestScope
     read: Rung
     """When we computed it from bytes."""
     stated: Rung
@@ -44,9 +44,9 @@ class Rule:
     """The kind that is its beginning."""
 
 
-_FILE = Rule(Scope.FILE, Rung.BYTES, Rung.DECLARED)
-_TENSORS = Rule(Scope.TENSORS, Rung.TENSORS, Rung.DECLARED)
-_PART = Rule(Scope.PART, Rung.HINT, Rung.HINT)
+_FILE = Rule(DigestScope.FILE, Rung.BYTES, Rung.DECLARED)
+_TENSORS = Rule(DigestScope.TENSORS, Rung.TENSORS, Rung.DECLARED)
+_PART = Rule(DigestScope.PART, Rung.HINT, Rung.HINT)
 
 LADDER: Mapping[DigestKind, Rule] = {
     DigestKind.SHA256: replace(_FILE, hubs_state=True, teaches=True, short=DigestKind.AUTOV2),
@@ -63,11 +63,11 @@ LADDER: Mapping[DigestKind, Rule] = {
 }
 """The surest first."""
 
-WHOLE = tuple(k for k, rule in LADDER.items() if rule.scope is Scope.FILE and rule.computed)
+WHOLE = tuple(k for k, rule in LADDER.items() if rule.scope is DigestScope.FILE and rule.computed)
 """Digests of the whole file that are computed from bytes: each can contradict a claim."""
-OF_TENSORS = tuple(k for k, rule in LADDER.items() if rule.scope is Scope.TENSORS)
+OF_TENSORS = tuple(k for k, rule in LADDER.items() if rule.scope is DigestScope.TENSORS)
 STATED_BY_HUBS = tuple(k for k, rule in LADDER.items() if rule.hubs_state)
-LONG = tuple(k for k, rule in LADDER.items() if rule.scope is not Scope.PART)
+LONG = tuple(k for k, rule in LADDER.items() if rule.scope is not DigestScope.PART)
 """Those that prove something, the surest first."""
 PROVE = (*WHOLE, *OF_TENSORS)
 """Those that prove something when we computed them from bytes."""
@@ -101,4 +101,4 @@ def size_allows(kind: DigestKind, claimed: int | None, size: int | None) -> bool
     if claimed is None or size is None or claimed == size:
         return True
     long = LONG_OF.get(kind)
-    return long is not None and LADDER[long].scope is Scope.TENSORS
+    return long is not None and LADDER[long].scope is DigestScope.TENSORS

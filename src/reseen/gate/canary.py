@@ -18,7 +18,7 @@ from reseen.fingerprints.sketch import NUMBERS, SIDE, Module, Sketch, assemble
 from reseen.match.claim_entries import POINTER, ClaimEntry, RemovalEntry
 from reseen.match.ladder import ClaimFacts
 from reseen.match.live_index import LiveIndex
-from reseen.match.stated import Found, Said
+from reseen.match.stated import GateMatch, StatedFile
 from reseen.records import Digest, DigestKind, Rung
 
 ID = "rm-canary"
@@ -50,7 +50,7 @@ class Canary:
         itself is not found."""
         found: list[str] = []
         other = self._other
-        hits: dict[Rung, tuple[Sequence[Found], Sequence[Found]]] = {
+        hits: dict[Rung, tuple[Sequence[GateMatch], Sequence[GateMatch]]] = {
             Rung.BYTES: (
                 _told(live, DigestKind.SHA256, self._sha256, trusted=True),
                 _told(live, DigestKind.SHA256, other, trusted=True),
@@ -64,8 +64,8 @@ class Canary:
                 _told(live, DigestKind.SHA256, other),
             ),
             Rung.POINTER: (
-                live.match(Said((), self._oid)),
-                live.match(Said((), other[:20])),
+                live.match(StatedFile((), self._oid)),
+                live.match(StatedFile((), other[:20])),
             ),
             Rung.WEIGHTS: (live.alike(self._sketch), live.alike(self._stranger)),
             Rung.HINT: (
@@ -85,7 +85,11 @@ class Canary:
         for kind, value, removal in live.sample():
             if kind != POINTER and why_bogus(Digest(DigestKind(kind), value)) is not None:
                 continue
-            said = Said((), value) if kind == POINTER else Said(((DigestKind(kind), value),))
+            said = (
+                StatedFile((), value)
+                if kind == POINTER
+                else StatedFile(((DigestKind(kind), value),))
+            )
             if all(each.removal != removal for each in live.match(said)):
                 return False
         return True
@@ -93,8 +97,8 @@ class Canary:
 
 def _told(
     live: LiveIndex, kind: DigestKind, value: bytes, *, trusted: bool = False
-) -> tuple[Found, ...]:
-    return live.match(Said(((kind, value),)), trusted=trusted)
+) -> tuple[GateMatch, ...]:
+    return live.match(StatedFile(((kind, value),)), trusted=trusted)
 
 
 def _sketch() -> Sketch:

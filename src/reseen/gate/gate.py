@@ -34,7 +34,7 @@ from reseen.gate.policy import Policy
 from reseen.gate.state import LastState
 from reseen.gate.use import Use
 from reseen.match.live_index import LiveIndex
-from reseen.match.stated import Said
+from reseen.match.stated import StatedFile
 from reseen.records import Fingerprint
 from reseen.settings import Settings
 from reseen.store.database import Store
@@ -84,7 +84,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class GateConfig:
     """What changes with the store, but for the index: replaced as a whole."""
 
     keys: Mapping[bytes, Key] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class GateProcess:
         self._store = store
         self._own: Store | None = None
         self.live = LiveIndex(self._snapshot)
-        self.known = Known()
+        self.known = GateConfig()
         self.use = Use()
         self._canary = Canary()
         self._canary.put_in(self.live)
@@ -182,7 +182,7 @@ class GateProcess:
 
     # -- asking ----------------------------------------------------------------------------------
 
-    def check(self, key: Key, files: Sequence[Said]) -> tuple[bytes, Sequence[Result]]:
+    def check(self, key: Key, files: Sequence[StatedFile]) -> tuple[bytes, Sequence[Result]]:
         """The answer about these files, and its parts for `count`."""
         known, trusted = self.known, KeyScope.TRUSTED in key.scopes
         match, result, rules = self.live.now.stated, answers.result, known.policy
@@ -227,7 +227,7 @@ class GateProcess:
     def _catch_up(self, connection: Connection) -> None:
         self.live.follow(connection)
         heard = Heard(self.live.version, time.time())
-        self.known = Known(keys.in_force(connection), policy.read(connection), heard)
+        self.known = GateConfig(keys.in_force(connection), policy.read(connection), heard)
         if not self._loaded:
             self._look()
             self._loaded = True
@@ -330,7 +330,7 @@ class GateProcess:
             return
         self.live.put_back(last.index, last.names)
         heard = Heard(self.live.version, last.at)
-        self.known = Known(last.keys, last.policy, heard)
+        self.known = GateConfig(last.keys, last.policy, heard)
         self._saved = self._content()
         self._look()
         self._loaded = True

@@ -1,7 +1,7 @@
 """The body of POST /v1/check -> what is said of each file, strictly read.
 
-What comes in: bytes. What goes out: one `Said` a file, in order. Raises `Refused`, whose sentence
-says where the body is wrong and never what stood there.
+What comes in: bytes. What goes out: one `StatedFile` a file, in order. Raises `Refused`, whose
+sentence says where the body is wrong and never what stood there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from reseen.match.stated import Said
+from reseen.match.stated import StatedFile
 from reseen.records import DigestKind
 
 MOST_FILES = 10_000
@@ -32,7 +32,7 @@ class Refused(Exception):
         self.status = status
 
 
-def read(body: bytes) -> list[Said]:
+def read(body: bytes) -> list[StatedFile]:
     """All files that the body asks about."""
     try:
         value = json.loads(body)
@@ -50,7 +50,7 @@ def read(body: bytes) -> list[Said]:
     return [_said(each, number) for number, each in enumerate(files)]
 
 
-def _said(value: Any, where: int | str) -> Said:
+def _said(value: Any, where: int | str) -> StatedFile:
     if type(value) is not dict:
         raise _wrong(where, "is not an object")
     digests: list[tuple[DigestKind, bytes]] = []
@@ -68,7 +68,7 @@ def _said(value: Any, where: int | str) -> Said:
             raise _wrong(where, "holds a field that is not known")
     if not digests and pointer is None:
         raise _wrong(where, "holds no digest")
-    return Said(tuple(digests), pointer, size)
+    return StatedFile(tuple(digests), pointer, size)
 
 
 def _size(given: Any, where: int | str) -> int:

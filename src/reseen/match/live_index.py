@@ -15,8 +15,8 @@ from sqlalchemy import Connection, select
 from reseen.fingerprints.sketch import Sketch
 from reseen.match.claim_entries import LENGTHS, RemovalEntry
 from reseen.match.registry_index import RegistryIndex
-from reseen.match.sketches import Comparer, Sketches, Snapshot, StoreSketches, rows_of
-from reseen.match.stated import Found, NamedIndex, Said
+from reseen.match.sketches import Comparer, OpenStore, Sketches, StoreSketches, rows_of
+from reseen.match.stated import GateMatch, NamedIndex, StatedFile
 from reseen.records import Fingerprint
 from reseen.store.schema import lists
 
@@ -33,7 +33,7 @@ class _Own:
 class LiveIndex:
     """The registry in force, kept up to date."""
 
-    def __init__(self, store: Snapshot) -> None:
+    def __init__(self, store: OpenStore) -> None:
         """`store` opens the store for reading sketches: any error of it is borne."""
         self._comparer = Comparer(StoreSketches(store))
         self._own: list[_Own] = []
@@ -72,15 +72,15 @@ class LiveIndex:
 
     # -- asking ----------------------------------------------------------------------------------
 
-    def match(self, said: Said, *, trusted: bool = False) -> tuple[Found, ...]:
+    def match(self, said: StatedFile, *, trusted: bool = False) -> tuple[GateMatch, ...]:
         """Removals by what somebody says of a file."""
         return self._now.stated(said, trusted=trusted)
 
-    def match_fingerprint(self, fingerprint: Fingerprint) -> tuple[Found, ...]:
+    def match_fingerprint(self, fingerprint: Fingerprint) -> tuple[GateMatch, ...]:
         """Removals by the bytes of a file that was read here."""
         return self._now.upload(fingerprint)
 
-    def alike(self, sketch: Sketch) -> Sequence[Found]:
+    def alike(self, sketch: Sketch) -> Sequence[GateMatch]:
         """Removals whose updates this file's are copies of."""
         return self._now.alike(sketch)
 

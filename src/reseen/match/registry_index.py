@@ -76,7 +76,7 @@ Say = Callable[[DigestKind, bytes], Evidence]
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class StoreVersion:
     """What of a store is in an index."""
 
     store: str | None = None
@@ -106,7 +106,7 @@ class RegistryIndex:
     """None where nothing is sketched."""
     names: Hints | None = None
     """None without the key: names are no hints then; all else works."""
-    version: Version = field(default_factory=Version)
+    version: StoreVersion = field(default_factory=StoreVersion)
 
     @classmethod
     def load(cls, connection: Connection, keyring: Keyring | None = None) -> RegistryIndex:
@@ -164,7 +164,7 @@ class RegistryIndex:
         together."""
         snapshot, sketches = saved.pieces(about, parts)
         store, change, at = about["version"]
-        version = Version(None if store is None else str(store), int(change), int(at))
+        version = StoreVersion(None if store is None else str(store), int(change), int(at))
         return cls(snapshot, Delta.of(snapshot), sketches, None, version)
 
     def for_export(self, *, without_class: bool) -> RegistryIndex:
@@ -603,7 +603,7 @@ class RegistryIndex:
             made, sketches=index._more_sketches(connection, pks), names=names, version=now
         )
 
-    def _follows(self, connection: Connection, now: Version) -> bool:
+    def _follows(self, connection: Connection, now: StoreVersion) -> bool:
         before = self.version
         if before.store != now.store or now.change < before.change:
             return False
@@ -673,10 +673,10 @@ def identity(secret: bytes) -> str:
     return blake3(secret, derive_key_context="reseen gate store 1").hexdigest()
 
 
-def _version(connection: Connection) -> Version:
+def _version(connection: Connection) -> StoreVersion:
     meta = schema.meta.c
     secret = connection.scalar(select(meta.value).where(meta.name == "secret")) or b""
     query = select(changes.c.pk, changes.c.at).order_by(changes.c.pk.desc()).limit(1)
     row = connection.execute(query).first()
     change, at = (0, 0) if row is None else (row.pk, row.at)
-    return Version(identity(bytes(secret)), change, at)
+    return StoreVersion(identity(bytes(secret)), change, at)

@@ -34,7 +34,7 @@ MOST_COMPARED = 64
 _DECODED = 256  # sketches kept in memory, 80 KB each
 _BATCH = 10_000
 
-Snapshot = Callable[[], AbstractContextManager[Connection]]
+OpenStore = Callable[[], AbstractContextManager[Connection]]
 """Opens the store for reading."""
 
 
@@ -77,7 +77,7 @@ class SketchSource(Protocol):
 class StoreSketches:
     """Sketches as the store has them."""
 
-    def __init__(self, store: Snapshot) -> None:
+    def __init__(self, store: OpenStore) -> None:
         """`store` opens it for reading: any error of it is handed on."""
         self._store = store
 
@@ -172,7 +172,7 @@ class Sketches:
     def load(
         cls,
         connection: Connection,
-        store: Snapshot | None = None,
+        store: OpenStore | None = None,
         only: Collection[str] | None = None,
     ) -> Sketches:
         """All in force, or only these removals. `store` is where sketches are read from later, if
@@ -388,7 +388,7 @@ def as_slots(slots: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint32]]:
     return np.frombuffer(slots, "<u4", SLOTS).astype(np.uint32)
 
 
-def snapshots(engine: Engine) -> Snapshot:
+def snapshots(engine: Engine) -> OpenStore:
     """Short readings of a store, from any thread, beside whatever is written."""
 
     @contextmanager
