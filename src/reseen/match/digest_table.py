@@ -38,11 +38,13 @@ class DigestTable:
 
     def __init__(self, length: int, pairs: Iterable[tuple[bytes, int]]) -> None:
         """`pairs`: (digest, claim's number below 2^32), sorted by digest."""
-        values = bytearray()
+        read = bytearray()
         owners = array("I")
         for value, owner in pairs:
-            values += value
+            read += value
             owners.append(owner)
+        values = bytes(read)
+        del read
         # At least three of four places are empty: most questions end without a comparison.
         bits = bits_for(len(owners))
         shift = 32 - bits
@@ -55,7 +57,7 @@ class DigestTable:
             previous = head
         for h in range(previous + 1, len(starts)):
             starts[h] = len(owners)
-        self._put(length, bytes(values), owners, starts)
+        self._put(length, values, owners, starts)
 
     @classmethod
     def ready(cls, length: int, values: Bytes, owners: Numbers, starts: Numbers) -> DigestTable:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -66,7 +66,7 @@ class Snapshot:
     )
 
     removal_pks: Numbers
-    ids: Bytes
+    ids: Bytes | bytearray
     classes: Numbers
     claim_pks: Numbers
     removal_of: Numbers
@@ -154,7 +154,7 @@ class Snapshot:
             rows = made._load_kind(connection, kind, held)
             made.tables[kind] = DigestTable(kind.length, rows)
         made.held = held
-        pointers = sorted(pointers_of(made.tables[DigestKind.SHA256].items(), made.sizes))
+        pointers = _pointers(made.tables[DigestKind.SHA256].items(), made.sizes)
         made.tables[POINTER] = DigestTable(LENGTHS[POINTER], pointers)
         made._expect()
         return made
@@ -171,7 +171,7 @@ class Snapshot:
             pks.append(pk)
             classes.append(cls)
             ids += id.encode("ascii").ljust(ID, b"\0")
-        self.removal_pks, self.classes, self.ids = pks, classes, bytes(ids)
+        self.removal_pks, self.classes, self.ids = pks, classes, ids
 
     def _load_claims(self, connection: Connection) -> None:
         of = claims.c
@@ -185,23 +185,15 @@ class Snapshot:
             .execution_options(yield_per=_BATCH)
         )
         rests = lists_of_learned(connection, None)
-        rows = Rows()
-        for (
-            pk,
-            removal_pk,
-            list_pk,
-            source,
-            size,
-            data_size,
-            layout,
-            container,
-        ) in connection.execute(query):
-            place = self.place(removal_pk)
-            if place is None:
+        rows, pks = Rows(), self.removal_pks
+        count = len(pks)
+        for pk, removal_pk, list_pk, source, *said in connection.execute(query):
+            place = bisect_left(pks, removal_pk)
+            if place == count or pks[place] != removal_pk:
                 continue  # withdrawn
             learned = source == LEARNED
             lists = rests.get(pk, ()) if learned else (list_pk,)
-            rows.add(pk, place, lists, learned, (size, data_size, layout, container))
+            rows.add(pk, place, lists, learned, said)
         self._take(rows)
 
     def _take(self, rows: Rows) -> None:
@@ -305,7 +297,7 @@ class Rows:
         self.known_layouts: dict[bytes, int] = {}
 
     def add(
-        self, pk: int, place: int, lists: tuple[int, ...], learned: bool, said: tuple[Any, ...]
+        self, pk: int, place: int, lists: tuple[int, ...], learned: bool, said: Sequence[Any]
     ) -> None:
         size, data_size, layout, container = said
         self.pks.append(pk)
@@ -342,14 +334,16 @@ def could_hold(
     return at < len(sizes) and sizes[at] < size
 
 
-def pointers_of(
-    sha256s: Iterable[tuple[bytes, int]], sizes: Numbers
-) -> Iterator[tuple[bytes, int]]:
-    """The git oids of LFS pointers, where the size is known."""
-    for sha256, number in sha256s:
-        size = sizes[number]
-        if size >= 0:
-            yield pointer_oid(sha256, size), number
+def _pointers(sha256s: Iterable[tuple[bytes, int]], sizes: Numbers) -> Iterator[tuple[bytes, int]]:
+    """The git oids of LFS pointers, where the size is known; sorted, as one string of bytes each,
+    which takes half the memory of pairs."""
+    length = LENGTHS[POINTER]
+    both = sorted(
+        pointer_oid(sha256, sizes[number]) + number.to_bytes(4, "big")
+        for sha256, number in sha256s
+        if sizes[number] >= 0
+    )
+    return ((each[:length], int.from_bytes(each[length:], "big")) for each in both)
 
 
 def numbers_of(kind: str, data: Any) -> Numbers:

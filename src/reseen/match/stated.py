@@ -1,8 +1,8 @@
 """What the gate asks: which removals are meant by digests that somebody states, or by an upload.
 
-What comes in: an index and what is said or read of one file. What goes out: `GateMatch`es, one
-for each removal, list and rung, strongest first. A claim of which the file has one digest and not another
-gives it nothing; that is said, as a `GateMatch` that stands on no rung.
+What comes in: an index and what is said or read of one file. What goes out: `GateMatch`es, one for
+each removal, list and rung, strongest first. A claim of which the file has one digest and not
+another gives it nothing; that is said, as a `GateMatch` that stands on no rung.
 """
 
 from __future__ import annotations
