@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-index bench-gate bench-cases \
-	oracles fuzz lock clean
+	bench-histories oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
 demo: $(VENV)/.demo
@@ -50,6 +50,12 @@ bench-gate: $(VENV)/.dev
 # Taking 100,000 sightings into cases, on SQLite and, where it is installed, on PostgreSQL.
 bench-cases: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.take_into_cases
+
+# Thousands of histories of acts against a model of what must be known; goes on where it was. Then a
+# hundred of them by real processes, many of which are killed.
+bench-histories: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.histories --count 5000
+	@$(BIN)/python -m benchmarks.histories --processes 100
 
 # A million mutated files through the readers. Nothing may crash, hang or swell.
 fuzz: $(VENV)/.dev

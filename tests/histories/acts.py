@@ -1,0 +1,337 @@
+"""Histories: what people and hubs do one after the other, drawn from a seed.
+
+An act is a plain value; a history is a list of them. Played again it does the same again. Any act
+may be left out of a history without the others losing their sense: that is how one is made short.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+from replica.world import MAIN, World
+from tests.histories.faces import FACES, HAS_LISTS, Room
+from tests.histories.model import Facts, Level, Target, follow
+from tests.histories.rows import LISTS, LOCAL, listed, rows
+from tests.histories.world import contents, put
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """Rows of a list are imported."""
+
+    list: str
+    names: tuple[str, ...]
+    by: str
+
+    def __str__(self) -> str:
+        return f"{self.by}: import {self.list} {' '.join(n[-2:] for n in self.names)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """A file is added to the registry."""
+
+    name: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The removal that holds a row is withdrawn, or restored."""
+
+    name: str
+    withdraw: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnList:
+    """A whole list is withdrawn, or restored."""
+
+    list: str
+    withdraw: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A target is looked at."""
+
+    target: Target
+    by: str
+
+    def __str__(self) -> str:
+        target = self.target
+        where = [*target.repos, *target.accounts]
+        where += ["everything"] if target.everything else []
+        where += ["folder"] if target.folder else []
+        how = [target.level.name.lower(), "refs" if target.refs else "no refs"]
+        how.append("follow" if target.follow else "no follow")
+        return f"{self.by}: scan {' '.join(where)} ({', '.join(how)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What is owed is read."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """Do known sightings still stand?"""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """The hub tells that a repository changed, or somebody says so."""
+
+    repo: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The hub changes."""
+
+    what: str
+    """ "upload", "delete", "gate", "open", "move", "remove", "folder"."""
+    repo: str
+    path: str = ""
+    key: str = ""
+    how: str = "lfs"
+
+
+Act = Import | Add | Turn | TurnList | Scan | Owed | Recheck | Hook | Change
+History = Sequence[Act]
+
+REPOS = (
+    *("ann/copy", "ann/renamed", "ann/altered", "ann/pull", "bob/edited", "bob/stronger"),
+    *("cid/members", "cid/cleaned", "cid/branch", "dan/framed", "eve/teaches", "fay/learned"),
+    *("gus/plain", "hal/innocents"),
+)
+ACCOUNTS = ("ann", "bob", "cid", "dan", "eve", "fay", "gus", "hal")
+
+
+def draw(seed: int) -> list[Act]:
+    """The history of a seed."""
+    dice = random.Random(seed)
+    changes = dice.random() < 0.5
+    history: list[Act] = []
+    imported: list[str] = []
+    for _ in range(dice.randint(4, 14)):
+        history.append(_act(dice, changes, imported))
+    return history
+
+
+def _act(dice: random.Random, changes: bool, imported: list[str]) -> Act:
+    by = dice.choices(FACES, (2, 1, 1, 6))[0]
+    kinds = ["import", "scan", "turn", "add", "owed", "recheck", "hook", "change", "list"]
+    weights = [26, 34, 14, 5, 8, 3, 4, 14 if changes else 0, 6 if HAS_LISTS else 0]
+    match dice.choices(kinds, weights)[0]:
+        case "scan":
+            return Scan(_target(dice), by)
+        case "turn" if imported:
+            # Whoever withdraws often restores later.
+            return Turn(dice.choice(imported[-6:]), dice.random() < 0.6, by)
+        case "list":
+            return TurnList(dice.choice(LISTS), dice.random() < 0.6, by)
+        case "add":
+            name = dice.choice([row.name for row in listed(LOCAL)])
+            imported.append(name)
+            return Add(name, by)
+        case "owed":
+            return Owed(by)
+        case "recheck":
+            return Recheck(by)
+        case "hook":
+            return Hook(dice.choice(REPOS))
+        case "change":
+            return _change(dice)
+        case _:
+            list = dice.choices(LISTS, (4, 4, 3, 3))[0]
+            names = [row.name for row in listed(list)]
+            some = names if dice.random() < 0.4 else dice.sample(names, dice.randint(1, 3))
+            imported += some
+            return Import(list, tuple(sorted(some)), by)
+
+
+def _target(dice: random.Random) -> Target:
+    level = dice.choices(list(Level), (1, 3, 3))[0]
+    how = Target(level=level, refs=dice.random() < 0.4, follow=dice.random() < 0.7)
+    match dice.choices(("repo", "account", "all", "folder"), (4, 3, 3, 1))[0]:
+        case "repo":
+            some = tuple(sorted(dice.sample(REPOS, dice.randint(1, 3))))
+            return replace(how, repos=some)
+        case "account":
+            return replace(how, accounts=(dice.choice(ACCOUNTS),))
+        case "all":
+            return replace(how, everything=True)
+        case _:
+            return Target(folder=True, level=Level.FULL, follow=False)
+
+
+def _change(dice: random.Random) -> Change:
+    repo = dice.choice(REPOS)
+    key = dice.choice(list(contents()))
+    path = dice.choice(("x.safetensors", "new/y.bin", "lora.safetensors", "1.safetensors"))
+    match dice.choices(("upload", "delete", "gate", "open", "move", "folder"), (6, 4, 1, 1, 1, 2))[
+        0
+    ]:
+        case "upload":
+            how = dice.choices(("lfs", "plain", "as:r4"), (8, 1, 1))[0]
+            if how == "as:r4":
+                # What is declared alike is one file to git: none of the two may stand elsewhere.
+                return Change("upload", "dan/framed", path, "i2", how)
+            return Change("upload", repo, path, key, how)
+        case "delete":
+            return Change("delete", repo)
+        case "folder":
+            return Change("folder", "", path.replace("/", "-"), key)
+        case what:
+            return Change(what, repo)
+
+
+# -- playing -----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Stage:
+    """One history under way: the store, the hub, and what is a fact by now."""
+
+    room: Room
+    world: World
+    facts: Facts = field(default_factory=Facts)
+    ids: frozenset[str] = frozenset()
+    """Of every sighting that there ever was."""
+    lost: set[str] = field(default_factory=set)
+
+    def do(self, act: Act) -> None:
+        """Do it, and note what of it is a fact."""
+        facts, room = self.facts, self.room
+        match act:
+            case Import(list, names, by):
+                some = [rows()[name] for name in names]
+                room.import_rows(list, some, by)
+                self._grouped()
+                facts.said(some)
+            case Add(name, by):
+                room.add(rows()[name], by)
+                self._grouped()
+                facts.said([rows()[name]])
+            case Turn(name, withdraw, by):
+                if name not in facts.imported:
+                    return
+                (room.withdraw if withdraw else room.restore)(name, by)
+                group = facts.group_of(name)
+                if withdraw:
+                    facts.withdrawn |= group
+                else:
+                    facts.withdrawn -= group
+            case TurnList(list, withdraw, by):
+                if all(row.list != list for row in facts.imported.values()):
+                    return
+                (room.withdraw_list if withdraw else room.restore_list)(list, by)
+                if withdraw:
+                    facts.lists_withdrawn.add(list)
+                else:
+                    facts.lists_withdrawn.discard(list)
+            case Scan(target, by):
+                room.scan(target, by)
+                facts.targets[target] = None
+                self._followed([target])
+            case Owed(by):
+                room.read(by)
+                self._followed(facts.targets)
+            case Recheck(by):
+                room.recheck(by)
+            case Hook(repo):
+                room.told(repo)
+                target = Target(repos=(repo,), level=Level.HEADER, refs=True, follow=True)
+                facts.targets[target] = None
+                self._followed([target])
+            case Change():
+                self._change(act)
+        self._keep()
+
+    def _grouped(self) -> None:
+        self.facts.groups = {n: group for group in self.room.held().values() for n in group}
+
+    def _followed(self, some: Sequence[Target] | dict[Target, None]) -> None:
+        follow(self.facts, self.world, self.room.known().read, list(some))
+
+    def _keep(self) -> None:
+        now = self.room.known().every
+        self.lost |= self.ids - now
+        self.ids |= now
+
+    def _change(self, act: Change) -> None:
+        if act.what == "folder":
+            content = contents()[act.key]
+            (self.room.files / act.path).write_bytes(content.data)
+            self.facts.in_folder[act.path] = content
+            self.facts.changed = True
+            return
+        repo = self.world.repositories.get(("model", act.repo))
+        if repo is None:
+            return
+        self.facts.changed = True
+        match act.what:
+            case "upload":
+                repo.commit({act.path: put(act.key, how=act.how)})
+            case "delete":
+                head = repo.commits[repo.refs[MAIN]]
+                files = sorted(path for path in head.files if path != "README.md")
+                if files:
+                    repo.commit({files[0]: None})
+            case "gate":
+                repo.gated = "auto"
+            case "open":
+                repo.gated = None
+            case "move":
+                account, _, name = repo.id.partition("/")
+                self.world.remove("model", repo.id)
+                repo.id = f"ivy/{account}-{name}"
+                repo.modified += timedelta(minutes=1)
+                self.world.add(repo)
+
+    def end(self) -> None:
+        """What the property promises is true only then: the hub as it is now was looked at once
+        more if it changed, and what is owed was read."""
+        if self.facts.changed:
+            for target in strongest(self.facts.targets):
+                self.room.scan(target, "python")
+                self._followed([target])
+        self.do(Owed("python"))
+        if self.facts.changed:
+            self.do(Recheck("python"))
+            self.do(Recheck("python"))
+
+
+def strongest(targets: dict[Target, None]) -> list[Target]:
+    """Without those that another one covers."""
+
+    def where(t: Target) -> tuple[object, ...]:
+        return (t.repos, t.accounts, t.everything, t.folder)
+
+    def covers(a: Target, b: Target) -> bool:
+        return (
+            where(a) == where(b) and a.level >= b.level and a.refs >= b.refs
+            and a.follow >= b.follow
+        )  # fmt: skip
+
+    return [t for t in targets if not any(o != t and covers(o, t) for o in targets)]
+
+
+def new_folder(folder: Path) -> dict[str, str]:
+    """What the folder holds in the beginning: path -> key."""
+    files = {"one.safetensors": "r6", "two.bin": "i1"}
+    folder.mkdir()
+    for path, key in files.items():
+        (folder / path).write_bytes(contents()[key].data)
+    return files

@@ -1,0 +1,442 @@
+"""The one place where the histories touch the product: each act, by each face; and what is known.
+
+When the product changes how an act is called, this module changes and nothing else of them.
+A `Room` is one store with a hub and a folder. Acts are done by the command line ("cli"), the pages
+("page"), the service's worker ("worker") or Python ("python"); all of them end with what follows
+from them, as the product does it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+from unittest import mock
+
+from replica.world import World
+from sqlalchemy import select
+from tests.histories.model import Place, Read, Target
+from tests.histories.rows import LOCAL, Row, rows, text
+from tests.histories.world import FOLDER, HUB, WorldHub, by_sha256
+
+from reseen.observed import sightings
+from reseen.records import DigestKind, Rung, SightingState
+from reseen.scan import target as targets
+from reseen.scan.pace import USUAL, Pace
+from reseen.settings import Settings
+from reseen.store import schema
+from reseen.store.database import Store
+from reseen.store.sealing import Field, Keyring
+
+KEY = "5e" * 32
+SECRET = "a sample secret"
+ENDPOINT = f"http://{HUB}"
+QUICK = Pace(workers=4, turn=0.0, idle=0.005, patience=5.0, backoff=0.01, every=60.0)
+
+FACES = ("cli", "page", "worker", "python")
+HAS_LISTS = True
+"""Whether whole lists can be withdrawn and restored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A sighting of the store, without its ids."""
+
+    rung: int
+    state: str
+    confirmed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a store knows."""
+
+    live: dict[tuple[frozenset[str], Place], Seen]
+    """Live sightings of removals in force, also refuted ones: by the removal's rows and place."""
+    every: frozenset[str]
+    """The id of every sighting that there is, whatever became of it."""
+    read: Read
+
+
+@cache
+def _template() -> Path:
+    """An empty store: made once, and copied for every history, so that they share its secret."""
+    folder = Path(mkdtemp(prefix="reseen-histories-"))
+    with Store(f"sqlite:///{folder / 'empty.db'}") as store:
+        Keyring.for_store(store, _settings(folder, "empty"), create=True)
+    return folder / "empty.db"
+
+
+def _settings(folder: Path, name: str) -> Settings:
+    return Settings.from_environment(environment(folder, name))
+
+
+def environment(folder: Path, name: str) -> dict[str, str]:
+    """In which the command finds a store of this name."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "RESEEN_HOME": str(folder),
+        "RESEEN_DB": f"sqlite:///{folder / name}.db",
+        "RESEEN_KEY": KEY,
+        "HF_HOME": str(folder / "hf"),
+        "HF_ENDPOINT": ENDPOINT,
+        "RESEEN_HF_WEBHOOK_SECRET": SECRET,
+        "NO_COLOR": "1",
+    }
+
+
+class Room:
+    """A store that acts are done in."""
+
+    def __init__(self, folder: Path, name: str, world: World, files: Path) -> None:
+        """`files`: the folder that is scanned."""
+        self.folder, self.name, self.world, self.files = folder, name, world, files
+        shutil.copyfile(_template(), folder / f"{name}.db")
+        self.settings = _settings(folder, name)
+        self.store = Store(self.settings.db)
+        keyring = Keyring.for_store(self.store, self.settings, create=False)
+        assert keyring is not None
+        self.keyring = keyring
+        self.hub = WorldHub(world)
+
+    def close(self) -> None:
+        self.store.close()
+
+    # -- acts ------------------------------------------------------------------------------------
+
+    def import_rows(self, list: str, some: Sequence[Row], by: str) -> None:
+        path = self.folder / f"{list}.csv"
+        path.write_text(text(some))
+        if by == "page":
+            answer = self._visitor.post(
+                "/lists/import",
+                {"name": list},
+                files={"file": (path.name, path.read_bytes(), "text/csv")},
+            )
+            assert answer.status_code == 200, answer.text
+            self._work()
+        elif by == "cli":
+            self._cli("registry", "import", str(path), "--list", list, "-q", codes=(0, 2, 3))
+        else:
+            from reseen.operations import lists
+            from reseen.registry.imports import ImportOptions
+
+            options = ImportOptions(list_name=list, keep_rejects=False)
+            lists.import_list(self.store, self.keyring, path, options)
+
+    def add(self, row: Row, by: str) -> None:
+        assert row.file is not None
+        path = self.folder / "added.safetensors"
+        path.write_bytes(row.file.data)
+        if by == "cli":
+            self._cli("registry", "add", str(path), "--name", row.name, "-q")
+            return
+        from reseen.operations import lists
+        from reseen.records import Names
+        from reseen.registry.adds import AddOptions
+
+        options = AddOptions(list=LOCAL, names=Names(name=row.name))
+        lists.add_files(self.store, self.keyring, [path], options)
+
+    def withdraw(self, row: str, by: str) -> None:
+        self._turn("withdraw", row, by)
+
+    def restore(self, row: str, by: str) -> None:
+        self._turn("restore", row, by)
+
+    def withdraw_list(self, list: str, by: str) -> None:
+        self._turn_list("withdraw", list, by)
+
+    def restore_list(self, list: str, by: str) -> None:
+        self._turn_list("restore", list, by)
+
+    def _turn_list(self, what: str, list: str, by: str) -> None:
+        if by == "cli":
+            self._cli("registry", f"{what}-list", list, "--why", "a test")
+            return
+        from reseen.operations import removals
+
+        getattr(removals, f"{what}_list")(self.store, self.keyring, list, "a test")
+
+    def _turn(self, what: str, row: str, by: str) -> None:
+        id = self._removal_of(row)
+        if id is None:
+            return
+        if by == "page":
+            answer = self._visitor.post(f"/removals/{id}/{what}", {"reason": "a test"})
+            assert answer.status_code == 303, answer.text
+            self._work()
+        elif by == "cli":
+            self._cli("registry", what, id, "--why", "a test")
+        else:
+            from reseen.operations import removals
+
+            getattr(removals, what)(self.store, self.keyring, id, "a test")
+
+    def scan(self, target: Target, by: str) -> None:
+        if target.folder:
+            if by == "cli":
+                self._cli("scan", "folder", str(self.files), "--jobs", "1", "-q")
+            else:
+                from reseen.operations import scans
+
+                scans.scan_folder(self.store, self.keyring, self.files, jobs=1)
+        elif by == "cli":
+            given = [*target.repos]
+            for account in target.accounts:
+                given += ["--author", account]
+            given += ["--all"] if target.everything else []
+            given += ["--confirm", target.level.name.lower(), "--background", "0", "-q"]
+            given += ["--refs"] if target.refs else []
+            given += [] if target.follow else ["--no-follow"]
+            self._cli("scan", "hf", *given, codes=(0, 2, 3))
+        elif by in ("page", "worker") and not target.everything:
+            from reseen.operations import jobs
+
+            what, who = jobs.scan_of(*self._asked(target)), self._visitor.who
+            with self.store.write() as connection:
+                jobs.ask(connection, jobs.JobKind.SCAN, what, who)
+            self._work()
+        else:
+            from reseen.operations import scans
+
+            with self._our_hub():
+                outcome = scans.scan_hub(
+                    self.store, self.keyring, lambda: self.hub, *self._asked(target)
+                )
+            assert outcome.ended
+
+    def _asked(self, target: Target) -> tuple[targets.Target, targets.Options]:
+        where = targets.Target(
+            repos=target.repos, authors=target.accounts, everything=target.everything
+        )
+        confirm = targets.Confirm(target.level.name.lower())
+        return where, targets.Options(
+            confirm=confirm, refs=target.refs, follow=target.follow, background=0
+        )
+
+    def read(self, by: str) -> None:
+        """Read what is owed, and what follows from it."""
+        if by == "cli":
+            self._cli("read", "-q", codes=(0, 3))
+        elif by in ("page", "worker"):
+            self._work()
+        else:
+            from reseen.operations import reading
+
+            with self._our_hub():
+                reading.read_known(self.store, self.keyring, lambda: self.hub)
+
+    def recheck(self, by: str) -> None:
+        if by == "cli":
+            self._cli("recheck", codes=(0, 3))
+        elif by in ("page", "worker"):
+            from reseen.operations import jobs
+
+            who, all_of_them = self._visitor.who, {"account": None, "most": None}
+            with self.store.write() as connection:
+                jobs.ask(connection, jobs.JobKind.RECHECK, all_of_them, who)
+            self._work()
+        else:
+            from reseen.operations import rechecks
+
+            rechecks.recheck(self.store, lambda: self.hub)
+
+    def told(self, repo: str) -> None:
+        """The hub tells that a repository changed; the worker looks."""
+        body = {
+            "event": {"action": "update", "scope": "repo.content"},
+            "repo": {"type": "model", "name": repo},
+        }
+        answer = self._visitor.client.post(
+            "/v1/hooks/huggingface", json=body, headers={"X-Webhook-Secret": SECRET}
+        )
+        assert answer.status_code == 202, answer.text
+        self._work()
+
+    # -- how the faces are reached ---------------------------------------------------------------
+
+    def run(self, *words: str) -> int:
+        """A command's exit code."""
+        return self._command(*words)[0]
+
+    def said(self, *words: str) -> str:
+        """What a command prints."""
+        return self._cli(*words)
+
+    def _cli(self, *words: str, codes: Sequence[int] = (0,)) -> str:
+        code, out, err = self._command(*words)
+        assert code in codes, (words, code, out, err)
+        return out
+
+    def _command(self, *words: str) -> tuple[int, str, str]:
+        from reseen.cli import main
+
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, environment(self.folder, self.name), clear=True),
+            mock.patch.object(sys, "argv", ["reseen", *words]),
+            self._our_hub(),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                main()
+                code: Any = 0
+            except SystemExit as ended:
+                code = ended.code
+        return int(code or 0), out.getvalue(), err.getvalue()
+
+    @contextlib.contextmanager
+    def _our_hub(self) -> Iterator[None]:
+        """Whoever opens the hub opens ours, and walks it without waiting."""
+        usual = {name: getattr(USUAL, name) for name in ("turn", "idle", "workers")}
+        for name in usual:
+            object.__setattr__(USUAL, name, getattr(QUICK, name))
+        try:
+            with mock.patch("reseen.hubs.huggingface.HuggingFace", self._hub):
+                yield
+        finally:
+            for name, value in usual.items():
+                object.__setattr__(USUAL, name, value)
+
+    def _hub(self, *_: object, **__: object) -> WorldHub:
+        return WorldHub(self.world)
+
+    @cached_property
+    def _service(self) -> Any:
+        from reseen.web.service import Service
+
+        return Service(store=self.store, settings=self.settings, keyring=self.keyring)
+
+    @cached_property
+    def _visitor(self) -> Any:
+        from tests.web.visitors import Visitor
+
+        from reseen.review.who import Role
+        from reseen.web.app import make_app
+
+        return Visitor(make_app(self._service), Role.LEAD)
+
+    def _work(self) -> None:
+        """The worker does all that there is to do, and tidies the house."""
+        from reseen.operations import jobs
+        from reseen.operations.worker import Intervals, Worker
+
+        worker = Worker(
+            self.store,
+            self.keyring,
+            self.settings,
+            intervals=Intervals(look=0.005, beat=60.0, housekeeping=0.01, recheck=1e9),
+            pace=QUICK,
+            open_hub=lambda _: self.hub,
+        )
+        worker.start()
+        last = time.monotonic() + 60
+        while self._has_jobs():
+            assert time.monotonic() < last, "the worker does not end"
+            time.sleep(0.002)
+        worker.stop()
+        worker.round()
+        with self.store.read() as connection:
+            failed = [job.problem for job in jobs.every(connection) if job.problem]
+        assert not failed, failed
+
+    def _has_jobs(self) -> bool:
+        from reseen.store.service_schema import jobs
+
+        with self.store.read() as connection:
+            return connection.scalar(select(jobs.c.pk).where(jobs.c.ended_at.is_(None))) is not None
+
+    # -- what is known ---------------------------------------------------------------------------
+
+    def _holders(self, connection: Any) -> dict[str, int]:
+        """Row -> the pk of the removal that holds it."""
+        index, claims = schema.sealed_index.c, schema.claims.c
+        query = (
+            select(index.token, claims.removal_pk)
+            .join(schema.claims, claims.pk == index.claim_pk)
+            .where(index.field == int(Field.NAME))
+        )
+        names = _tokens(self.keyring)
+        return {names[token]: pk for token, pk in connection.execute(query) if token in names}
+
+    def _removal_of(self, row: str) -> str | None:
+        with self.store.read() as connection:
+            pk = self._holders(connection).get(row)
+            if pk is None:
+                return None
+            query = select(schema.removals.c.id).where(schema.removals.c.pk == pk)
+            return str(connection.scalar(query))
+
+    def held(self) -> dict[str, frozenset[str]]:
+        """Removal -> its rows."""
+        with self.store.read() as connection:
+            groups: dict[int, set[str]] = {}
+            for name, pk in self._holders(connection).items():
+                groups.setdefault(pk, set()).add(name)
+            query = select(schema.removals.c.id, schema.removals.c.pk)
+            return {str(id): frozenset(groups.get(pk, ())) for id, pk in connection.execute(query)}
+
+    def places(self) -> dict[int, Place]:
+        """Every artifact of the store by its pk."""
+        return self._places()[0]
+
+    def _places(self) -> tuple[dict[int, Place], dict[Place, bytes]]:
+        a, r = schema.artifacts.c, schema.repositories.c
+        places: dict[int, Place] = {}
+        shown: dict[Place, bytes] = {}
+        with self.store.read() as connection:
+            query = select(a.pk, r.hub, r.repo, a.path, a.git_oid, a.sha256).join(
+                schema.repositories, r.pk == a.repository_pk
+            )
+            for pk, hub, repo, path, oid, sha256 in connection.execute(query):
+                where = (FOLDER, FOLDER) if hub == FOLDER else (HUB, repo)
+                places[pk] = (*where, path, bytes(oid).hex())
+                if sha256 is not None and hub != FOLDER:
+                    shown[places[pk]] = bytes(sha256)
+        return places, shown
+
+    def known(self) -> Known:
+        groups = self.held()
+        places, shown = self._places()
+        with self.store.read() as connection:
+            full: dict[Place, str] = {}
+            d = schema.read_digests.c
+            for pk, value in connection.execute(
+                select(d.artifact_pk, d.value).where(d.kind == int(DigestKind.SHA256))
+            ):
+                full[places[pk]] = by_sha256()[bytes(value)].key
+            s = schema.read_sketches.c
+            whole = connection.scalars(select(s.artifact_pk).where(s.complete == 1))
+            sketched = frozenset(places[pk] for pk in whole)
+            live: dict[tuple[frozenset[str], Place], Seen] = {}
+            ids = set()
+            for each in sightings.every(connection):
+                ids.add(each.id)
+                on = each.rung > Rung.HINT or each.rung is Rung.REFUTED
+                if each.state is SightingState.LIVE and not each.withdrawn and on:
+                    place = places[sightings.artifact_pk(connection, each.id)]
+                    live[groups[each.removal], place] = Seen(
+                        int(each.rung), each.state.value, each.confirmed.value
+                    )
+        return Known(live, frozenset(ids), Read(full, sketched, shown))
+
+
+@cache
+def _row_names() -> tuple[str, ...]:
+    return tuple(rows())
+
+
+def _tokens(keyring: Keyring) -> dict[bytes, str]:
+    return {keyring.token(Field.NAME, name): name for name in _row_names()}

@@ -1,0 +1,361 @@
+"""What must be known: computed from the facts alone, and written without a look at `match`.
+
+The facts are claims in force, what was read, what stands at the hub now, and what was asked to be
+looked at. There is no order in them. Digests are those of `hashlib`; which file is an altered copy
+of which is known by construction. Nothing here imports the rooms that it judges.
+
+A claim is a row of a list, or what was learned: a file that was read in full teaches the removals
+whose claim it agrees with, as long as that claim is in force. What a reading equals in one digest
+of the whole file and contradicts in another gives that claim nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from replica.world import World
+from tests.histories.rows import Row
+from tests.histories.world import FOLDER, HUB, Content, Standing, standing
+
+from replica import git
+
+Place = tuple[str, str, str, str]
+"""Hub, repository, path, content."""
+
+
+class Level(IntEnum):
+    """How far a target was to be read."""
+
+    NONE = 0
+    HEADER = 1
+    FULL = 2
+
+
+class Found(IntEnum):
+    """On what a sighting stands."""
+
+    REFUTED = -10
+    WEIGHTS = 30
+    POINTER = 40
+    DECLARED = 50
+    TENSORS = 60
+    BYTES = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was asked to be looked at, and how. One of repositories, accounts, everything, or the
+    folder."""
+
+    repos: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    everything: bool = False
+    folder: bool = False
+    level: Level = Level.HEADER
+    refs: bool = False
+    follow: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read, as the store remembers it: facts that stay, wherever the bytes are now."""
+
+    full: Mapping[Place, str] = field(default_factory=dict)
+    """Place -> the key of what every byte of was read there."""
+    sketched: frozenset[Place] = frozenset()
+    """Places of which all modules were read."""
+    shown: Mapping[Place, bytes] = field(default_factory=dict)
+    """Place -> the SHA-256 that the hub showed when it was looked at."""
+
+
+@dataclass(slots=True)
+class Looked:
+    """How far a repository was to be looked at; a level that is None was never asked for."""
+
+    main: Level | None = None
+    refs: Level | None = None
+
+
+@dataclass(slots=True)
+class Facts:
+    """What was said and asked so far."""
+
+    imported: dict[str, Row] = field(default_factory=dict)
+    withdrawn: set[str] = field(default_factory=set)
+    """Rows that were withdrawn, with their removal."""
+    lists_withdrawn: set[str] = field(default_factory=set)
+    targets: dict[Target, None] = field(default_factory=dict)
+    looked: dict[str, Looked] = field(default_factory=dict)
+    """Repository -> how far, with what following added."""
+    folder: bool = False
+    in_folder: dict[str, Content] = field(default_factory=dict)
+    """Path -> file, of the folder as it is now."""
+    changed: bool = False
+    """The hub or the folder changed since a target was looked at."""
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Row -> the rows that are about the same removal: as the registry put them together, which
+    depends on the rows and their order alone."""
+
+    def in_force(self) -> list[Row]:
+        return [
+            row
+            for name, row in self.imported.items()
+            if name not in self.withdrawn and row.list not in self.lists_withdrawn
+        ]
+
+    def group_of(self, name: str) -> frozenset[str]:
+        return self.groups.get(name, frozenset({name}))
+
+    def said(self, some: Iterable[Row]) -> None:
+        """Rows were imported, or files added. What a list says more of a removal of which all that
+        it said was withdrawn, is withdrawn too."""
+        new = [row for row in some if row.name not in self.imported]
+        before = dict(self.imported)
+        self.imported |= {row.name: row for row in new}
+        for row in new:
+            own = [n for n in self.group_of(row.name) if n in before and before[n].list == row.list]
+            if own and self.withdrawn.issuperset(own):
+                self.withdrawn.add(row.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is known of one file of one removal."""
+
+    group: frozenset[str]
+    """The removal: its rows."""
+    whole: Mapping[str, bytes]
+    size: int | None
+    file: Content | None
+    """All of it is known: it was added, or learned."""
+    learned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the facts come to."""
+
+    sightings: Mapping[tuple[frozenset[str], Place], Found]
+    reads: Mapping[Place, str]
+    """Place -> "full" or "sketch": what had to be read for it."""
+
+
+def expected(facts: Facts, world: World, read: Read) -> Expected:
+    """What must be known of all places that were to be looked at."""
+    places = looked_at(facts, world)
+    return _judged(facts, places, read)
+
+
+def follow(facts: Facts, world: World, read: Read, targets: Iterable[Target]) -> None:
+    """Targets were looked at: remember how far, with all that following adds to them."""
+    for target in targets:
+        if target.folder:
+            facts.folder = True
+            continue
+        mine: dict[str, bool] = dict.fromkeys(_named(target, world), target.refs)
+        while True:
+            for repo, refs in mine.items():
+                looked = facts.looked.setdefault(repo, Looked())
+                looked.main = _most(looked.main, target.level)
+                if refs:
+                    looked.refs = _most(looked.refs, target.level)
+            if not target.follow:
+                break
+            found = expected(facts, world, read).sightings
+            more = dict(mine)
+            for (_, (hub, repo, _, _)), rung in found.items():
+                if hub == HUB and repo in mine and rung > 0:
+                    more[repo] = True
+                    account = repo.partition("/")[0]
+                    for _, other in world.repositories:
+                        if other.partition("/")[0] == account:
+                            more.setdefault(other, target.refs)
+            if more == mine:
+                break
+            mine = more
+
+
+def _named(target: Target, world: World) -> list[str]:
+    return [
+        id
+        for _, id in world.repositories
+        if target.everything or id in target.repos or id.partition("/")[0] in target.accounts
+    ]
+
+
+def _most(one: Level | None, other: Level) -> Level:
+    return other if one is None else max(one, other)
+
+
+def looked_at(facts: Facts, world: World) -> dict[Place, tuple[Standing, Level]]:
+    """Every file that stands now where it was to be looked, and how far it was to be read."""
+    found: dict[Place, tuple[Standing, Level]] = {}
+    for one in standing(world):
+        looked = facts.looked.get(one.repo)
+        if looked is None:
+            continue
+        levels = [looked.main if one.main else None, looked.refs]
+        asked = [level for level in levels if level is not None]
+        if asked:
+            found[one.key] = (one, max(asked))
+    if facts.folder:
+        for path, content in facts.in_folder.items():
+            place = Standing(
+                FOLDER, FOLDER, path, content.sha256.hex(), content, None, False, True, True
+            )
+            found[place.key] = (place, Level.FULL)
+    return found
+
+
+def _judged(facts: Facts, places: Mapping[Place, tuple[Standing, Level]], read: Read) -> Expected:
+    listed = [
+        Claim(facts.group_of(row.name), row.whole, row.size, row.file) for row in facts.in_force()
+    ]
+    reads: dict[Place, str] = {}
+    while True:
+        claims = _all_claims(listed, places, read, reads)
+        more = reads | _wanted(claims, places, reads)
+        if more == reads:
+            break
+        reads = more
+    # What was wanted on the way only, before something was learned, need not have been read.
+    last = _wanted(claims, places, {})
+    if _all_claims(listed, places, read, last) == claims:
+        reads = last
+    sightings: dict[tuple[frozenset[str], Place], Found] = {}
+    for key, (place, _) in places.items():
+        what = "full" if key in read.full else reads.get(key)
+        if what != "full" and key in read.sketched:
+            what = "sketch"
+        shown = place.shown or read.shown.get(key)
+        for claim in claims:
+            found = _evidence(claim, place, shown, what)
+            if found is not None:
+                before = sightings.get((claim.group, key), found)
+                sightings[claim.group, key] = max(before, found)
+    return Expected(sightings, reads)
+
+
+def _all_claims(
+    listed: Collection[Claim],
+    places: Mapping[Place, tuple[Standing, Level]],
+    read: Read,
+    reads: Mapping[Place, str],
+) -> list[Claim]:
+    """With what was learned."""
+    from tests.histories.world import contents
+
+    known = {contents()[key] for key in read.full.values()}
+    known |= {places[place][0].content for place, what in reads.items() if what == "full"}
+    claims = list(listed)
+    for content in sorted(known, key=lambda each: each.key):
+        for claim in listed:
+            same = (
+                claim.whole.get("sha256") == content.sha256
+                or claim.whole.get("blake3") == content.blake3
+            )
+            if same and not _contradicted(claim, content):
+                whole = {
+                    "sha256": content.sha256, "blake3": content.blake3, "git blob": content.blob
+                }  # fmt: skip
+                learned = Claim(claim.group, whole, content.size, content, learned=True)
+                if learned not in claims:
+                    claims.append(learned)
+    return claims
+
+
+def _contradicted(claim: Claim, content: Content) -> bool:
+    """It equals one digest of the whole file, and contradicts another."""
+    true = {"sha256": content.sha256, "blake3": content.blake3, "git blob": content.blob}
+    same = [true[kind] == value for kind, value in claim.whole.items()]
+    return any(same) and not all(same)
+
+
+def _declares(claim: Claim, place: Standing, shown: bytes | None) -> Found | None:
+    """By what the hub states."""
+    sha256 = claim.whole.get("sha256")
+    if shown is not None:
+        return Found.DECLARED if sha256 == shown else None
+    if not place.lfs:
+        stated = place.hub == HUB and claim.whole.get("git blob", b"").hex() == place.oid
+        return Found.DECLARED if stated else None
+    if sha256 is not None and claim.size is not None:
+        return Found.POINTER if git.pointer_oid(sha256.hex(), claim.size) == place.oid else None
+    return None
+
+
+def _evidence(claim: Claim, place: Standing, shown: bytes | None, read: str | None) -> Found | None:
+    """The best that a claim gives a place of which so much was read."""
+    content, declared = place.content, _declares(claim, place, shown)
+    weights = (
+        claim.file is not None
+        and content.weights is not None
+        and claim.file.weights == content.weights
+    )
+    if read != "full":
+        by_weights = Found.WEIGHTS if weights and read == "sketch" else None
+        return max((f for f in (declared, by_weights) if f is not None), default=None)
+    if _contradicted(claim, content):
+        return None
+    true = {"sha256": content.sha256, "blake3": content.blake3, "git blob": content.blob}
+    if any(true[kind] == value for kind, value in claim.whole.items()):
+        return Found.BYTES
+    if (
+        claim.file is not None
+        and content.tensors is not None
+        and (content.tensors == claim.file.tensors or content.section == claim.file.section)
+    ):
+        return Found.TENSORS
+    if weights:
+        return Found.WEIGHTS
+    return None if declared is None else Found.REFUTED
+
+
+def _wanted(
+    claims: Collection[Claim],
+    places: Mapping[Place, tuple[Standing, Level]],
+    reads: Mapping[Place, str],
+) -> dict[Place, str]:
+    """What has to be read, and how far."""
+    wanted: dict[Place, str] = {}
+    files = [claim.file for claim in claims if claim.file is not None]
+    sizes = {file.data_size for file in files if file.data_size is not None}
+    layouts = {file.layout for file in files if file.layout is not None}
+    sketched = any(file.weights is not None for file in files)
+    for key, (place, level) in places.items():
+        if reads.get(key) == "full":
+            continue
+        if place.hub == FOLDER:
+            wanted[key] = "full"
+            continue
+        if level is Level.NONE or not place.readable:
+            continue
+        content = place.content
+        said = [c for c in claims if _declares(c, place, place.shown) is not None]
+        if said and level is Level.FULL:
+            wanted[key] = "full"
+        elif content.weights is None or _agree(said, content):
+            continue
+        elif content.data_size in sizes or content.layout in layouts:
+            wanted[key] = "full"
+        elif sketched:
+            wanted[key] = "sketch"
+    return wanted
+
+
+def _agree(claims: Collection[Claim], content: Content) -> bool:
+    """What was computed from bytes must agree; of what lists say, one claim must."""
+    if any(claim.learned and not _agrees(claim, content) for claim in claims):
+        return False
+    return any(_agrees(claim, content) for claim in claims)
+
+
+def _agrees(claim: Claim, content: Content) -> bool:
+    """Does a file's header agree with the claim that it is the removal's?"""
+    if claim.size is not None and claim.size != content.size:
+        return False
+    if claim.file is not None:
+        return claim.file.data_size == content.data_size and claim.file.layout == content.layout
+    return content.weights is not None

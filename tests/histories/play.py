@@ -1,0 +1,310 @@
+"""A history, played: against the model, and against a fresh store with the same facts.
+
+`play` gives the differences in words, each with its kind. `shrunk` leaves out acts as long as a
+difference of that kind stays. `python -m tests.histories.play SEED` plays one seed and says all.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from replica.world import World
+from sqlalchemy import select
+from tests.histories import world as worlds
+from tests.histories.acts import (
+    Act,
+    Add,
+    Change,
+    History,
+    Hook,
+    Import,
+    Scan,
+    Stage,
+    Turn,
+    TurnList,
+    draw,
+    new_folder,
+)
+from tests.histories.faces import Known, Room, Seen
+from tests.histories.model import Facts, Found, Level, Place, Target, expected, looked_at
+from tests.histories.rows import rows
+from tests.histories.world import HUB
+
+from reseen.store import schema
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is not as it must be."""
+
+    kind: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"[{self.kind}] {self.what}"
+
+
+def play(history: History, make: Callable[..., Room] = Room) -> list[Difference]:
+    """What is wrong at its end. `make`: the room that it is played in."""
+    with tempfile.TemporaryDirectory(prefix="reseen-history-") as name:
+        folder = Path(name)
+        world = worlds.build()
+        files = new_folder(folder / "files")
+        room = make(folder, "history", world, folder / "files")
+        try:
+            stage = Stage(room, world)
+            stage.facts.in_folder |= {p: worlds.contents()[key] for p, key in files.items()}
+            for act in history:
+                stage.do(act)
+            stage.end()
+            known = room.known()
+            told = _compared(stage, known)
+            fresh = Room(folder, "fresh", world, folder / "files")
+            try:
+                facts = _tell(fresh, stage.facts, world, room, known, history)
+                told += _against(stage, known, fresh, facts)
+            finally:
+                fresh.close()
+        finally:
+            room.close()
+    return told
+
+
+def _compared(stage: Stage, known: Known) -> list[Difference]:
+    """The history's store against the model."""
+    told = [Difference("lost", f"a sighting was forgotten: {id}") for id in sorted(stage.lost)]
+    stage._grouped()
+    missing = sorted(stage.facts.imported.keys() - stage.facts.groups.keys())
+    told += [Difference("refused", f"a row was not taken: {name}") for name in missing]
+    return told + _model(stage.facts, stage.world, known, "history")
+
+
+def _groups(facts: Facts) -> set[frozenset[str]]:
+    return set(facts.groups.values())
+
+
+def _names(groups: Iterable[frozenset[str]]) -> str:
+    return " ".join(sorted("{" + ",".join(sorted(n[-2:] for n in g)) + "}" for g in groups))
+
+
+def _model(facts: Facts, world: World, known: Known, which: str) -> list[Difference]:
+    must = expected(facts, world, known.read)
+    places = looked_at(facts, world)
+    stands = {place.key for place in worlds.standing(world)}
+    told: list[Difference] = []
+    is_, should = {}, dict(must.sightings)
+    for key, seen in known.live.items():
+        place = key[1]
+        if place in places:
+            is_[key] = Found(seen.rung)
+        elif place[0] == HUB and place not in stands and facts.changed:
+            told.append(Difference("ghost", f"{which}: {_at(key)} is live and stands nowhere"))
+    for key in sorted(is_.keys() | should.keys(), key=str):
+        a, b = is_.get(key), should.get(key)
+        if a is not b:
+            level = places[key[1]][1].name
+            kind = f"{_name(a)} for {_name(b)}"
+            told.append(Difference(f"model: {kind}", f"{which}: {_at(key)} (asked: {level})"))
+    for key, seen in known.live.items():
+        right = {
+            Found.BYTES: ("bytes",), Found.TENSORS: ("bytes",), Found.WEIGHTS: ("header",),
+            Found.REFUTED: ("contradicted",),
+        }.get(Found(seen.rung), ("none", "header", "doubtful"))  # fmt: skip
+        if seen.confirmed not in right:
+            said = f"{which}: {_at(key)} {_name(Found(seen.rung))}/{seen.confirmed}"
+            told.append(Difference(f"confirmed: {_name(Found(seen.rung))}/{seen.confirmed}", said))
+    return told
+
+
+def _by_place(known: Known) -> dict[tuple[frozenset[str], Place], Seen]:
+    """The surest of each place, whatever removal it is of."""
+    found: dict[tuple[frozenset[str], Place], Seen] = {}
+    for (_, place), seen in known.live.items():
+        key = frozenset[str](), place
+        found[key] = max(found.get(key, seen), seen, key=lambda each: each.rung)
+    return found
+
+
+def _name(found: Found | None) -> str:
+    return "nothing" if found is None else found.name.lower()
+
+
+def _at(key: tuple[frozenset[str], Place]) -> str:
+    rows_, (hub, repo, path, oid) = key
+    return f"{_names([rows_])} at {repo if hub == HUB else hub}/{path}#{oid[:6]}"
+
+
+def _tell(
+    fresh: Room, facts: Facts, world: World, old: Room, known: Known, history: History
+) -> Facts:
+    """The same facts in a store that never knew anything else: everything said first, then
+    everything looked at. Returns them as that store put them together."""
+    must = expected(facts, world, known.read)
+    places = looked_at(facts, world)
+    beside = {
+        place
+        for place in known.read.full.keys() | known.read.sketched
+        if place not in places
+        or (place in known.read.full and must.reads.get(place) != "full")
+        or (place in known.read.sketched and place not in must.reads)
+    }
+    beside |= {
+        place
+        for place, shown in known.read.shown.items()
+        if place in places and places[place][0].shown is None and places[place][0].lfs
+    }
+    _copy(old, fresh, beside)
+    said = [act for act in history if isinstance(act, Import | Add | Turn | TurnList)]
+    if all(isinstance(act, Import | Add) for act in said):
+        # Nothing was withdrawn: then the rows may come in any order.
+        said.reverse()
+    stage = Stage(fresh, world)
+    for act in said:
+        stage.do(replace(act, by="python"))
+    for target in _again(facts, world):
+        fresh.scan(target, "python")
+    fresh.read("python")
+    return stage.facts
+
+
+def _again(facts: Facts, world: World) -> list[Target]:
+    """All that was looked at, with what following added."""
+    found: list[Target] = []
+    for level in Level:
+        main = [repo for repo, how in facts.looked.items() if how.main is level]
+        refs = [repo for repo, how in facts.looked.items() if how.refs is level]
+        for some, with_refs in ((main, False), (refs, True)):
+            there = tuple(sorted(r for r in some if ("model", r) in world.repositories))
+            if there:
+                found.append(Target(repos=there, level=level, refs=with_refs, follow=False))
+    if facts.folder:
+        found.append(Target(folder=True, level=Level.FULL, follow=False))
+    return found
+
+
+def _copy(old: Room, new: Room, some: set[Place]) -> None:
+    """What was read of these places, as facts that nobody has drawn anything from."""
+    if not some:
+        return
+    wanted = {place: pk for pk, place in old.places().items() if place in some}
+    pks = set(wanted.values())
+    with old.store.read() as source, new.store.write() as to:
+        there = source.execute(select(schema.artifacts)).mappings().all()
+        mine = [dict(row) for row in there if row["pk"] in pks]
+        repositories = {row["repository_pk"] for row in mine}
+        for row in source.execute(select(schema.repositories)).mappings().all():
+            if row["pk"] in repositories:
+                to.execute(schema.repositories.insert(), [dict(row)])
+        to.execute(schema.artifacts.insert(), mine)
+        for table in (schema.readings, schema.read_digests, schema.read_sketches,
+                      schema.read_entries):  # fmt: skip
+            copied = [
+                dict(row)
+                for row in source.execute(select(table)).mappings().all()
+                if row["artifact_pk"] in pks
+            ]
+            if copied:
+                to.execute(table.insert(), copied)
+
+
+def _against(stage: Stage, known: Known, fresh: Room, same: Facts) -> list[Difference]:
+    """The history's store against the fresh one. `same`: its facts."""
+    facts, world = stage.facts, stage.world
+    other = fresh.known()
+    facts_there = replace(facts, groups=same.groups)
+    told = _model(facts_there, world, other, "fresh")
+    here, there = known.live, other.live
+    if _groups(facts) != _groups(facts_there):
+        if facts.imported.keys() == same.imported.keys() and facts.withdrawn:
+            one, two = _groups(facts), _groups(facts_there)
+            told.append(Difference("identity", f"{_names(one - two)} and {_names(two - one)}"))
+        here, there = _by_place(known), _by_place(other)
+    if told:
+        return told
+    places = looked_at(facts, world)
+    # What one of them read and the other had no reason to is no fact of both.
+    apart = _reads(known) ^ _reads(other)
+    for key in sorted(here.keys() | there.keys(), key=str):
+        a, b = here.get(key), there.get(key)
+        if a != b and key[1] in places and not any(place == key[1] for place, _ in apart):
+            told.append(Difference("fresh", f"{_at(key)}: {a} here, {b} in a fresh store"))
+    return told
+
+
+def _reads(known: Known) -> set[tuple[Place, str]]:
+    full = {(place, "full") for place in known.read.full}
+    return full | {(place, "sketch") for place in known.read.sketched}
+
+
+def shrunk(history: History, kind: str) -> list[Act]:
+    """As few acts as still come to a difference of this kind."""
+
+    def fails(some: History) -> bool:
+        return any(each.kind == kind for each in play(some))
+
+    acts = list(history)
+    size = max(1, len(acts) // 2)
+    while size:
+        at = 0
+        while at < len(acts):
+            fewer = acts[:at] + acts[at + size :]
+            if fails(fewer):
+                acts = fewer
+            else:
+                at += size
+        size //= 2
+    for at in range(len(acts)):
+        simpler = True
+        while simpler:
+            simpler = False
+            for other in _simpler(acts[at]):
+                if fails([*acts[:at], other, *acts[at + 1 :]]):
+                    acts[at], simpler = other, True
+                    break
+    return acts
+
+
+def _simpler(act: Act) -> Iterator[Act]:
+    """The same with less in it."""
+    if isinstance(act, Import):
+        for name in act.names if len(act.names) > 1 else ():
+            yield replace(act, names=tuple(each for each in act.names if each != name))
+    if isinstance(act, Scan):
+        target = act.target
+        for repo in target.repos if len(target.repos) > 1 else ():
+            left = tuple(each for each in target.repos if each != repo)
+            yield Scan(replace(target, repos=left), act.by)
+        if target.refs:
+            yield Scan(replace(target, refs=False), act.by)
+        if target.follow:
+            yield Scan(replace(target, follow=False), act.by)
+    if not isinstance(act, Hook | Change) and act.by != "python":
+        yield replace(act, by="python")
+
+
+def said(history: History) -> str:
+    """A line for each act."""
+    return "\n".join(f"  {n}. {act}" for n, act in enumerate(history, start=1))
+
+
+def main() -> None:
+    seed = int(sys.argv[1])
+    history = draw(seed)
+    print(said(history))
+    found = play(history)
+    for each in found:
+        print(each)
+    for kind in sorted({each.kind for each in found}):
+        fewest = shrunk(history, kind)
+        print(f"\nfor {kind}:\n{said(fewest)}")
+        for each in play(fewest):
+            print("   ", each)
+
+
+if __name__ == "__main__":
+    assert rows()
+    main()

@@ -1,0 +1,141 @@
+"""The lists of the histories: what each row says, honest and hostile; and what they are known by.
+
+A row is known by the name in it, which no other row has: so it can be told which rows a removal of
+the store holds, in any store and without its ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from tests.histories.world import Content, contents
+
+SITE = "models.example"
+WHOLE = ("sha256", "blake3", "git blob")
+"""Digests of the whole file: the columns' names."""
+LOCAL = "local"
+"""The list of what is added from files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of one list; or one file that is added, which says everything of itself."""
+
+    name: str
+    list: str
+    whole: Mapping[str, bytes]
+    """Kind (of `WHOLE`) -> digest."""
+    size: int | None = None
+    autov2: bytes | None = None
+    model: int | None = None
+    """The model's number in its link."""
+    file: Content | None = None
+    """Of an added file: all that can be computed from it."""
+    hostile: bool = False
+
+    @property
+    def link(self) -> str | None:
+        if self.model is None:
+            return None
+        return f"https://{SITE}/models/{self.model}?modelVersionId={self.model + 1000}"
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+COLUMNS = ("name", "url", "sha256", "blake3", "git_blob_sha1", "autov2", "size")
+
+
+def text(rows: Iterable[Row]) -> str:
+    """The rows as a CSV file."""
+    lines = [",".join(COLUMNS)]
+    for row in rows:
+        cells = (
+            row.name,
+            row.link or "",
+            *(row.whole.get(kind, b"").hex() for kind in WHOLE),
+            "" if row.autov2 is None else row.autov2.hex(),
+            "" if row.size is None else str(row.size),
+        )
+        lines.append(",".join(cells))
+    return "\n".join(lines) + "\n"
+
+
+@cache
+def rows() -> dict[str, Row]:
+    """All rows by name, in the order of their lists."""
+    files = contents()
+    found: dict[str, Row] = {}
+
+    def row(
+        list: str,
+        *kinds: str,
+        size: int | bool = False,
+        short: str | None = None,
+        model: int | None = None,
+        hostile: bool = False,
+    ) -> None:
+        """`kinds`: "sha256:r1", "blake3:i1"."""
+        whole: dict[str, bytes] = {}
+        of: Content | None = None
+        for each in kinds:
+            kind, _, key = each.partition(":")
+            of = of or files[key]
+            whole[kind] = _digest(files[key], kind)
+        bytes_ = (of.size if of else None) if size is True else (size or None)
+        new = Row(
+            name=f"Sample person {len(found) + 1:02}",
+            list=list,
+            whole=whole,
+            size=bytes_,
+            autov2=None if short is None else files[short].sha256[:5],
+            model=model,
+            hostile=hostile,
+        )
+        found[new.name] = new
+
+    row("first", "sha256:r1")
+    row("first", "sha256:r2", size=True)
+    row("first", "sha256:r3", size=True)
+    row("first", "sha256:r4")
+    row("first", "sha256:r5")
+    row("first", "git blob:r6")
+
+    row("second", "sha256:r1", size=True, model=101)
+    row("second", "blake3:r2")
+    row("second", "sha256:r4", size=True)
+    row("second", "sha256:r3")
+    row("second", "sha256:r6", size=True, model=106)
+    row("second", short="r5")
+
+    row("third", "sha256:r1-cast")
+    row("third", "sha256:r2-order", model=102)
+    row("third", "blake3:r5", model=105)
+    row("third", "sha256:r1", "blake3:r1", size=True)
+
+    row("hostile", "sha256:r1", "blake3:i1", hostile=True)
+    row("hostile", "sha256:i2", model=101, hostile=True)
+    row("hostile", "sha256:r2", size=12_345_678, hostile=True)
+    row("hostile", "sha256:r3", size=4_321, hostile=True)
+    row("hostile", "sha256:i3", "blake3:r5", hostile=True)
+    row("hostile", "sha256:r4", "git blob:i1", hostile=True)
+
+    for key in ("r1", "r2", "r5", "r6", "r1-cast"):
+        file = files[key]
+        name = f"Sample person {len(found) + 1:02}"
+        whole = {kind: _digest(file, kind) for kind in WHOLE}
+        found[name] = Row(name, LOCAL, whole, size=file.size, file=file)
+    return found
+
+
+def _digest(file: Content, kind: str) -> bytes:
+    return {"sha256": file.sha256, "blake3": file.blake3, "git blob": file.blob}[kind]
+
+
+def listed(list: str) -> list[Row]:
+    return [row for row in rows().values() if row.list == list]
+
+
+LISTS = ("first", "second", "third", "hostile")
