@@ -12,7 +12,7 @@ from tests.match.made import KEYRING
 from tests.match.updates import CAST, REMOVED
 
 from reseen.cli.common import CLASSES
-from reseen.errors import AccessError, Conflict, NotFound, SealError
+from reseen.errors import AccessError, Conflict, InputError, NotFound, SealError
 from reseen.match.sketches import searched
 from reseen.observed import sightings
 from reseen.operations import classes, lists, removals
@@ -259,3 +259,41 @@ def test_the_verbs(store: Store, place: Path) -> None:
     )
     added = run("add", str(place / "seen" / "altered"), "--class", "child-abuse-imagery", "--quiet")
     assert "added" in added
+
+
+def test_its_digests_leave_by_one_verb_alone(store: Store, place: Path) -> None:
+    import_(store, place / "two.csv")
+    scan(store, place)
+    digest = hashlib.sha256(REMOVED).hexdigest()
+    out = place / "class.jsonl"
+    recipient = "Sample authority 01"
+    for who in (ADA,):
+        with pytest.raises(AccessError):
+            classes.export(store, KEYRING, out, recipient, WHY, by=who)
+    with pytest.raises(InputError):
+        classes.export(store, KEYRING, out, "  ", WHY, by=BEN)
+    with pytest.raises(InputError):
+        classes.export(store, KEYRING, place / "class.txt", recipient, WHY, by=BEN)
+    with pytest.raises(SealError):
+        classes.export(store, None, out, recipient, WHY, by=BEN)
+    assert not out.exists()
+    assert classes.export(store, KEYRING, out, recipient, WHY, by=BEN) == 1
+    (line,) = out.read_text().splitlines()
+    assert json.loads(line)["value"] == digest
+    assert out.stat().st_mode & 0o077 == 0
+    assert classes.export(store, KEYRING, place / "class.csv", recipient, WHY, by=BEN) == 1
+    assert digest in (place / "class.csv").read_text()
+    with store.read() as connection:
+        told = [line for line in audit.every(connection) if line.action == "export-class"]
+        (sighting,) = sightings.every(connection)
+    assert [line.details["to"] for line in told] == [recipient, recipient]
+    assert sighting.declared_sha256 is None
+    assert digest not in repr(sighting)
+    # nothing else that prints holds them
+    from reseen.cli.findings import removal_fields, removal_text
+
+    assert digest not in json.dumps(removal_fields(removal(store)), default=str)
+    assert digest not in removal_text(removal(store), None)
+    classes.propose(store, KEYRING, f"{removal(store).id}/1", False, WHY, by=ADA)
+    classes.confirm(store, KEYRING, f"{removal(store).id}/1", WHY, by=BEN)
+    assert digest in removal_text(removal(store), None)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from reseen.cli.claims import WHY
 from reseen.cli.common import (
     class_given,
     class_option,
+    count,
     db_option,
     keyring_if_any,
     note,
@@ -112,3 +115,31 @@ def confirm(claim: str, user: str, why: str, db: str | None) -> None:
         done = act(store, keyring_if_any(store, settings), claim, why, by=who)
         say(f"{visible(claim)}: settled")
         show_past(store, done.sightings, None, quiet=False)
+
+
+@click.command("export-class")
+@click.option("--to", "recipient", metavar="NAME", required=True, help="The authority (recorded).")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The file: JSON Lines where its name ends in .jsonl, CSV where it ends in .csv.",
+)
+@AS
+@WHY
+@db_option
+def export(recipient: str, out: Path, user: str, why: str, db: str | None) -> None:
+    """Write all digests of the class child-abuse-imagery to a file, for an authority.
+
+    No other export holds them. Only an administrator can do it; who, for whom and how many is
+    recorded in the audit log. The file is readable by you alone.
+    """
+    from reseen.operations.classes import export as act
+    from reseen.review.roles import by_name
+
+    settings = settings_for(db)
+    with open_store(settings) as store:
+        with store.read() as connection:
+            who = by_name(connection, user)
+        written = act(store, keyring_if_any(store, settings), out, recipient, why, by=who)
+    note(f"Wrote {count(written, 'digest')} to {out}")

@@ -112,7 +112,11 @@ def removal_text(removal: Removal, names: Names | None) -> str:
         lines.append(f"  class: {removal.cls.label}{class_note(removal)}")
     for claim in removal.claims:
         lines.append(f"  {claim_text(removal, claim)}")
-        lines += [f"    {d.kind.label:<15}{d.hex}" for d in claim.digests]
+        if removal.cls.never_read and claim.digests:
+            kinds = ", ".join(d.kind.label for d in claim.digests)
+            lines.append(f"    {kinds}: not shown of this class (reseen registry export-class)")
+        else:
+            lines += [f"    {d.kind.label:<15}{d.hex}" for d in claim.digests]
     if names is None:
         lines.append("  names: sealed (--reveal opens them, which is recorded)")
     else:
@@ -196,7 +200,7 @@ def removal_fields(removal: Removal, names: Names | None = None) -> dict[str, An
                 "size": f.size,
                 "container": f.container,
                 "sketch": f.sketch is not None,
-                **{d.kind.label.replace("-", "_"): d.hex for d in f.digests},
+                **digests_shown(removal, f),
             }
             for f in removal.files
         ],
@@ -204,6 +208,12 @@ def removal_fields(removal: Removal, names: Names | None = None) -> dict[str, An
     if names is not None:
         fields["names"] = names_fields(names)
     return fields
+
+
+def digests_shown(removal: Removal, claim: Claim) -> dict[str, str | None]:
+    """A claim's digests by kind; null instead of the value for the class that is never read."""
+    hidden = removal.cls.never_read
+    return {d.kind.label.replace("-", "_"): None if hidden else d.hex for d in claim.digests}
 
 
 def claim_fields(removal: Removal, claim: Claim) -> dict[str, Any]:
@@ -223,7 +233,7 @@ def claim_fields(removal: Removal, claim: Claim) -> dict[str, Any]:
         "removed_on": plain(claim.removed_on) if claim.removed_on else None,
         "class": claim.cls.label if claim.cls is not None else None,
         "class_settled": claim.class_settled,
-        "digests": {d.kind.label.replace("-", "_"): d.hex for d in claim.digests},
+        "digests": digests_shown(removal, claim),
     }
 
 

@@ -62,6 +62,10 @@ FILES = click.argument(
         "entitle": ("reseen.cli.classes:entitle", "Let a list say the class that is never read."),
         "propose-class": ("reseen.cli.classes:propose", "A claim of the class counts, or not."),
         "confirm-class": ("reseen.cli.classes:confirm", "Confirm what somebody else proposed."),
+        "export-class": (
+            "reseen.cli.classes:export",
+            "Write digests of the class that is never read, for an authority.",
+        ),
         "settle": ("reseen.cli.claims:settle", "Leave a claim that a file contradicts as it is."),
     },
 )

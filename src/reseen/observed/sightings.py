@@ -12,7 +12,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -24,6 +24,7 @@ from reseen.observed.artifacts import commit_text, instant
 from reseen.records import (
     Confirmed,
     Evidence,
+    RemovalClass,
     RepoType,
     Rung,
     Sighting,
@@ -313,6 +314,7 @@ def _query() -> Select[Any]:
         select(
             *(s.pk, s.id, s.rung, s.state, s.confirmed, s.first_seen, s.last_seen),
             *(schema.removals.c.id.label("removal"), schema.removals.c.withdrawn_at),
+            schema.removals.c.cls.label("removal_class"),
             *(r.hub, r.type, r.repo, r.downloads, r.likes, r.created_at),
             *(a.commit, a.ref, a.path, a.size, a.sha256),
             *(e.rung.label("e_rung"), e.kind, e.value, e.why, e.figures),
@@ -367,6 +369,9 @@ def _why(rung: Rung, proofs: Sequence[Evidence]) -> str:
 def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
     row = rows[0]
     proofs = evidence.of_rows(rows)
+    secret = RemovalClass(row.removal_class).never_read
+    if secret:  # digests of this class leave the store in one way only
+        proofs = tuple(replace(e, value="") for e in proofs)
     return Sighting(
         id=row.id,
         removal=row.removal,
@@ -384,7 +389,7 @@ def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
         first_seen=instant(row.first_seen),
         last_seen=instant(row.last_seen),
         size=row.size,
-        declared_sha256=None if row.sha256 is None else row.sha256.hex(),
+        declared_sha256=None if row.sha256 is None or secret else row.sha256.hex(),
         downloads=row.downloads,
         likes=row.likes,
         repo_created_at=instant(row.created_at),

@@ -3,10 +3,18 @@ follows from it: what was read of the class that is never read goes out of use, 
 
 from __future__ import annotations
 
+import csv
+from dataclasses import asdict, astuple, fields
+from pathlib import Path
+
+from reseen.errors import InputError
 from reseen.operations.removals import RemovalChanged, claim_named, followed
 from reseen.records import RemovalClass
-from reseen.registry import classes
+from reseen.registry import classes, never_read
 from reseen.registry.classes import By
+from reseen.registry.never_read import ExportedDigest
+from reseen.report import tables
+from reseen.report.writing import private
 from reseen.review.roles import Role, Who
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -68,3 +76,29 @@ def confirm(
     with store.write() as connection:
         classes.confirm(connection, keyring, id, number, why, by=By(by.pk, by.name))
     return followed(store, True)
+
+
+def export(store: Store, keyring: Keyring | None, out: Path, to: str, why: str, *, by: Who) -> int:
+    """Write the digests of the class that is never read to a file, for the authority `to`: the only
+    export that holds them. By an administrator; recorded with the recipient before a byte is
+    written. How many there are. Raises AccessError, InputError, SealError."""
+    by.must_be(Role.ADMINISTRATOR)
+    to = to.strip()
+    if not to or len(to) > 200 or not to.isprintable():
+        raise InputError("the recipient has no name", remedy='For example --to "an authority".')
+    if out.suffix.lower() not in (".jsonl", ".csv"):
+        raise InputError(
+            "it is written as JSON Lines or CSV", remedy="End the name in .jsonl or .csv."
+        )
+    with private(out) as path:
+        with store.write() as connection:
+            found = never_read.every_digest(connection)
+            classes.exported(connection, keyring, to, len(found), why, by=By(by.pk, by.name))
+        if out.suffix.lower() == ".jsonl":
+            tables.write_jsonl(path, map(asdict, found))
+        else:
+            with path.open("w", encoding="utf-8-sig", newline="") as file:
+                rows = csv.writer(file)
+                rows.writerow(field.name for field in fields(ExportedDigest))
+                rows.writerows(map(tables.harmless, astuple(one)) for one in found)
+    return len(found)

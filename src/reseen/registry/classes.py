@@ -181,6 +181,15 @@ def confirm(
     return waiting.counts
 
 
+def exported(
+    connection: Connection, keyring: Keyring | None, to: str, digests: int, why: str, *, by: By
+) -> None:
+    """Record that digests of the class that is never read go to an authority. Raises SealError."""
+    sealed = sealed_reason(keyring, why, "class export")
+    event(connection, "class-exported", sealed, user_pk=by.pk)
+    audit.write(connection, "export-class", "*", actor=by.actor, to=to, digests=digests)
+
+
 def proposals(connection: Connection, removal: str) -> dict[int, Proposal]:
     """What waits for a second person, by the number of the claim. Raises NotFound."""
     c = schema.claims.c

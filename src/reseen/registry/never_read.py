@@ -147,3 +147,36 @@ def read_local(
         if forbids(never, whole):
             return digests_of(whole)
     return fingerprint(path, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedDigest:
+    """One line of the export to an authority."""
+
+    removal: str
+    list: str | None
+    counts: bool
+    """An entitled list says the class, or two people settled it."""
+    kind: str
+    value: str
+    size: int | None
+
+
+def every_digest(connection: Connection) -> list[ExportedDigest]:
+    """All digests of that class: for the one export that may hold them."""
+    c, d, r, lists = schema.claims.c, schema.digests.c, schema.removals.c, schema.lists.c
+    query = (
+        select(r.id, lists.name, r.cls.label("cls"), d.kind, d.value, c.size)
+        .select_from(schema.removals)
+        .join(schema.claims, c.removal_pk == r.pk)
+        .join(schema.digests, d.claim_pk == c.pk)
+        .outerjoin(schema.lists, lists.pk == c.list_pk)
+        .where(r.cls >= int(RemovalClass.CHILD_ABUSE), c.in_force == 1)
+        .order_by(r.pk, c.pk, d.kind, d.value)
+    )
+    return [
+        ExportedDigest(
+            id, name, RemovalClass(cls).vouched, DigestKind(kind).label, bytes(value).hex(), size
+        )
+        for id, name, cls, kind, value, size in connection.execute(query)
+    ]
