@@ -282,22 +282,6 @@ def by_hub(connection: Connection, which: SightingFilter = ALL) -> dict[str, int
     return {name: int(number) for name, number in connection.execute(query.group_by(hub))}
 
 
-def unread(connection: Connection) -> int:
-    """Live sightings of removals in force that nobody has read yet: what the hub declares is all
-    that is known of them."""
-    s = schema.sightings.c
-    query = (
-        select(func.count())
-        .select_from(schema.sightings.join(schema.removals, schema.removals.c.pk == s.removal_pk))
-        .where(
-            schema.removals.c.withdrawn_at.is_(None),
-            s.state == SightingState.LIVE.value,
-            s.confirmed == Confirmed.NONE.value,
-        )
-    )
-    return int(connection.scalar(query) or 0)
-
-
 _JOINED = (
     schema.sightings.join(schema.removals, schema.removals.c.pk == schema.sightings.c.removal_pk)
     .join(schema.artifacts, schema.artifacts.c.pk == schema.sightings.c.artifact_pk)

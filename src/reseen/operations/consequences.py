@@ -7,17 +7,17 @@ face, or the worker in its next round, goes on from there. Doing it twice change
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from reseen.registry import learning
+from reseen.registry import learning, removals
 from reseen.review import cases, notice_updates
 from reseen.review.notice_updates import NoticeMoved
 from reseen.scan.lookback import record_past
-from reseen.store import change_log, schema
-from reseen.store.database import Store, chunks, upsert
+from reseen.store import change_log, meta
+from reseen.store.database import Store
 
 MATCHED = "matched"
 """The name under which the store keeps the last change whose past was matched."""
@@ -70,9 +70,8 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
 
 def matched(connection: Connection) -> int:
     """The last change whose past was matched; -1 where it never was."""
-    table = schema.meta.c
-    value = connection.scalar(select(table.value).where(table.name == MATCHED))
-    return -1 if value is None else int(bytes(value))
+    value = meta.value(connection, MATCHED)
+    return -1 if value is None else int(value)
 
 
 def _match_past(connection: Connection, secret: bytes, since: int | None) -> list[str]:
@@ -80,37 +79,14 @@ def _match_past(connection: Connection, secret: bytes, since: int | None) -> lis
     that; ids of new sightings."""
     last = matched(connection)
     first = last if since is None else min(last, since)
-    learning.learn(connection, removals=_pks(connection, _changed(connection, first)))
-    new = record_past(connection, secret, _changed(connection, first))
-    latest = change_log.latest(connection)
-    row = {"name": MATCHED, "value": str(latest).encode()}
-    upsert(connection, schema.meta, [row], key=("name",), update=("value",))
+    learning.learn(connection, removals=_changed(connection, first))
+    pks = _changed(connection, first)  # and those that have learned
+    ids = None if pks is None else removals.ids_of(connection, pks)
+    new = record_past(connection, secret, ids)
+    meta.keep(connection, MATCHED, str(change_log.latest(connection)).encode())
     return [id for id, _ in new]
 
 
-def _pks(connection: Connection, ids: Collection[str] | None) -> list[int] | None:
-    if ids is None:
-        return None
-    table = schema.removals.c
-    pks: list[int] = []
-    for some in chunks(ids):
-        pks.extend(connection.scalars(select(table.pk).where(table.id.in_(some))))
-    return pks
-
-
-def _changed(connection: Connection, after: int) -> Collection[str] | None:
-    """Ids of the removals that changed after this number; None for all of them."""
-    if after < 0:
-        return None
-    pks: set[int] = set()
-    while more := change_log.since(connection, after):
-        for change in more:
-            if len(pks) + change.last - change.first >= _FEW:
-                return None
-            pks.update(range(change.first, change.last + 1))
-        after = more[-1].pk
-    table = schema.removals.c
-    ids: list[str] = []
-    for some in chunks(sorted(pks)):
-        ids.extend(connection.scalars(select(table.id).where(table.pk.in_(some))))
-    return ids
+def _changed(connection: Connection, after: int) -> list[int] | None:
+    """Removals (by pk) that changed after this number; None for all of them."""
+    return None if after < 0 else change_log.removals_since(connection, after, most=_FEW)

@@ -382,7 +382,8 @@ def target_of(what: Mapping[str, Any]) -> tuple[Target, Options]:
             confirm=Confirm(what["confirm"]), refs=bool(what["refs"]), follow=bool(what["follow"])
         )
         if what.get("read"):
-            return replace(target, owed=True), replace(options, edited=False, background=0)
+            edited = options.confirm is not Confirm.NONE
+            return replace(target, owed=True), replace(options, edited=edited, background=0)
     except (KeyError, TypeError, ValueError):
         raise InputError("this scan was asked for by another version of Reseen") from None
     if not (target.repos or target.authors or target.since):

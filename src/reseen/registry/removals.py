@@ -165,6 +165,16 @@ def pk_of(connection: Connection, removal: str) -> int:
     return int(_row(connection, removal).pk)
 
 
+def ids_of(connection: Connection, pks: Iterable[int]) -> list[str]:
+    """The ids of these removals."""
+    table = schema.removals.c
+    return [
+        id
+        for some in chunks(pks)
+        for id in connection.scalars(select(table.id).where(table.pk.in_(some)))
+    ]
+
+
 def last_pk(connection: Connection) -> int:
     """The pk of the last removal that was put in; 0 for none."""
     return connection.scalar(select(func.max(schema.removals.c.pk))) or 0

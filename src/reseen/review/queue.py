@@ -424,3 +424,30 @@ def _where(which: CaseFilter, who: Who | None, at: int) -> list[ColumnElement[bo
         else:
             where.append(and_(held, mine if which.claimed == "me" else ~mine))
     return where
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOfScan:
+    """A case in which a scan found something new."""
+
+    id: str
+    state: str
+    rung: int
+    account: str
+    found: int
+    """New sightings."""
+
+
+def of_scan(connection: Connection, scan: int, *, most: int) -> list[CaseOfScan]:
+    """The cases of what a scan found, the strongest first."""
+    c, of, s = table.c, case_sightings.c, schema.sightings.c
+    query = (
+        select(c.id, c.state, c.rung, c.account, func.count())
+        .join(case_sightings, of.case_pk == c.pk)
+        .join(schema.sightings, s.pk == of.sighting_pk)
+        .where(s.scan_pk == scan)
+        .group_by(c.pk, c.id, c.state, c.rung, c.account)
+        .order_by(c.rung.desc(), c.pk)
+        .limit(most)
+    )
+    return [CaseOfScan(*row) for row in connection.execute(query)]

@@ -65,13 +65,7 @@ class RecordedProblem:
 
 def left_out(connection: Connection, outcome: Outcome, target: Target | None) -> LeftOut:
     """What the scan left out. `target` None: of a folder, which names nothing but itself."""
-    number = func.count().label("number")
-    told = int(
-        connection.scalar(
-            select(number).select_from(problems).where(problems.c.scan_pk == outcome.scan)
-        )
-        or 0
-    )
+    told = count(connection, outcome.scan)
     reasons = {why: n for why, n in outcome.coverage.skipped.items() if why not in SOUND}
     if target is None:
         return LeftOut(reasons=reasons, problems=told)
@@ -142,6 +136,12 @@ def recorded(connection: Connection, scan: int) -> Iterator[RecordedProblem]:
             instant(row.at),
             row.repository_pk is not None,
         )
+
+
+def count(connection: Connection, scan: int) -> int:
+    """How many problems a scan has."""
+    query = select(func.count()).where(problems.c.scan_pk == scan)
+    return int(connection.scalar(query) or 0)
 
 
 def latest(connection: Connection) -> int | None:

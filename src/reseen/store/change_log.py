@@ -49,6 +49,19 @@ def since(connection: Connection, after: int, *, limit: int = 10_000) -> list[Re
     return [RemovalChange(row.pk, row.first, row.last, row.at) for row in connection.execute(query)]
 
 
+def removals_since(connection: Connection, after: int, *, most: int) -> list[int] | None:
+    """The removals (by pk) that changed after this change; None where they are more than
+    `most`."""
+    pks: set[int] = set()
+    while more := since(connection, after):
+        for change in more:
+            if len(pks) + change.last - change.first >= most:
+                return None
+            pks.update(range(change.first, change.last + 1))
+        after = more[-1].pk
+    return sorted(pks)
+
+
 def _runs(pks: Iterable[int]) -> Iterator[tuple[int, int]]:
     first = last = None
     for pk in sorted(set(pks)):

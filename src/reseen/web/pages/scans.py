@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from reseen.errors import InputError
 from reseen.operations import jobs
 from reseen.operations.jobs import Job, JobKind
 from reseen.records import Coverage, RepoType, Rung
+from reseen.review import queue
 from reseen.review.roles import Role
+from reseen.scan import left_out
 from reseen.scan import scan_rows as rows
 from reseen.scan.target import Confirm, Options, Target
 from reseen.settings import HubSettings
-from reseen.store import schema, service_schema
 from reseen.web import form_values
 from reseen.web.access import Lead, Reader
 from reseen.web.forms import UNSENT, SentForm
@@ -34,6 +37,16 @@ SAID = {
 _A_PAGE = 50
 _MOST_SHOWN = 200
 """Problems and cases on a scan's page."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOutcome:
+    """What a job's scan covered, what it could not look at, and the cases of what it found."""
+
+    coverage: Coverage | None = None
+    problems: tuple[left_out.RecordedProblem, ...] = ()
+    problem_count: int = 0
+    cases: tuple[queue.CaseOfScan, ...] = ()
 
 
 class ScanForm(BaseModel):
@@ -130,7 +143,7 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
     """The whole page, or for htmx the part that changes."""
     with service.store.read() as connection:
         job = jobs.by_id(connection, id)
-        coverage, problems, many, cases = _outcome(connection, job)
+        outcome = _outcome(connection, job) or ScanOutcome()
     part = "hx-request" in request.headers
     return page(
         request,
@@ -140,10 +153,10 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         job=job,
         words=job_words,
         goes_on=job.state is jobs.JobState.WAITING or job.under_way,
-        coverage=coverage,
-        problems=problems,
-        problem_count=many,
-        cases=cases,
+        coverage=outcome.coverage,
+        problems=outcome.problems,
+        problem_count=outcome.problem_count,
+        cases=outcome.cases,
         case_rungs={int(rung): rung.label for rung in Rung},
         most_shown=_MOST_SHOWN,
         may_stop=who.role >= Role.LEAD and job.state.value in ("waiting", "running"),
@@ -186,24 +199,13 @@ def job_words(job: Job) -> str:
     return ", ".join(parts) or "nothing"
 
 
-def _outcome(connection: Connection, job: Job) -> tuple[Coverage | None, list[Any], int, list[Any]]:
-    """What its scan covered, what it could not look at, and the cases of what it found."""
+def _outcome(connection: Connection, job: Job) -> ScanOutcome | None:
+    """None while it has no scan."""
     if job.scan_pk is None:
-        return None, [], 0, []
-    p, c, s = schema.problems.c, service_schema.cases.c, schema.sightings.c
-    of_scan = p.scan_pk == job.scan_pk
-    many = int(connection.scalar(select(func.count()).where(of_scan)) or 0)
-    problems = connection.execute(
-        select(p.place, p.reason, p.remedy).where(of_scan).order_by(p.pk).limit(_MOST_SHOWN)
-    ).all()
-    found = func.count()
-    cases = connection.execute(
-        select(c.id, c.state, c.verdict, c.rung, c.account, found.label("found"))
-        .join(service_schema.case_sightings, service_schema.case_sightings.c.case_pk == c.pk)
-        .join(schema.sightings, s.pk == service_schema.case_sightings.c.sighting_pk)
-        .where(s.scan_pk == job.scan_pk)
-        .group_by(c.pk, c.id, c.state, c.verdict, c.rung, c.account)
-        .order_by(c.rung.desc(), c.pk)
-        .limit(_MOST_SHOWN)
-    ).all()
-    return rows.coverage(connection, job.scan_pk), list(problems), many, list(cases)
+        return None
+    return ScanOutcome(
+        coverage=rows.coverage(connection, job.scan_pk),
+        problems=tuple(islice(left_out.recorded(connection, job.scan_pk), _MOST_SHOWN)),
+        problem_count=left_out.count(connection, job.scan_pk),
+        cases=tuple(queue.of_scan(connection, job.scan_pk, most=_MOST_SHOWN)),
+    )
