@@ -35,7 +35,7 @@ from reseen.scan.pace import USUAL, Pace
 from reseen.settings import Settings
 from reseen.store import schema
 from reseen.store.database import Store
-from reseen.store.sealing import Field, Keyring
+from reseen.store.sealing import Keyring, SealedField
 
 KEY = "5e" * 32
 SECRET = "a sample secret"
@@ -323,7 +323,7 @@ class Room:
     def _visitor(self) -> Any:
         from tests.web.visitors import Visitor
 
-        from reseen.review.who import Role
+        from reseen.review.roles import Role
         from reseen.web.app import make_app
 
         return Visitor(make_app(self._service), Role.LEAD)
@@ -366,7 +366,7 @@ class Room:
         query = (
             select(index.token, claims.removal_pk)
             .join(schema.claims, claims.pk == index.claim_pk)
-            .where(index.field == int(Field.NAME))
+            .where(index.field == int(SealedField.NAME))
         )
         names = _tokens(self.keyring)
         return {names[token]: pk for token, pk in connection.execute(query) if token in names}
@@ -439,4 +439,4 @@ def _row_names() -> tuple[str, ...]:
 
 
 def _tokens(keyring: Keyring) -> dict[bytes, str]:
-    return {keyring.token(Field.NAME, name): name for name in _row_names()}
+    return {keyring.token(SealedField.NAME, name): name for name in _row_names()}

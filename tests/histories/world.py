@@ -20,7 +20,15 @@ from replica import git, made
 from reseen.errors import HubAuth, HubMissing
 from reseen.files.source import Range
 from reseen.hubs.addresses import Addresses
-from reseen.hubs.hub import Abilities, FilesPage, RepositoryPage, Revision, Revisions, Usage, Wanted
+from reseen.hubs.hub import (
+    Abilities,
+    FilesPage,
+    RepositoryPage,
+    Revision,
+    Revisions,
+    Usage,
+    WantedRepositories,
+)
 from reseen.records import Artifact, DigestKind, Repository, RepoType
 
 HUB = "hub.example"
@@ -260,7 +268,9 @@ class WorldHub:
             paths=tuple(sorted(commit.files)) if commit else (),
         )
 
-    async def list_repositories(self, wanted: Wanted, cursor: str | None) -> RepositoryPage:
+    async def list_repositories(
+        self, wanted: WantedRepositories, cursor: str | None
+    ) -> RepositoryPage:
         self.usage.requests += 1
         if wanted.type is not RepoType.MODEL:
             return RepositoryPage((), None)
