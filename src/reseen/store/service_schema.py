@@ -82,8 +82,8 @@ cases = Table(
     ),
     Index("ix_cases_account", "hub", "account"),
 )
-"""One removal in one repository: all its sightings there. `state`: open, second, decided. `rung`: of
-its strongest sighting, or `cases.FALLEN`: what a person confirmed was refuted. `hub` and
+"""One removal in one repository: all its sightings there. `state`: open, second, decided. `rung`:
+of its strongest sighting, or `cases.FALLEN`: what a person confirmed was refuted. `hub` and
 `account` are the repository's. `reach`: its downloads and likes. `live`: sightings that are not
 known to be gone. `version` counts everything that a reviewer must have seen before deciding; a
 decision names the one it was made on."""
