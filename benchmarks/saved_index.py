@@ -61,9 +61,9 @@ def lookups(index: RegistryIndex, removals: int) -> float:
 def child(what: str, folder: Path, removals: int) -> dict[str, Any]:
     """One process that opens it."""
     if what == "gate":
-        from reseen.gate.gate import Gate
+        from reseen.gate.gate import GateProcess
 
-        made = Gate(settings(folder), KEYRING, None)
+        made = GateProcess(settings(folder), KEYRING, None)
         made.start()
         while not made.ready().ready:
             time.sleep(0.002)
