@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reseen.cli.common import count, note, on_terminal, size_text
+from reseen.cli.common import count, emit, note, on_terminal, say, size_text
 from reseen.report.rows import visible
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ class ScanProgress:
 
     def found(self, sighting: Sighting) -> None:
         """One line a finding, above the bar."""
-        from reseen.cli.scan import show_sighting
 
         if self._live is not None:
             self._live.console.file.flush()
@@ -117,3 +116,14 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / size:.1f} {unit}" if unit == "h" else f"{seconds / size:.0f} {unit}"
     return f"{seconds / 86_400:.1f} days"
+
+
+def show_sighting(sighting: Sighting, *, as_json: bool) -> None:
+    """A new sighting, as it is found."""
+    from reseen.cli.findings import sighting_line
+    from reseen.report.rows import row
+
+    if as_json:
+        emit(row(sighting))
+    else:
+        say(sighting_line(sighting))

@@ -11,10 +11,8 @@ import click
 from reseen.cli.common import (
     about,
     db_option,
-    emit,
     keyring_if_any,
     open_or_make,
-    say,
     settings_for,
 )
 from reseen.cli.hub import (
@@ -31,7 +29,6 @@ from reseen.cli.hub import (
     target_options,
 )
 from reseen.cli.scan_end import Ending, ending_options, exit_code_option, finish_scan, telling
-from reseen.records import Sighting
 
 if TYPE_CHECKING:
     from reseen.scan.target import Options
@@ -107,14 +104,3 @@ def folder(path: Path, jobs: int | None, exit_code: bool, db: str | None, output
             found = telling(shown.found, asked)
             outcome = scan_folder(store, keyring, path, jobs=jobs, report=shown.report, found=found)
         finish_scan(store, outcome, None, asked)
-
-
-def show_sighting(sighting: Sighting, *, as_json: bool) -> None:
-    """A new sighting, as it is found."""
-    from reseen.cli.findings import sighting_line
-    from reseen.report.rows import row
-
-    if as_json:
-        emit(row(sighting))
-    else:
-        say(sighting_line(sighting))

@@ -82,8 +82,8 @@ def watch(
     are matched against all that was seen before. Stop it with Ctrl-C; the next watch begins at the
     mark.
     """
+    from reseen.cli.progress import show_sighting
     from reseen.cli.recheck import show_change
-    from reseen.cli.scan import show_sighting
     from reseen.operations.watching import watch as keep_going
     from reseen.scan.recheck import Change
     from reseen.scan.watch import Finding, Round, WatchContext

@@ -20,7 +20,7 @@ from reseen.gate import api_key_auth, questions
 from reseen.gate.api_key_auth import Buckets, Turned
 from reseen.gate.gate import GateProcess
 from reseen.gate.keys import Key, KeyScope
-from reseen.gate.questions import Refused
+from reseen.gate.questions import Gone, Refused
 
 PATH = "/v1/check"
 _SHORT_BODY = 16 << 10
@@ -151,10 +151,6 @@ async def answer_check(desk: Desk, scope: Scope, receive: Receive, send: Send) -
     except Gone:
         return
     await send_answer(send, answer)
-
-
-class Gone(Exception):
-    """Who asked has hung up."""
 
 
 async def read_body(receive: Receive, most: int) -> bytes:

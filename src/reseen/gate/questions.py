@@ -24,6 +24,10 @@ _FIELDS = {name: (kind, kind.length * 2) for name, kind in KINDS.items()}
 _POINTER = 40  # hex digits of a git oid
 
 
+class Gone(Exception):
+    """Who asked has hung up."""
+
+
 class Refused(Exception):
     """A body that cannot be used."""
 

@@ -25,8 +25,7 @@ from reseen.files.containers import READ
 from reseen.files.identify import HEAD_LENGTH, identify
 from reseen.files.source import Range, run
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, WholeFile, look_inside
-from reseen.gate.front import Gone
-from reseen.gate.questions import Refused
+from reseen.gate.questions import Gone, Refused
 from reseen.match.registry_index import RegistryIndex
 from reseen.records import Container, Fingerprint
 from reseen.registry.never_read import ended, forbids

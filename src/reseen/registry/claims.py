@@ -29,6 +29,7 @@ from reseen.errors import NotFound, SealError
 from reseen.observed import sketches
 from reseen.observed.artifacts import instant
 from reseen.records import Claim, Container, Digest, DigestKind, RemovalClass
+from reseen.registry.days import day
 from reseen.store import audit, change_log, ids, schema
 from reseen.store.database import chunks, now
 from reseen.store.sealing import Keyring
@@ -289,7 +290,6 @@ def of_removals(
 
 
 def _load(connection: Connection, theirs: ColumnElement[bool]) -> dict[int, tuple[Claim, ...]]:
-    from reseen.registry.removals import day
 
     c, d = schema.claims.c, schema.digests.c
     rows = connection.execute(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, tuple_
@@ -23,11 +23,11 @@ from reseen.observed.artifacts import instant
 from reseen.records import Digest, DigestKind, Names, Removal, RemovalClass, RemovedFile
 from reseen.registry import claims
 from reseen.registry.claims import LISTED
+from reseen.registry.days import days
 from reseen.store import audit, change_log, ids, links, schema
 from reseen.store.database import chunks, insert_many, now, reserve
 from reseen.store.sealing import Keyring
 
-_EPOCH = date(1970, 1, 1)
 _PAGE = 1000
 
 REMOVAL_COLUMNS = ("pk", "id", "added_at", "withdrawn_at", "cls")
@@ -76,16 +76,6 @@ def new_ids(connection: Connection, count: int) -> list[str]:
                 taken.add(id)
                 new.append(id)
     return new
-
-
-def days(day: date | None) -> int | None:
-    """A date as the store keeps it: days since 1970."""
-    return None if day is None else (day - _EPOCH).days
-
-
-def day(days: int | None) -> date | None:
-    """And back."""
-    return None if days is None else _EPOCH + timedelta(days=days)
 
 
 def insert(connection: Connection, keyring: Keyring, new: Sequence[NewRemoval]) -> list[str]:

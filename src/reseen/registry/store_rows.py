@@ -21,14 +21,13 @@ from reseen.records import DigestKind, RemovalClass
 from reseen.registry import claims
 from reseen.registry.beside import beside
 from reseen.registry.claims import LISTED
+from reseen.registry.days import day, days
 from reseen.registry.merge import SUREST, Key, KnownClaim, Merger, RemovalDraft
 from reseen.registry.removals import (
     CLAIM_COLUMNS,
     DIGEST_COLUMNS,
     REMOVAL_COLUMNS,
     TOKEN_COLUMNS,
-    day,
-    days,
     kept,
     new_ids,
 )

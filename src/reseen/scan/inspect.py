@@ -45,6 +45,7 @@ from reseen.registry.never_read import SKIPPED, ended, forbids
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
 from reseen.scan.outage import STORAGE_AWAY
+from reseen.scan.read_result import NOT_READ, ReadResult, too_large, where
 from reseen.scan.target import Confirm, Options
 from reseen.updates.peft import PeftConfig
 from reseen.updates.plan import plan
@@ -68,7 +69,6 @@ BY_NAME = "files named as no weights: not read for altered copies"
 GATED = "files behind a gate: not read for altered copies"
 SIZES = "files of a hub that states no sizes: not read"
 WHOLE = "files of a hub that hands out no parts of files: not read but to confirm them in full"
-_MORE = "Raise the limit on bytes, or fetch the file yourself and use `reseen check`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +83,6 @@ class ArtifactResult:
     confirmed: Confirmed = Confirmed.NONE
     """How far the hub's claim about the file was checked."""
     inspection: Inspection | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReadResult:
-    """The outcome of trying to read one artifact."""
-
-    inspection: Inspection | None = None
-    confirmed: Confirmed = Confirmed.NONE
-    problem: Problem | None = None
-    busy: bool = False
-    """The hub was busy or away: worth another try."""
-    missing: bool = False
-    """It is no longer there."""
-    copies: tuple[Match, ...] = ()
-    """On the weights rung."""
-    skipped: str | None = None
-    """Why it was not read, or not read further, where that is no problem of this file."""
-    left: bool = False
-    """And that reason passes: it stays owed."""
-
-
-NOT_READ = ReadResult()
 
 
 def wants_reading(
@@ -204,18 +182,18 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
         budget.refused = True
         if not matches:
             return ReadResult(inspection, confirmed, skipped=GATED)
-        problem = Problem(_where(artifact), f"files cannot be read: {e}", e.remedy)
+        problem = Problem(where(artifact), f"files cannot be read: {e}", e.remedy)
         return ReadResult(inspection, confirmed, problem)
     except (HubGarbage, Malformed) as e:
         # What is served is not what the hub said is there.
-        problem = Problem(_where(artifact), str(e), None)
+        problem = Problem(where(artifact), str(e), None)
         if not matches:
             return ReadResult(inspection, confirmed, problem)
         doubt = Inspection(Container.UNKNOWN) if inspection is None else inspection
         inspection = replace(doubt, problem=f"{DOUBT}{e}")
         return ReadResult(inspection, Confirmed.DOUBTFUL, problem)
     except HubError as e:
-        problem = Problem(_where(artifact), str(e), e.remedy)
+        problem = Problem(where(artifact), str(e), e.remedy)
         busy, missing = isinstance(e, HubBusy), isinstance(e, HubMissing)
         return ReadResult(inspection, confirmed, problem, busy=busy, missing=missing)
     exact = known.match_digests(fingerprint)
@@ -383,14 +361,5 @@ def inspection_of(inside: Inside | Fingerprint) -> Inspection:
     )
 
 
-def too_large(artifact: Artifact, size: int) -> Problem:
-    reason = f"not read in full: {size} bytes are more than the limit allows"
-    return Problem(_where(artifact), reason, _MORE)
-
-
 def _problem(artifact: Artifact, reason: str) -> ReadResult:
-    return ReadResult(problem=Problem(_where(artifact), reason))
-
-
-def _where(artifact: Artifact) -> str:
-    return f"{artifact.hub} {artifact.repo} {artifact.path}"
+    return ReadResult(problem=Problem(where(artifact), reason))

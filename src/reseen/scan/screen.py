@@ -30,7 +30,7 @@ from reseen.hubs.hub import Hub
 from reseen.records import Artifact
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
-from reseen.scan.inspect import ReadResult, too_large
+from reseen.scan.read_result import ReadResult, too_large
 from reseen.updates.peft import LARGEST as LARGEST_CONFIG
 from reseen.updates.peft import PeftConfig, parse_config
 from reseen.updates.plan import Plan, plan

@@ -26,7 +26,8 @@ from reseen.registry import never_read
 from reseen.registry.never_read import forbids
 from reseen.scan import inspect, priorities
 from reseen.scan.context import ReadContext
-from reseen.scan.inspect import NOT_READ, ArtifactResult, ReadResult, conclude, read, wants_reading
+from reseen.scan.inspect import ArtifactResult, conclude, read, wants_reading
+from reseen.scan.read_result import NOT_READ, ReadResult
 from reseen.scan.target import Confirm, Options
 
 

@@ -73,7 +73,7 @@ def make_app(service: Service) -> FastAPI:
         app.include_router(router, include_in_schema=False)
     app.include_router(hooks.router)
     # The last added is the first that a request meets.
-    app.add_middleware(Door, service=service)
+    app.add_middleware(Door, service=service, refused=problems.answer)
     app.add_middleware(Edge, service=service)
     if service.gate is not None:
         add_gate(app, service.gate)

@@ -8,6 +8,7 @@ must sign in to the sign-in page. The gate (below /v1) has keys of its own and p
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote
 
@@ -34,9 +35,12 @@ BEFORE_BODY = {"/lists/import": Role.LEAD}
 class Door:
     """The layer. `refused` answers an error: the same pages as everywhere."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    def __init__(
+        self, app: ASGIApp, service: Service, refused: Callable[[Request, Exception], Response]
+    ) -> None:
         self.app = app
         self.service = service
+        self.refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(OPEN):
@@ -60,10 +64,8 @@ class Door:
             except ReseenError as e:
                 error = e
         if error is not None:
-            from reseen.web.problems import answer  # it renders pages, which know the door
-
             request = Request(scope, receive)
-            await answer(request, error)(scope, receive, send)
+            await self.refused(request, error)(scope, receive, send)
             return
         if unsafe and state["session"] is None and scope["path"] != SIGN_IN:
             await to_sign_in(Request(scope))(scope, receive, send)
@@ -73,9 +75,7 @@ class Door:
             try:
                 state["session"].who.must_be(needed)
             except AccessError as e:
-                from reseen.web.problems import answer
-
-                await answer(Request(scope, receive), e)(scope, receive, send)
+                await self.refused(Request(scope, receive), e)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
