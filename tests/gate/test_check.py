@@ -321,7 +321,7 @@ def test_a_keyring_of_another_kind_is_not_needed(store: Store, tmp_path: Path) -
 
 
 def test_a_claim_of_which_one_digest_is_false_advises_hold_at_most_and_says_so(
-    store: Store, gate: Gate, client: TestClient, trusted: dict[str, str]
+    store: Store, gate: GateProcess, client: TestClient, trusted: dict[str, str]
 ) -> None:
     mine, other = fully_known(safetensors(adapter(20))), fully_known(safetensors(adapter(21)))
     sha256, _ = mine.digests[:2]
@@ -349,7 +349,7 @@ def test_a_claim_of_which_one_digest_is_false_advises_hold_at_most_and_says_so(
 
 
 def test_both_lists_of_a_file_are_answered_and_the_stronger_rule_wins(
-    store: Store, gate: Gate, client: TestClient, trusted: dict[str, str], removal: str
+    store: Store, gate: GateProcess, client: TestClient, trusted: dict[str, str], removal: str
 ) -> None:
     with store.write() as connection:
         add_claim(connection, removals.pk_of(connection, removal), fully_known(FILE))
