@@ -120,3 +120,24 @@ def test_links_between_pages_lead_somewhere(path: Path) -> None:
 def test_the_readme_opens_with_the_two_commands() -> None:
     text = (ROOT / "README.md").read_text()
     assert text.index("make demo") < text.index("make test") < text.index("HF_TOKEN")
+
+
+def test_the_questions_of_a_newcomer_are_answered_by_files_that_are_there() -> None:
+    section = page("development").split("## Where is it?\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| Where")]
+    rows += [
+        line.split(" | ") for line in section.splitlines() if re.match(r"\| (What|Who|When)", line)
+    ]
+    assert len(rows) >= 10
+    for question, *answer in rows:
+        files = re.findall(r"`([\w/]+\.py)`", " ".join(answer))
+        assert files, question
+        for file in files:
+            assert (ROOT / "src" / "reseen" / file).is_file(), f"{question}: {file}"
+
+
+def test_every_room_stands_in_the_tour() -> None:
+    source = ROOT / "src" / "reseen"
+    rooms = {path.name for path in source.iterdir() if (path / "__init__.py").is_file()}
+    section = page("development").split("## The house\n", 1)[1].split("\n## ", 1)[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == {*rooms, "client", "api"}

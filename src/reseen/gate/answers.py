@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from reseen.gate.policy import Policy
-from reseen.match.stated import GateMatch
+from reseen.match.stated import StatedMatch
 from reseen.records import Advice, Fingerprint, Rung
 
 NOTHING = b'{"advice":"allow","matches":[]}'
@@ -42,14 +42,14 @@ class Result:
 _ALLOWED = Result(NOTHING, Advice.ALLOW, "none")
 
 
-def result(found: Sequence[GateMatch], policy: Policy) -> Result:
+def result(found: Sequence[StatedMatch], policy: Policy) -> Result:
     """What is advised, and why. The strongest advice over all matches wins."""
     if not found:
         return _ALLOWED
     return Result(*_body(found, policy), found[0].rung.label)
 
 
-def _body(found: Sequence[GateMatch], policy: Policy) -> tuple[bytes, Advice]:
+def _body(found: Sequence[StatedMatch], policy: Policy) -> tuple[bytes, Advice]:
     advice = Advice.ALLOW
     matches = []
     for each in found:

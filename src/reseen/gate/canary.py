@@ -18,7 +18,7 @@ from reseen.fingerprints.sketch import NUMBERS, SIDE, Module, Sketch, assemble
 from reseen.match.claim_entries import POINTER, ClaimEntry, RemovalEntry
 from reseen.match.ladder import ClaimFacts
 from reseen.match.live_index import LiveIndex
-from reseen.match.stated import GateMatch, StatedFile
+from reseen.match.stated import StatedFile, StatedMatch
 from reseen.records import Digest, DigestKind, Rung
 
 ID = "rm-canary"
@@ -50,7 +50,7 @@ class Canary:
         itself is not found."""
         found: list[str] = []
         other = self._other
-        hits: dict[Rung, tuple[Sequence[GateMatch], Sequence[GateMatch]]] = {
+        hits: dict[Rung, tuple[Sequence[StatedMatch], Sequence[StatedMatch]]] = {
             Rung.BYTES: (
                 _told(live, DigestKind.SHA256, self._sha256, trusted=True),
                 _told(live, DigestKind.SHA256, other, trusted=True),
@@ -97,7 +97,7 @@ class Canary:
 
 def _told(
     live: LiveIndex, kind: DigestKind, value: bytes, *, trusted: bool = False
-) -> tuple[GateMatch, ...]:
+) -> tuple[StatedMatch, ...]:
     return live.match(StatedFile(((kind, value),)), trusted=trusted)
 
 

@@ -16,7 +16,7 @@ from reseen.fingerprints.sketch import Sketch
 from reseen.match.claim_entries import LENGTHS, RemovalEntry
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.sketches import Comparer, OpenStore, Sketches, StoreSketches, rows_of
-from reseen.match.stated import GateMatch, NamedIndex, StatedFile
+from reseen.match.stated import NamedIndex, StatedFile, StatedMatch
 from reseen.records import Fingerprint
 from reseen.store.schema import lists
 
@@ -72,15 +72,15 @@ class LiveIndex:
 
     # -- asking ----------------------------------------------------------------------------------
 
-    def match(self, said: StatedFile, *, trusted: bool = False) -> tuple[GateMatch, ...]:
+    def match(self, said: StatedFile, *, trusted: bool = False) -> tuple[StatedMatch, ...]:
         """Removals by what somebody says of a file."""
         return self._now.stated(said, trusted=trusted)
 
-    def match_fingerprint(self, fingerprint: Fingerprint) -> tuple[GateMatch, ...]:
+    def match_fingerprint(self, fingerprint: Fingerprint) -> tuple[StatedMatch, ...]:
         """Removals by the bytes of a file that was read here."""
         return self._now.upload(fingerprint)
 
-    def alike(self, sketch: Sketch) -> Sequence[GateMatch]:
+    def alike(self, sketch: Sketch) -> Sequence[StatedMatch]:
         """Removals whose updates this file's are copies of."""
         return self._now.alike(sketch)
 

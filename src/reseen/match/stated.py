@@ -1,8 +1,8 @@
 """What the gate asks: which removals are meant by digests that somebody states, or by an upload.
 
-What comes in: an index and what is said or read of one file. What goes out: `GateMatch`es, one for
+What comes in: an index and what is said or read of one file. What goes out: `StatedMatch`es, one for
 each removal, list and rung, strongest first. A claim of which the file has one digest and not
-another gives it nothing; that is said, as a `GateMatch` that stands on no rung.
+another gives it nothing; that is said, as a `StatedMatch` that stands on no rung.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FEWEST_SLOTS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class GateMatch:
+class StatedMatch:
     """A removal, and one reason why something is taken for it."""
 
     removal: str
@@ -57,7 +57,7 @@ class NamedIndex:
     index: RegistryIndex
     names: Mapping[int, str]
 
-    def stated(self, said: StatedFile, *, trusted: bool = False) -> tuple[GateMatch, ...]:
+    def stated(self, said: StatedFile, *, trusted: bool = False) -> tuple[StatedMatch, ...]:
         """Removals by what somebody says of a file. `trusted`: who says so computed it from the
         bytes, and is believed."""
         proofs = self.index.proofs_stated(said.digests, said.size, said.pointer, trusted=trusted)
@@ -65,7 +65,7 @@ class NamedIndex:
             return ()
         return _gathered(self._of(proofs, Rung.BYTES if trusted else Rung.DECLARED))
 
-    def upload(self, fingerprint: Fingerprint) -> tuple[GateMatch, ...]:
+    def upload(self, fingerprint: Fingerprint) -> tuple[StatedMatch, ...]:
         """Removals by the bytes of a file that was read here: all rungs."""
         found = self._of(self.index.proofs_read(fingerprint), Rung.BYTES)
         if fingerprint.sketch is not None:
@@ -73,11 +73,11 @@ class NamedIndex:
             found += self.alike(decode(fingerprint.sketch), besides)
         return _gathered(found)
 
-    def alike(self, sketch: Sketch, besides: Collection[str] = ()) -> list[GateMatch]:
+    def alike(self, sketch: Sketch, besides: Collection[str] = ()) -> list[StatedMatch]:
         """Removals whose updates this file's are copies of. Where the store does not answer, the
         searched modules alone decide, more cautiously."""
         try:
-            found: list[GateMatch] = []
+            found: list[StatedMatch] = []
             for like in self.index.likenesses(sketch, besides):
                 if like.comparison.relation.is_copy:
                     score = round(like.comparison.cosine, 4)
@@ -87,8 +87,8 @@ class NamedIndex:
         except StoreError:
             return self._estimated(sketch, besides)
 
-    def _estimated(self, sketch: Sketch, besides: Collection[str]) -> list[GateMatch]:
-        found: list[GateMatch] = []
+    def _estimated(self, sketch: Sketch, besides: Collection[str]) -> list[StatedMatch]:
+        found: list[StatedMatch] = []
         done = set(besides)
         assert self.index.sketches is not None
         for near in self.index.sketches.nearest(sketch):
@@ -107,8 +107,8 @@ class NamedIndex:
                 found += self._for_lists(self.index.number(near.key), said, cosine)
         return found
 
-    def _of(self, proofs: Proofs, would_be: Rung) -> list[GateMatch]:
-        found: list[GateMatch] = []
+    def _of(self, proofs: Proofs, would_be: Rung) -> list[StatedMatch]:
+        found: list[StatedMatch] = []
         for number, why in proofs.found:
             found += self._for_lists(number, why, None if why.rung is Rung.HINT else 1.0)
         said = evidence.contradiction() if proofs.contradicted else None
@@ -119,14 +119,14 @@ class NamedIndex:
 
     def _for_lists(
         self, number: int | None, why: Evidence, score: float | None, ruled_by: Rung | None = None
-    ) -> list[GateMatch]:
+    ) -> list[StatedMatch]:
         """One for each list that the claim is counted for."""
         if number is None:
             return []
         id, cls = self.index.removal(number), self.index.cls(number)
         of_rung = ruled_by or why.rung
         return [
-            GateMatch(id, self.name(of), why.rung, why.kind, score, why.why, of_rung, cls)
+            StatedMatch(id, self.name(of), why.rung, why.kind, score, why.why, of_rung, cls)
             for of in self.index.lists(number)
         ]
 
@@ -135,11 +135,11 @@ class NamedIndex:
         return self.names.get(list_pk) or f"list {list_pk}"
 
 
-def _gathered(found: list[GateMatch]) -> tuple[GateMatch, ...]:
+def _gathered(found: list[StatedMatch]) -> tuple[StatedMatch, ...]:
     """One for each removal, list and rung, strongest first."""
     if len(found) == 1:
         return (found[0],)
-    once: dict[tuple[str, str, Rung], GateMatch] = {}
+    once: dict[tuple[str, str, Rung], StatedMatch] = {}
     for each in found:
         once.setdefault((each.removal, each.list, each.rung), each)
     return tuple(sorted(once.values(), key=lambda f: (-f.rung, f.removal, f.list)))
