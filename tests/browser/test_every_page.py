@@ -47,6 +47,7 @@ def test_every_page_fits_and_can_be_used_by_everybody(
         f"/cases/{weakest}",
         f"/accounts/{hub}/{UPLOADER}",
         f"/lists?removal={a_removal(looked_at)}",
+        f"/removals/{a_removal(looked_at)}",
     )
     for place in places:
         answer = page.goto(place)

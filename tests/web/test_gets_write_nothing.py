@@ -64,6 +64,7 @@ def ids(service: Service, visit: Visit) -> dict[str, str]:
         connection.execute(update(schema.sightings).values(touched=1, rung=60))
     return {
         "case": kept.case,
+        "removal": kept.removal,
         "notice": notice.rsplit("/", 1)[1],
         "told": told.rsplit("/", 1)[1],
         "job": job.rsplit("/", 1)[1],
@@ -87,6 +88,8 @@ def _address(template: str, ids: Mapping[str, str]) -> str:
         return template.format(id=ids["notice"])
     if template.startswith("/scans/"):
         return template.format(id=ids["job"])
+    if template.startswith("/removals/"):
+        return template.format(id=ids["removal"])
     if template.startswith("/accounts/"):
         return template.format(hub=HUB, account="sample-account")
     return path_of(template)

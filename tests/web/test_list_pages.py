@@ -243,3 +243,34 @@ def test_two_people_settle_a_class(visit: Visit, service: Service) -> None:
     with service.store.read() as connection:
         assert removals.by_id(connection, id).cls.vouched
     assert lead.post(f"/removals/{id}/class", {"said": "no", "reason": "x"}).status_code == 400
+
+
+def test_a_removal_has_a_page_with_its_sightings(visit: Visit, service: Service) -> None:
+    made = cases_made.made(service, 7, "sample-account/lora")
+    with service.store.read() as connection:
+        id = next(removals.every(connection)).id
+    page = visit(Role.READER).get(f"/removals/{id}")
+    assert page.status_code == 200
+    for wanted in (id, f"{id}/1", "sample-account/lora", "1 sighting"):
+        assert wanted in page.text
+    assert "Change" not in page.text
+    for secret in cases_made.SECRETS:
+        assert secret not in page.text
+    assert "Take it back" in visit(Role.LEAD).get(f"/removals/{id}").text
+    assert f'href="/removals/{id}"' in visit(Role.READER).get(f"/cases/{made.case}").text
+    assert visit(Role.READER).get("/removals/rm-00000000").status_code == 404
+
+
+def test_digests_of_the_class_that_is_never_read_are_on_no_page(
+    visit: Visit, service: Service
+) -> None:
+    lead = visit(Role.LEAD)
+    upload(lead, GOOD, "one list")
+    with service.store.read() as connection:
+        removal = next(removals.every(connection))
+    digest = removal.claims[0].digests[0].hex
+    assert digest in lead.get(f"/removals/{removal.id}").text
+    said = {"said": "child-abuse-imagery", "reason": "A test."}
+    lead.post(f"/removals/{removal.id}/class", said)
+    for place in (f"/removals/{removal.id}", f"/lists?removal={removal.id}"):
+        assert digest not in visit(Role.ADMINISTRATOR).get(place).text
