@@ -263,7 +263,9 @@ def main() -> None:
     if only:
         print(table(results))
     else:
-        PAGE.write_text(page(results))
+        # What was written by hand stands below, from its first heading on.
+        _, found, by_hand = PAGE.read_text().partition("\n## ")
+        PAGE.write_text(page(results) + found + by_hand)
         print(f"Wrote {PAGE}")
 
 
