@@ -10,6 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Table
 
 SOURCE = Path(__file__).parents[1] / "src" / "reseen"
 
@@ -255,3 +256,97 @@ def test_what_something_follows_from_is_there() -> None:
     for module, names in CHANGES.items():
         code = importlib.import_module(module)
         assert not {name for name in names if not hasattr(code, name)}, module
+
+
+TABLES: dict[str, tuple[str, set[str]]] = {
+    "api_keys": ("gate", set()),
+    "artifacts": ("observed", {"match", "registry", "review", "scan"}),
+    "audit": ("store", {"review", "web"}),
+    "case_sightings": ("review", set()),
+    "cases": ("review", {"web"}),
+    "changes": ("store", {"match", "scan"}),
+    "claims": ("registry", {"match", "review", "scan"}),
+    "comments": ("review", set()),
+    "decided": ("review", set()),
+    "decisions": ("review", {"web"}),
+    "digests": ("registry", {"match"}),
+    "dismissals": ("review", set()),
+    "evidence": ("observed", {"match", "scan"}),
+    "fact_events": ("registry", set()),
+    "frontier": ("scan", set()),
+    "hints": ("observed", set()),
+    "jobs": ("operations", {"web"}),
+    "learned_from": ("registry", {"match"}),
+    "listings": ("scan", set()),
+    "lists": ("registry", {"match"}),
+    "looks": ("review", set()),
+    "meta": ("store", {"match", "scan"}),
+    "near": ("observed", {"scan"}),
+    "notice_items": ("review", set()),
+    "notice_steps": ("review", set()),
+    "notices": ("review", {"web"}),
+    "policies": ("gate", set()),
+    "problems": ("scan", {"report"}),
+    "read_digests": ("observed", {"match", "registry", "review"}),
+    "read_entries": ("observed", {"match", "scan"}),
+    "read_sketches": ("observed", {"match", "registry", "review"}),
+    "readings": ("observed", {"match", "registry", "review", "scan"}),
+    "removals": ("registry", {"match", "observed", "report", "review", "scan"}),
+    "repositories": ("observed", {"review", "scan"}),
+    "scans": ("scan", {"report"}),
+    "sealed_index": ("registry", {"match"}),
+    "sessions": ("web", set()),
+    "sightings": ("observed", {"match", "review", "scan"}),
+    "sketch_entries": ("observed", {"match", "scan"}),
+    "sketches": ("observed", {"match", "review"}),
+    "users": ("web", {"operations", "review"}),
+    "walks": ("observed", {"scan"}),
+    "watermarks": ("scan", set()),
+    "withdrawals": ("registry", {"review"}),
+}
+"""Each table of the store: the room that owns it, and those that read it or join it. Nobody else
+names it. The room `store` has the definitions and moves rows when a schema changes."""
+ALSO_WRITTEN = {("sightings", "review")}
+"""Review takes the mark off a sighting that it has put into a case."""
+_WRITING = {"insert", "update", "delete", "insert_many", "reserve"}
+
+
+def _tables(path: Path) -> set[str]:
+    schemas = ("reseen.store.schema", "reseen.store.service_schema")
+    return {name for module, name in _uses(path) if module in schemas and name in TABLES}
+
+
+def _written(path: Path) -> set[str]:
+    """Tables that a file hands to what writes."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in _WRITING:
+            for part in (*node.args, node.func):
+                if isinstance(part, ast.Name | ast.Attribute):
+                    found.update(ast.unparse(part).split("."))
+    return found & _tables(path)
+
+
+def test_every_table_has_an_owner() -> None:
+    from reseen.store import schema, service_schema
+
+    there = {
+        name for m in (schema, service_schema) for name, v in vars(m).items() if type(v) is Table
+    }
+    assert there == set(TABLES)
+
+
+def test_a_room_names_its_own_tables_and_those_that_it_may_read() -> None:
+    named: dict[str, set[str]] = {table: set() for table in TABLES}
+    for path in _modules():
+        for table in _tables(path):
+            named[table].add(_room(path))
+    for table, (owner, readers) in TABLES.items():
+        assert named[table] - {owner} == readers, f"{table} belongs to {owner}"
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(SOURCE)))
+def test_a_table_is_written_by_its_owner(path: Path) -> None:
+    for table in _written(path):
+        owner = TABLES[table][0]
+        assert _room(path) == owner or (table, _room(path)) in ALSO_WRITTEN, table

@@ -1,4 +1,4 @@
-"""Bytes from anywhere, through one question: which range do you want next?
+"""Reads bytes from anywhere: a reader says which range it wants next, and is handed it.
 
 A reader is a generator. It yields a `Range`, is handed the bytes, and in the end returns what it
 read. The same reader serves a local file, memory, and an awaiting walk over HTTP, and none of them

@@ -1,4 +1,4 @@
-"""Inert values of a torch pickle -> tensors by name.
+"""Turns the inert values of a torch pickle into tensors by name.
 
 In go what `pickles.load` gave and a function that says where a storage lies; out come `TensorInfo`s
 with the names that a state dict would have. What a trainer's own classes hold is walked like dicts

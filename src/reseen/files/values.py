@@ -1,4 +1,4 @@
-"""Stored bytes -> numbers: every dtype of DTYPE_BITS as float32.
+"""Turns stored bytes into numbers: every dtype of DTYPE_BITS as float32.
 
 In go a tensor's entry and its bytes, out comes an array in the tensor's shape. Exact wherever
 float32 is wide enough; 64-bit numbers are rounded, complex ones refused.

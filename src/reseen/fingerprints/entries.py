@@ -1,4 +1,4 @@
-"""Under what a sketch is searched: one entry for the file as a whole, one for each text encoder.
+"""Search keys of a sketch: one for the file as a whole, one for each text encoder.
 
 What comes in: a sketch, or the names in a plan before any weight is read. What goes out: for each
 group the 16 modules that are searched and, of a sketch, their 1,024 numbers. Only entries of one

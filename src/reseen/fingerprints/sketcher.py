@@ -1,4 +1,4 @@
-"""A file's plan and its bytes -> its sketch, in one of two ways.
+"""Makes a file's sketch from its plan and its bytes, in one of two ways.
 
 `read_sketch` asks for the ranges that it needs: for files that can be read anywhere, all modules or
 only the few that are searched. `Sketcher` is fed the file from its first byte to its last: for a

@@ -1,4 +1,5 @@
-"""Matches and the policy -> the JSON that a hub gets. No names: opaque ids, lists, rungs."""
+"""Makes the JSON that a hub gets from matches and the policy. No names: opaque ids, lists,
+rungs."""
 
 from __future__ import annotations
 

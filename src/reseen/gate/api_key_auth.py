@@ -1,4 +1,4 @@
-"""Who asks the gate: its key, whether that may, and whether it asks too often."""
+"""Authenticates the API key, checks its scope, applies its rate limit."""
 
 from __future__ import annotations
 

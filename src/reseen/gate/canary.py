@@ -1,4 +1,4 @@
-"""A removal of our own in the live index: is what is known found, and what is not known not?
+"""Checks with a removal of our own that the live index finds what is known, and nothing else.
 
 What comes in: a `LiveIndex`. What goes out: what it answers wrongly, in words; nothing when all is
 right. The canary's digests are drawn at random in each process, so that nobody can ask for it.

@@ -1,4 +1,4 @@
-"""The body of POST /v1/check -> what is said of each file, strictly read.
+"""Reads the body of POST /v1/check strictly: what is said of each file.
 
 What comes in: bytes. What goes out: one `StatedFile` a file, in order. Raises `Refused`, whose
 sentence says where the body is wrong and never what stood there.

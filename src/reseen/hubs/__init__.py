@@ -1,1 +1,1 @@
-"""hubs"""
+"""Places that host models: one interface, one file per hub."""

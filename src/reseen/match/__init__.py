@@ -1,1 +1,1 @@
-"""An artifact or a fingerprint in, the removals it is out: with the rung, and why in words."""
+"""Finds which removals an artifact or fingerprint matches: with the rung, and why in words."""

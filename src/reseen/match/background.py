@@ -1,4 +1,4 @@
-"""The store's sketches of what scans read -> the background that p-values are calibrated on.
+"""Makes the background that p-values are calibrated on, from sketches of what scans read.
 
 What comes in: a connection and an architecture. What goes out: a `Background` of at most `MOST`
 sketches. Sketches only, never weights; artifacts that are sightings of a removal are left out, and

@@ -1,4 +1,4 @@
-"""A snapshot and what changed since -> the next snapshot, by arithmetic on whole arrays."""
+"""Makes the next snapshot from one and what changed since, by arithmetic on whole arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The searched numbers of all removals in force -> those worth comparing in full.
+"""Searches the sketches of all removals in force for those worth comparing in full.
 
 What comes in: for each removed file the 1,024 searched numbers and the 16 modules that they are of.
 What goes out: for each query the removed files whose numbers reach a cosine, over the slots that

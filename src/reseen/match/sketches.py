@@ -1,4 +1,4 @@
-"""The sketches of all removals in force: which are like this one, and is it a copy?
+"""Finds the removals whose sketches are like a file's, and says which it is a copy of.
 
 What comes in: a store or a saved index, once, and then sketches of files. What goes out: claims
 that come near, and `Likeness`es. The searched numbers are in memory or mapped (1.1 KB an entry);

@@ -1,7 +1,7 @@
 """What the gate asks: which removals are meant by digests that somebody states, or by an upload.
 
-What comes in: an index and what is said or read of one file. What goes out: `StatedMatch`es, one for
-each removal, list and rung, strongest first. A claim of which the file has one digest and not
+What comes in: an index and what is said or read of one file. What goes out: `StatedMatch`es, one
+for each removal, list and rung, strongest first. A claim of which the file has one digest and not
 another gives it nothing; that is said, as a `StatedMatch` that stands on no rung.
 """
 

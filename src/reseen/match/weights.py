@@ -1,4 +1,4 @@
-"""Two sketches -> how alike their updates are, what that means, and how sure that is.
+"""Compares two sketches: how alike their updates are, what that means, and how sure that is.
 
 What comes in: the sketch of a removed file, the sketch of another file, and a background of
 sketches of the same architecture. What goes out: a `Comparison` with figures, a p-value, the

@@ -1,4 +1,4 @@
-"""A file of removed models -> the registry, with an account of every row.
+"""Imports a file of removed models into the registry, with an account of every row.
 
 What comes in: the path of a list in any format of docs/lists.md. What goes out: an `ImportAccount`.
 It promises that every row is added, merged, unchanged or rejected with its number and the

@@ -1,4 +1,4 @@
-"""Drafts -> removals: which rows are about the same one, and what is a new claim about it.
+"""Merges drafts into removals: which rows are about the same one, and which claims are new.
 
 What comes in: drafts in the order of their list, and the removals that the registry holds already
 and that a draft may be about. What goes out: an `RowOutcome` for each draft, and the removals to

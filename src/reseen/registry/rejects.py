@@ -1,4 +1,4 @@
-"""The rows that were refused -> a CSV file that can be mended and imported again.
+"""Writes the refused rows to a CSV file that can be mended and imported again.
 
 What comes in: refusals with the columns of their tables. What goes out: a file, 0600, with the
 same columns, the row's number and the reason. It holds what a list says in clear, as the list

@@ -1,4 +1,4 @@
-"""A row of a list -> a draft of a removal, checked; or the reason why it is refused.
+"""Checks a row of a list and makes a draft of a removal, or says why the row is refused.
 
 What comes in: a `ListTable` and what its columns mean. What goes out: a `Draft` or a `Refusal` for
 each row, in order; and, in a `Tally`, what was left out of rows that were taken. Pure: the

@@ -1,4 +1,4 @@
-"""The store -> one `Findings` value with everything that a report says."""
+"""Reads everything that a report says from the store, as one `Findings` value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings -> one self-contained HTML page that a trust & safety lead would forward.
+"""Makes one self-contained HTML page that a trust & safety lead would forward.
 
 No script, nothing fetched, a Content-Security-Policy that forbids both. Everything that came from
 outside is escaped by the template engine. Exact locations are in it only when asked for.

@@ -1,4 +1,4 @@
-"""Sightings -> cases: what a scan touched is put before people.
+"""Takes sightings into cases: what a scan touched is put before people.
 
 What comes in: sightings that say they were touched (`sightings.touched`, the outbox of the room on
 the left). What goes out: cases, one for each removal in each repository, whose columns say how they

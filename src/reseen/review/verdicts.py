@@ -1,4 +1,4 @@
-"""What was decided about a case -> how the case stands. Pure: values in, values out.
+"""Computes how a case stands from what was decided about it. Pure: values in, values out.
 
 What comes in: everything that was decided about one case, oldest first, and its sightings as they
 are now. What goes out: a `CaseStatus`. Nothing else in the house says how a case stands: the

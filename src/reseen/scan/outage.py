@@ -1,4 +1,4 @@
-"""Is it this repository or file that cannot be had, or is the hub away, or the host of its files?
+"""Tells a repository or file that cannot be had from a hub, or a host of its files, that is away.
 
 What comes in: failures of single requests, and a question that any living hub answers. What goes
 out: whose fault it was. It promises that no repository is given up because the hub was away, that

@@ -1,4 +1,4 @@
-"""Known sightings revisited: does the same content still stand where it was seen?
+"""Revisits known sightings: whether the same content still stands where it was seen.
 
 What comes in: a store, a hub, which sightings. What goes out: their states in the store, and what
 changed. Costs two calls of the API a repository and reads no file. It promises to call nothing

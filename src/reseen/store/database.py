@@ -1,4 +1,5 @@
-"""The store's engine. What comes in: a URL. What goes out: connections, one transaction each.
+"""Opens the store and hands out connections. What comes in: a URL. What goes out: connections, one
+transaction each.
 
 It promises: a store that opens is at the head schema (one in SQLite is brought there by opening it,
 for nobody looks after it; one in PostgreSQL by `reseen db upgrade`, when somebody asks); its file

@@ -1,4 +1,5 @@
-"""Sealing. What comes in: names in clear, and the key. What goes out: ciphertext and tokens.
+"""Seals names and makes search tokens of them. What comes in: names in clear, and the key. What
+goes out: ciphertext and tokens.
 
 One key of 32 bytes, from RESEEN_KEY or the key file; three keys are derived from it (HKDF-SHA256,
 RFC 5869): one encrypts (AES-256-GCM, random nonce, bound to the removal's id), one makes index

@@ -1,4 +1,4 @@
-"""The tables of what people do: who signs in, cases, decisions, notices, keys of the gate, jobs.
+"""Tables for users, sessions, cases, decisions, notices, API keys and jobs.
 
 The same database and the same rules as `schema`: times are UTC microseconds since 1970, and free
 text that a person wrote (reasons, comments) can hold a name, so it is sealed: bound to the id of

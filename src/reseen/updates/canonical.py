@@ -1,4 +1,4 @@
-"""Layers as a file names them -> canonical modules, whatever tool named them.
+"""Gives layers as a file names them their canonical names, whatever tool named them.
 
 The architecture is decided by all layers of a part together: names and shapes against the tables
 of `names.known`. A layer that no table names keeps a name of its own, made from the file's.

@@ -1,4 +1,4 @@
-"""The tensors of one layer by role -> algorithm, size and rank, or why they make no update.
+"""Reads algorithm, size and rank from the tensors of a layer, or says why they make no update.
 
 Everything is judged by shapes alone and bounded here, so that reading a module later can neither
 fail on a mismatch nor need more memory than a layer of the largest known models.

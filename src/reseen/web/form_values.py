@@ -1,4 +1,4 @@
-"""What people and hubs name in a request -> values that a scan may be given.
+"""Turns what people and hubs name in a request into values that a scan may be given.
 
 What comes in: foreign text. What goes out: names of accounts and repositories in the Hub's own
 alphabet, instants, numbers; or an InputError that does not repeat what was given. No request says

@@ -1,4 +1,5 @@
-"""Pages. What comes in: a template's name and values. What goes out: HTML, everything escaped.
+"""Renders pages. What comes in: a template's name and values. What goes out: HTML, everything
+escaped.
 
 Filters: `visible` (foreign text, with control and direction characters shown), `number`, `size`,
 `when` and `ago` (of datetimes or of the store's microseconds). In every template: `who` (None when

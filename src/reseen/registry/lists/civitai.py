@@ -1,4 +1,4 @@
-"""What Civitai's API answers for a model or a version -> rows; CivArchive's answers too.
+"""Reads what Civitai's API answers for a model or a version as rows; CivArchive's answers too.
 
 What comes in: one decoded JSON value. What goes out: a row (field label -> cell) for each file,
 or None when the value is no such answer. Nothing is trusted to be there: a part of the wrong type

@@ -1,4 +1,4 @@
-"""CSV and TSV -> a table. The encoding, the delimiter and the header's row are found out.
+"""Reads CSV and TSV as a table. The encoding, delimiter and header's row are found out.
 
 What comes in: the bytes of a file. What goes out: a `ListTable`, with a note for everything that
 was assumed. It promises to read a file to its end or to raise ListError: no row is lost to an open

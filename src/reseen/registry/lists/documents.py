@@ -1,4 +1,4 @@
-"""JSON Lines, a JSON array, and answers of Civitai's API -> a table.
+"""Reads JSON Lines, a JSON array, and answers of Civitai's API as a table.
 
 What comes in: the bytes of a file. What goes out: a `ListTable` whose columns are the keys met, in
 the order met. Nested objects are flattened ("hashes.SHA256"); an API's answer becomes a row for

@@ -1,4 +1,4 @@
-"""Parquet -> a table, by pyarrow (an extra), batch by batch.
+"""Reads Parquet as a table, by pyarrow (an extra), batch by batch.
 
 What comes in: the bytes of a file. What goes out: a `ListTable`. Nested columns are not looked
 into.

@@ -1,4 +1,4 @@
-"""Any list -> tables: what a file is, is told by its content and never by its name.
+"""Reads any list as tables. What a file is, is told by its content, never by its name.
 
 What comes in: a path. What goes out: `ListTable`s.
 """

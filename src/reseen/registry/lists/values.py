@@ -1,4 +1,4 @@
-"""Single values of a list -> digests, sizes, dates, ids.
+"""Reads single values of a list: digests, sizes, dates, ids.
 
 What comes in: a cell. What goes out: the value, or `RefusedValue` with a reason that never holds
 the value itself. Nothing is guessed: what can mean two things is left out or refused.

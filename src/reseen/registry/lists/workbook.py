@@ -1,4 +1,4 @@
-"""XLSX -> tables, one a sheet that has a header. Values are read; formulas are not computed.
+"""Reads XLSX as tables, one a sheet that has a header. Formulas are not computed.
 
 What comes in: the bytes of a file. What goes out: `ListTable`s, by calamine. Before calamine sees
 the file it is measured here, since calamine lays a sheet out as a full rectangle: a few bytes may

@@ -1,4 +1,5 @@
-"""Sessions: who is signed in. What comes in: the token of a browser. What goes out: `Session`.
+"""Finds and keeps sessions: who is signed in. What comes in: the token of a browser. What goes out:
+`Session`.
 
 A token is 256 random bits; the store keeps its SHA-256. A session ends after `IDLE` without a
 request, and `WHOLE` after it began; signing out, a new password and disabling the user end it at
