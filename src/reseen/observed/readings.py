@@ -164,4 +164,10 @@ def set_aside(connection: Connection, hub: str, repo: str) -> int:
         read, digests = schema.readings, schema.read_digests
         connection.execute(update(read).where(read.c.artifact_pk.in_(some)).values(full=0))
         connection.execute(delete(digests).where(digests.c.artifact_pk.in_(some)))
+    if pks:  # what was asked of the repository is not all done any more
+        theirs = select(r.pk).where(r.hub == hub, r.repo == repo)
+        walked = schema.walks
+        connection.execute(
+            update(walked).where(walked.c.repository_pk.in_(theirs)).values(version=0)
+        )
     return len(pks)
