@@ -57,7 +57,7 @@ def version(browser: Visitor, path: str) -> str:
 def test_a_notice_from_confirmed_to_gone_and_back_a_step(lead: Visitor, service: Service) -> None:
     assert "Draft a notice" in lead.get("/notices").text
     path = drafted(lead)
-    assert "Nothing has left the house" in lead.get(path).text
+    assert "Nothing has been sent" in lead.get(path).text
     sent = lead.post(
         f"{path}/sent",
         {"version": version(lead, path), "how": "e-mail", "note": "To the desk", "hours": "12"},

@@ -52,8 +52,8 @@ def vouched(kind: DigestKind, value: bytes) -> Evidence:
 def pointer(oid: bytes) -> Evidence:
     """The git oid of a hidden file's LFS pointer is that of the removal's SHA-256 and size."""
     why = (
-        "The hub hides this file's hash, but git's name for its pointer is the one that the "
-        "removed file's SHA-256 and size give."
+        "The hub hides the hash; the Git LFS pointer id equals the one computed from the removed "
+        "file's SHA-256 and size."
     )
     return Evidence(Rung.POINTER, "pointer", oid.hex(), why)
 

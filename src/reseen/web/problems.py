@@ -47,7 +47,7 @@ _TITLES = {
     401: "A key is needed",
     403: "Not allowed",
     404: "Nothing is here",
-    405: "Not this way",
+    405: "Method not allowed",
     408: "Too slow",
     409: "Look again",
     413: "Too large",
@@ -56,7 +56,7 @@ _TITLES = {
     429: "Too many requests",
     431: "Too large",
     500: "Something broke",
-    502: "Somebody else did not answer as needed",
+    502: "The hub or mail server did not respond as needed",
     503: "Not now",
 }
 _MACHINES = ("/v1/", "/metrics", "/ready", "/health")

@@ -31,7 +31,7 @@ from reseen.web.service import Served
 router = APIRouter()
 
 SAID = {
-    "drafted": "Drafted. Nothing has left the house.",
+    "drafted": "Draft saved. Nothing has been sent.",
     "clause": "The text is kept.",
     "sent": "Noted as sent. The clock runs.",
     "mailed": "The mail server took it. The clock runs.",
@@ -44,7 +44,7 @@ SAID = {
     "recheck": "A recheck is queued; this page knows more when it is done.",
 }
 MEANS = {
-    NoticeState.DRAFTED: "Being put together. Nothing has left the house.",
+    NoticeState.DRAFTED: "Being put together. Nothing has been sent.",
     NoticeState.SENT: "The host has it from us.",
     NoticeState.ACKNOWLEDGED: "The host says that it has it.",
     NoticeState.GONE: "Nothing of it stands there any more.",
