@@ -146,7 +146,6 @@ def test_no_class_name_is_given_twice() -> None:
 
 MOST_PARAMETERS = 7
 MORE_PARAMETERS: dict[str, str] = {
-    "registry/claims.py take_back": "who, why and which of a removal's claims",
     "review/batch_decisions.py decide_together": "one form of the account's page, field by field",
     "review/decide.py decide": "one form of the case's page, field by field",
     "review/decide.py undo": "one form of the case's page, field by field",

@@ -116,7 +116,7 @@ class Registry:
         id = self.removal().id
         with self.store.write() as connection:
             return claims.take_back(
-                *(connection, self.keyring, self.pk, id, number, "a sample reason"),
+                *(connection, self.keyring, id, number, "a sample reason"),
                 put_back=put_back,
             )
 
@@ -181,7 +181,7 @@ def test_what_is_not_there_is_not_found(registry: Registry) -> None:
             registry.take_back(number)
         with pytest.raises(NotFound), registry.store.write() as connection:
             claims.settle_contradiction(
-                connection, registry.keyring, registry.pk, "rm-x", number, "why"
+                connection, registry.keyring, registry.removal().id, number, "why"
             )
 
 
@@ -190,7 +190,7 @@ def test_a_reason_needs_the_key_and_nothing_happens_without(registry: Registry) 
     with pytest.raises(SealError), registry.store.write() as connection:
         claims.withdraw_list(connection, None, "one", "why", restored=False)
     with pytest.raises(SealError), registry.store.write() as connection:
-        claims.take_back(connection, None, registry.pk, id, 1, "why")
+        claims.take_back(connection, None, id, 1, "why")
     assert registry.in_force() == [1]
 
 
@@ -503,7 +503,7 @@ def test_a_contradiction_waits_for_a_person_once(registry: Registry) -> None:
     def settle(number: int) -> bool:
         with registry.store.write() as connection:
             return claims.settle_contradiction(
-                connection, registry.keyring, registry.pk, id, number, "a sample reason"
+                connection, registry.keyring, id, number, "a sample reason"
             )
 
     assert not settle(2), "nobody contradicted it yet"

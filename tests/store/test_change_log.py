@@ -101,8 +101,8 @@ def test_what_is_done_with_lists_and_claims_are_changes(store: Store, keyring: K
                 assert noted(connection, after) == expected
         for put_back in (False, True):
             after = change_log.latest(connection)
-            claims.take_back(connection, keyring, 1, id, 2, "why", put_back=put_back)
-            claims.take_back(connection, keyring, 1, id, 2, "again", put_back=put_back)
+            claims.take_back(connection, keyring, id, 2, "why", put_back=put_back)
+            claims.take_back(connection, keyring, id, 2, "again", put_back=put_back)
             assert noted(connection, after) == [(1, 1)]
 
 

@@ -433,5 +433,5 @@ def test_a_row_of_another_file_taught_for_itself(old: str) -> None:
     with Store(old, upgrade=True) as store, store.write() as connection:
         _, learned = claims_of(connection, pk)
         assert learned["in_force"] == 1
-        claims.take_back(connection, Keyring(bytes(32)), pk, "rm-poisoned", 1, "why")
+        claims.take_back(connection, Keyring(bytes(32)), "rm-poisoned", 1, "why")
         assert [claim["in_force"] for claim in claims_of(connection, pk)] == [0, 0]

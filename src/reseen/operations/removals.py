@@ -88,8 +88,7 @@ def settle_contradiction(
     nothing waited. Raises NotFound, InputError, SealError."""
     id, number = claim_named(claim)
     with store.write() as connection:
-        pk = claims.removal_pk(connection, id)
-        return claims.settle_contradiction(connection, keyring, pk, id, number, why, actor=actor)
+        return claims.settle_contradiction(connection, keyring, id, number, why, actor=actor)
 
 
 def claim_named(claim: str) -> tuple[str, int]:
@@ -108,9 +107,8 @@ def _claim(
 ) -> RemovalChanged:  # fmt: skip
     id, number = claim_named(claim)
     with store.write() as connection:
-        pk = claims.removal_pk(connection, id)
         changed = claims.take_back(
-            connection, keyring, pk, id, number, why, put_back=put_back, actor=actor
+            connection, keyring, id, number, why, put_back=put_back, actor=actor
         )
     return followed(store, changed)
 

@@ -205,14 +205,14 @@ def withdraw_list(
 
 
 def take_back(
-    connection: Connection, keyring: Keyring | None, removal_pk: int, id: str, number: int,
-    why: str, *, put_back: bool = False, actor: str | None = None,
+    connection: Connection, keyring: Keyring | None, id: str, number: int, why: str, *,
+    put_back: bool = False, actor: str | None = None,
 ) -> bool:  # fmt: skip
     """Take one claim out of use, or put it back: what was learned from bytes, or one row of a list.
     False if it stood so already. It is not learned again from the same bytes. Audited; the reason
     is sealed. Raises NotFound and SealError."""
-    c = schema.claims
-    pk = claim_pk(connection, removal_pk, number)
+    c, removal = schema.claims, removal_pk(connection, id)
+    pk = claim_pk(connection, removal, number)
     row = connection.execute(select(c.c.withdrawn_at).where(c.c.pk == pk)).one()
     if (row.withdrawn_at is None) == put_back:
         return False
@@ -220,27 +220,27 @@ def take_back(
     at = now()
     connection.execute(update(c).where(c.c.pk == pk).values(withdrawn_at=None if put_back else at))
     what = "claim-put-back" if put_back else "claim-taken-back"
-    event(connection, what, sealed, at=at, removal_pk=removal_pk, claim_pk=pk)
-    refresh(connection, [removal_pk])
+    event(connection, what, sealed, at=at, removal_pk=removal, claim_pk=pk)
+    refresh(connection, [removal])
     audit.write(connection, what, id, actor=actor, claim=number)
     return True
 
 
 def settle_contradiction(
-    connection: Connection, keyring: Keyring | None, removal_pk: int, id: str, number: int,
-    why: str, *, actor: str | None = None,
+    connection: Connection, keyring: Keyring | None, id: str, number: int, why: str, *,
+    actor: str | None = None,
 ) -> bool:  # fmt: skip
     """A person has looked at a claim that a reading contradicted, and leaves it as it is: it goes
     on giving nothing to files that contradict it. To take it out, `take_back` it. False if nothing
     waited. Raises NotFound and SealError."""
-    c = schema.claims
-    pk = claim_pk(connection, removal_pk, number)
+    c, removal = schema.claims, removal_pk(connection, id)
+    pk = claim_pk(connection, removal, number)
     waits = and_(c.c.pk == pk, c.c.contradicted == 1)
     if connection.scalar(select(c.c.pk).where(waits)) is None:
         return False
     sealed = sealed_reason(keyring, why, id)
     connection.execute(update(c).where(waits).values(contradicted=2))
-    event(connection, "contradiction-seen", sealed, removal_pk=removal_pk, claim_pk=pk)
+    event(connection, "contradiction-seen", sealed, removal_pk=removal, claim_pk=pk)
     audit.write(connection, "contradiction-seen", id, actor=actor, claim=number)
     return True
 
