@@ -26,6 +26,11 @@ ACCOUNT = {RepoType.MODEL: 2, RepoType.DATASET: 4, RepoType.SPACE: 8}
 ALL_REFS = 16
 """Of `follow`: in these, whatever is found there, what REFS names too."""
 _ACCOUNTS = sum(ACCOUNT.values())
+READ_SO_FAR = (0, 32, 64)
+"""Of `follow`, by how far a scan reads (`Asked.confirm`): so far is read where its following leads."""
+_ALTERED = 128
+"""Of `follow`: altered copies are looked for there."""
+LEADS = sum(READ_SO_FAR) | _ALTERED
 
 
 def still_open(wish: int, followed: int) -> int:
@@ -34,6 +39,20 @@ def still_open(wish: int, followed: int) -> int:
     if wish & ALL_REFS and not followed & ALL_REFS:
         left |= wish & _ACCOUNTS
     return left
+
+
+def led_to(follow: int) -> Asked:
+    """What is asked of the other repositories of an account, by what was asked to be followed where
+    something was found."""
+    if not follow & _ACCOUNTS:
+        return NOTHING
+    confirm = max(level for level, bit in enumerate(READ_SO_FAR) if bit == follow & bit)
+    return Asked(confirm, bool(follow & _ALTERED), follow)
+
+
+def leading(confirm: int, edited: bool) -> int:
+    """Of `follow`: where following leads, so far is read."""
+    return READ_SO_FAR[confirm] | _ALTERED * edited
 
 
 @dataclass(frozen=True, slots=True)

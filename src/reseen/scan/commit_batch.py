@@ -206,7 +206,7 @@ def _level_of_account(connection: Connection, scan: ScanFacts, author: str) -> A
     found = known_commits.with_sightings(connection, pks)
     level = scan.asked
     for walked in walks.of_repositories(connection, found).values():
-        level |= walked.asked
+        level |= walks.led_to(walked.asked.follow)
     return level
 
 

@@ -12,7 +12,16 @@ from collections.abc import Collection, Iterable, Mapping
 from sqlalchemy import Connection
 
 from reseen.observed import known_commits, sightings, walks
-from reseen.observed.walks import ACCOUNT, ALL_REFS, NEVER, REFS, Walked, still_open
+from reseen.observed.walks import (
+    ACCOUNT,
+    ALL_REFS,
+    NEVER,
+    NOTHING,
+    REFS,
+    Asked,
+    Walked,
+    still_open,
+)
 from reseen.records import account_of
 from reseen.scan import frontier, owed, priorities, scan_rows
 from reseen.scan.frontier import Lease, State, Task, Work
@@ -69,6 +78,8 @@ def _follow_owed(
     left: set[int] = set()
     refs: list[Work] = []
     rows = known_commits.repositories_by_pk(connection, standing)
+    if scan.target.owed:
+        _lift_accounts(connection, scan, batch, walked, standing)
     for pk in standing:
         wish = walked[pk].asked.follow | scan.asked.follow
         open_ = still_open(wish, walked[pk].followed)
@@ -85,6 +96,32 @@ def _follow_owed(
             left.add(pk)
     frontier.add(connection, scan.pk, refs)
     return left
+
+
+def _lift_accounts(
+    connection: Connection,
+    scan: ScanFacts,
+    batch: Batch,
+    walked: Mapping[int, Walked],
+    standing: Collection[int],
+) -> None:
+    """The other repositories of an account where something was found are to be read as far as the
+    scan asked that leads to them, also those that were listed and walked for less."""
+    rows = known_commits.repositories_by_pk(connection, standing)
+    levels: dict[str, Asked] = {}
+    for pk in standing:
+        level = walks.led_to(walked[pk].asked.follow)
+        if level != NOTHING:
+            levels[rows[pk].author] = levels.get(rows[pk].author, NOTHING) | level
+    for author, level in levels.items():
+        others = known_commits.of_account(connection, scan.hub, author)
+        weaker = {
+            pk: known.asked | level
+            for pk, known in walks.of_repositories(connection, others).items()
+            if known.asked | level != known.asked
+        }
+        walks.ask(connection, weaker)
+        batch.behind |= bool(weaker)
 
 
 def list_account(

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from reseen.hubs.hub import Abilities, RepositoryPage, Revisions
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.readings import File, ReadSoFar
-from reseen.observed.walks import ACCOUNT, ALL_REFS, NOTHING, REFS, Asked
+from reseen.observed.walks import ACCOUNT, ALL_REFS, LEADS, NOTHING, REFS, Asked
 from reseen.records import Artifact, Coverage, Problem, Repository, Sighting
 from reseen.scan import scan_rows
 from reseen.scan.frontier import Lease
@@ -162,7 +162,7 @@ class ScanFacts:
         wanted = asked(self.options, self.target)
         able = REFS if self.beside_main else 0
         if self.abilities.lists:
-            able |= sum(ACCOUNT.values()) | (ALL_REFS if self.beside_main else 0)
+            able |= sum(ACCOUNT.values()) | LEADS | (ALL_REFS if self.beside_main else 0)
         return replace(wanted, follow=wanted.follow & able)
 
     @property

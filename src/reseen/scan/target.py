@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from reseen.observed.walks import ACCOUNT, ALL_REFS, REFS, Asked
+from reseen.observed.walks import ACCOUNT, ALL_REFS, REFS, Asked, leading
 from reseen.records import RepoType
 
 
@@ -112,6 +112,7 @@ def asked(options: Options, target: Target) -> Asked:
     if options.follow and not target.owed:
         follow = REFS | sum(ACCOUNT[type] for type in set(target.types))
         follow |= ALL_REFS if options.refs else 0
+        follow |= leading(_LEVELS.index(options.confirm), options.reads_unclaimed)
     return Asked(_LEVELS.index(options.confirm), options.reads_unclaimed, follow)
 
 
