@@ -27,7 +27,8 @@ ALL_REFS = 16
 """Of `follow`: in these, whatever is found there, what REFS names too."""
 _ACCOUNTS = sum(ACCOUNT.values())
 READ_SO_FAR = (0, 32, 64)
-"""Of `follow`, by how far a scan reads (`Asked.confirm`): so far is read where its following leads."""
+"""Of `follow`, by how far a scan reads (`Asked.confirm`): so far is read where its following
+leads."""
 _ALTERED = 128
 """Of `follow`: altered copies are looked for there."""
 LEADS = sum(READ_SO_FAR) | _ALTERED

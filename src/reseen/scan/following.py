@@ -78,8 +78,7 @@ def _follow_owed(
     left: set[int] = set()
     refs: list[Work] = []
     rows = known_commits.repositories_by_pk(connection, standing)
-    if scan.target.owed:
-        _lift_accounts(connection, scan, batch, walked, standing)
+    _lift_accounts(connection, scan, batch, walked, standing)
     for pk in standing:
         wish = walked[pk].asked.follow | scan.asked.follow
         open_ = still_open(wish, walked[pk].followed)
@@ -106,12 +105,14 @@ def _lift_accounts(
     standing: Collection[int],
 ) -> None:
     """The other repositories of an account where something was found are to be read as far as the
-    scan asked that leads to them, also those that were listed and walked for less."""
+    scan asked that leads to them, also those that were listed and walked for less. What this scan
+    asks itself, it asks when it lists them."""
+    own = walks.led_to(scan.asked.follow)
     rows = known_commits.repositories_by_pk(connection, standing)
     levels: dict[str, Asked] = {}
     for pk in standing:
         level = walks.led_to(walked[pk].asked.follow)
-        if level != NOTHING:
+        if own | level != own:
             levels[rows[pk].author] = levels.get(rows[pk].author, NOTHING) | level
     for author, level in levels.items():
         others = known_commits.of_account(connection, scan.hub, author)
