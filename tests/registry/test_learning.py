@@ -165,10 +165,10 @@ def test_only_a_file_of_which_every_byte_was_read_teaches(registry: Registry) ->
         (repository,) = artifacts.repositories(connection, [folder])
         stated = Artifact("folder", RepoType.MODEL, folder.id, "", None, "a.pt", size=5)
         (pk,) = artifacts.artifacts(connection, repository, [stated])
-        part = artifacts.Reading(pk, full=False, digests=(digest(SHA256, 1),))
-        artifacts.readings(connection, [part])
+        part = artifacts.Inspection(full=False, digests=(digest(SHA256, 1),))
+        artifacts.readings(connection, [(pk, part)])
         assert learning.learn(connection) == set()
-        artifacts.readings(connection, [replace(part, full=True)])
+        artifacts.readings(connection, [(pk, replace(part, full=True))])
         assert learning.learn(connection) == {1}
 
 

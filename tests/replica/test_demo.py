@@ -43,7 +43,12 @@ def test_the_demo_finds_every_way_back(tmp_path: Path) -> None:
         timeout=60,
     )
     found = {(s["repo"], s["path"]): s for s in map(json.loads, listed.stdout.splitlines())}
-    expected = {(c.repo, c.path): c.rung for c in sample_world().cases if c.rung != "hint"}
+    # every byte is read: where the hub lied about a hash, its claim has left the ladder
+    expected = {
+        (c.repo, c.path): "refuted" if c.what.startswith("hash lied about") else c.rung
+        for c in sample_world().cases
+        if c.rung != "hint"
+    }
     assert {place: s["rung"] for place, s in found.items()} == expected
 
     report = (tmp_path / "report.html").read_text()
