@@ -165,9 +165,14 @@ def ids_of(connection: Connection, pks: Iterable[int]) -> list[str]:
     ]
 
 
-def last_pk(connection: Connection) -> int:
-    """The pk of the last removal that was put in; 0 for none."""
-    return connection.scalar(select(func.max(schema.removals.c.pk))) or 0
+def pks_of(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
+    """The pks of these removals, by id; ids that nobody has are left out."""
+    table = schema.removals.c
+    found: dict[str, int] = {}
+    for some in chunks(ids):
+        rows = connection.execute(select(table.id, table.pk).where(table.id.in_(some)))
+        found.update((id, pk) for id, pk in rows)
+    return found
 
 
 def by_id(connection: Connection, removal: str) -> Removal:

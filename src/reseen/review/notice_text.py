@@ -88,12 +88,6 @@ def as_json(notice: Notice, *, at: datetime | None = None) -> str:
     return json.dumps(value, ensure_ascii=True, indent=2) + "\n"
 
 
-def correction_subject(correction: Correction) -> str:
-    """One line, for mail: no account, no name."""
-    files = _files(len(correction.items))
-    return f"Correction to notice {correction.notice.id}: {files} not what we said"
-
-
 def correction_text(correction: Correction) -> str:
     """What the host is told of files that are not what a notice said."""
     return "\n".join(_correction_lines(correction)) + "\n"

@@ -17,6 +17,7 @@ from reseen.match.judge import judge_removals
 from reseen.match.past import near_subsets, worth_a_look
 from reseen.observed import sketches
 from reseen.records import account_of
+from reseen.registry.removals import pks_of
 from reseen.scan.inspect import OTHER_ENDINGS, SMALLEST
 from reseen.store.database import chunks, now
 from reseen.store.schema import (
@@ -61,14 +62,7 @@ def record_past(
     they are kept for `unread` to name.
     """
     sketches.keep_near(connection, near_subsets(connection, removal_ids), at=now())
-    pks = None
-    if removal_ids is not None:
-        r = removals.c
-        pks = [
-            pk
-            for chunk in chunks(removal_ids)
-            for pk in connection.scalars(select(r.pk).where(r.id.in_(chunk)))
-        ]
+    pks = None if removal_ids is None else pks_of(connection, removal_ids).values()
     judged = judge_removals(connection, secret, pks, scan_pk=scan_pk)
     new = [one for one in judged.new if one.rung.on_ladder]
     where = places(connection, (one.artifact_pk for one in new))

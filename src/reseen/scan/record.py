@@ -8,7 +8,7 @@ often a visit is written; only its problems are noted with each visit that came 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
@@ -20,11 +20,12 @@ from reseen.observed.artifacts import Inspection
 from reseen.observed.walks import NOTHING, Asked, Commit
 from reseen.records import Evidence
 from reseen.registry import learning
+from reseen.registry.removals import ids_of, pks_of
 from reseen.scan import scan_rows
 from reseen.scan.inspect import ArtifactResult
 from reseen.scan.visit import Visit
 from reseen.store import schema
-from reseen.store.database import chunks, now
+from reseen.store.database import now
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,35 +101,20 @@ def record_seen(
         taught = learning.learn(connection, artifacts=[pk for pk, each in readings if each.full])
     if not found and not readings:
         return Recorded()
-    removals = _removal_pks(connection, {removal for _, removal in found})
+    pks_by_id = pks_of(connection, {removal for _, removal in found})
     judged = judge_artifacts(
         connection,
         _secret(connection),
         pks,
-        {(pk, removals[removal]): e for (pk, removal), e in found.items() if removal in removals},
+        {(pk, pks_by_id[id]): e for (pk, id), e in found.items() if id in pks_by_id},
         scan_pk=scan_pk,
         at=at,
     )
     return Recorded(
         new=tuple(one.id for one in judged.new),
         lifted=tuple(one.id for one in judged.lifted),
-        learned=tuple(_ids(connection, taught)),
+        learned=tuple(ids_of(connection, sorted(taught))),
     )
-
-
-def _removal_pks(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
-    table = schema.removals.c
-    found: dict[str, int] = {}
-    for chunk in chunks(ids):
-        rows = connection.execute(select(table.id, table.pk).where(table.id.in_(chunk)))
-        found.update((id, pk) for id, pk in rows)
-    return found
-
-
-def _ids(connection: Connection, removal_pks: set[int]) -> Iterator[str]:
-    table = schema.removals.c
-    for chunk in chunks(sorted(removal_pks)):
-        yield from connection.scalars(select(table.id).where(table.pk.in_(chunk)))
 
 
 def _secret(connection: Connection) -> bytes:
