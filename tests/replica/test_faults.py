@@ -69,8 +69,9 @@ def test_a_connection_breaks(client: httpx2.Client, replica: Replica, kind: Kind
 
 
 def test_a_wrong_length_cuts_the_body(client: httpx2.Client, replica: Replica) -> None:
+    # What is left over would reach the client on a connection that it may already use again.
     with replica.faults.during(Fault(Kind.SHORT_LENGTH)):
-        answer = client.get(LIST)
+        answer = client.get(LIST, headers={"Connection": "close"})
     assert not answer.text.endswith("]")
     assert client.get(LIST).text.endswith("]")
 
