@@ -27,7 +27,7 @@ from benchmarks.kinship import kinship
 from benchmarks.picture import Curve, log_log
 from reseen.fingerprints.local import sketch_of
 from reseen.fingerprints.sketch import Sketch
-from reseen.match.chance import (
+from reseen.match.calibration import (
     LEAST_P,
     Background,
     NullDistribution,
@@ -36,7 +36,7 @@ from reseen.match.chance import (
     geometric,
     unit,
 )
-from reseen.match.weights import COPY_P, COPY_P_ALONE, compare
+from reseen.match.compare import COPY_P, COPY_P_ALONE, compare
 
 DOCS = Path("docs")
 STRENGTHS = (0.02, 0.05, 0.1, 0.2)

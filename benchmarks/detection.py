@@ -31,9 +31,9 @@ from benchmarks.kinship import kinship
 from benchmarks.peers import Peers
 from reseen.fingerprints.digests import fingerprint
 from reseen.fingerprints.sketch import Sketch, decode
-from reseen.match.chance import NO_BACKGROUND, Background
-from reseen.match.search import Query, SketchIndex
-from reseen.match.weights import compare
+from reseen.match.calibration import NO_BACKGROUND, Background
+from reseen.match.compare import compare
+from reseen.match.nearest import NearestIndex, Query
 
 BACKGROUND = 256
 STRANGERS = 100
@@ -149,7 +149,7 @@ def edited(
             for i, adapter in enumerate(pool)
         ]
         removed = [*known, *others]
-        index = SketchIndex()
+        index = NearestIndex()
         for key, removal in enumerate(removed):
             numbers = removal.sketch.searched()[None, :]
             index.add(removal.sketch.architecture, removal.sketch.slots, numbers, [key])
@@ -185,7 +185,7 @@ def _outcome(
     case: Case,
     removed: Sequence[Removed],
     at: int,
-    index: SketchIndex,
+    index: NearestIndex,
     background: Background,
     folder: Path,
 ) -> Outcome:

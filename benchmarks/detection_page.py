@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import peers
-from reseen.match.weights import COPY_P
+from reseen.match.compare import COPY_P
 
 if TYPE_CHECKING:
     from benchmarks.detection import Outcome

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reseen.fingerprints.sketch import SEARCHED
-from reseen.match.search import LEAST, NEAR, Query, SketchIndex, _interleaved
+from reseen.match.nearest import LEAST, NEAR, NearestIndex, Query, _interleaved
 
 AIMS = {50_000: 1.0, 1_000_000: 20.0}
 """Milliseconds a query."""
@@ -63,7 +63,7 @@ def run(size: int, count: int) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     rng = np.random.default_rng(size)
     slots = np.arange(1, 17, dtype=np.uint32)
-    index = SketchIndex()
+    index = NearestIndex()
     first = drawn(count, rng)
     index.add("sdxl", slots, steps(first), range(count))
     for start in range(count, size, _BATCH):

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 import reseen
 from reseen.errors import FileError, InputError, Malformed, NotFound, StoreMissing
-from reseen.match.weights import Background, Comparison, Relation
+from reseen.match.compare import Background, Comparison, Relation
 from reseen.records import DigestKind, Rung
 
 

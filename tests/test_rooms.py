@@ -195,7 +195,7 @@ CHANGES: dict[str, set[str]] = {
     },
     "reseen.registry.learning": {"learn"},
     "reseen.match.judge": {"judge_removals", "judge_artifacts"},
-    "reseen.scan.lookback": {"record_past"},
+    "reseen.scan.reinspection": {"record_past"},
     "reseen.scan.walk": {"scan", "walk"},
     "reseen.scan.folder": {"scan_folder"},
     "reseen.scan.recheck": {"recheck", "revisit"},

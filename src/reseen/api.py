@@ -1,6 +1,6 @@
 """The Python face: fingerprints and comparisons of files, and a registry to ask.
 
-Values are those of `reseen.records`, of `reseen.operations` and of `reseen.match.weights`. Nothing
+Values are those of `reseen.records`, of `reseen.operations` and of `reseen.match.compare`. Nothing
 heavy is imported before it is needed. docs/python.md shows all of it; a test runs its examples.
 """
 
@@ -17,8 +17,8 @@ from reseen.records import Fingerprint
 
 if TYPE_CHECKING:
     from reseen.fingerprints.sketch import Sketch
-    from reseen.match.chance import Background
-    from reseen.match.weights import Comparison
+    from reseen.match.calibration import Background
+    from reseen.match.compare import Comparison
     from reseen.operations.checks import Checked, Checker
     from reseen.operations.lists import FilesAdded, Imported
     from reseen.operations.removals import RemovalChanged
@@ -76,9 +76,9 @@ def compare(
     said. Raises `reseen.errors.FileError` for a file that cannot be read, and its subclass
     `Malformed` for bytes that are no sketch.
     """
-    from reseen.match.chance import NO_BACKGROUND
-    from reseen.match.weights import compare as compared
-    from reseen.match.weights import obstacle
+    from reseen.match.calibration import NO_BACKGROUND
+    from reseen.match.compare import compare as compared
+    from reseen.match.compare import obstacle
 
     first, second = _sketch(a), _sketch(b)
     if isinstance(first, str):

@@ -12,7 +12,7 @@ from tests.match.updates import ALTERED, NO_ENCODER, OTHER, REMOVED, sketch
 from reseen.errors import Malformed
 from reseen.fingerprints.sketch import Sketch
 from reseen.match import blocks
-from reseen.match.weights import compare
+from reseen.match.compare import compare
 
 
 @pytest.mark.parametrize("name", sorted(ALTERED))

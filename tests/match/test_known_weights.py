@@ -164,7 +164,7 @@ def test_without_sketches_nothing_of_this_is_imported() -> None:
         "        with store.read() as connection:\n"
         "            known = RegistryIndex.load(connection)\n"
         "assert not known.sketched\n"
-        "assert 'reseen.match.sketches' not in sys.modules\n"
+        "assert 'reseen.match.sketch_index' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 

@@ -25,7 +25,7 @@ from reseen.gate.canary import Canary
 from reseen.match import registry_index, saved
 from reseen.match.live_index import LiveIndex
 from reseen.match.registry_index import RegistryIndex
-from reseen.match.sketches import snapshots
+from reseen.match.sketch_index import snapshots
 from reseen.match.stated import StatedFile
 from reseen.records import Artifact, Digest, DigestKind, RemovedFile, RepoType, Rung
 from reseen.registry import removals

@@ -13,7 +13,7 @@ from tests.match.updates import CAST, REMOVED
 
 from reseen.cli.common import CLASSES
 from reseen.errors import AccessError, Conflict, InputError, NotFound, SealError
-from reseen.match.sketches import searched
+from reseen.match.sketch_index import searched
 from reseen.observed import sightings
 from reseen.operations import classes, lists, removals
 from reseen.records import SAID_CLASSES, Confirmed, Removal, RemovalClass, Rung

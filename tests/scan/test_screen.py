@@ -25,8 +25,8 @@ from reseen.records import Confirmed, Rung
 from reseen.scan.budget import SPENT, Allowance
 from reseen.scan.context import reading
 from reseen.scan.inspect import BY_NAME, GATED
-from reseen.scan.lookback import record_past, unread
 from reseen.scan.record import record
+from reseen.scan.reinspection import record_past, unread
 from reseen.scan.target import Confirm, Options
 from reseen.scan.visit import Follow, Visit, visit
 from reseen.store import schema

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from tests.facts import MadeMatch, record
 
 from reseen.match import evidence
-from reseen.match.weights import compare
+from reseen.match.compare import compare
 from reseen.observed import artifacts as seen
 from reseen.records import (
     Artifact,

@@ -14,7 +14,7 @@ from reseen.errors import FileError, InputError
 
 if TYPE_CHECKING:
     from reseen.fingerprints.sketcher import Sketched
-    from reseen.match.weights import Background, Comparison
+    from reseen.match.compare import Background, Comparison
 
 _EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt")
 
@@ -38,8 +38,8 @@ def compare(
     A is taken as the removed model. Exits 0 when they are not copies, 1 when they are, 2 when they
     cannot be compared. Without a background of real adapters (--db) the p-value is uncalibrated.
     """
-    from reseen.match.weights import compare as compared
-    from reseen.match.weights import obstacle
+    from reseen.match.compare import compare as compared
+    from reseen.match.compare import obstacle
 
     first, second = _sketched(a, endpoint), _sketched(b, endpoint)
     for name, sketched in ((a, first), (b, second)):
@@ -134,7 +134,7 @@ def _file(path: Path) -> Path:
 
 def _background(db: str | None, architecture: str) -> Background:
     from reseen.match.background import load
-    from reseen.match.chance import NO_BACKGROUND
+    from reseen.match.calibration import NO_BACKGROUND
 
     if db is None:
         return NO_BACKGROUND

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reseen.match.weights import Comparison
+    from reseen.match.compare import Comparison
 
 _WIDTH, _LEFT, _ROW = 860, 300, 20
 _MOST_BLOCKS = 120

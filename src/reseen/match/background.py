@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from reseen.errors import Malformed
 from reseen.fingerprints.sketch import VERSION, decode
-from reseen.match.weights import Background
+from reseen.match.compare import Background
 from reseen.store.schema import read_sketches, sightings
 
 MOST = 512

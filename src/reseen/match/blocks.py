@@ -17,8 +17,8 @@ from itertools import groupby
 import numpy as np
 
 from reseen.fingerprints.sketch import Sketch, decode, module_id
-from reseen.match.chance import unit
-from reseen.match.weights import AGREES, COPY_MEAN
+from reseen.match.calibration import unit
+from reseen.match.compare import AGREES, COPY_MEAN
 from reseen.updates.names.known import DENOISERS, ENCODERS, known
 
 MOST_BLOCKS = 48

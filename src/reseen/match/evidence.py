@@ -10,7 +10,7 @@ from reseen.fingerprints.kinds import LADDER, PROVE
 from reseen.records import DigestKind, Evidence, Match, Rung
 
 if TYPE_CHECKING:
-    from reseen.match.weights import Comparison
+    from reseen.match.compare import Comparison
 
 _DECLARED = {
     DigestKind.SHA256: "The hub states this file's SHA-256, and it is the removed file's.",

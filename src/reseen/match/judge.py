@@ -198,7 +198,7 @@ def _elsewhere(
     connection: Connection, removal_pks: list[int], *, everything: bool
 ) -> dict[Pair, tuple[Evidence, ...]]:
     """What stored rows tell beside whole digests: likeness of weights, short hashes."""
-    from reseen.match.past import beside_digests
+    from reseen.match.retroactive import beside_digests
 
     ids = _ids(connection, removal_pks)
     pk_of = {id: pk for pk, id in ids.items()}

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from reseen.fingerprints.sketch import Sketch
 from reseen.match.claim_entries import LENGTHS, RemovalEntry
 from reseen.match.registry_index import RegistryIndex
-from reseen.match.sketches import Comparer, OpenStore, Sketches, StoreSketches, rows_of
+from reseen.match.sketch_index import Comparer, OpenStore, SketchIndex, StoreSketches, rows_of
 from reseen.match.stated import NamedIndex, StatedFile, StatedMatch
 from reseen.records import Fingerprint
 from reseen.store.schema import lists
@@ -130,7 +130,7 @@ class LiveIndex:
         self._take(self._now.index, self._now.names)
 
     def _take(self, index: RegistryIndex, names: Mapping[int, str]) -> None:
-        sketches = index.sketches or Sketches.none(self._comparer.source)
+        sketches = index.sketches or SketchIndex.none(self._comparer.source)
         sketches = sketches.read_by(self._comparer)
         for own in self._own:
             if own.entry.pk not in index.delta.removals:

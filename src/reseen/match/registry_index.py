@@ -53,8 +53,8 @@ from reseen.store.service_schema import changes
 
 if TYPE_CHECKING:
     from reseen.fingerprints.sketch import Sketch
-    from reseen.match.hints import Hints
-    from reseen.match.sketches import Likeness, Sketches
+    from reseen.match.name_hints import Hints
+    from reseen.match.sketch_index import Likeness, SketchIndex
     from reseen.store.sealing import Keyring
 
 FOLD = 5_000
@@ -102,7 +102,7 @@ class RegistryIndex:
 
     snapshot: Snapshot = field(default_factory=Snapshot)
     delta: Delta = field(default_factory=Delta)
-    sketches: Sketches | None = None
+    sketches: SketchIndex | None = None
     """None where nothing is sketched."""
     names: Hints | None = None
     """None without the key: names are no hints then; all else works."""
@@ -115,12 +115,14 @@ class RegistryIndex:
         snapshot = Snapshot.load(connection)
         sketches = None
         if connection.execute(select(sketch_entries.c.claim_pk).limit(1)).first() is not None:
-            from reseen.match.sketches import Sketches  # numpy, which most commands do not need
+            from reseen.match.sketch_index import (
+                SketchIndex,  # numpy, which most commands do not need
+            )
 
-            sketches = Sketches.load(connection)
+            sketches = SketchIndex.load(connection)
         names = None
         if keyring is not None:
-            from reseen.match.hints import Hints
+            from reseen.match.name_hints import Hints
 
             names = Hints.load(connection, keyring)
         return cls(snapshot, Delta.of(snapshot), sketches, names, version)
@@ -497,7 +499,7 @@ class RegistryIndex:
         found = self.likenesses(read)
         if not found:
             return ()
-        from reseen.match.weights import Relation
+        from reseen.match.compare import Relation
 
         return tuple(like for like in found if like.comparison.relation is Relation.RELATED)
 
@@ -564,7 +566,7 @@ class RegistryIndex:
         path = path[-_PATH_LENGTH:]
         name = path.rpartition("/")[2]
         if len(name) >= 64:
-            from reseen.match.hints import sha256s_in
+            from reseen.match.name_hints import sha256s_in
 
             for value in sha256s_in(name):
                 for number in self.find(_SHA256, value):
@@ -619,13 +621,13 @@ class RegistryIndex:
             made = replace(made, sketches=sketches)
         return made
 
-    def _more_sketches(self, connection: Connection, pks: Collection[int]) -> Sketches | None:
+    def _more_sketches(self, connection: Connection, pks: Collection[int]) -> SketchIndex | None:
         first = select(sketch_entries.c.claim_pk).limit(1)
         if self.sketches is None and connection.execute(first).first() is None:
             return None
-        from reseen.match.sketches import Sketches, StoreSketches, entry_rows, snapshots
+        from reseen.match.sketch_index import SketchIndex, StoreSketches, entry_rows, snapshots
 
-        sketches = self.sketches or Sketches.none(StoreSketches(snapshots(connection.engine)))
+        sketches = self.sketches or SketchIndex.none(StoreSketches(snapshots(connection.engine)))
         for chunk in chunks(sorted(pks)):
             sketches = sketches.plus(entry_rows(connection, chunk))
         return sketches

@@ -32,8 +32,8 @@ from reseen.match.digest_table import Bytes, Numbers
 from reseen.match.snapshot import Snapshot, numbers_of
 
 if TYPE_CHECKING:
-    from reseen.match.search import SketchIndex
-    from reseen.match.sketches import Sketches, SketchSource
+    from reseen.match.nearest import NearestIndex
+    from reseen.match.sketch_index import SketchIndex, SketchSource
 
 FORMAT = 1
 MANIFEST, MAC = "manifest.json", "mac"
@@ -99,7 +99,7 @@ class NoSketches:
 
 
 def parts_of(
-    snapshot: Snapshot, searched: SketchIndex | None, source: SketchSource | None
+    snapshot: Snapshot, searched: NearestIndex | None, source: SketchSource | None
 ) -> Parts:
     """A snapshot and what is searched of sketches, as arrays. `source`: of the whole sketches that
     go with it, so that it needs no store."""
@@ -151,21 +151,21 @@ def _whole(source: SketchSource, pks: Sequence[int], about: dict[str, Any]) -> d
 
 def pieces(
     about: Mapping[str, Any], parts: Mapping[str, Bytes]
-) -> tuple[Snapshot, Sketches | None]:
+) -> tuple[Snapshot, SketchIndex | None]:
     """What `parts_of` took, of its parts, which are not copied. Raises ValueError, KeyError or
     TypeError for parts that do not fit together."""
     snapshot = Snapshot.put_back(about, parts)
     return snapshot, _sketches(about, parts) if about["groups"] else None
 
 
-def _sketches(about: Mapping[str, Any], parts: Mapping[str, Bytes]) -> Sketches:
+def _sketches(about: Mapping[str, Any], parts: Mapping[str, Bytes]) -> SketchIndex:
     import numpy as np
 
     from reseen.fingerprints.sketch import SEARCHED
-    from reseen.match.search import SketchIndex
-    from reseen.match.sketches import Comparer, Sketches, as_slots
+    from reseen.match.nearest import NearestIndex
+    from reseen.match.sketch_index import Comparer, SketchIndex, as_slots
 
-    searched = SketchIndex()
+    searched = NearestIndex()
     for number, (group, slots) in enumerate(about["groups"]):
         codes = np.frombuffer(parts[f"codes-{number}"], np.int8).reshape(-1, SEARCHED)
         keys = np.frombuffer(parts[f"keys-{number}"], np.int64)
@@ -174,7 +174,7 @@ def _sketches(about: Mapping[str, Any], parts: Mapping[str, Bytes]) -> Sketches:
         searched.put_back(str(group), as_slots(bytes.fromhex(slots)), codes, keys)
     whole = about["strangers"] is not None
     source: SketchSource = SavedSketches(about, parts) if whole else NoSketches()
-    return Sketches(Comparer(source), searched)
+    return SketchIndex(Comparer(source), searched)
 
 
 # -- in a folder ---------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from reseen.errors import StoreError
 from reseen.fingerprints.sketch import Sketch, decode
 from reseen.match import evidence
+from reseen.match.compare import COPY_MEAN_ALONE
 from reseen.match.registry_index import Proofs, RegistryIndex
-from reseen.match.weights import COPY_MEAN_ALONE
 from reseen.records import DigestKind, Evidence, Fingerprint, RemovalClass, Rung
 
 FEWEST_SLOTS = 8

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from reseen.registry import learning, removals
 from reseen.review import cases, notice_updates
 from reseen.review.notice_updates import NoticeMoved
-from reseen.scan.lookback import record_past
+from reseen.scan.reinspection import record_past
 from reseen.store import change_log, meta
 from reseen.store.database import Store
 

@@ -37,10 +37,10 @@ from reseen.registry.never_read import NeverRead
 from reseen.scan import scan_rows
 from reseen.scan.budget import Kind
 from reseen.scan.inspect import ArtifactResult, conclude, read_in_full
-from reseen.scan.lookback import record_past
 from reseen.scan.pool import read_files
 from reseen.scan.progress import Found, Outcome, Progress, Report
 from reseen.scan.record import record_seen
+from reseen.scan.reinspection import record_past
 from reseen.store import schema
 from reseen.store.database import Store, now
 from reseen.store.sealing import Keyring

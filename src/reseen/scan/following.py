@@ -25,8 +25,8 @@ from reseen.observed.walks import (
 from reseen.records import account_of
 from reseen.scan import frontier, owed, priorities, scan_rows
 from reseen.scan.frontier import Lease, State, Task, Work
-from reseen.scan.lookback import Place, record_past, sketched, unread, worth_reading
 from reseen.scan.outcomes import Batch, ScanFacts
+from reseen.scan.reinspection import Place, record_past, sketched, unread, worth_reading
 from reseen.scan.target import Confirm, strongest
 from reseen.store import change_log
 
@@ -200,9 +200,11 @@ def look_back(
     again = worth_reading(connection, removals, hub=scan.hub)
     _reinspect(connection, scan, again, priorities.Priority.NOW, version)
     if sketched(connection, removals):
-        from reseen.match.sketches import Sketches  # numpy, which a scan by hashes alone needs not
+        from reseen.match.sketch_index import (
+            SketchIndex,  # numpy, which a scan by hashes alone needs not
+        )
 
-        could = Sketches.load(connection, only=frozenset(removals)).could_match
+        could = SketchIndex.load(connection, only=frozenset(removals)).could_match
         some = unread(connection, could, hub=scan.hub, since=scan.started_at, headers=False)
         _reinspect(connection, scan, some.values(), priorities.Priority.ADAPTER, version)
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed import known_commits, sightings
 from reseen.records import Coverage
-from reseen.scan import commit_batch, following, frontier, lookback, outcomes, owed, scan_rows
+from reseen.scan import commit_batch, following, frontier, outcomes, owed, reinspection, scan_rows
 from reseen.scan.budget import FULL, Allowance
 from reseen.scan.context import ScanContext
 from reseen.scan.progress import Outcome
@@ -141,7 +141,7 @@ class ScanSession:
         latest = change_log.latest(connection)
         self._follow(connection)
         if self._looked_back < latest:
-            changed = lookback.changed_since(connection, self._scan.started_at)
+            changed = reinspection.changed_since(connection, self._scan.started_at)
             if changed is None or changed:
                 following.look_back(connection, self._scan, did, changed)
             self._looked_back = latest

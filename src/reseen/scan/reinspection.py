@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, exists, or_, select
 
 from reseen.match.judge import judge_removals
-from reseen.match.past import near_subsets, worth_a_look
+from reseen.match.retroactive import candidates_for_reinspection, near_subsets
 from reseen.observed import sketches
 from reseen.records import account_of
 from reseen.registry.removals import pks_of
@@ -84,7 +84,7 @@ def worth_reading(
         sizes.update(connection.scalars(query))
     if not sizes:
         return
-    for some_pks in chunks(worth_a_look(connection, sizes)):
+    for some_pks in chunks(candidates_for_reinspection(connection, sizes)):
         for place in places(connection, some_pks, since=since).values():
             if place.hub == hub:
                 yield place

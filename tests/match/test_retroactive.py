@@ -17,12 +17,12 @@ from tests.match.made import (
 )
 
 from reseen.fingerprints.git import blob_sha1, pointer_oid
-from reseen.match.past import worth_a_look
+from reseen.match.retroactive import candidates_for_reinspection
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
 from reseen.records import Artifact, Digest, DigestKind, RemovedFile, Repository, RepoType, Rung
 from reseen.registry import removals
-from reseen.scan.lookback import record_past
+from reseen.scan.reinspection import record_past
 from reseen.store import schema
 from reseen.store.database import Store
 
@@ -172,8 +172,8 @@ def test_what_could_hold_tensors_learned_since_is_worth_a_look(store: Store) -> 
     with store.write() as connection:
         record_past(connection, store.secret)
         seen.readings(connection, [(short, seen.Inspection(data_size=5))])
-        assert list(worth_a_look(connection, {size, size + 8})) == [edited, sighted]
+        assert list(candidates_for_reinspection(connection, {size, size + 8})) == [edited, sighted]
         seen.readings(connection, [(edited, seen.Inspection(data_size=size + 2))])
-        assert list(worth_a_look(connection, {size})) == [sighted]
-        assert list(worth_a_look(connection, {size + 2})) == [edited, sighted]
-        assert list(worth_a_look(connection, set())) == []
+        assert list(candidates_for_reinspection(connection, {size})) == [sighted]
+        assert list(candidates_for_reinspection(connection, {size + 2})) == [edited, sighted]
+        assert list(candidates_for_reinspection(connection, set())) == []

@@ -38,7 +38,9 @@ _Found = tuple[int, str, Evidence]  # artifact's pk, removal, why
 _Value = tuple[bytes, str, int | None]  # a digest, the removal that has it, the size it gives
 
 
-def worth_a_look(connection: Connection, data_sizes: Collection[int]) -> Iterator[int]:
+def candidates_for_reinspection(
+    connection: Connection, data_sizes: Collection[int]
+) -> Iterator[int]:
     """Pks of artifacts that could hold a data section of one of these sizes (bytes) and were not
     read far enough to tell, in order."""
     sizes = frozenset(data_sizes)
@@ -74,9 +76,9 @@ def beside_digests(connection: Connection, only: frozenset[str] | None) -> Itera
     those that a short hash hints at."""
     yield from _by_short(connection, only)
     if _are_sketched(connection):
-        from reseen.match import past_sketches  # numpy, which most of this does not need
+        from reseen.match import retroactive_sketches  # numpy, which most of this does not need
 
-        yield from past_sketches.copies(connection, only)
+        yield from retroactive_sketches.copies(connection, only)
 
 
 def near_subsets(
@@ -85,10 +87,10 @@ def near_subsets(
     """Pks of artifacts of which a subset of modules was read, and comes near one of these removals:
     worth reading on, and no match."""
     if _are_sketched(connection):
-        from reseen.match import past_sketches
+        from reseen.match import retroactive_sketches
 
         only = None if removal_ids is None else frozenset(removal_ids)
-        yield from past_sketches.near_subsets(connection, only)
+        yield from retroactive_sketches.near_subsets(connection, only)
 
 
 def _are_sketched(connection: Connection) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from reseen.fingerprints.sketch import NUMBERS, SEARCHED, SLOTS
-from reseen.match.search import FEWEST_SLOTS, LEAST, NEAR, Query, SketchIndex
+from reseen.match.nearest import FEWEST_SLOTS, LEAST, NEAR, NearestIndex, Query
 
 ALL = np.arange(1, SLOTS + 1, dtype=np.uint32)
 Floats = NDArray[np.float32]
@@ -29,8 +29,8 @@ def turned(made: Floats, cosine: Floats, rng: np.random.Generator) -> Floats:
     return other
 
 
-def index_of(codes: NDArray[np.int8], slots: NDArray[np.uint32] = ALL) -> SketchIndex:
-    index = SketchIndex()
+def index_of(codes: NDArray[np.int8], slots: NDArray[np.uint32] = ALL) -> NearestIndex:
+    index = NearestIndex()
     index.add("sd1", slots, codes, range(len(codes)))
     return index
 
@@ -98,7 +98,7 @@ def test_empty_slots_are_in_common_with_nobody() -> None:
 def test_adding_one_by_one_is_adding_all_at_once() -> None:
     rng = np.random.default_rng(4)
     codes = steps(units(40, rng))
-    grown = SketchIndex()
+    grown = NearestIndex()
     for key, code in enumerate(codes):
         grown.add("sd1", ALL, code[None], [key])
     queries = [Query("sd1", code, ALL) for code in codes]
@@ -108,7 +108,7 @@ def test_adding_one_by_one_is_adding_all_at_once() -> None:
 
 
 def test_memory_stays_within_what_is_promised() -> None:
-    index = SketchIndex()
+    index = NearestIndex()
     codes = np.zeros((1_000, SEARCHED), np.int8)
     for start in range(0, 20_000, 1_000):
         index.add("sd1", ALL, codes, range(start, start + 1_000))

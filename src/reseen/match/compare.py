@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reseen.fingerprints.sketch import Sketch
-from reseen.match.chance import CALIBRATED_FROM as CALIBRATED_FROM
-from reseen.match.chance import LEAST_P, NO_BACKGROUND, NullDistribution, cautious, unit
-from reseen.match.chance import Background as Background
+from reseen.match.calibration import CALIBRATED_FROM as CALIBRATED_FROM
+from reseen.match.calibration import LEAST_P, NO_BACKGROUND, NullDistribution, cautious, unit
+from reseen.match.calibration import Background as Background
 from reseen.updates.names.known import ENCODERS
 
 Floats = NDArray[np.float32]

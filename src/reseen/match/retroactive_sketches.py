@@ -1,4 +1,4 @@
-"""Sketches of removals against those of all that scans read: as `match.past` does for digests.
+"""Sketches of removals against those of all that scans read; `match.retroactive` is for digests.
 
 What comes in: an open transaction, after removals came or learned. What goes out: copies among the
 files whose modules were all read; and files of which a subset was read that comes near, for a
@@ -19,7 +19,7 @@ from reseen.errors import Malformed
 from reseen.fingerprints.entries import SearchEntry
 from reseen.fingerprints.sketch import VERSION, decode
 from reseen.match import evidence
-from reseen.match.sketches import Sketches, as_slots, searched
+from reseen.match.sketch_index import SketchIndex, as_slots, searched
 from reseen.records import Evidence
 from reseen.store.schema import claims, read_entries, read_sketches, removals, sketch_entries
 
@@ -33,7 +33,7 @@ def copies(
 ) -> Iterator[tuple[int, str, Evidence]]:
     """(artifact's pk, removal, why) of stored files that are copies of these removals (None: all in
     force)."""
-    known = Sketches.load(connection, lambda: nullcontext(connection), only)
+    known = SketchIndex.load(connection, lambda: nullcontext(connection), only)
     owners = _owners(connection) if len(known) else {}
     for files, candidates in _near(connection, known, complete=True):
         for (pk, _), some in zip(files, candidates, strict=True):
@@ -55,7 +55,7 @@ def copies(
 
 def near_subsets(connection: Connection, only: Collection[str] | None = None) -> Iterator[int]:
     """Pks of artifacts of which a subset of modules was read, and comes near these removals."""
-    known = Sketches.load(connection, lambda: nullcontext(connection), only)
+    known = SketchIndex.load(connection, lambda: nullcontext(connection), only)
     for files, candidates in _near(connection, known, complete=False):
         for (pk, _), some in zip(files, candidates, strict=True):
             if some:
@@ -74,7 +74,7 @@ def _owners(connection: Connection) -> dict[int, str]:
 
 
 def _near(
-    connection: Connection, known: Sketches, *, complete: bool
+    connection: Connection, known: SketchIndex, *, complete: bool
 ) -> Iterator[tuple[_Files, list[list[int]]]]:
     if not len(known):
         return

@@ -23,8 +23,8 @@ from reseen.errors import Malformed
 from reseen.fingerprints.entries import SearchEntry, entries, meets
 from reseen.fingerprints.sketch import SEARCHED, SLOTS, VERSION, Sketch, decode
 from reseen.match import background
-from reseen.match.search import Candidate, Query, SketchIndex
-from reseen.match.weights import Background, Comparison, best, compare
+from reseen.match.compare import Background, Comparison, best, compare
+from reseen.match.nearest import Candidate, NearestIndex, Query
 from reseen.records import RemovalClass
 from reseen.store.backends import in_words
 from reseen.store.schema import claims, removals, sketch_entries, sketches
@@ -151,14 +151,14 @@ class Comparer:
         return background.of_values(self.source.strangers(architecture))
 
 
-class Sketches:
+class SketchIndex:
     """Search and comparison over the sketches of claims, each by its claim's pk."""
 
     def __init__(
         self,
         comparer: Comparer,
-        base: SketchIndex,
-        later: SketchIndex | None = None,
+        base: NearestIndex,
+        later: NearestIndex | None = None,
         held: Mapping[int, Sketch] | None = None,
     ) -> None:
         """`later`: what came since `base`; `held`: sketches that the source does not have."""
@@ -174,7 +174,7 @@ class Sketches:
         connection: Connection,
         store: OpenStore | None = None,
         only: Collection[str] | None = None,
-    ) -> Sketches:
+    ) -> SketchIndex:
         """All in force, or only these removals. `store` is where sketches are read from later, if
         not from a snapshot of its own beside this connection."""
         query = (
@@ -198,7 +198,7 @@ class Sketches:
                 continue
             codes.setdefault((group, bytes(slots)), bytearray()).extend(code)
             keys.setdefault((group, bytes(slots)), []).append(claim_pk)
-        base = SketchIndex()
+        base = NearestIndex()
         for (group, slots), some in codes.items():
             numbers = np.frombuffer(some, np.int8).reshape(-1, SEARCHED)
             base.add(group, as_slots(slots), numbers, keys[group, slots])
@@ -216,9 +216,9 @@ class Sketches:
         return _put_together, (HeldSketches(values, unrelated), self._parts, self._held)
 
     @classmethod
-    def none(cls, source: SketchSource) -> Sketches:
+    def none(cls, source: SketchSource) -> SketchIndex:
         """Nothing to search."""
-        return cls(Comparer(source), SketchIndex())
+        return cls(Comparer(source), NearestIndex())
 
     def __len__(self) -> int:
         """Entries."""
@@ -230,7 +230,9 @@ class Sketches:
         keys = [keys for part in self._parts for *_, keys in part.groups()]
         return len(np.unique(np.concatenate(keys))) if keys else 0
 
-    def plus(self, rows: Iterable[EntryRow], held: Mapping[int, Sketch] | None = None) -> Sketches:
+    def plus(
+        self, rows: Iterable[EntryRow], held: Mapping[int, Sketch] | None = None
+    ) -> SketchIndex:
         """The same with more entries; those of claims that are known already are left out."""
         rows = list(rows)
         known = self.known({row.claim_pk for row in rows})
@@ -238,35 +240,35 @@ class Sketches:
         held = {pk: one for pk, one in (held or {}).items() if pk not in self._held}
         if not fresh and not held:
             return self
-        later = SketchIndex() if self._later is None else self._later.copy()
+        later = NearestIndex() if self._later is None else self._later.copy()
         for row in fresh:
             code = np.frombuffer(row.code, np.int8)[None]
             later.add(row.group, as_slots(row.slots), code, [row.claim_pk])
-        return Sketches(self.comparer, self._base, later, {**self._held, **held})
+        return SketchIndex(self.comparer, self._base, later, {**self._held, **held})
 
-    def read_by(self, comparer: Comparer) -> Sketches:
+    def read_by(self, comparer: Comparer) -> SketchIndex:
         """The same, whole sketches read by other means."""
-        return Sketches(comparer, self._base, self._later, self._held)
+        return SketchIndex(comparer, self._base, self._later, self._held)
 
     def known(self, claim_pks: Collection[int]) -> set[int]:
         """Those of these claims that are searched."""
         return {pk for part in self._parts for pk in part.held(claim_pks)}
 
-    def kept(self, wanted: Callable[[int], bool]) -> SketchIndex:
+    def kept(self, wanted: Callable[[int], bool]) -> NearestIndex:
         """All entries of claims that are wanted, in one part."""
-        made = SketchIndex()
+        made = NearestIndex()
         for part in self._parts:
             for group, slots, codes, keys in part.groups():
                 chosen = np.fromiter((wanted(pk) for pk in keys.tolist()), np.bool_, len(keys))
                 made.put_back(group, slots, codes[chosen], keys[chosen])
         return made
 
-    def folded(self, wanted: Callable[[int], bool]) -> Sketches:
+    def folded(self, wanted: Callable[[int], bool]) -> SketchIndex:
         """The same, what came later put in with the rest; strangers are read anew."""
         self.comparer.forget_background()
         if self._later is None:
             return self
-        return Sketches(self.comparer, self.kept(wanted), None, self._held)
+        return SketchIndex(self.comparer, self.kept(wanted), None, self._held)
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -335,11 +337,11 @@ class Sketches:
 
 
 def _put_together(
-    source: HeldSketches, parts: Sequence[SketchIndex], held: Mapping[int, Sketch]
-) -> Sketches:
+    source: HeldSketches, parts: Sequence[NearestIndex], held: Mapping[int, Sketch]
+) -> SketchIndex:
     base, later = (*parts, None)[:2]
     assert base is not None
-    return Sketches(Comparer(source), base, later, held)
+    return SketchIndex(Comparer(source), base, later, held)
 
 
 def _best(some: Sequence[Likeness]) -> Likeness:

@@ -9,8 +9,8 @@ from benchmarks.adapters import Adapter, Factors, Recipe, make, renamed, sampled
 from benchmarks.edits import truncated
 
 from reseen.fingerprints.sketch import Sketch
-from reseen.match.chance import LEAST_P, fisher, geometric, tail_of, unit
-from reseen.match.weights import Background, Comparison, Relation, common, compare
+from reseen.match.calibration import LEAST_P, fisher, geometric, tail_of, unit
+from reseen.match.compare import Background, Comparison, Relation, common, compare
 
 MODULES = shapes("sd1", True)[::3]
 

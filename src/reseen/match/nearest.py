@@ -98,7 +98,7 @@ class _Group:
         self._length = length
 
 
-class SketchIndex:
+class NearestIndex:
     """All searched numbers, in memory: 1,032 bytes a removed file, and a tenth in reserve."""
 
     def __init__(self) -> None:
@@ -132,9 +132,9 @@ class SketchIndex:
         group = self._groups.setdefault((architecture, made.tobytes()), _Group(made))
         group.add(codes, keys, interleaved=True)
 
-    def copy(self) -> SketchIndex:
+    def copy(self) -> NearestIndex:
         """Another with the same in it: what is added to one is not in the other."""
-        made = SketchIndex()
+        made = NearestIndex()
         for (architecture, slots), group in self._groups.items():
             made._groups[architecture, slots] = _Group(group.slots)
             made._groups[architecture, slots].add(
