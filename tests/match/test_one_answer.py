@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from tests.facts import add_claim, teach
 from tests.match.made import adapter, fully_known, known, listed, read, remove, safetensors
-from tests.match.test_past import past, see
+from tests.match.test_retroactive import past, see
 from tests.match.updates import CAST, REMOVED, put
 
 from reseen.fingerprints.git import pointer_oid
