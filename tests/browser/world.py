@@ -21,12 +21,12 @@ from tests.scan.walking import ALL, KEYRING, walk_hub
 
 from reseen.operations import consequences
 from reseen.registry.imports import ImportOptions, import_list
+from reseen.review import users
 from reseen.review.roles import Role
 from reseen.scan.target import Confirm, Options
 from reseen.settings import HubSettings, Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
-from reseen.web.access import users
 
 KEY = bytes(range(32)).hex()
 """That of `KEYRING`."""

@@ -224,7 +224,7 @@ def test_the_verbs(store: Store, place: Path) -> None:
     from click.testing import CliRunner
 
     from reseen.cli import cli
-    from reseen.web.access import users
+    from reseen.review import users
 
     store.close()
     db = str(place / "verbs.db")

@@ -13,9 +13,9 @@ from reseen.errors import Conflict, Tampered
 from reseen.gate import keys, policy
 from reseen.gate.policy import EVERY_LIST
 from reseen.records import Advice, Rung
+from reseen.review import users
 from reseen.review.roles import Role
 from reseen.store import audit, audit_checkpoint
-from reseen.web.access import users
 from reseen.web.service import Service
 from reseen.web.throttle import BY_ADDRESS, BY_PAIR, WINDOW, Throttle
 

@@ -14,9 +14,10 @@ from tests.web.visitors import PASSWORD, Visitor
 
 from reseen.gate import keys
 from reseen.operations import logs
+from reseen.review import users
 from reseen.review.roles import Role
 from reseen.store import audit
-from reseen.web.access import auth_middleware, users
+from reseen.web.access import auth_middleware
 from reseen.web.service import Service
 
 REASON = "consent of Sample person 07, sealed for ever"

@@ -14,12 +14,13 @@ from tests.web.routes import NEEDS, Open, path_of, routes_of
 from tests.web.visitors import Visitor, user_of
 
 from reseen.gate.gate import GateProcess
+from reseen.review import sessions, users
 from reseen.review.roles import Role
 from reseen.settings import Settings
 from reseen.store.database import Store, now
 from reseen.store.sealing import Keyring
 from reseen.store.service_schema import sessions as table
-from reseen.web.access import auth_middleware, csrf, sessions, users
+from reseen.web.access import auth_middleware, csrf
 from reseen.web.app import make_app
 from reseen.web.service import Service
 

@@ -11,10 +11,11 @@ from sqlalchemy import select
 from tests.web.visitors import PASSWORD, Visitor
 
 from reseen.errors import StoreError
+from reseen.operations import sign_in
+from reseen.review import passwords, users
 from reseen.review.roles import Role
 from reseen.store import audit
 from reseen.store.service_schema import users as table
-from reseen.web.access import identity, passwords, users
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]
@@ -92,7 +93,7 @@ def test_a_hash_of_other_parameters_is_made_anew(
 def test_a_password_that_is_changed_while_it_is_checked_opens_nothing(
     visit: Visit, service: Service, ada: users.User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checked = identity.verified
+    checked = sign_in.verified
 
     def meanwhile(password: str, known: str | None) -> bool:
         right = checked(password, known)
@@ -100,8 +101,8 @@ def test_a_password_that_is_changed_while_it_is_checked_opens_nothing(
             users.set_password(connection, ada, "another few plain words", actor=None)
         return right
 
-    monkeypatch.setattr(identity, "verified", meanwhile)
-    monkeypatch.setattr(identity, "outdated", lambda _: True)
+    monkeypatch.setattr(sign_in, "verified", meanwhile)
+    monkeypatch.setattr(sign_in, "outdated", lambda _: True)
     assert visit().sign_in("ada").status_code == 403
     monkeypatch.undo()
     assert visit().sign_in("ada", "another few plain words").status_code == 303
@@ -121,9 +122,9 @@ def test_an_issuer_brings_in_the_user_it_knows_and_nobody_else(service: Service)
                 }
             ],
         )
-    session = identity.by_issuer(service, "https://id.example", "7")
+    session = sign_in.by_issuer(service.store, "https://id.example", "7")
     assert session is not None
     assert session.who.role is Role.LEAD
     assert session.token not in repr(session)
-    assert identity.by_issuer(service, "https://id.example", "8") is None
-    assert identity.by_issuer(service, "https://other.example", "7") is None
+    assert sign_in.by_issuer(service.store, "https://id.example", "8") is None
+    assert sign_in.by_issuer(service.store, "https://other.example", "7") is None

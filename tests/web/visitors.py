@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from reseen.review import sessions, users
 from reseen.review.roles import Role, Who
-from reseen.web.access import auth_middleware, csrf, sessions, users
+from reseen.web.access import auth_middleware, csrf
 from reseen.web.service import Service
 
 PASSWORD = "three plain words for tests"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -43,11 +43,9 @@ def head(db: str | None, as_json: bool) -> None:
     """
     settings = settings_for(db)
     with open_store(settings) as store:
-        from reseen.store import audit_checkpoint
+        from reseen.operations.exports import audit_head
 
-        keyring = keyring_or_new(store, settings)
-        with store.read() as connection:
-            taken = audit_checkpoint.take(connection, store.secret, keyring.for_heads)
+        taken = audit_head(store, keyring_or_new(store, settings))
     if as_json:
         emit(taken.as_json())
     else:
@@ -112,33 +110,15 @@ def export(out: Path, since: datetime | None, until: datetime | None, db: str | 
             "the log is written as JSON Lines or CSV", remedy="End the name in .jsonl or .csv."
         )
     with open_store(settings) as store:
-        from reseen.report import log
+        from reseen.operations.exports import AuditPart, audit_file
         from reseen.report.writing import private
-        from reseen.store import audit, audit_checkpoint
 
+        part = AuditPart(since.date() if since else None, until.date() if until else None)
         keyring = keyring_or_new(store, settings)
         with private(out) as path, private(out.with_name(f"{out.name}.head.json")) as beside:
-            with store.write() as connection:
-                audit.write(
-                    connection, "export", "audit", format=ending[1:],
-                    since=None if since is None else f"{since:%Y-%m-%d}",
-                    until=None if until is None else f"{until:%Y-%m-%d}",
-                )  # fmt: skip
-            with store.read() as connection:
-                lines = log.write(
-                    path,
-                    connection,
-                    as_csv=ending == ".csv",
-                    since=None if since is None else _moment(since),
-                    until=None if until is None else _moment(until + timedelta(days=1)),
-                )
-                taken = audit_checkpoint.take(connection, store.secret, keyring.for_heads)
+            lines, taken = audit_file(store, keyring, path, part, as_csv=ending == ".csv")
             beside.write_text(json.dumps(taken.as_json(), indent=2) + "\n", "ascii")
     note(f"Wrote {count(lines, 'line')} to {out}, and the head to {out.name}.head.json")
-
-
-def _moment(day: datetime) -> int:
-    return (day - datetime(1970, 1, 1)) // timedelta(microseconds=1)
 
 
 def _text(path: Path) -> str:

@@ -30,10 +30,10 @@ def report(out: Path, format_: str | None, locations: bool, db: str | None) -> N
     Locations (repository, revision, path, digest) are left out unless --locations is given; names
     are never included. The file is readable by you alone.
     """
+    from reseen.operations import exports
     from reseen.report.gather import gather
     from reseen.report.rows import row
     from reseen.report.writing import private
-    from reseen.store import audit
 
     chosen = format_ or _format_of(out)
     with look_into(settings_for(db)) as store:
@@ -58,15 +58,7 @@ def report(out: Path, format_: str | None, locations: bool, db: str | None) -> N
         if store.reads_only:
             note("This export is not recorded: the registry can only be read.")
         else:
-            with store.write() as connection:
-                audit.write(
-                    connection,
-                    "export",
-                    "report",
-                    format=chosen,
-                    sightings=len(findings.sightings),
-                    locations=locations,
-                )
+            exports.report(store, chosen, len(findings.sightings), locations=locations)
     note(f"Wrote {count(len(findings.sightings), 'sighting')} to {out}")
     if not locations:
         note("Without locations; --locations includes them.")

@@ -81,16 +81,16 @@ def _first_user(settings: Settings) -> None:
         return
     if not click.confirm("Make one now?", default=True, err=True):
         return
+    from reseen.operations import users as acts
     from reseen.review.roles import Role
     from reseen.store.database import Store
-    from reseen.web.access import users
 
     while True:
         name = click.prompt("Name", default="admin", err=True)
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
         try:
-            with Store(settings.db) as store, store.write() as connection:
-                users.add(connection, name, Role.ADMINISTRATOR, password, actor=None)
+            with Store(settings.db) as store:
+                acts.add(store, name, Role.ADMINISTRATOR, password)
         except ReseenError as e:
             note(f"  {e}. {e.remedy or ''}")
             continue

@@ -25,8 +25,8 @@ from reseen.cli.lazy import LazyGroup
 from reseen.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
+    from reseen.review.users import User
     from reseen.store.database import Store
-    from reseen.web.access.users import User
 
 ROLES = ("reader", "reviewer", "lead", "administrator")
 MISSING = SettingsError(
@@ -58,12 +58,12 @@ def password_options(command: Callable[..., None]) -> Callable[..., None]:
 def add(name: str, role: str, password_file: Path | None, generate: bool, db: str | None) -> None:
     """Add the user NAME, with a role."""
     with _users(db, make=True) as store:
-        from reseen.web.access import users
+        from reseen.operations import users as acts
+        from reseen.review import users
 
         name = users.normal_name(name)
         password = _password(password_file, generate)
-        with store.write() as connection:
-            users.add(connection, name, users.role_of(role), password, actor=None)
+        acts.add(store, name, users.role_of(role), password)
     say(f"{name} may sign in as {role}")
     _tell(password, generate)
 
@@ -74,7 +74,7 @@ def add(name: str, role: str, password_file: Path | None, generate: bool, db: st
 def list_(db: str | None, as_json: bool) -> None:
     """List the users of the service."""
     with _users(db) as store, store.read() as connection:
-        from reseen.web.access import users
+        from reseen.review import users
 
         found = users.every(connection)
     for one in found:
@@ -99,10 +99,11 @@ def list_(db: str | None, as_json: bool) -> None:
 @db_option
 def role(name: str, role: str, db: str | None) -> None:
     """Change NAME's role. It applies from the next request on."""
-    with _users(db) as store, store.write() as connection:
-        from reseen.web.access import users
+    with _users(db) as store:
+        from reseen.operations import users as acts
+        from reseen.review.users import role_of
 
-        users.set_role(connection, users.by_name(connection, name), users.role_of(role), actor=None)
+        acts.set_role(store, name, role_of(role))
     say(f"{name} is {role}")
 
 
@@ -111,10 +112,10 @@ def role(name: str, role: str, db: str | None) -> None:
 @db_option
 def disable(name: str, db: str | None) -> None:
     """Disable the user NAME. Open sessions end at once; past decisions stay."""
-    with _users(db) as store, store.write() as connection:
-        from reseen.web.access import users
+    with _users(db) as store:
+        from reseen.operations import users as acts
 
-        users.disable(connection, users.by_name(connection, name), actor=None)
+        acts.disable(store, name)
     say(f"{name} is disabled")
 
 
@@ -123,10 +124,10 @@ def disable(name: str, db: str | None) -> None:
 @db_option
 def enable(name: str, db: str | None) -> None:
     """Enable the user NAME again."""
-    with _users(db) as store, store.write() as connection:
-        from reseen.web.access import users
+    with _users(db) as store:
+        from reseen.operations import users as acts
 
-        users.enable(connection, users.by_name(connection, name), actor=None)
+        acts.enable(store, name)
     say(f"{name} may sign in")
 
 
@@ -137,11 +138,10 @@ def enable(name: str, db: str | None) -> None:
 def password(name: str, password_file: Path | None, generate: bool, db: str | None) -> None:
     """Change NAME's password. All sessions of NAME end."""
     with _users(db) as store:
-        from reseen.web.access import users
+        from reseen.operations import users as acts
 
         new = _password(password_file, generate)
-        with store.write() as connection:
-            users.set_password(connection, users.by_name(connection, name), new, actor=None)
+        acts.set_password(store, name, new)
     say(f"{name} has a new password")
     _tell(new, generate)
 

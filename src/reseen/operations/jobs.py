@@ -192,6 +192,12 @@ def last_asked(connection: Connection, kind: JobKind, what: Mapping[str, Any]) -
     return None if found is None else int(found)
 
 
+def by_state(connection: Connection) -> dict[str, int]:
+    """How many jobs are in each state."""
+    query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+    return {str(state): int(count) for state, count in connection.execute(query)}
+
+
 # -- what the worker does with them --------------------------------------------------------------
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from reseen.hubs.hub import Hub
-from reseen.operations import consequences
+from reseen.operations import consequences, jobs
+from reseen.operations.jobs import JobKind
+from reseen.review.roles import Who
 from reseen.scan import folder, walk
 from reseen.scan.progress import Found, Outcome, Report
 from reseen.scan.target import Options, Target
@@ -50,6 +53,21 @@ def scan_folder(
         return folder.scan_folder(store, keyring, path, jobs=jobs, report=report, found=found)
     finally:
         end(store, since)
+
+
+def queue(store: Store, what: Mapping[str, Any], who: Who) -> tuple[str, bool]:
+    """Queue a scan (`jobs.scan_of`) for the service's worker: the job's id, and whether it is new.
+    Raises AccessError, and Conflict when the queue is full."""
+    with store.write() as connection:
+        return jobs.ask(connection, JobKind.SCAN, what, who)
+
+
+def stop(store: Store, id: str, who: Who) -> str:
+    """Work that waits is not begun, and what runs ends in order; the job's id. Raises NotFound,
+    AccessError, and Conflict when it has ended."""
+    with store.write() as connection:
+        jobs.stop(connection, id, who)
+        return jobs.by_id(connection, id).id
 
 
 def begin(store: Store) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -25,7 +25,7 @@ FIELDS = (
 
 def rows(
     connection: Connection, *, since: int | None = None, until: int | None = None
-) -> Iterator[dict[str, str | int | None]]:
+) -> Generator[dict[str, str | int | None], None, None]:
     """The lines written from `since` to before `until` (microseconds since 1970), oldest first."""
     lines = audit.every(connection, since=since, until=until)
     for before, line in audit.linked(lines, connection):

@@ -13,8 +13,9 @@ import os
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from reseen.store import schema
 from reseen.store.database import now
@@ -119,9 +120,7 @@ def every(
     """All lines, or those of one subject, or from `since` to before `until` (microseconds since
     1970); oldest first, streamed."""
     table = schema.audit.c
-    query = select(
-        *(table.pk, table.at, table.actor, table.action, table.subject, table.details, table.hash)
-    ).order_by(table.pk)
+    query = _lines().order_by(table.pk)
     if subject is not None:
         query = query.where(table.subject == subject)
     if since is not None:
@@ -130,23 +129,42 @@ def every(
         query = query.where(table.at < until)
     with connection.execute(query.execution_options(yield_per=1000)) as rows:
         for row in rows:
-            yield AuditLine(*row[:6], bytes(row.hash or b""))
+            yield _line(row)
 
 
-def latest(connection: Connection, action: str, *, most: int) -> list[AuditLine]:
-    """The last lines of one action, the newest first."""
+def latest(
+    connection: Connection, which: Mapping[str, str], *, before: int | None = None, most: int
+) -> list[AuditLine]:
+    """The last lines, the newest first. `which`: what their actor, action or subject must be, where
+    that is not empty; `before`: only those with a lower number."""
     table = schema.audit.c
-    query = (
-        select(
-            *(table.pk, table.at, table.actor, table.action, table.subject, table.details),
-            *(table.hash,),
-        )
-        .where(table.action == action)
-        .order_by(table.pk.desc())
-        .limit(most)
-    )
-    rows = connection.execute(query).all()
-    return [AuditLine(*row[:6], bytes(row.hash or b"")) for row in rows]
+    query = _lines().order_by(table.pk.desc()).limit(most)
+    for name, value in which.items():
+        if value:
+            query = query.where(table[name] == value)
+    if before is not None:
+        query = query.where(table.pk < before)
+    return [_line(row) for row in connection.execute(query)]
+
+
+def last(connection: Connection) -> AuditLine | None:
+    """The newest line of all."""
+    found = latest(connection, {}, most=1)
+    return found[0] if found else None
+
+
+def actions(connection: Connection) -> list[str]:
+    """Every action that was ever recorded, by name."""
+    return sorted(connection.scalars(select(schema.audit.c.action).distinct()))
+
+
+def _lines() -> Any:
+    return select(schema.audit)  # Any: of rows that `_line` reads
+
+
+def _line(row: Row[Any]) -> AuditLine:
+    told = (row.pk, row.at, row.actor, row.action, row.subject, row.details)
+    return AuditLine(*told, bytes(row.hash or b""))
 
 
 def linked(lines: Iterator[AuditLine], connection: Connection) -> Iterator[tuple[bytes, AuditLine]]:

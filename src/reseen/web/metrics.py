@@ -14,10 +14,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY, Collector
-from sqlalchemy import func, select
 
+from reseen.operations import jobs
+from reseen.review import totals
 from reseen.store.database import Store
-from reseen.store.service_schema import cases, decisions, jobs, notices
 from reseen.web.service import Service
 
 REQUESTS = Histogram(
@@ -94,15 +94,17 @@ class _Stored(Collector):
 
     def collect(self) -> Iterator[Metric]:
         wanted = (
-            ("reseen_cases", "Cases, by state.", cases.c.state),
-            ("reseen_decisions", "Decisions ever made, by verdict.", decisions.c.verdict),
-            ("reseen_notices", "Notices, by state.", notices.c.state),
-            ("reseen_jobs", "Work in the background, by state.", jobs.c.state),
+            ("reseen_cases", "Cases, by state.", "state", totals.cases_by_state),
+            (
+                *("reseen_decisions", "Decisions ever made, by verdict.", "verdict"),
+                totals.decisions_by_verdict,
+            ),
+            ("reseen_notices", "Notices, by state.", "state", totals.notices_by_state),
+            ("reseen_jobs", "Work in the background, by state.", "state", jobs.by_state),
         )
         with self._store.read() as connection:
-            for name, meaning, column in wanted:
-                family = GaugeMetricFamily(name, meaning, labels=[column.name])
-                query = select(column, func.count()).group_by(column)
-                for word, count in connection.execute(query):
-                    family.add_metric([str(word)], count)
+            for name, meaning, label, counted_by in wanted:
+                family = GaugeMetricFamily(name, meaning, labels=[label])
+                for word, count in counted_by(connection).items():
+                    family.add_metric([word], count)
                 yield family

@@ -22,15 +22,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
-from sqlalchemy import select
 from uvicorn.supervisors import Multiprocess
 
 from reseen.errors import ReseenError, SettingsError, StoreError
 from reseen.gate.state import FILE
 from reseen.hubs.kinds import stored_name
 from reseen.operations import logs
+from reseen.review import users
 from reseen.settings import Settings, is_loopback
-from reseen.store import service_schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 from reseen.web.slow_client_guard import Careful
@@ -163,9 +162,7 @@ def has_users(settings: Settings) -> bool:
     """Whether anybody can sign in; True also where nobody can tell, the store being away."""
     try:
         with Store(settings.db) as store, store.read() as connection:
-            return (
-                connection.execute(select(service_schema.users.c.pk).limit(1)).first() is not None
-            )
+            return users.any_at_all(connection)
     except StoreError as e:
         from reseen.web.degraded_start import is_away
 

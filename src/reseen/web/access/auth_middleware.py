@@ -20,9 +20,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reseen.errors import AccessError, ReseenError
 from reseen.review.roles import Role
+from reseen.review.sessions import Session
+from reseen.review.sessions import find as find_session
 from reseen.web.access.csrf import SAFE, comes_from_elsewhere
-from reseen.web.access.sessions import Session
-from reseen.web.access.sessions import find as find_session
 from reseen.web.service import Service
 
 OPEN = ("/v1/", "/static/", "/health", "/ready", "/metrics")

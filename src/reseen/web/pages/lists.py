@@ -216,7 +216,7 @@ def _shown(
 def every(connection: Connection) -> list[ListRow]:
     """Every list with what is in force of it, by name."""
     last: dict[str, audit.AuditLine] = {}
-    for line in audit.latest(connection, "import", most=_MOST_LINES):
+    for line in audit.latest(connection, {"action": "import"}, most=_MOST_LINES):
         last.setdefault(str(line.details.get("list", "")), line)
     return [
         ListRow(

@@ -8,8 +8,10 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
+from reseen.operations import sign_in
+from reseen.review import users
 from reseen.review.roles import Role
-from reseen.web.access import Reader, auth_middleware, identity, sessions, users
+from reseen.web.access import Reader, auth_middleware, identity
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -47,10 +49,7 @@ def change(
         raise InputError("this is not your password of now", remedy="Type it again.")
     if password != again:
         raise InputError("the two new passwords differ", remedy="Type them again.")
-    with service.store.write() as connection:
-        user = users.by_pk(connection, who.pk)
-        users.set_password(connection, user, password, actor=who.actor)
-        session = sessions.begin(connection, who)
+    session = sign_in.new_password(service.store, who, password)
     response = RedirectResponse("/me?done=password", status_code=303)
     auth_middleware.set_cookie(
         service, response, auth_middleware.session_cookie(service), session.token

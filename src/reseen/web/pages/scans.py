@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from reseen.errors import InputError
-from reseen.operations import jobs
+from reseen.operations import jobs, scans
 from reseen.operations.jobs import Job, JobKind
 from reseen.records import Coverage, RepoType, Rung
 from reseen.review import queue
@@ -123,8 +123,7 @@ def start(
         )
     if form.wrong:
         return _shown(request, service, who, form)
-    with service.store.write() as connection:
-        id, new = jobs.ask(connection, JobKind.SCAN, what, who)
+    id, new = scans.queue(service.store, what, who)
     return RedirectResponse(f"/scans/{id}?done={'asked' if new else 'there'}", status_code=303)
 
 
@@ -165,10 +164,8 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
 
 @router.post("/scans/{id}/stop")
 def stop(id: str, service: Served, who: Lead) -> Response:
-    with service.store.write() as connection:
-        jobs.stop(connection, id, who)
-        job = jobs.by_id(connection, id)
-    return RedirectResponse(f"/scans/{job.id}?done=stopped", status_code=303)
+    stopped = scans.stop(service.store, id, who)
+    return RedirectResponse(f"/scans/{stopped}?done=stopped", status_code=303)
 
 
 _CONFIRMS = (

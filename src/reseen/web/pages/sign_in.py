@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from reseen.store import audit
-from reseen.web.access import Reader, auth_middleware, identity, session_of, sessions
+from reseen.operations import sign_in as acts
+from reseen.web.access import Reader, auth_middleware, identity, session_of
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -46,10 +46,8 @@ def sign_in(
 @router.post("/sign-out")
 def sign_out(request: Request, service: Served, who: Reader) -> Response:
     session = session_of(request)
-    with service.store.write() as connection:
-        if session is not None:
-            sessions.end(connection, session)
-        audit.write(connection, "sign-out", f"user:{who.name}", actor=who.actor)
+    if session is not None:
+        acts.out(service.store, session)
     response = RedirectResponse(auth_middleware.SIGN_IN, status_code=303)
     auth_middleware.drop_cookie(service, response, auth_middleware.session_cookie(service))
     return response

@@ -7,7 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from reseen.web.access import Administrator, Role, users
+from reseen.operations import users as acts
+from reseen.review import users
+from reseen.web.access import Administrator, Role
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -37,8 +39,7 @@ def add(
     role: Annotated[str, Form(max_length=20)],
     password: Annotated[str, Form(max_length=1000)],
 ) -> Response:
-    with service.store.write() as connection:
-        users.add(connection, name, users.role_of(role), password, actor=who.actor)
+    acts.add(service.store, name, users.role_of(role), password, who)
     return RedirectResponse("/users?done=added", status_code=303)
 
 
@@ -46,23 +47,19 @@ def add(
 def change_role(
     pk: int, service: Served, who: Administrator, role: Annotated[str, Form(max_length=20)]
 ) -> Response:
-    with service.store.write() as connection:
-        user = users.by_pk(connection, pk)
-        users.set_role(connection, user, users.role_of(role), actor=who.actor)
+    acts.set_role(service.store, pk, users.role_of(role), who)
     return RedirectResponse("/users?done=role", status_code=303)
 
 
 @router.post("/users/{pk}/disable")
 def disable(pk: int, service: Served, who: Administrator) -> Response:
-    with service.store.write() as connection:
-        users.disable(connection, users.by_pk(connection, pk), actor=who.actor)
+    acts.disable(service.store, pk, who)
     return RedirectResponse("/users?done=disabled", status_code=303)
 
 
 @router.post("/users/{pk}/enable")
 def enable(pk: int, service: Served, who: Administrator) -> Response:
-    with service.store.write() as connection:
-        users.enable(connection, users.by_pk(connection, pk), actor=who.actor)
+    acts.enable(service.store, pk, who)
     return RedirectResponse("/users?done=enabled", status_code=303)
 
 
@@ -70,6 +67,5 @@ def enable(pk: int, service: Served, who: Administrator) -> Response:
 def set_password(
     pk: int, service: Served, who: Administrator, password: Annotated[str, Form(max_length=1000)]
 ) -> Response:
-    with service.store.write() as connection:
-        users.set_password(connection, users.by_pk(connection, pk), password, actor=who.actor)
+    acts.set_password(service.store, pk, password, who)
     return RedirectResponse("/users?done=password", status_code=303)

@@ -15,12 +15,12 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from reseen.errors import Conflict, InputError, NotFound
 from reseen.observed.artifacts import instant
+from reseen.review.passwords import check as check_password
+from reseen.review.passwords import hashed
 from reseen.review.roles import Role, Who
 from reseen.store import audit
 from reseen.store.database import now
 from reseen.store.service_schema import sessions, users
-from reseen.web.access.passwords import check as check_password
-from reseen.web.access.passwords import hashed
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
@@ -61,6 +61,26 @@ def role_of(label: str) -> Role:
         ) from None
 
 
+def known(connection: Connection, name: str) -> tuple[User, str | None] | None:
+    """Who may sign in by this name, and the hash of the password; None for anybody else."""
+    query = select(users).where(users.c.name == name, users.c.disabled_at.is_(None))
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (_user(row), row.password)
+
+
+def known_to_issuer(connection: Connection, issuer: str, subject: str) -> User | None:
+    """Who may sign in because this issuer vouches for them."""
+    return _find(
+        connection,
+        (users.c.issuer == issuer) & (users.c.subject == subject) & users.c.disabled_at.is_(None),
+    )
+
+
+def renew_hash(connection: Connection, user: User, password: str) -> None:
+    """The same password, hashed with the parameters of today; sessions go on."""
+    connection.execute(update(users).where(users.c.pk == user.pk).values(password=password))
+
+
 def add(connection: Connection, name: str, role: Role, password: str, *, actor: str | None) -> User:
     """A new user. Raises InputError for an unusable name or password, Conflict for a taken name.
 
@@ -87,6 +107,7 @@ def add(connection: Connection, name: str, role: Role, password: str, *, actor: 
 
 
 def any_at_all(connection: Connection) -> bool:
+    """Whether there is anybody who could sign in."""
     return connection.scalar(select(users.c.pk).limit(1)) is not None
 
 
