@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     event,
 )
 
@@ -468,3 +469,28 @@ def _append_only(target: MetaData, connection: Connection, **_: object) -> None:
                 f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
                 f"FOR EACH {each} {refusal}"
             )
+        if not postgresql:
+            connection.exec_driver_sql(_no_replace(table, refusal))
+
+
+def _no_replace(table: Table, refusal: str) -> str:
+    """A trigger for SQLite, where INSERT OR REPLACE takes a row away without asking what stands
+    before DELETE. What a key is null in replaces nothing, as "= NULL" is not true."""
+    unique = [table.primary_key, *_unique(table)]
+    equal = [
+        " AND ".join(f"{column.name} = NEW.{column.name}" for column in key.columns)
+        for key in unique
+    ]
+    name = table.name
+    there = f"EXISTS (SELECT 1 FROM {name} WHERE {' OR '.join(equal)})"  # noqa: S608 - our names
+    return (
+        f"CREATE TRIGGER {name}_no_replace BEFORE INSERT ON {name} FOR EACH ROW "
+        f"WHEN {there} {refusal}"
+    )
+
+
+def _unique(table: Table) -> list[UniqueConstraint | Index]:
+    """What else no two rows share, in an order that does not change."""
+    constraints = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
+    indexes = [one for one in table.indexes if one.unique]
+    return sorted([*constraints, *indexes], key=lambda one: [column.name for column in one.columns])

@@ -36,6 +36,7 @@ def upgrade() -> None:
     _sealed_index()
     _removals()
     _learned()
+    _no_replace()
 
 
 def _small(name: str, default: str = "0") -> sa.Column[Any]:
@@ -89,6 +90,31 @@ def _new_tables() -> None:
         op.execute(
             f"CREATE TRIGGER fact_events_no_{verb.lower()} BEFORE {verb} ON fact_events "
             f"FOR EACH {each} {refusal}"
+        )
+
+
+_UNIQUE = {
+    "audit": "pk = NEW.pk",
+    "changes": "pk = NEW.pk",
+    "comments": "pk = NEW.pk",
+    "decided": "decision_pk = NEW.decision_pk AND sighting_pk = NEW.sighting_pk",
+    "decisions": "pk = NEW.pk OR id = NEW.id OR undoes = NEW.undoes",
+    "fact_events": "pk = NEW.pk",
+    "notice_steps": "pk = NEW.pk",
+    "withdrawals": "pk = NEW.pk",
+}
+"""What no two rows of an append-only table share."""
+
+
+def _no_replace() -> None:
+    """On SQLite, INSERT OR REPLACE passes what stands before DELETE."""
+    if _is_postgresql():
+        return
+    for table, equal in _UNIQUE.items():
+        there = f"EXISTS (SELECT 1 FROM {table} WHERE {equal})"  # noqa: S608 - names of our own
+        op.execute(
+            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} FOR EACH ROW "
+            f"WHEN {there} BEGIN SELECT RAISE(ABORT, 'append-only'); END"
         )
 
 
