@@ -49,9 +49,13 @@ def sample(tmp_path: Path, world: World) -> Path:
     return path
 
 
-def reads(service: Service) -> list[Job]:
+def every_job(service: Service) -> list[Job]:
     with service.store.read() as connection:
-        return [job for job in jobs.every(connection) if job.kind is JobKind.READ]
+        return jobs.every(connection)
+
+
+def reads(service: Service) -> list[Job]:
+    return [job for job in every_job(service) if job.kind is JobKind.READ]
 
 
 def confirmed(store: Store) -> list[tuple[str, ...]]:
@@ -136,21 +140,21 @@ def test_nothing_owed_queues_nothing(service: Service, sample: Path) -> None:
     assert "Known copies" not in Visitor(make_app(service), Role.LEAD).get("/lists").text
 
 
-def test_a_webhook_goes_as_far_as_was_ever_asked_of_the_repository(
-    service: Service, replica: Replica
+@pytest.mark.parametrize("before", Confirm)
+def test_a_webhook_asks_the_same_whatever_was_asked_before(
+    service: Service, replica: Replica, sample: Path, before: Confirm
 ) -> None:
-    def level(repo: str) -> str:
-        hub = service.settings.hubs[0].host
-        repository_changed(service.store, hub, RepoType.MODEL, repo)
-        with service.store.read() as connection:
-            return str(jobs.every(connection)[0].what["confirm"])
-
-    assert level("account-01/never-walked") == "header"
-    for confirm in (Confirm.NONE, Confirm.FULL, Confirm.HEADER):
-        target = Target(repos=("account-01/LORA",))
-        walk_hub(service.store, replica.endpoint, target, Options(confirm=confirm))
-        wanted = "none" if confirm is Confirm.NONE else "full"
-        assert level("account-01/LORA") == wanted
+    """A header at least, and all bytes where these were asked for."""
+    imports.import_list(service.store, service.keyring, sample)
+    target = Target(repos=("account-01/LORA",))
+    walk_hub(service.store, replica.endpoint, target, Options(confirm=before, follow=False))
+    assert repository_changed(service.store, RepoType.MODEL, "account-01/LORA")
+    with working(worker_at(service.store, service.keyring, service.settings, replica)):
+        until(lambda: not any(job.ended_at is None for job in every_job(service)))
+    far = "bytes" if before is Confirm.FULL else "header"
+    found = confirmed(service.store)
+    assert {how for _, repo, *_, how in found if repo == "account-01/LORA"} == {far}
+    assert len({repo for _, repo, *_ in found}) > 1
 
 
 def test_the_case_page_has_every_byte_read(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, overload
 
-from sqlalchemy import Connection, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
 from reseen.errors import NotFound
 from reseen.observed import sketches
@@ -29,7 +29,7 @@ from reseen.records import (
 from reseen.store import schema
 from reseen.store.database import chunks, insert_for, insert_many, now, upsert
 
-GATED, DISABLED, PRIVATE = 1, 2, 4
+GATED, DISABLED, PRIVATE, WAS_GATED = 1, 2, 4, 8
 MASKED, LFS = 1, 2
 
 _LARGEST = 2**63 - 1
@@ -89,12 +89,14 @@ def repositories(
     old, new = schema.repositories.c, insert.excluded
     # A short listing does not say everything: what it leaves out stays as it was known.
     kept = ("sha", "created_at", "modified_at", "downloads", "likes", "used_storage")
+    gated = _has(old.flags, GATED | WAS_GATED)
+    flags = case((gated, new["flags"].op("|")(WAS_GATED)), else_=new["flags"])
     if rows:
         connection.execute(
             insert.on_conflict_do_update(
                 index_elements=["hub", "type", "repo"],
                 set_={name: func.coalesce(new[name], old[name]) for name in kept}
-                | {"flags": new["flags"], "last_listed": new["last_listed"]},
+                | {"flags": flags, "last_listed": new["last_listed"]},
             ),
             list(rows.values()),
         )
@@ -218,6 +220,29 @@ def only_in_history(connection: Connection, repository_pk: int, commits: Iterabl
         connection.execute(
             update(schema.artifacts).where(there, table.ref.is_not(None)).values(ref=None)
         )
+
+
+def hidden(connection: Connection, repository_pks: Iterable[int]) -> dict[int, set[bytes]]:
+    """Commits, by repository, that were listed while a gate hid the hashes of their files, in
+    repositories that are open now: the hub says more of them today."""
+    a, r = schema.artifacts.c, schema.repositories.c
+    found: dict[int, set[bytes]] = {}
+    for some in chunks(repository_pks):
+        query = (
+            select(a.repository_pk, a.commit)
+            .join(schema.repositories, r.pk == a.repository_pk)
+            .where(r.pk.in_(some), _has(r.flags, WAS_GATED), ~_has(r.flags, GATED))
+            .where(_has(a.flags, MASKED), a.sha256.is_(None))
+            .distinct()
+        )
+        for pk, commit in connection.execute(query):
+            found.setdefault(pk, set()).add(bytes(commit))
+    return found
+
+
+def _has(flags: ColumnElement[int], bits: int) -> ColumnElement[bool]:
+    """Is any of these bits set?"""
+    return flags.op("&", precedence=9)(bits) != 0
 
 
 def content(artifact: Artifact) -> bytes:

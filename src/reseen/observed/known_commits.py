@@ -39,7 +39,7 @@ class Remembered:
     fresh: bool
     """Listed for the first time since the instant asked about."""
     known: bool
-    """The listed commit's files are known."""
+    """The listed commit's files are known, with all that the hub says of them today."""
     walked: Walked
     """What is remembered of its commits."""
     standing: bool
@@ -69,16 +69,18 @@ def remember(
     walked = walks.of_repositories(connection, known)
     standing = with_sightings(connection, known)
     pks = seen.repositories(connection, page, at=at)
+    hidden = seen.hidden(connection, known)
     remembered = []
     for pk, each in zip(pks, page, strict=True):
         _, last_listed = before.get((each.hub, each.type, each.id), (pk, 0))
         here = walked.get(pk, NEVER)
+        told = here.commits - hidden.get(pk, set())
         remembered.append(
             Remembered(
                 pk=pk,
                 repository=each,
                 fresh=last_listed < since,
-                known=each.sha is not None and seen.commit_bytes(each.sha) in here.commits,
+                known=each.sha is not None and seen.commit_bytes(each.sha) in told,
                 walked=here,
                 standing=pk in standing,
             )

@@ -67,6 +67,11 @@ class Asked:
     follow: int = 0
     """What is looked at where something is found: REFS, ACCOUNT's numbers, ALL_REFS."""
 
+    @property
+    def depth(self) -> int:
+        """How far files are read, as one number."""
+        return 2 * self.confirm + self.edited
+
     def __or__(self, other: Asked) -> Asked:
         return Asked(
             max(self.confirm, other.confirm),
@@ -146,16 +151,6 @@ def of_repositories(connection: Connection, pks: Iterable[int]) -> dict[int, Wal
         for row in connection.execute(select(walks).where(walks.c.repository_pk.in_(some))):
             rows.setdefault(row.repository_pk, []).append(row)
     return {pk: _together(some) for pk, some in rows.items()}
-
-
-def asked_of(connection: Connection, hub: str, type: RepoType, repo: str) -> Asked | None:
-    """The most that any scan asked of a repository; None where none came to it."""
-    query = select(repositories.c.pk).where(
-        repositories.c.hub == hub, repositories.c.type == type.value, repositories.c.repo == repo
-    )
-    pk = connection.scalar(query)
-    found = None if pk is None else of_repositories(connection, [pk]).get(pk)
-    return None if found is None else found.asked
 
 
 def _together(rows: Collection[Any]) -> Walked:

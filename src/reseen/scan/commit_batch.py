@@ -365,10 +365,12 @@ def _visit(
 def _refer(
     connection: Connection, scan: ScanFacts, lease: Lease, revisions: Revisions, at: int
 ) -> None:
-    """Each commit that is not known yet becomes work, once; what is known of one that nothing leads
-    to any more stands in the history."""
+    """Each commit that is not known yet, or that a gate hid then, becomes work, once; what is known
+    of one that nothing leads to any more stands in the history."""
     scan_rows.note(connection, scan.pk, lease.repository_pk, revisions.problems, at)
-    known = walks.commits(connection, lease.repository_pk)
+    pk = lease.repository_pk
+    hidden = seen.hidden(connection, [pk]).get(pk, set())
+    known = walks.commits(connection, pk) - set(map(seen.commit_text, hidden))
     known |= frontier.commits(connection, scan.pk, lease.repository_pk)
     work: list[Work] = []
     for revision in revisions.revisions:

@@ -39,8 +39,10 @@ def owe(
     if not late:
         return
     version = scan.index().version
-    walked = walks.of_repositories(connection, late)
     standing = known_commits.with_sightings(connection, list(late))
+    walked = walks.of_repositories(connection, late)
+    if _lift_accounts(connection, scan, batch, walked, standing & set(walked)):
+        walked = walks.of_repositories(connection, late)  # some of these may be lifted
     levels = {
         pk: known.asked if scan.target.owed and pk not in standing else known.asked | scan.asked
         for pk, known in walked.items()
@@ -54,9 +56,11 @@ def owe(
     done: list[int] = []
     for pk in walked:
         states = tried.get(pk, {})
-        if pk in files and states.get(version) is not State.DONE:
+        level = levels[pk].depth
+        read = Work(pk, Task.REINSPECT, late[pk], version=version, level=level)
+        if pk in files and states.get(read.subject) is not State.DONE:
             if State.GIVEN_UP not in states.values():
-                work.append(Work(pk, Task.REINSPECT, late[pk], version=version))
+                work.append(read)
             continue
         short = options[pk].confirm is Confirm.NONE and levels[pk].confirm > 0
         if pk not in unfollowed and not short:
@@ -78,7 +82,6 @@ def _follow_owed(
     left: set[int] = set()
     refs: list[Work] = []
     rows = known_commits.repositories_by_pk(connection, standing)
-    _lift_accounts(connection, scan, batch, walked, standing)
     for pk in standing:
         wish = walked[pk].asked.follow | scan.asked.follow
         open_ = still_open(wish, walked[pk].followed)
@@ -103,13 +106,14 @@ def _lift_accounts(
     batch: Batch,
     walked: Mapping[int, Walked],
     standing: Collection[int],
-) -> None:
+) -> bool:
     """The other repositories of an account where something was found are to be read as far as the
     scan asked that leads to them, also those that were listed and walked for less. What this scan
-    asks itself, it asks when it lists them."""
+    asks itself, it asks when it lists them. Whether anything more is asked now than before."""
     own = walks.led_to(scan.asked.follow)
     rows = known_commits.repositories_by_pk(connection, standing)
     levels: dict[str, Asked] = {}
+    lifted = False
     for pk in standing:
         level = walks.led_to(walked[pk].asked.follow)
         if own | level != own:
@@ -122,7 +126,9 @@ def _lift_accounts(
             if known.asked | level != known.asked
         }
         walks.ask(connection, weaker)
-        batch.behind |= bool(weaker)
+        lifted |= bool(weaker)
+    batch.behind |= lifted
+    return lifted
 
 
 def list_account(

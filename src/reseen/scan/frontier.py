@@ -66,11 +66,13 @@ class Work:
     ref: str | None = None
     version: int = 0
     """For REINSPECT: the registry's, which owes it. A newer one may owe it again."""
+    level: int = 0
+    """For REINSPECT: how far it was asked to go. If more is asked, that is owed again."""
 
     @property
     def subject(self) -> str:
         if self.task is Task.REINSPECT:
-            return str(self.version)
+            return f"{self.version} {self.level}"
         return f"{self.commit} {self.ref or ''}".strip()
 
 
@@ -141,9 +143,9 @@ def commits(connection: Connection, scan: int, repository_pk: int) -> set[str]:
 
 def reinspections(
     connection: Connection, scan: int, repository_pks: Iterable[int]
-) -> dict[int, dict[int, State]]:
-    """REINSPECT of these repositories, in whatever state: by repository, by version."""
-    found: dict[int, dict[int, State]] = {}
+) -> dict[int, dict[str, State]]:
+    """REINSPECT of these repositories, in whatever state: by repository, by `Work.subject`."""
+    found: dict[int, dict[str, State]] = {}
     for some in chunks(repository_pks):
         query = select(frontier.c.repository_pk, frontier.c.subject, frontier.c.state).where(
             frontier.c.scan_pk == scan,
@@ -151,7 +153,7 @@ def reinspections(
             frontier.c.task == int(Task.REINSPECT),
         )
         for pk, subject, state in connection.execute(query):
-            found.setdefault(pk, {})[int(subject)] = State(state)
+            found.setdefault(pk, {})[subject] = State(state)
     return found
 
 

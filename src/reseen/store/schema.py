@@ -210,7 +210,7 @@ repositories = Table(
     Column("last_listed", BigInteger),
     Index("ux_repositories", "hub", "type", "repo", unique=True),
 )
-"""`flags`: 1 gated, 2 disabled, 4 private."""
+"""`flags`: 1 gated, 2 disabled, 4 private, 8 was gated before."""
 
 walks = Table(
     "walks",

@@ -17,7 +17,6 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from reseen.errors import Conflict, InputError, StoreError
-from reseen.hubs.kinds import stored_name
 from reseen.operations.hooks import repository_changed
 from reseen.records import RepoType
 from reseen.web import form_values
@@ -77,9 +76,7 @@ async def told(
     queued = False
     if named is not None:
         try:
-            queued = await run_in_threadpool(
-                repository_changed, service.store, stored_name(service.settings.hubs[0]), *named
-            )
+            queued = await run_in_threadpool(repository_changed, service.store, *named)
         except (StoreError, Conflict) as e:
             return problem(503, str(e), e.remedy or "", {"Retry-After": "60"})
     return Response(

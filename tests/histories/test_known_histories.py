@@ -1,0 +1,56 @@
+"""Histories in which order once mattered: each as short as it still showed the fault."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.histories.acts import Act, Add, Change, Hook, Import, Scan
+from tests.histories.model import Level, Target
+from tests.histories.play import play
+
+ALL = Target(everything=True, level=Level.NONE, follow=False)
+
+
+def person(number: int) -> str:
+    return f"Sample person {number:02}"
+
+
+def rows(list: str, *numbers: int) -> Import:
+    return Import(list, tuple(map(person, numbers)), "python")
+
+
+def scan(target: Target) -> Scan:
+    return Scan(target, "python")
+
+
+HISTORIES: dict[str, tuple[Act, ...]] = {
+    "a hub tells of what was to be read not at all": (
+        *(rows("hostile", 18), scan(ALL), Hook("hal/innocents")),
+    ),
+    "what is found when something was learned leads to what was walked for less": (
+        *(rows("second", 8, 10, 11), Hook("ann/renamed"), scan(replace(ALL, refs=True))),
+        scan(Target(folder=True, level=Level.FULL, follow=False)),
+    ),
+    "what an added file finds leads to what was walked for less": (
+        scan(Target(accounts=("ann",), repos=(), level=Level.NONE)),
+        scan(Target(repos=("ann/altered",), level=Level.FULL)),
+        scan(replace(ALL, level=Level.HEADER)),
+        Add(person(23), "python"),
+    ),
+    "a gate is opened over files that were seen": (
+        *(Hook("cid/members"), Change("open", "cid/members"), rows("third", 16)),
+    ),
+    "a gate is opened over files of other refs and of the history": (
+        scan(Target(repos=("cid/cleaned", "cid/members"), level=Level.FULL)),
+        *(Change("gate", "cid/branch"), Change("gate", "cid/cleaned")),
+        scan(Target(repos=("cid/branch", "cid/cleaned"), level=Level.HEADER, refs=True)),
+        *(Change("open", "cid/branch"), Change("open", "cid/cleaned")),
+        *(rows("first", 4), rows("second", 11)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_order_does_not_matter(name: str) -> None:
+    assert play(HISTORIES[name]) == []
