@@ -314,6 +314,9 @@ class Claim:
     """Of which list the row is; None for what was learned."""
     in_force: bool
     digests: tuple[Digest, ...] = ()
+    never_read: tuple[DigestKind, ...] = ()
+    """Kinds of digests that are known and not handed out: of the class that is never read they go
+    to an authority alone (`reseen registry export-class`). Nor is `layout` or a sketch."""
     size: int | None = None
     container: Container | None = None
     data_size: int | None = None
@@ -349,7 +352,7 @@ class Removal:
     withdrawn_at: datetime | None = None
     """None: at least one claim is in force."""
     cls: RemovalClass = RemovalClass.OTHER
-    """The strictest of its claims in force."""
+    """The strictest of its claims in force; where none is, of all that there were."""
     claims: tuple[Claim, ...] = ()
     """All, those that are not in force too."""
 
@@ -377,7 +380,9 @@ class Removal:
     def files(self) -> tuple[Claim, ...]:
         """The claims that say something of a file."""
         return tuple(
-            c for c in self._counted if c.digests or c.size is not None or c.sketch is not None
+            c
+            for c in self._counted
+            if c.digests or c.never_read or c.size is not None or c.sketch is not None
         )
 
     def true_size(self, claim: Claim) -> int | None:
@@ -518,6 +523,8 @@ class Sighting:
     repo_created_at: datetime | None = None
     withdrawn: bool = False
     """The removal was withdrawn after this sighting: it no longer counts."""
+    never_read: bool = False
+    """Of the class of which digests go to an authority alone: none is in here."""
 
     @property
     def counts(self) -> bool:

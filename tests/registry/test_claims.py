@@ -367,7 +367,7 @@ def test_the_class_is_the_strictest_of_the_claims_in_force(registry: Registry) -
     assert registry.removal().cls is OTHER
     registry.take_back(2, put_back=True)
     registry.withdraw()
-    assert registry.removal().cls is OTHER, "none is in force"
+    assert registry.removal().cls is CHILD_ABUSE, "of what is withdrawn nothing is handed out"
     registry.withdraw(restored=True)
     assert registry.removal().cls is CHILD_ABUSE
 

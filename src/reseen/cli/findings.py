@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reseen.cli.common import plain, size_text
-from reseen.records import Claim, Confirmed, Match, Removal, Rung, Sighting, SightingState
+from reseen.records import (
+    Claim,
+    Confirmed,
+    DigestKind,
+    Match,
+    Removal,
+    Rung,
+    Sighting,
+    SightingState,
+)
 from reseen.report.rows import visible
 
 if TYPE_CHECKING:
@@ -112,11 +121,10 @@ def removal_text(removal: Removal, names: Names | None) -> str:
         lines.append(f"  class: {removal.cls.label}{class_note(removal)}")
     for claim in removal.claims:
         lines.append(f"  {claim_text(removal, claim)}")
-        if removal.cls.never_read and claim.digests:
-            kinds = ", ".join(d.kind.label for d in claim.digests)
+        lines += [f"    {d.kind.label:<15}{d.hex}" for d in claim.digests]
+        if claim.never_read:
+            kinds = ", ".join(kind.label for kind in claim.never_read)
             lines.append(f"    {kinds}: not shown of this class (reseen registry export-class)")
-        else:
-            lines += [f"    {d.kind.label:<15}{d.hex}" for d in claim.digests]
     if names is None:
         lines.append("  names: sealed (--reveal opens them, which is recorded)")
     else:
@@ -200,7 +208,7 @@ def removal_fields(removal: Removal, names: Names | None = None) -> dict[str, An
                 "size": f.size,
                 "container": f.container,
                 "sketch": f.sketch is not None,
-                **digests_shown(removal, f),
+                **digests_shown(f),
             }
             for f in removal.files
         ],
@@ -210,10 +218,14 @@ def removal_fields(removal: Removal, names: Names | None = None) -> dict[str, An
     return fields
 
 
-def digests_shown(removal: Removal, claim: Claim) -> dict[str, str | None]:
+def digests_shown(claim: Claim) -> dict[str, str | None]:
     """A claim's digests by kind; null instead of the value for the class that is never read."""
-    hidden = removal.cls.never_read
-    return {d.kind.label.replace("-", "_"): None if hidden else d.hex for d in claim.digests}
+    shown: dict[str, str | None] = {_key(digest.kind): digest.hex for digest in claim.digests}
+    return shown | dict.fromkeys(map(_key, claim.never_read))
+
+
+def _key(kind: DigestKind) -> str:
+    return kind.label.replace("-", "_")
 
 
 def claim_fields(removal: Removal, claim: Claim) -> dict[str, Any]:
@@ -233,7 +245,7 @@ def claim_fields(removal: Removal, claim: Claim) -> dict[str, Any]:
         "removed_on": plain(claim.removed_on) if claim.removed_on else None,
         "class": claim.cls.label if claim.cls is not None else None,
         "class_settled": claim.class_settled,
-        "digests": digests_shown(removal, claim),
+        "digests": digests_shown(claim),
     }
 
 

@@ -53,12 +53,13 @@ def folded(old: Snapshot, gone: bytes, added: Sequence[RemovalEntry]) -> Snapsho
         columns[name] = np.concatenate([kept, _read(kind, _new(rows, name, fresh))])
     kept_places = compact[_read("I", old.removal_of)[claim_stays]]
     places = np.concatenate([kept_places, _read("I", rows.places).astype(np.int64)])
+    columns["layouts-of"], layouts = _in_use(columns["layouts-of"], [*rows.known_layouts])
     columns["removal-of"] = new_place[places].astype(np.uint32)
     claim_order = np.argsort(columns["claim-pks"], kind="stable")
     for name, kind in BY_CLAIM.items():
         setattr(made, name.replace("-", "_"), _array(kind, columns[name][claim_order]))
     made.list_sets = tuple(rows.list_sets)
-    made.layouts = b"".join(rows.known_layouts)
+    made.layouts = b"".join(layouts)
     made.container_of = old.container_of
 
     # Digests: owners renumbered, new ones sorted in.
@@ -77,6 +78,15 @@ def folded(old: Snapshot, gone: bytes, added: Sequence[RemovalEntry]) -> Snapsho
     ]
     made._expect()
     return made
+
+
+def _in_use(numbers: NDArray[Any], known: list[bytes]) -> tuple[NDArray[Any], list[bytes]]:
+    """The layouts that any claim has, and the claims' numbers of them, from 1 on: what nobody has
+    any more is not kept, for the index is handed to others."""
+    used = np.unique(numbers[numbers > 0])
+    again = np.zeros(len(known) + 1, numbers.dtype)
+    again[used] = np.arange(1, len(used) + 1)
+    return again[numbers], [known[n - 1] for n in used]
 
 
 def _rows(old: Snapshot) -> Rows:

@@ -662,9 +662,13 @@ _SHA256, _XET, _GIT_BLOB = DigestKind.SHA256, DigestKind.XET, DigestKind.GIT_BLO
 
 
 def _sha256s(entry: RemovalEntry) -> RemovalEntry:
-    """A removal, by its SHA-256s alone."""
+    """A removal, by its SHA-256s alone: what its tensors are is left out too."""
     claims = [
-        replace(claim, digests=tuple(d for d in claim.digests if d[0] in (_SHA256, POINTER)))
+        replace(
+            claim,
+            digests=tuple(d for d in claim.digests if d[0] in (_SHA256, POINTER)),
+            facts=replace(claim.facts, data_size=None, layout=None),
+        )
         for claim in entry.claims
     ]
     return replace(entry, claims=tuple(claim for claim in claims if claim.digests))

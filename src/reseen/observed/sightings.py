@@ -16,7 +16,18 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from reseen.errors import NotFound
 from reseen.observed import evidence
@@ -299,12 +310,23 @@ def _query() -> Select[Any]:
             *(s.pk, s.id, s.rung, s.state, s.confirmed, s.first_seen, s.last_seen),
             *(schema.removals.c.id.label("removal"), schema.removals.c.withdrawn_at),
             schema.removals.c.cls.label("removal_class"),
+            _is_never_read_too().label("beside"),
             *(r.hub, r.type, r.repo, r.downloads, r.likes, r.created_at),
             *(a.commit, a.ref, a.path, a.size, a.sha256),
             *(e.rung.label("e_rung"), e.kind, e.value, e.why, e.figures),
         )
         .select_from(_JOINED.outerjoin(schema.evidence, and_(e.sighting_pk == s.pk, shown)))
         .order_by(s.pk.desc())
+    )
+
+
+def _is_never_read_too() -> ColumnElement[bool]:
+    """Whether the same file is taken for a removal of the class that is never read, too."""
+    other, removal = schema.sightings.alias("other"), schema.removals.alias("theirs")
+    return exists().where(
+        other.c.artifact_pk == schema.sightings.c.artifact_pk,
+        removal.c.pk == other.c.removal_pk,
+        removal.c.cls >= int(RemovalClass.CHILD_ABUSE),
     )
 
 
@@ -353,7 +375,7 @@ def _why(rung: Rung, proofs: Sequence[Evidence]) -> str:
 def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
     row = rows[0]
     proofs = evidence.of_rows(rows)
-    secret = RemovalClass(row.removal_class).never_read
+    secret = RemovalClass(row.removal_class).never_read or bool(row.beside)
     if secret:  # digests of this class leave the store in one way only
         proofs = tuple(replace(e, value="") for e in proofs)
     return Sighting(
@@ -378,6 +400,7 @@ def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
         likes=row.likes,
         repo_created_at=instant(row.created_at),
         withdrawn=row.withdrawn_at is not None,
+        never_read=secret,
     )
 
 

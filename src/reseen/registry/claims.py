@@ -61,7 +61,8 @@ def refresh(connection: Connection, removal_pks: Collection[int]) -> None:
 
     A claim of a list is in force unless it or its list is withdrawn. What was learned is in force
     unless it was taken back, if one of the claims that it rests on is, and if the removal is not of
-    the class that is never read. A removal is withdrawn when no claim of a list is in force.
+    the class that is never read. A removal is withdrawn when no claim of a list is in force; then
+    its class is the strictest that was ever said, since nothing of it may be handed out.
     """
     for chunk in chunks(sorted(set(removal_pks))):
         _refresh(connection, chunk)
@@ -77,14 +78,15 @@ def _refresh(connection: Connection, removal_pks: list[int]) -> None:
         update(c).where(mine, c.c.source != LEARNED).values(in_force=case((out, 0), else_=1))
     )
     told = schema.claims.alias("told")
-    said = and_(told.c.removal_pk == r.c.pk, told.c.source != LEARNED, told.c.in_force == 1)
+    ever = and_(told.c.removal_pk == r.c.pk, told.c.source != LEARNED)
+    said = and_(ever, told.c.in_force == 1)
     stands = exists().where(said, told.c.source == LISTED)
     effective = _class_said(told)
-    strictest = (
-        select(func.max(effective))
-        .select_from(told.outerjoin(lists, lists.c.pk == told.c.list_pk))
-        .where(said)
-        .scalar_subquery()
+    most = select(func.max(effective)).select_from(
+        told.outerjoin(lists, lists.c.pk == told.c.list_pk)
+    )
+    strictest = case(
+        (stands, most.where(said).scalar_subquery()), else_=most.where(ever).scalar_subquery()
     )
     vouched = (
         exists()
@@ -293,7 +295,11 @@ def _load(connection: Connection, theirs: ColumnElement[bool]) -> dict[int, tupl
 
     c, d = schema.claims.c, schema.digests.c
     rows = connection.execute(
-        select(schema.claims, schema.lists.c.name, schema.lists.c.cls.label("list_class"))
+        select(
+            *(schema.claims, schema.lists.c.name, schema.lists.c.cls.label("list_class")),
+            schema.removals.c.cls.label("removal_class"),
+        )
+        .join(schema.removals, schema.removals.c.pk == c.removal_pk)
         .outerjoin(schema.lists, schema.lists.c.pk == c.list_pk)
         .where(theirs)
         .order_by(c.removal_pk, c.pk)
@@ -316,17 +322,23 @@ def _load(connection: Connection, theirs: ColumnElement[bool]) -> dict[int, tupl
         numbers[row.pk] = counts[row.removal_pk]
     found: defaultdict[int, list[Claim]] = defaultdict(list)
     for row in rows:
+        said = _stricter(row._mapping[c.cls], row.list_class) or RemovalClass.OTHER
+        secret = RemovalClass(row.removal_class).never_read or (
+            said.never_read and row.class_settled != FALSE
+        )
+        held_here = tuple(digests.get(row.pk, ()))
         found[row.removal_pk].append(
             Claim(
                 number=numbers[row.pk],
                 list=None if row.source == LEARNED else row.name,
                 in_force=bool(row.in_force),
-                digests=tuple(digests.get(row.pk, ())),
+                digests=() if secret else held_here,
+                never_read=tuple(d.kind for d in held_here) if secret else (),
                 size=row.size,
                 container=None if row.container is None else Container(row.container),
                 data_size=row.data_size,
-                layout=row.layout,
-                sketch=sketch_of.get(row.pk),
+                layout=None if secret else row.layout,
+                sketch=None if secret else sketch_of.get(row.pk),
                 site=row.site,
                 removed_on=day(row.removed_on),
                 cls=_stricter(row._mapping[c.cls], row.list_class),

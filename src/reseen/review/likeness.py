@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, select
+from sqlalchemy import Connection, select
 
 from reseen.errors import Malformed, NotFound
 from reseen.match.blocks import Block, side_by_side
@@ -59,15 +59,21 @@ class FilesCompared:
 
 
 def of_sighting(connection: Connection, sighting: str) -> FilesCompared:
-    """The file that was found beside the file of the removal that is most like it.
+    """The file that was found beside the file of the removal that is most like it; of the class of
+    which only digests are compared, the size of what was found alone.
     Raises NotFound."""
     s = schema.sightings.c
+    r = schema.removals.c
     row = connection.execute(
-        select(s.removal_pk, s.artifact_pk).where(s.id == sighting)
+        select(s.removal_pk, s.artifact_pk, r.cls.label("removal_class"))
+        .join(schema.removals, r.pk == s.removal_pk)
+        .where(s.id == sighting)
     ).one_or_none()
     if row is None:
         raise NotFound("there is no such sighting", remedy="Go back to the queue.")
     found, sketch = _found(connection, row.artifact_pk)
+    if RemovalClass(row.removal_class).never_read:
+        return FilesCompared(_facts({}, {"size": found["size"]}), ())
     best = FilesCompared(_facts({}, found), ())
     for file, own_sketch in _removed(connection, row.removal_pk):
         blocks: tuple[Block, ...] = ()
@@ -114,17 +120,11 @@ def _removed(
     rows = connection.execute(
         select(f.size, f.container, f.data_size, f.layout, k.architecture, k.value)
         .select_from(schema.claims.outerjoin(schema.sketches, k.claim_pk == f.pk))
-        .where(f.removal_pk == removal_pk, f.in_force == 1, ~_never_read(removal_pk))
+        .where(f.removal_pk == removal_pk, f.in_force == 1)
         .order_by(k.value.is_(None), f.layout.is_(None), f.size.is_(None), f.pk)
         .limit(MOST_FILES)
     )
     return [(dict(row._mapping), row.value) for row in rows]
-
-
-def _never_read(removal_pk: int) -> ColumnElement[bool]:
-    """Of the class of which only digests are compared."""
-    r = schema.removals.c
-    return exists().where(r.pk == removal_pk, r.cls >= int(RemovalClass.CHILD_ABUSE))
 
 
 def _facts(removed: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[Fact, ...]:

@@ -296,6 +296,7 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
     for row in rows:
         # An old repository without an owner is the account's too.
         sighting = known.get(row.id) or sightings.by_id(connection, row.id)
+        secret, own = sighting.never_read, read.get(row.artifact_pk, ())
         basis = by.get(good.get(row.pk, 0))
         first = _first_place(said.get(row.removal_pk, ()))
         of_git = row.git_oid not in (row.sha256, row.xet, b"")
@@ -304,9 +305,9 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
                 sighting=sighting,
                 case=row.case,
                 url=address_of(sighting),
-                xet=None if row.xet is None else row.xet.hex(),
-                git_oid=row.git_oid.hex() if of_git and row.git_oid else None,
-                read=tuple(d for d in read.get(row.artifact_pk, ()) if not d.kind.is_short),
+                xet=None if row.xet is None or secret else row.xet.hex(),
+                git_oid=row.git_oid.hex() if of_git and row.git_oid and not secret else None,
+                read=() if secret else tuple(d for d in own if not d.kind.is_short),
                 site=None if first is None else first.site,
                 removed_on=None if first is None else first.removed_on,
                 cls=RemovalClass(row.removal_class),

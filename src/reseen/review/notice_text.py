@@ -49,7 +49,9 @@ _CLASS = {
     RemovalClass.LIKENESS: "it imitates a real person",
     RemovalClass.INTIMATE: "intimate imagery",
     RemovalClass.CHILD_ABUSE: "it is capable of child abuse imagery",
+    RemovalClass.CHILD_ABUSE_VOUCHED: "it is capable of child abuse imagery",
 }
+_LEFT_OUT = "left out; of this class they are given to an authority only"
 _NAMES = {
     DigestKind.SHA256: "SHA-256",
     DigestKind.BLAKE3: "BLAKE3",
@@ -151,10 +153,7 @@ def _correction_lines(correction: Correction) -> Iterator[str]:
         yield f"{number}. {item.url}"
         yield f"   Revision: {visible(sighting.revision)}"
         yield f"   Path: {visible(sighting.path)}"
-        if sighting.declared_sha256:
-            yield f"   SHA-256, as your platform states it: {sighting.declared_sha256}"
-        for digest in item.read:
-            yield f"   {_NAMES.get(digest.kind, digest.kind.label)}, of what we read: {digest.hex}"
+        yield from _digest_lines(item)
         yield f"   What is so: {what_is_so(item)}"
     yield ""
     yield f"Please name {notice.id} when you answer."
@@ -210,15 +209,22 @@ def _item_lines(number: int, item: Item) -> Iterator[str]:
     yield f"   Path: {visible(sighting.path)}"
     if sighting.size is not None:
         yield f"   Size: {sighting.size:,} bytes"
+    yield from _digest_lines(item)
+    yield f"   Last seen there: {sighting.last_seen.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    yield f"   How we know: {how_we_know(item)}"
+    yield f"   The removed model: {_removed(item)}"
+
+
+def _digest_lines(item: Item) -> Iterator[str]:
+    sighting = item.sighting
+    if sighting.never_read:
+        yield f"   Digests: {_LEFT_OUT}"
     if sighting.declared_sha256:
         yield f"   SHA-256, as your platform states it: {sighting.declared_sha256}"
     if item.xet:
         yield f"   Xet hash, as your platform states it: {item.xet}"
     for digest in item.read:
         yield f"   {_NAMES.get(digest.kind, digest.kind.label)}, of what we read: {digest.hex}"
-    yield f"   Last seen there: {sighting.last_seen.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    yield f"   How we know: {how_we_know(item)}"
-    yield f"   The removed model: {_removed(item)}"
 
 
 def _removed(item: Item) -> str:
@@ -274,6 +280,7 @@ def _item(item: Item) -> dict[str, object]:
             "git_oid": item.git_oid,
         },
         "read": _read(item.read),
+        "digests_left_out": _LEFT_OUT if sighting.never_read else None,
         "rung": sighting.rung.label,
         "how_we_know": how_we_know(item),
         "figures": {} if strongest is None else dict(strongest.figures),
