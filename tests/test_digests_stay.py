@@ -252,7 +252,7 @@ def _unpacked(path: Path) -> bytes:
 def _address(template: str, kept: Kept) -> Iterator[str]:
     if template.startswith("/cases/"):
         yield template.format(id=kept.case)
-    elif template.endswith("/correction"):
+    elif "/correction" in template:
         yield template.format(id=kept.notice)
     elif template.startswith("/notices/"):
         yield from (template.format(id=id) for id in (kept.notice, kept.draft))

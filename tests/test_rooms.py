@@ -207,7 +207,7 @@ CHANGES: dict[str, set[str]] = {
     "reseen.review.comments": {"comment"},
     "reseen.review.decide": {"decide", "undo"},
     "reseen.review.sample_views": {"look"},
-    "reseen.review.mail": {"send"},
+    "reseen.review.mail": {"send", "send_correction"},
     "reseen.review.notice_write": {
         *("draft", "step", "undo", "set_clause", "take_away", "append", "drop_undone"),
     },
@@ -220,7 +220,7 @@ CHANGES: dict[str, set[str]] = {
         *("add", "set_role", "disable", "enable", "set_password", "renew_hash", "end_sessions"),
     },
     "reseen.review.sessions": {"begin", "end"},
-    "reseen.review.corrections": {"sent", "take_away"},
+    "reseen.review.corrections": {"sent", "take_away", "told", "exported"},
     "reseen.registry.classes": {
         *("classify", "classify_list", "entitle", "propose", "confirm", "exported"),
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import json
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -13,9 +14,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 from tests.review.room import Room
 from tests.review.test_notices import confirmed_case, draft, read
+from tests.review.test_refuted import REPO, due, sent_notice, settle
 
 from reseen.errors import AccessError, Conflict, InputError, MailError, SettingsError
-from reseen.review import mail
+from reseen.review import corrections, mail, notice_text
 from reseen.review.notice_states import NoticeState
 from reseen.review.roles import Who
 from reseen.settings import Settings
@@ -99,6 +101,29 @@ def send(
     version = read(room, id).version if version is None else version
     to = "abuse@example.org"
     mail.send(room.store, room.keyring, settings, id, to, who or room.lea, version=version)
+
+
+def fallen(room: Room) -> str:
+    """A notice that was sent by hand, and of which one file is not what it said."""
+    id = sent_notice(room, REPO)
+    room.refute(REPO)
+    settle(room)
+    assert due(room) == [(id, 1)]
+    return id
+
+
+def correct(
+    room: Room,
+    settings: Settings,
+    id: str,
+    *,
+    who: Who | None = None,
+    version: int | None = None,
+    to: str = "abuse@example.org",
+) -> None:
+    seen = read(room, id).version if version is None else version
+    who = who or room.lea
+    mail.send_correction(room.store, room.keyring, settings, id, to, who, version=seen)
 
 
 def configured(settings: Settings, url: str) -> Settings:
@@ -237,3 +262,95 @@ def test_nothing_travels_in_clear_text_to_another_machine(
         send(room, configured(settings, url), id)
     assert got.mails == []
     assert got.senders == []
+
+
+# -- corrections ---------------------------------------------------------------------------------
+
+
+def test_a_correction_is_sent_as_a_notice_is(room: Room, settings: Settings) -> None:
+    id = fallen(room)
+    with mail_server() as (url, got):
+        correct(room, configured(settings, url), id)
+    assert got.recipients == ["rcpt to:<abuse@example.org>"]
+    (raw,) = got.mails
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    assert message["Subject"].startswith(f"Correction to notice {id}: one file at ")
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert "We read every byte of it: it is another file." in body.get_content()
+    (beside,) = message.iter_attachments()
+    assert beside.get_filename() == f"{id}-correction.json"
+    value = json.loads(beside.get_content())
+    assert (value["format"], value["notice"], value["others"]) == ("reseen-correction", id, 0)
+    (item,) = value["items"]
+    assert item["repo"] == REPO
+    assert "it is another file" in item["what_is_so"]
+    told = read(room, id)
+    last = told.steps[-1]
+    assert (last.who, last.how) == ("lea", "correction")
+    assert last.note == "By mail, to abuse@example.org"
+    assert told.state is NoticeState.SENT
+    assert due(room) == [], "nobody is told twice"
+    assert room.lines("export")[-1].details == {"form": "correction", "how": "smtp", "items": 1}
+    assert not any("abuse@" in str(line) for line in room.lines())
+    with mail_server() as (url, got), pytest.raises(Conflict, match="nothing of this notice"):
+        correct(room, configured(settings, url), id)
+    assert not got.mails
+
+
+@pytest.mark.parametrize("how", [{"refuse": "MAIL"}, {"refuse": "RCPT"}, {"hang_up": True}])
+def test_a_correction_that_the_server_did_not_take_is_still_due(
+    room: Room, settings: Settings, how: dict[str, object]
+) -> None:
+    id = fallen(room)
+    with mail_server(**how) as (url, _), pytest.raises(MailError):
+        correct(room, configured(settings, url), id)
+    assert due(room) == [(id, 1)]
+    assert read(room, id).steps[-1].how != "correction"
+    assert not room.lines("export")
+
+
+def test_of_two_who_send_a_correction_at_once_one_does(room: Room, settings: Settings) -> None:
+    id = fallen(room)
+    seen = read(room, id).version
+    with mail_server() as (url, got):
+        correct(room, configured(settings, url), id, version=seen)
+        with pytest.raises(Conflict):
+            correct(room, configured(settings, url), id, version=seen)
+    assert len(got.mails) == 1
+
+
+def test_only_a_lead_sends_a_correction_to_one_address_where_a_server_is(
+    room: Room, settings: Settings
+) -> None:
+    id = fallen(room)
+    with pytest.raises(AccessError):
+        correct(room, configured(settings, "smtp://127.0.0.1:1"), id, who=room.ann)
+    with pytest.raises(SettingsError):
+        correct(room, settings, id)
+    with pytest.raises(InputError):
+        correct(room, configured(settings, "smtp://127.0.0.1:1"), id, to="a@b.org, c@d.org")
+    assert due(room) == [(id, 1)]
+
+
+def test_what_falls_while_a_correction_is_on_its_way_is_told_the_next_time(
+    room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = f"{REPO}-other"
+    id = sent_notice(room, REPO, other)
+    room.refute(REPO)
+    settle(room)
+
+    def meanwhile(*_: object) -> None:
+        room.refute(other)
+        settle(room)
+
+    monkeypatch.setattr(mail, "hand_in", meanwhile)
+    correct(room, configured(settings, "smtp://127.0.0.1:1"), id)
+    assert due(room) == [(id, 1)]
+    with room.store.read() as connection:
+        left = corrections.of_notice(connection, room.keyring, id)
+    assert left is not None
+    assert [item["repo"] for item in json.loads(notice_text.correction_json(left))["items"]] == [
+        other
+    ]

@@ -54,6 +54,8 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("GET", "/notices/{id}/text"): Role.REVIEWER,
     ("GET", "/notices/{id}/json"): Role.REVIEWER,
     ("GET", "/notices/{id}/correction"): Role.REVIEWER,
+    ("GET", "/notices/{id}/correction/json"): Role.REVIEWER,
+    ("POST", "/notices/{id}/correction/send"): Role.LEAD,
     ("POST", "/notices/{id}/corrected"): Role.LEAD,
     ("POST", "/notices/{id}/clause"): Role.REVIEWER,
     ("POST", "/notices/{id}/send"): Role.LEAD,

@@ -28,6 +28,7 @@ DOWNLOADS = {
     "/notices/{id}/text",
     "/notices/{id}/json",
     "/notices/{id}/correction",
+    "/notices/{id}/correction/json",
     "/audit/export",
 }
 MORE = (
@@ -82,7 +83,7 @@ def _rows(service: Service) -> Rows:
 def _address(template: str, ids: Mapping[str, str]) -> str:
     if template.startswith("/cases/"):
         return template.format(id=ids["case"])
-    if template.endswith("/correction"):
+    if "/correction" in template:
         return template.format(id=ids["told"])
     if template.startswith("/notices/"):
         return template.format(id=ids["notice"])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 
 import pytest
+from fastapi import FastAPI
+from tests.review.test_mail import mail_server
 from tests.web import cases_made
 from tests.web.cases_made import HUB, Made, made
 from tests.web.test_case_page import words
@@ -125,3 +129,43 @@ def test_what_was_confirmed_and_then_refuted_is_first_and_its_notice_is_correcte
     assert "the host was told what is not so" in after
     assert "to be corrected" not in words(lead.get("/notices").text)
     assert lead.get(f"{notice}/correction").status_code == 409
+
+
+def test_a_correction_is_sent_by_mail_from_its_page(
+    visit: Visit, service: Service, app: FastAPI
+) -> None:
+    lead = visit(Role.LEAD)
+    fallen = made(service, 1, "sample-account/lora", read=False)
+    confirm(service, fallen, lead)
+    notice = drafted(lead)
+    lead.post(f"{notice}/sent", {"version": version(lead, notice)})
+    refute(service, fallen)
+    value = lead.get(f"{notice}/correction/json")
+    assert value.headers["content-disposition"].endswith('-correction.json"')
+    assert json.loads(value.text)["format"] == "reseen-correction"
+    assert "Send the correction by mail" not in lead.get(notice).text, "there is no server"
+    refused = lead.post(
+        f"{notice}/correction/send", {"version": version(lead, notice), "to": "abuse@example.org"}
+    )
+    assert refused.status_code >= 400
+    assert "no mail server" in refused.text
+    with mail_server() as (url, got):
+        settings = replace(service.settings, smtp=url, smtp_from="desk@example.org")
+        app.state.service = replace(service, settings=settings)
+        assert "Send the correction by mail" in lead.get(notice).text
+        assert "Send the correction by mail" not in visit(Role.REVIEWER).get(notice).text
+        form = {"version": version(lead, notice), "to": "abuse@example.org"}
+        for role in (Role.READER, Role.REVIEWER):
+            assert visit(role).post(f"{notice}/correction/send", form).status_code == 403
+        wrong = lead.post(f"{notice}/correction/send", form | {"to": "abuse@example.org, x@y.org"})
+        assert wrong.status_code == 400
+        assert not got.mails
+        done = lead.post(f"{notice}/correction/send", form)
+        assert done.headers["location"] == f"{notice}?done=corrected-by-mail"
+        assert lead.post(f"{notice}/correction/send", form).status_code == 409
+    assert got.recipients == ["rcpt to:<abuse@example.org>"]
+    page = words(lead.get(f"{notice}?done=corrected-by-mail").text)
+    assert "The mail server took the correction" in page
+    assert "the host was told what is not so" in page
+    assert "By mail, to abuse@example.org" in page
+    assert "To be corrected" not in page

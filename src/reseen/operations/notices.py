@@ -70,10 +70,26 @@ def take_away(store: Store, keyring: Keyring | None, id: str, form: str, who: Wh
         return notice_write.take_away(connection, keyring, id, form, who)
 
 
-def take_correction(store: Store, keyring: Keyring | None, id: str, who: Who) -> Correction:
-    """What the host must be told of a notice that is not so; recorded as an export."""
+def take_correction(
+    store: Store, keyring: Keyring | None, id: str, form: str, who: Who
+) -> Correction:
+    """What the host must be told of a notice that is not so, as "text" or "json"; recorded as an
+    export."""
     with store.write() as connection:
-        return corrections.take_away(connection, keyring, id, who)
+        return corrections.take_away(connection, keyring, id, form, who)
+
+
+def send_correction(
+    store: Store,
+    keyring: Keyring | None,
+    settings: Settings,
+    id: str,
+    to: str,
+    who: Who,
+    version: int | None,
+) -> None:
+    """Tell the host by mail; it stands as told when the server took it. Raises MailError."""
+    mail.send_correction(store, keyring, settings, id, to, who, version=version or 0)
 
 
 def corrected(

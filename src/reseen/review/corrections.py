@@ -2,8 +2,9 @@
 
 What comes in: a connection. What goes out: which notices that were sent hold files that reading
 refuted or that are no longer confirmed (`Due`), and for one notice what the host must be told. A
-person takes the text away and sends it; that it was sent is a step of the notice, and its audit
-line names the sightings, so that nobody is told twice. Nothing is sent from here.
+person takes the text or the JSON away and sends it, or has it sent (`mail`); that it was sent is a
+step of the notice, and its audit line names the sightings, so that nobody is told twice. Nothing is
+sent from here.
 """
 
 from __future__ import annotations
@@ -103,18 +104,27 @@ def of_notice(connection: Connection, keyring: Keyring | None, id: str) -> Corre
     return Correction(whole, items, others, sent_at) if items else None
 
 
-def take_away(connection: Connection, keyring: Keyring | None, id: str, who: Who) -> Correction:
-    """The correction as it leaves the house in a person's hands: an export, which is recorded.
-    Raises NotFound, AccessError, and Conflict where there is nothing to correct."""
+def take_away(
+    connection: Connection, keyring: Keyring | None, id: str, form: str, who: Who
+) -> Correction:
+    """The correction as it leaves the house in a person's hands, as "text" or "json": an export,
+    which is recorded. Raises NotFound, AccessError, and Conflict where there is nothing to
+    correct."""
     who.must_be(Role.REVIEWER)
-    ready = _ready(connection, keyring, id)
+    found = ready(connection, keyring, id)
+    exported(connection, found, who, form)
+    return found
+
+
+def exported(connection: Connection, what: Correction, who: Who, how: str) -> None:
+    """Record that a correction leaves the house: as text, as JSON, or by mail."""
     audit.write(
-        *(connection, "export", ready.notice.id),
+        *(connection, "export", what.notice.id),
         actor=who.actor,
         form=CORRECTION,
-        items=len(ready.items),
+        how=how,
+        items=len(what.items),
     )
-    return ready
 
 
 def sent(
@@ -130,17 +140,29 @@ def sent(
     nothing to correct, or the notice changed since the person saw it."""
     who.must_be(Role.LEAD)
     row = notice_write.seen_as(connection, id, version)
-    ready = _ready(connection, keyring, id)
+    told(connection, keyring, row, who, ready(connection, keyring, id), note)
+
+
+def told(
+    connection: Connection,
+    keyring: Keyring | None,
+    row: Row[Any],
+    who: Who,
+    what: Correction,
+    note: str,
+) -> None:
+    """The host was told of exactly these files, and need not be told again. Raises SealError."""
     notice_write.beside(connection, keyring, row, who, how=CORRECTION, note=note)
-    items = " ".join(item.sighting.id for item in ready.items)
+    items = " ".join(item.sighting.id for item in what.items)
     audit.write(*(connection, "notice", row.id), actor=who.actor, step=CORRECTION, sightings=items)
 
 
-def _ready(connection: Connection, keyring: Keyring | None, id: str) -> Correction:
-    ready = of_notice(connection, keyring, id)
-    if ready is None:
+def ready(connection: Connection, keyring: Keyring | None, id: str) -> Correction:
+    """What the host must be told now. Raises NotFound, and Conflict where that is nothing."""
+    found = of_notice(connection, keyring, id)
+    if found is None:
         raise Conflict("nothing of this notice must be corrected")
-    return ready
+    return found
 
 
 def _to_correct(connection: Connection, row: Row[Any], pks: list[int]) -> set[str]:

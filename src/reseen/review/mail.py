@@ -1,4 +1,4 @@
-"""Handing a notice to a mail server, when a person presses send.
+"""Handing a notice, or a correction, to a mail server, when a person presses send.
 
 What comes in: a notice, who presses, one address. What goes out: one mail to that one address, with
 the text as its body and the JSON beside it. It promises: nothing is sent without a person, without
@@ -20,8 +20,9 @@ from email.utils import formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
 
 from reseen.errors import InputError, MailError, SettingsError
-from reseen.review import notice_states, notice_text, notice_write
-from reseen.review.notice_read import SMTP, Notice
+from reseen.review import corrections, notice_states, notice_text, notice_write
+from reseen.review.corrections import Correction
+from reseen.review.notice_read import CORRECTION, SMTP, Notice
 from reseen.review.notice_states import NoticeState
 from reseen.review.roles import Role, Who
 from reseen.settings import Settings
@@ -121,12 +122,7 @@ def send(
     """
     who.must_be(Role.LEAD)
     to = address(to)
-    if not settings.smtp or not settings.smtp_from:
-        raise SettingsError(
-            "no mail server is configured",
-            remedy="Set RESEEN_SMTP and RESEEN_SMTP_FROM, or take the text away.",
-        )
-    server, sender = server_of(settings.smtp), address(settings.smtp_from)
+    server, sender = _configured(settings)
     notice_states.due(NoticeState.SENT, 0, hours)
     with store.write() as connection:
         row = notice_write.seen_as(connection, id, version)
@@ -147,22 +143,82 @@ def send(
         audit.write(connection, "export", row.id, actor=who.actor, form=SMTP, items=items)
 
 
+def send_correction(
+    store: Store,
+    keyring: Keyring | None,
+    settings: Settings,
+    id: str,
+    to: str,
+    who: Who,
+    *,
+    version: int,
+) -> None:
+    """Tell the host by mail what is not so of a notice, and say so in its steps, as `send` does
+    with the notice itself. Raises as `send` does, and Conflict where there is nothing to
+    correct."""
+    who.must_be(Role.LEAD)
+    to = address(to)
+    server, sender = _configured(settings)
+    with store.write() as connection:
+        row = notice_write.seen_as(connection, id, version)
+        ready = corrections.ready(connection, keyring, row.id)
+        if keyring is None:
+            raise notice_write.no_key()
+        notice_write.changed(connection, row)
+        audit.write(
+            *(connection, "notice", row.id),
+            actor=who.actor,
+            step="handing-in",
+            how=SMTP,
+            form=CORRECTION,
+        )
+    hand_in(server, correction_message(ready, sender, to))
+    with store.write() as connection:
+        row = notice_write.seen_as(connection, id, None)
+        # Of what went out, not of what there is to correct by now: the rest is told the next time.
+        corrections.told(connection, keyring, row, who, ready, f"By mail, to {to}")
+        corrections.exported(connection, ready, who, SMTP)
+
+
+def _configured(settings: Settings) -> tuple[Server, str]:
+    """The server and the sender. Raises SettingsError where there is none."""
+    if not settings.smtp or not settings.smtp_from:
+        raise SettingsError(
+            "no mail server is configured",
+            remedy="Set RESEEN_SMTP and RESEEN_SMTP_FROM, or take the text away.",
+        )
+    return server_of(settings.smtp), address(settings.smtp_from)
+
+
 def message(notice: Notice, sender: str, to: str) -> EmailMessage:
     """The mail: its text, and the JSON as a file."""
+    mail = _mail(sender, to, notice_text.subject(notice))
+    mail.set_content(notice_text.as_text(notice))
+    _attach(mail, notice_text.as_json(notice), f"{notice.id}.json")
+    return mail
+
+
+def correction_message(correction: Correction, sender: str, to: str) -> EmailMessage:
+    """The mail that tells what is not so: its text, and the JSON as a file."""
+    mail = _mail(sender, to, notice_text.correction_subject(correction))
+    mail.set_content(notice_text.correction_text(correction))
+    name = f"{correction.notice.id}-correction.json"
+    _attach(mail, notice_text.correction_json(correction), name)
+    return mail
+
+
+def _mail(sender: str, to: str, subject: str) -> EmailMessage:
     mail = EmailMessage()
     mail["From"], mail["To"] = sender, to
-    mail["Subject"] = notice_text.subject(notice)
+    mail["Subject"] = subject
     mail["Date"] = formatdate()
     mail["Message-ID"] = make_msgid("reseen", domain=sender.rpartition("@")[2])
     mail["Auto-Submitted"] = "no"
-    mail.set_content(notice_text.as_text(notice))
-    mail.add_attachment(
-        notice_text.as_json(notice).encode(),
-        maintype="application",
-        subtype="json",
-        filename=f"{notice.id}.json",
-    )
     return mail
+
+
+def _attach(mail: EmailMessage, value: str, name: str) -> None:
+    mail.add_attachment(value.encode(), maintype="application", subtype="json", filename=name)
 
 
 def hand_in(server: Server, mail: EmailMessage) -> None:

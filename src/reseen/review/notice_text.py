@@ -23,6 +23,7 @@ from reseen.review.notice_read import ASIDE, UNDO, Item, Notice
 from reseen.review.notice_states import NoticeState
 
 FORMAT = "reseen-notice"
+CORRECTION_FORMAT = "reseen-correction"
 VERSION = 1
 
 _RUNG = {
@@ -93,6 +94,29 @@ def as_json(notice: Notice, *, at: datetime | None = None) -> str:
 def correction_text(correction: Correction) -> str:
     """What the host is told of files that are not what a notice said."""
     return "\n".join(_correction_lines(correction)) + "\n"
+
+
+def correction_subject(correction: Correction) -> str:
+    """One line, for mail: no account, no name."""
+    files = _files(len(correction.items))
+    return f"Correction to notice {correction.notice.id}: {files} at {correction.notice.hub}"
+
+
+def correction_json(correction: Correction, *, at: datetime | None = None) -> str:
+    """The same for machines. `at`: when it was taken out."""
+    notice = correction.notice
+    value = {
+        "format": CORRECTION_FORMAT,
+        "version": VERSION,
+        "notice": notice.id,
+        "made_at": _instant(at or datetime.now(UTC)),
+        "sent_at": _instant(instant(correction.sent_at)),
+        "hub": notice.hub,
+        "account": notice.account,
+        "others": correction.others,
+        "items": [_place(item) | {"what_is_so": what_is_so(item)} for item in correction.items],
+    }
+    return json.dumps(value, ensure_ascii=True, indent=2) + "\n"
 
 
 def how_we_know(item: Item) -> str:
@@ -265,6 +289,26 @@ def _strongest(item: Item) -> Evidence | None:
 def _item(item: Item) -> dict[str, object]:
     sighting = item.sighting
     strongest = _strongest(item)
+    return _place(item) | {
+        "rung": sighting.rung.label,
+        "how_we_know": how_we_know(item),
+        "figures": {} if strongest is None else dict(strongest.figures),
+        "confirmed": sighting.confirmed.value,
+        "hash_is_false": sighting.hash_is_false,
+        "opened": item.opened,
+        "removal": sighting.removal,
+        "site": item.site,
+        "removed_on": _day(item.removed_on),
+        "class": None if item.cls is RemovalClass.OTHER else item.cls.label,
+        "reason_given": item.reason,
+        "first_seen": _instant(sighting.first_seen),
+        "last_seen": _instant(sighting.last_seen),
+    }
+
+
+def _place(item: Item) -> dict[str, object]:
+    """Where a file stands, and what is known of its bytes."""
+    sighting = item.sighting
     return {
         "sighting": sighting.id,
         "url": item.url,
@@ -281,19 +325,6 @@ def _item(item: Item) -> dict[str, object]:
         },
         "read": _read(item.read),
         "digests_left_out": _LEFT_OUT if sighting.never_read else None,
-        "rung": sighting.rung.label,
-        "how_we_know": how_we_know(item),
-        "figures": {} if strongest is None else dict(strongest.figures),
-        "confirmed": sighting.confirmed.value,
-        "hash_is_false": sighting.hash_is_false,
-        "opened": item.opened,
-        "removal": sighting.removal,
-        "site": item.site,
-        "removed_on": _day(item.removed_on),
-        "class": None if item.cls is RemovalClass.OTHER else item.cls.label,
-        "reason_given": item.reason,
-        "first_seen": _instant(sighting.first_seen),
-        "last_seen": _instant(sighting.last_seen),
     }
 
 

@@ -41,6 +41,7 @@ SAID = {
     "re-seen": "Noted: it is there again.",
     "undone": "The last step is taken back.",
     "corrected": "Noted: the host was told what is not so.",
+    "corrected-by-mail": "The mail server took the correction. It stands as told.",
     "recheck": "A recheck is queued; this page knows more when it is done.",
 }
 MEANS = {
@@ -176,9 +177,31 @@ def json(id: str, service: Served, who: Reviewer) -> Response:
 @router.get("/notices/{id}/correction")
 def correction(id: str, service: Served, who: Reviewer) -> Response:
     """The text that tells the host what is not so; taking it away is written to the audit log."""
-    taken = acts.take_correction(service.store, service.keyring, id, who)
+    taken = acts.take_correction(service.store, service.keyring, id, "text", who)
     name = f"{taken.notice.id}-correction.txt"
     return _file(notice_text.correction_text(taken), "text/plain; charset=utf-8", name)
+
+
+@router.get("/notices/{id}/correction/json")
+def correction_json(id: str, service: Served, who: Reviewer) -> Response:
+    """The same for machines, and recorded as well."""
+    taken = acts.take_correction(service.store, service.keyring, id, "json", who)
+    name = f"{taken.notice.id}-correction.json"
+    return _file(notice_text.correction_json(taken), "application/json", name)
+
+
+@router.post("/notices/{id}/correction/send")
+def send_correction(
+    id: str,
+    service: Served,
+    who: Lead,
+    to: Annotated[str, Form(max_length=400)] = "",
+    version: Version = "",
+) -> Response:
+    """Hand it to the mail server; it stands as told when that took it."""
+    seen = form_values.number(version, "the version")
+    acts.send_correction(service.store, service.keyring, service.settings, id, to, who, seen)
+    return _back(id, "corrected-by-mail")
 
 
 @router.post("/notices/{id}/corrected")
