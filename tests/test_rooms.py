@@ -328,7 +328,7 @@ TABLES: dict[str, tuple[str, set[str]]] = {
 names it. The room `store` has the definitions and moves rows when a schema changes."""
 ALSO_WRITTEN = {("sightings", "review")}
 """Review takes the mark off a sighting that it has put into a case."""
-_WRITING = {"insert", "update", "delete", "insert_many", "reserve"}
+_WRITING = {"insert", "update", "delete", "insert_many", "reserve", "Appended"}
 
 
 def _tables(path: Path) -> set[str]:
@@ -345,6 +345,33 @@ def _written(path: Path) -> set[str]:
                 if isinstance(part, ast.Name | ast.Attribute):
                     found.update(ast.unparse(part).split("."))
     return found & _tables(path)
+
+
+COVERED = {"decisions", "decided", "withdrawals", "fact_events"}
+"""Tables whose every row a line of the audit log covers."""
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(SOURCE)))
+def test_what_the_log_covers_is_appended_with_its_line(path: Path) -> None:
+    """Those tables are handed to nothing that writes but `audit.Appended`, with which the line is
+    written that proves the row."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        verb = ast.unparse(node.func).split(".")[-1]
+        if verb in _WRITING - {"Appended", "reserve"}:
+            parts = {p for part in (*node.args, node.func) for p in ast.unparse(part).split(".")}
+            assert not parts & COVERED & _tables(path), ast.unparse(node)
+
+
+def test_the_log_knows_the_tables_that_it_covers() -> None:
+    from reseen.store import audit_rows, schema
+
+    assert set(audit_rows.COLUMNS) == COVERED
+    for name, columns in audit_rows.COLUMNS.items():
+        table = schema.metadata.tables[name]
+        assert [column.name for column in table.columns] == list(columns)
+        assert table.info.get("append_only")
 
 
 def test_every_table_has_an_owner() -> None:

@@ -172,6 +172,9 @@ def test_nothing_is_lost_and_the_chain_is_filled(old: str, released: str) -> Non
             if name in RESHAPED:
                 continue
             new_rows = [{column: row[column] for column in old_rows[0]} for row in now[name]]
+            if name == "audit":
+                sealed = new_rows.pop()
+                assert (sealed["action"], sealed["actor"]) == ("sealed", "reseen")
             assert new_rows == old_rows, name
         assert facts_of_removals(now) == facts_of_removals(was)
         assert all(row["touched"] == 1 for row in now["sightings"])
@@ -202,11 +205,34 @@ def test_it_goes_on_working(old: str) -> None:
         with store.write() as connection:
             audit.write(connection, "test", "x", actor="user:sample")
             first, *_, last = audit.every(connection)
-            assert (first.number, last.number, last.actor) == (1, 5, "user:sample")
+            assert (first.number, last.number, last.actor) == (1, 6, "user:sample")
         for name in ("audit", "withdrawals"):
             for verb in (f"UPDATE {name} SET at = 0", f"DELETE FROM {name}"):
                 with pytest.raises(DBAPIError, match="append-only"), store.write() as connection:
                     connection.execute(text(verb))
+
+
+def test_what_was_there_is_sealed_by_one_line(old: str, released: str) -> None:
+    """Of decisions, withdrawals, claims and their digests; what a golden says of how cases stand
+    follows from nothing."""
+    from reseen.operations import log_check
+
+    def found(*statements: str) -> list[str]:
+        with Store(old, upgrade=True) as store:
+            with store.write() as connection:
+                for statement in statements:
+                    connection.execute(text(statement))
+            return [x for x in log_check.verify(store).wrong if not x.startswith(("case", '"not'))]
+
+    assert found() == []
+    sealed = "line 5 (sealed): what was there before the log covered rows is another in the store"
+    assert any(x.startswith(sealed) for x in found("UPDATE digests SET kind = 4 WHERE kind = 1"))
+    assert found("UPDATE digests SET kind = 1 WHERE kind = 4") == []
+    assert any(x.startswith(sealed) for x in found("UPDATE claims SET size = 3 WHERE pk = 1"))
+    assert any(x.startswith("a claim of rm-sample01") for x in found(
+        "UPDATE claims SET withdrawn_at = 9, in_force = 0 WHERE pk = 1",
+        "UPDATE removals SET withdrawn_at = 9 WHERE id = 'rm-sample01'",
+    ))  # fmt: skip
 
 
 def test_only_who_asks_upgrades_a_postgresql_store(old: str, released: str) -> None:

@@ -22,7 +22,7 @@ from reseen.cli.common import (
     settings_for,
 )
 from reseen.cli.lazy import LazyGroup
-from reseen.errors import InputError
+from reseen.errors import InputError, Tampered
 
 _HEAD_BYTES = 64_000
 
@@ -62,28 +62,43 @@ def head(db: str | None, as_json: bool) -> None:
 @db_option
 @json_option
 def verify(head_file: Path | None, db: str | None, as_json: bool) -> None:
-    """Verify that the audit log was not changed.
+    """Verify that neither the audit log nor what it tells of was changed.
 
-    Recomputes the hash chain. Without --head this shows that no single line was changed; only a
-    head that was kept elsewhere shows that the log was not cut off or written anew.
+    Recomputes the hash chain, and compares every decision, withdrawal, event and claim with the
+    line that covers it, and what follows from them with how it stands. Without --head this shows
+    that no single line was changed; only a head that was kept elsewhere shows that the log was not
+    cut off or written anew.
     """
     settings = settings_for(db)
     with look_into(settings) as store:
+        from reseen.operations import log_check
         from reseen.store import audit_checkpoint
 
         known = None if head_file is None else audit_checkpoint.parse(_text(head_file))
         keyring = keyring_if_any(store, settings) if known is not None else None
         key = None if keyring is None else keyring.for_heads
-        with store.read() as connection:
-            lines = audit_checkpoint.verify(connection, store.secret, known, key=key)
+        done = log_check.verify(store, known, key=key)
     if known is not None and key is None:
         note("There is no sealing key here: the head's signature was not verified.")
+    at = None if known is None else known.count
     if as_json:
-        emit({"lines": lines, "head": None if known is None else known.count})
-    elif known is None:
-        say(f"{count(lines, 'line')}, each as it was written")
+        told = {"lines": done.lines, "cases": done.cases, "claims": done.claims, "head": at}
+        emit(told | {"wrong": list(done.wrong), "wrong_in_all": done.wrong_in_all})
     else:
-        say(f"{count(lines, 'line')}, each as it was written; the head's line {known.count}")
+        end = "" if at is None else f"; the head's line {at}"
+        say(f"{count(done.lines, 'line')}, each as it was written{end}")
+        for sentence in done.wrong:
+            say(sentence)
+    if done.wrong_in_all:
+        raise Tampered(
+            f"the store does not agree with the log in {count(done.wrong_in_all, 'place')}",
+            remedy="Keep the database as it is, and compare it with a backup from before.",
+        )
+    if not as_json:
+        say(
+            f"{count(done.cases, 'case')} and {count(done.claims, 'claim')} of lists stand as the "
+            "log says"
+        )
 
 
 @audit.command()

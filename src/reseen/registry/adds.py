@@ -103,12 +103,12 @@ def _add(store: Store, keyring: Keyring, path: Path, told: Fingerprint, draft: D
         Reader(connection, keyring).tell(merger, [draft])
         outcome, standing = merger.take(draft)
         written = write(connection, keyring, merger)
-        learning.learn(connection, removals=written)
-        if written:
-            audit.write(connection, "add", standing.id)
+        learning.learn(connection, removals=written.removals)
+        if written.removals:
+            audit.write(connection, "add", standing.id, **written.covered)
         out = standing.claims and standing.stays_withdrawn(draft.list_name)
         why = "it is withdrawn, and stays so" if out else None
-        return Added(path, AddOutcome(outcome.value), standing.id, why, frozenset(written))
+        return Added(path, AddOutcome(outcome.value), standing.id, why, written.removals)
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:

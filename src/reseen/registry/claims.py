@@ -31,7 +31,7 @@ from reseen.observed.artifacts import instant
 from reseen.records import Claim, Container, Digest, DigestKind, RemovalClass
 from reseen.registry.days import day
 from reseen.store import audit, change_log, ids, schema
-from reseen.store.database import chunks, now
+from reseen.store.database import chunks, now, reserve
 from reseen.store.sealing import Keyring
 
 LISTED, LEARNED, CLASSED = 0, 1, 2
@@ -78,6 +78,34 @@ def _refresh(connection: Connection, removal_pks: list[int]) -> None:
         update(c).where(mine, c.c.source != LEARNED).values(in_force=case((out, 0), else_=1))
     )
     told = schema.claims.alias("told")
+    said = and_(told.c.removal_pk == r.c.pk, told.c.source != LEARNED, told.c.in_force == 1)
+    stands = exists().where(said, told.c.source == LISTED)
+    connection.execute(
+        update(r)
+        .where(r.c.pk.in_(removal_pks))
+        .values(
+            {
+                r.c.cls: strictest_class(),
+                r.c.withdrawn_at: case(
+                    (stands, None), else_=func.coalesce(r.c.withdrawn_at, now())
+                ),
+            }
+        )
+    )
+    link = schema.learned_from.c
+    rests = exists().where(
+        link.learned_pk == c.c.pk, told.c.pk == link.claim_pk, told.c.in_force == 1
+    )
+    read = exists().where(r.c.pk == c.c.removal_pk, r.c.cls < int(RemovalClass.CHILD_ABUSE))
+    use = and_(c.c.withdrawn_at.is_(None), rests, read)
+    connection.execute(
+        update(c).where(mine, c.c.source == LEARNED).values(in_force=case((use, 1), else_=0))
+    )
+
+
+def strictest_class() -> ColumnElement[int]:
+    """The class of a removal, by its claims that are in force; of a withdrawn one, by all."""
+    r, lists, told = schema.removals, schema.lists, schema.claims.alias("saying")
     ever = and_(told.c.removal_pk == r.c.pk, told.c.source != LEARNED)
     said = and_(ever, told.c.in_force == 1)
     stands = exists().where(said, told.c.source == LISTED)
@@ -94,30 +122,10 @@ def _refresh(connection: Connection, removal_pks: list[int]) -> None:
         .where(lists.c.pk == told.c.list_pk)
         .where(or_(lists.c.entitled == 1, told.c.class_settled == COUNTS))
     )
-    connection.execute(
-        update(r)
-        .where(r.c.pk.in_(removal_pks))
-        .values(
-            {
-                r.c.cls: case(
-                    (vouched, int(RemovalClass.CHILD_ABUSE_VOUCHED)),
-                    else_=func.coalesce(strictest, 0),
-                ),
-                r.c.withdrawn_at: case(
-                    (stands, None), else_=func.coalesce(r.c.withdrawn_at, now())
-                ),
-            }
-        )
+    made: ColumnElement[int] = case(
+        (vouched, int(RemovalClass.CHILD_ABUSE_VOUCHED)), else_=func.coalesce(strictest, 0)
     )
-    link = schema.learned_from.c
-    rests = exists().where(
-        link.learned_pk == c.c.pk, told.c.pk == link.claim_pk, told.c.in_force == 1
-    )
-    read = exists().where(r.c.pk == c.c.removal_pk, r.c.cls < int(RemovalClass.CHILD_ABUSE))
-    use = and_(c.c.withdrawn_at.is_(None), rests, read)
-    connection.execute(
-        update(c).where(mine, c.c.source == LEARNED).values(in_force=case((use, 1), else_=0))
-    )
+    return made
 
 
 def _class_said(claim: Any) -> ColumnElement[int]:
@@ -153,12 +161,12 @@ def withdraw_removal(
     sealed = sealed_reason(keyring, why, id)
     at = now()
     connection.execute(update(c).where(mine, wrong).values(withdrawn_at=None if restored else at))
-    connection.execute(
-        schema.withdrawals.insert(),
-        [{"removal_pk": removal_pk, "at": at, "restored": int(restored), "sealed": sealed}],
-    )
     refresh(connection, [removal_pk])
-    audit.write(connection, "restore" if restored else "withdraw", id, actor=actor)
+    (pk,) = reserve(connection, schema.withdrawals, 1)
+    row = (pk, removal_pk, at, int(restored), sealed)
+    kept = audit.Appended(schema.withdrawals, [row])
+    verb = "restore" if restored else "withdraw"
+    audit.append(connection, [audit.Act(verb, id, actor, {}, [kept])])
     return True
 
 
@@ -197,12 +205,12 @@ def withdraw_list(
     connection.execute(
         update(lists).where(lists.c.pk == row.pk).values(withdrawn_at=None if restored else at)
     )
-    event(connection, "list-restored" if restored else "list-withdrawn", sealed, at=at,
-          list_pk=row.pk, user_pk=user_pk)  # fmt: skip
+    what = "list-restored" if restored else "list-withdrawn"
+    said = FactEvent(what, sealed, at, list_pk=row.pk, user_pk=user_pk)
     pks = list(connection.scalars(select(c.removal_pk).where(c.list_pk == row.pk).distinct()))
     refresh(connection, pks)
     verb = "restore-list" if restored else "withdraw-list"
-    audit.write(connection, verb, "*", actor=actor, list=name, removals=len(pks))
+    record(connection, said, verb, "*", actor=actor, list=name, removals=len(pks))
     return pks
 
 
@@ -222,9 +230,9 @@ def take_back(
     at = now()
     connection.execute(update(c).where(c.c.pk == pk).values(withdrawn_at=None if put_back else at))
     what = "claim-put-back" if put_back else "claim-taken-back"
-    event(connection, what, sealed, at=at, removal_pk=removal, claim_pk=pk)
     refresh(connection, [removal])
-    audit.write(connection, what, id, actor=actor, claim=number)
+    said = FactEvent(what, sealed, at, removal_pk=removal, claim_pk=pk)
+    record(connection, said, what, id, actor=actor, claim=number)
     return True
 
 
@@ -242,17 +250,35 @@ def settle_contradiction(
         return False
     sealed = sealed_reason(keyring, why, id)
     connection.execute(update(c).where(waits).values(contradicted=2))
-    event(connection, "contradiction-seen", sealed, removal_pk=removal, claim_pk=pk)
-    audit.write(connection, "contradiction-seen", id, actor=actor, claim=number)
+    said = FactEvent("contradiction-seen", sealed, now(), removal_pk=removal, claim_pk=pk)
+    record(connection, said, "contradiction-seen", id, actor=actor, claim=number)
     return True
 
 
-def event(connection: Connection, what: str, sealed: bytes | None, *, at: int | None = None,
-          **about: int | None) -> None:  # fmt: skip
-    """Append what a person did with a list or a fact. `about`: list_pk, removal_pk, claim_pk,
-    user_pk."""
-    row = {"at": now() if at is None else at, "what": what, "sealed": sealed, **about}
-    connection.execute(schema.fact_events.insert(), [row])
+@dataclass(frozen=True, slots=True)
+class FactEvent:
+    """What a person did with a list or a fact."""
+
+    what: str
+    sealed: bytes | None
+    """The reason."""
+    at: int
+    list_pk: int | None = None
+    removal_pk: int | None = None
+    claim_pk: int | None = None
+    user_pk: int | None = None
+
+
+def record(
+    connection: Connection, event: FactEvent, action: str, subject: str, *,
+    actor: str | None, **details: str | int | None,
+) -> None:  # fmt: skip
+    """Append what a person did, and the line of the log that covers it."""
+    (pk,) = reserve(connection, schema.fact_events, 1)
+    about = (event.list_pk, event.removal_pk, event.claim_pk, event.user_pk)
+    row = (pk, event.at, event.what, *about, event.sealed)
+    kept = audit.Appended(schema.fact_events, [row])
+    audit.append(connection, [audit.Act(action, subject, actor, details, [kept])])
 
 
 def sealed_reason(keyring: Keyring | None, why: str, id: str) -> bytes:

@@ -18,9 +18,17 @@ from sqlalchemy import Connection, and_, select, update
 from reseen.errors import Conflict, InputError, NotFound
 from reseen.observed.artifacts import instant
 from reseen.records import SAID_CLASSES, RemovalClass
-from reseen.registry import claims
-from reseen.registry.claims import CLASSED, COUNTS, FALSE, LEARNED, event, sealed_reason
-from reseen.store import audit, schema
+from reseen.registry import claim_lines, claims
+from reseen.registry.claims import (
+    CLASSED,
+    COUNTS,
+    FALSE,
+    LEARNED,
+    FactEvent,
+    record,
+    sealed_reason,
+)
+from reseen.store import schema
 from reseen.store.database import chunks, now, reserve
 from reseen.store.sealing import Keyring
 
@@ -86,13 +94,16 @@ def classify(
     sealed = sealed_reason(keyring, why, id)
     at = now()
     connection.execute(update(c).where(mine).values(withdrawn_at=at))
+    covered: dict[str, str] = {}
     if cls:
         (claim_pk,) = reserve(connection, c, 1)
         row = {"pk": claim_pk, "removal_pk": pk, "list_pk": list_pk, "source": CLASSED}
         connection.execute(c.insert(), [row | {"cls": int(cls), "added_at": at}])
-    event(connection, "class-said", sealed, at=at, removal_pk=pk)
+        new = (claim_pk, pk, None, list_pk, CLASSED, None, int(cls), at, None)
+        covered = claim_lines.covering([new], [])
     claims.refresh(connection, [pk])
-    audit.write(connection, "classify", id, actor=actor, cls=cls.label)
+    said_here = FactEvent("class-said", sealed, at, removal_pk=pk)
+    record(connection, said_here, "classify", id, actor=actor, cls=cls.label, **covered)
     return True
 
 
@@ -109,11 +120,11 @@ def classify_list(
     sealed = sealed_reason(keyring, why, f"list {pk}")
     value = int(cls) if cls else None
     connection.execute(update(lists).where(lists.c.pk == pk).values({lists.c.cls: value}))
-    event(connection, "list-class-said", sealed, list_pk=pk)
     pks = _refresh_list(connection, pk)
-    audit.write(
-        connection, "classify-list", "*", actor=actor, list=name, cls=cls.label, removals=len(pks)
-    )
+    record(
+        *(connection, FactEvent("list-class-said", sealed, now(), list_pk=pk)),
+        *("classify-list", "*"), actor=actor, list=name, cls=cls.label, removals=len(pks),
+    )  # fmt: skip
     return pks
 
 
@@ -129,11 +140,10 @@ def entitle(
     lists = schema.lists
     connection.execute(update(lists).where(lists.c.pk == pk).values(entitled=int(not revoked)))
     what = "list-not-entitled" if revoked else "list-entitled"
-    event(connection, what, None, list_pk=pk, user_pk=user_pk)
     _refresh_list(connection, pk)
-    audit.write(
-        connection, "revoke-entitled" if revoked else "entitle", "*", actor=actor, list=name
-    )
+    said = FactEvent(what, None, now(), list_pk=pk, user_pk=user_pk)
+    verb = "revoke-entitled" if revoked else "entitle"
+    record(connection, said, verb, "*", actor=actor, list=name)
     return True
 
 
@@ -152,8 +162,9 @@ def propose(
         raise Conflict("that is proposed already", remedy="A second person confirms it.")
     id = _id(connection, pk)
     sealed = sealed_reason(keyring, why, id)
-    event(connection, _PROPOSED[want], sealed, removal_pk=pk, claim_pk=claim_pk, user_pk=by.pk)
-    audit.write(connection, _PROPOSED[want], id, actor=by.actor, claim=number)
+    about = {"removal_pk": pk, "claim_pk": claim_pk, "user_pk": by.pk}
+    said = FactEvent(_PROPOSED[want], sealed, now(), **about)
+    record(connection, said, _PROPOSED[want], id, actor=by.actor, claim=number)
 
 
 def confirm(
@@ -173,11 +184,12 @@ def confirm(
     id = _id(connection, pk)
     sealed = sealed_reason(keyring, why, id)
     want = COUNTS if waiting.counts else FALSE
-    event(connection, _SETTLED[want], sealed, removal_pk=pk, claim_pk=claim_pk, user_pk=by.pk)
+    about = {"removal_pk": pk, "claim_pk": claim_pk, "user_pk": by.pk}
+    said = FactEvent(_SETTLED[want], sealed, now(), **about)
     c = schema.claims
     connection.execute(update(c).where(c.c.pk == claim_pk).values(class_settled=want))
     claims.refresh(connection, [pk])
-    audit.write(connection, _SETTLED[want], id, actor=by.actor, claim=number)
+    record(connection, said, _SETTLED[want], id, actor=by.actor, claim=number)
     return waiting.counts
 
 
@@ -186,8 +198,8 @@ def exported(
 ) -> None:
     """Record that digests of the class that is never read go to an authority. Raises SealError."""
     sealed = sealed_reason(keyring, why, "class export")
-    event(connection, "class-exported", sealed, user_pk=by.pk)
-    audit.write(connection, "export-class", "*", actor=by.actor, to=to, digests=digests)
+    said = FactEvent("class-exported", sealed, now(), user_pk=by.pk)
+    record(connection, said, "export-class", "*", actor=by.actor, to=to, digests=digests)
 
 
 def proposals(connection: Connection, removal: str) -> dict[int, Proposal]:

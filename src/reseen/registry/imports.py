@@ -120,15 +120,15 @@ def import_list(
             Reader(connection, keyring).tell(merger, listed.drafts)
             outcomes, withdrawn = _merge(merger, listed)
             written = write(connection, keyring, merger)
-            learning.learn(connection, removals=written)
+            learning.learn(connection, removals=written.removals)
             account = replace(
-                _account(defaults.list, listed, outcomes, withdrawn), removals=frozenset(written)
+                _account(defaults.list, listed, outcomes, withdrawn), removals=written.removals
             )
             audit.write(
                 connection, "import", "*", actor=options.actor, list=account.list,
                 rows=account.rows,
                 added=account.added, merged=account.merged, unchanged=account.unchanged,
-                rejected=len(account.rejected),
+                rejected=len(account.rejected), **written.covered,
             )  # fmt: skip
             if not (listed.refusals and options.keep_rejects):
                 return account

@@ -8,9 +8,9 @@ tables' keys, so that their trees grow at one end.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any
 
@@ -20,6 +20,7 @@ from reseen.observed import sketches
 from reseen.records import DigestKind, RemovalClass
 from reseen.registry import claims
 from reseen.registry.beside import beside
+from reseen.registry.claim_lines import covering
 from reseen.registry.claims import LISTED
 from reseen.registry.days import day, days
 from reseen.registry.merge import SUREST, Key, KnownClaim, Merger, RemovalDraft
@@ -182,9 +183,18 @@ class _Row:
     withdrawn: bool
 
 
-def write(connection: Connection, keyring: Keyring, merger: Merger) -> set[int]:
-    """Write what a merger made of drafts: removals, claims, digests, sketches and tokens. Returns
-    the removals (by pk) of which something was written."""
+@dataclass(frozen=True, slots=True)
+class WrittenClaims:
+    """What was written."""
+
+    removals: frozenset[int] = frozenset()
+    """By pk: those of which something was."""
+    covered: Mapping[str, str] = field(default_factory=dict)
+    """Details of the audit line that covers the claims (`claim_lines`)."""
+
+
+def write(connection: Connection, keyring: Keyring, merger: Merger) -> WrittenClaims:
+    """Write what a merger made of drafts: removals, claims, digests, sketches and tokens."""
     # In the order of their digests, and the ids drawn for them sorted too: then every tree but
     # the tokens' grows at one end, and neither pk nor id tells the order of the list.
     new = sorted(merger.new, key=_first_digest)
@@ -206,13 +216,13 @@ def write(connection: Connection, keyring: Keyring, merger: Merger) -> set[int]:
         for draft in standing.new
     ]
     if not told:
-        return set()
+        return WrittenClaims()
     claim_pks = reserve(connection, schema.claims, len(told))
     rows = [
         _Row(claim_pk, standing.pk or 0, standing.id, draft, withdrawn)
         for claim_pk, (standing, draft, withdrawn) in zip(claim_pks, told, strict=True)
     ]
-    _write_claims(connection, keyring, rows, moment)
+    covered = _write_claims(connection, keyring, rows, moment)
     made = [(row.pk, row.draft.file.sketch) for row in rows if row.draft.file is not None]
     sketches.keep_removed(connection, [(pk, sketch) for pk, sketch in made if sketch is not None])
     written = {row.removal_pk for row in rows}
@@ -226,12 +236,12 @@ def write(connection: Connection, keyring: Keyring, merger: Merger) -> set[int]:
         unsure = written
     claims.refresh(connection, unsure)
     change_log.note(connection, written - unsure)
-    return written
+    return WrittenClaims(frozenset(written), covered)
 
 
 def _write_claims(
     connection: Connection, keyring: Keyring, rows: Sequence[_Row], moment: int
-) -> None:
+) -> dict[str, str]:
     lists = claims.list_pks(connection, {row.draft.list_name for row in rows})
     ours = len(rows) * 2 // 3  # the other process makes the tokens, and seals the rest
 
@@ -250,6 +260,7 @@ def _write_claims(
         ]
         digests.sort()
         insert_many(connection, schema.digests, DIGEST_COLUMNS, digests, ignore=True)
+        covered = _covering(rows, lists, moment, digests)
         view = memoryview(packed())
     (length,) = _LENGTH.unpack_from(view)
     tokens, rest = view[_LENGTH.size :][:length], view[_LENGTH.size + length :]
@@ -268,6 +279,21 @@ def _write_claims(
     )
     columns = TOKEN_COLUMNS
     insert_many(connection, schema.sealed_index, columns, _TOKEN.iter_unpack(tokens), ignore=True)
+    return covered
+
+
+def _covering(
+    rows: Sequence[_Row], lists: Mapping[str, int], moment: int,
+    digests: Sequence[tuple[int, bytes, int]],
+) -> dict[str, str]:  # fmt: skip
+    said = [
+        (
+            *(row.pk, row.removal_pk, row.draft.size, lists[row.draft.list_name], LISTED),
+            *(days(row.draft.removed_on), row.draft.cls, moment, row.draft.site),
+        )
+        for row in rows
+    ]
+    return covering(said, digests)
 
 
 def _columns(row: _Row, list_pk: int, moment: int, sealed: bytes) -> tuple[Any, ...]:
@@ -296,8 +322,8 @@ def _packed_tokens(keyring: Keyring, rows: Sequence[_Row]) -> bytes:
     made: list[bytes] = []
     pack = _TOKEN.pack
     for row in rows:
-        for field, token in keyring.tokens(row.draft.names):
-            made.append(pack(token, row.pk, field))
+        for which, token in keyring.tokens(row.draft.names):
+            made.append(pack(token, row.pk, which))
         if row.draft.otherwise is not None:
             token = key_token(keyring, row.draft.otherwise)
             made.append(pack(token, row.pk, int(SealedField.SOURCE)))

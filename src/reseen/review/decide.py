@@ -9,7 +9,7 @@ what was before, and what was decided automatically because of it is open again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, select
 from reseen.errors import AccessError, Conflict, InputError
 from reseen.records import Rung
 from reseen.review import cases, claims, decision_records, remembered, sealed_text
-from reseen.review.remembered import DECIDED_COLUMNS, DECISION_COLUMNS
+from reseen.review.decision_records import appended
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import (
     UNDO,
@@ -30,10 +30,10 @@ from reseen.review.verdicts import (
     stand,
 )
 from reseen.store import audit, ids, schema
-from reseen.store.database import insert_many, now, reserve
+from reseen.store.database import now, reserve
 from reseen.store.sealing import Keyring
 from reseen.store.service_schema import cases as table
-from reseen.store.service_schema import decided, decisions
+from reseen.store.service_schema import decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +94,10 @@ def decide(
         if one.pk not in how.automatic
     ]
     new = NewDecision(row, verdict.value, who, sealed, batch=batch)
-    _, id = _append(connection, new, at, covers)
-    audit.write(
-        connection,
-        "decide",
-        row.id,
-        actor=who.actor,
-        verdict=verdict.value,
-        decision=id,
-        sightings=len(covers),
-        **({"batch": batch} if batch else {}),
-    )
+    details: dict[str, str | int | None] = {"verdict": verdict.value, "sightings": len(covers)}
+    if batch:
+        details["batch"] = batch
+    _, id = _append(connection, new, at, covers, details)
     also: set[int] = set()
     if verdict is not Verdict.SECOND:
         read = {sha for _, _, _, sha in covers if sha is not None}
@@ -162,9 +155,8 @@ def undo(
             "this was somebody else's decision", remedy="Ask them, or a lead, to undo it."
         )
     undo_row = NewDecision(row, UNDO, who, sealed, undoes=target.pk)
-    pk, id = _append(connection, undo_row, at, ())
     undone = connection.scalar(select(decisions.c.id).where(decisions.c.pk == target.pk))
-    audit.write(connection, "undo", row.id, actor=who.actor, decision=id, undoes=undone)
+    pk, id = _append(connection, undo_row, at, (), {"undoes": undone})
     also = _undo_because(connection, target.pk, pk, who, at)
     if not target.automatic and target.verdict != Verdict.SECOND:
         read = {then.sha256 for then in target.covers.values() if then.sha256 is not None}
@@ -207,13 +199,16 @@ def _append(
     new: NewDecision,
     at: int,
     covers: Sequence[tuple[int, int, str, bytes | None]],
+    details: Mapping[str, str | int | None],
 ) -> tuple[int, str]:
     (pk,) = reserve(connection, decisions, 1)
     id = sealed_text.new_id("dc")
     case = new.case
     row = (pk, id, case.pk, at, new.who.pk, new.verdict, new.sealed, new.undoes, None)
-    insert_many(connection, decisions, DECISION_COLUMNS, [(*row, new.batch, case.version)])
-    insert_many(connection, decided, DECIDED_COLUMNS, [(pk, *one) for one in covers])
+    kept = appended((*row, new.batch, case.version), [(pk, *one) for one in covers])
+    action = "undo" if new.verdict == UNDO else "decide"
+    told = {**details, "decision": id}
+    audit.append(connection, [audit.Act(action, case.id, new.who.actor, told, kept)])
     return pk, id
 
 
@@ -257,13 +252,13 @@ def _undo_because(connection: Connection, target: int, undo_pk: int, who: Who, a
     if not rows:
         return set()
     pks = reserve(connection, decisions, len(rows))
-    new: list[tuple[Any, ...]] = []
+    acts: list[audit.Act] = []
     for pk, row in zip(pks, rows, strict=True):
         id = sealed_text.new_id("dc")
         by = (at, who.pk, UNDO, None, row.pk, undo_pk, None)
-        new.append((pk, id, row.case_pk, *by, row.version))
-        audit.write(connection, "undo", row.id, actor=who.actor, decision=id)
-    insert_many(connection, decisions, DECISION_COLUMNS, new)
+        kept = appended((pk, id, row.case_pk, *by, row.version))
+        acts.append(audit.Act("undo", row.id, who.actor, {"decision": id}, kept))
+    audit.append(connection, acts)
     return {row.case_pk for row in rows}
 
 

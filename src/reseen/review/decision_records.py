@@ -10,12 +10,23 @@ from sqlalchemy import Connection, select
 
 from reseen.records import Confirmed, DigestKind
 from reseen.review.verdicts import DecisionRecord, SightingNow, SightingThen
-from reseen.store import schema
+from reseen.store import audit, schema
 from reseen.store.database import chunks
 from reseen.store.service_schema import case_sightings, decided, decisions
 
 Standing = tuple[list[DecisionRecord], list[SightingNow]]
 """Decisions, oldest first; sightings, oldest first."""
+
+
+def appended(
+    decision: Sequence[Any], covers: Sequence[Sequence[Any]] = ()
+) -> tuple[audit.Appended, ...]:
+    """A decision's row and those of what it is about, for the log that covers them: in the order
+    of `audit_rows.COLUMNS`."""
+    row = audit.Appended(decisions, [decision])
+    if not covers:
+        return (row,)
+    return row, audit.Appended(decided, sorted(covers, key=lambda one: one[1]))
 
 
 def load(connection: Connection, case_pks: Sequence[int]) -> dict[int, Standing]:

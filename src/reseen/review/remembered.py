@@ -15,11 +15,11 @@ from typing import Any
 from sqlalchemy import Connection, delete, exists, select
 
 from reseen.records import DigestKind
-from reseen.review.decision_records import Standing
+from reseen.review.decision_records import Standing, appended
 from reseen.review.sealed_text import new_id
 from reseen.review.verdicts import DecisionRecord, SightingThen, Verdict, stand
 from reseen.store import audit, schema
-from reseen.store.database import chunks, insert_many, reserve, upsert
+from reseen.store.database import chunks, reserve, upsert
 from reseen.store.service_schema import case_sightings, cases, decided, decisions, dismissals
 
 
@@ -167,36 +167,21 @@ def _decide(
     for chunk in chunks({because for _, because in by_decision}):
         ids = select(decisions.c.pk, decisions.c.id).where(decisions.c.pk.in_(chunk))
         names.update((pk, id) for pk, id in connection.execute(ids))
-    rows: list[tuple[Any, ...]] = []
-    covers: list[tuple[Any, ...]] = []
+    acts: list[audit.Act] = []
     count: dict[int, int] = {}
     pks = reserve(connection, decisions, len(by_decision))
     for pk, ((case_pk, because), sightings) in zip(pks, by_decision.items(), strict=True):
         case, version = versions[case_pk]
         id = new_id("dc")
         word = Verdict.NOT_THIS_MODEL.value
-        rows.append((pk, id, case_pk, at, None, word, None, None, because, None, version))
-        covers += [
+        row = (pk, id, case_pk, at, None, word, None, None, because, None, version)
+        covers = [
             (pk, sighting_pk, then.rung, then.confirmed.value, then.sha256)
             for sighting_pk, then in sightings.items()
         ]
         count[case_pk] = count.get(case_pk, 0) + len(sightings)
-        audit.write(
-            connection,
-            "decide",
-            case,
-            actor=audit.SERVICE,
-            verdict=word,
-            decision=id,
-            because=names[because],
-        )
-    insert_many(connection, decisions, DECISION_COLUMNS, rows)
-    insert_many(connection, decided, DECIDED_COLUMNS, covers)
+        details = {"verdict": word, "decision": id, "because": names[because]}
+        kept = appended(row, covers)
+        acts.append(audit.Act("decide", case, audit.SERVICE, details, kept))
+    audit.append(connection, acts)
     return count
-
-
-DECISION_COLUMNS = (
-    *("pk", "id", "case_pk", "at", "user_pk", "verdict", "sealed", "undoes", "because"),
-    *("batch", "version"),
-)
-DECIDED_COLUMNS = ("decision_pk", "sighting_pk", "rung", "confirmed", "sha256")

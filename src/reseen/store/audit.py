@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Table, select
 
-from reseen.store import schema
-from reseen.store.database import now
+from reseen.store import audit_rows, schema
+from reseen.store.database import insert_many, now
 
 SERVICE = "reseen"
 """The actor of steps that no person makes: what follows from a recheck or from another step."""
@@ -70,28 +70,73 @@ def write(
     """Append one line; it stands or falls with the transaction, which must be one of
     `store.write()`: the line before is read here. `actor` None: the account of the operating
     system."""
+    append(connection, [Act(action, subject, actor, details)])
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Rows for one append-only table, in the order of its key."""
+
+    table: Table
+    rows: Sequence[Sequence[Any]]
+    """Values of `audit_rows.COLUMNS`, in that order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What somebody did, and the rows in which it is kept."""
+
+    action: str
+    subject: str
+    actor: str | None
+    details: Mapping[str, str | int | None]
+    rows: Sequence[Appended] = ()
+    """The first is what the line covers (`covers`); others belong to its rows."""
+
+
+def append(connection: Connection, acts: Sequence[Act]) -> None:
+    """Append what was done: the rows of each act and a line that holds their digest (`rows`) and
+    says which they are (`covers`), so that the log proves them. The only way into the tables of
+    `audit_rows.COLUMNS`. As `write` otherwise."""
     table = schema.audit.c
     last = connection.execute(
         select(table.pk, table.hash).order_by(table.pk.desc()).limit(1)
     ).one_or_none()
-    number, before = (1, START) if last is None else (last.pk + 1, bytes(last.hash or START))
-    at, by = now(), _storable(_account() if actor is None else actor)
-    subject = _storable(subject)
-    told = json.dumps(details, sort_keys=True) if details else None
-    connection.execute(
-        schema.audit.insert(),
-        [
-            {
-                "pk": number,
-                "at": at,
-                "actor": by,
-                "action": action[:32],
-                "subject": subject,
-                "details": told,
-                "hash": chained(before, number, at, by, action[:32], subject, told),
-            }
-        ],
-    )
+    number, before = (0, START) if last is None else (last.pk, bytes(last.hash or START))
+    lines: list[tuple[Any, ...]] = []
+    kept: dict[str, tuple[Table, list[Sequence[Any]]]] = {}
+    account = ""
+    for act in acts:
+        number, at = number + 1, now()
+        if act.actor is None:
+            account = account or _account()
+        by = _storable(account if act.actor is None else act.actor)
+        action, subject = act.action[:32], _storable(act.subject)
+        details = {**act.details, **_covering(act.rows)}
+        told = json.dumps(details, sort_keys=True) if details else None
+        before = chained(before, number, at, by, action, subject, told)
+        lines.append((number, at, by, action, subject, told, before))
+        for some in act.rows:
+            kept.setdefault(some.table.name, (some.table, []))[1].extend(some.rows)
+    for into, rows in kept.values():
+        insert_many(connection, into, audit_rows.COLUMNS[into.name], rows)
+    insert_many(connection, schema.audit, _COLUMNS, lines)
+
+
+_COLUMNS = ("pk", "at", "actor", "action", "subject", "details", "hash")
+
+
+def _covering(appended: Sequence[Appended]) -> dict[str, str]:
+    if not appended:
+        return {}
+    texts: list[str] = []
+    for some in appended:
+        texts.extend(audit_rows.text(some.table.name, row) for row in some.rows)
+    first = appended[0]
+    return {
+        "covers": audit_rows.covers(first.table.name, first.rows[0][0], first.rows[-1][0]),
+        "rows": audit_rows.digest(texts),
+    }
 
 
 def chained(

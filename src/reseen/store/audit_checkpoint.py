@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from sqlalchemy import Connection, select
 
 from reseen.errors import InputError, Tampered
 from reseen.store import audit, schema
+from reseen.store.audit import AuditLine
 from reseen.store.database import now
 
 FORMAT = "reseen-audit-head-1"
@@ -98,11 +99,13 @@ def parse(text: str) -> Head:
 
 
 def verify(
-    connection: Connection, secret: bytes, head: Head | None = None, *, key: bytes | None = None
-) -> int:
+    connection: Connection, secret: bytes, head: Head | None = None, *, key: bytes | None = None,
+    told: Callable[[AuditLine], None] | None = None,
+) -> int:  # fmt: skip
     """Recompute the whole chain, streaming; how many lines there are. With a head: the log holds
     the head's line, and nothing up to it was changed. With `key` (`keyring.for_heads`): the head
-    is signed with this store's key, and not only with the one that it names.
+    is signed with this store's key, and not only with the one that it names. `told`: is given
+    every line that is right.
 
     Raises Tampered with the number of the first line that is wrong, and InputError for a head of
     another store."""
@@ -115,6 +118,8 @@ def verify(
             if not line.follows(last):
                 raise _tampered(line.number, "is not what was written, or one before it is missing")
             lines, number, last = lines + 1, line.number, line.hash
+            if told is not None:
+                told(line)
             if head is not None and number == head.count:
                 if last.hex() != head.hash:
                     raise _tampered(number, "or one before it is another than the head's")

@@ -9,10 +9,22 @@ asked: what it contradicts is kept and not in use.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+
+from reseen.store import audit
+from reseen.store.audit_rows import (
+    CLAIM_NUMBERS,
+    CLAIM_TEXTS,
+    COLUMNS,
+    ClaimsDigest,
+    RunningDigest,
+    text,
+)
+from reseen.store.log_proof import SEALED, together
 
 revision = "0003"
 down_revision = "0002"
@@ -37,6 +49,46 @@ def upgrade() -> None:
     _removals()
     _learned()
     _no_replace()
+    _seal_rows()
+
+
+def _seal_rows() -> None:
+    """From now on lines cover rows: what is there is sealed by one line. The spelling of rows and
+    lines is the log's own, which never changes (docs/audit.md)."""
+    connection = op.get_bind()
+    made, details = ClaimsDigest(), dict[str, int | str | None]()
+    digests: list[str] = []
+    for table in ("decisions", "withdrawals", "fact_events"):
+        running, last, count = RunningDigest(), 0, 0
+        columns = COLUMNS[table]
+        for row in _rows(connection, table, columns, "pk"):
+            running.add(text(table, row))
+            last, count = row[0], count + 1
+            if table == "decisions":
+                of = f"decision_pk = {last}"
+                for one in _rows(connection, "decided", COLUMNS["decided"], "sighting_pk", of):
+                    running.add(text("decided", one))
+        digests.append(running.hex())
+        details |= {table: count, f"{table}_to": last}
+    columns = tuple("class" if name == "cls" else name for name in (*CLAIM_NUMBERS, *CLAIM_TEXTS))
+    last = 0
+    for row in _rows(connection, "claims", columns, "pk"):
+        made.add_claims([row])
+        last = row[0]
+    order = "kind, value, claim_pk"
+    for kind, value, pk in _rows(connection, "digests", ("kind", "value", "claim_pk"), order):
+        made.add_digests([(kind, value, pk)])
+    details |= {"claims": made.claims, "claims_to": last}
+    details["rows"] = together([*digests, made.hex()])
+    audit.write(connection, SEALED, "*", actor=audit.SERVICE, **details)
+
+
+def _rows(
+    connection: sa.Connection, table: str, columns: tuple[str, ...], order: str, where: str = "1=1"
+) -> Iterator[tuple[Any, ...]]:
+    query = f"SELECT {', '.join(columns)} FROM {table} WHERE {where} ORDER BY {order}"  # noqa: S608
+    for row in connection.execute(sa.text(query)):
+        yield tuple(row)
 
 
 def _small(name: str, default: str = "0") -> sa.Column[Any]:

@@ -1,0 +1,49 @@
+"""`audit verify`: the log is what was written, and the store is what the log says.
+
+Reads only. Lines and rows are streamed within one snapshot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reseen.registry import claims_proof
+from reseen.registry.claims_proof import ClassesSaid
+from reseen.review import decisions_proof
+from reseen.store import audit_checkpoint
+from reseen.store.audit import AuditLine
+from reseen.store.audit_checkpoint import Head
+from reseen.store.database import Store
+from reseen.store.log_proof import Disagreements, LogProof
+
+
+@dataclass(frozen=True, slots=True)
+class LogChecked:
+    """What was verified."""
+
+    lines: int
+    cases: int
+    claims: int
+    """That lines cover: what was learned from bytes is not among them."""
+    wrong: tuple[str, ...]
+    """What disagrees, in sentences without a name or a place; the first of them."""
+    wrong_in_all: int
+
+
+def verify(store: Store, head: Head | None = None, *, key: bytes | None = None) -> LogChecked:
+    """Prove the log (against a head, signed with `key`), and then the store against the log. Raises
+    Tampered where a line of the log itself is wrong, and InputError for a head of another store."""
+    found, classes = Disagreements(), ClassesSaid()
+    with store.read() as connection:
+        tables = claims_proof.covered_tables(connection)
+        proof = LogProof(tables | decisions_proof.covered_tables(connection), found)
+
+        def told(line: AuditLine) -> None:
+            proof.line(line)
+            classes.line(line)
+
+        lines = audit_checkpoint.verify(connection, store.secret, head, key=key, told=told)
+        proof.end()
+        claims = claims_proof.check(connection, proof, classes, found)
+        cases = decisions_proof.check(connection, found)
+    return LogChecked(lines, cases, claims, tuple(found.told), found.count)

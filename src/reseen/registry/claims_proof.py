@@ -1,0 +1,346 @@
+"""What of the registry the audit log proves, and what follows from it.
+
+What comes in: a connection, and the lines as `LogProof` took them. What goes out: sentences about
+what disagrees: a withdrawal or an event that is another than its line says, a claim that no line
+brought, a column of a list, a claim or a removal that says something else than what was done.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, exists, or_, select
+
+from reseen.records import RemovalClass
+from reseen.registry.claims import CLASSED, COUNTS, FALSE, LEARNED, LISTED, strictest_class
+from reseen.store import audit_rows, schema
+from reseen.store.audit import AuditLine
+from reseen.store.audit_rows import CLAIM_NUMBERS, CLAIM_TEXTS, ClaimsDigest
+from reseen.store.log_proof import CoveredTable, Disagreements, LogProof, LogRow, together
+
+_ANY = -1
+"""A claim that was withdrawn before the log covered it: when is not asked."""
+_PORTION = 2_000
+
+
+def covered_tables(connection: Connection) -> dict[str, CoveredTable]:
+    """The tables of this room that lines cover."""
+    return {
+        table.name: CoveredTable(_rows(connection, table), _named(connection, table), remember=True)
+        for table in (schema.withdrawals, schema.fact_events)
+    }
+
+
+def _rows(connection: Connection, table: Table) -> Iterator[LogRow]:
+    columns = audit_rows.COLUMNS[table.name]
+    query = select(*(table.c[name] for name in columns)).order_by(table.c.pk)
+    for row in connection.execute(query.execution_options(yield_per=_PORTION)):
+        yield row[0], (audit_rows.text(table.name, row),)
+
+
+def _named(connection: Connection, table: Table) -> Callable[[int], str]:
+    what = "a withdrawal or restoring" if table is schema.withdrawals else "what somebody did"
+
+    def named(pk: int) -> str:
+        r = schema.removals.c
+        query = select(r.id).join(table, table.c.removal_pk == r.pk).where(table.c.pk == pk)
+        id = connection.scalar(query)
+        return f"{what} (row {pk}, of a list)" if id is None else f"{what} (row {pk}, {id})"
+
+    return named
+
+
+@dataclass(slots=True)
+class ClassesSaid:
+    """The classes that people said of whole lists: lines tell it, events do not."""
+
+    of_list: dict[str, int] = field(default_factory=dict)
+    """By name."""
+
+    def line(self, line: AuditLine) -> None:
+        if line.action == "classify-list":
+            said = line.details
+            label = said.get("cls")
+            self.of_list[str(said.get("list"))] = next(
+                (int(cls) for cls in RemovalClass if cls.label == label), 0
+            )
+
+
+def check(
+    connection: Connection, proof: LogProof, classes: ClassesSaid, found: Disagreements
+) -> int:
+    """Everything of this room; how many claims lines cover."""
+    covered = _claims(connection, proof, found)
+    _lists(connection, classes, found)
+    _withdrawn(connection, proof, found)
+    _settled(connection, found)
+    _in_force(connection, found)
+    _removals(connection, found)
+    return covered
+
+
+# -- what lists said -----------------------------------------------------------------------------
+
+
+def _claims(connection: Connection, proof: LogProof, found: Disagreements) -> int:
+    c, d = schema.claims.c, schema.digests.c
+    made = [ClaimsDigest() for _ in proof.claims]
+    columns = [c[name] for name in (*CLAIM_NUMBERS, *CLAIM_TEXTS)]
+    query = select(*columns).order_by(c.pk).execution_options(yield_per=_PORTION)
+    at, ranges, source = 0, proof.claims, CLAIM_NUMBERS.index("source")
+    for rows in connection.execute(query).partitions():
+        portion: list[Any] = []
+        for row in rows:
+            while at < len(ranges) and row[0] > ranges[at].last:
+                if portion:
+                    made[at].add_claims(portion)
+                    portion = []
+                at += 1
+            if at < len(ranges) and row[0] >= ranges[at].first:
+                portion.append(row)
+            elif row[source] != LEARNED:
+                found.add(
+                    f"a claim of {_removal(connection, row[1])} stands in the store, and in no "
+                    "line of the log"
+                )
+        if portion:
+            made[at].add_claims(portion)
+    digests = select(d.kind, d.value, d.claim_pk).order_by(d.kind, d.value, d.claim_pk)
+    firsts = [one.first for one in ranges]
+    for rows in connection.execute(digests.execution_options(yield_per=_PORTION)).partitions():
+        _digests(rows, firsts, ranges, made)
+    for one, digest in zip(ranges, made, strict=True):
+        if not one.digest:
+            if together([*proof.sealed_digests, digest.hex()]) != proof.sealed_as:
+                found.add(
+                    f"line {one.line} (sealed): what was there before the log covered rows is "
+                    "another in the store than was sealed"
+                )
+        elif digest.hex() != one.digest:
+            found.add(
+                f"line {one.line}: what a list said (claims {one.first} to {one.last}) is another "
+                "in the store than was written"
+            )
+    return sum(one.claims for one in made)
+
+
+def _digests(
+    rows: Sequence[Any], firsts: Sequence[int], ranges: Sequence[Any], made: Sequence[ClaimsDigest]
+) -> None:
+    portions: dict[int, list[Any]] = {}
+    for row in rows:
+        at = bisect_right(firsts, row[2]) - 1
+        if at >= 0 and row[2] <= ranges[at].last:
+            portions.setdefault(at, []).append((row[0], bytes(row[1]), row[2]))
+    for at, portion in portions.items():
+        made[at].add_digests(portion)
+
+
+# -- lists ---------------------------------------------------------------------------------------
+
+
+def _lists(connection: Connection, classes: ClassesSaid, found: Disagreements) -> None:
+    e = schema.fact_events.c
+    out: dict[int, int | None] = {}
+    entitled: dict[int, int] = {}
+    query = select(e.list_pk, e.what, e.at).where(e.list_pk.is_not(None)).order_by(e.pk)
+    for pk, what, at in connection.execute(query):
+        if what in ("list-withdrawn", "list-restored"):
+            out[pk] = at if what == "list-withdrawn" else None
+        elif what in ("list-entitled", "list-not-entitled"):
+            entitled[pk] = int(what == "list-entitled")
+    for row in connection.execute(select(schema.lists)).mappings():
+        told = (out.get(row["pk"]), entitled.get(row["pk"], 0), classes.of_list.get(row["name"], 0))
+        if told != (row["withdrawn_at"], row["entitled"], row["class"] or 0):
+            found.add(
+                f'the list "{row["name"]}" (withdrawn, entitled or its class) stands otherwise '
+                "than was done with it"
+            )
+
+
+# -- claims --------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Claim:
+    pk: int
+    list_pk: int
+    source: int
+    added_at: int
+    withdrawn_at: int | None
+    born: int
+    """The line that brought it; 0 before the log covered claims, and for what was learned."""
+    told: int | None = None
+    """As it should stand."""
+    taken: bool = False
+    known: bool = False
+
+
+def _withdrawn(connection: Connection, proof: LogProof, found: Disagreements) -> None:
+    """`claims.withdrawn_at`, by doing again what was done with the removals that were touched."""
+    c, w, e = schema.claims.c, schema.withdrawals.c, schema.fact_events.c
+    about = e.what.in_(("claim-taken-back", "claim-put-back", "class-said"))
+    touched = (
+        select(w.removal_pk)
+        .union(
+            select(e.removal_pk).where(about),
+            select(c.removal_pk).where(c.withdrawn_at.is_not(None)),
+        )
+        .subquery()
+    )
+    claims = (
+        select(c.removal_pk, c.pk, c.list_pk, c.source, c.added_at, c.withdrawn_at)
+        .where(c.removal_pk.in_(select(touched.c.removal_pk)))
+        .order_by(c.removal_pk, c.pk)
+    )
+    turns = select(w.removal_pk, w.pk, w.at, w.restored).order_by(w.removal_pk, w.pk)
+    events = (
+        select(e.removal_pk, e.pk, e.at, e.what, e.claim_pk)
+        .where(about)
+        .order_by(e.removal_pk, e.pk)
+    )
+    by_turn, by_event = _Groups(connection, turns), _Groups(connection, events)
+    lines = proof.tables
+    for removal_pk, rows in groupby(
+        connection.execute(claims.execution_options(yield_per=_PORTION)), key=itemgetter(0)
+    ):
+        acts: list[tuple[int, int, str, int | None]] = [
+            (
+                lines["withdrawals"].line_of(pk), at, "restore" if restored else "withdraw", None,
+            )
+            for _, pk, at, restored in by_turn.of(removal_pk)
+        ]  # fmt: skip
+        acts += [
+            (lines["fact_events"].line_of(pk), at, what, claim_pk)
+            for _, pk, at, what, claim_pk in by_event.of(removal_pk)
+        ]
+        acts.sort(key=itemgetter(0))
+        mine = [_Claim(*row[1:], proof.claim_line(row[1]) or 0) for row in rows]
+        _again(mine, acts, proof)
+        for one in mine:
+            right = one.withdrawn_at == one.told
+            if not (right or (one.told == _ANY and one.withdrawn_at is not None)):
+                found.add(
+                    f"a claim of {_removal(connection, removal_pk)} (withdrawn or not) stands "
+                    "otherwise than was done with it"
+                )
+
+
+def _again(
+    claims: Sequence[_Claim], acts: Sequence[tuple[int, int, str, int | None]], proof: LogProof
+) -> None:
+    """Do the acts again, each claim coming in with its line."""
+    first = proof.claims[0] if proof.claims and not proof.claims[0].digest else None
+    waiting = sorted(claims, key=lambda one: (one.born, one.pk))
+
+    def come(line: int | None) -> None:
+        """Bring in what stands in lines before this one (None: in any)."""
+        new = [o for o in waiting if not o.known and (line is None or o.born < line)]
+        for born, group in groupby(new, key=lambda one: one.born):
+            some, before = list(group), [one for one in claims if one.known]
+            for one in some:
+                own = [b for b in before if b.list_pk == one.list_pk and b.source == LISTED]
+                if one.source == LISTED and born and own:
+                    one.told = one.added_at if all(b.told is not None for b in own) else None
+                one.known = True
+
+    sealed = 0 if first is None else first.line
+    for one in claims:  # what was there before stands as its removal did
+        if first is not None and one.pk <= first.last:
+            one.born = 0
+            if one.source == LEARNED and one.withdrawn_at == one.added_at:
+                one.told = _ANY
+    for line, at, what, claim_pk in acts:
+        come(max(line, 1))
+        for one in claims:
+            if not one.known:
+                continue
+            if what == "withdraw" and one.source == LISTED and not one.taken:
+                one.told = (at if line > sealed else _ANY) if one.told is None else one.told
+            elif what == "restore" and one.source == LISTED and not one.taken:
+                one.told = None
+            elif what == "class-said" and one.source == CLASSED and one.told is None:
+                one.told = at
+            elif what in ("claim-taken-back", "claim-put-back") and one.pk == claim_pk:
+                one.taken = what == "claim-taken-back"
+                one.told = at if one.taken else None
+    come(None)
+
+
+class _Groups:
+    """Rows of a query in the order of their first value, asked for by that value, ascending."""
+
+    def __init__(self, connection: Connection, query: Any) -> None:
+        self._rows = iter(connection.execute(query.execution_options(yield_per=_PORTION)))
+        self._next: Any = next(self._rows, None)
+
+    def of(self, key: int) -> list[Any]:
+        found: list[Any] = []
+        while self._next is not None and self._next[0] <= key:
+            if self._next[0] == key:
+                found.append(self._next)
+            self._next = next(self._rows, None)
+        return found
+
+
+def _settled(connection: Connection, found: Disagreements) -> None:
+    """`claims.class_settled`, from what two people said."""
+    c, e = schema.claims.c, schema.fact_events.c
+    told: dict[int, int] = {}
+    query = select(e.claim_pk, e.what).where(e.what.in_(("class-counts", "class-false")))
+    for pk, what in connection.execute(query.order_by(e.pk)):
+        told[pk] = COUNTS if what == "class-counts" else FALSE
+    settled = select(c.pk, c.class_settled).where(c.class_settled != 0)
+    there = dict(connection.execute(settled).all())
+    for pk in sorted({*told, *there}):
+        if told.get(pk, 0) != there.get(pk, 0):
+            removal_pk = connection.scalar(select(c.removal_pk).where(c.pk == pk)) or 0
+            found.add(
+                f"a claim of {_removal(connection, removal_pk)} (its class settled or not) stands "
+                "otherwise than two people said"
+            )
+
+
+def _in_force(connection: Connection, found: Disagreements) -> None:
+    """`claims.in_force`, as `claims.refresh` makes it."""
+    c, r, lists = schema.claims, schema.removals, schema.lists
+    told, link = schema.claims.alias("told"), schema.learned_from.c
+    list_is_out = exists().where(lists.c.pk == c.c.list_pk, lists.c.withdrawn_at.is_not(None))
+    out = or_(c.c.withdrawn_at.is_not(None), list_is_out)
+    rests = exists().where(
+        link.learned_pk == c.c.pk, told.c.pk == link.claim_pk, told.c.in_force == 1
+    )
+    theirs = schema.removals.alias("theirs").c
+    read = exists().where(theirs.pk == c.c.removal_pk, theirs.cls < int(RemovalClass.CHILD_ABUSE))
+    use = and_(c.c.withdrawn_at.is_(None), rests, read)
+    should: ColumnElement[int] = case(
+        (c.c.source == LEARNED, case((use, 1), else_=0)), else_=case((out, 0), else_=1)
+    )
+    wrong = select(r.c.id).join(c, c.c.removal_pk == r.c.pk).where(c.c.in_force != should)
+    for id in connection.scalars(wrong.order_by(c.c.pk)):
+        found.add(f"a claim of {id} (in force or not) stands otherwise than follows from the rest")
+
+
+def _removals(connection: Connection, found: Disagreements) -> None:
+    """`removals.withdrawn_at` and `class`, as `claims.refresh` makes them."""
+    r, told = schema.removals, schema.claims.alias("told")
+    stands = exists().where(
+        told.c.removal_pk == r.c.pk, told.c.source == LISTED, told.c.in_force == 1
+    )
+    wrong = or_(
+        and_(r.c.withdrawn_at.is_not(None), stands),
+        and_(r.c.withdrawn_at.is_(None), ~stands),
+        r.c.cls != strictest_class(),
+    )
+    for id in connection.scalars(select(r.c.id).where(wrong).order_by(r.c.pk)):
+        found.add(f"{id} (withdrawn or not, or its class) stands otherwise than its claims say")
+
+
+def _removal(connection: Connection, pk: int) -> str:
+    id = connection.scalar(select(schema.removals.c.id).where(schema.removals.c.pk == pk))
+    return str(id or "a removal that is not there")

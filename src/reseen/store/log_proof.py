@@ -1,0 +1,183 @@
+"""Proves that rows are what the lines of the audit log say of them.
+
+What comes in: the lines, one after the other, and for each table that lines cover its rows in the
+order of their keys, as texts (`audit_rows.text`). What goes out: sentences about what disagrees,
+with ids that tell nothing. It promises that every covered row is there as it was written, and that
+no row stands there that no line covers. Rows and lines are streamed; what it keeps is where the
+registry's rows and claims are in the log, two numbers each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from reseen.store.audit import AuditLine
+from reseen.store.audit_rows import RunningDigest, covered
+
+SEALED = "sealed"
+"""The action of the line that seals what was there before the log covered rows."""
+SEALED_TABLES = ("decisions", "withdrawals", "fact_events", "claims")
+"""What that line seals, in the order in which their digests are hashed together."""
+MOST_TOLD = 50
+"""Sentences that are kept; the rest is counted."""
+
+LogRow = tuple[int, Sequence[str]]
+"""A row's pk, and the texts of the row and of those that belong to it."""
+
+
+@dataclass(slots=True)
+class Disagreements:
+    """What disagrees, in sentences."""
+
+    told: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, sentence: str) -> None:
+        self.count += 1
+        if len(self.told) < MOST_TOLD:
+            self.told.append(sentence)
+
+
+@dataclass(slots=True)
+class CoveredTable:
+    """A table that lines cover."""
+
+    rows: Iterator[LogRow]
+    """In the order of their pks."""
+    named: Callable[[int], str]
+    """What a row is, in words with opaque ids, by its pk."""
+    remember: bool = False
+    """Keep in which line each row stands."""
+    pks: array[int] = field(default_factory=lambda: array("q"))
+    lines: array[int] = field(default_factory=lambda: array("q"))
+
+    def line_of(self, pk: int) -> int:
+        """The number of the line that covers a row; 0 for what was there before."""
+        at = bisect_right(self.pks, pk) - 1
+        return self.lines[at] if at >= 0 and self.pks[at] == pk else 0
+
+
+@dataclass(slots=True)
+class ClaimRange:
+    """Claims that one line covers."""
+
+    first: int
+    last: int
+    line: int
+    digest: str
+    """Empty for those that were sealed together with other tables."""
+
+
+class LogProof:
+    """Take every line with `line`, then ask `end`."""
+
+    def __init__(self, tables: dict[str, CoveredTable], found: Disagreements) -> None:
+        self.tables = tables
+        self.found = found
+        self.claims: list[ClaimRange] = []
+        """In the order of their pks."""
+        self.sealed_digests: list[str] = []
+        """Of the tables that were sealed, but the claims."""
+        self.sealed_as = ""
+        """The digest of all that was sealed."""
+        self._next: dict[str, LogRow | None] = {
+            name: next(table.rows, None) for name, table in tables.items()
+        }
+
+    def line(self, line: AuditLine) -> None:
+        """The next line of the log."""
+        text = line.text
+        if text is None:
+            return
+        if line.action == SEALED:
+            self._seal(line)
+            return
+        if '"covers": "' in text:
+            self._covers(line)
+        if '"said": "' in text:
+            said = covered(str(line.details.get("claims")))
+            if said is not None:
+                last = self.claims[-1].last if self.claims else 0
+                if said[1] <= last:
+                    self._say(line, "covers claims that an earlier line covers")
+                    return
+                digest = str(line.details["said"])
+                self.claims.append(ClaimRange(said[1], said[2], line.number, digest))
+
+    def end(self) -> None:
+        """After the last line: what is left stands in no line."""
+        for name in self.tables:
+            self._strays(name, None)
+
+    def claim_line(self, pk: int) -> int | None:
+        """The number of the line that covers a claim; None where none does."""
+        at = bisect_right(self.claims, pk, key=lambda one: one.first) - 1
+        if at >= 0 and pk <= self.claims[at].last:
+            return self.claims[at].line
+        return None
+
+    def _covers(self, line: AuditLine) -> None:
+        details = line.details
+        said = covered(str(details["covers"]))
+        table = None if said is None else self.tables.get(said[0])
+        if said is None or table is None:
+            self._say(line, "covers rows of which this Reseen does not know")
+            return
+        name, first, last = said
+        self._strays(name, first)
+        digest, rows = RunningDigest(), 0
+        row = self._next[name]
+        while row is not None and row[0] <= last:
+            for text in row[1]:
+                digest.add(text)
+            rows += 1
+            if table.remember:
+                table.pks.append(row[0])
+                table.lines.append(line.number)
+            row = next(table.rows, None)
+        self._next[name] = row
+        if not rows:
+            self._say(line, "what it tells of is not in the store")
+        elif digest.hex() != details.get("rows"):
+            self._say(line, "what it tells of is another in the store than was written")
+
+    def _seal(self, line: AuditLine) -> None:
+        if self.sealed_as or any(table.pks for table in self.tables.values()) or self.claims:
+            self._say(line, "seals what was there before, and is not the first that covers rows")
+            return
+        details = line.details
+        for name in SEALED_TABLES:
+            last = int(details.get(f"{name}_to") or 0)
+            if name == "claims":
+                self.claims.append(ClaimRange(0, last, line.number, ""))
+                continue
+            digest, table = RunningDigest(), self.tables[name]
+            row = self._next[name]
+            while row is not None and row[0] <= last:
+                for text in row[1]:
+                    digest.add(text)
+                row = next(table.rows, None)
+            self._next[name] = row
+            self.sealed_digests.append(digest.hex())
+        self.sealed_as = str(details.get("rows"))
+
+    def _strays(self, name: str, before: int | None) -> None:
+        table = self.tables[name]
+        row = self._next[name]
+        while row is not None and (before is None or row[0] < before):
+            self.found.add(f"{table.named(row[0])} stands in the store, and in no line of the log")
+            row = next(table.rows, None)
+        self._next[name] = row
+
+    def _say(self, line: AuditLine, what: str) -> None:
+        of = "" if line.subject == "*" else f" {line.subject}"
+        self.found.add(f"line {line.number} ({line.action}{of}): {what}")
+
+
+def together(digests: Sequence[str]) -> str:
+    """The digest of all that was sealed, of those of `SEALED_TABLES` in hex."""
+    return hashlib.sha256("".join(digests).encode("ascii")).hexdigest()

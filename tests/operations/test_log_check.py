@@ -1,0 +1,245 @@
+"""The store agrees with the log, and every way to change it by hand is found and named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+from tests.any_store import store
+from tests.match.made import KEYRING
+from tests.review.room import Room
+
+from reseen.operations import classes, lists, log_check, removals
+from reseen.records import RemovalClass
+from reseen.registry import removals as stored
+from reseen.registry.imports import ImportOptions
+from reseen.review.verdicts import Verdict
+from reseen.store import schema
+from reseen.store.database import Store
+
+__all__ = ["store"]
+WHY = "Sample reason 03"
+
+
+class Lived(Room):
+    """A store in which everything was done that the log covers."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self._folder = folder
+        super().__init__(store)
+        self.keyring = KEYRING
+        one, two = self.removal, self.other
+        self.confirmed = self.see("sample/a", read="x")
+        self.say(self.confirmed, Verdict.CONFIRM)
+        self.undone = self.see("sample/b", read="y")
+        self.say(self.undone, Verdict.CONFIRM, self.bob)
+        self.undo(self.undone, self.bob)
+        self.say(self.undone, Verdict.NOT_THIS_MODEL)
+        self.remembered = self.see("sample/c", read="y")  # decided by what was remembered
+        self.open = self.see("sample/d", declared="z")
+        for again in range(2):
+            removals.withdraw(store, KEYRING, two, WHY)
+            if not again:
+                removals.restore(store, KEYRING, two, WHY)
+        self.list("later", 1, 2, extra=",12")
+        removals.take_back(store, KEYRING, f"{one}/1", WHY)
+        removals.put_back(store, KEYRING, f"{one}/1", WHY)
+        removals.take_back(store, KEYRING, f"{one}/2", WHY)
+        self.list("gone", 7)
+        removals.withdraw_list(store, KEYRING, "gone", WHY)
+        removals.withdraw_list(store, KEYRING, "later", WHY)
+        removals.restore_list(store, KEYRING, "later", WHY)
+        classes.classify(store, KEYRING, one, RemovalClass.INTIMATE, WHY)
+        classes.classify(store, KEYRING, one, RemovalClass.LIKENESS, WHY)
+        classes.classify_list(store, KEYRING, "later", RemovalClass.LIKENESS, WHY)
+        classes.entitle(store, "later")
+        classes.entitle(store, "gone")
+        classes.entitle(store, "gone", revoked=True)
+        self.put()
+
+    def removals(self, count: int) -> list[str]:
+        self.list("sample", *range(1, count + 1))
+        with self.store.read() as connection:
+            return [one.id for one in stored.every(connection)]
+
+    def list(self, name: str, *numbers: int, extra: str = "") -> None:
+        path = self._folder / f"{name}.csv"
+        rows = [
+            f"Sample person {n},{hashlib.sha256(bytes([n])).hexdigest()}{extra}" for n in numbers
+        ]
+        head = "name,sha256,size" if extra else "name,sha256"
+        path.write_text("\n".join([head, *rows]) + "\n")
+        lists.import_list(self.store, KEYRING, path, ImportOptions())
+
+
+@pytest.fixture
+def lived(store: Store, tmp_path: Path) -> Lived:
+    return Lived(store, tmp_path)
+
+
+def open_up(connection: Connection) -> None:
+    """As somebody with all rights at the database would."""
+    sqlite = connection.dialect.name == "sqlite"
+    verbs = ("update", "delete", *(["replace"] if sqlite else ["truncate"]))
+    for table in schema.metadata.sorted_tables:
+        if table.info.get("append_only"):
+            for verb in verbs:
+                on = "" if sqlite else f" ON {table.name}"
+                connection.execute(text(f"DROP TRIGGER {table.name}_no_{verb}{on}"))
+
+
+def wrong(store: Store, *statements: str) -> tuple[str, ...]:
+    """What is found after these statements."""
+    with store.write() as connection:
+        open_up(connection)
+        for statement in statements:
+            done = connection.execute(text(statement))
+            assert done.rowcount, statement
+    return log_check.verify(store).wrong
+
+
+def test_an_honest_store_agrees(lived: Lived) -> None:
+    done = log_check.verify(lived.store)
+    assert done.wrong == ()
+    assert (done.cases, done.wrong_in_all) == (4, 0)
+    assert done.claims == 7  # five of rows, two classes
+    lived.check()
+
+
+DECISION = (
+    "INSERT INTO decisions (pk, id, case_pk, at, user_pk, verdict, version) "
+    "SELECT {pk}, 'dc-forged', case_pk, at, user_pk, 'confirm', version FROM decisions WHERE pk = 1"
+)
+
+FORGED: dict[str, tuple[str, str]] = {
+    "a decision put in at the end": (DECISION.format(pk=99), "decision dc-forged"),
+    "a decision left out": ("DELETE FROM decided WHERE decision_pk = 1", r"line \d+ \(decide cs-"),
+    "a verdict": ("UPDATE decisions SET verdict = 'allowed' WHERE pk = 1", r"\(decide cs-"),
+    "who decided": ("UPDATE decisions SET user_pk = 2 WHERE pk = 1", r"\(decide cs-"),
+    "when": ("UPDATE decisions SET at = 7 WHERE pk = 2", r"\(decide cs-"),
+    "why": ("UPDATE decisions SET sealed = NULL WHERE pk = 1", r"\(decide cs-"),
+    "an undo": ("UPDATE decisions SET undoes = 1 WHERE undoes IS NOT NULL", r"\(undo cs-"),
+    "an automatic decision": (
+        "UPDATE decisions SET because = 1 WHERE because IS NOT NULL", r"\(decide cs-",
+    ),
+    "what was decided about": (
+        "UPDATE decided SET rung = 3 WHERE decision_pk = 1", r"\(decide cs-",
+    ),
+    "bytes of what was decided": (
+        "UPDATE decided SET sha256 = NULL WHERE decision_pk = 1", r"\(decide cs-",
+    ),
+    "a withdrawal taken out": ("DELETE FROM withdrawals WHERE pk = 2", r"\(restore rm-"),
+    "all of them": ("DELETE FROM withdrawals", r"\(withdraw rm-"),
+    "a withdrawal turned round": ("UPDATE withdrawals SET restored = 0", r"\(restore rm-"),
+    "a withdrawal put in": (
+        "INSERT INTO withdrawals (pk, removal_pk, at, restored) SELECT 99, pk, 5, 0 FROM removals "
+        "WHERE pk = 1", r"withdrawal or restoring \(row 99, rm-",
+    ),
+    "an event": ("UPDATE fact_events SET what = 'list-restored'", r"\(withdraw-list\)"),
+    "an event taken out": ("DELETE FROM fact_events WHERE what = 'claim-put-back'", "put-back rm-"),
+    "an event put in": (
+        "INSERT INTO fact_events (pk, at, what, list_pk) SELECT 99, 5, 'list-entitled', pk "
+        "FROM lists WHERE name = 'gone'", r"row 99, of a list",
+    ),
+    "a removal withdrawn": ("UPDATE removals SET withdrawn_at = 1 WHERE pk = 1", "^rm-"),
+    "a removal in force": (
+        "UPDATE removals SET withdrawn_at = NULL WHERE withdrawn_at IS NOT NULL", "^rm-",
+    ),
+    "a removal's class": ("UPDATE removals SET class = 0 WHERE class > 0", "^rm-"),
+    "a claim withdrawn": ("UPDATE claims SET withdrawn_at = 1 WHERE pk = 1", "a claim of rm-"),
+    "a claim withdrawn as it came": (
+        "UPDATE claims SET withdrawn_at = added_at, in_force = 0 WHERE pk = 1", "a claim of rm-",
+    ),
+    "all claims in force": ("UPDATE claims SET withdrawn_at = NULL", "a claim of rm-"),
+    "a claim out of use": ("UPDATE claims SET in_force = 0 WHERE in_force = 1", "a claim of rm-"),
+    "a claim in use": ("UPDATE claims SET in_force = 1 WHERE in_force = 0", "a claim of rm-"),
+    "a class settled": ("UPDATE claims SET class_settled = 1 WHERE pk = 1", "a claim of rm-"),
+    "a list in force": (
+        "UPDATE lists SET withdrawn_at = NULL WHERE name = 'gone'", 'the list "gone"',
+    ),
+    "a list withdrawn": ("UPDATE lists SET withdrawn_at = 4 WHERE name = 'sample'", '"sample"'),
+    "a list entitled": ("UPDATE lists SET entitled = 1 WHERE name = 'gone'", 'the list "gone"'),
+    "a list's class": ("UPDATE lists SET class = 2 WHERE name = 'sample'", 'the list "sample"'),
+    "digests": ("UPDATE digests SET value = :moved WHERE claim_pk = 1", r"claims 1 to 2"),
+    "a digest taken out": ("DELETE FROM digests WHERE claim_pk = 1", r"claims 1 to 2"),
+    "a digest put in": (
+        "INSERT INTO digests (kind, value, claim_pk) SELECT 2, value, claim_pk FROM digests "
+        "WHERE claim_pk = 1", r"claims 1 to 2",
+    ),
+    "a claim of another removal": (
+        "UPDATE claims SET removal_pk = 2 WHERE pk = 1", "claims 1 to 2",
+    ),
+    "a claim's size": ("UPDATE claims SET size = 7 WHERE pk = 1", "claims 1 to 2"),
+    "a claim's list": ("UPDATE claims SET list_pk = 2 WHERE pk = 1", "claims 1 to 2"),
+    "a claim's class": ("UPDATE claims SET class = 1 WHERE pk = 1", "claims 1 to 2"),
+    "a claim put in": (
+        "INSERT INTO claims (pk, removal_pk, list_pk, added_at) VALUES (99, 1, 1, 5)",
+        "a claim of rm-.* in no line of the log",
+    ),
+    "a case's state": ("UPDATE cases SET state = 'open' WHERE state = 'decided'", "case cs-"),
+    "a case's verdict": (
+        "UPDATE cases SET verdict = 'allowed' WHERE verdict = 'confirm'", "case cs-",
+    ),
+    "an open case": (
+        "UPDATE cases SET state = 'decided', verdict = 'allowed' WHERE state = 'open'", "case cs-",
+    ),
+    "what is remembered": ("UPDATE dismissals SET removal_pk = 2", "is remembered for rm-"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_what_was_changed_by_hand_is_found(lived: Lived, what: str) -> None:
+    statement, named = FORGED[what]
+    moved = "x'07'" if lived.store.place.endswith(".db") else r"'\x07'::bytea"
+    found = wrong(lived.store, statement.replace(":moved", moved))
+    assert any(re.search(named, sentence) for sentence in found), found
+    for sentence in found:
+        assert "Sample" not in sentence
+        assert "sample/" not in sentence
+
+
+def test_a_line_that_covers_nothing_is_found(lived: Lived) -> None:
+    """Somebody deletes a decision and all that hangs on it."""
+    found = wrong(
+        lived.store,
+        "DELETE FROM decided WHERE decision_pk = 1",
+        "DELETE FROM decisions WHERE pk = 1",
+    )
+    assert any(f"decide {lived.confirmed}): what it tells of is not" in one for one in found)
+    assert f"case {lived.confirmed} stands otherwise than was decided about it" in found
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    monkeypatch.setenv("RESEEN_HOME", str(tmp_path))
+    (tmp_path / "list.csv").write_text(f"name,sha256\nSample person 5,{'9f3c71d2e58a40b6' * 4}\n")
+
+    def run(*args: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "reseen", *args], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+def test_the_verb_ends_with_2_and_says_where(home: Callable[..., str], tmp_path: Path) -> None:
+    home("registry", "import", str(tmp_path / "list.csv"))
+    assert "stand as the log says" in home("audit", "verify")
+    with sqlite3.connect(tmp_path / "reseen.db") as raw:
+        raw.execute("UPDATE removals SET withdrawn_at = 1")
+    raw.close()
+    said = home("audit", "verify", code=2)
+    assert re.search(r"rm-\w{8} \(withdrawn or not", said)
+    assert "does not agree with the log in 1 place" in said
+    first = home("audit", "verify", "--json", code=2).splitlines()[0]
+    assert json.loads(first)["wrong_in_all"] == 1
