@@ -266,7 +266,7 @@ class Stage:
         follow(self.facts, self.world, self.room.known().read, list(some))
 
     def _keep(self) -> None:
-        now = self.room.known().every
+        now = self.room.ids()
         self.lost |= self.ids - now
         self.ids |= now
 

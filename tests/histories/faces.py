@@ -8,6 +8,7 @@ from them, as the product does it.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import os
@@ -23,7 +24,7 @@ from typing import Any
 from unittest import mock
 
 from replica.world import World
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from tests.histories.model import Place, Read, Target
 from tests.histories.rows import LOCAL, Row, rows, text
 from tests.histories.world import FOLDER, HUB, WorldHub, by_sha256
@@ -33,7 +34,7 @@ from reseen.records import DigestKind, Rung, SightingState
 from reseen.scan import target as targets
 from reseen.scan.pace import USUAL, Pace
 from reseen.settings import Settings
-from reseen.store import schema
+from reseen.store import backends, schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring, SealedField
 
@@ -62,15 +63,40 @@ class Known:
 
     live: dict[tuple[frozenset[str], Place], Seen]
     """Live sightings of removals in force, also refuted ones: by the removal's rows and place."""
-    every: frozenset[str]
-    """The id of every sighting that there is, whatever became of it."""
     read: Read
+
+
+_open_engine = cache(backends.open_engine)
+
+
+@contextlib.contextmanager
+def kept_open() -> Iterator[None]:
+    """Stores at one path share an engine, and so the statements that it has compiled: that is a
+    fifth of what a history costs. Each store has connections and a file of its own all the same."""
+    with mock.patch.object(backends, "open_engine", _open_engine):
+        yield
+
+
+@cache
+def _folder() -> Path:
+    folder = Path(mkdtemp(prefix="reseen-history-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@contextlib.contextmanager
+def emptied_folder() -> Iterator[Path]:
+    """The folder of this process's histories, one after the other: always at the same path."""
+    for path in _folder().iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    yield _folder()
 
 
 @cache
 def _template() -> Path:
     """An empty store: made once, and copied for every history, so that they share its secret."""
     folder = Path(mkdtemp(prefix="reseen-histories-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with Store(f"sqlite:///{folder / 'empty.db'}") as store:
         Keyring.for_store(store, _settings(folder, "empty"), create=True)
     return folder / "empty.db"
@@ -421,16 +447,25 @@ class Room:
             whole = connection.scalars(select(s.artifact_pk).where(s.complete == 1))
             sketched = frozenset(places[pk] for pk in whole)
             live: dict[tuple[frozenset[str], Place], Seen] = {}
-            ids = set()
+            at = _artifacts(connection)
             for each in sightings.every(connection):
-                ids.add(each.id)
                 on = each.rung > Rung.HINT or each.rung is Rung.REFUTED
                 if each.state is SightingState.LIVE and not each.withdrawn and on:
-                    place = places[sightings.artifact_pk(connection, each.id)]
-                    live[groups[each.removal], place] = Seen(
+                    live[groups[each.removal], places[at[each.id]]] = Seen(
                         int(each.rung), each.state.value, each.confirmed.value
                     )
-        return Known(live, frozenset(ids), Read(full, sketched, shown))
+        return Known(live, Read(full, sketched, shown))
+
+    def ids(self) -> frozenset[str]:
+        """Of every sighting that there is, whatever became of it."""
+        with self.store.read() as connection:
+            return frozenset(_artifacts(connection))
+
+
+def _artifacts(connection: Connection) -> dict[str, int]:
+    """Sighting -> the pk of its artifact."""
+    s = schema.sightings.c
+    return {str(id): int(pk) for id, pk in connection.execute(select(s.id, s.artifact_pk))}
 
 
 @cache

@@ -7,10 +7,8 @@ difference of that kind stays. `python -m tests.histories.play SEED` plays one s
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from replica.world import World
 from sqlalchemy import select
@@ -29,7 +27,7 @@ from tests.histories.acts import (
     draw,
     new_folder,
 )
-from tests.histories.faces import Known, Room, Seen
+from tests.histories.faces import Known, Room, Seen, emptied_folder, kept_open
 from tests.histories.model import Facts, Found, Level, Place, Target, expected, looked_at
 from tests.histories.rows import rows
 from tests.histories.world import HUB
@@ -50,8 +48,7 @@ class Difference:
 
 def play(history: History, make: Callable[..., Room] = Room) -> list[Difference]:
     """What is wrong at its end. `make`: the room that it is played in."""
-    with tempfile.TemporaryDirectory(prefix="reseen-history-") as name:
-        folder = Path(name)
+    with kept_open(), emptied_folder() as folder:
         world = worlds.build()
         files = new_folder(folder / "files")
         room = make(folder, "history", world, folder / "files")
@@ -168,6 +165,10 @@ def _tell(
     for target in _again(facts, world):
         fresh.scan(target, "python")
     fresh.read("python")
+    if facts.changed:
+        # It was handed readings of what stands nowhere any more: as at a history's end.
+        fresh.recheck("python")
+        fresh.recheck("python")
     return stage.facts
 
 
