@@ -58,6 +58,29 @@ class TurnList:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeBack:
+    """What the removal that holds a row learned from a file is taken back, or put back."""
+
+    name: str
+    key: str
+    put_back: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One round of watching an account, or the hub."""
+
+    account: str | None
+
+    @property
+    def target(self) -> Target:
+        if self.account is None:
+            return Target(everything=True)
+        return Target(accounts=(self.account,))
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """A target is looked at."""
 
@@ -107,7 +130,7 @@ class Change:
     how: str = "lfs"
 
 
-Act = Import | Add | Turn | TurnList | Scan | Owed | Recheck | Hook | Change
+Act = Import | Add | Turn | TurnList | TakeBack | Watch | Scan | Owed | Recheck | Hook | Change
 History = Sequence[Act]
 
 REPOS = (
@@ -133,12 +156,19 @@ def _act(dice: random.Random, changes: bool, imported: list[str]) -> Act:
     by = dice.choices(FACES, (2, 1, 1, 6))[0]
     kinds = ["import", "scan", "turn", "add", "owed", "recheck", "hook", "change", "list"]
     weights = [26, 34, 14, 5, 8, 3, 4, 14 if changes else 0, 6 if HAS_LISTS else 0]
+    kinds += ["take back", "watch"]
+    weights += [8, 4]
     match dice.choices(kinds, weights)[0]:
         case "scan":
             return Scan(_target(dice), by)
         case "turn" if imported:
             # Whoever withdraws often restores later.
             return Turn(dice.choice(imported[-6:]), dice.random() < 0.6, by)
+        case "take back" if imported:
+            name = dice.choice(imported)
+            return TakeBack(name, dice.choice(_teachers(name)), dice.random() < 0.3, by)
+        case "watch":
+            return Watch(None if dice.random() < 0.4 else dice.choice(ACCOUNTS))
         case "list":
             return TurnList(dice.choice(LISTS), dice.random() < 0.6, by)
         case "add":
@@ -159,6 +189,15 @@ def _act(dice: random.Random, changes: bool, imported: list[str]) -> Act:
             some = names if dice.random() < 0.4 else dice.sample(names, dice.randint(1, 3))
             imported += some
             return Import(list, tuple(sorted(some)), by)
+
+
+def _teachers(name: str) -> list[str]:
+    """Files that a row's removal could learn from: of its digests; of another row's, now and
+    then."""
+    row = rows()[name]
+    said = [key for key, file in contents().items() if row.whole.get("sha256") == file.sha256
+            or row.whole.get("blake3") == file.blake3]  # fmt: skip
+    return said or ["r5"]
 
 
 def _target(dice: random.Random) -> Target:
@@ -241,6 +280,17 @@ class Stage:
                     facts.lists_withdrawn.add(list)
                 else:
                     facts.lists_withdrawn.discard(list)
+            case TakeBack(name, key, put_back, by):
+                if name not in facts.imported or not room.take_back(name, key, put_back, by):
+                    return
+                about = {(each, key) for each in facts.group_of(name)}
+                facts.taken_back = facts.taken_back - about
+                if not put_back:
+                    facts.taken_back.add((name, key))
+            case Watch():
+                room.watch(act.target)
+                facts.targets[act.target] = None
+                self._followed(facts.targets)
             case Scan(target, by):
                 room.scan(target, by)
                 facts.targets[target] = None

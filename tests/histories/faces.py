@@ -8,6 +8,7 @@ from them, as the product does it.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import io
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache, cached_property
 from pathlib import Path
 from tempfile import mkdtemp
@@ -27,10 +29,11 @@ from replica.world import World
 from sqlalchemy import Connection, select
 from tests.histories.model import Place, Read, Target
 from tests.histories.rows import LOCAL, Row, rows, text
-from tests.histories.world import FOLDER, HUB, WorldHub, by_sha256
+from tests.histories.world import FOLDER, HUB, WorldHub, by_sha256, contents
 
 from reseen.observed import sightings
 from reseen.records import DigestKind, Rung, SightingState
+from reseen.registry.claims import LEARNED
 from reseen.scan import target as targets
 from reseen.scan.pace import USUAL, Pace
 from reseen.settings import Settings
@@ -208,6 +211,47 @@ class Room:
             from reseen.operations import removals
 
             getattr(removals, what)(self.store, self.keyring, id, "a test")
+
+    def take_back(self, row: str, content: str, put_back: bool, by: str) -> bool:
+        """What the removal that holds a row has learned from this file is taken back, or put back;
+        False where it learned nothing from it."""
+        claim = self._learned(row, contents()[content].sha256)
+        if claim is None:
+            return False
+        act = "put-back" if put_back else "take-back"
+        if by == "page":
+            id, _, number = claim.partition("/")
+            said = {"act": act, "reason": "a test"}
+            answer = self._visitor.post(f"/removals/{id}/claims/{number}", said)
+            assert answer.status_code == 303, answer.text
+            self._work()
+        elif by == "cli":
+            self._cli("registry", act, claim, "--why", "a test")
+        else:
+            from reseen.operations import removals
+
+            turn = removals.put_back if put_back else removals.take_back
+            turn(self.store, self.keyring, claim, "a test")
+        return True
+
+    def watch(self, target: Target) -> None:
+        """One round of watching: what is new since the mark, and what is owed."""
+        from reseen.operations.watching import following
+        from reseen.scan.watch import WatchContext, WatchIntervals, watching
+
+        async def whole() -> None:
+            stop = asyncio.Event()
+            context = WatchContext(
+                *(self.store, self.keyring, *self._asked(target), lambda _: None),
+                intervals=WatchIntervals(first=timedelta(days=20 * 365)),
+                pace=QUICK,
+                rounds=lambda came: ended.append(came.ended) or stop.set(),
+            )
+            await watching(following(context), self.hub, stop)
+
+        ended: list[bool] = []
+        asyncio.run(whole())
+        assert ended == [True]
 
     def scan(self, target: Target, by: str) -> None:
         if target.folder:
@@ -404,6 +448,20 @@ class Room:
                 return None
             query = select(schema.removals.c.id).where(schema.removals.c.pk == pk)
             return str(connection.scalar(query))
+
+    def _learned(self, row: str, sha256: bytes) -> str | None:
+        """What a removal learned from a file, as people name it ("rm-4f7k2q9d/2")."""
+        c, d, r = schema.claims.c, schema.digests.c, schema.removals.c
+        with self.store.read() as connection:
+            pk = self._holders(connection).get(row)
+            query = select(c.pk, c.source, r.id).join(schema.removals, r.pk == c.removal_pk)
+            claims = connection.execute(query.where(r.pk == pk).order_by(c.pk)).all()
+            same = select(d.claim_pk).where(d.kind == int(DigestKind.SHA256), d.value == sha256)
+            held = set(connection.scalars(same))
+        for number, (claim, source, id) in enumerate(claims, start=1):
+            if source == LEARNED and claim in held:
+                return f"{id}/{number}"
+        return None
 
     def held(self) -> dict[str, frozenset[str]]:
         """Removal -> its rows."""

@@ -86,6 +86,8 @@ class Facts:
     withdrawn: set[str] = field(default_factory=set)
     """Rows that were withdrawn, with their removal."""
     lists_withdrawn: set[str] = field(default_factory=set)
+    taken_back: set[tuple[str, str]] = field(default_factory=set)
+    """(row, key of a file): what its removal learned from the file is out of use."""
     targets: dict[Target, None] = field(default_factory=dict)
     looked: dict[str, Looked] = field(default_factory=dict)
     """Repository -> how far, with what following added."""
@@ -104,6 +106,9 @@ class Facts:
             for name, row in self.imported.items()
             if name not in self.withdrawn and row.list not in self.lists_withdrawn
         ]
+
+    def is_taken_back(self, group: Collection[str], content: Content) -> bool:
+        return any((name, content.key) in self.taken_back for name in group)
 
     def group_of(self, name: str) -> frozenset[str]:
         return self.groups.get(name, frozenset({name}))
@@ -215,14 +220,14 @@ def _judged(facts: Facts, places: Mapping[Place, tuple[Standing, Level]], read: 
     ]
     reads: dict[Place, str] = {}
     while True:
-        claims = _all_claims(listed, places, read, reads)
+        claims = _all_claims(facts, listed, places, read, reads)
         more = reads | _wanted(claims, places, reads)
         if more == reads:
             break
         reads = more
     # What was wanted on the way only, before something was learned, need not have been read.
     last = _wanted(claims, places, {})
-    if _all_claims(listed, places, read, last) == claims:
+    if _all_claims(facts, listed, places, read, last) == claims:
         reads = last
     sightings: dict[tuple[frozenset[str], Place], Found] = {}
     for key, (place, _) in places.items():
@@ -239,6 +244,7 @@ def _judged(facts: Facts, places: Mapping[Place, tuple[Standing, Level]], read: 
 
 
 def _all_claims(
+    facts: Facts,
     listed: Collection[Claim],
     places: Mapping[Place, tuple[Standing, Level]],
     read: Read,
@@ -256,6 +262,8 @@ def _all_claims(
                 claim.whole.get("sha256") == content.sha256
                 or claim.whole.get("blake3") == content.blake3
             )
+            if facts.is_taken_back(claim.group, content):
+                continue
             if same and not _contradicted(claim, content):
                 whole = {
                     "sha256": content.sha256, "blake3": content.blake3, "git blob": content.blob

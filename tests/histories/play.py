@@ -149,6 +149,9 @@ def _tell(
         or (place in known.read.full and must.reads.get(place) != "full")
         or (place in known.read.sketched and place not in must.reads)
     }
+    # What was learned and taken back has to be learned first.
+    teaching = {key for _, key in facts.taken_back}
+    beside |= {place for place, key in known.read.full.items() if key in teaching}
     beside |= {
         place
         for place, shown in known.read.shown.items()
@@ -162,6 +165,8 @@ def _tell(
     stage = Stage(fresh, world)
     for act in said:
         stage.do(replace(act, by="python"))
+    for name, key in sorted(facts.taken_back):
+        fresh.take_back(name, key, False, "python")
     for target in _again(facts, world):
         fresh.scan(target, "python")
     fresh.read("python")
