@@ -6,7 +6,10 @@ difference of that kind stays. `python -m tests.histories.play SEED` plays one s
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -69,6 +72,16 @@ def play(history: History, make: Callable[..., Room] = Room) -> list[Difference]
         finally:
             room.close()
     return told
+
+
+def differences(seed: int) -> list[str]:
+    """What is wrong at the end of a seed's history, in a process of its own; the logs go nowhere.
+    A crash is a difference like another."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            return [str(each) for each in play(draw(seed))]
+        except Exception as e:  # noqa: BLE001
+            return [f"[crash] {''.join(traceback.format_exception(e))}"]
 
 
 def _compared(stage: Stage, known: Known) -> list[Difference]:
