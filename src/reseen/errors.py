@@ -6,7 +6,8 @@
     │   └── FileError         a model file cannot be read
     │       ├── Malformed     it lies about itself, or breaks off
     │       ├── TooLarge      it asks for more than we give (bytes, tensors, depth)
-    │       └── Unread        recognised, but nothing here reads it yet
+    │       ├── Unread        recognised, but nothing here reads it yet
+    │       └── Unforeseen    Reseen itself failed on it, and that was kept to it
     ├── SettingsError         an environment variable or option makes no sense
     ├── StoreError            the registry's database cannot be used
     │   ├── StoreMissing      there is no registry where one was looked for
@@ -25,9 +26,17 @@
         └── HubGarbage        the answer is not what the API promises
 
 No message ever holds a sealed value, a token, or the place of a sighting.
+
+`bulkhead` is the one place that turns an error nobody foresaw into one of these.
 """
 
 from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from types import TracebackType
+
+REPORT_AT = "https://github.com/reseen/reseen/issues"
 
 
 class ReseenError(Exception):
@@ -60,6 +69,21 @@ class TooLarge(FileError):
 
 class Unread(FileError):
     """The container or algorithm is recognised, but nothing here reads it yet."""
+
+
+class Unforeseen(FileError):
+    """Reseen itself failed on one file, row or answer, and nothing else was harmed. `fault` tells
+    the kind of error and its place in Reseen, without its text: that can hold a name."""
+
+    def __init__(self, error: BaseException) -> None:
+        import hashlib  # here, for the command line starts without it
+
+        self.place = place_of(error)
+        self.fault = f"fault-{hashlib.sha256(self.place.encode()).hexdigest()[:8]}"
+        super().__init__(
+            f"Reseen itself failed on it ({self.place}; {self.fault})",
+            remedy=f"Please report the fault at {REPORT_AT}. What else was asked went on.",
+        )
 
 
 class SettingsError(ReseenError):
@@ -124,3 +148,47 @@ class HubBusy(HubError):
 
 class HubGarbage(HubError):
     """The answer is not what the API promises."""
+
+
+class Bulkhead:
+    """See `bulkhead`."""
+
+    __slots__ = ("_passing",)
+
+    def __init__(self, passing: tuple[type[Exception], ...]) -> None:
+        self._passing: tuple[type[Exception], ...] = (ReseenError, *passing)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, self._passing):
+            raise Unforeseen(error) from error
+
+
+def bulkhead(*passing: type[Exception]) -> Bulkhead:
+    """For `with`: what one file, row or answer does to the code inside stays its own trouble. An
+    error that nobody foresaw becomes `Unforeseen`; memory and recursion that ran out do, too. What
+    is raised on purpose passes (`passing`: what else is), and so does what stops the run: Ctrl-C, a
+    cancelled task.
+
+    Put it around the work on one such thing, and around nothing that others share.
+    """
+    return Bulkhead(passing)
+
+
+def place_of(error: BaseException) -> str:
+    """The kind of an unexpected error and the place in Reseen where it happened."""
+    import traceback
+
+    here = Path(__file__).parent
+    place = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        with contextlib.suppress(ValueError):
+            place = f" in {Path(frame.filename).relative_to(here)}, line {frame.lineno}"
+    return f"{type(error).__name__}{place}"

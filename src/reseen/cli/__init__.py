@@ -6,7 +6,6 @@ that verb runs. Exit codes are in `exit_codes`.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from typing import Any
@@ -16,9 +15,7 @@ import click
 from reseen.cli.common import note
 from reseen.cli.exit_codes import ReaderGone, Told, after, worst
 from reseen.cli.lazy import LazyGroup
-from reseen.errors import ReseenError
-
-REPORT_AT = "https://github.com/reseen/reseen/issues"
+from reseen.errors import REPORT_AT, ReseenError, place_of
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -122,7 +119,7 @@ def _say(error: BaseException, *, debug: bool) -> None:
             if error.remedy:
                 note(f"  {visible(error.remedy)}")
         case _:
-            _error(f"Reseen itself failed ({_where(error)}). Please report this at {REPORT_AT}")
+            _error(f"Reseen itself failed ({place_of(error)}). Please report this at {REPORT_AT}")
             if debug:
                 import traceback
 
@@ -131,17 +128,3 @@ def _say(error: BaseException, *, debug: bool) -> None:
 
 def _error(sentence: str) -> None:
     note(click.style("error: ", fg="red", bold=True) + sentence)
-
-
-def _where(error: BaseException) -> str:
-    """The kind of an unexpected error and the place in Reseen, without its text: that can hold
-    a name."""
-    import traceback
-    from pathlib import Path
-
-    here = Path(__file__).parents[1]
-    place = ""
-    for frame in traceback.extract_tb(error.__traceback__):
-        with contextlib.suppress(ValueError):
-            place = f" in {Path(frame.filename).relative_to(here)}, line {frame.lineno}"
-    return f"{type(error).__name__}{place}"

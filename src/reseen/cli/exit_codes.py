@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import click
 
-from reseen.errors import ReseenError
+from reseen.errors import ReseenError, Unforeseen
 
 
 class ExitCode(IntEnum):
@@ -97,6 +97,8 @@ def after(error: BaseException, told: Iterable[ExitCode]) -> ExitCode:
             code = ExitCode.STOPPED
         case ReaderGone():
             code = ExitCode.DONE
+        case Unforeseen():
+            code = ExitCode.FAULT
         case ReseenError() | click.ClickException():
             code = ExitCode.CANNOT
         case _:

@@ -167,15 +167,20 @@ def _walk(value: Any) -> Iterator[tuple[str, Node]]:
             raise TooLarge(f"the pickle holds more than {limits.PLACES} values")
         if children and depth >= limits.DEPTH:
             raise TooLarge(f"the pickle is nested deeper than {limits.DEPTH}")
-        for key, item in reversed(children):
+        for place, (key, item) in reversed(list(enumerate(children))):
             if _is_transparent(key):
                 todo.append((name, item, depth + 1))
             elif isinstance(key, str | int) and isinstance(item, Node | Dict | list | tuple):
-                # int(): True is an int, too.
-                text = key if isinstance(key, str) else str(int(key))
+                text = key if isinstance(key, str) else _number_name(key, place)
                 if len(text) + len(name) > limits.NAME_LENGTH:
                     raise TooLarge(f"a tensor's name is longer than {limits.NAME_LENGTH}")
                 todo.append((f"{name}.{text}" if name else text, item, depth + 1))
+
+
+def _number_name(key: int, place: int) -> str:
+    """A whole number as part of a name. One beyond 64 bits is no layer's, and to write out its
+    digits can take for ever, or be refused: its place stands for it."""
+    return str(int(key)) if abs(key) <= limits.NUMBER else f"#{place}"  # int(): True is one, too
 
 
 def _is_transparent(key: Any) -> bool:

@@ -21,20 +21,18 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from reseen.errors import FileError, Malformed, TooLarge, Unread
+from reseen.errors import FileError, Malformed, TooLarge, Unforeseen, Unread, bulkhead
 from reseen.files import containers, limits, safetensors
 from reseen.files.identify import HEAD_LENGTH, header_length, identify
 from reseen.files.source import LocalFile, Range, Reader, run
 from reseen.files.tensors import Listing
 from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.embedded import embedded
-from reseen.fingerprints.tensors import TensorsDigest
 from reseen.records import Container, Digest, DigestKind, Fingerprint
 from reseen.updates.peft import PeftConfig
-from reseen.updates.plan import plan
 
 if TYPE_CHECKING:
-    from reseen.fingerprints.sketcher import Sketcher
+    from reseen.fingerprints.contents import Contents
 
 GIT_LIMIT = 10_000_000
 """Bytes up to which a file may lie in plain git (the Hub's limit), and has a git blob SHA-1."""
@@ -73,10 +71,11 @@ def look_inside(size: int, *, thorough: bool = False) -> Reader[Inside]:
     length = header_length(head[:HEAD_LENGTH], size)
     data_size = None if length is None else size - 8 - length
     try:
-        listing = yield from containers.read_listing(size, head, thorough=thorough)
-    except (Malformed, TooLarge, Unread) as e:
+        with bulkhead():
+            listing = yield from containers.read_listing(size, head, thorough=thorough)
+            return _inside(listing, data_size)
+    except (Malformed, TooLarge, Unread, Unforeseen) as e:
         return Inside(container, data_size=data_size, problem=str(e))
-    return _inside(listing, data_size)
 
 
 def _inside(listing: Listing, data_size: int | None) -> Inside:
@@ -118,8 +117,7 @@ class Fingerprinter:
         )
         self._autov1 = hashlib.sha256()
         self._data_sha256 = hashlib.sha256()
-        self._tensors: TensorsDigest | None = None
-        self._sketcher: Sketcher | None = None
+        self._contents: Contents | None = None
         self._second = ThreadPoolExecutor(1) if size > _ALONE else None
 
     def update(self, chunk: bytes) -> None:
@@ -152,11 +150,10 @@ class Fingerprinter:
         if self._data_start is not None and self._size > self._data_start:
             values[DigestKind.DATA_SHA256] = self._data_sha256.digest()
             values[DigestKind.AUTOV3] = self._data_sha256.digest()[:6]
-        if self._tensors is not None:
-            tensors, _ = self._tensors.finish()
-            if tensors is not None:
-                values[DigestKind.TENSORS_BLAKE3] = tensors
-        sketch, no_sketch = self._sketched(inside)
+        read = self._contents.finish() if self._contents else None
+        if read is not None and read.tensors is not None:
+            values[DigestKind.TENSORS_BLAKE3] = read.tensors
+        why_not = inside.problem or "no tensors were found in it"
         return Fingerprint(
             size=self._size,
             container=inside.container,
@@ -164,17 +161,10 @@ class Fingerprinter:
             embedded=inside.embedded,
             data_size=inside.data_size,
             layout=inside.layout,
-            problem=inside.problem,
-            sketch=sketch,
-            no_sketch=no_sketch,
+            problem=inside.problem or (read.fault if read else None),
+            sketch=read.sketch if read else None,
+            no_sketch=read.no_sketch if read else why_not,
         )
-
-    def _sketched(self, inside: Inside) -> tuple[bytes | None, str | None]:
-        """The sketch in its published layout, or why there is none."""
-        if self._sketcher is None:
-            return None, inside.problem or "no tensors were found in it"
-        sketched = self._sketcher.finish()
-        return (sketched.sketch.encode() if sketched.sketch else None), sketched.reason
 
     def _flush(self) -> None:
         """Hash what came since the last time."""
@@ -207,10 +197,8 @@ class Fingerprinter:
             self._autov1.update(view[begin:end])
 
     def _hash_inside(self, view: memoryview) -> None:
-        if self._tensors is not None:
-            self._tensors.feed(view, self._at)
-        if self._sketcher is not None:
-            self._sketcher.feed(view)
+        if self._contents is not None:
+            self._contents.feed(view, self._at)
 
     def _find_tensors(self, view: memoryview) -> None:
         """With the first block, learn what the file is; a long header may take several."""
@@ -221,12 +209,11 @@ class Fingerprinter:
             self._inside = self._look(view)
             if self._inside is None:
                 return
-        if self._tensors is None and self._inside.listing is not None:
+        if self._contents is None and self._inside.listing is not None:
             # Here, for what has no tensors needs no numpy.
-            from reseen.fingerprints.sketcher import Sketcher
+            from reseen.fingerprints.contents import Contents
 
-            self._tensors = TensorsDigest(self._inside.listing, self._size)
-            self._sketcher = Sketcher(plan(self._inside.listing, self._config), self._at)
+            self._contents = Contents(self._inside.listing, self._size, self._config, self._at)
             self._header = bytearray()
 
     def _look(self, view: memoryview) -> Inside | None:
@@ -242,10 +229,11 @@ class Fingerprinter:
             self._header += view[: self._data_start - len(self._header)]
             if len(self._header) < self._data_start and self._at + len(view) < self._size:
                 return None
-            listing = safetensors.parse_header(bytes(self._header[8:]), self._size)
-        except (Malformed, TooLarge) as e:
+            with bulkhead():
+                listing = safetensors.parse_header(bytes(self._header[8:]), self._size)
+                return _inside(listing, data_size)
+        except (Malformed, TooLarge, Unforeseen) as e:
             return Inside(Container.SAFETENSORS, data_size=data_size, problem=str(e))
-        return _inside(listing, data_size)
 
 
 def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Fingerprint:
@@ -254,7 +242,7 @@ def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Fi
     `progress` is called with the number of bytes of each step. Raises FileError if the file cannot
     be opened or read, or changes meanwhile.
     """
-    with LocalFile(path) as source:
+    with bulkhead(), LocalFile(path) as source:
         inside = run(source, look_inside(source.size, thorough=True))
         pass_ = Fingerprinter(source.size, inside, config_beside(path))
         at = 0
@@ -314,7 +302,7 @@ class WholeFile:
 
 def digests_alone(path: Path, progress: Callable[[int], None] | None = None) -> Fingerprint:
     """The digests of a local file as a whole: its tensors are not looked for. Raises FileError."""
-    with LocalFile(path) as source:
+    with bulkhead(), LocalFile(path) as source:
         pass_ = WholeFile(source.size)
         for at in range(0, source.size, BLOCK):
             chunk = source.read(Range(at, min(BLOCK, source.size - at)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reseen.errors import bulkhead
 from reseen.files.containers import read_listing
 from reseen.files.source import LocalFile, run
 from reseen.files.tensors import Listing
@@ -14,13 +15,13 @@ from reseen.updates.plan import Plan, plan
 
 def sketch_of(path: Path) -> Sketched:
     """Raises FileError when the file cannot be read, or its container is not read here."""
-    with LocalFile(path) as source:
+    with bulkhead(), LocalFile(path) as source:
         listing = run(source, read_listing(source.size))
         return run(source, read_sketch(plan(listing, config_beside(path))))
 
 
 def plan_of(path: Path) -> tuple[Listing, Plan]:
     """The header of a file and what it is made of. Raises FileError."""
-    with LocalFile(path) as source:
+    with bulkhead(), LocalFile(path) as source:
         listing = run(source, read_listing(source.size))
-    return listing, plan(listing, config_beside(path))
+        return listing, plan(listing, config_beside(path))

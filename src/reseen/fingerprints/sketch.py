@@ -44,6 +44,8 @@ _ROWS = "reseen-sketch-1 rows"
 _COLUMNS = "reseen-sketch-1 columns"
 _SEARCH_STEP = 1 / 127
 """Value of one step in the searched numbers; each slot has length 1 before rounding."""
+_LARGEST_NORM = float(np.finfo(np.float32).max)
+"""What a stored norm can hold. A matrix can be made whose S is small beside it."""
 
 Floats = NDArray[np.float32]
 
@@ -142,7 +144,7 @@ def module(update: Update) -> Module | None:
     rows, columns = update.shape[0], update.shape[1] * update.shape[2] * update.shape[3]
     s = update.project(signs(_ROWS, update.name, rows), signs(_COLUMNS, update.name, columns))
     norm = update.norm()
-    if not norm or not np.isfinite(norm) or not np.isfinite(s).all():
+    if not 0 < norm <= _LARGEST_NORM or not np.isfinite(s).all():
         return None
     return Module(update.name, s, norm)
 

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-from reseen.errors import FileError
+from reseen.errors import FileError, bulkhead
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import TensorInfo
 from reseen.files.values import to_float32
 from reseen.fingerprints import sketch as sketches
 from reseen.fingerprints.sketch import Module, Sketch
 from reseen.updates.plan import ModulePlan, Plan
-from reseen.updates.update import read_update
+from reseen.updates.update import Matrix, read_update
 
 MOST_HELD = 288 << 20
 """Bytes of stored weights in memory at one time."""
@@ -208,16 +208,19 @@ class _Work:
     ) -> None:
         """The bytes of the layer's tensors are all there: sketch its modules."""
         try:
-            arrays = {t.name: to_float32(t, held[t.name]) for t in tensors}
-            for plan in layer:
-                made = sketches.module(read_update(plan, arrays))
-                if made is None:
-                    self.leave_out((plan,), "its update is zero, or not finite")
-                else:
-                    self._modules[plan.name] = made
-                    self._ranks.append(plan.rank)
+            with bulkhead():
+                self._make(layer, {t.name: to_float32(t, held[t.name]) for t in tensors})
         except FileError as e:
             self.leave_out(layer, str(e))
+
+    def _make(self, layer: Layer, arrays: Mapping[str, Matrix]) -> None:
+        for plan in layer:
+            made = sketches.module(read_update(plan, arrays))
+            if made is None:
+                self.leave_out((plan,), "its update is zero, or not finite")
+            else:
+                self._modules[plan.name] = made
+                self._ranks.append(plan.rank)
 
     def finish(self) -> Sketched:
         if not self._plan.modules:

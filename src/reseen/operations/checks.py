@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from reseen.errors import InputError
+from reseen.errors import InputError, bulkhead
 from reseen.match.registry_index import RegistryIndex
 from reseen.records import Container, Fingerprint, Match, Rung
 from reseen.registry import never_read
@@ -47,11 +47,15 @@ class Checker:
         """One file, read once. `progress` is told bytes read. Raises FileError when it cannot be
         read, and InputError when the registry is empty."""
         self.load()
-        return self.match(read_local(path, self._never, progress))
+        with bulkhead():
+            read = read_local(path, self._never, progress)
+        return self.match(read)
 
     def match(self, read: Fingerprint) -> Checked:
         """As `check`, for a file that was read before."""
-        return Checked(read, self.load().match_fingerprint(read))
+        known = self.load()
+        with bulkhead():
+            return Checked(read, known.match_fingerprint(read))
 
     def load(self) -> RegistryIndex:
         """The registry as it is now. Raises InputError when it is empty: nothing could match."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from reseen.errors import FileError
+from reseen.errors import FileError, bulkhead
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.records import Fingerprint, Names, RemovalClass, RemovedFile
 from reseen.registry import learning, never_read
@@ -77,7 +77,8 @@ def add_files(
 
     def one(path: Path) -> Added:
         try:
-            read = read_local(path, never, progress, told=told)
+            with bulkhead():
+                read = read_local(path, never, progress, told=told)
         except FileError as e:
             return Added(path, AddOutcome.REJECTED, reason=str(e))
         given = options.names or Names()

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from reseen.errors import FileError, bulkhead
 from reseen.fingerprints.kinds import LONG_OF
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.records import (
@@ -170,10 +171,13 @@ def drafts(
                 raise RefusedValue("the entry is not a JSON object")
             if len(cells) > columns and any(cells[columns:]):
                 raise RefusedValue("the row has more cells than the header has columns")
-            yield draft(number, place, cells)
-        except RefusedValue as refused:
+            with bulkhead(RefusedValue):
+                drafted = draft(number, place, cells)
+        except (RefusedValue, FileError) as refused:
             if any(text_of(cell) for cell in cells):
                 yield Refusal(number, place, str(refused), cells)
+            continue
+        yield drafted
 
 
 class _Drafter:

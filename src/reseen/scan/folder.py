@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, update
 
+from reseen.errors import FileError, bulkhead
 from reseen.hubs.folder import LocalArtifact, walk
 from reseen.hubs.kinds import FOLDER
 from reseen.match.registry_index import RegistryIndex
@@ -190,10 +191,14 @@ def _write(
     count.unread += len(problems)
     scan_rows.note(connection, scan, None, problems, now())
     by_place: dict[tuple[RepoType, str, str], list[ArtifactResult]] = {}
+    troubles: list[Problem] = []
     for one in batch:
         if isinstance(one, _Came):
             place = (one.artifact.type, one.artifact.repo, one.artifact.revision)
-            by_place.setdefault(place, []).append(_see(one, known))
+            seen_here, trouble = _seen(one, known)
+            by_place.setdefault(place, []).append(seen_here)
+            troubles += trouble
+    scan_rows.note(connection, scan, None, troubles, now())
     new: list[str] = []
     for (type, repo, revision), every in by_place.items():
         at = now()
@@ -206,6 +211,15 @@ def _write(
         count.files += len(every)
     count.sightings += len(new)
     return new
+
+
+def _seen(one: _Came, known: RegistryIndex) -> tuple[ArtifactResult, list[Problem]]:
+    try:
+        with bulkhead():
+            return _see(one, known), []
+    except FileError as e:
+        place = f"{one.artifact.repo}/{one.artifact.path}"
+        return ArtifactResult(one.artifact), [Problem(place, str(e), e.remedy)]
 
 
 def _see(one: _Came, known: RegistryIndex) -> ArtifactResult:

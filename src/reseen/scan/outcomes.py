@@ -12,6 +12,7 @@ from typing import TypeGuard
 
 from sqlalchemy import Connection
 
+from reseen.errors import Unforeseen
 from reseen.hubs.hub import Abilities, RepositoryPage, Revisions
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.readings import File, ReadSoFar
@@ -200,6 +201,28 @@ class Batch:
     """Not all that was stored is done as of the registry that is known now."""
     ended: bool = False
     """The scan has ended."""
+
+    def take(self, later: Batch) -> Batch:
+        """What another batch did, too, after this one."""
+        self.found += later.found
+        self.learned += later.learned
+        self.ready += later.ready
+        self.accounts |= later.accounts
+        self.coverage = later.coverage
+        self.new_parts |= later.new_parts
+        self.behind |= later.behind
+        self.ended |= later.ended
+        return self
+
+
+def failed(outcome: Outcome, hub: str, error: Unforeseen) -> Failed | None:
+    """What becomes of an outcome that cannot be stored; None where nothing holds a lease for it."""
+    match outcome:
+        case Visited() | Referred() | Passed() | Failed() | Untouched():
+            lease = outcome.lease
+            return Failed(lease, Problem(f"{hub}/{lease.repo}", str(error), error.remedy))
+        case _:
+            return None
 
 
 def settles(outcome: Outcome) -> TypeGuard[Settling]:

@@ -9,7 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubGarbage, HubMissing
+from reseen.errors import (
+    HubAuth,
+    HubBusy,
+    HubDisabled,
+    HubError,
+    HubGarbage,
+    HubMissing,
+    ReseenError,
+    Unforeseen,
+    bulkhead,
+)
 from reseen.hubs.hub import Hub, RepositoryPage, WantedRepositories
 from reseen.records import Problem, Repository, RepoType
 from reseen.scan.outage import HubOutage
@@ -36,11 +46,12 @@ class Pages:
         garbage = 0
         while True:
             try:
-                listed = await self._ask(part)
+                with bulkhead():
+                    listed = await self._ask(part)
             except HubBusy:
                 await self._away.wait()
                 continue
-            except HubGarbage as e:
+            except (HubGarbage, Unforeseen) as e:
                 garbage += 1
                 if garbage < ATTEMPTS:
                     await asyncio.sleep(min(self._backoff * garbage, 5.0))
@@ -55,7 +66,7 @@ class Pages:
             self._away.answered()
             return listed
 
-    def _no_account(self, part: Part, error: HubError) -> Listed:
+    def _no_account(self, part: Part, error: ReseenError) -> Listed:
         assert part.subject is not None
         why = Problem(f"{self._hub.name}/{part.subject[1]}", str(error), error.remedy)
         return Listed(part, RepositoryPage((), None, (why,)))

@@ -20,7 +20,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import TypeVar
 
-from reseen.errors import FileError
+from reseen.errors import FileError, bulkhead
 from reseen.records import Fingerprint
 from reseen.registry.never_read import NOTHING, NeverRead, read_local
 
@@ -34,8 +34,8 @@ _stop: Event | None = None
 _never = NOTHING
 
 
-class _Stopped(Exception):
-    """The parent wants no more."""
+class _Stopped(BaseException):
+    """The parent wants no more. No error: it passes every bulkhead, as Ctrl-C does."""
 
 
 def read_files(
@@ -109,7 +109,8 @@ def _read_there(path: Path) -> Fingerprint | str:
 
 def _read(path: Path, never: NeverRead) -> Fingerprint | str:
     try:
-        return read_local(path, never, _go_on)
+        with bulkhead():
+            return read_local(path, never, _go_on)
     except FileError as e:
         return str(e)
     except _Stopped:

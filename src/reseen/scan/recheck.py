@@ -16,7 +16,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubGarbage, HubMissing
+from reseen.errors import (
+    FileError,
+    HubAuth,
+    HubBusy,
+    HubDisabled,
+    HubError,
+    HubGarbage,
+    HubMissing,
+    bulkhead,
+)
 from reseen.hubs.hub import Hub
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
@@ -98,7 +107,7 @@ async def revisit(
 
         async def asker() -> None:
             for group in left:
-                answers = await _ask(hub, group)
+                answers = await _asked(hub, group)
                 stored = await loop.run_in_executor(thread, _store, store, group, answers)
                 for known, change in zip(group, stored, strict=True):
                     state = known.sighting.state if change is None else change.sighting.state
@@ -142,6 +151,15 @@ def _store(
                 Change(sightings.by_id(connection, known.sighting.id), was) if changed else None
             )
     return changes
+
+
+async def _asked(hub: Hub, group: Sequence[_Known]) -> list[SightingState]:
+    """As `_ask`; an answer on which Reseen itself fails is none."""
+    try:
+        with bulkhead():
+            return await _ask(hub, group)
+    except FileError:
+        return [SightingState.UNREACHABLE] * len(group)
 
 
 async def _ask(hub: Hub, group: Sequence[_Known]) -> list[SightingState]:

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from reseen.errors import FileError, HubBusy, HubError
+from reseen.errors import FileError, HubBusy, HubError, bulkhead
 from reseen.files.source import Range, Reader
 from reseen.fingerprints.config import NAME as CONFIG
 from reseen.fingerprints.digests import Inside
@@ -105,7 +105,8 @@ async def config_beside(hub: Hub, artifact: Artifact, budget: Budget) -> PeftCon
     try:
         data = await hub.read(beside, Range(0, LARGEST_CONFIG + 1))
         budget.spend(len(data), Kind.HEADERS)
-        return parse_config(data) if len(data) <= LARGEST_CONFIG else None
+        with bulkhead():
+            return parse_config(data) if len(data) <= LARGEST_CONFIG else None
     except HubBusy:
         raise
     except (HubError, FileError):

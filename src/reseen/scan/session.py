@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from reseen.errors import Unforeseen, bulkhead
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed import known_commits, sightings
 from reseen.records import Coverage
@@ -84,7 +85,27 @@ class ScanSession:
             )
 
     def commit(self, came: Sequence[outcomes.Outcome], want: outcomes.Wanted) -> outcomes.Batch:
-        """Store what came, lease what is wanted."""
+        """Store what came, lease what is wanted. What Reseen itself fails to store is given up, and
+        noted; the rest is stored."""
+        try:
+            with bulkhead():
+                return self._commit(came, want)
+        except Unforeseen:
+            if not came:
+                raise
+        batch = outcomes.Batch()
+        for one in came:
+            try:
+                with bulkhead():
+                    batch.take(self._commit([one], outcomes.Wanted()))
+            except Unforeseen as e:
+                failed = outcomes.failed(one, self._hub.name, e)
+                if failed is None:
+                    raise
+                batch.take(self._commit([failed], outcomes.Wanted()))
+        return batch.take(self._commit([], want))
+
+    def _commit(self, came: Sequence[outcomes.Outcome], want: outcomes.Wanted) -> outcomes.Batch:
         usage = self._hub.usage
         used = (usage.requests, usage.bytes_read)
         more = Coverage(requests=used[0] - self._used[0], bytes_read=used[1] - self._used[1])

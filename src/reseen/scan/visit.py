@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from reseen.errors import HubBusy, HubGarbage
+from reseen.errors import FileError, HubBusy, HubGarbage, bulkhead
 from reseen.hubs.hub import Revision
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import content, text
@@ -27,7 +27,7 @@ from reseen.registry.never_read import forbids
 from reseen.scan import inspect, priorities
 from reseen.scan.context import ReadContext
 from reseen.scan.inspect import ArtifactResult, conclude, read, wants_reading
-from reseen.scan.read_result import NOT_READ, ReadResult
+from reseen.scan.read_result import NOT_READ, ReadResult, where
 from reseen.scan.target import Confirm, Options
 
 
@@ -124,7 +124,7 @@ async def list_commit(
     """The first half of a visit. Raises HubError when the commit cannot be listed."""
     artifacts, problems, complete = await _list(context, repository, revision)
     files = _match(context, repository, revision, artifacts)
-    return replace(files, problems=tuple(problems), complete=complete)
+    return replace(files, problems=(*problems, *files.problems), complete=complete)
 
 
 def declared(context: ReadContext, files: CommitFiles) -> Visit:
@@ -192,13 +192,23 @@ def _match(
     artifacts: Sequence[Artifact],
 ) -> CommitFiles:
     known, options = context.known, context.options
-    matches = tuple(known.match(artifact) for artifact in artifacts)
+    matches: list[tuple[Match, ...]] = []
     wanted: dict[_Content, tuple[Artifact, tuple[Match, ...]]] = {}
-    for artifact, matched in zip(artifacts, matches, strict=True):
-        before = context.before.get(file_of(artifact), UNREAD)
-        if wants_reading(artifact, matched, before, known, options):
-            wanted.setdefault(_content(artifact), (artifact, matched))
-    return CommitFiles(repository, revision, tuple(artifacts), matches, wanted)
+    problems: list[Problem] = []
+    for artifact in artifacts:
+        matched: tuple[Match, ...] = ()
+        try:
+            with bulkhead():
+                matched = known.match(artifact)
+                before = context.before.get(file_of(artifact), UNREAD)
+                if wants_reading(artifact, matched, before, known, options):
+                    wanted.setdefault(_content(artifact), (artifact, matched))
+        except FileError as e:
+            problems.append(Problem(where(artifact), str(e), e.remedy))
+        matches.append(matched)
+    return CommitFiles(
+        repository, revision, tuple(artifacts), tuple(matches), wanted, tuple(problems)
+    )
 
 
 def _conclude(
@@ -212,7 +222,12 @@ def _conclude(
         outcome = outcomes.get(_content(artifact), NOT_READ)
         if files.listed or outcome.inspection or outcome.confirmed is not Confirmed.NONE:
             # What is not listed was not seen to be there, unless something of it was read.
-            seen.append(conclude(artifact, matched, known, outcome))
+            try:
+                with bulkhead():
+                    seen.append(conclude(artifact, matched, known, outcome))
+            except FileError as e:
+                seen.append(ArtifactResult(artifact, matched))
+                problems.append(Problem(where(artifact), str(e), e.remedy))
         if outcome is NOT_READ and not matched and _left_by_name(artifact, known, options):
             skipped[inspect.BY_NAME] += 1
         if outcome is NOT_READ and matched and options.confirm is not Confirm.NONE:
@@ -250,7 +265,12 @@ async def _read_all(context: ReadContext, files: CommitFiles) -> dict[_Content, 
 
     async def reader() -> None:
         for each, (artifact, matched) in left:
-            outcomes[each] = await read(context, artifact, matched)
+            try:
+                with bulkhead():
+                    outcomes[each] = await read(context, artifact, matched)
+            except FileError as e:
+                problem = Problem(where(artifact), str(e), e.remedy)
+                outcomes[each] = ReadResult(problem=problem)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(context.options.readers, len(files.wanted))):

@@ -19,7 +19,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from reseen.errors import HubAuth, HubBusy, HubDisabled, HubError, HubMissing
+from reseen.errors import (
+    HubAuth,
+    HubBusy,
+    HubDisabled,
+    HubError,
+    HubMissing,
+    ReseenError,
+    Unforeseen,
+    bulkhead,
+)
 from reseen.hubs.hub import Hub, Revision, WantedRepositories
 from reseen.records import Problem, account_of
 from reseen.scan import priorities
@@ -305,7 +314,8 @@ class _Walk:
         started = time.monotonic()
         lease = ready.lease
         try:
-            came = await asking
+            with bulkhead():
+                came = await asking
         except HubMissing:
             came = Passed(lease, priorities.GONE)
         except HubDisabled:
@@ -314,7 +324,7 @@ class _Walk:
             came = Passed(lease, priorities.NO_ACCESS)
         except HubBusy as e:
             return await self._unanswered(lease, started, e)
-        except HubError as e:
+        except (HubError, Unforeseen) as e:
             came = self._failed(lease, e)
         if isinstance(came, Visited) and not came.visit.complete:
             return await self._broken_off(came, started)
@@ -385,7 +395,7 @@ class _Walk:
             return Untouched(lease)
         return self._failed(lease, error)
 
-    def _failed(self, lease: Lease, error: HubError) -> Failed:
+    def _failed(self, lease: Lease, error: ReseenError) -> Failed:
         return Failed(lease, Problem(f"{self._hub.name}/{lease.repo}", str(error), error.remedy))
 
     async def _probe(self, lease: Lease) -> None:

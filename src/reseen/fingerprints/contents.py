@@ -1,0 +1,80 @@
+"""What is in a file, as its bytes stream by: its tensors' digest and its updates' sketch.
+
+Never raises for what the file holds, not even where Reseen itself fails on it: the digests of the
+whole file are computed beside this, and must not suffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from reseen.errors import FileError, bulkhead
+from reseen.files.tensors import Listing
+from reseen.fingerprints.sketcher import Sketched, Sketcher
+from reseen.fingerprints.tensors import TensorsDigest
+from reseen.updates.peft import PeftConfig
+from reseen.updates.plan import plan
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ContentsRead:
+    """What came of it."""
+
+    tensors: bytes | None
+    """The digest of its tensors."""
+    sketch: bytes | None
+    """In its published layout."""
+    no_sketch: str | None
+    """Why there is none."""
+    fault: str | None
+    """What Reseen itself failed on."""
+
+
+class Contents:
+    """One pass over a file whose tensors are listed: `feed` its bytes in order, then `finish`."""
+
+    def __init__(
+        self, listing: Listing, size: int, config: PeftConfig | None = None, position: int = 0
+    ) -> None:
+        """`position`: where in the file the first bytes fed will stand."""
+        self._fault: str | None = None
+        self._tensors = self._kept(lambda: TensorsDigest(listing, size))
+        self._sketcher = self._kept(lambda: Sketcher(plan(listing, config), position))
+
+    def feed(self, view: memoryview, at: int) -> None:
+        """The bytes of the file that begin at `at`."""
+        digest, sketcher = self._tensors, self._sketcher
+        if digest is not None:
+            self._tensors = self._kept(lambda: _fed(digest, lambda: digest.feed(view, at)))
+        if sketcher is not None:
+            self._sketcher = self._kept(lambda: _fed(sketcher, lambda: sketcher.feed(view)))
+
+    def finish(self) -> ContentsRead:
+        """What came of it. Every byte must have been fed."""
+        digest, sketcher = self._tensors, self._sketcher
+        tensors = None if digest is None else self._kept(lambda: digest.finish()[0])
+        told = None if sketcher is None else self._kept(lambda: _encoded(sketcher.finish()))
+        sketch, no_sketch = told or (None, self._fault)
+        return ContentsRead(tensors, sketch, no_sketch, self._fault)
+
+    def _kept(self, work: Callable[[], T]) -> T | None:
+        """What the work gives; None where Reseen itself fails on it, which is remembered."""
+        try:
+            with bulkhead():
+                return work()
+        except FileError as e:
+            self._fault = self._fault or str(e)
+            return None
+
+
+def _fed(fed: T, feed: Callable[[], None]) -> T:
+    feed()
+    return fed
+
+
+def _encoded(sketched: Sketched) -> tuple[bytes | None, str | None]:
+    return (sketched.sketch.encode() if sketched.sketch else None), sketched.reason
