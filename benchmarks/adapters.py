@@ -32,9 +32,10 @@ from reseen.files.source import LocalFile, Range, run
 from reseen.files.values import to_float32
 from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.sketch import Sketch, assemble, module
+from reseen.updates.forms import LowRank
 from reseen.updates.names.known import known
 from reseen.updates.plan import plan
-from reseen.updates.update import LowRank, Update, read_update
+from reseen.updates.update import Update, read_update
 
 Matrix = NDArray[np.float32]
 

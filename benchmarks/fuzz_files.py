@@ -159,7 +159,7 @@ def read(data: bytes, rng: random.Random) -> str:
         part = memory.read(Range(info.start, info.length))
         try:
             to_float32(info, part)
-            row_major(info, part)
+            b"".join(row_major(info, part))
         except FileError:
             continue
     return "read"

@@ -260,7 +260,8 @@ def test_a_norm_beyond_what_a_sketch_can_hold_is_no_sketch() -> None:
     import numpy as np
 
     from reseen.fingerprints.sketch import decode, module, signs
-    from reseen.updates.update import LowRank, Update
+    from reseen.updates.forms import LowRank
+    from reseen.updates.update import Update
 
     rows = signs("reseen-sketch-1 rows", "unet.a", 64)
     free = np.linalg.svd(rows)[2][-1].astype(np.float32)  # no row of P sees it

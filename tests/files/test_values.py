@@ -102,6 +102,6 @@ def test_strided_tensors_are_laid_out_row_by_row(
     strides = tuple(step // kind.itemsize for step in turned.strides)
     tensor = info(dtype, *turned.shape, strides=strides, byteorder=byteorder)
     expected = np.ascontiguousarray(turned.astype(unsigned.newbyteorder("<")))
-    assert row_major(tensor, stored.tobytes()) == expected.tobytes()
+    assert b"".join(row_major(tensor, stored.tobytes())) == expected.tobytes()
     as_float = expected.view(kind).astype(np.float32).reshape(turned.shape)
     assert np.array_equal(to_float32(tensor, stored.tobytes()), as_float, equal_nan=True)

@@ -17,7 +17,8 @@ from reseen.errors import Malformed
 from reseen.fingerprints import sketch as sketches
 from reseen.fingerprints.probes import OTHERS, PROBES, UNKNOWN
 from reseen.fingerprints.sketch import Module, Sketch, assemble, decode, module
-from reseen.updates.update import Dense, LowRank, Update
+from reseen.updates.forms import Dense, LowRank
+from reseen.updates.update import Update
 
 VECTORS = json.loads(Path(__file__).with_name("sketch_vectors.json").read_text())
 PAGE = (Path(__file__).parents[2] / "docs" / "sketch.md").read_text()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from tests.updates.naming_tools import listing
 
 from reseen.errors import FileError, Malformed, TooLarge
-from reseen.updates.peft import LARGEST, parse_config, parse_metadata
+from reseen.updates.peft import LARGEST, PeftConfig, parse_config, parse_metadata
 from reseen.updates.plan import plan
 
 
@@ -100,3 +102,27 @@ def test_a_broken_configuration_in_a_header_is_a_remark() -> None:
     found = plan(listing(SHAPES, lora_adapter_metadata="{"))
     assert len(found.modules) == 2
     assert "the adapter's configuration is not JSON" in found.remarks
+
+
+class Walked(dict[str, float]):
+    """Patterns that say how often all of them were gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[str]:
+        Walked.times += 1
+        return super().__iter__()
+
+    def items(self) -> Any:
+        Walked.times += 1
+        return super().items()
+
+
+def test_patterns_are_looked_up_and_never_gone_through_for_a_layer() -> None:
+    """Thousands of patterns beside thousands of layers."""
+    some = Walked({f"l{i}": 1.0 for i in range(1_000)} | {"attn.to_q": 2.0, "to_q": 3.0})
+    found = PeftConfig(rank=4, alpha=1, alpha_pattern=some)
+    begun = Walked.times
+    assert {found.alpha_of(f"blocks.{i}.attn.to_q") for i in range(1_000)} == {2.0}
+    assert found.alpha_of("blocks.0.l7") == 1.0
+    assert Walked.times == begun

@@ -1,8 +1,9 @@
 """Every budget of the readers in one place, and the rules for a tensor's name and shape.
 
 A reader of foreign bytes never gives more than these, whatever a file asks for: bytes it holds,
-tensors it lists, steps it takes. They are chosen so that the worst file costs under a second and
-under 256 MiB (`python -m benchmarks.fuzz_files` and tests/hostile hold them to it).
+tensors it lists, steps it takes. They are chosen so that the worst header costs under a second and
+under 256 MiB (`make bench-hostile` and tests/hostile hold them to it). What the updates of a file
+may cost stands in `fingerprints.sketcher`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ float32 is wide enough; 64-bit numbers are rounded, complex ones refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from math import prod
 from typing import Any
@@ -55,6 +56,8 @@ _TABLES: dict[str, NDArray[np.float32]] = {
     for dtype, kind in _EIGHT_BITS.items()
 }
 """All 256 values of each 8-bit float: a look-up is faster than a conversion."""
+_PIECE = 1 << 20
+"""Values that are laid out at a time."""
 _WORTH_A_TABLE = 1 << 14
 """Elements from which the table of float16 pays."""
 _F4 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6], np.float32)
@@ -102,14 +105,19 @@ def _halves() -> NDArray[np.float32]:
     return np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
 
 
-def row_major(info: TensorInfo, data: bytes) -> bytes:
-    """The tensor's bytes as safetensors would store them: little-endian, row-major, no holes."""
+def row_major(info: TensorInfo, data: Bytes) -> Iterator[Bytes]:
+    """The tensor's bytes as safetensors would store them (little-endian, row-major, no holes), in
+    pieces."""
     if info.strides is None and info.byteorder == "little":
-        return data
+        yield data
+        return
     if info.dtype not in _NUMPY:
         raise Unread(f"a strided tensor of {info.dtype} is not read")
-    stored = _elements(info, data)
-    return stored.astype(stored.dtype.newbyteorder("<"), copy=False).tobytes()
+    stored = np.atleast_1d(_elements(info, data))
+    step = max(1, _PIECE // max(1, prod(stored.shape[1:])))
+    for at in range(0, len(stored), step):
+        some = stored[at : at + step]
+        yield some.astype(some.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 def _elements(info: TensorInfo, data: Bytes) -> NDArray[Any]:

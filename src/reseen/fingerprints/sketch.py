@@ -13,9 +13,10 @@ test vectors: change nothing here without a new version.
 from __future__ import annotations
 
 import struct
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from threading import Lock
 
 import numpy as np
 from blake3 import blake3
@@ -142,22 +143,60 @@ def decode(data: bytes) -> Sketch:
 def module(update: Update) -> Module | None:
     """The 8x8 matrix of one update; None for one that is zero or not finite."""
     rows, columns = update.shape[0], update.shape[1] * update.shape[2] * update.shape[3]
-    s = update.project(signs(_ROWS, update.name, rows), signs(_COLUMNS, update.name, columns))
-    norm = update.norm()
+    s, norm = update.project_and_norm(
+        signs(_ROWS, update.name, rows), signs(_COLUMNS, update.name, columns)
+    )
     if not 0 < norm <= _LARGEST_NORM or not np.isfinite(s).all():
         return None
     return Module(update.name, s, norm)
 
 
-@lru_cache(maxsize=2_048)
+class _Signs:
+    """Those made last, so that the next file with the same modules needs not make them again: as
+    many as fit in `KEPT` bytes, for how wide a layer is is the file's to say."""
+
+    KEPT = 32 << 20
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[tuple[str, str, int], NDArray[np.int8]] = OrderedDict()
+        self._size = 0
+        self._lock = Lock()
+
+    def get(self, context: str, name: str, length: int) -> NDArray[np.int8]:
+        key = (context, name, length)
+        with self._lock:
+            found = self._made.get(key)
+            if found is not None:
+                self._made.move_to_end(key)
+                return found
+        made = _made_signs(context, name, length)
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = made
+                self._size += made.nbytes
+            while self._size > self.KEPT:
+                self._size -= self._made.popitem(last=False)[1].nbytes
+        return made
+
+
+_SIGNS = _Signs()
+
+
 def signs(context: str, name: str, length: int) -> Floats:
     """(8, length) of +1 and -1: bit j of byte i of BLAKE3's output in its key derivation mode
     (context, then the name as key material) is set where element (j, i) is -1."""
+    return _SIGNS.get(context, name, length).astype(np.float32)
+
+
+def forget_signs() -> None:
+    """As if no file had been sketched yet: for measurements."""
+    _SIGNS.__init__()  # type: ignore[misc]
+
+
+def _made_signs(context: str, name: str, length: int) -> NDArray[np.int8]:
     stream = blake3(name.encode(), derive_key_context=context).digest(length=length)
     bits = np.unpackbits(np.frombuffer(stream, np.uint8)[:, None], axis=1, bitorder="little")
-    matrix: Floats = np.ascontiguousarray((1 - 2 * bits.astype(np.int8)).T).astype(np.float32)
-    matrix.flags.writeable = False
-    return matrix
+    return np.ascontiguousarray((1 - 2 * bits.astype(np.int8)).T)
 
 
 def module_id(name: str) -> int:

@@ -4,33 +4,51 @@
 only the few that are searched. `Sketcher` is fed the file from its first byte to its last: for a
 stream that is hashed in the same pass. Both promise to hold no more than `MOST_HELD` bytes of
 weights, to keep nothing of them, and to say why there is no sketch when there is none.
+
+What a file asks for is added up from its header for the whole file before any of it is spent
+(`updates.cost`), the preferred modules first; what is beyond the budgets is left out of the sketch,
+which says so. The digests of the file know nothing of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
 
 from reseen.errors import FileError, bulkhead
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import TensorInfo
-from reseen.files.values import to_float32
+from reseen.files.values import Bytes, to_float32
 from reseen.fingerprints import sketch as sketches
 from reseen.fingerprints.sketch import Module, Sketch
+from reseen.updates.cost import cost_of
+from reseen.updates.forms import Matrix, Stored, can_be_cut
 from reseen.updates.plan import ModulePlan, Plan
-from reseen.updates.update import Matrix, read_update
+from reseen.updates.update import read_update
 
-MOST_HELD = 288 << 20
-"""Bytes of stored weights in memory at one time."""
-MOST_LAYER = 408 << 20
-"""Bytes that one layer may need, as stored and as float32; a larger one is left out."""
+MOST_HELD = 136 << 20
+"""Bytes of stored weights in memory at one time: Wan's widest layer in full, in half precision."""
+MOST_MADE = 1 << 24
+"""Numbers that one layer may make beside what is stored (64 MiB): the factors of the widest layer
+known, with 61,440 rows and columns, at rank 256. A layer that needs more is left out."""
+MOST_WORK = 9 << 38
+"""Multiply-adds for the sketch of one file, 2.5 million million: half a minute on two cores. A LoRA
+of rank 256 on every layer of Qwen-Image, the most that is known, takes seven eighths of it."""
+WORK_PER_BYTE = 72
+"""... of a file in which this comes to more: four times as long as its SHA-256 takes."""
+TWICE = 2
+"""Tensors of a torch file may share bytes; in all, this many times their bytes are read."""
 MOST_SKETCHED = 4_096
 """Modules that are computed of one file, the preferred first: three times what a real one has."""
 _GAP = 64 << 10
 """Unwanted bytes that are read rather than asking twice."""
 _LONGEST = 16 << 20
 """Bytes asked for at once."""
+
+TOO_LARGE_LAYER = "its tensors are too large to be held"
+SHARED_TOO_OFTEN = "its tensors share bytes too often"
+TOO_MUCH_WORK = "the file asks for more work than one file is given"
+TOO_FAR_APART = "its tensors lie too far apart in the file"
 
 Layer = tuple[ModulePlan, ...]
 
@@ -62,12 +80,11 @@ def probe_bytes(plan: Plan) -> int:
 def read_sketch(plan: Plan, names: Sequence[str] | None = None) -> Reader[Sketched]:
     """The sketch of all modules, or of those named. Ranges come in the order of the file."""
     work = _Work(plan, complete=names is None)
-    wanted = _layers(plan, None if names is None else set(names))
-    layers = [layer for layer in wanted if work.fits(layer)]
+    layers = work.affordable(_layers(plan, None if names is None else set(names)))
     for batch in _batches(layers):
-        held: dict[str, bytes] = {}
+        held: dict[str, Bytes] = {}
         for start, length, tensors in _ranges(_tensors(batch)):
-            data = yield Range(start, length)
+            data = memoryview((yield Range(start, length)))
             for t in tensors:
                 held[t.name] = data[t.start - start : t.start - start + t.length]
         for layer in batch:
@@ -86,7 +103,7 @@ class Sketcher:
         self._held_bytes = 0
         self._filled: dict[str, int] = {}
         """Bytes that have come of a tensor which one chunk did not hold."""
-        layers = [layer for layer in _layers(plan, None) if self._work.fits(layer)]
+        layers = self._work.affordable(_layers(plan, None))
         self._users: dict[str, list[int]] = {}
         self._layers = layers
         self._tensors = [_tensors([layer]) for layer in layers]
@@ -111,6 +128,7 @@ class Sketcher:
         while self._waiting and self._waiting[-1].start < end:
             tensor = self._waiting.pop()
             if any(self._missing[user] > 0 for user in self._users[tensor.name]):
+                self._make_room(tensor.length)
                 part = view[tensor.start - begin : tensor.start - begin + tensor.length]
                 if len(part) == tensor.length:
                     self._held[tensor.name] = part
@@ -122,8 +140,6 @@ class Sketcher:
         for name, held in self._held.items():
             if isinstance(held, memoryview):  # the chunk is its giver's again from here on
                 self._held[name] = bytes(held)
-        if self._held_bytes > MOST_HELD:
-            self._give_up_oldest()
 
     def _fill(self, tensor: TensorInfo, part: memoryview) -> None:
         """More bytes of a tensor that comes in several chunks."""
@@ -165,15 +181,17 @@ class Sketcher:
             if all(self._missing[user] < 0 for user in self._users[tensor.name]):
                 self._held_bytes -= len(self._held.pop(tensor.name, b""))
 
-    def _give_up_oldest(self) -> None:
-        """A file whose layers lie scattered over more than we hold: the first begun goes."""
+    def _make_room(self, length: int) -> None:
+        """Before more is held: of a file whose layers lie scattered over more than we hold, the
+        first that were begun go."""
+        if self._held_bytes + length <= MOST_HELD:
+            return
         for name in list(self._held):
-            if self._held_bytes <= MOST_HELD // 2:
+            if self._held_bytes + length <= MOST_HELD // 2:
                 return
             for user in self._users[name]:
                 if self._missing[user] > 0:
-                    reason = "its tensors lie too far apart in the file"
-                    self._work.leave_out(self._layers[user], reason)
+                    self._work.leave_out(self._layers[user], TOO_FAR_APART)
                     self._missing[user] = -1
                     self._release(user)
 
@@ -188,14 +206,25 @@ class _Work:
         self._ranks: list[int] = []
         self._left_out: dict[str, int] = {}
 
-    def fits(self, layer: Layer) -> bool:
-        tensors = _tensors([layer])
-        stored = sum(t.length for t in tensors)
-        numbers = sum(4 * prod(t.shape) for t in tensors if t.dtype != "F32")
-        if stored <= MOST_HELD and stored + numbers <= MOST_LAYER:
-            return True
-        self.leave_out(layer, "its tensors are too large to be held")
-        return False
+    def affordable(self, layers: Sequence[Layer]) -> list[Layer]:
+        """The layers that the budgets of a file allow, in their order; the rest is left out."""
+        bytes_left = TWICE * _distinct(layers)
+        work_left = max(MOST_WORK, WORK_PER_BYTE * bytes_left // TWICE)
+        taken: set[int] = set()
+        by_preference = sorted(range(len(layers)), key=lambda n: _preference(layers[n]))
+        for number in by_preference:
+            cost = cost_of(layers[number])
+            if cost.stored > MOST_HELD or cost.made > MOST_MADE:
+                self.leave_out(layers[number], TOO_LARGE_LAYER)
+            elif cost.stored > bytes_left:
+                self.leave_out(layers[number], SHARED_TOO_OFTEN)
+            elif cost.work > work_left:
+                self.leave_out(layers[number], TOO_MUCH_WORK)
+            else:
+                taken.add(number)
+                bytes_left -= cost.stored
+                work_left -= cost.work
+        return [layer for number, layer in enumerate(layers) if number in taken]
 
     def leave_out(self, layer: Layer, reason: str) -> None:
         self._left_out[reason] = self._left_out.get(reason, 0) + len(layer)
@@ -204,16 +233,16 @@ class _Work:
         self,
         layer: Layer,
         tensors: Sequence[TensorInfo],
-        held: Mapping[str, bytes | bytearray | memoryview],
+        held: Mapping[str, Bytes],
     ) -> None:
         """The bytes of the layer's tensors are all there: sketch its modules."""
         try:
             with bulkhead():
-                self._make(layer, {t.name: to_float32(t, held[t.name]) for t in tensors})
+                self._make(layer, {t.name: _numbers(layer, t, held[t.name]) for t in tensors})
         except FileError as e:
             self.leave_out(layer, str(e))
 
-    def _make(self, layer: Layer, arrays: Mapping[str, Matrix]) -> None:
+    def _make(self, layer: Layer, arrays: Mapping[str, Matrix | Stored]) -> None:
         for plan in layer:
             made = sketches.module(read_update(plan, arrays))
             if made is None:
@@ -232,10 +261,33 @@ class _Work:
             ranks=self._ranks,
             complete=self._complete,
         )
+        if not self._modules and self._left_out:
+            reasons = "; ".join(f"{reason} ({n} modules)" for reason, n in self._left_out.items())
+            return Sketched(None, reasons, self._left_out)
         if isinstance(made, Sketch):
             names = {sketches.module_id(name): name for name in self._modules}
             return Sketched(made, None, self._left_out, names)
         return Sketched(None, made, self._left_out)
+
+
+def _numbers(layer: Layer, info: TensorInfo, data: Bytes) -> Matrix | Stored:
+    """A tensor's values; those of a whole matrix are made later, a block at a time."""
+    if layer[0].tensors.get("diff") is info and can_be_cut(info):
+        return Stored(info, data)
+    return to_float32(info, data)
+
+
+def _preference(layer: Layer) -> tuple[int, int]:
+    return min(sketches.preference(module.name)[1:] for module in layer)
+
+
+def _distinct(layers: Sequence[Layer]) -> int:
+    """Bytes of the file in which the layers' tensors stand, each byte counted once."""
+    total = end = 0
+    for tensor in sorted(_tensors(layers), key=lambda t: t.start):
+        total += max(0, tensor.start + tensor.length - max(tensor.start, end))
+        end = max(end, tensor.start + tensor.length)
+    return total
 
 
 def _layers(plan: Plan, names: set[str] | None) -> list[Layer]:

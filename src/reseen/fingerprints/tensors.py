@@ -95,10 +95,10 @@ class TensorsDigest:
         if running.held is not None:
             from reseen.files.values import row_major  # here, for numpy takes its time
 
-            laid_out = row_major(info, bytes(running.held))
+            for laid_out in row_major(info, running.held):
+                running.hash.update(laid_out)
+                _look(running, memoryview(laid_out))
             running.held = None
-            running.hash.update(laid_out)
-            _look(running, memoryview(laid_out))
         shape = ",".join(map(str, info.shape))
         self._lines.append(f"{info.dtype} {shape} {running.hash.hexdigest()}\n".encode())
         if not running.constant:

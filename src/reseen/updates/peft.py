@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -43,13 +43,20 @@ class PeftConfig:
     unreadable_patterns: int = 0
     """Patterns that are regular expressions."""
 
+    _alpha_places: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    _rank_places: Mapping[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_alpha_places", _places(self.alpha_pattern))
+        object.__setattr__(self, "_rank_places", _places(self.rank_pattern))
+
     def alpha_of(self, layer: str) -> float | None:
         """Alpha of a layer by its dotted name, as PEFT picks it: the first pattern that ends it."""
-        return _first(self.alpha_pattern, layer, self.alpha)
+        return _first(self.alpha_pattern, self._alpha_places, layer, self.alpha)
 
     def rank_of(self, layer: str) -> int | None:
         """Rank of a layer, likewise."""
-        return _first(self.rank_pattern, layer, self.rank)
+        return _first(self.rank_pattern, self._rank_places, layer, self.rank)
 
     def scale(self, layer: str, rank: int) -> float | None:
         """What the product of the factors is multiplied with; None where alpha is not said."""
@@ -59,7 +66,15 @@ class PeftConfig:
         return alpha / (math.sqrt(rank) if self.rslora else rank)
 
 
-def _first(patterns: Mapping[str, _N], layer: str, default: _N | None) -> _N | None:
+def _places(patterns: Iterable[str]) -> dict[str, int]:
+    return {pattern: place for place, pattern in enumerate(patterns)}
+
+
+def _first(
+    patterns: Mapping[str, _N], places: Mapping[str, int], layer: str, default: _N | None
+) -> _N | None:
+    """The value of the first pattern, in the file's order, that ends a layer's name: looked up by
+    the layer's endings, for there may be thousands of both. `places`: of the patterns."""
     if not patterns:
         return default
     pieces = layer.split(".")
@@ -70,7 +85,7 @@ def _first(patterns: Mapping[str, _N], layer: str, default: _N | None) -> _N | N
         return default
     if len(fitting) == 1:
         return patterns[fitting[0]]
-    return next(value for pattern, value in patterns.items() if pattern in endings)
+    return patterns[min(fitting, key=places.__getitem__)]
 
 
 def parse_config(data: bytes) -> PeftConfig:

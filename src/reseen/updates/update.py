@@ -9,50 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isqrt, prod, sqrt
-from typing import Any
+from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reseen.errors import Malformed
+from reseen.updates.cost import factor_is_low_rank, loha_is_low_rank
+from reseen.updates.forms import (
+    Dense,
+    Factor,
+    Form,
+    Hadamard,
+    Kronecker,
+    LowRank,
+    Matrix,
+    Stored,
+    project_and_norm,
+)
 from reseen.updates.plan import ModulePlan
-
-Matrix = NDArray[np.float32]
 
 _LARGEST_SCALE = 1e4
 """Of an update, and its inverse the smallest. Real ones lie between 1/128 and 128."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LowRank:
-    """ΔW = left @ right."""
-
-    left: Matrix
-    """(out, r)"""
-    right: Matrix
-    """(r, in*kh*kw)"""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Kronecker:
-    """ΔW = kron(first, second)."""
-
-    first: Matrix
-    """(o1, i1)"""
-    second: Matrix
-    """(o2, i2*kh*kw), with out = o1*o2 and in = i1*i2"""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dense:
-    """ΔW itself, where no smaller form holds it."""
-
-    matrix: Matrix
-    """(out, in*kh*kw)"""
-
-
-Form = LowRank | Kronecker | Dense
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,82 +48,67 @@ class Update:
     def norm(self) -> float:
         """Frobenius norm of ΔW, from the factors, summed in float64; nan or inf if not finite."""
         with np.errstate(all="ignore"):
-            match self.form:
-                case LowRank(left, right):
-                    return _product_norm(left, right)
-                case Kronecker(first, second):
-                    return _norm(first) * _norm(second)
-                case Dense(matrix):
-                    return _norm(matrix)
-
-    @property
-    def finite(self) -> bool:
-        """Whether every number of the form is finite."""
-        match self.form:
-            case LowRank(left, right):
-                return _finite(left) and _finite(right)
-            case Kronecker(first, second):
-                return _finite(first) and _finite(second)
-            case Dense(matrix):
-                return _finite(matrix)
+            return self.form.norm()
 
     def project(self, left: Matrix, right: Matrix) -> Matrix:
         """left @ ΔW @ right.T without making ΔW: (m, out) and (n, in*kh*kw) give (m, n)."""
         with np.errstate(all="ignore"):
-            match self.form:
-                case LowRank(up, down):
-                    product = (left @ up) @ (down @ right.T)
-                case Kronecker(first, second):
-                    product = _kronecker_left(left, first, second) @ right.T
-                case Dense(matrix):
-                    product = (left @ matrix) @ right.T
-        return product
+            return self.form.project(left, right)
+
+    def project_and_norm(self, left: Matrix, right: Matrix) -> tuple[Matrix, float]:
+        """Both at once, which costs less."""
+        with np.errstate(all="ignore"):
+            return project_and_norm(self.form, left, right)
 
     def dense(self) -> Matrix:
         """ΔW as one matrix (out, in*kh*kw): for tests, and for small modules."""
         with np.errstate(all="ignore"):
-            match self.form:
-                case LowRank(left, right):
-                    matrix = left @ right
-                case Kronecker(first, second):
-                    matrix = np.kron(first, second)
-                case Dense(matrix):
-                    pass
-        return matrix
+            return self.form.dense()
 
 
-def read_update(module: ModulePlan, arrays: Mapping[str, Matrix]) -> Update:
-    """The update of a module from its tensors as float32, by the tensors' names.
+def read_update(module: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Update:
+    """The update of a module from its tensors as float32, by the tensors' names; the matrix of a
+    module that is stored in full may be a `Stored`.
 
     Raises Malformed where an array is missing or does not have the shape its header promised.
-    Numbers that are not finite are no error: `Update.finite` says so.
+    Numbers that are not finite are no error: its norm says so.
     """
     roles: dict[str, Matrix] = {}
+    form: Form | None = None
     for role, info in module.tensors.items():
         array = arrays.get(info.name)
-        if array is None or array.shape != info.shape:
+        if isinstance(array, Stored) and role == "diff" and array.info == info:
+            form = array
+        elif not isinstance(array, np.ndarray) or array.shape != info.shape:
             raise Malformed(f"the {role} of a layer does not have the shape its header promised")
-        roles[role] = array
+        else:
+            roles[role] = array
     out, inn, height, width = module.shape
     with np.errstate(all="ignore"):
-        match module.algorithm:
-            case "lora":
-                form: Form = _lora(roles)
-            case "loha":
-                form = _loha(roles)
-            case "lokr":
-                form = _lokr(roles)
-            case _:
-                form = Dense(roles["diff"].reshape(len(roles["diff"]), -1))
-        form = _scaled(form, _scale(module, roles))
+        form = form or _form(module.algorithm, roles)
+        scale = np.float32(_scale(module, roles))
+        if scale != 1:
+            form = form.times(scale)
         if module.rows is not None:
-            form = _cut(form, module.rows)
-    if _size(form) != (out, inn * height * width):
+            form = form.cut(module.rows)
+    if form.shape != (out, inn * height * width):
         raise Malformed("an update does not have the size its header promised")
     magnitude = roles.get("magnitude")
     return Update(
         module.name, module.shape, form, None if magnitude is None else magnitude.reshape(-1)
     )
+
+
+def _form(algorithm: str, roles: Mapping[str, Matrix]) -> Form:
+    match algorithm:
+        case "lora":
+            return _lora(roles)
+        case "loha":
+            return _loha(roles)
+        case "lokr":
+            return _lokr(roles)
+        case _:
+            return Dense(_flat(roles["diff"]))
 
 
 def _scale(module: ModulePlan, roles: Mapping[str, Matrix]) -> float:
@@ -190,14 +152,15 @@ def _tucker(core: Matrix, right: Matrix) -> Matrix:
 def _loha(roles: Mapping[str, Matrix]) -> Form:
     """ΔW = (w1a @ w1b) * (w2a @ w2b), elementwise.
 
-    As one product of rank r1*r2 by row- and column-wise Khatri-Rao products where that is smaller
-    than ΔW itself.
+    As one product of rank r1*r2 by row- and column-wise Khatri-Rao products where that is less
+    work than to make ΔW in blocks.
     """
     (left1, right1), (left2, right2) = (_loha_side(roles, n) for n in "12")
     out, columns = len(left1), right1.shape[1]
-    rank = left1.shape[1] * left2.shape[1]
-    if rank * (out + columns) > out * columns:
-        return Dense((left1 @ right1) * (left2 @ right2))
+    ranks = left1.shape[1], left2.shape[1]
+    if not loha_is_low_rank(ranks, out, columns):
+        return Hadamard(LowRank(left1, right1), LowRank(left2, right2))
+    rank = prod(ranks)
     left = (left1[:, :, None] * left2[:, None, :]).reshape(out, rank)
     right = (right1[:, None, :] * right2[None, :, :]).reshape(rank, columns)
     return LowRank(left, right)
@@ -212,121 +175,25 @@ def _loha_side(roles: Mapping[str, Matrix], n: str) -> tuple[Matrix, Matrix]:
 
 
 def _lokr(roles: Mapping[str, Matrix]) -> Form:
-    first = roles.get("lokr_w1")
+    first: Factor | None = roles.get("lokr_w1")
     if first is None:
-        first = _flat(roles["lokr_w1_a"]) @ _flat(roles["lokr_w1_b"])
-    first = _flat(first)
+        first = _factor(_flat(roles["lokr_w1_a"]), _flat(roles["lokr_w1_b"]))
+    elif not isinstance(first, LowRank):
+        first = _flat(first)
     second = roles.get("lokr_w2")
     if second is not None:
         return Kronecker(first, _flat(second))
     a, b = _flat(roles["lokr_w2_a"]), _flat(roles["lokr_w2_b"])
     core = roles.get("lokr_t2")
     if core is not None:
-        return Kronecker(first, a.T @ _tucker(core, b))
-    inner = first.shape[1]
-    if 2 * inner * len(b) <= min(len(a), b.shape[1]):
-        # kron(w1, a @ b) = kron(w1, a) @ kron(1, b): far smaller than the second factor at full
-        # size, where the first one is small.
-        return LowRank(np.kron(first, a), np.kron(np.eye(inner, dtype=np.float32), b))
-    return Kronecker(first, a @ b)
+        return Kronecker(first, _factor(a.T, _tucker(core, b)))
+    return Kronecker(first, _factor(a, b))
+
+
+def _factor(a: Matrix, b: Matrix) -> Factor:
+    """a @ b, made only where that is no larger than the two."""
+    return LowRank(a, b) if factor_is_low_rank(len(b), len(a), b.shape[1]) else a @ b
 
 
 def _flat(array: Matrix) -> Matrix:
     return array.reshape(len(array), -1)
-
-
-def _scaled(form: Form, scale: float) -> Form:
-    factor = np.float32(scale)
-    if factor == 1:
-        return form
-    match form:
-        case LowRank(left, right):
-            return LowRank(left * factor, right)
-        case Kronecker(first, second):
-            return Kronecker(first * factor, second)
-        case Dense(matrix):
-            return Dense(matrix * factor)
-
-
-def _cut(form: Form, rows: tuple[tuple[int, int], ...]) -> Form:
-    match form:
-        case LowRank(left, right):
-            left = _rows(left, rows)
-            # A split adapter stored in a fused layer is block-diagonal: drop the empty blocks.
-            used = left.any(axis=0)
-            if used.all() or not used.any() or not _finite(right):
-                return LowRank(left, right)
-            return LowRank(left[:, used], right[used])
-        case Kronecker(first, second):
-            step = len(second)
-            if all(start % step == 0 and stop % step == 0 for start, stop in rows):
-                blocks = tuple((start // step, stop // step) for start, stop in rows)
-                return Kronecker(_rows(first, blocks), second)
-            return Dense(_rows(np.kron(first, second), rows))
-        case Dense(matrix):
-            return Dense(_rows(matrix, rows))
-
-
-def _kronecker_left(left: Matrix, first: Matrix, second: Matrix) -> Matrix:
-    """left @ kron(first, second), by whichever order needs the smaller matrix on the way."""
-    (o1, i1), (o2, columns) = first.shape, second.shape
-    cube = left.reshape(len(left), o1, o2)
-    if o1 * columns <= o2 * i1:
-        both = first.T @ (cube @ second)
-    else:
-        both = (first.T @ cube) @ second
-    return both.reshape(len(left), i1 * columns)
-
-
-def _rows(matrix: Matrix, rows: tuple[tuple[int, int], ...]) -> Matrix:
-    if len(rows) == 1:
-        return matrix[rows[0][0] : rows[0][1]]
-    return np.concatenate([matrix[start:stop] for start, stop in rows])
-
-
-def _size(form: Form) -> tuple[int, int]:
-    match form:
-        case LowRank(left, right):
-            return len(left), right.shape[1]
-        case Kronecker(first, second):
-            return len(first) * len(second), first.shape[1] * second.shape[1]
-        case Dense(matrix):
-            return len(matrix), matrix.shape[1]
-
-
-def _norm(matrix: Matrix) -> float:
-    flat = matrix.reshape(-1)
-    total = 0.0
-    for start in range(0, flat.size, 1 << 20):
-        piece = flat[start : start + (1 << 20)].astype(np.float64)
-        total += float(piece @ piece)
-    return sqrt(total) if total >= 0 else total
-
-
-def _product_norm(left: Matrix, right: Matrix) -> float:
-    """‖left @ right‖ by the two Gram matrices: ‖LR‖² = Σ (LᵀL)∘(RRᵀ).
-
-    In float32 where that loses nothing that a float32 norm could show; in float64 where the
-    numbers are extreme or the product nearly cancels.
-    """
-    if left.shape[1] > isqrt(len(left) * right.shape[1]):
-        return _norm(left @ right)
-    total, size = _gram(left, right)
-    if not 1e-20 < size < 1e30 or total < 1e-3 * size:
-        total, _ = _gram(left.astype(np.float64), right.astype(np.float64))
-    # Rounding can leave a tiny negative sum where the product cancels to nothing.
-    return sqrt(total) if total > 0 else (0.0 if total <= 0 else total)
-
-
-def _gram(left: NDArray[np.floating[Any]], right: NDArray[np.floating[Any]]) -> tuple[float, float]:
-    """‖left @ right‖², and ‖left‖² times ‖right‖²: how large it could be."""
-    first, second = (left.T @ left).astype(np.float64), (right @ right.T).astype(np.float64)
-    size = float(first.diagonal().sum()) * float(second.diagonal().sum())
-    return float(np.vdot(first, second)), size
-
-
-def _finite(matrix: Matrix) -> bool:
-    # A finite sum of squares proves it in one fast pass; an overflow proves nothing.
-    with np.errstate(all="ignore"):
-        flat = matrix.reshape(-1)
-        return bool(np.isfinite(flat @ flat)) or bool(np.isfinite(flat).all())

@@ -1,0 +1,161 @@
+"""What the update of a layer costs, known from the header alone, before any of it is spent.
+
+In units that no machine changes: bytes that are read, numbers that are made, multiply-adds.
+`fingerprints.sketcher` adds them up for a whole file. The choices that decide a cost (in which form
+an update is held) stand here, so that the sum and the work cannot part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from reseen.files.tensors import TensorInfo
+from reseen.updates.plan import ModulePlan
+
+SIDE = 8
+"""Rows of each of the two projections of a sketch."""
+BLOCK = 1 << 20
+"""Numbers that are made at a time of a matrix which is made in blocks."""
+_PER_NUMBER = 128
+"""Multiply-adds that take as long as turning one stored number into float32, or making one of a
+product and squaring it (measured: 50 to 170)."""
+_WIDE = 3
+"""How much longer a Gram matrix can take than its multiply-adds say: in float64 where it must."""
+_PER_MODULE = 1 << 22
+"""... as what has to be done for every module, however small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one layer, or of several together."""
+
+    stored: int = 0
+    """Bytes of weights that are read; bytes that two tensors share count twice."""
+    made: int = 0
+    """Numbers that are held at one time beside what is stored."""
+    work: int = 0
+    """Multiply-adds."""
+
+
+def loha_is_low_rank(ranks: tuple[int, int], out: int, columns: int) -> bool:
+    """Whether a Hadamard product is held as one product of rank r1*r2: both less work and no larger
+    than the update itself."""
+    rank = prod(ranks)
+    if rank * (out + columns) > min(out * columns, BLOCK * 8):
+        return False
+    return _low_rank(rank, out, columns) <= _in_blocks(sum(ranks), out, columns)
+
+
+def factor_is_low_rank(rank: int, out: int, columns: int) -> bool:
+    """Whether a factor of a Kronecker product is kept as the product that it is stored as."""
+    return rank * (out + columns) < out * columns
+
+
+def cost_of(layer: Sequence[ModulePlan]) -> Cost:
+    """What a layer costs: modules that share their tensors."""
+    tensors = layer[0].tensors
+    numbers = sum(prod(info.shape) for info in tensors.values())
+    held = sum(prod(t.shape) for role, t in tensors.items() if t.dtype != "F32" and role != "diff")
+    made = work = 0
+    for module in layer:
+        made_here, work_here = _of(module)
+        made = max(made, made_here)
+        work += work_here + _PER_MODULE
+    return Cost(
+        stored=sum(info.length for info in tensors.values()),
+        made=held + made,
+        work=work + _PER_NUMBER * numbers,
+    )
+
+
+def _of(module: ModulePlan) -> tuple[int, int]:
+    """Numbers that are made beside the factors, and multiply-adds."""
+    out, columns = module.shape[0], prod(module.shape[1:])
+    signs = SIDE * (out + columns)
+    tensors = module.tensors
+    match module.algorithm:
+        case "lora":
+            rank = module.rank
+            made, work = rank * out, _low_rank(rank, out, columns)
+            core, down = tensors.get("mid"), tensors.get("down")
+            if core is not None and down is not None:
+                made += 2 * rank * columns
+                work += prod(core.shape) * _columns(down)
+        case "loha":
+            made, work = _loha(tensors, out, columns)
+        case "lokr":
+            made, work = _lokr(tensors, columns)
+        case _:
+            diff = tensors["diff"]
+            whole = diff.strides is not None  # cannot be turned into numbers in blocks
+            made = prod(diff.shape) if whole else 4 * BLOCK
+            work = (SIDE + 1) * out * columns
+    return made + signs, work + _PER_NUMBER * signs
+
+
+def _low_rank(rank: int, out: int, columns: int) -> int:
+    """A product of factors: projected, and its norm by the smaller of Gram matrix and product."""
+    gram = _WIDE * rank * (out + columns) * rank
+    whole = out * columns * (rank + _PER_NUMBER)
+    return SIDE * rank * (out + columns) + (whole if rank * rank > out * columns else gram)
+
+
+def _in_blocks(ranks: int, out: int, columns: int) -> int:
+    """A Hadamard product of two products, made in blocks."""
+    return out * columns * (ranks + SIDE + _PER_NUMBER)
+
+
+def _loha(tensors: Mapping[str, TensorInfo], out: int, columns: int) -> tuple[int, int]:
+    ranks = []
+    made = work = 0
+    for n in "12":
+        core, b = tensors.get(f"hada_t{n}"), tensors[f"hada_w{n}_b"]
+        rank = b.shape[0] if core is None else core.shape[0]
+        ranks.append(rank)
+        if core is not None:
+            made += 3 * rank * columns
+            work += prod(core.shape) * _columns(b)
+    one, other = ranks
+    if loha_is_low_rank((one, other), out, columns):
+        rank = one * other
+        return made + 2 * rank * (out + columns), work + _low_rank(rank, out, columns)
+    return made + 4 * max(BLOCK, columns), work + _in_blocks(one + other, out, columns)
+
+
+def _lokr(tensors: Mapping[str, TensorInfo], columns: int) -> tuple[int, int]:
+    made = work = 0
+    sides: list[tuple[int, int, int]] = []
+    """(out, in, rank) of both factors; rank 0 for one that is stored as it is."""
+    for n in "12":
+        whole = tensors.get(f"lokr_w{n}")
+        if whole is not None:
+            sides.append((whole.shape[0], _columns(whole), 0))
+            continue
+        a, b = tensors[f"lokr_w{n}_a"], tensors[f"lokr_w{n}_b"]
+        out, inn, rank = a.shape[0], _columns(b), b.shape[0]
+        core = tensors.get(f"lokr_t{n}")
+        if core is not None:
+            out, rank = _columns(a), core.shape[0]
+            inn *= prod(core.shape[2:])
+            made += 2 * rank * inn
+            work += prod(core.shape) * _columns(b)
+        if factor_is_low_rank(rank, out, inn):
+            sides.append((out, inn, rank))
+        else:
+            made += out * inn
+            work += out * inn * (rank + _PER_NUMBER)
+            sides.append((out, inn, 0))
+    (o1, i1, r1), (o2, i2, r2) = sides
+    # Both orders are possible; the dearer one bounds the cheaper.
+    steps = [(o1, i1, r1, max(o2, i2)), (o2, i2, r2, max(o1, i1))]
+    for out, inn, rank, beside in steps:
+        each = rank * (out + inn) if rank else out * inn
+        work += SIDE * beside * each + (_WIDE * rank * each if rank else _PER_NUMBER * each)
+    made += 2 * SIDE * max(o1 * o2, min(i1 * o2, o1 * i2), i1 * i2)
+    return made, work + SIDE * columns
+
+
+def _columns(info: TensorInfo) -> int:
+    return prod(info.shape[1:])
