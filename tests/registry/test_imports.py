@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from reseen.errors import InputError, ListError
 from reseen.records import Digest, DigestKind, Names, Removal
-from reseen.registry import imports, removals
+from reseen.registry import imports, lookup, removals, store_rows
 from reseen.registry.imports import ImportAccount, ImportOptions, import_list
 from reseen.store import audit, schema
 from reseen.store.database import Store
@@ -108,6 +108,35 @@ def test_every_field_finds_its_place(store: Store, keyring: Keyring, take: Impor
         name="Sample person 07", trigger_words=("word one", "two"), model_id="11",
         version_id="22", file_names=("a.safetensors", "b.pt"), reason="likeness",
     )  # fmt: skip
+
+
+DAYS, CLASSES = ("", "2025-05-23"), {3: "likeness"}
+
+
+def test_a_long_list_is_written_as_a_short_one_is(
+    store: Store, keyring: Keyring, take: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_rows, "_MANY", 1)  # half of it in another process
+    header = ["name", "link", "sha256", "size", "date", "class"]
+    rows: list[list[object]] = [
+        [f"Sample person {n}", link(n + 1, n + 1), digest(n), n or "", DAYS[n % 2], CLASSES.get(n)]
+        for n in range(9)
+    ]
+    same: list[object] = ["Another name", link(77, 77), digest(5), "", "", ""]
+    account = take([header, *rows, same])
+    assert (account.added, account.merged) == (9, 1)
+    found = {names(store, keyring, each).name: each for each in every(store)}
+    assert len(found) == 9
+    for n in range(9):
+        removal = found[f"Sample person {n}"]
+        first = removal.claims[0]
+        assert first.digests == (Digest(DigestKind.SHA256, bytes.fromhex(digest(n))),)
+        assert (first.size, first.site) == (n or None, "civitai.com")
+        assert (first.removed_on is not None) == (n % 2 == 1)
+        assert (first.cls is not None) == (n == 3)
+        assert len(removal.claims) == (2 if n == 5 else 1)
+        told = lookup.find(store, keyring, f"sample PERSON {n}")
+        assert [each.removal.id for each in told.found] == [removal.id]
 
 
 def test_importing_twice_changes_nothing(store: Store, take: Import) -> None:

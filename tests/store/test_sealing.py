@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import stat
 import threading
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from reseen.errors import SealError
 from reseen.records import Names
 from reseen.settings import Settings
+from reseen.store import sealing
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring, SealedField, derive
 
@@ -44,6 +46,23 @@ all_names = st.builds(
 def test_what_is_sealed_opens_again(names: Names) -> None:
     keyring = Keyring(KEY)
     assert keyring.open(keyring.seal(names, "rm-00000000"), "rm-00000000") == names
+
+
+def test_many_are_sealed_as_one_is_and_no_nonce_comes_twice() -> None:
+    keyring = Keyring(KEY)
+    many = [(Names(name=f"Sample person {n}"), f"rm-{n:08}") for n in range(1_000)]
+    sealed = [*keyring.seal_all(many), *keyring.seal_all(many)]
+    for (names, id), one in zip(many * 2, sealed, strict=True):
+        assert keyring.open(one, id) == names
+    assert len({one[1:13] for one in sealed}) == 2 * len(many)
+
+
+@given(all_names)
+def test_what_is_sealed_is_the_json_that_older_ones_hold(names: Names) -> None:
+    fields = [names.name, names.trigger_words, names.url, names.model_id, names.version_id]
+    fields += [names.file_names, names.reason]
+    plain = sealing._plain(names)
+    assert plain == json.dumps(fields, separators=(",", ":")).encode("ascii")
 
 
 def test_no_name_stands_in_the_ciphertext_and_its_length_tells_little() -> None:

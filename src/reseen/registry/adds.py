@@ -84,7 +84,7 @@ def add_files(
         given = options.names or Names()
         own = replace(given, file_names=(*given.file_names, path.name))
         where = links.normal_site(options.site) if options.site else None
-        draft = Draft(0, "", own, (), None, where, None, options.list, ())
+        draft = Draft(0, "", own, (), None, where, None, options.list)
         draft.cls = options.cls
         return _add(store, keyring, path, read, draft)
 

@@ -102,6 +102,19 @@ class _Listed:
     """By place."""
 
 
+@contextmanager
+def _no_cycle_collection() -> Iterator[None]:
+    """A long list makes millions of objects and no cycles: looking for them takes half the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@_no_cycle_collection()
 def import_list(
     store: Store, keyring: Keyring, path: Path, options: ImportOptions | None = None
 ) -> ImportAccount:
@@ -113,27 +126,26 @@ def import_list(
     options = options or ImportOptions()
     given = parse_map([f"{column}={label}" for column, label in options.columns.items()])
     defaults = _defaults(path, options)
-    with _no_cycle_collection():
-        listed = _read(path, given, defaults)
-        with store.write() as connection:
-            merger = Merger(lambda id, sealed: keyring.open(sealed, id))
-            Reader(connection, keyring).tell(merger, listed.drafts)
-            outcomes, withdrawn = _merge(merger, listed)
-            written = write(connection, keyring, merger)
-            learning.learn(connection, removals=written.removals)
-            account = replace(
-                _account(defaults.list, listed, outcomes, withdrawn), removals=written.removals
-            )
-            audit.write(
-                connection, "import", "*", actor=options.actor, list=account.list,
-                rows=account.rows,
-                added=account.added, merged=account.merged, unchanged=account.unchanged,
-                rejected=len(account.rejected), **written.covered,
-            )  # fmt: skip
-            if not (listed.refusals and options.keep_rejects):
-                return account
-            wanted = options.rejects or path.with_name(f"{path.stem}.rejects.csv")
-            return replace(account, rejects_file=write_rejects(wanted, listed.refusals))
+    listed = _read(path, given, defaults)
+    with store.write(much=True) as connection:
+        merger = Merger(lambda id, sealed: keyring.open(sealed, id))
+        Reader(connection, keyring).tell(merger, listed.drafts)
+        outcomes, withdrawn = _merge(merger, listed)
+        written = write(connection, keyring, merger)
+        learning.learn(connection, removals=written.removals)
+        account = replace(
+            _account(defaults.list, listed, outcomes, withdrawn), removals=written.removals
+        )
+        audit.write(
+            connection, "import", "*", actor=options.actor, list=account.list,
+            rows=account.rows,
+            added=account.added, merged=account.merged, unchanged=account.unchanged,
+            rejected=len(account.rejected), **written.covered,
+        )  # fmt: skip
+        if not (listed.refusals and options.keep_rejects):
+            return account
+        wanted = options.rejects or path.with_name(f"{path.stem}.rejects.csv")
+        return replace(account, rejects_file=write_rejects(wanted, listed.refusals))
 
 
 def look(path: Path, options: ImportOptions) -> None:
@@ -206,15 +218,3 @@ def _account(
         unknown_columns=tuple(listed.unknown),
         notes=tuple(listed.notes),
     )
-
-
-@contextmanager
-def _no_cycle_collection() -> Iterator[None]:
-    """A long list makes millions of objects and no cycles: looking for them takes half the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

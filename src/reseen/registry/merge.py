@@ -77,6 +77,8 @@ class RemovalDraft:
 
     def stays_withdrawn(self, list_name: str) -> bool:
         """Whether all that this list said of it was withdrawn: what it says more is, too."""
+        if not self.claims:
+            return False
         own = [claim for claim in self.claims if claim.list_name == list_name]
         return bool(own) and all(claim.withdrawn for claim in own)
 

@@ -126,9 +126,12 @@ def _facts(file: RemovedFile) -> tuple[Any, ...]:
 def kept(digests: Iterable[Digest]) -> list[Digest]:
     """The digests worth storing: neither bogus nor implied by a longer one beside them."""
     digests = tuple(digests)
+    if len(digests) == 1:  # of most rows of a list
+        return [d for d in digests if why_bogus(d) is None]
     long = {d.kind: d.value for d in digests if not d.kind.is_short}
     implied = {short: long.get(kind, b"")[: short.length] for short, kind in LONG_OF.items()}
-    return [d for d in digests if d.value != implied.get(d.kind) and why_bogus(d) is None]
+    worth = dict.fromkeys(digests)  # no doubles
+    return [d for d in worth if d.value != implied.get(d.kind) and why_bogus(d) is None]
 
 
 def holders(

@@ -73,8 +73,6 @@ class Draft:
     site: str | None
     removed_on: date | None
     list_name: str
-    cells: Sequence[Cell]
-    """The row itself, for the file of rejected rows."""
     source: tuple[str, str, str] | None = None
     """(site, model id, version id), where the row says all three. Ids in their normal spelling."""
     otherwise: tuple[str, str] | None = None
@@ -96,6 +94,7 @@ class Refusal:
     place: str
     reason: str
     cells: Sequence[Cell]
+    """The row itself, for the file of rejected rows."""
 
 
 @dataclass(slots=True)
@@ -205,8 +204,8 @@ class _Drafter:
         model, version = (link.model_id, link.version_id) if link else (None, None)
         if self._others:
             return self._full(row, place, cells, digests, name, url, link)
-        names = Names(name=name, url=url, model_id=model, version_id=version)
-        draft = Draft(row, place, names, digests, None, site, None, self._defaults.list, cells)
+        names = Names(name, (), url, model, version)
+        draft = Draft(row, place, names, digests, None, site, None, self._defaults.list)
         draft.cls = self._defaults.cls
         return self._known_again(draft, link)
 
@@ -235,7 +234,7 @@ class _Drafter:
         if not self._defaults.force_list:
             own = text_of(self._cell(cells, ListField.LIST))
             list_name = check_list_name(own) if own else list_name
-        draft = Draft(row, place, names, digests, size, site, removed_on, list_name, cells)
+        draft = Draft(row, place, names, digests, size, site, removed_on, list_name)
         draft.cls = self._class(cells) or self._defaults.cls
         return self._known_again(draft, link)
 

@@ -30,6 +30,9 @@ from reseen.errors import StoreError, StoreMissing
 _NO_RIGHT = ("ReadOnlySqlTransaction", "InsufficientPrivilege")
 """psycopg's names for a server that lets us read only."""
 
+_ROOM = -200_000
+"""KiB, as SQLite takes its `cache_size`."""
+
 WRITE = "reseen_write"
 """Execution option of a connection that begins a write transaction."""
 
@@ -237,6 +240,22 @@ def _connect(path: Path, patience: float) -> sqlite3.Connection:
         raw.close()
         raise
     return raw
+
+
+@contextmanager
+def roomy(connection: Connection, wanted: bool) -> Iterator[None]:
+    """Let SQLite hold what a long transaction changes in memory until it is committed: with its
+    usual 2 MB it would write the same pages again and again."""
+    if not wanted:
+        yield
+        return
+    raw = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+    (before,) = raw.execute("PRAGMA cache_size").fetchone()
+    raw.execute(f"PRAGMA cache_size={_ROOM}").close()
+    try:
+        yield
+    finally:
+        raw.execute(f"PRAGMA cache_size={before}").close()
 
 
 def _can_write(path: Path) -> bool:

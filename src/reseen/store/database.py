@@ -95,9 +95,10 @@ class Store:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, much: bool = False) -> Iterator[Connection]:
         """One transaction, one writer at a time; committed at the end, undone by any exception.
-        Never open a second one inside it."""
+        Never open a second one inside it. `much`: hundreds of thousands of rows will be written,
+        for which SQLite may use more memory."""
         if self._reads_only:
             raise StoreReadOnly(
                 "this registry can only be read",
@@ -109,7 +110,7 @@ class Store:
         try:
             with backends.in_words(self._patience), self._engine.connect() as connection:
                 connection.execution_options(**{backends.WRITE: True})
-                with connection.begin():
+                with backends.roomy(connection, self._sqlite and much), connection.begin():
                     if not self._sqlite:
                         wait = f"{int(self._patience * 1000)}ms"
                         connection.execute(select(func.set_config("lock_timeout", wait, True)))
@@ -258,6 +259,9 @@ def insert_many(
     tail = " ON CONFLICT DO NOTHING" if ignore else ""
     left = iter(rows)
     if connection.dialect.name != "sqlite":  # each statement is a way to the server
+        if not ignore:
+            _copy(connection, table, columns, left)
+            return
         statement = f"{insert}SELECT * FROM {_arrays(connection, table, columns)}{tail}"  # noqa: S608
         while chunk := [tuple(row) for row in islice(left, _CHUNK)]:
             connection.exec_driver_sql(statement, _turned(chunk))
@@ -277,6 +281,30 @@ def insert_many(
             connection.exec_driver_sql(f"{insert}{values}{tail}", many)
         if rest:
             connection.exec_driver_sql(f"{insert}{marks}{tail}", chunk[-rest:])
+
+
+_COPIED = {"float": "float8"}
+"""Types that psycopg calls otherwise than SQL."""
+
+
+def _copy(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Iterator[Sequence[Any]]
+) -> None:
+    """Insert rows on PostgreSQL as it takes them fastest: as a stream, in its binary form."""
+    quote = connection.dialect.identifier_preparer.quote
+    names = ", ".join(quote(table.c[column].name) for column in columns)
+    statement = f"COPY {quote(table.name)} ({names}) FROM STDIN (FORMAT BINARY)"
+    kinds = [table.c[column].type.compile(connection.dialect).lower() for column in columns]
+    raw: Any = connection.connection.dbapi_connection
+    psycopg: Any = connection.dialect.loaded_dbapi
+    try:
+        with raw.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types([_COPIED.get(kind, kind.partition("(")[0]) for kind in kinds])
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as e:
+        dialect = connection.dialect
+        raise DBAPIError.instance(statement, None, e, psycopg.Error, dialect=dialect) from e
 
 
 def update_many(

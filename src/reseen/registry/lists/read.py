@@ -5,12 +5,15 @@ What comes in: a path. What goes out: `ListTable`s.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from reseen.errors import ListError
 from reseen.registry.lists.columns import ListField
 from reseen.registry.lists.table import MAX_FILE, ListTable
+
+_CONTENT = re.compile(rb"[^\0 \t\r\n]")
 
 
 def read_tables(path: Path, given: Mapping[str, ListField] | None = None) -> list[ListTable]:
@@ -54,7 +57,7 @@ def _read(path: Path) -> bytes:
         raise ListError(
             f"the list is larger than {MAX_FILE >> 20} MiB", remedy="Split it and import the parts."
         )
-    if not data.strip(b"\0 \t\r\n"):
+    if _CONTENT.search(data) is None:
         raise ListError("the list is empty", remedy="Check that this is the right file.")
     return data
 
