@@ -6,8 +6,11 @@ that verb runs. Exit codes are in `exit_codes`.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -87,12 +90,28 @@ def cli(context: click.Context, debug: bool) -> None:
 def main() -> None:
     """Run the command line; every way to fail ends in one clear message and an exit code."""
     told = Told()
-    try:
-        code = _run(told)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (nothing is above to catch it)
-        _say(error, debug=told.debug or bool(os.environ.get("RESEEN_DEBUG")))
-        code = after(error, told.codes)
+    with _stopped_as_by_ctrl_c():
+        try:
+            code = _run(told)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (nothing is above it)
+            _say(error, debug=told.debug or bool(os.environ.get("RESEEN_DEBUG")))
+            code = after(error, told.codes)
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def _stopped_as_by_ctrl_c() -> Iterator[None]:
+    """SIGTERM stops a verb as Ctrl-C does: what is open is closed in order, and the code is the
+    same."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not the main thread: signals are another's
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(told: Told) -> int:

@@ -44,8 +44,8 @@ MEANING: dict[ExitCode, str] = {
         "where it happened."
     ),
     ExitCode.STOPPED: (
-        "Stopped by Ctrl-C (a scan also by SIGTERM). What was done is kept; the same command "
-        "continues. (`watch` ends this way, with 0.)"
+        "Stopped by Ctrl-C or SIGTERM. What was done is kept; the same command continues. (`watch` "
+        "always ends this way; `serve` ends with 0.)"
     ),
 }
 """Each code as docs/cli.md says it."""

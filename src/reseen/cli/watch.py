@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reseen.cli.common import db_option, keyring_if_any, note, open_or_make, settings_for
+from reseen.cli.exit_codes import ExitCode, finish
 from reseen.cli.hub import (
     Output,
     as_value,
@@ -109,3 +110,4 @@ def watch(
         )
         keep_going(context, opener(watched))
     note("Stopped.")
+    finish(ExitCode.STOPPED)

@@ -56,7 +56,8 @@ def _received(sent: bytes) -> bytes | None:
 def _compute(work: Callable[[], bytes], pipe: int) -> None:
     """The forked process: from here it does not return."""
     try:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_DFL)
         with open(pipe, "wb") as out:
             out.write(work() + _WHOLE)
     finally:

@@ -10,14 +10,19 @@ from collections.abc import Coroutine, Iterable, Iterator
 
 @contextlib.contextmanager
 def on_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set `stop`, once; a second Ctrl-C interrupts as usual."""
+    """Ctrl-C and SIGTERM set `stop`, once; a second one interrupts as usual."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
+    terminated = signal.getsignal(signal.SIGTERM)
+
+    def heed_no_more() -> None:
+        for each in signals:
+            if loop.remove_signal_handler(each) and each is signal.SIGTERM:
+                signal.signal(each, terminated)  # not what kills: what was there before
 
     def stopped() -> None:
         stop.set()
-        for each in signals:
-            loop.remove_signal_handler(each)
+        heed_no_more()
 
     # Only the main thread may, and not on every system: then nothing stops us in order.
     with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
@@ -27,8 +32,7 @@ def on_signals(stop: asyncio.Event) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-            for each in signals:
-                loop.remove_signal_handler(each)
+            heed_no_more()
 
 
 async def until(stop: asyncio.Event, work: Iterable[Coroutine[object, object, None]]) -> bool:
