@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from reseen.cli.common import (
+    about,
     count,
     db_option,
     emit,
@@ -74,7 +75,8 @@ def verify(head_file: Path | None, db: str | None, as_json: bool) -> None:
         from reseen.operations import log_check
         from reseen.store import audit_checkpoint
 
-        known = None if head_file is None else audit_checkpoint.parse(_text(head_file))
+        with about(head_file):
+            known = None if head_file is None else audit_checkpoint.parse(_text(head_file))
         keyring = keyring_if_any(store, settings) if known is not None else None
         key = None if keyring is None else keyring.for_heads
         done = log_check.verify(store, known, key=key)

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reseen.errors import FileError, HubError, ListError, SealError, StoreMissing, StoreReadOnly
+from reseen.errors import (
+    FileError,
+    HubError,
+    InputError,
+    ListError,
+    SealError,
+    StoreMissing,
+    StoreReadOnly,
+    Tampered,
+)
 from reseen.settings import Settings, store_url
 
 if TYPE_CHECKING:
@@ -159,7 +168,7 @@ def about(name: object) -> Iterator[None]:
     gave it on the command line and never as a list, a hub or a file gave it."""
     try:
         yield
-    except (FileError, ListError, HubError) as e:
+    except (FileError, ListError, HubError, InputError, Tampered) as e:
         if str(name) in str(e):
             raise
         raise type(e)(f"{name}: {e}", remedy=e.remedy) from e

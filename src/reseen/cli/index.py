@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from reseen.cli.common import (
+    about,
     count,
     db_option,
     emit,
@@ -73,7 +74,8 @@ def verify(folder: Path, key_file: Path | None, db: str | None, as_json: bool) -
     from reseen.match.registry_index import RegistryIndex
 
     if key_file is not None:
-        key = saved.read_key(key_file)
+        with about(key_file):
+            key = saved.read_key(key_file)
     else:
         settings = settings_for(db)
         with look_into(settings) as store:
@@ -84,7 +86,8 @@ def verify(folder: Path, key_file: Path | None, db: str | None, as_json: bool) -
                 remedy="Give --key-file, or the sealing key in RESEEN_KEY or RESEEN_KEY_FILE.",
             )
         key = keyring.for_indexes
-    opened = RegistryIndex.open(folder, key)
+    with about(folder):
+        opened = RegistryIndex.open(folder, key)
     if as_json:
         emit({"removals": len(opened), "digests": opened.digests})
     else:
