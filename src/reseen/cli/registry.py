@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -40,8 +43,9 @@ if TYPE_CHECKING:
     from reseen.operations.lists import Imported
     from reseen.operations.removals import RemovalChanged
     from reseen.registry.adds import AddOptions
-    from reseen.registry.imports import ImportAccount, ImportOptions
+    from reseen.registry.imports import ImportAccount, ImportOptions, ReadList, Usefulness
     from reseen.scan.owed import UnreadCopies
+    from reseen.settings import Settings
     from reseen.store.database import Store
     from reseen.store.sealing import Keyring
 
@@ -79,12 +83,18 @@ def _options(
     site: str | None,
     cls: str | None,
     rejects: Path | None,
+    dry_run: bool,
 ) -> ImportOptions:
     from reseen.registry.imports import ImportOptions
 
     columns = dict(_pair(given) for given in mapped)
     return ImportOptions(
-        list_name=list_name, columns=columns, site=site, rejects=rejects, cls=class_given(cls)
+        list_name=list_name,
+        columns=columns,
+        site=site,
+        rejects=rejects,
+        cls=class_given(cls),
+        dry_run=dry_run,
     )
 
 
@@ -100,13 +110,14 @@ def _options(
         *("--map", "mapped"),
         metavar="COLUMN=FIELD",
         multiple=True,
-        help="Treat COLUMN as FIELD (repeatable).",
+        help="Treat COLUMN, by its name or number, as FIELD (repeatable).",
     ),
     click.option(
         "--site", metavar="HOST", help="The host that removed the models that have no link."
     ),
     class_option("The class of rows that say none."),
     click.option("--rejects", type=click.Path(path_type=Path), help="The file for rejected rows."),
+    click.option("--dry-run", is_flag=True, help="Say the whole account, and write nothing."),
 )
 @db_option
 @output_options
@@ -118,47 +129,85 @@ def import_(
     Every row is accounted for. Rejected rows go to a file of their own, which can be corrected
     and imported again. Importing twice changes nothing. See docs/lists.md.
     """
-    from reseen.operations.lists import import_list
-    from reseen.registry.imports import look
+    from reseen.registry.imports import read_list
 
     if options.rejects is not None and len(files) > 1:
         raise InputError(
             "--rejects names one file for several lists", remedy="Import them one at a time."
         )
     settings = settings_for(db)
+    read = None
     if is_new(settings):  # nothing is made for the sake of a list that cannot be read
         for path in files:
             with about(path):
-                look(path, options)
-    with open_or_make(settings) as store:
-        keyring = keyring_or_new(store, settings)
-        new: list[str] = []
-        unread = None
-        for path in files:
-            with about(path):
-                imported = import_list(store, keyring, path, options)
-            account = imported.account
-            new += imported.sightings
-            unread = imported.unread
-            if account.rejected:
-                all_of_it = len(account.rejected) == account.rows
-                tell(ExitCode.CANNOT if all_of_it else ExitCode.PART)
-            if output.as_json:
-                emit(_import_fields(imported))
-                continue
-            say(
-                f"{path.name}: {count(account.rows, 'row')}: {account.added:,} added, "
-                f"{account.merged:,} merged, {account.unchanged:,} unchanged, "
-                f"{len(account.rejected):,} rejected"
-            )
-            if not output.quiet:
-                # Beside the results: of several lists, each line says which one it is about.
-                head = f"{path.name}: " if len(files) > 1 else "  "
-                for line in _details(account, options):
-                    note(f"{head}{line}")
-        if not output.as_json:
-            show_past(store, new, unread, quiet=output.quiet)
+                read = read_list(path, options)
+    first = read if len(files) == 1 else None
+    with _store_to_import_into(settings, options) as (store, keyring):
+        _import_all(store, keyring, files, options, first, output)
     finish()
+
+
+@contextmanager
+def _store_to_import_into(
+    settings: Settings, options: ImportOptions
+) -> Iterator[tuple[Store, Keyring]]:
+    """The store and its key; for a dry run in a registry that is not there, ones that are gone
+    afterwards."""
+    if not options.dry_run:
+        with open_or_make(settings) as store:
+            yield store, keyring_or_new(store, settings)
+    elif is_new(settings):
+        from reseen.store.database import Store
+        from reseen.store.sealing import Keyring
+
+        with TemporaryDirectory() as folder, Store(f"sqlite:///{folder}/dry-run.db") as store:
+            yield store, Keyring(os.urandom(32))
+    else:
+        with open_store(settings) as store:
+            yield store, keyring_for_names(store, settings)
+
+
+def _import_all(
+    store: Store,
+    keyring: Keyring,
+    files: Sequence[Path],
+    options: ImportOptions,
+    read: ReadList | None,
+    output: Output,
+) -> None:
+    """Import the lists one after the other, and say what became of each."""
+    from reseen.operations.lists import import_list
+
+    new: list[str] = []
+    unread = None
+    for number, path in enumerate(files, 1):
+        with about(path):
+            imported = import_list(store, keyring, path, options, read)
+        account = imported.account
+        new += imported.sightings
+        unread = imported.unread or unread
+        if account.rejected:
+            all_of_it = len(account.rejected) == account.rows - account.set_aside
+            tell(ExitCode.CANNOT if all_of_it else ExitCode.PART)
+        if output.as_json:
+            emit(_import_fields(imported))
+            continue
+        # What stands beside a model's file has that one's name, which is a name.
+        name = f"file {number}" if account.of_one_file else path.name
+        say(
+            f"{name}: {count(account.rows, 'row')}: {account.added:,} added, "
+            f"{account.merged:,} merged, {account.unchanged:,} unchanged, "
+            f"{len(account.rejected):,} rejected"
+            + (f", {account.set_aside:,} set aside" if account.set_aside else "")
+            + (" (a dry run: nothing was written)" if account.dry_run else "")
+        )
+        if not output.quiet:
+            # Beside the results: of several lists, each line says which one it is about.
+            head = f"{name}: " if len(files) > 1 else "  "
+            for line in _details(account, options):
+                note(f"{head}{line}")
+    if not output.as_json:
+        show_past(store, new, unread, quiet=output.quiet)
 
 
 def _import_fields(imported: Imported) -> dict[str, object]:
@@ -171,15 +220,32 @@ def _import_fields(imported: Imported) -> dict[str, object]:
         "merged": account.merged,
         "unchanged": account.unchanged,
         "rejected": len(account.rejected),
+        "set_aside": account.set_aside,
         "withdrawn": account.withdrawn,
+        "good_for": {
+            "scans": account.good_for.scans,
+            "links": account.good_for.links,
+            "leads": account.good_for.leads,
+        },
+        "dry_run": account.dry_run,
         "rejects_file": str(account.rejects_file) if account.rejects_file else None,
         "rejects": [
             {"row": r.row, "place": r.place or None, "reason": r.reason} for r in account.rejected
         ],
+        "columns": [
+            {
+                "place": place or None,
+                "number": column.number,
+                "heading": column.heading,
+                "field": column.field,
+                "looks": column.looks or None,
+            }
+            for place, column in account.columns
+        ],
         "unknown_columns": account.unknown_columns,
         "notes": account.notes,
         "sightings": len(imported.sightings),
-        "unread": imported.unread.copies,
+        "unread": imported.unread.copies if imported.unread else None,
     }
 
 
@@ -195,10 +261,41 @@ def _details(account: ImportAccount, options: ImportOptions) -> Iterator[str]:
         yield (f"Rejected rows are in {account.rejects_file}: correct and import that file{again}.")
     if account.withdrawn:
         yield f"{count(account.withdrawn, 'row')} about withdrawn removals: they stay withdrawn."
-    if account.unknown_columns:
-        columns = ", ".join(visible(c) for c in account.unknown_columns)
-        yield f"Columns not used: {columns} (--map COLUMN=FIELD)"
+    yield from _of_columns(account)
+    yield from _good_for(account.good_for)
     yield from account.notes
+
+
+def _of_columns(account: ImportAccount) -> Iterator[str]:
+    """Which columns were taken for what, where no heading says it, and which were not used."""
+    if account.unknown_columns:
+        unused = "; ".join(account.unknown_columns[:20])
+        yield f"Columns not used: {unused} (--map COLUMN=FIELD, by name or number)"
+    told = [
+        f"{column} as {column.field.value}"
+        for _, column in account.columns
+        if column.field is not None and column.heading is None and column.looks
+    ]
+    if told:
+        yield f"Taken by their values or --map: {'; '.join(told[:20])}"
+
+
+def _good_for(useful: Usefulness) -> Iterator[str]:
+    """What the removals are good for."""
+    if useful.scans:
+        yield f"{count(useful.scans, 'removal')} with a full digest: scans find them."
+    if useful.links:
+        have = "has" if useful.links == 1 else "have"
+        yield (
+            f"{count(useful.links, 'removal')} {have} no hash: looked up by link or id alone, "
+            "no scan finds them."
+        )
+    if useful.leads:
+        have = "has" if useful.leads == 1 else "have"
+        yield (
+            f"{count(useful.leads, 'removal')} {have} no full digest: the most that comes of a "
+            "short hash is a lead (reseen leads)."
+        )
 
 
 def show_past(

@@ -1,4 +1,4 @@
-"""Digests that name nothing: of no bytes, all zeros, what a form's placeholder says.
+"""Digests that name nothing: of no bytes, of an error page, all zeros, a form's placeholder.
 
 In goes a digest, out comes the reason not to trust it, or None. A list that holds one of them
 would match every file of a kind, so they are refused wherever digests come in.
@@ -6,7 +6,37 @@ would match every file of a kind, so they are refused wherever digests come in.
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
+
 from reseen.records import Digest, DigestKind
+
+_ERRORS = (
+    *("Entry not found", "Not Found", "Not found", "not found", "File not found"),
+    *("404 Not Found", "404: Not Found", "404 page not found", "Page not found"),
+    *("Repository not found", "Repository Not Found", "Model not found", "Revision not found"),
+    *("Invalid username or password.", "Access denied", "Access Denied", "access denied"),
+    *("Access to this resource is disabled.", "Access to model is restricted."),
+    *("Unauthorized", "unauthorized", "401 Unauthorized", "Forbidden", "forbidden"),
+    *("403 Forbidden", "403: Forbidden", "Permission denied", "Bad Request", "400 Bad Request"),
+    *("Internal Server Error", "500 Internal Server Error", "Bad Gateway", "502 Bad Gateway"),
+    *("Service Unavailable", "503 Service Unavailable", "Gateway Timeout", "504 Gateway Timeout"),
+    *("Gateway Time-out", "Too Many Requests", "429 Too Many Requests", "Rate limit exceeded"),
+    *("error code: 1020", "error code: 1015", "error code: 1010", "error code: 502"),
+    *("error code: 503", "error code: 504", "error code: 520", "error code: 522"),
+    *("null", "undefined", "None", "{}", "[]", "error", "Error", "ERROR", "true", "false", "OK"),
+    '{"error":"Not Found"}', '{"error":"Entry not found"}', '{"error":"Repository not found"}',
+    '{"error":"Unauthorized"}', '{"error":"Invalid username or password."}',
+    '{"error": "Not Found"}', '{"error": "Unauthorized"}', '{"message":"Not Found"}',
+    '{"detail":"Not Found"}', '{"error":"No model with id"}', '{"error":"Model not found"}',
+    '{"error":"Sorry, your model hub account has no access"}', '{"message":"Forbidden"}',
+    '{"message":"Unauthorized"}', '{"detail":"Not authenticated"}', '{"error":"Forbidden"}',
+    '{"error":"Unauthorized","message":"The creator of this asset requires you to be logged in to '
+    'download it"}',
+    "<html></html>", "<!DOCTYPE html>", " ",
+)  # fmt: skip
+"""What servers answer instead of a file; a download that is not looked at saves it as one."""
+_ENDS = ("", "\n", "\r\n", ".", "!")
 
 _SHA256_OF_NOTHING = bytes.fromhex(
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -45,8 +75,10 @@ _STARTS = frozenset(
 def why_bogus(digest: Digest) -> str | None:
     """Why this digest names no file, in a sentence; None for one that may."""
     value = digest.value
-    if value[:2] not in _STARTS and value[0] != value[1]:
+    if value[:2] not in _starts() and value[0] != value[1]:
         return None  # nearly all: a list has hundreds of thousands
+    if value in _of_errors().get(digest.kind, ()):
+        return f"it is the {digest.kind.label} of an error message that was saved as a file"
     if value in _OF_NOTHING.get(digest.kind, ()):
         if digest.kind is DigestKind.AUTOV1:
             return "it is the AutoV1 of every file up to 1 MiB"
@@ -58,3 +90,30 @@ def why_bogus(digest: Digest) -> str | None:
     if any(p.startswith(value) for p in _PLACEHOLDERS):
         return "it is a placeholder"
     return None
+
+
+@cache
+def _of_errors() -> dict[DigestKind, frozenset[bytes]]:
+    """The digests of `_ERRORS`, as they are saved."""
+    from blake3 import blake3
+
+    bodies = [(text + end).encode() for text in _ERRORS for end in _ENDS]
+    sha256 = frozenset(hashlib.sha256(body).digest() for body in bodies)
+    blob = (hashlib.sha1(b"blob %d\0" % len(b) + b, usedforsecurity=False) for b in bodies)
+    return {
+        DigestKind.SHA256: sha256,
+        DigestKind.AUTOV2: frozenset(value[:5] for value in sha256),
+        DigestKind.BLAKE3: frozenset(blake3(body).digest() for body in bodies),
+        DigestKind.GIT_BLOB: frozenset(each.digest() for each in blob),
+    }
+
+
+@cache
+def _starts() -> frozenset[bytes]:
+    return _STARTS | {value[:2] for values in _of_errors().values() for value in values}
+
+
+def is_markup(head: bytes) -> bool:
+    """Whether a file begins as a web page (or another XML document) does: no model's file does."""
+    text = head[:1_024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return text.startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<script"))

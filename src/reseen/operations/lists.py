@@ -9,7 +9,7 @@ from pathlib import Path
 from reseen.operations import consequences, reading
 from reseen.registry import adds, imports
 from reseen.registry.adds import Added, AddOptions
-from reseen.registry.imports import ImportAccount, ImportOptions
+from reseen.registry.imports import ImportAccount, ImportOptions, ReadList
 from reseen.scan.owed import UnreadCopies
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -23,8 +23,8 @@ class Imported:
     """What became of every row."""
     sightings: tuple[str, ...]
     """Ids of sightings that are new: removals found among what was seen before."""
-    unread: UnreadCopies
-    """Copies that are known and not read."""
+    unread: UnreadCopies | None
+    """Copies that are known and not read; None of a dry run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,21 @@ class FilesAdded:
 
 
 def import_list(
-    store: Store, keyring: Keyring, path: Path, options: ImportOptions | None = None
+    store: Store,
+    keyring: Keyring,
+    path: Path,
+    options: ImportOptions | None = None,
+    read: ReadList | None = None,
 ) -> Imported:
-    """Import one list, and match what is new against all that was seen before. Asks no hub.
+    """Import one list, and match what is new against all that was seen before. Asks no hub. Of a
+    dry run nothing follows. `read`: what `imports.read_list` made of the file.
 
     Raises ListError for a file that cannot be read as a list, InputError for options that make no
     sense, StoreError and SealError.
     """
-    account = imports.import_list(store, keyring, path, options)
+    account = imports.import_list(store, keyring, path, options, read)
+    if account.dry_run:
+        return Imported(account, (), None)
     followed = consequences.follow(store)
     return Imported(account, followed.sightings, reading.unread(store))
 

@@ -75,7 +75,8 @@ def find(store: Store, keyring: Keyring | None, query: str, *, limit: int = 100)
     with store.read() as connection:
         if _ID.match(query.lower()):
             return LookupResult(_by_id(connection, query.lower()))
-        _by_digest(connection, query, how)
+        link = links.parse(query)
+        _by_digest(connection, link.hash if link and link.hash else query, how)
         if keyring is not None:
             _by_name(connection, keyring, query, how)
         elif query:

@@ -16,8 +16,7 @@ from pathlib import Path
 
 from reseen.errors import ListError
 from reseen.registry.lists.columns import REJECT_COLUMNS
-from reseen.registry.lists.documents import UNREADABLE
-from reseen.registry.lists.table import Cell
+from reseen.registry.lists.table import UNREADABLE, Cell
 from reseen.registry.lists.values import text_of
 from reseen.registry.rows import Refusal
 

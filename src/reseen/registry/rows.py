@@ -8,6 +8,7 @@ registry is not asked here.
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,13 +26,16 @@ from reseen.records import (
     RemovedFile,
 )
 from reseen.registry.lists.columns import ListField, Meaning
-from reseen.registry.lists.documents import UNREADABLE
-from reseen.registry.lists.table import Cell, ListTable
+from reseen.registry.lists.table import UNREADABLE, Cell, LinkedText, ListTable
 from reseen.registry.lists.values import (
     RefusedValue,
+    SeveralValues,
     date_of,
     digest_of,
+    hyperlink_of,
     id_of,
+    kind_called,
+    named_digests,
     size_of,
     text_of,
     value_of,
@@ -53,6 +57,9 @@ DIGEST_FIELDS: dict[ListField, DigestKind | None] = {
     ListField.HASH: None,
 }
 
+_COMMENT = ("#", "//")
+_LONGER_THAN_ONE = 76
+"""Characters in a cell that may name several hashes, one by one."""
 _HOST = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}")
 _NOT_A_LIST_NAME = re.compile(
     r"://|[/\\\x00-\x1f\x7f]|\b(?!\d{1,14}\b)[0-9a-f]{8,}\b", re.IGNORECASE
@@ -172,11 +179,31 @@ def drafts(
                 raise RefusedValue("the row has more cells than the header has columns")
             with bulkhead(RefusedValue):
                 drafted = draft(number, place, cells)
+        except SeveralValues as several:
+            for value in several.values:
+                yield _one_of_several(drafter, number, place, several.put(cells, value))
+            continue
         except (RefusedValue, FileError) as refused:
-            if any(text_of(cell) for cell in cells):
-                yield Refusal(number, place, str(refused), cells)
+            first = next((text for cell in cells if (text := text_of(cell))), None)
+            if first is None:
+                continue
+            if first.startswith(_COMMENT) and sum(text_of(cell) is not None for cell in cells) == 1:
+                table.set_aside["a comment"] += 1
+            else:
+                yield Refusal(number, place, sys.intern(str(refused)), cells)
             continue
         yield drafted
+
+
+def _one_of_several(
+    drafter: _Drafter, number: int, place: str, cells: Sequence[Cell]
+) -> Draft | Refusal:
+    """One of the files of which a row's cell holds the hashes."""
+    try:
+        with bulkhead(RefusedValue):
+            return drafter.draft(number, place, cells)
+    except (RefusedValue, FileError) as refused:
+        return Refusal(number, place, str(refused), cells)
 
 
 class _Drafter:
@@ -188,58 +215,65 @@ class _Drafter:
         self._at = at
         self._digests = [(at[f], kind) for f, kind in DIGEST_FIELDS.items() if f in at]
         self._name, self._link = at.get(ListField.NAME), at.get(ListField.LINK)
-        self._others = bool(at.keys() - DIGEST_FIELDS.keys() - {ListField.NAME, ListField.LINK})
+        self._algorithm = at.get(ListField.ALGORITHM) if ListField.HASH in at else None
+        plain = {*DIGEST_FIELDS, ListField.NAME, ListField.LINK, ListField.ALGORITHM}
+        self._others = bool(at.keys() - plain)
         self._defaults = defaults
         self._counts = counts
 
     def draft(self, row: int, place: str, cells: Sequence[Cell]) -> Draft:
         """The row's draft. Raises RefusedValue."""
-        digests = self._digests_of(cells)
+        bad: list[str] = []
+        digests = self._digests_of(cells, bad)
         name = None if self._name is None else text_of(cells[self._name])
         url = None if self._link is None else value_of(cells[self._link])
         link = None if url is None else links.parse(url)
-        if url is not None and link is None:
-            self._counts["what stands in the link's column is not a link"] += 1
+        if link is None:
+            url, link = self._behind(cells, url)
+            if name is not None and name[:1] == "=" and (formula := hyperlink_of(name)):
+                name = formula[1]
+            if url is not None and link is None:
+                self._counts["what stands in the link's column is not a link"] += 1
+        elif link.hash is not None:
+            digests = self._with_hash_of(link, digests, bad)
         site = link.site if link else self._defaults.site
         model, version = (link.model_id, link.version_id) if link else (None, None)
-        if self._others:
-            return self._full(row, place, cells, digests, name, url, link)
-        names = Names(name, (), url, model, version)
+        names = Names(name=name, url=url, model_id=model, version_id=version)
         draft = Draft(row, place, names, digests, None, site, None, self._defaults.list)
         draft.cls = self._defaults.cls
-        return self._known_again(draft, link)
+        if self._others:
+            self._fill(draft, cells, link, bad)
+        return self._known_again(draft, link, bad)
 
-    def _full(
-        self, row: int, place: str, cells: Sequence[Cell], digests: tuple[Digest, ...],
-        name: str | None, url: str | None, link: links.Link | None,
-    ) -> Draft:  # fmt: skip
-        model = self._same(
-            id_of(self._cell(cells, ListField.MODEL_ID)), link.model_id if link else None
-        )
-        version = self._same(
-            id_of(self._cell(cells, ListField.VERSION_ID)), link.version_id if link else None
-        )
-        names = Names(
-            name=name,
+    def _fill(
+        self, draft: Draft, cells: Sequence[Cell], link: links.Link | None, bad: list[str]
+    ) -> None:
+        """Put in what stands in other columns than those of digests, name and link. Raises
+        RefusedValue."""
+        model, version = (link.model_id, link.version_id) if link else (None, None)
+        draft.names = Names(
+            name=draft.names.name,
             trigger_words=words_of(self._cell(cells, ListField.TRIGGER_WORDS)),
-            url=url,
-            model_id=model,
-            version_id=version,
+            url=draft.names.url,
+            model_id=self._id(cells, ListField.MODEL_ID, model, bad),
+            version_id=self._id(cells, ListField.VERSION_ID, version, bad),
             file_names=words_of(self._cell(cells, ListField.FILE_NAME), r"[;\n|]"),
             reason=text_of(self._cell(cells, ListField.REASON)),
         )
-        size, removed_on = self._size(cells), self._removed_on(cells)
-        site = link.site if link else self._site(cells)
-        list_name = self._defaults.list
+        draft.size, draft.removed_on = self._size(cells), self._removed_on(cells)
+        if link is None:
+            draft.site = self._site(cells)
         if not self._defaults.force_list:
             own = text_of(self._cell(cells, ListField.LIST))
-            list_name = check_list_name(own) if own else list_name
-        draft = Draft(row, place, names, digests, size, site, removed_on, list_name)
-        draft.cls = self._class(cells) or self._defaults.cls
-        return self._known_again(draft, link)
+            try:
+                draft.list_name = check_list_name(own) if own else draft.list_name
+            except RefusedValue as refused:
+                self._counts[f"set aside: {refused}"] += 1
+        draft.cls = self._class(cells) or draft.cls
 
-    def _known_again(self, draft: Draft, link: links.Link | None) -> Draft:
-        """The draft, sure to be known again when its row comes once more. Raises RefusedValue."""
+    def _known_again(self, draft: Draft, link: links.Link | None, bad: Sequence[str]) -> Draft:
+        """The draft, sure to be known again when its row comes once more. `bad`: values of the row
+        that cannot be taken. Raises RefusedValue."""
         names = draft.names
         if draft.site and names.model_id and names.version_id:
             draft.source = source_of(draft.site, names.model_id, names.version_id)
@@ -252,29 +286,77 @@ class _Drafter:
             elif draft.digests:
                 said = [str(digest) for digest in sorted(draft.digests, key=lambda d: d.kind)]
                 draft.otherwise = (links.normal_name(" ".join([*said, names.name or ""])), "")
+            elif bad:
+                raise RefusedValue(bad[0])
             else:
                 raise RefusedValue(
                     "nothing by which the model could be known again: no hash, link, id"
                 )
+        for why in bad:
+            self._counts[f"set aside, the rest of the row was taken: {why}"] += 1
         return draft
 
-    def _digests_of(self, cells: Sequence[Cell]) -> tuple[Digest, ...]:
-        """A row's digests, at most one of a kind. Raises RefusedValue."""
+    def _behind(
+        self, cells: Sequence[Cell], url: str | None
+    ) -> tuple[str | None, links.Link | None]:
+        """The link behind a cell: that of the link's column or the name's first, then any."""
+        first = [cells[at] for at in (self._link, self._name) if at is not None]
+        for cell in (*first, *cells):
+            if isinstance(cell, LinkedText):
+                behind = cell.link
+            elif isinstance(cell, str) and cell[:1] == "=" and (formula := hyperlink_of(cell)):
+                behind = formula[0]
+            else:
+                continue
+            link = links.parse(behind)
+            if link is not None:
+                return behind, link
+        return url, None
+
+    def _with_hash_of(
+        self, link: links.Link, digests: tuple[Digest, ...], bad: list[str]
+    ) -> tuple[Digest, ...]:
+        """With the digest that a link holds, where the row says none itself."""
+        try:
+            digest = digest_of(link.hash, None)
+        except RefusedValue as refused:
+            bad.append(f"the link's hash: {refused}")
+            return digests
+        if digest is None or why_bogus(digest) is not None:
+            return digests
+        same = any(d.kind in (digest.kind, LONG_OF.get(digest.kind)) for d in digests)
+        return digests if same else (*digests, digest)
+
+    def _digests_of(self, cells: Sequence[Cell], bad: list[str]) -> tuple[Digest, ...]:
+        """A row's digests, at most one of a kind. What cannot be taken is added to `bad`. Raises
+        RefusedValue where two contradict each other, or where all that is long is bogus."""
         found: dict[DigestKind, Digest] = {}
+        bogus_long = None
         for position, kind in self._digests:
-            digest = digest_of(cells[position], kind)
-            if digest is None:
+            try:
+                digests = self._digests_in(position, kind, cells)
+            except SeveralValues as several:
+                several.position = position
+                raise
+            except RefusedValue as refused:
+                bad.append(str(refused))
                 continue
-            bogus = why_bogus(digest)
-            if bogus is not None:
-                if not digest.kind.is_short:
-                    raise RefusedValue(f"{digest.kind.label} names no file: {bogus}")
-                self._counts[f"a known bogus {digest.kind.label} was left out"] += 1
-                continue
-            if kind is None and digest.kind is DigestKind.GIT_BLOB:
-                self._counts["a bare hash of 40 digits was taken for a git blob SHA-1"] += 1
-            if found.setdefault(digest.kind, digest) != digest:
-                raise RefusedValue(f"the row gives two different values of {digest.kind.label}")
+            for digest in digests:
+                bogus = why_bogus(digest)
+                if bogus is not None:
+                    if digest.kind.is_short:
+                        self._counts[f"a known bogus {digest.kind.label} was left out"] += 1
+                    else:
+                        bogus_long = f"{digest.kind.label} names no file: {bogus}"
+                    continue
+                if kind is None and digest.kind is DigestKind.GIT_BLOB:
+                    self._counts["a bare hash of 40 digits was taken for a git blob SHA-1"] += 1
+                if found.setdefault(digest.kind, digest) != digest:
+                    raise RefusedValue(f"the row gives two different values of {digest.kind.label}")
+        if bogus_long is not None:
+            if all(kind.is_short for kind in found):
+                raise RefusedValue(bogus_long)
+            bad.append(bogus_long)
         if len(found) > 1:
             for short, full in LONG_OF.items():
                 if short in found and full in found:
@@ -283,10 +365,44 @@ class _Drafter:
                     del found[short]
         return tuple(found.values())
 
+    def _digests_in(
+        self, position: int, kind: DigestKind | None, cells: Sequence[Cell]
+    ) -> Sequence[Digest]:
+        """The digests in one cell. Raises RefusedValue."""
+        cell = cells[position]
+        if isinstance(cell, list):
+            cell = ", ".join(cell)
+        if kind is None and self._algorithm is not None:
+            called = text_of(cells[self._algorithm])
+            if called is not None:
+                kind = kind_called(called)
+        if isinstance(cell, str) and len(cell) > _LONGER_THAN_ONE:
+            named = named_digests(cell)
+            if named:
+                own = [digest for each, digest in named.items() if kind in (None, each)]
+                return own or [*named.values()]
+        digest = digest_of(cell, kind)
+        return () if digest is None else (digest,)
+
+    def _id(
+        self, cells: Sequence[Cell], field: ListField, linked: str | None, bad: list[str]
+    ) -> str | None:
+        """The id in its column or in the link. Raises RefusedValue when they differ."""
+        try:
+            own = id_of(self._cell(cells, field))
+        except RefusedValue as refused:
+            bad.append(str(refused))
+            return linked
+        return self._same(own, linked)
+
     def _size(self, cells: Sequence[Cell]) -> int | None:
         for which, kilobytes in ((ListField.SIZE, False), (ListField.SIZE_KB, True)):
             cell = self._cell(cells, which)
-            size = size_of(cell, kilobytes=kilobytes)
+            try:
+                size = size_of(cell, kilobytes=kilobytes)
+            except RefusedValue as refused:
+                self._counts[f"set aside, the rest of the row was taken: {refused}"] += 1
+                continue
             if size is not None:
                 return size
             if value_of(cell) is not None:

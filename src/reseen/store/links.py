@@ -6,17 +6,44 @@ fails: text that makes no sense as a link is no link.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+_MOST_WRAPPED = 3
+"""Addresses within addresses that are gone into."""
 _LONGEST = 4096
 """Characters of a link that are looked at; a longer one is none."""
 
 _ALIASES = {"civitai": "civitai.com", "civitai.red": "civitai.com", "civitai.green": "civitai.com"}
 """Other addresses of the same site, with the same ids."""
+
+_MIRRORS = {"civarchive.com": "civitai.com", "civitaiarchive.com": "civitai.com"}
+"""Sites that show another site's models under that one's ids."""
+
+_ARCHIVED = re.compile(
+    r"(?:https?://)?(?:web\.archive\.org/(?:web|save)|wayback\.archive\.org/web"
+    r"|archive\.(?:ph|is|today|li|md|vn|fo)|webcache\.googleusercontent\.com/search\?q=cache:[^:/]*:?"
+    r"|(?:www\.)?ghostarchive\.org/archive|timetravel\.mementoweb\.org/memento)"
+    r"(?:/(?:\d{4,14}[a-z_]{0,4}\*?|newest|latest|o|\*))?/?(?=https?(?::|%3a)|[\w-]+\.)",
+    re.IGNORECASE,
+)
+"""What archives of pages put before the address that they keep."""
+_WRAPPED = frozenset({"url", "q", "u", "target", "to", "dest", "link"})
+"""Parameters in which a site that leads elsewhere holds the address."""
+_LEADS_ELSEWHERE = re.compile(
+    r"(?:google\.[a-z.]+|l\.facebook\.com|out\.reddit\.com|l\.instagram\.com|duckduckgo\.com"
+    r"|steamcommunity\.com|vk\.com|t\.umblr\.com|href\.li|translate\.goog)\Z"
+)
+_AT = re.compile(
+    r"(?:([a-z][\w.-]*)\s*[:/]\s*)?(?:models?/)?(\d{1,20})\s*@\s*(\d{1,20})", re.IGNORECASE
+)
+"""MODEL@VERSION, as Civitai's own tools write a resource."""
+_HASH = re.compile(r"[0-9A-Fa-f]{8,64}\Z")
+_BY_HASH = frozenset({"by-hash", "byhash", "sha256", "hash", "hashes", "blake3", "autov2"})
 
 _HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}(?::\d+)?\Z")
 _AIR = re.compile(r"(?:urn:)?air:[^:\s]*:[^:\s]*:(\w+):(\d+)(?:@(\d+))?", re.IGNORECASE)
@@ -38,12 +65,14 @@ class Link:
     version_id: str | None
     normal: str
     """The whole link in its normal spelling, without scheme and without slug."""
+    hash: str | None = None
+    """Hexadecimal digits of the file's hash, where the link holds them."""
 
     def __repr__(self) -> str:
         return "Link(sealed)"
 
 
-def parse(text: str) -> Link | None:
+def parse(text: str, *, inner: bool = False) -> Link | None:
     """The link in any spelling (with or without scheme, www, slug, query); None if it is none.
 
     Knows pages (`/models/1/slug?modelVersionId=2`), API addresses (`/api/v1/models/1`,
@@ -53,9 +82,18 @@ def parse(text: str) -> Link | None:
     if len(text) > _LONGEST or not text:
         return None
     if plain := _PLAIN.match(text):
-        return _link(normal_site(plain[1]), plain[2], plain[3])
+        site = normal_site(plain[1])
+        return _link(_MIRRORS.get(site, site), plain[2], plain[3])
     if air := _AIR.match(text):
         return _link(normal_site(air[1]), air[2], air[3])
+    if at := _AT.fullmatch(text):
+        return _link(normal_site(at[1] or "civitai"), at[2], at[3])
+    for _ in range(_MOST_WRAPPED):
+        if (kept := _ARCHIVED.match(text)) is None:
+            break
+        text = text[kept.end() :]
+        text = unquote(text) if "%3a" in text[:12].lower() else text
+        text = re.sub(r"\A(https?):/+(?!/)", r"\1://", text, flags=re.IGNORECASE)
     if "://" not in text:
         host, slash, _ = text.partition("/")
         if not slash or not _HOST.match(host):
@@ -70,13 +108,20 @@ def parse(text: str) -> Link | None:
     if parts.scheme.lower() not in ("http", "https") or not site:
         return None
 
+    if not inner and _LEADS_ELSEWHERE.search(site):
+        for name, value in query:
+            if name.lower() in _WRAPPED and value.lower().startswith(("http://", "https://")):
+                found = parse(value, inner=True)
+                if found is not None:
+                    return found
     steps = [unquote(step) for step in parts.path.split("/") if step]
     model, version = _ids(steps)
     for name, value in query:
         if name.lower() in ("modelversionid", "versionid", "model_version_id") and value.isdigit():
             version = value
-    if model or version:
-        return _link(site, model, version)
+    hash = _hash_in(steps)
+    if model or version or hash:
+        return _link(_MIRRORS.get(site, site), model, version, hash)
     rest = sorted((n, v) for n, v in query if not n.lower().startswith("utm_"))
     tail = "&".join(f"{name}={value}" for name, value in rest)
     path = normal_name("/".join(steps))
@@ -98,11 +143,21 @@ def _ids(steps: list[str]) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _link(site: str, model: str | None, version: str | None) -> Link:
+def _hash_in(steps: list[str]) -> str | None:
+    """The hash in a path: `/sha256/HASH`, `/model-versions/by-hash/HASH`."""
+    for before, step in itertools.pairwise(steps):
+        if before.lower() in _BY_HASH and _HASH.match(step):
+            return step.lower()
+    return None
+
+
+def _link(site: str, model: str | None, version: str | None, hash: str | None = None) -> Link:
+    if not model and not version:
+        return Link(site, None, None, f"{site}/by-hash/{hash}", hash)
     normal = f"{site}/models/{model}" if model else f"{site}/model-versions/{version}"
     if model and version:
         normal += f"?modelVersionId={version}"
-    return Link(site, model, version, normal)
+    return Link(site, model, version, normal, hash)
 
 
 @lru_cache(maxsize=256)

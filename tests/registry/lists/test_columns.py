@@ -29,12 +29,13 @@ def test_a_mapped_column_goes_first_and_an_ignored_one_is_not_listed() -> None:
     given = {"file": ListField.SHA256, "sha256": ListField.IGNORE}
     meaning = recognise(["sha256", "File", "other"], given)
     assert meaning.fields == {ListField.SHA256: 1}
-    assert meaning.unknown == ("other",)
+    assert [column.number for column in meaning.unknown] == [3]
 
 
 def test_a_second_column_of_one_field_is_listed_as_unknown() -> None:
     meaning = recognise(["link", "url"])
-    assert (meaning.fields, meaning.unknown) == ({ListField.LINK: 0}, ("url",))
+    assert meaning.fields == {ListField.LINK: 0}
+    assert [(c.number, c.heading) for c in meaning.unknown] == [(2, "url")]
 
 
 def test_columns_of_the_rejects_file_are_neither_taken_nor_listed() -> None:
@@ -42,9 +43,13 @@ def test_columns_of_the_rejects_file_are_neither_taken_nor_listed() -> None:
     assert (meaning.fields, meaning.unknown) == ({ListField.SHA256: 0}, ())
 
 
-def test_a_header_that_looks_like_a_value_is_named_by_its_place() -> None:
-    odd = ["sha256", "https://example.org/x", "ab" * 32, "Sample person 1234567", "x" * 50]
-    assert recognise(odd).unknown == ("column 2", "column 3", "column 4", "column 5")
+def test_a_column_is_named_by_its_number_and_by_its_heading_only_where_that_is_a_usual_one() -> (
+    None
+):
+    odd = ["sha256", "https://example.org/x", "Sample Person", "Url", "Link"]
+    unknown = recognise(odd).unknown
+    assert [str(column) for column in unknown] == ["column 2", "column 3", "column 5"]
+    assert [column.heading for column in unknown] == [None, None, "Link"]
 
 
 def test_a_map_that_makes_no_sense_is_refused() -> None:

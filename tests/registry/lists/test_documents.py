@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from hashlib import sha256
 
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from reseen.errors import ListError
 from reseen.registry.lists.civitai import rows_of
-from reseen.registry.lists.documents import UNREADABLE, read_documents
+from reseen.registry.lists.documents import read_documents
+from reseen.registry.lists.table import UNREADABLE
 
 SHA = sha256(b"x").hexdigest()
 
@@ -31,7 +33,7 @@ VERSION = {
 
 def records(data: object) -> list[dict[str, object]]:
     text = data if isinstance(data, str) else json.dumps(data)
-    table = read_documents(text.encode())
+    table = read_documents(io.BytesIO(text.encode()))
     return [dict(zip(table.columns, cells, strict=False)) for _, cells in table.rows]
 
 
@@ -136,6 +138,6 @@ def test_no_answer_is_a_surprise(answer: object) -> None:
 def test_any_bytes_are_a_table_or_an_error(data: bytes) -> None:
     for whole in (data, b'{"sha256": "' + data, b"[" + data):
         try:
-            list(read_documents(whole).rows)
+            list(read_documents(io.BytesIO(whole)).rows)
         except ListError:
             continue

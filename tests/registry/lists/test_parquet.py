@@ -33,7 +33,7 @@ def test_columns_of_any_type_are_read() -> None:
             "other": [{"x": 1}, None],
         }
     )
-    table = read_parquet(data)
+    table = read_parquet(io.BytesIO(data))
     assert table.columns[0] == "name"
     assert list(table.rows) == [
         (1, ["x", SHA, 5, datetime(2025, 5, 23), ["a", "b"], None]),
@@ -51,18 +51,18 @@ def test_without_pyarrow_the_error_says_what_to_install(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(builtins, "__import__", absent)
     with pytest.raises(ListError, match="pyarrow") as error:
-        read_parquet(b"PAR1")
+        read_parquet(io.BytesIO(b"PAR1"))
     assert "reseen[parquet]" in str(error.value.remedy)
 
 
 def test_long_cells_are_refused() -> None:
     with pytest.raises(ListError, match="more than"):
-        list(read_parquet(parquet({"sha256": ["a" * 40_000]})).rows)
+        list(read_parquet(io.BytesIO(parquet({"sha256": ["a" * 40_000]}))).rows)
 
 
 def test_one_long_value_repeated_for_ever_is_refused() -> None:
     with pytest.raises(ListError, match="more than"):
-        list(read_parquet(parquet({"sha256": ["a" * 200_000] * 200})).rows)
+        list(read_parquet(io.BytesIO(parquet({"sha256": ["a" * 200_000] * 200}))).rows)
 
 
 def test_mutated_files_are_tables_or_errors() -> None:
@@ -73,6 +73,6 @@ def test_mutated_files_are_tables_or_errors() -> None:
         for _ in range(chance.randint(1, 4)):
             data[chance.randrange(len(data))] = chance.randrange(256)
         try:
-            list(read_parquet(bytes(data)).rows)
+            list(read_parquet(io.BytesIO(bytes(data))).rows)
         except ListError:
             continue

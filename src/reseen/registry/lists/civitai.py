@@ -8,8 +8,9 @@ by-hash, by-hash ids), and CivArchive's as three of its clients read it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from reseen.registry.lists.columns import ListField
@@ -22,6 +23,11 @@ SITE = "civitai.com"
 MODEL_FILES = frozenset({"", "model", "pruned model"})
 """Types of file that are the model. A VAE, a config or training images are not: they are often
 somebody else's public file, and every copy of it would be taken for the removed model."""
+
+ONLY_FILES = frozenset({"negative", "archive", "diffusers"})
+"""Types of file that are the model where there is no other: embeddings are often "Negative"."""
+
+NOT_THE_MODEL = "files of a version that are not its model were"
 
 _HASHES = {
     "sha256": ListField.SHA256,
@@ -38,7 +44,7 @@ class CivitaiAnswer:
     """The rows of one answer."""
 
     rows: list[Row]
-    left_out: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
     """Files that are not the model (see `MODEL_FILES`)."""
 
 
@@ -65,12 +71,12 @@ def rows_of(answer: object) -> CivitaiAnswer | None:
 
 def _of_model(model: Mapping[str, Any], versions: list[Any]) -> CivitaiAnswer:
     rows: list[Row] = []
-    left_out = 0
+    left_out: Counter[str] = Counter()
     for version in map(_object, versions):
         # an archive may answer with a version of another model: the version knows better
         of = _of_version(version, model, version.get("modelId") or model.get("id"))
         rows.extend(of.rows)
-        left_out += of.left_out
+        left_out.update(of.left_out)
     return CivitaiAnswer(rows, left_out)
 
 
@@ -84,9 +90,11 @@ def _of_version(
     }
     files = [_object(file) for file in _list(version.get("files"))]
     models = [file for file in files if _is_model(file)]
+    models = models or [file for file in files if _may_be_model(file)]
     # an archived model has no files any more: its hashes are gone, its place is not
     rows = [_row(model_id, version.get("id"), said | _of_file(file)) for file in models or [{}]]
-    return CivitaiAnswer(rows, len(files) - len(models))
+    others = len(files) - len(models)
+    return CivitaiAnswer(rows, Counter({NOT_THE_MODEL: others} if others else {}))
 
 
 def _of_file(file: Mapping[str, Any]) -> dict[ListField, object]:
@@ -125,6 +133,10 @@ def _row(model_id: object, version_id: object, said: Mapping[ListField, object])
 def _is_model(file: Mapping[str, Any]) -> bool:
     kind = file.get("type")
     return not isinstance(kind, str) or kind.strip().lower() in MODEL_FILES
+
+
+def _may_be_model(file: Mapping[str, Any]) -> bool:
+    return str(file.get("type")).strip().lower() in ONLY_FILES
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -1,8 +1,9 @@
 """Which column of a list means what.
 
-What comes in: the cells of a header, and `--map`. What goes out: a `Mapping` from columns to
-fields. Spellings are compared without case, blanks and punctuation, so "SHA-256", "sha256" and
-"Sha 256" are one.
+What comes in: the cells of a header, what the values below it look like, and `--map`. What goes
+out: a `Meaning`. Spellings are compared without case, blanks and punctuation, so "SHA-256",
+"sha256" and "Sha 256" are one. A heading is shown only where it is a known spelling: any other may
+be a value of the list.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class ListField(StrEnum):
     CRC32 = "crc32"
     HASH = "hash"
     """Some hash: which one is told by the length of each value."""
+    ALGORITHM = "algorithm"
+    """Which hash stands in the column of hashes."""
     SIZE = "size"
     SIZE_KB = "size-kb"
     REMOVED_ON = "removed-on"
@@ -59,7 +62,10 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
     ListField.SITE: ("site", "host", "hub", "platform", "domain", "source site", "website"),
     ListField.MODEL_ID: ("model id", "civitai model id", "id of model", "parent model id"),
     ListField.VERSION_ID: ("version id", "model version id", "civitai version id", "model version"),
-    ListField.FILE_NAME: ("file name", "file", "file names", "model file", "original file name"),
+    ListField.FILE_NAME: (
+        *("file name", "file", "file names", "model file", "original file name", "path"),
+        *("file path",),
+    ),
     ListField.TRIGGER_WORDS: (
         *("trigger words", "trigger word", "trigger", "triggers", "trained words"),
         *("activation words", "activation text", "activation tags"),
@@ -90,6 +96,7 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
         "short hash",
         "hashes",
     ),
+    ListField.ALGORITHM: ("algorithm", "hash algorithm", "hash type", "digest algorithm"),
     ListField.SIZE: ("size", "file size", "bytes", "size bytes", "size in bytes", "length"),
     ListField.SIZE_KB: ("size kb", "size kib", "file size kb", "size in kb"),
     ListField.REMOVED_ON: (
@@ -129,17 +136,55 @@ KNOWING = frozenset(
 )
 """Fields by which a model can be known again: a list needs a column of one of them."""
 
+HASHES = frozenset(
+    {ListField.HASH, ListField.SHA256, ListField.BLAKE3, ListField.XET, ListField.GIT_BLOB}
+    | {ListField.DATA_SHA256, ListField.TENSORS_BLAKE3, ListField.CRC32}
+    | {ListField.AUTOV1, ListField.AUTOV2, ListField.AUTOV3}
+)
+
 _DROP = re.compile(r"[\W_]+")
-_MAX_SHOWN = 40
+
+_OF_FILE = frozenset({"lfs", "file", "files", "model", "modelfile"})
+"""Names of nested entries that tell of the file itself: `lfs.size` is its size. What other entries
+call a size, a name or a page may be something else's."""
+
+_OF_OTHERS = ("base", "vae", "image", "preview", "thumb", "parent")
+"""Parts of names of nested entries that tell of another file than the removed one."""
+
+_HINTS = (
+    ("sha256", ListField.SHA256),
+    ("blake3", ListField.BLAKE3),
+    ("xet", ListField.XET),
+)
+"""Parts of a foreign heading that tell which hash of 64 digits stands below it."""
 
 
-def _plain(header: str) -> str:
-    return _DROP.sub("", header).casefold()
+def plain_heading(heading: str) -> str:
+    """A heading without what does not tell two apart."""
+    return _DROP.sub("", heading).casefold()
 
 
-_BY_SPELLING = {_plain(s): field for field, all_ in SPELLINGS.items() for s in all_} | {
-    _plain(s): ListField.IGNORE for s in REJECT_COLUMNS
+_BY_SPELLING = {plain_heading(s): field for field, all_ in SPELLINGS.items() for s in all_} | {
+    plain_heading(s): ListField.IGNORE for s in REJECT_COLUMNS
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ListColumn:
+    """What is said of one column: nothing that stands in it, and no heading but a usual one."""
+
+    number: int
+    """From 1, as it stands in the list."""
+    heading: str | None
+    """Where it is a known spelling."""
+    field: ListField | None
+    """None: nothing is taken from it."""
+    looks: str = ""
+    """What its values look like: "64 hex digits in 98 %"."""
+
+    def __str__(self) -> str:
+        looks = f": {self.looks}" if self.looks else ""
+        return f"column {self.number}{looks}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,31 +193,126 @@ class Meaning:
 
     fields: Mapping[ListField, int]
     """Position of the column of each field; the first, where several would do."""
-    unknown: tuple[str, ...]
-    """Columns that nothing is taken from, as a person may be shown them."""
+    columns: tuple[ListColumn, ...] = ()
+    given: frozenset[str] = frozenset()
+    """What of `--map` named a column of this table."""
 
     @property
     def usable(self) -> bool:
         return any(field in KNOWING for field in self.fields)
 
+    @property
+    def unknown(self) -> tuple[ListColumn, ...]:
+        """Columns that nothing is taken from, though something stands in them."""
+        return tuple(c for c in self.columns if c.field is None)
 
-def recognise(header: Sequence[str], given: Mapping[str, ListField] | None = None) -> Meaning:
-    """What each column of a header means; `given` (column name -> field) goes first."""
-    wanted = {_plain(column): field for column, field in (given or {}).items()}
+
+NO_MEANING = Meaning({})
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnValues:
+    """What the values of a column look like, by a sample of them."""
+
+    said: str = ""
+    """For a person."""
+    field: ListField | None = None
+    """`HASH` or `LINK`, where nearly all values are."""
+    digits: int = 0
+    """Of nearly all hashes; 0 where they are of several kinds."""
+    behind: bool = False
+    """The links stand behind other text, which the heading tells."""
+
+
+def recognise(
+    header: Sequence[str],
+    given: Mapping[str, ListField] | None = None,
+    values: Sequence[ColumnValues] = (),
+) -> Meaning:
+    """What each column of a header means; `given` (a column's name or number -> field) goes
+    first, then a usual heading, then what its values look like."""
+    width = max(len(header), len(values))
+    cells = [*header, *[""] * (width - len(header))]
+    looks = [*values, *[ColumnValues()] * (width - len(values))]
+    plain = [plain_heading(cell) for cell in cells]
+    chosen, used = _chosen(plain, given or {})
+    spelled = [
+        _BY_SPELLING.get(p) or _by_last_part(cell) for p, cell in zip(plain, cells, strict=False)
+    ]
     fields: dict[ListField, int] = {}
-    unknown: list[str] = []
-    by_choice = [(wanted.get(_plain(cell)), cell) for cell in header]
-    for position, (field, _) in enumerate(by_choice):
-        if field is not None and field is not ListField.IGNORE:
+    for position, wanted in chosen.items():
+        if wanted is not ListField.IGNORE:
+            fields.setdefault(wanted, position)
+    _not_as_they_are_called(spelled, looks, chosen)
+    for position, field in enumerate(spelled):
+        if position not in chosen and field is not None and field is not ListField.IGNORE:
             fields.setdefault(field, position)
-    for position, (chosen, cell) in enumerate(by_choice):
-        plain = _plain(cell)
-        field = chosen or _BY_SPELLING.get(plain) or _BY_SPELLING.get(_plain(_last_part(cell)))
-        if field is ListField.IGNORE or not plain:
+    for position, look in enumerate(looks):
+        if position not in chosen and spelled[position] is None and look.field is not None:
+            told = _by_values(look, plain[position])
+            taken = HASHES & fields.keys() if told in HASHES else {told} & fields.keys()
+            if not taken:
+                fields[told] = position
+    taken_from = {position: field for field, position in fields.items()}
+    columns = []
+    for position, cell in enumerate(cells):
+        taken_for = taken_from.get(position)
+        ignored = ListField.IGNORE in (chosen.get(position), spelled[position])
+        empty = not plain[position] and not looks[position].said
+        if taken_for is None and (ignored or empty):
             continue
-        if field is None or fields.setdefault(field, position) != position:
-            unknown.append(_shown(cell, position))
-    return Meaning(fields, tuple(unknown))
+        known = cell if plain[position] in _BY_SPELLING else cell.rpartition(".")[2]
+        heading = " ".join(known.split()) if plain_heading(known) in _BY_SPELLING else None
+        columns.append(ListColumn(position + 1, heading, taken_for, looks[position].said))
+    return Meaning(fields, tuple(columns), used)
+
+
+def _chosen(
+    plain: Sequence[str], given: Mapping[str, ListField]
+) -> tuple[dict[int, ListField], frozenset[str]]:
+    """The columns that `--map` names, by position, and what of it names one."""
+    chosen: dict[int, ListField] = {}
+    used: set[str] = set()
+    for name, field in given.items():
+        wanted = plain_heading(name)
+        places = [position for position, each in enumerate(plain) if each == wanted]
+        if not places and wanted.isdigit() and 0 < int(wanted[:6]) <= len(plain):
+            places = [int(wanted) - 1]
+        for position in places:
+            chosen.setdefault(position, field)
+            used.add(name)
+    return chosen, frozenset(used)
+
+
+def _not_as_they_are_called(
+    spelled: list[ListField | None], looks: Sequence[ColumnValues], chosen: Mapping[int, ListField]
+) -> None:
+    """Headings count for nothing where the values say otherwise: links below "Model"."""
+    there = {field for at, field in enumerate(spelled) if field is not None and at not in chosen}
+    there |= set(chosen.values())
+    for position, (field, look) in enumerate(zip(spelled, looks, strict=True)):
+        if field is None or position in chosen or field is ListField.IGNORE:
+            continue
+        links = look.field is ListField.LINK and not look.behind and ListField.LINK not in there
+        hashes = look.field is ListField.HASH and look.digits >= 40 and not HASHES & there
+        if links or hashes:
+            spelled[position] = None
+
+
+def _by_values(look: ColumnValues, plain: str) -> ListField:
+    if look.field is ListField.HASH and look.digits == 64:
+        return next((field for part, field in _HINTS if part in plain), ListField.SHA256)
+    return look.field or ListField.HASH
+
+
+def field_called(heading: str) -> ListField | None:
+    """The field that a key of a nested entry names, by itself or by its last part."""
+    return spelled_as(heading) or _by_last_part(heading)
+
+
+def spelled_as(heading: str) -> ListField | None:
+    """The field that a heading is a usual spelling of."""
+    return _BY_SPELLING.get(plain_heading(heading))
 
 
 def parse_map(pairs: Sequence[str]) -> dict[str, ListField]:
@@ -180,9 +320,11 @@ def parse_map(pairs: Sequence[str]) -> dict[str, ListField]:
     given: dict[str, ListField] = {}
     for pair in pairs:
         column, equals, label = pair.rpartition("=")
-        plain = _plain(label)
-        field = next((f for f in ListField if _plain(f.value) == plain), _BY_SPELLING.get(plain))
-        if not equals or not _plain(column) or field is None:
+        plain = plain_heading(label)
+        field = next(
+            (f for f in ListField if plain_heading(f.value) == plain), _BY_SPELLING.get(plain)
+        )
+        if not equals or not plain_heading(column) or field is None:
             raise InputError(
                 "--map takes COLUMN=FIELD with a field that Reseen knows",
                 remedy="Fields: " + ", ".join(f.value for f in ListField) + ".",
@@ -191,13 +333,12 @@ def parse_map(pairs: Sequence[str]) -> dict[str, ListField]:
     return given
 
 
-def _last_part(header: str) -> str:
+def _by_last_part(header: str) -> ListField | None:
     """ "hashes.SHA256", as nested entries are flattened, means what "SHA256" means."""
-    return header.rpartition(".")[2]
-
-
-def _shown(header: str, position: int) -> str:
-    """A header's cell fit for showing: one that looks like a value is named by its place."""
-    text = " ".join(header.split())
-    looks_like_a_name = len(text) <= _MAX_SHOWN and not re.search(r"//|[0-9a-fA-F]{8}|\d{4}", text)
-    return text if looks_like_a_name and text.isprintable() else f"column {position + 1}"
+    before, dot, last = header.rpartition(".")
+    field = _BY_SPELLING.get(plain_heading(last)) if dot else None
+    if field is None or any(part in before.casefold() for part in _OF_OTHERS):
+        return None
+    if field in HASHES or field is ListField.TRIGGER_WORDS:
+        return field
+    return field if plain_heading(before.rpartition(".")[2]) in _OF_FILE else None

@@ -1,102 +1,289 @@
-"""Reads JSON Lines, a JSON array, and answers of Civitai's API as a table.
+"""Reads JSON Lines, JSON, and answers of hubs as a table, entry by entry.
 
-What comes in: the bytes of a file. What goes out: a `ListTable` whose columns are the keys met, in
-the order met. Nested objects are flattened ("hashes.SHA256"); an API's answer becomes a row for
-each file. A line of JSON Lines that is no JSON is a row to be rejected, not the end of the list.
+What comes in: the open file of a list. What goes out: a `ListTable` whose columns are the keys met,
+in the order met. What one entry means, and how nested ones become rows, `nested` knows. Only one
+entry is held at a time, and none is longer than a bound. A line of JSON Lines that is no JSON is a
+row to be rejected, not the end of the list.
 """
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from itertools import islice
+from typing import Any, BinaryIO
 
 from reseen.errors import ListError
-from reseen.registry.lists import civitai
-from reseen.registry.lists.columns import ListField, recognise
-from reseen.registry.lists.delimited import decode, no_header
+from reseen.registry.lists import text as texts
+from reseen.registry.lists.columns import ListField, field_called, recognise
+from reseen.registry.lists.looks import SAMPLE, no_header, values_of
+from reseen.registry.lists.nested import MAX_DEPTH, NestedRows, rows_of
 from reseen.registry.lists.table import (
     MAX_CELL,
     MAX_COLUMNS,
     MAX_ROWS,
+    UNREADABLE,
     Cell,
     ListTable,
-    as_cell,
     too_long,
     too_many_rows,
 )
 
-MAX_DEPTH = 32
-"""Levels of nesting."""
-MAX_LINE = 16 << 20
-"""Characters in a line of JSON Lines."""
+MAX_ENTRY = texts.MAX_LINE
+"""Characters in an entry of an array, in a line, or in a file that is one entry."""
 
-UNREADABLE = "\0unreadable"
-"""The column that marks an entry that is no JSON object: no header can have this name."""
+_Entries = Callable[[], Iterator[tuple[int, NestedRows]]]
 
 
-def read_documents(data: bytes, given: Mapping[str, ListField] | None = None) -> ListTable:
+def read_documents(file: BinaryIO, given: Mapping[str, ListField] | None = None) -> ListTable:
     """The table in a JSON or JSON Lines file. Raises ListError."""
-    text, notes = decode(data)
+    text, notes = texts.open_text(file)
+    entries = _entries_of(text)
     columns: dict[str, int] = {}
-    rows: list[tuple[int, list[Cell]]] = []
-    left_out = 0
-    for number, entry in _entries(text):
-        answer = civitai.rows_of(entry)
-        left_out += 0 if answer is None else answer.left_out
-        for flat in [_flat(entry)] if answer is None else answer.rows:
-            for name, cell in flat.items():
-                if isinstance(cell, str) and len(cell) > MAX_CELL:
-                    raise too_long(number)
-                columns.setdefault(name, len(columns))
-            if len(columns) > MAX_COLUMNS:
-                raise ListError("the list's entries have too many different keys")
-            cells: list[Cell] = [None] * len(columns)
-            for name, cell in flat.items():
-                cells[columns[name]] = cell
-            rows.append((number, cells))
-        if len(rows) > MAX_ROWS:
-            raise too_many_rows()
-    if left_out:
-        notes += (f"{left_out} files of a version that are not its model were left out.",)
-    meaning = recognise([*columns], given)
+    called = _SameField()
+    sample: list[dict[str, Cell]] = []
+    left_out: Counter[str] = Counter()
+    for _, entry in _counted(entries(), left_out):
+        row = called.put_together(entry)
+        for name in row:
+            columns.setdefault(name, len(columns))
+        if len(columns) > MAX_COLUMNS:
+            raise ListError("the list's entries have too many different keys")
+        if len(sample) < SAMPLE:
+            sample.append(row)
+    values = [values_of(row.get(name) for row in sample) for name in columns]
+    meaning = recognise([*columns], given, values)
     if not meaning.usable:
-        raise no_header()
-    return ListTable(tuple(columns), rows, notes=notes)
+        raise no_header([(1, [row.get(name) for name in columns]) for row in sample])
+    notes += tuple(f"{count:,} {what} left out." for what, count in left_out.items())
+    return ListTable(
+        tuple(columns),
+        _rows(entries, columns, called),
+        notes=notes,
+        meaning=meaning,
+        of_one_file=len(sample) == 1,
+    )
 
 
-def _entries(text: str) -> Iterator[tuple[int, object]]:
-    """Numbered from 1: the entries of an array, or of `items`, or the lines."""
-    try:
-        whole = _loads(text)
-    except ValueError:
-        yield from _lines(text)
-        return
-    if isinstance(whole, dict) and civitai.rows_of(whole) is None:
-        # a page of an API's listing holds the entries under one of these keys
-        for key in ("items", "results", "data", "removals", "models", "rows"):
-            if isinstance(whole.get(key), list):
-                whole = whole[key]
-                break
-    yield from enumerate(whole if isinstance(whole, list) else [whole], 1)
+def _counted(
+    entries: Iterator[tuple[int, NestedRows]], left_out: Counter[str]
+) -> Iterator[tuple[int, dict[str, Cell]]]:
+    rows = 0
+    for number, found in entries:
+        left_out.update(found.left_out)
+        for row in found.rows:
+            rows += 1
+            if rows > MAX_ROWS:
+                raise too_many_rows()
+            for cell in row.values():
+                if type(cell) is str and len(cell) > MAX_CELL:
+                    raise too_long(number)
+            yield number, row
 
 
-def _lines(text: str) -> Iterator[tuple[int, object]]:
-    read = 0
-    lines = text.split("\n")
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        if len(line) > MAX_LINE:
-            raise too_long(number)
+class _SameField:
+    """Entries may call one thing by several names: it is one column, the first that is met."""
+
+    def __init__(self) -> None:
+        self._first: dict[ListField, str] = {}
+        self._plain: AbstractSet[str] = frozenset()
+        """Keys of the last row that needed no change: the next has mostly the same."""
+        self._fields: dict[str, ListField | None] = {}
+
+    def put_together(self, row: dict[str, Cell]) -> dict[str, Cell]:
+        if row.keys() == self._plain:
+            return row
+        found: dict[str, Cell] = {}
+        for name, cell in row.items():
+            field = self._fields.get(name, ListField.IGNORE)
+            if field is ListField.IGNORE:
+                field = field_called(name)
+                if len(self._fields) <= MAX_COLUMNS:
+                    self._fields[name] = field
+            first = name if field is None else self._first.setdefault(field, name)
+            if first == name or found.get(first) is not None or row.get(first) is not None:
+                first = name
+            found[first] = cell
+        if found.keys() == row.keys():
+            self._plain = row.keys()
+        return found
+
+
+def _rows(
+    entries: _Entries, columns: Mapping[str, int], called: _SameField
+) -> Iterator[tuple[int, list[Cell]]]:
+    for number, entry in _counted(entries(), Counter()):
+        row = called.put_together(entry)
+        cells: list[Cell] = [None] * len(columns)
+        for name, cell in row.items():
+            cells[columns[name]] = cell
+        yield number, cells
+
+
+def _entries_of(text: io.TextIOWrapper) -> _Entries:
+    """The entries of a document, or of lines: made anew at each call. Raises ListError."""
+    head = text.read(MAX_ENTRY + 1)
+    if _is_lines(head):
+        return lambda: _lines(text)
+    if len(head) <= MAX_ENTRY:
         try:
-            entry = _loads(line)
-            read += 1
+            whole = _loads(head)
+        except ValueError:
+            lines = list(islice(_lines(text), 2))  # does any line make sense?
+            if not lines:
+                raise ListError("the file is not JSON, and none of its lines is") from None
+            return lambda: _lines(text)
+        return lambda: _whole(whole)
+    return lambda: _streamed(text)
+
+
+def _whole(whole: object) -> Iterator[tuple[int, NestedRows]]:
+    if isinstance(whole, list):
+        for number, entry in enumerate(whole, 1):
+            yield number, rows_of(entry)
+        return
+    found = rows_of(whole, outermost=True)
+    for number, row in enumerate(found.rows, 1):
+        yield number, NestedRows([row])
+    yield 1, NestedRows([], found.left_out)
+
+
+def _is_lines(head: str) -> bool:
+    """Whether the first line is a whole value, and another line follows."""
+    first, end, rest = head.lstrip("\ufeff \t\r\n").partition("\n")
+    if not end or not rest.strip():
+        return False
+    try:
+        return isinstance(_loads(first), dict | list)
+    except ValueError:
+        return False
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[tuple[int, NestedRows]]:
+    text.seek(0)
+    read = False
+    for number, line in enumerate(texts.lines(text), 1):
+        if not line.strip("\ufeff \t\r\n"):
+            continue
+        try:
+            entry = _loads(line.strip("\ufeff"))
+            read = True
         except ValueError:
             entry = None
-        yield number, entry
+        yield number, rows_of(entry)
     if not read:
         raise ListError("the file is not JSON, and none of its lines is")
+
+
+def _streamed(text: io.TextIOWrapper) -> Iterator[tuple[int, NestedRows]]:
+    """The entries of a document that is longer than an entry may be: those of its array, or of
+    the object that it is, by their keys."""
+    text.seek(0)
+    window = _HeldText(text)
+    for number, (within, key, value) in enumerate(window.members(), 1):
+        yield number, rows_of(value, key=key, within=within)
+
+
+class _HeldText:
+    """The part of a long document that is held."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._stream = text
+        self._text = text.read(MAX_ENTRY).lstrip("\ufeff")
+        self._at = 0
+        self._ended = False
+
+    def members(
+        self, depth: int = 0, within: str | None = None
+    ) -> Iterator[tuple[str | None, str | None, Any]]:
+        """(`within`, key, value) of an object, with None for the key of an array; a value that is
+        itself longer than an entry is gone into, and its key is `within` then."""
+        opened = self._take()
+        if opened not in "[{" or depth > MAX_DEPTH:
+            raise _broken()
+        end = "]" if opened == "[" else "}"
+        if self._next() == end:
+            self._take()
+            return
+        while True:
+            key = None
+            if opened == "{":
+                key = self._value()
+                if not isinstance(key, str) or self._take() != ":":
+                    raise _broken()
+            try:
+                value, self._at = self._decoded()
+            except _TooLong:
+                if self._next() not in "[{":
+                    raise _too_long() from None
+                yield from self.members(depth + 1, key or within)
+            else:
+                yield within, key, value
+            mark = self._take()
+            if mark == end:
+                return
+            if mark != ",":
+                raise _broken()
+
+    def _next(self) -> str:
+        """The next character that is not blank. Raises ListError at the end."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in " \t\r\n":
+                self._at += 1
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                raise _broken()
+
+    def _take(self) -> str:
+        found = self._next()
+        self._at += 1
+        return found
+
+    def _more(self) -> bool:
+        if self._ended:
+            return False
+        piece = self._stream.read(max(1, MAX_ENTRY - (len(self._text) - self._at)))
+        self._ended = not piece
+        self._text = self._text[self._at :] + piece
+        self._at = 0
+        return not self._ended
+
+    def _value(self) -> Any:
+        try:
+            value, self._at = self._decoded()
+        except _TooLong:
+            raise _too_long() from None
+        return value
+
+    def _decoded(self) -> tuple[Any, int]:
+        self._next()
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._at)
+            except json.JSONDecodeError:
+                if len(self._text) - self._at >= MAX_ENTRY:
+                    raise _TooLong from None
+                if not self._more():
+                    raise _broken() from None
+                continue
+            except RecursionError:
+                raise _too_deep() from None
+            except ValueError:
+                raise _broken() from None
+            if end == len(self._text) and self._more():
+                continue  # a number may go on
+            return value, end
+
+
+class _TooLong(Exception):
+    """A value that is longer than an entry may be."""
+
+
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 
 
 def _loads(text: str) -> Any:
@@ -104,22 +291,22 @@ def _loads(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=lambda _: None)
     except RecursionError:
-        raise ListError(f"the JSON is nested deeper than {MAX_DEPTH} levels") from None
+        raise _too_deep() from None
 
 
-def _flat(entry: object) -> dict[str, Cell]:
-    if not isinstance(entry, dict):
-        return {UNREADABLE: "yes"}
-    flat: dict[str, Cell] = {}
-    _flatten(entry, "", 0, flat)
-    return flat
+def _too_long() -> ListError:
+    return ListError(
+        f"an entry is longer than {MAX_ENTRY >> 20} million characters",
+        remedy="Split the list and import the parts.",
+    )
 
 
-def _flatten(entry: Mapping[str, Any], prefix: str, depth: int, flat: dict[str, Cell]) -> None:
-    if depth > MAX_DEPTH:
-        raise ListError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
-    for key, value in entry.items():
-        if isinstance(value, dict):
-            _flatten(value, f"{prefix}{key}.", depth + 1, flat)
-        else:
-            flat[prefix + key] = as_cell(value)
+def _too_deep() -> ListError:
+    return ListError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
+
+
+def _broken() -> ListError:
+    return ListError("the JSON breaks off, or is none", remedy="Export the list again.")
+
+
+__all__ = ["MAX_DEPTH", "UNREADABLE", "read_documents"]

@@ -6,13 +6,13 @@ into.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from itertools import islice
+from typing import Any, BinaryIO
 
 from reseen.errors import ListError
 from reseen.registry.lists.columns import ListField, recognise
-from reseen.registry.lists.delimited import no_header
+from reseen.registry.lists.looks import SAMPLE, no_header, values_of
 from reseen.registry.lists.table import (
     MAX_CELL,
     MAX_COLUMNS,
@@ -26,12 +26,12 @@ from reseen.registry.lists.table import (
 
 MAX_INFLATED = 4 << 30
 """Bytes that all columns may take in memory, as the file itself says."""
-MAX_BATCH = 256 << 20
+MAX_BATCH = 64 << 20
 """Bytes that one batch of rows may take."""
 _BATCH = 4_096
 
 
-def read_parquet(data: bytes, given: Mapping[str, ListField] | None = None) -> ListTable:
+def read_parquet(file: BinaryIO, given: Mapping[str, ListField] | None = None) -> ListTable:
     """The table in a Parquet file. Raises ListError, also when pyarrow is not installed."""
     try:
         import pyarrow
@@ -43,13 +43,13 @@ def read_parquet(data: bytes, given: Mapping[str, ListField] | None = None) -> L
         ) from None
     try:
         # texts are kept as a dictionary: a short file can repeat one long value for ever
-        schema = pyarrow.parquet.read_schema(io.BytesIO(data))
+        schema = pyarrow.parquet.read_schema(file)
         texts = [
             field.name for field in schema if field.type in (pyarrow.string(), pyarrow.binary())
         ]
-        file = pyarrow.parquet.ParquetFile(io.BytesIO(data), read_dictionary=texts)
-        metadata = file.metadata
-        names = list(file.schema_arrow.names)
+        parquet = pyarrow.parquet.ParquetFile(file, read_dictionary=texts)
+        metadata = parquet.metadata
+        names = list(parquet.schema_arrow.names)
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise _broken() from error
     if metadata.num_rows > MAX_ROWS:
@@ -57,10 +57,13 @@ def read_parquet(data: bytes, given: Mapping[str, ListField] | None = None) -> L
     inflated = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
     if inflated > MAX_INFLATED or len(names) > MAX_COLUMNS:
         raise ListError("the Parquet file asks for too much memory", remedy="Split the list.")
-    meaning = recognise(names, given)
+    head = list(islice(_rows(parquet, names, set(range(len(names)))), SAMPLE))
+    values = [values_of(cells[at] for _, cells in head) for at in range(len(names))]
+    meaning = recognise(names, given, values)
     if not meaning.usable:
-        raise no_header()
-    return ListTable(tuple(names), _rows(file, names, set(meaning.fields.values())))
+        raise no_header(head)
+    rows = _rows(parquet, names, set(meaning.fields.values()))
+    return ListTable(tuple(names), rows, meaning=meaning)
 
 
 def _rows(

@@ -5,64 +5,99 @@ What comes in: a path. What goes out: `ListTable`s.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from reseen.errors import ListError
+from reseen.fingerprints.known_bogus import is_markup
 from reseen.registry.lists.columns import ListField
 from reseen.registry.lists.table import MAX_FILE, ListTable
 
-_CONTENT = re.compile(rb"[^\0 \t\r\n]")
+_HEAD = 4_096
 
 
-def read_tables(path: Path, given: Mapping[str, ListField] | None = None) -> list[ListTable]:
+@contextmanager
+def open_tables(
+    path: Path, given: Mapping[str, ListField] | None = None
+) -> Iterator[list[ListTable]]:
     """The tables of a list; `given` says what columns mean that are not called as usual.
 
     Raises ListError. Rows are read while they are walked, which may raise it too.
     """
-    data = _read(path)
-    if data.startswith(b"PK\x03\x04"):
+    with _opened(path) as file:
+        yield _tables(file, given)
+
+
+def _tables(file: BinaryIO, given: Mapping[str, ListField] | None) -> list[ListTable]:
+    head = file.read(_HEAD)
+    file.seek(0)
+    if head.startswith(b"PK\x03\x04"):
         from reseen.registry.lists.workbook import read_workbook
 
-        return read_workbook(data, given)
-    if data.startswith(b"PAR1"):
+        return read_workbook(file, given)
+    if head.startswith(b"PAR1"):
         from reseen.registry.lists.parquet import read_parquet
 
-        return [read_parquet(data, given)]
-    if data.startswith(b"\xd0\xcf\x11\xe0"):
+        return [read_parquet(file, given)]
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
         raise ListError(
             "this is a workbook of the old kind (XLS), or one with a password",
             remedy="Save it as XLSX or CSV.",
         )
-    if _is_json(data):
+    if is_markup(head):
+        raise ListError(
+            "this is a web page and no list",
+            remedy="Sign in and download the list itself, or save the page's table as CSV.",
+        )
+    if _is_json(head):
         from reseen.registry.lists.documents import read_documents
 
-        return [read_documents(data, given)]
+        return [read_documents(file, given)]
     from reseen.registry.lists.delimited import read_delimited
 
-    return [read_delimited(data, given)]
+    return [read_delimited(file, given)]
 
 
-def _read(path: Path) -> bytes:
+def _opened(path: Path) -> BinaryIO:
+    """The file, from its beginning; a pipe is read into a temporary file. Raises ListError."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE + 1)
+        file: BinaryIO = path.open("rb")
+        if not file.seekable():
+            with file as pipe:
+                file = _kept(pipe)
+        size = file.seek(0, 2)
+        file.seek(0)
+        blank = size < 4_096 and not file.read().strip(b"\0 \t\r\n")
+        file.seek(0)
     except OSError as error:
         raise ListError(
             f"the list cannot be read: {error.strerror or 'input/output error'}",
             remedy="Check the path and that you may read it.",
         ) from None
-    if len(data) > MAX_FILE:
+    if size > MAX_FILE or blank:
+        file.close()
+    if size > MAX_FILE:
         raise ListError(
             f"the list is larger than {MAX_FILE >> 20} MiB", remedy="Split it and import the parts."
         )
-    if _CONTENT.search(data) is None:
+    if blank:
         raise ListError("the list is empty", remedy="Check that this is the right file.")
-    return data
+    return file
 
 
-def _is_json(data: bytes) -> bool:
-    """Whether the first character that is no mark, blank or zero (UTF-16) opens a JSON value."""
-    head = data[:4_096].lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")
-    return head[:1] in (b"{", b"[")
+def _kept(pipe: BinaryIO) -> BinaryIO:
+    kept: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (it goes when nobody reads it)
+    left = MAX_FILE + 1
+    while left > 0 and (piece := pipe.read(min(left, 1 << 20))):
+        kept.write(piece)
+        left -= len(piece)
+    return kept
+
+
+def _is_json(head: bytes) -> bool:
+    """Whether the first character that is no mark, blank or zero (UTF-16) opens a JSON value, and
+    the text does not look like a table's."""
+    return head.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:1] in (b"{", b"[")

@@ -6,12 +6,14 @@ promises that no cell is longer than `MAX_CELL` and that there are at most `MAX_
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeAlias
 
 from reseen.errors import ListError
+from reseen.registry.lists.columns import NO_MEANING, Meaning
 
 MAX_FILE = 512 << 20
 """Bytes in a list's file."""
@@ -20,8 +22,24 @@ MAX_COLUMNS = 1_000
 MAX_CELL = 32_767
 """Characters in a cell: what a spreadsheet allows."""
 
+UNREADABLE = "\0unreadable"
+"""The column that marks an entry that is no JSON object: no header can have this name."""
+
 Cell: TypeAlias = str | int | float | bool | date | datetime | list[str] | None
 """A value as the list gave it. A list of words only where the format has lists."""
+
+
+class LinkedText(str):
+    """The text of a cell that a link stands behind, as workbooks keep them."""
+
+    __slots__ = ("link",)
+
+    def __new__(cls, text: str, link: str) -> LinkedText:
+        made = super().__new__(cls, text)
+        made.link = link
+        return made
+
+    link: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,13 @@ class ListTable:
     """ "sheet 2", where the file holds several tables."""
     notes: tuple[str, ...] = ()
     """What the reader had to assume, in sentences for a person."""
+    meaning: Meaning = NO_MEANING
+    """Of the columns."""
+    set_aside: Counter[str] = field(default_factory=Counter)
+    """Rows that hold nothing to import (comments, headings): what they are, and how many. It grows
+    while the rows are walked."""
+    of_one_file: bool = False
+    """It tells of a file beside it, whose name it may have: its own name is a name, then."""
 
 
 def too_long(row: int) -> ListError:

@@ -7,11 +7,13 @@ the value itself. Nothing is guessed: what can mean two things is left out or re
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from reseen.records import Digest, DigestKind
-from reseen.registry.lists.table import Cell
+from reseen.registry.lists.table import MAX_CELL, Cell
 
 EARLIEST = date(2000, 1, 1)
 """No model was removed before; an earlier date is a mistake of a spreadsheet."""
@@ -24,8 +26,27 @@ class RefusedValue(ValueError):
     """A value that cannot be taken; the message is the reason, for a person."""
 
 
+class SeveralValues(RefusedValue):
+    """A cell that holds the hashes of several files: each is a row of its own."""
+
+    def __init__(self, values: tuple[Digest, ...]) -> None:
+        super().__init__("the cell holds the hashes of several files")
+        self.values = values
+        self.position = 0
+        """Of the cell in its row."""
+
+    def put(self, cells: Sequence[Cell], value: Digest) -> list[Cell]:
+        """The row with one of the hashes in the place of all."""
+        return [*cells[: self.position], value.hex, *cells[self.position + 1 :]]
+
+
 _EMPTY = frozenset({"", "-", "--", "n/a", "na", "none", "null", "nan", "unknown", "?", "#n/a"})
 _SAFE = re.compile(r"'(?=[=+\-@\t\r])")
+_FORMULA_TEXT = re.compile(r'="((?:[^"]|"")*)"\Z')
+"""How exporters keep a spreadsheet from taking a text for a number."""
+_HYPERLINK = re.compile(
+    r'=?HYPERLINK\(\s*"((?:[^"]|"")*)"\s*(?:[,;]\s*"((?:[^"]|"")*)"\s*)?\)\Z', re.IGNORECASE
+)
 
 _BY_LENGTH = {
     64: DigestKind.SHA256,
@@ -36,11 +57,36 @@ _BY_LENGTH = {
 }
 """What a column called just "hash" holds, by the hexadecimal digits of each value."""
 
-_BY_PREFIX = {kind.label: kind for kind in DigestKind} | {
+_BY_PREFIX = {
+    plain: kind for kind in DigestKind for plain in (kind.label, kind.label.replace("-", ""))
+} | {
     "sha-256": DigestKind.SHA256,
-    "git-blob": DigestKind.GIT_BLOB,
+    "sha2": DigestKind.SHA256,
+    "sha2256": DigestKind.SHA256,
+    "oidsha256": DigestKind.SHA256,
+    "filesha256": DigestKind.SHA256,
+    "gitblob": DigestKind.GIT_BLOB,
     "xethash": DigestKind.XET,
+    "crc": DigestKind.CRC32,
 }
+
+
+_OTHERS = frozenset(
+    {
+        "md5",
+        "sha1",
+        "sha224",
+        "sha384",
+        "sha512",
+        "sha3",
+        "blake2b",
+        "blake2",
+        "crc64",
+        "xxh",
+        "etag",
+    }
+)
+"""Names of hashes that Reseen does not compare."""
 
 
 def text_of(cell: Cell) -> str | None:
@@ -49,6 +95,8 @@ def text_of(cell: Cell) -> str | None:
         text = cell.strip()
         if text[:1] == "'":
             text = _SAFE.sub("", text, count=1)
+        elif text[:2] == '="' and (formula := _FORMULA_TEXT.match(text)):
+            text = formula[1].replace('""', '"').strip()
         return text or None
     if cell is None or isinstance(cell, bool):
         return None
@@ -78,8 +126,79 @@ def words_of(cell: Cell, parted_by: str = r"[,;\n|]") -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for part in parts if (word := part.strip())))
 
 
+_DECORATION = " \t\r\n\"'`´‘’“”„«»‹›<>()[]{}*,;.|="
+_SEPARATORS = re.compile(r"[\s_:.·-]+")
+_HEX = re.compile(r"[0-9a-fA-F]+\Z")
+_PREFIX = re.compile(r"\s*([A-Za-z][A-Za-z0-9 _-]{1,20}?)\s*[:=]\s*(?=\S)")
+_DASHED_PREFIX = re.compile(r"(sha-?256|blake3|xet)[-/ ](?=[0-9a-fA-F])", re.IGNORECASE)
+_PAIR = re.compile(
+    r"(?<![A-Za-z0-9_-])([A-Za-z][A-Za-z0-9_-]{0,20})[\"'’”]{0,2}\s{0,4}[:=]\s{0,4}[\"'‘“]{0,2}"
+    r"(?:0[xX])?([0-9a-fA-F]{8,128})(?![0-9A-Za-z])"
+)
+_WORDS_OF_HEX = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9a-fA-F]{8,128})(?![0-9A-Za-z])")
+_LONGEST = 8_192
+"""Characters of a cell in which hashes are looked for."""
+_LENGTHS = frozenset({8, 10, 12, 40, 64})
+
+
+def bare(text: str) -> str:
+    """A text without what people and programs put around it: invisible marks, quotes, brackets,
+    a formula that makes it text. Full-width digits become plain ones."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    text = text.strip()
+    if text[:1] == "=" and (formula := _FORMULA_TEXT.match(text)):
+        text = formula[1].replace('""', '"')
+    return text.strip(_DECORATION)
+
+
+def hash_digits(text: str) -> int:
+    """How many hexadecimal digits a text has that looks like a hash and nothing else; else 0."""
+    if len(text) > 200:
+        return 0
+    prefix, rest = _unprefixed(bare(text))
+    digits = _digits(bare(rest))
+    if prefix in _OTHERS:
+        return 0
+    if len(digits) not in _LENGTHS or not _HEX.match(digits):
+        return 0
+    letters = sum(c.isalpha() for c in digits)
+    return len(digits) if 0 < letters < len(digits) else 0
+
+
+def hyperlink_of(text: str) -> tuple[str, str] | None:
+    """(link, text) of a cell that holds the formula HYPERLINK."""
+    found = _HYPERLINK.match(text.strip()) if len(text) < 8_192 else None
+    if found is None:
+        return None
+    link = found[1].replace('""', '"')
+    return link, (found[2] or "").replace('""', '"') or link
+
+
+def _digits(text: str) -> str:
+    """Hexadecimal digits without what parts them ("04:9c:..", "049c-ed5e")."""
+    digits = "".join(text.split())
+    digits = digits[2:] if digits[:2] in ("0x", "0X") else digits
+    if not digits.isalnum():
+        joined = _SEPARATORS.sub("", digits)
+        if len(joined) in _LENGTHS and _HEX.match(joined):
+            digits = joined
+    return digits.lower()
+
+
+def _unprefixed(text: str) -> tuple[str | None, str]:
+    """(what it says it is, the rest): "sha256:...", "SHA-256 = ...", "sha256-..."."""
+    found = _PREFIX.match(text) or _DASHED_PREFIX.match(text)
+    if found is None:
+        return None, text
+    label = _plain(found[1])
+    return (label, text[found.end() :]) if label in _BY_PREFIX or label in _OTHERS else (None, text)
+
+
 def digest_of(cell: Cell, kind: DigestKind | None) -> Digest | None:
-    """The digest in a cell; `kind` None: told by its prefix or its length. Raises RefusedValue."""
+    """The digest in a cell; `kind` None: told by its prefix or its length. Raises RefusedValue,
+    and SeveralValues."""
     if isinstance(cell, float):
         raise RefusedValue(
             "a spreadsheet has turned the hash into a number: format the cells as text"
@@ -90,15 +209,22 @@ def digest_of(cell: Cell, kind: DigestKind | None) -> Digest | None:
     text = value_of(cell)
     if text is None:
         return None
-    prefix, colon, rest = text.rpartition(":")
-    if colon:
-        named = _BY_PREFIX.get(prefix.strip().lower())
+    if len(text) > _LONGEST:
+        raise RefusedValue(f"{_label(kind)} holds far more than a hash")
+    prefix, rest = _unprefixed(bare(text))
+    if prefix is not None:
+        named = _BY_PREFIX.get(prefix)
         if named is None or kind not in (None, named):
             raise RefusedValue(
                 f"what stands in the column of {_label(kind)} says it is something else"
             )
-        kind, text = named, rest
-    digits = re.sub(r"\s+", "", text).lower().removeprefix("0x")
+        kind = named
+    digits = _digits(bare(rest))
+    several = _several(text, kind) if len(digits) > 64 or not _HEX.match(digits or "-") else ()
+    if len(several) == 1:
+        return several[0]
+    if several:
+        raise SeveralValues(several)
     if kind is None:
         kind = _BY_LENGTH.get(len(digits))
         if kind is None:
@@ -106,13 +232,55 @@ def digest_of(cell: Cell, kind: DigestKind | None) -> Digest | None:
     # AutoV3 is often given as the whole SHA-256 of the data section that it is the beginning of
     if kind is DigestKind.AUTOV3 and len(digits) == 64:
         kind = DigestKind.DATA_SHA256
-    if not re.fullmatch("[0-9a-f]*", digits):
+    if not _HEX.match(digits):
         raise RefusedValue(f"{_label(kind)} holds what is not a hexadecimal digit")
     if len(digits) != 2 * kind.length:
         raise RefusedValue(
             f"{_label(kind)} has {len(digits)} digits and should have {2 * kind.length}"
         )
     return Digest(kind, bytes.fromhex(digits))
+
+
+def named_digests(cell: Cell) -> dict[DigestKind, Digest] | None:
+    """The digests of one file that a cell names one by one ({"AutoV2": ..., "SHA256": ...}, as
+    JSON, as Python prints it, or as text); None where it names none. Raises RefusedValue where it
+    names two of one kind."""
+    if not isinstance(cell, str) or not 12 <= len(cell) <= MAX_CELL:
+        return None
+    found: dict[DigestKind, Digest] = {}
+    for label, digits in _PAIR.findall(cell):
+        kind = _BY_PREFIX.get(_plain(label.strip()))
+        if kind is None:
+            continue
+        if kind is DigestKind.AUTOV3 and len(digits) == 64:
+            kind = DigestKind.DATA_SHA256
+        if len(digits) == 2 * kind.length:
+            digest = Digest(kind, bytes.fromhex(digits))
+            if found.setdefault(kind, digest) != digest:
+                raise RefusedValue(f"the row gives two different values of {kind.label}")
+    return found or None
+
+
+def kind_called(name: str) -> DigestKind | None:
+    """The kind of hash that an algorithm's name stands for; None for one that says nothing of it.
+    Raises RefusedValue for one that Reseen does not compare."""
+    plain = _plain(name)
+    if plain in _BY_PREFIX:
+        return _BY_PREFIX[plain]
+    if plain in _OTHERS or re.match(r"(?:md|sha|blake|crc|xx|ripemd|whirlpool|tiger)\d*", plain):
+        raise RefusedValue("the hash is of a kind that Reseen does not compare")
+    return None
+
+
+def _several(text: str, kind: DigestKind | None) -> tuple[Digest, ...]:
+    """The hashes of several files that one cell holds; those of one kind alone."""
+    wanted = kind or DigestKind.SHA256
+    words = [word for word in _WORDS_OF_HEX.findall(text) if len(word) == 2 * wanted.length]
+    return tuple(Digest(wanted, bytes.fromhex(word)) for word in dict.fromkeys(words))
+
+
+def _plain(label: str) -> str:
+    return re.sub(r"[\W_]+", "", label).lower()
 
 
 def _label(kind: DigestKind | None) -> str:
@@ -124,7 +292,8 @@ _UNITS = {
     "k": 1, "kb": 1, "kib": 1, "m": 2, "mb": 2, "mib": 2, "g": 3, "gb": 3, "gib": 3,
     "t": 4, "tb": 4, "tib": 4,
 }  # fmt: skip
-_SIZE = re.compile(r"([0-9][0-9,_' ]*)(\.[0-9]+)?\s*([a-z]*)", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9][0-9.,_'\u2019 ]*?)\s*([a-z]*)", re.IGNORECASE)
+_GROUPED = re.compile(r"[0-9]{1,3}(?:([.,_'\u2019 ])[0-9]{3})(?:\1[0-9]{3})*")
 
 
 def size_of(cell: Cell, *, kilobytes: bool = False) -> int | None:
@@ -137,27 +306,52 @@ def size_of(cell: Cell, *, kilobytes: bool = False) -> int | None:
     text = value_of(cell) if not isinstance(cell, float) else repr(cell)
     if text is None:
         return None
-    match = _SIZE.fullmatch(text)
-    unit = match[3].lower() if match else ""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)  # no-break and thin spaces become plain ones
+        text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    match = _SIZE.fullmatch(text.strip())
+    unit = match[2].lower() if match else ""
     if match is None or unit not in _UNITS:
         raise RefusedValue("the size is not a number of bytes")
-    whole = int(re.sub("[^0-9]", "", match[1])[:20])
-    fraction = (match[2] or "").rstrip("0")
     power = _UNITS[unit] + (1 if kilobytes and not unit else 0)
+    number = _plain_number(match[1], whole=power == 0)
+    if number is None:
+        raise RefusedValue("the size is not a number of bytes")
+    whole, fraction = number
     if power == 0:
-        if fraction not in ("", "."):
+        if fraction:
             raise RefusedValue("the size is not a whole number of bytes")
         size = whole
     else:
-        if power > 1 or len(fraction) < 4:
+        if power > 1 or len(fraction) < 3:
             return None
-        exact = (whole + float(fraction)) * 1024
+        exact = (whole + float(f"0.{fraction}")) * 1024
         size = round(exact)
         if abs(exact - size) > 1e-6 * 1024:
             return None
     if not 0 < size <= MAX_SIZE:
         raise RefusedValue("no file has such a size")
     return size
+
+
+def _plain_number(text: str, *, whole: bool) -> tuple[int, str] | None:
+    """(whole part, digits of the fraction) of a number with any separators of thousands. `whole`:
+    it has no fraction, so that what parts three digits is one."""
+    grouped = _GROUPED.fullmatch(text)
+    if grouped and (whole or text.count(grouped[1]) > 1 or grouped[1] not in ".,"):
+        return int(re.sub("[^0-9]", "", text)[:20]), ""
+    head, point, fraction = text, "", ""
+    for mark in ".,":
+        if text.count(mark) == 1 and text.rfind(mark) > max(
+            map(text.rfind, "._,' ".replace(mark, ""))
+        ):
+            head, point, fraction = text.rpartition(mark)
+            break
+    if point and not fraction.isdigit():
+        return None
+    if not head.isdigit() and not _GROUPED.fullmatch(head):
+        return None
+    return int(re.sub("[^0-9]", "", head)[:20]), fraction.rstrip("0")
 
 
 _ISO = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})(?:[T ](.*))?")
@@ -181,23 +375,60 @@ _MONTHS = {
 }
 
 
+_EPOCH = {10: 1, 13: 1_000, 16: 1_000_000, 19: 1_000_000_000}
+"""Units in a second, by the digits of an instant of our time that is counted from 1970."""
+
+
 def date_of(cell: Cell) -> date | None:
     """The day (in UTC) that a cell names; None when it names none for certain ("03/04/2025").
 
-    Taken: ISO 8601 dates and instants, a month in English words, D.M.YYYY, and D/M/YYYY or
-    M/D/YYYY where one of the two cannot be a month or both are the same.
+    Taken: ISO 8601 dates and instants, seconds (or thousandths and less) since 1970, a month in
+    English words, D.M.YYYY, and D/M/YYYY or M/D/YYYY where one of the two cannot be a month or
+    both are the same.
     """
-    found = cell if isinstance(cell, date) else _date_in(value_of(cell) or "")
+    found: date | None
+    if isinstance(cell, date):
+        found = cell
+    elif isinstance(cell, int | float) and not isinstance(cell, bool):
+        found = _since_1970(cell) or _date_in(text_of(cell) or "")
+    else:
+        found = _date_in(bare(value_of(cell) or ""))
     if isinstance(found, datetime):
-        found = (found.astimezone(UTC) if found.tzinfo else found).date()
+        try:
+            found = (found.astimezone(UTC) if found.tzinfo else found).date()
+        except OverflowError:
+            return None
     return found if found is not None and found >= EARLIEST else None
 
 
+def _since_1970(number: float) -> datetime | None:
+    if not 0 < number < 1e19:
+        return None
+    unit = _EPOCH.get(len(str(int(number))))
+    return (
+        None
+        if unit is None
+        else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(number) // unit)
+    )
+
+
+_INSTANT = re.compile(r"\d{4}-?(?:\d{2}-?\d{2}|W\d{2}-?\d|\d{3})(?:[T ].*)?", re.IGNORECASE)
+_ORDINAL = re.compile(r"(\d{4})-?(\d{3})(?:[T ].*)?\Z")
+
+
 def _date_in(text: str) -> date | None:
+    if len(text) > 100:
+        return None
     try:
+        number = text.partition(".")[0]
+        if number.isascii() and number.isdigit() and len(number) in _EPOCH:
+            return _since_1970(int(number))
+        if _INSTANT.fullmatch(text):
+            return _iso(text)
         if match := _ISO.fullmatch(text):
             if match[5]:
-                return datetime.fromisoformat(text.replace("/", "-").replace(".", "-", 2))
+                day, rest = re.split("[T ]", text, maxsplit=1)
+                return _iso(f"{day.replace('/', '-').replace('.', '-')}T{rest}")
             return date(int(match[1]), int(match[3]), int(match[4]))
         if match := _NUMBERS.fullmatch(text):
             first, second, year = int(match[1]), int(match[3]), int(match[4])
@@ -210,6 +441,19 @@ def _date_in(text: str) -> date | None:
     except (ValueError, OverflowError):
         return None
     return None
+
+
+_ZONE = re.compile(r"\s*(?:UTC|GMT|Z)\Z", re.IGNORECASE)
+_FRACTION = re.compile(r"(:\d{2}|T\d{6})[.,](\d{1,6})\d*")
+
+
+def _iso(text: str) -> date:
+    """Raises ValueError, OverflowError."""
+    if match := _ORDINAL.match(text):
+        return date(int(match[1]), 1, 1) + timedelta(days=int(match[2]) - 1)
+    text = re.sub(r"\s+(?=[+-]\d)", "", _ZONE.sub("+00:00", text))
+    text = _FRACTION.sub(lambda found: f"{found[1]}.{found[2]}", text)
+    return datetime.fromisoformat(text)
 
 
 def id_of(cell: Cell) -> str | None:

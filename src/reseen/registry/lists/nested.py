@@ -1,0 +1,319 @@
+"""Makes rows of one JSON entry, however it is nested: each file of which it tells is a row.
+
+What comes in: one decoded JSON value. What goes out: rows (column's name -> cell), and what was
+left out. Nested objects are flattened ("hashes.SHA256"); entries in arrays ("files") become rows
+of their own that say what the entry around them says too; an object may be keyed by hashes or by
+names, which become cells of their rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from reseen.errors import ListError
+from reseen.registry.lists import civitai, hub_answers
+from reseen.registry.lists.columns import HASHES, ListField, plain_heading, spelled_as
+from reseen.registry.lists.looks import look_of
+from reseen.registry.lists.table import UNREADABLE, Cell, as_cell
+from reseen.registry.lists.values import hash_digits
+
+MAX_DEPTH = 32
+"""Levels of nesting."""
+
+JsonRow = dict[str, Cell]
+
+_PAGES = ("items", "results", "data", "removals", "models", "rows")
+"""Under one of these keys a page of an API's listing holds its entries."""
+_OF_FILES = frozenset({"files", "file", "siblings", "modelfiles", "weights"})
+"""Arrays whose entries are files: what these call their name is a file's."""
+_OF_PICTURES = ("image", "gallery", "preview", "thumb", "media", "example", "sample")
+_PAGING = frozenset({"next", "nextpage", "prev", "prevpage", "previous", "self", "url", "href"})
+_ERROR = frozenset({"error", "errors", "message", "status", "statusCode", "code", "success"})
+_HASH_KINDS = ("type", "algorithm", "algo", "name", "kind")
+_HASH_VALUES = ("value", "hash", "digest", "checksum")
+_WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
+
+
+@dataclass(frozen=True, slots=True)
+class NestedRows:
+    """The rows of one entry."""
+
+    rows: list[JsonRow]
+    left_out: Counter[str] = field(default_factory=Counter)
+    """What was left out on purpose, with how many."""
+
+
+def rows_of(
+    entry: object,
+    *,
+    outermost: bool = False,
+    key: str | None = None,
+    within: str | None = None,
+) -> NestedRows:
+    """The rows of an entry. `outermost`: it is all that the file holds. `key`, `within`: of a
+    member of an object that is a list. Raises ListError for one that is nested too deep."""
+    if key is None and not outermost and isinstance(entry, dict) and _is_plain(entry):
+        return NestedRows([entry])
+    left_out: Counter[str] = Counter()
+    if key is not None:
+        return NestedRows(list(_member(key, entry, within, left_out)), left_out)
+    if outermost and isinstance(entry, dict):
+        return NestedRows(list(_outermost(entry, left_out)), left_out)
+    rows = list(_rows(entry, {}, 0, left_out))
+    if not rows and not left_out:
+        rows = [{UNREADABLE: "yes"}]
+    return NestedRows(rows, left_out)
+
+
+def _is_plain(entry: dict[str, Any]) -> bool:
+    """Whether an entry is a row as it stands, as nearly all are: nothing nested, no key a value."""
+    for key, value in entry.items():
+        kind = type(value)
+        if kind is not str and kind is not int and kind is not float and value is not None:
+            return False
+        if not _is_a_name(key):
+            return False
+    return "modelVersionId" not in entry and "oid" not in entry
+
+
+@lru_cache(maxsize=4_096)
+def _is_a_name(key: str) -> bool:
+    return not hash_digits(key)
+
+
+def _outermost(whole: dict[str, Any], left_out: Counter[str]) -> Iterator[JsonRow]:
+    if whole and whole.keys() <= _ERROR:
+        raise ListError("the file holds an error that a site answered, and no list")
+    if civitai.rows_of(whole) is None and hub_answers.rows_of(whole) is None:
+        for name in _PAGES:
+            if isinstance(whole.get(name), list):
+                header = whole.get("columns")
+                for entry in whole[name]:
+                    if isinstance(header, list) and isinstance(entry, list):
+                        yield {str(h): as_cell(v) for h, v in zip(header, entry, strict=False)}
+                    else:
+                        found = rows_of(entry)
+                        left_out.update(found.left_out)
+                        yield from found.rows
+                return
+        if _is_keyed(whole):
+            caches = {key for key, value in whole.items() if _is_cache(key, value)}
+            for key, value in whole.items():
+                if caches and key not in caches:
+                    continue
+                yield from _member(key, value, None, left_out)
+            return
+    rows = list(_rows(whole, {}, 0, left_out))
+    yield from rows or ([] if left_out else [_flat(whole)])
+
+
+def _is_keyed(whole: Mapping[str, Any]) -> bool:
+    """Whether the keys of an object are values (hashes, names) and no columns."""
+    if not whole:
+        return False
+    if all(hash_digits(key) for key in whole):
+        return True
+    if any(_is_cache(key, value) for key, value in whole.items()):
+        return True
+    if any(spelled_as(key) is not None for key in whole):
+        return False
+    return all(_tells(value) for value in whole.values())
+
+
+def _is_cache(key: str, value: object) -> bool:
+    """WebUI's cache of hashes: {"hashes": {name: {"mtime":..., "sha256":...}}, ...}."""
+    if plain_heading(key) not in ("hashes", "hashesaddnet") or not isinstance(value, dict):
+        return False
+    return bool(value) and all(isinstance(v, dict) and "sha256" in v for v in value.values())
+
+
+def _tells(value: object) -> bool:
+    """Whether a value is one by which a model can be known again, or holds one."""
+    if isinstance(value, str):
+        return look_of(value) == "links" or hash_digits(value) > 0
+    if isinstance(value, list):
+        return bool(value) and all(map(_tells, value))
+    if isinstance(value, dict):
+        return any(_is_knowing(name, inner) for name, inner in value.items())
+    return False
+
+
+def _is_knowing(name: str, value: object) -> bool:
+    if isinstance(value, dict | list):
+        return _tells(value)
+    return value is not None and (spelled_as(name) in HASHES | {ListField.LINK} or _tells(value))
+
+
+def _member(
+    key: str, value: object, within: str | None, left_out: Counter[str]
+) -> Iterator[JsonRow]:
+    """The rows of a member of an object whose keys are values."""
+    if _is_cache(key, value):
+        assert isinstance(value, dict)
+        for name, inner in value.items():
+            yield from _member(name, inner, key, left_out)
+        return
+    if isinstance(value, list) and spelled_as(key) is None and plain_heading(key) in _PAGES:
+        for entry in value:
+            yield from rows_of(entry).rows
+        return
+    scalar = not isinstance(value, dict | list)
+    if scalar and (plain_heading(key) in _PAGING or not (hash_digits(key) or _tells(value))):
+        return
+    own: JsonRow = {}
+    if hash_digits(key):
+        own[ListField.HASH.value] = key
+    else:
+        name = key.replace("\\", "/").rpartition("/")[2]
+        is_file = name.lower().endswith(_WEIGHTS)
+        own[(ListField.FILE_NAME if is_file else ListField.NAME).value] = name
+    if within is not None and plain_heading(within) == "hashesaddnet" and isinstance(value, dict):
+        value = {"data-sha256": value.get("sha256")}
+    if isinstance(value, str) and hash_digits(key) and not _tells(value):
+        own[ListField.NAME.value] = value
+        yield own
+        return
+    rows = list(_rows(value, own, 1, left_out))
+    if not rows and (hash_digits(key) or not scalar):
+        rows = [own]
+    yield from rows
+
+
+def _rows(entry: object, around: JsonRow, depth: int, left_out: Counter[str]) -> Iterator[JsonRow]:
+    """The rows of an entry that stands in what `around` says."""
+    if depth > MAX_DEPTH:
+        raise ListError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
+    if isinstance(entry, str):
+        look = look_of(entry)
+        if look == "links":
+            yield {**around, ListField.LINK.value: entry}
+        elif hash_digits(entry) or (look is not None and len(entry) >= 32 and not depth):
+            yield {**around, ListField.HASH.value: entry}
+        return
+    if isinstance(entry, list):
+        for each in entry:
+            if isinstance(each, str | dict | list):
+                yield from _rows(each, around, depth + 1, left_out)
+        return
+    if not isinstance(entry, dict):
+        return
+    for answer in (civitai.rows_of(entry), hub_answers.rows_of(entry)):
+        if answer is not None:
+            left_out.update(answer.left_out)
+            yield from ({**around, **row} for row in answer.rows)
+            return
+    yield from _of_object(entry, around, depth, left_out)
+
+
+def _of_object(
+    entry: dict[str, Any], around: JsonRow, depth: int, left_out: Counter[str]
+) -> Iterator[JsonRow]:
+    own = {**around, **_flat(entry)}
+    several = [(name, cell) for name, cell in own.items() if _holds_several(name, cell)]
+    known = _has_hash(own)
+    found = False
+    for name, inner in _arrays(entry):
+        if known and plain_heading(name).startswith("civitai"):
+            continue  # what a site answered of the same file
+        for row in _rows(inner, {}, depth + 1, left_out):
+            if not _has_hash(row) and (known or _is_of_pictures(name)):
+                continue
+            if plain_heading(name.rpartition(".")[2]) in _OF_FILES:
+                row = _as_a_file(row)
+            found = True
+            yield {**_besides(own, row), **row}
+    if several:
+        name, cells = several[0]
+        assert isinstance(cells, list)
+        yield from ({**own, name: cell} for cell in cells)
+    elif not found or known:
+        yield own
+
+
+def _flat(entry: Mapping[str, Any]) -> JsonRow:
+    flat: JsonRow = {}
+    _flatten(entry, "", 0, flat)
+    return flat
+
+
+def _flatten(entry: Mapping[str, Any], prefix: str, depth: int, flat: JsonRow) -> None:
+    if depth > MAX_DEPTH:
+        raise ListError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
+    for key, value in entry.items():
+        name = prefix + key
+        if isinstance(value, dict):
+            _flatten(value, f"{name}.", depth + 1, flat)
+        elif isinstance(value, list) and any(isinstance(v, dict | list) for v in value):
+            flat.update(_named_hashes(name, value))
+        elif not _is_a_name(key):
+            flat[ListField.HASH.value] = key  # no value is ever a column's name
+        else:
+            flat[name] = as_cell(value)
+
+
+def _named_hashes(name: str, values: list[Any]) -> JsonRow:
+    """[{"type": "SHA256", "value": ...}, ...] as columns."""
+    found: JsonRow = {}
+    for each in values:
+        if not isinstance(each, dict):
+            continue
+        by = {plain_heading(key): value for key, value in each.items()}
+        kind = next((by[k] for k in _HASH_KINDS if isinstance(by.get(k), str)), None)
+        value = next((by[k] for k in _HASH_VALUES if isinstance(by.get(k), str)), None)
+        if kind is not None and value is not None and spelled_as(kind) in HASHES:
+            found[f"{name}.{kind}"] = value
+    return found
+
+
+def _arrays(entry: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, list[Any]]]:
+    """The arrays of objects in an entry, with their names."""
+    for key, value in entry.items():
+        if isinstance(value, dict):
+            yield from _arrays(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and any(isinstance(v, dict | list) for v in value):
+            yield prefix + key, value
+
+
+def _has_hash(row: JsonRow) -> bool:
+    return any(
+        cell is not None and spelled_as(name.rpartition(".")[2]) in HASHES
+        for name, cell in row.items()
+    )
+
+
+def _holds_several(name: str, cell: Cell) -> bool:
+    """Whether a cell holds the hashes of several files."""
+    if not isinstance(cell, list) or len(cell) < 2:
+        return False
+    same = {hash_digits(each) for each in cell}
+    return len(same) == 1 and 0 not in same and spelled_as(name.rpartition(".")[2]) in HASHES
+
+
+def _is_of_pictures(name: str) -> bool:
+    return any(part in name.casefold() for part in _OF_PICTURES)
+
+
+def _as_a_file(row: JsonRow) -> JsonRow:
+    """The row of an entry of an array of files: its name is a file's."""
+    names = [name for name in row if spelled_as(name) is ListField.NAME]
+    if not names:
+        return row
+    rest = {name: cell for name, cell in row.items() if name not in names}
+    rest.setdefault(ListField.FILE_NAME.value, row[names[0]])
+    return rest
+
+
+def _besides(own: JsonRow, row: JsonRow) -> JsonRow:
+    """What the entry around a row says that the row does not say itself; none of its hashes."""
+    said = {spelled_as(name.rpartition(".")[2]) for name, cell in row.items() if cell is not None}
+    return {
+        name: cell
+        for name, cell in own.items()
+        if (field := spelled_as(name.rpartition(".")[2])) not in HASHES
+        and (field is None or field not in said)
+        and field not in (ListField.SIZE, ListField.SIZE_KB)
+    }

@@ -1,0 +1,91 @@
+"""Opens a list as text, piece by piece: its encoding is found out, nothing is read as a whole.
+
+What comes in: the open file of a list. What goes out: a text stream, with a note for what was
+assumed of the encoding; and its lines, none of which is longer than a bound.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from reseen.errors import ListError
+
+MAX_LINE = 4 << 20
+"""Characters in a line: its cells are made at once."""
+
+_PIECE = 1 << 20
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+class BorrowedText(io.TextIOWrapper):
+    """A text stream over a file that somebody else closes."""
+
+    def close(self) -> None:
+        """Leaves the file open."""
+
+
+def open_text(file: BinaryIO) -> tuple[io.TextIOWrapper, tuple[str, ...]]:
+    """The file as text from its beginning, and what was assumed: a byte order mark, else UTF-16
+    without one, else UTF-8, else Latin-1. Raises ListError."""
+    file.seek(0)
+    head = file.read(2_000)
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            if not _is(file, encoding):
+                raise ListError(
+                    "the text breaks off or is not in the encoding that its first bytes promise",
+                    remedy="Save the list again as UTF-8.",
+                )
+            return _opened(file, encoding), ()
+    if (wide := _utf16_without_mark(head)) and _is(file, wide):
+        return _opened(file, wide), ("Read as UTF-16, which the file does not say of itself.",)
+    if _is(file, "utf-8"):
+        return _opened(file, "utf-8"), ()
+    return _opened(file, "latin-1"), (
+        "Read as Latin-1, since it is not UTF-8: names with accents may be wrong.",
+    )
+
+
+def lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """The lines with their ends. Raises ListError for one that is longer than `MAX_LINE`."""
+    number = 0
+    while line := text.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE:
+            raise ListError(
+                f"line {number} is longer than {MAX_LINE >> 20} million characters",
+                remedy="Look for a quote that is never closed, or for lines that ran together.",
+            )
+        yield line
+
+
+def _opened(file: BinaryIO, encoding: str) -> io.TextIOWrapper:
+    file.seek(0)
+    return BorrowedText(file, encoding=encoding, newline="")
+
+
+def _is(file: BinaryIO, encoding: str) -> bool:
+    """Whether all of the file is in an encoding."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    file.seek(0)
+    try:
+        while piece := file.read(_PIECE):
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _utf16_without_mark(head: bytes) -> str | None:
+    for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
+        if zeros.count(0) * 2 > len(zeros):  # Latin letters: every other byte is zero
+            return encoding
+    return None
