@@ -13,6 +13,7 @@ from tests.web.visitors import user_of
 
 from reseen.review import cases, decide, notice_read, notice_write
 from reseen.review.notice_states import NoticeState
+from reseen.review.notice_write import NoticeStep
 from reseen.review.roles import Role
 from reseen.review.verdicts import Verdict
 from reseen.settings import Settings
@@ -40,7 +41,7 @@ def test_two_rechecks_close_a_notice(tmp_path: Path, replica: Replica, world: Wo
                     *("A sample reason.", row.version),
                 )
             id = notice_write.draft(connection, row.hub, row.account, lead)
-            notice_write.step(connection, keyring, id, NoticeState.SENT, lead)
+            notice_write.step(connection, keyring, id, lead, NoticeStep(NoticeState.SENT))
     world.remove("model", "account-01/LORA")
     _, err = reseen(tmp_path, replica, "recheck")
     assert "Notice" not in err

@@ -19,6 +19,7 @@ from tests.review.test_refuted import REPO, due, sent_notice, settle
 from reseen.errors import AccessError, Conflict, InputError, MailError, SettingsError
 from reseen.review import corrections, mail, notice_text
 from reseen.review.notice_states import NoticeState
+from reseen.review.notice_write import NoticeStep
 from reseen.review.roles import Who
 from reseen.settings import Settings
 
@@ -100,7 +101,8 @@ def send(
 ) -> None:
     version = read(room, id).version if version is None else version
     to = "abuse@example.org"
-    mail.send(room.store, room.keyring, settings, id, to, who or room.lea, version=version)
+    made = NoticeStep(NoticeState.SENT, version=version)
+    mail.send(room.store, room.keyring, settings, id, to, who or room.lea, made)
 
 
 def fallen(room: Room) -> str:

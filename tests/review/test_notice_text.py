@@ -23,6 +23,7 @@ from reseen.review import (
     sample_views,
 )
 from reseen.review.notice_states import NoticeState
+from reseen.review.notice_write import NoticeStep
 from reseen.review.verdicts import Verdict
 from reseen.store import schema
 
@@ -157,11 +158,11 @@ def test_we_wrote_before_is_said_only_where_we_did(room: Room) -> None:
     id = draft(room)
     for state in (NoticeState.GONE, NoticeState.RESEEN):
         with room.store.write() as connection:
-            notice_write.step(connection, room.keyring, id, state, room.lea)
+            notice_write.step(connection, room.keyring, id, room.lea, NoticeStep(state))
     assert "We wrote to you" not in taken(room, id)
     for state in (NoticeState.SENT, NoticeState.GONE, NoticeState.RESEEN):
         with room.store.write() as connection:
-            notice_write.step(connection, room.keyring, id, state, room.lea)
+            notice_write.step(connection, room.keyring, id, room.lea, NoticeStep(state))
     assert "We wrote to you about this account before." in taken(room, id)
 
 

@@ -12,6 +12,7 @@ from reseen.records import SightingState
 from reseen.review import confirmed, notice_read, notice_states, notice_updates, notice_write
 from reseen.review.notice_read import Notice
 from reseen.review.notice_states import HOUR, MAY_FOLLOW, NoticeState
+from reseen.review.notice_write import NoticeStep
 from reseen.review.roles import Who
 from reseen.review.verdicts import Verdict
 from reseen.store import service_schema
@@ -32,7 +33,8 @@ def read(room: Room, id: str) -> Notice:
 
 def step(room: Room, id: str, state: NoticeState, who: Who | None = None, **more: object) -> None:
     with room.store.write() as connection:
-        notice_write.step(connection, room.keyring, id, state, who or room.lea, **more)  # type: ignore[arg-type]
+        made = NoticeStep(state, **more)  # type: ignore[arg-type]
+        notice_write.step(connection, room.keyring, id, who or room.lea, made)
 
 
 def undo(room: Room, id: str, who: Who | None = None) -> None:

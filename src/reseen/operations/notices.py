@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reseen.operations import jobs
 from reseen.operations.jobs import JobKind
 from reseen.review import corrections, mail, notice_read, notice_write
 from reseen.review.corrections import Correction
 from reseen.review.notice_read import Notice
-from reseen.review.notice_states import NoticeState
+from reseen.review.notice_write import NoticeStep
 from reseen.review.roles import Who
 from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeStep:
-    """A step that a person makes, and what they say of it."""
-
-    state: NoticeState
-    version: int | None = None
-    """Of the notice as they saw it."""
-    how: str | None = None
-    note: str = ""
-    """Sealed."""
-    hours: int | None = None
-    """Of its clock."""
 
 
 def draft(store: Store, hub: str, account: str, who: Who, *, hours: int | None = None) -> str:
@@ -47,13 +31,7 @@ def set_clause(
 def step(store: Store, keyring: Keyring | None, id: str, who: Who, made: NoticeStep) -> None:
     """A person says what became of it."""
     with store.write() as connection:
-        notice_write.step(
-            *(connection, keyring, id, made.state, who),
-            version=made.version,
-            how=made.how,
-            note=made.note,
-            hours=made.hours,
-        )
+        notice_write.step(connection, keyring, id, who, made)
 
 
 def undo(
@@ -110,7 +88,7 @@ def send(
     made: NoticeStep,
 ) -> None:
     """Send it by mail; it stands as sent when the server took it. Raises MailError."""
-    mail.send(*(store, keyring, settings, id, to, who), version=made.version or 0, hours=made.hours)
+    mail.send(store, keyring, settings, id, to, who, made)
 
 
 def recheck(store: Store, id: str, who: Who) -> str:

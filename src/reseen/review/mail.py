@@ -24,6 +24,7 @@ from reseen.review import corrections, notice_states, notice_text, notice_write
 from reseen.review.corrections import Correction
 from reseen.review.notice_read import CORRECTION, SMTP, Notice
 from reseen.review.notice_states import NoticeState
+from reseen.review.notice_write import NoticeStep
 from reseen.review.roles import Role, Who
 from reseen.settings import Settings
 from reseen.store import audit
@@ -110,12 +111,10 @@ def send(
     id: str,
     to: str,
     who: Who,
-    *,
-    version: int,
-    hours: int | None = None,
+    made: NoticeStep,
 ) -> None:
-    """Send it, and say so in its steps. `version`: of the notice as the person saw it; of two who
-    press at once one sends.
+    """Send it, and say so in its steps. `made` says which version the person saw (of two who press
+    at once one sends), and the hours of the clock.
 
     Raises InputError, Conflict, AccessError, SettingsError; MailError when the server did not take
     it, and then the notice stands as it stood.
@@ -123,9 +122,9 @@ def send(
     who.must_be(Role.LEAD)
     to = address(to)
     server, sender = _configured(settings)
-    notice_states.due(NoticeState.SENT, 0, hours)
+    notice_states.due(NoticeState.SENT, 0, made.hours)
     with store.write() as connection:
-        row = notice_write.seen_as(connection, id, version)
+        row = notice_write.seen_as(connection, id, made.version or 0)
         notice_states.check(NoticeState(row.state), NoticeState.SENT)
         ready = notice_write.prepare(connection, keyring, row, who)
         if keyring is None:
@@ -136,9 +135,8 @@ def send(
     hand_in(server, message(ready, sender, to))
     with store.write() as connection:
         row = notice_write.seen_as(connection, id, None)
-        notice_write.append(
-            connection, keyring, row, NoticeState.SENT, who, how=SMTP, note=f"To {to}", hours=hours
-        )
+        step = NoticeStep(NoticeState.SENT, how=SMTP, note=f"To {to}", hours=made.hours)
+        notice_write.append(connection, keyring, row, who, step)
         items = len(ready.there)
         audit.write(connection, "export", row.id, actor=who.actor, form=SMTP, items=items)
 

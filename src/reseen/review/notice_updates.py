@@ -19,6 +19,7 @@ from reseen.records import Rung, SightingState
 from reseen.review import confirmed, notice_read, notice_write
 from reseen.review.notice_read import UNDO
 from reseen.review.notice_states import CHANGEABLE, MAY_FOLLOW, NoticeState
+from reseen.review.notice_write import NoticeStep
 from reseen.store import schema, service_schema
 from reseen.store.database import chunks
 
@@ -44,7 +45,7 @@ def settle(connection: Connection) -> list[NoticeMoved]:
         notice_write.drop_undone(connection, row)
     moved = []
     for row, state in _moves(connection):
-        notice_write.append(connection, None, row, state, None, how="recheck")
+        notice_write.append(connection, None, row, None, NoticeStep(state, how="recheck"))
         moved.append(NoticeMoved(row.id, state))
     return moved
 

@@ -8,6 +8,7 @@ open notice at most; that steps are appended and never changed; and that nothing
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
@@ -25,6 +26,20 @@ from reseen.store.sealing import Keyring
 
 BY_HAND = frozenset({"e-mail", "form", "letter", "phone", "text", "json", "other"})
 """How a person says that a step was made; `smtp` is not among them: only sending says that."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeStep:
+    """A step into a state, and what is said of it."""
+
+    state: NoticeState
+    version: int | None = None
+    """Of the notice as the person saw it."""
+    how: str | None = None
+    note: str = ""
+    """Sealed."""
+    hours: int | None = None
+    """Of its clock."""
 
 
 def needs(state: NoticeState) -> Role:
@@ -66,30 +81,21 @@ def draft(
 
 
 def step(
-    connection: Connection,
-    keyring: Keyring | None,
-    id: str,
-    state: NoticeState,
-    who: Who,
-    *,
-    version: int | None = None,
-    how: str | None = None,
-    note: str = "",
-    hours: int | None = None,
+    connection: Connection, keyring: Keyring | None, id: str, who: Who, made: NoticeStep
 ) -> None:
-    """What a person did, or heard from the host. `version`: of the notice as the person saw it.
+    """What a person did, or heard from the host.
 
     Raises Conflict when that is no longer how it stands, or the state cannot follow; InputError for
     a note or a clock that makes no sense; SealError when a note cannot be sealed; AccessError.
     """
-    who.must_be(needs(state))
-    if how is not None and how not in BY_HAND:
+    who.must_be(needs(made.state))
+    if made.how is not None and made.how not in BY_HAND:
         raise InputError("this is no way in which a step is made")
-    row = seen_as(connection, id, version)
-    notice_states.check(NoticeState(row.state), state)
-    if state is NoticeState.SENT:
+    row = seen_as(connection, id, made.version)
+    notice_states.check(NoticeState(row.state), made.state)
+    if made.state is NoticeState.SENT:
         prepare(connection, keyring, row, who)
-    append(connection, keyring, row, state, who, how=how, note=note, hours=hours)
+    append(connection, keyring, row, who, made)
 
 
 def undo(
@@ -121,8 +127,8 @@ def undo(
         _give_up(connection, keyring, row, who, note)
         return
     before = left[-2]
-    state = NoticeState(before.state)
-    append(connection, keyring, row, state, who, how=UNDO, note=note, since=before.at)
+    back = NoticeStep(NoticeState(before.state), how=UNDO, note=note)
+    append(connection, keyring, row, who, back, since=before.at)
 
 
 def set_clause(
@@ -145,7 +151,7 @@ def set_clause(
     if keyring is None:
         raise no_key()
     clauses.must_not_name(text, _sealed(connection, keyring, row.pk))
-    _append_row(connection, keyring, row, row.state, who, how=CLAUSE, note=text)
+    _append_row(connection, keyring, row, who, _stays(row, CLAUSE, text))
     changed(connection, row)
     _line(connection, row, who, step=CLAUSE)
 
@@ -205,22 +211,19 @@ def append(
     connection: Connection,
     keyring: Keyring | None,
     row: Row[Any],
-    state: NoticeState,
     who: Who | None,
+    made: NoticeStep,
     *,
-    how: str | None = None,
-    note: str = "",
-    hours: int | None = None,
     since: int | None = None,
 ) -> None:
     """One step, whatever came before it; `who` None: by a recheck. `since`: from when its clock
     runs, where that is not now."""
     at = now()
-    _append_row(connection, keyring, row, state, who, how=how, note=note, at=at)
-    due_at = notice_states.due(state, at if since is None else since, hours)
-    _set(connection, row, state=state.value, changed_at=at, due_at=due_at)
+    _append_row(connection, keyring, row, who, made, at=at)
+    due_at = notice_states.due(made.state, at if since is None else since, made.hours)
+    _set(connection, row, state=made.state.value, changed_at=at, due_at=due_at)
     changed(connection, row)
-    _line(connection, row, who, step=state.value, how=how)
+    _line(connection, row, who, step=made.state.value, how=made.how)
 
 
 def beside(
@@ -233,28 +236,31 @@ def beside(
     note: str = "",
 ) -> None:
     """A step that leads to no other state (`notice.ASIDE`); the caller writes its audit line."""
-    _append_row(connection, keyring, row, row.state, who, how=how, note=note)
+    _append_row(connection, keyring, row, who, _stays(row, how, note))
     changed(connection, row)
+
+
+def _stays(row: Row[Any], how: str, note: str) -> NoticeStep:
+    """A step that leads to no other state."""
+    return NoticeStep(NoticeState(row.state), how=how, note=note)
 
 
 def _append_row(
     connection: Connection,
     keyring: Keyring | None,
     row: Row[Any],
-    state: str,
     who: Who | None,
+    made: NoticeStep,
     *,
-    how: str | None,
-    note: str,
     at: int | None = None,
 ) -> None:
-    note = sealed_text.written(note, "note") if note.strip() else ""
+    note = sealed_text.written(made.note, "note") if made.note.strip() else ""
     step = {
         "notice_pk": row.pk,
         "at": now() if at is None else at,
         "user_pk": None if who is None else who.pk,
-        "state": str(state),
-        "how": how,
+        "state": made.state.value,
+        "how": made.how,
         "sealed": sealed_text.seal(keyring, note, row.id) if note else None,
     }
     connection.execute(service_schema.notice_steps.insert(), [step])
@@ -290,7 +296,7 @@ def _new(connection: Connection, hub: str, account: str, who: Who, hours: int | 
     }
     connection.execute(service_schema.notices.insert(), [row])
     made = notice_read.own_row(connection, str(row["id"]))
-    _append_row(connection, None, made, NoticeState.DRAFTED, who, how=None, note="", at=at)
+    _append_row(connection, None, made, who, NoticeStep(NoticeState.DRAFTED), at=at)
     return made
 
 
@@ -332,7 +338,7 @@ def _give_up(
     """The draft was wrong: it holds nothing any more, and waits without a clock."""
     table = service_schema.notice_items
     connection.execute(delete(table).where(table.c.notice_pk == row.pk))
-    _append_row(connection, keyring, row, row.state, who, how=CLEARED, note=note)
+    _append_row(connection, keyring, row, who, _stays(row, CLEARED, note))
     _set(connection, row, due_at=None)
     changed(connection, row)
     _line(connection, row, who, step="draft", how=CLEARED)

@@ -236,7 +236,7 @@ def send(
     version: Version = "",
     hours: Hours = "",
 ) -> Response:
-    made = acts.NoticeStep(
+    made = notice_write.NoticeStep(
         NoticeState.SENT,
         version=form_values.number(version, "the version"),
         hours=form_values.number(hours, "the clock"),
@@ -272,7 +272,7 @@ def _stepped(route: str, state: NoticeState) -> None:
         note: Note = "",
         hours: Hours = "",
     ) -> Response:
-        made = acts.NoticeStep(
+        made = notice_write.NoticeStep(
             state,
             version=form_values.number(version, "the version"),
             how=how or None,
