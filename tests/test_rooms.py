@@ -190,6 +190,7 @@ CHANGES: dict[str, set[str]] = {
         *("refresh", "withdraw_removal", "withdraw_list", "take_back", "settle_contradiction"),
     },
     "reseen.registry.learning": {"learn"},
+    "reseen.registry.reseal": {"reseal"},
     "reseen.match.judge": {"judge_removals", "judge_artifacts"},
     "reseen.scan.reinspection": {"record_past"},
     "reseen.scan.walk": {"scan", "walk"},

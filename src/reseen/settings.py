@@ -23,6 +23,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_DB": "Where the store is: a URL or a file's path (default: a file in RESEEN_HOME).",
     "RESEEN_KEY": "The sealing key: 64 hex digits. Wins over the key file.",
     "RESEEN_KEY_FILE": "The sealing key's file (default: reseen.key in RESEEN_HOME).",
+    "RESEEN_NEW_KEY": "The next sealing key, for `seal rotate`: 64 hex digits.",
     "RESEEN_STATE": "Folder of the gate's last state (default: gate in RESEEN_HOME).",
     "RESEEN_URL": "Where people reach the service, e.g. https://review.example.org (serve).",
     "RESEEN_HF_WEBHOOK_SECRET": "The secret of the Hub's webhook (serve); without it, no hooks.",
@@ -93,6 +94,8 @@ class Settings:
     hubs: tuple[HubSettings, ...] = (HubSettings(HUGGING_FACE, DEFAULT_ENDPOINT),)
     """The Hugging Face Hub first."""
     key: str | None = field(default=None, repr=False)
+    new_key: str | None = field(default=None, repr=False)
+    """What `key` is to be: for `seal rotate`."""
     state: Path | None = None
     """Folder of the gate's last state; None: `gate` in `home`."""
     url: str | None = None
@@ -101,6 +104,16 @@ class Settings:
     smtp: str | None = field(default=None, repr=False)
     smtp_from: str | None = None
     no_color: bool = False
+
+    def key_beside_store(self) -> Path | None:
+        """The folder in which both the key file and the store's file lie (or are to lie); None
+        where they lie apart, or the key is in no file."""
+        prefix = "sqlite:///"
+        if self.key is not None or not self.db.startswith(prefix):
+            return None
+        store = Path(self.db.removeprefix(prefix).partition("?")[0]).absolute().parent.resolve()
+        key = self.key_file.absolute().parent.resolve()
+        return key if key.is_relative_to(store) or store.is_relative_to(key) else None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -115,6 +128,7 @@ class Settings:
             key_file=_path(env, "RESEEN_KEY_FILE") or home / "reseen.key",
             hubs=_hubs(env),
             key=env.get("RESEEN_KEY") or None,
+            new_key=env.get("RESEEN_NEW_KEY") or None,
             state=_path(env, "RESEEN_STATE") or home / "gate",
             url=(env.get("RESEEN_URL") or "").strip().rstrip("/") or None,
             webhook_secret=env.get("RESEEN_HF_WEBHOOK_SECRET") or None,

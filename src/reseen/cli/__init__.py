@@ -65,6 +65,7 @@ class Root(LazyGroup):
         "serve": ("reseen.cli.serve:serve", "Serve the review pages and the upload gate."),
         "user": ("reseen.cli.user:user", "Manage the users of the service."),
         "key": ("reseen.cli.key:key", "Manage the gate's API keys."),
+        "seal": ("reseen.cli.seal:seal", "Rotate the sealing key."),
         "audit": ("reseen.cli.audit:audit", "Verify and export the audit log."),
         "db": ("reseen.cli.db:db", "Upgrade the database to this version's schema."),
     },

@@ -18,6 +18,7 @@ from reseen.cli.common import (
     open_store,
     say,
     settings_for,
+    why_option,
 )
 from reseen.report.rows import visible
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from reseen.operations.removals import RemovalChanged
     from reseen.store.database import Store
     from reseen.store.sealing import Keyring
-
-WHY = click.option("--why", required=True, help="The reason. Sealed and recorded.")
 
 
 @click.command()
@@ -62,7 +61,7 @@ def lists(db: str | None, as_json: bool) -> None:
 
 @click.command("withdraw-list")
 @click.argument("name")
-@WHY
+@why_option
 @db_option
 def withdraw_list(name: str, why: str, db: str | None) -> None:
     """Withdraw all that the list NAME says. What other lists say stays in force."""
@@ -73,7 +72,7 @@ def withdraw_list(name: str, why: str, db: str | None) -> None:
 
 @click.command("restore-list")
 @click.argument("name")
-@WHY
+@why_option
 @db_option
 def restore_list(name: str, why: str, db: str | None) -> None:
     """Put the withdrawn list NAME back in force."""
@@ -84,7 +83,7 @@ def restore_list(name: str, why: str, db: str | None) -> None:
 
 @click.command("take-back")
 @click.argument("claim")
-@WHY
+@why_option
 @db_option
 def take_back(claim: str, why: str, db: str | None) -> None:
     """Take the CLAIM (rm-4f7k2q9d/2) out of use, and judge its sightings again.
@@ -98,7 +97,7 @@ def take_back(claim: str, why: str, db: str | None) -> None:
 
 @click.command("put-back")
 @click.argument("claim")
-@WHY
+@why_option
 @db_option
 def put_back(claim: str, why: str, db: str | None) -> None:
     """Put the CLAIM that was taken back in use again."""
@@ -109,7 +108,7 @@ def put_back(claim: str, why: str, db: str | None) -> None:
 
 @click.command("settle")
 @click.argument("claim")
-@WHY
+@why_option
 @db_option
 def settle(claim: str, why: str, db: str | None) -> None:
     """Leave the CLAIM as it is, though a file that was read contradicts it.

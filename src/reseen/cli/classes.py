@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from reseen.cli.claims import WHY
 from reseen.cli.common import (
     class_given,
     class_option,
@@ -17,6 +16,7 @@ from reseen.cli.common import (
     open_store,
     say,
     settings_for,
+    why_option,
 )
 from reseen.errors import InputError
 from reseen.report.rows import visible
@@ -28,7 +28,7 @@ AS = click.option("--as", "user", metavar="USER", required=True, help="Who says 
 @click.argument("id", required=False)
 @click.option("--list", "list_name", metavar="NAME", help="All that this list says, now and later.")
 @class_option("Of which class.", required=True)
-@WHY
+@why_option
 @db_option
 def classify(id: str | None, list_name: str | None, cls: str, why: str, db: str | None) -> None:
     """Say of which class the removal ID is, or all that a list says.
@@ -78,7 +78,7 @@ def entitle(name: str, revoke: bool, db: str | None) -> None:
 @click.argument("claim")
 @click.option("--counts/--false", "counts", required=True, default=None, help="What you found.")
 @AS
-@WHY
+@why_option
 @db_option
 def propose(claim: str, counts: bool, user: str, why: str, db: str | None) -> None:
     """Propose that what the CLAIM says of the class counts, or is false.
@@ -100,7 +100,7 @@ def propose(claim: str, counts: bool, user: str, why: str, db: str | None) -> No
 @click.command("confirm-class")
 @click.argument("claim")
 @AS
-@WHY
+@why_option
 @db_option
 def confirm(claim: str, user: str, why: str, db: str | None) -> None:
     """Confirm what somebody else proposed of the CLAIM's class: from now on it holds."""
@@ -126,7 +126,7 @@ def confirm(claim: str, user: str, why: str, db: str | None) -> None:
     help="The file: JSON Lines where its name ends in .jsonl, CSV where it ends in .csv.",
 )
 @AS
-@WHY
+@why_option
 @db_option
 def export(recipient: str, out: Path, user: str, why: str, db: str | None) -> None:
     """Write all digests of the class child-abuse-imagery to a file, for an authority.

@@ -64,6 +64,59 @@ CLASSES = ("other", "likeness", "intimate-imagery", "child-abuse-imagery")
 """Labels of `records.SAID_CLASSES`; a test compares."""
 
 
+_MOST_INPUT = 65_536
+
+
+def given_text(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """What an option says; "-": what stands on standard input, so that no name stands in the
+    shell's history or the list of processes. One option of a verb may ask for it."""
+    if value != "-":
+        return value
+    if context.meta.setdefault("reseen.input", parameter.name) != parameter.name:
+        raise InputError(
+            "standard input is one value's",
+            remedy='Give "-" to one option, and the other in words.',
+        )
+    text = _from_input().strip()
+    if not text:
+        raise InputError("nothing stands on standard input", remedy="Give the text there.")
+    return text
+
+
+def given_lines(value: str) -> list[str]:
+    """The same for an argument that may be several: "-" stands for the lines of standard input."""
+    if value != "-":
+        return [value]
+    lines = [line.strip() for line in _from_input().splitlines()]
+    if not any(lines):
+        raise InputError("nothing stands on standard input", remedy="Give a name, or one a line.")
+    return [line for line in lines if line]
+
+
+def _from_input() -> str:
+    data = sys.stdin.buffer.read(_MOST_INPUT + 1)
+    if len(data) > _MOST_INPUT:
+        raise InputError(
+            "what stands on standard input is too long",
+            remedy=f"Give {_MOST_INPUT:,} bytes at most.",
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(
+            "what stands on standard input is not UTF-8", remedy="Save it as UTF-8."
+        ) from None
+
+
+def why_option(command: F) -> F:
+    return click.option(
+        "--why",
+        required=True,
+        callback=given_text,
+        help='The reason. Sealed and recorded. "-": from standard input.',
+    )(command)
+
+
 def class_option(help: str, *, required: bool = False) -> Callable[[F], F]:
     return click.option("--class", "cls", type=click.Choice(CLASSES), required=required, help=help)
 

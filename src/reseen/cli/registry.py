@@ -18,6 +18,7 @@ from reseen.cli.common import (
     count,
     db_option,
     emit,
+    given_text,
     is_new,
     json_option,
     keyring_for_names,
@@ -31,6 +32,7 @@ from reseen.cli.common import (
     reveal_option,
     say,
     settings_for,
+    why_option,
 )
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.hub import Output, as_value, output_options
@@ -344,8 +346,14 @@ def _add_options(
         "--list", "list_name", default="local", show_default=True, help="The list's name."
     ),
     click.option("--site", metavar="HOST", help="Where the model was removed from."),
-    click.option("--name", help="The model's name. Sealed."),
-    click.option("--reason", help="Why it was removed. Sealed."),
+    click.option(
+        "--name", callback=given_text, help='The model\'s name. Sealed. "-": from standard input.'
+    ),
+    click.option(
+        "--reason",
+        callback=given_text,
+        help='Why it was removed. Sealed. "-": from standard input.',
+    ),
     class_option("Of which class it is."),
 )
 @db_option
@@ -443,7 +451,7 @@ def list_(list_name: str | None, withdrawn: bool, db: str | None, as_json: bool)
 
 @registry.command()
 @click.argument("id")
-@click.option("--why", required=True, help="The reason. Sealed and recorded.")
+@why_option
 @db_option
 def withdraw(id: str, why: str, db: str | None) -> None:
     """Withdraw the removal ID: from now on it matches nothing."""
@@ -454,7 +462,7 @@ def withdraw(id: str, why: str, db: str | None) -> None:
 
 @registry.command()
 @click.argument("id")
-@click.option("--why", required=True, help="The reason. Sealed and recorded.")
+@why_option
 @db_option
 def restore(id: str, why: str, db: str | None) -> None:
     """Restore the withdrawn removal ID."""

@@ -68,9 +68,21 @@ def serve(
     check(settings, listening)
     with suppress(StoreError), open_or_make(settings):
         pass  # what is wrong with it is said below, where the gate may begin without it
+    _say_where_the_key_is(settings)
     if not has_users(settings):
         _first_user(settings)
     run(settings, listening, lambda url: note(f"Reseen is at {url}  (Ctrl-C stops it)"))
+
+
+def _say_where_the_key_is(settings: Settings) -> None:
+    """Who takes the folder, or its backup, takes both: a service is told, with the remedy."""
+    where = settings.key_beside_store()
+    if where is None:
+        return
+    note(f"The sealing key and the database it protects lie in one folder: {where}")
+    note("Whoever takes that folder, or a backup of it, can read every name. Move the key:")
+    note(f"  install -d -m 700 KEYS && mv {settings.key_file} KEYS/reseen.key")
+    note("and say where it is: RESEEN_KEY_FILE=KEYS/reseen.key")
 
 
 def _first_user(settings: Settings) -> None:

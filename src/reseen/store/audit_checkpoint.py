@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ from reseen.store.audit import AuditLine
 from reseen.store.database import now
 
 FORMAT = "reseen-audit-head-1"
+
+ROTATED = "rotate-seal"
+"""The action of the line by which the sealing key, and so that of heads, became another."""
 
 _REMEDY = "Keep the database as it is, and compare it with a backup from before."
 
@@ -110,7 +113,7 @@ def verify(
     Raises Tampered with the number of the first line that is wrong, and InputError for a head of
     another store."""
     if head is not None:
-        check(head, secret, key)
+        check(head, secret, key, handed_on(connection, secret, key))
     lines, last, found = 0, audit.START, head is None or head.count == 0
     number = 0
     with closing(audit.every(connection)) as every:
@@ -131,9 +134,46 @@ def verify(
     return lines
 
 
-def check(head: Head, secret: bytes, key: bytes | None = None) -> None:
-    """The head's own claims. Raises Tampered for a wrong signature, InputError for another
-    store."""
+def handed_over(secret: bytes, old: bytes, new: bytes) -> dict[str, str]:
+    """What the line of a rotation says of the keys of heads: each signs that one follows the other,
+    so that nobody without both can write such a line. `old`, `new`: `keyring.for_heads`."""
+    signers = [Ed25519PrivateKey.from_private_bytes(one) for one in (old, new)]
+    publics = [one.public_key().public_bytes_raw().hex() for one in signers]
+    said = _hand_over(secret, *publics)
+    return {
+        "old_public_key": publics[0], "new_public_key": publics[1],
+        "by_old": signers[0].sign(said).hex(), "by_new": signers[1].sign(said).hex(),
+    }  # fmt: skip
+
+
+def _hand_over(secret: bytes, old: str, new: str) -> bytes:
+    told = ["reseen key rotation 1", name_of(secret), old, new]
+    return json.dumps(told, separators=(",", ":")).encode("ascii")
+
+
+def handed_on(connection: Connection, secret: bytes, key: bytes | None) -> frozenset[str]:
+    """The public keys with which heads of this store were signed before its key of now, by the
+    lines of its rotations; none without the key."""
+    if key is None:
+        return frozenset()
+    own = Ed25519PrivateKey.from_private_bytes(key).public_key().public_bytes_raw().hex()
+    trusted = {own}
+    for line in audit.latest(connection, {"action": ROTATED}, most=1_000):
+        told = line.details
+        old, new, by = (str(told.get(n)) for n in ("old_public_key", "new_public_key", "by_new"))
+        with suppress(ValueError, InvalidSignature):
+            if new in trusted:
+                signer = Ed25519PublicKey.from_public_bytes(bytes.fromhex(new))
+                signer.verify(bytes.fromhex(by), _hand_over(secret, old, new))
+                trusted.add(old)
+    return frozenset(trusted - {own})
+
+
+def check(
+    head: Head, secret: bytes, key: bytes | None = None, earlier: frozenset[str] = frozenset()
+) -> None:
+    """The head's own claims. `earlier`: public keys of before (`handed_on`). Raises Tampered for a
+    wrong signature, InputError for another store."""
     public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(head.public_key))
     try:
         public.verify(bytes.fromhex(head.signature), head.signed())
@@ -148,7 +188,7 @@ def check(head: Head, secret: bytes, key: bytes | None = None) -> None:
         )
     if key is not None:
         own = Ed25519PrivateKey.from_private_bytes(key).public_key().public_bytes_raw()
-        if own.hex() != head.public_key:
+        if own.hex() != head.public_key and head.public_key not in earlier:
             raise Tampered(
                 "the head is signed with another key than this store's",
                 remedy="Take the head from where it was kept apart, unchanged.",

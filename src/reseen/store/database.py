@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, Table, func, inspect, select, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from reseen.errors import StoreError, StoreReadOnly
+from reseen.errors import SealError, StoreError, StoreReadOnly
 from reseen.store import backends, schema
 from reseen.store import service_schema as _people  # noqa: F401  (its tables are the schema's too)
 from reseen.store.backends import Opening
@@ -67,6 +67,7 @@ class Store:
         self._upgrade = upgrade
         self._opening = opening
         self._writing = threading.Lock()
+        self._key_check: bytes | None = None
         self._engine: Engine
         self._engine, self._reads_only = backends.open_engine(url, patience, opening)
         self._sqlite = self._engine.dialect.name == "sqlite"
@@ -92,6 +93,7 @@ class Store:
         with backends.in_words(self._patience), self._engine.connect() as connection:
             connection.execution_options(**level)
             connection.begin()
+            self._check_key(connection)
             yield connection
 
     @contextmanager
@@ -115,9 +117,40 @@ class Store:
                         wait = f"{int(self._patience * 1000)}ms"
                         connection.execute(select(func.set_config("lock_timeout", wait, True)))
                         connection.execute(select(func.pg_advisory_xact_lock(_WRITER)))
+                    self._check_key(connection)
                     yield connection
         finally:
             self._writing.release()
+
+    def sealed_with(self, check: bytes | None) -> None:
+        """Whoever uses this holds the key of that check value: once another key seals the names,
+        what it seals nobody opens, and what it looks for it does not find. So each transaction
+        begins with a look, and raises SealError then. None: no key is held."""
+        self._key_check = check
+
+    def _check_key(self, connection: Connection) -> None:
+        if self._key_check is None:
+            return
+        kept = select(schema.meta.c.value).where(schema.meta.c.name == "key_check")
+        if connection.scalar(kept) != self._key_check:
+            raise SealError(
+                "the sealing key was rotated while this ran",
+                remedy="Start it again with the new key in RESEEN_KEY or RESEEN_KEY_FILE.",
+            )
+
+    def overwrite_deleted(self, connection: Connection) -> None:
+        """What this connection changes or deletes is written over, not only let go (SQLite)."""
+        if self._sqlite:
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+
+    def forget_changed(self) -> None:
+        """Let nothing of what was overwritten lie about in the file's log (SQLite)."""
+        if self._sqlite:
+            raw = self._engine.raw_connection()
+            try:
+                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            finally:
+                raw.close()
 
     @property
     def secret(self) -> bytes:

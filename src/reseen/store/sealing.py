@@ -1,39 +1,39 @@
 """Seals names and makes search tokens of them. What comes in: names in clear, and the key. What
 goes out: ciphertext and tokens.
 
-One key of 32 bytes, from RESEEN_KEY or the key file; three keys are derived from it (HKDF-SHA256,
-RFC 5869): one encrypts (AES-256-GCM, random nonce, bound to the removal's id), one makes index
-tokens (keyed BLAKE2s, RFC 7693, 16 bytes), one makes the check value by which a store knows its
-key. Database and key are kept apart: without the key the database tells no name, and no name can be
-tried against it. Lengths are padded to steps of 64 bytes.
+One key of 32 bytes, from RESEEN_KEY or the key file; keys are derived from it (HKDF-SHA256, RFC
+5869): one encrypts (AES-256-GCM, random nonce, bound to the removal's id), one makes index tokens
+(keyed BLAKE2s, RFC 7693, 16 bytes), one makes the check value by which a store knows its key.
+Texts that stand in append-only tables are sealed with keys of their own, which the store keeps
+under this one (`kept_keys`), so that another key need not change them; a token of an earlier key is
+hashed once more with the next. Database and key are kept apart: without the key the database tells
+no name, and no name can be tried against it. Lengths are padded to steps of 64 bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select
-
 from reseen.errors import SealError
 from reseen.records import Names
 from reseen.settings import Settings
-from reseen.store import links, schema
+from reseen.store import kept_keys, links, schema
 from reseen.store.database import Store, insert_many
+from reseen.store.kept_keys import KeptKeys, TextKeys, check_of, derive
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-_FORMAT = b"\x01"
+_FORMAT, _TEXT_FORMAT = b"\x01", b"\x02"
 _NONCE = 12
 _STEP = 64
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
@@ -63,7 +63,10 @@ _NAME, _MODEL, _VERSION = SealedField.NAME, SealedField.MODEL, SealedField.VERSI
 class Keyring:
     """Seals and opens names, and makes index tokens. Never shows its keys."""
 
-    __slots__ = ("_cipher", "_keyed", "_sealing", "check", "for_heads", "for_indexes", "for_states")
+    __slots__ = (
+        *("_cipher", "_folds", "_kept", "_key", "_keyed", "_sealing", "_texts"),
+        *("check", "for_heads", "for_indexes", "for_states"),
+    )
 
     check: bytes
     """16 bytes that tell this key from others, and nothing else about it."""
@@ -77,16 +80,19 @@ class Keyring:
     for_heads: bytes
     """32 bytes: the key with which heads of the audit log are signed."""
 
-    def __init__(self, key: bytes) -> None:
-        """`key`: 32 bytes."""
+    def __init__(self, key: bytes, kept: KeptKeys | None = None) -> None:
+        """`key`: 32 bytes. `kept`: what the store keeps under it."""
         if len(key) != 32:
             raise SealError("a sealing key has 32 bytes", remedy=_HOW_A_KEY_LOOKS)
         self._sealing = derive(key, b"reseen sealing 1")
         # The key's block hashed once: three tokens a row make this the inner loop.
-        token_key = derive(key, b"reseen index tokens 1")
-        self._keyed = hashlib.blake2s(key=token_key, digest_size=16)
+        self._key, self._kept = key, kept or KeptKeys()
+        token_keys = (*self._kept.tokens, derive(key, b"reseen index tokens 1"))
+        keyed, *folds = [hashlib.blake2s(key=one, digest_size=16) for one in token_keys]
+        self._keyed, self._folds = keyed, tuple(folds)
         self._cipher: AESGCM | None = None
-        self.check = derive(key, b"reseen key check 1")[:16]
+        self._texts: TextKeys | None = None
+        self.check = check_of(key)
         self.for_states = derive(key, b"reseen gate states 1")
         self.for_indexes = derive(key, b"reseen indexes 1")
         self.for_heads = derive(key, b"reseen audit heads 1")
@@ -98,39 +104,43 @@ class Keyring:
     def from_settings(cls, settings: Settings, create: bool) -> Keyring | None:
         """The key from RESEEN_KEY or the key file. None where there is none and `create` is false.
         Raises SealError for an unusable or unsafe one."""
-        if settings.key is not None:
-            return cls(_parse_key(settings.key, "RESEEN_KEY"))
-        key = _read_key(settings.key_file)
-        if key is None and create:
-            key = _create_key(settings.key_file)
-        return None if key is None else cls(key)
+        keys = given_keys(settings)
+        if not keys and create:
+            keys = [create_key(settings.key_file)]
+        return cls(keys[0]) if keys else None
 
     @classmethod
     def for_store(cls, store: Store, settings: Settings, *, create: bool) -> Keyring | None:
-        """As `from_settings`, and sure to be this store's key. The way to get one: with `create`
-        for what seals (import, add, withdraw), without for what only looks.
+        """As `from_settings`, and sure to be this store's key, or while it is rotated the next one.
+        The way to get one: with `create` for what seals (import, add, withdraw), without for what
+        only looks. From then on the store refuses to be used once another key seals it.
         Raises SealError when the store was sealed with another key."""
+        store.sealed_with(None)
         with store.read() as connection:
-            known = _known_check(connection)
-        keyring = cls.from_settings(settings, create and known is None)
-        if keyring is None:
+            kept = kept_keys.known(connection)
+        keys = given_keys(settings)
+        if not keys and create and kept_keys.CHECK not in kept:
+            keys = [create_key(settings.key_file)]
+        if not keys:
             if create:
                 raise SealError(
                     "the names in this registry are sealed with a key that is not here",
                     remedy="Give it in RESEEN_KEY or RESEEN_KEY_FILE.",
                 )
             return None
-        if known is None and create:
-            with store.write() as connection:
-                first = [("key_check", keyring.check)]
-                insert_many(connection, schema.meta, ("name", "value"), first, ignore=True)
-                known = _known_check(connection)
-        if known is not None and not hmac.compare_digest(known, keyring.check):
-            raise SealError(
-                "this is not the key that the names in this registry are sealed with",
-                remedy="Give the right one in RESEEN_KEY or RESEEN_KEY_FILE.",
-            )
-        return keyring
+        if create and not {kept_keys.CHECK, kept_keys.TEXTS} <= kept.keys():
+            kept = _first_keys(store, keys)
+        if kept_keys.CHECK not in kept:
+            return cls(keys[0])
+        for key in keys:
+            working = kept_keys.working(key, kept)
+            if working is not None:
+                store.sealed_with(kept[kept_keys.CHECK])
+                return cls(working, kept_keys.of(working, kept))
+        raise SealError(
+            "this is not the key that the names in this registry are sealed with",
+            remedy="Give the right one in RESEEN_KEY or RESEEN_KEY_FILE.",
+        )
 
     def seal(self, names: Names, id: str) -> bytes:
         """Ciphertext bound to the removal's id."""
@@ -148,11 +158,29 @@ class Keyring:
 
     def seal_text(self, text: str, id: str) -> bytes:
         """The same for a free text (why a removal was withdrawn)."""
-        return self._seal([(_encode(text).encode("ascii"), b"text " + id.encode())])[0]
+        plain, bound_to = _encode(text).encode("ascii"), b"text " + id.encode()
+        keys = self._text_keys().own
+        if not keys:
+            return self._seal([(plain, bound_to)])[0]
+        return _TEXT_FORMAT + bytes([len(keys) - 1]) + _encrypted(_aes(keys[-1]), plain, bound_to)
 
     def open_text(self, sealed: bytes, id: str) -> str:
         """What `seal_text` took. Raises SealError."""
-        return str(json.loads(self._open(sealed, b"text " + id.encode())))
+        bound_to, keys = b"text " + id.encode(), self._text_keys()
+        if sealed[:1] == _TEXT_FORMAT and len(sealed) > 1 and sealed[1] < len(keys.own):
+            return str(json.loads(_decrypted([_aes(keys.own[sealed[1]])], sealed[2:], bound_to)))
+        return str(json.loads(self._open(sealed, bound_to, keys.earlier)))
+
+    def sealed_anew(self, sealed: bytes, id: str, new: Keyring) -> bytes:
+        """What `seal` gave, sealed with another key; nobody reads it."""
+        bound_to = b"names " + id.encode()
+        return new._seal([(self._open(sealed, bound_to), bound_to)])[0]
+
+    def token_anew(self, token: bytes) -> bytes:
+        """A token of the key before this one as one of this."""
+        fold = (self._folds[-1] if self._folds else self._keyed).copy()
+        fold.update(token)
+        return fold.digest()
 
     def token(self, field: SealedField, value: str) -> bytes:
         """16 bytes: keyed hash of (field, normalised value). Normalises by itself."""
@@ -197,7 +225,12 @@ class Keyring:
     def _token(self, field: SealedField, normal: str) -> bytes:
         keyed = self._keyed.copy()
         keyed.update(_PREFIXES[field] + normal.encode("utf-8", "surrogatepass"))
-        return keyed.digest()
+        token = keyed.digest()
+        for fold in self._folds:
+            again = fold.copy()
+            again.update(token)
+            token = again.digest()
+        return token
 
     def _seal(self, many: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
         """Ciphertexts of (JSON, what it is bound to)."""
@@ -207,25 +240,20 @@ class Keyring:
             sealed.append(_FORMAT + nonce + encrypt(nonce, padded, bound_to))
         return sealed
 
-    def _open(self, sealed: bytes, bound_to: bytes) -> bytes:
-        from cryptography.exceptions import InvalidTag
-
+    def _open(self, sealed: bytes, bound_to: bytes, earlier: Sequence[bytes] = ()) -> bytes:
+        """`earlier`: keys that may have sealed it too."""
         if sealed[:1] != _FORMAT or len(sealed) < 1 + _NONCE + 16:
             raise SealError("sealed by a newer Reseen, or damaged", remedy="Update Reseen.")
-        nonce, body = sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
-        try:
-            return self._aes().decrypt(nonce, body, bound_to)
-        except InvalidTag:
-            raise SealError(
-                "a sealed value does not open: the key is another, or the value was altered",
-                remedy="Check RESEEN_KEY or RESEEN_KEY_FILE, or restore the registry.",
-            ) from None
+        return _decrypted([self._aes(), *map(_aes, earlier)], sealed[1:], bound_to)
+
+    def _text_keys(self) -> TextKeys:
+        if self._texts is None:
+            self._texts = kept_keys.opened_texts(self._key, self._kept.texts)
+        return self._texts
 
     def _aes(self) -> AESGCM:
-        if self._cipher is None:  # imported late: looking something up needs tokens only
-            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-            self._cipher = AESGCM(self._sealing)
+        if self._cipher is None:
+            self._cipher = _aes(self._sealing)
         return self._cipher
 
 
@@ -260,21 +288,63 @@ def _words(values: tuple[str, ...]) -> str:
     return f"[{','.join(map(_encode, values))}]" if values else "[]"
 
 
-def derive(key: bytes, purpose: bytes) -> bytes:
-    """32 bytes by HKDF-SHA256 (RFC 5869) without salt: one block of output needs two HMACs."""
-    extracted = hmac.digest(bytes(32), key, "sha256")
-    return hmac.digest(extracted, purpose + b"\x01", "sha256")
+def _aes(key: bytes) -> AESGCM:
+    # imported late: looking something up needs tokens only
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
 
 
-def _known_check(connection: Connection) -> bytes | None:
-    query = select(schema.meta.c.value).where(schema.meta.c.name == "key_check")
-    return connection.scalar(query)
+def _encrypted(aes: AESGCM, plain: bytes, bound_to: bytes) -> bytes:
+    nonce = os.urandom(_NONCE)
+    padded = plain.ljust(-(-len(plain) // _STEP) * _STEP)  # JSON does not mind blanks
+    return nonce + aes.encrypt(nonce, padded, bound_to)
+
+
+def _decrypted(ciphers: Sequence[AESGCM], sealed: bytes, bound_to: bytes) -> bytes:
+    from cryptography.exceptions import InvalidTag
+
+    for aes in ciphers:
+        with suppress(InvalidTag, ValueError):
+            return aes.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound_to)
+    raise SealError(
+        "a sealed value does not open: the key is another, or the value was altered",
+        remedy="Check RESEEN_KEY or RESEEN_KEY_FILE, or restore the registry.",
+    )
+
+
+def given_keys(settings: Settings) -> list[bytes]:
+    """The keys that the settings give: RESEEN_KEY, or the key file and the one that a rotation puts
+    beside it. Raises SealError for an unusable or unsafe one."""
+    if settings.key is not None:
+        return [parse_key(settings.key, "RESEEN_KEY")]
+    files = (settings.key_file, next_key_file(settings))
+    return [key for key in map(read_key, files) if key is not None]
+
+
+def next_key_file(settings: Settings) -> Path:
+    """Where a rotation puts the new key until it ends."""
+    return settings.key_file.with_name(f"{settings.key_file.name}.next")
+
+
+def _first_keys(store: Store, keys: Sequence[bytes]) -> dict[str, bytes]:
+    """What the store keeps of keys, with the check and the first key of texts made where they are
+    not there: whoever comes second takes the first one's."""
+    with store.write() as connection:
+        check = [(kept_keys.CHECK, check_of(keys[0]))]
+        insert_many(connection, schema.meta, ("name", "value"), check, ignore=True)
+        kept = kept_keys.known(connection)
+        working = next((k for k in (kept_keys.working(key, kept) for key in keys) if k), None)
+        if working is not None and kept_keys.TEXTS not in kept:
+            kept_keys.first(connection, working)
+            kept = kept_keys.known(connection)
+        return kept
 
 
 _HOW_A_KEY_LOOKS = "A key is 64 hexadecimal digits; make one with: openssl rand -hex 32"
 
 
-def _parse_key(text: str, where: str) -> bytes:
+def parse_key(text: str, where: str) -> bytes:
     try:
         key = bytes.fromhex(text.strip())
     except ValueError:
@@ -284,7 +354,7 @@ def _parse_key(text: str, where: str) -> bytes:
     return key
 
 
-def _read_key(path: Path) -> bytes | None:
+def read_key(path: Path) -> bytes | None:
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
@@ -304,10 +374,10 @@ def _read_key(path: Path) -> bytes | None:
         raise SealError(
             f"the key file {path} cannot be read: {e.strerror}", remedy="Check RESEEN_KEY_FILE."
         ) from None
-    return _parse_key(text, f"the key file {path}")
+    return parse_key(text, f"the key file {path}")
 
 
-def _create_key(path: Path) -> bytes:
+def create_key(path: Path) -> bytes:
     """A new key file. Whoever comes second takes the first one's key: the file appears whole."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
@@ -328,7 +398,7 @@ def _create_key(path: Path) -> bytes:
             f"the key file {path} cannot be made: {e.strerror}",
             remedy="Set RESEEN_KEY_FILE to a place that can be written, or give RESEEN_KEY.",
         ) from None
-    key = _read_key(path)
+    key = read_key(path)
     if key is None:
         raise SealError("the key file went away again", remedy="Try again.")
     return key

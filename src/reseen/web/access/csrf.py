@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from fastapi import Request
 
 from reseen.errors import AccessError
-from reseen.store.sealing import derive
+from reseen.store.kept_keys import derive
 from reseen.web.service import service_of
 
 FIELD = "csrf"
