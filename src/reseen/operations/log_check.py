@@ -5,6 +5,7 @@ Reads only. Lines and rows are streamed within one snapshot.
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from reseen.registry import claims_proof
@@ -34,9 +35,12 @@ def verify(store: Store, head: Head | None = None, *, key: bytes | None = None) 
     """Prove the log (against a head, signed with `key`), and then the store against the log. Raises
     Tampered where a line of the log itself is wrong, and InputError for a head of another store."""
     found, classes = Disagreements(), ClassesSaid()
-    with store.read() as connection:
+    with store.read() as connection, ExitStack() as stack:
         tables = claims_proof.covered_tables(connection)
-        proof = LogProof(tables | decisions_proof.covered_tables(connection), found)
+        tables |= decisions_proof.covered_tables(connection)
+        for table in tables.values():
+            stack.enter_context(closing(table.rows))
+        proof = LogProof(tables, found)
 
         def told(line: AuditLine) -> None:
             proof.line(line)

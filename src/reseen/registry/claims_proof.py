@@ -8,7 +8,7 @@ brought, a column of a list, a claim or a removal that says something else than 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -36,11 +36,12 @@ def covered_tables(connection: Connection) -> dict[str, CoveredTable]:
     }
 
 
-def _rows(connection: Connection, table: Table) -> Iterator[LogRow]:
+def _rows(connection: Connection, table: Table) -> Generator[LogRow]:
     columns = audit_rows.COLUMNS[table.name]
     query = select(*(table.c[name] for name in columns)).order_by(table.c.pk)
-    for row in connection.execute(query.execution_options(yield_per=_PORTION)):
-        yield row[0], (audit_rows.text(table.name, row),)
+    with connection.execute(query.execution_options(yield_per=_PORTION)) as rows:
+        for row in rows:
+            yield row[0], (audit_rows.text(table.name, row),)
 
 
 def _named(connection: Connection, table: Table) -> Callable[[int], str]:
@@ -229,6 +230,8 @@ def _withdrawn(connection: Connection, proof: LogProof, found: Disagreements) ->
                     f"a claim of {_removal(connection, removal_pk)} (withdrawn or not) stands "
                     "otherwise than was done with it"
                 )
+    for groups in (by_turn, by_event):  # what is left is of removals without a claim
+        groups.result.close()
 
 
 def _again(
@@ -276,7 +279,8 @@ class _Groups:
     """Rows of a query in the order of their first value, asked for by that value, ascending."""
 
     def __init__(self, connection: Connection, query: Any) -> None:
-        self._rows = iter(connection.execute(query.execution_options(yield_per=_PORTION)))
+        self.result = connection.execute(query.execution_options(yield_per=_PORTION))
+        self._rows = iter(self.result)
         self._next: Any = next(self._rows, None)
 
     def of(self, key: int) -> list[Any]:

@@ -8,7 +8,7 @@ model" and of which nobody said it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from sqlalchemy import Connection, and_, exists, or_, select
 
@@ -26,7 +26,7 @@ def covered_tables(connection: Connection) -> dict[str, CoveredTable]:
     return {"decisions": CoveredTable(_rows(connection), _named(connection))}
 
 
-def _rows(connection: Connection) -> Iterator[LogRow]:
+def _rows(connection: Connection) -> Generator[LogRow]:
     columns, about = audit_rows.COLUMNS["decisions"], audit_rows.COLUMNS["decided"]
     text = audit_rows.text
     made = select(*(decisions.c[name] for name in columns)).order_by(decisions.c.pk)
@@ -34,14 +34,18 @@ def _rows(connection: Connection) -> Iterator[LogRow]:
         decided.c.decision_pk, decided.c.sighting_pk
     )
     streamed = {"yield_per": _PORTION}
-    left = iter(connection.execute(covers.execution_options(**streamed)))
-    one = next(left, None)
-    for row in connection.execute(made.execution_options(**streamed)):
-        pk, texts = row[0], [text("decisions", row)]
-        while one is not None and one[0] <= pk:
-            texts.append(text("decided", one))
-            one = next(left, None)
-        yield pk, texts
+    with (
+        connection.execute(covers.execution_options(**streamed)) as what,
+        connection.execute(made.execution_options(**streamed)) as rows,
+    ):
+        left = iter(what)
+        one = next(left, None)
+        for row in rows:
+            pk, texts = row[0], [text("decisions", row)]
+            while one is not None and one[0] <= pk:
+                texts.append(text("decided", one))
+                one = next(left, None)
+            yield pk, texts
 
 
 def _named(connection: Connection) -> Callable[[int], str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from reseen.store.audit import AuditLine
@@ -46,7 +46,7 @@ class Disagreements:
 class CoveredTable:
     """A table that lines cover."""
 
-    rows: Iterator[LogRow]
+    rows: Generator[LogRow]
     """In the order of their pks."""
     named: Callable[[int], str]
     """What a row is, in words with opaque ids, by its pk."""
