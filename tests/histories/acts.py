@@ -14,9 +14,9 @@ from pathlib import Path
 
 from replica.world import MAIN, World
 from tests.histories.faces import FACES, HAS_LISTS, Room
-from tests.histories.model import Facts, Level, Target, follow
-from tests.histories.rows import LISTS, LOCAL, listed, rows
-from tests.histories.world import contents, put
+from tests.histories.model import Facts, Level, Target, expected, follow
+from tests.histories.rows import LISTS, LOCAL, Row, listed, rows
+from tests.histories.world import FOLDER, contents, put
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,26 @@ class TakeBack:
     name: str
     key: str
     put_back: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Classify:
+    """The removal that holds a row, or a whole list, is said to be of the class that is never read,
+    or not any more."""
+
+    name: str
+    """A row's or a list's."""
+    on: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Two people settle whether what a row says of the class counts, or is false."""
+
+    name: str
+    counts: bool
     by: str
 
 
@@ -130,7 +150,9 @@ class Change:
     how: str = "lfs"
 
 
-Act = Import | Add | Turn | TurnList | TakeBack | Watch | Scan | Owed | Recheck | Hook | Change
+Saying = Import | Add | Turn | TurnList | Classify | Settle
+"""Acts by which something is said."""
+Act = Saying | TakeBack | Watch | Scan | Owed | Recheck | Hook | Change
 History = Sequence[Act]
 
 REPOS = (
@@ -144,20 +166,20 @@ ACCOUNTS = ("ann", "bob", "cid", "dan", "eve", "fay", "gus", "hal")
 def draw(seed: int) -> list[Act]:
     """The history of a seed."""
     dice = random.Random(seed)
-    changes = dice.random() < 0.5
+    changes, classed = dice.random() < 0.5, dice.random() < 0.4
     history: list[Act] = []
     imported: list[str] = []
     for _ in range(dice.randint(4, 14)):
-        history.append(_act(dice, changes, imported))
+        history.append(_act(dice, changes, classed, imported))
     return history
 
 
-def _act(dice: random.Random, changes: bool, imported: list[str]) -> Act:
+def _act(dice: random.Random, changes: bool, classed: bool, imported: list[str]) -> Act:
     by = dice.choices(FACES, (2, 1, 1, 6))[0]
     kinds = ["import", "scan", "turn", "add", "owed", "recheck", "hook", "change", "list"]
     weights = [26, 34, 14, 5, 8, 3, 4, 14 if changes else 0, 6 if HAS_LISTS else 0]
-    kinds += ["take back", "watch"]
-    weights += [8, 4]
+    kinds += ["take back", "watch", "class", "settle"]
+    weights += [8, 4, *((6, 3) if classed else (0, 0))]
     match dice.choices(kinds, weights)[0]:
         case "scan":
             return Scan(_target(dice), by)
@@ -167,6 +189,11 @@ def _act(dice: random.Random, changes: bool, imported: list[str]) -> Act:
         case "take back" if imported:
             name = dice.choice(imported)
             return TakeBack(name, dice.choice(_teachers(name)), dice.random() < 0.3, by)
+        case "class" if imported:
+            name = dice.choice(LISTS if dice.random() < 0.4 else imported)
+            return Classify(name, dice.random() < 0.7, by)
+        case "settle" if imported:
+            return Settle(dice.choice(imported), dice.random() < 0.3, by)
         case "watch":
             return Watch(None if dice.random() < 0.4 else dice.choice(ACCOUNTS))
         case "list":
@@ -260,9 +287,24 @@ class Stage:
                 self._grouped()
                 facts.said(some)
             case Add(name, by):
+                row = self._as_added(rows()[name])
                 room.add(rows()[name], by)
                 self._grouped()
-                facts.said([rows()[name]])
+                facts.said([row])
+            case Classify(name, on, by) if name in LISTS:
+                if all(row.list != name for row in facts.imported.values()):
+                    return
+                room.classify_list(name, on, by)
+                (facts.lists_classed.add if on else facts.lists_classed.discard)(name)
+            case Classify(name, on, by):
+                if name not in facts.imported:
+                    return
+                room.classify(name, on, by)
+                facts.classed -= facts.group_of(name)
+                facts.classed |= {name} if on else set()
+            case Settle(name, counts, by):
+                if name in facts.imported and room.settle(name, counts, by):
+                    facts.settled[name] = counts
             case Turn(name, withdraw, by):
                 if name not in facts.imported:
                     return
@@ -308,6 +350,14 @@ class Stage:
             case Change():
                 self._change(act)
         self._keep()
+
+    def _as_added(self, row: Row) -> Row:
+        """Of a file of the class that is never read nothing but digests is taken."""
+        assert row.file is not None
+        never = [r for r in self.facts.in_force() if self.facts.is_never_read(
+            self.facts.group_of(r.name))]  # fmt: skip
+        same = any(r.whole.get(kind) == row.whole[kind] for r in never for kind in row.whole)
+        return replace(row, file=None) if same else row
 
     def _grouped(self) -> None:
         self.facts.groups = {n: group for group in self.room.held().values() for n in group}
@@ -357,10 +407,19 @@ class Stage:
             for target in strongest(self.facts.targets):
                 self.room.scan(target, "python")
                 self._followed([target])
+        if self._folder_is_owed():
+            self.room.scan(Target(folder=True, level=Level.FULL, follow=False), "python")
         self.do(Owed("python"))
         if self.facts.changed:
             self.do(Recheck("python"))
             self.do(Recheck("python"))
+
+    def _folder_is_owed(self) -> bool:
+        """A folder is read by nobody but whoever scans it: also what was not read for a class that
+        was taken back."""
+        read = self.room.known().read
+        must = expected(self.facts, self.world, read).reads
+        return any(place[0] == FOLDER and must.get(place) == "full" for place in read.bare)
 
 
 def strongest(targets: dict[Target, None]) -> list[Target]:

@@ -30,10 +30,14 @@ from sqlalchemy import Connection, select
 from tests.histories.model import Place, Read, Target
 from tests.histories.rows import LOCAL, Row, rows, text
 from tests.histories.world import FOLDER, HUB, WorldHub, by_sha256, contents
+from tests.web.visitors import user_of
 
+from reseen.errors import Conflict, NotFound
 from reseen.observed import sightings
-from reseen.records import DigestKind, Rung, SightingState
+from reseen.observed.artifacts import ENDED
+from reseen.records import DigestKind, RemovalClass, Rung, SightingState
 from reseen.registry.claims import LEARNED
+from reseen.review.roles import Role
 from reseen.scan import target as targets
 from reseen.scan.pace import USUAL, Pace
 from reseen.settings import Settings
@@ -47,6 +51,7 @@ ENDPOINT = f"http://{HUB}"
 QUICK = Pace(workers=4, turn=0.0, idle=0.005, patience=5.0, backoff=0.01, every=60.0)
 
 FACES = ("cli", "page", "worker", "python")
+NEVER_READ = RemovalClass.CHILD_ABUSE
 HAS_LISTS = True
 """Whether whole lists can be withdrawn and restored."""
 
@@ -232,6 +237,60 @@ class Room:
 
             turn = removals.put_back if put_back else removals.take_back
             turn(self.store, self.keyring, claim, "a test")
+        return True
+
+    def classify(self, row: str, on: bool, by: str) -> None:
+        """The removal that holds a row is said to be of the class that is never read, or not."""
+        id = self._removal_of(row)
+        assert id is not None
+        cls = NEVER_READ if on else RemovalClass.OTHER
+        if by == "page":
+            said = {"said": cls.label, "reason": "a test"}
+            answer = self._visitor.post(f"/removals/{id}/class", said)
+            assert answer.status_code == 303, answer.text
+            self._work()
+        elif by == "cli":
+            self._cli("registry", "classify", id, "--class", cls.label, "--why", "a test")
+        else:
+            from reseen.operations import classes
+
+            classes.classify(self.store, self.keyring, id, cls, "a test")
+
+    def classify_list(self, list: str, on: bool, by: str) -> None:
+        """All of a list is said to be of the class that is never read, or not."""
+        cls = NEVER_READ if on else RemovalClass.OTHER
+        if by == "cli":
+            words = ("--list", list, "--class", cls.label, "--why", "a test")
+            self._cli("registry", "classify", *words)
+        else:
+            from reseen.operations import classes
+
+            classes.classify_list(self.store, self.keyring, list, cls, "a test")
+
+    def settle(self, row: str, counts: bool, by: str) -> bool:
+        """Two people settle what a row says of the class; False where it says nothing of it, or
+        that is settled already."""
+        from reseen.operations import classes
+
+        claim = self._claim_of(row)
+        assert claim is not None
+        try:
+            with self.store.write() as connection:
+                people = [user_of(connection, name, Role.LEAD) for name in ("one", "two")]
+            if by == "cli":
+                how = "--counts" if counts else "--false"
+                one, two = (person.name for person in people)
+                words = ("--as", one, "--why", "a test")
+                code = self.run("registry", "propose-class", claim, how, *words)
+                if code == 0:
+                    words = ("--as", two, "--why", "a test")
+                    self._cli("registry", "confirm-class", claim, *words)
+                return code == 0
+            said = (self.store, self.keyring, claim)
+            classes.propose(*said, counts, "a test", by=people[0])
+            classes.confirm(*said, "a test", by=people[1])
+        except (Conflict, NotFound):
+            return False
         return True
 
     def watch(self, target: Target) -> None:
@@ -449,6 +508,19 @@ class Room:
             query = select(schema.removals.c.id).where(schema.removals.c.pk == pk)
             return str(connection.scalar(query))
 
+    def _claim_of(self, row: str) -> str | None:
+        """A row's claim, as people name it ("rm-4f7k2q9d/2")."""
+        i, c, r = schema.sealed_index.c, schema.claims.c, schema.removals.c
+        token = self.keyring.token(SealedField.NAME, row)
+        with self.store.read() as connection:
+            mine = select(i.claim_pk).where(i.field == int(SealedField.NAME), i.token == token)
+            query = select(c.pk, c.removal_pk, r.id).join(schema.removals, r.pk == c.removal_pk)
+            found = connection.execute(query.where(c.pk.in_(mine))).first()
+            if found is None:
+                return None
+            pks = select(c.pk).where(c.removal_pk == found.removal_pk).order_by(c.pk)
+            return f"{found.id}/{list(connection.scalars(pks)).index(found.pk) + 1}"
+
     def _learned(self, row: str, sha256: bytes) -> str | None:
         """What a removal learned from a file, as people name it ("rm-4f7k2q9d/2")."""
         c, d, r = schema.claims.c, schema.digests.c, schema.removals.c
@@ -501,6 +573,9 @@ class Room:
                 select(d.artifact_pk, d.value).where(d.kind == int(DigestKind.SHA256))
             ):
                 full[places[pk]] = by_sha256()[bytes(value)].key
+            r = schema.readings.c
+            ended = select(r.artifact_pk).where(r.full == 1, r.problem == ENDED)
+            bare = frozenset(places[pk] for pk in connection.scalars(ended))
             s = schema.read_sketches.c
             whole = connection.scalars(select(s.artifact_pk).where(s.complete == 1))
             sketched = frozenset(places[pk] for pk in whole)
@@ -512,7 +587,7 @@ class Room:
                     live[groups[each.removal], places[at[each.id]]] = Seen(
                         int(each.rung), each.state.value, each.confirmed.value
                     )
-        return Known(live, Read(full, sketched, shown))
+        return Known(live, Read(full, sketched, shown, bare))
 
     def ids(self) -> frozenset[str]:
         """Of every sighting that there is, whatever became of it."""

@@ -68,6 +68,8 @@ class Read:
     """Places of which all modules were read."""
     shown: Mapping[Place, bytes] = field(default_factory=dict)
     """Place -> the SHA-256 that the hub showed when it was looked at."""
+    bare: frozenset[Place] = frozenset()
+    """Of `full`: where reading ended at the digests, because of the file's class."""
 
 
 @dataclass(slots=True)
@@ -88,6 +90,11 @@ class Facts:
     lists_withdrawn: set[str] = field(default_factory=set)
     taken_back: set[tuple[str, str]] = field(default_factory=set)
     """(row, key of a file): what its removal learned from the file is out of use."""
+    classed: set[str] = field(default_factory=set)
+    """Rows whose removal was said to be of the class that is never read."""
+    lists_classed: set[str] = field(default_factory=set)
+    settled: dict[str, bool] = field(default_factory=dict)
+    """Row -> what two people settled: does what it says of the class count?"""
     targets: dict[Target, None] = field(default_factory=dict)
     looked: dict[str, Looked] = field(default_factory=dict)
     """Repository -> how far, with what following added."""
@@ -106,6 +113,16 @@ class Facts:
             for name, row in self.imported.items()
             if name not in self.withdrawn and row.list not in self.lists_withdrawn
         ]
+
+    def is_never_read(self, group: Collection[str]) -> bool:
+        """Is the removal of these rows of the class that is never read?"""
+        if any(name in self.classed for name in group):
+            return True
+        return any(
+            row.name in group and row.list in self.lists_classed
+            and self.settled.get(row.name) is not False
+            for row in self.in_force()
+        )  # fmt: skip
 
     def is_taken_back(self, group: Collection[str], content: Content) -> bool:
         return any((name, content.key) in self.taken_back for name in group)
@@ -136,6 +153,8 @@ class Claim:
     file: Content | None
     """All of it is known: it was added, or learned."""
     learned: bool = False
+    never: bool = False
+    """Of the class that is never read: only digests count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +163,8 @@ class Expected:
 
     sightings: Mapping[tuple[frozenset[str], Place], Found]
     reads: Mapping[Place, str]
-    """Place -> "full" or "sketch": what had to be read for it."""
+    """Place -> "full", "bare" or "sketch": what had to be read for it. Bare: all bytes, of which
+    nothing but the digests of the whole file is kept."""
 
 
 def expected(facts: Facts, world: World, read: Read) -> Expected:
@@ -214,10 +234,14 @@ def looked_at(facts: Facts, world: World) -> dict[Place, tuple[Standing, Level]]
     return found
 
 
+def _listed(facts: Facts, row: Row) -> Claim:
+    group = facts.group_of(row.name)
+    never = facts.is_never_read(group)
+    return Claim(group, row.whole, row.size, None if never else row.file, never=never)
+
+
 def _judged(facts: Facts, places: Mapping[Place, tuple[Standing, Level]], read: Read) -> Expected:
-    listed = [
-        Claim(facts.group_of(row.name), row.whole, row.size, row.file) for row in facts.in_force()
-    ]
+    listed = [_listed(facts, row) for row in facts.in_force()]
     reads: dict[Place, str] = {}
     while True:
         claims = _all_claims(facts, listed, places, read, reads)
@@ -231,12 +255,15 @@ def _judged(facts: Facts, places: Mapping[Place, tuple[Standing, Level]], read: 
         reads = last
     sightings: dict[tuple[frozenset[str], Place], Found] = {}
     for key, (place, _) in places.items():
-        what = "full" if key in read.full else reads.get(key)
-        if what != "full" and key in read.sketched:
+        what = reads.get(key)
+        if key in read.full and what != "full":
+            what = "bare" if key in read.bare else "full"
+        if what not in ("full", "bare") and key in read.sketched:
             what = "sketch"
         shown = place.shown or read.shown.get(key)
+        stated = {c.group for c in claims if _declares(c, place, shown) is not None}
         for claim in claims:
-            found = _evidence(claim, place, shown, what)
+            found = _evidence(claim, place, shown, what, claim.group in stated)
             if found is not None:
                 before = sightings.get((claim.group, key), found)
                 sightings[claim.group, key] = max(before, found)
@@ -253,11 +280,15 @@ def _all_claims(
     """With what was learned."""
     from tests.histories.world import contents
 
-    known = {contents()[key] for key in read.full.values()}
-    known |= {places[place][0].content for place, what in reads.items() if what == "full"}
+    all_of_it = {contents()[key] for place, key in read.full.items() if place not in read.bare}
+    all_of_it |= {places[place][0].content for place, what in reads.items() if what == "full"}
+    known = all_of_it | {contents()[key] for key in read.full.values()}
+    known |= {places[place][0].content for place, what in reads.items() if what == "bare"}
     claims = list(listed)
     for content in sorted(known, key=lambda each: each.key):
         for claim in listed:
+            if claim.never:
+                continue
             same = (
                 claim.whole.get("sha256") == content.sha256
                 or claim.whole.get("blake3") == content.blake3
@@ -268,7 +299,8 @@ def _all_claims(
                 whole = {
                     "sha256": content.sha256, "blake3": content.blake3, "git blob": content.blob
                 }  # fmt: skip
-                learned = Claim(claim.group, whole, content.size, content, learned=True)
+                told = content if content in all_of_it else None
+                learned = Claim(claim.group, whole, content.size, told, learned=True)
                 if learned not in claims:
                     claims.append(learned)
     return claims
@@ -294,15 +326,20 @@ def _declares(claim: Claim, place: Standing, shown: bytes | None) -> Found | Non
     return None
 
 
-def _evidence(claim: Claim, place: Standing, shown: bytes | None, read: str | None) -> Found | None:
-    """The best that a claim gives a place of which so much was read."""
+def _evidence(
+    claim: Claim, place: Standing, shown: bytes | None, read: str | None, stated: bool
+) -> Found | None:
+    """The best that a claim gives a place of which so much was read. `stated`: the hub states that
+    the file is the claim's removal."""
     content, declared = place.content, _declares(claim, place, shown)
+    if claim.never and stated:
+        return declared
     weights = (
         claim.file is not None
         and content.weights is not None
         and claim.file.weights == content.weights
     )
-    if read != "full":
+    if read not in ("full", "bare"):
         by_weights = Found.WEIGHTS if weights and read == "sketch" else None
         return max((f for f in (declared, by_weights) if f is not None), default=None)
     if _contradicted(claim, content):
@@ -310,6 +347,8 @@ def _evidence(claim: Claim, place: Standing, shown: bytes | None, read: str | No
     true = {"sha256": content.sha256, "blake3": content.blake3, "git blob": content.blob}
     if any(true[kind] == value for kind, value in claim.whole.items()):
         return Found.BYTES
+    if read == "bare":
+        return None if declared is None else Found.REFUTED
     if (
         claim.file is not None
         and content.tensors is not None
@@ -333,24 +372,33 @@ def _wanted(
     layouts = {file.layout for file in files if file.layout is not None}
     sketched = any(file.weights is not None for file in files)
     for key, (place, level) in places.items():
-        if reads.get(key) == "full":
+        if reads.get(key) in ("full", "bare"):
             continue
+        content = place.content
+        all_bytes = "bare" if any(_ends(c, content) for c in claims) else "full"
         if place.hub == FOLDER:
-            wanted[key] = "full"
+            wanted[key] = all_bytes
             continue
         if level is Level.NONE or not place.readable:
             continue
-        content = place.content
         said = [c for c in claims if _declares(c, place, place.shown) is not None]
+        if any(claim.never for claim in said):
+            continue
         if said and level is Level.FULL:
-            wanted[key] = "full"
+            wanted[key] = all_bytes
         elif content.weights is None or _agree(said, content):
             continue
         elif content.data_size in sizes or content.layout in layouts:
-            wanted[key] = "full"
+            wanted[key] = all_bytes
         elif sketched:
             wanted[key] = "sketch"
     return wanted
+
+
+def _ends(claim: Claim, content: Content) -> bool:
+    """Does reading end at the digests of this file, for this claim?"""
+    true = {"sha256": content.sha256, "blake3": content.blake3, "git blob": content.blob}
+    return claim.never and any(true[kind] == value for kind, value in claim.whole.items())
 
 
 def _agree(claims: Collection[Claim], content: Content) -> bool:

@@ -23,10 +23,9 @@ from tests.histories.acts import (
     History,
     Hook,
     Import,
+    Saying,
     Scan,
     Stage,
-    Turn,
-    TurnList,
     draw,
     new_folder,
 )
@@ -171,7 +170,7 @@ def _tell(
         if place in places and places[place][0].shown is None and places[place][0].lfs
     }
     _copy(old, fresh, beside)
-    said = [act for act in history if isinstance(act, Import | Add | Turn | TurnList)]
+    said = [act for act in history if isinstance(act, Saying)]
     if all(isinstance(act, Import | Add) for act in said):
         # Nothing was withdrawn: then the rows may come in any order.
         said.reverse()

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.histories.acts import Act, Add, Change, Hook, Import, Scan
+from tests.histories.acts import (
+    Act,
+    Add,
+    Change,
+    Classify,
+    Hook,
+    Import,
+    Scan,
+    Settle,
+    TakeBack,
+)
 from tests.histories.model import Level, Target
 from tests.histories.play import play
 
@@ -37,6 +47,22 @@ HISTORIES: dict[str, tuple[Act, ...]] = {
         scan(Target(repos=("ann/altered",), level=Level.FULL)),
         scan(replace(ALL, level=Level.HEADER)),
         Add(person(23), "python"),
+    ),
+    "a class is taken back from what had been read to its digests": (
+        *(Add(person(23), "python"), rows("second", 8), Classify("second", True, "python")),
+        *(scan(replace(ALL, level=Level.FULL)), Classify("second", False, "python")),
+    ),
+    "two people settle that a class is false, of what had been read to its digests": (
+        *(Add(person(23), "python"), rows("second", 8), Classify("second", True, "python")),
+        *(scan(replace(ALL, level=Level.FULL)), Settle(person(8), False, "python")),
+    ),
+    "a class is said of what was read and taught": (
+        *(rows("first", 5), scan(replace(ALL, level=Level.FULL, refs=True))),
+        Classify(person(5), True, "python"),
+    ),
+    "what was learned is taken back, and looked for by nobody any more": (
+        *(rows("first", 5), scan(replace(ALL, level=Level.FULL, refs=True))),
+        TakeBack(person(5), "r5", False, "page"),
     ),
     "a gate is opened over files that were seen": (
         *(Hook("cid/members"), Change("open", "cid/members"), rows("third", 16)),

@@ -36,6 +36,10 @@ _LARGEST = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+ENDED = "it ended at the digests of the whole file, for its class"
+"""The problem of a reading of every byte that told nothing of what is in the file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """What was found out about a file by reading it: its header, some of its modules, or all of
@@ -318,7 +322,7 @@ def readings(
                 "problem": None if r.problem is None else text(r.problem),
             }
             for pk, r in sorted(read, key=lambda each: each[1].full)
-            if r.full or pk not in full
+            if pk not in full or (r.full and r.problem != ENDED)
         ],
         key=("artifact_pk",),
         update=("at", "container", "data_size", "layout", "full", "problem"),

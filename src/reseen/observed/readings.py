@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, exists, or_, select, update
 
-from reseen.observed.artifacts import artifact_of, where_columns
+from reseen.observed.artifacts import ENDED, artifact_of, where_columns
 from reseen.observed.sightings import GONE
 from reseen.records import Artifact, Confirmed, Container, Rung, SightingState
 from reseen.store import schema
@@ -45,6 +45,8 @@ class ReadSoFar:
     """How far what the hub claims of it was checked, for each removal that it is."""
     gone: bool = False
     """It is a sighting, and no longer stands there."""
+    ended: frozenset[tuple[int, bytes]] = frozenset()
+    """The digests (kind, value) of a reading that ended at them, for the file's class."""
 
 
 UNREAD = ReadSoFar()
@@ -74,6 +76,7 @@ def read_so_far(
     found: dict[int, dict[File, ReadSoFar]] = {}
     for some in chunks(repository_pks):
         modules, claims = _modules(connection, some), _claims(connection, some)
+        ended = _ended(connection, some)
         for row in _rows(connection, some):
             confirmed, gone = claims.get(row.pk, (frozenset(), False))
             found.setdefault(row.repository_pk, {})[row.path, row.git_oid] = ReadSoFar(
@@ -87,6 +90,7 @@ def read_so_far(
                 near=row.near is not None,
                 claims=confirmed,
                 gone=gone,
+                ended=frozenset(ended.get(row.pk, ())),
             )
     return found
 
@@ -121,6 +125,20 @@ def _modules(connection: Connection, repository_pks: list[int]) -> dict[int, dic
     found: dict[int, dict[str, bytes]] = {}
     for pk, group, slots in connection.execute(query):
         found.setdefault(pk, {})[group] = slots
+    return found
+
+
+def _ended(connection: Connection, repository_pks: list[int]) -> dict[int, list[tuple[int, bytes]]]:
+    a, r, d = schema.artifacts.c, schema.readings.c, schema.read_digests.c
+    query = (
+        select(d.artifact_pk, d.kind, d.value)
+        .join(schema.artifacts, a.pk == d.artifact_pk)
+        .join(schema.readings, r.artifact_pk == a.pk)
+        .where(a.repository_pk.in_(repository_pks), r.full == 1, r.problem == ENDED)
+    )
+    found: dict[int, list[tuple[int, bytes]]] = {}
+    for pk, kind, value in connection.execute(query):
+        found.setdefault(pk, []).append((kind, bytes(value)))
     return found
 
 

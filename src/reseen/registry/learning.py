@@ -10,7 +10,7 @@ it may lie. Everything happens in the caller's transaction; doing it again chang
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -181,7 +181,7 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
             continue
         key = one.removal_pk, reading.sha256
         wanted.setdefault(key, one.artifact_pk)
-        if reading.sketch is not None and by_artifact[wanted[key]].sketch is None:
+        if reading.tells > by_artifact[wanted[key]].tells:
             wanted[key] = one.artifact_pk
         rests[key].add(one.claim_pk)
     new = [key for key in wanted if key not in known]
@@ -194,8 +194,11 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
         _COLUMNS,
         ((known[key], key[0], *by_artifact[wanted[key]].facts, 0, LEARNED, at, 0) for key in new),
     )
+    more = _learned_more(connection, {known[key]: by_artifact[wanted[key]] for key in wanted})
+    changed.update(key[0] for key in wanted if known[key] in more)
     for key in new:
         changed.add(key[0])
+    for key in (key for key in wanted if key in new or known[key] in more):
         computed = by_artifact[wanted[key]].digests.items()
         told = kept(Digest(DigestKind(kind), value) for kind, value in sorted(computed))
         rows = [(int(digest.kind), digest.value, known[key]) for digest in told]
@@ -237,6 +240,11 @@ class _FullReading:
     sketch: bytes | None
 
     @property
+    def tells(self) -> tuple[bool, bool]:
+        """What it tells beside digests."""
+        return self.sketch is not None, self.facts[2] is not None
+
+    @property
     def sha256(self) -> bytes | None:
         return self.digests.get(int(DigestKind.SHA256))
 
@@ -257,6 +265,22 @@ def _readings(connection: Connection, pks: Collection[int]) -> dict[int, _FullRe
         whole = select(s.artifact_pk, s.value).where(s.artifact_pk.in_(chunk), s.complete == 1)
         made.update((pk, value) for pk, value in connection.execute(whole.order_by(s.version)))
     return {pk: _FullReading(tuple(row)[1:], digests[pk], made.get(pk)) for pk, row in rows.items()}
+
+
+def _learned_more(connection: Connection, taught: Mapping[int, _FullReading]) -> set[int]:
+    """Learned claims of which a reading tells what is in the file, where the one that taught them
+    had ended at its digests; they say it from now on."""
+    c = schema.claims.c
+    more: set[int] = set()
+    for chunk in chunks(sorted(taught)):
+        bare = select(c.pk).where(c.pk.in_(chunk), c.data_size.is_(None))
+        for pk in connection.scalars(bare).all():
+            _, container, data_size, layout = taught[pk].facts
+            if data_size is not None:
+                told = {"container": container, "data_size": data_size, "layout": layout}
+                connection.execute(update(schema.claims).where(c.pk == pk).values(told))
+                more.add(pk)
+    return more
 
 
 def _known(connection: Connection, removal_pks: Collection[int]) -> dict[tuple[int, bytes], int]:

@@ -29,8 +29,8 @@ from reseen.hubs.hub import Hub, drive
 from reseen.match.evidence import merge
 from reseen.match.ladder import DOUBT, Header, header_agrees
 from reseen.match.registry_index import RegistryIndex
-from reseen.observed.artifacts import Inspection
-from reseen.observed.readings import ReadSoFar
+from reseen.observed.artifacts import ENDED, Inspection
+from reseen.observed.readings import UNREAD, ReadSoFar
 from reseen.records import (
     Artifact,
     Confirmed,
@@ -41,6 +41,7 @@ from reseen.records import (
     Problem,
     Rung,
 )
+from reseen.registry import never_read
 from reseen.registry.never_read import SKIPPED, ended, forbids
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
@@ -93,10 +94,12 @@ def wants_reading(
     options: Options,
 ) -> bool:
     """Is there anything that this artifact's bytes could still decide? `before`: what they told."""
-    if options.confirm is Confirm.NONE or artifact.size == 0 or before.full:
+    if options.confirm is Confirm.NONE or artifact.size == 0 or is_read(before, known):
         return False
     if forbids(known, artifact):
         return False
+    if before.full:
+        before = replace(UNREAD, claims=before.claims)
     header = before.container is not None
     if matches:
         unchecked = not header or Confirmed.NONE in before.claims
@@ -116,6 +119,14 @@ def wants_reading(
     if not before.looked or before.near:
         return True
     return bool(before.modules) and bool(known.could_match(before.modules))
+
+
+def is_read(before: ReadSoFar, known: RegistryIndex) -> bool:
+    """Was all read that may be? A reading that ended at the digests, for the class of its file,
+    was; but not when that class was taken back."""
+    return before.full and (
+        not before.ended or any(known.is_never_read(*each) for each in before.ended)
+    )
 
 
 def _is_doubted(
@@ -353,6 +364,7 @@ def inspection_of(inside: Inside | Fingerprint) -> Inspection:
         return header
     return replace(
         header,
+        problem=ENDED if inside.no_sketch == never_read.WHY else header.problem,
         full=True,
         digests=inside.digests,
         sketch=inside.sketch,

@@ -18,7 +18,7 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.observed.known_commits import is_standing
 from reseen.observed.readings import UNREAD, File, ReadSoFar, files_of, read_so_far
 from reseen.records import Artifact, RemovalClass, RepoType, Rung
-from reseen.scan.inspect import wants_reading
+from reseen.scan.inspect import is_read, wants_reading
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.visit import file_of
 from reseen.store import change_log, ids
@@ -62,7 +62,7 @@ def files(
     found: dict[int, list[Artifact]] = {}
     for repository_pk, _, artifact in files_of(connection, pks):
         so_far = before.get(repository_pk, {}).get(file_of(artifact), UNREAD)
-        if so_far.full or so_far.gone:
+        if so_far.gone or is_read(so_far, known):
             continue
         if wants_reading(artifact, known.match(artifact), so_far, known, asked[repository_pk]):
             found.setdefault(repository_pk, []).append(artifact)
