@@ -56,6 +56,23 @@ class KilledRoom(Room):
     def scan(self, target: Target, by: str) -> None:
         super().scan(target, "cli")
 
+    def take_back(self, row: str, content: str, put_back: bool, by: str) -> bool:
+        return super().take_back(row, content, put_back, "cli")
+
+    def classify(self, row: str, on: bool, by: str) -> None:
+        super().classify(row, on, "cli")
+
+    def classify_list(self, list: str, on: bool, by: str) -> None:
+        super().classify_list(list, on, "cli")
+
+    def settle(self, row: str, counts: bool, by: str) -> bool:
+        return super().settle(row, counts, "cli")
+
+    def watch(self, target: Target) -> None:
+        """A watch ends when it is killed: what it does in a round, by verbs that end."""
+        super().read("cli")
+        super().scan(target, "cli")
+
     def read(self, by: str) -> None:
         super().read("cli")
 
