@@ -328,13 +328,18 @@ def _pair(given: str) -> tuple[str, str]:
 
 
 def _add_options(
-    list_name: str, site: str | None, name: str | None, reason: str | None, cls: str | None
+    list_name: str,
+    site: str | None,
+    name: str | None,
+    reason: str | None,
+    cls: str | None,
+    anyway: bool,
 ) -> AddOptions:
     from reseen.records import Names
     from reseen.registry.adds import AddOptions
 
     names = Names(name=name, reason=reason) if name or reason else None
-    return AddOptions(list_name, site, names, class_given(cls))
+    return AddOptions(list_name, site, names, class_given(cls), anyway)
 
 
 @registry.command()
@@ -355,6 +360,9 @@ def _add_options(
         help='Why it was removed. Sealed. "-": from standard input.',
     ),
     class_option("Of which class it is."),
+    click.option(
+        "--anyway", is_flag=True, help="Also a web page, an LFS pointer, a file that is cut off."
+    ),
 )
 @db_option
 @output_options

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 
-from reseen.records import Digest, DigestKind
+from reseen.files.limits import HEADER_HARD_LIMIT
+from reseen.records import Container, Digest, DigestKind, Fingerprint
 
 _ERRORS = (
     *("Entry not found", "Not Found", "Not found", "not found", "File not found"),
@@ -111,6 +112,28 @@ def _of_errors() -> dict[DigestKind, frozenset[bytes]]:
 @cache
 def _starts() -> frozenset[bytes]:
     return _STARTS | {value[:2] for values in _of_errors().values() for value in values}
+
+
+_CUT = ("reach beyond the end", "cut off", "breaks off", "ends within", "not in the file")
+"""What readers say of files of which the end is missing."""
+
+
+def why_no_model(head: bytes, told: Fingerprint) -> str | None:
+    """Why a file, of which these are the first bytes, can hardly be a model, and what to do; None
+    for one that may."""
+    if is_markup(head):
+        return "it is a web page and no model: sign in where it is from, and download it again"
+    if told.container is Container.LFS_POINTER:
+        return "it is a Git LFS pointer, and the model itself is not here: git lfs pull"
+    if any(why_bogus(digest) for digest in told.digests if not digest.kind.is_short):
+        return "it is an error message or nothing, saved as a file: download it again"
+    if head[:64].lstrip().startswith((b'{"error"', b'{"message"', b'{"detail"')):
+        return "it is an error message, saved as a file: download it again"
+    length = int.from_bytes(head[:8], "little")
+    in_header = head[8:9] == b"{" and told.size - 8 < length <= HEADER_HARD_LIMIT
+    if in_header or any(part in (told.problem or "") for part in _CUT):
+        return "it is cut off, so that its digests are no whole file's: download it again"
+    return None
 
 
 def is_markup(head: bytes) -> bool:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from reseen.errors import FileError, bulkhead
-from reseen.fingerprints.known_bogus import why_bogus
+from reseen.fingerprints.known_bogus import why_bogus, why_no_model
 from reseen.records import Fingerprint, Names, RemovalClass, RemovedFile
 from reseen.registry import learning, never_read
 from reseen.registry.merge import Merger
@@ -58,6 +58,8 @@ class AddOptions:
     site: str | None = None
     names: Names | None = None
     cls: RemovalClass | None = None
+    anyway: bool = False
+    """Also what can hardly be a model: a web page, a pointer, a file that is cut off."""
 
 
 def add_files(
@@ -81,6 +83,10 @@ def add_files(
                 read = read_local(path, never, progress, told=told)
         except FileError as e:
             return Added(path, AddOutcome.REJECTED, reason=str(e))
+        looked_at = read.size > 0 and not options.anyway
+        why = why_no_model(_head(path), read) if looked_at else None
+        if why is not None:
+            return Added(path, AddOutcome.REJECTED, reason=f"{why} (or take it with --anyway)")
         given = options.names or Names()
         own = replace(given, file_names=(*given.file_names, path.name))
         where = links.normal_site(options.site) if options.site else None
@@ -110,6 +116,11 @@ def _add(store: Store, keyring: Keyring, path: Path, told: Fingerprint, draft: D
         out = standing.claims and standing.stays_withdrawn(draft.list_name)
         why = "it is withdrawn, and stays so" if out else None
         return Added(path, AddOutcome(outcome.value), standing.id, why, written.removals)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(1_024)
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
