@@ -135,6 +135,7 @@ VERBS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sightings": ((), ("--json",), ("--withdrawn",), ("--withdrawn", "--json"), ("--refuted",)),
     "sighting": (("{sighting}",), ("{sighting}", "--json")),
     "problems": ((), ("--json",)),
+    "leads": ((), ("--json",)),
     "report": tuple(
         ("--out", f"{{out}}/report.{form}", "--locations")
         for form in ("html", "csv", "jsonl", "xlsx")

@@ -55,6 +55,7 @@ class Root(LazyGroup):
             "reseen.cli.report:report",
             "Write what was found: HTML, CSV, JSON Lines, XLSX.",
         ),
+        "leads": ("reseen.cli.leads:leads", "List what short hashes alone point at."),
         "lookup": ("reseen.cli.lookup:lookup", "Find a removal by name, link or digest."),
         "fingerprint": ("reseen.cli.fingerprint:fingerprint", "Print a file's digests and sketch."),
         "inspect": ("reseen.cli.fingerprint:inspect", "Show what a model file is made of."),

@@ -293,6 +293,26 @@ def artifact_of(row: Any) -> Artifact:
     )
 
 
+def stating(connection: Connection, beginning: bytes, limit: int) -> list[Artifact]:
+    """Artifacts of which a hub states a SHA-256 that begins so, at most `limit`: a range of the
+    key, so that an index serves it."""
+    table = schema.artifacts.c
+    query = (
+        select(schema.artifacts, *where_columns())
+        .join(schema.repositories, schema.repositories.c.pk == table.repository_pk)
+        .where(table.sha256.between(beginning.ljust(32, b"\0"), beginning.ljust(32, b"\xff")))
+        .order_by(table.sha256, table.pk)
+        .limit(limit)
+    )
+    return [artifact_of(row) for row in connection.execute(query)]
+
+
+def count_stated(connection: Connection) -> int:
+    """How many different SHA-256s hubs state."""
+    query = select(func.count(func.distinct(schema.artifacts.c.sha256)))
+    return int(connection.scalar(query) or 0)
+
+
 def count(connection: Connection) -> int:
     """How many files were seen."""
     return int(connection.scalar(select(func.count()).select_from(schema.artifacts)) or 0)

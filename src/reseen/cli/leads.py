@@ -1,0 +1,73 @@
+"""`reseen leads`: what short hashes alone point at."""
+
+from __future__ import annotations
+
+import click
+
+from reseen.cli.common import (
+    count,
+    db_option,
+    emit,
+    json_option,
+    look_into,
+    note,
+    say,
+    settings_for,
+)
+
+
+@click.command()
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=1_000,
+    show_default=True,
+    help="Leads to show at most.",
+)
+@db_option
+@json_option
+def leads(limit: int, db: str | None, as_json: bool) -> None:
+    """List files whose stated SHA-256 begins with the AutoV2 of a removal that has no full digest.
+
+    A lead accuses nobody: 10 digits are no proof. It is no sighting, stands in no case and no
+    notice, and the gate lets it through. Says how many such leads accident alone would give.
+    """
+    from reseen.match import short_leads
+    from reseen.report.rows import visible
+
+    with look_into(settings_for(db)) as store, store.read() as connection:
+        answer = short_leads.find(connection, limit=limit)
+    for lead in answer.found:
+        artifact = lead.artifact
+        if as_json:
+            emit(
+                {
+                    "removal": lead.removal,
+                    "hub": artifact.hub,
+                    "type": artifact.type,
+                    "repo": artifact.repo,
+                    "revision": artifact.revision,
+                    "path": artifact.path,
+                    "size": artifact.size,
+                    "digits": short_leads.DIGITS,
+                    "by_accident": answer.by_accident,
+                }
+            )
+        else:
+            say(f"{lead.removal}  {artifact.hub} {visible(artifact.repo)} {visible(artifact.path)}")
+    if as_json:
+        return
+    note(
+        f"{count(len(answer.found), 'lead')}: the first {short_leads.DIGITS} digits of the SHA-256 "
+        "that the hub states are those of the removal. Look at each; this proves nothing."
+        if answer.found
+        else "No leads from short hashes."
+    )
+    if answer.more:
+        note("There are more: --limit shows them.")
+    if answer.short:
+        note(
+            f"{count(answer.short, 'short hash', 'short hashes')} against "
+            f"{count(answer.stated, 'stated SHA-256')}: accident alone would give "
+            f"{answer.by_accident:.2g} leads."
+        )

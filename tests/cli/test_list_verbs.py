@@ -1,0 +1,97 @@
+"""`registry import` and `leads`: what they say of lists, how they end, what they leave behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.test_cli import reseen
+from tests.registry.lists.test_shapes import MARK, SHAPES, A, B, C, lines
+
+TRIED = sorted(SHAPES)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def file_of(home: Path, data: str | bytes, name: str = "removed.list") -> str:
+    path = home / name
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return str(path)
+
+
+def test_no_value_of_any_shape_reaches_the_terminal_or_the_json(home: Path) -> None:
+    """All shapes at once: each is imported as a file of its own."""
+    files = [
+        file_of(home, SHAPES[shape].data, f"removed-{number}.list")
+        for number, shape in enumerate(TRIED)
+    ]
+    for more in ((), ("--json",)):
+        said = reseen(home, "registry", "import", *files, *more, code=3)
+        assert "Marked" not in said
+        assert "arked" not in said
+        assert not any(digest[:8] in said.lower() for digest in (A, B, C))
+
+
+def test_the_name_of_a_file_beside_a_model_is_a_name(home: Path) -> None:
+    beside = file_of(home, f"{A}\n", f"{MARK}.safetensors.sha256")
+    for more in ((), ("--json",)):
+        said = reseen(home, "registry", "import", beside, *more)
+        assert "arked" not in said
+    assert "arked" not in reseen(home, "registry", "lists")
+
+
+def test_an_error_names_no_value_and_says_what_was_seen(home: Path) -> None:
+    text = file_of(home, f"Wer,Wann\n{MARK},12\n{MARK} again,13\n")
+    said = reseen(home, "registry", "import", text, code=2)
+    assert "arked" not in said
+    assert "column 1: text" in said
+    assert "--map" in said
+    said = reseen(home, "registry", "import", text, "--map", f"{MARK}=name", code=2)
+    assert "arked" not in said
+
+
+def test_an_import_that_took_nothing_ends_with_2_and_one_that_took_part_with_3(home: Path) -> None:
+    assert "1 rejected" in reseen(home, "registry", "import", file_of(home, "sha256\nzz\n"), code=2)
+    reseen(home, "registry", "import", file_of(home, f"sha256\nzz\n{A}\n"), code=3)
+    reseen(home, "registry", "import", file_of(home, lines("# a comment", A)))
+    reseen(home, "registry", "import", file_of(home, lines("sha256", "# x", "zz")), code=2)
+
+
+def test_a_dry_run_makes_no_registry_and_no_key(home: Path) -> None:
+    text = file_of(home, f"name,sha256\n{MARK},{A}\n{MARK},zz\n")
+    before = sorted(home.rglob("*"))
+    said = reseen(home, "registry", "import", text, "--dry-run", code=3)
+    assert "1 added" in said
+    assert "nothing was written" in said
+    assert sorted(home.rglob("*")) == before
+    account = json.loads(
+        reseen(home, "registry", "import", text, "--dry-run", "--json", code=3).splitlines()[0]
+    )
+    assert (account["added"], account["rejected"], account["dry_run"]) == (1, 1, True)
+    assert account["rejects_file"] is None
+
+
+def test_a_list_that_cannot_be_read_makes_no_registry_and_no_key(home: Path) -> None:
+    for data in (b"\xd0\xcf\x11\xe0" + bytes(600), b"<html><p>Sign in</p></html>", b"no list"):
+        text = file_of(home, data)
+        before = sorted(home.rglob("*"))
+        reseen(home, "registry", "import", text, code=2)
+        assert sorted(home.rglob("*")) == before
+
+
+def test_what_removals_are_good_for_is_said(home: Path) -> None:
+    rows = lines(
+        "link,hash",
+        f"https://civitai.com/models/1,{A[:10]}",
+        "https://civitai.com/models/2,",
+        f",{B}",
+    )
+    said = reseen(home, "registry", "import", file_of(home, rows))
+    assert "1 removal with a full digest" in said
+    assert "1 removal has no hash" in said
+    assert "1 removal has no full digest" in said
+    assert "No leads" in reseen(home, "leads")
