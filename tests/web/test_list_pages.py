@@ -274,3 +274,30 @@ def test_digests_of_the_class_that_is_never_read_are_on_no_page(
     lead.post(f"/removals/{removal.id}/class", said)
     for place in (f"/removals/{removal.id}", f"/lists?removal={removal.id}"):
         assert digest not in visit(Role.ADMINISTRATOR).get(place).text
+
+
+def test_a_look_says_all_of_it_and_writes_nothing(visit: Visit, service: Service) -> None:
+    lead = visit(Role.LEAD)
+    rows = f"{SECRET},{sha(1)},x\n{SECRET} again,{sha(2)},y\n".encode()
+    answer = upload(lead, rows, look="1")
+    assert answer.status_code == 200, answer.text
+    assert "What an import would do" in answer.text
+    assert "64 hex digits in all" in answer.text
+    assert SECRET not in answer.text
+    with service.store.read() as connection:
+        assert removals.count(connection) == 0
+        assert not [x for x in audit.every(connection) if x.action == "import"]
+
+
+def test_columns_are_mapped_by_their_numbers(visit: Visit, service: Service) -> None:
+    lead = visit(Role.LEAD)
+    rows = f"{SECRET},{sha(1)},x\n{SECRET} again,{sha(2)},y\n".encode()
+    assert "<b>2</b> added" in upload(lead, rows, columns="1=name, 3=ignore").text
+    with service.store.write() as connection:
+        (first, *_) = list(removals.every(connection))
+        assert service.keyring
+        assert SECRET in str(removals.reveal(connection, service.keyring, first.id).name)
+    for wrong in ("1", "1=nonsense", f"{SECRET}=name", "9=name"):
+        answer = upload(lead, rows, columns=wrong)
+        assert answer.status_code == 400, answer.text
+        assert "Imported into" not in answer.text

@@ -7,8 +7,9 @@ rejected: the person has them. What is shown of a row is its number and the reas
 from __future__ import annotations
 
 import os
+import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -27,6 +28,7 @@ from reseen.registry import claims, removals
 from reseen.registry import classes as registry_classes
 from reseen.registry.claims import ListedRemovals
 from reseen.registry.imports import ImportOptions
+from reseen.registry.lists.columns import parse_map
 from reseen.registry.lists.values import RefusedValue
 from reseen.registry.rows import check_list_name
 from reseen.review import sealed_text
@@ -91,14 +93,22 @@ def import_one(
     file: Annotated[UploadFile | None, File()] = None,
     name: Annotated[str, Form(max_length=200)] = "",
     site: Annotated[str, Form(max_length=300)] = "",
+    columns: Annotated[str, Form(max_length=2_000)] = "",
+    look: Annotated[str, Form(max_length=1)] = "",
 ) -> Response:
-    form = SentForm({"name": name, "site": site})
+    """`look`: say what an import would do, and write nothing."""
+    form = SentForm({"name": name, "site": site, "columns": columns})
     options = form.take("name", lambda: _options(name, site, who), None)
+    mapped = form.take("columns", lambda: _mapped(columns), None)
+    if options is not None and mapped is not None:
+        options = replace(options, columns=mapped, dry_run=bool(look))
+    else:
+        options = None
     path = form.take("file", lambda: _spooled(file), None)
     imported = None
     if options is not None and path is not None:
         imported = form.take("file", lambda: _imported(service, path, options), None)
-        if imported is not None:
+        if imported is not None and not look:
             reading.queue(service.store, service.settings.hubs, who)
     if imported is None:
         return _shown(request, service, who, form=form)
@@ -121,6 +131,19 @@ def _options(name: str, site: str, who: Who) -> ImportOptions:
     )
 
 
+def _mapped(columns: str) -> dict[str, str]:
+    """What is typed of columns: "1=name, 3=sha256". Raises InputError."""
+    pairs = [pair for part in re.split(r"[,;\n]", columns) if (pair := part.strip())]
+    try:
+        parse_map(pairs)
+    except InputError:
+        raise InputError(
+            "a column is not given as NUMBER=FIELD, with a field that Reseen knows",
+            remedy="For example 1=name, 3=sha256; docs/lists.md names the fields.",
+        ) from None
+    return {column: field for column, _, field in (pair.rpartition("=") for pair in pairs)}
+
+
 def _imported(service: Service, path: Path, options: ImportOptions) -> Imported:
     if service.keyring is None:
         raise SealError(
@@ -133,7 +156,7 @@ def _imported(service: Service, path: Path, options: ImportOptions) -> Imported:
         return import_list(service.store, service.keyring, path, options)
     except InputError as error:
         if "--" in (error.remedy or ""):  # an option of the command
-            remedy = "Name the columns as docs/lists.md does, and choose the file again."
+            remedy = "Say which column is what, by its number: 2=sha256. Choose the file again."
             raise InputError(str(error), remedy=remedy) from None
         raise
     finally:
