@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
@@ -85,30 +85,38 @@ def show(request: Request, service: Served, who: Reader, removal: str = "") -> R
     return _shown(request, service, who, removal)
 
 
+@dataclass(frozen=True, slots=True)
+class ListForm:
+    """What is sent beside a list's file."""
+
+    name: Annotated[str, Form(max_length=200)] = ""
+    site: Annotated[str, Form(max_length=300)] = ""
+    columns: Annotated[str, Form(max_length=2_000)] = ""
+    """Which column is what: "1=name, 3=sha256"."""
+    look: Annotated[str, Form(max_length=1)] = ""
+    """Say what an import would do, and write nothing."""
+
+
 @router.post("/lists/import")
 def import_one(
     request: Request,
     service: Served,
     who: Lead,
+    sent: Annotated[ListForm, Depends()],
     file: Annotated[UploadFile | None, File()] = None,
-    name: Annotated[str, Form(max_length=200)] = "",
-    site: Annotated[str, Form(max_length=300)] = "",
-    columns: Annotated[str, Form(max_length=2_000)] = "",
-    look: Annotated[str, Form(max_length=1)] = "",
 ) -> Response:
-    """`look`: say what an import would do, and write nothing."""
-    form = SentForm({"name": name, "site": site, "columns": columns})
-    options = form.take("name", lambda: _options(name, site, who), None)
-    mapped = form.take("columns", lambda: _mapped(columns), None)
+    form = SentForm({"name": sent.name, "site": sent.site, "columns": sent.columns})
+    options = form.take("name", lambda: _options(sent.name, sent.site, who), None)
+    mapped = form.take("columns", lambda: _mapped(sent.columns), None)
     if options is not None and mapped is not None:
-        options = replace(options, columns=mapped, dry_run=bool(look))
+        options = replace(options, columns=mapped, dry_run=bool(sent.look))
     else:
         options = None
     path = form.take("file", lambda: _spooled(file), None)
     imported = None
     if options is not None and path is not None:
         imported = form.take("file", lambda: _imported(service, path, options), None)
-        if imported is not None and not look:
+        if imported is not None and not sent.look:
             reading.queue(service.store, service.settings.hubs, who)
     if imported is None:
         return _shown(request, service, who, form=form)
