@@ -34,6 +34,7 @@ from tests.histories.model import Facts, Found, Level, Place, Target, expected, 
 from tests.histories.rows import rows
 from tests.histories.world import HUB
 
+from reseen.operations import log_check
 from reseen.store import schema
 
 
@@ -89,6 +90,7 @@ def _compared(stage: Stage, known: Known) -> list[Difference]:
     stage._grouped()
     missing = sorted(stage.facts.imported.keys() - stage.facts.groups.keys())
     told += [Difference("refused", f"a row was not taken: {name}") for name in missing]
+    told += [Difference("log", what) for what in log_check.verify(stage.room.store).wrong]
     return told + _model(stage.facts, stage.world, known, "history")
 
 

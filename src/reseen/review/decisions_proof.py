@@ -85,7 +85,8 @@ def _cases(connection: Connection, found: Disagreements) -> int:
         count += len(rows)
         first, last = rows[0].pk, rows[-1].pk
         some = set(connection.scalars(select(d.case_pk).where(d.case_pk.between(first, last))))
-        standings = decision_records.load(connection, sorted(some)) if some else {}
+        pks = [row.pk for row in rows]
+        standings = decision_records.load(connection, pks, between=True) if some else {}
         for pk, id, state, verdict in rows:
             told: tuple[str, str | None] = (CaseState.OPEN.value, None)
             if pk in some:

@@ -124,10 +124,11 @@ def stand(made: Sequence[DecisionRecord], now: Sequence[SightingNow]) -> CaseSta
     for decision in kept:
         if decision.verdict == Verdict.SECOND:
             continue
+        said = Verdict(decision.verdict)
         for pk, covered in decision.covers.items():
             if pk in sightings:
-                held = holds(Verdict(decision.verdict), covered, sightings[pk])
-                verdicts[pk] = Verdict(decision.verdict) if held else None
+                held = holds(said, covered, sightings[pk])
+                verdicts[pk] = said if held else None
                 by[pk] = decision.pk
                 covered_ever.add(pk)
                 now_refuted = sightings[pk].rung == Rung.REFUTED

@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
+from reseen.store import audit_rows
 from reseen.store.audit import AuditLine
 from reseen.store.audit_rows import RunningDigest, covered
 
@@ -129,20 +130,18 @@ class LogProof:
             return
         name, first, last = said
         self._strays(name, first)
-        digest, rows = RunningDigest(), 0
+        texts: list[str] = []
         row = self._next[name]
         while row is not None and row[0] <= last:
-            for text in row[1]:
-                digest.add(text)
-            rows += 1
+            texts.extend(row[1])
             if table.remember:
                 table.pks.append(row[0])
                 table.lines.append(line.number)
             row = next(table.rows, None)
         self._next[name] = row
-        if not rows:
+        if not texts:
             self._say(line, "what it tells of is not in the store")
-        elif digest.hex() != details.get("rows"):
+        elif audit_rows.digest(texts) != details.get("rows"):
             self._say(line, "what it tells of is another in the store than was written")
 
     def _seal(self, line: AuditLine) -> None:
