@@ -88,9 +88,9 @@ def verify(head_file: Path | None, db: str | None, as_json: bool) -> None:
         emit(told | {"wrong": list(done.wrong), "wrong_in_all": done.wrong_in_all})
     else:
         end = "" if at is None else f"; the head's line {at}"
-        say(f"{count(done.lines, 'line')}, each as it was written{end}")
-        for sentence in done.wrong:
+        for sentence in done.wrong:  # first: who reads one line must not read that all is well
             say(sentence)
+        say(f"{count(done.lines, 'line')}, each as it was written{end}")
     if done.wrong_in_all:
         raise Tampered(
             f"the store does not agree with the log in {count(done.wrong_in_all, 'place')}",
