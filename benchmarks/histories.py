@@ -73,7 +73,9 @@ def _play(options: argparse.Namespace) -> int:
         options.progress.write_text(json.dumps(done))
     seconds = time.monotonic() - began
     faults = sum(bool(some) for some in done.values())
-    print(f"{len(done):,} histories, {faults:,} with differences; {played:,} in {seconds:,.0f} s")
+    acts = sum(len(draw(int(seed))) for seed in done)
+    print(f"{len(done):,} histories of {acts:,} acts, {faults:,} with differences")
+    print(f"{played:,} of them in {seconds:,.0f} s now")
     for kind, count in kinds.most_common():
         print(f"  {count:>6,}  {kind}")
     return 1 if faults else 0
