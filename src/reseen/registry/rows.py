@@ -57,6 +57,8 @@ DIGEST_FIELDS: dict[ListField, DigestKind | None] = {
     ListField.HASH: None,
 }
 
+_RULE = re.compile(r"[-=:_+|\s]+\Z")
+"""What is drawn between a header and its rows."""
 _COMMENT = ("#", "//")
 _LONGER_THAN_ONE = 76
 """Characters in a cell that may name several hashes, one by one."""
@@ -189,6 +191,8 @@ def drafts(
                 continue
             if first.startswith(_COMMENT) and sum(text_of(cell) is not None for cell in cells) == 1:
                 table.set_aside["a comment"] += 1
+            elif all(_RULE.match(text_of(cell) or "-") for cell in cells):
+                table.set_aside["a heading or a rule"] += 1
             else:
                 yield Refusal(number, place, sys.intern(str(refused)), cells)
             continue

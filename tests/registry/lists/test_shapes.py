@@ -249,6 +249,26 @@ SHAPES: dict[str, Shape] = {
             ]
         )
     ),
+    "column by column": Shape(
+        json.dumps(
+            {
+                "name": {str(at): n for at, (_, n) in enumerate(NAMED)},
+                "sha256": {str(at): d for at, (d, _) in enumerate(NAMED)},
+            }
+        )
+    ),
+    "JSON Lines, keyed by name": Shape(
+        lines(*(json.dumps({n: d}) for d, n in NAMED)), names=tuple(n for _, n in NAMED)
+    ),
+    "JSON Lines of hashes": Shape(lines(*(json.dumps(d) for d in (A, B, C)))),
+    "a table in Markdown": Shape(
+        lines("| name | sha256 |", "|---|---|", *(f"| {n} | {d} |" for d, n in NAMED)), set_aside=1
+    ),
+    "links in Markdown": Shape(
+        lines(f"- [{MARK}]({link(1, 11)})", f"- [{MARK} 2]({link(2, 12)}): {B}"),
+        (B,),
+        links=(link(1, 11), link(2, 12)),
+    ),
     "columns and rows": Shape(
         json.dumps({"columns": ["name", "sha256"], "rows": [[n, d] for d, n in NAMED]})
     ),

@@ -82,7 +82,10 @@ def read_lines(text: io.TextIOWrapper, notes: tuple[str, ...]) -> ListTable:
     return ListTable(
         columns=tuple(f.value for f in COLUMNS),
         rows=((number, parts.cells()) for number, parts in _parted(text, set_aside)),
-        notes=(*notes, "There is no header: each line is read by itself."),
+        notes=(
+            *notes,
+            "There is no header: each line is read by itself, and 64 digits are a SHA-256.",
+        ),
         meaning=meaning,
         set_aside=set_aside,
         of_one_file=len(sample) == 1,
@@ -179,18 +182,22 @@ def _known(line: str) -> LineParts | None:
     return LineParts(link=line) if look_of(line) == "links" and _AT.match(line) else None
 
 
+_LINKS = re.compile(r"https?://[^\s<>()\[\]\"'|]+")
 _HEX_LINE = re.compile(r"(?:0x)?[0-9a-fA-F]+\Z")
 _AT = re.compile(r"(?:https?|hf)://\S+\Z|[A-Za-z][\w.-]*:? ?\d+ ?@ ?\d+\Z", re.IGNORECASE)
 
 
 def _beside_words(line: str) -> LineParts | None:
     """A line with one hash among other words."""
-    found = [word for word in _WORD.finditer(line) if hash_digits(word[1])]
+    links = _LINKS.findall(line) if "://" in line else []
+    link = links[0] if len(set(links)) == 1 else None
+    rest = line if link is None else line.replace(link, " ")
+    found = [word for word in _WORD.finditer(rest) if hash_digits(word[1])]
     if len(found) != 1:
-        return None
+        return None if link is None or found else LineParts(link=link)
     (word,) = found
-    rest = f"{line[: word.start()]} {line[word.end() :]}".strip(" \t:;,|*=-\"'")
-    return LineParts(hash=word[1], file_name=rest or None)
+    rest = f"{rest[: word.start()]} {rest[word.end() :]}".strip(" \t:;,|*=-\"'()[]<>")
+    return LineParts(hash=word[1], link=link, file_name=rest or None)
 
 
 def _plain_sum(digits: str) -> str | None:

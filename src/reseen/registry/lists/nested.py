@@ -56,9 +56,14 @@ def rows_of(
 ) -> NestedRows:
     """The rows of an entry. `outermost`: it is all that the file holds. `key`, `within`: of a
     member of an object that is a list. Raises ListError for one that is nested too deep."""
-    if key is None and not outermost and isinstance(entry, dict) and _is_plain(entry):
+    plain = key is None and not outermost and isinstance(entry, dict) and len(entry) > 1
+    if plain and isinstance(entry, dict) and _is_plain(entry):
         return NestedRows([entry])
     left_out: Counter[str] = Counter()
+    if key is None and not outermost and isinstance(entry, dict) and len(entry) == 1:
+        ((only, value),) = entry.items()
+        if spelled_as(only) is None and isinstance(value, str) and _tells(value):
+            return NestedRows(list(_member(only, value, None, left_out)))  # {NAME: HASH} a line
     if key is not None:
         return NestedRows(list(_member(key, entry, within, left_out)), left_out)
     if outermost and isinstance(entry, dict):
@@ -100,6 +105,9 @@ def _outermost(whole: dict[str, Any], left_out: Counter[str]) -> Iterator[JsonRo
                         left_out.update(found.left_out)
                         yield from found.rows
                 return
+        if _is_by_columns(whole):
+            yield from _by_columns(whole)
+            return
         if _is_keyed(whole):
             caches = {key for key, value in whole.items() if _is_cache(key, value)}
             for key, value in whole.items():
@@ -109,6 +117,21 @@ def _outermost(whole: dict[str, Any], left_out: Counter[str]) -> Iterator[JsonRo
             return
     rows = list(_rows(whole, {}, 0, left_out))
     yield from rows or ([] if left_out else [_flat(whole)])
+
+
+def _is_by_columns(whole: Mapping[str, Any]) -> bool:
+    """{"name": {"0": ...}, "sha256": {"0": ...}}, as tables are written column by column."""
+    inner = [value for value in whole.values() if isinstance(value, dict) and value]
+    if len(inner) < len(whole) or not any(spelled_as(key) for key in whole):
+        return False
+    return all(key.isdigit() for key in inner[0]) and all(
+        v.keys() <= inner[0].keys() for v in inner
+    )
+
+
+def _by_columns(whole: Mapping[str, Any]) -> Iterator[JsonRow]:
+    for number in next(iter(whole.values())):
+        yield {name: as_cell(values.get(number)) for name, values in whole.items()}
 
 
 def _is_keyed(whole: Mapping[str, Any]) -> bool:
