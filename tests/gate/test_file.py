@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import gzip
 import hashlib
 import io
 from collections.abc import Iterator
@@ -181,6 +183,50 @@ def test_a_body_without_a_length_is_refused(client: TestClient, sender: dict[str
 def test_another_content_type_is_refused(client: TestClient, sender: dict[str, str]) -> None:
     headers = sender | {"Content-Type": "text/plain"}
     assert client.post("/v1/check/file", content=b"x", headers=headers).status_code == 415
+
+
+@pytest.mark.parametrize(
+    "encoding", ["gzip", "br", "zstd", "deflate", "identity, gzip", "x", "GZIP"]
+)
+def test_an_encoded_body_is_never_hashed_as_if_it_were_the_file(
+    client: TestClient, sender: dict[str, str], encoding: str
+) -> None:
+    packed = gzip.compress(REMOVED)
+    headers = {**sender, **BINARY, "Content-Encoding": encoding}
+    answer = client.post("/v1/check/file", content=packed, headers=headers)
+    assert answer.status_code == 415, answer.text
+    assert "Content-Encoding" in answer.json()["detail"]
+
+
+def test_an_identity_encoding_is_none(
+    client: TestClient, sender: dict[str, str], removal: str
+) -> None:
+    headers = {**sender, **BINARY, "Content-Encoding": "identity"}
+    answer = client.post("/v1/check/file", content=REMOVED, headers=headers)
+    assert rungs(answer)["bytes"] == removal
+
+
+def test_a_part_of_a_file_is_never_hashed_as_if_it_were_the_file(
+    client: TestClient, sender: dict[str, str]
+) -> None:
+    some = REMOVED[: len(REMOVED) // 2]
+    for said in (f"bytes 0-{len(some) - 1}/{len(REMOVED)}", "bytes */100", "items 1-2/3"):
+        headers = {**sender, **BINARY, "Content-Range": said}
+        answer = client.post("/v1/check/file", content=some, headers=headers)
+        assert answer.status_code == 400
+        assert "whole file" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "said", ["Content-Transfer-Encoding: base64", "Content-Encoding: gzip", "content-encoding:br"]
+)
+def test_an_encoded_part_of_a_form_is_refused(
+    client: TestClient, sender: dict[str, str], said: str
+) -> None:
+    head = f'--sep\r\nContent-Disposition: form-data; name="file"\r\n{said}\r\n\r\n'
+    body = head.encode() + base64.b64encode(REMOVED) + b"\r\n--sep--\r\n"
+    headers = {**sender, "Content-Type": "multipart/form-data; boundary=sep"}
+    assert client.post("/v1/check/file", content=body, headers=headers).status_code == 415
 
 
 def test_when_too_many_come_in_more_are_asked_to_come_again(

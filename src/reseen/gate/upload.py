@@ -68,7 +68,8 @@ async def fingerprint_of(
 
 
 def _head(scope: Scope) -> tuple[int, bytes, dict[bytes, bytes]]:
-    """Content-Length, content type and its options."""
+    """Content-Length, content type and its options. Raises Refused for a body that is not the file
+    itself: what is hashed must be what is uploaded."""
     length: bytes | None = None
     content_type = b"application/octet-stream"
     for name, value in scope["headers"]:
@@ -76,12 +77,26 @@ def _head(scope: Scope) -> tuple[int, bytes, dict[bytes, bytes]]:
             length = value
         elif name == b"content-type":
             content_type = value
+        elif name == b"content-range":
+            raise Refused(400, "this is a part of a file (Content-Range): send the whole file")
+        else:
+            _must_be_plain(name, value)
     if length is None or not length.isdigit() or len(length) > 18:
         raise Refused(411, "an upload is sent with its Content-Length")
     kind, options = parse_options_header(content_type)
     if kind not in (b"application/octet-stream", b"multipart/form-data"):
         raise Refused(415, "a file is sent as application/octet-stream or multipart/form-data")
     return int(length), kind, options
+
+
+def _must_be_plain(name: bytes, value: bytes) -> None:
+    """Raises Refused where a header, of the request or of a form's part, says that the bytes are
+    not the file's own."""
+    words = {word.strip().lower() for word in value.split(b",")} - {b""}
+    if name == b"content-encoding" and words - {b"identity"}:
+        raise Refused(415, "a file is sent as it is, without a Content-Encoding")
+    if name == b"content-transfer-encoding" and words - {b"binary", b"8bit", b"7bit"}:
+        raise Refused(415, "a file is sent as it is, without a Content-Transfer-Encoding")
 
 
 async def _body(receive: Receive, length: int) -> Chunks:
@@ -137,12 +152,15 @@ async def _opened(body: Chunks, boundary: bytes, length: int) -> tuple[int, Chun
 
 
 def _name_in(head: bytes) -> bytes | None:
-    """The name of the part that begins so."""
+    """The name of the part that begins so. Raises Refused."""
+    found: bytes | None = None
     for line in head.split(b"\r\n")[1:]:
         field, _, value = line.partition(b":")
-        if field.strip().lower() == b"content-disposition":
-            return parse_options_header(value.strip())[1].get(b"name")
-    return None
+        name = field.strip().lower()
+        if name == b"content-disposition" and found is None:
+            found = parse_options_header(value.strip())[1].get(b"name")
+        _must_be_plain(name, value)
+    return found
 
 
 class _Form:
