@@ -56,24 +56,34 @@ class ListError(InputError):
 
 
 class FileError(InputError):
-    """A model file cannot be read."""
+    """A model file cannot be read. `code` says why in a word, for programs."""
+
+    code = "unreadable"
 
 
 class Malformed(FileError):
     """The file lies about itself, or breaks off. The message gives the reason, not the path."""
 
+    code = "malformed"
+
 
 class TooLarge(FileError):
     """The file asks for more than we give."""
+
+    code = "too-large"
 
 
 class Unread(FileError):
     """The container or algorithm is recognised, but nothing here reads it yet."""
 
+    code = "not-read"
+
 
 class Unforeseen(FileError):
     """Reseen itself failed on one file, row or answer, and nothing else was harmed. `fault` tells
     the kind of error and its place in Reseen, without its text: that can hold a name."""
+
+    code = "fault"
 
     def __init__(self, error: BaseException) -> None:
         import hashlib  # here, for the command line starts without it

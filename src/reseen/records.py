@@ -172,6 +172,21 @@ class Container(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class BlindSpot:
+    """Something of a file that was not read, so that no answer speaks of it."""
+
+    code: str
+    """In a word, for programs: `numpy`, `tlora`, `malformed` ..."""
+    reason: str
+    """In words."""
+    count: int = 1
+    """Tensors or modules; 1 for the file as a whole."""
+
+    def __str__(self) -> str:
+        return self.reason if self.count == 1 else f"{self.reason} ({self.count:,})"
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What one file is known by: the outcome of one streaming pass over its bytes."""
 
@@ -192,6 +207,19 @@ class Fingerprint:
     """The similarity fingerprint in its published byte layout, when there is one."""
     no_sketch: str | None = None
     """Why there is no sketch, when there is none."""
+    blind: tuple[BlindSpot, ...] = ()
+    """What of it was not read. Empty: "no match" speaks of all that is in it."""
+
+    @property
+    def judged_by(self) -> tuple[Rung, ...]:
+        """The rungs on which this file can be recognised, strongest first."""
+        kinds = {digest.kind for digest in self.digests}
+        rungs = [Rung.BYTES] if kinds & {DigestKind.SHA256, DigestKind.BLAKE3} else []
+        if kinds & {DigestKind.DATA_SHA256, DigestKind.TENSORS_BLAKE3}:
+            rungs.append(Rung.TENSORS)
+        if self.sketch is not None:
+            rungs.append(Rung.WEIGHTS)
+        return tuple(rungs)
 
     def digest(self, kind: DigestKind) -> Digest | None:
         return next((d for d in self.digests if d.kind is kind), None)

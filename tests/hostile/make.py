@@ -285,10 +285,10 @@ def _zips() -> Iterator[_Row]:
         ),
     )
     yield (
-        "two-names",
-        "the directory and the entry disagree on the name",
+        "no-entry-there",
+        "the directory says that an entry begins where none does",
         Malformed,
-        (good.replace(b"archive/data/0", b"archive/data/1", 1)),
+        (good.replace(b"PK\x03\x04", b"PK\x03\x05", 2).replace(b"PK\x03\x05", b"PK\x03\x04", 1)),
     )
     yield (
         "entries-over-each-other",

@@ -20,6 +20,7 @@ from reseen.registry import removals
 from reseen.scan import pool
 from reseen.scan.folder import UNREAD, scan_folder
 from reseen.scan.progress import Outcome, Progress
+from reseen.scan.read_result import BLIND
 from reseen.store.database import Store
 
 FILE = safetensors(adapter(7), {"made by": "a test"})
@@ -115,7 +116,7 @@ def test_one_bad_file_does_not_stop_the_rest(
     monkeypatch.setattr(pool, "read_local", fails_for_one)
     outcome = scan(store, tree)
     assert len(outcome.sightings) == 2
-    assert outcome.coverage.skipped == {UNREAD: 2}
+    assert outcome.coverage.skipped == {UNREAD: 2, BLIND: 3}  # three hold no update
 
 
 def test_a_folder_that_is_not_there_is_an_error_in_words(store: Store, tmp_path: Path) -> None:

@@ -24,6 +24,10 @@ from reseen.report.rows import visible
 
 if TYPE_CHECKING:
     from reseen.operations.checks import Checked
+    from reseen.records import Fingerprint
+
+
+NOTHING: dict[str, object] = {"judged_by": [], "not_read": []}
 
 
 @click.command()
@@ -33,12 +37,19 @@ if TYPE_CHECKING:
 @db_option
 @json_option
 @quiet_option
-def check(files: tuple[Path, ...], db: str | None, as_json: bool, quiet: bool) -> None:
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 3 when something of a file was not read, for whatever reason.",
+)
+def check(
+    files: tuple[Path, ...], db: str | None, as_json: bool, quiet: bool, strict: bool
+) -> None:
     """Say which FILEs are removed models.
 
     Exits 0 when nothing matched, 1 on a match (a hint alone is none), 2 when a file cannot be read
     or the registry is missing or empty, 3 when a file was judged only by the digests of its bytes
-    because its contents are damaged.
+    because its contents are damaged. What of a file was not read is said.
     """
     from reseen.cli.progress import bytes_bar
     from reseen.operations.checks import Checker
@@ -54,13 +65,16 @@ def check(files: tuple[Path, ...], db: str | None, as_json: bool, quiet: bool) -
             except FileError as e:
                 tell(ExitCode.CANNOT)
                 if as_json:
-                    emit({"path": str(path), "error": str(e), "problem": None, "matches": []})
+                    emit(
+                        {"path": str(path), "error": str(e), "problem": None, "matches": []}
+                        | NOTHING
+                    )
                 else:
                     note(f"{visible(str(path))}: {e}")
                 continue
             if found.matched:
                 tell(ExitCode.MATCH)
-            if not found.judged_whole:
+            if not found.judged_whole or (strict and found.fingerprint.blind):
                 tell(ExitCode.PART)
             _show(path, found, as_json=as_json, quiet=quiet)
     finish()
@@ -68,14 +82,16 @@ def check(files: tuple[Path, ...], db: str | None, as_json: bool, quiet: bool) -
 
 def _show(path: Path, found: Checked, *, as_json: bool, quiet: bool) -> None:
     from reseen.cli.findings import match_fields, rung_text
+    from reseen.cli.fingerprint import judged_fields
 
-    problem = found.fingerprint.problem
+    read = found.fingerprint
     if as_json:
         emit(
             {
                 "path": str(path),
                 "error": None,
-                "problem": problem,
+                "problem": read.problem,
+                **judged_fields(read),
                 "matches": [match_fields(m) for m in found.matches],
             }
         )
@@ -83,5 +99,14 @@ def _show(path: Path, found: Checked, *, as_json: bool, quiet: bool) -> None:
     for match in found.matches:
         say(f"{visible(str(path))}: {rung_text(match.rung)} {match.removal}  {match.why}")
     if not found.matches and not quiet:
-        limit = f" by the digests of the whole file; {problem}" if problem else ""
-        say(f"{visible(str(path))}: no match{visible(limit)}")
+        say(f"{visible(str(path))}: no match{visible(_limits(read))}")
+
+
+def _limits(read: Fingerprint) -> str:
+    """What a "no match" does not speak of; nothing where all was read."""
+    if read.problem is not None:
+        return f" by the digests of the whole file; {read.problem}"
+    if not read.blind:
+        return ""
+    rungs = " and ".join(rung.label for rung in read.judged_by)
+    return f" by {rungs}; not read: {'; '.join(map(str, read.blind))}"

@@ -82,6 +82,9 @@ def fingerprint(files: tuple[Path, ...], as_json: bool, quiet: bool) -> None:
             say(f"  {'sketch':<15}none: {found.no_sketch or 'no updates in it'}")
         if found.problem:
             say(f"  {'problem':<15}{visible(found.problem)}")
+        for spot in found.blind:
+            if spot.reason not in (found.problem, found.no_sketch):
+                say(f"  {'not read':<15}{visible(str(spot))}")
     finish()
 
 
@@ -98,6 +101,17 @@ def fingerprint_fields(found: Fingerprint) -> dict[str, object]:
         "problem": found.problem,
         "sketch": b64encode(found.sketch).decode() if found.sketch else None,
         "no_sketch": found.no_sketch,
+        **judged_fields(found),
+    }
+
+
+def judged_fields(found: Fingerprint) -> dict[str, object]:
+    """On which rungs a file could be recognised, and what of it was not read."""
+    return {
+        "judged_by": [rung.label for rung in found.judged_by],
+        "not_read": [
+            {"code": spot.code, "reason": spot.reason, "count": spot.count} for spot in found.blind
+        ],
     }
 
 
@@ -132,7 +146,10 @@ def inspect(
                 "tensors": len(listing.tensors),
                 "modules": len(plan.modules),
                 "scale_known": plan.scale_known,
-                "not_read": [{"reason": n.reason, "tensors": n.tensors} for n in plan.not_read],
+                "not_read": [
+                    {"code": n.code, "reason": n.reason, "tensors": n.tensors}
+                    for n in plan.not_read
+                ],
                 "remarks": [*plan.remarks, *listing.remarks],
                 "metadata": metadata,
                 "metadata_hidden": hidden,

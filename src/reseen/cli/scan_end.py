@@ -42,7 +42,10 @@ class Ending:
 
 def strict_option(command: F) -> F:
     return click.option(
-        "--strict", is_flag=True, help="Exit with 3 when nothing is listed for an --author."
+        "--strict",
+        is_flag=True,
+        help="Exit with 3 also when nothing is listed for an --author, or a file was judged by its "
+        "digests alone.",
     )(command)
 
 
@@ -100,6 +103,7 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
     """Say what came of a scan, and tell its exit code."""
     from reseen.registry import removals
     from reseen.scan.left_out import left_out, standing
+    from reseen.scan.read_result import BLIND
     from reseen.scan.walk import GO_ON, STOPPED
 
     with store.read() as connection:
@@ -125,7 +129,7 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
         note(f"  {count(left.problems, 'problem')} recorded: reseen problems --scan {outcome.scan}")
     if outcome.sightings and not asked.silent:
         note("A sighting is a lead, not a verdict. Next: reseen sightings, reseen report --out ...")
-    if left.reasons:
+    if left.reasons or (asked.strict and outcome.coverage.skipped.get(BLIND)):
         tell(ExitCode.PART)
     if not outcome.ended:
         stopped = outcome.stopped or STOPPED

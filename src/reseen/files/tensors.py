@@ -68,3 +68,5 @@ class Listing:
     """Bytes read to learn all this."""
     remarks: tuple[str, ...] = ()
     """Oddities that are no error, e.g. a symbol that a pickle names."""
+    not_listed: Mapping[str, int] = field(default_factory=dict)
+    """Reason -> how many things that hold numbers are in the file and are not read."""

@@ -58,12 +58,13 @@ def read_listing(size: int, head: bytes = b"", *, thorough: bool = False) -> Rea
         return start, length
 
     # Torch writes the elements little-endian, whatever the machine (THPStorage_writeFileRaw).
-    tensors, skipped = torch_state.tensors(value, locate)
+    tensors, left_out = torch_state.tensors(value, locate)
     return Listing(
         container=Container.TORCH_LEGACY,
         tensors=tuple(tensors),
         header_bytes=len(head),
-        remarks=torch_state.remarks(symbols, skipped),
+        remarks=torch_state.remarks(symbols),
+        not_listed=left_out,
     )
 
 

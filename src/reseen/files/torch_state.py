@@ -10,7 +10,8 @@ Sources: torch/_utils.py, torch/storage.py, torch/serialization.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,26 +97,31 @@ _TRANSPARENT = ("_parameters", "_buffers", "_modules")
 """A module's own dicts, which no state dict's name shows."""
 
 
-def tensors(value: Any, locate: Locate, byteorder: str = "little") -> tuple[list[TensorInfo], bool]:
-    """The tensors of a loaded pickle by name, in the order of their bytes, and whether anything
-    that looks like a tensor was left out because its kind is not read.
+def tensors(
+    value: Any, locate: Locate, byteorder: str = "little"
+) -> tuple[list[TensorInfo], Mapping[str, int]]:
+    """The tensors of a loaded pickle by name, in the order of their bytes, and how many things
+    that hold numbers were left out, by reason.
 
     Raises Malformed or TooLarge.
     """
     found: dict[str, TensorInfo] = {}
-    skipped = False
+    left_out: Counter[str] = Counter()
     for name, node in _walk(_unwrapped(value)):
+        if node.symbol in _ARRAYS:
+            left_out[ARRAYS] += 1
+            continue
         limits.check_name(name)
         info = _tensor(name, node, locate, byteorder)
         if info is None:
-            skipped = True
+            left_out[OTHER_KINDS] += 1
             continue
         if name in found and found[name] != info:
             raise Malformed("the file holds a tensor's name twice")
         found[name] = info
         if len(found) > limits.TENSORS:
             raise TooLarge(f"the file holds more than {limits.TENSORS} tensors")
-    return sorted(found.values(), key=lambda t: (t.start, t.length)), skipped
+    return sorted(found.values(), key=lambda t: (t.start, t.length)), left_out
 
 
 def _unwrapped(value: Any) -> Any:
@@ -148,14 +154,14 @@ def _holds_something(value: Any) -> bool:
 
 
 def _walk(value: Any) -> Iterator[tuple[str, Node]]:
-    """Every tensor under a value, with its dotted name; each dict and list is entered once, so that
-    one that holds another twice, and so on, costs no more than it is long."""
+    """Every tensor and array below, with its dotted name; each dict and list is entered once: one
+    that holds another twice, and so on, costs no more than it is long."""
     entered: set[int] = set()
     places = 0
     todo: list[tuple[str, Any, int]] = [("", value, 0)]
     while todo:
         name, value, depth = todo.pop()
-        if isinstance(value, Node) and _is_tensor(value):
+        if isinstance(value, Node) and (_is_tensor(value) or value.symbol in _ARRAYS):
             yield name, value
             continue
         if id(value) in entered:
@@ -228,6 +234,9 @@ _AROUND = {
     "torch.nn.parameter.Buffer",
     "torch.Tensor",
 }
+_ARRAYS = {"numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"}
+ARRAYS = "numpy arrays: not read"
+OTHER_KINDS = "tensors of a kind that is not read (quantised, sparse, on no device)"
 _FROM_TYPE = "torch._tensor._rebuild_from_type_v2"
 
 
@@ -373,12 +382,10 @@ _EXPECTED = {
 _REMARKS = 16
 
 
-def remarks(symbols: frozenset[str], skipped: bool) -> tuple[str, ...]:
+def remarks(symbols: frozenset[str]) -> tuple[str, ...]:
     """Oddities of a torch file in words: what its pickle would import beyond what weights need."""
     odd = sorted(s for s in symbols if s not in _EXPECTED)
     found = [f"its pickle names {s[:80]!a}" for s in odd[:_REMARKS]]
     if len(odd) > _REMARKS:
         found.append(f"its pickle names {len(odd) - _REMARKS} more")
-    if skipped:
-        found.append("some of its tensors are of a kind that is not read")
     return tuple(found)

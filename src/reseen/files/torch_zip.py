@@ -7,7 +7,8 @@ another, nothing before or after the zip, and every storage stored as it is.
 Where an entry's bytes begin stands only in the small header just before them, which torch pads so
 that they begin at a multiple of 64. To read them all would cost a range a tensor. So the place is
 computed from the directory, must fit between its neighbours to the byte, and is checked against
-every such header that was read anyhow; `thorough` reads them all.
+every such header that was read anyhow; `thorough` reads them all. Names are the directory's, as for
+torch; that an entry's own header has another is a remark.
 
 Format: PKWARE APPNOTE 6.3.9; caffe2/serialize/inline_container.cc for what torch writes.
 """
@@ -90,7 +91,7 @@ def read_listing(size: int, head: bytes = b"", *, thorough: bool = False) -> Rea
     windows.parts.append((tail_start, tail))
     entries = yield from _directory(windows, tail, tail_start)
     root, container = _root(entries)
-    yield from _place(entries, windows, thorough)
+    named = yield from _place(entries, windows, thorough)
 
     byteorder = "little"
     order = entries.get(f"{root}/byteorder")
@@ -112,12 +113,13 @@ def read_listing(size: int, head: bytes = b"", *, thorough: bool = False) -> Rea
             raise Malformed("a tensor's storage is not in the file")
         return entry.start, entry.size
 
-    tensors, skipped = torch_state.tensors(loaded.value, locate, byteorder)
+    tensors, left_out = torch_state.tensors(loaded.value, locate, byteorder)
     return Listing(
         container=container,
         tensors=tuple(tensors),
         header_bytes=windows.read,
-        remarks=torch_state.remarks(loaded.symbols, skipped),
+        remarks=(*named, *torch_state.remarks(loaded.symbols)),
+        not_listed=left_out,
     )
 
 
@@ -249,9 +251,11 @@ def _root(entries: dict[str, _Entry]) -> tuple[str, Container]:
     return root, Container.TORCHSCRIPT if scripted else Container.TORCH_ZIP
 
 
-def _place(entries: dict[str, _Entry], windows: _Windows, thorough: bool) -> Reader[None]:
-    """Find where each entry's bytes begin."""
-    reads = 0
+def _place(
+    entries: dict[str, _Entry], windows: _Windows, thorough: bool
+) -> Reader[tuple[str, ...]]:
+    """Find where each entry's bytes begin; remarks on what the entries' own headers say."""
+    reads = otherwise = 0
     for entry in entries.values():
         name_length = len(entry.name.encode())
         bare = entry.at + _LOCAL_LENGTH + name_length
@@ -263,7 +267,11 @@ def _place(entries: dict[str, _Entry], windows: _Windows, thorough: bool) -> Rea
                 raise Unread("the zip's entries do not stand where torch puts them")
             local = yield from windows.get(entry.at, _LOCAL_LENGTH + name_length)
         if local is not None:
-            entry.start = _told(entry, local, bare)
+            entry.start = _told(entry, local)
+            otherwise += local[_LOCAL_LENGTH:] != entry.name.encode()
+    if otherwise:
+        return (f"{otherwise} entries of the zip have another name in its directory, which counts",)
+    return ()
 
 
 def _computed(entry: _Entry, bare: int) -> int:
@@ -280,19 +288,19 @@ def _computed(entry: _Entry, bare: int) -> int:
     return -1
 
 
-def _told(entry: _Entry, local: bytes, bare: int) -> int:
-    """The place that the entry's own header gives. Raises Malformed where it contradicts."""
-    if local[:4] != _LOCAL or local[_LOCAL_LENGTH:] != entry.name.encode():
-        raise Malformed("an entry of the zip and its directory disagree on the name")
-    if int.from_bytes(local[26:28], "little") != len(local) - _LOCAL_LENGTH:
-        raise Malformed("an entry of the zip and its directory disagree on the name")
+def _told(entry: _Entry, local: bytes) -> int:
+    """The place that the entry's own header gives. Raises Malformed where it contradicts. Its name
+    is nobody's: torch, like others, goes by the directory's and takes this one's length only."""
+    if local[:4] != _LOCAL:
+        raise Malformed("an entry of the zip does not stand where its directory says")
     if int.from_bytes(local[8:10], "little") != entry.method:
         raise Malformed("an entry of the zip and its directory disagree on compression")
     size = int.from_bytes(local[22:26], "little")
     # Zero beside a descriptor, full beside a 64-bit extra field.
     if size not in (entry.size, 0xFFFFFFFF) and not (size == 0 and entry.flags & 8):
         raise Malformed("an entry of the zip and its directory disagree on the size")
-    start = bare + int.from_bytes(local[28:30], "little")
+    lengths = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
+    start = entry.at + _LOCAL_LENGTH + lengths
     if entry.end - start - entry.size not in _DESCRIPTORS:
         raise Malformed("an entry of the zip does not end where the next begins")
     return start

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from reseen.errors import FileError, bulkhead
+from reseen.errors import FileError, Unforeseen, bulkhead
 from reseen.files.tensors import Listing
 from reseen.fingerprints.sketcher import Sketched, Sketcher
 from reseen.fingerprints.tensors import TensorsDigest
+from reseen.records import BlindSpot
 from reseen.updates.peft import PeftConfig
 from reseen.updates.plan import plan
 
@@ -32,6 +33,8 @@ class ContentsRead:
     """Why there is none."""
     fault: str | None
     """What Reseen itself failed on."""
+    blind: tuple[BlindSpot, ...] = ()
+    """What was not read."""
 
 
 class Contents:
@@ -43,7 +46,9 @@ class Contents:
         """`position`: where in the file the first bytes fed will stand."""
         self._fault: str | None = None
         self._tensors = self._kept(lambda: TensorsDigest(listing, size))
-        self._sketcher = self._kept(lambda: Sketcher(plan(listing, config), position))
+        self._plan = self._kept(lambda: plan(listing, config))
+        made = self._plan
+        self._sketcher = None if made is None else self._kept(lambda: Sketcher(made, position))
 
     def feed(self, view: memoryview, at: int) -> None:
         """The bytes of the file that begin at `at`."""
@@ -58,8 +63,13 @@ class Contents:
         digest, sketcher = self._tensors, self._sketcher
         tensors = None if digest is None else self._kept(lambda: digest.finish()[0])
         told = None if sketcher is None else self._kept(lambda: _encoded(sketcher.finish()))
-        sketch, no_sketch = told or (None, self._fault)
-        return ContentsRead(tensors, sketch, no_sketch, self._fault)
+        sketch, no_sketch, left_out = told or (None, self._fault, ())
+        not_read = () if self._plan is None else self._plan.not_read
+        blind = [BlindSpot(each.code, each.reason, each.tensors) for each in not_read]
+        blind += left_out
+        if self._fault is not None:
+            blind.append(BlindSpot(Unforeseen.code, self._fault))
+        return ContentsRead(tensors, sketch, no_sketch, self._fault, tuple(blind))
 
     def _kept(self, work: Callable[[], T]) -> T | None:
         """What the work gives; None where Reseen itself fails on it, which is remembered."""
@@ -76,5 +86,6 @@ def _fed(fed: T, feed: Callable[[], None]) -> T:
     return fed
 
 
-def _encoded(sketched: Sketched) -> tuple[bytes | None, str | None]:
-    return (sketched.sketch.encode() if sketched.sketch else None), sketched.reason
+def _encoded(sketched: Sketched) -> tuple[bytes | None, str | None, tuple[BlindSpot, ...]]:
+    sketch = sketched.sketch.encode() if sketched.sketch else None
+    return sketch, sketched.reason, sketched.blind

@@ -28,7 +28,7 @@ from reseen.files.source import LocalFile, Range, Reader, run
 from reseen.files.tensors import Listing
 from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.embedded import embedded
-from reseen.records import Container, Digest, DigestKind, Fingerprint
+from reseen.records import BlindSpot, Container, Digest, DigestKind, Fingerprint
 from reseen.updates.peft import PeftConfig
 
 if TYPE_CHECKING:
@@ -58,6 +58,13 @@ class Inside:
     """What the file states of itself: never more than a hint."""
     problem: str | None = None
     """Why the tensors could not be listed."""
+    code: str = ""
+    """The same in a word."""
+
+    @property
+    def blind(self) -> tuple[BlindSpot, ...]:
+        """The file's tensors, where they could not be listed."""
+        return () if self.problem is None else (BlindSpot(self.code, self.problem),)
 
 
 def look_inside(size: int, *, thorough: bool = False) -> Reader[Inside]:
@@ -75,7 +82,12 @@ def look_inside(size: int, *, thorough: bool = False) -> Reader[Inside]:
             listing = yield from containers.read_listing(size, head, thorough=thorough)
             return _inside(listing, data_size)
     except (Malformed, TooLarge, Unread, Unforeseen) as e:
-        return Inside(container, data_size=data_size, problem=str(e))
+        code = _code(e, container)
+        return Inside(container, data_size=data_size, problem=str(e), code=code)
+
+
+def _code(error: FileError, container: Container) -> str:
+    return "unknown-format" if container is Container.UNKNOWN else error.code
 
 
 def _inside(listing: Listing, data_size: int | None) -> Inside:
@@ -164,6 +176,7 @@ class Fingerprinter:
             problem=inside.problem or (read.fault if read else None),
             sketch=read.sketch if read else None,
             no_sketch=read.no_sketch if read else why_not,
+            blind=read.blind if read else inside.blind,
         )
 
     def _flush(self) -> None:
@@ -221,8 +234,13 @@ class Fingerprinter:
         if self._data_start is None:
             container = identify(bytes(view[:HEAD_LENGTH]), self._size)
             if container in containers.READ:
-                return Inside(container, problem="its tensors are not found while it streams by")
-            return Inside(container, problem=containers.why_unread(container))
+                return Inside(
+                    container,
+                    problem="its tensors are not found while it streams by",
+                    code=Unread.code,
+                )
+            unread = Unread(containers.why_unread(container))
+            return Inside(container, problem=str(unread), code=_code(unread, container))
         data_size = self._size - self._data_start
         try:
             safetensors.checked_length(bytes(self._header[:8] or view[:8]), self._size)
@@ -233,7 +251,7 @@ class Fingerprinter:
                 listing = safetensors.parse_header(bytes(self._header[8:]), self._size)
                 return _inside(listing, data_size)
         except (Malformed, TooLarge, Unforeseen) as e:
-            return Inside(Container.SAFETENSORS, data_size=data_size, problem=str(e))
+            return Inside(Container.SAFETENSORS, data_size=data_size, problem=str(e), code=e.code)
 
 
 def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Fingerprint:
@@ -297,6 +315,7 @@ class WholeFile:
             size=self._size,
             container=identify(self._head, self._size),
             digests=tuple(Digest(kind, values[kind]) for kind in sorted(values)),
+            blind=(BlindSpot("digests-only", "its tensors are not looked for"),),
         )
 
 

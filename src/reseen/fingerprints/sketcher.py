@@ -21,6 +21,7 @@ from reseen.files.tensors import TensorInfo
 from reseen.files.values import Bytes, to_float32
 from reseen.fingerprints import sketch as sketches
 from reseen.fingerprints.sketch import Module, Sketch
+from reseen.records import BlindSpot
 from reseen.updates.cost import cost_of
 from reseen.updates.forms import Matrix, Stored, can_be_cut
 from reseen.updates.plan import ModulePlan, Plan
@@ -49,6 +50,19 @@ TOO_LARGE_LAYER = "its tensors are too large to be held"
 SHARED_TOO_OFTEN = "its tensors share bytes too often"
 TOO_MUCH_WORK = "the file asks for more work than one file is given"
 TOO_FAR_APART = "its tensors lie too far apart in the file"
+CUT_OFF = "its bytes did not all come"
+ZERO = "its update is zero"
+NOT_FINITE = "its update is not finite"
+CODES = {
+    TOO_LARGE_LAYER: "too-large",
+    SHARED_TOO_OFTEN: "shared-bytes",
+    TOO_MUCH_WORK: "too-much-work",
+    TOO_FAR_APART: "scattered",
+    CUT_OFF: "cut-off",
+    NOT_FINITE: "not-finite",
+}
+"""Why a module is left out, and the word for programs. Of one that is zero there is nothing to
+know; another reason is an error's."""
 
 Layer = tuple[ModulePlan, ...]
 
@@ -63,6 +77,15 @@ class Sketched:
     """Reason -> modules that are not in the sketch."""
     names: Mapping[int, str] = field(default_factory=dict)
     """Module id -> canonical name, for pictures; a sketch keeps ids only."""
+
+    @property
+    def blind(self) -> tuple[BlindSpot, ...]:
+        """What was left out and might have told something."""
+        return tuple(
+            BlindSpot(CODES.get(reason, "fault"), reason, modules)
+            for reason, modules in self.left_out.items()
+            if reason != ZERO
+        )
 
 
 def probes(plan: Plan) -> tuple[str, ...]:
@@ -163,7 +186,7 @@ class Sketcher:
         """What came of it. Layers whose bytes did not all come are left out, with the reason."""
         for number, layer in enumerate(self._layers):
             if self._missing[number] > 0:
-                self._work.leave_out(layer, "its bytes did not all come")
+                self._work.leave_out(layer, CUT_OFF)
         return self._work.finish()
 
     def _complete(self, tensor: TensorInfo) -> None:
@@ -246,10 +269,14 @@ class _Work:
         for plan in layer:
             made = sketches.module(read_update(plan, arrays))
             if made is None:
-                self.leave_out((plan,), "its update is zero, or not finite")
+                self.leave_out((plan,), ZERO if self._is_zero(plan, arrays) else NOT_FINITE)
             else:
                 self._modules[plan.name] = made
                 self._ranks.append(plan.rank)
+
+    @staticmethod
+    def _is_zero(plan: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> bool:
+        return read_update(plan, arrays).norm() == 0
 
     def finish(self) -> Sketched:
         if not self._plan.modules:
@@ -262,7 +289,10 @@ class _Work:
             complete=self._complete,
         )
         if not self._modules and self._left_out:
-            reasons = "; ".join(f"{reason} ({n} modules)" for reason, n in self._left_out.items())
+            reasons = "; ".join(
+                f"{reason} ({n:,} {'module' if n == 1 else 'modules'})"
+                for reason, n in self._left_out.items()
+            )
             return Sketched(None, reasons, self._left_out)
         if isinstance(made, Sketch):
             names = {sketches.module_id(name): name for name in self._modules}

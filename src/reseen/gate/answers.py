@@ -108,6 +108,11 @@ def of_file(
         "problem": fingerprint.problem,
         "sketched": fingerprint.sketch is not None,
         "no_sketch": fingerprint.no_sketch,
+        "judged_by": [rung.label for rung in fingerprint.judged_by],
+        "not_read": [
+            {"code": spot.code, "reason": spot.reason, "count": spot.count}
+            for spot in fingerprint.blind
+        ],
     }
     return b'%b,"results":[%b],"file":%b}' % (
         head(heard, live, age),

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, select
 from reseen.fingerprints.digests import digests_alone, fingerprint
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.known_bogus import why_bogus
-from reseen.records import Artifact, Digest, DigestKind, Fingerprint, RemovalClass
+from reseen.records import Artifact, BlindSpot, Digest, DigestKind, Fingerprint, RemovalClass
 from reseen.store import schema
 
 POINTER = 0
@@ -127,6 +127,7 @@ def digests_of(read: Fingerprint) -> Fingerprint:
         problem=None,
         sketch=None,
         no_sketch=WHY,
+        blind=(BlindSpot("never-read", WHY),),
     )
 
 

@@ -25,6 +25,7 @@ from reseen.observed import artifacts as seen
 from reseen.observed import sightings
 from reseen.records import (
     Artifact,
+    BlindSpot,
     Confirmed,
     Coverage,
     DigestKind,
@@ -40,6 +41,7 @@ from reseen.scan.budget import Kind
 from reseen.scan.inspect import ArtifactResult, conclude, read_in_full
 from reseen.scan.pool import read_files
 from reseen.scan.progress import Found, Outcome, Progress, Report
+from reseen.scan.read_result import BLIND, blindness
 from reseen.scan.record import record_seen
 from reseen.scan.reinspection import record_past
 from reseen.store import schema
@@ -59,6 +61,7 @@ class _Counts:
     files: int = 0
     bytes_read: int = 0
     unread: int = 0
+    blind: int = 0
     sightings: int = 0
     learned: set[str] = field(default_factory=set)
 
@@ -70,7 +73,7 @@ class _Counts:
             artifacts=self.files,
             bytes_read=self.bytes_read,
             bytes_by={Kind.WHOLE.value: self.bytes_read} if self.bytes_read else {},
-            skipped={UNREAD: self.unread} if self.unread else {},
+            skipped={why: n for why, n in ((UNREAD, self.unread), (BLIND, self.blind)) if n},
         )
 
 
@@ -195,7 +198,7 @@ def _write(
     for one in batch:
         if isinstance(one, _Came):
             place = (one.artifact.type, one.artifact.repo, one.artifact.revision)
-            seen_here, trouble = _seen(one, known)
+            seen_here, trouble = _seen(one, known, count)
             by_place.setdefault(place, []).append(seen_here)
             troubles += trouble
     scan_rows.note(connection, scan, None, troubles, now())
@@ -213,21 +216,23 @@ def _write(
     return new
 
 
-def _seen(one: _Came, known: RegistryIndex) -> tuple[ArtifactResult, list[Problem]]:
+def _seen(one: _Came, known: RegistryIndex, count: _Counts) -> tuple[ArtifactResult, list[Problem]]:
+    place = f"{one.artifact.repo}/{one.artifact.path}"
     try:
         with bulkhead():
-            return _see(one, known), []
+            seen, blind = _see(one, known)
     except FileError as e:
-        place = f"{one.artifact.repo}/{one.artifact.path}"
         return ArtifactResult(one.artifact), [Problem(place, str(e), e.remedy)]
+    count.blind += bool(blind)
+    return seen, [blindness(place, blind)] if blind else []
 
 
-def _see(one: _Came, known: RegistryIndex) -> ArtifactResult:
+def _see(one: _Came, known: RegistryIndex) -> tuple[ArtifactResult, tuple[BlindSpot, ...]]:
     matches = known.match(one.artifact)
     exact = known.match_digests(one.fingerprint)
     what = read_in_full(one.artifact, Confirmed.NONE, one.fingerprint, known, exact)
     seen = conclude(one.artifact, matches, known, what)
-    return replace(seen, artifact=_named(one.artifact, one.fingerprint))
+    return replace(seen, artifact=_named(one.artifact, one.fingerprint)), what.blind
 
 
 def _tell(connection: Connection, ids: list[str], found: Found | None) -> None:

@@ -33,6 +33,7 @@ from reseen.observed.artifacts import ENDED, Inspection
 from reseen.observed.readings import UNREAD, ReadSoFar
 from reseen.records import (
     Artifact,
+    BlindSpot,
     Confirmed,
     Container,
     DigestKind,
@@ -46,7 +47,7 @@ from reseen.registry.never_read import SKIPPED, ended, forbids
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
 from reseen.scan.outage import STORAGE_AWAY
-from reseen.scan.read_result import NOT_READ, ReadResult, too_large, where
+from reseen.scan.read_result import NOT_READ, ReadResult, blind_to, too_large, where
 from reseen.scan.target import Confirm, Options
 from reseen.updates.peft import PeftConfig
 from reseen.updates.plan import plan
@@ -226,7 +227,11 @@ def read_in_full(
 
         inspection = replace(inspection, architecture=architecture_of(fingerprint.sketch))
         copies = known.copies(fingerprint, exact)
-    return ReadResult(inspection, check_bytes(artifact, confirmed, fingerprint), copies=copies)
+    blind: tuple[BlindSpot, ...] = ()
+    if fingerprint.sketch is None:
+        blind = blind_to(artifact.path, fingerprint.container, fingerprint.blind)
+    checked = check_bytes(artifact, confirmed, fingerprint)
+    return ReadResult(inspection, checked, copies=copies, blind=blind)
 
 
 def conclude(

@@ -19,6 +19,7 @@ from reseen.records import Rung, SightingState
 from reseen.registry import never_read
 from reseen.scan import inspect, priorities
 from reseen.scan.progress import Outcome
+from reseen.scan.read_result import BLIND
 from reseen.scan.target import Target
 from reseen.store.schema import problems, scans
 
@@ -30,6 +31,7 @@ SOUND = frozenset(
         priorities.GONE,
         inspect.BY_NAME,
         never_read.SKIPPED,
+        BLIND,
     )
 )
 """Reasons for which nothing was left out that could have been looked at."""

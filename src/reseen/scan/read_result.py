@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reseen.observed.artifacts import Inspection
-from reseen.records import Artifact, Confirmed, Match, Problem
+from reseen.records import Artifact, BlindSpot, Confirmed, Container, Match, Problem
 
 _MORE = "Raise the limit on bytes, or fetch the file yourself and use `reseen check`."
 
@@ -27,6 +27,8 @@ class ReadResult:
     """Why it was not read, or not read further, where that is no problem of this file."""
     left: bool = False
     """And that reason passes: it stays owed."""
+    blind: tuple[BlindSpot, ...] = ()
+    """Why its weights could not be judged, where they could not."""
 
 
 NOT_READ = ReadResult()
@@ -39,3 +41,26 @@ def too_large(artifact: Artifact, size: int) -> Problem:
 
 def where(artifact: Artifact) -> str:
     return f"{artifact.hub} {artifact.repo} {artifact.path}"
+
+
+BLIND = "files whose weights could not be judged: by their digests alone"
+"""As a scan's account counts them; nothing of it is a reason to look again."""
+_PICTURES = (Container.PNG, Container.WEBP, Container.LFS_POINTER)
+_WEIGHTS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx", ".npz")
+
+
+def blind_to(
+    path: str, container: Container, blind: tuple[BlindSpot, ...]
+) -> tuple[BlindSpot, ...]:
+    """What is worth saying of a file that has no sketch: nothing of one that by content and by name
+    is no model."""
+    named = path.lower().endswith(_WEIGHTS)
+    if container in _PICTURES or (container is Container.UNKNOWN and not named):
+        return ()
+    return blind
+
+
+def blindness(place: str, blind: tuple[BlindSpot, ...]) -> Problem:
+    """A file that only its digests could judge, with the reason."""
+    said = "; ".join(f"{spot} [{spot.code}]" for spot in blind)
+    return Problem(place, f"judged by its digests alone: {said}")

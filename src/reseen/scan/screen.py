@@ -27,10 +27,10 @@ from reseen.fingerprints.entries import probes_of, slots_of
 from reseen.fingerprints.sketch import decode
 from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.hubs.hub import Hub
-from reseen.records import Artifact
+from reseen.records import Artifact, BlindSpot
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
-from reseen.scan.read_result import ReadResult, too_large
+from reseen.scan.read_result import ReadResult, blind_to, too_large
 from reseen.updates.peft import LARGEST as LARGEST_CONFIG
 from reseen.updates.peft import PeftConfig, parse_config
 from reseen.updates.plan import Plan, plan
@@ -48,14 +48,15 @@ async def screen(
     hub, known, budget = context.hub, context.known, context.budget
     told = _with(told, architecture="")
     if inside.listing is None:
-        return told
+        return replace(told, blind=blind_to(artifact.path, inside.container, inside.blind))
     made = await asyncio.to_thread(plan, inside.listing)
     if made.modules and not made.scale_known:
         config = await config_beside(hub, artifact, budget)
         if config is not None:
             made = await asyncio.to_thread(plan, inside.listing, config)
     if not made.modules:
-        return told
+        spots = tuple(BlindSpot(n.code, n.reason, n.tensors) for n in made.not_read)
+        return replace(told, blind=blind_to(artifact.path, inside.container, spots))
     names = [module.name for module in made.modules]
     slots = slots_of(made.architecture, names)
     modules = {group: s.astype("<u4").tobytes() for group, s in slots.items()}
@@ -80,7 +81,7 @@ async def screen(
     every = await _read(hub, artifact, read_sketch(made), budget, Kind.WHOLE)
     told = _with(told, near=False)
     if every.sketch is None:
-        return told
+        return replace(told, blind=every.blind)
     copies = await asyncio.to_thread(known.copies, every.sketch)
     return replace(_with(told, sketch=every.sketch.encode()), copies=copies)
 

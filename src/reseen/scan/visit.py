@@ -27,7 +27,7 @@ from reseen.registry.never_read import forbids
 from reseen.scan import inspect, priorities
 from reseen.scan.context import ReadContext
 from reseen.scan.inspect import ArtifactResult, conclude, read, wants_reading
-from reseen.scan.read_result import NOT_READ, ReadResult, where
+from reseen.scan.read_result import BLIND, NOT_READ, ReadResult, blindness, where
 from reseen.scan.target import Confirm, Options
 
 
@@ -241,6 +241,11 @@ def _conclude(
             skipped[priorities.GONE] += 1
         elif outcome.problem is not None:
             problems.append(outcome.problem)
+        elif outcome.blind:
+            skipped[BLIND] += 1
+            if any(spot.code != "whole-weights" for spot in outcome.blind):
+                # Checkpoints are most of a hub: counted, and not listed one by one.
+                problems.append(blindness(where(files.wanted[each][0]), outcome.blind))
     return Visit(
         repository=files.repository,
         revision=files.revision,

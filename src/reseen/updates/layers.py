@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from reseen.files.tensors import TensorInfo
 from reseen.updates.names.prefixes import LayerPlace, place
-from reseen.updates.names.suffixes import FACTORS, OTHER, Tensor, split
+from reseen.updates.names.suffixes import EXTRAS, FACTORS, OTHER, Tensor, split
 from reseen.updates.shapes import Shape, shape_of
 
 _LONGEST_NAME = 512
@@ -49,6 +49,8 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
     grouped: dict[str, dict[str, dict[str, TensorInfo]]] = {}
     styles: dict[str, str] = {}
     rest: list[TensorInfo] = []
+    others: dict[str, list[tuple[str, TensorInfo]]] = {}
+    """By layer: what is recognised and not read."""
     seen_ia3: set[str] = set()
     numbered = _numbered(tensors)
     for info in tensors:
@@ -59,7 +61,7 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
         if said is None:
             rest.append(info)
         elif said.role in OTHER:
-            counts[OTHER[said.role]] += 1
+            others.setdefault(said.layer, []).append((said.role, info))
             if said.role == "ia3":
                 seen_ia3.add(said.layer)
         else:
@@ -72,12 +74,18 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
                 styles[said.layer] = said.style
     for info in rest:
         counts[_why_not(info, seen_ia3)] += 1
+    for some in others.values():
+        for role, info in some:
+            known = role != "tlora" or any(".lambda_layer" in each.name for _, each in some)
+            counts[OTHER[role] if known else _why_not(info, seen_ia3)] += 1
 
     layers: list[FileLayer] = []
     for source, adapters in grouped.items():
         roles = _one_adapter(adapters, counts)
         shape, used = shape_of(roles)
         if isinstance(shape, str):
+            if source in others and roles.keys() <= set(EXTRAS):
+                shape = OTHER[others[source][0][0]]  # the alpha of what stands beside it
             counts[shape] += len(roles)
             continue
         if len(used) < len(roles):

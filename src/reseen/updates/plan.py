@@ -33,6 +33,7 @@ from reseen.files.tensors import Listing, TensorInfo
 from reseen.updates.canonical import Naming, Piece, naming_of, part_of
 from reseen.updates.layers import FileLayer, file_layers
 from reseen.updates.names.tables import flat
+from reseen.updates.not_read import code_of
 from reseen.updates.peft import PeftConfig, parse_metadata
 
 
@@ -69,6 +70,11 @@ class NotRead:
 
     reason: str
     tensors: int
+
+    @property
+    def code(self) -> str:
+        """The reason in a word, for programs."""
+        return code_of(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,7 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     Without `config`, the one in a safetensors header is used, if any. Never raises for what a
     header says: tensors that make no update are counted in `not_read`.
     """
-    counts: Counter[str] = Counter()
+    counts: Counter[str] = Counter(listing.not_listed)
     remarks: list[str] = []
     layers = file_layers(listing.tensors, counts)
     naming = naming_of(layers)

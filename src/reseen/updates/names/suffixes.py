@@ -26,6 +26,8 @@ OTHER = {
     "ia3": "IA3: not read yet, it needs the base weight",
     "glora": "GLoRA: not read yet, it needs the base weight",
     "vera": "VeRA: not read yet, its shared matrices are made from a seed",
+    "tlora": "T-LoRA: not read, it begins from the base weight and is not known again without it",
+    "other-adapter": "an adapter of another kind (HRA, FourierFT, RandLoRA ...): not read yet",
     "quantised": "parts of quantised weights: not read yet",
     "embedding": "embeddings of textual inversion: not an update, not read yet",
     "control": "control adapters (LLLite, IP-Adapter): not an update, not read yet",
@@ -88,6 +90,10 @@ _ENDINGS: dict[str, tuple[str, str]] = {
     "vera_lambda_d": ("vera", ""),
     "vera_A": ("vera", ""),
     "vera_B": ("vera", ""),
+    "q_layer.weight": ("tlora", ""),
+    "p_layer.weight": ("tlora", ""),
+    "lambda_layer": ("tlora", ""),
+    "lambda_layer.weight": ("tlora", ""),
     "absmax": ("quantised", ""),
     "quant_map": ("quantised", ""),
     "nested_absmax": ("quantised", ""),
@@ -107,6 +113,21 @@ for _style in ("lora", "lora_layer", "lora_linear_layer"):
         _ENDINGS[f"{_style}.{_side}.weight"] = (_side, "diffusers")
     _ENDINGS[f"{_style}.alpha"] = ("alpha", "diffusers")
 _ENDINGS |= {role: (role, "lycoris") for role in _LYCORIS}
+_OTHER_ADAPTERS = {
+    *(
+        "hra_u",
+        "fourierft_spectrum",
+        "randlora_lambda",
+        "randlora_gamma",
+        "randlora_A",
+        "randlora_B",
+    ),
+    *("shira_weight", "shira_indices", "c3a_kernel", "vblora_logits_A", "vblora_logits_B"),
+    *("gralora_A", "gralora_B", "road_theta", "road_alpha", "waveft_spectrum", "psoft_R"),
+    *("tinylora_v", "unilora_theta_d", "delora_A", "delora_B", "delora_lambda", "delora_w_norm"),
+    *("glora_A", "glora_B", "glora_C", "glora_D", "glora_E", "miss_block", "bone_block"),
+}
+_ENDINGS |= dict.fromkeys(_OTHER_ADAPTERS, ("other-adapter", ""))
 
 _PER_ADAPTER = {"lora_A", "lora_B", "lora_magnitude_vector"}
 """PEFT puts the adapter's name before `.weight`."""
@@ -115,6 +136,7 @@ _PER_ADAPTER_BARE = {
     "lora_embedding_B",
     "lora_magnitude_vector",
     *_LYCORIS,
+    *_OTHER_ADAPTERS,
 }
 """PEFT puts the adapter's name at the very end."""
 

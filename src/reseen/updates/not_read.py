@@ -1,0 +1,45 @@
+"""Why tensors are no part of an update that is read here: each reason in words has one word for
+programs. A test holds the table to all reasons that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reseen.files.torch_state import ARRAYS, OTHER_KINDS
+from reseen.updates.names.suffixes import OTHER
+
+OTHERWISE = "other"
+
+CODES: Mapping[str, str] = {
+    **{reason: code for code, reason in OTHER.items()},
+    ARRAYS: "numpy",
+    OTHER_KINDS: "tensor-kind",
+    "names longer than any known": "long-names",
+    "names that no known adapter uses": "unknown-names",
+    "whole weights (a checkpoint or another model): not an update, not read yet": "whole-weights",
+    "a second tensor for the same part of a layer": "second-tensor",
+    "a second algorithm for one layer: only the first is read": "second-algorithm",
+    "a second adapter in the same file: only the first is read": "second-adapter",
+    "a second update of a module: only one is read": "second-update",
+    "fused layers whose height does not divide": "fused",
+    "factors that are whole numbers (quantised): not read yet": "quantised",
+    "an alpha or scale without factors (or the scale of a norm)": "lone-scale",
+    "an alpha or scale that is not one number": "lone-scale",
+    "factors that are no numbers": "no-numbers",
+    "a tensor larger than any known layer": "too-large",
+    "a layer larger than any known": "too-large",
+    "factors larger than any known": "too-large",
+    "an empty layer": "empty",
+    "only some of the tensors that an update needs": "incomplete",
+    "factors of a form that no known algorithm has": "unknown-form",
+    "factors whose ranks do not agree": "contradiction",
+    "two kernels for one layer": "contradiction",
+    "two factors of different size": "contradiction",
+    "differences of a bias or norm: not part of an update matrix": "bias",
+}
+"""Reason in words -> code."""
+
+
+def code_of(reason: str) -> str:
+    """The code of a reason."""
+    return CODES.get(reason, OTHERWISE)

@@ -1,0 +1,294 @@
+"""What is not read is said, with a code: never a plain "no match" for a file that nobody judged."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import select
+from tests.files import build
+from tests.files.build import ramp
+from tests.match.made import KEYRING, known, listed, remove
+from tests.match.updates import put
+from tests.scan.fake_hub import COMMIT, FakeHub
+
+from reseen.cli import cli
+from reseen.files.containers import read_listing
+from reseen.files.source import Memory, run
+from reseen.fingerprints.digests import Fingerprinter, fingerprint, look_inside
+from reseen.hubs.hub import Revision
+from reseen.records import Fingerprint, Rung
+from reseen.scan.context import reading
+from reseen.scan.folder import scan_folder
+from reseen.scan.read_result import BLIND
+from reseen.scan.target import Options
+from reseen.scan.visit import visit
+from reseen.store.database import Store
+from reseen.store.schema import problems
+from reseen.updates import layers, plan, shapes
+from reseen.updates.not_read import CODES, OTHERWISE, code_of
+
+LAYER = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
+LORA = {
+    f"{LAYER}.lora_up.weight": ramp("F16", 320, 4),
+    f"{LAYER}.lora_down.weight": ramp("F16", 4, 320),
+}
+REMOVED = build.safetensors({"x": ramp("F16", 32, 64, seed=5)})
+
+
+def array(name: str, module: str = "numpy.core.multiarray") -> bytes:
+    """A numpy array as it is pickled under protocol 2: its bytes as text."""
+    dtype = build.symbol("numpy", "dtype") + build.values(build.text("f4"), b"\x89", b"\x88") + b"R"
+    dtype += build.values(build.number(3), build.text("<"), b"N", b"N", b"N") + b"b"
+    made = build.symbol(module, "_reconstruct")
+    made += build.values(
+        build.symbol("numpy", "ndarray"), build.values(build.number(0)), build.text("b")
+    )
+    content = (
+        build.symbol("_codecs", "encode")
+        + build.values(build.text("\x01\xff" * 32), build.text("latin1"))
+        + b"R"
+    )
+    state = build.values(build.number(1), build.numbers((4, 4)), dtype, b"\x89", content)
+    return build.text(name) + made + b"R" + state + b"b"
+
+
+def arrays(count: int, module: str = "numpy.core.multiarray", wrapped: bool = False) -> bytes:
+    value = b"}(" + b"".join(array(f"{LAYER}.{i}", module) for i in range(count)) + b"u"
+    return build.torch_zip(
+        {}, b"}(" + build.text("state_dict") + value + b"u" if wrapped else value
+    )
+
+
+def tlora(layers: int = 3) -> bytes:
+    shapes = {
+        "q_layer.weight": (4, 320),
+        "p_layer.weight": (320, 4),
+        "lambda_layer": (1, 4),
+        "alpha": (),
+    }
+    return build.safetensors(
+        {
+            f"{LAYER}{i}.{end}": ramp("F16", *shape)
+            for i in range(layers)
+            for end, shape in shapes.items()
+        }
+    )
+
+
+def read(data: bytes) -> Fingerprint:
+    inside = run(Memory(data), look_inside(len(data), thorough=True))
+    pass_ = Fingerprinter(len(data), inside)
+    pass_.update(data)
+    return pass_.finish()
+
+
+WHOLE_WEIGHTS = build.safetensors(
+    {f"model.layers.{i}.mlp.weight": ramp("F16", 40, 40) for i in range(3)}
+)
+CASES: dict[str, tuple[str, bytes, set[tuple[str, int]]]] = {
+    "numpy": ("a.pt", arrays(17), {("numpy", 17)}),
+    "numpy 2": ("a.ckpt", arrays(3, "numpy._core.multiarray", wrapped=True), {("numpy", 3)}),
+    "numpy beside tensors": (
+        "a.pt",
+        build.torch_zip(
+            {"x.bias": ramp("F16", 900)},
+            b"}(" + array("y") + build.text("x.bias") + build.tensor("0", ramp("F16", 900)) + b"u",
+        ),
+        {("numpy", 1), ("whole-weights", 1)},
+    ),
+    "T-LoRA": ("a.safetensors", tlora(), {("tlora", 12)}),
+    "checkpoint": ("a.safetensors", WHOLE_WEIGHTS, {("whole-weights", 3)}),
+    "FourierFT": (
+        "a.safetensors",
+        build.safetensors(
+            {
+                "base_model.model.a.fourierft_spectrum": ramp("F32", 600),
+                "base_model.model.b.hra_u.default": ramp("F32", 600),
+            }
+        ),
+        {("other-adapter", 2)},
+    ),
+    "gguf": ("a.gguf", b"GGUF" + bytes(range(256)) * 20, {("not-read", 1)}),
+    "archive": ("a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(range(256)) * 20, {("not-read", 1)}),
+    "zip around it": (
+        "a.zip",
+        build.python_zip({"a/lora.safetensors": build.safetensors(LORA)}),
+        {("not-read", 1)},
+    ),
+    "unknown": ("a.safetensors", b"\x07" * 5_000, {("unknown-format", 1)}),
+    "damaged": ("a.safetensors", build.safetensors(LORA)[:-9], {("malformed", 1)}),
+    "too large": (
+        "a.safetensors",
+        build.with_header(b'{"a":' + b"[" * 1_700_000, bytes(9)),
+        {("too-large", 1)},
+    ),
+    "compressed": (
+        "a.pt",
+        build.python_zip({"archive/data.pkl": b"}.", "archive/data/0": bytes(5_000)}, 8),
+        {("not-read", 1)},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_kind_is_said_with_its_code_and_its_count(case: str) -> None:
+    _, data, expected = CASES[case]
+    found = read(data)
+    assert {(spot.code, spot.count) for spot in found.blind} == expected
+    assert all(spot.reason for spot in found.blind)
+    assert found.judged_by[0] is Rung.BYTES
+    assert Rung.WEIGHTS not in found.judged_by
+
+
+def test_of_what_is_read_in_full_nothing_is_said() -> None:
+    found = read(build.safetensors(LORA))
+    assert found.blind == ()
+    assert found.judged_by == (Rung.BYTES, Rung.TENSORS, Rung.WEIGHTS)
+
+
+def test_what_is_read_in_part_is_judged_and_the_rest_is_said() -> None:
+    more = {f"{LAYER}.bias_values": ramp("F16", 9), f"{LAYER}.diff_b": ramp("F16", 9)}
+    found = read(build.safetensors(LORA | more))
+    assert found.judged_by == (Rung.BYTES, Rung.TENSORS, Rung.WEIGHTS)
+    assert {(spot.code, spot.count) for spot in found.blind} == {("bias", 2)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"archive/data.pkl", b"archive/data.pkk"),
+        (b"archive/data/0", b"archive/data/9"),
+        (b"archive/data/0", b"x"),
+        (b"archive/data/1", b""),
+        (b"archive/version", b"elsewhere/much/longer"),
+    ],
+)
+def test_a_zip_is_read_by_its_directory_as_torch_does(old: bytes, new: bytes) -> None:
+    good = build.torch_zip(LORA)
+    at = good.index(old) - 30
+    name, extra = (struct.unpack_from("<H", good, at + o)[0] for o in (26, 28))
+    changed = bytearray(good)
+    fits = len(new) - len(old)  # the name takes from the padding behind it, or gives to it
+    struct.pack_into("<HH", changed, at + 26, name + fits, extra - fits)
+    behind = good[at + 30 + name : at + 30 + name + extra]
+    padding = struct.pack("<2sH", b"FB", extra - fits - 4) + b"Z" * (extra - fits - 4)
+    changed[at + 30 : at + 30 + name + extra] = new + padding
+    assert len(behind) == extra
+    data = bytes(changed)
+    for thorough in (False, True):
+        listing = run(Memory(data), read_listing(len(data), thorough=thorough))
+        assert {t.name for t in listing.tensors} == set(LORA)
+    assert any("another name in its directory" in remark for remark in listing.remarks)
+    found, sound = read(data), read(good)
+    assert found.sketch == sound.sketch is not None
+    assert found.blind == ()
+
+
+def test_every_reason_has_a_code() -> None:
+    """Found by reading the source: what is counted, and what does not fit."""
+    said: set[str] = set()
+    for module in (layers, plan, shapes):
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
+            value: ast.expr | None = None
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "_NoFit":
+                value = node.args[0]
+            if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "counts":
+                value = node.slice
+            if isinstance(value, ast.Constant):
+                said.add(value.value)
+    assert len(said) > 15
+    assert {reason for reason in said if code_of(reason) == OTHERWISE} == set()
+    assert all(code == code.lower() and " " not in code for code in CODES.values())
+
+
+def check(tmp_path: Path, db: str, *arguments: str) -> tuple[int, str]:
+    ended = CliRunner().invoke(cli, ["check", "--db", db, *arguments], standalone_mode=False)
+    assert ended.exception is None, ended.output
+    return int(ended.return_value or 0), ended.output
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_check_says_it_in_words_and_in_json(case: str, tmp_path: Path, store: Store) -> None:
+    name, data, expected = CASES[case]
+    remove(store, listed(REMOVED))
+    path = tmp_path / name
+    path.write_bytes(data)
+    _, words = check(tmp_path, store.place, str(path))
+    assert "no match by" in words
+    assert "numpy" in words or "numpy" not in case
+    code, said = check(tmp_path, store.place, "--json", "--strict", str(path))
+    told = json.loads(said)
+    assert code == 3
+    assert {(spot["code"], spot["count"]) for spot in told["not_read"]} == expected
+    assert told["judged_by"][0] == "bytes"
+    assert told["matches"] == []
+
+
+def test_a_check_of_what_is_read_in_full_is_plain(tmp_path: Path, store: Store) -> None:
+    remove(store, listed(REMOVED))
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(build.safetensors(LORA))
+    assert check(tmp_path, store.place, "--strict", str(path)) == (0, f"{path}: no match\n")
+
+
+def test_a_folder_scan_lists_and_counts_it(tmp_path: Path, store: Store) -> None:
+    remove(store, listed(REMOVED))
+    root = tmp_path / "models"
+    for number, (name, data, _) in enumerate(CASES.values()):
+        (root / str(number)).mkdir(parents=True)
+        (root / str(number) / name).write_bytes(data)
+    (root / "notes.txt").write_text("nothing " * 1_000)
+    (root / "sound.safetensors").write_bytes(build.safetensors(LORA))
+    outcome = scan_folder(store, KEYRING, root, jobs=1)
+    with store.read() as connection:
+        rows = connection.execute(select(problems.c.place, problems.c.reason)).all()
+    large = [number for number, (_, data, _) in enumerate(CASES.values()) if len(data) >= 1_024]
+    assert outcome.coverage.skipped == {BLIND: len(large)}
+    assert len(rows) == len(large)
+    told = "\n".join(reason for _, reason in rows)
+    for code in ("numpy", "tlora", "malformed", "not-read", "unknown-format", "too-large"):
+        assert f"[{code}]" in told
+    assert not any("notes" in place or "sound" in place for place, _ in rows)
+
+
+def test_a_visit_to_a_hub_lists_and_counts_it(store: Store) -> None:
+    put(store, build.safetensors(LORA))
+    files = {f"{n}/{name}": data for n, (name, data, _) in enumerate(CASES.values())}
+    big = {path: data for path, data in files.items() if len(data) > 5_000}
+    hub = FakeHub(big | {"README.md": b"text" * 5_000})
+    context = reading(hub, known(store), Options())
+    found = asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
+    told = "\n".join(problem.reason for problem in found.problems)
+    assert found.skipped[BLIND] >= len(found.problems) > 2
+    large = [code for _, data, spots in CASES.values() if len(data) > 5_000 for code, _ in spots]
+    assert set(large) > {"numpy", "not-read"}
+    for code in large:
+        # Checkpoints are most of a hub: counted, and not listed.
+        assert (f"[{code}]" in told) == (code != "whole-weights")
+    assert "README" not in "".join(problem.where for problem in found.problems)
+
+
+def test_the_gate_says_it(store: Store) -> None:
+    from reseen.gate import answers
+
+    said: dict[str, Any] = json.loads(
+        answers.of_file(answers.Heard(), True, 0.0, answers.result([], None), read(arrays(17)))  # type: ignore[arg-type]
+    )
+    assert said["file"]["judged_by"] == ["bytes"]
+    (spot,) = said["file"]["not_read"]
+    assert spot == {"code": "numpy", "reason": "numpy arrays: not read", "count": 17}
+
+
+def test_the_digests_alone_say_so(tmp_path: Path) -> None:
+    from reseen.registry.never_read import digests_of
+
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(build.safetensors(LORA))
+    assert [spot.code for spot in digests_of(fingerprint(path)).blind] == ["never-read"]
