@@ -217,8 +217,8 @@ CASES = (
     Case("modules", "4,000 modules of 1 x 1", plain(lambda: layers(4_000, down=(1, 1), up=(1, 1)))),
     Case(
         "tensors",
-        "49,998 tensors of 1 x 1",
-        plain(lambda: layers(24_999, down=(1, 1), up=(1, 1))),
+        "24,998 tensors of 1 x 1",
+        plain(lambda: layers(12_499, down=(1, 1), up=(1, 1))),
         header=True,
     ),
     Case(

@@ -26,7 +26,7 @@ METADATA_LIMIT = 8 << 20
 """Characters of a file's metadata in all."""
 METADATA_KEYS = 10_000
 
-TENSORS = 50_000
+TENSORS = 25_000
 """Tensors in a file; the largest adapters and checkpoints have some 3,000."""
 RANK = 8
 NAME_LENGTH = 512
@@ -35,7 +35,7 @@ NUMBER = 2**63 - 1
 
 DIRECTORY_LIMIT = 16 << 20
 """Bytes of a zip's central directory."""
-ENTRIES = 50_000
+ENTRIES = 26_000
 """Entries of a zip."""
 PICKLE_LIMIT = 16 << 20
 """Bytes of a file's pickles."""

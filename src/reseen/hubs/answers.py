@@ -33,7 +33,7 @@ LONGEST_CURSOR = 4096
 
 REPO_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,127}(/[A-Za-z0-9_.-][\w.-]{0,127})?", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_MASK = re.compile(r"[0-9a-f*]*\*[0-9a-f*]*")
+_MASK = re.compile(r"[0-9a-f]*\*[0-9a-f*]*")
 _LINK = re.compile(r"<([^<>]*)>([^,<]*)")
 _NEXT = re.compile(r';\s*rel="?next"?\s*(;|$)')
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

@@ -153,7 +153,7 @@ def _together(blocks: list[Block]) -> list[Block]:
     if step == 1:
         return blocks
     made: list[Block] = []
-    for _, group in groupby(blocks, key=lambda b: re.sub(r"\d+\Z", "", b.name)):
+    for _, group in groupby(blocks, key=lambda b: b.name.rstrip("0123456789")):
         some = list(group)
         for start in range(0, len(some), step):
             few = some[start : start + step]

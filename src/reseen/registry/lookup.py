@@ -23,7 +23,7 @@ from reseen.store.sealing import Keyring, SealedField
 
 _ID = re.compile(r"(?:rm|sg)-[0-9a-z]{4,20}\Z")
 _HEX = re.compile(r"[0-9a-f]{8,64}\Z")
-_LABELLED = re.compile(r"(?:([a-z0-9-]{2,16})\s*[:=]\s*)?(?:0x)?([0-9a-f\s]+)\Z")
+_LABELLED = re.compile(r"(?:([a-z0-9-]{2,16})\s*[:=]\s*+)?(?:0x)?([0-9a-f\s]+)\Z")
 
 _BY_LENGTH = {
     digits: [kind for kind in DigestKind if kind.length * 2 == digits]

@@ -45,7 +45,7 @@ _SAFE = re.compile(r"'(?=[=+\-@\t\r])")
 _FORMULA_TEXT = re.compile(r'="((?:[^"]|"")*)"\Z')
 """How exporters keep a spreadsheet from taking a text for a number."""
 _HYPERLINK = re.compile(
-    r'=?HYPERLINK\(\s*"((?:[^"]|"")*)"\s*(?:[,;]\s*"((?:[^"]|"")*)"\s*)?\)\Z', re.IGNORECASE
+    r'=?HYPERLINK\(\s*"((?:[^"]|"")*+)"\s*(?:[,;]\s*"((?:[^"]|"")*+)"\s*)?\)\Z', re.IGNORECASE
 )
 
 _BY_LENGTH = {
@@ -292,7 +292,7 @@ _UNITS = {
     "k": 1, "kb": 1, "kib": 1, "m": 2, "mb": 2, "mib": 2, "g": 3, "gb": 3, "gib": 3,
     "t": 4, "tb": 4, "tib": 4,
 }  # fmt: skip
-_SIZE = re.compile(r"([0-9][0-9.,_'\u2019 ]*?)\s*([a-z]*)", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9][0-9.,_'\u2019 ]*+)\s*([a-z]*)", re.IGNORECASE)
 _GROUPED = re.compile(r"[0-9]{1,3}(?:([.,_'\u2019 ])[0-9]{3})(?:\1[0-9]{3})*")
 
 
@@ -314,7 +314,7 @@ def size_of(cell: Cell, *, kilobytes: bool = False) -> int | None:
     if match is None or unit not in _UNITS:
         raise RefusedValue("the size is not a number of bytes")
     power = _UNITS[unit] + (1 if kilobytes and not unit else 0)
-    number = _plain_number(match[1], whole=power == 0)
+    number = _plain_number(match[1].rstrip(), whole=power == 0)
     if number is None:
         raise RefusedValue("the size is not a number of bytes")
     whole, fraction = number
@@ -443,7 +443,7 @@ def _date_in(text: str) -> date | None:
     return None
 
 
-_ZONE = re.compile(r"\s*(?:UTC|GMT|Z)\Z", re.IGNORECASE)
+_ZONE = re.compile(r"(?<!\s)\s*(?:UTC|GMT|Z)\Z", re.IGNORECASE)
 _FRACTION = re.compile(r"(:\d{2}|T\d{6})[.,](\d{1,6})\d*")
 
 
@@ -451,7 +451,7 @@ def _iso(text: str) -> date:
     """Raises ValueError, OverflowError."""
     if match := _ORDINAL.match(text):
         return date(int(match[1]), 1, 1) + timedelta(days=int(match[2]) - 1)
-    text = re.sub(r"\s+(?=[+-]\d)", "", _ZONE.sub("+00:00", text))
+    text = re.sub(r"(?<!\s)\s+(?=[+-]\d)", "", _ZONE.sub("+00:00", text))
     text = _FRACTION.sub(lambda found: f"{found[1]}.{found[2]}", text)
     return datetime.fromisoformat(text)
 
