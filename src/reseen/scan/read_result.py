@@ -28,7 +28,12 @@ class ReadResult:
     left: bool = False
     """And that reason passes: it stays owed."""
     blind: tuple[BlindSpot, ...] = ()
-    """Why its weights could not be judged, where they could not."""
+    """Why its weights could not be judged, where they could not; what Reseen failed on."""
+
+    @property
+    def sketched(self) -> bool:
+        """Its weights were judged all the same."""
+        return self.inspection is not None and self.inspection.sketch is not None
 
 
 NOT_READ = ReadResult()
@@ -60,7 +65,8 @@ def blind_to(
     return blind
 
 
-def blindness(place: str, blind: tuple[BlindSpot, ...]) -> Problem:
-    """A file that only its digests could judge, with the reason."""
-    said = "; ".join(f"{spot} [{spot.code}]" for spot in blind)
-    return Problem(place, f"judged by its digests alone: {said}")
+def blindness(place: str, what: ReadResult) -> Problem:
+    """A file that not everything could judge, with the reason."""
+    said = "; ".join(f"{spot} [{spot.code}]" for spot in what.blind)
+    how = "judged without a part of it" if what.sketched else "judged by its digests alone"
+    return Problem(place, f"{how}: {said}")

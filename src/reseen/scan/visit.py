@@ -242,10 +242,10 @@ def _conclude(
         elif outcome.problem is not None:
             problems.append(outcome.problem)
         elif outcome.blind:
-            skipped[BLIND] += 1
+            skipped[BLIND] += not outcome.sketched
             if any(spot.code != "whole-weights" for spot in outcome.blind):
                 # Checkpoints are most of a hub: counted, and not listed one by one.
-                problems.append(blindness(where(files.wanted[each][0]), outcome.blind))
+                problems.append(blindness(where(files.wanted[each][0]), outcome))
     return Visit(
         repository=files.repository,
         revision=files.revision,

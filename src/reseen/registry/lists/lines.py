@@ -184,7 +184,9 @@ def _known(line: str) -> LineParts | None:
 
 _LINKS = re.compile(r"https?://[^\s<>()\[\]\"'|]+")
 _HEX_LINE = re.compile(r"(?:0x)?[0-9a-fA-F]+\Z")
-_AT = re.compile(r"(?:https?|hf)://\S+\Z|[A-Za-z][\w.-]{0,63}:? ?\d{1,20} ?@ ?\d{1,20}\Z", re.IGNORECASE)
+_AT = re.compile(
+    r"(?:https?|hf)://\S+\Z|[A-Za-z][\w.-]{0,63}:? ?\d{1,20} ?@ ?\d{1,20}\Z", re.IGNORECASE
+)
 
 
 def _beside_words(line: str) -> LineParts | None:
