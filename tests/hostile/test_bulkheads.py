@@ -61,7 +61,12 @@ FILES = {
     "legacy.pt": torch_legacy(TENSORS),
     "peft.safetensors": safetensors(PEFT, {"lora_adapter_metadata": '{"r": 4, "lora_alpha": 2}'}),
 }
-REMOVED = safetensors({k: ramp("F16", 16, 32, seed=9) for k in ("x", "y")})
+REMOVED = safetensors(
+    {
+        "lora_unet_x.lora_up.weight": ramp("F16", 128, 4, seed=9),
+        "lora_unet_x.lora_down.weight": ramp("F16", 4, 128, seed=9),
+    }
+)
 
 
 def places(name: str, some: int) -> Iterator[tuple[int, BaseException]]:
