@@ -205,6 +205,8 @@ def marked_list(path: Path) -> Path:
         row = [NAMES.name, NAMES.url, NAMES.trigger_words[0], NAMES.model_id, NAMES.version_id]
         rows.writerow([*row, NAMES.file_names[0], NAMES.reason, SHA.hex(), "sample"])
         rows.writerow([*row, NAMES.file_names[0], NAMES.reason, "mark-hash zyxwv07", "sample"])
+        unknown = [row[0], "", row[2], "", "", NAMES.file_names[0], NAMES.reason]
+        rows.writerow([*unknown, "mark-hash zyxwv07", "sample"])
     return path
 
 
