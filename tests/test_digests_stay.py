@@ -169,6 +169,7 @@ VERBS: dict[str, tuple[tuple[str, ...], ...]] = {
     "key list": (("--json",),),
     "audit head": (("--json",),),
     "audit verify": (("--json",),),
+    "seal status": ((), ("--json",)),
     "audit export": (("--out", "{out}/audit.jsonl"), ("--out", "{out}/audit.csv")),
     "db upgrade": ((),),
 }
@@ -195,6 +196,7 @@ NO_WAY_OUT = {
     "user password": "users",
     "key add": "keys",
     "key revoke": "keys",
+    "seal rotate": "another key for what is sealed; it says how many",
 }
 
 
@@ -231,7 +233,9 @@ def test_no_verb_hands_out_a_digest(
         for given in tries:
             arguments = [*verb.split(), *(part.format(**values) for part in given)]
             done = CliRunner().invoke(cli.cli, arguments)
-            assert done.exit_code == 0, (arguments, done.output, done.exception)
+            # What the test puts in by hand stands in no line of the log, as verify says.
+            well = (0, 1) if verb == "audit verify" else (0,)
+            assert done.exit_code in well, (arguments, done.output, done.exception)
             kept.looks_through(" ".join(arguments), done.stdout + done.stderr)
     for path in sorted(out.rglob("*")):
         if path.is_file():
