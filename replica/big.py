@@ -73,6 +73,9 @@ class BigWorld(World):
             refs={MAIN: sha},
         )
 
+    def now_called(self, type: str, id: str) -> str | None:
+        return None
+
     def find(self, type: str, id: str) -> Repo | None:
         tail = id.rpartition("-")[2]
         if type != "model" or not tail.isdecimal() or int(tail) >= self.count:

@@ -85,12 +85,21 @@ def json_answer(value: object, headers: Mapping[str, str] | None = None) -> Answ
     return Answer(200, {"Content-Type": "application/json; charset=utf-8", **(headers or {})}, body)
 
 
-def error(status: int, message: str, code: str | None = None) -> Answer:
-    """As the Hub tells of errors: in headers, and in JSON for people."""
-    headers = {"Content-Type": "application/json; charset=utf-8", "X-Error-Message": message}
+def error(status: int, message: str, code: str | None = None, *, text: bool = False) -> Answer:
+    """As the Hub tells of errors: in headers, and for people in JSON, or in `text` where a file was
+    asked for."""
+    kind = "text/plain" if text else "application/json"
+    headers = {"Content-Type": f"{kind}; charset=utf-8", "X-Error-Message": message}
     if code:
         headers["X-Error-Code"] = code
-    return Answer(status, headers, json.dumps({"error": message}).encode())
+    body = message if text else json.dumps({"error": message})
+    return Answer(status, headers, body.encode())
+
+
+def unknown_caller() -> Answer:
+    """What a stranger is told of all that is missing or private: nothing, and no code."""
+    realm = 'Bearer realm="Authentication required", charset="UTF-8"'
+    return error(401, "Invalid username or password.").with_headers({"Www-Authenticate": realm})
 
 
 def file_answer(request: Request, blob: Blob, headers: Mapping[str, str]) -> Answer:

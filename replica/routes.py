@@ -10,14 +10,17 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from replica import git, shapes
-from replica.http import Answer, Request, error, file_answer, json_answer
+from replica.http import Answer, Request, error, file_answer, json_answer, unknown_caller
 from replica.world import SORTS, Commit, Query, Repo, World
 
 TREE_PAGE, TREE_PAGE_EXPANDED, COMMITS_PAGE, LIST_PAGE = 1000, 50, 50, 1000
+# assumed: that a list without limit has 1,000, and takes no more
 
 _API = r"/api/(?P<type>model|dataset|space)s"
 _SITE = r"/(?:(?P<type>dataset|space)s/)?"
 _ID = r"(?P<id>[^/]+/[^/]+)"
+_ANY_ID = r"(?P<id>[^/]+(?:/[^/]+)?)"
+"""The oldest models have no owner in their names."""
 _REV = r"(?P<rev>[^/]+)"
 _ROUTES = tuple(
     (name, re.compile(pattern))
@@ -28,13 +31,14 @@ _ROUTES = tuple(
             "resolve-cache",
             rf"/api/resolve-cache/(?P<type>model|dataset|space)s/{_ID}/{_REV}/(?P<path>.+)",
         ),
-        ("info", rf"{_API}/{_ID}(?:/revision/{_REV})?"),
-        ("tree", rf"{_API}/{_ID}/tree/{_REV}(?:/(?P<path>.+))?"),
-        ("paths-info", rf"{_API}/{_ID}/paths-info/{_REV}"),
-        ("refs", rf"{_API}/{_ID}/refs"),
-        ("commits", rf"{_API}/{_ID}/commits/{_REV}"),
-        ("resolve", rf"{_SITE}{_ID}/resolve/{_REV}/(?P<path>.+)"),
-        ("raw", rf"{_SITE}{_ID}/raw/{_REV}/(?P<path>.+)"),
+        ("tree", rf"{_API}/{_ANY_ID}/tree/{_REV}(?:/(?P<path>.+))?"),
+        ("paths-info", rf"{_API}/{_ANY_ID}/paths-info/{_REV}"),
+        ("treesize", rf"{_API}/{_ANY_ID}/treesize/{_REV}"),
+        ("refs", rf"{_API}/{_ANY_ID}/refs"),
+        ("commits", rf"{_API}/{_ANY_ID}/commits/{_REV}"),
+        ("info", rf"{_API}/{_ANY_ID}(?:/revision/{_REV})?"),
+        ("resolve", rf"{_SITE}{_ANY_ID}/resolve/{_REV}/(?P<path>.+)"),
+        ("raw", rf"{_SITE}{_ANY_ID}/raw/{_REV}/(?P<path>.+)"),
         ("page", rf"{_SITE}{_ID}"),
     )
 )
@@ -66,11 +70,12 @@ def answer(
     if authorization is not None:
         account = world.tokens.get(authorization.removeprefix("Bearer "))
         if account is None:
-            return error(401, "Invalid credentials in Authorization header")
+            realm = {"Www-Authenticate": 'Bearer realm="Authentication required"'}
+            return error(401, "Invalid credentials in Authorization header").with_headers(realm)
 
     if route == "whoami":
         if account is None:
-            return error(401, "Invalid username or password.")
+            return unknown_caller()
         token = {"displayName": "sample", "role": "read"}
         return json_answer(
             {
@@ -85,18 +90,34 @@ def answer(
         return error(404, "Sorry, we can't find the page you are looking for.")
 
     repo = world.find(parts["type"], parts["id"])
-    if repo is None and (parts["type"], parts["id"]) in world.moved:
-        new = world.moved[parts["type"], parts["id"]]
-        return Answer(307, {"Location": request.target.replace(parts["id"], new, 1)})
+    if repo is None and (new := world.now_called(parts["type"], parts["id"])) is not None:
+        # assumed: that /resolve/ redirects too
+        location = request.target.replace(parts["id"], new, 1)
+        return Answer(307, {"Content-Type": "text/plain; charset=utf-8", "Location": location})
     if repo is None or (repo.private and not repo.may_read(account)):
         if account is None:
-            return error(401, "Invalid username or password.", "RepoNotFound")
+            return unknown_caller()
         return error(404, "Repository not found", "RepoNotFound")
-    if repo.disabled:
-        return error(403, "Access to this resource is disabled.")
+    return _of_repository(repo, request, route, parts, account, endpoint, cdn)
+
+
+def _of_repository(
+    repo: Repo,
+    request: Request,
+    route: str,
+    parts: Mapping[str, str],
+    account: str | None,
+    endpoint: str,
+    cdn: str,
+) -> Answer:
+    """What the Hub answers of a repository that the caller may know of."""
+    if repo.disabled and route not in ("info", "refs", "commits"):
+        # assumed: nobody states having seen it; clients know the message
+        return error(403, "Access to this resource is disabled.", text=True)
     if route == "refs":
         return json_answer(shapes.refs(repo, request.flag("include_prs")))
     if route == "page":
+        # assumed
         return Answer(200, {"Content-Type": "text/html"}, b"<!doctype html><title>sample</title>")
 
     revision = parts.get("rev", "main")
@@ -108,16 +129,31 @@ def answer(
         case "info":
             expand = request.many("expand")
             if not shapes.EXPAND[repo.type].issuperset(expand):
+                # assumed: the words
                 return error(400, "Invalid expand")
             return json_answer(shapes.info(repo, commit, request.flag("blobs"), open, expand))
         case "tree":
-            return _tree(repo, commit, request, parts.get("path", ""), open, endpoint)
+            return _tree(repo, commit, request, parts, open, endpoint)
         case "paths-info":
             return _paths_info(repo, commit, request, open)
+        case "treesize":
+            size = sum(blob.size for blob in commit.files.values())
+            return json_answer({"path": "/", "size": size})
         case "commits":
+            if not repo.may_read(account) and (repo.gated or repo.disabled):
+                return _no_access(repo, account, text=False)
             return _commits(repo, revision, request, endpoint)
         case _:
             return _bytes(repo, commit, request, route, parts["path"], account, cdn)
+
+
+def _no_access(repo: Repo, account: str | None, *, text: bool) -> Answer:
+    what = f"Access to {repo.type} {repo.id} is restricted"
+    if account is None:
+        what += ". You must have access to it and be authenticated to access it. Please log in."
+        return error(401, what, "GatedRepo", text=text)
+    what += " and you are not in the authorized list."
+    return error(403, what, "GatedRepo", text=text)
 
 
 def cdn_answer(world: World, request: Request) -> Answer:
@@ -179,19 +215,25 @@ def _position(start: int) -> str:
 
 
 def _tree(
-    repo: Repo, commit: Commit, request: Request, path: str, open: bool, endpoint: str
+    repo: Repo,
+    commit: Commit,
+    request: Request,
+    parts: Mapping[str, str],
+    open: bool,
+    endpoint: str,
 ) -> Answer:
+    path = parts.get("path", "")
     recursive, expand = request.flag("recursive"), request.flag("expand")
     trees = git.tree_oids({p: b.git_oid for p, b in commit.files.items()})
     if path and path not in trees:
-        return error(404, f'Entry "{path}" not found', "EntryNotFound")
+        return error(404, f'{path} does not exist on "{parts["rev"]}"', "EntryNotFound")
     inside = f"{path}/" if path else ""
     names = [
         p
         for p in (*trees, *commit.files)
         if p and p.startswith(inside) and (recursive or "/" not in p[len(inside) :])
     ]
-    names.sort()
+    names.sort(key=lambda name: (not recursive and name in commit.files, name))
     size = TREE_PAGE_EXPANDED if expand else TREE_PAGE
     try:
         start = _page_start(request)
@@ -242,15 +284,17 @@ def _paths_info(repo: Repo, commit: Commit, request: Request, open: bool) -> Ans
 
 
 def _commits(repo: Repo, revision: str, request: Request, endpoint: str) -> Answer:
-    start = int(request.one("p") or 0) * COMMITS_PAGE
+    # assumed: 1,000 at most, and that a limit which is no number is not looked at
+    limit = request.one("limit") or ""
+    size = min(max(1, int(limit)), LIST_PAGE) if limit.isdecimal() else COMMITS_PAGE
+    page = int(request.one("p") or 0)
     history = list(repo.history(revision))
-    headers = {}
-    if start + COMMITS_PAGE < len(history):
-        query = {**request.query, "p": [str(start // COMMITS_PAGE + 1)]}
-        link = f"{endpoint}{request.path}?{urlencode(query, doseq=True)}"
+    some = history[page * size : (page + 1) * size]
+    headers = {"X-Total-Count": str(len(history))}
+    if (page + 1) * size < len(history):
+        link = f"{endpoint}{request.path}?p={page + 1}&limit={size}"
         headers["Link"] = f'<{link}>; rel="next"'
-    headers["X-Total-Count"] = str(len(history))
-    return json_answer([shapes.commit(c) for c in history[start : start + COMMITS_PAGE]], headers)
+    return json_answer([shapes.commit(c) for c in some], headers)
 
 
 def _bytes(
@@ -263,35 +307,52 @@ def _bytes(
     cdn: str,
 ) -> Answer:
     if repo.gated and not repo.may_read(account):
-        status = 401 if account is None else 403
-        return error(status, f"Access to {repo.type} {repo.id} is restricted.", "GatedRepo")
+        return _no_access(repo, account, text=True)
     blob = commit.files.get(path)
     if blob is None:
-        return error(404, "Entry not found", "EntryNotFound")
+        return error(404, "Entry not found", "EntryNotFound", text=True)
     if route == "raw":
+        # assumed: the headers
         text = git.pointer_text(blob.sha256, blob.size) if blob.lfs else blob.read(0, blob.size)
         return Answer(200, {"Content-Type": "text/plain; charset=utf-8"}, text)
 
+    plain = {"Content-Type": "text/plain; charset=utf-8"}
     common = {"X-Repo-Commit": commit.id, "Accept-Ranges": "bytes"}
+    name = path.rpartition("/")[2]
+    shown = f"inline; filename*=UTF-8''{quote(name)}; filename=\"{quote(name)}\";"
     place = f"{repo.id}/{commit.id}/{quote(path)}"
     download = route == "resolve" and _is_query_file(commit, path)
     if blob.lfs:
         headers = {
             **common,
+            **plain,
+            "Cache-Control": "no-store",
             "Location": f"{cdn}/repo/{repo.type}/{place}?Signature=sample",
+            "Vary": "Origin, Accept",
             "X-Linked-Etag": f'"{blob.sha256}"',
             "X-Linked-Size": str(blob.size),
         }
-        if blob.xet:
-            # No Link rel="xet-auth" beside it: there is no Xet storage here to be sent to.
+        if blob.xet:  # as the Hub names it; there is no Xet storage here
+            token = f"/api/{repo.type}s/{repo.id}/xet-read-token/{commit.id}"
+            storage = f"{cdn}/v1/reconstructions/{blob.xet}"
             headers["X-Xet-Hash"] = blob.xet
+            headers["Link"] = (
+                f'<{token}>; rel="xet-auth", <{storage}>; rel="xet-reconstruction-info"'
+            )
         return Answer(302, headers, b"Found. Redirecting", download=download)
-    headers = {**common, "ETag": f'"{blob.git_oid}"'}
     if route == "resolve":
-        headers["Location"] = f"/api/resolve-cache/{repo.type}s/{place}"
-        headers["X-Linked-Size"] = str(blob.size)
-        headers["X-Linked-Etag"] = f'"{blob.git_oid}"'
+        etag = f'"{blob.git_oid}"'
+        asked = quote(request.target, safe="")
+        headers = {
+            **common,
+            **plain,
+            "Content-Disposition": shown,
+            "Location": f"/api/resolve-cache/{repo.type}s/{place}?{asked}=&etag={quote(etag)}",
+            "Vary": "Origin, Accept",
+            "X-Linked-Etag": etag,
+        }
         return Answer(307, headers, b"Temporary Redirect", download=download)
+    headers = {**common, "Content-Disposition": shown, "ETag": f'"{blob.git_oid}"'}
     return file_answer(request, blob, {**headers, "Content-Type": "text/plain; charset=utf-8"})
 
 

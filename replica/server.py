@@ -7,7 +7,7 @@ import gzip
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http import HTTPStatus
@@ -28,6 +28,8 @@ BODY_LIMIT = 1 << 22
 START_LIMIT = 30.0
 """Seconds after which a thread that has not begun to listen counts as broken."""
 
+Answering = Callable[[World, Request, str, Mapping[str, str], str, str], Answer]
+
 _LISTS = ("list", "tree", "commits")
 """Routes whose answers have pages."""
 
@@ -46,8 +48,11 @@ class Replica:
         quota: Quota | None = None,
         latency: float = 0.0,
         port: int = 0,
+        answer: Answering = routes.answer,
     ) -> None:
-        """`latency`: seconds before every answer. `port`: 0 takes a free one."""
+        """`latency`: seconds before every answer. `port`: 0 takes a free one. `answer`: whose
+        answers: the Hub's, or `kohaku.answer`."""
+        self._answering = answer
         self.world = world
         self.quota = quota or Quota()
         self.faults = Faults(latency=latency)
@@ -218,7 +223,7 @@ class Replica:
                 {"Content-Type": "application/json", **headers},
                 b'{"error":"Too many requests"}',
             )
-        answer = routes.answer(self.world, request, route, parts, self.endpoint, self.cdn)
+        answer = self._answering(self.world, request, route, parts, self.endpoint, self.cdn)
         return answer.with_headers(headers)
 
     def _spoiled(self, answer: Answer, fault: Fault, route: str, request: Request) -> Answer:

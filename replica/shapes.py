@@ -10,7 +10,7 @@ from typing import Any
 from replica import git
 from replica.world import Blob, Commit, Repo
 
-MASK = "*" * 64
+MASK = "*" * 64  # assumed: no recording; sources disagree whether digests are masked at all
 """What stands for the SHA-256 of a gated file, for a caller without access."""
 
 _EVERYWHERE = frozenset(
@@ -71,8 +71,15 @@ EXPAND: Mapping[str, frozenset[str]] = {
 }
 """Fields that `expand` may name; the Hub refuses others."""
 
-_BRIEF = ("likes", "private", "downloads", "tags", "createdAt")
+_BRIEF = ("likes", "trendingScore", "private", "downloads", "tags", "createdAt")
 _FULL = (*_BRIEF, "author", "sha", "lastModified", "gated", "disabled", "siblings")
+_INFO = {
+    "model": ("model-index", "config", "cardData", "spaces"),
+    "dataset": ("citation", "description"),
+    "space": ("cardData", "subdomain", "region", "host", "sdk", "runtime"),
+}
+"""What the answer for one repository has besides."""
+_LACKS = {"space": {"downloads"}}
 
 
 def instant(date: datetime) -> str:
@@ -112,8 +119,22 @@ def _fields(repo: Repo, names: Collection[str]) -> dict[str, Any]:
                 value[name] = repo.used_storage
             case "trendingScore":
                 value[name] = repo.likes
-            case "cardData":
+            case "cardData" | "config":
                 value[name] = {}
+            case "model-index":
+                value[name] = None
+            case "spaces":
+                value[name] = []
+            case "citation" | "description" | "region":
+                value[name] = ""
+            case "sdk":
+                value[name] = "static"
+            case "subdomain":
+                value[name] = repo.id.replace("/", "-").lower()
+            case "host":
+                value[name] = f"https://{repo.id.replace('/', '-').lower()}.space.example"
+            case "runtime":
+                value[name] = {"stage": "RUNNING"}
             case _:
                 pass  # a field that the Hub knows and a sample repository does not have
     return value
@@ -122,7 +143,7 @@ def _fields(repo: Repo, names: Collection[str]) -> dict[str, Any]:
 def listed(repo: Repo, full: bool, expand: Collection[str]) -> dict[str, Any]:
     """One entry of a list. It never holds a hash of a file."""
     names = expand or (_FULL if full else _BRIEF)
-    value = {"_id": object_id(repo.id, repo.created), "id": repo.id, **_fields(repo, names)}
+    value = {"_id": object_id(repo.made_as, repo.created), "id": repo.id, **_fields(repo, names)}
     if repo.type == "model" and not expand:
         value["modelId"] = repo.id
     return value
@@ -130,14 +151,16 @@ def listed(repo: Repo, full: bool, expand: Collection[str]) -> dict[str, Any]:
 
 def info(repo: Repo, commit: Commit, blobs: bool, open: bool, expand: Collection[str]) -> object:
     """One repository at a commit. `open`: the caller may see masked hashes."""
-    value = listed(repo, True, expand)
     if expand:
-        return value
+        return listed(repo, True, expand)
+    names = [n for n in (*_FULL, *_INFO[repo.type]) if n not in _LACKS.get(repo.type, ())]
+    value = {"_id": object_id(repo.made_as, repo.created), "id": repo.id, **_fields(repo, names)}
+    value.pop("trendingScore", None)
+    if repo.type == "model":
+        value["modelId"] = repo.id
     value["sha"] = commit.id
     value["usedStorage"] = repo.used_storage
     value["siblings"] = [_sibling(p, b, blobs, open) for p, b in sorted(commit.files.items())]
-    if repo.type == "space":
-        value["sdk"] = "static"
     return value
 
 
@@ -172,11 +195,14 @@ def file(path: str, blob: Blob, open: bool, last: Commit | None) -> dict[str, An
             value["xetHash"] = blob.xet
     if last:
         value["lastCommit"] = _last(last)
-        scan = {"status": "unscanned"}
+        scan = {"status": "unscanned", "message": ""}
         value["securityFileStatus"] = {
             "status": "unscanned",
+            "protectAiScan": scan,
             "avScan": scan,
-            "pickleImportScan": {**scan, "pickleImports": []},
+            "pickleImportScan": {"status": "unscanned", "pickleImports": [], "version": "0.0.0"},
+            "virusTotalScan": {"status": "unscanned"},
+            "jFrogScan": scan,
         }
     return value
 
@@ -201,9 +227,9 @@ def refs(repo: Repo, pull_requests: bool) -> dict[str, Any]:
         ]
 
     value: dict[str, Any] = {
+        "tags": under("refs/tags/"),
         "branches": under("refs/heads/"),
         "converts": under("refs/convert/"),
-        "tags": under("refs/tags/"),
     }
     if pull_requests:
         value["pullRequests"] = under("refs/pr/")

@@ -92,6 +92,11 @@ class Repo:
     commits: dict[str, Commit] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
     """ "refs/heads/main", "refs/tags/v1", "refs/pr/1" -> commit."""
+    made_as: str = ""
+    """The name that it was made with: a rename does not change what the Hub calls it inside."""
+
+    def __post_init__(self) -> None:
+        self.made_as = self.made_as or f"{self.type} {self.id}"
 
     @property
     def author(self) -> str:
@@ -221,6 +226,20 @@ class World:
 
     def remove(self, type: str, id: str) -> None:
         del self.repositories[type, id]
+
+    def rename(self, type: str, old: str, new: str) -> Repo:
+        """It has another name, and maybe another owner; the old name leads there."""
+        repo = self.repositories.pop((type, old))
+        repo.id = new
+        self.moved[type, old] = new
+        return self.add(repo)
+
+    def now_called(self, type: str, id: str) -> str | None:
+        """Where a name leads that is no repository's: a former one, or another spelling."""
+        if (new := self.moved.get((type, id))) is not None:
+            return new
+        spelled = id.lower()
+        return next((i for t, i in self.repositories if t == type and i.lower() == spelled), None)
 
     def removal(self, number: int) -> Removed:
         return next(r for r in self.removals if r.number == number)

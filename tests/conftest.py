@@ -34,6 +34,7 @@ _CLIENT_HOME = tempfile.TemporaryDirectory(prefix="reseen-tests-")
 os.environ["HF_HOME"] = _CLIENT_HOME.name
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+os.environ["HF_HUB_DISABLE_XET"] = "1"  # the replica names a Xet storage and has none
 
 if TYPE_CHECKING:
     from replica.server import Replica

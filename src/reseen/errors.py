@@ -20,10 +20,12 @@
     ├── MailError             a mail server did not take a notice
     └── HubError              a hub did not answer as needed
         ├── HubAuth           401/403: no access with this token
+        │   └── HubHidden     401 to a stranger, without a reason: deleted, or private
         ├── HubMissing        404: no such repository, revision or file
         ├── HubDisabled       the hub took the repository down itself
         ├── HubBusy           429 or 5xx, also after waiting
         └── HubGarbage        the answer is not what the API promises
+            └── HubRefused    it does not know the call, or a parameter of it
 
 No message ever holds a sealed value, a token, or the place of a sighting.
 
@@ -144,6 +146,10 @@ class HubAuth(HubError):
     """401 or 403: no access with this token, or the repository is private."""
 
 
+class HubHidden(HubAuth):
+    """401 to a caller without a token, and no reason: the repository is missing, or private."""
+
+
 class HubMissing(HubError):
     """404: no such repository, revision or file."""
 
@@ -158,6 +164,10 @@ class HubBusy(HubError):
 
 class HubGarbage(HubError):
     """The answer is not what the API promises."""
+
+
+class HubRefused(HubGarbage):
+    """The hub does not know a call, or one of its parameters: a simpler one may be answered."""
 
 
 class Bulkhead:

@@ -461,6 +461,12 @@ class Repository:
         return account_of(self.id)
 
 
+def commit_key(commit: str) -> str:
+    """The same for one commit, however much of its name was given: some hubs cut names of 64 digits
+    to git's usual 40, and some only now and then."""
+    return commit[:40] if len(commit) == 64 else commit
+
+
 def account_of(repo: str) -> str:
     """Who holds a repository: "owner" of "owner/name"; an old one without an owner holds itself."""
     return repo.partition("/")[0]
@@ -584,6 +590,8 @@ class Problem:
     """Hub and repository, or the file's place in the input. May hold a name: keep out of logs."""
     reason: str
     remedy: str | None = None
+    counted: str | None = None
+    """What it is counted as where a scan is told of, if not as what it was met with."""
 
 
 @dataclass(frozen=True, slots=True)

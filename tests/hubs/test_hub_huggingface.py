@@ -8,9 +8,9 @@ import pytest
 from fake_hub import Recorder, artifact, hub
 from virtual_time import run
 
-from reseen.errors import HubError, HubGarbage, HubMissing
+from reseen.errors import HubError, HubMissing
 from reseen.files.source import Range
-from reseen.hubs.hub import RepositoryPage, Revisions, WantedRepositories
+from reseen.hubs.hub import CUT, NOT_ALL_REFS, RepositoryPage, Revisions, WantedRepositories
 from reseen.records import RepoType
 
 C = [f"{number:040x}" for number in range(200)]
@@ -32,12 +32,12 @@ def listed(*days: int) -> list[object]:
 
 
 def test_a_listing_is_asked_for_in_order_of_creation_with_all_that_is_needed() -> None:
-    link = {"Link": '<https://evil.example/x?cursor=next>; rel="next"'}
+    link = {"Link": '<https://hub.example/api/datasets?a=1&cursor=next>; rel="next"'}
     asked = Recorder(lambda r: httpx2.Response(200, json=[*listed(1, 2), 7], headers=link))
-    found = page(asked, WantedRepositories(RepoType.DATASET, author="account-01"), "here")
+    found = page(asked, WantedRepositories(RepoType.DATASET, author="account-01"))
     assert [r.id for r in found.repositories] == ["account-01/copy-1", "account-01/copy-2"]
     assert found.repositories[0].hub == "hub.example"
-    assert found.cursor == "next"
+    assert found.cursor == "?a=1&cursor=next"
     assert len(found.problems) == 1
     url = asked.requests[0].url
     assert url.path == "/api/datasets"
@@ -45,24 +45,150 @@ def test_a_listing_is_asked_for_in_order_of_creation_with_all_that_is_needed() -
     assert query["sort"] == "createdAt"
     assert query["direction"] == "1"
     assert query["limit"] == "1000"
-    assert query["cursor"] == "here"
     assert query["author"] == "account-01"
     assert {"sha", "siblings", "usedStorage", "gated", "disabled"} <= set(query.get_list("expand"))
 
 
-def test_a_cursor_never_leads_elsewhere() -> None:
-    link = {"Link": '<https://evil.example/x?cursor=%2F%2Fevil.example%2F&token=1>; rel="next"'}
-    asked = Recorder(lambda r: httpx2.Response(200, json=[], headers=link))
+def test_the_next_page_is_asked_for_by_its_whole_query() -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        start = int(request.url.params.get("offset", "0"))
+        link = f"</elsewhere?offset={start + 2}&kept=%C3%BC>; rel=next" if start < 4 else ""
+        return httpx2.Response(200, json=listed(start + 1, start + 2), headers={"Link": link})
+
+    asked = Recorder(handler)
+
+    async def main() -> list[str]:
+        async with hub(asked) as there:
+            cursor, found = None, []
+            while True:
+                page = await there.list_repositories(WantedRepositories(), cursor)
+                found += [each.id for each in page.repositories]
+                if (cursor := page.cursor) is None:
+                    return found
+
+    assert len(run(main())) == 6
+    assert {r.url.path for r in asked.requests} == {"/api/models"}
+    assert asked.requests[2].url.query == b"offset=4&kept=%C3%BC"
+
+
+def test_a_list_that_leads_elsewhere_or_in_a_circle_ends_and_says_so() -> None:
+    for target in ("https://evil.example/x?cursor=%2F%2Fevil.example%2F&token=1", "{same}"):
+
+        def handler(request: httpx2.Request, target: str = target) -> httpx2.Response:
+            link = f'<{target.replace("{same}", str(request.url))}>; rel="next"'
+            return httpx2.Response(200, json=listed(1, 2), headers={"Link": link})
+
+        asked = Recorder(handler)
+        found = page(asked, WantedRepositories())
+        assert len(found.repositories) == 2
+        assert found.cursor is None
+        assert [problem.counted for problem in found.problems] == [CUT]
+        assert {request.url.host for request in asked.requests} == {"hub.example"}
+
+
+def test_a_cursor_that_an_older_version_kept_is_gone_on_with() -> None:
+    asked = Recorder(lambda r: httpx2.Response(200, json=listed(1)))
+    page(asked, WantedRepositories(), "kept==")
+    assert asked.requests[-1].url.params["cursor"] == "kept=="
+    assert asked.requests[-1].url.params["sort"] == "createdAt"
+
+
+def some(count: int) -> list[object]:
+    return [{"id": f"account-01/n{number}"} for number in range(count)]
+
+
+def test_a_full_page_without_a_link_is_asked_for_once_more_with_more() -> None:
+    """As a server does that never says what follows."""
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json=some(1500)[: int(request.url.params["limit"])])
+
+    asked = Recorder(handler)
+    found = page(asked, WantedRepositories())
+    assert len(found.repositories) == 1500
+    assert found.problems == ()
+    assert len(asked.requests) == 2
+
+
+@pytest.mark.parametrize("most", [50, 1000, 10_000])
+def test_a_list_that_may_be_cut_says_so(most: int) -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if most == 50 and "limit" in request.url.params:
+            return httpx2.Response(422)
+        limit = int(request.url.params.get("limit", "50"))
+        return httpx2.Response(200, json=some(min(most, limit)))
+
+    found = page(Recorder(handler), WantedRepositories())
+    assert len(found.repositories) == most
+    (problem,) = found.problems
+    assert problem.counted == CUT
+    assert f"may be cut at {most:,}" in problem.reason
+
+
+def test_a_full_last_page_of_a_hub_that_links_is_the_last() -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        link = "" if "p" in request.url.params else "<?p=1&limit=1000>; rel=next"
+        return httpx2.Response(200, json=some(1000), headers={"Link": link})
+
+    asked = Recorder(handler)
 
     async def main() -> None:
         async with hub(asked) as there:
             first = await there.list_repositories(WantedRepositories(), None)
-            with pytest.raises(HubGarbage, match="circle"):
-                await there.list_repositories(WantedRepositories(), first.cursor)
+            last = await there.list_repositories(WantedRepositories(), first.cursor)
+            assert last.cursor is None
+            assert last.problems == ()
 
     run(main())
-    assert {request.url.host for request in asked.requests} == {"hub.example"}
-    assert asked.requests[1].url.params["cursor"] == "//evil.example/"
+    assert len(asked.requests) == 2
+
+
+@pytest.mark.parametrize("refused", ["sort", "expand", "direction", "limit"])
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_hub_that_refuses_a_parameter_is_listed_without_it(refused: str, status: int) -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if refused in request.url.params:
+            return httpx2.Response(status, json={"detail": [{"loc": ["query", refused]}]})
+        return httpx2.Response(200, json=[*listed(9, 2, 8), {"id": "other/x"}])
+
+    asked = Recorder(handler)
+
+    async def main() -> None:
+        async with hub(asked) as there:
+            wanted = WantedRepositories(author="Account-01", since=datetime(2026, 1, 5, tzinfo=UTC))
+            found = await there.list_repositories(wanted, None)
+            # Not newest first: what is older does not end the list.
+            assert [r.id[-1] for r in found.repositories] == ["9", "8"]
+            before = len(asked.requests)
+            await there.list_repositories(wanted, None)
+            assert len(asked.requests) - before <= 3  # what was refused is not asked for again
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx2.Response(200, text="<html></html>"),
+        httpx2.Response(200, text=""),
+        httpx2.Response(200, json={"models": []}),
+        httpx2.Response(422),
+        httpx2.Response(401),
+    ],
+)
+def test_a_hub_that_lists_nothing_names_the_call_and_what_to_do(answer: httpx2.Response) -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(answer.status_code, content=answer.content)
+
+    async def main() -> HubError:
+        async with hub(handler, attempts=1, token=None) as there:
+            with pytest.raises(HubError) as caught:
+                await there.list_repositories(WantedRepositories(RepoType.SPACE), None)
+            return caught.value
+
+    error = run(main())
+    assert "https://hub.example/api/spaces" in str(error)
+    assert error.remedy
 
 
 def test_since_stops_where_the_changes_are_older() -> None:
@@ -74,7 +200,7 @@ def test_since_stops_where_the_changes_are_older() -> None:
     assert asked.requests[0].url.params["sort"] == "lastModified"
     assert asked.requests[0].url.params["direction"] == "-1"
     found = page(asked, WantedRepositories(since=datetime(2026, 1, 1, tzinfo=UTC)))
-    assert found.cursor == "next"
+    assert found.cursor == "?cursor=next"
     assert len(found.repositories) == 4
 
 
@@ -131,6 +257,24 @@ def test_a_tree_is_read_page_by_page() -> None:
     assert run(main()) == [f"{number}.bin" for number in range(5)]
 
 
+@pytest.mark.parametrize("most", [1000, 5000])
+def test_a_tree_of_a_full_page_and_no_link_is_asked_for_once_more(most: int) -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        limit = min(int(request.url.params.get("limit", "1000")), most)
+        entries = [
+            {"type": "file", "oid": C[1], "size": 2000, "path": f"{n}.bin"} for n in range(1500)
+        ]
+        return httpx2.Response(200, json=entries[:limit])
+
+    async def main() -> tuple[int, list[str | None]]:
+        async with hub(handler) as there:
+            pages = [p async for p in there.list_files(RepoType.MODEL, "a/b", C[0], "main")]
+            artifacts = sum(len(each.artifacts) for each in pages)
+            return artifacts, [p.counted for each in pages for p in each.problems]
+
+    assert run(main()) == ((1000, [CUT]) if most == 1000 else (1500, []))
+
+
 def test_an_endless_tree_ends_with_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reseen.hubs.huggingface.MOST_TREE_PAGES", 3)
 
@@ -176,8 +320,8 @@ def history(request: httpx2.Request) -> httpx2.Response:
         C[20]: [20, 5, 4, 3, 2, 1],
         C[30]: [30],
     }[head]
-    start = int(request.url.params.get("cursor", "0"))
-    link = f'<https://h/?cursor={start + 2}>; rel="next"' if start + 2 < len(line) else ""
+    start = int(request.url.params.get("p", "0"))
+    link = f'<https://hub.example/?p={start + 2}>; rel="next"' if start + 2 < len(line) else ""
     found = [{"id": C[number], "title": "x"} for number in line[start : start + 2]]
     return httpx2.Response(200, json=found, headers={"Link": link})
 
@@ -195,6 +339,80 @@ def test_every_ref_and_every_older_commit_is_named_once() -> None:
     assert {r.commit for r in found.revisions[4:]} == {C[n] for n in (8, 7, 6, 5, 4, 2, 1)}
     assert found.problems == ()
     assert len(asked.requests) == 1 + 5 + 2
+
+
+def test_what_history_gave_before_an_error_is_kept_and_other_branches_are_looked_at() -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith(C[9]) and request.url.params.get("p") == "4":
+            return httpx2.Response(404)
+        return history(request)
+
+    found = revisions(Recorder(handler))
+    commits = {r.commit for r in found.revisions}
+    assert {C[n] for n in (8, 7, 6)} <= commits
+    assert {C[n] for n in (20, 5, 4)} <= commits
+    assert len(found.problems) == 1
+    assert found.problems[0].counted == NOT_ALL_REFS
+
+
+@pytest.mark.parametrize("longest", [None, 1000, 100, 50])
+@pytest.mark.parametrize("linked", [True, False])
+def test_all_of_a_long_history_is_named(linked: bool, longest: int | None) -> None:
+    """A link or none, and whatever the server takes for `limit`."""
+    line = [f"{n:040x}" for n in range(1, 2101)]
+    heads = {commit: place for place, commit in enumerate(line)}
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/refs"):
+            branch = {"name": "main", "ref": "refs/heads/main", "targetCommit": line[0]}
+            return httpx2.Response(200, json={"branches": [branch]})
+        asked = request.url.params.get("limit")
+        if longest is None and asked:
+            return httpx2.Response(400)
+        size = min(int(asked or 50), longest or 50)
+        start = heads[request.url.path.rpartition("/")[2]]
+        start += size * int(request.url.params.get("p", "0"))
+        page = int(request.url.params.get("p", "0")) + 1
+        link = f"<{request.url.path}?p={page}&limit={size}>; rel=next" if linked else ""
+        if longest is None:
+            link = link.replace("&limit=50", "")
+        found = [{"id": commit} for commit in line[start : start + size]]
+        headers = {"Link": link if start + size < len(line) else ""}
+        return httpx2.Response(200, json=found, headers=headers)
+
+    found = revisions(Recorder(handler))
+    if longest in (None, 50) and len(found.revisions) < 2100:
+        assert "long history" in found.problems[0].reason
+        assert len(found.revisions) >= 40 * 49
+    else:
+        assert {r.commit for r in found.revisions} == set(line)
+        assert found.problems == ()
+
+
+def test_a_history_that_cannot_be_gone_on_with_may_be_cut() -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/refs"):
+            branch = {"name": "main", "ref": "refs/heads/main", "targetCommit": C[0]}
+            return httpx2.Response(200, json={"branches": [branch]})
+        if not request.url.path.endswith(C[0]):
+            return httpx2.Response(404, headers={"X-Error-Code": "RevisionNotFound"})
+        return httpx2.Response(200, json=[{"id": commit} for commit in C[:50]])
+
+    found = revisions(Recorder(handler))
+    assert len(found.revisions) == 50
+    assert len(found.problems) == 1
+
+
+def test_a_commit_of_64_digits_and_its_first_40_are_one() -> None:
+    long = [f"{n:064x}"[::-1] for n in range(1, 4)]
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/refs"):
+            branch = {"name": "main", "ref": "refs/heads/main", "targetCommit": long[0][:40]}
+            return httpx2.Response(200, json={"branches": [branch]})
+        return httpx2.Response(200, json=[{"id": commit} for commit in long])
+
+    assert [r.commit for r in revisions(Recorder(handler)).revisions] == [long[0][:40], *long[1:]]
 
 
 def test_a_long_history_is_cut_and_said_so(monkeypatch: pytest.MonkeyPatch) -> None:

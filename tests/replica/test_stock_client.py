@@ -178,12 +178,13 @@ def test_a_header_is_read_by_range(replica: Replica, api: HfApi, world: World) -
 
 
 def test_errors_are_the_hubs(api: HfApi, world: World, tmp_path: Path) -> None:
-    with pytest.raises(errors.RepositoryNotFoundError):
-        api.model_info("account-99/missing")
+    # A stranger is told no code, and the client takes 401 for it at https addresses only.
+    for id in ("account-99/missing", "account-15/private"):
+        with pytest.raises(errors.HfHubHTTPError) as hidden:
+            api.model_info(id)
+        assert hidden.value.response.status_code == 401
     with pytest.raises(errors.RepositoryNotFoundError):
         api.model_info("account-99/missing", token="hf_sample")
-    with pytest.raises(errors.RepositoryNotFoundError):
-        api.model_info("account-15/private")
     with pytest.raises(errors.RevisionNotFoundError):
         list(api.list_repo_tree("account-01/LORA", revision="missing"))
     with pytest.raises(errors.RevisionNotFoundError):
@@ -192,8 +193,9 @@ def test_errors_are_the_hubs(api: HfApi, world: World, tmp_path: Path) -> None:
         api.hf_hub_download("account-01/LORA", "missing", cache_dir=tmp_path)
     with pytest.raises(errors.GatedRepoError):
         api.hf_hub_download("account-05/members-only", "m.safetensors", cache_dir=tmp_path)
+    assert api.model_info("account-14/taken-down", expand=["disabled"]).disabled
     with pytest.raises(errors.DisabledRepoError):
-        api.model_info("account-14/taken-down")
+        list(api.list_repo_tree("account-14/taken-down"))
     with pytest.raises(errors.HfHubHTTPError) as refused:
         api.whoami(token="hf_wrong")
     assert refused.value.response.status_code == 401

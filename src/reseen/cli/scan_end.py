@@ -121,8 +121,15 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
             tell(ExitCode.CANNOT)
         else:
             tell(ExitCode.PART)
+    for author, reason in left.refused_accounts.items():
+        where = "" if asked.where in reason else f"{asked.where}: "
+        note(f"{where}{visible(author)}: {visible(reason)}")
+        tell(ExitCode.CANNOT)
     for author in left.empty_accounts:
-        note(f"{visible(author)}: nothing is listed for this account (0 repositories)")
+        note(
+            f"{visible(author)}: nothing is listed for this account (0 repositories): "
+            f"no such account at {asked.where}, or it shows nothing"
+        )
         if asked.strict:
             tell(ExitCode.PART)
     if left.problems and not asked.silent:

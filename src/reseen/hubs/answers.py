@@ -11,14 +11,15 @@ import re
 import string
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from urllib.parse import parse_qs, urlsplit
 
 from reseen.errors import (
     HubAuth,
     HubDisabled,
     HubError,
     HubGarbage,
+    HubHidden,
     HubMissing,
+    HubRefused,
 )
 from reseen.hubs.hub import FilesPage, Revision
 from reseen.records import Artifact, Problem, Repository, RepoType
@@ -29,13 +30,10 @@ LONGEST_PATH = 4096
 MOST_PATHS = 10_000
 """File names kept of a listed repository; they only order the queue."""
 MOST_TAGS = 1_000
-LONGEST_CURSOR = 4096
 
 REPO_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,127}(/[A-Za-z0-9_.-][\w.-]{0,127})?", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _MASK = re.compile(r"[0-9a-f]*\*[0-9a-f*]*")
-_LINK = re.compile(r"<([^<>]*)>([^,<]*)")
-_NEXT = re.compile(r';\s*rel="?next"?\s*(;|$)')
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -62,6 +60,11 @@ def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object] | None:
 
 def _nothing(_: str) -> None:
     return None
+
+
+def whole_number(text: str | None) -> int | None:
+    """A number out of a header; None for any other text."""
+    return int(text) if text and re.fullmatch(r"[0-9]{1,15}", text.strip()) else None
 
 
 def _integer(text: str) -> int | None:
@@ -211,27 +214,6 @@ def commits(value: object) -> list[str]:
     return [id for id in ids if id is not None]
 
 
-def cursor(link: str | None, given: str | None) -> str | None:
-    """The cursor of the next page, out of a `Link` header; None where there is no next page.
-
-    Only the value of `cursor` in the query is taken: wherever the link leads, we go on asking the
-    endpoint that we were given. Raises HubGarbage for a link that does not go on.
-    """
-    for found in _LINK.finditer(link or ""):
-        if not _NEXT.search(found[2]):
-            continue
-        try:
-            values = parse_qs(urlsplit(found[1]).query, max_num_fields=100).get("cursor", [])
-        except ValueError:
-            values = []
-        if len(values) != 1 or len(values[0]) > LONGEST_CURSOR or not values[0].isprintable():
-            raise HubGarbage("the hub's link to the next page has no usable cursor")
-        if values[0] == given:
-            raise HubGarbage("the hub's list goes round in a circle")
-        return values[0]
-    return None
-
-
 def refusal(
     status: int, headers: Mapping[str, str], signed_in: bool, endpoint: str = "the hub"
 ) -> HubError:
@@ -264,12 +246,27 @@ def refusal(
     if status == 401 and (signed_in or message.startswith("Invalid credentials")):
         return HubAuth("the hub does not accept the token", remedy="Make a new token at the hub.")
     if status == 401:
-        return HubAuth("the repository is missing, private or gated", remedy=token)
+        # It says so of a gated one (GatedRepo), and shows its page all the same.
+        return HubHidden("the repository was deleted, or is private", remedy=token)
     if status == 403:
         return HubAuth("the hub denies access", remedy=token)
+    if status == 451:
+        return HubDisabled("the hub does not show this, for legal reasons (status 451)")
+    if status in _CLOSED:
+        return HubAuth(f"{_CLOSED[status]} (status {status})", remedy=token)
     if status in (404, 410):
         return HubMissing(f"{endpoint}: there is nothing there", remedy="Check the address.")
+    if status in _UNKNOWN_CALL:
+        return HubRefused(f"{endpoint} does not know this call (status {status})")
     return HubGarbage(f"{endpoint} answered with status {status}")
+
+
+_CLOSED = {
+    402: "the hub wants this to be paid for",
+    407: "a proxy on the way asks for a name and a password",
+    423: "the hub has locked this repository",
+}
+_UNKNOWN_CALL = (400, 405, 406, 414, 422, 501)
 
 
 def is_repo_id(id: str) -> bool:

@@ -27,7 +27,7 @@ from tenacity.wait import wait_exponential, wait_random
 
 from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
-from reseen.hubs import answers
+from reseen.hubs import answers, paging
 from reseen.hubs.hub import Usage
 from reseen.hubs.quota import LONGEST, Quota, retry_after
 from reseen.hubs.redirects import may_carry_token, origin, redirected
@@ -95,8 +95,17 @@ class HubResponse:
     """A JSON answer of the API."""
 
     value: object
-    link: str | None
+    url: str
+    """Whose answer it is: what was asked, or where that was redirected to."""
+    link: str | None = None
     """Its `Link` header."""
+    total: int | None = None
+    """Entries of the whole list, where the hub says (`X-Total-Count`)."""
+
+    def following(self) -> str | None:
+        """The next page's query; None after the last. Raises HubGarbage for a link that does not
+        go on."""
+        return paging.following(self.link, self.url)
 
 
 class Http:
@@ -139,9 +148,15 @@ class Http:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def json(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> HubResponse:
-        """GET of the API. Raises AnswerTooBig beyond `MOST_JSON` bytes."""
-        url = self._url(path).copy_merge_params(httpx2.QueryParams(list(parameters)))
+    async def json(
+        self, path: str, parameters: Sequence[tuple[str, str]] | str = ()
+    ) -> HubResponse:
+        """GET of the API. `parameters`: names and values, or a query as the hub gave it. Raises
+        AnswerTooBig beyond `MOST_JSON` bytes."""
+        if isinstance(parameters, str):
+            url = self._url(f"{path}?{parameters}")
+        else:
+            url = self._url(path).copy_merge_params(httpx2.QueryParams(list(parameters)))
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
 
         async def attempt() -> HubResponse:
@@ -166,7 +181,12 @@ class Http:
             finally:
                 await response.aclose()
             try:
-                return HubResponse(answers.parse(bytes(data)), response.headers.get("Link"))
+                return HubResponse(
+                    answers.parse(bytes(data)),
+                    str(response.url),
+                    response.headers.get("Link"),
+                    answers.whole_number(response.headers.get("X-Total-Count")),
+                )
             except HubGarbage as garbage:  # perhaps broken off on its way
                 raise _Again(garbage, most=3) from None
 

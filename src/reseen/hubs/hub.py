@@ -22,6 +22,11 @@ from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 T = TypeVar("T")
 
 
+CUT = "lists that may be cut, or ended early"
+NOT_ALL_REFS = "repositories of which not all branches, proposals and history were looked at"
+"""What problems are counted as."""
+
+
 @dataclass(frozen=True, slots=True)
 class Abilities:
     """What a hub can do, and what it states of a file. Whoever asks for more gets HubMissing."""

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from urllib.parse import quote
 
-from reseen.errors import HubAuth, HubError, HubGarbage, HubMissing
+from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, HubRefused
 from reseen.files.source import Range
 from reseen.hubs import answers
-from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions, Http
+from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions, Http, HubResponse
 from reseen.hubs.hub import (
+    CUT,
+    NOT_ALL_REFS,
     Abilities,
     FilesPage,
     RepositoryPage,
@@ -26,7 +29,8 @@ from reseen.hubs.hub import (
     WantedRepositories,
 )
 from reseen.hubs.huggingface_addresses import PREFIX
-from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
+from reseen.hubs.repository_lists import USUAL_PAGES, RepositoryLists
+from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType, commit_key
 from reseen.settings import DEFAULT_ENDPOINT, host_of
 
 MOST_TREE_PAGES = 2_000
@@ -34,6 +38,13 @@ MOST_TREE_PAGES = 2_000
 MOST_HISTORY_PAGES = 40
 """Pages of history of one repository, all its branches together."""
 MOST_REFS = 2_000
+HISTORY_PAGE = 1_000
+TREE_PAGE = 1_000
+LONGEST_TREE = 100_000
+"""Entries of one page of a tree, where a server never says that there is more."""
+
+_WHOLE_TREE = "recursive=true&expand=false"
+_TREES, _COMMITS = "tree", "commits"
 
 _EVERYWHERE = (
     "author",
@@ -80,6 +91,11 @@ class HuggingFace:
         self._name = host_of(endpoint)
         self._usage = Usage()
         self._http = Http(endpoint, token, self._usage, options)
+        self._lists = RepositoryLists(self._http, endpoint)
+        self._linked: set[str] = set()
+        """Kinds of lists of which this server says where they go on."""
+        self._short_history = False
+        """It refuses to be asked for long pages of history."""
 
     @property
     def name(self) -> str:
@@ -97,40 +113,29 @@ class HuggingFace:
         self, wanted: WantedRepositories, cursor: str | None
     ) -> RepositoryPage:
         """One page, in order of creation; with `since`, newest change first, until that instant.
+        Where the server knows no order, in its own, to the end.
 
         The order of creation never changes, so a cursor is good for as long as the Hub knows it.
         """
-        order = ("createdAt", "1") if wanted.since is None else ("lastModified", "-1")
-        parameters = [("sort", order[0]), ("direction", order[1])]
-        if wanted.author is not None:
-            parameters.append(("author", wanted.author))
-        if cursor is not None:
-            parameters.append(("cursor", cursor))
-        fields = _FIELDS[wanted.type]
-        path = f"/api/{wanted.type}s"
-        # Some repositories have very many files; their names are a help, not a need.
-        without = tuple(field for field in fields if field != "siblings")
-        for limit, expand in ((1000, fields), (100, fields), (100, without)):
-            asked = [*parameters, ("limit", str(limit)), *(("expand", field) for field in expand)]
-            try:
-                answer = await self._http.json(path, asked)
-                break
-            except AnswerTooBig:
-                if expand is without:
-                    raise
-        if not isinstance(answer.value, list):
-            raise HubGarbage("the hub's list of repositories is not a list")
-        read = [answers.repository(self._name, wanted.type, entry) for entry in answer.value]
-        problems = tuple(entry for entry in read if isinstance(entry, Problem))
+        asked = await self._lists.page(wanted, _FIELDS[wanted.type], cursor)
+        read = [answers.repository(self._name, wanted.type, entry) for entry in asked.entries]
+        problems = [entry for entry in read if isinstance(entry, Problem)]
         found = [entry for entry in read if isinstance(entry, Repository)]
-        following = answers.cursor(answer.link, cursor)
+        following = asked.following
+        if asked.broken is not None:
+            problems.append(Problem(self._name, f"a list ends early: {asked.broken}", counted=CUT))
+        if asked.cut_at is not None:
+            reason = f"the list may be cut at {asked.cut_at:,}: this hub never says what follows"
+            problems.append(Problem(self._name, reason, counted=CUT))
+        if wanted.author is not None:  # there are servers that do not know `author`
+            found = [r for r in found if r.author.lower() == wanted.author.lower()]
         if wanted.since is not None:
             since = wanted.since
             recent = [r for r in found if r.modified_at is None or r.modified_at >= since]
-            if len(recent) < len(found):  # what follows is older still
+            if len(recent) < len(found) and asked.newest_first:  # what follows is older still
                 following = None
             found = recent
-        return RepositoryPage(tuple(found), following, problems)
+        return RepositoryPage(tuple(found), following, tuple(problems))
 
     async def repository(self, type: RepoType, repo: str) -> Repository:
         """One repository as it stands now. Its id can differ from `repo`: it was renamed."""
@@ -157,17 +162,45 @@ class HuggingFace:
     ) -> AsyncIterator[FilesPage]:
         """All LFS and Xet files of a commit and its plain git files from 1 KiB, page by page."""
         path = f"{self._api(type, repo)}/tree/{_quoted(revision)}"
-        cursor: str | None = None
+        query = _WHOLE_TREE
         for _ in range(MOST_TREE_PAGES):
-            parameters = [("recursive", "true"), ("expand", "false")]
-            if cursor is not None:
-                parameters.append(("cursor", cursor))
-            answer = await self._http.json(path, parameters)
-            yield answers.files(self._name, type, repo, revision, ref, answer.value)
-            cursor = answers.cursor(answer.link, cursor)
-            if cursor is None:
+            answer = await self._http.json(path, query)
+            value, cut = answer.value, None
+            if self._may_be_cut(_TREES, answer, TREE_PAGE):
+                value, cut = await self._longer_tree(path, answer)
+            yield answers.files(self._name, type, repo, revision, ref, value)
+            if cut is not None:
+                yield FilesPage((), (self._problem(repo, cut, CUT),))
+            following = answer.following()
+            if following is None:
                 return
-        yield FilesPage((), (self._problem(repo, "too many files: the rest was not listed"),))
+            self._linked.add(_TREES)
+            query = following
+        reason = "too many files: the rest was not listed"
+        yield FilesPage((), (self._problem(repo, reason, CUT),))
+
+    async def _longer_tree(self, path: str, answer: HubResponse) -> tuple[object, str | None]:
+        """A page of the usual length, and no word of another: what the server gives when it is
+        asked for more; and why that may not be all."""
+        value = answer.value
+        assert isinstance(value, list)
+        with contextlib.suppress(HubError):
+            longer = (await self._http.json(path, f"{_WHOLE_TREE}&limit={LONGEST_TREE}")).value
+            if isinstance(longer, list) and len(longer) > len(value):
+                value = longer
+        if TREE_PAGE < len(value) < LONGEST_TREE:
+            return value, None
+        return value, _cut_at(len(value))
+
+    def _may_be_cut(self, kind: str, answer: HubResponse, *lengths: int) -> bool:
+        """Has the page one of these lengths, and is not known to be the last? Where the server once
+        said that a list goes on, it says so whenever one does."""
+        entries = answer.value if isinstance(answer.value, list) else []
+        if (answer.link and "next" in answer.link) or kind in self._linked:
+            return False
+        if answer.total is not None and answer.total <= len(entries):
+            return False
+        return len(entries) in lengths
 
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         """Branches, tags, conversions, pull requests; then the history of branches and tags.
@@ -182,35 +215,65 @@ class HuggingFace:
             problems.append(self._problem(repo, "too many refs: the rest was not looked at"))
             found = found[:MOST_REFS]
         heads = [r.commit for r in found if r.ref is not None and not r.ref.startswith("refs/")]
-        history, why_not_all = await self._history(api, heads)
-        if why_not_all:
-            problems.append(self._problem(repo, why_not_all))
-        named = {revision.commit for revision in found}
-        found.extend(Revision(None, commit) for commit in history if commit not in named)
-        return Revisions(tuple(found), tuple(problems))
+        history, left = await self._history(api, heads)
+        problems.extend(self._problem(repo, why) for why in dict.fromkeys(left))
+        named = {commit_key(revision.commit) for revision in found}
+        found.extend(Revision(None, c) for c in history if commit_key(c) not in named)
+        every = (replace(each, counted=each.counted or NOT_ALL_REFS) for each in problems)
+        return Revisions(tuple(found), tuple(every))
 
-    async def _history(self, api: str, heads: Sequence[str]) -> tuple[list[str], str | None]:
+    async def _history(self, api: str, heads: Sequence[str]) -> tuple[list[str], list[str]]:
         """The commits that lead to these, newest first; and why they are not all, if so."""
         found: dict[str, None] = {}
+        left: list[str] = []
         pages = 0
         for head in heads:
-            cursor: str | None = None
-            more = head not in found
+            at, query, more = head, None, head not in found
             while more:
                 if pages == MOST_HISTORY_PAGES:
-                    return list(found), "a long history: its oldest part was not looked at"
+                    left.append("a long history: its oldest part was not looked at")
+                    return list(found), left
                 pages += 1
-                parameters = [] if cursor is None else [("cursor", cursor)]
                 try:
-                    answer = await self._http.json(f"{api}/commits/{head}", parameters)
+                    answer = await self._commits(api, at, query)
                     commits = answers.commits(answer.value)
-                    cursor = answers.cursor(answer.link, cursor)
                 except HubError as e:
-                    return list(found), f"the history was not looked at: {e}"
+                    left.append(f"the history was not looked at{' further' * (at in found)}: {e}")
+                    if isinstance(e, HubBusy):  # it would be asked in vain for each branch
+                        return list(found), left
+                    break
+                if at is not head and query is None and at not in commits[:1]:
+                    left.append(_cut_at(len(found)))  # it does not go on from its last commit
+                    break
                 # A branch joins what is known already with its first page that brings nothing new.
-                more = cursor is not None and not found.keys() >= set(commits)
+                news = not found.keys() >= set(commits)
                 found.update(dict.fromkeys(commits))
-        return list(found), None
+                try:
+                    query = answer.following()
+                except HubGarbage as e:
+                    left.append(f"the rest of the history was not looked at: {e}")
+                    break
+                if query is not None:
+                    self._linked.add(_COMMITS)
+                more = news and query is not None
+                lengths = USUAL_PAGES if self._short_history else (50, 100, HISTORY_PAGE)
+                if news and self._may_be_cut(_COMMITS, answer, *lengths):
+                    at, more = commits[-1], len(commits) > 1
+        return list(found), left
+
+    async def _commits(self, api: str, head: str, query: str | None) -> HubResponse:
+        """A page of history: as long as the server gives them, or behind another."""
+        path = f"{api}/commits/{head}"
+        if query is not None:
+            return await self._http.json(path, query)
+        if not self._short_history:
+            try:
+                return await self._http.json(path, f"limit={HISTORY_PAGE}")
+            except AnswerTooBig:
+                pass
+            except HubRefused:
+                self._short_history = True
+        return await self._http.json(path)
 
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         """Bytes of an artifact: at most `wanted.length`, fewer where it ends."""
@@ -234,8 +297,8 @@ class HuggingFace:
     ) -> None:
         await self.close()
 
-    def _problem(self, repo: str, reason: str) -> Problem:
-        return Problem(f"{self._name} {repo}", reason)
+    def _problem(self, repo: str, reason: str, counted: str | None = None) -> Problem:
+        return Problem(f"{self._name} {repo}", reason, counted=counted)
 
     def _api(self, type: RepoType, repo: str) -> str:
         _check_repo(repo)
@@ -247,6 +310,10 @@ class HuggingFace:
             raise HubMissing("no hub has a path like this")
         revision, path = _quoted(artifact.revision), quote(artifact.path)
         return f"/{PREFIX[artifact.type]}{artifact.repo}/resolve/{revision}/{path}"
+
+
+def _cut_at(count: int) -> str:
+    return f"the list may be cut at {count:,}: this hub never says what follows"
 
 
 def _check_repo(repo: str) -> None:

@@ -25,6 +25,7 @@ from reseen.records import (
     Fingerprint,
     Repository,
     RepoType,
+    commit_key,
 )
 from reseen.store import schema
 from reseen.store.database import chunks, insert_for, insert_many, now, upsert
@@ -219,7 +220,7 @@ def only_in_history(connection: Connection, repository_pk: int, commits: Iterabl
     """Nothing leads to these commits any more: files that were last seen there stand in the history
     only. What still stands on a ref is seen there again."""
     table = schema.artifacts.c
-    for some in chunks(commit_bytes(each) for each in commits):
+    for some in chunks(c for each in commits for c in {commit_bytes(each), short(each)}):
         there = (table.repository_pk == repository_pk) & table.commit.in_(some)
         connection.execute(
             update(schema.artifacts).where(there, table.ref.is_not(None)).values(ref=None)
@@ -240,7 +241,7 @@ def hidden(connection: Connection, repository_pks: Iterable[int]) -> dict[int, s
             .distinct()
         )
         for pk, commit in connection.execute(query):
-            found.setdefault(pk, set()).add(bytes(commit))
+            found.setdefault(pk, set()).add(short(commit_text(bytes(commit))))
     return found
 
 
@@ -402,6 +403,11 @@ def commit_bytes(commit: str) -> bytes:
         return value
     value = b"\0" + text(commit).encode()
     return value + b"\0" if len(value) in (20, 32) else value
+
+
+def short(commit: str) -> bytes:
+    """The same, of a name cut to 40 digits."""
+    return commit_bytes(commit_key(commit))
 
 
 def commit_text(commit: bytes) -> str:

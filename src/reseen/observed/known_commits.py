@@ -80,7 +80,7 @@ def remember(
                 pk=pk,
                 repository=each,
                 fresh=last_listed < since,
-                known=each.sha is not None and seen.commit_bytes(each.sha) in told,
+                known=each.sha is not None and walks.key(each.sha) in told,
                 walked=here,
                 standing=pk in standing,
             )

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, and_, bindparam, case, or_, select, update
 
 from reseen.observed.artifacts import commit_bytes, commit_text
-from reseen.records import RepoType
+from reseen.records import RepoType, commit_key
 from reseen.store.database import chunks, insert_for, now
 from reseen.store.schema import repositories, walks
 
@@ -115,7 +115,7 @@ def walked(connection: Connection, commits: Iterable[Commit], *, at: int | None 
     rows = [
         {
             "repository_pk": each.repository_pk,
-            "commit": commit_bytes(each.commit),
+            "commit": key(each.commit),
             "at": at,
             "refs": 0,
             "confirm": each.asked.confirm,
@@ -162,7 +162,7 @@ def _together(rows: Collection[Any]) -> Walked:
         Asked(max(row.confirm for row in rows), any(row.edited for row in rows), follow),
         followed,
         min(row.version for row in rows),
-        frozenset(bytes(row.commit) for row in rows),
+        frozenset(_cut(row.commit) for row in rows),
     )
 
 
@@ -243,6 +243,16 @@ def not_followed(connection: Connection, pks: Iterable[int], what: int) -> None:
 
 
 def commits(connection: Connection, repository_pk: int) -> set[str]:
-    """The walked commits of a repository."""
+    """The walked commits of a repository, each as `commit_key` names it."""
     query = select(walks.c.commit).where(walks.c.repository_pk == repository_pk)
-    return {commit_text(commit) for commit in connection.scalars(query)}
+    return {commit_text(_cut(commit)) for commit in connection.scalars(query)}
+
+
+def key(commit: str) -> bytes:
+    """A commit as it is remembered: the same however much of its name the hub gave."""
+    return commit_bytes(commit_key(commit))
+
+
+def _cut(commit: bytes) -> bytes:
+    """Older rows have the whole of a long name."""
+    return bytes(commit[:20] if len(commit) == 32 else commit)

@@ -25,7 +25,7 @@ from reseen.observed.walks import (
     Walked,
     still_open,
 )
-from reseen.records import Artifact, Coverage, Problem, Repository
+from reseen.records import Artifact, Coverage, Problem, Repository, commit_key
 from reseen.scan import frontier, owed, priorities, scan_rows
 from reseen.scan.budget import SPENT
 from reseen.scan.following import follow_sighting, list_account, look_back, not_followed, owe
@@ -87,7 +87,7 @@ def commit(
             case Visited():
                 more = scan_rows.plus(more, _visit(connection, scan, batch, outcome, at))
             case Referred(lease, revisions):
-                _refer(connection, scan, lease, revisions, at)
+                more = scan_rows.plus(more, _refer(connection, scan, lease, revisions, at))
             case Passed(lease, reason):
                 if reason == priorities.NO_ACCESS:
                     refused = Problem(f"{scan.hub}/{lease.repo}", reason)
@@ -229,12 +229,15 @@ def _list(
     files_named = any(repository.paths for repository in page.repositories)
     listed = unchanged = 0
     skipped: dict[str, int] = {}
-    if page.problems:
-        skipped[priorities.UNLISTED] = len(page.problems)
+    for problem in page.problems:
+        counted = problem.counted or priorities.UNLISTED
+        skipped[counted] = skipped.get(counted, 0) + 1
     work: list[Work] = []
     late: dict[int, int] = {}
     hints = scan.index().known.hints_of_listing
-    for each in known_commits.remember(connection, page.repositories, scan.started_at, at):
+    remembered = known_commits.remember(connection, page.repositories, scan.started_at, at)
+    queued = frontier.spelled(connection, scan.pk, _twice_named(remembered))
+    for each in remembered:
         repository = each.repository
         listed += each.fresh
         skip = priorities.skip(repository, beside_main, files_named)
@@ -252,7 +255,8 @@ def _list(
             if _is_late(scan, each.walked):
                 late[each.pk] = priority
         elif repository.sha is not None:
-            work.append(Work(each.pk, Task.FILES, priority, repository.sha, "main"))
+            commit = queued.get((each.pk, commit_key(repository.sha)), repository.sha)
+            work.append(Work(each.pk, Task.FILES, priority, commit, "main"))
         if beside_main or (each.standing and scan.asked.follow & REFS and scan.options.again):
             work.append(Work(each.pk, Task.REFS, priority))
         if each.standing and scan.options.again and not scan.target.everything:
@@ -264,6 +268,12 @@ def _list(
         walks.followed(connection, pks, ACCOUNT[type] | ALL_REFS * beside_main)
     owe(connection, scan, batch, late, at)
     return Coverage(listed=listed, unchanged=unchanged, skipped=skipped)
+
+
+def _twice_named(page: Sequence[known_commits.Remembered]) -> list[int]:
+    """Repositories that were listed before in this scan: a hub may have named the commit by another
+    length then."""
+    return [each.pk for each in page if not each.fresh]
 
 
 def _with_refs(connection: Connection, scan: ScanFacts, part: scan_rows.Part) -> bool:
@@ -352,8 +362,8 @@ def _visit(
     skipped = dict(visit.skipped)
     if visit.left and _leave(connection, scan, came):
         skipped = {why: n for why, n in skipped.items() if why not in LEFT}  # counted then
-    if recorded.problems:
-        skipped[UNREADABLE] = recorded.problems
+    for counted, times in recorded.problems.items():
+        skipped[counted or UNREADABLE] = times
     return Coverage(
         bytes_by=visit.bytes_by,
         walked=1 if visit.listed and lease.ref == "main" else 0,
@@ -364,7 +374,7 @@ def _visit(
 
 def _refer(
     connection: Connection, scan: ScanFacts, lease: Lease, revisions: Revisions, at: int
-) -> None:
+) -> Coverage:
     """Each commit that is not known yet, or that a gate hid then, becomes work, once; what is known
     of one that nothing leads to any more stands in the history."""
     scan_rows.note(connection, scan.pk, lease.repository_pk, revisions.problems, at)
@@ -374,8 +384,8 @@ def _refer(
     known |= frontier.commits(connection, scan.pk, lease.repository_pk)
     work: list[Work] = []
     for revision in revisions.revisions:
-        if revision.commit not in known:
-            known.add(revision.commit)
+        if commit_key(revision.commit) not in known:
+            known.add(commit_key(revision.commit))
             work.append(
                 Work(
                     lease.repository_pk,
@@ -389,3 +399,5 @@ def _refer(
     past = [revision.commit for revision in revisions.revisions if revision.ref is None]
     seen.only_in_history(connection, lease.repository_pk, past)
     walks.followed(connection, [lease.repository_pk], REFS)
+    counts: dict[str, int] = dict.fromkeys((p.counted for p in revisions.problems if p.counted), 1)
+    return Coverage(skipped=counts)

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, se
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from reseen.records import Problem, RepoType
+from reseen.records import Problem, RepoType, commit_key
 from reseen.scan.scan_rows import note
 from reseen.store.database import chunks
 from reseen.store.lease import SECOND, Leases, Owner
@@ -132,13 +132,31 @@ def _add(connection: Connection, scan: int, work: Iterable[Work], state: State) 
 
 
 def commits(connection: Connection, scan: int, repository_pk: int) -> set[str]:
-    """Commits of a repository that are in the queue, in whatever state."""
+    """Commits of a repository that are in the queue, in whatever state, as `commit_key` names
+    them."""
     query = select(frontier.c.subject).where(
         frontier.c.scan_pk == scan,
         frontier.c.repository_pk == repository_pk,
         frontier.c.task == int(Task.FILES),
     )
-    return {subject.partition(" ")[0] for (subject,) in connection.execute(query)}
+    return {commit_key(subject.partition(" ")[0]) for (subject,) in connection.execute(query)}
+
+
+def spelled(
+    connection: Connection, scan: int, repository_pks: Iterable[int]
+) -> dict[tuple[int, str], str]:
+    """Commits in the queue, by repository and `commit_key`, as they were named."""
+    found: dict[tuple[int, str], str] = {}
+    for some in chunks(repository_pks):
+        query = select(frontier.c.repository_pk, frontier.c.subject).where(
+            frontier.c.scan_pk == scan,
+            frontier.c.repository_pk.in_(some),
+            frontier.c.task == int(Task.FILES),
+        )
+        for pk, subject in connection.execute(query):
+            commit = subject.partition(" ")[0]
+            found.setdefault((pk, commit_key(commit)), commit)
+    return found
 
 
 def reinspections(

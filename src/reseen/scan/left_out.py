@@ -43,6 +43,8 @@ class LeftOut:
 
     refused: Mapping[str, str] = field(default_factory=dict)
     """Named repositories that could not be looked at -> why."""
+    refused_accounts: Mapping[str, str] = field(default_factory=dict)
+    """Accounts of the target that could not be listed -> why."""
     empty_accounts: tuple[str, ...] = ()
     """Accounts of the target for which nothing is listed."""
     reasons: Mapping[str, int] = field(default_factory=dict)
@@ -74,24 +76,30 @@ def left_out(connection: Connection, outcome: Outcome, target: Target | None) ->
     scan = connection.execute(select(scans).where(scans.c.pk == outcome.scan)).one()
     found = known_commits.listed(connection, scan.hub, target.repos, scan.started_at)
     named = {f"{scan.hub}/{repo}": repo for repo in target.repos}
+    accounts = {f"{scan.hub}/{account}": account for account in target.authors}
     refused: dict[str, str] = {}
+    refused_accounts: dict[str, str] = {}
     excused = 0
-    if named:
+    if named or accounts:
         for problem in recorded(connection, outcome.scan):
             repo = named.get(problem.place)
+            if problem.place in accounts and not problem.listed:
+                refused_accounts.setdefault(accounts[problem.place], problem.reason)
             if repo in found and not problem.listed:
                 excused += 1  # it was asked for as each type, and is of another
             elif repo is not None:
                 refused.setdefault(repo, problem.reason)
-    if priorities.UNLISTED in reasons:
-        reasons[priorities.UNLISTED] -= excused
+    if priorities.NO_REPOSITORY in reasons:
+        reasons[priorities.NO_REPOSITORY] -= excused
     empty = () if target.since else target.authors
     return LeftOut(
         refused=refused,
+        refused_accounts=refused_accounts,
         empty_accounts=tuple(
             author
             for author in empty
-            if not known_commits.is_listed(connection, scan.hub, author, scan.started_at)
+            if author not in refused_accounts
+            and not known_commits.is_listed(connection, scan.hub, author, scan.started_at)
         ),
         reasons={why: n for why, n in reasons.items() if n > 0},
         problems=told,

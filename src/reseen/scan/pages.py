@@ -10,9 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from reseen.errors import (
-    HubAuth,
     HubBusy,
-    HubDisabled,
     HubError,
     HubGarbage,
     HubMissing,
@@ -20,11 +18,11 @@ from reseen.errors import (
     Unforeseen,
     bulkhead,
 )
-from reseen.hubs.hub import Hub, RepositoryPage, WantedRepositories
+from reseen.hubs.hub import CUT, Hub, RepositoryPage, WantedRepositories
 from reseen.records import Problem, Repository, RepoType
 from reseen.scan.outage import HubOutage
 from reseen.scan.outcomes import Listed
-from reseen.scan.priorities import HubListing
+from reseen.scan.priorities import NO_ACCOUNT, NO_REPOSITORY, HubListing
 from reseen.scan.scan_rows import Part
 
 AT_A_TIME = 32
@@ -56,19 +54,26 @@ class Pages:
                 if garbage < ATTEMPTS:
                     await asyncio.sleep(min(self._backoff * garbage, 5.0))
                     continue
-                if part.subject is None:
-                    raise
-                listed = self._no_account(part, e)
+                listed = self._ended(part, e)
             except HubError as e:
-                if part.subject is None:
-                    raise
-                listed = self._no_account(part, e)
+                listed = self._ended(part, e)
             self._away.answered()
             return listed
 
-    def _no_account(self, part: Part, error: ReseenError) -> Listed:
-        assert part.subject is not None
-        why = Problem(f"{self._hub.name}/{part.subject[1]}", str(error), error.remedy)
+    def _ended(self, part: Part, error: ReseenError) -> Listed:
+        """A list that cannot be had (any further): what its pages gave before is kept. Raises the
+        error where not even the first page of what was asked for came."""
+        if part.subject is not None:
+            where, counted = part.subject[1], NO_ACCOUNT
+        elif (wanted := self._parts[part.number].wanted) is not None and wanted.author is not None:
+            where, counted = wanted.author, NO_ACCOUNT
+        elif part.cursor is not None:
+            where, counted = "", CUT
+        else:
+            raise error
+        place = f"{self._hub.name}/{where}".rstrip("/")
+        reason = f"the rest of a list could not be had: {error}" if part.cursor else str(error)
+        why = Problem(place, reason, error.remedy, CUT if part.cursor else counted)
         return Listed(part, RepositoryPage((), None, (why,)))
 
     async def _ask(self, part: Part) -> Listed:
@@ -97,6 +102,9 @@ class Pages:
 
     async def _ask_one(self, type: RepoType, repo: str) -> Repository | Problem:
         try:
-            return await self._hub.repository(type, repo)
-        except (HubMissing, HubAuth, HubDisabled) as e:
-            return Problem(f"{self._hub.name}/{repo}", str(e), e.remedy)
+            with bulkhead():
+                return await self._hub.repository(type, repo)
+        except HubBusy:
+            raise
+        except ReseenError as e:
+            return Problem(f"{self._hub.name}/{repo}", str(e), e.remedy, NO_REPOSITORY)

@@ -43,7 +43,10 @@ NO_COMMIT = "no commit listed"
 NO_FILES = "no files"
 GONE = "gone since it was listed"
 NO_ACCESS = "no access"
+HIDDEN = "deleted, or made private, since it was listed"
 UNLISTED = "entries of the listing that could not be read"
+NO_ACCOUNT = "accounts that could not be listed"
+NO_REPOSITORY = "repositories that could not be looked up"
 
 
 @dataclass(frozen=True, slots=True)

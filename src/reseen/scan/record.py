@@ -8,8 +8,9 @@ often a visit is written; only its problems are noted with each visit that came 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, select
 
@@ -39,8 +40,8 @@ class Recorded:
     learned: tuple[str, ...] = ()
     """Removals (by id) that learned from what was read: whoever has the registry in memory follows
     it."""
-    problems: int = 0
-    """Noted, and not before."""
+    problems: Mapping[str | None, int] = field(default_factory=dict)
+    """Noted, and not before: what they are counted as (None: as files), and how many."""
 
 
 def record(
@@ -71,7 +72,7 @@ def record(
         # A visit that is tried again will have its problems again.
         once = not visited.listed
         noted = scan_rows.note(connection, scan_pk, repository_pk, visited.problems, at, once=once)
-        found = replace(found, problems=noted)
+        found = replace(found, problems=Counter(each.counted for each in noted))
     return found
 
 

@@ -114,9 +114,9 @@ def note(
     at: int,
     *,
     once: bool = False,
-) -> int:
-    """Keep what could not be looked at, with the reason; how many were kept. `once`: not what this
-    scan has noted already."""
+) -> list[Problem]:
+    """Keep what could not be looked at, with the reason; returns what was kept. `once`: not what
+    this scan has noted already."""
     what = list(what)
     if once and what:
         query = select(problems.c.place, problems.c.reason).where(
@@ -137,7 +137,7 @@ def note(
     ]
     if rows:
         connection.execute(insert(problems), rows)
-    return len(rows)
+    return what
 
 
 # -- listings ------------------------------------------------------------------------------------

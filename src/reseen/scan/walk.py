@@ -24,6 +24,7 @@ from reseen.errors import (
     HubBusy,
     HubDisabled,
     HubError,
+    HubHidden,
     HubMissing,
     ReseenError,
     Unforeseen,
@@ -320,6 +321,8 @@ class _Walk:
             came = Passed(lease, priorities.GONE)
         except HubDisabled:
             came = Passed(lease, priorities.DISABLED)
+        except HubHidden:
+            came = Passed(lease, priorities.HIDDEN)
         except HubAuth:
             came = Passed(lease, priorities.NO_ACCESS)
         except HubBusy as e:

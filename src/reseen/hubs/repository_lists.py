@@ -1,0 +1,165 @@
+"""Pages of a Hub's list of repositories, asked for in the way that the server takes.
+
+What comes in: what to list, where to go on. What goes out: a page of JSON entries, the query of the
+next one, and whether the list may be cut. Servers that speak the Hub's API know less of it: some
+refuse `sort` or `expand`, some ignore them, some never say that there is more. Each form of the
+question is simpler than the one before; the first that is answered is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from reseen.errors import HubError, HubGarbage, HubHidden, HubMissing, HubRefused
+from reseen.hubs.http import AnswerTooBig, Http, HubResponse
+from reseen.hubs.hub import WantedRepositories
+from reseen.hubs.paging import number_in
+
+MOST = 100_000
+"""Entries of one page, where a server never says that there is more."""
+USUAL_PAGES = (10, 20, 25, 50, 100, 200, 250, 500, 1000)
+"""How long a page may be where we did not say."""
+NAME_THEM = "Name the repositories (OWNER/NAME or --repos), if this hub lists none."
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One page."""
+
+    entries: list[object]
+    following: str | None
+    """The next page's query."""
+    newest_first: bool
+    """What follows was modified earlier."""
+    cut_at: int | None = None
+    """There may be more than these, and nothing says how to ask for it."""
+    broken: HubGarbage | None = None
+    """The link to the next page cannot be used: the list ends here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """One way to ask."""
+
+    limit: int | None
+    fields: tuple[str, ...] | None = None
+    """With `sort`, `direction` and these in `expand`; None: none of them."""
+
+    def query(self, wanted: WantedRepositories) -> str:
+        given: list[tuple[str, str]] = []
+        if self.fields is not None:
+            by, way = ("createdAt", "1") if wanted.since is None else ("lastModified", "-1")
+            given += [("sort", by), ("direction", way)]
+        if wanted.author is not None:
+            given.append(("author", wanted.author))
+        if self.limit is not None:
+            given.append(("limit", str(self.limit)))
+        given += [("expand", field) for field in self.fields or ()]
+        return urlencode(given)
+
+
+class RepositoryLists:
+    """The lists of one server."""
+
+    def __init__(self, http: Http, endpoint: str) -> None:
+        self._http, self._endpoint = http, endpoint
+        self._plain: set[str] = set()
+        """Types of which the server refuses the full form."""
+        self._links = False
+        """It says where a list goes on: where it does not, the list has ended."""
+
+    async def page(
+        self, wanted: WantedRepositories, fields: tuple[str, ...], cursor: str | None
+    ) -> ListPage:
+        """Raises HubError; it names the call."""
+        call = f"{self._endpoint}/api/{wanted.type}s"
+        try:
+            return await self._page(wanted, fields, cursor)
+        except HubHidden as e:
+            raise HubMissing(f"{call} lists nothing to this caller", remedy=e.remedy) from None
+        except HubRefused as e:
+            raise HubRefused(f"{call} cannot be listed: {e}", remedy=NAME_THEM) from None
+        except HubGarbage as e:
+            raise HubGarbage(f"{call} cannot be listed: {e}", remedy=NAME_THEM) from None
+
+    async def _page(
+        self, wanted: WantedRepositories, fields: tuple[str, ...], cursor: str | None
+    ) -> ListPage:
+        path = f"/api/{wanted.type}s"
+        if cursor is not None and cursor.startswith("?"):
+            query = cursor[1:]
+            answer = await self._http.json(path, query)
+        else:
+            query, answer = await self._first(path, wanted, fields)
+            if cursor is not None:  # of an older Reseen: a bare cursor
+                query += "&" + urlencode({"cursor": cursor})
+                answer = await self._http.json(path, query)
+        entries = _entries(answer)
+        newest_first = wanted.since is not None and "sort=lastModified" in query.split("&")
+        try:
+            following = answer.following()
+        except HubGarbage as e:
+            return ListPage(entries, None, newest_first, broken=e)
+        if following is not None:
+            self._links = True
+            return ListPage(entries, f"?{following}", newest_first)
+        limit = number_in(query, "limit")
+        full = len(entries) == limit if limit else len(entries) in USUAL_PAGES
+        if answer.total is not None and answer.total <= len(entries):
+            full = False
+        if not full or self._links or not entries:
+            return ListPage(entries, None, newest_first)
+        return await self._once_more(path, query, ListPage(entries, None, newest_first))
+
+    async def _first(
+        self, path: str, wanted: WantedRepositories, fields: tuple[str, ...]
+    ) -> tuple[str, HubResponse]:
+        # Some repositories have very many files; their names are a help, not a need.
+        without = tuple(field for field in fields if field != "siblings")
+        forms = [_Form(1000), _Form(100), _Form(None)]
+        if wanted.type not in self._plain:
+            forms = [_Form(1000, fields), _Form(100, fields), _Form(100, without), *forms]
+        why: HubError = HubGarbage("the hub's list cannot be had")
+        refused = False
+        for form in forms:
+            if refused and form.fields is not None:
+                continue
+            query = form.query(wanted)
+            try:
+                answer = await self._http.json(path, query)
+            except AnswerTooBig as e:
+                why = e
+            except HubRefused as e:
+                why, refused = e, True
+            else:
+                if refused:
+                    self._plain.add(wanted.type)
+                return query, answer
+        raise why
+
+    async def _once_more(self, path: str, query: str, page: ListPage) -> ListPage:
+        """A full page, and no word of another: a server that has more gives more when more is asked
+        for, and one that gives no more than before may have more."""
+        limit = len(page.entries)
+        while limit < MOST:
+            limit *= 10
+            given = [q for q in query.split("&") if not q.startswith("limit=")]
+            asked = "&".join([*(q for q in given if "siblings" not in q), f"limit={limit}"])
+            try:
+                answer = await self._http.json(path, asked)
+                entries = _entries(answer)
+            except (AnswerTooBig, HubRefused, HubGarbage):
+                break
+            if len(entries) <= len(page.entries):
+                break
+            page = ListPage(entries, None, page.newest_first)
+            if len(entries) < limit:
+                return page
+        return ListPage(page.entries, None, page.newest_first, cut_at=len(page.entries))
+
+
+def _entries(answer: HubResponse) -> list[object]:
+    if not isinstance(answer.value, list):
+        raise HubGarbage("the hub's list of repositories is not a list")
+    return answer.value
