@@ -450,8 +450,12 @@ class Repository:
     gated: bool = False
     disabled: bool = False
     private: bool = False
+    """Not known to be open to strangers."""
     used_storage: int | None = None
     """Bytes, where the hub says."""
+    own_id: str | None = None
+    """What the hub itself calls it (`_id`): a rename does not change it, and two repositories that
+    had one name after the other differ in it."""
     tags: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     """File names as the listing gave them (it gives no hashes)."""
@@ -557,8 +561,22 @@ class Sighting:
     repo_created_at: datetime | None = None
     withdrawn: bool = False
     """The removal was withdrawn after this sighting: it no longer counts."""
+    hidden_since: datetime | None = None
+    """When a stranger was first refused there without a reason (401), and ever since."""
     never_read: bool = False
     """Of the class of which digests go to an authority alone: none is in here."""
+
+    @property
+    def state_note(self) -> str:
+        """What else is known of the state, in words; mostly nothing."""
+        if self.hidden_since is None:
+            return ""
+        day = f"{self.hidden_since:%Y-%m-%d %H:%M} UTC"
+        if self.state is SightingState.GONE:
+            return f"deleted or made private: refused to whoever has no token since {day}"
+        if self.state is SightingState.UNREACHABLE:
+            return f"deleted or made private, perhaps: first refused without a token {day}"
+        return ""
 
     @property
     def counts(self) -> bool:

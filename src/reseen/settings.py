@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,6 +41,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "HF_HOME": "The Hub client's folder (default: $XDG_CACHE_HOME/huggingface).",
     "XDG_DATA_HOME": "Base of RESEEN_HOME (default: ~/.local/share).",
     "XDG_CACHE_HOME": "Base of HF_HOME (default: ~/.cache).",
+    "RESEEN_GONE_AFTER": "How long strangers must be refused before that is gone (default: 24h).",
     "NO_COLOR": "Set to anything: no colours, also on terminals.",
 }
 """Every environment variable that Reseen reads, with its meaning. A test holds the docs to it."""
@@ -75,6 +77,9 @@ class HubSettings:
     """What it speaks: see `reseen.hubs.kinds`."""
     token: str | None = field(default=None, repr=False)
     """For this endpoint only."""
+    gone_after: timedelta = timedelta(days=1)
+    """How long a repository that anybody could see must be refused to whoever has no token, before
+    that means that it was deleted or made private."""
     quota: RateLimit | None = None
     """How often we ask at most; what the hub itself asks for is kept in any case."""
 
@@ -218,10 +223,22 @@ def _hub(name: str, given: Mapping[str, str], env: Mapping[str, str]) -> HubSett
     return HubSettings(
         name,
         endpoint,
+        gone_after=_gone_after(env),
         kind=given.get("KIND", HUGGING_FACE).lower(),
         token=token,
         quota=None if quota is None else _rate(quota, f"{prefix}_QUOTA"),
     )
+
+
+def _gone_after(env: Mapping[str, str]) -> timedelta:
+    given = (env.get("RESEEN_GONE_AFTER") or "24h").strip().lower()
+    matched = re.fullmatch(r"(\d{1,5})\s*([dhms])", given)
+    if matched is None:
+        raise SettingsError(
+            "RESEEN_GONE_AFTER is no length of time", remedy="Write a number and d, h, m or s: 24h."
+        )
+    unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[matched[2]]
+    return timedelta(**{unit: int(matched[1])})
 
 
 def _rate(given: str, variable: str) -> RateLimit:

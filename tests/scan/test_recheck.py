@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from replica.faults import Fault, Kind
 from replica.server import Replica
-from replica.world import World, lfs
+from replica.world import Repo, World, lfs
+from sqlalchemy import update
 from tests.scan.walking import Hasty, fill, walk_hub
 
 from reseen.hubs.http import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
-from reseen.records import SightingState
+from reseen.records import Sighting, SightingState
 from reseen.scan.recheck import Change, recheck
 from reseen.scan.target import Confirm, Options, Target
 from reseen.store.database import Store
+from reseen.store.schema import repositories as repositories_
+from reseen.store.schema import sightings as sightings_
 
 SOME = Target(authors=("account-01", "account-02", "account-06", "account-07"))
+TOKEN = "hf_sample"
 QUIETLY = Options(confirm=Confirm.NONE, refs=True)
 
 
@@ -29,15 +34,20 @@ def walked(store: Store, world: World, replica: Replica) -> Store:
     return store
 
 
-def ask(store: Store, replica: Replica) -> list[Change]:
+def ask(
+    store: Store,
+    replica: Replica,
+    token: str | None = None,
+    gone_after: timedelta = timedelta(0),
+) -> list[Change]:
     def hub() -> HuggingFace:
         clock = Hasty()
         return HuggingFace(
-            replica.endpoint, None, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
+            replica.endpoint, token, ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
         )
 
     told: list[Change] = []
-    rechecked = recheck(store, hub, told=told.append)
+    rechecked = recheck(store, hub, told=told.append, gone_after=gone_after)
     assert tuple(told) == rechecked.changes
     assert rechecked.asked == sum(rechecked.states.values())
     assert not rechecked.stopped
@@ -65,8 +75,8 @@ def test_gone_after_two_answers_that_say_so(walked: Store, world: World, replica
     world.repositories["model", "account-01/Test"].commit({"loras/new/a.bin": None}, "Delete")
     pull = world.repositories["model", "account-06/empty"]
     del pull.refs["refs/pr/1"]
-    assert ask(walked, replica) == []
-    changes = ask(walked, replica)
+    assert ask(walked, replica, TOKEN) == []
+    changes = ask(walked, replica, TOKEN)
     assert {(c.sighting.repo, c.was, c.sighting.state) for c in changes} == {
         ("account-01/LORA", SightingState.LIVE, SightingState.GONE),
         ("account-01/Test", SightingState.LIVE, SightingState.GONE),
@@ -135,3 +145,146 @@ def test_a_hub_that_is_away_makes_nothing_gone(walked: Store, replica: Replica) 
 def test_nothing_to_recheck_asks_nothing(store: Store, replica: Replica, tmp_path: Path) -> None:
     assert ask(store, replica) == []
     assert replica.journal.total == 0
+
+
+DAY = timedelta(days=1)
+UNREACHABLE, GONE, LIVE = (
+    SightingState.UNREACHABLE,
+    SightingState.GONE,
+    SightingState.LIVE,
+)
+
+
+def told(store: Store, repo: str) -> dict[SightingState, str]:
+    with store.read() as connection:
+        which = sightings.SightingFilter(repo=repo)
+        return {each.state: each.state_note for each in sightings.every(connection, which)}
+
+
+@pytest.mark.parametrize("how", ["deleted", "made private"])
+def test_what_strangers_are_refused_is_gone_after_two_such_answers_a_day_apart(
+    walked: Store, world: World, replica: Replica, how: str
+) -> None:
+    repo = world.repositories["model", "account-01/LORA"]
+    if how == "deleted":
+        world.remove("model", repo.id)
+    else:
+        repo.private = True
+    assert {c.sighting.state for c in ask(walked, replica, gone_after=DAY)} == {UNREACHABLE}
+    for _ in range(3):  # the same day
+        assert ask(walked, replica, gone_after=DAY) == []
+    assert "perhaps" in told(walked, repo.id)[UNREACHABLE]
+    with walked.write() as connection:  # a day goes by
+        connection.execute(
+            update(sightings_).values(hidden_at=sightings_.c.hidden_at - 86_400_000_000)
+        )
+    assert {c.sighting.state for c in ask(walked, replica, gone_after=DAY)} == {GONE}
+    assert "deleted or made private" in told(walked, repo.id)[GONE]
+    assert states(walked)["account-01/Test"] == {LIVE}
+    # And it is taken back when it answers again.
+    repo.private = False
+    world.add(repo)
+    assert {c.sighting.state for c in ask(walked, replica, gone_after=DAY)} == {LIVE}
+    assert told(walked, repo.id) == {LIVE: ""}
+
+
+def test_a_hub_that_refuses_every_stranger_makes_nothing_gone(
+    walked: Store, world: World, replica: Replica
+) -> None:
+    """A proxy that wants a password, or a hub that closed its doors: nothing public answers."""
+    for repo in world.repositories.values():
+        repo.private = True
+    for _ in range(3):
+        ask(walked, replica)
+    assert set.union(*states(walked).values()) == {UNREACHABLE}
+    for repo in world.repositories.values():
+        repo.private = False
+    ask(walked, replica)
+    assert set.union(*states(walked).values()) == {LIVE}
+
+
+def test_what_a_token_found_is_not_gone_because_a_stranger_does_not_see_it(
+    store: Store, world: World, replica: Replica
+) -> None:
+    fill(store, world)
+    repo = world.repositories["model", "account-01/LORA"]
+    repo.private, repo.readers = True, {"account-reader"}
+    walk_hub(store, replica.endpoint, Target(repos=(repo.id,)), QUIETLY, token=TOKEN)
+    assert states(store)[repo.id] == {LIVE}
+    for _ in range(3):
+        ask(store, replica)
+    assert states(store)[repo.id] == {UNREACHABLE}
+    ask(store, replica, TOKEN)
+    assert states(store)[repo.id] == {LIVE}
+    world.remove("model", repo.id)
+    ask(store, replica)
+    ask(store, replica, TOKEN)
+    ask(store, replica, TOKEN)
+    assert states(store)[repo.id] == {GONE}
+
+
+@pytest.mark.parametrize("first", ["recheck", "scan"])
+@pytest.mark.parametrize("new", ["account-01/Other", "account-90/moved"])
+def test_a_renamed_repository_is_one_sighting_that_moved(
+    walked: Store, world: World, replica: Replica, first: str, new: str
+) -> None:
+    """Nested files too, and whatever comes first: asking after it, or a scan of the new name."""
+    before = {id for id, s in by_id(walked).items() if s.repo == "account-01/Test"}
+    assert any("/" in by_id(walked)[id].path for id in before)
+    world.rename("model", "account-01/Test", new)
+    if first == "recheck":
+        assert ask(walked, replica) == []
+    walk_hub(walked, replica.endpoint, Target(repos=(new,)), QUIETLY)
+    assert ask(walked, replica) == []
+    assert ask(walked, replica) == []
+    found = by_id(walked)
+    assert {id for id, s in found.items() if s.repo == new} == before
+    assert {found[id].state for id in before} == {LIVE}
+    assert not [s for s in found.values() if s.repo == "account-01/Test"]
+    # Somebody else takes the old name, with the same file.
+    again = world.add(Repo("account-01/Test", made_as="another"))
+    del world.moved["model", "account-01/Test"]
+    again.commit(dict(world.repositories["model", new].at("main").files))  # type: ignore[union-attr]
+    walk_hub(walked, replica.endpoint, Target(repos=(again.id,)), QUIETLY)
+    taken = [s for s in by_id(walked).values() if s.repo == again.id]
+    assert {s.state for s in taken} == {LIVE}
+    assert not before & {s.id for s in taken}
+
+
+def test_a_name_that_leads_to_another_repository_is_not_the_one_that_was_seen(
+    walked: Store, world: World, replica: Replica
+) -> None:
+    files = dict(world.repositories["model", "account-01/LORA"].at("main").files)  # type: ignore[union-attr]
+    world.remove("model", "account-01/LORA")
+    world.add(Repo("account-90/LORA", made_as="another")).commit(files)
+    world.moved["model", "account-01/LORA"] = "account-90/LORA"
+    ask(walked, replica)
+    ask(walked, replica)
+    assert states(walked)["account-01/LORA"] == {GONE}
+
+
+def test_two_rows_of_one_repository_that_moved_are_one_live_sighting(
+    walked: Store, world: World, replica: Replica
+) -> None:
+    """A store from before hubs' own ids were kept: the new name was scanned as another."""
+    with walked.write() as connection:
+        connection.execute(update(repositories_).values(own_id=None))
+    repo = world.rename("model", "account-01/LORA", "account-90/LORA")
+    walk_hub(walked, replica.endpoint, Target(repos=(repo.id,)), QUIETLY)
+    ask(walked, replica)
+    ask(walked, replica)
+    live = [s for s in by_id(walked).values() if "LORA" in s.repo and s.state is LIVE]
+    assert {s.repo for s in live} == {repo.id}
+
+
+def by_id(store: Store) -> dict[str, Sighting]:
+    with store.read() as connection:
+        return {each.id: each for each in sightings.every(connection)}
+
+
+def test_disabled_and_still_answering_is_not_live(
+    walked: Store, world: World, replica: Replica
+) -> None:
+    world.repositories["model", "account-01/LORA"].disabled = True
+    ask(walked, replica, TOKEN)
+    assert states(walked)["account-01/LORA"] == {SightingState.DISABLED}

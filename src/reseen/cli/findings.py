@@ -83,7 +83,7 @@ def sighting_text(sighting: Sighting) -> str:
         ),
         ("size", size_text(sighting.size)),
         ("declared", sighting.declared_sha256),
-        ("state", sighting.state.value),
+        ("state", " - ".join(filter(None, (sighting.state.value, sighting.state_note)))),
         ("checked", f"{sighting.confirmed.value} ({_CHECKED[sighting.confirmed]})"),
         ("first seen", sighting.first_seen.isoformat(sep=" ", timespec="seconds")),
         ("last seen", sighting.last_seen.isoformat(sep=" ", timespec="seconds")),

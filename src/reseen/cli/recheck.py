@@ -80,6 +80,7 @@ def recheck(
                     opener(each),
                     which,
                     told=lambda change: show_change(change, as_json=as_json),
+                    gone_after=each.gone_after,
                 )
             if ended.rechecked.states.get(SightingState.UNREACHABLE):
                 tell(ExitCode.PART)
@@ -90,7 +91,7 @@ def recheck(
                 finish(ExitCode.STOPPED)
     if not there:
         note("Asked about nothing: no known sighting is at " + ", ".join(e.host for e in asked))
-    if known and (hub is None or not there):
+    if known and (hub is None or not there or which.removal is not None):
         _say_elsewhere(known)
 
 
@@ -124,4 +125,5 @@ def show_change(change: Change, *, as_json: bool) -> None:
         emit(row(change.sighting) | {"was": change.was.value})
     else:
         arrow = f"{change.was.value} -> {change.sighting.state.value}"
-        say(f"{arrow:<22} {sighting_line(change.sighting)}")
+        state_note = f"  {change.sighting.state_note}" if change.sighting.state_note else ""
+        say(f"{arrow:<22} {sighting_line(change.sighting)}{state_note}")

@@ -107,6 +107,7 @@ def watch(
             *(store, keyring_if_any(store, settings), target, options, found),
             intervals=intervals,
             rounds=round_ended,
+            gone_after=watched.gone_after,
         )
         keep_going(context, opener(watched))
     note("Stopped.")

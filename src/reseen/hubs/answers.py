@@ -84,8 +84,11 @@ def why_unusable(path: object) -> str | None:
     return None
 
 
-def repository(hub: str, type: RepoType, value: object) -> Repository | Problem:
-    """One entry of a listing, or the answer for one repository."""
+def repository(
+    hub: str, type: RepoType, value: object, signed_in: bool = False
+) -> Repository | Problem:
+    """One entry of a listing, or the answer for one repository. `signed_in`: a stranger might not
+    have seen it."""
     if not isinstance(value, dict):
         return Problem(hub, "an entry of the listing is not an object, or says something twice")
     id = value.get("id")
@@ -102,8 +105,9 @@ def repository(hub: str, type: RepoType, value: object) -> Repository | Problem:
         likes=_count(value.get("likes")),
         gated=value.get("gated") in ("auto", "manual", True),
         disabled=value.get("disabled") is True,
-        private=value.get("private") is True,
+        private=value.get("private", signed_in) is True,
         used_storage=_count(value.get("usedStorage")),
+        own_id=_own_id(value.get("_id")),
         tags=_texts(value.get("tags"), MOST_TAGS),
         paths=_paths(value.get("siblings")),
     )
@@ -276,6 +280,12 @@ def is_repo_id(id: str) -> bool:
 
 def _commit(value: object) -> str | None:
     return value if isinstance(value, str) and COMMIT.fullmatch(value) else None
+
+
+def _own_id(value: object) -> str | None:
+    if type(value) is int:
+        return str(value)
+    return value if isinstance(value, str) and re.fullmatch(r"[\w-]{1,64}", value) else None
 
 
 def _hex(value: object, length: int) -> bytes | None:

@@ -145,6 +145,11 @@ class Http:
             headers={"User-Agent": "reseen"},
         )
 
+    @property
+    def signed_in(self) -> bool:
+        """A token goes along."""
+        return self._token is not None
+
     async def close(self) -> None:
         await self._client.aclose()
 

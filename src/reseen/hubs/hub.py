@@ -45,6 +45,8 @@ class Abilities:
     """It states how long a file is. Otherwise nothing of it is read."""
     digests: frozenset[DigestKind]
     """Which digests of a file it can state."""
+    signed_in: bool = False
+    """It is asked with a token: it may say more than it says to strangers."""
 
 
 @dataclass(frozen=True, slots=True)

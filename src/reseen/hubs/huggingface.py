@@ -103,7 +103,7 @@ class HuggingFace:
 
     @property
     def abilities(self) -> Abilities:
-        return _ABILITIES
+        return replace(_ABILITIES, signed_in=self._http.signed_in)
 
     @property
     def usage(self) -> Usage:
@@ -118,7 +118,10 @@ class HuggingFace:
         The order of creation never changes, so a cursor is good for as long as the Hub knows it.
         """
         asked = await self._lists.page(wanted, _FIELDS[wanted.type], cursor)
-        read = [answers.repository(self._name, wanted.type, entry) for entry in asked.entries]
+        signed_in = self._http.signed_in
+        read = [
+            answers.repository(self._name, wanted.type, entry, signed_in) for entry in asked.entries
+        ]
         problems = [entry for entry in read if isinstance(entry, Problem)]
         found = [entry for entry in read if isinstance(entry, Repository)]
         following = asked.following
@@ -152,7 +155,7 @@ class HuggingFace:
         return self._one(type, answer.value)
 
     def _one(self, type: RepoType, value: object) -> Repository:
-        found = answers.repository(self._name, type, value)
+        found = answers.repository(self._name, type, value, self._http.signed_in)
         if isinstance(found, Problem):
             raise HubGarbage("the hub's answer for one repository cannot be read")
         return found

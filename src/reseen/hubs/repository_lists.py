@@ -39,7 +39,7 @@ class ListPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _Question:
     """One way to ask."""
 
     limit: int | None
@@ -117,9 +117,14 @@ class RepositoryLists:
     ) -> tuple[str, HubResponse]:
         # Some repositories have very many files; their names are a help, not a need.
         without = tuple(field for field in fields if field != "siblings")
-        forms = [_Form(1000), _Form(100), _Form(None)]
+        forms = [_Question(1000), _Question(100), _Question(None)]
         if wanted.type not in self._plain:
-            forms = [_Form(1000, fields), _Form(100, fields), _Form(100, without), *forms]
+            forms = [
+                _Question(1000, fields),
+                _Question(100, fields),
+                _Question(100, without),
+                *forms,
+            ]
         why: HubError = HubGarbage("the hub's list cannot be had")
         refused = False
         for form in forms:

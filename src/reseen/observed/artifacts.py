@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, overload
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
 
 from reseen.errors import NotFound
 from reseen.observed import sketches
@@ -25,6 +25,7 @@ from reseen.records import (
     Fingerprint,
     Repository,
     RepoType,
+    SightingState,
     commit_key,
 )
 from reseen.store import schema
@@ -89,11 +90,13 @@ def repositories(
             "flags": GATED * r.gated | DISABLED * r.disabled | PRIVATE * r.private,
             "used_storage": number(r.used_storage),
             "last_listed": at,
+            "own_id": r.own_id,
         }
+    moved(connection, listed)
     insert = insert_for(connection)(schema.repositories)
     old, new = schema.repositories.c, insert.excluded
     # A short listing does not say everything: what it leaves out stays as it was known.
-    kept = ("sha", "created_at", "modified_at", "downloads", "likes", "used_storage")
+    kept = ("sha", "created_at", "modified_at", "downloads", "likes", "used_storage", "own_id")
     gated = _has(old.flags, GATED | WAS_GATED)
     flags = case((gated, new["flags"].op("|")(WAS_GATED)), else_=new["flags"])
     if rows:
@@ -114,6 +117,53 @@ def repositories(
             for repo, pk in connection.execute(query):
                 pks[hub, type, repo] = pk
     return [pks[r.hub, r.type.value, text(r.id)] for r in listed]
+
+
+def moved(connection: Connection, listed: Sequence[Repository]) -> None:
+    """Repositories that are known by another name, by what the hub itself calls them, have a new
+    one: all that is known of them goes along."""
+    table = schema.repositories.c
+    named = {(r.hub, r.type.value, r.own_id): text(r.id) for r in listed if r.own_id is not None}
+    for some in chunks({own_id for _, _, own_id in named}):
+        query = select(table.pk, table.hub, table.type, table.repo, table.own_id).where(
+            table.own_id.in_(some)
+        )
+        for row in connection.execute(query).all():
+            name = named.get((row.hub, row.type, row.own_id), row.repo)
+            if name != row.repo:
+                move(connection, row.pk, name)
+
+
+def move(connection: Connection, pk: int, name: str) -> set[str]:
+    """One of them. What is known under the new name already is not known twice: a sighting of the
+    same content there takes the place of the one that moved, which is gone. Those (by id)."""
+    repos, files, found = schema.repositories, schema.artifacts, schema.sightings
+    row = connection.execute(select(repos).where(repos.c.pk == pk)).one()
+    here = (repos.c.hub == row.hub) & (repos.c.type == row.type)
+    there = connection.scalar(select(repos.c.pk).where(here, repos.c.repo == name))
+    mine = select(files.c.pk).where(files.c.repository_pk == pk)
+    connection.execute(update(found).where(found.c.artifact_pk.in_(mine)).values(touched=1))
+    if there is None:
+        connection.execute(update(repos).where(repos.c.pk == pk).values(repo=name))
+        return set()
+    other = files.alias()
+    same = and_(
+        other.c.repository_pk == there,
+        other.c.path == files.c.path,
+        other.c.git_oid == files.c.git_oid,
+    )
+    query = select(files.c.pk).where(files.c.repository_pk == pk, exists().where(same))
+    twice = list(connection.scalars(query))
+    gone: set[str] = set()
+    for some in chunks(twice):
+        of = found.c.artifact_pk.in_(some)
+        gone.update(connection.scalars(select(found.c.id).where(of)))
+        ended = {"state": SightingState.GONE.value, "hidden_at": None}
+        connection.execute(update(found).where(of).values(ended))
+    for some in chunks(set(connection.scalars(mine)) - set(twice)):
+        connection.execute(update(files).where(files.c.pk.in_(some)).values(repository_pk=there))
+    connection.execute(update(repos).where(repos.c.pk == pk).values(own_id=None))
+    return gone
 
 
 def artifacts(
@@ -254,6 +304,16 @@ def content(artifact: Artifact) -> bytes:
     """What tells two contents at one path apart: what the hub calls them (nothing: then a path has
     one row)."""
     return artifact.content or b""
+
+
+def repository_pks(connection: Connection, artifact_pks: Iterable[int]) -> dict[int, int]:
+    """Which repositories these artifacts stand in."""
+    a = schema.artifacts.c
+    found: dict[int, int] = {}
+    for some in chunks(artifact_pks):
+        rows = connection.execute(select(a.pk, a.repository_pk).where(a.pk.in_(some)))
+        found.update((pk, repository_pk) for pk, repository_pk in rows)
+    return found
 
 
 def artifact(connection: Connection, artifact_pk: int) -> Artifact:

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from reseen.observed import artifacts as seen
 from reseen.observed import walks
+from reseen.observed.artifacts import DISABLED, PRIVATE
 from reseen.observed.sightings import GONE
 from reseen.observed.walks import NEVER, Walked
 from reseen.records import Repository, RepoType, Rung, account_of
@@ -129,6 +130,27 @@ def is_listed(connection: Connection, hub: str, author: str, since: int) -> bool
         repositories.c.last_listed >= since,
     )
     return connection.execute(query.limit(1)).first() is not None
+
+
+def own_ids(connection: Connection, pks: Iterable[int]) -> dict[int, str | None]:
+    """What the hub itself calls these repositories."""
+    found: dict[int, str | None] = {}
+    for some in _chunks(sorted(set(pks))):
+        query = select(repositories.c.pk, repositories.c.own_id).where(repositories.c.pk.in_(some))
+        found.update((pk, own_id) for pk, own_id in connection.execute(query))
+    return found
+
+
+def public(connection: Connection, hub: str, most: int) -> list[Repository]:
+    """Some repositories of a hub that strangers could see when they were last listed."""
+    open_to_all = repositories.c.flags.op("&", precedence=9)(DISABLED | PRIVATE) == 0
+    query = (
+        select(repositories)
+        .where(repositories.c.hub == hub, open_to_all, repositories.c.last_listed.is_not(None))
+        .order_by(repositories.c.last_listed.desc(), repositories.c.pk.desc())
+        .limit(most)
+    )
+    return [_repository(row) for row in connection.execute(query)]
 
 
 def pk_of(connection: Connection, repository: Repository) -> int:

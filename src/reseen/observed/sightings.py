@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -116,10 +116,11 @@ _TELLING = ("rung", "state", "confirmed")
 """What reviewers are told of when it changes."""
 
 
-def _id(secret: bytes, removal: str, place: Row[Any]) -> str:
+def _id(secret: bytes, removal: str, place: Row[Any], again: int = 0) -> str:
     """The same for the same removal, place and content; telling nothing of them without the
-    store's secret."""
-    parts = [removal, place.hub, place.type, place.repo, place.path, place.git_oid.hex()]
+    store's secret. `again`: where a sighting that moved away has that one."""
+    parts: list[object] = [removal, place.hub, place.type, place.repo, place.path]
+    parts += [place.git_oid.hex(), *([again] if again else [])]
     digest = hmac.digest(secret, json.dumps(parts).encode(), "sha256")
     return f"sg-{ids.digits(digest[:10])[:12]}"
 
@@ -168,13 +169,13 @@ def settle(
     """
     places = _places(connection, {one.artifact_pk for one in standing})
     known = _known(connection, places)
-    ids_of = _removal_ids(connection, {one.removal_pk for one in standing})
     at = now()
     new: list[tuple[Any, ...]] = []
     leads: list[evidence.Lead] = []
     proofs: dict[int, tuple[Evidence, ...]] = {}
     settled: list[SettledSighting] = []
     fresh = iter(reserve(connection, schema.sightings, len(standing)))
+    fresh_ids = _fresh_ids(connection, secret, standing, known, places)
     for one in standing:
         place = places[one.artifact_pk]
         when = place.seen_at if seen_at is None else seen_at
@@ -185,7 +186,7 @@ def settle(
             if one.rung in (Rung.HINT, Rung.UNSUPPORTED):
                 continue
             pk = next(fresh)
-            id = _id(secret, ids_of[one.removal_pk], place)
+            id = fresh_ids[one.removal_pk, one.artifact_pk]
             state, confirmed = SightingState.LIVE.value, one.confirmed.value
             row = (pk, id, one.removal_pk, one.artifact_pk, int(one.rung), state, confirmed)
             new.append((*row, 0, when, when, scan_pk))
@@ -204,6 +205,28 @@ def settle(
     return settled
 
 
+def _fresh_ids(
+    connection: Connection,
+    secret: bytes,
+    standing: Sequence[JudgedPair],
+    known: Mapping[tuple[int, int], Row[Any]],
+    places: Mapping[int, Any],
+) -> dict[tuple[int, int], str]:
+    """Ids for pairs that have no sighting yet."""
+    pairs = [(one.removal_pk, one.artifact_pk) for one in standing]
+    pairs = [pair for pair in pairs if pair not in known]
+    names = _removal_ids(connection, {removal for removal, _ in pairs})
+    found = {(r, a): _id(secret, names[r], places[a]) for r, a in pairs}
+    taken: set[str] = set()
+    for chunk in chunks(found.values()):
+        query = select(schema.sightings.c.id).where(schema.sightings.c.id.in_(chunk))
+        taken.update(connection.scalars(query))
+    for (removal, artifact), id in found.items():
+        if id in taken:
+            found[removal, artifact] = _id(secret, names[removal], places[artifact], artifact)
+    return found
+
+
 def _settle_again(
     connection: Connection, before: Row[Any], rung: Rung, confirmed: Confirmed, seen_at: int
 ) -> None:
@@ -214,6 +237,7 @@ def _settle_again(
         changes["confirmed"] = confirmed.value
     if seen_at > before.last_seen:
         changes |= {"last_seen": seen_at, "state": SightingState.LIVE.value, "missed": 0}
+        changes["hidden_at"] = None
     if any(changes.get(name, getattr(before, name)) != getattr(before, name) for name in _TELLING):
         changes["touched"] = 1
     if changes:
@@ -307,7 +331,7 @@ def _query() -> Select[Any]:
     shown = or_(e.stands == 1, s.rung == int(Rung.UNSUPPORTED))
     return (
         select(
-            *(s.pk, s.id, s.rung, s.state, s.confirmed, s.first_seen, s.last_seen),
+            *(s.pk, s.id, s.rung, s.state, s.confirmed, s.first_seen, s.last_seen, s.hidden_at),
             *(schema.removals.c.id.label("removal"), schema.removals.c.withdrawn_at),
             schema.removals.c.cls.label("removal_class"),
             _is_never_read_too().label("beside"),
@@ -400,6 +424,7 @@ def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
         likes=row.likes,
         repo_created_at=instant(row.created_at),
         withdrawn=row.withdrawn_at is not None,
+        hidden_since=None if row.hidden_at is None else instant(row.hidden_at),
         never_read=secret,
     )
 
@@ -413,21 +438,42 @@ def artifact_pk(connection: Connection, sighting: str) -> int:
 
 
 def answered(
-    connection: Connection, sighting: str, state: SightingState, *, at: int | None = None
+    connection: Connection,
+    sighting: str,
+    state: SightingState,
+    *,
+    hidden_for: int | None = None,
+    at: int | None = None,
 ) -> SightingState:
     """A recheck's answer; returns the state that now holds. GONE holds after two answers in a row
-    that say so; the others at once; UNREACHABLE never hides GONE or DISABLED."""
+    that say so; the others at once; UNREACHABLE never hides GONE or DISABLED. `hidden_for`: a
+    stranger was refused without a reason, which is UNREACHABLE until such an answer comes again so
+    many microseconds after the first, and GONE then."""
+    at = now() if at is None else at
     row = _own_row(connection, sighting)
     was = SightingState(row.state)
-    missed, last_seen = row.missed, row.last_seen
-    if state is SightingState.LIVE:
-        missed, last_seen = 0, max(last_seen, now() if at is None else at)
+    missed, last_seen, hidden_at = row.missed, row.last_seen, row.hidden_at
+    if hidden_for is not None:
+        again = hidden_at is not None and at - hidden_at >= hidden_for
+        hidden_at = at if hidden_at is None else min(hidden_at, at)
+        state = SightingState.GONE if again or was is SightingState.GONE else state
+        if state is SightingState.UNREACHABLE and was is not SightingState.LIVE:
+            state = was
+    elif state is SightingState.LIVE:
+        missed, last_seen, hidden_at = 0, max(last_seen, at), None
+    elif state is SightingState.DISABLED:
+        hidden_at = None
     elif state is SightingState.GONE:
         missed = min(missed + 1, MISSES)
         state = state if missed >= MISSES else was
     elif state is SightingState.UNREACHABLE and was is not SightingState.LIVE:
         state = was
-    changes: dict[str, Any] = {"state": state.value, "missed": missed, "last_seen": last_seen}
+    changes: dict[str, Any] = {
+        "state": state.value,
+        "missed": missed,
+        "last_seen": last_seen,
+        "hidden_at": hidden_at,
+    }
     if state is not was:
         changes["touched"] = 1
     connection.execute(

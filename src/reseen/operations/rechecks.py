@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from reseen.hubs.hub import Hub
 from reseen.hubs.kinds import stored_name
@@ -34,9 +35,10 @@ def recheck(
     which: SightingFilter | None = None,
     *,
     told: Callable[[Change], None] | None = None,
+    gone_after: timedelta = rechecking.GONE_AFTER,
 ) -> RecheckEnded:
     """Ask the hub whether these sightings still stand; `told` is called with each change."""
-    came = rechecking.recheck(store, open_hub, which, told=told)
+    came = rechecking.recheck(store, open_hub, which, told=told, gone_after=gone_after)
     return RecheckEnded(came, consequences.follow(store).notices)
 
 

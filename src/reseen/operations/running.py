@@ -80,11 +80,12 @@ class _RunningJob:
         self._scan_pk: int | None = None
 
     async def whole(self) -> tuple[JobState, str | None]:
-        hub = self._at.open_hub(jobs.hub_of(self._job.what, self._at.hubs))
+        asked = jobs.hub_of(self._job.what, self._at.hubs)
+        hub = self._at.open_hub(asked)
         beating = asyncio.create_task(self._beat())
         try:
             if self._job.kind is JobKind.RECHECK:
-                return await self._recheck(hub)
+                return await self._recheck(hub, asked)
             return await self._scan(hub)
         finally:
             beating.cancel()
@@ -119,7 +120,7 @@ class _RunningJob:
         why = f"{outcome.stopped or ''} Ask for it again: it goes on where it was."
         return JobState.FAILED, why
 
-    async def _recheck(self, hub: Hub) -> tuple[JobState, str | None]:
+    async def _recheck(self, hub: Hub, asked: HubSettings) -> tuple[JobState, str | None]:
         what = self._job.what
         self._progress = {"asked": 0, "changed": 0}
         came = await revisit(
@@ -129,6 +130,7 @@ class _RunningJob:
             most=what.get("most"),
             told=lambda change: self._count(),
             stop=self._stop,
+            gone_after=asked.gone_after,
         )
         states = {state.value: count for state, count in came.states.items()}
         self._progress = {"asked": came.asked, "changed": len(came.changes), "states": states}

@@ -92,6 +92,7 @@ def put(connection: Connection, secret: bytes, *, at: int | None = None, most: i
     if not touched:
         return Put()
     fresh, decided = _make(connection, secret, [row for row in touched if row.case_pk is None], at)
+    _account_follows(connection, touched)
     told = _tell(connection, touched, fresh, at)
     known = {row.case_pk for row in touched if row.case_pk is not None}
     done = settle(connection, known | decided, at, told=told | decided)
@@ -184,9 +185,10 @@ def row(connection: Connection, case: str) -> Row[Any]:
     return found
 
 
-def id_of(secret: bytes, removal: str, hub: str, type: str, repo: str) -> str:
-    """The same for the same removal and repository; telling nothing of them without the secret."""
-    parts = ["case", removal, hub, type, repo]
+def id_of(secret: bytes, removal: str, hub: str, type: str, repo: str, again: int = 0) -> str:
+    """The same for the same removal and repository; telling nothing of them without the secret.
+    `again`: where the case of a repository that was renamed has that one."""
+    parts = ["case", removal, hub, type, repo, *([again] if again else [])]
     digest = hmac.digest(secret, json.dumps(parts).encode(), "sha256")
     return f"cs-{ids.digits(digest[:10])[:12]}"
 
@@ -227,6 +229,31 @@ _COLUMNS = (
 )
 
 
+def _fresh_ids(
+    connection: Connection, secret: bytes, places: Mapping[_Pair, Row[Any]]
+) -> dict[_Pair, str]:
+    found = {
+        pair: id_of(secret, place.removal, place.hub, place.type, place.repo)
+        for pair, place in places.items()
+    }
+    taken: set[str] = set()
+    for chunk in chunks(found.values()):
+        taken.update(connection.scalars(select(cases.c.id).where(cases.c.id.in_(chunk))))
+    for pair, place in places.items():
+        if found[pair] in taken:
+            of = (place.removal, place.hub, place.type, place.repo)
+            found[pair] = id_of(secret, *of, again=pair[1])
+    return found
+
+
+def _account_follows(connection: Connection, touched: Sequence[Row[Any]]) -> None:
+    """A repository that was renamed may stand in another account: its cases with it."""
+    accounts = {row.case_pk: account_of(row.repo) for row in touched if row.case_pk is not None}
+    for pk, account in accounts.items():
+        of = (cases.c.pk == pk, cases.c.account != account)
+        connection.execute(update(cases).where(*of).values(account=account))
+
+
 def _make(
     connection: Connection, secret: bytes, touched: Sequence[Row[Any]], at: int
 ) -> tuple[dict[_Pair, int], set[int]]:
@@ -238,6 +265,7 @@ def _make(
     if not wanted:
         return {}, set()
     remembered_of = remembered.removals(connection)
+    ids_of = _fresh_ids(connection, secret, {pair: some[0] for pair, some in wanted.items()})
     made_: dict[_Pair, int] = {}
     decided: set[int] = set()
     rows: list[tuple[Any, ...]] = []
@@ -245,7 +273,7 @@ def _make(
         wanted.items(), reserve(connection, cases, len(wanted)), strict=True
     ):
         place = some[0]
-        id = id_of(secret, place.removal, place.hub, place.type, place.repo)
+        id = ids_of[pair]
         figures = (
             max(row.rung for row in some),
             _reach(place.downloads, place.likes),

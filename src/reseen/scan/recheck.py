@@ -2,7 +2,9 @@
 
 What comes in: a store, a hub, which sightings. What goes out: their states in the store, and what
 changed. Costs two calls of the API a repository and reads no file. It promises to call nothing
-gone before two answers that said so, and that a hub which is away makes nothing gone.
+gone before two answers that said so, and that a hub which is away makes nothing gone. A repository
+that has another name is the same one. Where a stranger is refused without a reason, that is gone
+after two such answers a day apart, if the hub showed another repository in the same minute.
 
 "Where it was seen" is a ref and a path: a file deleted on main is gone from there. What was seen in
 the history only is looked for at its own commit.
@@ -11,9 +13,13 @@ the history only is looked for at its own commit.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import groupby
 
 from reseen.errors import (
@@ -23,18 +29,23 @@ from reseen.errors import (
     HubDisabled,
     HubError,
     HubGarbage,
+    HubHidden,
     HubMissing,
     bulkhead,
 )
-from reseen.hubs.hub import Hub
+from reseen.hubs.hub import Hub, WantedRepositories
 from reseen.observed import artifacts as seen
-from reseen.observed import sightings
-from reseen.records import Artifact, RepoType, Sighting, SightingState
+from reseen.observed import known_commits, sightings
+from reseen.records import Artifact, Repository, RepoType, Sighting, SightingState
 from reseen.scan.stopping import on_signals, until
 from reseen.store.database import Store
 
 AT_ONCE = 16
 """Repositories asked about at the same time."""
+GONE_AFTER = timedelta(days=1)
+MINUTE = 60.0
+CONTROLS = 3
+"""Public repositories that are asked for at most, to see that the hub answers a caller like us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,31 @@ class Rechecked:
 class _Known:
     sighting: Sighting
     artifact: Artifact
+    repository_pk: int
+    repository: Repository
+    """As it was known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """What a hub said of one repository."""
+
+    states: Sequence[SightingState]
+    repository: Repository | None = None
+    """As it is now, where the hub showed it."""
+    hidden: bool = False
+    """A stranger was refused without a reason, and would not have been before."""
+
+    @classmethod
+    def alike(
+        cls,
+        group: Sequence[_Known],
+        state: SightingState,
+        repository: Repository | None = None,
+        *,
+        hidden: bool = False,
+    ) -> _Answered:
+        return cls([state] * len(group), repository, hidden)
 
 
 def recheck(
@@ -71,16 +107,18 @@ def recheck(
     which: sightings.SightingFilter | None = None,
     *,
     told: Callable[[Change], None] | None = None,
+    gone_after: timedelta = GONE_AFTER,
 ) -> Rechecked:
     """Revisit sightings, the longest unseen first, in an event loop of its own; Ctrl-C stops it in
-    order. `told` is called with each change once it is stored."""
+    order. `told` is called with each change once it is stored. `gone_after`: how long strangers
+    must be refused before that means gone."""
 
     async def whole() -> Rechecked:
         stop = asyncio.Event()
         hub = open_hub()
         try:
             with on_signals(stop):
-                return await revisit(store, hub, which, told=told, stop=stop)
+                return await revisit(store, hub, which, told=told, stop=stop, gone_after=gone_after)
         finally:
             await hub.close()
 
@@ -95,6 +133,7 @@ async def revisit(
     most: int | None = None,
     told: Callable[[Change], None] | None = None,
     stop: asyncio.Event | None = None,
+    gone_after: timedelta = GONE_AFTER,
 ) -> Rechecked:
     """As `recheck`, inside a running loop; `most`: sightings at most."""
     loop = asyncio.get_running_loop()
@@ -104,11 +143,14 @@ async def revisit(
     with ThreadPoolExecutor(1, thread_name_prefix="reseen-store") as thread:
         groups = await loop.run_in_executor(thread, _load, store, hub.name, which, most)
         left = iter(groups)
+        public = await loop.run_in_executor(thread, _public, store, hub.name, groups)
+        control = _Control(hub, public)
+        hidden_for = gone_after // timedelta(microseconds=1)
 
         async def asker() -> None:
             for group in left:
-                answers = await _asked(hub, group)
-                stored = await loop.run_in_executor(thread, _store, store, group, answers)
+                came = await _asked(hub, group, control)
+                stored = await loop.run_in_executor(thread, _store, store, group, came, hidden_for)
                 for known, change in zip(group, stored, strict=True):
                     state = known.sighting.state if change is None else change.sighting.state
                     states[state] = states.get(state, 0) + 1
@@ -128,8 +170,17 @@ def _load(
     which = replace(which or sightings.SightingFilter(withdrawn=False), hub=hub)
     with store.read() as connection:
         every = sorted(sightings.every(connection, which), key=lambda each: each.last_seen)[:most]
+        pks = {each.id: sightings.artifact_pk(connection, each.id) for each in every}
+        places = seen.repository_pks(connection, pks.values())
+        of = known_commits.repositories_by_pk(connection, places.values())
+        own_ids = known_commits.own_ids(connection, of)
         known = [
-            _Known(each, seen.artifact(connection, sightings.artifact_pk(connection, each.id)))
+            _Known(
+                each,
+                seen.artifact(connection, pks[each.id]),
+                (pk := places[pks[each.id]]),
+                replace(of[pk], own_id=own_ids[pk]),
+            )
             for each in every
         ]
     place: dict[tuple[RepoType, str], list[_Known]] = {}
@@ -138,14 +189,35 @@ def _load(
     return list(place.values())
 
 
+def _public(store: Store, hub: str, groups: Sequence[Sequence[_Known]]) -> list[Repository]:
+    """Repositories that a stranger could see, those that are not rechecked first."""
+    asked = {group[0].repository.id for group in groups}
+    with store.read() as connection:
+        found = known_commits.public(connection, hub, 10 * CONTROLS)
+    return sorted(found, key=lambda one: one.id in asked)
+
+
 def _store(
-    store: Store, group: Sequence[_Known], answers: Sequence[SightingState]
+    store: Store, group: Sequence[_Known], came: _Answered, hidden_for: int
 ) -> list[Change | None]:
     changes: list[Change | None] = []
     with store.write() as connection:
-        for known, answer in zip(group, answers, strict=True):
+        ended: set[str] = set()
+        if came.repository is not None and came.repository.id != group[0].repository.id:
+            ended = seen.move(connection, group[0].repository_pk, came.repository.id)
+        if came.repository is not None:
+            seen.repositories(connection, [came.repository])
+        for known, answer in zip(group, came.states, strict=True):
             was = known.sighting.state
-            state = sightings.answered(connection, known.sighting.id, answer)
+            if known.sighting.id in ended:
+                state = SightingState.GONE
+            else:
+                state = sightings.answered(
+                    connection,
+                    known.sighting.id,
+                    answer,
+                    hidden_for=hidden_for if came.hidden else None,
+                )
             changed = state is not was
             changes.append(
                 Change(sightings.by_id(connection, known.sighting.id), was) if changed else None
@@ -153,43 +225,63 @@ def _store(
     return changes
 
 
-async def _asked(hub: Hub, group: Sequence[_Known]) -> list[SightingState]:
+async def _asked(hub: Hub, group: Sequence[_Known], control: _Control) -> _Answered:
     """As `_ask`; an answer on which Reseen itself fails is none."""
     try:
         with bulkhead():
-            return await _ask(hub, group)
+            return await _ask(hub, group, control)
     except FileError:
-        return [SightingState.UNREACHABLE] * len(group)
+        return _Answered.alike(group, SightingState.UNREACHABLE)
 
 
-async def _ask(hub: Hub, group: Sequence[_Known]) -> list[SightingState]:
+async def _ask(hub: Hub, group: Sequence[_Known], control: _Control) -> _Answered:
     """What the hub says of each sighting of one repository."""
-    type, repo = group[0].artifact.type, group[0].artifact.repo
+    known, type = group[0].repository, group[0].artifact.type
     try:
-        repository = await hub.repository(type, repo)
+        repository = await hub.repository(type, known.id)
+    except HubHidden:
+        # What was never known to be open to strangers is hidden from them: no news.
+        hidden = not known.private and await control.answers(known.id)
+        return _Answered.alike(group, SightingState.UNREACHABLE, hidden=hidden)
+    except HubMissing as e:
+        unseen = known.private and not hub.abilities.signed_in
+        return _Answered.alike(group, SightingState.UNREACHABLE if unseen else _means(e))
     except HubError as e:
-        return [_means(e)] * len(group)
+        return _Answered.alike(group, _means(e))
+    control.heard(repository)
+    if not _is_the_same(known, repository):
+        # The name leads to another repository: the one that was there is not there.
+        return _Answered.alike(group, SightingState.GONE)
     if repository.disabled:
-        return [SightingState.DISABLED] * len(group)
+        return _Answered.alike(group, SightingState.DISABLED, repository)
     heads = {"main": repository.sha}
     try:
         beside = hub.abilities.refs and any(k.artifact.ref not in (None, "main") for k in group)
         if beside:
-            revisions = await hub.revisions(type, repo)
+            revisions = await hub.revisions(type, repository.id)
             heads |= {r.ref: r.commit for r in revisions.revisions if r.ref is not None}
     except HubError as e:
-        return [_means(e)] * len(group)
+        return _Answered.alike(group, _means(e), repository)
     answers: dict[str, SightingState] = {}
     for ref, some in groupby(sorted(group, key=_ref), key=_ref):
         of_ref = list(some)
         for commit in {heads.get(ref) if ref else k.artifact.revision for k in of_ref}:
             here = [k for k in of_ref if ref or k.artifact.revision == commit]
-            answers |= await _at(hub, commit, ref or None, here)
-    return [answers[known.sighting.id] for known in group]
+            answers |= await _at(hub, repository.id, commit, ref or None, here)
+    return _Answered([answers[known.sighting.id] for known in group], repository)
+
+
+def _is_the_same(known: Repository, there: Repository) -> bool:
+    """Is it the repository that was seen, whatever it is called now?"""
+    if known.own_id is not None and there.own_id is not None:
+        return known.own_id == there.own_id
+    if known.id == there.id or None in (known.created_at, there.created_at):
+        return known.id.lower() == there.id.lower()
+    return known.created_at == there.created_at
 
 
 async def _at(
-    hub: Hub, commit: str | None, ref: str | None, group: Iterable[_Known]
+    hub: Hub, repo: str, commit: str | None, ref: str | None, group: Iterable[_Known]
 ) -> dict[str, SightingState]:
     """Is each content at its path in this commit? No commit: the ref is gone."""
     wanted = {known.sighting.id: known.artifact for known in group}
@@ -198,19 +290,69 @@ async def _at(
     one = next(iter(wanted.values()))
     there: dict[str, list[Artifact]] = {}
     paths = {artifact.path for artifact in wanted.values()}
+    cut = False
     try:
-        async for page in hub.list_files(one.type, one.repo, commit, ref):
+        async for page in hub.list_files(one.type, repo, commit, ref):
+            cut |= any(problem.counted for problem in page.problems)
             for artifact in page.artifacts:
                 if artifact.path in paths:
                     there.setdefault(artifact.path, []).append(artifact)
     except HubError as e:
         return dict.fromkeys(wanted, _means(e))
+    # A list that may be cut does not say what is not there.
+    absent = SightingState.UNREACHABLE if cut else SightingState.GONE
     return {
         id: SightingState.LIVE
         if any(_same(artifact, other) for other in there.get(artifact.path, ()))
-        else SightingState.GONE
+        else (SightingState.GONE if artifact.path in there else absent)
         for id, artifact in wanted.items()
     }
+
+
+class _Control:
+    """Does the hub answer a caller like us at all? A public repository is asked for in the same
+    minute: where none answers, a refusal says nothing of the repository that was refused."""
+
+    def __init__(self, hub: Hub, public: Sequence[Repository]) -> None:
+        self._hub, self._public = hub, public
+        self._heard = self._silent = -math.inf
+        self._asking = asyncio.Lock()
+
+    def heard(self, repository: Repository) -> None:
+        """The hub showed us this one."""
+        if not repository.private:
+            self._heard = time.monotonic()
+
+    async def answers(self, but: str) -> bool:
+        """`but`: the repository that was refused."""
+        async with self._asking:
+            at = time.monotonic()
+            if at - self._heard >= MINUTE > at - self._silent:
+                return False
+            if at - self._heard >= MINUTE and not await self._ask(but):
+                self._silent = time.monotonic()
+                return False
+            return True
+
+    async def _ask(self, but: str) -> bool:
+        with contextlib.suppress(HubError):
+            for each in [one for one in self._public if one.id != but][:CONTROLS]:
+                if await self._shows(each):
+                    return True
+            if self._hub.abilities.lists:
+                page = await self._hub.list_repositories(WantedRepositories(), None)
+                for each in [one for one in page.repositories if one.id != but][:CONTROLS]:
+                    if await self._shows(each):
+                        return True
+        return False
+
+    async def _shows(self, one: Repository) -> bool:
+        try:
+            found = await self._hub.repository(one.type, one.id)
+        except (HubAuth, HubMissing, HubDisabled):
+            return False
+        self.heard(found)
+        return not found.private
 
 
 def _same(one: Artifact, other: Artifact) -> bool:

@@ -24,7 +24,7 @@ from reseen.scan import owed
 from reseen.scan.context import ScanContext
 from reseen.scan.pace import USUAL, Pace
 from reseen.scan.progress import Outcome
-from reseen.scan.recheck import Change, revisit
+from reseen.scan.recheck import GONE_AFTER, Change, revisit
 from reseen.scan.stopping import on_signals
 from reseen.scan.target import Options, Target
 from reseen.scan.walk import walk
@@ -88,6 +88,8 @@ class WatchContext:
     that was seen; the sightings that are new by that."""
     rounds: Callable[[Round], None] | None = None
     """Called after each round."""
+    gone_after: timedelta = GONE_AFTER
+    """How long strangers must be refused before that means gone."""
 
 
 def watch(context: WatchContext, open_hub: Callable[[], Hub]) -> None:
@@ -143,7 +145,13 @@ class _Watch:
                     context.rounds(Round(since, outcome.coverage.walked, outcome.ended))
                 if not stop.is_set() and time.monotonic() >= recheck_at:
                     most, told = context.intervals.rechecked, context.found
-                    await revisit(self._store, self._hub, most=most, told=told, stop=stop)
+                    await revisit(
+                        *(self._store, self._hub),
+                        most=most,
+                        told=told,
+                        stop=stop,
+                        gone_after=context.gone_after,
+                    )
                     recheck_at = time.monotonic() + context.intervals.recheck
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), context.intervals.round)

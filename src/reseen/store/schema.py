@@ -208,9 +208,12 @@ repositories = Table(
     Column("flags", SmallInteger, nullable=False, default=0),
     Column("used_storage", BigInteger),
     Column("last_listed", BigInteger),
+    Column("own_id", Text),
     Index("ux_repositories", "hub", "type", "repo", unique=True),
+    Index("ix_repositories_own_id", "own_id"),
 )
-"""`flags`: 1 gated, 2 disabled, 4 private, 8 was gated before."""
+"""`own_id`: what the hub itself calls it, which a rename does not change. `flags`: 1 gated, 2
+disabled, 4 private, 8 was gated before."""
 
 walks = Table(
     "walks",
@@ -326,11 +329,14 @@ sightings = Table(
     Column("last_seen", BigInteger, nullable=False),
     Column("scan_pk", BigInteger),
     Column("touched", SmallInteger, nullable=False, default=1, server_default="1"),
+    Column("hidden_at", BigInteger),
     Index("ux_sightings", "removal_pk", "artifact_pk", unique=True),
     Index("ix_sightings_touched", "touched", "pk"),
 )
-"""`missed`: answers in a row that said it is gone; two make it gone. `touched`: 1 since something
-changed that reviewers have not been told of (new, another rung, state or confirmation)."""
+"""`missed`: answers in a row that said it is gone; two make it gone. `hidden_at`: when the hub
+first refused a stranger without saying why, and said nothing else since. `touched`: 1 since
+something changed that reviewers have not been told of (new, another rung, state or
+confirmation)."""
 
 evidence = Table(
     "evidence",

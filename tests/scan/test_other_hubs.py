@@ -1,0 +1,171 @@
+"""Hubs that speak the Hub's API and are others: what they refuse, and what they call things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from replica.faults import Fault, Kind
+from replica.server import Replica
+from replica.world import EPOCH, Repo, World, lfs, plain
+from tests.replica.olah_hub import OlahHub
+from tests.scan.walking import ALL, fill, seen_at, walk_hub
+
+from replica import kohaku
+from reseen.errors import HubError
+from reseen.hubs.hub import CUT, NOT_ALL_REFS
+from reseen.observed import sightings
+from reseen.records import RepoType, SightingState
+from reseen.scan import priorities
+from reseen.scan.left_out import recorded
+from reseen.scan.target import Confirm, Options, Target
+from reseen.store.database import Store
+
+QUIETLY = Options(confirm=Confirm.NONE)
+
+
+@pytest.fixture
+def kohakuhub(world: World) -> Iterator[Replica]:
+    with Replica(world, answer=kohaku.answer) as replica:
+        yield replica
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        ALL,
+        Target(authors=("account-01", "account-02")),
+        Target(since=EPOCH - timedelta(days=1)),
+    ],
+)
+def test_a_hub_that_refuses_order_and_fields_is_listed_all_the_same(
+    store: Store, world: World, kohakuhub: Replica, target: Target
+) -> None:
+    ids = fill(store, world)
+    outcome = walk_hub(store, kohakuhub.endpoint, target, QUIETLY)
+    assert outcome.ended
+    assert priorities.UNLISTED not in outcome.coverage.skipped
+    found = seen_at(store)
+    wanted = [
+        c
+        for c in world.cases
+        if c.ref == "main" and c.declared and c.rung == "bytes" and RepoType(c.type) in target.types
+        if not target.authors or c.repo.split("/")[0] in target.authors
+    ]
+    assert wanted
+    for case in wanted:
+        place = (ids[case.removal], case.type, case.repo, "main", case.path)
+        assert place in found, case.what
+
+
+def test_what_is_older_than_since_is_left_out_where_there_is_no_order(
+    store: Store, world: World, kohakuhub: Replica
+) -> None:
+    fill(store, world)
+    late = EPOCH + timedelta(days=400)
+    outcome = walk_hub(store, kohakuhub.endpoint, Target(since=late), QUIETLY)
+    assert outcome.coverage.walked == 0
+    repo = world.repositories["model", "account-01/LORA"]
+    repo.commit(dict(repo.at("main").files), date=late)  # type: ignore[union-attr]
+    outcome = walk_hub(store, kohakuhub.endpoint, Target(since=late), Options(follow=False))
+    assert outcome.coverage.walked == 1
+
+
+def test_a_commit_with_two_names_is_walked_once(
+    store: Store, world: World, kohakuhub: Replica
+) -> None:
+    """By name it is called by 40 digits, in refs and lists by 64."""
+    fill(store, world)
+    for target in (
+        Target(repos=("account-01/Test", "account-01/LORA")),
+        Target(authors=("account-01",)),
+    ):
+        outcome = walk_hub(store, kohakuhub.endpoint, target, Options(Confirm.NONE, refs=True))
+        assert outcome.coverage.walked <= outcome.coverage.listed
+    before = kohakuhub.journal.requests["tree"]
+    walk_hub(store, kohakuhub.endpoint, Target(authors=("account-01",)), QUIETLY)
+    assert kohakuhub.journal.requests["tree"] == before
+
+
+def test_a_list_of_exactly_as_many_as_were_asked_for_may_be_cut(
+    store: Store, world: World, kohakuhub: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reseen.hubs.repository_lists.USUAL_PAGES", (5,))
+    monkeypatch.setattr("replica.kohaku.USUAL", 5)
+    monkeypatch.setattr("replica.kohaku.LONGEST", 5)
+    outcome = walk_hub(store, kohakuhub.endpoint, Target(everything=True), QUIETLY)
+    assert outcome.coverage.skipped[CUT] == 1
+    with store.read() as connection:
+        reasons = [each.reason for each in recorded(connection, outcome.scan)]
+    assert "may be cut at 5" in " ".join(reasons)
+
+
+def test_an_account_that_cannot_be_listed_is_no_entry(
+    store: Store, world: World, tmp_path: Path
+) -> None:
+    """Found by name at a hub whose lists are no JSON; the account is followed, and cannot be."""
+    fill(store, world)
+    small = World()
+    small.repositories = {
+        key: repo for key, repo in world.repositories.items() if key[1] == "account-01/LORA"
+    }
+    with OlahHub(small, tmp_path) as olah:
+        target = Target(repos=("account-01/LORA", "account-01/missing"))
+        outcome = walk_hub(store, olah.endpoint, target, QUIETLY, attempts=1)
+        skipped = outcome.coverage.skipped
+        assert priorities.UNLISTED not in skipped
+        assert skipped[priorities.NO_ACCOUNT] == 1
+        assert skipped[priorities.NO_REPOSITORY] == 1
+        with pytest.raises(HubError, match="/api/models") as caught:
+            walk_hub(store, olah.endpoint, Target(everything=True), QUIETLY, attempts=1)
+        assert caught.value.remedy is not None
+        assert "--repos" in caught.value.remedy
+
+
+def test_a_history_that_cannot_be_had_is_counted(
+    store: Store, world: World, replica: Replica
+) -> None:
+    fill(store, world)
+    fault = Fault(Kind.GARBAGE, route="commits", containing="account-01/LORA")
+    with replica.faults.during(fault):
+        outcome = walk_hub(store, replica.endpoint, Target(repos=("account-01/LORA",)), QUIETLY)
+    assert outcome.coverage.skipped == {NOT_ALL_REFS: 1}
+
+
+def test_a_copy_deep_in_a_long_history_is_found(
+    store: Store, world: World, replica: Replica
+) -> None:
+    ids = fill(store, world)
+    repo = world.add(Repo("account-80/long"))
+    repo.commit({"README.md": plain(b"first")})
+    repo.commit({"a.safetensors": lfs(world.removal(1).data)})
+    repo.commit({"a.safetensors": None})
+    for number in range(120):
+        repo.commit({"README.md": plain(b"%d" % number)})
+    walk_hub(store, replica.endpoint, Target(repos=(repo.id,)), Options(Confirm.NONE, refs=True))
+    assert (ids[1], "model", repo.id, None, "a.safetensors") in seen_at(store)
+
+
+def test_a_private_repository_there_is_gone_for_nobody_without_a_token(
+    store: Store, world: World, kohakuhub: Replica
+) -> None:
+    from tests.scan.test_recheck import TOKEN, ask
+
+    fill(store, world)
+    repo = world.repositories["model", "account-01/LORA"]
+    repo.private, repo.readers = True, {"account-reader"}
+    walk_hub(store, kohakuhub.endpoint, Target(repos=(repo.id,)), QUIETLY, token=TOKEN)
+    for _ in range(2):
+        ask(store, kohakuhub)
+    assert {s.state for s in _of(store, repo.id)} == {SightingState.UNREACHABLE}
+    world.remove("model", repo.id)
+    for _ in range(2):
+        ask(store, kohakuhub, TOKEN)
+    assert {s.state for s in _of(store, repo.id)} == {SightingState.GONE}
+
+
+def _of(store: Store, repo: str) -> list[sightings.Sighting]:
+    with store.read() as connection:
+        return list(sightings.every(connection, sightings.SightingFilter(repo=repo)))
