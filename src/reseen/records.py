@@ -187,6 +187,14 @@ class BlindSpot:
 
 
 @dataclass(frozen=True, slots=True)
+class LfsPointer:
+    """What a Git LFS pointer states of the file that it stands for."""
+
+    sha256: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What one file is known by: the outcome of one streaming pass over its bytes."""
 
@@ -207,6 +215,8 @@ class Fingerprint:
     """The similarity fingerprint in its published byte layout, when there is one."""
     no_sketch: str | None = None
     """Why there is no sketch, when there is none."""
+    pointer: LfsPointer | None = None
+    """It is no model file but the text that git keeps instead of one."""
     blind: tuple[BlindSpot, ...] = ()
     """What of it was not read. Empty: "no match" speaks of all that is in it."""
 
@@ -497,6 +507,8 @@ class Artifact:
     masked: bool = False
     """The hub hides the hash (gated repository)."""
     lfs: bool = False
+    on_pointer: bool = False
+    """On this disk lies a Git LFS pointer, and not the file: SHA-256 and size are what it states."""
 
     @property
     def declared(self) -> tuple[Digest, ...]:

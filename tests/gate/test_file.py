@@ -21,6 +21,7 @@ from tests.match.made import KEYRING, fully_known, listed, read, remove
 from tests.match.updates import CAST, OTHER, REMOVED, put
 
 from reseen.fingerprints.digests import fingerprint
+from reseen.fingerprints.git import pointer
 from reseen.gate import front, upload
 from reseen.gate.gate import GateProcess
 from reseen.gate.keys import KeyScope
@@ -393,3 +394,20 @@ def test_a_torch_file_of_the_class_is_not_opened_and_not_left(
     assert rungs(answer)["bytes"] == id
     assert answer.json()["file"]["container"] == "torch-zip"
     assert list(spools.iterdir()) == []
+
+
+def test_an_uploaded_pointer_is_what_it_states(store: Store, tmp_path: Path) -> None:
+    removal = remove(store, listed(CAST))
+    with running(settings_in(tmp_path), store) as gate:
+        sender = key(store, KeyScope.FILE)
+        knows(gate, store)
+        client = standing.client(gate)
+        text = pointer(hashlib.sha256(CAST).digest(), len(CAST))
+        answer = client.post("/v1/check/file", content=text, headers={**BINARY, **sender})
+        assert rungs(answer) == {"declared": removal}
+        assert "git lfs pull" in answer.json()["results"][0]["matches"][0]["why"]
+        assert "git lfs pull" in answer.json()["file"]["problem"]
+        other = pointer(bytes(range(32)), 7)
+        answer = client.post("/v1/check/file", content=other, headers={**BINARY, **sender})
+        assert rungs(answer) == {}
+        assert "git lfs pull" in answer.json()["file"]["problem"]

@@ -14,11 +14,13 @@ import pytest
 from tests.match.made import KEYRING, adapter, fully_known, listed, remove, safetensors
 
 from reseen.errors import InputError
+from reseen.fingerprints.git import pointer
 from reseen.observed import sightings
+from reseen.operations import consequences
 from reseen.records import Confirmed, Rung, Sighting
 from reseen.registry import removals
 from reseen.scan import pool
-from reseen.scan.folder import UNREAD, scan_folder
+from reseen.scan.folder import POINTERS, UNREAD, scan_folder
 from reseen.scan.progress import Outcome, Progress
 from reseen.scan.read_result import BLIND
 from reseen.store.database import Store
@@ -206,3 +208,47 @@ def _session(leader: int) -> set[int]:
         if int(session) == leader and state != "Z":
             found.add(int(stat.parent.name))
     return found
+
+
+def test_a_clone_without_git_lfs_is_judged_by_what_its_pointers_state(
+    store: Store, tmp_path: Path
+) -> None:
+    remove(store, listed(FILE))
+    clone = tmp_path / "clone"
+    (clone / "nested").mkdir(parents=True)
+    copy, other = (pointer(hashlib.sha256(data).digest(), len(data)) for data in (FILE, OTHER))
+    (clone / "LORA.safetensors").write_bytes(copy)
+    (clone / "nested" / "crlf").write_bytes(copy.replace(b"\n", b"\r\n"))
+    (clone / "other.safetensors").write_bytes(other)
+    (clone / "README.md").write_text("short")
+    outcome = scan(store, clone)
+    assert rungs(outcome) == {"LORA.safetensors": Rung.DECLARED, "nested/crlf": Rung.DECLARED}
+    assert all("git lfs pull" in one.why for one in outcome.sightings)
+    assert all(one.size == len(FILE) for one in outcome.sightings)
+    assert outcome.coverage.skipped == {POINTERS: 3}
+    # Pulled, the file is read, and it is the same sighting on a higher rung.
+    (clone / "LORA.safetensors").write_bytes(FILE)
+    (clone / "other.safetensors").write_bytes(OTHER)
+    again = scan(store, clone)
+    assert again.coverage.skipped == {POINTERS: 1}
+    assert again.sightings == ()
+    with store.read() as connection:
+        found = {each.path: each for each in sightings.every(connection)}
+    assert found["LORA.safetensors"].rung is Rung.BYTES
+    assert "git lfs pull" not in found["LORA.safetensors"].why
+    assert len(found) == 2
+
+
+def test_a_pointer_that_came_before_the_list_is_known_when_it_comes(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "clone").mkdir()
+    text = pointer(hashlib.sha256(FILE).digest(), len(FILE))
+    (tmp_path / "clone" / "LORA").write_bytes(text)
+    scan(store, tmp_path / "clone")
+    remove(store, listed(FILE))
+    consequences.follow(store)
+    with store.read() as connection:
+        (found,) = sightings.every(connection)
+    assert found.rung is Rung.DECLARED
+    assert "git lfs pull" in found.why

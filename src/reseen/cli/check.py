@@ -104,6 +104,8 @@ def _show(path: Path, found: Checked, *, as_json: bool, quiet: bool) -> None:
 
 def _limits(read: Fingerprint) -> str:
     """What a "no match" does not speak of; nothing where all was read."""
+    if read.pointer is not None:
+        return f" by the SHA-256 that it states; {read.problem}"
     if read.problem is not None:
         return f" by the digests of the whole file; {read.problem}"
     if not read.blind:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from reseen.errors import FileError, Malformed, TooLarge, Unforeseen, Unread, bulkhead
-from reseen.files import containers, limits, safetensors
+from reseen.files import containers, lfs_pointer, limits, safetensors
 from reseen.files.identify import HEAD_LENGTH, header_length, identify
 from reseen.files.source import LocalFile, Range, Reader, run
 from reseen.files.tensors import Listing
@@ -119,6 +119,8 @@ class Fingerprinter:
         """Bytes hashed so far; `_pending` holds what came after them."""
         self._pending: list[bytes] = []
         self._pending_length = 0
+        self._text = b""
+        """All of a file that is as short as a Git LFS pointer."""
         self._header = bytearray()
         self._data_start: int | None = None
         self._sha256 = hashlib.sha256()
@@ -165,7 +167,9 @@ class Fingerprinter:
         read = self._contents.finish() if self._contents else None
         if read is not None and read.tensors is not None:
             values[DigestKind.TENSORS_BLAKE3] = read.tensors
-        why_not = inside.problem or "no tensors were found in it"
+        pointer = lfs_pointer.parse(self._text)
+        told = inside.problem if pointer is None else lfs_pointer.PULL
+        why_not = told or "no tensors were found in it"
         return Fingerprint(
             size=self._size,
             container=inside.container,
@@ -173,10 +177,11 @@ class Fingerprinter:
             embedded=inside.embedded,
             data_size=inside.data_size,
             layout=inside.layout,
-            problem=inside.problem or (read.fault if read else None),
+            problem=told or (read.fault if read else None),
             sketch=read.sketch if read else None,
             no_sketch=read.no_sketch if read else why_not,
             blind=read.blind if read else inside.blind,
+            pointer=pointer,
         )
 
     def _flush(self) -> None:
@@ -184,6 +189,8 @@ class Fingerprinter:
         block = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
         self._pending, self._pending_length = [], 0
         view = memoryview(block)
+        if self._size < lfs_pointer.LIMIT:
+            self._text += block
         self._find_tensors(view)
         if self._second is None:
             self._hash_file(view)

@@ -10,17 +10,8 @@ from the SHA-256 and the size, also where a hub hides the hash.
 from __future__ import annotations
 
 import hashlib
-import re
 
-_POINTER = re.compile(
-    rb"version https://git-lfs\.github\.com/spec/v1\n"
-    rb"(?:ext-[^\n]{1,200}\n){0,16}"
-    rb"oid sha256:([0-9a-f]{64})\n"
-    rb"size (0|[1-9][0-9]{0,18})\n?"
-)
-
-POINTER_LIMIT = 1024
-"""A pointer is shorter than this (the LFS specification)."""
+from reseen.files import lfs_pointer
 
 
 def blob_sha1(data: bytes) -> bytes:
@@ -43,7 +34,5 @@ def pointer_oid(sha256: bytes, size: int) -> bytes:
 
 def parse_pointer(data: bytes) -> tuple[bytes, int] | None:
     """SHA-256 and size in bytes from a pointer's text; None if it is none."""
-    if len(data) >= POINTER_LIMIT:
-        return None
-    found = _POINTER.fullmatch(data)
-    return (bytes.fromhex(found[1].decode()), int(found[2])) if found else None
+    found = lfs_pointer.parse(data)
+    return None if found is None else (found.sha256, found.size)

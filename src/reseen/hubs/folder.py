@@ -1,4 +1,5 @@
-"""A directory tree or a local Hub cache: each regular file from 1 KiB on is an artifact.
+"""A directory tree or a local Hub cache: each regular file from 1 KiB on is an artifact, and each
+Git LFS pointer is the artifact that it states.
 
 What comes in: a folder. What goes out: `LocalArtifact`s to read from disk, and a `Problem` for each
 thing that was not looked at. Promised: nothing outside the folder is read through a link; whatever
@@ -19,9 +20,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reseen.errors import FileError
+from reseen.files import lfs_pointer
 from reseen.hubs.answers import COMMIT, SMALLEST, is_repo_id
 from reseen.hubs.kinds import FOLDER
-from reseen.records import Artifact, Problem, RepoType
+from reseen.records import Artifact, LfsPointer, Problem, RepoType
 
 _CACHED = re.compile(r"(model|dataset|space)s--(.+)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -123,7 +125,8 @@ def _look(path: Path, place: _Place) -> Iterator[LocalArtifact | Problem]:
         if not stat.S_ISREG(status.st_mode):
             yield _problem(path, "neither a file nor a folder")
             return
-        if status.st_size < SMALLEST:
+        pointer = _pointer(target, status.st_size)
+        if status.st_size < SMALLEST and pointer is None:
             return
         if not os.access(target, os.R_OK):
             yield _problem(path, "the file may not be read")
@@ -147,7 +150,23 @@ def _look(path: Path, place: _Place) -> Iterator[LocalArtifact | Problem]:
         git_oid=bytes.fromhex(etag) if _GIT_OID.fullmatch(etag) else None,
         lfs=_SHA256.fullmatch(etag) is not None,
     )
+    if pointer is not None:
+        sha256, size = pointer.sha256, pointer.size
+        artifact = replace(
+            artifact, sha256=sha256, size=size, git_oid=None, lfs=True, on_pointer=True
+        )
     yield LocalArtifact(artifact, target, (status.st_dev, status.st_ino))
+
+
+def _pointer(file: Path, size: int) -> LfsPointer | None:
+    """What a file states that git put here instead of a large one."""
+    if not lfs_pointer.SHORTEST <= size < lfs_pointer.LIMIT:
+        return None
+    try:
+        with file.open("rb") as opened:
+            return lfs_pointer.parse(opened.read(lfs_pointer.LIMIT))
+    except OSError:  # where it could be a model's, it is said below
+        return None
 
 
 def _cached(folder: Path, folders: list[Path]) -> _Place | None:

@@ -34,6 +34,15 @@ def declared(kind: DigestKind, value: bytes) -> Evidence:
     return Evidence(Rung.DECLARED, kind.label, value.hex(), _DECLARED[kind])
 
 
+def pointed(kind: DigestKind, value: bytes) -> Evidence:
+    """A Git LFS pointer states a file's SHA-256, and the file itself is not here."""
+    why = (
+        f"The {kind.label} that this Git LFS pointer states is the removed file's. It is not the "
+        "file itself: run git lfs pull to read the file."
+    )
+    return Evidence(Rung.DECLARED, kind.label, value.hex(), why)
+
+
 def stated(kind: DigestKind, value: bytes) -> Evidence:
     """Somebody states a long digest of a file, and nobody here read it."""
     why = f"The {kind.label} that was stated for this file is the removed file's."

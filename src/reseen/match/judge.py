@@ -22,7 +22,7 @@ from reseen.match import ladder
 from reseen.match.ladder import ClaimFacts, FileFacts, Header
 from reseen.observed import evidence as kept
 from reseen.observed import sightings
-from reseen.observed.artifacts import LFS
+from reseen.observed.artifacts import LFS, ON_POINTER
 from reseen.observed.sightings import SettledSighting
 from reseen.records import Container, DigestKind, Evidence, RemovalClass, Rung
 from reseen.store import schema
@@ -306,6 +306,7 @@ def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, F
                 pointer=_pointer(row),
                 read=computed[row.pk] if row.full else None,
                 header=header,
+                on_pointer=bool(row.flags & ON_POINTER),
             )
     return found
 

@@ -60,6 +60,8 @@ class FileFacts:
     """Computed from every byte; None where not every byte was read."""
     header: Header | None = None
     """None where it was not read."""
+    on_pointer: bool = False
+    """A Git LFS pointer on a disk is what states it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,8 @@ def _stated(file: FileFacts, claim: ClaimFacts) -> Iterable[Evidence]:
     for kind in STATED_BY_HUBS:
         value = file.declared.get(kind)
         if value is not None and said.get(kind) == value:
-            yield evidence.declared(kind, value)
+            say = evidence.pointed if file.on_pointer else evidence.declared
+            yield say(kind, value)
     sha256 = said.get(DigestKind.SHA256)
     known = file.pointer is not None and sha256 is not None and claim.size is not None
     if known and pointer_oid(sha256 or b"", claim.size or 0) == file.pointer:

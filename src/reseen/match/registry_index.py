@@ -336,7 +336,8 @@ class RegistryIndex:
             (DigestKind.GIT_BLOB, oid, by_blob),
         ):
             if value and numbers and why_bogus(Digest(kind, value)) is None:
-                said = evidence.declared(kind, value)
+                say = evidence.pointed if artifact.on_pointer else evidence.declared
+                said = say(kind, value)
                 found.extend((number, said) for number in numbers)
         if oid and by_pointer:
             said = evidence.pointer(oid)
@@ -360,6 +361,9 @@ class RegistryIndex:
         """Claims by the digests of a file of which every byte was read."""
         told = [(d.kind, d.value) for d in fingerprint.digests if why_bogus(d) is None]
         proofs = self._proofs(told, fingerprint.size, evidence.read)
+        if (pointer := fingerprint.pointer) is not None:
+            said = self._proofs([(_SHA256, pointer.sha256)], pointer.size, evidence.pointed)
+            proofs = replace(proofs, found=(*proofs.found, *said.found))
         more = self._embedded(fingerprint.embedded)
         return replace(proofs, found=(*proofs.found, *more)) if more else proofs
 

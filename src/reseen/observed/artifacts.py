@@ -32,7 +32,7 @@ from reseen.store import schema
 from reseen.store.database import chunks, insert_for, insert_many, now, upsert
 
 GATED, DISABLED, PRIVATE, WAS_GATED = 1, 2, 4, 8
-MASKED, LFS = 1, 2
+MASKED, LFS, ON_POINTER = 1, 2, 4
 
 _LARGEST = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -233,7 +233,7 @@ def _artifact_rows(
             "sha256": a.sha256,
             "xet": a.xet,
             "git_oid": key[1],
-            "flags": MASKED * a.masked | LFS * a.lfs,
+            "flags": MASKED * a.masked | LFS * a.lfs | ON_POINTER * a.on_pointer,
             "seen_at": at,
         }
     return rows, keys
@@ -351,6 +351,7 @@ def artifact_of(row: Any) -> Artifact:
         git_oid=None if stands_in else row.git_oid,
         masked=bool(row.flags & MASKED),
         lfs=bool(row.flags & LFS),
+        on_pointer=bool(row.flags & ON_POINTER),
     )
 
 

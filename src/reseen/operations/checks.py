@@ -30,7 +30,10 @@ class Checked:
 
     @property
     def judged_whole(self) -> bool:
-        """False: a model file that is damaged, judged by the digests of its bytes alone."""
+        """False: a model file that is damaged, judged by the digests of its bytes alone; or a Git
+        LFS pointer, judged by what it states."""
+        if self.fingerprint.pointer is not None:
+            return False  # the file is not here
         damaged = self.fingerprint.problem is not None
         return not damaged or self.fingerprint.container is Container.UNKNOWN
 

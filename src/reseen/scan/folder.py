@@ -40,7 +40,7 @@ from reseen.scan.budget import Kind
 from reseen.scan.inspect import ArtifactResult, conclude, read_in_full
 from reseen.scan.pool import read_files
 from reseen.scan.progress import Found, Outcome, Progress, Report
-from reseen.scan.read_result import BLIND, ReadResult, blindness
+from reseen.scan.read_result import BLIND, NOT_READ, ReadResult, blindness
 from reseen.scan.record import record_seen
 from reseen.scan.reinspection import record_past
 from reseen.store import schema
@@ -50,6 +50,7 @@ from reseen.store.sealing import Keyring
 _BATCH = 200  # files written in one transaction
 _SECONDS = 2.0  # ... or as many as come in this time
 UNREAD = "files that could not be read"
+POINTERS = "Git LFS pointers, judged by what they state (git lfs pull brings the files)"
 
 
 @dataclass(slots=True)
@@ -61,6 +62,7 @@ class _Counts:
     bytes_read: int = 0
     unread: int = 0
     blind: int = 0
+    pointers: int = 0
     sightings: int = 0
     learned: set[str] = field(default_factory=set)
 
@@ -72,7 +74,15 @@ class _Counts:
             artifacts=self.files,
             bytes_read=self.bytes_read,
             bytes_by={Kind.WHOLE.value: self.bytes_read} if self.bytes_read else {},
-            skipped={why: n for why, n in ((UNREAD, self.unread), (BLIND, self.blind)) if n},
+            skipped={
+                why: n
+                for why, n in (
+                    (UNREAD, self.unread),
+                    (BLIND, self.blind),
+                    (POINTERS, self.pointers),
+                )
+                if n
+            },
         )
 
 
@@ -81,7 +91,8 @@ class _Came:
     """One file, read."""
 
     artifact: Artifact
-    fingerprint: Fingerprint
+    fingerprint: Fingerprint | None
+    """None: a Git LFS pointer lies there, and not the file."""
 
 
 def scan_folder(
@@ -145,6 +156,9 @@ def _came(
     for file in files:
         if isinstance(file, Problem):
             problems.append(file)
+        elif file.artifact.on_pointer:
+            count.pointers += 1
+            yield _Came(file.artifact, None)
         else:
             first.setdefault(file.content, file)
             places.setdefault(file.content, []).append(file.artifact)
@@ -228,6 +242,8 @@ def _seen(one: _Came, known: RegistryIndex, count: _Counts) -> tuple[ArtifactRes
 
 def _see(one: _Came, known: RegistryIndex) -> tuple[ArtifactResult, ReadResult]:
     matches = known.match(one.artifact)
+    if one.fingerprint is None:
+        return conclude(one.artifact, matches, known, NOT_READ)
     exact = known.match_digests(one.fingerprint)
     what = read_in_full(one.artifact, Confirmed.NONE, one.fingerprint, known, exact)
     seen = conclude(one.artifact, matches, known, what)

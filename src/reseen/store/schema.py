@@ -253,7 +253,7 @@ artifacts = Table(
     Index("ix_artifacts_size", "size"),
 )
 """What the hub declared of each file, so that a removal added later is matched without asking.
-`flags`: 1 masked, 2 LFS."""
+`flags`: 1 masked, 2 LFS, 4 what a Git LFS pointer on a disk states."""
 
 readings = Table(
     "readings",
