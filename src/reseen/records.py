@@ -508,7 +508,7 @@ class Artifact:
     """The hub hides the hash (gated repository)."""
     lfs: bool = False
     on_pointer: bool = False
-    """On this disk lies a Git LFS pointer, and not the file: SHA-256 and size are what it states."""
+    """On this disk lies a Git LFS pointer, not the file: SHA-256 and size are what it states."""
 
     @property
     def declared(self) -> tuple[Digest, ...]:

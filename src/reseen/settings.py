@@ -37,8 +37,11 @@ ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_HUB_<NAME>_KIND": "What it speaks (default: huggingface).",
     "HF_ENDPOINT": "The Hub to scan (default: https://huggingface.co).",
     "HF_TOKEN": "The Hub's token.",
+    "HUGGING_FACE_HUB_TOKEN": "The same, by the name that it had before.",
     "HF_TOKEN_PATH": "File that holds the Hub's token (default: $HF_HOME/token).",
     "HF_HOME": "The Hub client's folder (default: $XDG_CACHE_HOME/huggingface).",
+    "HF_HUB_CACHE": "The Hub client's cache: `scan folder` without a path (default: $HF_HOME/hub).",
+    "HUGGINGFACE_HUB_CACHE": "The same, by the name that it had before.",
     "XDG_DATA_HOME": "Base of RESEEN_HOME (default: ~/.local/share).",
     "XDG_CACHE_HOME": "Base of HF_HOME (default: ~/.cache).",
     "RESEEN_GONE_AFTER": "How long strangers must be refused before that is gone (default: 24h).",
@@ -109,6 +112,8 @@ class Settings:
     smtp: str | None = field(default=None, repr=False)
     smtp_from: str | None = None
     no_color: bool = False
+    hub_cache: Path | None = None
+    """Where the Hub's own client keeps what it has downloaded."""
 
     def key_beside_store(self) -> Path | None:
         """The folder in which both the key file and the store's file lie (or are to lie); None
@@ -140,6 +145,7 @@ class Settings:
             smtp=env.get("RESEEN_SMTP") or None,
             smtp_from=env.get("RESEEN_SMTP_FROM") or None,
             no_color=bool(env.get("NO_COLOR")),
+            hub_cache=_hub_cache(env),
         )
 
 
@@ -155,14 +161,26 @@ def host_of(endpoint: str) -> str:
 
 
 def store_url(given: str) -> str:
-    """What `--db` and RESEEN_DB take: a database's URL, or the path of an SQLite file."""
-    if "://" in given:
-        return given
-    if "?" in given:
+    """What `--db` and RESEEN_DB take: a database's URL, or the path of an SQLite file. In the URL
+    that comes out, "%" and "?" of a file's path are written as in other URLs."""
+    if not given.startswith(_SQLITE):
+        if "://" in given:
+            return given
+        return _SQLITE + _in_url(str(Path(given).expanduser()))
+    path, query, _ = given.removeprefix(_SQLITE).partition("?")
+    if query:
         raise SettingsError(
-            "the store's path holds a question mark", remedy="Give the file another name."
+            "the URL of an SQLite file has a question mark in it, and takes no options",
+            remedy="Give the file's path alone.",
         )
-    return f"sqlite:///{Path(given).expanduser()}"
+    return _SQLITE + _in_url(path)
+
+
+_SQLITE = "sqlite:///"
+
+
+def _in_url(path: str) -> str:
+    return path.replace("%", "%25").replace("?", "%3F")
 
 
 def is_loopback(host: str) -> bool:
@@ -255,14 +273,22 @@ def _path(env: Mapping[str, str], name: str) -> Path | None:
     return Path(value).expanduser() if value else None
 
 
-def _token(env: Mapping[str, str]) -> str | None:
-    given = (env.get("HF_TOKEN") or "").strip()
-    if given:
-        return given
-    hf_home = _path(env, "HF_HOME") or (
+def _hf_home(env: Mapping[str, str]) -> Path:
+    return _path(env, "HF_HOME") or (
         (_path(env, "XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
     )
+
+
+def _hub_cache(env: Mapping[str, str]) -> Path:
+    named = _path(env, "HF_HUB_CACHE") or _path(env, "HUGGINGFACE_HUB_CACHE")
+    return named or _hf_home(env) / "hub"
+
+
+def _token(env: Mapping[str, str]) -> str | None:
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        if given := (env.get(name) or "").strip():
+            return given
     try:
-        return (_path(env, "HF_TOKEN_PATH") or hf_home / "token").read_text().strip() or None
+        return (_path(env, "HF_TOKEN_PATH") or _hf_home(env) / "token").read_text().strip() or None
     except (OSError, UnicodeDecodeError):
         return None  # nobody has logged in: the Hub answers anonymous callers too

@@ -17,6 +17,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from reseen.cli import main
+from reseen.fingerprints.git import pointer
 
 NAME = "Sample person 07"
 SHA256 = hashlib.sha256(b"a removed model").hexdigest()
@@ -182,7 +183,7 @@ def test_errors_are_one_sentence_with_a_remedy_and_no_traceback(home: Path) -> N
         ("registry", "show", "rm-00000000"),
         ("sighting", "sg-000000000000"),
         ("scan", "hf"),
-        ("scan", "hf", "nonsense"),
+        ("scan", "hf", "non sense"),
         ("scan", "hf", "--since", "yesterday-ish"),
         ("scan", "hf", "--all", "--types", "pictures"),
         ("scan", "hf", "--all", "--endpoint", "ftp://hub.example"),
@@ -242,3 +243,16 @@ def test_an_error_says_which_of_two_files_it_is_about(listed: Path) -> None:
     torn.write_bytes(b"\xff" * 5000)
     assert f"{torn}: " in reseen(listed, "compare", str(one), str(torn), code=2)
     assert f"{torn}: " in reseen(listed, "inspect", str(torn), code=2)
+
+
+def test_check_reads_a_git_lfs_pointer_as_what_it_states(listed: Path) -> None:
+    (listed / "pointer.safetensors").write_bytes(pointer(bytes.fromhex(SHA256), 5))
+    shown = reseen(listed, "check", str(listed / "pointer.safetensors"), code=1)
+    assert "declared" in shown
+    assert "git lfs pull" in shown
+    (listed / "other").write_bytes(pointer(bytes(range(32)), 5))
+    shown = reseen(listed, "check", str(listed / "other"), code=3)
+    assert "no match by the SHA-256 that it states" in shown
+    assert "git lfs pull" in shown
+    told = json.loads(reseen(listed, "check", "--json", str(listed / "other"), code=3))
+    assert "git lfs pull" in told["problem"]

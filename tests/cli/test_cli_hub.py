@@ -17,8 +17,9 @@ from replica.server import Replica
 from replica.world import World
 
 from reseen.cli import main
-from reseen.errors import HubGarbage
+from reseen.errors import HubGarbage, SettingsError
 from reseen.operations import scans
+from reseen.settings import Settings
 
 
 def reseen(
@@ -197,6 +198,7 @@ def test_a_hub_that_nobody_knows_is_one_error_with_the_names(
         "{endpoint}/{}",
         "https://huggingface.co/{}/tree/main",
         "hf.co/{}",
+        "{}/",
     ],
 )
 def test_a_repository_may_be_named_by_its_address(
@@ -204,10 +206,6 @@ def test_a_repository_may_be_named_by_its_address(
 ) -> None:
     repo = world.cases[0].repo
     given = written.format(repo, endpoint=replica.endpoint)
-    if "://" not in given:
-        _, err = reseen(tmp_path, replica, "scan", "hf", given, code=2)
-        assert f"{given!r} is no repository's name" in err
-        return
     reseen(tmp_path, replica, "scan", "hf", given, "--no-follow")
     listed = tmp_path / "some.txt"
     listed.write_text(f"{given}  # from a mail\n")
@@ -216,7 +214,8 @@ def test_a_repository_may_be_named_by_its_address(
     assert f"/{repo}/" in tree
     # What a file gives is named by its place, and not repeated.
     listed.write_text(f"{given}\nnot a name\n")
-    _, err = reseen(tmp_path, replica, "scan", "hf", "--repos", str(listed), code=2)
+    some = ("scan", "hf", "--repos", str(listed), "--strict", "--no-follow")
+    _, err = reseen(tmp_path, replica, *some, code=3)
     assert f"{listed}, line 2: no repository of 127.0.0.1" in err
     assert "not a name" not in err
 
@@ -292,7 +291,7 @@ def test_the_hubs_of_the_settings_are_listed_and_not_asked(
 def test_a_line_of_a_file_is_named_by_its_number(tmp_path: Path, replica: Replica) -> None:
     listed = tmp_path / "repositories.txt"
     listed.write_text("# a list\naccount-13/small\nSample person 07\n")
-    _, err = reseen(tmp_path, replica, "scan", "hf", "--repos", str(listed), code=2)
+    _, err = reseen(tmp_path, replica, "scan", "hf", "--repos", str(listed))
     assert f"{listed}, line 3: " in err
     assert "Sample" not in err
     missing = tmp_path / "missing.txt"
@@ -345,3 +344,97 @@ def test_a_hub_that_stops_answering_is_named_and_does_not_hide_a_match(
     _, err = reseen(tmp_path, replica, *scan, "--exit-code", code=1)
     assert f"{replica.endpoint}: the answer is cut short" in err
     reseen(tmp_path, replica, *scan, code=2)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_bad_line_of_a_file_is_named_by_its_number_and_the_rest_is_done(
+    tmp_path: Path, replica: Replica, strict: bool
+) -> None:
+    (tmp_path / "repos.txt").write_bytes(
+        b"\xef\xbb\xbfaccount-01/LORA  # a comment\n\nno name at all\n"
+        + f"{replica.endpoint}/account-02/backup/\nhttps://elsewhere.example/a/b\n".encode()
+        + b"datasets/account-11/collection\n\xff\xfe \xff\n"
+        + b"x" * 3000
+        + b"\n"
+    )
+    more = ["--strict"] if strict else []
+    _, err = reseen(
+        *(tmp_path, replica, "scan", "hf", "--repos", str(tmp_path / "repos.txt")),
+        *("--no-follow", "--confirm", "none", *more),
+        code=3 if strict else 0,
+    )
+    for number in (3, 5, 7, 8):
+        assert f"line {number}:" in err
+    for number in (1, 2, 4, 6):
+        assert f"line {number}:" not in err
+    assert "in 3 repositories" in err
+    assert "elsewhere" not in err
+
+
+def test_a_repository_is_named_in_any_way_wherever_it_can_be(
+    tmp_path: Path, replica: Replica
+) -> None:
+    way = [*("--confirm", "none", "--no-follow")]
+    for given in (
+        "hf://account-01/LORA",
+        "account-01/LORA/",
+        f"{replica.endpoint}/account-01/LORA/tree/main",
+        "https://huggingface.co/account-01/LORA",
+    ):
+        _, err = reseen(tmp_path, replica, "scan", "hf", given, *way)
+        assert "repository" in err
+        reseen(tmp_path, replica, "read", "--repo", given)
+        reseen(tmp_path, replica, "recheck", "--repo", given)
+    reseen(tmp_path, replica, "scan", "hf", "--author", f"{replica.endpoint}/account-01/", *way)
+
+
+def test_an_account_with_a_slip_is_said_to_answer_nothing(tmp_path: Path, replica: Replica) -> None:
+    _, err = reseen(tmp_path, replica, "scan", "hf", "--author", "acount-01")
+    assert "no such account" in err
+    assert replica.endpoint in err
+    reseen(tmp_path, replica, "scan", "hf", "--author", "acount-01", "--strict", code=3)
+
+
+@pytest.mark.parametrize(
+    "name", ["we ird#d.db", "a?b%20c.db", "100%.db", "~tilde.db", "a&b=c.db", "a%3Fb"]
+)
+def test_the_store_is_the_file_that_is_named(tmp_path: Path, replica: Replica, name: str) -> None:
+    file = tmp_path / "stores" / name
+    file.parent.mkdir()
+    for given in (str(file), f"sqlite:///{file}"):
+        if "?" in name and given.startswith("sqlite"):
+            continue
+        for _ in range(2):
+            way = ("--confirm", "none", "--no-follow")
+            reseen(tmp_path, replica, "scan", "hf", "account-01/LORA", *way, "--db", given)
+    made = {each.name.removesuffix("-wal").removesuffix("-shm") for each in file.parent.iterdir()}
+    assert made <= {name, "reseen.key"}
+    assert name in made
+
+
+def test_a_store_in_the_home_folder_needs_no_shell(tmp_path: Path, replica: Replica) -> None:
+    way = ("--confirm", "none", "--no-follow")
+    reseen(tmp_path, replica, "scan", "hf", "account-01/LORA", *way, RESEEN_DB="~/own.db")
+    assert (tmp_path / "own.db").is_file()
+    assert not Path("~").exists()
+
+
+def test_the_names_that_the_stock_client_still_reads(tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "HUGGING_FACE_HUB_TOKEN": "hf_old\n"}
+    assert Settings.from_environment(env).hubs[0].token == "hf_old"
+    env["HF_TOKEN"] = "hf_new"
+    assert Settings.from_environment(env).hubs[0].token == "hf_new"
+    for name in ("HUGGINGFACE_HUB_CACHE", "HF_HUB_CACHE"):
+        env[name] = str(tmp_path / name)
+        assert Settings.from_environment(env).hub_cache == tmp_path / name
+    assert Settings.from_environment({"HF_HOME": "/x"}).hub_cache == Path("/x/hub")
+    with pytest.raises(SettingsError):
+        Settings.from_environment({"RESEEN_GONE_AFTER": "soon"})
+    assert Settings.from_environment({"RESEEN_GONE_AFTER": "7d"}).hubs[0].gone_after.days == 7
+
+
+def test_a_folder_without_a_name_is_the_clients_cache(tmp_path: Path, replica: Replica) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "file.bin").write_bytes(b"x" * 2000)
+    _, err = reseen(tmp_path, replica, "scan", "folder", HF_HUB_CACHE=str(tmp_path / "cache"))
+    assert "1 file" in err

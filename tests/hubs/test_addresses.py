@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from reseen.errors import InputError
 from reseen.hubs.addresses import Named
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
-from reseen.hubs.kinds import addresses_of
+from reseen.hubs.kinds import account_named, addresses_of, repository_named
 from reseen.records import RepoType
+from reseen.settings import HubSettings
 
 HUB = HuggingFaceAddresses("hub.example")
 COMMIT = "ab" * 20
@@ -125,3 +127,56 @@ def test_a_kind_is_read_from_the_name_in_the_store() -> None:
     assert addresses_of("huggingface+hub.example") == HUB
     for none in ("folder", "unheard+hub.example", "a/b", "", "HUB.example"):
         assert addresses_of(none) is None
+
+
+H = HubSettings("huggingface", "https://hub.example")
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ("owner/name", Named("owner/name")),
+        (" owner/name/ ", Named("owner/name")),
+        ("name", Named("name")),
+        ("hf://name", Named("name")),
+        ("hf://owner/name", Named("owner/name", RepoType.MODEL)),
+        ("hf://datasets/name", Named("name", RepoType.DATASET)),
+        ("datasets/owner/name", Named("owner/name", RepoType.DATASET)),
+        ("spaces/owner/name/", Named("owner/name", RepoType.SPACE)),
+        ("models/owner/name", Named("owner/name", RepoType.MODEL)),
+        ("datasets/name", Named("name", RepoType.DATASET)),
+        ("huggingface.co/owner/name", Named("owner/name", RepoType.MODEL)),
+        ("hub.example/datasets/owner/name", Named("owner/name", RepoType.DATASET)),
+        ("https://huggingface.co/owner/name", Named("owner/name", RepoType.MODEL)),
+        ("https://hub.example/owner/name/", Named("owner/name", RepoType.MODEL)),
+        ("owner/name/tree/main", Named("owner/name", None, "main")),
+        ("https://hf.co/owner/name/tree/main/a", Named("owner/name", RepoType.MODEL, "main", "a")),
+    ],
+)
+def test_a_repository_is_named_as_people_do(given: str, named: Named) -> None:
+    assert repository_named(given, H) == named
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("", "/", "datasets", "datasets/", "own er/name", "owner/na?me", "a//b", "hf://"),
+        *("https://elsewhere.example/a/b", "https://hub.example/owner", "ftp://hub.example/a/b"),
+    ],
+)
+def test_what_names_no_repository_is_an_error(given: str) -> None:
+    with pytest.raises(InputError):
+        repository_named(given, H)
+
+
+@pytest.mark.parametrize(
+    "given", ["owner", "owner/", "https://hub.example/owner", "https://huggingface.co/owner/"]
+)
+def test_an_account_is_named_as_people_do(given: str) -> None:
+    assert account_named(given, H) == "owner"
+
+
+@pytest.mark.parametrize("given", ["", "owner/name", "https://elsewhere.example/owner", "a b"])
+def test_what_names_no_account_is_an_error(given: str) -> None:
+    with pytest.raises(InputError):
+        account_named(given, H)

@@ -83,7 +83,6 @@ def test_a_bad_size_is_a_problem(size: object) -> None:
         None,
         7,
         ["x"],
-        "a\nb",
         "a\x00b",
         "\x1b[31mred",
         "a\x85b",
@@ -201,6 +200,13 @@ def test_refs_name_every_place_main_first() -> None:
     refs = [revision.ref for revision in found]
     assert refs == ["main", "backup", "v1", "refs/convert/parquet", "refs/pr/1"]
     assert len(problems) == 2
+
+
+@pytest.mark.parametrize("path", ["a\tb.bin", "line\nbreak/x.bin", "old\r\nmac"])
+def test_tabs_and_ends_of_lines_are_part_of_a_path(path: str) -> None:
+    found = tree(plain(path))
+    assert [a.path for a in found.artifacts] == [path]
+    assert found.problems == ()
 
 
 def test_what_is_said_twice_is_not_said() -> None:

@@ -537,7 +537,7 @@ def test_a_real_quota_is_used_up_by_requests_of_a_hub() -> None:
             HubDisabled,
             "disabled",
         ),
-        (401, {}, False, HubHidden, "deleted, or is private"),
+        (401, {}, False, HubHidden, "or it is private"),
         (401, {"X-Error-Message": "Invalid username or password."}, False, HubHidden, "private"),
         (401, {}, True, HubAuth, "does not accept the token"),
         (403, {}, True, HubAuth, "denies"),

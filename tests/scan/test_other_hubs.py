@@ -17,7 +17,7 @@ from replica import kohaku
 from reseen.errors import HubError
 from reseen.hubs.hub import CUT, NOT_ALL_REFS
 from reseen.observed import sightings
-from reseen.records import RepoType, SightingState
+from reseen.records import RepoType, Rung, SightingState
 from reseen.scan import priorities
 from reseen.scan.left_out import recorded
 from reseen.scan.target import Confirm, Options, Target
@@ -169,3 +169,26 @@ def test_a_private_repository_there_is_gone_for_nobody_without_a_token(
 def _of(store: Store, repo: str) -> list[sightings.Sighting]:
     with store.read() as connection:
         return list(sightings.every(connection, sightings.SightingFilter(repo=repo)))
+
+
+def test_paths_with_tabs_and_ends_of_lines_are_looked_at_and_read(
+    store: Store, world: World, replica: Replica
+) -> None:
+    ids = fill(store, world)
+    repo = world.add(Repo("account-80/odd"))
+    paths = ("a\tb.safetensors", "dir\n/x y.bin", "r\r\n")
+    repo.commit({path: lfs(world.removal(n).data) for n, path in enumerate(paths, 1)})
+    full = Options(Confirm.FULL, follow=False)
+    walk_hub(store, replica.endpoint, Target(repos=(repo.id,)), full)
+    found = seen_at(store)
+    for n, path in enumerate(paths, 1):
+        assert found[ids[n], "model", repo.id, "main", path] == Rung.BYTES
+
+
+def test_an_old_repository_without_an_owner_is_found_by_its_name(
+    store: Store, world: World, replica: Replica
+) -> None:
+    ids = fill(store, world)
+    world.moved["model", "old-name"] = "account-01/LORA"
+    walk_hub(store, replica.endpoint, Target(repos=("old-name",)), Options(follow=False))
+    assert {(r, repo) for r, _, repo, _, _ in seen_at(store)} == {(ids[1], "account-01/LORA")}

@@ -214,14 +214,25 @@ def never_read() -> NeverRead:
 
 def repo_of(given: str | None, settings: Settings) -> str | None:
     """The repository that a person named, by its name or its address. Raises InputError."""
-    if given is None or not is_address(given):
-        return given
-    from reseen.hubs.kinds import hub_of
+    if given is None:
+        return None
+    from reseen.hubs.kinds import hub_of, repository_named
 
+    if not is_address(given):
+        return repository_named(given, settings.hubs[0]).repo
     found = hub_of(given, settings)
-    if found is None:
-        raise InputError(f"{given[:200]}: no hub has this address", remedy=_REPOSITORY)
-    return found[1].repo
+    if found is not None:
+        return found[1].repo
+    if given.startswith("hf://"):
+        return repository_named(given, settings.hubs[0]).repo
+    raise InputError(f"{given[:200]}: no hub has this address", remedy=_REPOSITORY)
+
+
+def account_of(given: str | None, settings: Settings) -> str | None:
+    """The account that a person named, by its name or its page's address. Raises InputError."""
+    from reseen.hubs.kinds import account_named
+
+    return None if given is None else account_named(given, settings.hubs[0])
 
 
 _REPOSITORY = "Write OWNER/NAME, or the address of its page at a hub of the settings."
@@ -232,22 +243,29 @@ def is_address(given: str) -> bool:
     return "://" in given
 
 
-def target_of(given: TargetGiven, hub: HubSettings) -> Target:
-    """What to look at, at this hub. An address also says of which type its repository is. Raises
-    InputError when nothing was named, or too much."""
-    from reseen.hubs.kinds import repository_named
+def target_of(given: TargetGiven, hub: HubSettings) -> tuple[Target, list[int]]:
+    """What to look at, at this hub; and which lines of the file of repositories name none. An
+    address also says of which type its repository is. Raises InputError when nothing was named, or
+    too much."""
+    from reseen.hubs.kinds import account_named, repository_named
     from reseen.scan.target import Target
 
     named = [repository_named(each, hub) for each in given.repos]
+    authors = tuple(account_named(each, hub) for each in given.author)
+    bad: list[int] = []
     for number, line in _lines(given.repos_file) if given.repos_file else ():
         try:
             named.append(repository_named(line, hub))
-        except InputError as e:  # what a file gives is named by its place
-            where = f"{given.repos_file}, line {number}"
-            raise InputError(f"{where}: no repository of {hub.host}", remedy=e.remedy) from None
+        except InputError:
+            bad.append(number)
     if given.everything and (named or given.author):
         raise InputError("--all and single repositories exclude each other")
     if not (named or given.author or given.since or given.everything):
+        if bad:
+            raise InputError(
+                f"{given.repos_file}, line {bad[0]}: no line names a repository of {hub.host}",
+                remedy="Write OWNER/NAME, or the address of its page, a line.",
+            )
         raise InputError(
             "nothing to scan was named",
             remedy="Name repositories, or give --author, --repos, --since or --all.",
@@ -255,13 +273,14 @@ def target_of(given: TargetGiven, hub: HubSettings) -> Target:
     addressed = [each.type for each in named if each.type is not None]
     more = len(addressed) < len(named) or given.author or given.since or given.everything
     types = types_of(given.types) if given.types or more else ()
-    return Target(
+    target = Target(
         types=tuple(dict.fromkeys((*types, *addressed))),
         repos=tuple(each.repo for each in named),
-        authors=given.author,
+        authors=authors,
         since=instant(given.since) if given.since else None,
         everything=given.everything,
     )
+    return target, bad
 
 
 def options_of(
@@ -325,18 +344,17 @@ def instant(given: str) -> datetime:
 def _lines(path: Path) -> list[tuple[int, str]]:
     """What stands in a file, with the number of its line."""
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open(encoding="utf-8-sig", errors="replace") as lines:
             found: list[tuple[int, str]] = []
             for number, line in enumerate(lines, 1):
                 word = line.split("#", 1)[0].strip()
-                if len(line) > _LONGEST_LINE or len(found) >= _MOST_REPOS:
-                    raise InputError(f"{path}, line {number}: too long, or one line too many")
+                if len(found) >= _MOST_REPOS:
+                    raise InputError(f"{path}, line {number}: one line too many")
                 if word:
-                    found.append((number, word))
+                    found.append((number, word if len(line) <= _LONGEST_LINE else ""))
             return found
-    except (OSError, UnicodeDecodeError) as e:
-        why = e.strerror if isinstance(e, OSError) else "it is no text"
+    except OSError as e:
         raise InputError(
-            f"{path}: the file cannot be read: {why}",
+            f"{path}: the file cannot be read: {e.strerror}",
             remedy="Give a text file with one OWNER/NAME a line.",
         ) from e

@@ -19,15 +19,17 @@ from reseen.cli.common import (
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.hub import (
     Output,
+    account_of,
     as_value,
     byte_count,
     endpoint_option,
     hub_named,
     opener,
     output_options,
+    repo_of,
 )
 from reseen.cli.scan_end import Ending, said_of_unread, say_scan
-from reseen.settings import HUGGING_FACE
+from reseen.settings import HUGGING_FACE, Settings
 
 if TYPE_CHECKING:
     from reseen.scan.target import Options, Target
@@ -43,12 +45,15 @@ class ReadGiven:
     confirm: str
     max_bytes: str
 
-    def target(self) -> Target:
+    def target(self, settings: Settings) -> Target:
+        """Raises InputError."""
         from dataclasses import replace
 
         from reseen.scan.owed import EVERYTHING
 
-        return replace(EVERYTHING, repos=self.repo, authors=self.author, removal=self.removal)
+        repos = tuple(str(repo_of(each, settings)) for each in self.repo)
+        authors = tuple(str(account_of(each, settings)) for each in self.author)
+        return replace(EVERYTHING, repos=repos, authors=authors, removal=self.removal)
 
     def options(self) -> Options:
         from dataclasses import replace
@@ -104,6 +109,7 @@ def read(
     asked = settings.hubs
     if hub is not None or endpoint is not None:
         asked = (hub_named(hub or HUGGING_FACE, settings, endpoint),)
+    target = given.target(settings)
     with open_store(settings) as store:
         if given.removal is not None:
             with store.read() as connection:
@@ -112,7 +118,7 @@ def read(
         for each in asked:
             with about(each.endpoint), scan_progress(output) as shown:
                 outcome = read_known(
-                    *(store, keyring, opener(each), given.target(), given.options()),
+                    *(store, keyring, opener(each), target, given.options()),
                     report=shown.report,
                     found=shown.found,
                 )

@@ -19,7 +19,14 @@ from reseen.cli.common import (
     settings_for,
 )
 from reseen.cli.exit_codes import ExitCode, finish, tell
-from reseen.cli.hub import as_value, endpoint_option, hub_named, opener, repo_of
+from reseen.cli.hub import (
+    account_of,
+    as_value,
+    endpoint_option,
+    hub_named,
+    opener,
+    repo_of,
+)
 from reseen.records import SightingState
 from reseen.report.rows import visible
 from reseen.scan.recheck import Change
@@ -63,7 +70,8 @@ def recheck(
     from reseen.registry.removals import by_id
 
     settings = settings_for(db)
-    which = replace(which, repo=repo_of(which.repo, settings))
+    author = account_of(which.author, settings)
+    which = replace(which, repo=repo_of(which.repo, settings), author=author)
     asked = settings.hubs
     if hub is not None or endpoint is not None:
         asked = (hub_named(hub or HUGGING_FACE, settings, endpoint),)

@@ -12,9 +12,11 @@ from reseen.cli.common import (
     about,
     db_option,
     keyring_if_any,
+    note,
     open_or_make,
     settings_for,
 )
+from reseen.cli.exit_codes import ExitCode, tell
 from reseen.cli.hub import (
     HUB,
     HubGroup,
@@ -67,7 +69,7 @@ def at_hub(
     settings = settings_for(db)
     name = click.get_current_context().info_name or HUB
     hub = hub_named(name, settings, endpoint, others=["folder"])
-    target = target_of(given, hub)
+    target, bad = target_of(given, hub)
     with open_or_make(settings) as store:
         keyring = keyring_if_any(store, settings)
         with about(hub.endpoint), scan_progress(output) as shown:
@@ -80,23 +82,35 @@ def at_hub(
                 report=shown.report,
                 found=telling(shown.found, ending),
             )
+        for number in bad:
+            note(f"{given.repos_file}, line {number}: no repository of {hub.host}; left out")
+        if bad and ending.strict:
+            tell(ExitCode.PART)
         named = target.repos[: len(given.repos)]
         asked = replace(ending, named=named, silent=output.silent, where=hub.endpoint)
         finish_scan(store, outcome, target, asked)
 
 
 @scan.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core.")
 @exit_code_option
 @db_option
 @output_options
-def folder(path: Path, jobs: int | None, exit_code: bool, db: str | None, output: Output) -> None:
-    """Scan a folder, or a local Hub cache: every file of 1 KiB or more, by content, not name."""
+def folder(
+    path: Path | None, jobs: int | None, exit_code: bool, db: str | None, output: Output
+) -> None:
+    """Scan a folder, or a local Hub cache: every file of 1 KiB or more, by content, not name.
+
+    Without PATH: the cache of the Hub's own client (HF_HUB_CACHE). A Git LFS pointer is judged by
+    the SHA-256 and size that it states.
+    """
     from reseen.cli.progress import scan_progress
     from reseen.operations.scans import scan_folder
 
     settings = settings_for(db)
+    path = path or settings.hub_cache
+    assert path is not None
     with open_or_make(settings) as store:
         keyring = keyring_if_any(store, settings)
         asked = Ending(exit_code=exit_code, silent=output.silent)

@@ -44,8 +44,8 @@ def strict_option(command: F) -> F:
     return click.option(
         "--strict",
         is_flag=True,
-        help="Exit with 3 also when nothing is listed for an --author, or a file was judged by its "
-        "digests alone.",
+        help="Exit with 3 also when nothing is listed for an --author, a line of --repos is bad, or "
+        "a file was judged by its digests alone.",
     )(command)
 
 
@@ -113,7 +113,7 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
             tell(ExitCode.MATCH)
     if not asked.silent:
         _summary(outcome.coverage, len(outcome.sightings), walks=asked.walks)
-        if nothing:
+        if nothing and outcome.coverage.listed:
             note("  The registry is empty: what was seen is remembered, and nothing could match.")
     for repo, reason in left.refused.items():
         if repo in asked.named:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,7 @@ def watch(
     """
     from reseen.cli.progress import show_sighting
     from reseen.cli.recheck import show_change
+    from reseen.hubs.kinds import account_named
     from reseen.operations.watching import watch as keep_going
     from reseen.scan.recheck import Change
     from reseen.scan.watch import Finding, Round, WatchContext
@@ -102,6 +104,7 @@ def watch(
 
     settings = settings_for(db)
     watched = hub_named(hub, settings, endpoint)
+    target = replace(target, authors=tuple(account_named(a, watched) for a in target.authors))
     with open_or_make(settings) as store:
         context = WatchContext(
             *(store, keyring_if_any(store, settings), target, options, found),

@@ -34,6 +34,8 @@ MOST_TAGS = 1_000
 REPO_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,127}(/[A-Za-z0-9_.-][\w.-]{0,127})?", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _MASK = re.compile(r"[0-9a-f]*\*[0-9a-f*]*")
+_NO_PATH = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Tabs and ends of lines are taken: git takes them, and a file may be called so by accident."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -77,11 +79,16 @@ def why_unusable(path: object) -> str | None:
         return "a file without a path"
     if len(path) > LONGEST_PATH:
         return f"a path of {len(path):,} characters"
-    if _UNPRINTABLE.search(path):
+    if _NO_PATH.search(path):
         return "a path with control characters"
     if not {"", ".", ".."}.isdisjoint(path.split("/")):
         return "a path that leads out of its folder"
     return None
+
+
+def is_no_ref(name: str) -> bool:
+    """Can this not be a branch, a tag, or a commit?"""
+    return why_unusable(name) is not None or _UNPRINTABLE.search(name) is not None
 
 
 def repository(
@@ -200,7 +207,7 @@ def refs(where: str, value: object) -> tuple[list[Revision], list[Problem]]:
             entry = entry if isinstance(entry, dict) else {}
             name = entry.get("name" if kind in ("branches", "tags") else "ref")
             commit = _commit(entry.get("targetCommit"))
-            if commit is None or not isinstance(name, str) or why_unusable(name):
+            if commit is None or not isinstance(name, str) or is_no_ref(name):
                 problems.append(Problem(where, f"an entry of the {kind} cannot be read"))
             else:
                 found.append(Revision(name, commit))
@@ -251,7 +258,7 @@ def refusal(
         return HubAuth("the hub does not accept the token", remedy="Make a new token at the hub.")
     if status == 401:
         # It says so of a gated one (GatedRepo), and shows its page all the same.
-        return HubHidden("the repository was deleted, or is private", remedy=token)
+        return HubHidden("there is no such repository, or it is private", remedy=token)
     if status == 403:
         return HubAuth("the hub denies access", remedy=token)
     if status == 451:

@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 CUT = "lists that may be cut, or ended early"
 NOT_ALL_REFS = "repositories of which not all branches, proposals and history were looked at"
+GATED_HISTORY = "gated repositories of which only what stands now is shown"
 """What problems are counted as."""
 
 

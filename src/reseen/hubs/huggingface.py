@@ -19,6 +19,7 @@ from reseen.hubs import answers
 from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions, Http, HubResponse
 from reseen.hubs.hub import (
     CUT,
+    GATED_HISTORY,
     NOT_ALL_REFS,
     Abilities,
     FilesPage,
@@ -45,6 +46,7 @@ LONGEST_TREE = 100_000
 
 _WHOLE_TREE = "recursive=true&expand=false"
 _TREES, _COMMITS = "tree", "commits"
+_CLOSED_HISTORY = "the history may not be looked at"
 
 _EVERYWHERE = (
     "author",
@@ -219,7 +221,9 @@ class HuggingFace:
             found = found[:MOST_REFS]
         heads = [r.commit for r in found if r.ref is not None and not r.ref.startswith("refs/")]
         history, left = await self._history(api, heads)
-        problems.extend(self._problem(repo, why) for why in dict.fromkeys(left))
+        for why in dict.fromkeys(left):
+            counted = GATED_HISTORY if why.startswith(_CLOSED_HISTORY) else None
+            problems.append(self._problem(repo, why, counted))
         named = {commit_key(revision.commit) for revision in found}
         found.extend(Revision(None, c) for c in history if commit_key(c) not in named)
         every = (replace(each, counted=each.counted or NOT_ALL_REFS) for each in problems)
@@ -240,6 +244,9 @@ class HuggingFace:
                 try:
                     answer = await self._commits(api, at, query)
                     commits = answers.commits(answer.value)
+                except HubAuth as e:
+                    left.append(f"{_CLOSED_HISTORY}: {e}")
+                    break
                 except HubError as e:
                     left.append(f"the history was not looked at{' further' * (at in found)}: {e}")
                     if isinstance(e, HubBusy):  # it would be asked in vain for each branch
@@ -327,6 +334,6 @@ def _check_repo(repo: str) -> None:
 
 def _quoted(revision: str) -> str:
     """A ref has slashes, and is one part of the path: "refs/pr/1" -> "refs%2Fpr%2F1"."""
-    if answers.why_unusable(revision):
+    if answers.is_no_ref(revision):
         raise HubMissing("this is no revision's name")
     return quote(revision, safe="")

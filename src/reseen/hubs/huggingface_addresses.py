@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urlsplit
 
 from reseen.hubs.addresses import Named, quoted, quoted_path, root
@@ -44,14 +44,40 @@ class HuggingFaceAddresses:
             return None
         if parts.scheme not in ("http", "https") or host not in {self.host, *_SHORT}:
             return None
-        type, words = _type_first(parts.path.strip("/").split("/"))
-        words = [unquote(word) for word in words]
-        if len(words) < 2 or not all(words):
-            return None
-        repo = f"{words[0]}/{words[1]}"
-        if len(words) > 3 and words[2] in ("blob", "resolve", "raw", "tree"):
-            return Named(repo, type, words[3], "/".join(words[4:]) or None)
-        return Named(repo, type)
+        words = [unquote(word) for word in parts.path.strip("/").split("/")]
+        return _of_words(words)
+
+    def written(self, given: str) -> Named | None:
+        """What a person wrote that is no address: OWNER/NAME, or the bare name of an old
+        repository; datasets/ or spaces/ before either; the host before it; a page's path behind
+        it."""
+        words = given.removeprefix(CLIENT).strip("/").split("/")
+        by_client = given.startswith(CLIENT)
+        hosted = len(words) > 1 and words[0].lower() in {self.host, *_SHORT}
+        words = words[1:] if hosted else words
+        typed = words[0] in _TYPES
+        bare = words[1:] if typed else words
+        if len(bare) == 1 and _is_name(bare[0]) and bare[0] not in _TYPES and (typed or not hosted):
+            return Named(bare[0], _TYPES[words[0]] if typed else None)
+        found = None if by_client else _of_words(words)
+        if found is None or typed or hosted:
+            return found
+        return replace(found, type=None)
+
+
+def _of_words(words: list[str]) -> Named | None:
+    """The path of a page: [datasets/|spaces/]owner/name[/tree/revision[/path]]."""
+    type, words = _type_first(words)
+    if len(words) < 2 or not all(words) or not (_is_name(words[0]) and _is_name(words[1])):
+        return None
+    repo = f"{words[0]}/{words[1]}"
+    if len(words) > 3 and words[2] in ("blob", "resolve", "raw", "tree"):
+        return Named(repo, type, words[3], "/".join(words[4:]) or None)
+    return Named(repo, type)
+
+
+def _is_name(word: str) -> bool:
+    return bool(word) and not any(map(str.isspace, word)) and not set(word) & set("?#@:\\\"'<>")
 
 
 def _written_by_the_client(address: str) -> Named | None:

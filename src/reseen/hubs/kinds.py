@@ -122,24 +122,46 @@ def address_of(sighting: Sighting) -> str | None:
 
 
 def repository_named(given: str, hub: HubSettings) -> Named:
-    """The repository of a hub that a person named: OWNER/NAME, or the address of its page or of
-    anything in it. Raises InputError, which names what was given."""
+    """The repository of a hub that a person named: OWNER/NAME (or the bare name of an old one), or
+    the address of its page or of anything in it. Raises InputError, which names what was given."""
     given = given.strip()
-    if "://" not in given:
-        if given.count("/") == 1 and all(given.split("/")) and not any(map(str.isspace, given)):
-            return Named(given)
-        raise InputError(
-            f"{given[:80]!r} is no repository's name",
-            remedy="Write OWNER/NAME, or the address of its page; or --author ACCOUNT.",
-        )
     addresses = addresses_of(stored_name(hub))
-    named = None if addresses is None else addresses.named(given)
-    if named is None:
+    named = addresses.named(given) if addresses is not None and "://" in given else None
+    if named is None and isinstance(addresses, HuggingFaceAddresses):
+        named = addresses.written(given)
+    elif named is None and "://" not in given:
+        one = given.count("/") == 1 and all(given.split("/")) and given.split() == [given]
+        named = Named(given) if one else None
+    if named is not None:
+        return named
+    if "://" in given:
         raise InputError(
             f"{given[:200]!r} is no address of a repository at {hub.host}",
             remedy="Write OWNER/NAME, or name the hub that the address is of.",
         )
-    return named
+    raise InputError(
+        f"{given[:80]!r} is no repository's name",
+        remedy="Write OWNER/NAME, or the address of its page; or --author ACCOUNT.",
+    )
+
+
+def account_named(given: str, hub: HubSettings) -> str:
+    """The account of a hub that a person named, by its name or by its page's address. Raises
+    InputError."""
+    text = given.strip().strip("/")
+    addresses = addresses_of(stored_name(hub))
+    if "://" in text and addresses is not None:
+        root = addresses.account("").rstrip("/")
+        known = (root, *(f"https://{host}" for host in ("huggingface.co", "hf.co")))
+        for each in known:
+            if text.lower().startswith(f"{each}/") and "/" not in text[len(each) + 1 :]:
+                return text[len(each) + 1 :]
+    if not text or "/" in text or any(map(str.isspace, text)):
+        raise InputError(
+            f"{given[:80]!r} is no account's name at {hub.host}",
+            remedy="Write ACCOUNT, as the hub does, without a repository's name.",
+        )
+    return text
 
 
 def hub_of(address: str, settings: Settings) -> tuple[HubSettings, Named] | None:

@@ -243,7 +243,7 @@ def _seen(one: _Came, known: RegistryIndex, count: _Counts) -> tuple[ArtifactRes
 def _see(one: _Came, known: RegistryIndex) -> tuple[ArtifactResult, ReadResult]:
     matches = known.match(one.artifact)
     if one.fingerprint is None:
-        return conclude(one.artifact, matches, known, NOT_READ)
+        return conclude(one.artifact, matches, known, NOT_READ), NOT_READ
     exact = known.match_digests(one.fingerprint)
     what = read_in_full(one.artifact, Confirmed.NONE, one.fingerprint, known, exact)
     seen = conclude(one.artifact, matches, known, what)

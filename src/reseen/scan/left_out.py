@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from reseen.hubs.hub import GATED_HISTORY
 from reseen.observed import known_commits, sightings
 from reseen.observed.artifacts import instant
 from reseen.records import Rung, SightingState
@@ -29,6 +30,7 @@ SOUND = frozenset(
         priorities.NO_COMMIT,
         priorities.NO_FILES,
         priorities.GONE,
+        GATED_HISTORY,
         inspect.BY_NAME,
         never_read.SKIPPED,
         BLIND,

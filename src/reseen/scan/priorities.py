@@ -68,6 +68,8 @@ class HubListing:
 def listings(target: Target) -> tuple[HubListing, ...]:
     """The target's parts. The same target always gives the same parts in the same order, because
     a cursor is stored by a part's number."""
+    if target.owed:  # nothing is listed
+        return ()
     types = sorted(set(target.types))
     parts = [HubListing(type, repos=tuple(sorted(set(target.repos)))) for type in types]
     parts = [part for part in parts if part.repos]

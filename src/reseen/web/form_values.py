@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from reseen.errors import InputError
-from reseen.hubs.kinds import addresses_of, stored_name
+from reseen.hubs.kinds import repository_named
 from reseen.records import RepoType
 from reseen.scan.target import Confirm
 from reseen.settings import HubSettings
@@ -49,18 +49,16 @@ def repository(text: str) -> str:
 def repositories(text: str, hub: HubSettings) -> tuple[list[str], list[RepoType]]:
     """Several, by their names or by addresses of pages at this hub, a line each or separated by
     commas; and the types that addresses say. Raises InputError."""
-    addresses = addresses_of(stored_name(hub))
     types: list[RepoType] = []
 
     def one(word: str) -> str:
-        if "://" not in word:
-            return repository(word)
-        named = None if addresses is None else addresses.named(word)
-        if named is None:
+        try:
+            named = repository_named(word, hub)
+        except InputError:
+            what = "address of a repository at this hub" if "://" in word else "repository's name"
             raise InputError(
-                "this is no address of a repository at this hub",
-                remedy="Write OWNER/NAME, or copy the address of its page.",
-            )
+                f"this is no {what}", remedy="Write OWNER/NAME, or copy the address of its page."
+            ) from None
         if named.type is not None:
             types.append(named.type)
         return repository(named.repo)
