@@ -44,8 +44,8 @@ def strict_option(command: F) -> F:
     return click.option(
         "--strict",
         is_flag=True,
-        help="Exit with 3 also when nothing is listed for an --author, a line of --repos is bad, or "
-        "a file was judged by its digests alone.",
+        help="Exit with 3 also when nothing is listed for an --author, a line of --repos is bad, "
+        "or a file was judged by its digests alone.",
     )(command)
 
 
@@ -115,6 +115,8 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
         _summary(outcome.coverage, len(outcome.sightings), walks=asked.walks)
         if nothing and outcome.coverage.listed:
             note("  The registry is empty: what was seen is remembered, and nothing could match.")
+        for reason in left.cut:
+            note(f"  {reason}")
     for repo, reason in left.refused.items():
         if repo in asked.named:
             note(f"{visible(repo)}: {visible(reason)}")

@@ -22,6 +22,8 @@ from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 T = TypeVar("T")
 
 
+MAY_BE_CUT = "the list may be cut at"
+"""How the reason begins where a hub gave as many as were asked for, and no word of more."""
 CUT = "lists that may be cut, or ended early"
 NOT_ALL_REFS = "repositories of which not all branches, proposals and history were looked at"
 GATED_HISTORY = "gated repositories of which only what stands now is shown"

@@ -20,6 +20,7 @@ from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions, Http, HubRespon
 from reseen.hubs.hub import (
     CUT,
     GATED_HISTORY,
+    MAY_BE_CUT,
     NOT_ALL_REFS,
     Abilities,
     FilesPage,
@@ -130,8 +131,7 @@ class HuggingFace:
         if asked.broken is not None:
             problems.append(Problem(self._name, f"a list ends early: {asked.broken}", counted=CUT))
         if asked.cut_at is not None:
-            reason = f"the list may be cut at {asked.cut_at:,}: this hub never says what follows"
-            problems.append(Problem(self._name, reason, counted=CUT))
+            problems.append(Problem(self._name, _cut_at(asked.cut_at), counted=CUT))
         if wanted.author is not None:  # there are servers that do not know `author`
             found = [r for r in found if r.author.lower() == wanted.author.lower()]
         if wanted.since is not None:
@@ -323,7 +323,7 @@ class HuggingFace:
 
 
 def _cut_at(count: int) -> str:
-    return f"the list may be cut at {count:,}: this hub never says what follows"
+    return f"{MAY_BE_CUT} {count:,}: this hub never says what follows"
 
 
 def _check_repo(repo: str) -> None:

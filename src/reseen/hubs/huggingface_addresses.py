@@ -14,6 +14,8 @@ CLIENT = "hf://"
 
 PREFIX = {RepoType.MODEL: "", RepoType.DATASET: "datasets/", RepoType.SPACE: "spaces/"}
 _TYPES = {"datasets": RepoType.DATASET, "spaces": RepoType.SPACE, "models": RepoType.MODEL}
+_PAGES = ("blob", "resolve", "raw", "tree")
+"""What stands before a revision, and a path in it."""
 _SHORT = {"www.huggingface.co", "hf.co", HOME}
 
 
@@ -59,7 +61,9 @@ class HuggingFaceAddresses:
         bare = words[1:] if typed else words
         if len(bare) == 1 and _is_name(bare[0]) and bare[0] not in _TYPES and (typed or not hosted):
             return Named(bare[0], _TYPES[words[0]] if typed else None)
-        found = None if by_client else _of_words(words)
+        if by_client or (len(bare) > 2 and bare[2] not in _PAGES):
+            return None
+        found = _of_words(words)
         if found is None or typed or hosted:
             return found
         return replace(found, type=None)
@@ -71,7 +75,7 @@ def _of_words(words: list[str]) -> Named | None:
     if len(words) < 2 or not all(words) or not (_is_name(words[0]) and _is_name(words[1])):
         return None
     repo = f"{words[0]}/{words[1]}"
-    if len(words) > 3 and words[2] in ("blob", "resolve", "raw", "tree"):
+    if len(words) > 3 and words[2] in _PAGES:
         return Named(repo, type, words[3], "/".join(words[4:]) or None)
     return Named(repo, type)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from reseen.hubs.hub import GATED_HISTORY
+from reseen.hubs.hub import GATED_HISTORY, MAY_BE_CUT
 from reseen.observed import known_commits, sightings
 from reseen.observed.artifacts import instant
 from reseen.records import Rung, SightingState
@@ -39,6 +39,10 @@ SOUND = frozenset(
 """Reasons for which nothing was left out that could have been looked at."""
 
 
+MOST_SAID = 3
+"""Sentences about lists that may be cut."""
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """What was not looked at, or not judged."""
@@ -51,6 +55,8 @@ class LeftOut:
     """Accounts of the target for which nothing is listed."""
     reasons: Mapping[str, int] = field(default_factory=dict)
     """Why something else was left out, and how often."""
+    cut: tuple[str, ...] = ()
+    """Where lists may be cut, in words without names."""
     problems: int = 0
     """Recorded for this scan: `recorded` tells them with their places."""
 
@@ -104,8 +110,15 @@ def left_out(connection: Connection, outcome: Outcome, target: Target | None) ->
             and not known_commits.is_listed(connection, scan.hub, author, scan.started_at)
         ),
         reasons={why: n for why, n in reasons.items() if n > 0},
+        cut=_cut(connection, outcome.scan),
         problems=told,
     )
+
+
+def _cut(connection: Connection, scan: int) -> tuple[str, ...]:
+    of_scan = (problems.c.scan_pk == scan) & problems.c.reason.startswith(MAY_BE_CUT)
+    query = select(problems.c.reason).where(of_scan).distinct().order_by(problems.c.reason)
+    return tuple(connection.scalars(query.limit(MOST_SAID)))
 
 
 def standing(connection: Connection, outcome: Outcome, target: Target | None) -> int:
