@@ -26,7 +26,7 @@ METADATA_LIMIT = 8 << 20
 """Characters of a file's metadata in all."""
 METADATA_KEYS = 10_000
 
-TENSORS = 25_000
+TENSORS = 20_000
 """Tensors in a file; the largest adapters and checkpoints have some 3,000."""
 RANK = 8
 NAME_LENGTH = 512
@@ -39,7 +39,7 @@ ENTRIES = 26_000
 """Entries of a zip."""
 PICKLE_LIMIT = 16 << 20
 """Bytes of a file's pickles."""
-STEPS = 300_000
+STEPS = 240_000
 """Opcodes in a file's pickles. A state dict takes about 30 a tensor."""
 SYMBOLS = 50_000
 """Times that a pickle names something to import; torch names each thing once."""
