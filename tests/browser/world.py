@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from replica.lists import write_csv
@@ -76,7 +77,7 @@ def settings_in(home: Path, endpoint: str) -> Settings:
         home=home,
         db=f"sqlite:///{home / 'reseen.db'}",
         key_file=home / "reseen.key",
-        hubs=(HubSettings("huggingface", endpoint),),
+        hubs=(HubSettings("huggingface", endpoint, gone_after=timedelta(0)),),
         key=KEY,
         state=home / "gate",
     )

@@ -43,9 +43,10 @@ def test_two_rechecks_close_a_notice(tmp_path: Path, replica: Replica, world: Wo
             id = notice_write.draft(connection, row.hub, row.account, lead)
             notice_write.step(connection, keyring, id, lead, NoticeStep(NoticeState.SENT))
     world.remove("model", "account-01/LORA")
-    _, err = reseen(tmp_path, replica, "recheck")
+    at_once = {"RESEEN_GONE_AFTER": "0s"}
+    _, err = reseen(tmp_path, replica, "recheck", code=3, **at_once)
     assert "Notice" not in err
-    _, err = reseen(tmp_path, replica, "recheck")
+    _, err = reseen(tmp_path, replica, "recheck", **at_once)
     assert f"Notice {id} is gone" in err
     with Store(settings.db) as store, store.read() as connection:
         assert notice_read.by_id(connection, keyring, id).state is NoticeState.GONE

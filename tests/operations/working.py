@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 from replica.server import Replica
 from tests.scan.walking import QUICK, Hasty
@@ -30,7 +31,8 @@ def worker_at(
         options = ClientOptions(attempts=2, clock=clock, sleep=clock.sleep)
         return HuggingFace(replica.endpoint, None, options)
 
-    first = replace(settings.hubs[0], endpoint=replica.endpoint)
+    # Strangers are refused what is deleted: a second such answer is enough here.
+    first = replace(settings.hubs[0], endpoint=replica.endpoint, gone_after=timedelta(0))
     return Worker(
         store,
         keyring,
