@@ -257,6 +257,10 @@ def test_in_whatever_order_a_hub_is_visited(
 ) -> None:
     dice = random.Random(seed)
     monkeypatch.setattr("reseen.scan.priorities.priority", lambda *_: dice.randrange(100))
+    monkeypatch.setattr(
+        "reseen.scan.ordering.ordered",
+        lambda weighed, *_: [dice.randrange(100) for _ in weighed],
+    )
     known.add()
     known.scan(FULL)
     assert known.seen() == fresh(FULL)

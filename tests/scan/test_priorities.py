@@ -15,7 +15,7 @@ PLAIN = Repository("hub", RepoType.MODEL, "account/model", SHA, paths=("notes.tx
 
 
 def place(repository: Repository, hints: int = 0) -> Priority:
-    return priorities.priority(repository, {"known"}, lambda _: hints)
+    return priorities.priority(repository, {"known"}, hints)
 
 
 def test_accounts_of_sightings_then_hints_then_adapters_then_the_rest() -> None:

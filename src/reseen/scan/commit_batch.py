@@ -36,6 +36,7 @@ from reseen.scan.outcomes import (
     Failed,
     Listed,
     Noticed,
+    Ordering,
     Outcome,
     Owing,
     Passed,
@@ -49,6 +50,7 @@ from reseen.scan.outcomes import (
     settles,
 )
 from reseen.scan.record import record
+from reseen.scan.signs import signs_of
 from reseen.scan.target import as_asked, strongest
 from reseen.scan.visit import Visit
 
@@ -84,6 +86,10 @@ def commit(
                 )
             case Owing():
                 _go_through(connection, scan, batch, outcome, at)
+            case Ordering(part):
+                if scan.order.surveyed:  # else it was broken off
+                    cursor = scan.order.rewrite(connection, part.cursor)
+                    scan_rows.turn_page(connection, scan.pk, part, cursor, 0)
             case Visited():
                 more = scan_rows.plus(more, _visit(connection, scan, batch, outcome, at))
             case Referred(lease, revisions):
@@ -108,6 +114,8 @@ def commit(
     now_known = scan.index().version
     if batch.learned:
         look_back(connection, scan, batch, set(batch.learned))
+    if batch.found and scan.target.is_ordered:
+        batch.new_parts |= scan.order.found(connection, batch.found)
     visits = [o for o in outcomes if isinstance(o, Visited)]
     batch.behind |= now_known != before or any(o.done_up_to < now_known for o in visits)
     batch.behind |= any(o.visit.left for o in visits)
@@ -148,8 +156,12 @@ def _leave(connection: Connection, scan: ScanFacts, came: Visited) -> bool:
 
 def _lease(connection: Connection, scan: ScanFacts, want: Wanted, at: int) -> list[Ready]:
     """Lease more work, with all that is needed to do it."""
+    latest = None
+    if scan.target.is_ordered and not scan_rows.is_order_final(connection, scan.pk):
+        # Pages are cheap, and so is the order: until it is there only what is likely goes on.
+        latest = int(priorities.Priority.ACCOUNT)
     leases = [
-        *frontier.lease(connection, scan.pk, scan.owner, want.looks, at, LOOKS),
+        *frontier.lease(connection, scan.pk, scan.owner, want.looks, at, LOOKS, latest=latest),
         *frontier.lease(connection, scan.pk, scan.owner, want.reads, at, READS),
     ]
     if not leases:
@@ -247,8 +259,9 @@ def _list(
             if repository.disabled or not beside_main:
                 continue
         named = repository.id in scan.target.repos
+        hinted = hints(repository)
         priority = (
-            priorities.Priority.NOW if named else priorities.priority(repository, accounts, hints)
+            priorities.Priority.NOW if named else priorities.priority(repository, accounts, hinted)
         )
         if each.known:
             unchanged += each.fresh
@@ -256,7 +269,8 @@ def _list(
                 late[each.pk] = priority
         elif repository.sha is not None:
             commit = queued.get((each.pk, commit_key(repository.sha)), repository.sha)
-            work.append(Work(each.pk, Task.FILES, priority, commit, "main"))
+            told = signs_of(repository, hinted)
+            work.append(Work(each.pk, Task.FILES, priority, commit, "main", signs=told))
         if beside_main or (each.standing and scan.asked.follow & REFS and scan.options.again):
             work.append(Work(each.pk, Task.REFS, priority))
         if each.standing and scan.options.again and not scan.target.everything:
@@ -266,6 +280,10 @@ def _list(
         type, author = part.subject
         pks = known_commits.of_account(connection, scan.hub, author)
         walks.followed(connection, pks, ACCOUNT[type] | ALL_REFS * beside_main)
+        if scan.target.is_ordered:
+            scan.order.account(connection, type, author)
+    if part.subject is None and page.cursor is None and scan.target.is_ordered:
+        batch.new_parts |= scan_rows.order_if_listed(connection, scan.pk)
     owe(connection, scan, batch, late, at)
     return Coverage(listed=listed, unchanged=unchanged, skipped=skipped)
 

@@ -174,8 +174,11 @@ def follow_sighting(
 ) -> None:
     """Something was found: the repository's refs and the account's other repositories come now."""
     if follow & REFS:
-        frontier.add(connection, scan.pk, [Work(repository_pk, Task.REFS, priorities.Priority.NOW)])
+        refs = Work(repository_pk, Task.REFS, priorities.Priority.BESIDE)
+        frontier.add(connection, scan.pk, [refs])
     batch.accounts.add(author)
+    if scan.target.everything and scan.target.since is None:
+        return  # the listing of the whole hub is that of the account too, and comes up in its order
     if author not in scan.target.authors or scan.target.since is not None or scan.target.owed:
         done = list_account(connection, scan, batch, author, follow)
         walks.followed(connection, [repository_pk] if done else [], done)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -66,6 +66,8 @@ class Work:
     ref: str | None = None
     version: int = 0
     """For REINSPECT: the registry's, which owes it. A newer one may owe it again."""
+    signs: int = 0
+    """What the listing told, as `signs.signs_of`."""
     level: int = 0
     """For REINSPECT: how far it was asked to go. If more is asked, that is owed again."""
 
@@ -109,6 +111,7 @@ def _add(connection: Connection, scan: int, work: Iterable[Work], state: State) 
             "task": int(each.task),
             "subject": each.subject,
             "priority": int(each.priority),
+            "signs": each.signs,
             "state": int(state),
             "attempts": 0,
         }
@@ -193,8 +196,11 @@ def lease(
     count: int,
     at: int,
     tasks: Collection[Task] = tuple(Task),
+    *,
+    latest: int | None = None,
 ) -> tuple[Lease, ...]:
-    """Up to `count` pieces of such work, the most urgent first; ours until `LEASE` from now."""
+    """Up to `count` pieces of such work, the most urgent first; ours until `LEASE` from now.
+    `latest`: none that is less urgent than this."""
     if count <= 0:
         return ()
     rows = connection.execute(
@@ -205,6 +211,7 @@ def lease(
             frontier.c.state == int(State.WAITING),
             frontier.c.task.in_([int(task) for task in tasks]),
             or_(frontier.c.leased_until.is_(None), frontier.c.leased_until <= at),
+            true() if latest is None else frontier.c.priority <= latest,
         )
         .order_by(frontier.c.priority, frontier.c.pk)
         .limit(count)

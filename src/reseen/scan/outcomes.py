@@ -20,6 +20,7 @@ from reseen.observed.walks import ACCOUNT, ALL_REFS, LEADS, NOTHING, REFS, Asked
 from reseen.records import Artifact, Coverage, Problem, Repository, Sighting
 from reseen.scan import scan_rows
 from reseen.scan.frontier import Lease
+from reseen.scan.order_rows import Order
 from reseen.scan.target import Confirm, Options, Target, asked
 from reseen.scan.visit import Visit
 from reseen.store.lease import Owner
@@ -40,6 +41,13 @@ class Owing:
     part: scan_rows.Part
     repository_pks: tuple[int, ...]
     cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """A part of the order is to be written."""
+
+    part: scan_rows.Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ class Noticed:
     problem: Problem
 
 
-Outcome = Listed | Owing | Visited | Referred | Passed | Failed | Untouched | Noticed
+Outcome = Listed | Owing | Ordering | Visited | Referred | Passed | Failed | Untouched | Noticed
 Settling = Visited | Referred | Passed | Failed | Untouched
 
 
@@ -151,6 +159,8 @@ class ScanFacts:
     """Takes what changed into the index."""
     secret: bytes
     """The store's."""
+    order: Order
+    """Writes how soon what waits is looked at."""
 
     @property
     def beside_main(self) -> bool:
@@ -229,4 +239,4 @@ def settles(outcome: Outcome) -> TypeGuard[Settling]:
     """Whether the outcome's lease is no longer held once it is stored."""
     if isinstance(outcome, Visited):
         return outcome.visit.complete
-    return not isinstance(outcome, Listed | Owing | Noticed)
+    return not isinstance(outcome, Listed | Owing | Ordering | Noticed)

@@ -7,35 +7,35 @@ reason, because an uploader chooses those; they only order the queue.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import IntEnum
 
 from reseen.hubs.hub import WantedRepositories
 from reseen.records import Repository, RepoType
+from reseen.scan.signs import FileCount, is_tagged, signs_of
 from reseen.scan.target import Target
 
-WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".gguf", ".onnx")
-ADAPTER_WORDS = ("lora", "lycoris", "locon", "loha", "lokr", "peft", "adapter", "dreambooth")
-FEW_FILES = 12
-"""An adapter's repository holds a handful of weight files (epochs, sizes); a base model's shards
-are more, and larger."""
 SMALLEST, LARGEST = 64 << 10, 4 << 30
 """Bytes in a repository that looks like an adapter's."""
 
 
 class Priority(IntEnum):
-    """Lower is sooner."""
+    """Lower is sooner: hundredths of the logarithm of the odds against a find (`ordering`), and
+    what stands for them where nothing was counted yet."""
 
-    NOW = 0
-    """The target names it, or something was found there."""
-    ACCOUNT = 10
-    """Of an account where something was found."""
-    HINT = 20
+    NOW = -3_000
+    """The target names it. Never written anew."""
+    ACCOUNT = 0
+    """Of an account where something was found. What is less urgent waits for the end of the
+    listing."""
+    BESIDE = 100
+    """The refs and the history of a repository where something was found: a guess."""
+    HINT = 200
     """A name or a path says so."""
-    ADAPTER = 30
+    ADAPTER = 400
     """Looks like an adapter."""
-    REST = 40
+    REST = 600
 
 
 DISABLED = "disabled by the hub"
@@ -100,13 +100,12 @@ def skip(repository: Repository, refs: bool, named: bool) -> Skip | None:
     return None
 
 
-def priority(
-    repository: Repository, accounts: Set[str], hints: Callable[[Repository], int]
-) -> Priority:
-    """How soon to look. `accounts` are those with sightings; `hints` counts leads in a listing."""
+def priority(repository: Repository, accounts: Set[str], hints: int) -> Priority:
+    """How soon to look, until the listing has ended and the order is written. `accounts` are those
+    with sightings; `hints` is how many leads the listing's names and paths give."""
     if repository.author in accounts:
         return Priority.ACCOUNT
-    if hints(repository):
+    if hints:
         return Priority.HINT
     if looks_like_adapter(repository):
         return Priority.ADAPTER
@@ -115,9 +114,8 @@ def priority(
 
 def looks_like_adapter(repository: Repository) -> bool:
     """Tagged as one, or small with few weight files."""
-    tags = [tag.lower() for tag in repository.tags]
-    if any(word in tag for tag in tags for word in ADAPTER_WORDS):
+    if is_tagged(repository):
         return True
-    weights = sum(path.lower().endswith(WEIGHTS) for path in repository.paths)
     size = repository.used_storage
-    return 1 <= weights <= FEW_FILES and (size is None or SMALLEST <= size <= LARGEST)
+    files = signs_of(repository, 0) & 7
+    return FileCount.ONE <= files <= FileCount.FEW and (size is None or SMALLEST <= size <= LARGEST)

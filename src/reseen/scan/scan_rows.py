@@ -29,6 +29,8 @@ class Part:
     """Where to go on. None: from the beginning."""
     owed: bool = False
     """It lists what the store knows and something is owed to, and not what the hub has."""
+    orders: bool = False
+    """It lists nothing: what was listed is put into order (`order_rows`)."""
 
 
 LEASES = Leases(listings)
@@ -177,7 +179,45 @@ def add_owed(connection: Connection, scan: int, version: int) -> bool:
     return _add_part(connection, scan, f"{_OWED} {version} {size(connection, scan)}")
 
 
+def add_order(connection: Connection, scan: int, name: str) -> bool:
+    """Put all that waits into order, once for each such name. False when that was asked before."""
+    return _add_part(connection, scan, f"{_ORDER} {name}")
+
+
+def order_if_listed(connection: Connection, scan: int) -> bool:
+    """Have all put into order, once what the target lists was listed. True when it is time now."""
+    return not _is_listing(connection, scan) and add_order(connection, scan, _FIRST)
+
+
+def is_ordered(connection: Connection, scan: int) -> bool:
+    """Was an order written after the target's listing had ended?"""
+    return _orders(connection, scan).get(_FIRST, False)
+
+
+def is_order_final(connection: Connection, scan: int) -> bool:
+    """Was it, and is none being written?"""
+    orders = _orders(connection, scan)
+    return _FIRST in orders and all(orders.values())
+
+
+def _orders(connection: Connection, scan: int) -> dict[str, bool]:
+    """Those that were asked for, and whether they are written."""
+    query = select(listings.c.subject, listings.c.done).where(
+        listings.c.scan_pk == scan, listings.c.subject.startswith(f"{_ORDER} ")
+    )
+    return {subject.partition(" ")[2]: bool(done) for subject, done in connection.execute(query)}
+
+
+def _is_listing(connection: Connection, scan: int) -> bool:
+    """Is something of the target itself not listed to its end?"""
+    query = select(listings.c.part).where(
+        listings.c.scan_pk == scan, listings.c.subject.is_(None), listings.c.done == 0
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 _OWED = "owed"
+_ORDER, _FIRST = "order", "first"
 
 
 def _add_part(connection: Connection, scan: int, subject: str) -> bool:
@@ -214,6 +254,8 @@ def lease_part(connection: Connection, scan: int, owner: Owner, at: int) -> Part
         kind, _, author = (row.subject or "").partition(" ")
         if kind == _OWED:
             return Part(row.part, None, row.cursor, owed=True)
+        if kind == _ORDER:
+            return Part(row.part, None, row.cursor, orders=True)
         return Part(row.part, (RepoType(kind), author) if kind else None, row.cursor)
     return None
 
@@ -251,7 +293,11 @@ def size(connection: Connection, scan: int) -> int:
     work = select(func.count()).where(frontier.c.scan_pk == scan).scalar_subquery()
     parts = (
         select(func.count())
-        .where(listings.c.scan_pk == scan, ~listings.c.subject.startswith(f"{_OWED} "))
+        .where(
+            listings.c.scan_pk == scan,
+            ~listings.c.subject.startswith(f"{_OWED} "),
+            ~listings.c.subject.startswith(f"{_ORDER} "),
+        )
         .scalar_subquery()
     )
     return int(connection.execute(select(work + parts)).scalar_one())

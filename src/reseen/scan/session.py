@@ -18,6 +18,7 @@ from reseen.records import Coverage
 from reseen.scan import commit_batch, following, frontier, outcomes, owed, reinspection, scan_rows
 from reseen.scan.budget import FULL, Allowance
 from reseen.scan.context import ScanContext
+from reseen.scan.order_rows import Order
 from reseen.scan.progress import Outcome
 from reseen.store import change_log
 from reseen.store.database import now
@@ -73,7 +74,10 @@ class ScanSession:
                 index=lambda: self.index,
                 follow=self._follow,
                 secret=self._store.secret,
+                order=Order(pk, self._hub.name, started_at, self._context.stop.is_set),
             )
+            if target.is_ordered:
+                scan_rows.order_if_listed(connection, pk)
             self.coverage = scan_rows.coverage(connection, pk)
             self._behind = target.owed or self.coverage != Coverage()
             self.sightings = sightings.count(connection, sightings.SightingFilter(scan_pk=pk))
@@ -135,6 +139,21 @@ class ScanSession:
         cursor = str(pks[-1]) if len(pks) == owed.PAGE else None
         return outcomes.Owing(part, tuple(pks), cursor)
 
+    def ordering(self, part: scan_rows.Part) -> outcomes.Ordering:
+        """The next page of the order; before the first, the listing is surveyed. In whatever
+        thread."""
+        if part.cursor is None or not self._scan.order.surveyed:
+            with self._store.read() as connection:
+                self._scan.order.survey(connection)
+        return outcomes.Ordering(part)
+
+    def survey(self) -> None:
+        """Survey a listing that was put into order before this process came to it. In whatever
+        thread."""
+        with self._store.read() as connection:
+            if not self._scan.order.surveyed and scan_rows.is_ordered(connection, self._scan.pk):
+                self._scan.order.survey(connection)
+
     def end_if_empty(self) -> outcomes.Batch:
         """End the scan when nobody has anything left to do in it. What was under way when a removal
         learned, or when the registry changed, was looked at without that: it is gone through once
@@ -173,6 +192,7 @@ class ScanSession:
 
     def finish(self, ended: bool, stopped: str | None) -> Outcome:
         """Give back what is ours, and say what came of it all."""
+        self._scan.order.close()
         with self._store.write() as connection:
             frontier.release(connection, self._scan.pk, self._scan.owner)
             scan_rows.give_back_parts(connection, self._scan.pk, self._scan.owner)

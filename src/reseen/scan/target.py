@@ -47,6 +47,11 @@ class Target:
     """With `owed`: repositories only where this removal stands."""
 
     @property
+    def is_ordered(self) -> bool:
+        """More is listed than what is named: it is looked at in an order of its own."""
+        return self.everything or bool(self.authors) or self.since is not None
+
+    @property
     def is_narrow(self) -> bool:
         """Only some of what is owed."""
         return self.owed and bool(self.repos or self.authors or self.removal)

@@ -43,6 +43,7 @@ from reseen.scan.outcomes import (
     Index,
     Listed,
     Noticed,
+    Ordering,
     Owing,
     Passed,
     Ready,
@@ -165,6 +166,7 @@ class _Walk:
                 asyncio.create_task(each)
                 for each in (
                     self._list(),
+                    asyncio.to_thread(self._session.survey),
                     self._tell(),
                     self._wait_for_stop(),
                     *(self._visits_on() for _ in range(self._pace.workers)),
@@ -215,7 +217,7 @@ class _Walk:
                 self._after(batch)
                 for ready in batch.ready:
                     self._hand_out(ready)
-                if any(isinstance(each, Listed | Owing) for each in came):
+                if any(isinstance(each, Listed | Owing | Ordering) for each in came):
                     self._page_stored.set()
                 if not came and not self._held and not self._listing:
                     last = await self._in_store(self._session.end_if_empty)
@@ -283,6 +285,8 @@ class _Walk:
             page: Came
             if part.owed:
                 page = await self._in_store(partial(self._session.owing, part))
+            elif part.orders:
+                page = await asyncio.to_thread(self._session.ordering, part)
             else:
                 page = await self._pages.page(part)
             self._page_stored.clear()

@@ -410,10 +410,12 @@ frontier = Table(
     Column("attempts", SmallInteger, nullable=False, default=0),
     Column("leased_until", BigInteger),
     Column("leased_by", Text),
+    Column("signs", SmallInteger, nullable=False, server_default="0"),
     Index("ux_frontier", "scan_pk", "repository_pk", "task", "subject", unique=True),
     Index("ix_frontier_queue", "scan_pk", "state", "priority", "pk"),
 )
-"""Work to do, with leases. `state`: 0 waiting, 1 leased, 2 done, 3 given up. `leased_by`: the
+"""Work to do, with leases. `priority`: lower is sooner. `signs`: what the listing's row told of its
+files and names (`scan.signs`). `state`: 0 waiting, 1 leased, 2 done, 3 given up. `leased_by`: the
 process, so that what a dead one held is free at once where that can be told."""
 
 watermarks = Table(

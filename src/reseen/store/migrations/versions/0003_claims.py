@@ -37,7 +37,7 @@ _LONG = (1, 2, 4, 5, 6, 7)
 
 
 def upgrade() -> None:
-    """Lists, claims, what was learned; what a walk was asked; lives of jobs."""
+    """Lists, claims, what was learned; what a walk was asked, and in which order; lives of jobs."""
     for name in ("confirm", "follow", "edited"):
         op.add_column("walks", _small(name))
     op.add_column("walks", sa.Column("version", sa.BigInteger, nullable=False, server_default="0"))
@@ -46,6 +46,7 @@ def upgrade() -> None:
     op.add_column("repositories", sa.Column("own_id", sa.Text))
     op.create_index("ix_repositories_own_id", "repositories", ["own_id"])
     op.add_column("sightings", sa.Column("hidden_at", sa.BigInteger))
+    op.add_column("frontier", _small("signs"))
     _new_tables()
     _claims()
     _sealed_index()
