@@ -126,7 +126,11 @@ def test_a_withdrawn_removal_matches_nothing_until_it_is_restored(listed: Path) 
 def test_check_says_what_it_cannot_read(listed: Path) -> None:
     assert "No such file" in reseen(listed, "check", str(listed / "nothing"), code=2)
     (listed / "empty").write_bytes(b"")
-    reseen(listed, "check", str(listed / "empty"))
+    assert "nothing, saved as a file" in reseen(listed, "check", str(listed / "empty"), code=3)
+    (listed / "page").write_bytes(b"<!DOCTYPE html><html><body>Sign in</body></html>")
+    assert "a web page and no model" in reseen(listed, "check", str(listed / "page"), code=3)
+    told = reseen(listed, "check", str(listed / "page"), "--json", code=3)
+    assert "a web page and no model" in json.loads(told)["problem"]
 
 
 def test_a_scanned_folder_is_reported_without_names(listed: Path) -> None:

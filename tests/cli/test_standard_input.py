@@ -51,11 +51,11 @@ def test_a_file_of_names_is_looked_up(home: Path) -> None:
     told = run("lookup", "-", typed=typed.encode()).output
     lines = [line for line in told.splitlines() if line.startswith(("Line", "rm-", "Not in"))]
     assert [line[:6] for line in lines] == [
-        "Line 1", lines[1][:6], "Line 2", "Not in", "Line 3", lines[5][:6],
+        "Line 1", lines[1][:6], "Line 3", "Not in", "Line 4", lines[5][:6],
     ]  # fmt: skip
     assert "Sample" not in told
     found = [json.loads(x) for x in run("lookup", "-", "--json", typed=typed).output.splitlines()]
-    assert [one["line"] for one in found] == [1, 3]
+    assert [one["line"] for one in found] == [1, 4]
 
 
 def test_a_reason_is_typed(home: Path) -> None:

@@ -90,7 +90,7 @@ def _show(path: Path, found: Checked, *, as_json: bool, quiet: bool) -> None:
             {
                 "path": str(path),
                 "error": None,
-                "problem": read.problem,
+                "problem": found.no_model or read.problem,
                 **judged_fields(read),
                 "matches": [match_fields(m) for m in found.matches],
             }
@@ -99,13 +99,15 @@ def _show(path: Path, found: Checked, *, as_json: bool, quiet: bool) -> None:
     for match in found.matches:
         say(f"{visible(str(path))}: {rung_text(match.rung)} {match.removal}  {match.why}")
     if not found.matches and not quiet:
-        say(f"{visible(str(path))}: no match{visible(_limits(read))}")
+        say(f"{visible(str(path))}: no match{visible(_limits(read, found.no_model))}")
 
 
-def _limits(read: Fingerprint) -> str:
+def _limits(read: Fingerprint, no_model: str | None) -> str:
     """What a "no match" does not speak of; nothing where all was read."""
     if read.pointer is not None:
         return f" by the SHA-256 that it states; {read.problem}"
+    if no_model is not None:
+        return f" by the digests of the whole file; {no_model}"
     if read.problem is not None:
         return f" by the digests of the whole file; {read.problem}"
     if not read.blind:

@@ -83,14 +83,16 @@ def given_text(context: click.Context, parameter: click.Parameter, value: str | 
     return text
 
 
-def given_lines(value: str) -> list[str]:
-    """The same for an argument that may be several: "-" stands for the lines of standard input."""
+def given_lines(value: str) -> list[tuple[int, str]]:
+    """The same for an argument that may be several: "-" stands for the lines of standard input.
+    Each with the number of its line; empty ones are left out, and counted."""
     if value != "-":
-        return [value]
-    lines = [line.strip() for line in _from_input().splitlines()]
-    if not any(lines):
+        return [(1, value)]
+    lines = [(n, line.strip()) for n, line in enumerate(_from_input().splitlines(), 1)]
+    given = [(n, line) for n, line in lines if line]
+    if not given:
         raise InputError("nothing stands on standard input", remedy="Give a name, or one a line.")
-    return [line for line in lines if line]
+    return given
 
 
 def _from_input() -> str:

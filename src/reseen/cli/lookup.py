@@ -55,7 +55,7 @@ def lookup(query: str, limit: int, db: str | None, as_json: bool, reveal: bool) 
             must_record(store, "names are not shown")
         keyring = keyring_for_names(store, settings) if reveal else keyring_if_any(store, settings)
         queries = given_lines(query)
-        for number, each in enumerate(queries, 1):
+        for number, each in queries:
             line = number if len(queries) > 1 else None
             _look_up(store, keyring, each, _Asked(limit, as_json, reveal, line))
 

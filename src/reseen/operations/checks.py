@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reseen.errors import InputError, bulkhead
 from reseen.match.registry_index import RegistryIndex
 from reseen.records import Container, Fingerprint, Match, Rung
 from reseen.registry import never_read
+from reseen.registry.adds import why_no_model_file
 from reseen.registry.never_read import NOTHING, read_local
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -22,6 +23,8 @@ class Checked:
     fingerprint: Fingerprint
     matches: tuple[Match, ...]
     """Strongest first; a hint alone is no match, and stands here all the same."""
+    no_model: str | None = None
+    """Why it can hardly be a model (a web page, nothing, cut off), and what to do."""
 
     @property
     def matched(self) -> bool:
@@ -32,7 +35,7 @@ class Checked:
     def judged_whole(self) -> bool:
         """False: a model file that is damaged, judged by the digests of its bytes alone; or a Git
         LFS pointer, judged by what it states."""
-        if self.fingerprint.pointer is not None:
+        if self.fingerprint.pointer is not None or self.no_model is not None:
             return False  # the file is not here
         damaged = self.fingerprint.problem is not None
         return not damaged or self.fingerprint.container is Container.UNKNOWN
@@ -52,7 +55,8 @@ class Checker:
         self.load()
         with bulkhead():
             read = read_local(path, self._never, progress)
-        return self.match(read)
+            no_model = why_no_model_file(path, read)
+        return replace(self.match(read), no_model=no_model)
 
     def match(self, read: Fingerprint) -> Checked:
         """As `check`, for a file that was read before."""

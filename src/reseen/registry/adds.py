@@ -84,7 +84,7 @@ def add_files(
         except FileError as e:
             return Added(path, AddOutcome.REJECTED, reason=str(e))
         looked_at = read.size > 0 and not options.anyway
-        why = why_no_model(_head(path), read) if looked_at else None
+        why = why_no_model_file(path, read) if looked_at else None
         if why is not None:
             return Added(path, AddOutcome.REJECTED, reason=f"{why} (or take it with --anyway)")
         given = options.names or Names()
@@ -118,9 +118,10 @@ def _add(store: Store, keyring: Keyring, path: Path, told: Fingerprint, draft: D
         return Added(path, AddOutcome(outcome.value), standing.id, why, written.removals)
 
 
-def _head(path: Path) -> bytes:
+def why_no_model_file(path: Path, told: Fingerprint) -> str | None:
+    """Why this file can hardly be a model, and what to do; None for one that may."""
     with path.open("rb") as file:
-        return file.read(1_024)
+        return why_no_model(file.read(1_024), told)
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
