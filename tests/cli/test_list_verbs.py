@@ -95,3 +95,10 @@ def test_what_removals_are_good_for_is_said(home: Path) -> None:
     assert "1 removal has no hash" in said
     assert "1 removal has no full digest" in said
     assert "No leads" in reseen(home, "leads")
+
+
+def test_rejected_rows_are_imported_again_as_the_list_was(home: Path) -> None:
+    rows = f"name,sha256\nSample person 01,{A}\nSample person 02,{B[:62]}\n"
+    path = file_of(home, rows, "weekly.csv")
+    told = reseen(home, "registry", "import", path, "--list", "hotline, week 48", code=3)
+    assert "correct and import that file, with the same --list." in told

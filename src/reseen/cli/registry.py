@@ -259,7 +259,12 @@ def _details(account: ImportAccount, options: ImportOptions) -> Iterator[str]:
     if len(account.rejected) > 10:
         yield f"and {len(account.rejected) - 10:,} more"
     if account.rejects_file is not None:
-        again = ", with the same --map" if options.columns else ""
+        given = {
+            "--list": options.list_name, "--map": options.columns,
+            "--site": options.site, "--class": options.cls,
+        }  # fmt: skip
+        same = " and ".join(option for option, value in given.items() if value)
+        again = f", with the same {same}" if same else ""
         yield (f"Rejected rows are in {account.rejects_file}: correct and import that file{again}.")
     if account.withdrawn:
         yield f"{count(account.withdrawn, 'row')} about withdrawn removals: they stay withdrawn."
