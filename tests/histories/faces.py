@@ -301,11 +301,16 @@ class Room:
 
         async def whole() -> None:
             stop = asyncio.Event()
+
+            def round_ended(came: Any) -> None:
+                ended.append(came.ended)
+                stop.set()
+
             context = WatchContext(
                 *(self.store, self.keyring, *self._asked(target), lambda _: None),
                 intervals=WatchIntervals(first=timedelta(days=20 * 365)),
                 pace=QUICK,
-                rounds=lambda came: ended.append(came.ended) or stop.set(),
+                rounds=round_ended,
             )
             await watching(following(context), self.hub, stop)
 

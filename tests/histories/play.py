@@ -26,6 +26,7 @@ from tests.histories.acts import (
     Saying,
     Scan,
     Stage,
+    Watch,
     draw,
     new_folder,
 )
@@ -302,7 +303,7 @@ def _simpler(act: Act) -> Iterator[Act]:
             yield Scan(replace(target, refs=False), act.by)
         if target.follow:
             yield Scan(replace(target, follow=False), act.by)
-    if not isinstance(act, Hook | Change) and act.by != "python":
+    if not isinstance(act, Hook | Change | Watch) and act.by != "python":
         yield replace(act, by="python")
 
 
