@@ -267,16 +267,12 @@ class _Work:
 
     def _make(self, layer: Layer, arrays: Mapping[str, Matrix | Stored]) -> None:
         for plan in layer:
-            made = sketches.module(read_update(plan, arrays))
-            if made is None:
-                self.leave_out((plan,), ZERO if self._is_zero(plan, arrays) else NOT_FINITE)
-            else:
+            made = _module(plan, arrays)
+            if isinstance(made, Module):
                 self._modules[plan.name] = made
                 self._ranks.append(plan.rank)
-
-    @staticmethod
-    def _is_zero(plan: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> bool:
-        return read_update(plan, arrays).norm() == 0
+            else:
+                self.leave_out((plan,), made)
 
     def finish(self) -> Sketched:
         if not self._plan.modules:
@@ -298,6 +294,15 @@ class _Work:
             names = {sketches.module_id(name): name for name in self._modules}
             return Sketched(made, None, self._left_out, names)
         return Sketched(None, made, self._left_out)
+
+
+def _module(plan: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Module | str:
+    """A module of the sketch, or why it is left out. Its update is let go before the next."""
+    update = read_update(plan, arrays)
+    made = sketches.module(update)
+    if made is not None:
+        return made
+    return ZERO if update.norm() == 0 else NOT_FINITE
 
 
 def _numbers(layer: Layer, info: TensorInfo, data: Bytes) -> Matrix | Stored:
