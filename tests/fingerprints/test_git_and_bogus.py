@@ -7,10 +7,11 @@ from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reseen.files import lfs_pointer
 from reseen.fingerprints.embedded import embedded
-from reseen.fingerprints.git import blob_sha1, parse_pointer, pointer, pointer_oid
+from reseen.fingerprints.git import blob_sha1, pointer, pointer_oid
 from reseen.fingerprints.known_bogus import why_bogus
-from reseen.records import Digest, DigestKind
+from reseen.records import Digest, DigestKind, LfsPointer
 
 SHA = hashlib.sha256(b"a model").digest()
 
@@ -24,7 +25,7 @@ def test_git_names_a_blob_as_git_does() -> None:
 @settings(deadline=None)
 def test_a_pointer_is_read_back(sha256: bytes, size: int) -> None:
     text = pointer(sha256, size)
-    assert parse_pointer(text) == (sha256, size)
+    assert lfs_pointer.parse(text) == LfsPointer(sha256, size)
     assert pointer_oid(sha256, size) == blob_sha1(text)
 
 
@@ -43,7 +44,7 @@ def test_a_pointer_is_read_back(sha256: bytes, size: int) -> None:
     ],
 )
 def test_what_is_no_pointer_is_none(text: bytes) -> None:
-    assert parse_pointer(text) is None
+    assert lfs_pointer.parse(text) is None
 
 
 def test_a_digest_of_nothing_names_no_file() -> None:

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import hashlib
 
-from reseen.files import lfs_pointer
-
 
 def blob_sha1(data: bytes) -> bytes:
     """Git's 20-byte name for a file of these bytes."""
@@ -30,9 +28,3 @@ def pointer(sha256: bytes, size: int) -> bytes:
 def pointer_oid(sha256: bytes, size: int) -> bytes:
     """Git's 20-byte name for that pointer."""
     return blob_sha1(pointer(sha256, size))
-
-
-def parse_pointer(data: bytes) -> tuple[bytes, int] | None:
-    """SHA-256 and size in bytes from a pointer's text; None if it is none."""
-    found = lfs_pointer.parse(data)
-    return None if found is None else (found.sha256, found.size)
