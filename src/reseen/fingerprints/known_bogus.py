@@ -10,6 +10,7 @@ import hashlib
 from functools import cache
 
 from reseen.files.limits import HEADER_HARD_LIMIT
+from reseen.fingerprints.git import blob_sha1
 from reseen.records import Container, Digest, DigestKind, Fingerprint
 
 _ERRORS = (
@@ -100,12 +101,11 @@ def _of_errors() -> dict[DigestKind, frozenset[bytes]]:
 
     bodies = [(text + end).encode() for text in _ERRORS for end in _ENDS]
     sha256 = frozenset(hashlib.sha256(body).digest() for body in bodies)
-    blob = (hashlib.sha1(b"blob %d\0" % len(b) + b, usedforsecurity=False) for b in bodies)
     return {
         DigestKind.SHA256: sha256,
         DigestKind.AUTOV2: frozenset(value[:5] for value in sha256),
         DigestKind.BLAKE3: frozenset(blake3(body).digest() for body in bodies),
-        DigestKind.GIT_BLOB: frozenset(each.digest() for each in blob),
+        DigestKind.GIT_BLOB: frozenset(map(blob_sha1, bodies)),
     }
 
 
