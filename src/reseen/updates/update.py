@@ -175,19 +175,16 @@ def _loha_side(roles: Mapping[str, Matrix], n: str) -> tuple[Matrix, Matrix]:
 
 
 def _lokr(roles: Mapping[str, Matrix]) -> Form:
-    first: Factor | None = roles.get("lokr_w1")
-    if first is None:
-        first = _factor(_flat(roles["lokr_w1_a"]), _flat(roles["lokr_w1_b"]))
-    elif not isinstance(first, LowRank):
-        first = _flat(first)
-    second = roles.get("lokr_w2")
-    if second is not None:
-        return Kronecker(first, _flat(second))
-    a, b = _flat(roles["lokr_w2_a"]), _flat(roles["lokr_w2_b"])
-    core = roles.get("lokr_t2")
-    if core is not None:
-        return Kronecker(first, _factor(a.T, _tucker(core, b)))
-    return Kronecker(first, _factor(a, b))
+    return Kronecker(_lokr_side(roles, "1"), _lokr_side(roles, "2"))
+
+
+def _lokr_side(roles: Mapping[str, Matrix], n: str) -> Factor:
+    whole = roles.get(f"lokr_w{n}")
+    if whole is not None:
+        return _flat(whole)
+    a, b = _flat(roles[f"lokr_w{n}_a"]), _flat(roles[f"lokr_w{n}_b"])
+    core = roles.get(f"lokr_t{n}")
+    return _factor(a, b) if core is None else _factor(a.T, _tucker(core, b))
 
 
 def _factor(a: Matrix, b: Matrix) -> Factor:
