@@ -87,14 +87,15 @@ def layers(count: int, **shapes: tuple[int, ...]) -> bytes:
     return flat(each(count, {names.get(end, end): shape for end, shape in shapes.items()}))
 
 
+def halves(mebibytes: int) -> bytes:
+    """Small numbers in half precision."""
+    return (b"\x11\x2c\x13\xac\x05\x28" * ((mebibytes << 20) // 6 + 1))[: mebibytes << 20]
+
+
 def aliased(count: int, mebibytes: int) -> bytes:
     """A torch zip whose tensors all stand in one storage."""
     rows, columns = 2_048, (mebibytes << 20) // 2 // 2_048
-    whole = T(
-        "F16",
-        (rows, columns),
-        (b"\x11\x2c\x13\xac\x05\x28" * ((mebibytes << 20) // 6 + 1))[: mebibytes << 20],
-    )
+    whole = T("F16", (rows, columns), halves(mebibytes))
     names = {f"{KOHYA.format(i % 3, i)}.diff": build.tensor("0", whole) for i in range(count)}
     return build.torch_zip({"0": whole}, build.dictionary(names))
 
@@ -102,22 +103,13 @@ def aliased(count: int, mebibytes: int) -> bytes:
 def transposed(mebibytes: int) -> bytes:
     side = 4_096
     rows = (mebibytes << 20) // 2 // side
-    whole = T(
-        "F16", (rows, side), bytes(range(1, 41, 8)) * ((mebibytes << 20) // 5), strides=(1, rows)
-    )
-    whole = T(
-        "F16",
-        (rows, side),
-        (b"\x11\x2c\x13\xac\x05\x28" * ((mebibytes << 20) // 6 + 1))[: mebibytes << 20],
-        strides=(1, rows),
-    )
+    whole = T("F16", (rows, side), halves(mebibytes), strides=(1, rows))
     return build.torch_zip({f"{KOHYA.format(0, 0)}.diff": whole})
 
 
-def string(text: bytes, length: int) -> bytes:
-    return build.with_header(
-        b'{"__metadata__":{"a":"' + text * (length // len(text)) + b'"}}', pad=False
-    )
+def string(text: bytes, length: int, end: bytes = b"") -> bytes:
+    value = text * (length // len(text)) + end
+    return build.with_header(b'{"__metadata__":{"a":"' + value + b'"}}', pad=False)
 
 
 def patterns() -> tuple[bytes, PeftConfig | None]:
@@ -239,15 +231,7 @@ CASES = (
     Case(
         "emoji",
         "a header that is one string of the longest, with one emoji",
-        plain(
-            lambda: build.with_header(
-                b'{"__metadata__":{"a":"'
-                + b"a" * ((16 << 20) - 60)
-                + "\U0001f600".encode()
-                + b'"}}',
-                pad=False,
-            )
-        ),
+        plain(lambda: string(b"a", (16 << 20) - 60, "\U0001f600".encode())),
         header=True,
     ),
     Case(
