@@ -7,6 +7,7 @@ factor, a Hadamard product and a stored matrix in blocks of rows.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod, sqrt
@@ -17,13 +18,11 @@ from numpy.typing import NDArray
 
 from reseen.files.tensors import DTYPE_BITS, TensorInfo
 from reseen.files.values import Bytes, to_float32
+from reseen.updates.cost import BLOCK
 
 Matrix = NDArray[np.float32]
 Rows = tuple[tuple[int, int], ...]
 """Rows of a layer, as ranges in order."""
-
-BLOCK = 1 << 20
-"""Numbers that are made at a time where a matrix is made in blocks of rows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,9 +83,7 @@ class Kronecker:
 
     @property
     def shape(self) -> tuple[int, int]:
-        out = self.first.shape[0] * self.second.shape[0]
-        if self.rows is not None:
-            out = sum(stop - start for start, stop in self.rows)
+        out = _height(self.rows, self.first.shape[0] * self.second.shape[0])
         return out, self.first.shape[1] * self.second.shape[1]
 
     def project(self, left: Matrix, right: Matrix) -> Matrix:
@@ -124,8 +121,43 @@ class Kronecker:
         return Kronecker(taken(self.first, blocks), self.second)
 
 
+class InBlocks(ABC):
+    """ΔW = factor * a matrix that is made in blocks of rows."""
+
+    __slots__ = ()
+    factor: float
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]: ...
+
+    @abstractmethod
+    def blocks(self) -> Iterator[tuple[int, Matrix]]:
+        """The matrix without the factor: where each block begins, and the block."""
+
+    def project_and_norm(self, left: Matrix, right: Matrix) -> tuple[Matrix, float]:
+        sums = np.zeros((len(left), self.shape[1]), np.float32)
+        total = 0.0
+        for at, block in self.blocks():
+            sums += left[:, at : at + len(block)] @ block
+            total += norm_of(block) ** 2
+        factor = np.float32(self.factor)
+        product: Matrix = (sums @ right.T) * factor
+        return product, _root(total) * abs(float(factor))
+
+    def project(self, left: Matrix, right: Matrix) -> Matrix:
+        return self.project_and_norm(left, right)[0]
+
+    def norm(self) -> float:
+        total = sum(norm_of(block) ** 2 for _, block in self.blocks())
+        return _root(total) * abs(self.factor)
+
+    def dense(self) -> Matrix:
+        return np.concatenate([block for _, block in self.blocks()]) * np.float32(self.factor)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Hadamard:
+class Hadamard(InBlocks):
     """ΔW = factor * one * other, number by number."""
 
     one: LowRank
@@ -144,15 +176,6 @@ class Hadamard:
             made *= self.other.left[some] @ self.other.right
             yield at, made
 
-    def project(self, left: Matrix, right: Matrix) -> Matrix:
-        return _in_blocks(self, left, right)[0]
-
-    def norm(self) -> float:
-        return _norm_in_blocks(self)
-
-    def dense(self) -> Matrix:
-        return np.concatenate([block for _, block in self.blocks()]) * np.float32(self.factor)
-
     def times(self, factor: np.float32) -> Hadamard:
         return replace(self, factor=self.factor * float(factor))
 
@@ -162,7 +185,7 @@ class Hadamard:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stored:
+class Stored(InBlocks):
     """ΔW = factor * the matrix that is stored, turned into numbers a block at a time."""
 
     info: TensorInfo
@@ -185,15 +208,6 @@ class Stored:
                 some = replace(self.info, shape=(count, columns), length=count * row)
                 yield at, to_float32(some, view[first * row : (first + count) * row])
                 at += count
-
-    def project(self, left: Matrix, right: Matrix) -> Matrix:
-        return _in_blocks(self, left, right)[0]
-
-    def norm(self) -> float:
-        return _norm_in_blocks(self)
-
-    def dense(self) -> Matrix:
-        return np.concatenate([block for _, block in self.blocks()]) * np.float32(self.factor)
 
     def times(self, factor: np.float32) -> Stored:
         return replace(self, factor=self.factor * float(factor))
@@ -243,8 +257,8 @@ Form = LowRank | Kronecker | Hadamard | Stored | Dense
 
 def project_and_norm(form: Form, left: Matrix, right: Matrix) -> tuple[Matrix, float]:
     """Both at once: what is made in blocks is made once."""
-    if isinstance(form, Hadamard | Stored):
-        return _in_blocks(form, left, right)
+    if isinstance(form, InBlocks):
+        return form.project_and_norm(left, right)
     return form.project(left, right), form.norm()
 
 
@@ -270,7 +284,7 @@ def norm_of(matrix: Matrix) -> float:
     for start in range(0, flat.size, BLOCK):
         piece = flat[start : start + BLOCK].astype(np.float64)
         total += float(piece @ piece)
-    return sqrt(total) if total >= 0 else total
+    return _root(total)
 
 
 def _height(rows: Rows | None, whole: int) -> int:
@@ -279,22 +293,6 @@ def _height(rows: Rows | None, whole: int) -> int:
 
 def _step(columns: int) -> int:
     return max(1, BLOCK // max(columns, 1))
-
-
-def _in_blocks(form: Hadamard | Stored, left: Matrix, right: Matrix) -> tuple[Matrix, float]:
-    sums = np.zeros((len(left), form.shape[1]), np.float32)
-    total = 0.0
-    for at, block in form.blocks():
-        sums += left[:, at : at + len(block)] @ block
-        total += norm_of(block) ** 2
-    factor = np.float32(form.factor)
-    product: Matrix = (sums @ right.T) * factor
-    return product, _root(total) * abs(float(factor))
-
-
-def _norm_in_blocks(form: Hadamard | Stored) -> float:
-    total = sum(norm_of(block) ** 2 for _, block in form.blocks())
-    return _root(total) * abs(form.factor)
 
 
 def _root(total: float) -> float:
