@@ -258,7 +258,7 @@ def _list(
                 skipped[skip.reason] = skipped.get(skip.reason, 0) + 1
             if repository.disabled or not beside_main:
                 continue
-        named = repository.id in scan.target.repos
+        named = repository.id in scan.named
         hinted = hints(repository)
         priority = (
             priorities.Priority.NOW if named else priorities.priority(repository, accounts, hinted)

@@ -152,6 +152,8 @@ class ScanFacts:
     abilities: Abilities
     """What the hub can do: it is asked for no more."""
     target: Target
+    named: frozenset[str]
+    """The target's repositories: looked up for each that is listed, and they can be very many."""
     options: Options
     owner: Owner
     index: Callable[[], Index]

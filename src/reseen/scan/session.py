@@ -69,6 +69,7 @@ class ScanSession:
                 hub=self._hub.name,
                 abilities=self._hub.abilities,
                 target=target,
+                named=frozenset(target.repos),
                 options=options,
                 owner=Owner.this(),
                 index=lambda: self.index,
