@@ -97,7 +97,7 @@ def repositories(
     old, new = schema.repositories.c, insert.excluded
     # A short listing does not say everything: what it leaves out stays as it was known.
     kept = ("sha", "created_at", "modified_at", "downloads", "likes", "used_storage", "own_id")
-    gated = _has(old.flags, GATED | WAS_GATED)
+    gated = has(old.flags, GATED | WAS_GATED)
     flags = case((gated, new["flags"].op("|")(WAS_GATED)), else_=new["flags"])
     if rows:
         connection.execute(
@@ -286,8 +286,8 @@ def hidden(connection: Connection, repository_pks: Iterable[int]) -> dict[int, s
         query = (
             select(a.repository_pk, a.commit)
             .join(schema.repositories, r.pk == a.repository_pk)
-            .where(r.pk.in_(some), _has(r.flags, WAS_GATED), ~_has(r.flags, GATED))
-            .where(_has(a.flags, MASKED), a.sha256.is_(None))
+            .where(r.pk.in_(some), has(r.flags, WAS_GATED), ~has(r.flags, GATED))
+            .where(has(a.flags, MASKED), a.sha256.is_(None))
             .distinct()
         )
         for pk, commit in connection.execute(query):
@@ -295,7 +295,7 @@ def hidden(connection: Connection, repository_pks: Iterable[int]) -> dict[int, s
     return found
 
 
-def _has(flags: ColumnElement[int], bits: int) -> ColumnElement[bool]:
+def has(flags: ColumnElement[int], bits: int) -> ColumnElement[bool]:
     """Is any of these bits set?"""
     return flags.op("&", precedence=9)(bits) != 0
 

@@ -7,7 +7,7 @@ is kept in Python from one page to the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from reseen.observed import artifacts as seen
 from reseen.observed import walks
-from reseen.observed.artifacts import DISABLED, PRIVATE
+from reseen.observed.artifacts import DISABLED, GATED, PRIVATE
 from reseen.observed.sightings import GONE
 from reseen.observed.walks import NEVER, Walked
 from reseen.records import Repository, RepoType, Rung, account_of
+from reseen.store.database import chunks
 from reseen.store.schema import (
     artifacts,
     read_sketches,
@@ -26,9 +27,6 @@ from reseen.store.schema import (
     repositories,
     sightings,
 )
-
-CHUNK = 400
-"""Values in one IN list: under what every SQLite build allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def remember(
     before: dict[tuple[str, RepoType, str], tuple[int, int]] = {}
     for hub, type in {(each.hub, each.type) for each in page}:
         ids = [each.id for each in page if each.hub == hub and each.type is type]
-        for some in _chunks(ids):
+        for some in chunks(ids):
             query = select(
                 repositories.c.pk, repositories.c.repo, repositories.c.last_listed
             ).where(
@@ -92,7 +90,7 @@ def remember(
 def listed_since(connection: Connection, pks: Iterable[int], at: int) -> set[int]:
     """Which of these repositories were listed since an instant (microseconds)."""
     found: set[int] = set()
-    for some in _chunks(sorted(set(pks))):
+    for some in chunks(sorted(set(pks))):
         query = select(repositories.c.pk).where(
             repositories.c.pk.in_(some), repositories.c.last_listed >= at
         )
@@ -103,7 +101,7 @@ def listed_since(connection: Connection, pks: Iterable[int], at: int) -> set[int
 def repositories_by_pk(connection: Connection, pks: Iterable[int]) -> dict[int, Repository]:
     """Repositories as last listed (without tags and paths, which are not kept)."""
     found: dict[int, Repository] = {}
-    for some in _chunks(sorted(set(pks))):
+    for some in chunks(sorted(set(pks))):
         query = select(repositories).where(repositories.c.pk.in_(some))
         found.update((row.pk, _repository(row)) for row in connection.execute(query))
     return found
@@ -112,7 +110,7 @@ def repositories_by_pk(connection: Connection, pks: Iterable[int]) -> dict[int, 
 def listed(connection: Connection, hub: str, repos: Sequence[str], since: int) -> set[str]:
     """Which of these repositories the hub listed at or after an instant, of whatever type."""
     found: set[str] = set()
-    for some in _chunks(repos):
+    for some in chunks(repos):
         query = select(repositories.c.repo).where(
             repositories.c.hub == hub,
             repositories.c.repo.in_(some),
@@ -135,7 +133,7 @@ def is_listed(connection: Connection, hub: str, author: str, since: int) -> bool
 def own_ids(connection: Connection, pks: Iterable[int]) -> dict[int, str | None]:
     """What the hub itself calls these repositories."""
     found: dict[int, str | None] = {}
-    for some in _chunks(sorted(set(pks))):
+    for some in chunks(sorted(set(pks))):
         query = select(repositories.c.pk, repositories.c.own_id).where(repositories.c.pk.in_(some))
         found.update((pk, own_id) for pk, own_id in connection.execute(query))
     return found
@@ -143,7 +141,7 @@ def own_ids(connection: Connection, pks: Iterable[int]) -> dict[int, str | None]
 
 def public(connection: Connection, hub: str, most: int) -> list[Repository]:
     """Some repositories of a hub that strangers could see when they were last listed."""
-    open_to_all = repositories.c.flags.op("&", precedence=9)(DISABLED | PRIVATE) == 0
+    open_to_all = ~seen.has(repositories.c.flags, DISABLED | PRIVATE)
     query = (
         select(repositories)
         .where(repositories.c.hub == hub, open_to_all, repositories.c.last_listed.is_not(None))
@@ -197,7 +195,7 @@ def background_lacks(connection: Connection, enough: int) -> dict[str, int]:
 def with_sightings(connection: Connection, pks: Sequence[int]) -> set[int]:
     """Which of these repositories have a sighting that stands there, of a removal in force."""
     found: set[int] = set()
-    for some in _chunks(pks):
+    for some in chunks(pks):
         query = (
             select(artifacts.c.repository_pk)
             .join(sightings, sightings.c.artifact_pk == artifacts.c.pk)
@@ -229,13 +227,8 @@ def _repository(row: Row[Any]) -> Repository:
         modified_at=seen.instant(row.modified_at),
         downloads=row.downloads,
         likes=row.likes,
-        gated=bool(row.flags & 1),
-        disabled=bool(row.flags & 2),
-        private=bool(row.flags & 4),
+        gated=bool(row.flags & GATED),
+        disabled=bool(row.flags & DISABLED),
+        private=bool(row.flags & PRIVATE),
         used_storage=row.used_storage,
     )
-
-
-def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]
