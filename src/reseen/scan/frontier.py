@@ -137,12 +137,7 @@ def _add(connection: Connection, scan: int, work: Iterable[Work], state: State) 
 def commits(connection: Connection, scan: int, repository_pk: int) -> set[str]:
     """Commits of a repository that are in the queue, in whatever state, as `commit_key` names
     them."""
-    query = select(frontier.c.subject).where(
-        frontier.c.scan_pk == scan,
-        frontier.c.repository_pk == repository_pk,
-        frontier.c.task == int(Task.FILES),
-    )
-    return {commit_key(subject.partition(" ")[0]) for (subject,) in connection.execute(query)}
+    return {key for _, key in spelled(connection, scan, [repository_pk])}
 
 
 def spelled(
