@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, exists, or_, select
+from sqlalchemy import Column, Connection, Select, exists, or_, select
 
 from reseen.match.judge import judge_removals
 from reseen.match.retroactive import candidates_for_reinspection, near_subsets
@@ -107,7 +107,10 @@ def unread(
     nobody looked for modules in them (only with `headers`); or only their header was read, and
     something in the registry could match it now; or a part of their modules was read, and comes
     near. Seen since an instant (microseconds), in these repositories (None: all)."""
-    place = _placed(hub, since)
+    place = _placed(since, artifacts.c.path).where(
+        repositories.c.hub == hub,
+        ~exists().where(readings.c.artifact_pk == artifacts.c.pk, readings.c.full == 1),
+    )
     queries = [place.where(artifacts.c.pk.in_(select(near.c.artifact_pk)))]
     if headers:
         looked = exists().where(
@@ -134,8 +137,8 @@ def unread(
     return found
 
 
-def _placed(hub: str, since: int) -> Select[Any]:
-    """The columns of a `Place`, and the path, of a hub's artifacts that were not read in full."""
+def _placed(since: int, *more: Column[Any]) -> Select[Any]:
+    """The columns of a `Place`, and more, of the artifacts seen since an instant."""
     return (
         select(
             artifacts.c.pk,
@@ -143,14 +146,10 @@ def _placed(hub: str, since: int) -> Select[Any]:
             repositories.c.hub,
             repositories.c.type,
             repositories.c.repo,
-            artifacts.c.path,
+            *more,
         )
         .join(repositories, repositories.c.pk == artifacts.c.repository_pk)
-        .where(
-            repositories.c.hub == hub,
-            artifacts.c.seen_at >= since,
-            ~exists().where(readings.c.artifact_pk == artifacts.c.pk, readings.c.full == 1),
-        )
+        .where(artifacts.c.seen_at >= since)
     )
 
 
@@ -189,16 +188,6 @@ def places(connection: Connection, pks: Iterable[int], *, since: int = 0) -> dic
     """Where these artifacts are; only those seen since an instant."""
     found: dict[int, Place] = {}
     for some in chunks(set(pks)):
-        query = (
-            select(
-                artifacts.c.pk,
-                artifacts.c.repository_pk,
-                repositories.c.hub,
-                repositories.c.type,
-                repositories.c.repo,
-            )
-            .join(repositories, repositories.c.pk == artifacts.c.repository_pk)
-            .where(artifacts.c.pk.in_(some), artifacts.c.seen_at >= since)
-        )
-        found.update((row.pk, Place(*row)) for row in connection.execute(query))
+        rows = connection.execute(_placed(since).where(artifacts.c.pk.in_(some)))
+        found.update((row.pk, Place(*row)) for row in rows)
     return found
