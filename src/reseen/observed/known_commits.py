@@ -99,7 +99,8 @@ def listed_since(connection: Connection, pks: Iterable[int], at: int) -> set[int
 
 
 def repositories_by_pk(connection: Connection, pks: Iterable[int]) -> dict[int, Repository]:
-    """Repositories as last listed (without tags and paths, which are not kept)."""
+    """Repositories as last listed, without tags and paths, which are not kept, and without what the
+    hub itself calls them (`own_ids`): stored again under an old name, they move nothing."""
     found: dict[int, Repository] = {}
     for some in chunks(sorted(set(pks))):
         query = select(repositories).where(repositories.c.pk.in_(some))

@@ -65,7 +65,8 @@ class Asked:
     edited: bool = False
     """Altered copies are looked for."""
     follow: int = 0
-    """What is looked at where something is found: REFS, ACCOUNT's numbers, ALL_REFS."""
+    """What is looked at where something is found (REFS, ACCOUNT's numbers, ALL_REFS), and how far
+    files are read where that leads (LEADS)."""
 
     @property
     def depth(self) -> int:

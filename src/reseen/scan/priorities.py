@@ -27,8 +27,8 @@ class Priority(IntEnum):
     NOW = -3_000
     """The target names it. Never written anew."""
     ACCOUNT = 0
-    """Of an account where something was found. What is less urgent waits for the end of the
-    listing."""
+    """Of an account where something was found. Where an order is written (`Target.is_ordered`),
+    what is less urgent waits for it."""
     BESIDE = 100
     """The refs and the history of a repository where something was found: a guess."""
     HINT = 200

@@ -24,7 +24,7 @@ class Part:
 
     number: int
     subject: tuple[RepoType, str] | None
-    """The account; None for a part of the target itself."""
+    """The account; None for a part of the target itself, and for what lists nothing of the hub."""
     cursor: str | None
     """Where to go on. None: from the beginning."""
     owed: bool = False
