@@ -102,8 +102,6 @@ class Place:
     files: tuple[File, ...]
     tags: tuple[str, ...] = ()
     generic: bool = False
-    copying: bool = False
-    """Its account copies."""
 
     @property
     def id(self) -> str:
@@ -167,11 +165,9 @@ class _Maker:
         made = Population(self.kind, self.seed)
         made.removed = [self._removed(n) for n in range(max(1, int(REMOVED * self.scale)))]
         accounts = [f"account-{n:05}" for n in range(max(20, int(ACCOUNTS * self.scale)))]
-        copying = set(self.dice.sample(accounts, max(1, int(len(accounts) * self.kind.spread))))
+        copying = self.dice.sample(accounts, max(1, int(len(accounts) * self.kind.spread)))
         places = self._copies(made.removed, accounts, sorted(copying))
         places += self._innocents(accounts, self.repositories - len(places))
-        for place in places:
-            place.copying = place.account in copying
         made.places = sorted(places, key=lambda place: (place.created, place.id))
         return made
 
