@@ -244,7 +244,8 @@ def _read(
                 listed.refusals.append((table.columns, taken))
         aside.update(table.set_aside)
     listed.set_aside = aside.total()
-    listed.notes.extend(f"Set aside: {what}, {count:,} times." for what, count in aside.items())
+    for what, count in aside.items():
+        listed.notes.append(f"Set aside: {what}, {'once' if count == 1 else f'{count:,} times'}.")
     listed.notes.extend(tally.notes())
     return listed
 
