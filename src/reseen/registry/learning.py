@@ -171,7 +171,6 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
     by_artifact = _readings(connection, {one.artifact_pk for one in agreeing})
     known = _known(connection, {one.removal_pk for one in agreeing})
     never = _never_read(connection, {one.removal_pk for one in agreeing})
-    links: list[tuple[int, int]] = []
     changed: set[int] = set()
     wanted: dict[tuple[int, bytes], int] = {}
     rests: defaultdict[tuple[int, bytes], set[int]] = defaultdict(set)
@@ -195,10 +194,9 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
         ((known[key], key[0], *by_artifact[wanted[key]].facts, 0, LEARNED, at, 0) for key in new),
     )
     more = _learned_more(connection, {known[key]: by_artifact[wanted[key]] for key in wanted})
-    changed.update(key[0] for key in wanted if known[key] in more)
-    for key in new:
-        changed.add(key[0])
-    for key in (key for key in wanted if key in new or known[key] in more):
+    told_more = [*new, *(key for key in wanted if known[key] in more)]
+    changed.update(key[0] for key in told_more)
+    for key in told_more:
         computed = by_artifact[wanted[key]].digests.items()
         told = kept(Digest(DigestKind(kind), value) for kind, value in sorted(computed))
         rows = [(int(digest.kind), digest.value, known[key]) for digest in told]
