@@ -70,16 +70,9 @@ def refresh(connection: Connection, removal_pks: Collection[int]) -> None:
 
 
 def _refresh(connection: Connection, removal_pks: list[int]) -> None:
-    c, r, lists = schema.claims, schema.removals, schema.lists
-    mine = c.c.removal_pk.in_(removal_pks)
-    list_is_out = exists().where(lists.c.pk == c.c.list_pk, lists.c.withdrawn_at.is_not(None))
-    out = or_(c.c.withdrawn_at.is_not(None), list_is_out)
-    connection.execute(
-        update(c).where(mine, c.c.source != LEARNED).values(in_force=case((out, 0), else_=1))
-    )
-    told = schema.claims.alias("told")
-    said = and_(told.c.removal_pk == r.c.pk, told.c.source != LEARNED, told.c.in_force == 1)
-    stands = exists().where(said, told.c.source == LISTED)
+    c, r = schema.claims, schema.removals
+    mine = update(c).where(c.c.removal_pk.in_(removal_pks)).values(in_force=follows_in_force())
+    connection.execute(mine.where(c.c.source != LEARNED))
     connection.execute(
         update(r)
         .where(r.c.pk.in_(removal_pks))
@@ -87,20 +80,35 @@ def _refresh(connection: Connection, removal_pks: list[int]) -> None:
             {
                 r.c.cls: strictest_class(),
                 r.c.withdrawn_at: case(
-                    (stands, None), else_=func.coalesce(r.c.withdrawn_at, now())
+                    (stands(), None), else_=func.coalesce(r.c.withdrawn_at, now())
                 ),
             }
         )
     )
-    link = schema.learned_from.c
-    rests = exists().where(
-        link.learned_pk == c.c.pk, told.c.pk == link.claim_pk, told.c.in_force == 1
+    connection.execute(mine.where(c.c.source == LEARNED))
+
+
+def follows_in_force() -> ColumnElement[int]:
+    """What `claims.in_force` should be. Of what was learned it follows from that of the claims that
+    it rests on, and from the class of its removal."""
+    c, r, lists = schema.claims.c, schema.removals.alias("theirs").c, schema.lists.c
+    told, link = schema.claims.alias("told").c, schema.learned_from.c
+    list_is_out = exists().where(lists.pk == c.list_pk, lists.withdrawn_at.is_not(None))
+    out = or_(c.withdrawn_at.is_not(None), list_is_out)
+    rests = exists().where(link.learned_pk == c.pk, told.pk == link.claim_pk, told.in_force == 1)
+    read = exists().where(r.pk == c.removal_pk, r.cls < int(RemovalClass.CHILD_ABUSE))
+    use = and_(c.withdrawn_at.is_(None), rests, read)
+    made: ColumnElement[int] = case(
+        (c.source == LEARNED, case((use, 1), else_=0)), else_=case((out, 0), else_=1)
     )
-    read = exists().where(r.c.pk == c.c.removal_pk, r.c.cls < int(RemovalClass.CHILD_ABUSE))
-    use = and_(c.c.withdrawn_at.is_(None), rests, read)
-    connection.execute(
-        update(c).where(mine, c.c.source == LEARNED).values(in_force=case((use, 1), else_=0))
-    )
+    return made
+
+
+def stands() -> ColumnElement[bool]:
+    """The condition on `removals`: a claim of a list is in force."""
+    told = schema.claims.alias("standing").c
+    mine = told.removal_pk == schema.removals.c.pk
+    return exists().where(mine, told.source == LISTED, told.in_force == 1)
 
 
 def strictest_class() -> ColumnElement[int]:
@@ -108,13 +116,12 @@ def strictest_class() -> ColumnElement[int]:
     r, lists, told = schema.removals, schema.lists, schema.claims.alias("saying")
     ever = and_(told.c.removal_pk == r.c.pk, told.c.source != LEARNED)
     said = and_(ever, told.c.in_force == 1)
-    stands = exists().where(said, told.c.source == LISTED)
     effective = _class_said(told)
     most = select(func.max(effective)).select_from(
         told.outerjoin(lists, lists.c.pk == told.c.list_pk)
     )
     strictest = case(
-        (stands, most.where(said).scalar_subquery()), else_=most.where(ever).scalar_subquery()
+        (stands(), most.where(said).scalar_subquery()), else_=most.where(ever).scalar_subquery()
     )
     vouched = (
         exists()

@@ -14,10 +14,19 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, exists, or_, select
+from sqlalchemy import Connection, Table, and_, or_, select
 
 from reseen.records import RemovalClass
-from reseen.registry.claims import CLASSED, COUNTS, FALSE, LEARNED, LISTED, strictest_class
+from reseen.registry.claims import (
+    CLASSED,
+    COUNTS,
+    FALSE,
+    LEARNED,
+    LISTED,
+    follows_in_force,
+    stands,
+    strictest_class,
+)
 from reseen.store import audit_rows, schema
 from reseen.store.audit import AuditLine
 from reseen.store.audit_rows import CLAIM_NUMBERS, CLAIM_TEXTS, ClaimsDigest
@@ -312,33 +321,19 @@ def _settled(connection: Connection, found: Disagreements) -> None:
 
 def _in_force(connection: Connection, found: Disagreements) -> None:
     """`claims.in_force`, as `claims.refresh` makes it."""
-    c, r, lists = schema.claims, schema.removals, schema.lists
-    told, link = schema.claims.alias("told"), schema.learned_from.c
-    list_is_out = exists().where(lists.c.pk == c.c.list_pk, lists.c.withdrawn_at.is_not(None))
-    out = or_(c.c.withdrawn_at.is_not(None), list_is_out)
-    rests = exists().where(
-        link.learned_pk == c.c.pk, told.c.pk == link.claim_pk, told.c.in_force == 1
-    )
-    theirs = schema.removals.alias("theirs").c
-    read = exists().where(theirs.pk == c.c.removal_pk, theirs.cls < int(RemovalClass.CHILD_ABUSE))
-    use = and_(c.c.withdrawn_at.is_(None), rests, read)
-    should: ColumnElement[int] = case(
-        (c.c.source == LEARNED, case((use, 1), else_=0)), else_=case((out, 0), else_=1)
-    )
-    wrong = select(r.c.id).join(c, c.c.removal_pk == r.c.pk).where(c.c.in_force != should)
+    c, r = schema.claims, schema.removals
+    wrong = select(r.c.id).join(c, c.c.removal_pk == r.c.pk)
+    wrong = wrong.where(c.c.in_force != follows_in_force())
     for id in connection.scalars(wrong.order_by(c.c.pk)):
         found.add(f"a claim of {id} (in force or not) stands otherwise than follows from the rest")
 
 
 def _removals(connection: Connection, found: Disagreements) -> None:
     """`removals.withdrawn_at` and `class`, as `claims.refresh` makes them."""
-    r, told = schema.removals, schema.claims.alias("told")
-    stands = exists().where(
-        told.c.removal_pk == r.c.pk, told.c.source == LISTED, told.c.in_force == 1
-    )
+    r = schema.removals
     wrong = or_(
-        and_(r.c.withdrawn_at.is_not(None), stands),
-        and_(r.c.withdrawn_at.is_(None), ~stands),
+        and_(r.c.withdrawn_at.is_not(None), stands()),
+        and_(r.c.withdrawn_at.is_(None), ~stands()),
         r.c.cls != strictest_class(),
     )
     for id in connection.scalars(select(r.c.id).where(wrong).order_by(r.c.pk)):
