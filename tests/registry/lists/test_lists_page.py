@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reseen.registry.lists.columns import REJECT_COLUMNS, SPELLINGS, ListField
-from reseen.registry.lists.documents import MAX_DEPTH
 from reseen.registry.lists.looks import HEADER_WITHIN
+from reseen.registry.lists.nested import MAX_DEPTH
 from reseen.registry.lists.table import MAX_CELL, MAX_COLUMNS, MAX_FILE, MAX_ROWS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "lists.md").read_text()

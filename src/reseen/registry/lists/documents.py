@@ -13,19 +13,17 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from itertools import islice
 from typing import Any, BinaryIO
 
 from reseen.errors import ListError
 from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import ListField, field_called, recognise
 from reseen.registry.lists.looks import SAMPLE, no_header, values_of
-from reseen.registry.lists.nested import MAX_DEPTH, NestedRows, rows_of
+from reseen.registry.lists.nested import MAX_DEPTH, NestedRows, rows_of, too_deep
 from reseen.registry.lists.table import (
     MAX_CELL,
     MAX_COLUMNS,
     MAX_ROWS,
-    UNREADABLE,
     Cell,
     ListTable,
     too_long,
@@ -124,7 +122,8 @@ def _rows(
 
 
 def _entries_of(text: io.TextIOWrapper) -> _Entries:
-    """The entries of a document, or of lines: made anew at each call. Raises ListError."""
+    """The entries of a document, or of lines: made anew at each call. Raises ListError, also while
+    they are walked: where no line is JSON."""
     head = text.read(MAX_ENTRY + 1)
     if _is_lines(head):
         return lambda: _lines(text)
@@ -132,9 +131,6 @@ def _entries_of(text: io.TextIOWrapper) -> _Entries:
         try:
             whole = _loads(head)
         except ValueError:
-            lines = list(islice(_lines(text), 2))  # does any line make sense?
-            if not lines:
-                raise ListError("the file is not JSON, and none of its lines is") from None
             return lambda: _lines(text)
         return lambda: _whole(whole)
     return lambda: _streamed(text)
@@ -271,7 +267,7 @@ class _HeldText:
                     raise _broken() from None
                 continue
             except RecursionError:
-                raise _too_deep() from None
+                raise too_deep() from None
             except ValueError:
                 raise _broken() from None
             if end == len(self._text) and self._more():
@@ -291,7 +287,7 @@ def _loads(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=lambda _: None)
     except RecursionError:
-        raise _too_deep() from None
+        raise too_deep() from None
 
 
 def _too_long() -> ListError:
@@ -301,12 +297,5 @@ def _too_long() -> ListError:
     )
 
 
-def _too_deep() -> ListError:
-    return ListError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
-
-
 def _broken() -> ListError:
     return ListError("the JSON breaks off, or is none", remedy="Export the list again.")
-
-
-__all__ = ["MAX_DEPTH", "UNREADABLE", "read_documents"]

@@ -74,6 +74,11 @@ def rows_of(
     return NestedRows(rows, left_out)
 
 
+def too_deep() -> ListError:
+    """The error for an entry beyond `MAX_DEPTH`."""
+    return ListError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
+
+
 def _is_plain(entry: dict[str, Any]) -> bool:
     """Whether an entry is a row as it stands, as nearly all are: nothing nested, no key a value."""
     for key, value in entry.items():
@@ -209,7 +214,7 @@ def _member(
 def _rows(entry: object, around: JsonRow, depth: int, left_out: Counter[str]) -> Iterator[JsonRow]:
     """The rows of an entry that stands in what `around` says."""
     if depth > MAX_DEPTH:
-        raise ListError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
+        raise too_deep()
     if isinstance(entry, str):
         look = look_of(entry)
         if look == "links":
@@ -265,7 +270,7 @@ def _flat(entry: Mapping[str, Any]) -> JsonRow:
 
 def _flatten(entry: Mapping[str, Any], prefix: str, depth: int, flat: JsonRow) -> None:
     if depth > MAX_DEPTH:
-        raise ListError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
+        raise too_deep()
     for key, value in entry.items():
         name = prefix + key
         if isinstance(value, dict):
