@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 import click
 
 from reseen.cli.common import (
@@ -20,12 +17,8 @@ from reseen.cli.common import (
     settings_for,
     why_option,
 )
+from reseen.cli.registry import change
 from reseen.report.rows import visible
-
-if TYPE_CHECKING:
-    from reseen.operations.removals import RemovalChanged
-    from reseen.store.database import Store
-    from reseen.store.sealing import Keyring
 
 
 @click.command()
@@ -67,7 +60,7 @@ def withdraw_list(name: str, why: str, db: str | None) -> None:
     """Withdraw all that the list NAME says. What other lists say stays in force."""
     from reseen.operations.removals import withdraw_list as take_out
 
-    _change(take_out, name, why, db, "withdrawn")
+    change(take_out, name, why, db, "withdrawn")
 
 
 @click.command("restore-list")
@@ -78,7 +71,7 @@ def restore_list(name: str, why: str, db: str | None) -> None:
     """Put the withdrawn list NAME back in force."""
     from reseen.operations.removals import restore_list as put_in
 
-    _change(put_in, name, why, db, "in force")
+    change(put_in, name, why, db, "in force")
 
 
 @click.command("take-back")
@@ -92,7 +85,7 @@ def take_back(claim: str, why: str, db: str | None) -> None:
     """
     from reseen.operations.removals import take_back as take_out
 
-    _change(take_out, claim, why, db, "out of use")
+    change(take_out, claim, why, db, "out of use")
 
 
 @click.command("put-back")
@@ -103,7 +96,7 @@ def put_back(claim: str, why: str, db: str | None) -> None:
     """Put the CLAIM that was taken back in use again."""
     from reseen.operations.removals import put_back as put_in
 
-    _change(put_in, claim, why, db, "in use")
+    change(put_in, claim, why, db, "in use")
 
 
 @click.command("settle")
@@ -122,21 +115,3 @@ def settle(claim: str, why: str, db: str | None) -> None:
     with open_store(settings) as store:
         waited = settle_contradiction(store, keyring_if_any(store, settings), claim, why)
     say(f"{claim}: looked at" if waited else f"{claim}: nothing contradicts it")
-
-
-def _change(
-    act: Callable[[Store, Keyring | None, str, str], RemovalChanged],
-    what: str,
-    why: str,
-    db: str | None,
-    state: str,
-) -> None:
-    from reseen.cli.registry import show_past
-
-    settings = settings_for(db)
-    with open_store(settings) as store:
-        done = act(store, keyring_if_any(store, settings), what, why)
-        say(f"{visible(what)} is {state}" + ("" if done.changed else " (it was already)"))
-        show_past(store, done.sightings, done.unread if done.sightings else None, quiet=False)
-    for moved in done.notices:
-        note(f"Notice {moved.id} is {moved.state.value}")

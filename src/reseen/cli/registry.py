@@ -470,7 +470,7 @@ def withdraw(id: str, why: str, db: str | None) -> None:
     """Withdraw the removal ID: from now on it matches nothing."""
     from reseen.operations.removals import withdraw as take_out
 
-    _change(take_out, id, why, db, "withdrawn")
+    change(take_out, id, why, db, "withdrawn")
 
 
 @registry.command()
@@ -481,20 +481,21 @@ def restore(id: str, why: str, db: str | None) -> None:
     """Restore the withdrawn removal ID."""
     from reseen.operations.removals import restore as put_back
 
-    _change(put_back, id, why, db, "in force")
+    change(put_back, id, why, db, "in force")
 
 
-def _change(
+def change(
     act: Callable[[Store, Keyring | None, str, str], RemovalChanged],
-    id: str,
+    what: str,
     why: str,
     db: str | None,
     state: str,
 ) -> None:
+    """Withdraw or put back a removal, list or claim, and say what followed from it."""
     settings = settings_for(db)
     with open_store(settings) as store:
-        done = act(store, keyring_if_any(store, settings), id, why)
-        say(f"{id} is {state}" + ("" if done.changed else " (it was already)"))
+        done = act(store, keyring_if_any(store, settings), what, why)
+        say(f"{visible(what)} is {state}" + ("" if done.changed else " (it was already)"))
         show_past(store, done.sightings, done.unread if done.sightings else None, quiet=False)
     for moved in done.notices:
         note(f"Notice {moved.id} is {moved.state.value}")
