@@ -8,6 +8,7 @@ stands in each of them. How the parts are read, within bounds, `package` knows.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import BinaryIO
 
 from reseen.registry.lists.columns import ListField
@@ -42,17 +43,5 @@ def read_workbook(file: BinaryIO, given: Mapping[str, ListField] | None = None) 
             )
     if not tables:
         raise no_header(first)
-    return [_with_notes(tables[0], passed_over), *tables[1:]]
-
-
-def _with_notes(table: ListTable, passed_over: list[str]) -> ListTable:
-    if not passed_over:
-        return table
-    return ListTable(
-        table.columns,
-        table.rows,
-        table.place,
-        (*table.notes, *passed_over),
-        table.meaning,
-        table.set_aside,
-    )
+    tables[0] = replace(tables[0], notes=(*tables[0].notes, *passed_over))
+    return tables
