@@ -1,7 +1,7 @@
 """Leads from short hashes: an AutoV2 that begins a SHA-256 which a hub states.
 
-What comes in: the store. What goes out: removals that have no full digest, with the files whose
-stated SHA-256 begins as their AutoV2 does, and how likely that is by accident. A lead accuses
+What comes in: the store. What goes out: removals of which no full SHA-256 is known, with the files
+whose stated one begins as their AutoV2 does, and how likely that is by accident. A lead accuses
 nobody: it is no sighting, stands in no case and no notice, and the gate lets it through.
 """
 
@@ -35,7 +35,7 @@ class ShortLeads:
 
     found: tuple[ShortLead, ...]
     short: int
-    """AutoV2s of removals without a full digest that were looked for."""
+    """AutoV2s that were looked for: of removals that hold no SHA-256 which they begin."""
     stated: int
     """Different SHA-256s that hubs stated."""
     more: bool = False
@@ -62,7 +62,7 @@ def find(connection: Connection, *, limit: int = 1_000) -> ShortLeads:
 
 
 def _short(connection: Connection) -> dict[bytes, set[str]]:
-    """AutoV2 -> the removals in force (by id) that have it, and no SHA-256 in force."""
+    """AutoV2 -> the removals in force (by id) that have it and no SHA-256 that begins so."""
     d, c, r = digests.c, claims.c, removals.c
 
     def having(kind: DigestKind) -> Iterator[tuple[str, bytes]]:

@@ -44,7 +44,7 @@ class ImportOptions:
     list_name: str | None = None
     """The list's name; without one the rows' own, else the file's stem. Never sealed."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """`--map`: a column's name in the header, or its number -> label of a `lists.columns.Field`."""
+    """`--map`: a column's name in the header, or its number -> label of a `ListField`."""
     site: str | None = None
     """Host name for rows that name no site and have no link."""
     rejects: Path | None = None

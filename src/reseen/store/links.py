@@ -76,7 +76,9 @@ def parse(text: str, *, inner: bool = False) -> Link | None:
     """The link in any spelling (with or without scheme, www, slug, query); None if it is none.
 
     Knows pages (`/models/1/slug?modelVersionId=2`), API addresses (`/api/v1/models/1`,
-    `/api/v1/model-versions/2`, `/api/download/models/2`) and AIR names.
+    `/api/v1/model-versions/2`, `/api/download/models/2`, `/model-versions/by-hash/HASH`), AIR
+    names, MODEL@VERSION, and addresses within those of archives and of sites that lead elsewhere.
+    `inner`: it is one that such a site led to.
     """
     text = text.strip().strip("<>\"'`()[]")
     if len(text) > _LONGEST or not text:

@@ -1,6 +1,6 @@
 """Reads Parquet as a table, by pyarrow (an extra), batch by batch.
 
-What comes in: the bytes of a file. What goes out: a `ListTable`. Nested columns are not looked
+What comes in: the open file of a list. What goes out: a `ListTable`. Nested columns are not looked
 into.
 """
 

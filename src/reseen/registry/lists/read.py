@@ -98,6 +98,6 @@ def _kept(pipe: BinaryIO) -> BinaryIO:
 
 
 def _is_json(head: bytes) -> bool:
-    """Whether the first character that is no mark, blank or zero (UTF-16) opens a JSON value, and
-    the text does not look like a table's."""
+    """Whether the first character that is no mark, blank or zero (UTF-16) opens an object or array
+    of JSON."""
     return head.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:1] in (b"{", b"[")
