@@ -69,8 +69,13 @@ def test_what_only_looks_works_on_a_medium_that_can_only_be_read(
     removal = next(word for word in said.split() if word.startswith("rm-"))
     for verb in (
         ("sightings",),
+        ("leads",),
         ("registry", "list"),
+        ("registry", "lists"),
         ("registry", "show", removal),
+        ("user", "list"),
+        ("key", "list"),
+        ("seal", "status"),
         ("audit", "verify"),
     ):
         code, said = look(sealed, *verb)

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from reseen.records import RemovalClass
     from reseen.store.database import Store
     from reseen.store.sealing import Keyring
+
+    Opens = Callable[[Settings], AbstractContextManager[Store]]
+    """One of `open_store`, `look_into` and `open_or_make`."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 

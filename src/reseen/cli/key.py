@@ -13,6 +13,7 @@ from reseen.cli.common import (
     db_option,
     emit,
     json_option,
+    look_into,
     note,
     open_or_make,
     open_store,
@@ -23,6 +24,7 @@ from reseen.cli.lazy import LazyGroup
 from reseen.cli.user import MISSING
 
 if TYPE_CHECKING:
+    from reseen.cli.common import Opens
     from reseen.gate.keys import Key
     from reseen.store.database import Store
 
@@ -57,7 +59,7 @@ def key() -> None:
 @json_option
 def add(name: str, scopes: tuple[str, ...], rate: float, db: str | None, as_json: bool) -> None:
     """Create a key for NAME and print it once."""
-    with _store(db, make=True) as store:
+    with _store(db, open_or_make) as store:
         from reseen.gate.keys import KeyScope
         from reseen.operations.gate import make_key
 
@@ -75,7 +77,7 @@ def add(name: str, scopes: tuple[str, ...], rate: float, db: str | None, as_json
 @json_option
 def list_(db: str | None, as_json: bool) -> None:
     """List the keys, without their secrets."""
-    with _store(db) as store, store.read() as connection:
+    with _store(db, look_into) as store, store.read() as connection:
         from reseen.gate import keys
 
         found = keys.every(connection)
@@ -116,11 +118,10 @@ def _fields(one: Key) -> dict[str, object]:
 
 
 @contextmanager
-def _store(db: str | None, *, make: bool = False) -> Iterator[Store]:
+def _store(db: str | None, opens: Opens = open_store) -> Iterator[Store]:
     try:
         import reseen.gate.keys  # noqa: F401
     except ImportError:
         raise MISSING from None
-    settings = settings_for(db)
-    with open_or_make(settings) if make else open_store(settings) as store:
+    with opens(settings_for(db)) as store:
         yield store

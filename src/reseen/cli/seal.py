@@ -9,6 +9,7 @@ from reseen.cli.common import (
     db_option,
     emit,
     json_option,
+    look_into,
     note,
     open_store,
     say,
@@ -66,7 +67,7 @@ def rotate(begin: bool, db: str | None, as_json: bool) -> None:
 def status(db: str | None, as_json: bool) -> None:
     """Show whether a rotation is under way. Needs no key."""
     settings = settings_for(db)
-    with open_store(settings) as store:
+    with look_into(settings) as store:
         from reseen.operations import seal as operation
 
         how = operation.state(store)

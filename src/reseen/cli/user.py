@@ -15,6 +15,7 @@ from reseen.cli.common import (
     db_option,
     emit,
     json_option,
+    look_into,
     note,
     open_or_make,
     open_store,
@@ -25,6 +26,7 @@ from reseen.cli.lazy import LazyGroup
 from reseen.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
+    from reseen.cli.common import Opens
     from reseen.review.users import User
     from reseen.store.database import Store
 
@@ -57,7 +59,7 @@ def password_options(command: Callable[..., None]) -> Callable[..., None]:
 @db_option
 def add(name: str, role: str, password_file: Path | None, generate: bool, db: str | None) -> None:
     """Add the user NAME, with a role."""
-    with _users(db, make=True) as store:
+    with _users(db, open_or_make) as store:
         from reseen.operations import users as acts
         from reseen.review import users
 
@@ -73,7 +75,7 @@ def add(name: str, role: str, password_file: Path | None, generate: bool, db: st
 @json_option
 def list_(db: str | None, as_json: bool) -> None:
     """List the users of the service."""
-    with _users(db) as store, store.read() as connection:
+    with _users(db, look_into) as store, store.read() as connection:
         from reseen.review import users
 
         found = users.every(connection)
@@ -147,15 +149,14 @@ def password(name: str, password_file: Path | None, generate: bool, db: str | No
 
 
 @contextmanager
-def _users(db: str | None, *, make: bool = False) -> Iterator[Store]:
+def _users(db: str | None, opens: Opens = open_store) -> Iterator[Store]:
     try:
         import argon2
         import fastapi
     except ImportError:
         raise MISSING from None
     del argon2, fastapi
-    settings = settings_for(db)
-    with open_or_make(settings) if make else open_store(settings) as store:
+    with opens(settings_for(db)) as store:
         yield store
 
 
