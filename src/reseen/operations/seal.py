@@ -130,13 +130,7 @@ def _keys(store: Store, settings: Settings) -> tuple[bytes | None, bytes, bool]:
         new = there or sealing.create_key(beside)
     if kept_keys.check_of(new) == check:
         raise InputError("that key seals this registry already", remedy="Make another one.")
-    old = next((w for w in (kept_keys.working(key, kept) for key in [*given, new]) if w), None)
-    if old is None:
-        raise SealError(
-            "this is not the key that the names in this registry are sealed with",
-            remedy="Give the right one in RESEEN_KEY or RESEEN_KEY_FILE.",
-        )
-    return old, new, files
+    return sealing.working_key([*given, new], kept), new, files
 
 
 def _put_in_place(settings: Settings) -> Path:

@@ -11,17 +11,19 @@ from __future__ import annotations
 import hmac
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, delete, select
 
 from reseen.errors import SealError
-from reseen.store import schema
-from reseen.store.database import insert_many, upsert
+from reseen.store import meta, schema
+from reseen.store.database import insert_many
 
 CHECK, TEXTS, TOKENS, ROTATION = "key_check", "text_keys", "token_keys", "key_rotation"
 """Names in `meta`."""
+SEALING, INDEX_TOKENS = b"reseen sealing 1", b"reseen index tokens 1"
+"""Purposes of what is derived from a sealing key, and is needed after it as well."""
 _NONCE = 12
 
 
@@ -73,14 +75,15 @@ def known(connection: Connection) -> dict[str, bytes]:
     return {name: bytes(value) for name, value in connection.execute(query)}
 
 
-def working(key: bytes, kept: Mapping[str, bytes]) -> bytes | None:
-    """The key that the store is sealed with, where `key` is that one, or the one that a rotation
-    under way goes to; None for any other key."""
-    if hmac.compare_digest(kept.get(CHECK, b""), check_of(key)):
-        return key
+def working(keys: Iterable[bytes], kept: Mapping[str, bytes]) -> bytes | None:
+    """The key that the store is sealed with, where one of `keys` is that one, or the one that a
+    rotation under way goes to; None where none of them is."""
     rotation = under_way(kept)
-    if rotation is not None and hmac.compare_digest(rotation.check, check_of(key)):
-        return _opened(key, rotation.old, ROTATION)
+    for key in keys:
+        if hmac.compare_digest(kept.get(CHECK, b""), check_of(key)):
+            return key
+        if rotation is not None and hmac.compare_digest(rotation.check, check_of(key)):
+            return _opened(key, rotation.old, ROTATION)
     return None
 
 
@@ -114,7 +117,7 @@ def first(connection: Connection, key: bytes) -> None:
 
 def begin(connection: Connection, old: bytes, new: bytes) -> None:
     """From now on the new key is accepted too."""
-    _keep(connection, ROTATION, check_of(new) + _sealed(new, old, ROTATION))
+    meta.keep(connection, ROTATION, check_of(new) + _sealed(new, old, ROTATION))
 
 
 def end(connection: Connection, old: bytes, new: bytes) -> None:
@@ -125,18 +128,13 @@ def end(connection: Connection, old: bytes, new: bytes) -> None:
     texts = replace(
         texts,
         own=(*texts.own, os.urandom(32)),
-        earlier=(*texts.earlier, derive(old, b"reseen sealing 1")),
+        earlier=(*texts.earlier, derive(old, SEALING)),
     )
-    tokens = (*of(old, kept).tokens, derive(old, b"reseen index tokens 1"))
-    _keep(connection, TEXTS, _sealed(new, _texts(texts), TEXTS))
-    _keep(connection, TOKENS, _sealed(new, b"".join(tokens), TOKENS))
-    _keep(connection, CHECK, check_of(new))
+    tokens = (*of(old, kept).tokens, derive(old, INDEX_TOKENS))
+    meta.keep(connection, TEXTS, _sealed(new, _texts(texts), TEXTS))
+    meta.keep(connection, TOKENS, _sealed(new, b"".join(tokens), TOKENS))
+    meta.keep(connection, CHECK, check_of(new))
     connection.execute(delete(schema.meta).where(schema.meta.c.name == ROTATION))
-
-
-def _keep(connection: Connection, name: str, value: bytes) -> None:
-    row = {"name": name, "value": value}
-    upsert(connection, schema.meta, [row], key=("name",), update=("value",))
 
 
 def _texts(keys: TextKeys) -> bytes:

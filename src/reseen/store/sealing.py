@@ -17,7 +17,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
@@ -84,10 +84,10 @@ class Keyring:
         """`key`: 32 bytes. `kept`: what the store keeps under it."""
         if len(key) != 32:
             raise SealError("a sealing key has 32 bytes", remedy=_HOW_A_KEY_LOOKS)
-        self._sealing = derive(key, b"reseen sealing 1")
+        self._sealing = derive(key, kept_keys.SEALING)
         # The key's block hashed once: three tokens a row make this the inner loop.
         self._key, self._kept = key, kept or KeptKeys()
-        token_keys = (*self._kept.tokens, derive(key, b"reseen index tokens 1"))
+        token_keys = (*self._kept.tokens, derive(key, kept_keys.INDEX_TOKENS))
         keyed, *folds = [hashlib.blake2s(key=one, digest_size=16) for one in token_keys]
         self._keyed, self._folds = keyed, tuple(folds)
         self._cipher: AESGCM | None = None
@@ -132,15 +132,9 @@ class Keyring:
             kept = _first_keys(store, keys)
         if kept_keys.CHECK not in kept:
             return cls(keys[0])
-        for key in keys:
-            working = kept_keys.working(key, kept)
-            if working is not None:
-                store.sealed_with(kept[kept_keys.CHECK])
-                return cls(working, kept_keys.of(working, kept))
-        raise SealError(
-            "this is not the key that the names in this registry are sealed with",
-            remedy="Give the right one in RESEEN_KEY or RESEEN_KEY_FILE.",
-        )
+        working = working_key(keys, kept)
+        store.sealed_with(kept[kept_keys.CHECK])
+        return cls(working, kept_keys.of(working, kept))
 
     def seal(self, names: Names, id: str) -> bytes:
         """Ciphertext bound to the removal's id."""
@@ -322,6 +316,17 @@ def given_keys(settings: Settings) -> list[bytes]:
     return [key for key in map(read_key, files) if key is not None]
 
 
+def working_key(keys: Sequence[bytes], kept: Mapping[str, bytes]) -> bytes:
+    """As `kept_keys.working`. Raises SealError where none of the keys is the store's."""
+    working = kept_keys.working(keys, kept)
+    if working is None:
+        raise SealError(
+            "this is not the key that the names in this registry are sealed with",
+            remedy="Give the right one in RESEEN_KEY or RESEEN_KEY_FILE.",
+        )
+    return working
+
+
 def next_key_file(settings: Settings) -> Path:
     """Where a rotation puts the new key until it ends."""
     return settings.key_file.with_name(f"{settings.key_file.name}.next")
@@ -334,7 +339,7 @@ def _first_keys(store: Store, keys: Sequence[bytes]) -> dict[str, bytes]:
         check = [(kept_keys.CHECK, check_of(keys[0]))]
         insert_many(connection, schema.meta, ("name", "value"), check, ignore=True)
         kept = kept_keys.known(connection)
-        working = next((k for k in (kept_keys.working(key, kept) for key in keys) if k), None)
+        working = kept_keys.working(keys, kept)
         if working is not None and kept_keys.TEXTS not in kept:
             kept_keys.first(connection, working)
             kept = kept_keys.known(connection)
