@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from reseen.errors import SettingsError
 
@@ -118,10 +118,10 @@ class Settings:
     def key_beside_store(self) -> Path | None:
         """The folder in which both the key file and the store's file lie (or are to lie); None
         where they lie apart, or the key is in no file."""
-        prefix = "sqlite:///"
-        if self.key is not None or not self.db.startswith(prefix):
+        file = sqlite_file(self.db)
+        if self.key is not None or file is None:
             return None
-        store = Path(self.db.removeprefix(prefix).partition("?")[0]).absolute().parent.resolve()
+        store = file.absolute().parent.resolve()
         key = self.key_file.absolute().parent.resolve()
         return key if key.is_relative_to(store) or store.is_relative_to(key) else None
 
@@ -174,6 +174,11 @@ def store_url(given: str) -> str:
             remedy="Give the file's path alone.",
         )
     return _SQLITE + _in_url(path)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a store whose URL `store_url` gave; None where a server holds it."""
+    return Path(unquote(url.removeprefix(_SQLITE))) if url.startswith(_SQLITE) else None
 
 
 _SQLITE = "sqlite:///"

@@ -116,3 +116,4 @@ def test_a_service_says_that_key_and_database_lie_together(
     away = tmp_path.parent / f"{tmp_path.name}-keys" / "reseen.key"
     assert "lie in one folder" not in said(RESEEN_KEY_FILE=str(away))
     assert "lie in one folder" not in said(RESEEN_KEY="5e" * 32)
+    assert "lie in one folder" in said(RESEEN_HOME=str(tmp_path / "100% of it?"))

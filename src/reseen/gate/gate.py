@@ -22,7 +22,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import unquote
 
 from sqlalchemy import Connection
 
@@ -37,7 +36,7 @@ from reseen.gate.use import Use
 from reseen.match.live_index import LiveIndex
 from reseen.match.stated import StatedFile
 from reseen.records import Fingerprint
-from reseen.settings import Settings
+from reseen.settings import Settings, sqlite_file
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -257,7 +256,7 @@ class GateProcess:
         if self._store is not None:
             return self._store
         if self._own is None:
-            path = _sqlite_file(self._settings.db)
+            path = sqlite_file(self._settings.db)
             if path is not None and self._loaded and not path.exists():
                 raise StoreError(
                     "the registry's file is not where it was",
@@ -379,9 +378,3 @@ class GateProcess:
             self._problems.pop("state", None)
         except ReseenError as e:
             self._trouble("state", e)
-
-
-def _sqlite_file(url: str) -> Path | None:
-    if not url.startswith("sqlite:///"):
-        return None
-    return Path(unquote(url.removeprefix("sqlite:///")))
