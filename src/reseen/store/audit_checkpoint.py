@@ -18,10 +18,10 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from reseen.errors import InputError, Tampered
-from reseen.store import audit, schema
+from reseen.store import audit
 from reseen.store.audit import AuditLine
 from reseen.store.database import now
 
@@ -69,10 +69,8 @@ def name_of(secret: bytes) -> str:
 
 def take(connection: Connection, secret: bytes, key: bytes) -> Head:
     """The head of the log now. `secret`: `store.secret`; `key`: `keyring.for_heads`."""
-    table = schema.audit.c
-    query = select(table.pk, table.hash).order_by(table.pk.desc()).limit(1)
-    last = connection.execute(query).one_or_none()
-    count, hash = (0, audit.START) if last is None else (last.pk, bytes(last.hash or b""))
+    last = audit.last(connection)
+    count, hash = (0, audit.START) if last is None else (last.number, last.hash)
     signer = Ed25519PrivateKey.from_private_bytes(key)
     public = signer.public_key().public_bytes_raw().hex()
     bare = Head(name_of(secret), count, now(), hash.hex(), public, "")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from reseen.store import audit_rows
@@ -129,16 +129,13 @@ class LogProof:
             self._say(line, "covers rows of which this Reseen does not know")
             return
         name, first, last = said
-        self._strays(name, first)
+        self._strays(name, first - 1)
         texts: list[str] = []
-        row = self._next[name]
-        while row is not None and row[0] <= last:
-            texts.extend(row[1])
+        for pk, row in self._rows(name, last):
+            texts.extend(row)
             if table.remember:
-                table.pks.append(row[0])
+                table.pks.append(pk)
                 table.lines.append(line.number)
-            row = next(table.rows, None)
-        self._next[name] = row
         if not texts:
             self._say(line, "what it tells of is not in the store")
         elif audit_rows.digest(texts) != details.get("rows"):
@@ -154,23 +151,24 @@ class LogProof:
             if name == "claims":
                 self.claims.append(ClaimRange(0, last, line.number, ""))
                 continue
-            digest, table = RunningDigest(), self.tables[name]
-            row = self._next[name]
-            while row is not None and row[0] <= last:
-                for text in row[1]:
+            digest = RunningDigest()
+            for _, row in self._rows(name, last):
+                for text in row:
                     digest.add(text)
-                row = next(table.rows, None)
-            self._next[name] = row
             self.sealed_digests.append(digest.hex())
         self.sealed_as = str(details.get("rows"))
 
-    def _strays(self, name: str, before: int | None) -> None:
-        table = self.tables[name]
-        row = self._next[name]
-        while row is not None and (before is None or row[0] < before):
-            self.found.add(f"{table.named(row[0])} stands in the store, and in no line of the log")
-            row = next(table.rows, None)
-        self._next[name] = row
+    def _strays(self, name: str, last: int | None) -> None:
+        named = self.tables[name].named
+        for pk, _ in self._rows(name, last):
+            self.found.add(f"{named(pk)} stands in the store, and in no line of the log")
+
+    def _rows(self, name: str, last: int | None) -> Iterator[LogRow]:
+        """The next rows of a table, up to this pk (None: all that are left), each given once."""
+        rows, row = self.tables[name].rows, self._next[name]
+        while row is not None and (last is None or row[0] <= last):
+            yield row
+            row = self._next[name] = next(rows, None)
 
     def _say(self, line: AuditLine, what: str) -> None:
         of = "" if line.subject == "*" else f" {line.subject}"
