@@ -17,7 +17,7 @@
     ├── AccessError           nobody is signed in, or the role or key does not allow it
     ├── Tampered              a log or a saved state is not what was written
     ├── SealError             names cannot be sealed or opened (key missing, wrong, or unsafe)
-    ├── MailError             a mail server did not take a notice
+    ├── MailError             a mail server did not take a notice or a correction
     └── HubError              a hub did not answer as needed
         ├── HubAuth           401/403: no access with this token
         │   └── HubHidden     401 to a stranger, without a reason: deleted, or private
@@ -135,7 +135,7 @@ class SealError(ReseenError):
 
 
 class MailError(ReseenError):
-    """A mail server did not take a notice."""
+    """A mail server did not take a notice, or a correction of one."""
 
 
 class HubError(ReseenError):

@@ -258,7 +258,7 @@ def hand_in(server: Server, mail: EmailMessage) -> None:
         ) from None
     except (smtplib.SMTPException, OSError, ValueError):
         raise MailError(
-            "the mail server did not take the notice",
+            "the mail server did not take the mail",
             remedy="Nothing changed: try again, or take the text away.",
         ) from None
     finally:

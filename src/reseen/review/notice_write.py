@@ -168,7 +168,7 @@ def take_away(
     return ready
 
 
-# -- what `mail` and `settling` need too ---------------------------------------------------------
+# -- what `mail`, `corrections` and `notice_updates` need too ------------------------------------
 
 
 def seen_as(connection: Connection, id: str, version: int | None) -> Row[Any]:
@@ -235,7 +235,7 @@ def beside(
     how: str,
     note: str = "",
 ) -> None:
-    """A step that leads to no other state (`notice.ASIDE`); the caller writes its audit line."""
+    """A step that leads to no other state (`notice_read.ASIDE`); its audit line is the caller's."""
     _append_row(connection, keyring, row, who, _stays(row, how, note))
     changed(connection, row)
 

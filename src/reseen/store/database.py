@@ -267,7 +267,7 @@ def _create(connection: Connection) -> None:
     """An empty database becomes a registry at the head schema, in one transaction."""
     import secrets
 
-    schema.metadata.create_all(connection, checkfirst=False)  # with the tables of `people`
+    schema.metadata.create_all(connection, checkfirst=False)  # with the tables of `service_schema`
     connection.execute(
         text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
     )
