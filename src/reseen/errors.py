@@ -8,6 +8,7 @@
     │       ├── TooLarge      it asks for more than we give (bytes, tensors, depth)
     │       ├── Unread        recognised, but nothing here reads it yet
     │       └── Unforeseen    Reseen itself failed on it, and that was kept to it
+    │           └── SystemLimit   the system gave no more memory or time for it
     ├── SettingsError         an environment variable or option makes no sense
     ├── StoreError            the registry's database cannot be used
     │   ├── StoreMissing      there is no registry where one was looked for
@@ -96,6 +97,26 @@ class Unforeseen(FileError):
             f"Reseen itself failed on it ({self.place}; {self.fault})",
             remedy=f"Please report the fault at {REPORT_AT}. What else was asked went on.",
         )
+
+
+class SystemLimit(Unforeseen):
+    """One file, row or answer took more memory or processor time than the system gives for it. The
+    budgets that readers keep themselves are narrower: that they did not hold is a fault."""
+
+    code = "system-limit"
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        what = "processor time" if isinstance(error, OutOfTime) else "memory"
+        self.args = (
+            f"a limit of the system was reached, of {what}: please report it "
+            f"({self.place}; {self.fault})",
+        )
+
+
+class OutOfTime(Exception):
+    """Raised where the work is when its processor time is used up; `bulkhead` makes it a
+    SystemLimit."""
 
 
 class SettingsError(ReseenError):
@@ -188,12 +209,13 @@ class Bulkhead:
         trace: TracebackType | None,
     ) -> None:
         if isinstance(error, Exception) and not isinstance(error, self._passing):
-            raise Unforeseen(error) from error
+            limit = isinstance(error, MemoryError | OutOfTime)
+            raise (SystemLimit if limit else Unforeseen)(error) from error
 
 
 def bulkhead(*passing: type[Exception]) -> Bulkhead:
     """For `with`: what one file, row or answer does to the code inside stays its own trouble. An
-    error that nobody foresaw becomes `Unforeseen`; memory and recursion that ran out do, too. What
+    error that nobody foresaw becomes `Unforeseen`; memory and time that ran out `SystemLimit`. What
     is raised on purpose passes (`passing`: what else is), and so does what stops the run: Ctrl-C, a
     cancelled task.
 

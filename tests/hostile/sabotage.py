@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 import reseen
+from reseen.errors import OutOfTime
 
 SOURCE = Path(reseen.__file__).parent
 READERS = ("files", "updates", "fingerprints")
@@ -27,6 +28,7 @@ ERRORS: tuple[BaseException, ...] = (
     AssertionError("sample person"),
     RecursionError("maximum recursion depth exceeded"),
     MemoryError(),
+    OutOfTime(),
 )
 
 

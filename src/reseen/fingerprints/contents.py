@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from reseen.errors import FileError, Unforeseen, bulkhead
+from reseen.errors import FileError, bulkhead
 from reseen.files.tensors import Listing
 from reseen.fingerprints.sketcher import Sketched, Sketcher
 from reseen.fingerprints.tensors import TensorsDigest
@@ -44,7 +44,7 @@ class Contents:
         self, listing: Listing, size: int, config: PeftConfig | None = None, position: int = 0
     ) -> None:
         """`position`: where in the file the first bytes fed will stand."""
-        self._fault: str | None = None
+        self._fault: FileError | None = None
         self._tensors = self._kept(lambda: TensorsDigest(listing, size))
         self._plan = self._kept(lambda: plan(listing, config))
         made = self._plan
@@ -63,13 +63,14 @@ class Contents:
         digest, sketcher = self._tensors, self._sketcher
         tensors = None if digest is None else self._kept(lambda: digest.finish()[0])
         told = None if sketcher is None else self._kept(lambda: _encoded(sketcher.finish()))
-        sketch, no_sketch, left_out = told or (None, self._fault, ())
+        fault = None if self._fault is None else str(self._fault)
+        sketch, no_sketch, left_out = told or (None, fault, ())
         not_read = () if self._plan is None else self._plan.not_read
         blind = [BlindSpot(each.code, each.reason, each.tensors) for each in not_read]
         blind += left_out
         if self._fault is not None:
-            blind.append(BlindSpot(Unforeseen.code, self._fault))
-        return ContentsRead(tensors, sketch, no_sketch, self._fault, tuple(blind))
+            blind.append(BlindSpot(self._fault.code, str(self._fault)))
+        return ContentsRead(tensors, sketch, no_sketch, fault, tuple(blind))
 
     def _kept(self, work: Callable[[], T]) -> T | None:
         """What the work gives; None where Reseen itself fails on it, which is remembered."""
@@ -77,7 +78,7 @@ class Contents:
             with bulkhead():
                 return work()
         except FileError as e:
-            self._fault = self._fault or str(e)
+            self._fault = self._fault or e
             return None
 
 

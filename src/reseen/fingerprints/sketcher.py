@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reseen.errors import FileError, bulkhead
+from reseen.errors import FileError, SystemLimit, bulkhead
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import TensorInfo
 from reseen.files.values import Bytes, to_float32
@@ -262,6 +262,8 @@ class _Work:
         try:
             with bulkhead():
                 self._make(layer, {t.name: _numbers(layer, t, held[t.name]) for t in tensors})
+        except SystemLimit:
+            raise  # the next layer would reach it, too
         except FileError as e:
             self.leave_out(layer, str(e))
 

@@ -21,7 +21,16 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, Malformed, Unforeseen
+from reseen.errors import (
+    HubAuth,
+    HubBusy,
+    HubError,
+    HubGarbage,
+    HubMissing,
+    Malformed,
+    SystemLimit,
+    Unforeseen,
+)
 from reseen.files.source import Range, Reader
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, Inside, look_inside
 from reseen.fingerprints.git import pointer_oid
@@ -231,7 +240,8 @@ def read_in_full(
     if fingerprint.sketch is None:
         blind = blind_to(artifact.path, fingerprint.container, fingerprint.blind)
     else:
-        blind = tuple(spot for spot in fingerprint.blind if spot.code == Unforeseen.code)
+        ours = (Unforeseen.code, SystemLimit.code)
+        blind = tuple(spot for spot in fingerprint.blind if spot.code in ours)
     checked = check_bytes(artifact, confirmed, fingerprint)
     return ReadResult(inspection, checked, copies=copies, blind=blind)
 

@@ -1,0 +1,100 @@
+"""What the system itself holds the reading of a file to: memory and processor time.
+
+They stand behind the budgets that readers count themselves (docs/hostile-files.md), five times
+wider: no file is to come near them, and one that does has found a fault of ours. What comes out is
+`errors.SystemLimit`, by way of `errors.bulkhead`: the rest of the file goes on, to its digests.
+"""
+
+from __future__ import annotations
+
+import math
+import resource
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from reseen.errors import OutOfTime
+
+WIDER = 5
+"""Times the budgets."""
+MEMORY = WIDER * (256 << 20)
+"""Bytes above what the process has when it begins with a file."""
+SECONDS = WIDER * 30
+"""Seconds of processor time for a file, or for the longest ones ..."""
+SECONDS_A_BYTE = WIDER * 4 / 250e6
+"""... so many for each byte: four times its SHA-256, on a processor that is slow at it."""
+
+
+def seconds_for(size: int) -> int:
+    """Seconds of processor time that a file of so many bytes may take."""
+    return max(SECONDS, int(size * SECONDS_A_BYTE))
+
+
+def limit_process(size: int, *, memory: int = MEMORY, seconds: int | None = None) -> None:
+    """From now on this process takes at most so much more: for one that reads one file of `size`
+    bytes and ends. To be called in its main thread.
+
+    Memory beyond it is a MemoryError. At the seconds OutOfTime is raised once, in the main thread;
+    at twice as many the system ends the process, as it does when the processor time runs out in
+    code that is not Python.
+    """
+    seconds = seconds_for(size) if seconds is None else seconds
+    _limit(memory, seconds)
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, _narrower(_used() + 2 * seconds, hard)))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold what is in the file
+
+
+@contextmanager
+def limits(size: int, *, memory: int = MEMORY, seconds: int | None = None) -> Iterator[None]:
+    """The same while one file of `size` bytes is read, in a process that goes on afterwards: for
+    its main thread, while nothing else is under way."""
+    kinds = (resource.RLIMIT_AS, resource.RLIMIT_CPU)
+    before = [resource.getrlimit(kind) for kind in kinds]
+    handler = signal.getsignal(signal.SIGXCPU)
+    _limit(memory, seconds_for(size) if seconds is None else seconds)
+    try:
+        yield
+    finally:
+        for kind, limit in zip(kinds, before, strict=True):
+            resource.setrlimit(kind, limit)
+        signal.signal(signal.SIGXCPU, handler)
+
+
+def _limit(memory: int, seconds: int) -> None:
+    def out_of_time(number: int, frame: FrameType | None) -> None:
+        # What is left of the file, its digests, has as long again.
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (_narrower(_used() + seconds, hard), hard))
+        raise OutOfTime
+
+    signal.signal(signal.SIGXCPU, out_of_time)
+    _soften(resource.RLIMIT_CPU, _used() + seconds)
+    if taken := _taken():
+        _soften(resource.RLIMIT_AS, taken + memory)
+
+
+def _soften(kind: int, value: int) -> None:
+    """A limit that is narrower already stays."""
+    soft, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (_narrower(value, soft), hard))
+
+
+def _narrower(value: int, limit: int) -> int:
+    return value if limit == resource.RLIM_INFINITY else min(value, limit)
+
+
+def _used() -> int:
+    """Seconds of processor time so far, in all threads."""
+    return math.ceil(time.process_time())
+
+
+def _taken() -> int:
+    """Bytes of address space so far; 0 where the system does not say (it then sets no limit)."""
+    with suppress(OSError):
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        return pages * resource.getpagesize()
+    return 0

@@ -1,0 +1,110 @@
+"""The limits that the system enforces: what reaches one is kept to its file, and said."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from reseen.errors import OutOfTime, SystemLimit, bulkhead
+from reseen.files import system_limits
+
+GRAB = "held = [bytearray(16 << 20) for _ in range(100_000)]"
+SPIN = "while True: pass"
+WORK = {"memory": GRAB, "processor time": SPIN}
+
+ONE = """
+import json, resource, sys
+from reseen.errors import SystemLimit, bulkhead
+from reseen.files import system_limits
+kinds = (resource.RLIMIT_AS, resource.RLIMIT_CPU)
+before = [resource.getrlimit(kind) for kind in kinds]
+said = []
+for each in range(int(sys.argv[1])):
+    try:
+        with system_limits.limits(0, memory=256 << 20, seconds=1), bulkhead():
+            exec(sys.argv[2])
+    except SystemLimit as e:
+        said.append([str(e), e.code, e.remedy])
+same = before == [resource.getrlimit(kind) for kind in kinds]
+print(json.dumps({"said": said, "same": same}))
+"""
+
+ALL = """
+import json, resource, sys
+from reseen.errors import SystemLimit, bulkhead
+from reseen.files import system_limits
+system_limits.limit_process(0, memory=256 << 20, seconds=1)
+try:
+    with bulkhead():
+        exec(sys.argv[1])
+except SystemLimit as e:
+    print(json.dumps([str(e), resource.getrlimit(resource.RLIMIT_CORE)]), flush=True)
+exec(sys.argv[2])
+"""
+
+
+def run(code: str, *arguments: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("what", WORK)
+def test_what_reaches_a_limit_is_one_files_trouble_and_the_next_begins_anew(what: str) -> None:
+    code, text = run(ONE, "2", WORK[what])
+    assert code == 0
+    told = json.loads(text)
+    assert told["same"], "the limits are left as they were"
+    assert len(told["said"]) == 2
+    for said, word, remedy in told["said"]:
+        assert said.startswith(f"a limit of the system was reached, of {what}: please report it")
+        assert word == "system-limit"
+        assert "report" in remedy
+
+
+@pytest.mark.parametrize("what", WORK)
+def test_a_process_for_one_file_leaves_no_core(what: str) -> None:
+    code, text = run(ALL, WORK[what], "")
+    assert code == 0
+    said, core = json.loads(text)
+    assert what in said
+    assert core == [0, 0]
+
+
+def test_who_goes_on_all_the_same_is_ended_by_the_system() -> None:
+    again = "try:\n  while True: pass\nexcept Exception: pass\nwhile True: pass"
+    code, text = run(ALL, SPIN, again)
+    assert code < 0, "a signal ended it"
+    assert "processor time" in text
+
+
+def test_a_limit_that_is_narrower_stays() -> None:
+    code, text = run(
+        "import resource, sys\n"
+        "from reseen.files import system_limits\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (7, 9))\n"
+        "with system_limits.limits(1 << 40): print(resource.getrlimit(resource.RLIMIT_CPU))\n"
+        "system_limits.limit_process(1 << 40)\n"
+        "print(resource.getrlimit(resource.RLIMIT_CPU))\n"
+    )
+    assert (code, text) == (0, "(7, 9)\n(7, 9)\n")
+
+
+def test_the_limits_are_five_times_the_budgets() -> None:
+    assert system_limits.MEMORY == 5 * 256 << 20
+    assert system_limits.seconds_for(0) == 5 * 30
+    # Four times its SHA-256 at 250 MB/s, and that five times.
+    assert system_limits.seconds_for(50_000_000_000) == 5 * 4 * 200
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OutOfTime()])
+def test_its_text_never_holds_what_the_error_held(error: Exception) -> None:
+    error.args = ("sample person",)
+    with pytest.raises(SystemLimit) as raised, bulkhead():
+        raise error
+    assert "sample person" not in f"{raised.value} {raised.value.remedy}"
