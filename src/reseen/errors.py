@@ -30,7 +30,8 @@
 
 No message ever holds a sealed value, a token, or the place of a sighting.
 
-`bulkhead` is the one place that turns an error nobody foresaw into one of these.
+`bulkhead` is the one place that turns an error nobody foresaw into one of these; `OutOfTime` is
+raised to get there when processor time is used up.
 """
 
 from __future__ import annotations
