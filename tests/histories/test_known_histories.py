@@ -74,6 +74,12 @@ HISTORIES: dict[str, tuple[Act, ...]] = {
         *(Change("open", "cid/branch"), Change("open", "cid/cleaned")),
         *(rows("first", 4), rows("second", 11)),
     ),
+    "what one job looks at again is not read as far as another that runs beside it": (
+        scan(Target(repos=("eve/teaches",), level=Level.FULL, follow=False)),
+        *(rows("first", 5), scan(Target(accounts=("gus",), level=Level.NONE, follow=False))),
+        Add(person(26), "python"),
+        Scan(Target(repos=("dan/framed",), level=Level.HEADER, follow=False), "page"),
+    ),
 }
 
 

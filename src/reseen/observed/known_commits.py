@@ -35,8 +35,8 @@ class Remembered:
 
     pk: int
     repository: Repository
-    fresh: bool
-    """Listed for the first time since the instant asked about."""
+    last_listed: int
+    """When it was listed before, by whatever scan, in microseconds; 0: never."""
     known: bool
     """The listed commit's files are known, with all that the hub says of them today."""
     walked: Walked
@@ -45,10 +45,8 @@ class Remembered:
     """Something stands there that was found."""
 
 
-def remember(
-    connection: Connection, listed: Sequence[Repository], since: int, at: int
-) -> list[Remembered]:
-    """Store a page of a listing and say what of it was known before. `since`: the scan's start."""
+def remember(connection: Connection, listed: Sequence[Repository], at: int) -> list[Remembered]:
+    """Store a page of a listing and say what of it was known before."""
     unique = {(each.hub, each.type, each.id): each for each in listed}
     page = list(unique.values())
     before: dict[tuple[str, RepoType, str], tuple[int, int]] = {}
@@ -78,24 +76,13 @@ def remember(
             Remembered(
                 pk=pk,
                 repository=each,
-                fresh=last_listed < since,
+                last_listed=last_listed,
                 known=each.sha is not None and walks.key(each.sha) in told,
                 walked=here,
                 standing=pk in standing,
             )
         )
     return remembered
-
-
-def listed_since(connection: Connection, pks: Iterable[int], at: int) -> set[int]:
-    """Which of these repositories were listed since an instant (microseconds)."""
-    found: set[int] = set()
-    for some in chunks(sorted(set(pks))):
-        query = select(repositories.c.pk).where(
-            repositories.c.pk.in_(some), repositories.c.last_listed >= at
-        )
-        found.update(connection.scalars(query))
-    return found
 
 
 def repositories_by_pk(connection: Connection, pks: Iterable[int]) -> dict[int, Repository]:

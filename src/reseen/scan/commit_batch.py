@@ -29,7 +29,7 @@ from reseen.records import Artifact, Coverage, Problem, Repository, commit_key
 from reseen.scan import frontier, owed, priorities, scan_rows
 from reseen.scan.budget import SPENT
 from reseen.scan.following import follow_sighting, list_account, look_back, not_followed, owe
-from reseen.scan.frontier import LOOKS, READS, Lease, Task, Work
+from reseen.scan.frontier import LOOKS, READS, Lease, State, Task, Work
 from reseen.scan.outage import STORAGE_AWAY, UNANSWERED
 from reseen.scan.outcomes import (
     Batch,
@@ -150,7 +150,7 @@ def _leave(connection: Connection, scan: ScanFacts, came: Visited) -> bool:
         frontier.leave(connection, [lease.pk])
     else:
         later = Work(lease.repository_pk, Task.REINSPECT, lease.priority)
-        frontier.add_given_up(connection, scan.pk, [later])
+        frontier.add(connection, scan.pk, [later], State.GIVEN_UP)
     return before
 
 
@@ -169,7 +169,7 @@ def _lease(connection: Connection, scan: ScanFacts, want: Wanted, at: int) -> li
     pks = {lease.repository_pk for lease in leases}
     rows = known_commits.repositories_by_pk(connection, pks)
     levels = _levels(connection, scan, rows)
-    own = pks if scan.target.owed else known_commits.listed_since(connection, pks, scan.started_at)
+    own = pks if scan.target.owed else scan.own.among(connection, pks)
     options = {
         pk: strongest(scan.options, scan.target, levels[pk])
         if pk in own
@@ -197,7 +197,7 @@ def _levels(
     """The most that was asked of each of these repositories, now or before; of one that this scan
     did not list, before. What following a sighting led to has the level of what led there."""
     before = walks.of_repositories(connection, rows)
-    own = known_commits.listed_since(connection, rows, scan.started_at)
+    own = scan.own.among(connection, rows)
     levels: dict[int, Asked] = {}
     accounts: dict[str, Asked] = {}
     for pk, repository in rows.items():
@@ -247,14 +247,17 @@ def _list(
     work: list[Work] = []
     late: dict[int, int] = {}
     hints = scan.index().known.hints_of_listing
-    remembered = known_commits.remember(connection, page.repositories, scan.started_at, at)
-    queued = frontier.spelled(connection, scan.pk, _twice_named(remembered))
+    remembered = known_commits.remember(connection, page.repositories, at)
+    new = scan.own.take(connection, remembered)
+    # The hub may have named a commit by another length, when it listed the repository before.
+    twice = [each.pk for each in remembered if each.pk not in new]
+    queued = frontier.spelled(connection, scan.pk, twice)
     for each in remembered:
-        repository = each.repository
-        listed += each.fresh
+        repository, fresh = each.repository, each.pk in new
+        listed += fresh
         skip = priorities.skip(repository, beside_main, files_named)
         if skip is not None:
-            if each.fresh:
+            if fresh:
                 skipped[skip.reason] = skipped.get(skip.reason, 0) + 1
             if repository.disabled or not beside_main:
                 continue
@@ -264,7 +267,7 @@ def _list(
             priorities.Priority.NOW if named else priorities.priority(repository, accounts, hinted)
         )
         if each.known:
-            unchanged += each.fresh
+            unchanged += fresh
             if _is_late(scan, each.walked):
                 late[each.pk] = priority
         elif repository.sha is not None:
@@ -286,12 +289,6 @@ def _list(
         batch.new_parts |= scan_rows.order_if_listed(connection, scan.pk)
     owe(connection, scan, batch, late, at)
     return Coverage(listed=listed, unchanged=unchanged, skipped=skipped)
-
-
-def _twice_named(page: Sequence[known_commits.Remembered]) -> list[int]:
-    """Repositories that were listed before in this scan: a hub may have named the commit by another
-    length then."""
-    return [each.pk for each in page if not each.fresh]
 
 
 def _with_refs(connection: Connection, scan: ScanFacts, part: scan_rows.Part) -> bool:

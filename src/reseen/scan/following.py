@@ -149,7 +149,7 @@ def list_account(
 def listed_all(connection: Connection, scan: ScanFacts) -> None:
     """A scan of the whole hub listed every account: nobody needs to ask for one again."""
     target = scan.target
-    if target.everything and target.since is None:
+    if target.is_whole_hub:
         bits = sum(ACCOUNT[type] for type in set(target.types)) | ALL_REFS * scan.options.refs
         walks.followed_since(connection, scan.hub, scan.started_at, bits)
 
@@ -177,7 +177,7 @@ def follow_sighting(
         refs = Work(repository_pk, Task.REFS, priorities.Priority.BESIDE)
         frontier.add(connection, scan.pk, [refs])
     batch.accounts.add(author)
-    if scan.target.everything and scan.target.since is None:
+    if scan.target.is_whole_hub:
         return  # the listing of the whole hub is that of the account too, and comes up in its order
     if author not in scan.target.authors or scan.target.since is not None or scan.target.owed:
         done = list_account(connection, scan, batch, author, follow)
@@ -193,7 +193,7 @@ def look_back(
     here = [place for _, place in new if place.hub == scan.hub]
     pks = {place.repository_pk for place in here}
     walked = walks.of_repositories(connection, pks)
-    own = pks if scan.target.owed else known_commits.listed_since(connection, pks, scan.started_at)
+    own = pks if scan.target.owed else scan.own.among(connection, pks)
     batch.found += [sightings.by_id(connection, id) for id, _ in new]
     for place in here:
         if place.repository_pk not in own:

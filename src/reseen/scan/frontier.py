@@ -34,6 +34,8 @@ class Task(IntEnum):
     """Ask for branches, tags, pull-request refs and history; each new commit becomes work."""
     REINSPECT = 3
     """Read, of files that are known, what is owed to them (`scan.owed`)."""
+    LISTED = 4
+    """Nothing to do: the scan listed it (`scan.own`)."""
 
 
 LOOKS = (Task.FILES, Task.REFS)
@@ -93,17 +95,12 @@ class Lease:
     attempts: int
 
 
-def add(connection: Connection, scan: int, work: Iterable[Work]) -> None:
-    """Put work into the queue, once each: what is there already only moves up, while it waits."""
-    _add(connection, scan, work, State.WAITING)
-
-
-def add_given_up(connection: Connection, scan: int, work: Iterable[Work]) -> None:
-    """Note work that was tried, and left for a reason that passes: not again in this scan."""
-    _add(connection, scan, work, State.GIVEN_UP)
-
-
-def _add(connection: Connection, scan: int, work: Iterable[Work], state: State) -> None:
+def add(
+    connection: Connection, scan: int, work: Iterable[Work], state: State = State.WAITING
+) -> None:
+    """Put work into the queue, once each: what is there already only moves up, while it waits.
+    `state`: GIVEN_UP for what was tried, and left for a reason that passes: not again in this
+    scan."""
     rows = [
         {
             "scan_pk": scan,
@@ -154,6 +151,19 @@ def spelled(
         for pk, subject in connection.execute(query):
             commit = subject.partition(" ")[0]
             found.setdefault((pk, commit_key(commit)), commit)
+    return found
+
+
+def listed(connection: Connection, scan: int, repository_pks: Iterable[int]) -> set[int]:
+    """Which of these repositories are noted as LISTED."""
+    found: set[int] = set()
+    for some in chunks(repository_pks):
+        query = select(frontier.c.repository_pk).where(
+            frontier.c.scan_pk == scan,
+            frontier.c.repository_pk.in_(some),
+            frontier.c.task == int(Task.LISTED),
+        )
+        found.update(connection.scalars(query))
     return found
 
 

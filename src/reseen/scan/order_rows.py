@@ -148,12 +148,15 @@ class Order:
     # -- reading ---------------------------------------------------------------------------------
 
     def _count(self, connection: Connection) -> int:
-        query = select(func.count()).where(frontier.c.scan_pk == self._scan)
+        query = select(func.count()).where(self._work())
         return int(connection.execute(query).scalar_one())
+
+    def _work(self) -> ColumnElement[bool]:
+        return and_(frontier.c.scan_pk == self._scan, frontier.c.task != int(Task.LISTED))
 
     def _query(self) -> Select[Any]:
         """Rows of the hub's repositories in this scan, in order."""
-        mine = and_(frontier.c.scan_pk == self._scan, frontier.c.repository_pk == repositories.c.pk)
+        mine = and_(self._work(), frontier.c.repository_pk == repositories.c.pk)
         return (
             select(
                 *(repositories.c.pk, repositories.c.type, repositories.c.repo),
@@ -168,7 +171,7 @@ class Order:
 
     def _all(self, connection: Connection) -> list[Row[Any]]:
         """All rows of a scan that is small: the hub's other repositories are not gone through."""
-        work = select(frontier.c.repository_pk).where(frontier.c.scan_pk == self._scan)
+        work = select(frontier.c.repository_pk).where(self._work())
         pks = sorted(set(connection.scalars(work)))
         rows: list[Row[Any]] = []
         for some in chunks(pks):

@@ -21,6 +21,7 @@ from reseen.records import Artifact, Coverage, Problem, Repository, Sighting
 from reseen.scan import scan_rows
 from reseen.scan.frontier import Lease
 from reseen.scan.order_rows import Order
+from reseen.scan.own import Own
 from reseen.scan.target import Confirm, Options, Target, asked
 from reseen.scan.visit import Visit
 from reseen.store.lease import Owner
@@ -148,6 +149,8 @@ class ScanFacts:
 
     pk: int
     started_at: int
+    own: Own
+    """What it listed itself."""
     hub: str
     abilities: Abilities
     """What the hub can do: it is asked for no more."""

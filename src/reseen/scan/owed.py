@@ -10,9 +10,9 @@ whether a removal came before a scan or after it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select
 
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.known_commits import is_standing
@@ -22,7 +22,6 @@ from reseen.scan.inspect import is_read, wants_reading
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.visit import file_of
 from reseen.store import change_log, ids
-from reseen.store.database import now
 from reseen.store.schema import (
     artifacts,
     evidence,
@@ -76,8 +75,8 @@ class Where:
     hub: str
     target: Target
     options: Options
-    since: int
-    """When the scan started: what it listed is its own."""
+    own: ColumnElement[bool] = field(default_factory=false)
+    """Of a repository: did the scan list it?"""
 
 
 def behind(
@@ -106,15 +105,14 @@ def behind(
 
 def is_owed(connection: Connection, hub: str) -> bool:
     """Whether anything that was asked at this hub is not done."""
-    where = Where(hub, EVERYTHING, AS_ASKED, since=now())
+    where = Where(hub, EVERYTHING, AS_ASKED)
     return bool(behind(connection, where, change_log.latest(connection), limit=1))
 
 
 def _among(where: Where) -> ColumnElement[bool]:
-    mine = repositories.c.last_listed >= where.since
     target = where.target
     if not target.owed:
-        return mine
+        return where.own
     named: list[ColumnElement[bool]] = []
     if target.repos:
         named.append(repositories.c.repo.in_(target.repos))
@@ -123,7 +121,7 @@ def _among(where: Where) -> ColumnElement[bool]:
     wanted = [or_(*named)] if named else []
     if target.removal is not None:
         wanted.append(_stands_there(target.removal))
-    return or_(mine, and_(*wanted)) if wanted else repositories.c.pk.is_not(None)
+    return or_(where.own, and_(*wanted)) if wanted else repositories.c.pk.is_not(None)
 
 
 def _stands_there(removal: str | None = None) -> ColumnElement[bool]:

@@ -289,7 +289,7 @@ def turn_page(
 
 
 def size(connection: Connection, scan: int) -> int:
-    """Grows with every piece of work and every account that was added to the scan."""
+    """Grows with all that was added to the scan: work, accounts, what it listed."""
     work = select(func.count()).where(frontier.c.scan_pk == scan).scalar_subquery()
     parts = (
         select(func.count())

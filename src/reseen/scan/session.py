@@ -19,6 +19,7 @@ from reseen.scan import commit_batch, following, frontier, outcomes, owed, reins
 from reseen.scan.budget import FULL, Allowance
 from reseen.scan.context import ScanContext
 from reseen.scan.order_rows import Order
+from reseen.scan.own import Own
 from reseen.scan.progress import Outcome
 from reseen.store import change_log
 from reseen.store.database import now
@@ -62,10 +63,12 @@ class ScanSession:
             if target.owed:
                 scan_rows.add_owed(connection, pk, self.index.version)
             started_at = scan_rows.started_at(connection, pk)
-            self._where = owed.Where(self._hub.name, target, options, started_at)
+            own = Own(pk, started_at, target)
+            self._where = owed.Where(self._hub.name, target, options, own.listed())
             self._scan = outcomes.ScanFacts(
                 pk=pk,
                 started_at=started_at,
+                own=own,
                 hub=self._hub.name,
                 abilities=self._hub.abilities,
                 target=target,

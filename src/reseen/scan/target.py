@@ -52,6 +52,11 @@ class Target:
         return self.everything or bool(self.authors) or self.since is not None
 
     @property
+    def is_whole_hub(self) -> bool:
+        """All repositories of its types are listed."""
+        return self.everything and self.since is None
+
+    @property
     def is_narrow(self) -> bool:
         """Only some of what is owed."""
         return self.owed and bool(self.repos or self.authors or self.removal)
