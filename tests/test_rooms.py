@@ -212,7 +212,7 @@ CHANGES: dict[str, set[str]] = {
     "reseen.review.reveal": {"reveal"},
     "reseen.review.batch_decisions": {"decide_together", "undo_together"},
     "reseen.gate.keys": {"make", "revoke"},
-    "reseen.gate.policy": {"set"},
+    "reseen.gate.policy": {"set", "set_only_digests"},
     "reseen.review.users": {
         *("add", "set_role", "disable", "enable", "set_password", "renew_hash", "end_sessions"),
     },
@@ -279,6 +279,7 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "api_keys": ("gate", set()),
     "artifacts": ("observed", {"match", "registry", "review", "scan"}),
     "audit": ("store", {"review"}),
+    "blind_spots": ("observed", set()),
     "case_sightings": ("review", set()),
     "cases": ("review", set()),
     "changes": ("store", {"match", "scan"}),

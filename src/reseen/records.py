@@ -187,6 +187,44 @@ class BlindSpot:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedBy:
+    """Which rungs could judge one file, and what of it was not read: the same value wherever a file
+    is told of (`check`, scan, gate, report)."""
+
+    rungs: tuple[Rung, ...]
+    """Strongest first."""
+    not_read: tuple[BlindSpot, ...] = ()
+    """Empty: "no match" speaks of all that is in it."""
+
+    @property
+    def by_weights(self) -> bool:
+        """Could an altered copy be recognised?"""
+        return Rung.WEIGHTS in self.rungs
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(rung.label for rung in self.rungs)
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """As documented JSON."""
+        return {
+            "judged_by": list(self.labels),
+            "not_read": [
+                {"code": spot.code, "reason": spot.reason, "count": spot.count}
+                for spot in self.not_read
+            ],
+        }
+
+    def __str__(self) -> str:
+        """In words: " by bytes and tensors; not read: ..."; nothing where all was read."""
+        if not self.not_read:
+            return ""
+        rungs = " and ".join(self.labels) or "nothing"
+        return f" by {rungs}; not read: {'; '.join(map(str, self.not_read))}"
+
+
+@dataclass(frozen=True, slots=True)
 class LfsPointer:
     """What a Git LFS pointer states of the file that it stands for."""
 
@@ -221,15 +259,15 @@ class Fingerprint:
     """What of it was not read. Empty: "no match" speaks of all that is in it."""
 
     @property
-    def judged_by(self) -> tuple[Rung, ...]:
-        """The rungs on which this file can be recognised, strongest first."""
+    def judged(self) -> JudgedBy:
+        """The rungs on which this file can be recognised, and what of it was not read."""
         kinds = {digest.kind for digest in self.digests}
         rungs = [Rung.BYTES] if kinds & {DigestKind.SHA256, DigestKind.BLAKE3} else []
         if kinds & {DigestKind.DATA_SHA256, DigestKind.TENSORS_BLAKE3}:
             rungs.append(Rung.TENSORS)
         if self.sketch is not None:
             rungs.append(Rung.WEIGHTS)
-        return tuple(rungs)
+        return JudgedBy(tuple(rungs), self.blind)
 
     def digest(self, kind: DigestKind) -> Digest | None:
         return next((d for d in self.digests if d.kind is kind), None)
@@ -643,6 +681,8 @@ class Coverage:
     requests: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Reason -> number of repositories or artifacts not looked at."""
+    blind: Mapping[str, int] = field(default_factory=dict)
+    """What of files that it read was not read, as code and reason with a blank between -> files."""
 
 
 class Advice(StrEnum):

@@ -24,9 +24,11 @@ from reseen.files.source import Memory, run
 from reseen.fingerprints.digests import Fingerprinter, fingerprint, look_inside
 from reseen.hubs.hub import Revision
 from reseen.records import Fingerprint, Rung
+from reseen.scan import scan_rows
 from reseen.scan.context import reading
 from reseen.scan.folder import scan_folder
 from reseen.scan.read_result import BLIND
+from reseen.scan.record import record
 from reseen.scan.target import Options
 from reseen.scan.visit import visit
 from reseen.store.database import Store
@@ -143,20 +145,20 @@ def test_each_kind_is_said_with_its_code_and_its_count(case: str) -> None:
     found = read(data)
     assert {(spot.code, spot.count) for spot in found.blind} == expected
     assert all(spot.reason for spot in found.blind)
-    assert found.judged_by[0] is Rung.BYTES
-    assert Rung.WEIGHTS not in found.judged_by
+    assert found.judged.rungs[0] is Rung.BYTES
+    assert Rung.WEIGHTS not in found.judged.rungs
 
 
 def test_of_what_is_read_in_full_nothing_is_said() -> None:
     found = read(build.safetensors(LORA))
     assert found.blind == ()
-    assert found.judged_by == (Rung.BYTES, Rung.TENSORS, Rung.WEIGHTS)
+    assert found.judged.rungs == (Rung.BYTES, Rung.TENSORS, Rung.WEIGHTS)
 
 
 def test_what_is_read_in_part_is_judged_and_the_rest_is_said() -> None:
     more = {f"{LAYER}.bias_values": ramp("F16", 9), f"{LAYER}.diff_b": ramp("F16", 9)}
     found = read(build.safetensors(LORA | more))
-    assert found.judged_by == (Rung.BYTES, Rung.TENSORS, Rung.WEIGHTS)
+    assert found.judged.rungs == (Rung.BYTES, Rung.TENSORS, Rung.WEIGHTS)
     assert {(spot.code, spot.count) for spot in found.blind} == {("bias", 2)}
 
 
@@ -266,7 +268,16 @@ def test_a_visit_to_a_hub_lists_and_counts_it(store: Store) -> None:
     context = reading(hub, known(store), Options())
     found = asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
     told = "\n".join(problem.reason for problem in found.problems)
-    assert found.skipped[BLIND] >= len(found.problems) > 2
+    with store.write() as connection:
+        one, other = (scan_rows.begin(connection, "hub.example", t, "{}", 1) for t in "ab")
+        recorded = record(connection, found, one)
+        again = record(connection, found, one)
+        later = record(connection, found, other)
+    assert recorded.unjudged == len(big) >= len(found.problems) > 2
+    assert (again.unjudged, again.blind) == (0, {}), "a scan counts a file once"
+    assert (later.unjudged, later.blind) == (recorded.unjudged, recorded.blind)
+    codes = {key.partition(" ")[0] for key in recorded.blind}
+    assert codes > {"numpy", "not-read", "whole-weights"}
     large = [code for _, data, spots in CASES.values() if len(data) > 5_000 for code, _ in spots]
     assert set(large) > {"numpy", "not-read"}
     for code in large:
@@ -277,10 +288,11 @@ def test_a_visit_to_a_hub_lists_and_counts_it(store: Store) -> None:
 
 def test_the_gate_says_it(store: Store) -> None:
     from reseen.gate import answers
+    from reseen.gate.policy import Policy
 
-    said: dict[str, Any] = json.loads(
-        answers.of_file(answers.Heard(), True, 0.0, answers.result([], None), read(arrays(17)))  # type: ignore[arg-type]
-    )
+    found = read(arrays(17))
+    made = answers.result_of_file([], Policy(), found)
+    said: dict[str, Any] = json.loads(answers.of_file(answers.Heard(), True, 0.0, made, found))
     assert said["file"]["judged_by"] == ["bytes"]
     (spot,) = said["file"]["not_read"]
     assert spot == {"code": "numpy", "reason": "numpy arrays: not read", "count": 17}

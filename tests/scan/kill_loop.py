@@ -54,7 +54,6 @@ def result(url: str, names: dict[str, int]) -> str:
 
     from reseen.observed import sightings
     from reseen.records import Rung
-    from reseen.scan.read_result import BLIND
     from reseen.store.database import Store
     from reseen.store.schema import artifacts, repositories, scans, walks
 
@@ -86,8 +85,6 @@ def result(url: str, names: dict[str, int]) -> str:
         # What was asked and read again because of a kill is counted: it was asked.
         for again in ("requests", "bytes_read", "bytes_by"):
             del coverage[again]
-        # Counted where a file is read: what was read before a kill is not read, or counted, again.
-        coverage["skipped"].pop(BLIND, None)
         rows = {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar()
             for table in (repositories, artifacts, walks)

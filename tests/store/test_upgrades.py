@@ -169,10 +169,10 @@ def test_nothing_is_lost_and_the_chain_is_filled(old: str, released: str) -> Non
         now = rows(connection)
         assert set(now) == tables
         for name, old_rows in was.items():
-            if name in RESHAPED:
+            if name in RESHAPED and released < "0003":
                 continue
             new_rows = [{column: row[column] for column in old_rows[0]} for row in now[name]]
-            if name == "audit":
+            if name == "audit" and released < "0003":
                 sealed = new_rows.pop()
                 assert (sealed["action"], sealed["actor"]) == ("sealed", "reseen")
             assert new_rows == old_rows, name
@@ -200,12 +200,13 @@ def test_it_is_the_same_as_a_new_one(
         assert upgraded == shape(connection)
 
 
-def test_it_goes_on_working(old: str) -> None:
+def test_it_goes_on_working(old: str, released: str) -> None:
+    lines = {"0003": 6}.get(released, 5)
     with Store(old, upgrade=True) as store:
         with store.write() as connection:
             audit.write(connection, "test", "x", actor="user:sample")
             first, *_, last = audit.every(connection)
-            assert (first.number, last.number, last.actor) == (1, 6, "user:sample")
+            assert (first.number, last.number, last.actor) == (1, lines + 1, "user:sample")
         for name in ("audit", "withdrawals"):
             for verb in (f"UPDATE {name} SET at = 0", f"DELETE FROM {name}"):
                 with pytest.raises(DBAPIError, match="append-only"), store.write() as connection:

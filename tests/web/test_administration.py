@@ -207,6 +207,22 @@ def test_the_policy_is_set_for_all_lists_and_taken_back(visit: Visit, service: S
     assert len(_lines(service, "policy")) == 2
 
 
+def test_what_only_digests_could_judge_is_ruled_for_all_lists(
+    visit: Visit, service: Service
+) -> None:
+    admin = visit(Role.ADMINISTRATOR)
+    assert "What only digests could judge" in admin.get("/policy").text
+    assert "done=changed" in admin.post("/policy", {"only-digests": "hold"}).headers["location"]
+    with service.store.read() as connection:
+        assert policy.read(connection).blind is Advice.HOLD
+    assert 'value="hold" selected' in admin.get("/policy").text.partition('id="only-digests"')[2]
+    admin.post("/policy", {"only-digests": ""})
+    with service.store.read() as connection:
+        assert policy.read(connection).only_digests is None
+    assert admin.post("/policy", {"only-digests": "burn"}).status_code == 400
+    assert len(_lines(service, "policy")) == 2
+
+
 # -- the audit log -------------------------------------------------------------------------------
 
 

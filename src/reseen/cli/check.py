@@ -20,14 +20,12 @@ from reseen.cli.common import (
 )
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.errors import FileError
+from reseen.records import BlindSpot, JudgedBy
 from reseen.report.rows import visible
 
 if TYPE_CHECKING:
     from reseen.operations.checks import Checked
     from reseen.records import Fingerprint
-
-
-NOTHING: dict[str, object] = {"judged_by": [], "not_read": []}
 
 
 @click.command()
@@ -65,9 +63,10 @@ def check(
             except FileError as e:
                 tell(ExitCode.CANNOT)
                 if as_json:
+                    unread = JudgedBy((), (BlindSpot(e.code, str(e)),))
                     emit(
                         {"path": str(path), "error": str(e), "problem": None, "matches": []}
-                        | NOTHING
+                        | unread.fields
                     )
                 else:
                     note(f"{visible(str(path))}: {e}")
@@ -82,7 +81,6 @@ def check(
 
 def _show(path: Path, found: Checked, *, as_json: bool, quiet: bool) -> None:
     from reseen.cli.findings import match_fields, rung_text
-    from reseen.cli.fingerprint import judged_fields
 
     read = found.fingerprint
     if as_json:
@@ -91,7 +89,7 @@ def _show(path: Path, found: Checked, *, as_json: bool, quiet: bool) -> None:
                 "path": str(path),
                 "error": None,
                 "problem": found.no_model or read.problem,
-                **judged_fields(read),
+                **read.judged.fields,
                 "matches": [match_fields(m) for m in found.matches],
             }
         )
@@ -110,7 +108,4 @@ def _limits(read: Fingerprint, no_model: str | None) -> str:
         return f" by the digests of the whole file; {no_model}"
     if read.problem is not None:
         return f" by the digests of the whole file; {read.problem}"
-    if not read.blind:
-        return ""
-    rungs = " and ".join(rung.label for rung in read.judged_by)
-    return f" by {rungs}; not read: {'; '.join(map(str, read.blind))}"
+    return str(read.judged)

@@ -101,17 +101,7 @@ def fingerprint_fields(found: Fingerprint) -> dict[str, object]:
         "problem": found.problem,
         "sketch": b64encode(found.sketch).decode() if found.sketch else None,
         "no_sketch": found.no_sketch,
-        **judged_fields(found),
-    }
-
-
-def judged_fields(found: Fingerprint) -> dict[str, object]:
-    """On which rungs a file could be recognised, and what of it was not read."""
-    return {
-        "judged_by": [rung.label for rung in found.judged_by],
-        "not_read": [
-            {"code": spot.code, "reason": spot.reason, "count": spot.count} for spot in found.blind
-        ],
+        **found.judged.fields,
     }
 
 

@@ -6,15 +6,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from reseen.gate.policy import Policy
 from reseen.match.stated import StatedMatch
-from reseen.records import Advice, Fingerprint, Rung
+from reseen.records import Advice, Container, Fingerprint, Rung
 
 NOTHING = b'{"advice":"allow","matches":[]}'
 """Most answers."""
+ONLY_DIGESTS_WHY = "Only its digests could be judged: an altered copy would not be recognised."
+_PICTURES = (Container.PNG, Container.WEBP)
+"""What holds no weights by its content: there is nothing else to judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Result:
     advice: Advice
     rung: str
     """The strongest, or "none"."""
+    only_digests: Advice | None = None
+    """What the policy advises of a file that only its digests could judge, where this is one."""
 
 
 _ALLOWED = Result(NOTHING, Advice.ALLOW, "none")
@@ -48,6 +53,24 @@ def result(found: Sequence[StatedMatch], policy: Policy) -> Result:
     if not found:
         return _ALLOWED
     return Result(*_body(found, policy), found[0].rung.label)
+
+
+def result_of_file(
+    found: Sequence[StatedMatch], policy: Policy, fingerprint: Fingerprint
+) -> Result:
+    """The same of a file that was read; what only its digests could judge is ruled as well."""
+    made = result(found, policy)
+    if fingerprint.judged.by_weights or fingerprint.container in _PICTURES:
+        return made
+    advice = max(made.advice, policy.blind, key=lambda one: one.strength)
+    if advice is not made.advice:
+        told = json.loads(made.body) | {"advice": advice.value}
+        made = replace(made, body=_ascii(told), advice=advice)
+    return replace(made, only_digests=policy.blind)
+
+
+def _ascii(told: object) -> bytes:
+    return json.dumps(told, separators=(",", ":")).encode("ascii")
 
 
 def _body(found: Sequence[StatedMatch], policy: Policy) -> tuple[bytes, Advice]:
@@ -74,8 +97,7 @@ def _body(found: Sequence[StatedMatch], policy: Policy) -> tuple[bytes, Advice]:
                 "why": each.why,
             }
         )
-    body = json.dumps({"advice": advice.value, "matches": matches}, separators=(",", ":"))
-    return body.encode("ascii"), advice
+    return _ascii({"advice": advice.value, "matches": matches}), advice
 
 
 def whole(heard: Heard, live: bool, age: float, results: Sequence[Result]) -> bytes:
@@ -108,16 +130,15 @@ def of_file(
         "problem": fingerprint.problem,
         "sketched": fingerprint.sketch is not None,
         "no_sketch": fingerprint.no_sketch,
-        "judged_by": [rung.label for rung in fingerprint.judged_by],
-        "not_read": [
-            {"code": spot.code, "reason": spot.reason, "count": spot.count}
-            for spot in fingerprint.blind
-        ],
+        **fingerprint.judged.fields,
+        "only_digests": None
+        if checked.only_digests is None
+        else {"advice": checked.only_digests.value, "why": ONLY_DIGESTS_WHY},
     }
     return b'%b,"results":[%b],"file":%b}' % (
         head(heard, live, age),
         checked.body,
-        json.dumps(about, separators=(",", ":")).encode("ascii"),
+        _ascii(about),
     )
 
 

@@ -193,7 +193,8 @@ class GateProcess:
     def check_file(self, fingerprint: Fingerprint) -> tuple[bytes, Sequence[Result]]:
         """The same about a file that was read."""
         known = self.known
-        made = answers.result(self.live.match_fingerprint(fingerprint), known.policy)
+        found = self.live.match_fingerprint(fingerprint)
+        made = answers.result_of_file(found, known.policy, fingerprint)
         age = self.age()
         return answers.of_file(known.heard, age < OLD, age, made, fingerprint), [made]
 
@@ -345,7 +346,8 @@ class GateProcess:
         """What tells one state from another; an hour is another too, for a state says its age."""
         known = self.known
         keys_, rules = frozenset(known.keys.values()), frozenset(known.policy.rules.items())
-        return known.heard.version, keys_, rules, int(known.heard.at) // 3600
+        ruled = (rules, known.policy.only_digests)
+        return known.heard.version, keys_, ruled, int(known.heard.at) // 3600
 
     def _is_keeper(self) -> bool:
         """One worker of a machine writes the file: the first that holds the lock."""

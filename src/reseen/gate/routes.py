@@ -68,7 +68,8 @@ class FileAnswer(Answer):
     file: dict[str, Any] = Field(
         description="What was computed: `size`, `container`, digests by kind, `problem`, "
         "`sketched`, `no_sketch`; `judged_by`, the rungs on which it could be recognised, and "
-        "`not_read`, what of it was not read (`code`, `reason`, `count`)."
+        "`not_read`, what of it was not read (`code`, `reason`, `count`); `only_digests`, the "
+        "policy's `advice` for a file that only its digests could judge, and `why`; else null."
     )
 
 

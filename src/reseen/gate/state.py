@@ -83,6 +83,7 @@ def keep(path: Path, keyring: Keyring, state: LastState) -> None:
         "policy": [
             [name, int(rung), advice.value] for (name, rung), advice in state.policy.rules.items()
         ],
+        "only_digests": state.policy.only_digests,
     }
     write(path, keyring.for_states, {"gate": json.dumps(told).encode()})
     for other in path.parent.glob(f"{_INDEX}*"):
@@ -105,13 +106,15 @@ def last(path: Path, keyring: Keyring) -> LastState | None:
             made = datetime.fromtimestamp(created, UTC)
             held[bytes.fromhex(hash)] = Key(id, of, some, float(rate), made)
         rules = {(of, Rung(rung)): Advice(advice) for of, rung, advice in told["policy"]}
+        blind = told.get("only_digests")
+        policy = Policy(rules, None if blind is None else Advice(blind))
         at = float(told["at"])
     except (ValueError, KeyError, TypeError, OverflowError):
         raise Tampered("the gate's last state contradicts itself", remedy=_REMEDY) from None
     if "/" in name or not name.startswith(_INDEX):
         raise Tampered("the gate's last state contradicts itself", remedy=_REMEDY)
     index = RegistryIndex.open(path.parent / name, keyring.for_indexes, mac=mac)
-    return LastState(index, names, held, Policy(rules), at)
+    return LastState(index, names, held, policy, at)
 
 
 def write(path: Path, key: bytes, parts: Mapping[str, bytes]) -> None:

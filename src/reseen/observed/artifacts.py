@@ -25,6 +25,7 @@ from reseen.records import (
     Fingerprint,
     Repository,
     RepoType,
+    Rung,
     SightingState,
     commit_key,
 )
@@ -69,6 +70,8 @@ class Inspection:
     """What the file says of itself; not kept."""
     fingerprint: Fingerprint | None = None
     """When every byte was read just now; not kept as such."""
+    judged_by: tuple[Rung, ...] = ()
+    """What could be recognised by what was read."""
 
 
 def repositories(
@@ -413,12 +416,18 @@ def readings(
         connection,
         schema.readings,
         [
-            {"artifact_pk": pk, "at": at, "full": 0, "architecture": r.architecture}
+            {
+                "artifact_pk": pk,
+                "at": at,
+                "full": 0,
+                "architecture": r.architecture,
+                "judged_by": " ".join(rung.label for rung in r.judged_by),
+            }
             for pk, r in read
             if r.architecture is not None
         ],
         key=("artifact_pk",),
-        update=("architecture",),
+        update=("architecture", "judged_by"),
     )
     computed = sorted((int(d.kind), d.value, pk) for pk, r in read for d in r.digests)
     columns = ("kind", "value", "artifact_pk")

@@ -28,12 +28,20 @@ def revoke_key(store: Store, key: str, *, actor: str | None = None) -> bool:
 
 
 def set_policy(
-    store: Store, list_name: str, rules: Mapping[Rung, Advice | None], *, actor: str | None = None
+    store: Store,
+    list_name: str,
+    rules: Mapping[Rung | None, Advice | None],
+    *,
+    actor: str | None = None,
 ) -> bool:
-    """Rule what is advised at these rungs for a list, all at once; None takes a rule away. Whether
-    anything changed. Raises InputError."""
+    """Rule what is advised at these rungs for a list, all at once; None takes a rule away. Under
+    the rung None: of files that only their digests could judge, for every list. Whether anything
+    changed. Raises InputError."""
     changed = False
     with store.write() as connection:
         for rung, advice in rules.items():
-            changed |= policy.set(connection, list_name, rung, advice, actor=actor)
+            if rung is None:
+                changed |= policy.set_only_digests(connection, advice, actor=actor)
+            else:
+                changed |= policy.set(connection, list_name, rung, advice, actor=actor)
     return changed

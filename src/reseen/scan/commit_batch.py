@@ -49,6 +49,7 @@ from reseen.scan.outcomes import (
     Wanted,
     settles,
 )
+from reseen.scan.read_result import BLIND
 from reseen.scan.record import record
 from reseen.scan.signs import signs_of
 from reseen.scan.target import as_asked, strongest
@@ -322,7 +323,7 @@ def _is_plain(visit: Visit) -> bool:
         and not visit.problems
         and not visit.bytes_by
         and not visit.skipped
-        and not any(one.matches or one.hints or one.inspection for one in visit.seen)
+        and not any(one.matches or one.hints or one.inspection or one.judged for one in visit.seen)
     )
 
 
@@ -372,9 +373,11 @@ def _visit(
             known = walks.of_repositories(connection, [pk]).get(pk, NEVER)
             follow = still_open(follow, known.followed)
         follow_sighting(connection, scan, batch, pk, visit.repository.author, follow)
+    # Counted with what is written: a file that was read before a kill is not read again.
+    unjudged = {BLIND: recorded.unjudged} if recorded.unjudged else {}
     if not visit.complete:
-        return Coverage(bytes_by=visit.bytes_by)
-    skipped = dict(visit.skipped)
+        return Coverage(bytes_by=visit.bytes_by, skipped=unjudged, blind=recorded.blind)
+    skipped = dict(visit.skipped) | unjudged
     if visit.left and _leave(connection, scan, came):
         skipped = {why: n for why, n in skipped.items() if why not in LEFT}  # counted then
     for counted, times in recorded.problems.items():
@@ -384,6 +387,7 @@ def _visit(
         walked=1 if visit.listed and lease.ref == "main" else 0,
         artifacts=len(visit.seen) if visit.listed else 0,
         skipped=skipped,
+        blind=recorded.blind,
     )
 
 

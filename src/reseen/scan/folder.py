@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,7 +62,8 @@ class _Counts:
     files: int = 0
     bytes_read: int = 0
     unread: int = 0
-    blind: int = 0
+    unjudged: int = 0
+    blind: Counter[str] = field(default_factory=Counter)
     pointers: int = 0
     sightings: int = 0
     learned: set[str] = field(default_factory=set)
@@ -78,11 +80,12 @@ class _Counts:
                 why: n
                 for why, n in (
                     (UNREAD, self.unread),
-                    (BLIND, self.blind),
+                    (BLIND, self.unjudged),
                     (POINTERS, self.pointers),
                 )
                 if n
             },
+            blind=self.blind,
         )
 
 
@@ -223,6 +226,8 @@ def _write(
         recorded = record_seen(connection, repository_pk, every, scan, since=0, at=at)
         count.learned.update(recorded.learned)
         new += recorded.new
+        count.unjudged += recorded.unjudged
+        count.blind.update(recorded.blind)
         count.places.add((type, repo))
         count.files += len(every)
     count.sightings += len(new)
@@ -236,8 +241,7 @@ def _seen(one: _Came, known: RegistryIndex, count: _Counts) -> tuple[ArtifactRes
             seen, what = _see(one, known)
     except FileError as e:
         return ArtifactResult(one.artifact), [Problem(place, str(e), e.remedy)]
-    count.blind += bool(what.blind) and not what.sketched
-    return seen, [blindness(place, what)] if what.blind else []
+    return seen, [blindness(place, what)] if what.troubles else []
 
 
 def _see(one: _Came, known: RegistryIndex) -> tuple[ArtifactResult, ReadResult]:

@@ -21,16 +21,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from reseen.errors import (
-    HubAuth,
-    HubBusy,
-    HubError,
-    HubGarbage,
-    HubMissing,
-    Malformed,
-    SystemLimit,
-    Unforeseen,
-)
+from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, Malformed
 from reseen.files.source import Range, Reader
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, Inside, look_inside
 from reseen.fingerprints.git import pointer_oid
@@ -42,21 +33,32 @@ from reseen.observed.artifacts import ENDED, Inspection
 from reseen.observed.readings import UNREAD, ReadSoFar
 from reseen.records import (
     Artifact,
-    BlindSpot,
     Confirmed,
     Container,
     DigestKind,
     Fingerprint,
+    JudgedBy,
     Match,
     Problem,
     Rung,
 )
 from reseen.registry import never_read
 from reseen.registry.never_read import SKIPPED, ended, forbids
+from reseen.scan import read_result
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
 from reseen.scan.outage import STORAGE_AWAY
-from reseen.scan.read_result import NOT_READ, ReadResult, blind_to, too_large, where
+from reseen.scan.read_result import (
+    AWAY,
+    LIMIT,
+    NO_SIZE,
+    NOT_READ,
+    OTHERWISE,
+    ReadResult,
+    blind_to,
+    too_large,
+    where,
+)
 from reseen.scan.target import Confirm, Options
 from reseen.updates.peft import PeftConfig
 from reseen.updates.plan import plan
@@ -94,6 +96,8 @@ class ArtifactResult:
     confirmed: Confirmed = Confirmed.NONE
     """How far the hub's claim about the file was checked."""
     inspection: Inspection | None = None
+    judged: JudgedBy | None = None
+    """By what was read of it, and what was not; None: reading it was not tried."""
 
 
 def wants_reading(
@@ -161,23 +165,24 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
     """Read as much of an artifact as decides something. A hub's error is a problem, not raised."""
     hub, known, options, budget = context.hub, context.known, context.options, context.budget
     if forbids(known, artifact):
-        return ReadResult(skipped=SKIPPED)
+        return ReadResult(skipped=SKIPPED, unread=read_result.CLASS)
     if budget.refused:
-        return NOT_READ
+        return NOT_READ if matches else ReadResult(unread=read_result.GATED)
     if budget.scan.left <= 0:
-        return ReadResult(skipped=SPENT, left=True)
+        return ReadResult(skipped=SPENT, left=True, unread=LIMIT)
     size = artifact.size
     if not hub.abilities.sizes:
-        return ReadResult(skipped=SIZES)
+        return ReadResult(skipped=SIZES, unread=NO_SIZE)
     if size is None:
-        return _problem(artifact, "not read: the hub does not state its size")
+        unstated = Problem(where(artifact), "not read: the hub does not state its size")
+        return ReadResult(problem=unstated, unread=NO_SIZE)
     if not context.storage.may_ask():
-        return ReadResult(skipped=STORAGE_AWAY, left=True)
+        return ReadResult(skipped=STORAGE_AWAY, left=True, unread=AWAY)
     inspection: Inspection | None = None
     confirmed = Confirmed.NONE
     ranges = hub.abilities.ranges
     if not ranges and not (matches and options.confirm is Confirm.FULL):
-        return ReadResult(skipped=WHOLE)
+        return ReadResult(skipped=WHOLE, unread=read_result.NO_PARTS)
     inside: Inside | None = None
     try:
         if ranges:
@@ -193,30 +198,32 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
                 told = ReadResult(inspection, confirmed)
                 return await _screen(context, artifact, inside, told)
         if size > min(options.max_artifact_bytes, budget.left):
-            return ReadResult(inspection, confirmed, too_large(artifact, size))
+            limited = too_large(artifact, size)
+            return ReadResult(inspection, confirmed, limited, unread=LIMIT)
         if size > budget.scan.left:
-            return ReadResult(inspection, confirmed, skipped=SPENT, left=True)
+            return ReadResult(inspection, confirmed, skipped=SPENT, left=True, unread=LIMIT)
         config = None if inside is None else await _config(hub, artifact, inside, budget)
         budget.spend(size, Kind.WHOLE)
         fingerprint = ended(known, await _read_all(hub, artifact, size, inside, config))
     except HubAuth as e:
         budget.refused = True
         if not matches:
-            return ReadResult(inspection, confirmed, skipped=GATED)
+            return ReadResult(inspection, confirmed, skipped=GATED, unread=read_result.GATED)
         problem = Problem(where(artifact), f"files cannot be read: {e}", e.remedy)
-        return ReadResult(inspection, confirmed, problem)
+        return ReadResult(inspection, confirmed, problem, unread=read_result.GATED)
     except (HubGarbage, Malformed) as e:
         # What is served is not what the hub said is there.
         problem = Problem(where(artifact), str(e), None)
         if not matches:
-            return ReadResult(inspection, confirmed, problem)
+            return ReadResult(inspection, confirmed, problem, unread=OTHERWISE)
         doubt = Inspection(Container.UNKNOWN) if inspection is None else inspection
         inspection = replace(doubt, problem=f"{DOUBT}{e}")
-        return ReadResult(inspection, Confirmed.DOUBTFUL, problem)
+        return ReadResult(inspection, Confirmed.DOUBTFUL, problem, unread=OTHERWISE)
     except HubError as e:
         problem = Problem(where(artifact), str(e), e.remedy)
         busy, missing = isinstance(e, HubBusy), isinstance(e, HubMissing)
-        return ReadResult(inspection, confirmed, problem, busy=busy, missing=missing)
+        told = ReadResult(inspection, confirmed, problem, busy=busy, missing=missing)
+        return replace(told, unread=None if missing else AWAY)
     exact = known.match_digests(fingerprint)
     return await asyncio.to_thread(read_in_full, artifact, confirmed, fingerprint, known, exact)
 
@@ -236,12 +243,9 @@ def read_in_full(
 
         inspection = replace(inspection, architecture=architecture_of(fingerprint.sketch))
         copies = known.copies(fingerprint, exact)
-    blind: tuple[BlindSpot, ...]
+    blind = fingerprint.blind
     if fingerprint.sketch is None:
-        blind = blind_to(artifact.path, fingerprint.container, fingerprint.blind)
-    else:
-        ours = (Unforeseen.code, SystemLimit.code)
-        blind = tuple(spot for spot in fingerprint.blind if spot.code in ours)
+        blind = blind_to(artifact.path, fingerprint.container, blind)
     checked = check_bytes(artifact, confirmed, fingerprint)
     return ReadResult(inspection, checked, copies=copies, blind=blind)
 
@@ -262,6 +266,7 @@ def conclude(
         hints=tuple(match for match in every if match.rung == Rung.HINT),
         confirmed=what.confirmed,
         inspection=what.inspection,
+        judged=what.judged,
     )
 
 
@@ -387,8 +392,5 @@ def inspection_of(inside: Inside | Fingerprint) -> Inspection:
         sketch=inside.sketch,
         architecture="",
         fingerprint=inside,
+        judged_by=inside.judged.rungs,
     )
-
-
-def _problem(artifact: Artifact, reason: str) -> ReadResult:
-    return ReadResult(problem=Problem(where(artifact), reason))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reseen.errors import SystemLimit, Unforeseen
 from reseen.observed.artifacts import Inspection
-from reseen.records import Artifact, BlindSpot, Confirmed, Container, Match, Problem
+from reseen.records import Artifact, BlindSpot, Confirmed, Container, JudgedBy, Match, Problem, Rung
+from reseen.registry import never_read
 
 _MORE = "Raise the limit on bytes, or fetch the file yourself and use `reseen check`."
 
@@ -28,20 +30,56 @@ class ReadResult:
     left: bool = False
     """And that reason passes: it stays owed."""
     blind: tuple[BlindSpot, ...] = ()
-    """Why its weights could not be judged, where they could not; what Reseen failed on."""
+    """What of it was not read, or why its weights could not be judged."""
+    unread: BlindSpot | None = None
+    """Why it was not read, or not further, where the file itself is not the reason."""
 
     @property
-    def sketched(self) -> bool:
+    def by_weights(self) -> bool:
         """Its weights were judged all the same."""
-        return self.inspection is not None and self.inspection.sketch is not None
+        return self.inspection is not None and Rung.WEIGHTS in self.inspection.judged_by
+
+    @property
+    def troubles(self) -> tuple[BlindSpot, ...]:
+        """What a person should be told of it, one by one. Checkpoints are most of a hub, and are
+        counted."""
+        if self.by_weights:
+            ours = (Unforeseen.code, SystemLimit.code)
+            return tuple(spot for spot in self.blind if spot.code in ours)
+        return self.blind
+
+    @property
+    def judged(self) -> JudgedBy | None:
+        """By what was read of it, and what was not; None: nobody looked (a header that only had to
+        agree with what the hub states tells nothing of that)."""
+        unread = () if self.unread is None else (self.unread,)
+        looked = self.inspection is not None and self.inspection.architecture is not None
+        if not looked and not unread:
+            return None
+        by = () if self.inspection is None else self.inspection.judged_by
+        return JudgedBy(by, (*self.blind, *unread))
 
 
 NOT_READ = ReadResult()
+GATED = BlindSpot("gated", "behind a gate: not read")
+NO_SIZE = BlindSpot("no-size", "its hub does not state its size: not read")
+NO_PARTS = BlindSpot("no-parts", "its hub hands out no parts of files: not read for altered copies")
+LIMIT = BlindSpot("limit", "more than the limit on bytes allows: not read, or not further")
+AWAY = BlindSpot("away", "the hub or its storage did not answer: not read, or not further")
+OTHERWISE = BlindSpot("served-otherwise", "what is served is not what its hub states")
+CLASS = BlindSpot("never-read", never_read.WHY)
+NOT_TRIED = frozenset(s.code for s in (GATED, NO_SIZE, NO_PARTS, LIMIT, AWAY, OTHERWISE))
+"""Codes of what a scan's account counts as left out, each under its own words."""
 
 
 def too_large(artifact: Artifact, size: int) -> Problem:
     reason = f"not read in full: {size} bytes are more than the limit allows"
     return Problem(where(artifact), reason, _MORE)
+
+
+def is_blind(judged: JudgedBy) -> bool:
+    """Was it looked into, and could its weights not be judged?"""
+    return not judged.by_weights and any(s.code not in NOT_TRIED for s in judged.not_read)
 
 
 def where(artifact: Artifact) -> str:
@@ -67,6 +105,6 @@ def blind_to(
 
 def blindness(place: str, what: ReadResult) -> Problem:
     """A file that not everything could judge, with the reason."""
-    said = "; ".join(f"{spot} [{spot.code}]" for spot in what.blind)
-    how = "judged without a part of it" if what.sketched else "judged by its digests alone"
+    said = "; ".join(f"{spot} [{spot.code}]" for spot in what.troubles)
+    how = "judged without a part of it" if what.by_weights else "judged by its digests alone"
     return Problem(place, f"{how}: {said}")

@@ -16,14 +16,15 @@ from sqlalchemy import Connection, select
 
 from reseen.match.judge import judge_artifacts
 from reseen.observed import artifacts as seen
-from reseen.observed import known_commits, walks
+from reseen.observed import blind_spots, known_commits, walks
 from reseen.observed.artifacts import Inspection
 from reseen.observed.walks import NOTHING, Asked, Commit
-from reseen.records import Evidence
+from reseen.records import Evidence, JudgedBy
 from reseen.registry import learning
 from reseen.registry.removals import ids_of, pks_of
 from reseen.scan import scan_rows
 from reseen.scan.inspect import ArtifactResult
+from reseen.scan.read_result import NOT_TRIED, is_blind
 from reseen.scan.visit import Visit
 from reseen.store import schema
 from reseen.store.database import now
@@ -42,6 +43,11 @@ class Recorded:
     it."""
     problems: Mapping[str | None, int] = field(default_factory=dict)
     """Noted, and not before: what they are counted as (None: as files), and how many."""
+    blind: Mapping[str, int] = field(default_factory=dict)
+    """As in `Coverage`: of files whose weights could not be judged, and were not found so before in
+    this scan."""
+    unjudged: int = 0
+    """Such files."""
 
 
 def record(
@@ -97,11 +103,13 @@ def record_seen(
         for match in (*one.matches, *one.hints):
             found[pk, match.removal] = match.evidence
     taught: set[int] = set()
+    looked = {pk: one.judged for one, pk in zip(every, pks, strict=True) if one.judged is not None}
+    told = _keep_blind_spots(connection, looked, {pk for pk, _ in readings}, scan_pk)
     if readings:
         seen.readings(connection, readings, at=at)
         taught = learning.learn(connection, artifacts=[pk for pk, each in readings if each.full])
     if not found and not readings:
-        return Recorded()
+        return told
     pks_by_id = pks_of(connection, {removal for _, removal in found})
     judged = judge_artifacts(
         connection,
@@ -111,10 +119,31 @@ def record_seen(
         scan_pk=scan_pk,
         at=at,
     )
-    return Recorded(
+    return replace(
+        told,
         new=tuple(one.id for one in judged.new),
         lifted=tuple(one.id for one in judged.lifted),
         learned=tuple(ids_of(connection, sorted(taught))),
+    )
+
+
+def _keep_blind_spots(
+    connection: Connection, looked: Mapping[int, JudgedBy], read: set[int], scan_pk: int | None
+) -> Recorded:
+    """Remember what was not read of these artifacts, and count those whose weights could not be
+    judged, each once a scan. `read`: those of which anything was read."""
+    spots = {pk: judged.not_read for pk, judged in looked.items()}
+    before = blind_spots.keep(connection, spots, scan_pk)
+    counted = {pk for pk, codes in before.items() if codes - NOT_TRIED}
+    unjudged = [j for pk, j in looked.items() if pk in read - counted and is_blind(j)]
+    return Recorded(
+        blind=Counter(
+            f"{code} {reason}"
+            for judged in unjudged
+            for code, reason in {(s.code, s.reason) for s in judged.not_read}
+            if code not in NOT_TRIED
+        ),
+        unjudged=len(unjudged),
     )
 
 

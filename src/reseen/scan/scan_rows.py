@@ -98,6 +98,7 @@ def plus(one: Coverage, other: Coverage) -> Coverage:
         bytes_by=_sum(one.bytes_by, other.bytes_by),
         requests=one.requests + other.requests,
         skipped=_sum(one.skipped, other.skipped),
+        blind=_sum(one.blind, other.blind),
     )
 
 

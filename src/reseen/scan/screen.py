@@ -27,10 +27,10 @@ from reseen.fingerprints.entries import probes_of, slots_of
 from reseen.fingerprints.sketch import decode
 from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.hubs.hub import Hub
-from reseen.records import Artifact, BlindSpot
+from reseen.records import Artifact, BlindSpot, Rung
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
-from reseen.scan.read_result import ReadResult, blind_to, too_large
+from reseen.scan.read_result import LIMIT, ReadResult, blind_to, too_large
 from reseen.updates.peft import LARGEST as LARGEST_CONFIG
 from reseen.updates.peft import PeftConfig, parse_config
 from reseen.updates.plan import Plan, plan
@@ -54,9 +54,11 @@ async def screen(
         config = await config_beside(hub, artifact, budget)
         if config is not None:
             made = await asyncio.to_thread(plan, inside.listing, config)
+    spots = tuple(BlindSpot(n.code, n.reason, n.tensors) for n in made.not_read)
     if not made.modules:
-        spots = tuple(BlindSpot(n.code, n.reason, n.tensors) for n in made.not_read)
         return replace(told, blind=blind_to(artifact.path, inside.container, spots))
+    # What could be compared with all that is known, and was, is judged by its weights.
+    told = replace(_with(told, judged_by=(Rung.WEIGHTS,)), blind=spots)
     names = [module.name for module in made.modules]
     slots = slots_of(made.architecture, names)
     modules = {group: s.astype("<u4").tobytes() for group, s in slots.items()}
@@ -74,6 +76,8 @@ async def screen(
         if few.sketch is not None:
             near = await asyncio.to_thread(known.is_near, few.sketch)
             told = _with(told, sketch=few.sketch.encode(), near=near)
+        else:
+            told = replace(_with(told, judged_by=()), blind=(*spots, *few.blind))
         if not near and not _is_sample(made.architecture, whole, budget):
             return told
     if limit := _limited(context, artifact, told, whole):
@@ -81,9 +85,11 @@ async def screen(
     every = await _read(hub, artifact, read_sketch(made), budget, Kind.WHOLE)
     told = _with(told, near=False)
     if every.sketch is None:
-        return replace(told, blind=every.blind)
+        return replace(_with(told, judged_by=()), blind=(*spots, *every.blind))
+    told = replace(told, blind=(*spots, *every.blind))
     copies = await asyncio.to_thread(known.copies, every.sketch)
-    return replace(_with(told, sketch=every.sketch.encode()), copies=copies)
+    sketch = every.sketch.encode()
+    return replace(_with(told, sketch=sketch, judged_by=(Rung.WEIGHTS,)), copies=copies)
 
 
 def architecture_of(sketch: bytes) -> str:
@@ -120,10 +126,14 @@ def _limited(
     """What is known so far, where the next step is more than the limits allow."""
     budget = context.budget
     if length > min(context.options.max_artifact_bytes, budget.left):
-        return replace(told, problem=too_large(artifact, length))
+        return _unread(told, problem=too_large(artifact, length))
     if length > budget.scan.left:
-        return replace(told, skipped=SPENT, left=True)
+        return _unread(told, skipped=SPENT, left=True)
     return None
+
+
+def _unread(told: ReadResult, **more: Any) -> ReadResult:
+    return replace(_with(told, judged_by=()), unread=LIMIT, **more)
 
 
 def _is_sample(architecture: str, length: int, budget: Budget) -> bool:

@@ -20,6 +20,7 @@ from reseen.errors import FileError, HubBusy, HubGarbage, bulkhead
 from reseen.hubs.hub import Revision
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import content, text
+from reseen.observed.blind_spots import ORDINARY
 from reseen.observed.readings import UNREAD, File
 from reseen.records import Artifact, Confirmed, Match, Problem, Repository
 from reseen.registry import never_read
@@ -27,7 +28,7 @@ from reseen.registry.never_read import forbids
 from reseen.scan import inspect, priorities
 from reseen.scan.context import ReadContext
 from reseen.scan.inspect import ArtifactResult, conclude, read, wants_reading
-from reseen.scan.read_result import BLIND, NOT_READ, ReadResult, blindness, where
+from reseen.scan.read_result import NOT_READ, ReadResult, blindness, where
 from reseen.scan.target import Confirm, Options
 
 
@@ -241,11 +242,8 @@ def _conclude(
             skipped[priorities.GONE] += 1
         elif outcome.problem is not None:
             problems.append(outcome.problem)
-        elif outcome.blind:
-            skipped[BLIND] += not outcome.sketched
-            if any(spot.code != "whole-weights" for spot in outcome.blind):
-                # Checkpoints are most of a hub: counted, and not listed one by one.
-                problems.append(blindness(where(files.wanted[each][0]), outcome))
+        elif any(spot.code != ORDINARY for spot in outcome.troubles):
+            problems.append(blindness(where(files.wanted[each][0]), outcome))
     return Visit(
         repository=files.repository,
         revision=files.revision,

@@ -266,9 +266,11 @@ readings = Table(
     Column("full", SmallInteger, nullable=False, default=0),
     Column("problem", Text),
     Column("architecture", Text),
+    Column("judged_by", String(32)),
 )
 """What reading an artifact's header (or all of it) told. `architecture`: of the weight updates in
-it, empty where there are none; null while nobody looked for any."""
+it, empty where there are none; null while nobody looked for any. `judged_by`: labels of the rungs
+that what was read could be judged on, with blanks between; null: read before that was kept."""
 
 read_digests = Table(
     "read_digests",
@@ -305,6 +307,20 @@ read_entries = Table(
 )
 """What of an artifact is searched, as in `sketch_entries`; `code` is null while only the header was
 read, which tells the modules."""
+
+blind_spots = Table(
+    "blind_spots",
+    metadata,
+    Column("artifact_pk", ForeignKey("artifacts.pk"), primary_key=True),
+    Column("spot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("code", String(24), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("scan_pk", BigInteger, index=True),
+    sqlite_with_rowid=False,
+)
+"""What of an artifact was not read, as its last reading told; numbered. `code`, `reason`, `count`:
+as in `records.BlindSpot`. `scan_pk`: the scan that read it; null where no scan did."""
 
 near = Table(
     "near",

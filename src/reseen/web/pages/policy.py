@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from reseen.errors import InputError
 from reseen.gate import policy
-from reseen.gate.policy import DEFAULT, EVERY_LIST
+from reseen.gate.policy import DEFAULT, EVERY_LIST, ONLY_DIGESTS_DEFAULT, ONLY_DIGESTS_NAME
 from reseen.operations.gate import set_policy
 from reseen.records import LADDER, Advice, Rung
 from reseen.registry import claims
@@ -54,6 +54,8 @@ def show(request: Request, service: Served, who: Administrator, list: str = EVER
         lists=lists,
         ruled=ruled,
         rows=rows,
+        only_digests=rules.only_digests,
+        only_digests_default=ONLY_DIGESTS_DEFAULT,
         meaning=RUNG_MEANING,
         advices=[*Advice],
     )
@@ -74,9 +76,12 @@ def _change(service: Served, who: Administrator, name: str, form: dict[str, obje
         lists = set(claims.list_names(connection))
     if name != EVERY_LIST and name not in lists:
         raise InputError("there is no such list", remedy="Choose one of those shown.")
-    rules: dict[Rung, Advice | None] = {}
-    for rung in RUNGS:
-        word = form.get(rung.label)
+    rules: dict[Rung | None, Advice | None] = {}
+    fields: dict[str, Rung | None] = {rung.label: rung for rung in RUNGS}
+    if name == EVERY_LIST:
+        fields[ONLY_DIGESTS_NAME] = None
+    for field, rung in fields.items():
+        word = form.get(field)
         if word is None:
             continue
         if word not in (_INHERIT, *Advice):

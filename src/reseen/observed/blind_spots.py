@@ -1,0 +1,143 @@
+"""What of the files that were looked at was not read, and which rungs could judge them.
+
+What comes in: artifacts (by pk) with what of each was not read. What goes out: each such file with
+its reasons, and how many there are by reason. A file's last reading is what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, insert, select
+
+from reseen.observed.artifacts import artifact_of, where_columns
+from reseen.records import Artifact, BlindSpot, Container, JudgedBy, Rung
+from reseen.store import schema
+from reseen.store.database import chunks
+
+ORDINARY = "whole-weights"
+"""The code of what most of a hub is: checkpoints. Told of last, and never one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlindFile:
+    """A file of which something was not read."""
+
+    artifact: Artifact
+    container: Container | None
+    """None: not even its header was read."""
+    judged: JudgedBy
+
+
+def keep(
+    connection: Connection,
+    looked: Mapping[int, Sequence[BlindSpot]],
+    scan_pk: int | None = None,
+) -> Mapping[int, set[str]]:
+    """Put what was not read of these artifacts (by pk) in the place of what was known of that. The
+    codes that this scan had put there before, by artifact."""
+    table = schema.blind_spots
+    before: dict[int, set[str]] = {}
+    for some in chunks(looked):
+        here = table.c.artifact_pk.in_(some)
+        if scan_pk is not None:
+            query = select(table.c.artifact_pk, table.c.code)
+            for pk, code in connection.execute(query.where(here, table.c.scan_pk == scan_pk)):
+                before.setdefault(pk, set()).add(code)
+        connection.execute(delete(table).where(here))
+    rows = [
+        {
+            "artifact_pk": pk,
+            "spot": number,
+            "code": spot.code,
+            "reason": spot.reason,
+            "count": spot.count,
+            "scan_pk": scan_pk,
+        }
+        for pk, spots in looked.items()
+        for number, spot in enumerate(spots)
+    ]
+    if rows:
+        connection.execute(insert(table), rows)
+    return before
+
+
+def count(connection: Connection) -> Sequence[tuple[BlindSpot, int]]:
+    """Each reason (its count over all files) and the files it stands for, most files first."""
+    c = schema.blind_spots.c
+    query = (
+        select(c.code, c.reason, func.sum(c.count), func.count())
+        .group_by(c.code, c.reason)
+        .order_by(func.count().desc(), c.code, c.reason)
+    )
+    return [
+        (BlindSpot(code, reason, int(tensors)), int(files))
+        for code, reason, tensors, files in connection.execute(query)
+    ]
+
+
+def files(connection: Connection) -> Iterator[BlindFile]:
+    """Every file of which something was not read, checkpoints last."""
+    spots, a, r = schema.blind_spots, schema.artifacts, schema.readings
+    c = spots.c
+    last = (
+        select(
+            c.artifact_pk,
+            func.min(case((c.code == ORDINARY, 1), else_=0)).label("ordinary"),
+        )
+        .group_by(c.artifact_pk)
+        .subquery()
+    )
+    query = (
+        select(
+            *(a, *where_columns(), c.spot, c.code, c.reason, c.count.label("times")),
+            *(r.c.container, r.c.judged_by),
+        )
+        .select_from(spots)
+        .join(last, last.c.artifact_pk == c.artifact_pk)
+        .join(a, a.c.pk == c.artifact_pk)
+        .join(schema.repositories, schema.repositories.c.pk == a.c.repository_pk)
+        .outerjoin(r, r.c.artifact_pk == a.c.pk)
+        .order_by(last.c.ordinary, a.c.pk, c.spot)
+    )
+    result = connection.execute(query.execution_options(yield_per=500))
+    for _, rows in groupby(result, key=lambda row: row.pk):
+        yield _file(list(rows))
+
+
+def of_artifacts(connection: Connection, pks: Sequence[int]) -> Mapping[int, Sequence[BlindSpot]]:
+    """What of these artifacts was not read."""
+    c = schema.blind_spots.c
+    found: dict[int, list[BlindSpot]] = {}
+    for some in chunks(pks):
+        query = select(c.artifact_pk, c.code, c.reason, c.count.label("times"))
+        for row in connection.execute(query.where(c.artifact_pk.in_(some)).order_by(c.spot)):
+            found.setdefault(row.artifact_pk, []).append(_spot(row))
+    return found
+
+
+def _file(rows: Sequence[Any]) -> BlindFile:
+    first = rows[0]
+    artifact = artifact_of(first)
+    read = {Rung.of(label) for label in (first.judged_by or "").split()}
+    return BlindFile(
+        artifact,
+        Container(first.container) if first.container else None,
+        JudgedBy(judged_by(artifact, read), tuple(map(_spot, rows))),
+    )
+
+
+def _spot(row: Any) -> BlindSpot:
+    return BlindSpot(row.code, row.reason, int(row.times))
+
+
+def judged_by(artifact: Artifact, read: set[Rung]) -> tuple[Rung, ...]:
+    """What could be recognised by what was read of it, and by what its hub states."""
+    stated = set()
+    if Rung.BYTES not in read:  # of what lies in a folder, the SHA-256 is known from nothing else
+        stated |= {Rung.DECLARED} if artifact.declared else set()
+        stated |= {Rung.POINTER} if artifact.masked and artifact.git_oid else set()
+    return tuple(sorted(read | stated, reverse=True))

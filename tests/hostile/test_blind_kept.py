@@ -1,0 +1,146 @@
+"""What a scan could not read is kept with each file, and every report tells of it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from tests.files import build
+from tests.hostile.test_blind import CASES, LORA, REMOVED
+from tests.match.made import KEYRING, known, listed, remove
+from tests.match.updates import put
+from tests.scan.fake_hub import COMMIT, FakeHub
+
+from reseen.errors import HubAuth
+from reseen.hubs.hub import Revision
+from reseen.observed import blind_spots
+from reseen.observed.blind_spots import BlindFile
+from reseen.records import Rung
+from reseen.scan.context import reading
+from reseen.scan.folder import scan_folder
+from reseen.scan.read_result import BLIND
+from reseen.scan.record import record
+from reseen.scan.target import Options
+from reseen.scan.visit import visit
+from reseen.store import schema
+from reseen.store.database import Store
+
+
+def kept(store: Store) -> dict[str, BlindFile]:
+    with store.read() as connection:
+        return {each.artifact.path: each for each in blind_spots.files(connection)}
+
+
+def write(root: Path) -> Path:
+    """A folder with one file of each kind, and one that is read in full."""
+    for number, (name, data, _) in enumerate(CASES.values()):
+        (root / str(number)).mkdir(parents=True)
+        (root / str(number) / name).write_bytes(data)
+    (root / "notes.txt").write_text("nothing " * 1_000)
+    (root / "sound.safetensors").write_bytes(build.safetensors(LORA))
+    return root
+
+
+def large() -> dict[str, set[tuple[str, int]]]:
+    """What is to be said of each file of that folder."""
+    return {
+        f"{number}/{name}": spots
+        for number, (name, data, spots) in enumerate(CASES.values())
+        if len(data) >= 1_024
+    }
+
+
+def test_a_folder_scan_keeps_it_with_each_file(tmp_path: Path, store: Store) -> None:
+    remove(store, listed(REMOVED))
+    root = write(tmp_path / "models")
+    outcome = scan_folder(store, KEYRING, root, jobs=1)
+    found = kept(store)
+    assert {
+        path: {(s.code, s.count) for s in one.judged.not_read} for path, one in found.items()
+    } == large()
+    assert all(one.judged.rungs[0] is Rung.BYTES for one in found.values())
+    assert not any(one.judged.by_weights for one in found.values())
+    codes = [key.partition(" ")[0] for key in outcome.coverage.blind]
+    assert {code for code, _ in set.union(*large().values())} == set(codes)
+    assert outcome.coverage.skipped[BLIND] == len(found)
+    with store.read() as connection:
+        query = select(schema.artifacts.c.path, schema.readings.c.judged_by).join(
+            schema.readings, schema.readings.c.artifact_pk == schema.artifacts.c.pk
+        )
+        by = {row.path: row.judged_by for row in connection.execute(query)}
+        counted = blind_spots.count(connection)
+    assert by["sound.safetensors"] == "bytes tensors weights"
+    assert by["notes.txt"] == "bytes"
+    assert sum(files for spot, files in counted if spot.code == "numpy") == 3
+    # read again, it is put in the place of what was known, and counted again
+    again = scan_folder(store, KEYRING, root, jobs=1)
+    assert again.coverage.blind == outcome.coverage.blind
+    assert kept(store) == found
+
+
+def test_what_is_read_in_part_is_kept_and_is_no_blind_file(tmp_path: Path, store: Store) -> None:
+    layer = next(iter(LORA)).partition(".")[0]
+    more = {f"{layer}.bias_values": build.ramp("F16", 9), f"{layer}.diff_b": build.ramp("F16", 9)}
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "a.safetensors").write_bytes(build.safetensors(LORA | more))
+    remove(store, listed(REMOVED))
+    outcome = scan_folder(store, KEYRING, tmp_path / "models", jobs=1)
+    (one,) = kept(store).values()
+    assert [(spot.code, spot.count) for spot in one.judged.not_read] == [("bias", 2)]
+    assert one.judged.by_weights
+    assert (outcome.coverage.blind, outcome.coverage.skipped) == ({}, {})
+
+
+def test_a_visit_to_a_hub_keeps_it_with_each_file(store: Store) -> None:
+    put(store, build.safetensors(LORA))
+    files = {
+        f"{n}/{name}": data for n, (name, data, _) in enumerate(CASES.values()) if len(data) > 5_000
+    }
+    sound = {"sound.safetensors": build.safetensors(LORA | {"x": build.ramp("F16", 9)})}
+    hub = FakeHub(files | sound | {"README.md": b"text" * 5_000})
+    found = asyncio.run(
+        visit(reading(hub, known(store), Options()), hub.listed, Revision("main", COMMIT))
+    )
+    with store.write() as connection:
+        record(connection, found)
+    there = kept(store)
+    assert set(there) == {*files, *sound}
+    for path, one in there.items():
+        rungs = {Rung.DECLARED, Rung.WEIGHTS} if path in sound else {Rung.DECLARED}
+        assert set(one.judged.rungs) == rungs, path
+    assert {s.code for s in there["sound.safetensors"].judged.not_read} == {"unknown-names"}
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "code"),
+    [
+        (Options(max_artifact_bytes=1_000), None, "limit"),
+        (Options(max_scan_bytes=1), None, "limit"),
+        (Options(), HubAuth("no access"), "gated"),
+    ],
+)
+def test_what_is_not_tried_is_said_of_each_file(
+    store: Store, options: Options, error: HubAuth | None, code: str
+) -> None:
+    put(store, build.safetensors(LORA))
+    hub = FakeHub(
+        {f"{n}.safetensors": build.safetensors(LORA, metadata={"n": str(n)}) for n in "ab"}
+    )
+    hub.fails = {} if error is None else dict.fromkeys(hub.files, error)
+    found = asyncio.run(
+        visit(reading(hub, known(store), options), hub.listed, Revision("main", COMMIT))
+    )
+    with store.write() as connection:
+        recorded = record(connection, found)
+    said = {path: [s.code for s in one.judged.not_read] for path, one in kept(store).items()}
+    assert said == {"a.safetensors": [code], "b.safetensors": [code]}
+    assert recorded.unjudged == 0, "the account has its own words for it"
+    # and once they are read nothing of it is left
+    hub.fails = {}
+    context = reading(hub, known(store), Options())
+    found = asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
+    with store.write() as connection:
+        record(connection, found)
+    assert kept(store) == {}
