@@ -18,7 +18,7 @@ ROOMS_BELOW = {"hubs", "files", "updates", "fingerprints"}
 
 READS = {
     *("drive", "look_inside", "read_listing", "read_sketch"),
-    *("read_files", "fingerprint", "digests_alone", "fingerprint_of"),
+    *("read_files", "fingerprint", "digests_alone", "fingerprint_of", "read_upload"),
     *("listing_of", "sketch_of", "plan_of"),
     *("Fingerprinter", "WholeFile", "LocalFile", "Sketcher"),
 }
@@ -45,14 +45,14 @@ THROUGH: dict[Place, Place] = {
     ("scan/remote.py", "sketch_of"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "sketch_of.read"): ("scan/remote.py", "_with_artifact"),
     # an upload
-    ("gate/upload.py", "_read"): ("gate/upload.py", "fingerprint_of"),
-    ("gate/upload.py", "_of_spool"): ("gate/upload.py", "_spooled"),
+    ("gate/upload_work.py", "_of_spool"): ("gate/upload_work.py", "_spooled"),
 }
 """Readers that are reached through a guarded function alone; chains end at one that asks."""
 
 ASK_THEMSELVES: dict[str, Place] = {
     "read_files": ("scan/pool.py", "_read"),
     "fingerprint_of": ("gate/upload.py", "fingerprint_of"),
+    "read_upload": ("gate/upload_work.py", "read_upload"),
 }
 """Of `READS`: those that ask before they read, and where."""
 
@@ -153,7 +153,7 @@ def test_the_readers_that_are_known_are_found() -> None:
             ("scan/screen.py", "_read"),
         ),
         *(("scan/remote.py", "sketch_of.read"), ("scan/folder.py", "_came")),
-        *(("gate/upload.py", "_of_spool"), ("gate/front.py", "answer_file")),
+        *(("gate/upload_work.py", "_of_spool"), ("gate/front.py", "answer_file")),
     }
     assert known <= READERS.keys()
     guarded = {place for place in CALLS if CALLS[place] & GUARDS}
@@ -161,7 +161,7 @@ def test_the_readers_that_are_known_are_found() -> None:
         *(("scan/inspect.py", "read"), ("scan/inspect.py", "wants_reading")),
         *(("scan/pool.py", "_read"), ("registry/adds.py", "add_files.one")),
         *(("operations/checks.py", "Checker.check"), ("gate/upload.py", "fingerprint_of")),
-        *(("gate/upload.py", "_spooled"), ("scan/remote.py", "_with_artifact.whole")),
+        *(("gate/upload_work.py", "_spooled"), ("scan/remote.py", "_with_artifact.whole")),
     }
 
 

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,13 @@ from tests.match.updates import CAST, OTHER, REMOVED, put
 
 from reseen.fingerprints.digests import fingerprint
 from reseen.fingerprints.git import pointer
-from reseen.gate import front, upload
+from reseen.gate import front, upload, upload_work
 from reseen.gate.gate import GateProcess
 from reseen.gate.keys import KeyScope
+from reseen.gate.upload_process import UploadProcesses
 from reseen.match.registry_index import RegistryIndex
 from reseen.operations import classes
-from reseen.records import RemovalClass
+from reseen.records import DigestKind, RemovalClass
 from reseen.store.database import Store
 
 BINARY = {"Content-Type": "application/octet-stream"}
@@ -272,12 +274,10 @@ def test_who_stops_sending_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     async def silent() -> Any:
         await asyncio.sleep(3_600)
 
-    pool = front.Desk(None).pool  # type: ignore[arg-type]
-
     async def wait() -> None:
         scope = {"headers": [(b"content-length", b"10")]}
-        with pytest.raises(upload.Refused) as refused:
-            await upload.fingerprint_of(scope, silent, pool, RegistryIndex())  # type: ignore[arg-type]
+        with pytest.raises(upload.Refused) as refused, closing(UploadProcesses()) as processes:
+            await upload.fingerprint_of(scope, silent, processes, RegistryIndex())
         assert refused.value.status == 408
 
     asyncio.run(wait())
@@ -289,10 +289,12 @@ async def _fingerprint(pieces: list[bytes], length: int, kind: bytes) -> Any:
     scope = {"headers": [(b"content-length", b"%d" % length), (b"content-type", kind)]}
 
     async def receive() -> Any:
+        if not messages:
+            await asyncio.Event().wait()
         return messages.pop(0)
 
-    pool = front.Desk(None).pool  # type: ignore[arg-type]
-    return await upload.fingerprint_of(scope, receive, pool, RegistryIndex())
+    with closing(UploadProcesses()) as processes:
+        return await upload.fingerprint_of(scope, receive, processes, RegistryIndex())
 
 
 def test_what_a_torch_file_of_a_removal_holds_is_found(
@@ -386,14 +388,19 @@ def test_a_torch_file_of_the_class_is_not_opened_and_not_left(
     classes.classify(store, KEYRING, id, RemovalClass.CHILD_ABUSE, "Sample reason 01")
     knows(gate, store)
 
-    def opened(*_: object) -> object:
-        raise AssertionError("it was looked at")
-
-    monkeypatch.setattr(upload, "_of_spool", opened)
     answer = client.post("/v1/check/file", content=data, headers=sender | BINARY)
     assert rungs(answer)["bytes"] == id
     assert answer.json()["file"]["container"] == "torch-zip"
     assert list(spools.iterdir()) == []
+
+    def opened(*_: object) -> object:
+        raise AssertionError("it was looked at")
+
+    monkeypatch.setattr(upload_work, "_of_spool", opened)
+    read = upload_work.read_upload(iter([data]), len(data), gate.live.index)
+    assert read.digest(DigestKind.SHA256) is not None
+    with pytest.raises(AssertionError):
+        upload_work.read_upload(iter([data]), len(data), None)
 
 
 def test_an_uploaded_pointer_is_what_it_states(store: Store, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from reseen.gate.api_key_auth import Buckets, Turned
 from reseen.gate.gate import GateProcess
 from reseen.gate.keys import Key, KeyScope
 from reseen.gate.questions import Gone, Refused
+from reseen.gate.upload import fingerprint_of
 
 PATH = "/v1/check"
 _SHORT_BODY = 16 << 10
@@ -104,15 +105,15 @@ class Front:
 
 async def answer_file(desk: Desk, scope: Scope, receive: Receive, send: Send) -> None:
     """POST /v1/check/file, from its head to its answer."""
-    from reseen.gate.upload import fingerprint_of
-
     try:
         key = desk.admit(scope, KeyScope.FILE)
         if desk.uploads >= UPLOADS:
             raise Turned(503, "too many files are coming in already", 2.0)
         desk.uploads += 1
         try:
-            fingerprint = await fingerprint_of(scope, receive, desk.pool, desk.gate.live.index)
+            fingerprint = await fingerprint_of(
+                scope, receive, desk.gate.uploads, desk.gate.live.index
+            )
         finally:
             desk.uploads -= 1
         gate = desk.gate

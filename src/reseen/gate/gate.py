@@ -32,6 +32,7 @@ from reseen.gate.canary import Canary
 from reseen.gate.keys import Key, KeyScope
 from reseen.gate.policy import Policy
 from reseen.gate.state import LastState
+from reseen.gate.upload_process import UploadProcesses
 from reseen.gate.use import Use
 from reseen.match.live_index import LiveIndex
 from reseen.match.stated import StatedFile
@@ -107,6 +108,7 @@ class GateProcess:
         self.live = LiveIndex(self._snapshot)
         self.known = GateConfig()
         self.use = Use()
+        self.uploads = UploadProcesses()
         self._canary = Canary()
         self._canary.put_in(self.live)
         self._loaded = False
@@ -130,8 +132,10 @@ class GateProcess:
             thread.start()
 
     def close(self) -> None:
-        """Stop following, write down what key uses were counted, keep the state."""
+        """Stop following, end what reads uploads, write down what key uses were counted, keep the
+        state."""
         self._end.set()
+        self.uploads.close()
         for thread in self._threads:
             thread.join(timeout=10)
         if self._own is not None:

@@ -1,34 +1,25 @@
-"""POST /v1/check/file: a file as it comes in, fingerprinted on its way and forgotten.
+"""POST /v1/check/file: a file as it comes in, handed to a process of its own and forgotten.
 
 What comes in: the bytes of one file, alone or as the one part of a form, and their Content-Length.
-What goes out: its `Fingerprint`. A safetensors file streams through: its header comes first, and of
-its weights no more is held at a time than its layers need (`sketcher.MOST_HELD`). A torch file
-keeps its directory at its end: it goes into a temporary file without a name, bounded, and gone when
-it is closed. All other files are hashed as they come. Nothing is kept.
+What goes out: its `Fingerprint`. The worker only passes the bytes on, as fast as they are taken:
+everything that depends on what is in them is done by the process (`upload_work`). Nothing is kept.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import IO, TypeVar
+from collections.abc import AsyncIterator
 
-from python_multipart.exceptions import MultipartParseError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
 from starlette.types import Receive, Scope
 
-from reseen.errors import FileError
-from reseen.files.containers import READ
-from reseen.files.identify import HEAD_LENGTH, identify
-from reseen.files.source import Range, run
-from reseen.fingerprints.digests import BLOCK, Fingerprinter, WholeFile, look_inside
+from reseen.files.identify import HEAD_LENGTH
 from reseen.gate.questions import Gone, Refused
+from reseen.gate.upload_process import Unjudged, UploadProcess, UploadProcesses
+from reseen.gate.upload_work import needs_its_end
 from reseen.match.registry_index import RegistryIndex
-from reseen.records import Container, Fingerprint
-from reseen.registry.never_read import ended, forbids
+from reseen.records import BlindSpot, Container, Fingerprint
+from reseen.registry.never_read import ended
 
 MOST_STREAMED = 64 << 30
 """Bytes of a file that is read as it comes."""
@@ -41,12 +32,11 @@ SLOWEST = 64 << 10
 _PREAMBLE = 8 << 10
 """Bytes of a form before its file."""
 
-T = TypeVar("T")
 Chunks = AsyncIterator[bytes]
 
 
 async def fingerprint_of(
-    scope: Scope, receive: Receive, pool: ThreadPoolExecutor, index: RegistryIndex
+    scope: Scope, receive: Receive, processes: UploadProcesses, index: RegistryIndex
 ) -> Fingerprint:
     """Read the one file of a request; one of the class that is never read ends at its digests.
     Raises Refused, or Gone."""
@@ -62,9 +52,16 @@ async def fingerprint_of(
     if size > MOST_STREAMED:
         raise Refused(413, f"the file is longer than {MOST_STREAMED >> 30} GiB")
     try:
-        return ended(index, await _read(size, chunks, pool, index))
-    except FileError as e:
-        raise Refused(400, f"{e}: send it alone, with its Content-Length") from None
+        return ended(index, await _read(size, chunks, receive, processes, index))
+    except Unjudged as e:
+        return _unjudged(size, e)
+
+
+def _unjudged(size: int, why: Unjudged) -> Fingerprint:
+    """What is known of a file that broke the process that read it: nothing."""
+    said = f"the file could not be judged: {why}"
+    blind = (BlindSpot(why.code, said),)
+    return Fingerprint(size, Container.UNKNOWN, (), problem=said, no_sketch=said, blind=blind)
 
 
 def _head(scope: Scope) -> tuple[int, bytes, dict[bytes, bytes]]:
@@ -131,24 +128,40 @@ async def _opened(body: Chunks, boundary: bytes, length: int) -> tuple[int, Chun
         if b"\r\n\r\n" in head[:_PREAMBLE] or len(head) > _PREAMBLE:
             break
     begin = head.find(b"\r\n\r\n", 0, _PREAMBLE) + 4
-    if begin < 4 or _name_in(head[:begin]) != b"file":
+    starts = head.startswith(b"--%b\r\n" % boundary)
+    if begin < 4 or not starts or _name_in(head[:begin]) != b"file":
         raise Refused(400, "the form's first part is not the field file")
     # The form ends with: CRLF -- boundary -- CRLF, as all clients write it.
     size = length - begin - len(boundary) - 8
     if size < 0:
         raise Refused(400, "the form is shorter than it says")
 
-    async def chunks() -> Chunks:
-        form = _Form(boundary)
-        for part in form.parts_of(head):
-            yield part
-        async for chunk in body:
-            for part in form.parts_of(chunk):
-                yield part
-        if not form.ended:
-            raise Refused(400, "the form breaks off")
+    return size, _inside(head[begin:], body, size, b"\r\n--" + boundary)
 
-    return size, chunks()
+
+async def _inside(first: bytes, body: Chunks, size: int, end: bytes) -> Chunks:
+    """The bytes of a form's one file. Raises Refused where the form does not end right behind it,
+    or could be read as if it ended before."""
+    left, behind = size, b""
+    before = b"\r\n"  # the last bytes that came: an end may come in pieces
+    async for chunk in _after(first, body):
+        part = chunk[:left]
+        left -= len(part)
+        behind += chunk[len(part) :]
+        before += part
+        if end in before:
+            raise Refused(400, "the form holds more than one part: send the file alone")
+        before = before[1 - len(end) :]
+        if part:
+            yield part
+    if behind != end + b"--\r\n":
+        raise Refused(400, "the form does not end behind its first part: send the file alone")
+
+
+async def _after(first: bytes, chunks: Chunks) -> Chunks:
+    yield first
+    async for chunk in chunks:
+        yield chunk
 
 
 def _name_in(head: bytes) -> bytes | None:
@@ -163,133 +176,39 @@ def _name_in(head: bytes) -> bytes | None:
     return found
 
 
-class _Form:
-    """A form as it comes in: one part, the file."""
-
-    def __init__(self, boundary: bytes) -> None:
-        self.ended = False
-        self._parts = 0
-        self._out: list[bytes] = []
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._on_part,
-                "on_part_data": lambda data, start, end: self._out.append(data[start:end]),
-                "on_end": self._on_end,
-            },
-        )
-
-    def parts_of(self, chunk: bytes) -> list[bytes]:
-        """The file's bytes in the next chunk of the form."""
-        try:
-            self._parser.write(chunk)
-        except MultipartParseError:
-            raise Refused(400, "the form cannot be read") from None
-        out, self._out = self._out, []
-        return out
-
-    def _on_part(self) -> None:
-        self._parts += 1
-        if self._parts > 1:
-            raise Refused(400, "the form holds more than one part: send the file alone")
-
-    def _on_end(self) -> None:
-        self.ended = True
-
-
 async def _read(
-    size: int, chunks: Chunks, pool: ThreadPoolExecutor, index: RegistryIndex
+    size: int, chunks: Chunks, receive: Receive, processes: UploadProcesses, index: RegistryIndex
 ) -> Fingerprint:
     """The fingerprint of a file of `size` bytes. Hashing goes on while the next bytes come."""
-    blocks = _blocks(chunks)
-    first = await anext(blocks, b"")
-    container = identify(first[:HEAD_LENGTH], size)
-    if _needs_its_end(first, container):
-        return await _spooled(size, first, blocks, pool, index)
-    pass_ = Fingerprinter(size)
-    await _each(first, blocks, pass_.update, pool)
-    return await _run(pool, pass_.finish)
+    head = b""
+    async with processes.begin(size, guarded=index.holds_never_read) as process:
+        async for chunk in chunks:
+            if size > MOST_SPOOLED and len(head) < HEAD_LENGTH:
+                head += chunk[:HEAD_LENGTH]
+                if len(head) >= HEAD_LENGTH and needs_its_end(head, size):
+                    most = MOST_SPOOLED >> 30
+                    raise Refused(413, f"such a file may have {most} GiB; this one has more")
+            await process.send(chunk)
+        return await _unless_gone(receive, process, index)
 
 
-def _needs_its_end(first: bytes, container: Container) -> bool:
-    if container is Container.SAFETENSORS:
-        return False
-    # Whatever its first entry is called: torch looks for data.pkl in the directory.
-    return container in READ or first[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-
-
-async def _spooled(
-    size: int, first: bytes, blocks: Chunks, pool: ThreadPoolExecutor, index: RegistryIndex
+async def _unless_gone(
+    receive: Receive, process: UploadProcess, index: RegistryIndex
 ) -> Fingerprint:
-    if size > MOST_SPOOLED:
-        raise Refused(413, f"such a file may have {MOST_SPOOLED >> 30} GiB; this one has more")
-    whole = WholeFile(size) if index.holds_never_read else None
-    with tempfile.TemporaryFile("w+b", buffering=0, prefix="reseen-") as spool:  # 0600, no name
-
-        def write(block: bytes) -> None:
-            if spool.tell() + len(block) > size:
-                raise FileError("the file is longer than announced")
-            spool.write(block)
-            if whole is not None:
-                whole.update(block)
-
-        await _each(first, blocks, write, pool)
-        if whole is not None and forbids(index, told := whole.finish()):
-            return told  # nothing in it is looked at, and the file is gone
-        return await _run(pool, lambda: _of_spool(spool, size))
-
-
-def _of_spool(spool: IO[bytes], size: int) -> Fingerprint:
-    source = _Spool(spool.fileno(), size)
-    inside = run(source, look_inside(size, thorough=True))
-    pass_ = Fingerprinter(size, inside)
-    for at in range(0, size, BLOCK):
-        pass_.update(source.read(Range(at, BLOCK)))
-    return pass_.finish()
-
-
-class _Spool:
-    """A source over the temporary file."""
-
-    def __init__(self, descriptor: int, size: int) -> None:
-        self._descriptor = descriptor
-        self._size = size
-
-    @property
-    def size(self) -> int:
-        return self._size
-
-    def read(self, wanted: Range) -> bytes:
-        return os.pread(self._descriptor, wanted.length, wanted.start)
-
-
-async def _blocks(chunks: Chunks) -> Chunks:
-    """The same bytes in larger pieces."""
-    parts: list[bytes] = []
-    length = 0
-    async for chunk in chunks:
-        parts.append(chunk)
-        length += len(chunk)
-        if length >= BLOCK:
-            yield b"".join(parts)
-            parts, length = [], 0
-    if parts:
-        yield b"".join(parts)
-
-
-async def _each(
-    first: bytes, blocks: Chunks, work: Callable[[bytes], None], pool: ThreadPoolExecutor
-) -> None:
-    """Do the work on each block in a thread, while the next one comes."""
-    loop = asyncio.get_running_loop()
-    going = loop.run_in_executor(pool, work, first)
+    """What the process says. Raises Unjudged, and Gone where who asks hangs up before."""
+    said = asyncio.ensure_future(process.outcome(index))
+    gone = asyncio.ensure_future(_hung_up(receive))
     try:
-        async for block in blocks:
-            await going
-            going = loop.run_in_executor(pool, work, block)
+        await asyncio.wait((said, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not said.done():
+            raise Gone
+        return said.result()
     finally:
-        await going
+        for each in (said, gone):
+            each.cancel()
+        await asyncio.gather(said, gone, return_exceptions=True)
 
 
-async def _run(pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(pool, work)
+async def _hung_up(receive: Receive) -> None:
+    while (await receive())["type"] == "http.request":
+        pass
