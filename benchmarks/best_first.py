@@ -73,6 +73,7 @@ from reseen.records import (
 from reseen.registry import removals
 from reseen.scan.context import ScanContext
 from reseen.scan.pace import Pace
+from reseen.scan.progress import Listener
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.walk import walk
 from reseen.store.database import Store
@@ -219,7 +220,7 @@ def walked(made: Population, store: Store, whole: bool = False) -> list[int]:
         target = Target(everything=True)
         options = Options(confirm=Confirm.NONE)
         outcome = await walk(
-            ScanContext(store, KEYRING, hub, target, options, QUICK, None, found, stop)
+            ScanContext(store, KEYRING, hub, target, options, QUICK, Listener(found=found), stop)
         )
         if whole:
             assert outcome.ended, outcome

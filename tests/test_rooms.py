@@ -145,16 +145,6 @@ def test_no_class_name_is_given_twice() -> None:
 
 
 MOST_PARAMETERS = 7
-MORE_PARAMETERS: dict[str, str] = {
-    "review/batch_decisions.py decide_together": "one form of the account's page, field by field",
-    "review/decide.py decide": "one form of the case's page, field by field",
-    "review/decide.py undo": "one form of the case's page, field by field",
-    "scan/walk.py scan": "the way in: two of them are where it tells of itself",
-    "web/pages/audit.py show": "FastAPI reads each field of the form by its parameter",
-    "web/pages/case.py undo": "FastAPI reads each field of the form by its parameter",
-    "web/pages/case.py handle": "FastAPI reads each field of the form by its parameter",
-}
-"""Functions that take more, each with the reason."""
 
 
 def test_no_parameter_list_is_over_seven() -> None:
@@ -167,8 +157,7 @@ def test_no_parameter_list_is_over_seven() -> None:
                 count = len([one for one in given if one.arg not in ("self", "cls")])
                 if count > MOST_PARAMETERS:
                     long[f"{path.relative_to(SOURCE)} {node.name}"] = count
-    assert {place: n for place, n in long.items() if place not in MORE_PARAMETERS} == {}
-    assert set(MORE_PARAMETERS) <= set(long), "an exception that nobody needs any more"
+    assert long == {}
 
 
 def test_importing_the_cli_stays_light() -> None:

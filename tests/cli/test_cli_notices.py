@@ -37,8 +37,8 @@ def test_two_rechecks_close_a_notice(tmp_path: Path, replica: Replica, world: Wo
             query = select(table.id, table.version, table.hub, table.account)
             for row in connection.execute(query).all():
                 decide.decide(
-                    *(connection, keyring, row.id, Verdict.CONFIRM, lead),
-                    *("A sample reason.", row.version),
+                    *(connection, keyring, decide.ShownCase(row.id, row.version)),
+                    *(Verdict.CONFIRM, decide.DecidedBy(lead, "A sample reason.")),
                 )
             id = notice_write.draft(connection, row.hub, row.account, lead)
             notice_write.step(connection, keyring, id, lead, NoticeStep(NoticeState.SENT))

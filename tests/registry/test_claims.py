@@ -172,6 +172,17 @@ def test_doing_it_twice_says_that_it_stood_so(registry: Registry) -> None:
     assert registry.take_back(1) is False
 
 
+def test_a_claim_taken_back_while_its_removal_is_withdrawn_stays_out(registry: Registry) -> None:
+    registry.put("one", "two")
+    registry.withdraw()
+    assert registry.take_back(2)
+    assert registry.take_back(2) is False
+    assert registry.withdraw(restored=True)
+    assert registry.in_force() == [1]
+    assert registry.take_back(2, put_back=True)
+    assert registry.in_force() == [1, 2]
+
+
 def test_what_is_not_there_is_not_found(registry: Registry) -> None:
     registry.put("one")
     with pytest.raises(NotFound):
@@ -258,8 +269,7 @@ def test_in_any_order_what_is_in_force_is_what_nobody_withdrew(
                 taken_back.discard(int(which))
                 withdrawn.discard(int(which))
             else:
-                if int(which) not in withdrawn:
-                    taken_back.add(int(which))
+                taken_back.add(int(which))
                 registry.take_back(int(which))
             expected = {
                 number

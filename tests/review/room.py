@@ -168,9 +168,9 @@ class Room:
     ) -> Decision:
         version = self.entry(case).version if version is None else version
         with self.store.write() as connection:
-            return decide.decide(
-                *(connection, self.keyring, case, verdict, who or self.ann, reason, version), at=at
-            )
+            by = decide.DecidedBy(who or self.ann, reason, at)
+            seen = decide.ShownCase(case, version)
+            return decide.decide(connection, self.keyring, seen, verdict, by)
 
     def undo(
         self,
@@ -182,10 +182,9 @@ class Room:
     ) -> Decision:
         version = self.entry(case).version if version is None else version
         with self.store.write() as connection:
-            return decide.undo(
-                *(connection, self.keyring, case, who or self.ann, WHY, version),
-                decision=decision,
-            )
+            by = decide.DecidedBy(who or self.ann, WHY)
+            seen = decide.ShownCase(case, version)
+            return decide.undo(connection, self.keyring, seen, by, decision=decision)
 
     def entry(self, case: str) -> QueueEntry:
         with self.store.read() as connection:

@@ -77,7 +77,8 @@ def test_without_the_key_nothing_is_decided(room: Room) -> None:
     case = room.see()
     version = room.entry(case).version
     with pytest.raises(SealError), room.store.write() as connection:
-        decide.decide(connection, None, case, CONFIRM, room.ann, WHY, version)
+        by = decide.DecidedBy(room.ann, WHY)
+        decide.decide(connection, None, decide.ShownCase(case, version), CONFIRM, by)
     with pytest.raises(SealError), room.store.write() as connection:
         comments.comment(connection, None, case, room.ann, "a comment")
     assert room.stands(case) == (CaseState.OPEN, None)
@@ -98,7 +99,8 @@ def test_a_reader_decides_nothing(room: Room) -> None:
 def test_a_case_that_is_not_there(room: Room) -> None:
     for case in ("cs-nothing", "", "'; DROP TABLE cases; --", "x" * 10_000):
         with pytest.raises(NotFound), room.store.write() as connection:
-            decide.decide(connection, room.keyring, case, CONFIRM, room.ann, WHY, 1)
+            by = decide.DecidedBy(room.ann, WHY)
+            decide.decide(connection, room.keyring, decide.ShownCase(case, 1), CONFIRM, by)
 
 
 def test_nobody_decides_on_another_version_than_the_one_they_saw(room: Room) -> None:

@@ -22,6 +22,7 @@ from reseen.review import (
     notice_write,
     sample_views,
 )
+from reseen.review.decide import DecidedBy
 from reseen.review.notice_states import NoticeState
 from reseen.review.notice_write import NoticeStep
 from reseen.review.verdicts import Verdict
@@ -93,8 +94,8 @@ def test_what_was_decided_together_is_not_said_to_be_opened(room: Room) -> None:
         for case in must:
             sample_views.look(connection, case, room.lea)
         batch_decisions.decide_together(
-            *(connection, room.keyring, HUB, ACCOUNT, Verdict.CONFIRM, room.lea, "A batch."),
-            versions=waiting,
+            *(connection, room.keyring, batch_decisions.AccountCases(HUB, ACCOUNT, waiting)),
+            *(Verdict.CONFIRM, DecidedBy(room.lea, "A batch.")),
             sample=sample_views.looked_at(connection, waiting, room.lea),
         )
     id = draft(room)

@@ -22,6 +22,7 @@ from reseen.review import (
     queue,
     sample_views,
 )
+from reseen.review.decide import DecidedBy
 from reseen.review.notice_states import NoticeState
 from reseen.review.queue import ALL, CaseFilter
 from reseen.review.verdicts import CaseState, Verdict
@@ -166,8 +167,8 @@ def test_many_are_not_confirmed_with_the_refuted_among_them(room: Room) -> None:
         for case in waiting:
             sample_views.look(connection, case, room.lea)
         outcome = batch_decisions.decide_together(
-            *(connection, room.keyring, HUB, ACCOUNT, CONFIRM, room.lea, "A batch."),
-            versions=waiting,
+            *(connection, room.keyring, batch_decisions.AccountCases(HUB, ACCOUNT, waiting)),
+            *(CONFIRM, DecidedBy(room.lea, "A batch.")),
             sample=waiting,
         )
     assert outcome.decided == (true,)

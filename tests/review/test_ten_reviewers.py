@@ -78,9 +78,8 @@ class Reviewer:
         verdict = (Verdict.CONFIRM, Verdict.NOT_THIS_MODEL, Verdict.ALLOWED)[self.number % 3]
         try:
             with store.write() as connection:
-                done = decide.decide(
-                    *(connection, self.room.keyring, case, verdict, self.who, WHY, row.version)
-                )
+                seen, by = decide.ShownCase(case, row.version), decide.DecidedBy(self.who, WHY)
+                done = decide.decide(connection, self.room.keyring, seen, verdict, by)
         except Conflict:
             self.conflicts += 1
             with store.write() as connection:
@@ -145,9 +144,8 @@ def test_two_who_press_at_once_do_not_both_decide(room: Room, url: str) -> None:
             together.wait()
             try:
                 with store.write() as connection:
-                    decide.decide(
-                        *(connection, room.keyring, case, Verdict.CONFIRM, who, WHY, version)
-                    )
+                    seen, by = decide.ShownCase(case, version), decide.DecidedBy(who, WHY)
+                    decide.decide(connection, room.keyring, seen, Verdict.CONFIRM, by)
             except Conflict:
                 return "conflict"
             return "decided"

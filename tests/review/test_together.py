@@ -7,6 +7,7 @@ from reseen.errors import AccessError, InputError, NotFound
 from reseen.records import Rung
 from reseen.review import account, batch_decisions, cases
 from reseen.review.batch_decisions import BatchOutcome
+from reseen.review.decide import DecidedBy
 from reseen.review.queue import CaseFilter
 from reseen.review.roles import Who
 from reseen.review.verdicts import CaseState, Verdict
@@ -41,16 +42,18 @@ class Uploads:
         name: str = ACCOUNT,
     ) -> BatchOutcome:
         with self.room.store.write() as connection:
+            versions = self.waiting() if versions is None else versions
             return batch_decisions.decide_together(
-                *(connection, self.room.keyring, HUB, name, verdict, who or self.room.lea, WHY),
-                versions=self.waiting() if versions is None else versions,
+                *(connection, self.room.keyring),
+                batch_decisions.AccountCases(HUB, name, versions),
+                *(verdict, DecidedBy(who or self.room.lea, WHY)),
                 sample=self.sample() if sample is None else sample,
             )
 
     def undo(self, batch: str, who: Who | None = None) -> BatchOutcome:
         with self.room.store.write() as connection:
             return batch_decisions.undo_together(
-                connection, self.room.keyring, batch, who or self.room.lea, WHY
+                connection, self.room.keyring, batch, DecidedBy(who or self.room.lea, WHY)
             )
 
 

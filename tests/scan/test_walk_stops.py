@@ -20,7 +20,7 @@ from reseen.errors import HubError
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import Coverage
 from reseen.scan.context import ScanContext
-from reseen.scan.progress import Progress
+from reseen.scan.progress import Listener, Progress
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.walk import walk
 from reseen.settings import host_of
@@ -53,7 +53,7 @@ async def stopped_walk(store: Store, endpoint: str, after: int) -> bool:
     pace = replace(QUICK, workers=2, every=0.001)
     async with HuggingFace(endpoint) as hub:
         context = ScanContext(
-            store, KEYRING, hub, ALL, QUIETLY, pace=pace, report=report, stop=stop
+            store, KEYRING, hub, ALL, QUIETLY, pace=pace, listener=Listener(report), stop=stop
         )
         outcome = await walk(context)
         assert outcome.ended or outcome.stopped

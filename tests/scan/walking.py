@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection
-from typing import Any
 
 from replica.world import Removed, World
 
@@ -16,7 +15,7 @@ from reseen.observed import sightings
 from reseen.records import Digest, DigestKind, Names, RemovedFile, RepoType, Rung
 from reseen.registry import removals
 from reseen.scan.pace import Pace
-from reseen.scan.progress import Outcome
+from reseen.scan.progress import Found, Listener, Outcome, Report
 from reseen.scan.target import Options, Target
 from reseen.scan.walk import scan
 from reseen.store.database import Store
@@ -79,7 +78,8 @@ def walk_hub(
     pace: Pace = QUICK,
     token: str | None = None,
     attempts: int = 8,
-    **more: Any,
+    report: Report | None = None,
+    found: Found | None = None,
 ) -> Outcome:
     """Scan a hub to the end."""
 
@@ -89,7 +89,8 @@ def walk_hub(
             endpoint, token, ClientOptions(attempts=attempts, clock=clock, sleep=clock.sleep)
         )
 
-    return scan(store, KEYRING, hub, target, options, pace=pace, **more)
+    listener = Listener(report, found)
+    return scan(store, KEYRING, hub, target, options, pace=pace, listener=listener)
 
 
 def seen_at(store: Store) -> dict[tuple[str, str, str, str | None, str], Rung]:

@@ -59,7 +59,9 @@ def ids(service: Service, visit: Visit) -> dict[str, str]:
         with service.store.write() as connection:
             now = cases.row(connection, made.case).version
             assert lead.who is not None
-            decide.undo(connection, service.keyring, made.case, lead.who, "A mistake.", now)
+            seen = decide.ShownCase(made.case, now)
+            by = decide.DecidedBy(lead.who, "A mistake.")
+            decide.undo(connection, service.keyring, seen, by)
     job = lead.post("/scans", {"accounts": "account-01"}).headers["location"].split("?")[0]
     with service.store.write() as connection:  # as a scan leaves it
         connection.execute(update(schema.sightings).values(touched=1, rung=60))

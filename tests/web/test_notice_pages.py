@@ -30,8 +30,8 @@ def confirm(service: Service, made: Made, browser: Visitor) -> None:
     with service.store.write() as connection:
         (found,) = queue.queue(connection, replace(ALL, text=made.case)).entries
         decide.decide(
-            *(connection, service.keyring, made.case, Verdict.CONFIRM, browser.who),
-            *("A sample reason.", found.version),
+            *(connection, service.keyring, decide.ShownCase(made.case, found.version)),
+            *(Verdict.CONFIRM, decide.DecidedBy(browser.who, "A sample reason.")),
         )
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -14,7 +12,7 @@ from reseen.review import batch_decisions, cases, claims, comments, notice_updat
 from reseen.review import decide as decisions
 from reseen.review import reveal as revealing
 from reseen.review.claims import CaseClaim
-from reseen.review.decide import Decision
+from reseen.review.decide import DecidedBy, Decision, ShownCase
 from reseen.review.queue import CaseFilter
 from reseen.review.roles import Who
 from reseen.review.verdicts import Verdict
@@ -22,39 +20,21 @@ from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
 
-@dataclass(frozen=True, slots=True)
-class AccountCases:
-    """Cases of one account, as they were shown."""
-
-    hub: str
-    account: str
-    versions: Mapping[str, int]
-    """Id of the case -> the version that was shown."""
-
-
 def decide(
-    store: Store,
-    keyring: Keyring | None,
-    case: str,
-    verdict: Verdict,
-    who: Who,
-    reason: str,
-    version: int,
+    store: Store, keyring: Keyring | None, shown: ShownCase, verdict: Verdict, by: DecidedBy
 ) -> Decision:
     """Decide a case as it was shown. Raises AccessError, NotFound, InputError (no reason), Conflict
     (it changed, or somebody else holds it) and SealError without a key."""
     with store.write() as connection:
-        made = decisions.decide(connection, keyring, case, verdict, who, reason, version)
+        made = decisions.decide(connection, keyring, shown, verdict, by)
         _settle(connection)
     return made
 
 
-def undo(
-    store: Store, keyring: Keyring | None, case: str, who: Who, reason: str, version: int
-) -> Decision:
+def undo(store: Store, keyring: Keyring | None, shown: ShownCase, by: DecidedBy) -> Decision:
     """Take back what was decided last; drafts of notices lose what is no longer confirmed."""
     with store.write() as connection:
-        made = decisions.undo(connection, keyring, case, who, reason, version)
+        made = decisions.undo(connection, keyring, shown, by)
         _settle(connection)
     return made
 
@@ -62,28 +42,26 @@ def undo(
 def decide_together(
     store: Store,
     keyring: Keyring | None,
-    shown: AccountCases,
+    shown: batch_decisions.AccountCases,
     verdict: Verdict,
-    who: Who,
-    reason: str,
+    by: DecidedBy,
 ) -> batch_decisions.BatchOutcome:
     """Decide many cases of an account at once, after a sample of them was opened."""
     with store.write() as connection:
         outcome = batch_decisions.decide_together(
-            *(connection, keyring, shown.hub, shown.account, verdict, who, reason),
-            versions=shown.versions,
-            sample=sample_views.looked_at(connection, shown.versions, who),
+            *(connection, keyring, shown, verdict, by),
+            sample=sample_views.looked_at(connection, shown.versions, by.who),
         )
         _settle(connection)
     return outcome
 
 
 def undo_together(
-    store: Store, keyring: Keyring | None, batch: str, who: Who, reason: str
+    store: Store, keyring: Keyring | None, batch: str, by: DecidedBy
 ) -> batch_decisions.BatchOutcome:
     """Take back what was decided together."""
     with store.write() as connection:
-        outcome = batch_decisions.undo_together(connection, keyring, batch, who, reason)
+        outcome = batch_decisions.undo_together(connection, keyring, batch, by)
         _settle(connection)
     return outcome
 

@@ -16,7 +16,7 @@ from reseen.operations.jobs import Job, JobKind, JobState
 from reseen.operations.logs import log, where
 from reseen.scan.context import ScanContext
 from reseen.scan.pace import Pace
-from reseen.scan.progress import Progress
+from reseen.scan.progress import Listener, Progress
 from reseen.scan.recheck import revisit
 from reseen.scan.walk import walk
 from reseen.settings import HubSettings
@@ -106,7 +106,7 @@ class _RunningJob:
                     target,
                     options,
                     pace=self._at.pace,
-                    report=self._report,
+                    listener=Listener(self._report),
                     stop=self._stop,
                 )
             )

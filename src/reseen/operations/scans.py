@@ -11,7 +11,7 @@ from reseen.operations import consequences, jobs
 from reseen.operations.jobs import JobKind
 from reseen.review.roles import Who
 from reseen.scan import folder, walk
-from reseen.scan.progress import Found, Outcome, Report
+from reseen.scan.progress import Found, Listener, Outcome, Report
 from reseen.scan.target import Options, Target
 from reseen.store import change_log
 from reseen.store.database import Store
@@ -31,8 +31,9 @@ def scan_hub(
     """Walk a hub, to the end or to Ctrl-C; `found` is told of every new sighting. Raises HubError
     when the target itself cannot be listed, and StoreError."""
     since = begin(store)
+    listener = Listener(report, found)
     try:
-        return walk.scan(store, keyring, open_hub, target, options, report=report, found=found)
+        return walk.scan(store, keyring, open_hub, target, options, listener=listener)
     finally:
         end(store, since)
 

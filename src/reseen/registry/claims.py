@@ -226,12 +226,15 @@ def take_back(
     put_back: bool = False, actor: str | None = None,
 ) -> bool:  # fmt: skip
     """Take one claim out of use, or put it back: what was learned from bytes, or one row of a list.
-    False if it stood so already. It is not learned again from the same bytes. Audited; the reason
-    is sealed. Raises NotFound and SealError."""
+    False if it stood so already. It is not learned again from the same bytes. One that is out with
+    its removal can be taken back too: it then stays out when the removal is restored. Audited; the
+    reason is sealed. Raises NotFound and SealError."""
     c, removal = schema.claims, removal_pk(connection, id)
     pk = claim_pk(connection, removal, number)
-    row = connection.execute(select(c.c.withdrawn_at).where(c.c.pk == pk)).one()
-    if (row.withdrawn_at is None) == put_back:
+    query = select(c.c.withdrawn_at, c.c.source, _taken_back().label("taken")).where(c.c.pk == pk)
+    row = connection.execute(query).one()
+    out_by_itself = row.withdrawn_at is not None and (row.taken or row.source != LISTED)
+    if out_by_itself if not put_back else row.withdrawn_at is None:
         return False
     sealed = sealed_reason(keyring, why, id)
     at = now()

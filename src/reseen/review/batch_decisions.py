@@ -10,16 +10,16 @@ be undone by itself; all of them together by their batch.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
 from reseen.errors import AccessError, Conflict, InputError, NotFound
 from reseen.records import Rung
 from reseen.review import cases, sealed_text
-from reseen.review.decide import decide, undo
+from reseen.review.decide import DecidedBy, ShownCase, decide, undo
 from reseen.review.queue import ORDER
-from reseen.review.roles import Role, Who
+from reseen.review.roles import Role
 from reseen.review.verdicts import UNDO, CaseState, Verdict
 from reseen.store import audit, ids, schema
 from reseen.store.database import chunks, now
@@ -31,6 +31,16 @@ MOST = 500
 """Cases that are decided in one go."""
 SAMPLE = 5
 """Cases that must be looked at, or all where there are fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCases:
+    """Cases of one account, as they were shown."""
+
+    hub: str
+    account: str
+    versions: Mapping[str, int]
+    """Id of the case -> the version that was shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +98,21 @@ def sample(connection: Connection, case_ids: Collection[str]) -> tuple[str, ...]
 def decide_together(
     connection: Connection,
     keyring: Keyring | None,
-    hub: str,
-    account: str,
+    shown: AccountCases,
     verdict: Verdict,
-    who: Who,
-    reason: str,
+    by: DecidedBy,
     *,
-    versions: Mapping[str, int],
     sample: Collection[str],
-    at: int | None = None,
 ) -> BatchOutcome:
-    """Decide the cases of `versions` (id -> the version that was shown), in one transaction.
+    """Decide the cases of an account that were shown, in one transaction. `sample`: those that
+    were opened.
 
     Raises AccessError (a lead decides together), InputError (no sample looked at, no reason, too
     many cases, somebody else's cases, a second pair of eyes for all of them), SealError.
     """
-    at = now() if at is None else at
+    who, versions = by.who, shown.versions
     who.must_be(Role.LEAD)
-    reason = sealed_text.written(reason, "reason")
+    by = _written(by)
     if Verdict(verdict) is Verdict.SECOND:
         raise InputError("a second pair of eyes is asked for case by case")
     if not 0 < len(versions) <= MOST:
@@ -113,7 +120,7 @@ def decide_together(
             f"{len(versions):,} cases cannot be decided together",
             remedy=f"Give at least one, and at most {MOST:,}.",
         )
-    _check_account(connection, versions, hub, account)
+    _check_account(connection, shown)
     must = _sample(connection, versions)
     missing = [id for id in must if id not in set(sample)]
     if missing:
@@ -139,7 +146,8 @@ def decide_together(
             left.append((case, "a second pair of eyes was asked for: it is decided by itself"))
             continue
         try:
-            decide(connection, keyring, case, verdict, who, reason, version, at=at, batch=batch)
+            seen = ShownCase(case, version)
+            decide(connection, keyring, seen, verdict, by, batch=batch)
         except (Conflict, AccessError, NotFound) as e:  # raised before anything is written
             left.append((case, str(e)))
         else:
@@ -148,27 +156,20 @@ def decide_together(
 
 
 def undo_together(
-    connection: Connection,
-    keyring: Keyring | None,
-    batch: str,
-    who: Who,
-    reason: str,
-    *,
-    at: int | None = None,
+    connection: Connection, keyring: Keyring | None, batch: str, by: DecidedBy
 ) -> BatchOutcome:
     """Take back what was decided together; what was decided otherwise since is left as it is.
     Raises AccessError, InputError, NotFound, SealError."""
-    at = now() if at is None else at
-    who.must_be(Role.LEAD)
-    reason = sealed_text.written(reason, "reason")
+    by.who.must_be(Role.LEAD)
+    by = _written(by)
     rows = _of_batch(connection, batch)
-    audit.write(connection, "undo", rows[0][2], actor=who.actor, cases=len(rows))
+    audit.write(connection, "undo", rows[0][2], actor=by.who.actor, cases=len(rows))
     done: list[str] = []
     left: list[tuple[str, str]] = []
     for case, decision, _ in rows:
-        version = cases.row(connection, case).version
+        now_shown = ShownCase(case, cases.row(connection, case).version)
         try:
-            undo(connection, keyring, case, who, reason, version, decision=decision, at=at)
+            undo(connection, keyring, now_shown, by, decision=decision)
         except (Conflict, AccessError, InputError) as e:
             left.append((case, str(e)))
         else:
@@ -176,16 +177,20 @@ def undo_together(
     return BatchOutcome(rows[0][2], UNDO, tuple(done), tuple(left))
 
 
-def _check_account(
-    connection: Connection, case_ids: Collection[str], hub: str, account: str
-) -> None:
+def _written(by: DecidedBy) -> DecidedBy:
+    """With one time for all of them. Raises InputError for no reason, or one too long."""
+    at = now() if by.at is None else by.at
+    return replace(by, reason=sealed_text.written(by.reason, "reason"), at=at)
+
+
+def _check_account(connection: Connection, shown: AccountCases) -> None:
     theirs: set[str] = set()
-    for chunk in chunks(sorted(case_ids)):
+    for chunk in chunks(sorted(shown.versions)):
         query = select(table.c.id).where(
-            table.c.id.in_(chunk), table.c.hub == hub, table.c.account == account
+            table.c.id.in_(chunk), table.c.hub == shown.hub, table.c.account == shown.account
         )
         theirs.update(connection.scalars(query))
-    if theirs != set(case_ids):
+    if theirs != set(shown.versions):
         raise InputError(
             "some of these cases are not of this account", remedy="Open the account's page again."
         )

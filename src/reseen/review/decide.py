@@ -37,6 +37,26 @@ from reseen.store.service_schema import decisions
 
 
 @dataclass(frozen=True, slots=True)
+class ShownCase:
+    """A case as a person saw it."""
+
+    id: str
+    version: int
+    """That was shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedBy:
+    """Who decides, or takes back a decision, why, and when."""
+
+    who: Who
+    reason: str
+    """In their words; it is sealed."""
+    at: int | None = None
+    """Unix seconds; None: now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What came of deciding, or of undoing."""
 
@@ -53,26 +73,23 @@ class Decision:
 def decide(
     connection: Connection,
     keyring: Keyring | None,
-    case_id: str,
+    shown: ShownCase,
     verdict: Verdict,
-    who: Who,
-    reason: str,
-    version: int,
+    by: DecidedBy,
     *,
-    at: int | None = None,
     batch: str | None = None,
 ) -> Decision:
-    """Decide a case in the version that `who` saw.
+    """Decide a case in the version that was shown.
 
     Raises AccessError (role; asked for the second pair of eyes), InputError (no reason, or too
     long), SealError (no key), NotFound, Conflict (changed, decided or claimed meanwhile, the
     removal was withdrawn, or reading refuted what would be confirmed).
     """
-    at = now() if at is None else at
+    who, at = by.who, now() if by.at is None else by.at
     who.must_be(Role.REVIEWER)
     verdict = Verdict(verdict)
-    reason = sealed_text.written(reason, "reason")
-    row = current(connection, case_id, who, version, at)
+    reason = sealed_text.written(by.reason, "reason")
+    row = current(connection, shown, who, at)
     sealed = sealed_text.seal(keyring, reason, row.id)
     standing = decision_records.load(connection, [row.pk])[row.pk]
     how = stand(*standing)
@@ -128,13 +145,10 @@ def check(verdict: Verdict, sightings: Sequence[SightingNow]) -> None:
 def undo(
     connection: Connection,
     keyring: Keyring | None,
-    case_id: str,
-    who: Who,
-    reason: str,
-    version: int,
+    shown: ShownCase,
+    by: DecidedBy,
     *,
     decision: str | None = None,
-    at: int | None = None,
 ) -> Decision:
     """Take back the last decision of a person that is in force, or, where there is none, what a
     remembered decision decided; or the remembered one named by `decision`. One's own; a lead
@@ -143,10 +157,10 @@ def undo(
     Raises AccessError, InputError, SealError, NotFound, Conflict (changed or claimed meanwhile, or
     nothing to take back).
     """
-    at = now() if at is None else at
+    who, at = by.who, now() if by.at is None else by.at
     who.must_be(Role.REVIEWER)
-    reason = sealed_text.written(reason, "reason")
-    row = current(connection, case_id, who, version, at)
+    reason = sealed_text.written(by.reason, "reason")
+    row = current(connection, shown, who, at)
     sealed = sealed_text.seal(keyring, reason, row.id)
     standing = decision_records.load(connection, [row.pk])[row.pk]
     target = _target(connection, standing[0], stand(*standing).last, decision)
@@ -167,14 +181,14 @@ def undo(
     return _outcome(connection, id, row.pk)
 
 
-def current(connection: Connection, case_id: str, who: Who, version: int, at: int) -> Row[Any]:
-    """The case, if it is still what `who` saw and nobody else is at it. Raises NotFound and
+def current(connection: Connection, shown: ShownCase, who: Who, at: int) -> Row[Any]:
+    """The case, if it is still what was shown and nobody but `who` is at it. Raises NotFound and
     Conflict."""
-    row = cases.row(connection, case_id)
+    row = cases.row(connection, shown.id)
     cases.refresh(connection, row, at)
-    row = cases.row(connection, case_id)
+    row = cases.row(connection, shown.id)
     claims.held_by(connection, row, who, at)
-    if row.version != version:
+    if row.version != shown.version:
         raise Conflict(
             "the case changed since you looked at it, or somebody decided it",
             remedy="Look at it again, then decide.",

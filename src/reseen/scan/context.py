@@ -12,7 +12,7 @@ from reseen.observed.readings import File, ReadSoFar
 from reseen.scan.budget import Allowance, Budget
 from reseen.scan.outage import StorageOutage
 from reseen.scan.pace import USUAL, Pace
-from reseen.scan.progress import Found, Report
+from reseen.scan.progress import NOBODY, Listener
 from reseen.scan.target import Options, Target
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -28,10 +28,7 @@ class ScanContext:
     target: Target
     options: Options
     pace: Pace = USUAL
-    report: Report | None = None
-    """Called about twice a second."""
-    found: Found | None = None
-    """Called with every new sighting, once it is stored."""
+    listener: Listener = NOBODY
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set it to stop in order."""
 

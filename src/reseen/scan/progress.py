@@ -52,3 +52,16 @@ class Outcome:
 
 Report = Callable[[Progress], None]
 Found = Callable[[Sighting], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Whom a running scan tells of itself."""
+
+    report: Report | None = None
+    """Called about twice a second."""
+    found: Found | None = None
+    """Called with every new sighting, once it is stored."""
+
+
+NOBODY = Listener()

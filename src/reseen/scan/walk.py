@@ -56,7 +56,7 @@ from reseen.scan.outcomes import (
 from reseen.scan.outcomes import Outcome as Came
 from reseen.scan.pace import USUAL, Pace
 from reseen.scan.pages import Pages
-from reseen.scan.progress import Found, Outcome, Progress, Report
+from reseen.scan.progress import NOBODY, Listener, Outcome, Progress
 from reseen.scan.session import ScanSession
 from reseen.scan.stopping import on_signals
 from reseen.scan.target import Options, Target
@@ -88,18 +88,15 @@ def scan(
     options: Options,
     *,
     pace: Pace = USUAL,
-    report: Report | None = None,
-    found: Found | None = None,
+    listener: Listener = NOBODY,
 ) -> Outcome:
     """Walk in an event loop of its own, to the end or to the first Ctrl-C (SIGTERM likewise).
-
-    `report` is called about twice a second; `found` with every new sighting, once it is stored.
     Raises HubError when the target itself cannot be listed, and StoreError.
     """
 
     async def whole() -> Outcome:
         hub = open_hub()
-        context = ScanContext(store, keyring, hub, target, options, pace, report, found)
+        context = ScanContext(store, keyring, hub, target, options, pace, listener)
         try:
             with on_signals(context.stop):
                 return await walk(context)
@@ -131,7 +128,7 @@ class _Walk:
 
     def __init__(self, context: ScanContext) -> None:
         self._hub, self._pace = context.hub, context.pace
-        self._report, self._found, self._stop = context.report, context.found, context.stop
+        self._listener, self._stop = context.listener, context.stop
         self._stopped: str | None = None
         self._failure: BaseException | None = None
         self._parts = priorities.listings(context.target)
@@ -189,8 +186,8 @@ class _Walk:
             self._thread.shutdown(wait=True)
         if self._failure is not None:
             raise self._failure
-        if self._report:
-            self._report(self._progress())
+        if self._listener.report:
+            self._listener.report(self._progress())
         return outcome
 
     async def _in_store(self, call: Callable[[], T]) -> T:
@@ -260,9 +257,9 @@ class _Walk:
         if batch.new_parts:
             self._listing = True
             self._more_parts.set()
-        if self._found:
+        if self._listener.found:
             for sighting in batch.found:
-                self._found(sighting)
+                self._listener.found(sighting)
 
     async def _put(self, came: Came) -> None:
         await self._came.put(came)
@@ -429,8 +426,8 @@ class _Walk:
         self._wake.set()
 
     async def _tell(self) -> None:
-        while self._report is not None:
-            self._report(self._progress())
+        while self._listener.report is not None:
+            self._listener.report(self._progress())
             await asyncio.sleep(self._pace.every)
 
     def _progress(self) -> Progress:

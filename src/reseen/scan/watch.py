@@ -23,7 +23,7 @@ from reseen.records import Sighting
 from reseen.scan import owed
 from reseen.scan.context import ScanContext
 from reseen.scan.pace import USUAL, Pace
-from reseen.scan.progress import Outcome
+from reseen.scan.progress import Listener, Outcome
 from reseen.scan.recheck import GONE_AFTER, Change, revisit
 from reseen.scan.stopping import on_signals
 from reseen.scan.target import Options, Target
@@ -162,7 +162,7 @@ class _Watch:
             ScanContext(
                 *(context.store, context.keyring, self._hub, target, options),
                 pace=context.pace,
-                found=context.found,
+                listener=Listener(found=context.found),
                 stop=self._stop,
             )
         )

@@ -18,6 +18,7 @@ from reseen.errors import AccessError, InputError, ReseenError, SealError
 from reseen.operations import cases as acts
 from reseen.review import account as accounts
 from reseen.review import batch_decisions, cases, sample_views
+from reseen.review.decide import DecidedBy
 from reseen.review.queue import ALL, entries, queue
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import Verdict
@@ -70,10 +71,9 @@ def _decided(verdict: Verdict, route: str) -> None:
     ) -> Response:
         try:
             versions = _versions(seen)
-            shown = acts.AccountCases(hub, account, versions)
-            outcome = acts.decide_together(
-                service.store, service.keyring, shown, verdict, who, reason
-            )
+            shown = batch_decisions.AccountCases(hub, account, versions)
+            by = DecidedBy(who, reason)
+            outcome = acts.decide_together(service.store, service.keyring, shown, verdict, by)
         except (AccessError, InputError, SealError) as error:
             return _page(request, service, who, hub, account, said=RefusedForm(reason, error))
         return _page(request, service, who, hub, account, outcome=outcome)
@@ -104,7 +104,7 @@ def undo(
 ) -> Response:
     """Take back what was decided together."""
     why = reason.strip() or "All taken back at once"
-    outcome = acts.undo_together(service.store, service.keyring, batch, who, why)
+    outcome = acts.undo_together(service.store, service.keyring, batch, DecidedBy(who, why))
     return _page(request, service, who, hub, account, outcome=outcome)
 
 

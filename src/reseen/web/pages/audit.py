@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, Field
 
 from reseen.errors import SealError, Tampered
 from reseen.operations import exports
@@ -17,21 +20,33 @@ router = APIRouter()
 _SHOWN = 100
 
 
+class AuditQuery(BaseModel):
+    """Which lines of the log are shown."""
+
+    actor: str = Field("", max_length=200)
+    action: str = Field("", max_length=32)
+    subject: str = Field("", max_length=200)
+    before: int | None = Field(None, ge=1, le=2**62)
+    """Lines older than the one with this number."""
+    verify: bool = False
+    """Whether the whole chain is computed anew."""
+
+
 @router.get("/audit")
 def show(
     request: Request,
     service: Served,
     who: Lead,
-    actor: str = Query("", max_length=200),
-    action: str = Query("", max_length=32),
-    subject: str = Query("", max_length=200),
-    before: int | None = Query(None, ge=1, le=2**62),
-    verify: bool = False,
+    asked: Annotated[AuditQuery, Query()],
 ) -> Response:
-    """Newest first, with filters that live in the address. `verify`: recompute the whole chain."""
-    given = {"actor": actor.strip(), "action": action.strip(), "subject": subject.strip()}
+    """Newest first, with filters that live in the address."""
+    given = {
+        "actor": asked.actor.strip(),
+        "action": asked.action.strip(),
+        "subject": asked.subject.strip(),
+    }
     with service.store.read() as connection:
-        lines = audit.latest(connection, given, before=before, most=_SHOWN + 1)
+        lines = audit.latest(connection, given, before=asked.before, most=_SHOWN + 1)
         actions = audit.actions(connection)
         newest = audit.last(connection)
     older = lines[_SHOWN - 1].number if len(lines) > _SHOWN else None
@@ -42,9 +57,9 @@ def show(
         lines=lines[:_SHOWN],
         actions=actions,
         given=given,
-        before=before,
+        before=asked.before,
         older=older,
-        verified=_verified(service) if verify else None,
+        verified=_verified(service) if asked.verify else None,
         newest=(newest.number, newest.hash.hex()) if newest else None,
     )
 

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
+from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from reseen.errors import AccessError, Conflict, InputError, ReseenError, SealError
@@ -24,6 +25,7 @@ from reseen.records import LADDER, Confirmed, Names, Rung, Sighting
 from reseen.registry import removals
 from reseen.report.html import CONFIRMED_MEANING, RUNG_MEANING
 from reseen.review import case_view, cases, likeness
+from reseen.review.decide import DecidedBy, ShownCase
 from reseen.review.queue import ALL, QueueEntry, entries, queue
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import UNDO, CaseState, Verdict
@@ -51,7 +53,6 @@ OTHERS = 8
 
 Back = Annotated[str, Form(max_length=4_000)]
 Text = Annotated[str, Form(max_length=20_000)]
-Version = Annotated[int, Form(ge=0, le=2**62)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,30 @@ class Written:
     error: ReseenError | None = None
     version: int | None = None
     """Of the case that they saw."""
+
+
+class DecisionForm(BaseModel):
+    """What a person writes to decide, or to take a decision back."""
+
+    version: int = Field(ge=0, le=2**62)
+    """Of the case that they saw."""
+    back: str = Field("", max_length=4_000)
+    quick: str = Field("", max_length=20_000)
+    """The reason that was chosen."""
+    reason: str = Field("", max_length=20_000)
+    """What was written to it."""
+    then: str = Field("next", max_length=8)
+
+    def why(self) -> str:
+        """The chosen reason, and what was written to it. Raises InputError for neither."""
+        parts = [part for part in (self.quick.strip(), self.reason.strip()) if part]
+        if not parts:
+            raise InputError("there is no reason", remedy="Choose one, or say it in a few words.")
+        return ": ".join(parts)
+
+    def kept(self, route: str, error: ReseenError) -> Written:
+        """What was written, to be shown again with the error."""
+        return Written(route, self.quick, self.reason, error, self.version)
 
 
 @router.get("/cases/{id}")
@@ -145,19 +170,15 @@ def undo(
     service: Served,
     who: Reviewer,
     id: str,
-    version: Version,
-    back: Back = "",
-    quick: Text = "",
-    reason: Text = "",
+    form: Annotated[DecisionForm, Form()],
 ) -> Response:
     """Take back what was decided last, and show the case as it was."""
     try:
-        why = _reason(quick, reason)
-        made = acts.undo(service.store, service.keyring, id, who, why, version)
+        seen, by = ShownCase(id, form.version), DecidedBy(who, form.why())
+        made = acts.undo(service.store, service.keyring, seen, by)
     except (AccessError, Conflict, InputError, SealError) as error:
-        written = Written("undo", quick, reason, error, version)
-        return _page(request, service, who, id, back, written=written)
-    return to_case(id, back, said_of(UNDO, made))
+        return _page(request, service, who, id, form.back, written=form.kept("undo", error))
+    return to_case(id, form.back, said_of(UNDO, made))
 
 
 def _decided(choice: words.Choice) -> None:
@@ -168,24 +189,18 @@ def _decided(choice: words.Choice) -> None:
         service: Served,
         who: Reviewer,
         id: str,
-        version: Version,
-        back: Back = "",
-        quick: Text = "",
-        reason: Text = "",
-        then: Annotated[str, Form(max_length=8)] = "next",
+        form: Annotated[DecisionForm, Form()],
     ) -> Response:
         try:
-            why = _reason(quick, reason)
-            made = acts.decide(
-                service.store, service.keyring, id, choice.verdict, who, why, version
-            )
+            seen, by = ShownCase(id, form.version), DecidedBy(who, form.why())
+            made = acts.decide(service.store, service.keyring, seen, choice.verdict, by)
         except (AccessError, Conflict, InputError, SealError) as error:
-            written = Written(choice.route, quick, reason, error, version)
-            return _page(request, service, who, id, back, written=written)
+            kept = form.kept(choice.route, error)
+            return _page(request, service, who, id, form.back, written=kept)
         said = said_of(choice.verdict, made)
-        if then == "queue":
-            return to_queue(back, said)
-        return go_on(service, who, back, besides=made.case, said=said)
+        if form.then == "queue":
+            return to_queue(form.back, said)
+        return go_on(service, who, form.back, besides=made.case, said=said)
 
     router.add_api_route(
         f"/cases/{{id}}/{choice.route}",
@@ -445,14 +460,6 @@ def _others(connection: Connection, case: QueueEntry) -> tuple[tuple[QueueEntry,
     which = replace(ALL, hub=case.hub, account=case.account)
     found = queue(connection, which, most=OTHERS + 1)
     return found.entries, found.total
-
-
-def _reason(quick: str, text: str) -> str:
-    """The chosen reason, and what was written to it. Raises InputError for neither."""
-    parts = [part for part in (quick.strip(), text.strip()) if part]
-    if not parts:
-        raise InputError("there is no reason", remedy="Choose one, or say it in a few words.")
-    return ": ".join(parts)
 
 
 def _files_url(id: str, back: str, offset: int) -> str:
