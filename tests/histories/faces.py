@@ -41,7 +41,7 @@ from reseen.review.roles import Role
 from reseen.scan import target as targets
 from reseen.scan.pace import USUAL, Pace
 from reseen.settings import Settings
-from reseen.store import backends, schema
+from reseen.store import backends, schema, service_schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring, SealedField
 
@@ -472,7 +472,7 @@ class Room:
             self.store,
             self.keyring,
             self.settings,
-            intervals=Intervals(look=0.005, beat=60.0, housekeeping=0.01, recheck=1e9),
+            intervals=Intervals(look=0.01, beat=60.0, housekeeping=0.05, recheck=1e9),
             pace=QUICK,
             open_hub=lambda _: self.hub,
         )
@@ -480,7 +480,7 @@ class Room:
         last = time.monotonic() + 60
         while self._has_jobs():
             assert time.monotonic() < last, "the worker does not end"
-            time.sleep(0.002)
+            time.sleep(0.01)
         worker.stop()
         worker.round()
         with self.store.read() as connection:
@@ -488,10 +488,8 @@ class Room:
         assert not failed, failed
 
     def _has_jobs(self) -> bool:
-        from reseen.store.service_schema import jobs
-
         with self.store.read() as connection:
-            return connection.scalar(select(jobs.c.pk).where(jobs.c.ended_at.is_(None))) is not None
+            return connection.scalar(_UNDER_WAY) is not None
 
     # -- what is known ---------------------------------------------------------------------------
 
@@ -599,6 +597,9 @@ class Room:
         """Of every sighting that there is, whatever became of it."""
         with self.store.read() as connection:
             return frozenset(_artifacts(connection))
+
+
+_UNDER_WAY = select(service_schema.jobs.c.pk).where(service_schema.jobs.c.ended_at.is_(None))
 
 
 def _artifacts(connection: Connection) -> dict[str, int]:

@@ -113,6 +113,9 @@ def _again(connection: Connection) -> list[int]:
     """Closed notices of which something lives again since: the same content at its place, or the
     same removal anew at the same account, unless a person said that it is none."""
     n, i, s = service_schema.notices.c, service_schema.notice_items.c, schema.sightings.c
+    closed = select(n.pk).where(n.state == NoticeState.GONE.value)
+    if connection.execute(closed.limit(1)).first() is None:
+        return []
     back = exists().where(
         i.notice_pk == n.pk,
         s.pk == i.sighting_pk,
@@ -120,7 +123,7 @@ def _again(connection: Connection) -> list[int]:
         s.rung > int(Rung.HINT),
         s.last_seen > n.changed_at,
     )
-    found = set(connection.scalars(select(n.pk).where(n.state == NoticeState.GONE.value, back)))
+    found = set(connection.scalars(closed.where(back)))
     was, new = schema.sightings.alias("was"), schema.sightings.alias("new")
     r = schema.repositories.c
     prefix = n.account + "/"

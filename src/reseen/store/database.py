@@ -34,6 +34,9 @@ HEAD = "0004"
 _WRITER = 0x5265_7365
 """The advisory lock that makes one writer at a time on PostgreSQL ("Rese")."""
 
+_KEY_CHECK = select(schema.meta.c.value).where(schema.meta.c.name == "key_check")
+"""Asked in every transaction: made once."""
+
 _CHUNK = 20_000
 _TOGETHER = 20
 """Rows in one INSERT on SQLite."""
@@ -131,8 +134,7 @@ class Store:
     def _check_key(self, connection: Connection) -> None:
         if self._key_check is None:
             return
-        kept = select(schema.meta.c.value).where(schema.meta.c.name == "key_check")
-        if connection.scalar(kept) != self._key_check:
+        if connection.scalar(_KEY_CHECK) != self._key_check:
             raise SealError(
                 "the sealing key was rotated while this ran",
                 remedy="Start it again with the new key in RESEEN_KEY or RESEEN_KEY_FILE.",
