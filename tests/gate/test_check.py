@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from tests.gate.standing import key, knows, running, settings_in
 from tests.match.made import KEYRING, adapter, fully_known, remove, safetensors
 
 from reseen.fingerprints.git import pointer_oid
-from reseen.gate import policy
+from reseen.gate import front, policy
 from reseen.gate.gate import GateProcess
 from reseen.gate.keys import KeyScope
 from reseen.records import Advice, Digest, DigestKind, Names, RemovedFile, Rung
@@ -258,6 +261,54 @@ def test_too_many_files_and_too_many_bytes_are_refused(
     headers = stranger | {"Content-Type": "application/json"}
     long = client.post("/v1/check", content=b" " * ((8 << 20) + 1), headers=headers)
     assert long.status_code == 413
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, deflate"])
+def test_digests_that_are_encoded_are_refused_with_the_reason(
+    client: TestClient, stranger: dict[str, str], encoding: str
+) -> None:
+    body = gzip.compress(json.dumps({"sha256": SHA256}).encode())
+    headers = {**stranger, "Content-Type": "application/json", "Content-Encoding": encoding}
+    answer = client.post("/v1/check", content=body, headers=headers)
+    assert answer.status_code == 415
+    assert "Content-Encoding" in answer.json()["detail"]
+    part = {**headers, "Content-Encoding": "identity", "Content-Range": "bytes 0-1/2"}
+    answer = client.post("/v1/check", json={"sha256": SHA256}, headers=part)
+    assert answer.status_code == 400
+    assert "Content-Range" in answer.json()["detail"]
+
+
+def test_who_asks_of_few_files_does_not_wait_for_who_asks_of_many(
+    gate: GateProcess, stranger: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front, "_TURN", 0.0)
+    desk = front.Desk(gate)
+    order: list[int] = []
+
+    async def ask(files: int) -> None:
+        body = json.dumps({"files": [{"sha256": SHA256}] * files}).encode()
+        coming = [{"type": "http.request", "body": body}]
+        headers = {**stranger, "Content-Type": "application/json"}
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return coming.pop()
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": front.PATH, "headers": raw}
+        await front.answer_check(desk, scope, receive, send)
+        assert sent[0]["status"] == 200
+        assert len(json.loads(sent[1]["body"])["results"]) == files
+        order.append(files)
+
+    async def whole() -> None:
+        await asyncio.gather(ask(10_000), ask(9_999), ask(100), ask(1))
+
+    asyncio.run(whole())
+    assert order == [100, 1, 10_000, 9_999]
 
 
 def test_another_content_type_is_refused(client: TestClient, stranger: dict[str, str]) -> None:

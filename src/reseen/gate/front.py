@@ -10,31 +10,28 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Callable
+import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reseen.gate import api_key_auth, questions
+from reseen.gate.answers import Result
 from reseen.gate.api_key_auth import Buckets, Turned
-from reseen.gate.gate import GateProcess
+from reseen.gate.gate import GateProcess, Judge
 from reseen.gate.keys import Key, KeyScope
 from reseen.gate.questions import Gone, Refused
 from reseen.gate.upload import fingerprint_of
 
 PATH = "/v1/check"
-_SHORT_BODY = 16 << 10
-"""Bytes of a body that is answered at once; a longer one in a thread, that others need not wait."""
-_THREADS = 2
+_TURN = 0.001
+"""Seconds that a long body is worked on before others get their turn."""
 _WAITING = 8
 """Long bodies in work or waiting, in one worker; more are asked to come again."""
 UPLOADS = 4
 """Files that come in at a time, in one worker."""
 SLOWEST = 15.0
 """Seconds that a body may take to come."""
-
-T = TypeVar("T")
 
 _HEADERS = (
     (b"cache-control", b"no-store"),
@@ -62,9 +59,10 @@ class Desk:
     def __init__(self, gate: GateProcess) -> None:
         self.gate = gate
         self.buckets = Buckets()
-        self.pool = ThreadPoolExecutor(_THREADS, "gate")
+        self.pool = ThreadPoolExecutor(1, "gate")
         self.uploads = 0
         self._long = 0
+        self._one = asyncio.Lock()
 
     def admit(self, scope: Scope, wanted: KeyScope) -> Key:
         """The key of a request that may go on. Raises Turned."""
@@ -78,15 +76,28 @@ class Desk:
             raise Turned(429, "this key asks more often than its rate allows", wait)
         return key
 
-    async def apart(self, work: Callable[[], T]) -> T:
-        """Work in a thread. Raises Turned when too much waits already."""
+    async def in_turns(self, judge: Judge, body: bytes) -> list[Result]:
+        """Answer a long body in short turns, between which the others are answered; one such body
+        at a time. Raises Turned when too many wait already, and Refused."""
         if self._long >= _WAITING:
             raise Turned(503, "too many long checks are in work", 1.0)
         self._long += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.pool, work)
+            async with self._one:
+                return await _in_turns(judge, body)
         finally:
             self._long -= 1
+
+
+async def _in_turns(judge: Judge, body: bytes) -> list[Result]:
+    results: list[Result] = []
+    until = 0.0
+    for said in questions.each(body):
+        if time.perf_counter() > until:
+            await asyncio.sleep(0)
+            until = time.perf_counter() + _TURN
+        results.append(judge.result(said))
+    return results
 
 
 class Front:
@@ -137,12 +148,13 @@ async def answer_check(desk: Desk, scope: Scope, receive: Receive, send: Send) -
         key = desk.admit(scope, KeyScope.CHECK)
         _must_be_json(scope)
         body = await read_body(receive, questions.MOST_BYTES)
-        gate = desk.gate
-        if len(body) <= _SHORT_BODY:
-            answer, results = gate.check(key, questions.read(body))
+        judge = desk.gate.judge(key)
+        if len(body) <= questions.SHORT:
+            results = [judge.result(said) for said in questions.read(body)]
         else:
-            answer, results = await desk.apart(lambda: gate.check(key, questions.read(body)))
-        gate.count(key, results)
+            results = await desk.in_turns(judge, body)
+        answer = judge.answer(results)
+        desk.gate.count(key, results)
     except Turned as e:
         await send_problem(send, e.status, str(e), e.wait)
         return
@@ -188,15 +200,17 @@ def _too_long(most: int) -> Refused:
 
 
 def _must_be_json(scope: Scope) -> None:
+    kind = b""
     for name, value in scope["headers"]:
         if name == b"content-type":
-            if value == b"application/json":
-                return
-            kind = value.split(b";", 1)[0].strip().lower()
-            if kind == b"application/json":
-                return
-            break
-    raise Refused(415, "digests are sent as application/json")
+            kind = kind or value
+        elif name.startswith(b"content-"):
+            questions.must_be_plain(name, value)
+    if (
+        kind != b"application/json"
+        and kind.split(b";", 1)[0].strip().lower() != b"application/json"
+    ):
+        raise Refused(415, "digests are sent as application/json")
 
 
 async def send_answer(send: Send, body: bytes) -> None:

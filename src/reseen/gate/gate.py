@@ -35,7 +35,7 @@ from reseen.gate.state import LastState
 from reseen.gate.upload_process import UploadProcesses
 from reseen.gate.use import Use
 from reseen.match.live_index import LiveIndex
-from reseen.match.stated import StatedFile
+from reseen.match.stated import NamedIndex, StatedFile
 from reseen.records import Fingerprint
 from reseen.settings import Settings, sqlite_file
 from reseen.store.database import Store
@@ -91,6 +91,26 @@ class GateConfig:
     keys: Mapping[bytes, Key] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     heard: Heard = field(default_factory=Heard)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What the gate knows while it answers one request."""
+
+    index: NamedIndex
+    policy: Policy
+    heard: Heard
+    age: float
+    trusted: bool
+    """Whether the key's digests count as computed from bytes."""
+
+    def result(self, said: StatedFile) -> Result:
+        """One file's answer."""
+        return answers.result(self.index.stated(said, trusted=self.trusted), self.policy)
+
+    def answer(self, results: Sequence[Result]) -> bytes:
+        """That of all files."""
+        return answers.whole(self.heard, self.age < OLD, self.age, results)
 
 
 class GateProcess:
@@ -186,13 +206,11 @@ class GateProcess:
 
     # -- asking ----------------------------------------------------------------------------------
 
-    def check(self, key: Key, files: Sequence[StatedFile]) -> tuple[bytes, Sequence[Result]]:
-        """The answer about these files, and its parts for `count`."""
-        known, trusted = self.known, KeyScope.TRUSTED in key.scopes
-        match, result, rules = self.live.now.stated, answers.result, known.policy
-        results = [result(match(said, trusted=trusted), rules) for said in files]
-        age = self.age()
-        return answers.whole(known.heard, age < OLD, age, results), results
+    def judge(self, key: Key) -> Judge:
+        """What to answer one request with, all of it from the same state."""
+        known = self.known
+        trusted = KeyScope.TRUSTED in key.scopes
+        return Judge(self.live.now, known.policy, known.heard, self.age(), trusted)
 
     def check_file(self, fingerprint: Fingerprint) -> tuple[bytes, Sequence[Result]]:
         """The same about a file that was read."""

@@ -1,13 +1,15 @@
 """Reads the body of POST /v1/check strictly: what is said of each file.
 
 What comes in: bytes. What goes out: one `StatedFile` a file, in order. Raises `Refused`, whose
-sentence says where the body is wrong and never what stood there.
+sentence says where the body is wrong and never what stood there. A short body is parsed at once
+(`read`), a long one file by file (`each`), so that whoever shares the interpreter need not wait.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reseen.match.stated import StatedFile
@@ -20,8 +22,15 @@ LARGEST = 2**63 - 1
 
 KINDS: Mapping[str, DigestKind] = {kind.label.replace("-", "_"): kind for kind in DigestKind}
 """The names of digests in JSON, as everywhere else."""
+NO_JSON = "the body is not JSON"
 _FIELDS = {name: (kind, kind.length * 2) for name, kind in KINDS.items()}
 _POINTER = 40  # hex digits of a git oid
+SHORT = 16 << 10
+"""Bytes of a body, or of what a long body says of one file, that are parsed at once."""
+_BLANK = 1 << 10
+"""Blanks between two files of a long body."""
+_BEGIN = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"files"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*')
+_COMMA = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
 
 
 class Gone(Exception):
@@ -38,10 +47,7 @@ class Refused(Exception):
 
 def read(body: bytes) -> list[StatedFile]:
     """All files that the body asks about."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Refused(400, "the body is not JSON") from None
+    value = _parsed(body)
     if type(value) is not dict:
         raise Refused(422, "the body is not a JSON object")
     files = value.get("files")
@@ -51,7 +57,54 @@ def read(body: bytes) -> list[StatedFile]:
         raise Refused(422, "beside files, a list, the body holds nothing else")
     if not 0 < len(files) <= MOST_FILES:
         raise Refused(422, f"files holds 1 to {MOST_FILES:,} files")
-    return [_said(each, number) for number, each in enumerate(files)]
+    return [_said(file, number) for number, file in enumerate(files)]
+
+
+def each(body: bytes) -> Iterator[StatedFile]:
+    """The same of a body of any length, of which no more than a few thousand bytes are parsed at a
+    time. What holds nothing but files and is JSON is read as `read` reads it."""
+    begin = _BEGIN.match(body, 0, 2 * _BLANK)
+    if begin is None:
+        raise Refused(400, "a body of this length is an object that begins with files, a list")
+    at, number, last = begin.end(), 0, False
+    while not last:
+        last = at + SHORT >= len(body)
+        # What is said of a file holds no list, and no other object.
+        end = body.rfind(b"]", at) if last else body.rfind(b"}", at, at + SHORT) + 1
+        some = _parsed(b"[%b]" % body[at:end]) if end >= at else []
+        if not some:
+            raise _wrong(number, "is not an object of digests")
+        for value in some:
+            if number == MOST_FILES:
+                raise Refused(422, f"files holds 1 to {MOST_FILES:,} files")
+            yield _said(value, number)
+            number += 1
+        if not last:
+            comma = _COMMA.match(body, end, end + 2 * _BLANK)
+            if comma is None:
+                raise Refused(400, NO_JSON)
+            at = comma.end()
+    if body[end + 1 :].strip(b" \t\r\n") != b"}":
+        raise Refused(422, "beside files, a list, the body holds nothing else")
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise Refused(400, NO_JSON) from None
+
+
+def must_be_plain(name: bytes, value: bytes) -> None:
+    """Raises Refused where a header, of a request or of a form's part, says that the bytes are not
+    what they stand for: what is hashed and what is parsed must be what was meant."""
+    words = {word.strip().lower() for word in value.split(b",")} - {b""}
+    if name == b"content-encoding" and words - {b"identity"}:
+        raise Refused(415, "it is sent as it is, without a Content-Encoding")
+    if name == b"content-transfer-encoding" and words - {b"binary", b"8bit", b"7bit"}:
+        raise Refused(415, "it is sent as it is, without a Content-Transfer-Encoding")
+    if name == b"content-range":
+        raise Refused(400, "this is a part (Content-Range): send the whole file, or all digests")
 
 
 def _said(value: Any, where: int | str) -> StatedFile:

@@ -14,7 +14,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.types import Receive, Scope
 
 from reseen.files.identify import HEAD_LENGTH
-from reseen.gate.questions import Gone, Refused
+from reseen.gate.questions import Gone, Refused, must_be_plain
 from reseen.gate.upload_process import Unjudged, UploadProcess, UploadProcesses
 from reseen.gate.upload_work import needs_its_end
 from reseen.match.registry_index import RegistryIndex
@@ -74,26 +74,14 @@ def _head(scope: Scope) -> tuple[int, bytes, dict[bytes, bytes]]:
             length = value
         elif name == b"content-type":
             content_type = value
-        elif name == b"content-range":
-            raise Refused(400, "this is a part of a file (Content-Range): send the whole file")
         else:
-            _must_be_plain(name, value)
+            must_be_plain(name, value)
     if length is None or not length.isdigit() or len(length) > 18:
         raise Refused(411, "an upload is sent with its Content-Length")
     kind, options = parse_options_header(content_type)
     if kind not in (b"application/octet-stream", b"multipart/form-data"):
         raise Refused(415, "a file is sent as application/octet-stream or multipart/form-data")
     return int(length), kind, options
-
-
-def _must_be_plain(name: bytes, value: bytes) -> None:
-    """Raises Refused where a header, of the request or of a form's part, says that the bytes are
-    not the file's own."""
-    words = {word.strip().lower() for word in value.split(b",")} - {b""}
-    if name == b"content-encoding" and words - {b"identity"}:
-        raise Refused(415, "a file is sent as it is, without a Content-Encoding")
-    if name == b"content-transfer-encoding" and words - {b"binary", b"8bit", b"7bit"}:
-        raise Refused(415, "a file is sent as it is, without a Content-Transfer-Encoding")
 
 
 async def _body(receive: Receive, length: int) -> Chunks:
@@ -172,7 +160,7 @@ def _name_in(head: bytes) -> bytes | None:
         name = field.strip().lower()
         if name == b"content-disposition" and found is None:
             found = parse_options_header(value.strip())[1].get(b"name")
-        _must_be_plain(name, value)
+        must_be_plain(name, value)
     return found
 
 
