@@ -520,7 +520,8 @@ def commit_key(commit: str) -> str:
 
 
 def account_of(repo: str) -> str:
-    """Who holds a repository: "owner" of "owner/name"; an old one without an owner holds itself."""
+    """Who holds a repository: "owner" of "owner/name"; an old one without an owner holds itself.
+    Empty for a folder on this machine ("/home/..."): it is nobody's account."""
     return repo.partition("/")[0]
 
 
@@ -615,6 +616,16 @@ class Sighting:
     """When a stranger was first refused there without a reason (401), and ever since."""
     never_read: bool = False
     """Of the class of which digests go to an authority alone: none is in here."""
+    judged_by: tuple[Rung, ...] = ()
+    """The rungs that could judge the file, strongest first."""
+    not_read: tuple[str, ...] = ()
+    """Codes of what of the file was not read (`BlindSpot.code`)."""
+
+    @property
+    def account(self) -> str:
+        """Who holds the repository; empty for a folder on this machine, which nobody's account
+        holds."""
+        return account_of(self.repo)
 
     @property
     def state_note(self) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import select
 from tests.files import build
 from tests.hostile.test_blind import CASES, LORA, REMOVED
@@ -13,6 +16,7 @@ from tests.match.made import KEYRING, known, listed, remove
 from tests.match.updates import put
 from tests.scan.fake_hub import COMMIT, FakeHub
 
+from reseen.cli import cli
 from reseen.errors import HubAuth
 from reseen.hubs.hub import Revision
 from reseen.observed import blind_spots
@@ -77,7 +81,9 @@ def test_a_folder_scan_keeps_it_with_each_file(tmp_path: Path, store: Store) -> 
     # read again, it is put in the place of what was known, and counted again
     again = scan_folder(store, KEYRING, root, jobs=1)
     assert again.coverage.blind == outcome.coverage.blind
-    assert kept(store) == found
+    assert {path: one.judged for path, one in kept(store).items()} == {
+        path: one.judged for path, one in found.items()
+    }
 
 
 def test_what_is_read_in_part_is_kept_and_is_no_blind_file(tmp_path: Path, store: Store) -> None:
@@ -144,3 +150,35 @@ def test_what_is_not_tried_is_said_of_each_file(
     with store.write() as connection:
         record(connection, found)
     assert kept(store) == {}
+
+
+def test_every_report_and_the_verb_tell_of_it(tmp_path: Path, store: Store) -> None:
+    remove(store, listed(REMOVED))
+    scan_folder(store, KEYRING, write(tmp_path / "models"), jobs=1)
+
+    def run(*arguments: str) -> str:
+        ended = CliRunner().invoke(cli, [*arguments, "--db", store.place], standalone_mode=False)
+        assert ended.exception is None, ended.output
+        return ended.output
+
+    told = [json.loads(line) for line in run("blind", "--json").splitlines()]
+    assert {
+        one["path"]: {(s["code"], s["count"]) for s in one["not_read"]} for one in told
+    } == large()
+    assert all(one["judged_by"][0] == "bytes" and one["hub"] == "folder" for one in told)
+    assert "judged by bytes; not read: numpy arrays: not read (17)" in run("blind")
+    assert run("blind", "--scan", "7") == "none\n"
+    for name in ("a.html", "a.csv", "a.jsonl", "a.xlsx"):
+        said = run("report", "--out", str(tmp_path / name), "--blind")
+        assert f"weights of {len(large())} files could not be judged" in said
+        text = (tmp_path / name).read_bytes()
+        assert str(tmp_path).encode() not in text
+    rows = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert {(r["code"], r["count"]) for r in rows} == set.union(*large().values())
+    assert all(r["path"] is None and r["by_weights"] is False for r in rows)
+    run("report", "--out", str(tmp_path / "b.jsonl"), "--blind", "--locations")
+    rows = [json.loads(line) for line in (tmp_path / "b.jsonl").read_text().splitlines()]
+    assert {r["path"] for r in rows} == set(large())
+    page = (tmp_path / "a.html").read_text()
+    assert f"Of {len(large())} files the weights could not be judged." in page
+    assert not re.search(r"\[[a-z-]+\]", page.partition("</style>")[2]), "codes are for programs"

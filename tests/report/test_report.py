@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +13,22 @@ import pytest
 from openpyxl import load_workbook
 
 from reseen.errors import InputError
-from reseen.records import Confirmed, Evidence, RepoType, Rung, Sighting, SightingState
+from reseen.observed.blind_spots import UNJUDGED, BlindFile
+from reseen.records import (
+    Artifact,
+    BlindSpot,
+    Confirmed,
+    Container,
+    Evidence,
+    JudgedBy,
+    RepoType,
+    Rung,
+    Sighting,
+    SightingState,
+)
 from reseen.report import tables
-from reseen.report.gather import Findings, by_account, by_month, by_removal, totals
+from reseen.report.blind_rows import BLIND_FIELDS, SCAN_FIELDS, blind_rows, scan_rows
+from reseen.report.gather import Findings, ScanLine, by_account, by_month, by_removal, totals
 from reseen.report.html import MOST_ROWS, render
 from reseen.report.rows import FIELDS, LOCATION_FIELDS, row
 from reseen.report.writing import private
@@ -226,3 +240,95 @@ def test_a_false_hash_beside_what_stands_is_said() -> None:
     assert "Of 1 of them the hub states a false hash" in page
     assert "declared, not so: The hub states it." in page
     assert "hub's hash is false" in page
+
+
+# -- what could not be judged --------------------------------------------------------------------
+
+
+def blind_file(number: int = 1, path: str = "a/secret.safetensors", *codes: str) -> BlindFile:
+    artifact = Artifact(
+        *("hub.example", RepoType.MODEL, f"account-{number}/LORA", "0123456789ab" + "0" * 28),
+        *("main", path, 4_096),
+    )
+    spots = tuple(BlindSpot(code, f"reason of {code}", 7) for code in codes or ("numpy",))
+    judged = JudgedBy((Rung.DECLARED,), spots)
+    return BlindFile(artifact, Container.TORCH_ZIP, judged, 3)
+
+
+def blind_findings() -> Findings:
+    scan = ScanLine(
+        "hub.example",
+        datetime(2026, 1, 3, tzinfo=UTC),
+        None,
+        {"skipped": {UNJUDGED: 2, "files left": 5}, "blind": {"numpy reason of numpy": 2}},
+        3,
+    )
+    return replace(
+        findings([]),
+        scans=(scan,),
+        not_read=((BlindSpot("numpy", "reason of numpy", 14), 2),),
+        blind=(blind_file(1), blind_file(2, NASTY)),
+        blind_count=9,
+    )
+
+
+def test_the_page_says_what_could_not_be_judged_in_words() -> None:
+    page = render(blind_findings(), locations=False)
+    words = " ".join(page.split())
+    assert "Of 9 files the weights could not be judged." in words
+    assert "7 more are not on this page" in words
+    assert "reason of numpy (7)" in page
+    assert "declared" in page
+    for hidden in ("secret", "account-1", "0123456789ab", UNJUDGED, "[numpy]", ">numpy<"):
+        assert hidden not in page
+    shown = render(blind_findings(), locations=True)
+    assert "a/secret.safetensors" in shown
+    assert "<script" not in shown
+
+
+def test_a_page_says_that_nothing_was_met_that_could_not_be_judged() -> None:
+    assert "No file was met whose weights could not be judged." in render(
+        findings([]), locations=False
+    )
+
+
+def test_tables_hold_each_reason_with_its_code(tmp_path: Path) -> None:
+    files = [blind_file(1, "a", "numpy", "tlora"), blind_file(2, NASTY)]
+    rows = list(blind_rows(files, locations=False))
+    assert [(r["file"], r["code"], r["count"]) for r in rows] == [
+        *((1, "numpy", 7), (1, "tlora", 7), (2, "numpy", 7))
+    ]
+    assert all(list(r) == list(BLIND_FIELDS) for r in rows)
+    assert {r[name] for r in rows for name in ("repo", "path", "ref", "revision")} == {None}
+    assert rows[0]["judged_by"] == "declared"
+    assert rows[0]["by_weights"] is False
+    rows = list(blind_rows(files))
+    tables.write_csv(tmp_path / "x.csv", rows, BLIND_FIELDS)
+    with (tmp_path / "x.csv").open(encoding="utf-8-sig", newline="") as lines:
+        assert [cells["path"][0] for cells in csv.DictReader(lines)] == ["a", "a", "'"]
+    tables.write_jsonl(tmp_path / "x.jsonl", rows)
+    assert [json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines()] == rows
+    scans = list(scan_rows(blind_findings()))
+    assert [(r["scan"], r["code"], r["reason"], r["files"]) for r in scans] == [
+        (3, "numpy", "reason of numpy", 2)
+    ]
+    more = (
+        tables.Sheet("not read", list(BLIND_FIELDS), rows),
+        tables.Sheet("not read by scan", list(SCAN_FIELDS), scans),
+    )
+    tables.write_xlsx(tmp_path / "x.xlsx", [row(sighting())], *more)
+    book = load_workbook(tmp_path / "x.xlsx")
+    assert book.sheetnames == ["sightings", "not read", "not read by scan"]
+    assert [sheet.max_row for sheet in book] == [2, 4, 2]
+
+
+def test_a_sighting_says_what_of_its_file_was_not_read() -> None:
+    cells = row(sighting(judged_by=(Rung.BYTES, Rung.WEIGHTS), not_read=("bias",)))
+    assert (cells["judged_by"], cells["not_read"]) == ("bytes weights", "bias")
+
+
+def test_a_folder_is_nobodys_account() -> None:
+    found = (sighting(1, hub="folder", repo="/home/somebody/models"), sighting(2))
+    assert [g.label for g in by_account(found, locations=True)] == ["account-00 at hub.example"]
+    assert totals(found)["accounts"] == 1
+    assert by_removal(found)[1].accounts + by_removal(found)[0].accounts == 1

@@ -93,10 +93,12 @@ def sighting(
     sketch: bytes | None = None,
     more: tuple[Evidence, ...] = (),
 ) -> str:
-    """The removal stands in a repository, read in full or as the hub says; the case's id.
+    """The removal stands in a repository, or in a folder on this machine (where that begins with a
+    slash), read in full or as the hub says; the case's id.
     `refuted`: read, and the bytes are others than the hub says."""
+    hub = "folder" if repo.startswith("/") else HUB
     listed = Repository(
-        HUB,
+        hub,
         RepoType.MODEL,
         repo,
         COMMIT,
@@ -108,7 +110,7 @@ def sighting(
         (repository_pk,) = seen.repositories(connection, [listed])
         artifacts = [
             Artifact(
-                *(HUB, RepoType.MODEL, repo, COMMIT, ref, path, 1234),
+                *(hub, RepoType.MODEL, repo, COMMIT, ref, path, 1234),
                 sha256=hashlib.sha256(f"{removal_id} {path}".encode()).digest(),
                 git_oid=hashlib.sha1(f"{repo} {path}".encode()).digest(),
                 lfs=True,
@@ -148,7 +150,7 @@ def sighting(
         seen.readings(connection, readings)
         record(connection, service.store.secret, found)
     cases.put_all(service.store)
-    return cases.id_of(service.store.secret, removal_id, HUB, "model", repo)
+    return cases.id_of(service.store.secret, removal_id, hub, "model", repo)
 
 
 def made(

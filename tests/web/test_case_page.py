@@ -68,6 +68,17 @@ def test_a_case_says_where_every_file_is_as_text_that_opens_nothing(
     assert not any("safetensors" in link or "resolve" in link or "//" in link for link in links)
 
 
+def test_a_folder_on_this_machine_is_nobodys_account(visit: Visit, service: Service) -> None:
+    there = made(service, 21, "/home/somebody/models")
+    made(service, 22, "/home/somebody/others")
+    reader = visit(Role.READER)
+    page = reader.get(f"/cases/{there.case}").text
+    assert "held by nobody's account" in page
+    assert "1 other case" in page
+    for link in set(re.findall(r'href="(/[^"]*)"', page)):
+        assert reader.get(link).status_code != 404, link
+
+
 def test_what_is_gone_and_what_the_bytes_contradict_is_said(visit: Visit, service: Service) -> None:
     there = made(service)
     gone(service, there.repo)

@@ -7,7 +7,7 @@ import pytest
 from reseen.errors import InputError
 from reseen.records import RepoType
 from reseen.settings import HubSettings
-from reseen.web.form_values import repositories
+from reseen.web.form_values import account, names, repositories
 
 HUB = HubSettings("huggingface", "https://hub.example")
 
@@ -15,9 +15,10 @@ HUB = HubSettings("huggingface", "https://hub.example")
 def test_repositories_are_named_in_any_way() -> None:
     text = """owner/one/
     hf://owner/two, https://huggingface.co/owner/three/tree/main
-    datasets/owner/four gpt2 https://hub.example/spaces/owner/five"""
+    datasets/owner/four https://hub.example/spaces/owner/five
+    gpt2"""
     names, types = repositories(text, HUB)
-    assert names == ["owner/one", "owner/two", "owner/three", "owner/four", "gpt2", "owner/five"]
+    assert names == ["owner/one", "owner/two", "owner/three", "owner/four", "owner/five", "gpt2"]
     assert types == [RepoType.MODEL, RepoType.MODEL, RepoType.DATASET, RepoType.SPACE]
 
 
@@ -28,3 +29,26 @@ def test_what_names_none_is_refused_and_not_repeated(word: str) -> None:
     with pytest.raises(InputError) as caught:
         repositories(word, HUB)
     assert word not in f"{caught.value} {caught.value.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("a/b\nmy first model", 2),
+        ("Test model", 1),
+        ("a/b, c/d e f/g", 2),
+        ("a/b\n\nc/d\ne/f\nown<er/name", 4),
+        ("a/b c//d", 2),
+        ("a/b, https://elsewhere.example/c/d", 2),
+    ],
+)
+def test_what_is_wrong_of_several_is_named_by_its_number(text: str, number: int) -> None:
+    with pytest.raises(InputError, match=f"number {number}: ") as caught:
+        repositories(text, HUB)
+    assert not any(word in str(caught.value) for word in ("first", "Test", "owner", "elsewhere"))
+
+
+def test_an_account_that_is_wrong_is_named_by_its_number() -> None:
+    with pytest.raises(InputError, match="number 3: this is no account's name"):
+        names("one, two\nth/ree", account)
+    assert names("one two, three", account) == ["one", "two", "three"]

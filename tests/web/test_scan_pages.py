@@ -64,6 +64,26 @@ def test_a_scan_is_started_watched_and_finished(
     assert "<html" not in part
 
 
+def test_an_account_that_is_not_there_is_said(
+    visit: Visit, service: Service, world: World, replica: Replica
+) -> None:
+    fill(service.store, world)
+    lead = visit(Role.LEAD)
+    path = started(lead, accounts="account-01, nobody-of-that-name", confirm="none")
+    worker = worker_at(service.store, service.keyring, service.settings, replica)
+    worker.start()
+    try:
+        last = time.monotonic() + 120
+        while 'http-equiv="refresh"' in lead.get(path).text:
+            assert time.monotonic() < last, lead.get(path).text
+            time.sleep(0.05)
+    finally:
+        worker.stop()
+    page = lead.get(path).text
+    assert "nobody-of-that-name</bdi>: Nothing is listed for this account" in page
+    assert "account-01</bdi>: Nothing is listed" not in page
+
+
 def fill(store: Store, world: World) -> None:
     """With the service's own key, not the walk's."""
     fill_registry(store, world)

@@ -51,6 +51,7 @@ class Root(LazyGroup):
         "sightings": ("reseen.cli.sightings:sightings", "List what was found."),
         "sighting": ("reseen.cli.sightings:sighting", "Show one sighting with all its evidence."),
         "problems": ("reseen.cli.problems:problems", "List what a scan could not look at."),
+        "blind": ("reseen.cli.blind:blind", "List files that only digests could judge, and why."),
         "report": (
             "reseen.cli.report:report",
             "Write what was found: HTML, CSV, JSON Lines, XLSX.",

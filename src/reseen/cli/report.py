@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from reseen.cli.common import count, db_option, look_into, must_record, note, settings_for
 from reseen.errors import InputError
+
+if TYPE_CHECKING:
+    from reseen.report.gather import Findings
 
 FORMATS = ("html", "csv", "jsonl", "xlsx")
 
@@ -23,45 +27,73 @@ FORMATS = ("html", "csv", "jsonl", "xlsx")
     help="Default: what the file's name ends in.",
 )
 @click.option("--locations", is_flag=True, help="Include where the copies are. This is recorded.")
+@click.option(
+    "--blind",
+    is_flag=True,
+    help="Write files of which something was not read, and why, in place of sightings "
+    "(a page and a workbook hold both).",
+)
 @db_option
-def report(out: Path, format_: str | None, locations: bool, db: str | None) -> None:
+def report(out: Path, format_: str | None, locations: bool, blind: bool, db: str | None) -> None:
     """Write a report: one self-contained HTML page, or a table.
 
     Locations (repository, revision, path, digest) are left out unless --locations is given; names
     are never included. The file is readable by you alone.
     """
+    from reseen.observed import blind_spots
     from reseen.operations import exports
+    from reseen.report import tables
+    from reseen.report.blind_rows import BLIND_FIELDS, SCAN_FIELDS, blind_rows, scan_rows
     from reseen.report.gather import gather
     from reseen.report.rows import row
     from reseen.report.writing import private
 
     chosen = format_ or _format_of(out)
+    blind = blind and chosen in ("csv", "jsonl")
     with look_into(settings_for(db)) as store:
         if locations:
             must_record(store, "locations are not written")
         findings = gather(store)
-        rows = (row(s, locations=locations) for s in findings.sightings)
-        with private(out) as path:
-            if chosen == "html":
-                from reseen.report.html import render
+        with private(out) as path, store.read() as connection:
+            rows = (row(s, locations=locations) for s in findings.sightings)
+            not_read = blind_rows(blind_spots.files(connection), locations=locations)
+            match chosen:
+                case "html":
+                    from reseen.report.html import render
 
-                path.write_text(render(findings, locations=locations), "utf-8")
-            else:
-                from reseen.report import tables
-
-                write = {
-                    "csv": tables.write_csv,
-                    "jsonl": tables.write_jsonl,
-                    "xlsx": tables.write_xlsx,
-                }[chosen]
-                write(path, rows)
+                    path.write_text(render(findings, locations=locations), "utf-8")
+                case "xlsx":
+                    scans = tables.Sheet("not read by scan", list(SCAN_FIELDS), scan_rows(findings))
+                    files = tables.Sheet("not read", list(BLIND_FIELDS), not_read)
+                    tables.write_xlsx(path, rows, files, scans)
+                case "csv" if blind:
+                    tables.write_csv(path, not_read, BLIND_FIELDS)
+                case "csv":
+                    tables.write_csv(path, rows)
+                case _:
+                    tables.write_jsonl(path, not_read if blind else rows)
         if store.reads_only:
             note("This export is not recorded: the registry can only be read.")
         else:
-            exports.report(store, chosen, len(findings.sightings), locations=locations)
-    note(f"Wrote {count(len(findings.sightings), 'sighting')} to {out}")
+            what = "not read" if blind else "sightings"
+            exports.report(store, chosen, len(findings.sightings), what, locations=locations)
+    _say_written(findings, out, blind)
     if not locations:
         note("Without locations; --locations includes them.")
+
+
+def _say_written(findings: Findings, out: Path, blind: bool) -> None:
+    """What stands in the file: a sighting that accuses nobody is counted apart."""
+    if blind:
+        note(f"Wrote the files of which something was not read to {out}")
+    else:
+        counting = len(findings.counting)
+        more = len(findings.sightings) - counting
+        beside = f", and {more:,} that no longer count (withdrawn, refuted)" if more else ""
+        note(f"Wrote {count(counting, 'sighting')}{beside} to {out}")
+    if findings.blind_count:
+        of = "The weights of {} could not be judged: digests alone speak of them."
+        note(of.format(count(findings.blind_count, "file")))
 
 
 def _format_of(out: Path) -> str:

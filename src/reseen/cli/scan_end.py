@@ -113,6 +113,7 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
             tell(ExitCode.MATCH)
     if not asked.silent:
         _summary(outcome.coverage, len(outcome.sightings), walks=asked.walks)
+        _say_blind(outcome)
         if nothing and outcome.coverage.listed:
             note("  The registry is empty: what was seen is remembered, and nothing could match.")
         for reason in left.cut:
@@ -148,6 +149,8 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
 
 
 def _summary(coverage: Coverage, found: int, *, walks: bool) -> None:
+    from reseen.scan.read_result import BLIND
+
     where = f" in {count(coverage.walked, 'repository', 'repositories')}" if walks else ""
     files = f"{count(coverage.artifacts, 'file')}, " if walks else ""
     note(
@@ -161,4 +164,17 @@ def _summary(coverage: Coverage, found: int, *, walks: bool) -> None:
     if coverage.unchanged:
         note(f"  {coverage.unchanged:,} unchanged since the last scan")
     for reason, times in coverage.skipped.items():
-        note(f"  not looked at: {reason}: {times:,}")
+        if reason != BLIND:
+            note(f"  not looked at: {reason}: {times:,}")
+
+
+def _say_blind(outcome: Outcome) -> None:
+    """Of how many files "nothing found" speaks by digests alone, and why."""
+    from reseen.scan.read_result import BLIND
+
+    if times := outcome.coverage.skipped.get(BLIND):
+        listed = f"reseen blind --scan {outcome.scan}"
+        note(f"  judged by digests alone, their weights could not be: {times:,} ({listed})")
+        for key, files in sorted(outcome.coverage.blind.items(), key=lambda one: -one[1]):
+            code, _, reason = key.partition(" ")
+            note(f"    {reason} [{code}]: {files:,}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, or_, select
 
 from reseen.observed.artifacts import artifact_of, where_columns
 from reseen.records import Artifact, BlindSpot, Container, JudgedBy, Rung
@@ -20,6 +20,10 @@ from reseen.store.database import chunks
 
 ORDINARY = "whole-weights"
 """The code of what most of a hub is: checkpoints. Told of last, and never one by one."""
+UNJUDGED = "files whose weights could not be judged: by their digests alone"
+"""As a scan's account counts them; nothing of it is a reason to look again."""
+BY_DIGESTS, IN_PART = "judged by its digests alone", "judged without a part of it"
+"""How the problem of such a file begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class BlindFile:
     container: Container | None
     """None: not even its header was read."""
     judged: JudgedBy
+    scan: int | None = None
+    """The number of the scan that looked at it."""
 
 
 def keep(
@@ -79,8 +85,27 @@ def count(connection: Connection) -> Sequence[tuple[BlindSpot, int]]:
     ]
 
 
-def files(connection: Connection) -> Iterator[BlindFile]:
-    """Every file of which something was not read, checkpoints last."""
+def count_unjudged(connection: Connection) -> int:
+    """Files whose weights could not be judged."""
+    c, r = schema.blind_spots.c, schema.readings
+    query = (
+        select(func.count(func.distinct(c.artifact_pk)))
+        .select_from(schema.blind_spots.outerjoin(r, r.c.artifact_pk == c.artifact_pk))
+        .where(_not_by_weights())
+    )
+    return int(connection.scalar(query) or 0)
+
+
+def _not_by_weights() -> ColumnElement[bool]:
+    judged_by = schema.readings.c.judged_by
+    return or_(judged_by.is_(None), ~judged_by.contains(Rung.WEIGHTS.label))
+
+
+def files(
+    connection: Connection, scan: int | None = None, *, unjudged: bool = False
+) -> Iterator[BlindFile]:
+    """Every file of which something was not read, or those that a scan looked at last; checkpoints
+    come last. `unjudged`: only those whose weights could not be judged."""
     spots, a, r = schema.blind_spots, schema.artifacts, schema.readings
     c = spots.c
     last = (
@@ -93,7 +118,7 @@ def files(connection: Connection) -> Iterator[BlindFile]:
     )
     query = (
         select(
-            *(a, *where_columns(), c.spot, c.code, c.reason, c.count.label("times")),
+            *(a, *where_columns(), c.spot, c.code, c.reason, c.count.label("times"), c.scan_pk),
             *(r.c.container, r.c.judged_by),
         )
         .select_from(spots)
@@ -103,30 +128,34 @@ def files(connection: Connection) -> Iterator[BlindFile]:
         .outerjoin(r, r.c.artifact_pk == a.c.pk)
         .order_by(last.c.ordinary, a.c.pk, c.spot)
     )
+    if scan is not None:
+        query = query.where(c.scan_pk == scan)
+    if unjudged:
+        query = query.where(_not_by_weights())
     result = connection.execute(query.execution_options(yield_per=500))
     for _, rows in groupby(result, key=lambda row: row.pk):
         yield _file(list(rows))
 
 
-def of_artifacts(connection: Connection, pks: Sequence[int]) -> Mapping[int, Sequence[BlindSpot]]:
-    """What of these artifacts was not read."""
+def codes() -> ColumnElement[str]:
+    """A column for queries that join `artifacts`: the codes of what of each was not read, with
+    blanks between; null where all was."""
     c = schema.blind_spots.c
-    found: dict[int, list[BlindSpot]] = {}
-    for some in chunks(pks):
-        query = select(c.artifact_pk, c.code, c.reason, c.count.label("times"))
-        for row in connection.execute(query.where(c.artifact_pk.in_(some)).order_by(c.spot)):
-            found.setdefault(row.artifact_pk, []).append(_spot(row))
-    return found
+    return (
+        select(func.aggregate_strings(c.code, " "))
+        .where(c.artifact_pk == schema.artifacts.c.pk)
+        .scalar_subquery()
+    )
 
 
 def _file(rows: Sequence[Any]) -> BlindFile:
     first = rows[0]
     artifact = artifact_of(first)
-    read = {Rung.of(label) for label in (first.judged_by or "").split()}
     return BlindFile(
         artifact,
         Container(first.container) if first.container else None,
-        JudgedBy(judged_by(artifact, read), tuple(map(_spot, rows))),
+        JudgedBy(rungs_of(artifact, first.judged_by), tuple(map(_spot, rows))),
+        first.scan_pk,
     )
 
 
@@ -134,8 +163,10 @@ def _spot(row: Any) -> BlindSpot:
     return BlindSpot(row.code, row.reason, int(row.times))
 
 
-def judged_by(artifact: Artifact, read: set[Rung]) -> tuple[Rung, ...]:
-    """What could be recognised by what was read of it, and by what its hub states."""
+def rungs_of(artifact: Artifact, labels: str | None) -> tuple[Rung, ...]:
+    """The rungs that could judge it: by what was read of it (`readings.judged_by`), and by what its
+    hub states."""
+    read = {Rung.of(label) for label in (labels or "").split()}
     stated = set()
     if Rung.BYTES not in read:  # of what lies in a folder, the SHA-256 is known from nothing else
         stated |= {Rung.DECLARED} if artifact.declared else set()

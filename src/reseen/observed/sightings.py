@@ -30,8 +30,8 @@ from sqlalchemy import (
 )
 
 from reseen.errors import NotFound
-from reseen.observed import evidence
-from reseen.observed.artifacts import commit_text, instant
+from reseen.observed import blind_spots, evidence
+from reseen.observed.artifacts import artifact_of, commit_text, instant
 from reseen.records import (
     Confirmed,
     Evidence,
@@ -336,10 +336,15 @@ def _query() -> Select[Any]:
             schema.removals.c.cls.label("removal_class"),
             _is_never_read_too().label("beside"),
             *(r.hub, r.type, r.repo, r.downloads, r.likes, r.created_at),
-            *(a.commit, a.ref, a.path, a.size, a.sha256),
+            *(a.commit, a.ref, a.path, a.size, a.sha256, a.xet, a.git_oid, a.flags),
+            *(schema.readings.c.judged_by, blind_spots.codes().label("not_read")),
             *(e.rung.label("e_rung"), e.kind, e.value, e.why, e.figures),
         )
-        .select_from(_JOINED.outerjoin(schema.evidence, and_(e.sighting_pk == s.pk, shown)))
+        .select_from(
+            _JOINED.outerjoin(schema.readings, schema.readings.c.artifact_pk == a.pk).outerjoin(
+                schema.evidence, and_(e.sighting_pk == s.pk, shown)
+            )
+        )
         .order_by(s.pk.desc())
     )
 
@@ -426,6 +431,8 @@ def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
         withdrawn=row.withdrawn_at is not None,
         hidden_since=None if row.hidden_at is None else instant(row.hidden_at),
         never_read=secret,
+        judged_by=blind_spots.rungs_of(artifact_of(row), row.judged_by),
+        not_read=tuple(dict.fromkeys((row.not_read or "").split())),
     )
 
 

@@ -59,13 +59,14 @@ def audit_lines(store: Store, by: Who) -> Iterator[str]:
     return _streamed(store)
 
 
-def report(store: Store, format: str, sightings: int, *, locations: bool) -> None:
-    """Record that a report was written."""
+def report(store: Store, format: str, sightings: int, what: str, *, locations: bool) -> None:
+    """Record that a report was written; `what`: which of its tables, where it holds but one."""
     with store.write() as connection:
         audit.write(
             *(connection, "export", "report"),
             format=format,
             sightings=sightings,
+            table=what,
             locations=locations,
         )
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 
 from sqlalchemy import Connection, func, select
 
-from reseen.observed import sightings
+from reseen.observed import blind_spots, sightings
 from reseen.observed.artifacts import instant
-from reseen.records import Confirmed, Rung, Sighting, SightingState, account_of
+from reseen.observed.blind_spots import BY_DIGESTS, IN_PART, BlindFile
+from reseen.records import BlindSpot, Confirmed, Rung, Sighting, SightingState
 from reseen.store.database import Store
 from reseen.store.schema import problems, removals, scans
+
+MOST_BLIND = 500
+"""Files on a page whose weights could not be judged; the tables have them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,18 @@ class ScanLine:
     """None: it was stopped before its end; the same command goes on."""
     coverage: Mapping[str, object]
     """The fields of `records.Coverage`."""
+    number: int = 0
+
+    @property
+    def blind(self) -> tuple[tuple[BlindSpot, int], ...]:
+        """What of the files that it read was not read, and of how many; most of them first."""
+        told = self.coverage.get("blind")
+        rows = [
+            (BlindSpot(code, reason), int(files))
+            for key, files in (told.items() if isinstance(told, Mapping) else ())
+            for code, _, reason in [str(key).partition(" ")]
+        ]
+        return tuple(sorted(rows, key=lambda row: (-row[1], row[0].reason)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +74,13 @@ class Findings:
     removals_withdrawn: int
     scans: tuple[ScanLine, ...]
     problems: tuple[tuple[str, int], ...]
-    """Reason -> how often; most frequent first."""
+    """Reason -> how often; most frequent first. Without files that only digests could judge."""
+    not_read: tuple[tuple[BlindSpot, int], ...] = ()
+    """What of files was not read, and of how many files; most of them first."""
+    blind: tuple[BlindFile, ...] = ()
+    """Files whose weights could not be judged, at most `MOST_BLIND`."""
+    blind_count: int = 0
+    """All of them."""
 
     @property
     def counting(self) -> tuple[Sighting, ...]:
@@ -79,6 +102,9 @@ def gather(store: Store) -> Findings:
         lines = tuple(_scan_line(r) for r in connection.execute(select(scans).order_by(scans.c.pk)))
         reasons = connection.execute(
             select(problems.c.reason, func.count())
+            .where(
+                ~problems.c.reason.startswith(BY_DIGESTS), ~problems.c.reason.startswith(IN_PART)
+            )
             .group_by(problems.c.reason)
             .order_by(func.count().desc(), problems.c.reason)
         )
@@ -89,6 +115,9 @@ def gather(store: Store) -> Findings:
             removals_withdrawn=withdrawn,
             scans=lines,
             problems=tuple((str(reason), int(times)) for reason, times in reasons),
+            not_read=tuple(blind_spots.count(connection)),
+            blind=tuple(islice(blind_spots.files(connection, unjudged=True), MOST_BLIND)),
+            blind_count=blind_spots.count_unjudged(connection),
         )
 
 
@@ -98,8 +127,10 @@ def by_removal(found: tuple[Sighting, ...]) -> tuple[Group, ...]:
 
 
 def by_account(found: tuple[Sighting, ...], *, locations: bool) -> tuple[Group, ...]:
-    """One line an account, most sightings first; numbered instead of named without `locations`."""
-    groups = _groups(found, lambda s: f"{account_of(s.repo)} at {s.hub}")
+    """One line an account, most sightings first; numbered instead of named without `locations`.
+    What lies in a folder on this machine is nobody's account."""
+    held = tuple(s for s in found if s.account)
+    groups = _groups(held, lambda s: f"{s.account} at {s.hub}")
     if locations:
         return groups
     return tuple(replace(g, label=f"account {n}") for n, g in enumerate(groups, start=1))
@@ -129,7 +160,7 @@ def totals(found: tuple[Sighting, ...]) -> Mapping[str, int]:
         "gone": sum(s.state is SightingState.GONE for s in found),
         "removals": len({s.removal for s in found}),
         "repositories": len({(s.hub, s.type, s.repo) for s in found}),
-        "accounts": len({(s.hub, account_of(s.repo)) for s in found}),
+        "accounts": len(_accounts(found)),
         "confirmed": sum(s.confirmed is Confirmed.BYTES for s in found),
         "false_hashes": sum(s.hash_is_false for s in found),
     }
@@ -142,6 +173,7 @@ def skipped(findings: Findings) -> tuple[tuple[str, int], ...]:
         reasons = scan.coverage.get("skipped")
         if isinstance(reasons, Mapping):
             times.update({str(reason): int(n) for reason, n in reasons.items()})
+    del times[blind_spots.UNJUDGED]  # told of apart, reason by reason
     return tuple(times.most_common())
 
 
@@ -154,7 +186,7 @@ def _groups(found: tuple[Sighting, ...], label_of: Callable[[Sighting], str]) ->
             label=label,
             sightings=len(some),
             live=sum(s.state is SightingState.LIVE for s in some),
-            accounts=len({(s.hub, account_of(s.repo)) for s in some}),
+            accounts=len(_accounts(some)),
             removals=len({s.removal for s in some}),
             strongest=max(s.rung for s in some),
             downloads=sum({(s.hub, s.type, s.repo): s.downloads or 0 for s in some}.values()),
@@ -163,6 +195,10 @@ def _groups(found: tuple[Sighting, ...], label_of: Callable[[Sighting], str]) ->
         for label, some in members.items()
     ]
     return tuple(sorted(groups, key=lambda g: (-g.sightings, -g.strongest, g.label)))
+
+
+def _accounts(found: Iterable[Sighting]) -> set[tuple[str, str]]:
+    return {(s.hub, s.account) for s in found if s.account}
 
 
 def _order(s: Sighting) -> tuple[bool, int, bool, datetime, str]:
@@ -186,4 +222,5 @@ def _scan_line(r: object) -> ScanLine:
         started_at=instant(values["started_at"]),
         ended_at=instant(values["ended_at"]),
         coverage=json.loads(values["coverage"]) if values["coverage"] else {},
+        number=values["pk"],
     )

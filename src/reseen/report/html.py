@@ -74,5 +74,6 @@ def render(findings: Findings, *, locations: bool) -> str:
         rows=[(s, row(s, locations=locations)) for s in shown],
         left_out=len(findings.sightings) - len(shown),
         skipped=skipped(findings),
+        blind_scans=[scan for scan in findings.scans if scan.blind],
         live=SightingState.LIVE,
     )

@@ -43,6 +43,8 @@ FIELDS: Mapping[str, str] = {
     "repo_created_at": "When the repository was made.",
     "first_seen": "When Reseen first saw it.",
     "last_seen": "When Reseen last saw it there.",
+    "judged_by": "The rungs that could judge the file, strongest first, separated by blanks.",
+    "not_read": "Codes of what of the file was not read, separated by blanks; empty: nothing.",
 }
 
 LOCATION_FIELDS = ("repo", "revision", "ref", "path", "declared_sha256")
@@ -83,6 +85,8 @@ def row(sighting: Sighting, *, locations: bool = True) -> dict[str, Cell]:
         "repo_created_at": _instant(sighting.repo_created_at),
         "first_seen": _instant(sighting.first_seen),
         "last_seen": _instant(sighting.last_seen),
+        "judged_by": " ".join(rung.label for rung in sighting.judged_by),
+        "not_read": " ".join(sighting.not_read),
     }
     if not locations:
         cells.update(dict.fromkeys(LOCATION_FIELDS))

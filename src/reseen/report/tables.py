@@ -10,11 +10,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reseen.registry.rejects import is_formula
 from reseen.report.rows import FIELDS, Cell
+
+if TYPE_CHECKING:
+    from xlsxwriter.worksheet import Worksheet
 
 _XLSX_ROWS = 1_048_575
 """Rows under the heading in one sheet: the format's limit."""
@@ -22,13 +27,16 @@ _XLSX_TEXT = 32_767
 """Characters in one cell: the format's limit."""
 
 
-def write_csv(path: Path, rows: Iterable[Mapping[str, Cell]]) -> None:
+def write_csv(
+    path: Path, rows: Iterable[Mapping[str, Cell]], fields: Iterable[str] = FIELDS
+) -> None:
     """UTF-8 with a byte order mark, for Excel reads it as Latin-1 without."""
+    names = list(fields)
     with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow(FIELDS)
+        writer.writerow(names)
         for row in rows:
-            writer.writerow([harmless(row[name]) for name in FIELDS])
+            writer.writerow([harmless(row[name]) for name in names])
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Cell]]) -> None:
@@ -37,8 +45,18 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Cell]]) -> None:
             out.write(json.dumps(dict(row), ensure_ascii=True) + "\n")
 
 
-def write_xlsx(path: Path, rows: Iterable[Mapping[str, Cell]]) -> None:
-    """One sheet, or more when there are more rows than a sheet holds."""
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One table of a workbook."""
+
+    name: str
+    fields: Sequence[str]
+    rows: Iterable[Mapping[str, Cell]]
+
+
+def write_xlsx(path: Path, rows: Iterable[Mapping[str, Cell]], *more: Sheet) -> None:
+    """The sightings, then other tables: a sheet each, or more where there are more rows than a
+    sheet holds."""
     import xlsxwriter
 
     # through memory, so that a full disk is one OSError and not a trail of the library's own
@@ -54,24 +72,28 @@ def write_xlsx(path: Path, rows: Iterable[Mapping[str, Cell]]) -> None:
     )
     try:
         bold = book.add_format({"bold": True})
-        for number, chunk in enumerate(_sheets(rows), start=1):
-            sheet = book.add_worksheet(f"sightings {number}" if number > 1 else "sightings")
-            sheet.freeze_panes(1, 0)
-            sheet.set_column(0, len(FIELDS) - 1, 16)
-            for column, name in enumerate(FIELDS):
-                sheet.write_string(0, column, name, bold)
-            for line, row in enumerate(chunk, start=1):
-                for column, name in enumerate(FIELDS):
-                    cell = row[name]
-                    if isinstance(cell, bool):
-                        sheet.write_boolean(line, column, cell)
-                    elif isinstance(cell, int | float):
-                        sheet.write_number(line, column, cell)
-                    elif cell is not None:
-                        sheet.write_string(line, column, _text(cell)[:_XLSX_TEXT])
+        for each in (Sheet("sightings", list(FIELDS), rows), *more):
+            for number, chunk in enumerate(_sheets(each.rows), start=1):
+                sheet = book.add_worksheet(f"{each.name} {number}" if number > 1 else each.name)
+                sheet.freeze_panes(1, 0)
+                sheet.set_column(0, len(each.fields) - 1, 16)
+                for column, name in enumerate(each.fields):
+                    sheet.write_string(0, column, name, bold)
+                for line, row in enumerate(chunk, start=1):
+                    for column, name in enumerate(each.fields):
+                        _write_cell(sheet, line, column, row[name])
     finally:
         book.close()
     path.write_bytes(packed.getvalue())
+
+
+def _write_cell(sheet: Worksheet, line: int, column: int, cell: Cell) -> None:
+    if isinstance(cell, bool):
+        sheet.write_boolean(line, column, cell)
+    elif isinstance(cell, int | float):
+        sheet.write_number(line, column, cell)
+    elif cell is not None:
+        sheet.write_string(line, column, _text(cell)[:_XLSX_TEXT])
 
 
 def _sheets(rows: Iterable[Mapping[str, Cell]]) -> Iterator[Iterator[Mapping[str, Cell]]]:

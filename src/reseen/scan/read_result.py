@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reseen.errors import SystemLimit, Unforeseen
 from reseen.observed.artifacts import Inspection
+from reseen.observed.blind_spots import BY_DIGESTS, IN_PART, UNJUDGED
 from reseen.records import Artifact, BlindSpot, Confirmed, Container, JudgedBy, Match, Problem, Rung
 from reseen.registry import never_read
 
@@ -86,8 +87,7 @@ def where(artifact: Artifact) -> str:
     return f"{artifact.hub} {artifact.repo} {artifact.path}"
 
 
-BLIND = "files whose weights could not be judged: by their digests alone"
-"""As a scan's account counts them; nothing of it is a reason to look again."""
+BLIND = UNJUDGED
 _PICTURES = (Container.PNG, Container.WEBP, Container.LFS_POINTER)
 _WEIGHTS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx", ".npz")
 
@@ -106,5 +106,5 @@ def blind_to(
 def blindness(place: str, what: ReadResult) -> Problem:
     """A file that not everything could judge, with the reason."""
     said = "; ".join(f"{spot} [{spot.code}]" for spot in what.troubles)
-    how = "judged without a part of it" if what.by_weights else "judged by its digests alone"
+    how = IN_PART if what.by_weights else BY_DIGESTS
     return Problem(place, f"{how}: {said}")

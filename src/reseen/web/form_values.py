@@ -8,7 +8,7 @@ where a scan goes: that is a hub of the settings, and an address only names a re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from reseen.errors import InputError
@@ -48,7 +48,8 @@ def repository(text: str) -> str:
 
 def repositories(text: str, hub: HubSettings) -> tuple[list[str], list[RepoType]]:
     """Several, by their names or by addresses of pages at this hub, a line each or separated by
-    commas; and the types that addresses say. Raises InputError."""
+    commas, or by blanks where each has its owner; and the types that addresses say. Raises
+    InputError, which names what is wrong by its number."""
     types: list[RepoType] = []
 
     def one(word: str) -> str:
@@ -63,17 +64,38 @@ def repositories(text: str, hub: HubSettings) -> tuple[list[str], list[RepoType]
             types.append(named.type)
         return repository(named.repo)
 
-    return names(text, one), types
+    words: list[str] = []
+    for entry in filter(None, map(str.strip, re.split(r"[\n\r,]+", text))):
+        parts = entry.split()
+        if len(parts) > 1 and not all("/" in part for part in parts):
+            raise InputError(
+                f"number {len(words) + 1}: several words are no repository's name",
+                remedy="Write each on a line of its own, as OWNER/NAME.",
+            )
+        words += parts
+    return _each(words, one), types
 
 
 def names(text: str, one: Callable[[str], str]) -> list[str]:
-    """Several, a line each or separated by commas; `one` reads each."""
-    found = [word for word in re.split(r"[\s,]+", text) if word]
+    """Several, a line each or separated by commas or blanks; `one` reads each."""
+    return _each(re.split(r"[\s,]+", text), one)
+
+
+def _each(words: Sequence[str], one: Callable[[str], str]) -> list[str]:
+    found = [word for word in words if word]
     if len(found) > MOST_NAMES:
         raise InputError(
             f"more than {MOST_NAMES:,} at once", remedy="Scan them in parts, or by the command."
         )
-    return list(dict.fromkeys(one(word) for word in found))
+    read: dict[str, None] = {}
+    for number, word in enumerate(found, start=1):
+        try:
+            read[one(word)] = None
+        except InputError as e:
+            if len(found) == 1:
+                raise
+            raise InputError(f"number {number}: {e}", remedy=e.remedy) from None
+    return list(read)
 
 
 def since(text: str) -> datetime | None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from reseen.errors import InputError
+from reseen.observed.blind_spots import UNJUDGED
 from reseen.operations import jobs, scans
 from reseen.operations.jobs import Job, JobKind
 from reseen.records import Coverage, RepoType, Rung
@@ -19,6 +20,7 @@ from reseen.review import queue
 from reseen.review.roles import Role
 from reseen.scan import left_out
 from reseen.scan import scan_rows as rows
+from reseen.scan.progress import Outcome
 from reseen.scan.target import Confirm, Options, Target
 from reseen.settings import HubSettings
 from reseen.web import form_values
@@ -47,6 +49,8 @@ class ScanOutcome:
     problems: tuple[left_out.RecordedProblem, ...] = ()
     problem_count: int = 0
     cases: tuple[queue.CaseOfScan, ...] = ()
+    unlisted: tuple[tuple[str, str], ...] = ()
+    """What was named and of which nothing was listed, and why."""
 
 
 class ScanForm(BaseModel):
@@ -156,6 +160,8 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         problems=outcome.problems,
         problem_count=outcome.problem_count,
         cases=outcome.cases,
+        unlisted=outcome.unlisted,
+        unjudged=UNJUDGED,
         case_rungs={int(rung): rung.label for rung in Rung},
         most_shown=_MOST_SHOWN,
         may_stop=who.role >= Role.LEAD and job.state.value in ("waiting", "running"),
@@ -200,9 +206,28 @@ def _outcome(connection: Connection, job: Job) -> ScanOutcome | None:
     """None while it has no scan."""
     if job.scan_pk is None:
         return None
+    covered = rows.coverage(connection, job.scan_pk)
     return ScanOutcome(
-        coverage=rows.coverage(connection, job.scan_pk),
+        coverage=covered,
         problems=tuple(islice(left_out.recorded(connection, job.scan_pk), _MOST_SHOWN)),
         problem_count=left_out.count(connection, job.scan_pk),
         cases=tuple(queue.of_scan(connection, job.scan_pk, most=_MOST_SHOWN)),
+        unlisted=_unlisted(connection, job, Outcome(job.scan_pk, covered)),
     )
+
+
+_NO_ACCOUNT = (
+    "Nothing is listed for this account (0 repositories): there is no such account at the hub, "
+    "or it shows nothing."
+)
+
+
+def _unlisted(connection: Connection, job: Job, outcome: Outcome) -> tuple[tuple[str, str], ...]:
+    """Accounts and repositories that were named and could not be looked at, once that is known."""
+    if job.kind is not JobKind.SCAN or job.under_way or job.state is jobs.JobState.WAITING:
+        return ()
+    target, _ = jobs.target_of(job.what)
+    left = left_out.left_out(connection, outcome, target)
+    told = [*left.refused_accounts.items(), *left.refused.items()]
+    told += [(account, _NO_ACCOUNT) for account in left.empty_accounts]
+    return tuple(told[:_MOST_SHOWN])

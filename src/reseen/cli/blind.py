@@ -1,0 +1,60 @@
+"""`reseen blind`: files of which something was not read, with the reasons."""
+
+from __future__ import annotations
+
+import click
+
+from reseen.cli.common import (
+    count,
+    db_option,
+    emit,
+    json_option,
+    look_into,
+    note,
+    say,
+    settings_for,
+)
+from reseen.report.rows import visible
+
+
+@click.command()
+@click.option("--scan", "number", type=click.IntRange(1), help="Only those that this scan read.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Also those whose weights were judged in part."
+)
+@db_option
+@json_option
+def blind(number: int | None, everything: bool, db: str | None, as_json: bool) -> None:
+    """List files whose weights could not be judged: by which rungs they could be, what was not
+    read, and why.
+
+    An exact copy of a removal would be known among them by its digest; an altered one would not.
+    Places are as the hub or the folder gave them: they can hold a name.
+    """
+    from reseen.observed import blind_spots
+
+    shown = 0
+    with look_into(settings_for(db)) as store, store.read() as connection:
+        for file in blind_spots.files(connection, number, unjudged=not everything):
+            shown += 1
+            artifact = file.artifact
+            if as_json:
+                emit(
+                    {
+                        "hub": artifact.hub,
+                        "type": artifact.type.value,
+                        "repo": artifact.repo,
+                        "revision": artifact.revision,
+                        "ref": artifact.ref,
+                        "path": artifact.path,
+                        "size": artifact.size,
+                        "container": file.container.value if file.container else None,
+                        "scan": file.scan,
+                        **file.judged.fields,
+                    }
+                )
+                continue
+            place = f"{artifact.hub} {artifact.repo} {artifact.path}"
+            say(f"{visible(place)}: judged{visible(str(file.judged))}")
+    if not as_json:
+        note(f"{count(shown, 'file')} that not every rung could judge" if shown else "none")
