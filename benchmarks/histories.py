@@ -11,9 +11,12 @@ real commands against a served hub instead, and kills some of them with SIGKILL.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import sys
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -53,24 +56,28 @@ def _play(options: argparse.Namespace) -> int:
         if str(seed) in done:
             continue
         history = draw(seed)
-        try:
-            found = play(history)
-        except Exception as e:  # noqa: BLE001 - a crash is a finding like another
-            print(f"seed {seed}: {type(e).__name__}: {e}\n{said(history)}", flush=True)
-            done[str(seed)] = [type(e).__name__]
-            continue
         played += 1
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):  # the logs go nowhere
+                found = play(history)
+        except Exception as e:  # noqa: BLE001 - a crash is a finding like another
+            print(
+                f"seed {seed}: {''.join(traceback.format_exception(e))}{said(history)}", flush=True
+            )
+            done[str(seed)] = [type(e).__name__]
+            _keep(options.progress, done)
+            continue
         mine = sorted({each.kind for each in found})
         done[str(seed)] = mine
         for kind in mine:
             kinds[kind] += 1
             print(f"seed {seed}: {kind}", flush=True)
             if kinds[kind] <= MOST_SHRUNK:
-                fewest = shrunk(history, kind)
-                print(said(fewest))
-                for each in play(fewest):
-                    print(f"    {each}", flush=True)
-        options.progress.write_text(json.dumps(done))
+                with contextlib.redirect_stdout(io.StringIO()):
+                    fewest = shrunk(history, kind)
+                    again = play(fewest)
+                print(said(fewest), *(f"    {each}" for each in again), sep="\n", flush=True)
+        _keep(options.progress, done)
     seconds = time.monotonic() - began
     faults = sum(bool(some) for some in done.values())
     acts = sum(len(draw(int(seed))) for seed in done)
@@ -79,6 +86,13 @@ def _play(options: argparse.Namespace) -> int:
     for kind, count in kinds.most_common():
         print(f"  {count:>6,}  {kind}")
     return 1 if faults else 0
+
+
+def _keep(path: Path, done: dict[str, list[str]]) -> None:
+    """Whole, or not at all: whoever is killed here goes on behind the last that was played."""
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(done))
+    new.replace(path)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ optional).
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,8 @@ _OURS = ("RESEEN_ADAPTERS", "RESEEN_TEST_POSTGRESQL", "RESEEN_HISTORY_SEED")
 for _name in [*os.environ]:
     if _name.upper().startswith(_FOREIGN) and _name not in _OURS:
         del os.environ[_name]
+# Chosen once for all processes of a run, and printed (tests/histories).
+os.environ.setdefault("RESEEN_HISTORY_SEED", str(secrets.randbelow(1 << 40)))
 _CLIENT_HOME = tempfile.TemporaryDirectory(prefix="reseen-tests-")
 os.environ["HF_HOME"] = _CLIENT_HOME.name
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -44,6 +47,15 @@ if TYPE_CHECKING:
 
     from reseen.settings import Settings
     from reseen.store.database import Store
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which histories were played: whoever runs the tests side by side sees no test print."""
+    for some in terminalreporter.stats.values():
+        for report in some:
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "histories" and report.when == "call":
+                    terminalreporter.write_line(str(value))
 
 
 @pytest.fixture(autouse=True)
