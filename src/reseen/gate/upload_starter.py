@@ -83,10 +83,12 @@ class _Starter:
         return True
 
     def _start(self, number: int, link: socket.socket, size: int, *, guarded: bool) -> None:
+        own = os.getpid()
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
+                die_with(own)
                 _alone(link, size, guarded=guarded)
                 code = 0
             finally:
@@ -109,13 +111,12 @@ class _Starter:
 
 
 def _alone(link: socket.socket, size: int, *, guarded: bool) -> None:
-    """The child: nothing is open but its socket, and it cannot outlive the starter."""
+    """The child: nothing is open but its socket."""
     from reseen.files.system_limits import limit_process
     from reseen.gate.upload_work import work
 
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    die_with_parent()
     own = os.dup2(link.fileno(), 3, inheritable=False)
     os.closerange(own + 1, os.sysconf("SC_OPEN_MAX"))
     os.nice(NICE)
@@ -123,13 +124,13 @@ def _alone(link: socket.socket, size: int, *, guarded: bool) -> None:
     work(socket.socket(fileno=own), size, guarded=guarded)
 
 
-def die_with_parent() -> None:
-    """The system ends this process when its parent ends, where the system can (Linux)."""
-    parent = os.getppid()
+def die_with(parent: int) -> None:
+    """The system ends this process when its parent ends (in Linux: when the thread that started it
+    does), where the system can."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended in between
+    if os.getppid() != parent:  # it has ended already
         os._exit(1)
 
 

@@ -6,11 +6,9 @@ rejected: the person has them. What is shown of a row is its number and the reas
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
@@ -22,7 +20,7 @@ from reseen.errors import Conflict, InputError, ListError, NotFound, SealError
 from reseen.observed import artifacts
 from reseen.operations import reading
 from reseen.operations import removals as operations
-from reseen.operations.lists import Imported, import_list
+from reseen.operations.import_process import SHOWN, ImportReport, import_apart
 from reseen.records import SAID_CLASSES, Removal
 from reseen.registry import claims, removals
 from reseen.registry import classes as registry_classes
@@ -51,8 +49,6 @@ SAID = {
     "restored": "The removal is in force again.",
     "same": "It stood like that already.",
 }
-_MOST_REJECTED = 200
-"""Rejected rows that are shown."""
 _MOST_LINES = 2_000
 """Imports of the audit log that are looked through for the last one of each list."""
 _importing = threading.Lock()
@@ -112,10 +108,10 @@ def import_one(
         options = replace(options, columns=mapped, dry_run=bool(sent.look))
     else:
         options = None
-    path = form.take("file", lambda: _spooled(file), None)
+    spool = form.take("file", lambda: _spooled(file), None)
     imported = None
-    if options is not None and path is not None:
-        imported = form.take("file", lambda: _imported(service, path, options), None)
+    if options is not None and spool is not None:
+        imported = form.take("file", lambda: _imported(service, spool, options), None)
         if imported is not None and not sent.look:
             reading.queue(service.store, service.settings.hubs, who)
     if imported is None:
@@ -152,7 +148,7 @@ def _mapped(columns: str) -> dict[str, str]:
     return {column: field for column, _, field in (pair.rpartition("=") for pair in pairs)}
 
 
-def _imported(service: Service, path: Path, options: ImportOptions) -> Imported:
+def _imported(service: Service, file: int, options: ImportOptions) -> ImportReport:
     if service.keyring is None:
         raise SealError(
             "names cannot be sealed: the key is not here",
@@ -161,7 +157,7 @@ def _imported(service: Service, path: Path, options: ImportOptions) -> Imported:
     if not _importing.acquire(blocking=False):
         raise Conflict("another list is being imported", remedy="Wait for it, then try again.")
     try:
-        return import_list(service.store, service.keyring, path, options)
+        return import_apart(service.settings, file, options)
     except InputError as error:
         if "--" in (error.remedy or ""):  # an option of the command
             remedy = "Say which column is what, by its number: 2=sha256. Choose the file again."
@@ -196,7 +192,7 @@ def _shown(
     who: Reader,
     removal: str = "",
     *,
-    imported: Imported | None = None,
+    imported: ImportReport | None = None,
     form: SentForm = UNSENT,
 ) -> Response:
     found: Removal | None = None
@@ -230,7 +226,7 @@ def _shown(
         seen=seen,
         unread=unread,
         account=imported.account if imported else None,
-        most_rejected=_MOST_REJECTED,
+        most_rejected=SHOWN,
         removal=found,
         proposals=proposals,
         shows_digests=who.role >= Role.REVIEWER,
@@ -259,9 +255,9 @@ def every(connection: Connection) -> list[ListRow]:
     ]
 
 
-def _spooled(file: UploadFile | None) -> Path:
-    """The path of an upload's spool file, which has no name on any disk. Raises ListError, and
-    InputError where there is none."""
+def _spooled(file: UploadFile | None) -> int:
+    """An upload's spool file, which has no name on any disk, by its descriptor. Raises ListError,
+    and InputError where there is none."""
     if file is None or not file.filename:
         raise InputError("no file was chosen", remedy="Choose a list: CSV, XLSX, JSON ...")
     if (file.size or 0) > LIST:
@@ -274,9 +270,7 @@ def _spooled(file: UploadFile | None) -> Path:
     rollover = getattr(spool, "rollover", None)
     if rollover is not None:
         rollover()
-    path = Path(f"/dev/fd/{spool.fileno()}")
-    os.lseek(spool.fileno(), 0, os.SEEK_SET)
-    return path
+    return int(spool.fileno())
 
 
 def _back(id: str, done: str) -> Response:
