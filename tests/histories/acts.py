@@ -332,21 +332,21 @@ class Stage:
             case Watch():
                 room.watch(act.target)
                 facts.targets[act.target] = None
-                self._followed(facts.targets)
+                self._looked_at(act.target, room.reads_owed("watch", act.target))
             case Scan(target, by):
                 room.scan(target, by)
                 facts.targets[target] = None
-                self._followed([target])
+                self._looked_at(target, room.reads_owed(by, target))
             case Owed(by):
                 room.read(by)
-                self._followed(facts.targets)
+                self._owed_was_read()
             case Recheck(by):
                 room.recheck(by)
             case Hook(repo):
                 room.told(repo)
                 target = Target(repos=(repo,), level=Level.HEADER, refs=True, follow=True)
                 facts.targets[target] = None
-                self._followed([target])
+                self._looked_at(target, room.reads_owed("hook", target))
             case Change():
                 self._change(act)
         self._keep()
@@ -362,8 +362,15 @@ class Stage:
     def _grouped(self) -> None:
         self.facts.groups = {n: group for group in self.room.held().values() for n in group}
 
-    def _followed(self, some: Sequence[Target] | dict[Target, None]) -> None:
-        follow(self.facts, self.world, self.room.known().read, list(some))
+    def _looked_at(self, target: Target, owed: bool) -> None:
+        if owed:
+            self._owed_was_read()
+        else:
+            follow(self.facts, self.world, self.room.known().read, [target], owed=False)
+
+    def _owed_was_read(self) -> None:
+        read = self.room.known().read
+        follow(self.facts, self.world, read, self.facts.targets, owed=True)
 
     def _keep(self) -> None:
         now = self.room.ids()
@@ -406,7 +413,7 @@ class Stage:
         if self.facts.changed:
             for target in strongest(self.facts.targets):
                 self.room.scan(target, "python")
-                self._followed([target])
+                self._looked_at(target, owed=False)
         if self._folder_is_owed():
             self.room.scan(Target(folder=True, level=Level.FULL, follow=False), "python")
         self.do(Owed("python"))

@@ -351,6 +351,12 @@ class Room:
                 )
             assert outcome.ended
 
+    def reads_owed(self, by: str, target: Target) -> bool:
+        """Whether with an act by which a target is looked at ("watch", "hook", or a scan by one of
+        `FACES`) all that is owed is read too."""
+        jobs = by in ("page", "worker") and not (target.everything or target.folder)
+        return jobs or by in ("watch", "hook")
+
     def _asked(self, target: Target) -> tuple[targets.Target, targets.Options]:
         where = targets.Target(
             repos=target.repos, authors=target.accounts, everything=target.everything

@@ -68,6 +68,9 @@ class KilledRoom(Room):
     def settle(self, row: str, counts: bool, by: str) -> bool:
         return super().settle(row, counts, "cli")
 
+    def reads_owed(self, by: str, target: Target) -> bool:
+        return False  # all are commands
+
     def watch(self, target: Target) -> None:
         """A watch ends when it is killed: what it does in a round, by verbs that end."""
         super().read("cli")

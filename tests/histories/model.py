@@ -173,8 +173,12 @@ def expected(facts: Facts, world: World, read: Read) -> Expected:
     return _judged(facts, places, read)
 
 
-def follow(facts: Facts, world: World, read: Read, targets: Iterable[Target]) -> None:
-    """Targets were looked at: remember how far, with all that following adds to them."""
+def follow(
+    facts: Facts, world: World, read: Read, targets: Iterable[Target], *, owed: bool
+) -> None:
+    """Targets were looked at: remember how far, with all that following adds to them. `owed`: what
+    is owed elsewhere was read too; else what was not read there has led nowhere yet, and never will
+    if a claim leaves before."""
     for target in targets:
         if target.folder:
             facts.folder = True
@@ -188,7 +192,10 @@ def follow(facts: Facts, world: World, read: Read, targets: Iterable[Target]) ->
                     looked.refs = _most(looked.refs, target.level)
             if not target.follow:
                 break
-            found = expected(facts, world, read).sightings
+            places = looked_at(facts, world)
+            if not owed:
+                places = _read_only(places, mine)
+            found = _judged(facts, places, read).sightings
             more = dict(mine)
             for (_, (hub, repo, _, _)), rung in found.items():
                 if hub == HUB and repo in mine and rung > 0:
@@ -200,6 +207,17 @@ def follow(facts: Facts, world: World, read: Read, targets: Iterable[Target]) ->
             if more == mine:
                 break
             mine = more
+
+
+def _read_only(
+    places: Mapping[Place, tuple[Standing, Level]], repos: Collection[str]
+) -> dict[Place, tuple[Standing, Level]]:
+    """The same, but nothing is read in other places than these."""
+    return {
+        key: (place, level if place.repo in repos else Level.NONE)
+        for key, (place, level) in places.items()
+        if place.hub == HUB
+    }
 
 
 def _named(target: Target, world: World) -> list[str]:

@@ -89,6 +89,8 @@ def test_a_product_without_a_consequence_is_caught(mutant: Callable[..., Mutant]
     """The test above finds what it is there to find."""
     for seed in (LIKELY[mutant.__name__], *range(1, ENOUGH)):
         with mutant():
-            if play(draw(seed)):
-                return
+            caught = play(draw(seed))
+        if caught:
+            assert play(draw(seed)) == []  # of a right product
+            return
     pytest.fail("nothing tells this product from a right one")

@@ -15,6 +15,7 @@ from tests.histories.acts import (
     Scan,
     Settle,
     TakeBack,
+    Turn,
 )
 from tests.histories.model import Level, Target
 from tests.histories.play import play
@@ -73,6 +74,18 @@ HISTORIES: dict[str, tuple[Act, ...]] = {
         scan(Target(repos=("cid/branch", "cid/cleaned"), level=Level.HEADER, refs=True)),
         *(Change("open", "cid/branch"), Change("open", "cid/cleaned")),
         *(rows("first", 4), rows("second", 11)),
+    ),
+    "a class is said before what was owed was read, and would have led elsewhere": (
+        scan(Target(accounts=("bob",), level=Level.FULL, follow=False)),
+        rows("third", 14, 16),
+        scan(Target(repos=("ann/renamed",), level=Level.FULL)),
+        Classify(person(14), True, "python"),
+    ),
+    "a list is withdrawn before what was owed was read, and would have led elsewhere": (
+        scan(Target(accounts=("bob",), level=Level.FULL, follow=False)),
+        *(rows("second", 7), rows("third", 14)),
+        scan(Target(repos=("ann/renamed",), level=Level.FULL)),
+        Turn(person(14), True, "python"),
     ),
     "what one job looks at again is not read as far as another that runs beside it": (
         scan(Target(repos=("eve/teaches",), level=Level.FULL, follow=False)),
