@@ -109,7 +109,7 @@ def test_the_next_case_is_nobodys_and_not_what_one_asked_about(room: Room) -> No
     def following(who: str, besides: str | None = None) -> str | None:
         with room.store.read() as connection:
             return next_case(
-                connection, CaseFilter(state="any"), getattr(room, who), besides=besides
+                connection, CaseFilter(state="any"), getattr(room, who), exclude=besides
             )
 
     assert following("ann") == third

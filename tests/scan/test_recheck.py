@@ -47,7 +47,7 @@ def ask(
         )
 
     told: list[Change] = []
-    rechecked = recheck(store, hub, told=told.append, gone_after=gone_after)
+    rechecked = recheck(store, hub, on_change=told.append, gone_after=gone_after)
     assert tuple(told) == rechecked.changes
     assert rechecked.asked == sum(rechecked.states.values())
     assert not rechecked.stopped

@@ -117,9 +117,9 @@ def _stopped_as_by_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _run(told: Told) -> int:
-    ended = cli.main(prog_name="reseen", standalone_mode=False, obj=told)
-    return ended if isinstance(ended, int) else worst(told.codes)
+def _run(context: Told) -> int:
+    ended = cli.main(prog_name="reseen", standalone_mode=False, obj=context)
+    return ended if isinstance(ended, int) else worst(context.codes)
 
 
 def _say(error: BaseException, *, debug: bool) -> None:

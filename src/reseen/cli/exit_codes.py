@@ -89,7 +89,7 @@ def finish(code: ExitCode = ExitCode.DONE) -> NoReturn:
     raise click.exceptions.Exit(worst([*_told().codes, code]))
 
 
-def after(error: BaseException, told: Iterable[ExitCode]) -> ExitCode:
+def after(error: BaseException, codes: Iterable[ExitCode]) -> ExitCode:
     """The code after an exception that ended the command."""
     match error:
         case click.Abort() if isinstance(error.__context__, EOFError):
@@ -104,7 +104,7 @@ def after(error: BaseException, told: Iterable[ExitCode]) -> ExitCode:
             code = ExitCode.CANNOT
         case _:
             code = ExitCode.FAULT
-    return worst([*told, code])
+    return worst([*codes, code])
 
 
 def _told() -> Told:

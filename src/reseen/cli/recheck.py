@@ -87,7 +87,7 @@ def recheck(
                     store,
                     opener(each),
                     which,
-                    told=lambda change: show_change(change, as_json=as_json),
+                    on_change=lambda change: show_change(change, as_json=as_json),
                     gone_after=each.gone_after,
                 )
             if ended.rechecked.states.get(SightingState.UNREACHABLE):

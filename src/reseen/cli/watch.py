@@ -97,10 +97,11 @@ def watch(
         else:
             show_sighting(finding, as_json=output.as_json)
 
-    def round_ended(came: Round) -> None:
+    def round_ended(finished: Round) -> None:
         if not output.silent:
-            state = "" if came.ended else "; the hub did not respond"
-            note(f"{came.since:%Y-%m-%d %H:%M} and later: {came.walked:,} repositories{state}")
+            state = "" if finished.ended else "; the hub did not respond"
+            since = f"{finished.since:%Y-%m-%d %H:%M}"
+            note(f"{since} and later: {finished.walked:,} repositories{state}")
 
     settings = settings_for(db)
     watched = hub_named(hub, settings, endpoint)

@@ -67,10 +67,10 @@ def meets(group: str) -> tuple[str, ...]:
     return (group, PART + group) if group in ENCODERS else (group,)
 
 
-def _groups(architecture: str, whole: Slots, ids: frozenset[int]) -> dict[str, Slots]:
+def _groups(architecture: str, slots: Slots, ids: frozenset[int]) -> dict[str, Slots]:
     alone = bool(architecture) and all(each in ENCODERS for each in architecture.split("+"))
     group = UNKNOWN if architecture.startswith(UNKNOWN) else architecture
-    found = {} if alone else {group: whole}
+    found = {} if alone else {group: slots}
     for encoder in ENCODERS:
         present = [name for id_, name in _names(encoder).items() if id_ in ids]
         if present:

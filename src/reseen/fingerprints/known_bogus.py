@@ -118,20 +118,20 @@ _CUT = ("reach beyond the end", "cut off", "breaks off", "ends within", "not in 
 """What readers say of files of which the end is missing."""
 
 
-def why_no_model(head: bytes, told: Fingerprint) -> str | None:
+def why_no_model(head: bytes, fingerprint: Fingerprint) -> str | None:
     """Why a file, of which these are the first bytes, can hardly be a model, and what to do; None
     for one that may."""
     if is_markup(head):
         return "it is a web page and no model: sign in where it is from, and download it again"
-    if told.container is Container.LFS_POINTER:
+    if fingerprint.container is Container.LFS_POINTER:
         return "it is a Git LFS pointer, and the model itself is not here: git lfs pull"
-    if any(why_bogus(digest) for digest in told.digests if not digest.kind.is_short):
+    if any(why_bogus(digest) for digest in fingerprint.digests if not digest.kind.is_short):
         return "it is an error message or nothing, saved as a file: download it again"
     if head[:64].lstrip().startswith((b'{"error"', b'{"message"', b'{"detail"')):
         return "it is an error message, saved as a file: download it again"
     length = int.from_bytes(head[:8], "little")
-    in_header = head[8:9] == b"{" and told.size - 8 < length <= HEADER_HARD_LIMIT
-    if in_header or any(part in (told.problem or "") for part in _CUT):
+    in_header = head[8:9] == b"{" and fingerprint.size - 8 < length <= HEADER_HARD_LIMIT
+    if in_header or any(part in (fingerprint.problem or "") for part in _CUT):
         return "it is cut off, so that its digests are no whole file's: download it again"
     return None
 

@@ -63,10 +63,10 @@ class Use:
             audit.write(connection, "key-use", key, actor=f"key:{key}", minute=moment, **counts)
         return list(some)
 
-    def written(self, some: list[tuple[str, int]]) -> None:
+    def written(self, lines: list[tuple[str, int]]) -> None:
         """These lines are kept."""
         with self._lock:
-            for at in some:
+            for at in lines:
                 self._counts.pop(at, None)
 
     def _bound(self) -> None:

@@ -210,15 +210,15 @@ class Quota:
             window = self._windows[name]
             window.left = max(0, window.left - 1)
 
-    def _learn(self, told: _Told, sent: float) -> None:
+    def _learn(self, stated: _Told, sent: float) -> None:
         now = self._clock()
-        earliest = sent + told.ends_in - told.rounding
-        latest = now + told.ends_in + told.rounding
-        window = self._windows.get(told.name)
+        earliest = sent + stated.ends_in - stated.rounding
+        latest = now + stated.ends_in + stated.rounding
+        window = self._windows.get(stated.name)
         if window is None or earliest > window.latest or sent >= window.latest:
-            self._windows[told.name] = _Window(told.left, earliest, latest)
+            self._windows[stated.name] = _Window(stated.left, earliest, latest)
         elif latest >= window.earliest:  # else: a late answer from the window before
-            window.left = min(window.left, told.left)
+            window.left = min(window.left, stated.left)
             window.earliest = max(window.earliest, earliest)
             window.latest = min(window.latest, latest)
 

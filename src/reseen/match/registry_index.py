@@ -369,18 +369,18 @@ class RegistryIndex:
 
     def proofs_stated(
         self,
-        told: Sequence[Told],
+        digests: Sequence[Told],
         size: int | None,
         pointer: bytes | None,
         *,
         trusted: bool = False,
     ) -> Proofs:
         """Claims by what somebody states of one file. `trusted`: computed from the bytes."""
-        proofs = self._proofs(told, size, evidence.vouched if trusted else evidence.stated)
+        proofs = self._proofs(digests, size, evidence.vouched if trusted else evidence.stated)
         # Where the SHA-256 is stated the pointer's oid says nothing that it does not.
-        if any(kind == _SHA256 for kind, _ in told):
+        if any(kind == _SHA256 for kind, _ in digests):
             return proofs
-        oids = [value for kind, value in told if kind == _GIT_BLOB]
+        oids = [value for kind, value in digests if kind == _GIT_BLOB]
         if pointer is not None:
             oids.append(pointer)
         more = [
@@ -388,11 +388,11 @@ class RegistryIndex:
         ]
         return replace(proofs, found=(*proofs.found, *more)) if more else proofs
 
-    def _proofs(self, told: Sequence[Told], size: int | None, say: Say) -> Proofs:
+    def _proofs(self, digests: Sequence[Told], size: int | None, say: Say) -> Proofs:
         """Claims by several digests of one file, believed as a whole or not at all."""
         found: list[Proof] | None = None
         equal: dict[int, int] | None = None
-        for kind, value in told:
+        for kind, value in digests:
             numbers = self.find(kind, value)
             rule, long = _RULES[kind], _LONG_OF[kind]
             assert rule is not None
@@ -402,7 +402,7 @@ class RegistryIndex:
                 hints = self.find(short, value[: LENGTHS[short]])
             elif long is not None:
                 hints, numbers = numbers, _NOTHING
-                if all(each != long for each, _ in told):
+                if all(each != long for each, _ in digests):
                     hints = [*hints, *self.starting(long, value)]
             elif rule.read is Rung.HINT:
                 hints, numbers = numbers, _NOTHING
@@ -425,7 +425,7 @@ class RegistryIndex:
                 )
         if found is None or equal is None:
             return _NO_PROOFS
-        known = bits(kind for kind, _ in told)
+        known = bits(kind for kind, _ in digests)
         bad = {n for n, same in equal.items() if contradicted(self._held(n), known, same)}
         if bad:
             found = [each for each in found if each[0] not in bad]
@@ -508,10 +508,10 @@ class RegistryIndex:
         return tuple(like for like in found if like.comparison.relation is Relation.RELATED)
 
     def likenesses(
-        self, read: Fingerprint | Sketch, besides: Collection[str] = ()
+        self, read: Fingerprint | Sketch, exclude: Collection[str] = ()
     ) -> tuple[Likeness, ...]:
         """How like the removals a file is, by all its modules; the best file of each removal, the
-        surest first. `besides`: removals that need no comparison. Raises StoreError."""
+        surest first. `exclude`: removals that need no comparison. Raises StoreError."""
         if self.sketches is None or (isinstance(read, Fingerprint) and read.sketch is None):
             return ()
         from reseen.fingerprints.sketch import decode
@@ -519,14 +519,14 @@ class RegistryIndex:
         if isinstance(read, Fingerprint):
             assert read.sketch is not None
             read = decode(read.sketch)
-        return self.sketches.compared(read, self._near(read, besides))
+        return self.sketches.compared(read, self._near(read, exclude))
 
-    def _near(self, sketch: Sketch, besides: Collection[str]) -> list[tuple[str, int]]:
+    def _near(self, sketch: Sketch, exclude: Collection[str]) -> list[tuple[str, int]]:
         """(removal, claim's pk) of what is in force and comes near."""
         if self.sketches is None:
             return []
         near = [(self.searched(c.key), c.key) for c in self.sketches.nearest(sketch)]
-        return [(id, pk) for id, pk in near if id is not None and id not in besides]
+        return [(id, pk) for id, pk in near if id is not None and id not in exclude]
 
     def searched(self, claim_pk: int) -> str | None:
         """The removal of a claim whose sketch counts: in force, and not of the class of which only

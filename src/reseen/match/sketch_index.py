@@ -344,9 +344,9 @@ def _put_together(
     return SketchIndex(Comparer(source), base, later, held)
 
 
-def _best(some: Sequence[Likeness]) -> Likeness:
-    strongest = best([each.comparison for each in some])
-    return next(each for each in some if each.comparison is strongest)
+def _best(likenesses: Sequence[Likeness]) -> Likeness:
+    strongest = best([each.comparison for each in likenesses])
+    return next(each for each in likenesses if each.comparison is strongest)
 
 
 def searched() -> ColumnElement[bool]:

@@ -73,23 +73,23 @@ class NamedIndex:
             found += self.alike(decode(fingerprint.sketch), besides)
         return _gathered(found)
 
-    def alike(self, sketch: Sketch, besides: Collection[str] = ()) -> list[StatedMatch]:
+    def alike(self, sketch: Sketch, exclude: Collection[str] = ()) -> list[StatedMatch]:
         """Removals whose updates this file's are copies of. Where the store does not answer, the
         searched modules alone decide, more cautiously."""
         try:
             found: list[StatedMatch] = []
-            for like in self.index.likenesses(sketch, besides):
+            for like in self.index.likenesses(sketch, exclude):
                 if like.comparison.relation.is_copy:
                     score = round(like.comparison.cosine, 4)
                     why = evidence.weights(like.comparison)
                     found += self._for_lists(self.index.number(like.claim_pk), why, score)
             return found
         except StoreError:
-            return self._estimated(sketch, besides)
+            return self._estimated(sketch, exclude)
 
-    def _estimated(self, sketch: Sketch, besides: Collection[str]) -> list[StatedMatch]:
+    def _estimated(self, sketch: Sketch, exclude: Collection[str]) -> list[StatedMatch]:
         found: list[StatedMatch] = []
-        done = set(besides)
+        done = set(exclude)
         assert self.index.sketches is not None
         for near in self.index.sketches.nearest(sketch):
             removal = self.index.searched(near.key)

@@ -70,10 +70,14 @@ def keep_read(connection: Connection, made: Sequence[tuple[int, bytes]]) -> None
         connection.execute(delete(schema.near).where(schema.near.c.artifact_pk.in_(chunk)))
 
 
-def keep_modules(connection: Connection, told: Sequence[tuple[int, Mapping[str, bytes]]]) -> None:
+def keep_modules(
+    connection: Connection, modules: Sequence[tuple[int, Mapping[str, bytes]]]
+) -> None:
     """Keep which modules artifacts have, by group, where only their headers were read."""
     rows = [
-        (pk, _VERSION, group, slots, None) for pk, groups in told for group, slots in groups.items()
+        (pk, _VERSION, group, slots, None)
+        for pk, groups in modules
+        for group, slots in groups.items()
     ]
     columns = ("artifact_pk", "version", "group", "slots", "code")
     insert_many(connection, schema.read_entries, columns, rows, ignore=True)

@@ -78,7 +78,7 @@ def claim_next(
         with suppress(StoreError), store.write() as connection:
             cases.put(connection, store.secret)
     with store.write() as connection:
-        return claims.claim_next(connection, which, who, besides=exclude)
+        return claims.claim_next(connection, which, who, exclude=exclude)
 
 
 def claim(store: Store, case: str, who: Who, *, take_over: bool = False) -> CaseClaim:

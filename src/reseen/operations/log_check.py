@@ -46,7 +46,7 @@ def verify(store: Store, head: Head | None = None, *, key: bytes | None = None) 
             proof.line(line)
             classes.line(line)
 
-        lines = audit_checkpoint.verify(connection, store.secret, head, key=key, told=told)
+        lines = audit_checkpoint.verify(connection, store.secret, head, key=key, on_line=told)
         proof.end()
         claims = claims_proof.check(connection, proof, classes, found)
         cases = decisions_proof.check(connection, found)

@@ -34,11 +34,11 @@ def recheck(
     open_hub: Callable[[], Hub],
     which: SightingFilter | None = None,
     *,
-    told: Callable[[Change], None] | None = None,
+    on_change: Callable[[Change], None] | None = None,
     gone_after: timedelta = rechecking.GONE_AFTER,
 ) -> RecheckEnded:
-    """Ask the hub whether these sightings still stand; `told` is called with each change."""
-    came = rechecking.recheck(store, open_hub, which, told=told, gone_after=gone_after)
+    """Ask the hub whether these sightings still stand; `on_change` is called with each change."""
+    came = rechecking.recheck(store, open_hub, which, on_change=on_change, gone_after=gone_after)
     return RecheckEnded(came, consequences.follow(store).notices)
 
 

@@ -128,7 +128,7 @@ class _RunningJob:
             hub,
             SightingFilter(author=what.get("account"), withdrawn=False),
             most=what.get("most"),
-            told=lambda change: self._count(),
+            on_change=lambda change: self._count(),
             stop=self._stop,
             gone_after=asked.gone_after,
         )

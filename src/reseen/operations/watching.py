@@ -24,10 +24,10 @@ def watch(context: WatchContext, open_hub: Callable[[], Hub]) -> None:
 def following(context: WatchContext) -> WatchContext:
     """The same watch, with all that follows from what it finds and from what others change."""
 
-    def ended(came: Round) -> None:
+    def ended(finished: Round) -> None:
         consequences.follow(context.store)
         if context.rounds is not None:
-            context.rounds(came)
+            context.rounds(finished)
 
     return replace(context, before=lambda: _past(context.store), rounds=ended)
 

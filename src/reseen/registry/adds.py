@@ -80,7 +80,7 @@ def add_files(
     def one(path: Path) -> Added:
         try:
             with bulkhead():
-                read = read_local(path, never, progress, told=told)
+                read = read_local(path, never, progress, class_said=told)
         except FileError as e:
             return Added(path, AddOutcome.REJECTED, reason=str(e))
         looked_at = read.size > 0 and not options.anyway

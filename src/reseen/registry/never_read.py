@@ -136,12 +136,12 @@ def read_local(
     never: NeverRead,
     progress: Callable[[int], None] | None = None,
     *,
-    told: bool = False,
+    class_said: bool = False,
 ) -> Fingerprint:
     """A local file, read for a registry: its digests in a pass of their own first, where any
-    removal is of that class; they are all there is of a file that is. `told`: whoever gives the
-    file says so. Raises FileError."""
-    if told:
+    removal is of that class; they are all there is of a file that is. `class_said`:
+    whoever gives the file says so. Raises FileError."""
+    if class_said:
         return digests_of(digests_alone(path, progress))
     if never:
         whole = digests_alone(path)

@@ -95,7 +95,7 @@ def put(connection: Connection, secret: bytes, *, at: int | None = None, most: i
     _account_follows(connection, touched)
     told = _tell(connection, touched, fresh, at)
     known = {row.case_pk for row in touched if row.case_pk is not None}
-    done = settle(connection, known | decided, at, told=told | decided)
+    done = settle(connection, known | decided, at, must_be_seen=told | decided)
     _told(connection, table.pk.between(touched[0].pk, touched[-1].pk))
     return Put(
         sightings=len(touched),
@@ -115,7 +115,7 @@ def refresh(connection: Connection, case: Row[Any], at: int) -> None:
     touched = connection.execute(query).all()
     if touched:
         told = _tell(connection, touched, {}, at)
-        settle(connection, {case.pk}, at, told=told)
+        settle(connection, {case.pk}, at, must_be_seen=told)
         _told(connection, schema.sightings.c.pk.in_([row.pk for row in touched]))
 
 
@@ -128,10 +128,11 @@ class CasesSettled:
 
 
 def settle(
-    connection: Connection, pks: Collection[int], at: int, *, told: Collection[int] = ()
+    connection: Connection, pks: Collection[int], at: int, *, must_be_seen: Collection[int] = ()
 ) -> CasesSettled:
-    """Make the columns of these cases say how they stand now. `told`: cases in which there is
-    something that a reviewer must see before deciding. Remembered decisions are applied first."""
+    """Make the columns of these cases say how they stand now. `must_be_seen`: cases in which
+    there is something that a reviewer must see before deciding. Remembered decisions are
+    applied first."""
     reopened = decided = 0
     for chunk in chunks(sorted(pks), _TOGETHER):
         standings = decision_records.load(connection, chunk)
@@ -148,7 +149,7 @@ def settle(
             if how.fallen:
                 new["rung"] = FALLEN
             matters = (
-                row.pk in told
+                row.pk in must_be_seen
                 or row.pk in applied
                 or (row.state, row.verdict) != (new["state"], new["verdict"])
             )

@@ -86,14 +86,14 @@ def claim_next(
     which: CaseFilter,
     who: Who,
     *,
-    besides: str | None = None,
+    exclude: str | None = None,
     at: int | None = None,
 ) -> CaseClaim | None:
     """Find the next case and hold it, in one transaction, so that two people never get the same;
-    None where the queue is empty. `besides`: the case that one just left. Raises AccessError."""
+    None where the queue is empty. `exclude`: the case that one just left. Raises AccessError."""
     at = now() if at is None else at
     who.must_be(Role.REVIEWER)
-    found = next_case(connection, which, who, besides=besides, at=at)
+    found = next_case(connection, which, who, exclude=exclude, at=at)
     return None if found is None else claim(connection, found, who, at=at)
 
 

@@ -121,7 +121,7 @@ def decide(
         fresh = remembered.remember(connection, row.removal_pk, read)
         also = remembered.others(connection, row.removal_pk, fresh)
     claims.free(connection, row.pk)  # who decided is done with it
-    cases.settle(connection, {row.pk, *also}, at, told={row.pk})
+    cases.settle(connection, {row.pk, *also}, at, must_be_seen={row.pk})
     return _outcome(connection, id, row.pk)
 
 
@@ -177,7 +177,7 @@ def undo(
         fresh = remembered.remember(connection, row.removal_pk, read)
         also |= remembered.others(connection, row.removal_pk, fresh)
     claims.free(connection, row.pk)  # who decided is done with it
-    cases.settle(connection, {row.pk, *also}, at, told={row.pk})
+    cases.settle(connection, {row.pk, *also}, at, must_be_seen={row.pk})
     return _outcome(connection, id, row.pk)
 
 

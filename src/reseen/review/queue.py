@@ -216,7 +216,7 @@ def next_case(
     which: CaseFilter,
     who: Who,
     *,
-    besides: str | None = None,
+    exclude: str | None = None,
     at: int | None = None,
 ) -> str | None:
     """The id of the first undecided case that nobody holds and that `who` may decide."""
@@ -231,8 +231,8 @@ def next_case(
         .where(d.pk.not_in(select(undo.c.undoes).where(undo.c.undoes.is_not(None))))
     )
     more = [or_(table.c.state != CaseState.SECOND.value, table.c.pk.not_in(asked))]
-    if besides is not None:
-        more.append(table.c.id != ids.given(besides))
+    if exclude is not None:
+        more.append(table.c.id != ids.given(exclude))
     for pk in _first(connection, which, who, at, 0, 1, *more):
         found: str | None = connection.scalar(select(table.c.id).where(table.c.pk == pk))
         return found

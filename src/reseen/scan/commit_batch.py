@@ -142,10 +142,10 @@ def _settle(connection: Connection, scan: ScanFacts, outcomes: Sequence[Settling
     frontier.give_back(connection, given_back)
 
 
-def _leave(connection: Connection, scan: ScanFacts, came: Visited) -> bool:
+def _leave(connection: Connection, scan: ScanFacts, visited: Visited) -> bool:
     """Files were left for another scan: they are not tried again in this one. True when that is so
     already."""
-    lease = came.lease
+    lease = visited.lease
     before = frontier.has_given_up(connection, scan.pk, lease.repository_pk)
     if lease.task is Task.REINSPECT:
         frontier.leave(connection, [lease.pk])
@@ -352,23 +352,23 @@ def _visit_plain(
 
 
 def _visit(
-    connection: Connection, scan: ScanFacts, batch: Batch, came: Visited, at: int
+    connection: Connection, scan: ScanFacts, batch: Batch, visited: Visited, at: int
 ) -> Coverage:
     """Store a visit and what follows from it."""
-    lease, visit = came.lease, came.visit
+    lease, visit = visited.lease, visited.visit
     recorded = record(
         connection,
         visit,
         scan.pk,
         since=scan.started_at,
-        asked=came.ready.asked,
-        version=came.done_up_to,
+        asked=visited.ready.asked,
+        version=visited.done_up_to,
     )
     batch.found += [sightings.by_id(connection, each) for each in recorded.new]
     batch.learned += recorded.learned
     if visit.follow:
         pk = lease.repository_pk
-        follow = came.ready.asked.follow if scan.target.owed else scan.asked.follow
+        follow = visited.ready.asked.follow if scan.target.owed else scan.asked.follow
         if scan.target.owed or not visit.listed:
             known = walks.of_repositories(connection, [pk]).get(pk, NEVER)
             follow = still_open(follow, known.followed)
@@ -378,7 +378,7 @@ def _visit(
     if not visit.complete:
         return Coverage(bytes_by=visit.bytes_by, skipped=unjudged, blind=recorded.blind)
     skipped = dict(visit.skipped) | unjudged
-    if visit.left and _leave(connection, scan, came):
+    if visit.left and _leave(connection, scan, visited):
         skipped = {why: n for why, n in skipped.items() if why not in LEFT}  # counted then
     for counted, times in recorded.problems.items():
         skipped[counted or UNREADABLE] = times

@@ -185,10 +185,10 @@ def _named(artifact: Artifact, read: Fingerprint) -> Artifact:
     return replace(artifact, sha256=sha256.value)
 
 
-def _batches(came: Iterator[_Came | Problem]) -> Iterator[list[_Came | Problem]]:
+def _batches(results: Iterator[_Came | Problem]) -> Iterator[list[_Came | Problem]]:
     batch: list[_Came | Problem] = []
     until = time.monotonic() + _SECONDS
-    for one in came:
+    for one in results:
         batch.append(one)
         if len(batch) >= _BATCH or time.monotonic() >= until:
             yield batch

@@ -106,19 +106,21 @@ def recheck(
     open_hub: Callable[[], Hub],
     which: sightings.SightingFilter | None = None,
     *,
-    told: Callable[[Change], None] | None = None,
+    on_change: Callable[[Change], None] | None = None,
     gone_after: timedelta = GONE_AFTER,
 ) -> Rechecked:
     """Revisit sightings, the longest unseen first, in an event loop of its own; Ctrl-C stops it in
-    order. `told` is called with each change once it is stored. `gone_after`: how long strangers
-    must be refused before that means gone."""
+    order. `on_change` is called with each change once it is stored. `gone_after`: how long
+    strangers must be refused before that means gone."""
 
     async def whole() -> Rechecked:
         stop = asyncio.Event()
         hub = open_hub()
         try:
             with on_signals(stop):
-                return await revisit(store, hub, which, told=told, stop=stop, gone_after=gone_after)
+                return await revisit(
+                    store, hub, which, on_change=on_change, stop=stop, gone_after=gone_after
+                )
         finally:
             await hub.close()
 
@@ -131,7 +133,7 @@ async def revisit(
     which: sightings.SightingFilter | None = None,
     *,
     most: int | None = None,
-    told: Callable[[Change], None] | None = None,
+    on_change: Callable[[Change], None] | None = None,
     stop: asyncio.Event | None = None,
     gone_after: timedelta = GONE_AFTER,
 ) -> Rechecked:
@@ -156,8 +158,8 @@ async def revisit(
                     states[state] = states.get(state, 0) + 1
                     if change is not None:
                         changes.append(change)
-                        if told:
-                            told(change)
+                        if on_change:
+                            on_change(change)
 
         stopped = await until(stop, [asker() for _ in range(AT_ONCE)])
     return Rechecked(sum(states.values()), states, tuple(changes), stopped)
@@ -198,16 +200,16 @@ def _public(store: Store, hub: str, groups: Sequence[Sequence[_Known]]) -> list[
 
 
 def _store(
-    store: Store, group: Sequence[_Known], came: _Answered, hidden_for: int
+    store: Store, group: Sequence[_Known], answered: _Answered, hidden_for: int
 ) -> list[Change | None]:
     changes: list[Change | None] = []
     with store.write() as connection:
         ended: set[str] = set()
-        if came.repository is not None and came.repository.id != group[0].repository.id:
-            ended = seen.move(connection, group[0].repository_pk, came.repository.id)
-        if came.repository is not None:
-            seen.repositories(connection, [came.repository])
-        for known, answer in zip(group, came.states, strict=True):
+        if answered.repository is not None and answered.repository.id != group[0].repository.id:
+            ended = seen.move(connection, group[0].repository_pk, answered.repository.id)
+        if answered.repository is not None:
+            seen.repositories(connection, [answered.repository])
+        for known, answer in zip(group, answered.states, strict=True):
             was = known.sighting.state
             if known.sighting.id in ended:
                 state = SightingState.GONE
@@ -216,7 +218,7 @@ def _store(
                     connection,
                     known.sighting.id,
                     answer,
-                    hidden_for=hidden_for if came.hidden else None,
+                    hidden_for=hidden_for if answered.hidden else None,
                 )
             changed = state is not was
             changes.append(

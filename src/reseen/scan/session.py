@@ -92,17 +92,17 @@ class ScanSession:
                 wanted=known_commits.background_lacks(connection, FULL),
             )
 
-    def commit(self, came: Sequence[outcomes.Outcome], want: outcomes.Wanted) -> outcomes.Batch:
+    def commit(self, results: Sequence[outcomes.Outcome], want: outcomes.Wanted) -> outcomes.Batch:
         """Store what came, lease what is wanted. What Reseen itself fails to store is given up, and
         noted; the rest is stored."""
         try:
             with bulkhead():
-                return self._commit(came, want)
+                return self._commit(results, want)
         except Unforeseen:
-            if not came:
+            if not results:
                 raise
         batch = outcomes.Batch()
-        for one in came:
+        for one in results:
             try:
                 with bulkhead():
                     batch.take(self._commit([one], outcomes.Wanted()))
@@ -113,7 +113,7 @@ class ScanSession:
                 batch.take(self._commit([failed], outcomes.Wanted()))
         return batch.take(self._commit([], want))
 
-    def _commit(self, came: Sequence[outcomes.Outcome], want: outcomes.Wanted) -> outcomes.Batch:
+    def _commit(self, results: Sequence[outcomes.Outcome], want: outcomes.Wanted) -> outcomes.Batch:
         usage = self._hub.usage
         used = (usage.requests, usage.bytes_read)
         more = Coverage(requests=used[0] - self._used[0], bytes_read=used[1] - self._used[1])
@@ -121,7 +121,9 @@ class ScanSession:
             at = now()
             if at >= self._renew_at:
                 self._renew(connection, at)
-            did = commit_batch.commit(connection, self._scan, came, self._accounts, more, want, at)
+            did = commit_batch.commit(
+                connection, self._scan, results, self._accounts, more, want, at
+            )
             self._count(connection)
         self._used = used
         self._accounts |= did.accounts

@@ -261,8 +261,8 @@ class _Walk:
             for sighting in batch.found:
                 self._listener.found(sighting)
 
-    async def _put(self, came: Came) -> None:
-        await self._came.put(came)
+    async def _put(self, result: Came) -> None:
+        await self._came.put(result)
         self._wake.set()
 
     # -- the lister ------------------------------------------------------------------------------
@@ -373,13 +373,13 @@ class _Walk:
         context.budget.refused = ready.lease.repository_pk in self._refused
         return context
 
-    async def _broken_off(self, came: Visited, started: float) -> Came:
+    async def _broken_off(self, broken: Visited, started: float) -> Came:
         """A visit in which something was not answered: stored as far as it got, and tried again;
         but not its files, once it is clear that their host is away."""
         why = HubBusy("the hub broke off", remedy=GO_ON)
-        lease, visited = came.lease, came.visit
+        lease, visited = broken.lease, broken.visit
         if await self._outage.since(started, lambda: self._probe(lease)):
-            await self._put(came)
+            await self._put(broken)
             return Untouched(lease)
         if visited.unanswered and visited.listing_complete:
             self._storage.failed((lease.repository_pk, path) for path in visited.unanswered)
@@ -390,8 +390,8 @@ class _Walk:
             if reason is None and lease.attempts + 1 >= MAX_ATTEMPTS:
                 reason = UNANSWERED
             if reason is not None:
-                return Visited(came.ready, without(visited, reason), came.version)
-        await self._put(came)
+                return Visited(broken.ready, without(visited, reason), broken.version)
+        await self._put(broken)
         return self._failed(lease, why)
 
     async def _unanswered(self, lease: Lease, started: float, error: HubError) -> Came:

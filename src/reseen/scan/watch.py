@@ -148,7 +148,7 @@ class _Watch:
                     await revisit(
                         *(self._store, self._hub),
                         most=most,
-                        told=told,
+                        on_change=told,
                         stop=stop,
                         gone_after=context.gone_after,
                     )

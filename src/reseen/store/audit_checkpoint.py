@@ -101,11 +101,11 @@ def parse(text: str) -> Head:
 
 def verify(
     connection: Connection, secret: bytes, head: Head | None = None, *, key: bytes | None = None,
-    told: Callable[[AuditLine], None] | None = None,
+    on_line: Callable[[AuditLine], None] | None = None,
 ) -> int:  # fmt: skip
     """Recompute the whole chain, streaming; how many lines there are. With a head: the log holds
     the head's line, and nothing up to it was changed. With `key` (`keyring.for_heads`): the head
-    is signed with this store's key, and not only with the one that it names. `told`: is given
+    is signed with this store's key, and not only with the one that it names. `on_line`: is given
     every line that is right.
 
     Raises Tampered with the number of the first line that is wrong, and InputError for a head of
@@ -119,8 +119,8 @@ def verify(
             if not line.follows(last):
                 raise _tampered(line.number, "is not what was written, or one before it is missing")
             lines, number, last = lines + 1, line.number, line.hash
-            if told is not None:
-                told(line)
+            if on_line is not None:
+                on_line(line)
             if head is not None and number == head.count:
                 if last.hex() != head.hash:
                     raise _tampered(number, "or one before it is another than the head's")

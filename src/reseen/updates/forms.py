@@ -287,8 +287,8 @@ def norm_of(matrix: Matrix) -> float:
     return _root(total)
 
 
-def _height(rows: Rows | None, whole: int) -> int:
-    return whole if rows is None else sum(stop - start for start, stop in rows)
+def _height(rows: Rows | None, all_rows: int) -> int:
+    return all_rows if rows is None else sum(stop - start for start, stop in rows)
 
 
 def _step(columns: int) -> int:
@@ -381,10 +381,12 @@ def _gram(left: Matrix, right: Matrix, kind: type[np.floating[Any]]) -> tuple[fl
     return total, sizes[0] * sizes[1]
 
 
-def _some_of_gram(matrix: Matrix, some: slice, kind: type[np.floating[Any]]) -> NDArray[np.float64]:
+def _some_of_gram(
+    matrix: Matrix, which: slice, kind: type[np.floating[Any]]
+) -> NDArray[np.float64]:
     """Some rows of matrixᵀ @ matrix."""
     if kind is np.float32:
-        return (matrix[:, some].T @ matrix).astype(np.float64)
+        return (matrix[:, which].T @ matrix).astype(np.float64)
     step = _step(matrix.shape[1])
     parts = (matrix[at : at + step].astype(kind) for at in range(0, len(matrix), step))
-    return sum((part[:, some].T @ part for part in parts), np.zeros((), np.float64))
+    return sum((part[:, which].T @ part for part in parts), np.zeros((), np.float64))

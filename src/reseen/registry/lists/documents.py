@@ -136,12 +136,12 @@ def _entries_of(text: io.TextIOWrapper) -> _Entries:
     return lambda: _streamed(text)
 
 
-def _whole(whole: object) -> Iterator[tuple[int, NestedRows]]:
-    if isinstance(whole, list):
-        for number, entry in enumerate(whole, 1):
+def _whole(value: object) -> Iterator[tuple[int, NestedRows]]:
+    if isinstance(value, list):
+        for number, entry in enumerate(value, 1):
             yield number, rows_of(entry)
         return
-    found = rows_of(whole, outermost=True)
+    found = rows_of(value, outermost=True)
     for number, row in enumerate(found.rows, 1):
         yield number, NestedRows([row])
     yield 1, NestedRows([], found.left_out)

@@ -95,14 +95,14 @@ def _is_a_name(key: str) -> bool:
     return not hash_digits(key)
 
 
-def _outermost(whole: dict[str, Any], left_out: Counter[str]) -> Iterator[JsonRow]:
-    if whole and whole.keys() <= _ERROR:
+def _outermost(root: dict[str, Any], left_out: Counter[str]) -> Iterator[JsonRow]:
+    if root and root.keys() <= _ERROR:
         raise ListError("the file holds an error that a site answered, and no list")
-    if civitai.rows_of(whole) is None and hub_answers.rows_of(whole) is None:
+    if civitai.rows_of(root) is None and hub_answers.rows_of(root) is None:
         for name in _PAGES:
-            if isinstance(whole.get(name), list):
-                header = whole.get("columns")
-                for entry in whole[name]:
+            if isinstance(root.get(name), list):
+                header = root.get("columns")
+                for entry in root[name]:
                     if isinstance(header, list) and isinstance(entry, list):
                         yield {str(h): as_cell(v) for h, v in zip(header, entry, strict=False)}
                     else:
@@ -110,46 +110,46 @@ def _outermost(whole: dict[str, Any], left_out: Counter[str]) -> Iterator[JsonRo
                         left_out.update(found.left_out)
                         yield from found.rows
                 return
-        if _is_by_columns(whole):
-            yield from _by_columns(whole)
+        if _is_by_columns(root):
+            yield from _by_columns(root)
             return
-        if _is_keyed(whole):
-            caches = {key for key, value in whole.items() if _is_cache(key, value)}
-            for key, value in whole.items():
+        if _is_keyed(root):
+            caches = {key for key, value in root.items() if _is_cache(key, value)}
+            for key, value in root.items():
                 if caches and key not in caches:
                     continue
                 yield from _member(key, value, None, left_out)
             return
-    rows = list(_rows(whole, {}, 0, left_out))
-    yield from rows or ([] if left_out else [_flat(whole)])
+    rows = list(_rows(root, {}, 0, left_out))
+    yield from rows or ([] if left_out else [_flat(root)])
 
 
-def _is_by_columns(whole: Mapping[str, Any]) -> bool:
+def _is_by_columns(root: Mapping[str, Any]) -> bool:
     """{"name": {"0": ...}, "sha256": {"0": ...}}, as tables are written column by column."""
-    inner = [value for value in whole.values() if isinstance(value, dict) and value]
-    if len(inner) < len(whole) or not any(spelled_as(key) for key in whole):
+    inner = [value for value in root.values() if isinstance(value, dict) and value]
+    if len(inner) < len(root) or not any(spelled_as(key) for key in root):
         return False
     return all(key.isdigit() for key in inner[0]) and all(
         v.keys() <= inner[0].keys() for v in inner
     )
 
 
-def _by_columns(whole: Mapping[str, Any]) -> Iterator[JsonRow]:
-    for number in next(iter(whole.values())):
-        yield {name: as_cell(values.get(number)) for name, values in whole.items()}
+def _by_columns(root: Mapping[str, Any]) -> Iterator[JsonRow]:
+    for number in next(iter(root.values())):
+        yield {name: as_cell(values.get(number)) for name, values in root.items()}
 
 
-def _is_keyed(whole: Mapping[str, Any]) -> bool:
+def _is_keyed(root: Mapping[str, Any]) -> bool:
     """Whether the keys of an object are values (hashes, names) and no columns."""
-    if not whole:
+    if not root:
         return False
-    if all(hash_digits(key) for key in whole):
+    if all(hash_digits(key) for key in root):
         return True
-    if any(_is_cache(key, value) for key, value in whole.items()):
+    if any(_is_cache(key, value) for key, value in root.items()):
         return True
-    if any(spelled_as(key) is not None for key in whole):
+    if any(spelled_as(key) is not None for key in root):
         return False
-    return all(_tells(value) for value in whole.values())
+    return all(_tells(value) for value in root.values())
 
 
 def _is_cache(key: str, value: object) -> bool:

@@ -314,7 +314,7 @@ def size_of(cell: Cell, *, kilobytes: bool = False) -> int | None:
     if match is None or unit not in _UNITS:
         raise RefusedValue("the size is not a number of bytes")
     power = _UNITS[unit] + (1 if kilobytes and not unit else 0)
-    number = _plain_number(match[1].rstrip(), whole=power == 0)
+    number = _plain_number(match[1].rstrip(), integer=power == 0)
     if number is None:
         raise RefusedValue("the size is not a number of bytes")
     whole, fraction = number
@@ -334,11 +334,11 @@ def size_of(cell: Cell, *, kilobytes: bool = False) -> int | None:
     return size
 
 
-def _plain_number(text: str, *, whole: bool) -> tuple[int, str] | None:
-    """(whole part, digits of the fraction) of a number with any separators of thousands. `whole`:
+def _plain_number(text: str, *, integer: bool) -> tuple[int, str] | None:
+    """(whole part, digits of the fraction) of a number with any separators of thousands. `integer`:
     it has no fraction, so that what parts three digits is one."""
     grouped = _GROUPED.fullmatch(text)
-    if grouped and (whole or text.count(grouped[1]) > 1 or grouped[1] not in ".,"):
+    if grouped and (integer or text.count(grouped[1]) > 1 or grouped[1] not in ".,"):
         return int(re.sub("[^0-9]", "", text)[:20]), ""
     head, point, fraction = text, "", ""
     for mark in ".,":

@@ -200,7 +200,7 @@ def _decided(choice: words.Choice) -> None:
         said = said_of(choice.verdict, made)
         if form.then == "queue":
             return to_queue(form.back, said)
-        return go_on(service, who, form.back, besides=made.case, said=said)
+        return go_on(service, who, form.back, exclude=made.case, said=said)
 
     router.add_api_route(
         f"/cases/{{id}}/{choice.route}",

@@ -106,7 +106,7 @@ def next_case(
     after: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """Claim the next case of this filter, and go there."""
-    return go_on(service, who, back, besides=after or None)
+    return go_on(service, who, back, exclude=after or None)
 
 
 def go_on(
@@ -114,13 +114,13 @@ def go_on(
     who: Who,
     back: str,
     *,
-    besides: str | None = None,
+    exclude: str | None = None,
     said: dict[str, str] | None = None,
 ) -> Response:
     """To the next case, claimed; where there is none, back to the queue, which says so."""
     which = carried(back)
     values = which.values()
-    claim = claim_next(service.store, which, who, exclude=besides)
+    claim = claim_next(service.store, which, who, exclude=exclude)
     more = said or {}
     if claim is None:
         return _to("/queue", values | more | {"nothing": ""})
