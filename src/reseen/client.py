@@ -249,7 +249,13 @@ class _Busy(Exception):
 
     def __init__(self, said: str, after: str | None) -> None:
         super().__init__(said)
-        self.wait = min(float(after), LONGEST_WAIT) if after and after.isdigit() else None
+        self.wait = _seconds(after)
+
+
+def _seconds(after: str | None) -> float | None:
+    if after is None or not (after.isascii() and after.isdigit()):
+        return None
+    return min(float(after), LONGEST_WAIT)
 
 
 def _wait(state: Any) -> float:
@@ -296,7 +302,7 @@ def _answer(value: Any) -> GateAnswer:
             results=tuple(_results(value["results"])),
             file=dict(value.get("file") or {}),
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise StoreError(
             "the gate's answer has an unknown format", remedy="Check the URL, or update Reseen."
         ) from None

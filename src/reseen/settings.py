@@ -130,7 +130,7 @@ class Settings:
         """Read the environment. Raises SettingsError for a value that makes no sense."""
         env = os.environ if environ is None else environ
         home = _path(env, "RESEEN_HOME") or (
-            (_path(env, "XDG_DATA_HOME") or Path.home() / ".local" / "share") / "reseen"
+            (_path(env, "XDG_DATA_HOME") or _home() / ".local" / "share") / "reseen"
         )
         return cls(
             home=home,
@@ -166,7 +166,7 @@ def store_url(given: str) -> str:
     if not given.startswith(_SQLITE):
         if "://" in given:
             return given
-        return _SQLITE + _in_url(str(Path(given).expanduser()))
+        return _SQLITE + _in_url(str(_at_home(given, "the path of the store")))
     path, query, _ = given.removeprefix(_SQLITE).partition("?")
     if query:
         raise SettingsError(
@@ -275,12 +275,27 @@ def _rate(given: str, variable: str) -> RateLimit:
 
 def _path(env: Mapping[str, str], name: str) -> Path | None:
     value = env.get(name)
-    return Path(value).expanduser() if value else None
+    return _at_home(value, name) if value else None
+
+
+def _home() -> Path:
+    return _at_home("~", "A usual place")
+
+
+def _at_home(path: str, name: str) -> Path:
+    """A path that may begin with a home folder. Raises SettingsError where nobody has that one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise SettingsError(
+            f"{name} begins with a home folder that nobody has here",
+            remedy="Write the path from the root on, or set HOME.",
+        ) from None
 
 
 def _hf_home(env: Mapping[str, str]) -> Path:
     return _path(env, "HF_HOME") or (
-        (_path(env, "XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
+        (_path(env, "XDG_CACHE_HOME") or _home() / ".cache") / "huggingface"
     )
 
 

@@ -71,7 +71,7 @@ def block_of(name: str) -> str:
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
-    return [(int(w), "") if w.isdigit() else (-1, w) for w in re.split(r"(\d+)", text)]
+    return [(int(w), "") if w.isdecimal() else (-1, w) for w in re.split(r"(\d+)", text)]
 
 
 def _x(cosine: float) -> float:

@@ -93,7 +93,8 @@ def to_float32(info: TensorInfo, data: Bytes) -> NDArray[np.float32]:
         return np.take(_halves(), bits, mode="clip")
     if info.dtype == "BOOL":
         return _as_float32(stored != 0)
-    with np.errstate(over="ignore"):  # a float64 beyond float32's range becomes infinite
+    # A float64 beyond float32's range becomes infinite, and a NaN that signals a plain one.
+    with np.errstate(over="ignore", invalid="ignore"):
         return _as_float32(stored)
 
 

@@ -7,6 +7,7 @@ is asked is read in `questions`: a test holds them together.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal, cast
 
 from fastapi import APIRouter, FastAPI, Request, Response, Security
@@ -203,6 +204,8 @@ async def check_file(request: Request) -> Response:
 
 def add_gate(app: FastAPI, gate: GateProcess) -> None:
     """Put the gate in front of an application: to be called after all other layers are added."""
+    # It would tell in the log, letter by letter, what of a form it cannot read.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     desk = Desk(gate)
     app.state.desk = desk
     app.include_router(router)

@@ -109,7 +109,7 @@ def last(path: Path, keyring: Keyring) -> LastState | None:
         blind = told.get("only_digests")
         policy = Policy(rules, None if blind is None else Advice(blind))
         at = float(told["at"])
-    except (ValueError, KeyError, TypeError, OverflowError):
+    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
         raise Tampered("the gate's last state contradicts itself", remedy=_REMEDY) from None
     if "/" in name or not name.startswith(_INDEX):
         raise Tampered("the gate's last state contradicts itself", remedy=_REMEDY)

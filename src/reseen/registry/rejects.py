@@ -27,7 +27,7 @@ _MOST = 1_000
 def write_rejects(wanted: Path, refusals: Sequence[tuple[tuple[str, ...], Refusal]]) -> Path:
     """Write (columns, refusal) pairs and return the path: `wanted`, or one numbered beside it
     where another file stands, which somebody may be mending. Raises ListError."""
-    text = _as_csv(refusals).encode()
+    text = _as_csv(refusals).encode(errors="backslashreplace")  # JSON can name half a character
     for number in range(1, _MOST):
         path = wanted if number == 1 else wanted.with_stem(f"{wanted.stem}-{number}")
         try:

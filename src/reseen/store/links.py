@@ -46,6 +46,8 @@ _HASH = re.compile(r"[0-9A-Fa-f]{8,64}\Z")
 _BY_HASH = frozenset({"by-hash", "byhash", "sha256", "hash", "hashes", "blake3", "autov2"})
 
 _HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}(?::\d+)?\Z")
+_NAMED = re.compile(r"[\w-]+(?:\.[\w-]+)*|[0-9a-f:.%]+")
+"""A site's host name or address, as it is kept."""
 _AIR = re.compile(r"(?:urn:)?air:[^:\s]*:[^:\s]*:(\w+):(\d+)(?:@(\d+))?", re.IGNORECASE)
 """The resource names that Civitai's generator prints: urn:air:sdxl:lora:civitai:MODEL@VERSION."""
 
@@ -107,8 +109,8 @@ def parse(text: str, *, inner: bool = False) -> Link | None:
         query = parse_qsl(parts.query, max_num_fields=50)
     except ValueError:
         return None
-    if parts.scheme.lower() not in ("http", "https") or not site:
-        return None
+    if parts.scheme.lower() not in ("http", "https") or not _NAMED.fullmatch(site):
+        return None  # who the site is stands in clear: no other words may
 
     if not inner and _LEADS_ELSEWHERE.search(site):
         for name, value in query:

@@ -29,7 +29,7 @@ from reseen.gate.state import FILE
 from reseen.hubs.kinds import stored_name
 from reseen.operations import logs
 from reseen.review import users
-from reseen.settings import Settings, is_loopback
+from reseen.settings import Settings, check_endpoint, is_loopback
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 from reseen.web.slow_client_guard import Careful
@@ -65,10 +65,12 @@ class Listening:
 
 
 def check(settings: Settings, listening: Listening) -> None:
-    """Raise SettingsError for hubs of no known kind, and for what must not be served: passwords in
-    clear over a network."""
+    """Raise SettingsError for hubs of no known kind, an address that is none, and what must not be
+    served: passwords in clear over a network."""
     for hub in settings.hubs:
         stored_name(hub)
+    if settings.url is not None:
+        check_endpoint(settings.url, "RESEEN_URL")
     if listening.insecure or is_loopback(listening.host):
         return
     if not (settings.url or "").startswith("https://"):

@@ -276,8 +276,9 @@ def _chosen(
     for name, field in given.items():
         wanted = plain_heading(name)
         places = [position for position, each in enumerate(plain) if each == wanted]
-        if not places and wanted.isdigit() and 0 < int(wanted[:6]) <= len(plain):
-            places = [int(wanted) - 1]
+        number = int(wanted) if re.fullmatch("[0-9]{1,6}", wanted) else 0
+        if not places and 0 < number <= len(plain):
+            places = [number - 1]
         for position in places:
             chosen.setdefault(position, field)
             used.add(name)

@@ -46,6 +46,7 @@ MAX_BEHIND = 500_000
 _SMALL = 4 << 20
 _PIECE = 64 << 10
 _LONGEST_TAG = 1 << 20
+_ENCODINGS = frozenset({"utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "iso-8859-1"})
 _LAST_ROW = 1 << 20
 _LAST_COLUMN = 1 << 14
 
@@ -80,6 +81,7 @@ class WorkbookPackage:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._size = file.seek(0, 2)
         self._left = MAX_INFLATED
         if _directory_size(file) > MAX_DIRECTORY:
             raise _too_large()
@@ -269,6 +271,7 @@ class WorkbookPackage:
         if text is not None:
             parser.CharacterDataHandler = text
         parser.StartDoctypeDeclHandler = _refuse_doctype
+        parser.XmlDeclHandler = _check_encoding
         fed = 0
         try:
             for piece in self._inflated(path):
@@ -297,7 +300,7 @@ class WorkbookPackage:
             yield piece
 
     def _pieces(self, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-        if entry.header_offset < 0:
+        if not 0 <= entry.header_offset <= self._size:
             raise broken()
         self._file.seek(entry.header_offset)
         header = self._file.read(30)
@@ -538,6 +541,12 @@ def _attribute(attributes: Mapping[str, str], name: str) -> str:
 
 def _refuse_doctype(*_: Any) -> None:
     raise broken()
+
+
+def _check_encoding(_: str | None, encoding: str | None, __: int) -> None:
+    """A package is in UTF-8 or UTF-16; what Python knows beside them fails in ways of its own."""
+    if encoding is not None and encoding.lower() not in _ENCODINGS:
+        raise broken()
 
 
 def _too_large() -> ListError:

@@ -1,0 +1,267 @@
+"""Faults that the fuzzer found, each in its smallest form, and others of its kind."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import struct
+import warnings
+import zipfile
+from pathlib import Path
+
+import httpx2
+import pytest
+from blake3 import blake3
+from fastapi import FastAPI
+from tests.gate.standing import settings_in
+
+from reseen import client
+from reseen.cli.plot import _natural
+from reseen.client import Digests, Gate
+from reseen.errors import InputError, ListError, SettingsError, StoreError, Tampered
+from reseen.files.tensors import TensorInfo
+from reseen.files.values import to_float32
+from reseen.gate import state
+from reseen.gate.gate import GateProcess
+from reseen.gate.routes import add_gate
+from reseen.registry.imports import ImportOptions, read_list
+from reseen.registry.rejects import write_rejects
+from reseen.settings import Settings
+from reseen.store import links
+from reseen.store.sealing import Keyring
+from reseen.web import serve
+
+HASH = hashlib.sha256(b"a").hexdigest()
+KEYRING = Keyring(bytes(range(32)))
+
+
+# -- lists ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", ["²", "٢", "0000002", "0", "99999999999999999999"])
+def test_a_column_is_mapped_by_a_plain_number_or_not_at_all(number: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"a,b\nx,{HASH}\n")
+    with pytest.raises(InputError, match="--map names a column"):
+        read_list(path, ImportOptions(columns={number: "sha256"}))
+    assert read_list(path, ImportOptions(columns={"2": "sha256"})).drafts
+
+
+@pytest.mark.parametrize("odd", ["\\ud800", "\\udfffx", "a\\udc00"])
+def test_half_a_character_in_a_rejected_row_is_written_as_it_can_be(
+    odd: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(f'[{{"name": "{odd}", "sha256": "{HASH}"}}, {{"name": "{odd}", "sha256": 7}}]')
+    listed = read_list(path, ImportOptions())
+    assert len(listed.drafts) == 1
+    written = write_rejects(tmp_path / "rejects.csv", listed.refusals)
+    assert odd.encode() in written.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://Sample person 07/models/1",
+        "https://a\0b.example/x",
+        "https://a\ud800.example/x",
+        "https://a#b c.example https://x/",
+        "v#rsion.com.com https://git-lfs.github.com\0",
+        "https://a..b/models/1",
+    ],
+)
+def test_a_site_stands_in_clear_and_is_a_host_name_alone(link: str) -> None:
+    found = links.parse(link)
+    assert found is None or links._NAMED.fullmatch(found.site)
+
+
+@pytest.mark.parametrize(
+    ("link", "site"),
+    [
+        ("https://civitai.com/models/1", "civitai.com"),
+        ("https://localhost:8080/x", "localhost"),
+        ("https://[::1]/x", "::1"),
+        ("https://例え.テスト/x", "例え.テスト"),
+        ("https://a_b-c.example/x", "a_b-c.example"),
+        ("HTTPS://WWW.X.EXAMPLE./y", "x.example"),
+    ],
+)
+def test_hosts_of_every_kind_are_sites(link: str, site: str) -> None:
+    found = links.parse(link)
+    assert found is not None
+    assert found.site == site
+
+
+def workbook(head: str = "", *, at: int | None = None) -> bytes:
+    rows = f'<row><c t="inlineStr"><is><t>{HASH}</t></is></c></row>'
+    parts = {
+        "xl/workbook.xml": '<workbook xmlns:r="r"><sheets><sheet r:id="a"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": '<R><Relationship Id="a" Target="s.xml"/></R>',
+        "xl/s.xml": f"{head}<worksheet><sheetData>{rows}</sheetData></worksheet>",
+    }
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        for name, text in parts.items():
+            file.writestr(name, text.encode())
+    data = out.getvalue()
+    if at is None:
+        return data
+    # the sheet begins where no file has bytes, as the wide numbers of a zip can say
+    entry = data.rindex(b"PK\1\2")
+    extra = struct.pack("<HHQ", 1, 8, at)
+    fixed = bytearray(data[entry : entry + 46])
+    fixed[30:32], fixed[42:46] = len(extra).to_bytes(2, "little"), b"\xff" * 4
+    end = data.rindex(b"PK\5\6")
+    tail = bytearray(data[end:])
+    size = int.from_bytes(tail[12:16], "little") + len(extra)
+    tail[12:16] = size.to_bytes(4, "little")
+    return data[:entry] + bytes(fixed) + data[entry + 46 : end] + extra + bytes(tail)
+
+
+def test_a_workbook_is_read(tmp_path: Path) -> None:
+    for head in ("", '<?xml version="1.0" encoding="UTF-8"?>', "\ufeff"):
+        (tmp_path / "a.xlsx").write_bytes(workbook(head))
+        assert len(read_list(tmp_path / "a.xlsx", ImportOptions()).drafts) == 1
+
+
+@pytest.mark.parametrize("encoding", ["x-unknown", "utf-7", "shift_jis", "idna", "rot13", "hex"])
+def test_an_encoding_that_no_workbook_has_is_refused(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(workbook(f'<?xml version="1.0" encoding="{encoding}"?>'))
+    with pytest.raises(ListError, match="not a workbook"):
+        read_list(tmp_path / "a.xlsx", ImportOptions())
+
+
+@pytest.mark.parametrize("at", [2**63 - 1, 2**63, 2**64 - 1, 10_000])
+def test_a_part_that_begins_outside_the_file_is_refused(at: int, tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(workbook(at=at))
+    with pytest.raises(ListError):
+        read_list(tmp_path / "a.xlsx", ImportOptions())
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits"),
+    [
+        ("F64", struct.pack("<Q", 0x7FF0000000000001)),
+        ("F64", struct.pack("<d", 1e308)),
+        ("F32", struct.pack("<I", 0x7F800001)),
+        ("F16", struct.pack("<H", 0x7C01)),
+    ],
+)
+def test_a_number_that_float32_has_not_warns_nobody(dtype: str, bits: bytes) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for count in (1, 20_000):
+            info = TensorInfo("a", dtype, (count,), 0, len(bits) * count)
+            assert to_float32(info, bits * count).shape == (count,)
+
+
+# -- the gate -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"version": float("inf")},
+        {"age": 10**400},
+        {"results": 7},
+        {"results": [{"advice": "allow", "matches": [{"score": 10**400}]}]},
+    ],
+)
+def test_the_client_refuses_numbers_of_every_size(told: dict[str, object]) -> None:
+    usual = {"version": 1, "state": "live", "as_of": None, "age": 0.5, "results": []}
+    body = json.dumps({**usual, **told}).encode()
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, content=body))
+    with (
+        Gate("https://gate.example", "rsk_x", transport=transport) as gate,
+        pytest.raises(StoreError, match="unknown format"),
+    ):
+        gate.check(Digests(sha256=HASH))
+
+
+@pytest.mark.parametrize("after", ["²", "٣", "9" * 400, "-1", "x", ""])
+def test_the_client_waits_as_long_as_it_is_told_or_as_usual(
+    after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(client, "_sleep", waited.append)
+    header = {"Retry-After": after.encode("utf-8")}
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(503, headers=header))
+    with (
+        Gate("https://gate.example", "rsk_x", attempts=2, transport=transport) as gate,
+        pytest.raises(StoreError, match="busy"),
+    ):
+        gate.check(Digests(sha256=HASH))
+    assert len(waited) == 1
+    assert 0 <= waited[0] <= client.LONGEST_WAIT
+
+
+KEY = ["00" * 32, "ky-1", "x", ["check"], 50.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"index": ' + "[" * 100_000,
+        json.dumps({"keys": [[*KEY[:5], 1e17]]}),
+        json.dumps({"keys": [[*KEY[:5], 1e300]]}),
+        json.dumps({"keys": [[*KEY[:5], float("inf")]]}),
+        json.dumps({"at": float("nan"), "lists": [[10**400, "x"]]}),
+    ],
+    ids=["deep", "far away", "further", "never", "numbers"],
+)
+def test_a_state_that_contradicts_itself_is_refused(text: str, tmp_path: Path) -> None:
+    usual = {"index": "index-a", "mac": "a", "at": 1.0, "lists": [], "keys": [], "policy": []}
+    if text.endswith("}"):
+        text = json.dumps({**usual, **json.loads(text)})
+    part = text.encode()
+    data = struct.pack("<6sHI", b"RSGATE", state.FORMAT, 1)
+    data += struct.pack("<H4sQ", 4, b"gate", len(part)) + part
+    data += blake3(data).digest()
+    path = tmp_path / "state"
+    path.write_bytes(data + blake3(data, key=KEYRING.for_states).digest())
+    path.chmod(0o600)
+    with pytest.raises(Tampered):
+        state.last(path, KEYRING)
+
+
+def test_a_form_that_cannot_be_read_is_not_told_to_the_log_by_letters(tmp_path: Path) -> None:
+    add_gate(FastAPI(), GateProcess(settings_in(tmp_path)))
+    log = logging.getLogger("python_multipart.multipart")
+    assert not log.isEnabledFor(logging.WARNING)
+
+
+# -- settings and what is typed -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["RESEEN_HOME", "RESEEN_KEY_FILE", "RESEEN_DB", "HF_HOME"])
+def test_a_home_folder_that_nobody_has_is_said(name: str) -> None:
+    with pytest.raises(SettingsError, match="home folder"):
+        Settings.from_environment({name: "~nobody-at-all/x"})
+
+
+def test_whoever_has_no_home_folder_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_there(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", none_there)
+    with pytest.raises(SettingsError, match="home folder"):
+        Settings.from_environment({})
+
+
+@pytest.mark.parametrize("url", ["https://[::1", "https://h:99999", "not an address"])
+def test_a_service_begins_at_no_address_that_is_none(url: str, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    settings = replace(settings_in(tmp_path), url=url)
+    with pytest.raises(SettingsError, match="RESEEN_URL"):
+        serve.check(settings, serve.Listening())
+
+
+@pytest.mark.parametrize("text", ["blocks.²", "٣.x", "12.a3", ""])
+def test_names_of_layers_are_ordered_whatever_their_digits(text: str) -> None:
+    assert sorted([text, "blocks.10", "blocks.9"], key=_natural)
