@@ -99,6 +99,17 @@ def test_sketches_that_were_stored_are_compared_like_their_files(tmp_path: Path)
         reseen.compare(first, b"no sketch")
 
 
+def test_files_that_no_sketch_speaks_of_are_the_same_by_their_bytes(tmp_path: Path) -> None:
+    one, other = tmp_path / "a.txt", tmp_path / "b"
+    one.write_text("nothing of the kind")
+    other.write_text("nothing of the kind")
+    for a, b in ((one, other), (reseen.fingerprint(one), str(other))):
+        found = reseen.compare(a, b)
+        assert isinstance(found, reseen.SameContent)
+        assert (found.rung, found.is_copy) == (Rung.BYTES, True)
+        assert "same bytes" in found.why
+
+
 def test_what_cannot_be_compared_says_why(tmp_path: Path) -> None:
     first = adapter(tmp_path / "a", 1)
     text = tmp_path / "notes.txt"

@@ -18,8 +18,16 @@ docs/python.md has all of it. The rooms, each of which knows only rooms before i
 - `web`, `cli`, `api`, `client`: what people and programs use
 """
 
-from reseen.api import Incomparable, Registry, compare, fingerprint, sketch
+from reseen.api import Incomparable, Registry, SameContent, compare, fingerprint, sketch
 
 __version__ = "0.1.0"
 
-__all__ = ["Incomparable", "Registry", "__version__", "compare", "fingerprint", "sketch"]
+__all__ = [
+    "Incomparable",
+    "Registry",
+    "SameContent",
+    "__version__",
+    "compare",
+    "fingerprint",
+    "sketch",
+]

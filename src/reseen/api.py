@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from reseen.match.same import SameContent as SameContent
+from reseen.match.same import same
 from reseen.records import Fingerprint
 
 if TYPE_CHECKING:
@@ -67,14 +69,15 @@ def compare(
     a: StrPath | bytes | Sketch | Fingerprint,
     b: StrPath | bytes | Sketch | Fingerprint,
     background: Background | None = None,
-) -> Comparison | Incomparable:
+) -> Comparison | SameContent | Incomparable:
     """How alike the updates of two adapters are; `a` plays the removal.
 
     Each is a file, a stored sketch (bytes, or a `Sketch`), or a `Fingerprint`. `background`: real
     adapters of the same architecture that are nobody's copies (`Registry.background`); without one
     the p-value is uncalibrated, and says so. `why` says what was found, or why nothing could be
-    said. Raises `reseen.errors.FileError` for a file that cannot be read, and its subclass
-    `Malformed` for bytes that are no sketch.
+    said. Files and fingerprints whose updates cannot be compared are still known to be the same, by
+    their bytes or tensors: a `SameContent`. Raises `reseen.errors.FileError` for a file that cannot
+    be read, and its subclass `Malformed` for bytes that are no sketch.
     """
     from reseen.match.calibration import NO_BACKGROUND
     from reseen.match.compare import compare as compared
@@ -82,11 +85,28 @@ def compare(
 
     first, second = _sketch(a), _sketch(b)
     if isinstance(first, str):
-        return Incomparable(f"The first has no sketch: {first}.")
+        return _same(a, b) or Incomparable(f"The first has no sketch: {first}.")
     if isinstance(second, str):
-        return Incomparable(f"The second has no sketch: {second}.")
+        return _same(a, b) or Incomparable(f"The second has no sketch: {second}.")
     found = compared(first, second, NO_BACKGROUND if background is None else background)
-    return Incomparable(obstacle(first, second) or "") if found is None else found
+    if found is None:
+        return _same(a, b) or Incomparable(obstacle(first, second) or "")
+    return found
+
+
+def _same(
+    a: StrPath | bytes | Sketch | Fingerprint, b: StrPath | bytes | Sketch | Fingerprint
+) -> SameContent | None:
+    """Whether two files, or their fingerprints, are the same by their digests."""
+    read: list[Fingerprint] = []
+    for given in (a, b):
+        if isinstance(given, Fingerprint):
+            read.append(given)
+        elif isinstance(given, (str, PathLike)):
+            read.append(fingerprint(given))
+        else:
+            return None  # of a sketch, nothing else is known
+    return same(*read)
 
 
 def _sketch(given: StrPath | bytes | Sketch | Fingerprint) -> Sketch | str:

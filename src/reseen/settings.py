@@ -85,6 +85,8 @@ class HubSettings:
     that means that it was deleted or made private."""
     quota: RateLimit | None = None
     """How often we ask at most; what the hub itself asks for is kept in any case."""
+    said_by: str = field(default="HF_ENDPOINT", compare=False)
+    """The variable, or option, that says the address."""
 
     @property
     def host(self) -> str:
@@ -250,6 +252,7 @@ def _hub(name: str, given: Mapping[str, str], env: Mapping[str, str]) -> HubSett
         kind=given.get("KIND", HUGGING_FACE).lower(),
         token=token,
         quota=None if quota is None else _rate(quota, f"{prefix}_QUOTA"),
+        said_by=variable,
     )
 
 

@@ -15,6 +15,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from tests.files import build
 
 from reseen.cli import main
 from reseen.fingerprints.git import pointer
@@ -180,6 +181,25 @@ def test_compare_tells_copies_from_strangers(listed: Path) -> None:
     other = reseen(listed, "compare", first, stranger, "--plot", str(plot))
     assert "unrelated" in other
     assert "<svg" in plot.read_text()
+
+
+def test_compare_knows_the_same_bytes_and_tensors_whatever_they_are_called(home: Path) -> None:
+    tensors = {f"nobody.knows.{n}": build.ramp("F16", 40, 40, seed=n) for n in range(3)}
+    one, other, edited = (home / name for name in ("a.safetensors", "b.bin", "c.safetensors"))
+    one.write_bytes(build.safetensors(tensors))
+    other.write_bytes(one.read_bytes())
+    edited.write_bytes(build.safetensors(tensors, metadata={"title": "another"}))
+    stranger = home / "d.safetensors"
+    stranger.write_bytes(build.safetensors({"x": build.ramp("F16", 40, 40, seed=9)}))
+    torn = home / "torn.safetensors"
+    torn.write_bytes(one.read_bytes()[:-9])
+    again = home / "again.safetensors"
+    again.write_bytes(torn.read_bytes())
+    for a, b, rung in ((one, other, "bytes"), (one, edited, "tensors"), (torn, again, "bytes")):
+        told = json.loads(reseen(home, "compare", str(a), str(b), "--json", code=1))
+        assert (told["rung"], told["copy"], told["relation"]) == (rung, True, "same")
+        assert f"The same {rung}" in reseen(home, "compare", str(a), str(b), code=1)
+    assert "has no sketch" in reseen(home, "compare", str(one), str(stranger), code=2)
 
 
 def test_errors_are_one_sentence_with_a_remedy_and_no_traceback(home: Path) -> None:

@@ -143,5 +143,45 @@ def test_an_error_names_the_address_that_was_given() -> None:
         async with HuggingFace(endpoint) as hub:
             await hub.list_repositories(WantedRepositories(), None)
 
-    with pytest.raises(HubBusy, match=r"^http://127\.0\.0\.1:9 cannot be reached"):
+    with pytest.raises(HubBusy, match=r"^http://127\.0\.0\.1:9 cannot be reached") as said:
         asyncio.run(nobody("http://127.0.0.1:9"))
+    assert "HF_ENDPOINT" in str(said.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("huggingface", "HF_ENDPOINT"),
+        ("my-mirror", "RESEEN_HUB_MY_MIRROR_ENDPOINT"),
+    ],
+)
+def test_a_hub_knows_which_setting_says_its_address(name: str, variable: str) -> None:
+    assert kinds.hub_named(name, settings(**MIRROR)).said_by == variable
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "remedy"),
+    [
+        (
+            "https://elsewhere.example/owner/name",
+            "no hub of the settings is at elsewhere.example; known: huggingface (hf), my-mirror",
+            "RESEEN_HUB_ELSEWHERE_EXAMPLE_ENDPOINT=https://elsewhere.example; "
+            "its name is then elsewhere-example",
+        ),
+        ("HTTP://Models.Example:8080/", "is at models.example:8080", "http://models.example:8080"),
+        (
+            "https://mirror.example/owner/name",
+            "is an address, and no name of a hub",
+            "Name its hub before it: my-mirror https://mirror.example/owner/name",
+        ),
+        ("hf://owner/name", "is an address", "Name its hub before it: huggingface hf://owner/name"),
+        ("https://a b/x", "there is no hub called", "Give a hub's name"),
+        ("ftp://hub.example/x", "there is no hub called", "Give a hub's name"),
+    ],
+)
+def test_an_address_where_a_hubs_name_is_wanted(given: str, error: str, remedy: str) -> None:
+    mirror = MIRROR | {"RESEEN_HUB_MY_MIRROR_ENDPOINT": "https://mirror.example"}
+    with pytest.raises(InputError) as refused:
+        kinds.hub_named(given, settings(**mirror))
+    assert error.lower() in str(refused.value).lower()
+    assert remedy.lower() in str(refused.value.remedy).lower()

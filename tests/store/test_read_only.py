@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -91,6 +92,29 @@ def test_what_only_looks_works_on_a_medium_that_can_only_be_read(
     code, said = look(sealed, "registry", "withdraw", removal, "--why", "x")
     assert (code, "cannot be opened for writing" in said) == (2, True)
     assert sorted(sealed.rglob("*")) == before
+
+
+def test_a_dry_run_of_an_import_needs_no_more_than_reading(
+    medium: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = tmp_path / "removed.csv"
+    listed.write_text(f"name,SHA256\n{NAME},{SHA256}\n")
+    reseen(medium, "registry", "import", str(listed))
+    key = tmp_path / "kept.key"
+    shutil.copy(medium / "reseen" / "reseen.key", key)
+    key.chmod(0o600)
+    monkeypatch.setenv("RESEEN_KEY_FILE", str(key))
+    seal(medium)
+    before = {path: path.stat().st_mtime_ns for path in medium.rglob("*")}
+    more = tmp_path / "more.csv"
+    more.write_text(f"name,SHA256\n{NAME},{SHA256}\nAnother,{hashlib.sha256(b'another').hexdigest()}\n")
+    code, said = look(medium, "registry", "import", "--dry-run", "--list", "removed", str(more))
+    assert code == 0, said
+    assert "nothing was written" in said
+    assert "1 added" in said
+    assert {path: path.stat().st_mtime_ns for path in medium.rglob("*")} == before
+    code, said = look(medium, "registry", "import", str(more))
+    assert (code, "cannot be opened for writing" in said) == (2, True)
 
 
 def test_changes_that_are_still_in_the_log_beside_it_are_not_passed_over(medium: Path) -> None:

@@ -9,12 +9,13 @@ import click
 
 from reseen.cli.common import about, emit, json_option, note, say
 from reseen.cli.exit_codes import ExitCode, finish
-from reseen.cli.hub import endpoint_option
+from reseen.cli.hub import endpoint_option, is_address
 from reseen.errors import FileError, InputError
 
 if TYPE_CHECKING:
     from reseen.fingerprints.sketcher import Sketched
     from reseen.match.compare import Background, Comparison
+    from reseen.match.same import SameContent
 
 _EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt")
 
@@ -36,21 +37,17 @@ def compare(
     """Compare the weight updates of A and B: files, folders, or files at a hub, by their addresses.
 
     A is taken as the removed model. Exits 0 when they are not copies, 1 when they are, 2 when they
-    cannot be compared. Without a background of real adapters (--db) the p-value is uncalibrated.
+    cannot be compared. Files here whose weights cannot be compared are still known to be the same
+    by their bytes or tensors. Without a background of real adapters (--db) the p-value is
+    uncalibrated.
     """
-    from reseen.match.compare import compare as compared
-    from reseen.match.compare import obstacle
-
-    first, second = _sketched(a, endpoint), _sketched(b, endpoint)
-    for name, sketched in ((a, first), (b, second)):
-        if sketched.sketch is None:
-            raise FileError(f"{name} has no sketch: {sketched.reason}")
-    assert first.sketch is not None
-    assert second.sketch is not None
-    background = _background(db, first.sketch.architecture)
-    found = compared(first.sketch, second.sketch, background)
-    if found is None:
-        raise InputError(f"{a} and {b} cannot be compared. {obstacle(first.sketch, second.sketch)}")
+    try:
+        first, second, found = _compared(a, b, endpoint, db)
+    except InputError:
+        _tell_same(_same(a, b), as_json=as_json)  # ends the verb where they are
+        raise
+    if not found.relation.is_copy:
+        _tell_same(_same(a, b, of_one_size=True), as_json=as_json)
     if as_json:
         emit(comparison_fields(found))
     else:
@@ -77,9 +74,70 @@ def comparison_fields(found: Comparison) -> dict[str, object]:
         "scale": round(found.scale, 6),
         "relation": found.relation.value,
         "copy": found.relation.is_copy,
+        "rung": "weights",
         "calibration": found.calibration,
         "why": found.why,
     }
+
+
+def _compared(
+    a: str, b: str, endpoint: str | None, db: str | None
+) -> tuple[Sketched, Sketched, Comparison]:
+    """Raises InputError where there is nothing to compare."""
+    from reseen.match.compare import compare as compared
+    from reseen.match.compare import obstacle
+
+    first, second = _sketched(a, endpoint), _sketched(b, endpoint)
+    for name, sketched in ((a, first), (b, second)):
+        if sketched.sketch is None:
+            raise FileError(f"{name} has no sketch: {sketched.reason}")
+    assert first.sketch is not None
+    assert second.sketch is not None
+    background = _background(db, first.sketch.architecture)
+    found = compared(first.sketch, second.sketch, background)
+    if found is None:
+        raise InputError(f"{a} and {b} cannot be compared. {obstacle(first.sketch, second.sketch)}")
+    return first, second, found
+
+
+def _same(a: str, b: str, *, of_one_size: bool = False) -> SameContent | None:
+    """Whether two files here are the same by their digests. `of_one_size`: only where they have one
+    size are they read."""
+    from reseen.fingerprints.digests import fingerprint
+    from reseen.match.same import same
+
+    if is_address(a) or is_address(b):
+        return None
+    try:
+        one, other = _file(Path(a)), _file(Path(b))
+        if of_one_size and one.stat().st_size != other.stat().st_size:
+            return None
+        return same(fingerprint(one), fingerprint(other))
+    except (InputError, OSError):  # what is wrong with them is said by whoever asked before
+        return None
+
+
+def _tell_same(found: SameContent | None, *, as_json: bool) -> None:
+    """Say that two files are the same, and end so; nothing where they are not."""
+    if found is None:
+        return
+    if as_json:
+        emit(
+            {
+                **dict.fromkeys(("cosine", "mean", "p_value", "agreeing", "modules", "coverage")),
+                "scale": None,
+                "relation": "same",
+                "copy": True,
+                "rung": found.rung.label,
+                "calibration": None,
+                "why": found.why,
+            }
+        )
+    else:
+        say(click.style("same", fg="red", bold=True))
+        say(f"  {found.why}")
+        note("  Their weights were not compared.")
+    finish(ExitCode.MATCH)
 
 
 def _print(found: Comparison, first: Sketched, second: Sketched) -> None:

@@ -175,7 +175,7 @@ def hub_named(
     if endpoint is None:
         return hub
     check_endpoint(endpoint, "--endpoint")
-    return replace(hub, endpoint=endpoint.strip().rstrip("/"))
+    return replace(hub, endpoint=endpoint.strip().rstrip("/"), said_by="--endpoint")
 
 
 def opener(hub: HubSettings) -> Callable[[], Hub]:

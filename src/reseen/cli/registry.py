@@ -165,8 +165,25 @@ def _store_to_import_into(
         with TemporaryDirectory() as folder, Store(f"sqlite:///{folder}/dry-run.db") as store:
             yield store, Keyring(os.urandom(32))
     else:
-        with open_store(settings) as store:
+        with _store_for_a_dry_run(settings) as store:
             yield store, keyring_for_names(store, settings)
+
+
+@contextmanager
+def _store_for_a_dry_run(settings: Settings) -> Iterator[Store]:
+    """The store, of which nothing will be changed; where it can only be read, a copy that is gone
+    afterwards, for an import works in a transaction that writes before it is taken back."""
+    with look_into(settings) as looked:
+        if looked.reads_only:
+            from reseen.store.database import Store
+
+            with TemporaryDirectory() as folder:
+                looked.copy_to(Path(folder) / "dry-run.db")
+                with Store(f"sqlite:///{folder}/dry-run.db") as store:
+                    yield store
+            return
+    with open_store(settings) as store:
+        yield store
 
 
 def _import_all(

@@ -87,7 +87,9 @@ def at_hub(
         if bad and ending.strict:
             tell(ExitCode.PART)
         named = target.repos[: len(given.repos)]
-        asked = replace(ending, named=named, silent=output.silent, where=hub.endpoint)
+        asked = replace(
+            ending, named=named, silent=output.silent, where=hub.endpoint, said_by=hub.said_by
+        )
         finish_scan(store, outcome, target, asked)
 
 

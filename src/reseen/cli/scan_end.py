@@ -36,6 +36,8 @@ class Ending:
     """Say nothing but errors."""
     where: str = ""
     """The hub's address."""
+    said_by: str = ""
+    """The setting, or option, that says it."""
     walks: bool = True
     """False: only known files were read."""
 
@@ -144,6 +146,8 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
     if not outcome.ended:
         stopped = outcome.stopped or STOPPED
         note(stopped if stopped == STOPPED else f"{asked.where}: {stopped}")
+        if outcome.stopped != STOPPED and asked.said_by:
+            note(f"  Its address is what {asked.said_by} says.")
         note(GO_ON)
         tell(ExitCode.STOPPED if outcome.stopped == STOPPED else ExitCode.CANNOT)
 

@@ -82,6 +82,8 @@ class ClientOptions:
     """... and for how long since its first failure. Seconds."""
     quota: RateLimit | None = None
     """A limit of our own, besides the server's."""
+    said_by: str = "HF_ENDPOINT"
+    """The setting that says the server's address, for messages."""
     transport: httpx2.AsyncBaseTransport | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -123,6 +125,7 @@ class Http:
         self._base = httpx2.URL(endpoint)
         self._endpoint = endpoint
         """As it was given, for messages."""
+        self._said_by = options.said_by
         self._token = token if token and may_carry_token(self._base) else None
         self._usage = usage
         self._quota = Quota(usage, options.clock, options.sleep, options.quota)
@@ -372,7 +375,8 @@ class Http:
         """Nobody answers at this address, or the answer breaks off."""
         who = f"{'' if self._is_own(url) else 'the storage behind '}{self._endpoint}"
         problem = f"{who} cannot be reached, or breaks off its answers"
-        return _Again(HubBusy(problem, remedy="Try again later."))
+        remedy = f"Try again later. The hub's address is what {self._said_by} says."
+        return _Again(HubBusy(problem, remedy=remedy))
 
     def _is_own(self, url: httpx2.URL) -> bool:
         return origin(url) == origin(self._base)

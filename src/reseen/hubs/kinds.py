@@ -40,7 +40,8 @@ def _hugging_face(hub: HubSettings) -> Hub:
     from reseen.hubs.http import ClientOptions
     from reseen.hubs.huggingface import HuggingFace
 
-    return HuggingFace(hub.endpoint, hub.token, ClientOptions(quota=hub.quota))
+    options = ClientOptions(quota=hub.quota, said_by=hub.said_by)
+    return HuggingFace(hub.endpoint, hub.token, options)
 
 
 KINDS: Mapping[str, HubKind] = {
@@ -58,10 +59,42 @@ def hub_named(name: str, settings: Settings, *, others: Sequence[str] = ()) -> H
         if wanted in (hub.name, hub.host, stored_name(hub)):
             return hub
     names = ", ".join([*(names_of(hub) for hub in settings.hubs), *others])
-    variable = "".join(c if c.isascii() and c.isalnum() else "_" for c in given[:40]).upper()
+    if "://" in given:
+        raise _address_for_a_hub(name.strip(), settings, names)
     raise InputError(
         f"there is no hub called {name[:80]!r}; known: {names}",
-        remedy=f"For another, set RESEEN_HUB_{variable.strip('_') or 'NAME'}_ENDPOINT.",
+        remedy=f"For another, set {_variable(given)}.",
+    )
+
+
+def _variable(word: str) -> str:
+    """The setting that gives a hub the name of this word, or of this host."""
+    letters = "".join(c if c.isascii() and c.isalnum() else "_" for c in word[:40]).upper()
+    name = "_".join(filter(None, letters.split("_"))) or "NAME"
+    return f"RESEEN_HUB_{name}_ENDPOINT"
+
+
+def _address_for_a_hub(given: str, settings: Settings, names: str) -> InputError:
+    """Somebody gave an address where the name of a hub is wanted."""
+    known = hub_of(given, settings)
+    if known is not None:
+        return InputError(
+            f"{given[:200]!r} is an address, and no name of a hub",
+            remedy=f"Name its hub before it: {known[0].name} {given[:200]}",
+        )
+    scheme, _, rest = given.partition("://")
+    host = rest.partition("/")[0].rpartition("@")[2]
+    if scheme.lower() not in ("http", "https") or not is_host(host.lower()):
+        return InputError(
+            f"there is no hub called {given[:80]!r}; known: {names}",
+            remedy="Give a hub's name, then what to look at there.",
+        )
+    variable = _variable(host)
+    called = variable.removeprefix("RESEEN_HUB_").removesuffix("_ENDPOINT")
+    return InputError(
+        f"no hub of the settings is at {host[:80]}; known: {names}",
+        remedy=f"If a server there speaks the Hub's API, set {variable}={scheme.lower()}://{host}; "
+        f"its name is then {called.lower().replace('_', '-')}.",
     )
 
 

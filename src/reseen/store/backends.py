@@ -209,6 +209,16 @@ def _open_sqlite(url: URL, patience: float, opening: Opening) -> tuple[Engine, b
     return engine, reads_only
 
 
+def copy_sqlite(raw: object, file: Path) -> None:
+    """All of an open SQLite database into another file."""
+    assert isinstance(raw, sqlite3.Connection)
+    copy = sqlite3.connect(file)
+    try:
+        raw.backup(copy)
+    finally:
+        copy.close()
+
+
 def _begin(raw: sqlite3.Connection, writes: bool) -> None:
     if writes:
         raw.execute("BEGIN IMMEDIATE").close()

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -153,6 +154,22 @@ class Store:
                 raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
             finally:
                 raw.close()
+
+    def copy_to(self, file: Path) -> None:
+        """Make a copy of an SQLite store, as it is now, readable by its owner alone. Raises
+        StoreReadOnly where the store is no file."""
+        if not self._sqlite:
+            raise StoreReadOnly(
+                "this registry can only be read, and its server copies nothing here",
+                remedy="Ask for it where the registry can be written: a dry run changes nothing.",
+            )
+        file.touch(mode=0o600)
+        raw = self._engine.raw_connection()
+        try:
+            with backends.in_words(self._patience):
+                backends.copy_sqlite(raw.driver_connection, file)
+        finally:
+            raw.close()
 
     @property
     def secret(self) -> bytes:
