@@ -20,10 +20,10 @@ from urllib.parse import unquote, urlsplit
 from reseen.errors import SettingsError
 
 ENVIRONMENT: Mapping[str, str] = {
-    "RESEEN_HOME": "Folder of the default store and key file (default: $XDG_DATA_HOME/reseen).",
+    "RESEEN_HOME": "Folder of the default store (default: $XDG_DATA_HOME/reseen).",
     "RESEEN_DB": "Where the store is: a URL or a file's path (default: a file in RESEEN_HOME).",
     "RESEEN_KEY": "The sealing key: 64 hex digits. Wins over the key file.",
-    "RESEEN_KEY_FILE": "The sealing key's file (default: reseen.key in RESEEN_HOME).",
+    "RESEEN_KEY_FILE": "The sealing key's file (default: $XDG_CONFIG_HOME/reseen/reseen.key).",
     "RESEEN_NEW_KEY": "The next sealing key, for `seal rotate`: 64 hex digits.",
     "RESEEN_STATE": "Folder of the gate's last state (default: gate in RESEEN_HOME).",
     "RESEEN_URL": "Where people reach the service, e.g. https://review.example.org (serve).",
@@ -43,6 +43,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "HF_HUB_CACHE": "The Hub client's cache: `scan folder` without a path (default: $HF_HOME/hub).",
     "HUGGINGFACE_HUB_CACHE": "The same, by the name that it had before.",
     "XDG_DATA_HOME": "Base of RESEEN_HOME (default: ~/.local/share).",
+    "XDG_CONFIG_HOME": "Base of the sealing key's folder (default: ~/.config).",
     "XDG_CACHE_HOME": "Base of HF_HOME (default: ~/.cache).",
     "RESEEN_GONE_AFTER": "How long strangers must be refused before that is gone (default: 24h).",
     "NO_COLOR": "Set to anything: no colours, also on terminals.",
@@ -137,7 +138,7 @@ class Settings:
         return cls(
             home=home,
             db=store_url(env.get("RESEEN_DB") or str(home / "reseen.db")),
-            key_file=_path(env, "RESEEN_KEY_FILE") or home / "reseen.key",
+            key_file=_path(env, "RESEEN_KEY_FILE") or _key_file(env, home),
             hubs=_hubs(env),
             key=env.get("RESEEN_KEY") or None,
             new_key=env.get("RESEEN_NEW_KEY") or None,
@@ -149,6 +150,16 @@ class Settings:
             no_color=bool(env.get("NO_COLOR")),
             hub_cache=_hub_cache(env),
         )
+
+
+def _key_file(env: Mapping[str, str], home: Path) -> Path:
+    """Where the sealing key is where nobody says: apart from the store, so that one copied folder
+    does not give both. But where it lies already, and in a folder that was named for all of it."""
+    beside = home / "reseen.key"
+    if env.get("RESEEN_HOME") or beside.exists():
+        return beside
+    config = _path(env, "XDG_CONFIG_HOME") or Path.home() / ".config"
+    return config / "reseen" / "reseen.key"
 
 
 def host_of(endpoint: str) -> str:

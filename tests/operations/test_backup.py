@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -117,3 +118,38 @@ def test_a_service_says_that_key_and_database_lie_together(
     assert "lie in one folder" not in said(RESEEN_KEY_FILE=str(away))
     assert "lie in one folder" not in said(RESEEN_KEY="5e" * 32)
     assert "lie in one folder" in said(RESEEN_HOME=str(tmp_path / "100% of it?"))
+
+
+def test_with_nothing_configured_key_and_database_lie_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    new = Settings.from_environment({})
+    assert new.key_file == tmp_path / ".config" / "reseen" / "reseen.key"
+    assert new.key_beside_store() is None
+    elsewhere = {"XDG_CONFIG_HOME": str(tmp_path / "settings")}
+    assert Settings.from_environment(elsewhere).key_file.is_relative_to(tmp_path / "settings")
+    # one that stands keeps its key where it is
+    there = tmp_path / ".local" / "share" / "reseen" / "reseen.key"
+    there.parent.mkdir(parents=True)
+    there.write_text("5e" * 32)
+    assert Settings.from_environment({}).key_file == there
+    assert Settings.from_environment({}).key_beside_store() == there.parent
+    # a folder that somebody named for all of it holds all of it, and the service says so
+    named = Settings.from_environment({"RESEEN_HOME": str(tmp_path / "all")})
+    assert named.key_file == tmp_path / "all" / "reseen.key"
+
+
+def test_the_first_list_makes_a_key_apart_from_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reseen.web import serve
+
+    monkeypatch.setattr(serve, "serve", lambda *_: None)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    listed = tmp_path / "removed.csv"
+    listed.write_text(f"SHA256\n{hashlib.sha256(b'one').hexdigest()}\n")
+    run = CliRunner().invoke(cli, ["registry", "import", str(listed)], catch_exceptions=False)
+    assert f"Made a new sealing key: {tmp_path}/.config/reseen/reseen.key" in run.output
+    assert not list((tmp_path / ".local").rglob("*.key"))
+    assert "lie in one folder" not in CliRunner().invoke(cli, ["serve"]).output

@@ -383,6 +383,8 @@ def test_the_verb(tmp_path: Path) -> None:
     assert "accepted" in run("seal", "rotate", "--begin")
     assert "under way" in run("seal", "status")
     told = run("seal", "rotate")
+    assert "must be started again" in told
+    assert "`reseen index key`" in told
     assert "1 claim sealed anew" in told
     key = (tmp_path / "reseen.key").read_text().strip()
     assert key not in told

@@ -107,7 +107,9 @@ def test_a_dry_run_of_an_import_needs_no_more_than_reading(
     seal(medium)
     before = {path: path.stat().st_mtime_ns for path in medium.rglob("*")}
     more = tmp_path / "more.csv"
-    more.write_text(f"name,SHA256\n{NAME},{SHA256}\nAnother,{hashlib.sha256(b'another').hexdigest()}\n")
+    more.write_text(
+        f"name,SHA256\n{NAME},{SHA256}\nAnother,{hashlib.sha256(b'another').hexdigest()}\n"
+    )
     code, said = look(medium, "registry", "import", "--dry-run", "--list", "removed", str(more))
     assert code == 0, said
     assert "nothing was written" in said

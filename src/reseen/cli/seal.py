@@ -58,7 +58,11 @@ def rotate(begin: bool, db: str | None, as_json: bool) -> None:
     if done.old_key_file is not None:
         note(f"The old one is kept in {done.old_key_file}: backups from before open with it.")
         note("Move it apart, and destroy it with the last of them.")
-    note("Start again what runs with the old key, and save indexes anew.")
+    note("What runs with the old key must be started again: reseen serve, watch, scans.")
+    note(
+        "Indexes that were saved, and their key for workers, are worth nothing any more: save both"
+    )
+    note("anew with `reseen index save` and `reseen index key`.")
 
 
 @seal.command()
