@@ -123,6 +123,10 @@ def test_a_named_repository_that_is_refused_is_no_clean_scan(
     number = err.split("reseen problems --scan ")[1].split()[0]
     out, _ = reseen(tmp_path, replica, "problems", "--scan", number)
     assert "/nobody/nothing: there is no such repository" in out
+    _, err = reseen(tmp_path, replica, "problems")
+    host = replica.endpoint.removeprefix("http://")
+    assert f"Scan {number} of {host}, begun 20" in err
+    assert "1 place not looked at or not judged in full" in err
     out, _ = reseen(tmp_path, replica, "problems", "--json")
     assert [row["scan"] for row in objects(out)] == [int(number)]
     reseen(tmp_path, replica, "problems", "--scan", "999", code=2)
@@ -242,6 +246,14 @@ def test_an_address_elsewhere_is_refused(tmp_path: Path, replica: Replica) -> No
 def test_a_hub_that_does_not_answer_is_named(tmp_path: Path) -> None:
     _, err = reseen(tmp_path, Nowhere(), "inspect", "hf://owner/name/x.bin", code=2)
     assert "http://127.0.0.1:9 cannot be reached" in err
+    assert "HF_ENDPOINT" in err
+
+
+def test_a_folder_is_read_by_the_verb_that_scans_it(tmp_path: Path, replica: Replica) -> None:
+    reseen(tmp_path, replica, "db", "upgrade")
+    _, err = reseen(tmp_path, replica, "read", "folder", code=2)
+    assert "reseen scan folder PATH" in err
+    assert "RESEEN_HUB" not in err
 
 
 def test_a_recheck_at_another_address_says_where_the_sightings_are(

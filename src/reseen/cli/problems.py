@@ -36,6 +36,7 @@ def problems(number: int | None, db: str | None, as_json: bool) -> None:
         scan = left_out.latest(connection) if number is None else number
         if scan is None or not left_out.exists(connection, scan):
             raise NotFound("there is no such scan", remedy="The end of a scan says its number.")
+        of = left_out.described(connection, scan)
         for problem in left_out.recorded(connection, scan):
             shown += 1
             if as_json:
@@ -53,4 +54,9 @@ def problems(number: int | None, db: str | None, as_json: bool) -> None:
             if problem.remedy:
                 say(f"  {visible(problem.remedy)}")
     if not as_json:
-        note(f"Scan {scan}: {count(shown, 'problem') if shown else 'no problems'}")
+        what = (
+            f"{count(shown, 'place')} not looked at or not judged in full"
+            if shown
+            else "no problems"
+        )
+        note(f"Scan {scan} of {of}: {what}")

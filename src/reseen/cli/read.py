@@ -29,6 +29,7 @@ from reseen.cli.hub import (
     repo_of,
 )
 from reseen.cli.scan_end import Ending, said_of_unread, say_scan
+from reseen.errors import InputError
 from reseen.settings import HUGGING_FACE, Settings
 
 if TYPE_CHECKING:
@@ -106,6 +107,12 @@ def read(
     from reseen.registry.removals import by_id
 
     settings = settings_for(db)
+    if hub is not None and hub.strip().lower() == "folder":
+        raise InputError(
+            "a folder is no hub that can be asked",
+            remedy="`reseen scan folder PATH` reads every file there; git lfs pull brings those of "
+            "which only a pointer is there.",
+        )
     asked = settings.hubs
     if hub is not None or endpoint is not None:
         asked = (hub_named(hub or HUGGING_FACE, settings, endpoint),)

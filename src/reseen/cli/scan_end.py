@@ -99,6 +99,10 @@ def said_of_unread(unread: UnreadCopies) -> None:
         note(f"A scan asked for {unread.asked:,} of them: reseen read")
     elif unread.copies:
         note("Every byte of them is read by: reseen read --confirm full")
+    if unread.pointers:
+        copies = count(unread.pointers, "known copy", "known copies")
+        note(f"In folders here only the Git LFS pointer of {copies} is there:")
+        note("  git lfs pull brings the files, and reseen scan folder reads them.")
 
 
 def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Ending) -> None:
@@ -138,7 +142,10 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
         if asked.strict:
             tell(ExitCode.PART)
     if left.problems and not asked.silent:
-        note(f"  {count(left.problems, 'problem')} recorded: reseen problems --scan {outcome.scan}")
+        verb = "looked at" if asked.walks else "read"
+        places = count(left.problems, "place")
+        note(f"  {places} could not be {verb} or judged in full; where, and why:")
+        note(f"    reseen problems --scan {outcome.scan}")
     if outcome.sightings and not asked.silent:
         note("A sighting is a lead, not a verdict. Next: reseen sightings, reseen report --out ...")
     if left.reasons or (asked.strict and outcome.coverage.skipped.get(BLIND)):

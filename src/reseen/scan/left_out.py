@@ -175,5 +175,12 @@ def latest(connection: Connection) -> int | None:
     return number
 
 
+def described(connection: Connection, scan: int) -> str:
+    """Which scan that is, for whoever knows its number alone: its hub, and when it began. The
+    reading of known copies is one too."""
+    row = connection.execute(select(scans).where(scans.c.pk == scan)).one()
+    return f"{row.hub}, begun {instant(row.started_at):%Y-%m-%d %H:%M} UTC"
+
+
 def exists(connection: Connection, scan: int) -> bool:
     return connection.scalar(select(scans.c.pk).where(scans.c.pk == scan)) is not None

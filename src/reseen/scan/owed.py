@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select
 
+from reseen.hubs.kinds import FOLDER
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.known_commits import is_standing
 from reseen.observed.readings import UNREAD, File, ReadSoFar, files_of, read_so_far
@@ -147,6 +148,8 @@ class UnreadCopies:
     """Of these: a scan asked for more than was read so far. `reseen read` does it."""
     refused: int = 0
     """Beside these: all bytes were asked for, and could not be had (no access, too large)."""
+    pointers: int = 0
+    """Beside these: Git LFS pointers in folders on this machine, where no hub can be asked."""
 
 
 def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
@@ -165,6 +168,7 @@ def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
             select(func.max(walks.c.confirm)).where(here).scalar_subquery().label("confirm"),
             select(func.min(walks.c.version)).where(here).scalar_subquery().label("version"),
             header.label("header"),
+            (repositories.c.hub == FOLDER).label("folder"),
         )
         .join(sightings, sightings.c.artifact_pk == artifacts.c.pk)
         .join(removals, removals.c.pk == sightings.c.removal_pk)
@@ -175,8 +179,11 @@ def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
     )
     if hub is not None:
         query = query.where(repositories.c.hub == hub)
-    copies = asked = refused = 0
+    copies = asked = refused = pointers = 0
     for row in connection.execute(query):
+        if row.folder:
+            pointers += 1
+            continue
         done = row.version is not None and row.version >= latest
         level = row.confirm or 0
         if level == 2 and done:
@@ -184,4 +191,4 @@ def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
             continue
         copies += 1
         asked += not done and (level == 2 or (level == 1 and not row.header))
-    return UnreadCopies(copies, asked, refused)
+    return UnreadCopies(copies, asked, refused, pointers)
