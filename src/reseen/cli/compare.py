@@ -103,8 +103,9 @@ def _compared(
 def _same(a: str, b: str, *, of_one_size: bool = False) -> SameContent | None:
     """Whether two files here are the same by their digests. `of_one_size`: only where they have one
     size are they read."""
-    from reseen.fingerprints.digests import fingerprint
+    from reseen.cli.hub import never_read
     from reseen.match.same import same
+    from reseen.registry.never_read import read_local
 
     if is_address(a) or is_address(b):
         return None
@@ -112,7 +113,8 @@ def _same(a: str, b: str, *, of_one_size: bool = False) -> SameContent | None:
         one, other = _file(Path(a)), _file(Path(b))
         if of_one_size and one.stat().st_size != other.stat().st_size:
             return None
-        return same(fingerprint(one), fingerprint(other))
+        never = never_read()
+        return same(read_local(one, never), read_local(other, never))
     except (InputError, OSError):  # what is wrong with them is said by whoever asked before
         return None
 
