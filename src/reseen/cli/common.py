@@ -227,9 +227,9 @@ def about(name: object) -> Iterator[None]:
     try:
         yield
     except (FileError, ListError, HubError, InputError, Tampered) as e:
-        if str(name) in str(e):
-            raise
-        raise type(e)(f"{name}: {e}", remedy=e.remedy) from e
+        if str(name) not in str(e):
+            e.args = (f"{name}: {e}",)
+        raise
 
 
 def say(line: str) -> None:

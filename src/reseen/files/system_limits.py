@@ -8,8 +8,10 @@ wider: no file is to come near them, and one that does has found a fault of ours
 from __future__ import annotations
 
 import math
+import os
 import resource
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +28,8 @@ SECONDS = WIDER * 30
 """Seconds of processor time for a file, or for the longest ones ..."""
 SECONDS_A_BYTE = WIDER * 4 / 250e6
 """... so many for each byte: four times its SHA-256, on a processor that is slow at it."""
+SECONDS_OF_A_LIST = WIDER * 60
+"""Seconds of processor time for the reading of a list: a million rows take a minute."""
 
 
 def seconds_for(size: int) -> int:
@@ -33,7 +37,7 @@ def seconds_for(size: int) -> int:
     return max(SECONDS, int(size * SECONDS_A_BYTE))
 
 
-def limit_process(size: int, *, memory: int = MEMORY, seconds: int | None = None) -> None:
+def limit_process(size: int, *, memory: int | None = None, seconds: int | None = None) -> None:
     """From now on this process takes at most so much more: for one that reads one file of `size`
     bytes and ends. To be called in its main thread.
 
@@ -42,26 +46,51 @@ def limit_process(size: int, *, memory: int = MEMORY, seconds: int | None = None
     code that is not Python.
     """
     seconds = seconds_for(size) if seconds is None else seconds
-    _limit(memory, seconds)
+    _limit(MEMORY if memory is None else memory, seconds)
     soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, _narrower(_used() + 2 * seconds, hard)))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold what is in the file
 
 
 @contextmanager
-def limits(size: int, *, memory: int = MEMORY, seconds: int | None = None) -> Iterator[None]:
+def limits(size: int, *, memory: int | None = None, seconds: int | None = None) -> Iterator[None]:
     """The same while one file of `size` bytes is read, in a process that goes on afterwards: for
-    its main thread, while nothing else is under way."""
+    its main thread, while nothing else is under way. In any other thread there are none: the system
+    counts by process, and a signal comes to the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     kinds = (resource.RLIMIT_AS, resource.RLIMIT_CPU)
     before = [resource.getrlimit(kind) for kind in kinds]
     handler = signal.getsignal(signal.SIGXCPU)
-    _limit(memory, seconds_for(size) if seconds is None else seconds)
+    _limit(MEMORY if memory is None else memory, seconds_for(size) if seconds is None else seconds)
     try:
         yield
     finally:
         for kind, limit in zip(kinds, before, strict=True):
             resource.setrlimit(kind, limit)
         signal.signal(signal.SIGXCPU, handler)
+
+
+@contextmanager
+def memory_for_threads() -> Iterator[None]:
+    """Memory alone, while a process reads files at hubs: one in its main thread, and one in each of
+    the threads that asyncio has for work."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    files = 1 + min(32, (os.cpu_count() or 1) + 4)
+    if taken := _taken():
+        _soften(resource.RLIMIT_AS, taken + files * MEMORY)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def list_limits(size: int) -> tuple[int, int]:
+    """Bytes and seconds for the reading of a list of `size` bytes: a row takes 3 KiB, and in a file
+    20 bytes at least, for hashes cannot be packed."""
+    rows = min(size // 20, 1_000_000)
+    return MEMORY + WIDER * rows * (3 << 10), SECONDS_OF_A_LIST
 
 
 def _limit(memory: int, seconds: int) -> None:

@@ -15,6 +15,7 @@ import hashlib
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from reseen.errors import FileError, Malformed, TooLarge, Unforeseen, Unread, bulkhead
-from reseen.files import containers, lfs_pointer, limits, safetensors
+from reseen.files import containers, lfs_pointer, limits, safetensors, system_limits
 from reseen.files.identify import HEAD_LENGTH, header_length, identify
 from reseen.files.source import LocalFile, Range, Reader, run
 from reseen.files.tensors import Listing
@@ -267,7 +268,7 @@ def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Fi
     `progress` is called with the number of bytes of each step. Raises FileError if the file cannot
     be opened or read, or changes meanwhile.
     """
-    with bulkhead(), LocalFile(path) as source:
+    with bulkhead(), LocalFile(path) as source, _limits(source):
         inside = run(source, look_inside(source.size, thorough=True))
         pass_ = Fingerprinter(source.size, inside, config_beside(path))
         at = 0
@@ -280,6 +281,15 @@ def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Fi
             if progress is not None:
                 progress(len(chunk))
         return pass_.finish()
+
+
+def _limits(source: LocalFile) -> AbstractContextManager[None]:
+    """The system's limits for a file. What is loaded once for all files, numpy and its threads, is
+    not counted as the first file's."""
+    head = source.read(Range(0, min(source.size, HEAD_LENGTH)))
+    if identify(head, source.size) in containers.READ:
+        import reseen.fingerprints.contents  # noqa: F401
+    return system_limits.limits(source.size)
 
 
 class WholeFile:
@@ -328,7 +338,7 @@ class WholeFile:
 
 def digests_alone(path: Path, progress: Callable[[int], None] | None = None) -> Fingerprint:
     """The digests of a local file as a whole: its tensors are not looked for. Raises FileError."""
-    with bulkhead(), LocalFile(path) as source:
+    with bulkhead(), LocalFile(path) as source, system_limits.limits(source.size):
         pass_ = WholeFile(source.size)
         for at in range(0, source.size, BLOCK):
             chunk = source.read(Range(at, min(BLOCK, source.size - at)))

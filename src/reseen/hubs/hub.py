@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from reseen.files.source import Range, Reader
+from reseen.files.system_limits import limits
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 
 T = TypeVar("T")
@@ -156,11 +157,16 @@ class Hub(Protocol):
 
 
 async def drive(hub: Hub, artifact: Artifact, reader: Reader[T]) -> T:
-    """Drive a reader over a remote artifact to its end and return what it read."""
+    """Drive a reader over a remote artifact to its end and return what it read. Each step is held
+    to what the system gives for a file (`system_limits`): nothing else is under way meanwhile."""
+    size = artifact.size or 0
     try:
-        wanted = next(reader)
+        with limits(size):
+            wanted = next(reader)
         while True:
-            wanted = reader.send(await hub.read(artifact, wanted))
+            data = await hub.read(artifact, wanted)
+            with limits(size):
+                wanted = reader.send(data)
     except StopIteration as stop:
         result: T = stop.value
         return result

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from reseen.errors import FileError, bulkhead
+from reseen.errors import FileError, SystemLimit, bulkhead
 from reseen.fingerprints.kinds import LONG_OF
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.records import (
@@ -185,6 +185,8 @@ def drafts(
             for value in several.values:
                 yield _one_of_several(drafter, number, place, several.put(cells, value))
             continue
+        except SystemLimit:
+            raise  # the next row would reach it, too: it is the list's trouble
         except (RefusedValue, FileError) as refused:
             first = next((text for cell in cells if (text := text_of(cell))), None)
             if first is None:
@@ -206,6 +208,8 @@ def _one_of_several(
     try:
         with bulkhead(RefusedValue):
             return drafter.draft(number, place, cells)
+    except SystemLimit:
+        raise
     except (RefusedValue, FileError) as refused:
         return Refusal(number, place, str(refused), cells)
 

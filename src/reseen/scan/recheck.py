@@ -33,6 +33,7 @@ from reseen.errors import (
     HubMissing,
     bulkhead,
 )
+from reseen.files.system_limits import memory_for_threads
 from reseen.hubs.hub import Hub, WantedRepositories
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, sightings
@@ -124,7 +125,8 @@ def recheck(
         finally:
             await hub.close()
 
-    return asyncio.run(whole())
+    with memory_for_threads():
+        return asyncio.run(whole())
 
 
 async def revisit(

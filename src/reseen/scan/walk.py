@@ -30,6 +30,7 @@ from reseen.errors import (
     Unforeseen,
     bulkhead,
 )
+from reseen.files.system_limits import memory_for_threads
 from reseen.hubs.hub import Hub, Revision, WantedRepositories
 from reseen.records import Problem, account_of
 from reseen.scan import priorities
@@ -103,7 +104,8 @@ def scan(
         finally:
             await hub.close()
 
-    return asyncio.run(whole())
+    with memory_for_threads():
+        return asyncio.run(whole())
 
 
 async def walk(context: ScanContext) -> Outcome:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
+from reseen.files.system_limits import memory_for_threads
 from reseen.hubs.hub import Hub
 from reseen.records import Sighting
 from reseen.scan import owed
@@ -105,7 +106,8 @@ def watch(context: WatchContext, open_hub: Callable[[], Hub]) -> None:
         finally:
             await hub.close()
 
-    asyncio.run(whole())
+    with memory_for_threads():
+        asyncio.run(whole())
 
 
 async def watching(context: WatchContext, hub: Hub, stop: asyncio.Event) -> None:
