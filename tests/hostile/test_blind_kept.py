@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from replica.server import Replica
+from replica.world import Repo, World, lfs
 from sqlalchemy import select
 from tests.files import build
 from tests.hostile.test_blind import CASES, LORA, REMOVED
 from tests.match.made import KEYRING, known, listed, remove
 from tests.match.updates import put
 from tests.scan.fake_hub import COMMIT, FakeHub
+from tests.scan.walking import walk_hub
 
 from reseen.cli import cli
 from reseen.errors import HubAuth
@@ -26,7 +29,7 @@ from reseen.scan.context import reading
 from reseen.scan.folder import scan_folder
 from reseen.scan.read_result import BLIND
 from reseen.scan.record import record
-from reseen.scan.target import Options
+from reseen.scan.target import Options, Target
 from reseen.scan.visit import visit
 from reseen.store import schema
 from reseen.store.database import Store
@@ -179,6 +182,24 @@ def test_every_report_and_the_verb_tell_of_it(tmp_path: Path, store: Store) -> N
     run("report", "--out", str(tmp_path / "b.jsonl"), "--blind", "--locations")
     rows = [json.loads(line) for line in (tmp_path / "b.jsonl").read_text().splitlines()]
     assert {r["path"] for r in rows} == set(large())
+    assert "altered ones were not" in run("scan", "folder", str(tmp_path / "models"))
     page = (tmp_path / "a.html").read_text()
     assert f"Of {len(large())} files the weights could not be judged." in page
     assert not re.search(r"\[[a-z-]+\]", page.partition("</style>")[2]), "codes are for programs"
+
+
+def test_a_walk_counts_it_once_and_says_no_more_was_left_out(
+    tmp_path: Path, store: Store, world: World, replica: Replica
+) -> None:
+    put(store, build.safetensors(LORA))
+    files = {
+        f"{n}/{name}": data for n, (name, data, _) in enumerate(CASES.values()) if len(data) > 5_000
+    }
+    repo = world.add(Repo("somebody/mixed"))
+    repo.commit({path: lfs(data) for path, data in files.items()})
+    target = Target(repos=("somebody/mixed",))
+    first, again = (walk_hub(store, replica.endpoint, target).coverage for _ in range(2))
+    assert first.skipped == {BLIND: len(files)}
+    assert sum(first.blind.values()) == len(files)
+    assert again.skipped == {}, "what is known is not read, and not counted, again"
+    assert set(kept(store)) == set(files)

@@ -286,6 +286,12 @@ def test_the_page_says_what_could_not_be_judged_in_words() -> None:
     assert "<script" not in shown
 
 
+def test_a_page_says_where_no_altered_copy_could_be_found() -> None:
+    told = "exact copies were looked for, altered ones were not"
+    assert told in render(replace(findings([]), sketched=False), locations=False)
+    assert told not in render(findings([]), locations=False)
+
+
 def test_a_page_says_that_nothing_was_met_that_could_not_be_judged() -> None:
     assert "No file was met whose weights could not be judged." in render(
         findings([]), locations=False

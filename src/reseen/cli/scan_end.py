@@ -107,6 +107,7 @@ def said_of_unread(unread: UnreadCopies) -> None:
 
 def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Ending) -> None:
     """Say what came of a scan, and tell its exit code."""
+    from reseen.observed import sketches
     from reseen.registry import removals
     from reseen.scan.left_out import left_out, standing
     from reseen.scan.read_result import BLIND
@@ -115,11 +116,14 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
     with store.read() as connection:
         nothing = next(removals.every(connection, withdrawn=False), None) is None
         left = left_out(connection, outcome, target)
+        sketched = sketches.any_of_removals(connection)
         if asked.exit_code and standing(connection, outcome, target):
             tell(ExitCode.MATCH)
     if not asked.silent:
         _summary(outcome.coverage, len(outcome.sightings), walks=asked.walks)
         _say_blind(outcome)
+        if not nothing and not sketched and outcome.coverage.artifacts:
+            note("  No removal has a sketch: exact copies were looked for, altered ones were not.")
         if nothing and outcome.coverage.listed:
             note("  The registry is empty: what was seen is remembered, and nothing could match.")
         for reason in left.cut:

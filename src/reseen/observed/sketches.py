@@ -141,3 +141,8 @@ def _complete(sketch: bytes) -> bool:
     from reseen.fingerprints.sketch import decode
 
     return decode(sketch).complete
+
+
+def any_of_removals(connection: Connection) -> bool:
+    """Whether any removal ever had a sketch: without one no altered copy can be found."""
+    return connection.scalar(select(schema.sketches.c.claim_pk).limit(1)) is not None

@@ -11,7 +11,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, func, select
 
-from reseen.observed import blind_spots, sightings
+from reseen.observed import blind_spots, sightings, sketches
 from reseen.observed.artifacts import instant
 from reseen.observed.blind_spots import BY_DIGESTS, IN_PART, BlindFile
 from reseen.records import BlindSpot, Confirmed, Rung, Sighting, SightingState
@@ -81,6 +81,8 @@ class Findings:
     """Files whose weights could not be judged, at most `MOST_BLIND`."""
     blind_count: int = 0
     """All of them."""
+    sketched: bool = True
+    """Any removal has a sketch; else no altered copy could be found."""
 
     @property
     def counting(self) -> tuple[Sighting, ...]:
@@ -118,6 +120,7 @@ def gather(store: Store) -> Findings:
             not_read=tuple(blind_spots.count(connection)),
             blind=tuple(islice(blind_spots.files(connection, unjudged=True), MOST_BLIND)),
             blind_count=blind_spots.count_unjudged(connection),
+            sketched=sketches.any_of_removals(connection),
         )
 
 

@@ -381,7 +381,8 @@ def _visit(
     if visit.left and _leave(connection, scan, visited):
         skipped = {why: n for why, n in skipped.items() if why not in LEFT}  # counted then
     for counted, times in recorded.problems.items():
-        skipped[counted or UNREADABLE] = times
+        if counted != BLIND:
+            skipped[counted or UNREADABLE] = times
     return Coverage(
         bytes_by=visit.bytes_by,
         walked=1 if visit.listed and lease.ref == "main" else 0,

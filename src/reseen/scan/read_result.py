@@ -10,6 +10,8 @@ from reseen.observed.blind_spots import BY_DIGESTS, IN_PART, UNJUDGED
 from reseen.records import Artifact, BlindSpot, Confirmed, Container, JudgedBy, Match, Problem, Rung
 from reseen.registry import never_read
 
+OURS = frozenset((Unforeseen.code, SystemLimit.code))
+"""Codes of what Reseen itself failed on."""
 _MORE = "Raise the limit on bytes, or fetch the file yourself and use `reseen check`."
 
 
@@ -45,8 +47,7 @@ class ReadResult:
         """What a person should be told of it, one by one. Checkpoints are most of a hub, and are
         counted."""
         if self.by_weights:
-            ours = (Unforeseen.code, SystemLimit.code)
-            return tuple(spot for spot in self.blind if spot.code in ours)
+            return tuple(spot for spot in self.blind if spot.code in OURS)
         return self.blind
 
     @property
@@ -104,7 +105,9 @@ def blind_to(
 
 
 def blindness(place: str, what: ReadResult) -> Problem:
-    """A file that not everything could judge, with the reason."""
+    """A file that not everything could judge, with the reason. It was read: only where Reseen
+    failed on it does it count as one that was not."""
     said = "; ".join(f"{spot} [{spot.code}]" for spot in what.troubles)
     how = IN_PART if what.by_weights else BY_DIGESTS
-    return Problem(place, f"{how}: {said}")
+    ours = any(spot.code in OURS for spot in what.troubles)
+    return Problem(place, f"{how}: {said}", counted=None if ours else BLIND)
