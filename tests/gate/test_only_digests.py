@@ -16,10 +16,10 @@ from tests.match.made import fully_known, remove
 from tests.match.updates import CAST, OTHER, REMOVED, put
 
 from reseen.gate import answers, policy
-from reseen.gate.answers import ONLY_DIGESTS_WHY
+from reseen.gate.answers import NOTHING_WHY, ONLY_DIGESTS_WHY
 from reseen.gate.keys import KeyScope
 from reseen.gate.policy import Policy
-from reseen.records import Advice, Fingerprint
+from reseen.records import Advice, BlindSpot, Container, Fingerprint
 from reseen.store import audit
 from reseen.store.database import Store
 
@@ -51,6 +51,14 @@ def test_an_administrator_rules_otherwise(case: str, advice: Advice) -> None:
     told = answer(read(BLIND[case]), Policy({}, advice))
     assert told["advice"] == advice.value
     assert told["file"]["only_digests"] == {"advice": advice.value, "why": ONLY_DIGESTS_WHY}
+
+
+def test_a_file_of_which_nothing_is_known_is_ruled_as_well() -> None:
+    unjudged = Fingerprint(9, Container.UNKNOWN, (), blind=(BlindSpot("ended", "it was ended"),))
+    told = answer(unjudged, Policy({}, Advice.HOLD))
+    assert told["advice"] == "hold"
+    assert told["file"]["only_digests"] == {"advice": "hold", "why": NOTHING_WHY}
+    assert told["file"]["judged_by"] == []
 
 
 @pytest.mark.parametrize("data", [REMOVED, OTHER, CAST, b"\x89PNG\r\n\x1a\n" + bytes(99)])

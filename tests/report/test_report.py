@@ -286,6 +286,13 @@ def test_the_page_says_what_could_not_be_judged_in_words() -> None:
     assert "<script" not in shown
 
 
+def test_a_scan_of_before_reasons_were_kept_is_not_passed_over() -> None:
+    (scan,) = blind_findings().scans
+    old = replace(scan, coverage={"skipped": {UNJUDGED: 7}})
+    page = render(replace(findings([]), scans=(old, scan)), locations=False)
+    assert f'<td>{UNJUDGED}</td><td class="n">7</td>' in page
+
+
 def test_a_page_says_where_no_altered_copy_could_be_found() -> None:
     told = "exact copies were looked for, altered ones were not"
     assert told in render(replace(findings([]), sketched=False), locations=False)

@@ -16,6 +16,7 @@ from reseen.records import Advice, Container, Fingerprint, Rung
 NOTHING = b'{"advice":"allow","matches":[]}'
 """Most answers."""
 ONLY_DIGESTS_WHY = "Only its digests could be judged: an altered copy would not be recognised."
+NOTHING_WHY = "Nothing of it could be judged: not even an exact copy would be recognised."
 _PICTURES = (Container.PNG, Container.WEBP)
 """What holds no weights by its content: there is nothing else to judge."""
 
@@ -133,7 +134,10 @@ def of_file(
         **fingerprint.judged.fields,
         "only_digests": None
         if checked.only_digests is None
-        else {"advice": checked.only_digests.value, "why": ONLY_DIGESTS_WHY},
+        else {
+            "advice": checked.only_digests.value,
+            "why": ONLY_DIGESTS_WHY if fingerprint.judged.rungs else NOTHING_WHY,
+        },
     }
     return b'%b,"results":[%b],"file":%b}' % (
         head(heard, live, age),

@@ -175,8 +175,9 @@ def skipped(findings: Findings) -> tuple[tuple[str, int], ...]:
     for scan in findings.scans:
         reasons = scan.coverage.get("skipped")
         if isinstance(reasons, Mapping):
-            times.update({str(reason): int(n) for reason, n in reasons.items()})
-    del times[blind_spots.UNJUDGED]  # told of apart, reason by reason
+            # What is told of apart, reason by reason; a scan of before that was kept has the sum.
+            told = {blind_spots.UNJUDGED} if scan.blind else set()
+            times.update({str(why): int(n) for why, n in reasons.items() if why not in told})
     return tuple(times.most_common())
 
 
