@@ -135,10 +135,12 @@ VERBS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sightings": ((), ("--json",), ("--withdrawn",), ("--withdrawn", "--json"), ("--refuted",)),
     "sighting": (("{sighting}",), ("{sighting}", "--json")),
     "problems": ((), ("--json",)),
+    "blind": ((), ("--all",), ("--all", "--json")),
     "leads": ((), ("--json",)),
     "report": tuple(
-        ("--out", f"{{out}}/report.{form}", "--locations")
+        ("--out", f"{{out}}/report.{form}", "--locations", *more)
         for form in ("html", "csv", "jsonl", "xlsx")
+        for more in ((), ("--blind",))
     ),
     "lookup": tuple(
         (what, *more)

@@ -250,6 +250,8 @@ def test_no_command_tells_before_it_is_asked_to(
     run("check", place / "Test model.safetensors")
     run("scan", "folder", place, "--quiet", "--exit-code")
     run("problems")
+    run("blind", "--all")
+    run("blind", "--all", "--json")
     run("--debug", "scan", "folder", tmp_path / "nowhere")
     assert ids[1] in run("sightings")
     run("sightings", "--json")

@@ -80,6 +80,7 @@ def test_a_damaged_model_file_was_not_judged_whole(tmp_path: Path) -> None:
         ("index", "verify", "{home}/index"),
         ("index", "key", "--out", "{home}/index.key"),
         ("problems",),
+        ("blind",),
         ("read",),
         ("registry", "lists"),
         ("registry", "take-back", "rm-00000000/1", "--why", "x"),

@@ -72,6 +72,7 @@ ROWS: list[tuple[int, str]] = [
     (DONE, "recheck"),
     (DONE, "read"),
     (DONE, "problems"),
+    (DONE, "blind"),
     (DONE, "registry list"),
     (DONE, "registry import {home}/list.csv"),
     (DONE, "audit verify"),
@@ -85,6 +86,7 @@ ROWS: list[tuple[int, str]] = [
     (MATCH, "check {home}/copy.safetensors"),
     (MATCH, "check {home}/missing {home}/torn.safetensors {home}/removed.safetensors"),
     (MATCH, "compare {home}/removed.safetensors {home}/copy.safetensors"),
+    (MATCH, "compare {home}/text.txt {home}/text.txt"),
     (MATCH, "scan folder {home}/found --jobs 1 --exit-code"),
     # cannot be done
     (CANNOT, "frobnicate"),
