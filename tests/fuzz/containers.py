@@ -27,6 +27,7 @@ from reseen.files.tensors import DTYPE_BITS
 from reseen.files.values import row_major, to_float32
 from reseen.fingerprints.digests import Fingerprinter, WholeFile, look_inside
 from reseen.fingerprints.known_bogus import why_no_model
+from reseen.gate.upload_work import from_json, read_upload, to_json
 from reseen.records import Fingerprint
 
 WORDS = [
@@ -457,7 +458,40 @@ def read_other(file: ModelFile) -> object:
     return found, read(file)
 
 
+@dataclass(frozen=True)
+class _Every:
+    """All files are of the class that is never read, or none is."""
+
+    forbidden: bool
+
+    def is_never_read(self, kind: int, value: bytes) -> bool:
+        return self.forbidden
+
+
+def upload(rng: Random) -> ModelFile:
+    make = rng.choice((safetensors, torch_zip, torch_pickle, torch_legacy, other_file))
+    return make(rng)
+
+
+def read_uploaded(file: ModelFile) -> object:
+    """A file as the process reads it that an upload has, and what it tells of it."""
+
+    def read(classes: _Every | None) -> Fingerprint:
+        pieces = (file.data[at : at + file.piece] for at in range(0, len(file.data), file.piece))
+        return read_upload(pieces, len(file.data), classes)
+
+    found = read(None)
+    if from_json(json.loads(json.dumps(to_json(found)))) != found:
+        raise Broken("what is told of an upload is not what was read")
+    if file.thorough:
+        whole = set(read(_Every(True)).digests)
+        if not whole <= set(found.digests) or read(_Every(False)) != found:
+            raise Broken("the digests of an upload depend on its class")
+    return found
+
+
 READERS = (
+    FuzzedReader("upload", upload, read_uploaded),
     FuzzedReader("safetensors", safetensors, read),
     FuzzedReader("torch-zip", torch_zip, read),
     FuzzedReader("torch-legacy", torch_legacy, read),

@@ -33,11 +33,12 @@ from tests.fuzz.play import Broken, FuzzedReader
 from reseen import client
 from reseen.client import Digests, Gate
 from reseen.errors import InputError, ReseenError
-from reseen.gate import front, keys, questions, upload
+from reseen.gate import front, keys, questions, upload, upload_process
 from reseen.gate.front import Desk
 from reseen.gate.gate import GateConfig, GateProcess
 from reseen.gate.keys import Key, KeyScope
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
+from reseen.registry.never_read import NOTHING
 from reseen.review.queue import CaseFilter
 from reseen.settings import HubSettings, Settings
 from reseen.web import form_values, hooks
@@ -311,6 +312,52 @@ async def _all(chunks: AsyncIterator[bytes]) -> bytes:
     return b"".join([chunk async for chunk in chunks])
 
 
+@dataclass(frozen=True)
+class Told:
+    """A word of the process that reads an upload: who controls the file may have broken it."""
+
+    line: bytes
+
+
+def upload_word(rng: Random) -> Told:
+    def odd(usual: object) -> object:
+        return json_value(rng) if chance.chance(rng, 12) else usual
+
+    digest = [odd(1), odd(digits(rng, 64))]
+    read = {
+        "size": odd(3),
+        "container": odd("safetensors"),
+        "digests": odd([odd(digest)]),
+        "embedded": odd([]),
+        "data_size": odd(None),
+        "layout": odd(None),
+        "problem": odd(None),
+        "sketch": odd(None),
+        "no_sketch": odd("x"),
+        "pointer": odd(None),
+        "blind": odd([odd(["code", "reason", 1])]),
+    }
+    words: tuple[dict[str, object], ...] = (
+        {"fingerprint": odd(read)},
+        {"fault": odd(["fault", "it failed"])},
+        {"never_read": odd(digest)},
+        {"ended": odd(rng.choice((0, -9, 1)))},
+        {},
+    )
+    data = json_text(odd(rng.choice(words)), rng).encode("utf-8", "surrogatepass")
+    return Told(mutated(data, rng, _WORDS) if chance.chance(rng, 6) else data)
+
+
+def read_word(told: Told) -> object:
+    said = upload_process._read(told.line)
+    if "never_read" in said:
+        return upload_process._asks(said, NOTHING)
+    found = upload_process._last_word(said)
+    if not isinstance(found.size, int):
+        raise Broken("a size that is no number")
+    return len(found.digests)
+
+
 # -- the gate's client ----------------------------------------------------------------------------
 
 
@@ -504,6 +551,7 @@ READERS = (
         read_upload,
         passing=(ReseenError, questions.Refused, questions.Gone),
     ),
+    FuzzedReader("upload-word", upload_word, read_word, passing=(upload_process.Unjudged,)),
     FuzzedReader("gate-client", gate_answer, read_gate_answer, tells=True),
     FuzzedReader("webhook", hook, read_hook),
     FuzzedReader("form", form, read_form),

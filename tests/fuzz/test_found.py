@@ -23,10 +23,11 @@ from reseen.client import Digests, Gate
 from reseen.errors import InputError, ListError, SettingsError, StoreError, Tampered
 from reseen.files.tensors import TensorInfo
 from reseen.files.values import to_float32
-from reseen.gate import state
+from reseen.gate import state, upload_process
 from reseen.gate.gate import GateProcess
 from reseen.gate.routes import add_gate
 from reseen.registry.imports import ImportOptions, read_list
+from reseen.registry.never_read import NOTHING
 from reseen.registry.rejects import write_rejects
 from reseen.settings import Settings
 from reseen.store import links
@@ -227,6 +228,31 @@ def test_a_state_that_contradicts_itself_is_refused(text: str, tmp_path: Path) -
     path.chmod(0o600)
     with pytest.raises(Tampered):
         state.last(path, KEYRING)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "[" * 100_000,
+        "{}",
+        '{"fingerprint": 7}',
+        '{"fingerprint": {"size": 1e999}}',
+        '{"fault": ["only one"]}',
+        '{"fault": 7}',
+        '{"ended": "x"}',
+        '{"ended": null}',
+    ],
+    ids=range(8),
+)
+def test_a_process_that_a_file_has_broken_says_nothing_of_use(word: str) -> None:
+    with pytest.raises(upload_process.Unjudged, match="ended without an answer"):
+        upload_process._last_word(upload_process._read(word.encode()))
+
+
+@pytest.mark.parametrize("asked", [7, [1], [1, "zz"], ["x", "00"], None, [99, "00"]])
+def test_what_such_a_process_asks_is_answered_by_no(asked: object) -> None:
+    assert upload_process._asks({"never_read": asked}, NOTHING)
+    assert not upload_process._asks({"never_read": [1, "00" * 32]}, NOTHING)
 
 
 def test_a_form_that_cannot_be_read_is_not_told_to_the_log_by_letters(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ OWN: dict[str, str] = {
 
 NOT_HERE: dict[str, str] = {
     "read_files": "reads files of this machine in processes of their own, by `fingerprint`",
-    "fingerprint_of": "an upload from its head to its fingerprint: its parts are fuzzed one by one",
+    "fingerprint_of": "an upload from its head on, handed to a process that does `read_upload`",
     "listing_of": "a file at a hub: `read_listing`",
     "sketch_of": "a file by its path: `read_listing` and `read_sketch`",
     "plan_of": "a file by its path: `read_listing` and `plan`",

@@ -24,7 +24,7 @@ from typing import Any
 from reseen.errors import REPORT_AT, SystemLimit
 from reseen.gate.upload_starter import END, ORDER, START
 from reseen.gate.upload_work import from_json
-from reseen.records import Fingerprint
+from reseen.records import DigestKind, Fingerprint
 from reseen.registry.never_read import Classes
 
 PATIENCE = 600.0
@@ -164,8 +164,7 @@ class UploadProcess:
             for line in filter(None, lines):
                 said = _read(line)
                 if "never_read" in said:
-                    kind, value = said["never_read"]
-                    forbidden = classes.is_never_read(kind, bytes.fromhex(value))
+                    forbidden = _asks(said, classes)
                     with suppress(OSError):
                         await loop.sock_sendall(self._link, b"1" if forbidden else b"0")
                 elif said:
@@ -178,18 +177,32 @@ def _read(line: bytes) -> dict[str, Any]:
     """What a process says; nothing where it ended in the middle of a word."""
     try:
         said = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     return said if isinstance(said, dict) else {}
 
 
+def _asks(said: dict[str, Any], classes: Classes) -> bool:
+    """What a process asks of a digest; of what makes no sense, nothing is read."""
+    try:
+        kind, value = said["never_read"]
+        return classes.is_never_read(DigestKind(kind), bytes.fromhex(value))
+    except (ValueError, TypeError):
+        return True
+
+
 def _last_word(said: dict[str, Any]) -> Fingerprint:
-    """Raises Unjudged."""
-    if "fingerprint" in said:
-        return from_json(said["fingerprint"])
-    if "fault" in said:
-        raise Unjudged(*said["fault"])
-    raise _ended(said["ended"])
+    """Raises Unjudged: also for words that only a process says which a file has broken."""
+    try:
+        if "fingerprint" in said:
+            return from_json(said["fingerprint"])
+        if "fault" in said:
+            code, why = map(str, said["fault"])
+            raise Unjudged(code[:40], why[:1_000])
+        ended = said["ended"]
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
+        ended = None
+    raise _ended(ended if type(ended) is int else None)
 
 
 def _hangs() -> Unjudged:
