@@ -194,7 +194,7 @@ def follow(
                 break
             places = looked_at(facts, world)
             if not owed:
-                places = _read_only(places, mine)
+                places = _read_only(places, mine if target.level else ())
             found = _judged(facts, places, read).sightings
             more = dict(mine)
             for (_, (hub, repo, _, _)), rung in found.items():

@@ -87,6 +87,12 @@ HISTORIES: dict[str, tuple[Act, ...]] = {
         scan(Target(repos=("ann/renamed",), level=Level.FULL)),
         Turn(person(14), True, "python"),
     ),
+    "a scan that reads nothing leads nowhere by what an earlier one was to read": (
+        scan(Target(repos=("bob/stronger",), level=Level.FULL, follow=False)),
+        *(Add(person(24), "python"), rows("third", 14)),
+        scan(Target(repos=("bob/stronger",), level=Level.NONE)),
+        Turn(person(24), True, "python"),
+    ),
     "what one job looks at again is not read as far as another that runs beside it": (
         scan(Target(repos=("eve/teaches",), level=Level.FULL, follow=False)),
         *(rows("first", 5), scan(Target(accounts=("gus",), level=Level.NONE, follow=False))),
