@@ -93,6 +93,10 @@ HISTORIES: dict[str, tuple[Act, ...]] = {
         scan(Target(repos=("bob/stronger",), level=Level.NONE)),
         Turn(person(24), True, "python"),
     ),
+    "what is found leads to what a scan of the whole hub had listed, and walked for less": (
+        *(scan(replace(ALL, refs=True)), Add(person(24), "python")),
+        scan(Target(repos=("bob/edited",), level=Level.HEADER, refs=True)),
+    ),
     "what one job looks at again is not read as far as another that runs beside it": (
         scan(Target(repos=("eve/teaches",), level=Level.FULL, follow=False)),
         *(rows("first", 5), scan(Target(accounts=("gus",), level=Level.NONE, follow=False))),

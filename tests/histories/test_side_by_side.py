@@ -155,6 +155,16 @@ def test_what_follows_from_a_list_that_comes_meanwhile_is_read_of_what_was_liste
     assert confirmed(room, "fay/learned") == {Confirmed.HEADER}
 
 
+def test_what_a_scan_finds_leads_in_the_same_scan_to_what_was_walked_for_less(room: Room) -> None:
+    """Also where the account was listed before, and is not again."""
+    room.scan(Target(everything=True, level=Level.NONE, refs=True, follow=False), "python")
+    room.add(rows()["Sample person 24"], "python")
+    room.scan(Target(repos=("bob/edited",), level=Level.HEADER), "python")
+    assert confirmed(room, "bob/stronger") == {Confirmed.HEADER}
+    assert levels(room)["bob/stronger"] == Level.HEADER
+    assert levels(room)["eve/teaches"] == Level.NONE
+
+
 def test_each_scan_counts_what_it_listed(room: Room) -> None:
     room.scan(GUS, "python")
     room.hub.at_repository = beside(room, OTHER)  # type: ignore[attr-defined]

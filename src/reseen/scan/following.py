@@ -16,7 +16,6 @@ from reseen.observed.walks import (
     ACCOUNT,
     ALL_REFS,
     NEVER,
-    NOTHING,
     REFS,
     Asked,
     Walked,
@@ -109,26 +108,35 @@ def _lift_accounts(
 ) -> bool:
     """The other repositories of an account where something was found are to be read as far as the
     scan asked that leads to them, also those that were listed and walked for less. What this scan
-    asks itself, it asks when it lists them. Whether anything more is asked now than before."""
+    asks itself, it asks when it lists them, where its target has the account; elsewhere they may
+    not be listed again, and what it leads to is its own. Whether anything more is asked now than
+    before."""
     own = walks.led_to(scan.asked.follow)
     rows = known_commits.repositories_by_pk(connection, standing)
-    levels: dict[str, Asked] = {}
-    lifted = False
+    follow: dict[str, int] = {}
     for pk in standing:
-        level = walks.led_to(walked[pk].asked.follow)
-        if own | level != own:
-            levels[rows[pk].author] = levels.get(rows[pk].author, NOTHING) | level
-    for author, level in levels.items():
+        author, level = rows[pk].author, walks.led_to(walked[pk].asked.follow)
+        if own | level != own or not scan.target.has_account(author):
+            follow[author] = follow.get(author, scan.asked.follow) | walked[pk].asked.follow
+    lifted = False
+    for author, wish in follow.items():
         others = known_commits.of_account(connection, scan.hub, author)
-        weaker = {
-            pk: known.asked | level
-            for pk, known in walks.of_repositories(connection, others).items()
-            if known.asked | level != known.asked
-        }
+        before = walks.of_repositories(connection, others)
+        here = known_commits.repositories_by_pk(connection, before)
+        led = {pk: ACCOUNT[here[pk].type] for pk in before}
+        weaker = _weaker(before, {pk: wish for pk in before if wish & led[pk]})
+        mine = {pk: scan.asked.follow for pk in before if scan.asked.follow & led[pk]}
+        scan.own.lead_to(connection, _weaker(before, mine))
         walks.ask(connection, weaker)
         lifted |= bool(weaker)
     batch.behind |= lifted
     return lifted
+
+
+def _weaker(before: Mapping[int, Walked], wishes: Mapping[int, int]) -> dict[int, Asked]:
+    """Of which repositories less was asked than what leads to them asks, and what that comes to."""
+    asked = {pk: before[pk].asked | walks.led_to(wish) for pk, wish in wishes.items()}
+    return {pk: level for pk, level in asked.items() if level != before[pk].asked}
 
 
 def list_account(
@@ -179,7 +187,7 @@ def follow_sighting(
     batch.accounts.add(author)
     if scan.target.is_whole_hub:
         return  # the listing of the whole hub is that of the account too, and comes up in its order
-    if author not in scan.target.authors or scan.target.since is not None or scan.target.owed:
+    if not scan.target.has_account(author):
         done = list_account(connection, scan, batch, author, follow)
         walks.followed(connection, [repository_pk] if done else [], done)
 

@@ -36,6 +36,12 @@ class Task(IntEnum):
     """Read, of files that are known, what is owed to them (`scan.owed`)."""
     LISTED = 4
     """Nothing to do: the scan listed it (`scan.own`)."""
+    LED = 5
+    """Nothing to do: a sighting of the scan leads to it, which was listed before."""
+
+
+NO_WORK = (Task.LISTED, Task.LED)
+"""Rows that only say what is a scan's own."""
 
 
 LOOKS = (Task.FILES, Task.REFS)

@@ -23,7 +23,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, selec
 from reseen.observed import known_commits
 from reseen.records import RepoType, Rung, Sighting, account_of
 from reseen.scan import ordering, scan_rows
-from reseen.scan.frontier import State, Task
+from reseen.scan.frontier import NO_WORK, State, Task
 from reseen.scan.priorities import Priority
 from reseen.scan.signs import DAY, ListingRow, Sizes, Survey, Weigher
 from reseen.store.database import chunks, update_many
@@ -152,7 +152,7 @@ class Order:
         return int(connection.execute(query).scalar_one())
 
     def _work(self) -> ColumnElement[bool]:
-        return and_(frontier.c.scan_pk == self._scan, frontier.c.task != int(Task.LISTED))
+        return and_(frontier.c.scan_pk == self._scan, frontier.c.task.not_in(NO_WORK))
 
     def _query(self) -> Select[Any]:
         """Rows of the hub's repositories in this scan, in order."""

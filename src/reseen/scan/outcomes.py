@@ -150,7 +150,7 @@ class ScanFacts:
     pk: int
     started_at: int
     own: Own
-    """What it listed itself."""
+    """Its own repositories."""
     hub: str
     abilities: Abilities
     """What the hub can do: it is asked for no more."""

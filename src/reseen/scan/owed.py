@@ -77,7 +77,7 @@ class Where:
     target: Target
     options: Options
     own: ColumnElement[bool] = field(default_factory=false)
-    """Of a repository: did the scan list it?"""
+    """Of a repository: is it the scan's own (`scan.own`)?"""
 
 
 def behind(

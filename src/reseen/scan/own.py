@@ -1,8 +1,9 @@
-"""Which repositories are a scan's own: those that it listed itself, and no other process beside it.
+"""Which repositories are a scan's own: those that it listed itself, or that what it found leads to.
 
-What comes in: a scan, repositories. What goes out: which of them it has listed. A scan asks of its
-own what it was asked; of any other, nothing. A scan of the whole hub comes to everything there: its
-own are all that were listed since it began, and it keeps no row of them.
+What comes in: a scan, repositories. What goes out: which of them are its own. What others list
+beside it is not. A scan asks of its own what it was asked; of any other, nothing. A scan of the
+whole hub comes to everything there: its own are all that were listed since it began, and it keeps
+no row of them.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Own:
     """In microseconds."""
     target: Target
 
-    def listed(self) -> ColumnElement[bool]:
-        """Of a repository: did the scan list it?"""
+    def condition(self) -> ColumnElement[bool]:
+        """Of a repository: is it the scan's own?"""
         if self.target.is_whole_hub:
             types = [type.value for type in self.target.types]
             since = repositories.c.last_listed >= self.started_at
@@ -44,12 +45,17 @@ class Own:
         )
 
     def among(self, connection: Connection, pks: Iterable[int]) -> set[int]:
-        """Which of these repositories did the scan list?"""
+        """Which of these repositories are the scan's own?"""
         found: set[int] = set()
         for some in chunks(sorted(set(pks))):
-            query = select(repositories.c.pk).where(repositories.c.pk.in_(some), self.listed())
+            query = select(repositories.c.pk).where(repositories.c.pk.in_(some), self.condition())
             found.update(connection.scalars(query))
         return found
+
+    def lead_to(self, connection: Connection, pks: Iterable[int]) -> None:
+        """What the scan found leads to these, which were listed before: they are its own now."""
+        if not self.target.is_whole_hub:
+            self._note(connection, pks, Task.LED)
 
     def take(self, connection: Connection, page: Sequence[Remembered]) -> set[int]:
         """A page was listed; the pks of those that the scan had not listed before."""
@@ -57,10 +63,9 @@ class Own:
             return {each.pk for each in page if each.last_listed < self.started_at}
         pks = {each.pk for each in page}
         fresh = pks - frontier.listed(connection, self.scan, pks)
-        frontier.add(
-            connection,
-            self.scan,
-            [Work(pk, Task.LISTED, priority=0) for pk in sorted(fresh)],
-            State.DONE,
-        )
+        self._note(connection, fresh, Task.LISTED)
         return fresh
+
+    def _note(self, connection: Connection, pks: Iterable[int], task: Task) -> None:
+        rows = [Work(pk, task, priority=0) for pk in sorted(pks)]
+        frontier.add(connection, self.scan, rows, State.DONE)

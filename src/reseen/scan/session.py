@@ -64,7 +64,7 @@ class ScanSession:
                 scan_rows.add_owed(connection, pk, self.index.version)
             started_at = scan_rows.started_at(connection, pk)
             own = Own(pk, started_at, target)
-            self._where = owed.Where(self._hub.name, target, options, own.listed())
+            self._where = owed.Where(self._hub.name, target, options, own.condition())
             self._scan = outcomes.ScanFacts(
                 pk=pk,
                 started_at=started_at,

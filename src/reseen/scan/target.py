@@ -56,6 +56,11 @@ class Target:
         """All repositories of its types are listed."""
         return self.everything and self.since is None
 
+    def has_account(self, author: str) -> bool:
+        """Is everything of this account listed?"""
+        named = author in self.authors and self.since is None and not self.owed
+        return named or self.is_whole_hub
+
     @property
     def is_narrow(self) -> bool:
         """Only some of what is owed."""
