@@ -9,7 +9,6 @@ asked ends, in whatever way.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from typing import Any
 
 from reseen import errors
 from reseen.errors import ListError, ReseenError, SealError, Unforeseen, bulkhead
-from reseen.gate.upload_starter import NICE, die_with
+from reseen.gate.upload_starter import die_with, stand_back
 from reseen.operations.lists import Imported, import_list
 from reseen.registry.imports import ImportAccount, ImportOptions
 from reseen.settings import Settings
@@ -88,7 +87,7 @@ def _import(link: Connection, file: int, settings: Settings, options: ImportOpti
     if parent is not None and parent.pid is not None:
         die_with(parent.pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the service's to heed
-    os.nice(NICE)
+    stand_back(10)
     try:
         with bulkhead(), Store(settings.db) as store:
             keyring = Keyring.for_store(store, settings, create=False)

@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -45,6 +46,9 @@ MOST_AT_ONCE = 1_000
 KEEP_ALIVE = 15
 SHUTDOWN = 20
 """Seconds that running requests get to end."""
+HANDED_ON = 0.0005
+"""Seconds after which a thread that follows the store hands the interpreter on to those who answer:
+they ask for it several times a request, and Python's usual 5 ms would add up."""
 BEGIN = 60
 """Seconds that a worker may take to begin, or to answer its supervisor, before it is replaced."""
 
@@ -124,6 +128,7 @@ def worker_app(settings: Settings) -> ASGIApp:
     from reseen.web.degraded_start import Late, is_away
 
     logs.set_up()
+    sys.setswitchinterval(HANDED_ON)
     if multiprocessing.parent_process() is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # see `_Workers`
     stack = ExitStack()
