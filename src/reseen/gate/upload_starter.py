@@ -23,6 +23,8 @@ START, END = b"s", b"e"
 ORDER = struct.Struct("<cQQ?")
 """What is ordered: START or END, the upload's number, the bytes of its file, and whether some
 removal is of the class that is never read."""
+NICE = 10
+"""How far uploads stand back: at 19 a machine with much else to do would not judge them at all."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -117,14 +119,15 @@ def _alone(link: socket.socket, size: int, *, guarded: bool) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     own = os.dup2(link.fileno(), 3, inheritable=False)
     os.closerange(own + 1, os.sysconf("SC_OPEN_MAX"))
-    stand_back(19)
+    stand_back(NICE)
     limit_process(size)
     work(socket.socket(fileno=own), size, guarded=guarded)
 
 
 def stand_back(nice: int) -> None:
     """This process waits for those who check digests, not the other way round."""
-    os.nice(nice)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, max(own, nice))
     if hasattr(os, "SCHED_BATCH"):  # on Linux: it takes the processor from nobody who wakes up
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 

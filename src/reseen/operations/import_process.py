@@ -26,6 +26,8 @@ from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
+NICE = 5
+"""It stands back for checks, and not for uploads: it keeps others from writing while it writes."""
 SHOWN = 200
 """Rejected rows, columns and notes that are told one by one."""
 
@@ -87,7 +89,7 @@ def _import(link: Connection, file: int, settings: Settings, options: ImportOpti
     if parent is not None and parent.pid is not None:
         die_with(parent.pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the service's to heed
-    stand_back(10)
+    stand_back(NICE)
     try:
         with bulkhead(), Store(settings.db) as store:
             keyring = Keyring.for_store(store, settings, create=False)
