@@ -35,6 +35,8 @@ class ContentsRead:
     """What Reseen itself failed on."""
     blind: tuple[BlindSpot, ...] = ()
     """What was not read."""
+    former: bytes | None = None
+    """The sketch that it had under the names of before."""
 
 
 class Contents:
@@ -64,13 +66,13 @@ class Contents:
         tensors = None if digest is None else self._kept(lambda: digest.finish()[0])
         told = None if sketcher is None else self._kept(lambda: _encoded(sketcher.finish()))
         fault = None if self._fault is None else str(self._fault)
-        sketch, no_sketch, left_out = told or (None, fault, ())
+        sketch, no_sketch, left_out, former = told or (None, fault, (), None)
         not_read = () if self._plan is None else self._plan.not_read
         blind = [BlindSpot(each.code, each.reason, each.tensors) for each in not_read]
         blind += left_out
         if self._fault is not None:
             blind.append(BlindSpot(self._fault.code, str(self._fault)))
-        return ContentsRead(tensors, sketch, no_sketch, fault, tuple(blind))
+        return ContentsRead(tensors, sketch, no_sketch, fault, tuple(blind), former)
 
     def _kept(self, work: Callable[[], T]) -> T | None:
         """What the work gives; None where Reseen itself fails on it, which is remembered."""
@@ -87,6 +89,9 @@ def _fed(fed: T, feed: Callable[[], None]) -> T:
     return fed
 
 
-def _encoded(sketched: Sketched) -> tuple[bytes | None, str | None, tuple[BlindSpot, ...]]:
+def _encoded(
+    sketched: Sketched,
+) -> tuple[bytes | None, str | None, tuple[BlindSpot, ...], bytes | None]:
     sketch = sketched.sketch.encode() if sketched.sketch else None
-    return sketch, sketched.reason, sketched.blind
+    former = sketched.former.encode() if sketched.former else None
+    return sketch, sketched.reason, sketched.blind, former

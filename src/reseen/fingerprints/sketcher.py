@@ -77,6 +77,8 @@ class Sketched:
     """Reason -> modules that are not in the sketch."""
     names: Mapping[int, str] = field(default_factory=dict)
     """Module id -> canonical name, for pictures; a sketch keeps ids only."""
+    former: Sketch | None = None
+    """The sketch that such a file had before its layers got these names; see `Plan.former`."""
 
     @property
     def blind(self) -> tuple[BlindSpot, ...]:
@@ -226,6 +228,7 @@ class _Work:
         self._plan = plan
         self._complete = complete
         self._modules: dict[str, Module] = {}
+        self._former: dict[str, Module] = {}
         self._ranks: list[int] = []
         self._left_out: dict[str, int] = {}
 
@@ -250,7 +253,9 @@ class _Work:
         return [layer for number, layer in enumerate(layers) if number in taken]
 
     def leave_out(self, layer: Layer, reason: str) -> None:
-        self._left_out[reason] = self._left_out.get(reason, 0) + len(layer)
+        count = sum(not module.former for module in layer)
+        if count:
+            self._left_out[reason] = self._left_out.get(reason, 0) + count
 
     def add(
         self,
@@ -270,7 +275,10 @@ class _Work:
     def _make(self, layer: Layer, arrays: Mapping[str, Matrix | Stored]) -> None:
         for plan in layer:
             made = _module(plan, arrays)
-            if isinstance(made, Module):
+            if plan.former:
+                if isinstance(made, Module):
+                    self._former[plan.name] = made
+            elif isinstance(made, Module):
                 self._modules[plan.name] = made
                 self._ranks.append(plan.rank)
             else:
@@ -294,8 +302,23 @@ class _Work:
             return Sketched(None, reasons, self._left_out)
         if isinstance(made, Sketch):
             names = {sketches.module_id(name): name for name in self._modules}
-            return Sketched(made, None, self._left_out, names)
+            return Sketched(made, None, self._left_out, names, self._then())
         return Sketched(None, made, self._left_out)
+
+    def _then(self) -> Sketch | None:
+        """The sketch under the names that the layers had."""
+        former = self._plan.former
+        if former is None or not self._former:
+            return None
+        every = {**self._modules, **self._former}
+        names = (module.name for module in former.modules)
+        made = sketches.assemble(
+            {name: every[name] for name in names if name in every},
+            architecture=former.architecture,
+            ranks=self._ranks,
+            complete=self._complete,
+        )
+        return made if isinstance(made, Sketch) else None
 
 
 def _module(plan: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Module | str:

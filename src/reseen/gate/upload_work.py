@@ -163,6 +163,7 @@ def to_json(read: Fingerprint) -> dict[str, Any]:
         "problem": read.problem,
         "sketch": None if read.sketch is None else read.sketch.hex(),
         "no_sketch": read.no_sketch,
+        "former_sketch": None if read.former_sketch is None else read.former_sketch.hex(),
         "pointer": None if pointer is None else [pointer.sha256.hex(), pointer.size],
         "blind": [[spot.code, spot.reason, spot.count] for spot in read.blind],
     }
@@ -188,6 +189,7 @@ def from_json(told: dict[str, Any]) -> Fingerprint:
         problem=told["problem"],
         sketch=value(told["sketch"]),
         no_sketch=told["no_sketch"],
+        former_sketch=value(told["former_sketch"]),
         pointer=None if pointer is None else LfsPointer(bytes.fromhex(pointer[0]), int(pointer[1])),
         blind=tuple(BlindSpot(code, reason, count) for code, reason, count in told["blind"]),
     )

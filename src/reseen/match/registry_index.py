@@ -515,11 +515,20 @@ class RegistryIndex:
         if self.sketches is None or (isinstance(read, Fingerprint) and read.sketch is None):
             return ()
         from reseen.fingerprints.sketch import decode
+        from reseen.match.sketch_index import surest
 
         if isinstance(read, Fingerprint):
-            assert read.sketch is not None
-            read = decode(read.sketch)
-        return self.sketches.compared(read, self._near(read, exclude))
+            values = (read.sketch, read.former_sketch)
+            sketches = [decode(value) for value in values if value is not None]
+        else:
+            sketches = [read]
+        return surest(
+            *(
+                like
+                for sketch in sketches
+                for like in self.sketches.compared(sketch, self._near(sketch, exclude))
+            )
+        )
 
     def _near(self, sketch: Sketch, exclude: Collection[str]) -> list[tuple[str, int]]:
         """(removal, claim's pk) of what is in force and comes near."""

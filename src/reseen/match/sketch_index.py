@@ -319,7 +319,7 @@ class SketchIndex:
     ) -> tuple[Likeness, ...]:
         """How like these candidates, (removal, claim's pk), a file is by all its modules; the best
         claim of each removal, the surest first."""
-        found: dict[str, list[Likeness]] = {}
+        found: list[Likeness] = []
         for removal, claim_pk in candidates[:MOST_COMPARED]:
             try:
                 held = self._held.get(claim_pk)
@@ -331,9 +331,17 @@ class SketchIndex:
             except (LookupError, Malformed):
                 continue  # not stored yet, or damaged: nothing to compare with
             if made is not None:
-                found.setdefault(removal, []).append(Likeness(removal, claim_pk, made))
-        chosen = [_best(some) for some in found.values()]
-        return tuple(sorted(chosen, key=lambda f: (f.comparison.p_value, -f.comparison.mean)))
+                found.append(Likeness(removal, claim_pk, made))
+        return surest(*found)
+
+
+def surest(*found: Likeness) -> tuple[Likeness, ...]:
+    """The best of each removal, the surest first."""
+    by_removal: dict[str, list[Likeness]] = {}
+    for each in found:
+        by_removal.setdefault(each.removal, []).append(each)
+    chosen = [_best(some) for some in by_removal.values()]
+    return tuple(sorted(chosen, key=lambda f: (f.comparison.p_value, -f.comparison.mean)))
 
 
 def _put_together(

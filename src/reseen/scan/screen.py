@@ -27,6 +27,8 @@ from reseen.fingerprints.entries import probes_of, slots_of
 from reseen.fingerprints.sketch import decode
 from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.hubs.hub import Hub
+from reseen.match.evidence import merge
+from reseen.match.registry_index import RegistryIndex
 from reseen.records import Artifact, BlindSpot, Rung
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
@@ -64,11 +66,11 @@ async def screen(
     modules = {group: s.astype("<u4").tobytes() for group, s in slots.items()}
     told = _with(told, architecture=made.architecture, modules=modules)
     groups = known.could_match(modules)
-    if not groups:
+    near = _could_under_former_names(known, made)
+    if not groups and not near:
         return told
     whole = _length(made)
-    near = False
-    if whole > SMALL:
+    if whole > SMALL and not near:
         probes = probes_of(groups, made.architecture, names)
         if limit := _limited(context, artifact, told, _length(made, probes)):
             return limit
@@ -88,8 +90,19 @@ async def screen(
         return replace(_with(told, judged_by=()), blind=(*spots, *every.blind))
     told = replace(told, blind=(*spots, *every.blind))
     copies = await asyncio.to_thread(known.copies, every.sketch)
+    if every.former is not None:
+        copies = merge(copies, await asyncio.to_thread(known.copies, every.former))
     sketch = every.sketch.encode()
     return replace(_with(told, sketch=sketch, judged_by=(Rung.WEIGHTS,)), copies=copies)
+
+
+def _could_under_former_names(known: RegistryIndex, made: Plan) -> bool:
+    """Whether a file could match what was removed under names that such a file has no longer."""
+    if made.former is None:
+        return False
+    slots = slots_of(made.former.architecture, [module.name for module in made.former.modules])
+    modules = {group: s.astype("<u4").tobytes() for group, s in slots.items()}
+    return bool(known.could_match(modules))
 
 
 def architecture_of(sketch: bytes) -> str:

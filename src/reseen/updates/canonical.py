@@ -16,8 +16,8 @@ from reseen.updates.layers import POSITIONAL, FileLayer
 from reseen.updates.names import positional
 from reseen.updates.names.known import DENOISERS, ENCODERS, STRAY, FoundTable, best, cuts_of, known
 from reseen.updates.names.tables import flat
+from reseen.updates.names.wrapped import ENCODER, MODEL, SECOND
 
-ENCODER = "text_encoder"
 _SEEN = 0.01
 """The share of a file's stored bytes below which a width says nothing of its architecture."""
 
@@ -50,10 +50,9 @@ class Naming:
             return (_piece(self.by_position[layer.source], layer),)
         part = part_of(layer)
         found = self.found[part]
-        alias = flat(layer.place.name)
-        cuts = cuts_of(found.table, alias) if found.table else ()
+        cuts = cuts_of(found.table, layer.alias) if found.table else ()
         if not cuts or found.table is None:
-            return (_piece(f"{part}.{alias}", layer),)
+            return (_piece(f"{part}.{flat(layer.place.name)}", layer),)
         inside = found.table.part
         if not found.model and part.startswith(ENCODER):
             inside = part
@@ -103,9 +102,11 @@ class Naming:
 
 def part_of(layer: FileLayer) -> str:
     """The part of the model that a layer is in; by its name where no prefix says so."""
+    if layer.wrapped:
+        return f"{ENCODER}:{layer.wrapped.model}" if layer.wrapped.model else MODEL
     if layer.place.part:
         return layer.place.part
-    return ENCODER if flat(layer.place.name) in _encoder_names() else "model"
+    return ENCODER if layer.alias in _encoder_names() else MODEL
 
 
 def naming_of(layers: Iterable[FileLayer]) -> Naming:
@@ -118,15 +119,15 @@ def naming_of(layers: Iterable[FileLayer]) -> Naming:
             numbered.setdefault(part, {})[int(number)] = layer
         else:
             size = (layer.shape.out, layer.shape.columns, layer.length)
-            parts.setdefault(part_of(layer), {})[flat(layer.place.name)] = size
+            parts.setdefault(part_of(layer), {})[layer.alias] = size
     found = {
         part: best(ENCODERS if part.startswith(ENCODER) else DENOISERS, sizes)
         for part, sizes in parts.items()
-        if part != "model_2"
+        if part != SECOND
     }
-    if "model_2" in parts:
+    if SECOND in parts:
         # The second expert of a pair: no model with two of them has a table yet.
-        found["model_2"] = FoundTable(None, "")
+        found[SECOND] = FoundTable(None, "")
     by_position: dict[str, str] = {}
     models: dict[str, str] = {}
     for part, by_number in sorted(numbered.items()):

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from reseen.files.tensors import TensorInfo
 from reseen.updates.names.prefixes import LayerPlace, place
 from reseen.updates.names.suffixes import EXTRAS, FACTORS, OTHER, Tensor, split
+from reseen.updates.names.tables import flat
+from reseen.updates.names.wrapped import SECOND, Wrapped, is_name, longest
 from reseen.updates.shapes import Shape, shape_of
 
 _LONGEST_NAME = 512
@@ -37,6 +39,13 @@ class FileLayer:
     tensors: dict[str, TensorInfo]
     """By role."""
     shape: Shape
+    wrapped: Wrapped | None = None
+    """The layer that its name ends in, where words that nobody knows stand before or within it."""
+
+    @property
+    def alias(self) -> str:
+        """The name that tables are asked for, flattened."""
+        return self.wrapped.alias if self.wrapped else flat(self.place.name)
 
     @property
     def length(self) -> int:
@@ -93,8 +102,16 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
                 used
             )
         style = "lycoris" if shape.algorithm in ("loha", "lokr") else styles.get(source, "")
-        layers.append(FileLayer(source, place(source), style, used, shape))
+        layers.append(_layer(source, style, used, shape))
     return tuple(layers)
+
+
+def _layer(source: str, style: str, used: dict[str, TensorInfo], shape: Shape) -> FileLayer:
+    where = place(source)
+    found = None
+    if style != POSITIONAL and where.part != SECOND and not is_name(flat(where.name), where.part):
+        found = longest(where.rest, shape.out, shape.columns)
+    return FileLayer(source, where, style, used, shape, found)
 
 
 def _numbered(tensors: Sequence[TensorInfo]) -> dict[str, Tensor]:

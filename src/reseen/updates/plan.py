@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reseen.errors import FileError
 from reseen.files.tensors import Listing, TensorInfo
@@ -57,6 +57,8 @@ class ModulePlan:
     """Which output rows of the file's layer make this module, in order; None for all of them."""
     fixed_scale: float | None = None
     """The scale where a configuration gives it; None where the tensors do (or else it is 1)."""
+    former: bool = False
+    """Whether it is one of `Plan.former`."""
 
     @property
     def length(self) -> int:
@@ -75,6 +77,16 @@ class NotRead:
     def code(self) -> str:
         """The reason in a word, for programs."""
         return code_of(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A file under the names that its layers had before words around them were seen through. What
+    was removed then has a sketch of these names, and its weights are gone."""
+
+    architecture: str
+    modules: tuple[ModulePlan, ...]
+    """As in `Plan`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +113,16 @@ class Plan:
     """False where the file leaves the scale of its updates to a configuration we do not have."""
     not_read: tuple[NotRead, ...] = ()
     remarks: tuple[str, ...] = ()
+    former: Former | None = None
+    """What was read of such a file before, where that was something else."""
 
     def layers(self) -> Iterator[tuple[ModulePlan, ...]]:
-        """Modules that share their tensors together, so that each tensor is read once."""
+        """Modules that share their tensors together, so that each tensor is read once; former ones
+        too where their names are others."""
         together: dict[str, list[ModulePlan]] = {}
-        for module in self.modules:
+        then = self.former.modules if self.former else ()
+        named = {module.name for module in self.modules}
+        for module in (*self.modules, *(m for m in then if m.name not in named)):
             together.setdefault(module.source, []).append(module)
         for group in together.values():
             yield tuple(group)
@@ -124,6 +141,14 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     configs = {"": config} if config else _configs(listing.metadata, remarks)
     scales = {layer.source: _fixed_scale(layer, configs) for layer in layers}
     modules = _modules(layers, naming, scales, counts)
+    former = None
+    if any(layer.wrapped for layer in layers):
+        plain = tuple(replace(layer, wrapped=None) for layer in layers)
+        naming_then = naming_of(plain)
+        modules_then = _modules(plain, naming_then, scales, Counter())
+        if {m.name for m in modules_then} != {m.name for m in modules}:
+            then = (replace(module, former=True) for module in modules_then)
+            former = Former(naming_then.architecture(plain), tuple(then))
 
     unscaled = sum(
         scales[layer.source] is None and layer.style == "peft" and not _says_scale(layer)
@@ -151,6 +176,7 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         scale_known=not unscaled and not patterns,
         not_read=tuple(NotRead(reason, n) for reason, n in sorted(counts.items())),
         remarks=tuple(remarks),
+        former=former,
     )
 
 
@@ -160,16 +186,21 @@ def _modules(
     scales: Mapping[str, float | None],
     counts: Counter[str],
 ) -> tuple[ModulePlan, ...]:
-    """Every layer under its canonical names; of two for one name, the one that is not fused."""
+    """Every layer under its canonical names; of two for one name, the one that no words wrap, then
+    the one that is not fused."""
     taken: dict[str, tuple[FileLayer, Piece]] = {}
-    for layer in sorted(layers, key=lambda layer: layer.source):
+    for layer in sorted(layers, key=lambda layer: (layer.wrapped is not None, layer.source)):
         pieces = naming.pieces(layer)
         if pieces is None:
             counts["fused layers whose height does not divide"] += len(layer.tensors)
             continue
         for piece in pieces:
             other = taken.get(piece.name)
-            if other is None or (other[1].rows is not None and piece.rows is None):
+            if other is None or (
+                other[1].rows is not None
+                and piece.rows is None
+                and (other[0].wrapped is None) == (layer.wrapped is None)
+            ):
                 taken[piece.name] = (layer, piece)
     used = {layer.source for layer, _ in taken.values()}
     for layer in layers:

@@ -69,6 +69,9 @@ class LayerPlace:
     """The beginning that said so."""
     raw_peft: bool = False
     """Whether PEFT's own wrapper stood in front."""
+    rest: str = ""
+    """What is searched for a layer's name where `name` is none: without a beginning that is known
+    and stands first."""
 
 
 def _unwrap(name: str) -> str:
@@ -98,15 +101,16 @@ def place(layer: str) -> LayerPlace:
         _, _, rest = rest.partition(".")
         found = _begins(rest, _WRAPPED)
     if found is None:
-        return LayerPlace("", name, "", raw_peft)
+        return LayerPlace("", name, "", raw_peft, name)
     prefix, part = found
+    first = rest is name
     inside = _unwrap(rest[len(prefix) :])
     for _ in range(_MOST_WORDS):
         again = next((p for p in (prefix, *_AGAIN) if inside.startswith(p)), None)
         if again is None:
             break
         inside = inside[len(again) :]
-    return LayerPlace(part, inside, prefix, raw_peft)
+    return LayerPlace(part, inside, prefix, raw_peft, inside if first else name)
 
 
 def _begins(name: str, parts: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:

@@ -65,6 +65,8 @@ class Table:
     aliases: Mapping[str, tuple[Cut, ...]]
     """From a name with every dot written as an underscore. That is unique inside each table,
     and it is all that kohya's names keep, so dotted and flattened names are looked up alike."""
+    spelled: tuple[str, ...]
+    """The same names with their dots."""
 
 
 def flat(name: str) -> str:
@@ -82,7 +84,9 @@ def table(
     by_name = {layer.name: layer for layer in layers}
     every: dict[str, tuple[Cut, ...]] = {}
     own = [(name, (Cut(name),)) for name in by_name]
+    aliases = tuple(aliases)
     for alias, cuts in [*own, *aliases]:
         if every.setdefault(flat(alias), cuts) != cuts:
             raise ValueError(f"{alias} means two layers of {part}")
-    return Table(part, by_name, every)
+    spelled = dict.fromkeys([*by_name, *(alias for alias, _ in aliases)])
+    return Table(part, by_name, every, tuple(spelled))

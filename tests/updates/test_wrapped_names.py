@@ -1,0 +1,203 @@
+"""A layer is known by the end of its name: whatever wraps that, in every known model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tests.updates import naming_tools as tools
+from tests.updates.golden_headers import told, unknown_families
+from tests.updates.naming_tools import KOHYA, PEFT, Layers, Shapes, listing
+from tests.updates.test_namings import FUSED, UNETS, layers_of
+
+from reseen.updates.names.known import DENOISERS, ENCODERS, known
+from reseen.updates.names.tables import flat
+from reseen.updates.names.wrapped import _telling
+from reseen.updates.plan import Plan, plan
+
+MODELS = (*DENOISERS, *ENCODERS)
+
+
+def originals(model: str) -> Layers:
+    """The layers as the model's own release names them."""
+    layers = layers_of(model)
+    if model in UNETS:
+        name = tools.ldm_of(layers)
+        return {name(layer): size for layer, size in layers.items()}
+    return tools.fused(layers, FUSED[model]) if model in FUSED else layers
+
+
+def some(layers: Layers) -> Layers:
+    """A fifth of them, of every kind."""
+    names = list(layers)
+    return {name: layers[name] for name in dict.fromkeys([*names[::5], *names[-3:]])}
+
+
+SPELLED = {(model, "diffusers"): some(layers_of(model)) for model in MODELS} | {
+    (model, "original"): some(originals(model)) for model in DENOISERS
+}
+PLAIN = {
+    key: plan(
+        listing(
+            tools.lora(layers, tools.dotted("" if key[0] in DENOISERS else "text_encoder."), PEFT)
+        )
+    )
+    for key, layers in SPELLED.items()
+}
+
+
+def by_module(found: Plan, rename: Callable[[str], str] = str) -> dict[str, tuple[object, ...]]:
+    """Each module with its layer in the file, whatever wraps that, its rows and its shape."""
+    return {m.name: (rename(m.source), m.rows, m.shape) for m in found.modules}
+
+
+def is_read_as(
+    key: tuple[str, str], name: Callable[[str], str], ends: tuple[str, str, str]
+) -> None:
+    """A file whose layers have these names has the modules of the plain one, each of its layer."""
+    layers, plain = SPELLED[key], PLAIN[key]
+    names = {name(layer): layer for layer in layers}
+    prefix = "" if key[0] in DENOISERS else "text_encoder."
+    assert len(names) == len(layers)
+    assert PLAIN[key].architecture == key[0]
+    found = plan(listing(tools.lora(layers, name, ends)))
+    read = by_module(found, lambda source: prefix + names[source])
+    assert (found.architecture, read) == (key[0], by_module(plain))
+    assert not found.not_read
+
+
+def word(text: str) -> bool:
+    return text.lower() not in _telling() | {"vision", "controlnet", "vae"}
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+WORDS = st.lists(
+    st.text(LETTERS, min_size=1, max_size=10).filter(
+        lambda text: not text.isdigit() and word(text)
+    ),
+    max_size=3,
+)
+SEPARATORS = st.sampled_from([".", "_", "/", "-", ":", " ", "__", "._", "|"])
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(sorted(SPELLED)), WORDS, WORDS, SEPARATORS, SEPARATORS,
+    st.integers(0, 6), st.booleans(),
+)  # fmt: skip
+@example(("flux", "diffusers"), [], ["processor"], ".", ".", 3, False)
+@example(("sdxl", "original"), ["my", "custom"], ["x", "y", "z"], "_", "_", 1, True)
+def test_no_wrapper_hides_a_layer_or_makes_it_another(
+    key: tuple[str, str],
+    before: list[str],
+    within: list[str],
+    first: str,
+    second: str,
+    place: int,
+    flatten: bool,
+) -> None:
+    def name(layer: str) -> str:
+        components = layer.split(".")
+        at = min(place, len(components) - 1)
+        dot = "_" if flatten else "."
+        if within and at > 0:
+            head, tail = dot.join(components[:at]), dot.join(components[at:])
+            layer = second.join([head, *within, tail])
+        else:
+            layer = dot.join(components)
+        return first.join([*before, layer])
+
+    is_read_as(key, name, KOHYA)
+
+
+WRAPPERS = {
+    **{p: p for p in ("model.", "_", "my_custom.", "UNET.", "net.", "dit.", "denoiser.", "unet/")},
+    **{p: p for p in ("unet_model.", "a.b.c.d.e.f.", "_fsdp_wrapped_module.", "lora_unet_unet_")},
+    **{p: p for p in ("lora_model_", "lycoris_unet_", "_lora_unet_", "pipe.dit.", "ema_model.")},
+    **{p: p for p in ("student.", "Hunyuan_video_I2V_lora_", "lora_unet__", "unet.unet.", "X.x_")},
+    **{p: p for p in ("pipe.transformer.", "denoiser/unet/", "lora:", "model.model.transformer.")},
+}
+
+
+@pytest.mark.parametrize("key", sorted(SPELLED), ids=" ".join)
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_wrappers_that_were_seen_hide_nothing(wrapper: str, key: tuple[str, str]) -> None:
+    is_read_as(key, tools.dotted(wrapper), KOHYA)
+    is_read_as(key, tools.kohya(wrapper), KOHYA)
+
+
+@pytest.mark.parametrize("key", sorted(SPELLED), ids=" ".join)
+@pytest.mark.parametrize(
+    "between", ["_fsdp_wrapped_module", "_checkpoint_wrapped_module._fsdp_wrapped_module"]
+)
+def test_what_training_code_puts_between_components_hides_nothing(
+    between: str, key: tuple[str, str]
+) -> None:
+    is_read_as(key, lambda layer: layer.replace(".", f".{between}."), KOHYA)
+
+
+@pytest.mark.parametrize("key", sorted(SPELLED), ids=" ".join)
+@pytest.mark.parametrize("stray", ["_", ".", "__"])
+def test_what_stands_behind_a_name_and_says_nothing_hides_nothing(
+    stray: str, key: tuple[str, str]
+) -> None:
+    is_read_as(key, lambda layer: f"lora_unet_{flat(layer)}{stray}", KOHYA)
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_names_that_differ_in_their_case_alone_are_one(model: str) -> None:
+    by_case = {}
+    for alias in known(model).aliases:
+        assert by_case.setdefault(alias.lower(), alias) == alias
+
+
+OTHERS = {
+    "AuraFlow, joint": {
+        f"joint_transformer_blocks.{i}.attn.{x}": (3072, 3072, 1)
+        for i in range(4)
+        for x in ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj")
+    },
+    "AuraFlow, single": {
+        f"single_transformer_blocks.{i}.norm1.linear": (18432, 3072, 1) for i in range(32)
+    },
+    "HunyuanVideo, refiner": {
+        "context_embedder.time_text_embed.timestep_embedder.linear_1": (3072, 256, 1),
+        "context_embedder.token_refiner.refiner_blocks.0.norm_out.linear": (6144, 3072, 1),
+    },
+    "CLIP, vision": unknown_families()["vision"],
+    "a control network": {
+        f"controlnet.{layer}": size for layer, size in layers_of("sd1").items() if "down" in layer
+    },
+    "AnimateDiff": unknown_families()["motion"],
+    "LTX-2, audio": {
+        f"transformer_blocks.{i}.audio_attn2.{x}": (2048, 2048, 1)
+        for i in range(24)
+        for x in ("to_q", "to_k", "to_v")
+    },
+    "the second of two experts": {
+        f"pipe.transformer_2.transformer_blocks.{i}.attn.to_q": (3072, 3072, 1) for i in range(19)
+    },
+    "another shape": {f"my.transformer_blocks.{i}.attn.to_q": (3071, 3072, 1) for i in range(19)},
+}
+
+
+@pytest.mark.parametrize("family", OTHERS)
+@pytest.mark.parametrize("prefix", ["", "unet.", "lora_unet_", "foo."])
+def test_a_longer_name_that_no_table_has_is_no_wrapped_one(family: str, prefix: str) -> None:
+    layers = OTHERS[family]
+    name = tools.kohya(prefix) if prefix.endswith("_") else tools.dotted(prefix)
+    found = plan(listing(tools.lora(layers, name, KOHYA)))
+    assert found.architecture.startswith("unknown:")
+    assert set(found.parts) <= {"model", "text_encoder"}
+
+
+def test_a_wrapped_copy_beside_a_layer_takes_nothing_from_it() -> None:
+    """A decoy under words that sort before the layer's own name."""
+    layers = layers_of("flux")
+    own = tools.lora(layers, tools.dotted("transformer."), PEFT)
+    decoys: Shapes = tools.lora(layers, tools.dotted("a.transformer.aa."), PEFT)
+    found = plan(listing(own | decoys))
+    assert told(found) == told(plan(listing(own)))
+    assert sum(n.tensors for n in found.not_read) == len(decoys)
