@@ -283,6 +283,32 @@ def test_who_stops_sending_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(wait())
 
 
+@pytest.mark.parametrize("who", ["sender", "reader"])
+def test_only_who_sends_slowly_is_ended(who: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+
+    async def receive() -> Any:
+        clock[0] += 20.0 if who == "sender" else 0.0
+        return {"type": "http.request", "body": bytes(1_000), "more_body": True}
+
+    async def whole() -> int:
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock[0])
+        taken = 0
+        async for _ in upload._body(receive, 1 << 40):
+            clock[0] += 1_000.0 if who == "reader" else 0.0
+            taken += 1
+            if taken == 20:
+                break
+        return taken
+
+    if who == "reader":
+        assert asyncio.run(whole()) == 20
+        return
+    with pytest.raises(upload.Refused) as refused:
+        asyncio.run(whole())
+    assert refused.value.status == 408
+
+
 async def _fingerprint(pieces: list[bytes], length: int, kind: bytes) -> Any:
     messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
     messages[-1]["more_body"] = False
