@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -20,9 +21,9 @@ from tests.gate.standing import settings_in
 from reseen import client
 from reseen.cli.plot import _natural
 from reseen.client import Digests, Gate
-from reseen.errors import InputError, ListError, SettingsError, StoreError, Tampered
+from reseen.errors import FileError, InputError, ListError, SettingsError, StoreError, Tampered
 from reseen.files.tensors import TensorInfo
-from reseen.files.values import to_float32
+from reseen.files.values import row_major, to_float32
 from reseen.gate import state, upload_process
 from reseen.gate.gate import GateProcess
 from reseen.gate.routes import add_gate
@@ -159,6 +160,19 @@ def test_a_number_that_float32_has_not_warns_nobody(dtype: str, bits: bytes) -> 
         for count in (1, 20_000):
             info = TensorInfo("a", dtype, (count,), 0, len(bits) * count)
             assert to_float32(info, bits * count).shape == (count,)
+
+
+@pytest.mark.parametrize("dtype", ["F64", "F16", "U8", "F4"])
+@pytest.mark.parametrize("shape", [(0, 2**62), (2**40, 0, 2**22), (2**63 - 1, 0)])
+def test_an_empty_tensor_of_any_shape_is_read_or_refused(
+    dtype: str, shape: tuple[int, ...]
+) -> None:
+    for strides in (None, tuple(0 for _ in shape)):
+        info = TensorInfo("a", dtype, shape, 0, 0, strides)
+        with contextlib.suppress(FileError):
+            to_float32(info, b"")
+        with contextlib.suppress(FileError):
+            assert b"".join(row_major(info, b"")) == b""
 
 
 # -- the gate -------------------------------------------------------------------------------------

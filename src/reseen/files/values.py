@@ -58,6 +58,8 @@ _TABLES: dict[str, NDArray[np.float32]] = {
 """All 256 values of each 8-bit float: a look-up is faster than a conversion."""
 _PIECE = 1 << 20
 """Values that are laid out at a time."""
+_LARGEST_ARRAY = (2**63 - 1) // 16
+"""Values of an array, the widest."""
 _WORTH_A_TABLE = 1 << 14
 """Elements from which the table of float16 pays."""
 _F4 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6], np.float32)
@@ -72,6 +74,7 @@ def to_float32(info: TensorInfo, data: Bytes) -> NDArray[np.float32]:
     """
     if info.dtype in ("C64", "C128"):
         raise Unread("a tensor of complex numbers is not read")
+    _check_held(info)
     if info.dtype == "F4":
         _check(info, data, (prod(info.shape) + 1) // 2)
         pairs = np.frombuffer(data, np.uint8)
@@ -112,6 +115,7 @@ def row_major(info: TensorInfo, data: Bytes) -> Iterator[Bytes]:
     if info.strides is None and info.byteorder == "little":
         yield data
         return
+    _check_held(info)
     if info.dtype not in _NUMPY:
         raise Unread(f"a strided tensor of {info.dtype} is not read")
     stored = np.atleast_1d(_elements(info, data))
@@ -158,6 +162,13 @@ def _six_bits(info: TensorInfo, data: Bytes) -> NDArray[np.float32]:
 def _check(info: TensorInfo, data: Bytes, length: int) -> None:
     if len(data) != length or info.length != length:
         raise Malformed("a tensor's bytes are not as many as its shape asks for")
+
+
+def _check_held(info: TensorInfo) -> None:
+    """Raises Malformed for an empty tensor of which no array can be made: numpy counts its bytes as
+    if it had no size of zero."""
+    if prod(size or 1 for size in info.shape) > _LARGEST_ARRAY:
+        raise Malformed("a tensor without values has a shape that no array has")
 
 
 def _as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
