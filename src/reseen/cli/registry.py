@@ -149,13 +149,12 @@ def import_(
 
 def _read_list(path: Path, options: ImportOptions) -> ReadList:
     """A list as it is read, within what the system gives for one. Raises InputError."""
-    from reseen.files import system_limits
+    from reseen.files.system_limits import limits_of_a_list
     from reseen.registry.imports import read_list
     from reseen.registry.lists.table import MAX_FILE
 
     size = path.stat().st_size if path.is_file() else MAX_FILE  # a pipe
-    memory, seconds = system_limits.list_limits(size)
-    with system_limits.limits(size, memory=memory, seconds=seconds), bulkhead():
+    with limits_of_a_list(size), bulkhead():
         return read_list(path, options)
 
 

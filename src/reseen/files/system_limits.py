@@ -86,11 +86,17 @@ def memory_for_threads() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-def list_limits(size: int) -> tuple[int, int]:
-    """Bytes and seconds for the reading of a list of `size` bytes: a row takes 3 KiB, and in a file
-    20 bytes at least, for hashes cannot be packed."""
-    rows = min(size // 20, 1_000_000)
-    return MEMORY + WIDER * rows * (3 << 10), SECONDS_OF_A_LIST
+def list_memory(size: int) -> int:
+    """Bytes for the reading of a list of `size` bytes: a row takes 3 KiB, and in a file 20 bytes at
+    least, for hashes cannot be packed."""
+    return MEMORY + WIDER * min(size // 20, 1_000_000) * (3 << 10)
+
+
+@contextmanager
+def limits_of_a_list(size: int) -> Iterator[None]:
+    """As `limits`, while a list of `size` bytes is read."""
+    with limits(size, memory=list_memory(size), seconds=SECONDS_OF_A_LIST):
+        yield
 
 
 def _limit(memory: int, seconds: int) -> None:
