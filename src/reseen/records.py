@@ -134,7 +134,7 @@ class Digest:
     """`kind.length` bytes, most significant first."""
 
     def __post_init__(self) -> None:
-        if len(self.value) != self.kind.length:
+        if len(self.value) != _DIGEST_LENGTHS[self.kind]:
             raise ValueError(f"a {self.kind.label} has {self.kind.length} bytes")
 
     @property

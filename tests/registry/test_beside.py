@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from struct import Struct
 
 import pytest
 
@@ -11,10 +12,9 @@ from reseen.registry.beside import beside
 
 def test_the_bytes_come_back_whole() -> None:
     many = bytes(range(256)) * 5_000
-    with beside(lambda: many) as result:
-        assert result() == many
-    with beside(lambda: b"") as result:
-        assert result() == b""
+    with beside([lambda: many, lambda: b"", lambda: many[:7]]) as results:
+        assert [next(results), next(results), next(results)] == [many, b"", many[:7]]
+        assert next(results, None) is None
 
 
 def test_what_fails_beside_runs_here() -> None:
@@ -25,8 +25,8 @@ def test_what_fails_beside_runs_here() -> None:
             raise ValueError
         return b"here"
 
-    with beside(work) as result:
-        assert result() == b"here"
+    with beside([lambda: b"there", work, work]) as results:
+        assert list(results) == [b"there", b"here", b"here"]
 
 
 def test_an_unread_result_is_left_and_its_process_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +38,7 @@ def test_an_unread_result_is_left_and_its_process_ended(monkeypatch: pytest.Monk
         return started[-1]
 
     monkeypatch.setattr(os, "fork", noted)
-    with pytest.raises(KeyError), beside(lambda: bytes(10_000_000)):
+    with pytest.raises(KeyError), beside([lambda: bytes(10_000_000)]):
         raise KeyError
     for process in started:
         with pytest.raises(ChildProcessError):
@@ -50,15 +50,15 @@ def test_with_other_threads_about_it_runs_here() -> None:
     other = threading.Thread(target=end.wait)
     other.start()
     try:
-        with beside(lambda: b"%d" % os.getpid()) as result:
-            assert result() == b"%d" % os.getpid()
+        with beside([lambda: b"%d" % os.getpid()]) as results:
+            assert list(results) == [b"%d" % os.getpid()]
     finally:
         end.set()
         other.join()
 
 
 def test_packed_tokens_are_in_the_order_of_the_index() -> None:
-    pack = store_rows._TOKEN.pack
+    packing = Struct(f">{store_rows._INDEXED}")
     rows = [(bytes([b]) * 16, pk, 1) for b in (0, 1, 255) for pk in (1, 255, 256, 1 << 40)]
-    packed = b"".join(sorted(pack(*row) for row in rows))
-    assert list(store_rows._TOKEN.iter_unpack(packed)) == rows
+    packed = b"".join(sorted(packing.pack(*row) for row in rows))
+    assert list(packing.iter_unpack(packed)) == rows

@@ -19,7 +19,8 @@ from sqlalchemy import select
 from reseen.errors import InputError, ListError
 from reseen.records import Digest, DigestKind, Names, Removal
 from reseen.registry import imports, lookup, removals, store_rows
-from reseen.registry.imports import ImportAccount, ImportOptions, import_list
+from reseen.registry.import_account import ImportAccount
+from reseen.registry.imports import ImportOptions, import_list
 from reseen.store import audit, schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import func, select, text
 
 from reseen.errors import StoreError
 from reseen.store import schema
-from reseen.store.database import IntegrityError, Store, insert_many
+from reseen.store.database import IntegrityError, Store, insert_many, insert_packed
 
 REMOVALS = ("pk", "id", "added_at", "withdrawn_at")
 
@@ -35,6 +36,18 @@ def test_what_is_inserted_in_bulk_is_what_was_given(store: Store) -> None:
         assert [tuple(row) for row in found] == rows
         # what was not given is what the table says by itself
         assert connection.scalars(select(table.c.in_force)).all() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("count", [0, 1, 19, 20, 47])
+def test_packed_rows_are_inserted_as_they_are(store: Store, count: int) -> None:
+    rows = [(bytes([n]) * 16, 1 << (n % 40), n % 5) for n in range(count)]
+    packed = b"".join(struct.pack(">16sqB", *row) for row in rows)
+    table = schema.sealed_index
+    with store.write() as connection:
+        insert_packed(connection, table, ("token", "claim_pk", "field"), "16sqB", packed)
+    with store.read() as connection:
+        found = connection.execute(select(table).order_by(table.c.token))
+        assert [(bytes(row.token), row.claim_pk, row.field) for row in found] == rows
 
 
 def test_every_type_of_every_table_can_be_inserted_in_bulk(store: Store) -> None:

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from reseen.operations.lists import Imported
     from reseen.operations.removals import RemovalChanged
     from reseen.registry.adds import AddOptions
-    from reseen.registry.imports import ImportAccount, ImportOptions, ReadList, Usefulness
+    from reseen.registry.import_account import ImportAccount, Usefulness
+    from reseen.registry.imports import ImportOptions, ReadList
     from reseen.scan.owed import UnreadCopies
     from reseen.settings import Settings
     from reseen.store.database import Store

@@ -9,7 +9,8 @@ from pathlib import Path
 from reseen.operations import consequences, reading
 from reseen.registry import adds, imports
 from reseen.registry.adds import Added, AddOptions
-from reseen.registry.imports import ImportAccount, ImportOptions, ReadList
+from reseen.registry.import_account import ImportAccount
+from reseen.registry.imports import ImportOptions, ReadList
 from reseen.scan.owed import UnreadCopies
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring

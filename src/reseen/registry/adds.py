@@ -17,10 +17,12 @@ from reseen.errors import FileError, bulkhead
 from reseen.fingerprints.known_bogus import why_bogus, why_no_model
 from reseen.records import Fingerprint, Names, RemovalClass, RemovedFile
 from reseen.registry import learning, never_read
+from reseen.registry.claim_lines import ClaimLines
+from reseen.registry.known import Reader
 from reseen.registry.merge import Merger
 from reseen.registry.never_read import read_local
 from reseen.registry.rows import Draft
-from reseen.registry.store_rows import Reader, write
+from reseen.registry.store_rows import write
 from reseen.store import audit, links
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -109,13 +111,14 @@ def _add(store: Store, keyring: Keyring, path: Path, told: Fingerprint, draft: D
         merger = Merger(lambda id, sealed: keyring.open(sealed, id))
         Reader(connection, keyring).tell(merger, [draft])
         outcome, standing = merger.take(draft)
-        written = write(connection, keyring, merger)
-        learning.learn(connection, removals=written.removals)
-        if written.removals:
-            audit.write(connection, "add", standing.id, **written.covered)
+        lines = ClaimLines()
+        written = write(connection, keyring, merger, lines)
+        learning.learn(connection, removals=written)
+        if written:
+            audit.write(connection, "add", standing.id, **lines.details(connection))
         out = standing.claims and standing.stays_withdrawn(draft.list_name)
         why = "it is withdrawn, and stays so" if out else None
-        return Added(path, AddOutcome(outcome.value), standing.id, why, written.removals)
+        return Added(path, AddOutcome(outcome.value), standing.id, why, written)
 
 
 def why_no_model_file(path: Path, told: Fingerprint) -> str | None:

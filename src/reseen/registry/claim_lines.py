@@ -7,13 +7,56 @@ What was learned from bytes is covered by no line: it follows from what was read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reseen.store.audit_rows import ClaimsDigest, covers
+from sqlalchemy import Connection, select
 
-_PORTION = 1_000
-"""Rows that are turned into columns at once: more are no faster."""
+from reseen.store import schema
+from reseen.store.audit_rows import CLAIM_NUMBERS, CLAIM_TEXTS, ClaimsDigest, covers
+
+_PORTION = 2_000
+
+
+class ClaimLines:
+    """Of claims that are written in any number of parts, by pk, within one transaction."""
+
+    def __init__(self) -> None:
+        self._made = ClaimsDigest()
+        self._first = self._last = 0
+        self._parts = 0
+        self._digests: list[tuple[int, Sequence[bytes], Sequence[int]]] = []
+
+    def add_claims(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """A part's claims, column by column; then `add_digests` for each kind of theirs."""
+        pks = columns["pk"]
+        self._first, self._last = self._first or pks[0], pks[-1]
+        self._parts += 1
+        self._digests = self._digests if self._parts == 1 else []
+        self._made.add_columns([columns[name] for name in (*CLAIM_NUMBERS, *CLAIM_TEXTS)])
+
+    def add_digests(self, kind: int, values: Sequence[bytes], pks: Sequence[int]) -> None:
+        """The digests of a kind, in the order of (value, pk of the claim); kinds ascending."""
+        if self._parts == 1:  # those of several parts are put in order by the store
+            self._digests.append((kind, values, pks))
+
+    def details(self, connection: Connection) -> dict[str, str]:
+        """Of the line; nothing where no claim was written."""
+        if not self._parts:
+            return {}
+        for kind, values, pks in self._digests:
+            self._made.add_digests_of(kind, values, pks)
+        if self._parts > 1:
+            d = schema.digests.c
+            query = (
+                select(d.kind, d.value, d.claim_pk)
+                .where(d.claim_pk.between(self._first, self._last))
+                .order_by(d.kind, d.value, d.claim_pk)
+                .execution_options(yield_per=_PORTION)
+            )
+            for rows in connection.execute(query).partitions():
+                self._made.add_digests([(kind, bytes(value), pk) for kind, value, pk in rows])
+        return {"claims": covers("claims", self._first, self._last), "said": self._made.hex()}
 
 
 def covering(
@@ -22,8 +65,6 @@ def covering(
     """The details of the line, of claims (`CLAIM_NUMBERS`, then `CLAIM_TEXTS`) by pk and digests by
     (kind, value, pk)."""
     made = ClaimsDigest()
-    for at in range(0, len(rows), _PORTION):
-        made.add_claims(rows[at : at + _PORTION])
-    for at in range(0, len(digests), _PORTION):
-        made.add_digests(digests[at : at + _PORTION])
+    made.add_claims(rows)
+    made.add_digests(digests)
     return {"claims": covers("claims", rows[0][0], rows[-1][0]), "said": made.hex()}

@@ -11,22 +11,28 @@ from __future__ import annotations
 import gc
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from reseen.errors import InputError
 from reseen.records import RemovalClass
 from reseen.registry import learning
+from reseen.registry.claim_lines import ClaimLines
+from reseen.registry.import_account import ImportAccount, ImportSums, Rejected
+from reseen.registry.known import Reader, SeenKeys
 from reseen.registry.lists.columns import ListColumn, ListField, parse_map
 from reseen.registry.lists.read import open_tables
 from reseen.registry.lists.table import ListTable
 from reseen.registry.lists.values import RefusedValue
-from reseen.registry.merge import Merger, RemovalDraft, RowOutcome
+from reseen.registry.merge import Merger
 from reseen.registry.rejects import write_rejects
 from reseen.registry.rows import Defaults, Draft, Refusal, Tally, check_list_name, drafts
-from reseen.registry.store_rows import Reader, write
+from reseen.registry.store_rows import write
 from reseen.store import audit, links
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -34,6 +40,10 @@ from reseen.store.sealing import Keyring
 OF_ONE_FILE = "files of single models"
 """The list of what stands beside one model's file, often under that one's name."""
 
+_PART = 100_000
+"""Rows that are merged and written at once: what an import needs of memory is of so many."""
+_HELD = 250_000
+"""Rows that are held, where a list is read before there is a registry, rather than read again."""
 _REJECTS = re.compile(r"(\.rejects(-\d+)?)+$")
 
 
@@ -59,63 +69,6 @@ class ImportOptions:
     """Account for every row, and write nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A row that was not taken."""
-
-    row: int
-    """As the person sees it: 1 is the first line, sheet row or entry."""
-    reason: str
-    """Never the value itself."""
-    place: str = ""
-    """ "sheet 2", where the file holds several."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usefulness:
-    """What the removals that the rows are about are good for, in numbers of removals."""
-
-    scans: int = 0
-    """They have a full digest: a scan can find them."""
-    links: int = 0
-    """They can be looked up by link or ids alone: no scan finds them."""
-    leads: int = 0
-    """They have short hashes alone: the most that comes of them is a lead."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImportAccount:
-    """What became of every row: added + merged + unchanged + rejected + set aside = rows."""
-
-    list: str
-    rows: int
-    added: int
-    """Rows that became a removal of their own."""
-    merged: int
-    """Rows that told something new of a removal that was there, or of one of an earlier row."""
-    unchanged: int
-    """Rows that told nothing new."""
-    rejected: tuple[Rejected, ...] = ()
-    withdrawn: int = 0
-    """Rows, among merged and unchanged, about what stays withdrawn."""
-    removals: frozenset[int] = frozenset()
-    """Removals (by pk) of which something was written."""
-    set_aside: int = 0
-    """Rows that hold nothing to import: comments, headings between rows."""
-    good_for: Usefulness = Usefulness()
-    columns: tuple[tuple[str, ListColumn], ...] = ()
-    """(place, column): what each was taken for, and what its values look like."""
-    unknown_columns: tuple[str, ...] = ()
-    """Columns that nothing was taken from, by their numbers."""
-    notes: tuple[str, ...] = ()
-    """What was assumed or left out, with counts, in sentences for a person."""
-    rejects_file: Path | None = None
-    dry_run: bool = False
-    """Nothing was written."""
-    of_one_file: bool = False
-    """It is about one file, whose name its own may be: that is a name, and not shown."""
-
-
 @dataclass(slots=True)
 class ReadList:
     """A list, read and checked, before the registry is asked."""
@@ -123,12 +76,24 @@ class ReadList:
     name: str
     of_one_file: bool = False
     drafts: list[Draft] = field(default_factory=list)
+    again: bool = False
+    """It is too long to be held: its drafts are made again when they are imported."""
     refusals: list[tuple[tuple[str, ...], Refusal]] = field(default_factory=list)
     """With the columns of their table."""
     columns: list[tuple[str, ListColumn]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     set_aside: int = 0
-    good_for: Usefulness = Usefulness()
+
+
+@dataclass(slots=True)
+class _Parts:
+    """The drafts of a list, part by part."""
+
+    listed: ReadList
+    """Whole when the last part was taken."""
+    drafts: Iterator[list[Draft]]
+    seen: SeenKeys | None = None
+    """Where there may be several."""
 
 
 @contextmanager
@@ -151,30 +116,45 @@ def import_list(
     options: ImportOptions | None = None,
     read: ReadList | None = None,
 ) -> ImportAccount:
-    """Import one file in one transaction. `read`: what `read_list` made of it with these options.
+    """Import one file in one transaction. `read`: what `read_list` made of it with these options;
+    its drafts are gone afterwards.
 
     Raises ListError for a file that cannot be read as a list, InputError for options that make no
     sense, StoreError and SealError.
     """
     options = options or ImportOptions()
+    if read is not None and not read.again:
+        held, read.drafts = read.drafts, []
+        return _import(store, keyring, path, options, _Parts(read, iter([held])))
+    with _reading(path, options) as (listed, streamed):
+        parts = iter(lambda: list(islice(streamed, _PART)), [])
+        first = next(parts, [])  # nobody waits for the store while a list of usual length is read
+        seen = SeenKeys() if len(first) == _PART else None
+        return _import(store, keyring, path, options, _Parts(listed, chain([first], parts), seen))
+
+
+def _import(
+    store: Store, keyring: Keyring, path: Path, options: ImportOptions, parts: _Parts
+) -> ImportAccount:
     account: ImportAccount | None = None
-    listed = read or read_list(path, options)
     with suppress(_NothingIsWritten), store.write(much=True) as connection:
-        merger = Merger(lambda id, sealed: keyring.open(sealed, id))
-        Reader(connection, keyring).tell(merger, listed.drafts)
-        outcomes, withdrawn = _merge(merger, listed)
-        account = _account(listed, outcomes, withdrawn)
+        sums, lines = ImportSums(), ClaimLines()
+        changed: set[int] | None = set()
+        for written in _taken(connection, keyring, parts, sums, lines):
+            changed = None if changed is None or len(written) >= _PART else changed | written
+        listed = parts.listed
+        account = _account(listed, sums)
         if options.dry_run:
             account = replace(account, dry_run=True)
             raise _NothingIsWritten
-        written = write(connection, keyring, merger)
-        learning.learn(connection, removals=written.removals)
-        account = replace(account, removals=written.removals)
+        # What is learned makes claims too: only when all of the list's are there.
+        learning.learn(connection, removals=changed)
+        account = replace(account, removals=frozenset(changed or ()))
         audit.write(
             connection, "import", "*", actor=options.actor, list=account.list,
             rows=account.rows,
             added=account.added, merged=account.merged, unchanged=account.unchanged,
-            rejected=len(account.rejected), **written.covered,
+            rejected=len(account.rejected), **lines.details(connection),
         )  # fmt: skip
         if listed.refusals and options.keep_rejects:
             wanted = options.rejects or path.with_name(f"{path.stem}.rejects.csv")
@@ -182,6 +162,26 @@ def import_list(
             account = replace(account, rejects_file=rejects_file)
     assert account is not None
     return account
+
+
+def _taken(
+    connection: Connection, keyring: Keyring, parts: _Parts, sums: ImportSums, lines: ClaimLines
+) -> Iterator[frozenset[int]]:
+    """Merge and write part after part, each into what was there and into those before it. Gives
+    the removals (by pk) of which something was written, of each part."""
+    reader = Reader(connection, keyring)
+    seen = parts.seen if reader.holds_nothing() else None
+    for part in parts.drafts:
+        merger = Merger(lambda id, sealed: keyring.open(sealed, id))
+        known = part if seen is None else [draft for draft in part if seen.may_hold(draft)]
+        reader.tell(merger, known)
+        about = sums.take(merger, part)
+        merger.forget()
+        written = write(connection, keyring, merger, lines)
+        sums.judge(about)
+        if seen is not None:
+            seen.add(part)
+        yield written
 
 
 class _NothingIsWritten(Exception):
@@ -192,6 +192,17 @@ class _NothingIsWritten(Exception):
 def read_list(path: Path, options: ImportOptions) -> ReadList:
     """A file, read as a list and checked to its last row, without touching a registry. Raises
     ListError and InputError, as `import_list` would."""
+    with _reading(path, options) as (listed, streamed):
+        listed.drafts = list(islice(streamed, _HELD))
+        for _ in streamed:
+            listed.again, listed.drafts = True, []
+        return listed
+
+
+@contextmanager
+def _reading(path: Path, options: ImportOptions) -> Iterator[tuple[ReadList, Iterator[Draft]]]:
+    """A list while it is read: its drafts are made as they are taken, and what is known of it is
+    whole when the last one was. Raises ListError and InputError."""
     given = parse_map([f"{column}={label}" for column, label in options.columns.items()])
     defaults = _defaults(path, options)
     with open_tables(path, given) as tables:
@@ -199,7 +210,8 @@ def read_list(path: Path, options: ImportOptions) -> ReadList:
         of_one_file = len(tables) == 1 and tables[0].of_one_file
         if of_one_file and options.list_name is None:
             defaults = replace(defaults, list=OF_ONE_FILE)
-        return _read(tables, defaults, of_one_file, keep_cells=options.keep_rejects)
+        listed = ReadList(defaults.list, of_one_file)
+        yield listed, _drafts(tables, defaults, listed, keep_cells=options.keep_rejects)
 
 
 def _all_of_map_is_there(given: Mapping[str, ListField], tables: Sequence[ListTable]) -> None:
@@ -226,10 +238,10 @@ def _defaults(path: Path, options: ImportOptions) -> Defaults:
     return Defaults(name, site, force_list=options.list_name is not None, cls=options.cls)
 
 
-def _read(
-    tables: Sequence[ListTable], defaults: Defaults, of_one_file: bool, *, keep_cells: bool
-) -> ReadList:
-    listed, tally = ReadList(defaults.list, of_one_file), Tally()
+def _drafts(
+    tables: Sequence[ListTable], defaults: Defaults, listed: ReadList, *, keep_cells: bool
+) -> Iterator[Draft]:
+    tally = Tally()
     aside: Counter[str] = Counter()
     for table in tables:
         for note in table.notes:
@@ -237,7 +249,7 @@ def _read(
         listed.columns.extend((table.place, column) for column in table.meaning.columns)
         for taken in drafts(table, table.meaning, defaults, tally):
             if isinstance(taken, Draft):
-                listed.drafts.append(taken)
+                yield taken
             else:
                 if not keep_cells:
                     taken.cells = ()
@@ -247,56 +259,24 @@ def _read(
     for what, count in aside.items():
         listed.notes.append(f"Set aside: {what}, {'once' if count == 1 else f'{count:,} times'}.")
     listed.notes.extend(tally.notes())
-    return listed
 
 
-def _merge(merger: Merger, listed: ReadList) -> tuple[Counter[RowOutcome], int]:
-    """Outcomes by kind, and how many rows are about what stays withdrawn."""
-    outcomes: list[RowOutcome] = []
-    about: dict[int, RemovalDraft] = {}
-    withdrawn = revived = 0
-    for draft in listed.drafts:
-        outcome, standing = merger.take(draft)
-        outcomes.append(outcome)
-        about[id(standing)] = standing
-        if standing.claims and standing.stays_withdrawn(draft.list_name):
-            withdrawn += 1
-        elif not standing.in_force and outcome is RowOutcome.MERGED:
-            revived += 1
-    if revived:
-        rows = "1 row" if revived == 1 else f"{revived} rows"
+def _account(listed: ReadList, sums: ImportSums) -> ImportAccount:
+    if sums.revived:
+        rows = "1 row" if sums.revived == 1 else f"{sums.revived} rows"
         listed.notes.append(f"{rows}: a removal that was withdrawn is in force by this list.")
-    listed.good_for = _good_for(about.values())
-    return Counter(outcomes), withdrawn
-
-
-def _good_for(about: Iterable[RemovalDraft]) -> Usefulness:
-    """By the surest that any claim says of each."""
-    scans = links_ = leads = 0
-    for standing in about:
-        kinds = {digest.kind for draft in standing.new for digest in draft.digests}
-        kinds.update(*(claim.digests for claim in standing.claims))
-        if any(not kind.is_short for kind in kinds):
-            scans += 1
-        elif kinds:
-            leads += 1
-        else:
-            links_ += 1
-    return Usefulness(scans, links_, leads)
-
-
-def _account(listed: ReadList, outcomes: Counter[RowOutcome], withdrawn: int) -> ImportAccount:
     listed.refusals.sort(key=lambda pair: (pair[1].place, pair[1].row))
+    taken = sums.added + sums.merged + sums.unchanged
     return ImportAccount(
         list=listed.name,
-        rows=outcomes.total() + len(listed.refusals) + listed.set_aside,
-        added=outcomes[RowOutcome.ADDED],
-        merged=outcomes[RowOutcome.MERGED],
-        unchanged=outcomes[RowOutcome.UNCHANGED],
+        rows=taken + len(listed.refusals) + listed.set_aside,
+        added=sums.added,
+        merged=sums.merged,
+        unchanged=sums.unchanged,
         rejected=tuple(Rejected(r.row, r.reason, r.place) for _, r in listed.refusals),
-        withdrawn=withdrawn,
+        withdrawn=sums.withdrawn,
         set_aside=listed.set_aside,
-        good_for=listed.good_for,
+        good_for=sums.good_for,
         columns=tuple(listed.columns),
         unknown_columns=tuple(
             f"{place}, {column}" if place else str(column)

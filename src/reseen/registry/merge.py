@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from reseen.fingerprints.kinds import LONG, LONG_OF
-from reseen.records import DigestKind, Names, RemovalClass
+from reseen.records import Digest, DigestKind, Names, RemovalClass
 from reseen.registry.rows import Draft
 from reseen.store.links import normal_name
 
@@ -68,11 +68,11 @@ class RemovalDraft:
     """None: not written yet."""
     id: str = ""
     in_force: bool = True
-    claims: list[KnownClaim] = field(default_factory=list)
+    claims: Sequence[KnownClaim] = ()
     """Of lists, that are in the store."""
     new: list[Draft] = field(default_factory=list)
     """Rows that become claims."""
-    keys: dict[Key, None] = field(default_factory=dict)
+    keys: Iterable[Key] = ()
     """By which it is known, of those that were asked for."""
 
     def stays_withdrawn(self, list_name: str) -> bool:
@@ -91,7 +91,7 @@ class Merger:
         self.changed: dict[int, RemovalDraft] = {}
         """By pk: those that get new claims."""
         self._by_digest: dict[tuple[DigestKind, bytes], RemovalDraft] = {}
-        self._by_key: dict[Key, RemovalDraft] = {}
+        self._by_key: dict[Key | None, RemovalDraft] = {}
         self._others: dict[_Held, list[RemovalDraft]] = {}
         """Those that hold a digest or key too: hardly ever."""
         self._opened = opened
@@ -117,6 +117,8 @@ class Merger:
         """Put a draft where it belongs."""
         by_digest, key = self._by_digest, draft.source or draft.otherwise
         digests = draft.digests
+        if len(digests) == 1 and (new := self._at_once(draft, digests[0], key)) is not None:
+            return RowOutcome.ADDED, new
         if len(digests) > 1:
             digests = tuple(sorted(digests, key=lambda d: SUREST.get(d.kind, len(SUREST))))
         standing: RemovalDraft | None = None
@@ -148,6 +150,22 @@ class Merger:
         if key is not None:
             self._holds_key(key, standing)
         return outcome, standing
+
+    def forget(self) -> None:
+        """Nothing is taken any more: let go of what that needs."""
+        self._by_digest, self._by_key, self._others = {}, {}, {}
+
+    def _at_once(self, draft: Draft, digest: Digest, key: Key | None) -> RemovalDraft | None:
+        """A removal of its own for a draft that names nothing known: nearly all of a long list."""
+        held = (digest.kind, digest.value)
+        if digest.kind not in SUREST or held in self._by_digest or key in self._by_key:
+            return None
+        standing = RemovalDraft(new=[draft])
+        self.new.append(standing)
+        self._by_digest[held] = standing
+        if key is not None:
+            self._by_key[key] = standing
+        return standing
 
     def _tied(self, by: tuple[DigestKind, bytes], draft: Draft) -> RemovalDraft | None:
         """The removal to which a shared digest ties a draft: one of its claims has it, and no surer

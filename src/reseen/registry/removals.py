@@ -68,6 +68,8 @@ def new_ids(connection: Connection, count: int) -> list[str]:
     holds_some = connection.scalar(select(removals.pk).limit(1)) is not None
     while len(new) < count:
         drawn = ids.draw(count - len(new))
+        if not holds_some and not new and len(set(drawn)) == count:
+            return drawn
         if holds_some:
             for chunk in chunks(drawn):
                 taken.update(connection.scalars(select(removals.id).where(removals.id.in_(chunk))))

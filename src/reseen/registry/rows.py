@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -60,6 +60,8 @@ DIGEST_FIELDS: dict[ListField, DigestKind | None] = {
 _RULE = re.compile(r"[-=:_+|\s]+\Z")
 """What is drawn between a header and its rows."""
 _COMMENT = ("#", "//")
+_ODD_FIRST = ("", "'", "=")
+"""How a name begins that is none, or that a spreadsheet has written otherwise."""
 _LONGER_THAN_ONE = 76
 """Characters in a cell that may name several hashes, one by one."""
 _HOST = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}")
@@ -76,7 +78,8 @@ class Draft:
 
     row: int
     place: str
-    names: Names
+    said: Names | tuple[str, str, str, str]
+    """What is to be sealed; of most rows name, link, model id and version id, which is less."""
     digests: tuple[Digest, ...]
     size: int | None
     site: str | None
@@ -90,6 +93,11 @@ class Draft:
     cls: RemovalClass | None = None
     file: RemovedFile | None = None
     """Of a file that was read here (`registry add`): what its bytes told beside the digests."""
+
+    @property
+    def names(self) -> Names:
+        said = self.said
+        return said if isinstance(said, Names) else Names(said[0], (), said[1], said[2], said[3])
 
     def __repr__(self) -> str:
         return f"Draft(row {self.row}, sealed)"
@@ -171,7 +179,13 @@ def drafts(
     columns = len(table.columns)
     drafter = _Drafter(meaning, defaults, tally.counts)
     place, width, draft = table.place, drafter.width, drafter.draft
+    plain = _plain_drafter(meaning, defaults) if unreadable is None else None
     for number, cells in table.rows:
+        if plain is not None and len(cells) == columns:
+            drafted = plain(number, place, cells)
+            if drafted is not None:
+                yield drafted
+                continue
         if len(cells) < width:
             cells = [*cells, *[None] * (width - len(cells))]
         try:
@@ -212,6 +226,46 @@ def _one_of_several(
         raise
     except (RefusedValue, FileError) as refused:
         return Refusal(number, place, str(refused), cells)
+
+
+def _plain_drafter(
+    meaning: Meaning, defaults: Defaults
+) -> Callable[[int, str, Sequence[Cell]], Draft | None] | None:
+    """What drafts a row (number, place, cells) as most rows of long lists are: one full digest, a
+    name, a link with both ids, and all of them as they should be; it gives None for any other row.
+    `_Drafter` would make the same of it. None where the columns are others."""
+    at = meaning.fields
+    digests = [(at[f], kind) for f, kind in DIGEST_FIELDS.items() if f in at]
+    others = at.keys() - {*DIGEST_FIELDS, ListField.NAME, ListField.LINK}
+    if len(digests) != 1 or others or len(at) != 3:
+        return None
+    digest_at, told = digests[0]
+    if told is None or told.is_short:
+        return None
+    kind, name_at, link_at = told, at[ListField.NAME], at[ListField.LINK]
+    list_name, cls, plain_ids = defaults.list, defaults.cls, links.plain_ids
+
+    def draft(row: int, place: str, cells: Sequence[Cell]) -> Draft | None:
+        said, name, url = cells[digest_at], cells[name_at], cells[link_at]
+        if type(said) is not str or type(name) is not str or type(url) is not str:
+            return None
+        url, name = url.strip(), name.strip()
+        source = plain_ids(url)
+        if source is None or name[:1] in _ODD_FIRST or len(said) > _LONGER_THAN_ONE:
+            return None
+        try:
+            digest = Digest(kind, bytes.fromhex(said))
+        except ValueError:
+            return None
+        if why_bogus(digest) is not None:
+            return None
+        site, model, version = source
+        names, known_by = (name, url, model, version), source
+        return Draft(
+            row, place, names, (digest,), None, site, None, list_name, known_by, None, cls
+        )  # fmt: skip
+
+    return draft
 
 
 class _Drafter:
@@ -259,10 +313,11 @@ class _Drafter:
         """Put in what stands in other columns than those of digests, name and link. Raises
         RefusedValue."""
         model, version = (link.model_id, link.version_id) if link else (None, None)
-        draft.names = Names(
-            name=draft.names.name,
+        before = draft.names
+        draft.said = Names(
+            name=before.name,
             trigger_words=words_of(self._cell(cells, ListField.TRIGGER_WORDS)),
-            url=draft.names.url,
+            url=before.url,
             model_id=self._id(cells, ListField.MODEL_ID, model, bad),
             version_id=self._id(cells, ListField.VERSION_ID, version, bad),
             file_names=words_of(self._cell(cells, ListField.FILE_NAME), r"[;\n|]"),

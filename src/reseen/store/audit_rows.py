@@ -97,24 +97,33 @@ class ClaimsDigest:
 
     def add_claims(self, rows: Sequence[Sequence[Any]]) -> None:
         """Rows of `CLAIM_NUMBERS` and `CLAIM_TEXTS`, by pk."""
-        numbers = len(CLAIM_NUMBERS)
-        for at, column in enumerate(zip(*rows, strict=True)):
-            if at < numbers:
-                self._claims[at].update(_numbers(column))
-            else:
-                self._claims[at].update(_texts(column))
-        self.claims += len(rows)
+        if rows:
+            self.add_columns(list(zip(*rows, strict=True)))
+
+    def add_columns(self, columns: Sequence[Sequence[Any]]) -> None:
+        """The same rows as columns, each of one length."""
+        for at, column in enumerate(columns):
+            made = _numbers(column) if at < len(CLAIM_NUMBERS) else _texts(column)
+            self._claims[at].update(made)
+        self.claims += len(columns[0])
 
     def add_digests(self, rows: Sequence[tuple[int, bytes, int]]) -> None:
         """(kind, value, pk of the claim), by kind, value and pk."""
         if not rows:
             return
         kinds, values, pks = zip(*rows, strict=True)
+        self._add_digests(bytes(kinds), values, pks)
+
+    def add_digests_of(self, kind: int, values: Sequence[bytes], pks: Sequence[int]) -> None:
+        """Of one kind, by value and pk."""
+        self._add_digests(bytes([kind]) * len(pks), values, pks)
+
+    def _add_digests(self, kinds: bytes, values: Sequence[bytes], pks: Sequence[int]) -> None:
         for hash_, column in zip(
-            self._digests, (bytes(kinds), b"".join(values), _numbers(pks)), strict=True
+            self._digests, (kinds, b"".join(values), _numbers(pks)), strict=True
         ):
             hash_.update(column)
-        self.digests += len(rows)
+        self.digests += len(pks)
 
     def hex(self) -> str:
         """SHA-256 of the columns' SHA-256s, one after the other."""

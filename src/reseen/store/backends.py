@@ -30,7 +30,7 @@ from reseen.errors import StoreError, StoreMissing
 _NO_RIGHT = ("ReadOnlySqlTransaction", "InsufficientPrivilege")
 """psycopg's names for a server that lets us read only."""
 
-_ROOM = -200_000
+_ROOM = -64_000
 """KiB, as SQLite takes its `cache_size`."""
 
 WRITE = "reseen_write"

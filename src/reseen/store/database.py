@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
+from struct import Struct, calcsize, iter_unpack
 from types import TracebackType
 from typing import Any
 
@@ -304,22 +305,20 @@ def insert_many(
 ) -> None:
     """Insert rows given as tuples in the order of `columns`, as fast as the driver can.
     `ignore`: leave out rows whose key is there already."""
-    quote = connection.dialect.identifier_preparer.quote
-    # Names come from `schema` only (the look-up fails for any other): no foreign text is built in.
-    names = ", ".join(quote(table.c[column].name) for column in columns)
-    insert = f"INSERT INTO {quote(table.name)} ({names}) "
     tail = " ON CONFLICT DO NOTHING" if ignore else ""
     left = iter(rows)
     if connection.dialect.name != "sqlite":  # each statement is a way to the server
         if not ignore:
             _copy(connection, table, columns, left)
             return
-        statement = f"{insert}SELECT * FROM {_arrays(connection, table, columns)}{tail}"  # noqa: S608
+        quote = connection.dialect.identifier_preparer.quote
+        names = ", ".join(quote(table.c[column].name) for column in columns)
+        given = _arrays(connection, table, columns)
+        into = f"INSERT INTO {quote(table.name)} ({names}) SELECT * FROM {given}{tail}"  # noqa: S608
         while chunk := [tuple(row) for row in islice(left, _CHUNK)]:
-            connection.exec_driver_sql(statement, _turned(chunk))
+            connection.exec_driver_sql(into, _turned(chunk))
         return
-    insert += "VALUES "
-    marks = f"({', '.join(['?'] * len(columns))})"
+    statement = _insert_into(connection, table, columns, tail)
     # SQLite runs a statement for each row: one for several rows is a quarter faster.
     together = _TOGETHER
     while chunk := [tuple(row) for row in islice(left, _CHUNK)]:
@@ -329,10 +328,42 @@ def insert_many(
             for at in range(0, len(chunk) - rest, together)
         ]
         if many:
-            values = ", ".join([marks] * together)
-            connection.exec_driver_sql(f"{insert}{values}{tail}", many)
+            connection.exec_driver_sql(statement(together), many)
         if rest:
-            connection.exec_driver_sql(f"{insert}{marks}{tail}", chunk[-rest:])
+            connection.exec_driver_sql(statement(1), chunk[-rest:])
+
+
+def insert_packed(
+    connection: Connection, table: Table, columns: Sequence[str], row: str, packed: bytes
+) -> None:
+    """Insert rows that stand one after the other in `packed`, each as `struct` packs `row`, the
+    highest byte first."""
+    size = calcsize(f">{row}")
+    if connection.dialect.name != "sqlite":
+        insert_many(connection, table, columns, iter_unpack(f">{row}", packed))
+        return
+    # As `insert_many`, and never a tuple for each row.
+    whole = len(packed) // size // _TOGETHER * _TOGETHER * size
+    many = Struct(f">{row * _TOGETHER}")
+    statement = _insert_into(connection, table, columns)
+    step = many.size * (_CHUNK // _TOGETHER)
+    for at in range(0, whole, step):
+        some = list(many.iter_unpack(packed[at : min(at + step, whole)]))
+        connection.exec_driver_sql(statement(_TOGETHER), some)
+    if rest := list(iter_unpack(f">{row}", packed[whole:])):
+        connection.exec_driver_sql(statement(1), rest)
+
+
+def _insert_into(
+    connection: Connection, table: Table, columns: Sequence[str], tail: str = ""
+) -> Callable[[int], str]:
+    """The statement that inserts so many rows at once on SQLite."""
+    quote = connection.dialect.identifier_preparer.quote
+    # Names come from `schema` only (the look-up fails for any other): no foreign text is built in.
+    names = ", ".join(quote(table.c[column].name) for column in columns)
+    marks = f"({', '.join(['?'] * len(columns))})"
+    insert = f"INSERT INTO {quote(table.name)} ({names}) VALUES "  # noqa: S608
+    return lambda rows: f"{insert}{', '.join([marks] * rows)}{tail}"
 
 
 _COPIED = {"float": "float8"}
@@ -460,6 +491,7 @@ __all__ = [
     "chunks",
     "insert_for",
     "insert_many",
+    "insert_packed",
     "now",
     "reserve",
     "update_many",

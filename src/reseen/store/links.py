@@ -74,6 +74,16 @@ class Link:
         return "Link(sealed)"
 
 
+def plain_ids(text: str) -> tuple[str, str, str] | None:
+    """(site, model id, version id) of a link that needs no full reading and holds both ids: what
+    `parse` finds in it, and nothing else. None for any other, of which `parse` tells more."""
+    plain = _PLAIN.match(text)
+    if plain is None or plain[3] is None or len(text) > _LONGEST:
+        return None
+    site = normal_site(plain[1])
+    return _MIRRORS.get(site, site), plain[2], plain[3]
+
+
 def parse(text: str, *, inner: bool = False) -> Link | None:
     """The link in any spelling (with or without scheme, www, slug, query); None if it is none.
 

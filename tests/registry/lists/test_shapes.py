@@ -17,7 +17,8 @@ from tests.any_store import keyring, settings, store
 
 from reseen.records import DigestKind, Names, Removal
 from reseen.registry import removals
-from reseen.registry.imports import OF_ONE_FILE, ImportAccount, ImportOptions, import_list
+from reseen.registry.import_account import ImportAccount
+from reseen.registry.imports import OF_ONE_FILE, ImportOptions, import_list
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 

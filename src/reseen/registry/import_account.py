@@ -1,0 +1,150 @@
+"""The account of an import: what became of every row of a list.
+
+What comes in: rows as a merger placed them, part by part. What goes out: an `ImportAccount`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reseen.registry.lists.columns import ListColumn
+from reseen.registry.merge import SUREST, Merger, RemovalDraft, RowOutcome
+from reseen.registry.rows import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that was not taken."""
+
+    row: int
+    """As the person sees it: 1 is the first line, sheet row or entry."""
+    reason: str
+    """Never the value itself."""
+    place: str = ""
+    """ "sheet 2", where the file holds several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usefulness:
+    """What the removals that the rows are about are good for, in numbers of removals."""
+
+    scans: int = 0
+    """They have a full digest: a scan can find them."""
+    links: int = 0
+    """They can be looked up by link or ids alone: no scan finds them."""
+    leads: int = 0
+    """They have short hashes alone: the most that comes of them is a lead."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportAccount:
+    """What became of every row: added + merged + unchanged + rejected + set aside = rows."""
+
+    list: str
+    rows: int
+    added: int
+    """Rows that became a removal of their own."""
+    merged: int
+    """Rows that told something new of a removal that was there, or of one of an earlier row."""
+    unchanged: int
+    """Rows that told nothing new."""
+    rejected: tuple[Rejected, ...] = ()
+    withdrawn: int = 0
+    """Rows, among merged and unchanged, about what stays withdrawn."""
+    removals: frozenset[int] = frozenset()
+    """Removals (by pk) of which something was written; none are named where they are very many."""
+    set_aside: int = 0
+    """Rows that hold nothing to import: comments, headings between rows."""
+    good_for: Usefulness = Usefulness()
+    columns: tuple[tuple[str, ListColumn], ...] = ()
+    """(place, column): what each was taken for, and what its values look like."""
+    unknown_columns: tuple[str, ...] = ()
+    """Columns that nothing was taken from, by their numbers."""
+    notes: tuple[str, ...] = ()
+    """What was assumed or left out, with counts, in sentences for a person."""
+    rejects_file: Path | None = None
+    dry_run: bool = False
+    """Nothing was written."""
+    of_one_file: bool = False
+    """It is about one file, whose name its own may be: that is a name, and not shown."""
+
+
+_LINKS, _LEADS, _SCANS = 1, 2, 3
+"""What a removal is good for, ascending."""
+
+
+@dataclass(slots=True)
+class ImportSums:
+    """Counts what becomes of the rows of a list, part by part."""
+
+    added: int = 0
+    merged: int = 0
+    unchanged: int = 0
+    withdrawn: int = 0
+    """Rows about what stays withdrawn."""
+    revived: int = 0
+    """Rows by which a removal that was withdrawn is in force."""
+    _by_pk: bytearray = field(default_factory=bytearray)
+    """What each removal is good for, by pk: several parts may be about the same one."""
+
+    def take(self, merger: Merger, drafts: Iterable[Draft]) -> list[RemovalDraft]:
+        """Let a merger take a part's drafts. Returns the removals that they are about."""
+        about: dict[int, RemovalDraft] = {}
+        added = merged = unchanged = 0
+        for draft in drafts:
+            outcome, standing = merger.take(draft)
+            if outcome is RowOutcome.ADDED:
+                added += 1
+                continue
+            if outcome is RowOutcome.MERGED:
+                merged += 1
+            else:
+                unchanged += 1
+            if standing.pk is None:
+                continue
+            about[standing.pk] = standing
+            if standing.claims and standing.stays_withdrawn(draft.list_name):
+                self.withdrawn += 1
+            elif not standing.in_force and outcome is RowOutcome.MERGED:
+                self.revived += 1
+        self.added += added
+        self.merged += merged
+        self.unchanged += unchanged
+        return [*merger.new, *about.values()]
+
+    def judge(self, about: Iterable[RemovalDraft]) -> None:
+        """What these removals are good for, once they are written."""
+        by_pk = self._by_pk
+        for standing in about:
+            said, pk = standing.new, standing.pk or 0
+            if len(said) == 1 and (digests := said[0].digests) and digests[0].kind in SUREST:
+                good = _SCANS  # of nearly all of a long list
+            else:
+                good = _good_for(standing)
+            if pk >= len(by_pk):
+                by_pk.extend(bytes(pk + 1 - len(by_pk) + len(by_pk) // 2))
+            if by_pk[pk] < good:
+                by_pk[pk] = good
+
+    @property
+    def good_for(self) -> Usefulness:
+        scans, links, leads = map(self._by_pk.count, (_SCANS, _LINKS, _LEADS))
+        return Usefulness(scans, links, leads)
+
+
+def _good_for(standing: RemovalDraft) -> int:
+    """By the surest that any claim says of it."""
+    good = _LINKS
+    for draft in standing.new:
+        for digest in draft.digests:
+            if digest.kind in SUREST:
+                return _SCANS
+            good = _LEADS
+    for claim in standing.claims:
+        for kind in claim.digests:
+            if kind in SUREST:
+                return _SCANS
+            good = _LEADS
+    return good

@@ -1,0 +1,186 @@
+"""Which removals of the store the drafts of a list may be about, as `RemovalDraft`s.
+
+What comes in: a connection, the key, drafts. What goes out: to a merger, every removal that holds a
+full digest, the site and ids, or the link that a draft gives.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import Connection, select
+
+from reseen.records import DigestKind, RemovalClass
+from reseen.registry.claims import LISTED
+from reseen.registry.days import day
+from reseen.registry.merge import SUREST, Key, KnownClaim, Merger, RemovalDraft
+from reseen.registry.rows import Draft
+from reseen.store import schema
+from reseen.store.database import chunks
+from reseen.store.sealing import Keyring, SealedField
+
+
+class Reader:
+    """Reads from the store what a list's drafts may be about."""
+
+    def __init__(self, connection: Connection, keyring: Keyring) -> None:
+        self._connection = connection
+        self._keyring = keyring
+
+    def tell(self, merger: Merger, drafts: Sequence[Draft]) -> None:
+        """Let a merger know every removal that one of the drafts may belong to."""
+        if not drafts or self.holds_nothing():
+            return
+        keys = self._by_written_keys({draft.otherwise for draft in drafts if draft.otherwise})
+        for pk, sources in self._by_ids({d.source for d in drafts if d.source}).items():
+            keys[pk].update(sources)
+        standings = self._load(sorted(self._by_digests(drafts) | keys.keys()))
+        for pk, theirs in keys.items():
+            standings[pk].keys = theirs
+        # in force before withdrawn, old before new: the first one told of keeps a digest
+        for standing in sorted(standings.values(), key=lambda s: (not s.in_force, s.pk)):
+            merger.knows(standing)
+
+    def holds_nothing(self) -> bool:
+        """A new registry: there is nothing to look up."""
+        return self._connection.scalar(select(schema.removals.c.pk).limit(1)) is None
+
+    def _by_digests(self, drafts: Sequence[Draft]) -> set[int]:
+        """The removals of which a claim holds a full digest of a draft."""
+        wanted: defaultdict[DigestKind, list[bytes]] = defaultdict(list)
+        for draft in drafts:
+            for digest in draft.digests:
+                if digest.kind in SUREST:
+                    wanted[digest.kind].append(digest.value)
+        table, c = schema.digests.c, schema.claims.c
+        found: set[int] = set()
+        for kind, values in wanted.items():
+            for chunk in chunks(sorted(set(values))):
+                query = (
+                    select(c.removal_pk)
+                    .join(schema.digests, c.pk == table.claim_pk)
+                    .where(table.kind == int(kind), table.value.in_(chunk), c.source == LISTED)
+                )
+                found.update(self._connection.scalars(query))
+        return found
+
+    def _by_ids(self, sources: Iterable[Key]) -> dict[int, dict[Key, None]]:
+        """The removals of which one claim has a draft's site and ids, with those keys."""
+        make = self._keyring.token
+        needed = {
+            key: (make(SealedField.MODEL, key[1]), make(SealedField.VERSION, key[2]))
+            for key in sources
+        }
+        table, c = schema.sealed_index.c, schema.claims.c
+        holders: defaultdict[bytes, set[int]] = defaultdict(set)
+        where: dict[int, tuple[int, str | None]] = {}
+        for chunk in chunks(sorted({token for tokens in needed.values() for token in tokens})):
+            query = (
+                select(table.token, c.pk, c.removal_pk, c.site)
+                .join(schema.claims, c.pk == table.claim_pk)
+                .where(table.token.in_(chunk))
+            )
+            for token, pk, removal_pk, site in self._connection.execute(query):
+                holders[token].add(pk)
+                where[pk] = removal_pk, site
+        found: defaultdict[int, dict[Key, None]] = defaultdict(dict)
+        for key, (model, version) in needed.items():
+            for pk in holders[model] & holders[version]:
+                removal_pk, site = where[pk]
+                if site == key[0]:
+                    found[removal_pk][key] = None
+        return found
+
+    def _by_written_keys(self, keys: Iterable[Key]) -> defaultdict[int, dict[Key, None]]:
+        """The removals of which a claim has one of these keys written for it, with those keys."""
+        key_of = {key_token(self._keyring, key): key for key in keys}
+        table, c = schema.sealed_index.c, schema.claims.c
+        found: defaultdict[int, dict[Key, None]] = defaultdict(dict)
+        for chunk in chunks(sorted(key_of)):
+            query = (
+                select(table.token, c.removal_pk)
+                .join(schema.claims, c.pk == table.claim_pk)
+                .where(table.token.in_(chunk))
+            )
+            for token, removal_pk in self._connection.execute(query):
+                found[removal_pk][key_of[token]] = None
+        return found
+
+    def _load(self, pks: Sequence[int]) -> dict[int, RemovalDraft]:
+        """By pk."""
+        standings: dict[int, RemovalDraft] = {}
+        loaded: dict[int, KnownClaim] = {}
+        told: dict[int, list[KnownClaim]] = {}
+        removals, c, d = schema.removals.c, schema.claims.c, schema.digests.c
+        for chunk in chunks(pks):
+            query = select(removals.pk, removals.id, removals.withdrawn_at)
+            for pk, id, withdrawn_at in self._connection.execute(
+                query.where(removals.pk.in_(chunk))
+            ):
+                standings[pk] = RemovalDraft(pk=pk, id=id, in_force=withdrawn_at is None)
+                told[pk] = standings[pk].claims = []
+            rows = self._connection.execute(
+                select(schema.claims, schema.lists.c.name)
+                .join(schema.lists, schema.lists.c.pk == c.list_pk)
+                .where(c.removal_pk.in_(chunk), c.source == LISTED)
+                .order_by(c.pk)
+            )
+            for row in rows:
+                cls = row._mapping[c.cls]
+                loaded[row.pk] = KnownClaim(
+                    list_name=row.name,
+                    digests={},
+                    size=row.size,
+                    site=row.site,
+                    removed_on=day(row.removed_on),
+                    cls=None if cls is None else RemovalClass(cls),
+                    withdrawn=row.withdrawn_at is not None,
+                    sealed=row.sealed,
+                )
+                told[row.removal_pk].append(loaded[row.pk])
+        for chunk in chunks(loaded):
+            held = select(d.claim_pk, d.kind, d.value).where(d.claim_pk.in_(chunk))
+            for pk, kind, value in self._connection.execute(held):
+                loaded[pk].digests[DigestKind(kind)] = value
+        return standings
+
+
+def key_token(keyring: Keyring, key: Key) -> bytes:
+    """The index token of a key that is written for a claim."""
+    if len(key) == 3:
+        return keyring.source_token("", " ".join(key))
+    said, site = key
+    return keyring.source_token(site, said)
+
+
+class SeenKeys:
+    """What an import has written so far, in 16 MiB whatever its length: tells for certain that a
+    draft names nothing of it; now and then it takes one for known that is not."""
+
+    _BITS = 1 << 27
+
+    def __init__(self) -> None:
+        self._bits = bytearray(self._BITS >> 3)
+
+    def add(self, drafts: Iterable[Draft]) -> None:
+        bits, mask = self._bits, self._BITS - 1
+        for draft in drafts:
+            for key in _keys(draft):
+                at = hash(key) & mask
+                bits[at >> 3] |= 1 << (at & 7)
+
+    def may_hold(self, draft: Draft) -> bool:
+        bits, mask = self._bits, self._BITS - 1
+        at = [hash(key) & mask for key in _keys(draft)]
+        return any(bits[each >> 3] >> (each & 7) & 1 for each in at)
+
+
+def _keys(draft: Draft) -> Iterator[Key | bytes]:
+    """All by which a draft belongs to a removal."""
+    for digest in draft.digests:
+        if digest.kind in SUREST:
+            yield digest.value
+    key = draft.source or draft.otherwise
+    if key is not None:
+        yield key
