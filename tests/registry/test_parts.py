@@ -26,9 +26,10 @@ def digest(number: int) -> str:
 
 
 def row(number: int, name: str, size: str) -> str:
-    """About one of a few models: by its link, by its digest, or by both."""
+    """About one of a few models: by its link, by its digest, or by both. (A row that says for the
+    first time that a link and a digest belong together comes too late in a later part.)"""
     link = f"https://civitai.com/models/{number + 1}/x?modelVersionId={number + 1}"
-    which = len(name) % 3
+    which = number % 3
     return ",".join([name, link if which else "", digest(number) if which != 1 else "", size])
 
 

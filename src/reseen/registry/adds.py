@@ -19,7 +19,7 @@ from reseen.records import Fingerprint, Names, RemovalClass, RemovedFile
 from reseen.registry import learning, never_read
 from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.known import Reader
-from reseen.registry.merge import Merger
+from reseen.registry.merge import merge
 from reseen.registry.never_read import read_local
 from reseen.registry.rows import Draft
 from reseen.registry.store_rows import write
@@ -108,11 +108,11 @@ def _add(store: Store, keyring: Keyring, path: Path, told: Fingerprint, draft: D
         (), told.size, told.container, told.data_size, told.layout, told.sketch
     )
     with store.write() as connection:
-        merger = Merger(lambda id, sealed: keyring.open(sealed, id))
-        Reader(connection, keyring).tell(merger, [draft])
-        outcome, standing = merger.take(draft)
+        known = Reader(connection, keyring).known([draft])
+        merged = merge([draft], known, lambda id, sealed: keyring.open(sealed, id))
+        (outcome,), (standing,) = merged.outcomes, merged.about
         lines = ClaimLines()
-        written = write(connection, keyring, merger, lines)
+        written = write(connection, keyring, merged, lines)
         learning.learn(connection, removals=written)
         if written:
             audit.write(connection, "add", standing.id, **lines.details(connection))

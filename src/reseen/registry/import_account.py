@@ -1,16 +1,16 @@
 """The account of an import: what became of every row of a list.
 
-What comes in: rows as a merger placed them, part by part. What goes out: an `ImportAccount`.
+What comes in: what became of rows, part by part. What goes out: an `ImportAccount`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reseen.registry.lists.columns import ListColumn
-from reseen.registry.merge import SUREST, Merger, RemovalDraft, RowOutcome
+from reseen.registry.merge import FULL, Merged, RemovalDraft, RowOutcome
 from reseen.registry.rows import Draft
 
 
@@ -89,37 +89,26 @@ class ImportSums:
     _by_pk: bytearray = field(default_factory=bytearray)
     """What each removal is good for, by pk: several parts may be about the same one."""
 
-    def take(self, merger: Merger, drafts: Iterable[Draft]) -> list[RemovalDraft]:
-        """Let a merger take a part's drafts. Returns the removals that they are about."""
-        about: dict[int, RemovalDraft] = {}
-        added = merged = unchanged = 0
-        for draft in drafts:
-            outcome, standing = merger.take(draft)
-            if outcome is RowOutcome.ADDED:
-                added += 1
+    def take(self, merged: Merged, drafts: Sequence[Draft]) -> None:
+        """Count what became of a part's drafts."""
+        outcomes = merged.outcomes
+        self.added += outcomes.count(RowOutcome.ADDED)
+        self.merged += outcomes.count(RowOutcome.MERGED)
+        self.unchanged += outcomes.count(RowOutcome.UNCHANGED)
+        for outcome, standing, draft in zip(outcomes, merged.about, drafts, strict=True):
+            if outcome is RowOutcome.ADDED or standing.pk is None:
                 continue
-            if outcome is RowOutcome.MERGED:
-                merged += 1
-            else:
-                unchanged += 1
-            if standing.pk is None:
-                continue
-            about[standing.pk] = standing
-            if standing.claims and standing.stays_withdrawn(draft.list_name):
+            if standing.stays_withdrawn(draft.list_name):
                 self.withdrawn += 1
             elif not standing.in_force and outcome is RowOutcome.MERGED:
                 self.revived += 1
-        self.added += added
-        self.merged += merged
-        self.unchanged += unchanged
-        return [*merger.new, *about.values()]
 
-    def judge(self, about: Iterable[RemovalDraft]) -> None:
-        """What these removals are good for, once they are written."""
+    def judge(self, merged: Merged) -> None:
+        """What the removals that a part is about are good for, once they are written."""
         by_pk = self._by_pk
-        for standing in about:
+        for standing in merged.about:
             said, pk = standing.new, standing.pk or 0
-            if len(said) == 1 and (digests := said[0].digests) and digests[0].kind in SUREST:
+            if len(said) == 1 and (digests := said[0].digests) and digests[0].kind in FULL:
                 good = _SCANS  # of nearly all of a long list
             else:
                 good = _good_for(standing)
@@ -139,12 +128,12 @@ def _good_for(standing: RemovalDraft) -> int:
     good = _LINKS
     for draft in standing.new:
         for digest in draft.digests:
-            if digest.kind in SUREST:
+            if digest.kind in FULL:
                 return _SCANS
             good = _LEADS
     for claim in standing.claims:
         for kind in claim.digests:
-            if kind in SUREST:
+            if kind in FULL:
                 return _SCANS
             good = _LEADS
     return good

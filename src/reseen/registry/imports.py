@@ -29,7 +29,7 @@ from reseen.registry.lists.columns import ListColumn, ListField, parse_map
 from reseen.registry.lists.read import open_tables
 from reseen.registry.lists.table import ListTable
 from reseen.registry.lists.values import RefusedValue
-from reseen.registry.merge import Merger
+from reseen.registry.merge import merge
 from reseen.registry.rejects import write_rejects
 from reseen.registry.rows import Defaults, Draft, Refusal, Tally, check_list_name, drafts
 from reseen.registry.store_rows import write
@@ -172,13 +172,11 @@ def _taken(
     reader = Reader(connection, keyring)
     seen = parts.seen if reader.holds_nothing() else None
     for part in parts.drafts:
-        merger = Merger(lambda id, sealed: keyring.open(sealed, id))
-        known = part if seen is None else [draft for draft in part if seen.may_hold(draft)]
-        reader.tell(merger, known)
-        about = sums.take(merger, part)
-        merger.forget()
-        written = write(connection, keyring, merger, lines)
-        sums.judge(about)
+        some = part if seen is None else [draft for draft in part if seen.may_hold(draft)]
+        merged = merge(part, reader.known(some), lambda id, sealed: keyring.open(sealed, id))
+        sums.take(merged, part)
+        written = write(connection, keyring, merged, lines)
+        sums.judge(merged)
         if seen is not None:
             seen.add(part)
         yield written

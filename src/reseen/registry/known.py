@@ -1,20 +1,21 @@
 """Which removals of the store the drafts of a list may be about, as `RemovalDraft`s.
 
-What comes in: a connection, the key, drafts. What goes out: to a merger, every removal that holds a
-full digest, the site and ids, or the link that a draft gives.
+What comes in: a connection, the key, drafts. What goes out: every removal that holds a full digest,
+the site and ids, or the link that a draft gives, with its claims.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
 from reseen.records import DigestKind, RemovalClass
 from reseen.registry.claims import LISTED
 from reseen.registry.days import day
-from reseen.registry.merge import SUREST, Key, KnownClaim, Merger, RemovalDraft
+from reseen.registry.identity import Key
+from reseen.registry.merge import FULL, KnownClaim, RemovalDraft
 from reseen.registry.rows import Draft
 from reseen.store import schema
 from reseen.store.database import chunks
@@ -28,19 +29,17 @@ class Reader:
         self._connection = connection
         self._keyring = keyring
 
-    def tell(self, merger: Merger, drafts: Sequence[Draft]) -> None:
-        """Let a merger know every removal that one of the drafts may belong to."""
+    def known(self, drafts: Sequence[Draft]) -> list[RemovalDraft]:
+        """Every removal that one of the drafts may be about: those in force first, the old before
+        the new."""
         if not drafts or self.holds_nothing():
-            return
+            return []
         keys = self._by_written_keys({draft.otherwise for draft in drafts if draft.otherwise})
-        for pk, sources in self._by_ids({d.source for d in drafts if d.source}).items():
-            keys[pk].update(sources)
-        standings = self._load(sorted(self._by_digests(drafts) | keys.keys()))
-        for pk, theirs in keys.items():
-            standings[pk].keys = theirs
-        # in force before withdrawn, old before new: the first one told of keeps a digest
-        for standing in sorted(standings.values(), key=lambda s: (not s.in_force, s.pk)):
-            merger.knows(standing)
+        keys |= self._by_ids({draft.source for draft in drafts if draft.source})
+        pks = self._by_digests(drafts) | {removal_pk for removal_pk, _ in keys.values()}
+        key_of = {claim_pk: key for claim_pk, (_, key) in keys.items()}
+        standings = self._load(sorted(pks), key_of).values()
+        return sorted(standings, key=lambda standing: (not standing.in_force, standing.pk))
 
     def holds_nothing(self) -> bool:
         """A new registry: there is nothing to look up."""
@@ -51,7 +50,7 @@ class Reader:
         wanted: defaultdict[DigestKind, list[bytes]] = defaultdict(list)
         for draft in drafts:
             for digest in draft.digests:
-                if digest.kind in SUREST:
+                if digest.kind in FULL:
                     wanted[digest.kind].append(digest.value)
         table, c = schema.digests.c, schema.claims.c
         found: set[int] = set()
@@ -65,8 +64,8 @@ class Reader:
                 found.update(self._connection.scalars(query))
         return found
 
-    def _by_ids(self, sources: Iterable[Key]) -> dict[int, dict[Key, None]]:
-        """The removals of which one claim has a draft's site and ids, with those keys."""
+    def _by_ids(self, sources: Iterable[Key]) -> dict[int, tuple[int, Key]]:
+        """The claims that have a draft's site and ids: their removal, and that key."""
         make = self._keyring.token
         needed = {
             key: (make(SealedField.MODEL, key[1]), make(SealedField.VERSION, key[2]))
@@ -84,31 +83,31 @@ class Reader:
             for token, pk, removal_pk, site in self._connection.execute(query):
                 holders[token].add(pk)
                 where[pk] = removal_pk, site
-        found: defaultdict[int, dict[Key, None]] = defaultdict(dict)
+        found: dict[int, tuple[int, Key]] = {}
         for key, (model, version) in needed.items():
             for pk in holders[model] & holders[version]:
                 removal_pk, site = where[pk]
                 if site == key[0]:
-                    found[removal_pk][key] = None
+                    found[pk] = removal_pk, key
         return found
 
-    def _by_written_keys(self, keys: Iterable[Key]) -> defaultdict[int, dict[Key, None]]:
-        """The removals of which a claim has one of these keys written for it, with those keys."""
+    def _by_written_keys(self, keys: Iterable[Key]) -> dict[int, tuple[int, Key]]:
+        """The claims for which one of these keys was written: their removal, and that key."""
         key_of = {key_token(self._keyring, key): key for key in keys}
         table, c = schema.sealed_index.c, schema.claims.c
-        found: defaultdict[int, dict[Key, None]] = defaultdict(dict)
+        found: dict[int, tuple[int, Key]] = {}
         for chunk in chunks(sorted(key_of)):
             query = (
-                select(table.token, c.removal_pk)
+                select(table.token, c.pk, c.removal_pk)
                 .join(schema.claims, c.pk == table.claim_pk)
                 .where(table.token.in_(chunk))
             )
-            for token, removal_pk in self._connection.execute(query):
-                found[removal_pk][key_of[token]] = None
+            for token, pk, removal_pk in self._connection.execute(query):
+                found[pk] = removal_pk, key_of[token]
         return found
 
-    def _load(self, pks: Sequence[int]) -> dict[int, RemovalDraft]:
-        """By pk."""
+    def _load(self, pks: Sequence[int], key_of: Mapping[int, Key]) -> dict[int, RemovalDraft]:
+        """By pk. `key_of`: of claims, by pk."""
         standings: dict[int, RemovalDraft] = {}
         loaded: dict[int, KnownClaim] = {}
         told: dict[int, list[KnownClaim]] = {}
@@ -137,6 +136,7 @@ class Reader:
                     cls=None if cls is None else RemovalClass(cls),
                     withdrawn=row.withdrawn_at is not None,
                     sealed=row.sealed,
+                    key=key_of.get(row.pk),
                 )
                 told[row.removal_pk].append(loaded[row.pk])
         for chunk in chunks(loaded):
@@ -179,7 +179,7 @@ class SeenKeys:
 def _keys(draft: Draft) -> Iterator[Key | bytes]:
     """All by which a draft belongs to a removal."""
     for digest in draft.digests:
-        if digest.kind in SUREST:
+        if digest.kind in FULL:
             yield digest.value
     key = draft.source or draft.otherwise
     if key is not None:

@@ -1,38 +1,35 @@
 """Merges drafts into removals: which rows are about the same one, and which claims are new.
 
-What comes in: drafts in the order of their list, and the removals that the registry holds already
-and that a draft may be about. What goes out: an `RowOutcome` for each draft, and the removals to
-write.
+What comes in: the drafts of a list, and the removals that the registry holds already and that a
+draft may be about. What goes out: a `RowOutcome` for each draft, and the removals to write.
 
-A row belongs to a removal by a full digest that it shares with one of its claims, the surest kind
-first, unless a surer one contradicts; else by the site with model and version id, or the
-link, that one row gave; never by a name. It never joins two removals: where it names two, it
-belongs to the one that its surest digest names. What it says stands beside what others say, as a
-claim of its own list; only what the same list said already is nothing new. So an earlier row blocks
-no later one, and whoever is wrong is wrong alone.
+Rows belong together as `identity` says, in whatever order they stand. What was written stays where
+it is: a row goes to the removal that its surest digest names, else to that of its site with model
+and version id, or of its link; never by a name, and it never joins two removals. What it says
+stands beside what others say, as a claim of its own list; only what the same list said already is
+nothing new. So an earlier row blocks no later one, and whoever is wrong is wrong alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
 from reseen.fingerprints.kinds import LONG, LONG_OF
-from reseen.records import Digest, DigestKind, Names, RemovalClass
-from reseen.registry.rows import Draft
+from reseen.records import DigestKind, Names, RemovalClass
+from reseen.registry.identity import OF_FILE, Key, SaidOf, grouped
+from reseen.registry.rows import Draft, source_of
 from reseen.store.links import normal_name
-
-Key: TypeAlias = tuple[str, ...]
-"""(site, model id, version id), or a draft's `otherwise`."""
 
 _Held: TypeAlias = Key | tuple[DigestKind, bytes]
 """A key, or a full digest."""
 
-SUREST = {kind: order for order, kind in enumerate(LONG)}
-"""Full digests, by which rows belong together, the surest first."""
+FULL = frozenset(LONG)
+"""Full digests, by which rows belong together."""
 
 
 class RowOutcome(StrEnum):
@@ -40,7 +37,7 @@ class RowOutcome(StrEnum):
 
     ADDED = "added"
     MERGED = "merged"
-    """A new claim about a removal that was there."""
+    """A new claim about a removal that was there, or is of an earlier row."""
     UNCHANGED = "unchanged"
     """Its list said all of it already."""
 
@@ -58,6 +55,8 @@ class KnownClaim:
     withdrawn: bool
     """By itself: its list may be in force."""
     sealed: bytes | None
+    key: Key | None = None
+    """By which it is known, of those that were asked for."""
 
 
 @dataclass(slots=True)
@@ -72,8 +71,6 @@ class RemovalDraft:
     """Of lists, that are in the store."""
     new: list[Draft] = field(default_factory=list)
     """Rows that become claims."""
-    keys: Iterable[Key] = ()
-    """By which it is known, of those that were asked for."""
 
     def stays_withdrawn(self, list_name: str) -> bool:
         """Whether all that this list said of it was withdrawn: what it says more is, too."""
@@ -83,142 +80,204 @@ class RemovalDraft:
         return bool(own) and all(claim.withdrawn for claim in own)
 
 
-class Merger:
-    """Takes drafts one by one. `opened(removal's id, sealed)`: the names of a claim."""
+@dataclass(slots=True)
+class Merged:
+    """What became of drafts, in their order."""
 
-    def __init__(self, opened: Callable[[str, bytes], Names]) -> None:
-        self.new: list[RemovalDraft] = []
-        self.changed: dict[int, RemovalDraft] = {}
-        """By pk: those that get new claims."""
-        self._by_digest: dict[tuple[DigestKind, bytes], RemovalDraft] = {}
-        self._by_key: dict[Key | None, RemovalDraft] = {}
-        self._others: dict[_Held, list[RemovalDraft]] = {}
-        """Those that hold a digest or key too: hardly ever."""
-        self._opened = opened
+    outcomes: list[RowOutcome]
+    about: list[RemovalDraft]
+    """The removal of each."""
+    new: list[RemovalDraft]
+    changed: dict[int, RemovalDraft] = field(default_factory=dict)
+    """By pk: those that get new claims."""
 
-    def knows(self, standing: RemovalDraft) -> None:
-        """A removal that the registry holds. The first one told of a digest or key keeps it."""
+
+def merge(
+    drafts: Sequence[Draft],
+    known: Sequence[RemovalDraft],
+    opened: Callable[[str, bytes], Names],
+) -> Merged:
+    """Put drafts where they belong. `known`: of the registry, those to be preferred first.
+    `opened(removal's id, sealed)`: the names of a claim."""
+    made = [RemovalDraft(new=[draft]) for draft in drafts]  # of nearly all rows of a long list
+    merged = Merged([RowOutcome.ADDED] * len(drafts), list(made), made)
+    tied, holders = _tied(drafts, known)
+    if tied:
+        _Merger(drafts, holders, opened).merge(sorted(tied), merged)
+        came = zip(made, merged.outcomes, strict=True)
+        merged.new = [standing for standing, how in came if how is RowOutcome.ADDED]
+    return merged
+
+
+_Holders: TypeAlias = dict[_Held, list[tuple[RemovalDraft, KnownClaim]]]
+
+
+def _tied(drafts: Sequence[Draft], known: Iterable[RemovalDraft]) -> tuple[set[int], _Holders]:
+    """The rows that share anything by which they are known with another, or with what is known; and
+    the claims that hold something of a row."""
+    first: dict[_Held, int] = {}
+    tied: set[int] = set()
+    for at, draft in enumerate(drafts):
+        for digest in draft.digests:
+            if digest.kind in FULL:
+                other = first.setdefault((digest.kind, digest.value), at)
+                if other != at:
+                    tied.update((other, at))
+        key = draft.source or draft.otherwise
+        if key is not None:
+            other = first.setdefault(key, at)
+            if other != at:
+                tied.update((other, at))
+    holders: defaultdict[_Held, list[tuple[RemovalDraft, KnownClaim]]] = defaultdict(list)
+    for standing in known:
         for claim in standing.claims:
-            for kind, value in claim.digests.items():
-                if kind in SUREST:
-                    self._holds_digest((kind, value), standing)
-        for key in standing.keys:
-            self._holds_key(key, standing)
+            for held in _held(claim.digests, claim.key):
+                if held in first:
+                    tied.add(first[held])
+                    holders[held].append((standing, claim))
+    return tied, dict(holders)
 
-    def _holds_digest(self, digest: tuple[DigestKind, bytes], standing: RemovalDraft) -> None:
-        if self._by_digest.setdefault(digest, standing) is not standing:
-            self._others.setdefault(digest, []).append(standing)
 
-    def _holds_key(self, key: Key, standing: RemovalDraft) -> None:
-        if self._by_key.setdefault(key, standing) is not standing:
-            self._others.setdefault(key, []).append(standing)
+def _held(digests: Mapping[DigestKind, bytes], key: Key | None) -> Iterator[_Held]:
+    """By what a claim is known, the surest first."""
+    for kind in LONG:
+        if kind in digests:
+            yield kind, digests[kind]
+    if key is not None:
+        yield key
 
-    def take(self, draft: Draft) -> tuple[RowOutcome, RemovalDraft]:
-        """Put a draft where it belongs."""
-        by_digest, key = self._by_digest, draft.source or draft.otherwise
-        digests = draft.digests
-        if len(digests) == 1 and (new := self._at_once(draft, digests[0], key)) is not None:
-            return RowOutcome.ADDED, new
-        if len(digests) > 1:
-            digests = tuple(sorted(digests, key=lambda d: SUREST.get(d.kind, len(SUREST))))
-        standing: RemovalDraft | None = None
-        by: tuple[DigestKind, bytes] | Key | None = None
-        for digest in digests:
-            if (digest.kind, digest.value) in by_digest:
-                by = held = (digest.kind, digest.value)
-                standing = self._tied(held, draft)
-                if standing is not None:
-                    break
-        if standing is None and key is not None:
-            standing, by = self._by_key.get(key), key
-        if standing is None:
-            standing = RemovalDraft(new=[draft])
-            self.new.append(standing)
-            outcome = RowOutcome.ADDED
-        elif self._is_known(standing, draft):
-            return RowOutcome.UNCHANGED, standing
-        elif (other := self._other_that_knows(by, draft)) is not None:
-            return RowOutcome.UNCHANGED, other
-        else:
+
+class _Merger:
+    """Merges rows that are tied to others."""
+
+    def __init__(
+        self,
+        drafts: Sequence[Draft],
+        holders: _Holders,
+        opened: Callable[[str, bytes], Names],
+    ) -> None:
+        self._drafts = drafts
+        self._holders = holders
+        self._opened = opened
+        self._names: dict[int, Names] = {}
+        """What was opened, by the claim."""
+        self._taken: defaultdict[tuple[int, str, _Held], list[Draft]] = defaultdict(list)
+        """Rows by (removal, list, what they are known by)."""
+
+    def merge(self, rows: Sequence[int], merged: Merged) -> None:
+        """Say of each row what becomes of it."""
+        new: list[int] = []
+        for at in rows:
+            standing = self._said_already(self._drafts[at])
+            if standing is None:
+                new.append(at)
+            else:
+                merged.outcomes[at], merged.about[at] = RowOutcome.UNCHANGED, standing
+        homes = self._homes(new)
+        for at, home in zip(new, homes, strict=True):
+            draft = self._drafts[at]
+            if home is None:  # the first of its own
+                self._is_taken(merged.about[at], draft)
+                continue
+            standing = merged.about[home] if isinstance(home, int) else home
+            merged.about[at] = standing
+            if self._is_taken(standing, draft):
+                merged.outcomes[at] = RowOutcome.UNCHANGED
+                continue
+            merged.outcomes[at] = RowOutcome.MERGED
             standing.new.append(draft)
-            outcome = RowOutcome.MERGED
             if standing.pk is not None:
-                self.changed[standing.pk] = standing
-        for digest in digests:
-            if digest.kind in SUREST:
-                self._holds_digest((digest.kind, digest.value), standing)
-        if key is not None:
-            self._holds_key(key, standing)
-        return outcome, standing
+                merged.changed[standing.pk] = standing
 
-    def forget(self) -> None:
-        """Nothing is taken any more: let go of what that needs."""
-        self._by_digest, self._by_key, self._others = {}, {}, {}
+    def _homes(self, rows: Sequence[int]) -> list[RemovalDraft | int | None]:
+        """Where each row belongs: a removal of the registry, that of another row, or None."""
+        drafts = [self._drafts[at] for at in rows]
+        helds = [list(_held(_full(draft), draft.source or draft.otherwise)) for draft in drafts]
+        known: dict[int, RemovalDraft] = {}
+        for some in helds:
+            for held in some:
+                for standing, _ in self._holders.get(held, ()):
+                    known[id(standing)] = standing
+        preferred = sorted(known.values(), key=lambda s: (not s.in_force, s.pk or 0))
+        claims = [(standing, claim) for standing in preferred for claim in standing.claims]
+        said = [SaidOf(_full(d), d.source or d.otherwise, d.list_name) for d in drafts]
+        said += [self._said(standing, claim) for standing, claim in claims]
+        groups = grouped(said)
+        best: dict[tuple[object, ...], RemovalDraft] = {}
+        for at, (standing, _) in enumerate(claims, len(rows)):
+            file, group = groups.files[at], groups.removals[at]
+            for held in _held(said[at].digests, said[at].key):
+                best.setdefault((file, held), standing)
+                best.setdefault((group, held, "held"), standing)
+            best.setdefault((file, "file"), standing)
+            best.setdefault((group, "group"), standing)
+        homes: list[RemovalDraft | int | None] = []
+        firsts: dict[int, int] = {}
+        for number, (at, held_by) in enumerate(zip(rows, helds, strict=True)):
+            file, group = groups.files[number], groups.removals[number]
+            ways: list[tuple[object, ...]] = []
+            for held in held_by:
+                ways.append((file, held) if held[0] in OF_FILE else (group, held, "held"))
+            ways += [(file, "file"), (group, "group")]
+            home = next((best[way] for way in ways if way in best), None)
+            if home is not None:
+                homes.append(home)
+            else:
+                homes.append(firsts.get(group))
+                firsts.setdefault(group, at)
+        return homes
 
-    def _at_once(self, draft: Draft, digest: Digest, key: Key | None) -> RemovalDraft | None:
-        """A removal of its own for a draft that names nothing known: nearly all of a long list."""
-        held = (digest.kind, digest.value)
-        if digest.kind not in SUREST or held in self._by_digest or key in self._by_key:
-            return None
-        standing = RemovalDraft(new=[draft])
-        self.new.append(standing)
-        self._by_digest[held] = standing
-        if key is not None:
-            self._by_key[key] = standing
-        return standing
+    def _said(self, standing: RemovalDraft, claim: KnownClaim) -> SaidOf:
+        full = {kind: value for kind, value in claim.digests.items() if kind in FULL}
+        key = claim.key
+        if key is None and claim.site is not None:
+            names = self._names_of(standing, claim)
+            if names.model_id and names.version_id:
+                key = source_of(claim.site, names.model_id, names.version_id)
+        return SaidOf(full, key, claim.list_name)
 
-    def _tied(self, by: tuple[DigestKind, bytes], draft: Draft) -> RemovalDraft | None:
-        """The removal to which a shared digest ties a draft: one of its claims has it, and no surer
-        digest of the whole file that would make it another file's."""
-        others: Sequence[RemovalDraft] = self._others.get(by, ())
-        for standing in (self._by_digest[by], *others):
-            if any(_is_same_file(claim.digests, by, draft) for claim in standing.claims):
-                return standing
-            for other in standing.new:
-                if _is_same_file({d.kind: d.value for d in other.digests}, by, draft):
+    def _said_already(self, draft: Draft) -> RemovalDraft | None:
+        """The removal of which a claim of the same list says all that a row says."""
+        key, some = draft.source or draft.otherwise, []
+        for held in _held(_full(draft), key):
+            if held in self._holders:
+                some.append(self._holders[held])
+            elif held is not key:
+                return None  # a full digest that nobody has said
+        for standing, claim in min(some, key=len, default=()):
+            if claim.list_name == draft.list_name:
+                facts = (claim.size, claim.site, claim.removed_on, claim.cls)
+                if _says(claim.digests, facts, draft) and _names_all(
+                    self._names_of(standing, claim), draft.names
+                ):
                     return standing
         return None
 
-    def _other_that_knows(self, by: _Held | None, draft: Draft) -> RemovalDraft | None:
-        """Where several hold what a row is known by, it may have gone to any of them when it came
-        for the first time: the store does not tell in which order the rows of a list stood."""
-        some = () if by is None else self._others.get(by, ())
-        return next((other for other in some if self._is_known(other, draft)), None)
-
-    def _is_known(self, standing: RemovalDraft, draft: Draft) -> bool:
-        """Does one claim of the same list say all that the draft says?"""
-        for other in standing.new:
-            if other.list_name == draft.list_name:
-                said = {digest.kind: digest.value for digest in other.digests}
-                facts = (other.size, other.site, other.removed_on, other.cls)
-                if _says(said, facts, draft) and _names_all(other.names, draft.names):
-                    return True
-        for claim in standing.claims:
-            if claim.list_name == draft.list_name:
-                facts = (claim.size, claim.site, claim.removed_on, claim.cls)
-                if _says(claim.digests, facts, draft):
-                    names = Names()
-                    if claim.sealed is not None:
-                        names = self._opened(standing.id, claim.sealed)
-                    if _names_all(names, draft.names):
-                        return True
+    def _is_taken(self, standing: RemovalDraft, draft: Draft) -> bool:
+        """Does an earlier row of the same list, about the same removal, say all that a row says?
+        Remembers the row otherwise."""
+        helds = list(_held(_full(draft), draft.source or draft.otherwise))
+        some = [self._taken[id(standing), draft.list_name, held] for held in helds]
+        for other in min(some, key=len):
+            said = {digest.kind: digest.value for digest in other.digests}
+            facts = (other.size, other.site, other.removed_on, other.cls)
+            if _says(said, facts, draft) and _names_all(other.names, draft.names):
+                return True
+        for each in some:
+            each.append(draft)
         return False
 
+    def _names_of(self, standing: RemovalDraft, claim: KnownClaim) -> Names:
+        found = self._names.get(id(claim))
+        if found is None:
+            sealed = claim.sealed
+            found = Names() if sealed is None else self._opened(standing.id, sealed)
+            self._names[id(claim)] = found
+        return found
 
-_OF_FILE = (DigestKind.SHA256, DigestKind.BLAKE3, DigestKind.XET, DigestKind.GIT_BLOB)
-"""Digests that two different files never share."""
 
-
-def _is_same_file(
-    digests: dict[DigestKind, bytes], by: tuple[DigestKind, bytes], draft: Draft
-) -> bool:
-    """Do a claim and a draft share this digest, and contradict each other in no surer one of the
-    whole file? Weights alone (`by` of tensors) may be those of different files."""
-    kind, value = by
-    if digests.get(kind) != value:
-        return False
-    surer = _OF_FILE[: _OF_FILE.index(kind)] if kind in _OF_FILE else ()
-    return all(digests.get(d.kind, d.value) == d.value for d in draft.digests if d.kind in surer)
+def _full(draft: Draft) -> dict[DigestKind, bytes]:
+    return {digest.kind: digest.value for digest in draft.digests if digest.kind in FULL}
 
 
 def _says(digests: dict[DigestKind, bytes], facts: Sequence[object], draft: Draft) -> bool:

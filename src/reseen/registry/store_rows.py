@@ -1,4 +1,4 @@
-"""What a merger made of drafts -> rows of the store, in bulk.
+"""What became of drafts -> rows of the store, in bulk.
 
 Rows are written in the order of the tables' keys, so that their trees grow at one end; what takes
 computing (sealing, tokens) is made in slices on another core, while this one writes.
@@ -24,7 +24,7 @@ from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.claims import LISTED
 from reseen.registry.days import days
 from reseen.registry.known import key_token
-from reseen.registry.merge import Merger, RemovalDraft
+from reseen.registry.merge import Merged, RemovalDraft
 from reseen.registry.removals import DIGEST_COLUMNS, TOKEN_COLUMNS, kept, new_ids
 from reseen.registry.rows import Draft
 from reseen.store import change_log, schema
@@ -59,15 +59,14 @@ class _Rows:
 
 
 def write(
-    connection: Connection, keyring: Keyring, merger: Merger, lines: ClaimLines
+    connection: Connection, keyring: Keyring, merged: Merged, lines: ClaimLines
 ) -> frozenset[int]:
-    """Write what a merger made of drafts: removals, claims, digests, sketches and tokens. `lines`
-    are told what the audit line must cover. Returns the removals (by pk) of which something was
-    written. Nothing is taken by that merger any more."""
+    """Write what became of drafts: removals, claims, digests, sketches and tokens. `lines` are told
+    what the audit line must cover. Returns the removals (by pk) of which something was written."""
     # Numbered in the order of their digests, and the ids drawn for them sorted too: then every tree
     # but the tokens' grows at one end, and neither pk nor id tells the order of the list.
-    new = merger.new
-    changed = [merger.changed[pk] for pk in sorted(merger.changed)]
+    new = merged.new
+    changed = [merged.changed[pk] for pk in sorted(merged.changed)]
     ids = sorted(new_ids(connection, len(new))) if new else []
     pks = reserve(connection, schema.removals, len(new)) if new else ()
     numbers = _inverse(_order([_first_digest(each) for each in new]))

@@ -1,0 +1,76 @@
+"""In whatever order the rows of a list stand, the same removals come of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reseen.registry import claims, removals
+from reseen.registry.imports import ImportOptions, import_list
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
+
+KEYRING = Keyring(bytes(32))
+FEW = st.none() | st.integers(1, 3)
+ROWS = st.lists(st.tuples(FEW, FEW, FEW, FEW).filter(lambda row: any(row)), min_size=1, max_size=7)
+Row = tuple[int | None, int | None, int | None, int | None]
+
+
+def hashed(number: int | None) -> str:
+    return "" if number is None else sha256(b"%d" % number).hexdigest()
+
+
+def cells(at: int, row: Row) -> str:
+    """Each row is known by its size, which no other has."""
+    link, *digests = row
+    page = f"https://civitai.com/models/{link}?modelVersionId={link}" if link else ""
+    return ",".join([page, *map(hashed, digests), str(at + 1)])
+
+
+def take(store: Store, folder: Path, name: str, rows: Sequence[Row], order: Sequence[int]) -> None:
+    path = folder / f"{name}.csv"
+    lines = ["link,sha256,blake3,data sha256,size", *(cells(at, rows[at]) for at in order)]
+    path.write_text("\n".join(lines) + "\n")
+    account = import_list(store, KEYRING, path, ImportOptions(keep_rejects=False))
+    assert account.unchanged == 0
+    again = import_list(store, KEYRING, path, ImportOptions(keep_rejects=False))
+    assert (again.unchanged, again.removals) == (len(rows), frozenset())
+
+
+def known(store: Store) -> set[frozenset[tuple[str | None, int | None, bool]]]:
+    """The removals: of which rows of which lists, and whether those are in force."""
+    with store.read() as connection:
+        return {
+            frozenset((claim.list, claim.size, claim.in_force) for claim in each.claims)
+            for each in removals.every(connection)
+        }
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(ROWS, ROWS, ROWS, st.sampled_from(["", "out", "back"]), st.randoms(use_true_random=False))
+def test_the_order_of_rows_shows_nowhere(
+    tmp_path_factory: object,
+    one: list[Row], two: list[Row], three: list[Row], withdrawn: str, chance: random.Random,
+) -> None:  # fmt: skip
+    folder = tmp_path_factory.mktemp("lists")  # type: ignore[attr-defined]
+    found = []
+    for shuffled in (False, True):
+        with Store(f"sqlite:///{folder}/{shuffled}.db") as store:
+            for name, rows in (("one", one), ("two", two), ("three", three)):
+                order = list(range(len(rows)))
+                if shuffled:
+                    chance.shuffle(order)
+                take(store, folder, name, rows, order)
+                if name == "one" and withdrawn:
+                    for restored in [False, True][: 2 if withdrawn == "back" else 1]:
+                        with store.write() as connection:
+                            claims.withdraw_list(
+                                connection, KEYRING, "one", "why", restored=restored
+                            )
+            found.append(known(store))
+    assert found[0] == found[1]
