@@ -21,7 +21,8 @@ from reseen import errors
 from reseen.errors import ListError, ReseenError, SealError, Unforeseen, bulkhead
 from reseen.gate.upload_starter import die_with, list_limits, stand_back
 from reseen.operations.lists import Imported, import_list
-from reseen.registry.imports import ImportAccount, ImportOptions, read_list
+from reseen.registry.import_account import ImportAccount
+from reseen.registry.imports import ImportOptions, read_list
 from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
