@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -107,6 +109,10 @@ def test_a_list_that_is_read_beforehand_is_held_or_read_again(
     read = read_list(path, options)
     assert (read.again, read.drafts) == (True, [])
     assert import_list(store, keyring, path, options, read).added == 7
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit((tmp_path / "pipe").write_text, path.read_text())
+        assert len(read_list(tmp_path / "pipe", options).drafts) == 7, "it cannot be read again"
 
 
 def test_keys_that_were_seen_are_never_denied(tmp_path: Path) -> None:

@@ -190,8 +190,9 @@ class _NothingIsWritten(Exception):
 def read_list(path: Path, options: ImportOptions) -> ReadList:
     """A file, read as a list and checked to its last row, without touching a registry. Raises
     ListError and InputError, as `import_list` would."""
+    most = _HELD if path.is_file() else None  # a pipe cannot be read again
     with _reading(path, options) as (listed, streamed):
-        listed.drafts = list(islice(streamed, _HELD))
+        listed.drafts = list(islice(streamed, most))
         for _ in streamed:
             listed.again, listed.drafts = True, []
         return listed
