@@ -17,6 +17,27 @@ def test_the_bytes_come_back_whole() -> None:
         assert next(results, None) is None
 
 
+def test_who_would_wait_does_one_of_the_last_meanwhile() -> None:
+    ours, theirs = os.pipe()
+    here = os.getpid()
+
+    def first() -> bytes:
+        """Is done in the other process when the last one was done here."""
+        if os.getpid() != here:
+            os.read(ours, 1)
+        return b"%d" % os.getpid()
+
+    def last() -> bytes:
+        if os.getpid() == here:
+            os.write(theirs, b"x")
+        return b"%d" % os.getpid()
+
+    with beside([first, last]) as results:
+        began, ended = results
+    assert int(began) != here
+    assert int(ended) == here
+
+
 def test_what_fails_beside_runs_here() -> None:
     here = os.getpid()
 

@@ -95,6 +95,8 @@ class ImportSums:
         self.added += outcomes.count(RowOutcome.ADDED)
         self.merged += outcomes.count(RowOutcome.MERGED)
         self.unchanged += outcomes.count(RowOutcome.UNCHANGED)
+        if len(merged.new) == len(drafts):
+            return  # all are new, and none of them was withdrawn
         for outcome, standing, draft in zip(outcomes, merged.about, drafts, strict=True):
             if outcome is RowOutcome.ADDED or standing.pk is None:
                 continue

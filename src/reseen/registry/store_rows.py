@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from struct import Struct, calcsize
+from struct import Struct
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -120,22 +120,26 @@ def _insert(
     lists = claims.list_pks(connection, {draft.list_name for draft in rows.drafts})
     count = len(rows.pks)
     slices = [slice(at, at + _SLICE) for at in range(0, count, _SLICE)]
-    works: list[Callable[[], bytes]] = [partial(_packed_digests, rows)]
-    works += [partial(_packed, keyring, rows, some) for some in slices]
+    places = _inverse(rows.order)
     columns = _columns(rows, lists)
+    written = {name: column for name, column in columns.items() if not _is_empty(column)}
+    works: list[Callable[[], bytes]] = [
+        partial(_packed_digests, rows, places),
+        *(partial(_packed_tokens, keyring, rows, places, some) for some in slices),
+        *(partial(_packed_names, keyring, rows, some) for some in slices),
+    ]
     with beside(works) if count >= _MANY else nullcontext(work() for work in works) as made:
         insert_many(connection, schema.removals, ("pk", "id", "added_at"), removals)
         lines.add_claims(columns)
-        written = {name: some for name, some in columns.items() if not _is_empty(some)}
         for kind, values, pks in _unpacked_digests(next(made)):
             lines.add_digests(kind, values, pks)
             insert_many(connection, schema.digests, DIGEST_COLUMNS, zip(repeat(kind), values, pks))
-        for some, packed in zip(slices, made, strict=True):
-            tokens, sealed = _unpacked(packed)
+        for _ in slices:
+            insert_packed(connection, schema.sealed_index, TOKEN_COLUMNS, _INDEXED, next(made))
+        for some in slices:
             here = [column[some] for column in written.values()]
-            made_of = zip(*here, sealed, strict=True)
+            made_of = zip(*here, _unpacked(next(made)), strict=True)
             insert_many(connection, schema.claims, (*written, "sealed"), made_of)
-            insert_packed(connection, schema.sealed_index, TOKEN_COLUMNS, _INDEXED, tokens)
 
 
 def _columns(rows: _Rows, lists: Mapping[str, int]) -> dict[str, Sequence[Any]]:
@@ -171,11 +175,12 @@ def _is_empty(column: Sequence[Any]) -> bool:
     return column[0] is None and column.count(None) == len(column)
 
 
-def _packed_digests(rows: _Rows) -> bytes:
-    """The rows of digests, in the order of their key; no doubles."""
+def _packed_digests(rows: _Rows, places: Sequence[int]) -> bytes:
+    """The rows of digests, in the order of their key. `places`: of the rows, in the order of the
+    pks."""
     by_kind: dict[int, list[bytes]] = {}
-    for number, draft in zip(_inverse(rows.order), rows.drafts, strict=True):
-        last = rows.pks[number].to_bytes(8, "big")
+    for place, draft in zip(places, rows.drafts, strict=True):
+        last = rows.pks[place].to_bytes(8, "big")
         for digest in kept(draft.digests):
             by_kind.setdefault(digest.kind, []).append(digest.value + last)
     made: list[bytes] = []
@@ -188,46 +193,46 @@ def _packed_digests(rows: _Rows) -> bytes:
 
 
 def _unpacked_digests(packed: bytes) -> Iterator[tuple[int, Sequence[bytes], Sequence[int]]]:
+    """Each kind with its values and pks."""
     at = 0
     while at < len(packed):
         kind, length, count = _DIGESTS.unpack_from(packed, at)
-        at += _DIGESTS.size
         one = Struct(f">{length}sq")
-        values, pks = zip(*one.iter_unpack(packed[at : at + one.size * count]), strict=True)
+        end = at + _DIGESTS.size + one.size * count
+        values, pks = zip(*one.iter_unpack(packed[at + _DIGESTS.size : end]), strict=True)
         yield kind, values, pks
-        at += one.size * count
+        at = end
 
 
-def _packed(keyring: Keyring, rows: _Rows, some: slice) -> bytes:
-    """A slice of claims: their tokens, in the order of the index; what is sealed of each."""
-    order = rows.order[some]
-    drafts = [rows.drafts[at] for at in order]
+def _packed_tokens(keyring: Keyring, rows: _Rows, places: Sequence[int], some: slice) -> bytes:
+    """Of a slice of the rows, in the order of the index."""
     tokens: list[bytes] = []
     pack = Struct(f">{_INDEXED}").pack
-    for pk, draft in zip(rows.pks[some], drafts, strict=True):
+    for place, draft in zip(places[some], rows.drafts[some], strict=True):
+        pk = rows.pks[place]
         for which, token in keyring.tokens(draft.names):
             tokens.append(pack(token, pk, which))
         if draft.otherwise is not None:
             token = key_token(keyring, draft.otherwise)
             tokens.append(pack(token, pk, int(SealedField.SOURCE)))
     tokens.sort()
-    named = ((draft.names, rows.standings[at].id) for at, draft in zip(order, drafts, strict=True))
-    sealed = keyring.seal_all(named)
-    lengths = array("Q", (len(tokens), len(sealed), *map(len, sealed)))
-    return b"".join((lengths[:2], lengths[2:], *tokens, *sealed))
+    return b"".join(tokens)
 
 
-def _unpacked(packed: bytes) -> tuple[bytes, list[bytes]]:
+def _packed_names(keyring: Keyring, rows: _Rows, some: slice) -> bytes:
+    """What is sealed of a slice of the claims: their lengths, then each."""
+    sealed = keyring.seal_all(
+        (rows.drafts[at].names, rows.standings[at].id) for at in rows.order[some]
+    )
+    return b"".join((array("Q", (len(sealed), *map(len, sealed))), *sealed))
+
+
+def _unpacked(packed: bytes) -> Iterator[bytes]:
     view = memoryview(packed)
-    count, rows = view[:16].cast("Q")
-    lengths = view[16 : 16 + 8 * rows].cast("Q")
-    at = 16 + 8 * rows + calcsize(f">{_INDEXED}") * count
-    tokens = packed[16 + 8 * rows : at]
-    sealed: list[bytes] = []
-    for length in lengths:
-        sealed.append(packed[at : at + length])
+    at = 8 + 8 * view[:8].cast("Q")[0]
+    for length in view[8:at].cast("Q"):
+        yield packed[at : at + length]
         at += length
-    return tokens, sealed
 
 
 def _order(keys: Sequence[Any]) -> list[int]:

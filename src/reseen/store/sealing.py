@@ -20,6 +20,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from enum import IntEnum
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -209,9 +210,9 @@ class Keyring:
             else:
                 found.append((SealedField.LINK, self.token(SealedField.LINK, names.url)))
         if model:
-            found.append((_MODEL, token(_MODEL, links.normal_name(model))))
+            found.append((_MODEL, token(_MODEL, _normal_id(model))))
         if version:
-            found.append((_VERSION, token(_VERSION, links.normal_name(version))))
+            found.append((_VERSION, token(_VERSION, _normal_id(version))))
         for file_name in names.file_names:
             found.append((SealedField.FILE_NAME, self.token(SealedField.FILE_NAME, file_name)))
         return tuple(dict.fromkeys(found)) if len(names.file_names) > 1 else tuple(found)
@@ -251,6 +252,11 @@ class Keyring:
         return self._cipher
 
 
+def _normal_id(id: str) -> str:
+    """As `normal_name`, of what is nearly always a number."""
+    return id if id.isdigit() and id.isascii() else links.normal_name(id)
+
+
 def _nonces() -> Iterator[bytes]:
     """Random nonces without end, drawn many at a time. Never kept from one use to the next: a
     forked process would draw the same."""
@@ -262,24 +268,18 @@ def _nonces() -> Iterator[bytes]:
 
 def _plain(names: Names) -> bytes:
     """The names as JSON, field by field: three times as fast as an encoder for any value."""
-    fields = (
-        _text(names.name),
-        _words(names.trigger_words),
-        _text(names.url),
-        _text(names.model_id),
-        _text(names.version_id),
-        _words(names.file_names),
-        _text(names.reason),
-    )
-    return f"[{','.join(fields)}]".encode("ascii")
+    name, url, reason = _text(names.name), _text(names.url), _text(names.reason)
+    model, version = _text(names.model_id), _text(names.version_id)
+    words, files = _words(names.trigger_words), _words(names.file_names)
+    return f"[{name},{words},{url},{model},{version},{files},{reason}]".encode("ascii")
 
 
 def _text(value: str | None) -> str:
-    return "null" if value is None else _encode(value)
+    return "null" if value is None else encode_basestring_ascii(value)
 
 
 def _words(values: tuple[str, ...]) -> str:
-    return f"[{','.join(map(_encode, values))}]" if values else "[]"
+    return f"[{','.join(map(encode_basestring_ascii, values))}]" if values else "[]"
 
 
 def _aes(key: bytes) -> AESGCM:
