@@ -91,7 +91,12 @@ def result(url: str, names: dict[str, int]) -> str:
         }
     lines = [json.dumps(each) for each in found]
     return "\n".join(
-        [f"ended: {ended is not None}", json.dumps(coverage, sort_keys=True), json.dumps(rows), *lines]
+        [
+            f"ended: {ended is not None}",
+            json.dumps(coverage, sort_keys=True),
+            json.dumps(rows),
+            *lines,
+        ]
     )
 
 
