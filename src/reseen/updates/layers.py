@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reseen.files.tensors import TensorInfo
+from reseen.updates.names.known import ENCODERS
 from reseen.updates.names.prefixes import LayerPlace, place
-from reseen.updates.names.suffixes import EXTRAS, FACTORS, OTHER, Tensor, split
+from reseen.updates.names.suffixes import EXTRAS, FACTORS, OTHER, Tensor, by_pattern, split
 from reseen.updates.names.tables import flat
-from reseen.updates.names.wrapped import SECOND, Wrapped, is_name, longest
-from reseen.updates.shapes import Shape, shape_of
+from reseen.updates.names.wrapped import SECOND, Wrapped, is_name, longest, model_of
+from reseen.updates.shapes import DISAGREE, Shape, shape_of, turned
 
 _LONGEST_NAME = 512
 _NUMBER = re.compile(r"\[?(\d{1,6})\]?")
@@ -81,7 +82,7 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
                 roles[said.role] = info
             if said.role in FACTORS and (said.style != "lycoris" or said.layer not in styles):
                 styles[said.layer] = said.style
-    for info in rest:
+    for info in rest if numbered else _by_pattern(rest, grouped, styles):
         counts[_why_not(info, seen_ia3)] += 1
     for some in others.values():
         for role, info in some:
@@ -92,6 +93,8 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
     for source, adapters in grouped.items():
         roles = _one_adapter(adapters, counts)
         shape, used = shape_of(roles)
+        if shape == DISAGREE and (readings := turned(roles)):
+            shape, used = readings[0]
         if isinstance(shape, str):
             if source in others and roles.keys() <= set(EXTRAS):
                 shape = OTHER[others[source][0][0]]  # the alpha of what stands beside it
@@ -106,11 +109,54 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
     return tuple(layers)
 
 
+def _by_pattern(
+    tensors: Sequence[TensorInfo],
+    grouped: dict[str, dict[str, dict[str, TensorInfo]]],
+    styles: dict[str, str],
+) -> list[TensorInfo]:
+    """Add tensors whose endings no trainer writes just so to their layers; what is left. To a layer
+    that has factors under known endings nothing is added: it would be told by what it is not."""
+    left: list[TensorInfo] = []
+    whole = {
+        layer
+        for layer, adapters in grouped.items()
+        if any(role in FACTORS for roles in adapters.values() for role in roles)
+    }
+    for info in tensors:
+        said = by_pattern(info.name)
+        if said is None or said.layer in whole:
+            left.append(info)
+            continue
+        roles = grouped.setdefault(said.layer, {}).setdefault("", {})
+        if said.role in roles:
+            left.append(info)
+        else:
+            roles[said.role] = info
+            if said.role in FACTORS:
+                styles[said.layer] = said.style
+    return left
+
+
 def _layer(source: str, style: str, used: dict[str, TensorInfo], shape: Shape) -> FileLayer:
+    """The layer under what its name says it is; of several ways to read its factors, the one in
+    which they have that layer's shape."""
     where = place(source)
-    found = None
-    if style != POSITIONAL and where.part != SECOND and not is_name(flat(where.name), where.part):
-        found = longest(where.rest, shape.out, shape.columns)
+    alias: str | None = flat(where.name)
+    named = style == POSITIONAL or where.part == SECOND or is_name(flat(where.name), where.part)
+    if not named:
+        alias = longest(where.rest)
+    if alias is None or style == POSITIONAL or where.part == SECOND:
+        return FileLayer(source, where, style, used, shape)
+    model = model_of(alias, shape.out, shape.columns)
+    if model is None:
+        for other, reading in turned(used):
+            model = model_of(alias, other.out, other.columns)
+            if model is not None:
+                used, shape = reading, other
+                break
+    if named or model is None:
+        return FileLayer(source, where, style, used, shape)
+    found = Wrapped(alias, model if model in ENCODERS else "")
     return FileLayer(source, where, style, used, shape, found)
 
 

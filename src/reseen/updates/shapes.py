@@ -60,6 +60,7 @@ class Shape:
         return self.inn * self.kernel[0] * self.kernel[1]
 
 
+DISAGREE = "factors whose ranks do not agree"
 _PACKED = "factors that are whole numbers (quantised): not read yet"
 
 
@@ -85,6 +86,30 @@ def shape_of(tensors: Mapping[str, TensorInfo]) -> tuple[Shape | str, dict[str, 
             packed = any(t.dtype not in FLOATS for role, t in mine.items() if role in family)
             reason = reason or (_PACKED if packed else str(e))
     return reason or "an alpha or scale without factors (or the scale of a norm)", dict(tensors)
+
+
+def turned(tensors: Mapping[str, TensorInfo]) -> list[tuple[Shape, dict[str, TensorInfo]]]:
+    """What else the factors of a layer can be by their shapes, the likelier first: up and down
+    under each other's names, or both transposed, as MLX saves its `lora_a` and `lora_b`. Factors
+    that are larger than what they would make are neither."""
+    if not {"up", "down"} <= tensors.keys() or "mid" in tensors:
+        return []
+    rest = {role: info for role, info in tensors.items() if role not in ("up", "down")}
+    up, down = tensors["up"], tensors["down"]
+    exchanged = {**rest, "up": down, "down": up}
+    transposed = {**rest, "embedding_up": down, "embedding_down": up}
+    readings = [exchanged, transposed]
+    if "lora_a" in down.name:
+        readings.reverse()
+    found = []
+    for reading in readings:
+        try:
+            shape = _shape_of(reading)
+        except _NoFit:
+            continue
+        if shape.rank <= min(shape.out, shape.columns):
+            found.append((shape, reading))
+    return found
 
 
 def _shape_of(tensors: Mapping[str, TensorInfo]) -> Shape:
@@ -146,7 +171,7 @@ def _core(info: TensorInfo) -> tuple[int, int, tuple[int, int]]:
 
 def _agree(one: int, other: int) -> None:
     if one != other:
-        raise _NoFit("factors whose ranks do not agree")
+        raise _NoFit(DISAGREE)
 
 
 def _lora(tensors: Mapping[str, TensorInfo]) -> Shape:

@@ -146,6 +146,18 @@ _CONTROL = ("lllite_", "ip_adapter", "image_proj.", "control_model.")
 _EMBEDDING = ("bundle_emb.", "string_to_param", "string_to_token")
 
 
+_BY_PATTERN = {
+    "down": ("down", "diffusers"),
+    "up": ("up", "diffusers"),
+    "mid": ("mid", "diffusers"),
+    "a": ("down", "peft"),
+    "b": ("up", "peft"),
+    "alpha": ("alpha", ""),
+}
+_LAST = re.compile(r"[a-z0-9]+")
+_LONGEST_ENDING = 60
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """What one tensor's name says."""
@@ -179,6 +191,33 @@ def split(name: str) -> Tensor | None:
                 layer = name[: -sum(len(piece) + 1 for piece in pieces[-length:])]
                 return Tensor(layer, ending[0], style=ending[1])
     return _adapter(name, pieces) or _quantised(name)
+
+
+def by_pattern(name: str) -> Tensor | None:
+    """Read the end of a name that `split` does not know, in whatever case and with whatever
+    separators: `X.LORA_A.weight`, `X_lora_a_default`, `X.lora.down`. None where it is none."""
+    end = name[-_LONGEST_ENDING:].lower()
+    if len(end) != len(name[-_LONGEST_ENDING:]):
+        return None  # a letter that changes its length with its case: no trainer's
+    words = list(_LAST.finditer(end))
+    said = [word[0] for word in words]
+    if said and said[-1] == "weight":
+        said.pop()
+    if len(said) > 1 and said[-1].isdigit() and said[-2] == "default":
+        said.pop()
+    if said and said[-1] == "default":
+        said.pop()
+    if len(said) < 3 or said[-1] not in _BY_PATTERN:
+        return None
+    role, style = _BY_PATTERN[said[-1]]
+    at = len(said) - 2
+    if said[at - 1 : at + 1] == ["linear", "layer"] or said[at] == "layer":
+        at -= 2 if said[at - 1] == "linear" else 1
+    if at < 1 or said[at] != "lora":
+        return None
+    start = len(name) - len(end) + words[at].start()
+    layer = name[:start].rstrip("._-/: ")
+    return Tensor(layer, role, style=style) if layer else None
 
 
 def _adapter(name: str, pieces: list[str]) -> Tensor | None:

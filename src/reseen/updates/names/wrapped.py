@@ -34,6 +34,8 @@ _IN_WRAPPERS = frozenset(
 that it is a longer name, which no table has: `joint_transformer_blocks.0.attn.to_q`, AuraFlow's."""
 ENCODER, MODEL, SECOND = "text_encoder", "model", "model_2"
 """Parts of a file: a text encoder (or several, numbered), a denoiser, the second of two."""
+_BEHIND = (["lora", "linear", "layer"], ["lora", "layer"], ["lora"])
+"""What may stand behind a name: `to_q.lora.up`, without the `.weight` that ends it."""
 _SECOND = ("transformer", "2")
 """Words of the second of two experts."""
 
@@ -62,15 +64,29 @@ class Wrapped:
     """The text encoder that has it, by its width; empty for a denoiser's."""
 
 
-def longest(text: str, out: int, columns: int) -> Wrapped | None:
-    """The layer at the end of a name, where its shape is that layer's, too."""
-    alias = _longest(text)
-    if alias is None:
-        return None
-    for model in (*DENOISERS, *ENCODERS):
-        if fits(known(model), alias, out, columns) == (True, True):
-            return Wrapped(alias, model if model in ENCODERS else "")
-    return None
+def longest(text: str) -> str | None:
+    """The flattened name of the layer at the end of a name."""
+    text = text.lower()
+    for word in _TRAINING:
+        text = text.replace(word, "")
+    text = text[-_LONGEST:]
+    found = list(_WORD.finditer(text))
+    words = [match[0] for match in found]
+    # Where a name has dots and underscores, a dot ends a component.
+    apart = [text[a.end() : b.start()].strip("_") != "" for a, b in pairwise(found)]
+    if all(apart):
+        apart = [False] * len(apart)
+    alias = _ending(words, apart)
+    behind = next((some for some in _BEHIND if words[-len(some) :] == some), None)
+    if alias is None and behind is not None:
+        alias = _ending(words[: -len(behind)], apart)
+    return alias
+
+
+def model_of(alias: str, out: int, columns: int) -> str | None:
+    """The first model that has a layer of this name and shape."""
+    models = (*DENOISERS, *ENCODERS)
+    return next((m for m in models if fits(known(m), alias, out, columns) == (True, True)), None)
 
 
 @cache
@@ -110,20 +126,10 @@ def _tree() -> _Node:
     return root
 
 
-def _longest(text: str) -> str | None:
-    text = text.lower()
-    for word in _TRAINING:
-        text = text.replace(word, "")
-    text = text[-_LONGEST:]
-    found = list(_WORD.finditer(text))
-    words = [match[0] for match in found]
+def _ending(words: list[str], apart: list[bool]) -> str | None:
+    """`apart`: whether a component ends behind a word, for certain."""
     if not words or words[-1] not in _tree().words:
         return None
-    # Where a name has dots and underscores, a dot ends a component.
-    between = [text[a.end() : b.start()] for a, b in pairwise(found)]
-    apart = [any(char != "_" for char in gap) for gap in between]
-    dotted = any(apart) and not all(apart)
-
     best: _Node | None = None
     begins = 0
     waiting = deque([(len(words), _tree(), True, 0)])  # the fewest words between come first
@@ -139,7 +145,7 @@ def _longest(text: str) -> str | None:
         if node.before is not None:
             waiting.append((at, node.before, True, skipped))
         following = node.words.get(word)
-        if following is not None and (outside or not (dotted and apart[at - 1])):
+        if following is not None and (outside or not apart[at - 1]):
             waiting.append((at - 1, following, False, skipped))
         wrapper = outside and at < len(words) and skipped < _MOST_BETWEEN
         if wrapper and not word.isdigit() and word not in _telling():
