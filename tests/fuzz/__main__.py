@@ -2,7 +2,8 @@
 
     python -m tests.fuzz READER SEED [--show]     one input: how it is taken, and what is wrong
     python -m tests.fuzz --count 400000           every reader's inputs up to this many
-    python -m tests.fuzz --list
+    python -m tests.fuzz --list                   the readers
+    python -m tests.fuzz --table                  what was played
 
 A long run keeps in a file how far it is (--progress, .cache/fuzz.json), and goes on from there.
 `--jobs` plays as many readers side by side; `--until HH:MM` ends it; `--only` names readers.
@@ -33,12 +34,16 @@ def main() -> int:
     parser.add_argument("seed", nargs="?", type=int)
     parser.add_argument("--show", action="store_true", help="the input itself, too")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--table", action="store_true", help="what was played, as a table")
     parser.add_argument("--count", type=int, default=400_000)
     parser.add_argument("--only", nargs="*", choices=[*READERS], default=[*READERS])
     parser.add_argument("--progress", type=Path, default=PROGRESS)
     parser.add_argument("--until", help="HH:MM of today, UTC")
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
+    if args.table:
+        print(run.table(run.load(args.progress)))
+        return 0
     if args.list:
         print(*READERS, sep="\n")
         return 0

@@ -82,7 +82,8 @@ def _can_be_kept(*plain: str | None) -> None:
     for text in plain:
         if text is not None and "\0" in text:
             raise Broken("a NUL, which PostgreSQL does not take")
-        (text or "").encode()
+        if text is not None and not text.isprintable():
+            raise Broken("what is kept in the clear cannot be shown")
 
 
 # -- tables ---------------------------------------------------------------------------------------

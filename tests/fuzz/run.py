@@ -65,6 +65,22 @@ def keep(path: Path, name: str, progress: Progress) -> None:
     draft.replace(path)
 
 
+def table(told: dict[str, Progress]) -> str:
+    """What was played, for docs/hostile-files.md."""
+    lines = [
+        "| reader | inputs | seconds | slowest, ms | MiB | kinds of faults |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, p in sorted(told.items()):
+        lines.append(
+            f"| {name} | {p.inputs:,} | {p.seconds:,.0f} | {1000 * p.slowest:,.0f} | {p.peak} "
+            f"| {len(p.faults)} |"
+        )
+    inputs, seconds = (sum(getattr(p, n) for p in told.values()) for n in ("inputs", "seconds"))
+    lines.append(f"| all | {inputs:,} | {seconds:,.0f} | | | |")
+    return "\n".join(lines)
+
+
 def play_batch(
     reader: FuzzedReader, seeds: Iterable[int], progress: Progress, say: Callable[[str], None]
 ) -> None:

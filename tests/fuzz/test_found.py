@@ -27,7 +27,7 @@ from reseen.files.values import row_major, to_float32
 from reseen.gate import state, upload_process
 from reseen.gate.gate import GateProcess
 from reseen.gate.routes import add_gate
-from reseen.registry.imports import ImportOptions, read_list
+from reseen.registry.imports import OF_ONE_FILE, ImportOptions, read_list
 from reseen.registry.never_read import NOTHING
 from reseen.registry.rejects import write_rejects
 from reseen.settings import Settings
@@ -61,6 +61,15 @@ def test_half_a_character_in_a_rejected_row_is_written_as_it_can_be(
     assert len(listed.drafts) == 1
     written = write_rejects(tmp_path / "rejects.csv", listed.refusals)
     assert odd.encode() in written.read_bytes()
+
+
+@pytest.mark.parametrize("odd", ["\\ud800", "a\\udfff", "\\u202ea", "a\\u0000b", "\\u001b[2J"])
+def test_a_name_of_a_list_can_be_kept_and_shown(odd: str, tmp_path: Path) -> None:
+    path = tmp_path / "its own.json"
+    path.write_text(f'[{{"list": "{odd}", "name": "x", "sha256": "{HASH}"}}]')
+    listed = read_list(path, ImportOptions())
+    assert [draft.list_name for draft in listed.drafts] == [OF_ONE_FILE]
+    assert any("the list's name" in note for note in listed.notes)
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,8 @@ def check_list_name(name: str) -> str:
     """The name as it is kept. Raises RefusedValue when it may hold what has to be sealed: a list's
     name is shown everywhere."""
     name = " ".join(name.split())
-    if not name or len(name) > MAX_LIST_NAME or _NOT_A_LIST_NAME.search(name):
+    usable = 0 < len(name) <= MAX_LIST_NAME and name.isprintable()  # half a character is not
+    if not usable or _NOT_A_LIST_NAME.search(name):
         raise RefusedValue("the list's name is empty, too long, or looks like a link, path or hash")
     return name
 
