@@ -70,8 +70,8 @@ def result_of_file(
     return replace(made, only_digests=policy.blind)
 
 
-def _ascii(told: object) -> bytes:
-    return json.dumps(told, separators=(",", ":")).encode("ascii")
+def _ascii(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
 def _body(found: Sequence[StatedMatch], policy: Policy) -> tuple[bytes, Advice]:

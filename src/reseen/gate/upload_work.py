@@ -143,8 +143,8 @@ def _blocks(link: socket.socket, size: int) -> Iterator[bytes]:
             parts, length = [], 0
 
 
-def _say(link: socket.socket, told: dict[str, Any]) -> None:
-    link.sendall(json.dumps(told, separators=(",", ":")).encode() + b"\n")
+def _say(link: socket.socket, message: dict[str, Any]) -> None:
+    link.sendall(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
 
 # -- a fingerprint as JSON -----------------------------------------------------------------------
@@ -169,27 +169,27 @@ def to_json(read: Fingerprint) -> dict[str, Any]:
     }
 
 
-def from_json(told: dict[str, Any]) -> Fingerprint:
+def from_json(message: dict[str, Any]) -> Fingerprint:
     """And back. Raises ValueError, KeyError or TypeError for what `to_json` does not make."""
 
-    def digests(some: list[list[Any]]) -> tuple[Digest, ...]:
-        return tuple(Digest(DigestKind(kind), bytes.fromhex(value)) for kind, value in some)
+    def digests(pairs: list[list[Any]]) -> tuple[Digest, ...]:
+        return tuple(Digest(DigestKind(kind), bytes.fromhex(value)) for kind, value in pairs)
 
     def value(hex_digits: str | None) -> bytes | None:
         return None if hex_digits is None else bytes.fromhex(hex_digits)
 
-    pointer = told["pointer"]
+    pointer = message["pointer"]
     return Fingerprint(
-        size=int(told["size"]),
-        container=Container(told["container"]),
-        digests=digests(told["digests"]),
-        embedded=digests(told["embedded"]),
-        data_size=told["data_size"],
-        layout=value(told["layout"]),
-        problem=told["problem"],
-        sketch=value(told["sketch"]),
-        no_sketch=told["no_sketch"],
-        former_sketch=value(told["former_sketch"]),
+        size=int(message["size"]),
+        container=Container(message["container"]),
+        digests=digests(message["digests"]),
+        embedded=digests(message["embedded"]),
+        data_size=message["data_size"],
+        layout=value(message["layout"]),
+        problem=message["problem"],
+        sketch=value(message["sketch"]),
+        no_sketch=message["no_sketch"],
+        former_sketch=value(message["former_sketch"]),
         pointer=None if pointer is None else LfsPointer(bytes.fromhex(pointer[0]), int(pointer[1])),
-        blind=tuple(BlindSpot(code, reason, count) for code, reason, count in told["blind"]),
+        blind=tuple(BlindSpot(code, reason, count) for code, reason, count in message["blind"]),
     )

@@ -65,15 +65,15 @@ def import_apart(settings: Settings, file: int, options: ImportOptions) -> Impor
     raise _error(told)
 
 
-def _error(told: tuple[str, str, str | None] | None) -> ReseenError:
+def _error(answer: tuple[str, str, str | None] | None) -> ReseenError:
     """What the process raised."""
-    if told is None:
+    if answer is None:
         return ListError(
             "the process that imported the list was ended",
             remedy="A list is imported as a whole or not at all: see whether it is there, then try "
             "again.",
         )
-    name, message, remedy = told
+    name, message, remedy = answer
     kind = getattr(errors, name, None)
     if not isinstance(kind, type) or not issubclass(kind, ReseenError):
         kind = ReseenError

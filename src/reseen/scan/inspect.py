@@ -321,14 +321,14 @@ def _wants_all(
 
 
 async def _screen(
-    context: ReadContext, artifact: Artifact, inside: Inside, told: ReadResult
+    context: ReadContext, artifact: Artifact, inside: Inside, so_far: ReadResult
 ) -> ReadResult:
     """Is it an altered copy?"""
     if not context.known.sketched or not context.options.edited:
-        return told
+        return so_far
     from reseen.scan.screen import screen  # numpy, which a scan by hashes alone does not need
 
-    screened: ReadResult = await screen(context, artifact, inside, told)
+    screened: ReadResult = await screen(context, artifact, inside, so_far)
     return screened
 
 

@@ -44,13 +44,13 @@ LARGEST_SAMPLE = 512 << 20
 
 
 async def screen(
-    context: ReadContext, artifact: Artifact, inside: Inside, told: ReadResult
+    context: ReadContext, artifact: Artifact, inside: Inside, so_far: ReadResult
 ) -> ReadResult:
-    """Raises HubError. `told`: what the header told, to which the rest is added."""
+    """Raises HubError. `so_far`: what the header told, to which the rest is added."""
     hub, known, budget = context.hub, context.known, context.budget
-    told = _with(told, architecture="")
+    so_far = _with(so_far, architecture="")
     if inside.listing is None:
-        return replace(told, blind=blind_to(artifact.path, inside.container, inside.blind))
+        return replace(so_far, blind=blind_to(artifact.path, inside.container, inside.blind))
     made = await asyncio.to_thread(plan, inside.listing)
     if made.modules and not made.scale_known:
         config = await config_beside(hub, artifact, budget)
@@ -58,42 +58,42 @@ async def screen(
             made = await asyncio.to_thread(plan, inside.listing, config)
     spots = tuple(BlindSpot(n.code, n.reason, n.tensors) for n in made.not_read)
     if not made.modules:
-        return replace(told, blind=blind_to(artifact.path, inside.container, spots))
+        return replace(so_far, blind=blind_to(artifact.path, inside.container, spots))
     # What could be compared with all that is known, and was, is judged by its weights.
-    told = replace(_with(told, judged_by=(Rung.WEIGHTS,)), blind=spots)
+    so_far = replace(_with(so_far, judged_by=(Rung.WEIGHTS,)), blind=spots)
     names = [module.name for module in made.modules]
     slots = slots_of(made.architecture, names)
     modules = {group: s.astype("<u4").tobytes() for group, s in slots.items()}
-    told = _with(told, architecture=made.architecture, modules=modules)
+    so_far = _with(so_far, architecture=made.architecture, modules=modules)
     groups = known.could_match(modules)
     near = _could_under_former_names(known, made)
     if not groups and not near:
-        return told
+        return so_far
     whole = _length(made)
     if whole > SMALL and not near:
         probes = probes_of(groups, made.architecture, names)
-        if limit := _limited(context, artifact, told, _length(made, probes)):
+        if limit := _limited(context, artifact, so_far, _length(made, probes)):
             return limit
         few = await _read(hub, artifact, read_sketch(made, sorted(probes)), budget, Kind.PROBES)
         if few.sketch is not None:
             near = await asyncio.to_thread(known.is_near, few.sketch)
-            told = _with(told, sketch=few.sketch.encode(), near=near)
+            so_far = _with(so_far, sketch=few.sketch.encode(), near=near)
         else:
-            told = replace(_with(told, judged_by=()), blind=(*spots, *few.blind))
+            so_far = replace(_with(so_far, judged_by=()), blind=(*spots, *few.blind))
         if not near and not _is_sample(made.architecture, whole, budget):
-            return told
-    if limit := _limited(context, artifact, told, whole):
+            return so_far
+    if limit := _limited(context, artifact, so_far, whole):
         return limit
     every = await _read(hub, artifact, read_sketch(made), budget, Kind.WHOLE)
-    told = _with(told, near=False)
+    so_far = _with(so_far, near=False)
     if every.sketch is None:
-        return replace(_with(told, judged_by=()), blind=(*spots, *every.blind))
-    told = replace(told, blind=(*spots, *every.blind))
+        return replace(_with(so_far, judged_by=()), blind=(*spots, *every.blind))
+    so_far = replace(so_far, blind=(*spots, *every.blind))
     copies = await asyncio.to_thread(known.copies, every.sketch)
     if every.former is not None:
         copies = merge(copies, await asyncio.to_thread(known.copies, every.former))
     sketch = every.sketch.encode()
-    return replace(_with(told, sketch=sketch, judged_by=(Rung.WEIGHTS,)), copies=copies)
+    return replace(_with(so_far, sketch=sketch, judged_by=(Rung.WEIGHTS,)), copies=copies)
 
 
 def _could_under_former_names(known: RegistryIndex, made: Plan) -> bool:
@@ -110,9 +110,9 @@ def architecture_of(sketch: bytes) -> str:
     return decode(sketch).architecture
 
 
-def _with(told: ReadResult, **more: Any) -> ReadResult:
-    assert told.inspection is not None
-    return replace(told, inspection=replace(told.inspection, **more))
+def _with(so_far: ReadResult, **more: Any) -> ReadResult:
+    assert so_far.inspection is not None
+    return replace(so_far, inspection=replace(so_far.inspection, **more))
 
 
 async def config_beside(hub: Hub, artifact: Artifact, budget: Budget) -> PeftConfig | None:
@@ -134,19 +134,19 @@ async def config_beside(hub: Hub, artifact: Artifact, budget: Budget) -> PeftCon
 
 
 def _limited(
-    context: ReadContext, artifact: Artifact, told: ReadResult, length: int
+    context: ReadContext, artifact: Artifact, so_far: ReadResult, length: int
 ) -> ReadResult | None:
     """What is known so far, where the next step is more than the limits allow."""
     budget = context.budget
     if length > min(context.options.max_artifact_bytes, budget.left):
-        return _unread(told, problem=too_large(artifact, length))
+        return _unread(so_far, problem=too_large(artifact, length))
     if length > budget.scan.left:
-        return _unread(told, skipped=SPENT, left=True)
+        return _unread(so_far, skipped=SPENT, left=True)
     return None
 
 
-def _unread(told: ReadResult, **more: Any) -> ReadResult:
-    return replace(_with(told, judged_by=()), unread=LIMIT, **more)
+def _unread(so_far: ReadResult, **more: Any) -> ReadResult:
+    return replace(_with(so_far, judged_by=()), unread=LIMIT, **more)
 
 
 def _is_sample(architecture: str, length: int, budget: Budget) -> bool:
