@@ -31,9 +31,10 @@ from tests.fuzz.chance import (
 from tests.fuzz.play import Broken, FuzzedReader
 
 from reseen.registry import imports
+from reseen.registry.import_account import ImportSums
 from reseen.registry.imports import ImportOptions, read_list
 from reseen.registry.lists import columns
-from reseen.registry.merge import Merger
+from reseen.registry.merge import merge
 from reseen.registry.rejects import write_rejects
 from reseen.registry.store_rows import key_token
 
@@ -53,9 +54,10 @@ def read(given: GivenList) -> object:
     path = folder() / f"list-{os.getpid()}"
     path.write_bytes(given.data)
     listed = read_list(path, ImportOptions(columns=dict(given.columns)))
-    merger = Merger(lambda _, __: _unexpected())
-    outcomes, withdrawn = imports._merge(merger, listed)
-    account = imports._account(listed, outcomes, withdrawn)
+    merged, sums = merge(listed.drafts, [], lambda _, __: _unexpected()), ImportSums()
+    sums.take(merged, listed.drafts)
+    sums.judge(merged)
+    account = imports._account(listed, sums)
     for draft in listed.drafts:
         _can_be_kept(draft.list_name, draft.site)
         KEYRING.open(KEYRING.seal(draft.names, "rm-1"), "rm-1")

@@ -211,8 +211,7 @@ def _import_all(
     unread = None
     for number, path in enumerate(files, 1):
         with about(path):
-            listed = _read_list(path, options) if read is None else read
-            imported = import_list(store, keyring, path, options, listed)
+            imported = import_list(store, keyring, path, options, read)
         account = imported.account
         new += imported.sightings
         unread = imported.unread or unread

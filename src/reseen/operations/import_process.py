@@ -19,10 +19,10 @@ from typing import Any
 
 from reseen import errors
 from reseen.errors import ListError, ReseenError, SealError, Unforeseen, bulkhead
-from reseen.gate.upload_starter import die_with, list_limits, stand_back
+from reseen.gate.upload_starter import die_with, stand_back
 from reseen.operations.lists import Imported, import_list
 from reseen.registry.import_account import ImportAccount
-from reseen.registry.imports import ImportOptions, read_list
+from reseen.registry.imports import ImportOptions
 from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -96,10 +96,7 @@ def _import(link: Connection, file: int, settings: Settings, options: ImportOpti
             keyring = Keyring.for_store(store, settings, create=False)
             if keyring is None:
                 raise SealError("names cannot be sealed: the key is not here")
-            path = Path(f"/dev/fd/{file}")
-            with list_limits(path.stat().st_size):
-                read = read_list(path, options)
-            done = import_list(store, keyring, path, options, read)
+            done = import_list(store, keyring, Path(f"/dev/fd/{file}"), options)
             told: object = _shortened(done)
     except ReseenError as e:
         told = (type(e).__name__, str(e), e.remedy)

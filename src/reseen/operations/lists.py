@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reseen.errors import bulkhead
+from reseen.gate.upload_starter import list_limits
 from reseen.operations import consequences, reading
 from reseen.registry import adds, imports
 from reseen.registry.adds import Added, AddOptions
@@ -14,6 +16,9 @@ from reseen.registry.imports import ImportOptions, ReadList
 from reseen.scan.owed import UnreadCopies
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
+
+_UNKNOWN = 1 << 30
+"""Bytes of a list that comes through a pipe: as if it were the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,9 @@ def import_list(
     Raises ListError for a file that cannot be read as a list, InputError for options that make no
     sense, StoreError and SealError.
     """
-    account = imports.import_list(store, keyring, path, options, read)
+    size = path.stat().st_size if path.is_file() else _UNKNOWN
+    with list_limits(size), bulkhead():
+        account = imports.import_list(store, keyring, path, options, read)
     if account.dry_run:
         return Imported(account, (), None)
     followed = consequences.follow(store)
