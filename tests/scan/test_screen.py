@@ -43,15 +43,15 @@ def go(hub: FakeHub, index: RegistryIndex, options: Options = PLAIN, **more: obj
     return asyncio.run(visit(context, hub.listed, MAIN))
 
 
-def large(seed: int, rank: int = 8) -> Factors:
-    """Updates of all attention layers of SD 1: some megabytes."""
+def large(seed: int, rank: int = 8, model: str = "sd1") -> Factors:
+    """Updates of all attention layers of SD 1 or SD 2: some megabytes."""
     numbers = np.random.default_rng(seed)
     return {
         name: (
             numbers.standard_normal((rank, layer.inn)) * 0.02,
             numbers.standard_normal((layer.out, rank)) * 0.01,
         )
-        for name, layer in table_of("sd1").layers.items()
+        for name, layer in table_of(model).layers.items()
         if ".attn" in name and layer.kernel == 1
     }
 

@@ -2,9 +2,10 @@
 
 What comes in: a sketch, or the names in a plan before any weight is read. What goes out: for each
 group the 16 modules that are searched and, of a sketch, their 1,024 numbers. Only entries of one
-group are compared. The group of a file is its architecture; of a file with nothing but text
-encoders, each of these. The encoders inside a larger file are entries of their own ("part:clip_l"),
-so that an encoder put up alone is found although the file as a whole fills its slots with others.
+group are compared. The group of a file is its architecture, or each of those that it may be; of a
+file with nothing but text encoders, each of these. The encoders inside a larger file are entries of
+their own ("part:clip_l"), so that an encoder put up alone is found although the file as a whole
+fills its slots with others.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reseen.fingerprints.sketch import Sketch, choose, module_id
-from reseen.updates.names.known import ENCODERS, known
+from reseen.updates.names.known import ENCODERS, known, one_of
 
 UNKNOWN = "unknown"
 """The group of every architecture that no table knows: its modules' names decide."""
@@ -70,7 +71,7 @@ def meets(group: str) -> tuple[str, ...]:
 def _groups(architecture: str, slots: Slots, ids: frozenset[int]) -> dict[str, Slots]:
     alone = bool(architecture) and all(each in ENCODERS for each in architecture.split("+"))
     group = UNKNOWN if architecture.startswith(UNKNOWN) else architecture
-    found = {} if alone else {group: slots}
+    found = {} if alone else dict.fromkeys(one_of(group), slots)
     for encoder in ENCODERS:
         present = [name for id_, name in _names(encoder).items() if id_ in ids]
         if present:

@@ -15,6 +15,7 @@ from reseen.errors import Malformed
 from reseen.fingerprints.sketch import VERSION, decode
 from reseen.match.compare import Background
 from reseen.store.schema import read_sketches, sightings
+from reseen.updates.names.known import one_of
 
 MOST = 512
 """More make a comparison slower, and the tail hardly better known."""
@@ -22,7 +23,7 @@ MOST = 512
 
 def load(connection: Connection, architecture: str) -> Background:
     """The newest sketches of complete files of this architecture."""
-    return of_values(values(connection, architecture))
+    return of_values(v for each in one_of(architecture) for v in values(connection, each))
 
 
 def values(connection: Connection, architecture: str) -> list[bytes]:

@@ -25,7 +25,7 @@ from reseen.fingerprints.sketch import Sketch
 from reseen.match.calibration import CALIBRATED_FROM as CALIBRATED_FROM
 from reseen.match.calibration import LEAST_P, NO_BACKGROUND, NullDistribution, cautious, unit
 from reseen.match.calibration import Background as Background
-from reseen.updates.names.known import ENCODERS
+from reseen.updates.names.known import ENCODERS, one_of
 
 Floats = NDArray[np.float32]
 
@@ -164,12 +164,13 @@ def common(removal: Sketch, other: Sketch) -> Common | None:
 
 
 def _apart(removal: Sketch, other: Sketch) -> bool:
-    """Whether they are of different architectures. A text encoder alone is not: several have it.
-    Neither are two unknown ones: the label of an unknown architecture changes when modules are
-    dropped, the modules' names do not."""
+    """Whether they are of different architectures, of whatever each may be. A text encoder alone is
+    not: several have it. Neither are two unknown ones: the label of an unknown architecture changes
+    when modules are dropped, the modules' names do not."""
     architectures = {removal.architecture, other.architecture}
     unknown = all(name.startswith("unknown") for name in architectures)
-    return len(architectures) > 1 and not unknown and not architectures & set(ENCODERS)
+    alike = set(one_of(removal.architecture)) & set(one_of(other.architecture))
+    return not alike and not unknown and not architectures & set(ENCODERS)
 
 
 def obstacle(removal: Sketch, other: Sketch) -> str | None:

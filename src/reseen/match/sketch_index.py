@@ -28,6 +28,7 @@ from reseen.match.nearest import Candidate, NearestIndex, Query
 from reseen.records import RemovalClass
 from reseen.store.backends import in_words
 from reseen.store.schema import claims, removals, sketch_entries, sketches
+from reseen.updates.names.known import one_of
 
 MOST_COMPARED = 64
 """Removed files, the nearest first, that one file is compared with in full."""
@@ -148,7 +149,8 @@ class Comparer:
         return decode(self.source.sketch(claim_pk))
 
     def _strangers(self, architecture: str) -> Background:
-        return background.of_values(self.source.strangers(architecture))
+        each = (self.source.strangers(model) for model in one_of(architecture))
+        return background.of_values(value for some in each for value in some)
 
 
 class SketchIndex:

@@ -95,7 +95,8 @@ class Plan:
 
     architecture: str
     """sd1, sd2, sdxl, flux, sd3, sd3.5-large; of a file with a text encoder only that encoder
-    (clip_l, clip_g, clip_h, t5); "unknown:" and eight digits of its widths; "" without modules."""
+    (clip_l, clip_g, clip_h, t5); "sd1|sd2" where it may be either; "unknown:" and eight digits of
+    its widths; "" without modules."""
     parts: tuple[str, ...]
     """The parts that canonical names begin with, sorted."""
     modules: tuple[ModulePlan, ...]

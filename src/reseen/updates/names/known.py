@@ -51,13 +51,22 @@ def known(model: str) -> Table:
     raise ValueError(f"no table for {model}")
 
 
+_OR = "|"
+
+
+def one_of(architecture: str) -> tuple[str, ...]:
+    """The base models that an architecture may be: several ("sd1|sd2") where all that a file has is
+    in each of them, by name and by shape."""
+    return tuple(architecture.split(_OR))
+
+
 @dataclass(frozen=True, slots=True)
 class FoundTable:
     """The table that names a file's layers."""
 
     table: Table | None
     model: str
-    """Empty where only the names fit and the widths do not."""
+    """Empty where only the names fit and the widths do not; see `one_of` where several fit."""
 
 
 def fits(table: Table, alias: str, out: int, columns: int) -> tuple[bool, bool]:
@@ -77,9 +86,9 @@ def fits(table: Table, alias: str, out: int, columns: int) -> tuple[bool, bool]:
 def best(models: Iterable[str], layers: Mapping[str, tuple[int, int, int]]) -> FoundTable:
     """Which model's table names layers given by flattened name as (out, columns, stored bytes).
 
-    The earlier model wins a tie: a file with self-attention layers alone cannot tell SD 1.x from
-    SD 2.x. Where the names fit and the shapes do not (a small or widened sibling), the names are
-    used and the model stays unknown.
+    Where several models fit alike and name the layers alike it is one of them: self-attention alone
+    cannot tell SD 1.x from SD 2.x. Where the names fit and the shapes do not (a small or widened
+    sibling), the names are used and the model stays unknown.
     """
     scored: list[tuple[int, int, str]] = []
     for model in models:
@@ -93,11 +102,19 @@ def best(models: Iterable[str], layers: Mapping[str, tuple[int, int, int]]) -> F
     total = sum(weight for _, _, weight in layers.values())
     shaped, named, model = max(scored, key=lambda s: s[:2], default=(0, 0, ""))
     if named and named >= _MODEL * total and shaped >= _SHAPES * named:
-        return FoundTable(known(model), model)
+        alike = [
+            m for s, n, m in scored if (s, n) == (shaped, named) and _names_alike(m, model, layers)
+        ]
+        return FoundTable(known(model), _OR.join(alike))
     _, named, model = max(scored, key=lambda s: s[1], default=(0, 0, ""))
     if named and named >= _NAMES * total:
         return FoundTable(known(model), "")
     return FoundTable(None, "")
+
+
+def _names_alike(model: str, other: str, layers: Iterable[str]) -> bool:
+    one, two = known(model), known(other)
+    return one.part == two.part and all(cuts_of(one, a) == cuts_of(two, a) for a in layers)
 
 
 def cuts_of(table: Table, alias: str) -> tuple[Cut, ...]:
