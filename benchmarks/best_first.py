@@ -29,6 +29,8 @@ from math import ceil, exp, log
 from pathlib import Path
 from typing import Any
 
+from tests import removals_made
+
 from benchmarks.best_first_world import (
     ADAPTERS,
     CLUSTER_SHARE,
@@ -70,7 +72,6 @@ from reseen.records import (
     RepoType,
     Sighting,
 )
-from reseen.registry import removals
 from reseen.scan.context import ScanContext
 from reseen.scan.pace import Pace
 from reseen.scan.progress import Listener
@@ -184,7 +185,7 @@ def _listed(place: Place) -> Repository:
 def fill(store: Store, removed: Sequence[RemovedModel], dates: bool) -> None:
     """The registry, as a list tells of it."""
     new = [
-        removals.NewRemoval(
+        removals_made.NewRemoval(
             list="sample",
             site="models.example",
             removed_on=one.removed_on.date() if dates else None,
@@ -199,7 +200,7 @@ def fill(store: Store, removed: Sequence[RemovedModel], dates: bool) -> None:
         for one in removed
     ]
     with store.write() as connection:
-        removals.insert(connection, KEYRING, new)
+        removals_made.insert(connection, KEYRING, new)
 
 
 def walked(made: Population, store: Store, whole: bool = False) -> list[int]:

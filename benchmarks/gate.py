@@ -38,6 +38,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests import removals_made
+
 from benchmarks.import_list import row_of, run_import, write_list
 
 PAGE = Path(__file__).parents[1] / "docs" / "gate.md"
@@ -185,7 +187,6 @@ def write() -> None:
 def opened() -> Iterator[Callable[[bytes], None]]:
     """A function that adds a removal with this SHA-256."""
     from reseen.records import Digest, DigestKind, Names, RemovedFile
-    from reseen.registry import removals
     from reseen.settings import Settings
     from reseen.store.database import Store
     from reseen.store.sealing import Keyring
@@ -197,9 +198,11 @@ def opened() -> Iterator[Callable[[bytes], None]]:
 
         def add(sha256: bytes) -> None:
             file = RemovedFile((Digest(DigestKind.SHA256, sha256),), size=1_000)
-            new = removals.NewRemoval("added", None, None, Names(name="Sample person 07"), (file,))
+            new = removals_made.NewRemoval(
+                "added", None, None, Names(name="Sample person 07"), (file,)
+            )
             with store.write() as connection:
-                removals.insert(connection, keyring, [new])
+                removals_made.insert(connection, keyring, [new])
 
         yield add
 

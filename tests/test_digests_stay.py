@@ -21,6 +21,7 @@ import pytest
 from click.testing import CliRunner
 from fastapi import FastAPI
 from sqlalchemy import select
+from tests import removals_made
 from tests.facts import add_claim
 from tests.gate import standing
 from tests.gate.standing import key, knows, running, settings_in
@@ -92,9 +93,9 @@ def kept(tmp_path: Path) -> Iterator[Kept]:
         service = Service(store=store, settings=settings, keyring=keyring)
         app = make_app(service)
         file = RemovedFile(every_kind("listed"), 4321, layout=b"\x09" * 32)
-        new = removals.NewRemoval("a hotline", None, None, Names(name="x"), (file,), NEVER)
+        new = removals_made.NewRemoval("a hotline", None, None, Names(name="x"), (file,), NEVER)
         with store.write() as connection:
-            (listed,) = removals.insert(connection, keyring, [new])
+            (listed,) = removals_made.insert(connection, keyring, [new])
         lead = Visitor(app, Role.LEAD)
         made = cases_made.made(service, 7, f"{ACCOUNT}/lora")
         other = cases_made.made(service, 8, "other-account/lora", read=False)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
+from tests import removals_made
 from tests.facts import MadeMatch, add_claim, record
 from tests.registry.places import ARTIFACT, REPOSITORY
 from tests.registry.test_adds import model
@@ -122,12 +123,12 @@ def test_no_face_of_the_registry_tells(home: Path) -> None:
     with Store(settings.db) as store:
         keyring = Keyring.for_store(store, settings, create=True)
         assert keyring
-        new = removals.NewRemoval(
+        new = removals_made.NewRemoval(
             "sample", "civitai.com", None, NAMES, (RemovedFile((Digest(DigestKind.SHA256, SHA),)),)
         )
         with store.write() as connection:
-            (id,) = removals.insert(connection, keyring, [new])
-            (bare,) = removals.insert(connection, keyring, [replace(new, files=())])
+            (id,) = removals_made.insert(connection, keyring, [new])
+            (bare,) = removals_made.insert(connection, keyring, [replace(new, files=())])
             pk = removals.pk_of(connection, bare)
             digest = Digest(DigestKind.SHA256, SHA)
             add_claim(connection, pk, RemovedFile((digest,)), list="second list")
@@ -169,9 +170,9 @@ def test_no_error_tells(home: Path) -> None:
         keyring = Keyring.for_store(store, settings, create=True)
         assert keyring
         other = Keyring(bytes(32))
-        new = removals.NewRemoval("sample", None, None, NAMES, ())
+        new = removals_made.NewRemoval("sample", None, None, NAMES, ())
         with store.write() as connection:
-            (id,) = removals.insert(connection, keyring, [new])
+            (id,) = removals_made.insert(connection, keyring, [new])
 
         def each() -> Iterator[Callable[[], object]]:
             yield lambda: other.open(keyring.seal(NAMES, id), id)

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests import removals_made
 from tests.match.made import adapter, fully_known, safetensors
 
 from reseen.match import saved
 from reseen.match.registry_index import RegistryIndex
 from reseen.records import Names
-from reseen.registry import removals
 from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -29,9 +29,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with Store(settings.db) as store:
         keyring = Keyring.for_store(store, settings, create=True)
         assert keyring is not None
-        new = removals.NewRemoval("sample", None, None, Names(name="Sample"), (fully_known(FILE),))
+        new = removals_made.NewRemoval(
+            "sample", None, None, Names(name="Sample"), (fully_known(FILE),)
+        )
         with store.write() as connection:
-            removals.insert(connection, keyring, [new])
+            removals_made.insert(connection, keyring, [new])
     return tmp_path
 
 

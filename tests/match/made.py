@@ -7,10 +7,11 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 
+from tests import removals_made
+
 from reseen.fingerprints.digests import Fingerprinter
 from reseen.match.registry_index import RegistryIndex
 from reseen.records import Digest, DigestKind, Fingerprint, Names, RemovedFile
-from reseen.registry import removals
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -67,9 +68,9 @@ def remove(
     store: Store, *files: RemovedFile, names: Names | None = None, keyring: Keyring = KEYRING
 ) -> str:
     """Put one removal in; its id."""
-    new = removals.NewRemoval("sample", "models.example", None, names or Names(), tuple(files))
+    new = removals_made.NewRemoval("sample", "models.example", None, names or Names(), tuple(files))
     with store.write() as connection:
-        return removals.insert(connection, keyring, [new])[0]
+        return removals_made.insert(connection, keyring, [new])[0]
 
 
 def known(store: Store, keyring: Keyring | None = KEYRING) -> RegistryIndex:

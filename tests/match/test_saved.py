@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from blake3 import blake3
+from tests import removals_made
 from tests.facts import add_claim, teach
 from tests.match.made import KEYRING, adapter, fully_known, known, listed, read, remove, safetensors
 from tests.match.updates import CAST, OTHER, REMOVED, put
@@ -38,13 +39,13 @@ def ids(store: Store) -> list[str]:
     """A removal known by its bytes, one with a sketch, one of two lists, one of the class."""
     names = Names(name=NAME, url="https://models.example/models/4711", file_names=("sample.bin",))
     made = [remove(store, listed(FILE, size=True), names=names), *put(store, REMOVED)]
-    never = removals.NewRemoval(
+    never = removals_made.NewRemoval(
         "sample", "models.example", None, Names(), (fully_known(NEVER),), RemovalClass.CHILD_ABUSE
     )
     with store.write() as connection:
         teach(connection, read(FILE))
         add_claim(connection, removals.pk_of(connection, made[0]), listed(FILE))
-        made += removals.insert(connection, KEYRING, [never])
+        made += removals_made.insert(connection, KEYRING, [never])
     return made
 
 

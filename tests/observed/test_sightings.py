@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
+from tests import removals_made
 from tests.facts import MadeMatch, record
 from tests.registry.places import REPOSITORY, artifact
 
@@ -43,10 +44,10 @@ class Place:
         self.store, self.keyring = store, keyring
         with store.write() as connection:
             file = RemovedFile((Digest(DigestKind.SHA256, b"\x11" * 32),))
-            sample = removals.NewRemoval(
+            sample = removals_made.NewRemoval(
                 "sample", None, None, Names(name="Sample person 07"), (file,)
             )
-            self.removals = removals.insert(connection, keyring, [sample, sample])
+            self.removals = removals_made.insert(connection, keyring, [sample, sample])
             (repository,) = seen.repositories(connection, [REPOSITORY])
             self.pks = seen.artifacts(
                 connection, repository, [artifact(path=f"{n}.pt") for n in range(3)], at=100
@@ -407,8 +408,8 @@ def test_what_stands_is_what_was_judged_last_whatever_stood_before(
     """One store for all examples: each gets removals of its own. Nothing once kept is lost."""
     place = shared
     with place.store.write() as connection:
-        sample = removals.NewRemoval("sample", None, None, Names(), ())
-        ids = removals.insert(connection, place.keyring, [sample, sample])
+        sample = removals_made.NewRemoval("sample", None, None, Names(), ())
+        ids = removals_made.insert(connection, place.keyring, [sample, sample])
         outcomes = []
         for id, order in ((ids[0], [*steps, last]), (ids[1], [*steps[::-1], last])):
             pk = removals.pk_of(connection, id)

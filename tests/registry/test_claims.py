@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
+from tests import removals_made
 from tests.facts import add_claim, teach
 from tests.registry.places import sketch
 
@@ -81,9 +82,9 @@ class Registry:
     ) -> str:
         """A removal, of which each list says the file's SHA-256."""
         first, *others = lists
-        new = removals.NewRemoval(first, None, None, Names(), (file(number, *kinds),), cls)
+        new = removals_made.NewRemoval(first, None, None, Names(), (file(number, *kinds),), cls)
         with self.store.write() as connection:
-            (id,) = removals.insert(connection, self.keyring, [new])
+            (id,) = removals_made.insert(connection, self.keyring, [new])
             self.pk = removals.pk_of(connection, id)
             for other in others:
                 add_claim(connection, self.pk, file(number, *kinds), list=other)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from tests import removals_made
 from tests.facts import add_claim, teach
 from tests.registry.test_claims import Registry, digest, file, new_store, read
 
@@ -62,9 +63,9 @@ def facts(registry: Registry) -> list[object]:
 
 
 def put(registry: Registry, list: str, removed: RemovedFile) -> int:
-    new = removals.NewRemoval(list, None, None, Names(), (removed,))
+    new = removals_made.NewRemoval(list, None, None, Names(), (removed,))
     with registry.store.write() as connection:
-        (id,) = removals.insert(connection, registry.keyring, [new])
+        (id,) = removals_made.insert(connection, registry.keyring, [new])
         return removals.pk_of(connection, id)
 
 
@@ -101,8 +102,8 @@ def test_which_came_first_does_not_matter(tmp_path: Path) -> None:
                     if registry.pk:
                         add_claim(connection, registry.pk, file(1, kind), list=list)
                     else:
-                        new = removals.NewRemoval(list, None, None, Names(), (file(1, kind),))
-                        (id,) = removals.insert(connection, registry.keyring, [new])
+                        new = removals_made.NewRemoval(list, None, None, Names(), (file(1, kind),))
+                        (id,) = removals_made.insert(connection, registry.keyring, [new])
                         registry.pk = removals.pk_of(connection, id)
                     learning.learn(connection, removals=[registry.pk])
 

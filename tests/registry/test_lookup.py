@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from tests import removals_made
 from tests.facts import MadeMatch, record
 from tests.registry.places import ARTIFACT, REPOSITORY
 
@@ -28,12 +29,12 @@ def ids(store: Store, keyring: Keyring) -> list[str]:
     full = RemovedFile((Digest(DigestKind.SHA256, SHA), Digest(DigestKind.DATA_SHA256, DATA)))
     short = RemovedFile((Digest(DigestKind.AUTOV1, b"\xab\xcd\xef\x12"),))
     with store.write() as connection:
-        ids = removals.insert(
+        ids = removals_made.insert(
             connection,
             keyring,
             [
-                removals.NewRemoval("sample", "civitai.com", None, NAMES, (full,)),
-                removals.NewRemoval("sample", "site.example", None, OTHER, (short,)),
+                removals_made.NewRemoval("sample", "civitai.com", None, NAMES, (full,)),
+                removals_made.NewRemoval("sample", "site.example", None, OTHER, (short,)),
             ],
         )
         (repository,) = seen.repositories(connection, [REPOSITORY])
@@ -127,9 +128,9 @@ def test_without_the_key_digests_work_and_the_answer_says_what_does_not(
 
 
 def test_a_long_answer_is_cut_and_says_so(store: Store, keyring: Keyring) -> None:
-    same = removals.NewRemoval("sample", None, None, Names(name="LORA"), ())
+    same = removals_made.NewRemoval("sample", None, None, Names(name="LORA"), ())
     with store.write() as connection:
-        ids = removals.insert(connection, keyring, [same] * 12)
+        ids = removals_made.insert(connection, keyring, [same] * 12)
     answer = find(store, keyring, "lora", limit=10)
     assert found(answer) == ids[:10]
     assert answer.more

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
+from tests import removals_made
 from tests.facts import add_claim, teach
 from tests.registry.places import sketch
 
@@ -30,14 +31,14 @@ SHA, BLAKE, DATA = (bytes([n]) * 31 + b"!" for n in (1, 2, 3))
 
 def new(
     name: str = "Sample person 07", *digests: Digest, site: str | None = "civitai.com"
-) -> removals.NewRemoval:
+) -> removals_made.NewRemoval:
     file = RemovedFile(digests=digests, size=100, container=Container.SAFETENSORS)
-    return removals.NewRemoval("sample", site, date(2025, 5, 23), Names(name=name), (file,))
+    return removals_made.NewRemoval("sample", site, date(2025, 5, 23), Names(name=name), (file,))
 
 
-def put(store: Store, keyring: Keyring, *many: removals.NewRemoval) -> list[str]:
+def put(store: Store, keyring: Keyring, *many: removals_made.NewRemoval) -> list[str]:
     with store.write() as connection:
-        return removals.insert(connection, keyring, many)
+        return removals_made.insert(connection, keyring, many)
 
 
 def test_a_removal_is_read_as_it_was_put_in(store: Store, keyring: Keyring) -> None:
@@ -138,7 +139,7 @@ def test_sketches_are_kept_and_learned(store: Store, keyring: Keyring) -> None:
         row = connection.execute(select(schema.sketches)).one()
         entry = connection.execute(select(schema.sketch_entries)).one()
         file = RemovedFile((), 10, Container.SAFETENSORS, sketch=made)
-        (other,) = removals.insert(connection, keyring, [replace(new("b"), files=(file,))])
+        (other,) = removals_made.insert(connection, keyring, [replace(new("b"), files=(file,))])
         assert removals.by_id(connection, other).files[0].sketch == made
     assert (said.sketch, learned.sketch) == (None, made)
     assert row.architecture == "sample"

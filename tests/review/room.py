@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select, update
+from tests import removals_made
 from tests.facts import MadeMatch, record
 
 from reseen.observed import artifacts as seen
@@ -62,14 +63,14 @@ class Room:
 
     def removals(self, count: int) -> list[str]:
         new = [
-            removals.NewRemoval(
+            removals_made.NewRemoval(
                 *("sample", "models.example", None, Names(name="Sample person 07")),
                 (RemovedFile((Digest(DigestKind.SHA256, bytes([n + 1]) * 32),)),),
             )
             for n in range(count)
         ]
         with self.store.write() as connection:
-            return removals.insert(connection, self.keyring, new)
+            return removals_made.insert(connection, self.keyring, new)
 
     def see(
         self,

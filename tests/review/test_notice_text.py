@@ -7,6 +7,7 @@ import json
 
 import pytest
 from sqlalchemy import update
+from tests import removals_made
 from tests.facts import add_claim
 from tests.review.room import COMMIT, HUB, Room
 from tests.review.test_notices import ACCOUNT, confirmed_case, draft, read, step
@@ -115,9 +116,9 @@ def test_a_reason_is_said_to_be_given_only_where_the_list_gives_one(room: Room) 
     reason = "Asked for by Sample person 07."
     names = Names(name="Sample person 08", reason=reason)
     digest = Digest(DigestKind.SHA256, b"\x08" * 32)
-    new = removals.NewRemoval("sample", None, None, names, (RemovedFile((digest,)),))
+    new = removals_made.NewRemoval("sample", None, None, names, (RemovedFile((digest,)),))
     with room.store.write() as connection:
-        (told,) = removals.insert(connection, room.keyring, [new])
+        (told,) = removals_made.insert(connection, room.keyring, [new])
     confirmed_case(room, "one", removal=told)
     confirmed_case(room, "two", removal=room.other)
     id = draft(room)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save
+from tests import removals_made
 from tests.cli.test_cli_hub import Nowhere, reseen
 from tests.hubs.shelf import HOST, KIND, PLAIN, Shelf, ShelfAddresses
 from tests.scan.walking import KEYRING, QUICK
@@ -28,7 +29,6 @@ from reseen.records import (
     Sighting,
     SightingState,
 )
-from reseen.registry import removals
 from reseen.scan import inspect
 from reseen.scan.progress import Outcome
 from reseen.scan.read_result import BLIND
@@ -65,7 +65,7 @@ def shelf() -> Shelf:
 @pytest.fixture
 def known(store: Store) -> Store:
     digest = Digest(DigestKind.SHA256, hashlib.sha256(REMOVED).digest())
-    new = removals.NewRemoval(
+    new = removals_made.NewRemoval(
         list="sample",
         site=None,
         removed_on=None,
@@ -73,7 +73,7 @@ def known(store: Store) -> Store:
         files=(RemovedFile((digest,), size=len(REMOVED)),),
     )
     with store.write() as connection:
-        removals.insert(connection, KEYRING, [new])
+        removals_made.insert(connection, KEYRING, [new])
     return store
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from replica.server import Replica
 from replica.world import Repo, World, lfs
+from tests import removals_made
 from walking import walk_hub
 
 from reseen.observed import sightings
 from reseen.records import Digest, DigestKind, Names, RemovedFile, Rung
-from reseen.registry import removals
 from reseen.scan.target import Confirm, Options
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -57,7 +57,7 @@ def test_every_file_that_is_put_up_again_is_found(store: Store) -> None:
     for number, data in enumerate(real_files()):
         sha256 = hashlib.sha256(data).digest()
         new.append(
-            removals.NewRemoval(
+            removals_made.NewRemoval(
                 list="real",
                 site=None,
                 removed_on=None,
@@ -72,7 +72,7 @@ def test_every_file_that_is_put_up_again_is_found(store: Store) -> None:
                 {"a.bin": lfs(edited)}
             )
     with store.write() as connection:
-        ids = removals.insert(connection, Keyring(bytes(32)), new)
+        ids = removals_made.insert(connection, Keyring(bytes(32)), new)
     with Replica(world) as hub:
         walk_hub(store, hub.endpoint, options=Options(confirm=Confirm.FULL))
     with store.read() as connection:

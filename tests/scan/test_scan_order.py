@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from tests import removals_made
 from tests.scan.fake_hub import FakeHub
 from tests.scan.walking import QUICK
 
@@ -18,7 +19,6 @@ from reseen.fingerprints.git import pointer_oid
 from reseen.hubs.hub import FilesPage, RepositoryPage, Revision, Revisions, WantedRepositories
 from reseen.observed import sightings
 from reseen.records import Artifact, Digest, DigestKind, Names, RemovedFile, Repository, RepoType
-from reseen.registry import removals
 from reseen.scan import order_rows, scan_rows
 from reseen.scan.context import ScanContext
 from reseen.scan.progress import Outcome
@@ -115,7 +115,7 @@ def other(number: int) -> Held:
 
 def fill(store: Store, count: int = 12, sizes: bool = True) -> None:
     new = [
-        removals.NewRemoval(
+        removals_made.NewRemoval(
             list="sample",
             site="models.example",
             removed_on=None,
@@ -130,7 +130,7 @@ def fill(store: Store, count: int = 12, sizes: bool = True) -> None:
         for n in range(count)
     ]
     with store.write() as connection:
-        removals.insert(connection, KEYRING, new)
+        removals_made.insert(connection, KEYRING, new)
 
 
 def a_hub(seed: int = 1, repositories: int = 120, copies: int = 12) -> ManyHub:

@@ -12,13 +12,13 @@ from replica.sample import sample_world
 from replica.server import Replica
 from replica.world import Case, World
 from sqlalchemy import select
+from tests import removals_made
 from tests.scan.walking import KEYRING, fill, seen_at, walk_hub
 
 from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.records import Confirmed, Coverage, Digest, DigestKind, Names, RemovedFile, Rung
-from reseen.registry import removals
 from reseen.scan.target import Confirm, Options, Target
 from reseen.store.database import Store
 from reseen.store.schema import artifacts, repositories
@@ -178,10 +178,10 @@ def find_itself(endpoint: str, token: str | None, folder: Path) -> None:
     removed = RemovedFile((Digest(DigestKind.SHA256, sha256),), size=size)
     with Store(f"sqlite:///{folder / 'second.db'}") as store:
         with store.write() as connection:
-            removals.insert(
+            removals_made.insert(
                 connection,
                 KEYRING,
-                [removals.NewRemoval("sample", None, None, Names(), (removed,))],
+                [removals_made.NewRemoval("sample", None, None, Names(), (removed,))],
             )
         once = Options(follow=False)
         outcome = walk_hub(store, endpoint, Target(repos=(repo,)), once, token=token)

@@ -7,13 +7,13 @@ import time
 from collections.abc import Collection
 
 from replica.world import Removed, World
+from tests import removals_made
 
 from replica import git
 from reseen.hubs.http import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.records import Digest, DigestKind, Names, RemovedFile, RepoType, Rung
-from reseen.registry import removals
 from reseen.scan.pace import Pace
 from reseen.scan.progress import Found, Listener, Outcome, Report
 from reseen.scan.target import Options, Target
@@ -47,7 +47,7 @@ def fill(store: Store, world: World, only: Collection[int] | None = None) -> dic
     """Put the world's removals into the registry, as a list tells of them: number -> id."""
     wanted = [r for r in world.removals if only is None or r.number in only]
     new = [
-        removals.NewRemoval(
+        removals_made.NewRemoval(
             list="sample",
             site="models.example",
             removed_on=None,
@@ -57,7 +57,7 @@ def fill(store: Store, world: World, only: Collection[int] | None = None) -> dic
         for r in wanted
     ]
     with store.write() as connection:
-        ids = removals.insert(connection, KEYRING, new)
+        ids = removals_made.insert(connection, KEYRING, new)
     return {r.number: id for r, id in zip(wanted, ids, strict=True)}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
+from tests import removals_made
 from tests.facts import add_claim, teach
 
 from reseen.fingerprints.digests import fingerprint
@@ -17,9 +18,9 @@ from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
 
-def new(n: int) -> removals.NewRemoval:
+def new(n: int) -> removals_made.NewRemoval:
     digest = Digest(DigestKind.SHA256, bytes([n + 1]) * 32)
-    return removals.NewRemoval(
+    return removals_made.NewRemoval(
         "sample", None, None, Names(name=f"Sample {n}"), (RemovedFile((digest,)),)
     )
 
@@ -31,9 +32,9 @@ def noted(connection: Connection, after: int = 0) -> list[tuple[int, int]]:
 def test_what_is_put_in_is_one_row(store: Store, keyring: Keyring) -> None:
     with store.write() as connection:
         assert change_log.latest(connection) == 0
-        removals.insert(connection, keyring, [new(n) for n in range(5)])
+        removals_made.insert(connection, keyring, [new(n) for n in range(5)])
         assert noted(connection) == [(1, 5)]
-        removals.insert(connection, keyring, [new(9)])
+        removals_made.insert(connection, keyring, [new(9)])
         assert noted(connection, 1) == [(6, 6)]
         assert change_log.latest(connection) == 2
 
@@ -57,7 +58,7 @@ def test_what_was_not_committed_left_no_number_behind(store: Store) -> None:
 
 def test_withdrawing_and_restoring_are_changes(store: Store, keyring: Keyring) -> None:
     with store.write() as connection:
-        first, second = removals.insert(connection, keyring, [new(0), new(1)])
+        first, second = removals_made.insert(connection, keyring, [new(0), new(1)])
         after = change_log.latest(connection)
         removals.withdraw(connection, keyring, second, "wrong")
         removals.withdraw(connection, keyring, second, "wrong")
@@ -72,9 +73,9 @@ def test_what_a_removal_learns_is_a_change(store: Store, keyring: Keyring, tmp_p
     told = fingerprint(file)
     sha256 = told.digest(DigestKind.SHA256)
     assert sha256 is not None
-    only_one = removals.NewRemoval("sample", None, None, Names(), (RemovedFile((sha256,)),))
+    only_one = removals_made.NewRemoval("sample", None, None, Names(), (RemovedFile((sha256,)),))
     with store.write() as connection:
-        removals.insert(connection, keyring, [new(0), only_one])
+        removals_made.insert(connection, keyring, [new(0), only_one])
         for expected in ([(2, 2)], []):
             after = change_log.latest(connection)
             teach(connection, told)
@@ -90,7 +91,7 @@ def test_what_a_removal_learns_is_a_change(store: Store, keyring: Keyring, tmp_p
 
 def test_what_is_done_with_lists_and_claims_are_changes(store: Store, keyring: Keyring) -> None:
     with store.write() as connection:
-        (id, _) = removals.insert(connection, keyring, [new(0), new(1)])
+        (id, _) = removals_made.insert(connection, keyring, [new(0), new(1)])
         add_claim(connection, 1, RemovedFile(()), list="second")
         for restored in (False, True):
             for name, expected in (("sample", [(1, 2)]), ("second", [(1, 1)])):

@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from tests import removals_made
 from tests.facts import MadeMatch, record
 
 from reseen.match import evidence
@@ -28,7 +29,6 @@ from reseen.records import (
     Repository,
     RepoType,
 )
-from reseen.registry import removals
 from reseen.review import cases
 from reseen.store import schema
 from reseen.web.service import Service
@@ -74,10 +74,10 @@ def removal(
     """One removal with one file; its id."""
     digest = Digest(DigestKind.SHA256, hashlib.sha256(b"removed %d" % number).digest())
     file = RemovedFile((digest,), 1234, Container.SAFETENSORS, 1000, b"\x05" * 32, sketch)
-    new = removals.NewRemoval("sample list", "models.example", None, names, (file,))
+    new = removals_made.NewRemoval("sample list", "models.example", None, names, (file,))
     assert service.keyring is not None
     with service.store.write() as connection:
-        return removals.insert(connection, service.keyring, [new])[0]
+        return removals_made.insert(connection, service.keyring, [new])[0]
 
 
 def sighting(

@@ -1,4 +1,4 @@
-"""Removals: put in, read out, withdrawn, revealed.
+"""Removals: read out, withdrawn, revealed.
 
 What comes in and goes out are `records.Removal`s, with nothing sealed in them; names come out of
 `reveal` alone, which is audited. What is known of a removal are its `claims`. Everything happens in
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, tuple_
@@ -18,14 +18,11 @@ from sqlalchemy import Connection, Row, func, select, tuple_
 from reseen.errors import NotFound
 from reseen.fingerprints.kinds import LONG_OF
 from reseen.fingerprints.known_bogus import why_bogus
-from reseen.observed import sketches
 from reseen.observed.artifacts import instant
-from reseen.records import Digest, DigestKind, Names, Removal, RemovalClass, RemovedFile
+from reseen.records import Digest, DigestKind, Names, Removal, RemovalClass
 from reseen.registry import claims
-from reseen.registry.claims import LISTED
-from reseen.registry.days import days
-from reseen.store import audit, change_log, ids, links, schema
-from reseen.store.database import chunks, insert_many, now, reserve
+from reseen.store import audit, ids, schema
+from reseen.store.database import chunks
 from reseen.store.sealing import Keyring
 
 _PAGE = 1000
@@ -37,18 +34,6 @@ CLAIM_COLUMNS = (
 )
 DIGEST_COLUMNS = ("kind", "value", "claim_pk")
 TOKEN_COLUMNS = ("token", "claim_pk", "field")
-
-
-@dataclass(frozen=True, slots=True)
-class NewRemoval:
-    """A removal to put in."""
-
-    list: str
-    site: str | None
-    removed_on: date | None
-    names: Names
-    files: tuple[RemovedFile, ...]
-    cls: RemovalClass | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -78,51 +63,6 @@ def new_ids(connection: Connection, count: int) -> list[str]:
                 taken.add(id)
                 new.append(id)
     return new
-
-
-def insert(connection: Connection, keyring: Keyring, new: Sequence[NewRemoval]) -> list[str]:
-    """Put removals in and return their ids in the same order; each file is a claim. Short digests
-    that a longer one of the same file implies are not stored. Checks nothing for doubles."""
-    if not new:
-        return []
-    drawn = new_ids(connection, len(new))
-    pks = reserve(connection, schema.removals, len(new))
-    wanted = [n.files or (RemovedFile(()),) for n in new]
-    claim_pks = iter(reserve(connection, schema.claims, sum(map(len, wanted))))
-    lists = claims.list_pks(connection, {n.list for n in new})
-    at = now()
-    removals: list[tuple[Any, ...]] = []
-    rows: list[tuple[Any, ...]] = []
-    digests: list[tuple[Any, ...]] = []
-    made: list[tuple[int, bytes]] = []
-    tokens: list[tuple[Any, ...]] = []
-    for pk, id, n, files in zip(pks, drawn, new, wanted, strict=True):
-        site = links.normal_site(n.site) if n.site else None
-        removals.append((pk, id, at, None, int(n.cls or 0)))
-        for number, file in enumerate(files):
-            claim_pk = next(claim_pks)
-            sealed = keyring.seal(n.names, id) if number == 0 else None
-            row = (site, days(n.removed_on), None if n.cls is None else int(n.cls), at, None, 1)
-            rows.append((claim_pk, pk, *_facts(file), lists[n.list], LISTED, *row, sealed))
-            digests.extend((int(d.kind), d.value, claim_pk) for d in kept(file.digests))
-            if file.sketch is not None:
-                made.append((claim_pk, file.sketch))
-            if number == 0:
-                tokens.extend((t, claim_pk, int(field)) for field, t in keyring.tokens(n.names))
-    insert_many(connection, schema.removals, REMOVAL_COLUMNS, removals)
-    insert_many(connection, schema.claims, CLAIM_COLUMNS, rows)
-    # In key order the tables' trees grow at one end: several times faster for a long list.
-    insert_many(connection, schema.digests, DIGEST_COLUMNS, sorted(digests), ignore=True)
-    insert_many(connection, schema.sealed_index, TOKEN_COLUMNS, sorted(tokens), ignore=True)
-    sketches.keep_removed(connection, made)
-    change_log.note(connection, pks)
-    return drawn
-
-
-def _facts(file: RemovedFile) -> tuple[Any, ...]:
-    """As the columns of a claim: size, container, data_size, layout."""
-    container = None if file.container is None else file.container.value
-    return file.size, container, file.data_size, file.layout
 
 
 def kept(digests: Iterable[Digest]) -> list[Digest]:
