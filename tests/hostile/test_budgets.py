@@ -211,6 +211,23 @@ def test_the_preferred_modules_are_within_the_budget_of_a_file_that_asks_for_too
     assert accepted == {m.name for m in ranked[:10]}
 
 
+def test_what_layers_were_named_before_is_within_the_budgets_too() -> None:
+    """Thousands of wrapped copies of one layer: one module now, and as many as there are before."""
+    name = "wrapped.single_transformer_blocks.0.attn.to_q"
+    shapes = {"lora_down.weight": (1, 3072), "lora_up.weight": (3072, 1)}
+    tensors, at = [], 1_000
+    for number in range(sketcher.MOST_SKETCHED + 50):
+        for end, shape in shapes.items():
+            length = 2 * prod(shape)
+            tensors.append(TensorInfo(f"a{number}.{name}.{end}", "F16", shape, at, length))
+            at += length
+    planned = plan(Listing(Container.SAFETENSORS, tuple(tensors)))
+    assert len(planned.modules) == 1
+    layers = sketcher._layers(planned, None)
+    assert sum(map(len, layers)) == sketcher.MOST_SKETCHED
+    assert planned.modules[0] in {module.name: module for la in layers for module in la}.values()
+
+
 ALGORITHMS = st.sampled_from([lora, lokr, lokr_of_products, loha, whole])
 
 

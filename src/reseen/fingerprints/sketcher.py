@@ -352,12 +352,12 @@ def _distinct(layers: Sequence[Layer]) -> int:
 
 def _layers(plan: Plan, names: set[str] | None) -> list[Layer]:
     """Modules that share tensors together, in the order of the file; only those wanted."""
-    if names is None and len(plan.modules) > MOST_SKETCHED:
-        ranked = sorted((m.name for m in plan.modules), key=lambda n: sketches.preference(n)[1:])
-        names = set(ranked[:MOST_SKETCHED])
-    layers = [
-        tuple(m for m in layer if names is None or m.name in names) for layer in plan.layers()
-    ]
+    together = list(plan.layers())
+    if names is None and sum(map(len, together)) > MOST_SKETCHED:
+        every = (module for layer in together for module in layer)
+        ranked = sorted(every, key=lambda m: (m.former, sketches.preference(m.name)[1:]))
+        names = {module.name for module in ranked[:MOST_SKETCHED]}
+    layers = [tuple(m for m in layer if names is None or m.name in names) for layer in together]
     return sorted((la for la in layers if la), key=lambda la: min(t.start for t in _tensors([la])))
 
 
