@@ -33,7 +33,7 @@ from tests.histories.acts import (
 from tests.histories.faces import Known, Room, Seen, emptied_folder, kept_open
 from tests.histories.model import Facts, Found, Level, Place, Target, expected, looked_at
 from tests.histories.rows import rows
-from tests.histories.world import HUB
+from tests.histories.world import FOLDER, HUB
 
 from reseen.operations import log_check
 from reseen.store import schema
@@ -219,7 +219,9 @@ def _copy(old: Room, new: Room, some: set[Place]) -> None:
         repositories = {row["repository_pk"] for row in mine}
         for row in source.execute(select(schema.repositories)).mappings().all():
             if row["pk"] in repositories:
-                to.execute(schema.repositories.insert(), [dict(row)])
+                # A hub that is served has another name, and is the same.
+                hub = FOLDER if row["hub"] == FOLDER else HUB
+                to.execute(schema.repositories.insert(), [dict(row) | {"hub": hub}])
         to.execute(schema.artifacts.insert(), mine)
         for table in (schema.readings, schema.read_digests, schema.read_sketches,
                       schema.read_entries):  # fmt: skip
