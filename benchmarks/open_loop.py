@@ -20,6 +20,7 @@ import re
 import selectors
 import socket
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +36,7 @@ PATIENCE = 30.0
 """Seconds to wait for the last answers."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Asked:
     """A connection and what it was asked last."""
 
@@ -52,7 +53,8 @@ def ask(port: int, removals: int, rate: float, seconds: float, until: Path | Non
     key = os.environ["KEY"].encode()
     made = {n: [_HEAD % (key, len(b)) + b for b in bodies(n, removals, 500)] for n in CHECKS}
     selector = selectors.DefaultSelector()
-    idle: list[Asked] = [connected(port, selector) for _ in range(16)]
+    # Each in its turn: the gate hangs up on who says nothing for a while.
+    idle = deque(connected(port, selector) for _ in range(16))
     told: list[object] = []
     sent = waiting = 0
     gc.disable()
@@ -64,7 +66,7 @@ def ask(port: int, removals: int, rate: float, seconds: float, until: Path | Non
         now = time.perf_counter()
         while due and due[0][0] <= now:
             at, checks = heapq.heappop(due)
-            one = idle.pop() if idle else connected(port, selector)
+            one = idle.popleft() if idle else connected(port, selector)
             one.due, one.checks, one.late = at, checks, now - at
             one.socket.sendall(made[checks][sent % 500])
             sent, waiting = sent + 1, waiting + 1
@@ -91,15 +93,15 @@ def ask(port: int, removals: int, rate: float, seconds: float, until: Path | Non
                      round(one.late * 1e3, 2)]
                 )  # fmt: skip
                 waiting -= 1
+            asked, one.checks = one.checks, 0
             one.came.clear()
-            one.checks = 0
-            if chunk:
+            if chunk and asked:
                 idle.append(one)
-            else:
-                selector.unregister(one.socket)
-                one.socket.close()
-                if one in idle:
-                    idle.remove(one)
+                continue
+            selector.unregister(one.socket)
+            one.socket.close()
+            if not asked:
+                idle.remove(one)
     told.extend([0.0, 0, None, 0.0] for _ in range(waiting))
     return told
 
