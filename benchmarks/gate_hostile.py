@@ -307,13 +307,14 @@ def page(
 ) -> list[str]:  # fmt: skip
     day = datetime.now(UTC).date().isoformat()
     removals, rows = sizes
-    waits = "; what else that did waited (`--alone`)" if by_itself else ""
+    waits = ", and what else the machine does waits (`--alone`)" if by_itself else ""
     lines = [
         f"Measured on {day} with `make bench-gate-hostile`: {removals:,} removals, `reseen serve "
         f"--workers {WORKERS}` on SQLite, {os.cpu_count()} cores, CPython "
         f"{platform.python_version()}. {RATE} requests a second of one digest and as many of a "
-        f"hundred, each timed from when it was due, on the machine of everything else{waits}. "
-        f"Load average before and after each part: {', '.join(f'{each:.1f}' for each in load)}.",
+        f"hundred, each timed from when it was due; client, uploads and server share the "
+        f"cores{waits}. Load average before and after each part: "
+        f"{', '.join(f'{each:.1f}' for each in load)}.",
         "",
         "| meanwhile | of 1: p50 / p99 / longest | of 100: p50 / p99 / longest | sent late: p50 / "
         "p99 / most | not answered | p99 < 50 ms |",
