@@ -40,6 +40,18 @@ def test_both_ways_read_the_same(files: list[Any], indent: Any, tight: bool) -> 
             assert list(questions.each(body)) == questions.read(body)
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("behind", [b"", b" ", b"\n" * 300])
+def test_a_body_may_be_cut_anywhere(
+    indent: int | None, behind: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = json.dumps({"files": [ONE] * 5}, indent=indent).encode() + behind
+    expected = questions.read(body)
+    for most in range(len(json.dumps(ONE, indent=indent)) + 20, len(body) + 3):
+        monkeypatch.setattr(questions, "SHORT", most)
+        assert list(questions.each(body)) == expected, most
+
+
 def both(body: bytes) -> list[int]:
     found = []
     for way in (questions.read, lambda body: list(questions.each(body))):

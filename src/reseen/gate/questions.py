@@ -30,7 +30,7 @@ SHORT = 16 << 10
 _BLANK = 1 << 10
 """Blanks between two files of a long body."""
 _BEGIN = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"files"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*')
-_COMMA = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
+_BEHIND = re.compile(rb"[ \t\r\n]*([,\]])[ \t\r\n]*")
 
 
 class Gone(Exception):
@@ -66,8 +66,9 @@ def each(body: bytes) -> Iterator[StatedFile]:
     begin = _BEGIN.match(body, 0, 2 * _BLANK)
     if begin is None:
         raise Refused(400, "a body of this length is an object that begins with files, a list")
-    at, number, last = begin.end(), 0, False
-    while not last:
+    body = body.rstrip(b" \t\r\n")
+    at, number, rest = begin.end(), 0, b""
+    while not rest:
         last = at + SHORT >= len(body)
         # What is said of a file holds no list, and no other object.
         end = body.rfind(b"]", at) if last else body.rfind(b"}", at, at + SHORT) + 1
@@ -79,12 +80,13 @@ def each(body: bytes) -> Iterator[StatedFile]:
                 raise Refused(422, f"files holds 1 to {MOST_FILES:,} files")
             yield _said(value, number)
             number += 1
-        if not last:
-            comma = _COMMA.match(body, end, end + 2 * _BLANK)
-            if comma is None:
-                raise Refused(400, NO_JSON)
-            at = comma.end()
-    if body[end + 1 :].strip(b" \t\r\n") != b"}":
+        behind = _BEHIND.match(body, end, end + 2 * _BLANK)
+        if behind is None:
+            raise Refused(400, NO_JSON)
+        at = behind.end()
+        if behind[1] == b"]":
+            rest = body[at:] or b"nothing"
+    if rest != b"}":
         raise Refused(422, "beside files, a list, the body holds nothing else")
 
 
