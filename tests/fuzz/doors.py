@@ -551,7 +551,10 @@ READERS = (
         read_upload,
         passing=(ReseenError, questions.Refused, questions.Gone),
     ),
-    FuzzedReader("upload-word", upload_word, read_word, passing=(upload_process.Unjudged,)),
+    # What such a process says is of the uploader's own file, and is told to nobody else.
+    FuzzedReader(
+        "upload-word", upload_word, read_word, passing=(upload_process.Unjudged,), tells=True
+    ),
     FuzzedReader("gate-client", gate_answer, read_gate_answer, tells=True),
     FuzzedReader("webhook", hook, read_hook),
     FuzzedReader("form", form, read_form),
