@@ -28,6 +28,7 @@ from reseen.gate import state, upload_process
 from reseen.gate.gate import GateProcess
 from reseen.gate.routes import add_gate
 from reseen.registry.imports import OF_ONE_FILE, ImportOptions, read_list
+from reseen.registry.lists import parquet
 from reseen.registry.never_read import NOTHING
 from reseen.registry.rejects import write_rejects
 from reseen.settings import Settings
@@ -149,6 +150,19 @@ def test_a_part_that_begins_outside_the_file_is_refused(at: int, tmp_path: Path)
     (tmp_path / "a.xlsx").write_bytes(workbook(at=at))
     with pytest.raises(ListError):
         read_list(tmp_path / "a.xlsx", ImportOptions())
+
+
+@pytest.mark.parametrize("columns", [0, 1, 3])
+def test_a_row_group_of_other_columns_than_the_schema_is_refused(columns: int) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    batch = pyarrow.RecordBatch.from_pydict({str(n): [HASH] for n in range(columns)})
+
+    class File:
+        def iter_batches(self, batch_size: int) -> list[object]:
+            return [batch]
+
+    with pytest.raises(ListError, match="not Parquet"):
+        list(parquet._rows(File(), ["sha256", "size"], {0, 1}))
 
 
 # -- files ----------------------------------------------------------------------------------------

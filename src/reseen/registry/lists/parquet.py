@@ -76,6 +76,8 @@ def _rows(
         for batch in file.iter_batches(batch_size=_BATCH):
             if batch.nbytes > MAX_BATCH:
                 raise too_long(number + 1)
+            if batch.num_columns != len(names):
+                raise _broken()  # a row group that has not what the schema says
             columns = [
                 _values(batch.column(i), number) if i in wanted else [None] * batch.num_rows
                 for i in range(len(names))
