@@ -494,10 +494,12 @@ class Room:
         )
         worker.start()
         last = time.monotonic() + 60
-        while self._has_jobs():
-            assert time.monotonic() < last, "the worker does not end"
-            time.sleep(0.01)
-        worker.stop()
+        try:
+            while self._has_jobs():
+                assert time.monotonic() < last, f"the worker does not end: {self._left()}"
+                time.sleep(0.01)
+        finally:
+            worker.stop()
         worker.round()
         with self.store.read() as connection:
             failed = [job.problem for job in jobs.every(connection) if job.problem]
@@ -506,6 +508,22 @@ class Room:
     def _has_jobs(self) -> bool:
         with self.store.read() as connection:
             return connection.scalar(_UNDER_WAY) is not None
+
+    def _left(self) -> dict[str, list[Any]]:
+        """Who holds which jobs, and what is left of which scans."""
+        j, f, p = service_schema.jobs.c, schema.frontier.c, schema.listings.c
+        queries = {
+            "jobs": select(j.kind, j.state, j.lives, j.leased_by).where(j.ended_at.is_(None)),
+            "work": select(f.scan_pk, f.task, f.state, f.attempts, f.leased_by).where(f.state < 2),
+            "listings": select(p.scan_pk, p.part, p.subject.is_(None), p.leased_by).where(
+                p.done == 0
+            ),
+        }
+        with self.store.read() as connection:
+            return {
+                name: [tuple(row) for row in connection.execute(query)]
+                for name, query in queries.items()
+            }
 
     # -- what is known ---------------------------------------------------------------------------
 
