@@ -19,7 +19,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.fuzz import run
+from tests.fuzz import chance, run
 from tests.fuzz.play import made, play, watching
 from tests.fuzz.readers import READERS
 
@@ -76,6 +76,7 @@ def _many(args: argparse.Namespace) -> int:
         child = os.fork()
         if child == 0:
             done = run.run(READERS[name], args.count, args.progress, until, _say)
+            chance.tidy()  # what a process leaves that ends so
             os._exit(0 if done else 3)
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)

@@ -262,3 +262,9 @@ def folder() -> Path:
 
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def tidy() -> None:
+    """The folder goes."""
+    while _KEPT:
+        _KEPT.pop().cleanup()
