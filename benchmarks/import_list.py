@@ -67,9 +67,9 @@ def write_list(path: Path, rows: int) -> None:
         writer.writerows(row_of(number) for number in range(rows))
 
 
-def run_import(folder: Path, path: Path, rows: int, url: str = "") -> float:
-    """Seconds of a whole process that imports a list into a new registry: in the folder, or at a
-    server's URL."""
+def run_import(folder: Path, path: Path, rows: int, url: str = "") -> tuple[float, float]:
+    """A whole process that imports a list into a new registry, in the folder or at a server's URL:
+    its seconds, and the most memory that it or the process beside it held, in MiB."""
     environ = {**os.environ, "RESEEN_HOME": str(folder), "RESEEN_DB": url, "RESEEN_KEY": ""}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its bytecode
     if _has_verb(environ):
@@ -77,13 +77,16 @@ def run_import(folder: Path, path: Path, rows: int, url: str = "") -> float:
     else:
         command = [sys.executable, "-c", _RUN, str(path), str(rows)]
     started = time.perf_counter()
-    subprocess.run(
-        command, env=environ, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    process = subprocess.Popen(
+        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+    _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, process.returncode
     there = _count(url) if url else _count_in(folder / "reseen.db")
     assert there == rows, there
-    return seconds
+    return seconds, used.ru_maxrss / 1024
 
 
 def _count_in(file: Path) -> int:
@@ -129,6 +132,8 @@ class Round:
 
     bare: float
     sqlite: float
+    peak: float
+    """MiB, on SQLite."""
     postgresql: float | None = None
 
 
@@ -137,11 +142,11 @@ def measure(path: Path, rows: int, folder: Path, server: Cluster | None) -> Roun
     for old in folder.glob("*.db*"):
         old.unlink()
     bare = bare_sqlite(folder, path)
-    sqlite = run_import(folder, path, rows)
+    sqlite, peak = run_import(folder, path, rows)
     if server is None:
-        return Round(bare, sqlite)
+        return Round(bare, sqlite, peak)
     with tempfile.TemporaryDirectory() as home, server.database() as url:
-        return Round(bare, sqlite, run_import(Path(home), path, rows, url))
+        return Round(bare, sqlite, peak, run_import(Path(home), path, rows, url)[0])
 
 
 @contextmanager
@@ -185,6 +190,7 @@ def main() -> None:
         "bare_sqlite_seconds": round(median(r.bare for r in rounds), 2),
         "times_bare": round(median(r.sqlite / r.bare for r in rounds), 1),
         "aim_times": AIM,
+        "peak_mebibytes": round(median(r.peak for r in rounds)),
         "megabytes": round(size / 1e6, 1),
     }
     there = [(r.postgresql, r.sqlite) for r in rounds if r.postgresql is not None]
@@ -198,7 +204,8 @@ def main() -> None:
     print(
         f"import of {options.rows:,} rows, {len(rounds)} rounds: {figures['seconds']} s, "
         f"{figures['times_bare']} times bare sqlite3 without sealing or look-up "
-        f"({figures['bare_sqlite_seconds']} s; aim: {AIM:.0f} times); store: {size / 1e6:.0f} MB"
+        f"({figures['bare_sqlite_seconds']} s; aim: {AIM:.0f} times); store: {size / 1e6:.0f} MB; "
+        f"at most {figures['peak_mebibytes']} MiB of memory"
     )
     if there:
         print(
