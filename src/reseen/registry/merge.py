@@ -12,7 +12,7 @@ nothing new. So an earlier row blocks no later one, and whoever is wrong is wron
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -147,6 +147,14 @@ def _held(digests: Mapping[DigestKind, bytes], key: Key | None) -> Iterator[_Hel
         yield key
 
 
+def _ranked(digests: Mapping[DigestKind, bytes]) -> Iterator[tuple[int, str]]:
+    return ((at, digests[kind].hex()) for at, kind in enumerate(LONG) if kind in digests)
+
+
+def _held_by(draft: Draft) -> Iterator[_Held]:
+    return _held(_full(draft), draft.source or draft.otherwise)
+
+
 class _Merger:
     """Merges rows that are tied to others."""
 
@@ -158,6 +166,9 @@ class _Merger:
     ) -> None:
         self._drafts = drafts
         self._holders = holders
+        self._standings = {
+            held: {id(standing): standing for standing, _ in some} for held, some in holders.items()
+        }
         self._opened = opened
         self._names: dict[int, Names] = {}
         """What was opened, by the claim."""
@@ -191,14 +202,41 @@ class _Merger:
 
     def _homes(self, rows: Sequence[int]) -> list[RemovalDraft | int | None]:
         """Where each row belongs: a removal of the registry, that of another row, or None."""
+        plain = self._plainly_at(rows)
+        homes: dict[int, RemovalDraft | int | None] = {**plain}
+        rest = [at for at in rows if at not in plain]
+        homes.update(zip(rest, self._put_together(rest), strict=True))
+        return [homes[at] for at in rows]
+
+    def _plainly_at(self, rows: Sequence[int]) -> dict[int, RemovalDraft]:
+        """Rows that need no comparing, as nearly all of a list that others have said before: their
+        SHA-256 is of one removal, and neither they nor it are tied to anything else."""
+        count: Counter[_Held] = Counter()
+        for at in rows:
+            count.update(_held_by(self._drafts[at]))
+        sole: dict[int, RemovalDraft] = {}
+        tied: set[int] = set()
+        for at in rows:
+            helds = list(_held_by(self._drafts[at]))
+            at_these: dict[int, RemovalDraft] = {}
+            for held in helds:
+                at_these |= self._standings.get(held, {})
+            alone = all(held in self._standings or count[held] == 1 for held in helds)
+            sure = helds[0][0] is DigestKind.SHA256 and helds[0] in self._standings
+            if alone and sure and len(at_these) == 1:
+                (sole[at],) = at_these.values()
+            else:
+                tied.update(at_these)
+        return {at: standing for at, standing in sole.items() if id(standing) not in tied}
+
+    def _put_together(self, rows: Sequence[int]) -> list[RemovalDraft | int | None]:
         drafts = [self._drafts[at] for at in rows]
-        helds = [list(_held(_full(draft), draft.source or draft.otherwise)) for draft in drafts]
+        helds = [list(_held_by(draft)) for draft in drafts]
         known: dict[int, RemovalDraft] = {}
         for some in helds:
             for held in some:
-                for standing, _ in self._holders.get(held, ()):
-                    known[id(standing)] = standing
-        preferred = sorted(known.values(), key=lambda s: (not s.in_force, s.pk or 0))
+                known |= self._standings.get(held, {})
+        preferred = sorted(known.values(), key=self._preference)
         claims = [(standing, claim) for standing in preferred for claim in standing.claims]
         said = [SaidOf(_full(d), d.source or d.otherwise, d.list_name) for d in drafts]
         said += [self._said(standing, claim) for standing, claim in claims]
@@ -226,6 +264,13 @@ class _Merger:
                 homes.append(firsts.get(group))
                 firsts.setdefault(group, at)
         return homes
+
+    def _preference(self, standing: RemovalDraft) -> tuple[object, ...]:
+        """Which of several removals a row goes to, where what it says leaves a choice: one in force
+        first, then by what their claims say. Numbers would tell of the order of a list."""
+        said = [self._said(standing, claim) for claim in standing.claims]
+        told = sorted((*_ranked(claim.digests), (len(LONG), repr(claim.key))) for claim in said)
+        return not standing.in_force, told, standing.pk or 0
 
     def _said(self, standing: RemovalDraft, claim: KnownClaim) -> SaidOf:
         full = {kind: value for kind, value in claim.digests.items() if kind in FULL}
@@ -256,7 +301,7 @@ class _Merger:
     def _is_taken(self, standing: RemovalDraft, draft: Draft) -> bool:
         """Does an earlier row of the same list, about the same removal, say all that a row says?
         Remembers the row otherwise."""
-        helds = list(_held(_full(draft), draft.source or draft.otherwise))
+        helds = list(_held_by(draft))
         some = [self._taken[id(standing), draft.list_name, held] for held in helds]
         for other in min(some, key=len):
             said = {digest.kind: digest.value for digest in other.digests}
