@@ -34,7 +34,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "review": GROUND | {"store", "observed", "registry", "match", "hubs", "report"},
     "client": GROUND,
     "operations": GROUND
-    | {"store", "observed", "registry", "match", "hubs", "scan", "gate", "report", "review"},
+    | {
+        "files",
+        "store",
+        "observed",
+        "registry",
+        "match",
+        "hubs",
+        "scan",
+        "gate",
+        "report",
+        "review",
+    },
     "web": GROUND
     | {"store", "observed", "registry", "match", "hubs", "scan", "gate", "report", "review"}
     | {"operations"},

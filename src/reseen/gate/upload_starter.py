@@ -17,7 +17,7 @@ import signal
 import socket
 import struct
 import sys
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 
 START, END = b"s", b"e"
 ORDER = struct.Struct("<cQQ?")
@@ -130,13 +130,6 @@ def stand_back(nice: int) -> None:
     os.setpriority(os.PRIO_PROCESS, 0, max(own, nice))
     if hasattr(os, "SCHED_BATCH"):  # on Linux: it takes the processor from nobody who wakes up
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-
-
-def list_limits(size: int) -> AbstractContextManager[None]:
-    """What the system gives for the reading of a list of `size` bytes, in a process of its own."""
-    from reseen.files.system_limits import limits_of_a_list
-
-    return limits_of_a_list(size)
 
 
 def die_with(parent: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reseen.errors import bulkhead
-from reseen.gate.upload_starter import list_limits
+from reseen.files.system_limits import limits_of_a_list
 from reseen.operations import consequences, reading
 from reseen.registry import adds, imports
 from reseen.registry.adds import Added, AddOptions
@@ -57,7 +57,7 @@ def import_list(
     sense, StoreError and SealError.
     """
     size = path.stat().st_size if path.is_file() else _UNKNOWN
-    with list_limits(size), bulkhead():
+    with limits_of_a_list(size), bulkhead():
         account = imports.import_list(store, keyring, path, options, read)
     if account.dry_run:
         return Imported(account, (), None)
