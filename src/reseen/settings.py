@@ -156,7 +156,7 @@ def _key_file(env: Mapping[str, str], home: Path) -> Path:
     """Where the sealing key is where nobody says: apart from the store, so that one copied folder
     does not give both. But where it lies already, and in a folder that was named for all of it."""
     beside = home / "reseen.key"
-    if env.get("RESEEN_HOME") or beside.exists():
+    if env.get("RESEEN_HOME") or os.path.exists(beside):  # of a name that none can have: False
         return beside
     config = _path(env, "XDG_CONFIG_HOME") or Path.home() / ".config"
     return config / "reseen" / "reseen.key"

@@ -301,6 +301,12 @@ def test_a_form_that_cannot_be_read_is_not_told_to_the_log_by_letters(tmp_path: 
 # -- settings and what is typed -------------------------------------------------------------------
 
 
+def test_a_folder_of_a_name_that_none_can_have_is_no_fault() -> None:
+    for name in ("1" * 500, "a\x00b"):
+        settings = Settings.from_environment({"XDG_DATA_HOME": f"/{name}"})
+        assert settings.key_file.name == "reseen.key"
+
+
 @pytest.mark.parametrize("name", ["RESEEN_HOME", "RESEEN_KEY_FILE", "RESEEN_DB", "HF_HOME"])
 def test_a_home_folder_that_nobody_has_is_said(name: str) -> None:
     with pytest.raises(SettingsError, match="home folder"):

@@ -169,9 +169,8 @@ def _around(sets: _Sets, surer: Sequence[DigestKind], what: DigestKind | None) -
     """Join the sets that say one such value and no other. A set that says nothing surer goes with
     them, or where there are none, with one that says others too."""
     joins: list[Sequence[int]] = []
-    for value, roots in sets.shared(
-        what
-    ):  # judged as they stood before: none draws another after it
+    # Each is judged as it stood before: none draws another after it.
+    for value, roots in sets.shared(what):
         weak = [root for root in roots if sets.said[root].keys().isdisjoint(surer)]
         sure = [root for root in roots if not sets.said[root].keys().isdisjoint(surer)]
         pure = [root for root in sure if sets.says_only(root, what, value)]
