@@ -10,13 +10,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from reseen.updates.layers import POSITIONAL, FileLayer
 from reseen.updates.names import positional
 from reseen.updates.names.known import DENOISERS, ENCODERS, STRAY, FoundTable, best, cuts_of, known
+from reseen.updates.names.prefixes import ENCODER, MODEL, SECOND
 from reseen.updates.names.tables import flat
-from reseen.updates.names.wrapped import ENCODER, MODEL, SECOND
+from reseen.updates.names.wrapped import is_name
 
 _SEEN = 0.01
 """The share of a file's stored bytes below which a width says nothing of its architecture."""
@@ -106,7 +106,7 @@ def part_of(layer: FileLayer) -> str:
         return f"{ENCODER}:{layer.wrapped.model}" if layer.wrapped.model else MODEL
     if layer.place.part:
         return layer.place.part
-    return ENCODER if layer.alias in _encoder_names() else MODEL
+    return ENCODER if is_name(layer.alias, ENCODER) else MODEL
 
 
 def naming_of(layers: Iterable[FileLayer]) -> Naming:
@@ -163,11 +163,6 @@ def _piece(
         # Some algorithms flatten the kernel into the columns; the table knows its size.
         inn, kernel = inn // (side * side), (side, side)
     return Piece(name, rows, (shape.out if out is None else out, inn, *kernel))
-
-
-@cache
-def _encoder_names() -> frozenset[str]:
-    return frozenset(alias for model in ("clip_g", "t5") for alias in known(model).aliases)
 
 
 def _widths(layers: Sequence[FileLayer]) -> str:

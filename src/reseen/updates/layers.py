@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from reseen.files.tensors import TensorInfo
 from reseen.updates.names.known import ENCODERS
-from reseen.updates.names.prefixes import LayerPlace, place
+from reseen.updates.names.prefixes import SECOND, LayerPlace, place
 from reseen.updates.names.suffixes import EXTRAS, FACTORS, OTHER, Tensor, by_pattern, split
 from reseen.updates.names.tables import flat
-from reseen.updates.names.wrapped import SECOND, Wrapped, is_name, longest, model_of
+from reseen.updates.names.wrapped import Wrapped, is_name, longest, model_of
 from reseen.updates.shapes import DISAGREE, Shape, shape_of, turned
 
 _LONGEST_NAME = 512

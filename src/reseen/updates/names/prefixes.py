@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ENCODER, MODEL, SECOND = "text_encoder", "model", "model_2"
+"""Parts of a file: a text encoder (or several, numbered), a denoiser, the second of two."""
+
 _WRAPPERS = ("base_model.model.", "_orig_mod.", "module.")
 """What training wrappers put in front; stripped wherever they stand."""
 

@@ -83,10 +83,8 @@ def table(
     """
     by_name = {layer.name: layer for layer in layers}
     every: dict[str, tuple[Cut, ...]] = {}
-    own = [(name, (Cut(name),)) for name in by_name]
-    aliases = tuple(aliases)
-    for alias, cuts in [*own, *aliases]:
+    names = [*((name, (Cut(name),)) for name in by_name), *aliases]
+    for alias, cuts in names:
         if every.setdefault(flat(alias), cuts) != cuts:
             raise ValueError(f"{alias} means two layers of {part}")
-    spelled = dict.fromkeys([*by_name, *(alias for alias, _ in aliases)])
-    return Table(part, by_name, every, tuple(spelled))
+    return Table(part, by_name, every, tuple(dict.fromkeys(alias for alias, _ in names)))

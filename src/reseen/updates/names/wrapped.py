@@ -16,6 +16,7 @@ from functools import cache
 from itertools import pairwise
 
 from reseen.updates.names.known import DENOISERS, ENCODERS, fits, known
+from reseen.updates.names.prefixes import ENCODER
 from reseen.updates.names.tables import flat
 
 _LONGEST = 256
@@ -32,8 +33,6 @@ _IN_WRAPPERS = frozenset(
 )
 """Words of layers' names that wrappers have, too. Any other one beside a name or within it says
 that it is a longer name, which no table has: `joint_transformer_blocks.0.attn.to_q`, AuraFlow's."""
-ENCODER, MODEL, SECOND = "text_encoder", "model", "model_2"
-"""Parts of a file: a text encoder (or several, numbered), a denoiser, the second of two."""
 _BEHIND = (["lora", "linear", "layer"], ["lora", "layer"], ["lora"])
 """What may stand behind a name: `to_q.lora.up`, without the `.weight` that ends it."""
 _SECOND = ("transformer", "2")
@@ -90,7 +89,7 @@ def model_of(alias: str, out: int, columns: int) -> str | None:
 
 
 @cache
-def aliases(models: tuple[str, ...] = (*DENOISERS, *ENCODERS)) -> frozenset[str]:
+def _aliases(models: tuple[str, ...] = (*DENOISERS, *ENCODERS)) -> frozenset[str]:
     """All flattened names that the tables of these models have."""
     return frozenset(alias for model in models for alias in known(model).aliases)
 
@@ -98,14 +97,14 @@ def aliases(models: tuple[str, ...] = (*DENOISERS, *ENCODERS)) -> frozenset[str]
 def is_name(alias: str, part: str) -> bool:
     """Whether a flattened name as a whole is one that a part of a file may have."""
     if not part:
-        return alias in aliases()
-    return alias in aliases(ENCODERS if part.startswith(ENCODER) else DENOISERS)
+        return alias in _aliases()
+    return alias in _aliases(ENCODERS if part.startswith(ENCODER) else DENOISERS)
 
 
 @cache
 def _telling() -> frozenset[str]:
     """Words that are no wrapper's."""
-    words = {word for alias in aliases() for word in alias.lower().split("_")}
+    words = {word for alias in _aliases() for word in alias.lower().split("_")}
     return frozenset(w for w in words - _IN_WRAPPERS if len(w) > 1 and not w.isdigit())
 
 
