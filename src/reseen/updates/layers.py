@@ -141,11 +141,12 @@ def _layer(source: str, style: str, used: dict[str, TensorInfo], shape: Shape) -
     """The layer under what its name says it is; of several ways to read its factors, the one in
     which they have that layer's shape."""
     where = place(source)
-    alias: str | None = flat(where.name)
-    named = style == POSITIONAL or where.part == SECOND or is_name(flat(where.name), where.part)
-    if not named:
-        alias = longest(where.rest)
-    if alias is None or style == POSITIONAL or where.part == SECOND:
+    if style == POSITIONAL or where.part == SECOND:
+        return FileLayer(source, where, style, used, shape)
+    plain = flat(where.name)
+    named = is_name(plain, where.part)
+    alias = plain if named else longest(where.rest)
+    if alias is None:
         return FileLayer(source, where, style, used, shape)
     model = model_of(alias, shape.out, shape.columns)
     if model is None:

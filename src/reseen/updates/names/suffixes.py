@@ -211,7 +211,7 @@ def by_pattern(name: str) -> Tensor | None:
         return None
     role, style = _BY_PATTERN[said[-1]]
     at = len(said) - 2
-    if said[at - 1 : at + 1] == ["linear", "layer"] or said[at] == "layer":
+    if said[at] == "layer":
         at -= 2 if said[at - 1] == "linear" else 1
     if at < 1 or said[at] != "lora":
         return None
