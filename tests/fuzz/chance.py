@@ -191,6 +191,8 @@ def encoded(text: str, rng: Random) -> bytes:
     return text.encode("utf-8", "replace")
 
 
+JSON_WORDS = (b'"', b"{", b"}", b"[", b"]", b":", b",", b"null", b"\\ud800", b"\0", b"NaN")
+"""What `mutated` puts into JSON, whatever it is about."""
 _PACKED = ("<B", "<H", "<I", "<Q", ">I", ">Q")
 
 

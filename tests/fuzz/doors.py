@@ -18,6 +18,7 @@ import httpx2
 from tests.fuzz import chance
 from tests.fuzz.cells import day, link
 from tests.fuzz.chance import (
+    JSON_WORDS,
     MARKER,
     digits,
     json_text,
@@ -44,23 +45,9 @@ from reseen.settings import HubSettings, Settings
 from reseen.web import form_values, hooks
 from reseen.web.pages.queue import carried as _filter
 
-_WORDS = (
-    b'"',
-    b"{",
-    b"}",
-    b"[",
-    b"]",
-    b":",
-    b",",
-    b"null",
-    b"\\ud800",
-    b"\0",
-    b"NaN",
-    b'"files"',
-    b"\xff",
-    b"1e999",
-)
+_WORDS = (*JSON_WORDS, b'"files"', b"\xff", b"1e999")
 logging.getLogger("python_multipart").setLevel(logging.ERROR)  # as `gate.routes.add_gate` does
+_HUB = HubSettings("huggingface", "https://hub.example")
 _SECRET = keys._text(bytes(32))
 _KEY = Key("ky-1", "x", frozenset(KeyScope), keys.FASTEST, datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -69,9 +56,8 @@ _KEY = Key("ky-1", "x", frozenset(KeyScope), keys.FASTEST, datetime(2026, 1, 1, 
 def _desk() -> Desk:
     """A gate that has loaded an empty registry, and the canary."""
     nowhere = Path("/nonexistent")
-    hub = HubSettings("huggingface", "https://hub.example")
     gate = GateProcess(
-        Settings(home=nowhere, db="sqlite:////nonexistent/x", key_file=nowhere / "k", hubs=(hub,))
+        Settings(home=nowhere, db="sqlite:////nonexistent/x", key_file=nowhere / "k", hubs=(_HUB,))
     )
     gate._loaded = True
     hashed = keys.hashed(_SECRET)
@@ -511,9 +497,6 @@ def form(rng: Random) -> FormWords:
     if chance.chance(rng, 4):
         return FormWords(f"{two[0]}\n{two[1]},{word(rng)}", two[1])
     return FormWords(*two)
-
-
-_HUB = HubSettings("huggingface", "https://hub.example")
 
 
 def read_form(given: FormWords) -> object:
