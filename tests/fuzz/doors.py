@@ -38,7 +38,9 @@ from reseen.gate import front, keys, questions, upload, upload_process
 from reseen.gate.front import Desk
 from reseen.gate.gate import GateConfig, GateProcess
 from reseen.gate.keys import Key, KeyScope
+from reseen.gate.upload_work import to_json
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
+from reseen.records import Container, Fingerprint, LfsPointer
 from reseen.registry.never_read import NOTHING
 from reseen.review.queue import CaseFilter
 from reseen.settings import HubSettings, Settings
@@ -305,24 +307,25 @@ class Told:
     line: bytes
 
 
+_FINGERPRINT = Fingerprint(
+    size=3,
+    container=Container.SAFETENSORS,
+    digests=(),
+    layout=bytes(32),
+    no_sketch="x",
+    former_sketch=b"RSK",
+    pointer=LfsPointer(bytes(32), 3),
+)
+
+
 def upload_word(rng: Random) -> Told:
     def odd(usual: object) -> object:
         return json_value(rng) if chance.chance(rng, 12) else usual
 
     digest = [odd(1), odd(digits(rng, 64))]
-    read = {
-        "size": odd(3),
-        "container": odd("safetensors"),
-        "digests": odd([odd(digest)]),
-        "embedded": odd([]),
-        "data_size": odd(None),
-        "layout": odd(None),
-        "problem": odd(None),
-        "sketch": odd(None),
-        "no_sketch": odd("x"),
-        "pointer": odd(None),
-        "blind": odd([odd(["code", "reason", 1])]),
-    }
+    read = {name: odd(value) for name, value in to_json(_FINGERPRINT).items()}
+    read["digests"] = odd([odd(digest)])
+    read["blind"] = odd([odd(["code", "reason", 1])])
     words: tuple[dict[str, object], ...] = (
         {"fingerprint": odd(read)},
         {"fault": odd(["fault", "it failed"])},

@@ -50,6 +50,15 @@ def test_some_inputs_are_taken_and_some_are_refused(name: str) -> None:
         assert "read" in taken or name == "other-file"
 
 
+def test_a_fingerprint_that_another_process_tells_is_taken() -> None:
+    """Were one of its members missing, none would be read to its end."""
+    reader, told = READERS["upload-word"], b'{"fingerprint"'
+    seeds = [seed for seed in range(300) if made(reader, seed).line.startswith(told)]
+    with watching() as kept:
+        taken = {play(reader, seed, kept, twice=False)[0] for seed in seeds}
+    assert "read" in taken
+
+
 INPUTS_OF = """
 import hashlib, sys
 from tests.fuzz.play import made
