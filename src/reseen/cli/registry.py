@@ -38,7 +38,7 @@ from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.hub import Output, as_value, output_options
 from reseen.cli.lazy import LazyGroup
 from reseen.cli.scan_end import said_of_unread
-from reseen.errors import FileError, InputError, bulkhead
+from reseen.errors import FileError, InputError
 from reseen.report.rows import visible
 
 if TYPE_CHECKING:
@@ -132,6 +132,8 @@ def import_(
     Every row is accounted for. Rejected rows go to a file of their own, which can be corrected
     and imported again. Importing twice changes nothing. See docs/lists.md.
     """
+    from reseen.operations.lists import read_list
+
     if options.rejects is not None and len(files) > 1:
         raise InputError(
             "--rejects names one file for several lists", remedy="Import them one at a time."
@@ -141,22 +143,11 @@ def import_(
     if is_new(settings):  # nothing is made for the sake of a list that cannot be read
         for path in files:
             with about(path):
-                read = _read_list(path, options)
+                read = read_list(path, options)
     first = read if len(files) == 1 else None
     with _store_to_import_into(settings, options) as (store, keyring):
         _import_all(store, keyring, files, options, first, output)
     finish()
-
-
-def _read_list(path: Path, options: ImportOptions) -> ReadList:
-    """A list as it is read, within what the system gives for one. Raises InputError."""
-    from reseen.files.system_limits import limits_of_a_list
-    from reseen.registry.imports import read_list
-    from reseen.registry.lists.table import MAX_FILE
-
-    size = path.stat().st_size if path.is_file() else MAX_FILE  # a pipe
-    with limits_of_a_list(size), bulkhead():
-        return read_list(path, options)
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,10 @@ from reseen.registry import adds, imports
 from reseen.registry.adds import Added, AddOptions
 from reseen.registry.import_account import ImportAccount
 from reseen.registry.imports import ImportOptions, ReadList
+from reseen.registry.lists.table import MAX_FILE
 from reseen.scan.owed import UnreadCopies
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
-
-_UNKNOWN = 1 << 30
-"""Bytes of a list that comes through a pipe: as if it were the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +50,30 @@ def import_list(
     read: ReadList | None = None,
 ) -> Imported:
     """Import one list, and match what is new against all that was seen before. Asks no hub. Of a
-    dry run nothing follows. `read`: what `imports.read_list` made of the file.
+    dry run nothing follows. `read`: what `read_list` made of the file.
 
     Raises ListError for a file that cannot be read as a list, InputError for options that make no
     sense, StoreError and SealError.
     """
-    size = path.stat().st_size if path.is_file() else _UNKNOWN
-    with limits_of_a_list(size), bulkhead():
+    with _limits(path):
         account = imports.import_list(store, keyring, path, options, read)
     if account.dry_run:
         return Imported(account, (), None)
     followed = consequences.follow(store)
     return Imported(account, followed.sightings, reading.unread(store))
+
+
+def read_list(path: Path, options: ImportOptions) -> ReadList:
+    """As `imports.read_list`, within the limits of an import."""
+    with _limits(path):
+        return imports.read_list(path, options)
+
+
+@contextmanager
+def _limits(path: Path) -> Iterator[None]:
+    """What the system gives for a list; one that comes through a pipe may be the longest."""
+    with limits_of_a_list(path.stat().st_size if path.is_file() else MAX_FILE), bulkhead():
+        yield
 
 
 def add_files(
