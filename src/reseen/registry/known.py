@@ -181,6 +181,5 @@ def _keys(draft: Draft) -> Iterator[Key | bytes]:
     for digest in draft.digests:
         if digest.kind in FULL:
             yield digest.value
-    key = draft.source or draft.otherwise
-    if key is not None:
+    if (key := draft.key) is not None:
         yield key

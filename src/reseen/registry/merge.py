@@ -123,7 +123,7 @@ def _tied(drafts: Sequence[Draft], known: Iterable[RemovalDraft]) -> tuple[set[i
                 other = first.setdefault((digest.kind, digest.value), at)
                 if other != at:
                     tied.update((other, at))
-        key = draft.source or draft.otherwise
+        key = draft.key
         if key is not None:
             other = first.setdefault(key, at)
             if other != at:
@@ -152,7 +152,7 @@ def _ranked(digests: Mapping[DigestKind, bytes]) -> Iterator[tuple[int, str]]:
 
 
 def _held_by(draft: Draft) -> Iterator[_Held]:
-    return _held(_full(draft), draft.source or draft.otherwise)
+    return _held(_full(draft), draft.key)
 
 
 class _Merger:
@@ -238,7 +238,7 @@ class _Merger:
                 known |= self._standings.get(held, {})
         preferred = sorted(known.values(), key=self._preference)
         claims = [(standing, claim) for standing in preferred for claim in standing.claims]
-        said = [SaidOf(_full(d), d.source or d.otherwise, d.list_name) for d in drafts]
+        said = [SaidOf(_full(d), d.key, d.list_name) for d in drafts]
         said += [self._said(standing, claim) for standing, claim in claims]
         groups = grouped(said)
         best: dict[tuple[object, ...], RemovalDraft] = {}
@@ -283,11 +283,11 @@ class _Merger:
 
     def _said_already(self, draft: Draft) -> RemovalDraft | None:
         """The removal of which a claim of the same list says all that a row says."""
-        key, some = draft.source or draft.otherwise, []
-        for held in _held(_full(draft), key):
+        some = []
+        for held in _held_by(draft):
             if held in self._holders:
                 some.append(self._holders[held])
-            elif held is not key:
+            elif held is not draft.key:
                 return None  # a full digest that nobody has said
         for standing, claim in min(some, key=len, default=()):
             if claim.list_name == draft.list_name:

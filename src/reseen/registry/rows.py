@@ -25,6 +25,7 @@ from reseen.records import (
     RemovalClass,
     RemovedFile,
 )
+from reseen.registry.identity import Key
 from reseen.registry.lists.columns import ListField, Meaning
 from reseen.registry.lists.table import UNREADABLE, Cell, LinkedText, ListTable
 from reseen.registry.lists.values import (
@@ -98,6 +99,11 @@ class Draft:
     def names(self) -> Names:
         said = self.said
         return said if isinstance(said, Names) else Names(said[0], (), said[1], said[2], said[3])
+
+    @property
+    def key(self) -> Key | None:
+        """By what the row is known beside its full digests."""
+        return self.source or self.otherwise
 
     def __repr__(self) -> str:
         return f"Draft(row {self.row}, sealed)"
