@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from reseen.records import DigestKind, RemovalClass
 from reseen.registry.claims import LISTED
@@ -71,18 +71,12 @@ class Reader:
             key: (make(SealedField.MODEL, key[1]), make(SealedField.VERSION, key[2]))
             for key in sources
         }
-        table, c = schema.sealed_index.c, schema.claims.c
         holders: defaultdict[bytes, set[int]] = defaultdict(set)
         where: dict[int, tuple[int, str | None]] = {}
-        for chunk in chunks(sorted({token for tokens in needed.values() for token in tokens})):
-            query = (
-                select(table.token, c.pk, c.removal_pk, c.site)
-                .join(schema.claims, c.pk == table.claim_pk)
-                .where(table.token.in_(chunk))
-            )
-            for token, pk, removal_pk, site in self._connection.execute(query):
-                holders[token].add(pk)
-                where[pk] = removal_pk, site
+        tokens = {token for both in needed.values() for token in both}
+        for token, pk, removal_pk, site in self._under(tokens):
+            holders[token].add(pk)
+            where[pk] = removal_pk, site
         found: dict[int, tuple[int, Key]] = {}
         for key, (model, version) in needed.items():
             for pk in holders[model] & holders[version]:
@@ -94,17 +88,15 @@ class Reader:
     def _by_written_keys(self, keys: Iterable[Key]) -> dict[int, tuple[int, Key]]:
         """The claims for which one of these keys was written: their removal, and that key."""
         key_of = {key_token(self._keyring, key): key for key in keys}
+        return {pk: (removal_pk, key_of[token]) for token, pk, removal_pk, _ in self._under(key_of)}
+
+    def _under(self, tokens: Iterable[bytes]) -> Iterator[Row[bytes, int, int, str | None]]:
+        """The claims that stand in the index under one of these: (token, pk, removal pk, site)."""
         table, c = schema.sealed_index.c, schema.claims.c
-        found: dict[int, tuple[int, Key]] = {}
-        for chunk in chunks(sorted(key_of)):
-            query = (
-                select(table.token, c.pk, c.removal_pk)
-                .join(schema.claims, c.pk == table.claim_pk)
-                .where(table.token.in_(chunk))
-            )
-            for token, pk, removal_pk in self._connection.execute(query):
-                found[pk] = removal_pk, key_of[token]
-        return found
+        query = select(table.token, c.pk, c.removal_pk, c.site)
+        query = query.join(schema.claims, c.pk == table.claim_pk)
+        for chunk in chunks(sorted(tokens)):
+            yield from self._connection.execute(query.where(table.token.in_(chunk)))
 
     def _load(self, pks: Sequence[int], key_of: Mapping[int, Key]) -> dict[int, RemovalDraft]:
         """By pk. `key_of`: of claims, by pk."""
