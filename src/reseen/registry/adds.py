@@ -77,12 +77,12 @@ def add_files(
     options = options or AddOptions()
     with store.read() as connection:
         never = never_read.load(connection)
-        told = never_read.is_told(connection, options.list, options.cls)
+        class_said = never_read.is_told(connection, options.list, options.cls)
 
     def one(path: Path) -> Added:
         try:
             with bulkhead():
-                read = read_local(path, never, progress, class_said=told)
+                read = read_local(path, never, progress, class_said=class_said)
         except FileError as e:
             return Added(path, AddOutcome.REJECTED, reason=str(e))
         looked_at = read.size > 0 and not options.anyway
@@ -99,13 +99,13 @@ def add_files(
     return tuple(one(path) for path in _files(paths))
 
 
-def _add(store: Store, keyring: Keyring, path: Path, told: Fingerprint, draft: Draft) -> Added:
-    full = [d for d in told.digests if not d.kind.is_short and why_bogus(d) is None]
-    if not full or told.size == 0:
+def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: Draft) -> Added:
+    full = [d for d in read.digests if not d.kind.is_short and why_bogus(d) is None]
+    if not full or read.size == 0:
         return Added(path, AddOutcome.REJECTED, reason="the file is empty")
-    draft.digests, draft.size = told.digests, told.size
+    draft.digests, draft.size = read.digests, read.size
     draft.file = RemovedFile(
-        (), told.size, told.container, told.data_size, told.layout, told.sketch
+        (), read.size, read.container, read.data_size, read.layout, read.sketch
     )
     with store.write() as connection:
         known = Reader(connection, keyring).known([draft])
@@ -116,15 +116,15 @@ def _add(store: Store, keyring: Keyring, path: Path, told: Fingerprint, draft: D
         learning.learn(connection, removals=written)
         if written:
             audit.write(connection, "add", standing.id, **lines.details(connection))
-        out = standing.claims and standing.stays_withdrawn(draft.list_name)
+        out = standing.stays_withdrawn(draft.list_name)
         why = "it is withdrawn, and stays so" if out else None
         return Added(path, AddOutcome(outcome.value), standing.id, why, written)
 
 
-def why_no_model_file(path: Path, told: Fingerprint) -> str | None:
+def why_no_model_file(path: Path, read: Fingerprint) -> str | None:
     """Why this file can hardly be a model, and what to do; None for one that may."""
     with path.open("rb") as file:
-        return why_no_model(file.read(1_024), told)
+        return why_no_model(file.read(1_024), read)
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:

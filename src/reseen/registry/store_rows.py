@@ -125,8 +125,8 @@ def _insert(
     written = {name: column for name, column in columns.items() if not _is_empty(column)}
     works: list[Callable[[], bytes]] = [
         partial(_packed_digests, rows, places),
-        *(partial(_packed_tokens, keyring, rows, places, some) for some in slices),
-        *(partial(_packed_names, keyring, rows, some) for some in slices),
+        *(partial(_packed_tokens, keyring, rows, places, batch) for batch in slices),
+        *(partial(_packed_names, keyring, rows, batch) for batch in slices),
     ]
     with beside(works) if count >= _MANY else nullcontext(work() for work in works) as made:
         insert_many(connection, schema.removals, ("pk", "id", "added_at"), removals)
@@ -136,8 +136,8 @@ def _insert(
             insert_many(connection, schema.digests, DIGEST_COLUMNS, zip(repeat(kind), values, pks))
         for _ in slices:
             insert_packed(connection, schema.sealed_index, TOKEN_COLUMNS, _INDEXED, next(made))
-        for some in slices:
-            here = [column[some] for column in written.values()]
+        for batch in slices:
+            here = [column[batch] for column in written.values()]
             made_of = zip(*here, _unpacked(next(made)), strict=True)
             insert_many(connection, schema.claims, (*written, "sealed"), made_of)
 
@@ -204,11 +204,11 @@ def _unpacked_digests(packed: bytes) -> Iterator[tuple[int, Sequence[bytes], Seq
         at = end
 
 
-def _packed_tokens(keyring: Keyring, rows: _Rows, places: Sequence[int], some: slice) -> bytes:
+def _packed_tokens(keyring: Keyring, rows: _Rows, places: Sequence[int], batch: slice) -> bytes:
     """Of a slice of the rows, in the order of the index."""
     tokens: list[bytes] = []
     pack = Struct(f">{_INDEXED}").pack
-    for place, draft in zip(places[some], rows.drafts[some], strict=True):
+    for place, draft in zip(places[batch], rows.drafts[batch], strict=True):
         pk = rows.pks[place]
         for which, token in keyring.tokens(draft.names):
             tokens.append(pack(token, pk, which))
@@ -219,10 +219,10 @@ def _packed_tokens(keyring: Keyring, rows: _Rows, places: Sequence[int], some: s
     return b"".join(tokens)
 
 
-def _packed_names(keyring: Keyring, rows: _Rows, some: slice) -> bytes:
+def _packed_names(keyring: Keyring, rows: _Rows, batch: slice) -> bytes:
     """What is sealed of a slice of the claims: their lengths, then each."""
     sealed = keyring.seal_all(
-        (rows.drafts[at].names, rows.standings[at].id) for at in rows.order[some]
+        (rows.drafts[at].names, rows.standings[at].id) for at in rows.order[batch]
     )
     return b"".join((array("Q", (len(sealed), *map(len, sealed))), *sealed))
 
