@@ -7,7 +7,7 @@ Written twice, or broken off in the middle, the store is the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -169,8 +169,8 @@ def _lease(connection: Connection, scan: ScanFacts, want: Wanted, at: int) -> li
         return []
     pks = {lease.repository_pk for lease in leases}
     rows = known_commits.repositories_by_pk(connection, pks)
-    levels = _levels(connection, scan, rows)
     own = pks if scan.target.owed else scan.own.among(connection, pks)
+    levels = _levels(connection, scan, rows, own)
     options = {
         pk: strongest(scan.options, scan.target, levels[pk])
         if pk in own
@@ -193,18 +193,17 @@ def _lease(connection: Connection, scan: ScanFacts, want: Wanted, at: int) -> li
 
 
 def _levels(
-    connection: Connection, scan: ScanFacts, rows: Mapping[int, Repository]
+    connection: Connection, scan: ScanFacts, rows: Mapping[int, Repository], own: Collection[int]
 ) -> dict[int, Asked]:
-    """The most that was asked of each of these repositories, now or before; of one that this scan
-    did not list, before. What following a sighting led to has the level of what led there."""
+    """The most that was asked of each of these repositories, now or before; of one that is not the
+    scan's own, before. What following a sighting led to has the level of what led there."""
     before = walks.of_repositories(connection, rows)
-    own = scan.own.among(connection, rows)
     levels: dict[int, Asked] = {}
     accounts: dict[str, Asked] = {}
     for pk, repository in rows.items():
         if pk in before or not scan.target.owed:
             levels[pk] = before.get(pk, NEVER).asked
-            if pk in own or scan.target.owed:
+            if pk in own:
                 levels[pk] |= scan.asked
             continue
         author = repository.author
