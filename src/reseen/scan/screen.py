@@ -28,14 +28,13 @@ from reseen.fingerprints.sketch import decode
 from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.hubs.hub import Hub
 from reseen.match.evidence import merge
-from reseen.match.registry_index import RegistryIndex
 from reseen.records import Artifact, BlindSpot, Rung
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
 from reseen.scan.read_result import LIMIT, ReadResult, blind_to, too_large
 from reseen.updates.peft import LARGEST as LARGEST_CONFIG
 from reseen.updates.peft import PeftConfig, parse_config
-from reseen.updates.plan import Plan, plan
+from reseen.updates.plan import Former, Plan, plan
 
 SMALL = 1 << 20
 """Bytes of modules that are read at once: more requests would cost more than these."""
@@ -61,17 +60,16 @@ async def screen(
         return replace(so_far, blind=blind_to(artifact.path, inside.container, spots))
     # What could be compared with all that is known, and was, is judged by its weights.
     so_far = replace(_with(so_far, judged_by=(Rung.WEIGHTS,)), blind=spots)
-    names = [module.name for module in made.modules]
-    slots = slots_of(made.architecture, names)
-    modules = {group: s.astype("<u4").tobytes() for group, s in slots.items()}
+    modules = _modules_of(made)
     so_far = _with(so_far, architecture=made.architecture, modules=modules)
     groups = known.could_match(modules)
-    near = _could_under_former_names(known, made)
+    # What was removed under names that such a file has no longer can be known by those alone.
+    near = made.former is not None and bool(known.could_match(_modules_of(made.former)))
     if not groups and not near:
         return so_far
     whole = _length(made)
     if whole > SMALL and not near:
-        probes = probes_of(groups, made.architecture, names)
+        probes = probes_of(groups, made.architecture, _names(made))
         if limit := _limited(context, artifact, so_far, _length(made, probes)):
             return limit
         few = await _read(hub, artifact, read_sketch(made, sorted(probes)), budget, Kind.PROBES)
@@ -96,13 +94,14 @@ async def screen(
     return replace(_with(so_far, sketch=sketch, judged_by=(Rung.WEIGHTS,)), copies=copies)
 
 
-def _could_under_former_names(known: RegistryIndex, made: Plan) -> bool:
-    """Whether a file could match what was removed under names that such a file has no longer."""
-    if made.former is None:
-        return False
-    slots = slots_of(made.former.architecture, [module.name for module in made.former.modules])
-    modules = {group: s.astype("<u4").tobytes() for group, s in slots.items()}
-    return bool(known.could_match(modules))
+def _modules_of(made: Plan | Former) -> dict[str, bytes]:
+    """Which modules a file has, by group, as the registry is asked for them."""
+    slots = slots_of(made.architecture, _names(made))
+    return {group: s.astype("<u4").tobytes() for group, s in slots.items()}
+
+
+def _names(made: Plan | Former) -> list[str]:
+    return [module.name for module in made.modules]
 
 
 def architecture_of(sketch: bytes) -> str:
