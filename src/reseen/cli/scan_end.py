@@ -185,11 +185,11 @@ def _summary(coverage: Coverage, found: int, *, walks: bool) -> None:
 
 def _say_blind(outcome: Outcome) -> None:
     """Of how many files "nothing found" speaks by digests alone, and why."""
+    from reseen.observed.blind_spots import tally
     from reseen.scan.read_result import BLIND
 
     if times := outcome.coverage.skipped.get(BLIND):
         listed = f"reseen blind --scan {outcome.scan}"
         note(f"  judged by digests alone, their weights could not be: {times:,} ({listed})")
-        for key, files in sorted(outcome.coverage.blind.items(), key=lambda one: -one[1]):
-            code, _, reason = key.partition(" ")
-            note(f"    {reason} [{code}]: {files:,}")
+        for spot, files in tally(outcome.coverage.blind):
+            note(f"    {spot.reason} [{spot.code}]: {files:,}")

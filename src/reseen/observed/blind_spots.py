@@ -85,6 +85,20 @@ def count(connection: Connection) -> Sequence[tuple[BlindSpot, int]]:
     ]
 
 
+def tally_key(spot: BlindSpot) -> str:
+    """What a scan's account counts files by (`Coverage.blind`): its code and reason."""
+    return f"{spot.code} {spot.reason}"
+
+
+def tally(blind: Mapping[str, int]) -> list[tuple[BlindSpot, int]]:
+    """The same read back: what was not read, and of how many files; most of them first."""
+    rows = []
+    for key, files in blind.items():
+        code, _, reason = key.partition(" ")
+        rows.append((BlindSpot(code, reason), int(files)))
+    return sorted(rows, key=lambda row: (-row[1], row[0].reason))
+
+
 def count_unjudged(connection: Connection) -> int:
     """Files whose weights could not be judged."""
     c, r = schema.blind_spots.c, schema.readings

@@ -38,12 +38,7 @@ class ScanLine:
     def blind(self) -> tuple[tuple[BlindSpot, int], ...]:
         """What of the files that it read was not read, and of how many; most of them first."""
         told = self.coverage.get("blind")
-        rows = [
-            (BlindSpot(code, reason), int(files))
-            for key, files in (told.items() if isinstance(told, Mapping) else ())
-            for code, _, reason in [str(key).partition(" ")]
-        ]
-        return tuple(sorted(rows, key=lambda row: (-row[1], row[0].reason)))
+        return tuple(blind_spots.tally(told)) if isinstance(told, Mapping) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,10 +138,11 @@ def _keep_blind_spots(
     unjudged = [j for pk, j in looked.items() if pk in read - counted and is_blind(j)]
     return Recorded(
         blind=Counter(
-            f"{code} {reason}"
+            key
             for judged in unjudged
-            for code, reason in {(s.code, s.reason) for s in judged.not_read}
-            if code not in NOT_TRIED
+            for key in {
+                blind_spots.tally_key(s) for s in judged.not_read if s.code not in NOT_TRIED
+            }
         ),
         unjudged=len(unjudged),
     )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from reseen.errors import InputError
-from reseen.observed.blind_spots import UNJUDGED
+from reseen.observed.blind_spots import UNJUDGED, tally
 from reseen.operations import jobs, scans
 from reseen.operations.jobs import Job, JobKind
 from reseen.records import Coverage, RepoType, Rung
@@ -165,6 +165,7 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         cases=outcome.cases,
         unlisted=outcome.unlisted,
         unjudged=UNJUDGED,
+        blind=() if outcome.coverage is None else tally(outcome.coverage.blind),
         case_rungs={int(rung): rung.label for rung in Rung},
         most_shown=_MOST_SHOWN,
         may_stop=who.role >= Role.LEAD and job.state.value in ("waiting", "running"),
