@@ -44,8 +44,8 @@ class ReadResult:
 
     @property
     def troubles(self) -> tuple[BlindSpot, ...]:
-        """What a person should be told of it, one by one. Checkpoints are most of a hub, and are
-        counted."""
+        """What of `blind` a person should be told: all, where its weights could not be judged; else
+        only what Reseen failed on."""
         if self.by_weights:
             return tuple(spot for spot in self.blind if spot.code in OURS)
         return self.blind
