@@ -158,7 +158,7 @@ def _key_file(env: Mapping[str, str], home: Path) -> Path:
     beside = home / "reseen.key"
     if env.get("RESEEN_HOME") or os.path.exists(beside):  # of a name that none can have: False
         return beside
-    config = _path(env, "XDG_CONFIG_HOME") or Path.home() / ".config"
+    config = _path(env, "XDG_CONFIG_HOME") or _home() / ".config"
     return config / "reseen" / "reseen.key"
 
 

@@ -313,13 +313,18 @@ def test_a_home_folder_that_nobody_has_is_said(name: str) -> None:
         Settings.from_environment({name: "~nobody-at-all/x"})
 
 
-def test_whoever_has_no_home_folder_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none_there(_: Path) -> Path:
-        raise RuntimeError("Could not determine home directory.")
+@pytest.mark.parametrize("given", [{}, {"XDG_DATA_HOME": "/data"}, {"XDG_CONFIG_HOME": "/config"}])
+def test_whoever_has_no_home_folder_is_told(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_there(path: Path) -> Path:
+        if path.parts[:1] == ("~",):
+            raise RuntimeError("Could not determine home directory.")
+        return path
 
     monkeypatch.setattr(Path, "expanduser", none_there)
     with pytest.raises(SettingsError, match="home folder"):
-        Settings.from_environment({})
+        Settings.from_environment(given)
 
 
 @pytest.mark.parametrize("url", ["https://[::1", "https://h:99999", "not an address"])
