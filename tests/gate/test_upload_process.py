@@ -207,7 +207,9 @@ def test_memory_that_runs_out_costs_the_sketch_and_is_said(processes: UploadProc
 def test_the_processes_know_nothing_of_the_service_and_are_held_to_limits(
     processes: UploadProcesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RESEEN_KEY", "sample key")
+    secrets = ("RESEEN_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "PGPASSWORD")
+    for name in secrets:
+        monkeypatch.setenv(name, "sample key")
 
     async def whole() -> None:
         async with processes.begin(1_000, guarded=False) as process:
@@ -215,7 +217,8 @@ def test_the_processes_know_nothing_of_the_service_and_are_held_to_limits(
             await soon(lambda: reading(processes))
             (pid,) = reading(processes)
             for each in (pid, starter(processes)):
-                assert "RESEEN_KEY" not in told(each, "environ")
+                for name in secrets:
+                    assert name not in told(each, "environ")
             await soon(lambda: limited(told(pid, "limits")))
             # A socket to the worker, /dev/null three times, and nothing else.
             opened = files(pid)

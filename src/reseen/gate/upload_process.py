@@ -29,6 +29,8 @@ from reseen.registry.never_read import Classes
 
 PATIENCE = 600.0
 """Seconds that a process may take for a piece of the file, or for its end, before it is ended."""
+_OURS = ("RESEEN_", "HF_", "HUGGING", "PG")
+"""How variables begin that say something of the service, of hubs, or of a PostgreSQL store."""
 _MOST_TOLD = 4 << 20
 """Bytes that a process tells of a file; a sketch takes some 200 KB."""
 
@@ -114,8 +116,9 @@ class UploadProcesses:
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of ours: no key, no address of a store. One thread a process, for many of them."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RESEEN_")}
+    """Nothing of ours: no key or token, no address of a store. One thread a process, for many of
+    them."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     return {**kept, "TMPDIR": tempfile.gettempdir(), "OPENBLAS_NUM_THREADS": "1"}
 
 
