@@ -367,9 +367,7 @@ class GateProcess:
     def _content(self) -> object:
         """What tells one state from another; an hour is another too, for a state says its age."""
         known = self.known
-        keys_, rules = frozenset(known.keys.values()), frozenset(known.policy.rules.items())
-        ruled = (rules, known.policy.only_digests)
-        return known.heard.version, keys_, ruled, int(known.heard.at) // 3600
+        return known.heard.version, known.keys, known.policy, int(known.heard.at) // 3600
 
     def _is_keeper(self) -> bool:
         """One worker of a machine writes the file: the first that holds the lock."""
