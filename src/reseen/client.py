@@ -81,7 +81,8 @@ class GateResult:
     """One file's answer."""
 
     advice: Advice
-    """The strongest over all matches."""
+    """The strongest over all matches, and of a file that only its digests could judge over what
+    the gate's policy rules of such, too."""
     matches: tuple[GateMatch, ...]
 
 

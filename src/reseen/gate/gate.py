@@ -213,7 +213,7 @@ class GateProcess:
         return Judge(self.live.now, known.policy, known.heard, self.age(), trusted)
 
     def check_file(self, fingerprint: Fingerprint) -> tuple[bytes, Sequence[Result]]:
-        """The same about a file that was read."""
+        """The answer about a file that was read, and its parts for `count`."""
         known = self.known
         found = self.live.match_fingerprint(fingerprint)
         made = answers.result_of_file(found, known.policy, fingerprint)

@@ -46,7 +46,8 @@ class ResultModel(BaseModel):
     """One file's answer."""
 
     advice: Literal["allow", "hold", "block"] = Field(
-        description="What the policy advises: the strongest over all matches."
+        description="What the policy advises: the strongest over all matches, and of an upload "
+        "that only its digests could judge over `only_digests`, too."
     )
     matches: list[MatchModel]
 
