@@ -307,9 +307,10 @@ def page(
 ) -> list[str]:  # fmt: skip
     day = datetime.now(UTC).date().isoformat()
     removals, rows = sizes
+    command = " ".join(["python -m benchmarks.gate_hostile", *sys.argv[1:]])
     waits = ", and what else the machine does waits (`--alone`)" if by_itself else ""
     lines = [
-        f"Measured on {day} with `make bench-gate-hostile`: {removals:,} removals, `reseen serve "
+        f"Measured on {day} with `{command}`: {removals:,} removals, `reseen serve "
         f"--workers {WORKERS}` on SQLite, {os.cpu_count()} cores, CPython "
         f"{platform.python_version()}. {RATE} requests a second of one digest and as many of a "
         f"hundred, each timed from when it was due; client, uploads and server share the "

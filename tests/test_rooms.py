@@ -171,6 +171,18 @@ def test_no_parameter_list_is_over_seven() -> None:
     assert long == {}
 
 
+SAYS_NOTHING = {"besides", "told", "came", "some", "whole"}
+
+
+def test_no_parameter_has_a_name_that_says_nothing() -> None:
+    for path in _modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                a = node.args
+                names = {one.arg for one in [*a.posonlyargs, *a.args, *a.kwonlyargs]}
+                assert not names & SAYS_NOTHING, f"{path.relative_to(SOURCE)}:{node.lineno}"
+
+
 def test_importing_the_cli_stays_light() -> None:
     code = (
         "import sys, reseen.cli; heavy = {'numpy','ml_dtypes','sqlalchemy','alembic','httpx2',"

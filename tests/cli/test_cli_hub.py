@@ -130,6 +130,7 @@ def test_a_named_repository_that_is_refused_is_no_clean_scan(
     out, _ = reseen(tmp_path, replica, "problems", "--json")
     assert [row["scan"] for row in objects(out)] == [int(number)]
     reseen(tmp_path, replica, "problems", "--scan", "999", code=2)
+    reseen(tmp_path, replica, "blind", "--scan", "999", code=2)
 
 
 def test_an_account_for_which_nothing_is_listed_is_said(

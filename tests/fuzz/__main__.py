@@ -6,7 +6,8 @@
     python -m tests.fuzz --table                  what was played
 
 A long run keeps in a file how far it is (--progress, .cache/fuzz.json), and goes on from there.
-`--jobs` plays as many readers side by side; `--until HH:MM` ends it; `--only` names readers.
+`--jobs` plays as many readers side by side; `--until HH:MM` ends it, by this machine's clock;
+`--only` names readers.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=400_000)
     parser.add_argument("--only", nargs="*", choices=[*READERS], default=[*READERS])
     parser.add_argument("--progress", type=Path, default=PROGRESS)
-    parser.add_argument("--until", help="HH:MM of today, UTC")
+    parser.add_argument("--until", help="HH:MM of today")
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
     if args.table:
@@ -81,9 +82,13 @@ def _many(args: argparse.Namespace) -> int:
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
         if code == 3:
-            return 0
+            break
         if code != 0:
             _say(f"{name}: the process ended with {code}")
+    return _found(args)
+
+
+def _found(args: argparse.Namespace) -> int:
     faults = {n: p.faults for n, p in run.load(args.progress).items() if p.faults}
     return 1 if faults else 0
 
@@ -111,7 +116,7 @@ def _side_by_side(args: argparse.Namespace) -> int:
         own = args.progress.with_suffix(f".{name}.json")
         for each, progress in run.load(own).items():
             run.keep(args.progress, each, progress)
-    return 0
+    return _found(args)
 
 
 def _instant(text: str) -> float:

@@ -14,6 +14,7 @@ from reseen.cli.common import (
     say,
     settings_for,
 )
+from reseen.errors import NotFound
 from reseen.report.rows import visible
 
 
@@ -32,9 +33,12 @@ def blind(number: int | None, everything: bool, db: str | None, as_json: bool) -
     Places are as the hub or the folder gave them: they can hold a name.
     """
     from reseen.observed import blind_spots
+    from reseen.scan import left_out
 
     shown = 0
     with look_into(settings_for(db)) as store, store.read() as connection:
+        if number is not None and not left_out.exists(connection, number):
+            raise NotFound("there is no such scan", remedy="Leave --scan away for all of them.")
         for file in blind_spots.files(connection, number, unjudged=not everything):
             shown += 1
             artifact = file.artifact

@@ -92,7 +92,9 @@ def _look_up(store: Store, keyring: Keyring | None, query: str, asked: _Asked) -
             _say(found, removal_text(found.removal, names) if names else None)
     if not asked.as_json:
         if not answer.found:
-            say("Not in the registry.")
+            say(
+                "Not found in what was searched." if answer.not_searched else "Not in the registry."
+            )
             note("Names and links must be complete; digests need at least their first 8 digits.")
         if answer.not_searched:
             note(f"Not searched: {answer.not_searched}.")

@@ -91,8 +91,8 @@ class _Sets:
             up[at] = at = up[up[at]]
         return at
 
-    def join(self, some: Iterable[int]) -> None:
-        roots = sorted({self.root(at) for at in some}, key=lambda root: -self._sizes[root])
+    def join(self, positions: Iterable[int]) -> None:
+        roots = sorted({self.root(at) for at in positions}, key=lambda root: -self._sizes[root])
         for root in roots[1:]:
             into = roots[0]
             self._up[root] = into

@@ -336,29 +336,29 @@ def _holds(known: dict[DigestKind, bytes], kind: DigestKind, value: bytes) -> bo
     return known.get(kind) == value or (full is not None and known.get(full, b"").startswith(value))
 
 
-def _names_all(known: Names, told: Names) -> bool:
-    if known == told:
+def _names_all(known: Names, said: Names) -> bool:
+    if known == said:
         return True
     single = (
-        (told.name, known.name),
-        (told.url, known.url),
-        (told.model_id, known.model_id),
-        (told.version_id, known.version_id),
-        (told.reason, known.reason),
+        (said.name, known.name),
+        (said.url, known.url),
+        (said.model_id, known.model_id),
+        (said.version_id, known.version_id),
+        (said.reason, known.reason),
     )
     return (
         all(_same(one, other) for one, other in single)
-        and _among(told.trigger_words, known.trigger_words)
-        and _among(told.file_names, known.file_names)
+        and _among(said.trigger_words, known.trigger_words)
+        and _among(said.file_names, known.file_names)
     )
 
 
-def _same(told: str | None, known: str | None) -> bool:
+def _same(said: str | None, known: str | None) -> bool:
     """Nothing, or the same in any spelling: what `lookup` finds alike is said already."""
-    if told is None or told == known:
+    if said is None or said == known:
         return True
-    return known is not None and normal_name(told) == normal_name(known)
+    return known is not None and normal_name(said) == normal_name(known)
 
 
-def _among(some: Iterable[str], every: Iterable[str]) -> bool:
-    return set(map(normal_name, some)) <= set(map(normal_name, every))
+def _among(said: Iterable[str], every: Iterable[str]) -> bool:
+    return set(map(normal_name, said)) <= set(map(normal_name, every))

@@ -346,7 +346,10 @@ def _first_keys(store: Store, keys: Sequence[bytes]) -> dict[str, bytes]:
         return kept
 
 
-_HOW_A_KEY_LOOKS = "A key is 64 hexadecimal digits; make one with: openssl rand -hex 32"
+_HOW_A_KEY_LOOKS = (
+    "A key is 64 hexadecimal digits. Put your copy of it back: a new one (openssl rand -hex 32) "
+    "opens nothing that is sealed already."
+)
 
 
 def parse_key(text: str, where: str) -> bytes:
