@@ -20,7 +20,7 @@ from tests.scan.fake_hub import COMMIT, FakeHub
 from tests.scan.walking import walk_hub
 
 from reseen.cli import cli
-from reseen.errors import HubAuth
+from reseen.errors import HubAuth, NotFound
 from reseen.hubs.hub import Revision
 from reseen.observed import blind_spots
 from reseen.observed.blind_spots import BlindFile
@@ -170,7 +170,9 @@ def test_every_report_and_the_verb_tell_of_it(tmp_path: Path, store: Store) -> N
     } == large()
     assert all(one["judged_by"][0] == "bytes" and one["hub"] == "folder" for one in told)
     assert "judged by bytes; not read: numpy arrays: not read (17)" in run("blind")
-    assert run("blind", "--scan", "7") == "none\n"
+    never = ["blind", "--scan", "7", "--db", store.place]
+    with pytest.raises(NotFound, match="no such scan"):
+        CliRunner().invoke(cli, never, standalone_mode=False, catch_exceptions=False)
     for name in ("a.html", "a.csv", "a.jsonl", "a.xlsx"):
         said = run("report", "--out", str(tmp_path / name), "--blind")
         assert f"weights of {len(large())} files could not be judged" in said
