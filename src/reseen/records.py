@@ -253,9 +253,9 @@ class Fingerprint:
     """The similarity fingerprint in its published byte layout, when there is one."""
     no_sketch: str | None = None
     """Why there is no sketch, when there is none."""
-    former_sketch: bytes | None = None
-    """The one that it had under the names which its layers had before, where those were others: it
-    is compared too, for what was removed then has no other."""
+    other_sketches: tuple[bytes, ...] = ()
+    """Those under other names, where its layers had others before: they are compared too, for what
+    was removed then has no other."""
     pointer: LfsPointer | None = None
     """It is no model file but the text that git keeps instead of one."""
     blind: tuple[BlindSpot, ...] = ()

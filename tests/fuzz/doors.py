@@ -313,7 +313,7 @@ _FINGERPRINT = Fingerprint(
     digests=(),
     layout=bytes(32),
     no_sketch="x",
-    former_sketch=b"RSK",
+    other_sketches=(b"RSK",),
     pointer=LfsPointer(bytes(32), 3),
 )
 

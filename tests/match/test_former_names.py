@@ -44,7 +44,7 @@ def wrapped(factors: Factors, dtype: str = "<f2") -> bytes:
 def as_before(monkeypatch: pytest.MonkeyPatch, file: bytes) -> RemovedFile:
     """The facts of a file that was removed before words around a name were seen through."""
     with monkeypatch.context() as then:
-        then.setattr(layers, "is_name", lambda alias, part: True)
+        then.setattr(layers, "is_name", lambda alias, part, models: True)
         return sketched(file)
 
 
@@ -61,7 +61,7 @@ def test_an_altered_copy_is_found_under_the_names_of_before(
     assert old.sketch != read(wrapped(factors)).sketch
     removal = remove(store, old)
     copy = read(wrapped(factors, "<f4"))
-    assert copy.former_sketch is not None
+    assert copy.other_sketches
     (match,) = known(store).match_fingerprint(copy)
     assert (match.removal, match.rung) == (removal, Rung.WEIGHTS)
     assert match.evidence[0].figures["modules"] == len(factors)
@@ -99,7 +99,7 @@ def test_a_copy_without_its_wrapper_is_found_of_what_is_removed_from_now_on(stor
 
 
 def test_a_file_whose_names_are_as_before_is_sketched_once() -> None:
-    assert read(made.adapter(7)).former_sketch is None
+    assert not read(made.adapter(7)).other_sketches
 
 
 def test_a_stranger_matches_nothing_by_either_name(

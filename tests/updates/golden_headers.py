@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 
 from tests.updates import naming_tools as tools
-from tests.updates.naming_tools import DIFFUSERS, KOHYA, PEFT, PEFT_NAMED, Layers, Shapes, listing
+from tests.updates.naming_tools import DIFFUSERS, KOHYA, PEFT, PEFT_NAMED, Layers, Shapes
 from tests.updates.test_namings import (
     ENCODERS,
     FIRST,
@@ -22,7 +22,7 @@ from tests.updates.test_namings import (
     positional,
 )
 
-from reseen.updates.plan import Plan, plan
+from reseen.updates.plan import Plan, Reading
 
 KNOWN = [*UNETS, *FUSED]
 Named = Callable[[str], str]
@@ -218,7 +218,7 @@ def _old_forms() -> Iterator[tuple[str, Shapes]]:
         yield f"{model}, positional and odd", odd
 
 
-def told(found: Plan) -> str:
+def told(found: Plan | Reading) -> str:
     """Sixteen digits of which tensors make which modules under which names."""
     lines = [
         f"{m.name} {m.shape} {m.rows} {m.algorithm} {m.rank} "
@@ -228,10 +228,6 @@ def told(found: Plan) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def golden() -> dict[str, list[object]]:
-    """By header: architecture, modules, and what is told of them."""
-    made: dict[str, list[object]] = {}
-    for name, shapes in headers():
-        found = plan(listing(shapes))
-        made[name] = [found.architecture, len(found.modules), told(found)]
-    return made
+def row(found: Plan | Reading) -> list[object]:
+    """Architecture, modules, and what is told of them."""
+    return [found.architecture, len(found.modules), told(found)]

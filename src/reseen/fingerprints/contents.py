@@ -35,8 +35,8 @@ class ContentsRead:
     """What Reseen itself failed on."""
     blind: tuple[BlindSpot, ...] = ()
     """What was not read."""
-    former: bytes | None = None
-    """The sketch that it had under the names of before."""
+    others: tuple[bytes, ...] = ()
+    """The sketches that it has under other names."""
 
 
 class Contents:
@@ -66,13 +66,13 @@ class Contents:
         tensors = None if digest is None else self._kept(lambda: digest.finish()[0])
         told = None if sketcher is None else self._kept(lambda: _encoded(sketcher.finish()))
         fault = None if self._fault is None else str(self._fault)
-        sketch, no_sketch, left_out, former = told or (None, fault, (), None)
+        sketch, no_sketch, left_out, others = told or (None, fault, (), ())
         not_read = () if self._plan is None else self._plan.not_read
         blind = [BlindSpot(each.code, each.reason, each.tensors) for each in not_read]
         blind += left_out
         if self._fault is not None:
             blind.append(BlindSpot(self._fault.code, str(self._fault)))
-        return ContentsRead(tensors, sketch, no_sketch, fault, tuple(blind), former)
+        return ContentsRead(tensors, sketch, no_sketch, fault, tuple(blind), others)
 
     def _kept(self, work: Callable[[], T]) -> T | None:
         """What the work gives; None where Reseen itself fails on it, which is remembered."""
@@ -91,7 +91,7 @@ def _fed(fed: T, feed: Callable[[], None]) -> T:
 
 def _encoded(
     sketched: Sketched,
-) -> tuple[bytes | None, str | None, tuple[BlindSpot, ...], bytes | None]:
+) -> tuple[bytes | None, str | None, tuple[BlindSpot, ...], tuple[bytes, ...]]:
     sketch = sketched.sketch.encode() if sketched.sketch else None
-    former = sketched.former.encode() if sketched.former else None
-    return sketch, sketched.reason, sketched.blind, former
+    others = tuple(other.encode() for other in sketched.others)
+    return sketch, sketched.reason, sketched.blind, others

@@ -181,7 +181,7 @@ class Fingerprinter:
             problem=told or (read.fault if read else None),
             sketch=read.sketch if read else None,
             no_sketch=read.no_sketch if read else why_not,
-            former_sketch=read.former if read else None,
+            other_sketches=read.others if read else (),
             blind=read.blind if read else inside.blind,
             pointer=pointer,
         )

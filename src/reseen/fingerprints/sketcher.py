@@ -77,8 +77,8 @@ class Sketched:
     """Reason -> modules that are not in the sketch."""
     names: Mapping[int, str] = field(default_factory=dict)
     """Module id -> canonical name, for pictures; a sketch keeps ids only."""
-    former: Sketch | None = None
-    """The sketch that such a file had before its layers got these names; see `Plan.former`."""
+    others: tuple[Sketch, ...] = ()
+    """Those under other names; see `Plan.readings`."""
 
     @property
     def blind(self) -> tuple[BlindSpot, ...]:
@@ -228,7 +228,7 @@ class _Work:
         self._plan = plan
         self._complete = complete
         self._modules: dict[str, Module] = {}
-        self._former: dict[str, Module] = {}
+        self._others: list[dict[str, Module]] = [{} for _ in plan.readings]
         self._ranks: list[int] = []
         self._left_out: dict[str, int] = {}
 
@@ -236,10 +236,11 @@ class _Work:
         """The layers that the budgets of a file allow, in their order; the rest is left out."""
         bytes_left = TWICE * _distinct(layers)
         work_left = max(MOST_WORK, WORK_PER_BYTE * bytes_left // TWICE)
-        taken: set[int] = set()
+        taken: dict[int, Layer] = {}
         by_preference = sorted(range(len(layers)), key=lambda n: _preference(layers[n]))
         for number in by_preference:
-            cost = cost_of(layers[number])
+            own = tuple(m for m in layers[number] if not m.reading) or layers[number]
+            cost = cost_of(own)
             if cost.stored > MOST_HELD or cost.made > MOST_MADE:
                 self.leave_out(layers[number], TOO_LARGE_LAYER)
             elif cost.stored > bytes_left:
@@ -247,13 +248,18 @@ class _Work:
             elif cost.work > work_left:
                 self.leave_out(layers[number], TOO_MUCH_WORK)
             else:
-                taken.add(number)
+                taken[number] = own
                 bytes_left -= cost.stored
                 work_left -= cost.work
-        return [layer for number, layer in enumerate(layers) if number in taken]
+        for number, own in taken.items():  # what is left is for the names of other readings
+            every = cost_of(layers[number])
+            if every.made <= MOST_MADE and every.work - cost_of(own).work <= work_left:
+                work_left -= every.work - cost_of(own).work
+                taken[number] = layers[number]
+        return [taken[number] for number in range(len(layers)) if number in taken]
 
     def leave_out(self, layer: Layer, reason: str) -> None:
-        count = sum(not module.former for module in layer)
+        count = sum(not module.reading for module in layer)
         if count:
             self._left_out[reason] = self._left_out.get(reason, 0) + count
 
@@ -275,9 +281,9 @@ class _Work:
     def _make(self, layer: Layer, arrays: Mapping[str, Matrix | Stored]) -> None:
         for plan in layer:
             made = _module(plan, arrays)
-            if plan.former:
+            if plan.reading:
                 if isinstance(made, Module):
-                    self._former[plan.name] = made
+                    self._others[plan.reading - 1][plan.name] = made
             elif isinstance(made, Module):
                 self._modules[plan.name] = made
                 self._ranks.append(plan.rank)
@@ -302,23 +308,26 @@ class _Work:
             return Sketched(None, reasons, self._left_out)
         if isinstance(made, Sketch):
             names = {sketches.module_id(name): name for name in self._modules}
-            return Sketched(made, None, self._left_out, names, self._then())
+            return Sketched(made, None, self._left_out, names, self._other_sketches())
         return Sketched(None, made, self._left_out)
 
-    def _then(self) -> Sketch | None:
-        """The sketch under the names that the layers had."""
-        former = self._plan.former
-        if former is None or not self._former:
-            return None
-        every = {**self._modules, **self._former}
-        names = (module.name for module in former.modules)
-        made = sketches.assemble(
-            {name: every[name] for name in names if name in every},
-            architecture=former.architecture,
-            ranks=self._ranks,
-            complete=self._complete,
-        )
-        return made if isinstance(made, Sketch) else None
+    def _other_sketches(self) -> tuple[Sketch, ...]:
+        """The sketches under the names of other readings."""
+        found: list[Sketch] = []
+        for reading, others in zip(self._plan.readings, self._others, strict=True):
+            if not others:
+                continue
+            every = {**self._modules, **others}
+            names = (module.name for module in reading.modules)
+            made = sketches.assemble(
+                {name: every[name] for name in names if name in every},
+                architecture=reading.architecture,
+                ranks=self._ranks,
+                complete=self._complete,
+            )
+            if isinstance(made, Sketch):
+                found.append(made)
+        return tuple(found)
 
 
 def _module(plan: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Module | str:
@@ -355,7 +364,7 @@ def _layers(plan: Plan, names: set[str] | None) -> list[Layer]:
     together = list(plan.layers())
     if names is None and sum(map(len, together)) > MOST_SKETCHED:
         every = (module for layer in together for module in layer)
-        ranked = sorted(every, key=lambda m: (m.former, sketches.preference(m.name)[1:]))
+        ranked = sorted(every, key=lambda m: (m.reading, sketches.preference(m.name)[1:]))
         names = {module.name for module in ranked[:MOST_SKETCHED]}
     layers = [tuple(m for m in layer if names is None or m.name in names) for layer in together]
     return sorted((la for la in layers if la), key=lambda la: min(t.start for t in _tensors([la])))

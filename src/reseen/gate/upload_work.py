@@ -163,7 +163,7 @@ def to_json(read: Fingerprint) -> dict[str, Any]:
         "problem": read.problem,
         "sketch": None if read.sketch is None else read.sketch.hex(),
         "no_sketch": read.no_sketch,
-        "former_sketch": None if read.former_sketch is None else read.former_sketch.hex(),
+        "other_sketches": [other.hex() for other in read.other_sketches],
         "pointer": None if pointer is None else [pointer.sha256.hex(), pointer.size],
         "blind": [[spot.code, spot.reason, spot.count] for spot in read.blind],
     }
@@ -189,7 +189,7 @@ def from_json(message: dict[str, Any]) -> Fingerprint:
         problem=message["problem"],
         sketch=value(message["sketch"]),
         no_sketch=message["no_sketch"],
-        former_sketch=value(message["former_sketch"]),
+        other_sketches=tuple(map(bytes.fromhex, message["other_sketches"])),
         pointer=None if pointer is None else LfsPointer(bytes.fromhex(pointer[0]), int(pointer[1])),
         blind=tuple(BlindSpot(code, reason, count) for code, reason, count in message["blind"]),
     )

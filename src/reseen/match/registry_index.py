@@ -518,8 +518,8 @@ class RegistryIndex:
         from reseen.match.sketch_index import surest
 
         if isinstance(read, Fingerprint):
-            values = (read.sketch, read.former_sketch)
-            sketches = [decode(value) for value in values if value is not None]
+            assert read.sketch is not None
+            sketches = [decode(value) for value in (read.sketch, *read.other_sketches)]
         else:
             sketches = [read]
         return surest(

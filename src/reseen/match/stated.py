@@ -71,8 +71,8 @@ class NamedIndex:
         if fingerprint.sketch is not None:
             besides = {each.removal for each in found if each.rung > Rung.WEIGHTS}
             found += self.alike(decode(fingerprint.sketch), besides)
-            if fingerprint.former_sketch is not None:
-                found += self.alike(decode(fingerprint.former_sketch), besides)
+            for other in fingerprint.other_sketches:
+                found += self.alike(decode(other), besides)
         return _gathered(found)
 
     def alike(self, sketch: Sketch, exclude: Collection[str] = ()) -> list[StatedMatch]:

@@ -34,7 +34,7 @@ from reseen.scan.context import ReadContext
 from reseen.scan.read_result import LIMIT, ReadResult, blind_to, too_large
 from reseen.updates.peft import LARGEST as LARGEST_CONFIG
 from reseen.updates.peft import PeftConfig, parse_config
-from reseen.updates.plan import Former, Plan, plan
+from reseen.updates.plan import Plan, Reading, plan
 
 SMALL = 1 << 20
 """Bytes of modules that are read at once: more requests would cost more than these."""
@@ -64,7 +64,7 @@ async def screen(
     so_far = _with(so_far, architecture=made.architecture, modules=modules)
     groups = known.could_match(modules)
     # What was removed under names that such a file has no longer can be known by those alone.
-    near = made.former is not None and bool(known.could_match(_modules_of(made.former)))
+    near = any(known.could_match(_modules_of(reading)) for reading in made.readings)
     if not groups and not near:
         return so_far
     whole = _length(made)
@@ -88,19 +88,19 @@ async def screen(
         return replace(_with(so_far, judged_by=()), blind=(*spots, *every.blind))
     so_far = replace(so_far, blind=(*spots, *every.blind))
     copies = await asyncio.to_thread(known.copies, every.sketch)
-    if every.former is not None:
-        copies = merge(copies, await asyncio.to_thread(known.copies, every.former))
+    for other in every.others:
+        copies = merge(copies, await asyncio.to_thread(known.copies, other))
     sketch = every.sketch.encode()
     return replace(_with(so_far, sketch=sketch, judged_by=(Rung.WEIGHTS,)), copies=copies)
 
 
-def _modules_of(made: Plan | Former) -> dict[str, bytes]:
+def _modules_of(made: Plan | Reading) -> dict[str, bytes]:
     """Which modules a file has, by group, as the registry is asked for them."""
     slots = slots_of(made.architecture, _names(made))
     return {group: s.astype("<u4").tobytes() for group, s in slots.items()}
 
 
-def _names(made: Plan | Former) -> list[str]:
+def _names(made: Plan | Reading) -> list[str]:
     return [module.name for module in made.modules]
 
 

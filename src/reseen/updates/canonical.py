@@ -1,7 +1,9 @@
 """Gives layers as a file names them their canonical names, whatever tool named them.
 
-The architecture is decided by all layers of a part together: names and shapes against the tables
-of `names.known`. A layer that no table names keeps a name of its own, made from the file's.
+A layer's name is made of the name and the size that it has in the file, and of nothing else there:
+what is taken away beside it, or put in, changes no name. Which base model the file adapts is told
+from all its layers together. A layer that no table has keeps a name of its own, made from the
+file's; one that has a number and no name (`names.positional`) is known by its place.
 """
 
 from __future__ import annotations
@@ -13,9 +15,17 @@ from dataclasses import dataclass
 
 from reseen.updates.layers import POSITIONAL, FileLayer
 from reseen.updates.names import positional
-from reseen.updates.names.known import DENOISERS, ENCODERS, STRAY, FoundTable, best, cuts_of, known
+from reseen.updates.names.known import (
+    DENOISERS,
+    ENCODERS,
+    STRAY,
+    Known,
+    known,
+    layer,
+    model_of,
+)
 from reseen.updates.names.prefixes import ENCODER, MODEL, SECOND
-from reseen.updates.names.tables import flat
+from reseen.updates.names.tables import Cut, Table, flat
 from reseen.updates.names.wrapped import is_name
 
 _SEEN = 0.01
@@ -37,8 +47,8 @@ class Piece:
 class Naming:
     """How the layers of one file get canonical names."""
 
-    found: Mapping[str, FoundTable]
-    """By part of the file: model, model_2, text_encoder, text_encoder_2 ..."""
+    found: Mapping[str, Known]
+    """What layers are by their names, by those."""
     by_position: Mapping[str, str]
     """Canonical names of positional layers, by the file's own."""
     positional_models: Mapping[str, str]
@@ -49,55 +59,70 @@ class Naming:
         if layer.style == POSITIONAL:
             return (_piece(self.by_position[layer.source], layer),)
         part = part_of(layer)
-        found = self.found[part]
-        cuts = cuts_of(found.table, layer.alias) if found.table else ()
-        if not cuts or found.table is None:
-            return (_piece(f"{part}.{flat(layer.place.name)}", layer),)
+        found = self.found.get(layer.source)
+        if found is None:
+            return (own_piece(part, layer),)
         inside = found.table.part
-        if not found.model and part.startswith(ENCODER):
+        if not found.models and part.startswith(ENCODER):
             inside = part
-        if any(layer.shape.out % cut.of for cut in cuts):
-            return None
-        return tuple(
-            _piece(
-                f"{inside}.{cut.name}",
-                layer,
-                cut.rows(layer.shape.out),
-                cut.height(layer.shape.out),
-                found.table.layers[cut.name].kernel,
-            )
-            for cut in cuts
-        )
+        return pieces_of(layer, inside, found.table, found.cuts)
 
     def architecture(self, layers: Sequence[FileLayer]) -> str:
         """What the file adapts; see `plan.Plan.architecture`."""
         if not layers:
             return ""
-        denoisers: Counter[str] = Counter()
-        encoders: Counter[str] = Counter()
-        for layer in layers:
-            model, is_encoder = self._model(layer)
-            (encoders if is_encoder else denoisers)[model] += layer.length
-        if encoders[""] + denoisers[""] < STRAY * sum((encoders + denoisers).values()):
-            # A stray layer under a prefix of its own makes no file unknown.
-            encoders.pop("", None)
-            denoisers.pop("", None)
-        elif denoisers[""] < STRAY * sum(denoisers.values()):
-            denoisers.pop("", None)
-        if len(denoisers) == 1 and "" not in denoisers:
-            return next(iter(denoisers))
-        if not denoisers and "" not in encoders:
-            return "+".join(sorted(encoders))
-        return f"unknown:{_widths(layers)}"
+        return label(layers, self._models(layers))
 
-    def _model(self, layer: FileLayer) -> tuple[str, bool]:
-        """The model that a layer's part is of, empty if unknown, and whether it is an encoder."""
-        if layer.style == POSITIONAL:
-            part = layer.source.partition("#")[0]
-            model = self.positional_models[part]
-            return model, model in ENCODERS
-        part = part_of(layer)
-        return self.found[part].model, part.startswith(ENCODER)
+    @property
+    def by_positional_part(self) -> dict[str, tuple[str, bool]]:
+        """The model of each positional part, and whether it is an encoder."""
+        return {part: (model, model in ENCODERS) for part, model in self.positional_models.items()}
+
+    def _models(self, layers: Sequence[FileLayer]) -> dict[str, tuple[str, bool]]:
+        """By part of the file, or positional part: the model that it is of, empty if unknown, and
+        whether it is an encoder."""
+        made = self.by_positional_part
+        weights: dict[str, Counter[str]] = {}
+        names: dict[str, dict[str, set[str]]] = {}
+        totals: Counter[str] = Counter()
+        for each in layers:
+            if each.style == POSITIONAL:
+                continue
+            part = part_of(each)
+            totals[part] += each.length
+            if (found := self.found.get(each.source)) is None:
+                continue
+            for model in found.models:
+                weights.setdefault(part, Counter())[model] += each.length
+                some = names.setdefault(part, {}).setdefault(model, set())
+                some.update(cut.name for cut in found.cuts)
+        for part, total in totals.items():
+            sets = {model: frozenset(some) for model, some in names.get(part, {}).items()}
+            model = model_of(weights.get(part, Counter()), total, sets)
+            made[part] = (model, part.startswith(ENCODER))
+        return made
+
+
+def label(layers: Sequence[FileLayer], models: Mapping[str, tuple[str, bool]]) -> str:
+    """The architecture of a file whose parts are of these models."""
+    denoisers: Counter[str] = Counter()
+    encoders: Counter[str] = Counter()
+    for each in layers:
+        positional_part = each.source.partition("#")[0]
+        part = positional_part if each.style == POSITIONAL else part_of(each)
+        model, is_encoder = models[part]
+        (encoders if is_encoder else denoisers)[model] += each.length
+    if encoders[""] + denoisers[""] < STRAY * sum((encoders + denoisers).values()):
+        # A stray layer under a prefix of its own makes no file unknown.
+        encoders.pop("", None)
+        denoisers.pop("", None)
+    elif denoisers[""] < STRAY * sum(denoisers.values()):
+        denoisers.pop("", None)
+    if len(denoisers) == 1 and "" not in denoisers:
+        return next(iter(denoisers))
+    if not denoisers and "" not in encoders:
+        return "+".join(sorted(encoders))
+    return f"unknown:{widths(layers)}"
 
 
 def part_of(layer: FileLayer) -> str:
@@ -110,31 +135,28 @@ def part_of(layer: FileLayer) -> str:
 
 
 def naming_of(layers: Iterable[FileLayer]) -> Naming:
-    """Decide, from all layers of a file, which tables name them."""
-    parts: dict[str, dict[str, tuple[int, int, int]]] = {}
+    """Which of the known layers those of a file are, each by its own name and size."""
+    found: dict[str, Known] = {}
     numbered: dict[str, dict[int, FileLayer]] = {}
-    for layer in layers:
-        if layer.style == POSITIONAL:
-            part, _, number = layer.source.partition("#")
-            numbered.setdefault(part, {})[int(number)] = layer
-        else:
-            size = (layer.shape.out, layer.shape.columns, layer.length)
-            parts.setdefault(part_of(layer), {})[layer.alias] = size
-    found = {
-        part: best(ENCODERS if part.startswith(ENCODER) else DENOISERS, sizes)
-        for part, sizes in parts.items()
-        if part != SECOND
-    }
-    if SECOND in parts:
-        # The second expert of a pair: no model with two of them has a table yet.
-        found[SECOND] = FoundTable(None, "")
+    for each in layers:
+        if each.style == POSITIONAL:
+            part, _, number = each.source.partition("#")
+            numbered.setdefault(part, {})[int(number)] = each
+            continue
+        part = part_of(each)
+        if part == SECOND:
+            continue  # the second expert of a pair: no model with two of them has a table yet
+        models = ENCODERS if part.startswith(ENCODER) else DENOISERS
+        is_known = layer(models, each.alias, each.shape.out, each.shape.columns)
+        if is_known is not None:
+            found[each.source] = is_known
     by_position: dict[str, str] = {}
-    models: dict[str, str] = {}
+    models_of: dict[str, str] = {}
     for part, by_number in sorted(numbered.items()):
         model, names = _positions(part, by_number)
-        models[part] = model
+        models_of[part] = model
         by_position |= names
-    return Naming(found, by_position, models)
+    return Naming(found, by_position, models_of)
 
 
 def _positions(part: str, layers: Mapping[int, FileLayer]) -> tuple[str, dict[str, str]]:
@@ -148,6 +170,29 @@ def _positions(part: str, layers: Mapping[int, FileLayer]) -> tuple[str, dict[st
                 return model, {layers[i].source: f"{inside}.{n}" for i, n in enumerate(order)}
     inside = "unet" if part == "list" else part
     return "", {layer.source: f"{inside}.#{i}" for i, layer in layers.items()}
+
+
+def own_piece(part: str, layer: FileLayer) -> Piece:
+    """A layer under the name that the file gives it."""
+    return _piece(f"{part}.{flat(layer.place.name)}", layer)
+
+
+def pieces_of(
+    layer: FileLayer, part: str, table: Table, cuts: Sequence[Cut]
+) -> tuple[Piece, ...] | None:
+    """A layer under a table's names; None where its height does not divide as they say."""
+    if any(layer.shape.out % cut.of for cut in cuts):
+        return None
+    return tuple(
+        _piece(
+            f"{part}.{cut.name}",
+            layer,
+            cut.rows(layer.shape.out),
+            cut.height(layer.shape.out),
+            table.layers[cut.name].kernel,
+        )
+        for cut in cuts
+    )
 
 
 def _piece(
@@ -165,13 +210,13 @@ def _piece(
     return Piece(name, rows, (shape.out if out is None else out, inn, *kernel))
 
 
-def _widths(layers: Sequence[FileLayer]) -> str:
+def widths(layers: Sequence[FileLayer]) -> str:
     """Eight digits of what an unknown model's layers take in: the same whatever named or fused
     them, mostly the same when some are left out, and when small ones are put in."""
     inside = [x for x in layers if not part_of(x).startswith(ENCODER)] or layers
     weights: Counter[int] = Counter()
-    for layer in inside:
-        weights[layer.shape.inn] += layer.length
+    for each in inside:
+        weights[each.shape.inn] += each.length
     least = _SEEN * sum(weights.values())
     widths = sorted(width for width, weight in weights.items() if weight >= least)
     return hashlib.sha256(",".join(map(str, widths)).encode()).hexdigest()[:8]

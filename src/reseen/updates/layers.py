@@ -16,7 +16,7 @@ from reseen.updates.names.known import ENCODERS
 from reseen.updates.names.prefixes import SECOND, LayerPlace, place
 from reseen.updates.names.suffixes import EXTRAS, FACTORS, OTHER, Tensor, by_pattern, split
 from reseen.updates.names.tables import flat
-from reseen.updates.names.wrapped import Wrapped, is_name, longest, model_of
+from reseen.updates.names.wrapped import ALL, Models, Wrapped, is_name, longest, model_of
 from reseen.updates.shapes import DISAGREE, Shape, shape_of, turned
 
 _LONGEST_NAME = 512
@@ -137,21 +137,23 @@ def _by_pattern(
     return left
 
 
-def _layer(source: str, style: str, used: dict[str, TensorInfo], shape: Shape) -> FileLayer:
+def _layer(
+    source: str, style: str, used: dict[str, TensorInfo], shape: Shape, models: Models = ALL
+) -> FileLayer:
     """The layer under what its name says it is; of several ways to read its factors, the one in
-    which they have that layer's shape."""
+    which they have that layer's shape. `models`: those whose names are looked for."""
     where = place(source)
     if style == POSITIONAL or where.part == SECOND:
         return FileLayer(source, where, style, used, shape)
     plain = flat(where.name)
-    named = is_name(plain, where.part)
-    alias = plain if named else longest(where.rest)
+    named = is_name(plain, where.part, models)
+    alias = plain if named else longest(where.rest, models)
     if alias is None:
         return FileLayer(source, where, style, used, shape)
-    model = model_of(alias, shape.out, shape.columns)
+    model = model_of(alias, shape.out, shape.columns, models)
     if model is None:
         for other, reading in turned(used):
-            model = model_of(alias, other.out, other.columns)
+            model = model_of(alias, other.out, other.columns, models)
             if model is not None:
                 used, shape = reading, other
                 break
@@ -159,6 +161,11 @@ def _layer(source: str, style: str, used: dict[str, TensorInfo], shape: Shape) -
         return FileLayer(source, where, style, used, shape)
     found = Wrapped(alias, model if model in ENCODERS else "")
     return FileLayer(source, where, style, used, shape, found)
+
+
+def layer_then(layer: FileLayer, models: Models) -> FileLayer:
+    """The layer as it was found when these were all models that had a table."""
+    return _layer(layer.source, layer.style, layer.tensors, layer.shape, models)
 
 
 def _numbered(tensors: Sequence[TensorInfo]) -> dict[str, Tensor]:

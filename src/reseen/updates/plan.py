@@ -31,7 +31,9 @@ from dataclasses import dataclass, replace
 from reseen.errors import FileError
 from reseen.files.tensors import Listing, TensorInfo
 from reseen.updates.canonical import Naming, Piece, naming_of, part_of
-from reseen.updates.layers import FileLayer, file_layers
+from reseen.updates.former import NamingThen, naming_then
+from reseen.updates.layers import FileLayer, file_layers, layer_then
+from reseen.updates.names import then as names_then
 from reseen.updates.names.tables import flat
 from reseen.updates.not_read import code_of
 from reseen.updates.peft import PeftConfig, parse_metadata
@@ -57,8 +59,8 @@ class ModulePlan:
     """Which output rows of the file's layer make this module, in order; None for all of them."""
     fixed_scale: float | None = None
     """The scale where a configuration gives it; None where the tensors do (or else it is 1)."""
-    former: bool = False
-    """Whether it is one of `Plan.former`."""
+    reading: int = 0
+    """0 for a module of the plan; else that of one of `Plan.readings`, counted from 1."""
 
     @property
     def length(self) -> int:
@@ -80,9 +82,9 @@ class NotRead:
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
-    """A file under the names that its layers had before words around them were seen through. What
-    was removed then has a sketch of these names, and its weights are gone."""
+class Reading:
+    """A file under other names, under which it is compared too: those that its layers had in
+    releases before. What was removed then has a sketch of these names, and its weights are gone."""
 
     architecture: str
     modules: tuple[ModulePlan, ...]
@@ -114,19 +116,27 @@ class Plan:
     """False where the file leaves the scale of its updates to a configuration we do not have."""
     not_read: tuple[NotRead, ...] = ()
     remarks: tuple[str, ...] = ()
-    former: Former | None = None
-    """What was read of such a file before, where that was something else."""
+    readings: tuple[Reading, ...] = ()
 
     def layers(self) -> Iterator[tuple[ModulePlan, ...]]:
-        """Modules that share their tensors together, so that each tensor is read once; former ones
-        too where their names are others."""
+        """Modules that share their tensors together, so that each tensor is read once; those of
+        other readings too, where they are not the plan's own under the same name."""
         together: dict[str, list[ModulePlan]] = {}
-        then = self.former.modules if self.former else ()
-        named = {module.name for module in self.modules}
-        for module in (*self.modules, *(m for m in then if m.name not in named)):
+        own = {module.name: module for module in self.modules}
+        for module in self.modules:
             together.setdefault(module.source, []).append(module)
+        for reading in self.readings:
+            for module in reading.modules:
+                if not is_own(module, own):
+                    together.setdefault(module.source, []).append(module)
         for group in together.values():
             yield tuple(group)
+
+
+def is_own(module: ModulePlan, own: Mapping[str, ModulePlan]) -> bool:
+    """Whether a module of another reading is the plan's own of that name."""
+    mine = own.get(module.name)
+    return mine is not None and (mine.source, mine.rows) == (module.source, module.rows)
 
 
 def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
@@ -142,15 +152,6 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     configs = {"": config} if config else _configs(listing.metadata, remarks)
     scales = {layer.source: _fixed_scale(layer, configs) for layer in layers}
     modules = _modules(layers, naming, scales, counts)
-    former = None
-    if any(layer.wrapped for layer in layers):
-        plain = tuple(replace(layer, wrapped=None) for layer in layers)
-        naming_then = naming_of(plain)
-        modules_then = _modules(plain, naming_then, scales, Counter())
-        if {m.name for m in modules_then} != {m.name for m in modules}:
-            then = (replace(module, former=True) for module in modules_then)
-            former = Former(naming_then.architecture(plain), tuple(then))
-
     unscaled = sum(
         scales[layer.source] is None and layer.style == "peft" and not _says_scale(layer)
         for layer in layers
@@ -177,13 +178,36 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         scale_known=not unscaled and not patterns,
         not_read=tuple(NotRead(reason, n) for reason, n in sorted(counts.items())),
         remarks=tuple(remarks),
-        former=former,
+        readings=_readings(layers, naming, modules, scales),
     )
+
+
+def _readings(
+    layers: Sequence[FileLayer],
+    naming: Naming,
+    modules: Sequence[ModulePlan],
+    scales: Mapping[str, float | None],
+) -> tuple[Reading, ...]:
+    """The file under the names that its layers had, where those were others: by the last release,
+    and by those before it, which saw no name behind words that they did not know."""
+    readings: list[Reading] = []
+    seen = [{module.name for module in modules}]
+    for models in (names_then.MODELS, ()):
+        was = tuple(layer_then(layer, models) for layer in layers)
+        named = naming_then(was, naming)
+        then = _modules(was, named, scales, Counter())
+        names = {module.name for module in then}
+        if names not in seen:
+            seen.append(names)
+            number = len(readings) + 1
+            marked = tuple(replace(module, reading=number) for module in then)
+            readings.append(Reading(named.architecture(was), marked))
+    return tuple(readings)
 
 
 def _modules(
     layers: Sequence[FileLayer],
-    naming: Naming,
+    naming: Naming | NamingThen,
     scales: Mapping[str, float | None],
     counts: Counter[str],
 ) -> tuple[ModulePlan, ...]:

@@ -1,8 +1,8 @@
-"""The base models whose tables are here, and which fits a file's layers."""
+"""The base models whose tables are here, and what a layer is by its own name and size."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,14 +12,10 @@ from reseen.updates.names.tables import Cut, Table
 DENOISERS = ("sd1", "sd2", "sdxl", "flux", "sd3", "sd3.5-large")
 ENCODERS = ("clip_l", "clip_g", "clip_h", "t5")
 
-_NAMES = 0.5
-"""The share of a part that a table must name before its names are used at all. Shares are of stored
-bytes: a thousand layers of one number each, put in to hide the rest, weigh nothing."""
 _MODEL = 0.7
-"""The share that a table must name for the part to be of its model. Stray layers may be up to three
-tenths; HunyuanVideo shares 0.63 of its names with Flux."""
-_SHAPES = 0.9
-"""The share of what is named that must have the model's shape."""
+"""The share of a part that must be a model's, by name and size, for the part to be of that model.
+Shares are of stored bytes: a thousand layers of one number each, put in to hide the rest, weigh
+nothing."""
 STRAY = 1 - _MODEL
 """The share that layers of no known model may have without making the rest unknown."""
 
@@ -60,63 +56,96 @@ def one_of(architecture: str) -> tuple[str, ...]:
     return tuple(architecture.split(_OR))
 
 
-@dataclass(frozen=True, slots=True)
-class FoundTable:
-    """The table that names a file's layers."""
-
-    table: Table | None
-    model: str
-    """Empty where only the names fit and the widths do not; see `one_of` where several fit."""
-
-
 def fits(table: Table, alias: str, out: int, columns: int) -> tuple[bool, bool]:
     """Whether the table has a layer of this name, and whether it has this shape."""
     cuts = table.aliases.get(alias)
     if cuts is None:
         return False, False
-    for cut in cuts:
-        layer = table.layers[cut.name]
-        if out % cut.of or columns != layer.columns:
-            return True, False
-        if cut.height(out) not in (layer.out, layer.other_out):
-            return True, False
-    return True, True
+    return True, _sized(table, cuts, out, columns)
 
 
-def best(models: Iterable[str], layers: Mapping[str, tuple[int, int, int]]) -> FoundTable:
-    """Which model's table names layers given by flattened name as (out, columns, stored bytes).
+def _sized(table: Table, cuts: tuple[Cut, ...], out: int, columns: int) -> bool:
+    return all(
+        out % cut.of == 0 and table.layers[cut.name].has(cut.height(out), columns) for cut in cuts
+    )
 
-    Where several models fit alike and name the layers alike it is one of them: self-attention alone
-    cannot tell SD 1.x from SD 2.x. Where the names fit and the shapes do not (a small or widened
-    sibling), the names are used and the model stays unknown.
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a layer is by its name."""
+
+    table: Table
+    """Of the first model that has it."""
+    cuts: tuple[Cut, ...]
+    models: tuple[str, ...]
+    """Those that have it in this size; none where only its name is known."""
+
+
+def layer(models: tuple[str, ...], alias: str, out: int, columns: int) -> Known | None:
+    """What a layer is by its flattened name and its size, whatever else the file has; None for
+    none of these models'.
+
+    Models that have a layer of one name and one size name it alike (a test holds it). Where none
+    has it in this size (a small or widened sibling), it is that of the model whose layer has the
+    same proportions, else of the first whose cuts divide its height.
     """
-    scored: list[tuple[int, int, str]] = []
-    for model in models:
+    having = _having(models).get(alias, ())
+    sized = [(m, cuts) for m, cuts in having if _sized(known(m), cuts, out, columns)]
+    if sized:
+        model, cuts = sized[0]
+        return Known(known(model), cuts, tuple(m for m, _ in sized))
+    dividing = [(m, cuts) for m, cuts in having if out % cuts[0].of == 0]
+    for model, cuts in dividing:
         table = known(model)
-        named = shaped = 0
-        for alias, (out, columns, weight) in layers.items():
-            has_name, has_shape = fits(table, alias, out, columns)
-            named += weight * has_name
-            shaped += weight * has_shape
-        scored.append((shaped, named, model))
-    total = sum(weight for _, _, weight in layers.values())
-    shaped, named, model = max(scored, key=lambda s: s[:2], default=(0, 0, ""))
-    if named and named >= _MODEL * total and shaped >= _SHAPES * named:
-        alike = [
-            m for s, n, m in scored if (s, n) == (shaped, named) and _names_alike(m, model, layers)
-        ]
-        return FoundTable(known(model), _OR.join(alike))
-    _, named, model = max(scored, key=lambda s: s[1], default=(0, 0, ""))
-    if named and named >= _NAMES * total:
-        return FoundTable(known(model), "")
-    return FoundTable(None, "")
+        whole = sum(table.layers[cut.name].out for cut in cuts)
+        if whole * columns == out * table.layers[cuts[0].name].columns:
+            return Known(table, cuts, ())
+    return Known(known(dividing[0][0]), dividing[0][1], ()) if dividing else None
 
 
-def _names_alike(model: str, other: str, layers: Iterable[str]) -> bool:
-    one, two = known(model), known(other)
-    return one.part == two.part and all(cuts_of(one, a) == cuts_of(two, a) for a in layers)
+@cache
+def _having(models: tuple[str, ...]) -> Mapping[str, tuple[tuple[str, tuple[Cut, ...]], ...]]:
+    """By flattened name: the models that have it, and which of their layers it is."""
+    found: dict[str, tuple[tuple[str, tuple[Cut, ...]], ...]] = {}
+    for model in models:
+        for alias, cuts in known(model).aliases.items():
+            found[alias] = (*found.get(alias, ()), (model, cuts))
+    return found
 
 
-def cuts_of(table: Table, alias: str) -> tuple[Cut, ...]:
-    """The canonical layers behind a flattened name; none where the table has no such name."""
-    return table.aliases.get(alias, ())
+@cache
+def _kinds(model: str) -> Mapping[str, int]:
+    """How many layers of each kind a model has."""
+    counts: dict[str, int] = {}
+    for name in known(model).layers:
+        counts[kind(name)] = counts.get(kind(name), 0) + 1
+    return counts
+
+
+def kind(name: str) -> str:
+    """A layer's name without the number of its block."""
+    return ".".join("#" if word.isdigit() else word for word in name.split("."))
+
+
+def model_of(weights: Mapping[str, int], total: int, names: Mapping[str, frozenset[str]]) -> str:
+    """Which model a part is of, empty for none: the one that has the most of it.
+
+    `weights`: stored bytes of the layers that each model has; `total`: of all; `names`: the layers
+    themselves, without the part. Of several that have all alike it is those of which no layer of a
+    kind that is there is missing; else it is one of them: self-attention alone cannot tell
+    SD 1.x from SD 2.x.
+    """
+    most = max(weights.values(), default=0)
+    if not most or most < _MODEL * total:
+        return ""
+    alike = [model for model, weight in weights.items() if weight == most]
+    if len(alike) > 1:
+        alike = [m for m in alike if _is_whole(m, names[m])] or alike
+    return _OR.join(sorted(alike, key=(*DENOISERS, *ENCODERS).index))
+
+
+def _is_whole(model: str, names: frozenset[str]) -> bool:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[kind(name)] = counts.get(kind(name), 0) + 1
+    return all(_kinds(model).get(kind, 0) == count for kind, count in counts.items())

@@ -165,7 +165,7 @@ def _sd3_block(i: int, h: int, *, last: bool, dual: bool) -> tuple[list[Layer], 
         *_square(block, (*_IMG, *_TXT, "attn.to_out.0"), h),
         Layer(f"{block}.ff.net.0.proj", 4 * h, h),
         Layer(f"{block}.ff.net.2", h, 4 * h),
-        Layer(f"{block}.norm1.linear", 6 * h, h, other_out=9 * h if dual else 0),
+        Layer(f"{block}.norm1.linear", 6 * h, h, others=((9 * h, h),) if dual else ()),
         Layer(f"{block}.norm1_context.linear", 2 * h if last else 6 * h, h),
     ]
     aliases: list[_Alias] = [

@@ -21,13 +21,17 @@ class Layer:
     """Input width (or channels)."""
     kernel: int = 1
     """Side of the square kernel; 1 for a linear layer."""
-    other_out: int = 0
-    """A second output width seen for this layer in a sibling of the model; 0 if none."""
+    others: tuple[tuple[int, int], ...] = ()
+    """Other (out, columns) of this layer in siblings of the model."""
 
     @property
     def columns(self) -> int:
         """Columns of the update matrix: in*kh*kw."""
         return self.inn * self.kernel * self.kernel
+
+    def has(self, out: int, columns: int) -> bool:
+        """Whether it has this size."""
+        return (out, columns) == (self.out, self.columns) or (out, columns) in self.others
 
 
 @dataclass(frozen=True, slots=True)

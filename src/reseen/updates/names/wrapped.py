@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 
 from reseen.updates.names.known import DENOISERS, ENCODERS, fits, known
 from reseen.updates.names.prefixes import ENCODER
-from reseen.updates.names.tables import flat
 
 _LONGEST = 256
 """Characters from the end that are searched: the longest name of a layer has 90."""
@@ -39,6 +39,12 @@ _SECOND = ("transformer", "2")
 """Words of the second of two experts."""
 
 
+Models = tuple[str, ...]
+ALL: Models = (*DENOISERS, *ENCODERS)
+_NUMBER = "#"
+"""In the tree: any number. Which numbers a name may have is looked up in the end."""
+
+
 @dataclass(slots=True)
 class _Node:
     """A place in the tree of names, read backwards."""
@@ -47,10 +53,8 @@ class _Node:
     """By the word that comes next."""
     before: _Node | None = None
     """Where a component begins here: the place before it, where other words may stand."""
-    name: str = ""
-    """The flattened name that begins here; empty for none."""
-    length: int = 0
-    """Words of that name."""
+    is_name: bool = False
+    """Whether a name begins here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,8 @@ class Wrapped:
     """The text encoder that has it, by its width; empty for a denoiser's."""
 
 
-def longest(text: str) -> str | None:
-    """The flattened name of the layer at the end of a name."""
+def longest(text: str, models: Models = ALL) -> str | None:
+    """The flattened name of these models' layer at the end of a name."""
     text = text.lower()
     for word in _TRAINING:
         text = text.replace(word, "")
@@ -75,84 +79,122 @@ def longest(text: str) -> str | None:
     apart = [text[a.end() : b.start()].strip("_") != "" for a, b in pairwise(found)]
     if all(apart):
         apart = [False] * len(apart)
-    alias = _ending(words, apart)
+    alias = _ending(words, apart, models)
     behind = next((some for some in _BEHIND if words[-len(some) :] == some), None)
     if alias is None and behind is not None:
-        alias = _ending(words[: -len(behind)], apart)
+        alias = _ending(words[: -len(behind)], apart, models)
     return alias
 
 
-def model_of(alias: str, out: int, columns: int) -> str | None:
+def model_of(alias: str, out: int, columns: int, models: Models = ALL) -> str | None:
     """The first model that has a layer of this name and shape."""
-    models = (*DENOISERS, *ENCODERS)
     return next((m for m in models if fits(known(m), alias, out, columns) == (True, True)), None)
 
 
 @cache
-def _aliases(models: tuple[str, ...] = (*DENOISERS, *ENCODERS)) -> frozenset[str]:
-    """All flattened names that the tables of these models have."""
-    return frozenset(alias for model in models for alias in known(model).aliases)
+def _aliases(models: Models) -> Mapping[str, str]:
+    """All flattened names that the tables of these models have, by their words in small letters."""
+    return {_key(alias): alias for model in models for alias in known(model).aliases}
 
 
-def is_name(alias: str, part: str) -> bool:
-    """Whether a flattened name as a whole is one that a part of a file may have."""
-    if not part:
-        return alias in _aliases()
-    return alias in _aliases(ENCODERS if part.startswith(ENCODER) else DENOISERS)
+def _key(alias: str) -> str:
+    return "_".join(_WORD.findall(alias.lower()))
 
 
 @cache
-def _telling() -> frozenset[str]:
+def _every(models: Models) -> frozenset[str]:
+    return frozenset(_aliases(models).values())
+
+
+def is_name(alias: str, part: str, models: Models = ALL) -> bool:
+    """Whether a flattened name as a whole is one that a part of a file may have."""
+    if part:
+        is_encoder = part.startswith(ENCODER)
+        models = tuple(model for model in models if (model in ENCODERS) == is_encoder)
+    return alias in _every(models)
+
+
+@cache
+def _telling(models: Models = ALL) -> frozenset[str]:
     """Words that are no wrapper's."""
-    words = {word for alias in _aliases() for word in alias.lower().split("_")}
+    words = {word for key in _aliases(models) for word in key.split("_")}
     return frozenset(w for w in words - _IN_WRAPPERS if len(w) > 1 and not w.isdigit())
 
 
 @cache
-def _tree() -> _Node:
+def _tree(models: Models) -> _Node:
     root = last = _Node()
-    for model in (*DENOISERS, *ENCODERS):
-        for spelled in known(model).spelled:
-            node, length = root, 0
-            for component in reversed(spelled.lower().split(".")):
-                words = component.split("_")
-                length += len(words)
-                for word in reversed(words):
-                    node = node.words.setdefault(word, _Node())
-                last = node
-                last.before = node = last.before or _Node()
-            last.name, last.length = flat(spelled), length
+    patterns = {
+        tuple(
+            tuple(_NUMBER if w.isdigit() else w for w in _WORD.findall(component))
+            for component in spelled.lower().split(".")
+        )
+        for model in models
+        for spelled in known(model).spelled
+    }
+    for pattern in patterns:
+        node = root
+        for component in reversed(pattern):
+            for word in reversed(component):
+                node = node.words.setdefault(word, _Node())
+            last = node
+            last.before = node = last.before or _Node()
+        last.is_name = True
     return root
 
 
-def _ending(words: list[str], apart: list[bool]) -> str | None:
+@dataclass(slots=True)
+class _Path:
+    """How far a name was read, backwards."""
+
+    at: int
+    """The word that is next before this one."""
+    node: _Node
+    outside: bool
+    """Whether it stands between components."""
+    skipped: int
+    words: tuple[str, ...]
+    """Those of the name, the last first."""
+
+
+def _ending(words: list[str], apart: list[bool], models: Models) -> str | None:
     """`apart`: whether a component ends behind a word, for certain."""
-    if not words or words[-1] not in _tree().words:
+    tree, telling, names = _tree(models), _telling(models), _aliases(models)
+    if not words or _in_tree(words[-1]) not in tree.words:
         return None
-    best: _Node | None = None
-    begins = 0
-    waiting = deque([(len(words), _tree(), True, 0)])  # the fewest words between come first
+    best: tuple[int, str, int] | None = None
+    """Words of the longest name, that name, and where it begins."""
+    waiting = deque([_Path(len(words), tree, True, 0, ())])  # the fewest words between come first
     seen = set()
     while waiting:
-        at, node, outside, skipped = waiting.pop()
-        if node.name and (best is None or node.length > best.length):
-            best, begins = node, at
+        path = waiting.pop()
+        at, node, length = path.at, path.node, len(path.words)
+        if node.is_name and (best is None or length > best[0]):
+            name = names.get("_".join(reversed(path.words)))
+            if name is not None:
+                best = (length, name, at)
         if not at or (at, id(node)) in seen:
             continue
         seen.add((at, id(node)))
         word = words[at - 1]
         if node.before is not None:
-            waiting.append((at, node.before, True, skipped))
-        following = node.words.get(word)
-        if following is not None and (outside or not apart[at - 1]):
-            waiting.append((at - 1, following, False, skipped))
-        wrapper = outside and at < len(words) and skipped < _MOST_BETWEEN
-        if wrapper and not word.isdigit() and word not in _telling():
-            waiting.appendleft((at - 1, node, True, skipped + 1))
-    before = words[:begins]
+            waiting.append(_Path(at, node.before, True, path.skipped, path.words))
+        following = node.words.get(_in_tree(word))
+        if following is not None and (path.outside or not apart[at - 1]):
+            waiting.append(_Path(at - 1, following, False, path.skipped, (*path.words, word)))
+        wrapper = path.outside and at < len(words) and path.skipped < _MOST_BETWEEN
+        if wrapper and not word.isdigit() and word not in telling:
+            waiting.appendleft(_Path(at - 1, node, True, path.skipped + 1, path.words))
+    if best is None:
+        return None
+    before = words[: best[2]]
     beside = next((word for word in reversed(before) if not word.isdigit()), "")
-    if best is None or beside in _telling() or not _OTHER_MODELS.isdisjoint(before):
+    if beside in telling or not _OTHER_MODELS.isdisjoint(before):
         return None
     if any(tuple(before[i : i + 2]) == _SECOND for i in range(len(before))):
         return None
-    return best.name
+    return best[1]
+
+
+def _in_tree(word: str) -> str:
+    return _NUMBER if word.isdigit() else word
