@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from math import prod
 
-from reseen.files.tensors import DTYPE_BITS
+from reseen.files.gguf import _TYPES as GGUF_TYPES
+from reseen.files.tensors import DTYPE_BITS, length_of
 
 MAGIC = 0x1950A86A20F9469CFC6C
 
@@ -32,7 +33,7 @@ class T:
 
 def ramp(dtype: str, *shape: int, seed: int = 0) -> T:
     """A tensor of different, harmless values: bytes that count."""
-    length = prod(shape) * DTYPE_BITS[dtype] // 8
+    length = length_of(dtype, prod(shape))
     block = bytes((seed * 31 + i * 7 + (i >> 8)) % 60 for i in range(length))
     return T(dtype, shape, block)
 
@@ -202,3 +203,63 @@ def torch_legacy(tensors: Mapping[str, T], value: bytes | None = None) -> bytes:
     for t in tensors.values():
         out += struct.pack("<q", len(t.data) * 8 // DTYPE_BITS.get(t.dtype, 8)) + t.data
     return out
+
+
+def gguf_text(value: str | bytes) -> bytes:
+    raw = value.encode() if isinstance(value, str) else value
+    return struct.pack("<Q", len(raw)) + raw
+
+
+def gguf_value(value: object) -> bytes:
+    """A value with its type before it: a text, a number, or a list of texts or of numbers."""
+    if isinstance(value, str):
+        return struct.pack("<I", 8) + gguf_text(value)
+    if isinstance(value, float):
+        return struct.pack("<If", 6, value)
+    if isinstance(value, int):
+        return struct.pack("<II", 4, value)
+    assert isinstance(value, Sequence)
+    if value and isinstance(value[0], str):
+        return struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(gguf_text, value))
+    return struct.pack(f"<IIQ{len(value)}i", 9, 5, len(value), *value)
+
+
+def gguf_header(
+    pairs: Mapping[str, object],
+    tensors: Sequence[bytes],
+    *,
+    version: int = 3,
+    counts: tuple[int | None, int | None] = (None, None),
+) -> bytes:
+    """`counts`: of tensors and of pairs, where they lie."""
+    many, told = counts
+    head = b"GGUF" + struct.pack(
+        "<IQQ",
+        version,
+        len(tensors) if many is None else many,
+        len(pairs) if told is None else told,
+    )
+    told_pairs = b"".join(gguf_text(key) + gguf_value(value) for key, value in pairs.items())
+    return head + told_pairs + b"".join(tensors)
+
+
+def gguf_tensor(name: str, sizes: Sequence[int], kind: int, offset: int) -> bytes:
+    """`sizes` as the file has them: the innermost first."""
+    return gguf_text(name) + struct.pack(f"<I{len(sizes)}QIQ", len(sizes), *sizes, kind, offset)
+
+
+def gguf(
+    tensors: Mapping[str, T], pairs: Mapping[str, object] | None = None, alignment: int = 32
+) -> bytes:
+    """A file whose tensors lie in the order given."""
+    kinds = {dtype: kind for kind, dtype in GGUF_TYPES.items()}
+    if alignment != 32:
+        pairs = {**(pairs or {}), "general.alignment": alignment}
+    entries, data = [], b""
+    for name, tensor in tensors.items():
+        data += bytes(-len(data) % alignment)
+        sizes = tensor.shape[::-1]
+        entries.append(gguf_tensor(name, sizes, kinds[tensor.dtype], len(data)))
+        data += tensor.data
+    header = gguf_header(pairs or {}, entries)
+    return header + bytes(-len(header) % alignment) + data

@@ -39,7 +39,7 @@ WORDS = [
     *(b"cos\nsystem\n", b"ctorch._utils\n_rebuild_tensor_v2\n", b"ctorch\nFloatStorage\n"),
     *(b"ctorch._utils\n_rebuild_parameter\n", b"ccollections\nOrderedDict\n", MARKER.encode()),
 ]
-_LARGEST = 1 << 15
+LARGEST = 1 << 15
 
 TENSORS = {
     "lora_unet_a.lora_up.weight": ramp("F16", 8, 4),
@@ -95,18 +95,19 @@ def _streamed(data: bytes, piece: int, inside: object) -> Fingerprint:
     return pass_.finish()
 
 
-def _file(data: bytes, rng: Random) -> ModelFile:
+def model_file(data: bytes, rng: Random) -> ModelFile:
     return ModelFile(data, rng.choice((1 << 20, 1 << 20, 1000, 64)), chance.chance(rng, 2))
 
 
 @cache
-def _hostile(container: str) -> tuple[bytes, ...]:
+def hostile_files(container: str) -> tuple[bytes, ...]:
     begins: Callable[[bytes], bool] = {
         "safetensors": lambda data: data[8:9] in b" {",
         "zip": lambda data: data[:2] == b"PK",
         "legacy": lambda data: data[:1] == b"\x80",
+        "gguf": lambda data: data[:4] == b"GGUF",
     }[container]
-    return tuple(c.data for c in hostile() if len(c.data) <= _LARGEST and begins(c.data))
+    return tuple(c.data for c in hostile() if len(c.data) <= LARGEST and begins(c.data))
 
 
 @cache
@@ -117,18 +118,18 @@ def _safetensors_files() -> tuple[bytes, ...]:
         build.safetensors({**TENSORS, "e": ramp("F4", 8), "f": ramp("F6_E3M2", 8)}, {"k": "v"}),
         build.safetensors({f"t{i}": ramp("F16", 2, i) for i in range(20)}),
     )
-    return 4 * good + _hostile("safetensors")
+    return 4 * good + hostile_files("safetensors")
 
 
 def safetensors(rng: Random) -> ModelFile:
     if chance.chance(rng, 2.5):
-        return _file(_by_fields(rng), rng)
+        return model_file(_by_fields(rng), rng)
     files = _safetensors_files()
-    data = mutated(rng.choice(files), rng, WORDS, files, _LARGEST)
+    data = mutated(rng.choice(files), rng, WORDS, files, LARGEST)
     if chance.chance(rng, 2) and b"}}" in data[8:]:
         # Put the length right that the mutation broke, so that what comes after is reached.
         data = struct.pack("<Q", data.rindex(b"}}") + 2 - 8) + data[8:]
-    return _file(data, rng)
+    return model_file(data, rng)
 
 
 def _by_fields(rng: Random) -> bytes:
@@ -205,12 +206,12 @@ def _zips() -> tuple[bytes, ...]:
         build.python_zip({"a/data.pkl": build.pickled(b"N"), "a/data/0": b"x"}),
         build.python_zip({"a/data.pkl": build.pickled(b"N"), "a/data/0": b"x"}, ZIP_DEFLATED),
     )
-    return 4 * good + _hostile("zip")
+    return 4 * good + hostile_files("zip")
 
 
 def torch_zip(rng: Random) -> ModelFile:
     files = _zips()
-    return _file(mutated(rng.choice(files), rng, WORDS, files, _LARGEST), rng)
+    return model_file(mutated(rng.choice(files), rng, WORDS, files, LARGEST), rng)
 
 
 @cache
@@ -220,12 +221,12 @@ def _legacy_files() -> tuple[bytes, ...]:
         build.torch_legacy({"a": ramp("F16", 9)}),
         build.torch_legacy({"a": ramp("U16", 9), "b": ramp("F8_E5M2", 2)}),
     )
-    return 4 * good + _hostile("legacy")
+    return 4 * good + hostile_files("legacy")
 
 
 def torch_legacy(rng: Random) -> ModelFile:
     files = _legacy_files()
-    return _file(mutated(rng.choice(files), rng, WORDS, files, _LARGEST), rng)
+    return model_file(mutated(rng.choice(files), rng, WORDS, files, LARGEST), rng)
 
 
 # -- pickles, by a grammar ------------------------------------------------------------------------
@@ -386,7 +387,7 @@ def torch_pickle(rng: Random) -> ModelFile:
     legacy = chance.chance(rng, 3)
     if chance.chance(rng, 3):
         value = build.state_dict(TURNED, legacy)
-        value = mutated(value, rng, WORDS, [value], _LARGEST)
+        value = mutated(value, rng, WORDS, [value], LARGEST)
     elif chance.chance(rng, 4):
         value = _value(rng)
     else:
@@ -396,7 +397,7 @@ def torch_pickle(rng: Random) -> ModelFile:
             for n in range(rng.randrange(1, 6))
         )
         value = b"}(" + pairs + b"u"
-    return _file((build.torch_legacy if legacy else build.torch_zip)(TURNED, value), rng)
+    return model_file((build.torch_legacy if legacy else build.torch_zip)(TURNED, value), rng)
 
 
 # -- anything else --------------------------------------------------------------------------------
@@ -444,11 +445,11 @@ def other_file(rng: Random) -> ModelFile:
         )
         if chance.chance(rng, 2):
             data = mutated(data, rng, WORDS)
-        return _file(data, rng)
+        return model_file(data, rng)
     data = head + rng.randbytes(rng.choice((0, 1, 8, 30, 300, 512, 2000)))
     if chance.chance(rng, 3):
         data = data[:257].ljust(257, b"\0") + b"ustar" + data[262:]
-    return _file(mutated(data, rng, WORDS, _HEADS), rng)
+    return model_file(mutated(data, rng, WORDS, _HEADS), rng)
 
 
 def read_other(file: ModelFile) -> object:

@@ -9,6 +9,7 @@ from tests.fuzz import (
     cells,
     containers,
     doors,
+    gguf_files,
     hub_answers,
     hub_client,
     kept,
@@ -20,6 +21,7 @@ from tests.fuzz.play import FuzzedReader
 
 FAMILIES = (
     containers,
+    gguf_files,
     adapters,
     lists,
     cells,

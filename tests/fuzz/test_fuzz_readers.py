@@ -34,6 +34,7 @@ TAKES_APART = {
         "np.frombuffer",
         "int.from_bytes",
         "struct.unpack",
+        "struct.unpack_from",
         "parse_qsl",
         "urlsplit",
     ),

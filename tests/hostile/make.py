@@ -32,7 +32,8 @@ class Hostile:
 
 
 def hostile() -> Iterator[Hostile]:
-    for make, suffix in ((_safetensors, "safetensors"), (_zips, "pt"), (_legacy, "pth")):
+    makers = ((_safetensors, "safetensors"), (_zips, "pt"), (_legacy, "pth"), (_gguf, "gguf"))
+    for make, suffix in makers:
         for name, lie, error, data in make():
             yield Hostile(f"{name}.{suffix}", lie, error, data)
 
@@ -526,6 +527,135 @@ def _legacy() -> Iterator[_Row]:
         "a pickle that only takes time",
         TooLarge,
         (magic + build.pickled(b"N0" * 500_000 + b"N")),
+    )
+
+
+def _gguf() -> Iterator[_Row]:
+    good = build.gguf({"a": ramp("F32", 8)})
+
+    def one(sizes: list[int], kind: int = 0, offset: int = 0, data: bytes = bytes(64)) -> bytes:
+        header = build.gguf_header({}, [build.gguf_tensor("a", sizes, kind, offset)])
+        return header + bytes(-len(header) % 32) + data
+
+    yield "cut-off", "the last tensor is cut off", Malformed, good[:-1]
+    yield "cut-in-header", "the header is cut off", Malformed, good[:40]
+    yield (
+        "tensors-beyond-count",
+        "more tensors than bytes",
+        TooLarge,
+        build.gguf_header({}, [], counts=(2**40, 0)),
+    )
+    yield (
+        "pairs-beyond-count",
+        "more values than bytes",
+        TooLarge,
+        build.gguf_header({}, [], counts=(0, 2**62)),
+    )
+    yield (
+        "count-too-large",
+        "a tensor that is not there",
+        Malformed,
+        good.replace(b"a", b"a" * 9, 1),
+    )
+    words = (9).to_bytes(4, "little") + (8).to_bytes(4, "little")
+    yield (
+        "words-beyond-count",
+        "a list of 2^60 words",
+        TooLarge,
+        build.gguf_header({}, [], counts=(0, 1))
+        + build.gguf_text("a")
+        + words
+        + b"\0" * 7
+        + b"\x10",
+    )
+    numbers = (9).to_bytes(4, "little") + (10).to_bytes(4, "little")
+    yield (
+        "numbers-beyond-file",
+        "a list of 2^61 numbers, whose bytes wrap",
+        Malformed,
+        build.gguf_header({}, [], counts=(0, 1))
+        + build.gguf_text("a")
+        + numbers
+        + struct.pack("<Q", 2**61),
+    )
+    yield (
+        "lists-of-lists",
+        "a list of lists",
+        Malformed,
+        build.gguf_header({}, [], counts=(0, 1))
+        + build.gguf_text("a")
+        + struct.pack("<IIQ", 9, 9, 1 << 40),
+    )
+    yield (
+        "text-of-exabytes",
+        "a key longer than the file",
+        Malformed,
+        build.gguf_header({}, [], counts=(0, 1)) + struct.pack("<Q", 2**63) + b"a",
+    )
+    yield (
+        "type-of-value",
+        "a value of a type that does not exist",
+        Malformed,
+        build.gguf_header({}, [], counts=(0, 1)) + build.gguf_text("a") + struct.pack("<I", 77),
+    )
+    yield (
+        "alignment-zero",
+        "an alignment by which nothing can be divided",
+        Malformed,
+        build.gguf({"a": ramp("F32", 8)}, {"general.alignment": 0}),
+    )
+    yield (
+        "alignment-odd",
+        "an alignment of 48",
+        Malformed,
+        build.gguf({"a": ramp("F32", 8)}, {"general.alignment": 48}),
+    )
+    yield (
+        "alignment-text",
+        "an alignment in words",
+        Malformed,
+        build.gguf({"a": ramp("F32", 8)}, {"general.alignment": 0.5}),
+    )
+    yield "rank-of-five", "a tensor of five dimensions", Malformed, one([1, 1, 1, 1, 8])
+    yield "size-negative", "a size that is below zero in a loader", Malformed, one([2**63])
+    yield "shape-wraps", "a shape whose product wraps", TooLarge, one([2**33 + 1, 2**31, 2])
+    yield (
+        "shape-wraps-to-zero",
+        "a wrapping product, hidden by a zero",
+        TooLarge,
+        one([2**40, 2**40, 0]),
+    )
+    yield "offset-beyond", "a tensor beyond the file", Malformed, one([8], 0, 1 << 40)
+    yield "offset-wraps", "an offset that wraps", Malformed, one([8], 0, 2**64 - 32)
+    yield "offset-askew", "a tensor beside the alignment", Malformed, one([4], 0, 4)
+    yield "half-a-block", "a row of half a block", Malformed, one([16], 8)
+    yield "no-block", "a single number of a type of blocks", Malformed, one([], 8)
+    pair = [build.gguf_tensor("a", (16,), 0, 0), build.gguf_tensor("b", (8,), 0, 32)]
+    header = build.gguf_header({}, pair)
+    yield (
+        "overlap",
+        "two tensors over each other",
+        Malformed,
+        header + bytes(-len(header) % 32) + bytes(128),
+    )
+    twice = build.gguf_header({}, [build.gguf_tensor("a", (1,), 0, 0)] * 2)
+    yield (
+        "name-twice",
+        "two tensors of one name",
+        Malformed,
+        twice + bytes(-len(twice) % 32) + bytes(128),
+    )
+    yield (
+        "old-version",
+        "a version of which nobody reads",
+        Unread,
+        build.gguf_header({}, [], version=1),
+    )
+    yield (
+        "big-endian",
+        "written by a big-endian machine",
+        Unread,
+        build.gguf_header({}, [], version=3 << 24),
     )
 
 

@@ -7,13 +7,19 @@ a container that is recognised but not read.
 from __future__ import annotations
 
 from reseen.errors import Unread
-from reseen.files import limits, safetensors, torch_legacy, torch_zip
+from reseen.files import gguf, limits, safetensors, torch_legacy, torch_zip
 from reseen.files.identify import HEAD_LENGTH, identify
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import Listing
 from reseen.records import Container
 
-READ = (Container.SAFETENSORS, Container.TORCH_ZIP, Container.TORCHSCRIPT, Container.TORCH_LEGACY)
+READ = (
+    Container.SAFETENSORS,
+    Container.TORCH_ZIP,
+    Container.TORCHSCRIPT,
+    Container.TORCH_LEGACY,
+    Container.GGUF,
+)
 """The containers whose tensors can be read."""
 
 
@@ -33,6 +39,8 @@ def read_listing(size: int, head: bytes = b"", *, thorough: bool = False) -> Rea
         return (yield from safetensors.read_listing(size, head))
     if container is Container.TORCH_LEGACY:
         return (yield from torch_legacy.read_listing(size, head, thorough=thorough))
+    if container is Container.GGUF:
+        return (yield from gguf.read_listing(size, head))
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"):
         # Whatever its first entry is called: torch looks for data.pkl in the directory.
         return (yield from torch_zip.read_listing(size, head, thorough=thorough))

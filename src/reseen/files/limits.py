@@ -26,6 +26,9 @@ METADATA_LIMIT = 8 << 20
 """Characters of a file's metadata in all."""
 METADATA_KEYS = 10_000
 
+STRINGS = 1_000_000
+"""Words in the lists of a GGUF header; the largest vocabulary and its merges have 780,000."""
+
 TENSORS = 20_000
 """Tensors in a file; the largest adapters and checkpoints have some 3,000."""
 RANK = 8

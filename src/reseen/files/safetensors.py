@@ -25,7 +25,7 @@ from typing import Any
 from reseen.errors import Malformed, TooLarge
 from reseen.files import limits
 from reseen.files.source import Range, Reader
-from reseen.files.tensors import DTYPE_BITS, Listing, TensorInfo
+from reseen.files.tensors import DTYPE_BITS, Listing, TensorInfo, is_usable
 from reseen.records import Container
 
 _Pairs = tuple[tuple[str, Any], ...]
@@ -96,7 +96,7 @@ def parse_header(header: bytes, size: int) -> Listing:
     if end != size:
         word = "end before" if end < size else "reach beyond"
         raise Malformed(f"the tensors {word} the end of the file")
-    listed = tuple(t for t in tensors if _is_usable(t))
+    listed = tuple(t for t in tensors if is_usable(t))
     if len(listed) < len(tensors):
         remarks.append("tensors whose names or shapes no model has are left out")
     return Listing(
@@ -194,13 +194,6 @@ def _tensor(name: str, value: Any, data_start: int, remarks: list[str]) -> Tenso
     if limits.product(shape) * DTYPE_BITS[dtype] != (end - begin) * 8:
         raise Malformed("a tensor's shape and dtype do not fit its data_offsets")
     return TensorInfo(name, dtype, tuple(shape), data_start + begin, end - begin)
-
-
-def _is_usable(tensor: TensorInfo) -> bool:
-    """Whether it may be shown and stored: a layer's name is short and plain, its shape too."""
-    if len(tensor.name) > limits.NAME_LENGTH or len(tensor.shape) > limits.RANK:
-        return False
-    return tensor.name.isprintable() or not any(c < " " or c == "\x7f" for c in tensor.name)
 
 
 def _remark(remarks: list[str], remark: str) -> None:

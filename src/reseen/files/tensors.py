@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import prod
 
+from reseen.files import limits
 from reseen.records import Container
 
 DTYPE_BITS: Mapping[str, int] = {
@@ -36,12 +38,50 @@ DTYPE_BITS: Mapping[str, int] = {
 
 
 @dataclass(frozen=True, slots=True)
+class PackedBlock:
+    """How values of a quantised type are stored: so many together, in so many bytes."""
+
+    values: int
+    bytes: int
+
+
+BLOCKS: Mapping[str, PackedBlock] = {
+    name: PackedBlock(values, bytes)
+    for values, sizes in {
+        32: "Q4_0 18, Q4_1 20, Q5_0 22, Q5_1 24, Q8_0 34, Q8_1 36, IQ4_NL 18, MXFP4 17",
+        64: "NVFP4 36",
+        128: "Q1_0 18",
+        256: "Q2_K 84, Q3_K 110, Q4_K 144, Q5_K 176, Q6_K 210, Q8_K 292, IQ1_S 50, IQ1_M 56, "
+        "IQ2_XXS 66, IQ2_XS 74, IQ2_S 82, IQ3_XXS 98, IQ3_S 110, IQ4_XS 136, TQ1_0 54, TQ2_0 66",
+    }.items()
+    for name, bytes in ((each.split()[0], int(each.split()[1])) for each in sizes.split(", "))
+}
+"""Types of GGUF files that have no bits an element (ggml-common.h); their rows are whole blocks."""
+
+
+def length_of(dtype: str, values: int) -> int:
+    """Bytes of so many values; of a quantised type, of the blocks that they fill."""
+    block = BLOCKS.get(dtype)
+    if block is None:
+        return -(-values * DTYPE_BITS[dtype] // 8)
+    return -(-values // block.values) * block.bytes
+
+
+def unit_of(dtype: str) -> int:
+    """Bytes after which the same values look the same again."""
+    if dtype in BLOCKS:
+        return BLOCKS[dtype].bytes
+    bits = DTYPE_BITS[dtype]
+    return 3 if bits == 6 else max(bits // 8, 1)
+
+
+@dataclass(frozen=True, slots=True)
 class TensorInfo:
     """One tensor as a header lists it."""
 
     name: str
     dtype: str
-    """A key of DTYPE_BITS, whatever the container calls it."""
+    """A key of DTYPE_BITS or BLOCKS, whatever the container calls it."""
     shape: tuple[int, ...]
     start: int
     """Where its bytes begin, counted from the start of the file."""
@@ -51,6 +91,31 @@ class TensorInfo:
     """In elements; None for row-major without holes. Only torch files have others."""
     byteorder: str = "little"
     """Only torch files can say "big"."""
+
+
+def is_usable(tensor: TensorInfo) -> bool:
+    """Whether it may be shown and stored: a layer's name is short and plain, its shape too."""
+    if len(tensor.name) > limits.NAME_LENGTH or len(tensor.shape) > limits.RANK:
+        return False
+    return tensor.name.isprintable() or not any(c < " " or c == "\x7f" for c in tensor.name)
+
+
+def can_be_cut(info: TensorInfo) -> bool:
+    """Whether rows of a tensor begin at whole bytes, and lie one after the other."""
+    if info.strides is not None or len(info.shape) < 2:
+        return False
+    columns = prod(info.shape[1:])
+    if info.dtype in BLOCKS:
+        return columns % BLOCKS[info.dtype].values == 0
+    bits = DTYPE_BITS[info.dtype]
+    return columns * bits % (24 if bits == 6 else 8) == 0
+
+
+def rows_of(info: TensorInfo, first: int, count: int) -> TensorInfo:
+    """Some rows of a tensor that `can_be_cut`, as a matrix: to be read alone."""
+    columns = prod(info.shape[1:])
+    row = length_of(info.dtype, columns)
+    return replace(info, shape=(count, columns), start=info.start + first * row, length=count * row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Turns stored bytes into numbers: every dtype of DTYPE_BITS as float32.
+"""Turns stored bytes into numbers: every dtype of DTYPE_BITS and BLOCKS as float32.
 
 In go a tensor's entry and its bytes, out comes an array in the tensor's shape. Exact wherever
 float32 is wide enough; 64-bit numbers are rounded, complex ones refused.
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reseen.errors import Malformed, Unread
-from reseen.files.tensors import DTYPE_BITS, TensorInfo
+from reseen.files.tensors import BLOCKS, DTYPE_BITS, TensorInfo, length_of
 
 Bytes = bytes | bytearray | memoryview
 
@@ -75,6 +75,13 @@ def to_float32(info: TensorInfo, data: Bytes) -> NDArray[np.float32]:
     if info.dtype in ("C64", "C128"):
         raise Unread("a tensor of complex numbers is not read")
     _check_held(info)
+    if info.dtype in BLOCKS:
+        from reseen.files.quants import values_of
+
+        _check(info, data, length_of(info.dtype, prod(info.shape)))
+        if prod(info.shape) % BLOCKS[info.dtype].values:
+            raise Malformed("a tensor's rows are not of whole blocks")
+        return values_of(info.dtype, data).reshape(info.shape)
     if info.dtype == "F4":
         _check(info, data, (prod(info.shape) + 1) // 2)
         pairs = np.frombuffer(data, np.uint8)

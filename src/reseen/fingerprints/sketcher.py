@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 
 from reseen.errors import FileError, SystemLimit, bulkhead
 from reseen.files.source import Range, Reader
-from reseen.files.tensors import TensorInfo
+from reseen.files.tensors import TensorInfo, can_be_cut
 from reseen.files.values import Bytes, to_float32
 from reseen.fingerprints import sketch as sketches
 from reseen.fingerprints.sketch import Module, Sketch
 from reseen.records import BlindSpot
 from reseen.updates.cost import cost_of
-from reseen.updates.forms import Matrix, Stored, can_be_cut
+from reseen.updates.forms import Matrix, Stored
 from reseen.updates.plan import ModulePlan, Plan
 from reseen.updates.update import read_update
 
@@ -62,7 +62,7 @@ CODES = {
     NOT_FINITE: "not-finite",
 }
 """Why a module is left out, and the word for programs. Of one that is zero there is nothing to
-know; another reason is an error's."""
+know; another reason is an error's, with its own code."""
 
 Layer = tuple[ModulePlan, ...]
 
@@ -75,6 +75,8 @@ class Sketched:
     reason: str | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Reason -> modules that are not in the sketch."""
+    codes: Mapping[str, str] = field(default_factory=dict)
+    """The reasons that are no budget of ours in a word, for programs."""
     names: Mapping[int, str] = field(default_factory=dict)
     """Module id -> canonical name, for pictures; a sketch keeps ids only."""
     others: tuple[Sketch, ...] = ()
@@ -84,7 +86,7 @@ class Sketched:
     def blind(self) -> tuple[BlindSpot, ...]:
         """What was left out and might have told something."""
         return tuple(
-            BlindSpot(CODES.get(reason, "fault"), reason, modules)
+            BlindSpot(self.codes.get(reason) or CODES[reason], reason, modules)
             for reason, modules in self.left_out.items()
             if reason != ZERO
         )
@@ -231,6 +233,7 @@ class _Work:
         self._others: list[dict[str, Module]] = [{} for _ in plan.readings]
         self._ranks: list[int] = []
         self._left_out: dict[str, int] = {}
+        self._codes: dict[str, str] = {}
 
     def affordable(self, layers: Sequence[Layer]) -> list[Layer]:
         """The layers that the budgets of a file allow, in their order; the rest is left out."""
@@ -276,6 +279,7 @@ class _Work:
         except SystemLimit:
             raise  # the next layer would reach it, too
         except FileError as e:
+            self._codes[str(e)] = e.code
             self.leave_out(layer, str(e))
 
     def _make(self, layer: Layer, arrays: Mapping[str, Matrix | Stored]) -> None:
@@ -293,7 +297,9 @@ class _Work:
     def finish(self) -> Sketched:
         if not self._plan.modules:
             reasons = "; ".join(f"{n.reason} ({n.tensors} tensors)" for n in self._plan.not_read)
-            return Sketched(None, reasons or "no module in it has an update", self._left_out)
+            return Sketched(
+                None, reasons or "no module in it has an update", self._left_out, self._codes
+            )
         made = sketches.assemble(
             self._modules,
             architecture=self._plan.architecture,
@@ -305,11 +311,12 @@ class _Work:
                 f"{reason} ({n:,} {'module' if n == 1 else 'modules'})"
                 for reason, n in self._left_out.items()
             )
-            return Sketched(None, reasons, self._left_out)
+            return Sketched(None, reasons, self._left_out, self._codes)
         if isinstance(made, Sketch):
             names = {sketches.module_id(name): name for name in self._modules}
-            return Sketched(made, None, self._left_out, names, self._other_sketches())
-        return Sketched(None, made, self._left_out)
+            others = self._other_sketches()
+            return Sketched(made, None, self._left_out, self._codes, names, others)
+        return Sketched(None, made, self._left_out, self._codes)
 
     def _other_sketches(self) -> tuple[Sketch, ...]:
         """The sketches under the names of other readings."""

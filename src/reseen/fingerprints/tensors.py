@@ -22,7 +22,7 @@ from math import prod
 
 from blake3 import blake3
 
-from reseen.files.tensors import DTYPE_BITS, Listing, TensorInfo
+from reseen.files.tensors import Listing, TensorInfo, unit_of
 
 MIN_VALUES = 512
 """Values in tensors that are not constant; the smallest textual inversion has 768."""
@@ -129,8 +129,7 @@ def _look(running: _Running, part: memoryview) -> None:
     """Note whether the tensor goes on repeating its first value. Nearly always settled at once."""
     if not running.constant:
         return
-    bits = DTYPE_BITS[running.info.dtype]
-    width = 3 if bits == 6 else max(bits // 8, 1)
+    width = unit_of(running.info.dtype)
     running.unit += bytes(part[: width - len(running.unit)])
     if len(running.unit) < width:
         running.looked += len(part)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.files.tensors import DTYPE_BITS, TensorInfo
+from reseen.files.tensors import TensorInfo, rows_of
 from reseen.files.values import Bytes, to_float32
 from reseen.updates.cost import BLOCK
 
@@ -199,14 +199,13 @@ class Stored(InBlocks):
         return _height(self.rows, whole), prod(self.info.shape[1:])
 
     def blocks(self) -> Iterator[tuple[int, Matrix]]:
-        columns = self.shape[1]
-        row = columns * DTYPE_BITS[self.info.dtype] // 8
-        view, step, at = memoryview(self.data), _step(columns), 0
+        view, step, at = memoryview(self.data), _step(self.shape[1]), 0
         for start, stop in self.rows or ((0, self.info.shape[0]),):
             for first in range(start, stop, step):
                 count = min(step, stop - first)
-                some = replace(self.info, shape=(count, columns), length=count * row)
-                yield at, to_float32(some, view[first * row : (first + count) * row])
+                some = rows_of(self.info, first, count)
+                begin = some.start - self.info.start
+                yield at, to_float32(some, view[begin : begin + some.length])
                 at += count
 
     def times(self, factor: np.float32) -> Stored:
@@ -214,13 +213,6 @@ class Stored(InBlocks):
 
     def cut(self, rows: Rows) -> Stored:
         return replace(self, rows=rows)
-
-
-def can_be_cut(info: TensorInfo) -> bool:
-    """Whether rows of a stored tensor begin at whole bytes, so that it can be a `Stored`."""
-    bits = DTYPE_BITS[info.dtype]
-    row = prod(info.shape[1:]) * bits
-    return info.strides is None and len(info.shape) > 1 and row % (24 if bits == 6 else 8) == 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

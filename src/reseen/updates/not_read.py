@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reseen.files.gguf import ODD_TYPES
 from reseen.files.torch_state import ARRAYS, OTHER_KINDS
 from reseen.updates.names.suffixes import OTHER
 
@@ -14,6 +15,7 @@ CODES: Mapping[str, str] = {
     **{reason: code for code, reason in OTHER.items()},
     ARRAYS: "numpy",
     OTHER_KINDS: "tensor-kind",
+    ODD_TYPES: "tensor-kind",
     "names longer than any known": "long-names",
     "names that no known adapter uses": "unknown-names",
     "whole weights (a checkpoint or another model): not an update, not read yet": "whole-weights",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from reseen.files.tensors import TensorInfo
+from reseen.files.tensors import BLOCKS, TensorInfo
 from reseen.updates.names.suffixes import EXTRAS, FACTORS
 
 LARGEST_SIDE = 1 << 18
@@ -24,6 +24,7 @@ FLOATS = frozenset(
     (
         *("F64", "F32", "F16", "BF16", "F4", "F6_E2M3", "F6_E3M2"),
         *("F8_E8M0", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"),
+        *BLOCKS,
     )
 )
 """Types that factors are stored in by trainers. Whole numbers are read where they fit, for loaders
