@@ -9,19 +9,19 @@ from tests.fuzz import (
     cells,
     containers,
     doors,
-    gguf_files,
     hub_answers,
     hub_client,
     kept,
     lists,
     places,
+    tensor_files,
     workbooks,
 )
 from tests.fuzz.play import FuzzedReader
 
 FAMILIES = (
     containers,
-    gguf_files,
+    tensor_files,
     adapters,
     lists,
     cells,

@@ -7,7 +7,7 @@ a container that is recognised but not read.
 from __future__ import annotations
 
 from reseen.errors import Unread
-from reseen.files import gguf, limits, safetensors, torch_legacy, torch_zip
+from reseen.files import gguf, limits, npz, safetensors, torch_legacy, torch_zip, zip_directory
 from reseen.files.identify import HEAD_LENGTH, identify
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import Listing
@@ -19,6 +19,7 @@ READ = (
     Container.TORCHSCRIPT,
     Container.TORCH_LEGACY,
     Container.GGUF,
+    Container.NPZ,
 )
 """The containers whose tensors can be read."""
 
@@ -41,9 +42,13 @@ def read_listing(size: int, head: bytes = b"", *, thorough: bool = False) -> Rea
         return (yield from torch_legacy.read_listing(size, head, thorough=thorough))
     if container is Container.GGUF:
         return (yield from gguf.read_listing(size, head))
-    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"):
+    if head[:4] in zip_directory.MAGIC:
         # Whatever its first entry is called: torch looks for data.pkl in the directory.
-        return (yield from torch_zip.read_listing(size, head, thorough=thorough))
+        windows = zip_directory.Windows(size, [(0, head)], len(head))
+        entries = yield from zip_directory.read_directory(windows)
+        if npz.is_one(entries):
+            return (yield from npz.read_listing(windows, entries, thorough=thorough))
+        return (yield from torch_zip.read_listing(windows, entries, thorough=thorough))
     raise Unread(why_unread(container))
 
 

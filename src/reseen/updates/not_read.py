@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reseen.files.gguf import ODD_TYPES
+from reseen.files.npz import ARRAYS_OF_OBJECTS, OTHER_ARRAYS
 from reseen.files.torch_state import ARRAYS, OTHER_KINDS
 from reseen.updates.names.suffixes import OTHER
 
@@ -16,6 +17,8 @@ CODES: Mapping[str, str] = {
     ARRAYS: "numpy",
     OTHER_KINDS: "tensor-kind",
     ODD_TYPES: "tensor-kind",
+    ARRAYS_OF_OBJECTS: "numpy",
+    OTHER_ARRAYS: "numpy",
     "names longer than any known": "long-names",
     "names that no known adapter uses": "unknown-names",
     "whole weights (a checkpoint or another model): not an update, not read yet": "whole-weights",

@@ -1,10 +1,11 @@
-"""GGUF files: honest ones with changes, and headers field by field."""
+"""GGUF files and numpy's archives: honest ones with changes, and headers field by field."""
 
 from __future__ import annotations
 
 import struct
 from functools import cache
 from random import Random
+from zipfile import ZIP_DEFLATED, ZIP_STORED
 
 from tests.files import build
 from tests.files.build import ramp
@@ -84,4 +85,47 @@ def _by_fields(rng: Random) -> bytes:
     return header + bytes(-len(header) % 32) + rng.randbytes(rng.choice((0, at, at + 4096)))
 
 
-READERS = (FuzzedReader("gguf", gguf, read),)
+# -- numpy's archives -----------------------------------------------------------------------------
+
+_ARRAY_WORDS = [
+    *(b"\x93NUMPY\x01\0", b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06", b"descr", b"shape"),
+    *(b"'<f4'", b"'|O'", b"'|V2'", b"'>c16'", b"True", b"False", b"(3,)", b"()", b",", b"('", b"}"),
+    MARKER.encode(),
+]
+
+
+def _array(rng: Random) -> bytes:
+    """An array whose header is drawn; mostly its bytes fit."""
+    order, kind = rng.choice("<<<>="), rng.choice(("f4", "f2", "V2", "i8", "b1", "O", "U3", "c16"))
+    shape = [rng.choice((0, 1, 2, 3, 4)) for _ in range(rng.choice((0, 1, 2, 2, 3)))]
+    count = 1
+    for size in shape:
+        count *= size
+    if chance.chance(rng, 20):
+        shape.append(abs(number(rng)) % 2**66)
+    text = ", ".join(map(str, shape))
+    header = f"{{'descr': '{order}{kind}', 'fortran_order': {chance.chance(rng, 3)}, 'shape': ("
+    raw = f"{header}{text}{',' if len(shape) == 1 else ''}), }}".encode("utf-8", "replace")
+    if chance.chance(rng, 12):
+        raw = mutated(raw, rng, _ARRAY_WORDS)
+    width = int(kind[1:]) if kind[1:].isdigit() else 8
+    start = b"\x93NUMPY" + bytes([1 if chance.chance(rng, 1.1) else rng.choice((2, 3, 9)), 0])
+    length = len(raw) if not chance.chance(rng, 20) else number(rng) & 0xFFFF
+    wide = "<I" if start[6] in (2, 3) else "<H"
+    return start + struct.pack(wide, length & 0xFFFF) + raw + rng.randbytes(width * count % 4096)
+
+
+def npz(rng: Random) -> ModelFile:
+    names = (word(rng) if chance.chance(rng, 9) else f"t{n}.lora_up.weight" for n in range(4))
+    arrays = {
+        name.encode("utf-8", "replace").decode().replace("\0", "")[:100] + ".npy": _array(rng)
+        for name in list(names)[: rng.randrange(5)]
+    }
+    packed = ZIP_DEFLATED if chance.chance(rng, 8) else ZIP_STORED
+    data = build.python_zip(arrays, packed)
+    if chance.chance(rng, 3):
+        data = mutated(data, rng, _ARRAY_WORDS, most=LARGEST)
+    return model_file(data, rng)
+
+
+READERS = (FuzzedReader("gguf", gguf, read), FuzzedReader("npz", npz, read))
