@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reseen.fingerprints.sketch import Sketch, choose, module_id
-from reseen.updates.names.known import ENCODERS, known, one_of
+from reseen.updates.names.known import BY_ORDER, ENCODERS, known, one_of
 
 UNKNOWN = "unknown"
 """The group of every architecture that no table knows: its modules' names decide."""
@@ -69,6 +69,7 @@ def meets(group: str) -> tuple[str, ...]:
 
 
 def _groups(architecture: str, slots: Slots, ids: frozenset[int]) -> dict[str, Slots]:
+    architecture = architecture.removesuffix(BY_ORDER)
     alone = bool(architecture) and all(each in ENCODERS for each in architecture.split("+"))
     group = UNKNOWN if architecture.startswith(UNKNOWN) else architecture
     found = {} if alone else dict.fromkeys(one_of(group), slots)

@@ -25,7 +25,7 @@ from reseen.fingerprints.sketch import Sketch
 from reseen.match.calibration import CALIBRATED_FROM as CALIBRATED_FROM
 from reseen.match.calibration import LEAST_P, NO_BACKGROUND, NullDistribution, cautious, unit
 from reseen.match.calibration import Background as Background
-from reseen.updates.names.known import ENCODERS, one_of
+from reseen.updates.names.known import BY_ORDER, ENCODERS, one_of
 
 Floats = NDArray[np.float32]
 
@@ -61,12 +61,13 @@ class Relation(StrEnum):
     PARTIAL = "partial"
     TRAINED_ON = "trained on"
     PART_OF_A_MERGE = "part of a merge"
+    BY_ORDER = "by order"
     RELATED = "related training, not a copy"
     UNRELATED = "unrelated"
 
     @property
     def is_copy(self) -> bool:
-        return self not in (Relation.RELATED, Relation.UNRELATED)
+        return self not in (Relation.BY_ORDER, Relation.RELATED, Relation.UNRELATED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,6 +137,7 @@ _SENTENCE = {
     Relation.PARTIAL: "a part of its modules",
     Relation.TRAINED_ON: "trained on from it, or strongly noised",
     Relation.PART_OF_A_MERGE: "one part of a merge",
+    Relation.BY_ORDER: "uncertain: which layer is which was told by their order alone",
     Relation.RELATED: "related training, not a copy",
     Relation.UNRELATED: "no more than strangers have",
 }
@@ -167,7 +169,7 @@ def _apart(removal: Sketch, other: Sketch) -> bool:
     """Whether they are of different architectures, of whatever each may be. A text encoder alone is
     not: several have it. Neither are two unknown ones: the label of an unknown architecture changes
     when modules are dropped, the modules' names do not."""
-    architectures = {removal.architecture, other.architecture}
+    architectures = {each.architecture.removesuffix(BY_ORDER) for each in (removal, other)}
     unknown = all(name.startswith("unknown") for name in architectures)
     alike = set(one_of(removal.architecture)) & set(one_of(other.architecture))
     return not alike and not unknown and not architectures & set(ENCODERS)
@@ -215,6 +217,8 @@ def compare(
     relation = _verdict(figures, p_value, null.calibrated)
     if sign < 0 and relation is Relation.SAME:
         relation = Relation.SCALED
+    if relation.is_copy and any(each.architecture.endswith(BY_ORDER) for each in (removal, other)):
+        relation = Relation.BY_ORDER
     return Comparison(
         cosine=dot / length if length else 0.0,
         mean=mean,

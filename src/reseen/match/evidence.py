@@ -88,6 +88,18 @@ def weights(found: Comparison) -> Evidence:
     return Evidence(Rung.WEIGHTS, "sketch", f"cosine {found.cosine:.3f}", found.why, figures)
 
 
+def by_order(found: Comparison) -> Evidence:
+    """Like it, where the order of the layers is all that says which is which: a lead."""
+    return replace(weights(found), rung=Rung.HINT, kind="sketch-by-order")
+
+
+def of_likeness(found: Comparison) -> Evidence | None:
+    """What a likeness says; None where it is none of a copy."""
+    if found.relation.is_copy:
+        return weights(found)
+    return by_order(found) if found.relation.value == "by order" else None
+
+
 def size_is_false(proof: Evidence) -> Evidence:
     """The same, where the list gives the removed file another size: bytes that were read are not
     outweighed by that."""

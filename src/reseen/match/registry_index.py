@@ -490,12 +490,14 @@ class RegistryIndex:
         self, read: Fingerprint | Sketch, exact: Collection[Match] = ()
     ) -> tuple[Match, ...]:
         """Matches on the weights rung: files whose updates are copies of a removal's, whatever was
-        done to them. `exact`: matches by the same bytes, which need no such evidence."""
+        done to them; and leads, where the order of layers is all that names them. `exact`: matches
+        by the same bytes, which need no such evidence."""
         besides = {match.removal for match in exact if match.rung > Rung.WEIGHTS}
+        likenesses = self.likenesses(read, besides)
         return gather(
-            (like.removal, evidence.weights(like.comparison))
-            for like in self.likenesses(read, besides)
-            if like.comparison.relation.is_copy
+            (like.removal, said)
+            for like in likenesses
+            if (said := evidence.of_likeness(like.comparison)) is not None
         )
 
     def related(self, read: Fingerprint | Sketch) -> tuple[Likeness, ...]:

@@ -28,7 +28,7 @@ from reseen.match.nearest import Candidate, NearestIndex, Query
 from reseen.records import RemovalClass
 from reseen.store.backends import in_words
 from reseen.store.schema import claims, removals, sketch_entries, sketches
-from reseen.updates.names.known import one_of
+from reseen.updates.names.known import BY_ORDER, one_of
 
 MOST_COMPARED = 64
 """Removed files, the nearest first, that one file is compared with in full."""
@@ -143,7 +143,9 @@ class Comparer:
         larger = max(theirs, sketch, key=lambda s: len(s.ids))
         with self._lock:
             strangers = self._background(larger.architecture)
-            return compare(theirs, replace(sketch, architecture=theirs.architecture), strangers)
+            mark = BY_ORDER if sketch.architecture.endswith(BY_ORDER) else ""
+            named = theirs.architecture.removesuffix(BY_ORDER) + mark
+            return compare(theirs, replace(sketch, architecture=named), strangers)
 
     def _read(self, claim_pk: int) -> Sketch:
         return decode(self.source.sketch(claim_pk))
@@ -355,7 +357,9 @@ def _put_together(
 
 
 def _best(likenesses: Sequence[Likeness]) -> Likeness:
-    strongest = best([each.comparison for each in likenesses])
+    # What names tell goes before what an order lets one guess, however sure that looks.
+    copies = [each.comparison for each in likenesses if each.comparison.is_copy]
+    strongest = best(copies or [each.comparison for each in likenesses])
     return next(each for each in likenesses if each.comparison is strongest)
 
 

@@ -81,9 +81,8 @@ class NamedIndex:
         try:
             found: list[StatedMatch] = []
             for like in self.index.likenesses(sketch, exclude):
-                if like.comparison.relation.is_copy:
-                    score = round(like.comparison.cosine, 4)
-                    why = evidence.weights(like.comparison)
+                if (why := evidence.of_likeness(like.comparison)) is not None:
+                    score = round(like.comparison.cosine, 4) if why.rung > Rung.HINT else None
                     found += self._for_lists(self.index.number(like.claim_pk), why, score)
             return found
         except StoreError:

@@ -17,6 +17,7 @@ from reseen.updates.names.prefixes import SECOND, LayerPlace, place
 from reseen.updates.names.suffixes import EXTRAS, FACTORS, OTHER, Tensor, by_pattern, split
 from reseen.updates.names.tables import flat
 from reseen.updates.names.wrapped import ALL, Models, Wrapped, is_name, longest, model_of
+from reseen.updates.pairs import pairs
 from reseen.updates.shapes import DISAGREE, Shape, shape_of, turned
 
 _LONGEST_NAME = 512
@@ -82,7 +83,13 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
                 roles[said.role] = info
             if said.role in FACTORS and (said.style != "lycoris" or said.layer not in styles):
                 styles[said.layer] = said.style
-    for info in rest if numbered else _by_pattern(rest, grouped, styles):
+    left = rest if numbered else _by_pattern(rest, grouped, styles)
+    if not numbered and not any(_factors(adapters) for adapters in grouped.values()):
+        paired = pairs(left)
+        grouped |= {name: {"": dict(pair)} for name, pair in paired.items()}
+        taken = {info.name for pair in paired.values() for info in pair.values()}
+        left = [info for info in left if info.name not in taken]
+    for info in left:
         counts[_why_not(info, seen_ia3)] += 1
     for some in others.values():
         for role, info in some:
@@ -93,7 +100,9 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
     for source, adapters in grouped.items():
         roles = _one_adapter(adapters, counts)
         shape, used = shape_of(roles)
-        if shape == DISAGREE and (readings := turned(roles)):
+        # A number does not say which of two goes up.
+        is_turned = styles.get(source) == POSITIONAL and _is_turned(shape)
+        if (shape == DISAGREE or is_turned) and (readings := turned(roles)):
             shape, used = readings[0]
         if isinstance(shape, str):
             if source in others and roles.keys() <= set(EXTRAS):
@@ -117,11 +126,7 @@ def _by_pattern(
     """Add tensors whose endings no trainer writes just so to their layers; what is left. To a layer
     that has factors under known endings nothing is added: it would be told by what it is not."""
     left: list[TensorInfo] = []
-    whole = {
-        layer
-        for layer, adapters in grouped.items()
-        if any(role in FACTORS for roles in adapters.values() for role in roles)
-    }
+    whole = {layer for layer, adapters in grouped.items() if _factors(adapters)}
     for info in tensors:
         said = by_pattern(info.name)
         if said is None or said.layer in whole:
@@ -135,6 +140,15 @@ def _by_pattern(
             if said.role in FACTORS:
                 styles[said.layer] = said.style
     return left
+
+
+def _factors(adapters: dict[str, dict[str, TensorInfo]]) -> bool:
+    return any(role in FACTORS for roles in adapters.values() for role in roles)
+
+
+def _is_turned(shape: Shape | str) -> bool:
+    """Whether factors would be larger than what they make."""
+    return isinstance(shape, Shape) and shape.rank > min(shape.out, shape.columns)
 
 
 def _layer(

@@ -30,10 +30,12 @@ from dataclasses import dataclass, replace
 
 from reseen.errors import FileError
 from reseen.files.tensors import Listing, TensorInfo
+from reseen.updates.by_order import NamingByOrder, by_order
 from reseen.updates.canonical import Naming, Piece, naming_of, part_of
 from reseen.updates.former import NamingThen, naming_then
 from reseen.updates.layers import FileLayer, file_layers, layer_then
 from reseen.updates.names import then as names_then
+from reseen.updates.names.known import BY_ORDER
 from reseen.updates.names.tables import flat
 from reseen.updates.not_read import code_of
 from reseen.updates.peft import PeftConfig, parse_metadata
@@ -84,7 +86,8 @@ class NotRead:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A file under other names, under which it is compared too: those that its layers had in
-    releases before. What was removed then has a sketch of these names, and its weights are gone."""
+    releases before, for what was removed then has a sketch of these names, and its weights are
+    gone; or those that their order tells, marked so (`names.known.BY_ORDER`)."""
 
     architecture: str
     modules: tuple[ModulePlan, ...]
@@ -167,6 +170,9 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         layer.place.prefix for layer in layers if flat(layer.place.name).startswith(_ORIGINAL)
     )
     infos = [info for module in modules for info in module.tensors.values()]
+    readings = _readings(layers, naming, modules, scales)
+    if any(reading.architecture.endswith(BY_ORDER) for reading in readings):
+        remarks.append("names of layers that tell nothing: which is which is told by their order")
     return Plan(
         architecture=naming.architecture(layers),
         parts=tuple(sorted({module.name.split(".", 1)[0] for module in modules})),
@@ -178,7 +184,7 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         scale_known=not unscaled and not patterns,
         not_read=tuple(NotRead(reason, n) for reason, n in sorted(counts.items())),
         remarks=tuple(remarks),
-        readings=_readings(layers, naming, modules, scales),
+        readings=readings,
     )
 
 
@@ -189,7 +195,8 @@ def _readings(
     scales: Mapping[str, float | None],
 ) -> tuple[Reading, ...]:
     """The file under the names that its layers had, where those were others: by the last release,
-    and by those before it, which saw no name behind words that they did not know."""
+    and by those before it, which saw no name behind words that they did not know. And under those
+    that their order tells where they have none."""
     readings: list[Reading] = []
     seen = [{module.name for module in modules}]
     for models in (names_then.MODELS, ()):
@@ -202,12 +209,17 @@ def _readings(
             number = len(readings) + 1
             marked = tuple(replace(module, reading=number) for module in then)
             readings.append(Reading(named.architecture(was), marked))
+    for guessed, some in by_order(layers, naming):
+        number = len(readings) + 1
+        mods = _modules(some, guessed, scales, Counter())
+        marked = tuple(replace(module, reading=number) for module in mods)
+        readings.append(Reading(guessed.model + BY_ORDER, marked))
     return tuple(readings)
 
 
 def _modules(
     layers: Sequence[FileLayer],
-    naming: Naming | NamingThen,
+    naming: Naming | NamingThen | NamingByOrder,
     scales: Mapping[str, float | None],
     counts: Counter[str],
 ) -> tuple[ModulePlan, ...]:

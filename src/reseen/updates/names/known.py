@@ -48,12 +48,15 @@ def known(model: str) -> Table:
 
 
 _OR = "|"
+BY_ORDER = " by order"
+"""The mark of an architecture, in a plan and in a sketch, which says that the names of the layers
+are told by their order alone: what is like it is a lead and accuses nobody."""
 
 
 def one_of(architecture: str) -> tuple[str, ...]:
-    """The base models that an architecture may be: several ("sd1|sd2") where all that a file has is
-    in each of them, by name and by shape."""
-    return tuple(architecture.split(_OR))
+    """The base models that an architecture may be, marked or not: several ("sd1|sd2") where all
+    that a file has is in each of them, by name and by shape."""
+    return tuple(architecture.removesuffix(BY_ORDER).split(_OR))
 
 
 def fits(table: Table, alias: str, out: int, columns: int) -> tuple[bool, bool]:

@@ -197,6 +197,7 @@ _RELATIONS: Mapping[str, str] = {
     "partial": "a part of the adapter",
     "trained on": "trained on from the adapter",
     "part of a merge": "the adapter is one part of a merge",
+    "by order": "uncertain: which layer is which was told by their order alone",
 }
 
 
