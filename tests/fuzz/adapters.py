@@ -92,6 +92,20 @@ _FORMS: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = (
         ("lokr_t2", ("r", "r", "3", "3")),
     ),
     (("diff", ("o", "i")), ("diff_b", ("o",))),
+    (("lora_B", ("o", "r")), ("lora_A", ("r", "i")), ("lora_E", ("r", "1"))),
+    (("oft_blocks", ("r", "4", "4")), ("rescale", ("o", "1"))),
+    (("oft_blocks", ("r", "r", "4", "4")), ("rescale", ("o",))),
+    (("oft_R.weight", ("r", "6")), ("oft_R.scaled_oft", ())),
+    (("boft_R", ("1", "r", "4", "4")), ("boft_s", ("o", "1"))),
+    (("ia3_l", ("o", "1")),),
+    (("weight", ("o",)), ("on_input", ())),
+    (("hra_u", ("i", "r")),),
+    (
+        *(("a1.weight", ("i", "r")), ("a2.weight", ("r", "i"))),
+        *(("b1.weight", ("o", "r")), ("b2.weight", ("r", "i"))),
+    ),
+    (("vera_lambda_b", ("o",)), ("vera_lambda_d", ("r",))),
+    (("fourierft_spectrum", ("o",)),),
     (
         ("processor.to_q_lora.up.weight", ("o", "r")),
         ("processor.to_q_lora.down.weight", ("r", "i")),
@@ -195,6 +209,8 @@ def _dims(rng: Random) -> dict[str, int]:
         "r": rng.choice((1, 1, 2, 4, 8)),
         "1": 1,
         "3": 3,
+        "4": 4,
+        "6": 6,
     }
     if chance.chance(rng, 20):
         found["o"] = rng.choice((0, 320, 1280, 4096, 11_000))
@@ -333,7 +349,7 @@ def _patterns(rng: Random) -> object:
 
 def _fields(rng: Random) -> dict[str, object]:
     found: dict[str, object] = {}
-    for name in ("r", "lora_alpha", "alpha"):
+    for name in ("r", "lora_alpha", "alpha", "init_r"):
         if chance.chance(rng, 1.5):
             found[name] = _plain(rng)
     for name in ("alpha_pattern", "rank_pattern"):
@@ -341,6 +357,9 @@ def _fields(rng: Random) -> dict[str, object]:
             found[name] = _patterns(rng)
     if chance.chance(rng, 3):
         found["peft_type"] = rng.choice(("LORA", "LOHA", "LOKR", "OFT", 7, None, word(rng)))
+    for name in ("init_weights", "init_lora_weights", "apply_GS"):
+        if chance.chance(rng, 3):
+            found[name] = rng.choice((True, True, False, 1, None, "pissa", "gaussian", word(rng)))
     if chance.chance(rng, 3):
         found["use_rslora"] = rng.choice((True, False, 1, "true"))
     part = rng.choice(("", "", "unet.", "transformer.", "text_encoder.", "x."))

@@ -33,7 +33,7 @@ from reseen.scan.target import Options
 from reseen.scan.visit import visit
 from reseen.store.database import Store
 from reseen.store.schema import problems
-from reseen.updates import layers, plan, shapes
+from reseen.updates import layers, own_shapes, plan, shapes, sides
 from reseen.updates.not_read import CODES, OTHERWISE, code_of
 
 LAYER = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
@@ -107,15 +107,42 @@ CASES: dict[str, tuple[str, bytes, set[tuple[str, int]]]] = {
     ),
     "T-LoRA": ("a.safetensors", tlora(), {("tlora", 12)}),
     "checkpoint": ("a.safetensors", WHOLE_WEIGHTS, {("whole-weights", 3)}),
-    "FourierFT": (
+    "other adapters": (
         "a.safetensors",
         build.safetensors(
             {
-                "base_model.model.a.fourierft_spectrum": ramp("F32", 600),
-                "base_model.model.b.hra_u.default": ramp("F32", 600),
+                "base_model.model.a.c3a_kernel": ramp("F32", 600),
+                "base_model.model.b.waveft_spectrum.default": ramp("F32", 600),
             }
         ),
         {("other-adapter", 2)},
+    ),
+    "RandLoRA and SVDQuant": (
+        "a.safetensors",
+        build.safetensors(
+            {
+                "base_model.model.a.randlora_lambda": ramp("F32", 20, 30),
+                "transformer_blocks.0.attn.to_q.qweight": ramp("I8", 20, 30),
+                "transformer_blocks.0.attn.to_q.proj_up": ramp("F32", 20, 30),
+            }
+        ),
+        {("randlora", 1), ("svdquant", 2)},
+    ),
+    "FourierFT that is not said to begin from nothing": (
+        "a.safetensors",
+        build.safetensors({"base_model.model.a.fourierft_spectrum": ramp("F32", 600)}),
+        {("shared-beginning", 1)},
+    ),
+    "PiSSA": (
+        "a.safetensors",
+        build.safetensors(
+            {
+                "unet.x.lora_A.weight": ramp("F16", 4, 320),
+                "unet.x.lora_B.weight": ramp("F16", 320, 4),
+            },
+            {"lora_adapter_metadata": '{"unet.r": 4, "unet.init_lora_weights": "pissa_niter_4"}'},
+        ),
+        {("base-needed", 2)},
     ),
     "gguf": ("a.gguf", b"GGUF" + bytes(range(256)) * 20, {("not-read", 1)}),
     "archive": ("a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(range(256)) * 20, {("not-read", 1)}),
@@ -196,15 +223,17 @@ def test_a_zip_is_read_by_its_directory_as_torch_does(old: bytes, new: bytes) ->
 def test_every_reason_has_a_code() -> None:
     """Found by reading the source: what is counted, and what does not fit."""
     said: set[str] = set()
-    for module in (layers, plan, shapes):
+    for module in (layers, own_shapes, plan, shapes, sides):
         for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
             value: ast.expr | None = None
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "_NoFit":
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "NoFit":
                 value = node.args[0]
             if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "counts":
                 value = node.slice
             if isinstance(value, ast.Constant):
                 said.add(value.value)
+            if isinstance(value, ast.Name) and value.id.isupper():
+                said.add(getattr(module, value.id))
     assert len(said) > 15
     assert {reason for reason in said if code_of(reason) == OTHERWISE} == set()
     assert all(code == code.lower() and " " not in code for code in CODES.values())

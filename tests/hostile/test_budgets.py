@@ -81,15 +81,64 @@ def whole(out: int, inn: int, kernel: int, rank: int) -> Shapes:
     return {"diff": (out, inn, kernel, kernel)}
 
 
+def block_of(size: int, most: int = 64) -> int:
+    """Rows of a block as trainers choose them."""
+    return next(side for side in (64, 48, 32, 16, 8, 4, 2, 1) if side <= most and not size % side)
+
+
+def oft(out: int, inn: int, kernel: int, rank: int) -> Shapes:
+    side = block_of(out)
+    return {"oft_blocks": (out // side, side, side), "rescale": (out, 1), "alpha": ()}
+
+
+def boft(out: int, inn: int, kernel: int, rank: int) -> Shapes:
+    side = max(2, block_of(out, 16))
+    blocks = -(-out // side)
+    stages = (blocks & -blocks).bit_length()
+    return {"oft_blocks": (stages, blocks, side, side)}
+
+
+def oft_v2(out: int, inn: int, kernel: int, rank: int) -> Shapes:
+    side = max(2, block_of(inn))
+    return {"oft_R.weight": (-(-inn * kernel * kernel // side), side * (side - 1) // 2)}
+
+
+def boft_v2(out: int, inn: int, kernel: int, rank: int) -> Shapes:
+    side = block_of(inn)
+    return {"boft_R": (1, inn * kernel * kernel // side, side, side), "boft_s": (out, 1)}
+
+
+def hra(out: int, inn: int, kernel: int, rank: int) -> Shapes:
+    return {"hra_u": (inn * kernel * kernel, rank // 16 * 2)}
+
+
+def glora(out: int, inn: int, kernel: int, rank: int) -> Shapes:
+    rank = min(rank // 2, inn)  # it has two updates
+    a1, a2, b1 = (inn, rank, 1, 1), (rank, inn, 1, 1), (out, rank, 1, 1)
+    b2 = (rank, inn, kernel, kernel)
+    return {"a1.weight": a1, "a2.weight": a2, "b1.weight": b1, "b2.weight": b2}
+
+
+def vera(out: int, inn: int, kernel: int, rank: int) -> Shapes:
+    return {"vera_lambda_b": (out,), "vera_lambda_d": (rank,)}
+
+
+def ia3(out: int, inn: int, kernel: int, rank: int) -> Shapes:
+    return {"weight": (max(out, 2),), "on_input": ()}
+
+
+OWN = [oft, boft, oft_v2, boft_v2, hra, glora, vera, ia3]
+
+
 @pytest.mark.parametrize("model", SHAPES)
-@pytest.mark.parametrize("made", [lora, lokr, lokr_of_products, loha, whole])
+@pytest.mark.parametrize("made", [lora, lokr, lokr_of_products, loha, whole, *OWN])
 def test_the_largest_honest_adapter_of_every_model_is_within_the_budgets(
     model: str, made: Callable[[int, int, int, int], Shapes]
 ) -> None:
     """Rank 256 on every layer, in half precision; LoHa at 16: its update is of rank 256 then."""
     layers = [made(*shape, 256) for *shape, count in SHAPES[model] for _ in range(count)]
     planned = plan(listed(layers))
-    assert len(planned.modules) == len(layers)
+    assert len({module.source for module in planned.modules}) == len(layers)
     sketched = Sketcher(planned).finish()
     assert set(sketched.left_out) <= {"its bytes did not all come"}, sketched.left_out
 
@@ -123,6 +172,12 @@ HOSTILE: dict[str, tuple[Shapes, int]] = {
         }, 20,
     ),
     "a thousand whole matrices": ({"diff": (11_000, 11_000)}, 1_000),
+    "rotations of one block": ({"oft_blocks": (1, 1_600, 1_600)}, 400),
+    "a rotation of many small ones": ({"oft_R.weight": (60_000, 3)}, 2_000),
+    "rotations of 16 stages": ({"oft_blocks": (16, 1 << 15, 2, 2)}, 400),
+    "reflections": ({"hra_u": (1 << 18, 2)}, 2_000),
+    "very many reflections": ({"hra_u": (4_000, 1_000)}, 200),
+    "a long vector": ({"weight": (1 << 18,), "on_input": ()}, 2_000),
 }  # fmt: skip
 
 
@@ -228,7 +283,7 @@ def test_what_layers_were_named_before_is_within_the_budgets_too() -> None:
     assert planned.modules[0] in {module.name: module for la in layers for module in la}.values()
 
 
-ALGORITHMS = st.sampled_from([lora, lokr, lokr_of_products, loha, whole])
+ALGORITHMS = st.sampled_from([lora, lokr, lokr_of_products, loha, whole, *OWN])
 
 
 @given(made=ALGORITHMS, out=st.integers(1, 24), inn=st.integers(1, 24), rank=st.integers(16, 64))

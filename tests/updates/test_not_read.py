@@ -13,10 +13,25 @@ from reseen.updates.shapes import LARGEST_FORM, LARGEST_RANK, LARGEST_SIDE
 from reseen.updates.update import read_update
 
 NOT_READ = {
-    "OFT": {"oft_unet_x.oft_blocks": (2, 4, 4), "oft_unet_x.rescale": (8, 1)},
-    "OFT, BOFT": {"unet.x.oft_R.weight": (4, 6), "base_model.model.x.boft_R": (1, 2, 4, 4)},
-    "IA3": {"lycoris_x.weight": (8,), "lycoris_x.on_input": ()},
-    "GLoRA": {f"lora_unet_x.{p}.weight": (4, 4) for p in ("a1", "a2", "b1", "b2")},
+    "an old form": {"oft_unet_x.oft_diag": (2, 4, 4), "unet.x.oft_r": (2, 4, 4)},
+    "of several factors": {
+        "unet.x.boft_R": (2, 2, 4, 4),
+        "unet.x.boft_s": (8, 1),
+    },
+    "of an odd rank": {"unet.x.hra_u": (8, 3)},
+    "begins from random": {"unet.x.fourierft_spectrum": (40,)},
+    "T-LoRA": {
+        "lora_unet_x.q_layer.weight": (4, 8),
+        "lora_unet_x.p_layer.weight": (8, 4),
+        "lora_unet_x.lambda_layer": (1, 4),
+    },
+    "RandLoRA": {"unet.x.randlora_lambda": (4, 3), "unet.x.randlora_gamma": (3, 8)},
+    "SVDQuant": {
+        "transformer_blocks.0.attn.to_q.qweight": (8, 4),
+        "transformer_blocks.0.attn.to_q.proj_down": (8, 4),
+        "transformer_blocks.0.attn.to_q.proj_up": (8, 4),
+    },
+    "another kind": {"unet.x.delora_A": (4, 8), "unet.x.delora_B": (8, 4)},
     "textual inversion": {"emb_params": (4, 768)},
     "embeddings": {"clip_l": (4, 768), "clip_g": (4, 1280)},
     "set_weight": {"diffusion_model.img_in.set_weight": (8, 8)},
@@ -34,7 +49,7 @@ NOT_READ = {
     },
     "only some": {"lora_unet_x.lora_up.weight": (8, 4), "lora_unet_x.alpha": ()},
     "no known adapter": {"something.else": (3,)},
-    "VeRA": {"base_model.model.x.vera_lambda_b": (8,), "base_model.model.x.vera_lambda_d": (8,)},
+    "shared matrices of VeRA": {"base_model.vera_A": (4, 8), "base_model.vera_B": (8, 4)},
 }
 
 
@@ -121,6 +136,9 @@ ENDINGS = st.sampled_from(
         *("lora_A.weight", "lora_B.weight", "lora_A.x.weight", "lora_B.x.weight", "diff", "diff_b"),
         *(role for role in FACTORS if role.startswith(("hada", "lokr"))),
         *("weight", "on_input", "oft_blocks", "absmax", "to_q_lora.up.weight", "alpha.alpha", ""),
+        *("oft_R.weight", "oft_R.scaled_oft", "rescale", "boft_R", "boft_s", "ia3_l", "hra_u"),
+        *("a1.weight", "a2.weight", "b1.weight", "b2.weight", "vera_lambda_b", "vera_lambda_d"),
+        *("lora_E", "fourierft_spectrum", "oft_R.x.weight", "ia3_l.x"),
     ]
 )
 LAYERS = st.sampled_from(

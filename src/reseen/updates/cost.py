@@ -13,11 +13,14 @@ from math import prod
 
 from reseen.files.tensors import BLOCKS, TensorInfo
 from reseen.updates.plan import ModulePlan
+from reseen.updates.sides import OWN
 
 SIDE = 8
 """Rows of each of the two projections of a sketch."""
 BLOCK = 1 << 20
 """Numbers that are made at a time of a matrix which is made in blocks."""
+PART = BLOCK >> 2
+"""... where several such parts are needed at once."""
 _PER_NUMBER = 128
 """Multiply-adds that take as long as turning one stored number into float32, or making one of a
 product and squaring it (measured: 50 to 170)."""
@@ -26,6 +29,10 @@ _PER_PACKED = 512
 _PACKED = BLOCKS.keys() - {"Q8_0"}
 _WIDE = 3
 """How much longer a Gram matrix can take than its multiply-adds say: in float64 where it must."""
+_SOLVED = 48
+"""Multiply-adds for each number of a block that is solved, times its side (measured: 5 to 46)..."""
+_PER_SOLVED = 1600
+"""... and without it, which is most of it for small blocks."""
 _PER_MODULE = 1 << 22
 """... as what has to be done for every module, however small."""
 
@@ -82,7 +89,7 @@ def _of(module: ModulePlan) -> tuple[int, int]:
     signs = SIDE * (out + columns)
     tensors = module.tensors
     match module.algorithm:
-        case "lora":
+        case "lora" | "adalora":
             rank = module.rank
             made, work = rank * out, _low_rank(rank, out, columns)
             core, down = tensors.get("mid"), tensors.get("down")
@@ -93,6 +100,8 @@ def _of(module: ModulePlan) -> tuple[int, int]:
             made, work = _loha(tensors, out, columns)
         case "lokr":
             made, work = _lokr(tensors, columns)
+        case algorithm if algorithm in OWN:
+            made, work = _own(module)
         case _:
             diff = tensors["diff"]
             whole = diff.strides is not None  # cannot be turned into numbers in blocks
@@ -161,6 +170,39 @@ def _lokr(tensors: Mapping[str, TensorInfo], columns: int) -> tuple[int, int]:
         work += SIDE * beside * each + (_WIDE * rank * each if rank else _PER_NUMBER * each)
     made += 2 * SIDE * max(o1 * o2, min(i1 * o2, o1 * i2), i1 * i2)
     return made, work + SIDE * columns
+
+
+def _own(module: ModulePlan) -> tuple[int, int]:
+    """Objects of adapters that multiply the base weight."""
+    size, tensors = module.shape[0], module.tensors
+    match module.what:
+        case "rot.out" | "rot.in" if "hra_u" not in tensors:
+            return _rotation(size, tensors)
+        case "rot.in":
+            rank = module.rank
+            made = 8 * rank * size + 8 * rank * rank  # in float64
+            return made, _low_rank(rank, size, size) + _WIDE * (size + _SOLVED * rank) * rank * rank
+        case "" | "glora.in":
+            rank, columns = module.rank, prod(module.shape[1:])
+            return rank * size, _low_rank(rank, size, columns)
+        case _:
+            numbers = size * module.shape[1]
+            return 4 * numbers, (SIDE + _PER_NUMBER) * numbers
+
+
+def _rotation(size: int, tensors: Mapping[str, TensorInfo]) -> tuple[int, int]:
+    """Blocks that are solved."""
+    blocks = tensors.get("oft_blocks") or tensors.get("boft_r")
+    if blocks is None:
+        count, _ = tensors["oft_r"].shape
+        side = size // count
+    else:
+        side = blocks.shape[-1]
+        count = prod(blocks.shape[:-2])
+    held = count * side * side
+    made = 3 * held + 5 * max(PART, side * side)
+    work = held * (_SOLVED * side + _PER_SOLVED)
+    return made, work
 
 
 def _columns(info: TensorInfo) -> int:

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod, sqrt
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -247,7 +247,15 @@ class Dense:
 Form = LowRank | Kronecker | Hadamard | Stored | Dense
 
 
-def project_and_norm(form: Form, left: Matrix, right: Matrix) -> tuple[Matrix, float]:
+class Projected(Protocol):
+    """What `project_and_norm` asks of any form."""
+
+    def project(self, left: Matrix, right: Matrix) -> Matrix: ...
+
+    def norm(self) -> float: ...
+
+
+def project_and_norm(form: Projected, left: Matrix, right: Matrix) -> tuple[Matrix, float]:
     """Both at once: what is made in blocks is made once."""
     if isinstance(form, InBlocks):
         return form.project_and_norm(left, right)

@@ -17,8 +17,10 @@ from reseen.updates.names.prefixes import SECOND, LayerPlace, place
 from reseen.updates.names.suffixes import EXTRAS, FACTORS, OTHER, Tensor, by_pattern, split
 from reseen.updates.names.tables import flat
 from reseen.updates.names.wrapped import ALL, Models, Wrapped, is_name, longest, model_of
+from reseen.updates.open_sides import is_open, model_of_open
 from reseen.updates.pairs import pairs
-from reseen.updates.shapes import DISAGREE, Shape, shape_of, turned
+from reseen.updates.shapes import DISAGREE, shape_of, turned
+from reseen.updates.sides import Shape
 
 _LONGEST_NAME = 512
 _NUMBER = re.compile(r"\[?(\d{1,6})\]?")
@@ -62,7 +64,6 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
     rest: list[TensorInfo] = []
     others: dict[str, list[tuple[str, TensorInfo]]] = {}
     """By layer: what is recognised and not read."""
-    seen_ia3: set[str] = set()
     numbered = _numbered(tensors)
     for info in tensors:
         if len(info.name) > _LONGEST_NAME:
@@ -73,8 +74,6 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
             rest.append(info)
         elif said.role in OTHER:
             others.setdefault(said.layer, []).append((said.role, info))
-            if said.role == "ia3":
-                seen_ia3.add(said.layer)
         else:
             roles = grouped.setdefault(said.layer, {}).setdefault(said.adapter, {})
             if said.role in roles:
@@ -83,6 +82,7 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
                 roles[said.role] = info
             if said.role in FACTORS and (said.style != "lycoris" or said.layer not in styles):
                 styles[said.layer] = said.style
+    rest = _ia3_weights(rest, grouped)
     left = rest if numbered else _by_pattern(rest, grouped, styles)
     if not numbered and not any(_factors(adapters) for adapters in grouped.values()):
         paired = pairs(left)
@@ -90,11 +90,11 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
         taken = {info.name for pair in paired.values() for info in pair.values()}
         left = [info for info in left if info.name not in taken]
     for info in left:
-        counts[_why_not(info, seen_ia3)] += 1
+        counts[_why_not(info)] += 1
     for some in others.values():
         for role, info in some:
             known = role != "tlora" or any(".lambda_layer" in each.name for _, each in some)
-            counts[OTHER[role] if known else _why_not(info, seen_ia3)] += 1
+            counts[OTHER[role] if known else _why_not(info)] += 1
 
     layers: list[FileLayer] = []
     for source, adapters in grouped.items():
@@ -116,6 +116,21 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
         style = "lycoris" if shape.algorithm in ("loha", "lokr") else styles.get(source, "")
         layers.append(_layer(source, style, used, shape))
     return tuple(layers)
+
+
+def _ia3_weights(
+    tensors: list[TensorInfo], grouped: dict[str, dict[str, dict[str, TensorInfo]]]
+) -> list[TensorInfo]:
+    """Add the `weight` of each layer that has LyCORIS' `on_input`; what is left."""
+    left: list[TensorInfo] = []
+    for info in tensors:
+        layer, _, last = info.name.rpartition(".")
+        roles = grouped.get(layer, {}).get("", {})
+        if last == "weight" and "on_input" in roles and "ia3_weight" not in roles:
+            roles["ia3_weight"] = info
+        else:
+            left.append(info)
+    return left
 
 
 def _by_pattern(
@@ -164,7 +179,10 @@ def _layer(
     alias = plain if named else longest(where.rest, models)
     if alias is None:
         return FileLayer(source, where, style, used, shape)
-    model = model_of(alias, shape.out, shape.columns, models)
+    if is_open(shape):
+        model = model_of_open(alias, shape, models)
+    else:
+        model = model_of(alias, shape.out, shape.columns, models)
     if model is None:
         for other, reading in turned(used):
             model = model_of(alias, other.out, other.columns, models)
@@ -213,11 +231,9 @@ def _one_adapter(
     return {**adapters.get("", {}), **adapters[chosen]}
 
 
-def _why_not(info: TensorInfo, ia3: set[str]) -> str:
+def _why_not(info: TensorInfo) -> str:
     """Why a tensor whose name has no adapter's ending is no part of an update."""
-    layer, dot, last = info.name.rpartition(".")
-    if last == "weight" and layer in ia3:
-        return OTHER["ia3"]
+    _, dot, last = info.name.rpartition(".")
     if not dot and 1 <= len(info.shape) <= 2 and info.shape[-1] in _WIDTHS:
         return OTHER["embedding"]
     if last in ("weight", "bias"):

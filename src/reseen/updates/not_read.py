@@ -9,8 +9,20 @@ from reseen.files.gguf import ODD_TYPES
 from reseen.files.npz import ARRAYS_OF_OBJECTS, OTHER_ARRAYS
 from reseen.files.torch_state import ARRAYS, OTHER_KINDS
 from reseen.updates.names.suffixes import OTHER
+from reseen.updates.own_shapes import ODD_HRA, PEFT_BUTTERFLY
 
 OTHERWISE = "other"
+
+FUSED = "fused layers whose height does not divide"
+SECOND_UPDATE = "a second update of a module: only one is read"
+BEGINS_FROM_BASE = (
+    "begins as a part of the base weight (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA): not read, it is "
+    "not known again without it"
+)
+BEGINS_DRAWN = (
+    "begins from random numbers, or is not said to begin from nothing: not read, strangers of one "
+    "seed share them"
+)
 
 CODES: Mapping[str, str] = {
     **{reason: code for code, reason in OTHER.items()},
@@ -25,8 +37,12 @@ CODES: Mapping[str, str] = {
     "a second tensor for the same part of a layer": "second-tensor",
     "a second algorithm for one layer: only the first is read": "second-algorithm",
     "a second adapter in the same file: only the first is read": "second-adapter",
-    "a second update of a module: only one is read": "second-update",
-    "fused layers whose height does not divide": "fused",
+    SECOND_UPDATE: "second-update",
+    FUSED: "fused",
+    BEGINS_FROM_BASE: "base-needed",
+    BEGINS_DRAWN: "shared-beginning",
+    ODD_HRA: "shared-beginning",
+    PEFT_BUTTERFLY: "butterfly",
     "factors that are whole numbers (quantised): not read yet": "quantised",
     "an alpha or scale without factors (or the scale of a norm)": "lone-scale",
     "an alpha or scale that is not one number": "lone-scale",

@@ -23,6 +23,7 @@ _DEEPEST = 8
 _MOST_PATTERNS = 20_000
 _LARGEST_NUMBER = 1e9
 _LITERAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+_FROM_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 _PARTS = ("unet", "transformer", "transformer_2", "text_encoder", "text_encoder_2")
 
 
@@ -42,6 +43,14 @@ class PeftConfig:
     """As alpha_pattern. Needed only where the tensors do not show the rank."""
     unreadable_patterns: int = 0
     """Patterns that are regular expressions."""
+    begins: str = ""
+    """`init_lora_weights`, where it is a word: pissa, gaussian ..."""
+    from_nothing: bool | None = None
+    """`init_weights`: whether training began from an update of zero; None where it is not said."""
+    first_rank: int | None = None
+    """`init_r` of AdaLoRA: what alpha is divided by, whatever ranks are left."""
+    gram_schmidt: bool = False
+    """`apply_GS` of HRA."""
 
     _alpha_places: Mapping[str, int] = field(init=False, repr=False, compare=False)
     _rank_places: Mapping[str, int] = field(init=False, repr=False, compare=False)
@@ -57,6 +66,11 @@ class PeftConfig:
     def rank_of(self, layer: str) -> int | None:
         """Rank of a layer, likewise."""
         return _first(self.rank_pattern, self._rank_places, layer, self.rank)
+
+    @property
+    def begins_from_base(self) -> bool:
+        """Whether what was trained began as a part of the base weight, which strangers share."""
+        return self.begins.startswith(_FROM_BASE)
 
     def scale(self, layer: str, rank: int) -> float | None:
         """What the product of the factors is multiplied with; None where alpha is not said."""
@@ -142,7 +156,8 @@ def _config(fields: Mapping[str, object]) -> PeftConfig:
     alpha = _number(fields, "lora_alpha")
     if alpha is None:
         alpha = _number(fields, "alpha")
-    rank = _number(fields, "r")
+    rank, first_rank = _number(fields, "r"), _number(fields, "init_r")
+    begins, from_nothing = fields.get("init_lora_weights"), fields.get("init_weights")
     alphas, bad = _patterns(fields, "alpha_pattern")
     ranks, bad_ranks = _patterns(fields, "rank_pattern")
     return PeftConfig(
@@ -153,6 +168,10 @@ def _config(fields: Mapping[str, object]) -> PeftConfig:
         alpha_pattern=alphas,
         rank_pattern={key: int(value) for key, value in ranks.items()},
         unreadable_patterns=bad + bad_ranks,
+        begins=begins[:40].lower() if isinstance(begins, str) else "",
+        from_nothing=from_nothing if isinstance(from_nothing, bool) else None,
+        first_rank=int(first_rank) if first_rank is not None else None,
+        gram_schmidt=fields.get("apply_GS") is True,
     )
 
 

@@ -25,7 +25,7 @@ file have the same modules.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from reseen.errors import FileError
@@ -37,8 +37,18 @@ from reseen.updates.layers import FileLayer, file_layers, layer_then
 from reseen.updates.names import then as names_then
 from reseen.updates.names.known import BY_ORDER
 from reseen.updates.names.tables import flat
-from reseen.updates.not_read import code_of
+from reseen.updates.not_read import (
+    BEGINS_DRAWN,
+    BEGINS_FROM_BASE,
+    FUSED,
+    SECOND_UPDATE,
+    code_of,
+)
+from reseen.updates.own_objects import close, own_pieces
 from reseen.updates.peft import PeftConfig, parse_metadata
+from reseen.updates.sides import OWN
+
+_OR = "|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ class ModulePlan:
     source: str
     """The file's own name of the layer; the cuts of one fused layer share it."""
     algorithm: str
-    """lora, loha, lokr or full."""
+    """lora, adalora, loha, lokr or full; or one of `sides.OWN`."""
     shape: tuple[int, int, int, int]
     """Of the update: (out, in, kernel height, kernel width); a linear layer has kernel 1x1."""
     rank: int
@@ -63,6 +73,8 @@ class ModulePlan:
     """The scale where a configuration gives it; None where the tensors do (or else it is 1)."""
     reading: int = 0
     """0 for a module of the plan; else that of one of `Plan.readings`, counted from 1."""
+    what: str = ""
+    """Which object of an algorithm of `sides.OWN` it is; empty for what is added to the weight."""
 
     @property
     def length(self) -> int:
@@ -150,11 +162,19 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     """
     counts: Counter[str] = Counter(listing.not_listed)
     remarks: list[str] = []
-    layers = file_layers(listing.tensors, counts)
-    naming = naming_of(layers)
     configs = {"": config} if config else _configs(listing.metadata, remarks)
+    every = _told_apart(file_layers(listing.tensors, counts), configs, counts)
+    layers = tuple(layer for layer in every if layer.shape.algorithm not in OWN)
+    naming = naming_of(layers)
     scales = {layer.source: _fixed_scale(layer, configs) for layer in layers}
+    own = close([layer for layer in every if layer.shape.algorithm in OWN])
+    own_naming = naming_of(own.layers)
     modules = _modules(layers, naming, scales, counts)
+    own_modules = _own_modules(own.layers, own_naming, counts, {m.name for m in modules})
+    architecture = naming.architecture(layers)
+    if own.layers and not layers:
+        architecture = naming_of(own.together).architecture(own.together)
+        architecture = _OR.join(own.alike.get(architecture, (architecture,)))
     unscaled = sum(
         scales[layer.source] is None and layer.style == "peft" and not _says_scale(layer)
         for layer in layers
@@ -167,17 +187,18 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
             f"{patterns} patterns of the configuration are not read: their scale is open"
         )
     originals = frozenset(
-        layer.place.prefix for layer in layers if flat(layer.place.name).startswith(_ORIGINAL)
+        layer.place.prefix for layer in every if flat(layer.place.name).startswith(_ORIGINAL)
     )
-    infos = [info for module in modules for info in module.tensors.values()]
     readings = _readings(layers, naming, modules, scales)
+    modules = tuple(sorted((*modules, *own_modules), key=lambda module: module.name))
+    infos = [info for module in modules for info in module.tensors.values()]
     if any(reading.architecture.endswith(BY_ORDER) for reading in readings):
         remarks.append("names of layers that tell nothing: which is which is told by their order")
     return Plan(
-        architecture=naming.architecture(layers),
+        architecture=architecture,
         parts=tuple(sorted({module.name.split(".", 1)[0] for module in modules})),
         modules=modules,
-        naming="+".join(sorted({_whose(layer, originals) for layer in layers})) or "unknown",
+        naming="+".join(sorted({_whose(layer, originals) for layer in every})) or "unknown",
         algorithms=tuple(sorted({module.algorithm for module in modules})),
         ranks=tuple(sorted({module.rank for module in modules})),
         dtypes=tuple(sorted({info.dtype for info in infos})),
@@ -229,7 +250,7 @@ def _modules(
     for layer in sorted(layers, key=lambda layer: (layer.wrapped is not None, layer.source)):
         pieces = naming.pieces(layer)
         if pieces is None:
-            counts["fused layers whose height does not divide"] += len(layer.tensors)
+            counts[FUSED] += len(layer.tensors)
             continue
         for piece in pieces:
             other = taken.get(piece.name)
@@ -242,7 +263,7 @@ def _modules(
     used = {layer.source for layer, _ in taken.values()}
     for layer in layers:
         if layer.source not in used and naming.pieces(layer) is not None:
-            counts["a second update of a module: only one is read"] += len(layer.tensors)
+            counts[SECOND_UPDATE] += len(layer.tensors)
     return tuple(
         ModulePlan(
             name=name,
@@ -256,6 +277,61 @@ def _modules(
         )
         for name, (layer, piece) in sorted(taken.items())
     )
+
+
+def _own_modules(
+    layers: Sequence[FileLayer], naming: Naming, counts: Counter[str], taken: Set[str]
+) -> tuple[ModulePlan, ...]:
+    """Every object of every layer under its name; of two for one name, the first."""
+    found: dict[str, ModulePlan] = {}
+    for layer in sorted(layers, key=lambda layer: (layer.wrapped is not None, layer.source)):
+        pieces = own_pieces(layer, naming)
+        if pieces is None:
+            counts[FUSED] += len(layer.tensors)
+            continue
+        free = [piece for piece in pieces if piece.name not in taken and piece.name not in found]
+        if not free:
+            counts[SECOND_UPDATE] += len(layer.tensors)
+        for piece in free:
+            found[piece.name] = ModulePlan(
+                name=piece.name,
+                source=layer.source,
+                algorithm=layer.shape.algorithm,
+                shape=piece.shape,
+                rank=layer.shape.rank,
+                tensors=layer.tensors,
+                rows=piece.rows,
+                what=piece.what,
+            )
+    return tuple(found.values())
+
+
+def _told_apart(
+    layers: Sequence[FileLayer], configs: Mapping[str, PeftConfig], counts: Counter[str]
+) -> tuple[FileLayer, ...]:
+    """The layers that can be told from strangers' by what they hold: not those of which the
+    configuration says that training began from something that strangers share."""
+    found: list[FileLayer] = []
+    for layer in layers:
+        reason = _begins_alike(layer, _config_of(layer, configs))
+        if reason is None:
+            found.append(layer)
+        else:
+            counts[reason] += len(layer.tensors)
+    return tuple(found)
+
+
+def _begins_alike(layer: FileLayer, config: PeftConfig | None) -> str | None:
+    algorithm = layer.shape.algorithm
+    if algorithm == "fourierft":
+        return None if config and config.from_nothing else BEGINS_DRAWN
+    if config is None or layer.style != "peft":
+        return None
+    if algorithm == "hra" and config.gram_schmidt:
+        return BEGINS_DRAWN
+    if algorithm in OWN:
+        return BEGINS_DRAWN if config.from_nothing is False else None
+    return BEGINS_FROM_BASE if config.begins_from_base else None
 
 
 def _configs(metadata: Mapping[str, str], remarks: list[str]) -> dict[str, PeftConfig]:
@@ -277,13 +353,22 @@ def _fixed_scale(layer: FileLayer, configs: Mapping[str, PeftConfig]) -> float |
     """The scale by configuration; what the tensors say of it goes first."""
     if not configs or _says_scale(layer) or layer.style not in ("peft", "lycoris"):
         return None
-    part = part_of(layer)
-    names = ("transformer", "unet", "") if part == "model" else (part, "")
-    config = next((configs[name] for name in names if name in configs), None)
+    config = _config_of(layer, configs)
     if config is None:
         return None
     name = layer.place.name
+    if layer.shape.algorithm == "adalora":
+        return config.scale(name, config.first_rank or layer.shape.rank)
     return config.scale(name, layer.shape.rank or config.rank_of(name) or 0)
+
+
+def _config_of(layer: FileLayer, configs: Mapping[str, PeftConfig]) -> PeftConfig | None:
+    """The configuration of the part that a layer is in."""
+    if not configs:
+        return None
+    part = part_of(layer)
+    names = ("transformer", "unet", "") if part == "model" else (part, "")
+    return next((configs[name] for name in names if name in configs), None)
 
 
 _BY_PREFIX = {

@@ -26,7 +26,9 @@ from reseen.updates.forms import (
     Stored,
     project_and_norm,
 )
+from reseen.updates.own_update import OwnForm, own_form
 from reseen.updates.plan import ModulePlan
+from reseen.updates.sides import OWN
 
 _LARGEST_SCALE = 1e4
 """Of an update, and its inverse the smallest. Real ones lie between 1/128 and 128."""
@@ -40,7 +42,7 @@ class Update:
     """Canonical name of the module."""
     shape: tuple[int, int, int, int]
     """(out, in, kernel height, kernel width)"""
-    form: Form
+    form: Form | OwnForm
     magnitude: Matrix | None = None
     """DoRA's vector, flat, of the whole layer in the file; not part of the form, because ΔW of
     DoRA needs the base weight."""
@@ -84,24 +86,37 @@ def read_update(module: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Up
         else:
             roles[role] = array
     out, inn, height, width = module.shape
+    made: Form | OwnForm
     with np.errstate(all="ignore"):
-        form = form or _form(module.algorithm, roles)
-        scale = np.float32(_scale(module, roles))
-        if scale != 1:
-            form = form.times(scale)
-        if module.rows is not None:
-            form = form.cut(module.rows)
-    if form.shape != (out, inn * height * width):
+        if module.algorithm in OWN:
+            made = _own(module, roles)
+        else:
+            made = _scaled_and_cut(module, form or _form(module.algorithm, roles), roles)
+    if made.shape != (out, inn * height * width):
         raise Malformed("an update does not have the size its header promised")
     magnitude = roles.get("magnitude")
     return Update(
-        module.name, module.shape, form, None if magnitude is None else magnitude.reshape(-1)
+        module.name, module.shape, made, None if magnitude is None else magnitude.reshape(-1)
     )
+
+
+def _own(module: ModulePlan, roles: Mapping[str, Matrix]) -> Form | OwnForm:
+    form = own_form(module, roles)
+    if module.algorithm == "glora" and isinstance(form, LowRank):
+        return _scaled_and_cut(module, form, roles)
+    return form
+
+
+def _scaled_and_cut(module: ModulePlan, form: Form, roles: Mapping[str, Matrix]) -> Form:
+    scale = np.float32(_scale(module, roles))
+    if scale != 1:
+        form = form.times(scale)
+    return form if module.rows is None else form.cut(module.rows)
 
 
 def _form(algorithm: str, roles: Mapping[str, Matrix]) -> Form:
     match algorithm:
-        case "lora":
+        case "lora" | "adalora":
             return _lora(roles)
         case "loha":
             return _loha(roles)
@@ -138,6 +153,8 @@ def _lora(roles: Mapping[str, Matrix]) -> LowRank:
     up, down = _flat(roles["up"]), _flat(roles["down"])
     if "mid" in roles:
         down = _tucker(roles["mid"], down)
+    if "singular" in roles:  # AdaLoRA of PEFT
+        down = down * roles["singular"].reshape(-1, 1)
     return LowRank(up, down)
 
 

@@ -13,21 +13,27 @@ _LYCORIS = (
     *("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"),
     *("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"),
 )
-FACTORS = ("up", "down", "mid", "embedding_up", "embedding_down", "diff", *_LYCORIS)
+MULTIPLIED = (
+    *("oft_blocks", "oft_r", "boft_r", "boft_s", "ia3_l", "ia3_weight", "on_input", "hra_u"),
+    *("glora_a1", "glora_a2", "glora_b1", "glora_b2", "vera_b", "vera_d", "spectrum"),
+)
+"""Roles of adapters that multiply the base weight, or are made of numbers of their own."""
+FACTORS = ("up", "down", "mid", "embedding_up", "embedding_down", "diff", *_LYCORIS, *MULTIPLIED)
 """Roles that an update is made of."""
-EXTRAS = ("alpha", "scale", "magnitude")
+EXTRAS = ("alpha", "scale", "magnitude", "singular", "rescale", "scaled")
 """Roles that say something about the factors beside them."""
 
 OTHER = {
     "bias": "bias deltas: not part of an update matrix",
     "norm": "normalisation deltas: not part of an update matrix",
     "set": "weights that are replaced, not added to (set_weight): not read yet",
-    "orthogonal": "orthogonal adapters (OFT, BOFT): not read yet, they need the base weight",
-    "ia3": "IA3: not read yet, it needs the base weight",
-    "glora": "GLoRA: not read yet, it needs the base weight",
-    "vera": "VeRA: not read yet, its shared matrices are made from a seed",
+    "orthogonal": "orthogonal adapters in an old form (oft_r, oft_diag): not read",
+    "glora": "GLoRA with a core between its factors: not read",
+    "vera": "the shared matrices of VeRA, the same in strangers' files: not part of an update",
     "tlora": "T-LoRA: not read, it begins from the base weight and is not known again without it",
-    "other-adapter": "an adapter of another kind (HRA, FourierFT, RandLoRA ...): not read yet",
+    "randlora": "RandLoRA: not read, it is not known again without the bases that strangers share",
+    "svdquant": "SVDQuant: not read, its factors are the base weight's and not an adapter's",
+    "other-adapter": "an adapter of another kind (DeLoRA, C3A, VB-LoRA ...): not read yet",
     "quantised": "parts of quantised weights: not read yet",
     "embedding": "embeddings of textual inversion: not an update, not read yet",
     "control": "control adapters (LLLite, IP-Adapter): not an update, not read yet",
@@ -70,24 +76,29 @@ _ENDINGS: dict[str, tuple[str, str]] = {
     "b_norm": ("norm", ""),
     "set_weight": ("set", ""),
     "reshape_weight": ("set", ""),
-    "oft_blocks": ("orthogonal", ""),
+    "lora_E": ("singular", "peft"),
+    "oft_blocks": ("oft_blocks", "lycoris"),
+    "rescale": ("rescale", ""),
+    "oft_R": ("oft_r", "peft"),
+    "oft_R.weight": ("oft_r", "peft"),
+    "oft_R.scaled_oft": ("scaled", ""),
     "oft_diag": ("orthogonal", ""),
-    "oft_R": ("orthogonal", ""),
-    "oft_R.weight": ("orthogonal", ""),
-    "oft_R.scaled_oft": ("orthogonal", ""),
     "oft_r": ("orthogonal", ""),
-    "rescale": ("orthogonal", ""),
-    "boft_R": ("orthogonal", ""),
-    "boft_s": ("orthogonal", ""),
-    "ia3_l": ("ia3", ""),
-    "on_input": ("ia3", ""),
-    "a1.weight": ("glora", ""),
-    "a2.weight": ("glora", ""),
-    "b1.weight": ("glora", ""),
-    "b2.weight": ("glora", ""),
+    "oft_embedding_R": ("orthogonal", ""),
+    "oft_embedding_R.weight": ("orthogonal", ""),
+    "boft_R": ("boft_r", "peft"),
+    "boft_s": ("boft_s", "peft"),
+    "ia3_l": ("ia3_l", "peft"),
+    "on_input": ("on_input", "lycoris"),
+    "a1.weight": ("glora_a1", "lycoris"),
+    "a2.weight": ("glora_a2", "lycoris"),
+    "b1.weight": ("glora_b1", "lycoris"),
+    "b2.weight": ("glora_b2", "lycoris"),
     "bm.weight": ("glora", ""),
-    "vera_lambda_b": ("vera", ""),
-    "vera_lambda_d": ("vera", ""),
+    "hra_u": ("hra_u", "peft"),
+    "fourierft_spectrum": ("spectrum", "peft"),
+    "vera_lambda_b": ("vera_b", "peft"),
+    "vera_lambda_d": ("vera_d", "peft"),
     "vera_A": ("vera", ""),
     "vera_B": ("vera", ""),
     "q_layer.weight": ("tlora", ""),
@@ -103,8 +114,12 @@ _ENDINGS: dict[str, tuple[str, str]] = {
     "weight_scale": ("quantised", ""),
     "input_scale": ("quantised", ""),
     "comfy_quant": ("quantised", ""),
-    "qweight": ("quantised", ""),
-    "wscales": ("quantised", ""),
+    "qweight": ("svdquant", ""),
+    "wscales": ("svdquant", ""),
+    "proj_down": ("svdquant", ""),
+    "proj_up": ("svdquant", ""),
+    "smooth_factor": ("svdquant", ""),
+    "smooth_factor_orig": ("svdquant", ""),
     "SCB": ("quantised", ""),
     "emb_params": ("embedding", ""),
 }
@@ -113,30 +128,27 @@ for _style in ("lora", "lora_layer", "lora_linear_layer"):
         _ENDINGS[f"{_style}.{_side}.weight"] = (_side, "diffusers")
     _ENDINGS[f"{_style}.alpha"] = ("alpha", "diffusers")
 _ENDINGS |= {role: (role, "lycoris") for role in _LYCORIS}
+_RANDLORA = {"randlora_lambda", "randlora_gamma", "randlora_A", "randlora_B"}
 _OTHER_ADAPTERS = {
-    *(
-        "hra_u",
-        "fourierft_spectrum",
-        "randlora_lambda",
-        "randlora_gamma",
-        "randlora_A",
-        "randlora_B",
-    ),
     *("shira_weight", "shira_indices", "c3a_kernel", "vblora_logits_A", "vblora_logits_B"),
     *("gralora_A", "gralora_B", "road_theta", "road_alpha", "waveft_spectrum", "psoft_R"),
     *("tinylora_v", "unilora_theta_d", "delora_A", "delora_B", "delora_lambda", "delora_w_norm"),
     *("glora_A", "glora_B", "glora_C", "glora_D", "glora_E", "miss_block", "bone_block"),
 }
 _ENDINGS |= dict.fromkeys(_OTHER_ADAPTERS, ("other-adapter", ""))
+_ENDINGS |= dict.fromkeys(_RANDLORA, ("randlora", ""))
 
-_PER_ADAPTER = {"lora_A", "lora_B", "lora_magnitude_vector"}
+_PER_ADAPTER = {"lora_A", "lora_B", "lora_magnitude_vector", "oft_R"}
 """PEFT puts the adapter's name before `.weight`."""
 _PER_ADAPTER_BARE = {
     "lora_embedding_A",
     "lora_embedding_B",
     "lora_magnitude_vector",
+    *("lora_E", "boft_R", "boft_s", "ia3_l", "hra_u", "fourierft_spectrum"),
+    *("vera_lambda_b", "vera_lambda_d"),
     *_LYCORIS,
     *_OTHER_ADAPTERS,
+    *_RANDLORA,
 }
 """PEFT puts the adapter's name at the very end."""
 
@@ -223,9 +235,9 @@ def by_pattern(name: str) -> Tensor | None:
 def _adapter(name: str, pieces: list[str]) -> Tensor | None:
     """`<layer>.lora_A.<adapter>.weight` and `<layer>.hada_w1_a.<adapter>`."""
     if len(pieces) > 3 and pieces[-1] in ("weight", "bias") and pieces[-3] in _PER_ADAPTER:
-        layer = name.rsplit(".", 3)[0]
-        role, style = _ENDINGS[f"{pieces[-3]}.{pieces[-1]}"]
-        return Tensor(layer, role, pieces[-2], style)
+        said = _ENDINGS.get(f"{pieces[-3]}.{pieces[-1]}")
+        if said is not None:
+            return Tensor(name.rsplit(".", 3)[0], said[0], pieces[-2], said[1])
     if len(pieces) > 2 and pieces[-2] in _PER_ADAPTER_BARE:
         layer = name.rsplit(".", 2)[0]
         role, style = _ENDINGS[pieces[-2]]

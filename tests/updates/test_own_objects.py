@@ -1,0 +1,229 @@
+"""Adapters that multiply the base weight: what is sketched of them is what PEFT and LyCORIS do.
+
+`own_vectors.json` holds what the libraries save of small layers, the base weight, and what they add
+to it; `make oracles` makes it anew and compares.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.updates import naming_tools as tools
+from tests.updates.own_tools import Case, applied, case_of
+from tests.updates.test_namings import layers_of
+
+from reseen.updates.forms import LowRank
+from reseen.updates.peft import PeftConfig, parse_config
+from reseen.updates.plan import Plan, plan
+from reseen.updates.rotations import BlockDiagonal, Butterfly, cayley, folded, reflections
+from reseen.updates.update import Update, read_update
+
+CASES: dict[str, Any] = json.loads((Path(__file__).parent / "own_vectors.json").read_text())
+Array = NDArray[np.float32]
+
+
+def read(case: Case) -> tuple[Plan, dict[str, Update]]:
+    config = parse_config(json.dumps(case.config).encode()) if case.config else None
+    found = plan(tools.listing({n: a.shape for n, a in case.tensors.items()}, "F32"), config)
+    return found, {m.name: read_update(m, case.tensors) for m in found.modules}
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_what_is_sketched_makes_what_the_library_adds(name: str) -> None:
+    case = case_of(CASES[name])
+    found, made = read(case)
+    assert found.algorithms == (case.algorithm,), found
+    objects = {n.partition("#")[2]: update.dense() for n, update in made.items()}
+    assert sorted(objects) == sorted(case.objects)
+    delta = applied(case, objects)
+    assert np.abs(delta - case.delta).max() <= 1e-5 * np.abs(case.delta).max()
+
+
+def test_a_configuration_that_is_missing_or_says_another_sign_changes_nothing() -> None:
+    case = case_of(CASES["peft oft"])
+    shapes = {name: a.shape for name, a in case.tensors.items()}
+    said = [None, PeftConfig("OFT"), parse_config(b'{"use_cayley_neumann": false}')]
+    made = []
+    for config in said:
+        (module,) = plan(tools.listing(shapes, "F32"), config).modules
+        made.append(read_update(module, case.tensors).dense())
+    assert np.array_equal(made[0], made[1])
+    assert np.array_equal(made[0], made[2])
+
+
+Sides = tools.Layers
+
+
+def oft(layers: Sides, prefix: str, block: int = 8) -> tools.Shapes:
+    return {
+        f"{prefix}{n.replace('.', '_')}.oft_blocks": (out // block, block, block)
+        for n, (out, _, _) in layers.items()
+        if out % block == 0
+    }
+
+
+def oft_v2(layers: Sides, prefix: str, block: int = 8) -> tools.Shapes:
+    return {
+        f"{prefix}{n}.oft_R.weight": (inn * k * k // block, block * (block - 1) // 2)
+        for n, (_, inn, k) in layers.items()
+        if inn * k * k % block == 0
+    }
+
+
+def ia3(layers: Sides, prefix: str) -> tools.Shapes:
+    return {f"{prefix}{n}.ia3_l": (out, 1) for n, (out, _, _) in layers.items() if out > 1}
+
+
+@pytest.mark.parametrize("model", ["sd1", "sdxl", "flux", "clip_l"])
+@pytest.mark.parametrize("prefix", ["", "my_custom.net."])
+def test_layers_of_which_one_side_is_known_get_their_canonical_names(
+    model: str, prefix: str
+) -> None:
+    layers = layers_of(model)
+    before = "text_encoder." if model == "clip_l" else "unet."
+    for made, what in (
+        (oft(layers, before.replace(".", "_") if model == "clip_l" else "oft_unet_"), "rot.out"),
+        (oft_v2(layers, prefix + before), "rot.in"),
+        (ia3(layers, prefix + before), "scale.out"),
+    ):
+        found = plan(tools.listing(made))
+        assert model in found.architecture.split("|"), what
+        assert not found.not_read
+        names = {module.name.partition("#") for module in found.modules}
+        assert {after for _, _, after in names} == {what}
+        assert {name.split(".", 1)[1] for name, _, _ in names} <= set(layers)
+        assert len(found.modules) == len(made)
+
+
+def test_what_no_side_can_tell_is_said_to_be_one_of_two() -> None:
+    layers = {n: s for n, s in layers_of("sd1").items() if ".attn1." in n}
+    assert plan(tools.listing(oft(layers, "oft_unet_"))).architecture == "sd1|sd2"
+
+
+def test_a_rotation_of_a_fused_layer_is_cut_at_its_blocks() -> None:
+    base = "lora_unet_double_blocks_0_img_attn_qkv"
+    rng = np.random.default_rng(3)
+    blocks = rng.standard_normal((9216 // 64, 64, 64)).astype(np.float32)
+    tensors = {f"{base}.oft_blocks": blocks}
+    shapes: tools.Shapes = {name: a.shape for name, a in tensors.items()}
+    found = plan(tools.listing(shapes, "F32"))
+    by_name = {m.name: m for m in found.modules}
+    module = by_name["transformer.transformer_blocks.0.attn.to_k#rot.out"]
+    form = read_update(module, tensors).form
+    assert isinstance(form, BlockDiagonal)
+    assert module.shape == (3072, 3072, 1, 1)
+    wanted = cayley(blocks[48:49] - blocks[48:49].swapaxes(1, 2))[0].T
+    assert np.allclose(form.blocks[0], wanted, atol=1e-5)
+    shapes = {f"{base}.oft_blocks": (2, 4608, 4608)}
+    assert any("fused" in each.reason for each in plan(tools.listing(shapes)).not_read)
+
+
+def test_the_forms_of_rotations_need_no_dense_matrix() -> None:
+    rng = np.random.default_rng(4)
+
+    def numbers(*shape: int) -> Array:
+        return rng.standard_normal(shape).astype(np.float32)
+
+    skew = 1e-3 * numbers(12, 4, 4)
+    turns = cayley(skew - skew.swapaxes(1, 2)).reshape(3, 4, 4, 4)
+    for form in (
+        BlockDiagonal(numbers(3, 4, 4)),
+        Butterfly(turns),
+        Butterfly(turns, 1 + 1e-3 * numbers(16)),
+        reflections(numbers(16, 6)),
+    ):
+        dense = form.dense().astype("f8")
+        left, right = numbers(3, len(dense)), numbers(2, len(dense))
+        assert np.allclose(form.project(left, right), left @ dense @ right.T, atol=1e-3)
+        near = 0.1 if isinstance(form, Butterfly) else 1e-5
+        assert form.norm() == pytest.approx(np.linalg.norm(dense), rel=near)
+
+
+def test_a_vector_is_sketched_as_a_matrix_that_is_nearly_square() -> None:
+    assert folded([1.0] * 10).shape == (3, 4)
+    assert folded([0.0]).shape == (1, 1)
+    assert folded([*range(17)]).reshape(-1)[:17].tolist() == list(range(17))
+
+
+@pytest.mark.parametrize("name", sorted(n for n in CASES if n != "lycoris dylora"))
+def test_numbers_that_are_not_finite_raise_nothing(name: str) -> None:
+    case = case_of(CASES[name])
+    found, _ = read(case)
+    for bad in (np.nan, np.inf, 3e38, 0):
+        arrays = {n: np.full_like(a, bad) for n, a in case.tensors.items()}
+        for module in found.modules:
+            norm = read_update(module, arrays).norm()
+            assert norm >= 0 or not np.isfinite(norm)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        ({"unet.x.fourierft_spectrum": (40,)}, b"{}"),
+        ({"unet.x.fourierft_spectrum": (40,)}, b'{"init_weights": false}'),
+        ({"unet.x.hra_u": (40, 4)}, b'{"apply_GS": true}'),
+        ({"unet.x.hra_u": (40, 4)}, b'{"init_weights": false}'),
+        ({"unet.x.oft_R.weight": (10, 6)}, b'{"init_weights": false}'),
+        *(
+            (
+                {"unet.x.lora_A.weight": (4, 8), "unet.x.lora_B.weight": (8, 4)},
+                b'{"init_lora_weights": "%s"}' % word,
+            )
+            for word in (b"pissa", b"PiSSA_niter_16", b"olora", b"corda", b"loftq", b"lora_ga")
+        ),
+    ],
+)
+def test_what_begins_from_something_that_strangers_share_is_refused_with_the_reason(
+    tensors: tools.Shapes, said: bytes
+) -> None:
+    found = plan(tools.listing(tensors), parse_config(said))
+    assert not found.modules
+    (refused,) = found.not_read
+    assert refused.code in ("base-needed", "shared-beginning")
+    assert refused.tensors == len(tensors)
+
+
+@pytest.mark.parametrize("word", ["gaussian", "true", "eva", "orthogonal"])
+def test_other_beginnings_are_read(word: str) -> None:
+    value = "true" if word == "true" else f'"{word}"'
+    config = parse_config(f'{{"init_lora_weights": {value}}}'.encode())
+    shapes: tools.Shapes = {"unet.x.lora_A.weight": (4, 8), "unet.x.lora_B.weight": (8, 4)}
+    assert len(plan(tools.listing(shapes), config).modules) == 1
+
+
+def test_the_old_layout_of_glora_is_the_same_update() -> None:
+    rng = np.random.default_rng(7)
+    a1, a2, b1, b2 = (
+        rng.standard_normal(s).astype(np.float32) for s in ((12, 2), (2, 12), (8, 2), (2, 12))
+    )
+    now = {"a1": a1, "a2": a2, "b1": b1, "b2": b2}
+    then = {"a1": a2, "a2": a1, "b1": b2, "b2": b1}
+    made = []
+    for layout in (now, then):
+        tensors = {f"lora_unet_x.{n}.weight": a for n, a in layout.items()}
+        found = plan(tools.listing({n: a.shape for n, a in tensors.items()}, "F32"))
+        made.append({m.name: read_update(m, tensors).dense() for m in found.modules})
+    assert made[0].keys() == made[1].keys() == {"model.x", "model.x#glora.in"}
+    for name, first in made[0].items():
+        assert np.allclose(first, made[1][name])
+
+
+def test_what_adalora_draws_is_nothing_until_its_values_are_trained() -> None:
+    """Without its values two strangers of one seed would be the same."""
+    rng = np.random.default_rng(8)
+    shapes: tools.Shapes = {
+        "unet.x.lora_A": (6, 12),
+        "unet.x.lora_B": (8, 6),
+        "unet.x.lora_E": (6, 1),
+    }
+    tensors = {n: rng.standard_normal(s).astype(np.float32) for n, s in shapes.items()}
+    (module,) = plan(tools.listing(shapes, "F32")).modules
+    assert module.algorithm == "adalora"
+    form = read_update(module, tensors | {"unet.x.lora_E": np.zeros((6, 1), np.float32)}).form
+    assert isinstance(form, LowRank)
+    assert form.norm() == 0
