@@ -12,7 +12,7 @@ of the whole file and contradicts in another gives that claim nothing.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from replica.world import World
@@ -252,14 +252,22 @@ def looked_at(facts: Facts, world: World) -> dict[Place, tuple[Standing, Level]]
     return found
 
 
-def _listed(facts: Facts, row: Row) -> Claim:
-    group = facts.group_of(row.name)
-    never = facts.is_never_read(group)
-    return Claim(group, row.whole, row.size, None if never else row.file, never=never)
+def _listed(facts: Facts) -> list[Claim]:
+    """What lists say. Of a file of the class that is never read nobody knows the inside, whatever
+    removal it stands under."""
+    said = [
+        Claim(group, row.whole, row.size, row.file, never=facts.is_never_read(group))
+        for row in facts.in_force()
+        for group in [facts.group_of(row.name)]
+    ]
+    return [
+        replace(one, file=None) if one.never or (one.file and _ends(said, one.file)) else one
+        for one in said
+    ]
 
 
 def _judged(facts: Facts, places: Mapping[Place, tuple[Standing, Level]], read: Read) -> Expected:
-    listed = [_listed(facts, row) for row in facts.in_force()]
+    listed = _listed(facts)
     reads: dict[Place, str] = {}
     while True:
         claims = _all_claims(facts, listed, places, read, reads)
@@ -279,7 +287,11 @@ def _judged(facts: Facts, places: Mapping[Place, tuple[Standing, Level]], read: 
         if what not in ("full", "bare") and key in read.sketched:
             what = "sketch"
         shown = place.shown or read.shown.get(key)
-        stated = {c.group for c in claims if _declares(c, place, shown) is not None}
+        stating = [c for c in claims if _declares(c, place, shown) is not None]
+        stated = {c.group for c in stating}
+        if any(c.never for c in stating) or (what == "full" and _ends(listed, place.content)):
+            # It is of the class that is never read: of what was read its digests count.
+            what = "bare" if what in ("full", "bare") else None
         for claim in claims:
             found = _evidence(claim, place, shown, what, claim.group in stated)
             if found is not None:
@@ -305,7 +317,7 @@ def _all_claims(
     claims = list(listed)
     for content in sorted(known, key=lambda each: each.key):
         for claim in listed:
-            if claim.never:
+            if claim.never or _ends(listed, content):
                 continue
             same = (
                 claim.whole.get("sha256") == content.sha256
@@ -393,7 +405,7 @@ def _wanted(
         if reads.get(key) in ("full", "bare"):
             continue
         content = place.content
-        all_bytes = "bare" if any(_ends(c, content) for c in claims) else "full"
+        all_bytes = "bare" if _ends(claims, content) else "full"
         if place.hub == FOLDER:
             wanted[key] = all_bytes
             continue
@@ -413,10 +425,15 @@ def _wanted(
     return wanted
 
 
-def _ends(claim: Claim, content: Content) -> bool:
-    """Does reading end at the digests of this file, for this claim?"""
+def _ends(claims: Iterable[Claim], content: Content) -> bool:
+    """Does reading end at the digests of this file, for one of these claims?"""
     true = {"sha256": content.sha256, "blake3": content.blake3, "git blob": content.blob}
-    return claim.never and any(true[kind] == value for kind, value in claim.whole.items())
+    return any(
+        true[kind] == value
+        for claim in claims
+        if claim.never
+        for kind, value in claim.whole.items()
+    )
 
 
 def _agree(claims: Collection[Claim], content: Content) -> bool:

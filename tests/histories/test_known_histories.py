@@ -97,6 +97,15 @@ HISTORIES: dict[str, tuple[Act, ...]] = {
         *(scan(replace(ALL, refs=True)), Add(person(24), "python")),
         scan(Target(repos=("bob/edited",), level=Level.HEADER, refs=True)),
     ),
+    "a class is said of a file by one digest, and who says another learned of it before": (
+        *(rows("hostile", 18), scan(replace(ALL, level=Level.FULL)), rows("second", 8)),
+        *(Classify(person(8), True, "python"), rows("first", 2)),
+    ),
+    "a class is said by one digest, and withdrawn, of a file that was added under another": (
+        *(rows("second", 8), rows("first", 2), Add(person(24), "python")),
+        *(scan(replace(ALL, level=Level.FULL)), Classify(person(8), True, "python")),
+        *(Turn(person(8), True, "python"), Turn(person(8), False, "python")),
+    ),
     "what one job looks at again is not read as far as another that runs beside it": (
         scan(Target(repos=("eve/teaches",), level=Level.FULL, follow=False)),
         *(rows("first", 5), scan(Target(accounts=("gus",), level=Level.NONE, follow=False))),

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
 from reseen.fingerprints.git import pointer_oid
+from reseen.fingerprints.kinds import OF_TENSORS
+from reseen.match.digests_alone import such_claims
 from reseen.match.ladder import ClaimFacts
 from reseen.records import Container, DigestKind, RemovalClass
 from reseen.store.database import chunks
@@ -39,6 +41,8 @@ class ClaimEntry:
     """(kind or POINTER, value); the pointer is among them where it can be told."""
     lists: tuple[int, ...] = ()
     """By the store's numbers."""
+    alone: bool = False
+    """Only its digests count, and no sketch of the file."""
 
     @property
     def held(self) -> int:
@@ -87,6 +91,8 @@ def _read(connection: Connection, pks: list[int], found: dict[int, RemovalEntry 
             if kind == DigestKind.SHA256 and size is not None:
                 held[claim_pk].append((POINTER, pointer_oid(value, size)))
     rests = lists_of_learned(connection, [row.pk for row in rows if row.source == LEARNED])
+    tensors = [pk for pk, some in held.items() if any(kind in OF_TENSORS for kind, _ in some)]
+    alone = such_claims(connection, {*tensors, *(row.pk for row in rows if row.container)})
     by_removal: defaultdict[int, list[ClaimEntry]] = defaultdict(list)
     for row in rows:
         learned = row.source == LEARNED
@@ -99,9 +105,15 @@ def _read(connection: Connection, pks: list[int], found: dict[int, RemovalEntry 
             learned=learned,
         )
         lists = rests.get(row.pk, ()) if learned else (row.list_pk,)
-        by_removal[row.removal_pk].append(ClaimEntry(row.pk, facts, tuple(held[row.pk]), lists))
+        entry = ClaimEntry(row.pk, facts, tuple(held[row.pk]), lists)
+        by_removal[row.removal_pk].append(_outside(entry) if row.pk in alone else entry)
     for pk, (id, cls) in ids.items():
         found[pk] = RemovalEntry(pk, id, tuple(by_removal[pk]), cls)
+
+
+def _outside(entry: ClaimEntry) -> ClaimEntry:
+    digests = tuple(each for each in entry.digests if each[0] not in OF_TENSORS)
+    return replace(entry, facts=entry.facts.outside(), digests=digests, alone=True)
 
 
 def lists_of_learned(

@@ -12,6 +12,9 @@ from reseen.records import DigestKind, Evidence, Match, Rung
 if TYPE_CHECKING:
     from reseen.match.compare import Comparison
 
+BY_ORDER = "sketch-by-order"
+"""The kind of a lead by weights."""
+
 _DECLARED = {
     DigestKind.SHA256: "The hub states this file's SHA-256, and it is the removed file's.",
     DigestKind.XET: "The hub states this file's Xet hash, and it is the removed file's.",
@@ -90,7 +93,7 @@ def weights(found: Comparison) -> Evidence:
 
 def by_order(found: Comparison) -> Evidence:
     """Like it, where the order of the layers is all that says which is which: a lead."""
-    return replace(weights(found), rung=Rung.HINT, kind="sketch-by-order")
+    return replace(weights(found), rung=Rung.HINT, kind=BY_ORDER)
 
 
 def of_likeness(found: Comparison) -> Evidence | None:

@@ -17,8 +17,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from reseen.fingerprints.git import pointer_oid
-from reseen.fingerprints.kinds import LONG, PROVE
-from reseen.match import ladder
+from reseen.fingerprints.kinds import LONG, OF_TENSORS, PROVE
+from reseen.match import digests_alone, ladder
 from reseen.match.ladder import ClaimFacts, FileFacts, Header
 from reseen.observed import evidence as kept
 from reseen.observed import sightings
@@ -98,6 +98,32 @@ def judge_artifacts(
     return _judge(connection, secret, pairs, more, scan_pk=scan_pk, seen_at=at)
 
 
+def files_of(connection: Connection, removal_pks: Collection[int]) -> set[int]:
+    """Artifacts (by pk) that have a digest of these removals, by claims in force or not."""
+    pks = sorted(removal_pks)
+    found = {pk for chunk in chunks(pks) for pk, _ in _exact(connection, chunk, in_force=False)}
+    return found.union(pk for pk, _ in _by_xet(connection, pks, in_force=False))
+
+
+def judge_files(connection: Connection, secret: bytes, artifact_pks: Collection[int]) -> Judged:
+    """Judge all that is stored of these artifacts, for all removals in force. For when it may have
+    changed of what was read of them whether it counts. No hub is asked."""
+    if not artifact_pks:
+        return Judged()
+    from reseen.match.retroactive import copies_among
+
+    pairs = {*_known(connection, artifacts=artifact_pks), *_by_reading(connection, artifact_pks)}
+    like = list(copies_among(connection, artifact_pks))
+    pk_of = _pks(connection, {removal for _, removal, _ in like})
+    more: defaultdict[Pair, list[Evidence]] = defaultdict(list)
+    for pair, proofs in _likeness(connection, pairs):
+        more[pair] += proofs
+    for artifact_pk, removal, why in like:
+        more[artifact_pk, pk_of[removal]].append(why)
+    every = {pair: tuple(proofs) for pair, proofs in more.items()}
+    return _judge(connection, secret, {*pairs, *every}, every, scan_pk=None, seen_at=None)
+
+
 def _plus(one: Judged, other: Judged) -> Judged:
     return Judged(one.new + other.new, one.lifted + other.lifted)
 
@@ -105,14 +131,17 @@ def _plus(one: Judged, other: Judged) -> Judged:
 # -- which pairs are to be judged ----------------------------------------------------------------
 
 
-def _exact(connection: Connection, removal_pks: list[int]) -> Iterator[Pair]:
-    """Pairs that share a digest: declared by the hub, or computed from bytes."""
+def _exact(
+    connection: Connection, removal_pks: list[int], *, in_force: bool = True
+) -> Iterator[Pair]:
+    """Pairs that share a digest: declared by the hub, or computed from bytes. `in_force`: by such
+    claims only."""
     a, c, d = schema.artifacts.c, schema.claims.c, schema.digests.c
     read = schema.read_digests.c
     mine = (
         select(d.kind, d.value, c.removal_pk, c.size)
         .join(schema.claims, c.pk == d.claim_pk)
-        .where(c.removal_pk.in_(removal_pks), c.in_force == 1)
+        .where(c.removal_pk.in_(removal_pks), c.in_force >= int(in_force))
         .where(d.kind.in_([int(kind) for kind in LONG]))
     )
     owners: defaultdict[tuple[int, bytes], set[int]] = defaultdict(set)
@@ -146,13 +175,15 @@ def _exact(connection: Connection, removal_pks: list[int]) -> Iterator[Pair]:
         )
 
 
-def _by_xet(connection: Connection, removal_pks: Collection[int]) -> set[Pair]:
+def _by_xet(
+    connection: Connection, removal_pks: Collection[int], *, in_force: bool = True
+) -> set[Pair]:
     """There is no index of Xet hashes: few lists hold one. One pass, when any does."""
     a, c, d = schema.artifacts.c, schema.claims.c, schema.digests.c
     query = (
         select(d.value, c.removal_pk)
         .join(schema.claims, c.pk == d.claim_pk)
-        .where(d.kind == int(DigestKind.XET), c.in_force == 1)
+        .where(d.kind == int(DigestKind.XET), c.in_force >= int(in_force))
     )
     wanted = set(removal_pks)
     owners: defaultdict[bytes, set[int]] = defaultdict(set)
@@ -241,6 +272,15 @@ def _ids(connection: Connection, removal_pks: Collection[int]) -> dict[int, str]
     return found
 
 
+def _pks(connection: Connection, removals: Collection[str]) -> dict[str, int]:
+    r = schema.removals.c
+    found: dict[str, int] = {}
+    for chunk in chunks(sorted(removals)):
+        rows = connection.execute(select(r.id, r.pk).where(r.id.in_(chunk)))
+        found.update((id, pk) for id, pk in rows)
+    return found
+
+
 # -- judging them --------------------------------------------------------------------------------
 
 
@@ -281,6 +321,7 @@ def _judge(
 def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, FileFacts]:
     a, r, read = schema.artifacts.c, schema.readings.c, schema.read_digests.c
     found: dict[int, FileFacts] = {}
+    alone = digests_alone.such_artifacts(connection, artifact_pks)
     for chunk in chunks(sorted(artifact_pks)):
         computed: defaultdict[int, dict[DigestKind, bytes]] = defaultdict(dict)
         for pk, kind, value in connection.execute(
@@ -307,6 +348,7 @@ def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, F
                 read=computed[row.pk] if row.full else None,
                 header=header,
                 on_pointer=bool(row.flags & ON_POINTER),
+                alone=row.pk in alone,
             )
     return found
 
@@ -342,15 +384,21 @@ def _claims(
         held = select(d.claim_pk, d.kind, d.value).join(schema.claims, c.pk == d.claim_pk)
         for pk, kind, value in connection.execute(held.where(mine)):
             digests[pk][DigestKind(kind)] = bytes(value)
-        for row in connection.execute(select(schema.claims).where(mine).order_by(c.pk)):
-            found[row.removal_pk].append(
-                ClaimFacts(
-                    digests=digests.get(row.pk, {}),
-                    size=row.size,
-                    container=Container(row.container) if row.container else None,
-                    data_size=row.data_size,
-                    layout=row.layout,
-                    learned=row.source == 1,
-                )
+        rows = connection.execute(select(schema.claims).where(mine).order_by(c.pk)).all()
+        inside = [row.pk for row in rows if row.container or _tells_of_tensors(digests, row.pk)]
+        alone = digests_alone.such_claims(connection, inside)
+        for row in rows:
+            facts = ClaimFacts(
+                digests=digests.get(row.pk, {}),
+                size=row.size,
+                container=Container(row.container) if row.container else None,
+                data_size=row.data_size,
+                layout=row.layout,
+                learned=row.source == 1,
             )
+            found[row.removal_pk].append(facts.outside() if row.pk in alone else facts)
     return found, classes
+
+
+def _tells_of_tensors(digests: Mapping[int, Mapping[DigestKind, bytes]], claim_pk: int) -> bool:
+    return any(kind in OF_TENSORS for kind in digests.get(claim_pk, ()))

@@ -13,7 +13,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reseen.fingerprints.git import pointer_oid
-from reseen.fingerprints.kinds import LADDER, PROVE, STATED_BY_HUBS, WHOLE, bits, contradicted
+from reseen.fingerprints.kinds import (
+    LADDER,
+    OF_TENSORS,
+    PROVE,
+    STATED_BY_HUBS,
+    WHOLE,
+    bits,
+    contradicted,
+)
 from reseen.match import evidence
 from reseen.records import Confirmed, Container, DigestKind, Evidence, RemovalClass, Rung
 
@@ -46,6 +54,11 @@ class ClaimFacts:
     learned: bool = False
     """Computed from bytes that were read."""
 
+    def outside(self) -> ClaimFacts:
+        """The same, but for what it says of the inside of the file."""
+        digests = {kind: v for kind, v in self.digests.items() if kind not in OF_TENSORS}
+        return replace(self, digests=digests, data_size=None, layout=None)
+
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
@@ -62,6 +75,9 @@ class FileFacts:
     """None where it was not read."""
     on_pointer: bool = False
     """A Git LFS pointer on a disk is what states it."""
+    alone: bool = False
+    """Only its digests count, whatever was read of it: another removal that it is of is of the
+    class that is never read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +108,15 @@ def judge(
 ) -> Judgement | None:
     """What a file is to a removal; None where nothing in force speaks of it. `more`: evidence found
     elsewhere (likeness of weights, hints). Of the class that is never read only what hubs state
-    counts; where they state nothing of a file, the digests of the whole of it do."""
+    counts; where they state nothing of a file, the digests of the whole of it do. Of other removals
+    such a file has its digests alone."""
     claims = tuple(claims)
     if cls.never_read:
-        file = _digests_alone(file, claims)
-        more = [e for e in more if e.rung is Rung.HINT]
+        file = _stated_alone(file, claims)
+    elif file.alone:
+        file = _digests_alone(file)
+    if cls.never_read or file.alone:
+        more = [e for e in more if e.rung is Rung.HINT and e.kind != evidence.BY_ORDER]
     found = [_by_claim(file, claim) for claim in claims]
     proofs = _once(e for one in found for e in one.evidence)
     if any(one.false_size for one in found):
@@ -111,16 +131,22 @@ def judge(
     rung = max((e.rung for e in proofs), default=Rung.REFUTED)
     if rung is Rung.HINT and refuted:
         rung = Rung.REFUTED
-    if cls.never_read:
+    if cls.never_read or (file.alone and file.read is None):
         stated = (Rung.DECLARED, Rung.POINTER)
         proofs = [evidence.never_read(e) if e.rung in stated else e for e in proofs]
     every = sorted([*proofs, *refuted], key=lambda e: (-e.rung, order_of(e.kind)))
     return Judgement(rung, _confirmed(rung, file, claims), tuple(every))
 
 
-def _digests_alone(file: FileFacts, claims: Iterable[ClaimFacts]) -> FileFacts:
+def _stated_alone(file: FileFacts, claims: Iterable[ClaimFacts]) -> FileFacts:
+    if any(True for claim in claims for _ in _stated(file, claim)):
+        return replace(file, read=None, header=None)
+    return _digests_alone(file)
+
+
+def _digests_alone(file: FileFacts) -> FileFacts:
     whole: dict[DigestKind, bytes] | None = None
-    if file.read is not None and not any(True for claim in claims for _ in _stated(file, claim)):
+    if file.read is not None:
         whole = {kind: value for kind, value in file.read.items() if kind in WHOLE}
     return replace(file, read=whole, header=None)
 

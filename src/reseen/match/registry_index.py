@@ -541,9 +541,12 @@ class RegistryIndex:
 
     def searched(self, claim_pk: int) -> str | None:
         """The removal of a claim whose sketch counts: in force, and not of the class of which only
-        digests are looked for."""
+        digests are looked for, nor about a file of it."""
         number = self.number(claim_pk)
         if number is None or self.cls(number).never_read:
+            return None
+        changed = self.delta.claims.get(number)
+        if changed is not None and changed[1].alone:
             return None
         return self.removal(number)
 
@@ -667,7 +670,10 @@ class RegistryIndex:
         made = replace(self, snapshot=snapshot, delta=delta)
         if self.sketches is None:
             return made
-        return replace(made, sketches=self.sketches.folded(lambda pk: made.number(pk) is not None))
+        # A snapshot does not tell of which claims only digests count: their sketches are left out.
+        alone = any(claim.alone for _, claim in self.delta.claims.values())
+        sketches = self.sketches.folded(lambda pk: self.searched(pk) is not None, anew=alone)
+        return replace(made, sketches=sketches)
 
 
 _NO_PROOFS = Proofs()

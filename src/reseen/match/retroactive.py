@@ -82,15 +82,28 @@ def beside_digests(connection: Connection, only: frozenset[str] | None) -> Itera
 
 
 def near_subsets(
-    connection: Connection, removal_ids: Collection[str] | None = None
+    connection: Connection,
+    removal_ids: Collection[str] | None = None,
+    artifact_pks: Collection[int] | None = None,
 ) -> Iterator[int]:
-    """Pks of artifacts of which a subset of modules was read, and comes near one of these removals:
-    worth reading on, and no match."""
+    """Pks of artifacts (of these; None: of all) of which a subset of modules was read, and comes
+    near one of these removals: worth reading on, and no match."""
     if _are_sketched(connection):
         from reseen.match import retroactive_sketches
 
         only = None if removal_ids is None else frozenset(removal_ids)
-        yield from retroactive_sketches.near_subsets(connection, only)
+        yield from retroactive_sketches.near_subsets(connection, only, artifact_pks)
+
+
+def copies_among(
+    connection: Connection, artifact_pks: Collection[int]
+) -> Iterator[tuple[int, str, Evidence]]:
+    """(artifact's pk, removal, why) of those of these artifacts that are like a removal in force by
+    their weights."""
+    if _are_sketched(connection):
+        from reseen.match import retroactive_sketches
+
+        yield from retroactive_sketches.copies(connection, None, artifact_pks)
 
 
 def _are_sketched(connection: Connection) -> bool:

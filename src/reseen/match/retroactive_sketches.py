@@ -13,14 +13,15 @@ from contextlib import nullcontext
 from itertools import islice
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select, true
 
 from reseen.errors import Malformed
 from reseen.fingerprints.entries import SearchEntry
 from reseen.fingerprints.sketch import VERSION, decode
-from reseen.match import evidence
+from reseen.match import digests_alone, evidence
 from reseen.match.sketch_index import SketchIndex, as_slots, searched
 from reseen.records import Evidence
+from reseen.store.database import chunks
 from reseen.store.schema import claims, read_entries, read_sketches, removals, sketch_entries
 
 _BATCH = 2_048  # files searched at once
@@ -29,13 +30,15 @@ _Files = list[tuple[int, list[SearchEntry]]]
 
 
 def copies(
-    connection: Connection, only: Collection[str] | None = None
+    connection: Connection,
+    only: Collection[str] | None = None,
+    among: Collection[int] | None = None,
 ) -> Iterator[tuple[int, str, Evidence]]:
-    """(artifact's pk, removal, why) of stored files that are copies of these removals (None: all in
-    force)."""
+    """(artifact's pk, removal, why) of stored files (of these artifacts; None: of all) that are
+    copies of these removals (None: all in force)."""
     known = SketchIndex.load(connection, lambda: nullcontext(connection), only)
     owners = _owners(connection) if len(known) else {}
-    for files, candidates in _near(connection, known, complete=True):
+    for files, candidates in _near(connection, known, among, complete=True):
         for (pk, _), some in zip(files, candidates, strict=True):
             if not some:
                 continue
@@ -53,10 +56,14 @@ def copies(
                     yield pk, like.removal, evidence.weights(like.comparison)
 
 
-def near_subsets(connection: Connection, only: Collection[str] | None = None) -> Iterator[int]:
+def near_subsets(
+    connection: Connection,
+    only: Collection[str] | None = None,
+    among: Collection[int] | None = None,
+) -> Iterator[int]:
     """Pks of artifacts of which a subset of modules was read, and comes near these removals."""
     known = SketchIndex.load(connection, lambda: nullcontext(connection), only)
-    for files, candidates in _near(connection, known, complete=False):
+    for files, candidates in _near(connection, known, among, complete=False):
         for (pk, _), some in zip(files, candidates, strict=True):
             if some:
                 yield pk
@@ -74,18 +81,37 @@ def _owners(connection: Connection) -> dict[int, str]:
 
 
 def _near(
-    connection: Connection, known: SketchIndex, *, complete: bool
+    connection: Connection, known: SketchIndex, among: Collection[int] | None, *, complete: bool
 ) -> Iterator[tuple[_Files, list[list[int]]]]:
+    """What comes near each file; nothing does where only the file's digests count."""
     if not len(known):
         return
-    left = _files(connection, complete)
+    left = _files(connection, among, complete)
     while files := list(islice(left, _BATCH)):
-        yield files, known.near_many([entries for _, entries in files])
+        found = known.near_many([entries for _, entries in files])
+        near = [pk for (pk, _), some in zip(files, found, strict=True) if some]
+        alone = digests_alone.such_artifacts(connection, near)
+        yield (
+            files,
+            [[] if pk in alone else some for (pk, _), some in zip(files, found, strict=True)],
+        )
 
 
-def _files(connection: Connection, complete: bool) -> Iterator[tuple[int, list[SearchEntry]]]:
+def _files(
+    connection: Connection, among: Collection[int] | None, complete: bool
+) -> Iterator[tuple[int, list[SearchEntry]]]:
     """What is searched of each stored file, in order; by pages, so that others may write between
     two of them on the same connection."""
+    if among is None:
+        yield from _paged(connection, true(), complete)
+        return
+    for chunk in chunks(sorted(among)):
+        yield from _paged(connection, read_sketches.c.artifact_pk.in_(chunk), complete)
+
+
+def _paged(
+    connection: Connection, wanted: ColumnElement[bool], complete: bool
+) -> Iterator[tuple[int, list[SearchEntry]]]:
     last = 0
     while True:
         query = (
@@ -102,6 +128,7 @@ def _files(connection: Connection, complete: bool) -> Iterator[tuple[int, list[S
                         read_sketches.c.artifact_pk > last,
                         read_sketches.c.version == VERSION,
                         read_sketches.c.complete == int(complete),
+                        wanted,
                     )
                     .order_by(read_sketches.c.artifact_pk)
                     .limit(_BATCH)

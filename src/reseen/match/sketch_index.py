@@ -24,6 +24,7 @@ from reseen.fingerprints.entries import SearchEntry, entries, meets
 from reseen.fingerprints.sketch import SEARCHED, SLOTS, VERSION, Sketch, decode
 from reseen.match import background
 from reseen.match.compare import Background, Comparison, best, compare
+from reseen.match.digests_alone import every_such_claim, such_claims
 from reseen.match.nearest import Candidate, NearestIndex, Query
 from reseen.records import RemovalClass
 from reseen.store.backends import in_words
@@ -197,8 +198,9 @@ class SketchIndex:
         )
         codes: dict[tuple[str, bytes], bytearray] = {}
         keys: dict[tuple[str, bytes], list[int]] = {}
+        alone = every_such_claim(connection)
         for group, slots, code, claim_pk, removal in connection.execute(query):
-            if only is not None and removal not in only:
+            if claim_pk in alone or (only is not None and removal not in only):
                 continue
             codes.setdefault((group, bytes(slots)), bytearray()).extend(code)
             keys.setdefault((group, bytes(slots)), []).append(claim_pk)
@@ -267,10 +269,11 @@ class SketchIndex:
                 made.put_back(group, slots, codes[chosen], keys[chosen])
         return made
 
-    def folded(self, wanted: Callable[[int], bool]) -> SketchIndex:
-        """The same, what came later put in with the rest; strangers are read anew."""
+    def folded(self, wanted: Callable[[int], bool], *, anew: bool = False) -> SketchIndex:
+        """The same, what came later put in with the rest; strangers are read anew. `anew`: also
+        where nothing came, so that what is not wanted is not in it."""
         self.comparer.forget_background()
-        if self._later is None:
+        if self._later is None and not anew:
             return self
         return SketchIndex(self.comparer, self.kept(wanted), None, self._held)
 
@@ -365,7 +368,8 @@ def _best(likenesses: Sequence[Likeness]) -> Likeness:
 
 def searched() -> ColumnElement[bool]:
     """The condition on `claims` and `removals` of sketches that are searched: in force, and not of
-    the class of which only digests are looked for."""
+    the class of which only digests are looked for. Claims of which only digests count
+    (`digests_alone`) are left out beside it."""
     return and_(claims.c.in_force == 1, removals.c.cls < int(RemovalClass.CHILD_ABUSE))
 
 
@@ -386,9 +390,9 @@ def entry_rows(connection: Connection, removal_pks: Collection[int]) -> list[Ent
             sketch_entries.c.version == VERSION,
         )
     )
-    return [
-        EntryRow(pk, group, slots, code) for pk, group, slots, code in connection.execute(query)
-    ]
+    found = [EntryRow(*row) for row in connection.execute(query)]
+    alone = such_claims(connection, {row.claim_pk for row in found})
+    return [row for row in found if row.claim_pk not in alone]
 
 
 def rows_of(claim_pk: int, sketch: Sketch) -> list[EntryRow]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -27,8 +27,9 @@ from reseen.match.claim_entries import (
     lists_of_learned,
 )
 from reseen.match.digest_table import Bytes, DigestTable, Numbers
+from reseen.match.digests_alone import every_such_claim
 from reseen.match.ladder import ClaimFacts
-from reseen.records import Container, DigestKind
+from reseen.records import Container, DigestKind, RemovalClass
 from reseen.store.schema import claims, digests, removals
 
 HEADER_ROOM = 16 << 20
@@ -148,10 +149,13 @@ class Snapshot:
         """Read the registry in force: what is withdrawn is not in it."""
         made = cls()
         made._load_removals(connection)
-        made._load_claims(connection)
+        never = any(cls >= RemovalClass.CHILD_ABUSE for cls in made.classes)
+        alone = every_such_claim(connection) if never else frozenset[int]()
+        made._load_claims(connection, alone)
         held = array("H", bytes(2 * len(made.claim_pks)))
         for kind in DigestKind:
-            rows = made._load_kind(connection, kind, held)
+            without = alone if kind in OF_TENSORS else frozenset[int]()
+            rows = made._load_kind(connection, kind, held, without)
             made.tables[kind] = DigestTable(kind.length, rows)
         made.held = held
         pointers = _pointers(made.tables[DigestKind.SHA256].items(), made.sizes)
@@ -173,7 +177,8 @@ class Snapshot:
             ids += id.encode("ascii").ljust(ID, b"\0")
         self.removal_pks, self.classes, self.ids = pks, classes, ids
 
-    def _load_claims(self, connection: Connection) -> None:
+    def _load_claims(self, connection: Connection, alone: Set[int]) -> None:
+        """`alone`: claims (by pk) of which only the digests of the whole file count."""
         of = claims.c
         query = (
             select(
@@ -193,6 +198,8 @@ class Snapshot:
                 continue  # withdrawn
             learned = source == LEARNED
             lists = rests.get(pk, ()) if learned else (list_pk,)
+            if pk in alone:
+                said[1] = said[2] = None
             rows.add(pk, place, lists, learned, said)
         self._take(rows)
 
@@ -204,9 +211,9 @@ class Snapshot:
         self.layouts = b"".join(rows.known_layouts)
 
     def _load_kind(
-        self, connection: Connection, kind: DigestKind, held: array[int]
+        self, connection: Connection, kind: DigestKind, held: array[int], without: Set[int]
     ) -> Iterator[tuple[bytes, int]]:
-        """(digest, claim's number) of one kind, sorted by digest."""
+        """(digest, claim's number) of one kind, sorted by digest, without those of some claims."""
         query = (
             select(digests.c.value, digests.c.claim_pk)
             .where(digests.c.kind == int(kind))
@@ -217,7 +224,8 @@ class Snapshot:
         count, length, bit = len(pks), kind.length, 1 << kind
         for value, claim_pk in connection.execute(query):
             number = bisect_left(pks, claim_pk)
-            if number < count and pks[number] == claim_pk and len(value) == length:
+            known = number < count and pks[number] == claim_pk
+            if known and len(value) == length and claim_pk not in without:
                 held[number] |= bit
                 yield value, number
 

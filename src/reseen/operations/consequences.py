@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from reseen.registry import learning, removals
+from reseen.registry import claims, learning, removals, same_files
 from reseen.review import cases, notice_updates
 from reseen.review.notice_updates import NoticeMoved
 from reseen.scan.reinspection import record_past
@@ -21,6 +21,9 @@ from reseen.store.database import Store
 
 MATCHED = "matched"
 """The name under which the store keeps the last change whose past was matched."""
+SHARED = "class of shared files"
+"""The name under which the store keeps that what was learned goes by the class of all removals
+that have a file. A store of before did not ask the others."""
 _FEW = 2_000
 """Changed removals that are matched by name; where there are more, all in force are."""
 
@@ -40,6 +43,7 @@ def is_due(connection: Connection) -> bool:
     the writer when there is nothing."""
     return (
         matched(connection) < change_log.latest(connection)
+        or _is_of_before(connection)
         or cases.is_due(connection)
         or notice_updates.is_due(connection)
     )
@@ -49,6 +53,12 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
     """Do all that follows from what changed so far, in short transactions. `since`: match anew what
     changed after this number, though it was matched before: artifacts were stored meanwhile by
     somebody who did not know of it. Raises StoreError."""
+    with store.read() as connection:
+        of_before = _is_of_before(connection)
+    if of_before:
+        with store.write() as connection:
+            claims.refresh(connection, same_files.ever_of_class(connection, None))
+            meta.keep(connection, SHARED, b"1")
     with store.read() as connection:
         last, latest = matched(connection), change_log.latest(connection)
     new: list[str] = []
@@ -66,6 +76,10 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
         with store.write() as connection:
             moved = notice_updates.settle(connection)
     return Followed(tuple(new), tuple(moved))
+
+
+def _is_of_before(connection: Connection) -> bool:
+    return not meta.value(connection, SHARED)
 
 
 def matched(connection: Connection) -> int:

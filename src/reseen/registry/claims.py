@@ -29,6 +29,7 @@ from reseen.errors import NotFound, SealError
 from reseen.observed import sketches
 from reseen.observed.artifacts import instant
 from reseen.records import Claim, Container, Digest, DigestKind, RemovalClass
+from reseen.registry import same_files
 from reseen.registry.days import day
 from reseen.store import audit, change_log, ids, schema
 from reseen.store.database import chunks, now, reserve
@@ -60,16 +61,27 @@ def refresh(connection: Connection, removal_pks: Collection[int]) -> None:
     """Say anew what of these removals is in force, and note that they changed.
 
     A claim of a list is in force unless it or its list is withdrawn. What was learned is in force
-    unless it was taken back, if one of the claims that it rests on is, and if the removal is not of
-    the class that is never read. A removal is withdrawn when no claim of a list is in force; then
+    unless it was taken back, if one of the claims that it rests on is, and if neither the removal
+    nor another that has the same file is of the class that is never read: so what changes of that
+    class changes those others too. A removal is withdrawn when no claim of a list is in force; then
     its class is the strictest that was ever said, since nothing of it may be handed out.
     """
-    for chunk in chunks(sorted(set(removal_pks))):
-        _refresh(connection, chunk)
-    change_log.note(connection, removal_pks)
+    pks = sorted(set(removal_pks))
+    never_read = same_files.of_class(connection, pks)
+    for chunk in chunks(pks):
+        _refresh_said(connection, chunk)
+    never_read |= same_files.of_class(connection, pks)
+    if never_read:
+        pks = sorted({*pks, *same_files.sharing(connection, never_read)})
+    c = schema.claims
+    for chunk in chunks(pks):
+        learned = update(c).where(c.c.removal_pk.in_(chunk), c.c.source == LEARNED)
+        connection.execute(learned.values(in_force=follows_in_force()))
+    change_log.note(connection, pks)
 
 
-def _refresh(connection: Connection, removal_pks: list[int]) -> None:
+def _refresh_said(connection: Connection, removal_pks: list[int]) -> None:
+    """What lists say of these removals, and what follows for each as a whole."""
     c, r = schema.claims, schema.removals
     mine = update(c).where(c.c.removal_pk.in_(removal_pks)).values(in_force=follows_in_force())
     connection.execute(mine.where(c.c.source != LEARNED))
@@ -85,19 +97,18 @@ def _refresh(connection: Connection, removal_pks: list[int]) -> None:
             }
         )
     )
-    connection.execute(mine.where(c.c.source == LEARNED))
 
 
 def follows_in_force() -> ColumnElement[int]:
     """What `claims.in_force` should be. Of what was learned it follows from that of the claims that
-    it rests on, and from the class of its removal."""
+    it rests on, and from the class of all removals that have the file."""
     c, r, lists = schema.claims.c, schema.removals.alias("theirs").c, schema.lists.c
     told, link = schema.claims.alias("told").c, schema.learned_from.c
     list_is_out = exists().where(lists.pk == c.list_pk, lists.withdrawn_at.is_not(None))
     out = or_(c.withdrawn_at.is_not(None), list_is_out)
     rests = exists().where(link.learned_pk == c.pk, told.pk == link.claim_pk, told.in_force == 1)
     read = exists().where(r.pk == c.removal_pk, r.cls < int(RemovalClass.CHILD_ABUSE))
-    use = and_(c.withdrawn_at.is_(None), rests, read)
+    use = and_(c.withdrawn_at.is_(None), rests, read, ~same_files.is_about_such(c.pk))
     made: ColumnElement[int] = case(
         (c.source == LEARNED, case((use, 1), else_=0)), else_=case((out, 0), else_=1)
     )

@@ -4,7 +4,8 @@ A file of which every byte was read teaches a claim all its other digests and it
 the claim's SHA-256 or BLAKE3 and contradicts none of its digests of the whole file. So what is
 learned depends on claims and readings only, never on which of them came first; a claim that a
 reading contradicts is marked for a person to look at. What the file says of itself is not learned:
-it may lie. Everything happens in the caller's transaction; doing it again changes nothing.
+it may lie. Of a file of the class that is never read nobody learns, under whatever removal it
+stands. Everything happens in the caller's transaction; doing it again changes nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from sqlalchemy import Connection, select, update
 
 from reseen.fingerprints.kinds import TEACH, WHOLE
 from reseen.observed import sketches
-from reseen.records import Digest, DigestKind, RemovalClass
-from reseen.registry import claims
+from reseen.records import Digest, DigestKind
+from reseen.registry import claims, same_files
 from reseen.registry.claims import LEARNED, LISTED
 from reseen.registry.removals import kept
 from reseen.store import schema
@@ -170,13 +171,14 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
     """A learned claim for each removal and content, resting on all claims that agree."""
     by_artifact = _readings(connection, {one.artifact_pk for one in agreeing})
     known = _known(connection, {one.removal_pk for one in agreeing})
-    never = _never_read(connection, {one.removal_pk for one in agreeing})
+    never = same_files.of_class(connection, {one.removal_pk for one in agreeing})
+    barred = same_files.such_files(connection, by_artifact)
     changed: set[int] = set()
     wanted: dict[tuple[int, bytes], int] = {}
     rests: defaultdict[tuple[int, bytes], set[int]] = defaultdict(set)
     for one in agreeing:
         reading = by_artifact[one.artifact_pk]
-        if one.removal_pk in never or reading.sha256 is None:
+        if one.removal_pk in never or one.artifact_pk in barred or reading.sha256 is None:
             continue
         key = one.removal_pk, reading.sha256
         wanted.setdefault(key, one.artifact_pk)
@@ -292,15 +294,6 @@ def _known(connection: Connection, removal_pks: Collection[int]) -> dict[tuple[i
             .where(c.removal_pk.in_(chunk), c.source == LEARNED, d.kind == int(DigestKind.SHA256))
         )
         found.update(((pk, bytes(v)), claim) for pk, v, claim in connection.execute(query))
-    return found
-
-
-def _never_read(connection: Connection, removal_pks: Collection[int]) -> set[int]:
-    r = schema.removals.c
-    found: set[int] = set()
-    for chunk in chunks(sorted(removal_pks)):
-        query = select(r.pk).where(r.pk.in_(chunk), r.cls >= int(RemovalClass.CHILD_ABUSE))
-        found.update(connection.scalars(query))
     return found
 
 

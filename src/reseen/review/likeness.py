@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from reseen.errors import Malformed, NotFound
 from reseen.match.blocks import Block, side_by_side
+from reseen.match.digests_alone import such_artifacts, such_claims
 from reseen.records import RemovalClass
 from reseen.store import schema
 
@@ -72,7 +73,8 @@ def of_sighting(connection: Connection, sighting: str) -> FilesCompared:
     if row is None:
         raise NotFound("there is no such sighting", remedy="Go back to the queue.")
     found, sketch = _found(connection, row.artifact_pk)
-    if RemovalClass(row.removal_class).never_read:
+    never_read = RemovalClass(row.removal_class).never_read
+    if never_read or such_artifacts(connection, [row.artifact_pk]):
         return FilesCompared(_facts({}, {"size": found["size"]}), ())
     best = FilesCompared(_facts({}, found), ())
     for file, own_sketch in _removed(connection, row.removal_pk):
@@ -118,13 +120,17 @@ def _removed(
 ) -> list[tuple[Mapping[str, Any], bytes | None]]:
     f, k = schema.claims.c, schema.sketches.c
     rows = connection.execute(
-        select(f.size, f.container, f.data_size, f.layout, k.architecture, k.value)
+        select(f.pk, f.size, f.container, f.data_size, f.layout, k.architecture, k.value)
         .select_from(schema.claims.outerjoin(schema.sketches, k.claim_pk == f.pk))
         .where(f.removal_pk == removal_pk, f.in_force == 1)
         .order_by(k.value.is_(None), f.layout.is_(None), f.size.is_(None), f.pk)
         .limit(MOST_FILES)
-    )
-    return [(dict(row._mapping), row.value) for row in rows]
+    ).all()
+    alone = such_claims(connection, [row.pk for row in rows])
+    return [
+        ({"size": row.size}, None) if row.pk in alone else (dict(row._mapping), row.value)
+        for row in rows
+    ]
 
 
 def _facts(removed: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[Fact, ...]:

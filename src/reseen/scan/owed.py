@@ -138,6 +138,18 @@ def _stands_there(removal: str | None = None) -> ColumnElement[bool]:
     return exists(query)
 
 
+def _is_never_read() -> ColumnElement[bool]:
+    """Is the file of a sighting one of the class that is never read, for another removal?"""
+    other, theirs = sightings.alias("beside"), removals.alias("theirs")
+    return exists().where(
+        other.c.artifact_pk == sightings.c.artifact_pk,
+        other.c.rung > int(Rung.HINT),
+        theirs.c.pk == other.c.removal_pk,
+        theirs.c.cls >= int(RemovalClass.CHILD_ABUSE),
+        theirs.c.withdrawn_at.is_(None),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class UnreadCopies:
     """Known copies of which not every byte was read. Each file counts once."""
@@ -174,7 +186,7 @@ def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
         .join(removals, removals.c.pk == sightings.c.removal_pk)
         .join(repositories, repositories.c.pk == artifacts.c.repository_pk)
         .where(is_standing(), sightings.c.rung > int(Rung.HINT), declared, ~read)
-        .where(removals.c.cls < int(RemovalClass.CHILD_ABUSE))
+        .where(removals.c.cls < int(RemovalClass.CHILD_ABUSE), ~_is_never_read())
         .distinct()
     )
     if hub is not None:

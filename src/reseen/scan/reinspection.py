@@ -13,11 +13,12 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Select, exists, or_, select
 
-from reseen.match.judge import judge_removals
+from reseen.match.judge import files_of, judge_files, judge_removals
 from reseen.match.retroactive import candidates_for_reinspection, near_subsets
 from reseen.observed import sketches
 from reseen.records import account_of
 from reseen.registry.removals import pks_of
+from reseen.registry.same_files import ever_of_class
 from reseen.scan.inspect import OTHER_ENDINGS, SMALLEST
 from reseen.store.database import chunks, now
 from reseen.store.schema import (
@@ -65,6 +66,15 @@ def record_past(
     pks = None if removal_ids is None else pks_of(connection, removal_ids).values()
     judged = judge_removals(connection, secret, pks, scan_pk=scan_pk)
     new = [one for one in judged.new if one.rung.on_ladder]
+    # Of a file of the class that is never read, what was read counts for no removal; and counts
+    # again when the class is taken back.
+    files: set[int] = set()
+    if connection.scalar(select(artifacts.c.pk).limit(1)) is not None:
+        files = files_of(connection, ever_of_class(connection, pks))
+    if files:
+        sketches.keep_near(connection, near_subsets(connection, None, files), at=now())
+        beside = judge_files(connection, secret, files)
+        new += [one for one in beside.new if one.rung.on_ladder]
     where = places(connection, (one.artifact_pk for one in new))
     return [(one.id, where[one.artifact_pk]) for one in new]
 

@@ -1,0 +1,103 @@
+"""Files and claims of which only digests count, though their removal is of no such class.
+
+A removal of the class that is never read names a file by one digest, another removal by a second
+one. Whatever tells that a file is of that class, its tensors, its header and its sketch count for
+no removal: what was read and kept of it before is out of use, and so is what a claim about it says
+of its inside. `registry.same_files` says the same of what was learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
+
+from reseen.fingerprints.git import pointer_oid
+from reseen.fingerprints.kinds import WHOLE
+from reseen.observed.artifacts import LFS
+from reseen.records import DigestKind, RemovalClass
+from reseen.store import schema
+from reseen.store.database import chunks
+
+_CLASS = int(RemovalClass.CHILD_ABUSE)
+_WHOLE = tuple(int(kind) for kind in WHOLE)
+
+
+def such_artifacts(connection: Connection, artifact_pks: Collection[int]) -> set[int]:
+    """Those of these artifacts (by pk) that are of the class that is never read, by what a hub
+    states of them or by what their bytes told."""
+    a, read = schema.artifacts.c, schema.read_digests.c
+    stated = or_(
+        and_(a.sha256.is_not(None), _of_class(int(DigestKind.SHA256), a.sha256)),
+        and_(a.xet.is_not(None), _of_class(int(DigestKind.XET), a.xet)),
+        and_(a.flags.op("&")(LFS) == 0, _of_class(int(DigestKind.GIT_BLOB), a.git_oid)),
+    )
+    found: set[int] = set()
+    hidden: list[tuple[int, bytes]] = []
+    for chunk in chunks(sorted(artifact_pks)):
+        theirs = select(read.artifact_pk).where(read.artifact_pk.in_(chunk))
+        computed = theirs.where(read.kind.in_(_WHOLE), _of_class(read.kind, read.value))
+        found.update(connection.scalars(computed))
+        found.update(connection.scalars(select(a.pk).where(a.pk.in_(chunk), stated)))
+        unseen = select(a.pk, a.git_oid).where(a.sha256.is_(None), a.git_oid.is_not(None))
+        hidden += [(pk, bytes(o)) for pk, o in connection.execute(unseen.where(a.pk.in_(chunk)))]
+    if hidden:
+        pointers = _pointers(connection)
+        found.update(pk for pk, oid in hidden if oid in pointers)
+    return found
+
+
+def such_claims(connection: Connection, claim_pks: Collection[int]) -> set[int]:
+    """Those of these claims (by pk) that are about a file of that class."""
+    d = schema.digests.c
+    found: set[int] = set()
+    for chunk in chunks(sorted(claim_pks)):
+        query = select(d.claim_pk).where(d.claim_pk.in_(chunk), d.kind.in_(_WHOLE))
+        found.update(connection.scalars(query.where(_of_class(d.kind, d.value))))
+    return found
+
+
+def every_such_claim(connection: Connection) -> set[int]:
+    """All claims in force (by pk) that are about a file of that class."""
+    theirs, of = schema.digests.alias("theirs"), schema.claims.alias("of_class")
+    d, c, r = schema.digests.c, schema.claims.c, schema.removals.c
+    query = (
+        select(c.pk)
+        .select_from(schema.removals)
+        .join(of, and_(of.c.removal_pk == r.pk, of.c.in_force == 1))
+        .join(theirs, and_(theirs.c.claim_pk == of.c.pk, theirs.c.kind.in_(_WHOLE)))
+        .join(schema.digests, and_(d.kind == theirs.c.kind, d.value == theirs.c.value))
+        .join(schema.claims, and_(c.pk == d.claim_pk, c.in_force == 1))
+        .where(r.cls >= _CLASS)
+    )
+    return set(connection.scalars(query))
+
+
+def _of_class(kind: Any, value: Any) -> ColumnElement[bool]:
+    """The condition on a digest of a whole file: a removal of that class has it, by a claim in
+    force."""
+    d, c = schema.digests.alias("same"), schema.claims.alias("saying")
+    r = schema.removals.alias("of_class")
+    return exists().where(
+        d.c.kind == kind,
+        d.c.value == value,
+        c.c.pk == d.c.claim_pk,
+        c.c.in_force == 1,
+        r.c.pk == c.c.removal_pk,
+        r.c.cls >= _CLASS,
+    )
+
+
+def _pointers(connection: Connection) -> set[bytes]:
+    """Git's names for the LFS pointers of the files of that class."""
+    d, c, r = schema.digests.c, schema.claims.c, schema.removals.c
+    query = (
+        select(d.value, c.size)
+        .select_from(schema.removals)
+        .join(schema.claims, c.removal_pk == r.pk)
+        .join(schema.digests, d.claim_pk == c.pk)
+        .where(r.cls >= _CLASS, c.in_force == 1, c.size.is_not(None))
+        .where(d.kind == int(DigestKind.SHA256))
+    )
+    return {pointer_oid(value, size) for value, size in connection.execute(query)}
