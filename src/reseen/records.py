@@ -186,6 +186,10 @@ class BlindSpot:
         return self.reason if self.count == 1 else f"{self.reason} ({self.count:,})"
 
 
+TOO_FEW = "too-few-layers"
+"""The code of a file with so few that its weights alone do not judge it."""
+
+
 @dataclass(frozen=True, slots=True)
 class JudgedBy:
     """Which rungs could judge one file, and what of it was not read: the same value wherever a file
@@ -268,7 +272,7 @@ class Fingerprint:
         rungs = [Rung.BYTES] if kinds & {DigestKind.SHA256, DigestKind.BLAKE3} else []
         if kinds & {DigestKind.DATA_SHA256, DigestKind.TENSORS_BLAKE3}:
             rungs.append(Rung.TENSORS)
-        if self.sketch is not None:
+        if self.sketch is not None and all(spot.code != TOO_FEW for spot in self.blind):
             rungs.append(Rung.WEIGHTS)
         return JudgedBy(tuple(rungs), self.blind)
 
@@ -288,7 +292,8 @@ class Evidence:
     why: str
     """One sentence for a person."""
     figures: Mapping[str, float | int | str] = field(default_factory=dict)
-    """For the weights rung: cosine, p_value, agreeing, relation, calibration."""
+    """For the weights rung: cosine, p_value, agreeing, relation, calibration. For bytes,
+    `size_is_false`: a list gives the file with this digest another size."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,11 @@ from reseen.updates.not_read import CODES, OTHERWISE, code_of
 
 LAYER = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
 LORA = {
-    f"{LAYER}.lora_up.weight": ramp("F16", 320, 4),
-    f"{LAYER}.lora_down.weight": ramp("F16", 4, 320),
+    f"{LAYER.removesuffix('to_q')}{part}.lora_{side}.weight": ramp("F16", *shape)
+    for part in ("to_q", "to_k", "to_v", "to_out_0")
+    for side, shape in (("up", (320, 4)), ("down", (4, 320)))
 }
+ONE = {name: LORA[name] for name in LORA if name.startswith(LAYER)}
 REMOVED = build.safetensors({"x": ramp("F16", 32, 64, seed=5)})
 
 
@@ -148,7 +150,7 @@ CASES: dict[str, tuple[str, bytes, set[tuple[str, int]]]] = {
     "archive": ("a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(range(256)) * 20, {("not-read", 1)}),
     "zip around it": (
         "a.zip",
-        build.python_zip({"a/lora.safetensors": build.safetensors(LORA)}),
+        build.python_zip({"a/lora.safetensors": build.safetensors(ONE)}),
         {("not-read", 1)},
     ),
     "unknown": ("a.safetensors", b"\x07" * 5_000, {("unknown-format", 1)}),
@@ -290,7 +292,7 @@ def test_a_folder_scan_lists_and_counts_it(tmp_path: Path, store: Store) -> None
 
 
 def test_a_visit_to_a_hub_lists_and_counts_it(store: Store) -> None:
-    put(store, build.safetensors(LORA))
+    put(store, build.safetensors(ONE))
     files = {f"{n}/{name}": data for n, (name, data, _) in enumerate(CASES.values())}
     big = {path: data for path, data in files.items() if len(data) > 5_000}
     hub = FakeHub(big | {"README.md": b"text" * 5_000})

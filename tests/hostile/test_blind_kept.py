@@ -13,7 +13,7 @@ from replica.server import Replica
 from replica.world import Repo, World, lfs
 from sqlalchemy import select
 from tests.files import build
-from tests.hostile.test_blind import CASES, LORA, REMOVED
+from tests.hostile.test_blind import CASES, LORA, ONE, REMOVED
 from tests.match.made import KEYRING, known, listed, remove
 from tests.match.updates import put
 from tests.scan.fake_hub import COMMIT, FakeHub
@@ -103,7 +103,7 @@ def test_what_is_read_in_part_is_kept_and_is_no_blind_file(tmp_path: Path, store
 
 
 def test_a_visit_to_a_hub_keeps_it_with_each_file(store: Store) -> None:
-    put(store, build.safetensors(LORA))
+    put(store, build.safetensors(ONE))
     files = {
         f"{n}/{name}": data for n, (name, data, _) in enumerate(CASES.values()) if len(data) > 5_000
     }
@@ -133,7 +133,7 @@ def test_a_visit_to_a_hub_keeps_it_with_each_file(store: Store) -> None:
 def test_what_is_not_tried_is_said_of_each_file(
     store: Store, options: Options, error: HubAuth | None, code: str
 ) -> None:
-    put(store, build.safetensors(LORA))
+    put(store, build.safetensors(ONE))
     hub = FakeHub(
         {f"{n}.safetensors": build.safetensors(LORA, metadata={"n": str(n)}) for n in "ab"}
     )
@@ -193,7 +193,7 @@ def test_every_report_and_the_verb_tell_of_it(tmp_path: Path, store: Store) -> N
 def test_a_walk_counts_it_once_and_says_no_more_was_left_out(
     tmp_path: Path, store: Store, world: World, replica: Replica
 ) -> None:
-    put(store, build.safetensors(LORA))
+    put(store, build.safetensors(ONE))
     files = {
         f"{n}/{name}": data for n, (name, data, _) in enumerate(CASES.values()) if len(data) > 5_000
     }

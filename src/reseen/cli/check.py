@@ -89,7 +89,7 @@ def _show(path: Path, found: Checked, *, as_json: bool, quiet: bool) -> None:
                 "path": str(path),
                 "error": None,
                 "problem": found.no_model or read.problem,
-                **read.judged.fields,
+                **found.judged.fields,
                 "matches": [match_fields(m) for m in found.matches],
             }
         )

@@ -36,6 +36,9 @@ SEARCHED = SLOTS * NUMBERS
 """Numbers, and bytes, that are searched: 1,024."""
 MOST_MODULES = 1_280
 """A file with more keeps those that come first in the order of preference."""
+FEWEST_MODULES = 4
+"""Modules in common without which two adapters are not compared, but for a removed one that has
+fewer: a file with fewer can be known as such a one, and never as a part of a larger."""
 TINY = 1e-7
 """A Frobenius norm over all modules below this is no update: there is nothing to recognise."""
 

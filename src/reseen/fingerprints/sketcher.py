@@ -20,8 +20,8 @@ from reseen.files.source import Range, Reader
 from reseen.files.tensors import TensorInfo, can_be_cut
 from reseen.files.values import Bytes, to_float32
 from reseen.fingerprints import sketch as sketches
-from reseen.fingerprints.sketch import Module, Sketch
-from reseen.records import BlindSpot
+from reseen.fingerprints.sketch import FEWEST_MODULES, Module, Sketch
+from reseen.records import TOO_FEW, BlindSpot
 from reseen.updates.cost import cost_of
 from reseen.updates.forms import Matrix, Stored
 from reseen.updates.plan import ModulePlan, Plan
@@ -84,12 +84,23 @@ class Sketched:
 
     @property
     def blind(self) -> tuple[BlindSpot, ...]:
-        """What was left out and might have told something."""
-        return tuple(
+        """What was left out and might have told something; and where little is left, that."""
+        left_out = tuple(
             BlindSpot(self.codes.get(reason) or CODES[reason], reason, modules)
             for reason, modules in self.left_out.items()
             if reason != ZERO
         )
+        few = () if self.sketch is None else few_modules(len(self.sketch.ids))
+        return (*left_out, *few)
+
+
+def few_modules(modules: int) -> tuple[BlindSpot, ...]:
+    """What is to be said of a file with so many modules, where they are too few."""
+    if modules >= FEWEST_MODULES:
+        return ()
+    return (
+        BlindSpot(TOO_FEW, "layers too few to be known as a part of a larger adapter", modules),
+    )
 
 
 def probes(plan: Plan) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.fingerprints.sketch import Sketch
+from reseen.fingerprints.sketch import FEWEST_MODULES, Sketch
 from reseen.match.calibration import CALIBRATED_FROM as CALIBRATED_FROM
 from reseen.match.calibration import LEAST_P, NO_BACKGROUND, NullDistribution, cautious, unit
 from reseen.match.calibration import Background as Background
@@ -29,8 +29,9 @@ from reseen.updates.names.known import BY_ORDER, ENCODERS, one_of
 
 Floats = NDArray[np.float32]
 
-FEWEST_MODULES = 4
-"""Common modules without which nothing is said: never decide on one module."""
+FEW_MEAN = 0.85
+"""At least this mean for a copy where the removal has fewer than `FEWEST_MODULES`: single modules
+of strangers that were trained from one seed reached 0.53."""
 AGREES = 0.3
 """A module agrees from this cosine on; a stranger's does in 1 of 100 modules by chance."""
 
@@ -280,6 +281,8 @@ def _verdict(figures: _Figures, p_value: float, calibrated: bool) -> Relation:
     is_copy = mean >= COPY_MEAN_ALONE and (p_value <= COPY_P_ALONE or not calibrated)
     if calibrated and p_value <= COPY_P and mean >= COPY_MEAN and figures.lower >= COPY_LOWER:
         is_copy = True
+    if len(figures.both.ids) < FEWEST_MODULES and mean < FEW_MEAN:
+        is_copy = False
     if is_copy:
         return _explained(figures)
     is_related = p_value <= RELATED_P and mean >= RELATED_MEAN

@@ -26,7 +26,7 @@ LEAST = 0.25
 NEAR = 0.8
 """Where only near-copies are asked for."""
 FEWEST_SLOTS = 3
-"""Slots with the same module in both, without which nothing is said."""
+"""Slots with the same module in both, without which nothing is said: all, where one has fewer."""
 
 _PART, _SIGMAS = 576, 5.0
 _NEAR_PART, _NEAR_SIGMAS = 64, 7.0
@@ -153,7 +153,7 @@ class NearestIndex:
     def could_match(self, architecture: str, slots: Slots) -> bool:
         """May a file with these modules match anything? Decided without its weights."""
         return any(
-            of == architecture and _shared(group.slots, slots).sum() >= FEWEST_SLOTS
+            of == architecture and _is_enough(_shared(group.slots, slots), group.slots, slots)
             for (of, _), group in self._groups.items()
         )
 
@@ -181,13 +181,20 @@ class NearestIndex:
             mine = np.frombuffer(slots, np.uint32)
             for (of, _), group in self._groups.items():
                 shared = _shared(group.slots, mine)
-                if of == architecture and shared.sum() >= FEWEST_SLOTS:
+                if of == architecture and _is_enough(shared, group.slots, mine):
                     yield numbers, group, shared
 
 
 def _shared(first: Slots, second: Slots) -> NDArray[np.bool_]:
     same: NDArray[np.bool_] = (first == second) & (first != 0)
     return same
+
+
+def _is_enough(shared: NDArray[np.bool_], first: Slots, second: Slots) -> bool:
+    """Do they share enough to be compared? An adapter on two layers has no third to share; whether
+    it is a copy is decided by all that it has."""
+    most = min(int(np.count_nonzero(first)), int(np.count_nonzero(second)))
+    return int(shared.sum()) >= max(1, min(FEWEST_SLOTS, most))
 
 
 def _grown(array: NDArray[_Number], used: int, room: int) -> NDArray[_Number]:

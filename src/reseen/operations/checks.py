@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reseen.errors import InputError, bulkhead
 from reseen.match.registry_index import RegistryIndex
-from reseen.records import Container, Fingerprint, Match, Rung
+from reseen.records import Container, Fingerprint, JudgedBy, Match, Rung
 from reseen.registry import never_read
 from reseen.registry.adds import why_no_model_file
 from reseen.registry.never_read import NOTHING, read_local
@@ -30,6 +30,13 @@ class Checked:
     def matched(self) -> bool:
         """Whether it is a removed model, on any rung above the hints."""
         return any(match.rung > Rung.HINT for match in self.matches)
+
+    @property
+    def judged(self) -> JudgedBy:
+        """Which rungs could judge it: one that found something could, too."""
+        read = self.fingerprint.judged
+        by = {match.rung for match in self.matches if match.rung is Rung.WEIGHTS}
+        return replace(read, rungs=tuple(sorted({*read.rungs, *by}, reverse=True)))
 
     @property
     def judged_whole(self) -> bool:

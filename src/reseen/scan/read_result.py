@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from reseen.errors import SystemLimit, Unforeseen
 from reseen.observed.artifacts import Inspection
 from reseen.observed.blind_spots import BY_DIGESTS, IN_PART, UNJUDGED
-from reseen.records import Artifact, BlindSpot, Confirmed, Container, JudgedBy, Match, Problem, Rung
+from reseen.records import (
+    TOO_FEW,
+    Artifact,
+    BlindSpot,
+    Confirmed,
+    Container,
+    JudgedBy,
+    Match,
+    Problem,
+    Rung,
+)
 from reseen.registry import never_read
 
 OURS = frozenset((Unforeseen.code, SystemLimit.code))
@@ -45,10 +55,10 @@ class ReadResult:
     @property
     def troubles(self) -> tuple[BlindSpot, ...]:
         """What of `blind` a person should be told: all, where its weights could not be judged; else
-        only what Reseen failed on."""
+        only what Reseen failed on. That a file is small is none: it is counted, and listed."""
         if self.by_weights:
             return tuple(spot for spot in self.blind if spot.code in OURS)
-        return self.blind
+        return tuple(spot for spot in self.blind if spot.code != TOO_FEW)
 
     @property
     def judged(self) -> JudgedBy | None:

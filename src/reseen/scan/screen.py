@@ -25,7 +25,7 @@ from reseen.fingerprints.config import NAME as CONFIG
 from reseen.fingerprints.digests import Inside
 from reseen.fingerprints.entries import probes_of, slots_of
 from reseen.fingerprints.sketch import decode
-from reseen.fingerprints.sketcher import Sketched, read_sketch
+from reseen.fingerprints.sketcher import Sketched, few_modules, read_sketch
 from reseen.hubs.hub import Hub
 from reseen.match.evidence import merge
 from reseen.records import Artifact, BlindSpot, Rung
@@ -59,7 +59,10 @@ async def screen(
     if not made.modules:
         return replace(so_far, blind=blind_to(artifact.path, inside.container, spots))
     # What could be compared with all that is known, and was, is judged by its weights.
-    so_far = replace(_with(so_far, judged_by=(Rung.WEIGHTS,)), blind=spots)
+    # All but one that has so few modules that it could be a part of anything.
+    too_few = few_modules(len(made.modules))
+    by_weights = () if too_few else (Rung.WEIGHTS,)
+    so_far = replace(_with(so_far, judged_by=by_weights), blind=(*spots, *too_few))
     modules = _modules_of(made)
     so_far = _with(so_far, architecture=made.architecture, modules=modules)
     groups = known.could_match(modules)
@@ -91,7 +94,8 @@ async def screen(
     for other in every.others:
         copies = merge(copies, await asyncio.to_thread(known.copies, other))
     sketch = every.sketch.encode()
-    return replace(_with(so_far, sketch=sketch, judged_by=(Rung.WEIGHTS,)), copies=copies)
+    by_weights = () if few_modules(len(every.sketch.ids)) else (Rung.WEIGHTS,)
+    return replace(_with(so_far, sketch=sketch, judged_by=by_weights), copies=copies)
 
 
 def _modules_of(made: Plan | Reading) -> dict[str, bytes]:
