@@ -106,7 +106,11 @@ def of_likeness(found: Comparison) -> Evidence | None:
 def size_is_false(proof: Evidence) -> Evidence:
     """The same, where the list gives the removed file another size: bytes that were read are not
     outweighed by that."""
-    return replace(proof, why=f"{proof.why} The size that a list gives is false.")
+    return replace(
+        proof,
+        why=f"{proof.why} The size that a list gives is false.",
+        figures={**proof.figures, "size_is_false": True},
+    )
 
 
 def never_read(stated: Evidence) -> Evidence:

@@ -360,7 +360,7 @@ class RegistryIndex:
     def proofs_read(self, fingerprint: Fingerprint) -> Proofs:
         """Claims by the digests of a file of which every byte was read."""
         told = [(d.kind, d.value) for d in fingerprint.digests if why_bogus(d) is None]
-        proofs = self._proofs(told, fingerprint.size, evidence.read)
+        proofs = self._sizes_said(self._proofs(told, fingerprint.size, evidence.read), fingerprint)
         if (pointer := fingerprint.pointer) is not None:
             said = self._proofs([(_SHA256, pointer.sha256)], pointer.size, evidence.pointed)
             proofs = replace(proofs, found=(*proofs.found, *said.found))
@@ -430,6 +430,24 @@ class RegistryIndex:
         if bad:
             found = [each for each in found if each[0] not in bad]
         return Proofs(tuple(found), tuple(sorted(bad)))
+
+    def _sizes_said(self, proofs: Proofs, read: Fingerprint) -> Proofs:
+        """The same, with a word where a claim of the same bytes gives them another size: for all
+        claims of that removal, whichever comes first."""
+        false = {
+            self.removal(number)
+            for number, why in proofs.found
+            if why.rung is Rung.BYTES and self.size(number) not in (None, read.size)
+        }
+        if not false:
+            return proofs
+        found = [
+            (n, evidence.size_is_false(why))
+            if why.rung is Rung.BYTES and self.removal(n) in false
+            else (n, why)
+            for n, why in proofs.found
+        ]
+        return replace(proofs, found=tuple(found))
 
     def _embedded(self, embedded: Iterable[Digest]) -> list[Proof]:
         found: list[Proof] = []
