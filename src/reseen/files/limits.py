@@ -8,6 +8,7 @@ may cost stands in `fingerprints.sketcher`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from reseen.errors import Malformed, TooLarge
@@ -22,6 +23,11 @@ HEADER_LIMIT = 16 << 20
 HEADER_MARKS = 1_600_000
 """Commas, colons and opening brackets in a header that we parse: they bound the objects it makes,
 where its bytes would not (a thumbnail of 4 MiB is one string)."""
+HEADER_MADE = 224 << 20
+"""Bytes that Python makes of a header that we parse: its bytes and its text, each with what is cut
+from it, and its values. One character can make a text four times as long as its bytes."""
+VALUE = 120
+"""Bytes that a value takes beside its text, with its share of what holds it."""
 METADATA_LIMIT = 8 << 20
 """Characters of a file's metadata in all."""
 METADATA_KEYS = 10_000
@@ -54,6 +60,26 @@ PLACES = 400_000
 """Dict entries and list items visited in all on the way to tensors."""
 
 
+_PIECE = 1 << 16  # characters
+_FOLLOWING = bytes(range(0x80, 0xC0))
+"""Bytes of UTF-8 that begin no character."""
+_NARROW = bytes(range(0xF0))
+"""... and that begin none beyond the first 65,536."""
+_WIDE_ESCAPE = re.compile(rb"\\u[dD][89abAB]")
+
+
+def text_made(data: bytes) -> int:
+    """Bytes that Python's text of these bytes of JSON takes, at most: each character is as wide as
+    the widest, be that written out or as an escape. The same on every machine."""
+    escaped = b"\\u" in data
+    if data.isascii() and not escaped:
+        return len(data)
+    characters = len(data.translate(None, _FOLLOWING))
+    if data.translate(None, _NARROW) or (escaped and _WIDE_ESCAPE.search(data)):
+        return 4 * characters
+    return 2 * characters
+
+
 def check_name(name: str) -> None:
     """Raises Malformed for a name that would hurt whoever prints or stores it."""
     if len(name) > NAME_LENGTH:
@@ -67,7 +93,8 @@ def check_name(name: str) -> None:
 def check_text(text: str, what: str) -> None:
     """Raises Malformed for half a surrogate pair, which no encoding can write."""
     try:
-        text.encode()
+        for begin in range(0, len(text), _PIECE):  # what is encoded is made anew
+            text[begin : begin + _PIECE].encode()
     except UnicodeEncodeError:
         raise Malformed(f"{what} holds half a character (a lone surrogate)") from None
 

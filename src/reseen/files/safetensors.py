@@ -125,6 +125,8 @@ def _parsed(header: bytes) -> _Pairs:
     marks = sum(header.count(mark) for mark in (b",", b":", b"{", b"["))
     if marks > limits.HEADER_MARKS:
         raise TooLarge("the header holds too many values")
+    if 2 * (len(header) + limits.text_made(header)) + marks * limits.VALUE > limits.HEADER_MADE:
+        raise TooLarge("the header makes too much text and too many values")
     try:
         value = json.loads(
             header.decode(), object_pairs_hook=tuple, parse_constant=_refuse_constant
@@ -157,9 +159,9 @@ def _metadata(value: Any, remarks: list[str]) -> Mapping[str, str]:
         if not isinstance(text, str):
             raise Malformed("__metadata__ holds something other than text")
         total += len(key) + len(text)
-        check = key + text
-        if not check.isascii():
-            limits.check_text(check, "__metadata__")
+        for each in (key, text):
+            if not each.isascii():
+                limits.check_text(each, "__metadata__")
         if key in found:
             _remark(remarks, "a key comes twice in __metadata__; the last one counts")
         found[key] = text

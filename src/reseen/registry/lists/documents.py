@@ -23,9 +23,11 @@ from reseen.registry.lists.nested import MAX_DEPTH, NestedRows, rows_of, too_dee
 from reseen.registry.lists.table import (
     MAX_CELL,
     MAX_COLUMNS,
+    MAX_LOOKED_AT,
     MAX_ROWS,
     Cell,
     ListTable,
+    row_bytes,
     too_long,
     too_many_rows,
 )
@@ -43,6 +45,7 @@ def read_documents(file: BinaryIO, given: Mapping[str, ListField] | None = None)
     columns: dict[str, int] = {}
     called = _SameField()
     sample: list[dict[str, Cell]] = []
+    left = MAX_LOOKED_AT
     left_out: Counter[str] = Counter()
     for _, entry in _counted(entries(), left_out):
         row = called.put_together(entry)
@@ -50,8 +53,9 @@ def read_documents(file: BinaryIO, given: Mapping[str, ListField] | None = None)
             columns.setdefault(name, len(columns))
         if len(columns) > MAX_COLUMNS:
             raise ListError("the list's entries have too many different keys")
-        if len(sample) < SAMPLE:
+        if len(sample) < SAMPLE and left > 0:
             sample.append(row)
+            left -= row_bytes(row.values())
     values = [values_of(row.get(name) for row in sample) for name in columns]
     meaning = recognise([*columns], given, values)
     if not meaning.usable:

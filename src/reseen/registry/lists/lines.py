@@ -18,7 +18,15 @@ from dataclasses import dataclass, field, fields
 from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import ListField, recognise
 from reseen.registry.lists.looks import SAMPLE, look_of, values_of
-from reseen.registry.lists.table import MAX_CELL, MAX_ROWS, Cell, ListTable, too_long, too_many_rows
+from reseen.registry.lists.table import (
+    MAX_CELL,
+    MAX_ROWS,
+    Cell,
+    ListTable,
+    first_of,
+    too_long,
+    too_many_rows,
+)
 from reseen.registry.lists.values import hash_digits
 
 COLUMNS = (
@@ -93,10 +101,7 @@ def read_lines(text: io.TextIOWrapper, notes: tuple[str, ...]) -> ListTable:
 
 
 def _head(text: io.TextIOWrapper) -> Iterator[tuple[int, LineParts]]:
-    for at, found in enumerate(_parted(text, Counter())):
-        if at == SAMPLE:
-            return
-        yield found
+    yield from first_of(_parted(text, Counter()), SAMPLE, lambda found: found[1].cells())
 
 
 def _parted(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[int, LineParts]]:

@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain, islice
+from itertools import chain
 
 from reseen.errors import ListError
 from reseen.registry.lists.columns import ColumnValues, ListField, Meaning, recognise
-from reseen.registry.lists.table import MAX_COLUMNS, Cell, LinkedText, ListTable
+from reseen.registry.lists.table import MAX_COLUMNS, Cell, LinkedText, ListTable, first_of
 from reseen.registry.lists.values import hash_digits, value_of
 from reseen.store import links
 
@@ -198,7 +198,7 @@ def table_of(
     notes: tuple[str, ...] = (),
 ) -> ListTable | None:
     """The rows as a table, whose header is found; None where no column is usable."""
-    head = list(islice(rows, HEADER_WITHIN + SAMPLE))
+    head = list(first_of(rows, HEADER_WITHIN + SAMPLE, lambda row: row[1]))
     found = find(head, given)
     if found is None:
         return None

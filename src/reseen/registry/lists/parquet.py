@@ -7,7 +7,6 @@ into.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, BinaryIO
 
 from reseen.errors import ListError
@@ -20,6 +19,7 @@ from reseen.registry.lists.table import (
     Cell,
     ListTable,
     as_cell,
+    first_of,
     too_long,
     too_many_rows,
 )
@@ -57,7 +57,8 @@ def read_parquet(file: BinaryIO, given: Mapping[str, ListField] | None = None) -
     inflated = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
     if inflated > MAX_INFLATED or len(names) > MAX_COLUMNS:
         raise ListError("the Parquet file asks for too much memory", remedy="Split the list.")
-    head = list(islice(_rows(parquet, names, set(range(len(names)))), SAMPLE))
+    every = _rows(parquet, names, set(range(len(names))))
+    head = list(first_of(every, SAMPLE, lambda row: row[1]))
     values = [values_of(cells[at] for _, cells in head) for at in range(len(names))]
     meaning = recognise(names, given, values)
     if not meaning.usable:

@@ -7,10 +7,11 @@ promises that no cell is longer than `MAX_CELL` and that there are at most `MAX_
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TypeAlias
+from itertools import islice
+from typing import TypeAlias, TypeVar
 
 from reseen.errors import ListError
 from reseen.registry.lists.columns import NO_MEANING, Meaning
@@ -22,8 +23,14 @@ MAX_COLUMNS = 1_000
 MAX_CELL = 32_767
 """Characters in a cell: what a spreadsheet allows."""
 
+MAX_LOOKED_AT = 32 << 20
+"""Bytes that the rows make by which a table's columns are recognised: they are held together."""
+
 UNREADABLE = "\0unreadable"
 """The column that marks an entry that is no JSON object: no header can have this name."""
+
+T = TypeVar("T")
+_EMPTY = 56  # bytes of a value without characters, and of where it stands
 
 Cell: TypeAlias = str | int | float | bool | date | datetime | list[str] | None
 """A value as the list gave it. A list of words only where the format has lists."""
@@ -40,6 +47,31 @@ class LinkedText(str):
         return made
 
     link: str
+
+
+def first_of(rows: Iterable[T], most: int, cells: Callable[[T], Iterable[Cell]]) -> Iterator[T]:
+    """The first rows, `most` at most, and no more of them than `MAX_LOOKED_AT` allows. No row is
+    taken that is not handed on."""
+    left = MAX_LOOKED_AT
+    for row in islice(rows, most):
+        yield row
+        left -= row_bytes(cells(row))
+        if left < 0:
+            return
+
+
+def row_bytes(cells: Iterable[Cell]) -> int:
+    """Bytes that a row takes, about, counted alike on every machine: one character beyond ASCII can
+    make all of a text four times as wide."""
+    return sum(map(_bytes_made, cells))
+
+
+def _bytes_made(cell: Cell) -> int:
+    if isinstance(cell, list):
+        return _EMPTY + row_bytes(cell)
+    if isinstance(cell, str):
+        return _EMPTY + len(cell) * (1 if cell.isascii() else 4)
+    return _EMPTY
 
 
 @dataclass(frozen=True, slots=True)

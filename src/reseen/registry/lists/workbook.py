@@ -14,7 +14,7 @@ from typing import BinaryIO
 from reseen.registry.lists.columns import ListField
 from reseen.registry.lists.looks import HEADER_WITHIN, SAMPLE, Row, no_header, table_of
 from reseen.registry.lists.package import WorkbookPackage
-from reseen.registry.lists.table import ListTable
+from reseen.registry.lists.table import MAX_LOOKED_AT, ListTable, row_bytes
 
 
 def read_workbook(file: BinaryIO, given: Mapping[str, ListField] | None = None) -> list[ListTable]:
@@ -23,6 +23,7 @@ def read_workbook(file: BinaryIO, given: Mapping[str, ListField] | None = None) 
     tables: list[ListTable] = []
     passed_over: list[str] = []
     first: list[Row] = []
+    left = MAX_LOOKED_AT
     sheets = package.sheets()
     for number, sheet in enumerate(sheets, 1):
         place = f"sheet {number}" if len(sheets) > 1 else ""
@@ -33,8 +34,9 @@ def read_workbook(file: BinaryIO, given: Mapping[str, ListField] | None = None) 
         rows = 0
         for row in package.rows(sheet):
             rows += 1
-            if len(first) < HEADER_WITHIN + SAMPLE:
+            if len(first) < HEADER_WITHIN + SAMPLE and left > 0:
                 first.append(row)
+                left -= row_bytes(row[1])
         if rows:
             counted = "1 row" if rows == 1 else f"{rows:,} rows"
             passed_over.append(
