@@ -86,8 +86,8 @@ class HubSettings:
     that means that it was deleted or made private."""
     quota: RateLimit | None = None
     """How often we ask at most; what the hub itself asks for is kept in any case."""
-    said_by: str = field(default="HF_ENDPOINT", compare=False)
-    """The variable, or option, that says the address."""
+    said_by: str = field(default="", compare=False)
+    """The variable, or option, that says the address; empty: none does, it is the usual one."""
 
     @property
     def host(self) -> str:
@@ -247,7 +247,9 @@ def _hub(name: str, given: Mapping[str, str], env: Mapping[str, str]) -> HubSett
         )
     if name == HUGGING_FACE:
         if endpoint is None:
-            variable, endpoint = "HF_ENDPOINT", env.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
+            endpoint = env.get("HF_ENDPOINT")
+            variable = "HF_ENDPOINT" if endpoint else ""
+            endpoint = endpoint or DEFAULT_ENDPOINT
         token = token or _token(env)
     if endpoint is None:
         raise SettingsError(
@@ -265,6 +267,13 @@ def _hub(name: str, given: Mapping[str, str], env: Mapping[str, str]) -> HubSett
         quota=None if quota is None else _rate(quota, f"{prefix}_QUOTA"),
         said_by=variable,
     )
+
+
+def said_of_address(said_by: str) -> str:
+    """Where a hub's address is from, in a sentence. `said_by`: as in `HubSettings`."""
+    if said_by:
+        return f"The hub's address is what {said_by} says."
+    return "The hub's address is the usual one; HF_ENDPOINT can name another."
 
 
 def _gone_after(env: Mapping[str, str]) -> timedelta:

@@ -368,20 +368,25 @@ def test_a_bad_line_of_a_file_is_named_by_its_number_and_the_rest_is_done(
         + f"{replica.endpoint}/account-02/backup/\nhttps://elsewhere.example/a/b\n".encode()
         + b"datasets/account-11/collection\n\xff\xfe \xff\n"
         + b"x" * 3000
-        + b"\n"
+        + b"\naccount-03/set,2025-01-01\naccount-03/no-such-one\naccount-01/LORA\n"
     )
     more = ["--strict"] if strict else []
     _, err = reseen(
         *(tmp_path, replica, "scan", "hf", "--repos", str(tmp_path / "repos.txt")),
         *("--no-follow", "--confirm", "none", *more),
-        code=3 if strict else 0,
+        code=3,
     )
-    for number in (3, 5, 7, 8):
-        assert f"line {number}:" in err
-    for number in (1, 2, 4, 6):
+    for number in (3, 5, 7, 8, 9):
+        assert f"line {number}: no repository of 127.0.0.1" in err
+    assert "line 10: there is no such repository" in err
+    for number in (1, 2, 4, 6, 11):
         assert f"line {number}:" not in err
     assert "in 3 repositories" in err
-    assert "elsewhere" not in err
+    assert not any(name in err for name in ("elsewhere", "set,2025", "no-such-one"))
+    asked = replica.journal.targets("info")
+    for name in ("models/account-01/LORA", "datasets/account-11/collection"):
+        assert sum(each.startswith(f"/api/{name}") for each in asked) == 1, asked
+    assert not any("datasets/account-01" in each or "models/account-11" in each for each in asked)
 
 
 def test_a_repository_is_named_in_any_way_wherever_it_can_be(

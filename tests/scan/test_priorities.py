@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from reseen.records import Repository, RepoType
 from reseen.scan import priorities
 from reseen.scan.priorities import Priority
-from reseen.scan.target import Target
+from reseen.scan.target import Target, target_naming
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 PLAIN = Repository("hub", RepoType.MODEL, "account/model", SHA, paths=("notes.txt",))
@@ -49,6 +49,24 @@ def test_skips_say_why() -> None:
     assert priorities.skip(empty, False, True) == priorities.Skip("no files")
     assert priorities.skip(empty, True, True) is None, "a file can stand in a pull request only"
     assert priorities.skip(empty, False, False) is None, "the listing gave no names at all"
+
+
+def test_what_says_its_type_is_listed_as_that_alone() -> None:
+    model, dataset = RepoType.MODEL, RepoType.DATASET
+    named = [("a/a", None), ("b/b", dataset), ("a/a", None), ("c/c", model), ("b/b", dataset)]
+    target = target_naming(named, (), more=False)
+    assert target.names == ("a/a", "b/b", "c/c")
+    parts = [(part.type, part.repos) for part in priorities.listings(target)]
+    assert sorted(parts) == [(dataset, ("b/b",)), (model, ("a/a", "c/c"))]
+    every = target_naming(named, (model, RepoType.SPACE), more=False)
+    asked = [(part.type, repo) for part in priorities.listings(every) for repo in part.repos]
+    assert sorted(asked) == sorted(
+        [(model, "a/a"), (RepoType.SPACE, "a/a"), (model, "c/c"), (dataset, "b/b")]
+    )
+    assert len({target.key, every.key, target_naming(named[:2], (), more=False).key}) == 3
+    # as it was said before there were types for each
+    assert target_naming(named[1:2], (), more=False) == Target((dataset,), ("b/b",))
+    assert target_naming(named[:1], (), more=False) == Target(repos=("a/a",))
 
 
 def test_a_target_gives_the_same_parts_in_the_same_order() -> None:

@@ -17,9 +17,14 @@ def test_repositories_are_named_in_any_way() -> None:
     hf://owner/two, https://huggingface.co/owner/three/tree/main
     datasets/owner/four https://hub.example/spaces/owner/five
     gpt2"""
-    names, types = repositories(text, HUB)
-    assert names == ["owner/one", "owner/two", "owner/three", "owner/four", "owner/five", "gpt2"]
-    assert types == [RepoType.MODEL, RepoType.MODEL, RepoType.DATASET, RepoType.SPACE]
+    assert repositories(text, HUB) == [
+        ("owner/one", None),
+        ("owner/two", RepoType.MODEL),
+        ("owner/three", RepoType.MODEL),
+        ("owner/four", RepoType.DATASET),
+        ("owner/five", RepoType.SPACE),
+        ("gpt2", None),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -243,19 +243,35 @@ def is_address(given: str) -> bool:
     return "://" in given
 
 
-def target_of(given: TargetGiven, hub: HubSettings) -> tuple[Target, list[int]]:
-    """What to look at, at this hub; and which lines of the file of repositories name none. An
-    address also says of which type its repository is. Raises InputError when nothing was named, or
-    too much."""
+@dataclass(frozen=True, slots=True)
+class TargetRead:
+    """What to look at, and where it was named."""
+
+    target: Target
+    named: tuple[str, ...] = ()
+    """Repositories of the command line itself."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """Those of the file of repositories, each with the first line that names it."""
+    bad: tuple[int, ...] = ()
+    """Lines of that file that name none."""
+
+
+def target_of(given: TargetGiven, hub: HubSettings) -> TargetRead:
+    """What to look at, at this hub. What says of which type its repository is (an address,
+    datasets/ before a name) is looked up as that alone. Raises InputError when nothing was named,
+    or too much."""
     from reseen.hubs.kinds import account_named, repository_named
-    from reseen.scan.target import Target
+    from reseen.scan.target import target_naming
 
     named = [repository_named(each, hub) for each in given.repos]
     authors = tuple(account_named(each, hub) for each in given.author)
+    on_the_line = tuple(each.repo for each in named)
+    lines: dict[str, int] = {}
     bad: list[int] = []
     for number, line in _lines(given.repos_file) if given.repos_file else ():
         try:
             named.append(repository_named(line, hub))
+            lines.setdefault(named[-1].repo, number)
         except InputError:
             bad.append(number)
     if given.everything and (named or given.author):
@@ -270,17 +286,17 @@ def target_of(given: TargetGiven, hub: HubSettings) -> tuple[Target, list[int]]:
             "nothing to scan was named",
             remedy="Name repositories, or give --author, --repos, --since or --all.",
         )
-    addressed = [each.type for each in named if each.type is not None]
-    more = len(addressed) < len(named) or given.author or given.since or given.everything
-    types = types_of(given.types) if given.types or more else ()
-    target = Target(
-        types=tuple(dict.fromkeys((*types, *addressed))),
-        repos=tuple(each.repo for each in named),
+    target = replace(
+        target_naming(
+            ((each.repo, each.type) for each in named),
+            types_of(given.types) if given.types else (),
+            more=bool(given.author or given.since or given.everything),
+        ),
         authors=authors,
         since=instant(given.since) if given.since else None,
         everything=given.everything,
     )
-    return target, bad
+    return TargetRead(target, on_the_line, lines, tuple(bad))
 
 
 def options_of(

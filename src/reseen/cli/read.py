@@ -9,7 +9,6 @@ import click
 
 from reseen.cli.common import (
     about,
-    count,
     db_option,
     keyring_if_any,
     note,
@@ -141,8 +140,5 @@ def read(
         if left.asked or left.refused:
             tell(ExitCode.PART)
         if not output.silent:
-            if left.refused:
-                copies = count(left.refused, "known copy", "known copies")
-                note(f"{copies} cannot be read: no access, or too large.")
             said_of_unread(left)
     finish()

@@ -69,7 +69,8 @@ def at_hub(
     settings = settings_for(db)
     name = click.get_current_context().info_name or HUB
     hub = hub_named(name, settings, endpoint, others=["folder"])
-    target, bad = target_of(given, hub)
+    read = target_of(given, hub)
+    target = read.target
     with open_or_make(settings) as store:
         keyring = keyring_if_any(store, settings)
         with about(hub.endpoint), scan_progress(output) as shown:
@@ -82,13 +83,17 @@ def at_hub(
                 report=shown.report,
                 found=telling(shown.found, ending),
             )
-        for number in bad:
+        for number in read.bad:
             note(f"{given.repos_file}, line {number}: no repository of {hub.host}; left out")
-        if bad and ending.strict:
+        if read.bad and ending.strict:
             tell(ExitCode.PART)
-        named = target.repos[: len(given.repos)]
         asked = replace(
-            ending, named=named, silent=output.silent, where=hub.endpoint, said_by=hub.said_by
+            ending,
+            named=read.named,
+            lines={repo: f"{given.repos_file}, line {n}" for repo, n in read.lines.items()},
+            silent=output.silent,
+            where=hub.endpoint,
+            said_by=hub.said_by,
         )
         finish_scan(store, outcome, target, asked)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
@@ -13,6 +13,7 @@ from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.hub import as_value
 from reseen.records import Coverage
 from reseen.report.rows import visible
+from reseen.settings import said_of_address
 
 if TYPE_CHECKING:
     from reseen.records import Sighting
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from reseen.store.database import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
+_MOST_LINES = 20  # of a file, that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Ending:
 
     named: Sequence[str] = ()
     """Repositories named on the command line itself."""
+    lines: Mapping[str, str] = field(default_factory=dict)
+    """Where in a file the others were named."""
     strict: bool = False
     exit_code: bool = False
     silent: bool = False
@@ -37,7 +41,7 @@ class Ending:
     where: str = ""
     """The hub's address."""
     said_by: str = ""
-    """The setting, or option, that says it."""
+    """The setting, or option, that says it; empty where none does."""
     walks: bool = True
     """False: only known files were read."""
 
@@ -95,6 +99,9 @@ def said_of_unread(unread: UnreadCopies) -> None:
     if unread.copies:
         verb = "is" if unread.copies == 1 else "are"
         note(f"{count(unread.copies, 'known copy', 'known copies')} {verb} not read yet.")
+    if unread.refused:
+        copies = count(unread.refused, "known copy", "known copies")
+        note(f"{copies} cannot be read: no access, or too large.")
     if unread.asked:
         note(f"A scan asked for {unread.asked:,} of them: reseen read")
     elif unread.copies:
@@ -134,6 +141,11 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
             tell(ExitCode.CANNOT)
         else:
             tell(ExitCode.PART)
+    refused = [repo for repo in left.refused if repo in asked.lines and repo not in asked.named]
+    for repo in refused[:_MOST_LINES]:
+        note(f"{asked.lines[repo]}: {visible(left.refused[repo])}")
+    if len(refused) > _MOST_LINES:
+        note(f"{len(refused) - _MOST_LINES:,} more: reseen problems --scan {outcome.scan}")
     for author, reason in left.refused_accounts.items():
         where = "" if asked.where in reason else f"{asked.where}: "
         note(f"{where}{visible(author)}: {visible(reason)}")
@@ -157,8 +169,8 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
     if not outcome.ended:
         stopped = outcome.stopped or STOPPED
         note(stopped if stopped == STOPPED else f"{asked.where}: {stopped}")
-        if outcome.stopped != STOPPED and asked.said_by:
-            note(f"  Its address is what {asked.said_by} says.")
+        if outcome.stopped != STOPPED and asked.where:
+            note(f"  {said_of_address(asked.said_by)}")
         note(GO_ON)
         tell(ExitCode.STOPPED if outcome.stopped == STOPPED else ExitCode.CANNOT)
 

@@ -31,7 +31,7 @@ from reseen.hubs import answers, paging
 from reseen.hubs.hub import Usage
 from reseen.hubs.quota import LONGEST, Quota, retry_after
 from reseen.hubs.redirects import may_carry_token, origin, redirected
-from reseen.settings import RateLimit
+from reseen.settings import RateLimit, said_of_address
 
 T = TypeVar("T")
 
@@ -82,8 +82,8 @@ class ClientOptions:
     """... and for how long since its first failure. Seconds."""
     quota: RateLimit | None = None
     """A limit of our own, besides the server's."""
-    said_by: str = "HF_ENDPOINT"
-    """The setting that says the server's address, for messages."""
+    said_by: str = ""
+    """What says the server's address, for messages: as in `HubSettings`."""
     transport: httpx2.AsyncBaseTransport | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -375,7 +375,7 @@ class Http:
         """Nobody answers at this address, or the answer breaks off."""
         who = f"{'' if self._is_own(url) else 'the storage behind '}{self._endpoint}"
         problem = f"{who} cannot be reached, or breaks off its answers"
-        remedy = f"Try again later. The hub's address is what {self._said_by} says."
+        remedy = f"Try again later. {said_of_address(self._said_by)}"
         return _Again(HubBusy(problem, remedy=remedy))
 
     def _is_own(self, url: httpx2.URL) -> bool:

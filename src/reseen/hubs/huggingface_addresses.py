@@ -80,8 +80,12 @@ def _of_words(words: list[str]) -> Named | None:
     return Named(repo, type)
 
 
+_NO_NAME = frozenset("?#@:\\\"'<>,;|*%=&")
+"""Characters of addresses, patterns and tables, which no hub has in a name."""
+
+
 def _is_name(word: str) -> bool:
-    return bool(word) and not any(map(str.isspace, word)) and not set(word) & set("?#@:\\\"'<>")
+    return bool(word) and not any(map(str.isspace, word)) and not _NO_NAME & set(word)
 
 
 def _written_by_the_client(address: str) -> Named | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, case, delete, exists, func, insert, or_, select
 
 from reseen.observed.artifacts import artifact_of, where_columns
 from reseen.records import Artifact, BlindSpot, Container, JudgedBy, Rung
@@ -149,6 +149,12 @@ def files(
     result = connection.execute(query.execution_options(yield_per=500))
     for _, rows in groupby(result, key=lambda row: row.pk):
         yield _file(list(rows))
+
+
+def has(code: str) -> ColumnElement[bool]:
+    """A condition for queries that join `artifacts`: this of it was not read."""
+    c = schema.blind_spots.c
+    return exists().where(c.artifact_pk == schema.artifacts.c.pk, c.code == code)
 
 
 def codes() -> ColumnElement[str]:

@@ -346,6 +346,7 @@ def scan_of(target: Target, options: Options = USUAL, *, hub: str | None = None)
     return {
         **({} if hub is None else {"hub": hub}),
         "repos": list(target.repos),
+        **({"typed": [list(each) for each in target.typed]} if target.typed else {}),
         "accounts": list(target.authors),
         "since": None if target.since is None else target.since.isoformat(),
         "types": [kind.value for kind in target.types],
@@ -381,6 +382,7 @@ def target_of(what: Mapping[str, Any]) -> tuple[Target, Options]:
         target = Target(
             types=tuple(RepoType(kind) for kind in what["types"]),
             repos=tuple(what["repos"]),
+            typed=tuple((RepoType(kind), repo) for kind, repo in what.get("typed", ())),
             authors=tuple(what["accounts"]),
             since=None if what["since"] is None else datetime.fromisoformat(what["since"]),
         )
@@ -392,6 +394,6 @@ def target_of(what: Mapping[str, Any]) -> tuple[Target, Options]:
             return replace(target, owed=True), replace(options, edited=edited, background=0)
     except (KeyError, TypeError, ValueError):
         raise InputError("this scan was asked for by another version of Reseen") from None
-    if not (target.repos or target.authors or target.since):
+    if not (target.names or target.authors or target.since):
         raise InputError("nothing to scan was named")
     return target, options

@@ -52,7 +52,6 @@ from reseen.scan.read_result import (
     AWAY,
     LIMIT,
     NO_SIZE,
-    NOT_READ,
     OTHERWISE,
     ReadResult,
     blind_to,
@@ -167,7 +166,7 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
     if forbids(known, artifact):
         return ReadResult(skipped=SKIPPED, unread=read_result.CLASS)
     if budget.refused:
-        return NOT_READ if matches else ReadResult(unread=read_result.GATED)
+        return ReadResult(unread=read_result.GATED)
     if budget.scan.left <= 0:
         return ReadResult(skipped=SPENT, left=True, unread=LIMIT)
     size = artifact.size

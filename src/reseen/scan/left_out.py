@@ -82,8 +82,8 @@ def left_out(connection: Connection, outcome: Outcome, target: Target | None) ->
     if target is None:
         return LeftOut(reasons=reasons, problems=told)
     scan = connection.execute(select(scans).where(scans.c.pk == outcome.scan)).one()
-    found = known_commits.listed(connection, scan.hub, target.repos, scan.started_at)
-    named = {f"{scan.hub}/{repo}": repo for repo in target.repos}
+    found = known_commits.listed(connection, scan.hub, target.names, scan.started_at)
+    named = {f"{scan.hub}/{repo}": repo for repo in target.names}
     accounts = {f"{scan.hub}/{account}": account for account in target.authors}
     refused: dict[str, str] = {}
     refused_accounts: dict[str, str] = {}
@@ -144,7 +144,7 @@ def standing(connection: Connection, outcome: Outcome, target: Target | None) ->
         return live(seen_since=scan.started_at)
     if target.everything or target.since is not None:
         return max(new, live())
-    parts = [live(repo=repo) for repo in target.repos]
+    parts = [live(repo=repo) for repo in target.names]
     parts += [live(author=author) for author in target.authors]
     return max(new, sum(parts))
 

@@ -16,10 +16,12 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_
 
 from reseen.hubs.kinds import FOLDER
 from reseen.match.registry_index import RegistryIndex
+from reseen.observed import blind_spots
 from reseen.observed.known_commits import is_standing
 from reseen.observed.readings import UNREAD, File, ReadSoFar, files_of, read_so_far
 from reseen.records import Artifact, RemovalClass, RepoType, Rung
 from reseen.scan.inspect import is_read, wants_reading
+from reseen.scan.read_result import GATED
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.visit import file_of
 from reseen.store import change_log, ids
@@ -115,8 +117,8 @@ def _among(where: Where) -> ColumnElement[bool]:
     if not target.owed:
         return where.own
     named: list[ColumnElement[bool]] = []
-    if target.repos:
-        named.append(repositories.c.repo.in_(target.repos))
+    if target.names:
+        named.append(repositories.c.repo.in_(target.names))
     for author in target.authors:
         named.append(func.substr(repositories.c.repo, 1, len(author) + 1) == f"{author}/")
     wanted = [or_(*named)] if named else []
@@ -159,7 +161,7 @@ class UnreadCopies:
     asked: int = 0
     """Of these: a scan asked for more than was read so far. `reseen read` does it."""
     refused: int = 0
-    """Beside these: all bytes were asked for, and could not be had (no access, too large)."""
+    """Beside these: they were asked for, and could not be had (no access, too large)."""
     pointers: int = 0
     """Beside these: Git LFS pointers in folders on this machine, where no hub can be asked."""
 
@@ -180,6 +182,7 @@ def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
             select(func.max(walks.c.confirm)).where(here).scalar_subquery().label("confirm"),
             select(func.min(walks.c.version)).where(here).scalar_subquery().label("version"),
             header.label("header"),
+            blind_spots.has(GATED.code).label("gated"),
             (repositories.c.hub == FOLDER).label("folder"),
         )
         .join(sightings, sightings.c.artifact_pk == artifacts.c.pk)
@@ -198,7 +201,7 @@ def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
             continue
         done = row.version is not None and row.version >= latest
         level = row.confirm or 0
-        if level == 2 and done:
+        if (level == 2 and done) or (row.gated and not row.header):
             refused += 1
             continue
         copies += 1

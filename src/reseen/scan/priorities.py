@@ -71,8 +71,11 @@ def listings(target: Target) -> tuple[HubListing, ...]:
     if target.owed:  # nothing is listed
         return ()
     types = sorted(set(target.types))
-    parts = [HubListing(type, repos=tuple(sorted(set(target.repos)))) for type in types]
-    parts = [part for part in parts if part.repos]
+    named = {(type, repo) for type in types for repo in target.repos} | set(target.typed)
+    parts = [
+        HubListing(type, repos=tuple(sorted(repo for each, repo in named if each is type)))
+        for type in sorted({type for type, _ in named})
+    ]
     authors = sorted(set(target.authors))
     parts += [
         HubListing(t, WantedRepositories(t, author, target.since))

@@ -72,7 +72,7 @@ class ScanSession:
                 hub=self._hub.name,
                 abilities=self._hub.abilities,
                 target=target,
-                named=frozenset(target.repos),
+                named=frozenset(target.names),
                 options=options,
                 owner=Owner.this(),
                 index=lambda: self.index,

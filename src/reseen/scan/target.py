@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -34,6 +35,8 @@ class Target:
     types: tuple[RepoType, ...] = (RepoType.MODEL,)
     repos: tuple[str, ...] = ()
     """ "owner/name", each looked up as each of `types`."""
+    typed: tuple[tuple[RepoType, str], ...] = ()
+    """Those that were named with their type: each looked up as that alone."""
     authors: tuple[str, ...] = ()
     """Accounts, with everything of theirs."""
     since: datetime | None = None
@@ -45,6 +48,16 @@ class Target:
     each as far as was ever asked. Those named in `repos` and `authors` only, where any are."""
     removal: str | None = None
     """With `owed`: repositories only where this removal stands."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All repositories that were named."""
+        return tuple(dict.fromkeys((*self.repos, *(repo for _, repo in self.typed))))
+
+    @property
+    def all_types(self) -> tuple[RepoType, ...]:
+        """Of all that is looked at."""
+        return tuple(dict.fromkeys((*self.types, *(type for type, _ in self.typed))))
 
     @property
     def is_ordered(self) -> bool:
@@ -64,7 +77,7 @@ class Target:
     @property
     def is_narrow(self) -> bool:
         """Only some of what is owed."""
-        return self.owed and bool(self.repos or self.authors or self.removal)
+        return self.owed and bool(self.names or self.authors or self.removal)
 
     @property
     def key(self) -> str:
@@ -77,10 +90,27 @@ class Target:
             since,
             self.everything,
         ]
+        if self.typed:
+            value += ["typed", *sorted(set(self.typed))]
         if self.owed:
             value += ["owed", self.removal]
         text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def target_naming(
+    named: Iterable[tuple[str, RepoType | None]], types: Collection[RepoType], *, more: bool
+) -> Target:
+    """What these repositories are, each with its type where that is known. `types`: of what was
+    named without, models where there are none. `more`: something beside repositories is looked at,
+    which is of these types too."""
+    told = dict.fromkeys(named)
+    repos = tuple(repo for repo, type in told if type is None)
+    typed = tuple((type, repo) for repo, type in told if type is not None)
+    if not types and not repos and not more and len({type for type, _ in typed}) == 1:
+        return Target((typed[0][0],), tuple(repo for _, repo in typed))
+    usual = (RepoType.MODEL,) if repos or more else ()
+    return Target(tuple(dict.fromkeys(types)) or usual, repos, typed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +155,7 @@ def asked(options: Options, target: Target) -> Asked:
     owed, what is followed is what was asked before."""
     follow = 0
     if options.follow and not target.owed:
-        follow = REFS | sum(ACCOUNT[type] for type in set(target.types))
+        follow = REFS | sum(ACCOUNT[type] for type in target.all_types)
         follow |= ALL_REFS if options.refs else 0
         follow |= leading(_LEVELS.index(options.confirm), options.reads_unclaimed)
     return Asked(_LEVELS.index(options.confirm), options.reads_unclaimed, follow)

@@ -10,12 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from reseen.errors import InputError
 from reseen.hubs.kinds import repository_named
 from reseen.records import RepoType
 from reseen.scan.target import Confirm
 from reseen.settings import HubSettings
+
+T = TypeVar("T")
 
 MOST_NAMES = 1_000
 """Accounts or repositories of one scan."""
@@ -46,13 +49,12 @@ def repository(text: str) -> str:
     return "/".join(parts)
 
 
-def repositories(text: str, hub: HubSettings) -> tuple[list[str], list[RepoType]]:
+def repositories(text: str, hub: HubSettings) -> list[tuple[str, RepoType | None]]:
     """Several, by their names or by addresses of pages at this hub, a line each or separated by
-    commas, or by blanks where each has its owner; and the types that addresses say. Raises
+    commas, or by blanks where each has its owner; each with the type that its address says. Raises
     InputError, which names what is wrong by its number."""
-    types: list[RepoType] = []
 
-    def one(word: str) -> str:
+    def one(word: str) -> tuple[str, RepoType | None]:
         try:
             named = repository_named(word, hub)
         except InputError:
@@ -60,9 +62,7 @@ def repositories(text: str, hub: HubSettings) -> tuple[list[str], list[RepoType]
             raise InputError(
                 f"this is no {what}", remedy="Write OWNER/NAME, or copy the address of its page."
             ) from None
-        if named.type is not None:
-            types.append(named.type)
-        return repository(named.repo)
+        return repository(named.repo), named.type
 
     words: list[str] = []
     for entry in filter(None, map(str.strip, re.split(r"[\n\r,]+", text))):
@@ -73,7 +73,7 @@ def repositories(text: str, hub: HubSettings) -> tuple[list[str], list[RepoType]
                 remedy="Write each on a line of its own, as OWNER/NAME.",
             )
         words += parts
-    return _each(words, one), types
+    return _each(words, one)
 
 
 def names(text: str, one: Callable[[str], str]) -> list[str]:
@@ -81,13 +81,13 @@ def names(text: str, one: Callable[[str], str]) -> list[str]:
     return _each(re.split(r"[\s,]+", text), one)
 
 
-def _each(words: Sequence[str], one: Callable[[str], str]) -> list[str]:
+def _each(words: Sequence[str], one: Callable[[str], T]) -> list[T]:
     found = [word for word in words if word]
     if len(found) > MOST_NAMES:
         raise InputError(
             f"more than {MOST_NAMES:,} at once", remedy="Scan them in parts, or by the command."
         )
-    read: dict[str, None] = {}
+    read: dict[T, None] = {}
     for number, word in enumerate(found, start=1):
         try:
             read[one(word)] = None

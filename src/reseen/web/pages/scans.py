@@ -22,7 +22,7 @@ from reseen.review.roles import Role
 from reseen.scan import left_out
 from reseen.scan import scan_rows as rows
 from reseen.scan.progress import Outcome
-from reseen.scan.target import Confirm, Options, Target
+from reseen.scan.target import Confirm, Options, target_naming
 from reseen.settings import HubSettings
 from reseen.web import form_values
 from reseen.web.access import Lead, Reader
@@ -102,20 +102,21 @@ def start(
 ) -> Response:
     form = SentForm(typed.model_dump())
     hub = form.take("hub", lambda: _hub(typed.hub, service), service.settings.hubs[0])
-    no_repos: tuple[list[str], list[RepoType]] = ([], [])
+    no_repos: list[tuple[str, RepoType | None]] = []
     no_accounts: list[str] = []
-    repos, types = form.take("repos", lambda: form_values.repositories(typed.repos, hub), no_repos)
-    target = Target(
-        repos=tuple(repos),
-        authors=tuple(
-            form.take(
-                "accounts",
-                lambda: form_values.names(typed.accounts, form_values.account),
-                no_accounts,
-            )
-        ),
-        since=form.take("since", lambda: form_values.since(typed.since), None),
-        types=tuple(form.take("types", lambda: form_values.types([*typed.types, *types]), types)),
+    no_types: list[RepoType] = []
+    repos = form.take("repos", lambda: form_values.repositories(typed.repos, hub), no_repos)
+    authors = form.take(
+        "accounts", lambda: form_values.names(typed.accounts, form_values.account), no_accounts
+    )
+    since = form.take("since", lambda: form_values.since(typed.since), None)
+    types = form.take(
+        "types", lambda: form_values.types(typed.types) if typed.types else [], no_types
+    )
+    target = replace(
+        target_naming(repos, types, more=bool(authors or since)),
+        authors=tuple(authors),
+        since=since,
     )
     confirm = form.take("confirm", lambda: form_values.confirm(typed.confirm), Confirm.HEADER)
     what = jobs.scan_of(
@@ -123,7 +124,7 @@ def start(
         Options(confirm=confirm, refs=bool(typed.refs)),
         hub=None if hub is service.settings.hubs[0] else hub.name,
     )
-    if not (form.wrong or what["repos"] or what["accounts"] or what["since"]):
+    if not (form.wrong or target.names or what["accounts"] or what["since"]):
         form.wrong[""] = InputError(
             "nothing to scan was named",
             remedy="Name an account, a repository, or a date.",
@@ -191,11 +192,11 @@ def job_words(job: Job) -> str:
     if job.kind is JobKind.RECHECK:
         account = what.get("account")
         return f"Known sightings of {account}" if account else "Known sightings"
-    if job.kind is JobKind.READ and not what.get("repos"):
+    named = [*(what.get("repos") or ()), *(repo for _, repo in what.get("typed") or ())]
+    if job.kind is JobKind.READ and not named:
         return f"Known copies that are not read, at {what['hub']}"
     parts: list[str] = [f"at {what['hub']}"] if what.get("hub") else []
-    for name, label in (("accounts", "account"), ("repos", "repository")):
-        given = what.get(name) or []
+    for given, label in ((what.get("accounts") or [], "account"), (named, "repository")):
         if len(given) == 1:
             parts.append(f"{label} {given[0]}")
         elif given:
