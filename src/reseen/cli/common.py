@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -227,7 +228,7 @@ def about(name: object) -> Iterator[None]:
     try:
         yield
     except (FileError, ListError, HubError, InputError, Tampered) as e:
-        if str(name) not in str(e):
+        if re.search(rf"(?<!\S){re.escape(str(name))}(?![^\s:,.])", str(e)) is None:
             e.args = (f"{name}: {e}",)
         raise
 

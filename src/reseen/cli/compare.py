@@ -185,7 +185,12 @@ def _file(path: Path) -> Path:
         found = sorted(p for p in path.iterdir() if p.suffix.lower() in _EXTENSIONS)
     except OSError as e:
         raise FileError(f"{path}: the folder cannot be read: {e.strerror}") from None
-    if len(found) != 1:
+    if not found:
+        raise InputError(
+            f"the folder {path} holds no model file (by name: {', '.join(_EXTENSIONS)})",
+            remedy="Name a file, or the folder that it lies in.",
+        )
+    if len(found) > 1:
         raise InputError(
             f"the folder {path} holds {len(found)} model files", remedy="Name one of them."
         )

@@ -22,6 +22,7 @@ from reseen.cli.common import (
     say,
     settings_for,
 )
+from reseen.cli.exit_codes import ExitCode, finish, tell
 
 if TYPE_CHECKING:
     from reseen.registry.lookup import FoundRemoval
@@ -46,7 +47,8 @@ def lookup(query: str, limit: int, db: str | None, as_json: bool, reveal: bool) 
 
     Digests may be long (SHA-256, BLAKE3, Xet, git SHA-1) or short (AutoV1, AutoV2, AutoV3, CRC32).
     Names and links are sealed, so they are found as a whole only: half a name finds nothing.
-    Answers with the removal and where it was seen again. Exits 0 also when nothing is found.
+    Answers with the removal and where it was seen again. Exits 0 also when nothing is found, and 3
+    when not everything could be searched.
     "-" takes queries from standard input, one a line: so no name stands in the shell's history.
     """
     settings = settings_for(db)
@@ -58,6 +60,7 @@ def lookup(query: str, limit: int, db: str | None, as_json: bool, reveal: bool) 
         for number, each in queries:
             line = number if len(queries) > 1 else None
             _look_up(store, keyring, each, _Asked(limit, as_json, reveal, line))
+    finish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ def _look_up(store: Store, keyring: Keyring | None, query: str, asked: _Asked) -
     from reseen.registry.lookup import find
 
     answer = find(store, keyring, query, limit=asked.limit)
+    if answer.not_searched:
+        tell(ExitCode.PART)
     if asked.line is not None and not asked.as_json:
         say(f"Line {asked.line}:")
     for found in answer.found:
