@@ -200,7 +200,7 @@ def test_without_the_package_the_rest_is_read_and_it_is_said(
     monkeypatch.setitem(sys.modules, "gguf", None)
     monkeypatch.setitem(sys.modules, "gguf.constants", None)
     quants._by_package.cache_clear()
-    tensors = lora(2)
+    tensors = lora(4)
     packed = {
         f"x{n}.lora_{end}.weight": ramp("Q4_K", 256, 256) for n in "12" for end in ("up", "down")
     }

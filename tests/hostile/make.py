@@ -57,7 +57,7 @@ def _safetensors() -> Iterator[_Row]:
     yield (
         "length-beyond-file",
         "the header is longer than the file",
-        Unread,
+        Malformed,
         (struct.pack("<Q", 1 << 20) + b"{}" + bytes(30)),
     )
     yield (

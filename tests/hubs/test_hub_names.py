@@ -11,7 +11,7 @@ from reseen.errors import HubBusy, InputError, SettingsError
 from reseen.hubs import kinds
 from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.huggingface import HuggingFace
-from reseen.settings import HubSettings, RateLimit, Settings, host_of
+from reseen.settings import HubSettings, RateLimit, Settings, host_of, said_of_address
 
 MIRROR = {
     "RESEEN_HUB_MY_MIRROR_ENDPOINT": "https://mirror.example/hub/",
@@ -151,12 +151,16 @@ def test_an_error_names_the_address_that_was_given() -> None:
 @pytest.mark.parametrize(
     ("name", "variable"),
     [
-        ("huggingface", "HF_ENDPOINT"),
+        ("huggingface", ""),
         ("my-mirror", "RESEEN_HUB_MY_MIRROR_ENDPOINT"),
     ],
 )
 def test_a_hub_knows_which_setting_says_its_address(name: str, variable: str) -> None:
     assert kinds.hub_named(name, settings(**MIRROR)).said_by == variable
+    (hub, *_) = settings(HF_ENDPOINT="http://127.0.0.1:9").hubs
+    assert hub.said_by == "HF_ENDPOINT"
+    assert said_of_address("HF_ENDPOINT") == "The hub's address is what HF_ENDPOINT says."
+    assert "is the usual one" in said_of_address(""), "nothing says what no variable says"
 
 
 @pytest.mark.parametrize(

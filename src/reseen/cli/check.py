@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from reseen.cli.common import (
     settings_for,
 )
 from reseen.cli.exit_codes import ExitCode, finish, tell
-from reseen.errors import FileError
+from reseen.errors import FileError, InputError, StoreMissing
 from reseen.records import BlindSpot, JudgedBy
 from reseen.report.rows import visible
 
@@ -53,9 +55,14 @@ def check(
     from reseen.operations.checks import Checker
 
     settings = settings_for(db)
-    with look_into(settings) as store:
-        checker = Checker(store, keyring_if_any(store, settings))
-        checker.load()  # an empty registry is told of before any file is read
+    with ExitStack() as opened:
+        try:
+            store = opened.enter_context(look_into(settings))
+            checker = Checker(store, keyring_if_any(store, settings))
+            checker.load()  # an empty registry is told of before any file is read
+        except (StoreMissing, InputError):
+            _tell_troubles(files, as_json=as_json)
+            raise
         for path in files:
             try:
                 with bytes_bar(f"Reading {path.name}", quiet=quiet or as_json) as progress:
@@ -77,6 +84,18 @@ def check(
                 tell(ExitCode.PART)
             _show(path, found, as_json=as_json, quiet=quiet)
     finish()
+
+
+def _tell_troubles(files: Iterable[Path], *, as_json: bool) -> None:
+    """What is wrong with the files themselves, where nothing can be said of them beside."""
+    from reseen.fingerprints.local import trouble_of
+
+    for path in files:
+        why = trouble_of(path)
+        if why is not None and as_json:
+            emit({"path": str(path), "error": why, "problem": None, "matches": []})
+        elif why is not None:
+            note(f"{visible(str(path))}: {why}")
 
 
 def _show(path: Path, found: Checked, *, as_json: bool, quiet: bool) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -228,9 +227,16 @@ def about(name: object) -> Iterator[None]:
     try:
         yield
     except (FileError, ListError, HubError, InputError, Tampered) as e:
-        if re.search(rf"(?<!\S){re.escape(str(name))}(?![^\s:,.])", str(e)) is None:
+        if not _is_named(str(name), str(e)):
             e.args = (f"{name}: {e}",)
         raise
+
+
+def _is_named(name: str, said: str) -> bool:
+    """Does a message name what it is about? A short name can stand in it as a word like others."""
+    if name.isalnum() or len(name) < 4:
+        return said.startswith(f"{name}: ")
+    return name in said
 
 
 def say(line: str) -> None:

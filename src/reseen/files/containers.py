@@ -6,9 +6,9 @@ a container that is recognised but not read.
 
 from __future__ import annotations
 
-from reseen.errors import Unread
+from reseen.errors import Malformed, Unread
 from reseen.files import gguf, limits, npz, safetensors, torch_legacy, torch_zip, zip_directory
-from reseen.files.identify import HEAD_LENGTH, identify
+from reseen.files.identify import CUT_OFF, HEAD_LENGTH, identify, is_cut_within_header
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import Listing
 from reseen.records import Container
@@ -49,11 +49,17 @@ def read_listing(size: int, head: bytes = b"", *, thorough: bool = False) -> Rea
         if npz.is_one(entries):
             return (yield from npz.read_listing(windows, entries, thorough=thorough))
         return (yield from torch_zip.read_listing(windows, entries, thorough=thorough))
-    raise Unread(why_unread(container))
+    raise refusal(container, head, size)
 
 
-def why_unread(container: Container) -> str:
-    """One sentence for a container whose tensors are not read."""
+def refusal(container: Container, head: bytes, size: int) -> Malformed | Unread:
+    """Why a file is not read that is of no kind whose tensors are."""
+    if container is Container.UNKNOWN and is_cut_within_header(head, size):
+        return Malformed(CUT_OFF)
+    return Unread(_why_unread(container))
+
+
+def _why_unread(container: Container) -> str:
     if container is Container.UNKNOWN:
         return "not a model file that is known here"
     return f"a file of kind {container} is matched by its digests only; its tensors are not read"

@@ -17,6 +17,7 @@ from math import prod
 
 from reseen.errors import Malformed, TooLarge, Unread
 from reseen.files import limits
+from reseen.files.identify import CUT_OFF
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import BLOCKS, Listing, TensorInfo, is_usable, length_of
 from reseen.records import Container
@@ -97,7 +98,7 @@ class _Cursor:
         the file is shorter, TooLarge where the header is longer than we read."""
         end = self.at + length
         if end > self._size:
-            raise Malformed("the file ends within its header")
+            raise Malformed(CUT_OFF)
         if end > limits.HEADER_LIMIT:
             raise TooLarge(f"the header is longer than {limits.HEADER_LIMIT >> 20} MiB")
         if end > len(self.data):
@@ -105,7 +106,7 @@ class _Cursor:
             more = yield Range(len(self.data), wanted - len(self.data))
             self.data += more
             if end > len(self.data):
-                raise Malformed("the file breaks off")
+                raise Malformed(CUT_OFF)
         start, self.at = self.at, end
         return start
 
@@ -267,7 +268,7 @@ def _placed(
             raise Malformed("a tensor's rows are not of whole blocks")
         start, length = data_start + offset, length_of(dtype, prod(shape))
         if start + length > size:
-            raise Malformed("a tensor reaches beyond the end of the file")
+            raise Malformed(CUT_OFF)
         infos.append(TensorInfo(name, dtype, _shape(name, shape, shapes), start, length))
     infos.sort(key=lambda t: (t.start, t.length))
     end = 0

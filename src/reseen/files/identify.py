@@ -15,6 +15,9 @@ HEAD_LENGTH = 512
 LEGACY_MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 """The pickled number 0x1950a86a20f9469cfc6c, with which torch's old files begin."""
 
+CUT_OFF = "it is cut off, so that its digests are no whole file's: download it again"
+"""What every reader says of a file of which the end is missing."""
+
 _MAGIC = (
     (b"GGUF", Container.GGUF),
     (b"7z\xbc\xaf\x27\x1c", Container.SEVEN_ZIP),
@@ -69,6 +72,12 @@ def header_length(head: bytes, size: int) -> int | None:
     start = head[8 : 8 + min(length, HEAD_LENGTH - 8)].lstrip(b" \t\r\n")
     # All white space as far as we see: still the usual reader's to take.
     return length if start[:1] == b"{" or (not start and length > HEAD_LENGTH - 8) else None
+
+
+def is_cut_within_header(head: bytes, size: int) -> bool:
+    """Does a file begin as safetensors does, and end before its header does?"""
+    length = int.from_bytes(head[:8], "little")
+    return head[8:9] == b"{" and size - 8 < length <= HEADER_HARD_LIMIT
 
 
 def _zip(head: bytes) -> Container:

@@ -24,6 +24,7 @@ from typing import Any
 
 from reseen.errors import Malformed, TooLarge
 from reseen.files import limits
+from reseen.files.identify import CUT_OFF
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import DTYPE_BITS, Listing, TensorInfo, is_usable
 from reseen.records import Container
@@ -46,19 +47,19 @@ def read_listing(size: int, head: bytes = b"") -> Reader[Listing]:
     if len(head) < 8 + length:
         head += yield Range(len(head), 8 + length - len(head))
         if len(head) < 8 + length:
-            raise Malformed("the file ends within its header")
+            raise Malformed(CUT_OFF)
     return parse_header(head[8 : 8 + length], size)
 
 
 def checked_length(first: bytes, size: int) -> int:
     """The header's length from the file's first 8 bytes. Raises Malformed or TooLarge."""
     if len(first) < 8:
-        raise Malformed("the file ends within the length of its header")
+        raise Malformed(CUT_OFF)
     length = int.from_bytes(first, "little")
     if length > limits.HEADER_HARD_LIMIT:
         raise Malformed("the header claims more than 100 MB, which no reader takes")
     if length > size - 8:
-        raise Malformed("the header claims to be longer than the file")
+        raise Malformed(CUT_OFF)
     if length > limits.HEADER_LIMIT:
         raise TooLarge(f"the header is longer than {limits.HEADER_LIMIT >> 20} MiB")
     return length
@@ -93,9 +94,10 @@ def parse_header(header: bytes, size: int) -> Listing:
             hole = "leave a hole" if tensor.start > end else "overlap"
             raise Malformed(f"the tensors {hole} in the data section")
         end += tensor.length
-    if end != size:
-        word = "end before" if end < size else "reach beyond"
-        raise Malformed(f"the tensors {word} the end of the file")
+    if end > size:
+        raise Malformed(CUT_OFF)
+    if end < size:
+        raise Malformed("the tensors end before the end of the file")
     listed = tuple(t for t in tensors if is_usable(t))
     if len(listed) < len(tensors):
         remarks.append("tensors whose names or shapes no model has are left out")

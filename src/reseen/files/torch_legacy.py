@@ -14,6 +14,7 @@ from typing import Any
 
 from reseen.errors import Malformed, TooLarge
 from reseen.files import limits, pickles, torch_state
+from reseen.files.identify import CUT_OFF
 from reseen.files.pickles import Dict, Node, Persistent, Symbol
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import Listing
@@ -37,13 +38,13 @@ def read_listing(size: int, head: bytes = b"", *, thorough: bool = False) -> Rea
             break
         except pickles.Incomplete:
             if len(head) >= size:
-                raise
+                raise Malformed(CUT_OFF) from None
             if len(head) >= limits.PICKLE_LIMIT:
                 raise TooLarge("the pickles are too long") from None
             more = min(size, _GROWTH * len(head), limits.PICKLE_LIMIT) - len(head)
             part = yield Range(len(head), more)
             if len(part) < more:
-                raise Malformed("the file breaks off") from None
+                raise Malformed(CUT_OFF) from None
             head += part
     places = _places(value, keys, end, size)
     for start, count, _ in places.values():
@@ -103,7 +104,9 @@ def _places(value: Any, keys: list[str], end: int, size: int) -> dict[str, tuple
         end += 8 + storage.length
     if storages.keys() != places.keys():
         raise Malformed("a tensor's storage is not in the file")
-    if end != size:
+    if end > size:
+        raise Malformed(CUT_OFF)
+    if end < size:
         raise Malformed("the storages do not end where the file does")
     return places
 

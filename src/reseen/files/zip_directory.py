@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from reseen.errors import Malformed, TooLarge, Unread
 from reseen.files import limits
+from reseen.files.identify import CUT_OFF
 from reseen.files.source import Range, Reader
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -83,7 +84,7 @@ class Windows:
             data = yield Range(start, length)
             self.read += len(data)
             if len(data) < length:
-                raise Malformed("the file breaks off")
+                raise Malformed(CUT_OFF)
         return data
 
 
@@ -96,7 +97,7 @@ def read_directory(windows: Windows) -> Reader[list[ZipEntry]]:
     # The last one whose comment ends the file: what every reader agrees on.
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < 22:
-        raise Malformed("the zip has no end record; perhaps it was cut off")
+        raise Malformed(CUT_OFF)  # it stands at the end
     record = tail[at : at + 22]
     if at + 22 + int.from_bytes(record[20:22], "little") != len(tail):
         raise Malformed("the zip goes on after its end record")

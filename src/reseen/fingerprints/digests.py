@@ -88,7 +88,8 @@ def look_inside(size: int, *, thorough: bool = False) -> Reader[Inside]:
 
 
 def _code(error: FileError, container: Container) -> str:
-    return "unknown-format" if container is Container.UNKNOWN else error.code
+    unknown = container is Container.UNKNOWN and isinstance(error, Unread)
+    return "unknown-format" if unknown else error.code
 
 
 def _inside(listing: Listing, data_size: int | None) -> Inside:
@@ -248,8 +249,8 @@ class Fingerprinter:
                     problem="its tensors are not found while it streams by",
                     code=Unread.code,
                 )
-            unread = Unread(containers.why_unread(container))
-            return Inside(container, problem=str(unread), code=_code(unread, container))
+            why = containers.refusal(container, bytes(view[:HEAD_LENGTH]), self._size)
+            return Inside(container, problem=str(why), code=_code(why, container))
         data_size = self._size - self._data_start
         try:
             safetensors.checked_length(bytes(self._header[:8] or view[:8]), self._size)

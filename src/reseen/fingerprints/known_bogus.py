@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 
-from reseen.files.limits import HEADER_HARD_LIMIT
+from reseen.files.identify import CUT_OFF, is_cut_within_header
 from reseen.fingerprints.git import blob_sha1
 from reseen.records import Container, Digest, DigestKind, Fingerprint
 
@@ -114,10 +114,6 @@ def _starts() -> frozenset[bytes]:
     return _STARTS | {value[:2] for values in _of_errors().values() for value in values}
 
 
-_CUT = ("reach beyond the end", "cut off", "breaks off", "ends within", "not in the file")
-"""What readers say of files of which the end is missing."""
-
-
 def why_no_model(head: bytes, fingerprint: Fingerprint) -> str | None:
     """Why a file, of which these are the first bytes, can hardly be a model, and what to do; None
     for one that may."""
@@ -129,10 +125,8 @@ def why_no_model(head: bytes, fingerprint: Fingerprint) -> str | None:
         return "it is an error message or nothing, saved as a file: download it again"
     if head[:64].lstrip().startswith((b'{"error"', b'{"message"', b'{"detail"')):
         return "it is an error message, saved as a file: download it again"
-    length = int.from_bytes(head[:8], "little")
-    in_header = head[8:9] == b"{" and fingerprint.size - 8 < length <= HEADER_HARD_LIMIT
-    if in_header or any(part in (fingerprint.problem or "") for part in _CUT):
-        return "it is cut off, so that its digests are no whole file's: download it again"
+    if fingerprint.problem == CUT_OFF or is_cut_within_header(head, fingerprint.size):
+        return CUT_OFF
     return None
 
 

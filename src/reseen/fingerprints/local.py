@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reseen.errors import bulkhead
+from reseen.errors import FileError, bulkhead
 from reseen.files.containers import read_listing
-from reseen.files.source import LocalFile, run
+from reseen.files.source import LocalFile, Range, run
 from reseen.files.system_limits import limits
 from reseen.files.tensors import Listing
 from reseen.fingerprints.config import config_beside
+from reseen.fingerprints.digests import look_inside
+from reseen.fingerprints.known_bogus import why_no_model
 from reseen.fingerprints.sketcher import Sketched, read_sketch
+from reseen.records import Fingerprint
 from reseen.updates.plan import Plan, plan
+
+
+def trouble_of(path: Path) -> str | None:
+    """Why this file cannot be read, can hardly be a model, or is damaged, by its header alone; None
+    where nothing speaks against it."""
+    try:
+        with bulkhead(), LocalFile(path) as source, limits(source.size):
+            inside = run(source, look_inside(source.size))
+            seen = Fingerprint(source.size, inside.container, (), problem=inside.problem)
+            return why_no_model(source.read(Range(0, 1_024)), seen) or inside.problem
+    except FileError as e:
+        return str(e)
 
 
 def sketch_of(path: Path) -> Sketched:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from reseen.errors import InputError
+from reseen.errors import InputError, ListError
 from reseen.records import RemovalClass
 from reseen.registry import learning
 from reseen.registry.claim_lines import ClaimLines
@@ -202,6 +202,8 @@ def read_list(path: Path, options: ImportOptions) -> ReadList:
 def _reading(path: Path, options: ImportOptions) -> Iterator[tuple[ReadList, Iterator[Draft]]]:
     """A list while it is read: its drafts are made as they are taken, and what is known of it is
     whole when the last one was. Raises ListError and InputError."""
+    if path.is_dir():
+        raise ListError("it is a folder, and no list", remedy="Name the file that is the list.")
     given = parse_map([f"{column}={label}" for column, label in options.columns.items()])
     defaults = _defaults(path, options)
     with open_tables(path, given) as tables:
