@@ -29,8 +29,8 @@ from benchmarks.adapters import Adapter, Recipe, files_in, make, read, sampled, 
 from benchmarks.edits import Case, Edit, NotMade, edits, original, write
 from benchmarks.kinship import kinship
 from benchmarks.peers import Peers
-from reseen.fingerprints.digests import fingerprint
 from reseen.fingerprints.sketch import Sketch, decode
+from reseen.fingerprints.whole import fingerprint
 from reseen.match.calibration import NO_BACKGROUND, Background
 from reseen.match.compare import compare
 from reseen.match.nearest import NearestIndex, Query

@@ -51,7 +51,7 @@ _ROUNDS = 5
 _PEAK = """
 import sys
 from pathlib import Path
-from reseen.fingerprints.digests import fingerprint
+from reseen.fingerprints.whole import fingerprint
 fingerprint(Path(sys.argv[1]))
 status = Path("/proc/self/status").read_text()
 print(status.split("VmHWM:")[1].split()[0])

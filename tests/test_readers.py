@@ -21,6 +21,7 @@ READS = {
     *("read_files", "fingerprint", "digests_alone", "fingerprint_of", "read_upload"),
     *("listing_of", "sketch_of", "plan_of"),
     *("Fingerprinter", "WholeFile", "LocalFile", "Sketcher"),
+    *("read_stream", "with_members", "with_parts"),
 }
 """Functions, by the name that a file imports them under."""
 METHODS = {"read", "stream"}
@@ -44,8 +45,6 @@ THROUGH: dict[Place, Place] = {
     ("scan/remote.py", "listing_of.read"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "sketch_of"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "sketch_of.read"): ("scan/remote.py", "_with_artifact"),
-    # an upload
-    ("gate/upload_work.py", "_of_spool"): ("gate/upload_work.py", "_spooled"),
 }
 """Readers that are reached through a guarded function alone; chains end at one that asks."""
 
@@ -153,7 +152,7 @@ def test_the_readers_that_are_known_are_found() -> None:
             ("scan/screen.py", "_read"),
         ),
         *(("scan/remote.py", "sketch_of.read"), ("scan/folder.py", "_came")),
-        *(("gate/upload_work.py", "_of_spool"), ("gate/front.py", "answer_file")),
+        *(("gate/upload_work.py", "read_upload"), ("gate/front.py", "answer_file")),
     }
     assert known <= READERS.keys()
     guarded = {place for place in CALLS if CALLS[place] & GUARDS}
@@ -161,7 +160,7 @@ def test_the_readers_that_are_known_are_found() -> None:
         *(("scan/inspect.py", "read"), ("scan/inspect.py", "wants_reading")),
         *(("scan/pool.py", "_read"), ("registry/adds.py", "add_files.one")),
         *(("operations/checks.py", "Checker.check"), ("gate/upload.py", "fingerprint_of")),
-        *(("gate/upload_work.py", "_spooled"), ("scan/remote.py", "_with_artifact.whole")),
+        *(("gate/upload_work.py", "read_upload"), ("scan/remote.py", "_with_artifact.whole")),
     }
 
 

@@ -49,7 +49,7 @@ def fingerprint(path: StrPath) -> Fingerprint:
     `Fingerprint.no_sketch` says why. Raises `reseen.errors.FileError` when the file cannot be read
     at all; a damaged one is no error, but has its `problem` said.
     """
-    from reseen.fingerprints.digests import fingerprint as whole
+    from reseen.fingerprints.whole import fingerprint as whole
 
     return whole(Path(path))
 

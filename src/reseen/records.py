@@ -264,6 +264,18 @@ class Fingerprint:
     """It is no model file but the text that git keeps instead of one."""
     blind: tuple[BlindSpot, ...] = ()
     """What of it was not read. Empty: "no match" speaks of all that is in it."""
+    members: tuple[Member, ...] = ()
+    """The files in it, where it is an archive: each is judged for itself."""
+
+    @property
+    def within(self) -> tuple[tuple[str, Fingerprint], ...]:
+        """The files in it, and in archives in it, each by its place: "!member", "!inner!member"."""
+        found: list[tuple[str, Fingerprint]] = []
+        for member in self.members:
+            place = f"!{member.path}"
+            found.append((place, member.fingerprint))
+            found += ((place + inner, read) for inner, read in member.fingerprint.within)
+        return tuple(found)
 
     @property
     def judged(self) -> JudgedBy:
@@ -278,6 +290,15 @@ class Fingerprint:
 
     def digest(self, kind: DigestKind) -> Digest | None:
         return next((d for d in self.digests if d.kind is kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in an archive."""
+
+    path: str
+    """Within the archive, printable. It can hold a name: keep out of logs."""
+    fingerprint: Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -556,13 +577,16 @@ class Artifact:
     lfs: bool = False
     on_pointer: bool = False
     """On this disk lies a Git LFS pointer, not the file: SHA-256 and size are what it states."""
+    member: bool = False
+    """It is a file in an archive: `path` is that of both (`member_path`), and the hub states
+    nothing of it. `git_oid` is a mark of the archive's content, and no name that git knows."""
 
     @property
     def declared(self) -> tuple[Digest, ...]:
         """The digests of the file that the hub states. Git's name for an LFS pointer is none: it
         names other bytes."""
         found = [(DigestKind.SHA256, self.sha256), (DigestKind.XET, self.xet)]
-        if not (self.lfs or self.masked):
+        if not (self.lfs or self.masked or self.member):
             found.append((DigestKind.GIT_BLOB, self.git_oid))
         return tuple(Digest(kind, value) for kind, value in found if value is not None)
 
@@ -570,6 +594,18 @@ class Artifact:
     def content(self) -> bytes | None:
         """What the hub calls these bytes, the same wherever it keeps them; None: nothing."""
         return self.git_oid or self.sha256 or self.xet
+
+
+def member_path(archive: str, place: str) -> str:
+    """The path of a file in an archive, of the archive's and its place there ("!member")."""
+    escaped = archive.replace("%", "%25").replace("!", "%21") if "!" in archive else archive
+    return escaped + place
+
+
+def archive_path(path: str) -> str:
+    """And back: the path of the archive."""
+    archive = path.partition("!")[0]
+    return archive.replace("%21", "!").replace("%25", "%") if "%21" in archive else archive
 
 
 class Confirmed(StrEnum):
@@ -628,6 +664,13 @@ class Sighting:
     """The rungs that could judge the file, strongest first."""
     not_read: tuple[str, ...] = ()
     """Codes of what of the file was not read (`BlindSpot.code`)."""
+    member: bool = False
+    """It is a file in an archive, and `path` that of both."""
+
+    @property
+    def file_path(self) -> str:
+        """The file that the hub has there: the archive, of a file in one."""
+        return archive_path(self.path) if self.member else self.path
 
     @property
     def account(self) -> str:

@@ -100,7 +100,7 @@ AT_WORK: dict[tuple[str, ...], tuple[str, ...]] = {
     ("audit", "export"): ("reseen.report.log.write", "--out", "{home}/audit.csv"),
     ("lookup",): ("reseen.registry.lookup.find", "x"),
     ("compare",): ("reseen.fingerprints.local.sketch_of", "{file}", "{file}"),
-    ("fingerprint",): ("reseen.fingerprints.digests.fingerprint", "{file}"),
+    ("fingerprint",): ("reseen.fingerprints.whole.fingerprint", "{file}"),
     ("user", "add"): (*("reseen.operations.users.add", "ada", "--role", "lead", "--generate"),),
 }
 """Verbs that take long or write, each with a function within."""

@@ -15,8 +15,9 @@ from tests.files.build import T, ramp
 from reseen.errors import FileError, Malformed
 from reseen.files.source import Memory, Range, run
 from reseen.fingerprints import digests
-from reseen.fingerprints.digests import Fingerprinter, fingerprint, look_inside
+from reseen.fingerprints.digests import Fingerprinter, look_inside
 from reseen.fingerprints.git import blob_sha1
+from reseen.fingerprints.whole import fingerprint
 from reseen.records import Container, DigestKind, Fingerprint
 
 B = bytes.fromhex(

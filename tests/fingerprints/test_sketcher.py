@@ -13,9 +13,10 @@ from safetensors.numpy import save
 from reseen.files.containers import read_listing
 from reseen.files.source import Memory, Range, run
 from reseen.fingerprints import sketcher
-from reseen.fingerprints.digests import Fingerprinter, fingerprint, look_inside
+from reseen.fingerprints.digests import Fingerprinter, look_inside
 from reseen.fingerprints.sketch import decode
 from reseen.fingerprints.sketcher import Sketched, Sketcher, probe_bytes, probes, read_sketch
+from reseen.fingerprints.whole import fingerprint
 from reseen.updates.plan import Plan, plan
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tests.fuzz import (
     adapters,
+    archive_files,
     cells,
     containers,
     doors,
@@ -22,6 +23,7 @@ from tests.fuzz.play import FuzzedReader
 FAMILIES = (
     containers,
     tensor_files,
+    archive_files,
     adapters,
     lists,
     cells,

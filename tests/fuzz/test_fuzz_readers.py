@@ -77,7 +77,8 @@ NOT_HERE: dict[str, str] = {
     "sketch_of": "a file by its path: `read_listing` and `read_sketch`",
     "plan_of": "a file by its path: `read_listing` and `plan`",
     "digests_alone": "a file by its path: `WholeFile`",
-    "fingerprint": "a file by its path: `look_inside` and `Fingerprinter`",
+    "fingerprint": "a file by its path: `look_inside`, `Fingerprinter` and `with_members`",
+    "with_parts": "a file by its path: `with_members`",
     "LocalFile": "ranges of a file of this machine; takes nothing apart",
 }
 """Of `READS`: those that only lead to others, which are fuzzed."""

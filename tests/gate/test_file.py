@@ -21,8 +21,8 @@ from tests.hostile.make import hostile
 from tests.match.made import KEYRING, fully_known, listed, read, remove
 from tests.match.updates import CAST, OTHER, REMOVED, put
 
-from reseen.fingerprints.digests import fingerprint
 from reseen.fingerprints.git import pointer
+from reseen.fingerprints.whole import fingerprint
 from reseen.gate import front, upload, upload_work
 from reseen.gate.gate import GateProcess
 from reseen.gate.keys import KeyScope

@@ -21,7 +21,8 @@ from tests.scan.fake_hub import COMMIT, FakeHub
 from reseen.cli import cli
 from reseen.files.containers import read_listing
 from reseen.files.source import Memory, run
-from reseen.fingerprints.digests import Fingerprinter, fingerprint, look_inside
+from reseen.fingerprints.digests import Fingerprinter, look_inside
+from reseen.fingerprints.whole import fingerprint
 from reseen.hubs.hub import Revision
 from reseen.records import Fingerprint, Rung
 from reseen.scan import scan_rows
@@ -222,6 +223,25 @@ def test_a_zip_is_read_by_its_directory_as_torch_does(old: bytes, new: bytes) ->
     assert found.blind == ()
 
 
+def test_of_an_archive_it_is_said_of_each_file_in_it(tmp_path: Path, store: Store) -> None:
+    name, data, _ = CASES["zip around it"]
+    remove(store, listed(REMOVED))
+    path = tmp_path / name
+    path.write_bytes(data)
+    code, words = check(tmp_path, store.place, str(path))
+    assert (code, words.count("no match\n")) == (0, 2)
+    assert f"{path}!a/lora.safetensors: no match" in words
+    code, said = check(tmp_path, store.place, "--json", "--strict", str(path))
+    outer, inner = map(json.loads, said.splitlines())
+    assert (code, outer["not_read"], outer["judged_by"]) == (0, [], ["bytes"])
+    assert inner["path"] == f"{path}!a/lora.safetensors"
+    assert "weights" in inner["judged_by"]
+    cut = tmp_path / "a.7z"
+    cut.write_bytes(CASES["archive"][1])
+    code, said = check(tmp_path, store.place, "--json", str(cut))
+    assert (code, [s["code"] for s in json.loads(said)["not_read"]]) == (3, ["several-parts"])
+
+
 def test_every_reason_has_a_code() -> None:
     """Found by reading the source: what is counted, and what does not fit."""
     said: set[str] = set()
@@ -247,7 +267,11 @@ def check(tmp_path: Path, db: str, *arguments: str) -> tuple[int, str]:
     return int(ended.return_value or 0), ended.output
 
 
-@pytest.mark.parametrize("case", CASES)
+OPENED = ("archive", "zip around it")
+"""What lies on disk and is an archive is opened."""
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in OPENED])
 def test_a_check_says_it_in_words_and_in_json(case: str, tmp_path: Path, store: Store) -> None:
     name, data, expected = CASES[case]
     remove(store, listed(REMOVED))
@@ -274,7 +298,8 @@ def test_a_check_of_what_is_read_in_full_is_plain(tmp_path: Path, store: Store) 
 def test_a_folder_scan_lists_and_counts_it(tmp_path: Path, store: Store) -> None:
     remove(store, listed(REMOVED))
     root = tmp_path / "models"
-    for number, (name, data, _) in enumerate(CASES.values()):
+    cases = [CASES[case] for case in CASES if case != "zip around it"]  # which is read in full
+    for number, (name, data, _) in enumerate(cases):
         (root / str(number)).mkdir(parents=True)
         (root / str(number) / name).write_bytes(data)
     (root / "notes.txt").write_text("nothing " * 1_000)
@@ -282,7 +307,7 @@ def test_a_folder_scan_lists_and_counts_it(tmp_path: Path, store: Store) -> None
     outcome = scan_folder(store, KEYRING, root, jobs=1)
     with store.read() as connection:
         rows = connection.execute(select(problems.c.place, problems.c.reason)).all()
-    large = [number for number, (_, data, _) in enumerate(CASES.values()) if len(data) >= 1_024]
+    large = [data for _, data, _ in cases if len(data) >= 1_024]
     assert outcome.coverage.skipped == {BLIND: len(large)}
     assert len(rows) == len(large)
     told = "\n".join(reason for _, reason in rows)

@@ -23,7 +23,8 @@ from tests.scan.fake_hub import COMMIT, FakeHub
 
 from reseen.errors import Malformed, Unforeseen, bulkhead
 from reseen.files.source import Memory, run
-from reseen.fingerprints.digests import Fingerprinter, fingerprint, look_inside
+from reseen.fingerprints.digests import Fingerprinter, look_inside
+from reseen.fingerprints.whole import fingerprint
 from reseen.hubs.hub import Revision
 from reseen.operations.checks import Checker
 from reseen.records import Digest, DigestKind, Rung

@@ -20,8 +20,8 @@ from tests.match.made import (
     safetensors,
 )
 
-from reseen.fingerprints.digests import fingerprint
 from reseen.fingerprints.git import blob_sha1, pointer_oid
+from reseen.fingerprints.whole import fingerprint
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.snapshot import HEADER_ROOM
 from reseen.records import (

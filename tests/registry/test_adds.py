@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reseen.fingerprints.digests import fingerprint
+from reseen.fingerprints.whole import fingerprint
 from reseen.records import DigestKind, Names, RemovalClass
 from reseen.registry import claims, removals
 from reseen.registry.adds import AddOptions, AddOutcome, add_files

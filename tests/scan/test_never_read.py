@@ -15,7 +15,7 @@ from tests.match.updates import CAST, OTHER, REMOVED, put
 from tests.scan.fake_hub import COMMIT, FakeHub
 
 from reseen.errors import Unread
-from reseen.fingerprints import digests
+from reseen.fingerprints import digests, members, whole
 from reseen.hubs.hub import Revision
 from reseen.observed import sightings
 from reseen.operations import classes
@@ -125,7 +125,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append("header")
         return real(size, **more)
 
-    monkeypatch.setattr(digests, "look_inside", looked)
+    for each in (digests, members, whole):
+        monkeypatch.setattr(each, "look_inside", looked)
     return seen
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from tests import removals_made
 from tests.facts import add_claim, teach
 
-from reseen.fingerprints.digests import fingerprint
+from reseen.fingerprints.whole import fingerprint
 from reseen.records import Digest, DigestKind, Names, RemovedFile
 from reseen.registry import adds, claims, imports, learning, removals
 from reseen.store import change_log

@@ -22,7 +22,7 @@ from reseen.cli.common import (
 )
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.errors import FileError, InputError, StoreMissing
-from reseen.records import BlindSpot, JudgedBy
+from reseen.records import BlindSpot, Container, JudgedBy
 from reseen.report.rows import visible
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def check(
 
     Exits 0 when nothing matched, 1 on a match (a hint alone is none), 2 when a file cannot be read
     or the registry is missing or empty, 3 when a file was judged only by the digests of its bytes
-    because its contents are damaged. What of a file was not read is said.
+    because its contents are damaged. What of a file was not read is said. A file in an archive is
+    one of its own, written ARCHIVE!FILE.
     """
     from reseen.cli.progress import bytes_bar
     from reseen.operations.checks import Checker
@@ -82,7 +83,10 @@ def check(
                 tell(ExitCode.MATCH)
             if not found.judged_whole or (strict and found.fingerprint.blind):
                 tell(ExitCode.PART)
-            _show(path, found, as_json=as_json, quiet=quiet)
+            _show(str(path), found, as_json=as_json, quiet=quiet)
+            for place, member in found.members:
+                if as_json or member.matched or _is_weights(member.fingerprint):
+                    _show(f"{path}{place}", member, as_json=as_json, quiet=quiet)
     finish()
 
 
@@ -98,14 +102,14 @@ def _tell_troubles(files: Iterable[Path], *, as_json: bool) -> None:
             note(f"{visible(str(path))}: {why}")
 
 
-def _show(path: Path, found: Checked, *, as_json: bool, quiet: bool) -> None:
+def _show(path: str, found: Checked, *, as_json: bool, quiet: bool) -> None:
     from reseen.cli.findings import match_fields, rung_text
 
     read = found.fingerprint
     if as_json:
         emit(
             {
-                "path": str(path),
+                "path": path,
                 "error": None,
                 "problem": found.no_model or read.problem,
                 **found.judged.fields,
@@ -114,9 +118,15 @@ def _show(path: Path, found: Checked, *, as_json: bool, quiet: bool) -> None:
         )
         return
     for match in found.matches:
-        say(f"{visible(str(path))}: {rung_text(match.rung)} {match.removal}  {match.why}")
+        say(f"{visible(path)}: {rung_text(match.rung)} {match.removal}  {match.why}")
     if not found.matches and not quiet:
-        say(f"{visible(str(path))}: no match{visible(_limits(read, found.no_model))}")
+        say(f"{visible(path)}: no match{visible(_limits(read, found.no_model))}")
+
+
+def _is_weights(read: Fingerprint) -> bool:
+    """Whether a file in an archive is worth a line although nothing matched: not its pictures and
+    texts."""
+    return read.container is not Container.UNKNOWN
 
 
 def _limits(read: Fingerprint, no_model: str | None) -> str:

@@ -57,7 +57,7 @@ def fingerprint(files: tuple[Path, ...], as_json: bool, quiet: bool) -> None:
     The registry is not asked and nothing is stored. Exits 2 when a file cannot be read.
     """
     from reseen.cli.progress import bytes_bar
-    from reseen.fingerprints.digests import fingerprint as whole
+    from reseen.fingerprints.whole import fingerprint as whole
 
     for path in files:
         try:
@@ -70,22 +70,28 @@ def fingerprint(files: tuple[Path, ...], as_json: bool, quiet: bool) -> None:
             else:
                 note(f"{visible(str(path))}: {e}")
             continue
-        if as_json:
-            emit({"path": str(path), "error": None} | fingerprint_fields(found))
-            continue
-        say(f"{visible(str(path))}: {found.container.value}, {size_text(found.size)}")
-        for digest in found.digests:
-            say(f"  {digest.kind.label:<15}{digest.hex}")
-        if found.sketch is not None:
-            say(f"  {'sketch':<15}{len(found.sketch):,} bytes (--json prints it)")
-        else:
-            say(f"  {'sketch':<15}none: {found.no_sketch or 'no updates in it'}")
-        if found.problem:
-            say(f"  {'problem':<15}{visible(found.problem)}")
-        for spot in found.blind:
-            if spot.reason not in (found.problem, found.no_sketch):
-                say(f"  {'not read':<15}{visible(str(spot))}")
+        _print(str(path), found, as_json=as_json)
+        for place, member in found.within:
+            _print(f"{path}{place}", member, as_json=as_json)
     finish()
+
+
+def _print(path: str, found: Fingerprint, *, as_json: bool) -> None:
+    if as_json:
+        emit({"path": path, "error": None} | fingerprint_fields(found))
+        return
+    say(f"{visible(path)}: {found.container.value}, {size_text(found.size)}")
+    for digest in found.digests:
+        say(f"  {digest.kind.label:<15}{digest.hex}")
+    if found.sketch is not None:
+        say(f"  {'sketch':<15}{len(found.sketch):,} bytes (--json prints it)")
+    else:
+        say(f"  {'sketch':<15}none: {visible(found.no_sketch or 'no updates in it')}")
+    if found.problem:
+        say(f"  {'problem':<15}{visible(found.problem)}")
+    for spot in found.blind:
+        if spot.reason not in (found.problem, found.no_sketch):
+            say(f"  {'not read':<15}{visible(str(spot))}")
 
 
 def fingerprint_fields(found: Fingerprint) -> dict[str, object]:

@@ -46,6 +46,20 @@ DIRECTORY_LIMIT = 16 << 20
 """Bytes of a zip's central directory."""
 ENTRIES = 26_000
 """Entries of a zip."""
+MEMBERS = 1_000
+"""Members of an archive that are read, those of archives in it too."""
+MEMBER_NAME = 1_024
+"""Characters of a member's name that are kept."""
+UNPACKED = 64 << 30
+"""Bytes that come out of an archive ..."""
+UNPACKED_TIMES = 100
+"""... and how many times its own size ..."""
+UNPACKED_AT_LEAST = 64 << 20
+"""... where that is more than this."""
+NESTED = 2
+"""Archives in each other that are opened."""
+UNPACKER_MEMORY = 256 << 20
+"""Bytes that the process has which unpacks; the dictionary of a 7z has up to 64 MiB by default."""
 PICKLE_LIMIT = 16 << 20
 """Bytes of a file's pickles."""
 STEPS = 240_000

@@ -83,6 +83,11 @@ class LocalFile:
     def size(self) -> int:
         return self._size
 
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """For a process that reads it, too."""
+        return (self._fd,)
+
     def read(self, wanted: Range) -> bytes:
         parts: list[bytes] = []
         start, left = wanted.start, wanted.length
@@ -113,6 +118,46 @@ class LocalFile:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSpool:
+    """A source over a file that is open already, and has no name."""
+
+    descriptor: int
+    size: int
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        return (self.descriptor,)
+
+    def read(self, wanted: Range) -> bytes:
+        return os.pread(self.descriptor, wanted.length, wanted.start)
+
+
+@dataclass(frozen=True, slots=True)
+class FileParts:
+    """Several files as one: what was cut into parts."""
+
+    files: tuple[LocalFile, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        return tuple(each for file in self.files for each in file.descriptors)
+
+    def read(self, wanted: Range) -> bytes:
+        found, at, start = [], 0, wanted.start
+        for file in self.files:
+            begin = max(start - at, 0)
+            length = wanted.start + wanted.length - at - begin
+            if begin < file.size and length > 0:
+                found.append(file.read(Range(begin, min(length, file.size - begin))))
+            at += file.size
+        return b"".join(found)
 
 
 def run(source: ByteSource, reader: Reader[T]) -> T:

@@ -7,6 +7,7 @@ wider: no file is to come near them, and one that does has found a fault of ours
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import resource
@@ -28,6 +29,7 @@ SECONDS = WIDER * 30
 """Seconds of processor time for a file, or for the longest ones ..."""
 SECONDS_A_BYTE = WIDER * 4 / 250e6
 """... so many for each byte: four times its SHA-256, on a processor that is slow at it."""
+_PR_SET_PDEATHSIG = 1
 SECONDS_OF_A_LIST = WIDER * 60
 """Seconds of processor time for the reading of a list: a million rows take a minute."""
 
@@ -97,6 +99,16 @@ def limits_of_a_list(size: int) -> Iterator[None]:
     """As `limits`, while a list of `size` bytes is read."""
     with limits(size, memory=list_memory(size), seconds=SECONDS_OF_A_LIST):
         yield
+
+
+def die_with(parent: int) -> None:
+    """The system ends this process when its parent ends (in Linux: when the thread that started it
+    does), where the system can."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended already
+        os._exit(1)
 
 
 def _limit(memory: int, seconds: int) -> None:

@@ -18,12 +18,15 @@ from reseen.files.source import Range, Reader
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 """How a zip begins: with an entry, empty, or as one of several parts."""
+SPANNED = b"PK\x07\x08"
 LOCAL_LENGTH = 30
 """Bytes of an entry's own header before its name."""
 STORED, DEFLATED = 0, 8
 """Methods."""
 ENCRYPTED = 0x2041
 """Flags."""
+
+SEVERAL = "a zip of several parts is not read"
 
 _END = b"PK\x05\x06"
 _END64 = b"PK\x06\x06"
@@ -102,7 +105,7 @@ def read_directory(windows: Windows) -> Reader[list[ZipEntry]]:
     if at + 22 + int.from_bytes(record[20:22], "little") != len(tail):
         raise Malformed("the zip goes on after its end record")
     if record[4:8] != bytes(4):
-        raise Unread("a zip of several parts is not read")
+        raise Unread(SEVERAL)
     count = int.from_bytes(record[10:12], "little")
     length = int.from_bytes(record[12:16], "little")
     start = int.from_bytes(record[16:20], "little")

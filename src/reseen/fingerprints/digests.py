@@ -15,7 +15,6 @@ import hashlib
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +24,8 @@ from blake3 import blake3
 from reseen.errors import FileError, Malformed, TooLarge, Unforeseen, Unread, bulkhead
 from reseen.files import containers, lfs_pointer, limits, safetensors, system_limits
 from reseen.files.identify import HEAD_LENGTH, header_length, identify
-from reseen.files.source import LocalFile, Range, Reader, run
+from reseen.files.source import LocalFile, Range, Reader
 from reseen.files.tensors import Listing
-from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.embedded import embedded
 from reseen.records import BlindSpot, Container, Digest, DigestKind, Fingerprint
 from reseen.updates.peft import PeftConfig
@@ -262,36 +260,6 @@ class Fingerprinter:
                 return _inside(listing, data_size)
         except (Malformed, TooLarge, Unforeseen) as e:
             return Inside(Container.SAFETENSORS, data_size=data_size, problem=str(e), code=e.code)
-
-
-def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Fingerprint:
-    """Fingerprint a local file: its header out of order, then one pass over its bytes.
-
-    `progress` is called with the number of bytes of each step. Raises FileError if the file cannot
-    be opened or read, or changes meanwhile.
-    """
-    with bulkhead(), LocalFile(path) as source, _limits(source):
-        inside = run(source, look_inside(source.size, thorough=True))
-        pass_ = Fingerprinter(source.size, inside, config_beside(path))
-        at = 0
-        while at < source.size:
-            chunk = source.read(Range(at, min(BLOCK, source.size - at)))
-            if not chunk:
-                raise FileError("the file shrank while it was read")
-            pass_.update(chunk)
-            at += len(chunk)
-            if progress is not None:
-                progress(len(chunk))
-        return pass_.finish()
-
-
-def _limits(source: LocalFile) -> AbstractContextManager[None]:
-    """The system's limits for a file. What is loaded once for all files, numpy and its threads, is
-    not counted as the first file's."""
-    head = source.read(Range(0, min(source.size, HEAD_LENGTH)))
-    if identify(head, source.size) in containers.READ:
-        import reseen.fingerprints.contents  # noqa: F401
-    return system_limits.limits(source.size)
 
 
 class WholeFile:

@@ -14,9 +14,9 @@ from python_multipart.multipart import parse_options_header
 from starlette.types import Receive, Scope
 
 from reseen.files.identify import HEAD_LENGTH
+from reseen.fingerprints.members import needs_its_end
 from reseen.gate.questions import Gone, Refused, must_be_plain
 from reseen.gate.upload_process import Unjudged, UploadProcess, UploadProcesses
-from reseen.gate.upload_work import needs_its_end
 from reseen.match.registry_index import RegistryIndex
 from reseen.records import BlindSpot, Container, Fingerprint
 from reseen.registry.never_read import ended

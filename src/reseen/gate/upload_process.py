@@ -203,7 +203,7 @@ def _last_word(said: dict[str, Any]) -> Fingerprint:
             code, why = map(str, said["fault"])
             raise Unjudged(code[:40], why[:1_000])
         ended = said["ended"]
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         ended = None
     raise _ended(ended if type(ended) is int else None)
 

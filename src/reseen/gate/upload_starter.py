@@ -8,7 +8,6 @@ nothing, holds no key, and when the worker closes its end, in whatever way that 
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import os
@@ -19,14 +18,14 @@ import struct
 import sys
 from contextlib import suppress
 
+from reseen.files.system_limits import die_with, limit_process
+
 START, END = b"s", b"e"
 ORDER = struct.Struct("<cQQ?")
 """What is ordered: START or END, the upload's number, the bytes of its file, and whether some
 removal is of the class that is never read."""
 NICE = 10
 """How far uploads stand back: at 19 a machine with much else to do would not judge them at all."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -112,7 +111,6 @@ class _Starter:
 
 def _alone(link: socket.socket, size: int, *, guarded: bool) -> None:
     """The child: nothing is open but its socket."""
-    from reseen.files.system_limits import limit_process
     from reseen.gate.upload_work import work
 
     signal.set_wakeup_fd(-1)
@@ -130,16 +128,6 @@ def stand_back(nice: int) -> None:
     os.setpriority(os.PRIO_PROCESS, 0, max(own, nice))
     if hasattr(os, "SCHED_BATCH"):  # on Linux: it takes the processor from nobody who wakes up
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-
-
-def die_with(parent: int) -> None:
-    """The system ends this process when its parent ends (in Linux: when the thread that started it
-    does), where the system can."""
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it has ended already
-        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -4,28 +4,18 @@ What comes in: a socket from which come the file's bytes, exactly as many as wer
 goes out, by the same socket: lines of JSON, the last of which is the file's fingerprint, or why
 there is none. The process holds no key and no registry: whether a file is of the class that is
 never read, it asks by the socket.
-
-A safetensors file streams through: its header comes first, and of its weights no more is held at a
-time than its layers need (`sketcher.MOST_HELD`). A torch file keeps its directory at its end: it
-goes into a temporary file that has no name and is gone with the process. All others are hashed as
-they come.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import socket
-import tempfile
-from collections.abc import Iterator
-from itertools import chain
-from typing import IO, Any
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
 
 from reseen.errors import Unforeseen, bulkhead
-from reseen.files.containers import READ
-from reseen.files.identify import HEAD_LENGTH, identify
-from reseen.files.source import Range, run
-from reseen.fingerprints.digests import BLOCK, Fingerprinter, WholeFile, look_inside
+from reseen.fingerprints.members import read_stream
 from reseen.records import (
     BlindSpot,
     Container,
@@ -33,20 +23,12 @@ from reseen.records import (
     DigestKind,
     Fingerprint,
     LfsPointer,
+    Member,
 )
 from reseen.registry.never_read import Classes, ended, forbids
 
 _PIECE = 256 << 10
 """Bytes taken from the socket at a time."""
-
-
-def needs_its_end(head: bytes, size: int) -> bool:
-    """Can a file that begins so be read only when all of it is there?"""
-    container = identify(head[:HEAD_LENGTH], size)
-    if container is Container.SAFETENSORS:
-        return False
-    # Whatever its first entry is called: torch looks for data.pkl in the directory.
-    return container in READ or head[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 
 def work(link: socket.socket, size: int, *, guarded: bool) -> None:
@@ -56,7 +38,7 @@ def work(link: socket.socket, size: int, *, guarded: bool) -> None:
     try:
         with bulkhead(OSError):
             classes = _AskedClasses(link) if guarded else None
-            told = {"fingerprint": to_json(read_upload(_blocks(link, size), size, classes))}
+            told = {"fingerprint": to_json(read_upload(_pieces(link, size), size, classes))}
     except Unforeseen as e:
         told = {"fault": [e.code, str(e)]}
     except OSError as e:
@@ -64,55 +46,11 @@ def work(link: socket.socket, size: int, *, guarded: bool) -> None:
     _say(link, told)
 
 
-def read_upload(blocks: Iterator[bytes], size: int, classes: Classes | None) -> Fingerprint:
-    """The fingerprint of a file of `size` bytes; one of the class that is never read ends at its
-    digests. `classes` None: there is none of that class."""
-    first = next(blocks, b"")
-    if needs_its_end(first, size):
-        return _spooled(size, first, blocks, classes)
-    pass_ = Fingerprinter(size)
-    pass_.update(first)
-    for block in blocks:
-        pass_.update(block)
-    return ended(classes, pass_.finish())
-
-
-def _spooled(
-    size: int, first: bytes, blocks: Iterator[bytes], classes: Classes | None
-) -> Fingerprint:
-    whole = None if classes is None else WholeFile(size)
-    with tempfile.TemporaryFile("w+b", buffering=0, prefix="reseen-") as spool:  # 0600, no name
-        for block in chain((first,), blocks):
-            spool.write(block)
-            if whole is not None:
-                whole.update(block)
-        if whole is not None and forbids(classes, told := whole.finish()):
-            return ended(classes, told)  # nothing in it is looked at, and the file is gone
-        return _of_spool(spool, size)
-
-
-def _of_spool(spool: IO[bytes], size: int) -> Fingerprint:
-    source = _Spool(spool.fileno(), size)
-    inside = run(source, look_inside(size, thorough=True))
-    pass_ = Fingerprinter(size, inside)
-    for at in range(0, size, BLOCK):
-        pass_.update(source.read(Range(at, BLOCK)))
-    return pass_.finish()
-
-
-class _Spool:
-    """A source over the temporary file."""
-
-    def __init__(self, descriptor: int, size: int) -> None:
-        self._descriptor = descriptor
-        self._size = size
-
-    @property
-    def size(self) -> int:
-        return self._size
-
-    def read(self, wanted: Range) -> bytes:
-        return os.pread(self._descriptor, wanted.length, wanted.start)
+def read_upload(blocks: Iterable[bytes], size: int, classes: Classes | None) -> Fingerprint:
+    """The fingerprint of a file of `size` bytes, and of what is in it; one of the class that is
+    never read ends at its digests. `classes` None: there is none of that class."""
+    forbidden = None if classes is None else partial(forbids, classes)
+    return ended(classes, read_stream(blocks, size, forbidden))
 
 
 class _AskedClasses:
@@ -126,21 +64,15 @@ class _AskedClasses:
         return self._link.recv(1) != b"0"  # whatever else comes, or nothing: it is not read
 
 
-def _blocks(link: socket.socket, size: int) -> Iterator[bytes]:
-    """The file's bytes, in pieces worth hashing."""
+def _pieces(link: socket.socket, size: int) -> Iterator[bytes]:
+    """The file's bytes as they come."""
     left = size
-    parts: list[bytes] = []
-    length = 0
     while left:
         piece = link.recv(min(_PIECE, left))
         if not piece:
             raise BrokenPipeError
         left -= len(piece)
-        parts.append(piece)
-        length += len(piece)
-        if length >= BLOCK or not left:
-            yield b"".join(parts)
-            parts, length = [], 0
+        yield piece
 
 
 def _say(link: socket.socket, message: dict[str, Any]) -> None:
@@ -166,6 +98,7 @@ def to_json(read: Fingerprint) -> dict[str, Any]:
         "other_sketches": [other.hex() for other in read.other_sketches],
         "pointer": None if pointer is None else [pointer.sha256.hex(), pointer.size],
         "blind": [[spot.code, spot.reason, spot.count] for spot in read.blind],
+        "members": [[member.path, to_json(member.fingerprint)] for member in read.members],
     }
 
 
@@ -192,4 +125,5 @@ def from_json(message: dict[str, Any]) -> Fingerprint:
         other_sketches=tuple(map(bytes.fromhex, message["other_sketches"])),
         pointer=None if pointer is None else LfsPointer(bytes.fromhex(pointer[0]), int(pointer[1])),
         blind=tuple(BlindSpot(code, reason, count) for code, reason, count in message["blind"]),
+        members=tuple(Member(path, from_json(inner)) for path, inner in message["members"]),
     )

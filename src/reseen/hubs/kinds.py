@@ -151,7 +151,7 @@ def address_of(sighting: Sighting) -> str | None:
     addresses = addresses_of(sighting.hub)
     if addresses is None:
         return None
-    return addresses.file(sighting.type, sighting.repo, sighting.revision, sighting.path)
+    return addresses.file(sighting.type, sighting.repo, sighting.revision, sighting.file_path)
 
 
 def repository_named(given: str, hub: HubSettings) -> Named:

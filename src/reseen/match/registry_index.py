@@ -320,6 +320,8 @@ class RegistryIndex:
 
     def match(self, artifact: Artifact) -> tuple[Match, ...]:
         """Matches by what the hub declares: rungs declared and pointer, strongest first."""
+        if artifact.member:
+            return ()
         find = self.find
         sha256, xet, oid = artifact.sha256, artifact.xet, artifact.git_oid
         by_sha256 = find(_SHA256, sha256) if sha256 else _NOTHING

@@ -33,7 +33,7 @@ from reseen.store import schema
 from reseen.store.database import chunks, insert_for, insert_many, now, upsert
 
 GATED, DISABLED, PRIVATE, WAS_GATED = 1, 2, 4, 8
-MASKED, LFS, ON_POINTER = 1, 2, 4
+MASKED, LFS, ON_POINTER, MEMBER = 1, 2, 4, 8
 
 _LARGEST = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -236,7 +236,10 @@ def _artifact_rows(
             "sha256": a.sha256,
             "xet": a.xet,
             "git_oid": key[1],
-            "flags": MASKED * a.masked | LFS * a.lfs | ON_POINTER * a.on_pointer,
+            "flags": MASKED * a.masked
+            | LFS * a.lfs
+            | ON_POINTER * a.on_pointer
+            | MEMBER * a.member,
             "seen_at": at,
         }
     return rows, keys
@@ -355,6 +358,7 @@ def artifact_of(row: Any) -> Artifact:
         masked=bool(row.flags & MASKED),
         lfs=bool(row.flags & LFS),
         on_pointer=bool(row.flags & ON_POINTER),
+        member=bool(row.flags & MEMBER),
     )
 
 

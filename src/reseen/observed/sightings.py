@@ -432,6 +432,7 @@ def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
         hidden_since=None if row.hidden_at is None else instant(row.hidden_at),
         never_read=secret,
         judged_by=blind_spots.rungs_of(artifact_of(row), row.judged_by),
+        member=artifact_of(row).member,
         not_read=tuple(dict.fromkeys((row.not_read or "").split())),
     )
 

@@ -25,11 +25,14 @@ class Checked:
     """Strongest first; a hint alone is no match, and stands here all the same."""
     no_model: str | None = None
     """Why it can hardly be a model (a web page, nothing, cut off), and what to do."""
+    members: tuple[tuple[str, Checked], ...] = ()
+    """The files in it, where it is an archive, each by its place in it ("!member")."""
 
     @property
     def matched(self) -> bool:
-        """Whether it is a removed model, on any rung above the hints."""
-        return any(match.rung > Rung.HINT for match in self.matches)
+        """Whether it, or a file in it, is a removed model, on any rung above the hints."""
+        mine = any(match.rung > Rung.HINT for match in self.matches)
+        return mine or any(member.matched for _, member in self.members)
 
     @property
     def judged(self) -> JudgedBy:
@@ -69,7 +72,11 @@ class Checker:
         """As `check`, for a file that was read before."""
         known = self.load()
         with bulkhead():
-            return Checked(read, known.match_fingerprint(read))
+            members = tuple(
+                (place, Checked(inner, known.match_fingerprint(inner)))
+                for place, inner in read.within
+            )
+            return Checked(read, known.match_fingerprint(read), members=members)
 
     def load(self) -> RegistryIndex:
         """The registry as it is now. Raises InputError when it is empty: nothing could match."""

@@ -19,7 +19,8 @@ from typing import Any
 
 from reseen import errors
 from reseen.errors import ListError, ReseenError, SealError, Unforeseen, bulkhead
-from reseen.gate.upload_starter import die_with, stand_back
+from reseen.files.system_limits import die_with
+from reseen.gate.upload_starter import stand_back
 from reseen.operations.lists import Imported, import_list
 from reseen.registry.import_account import ImportAccount
 from reseen.registry.imports import ImportOptions

@@ -11,11 +11,11 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from reseen.errors import FileError, bulkhead
 from reseen.fingerprints.known_bogus import why_bogus, why_no_model
-from reseen.records import Fingerprint, Names, RemovalClass, RemovedFile
+from reseen.records import Fingerprint, Names, RemovalClass, RemovedFile, Rung
 from reseen.registry import learning, never_read
 from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.known import Reader
@@ -72,31 +72,45 @@ def add_files(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Added, ...]:
-    """Register files (and all files under folders), one removal each; accounts for every one.
+    """Register files (and all files under folders), one removal each; accounts for every one. Of an
+    archive, each model in it is one more.
     `progress` is told bytes read. A withdrawn removal stays withdrawn."""
     options = options or AddOptions()
     with store.read() as connection:
         never = never_read.load(connection)
         class_said = never_read.is_told(connection, options.list, options.cls)
 
-    def one(path: Path) -> Added:
+    def one(path: Path) -> Iterator[Added]:
         try:
             with bulkhead():
                 read = read_local(path, never, progress, class_said=class_said)
         except FileError as e:
-            return Added(path, AddOutcome.REJECTED, reason=str(e))
+            yield Added(path, AddOutcome.REJECTED, reason=str(e))
+            return
         looked_at = read.size > 0 and not options.anyway
         why = why_no_model_file(path, read) if looked_at else None
         if why is not None:
-            return Added(path, AddOutcome.REJECTED, reason=f"{why} (or take it with --anyway)")
-        given = options.names or Names()
-        own = replace(given, file_names=(*given.file_names, path.name))
-        where = links.normal_site(options.site) if options.site else None
-        draft = Draft(0, "", own, (), None, where, None, options.list)
-        draft.cls = options.cls
-        return _add(store, keyring, path, read, draft)
+            why = f"{why} (or take it with --anyway)"
+            yield Added(path, AddOutcome.REJECTED, reason=why)
+            return
+        yield _add(store, keyring, path, read, _draft(options, path.name))
+        for place, member in read.within:
+            # Of what lies in an archive only models: there is no telling what else does.
+            if member.judged.by_weights or Rung.TENSORS in member.judged.rungs:
+                draft = _draft(options, PurePosixPath(place.rpartition("!")[2]).name)
+                yield _add(store, keyring, Path(f"{path}{place}"), member, draft)
 
-    return tuple(one(path) for path in _files(paths))
+    return tuple(added for path in _files(paths) for added in one(path))
+
+
+def _draft(options: AddOptions, file_name: str) -> Draft:
+    """A list's one row about a file of this name."""
+    given = options.names or Names()
+    own = replace(given, file_names=(*given.file_names, file_name))
+    where = links.normal_site(options.site) if options.site else None
+    draft = Draft(0, "", own, (), None, where, None, options.list)
+    draft.cls = options.cls
+    return draft
 
 
 def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: Draft) -> Added:

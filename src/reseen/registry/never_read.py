@@ -14,15 +14,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, select
 
-from reseen.fingerprints.digests import digests_alone, fingerprint
+from reseen.fingerprints.digests import digests_alone
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.known_bogus import why_bogus
-from reseen.records import Artifact, BlindSpot, Digest, DigestKind, Fingerprint, RemovalClass
+from reseen.fingerprints.whole import fingerprint
+from reseen.records import (
+    Artifact,
+    BlindSpot,
+    Digest,
+    DigestKind,
+    Fingerprint,
+    Member,
+    RemovalClass,
+)
 from reseen.store import schema
 
 POINTER = 0
@@ -100,7 +110,7 @@ def _stated(artifact: Artifact) -> Iterator[tuple[int, bytes]]:
         if why_bogus(digest) is None:
             yield digest.kind, digest.value
     oid = artifact.git_oid
-    if oid and not artifact.sha256:
+    if oid and not artifact.sha256 and not artifact.member:
         yield POINTER, oid
 
 
@@ -111,8 +121,14 @@ def _computed(read: Fingerprint) -> Iterator[tuple[int, bytes]]:
 
 
 def ended(classes: Classes | None, read: Fingerprint) -> Fingerprint:
-    """What may be kept of a file of which every byte was read: all, or its digests alone."""
-    return digests_of(read) if forbids(classes, read) else read
+    """What may be kept of a file of which every byte was read: all, or its digests alone; of an
+    archive, likewise of each file in it."""
+    if forbids(classes, read):
+        return digests_of(read)
+    if not read.members:
+        return read
+    members = (Member(each.path, ended(classes, each.fingerprint)) for each in read.members)
+    return replace(read, members=tuple(members))
 
 
 def digests_of(read: Fingerprint) -> Fingerprint:
@@ -127,6 +143,7 @@ def digests_of(read: Fingerprint) -> Fingerprint:
         problem=None,
         sketch=None,
         no_sketch=WHY,
+        members=(),
         blind=(BlindSpot("never-read", WHY),),
     )
 
@@ -147,6 +164,7 @@ def read_local(
         whole = digests_alone(path)
         if forbids(never, whole):
             return digests_of(whole)
+        return ended(never, fingerprint(path, progress, partial(forbids, never)))
     return fingerprint(path, progress)
 
 

@@ -299,7 +299,7 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
         secret, own = sighting.never_read, read.get(row.artifact_pk, ())
         basis = by.get(good.get(row.pk, 0))
         first = _first_place(said.get(row.removal_pk, ()))
-        of_git = row.git_oid not in (row.sha256, row.xet, b"")
+        of_git = row.git_oid not in (row.sha256, row.xet, b"") and not sighting.member
         found.append(
             Item(
                 sighting=sighting,

@@ -177,6 +177,8 @@ def _correction_lines(correction: Correction) -> Iterator[str]:
         yield f"{number}. {item.url}"
         yield f"   Revision: {visible(sighting.revision)}"
         yield f"   Path: {visible(sighting.path)}"
+        if sighting.member:
+            yield f"   In the archive: {visible(sighting.file_path)}"
         yield from _digest_lines(item)
         yield f"   What is so: {what_is_so(item)}"
     yield ""
@@ -231,6 +233,8 @@ def _item_lines(number: int, item: Item) -> Iterator[str]:
     yield f"{number}. {item.url}"
     yield f"   Revision: {visible(sighting.revision)}"
     yield f"   Path: {visible(sighting.path)}"
+    if sighting.member:
+        yield f"   In the archive: {visible(sighting.file_path)}"
     if sighting.size is not None:
         yield f"   Size: {sighting.size:,} bytes"
     yield from _digest_lines(item)
@@ -317,6 +321,7 @@ def _place(item: Item) -> dict[str, object]:
         "revision": sighting.revision,
         "ref": sighting.ref,
         "path": sighting.path,
+        "archive": sighting.file_path if sighting.member else None,
         "size": sighting.size,
         "declared": {
             "sha256": sighting.declared_sha256,

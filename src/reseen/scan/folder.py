@@ -36,7 +36,7 @@ from reseen.records import (
 )
 from reseen.registry import never_read
 from reseen.registry.never_read import NeverRead
-from reseen.scan import scan_rows
+from reseen.scan import archived, scan_rows
 from reseen.scan.budget import Kind
 from reseen.scan.inspect import ArtifactResult, conclude, read_in_full
 from reseen.scan.pool import read_files
@@ -215,7 +215,7 @@ def _write(
         if isinstance(one, _Came):
             place = (one.artifact.type, one.artifact.repo, one.artifact.revision)
             seen_here, trouble = _seen(one, known, count)
-            by_place.setdefault(place, []).append(seen_here)
+            by_place.setdefault(place, []).extend(seen_here)
             troubles += trouble
     scan_rows.note(connection, scan, None, troubles, now())
     new: list[str] = []
@@ -234,14 +234,28 @@ def _write(
     return new
 
 
-def _seen(one: _Came, known: RegistryIndex, count: _Counts) -> tuple[ArtifactResult, list[Problem]]:
+def _seen(
+    one: _Came, known: RegistryIndex, count: _Counts
+) -> tuple[list[ArtifactResult], list[Problem]]:
+    """What a file is, and of an archive each file in it."""
     place = f"{one.artifact.repo}/{one.artifact.path}"
     try:
         with bulkhead():
             seen, what = _see(one, known)
+            within = (
+                []
+                if one.fingerprint is None
+                else archived.results(seen.artifact, one.fingerprint, known)
+            )
+            every = [(seen, what), *within]
     except FileError as e:
-        return ArtifactResult(one.artifact), [Problem(place, str(e), e.remedy)]
-    return seen, [blindness(place, what)] if what.troubles else []
+        return [ArtifactResult(one.artifact)], [Problem(place, str(e), e.remedy)]
+    troubles = [
+        blindness(f"{one.artifact.repo}/{each.artifact.path}", told)
+        for each, told in every
+        if told.troubles
+    ]
+    return [each for each, _ in every], troubles
 
 
 def _see(one: _Came, known: RegistryIndex) -> tuple[ArtifactResult, ReadResult]:

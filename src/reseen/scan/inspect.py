@@ -109,6 +109,8 @@ def wants_reading(
     """Is there anything that this artifact's bytes could still decide? `before`: what they told."""
     if options.confirm is Confirm.NONE or artifact.size == 0 or is_read(before, known):
         return False
+    if artifact.member:
+        return False  # it is read with its archive, or not at all
     if forbids(known, artifact):
         return False
     if before.full:

@@ -37,7 +37,15 @@ from reseen.files.system_limits import memory_for_threads
 from reseen.hubs.hub import Hub, WantedRepositories
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, sightings
-from reseen.records import Artifact, Repository, RepoType, Sighting, SightingState
+from reseen.records import (
+    Artifact,
+    Repository,
+    RepoType,
+    Sighting,
+    SightingState,
+    archive_path,
+)
+from reseen.scan.archived import mark_of
 from reseen.scan.stopping import on_signals, until
 from reseen.store.database import Store
 
@@ -293,7 +301,7 @@ async def _at(
         return dict.fromkeys(wanted, SightingState.GONE)
     one = next(iter(wanted.values()))
     there: dict[str, list[Artifact]] = {}
-    paths = {artifact.path for artifact in wanted.values()}
+    paths = {_file_path(artifact) for artifact in wanted.values()}
     cut = False
     try:
         async for page in hub.list_files(one.type, repo, commit, ref):
@@ -307,8 +315,8 @@ async def _at(
     absent = SightingState.UNREACHABLE if cut else SightingState.GONE
     return {
         id: SightingState.LIVE
-        if any(_same(artifact, other) for other in there.get(artifact.path, ()))
-        else (SightingState.GONE if artifact.path in there else absent)
+        if any(_same(artifact, other) for other in there.get(_file_path(artifact), ()))
+        else (SightingState.GONE if _file_path(artifact) in there else absent)
         for id, artifact in wanted.items()
     }
 
@@ -360,7 +368,10 @@ class _Control:
 
 
 def _same(one: Artifact, other: Artifact) -> bool:
-    """The same content, by the best name that both have (a gated repository hides its hashes)."""
+    """The same content, by the best name that both have (a gated repository hides its hashes); of a
+    file in an archive, the archive's."""
+    if one.member:
+        return one.git_oid == mark_of(other)
     for mine, theirs in (
         (one.git_oid, other.git_oid),
         (one.sha256, other.sha256),
@@ -369,6 +380,11 @@ def _same(one: Artifact, other: Artifact) -> bool:
         if mine is not None and theirs is not None:
             return mine == theirs
     return one.size == other.size
+
+
+def _file_path(artifact: Artifact) -> str:
+    """What the hub has a file by: of a file in an archive, the archive's."""
+    return archive_path(artifact.path) if artifact.member else artifact.path
 
 
 def _means(error: HubError) -> SightingState:

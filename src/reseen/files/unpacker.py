@@ -1,0 +1,186 @@
+"""The process that unpacks an archive: `python -m reseen.files.unpacker KIND SECONDS FD...`.
+
+What comes in: open files, the parts of one archive. What goes out, on its standard output: frames
+(a letter, a length, bytes), of which `archives` makes members. What takes foreign bytes apart here
+is the standard library's tarfile and the system's libarchive: it may fail, hang or be taken over,
+so it has this process alone, with little memory and time, no name of a file, and nothing to write
+to but its parent. Its parent believes nothing that it says.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import os
+import struct
+import sys
+import tarfile
+import zlib
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any, BinaryIO
+
+from reseen.files import limits, system_limits
+from reseen.records import Container
+
+MEMBER, DATA, END, WHY, DONE = b"M", b"D", b"E", b"W", b"Z"
+"""A member begins (JSON: its name and size); some of its bytes; it ends; why no more comes (a code
+of `CODES`); all came."""
+FRAME = struct.Struct("<cI")
+PIECE = 1 << 18
+"""Bytes of a frame at most."""
+CODES = ("encrypted", "malformed", "not-read", "no-library", "system-limit")
+
+_Members = Iterator[tuple[str, int | None, Iterable[bytes]]]
+
+
+class _OpenParts(io.RawIOBase):
+    """Several open files as one, to be read and sought in."""
+
+    def __init__(self, descriptors: list[int]) -> None:
+        self._parts: list[tuple[int, int, int]] = []
+        """Where each begins, its length, its descriptor."""
+        self._size = self._at = 0
+        for descriptor in descriptors:
+            length = os.fstat(descriptor).st_size
+            self._parts.append((self._size, length, descriptor))
+            self._size += length
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        base = {0: 0, 1: self._at, 2: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer).cast("B")
+        for start, length, descriptor in self._parts:
+            if start <= self._at < start + length:
+                wanted = min(len(view), start + length - self._at)
+                data = os.pread(descriptor, wanted, self._at - start)
+                view[: len(data)] = data
+                self._at += len(data)
+                return len(data)
+        return 0
+
+
+def main() -> None:
+    parent = os.getppid()
+    kind, seconds = Container(sys.argv[1]), int(sys.argv[2])
+    stream = io.BufferedReader(_OpenParts([int(each) for each in sys.argv[3:]]), PIECE)
+    library = None if kind in _STANDARD else _libarchive()
+    fails = _FAILS if library is None else (library.ArchiveError,)
+    system_limits.die_with(parent)
+    system_limits.limit_process(0, memory=limits.UNPACKER_MEMORY, seconds=seconds)
+    out = sys.stdout.buffer
+    try:
+        _send(out, kind, stream, library)
+        _frame(out, DONE)
+        out.flush()
+    except BrokenPipeError:
+        os._exit(0)  # the parent has heard enough
+    except MemoryError:
+        _frame(out, WHY, b"system-limit")
+    except fails as e:
+        _frame(out, WHY, b"encrypted" if "ncrypt" in str(e) else b"malformed")
+
+
+def _send(out: BinaryIO, kind: Container, stream: BinaryIO, library: Any) -> None:
+    members = _by_standard(kind, stream) if library is None else _by_library(library, kind, stream)
+    for name, size, blocks in members:
+        _frame(out, MEMBER, json.dumps([name[: limits.MEMBER_NAME], size]).encode())
+        for block in blocks:
+            for at in range(0, len(block), PIECE):
+                _frame(out, DATA, block[at : at + PIECE])
+        _frame(out, END)
+
+
+def _frame(out: BinaryIO, kind: bytes, data: bytes = b"") -> None:
+    out.write(FRAME.pack(kind, len(data)))
+    out.write(data)
+
+
+_STANDARD = (Container.TAR, Container.GZIP, Container.BZIP2, Container.XZ)
+"""What the standard library unpacks."""
+
+
+_FAILS = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
+_OPENERS: dict[Container, Any] = {
+    Container.GZIP: gzip.open,
+    Container.BZIP2: bz2.open,
+    Container.XZ: lzma.open,
+}
+
+
+def _by_standard(kind: Container, stream: BinaryIO) -> _Members:
+    """A tar, packed or not; or what is packed alone."""
+    came = False
+    try:
+        with tarfile.open(fileobj=stream, mode="r|*") as opened:
+            for member in opened:
+                file = opened.extractfile(member) if member.isreg() else None
+                if file is not None and not member.issparse():
+                    came = True
+                    yield member.name, member.size, iter(partial(file.read, PIECE), b"")
+                # It remembers each, and a tar can have any number.
+                opened.members = []  # type: ignore[attr-defined]
+    except BrokenPipeError:
+        raise
+    except _FAILS:
+        if came or kind is Container.TAR:
+            raise
+    if not came and kind is not Container.TAR:
+        stream.seek(0)
+        plain = _OPENERS[kind](stream)
+        yield "data", None, iter(partial(plain.read, PIECE), b"")
+
+
+def _libarchive() -> Any:
+    try:
+        import libarchive
+    except (
+        ImportError,
+        AttributeError,
+        OSError,
+        TypeError,
+    ):  # the package, or the system's library
+        _frame(sys.stdout.buffer, WHY, b"no-library")
+        sys.stdout.buffer.flush()
+        os._exit(0)
+    return libarchive
+
+
+def _by_library(library: Any, kind: Container, stream: BinaryIO) -> _Members:
+    ways = {
+        Container.SEVEN_ZIP: [("7zip", "none")],
+        Container.RAR: [("rar5", "none"), ("rar", "none")],
+        Container.ZSTD: [("tar", "zstd"), ("raw", "zstd")],
+    }[kind]
+    came = False
+    for form, packed in ways:
+        stream.seek(0)
+        try:
+            with library.stream_reader(stream, form, packed, block_size=PIECE) as archive:
+                for entry in archive:
+                    if entry.isreg or form == "raw":
+                        came = True
+                        yield str(entry.pathname), entry.size, entry.get_blocks(PIECE)
+            return
+        except library.ArchiveError:
+            if came or (form, packed) == ways[-1]:
+                raise
+
+
+if __name__ == "__main__":
+    main()

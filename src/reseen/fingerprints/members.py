@@ -1,0 +1,236 @@
+"""Files that come as a stream (an upload, a member of an archive), and what is in archives, each
+file of it with a fingerprint of its own.
+
+A safetensors file streams through: its header comes first, and of its weights no more is held at a
+time than its layers need (`sketcher.MOST_HELD`). Others that are looked into (a torch file keeps
+its directory at its end) go into a temporary file that has no name and is gone with the process.
+All others are hashed as they come.
+
+A member's trouble costs that member only, an archive's costs what is in it: the digests of the
+archive itself stand, and what was not read is said.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+from reseen.errors import FileError, Malformed, bulkhead
+from reseen.files import archives, limits, system_limits, zip_directory
+from reseen.files.archives import ARCHIVES, OpenFile, Packed, UnpackBudget
+from reseen.files.containers import READ
+from reseen.files.identify import HEAD_LENGTH, identify
+from reseen.files.source import FileParts, LocalFile, OpenSpool, Range, run
+from reseen.fingerprints.digests import BLOCK, Fingerprinter, WholeFile, look_inside
+from reseen.records import BlindSpot, Container, Fingerprint, Member
+
+NO_SKETCH = "an archive: what is in it is judged file by file"
+TOO_DEEP = BlindSpot("too-deep", "an archive in an archive in an archive: not opened")
+NOT_THE_FIRST = BlindSpot(
+    archives.SEVERAL_PARTS.code, "one of several parts of a 7z: it is read with the first of them"
+)
+_TORCH = (Container.TORCH_ZIP, Container.TORCHSCRIPT)
+_PICTURES = (Container.PNG, Container.WEBP)
+_FIRST_PART = re.compile(r"(.*\.7z)\.(0+1)", re.DOTALL | re.IGNORECASE)
+_OTHER_PART = re.compile(r".*\.7z\.\d{2,4}", re.DOTALL | re.IGNORECASE)
+_MOST_PARTS = 1_000
+
+Forbidden = Callable[[Fingerprint], bool]
+"""Told the digests of a whole file: may nothing more of it be read?"""
+
+
+def needs_its_end(head: bytes, size: int) -> bool:
+    """Can a file that begins so be read only when all of it is there?"""
+    container = identify(head[:HEAD_LENGTH], size)
+    if container is Container.SAFETENSORS:
+        return False
+    # Whatever its first entry is called: torch looks for data.pkl in the directory.
+    return container in READ or container in ARCHIVES or head[:4] in zip_directory.MAGIC
+
+
+def read_stream(
+    pieces: Iterable[bytes],
+    size: int | None,
+    forbidden: Forbidden | None = None,
+    *,
+    budget: UnpackBudget | None = None,
+    depth: int = 0,
+) -> Fingerprint:
+    """The fingerprint of a file of `size` bytes (None: nobody knows yet). `forbidden`: asked before
+    anything in a file is looked at that has to be kept for it; None: nothing is. `budget` and
+    `depth`: of the archives that it stands in.
+
+    Raises FileError when other bytes come than were announced.
+    """
+    blocks = in_blocks(pieces)
+    first = next(blocks, b"")
+    if size is None or needs_its_end(first, size):
+        return _spooled(size, first, blocks, forbidden, budget, depth)
+    pass_ = Fingerprinter(size)
+    pass_.update(first)
+    for block in blocks:
+        pass_.update(block)
+    return pass_.finish()
+
+
+def in_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes, in pieces worth hashing."""
+    parts: list[bytes] = []
+    length = 0
+    for piece in pieces:
+        parts.append(piece)
+        length += len(piece)
+        if length >= BLOCK:
+            yield b"".join(parts)
+            parts, length = [], 0
+    if parts:
+        yield b"".join(parts)
+
+
+def _spooled(
+    size: int | None,
+    first: bytes,
+    blocks: Iterator[bytes],
+    forbidden: Forbidden | None,
+    budget: UnpackBudget | None,
+    depth: int,
+) -> Fingerprint:
+    with tempfile.TemporaryFile("w+b", buffering=0, prefix="reseen-") as spool:  # 0600, no name
+        came = 0
+        for block in chain((first,), blocks):
+            came += len(block)
+            if size is not None and came > size:
+                raise Malformed("the file is longer than announced")
+            spool.write(block)
+        if size is not None and came < size:
+            raise Malformed("the file broke off before its end")
+        source = OpenSpool(spool.fileno(), came)
+        if forbidden is not None:
+            whole = WholeFile(came)
+            for at in range(0, came, BLOCK):
+                whole.update(source.read(Range(at, BLOCK)))
+            if forbidden(told := whole.finish()):
+                return told  # nothing in it is looked at, and the file is gone
+        inside = run(source, look_inside(came, thorough=True))
+        pass_ = Fingerprinter(came, inside)
+        for at in range(0, came, BLOCK):
+            pass_.update(source.read(Range(at, BLOCK)))
+        return with_members(source, pass_.finish(), forbidden, budget=budget, depth=depth)
+
+
+# -- archives ------------------------------------------------------------------------------------
+
+
+def with_members(
+    source: OpenFile,
+    read: Fingerprint,
+    forbidden: Forbidden | None = None,
+    *,
+    budget: UnpackBudget | None = None,
+    depth: int = 0,
+) -> Fingerprint:
+    """The same with what is in it, where it is an archive. `forbidden`: as in `read_stream`.
+    `depth`: archives that it stands in."""
+    if not is_archive(read):
+        return read
+    if depth >= limits.NESTED:
+        return replace(read, problem=TOO_DEEP.reason, no_sketch=NO_SKETCH, blind=(TOO_DEEP,))
+    found, spots = _members(
+        source, read.container, forbidden, budget or UnpackBudget.of(source.size), depth
+    )
+    if read.container in _TORCH:
+        # It is one that cannot be read. What stands beside its own parts is looked at all the same.
+        beside = tuple(m for m in found if m.fingerprint.container is not Container.UNKNOWN)
+        return replace(read, members=beside)
+    problem = spots[0].reason if spots and not found else None
+    return replace(read, problem=problem, no_sketch=NO_SKETCH, blind=spots, members=found)
+
+
+def is_archive(read: Fingerprint) -> bool:
+    """Whether a file holds others, by what was read of it: a zip that is no torch file, and no
+    archive of arrays."""
+    by_directory = read.container in archives.BY_DIRECTORY and read.problem is not None
+    return by_directory or read.container in archives.BY_PROCESS
+
+
+def with_parts(
+    path: Path, source: LocalFile, read: Fingerprint, forbidden: Forbidden | None
+) -> Fingerprint:
+    """As `with_members`, for a file by its path: the parts of a 7z that stand beside the first are
+    read as one."""
+    first = _FIRST_PART.fullmatch(path.name)
+    if read.container is Container.UNKNOWN and first is None and _OTHER_PART.fullmatch(path.name):
+        return replace(read, problem=NOT_THE_FIRST.reason, blind=(NOT_THE_FIRST,))
+    if read.container is not Container.SEVEN_ZIP or first is None:
+        return with_members(source, read, forbidden)
+    with ExitStack() as opened:
+        files = [source]
+        width = len(first[2])
+        for number in range(2, _MOST_PARTS):
+            part = path.with_name(f"{path.name[:-width]}{number:0{width}d}")
+            if not part.is_file():
+                break
+            files.append(opened.enter_context(LocalFile(part)))
+        return with_members(FileParts(tuple(files)), read, forbidden)
+
+
+def _members(
+    source: OpenFile,
+    container: Container,
+    forbidden: Forbidden | None,
+    budget: UnpackBudget,
+    depth: int,
+) -> tuple[tuple[Member, ...], tuple[BlindSpot, ...]]:
+    found: dict[str, Fingerprint] = {}
+    spots: dict[str, BlindSpot] = {}
+
+    def note(spot: BlindSpot) -> None:
+        before = spots.get(spot.reason)
+        spots[spot.reason] = replace(spot, count=before.count + 1) if before else spot
+
+    try:
+        with bulkhead():
+            for each in archives.members(source, container, budget):
+                if isinstance(each, BlindSpot):
+                    note(each)
+                    continue
+                try:
+                    with bulkhead(), system_limits.limits(each.size or 0):
+                        read = _read(each, forbidden, budget, depth)
+                except FileError as e:
+                    note(BlindSpot(e.code, str(e)))
+                    continue
+                if read.container not in _PICTURES:
+                    found[_unique(shown(each.path), found)] = read
+    except FileError as e:
+        several = str(e) == zip_directory.SEVERAL
+        note(archives.SEVERAL_PARTS if several else BlindSpot(e.code, str(e)))
+    members = tuple(Member(path, read) for path, read in found.items())
+    return members, tuple(spots.values())
+
+
+def _read(
+    packed: Packed, forbidden: Forbidden | None, budget: UnpackBudget, depth: int
+) -> Fingerprint:
+    return read_stream(packed.blocks, packed.size, forbidden, budget=budget, depth=depth + 1)
+
+
+def shown(path: str) -> str:
+    """A member's name in printable characters, as a path within its archive."""
+    plain = path.encode("utf-8", "backslashreplace").decode()
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)
+    return plain.replace("\\", "/").lstrip("/!") or "_"
+
+
+def _unique(path: str, taken: dict[str, Fingerprint]) -> str:
+    """An archive can hold a name twice."""
+    made, number = path, 1
+    while made in taken:
+        number += 1
+        made = f"{path} ({number})"
+    return made

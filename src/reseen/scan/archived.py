@@ -1,0 +1,50 @@
+"""Files in archives as artifacts of their own.
+
+What comes in: an archive at a hub or in a folder, and what was read of it. What goes out: one
+artifact for each file in it, with what it matches. A hub states nothing of such a file, so what it
+matches it does by its own bytes; it is there as long as the archive is, with the same content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+from reseen.match.registry_index import RegistryIndex
+from reseen.records import Artifact, Confirmed, Fingerprint, member_path
+from reseen.scan.inspect import ArtifactResult, conclude, read_in_full
+from reseen.scan.read_result import ReadResult
+
+
+def member_of(archive: Artifact, place: str, read: Fingerprint) -> Artifact:
+    """A file in an archive, by its place there ("!member")."""
+    return replace(
+        archive,
+        path=member_path(archive.path, place),
+        size=read.size,
+        sha256=None,
+        xet=None,
+        git_oid=mark_of(archive),
+        masked=False,
+        lfs=False,
+        on_pointer=False,
+        member=True,
+    )
+
+
+def mark_of(archive: Artifact) -> bytes:
+    """What tells one content of an archive from another, of the files in it. It is as long as no
+    digest is, so that it is taken for none."""
+    return hashlib.sha256(b"reseen member\0" + (archive.content or b"")).digest()[:21]
+
+
+def results(
+    archive: Artifact, read: Fingerprint, known: RegistryIndex
+) -> Iterator[tuple[ArtifactResult, ReadResult]]:
+    """What each file in an archive is, and what reading it told."""
+    for place, inner in read.within:
+        artifact = member_of(archive, place, inner)
+        exact = known.match_digests(inner)
+        what = read_in_full(artifact, Confirmed.NONE, inner, known, exact)
+        yield conclude(artifact, (), known, what), what

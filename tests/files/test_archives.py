@@ -1,0 +1,331 @@
+"""What lies in archives is read as if it lay beside them, within bounds."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import lzma
+import os
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.files import build, packed
+from tests.files.build import T
+
+from reseen.files import archives, limits, unpacker
+from reseen.files.archives import Packed, UnpackBudget
+from reseen.files.rar_head import is_volume
+from reseen.files.source import LocalFile
+from reseen.fingerprints.whole import fingerprint
+from reseen.records import BlindSpot, Container, DigestKind, Fingerprint
+
+RNG = np.random.default_rng(11)
+
+
+def half(*shape: int) -> T:
+    return T("F16", shape, RNG.normal(0, 0.03, shape).astype("<f2").tobytes())
+
+
+LORA = {
+    f"lora_unet_down_blocks_1_attentions_0_transformer_blocks_{n}_attn1_to_q.{end}.weight": half(*s)
+    for n in range(4)
+    for end, s in (("lora_up", (64, 4)), ("lora_down", (4, 64)))
+}
+MODEL = build.safetensors(LORA)
+TORCH = build.torch_zip(LORA)
+FILES = {
+    "x/model.safetensors": MODEL,
+    "old.pt": TORCH,
+    "read me.txt": b"text " * 300,
+    "small": b".",
+}
+NAMES = ["x/model.safetensors", "old.pt", "read me.txt"]
+KINDS: dict[str, Callable[[dict[str, bytes]], bytes]] = {
+    "stored.zip": build.python_zip,
+    "deflated.zip": lambda files: build.python_zip(files, zipfile.ZIP_DEFLATED),
+    "a.tar": packed.tar,
+    "a.tar.gz": lambda files: packed.tar(files, "w:gz"),
+    "a.tar.xz": lambda files: packed.tar(files, "w:xz"),
+    "a.tar.bz2": lambda files: packed.tar(files, "w:bz2"),
+    "a.7z": packed.by_library,
+    "a.tar.zst": lambda files: packed.by_library(files, "gnutar", "zstd"),
+}
+
+
+def read(folder: Path, name: str, data: bytes) -> Fingerprint:
+    (folder / name).write_bytes(data)
+    return fingerprint(folder / name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_in_an_archive_is_the_model(kind: str, tmp_path: Path) -> None:
+    found = read(tmp_path, kind, KINDS[kind](FILES))
+    assert found.problem is None
+    assert found.blind == ()
+    assert [member.path for member in found.members] == NAMES
+    for member, (name, data) in zip(found.members, FILES.items(), strict=False):
+        alone = read(tmp_path, "alone", data)
+        assert member.fingerprint == alone, name
+    assert found.members[0].fingerprint.sketch
+    assert found.members[1].fingerprint.sketch == found.members[0].fingerprint.sketch
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_one_packed_file_is_a_member(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    (member,) = read(tmp_path, "model.safetensors.gz", pack(MODEL)).members
+    assert member.fingerprint == read(tmp_path, "alone", MODEL)
+
+
+def test_what_its_first_entry_is_called_hides_nothing(tmp_path: Path) -> None:
+    for first in ("x/data.pkl", "a.npy", "model_index.json"):
+        data = build.python_zip({first: b"x" * 2000, "model.safetensors": MODEL})
+        inside = [m.fingerprint.sketch for m in read(tmp_path, "a.zip", data).members]
+        assert any(inside), first
+
+
+def test_an_archive_in_an_archive_is_opened_and_no_deeper(tmp_path: Path) -> None:
+    one = build.python_zip({"m.safetensors": MODEL})
+    two = packed.tar({"one.zip": one})
+    found = read(tmp_path, "two.tar", two)
+    assert [place for place, _ in found.within] == ["!one.zip", "!one.zip!m.safetensors"]
+    assert found.within[1][1].sketch
+    deep = read(tmp_path, "three.zip", build.python_zip({"two.tar": two}))
+    assert [place for place, _ in deep.within] == ["!two.tar", "!two.tar!one.zip"]
+    assert [s.code for s in deep.within[1][1].blind] == ["too-deep"]
+
+
+@pytest.mark.parametrize("cuts", [[1000, 3000], [31]])
+def test_a_split_7z_is_read_as_one(cuts: list[int], tmp_path: Path) -> None:
+    data = packed.by_library(FILES)
+    for number, (start, end) in enumerate(zip([0, *cuts], [*cuts, len(data)], strict=True), 1):
+        (tmp_path / f"a.7z.{number:03}").write_bytes(data[start:end])
+    found = fingerprint(tmp_path / "a.7z.001")
+    assert [member.path for member in found.members] == NAMES
+    assert [s.code for s in fingerprint(tmp_path / "a.7z.002").blind] == ["several-parts"]
+    (tmp_path / f"a.7z.{len(cuts) + 1:03}").unlink()
+    assert [s.code for s in fingerprint(tmp_path / "a.7z.001").blind] == ["several-parts"]
+
+
+ENCRYPTED_7Z = (  # by py7zr: the bytes of a file alone, and its name as well
+    "H+sCUCma9-<6tiWoB#j-000006aWAK00000c}aoW*LY9mHj1_BgY8WyRpPQf05SoGXjrNTrVNvxEn4!4-~f04bX@=dfi"
+    "nlL56}+&6uFicL0O9^-^>h}_*jB(UJo;L6IcCqilp<r(NTRnx9-47;R93Z{`HF6suVtUM-U`n*6$o2s^<OSbL=c^=%tzv"
+    "u$E1dzBSevt~to7bRtjtBiT{Ci(9CHi!R!99jq#+B2KVM000007X}~!348zt3jqKDAt3=640!+m",
+    "H+sCUCma9-qpT-<pa1{>00000DF6Tf00000CrO7pbL1!XYy6;DZbMJ^9JZaB&n%DfkN2SeH$Lm>hAC$OXRy8lG(@KzLaf~"
+    "U5ruH{?#1$dVRU_Y0Jh#zRMB9bK)erxuG0IXzmzOlyD0zCg#oI?IRBda>^kHLW`49NH7%q~HQUpy3adq2rh!xaym@XFxVH"
+    "oc&KQm8VPt6AoN)Cj&A=u-c-EHu9^8~{z%7Q|`n;nsQu!TWWhI?#7X}~!34nkA2MYlJ0VD?T2LTdO53FSohvgm#8j+czD^"
+    "*%NAq;r{00",
+)
+
+
+@pytest.mark.parametrize("text", ENCRYPTED_7Z)
+def test_an_encrypted_7z_is_named(text: str, tmp_path: Path) -> None:
+    packed.by_library({})
+    found = read(tmp_path, "a.7z", base64.b85decode(text))
+    assert found.members == ()
+    assert "encrypted" in [spot.code for spot in found.blind]
+    assert found.problem
+
+
+def test_an_encrypted_member_of_a_zip_costs_itself_alone(tmp_path: Path) -> None:
+    data = build.python_zip({"a": b"x" * 2000, "m.safetensors": MODEL})
+    at = data.index(b"PK\x01\x02")
+    broken = data[: at + 8] + struct.pack("<H", 1) + data[at + 10 :]
+    found = read(tmp_path, "a.zip", broken)
+    assert [member.path for member in found.members] == ["m.safetensors"]
+    assert [(s.code, s.count) for s in found.blind] == [("encrypted", 1)]
+
+
+def test_a_part_of_a_split_zip_is_named(tmp_path: Path) -> None:
+    whole = build.python_zip({"m.safetensors": MODEL})
+    found = read(tmp_path, "a.z01", b"PK\x07\x08" + whole[: len(whole) // 2])
+    assert [s.code for s in found.blind] == ["several-parts"]
+    end = whole[:-18] + struct.pack("<HH", 1, 1) + whole[-14:]
+    assert [s.code for s in read(tmp_path, "a.zip", end).blind] == ["several-parts"]
+
+
+def test_a_volume_of_a_rar_is_named(tmp_path: Path) -> None:
+    old = b"Rar!\x1a\x07\x00" + b"\xcf\x90\x73" + struct.pack("<HH", 1, 13) + bytes(6)
+    new = b"Rar!\x1a\x07\x01\x00" + bytes(4) + b"\x05\x01\x05\x01\x01" + bytes(60)
+    for head in (old, new):
+        assert is_volume(head)
+        assert [s.code for s in read(tmp_path, "a.rar", head).blind] == ["several-parts"]
+    assert not is_volume(old.replace(b"\x73\x01", b"\x73\x00"))
+    assert not is_volume(new.replace(b"\x05\x01\x05\x01\x01", b"\x03\x01\x00\x00\x00"))
+
+
+def test_more_than_is_unpacked_is_left_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UNPACKED_AT_LEAST", 10_000)
+    bomb = {"zeros.bin": bytes(1 << 20), "m.safetensors": MODEL}
+    for kind in ("deflated.zip", "a.tar.gz", "a.7z"):
+        found = read(tmp_path, kind, KINDS[kind](bomb))
+        assert found.digest(DigestKind.SHA256)
+        assert "too-large" in [s.code for s in found.blind], kind
+        # In a zip what stands behind the bomb is read all the same.
+        assert bool(found.members) == (kind == "deflated.zip")
+    single = read(tmp_path, "ones.gz", gzip.compress(b"1" * (1 << 20)))
+    assert [s.code for s in single.blind] == ["too-large"]
+
+
+def test_archives_in_an_archive_share_its_allowance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MEMBERS", 5)
+    inner = build.python_zip({f"{n}.bin": bytes([n]) * 2000 for n in range(4)})
+    found = read(tmp_path, "a.zip", build.python_zip({"1.zip": inner, "2.zip": inner}))
+    assert len(found.within) == 5
+    assert [s.code for s in found.blind] == ["too-many"]
+
+
+def test_a_member_that_is_longer_than_it_says_is_stopped_there(tmp_path: Path) -> None:
+    data = build.python_zip({"a": bytes(1 << 20)}, zipfile.ZIP_DEFLATED)
+    lies = data.replace(struct.pack("<I", 1 << 20), struct.pack("<I", 2000))
+    found = read(tmp_path, "a.zip", lies)
+    assert [s.code for s in found.blind] == ["malformed"]
+    assert found.members == ()
+
+
+@pytest.mark.parametrize("kind", ["stored.zip", "a.tar", "a.tar.xz", "a.7z"])
+def test_one_that_is_damaged_keeps_its_digests_and_what_came_before(
+    kind: str, tmp_path: Path
+) -> None:
+    data = KINDS[kind](FILES)
+    found = read(tmp_path, kind, data[: len(data) // 2])
+    assert found.digest(DigestKind.SHA256)
+    assert found.blind
+
+
+def test_a_name_leads_nowhere_and_is_printable(tmp_path: Path) -> None:
+    names = ["../../etc/passwd", "/abs", "!x", "a\x1b[2J\n", "dir\\file", "é"]
+    data = packed.tar(dict.fromkeys(names, b"x" * 2000))
+    found = read(tmp_path, "a.tar", data)
+    paths = [member.path for member in found.members]
+    assert paths == ["../../etc/passwd", "abs", "x", "a/x1b[2J/n", "dir/file", "é"]
+    assert not (tmp_path / "abs").exists()
+
+
+def test_a_name_that_comes_twice_is_two_members(tmp_path: Path) -> None:
+    data = build.python_zip({"a": b"x" * 2000, "b": b"y" * 2000})
+    found = read(tmp_path, "a.zip", data.replace(b"PK\x01\x02", b"PK\x01\x02").replace(b"b", b"a"))
+    assert [member.path for member in found.members] == ["a", "a (2)"]
+
+
+def test_links_and_devices_are_no_members(tmp_path: Path) -> None:
+    import tarfile
+
+    out = BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as made:
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE):
+            info = tarfile.TarInfo(f"of{kind!r}")
+            info.type, info.linkname = kind, "/etc/passwd"
+            made.addfile(info)
+    assert read(tmp_path, "a.tar", out.getvalue()).members == ()
+
+
+def test_pictures_are_no_members(tmp_path: Path) -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(2000)
+    found = read(tmp_path, "a.zip", build.python_zip({"a.png": picture}))
+    assert (found.members, found.blind) == ((), ())
+
+
+def test_a_forbidden_member_ends_at_its_digests(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(packed.tar(FILES))
+    asked: list[Fingerprint] = []
+
+    def forbidden(told: Fingerprint) -> bool:
+        asked.append(told)
+        return True
+
+    found = fingerprint(tmp_path / "a.tar", None, forbidden)
+    (torch,) = [m.fingerprint for m in found.members if m.path == "old.pt"]
+    assert torch.sketch is None
+    assert torch in asked
+
+
+def test_the_process_gets_no_secret_and_ends_with_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESEEN_SEAL_KEY", "secret")
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    assert not [name for name in archives._environment() if name.startswith(("RESEEN", "HF_"))]
+    (tmp_path / "a.tar").write_bytes(packed.tar({f"{n}": bytes(1 << 20) for n in range(8)}))
+    with LocalFile(tmp_path / "a.tar") as source:
+        came = archives.members(source, Container.TAR, UnpackBudget.of(source.size))
+        assert isinstance(next(came), Packed)
+        process = _children()
+        assert len(process) == 1
+        came.close()  # type: ignore[attr-defined]
+        assert not _children()
+
+
+def _children() -> list[str]:
+    text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    return text.split()
+
+
+def test_a_process_that_dies_or_babbles_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.tar").write_bytes(packed.tar(FILES))
+    scripts = {
+        "pass": "too-large",
+        "import os; os.write(1, b'M' + b'\\xff' * 8)": "malformed",
+        "import os; os.write(1, b'M\\x02\\0\\0\\0[]')": "malformed",
+        "import os; os.write(1, b'D\\0\\0\\0\\0')": "malformed",
+        "import os; os.write(1, b'W\\x04\\0\\0\\0what')": "malformed",
+        "import os; os.write(1, b'Z\\0\\0\\0\\0')": None,
+    }
+    real = subprocess.Popen
+    for script, code in scripts.items():
+
+        def fake(command: list[str], script: str = script, **more: object) -> object:
+            return real([sys.executable, "-S", "-c", script], **more)  # type: ignore[call-overload]
+
+        monkeypatch.setattr(archives.subprocess, "Popen", fake)
+        found = fingerprint(tmp_path / "a.tar")
+        assert [s.code for s in found.blind] == ([code] if code else []), script
+
+
+def test_without_the_library_the_rest_is_read_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "libarchive.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    found = read(tmp_path, "a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(100))
+    assert [s.code for s in found.blind] == ["no-library"]
+    assert "pip install 'reseen[archives]'" in (found.problem or "")
+    assert read(tmp_path, "a.tar", packed.tar(FILES)).members
+
+
+def test_unpacking_takes_no_more_memory_than_it_is_given(tmp_path: Path) -> None:
+    """A dictionary of a gigabyte is refused by the system, and said."""
+    head = b"\xfd7zXZ\x00\x00\x00"
+    head += struct.pack("<I", 0xFF12D941)
+    block = b"\x02\x00\x21\x01\x26" + bytes(3)  # LZMA2, a dictionary of 2 GiB
+    import zlib
+
+    data = head + block + struct.pack("<I", zlib.crc32(block)) + b"\x01\xff\xff" + bytes(1 << 16)
+    found = read(tmp_path, "a.xz", data)
+    assert [s.code for s in found.blind] in (["malformed"], ["too-large"])
+
+
+def test_frames_of_the_process_are_as_its_parent_reads_them() -> None:
+    out = BytesIO()
+    stream = BytesIO(packed.tar(FILES))
+    unpacker._send(out, Container.TAR, stream, None)  # type: ignore[arg-type]
+    unpacker._frame(out, unpacker.DONE)
+    out.seek(0)
+    heard = [
+        (each.path, b"".join(each.blocks)) if isinstance(each, Packed) else each
+        for each in archives._heard(archives._Words(out), UnpackBudget(9, 1 << 30))
+    ]
+    assert heard == [(name, data) for name, data in FILES.items() if len(data) >= 1024]
+    assert not any(isinstance(each, BlindSpot) for each in heard)

@@ -1,0 +1,189 @@
+"""Archives: zips in our own reader, tars in the standard library's as we use it, and what the
+process says that unpacks the others."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from random import Random
+from zipfile import ZIP_DEFLATED, ZIP_STORED
+
+from tests.files import build, packed
+from tests.files.build import ramp
+from tests.fuzz import chance
+from tests.fuzz.chance import MARKER, mutated, number, word
+from tests.fuzz.containers import LARGEST, hostile_files
+from tests.fuzz.play import Broken, FuzzedReader
+
+from reseen.errors import ReseenError
+from reseen.files import archives, unpacker
+from reseen.files.archives import Packed, UnpackBudget
+from reseen.files.rar_head import is_volume
+from reseen.files.source import Memory, run
+from reseen.fingerprints.digests import Fingerprinter, look_inside
+from reseen.fingerprints.members import with_members
+from reseen.records import BlindSpot, Container, DigestKind
+
+WORDS = [
+    *(b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07", b"PK\x07\x08"),
+    *(b"\x01\0\x10\0", b"\xff" * 4, b"\0" * 4, b"/", b"!", b"../", b"\x1b", MARKER.encode()),
+]
+_ADAPTER = {
+    "lora_unet_a.lora_up.weight": ramp("F16", 32, 8),
+    "lora_unet_a.lora_down.weight": ramp("F16", 8, 64),
+}
+
+
+class _Held(Memory):
+    """Bytes that no other process can read."""
+
+    descriptors = ()
+
+
+@cache
+def _members() -> dict[str, bytes]:
+    return {
+        "m.safetensors": build.safetensors(_ADAPTER),
+        "old.pt": build.torch_zip(_ADAPTER),
+        "notes": b"nothing " * 200,
+        "g.gguf": build.gguf(_ADAPTER),
+    }
+
+
+@cache
+def _zips() -> tuple[bytes, ...]:
+    inner = build.python_zip(_members(), ZIP_DEFLATED)
+    good = (
+        inner,
+        build.python_zip(_members()),
+        build.python_zip({"in.zip": build.python_zip({"in.zip": inner}), "x": b"x" * 1500}),
+        build.zipped({"a": b"a" * 1200, "m": _members()["m.safetensors"]}),
+    )
+    return 4 * good + hostile_files("zip")
+
+
+def zip_file(rng: Random) -> bytes:
+    files = _zips()
+    if chance.chance(rng, 3):
+        names = [*_members(), *(word(rng) for _ in range(2))]
+        made = {
+            name.encode("utf-8", "replace").decode().replace("\0", "")[:200] or "_": mutated(
+                rng.choice(list(_members().values())), rng, WORDS, most=LARGEST
+            )
+            for name in rng.sample(names, 3)
+        }
+        return build.python_zip(made, rng.choice((ZIP_STORED, ZIP_DEFLATED)))
+    return mutated(rng.choice(files), rng, WORDS, files, LARGEST)
+
+
+def read_zip(data: bytes) -> object:
+    """As a file that holds others; a pack that needs a process is none of this reader's."""
+    source = _Held(data)
+    inside = run(source, look_inside(len(data), thorough=True))
+    pass_ = Fingerprinter(len(data), inside)
+    pass_.update(data)
+    before = pass_.finish()
+    if before.container in archives.BY_PROCESS:
+        return before.container
+    budget = UnpackBudget(20, 1 << 20)
+    found = with_members(source, before, budget=budget)
+    if found.digests != before.digests:
+        raise Broken("what is in an archive changes the digests of the archive")
+    for place, read in found.within:
+        if not place.isprintable():
+            raise Broken("a place that cannot be printed")
+        if read.digest(DigestKind.SHA256) is None or read.size < archives.SMALLEST:
+            raise Broken("a member without a digest, or too small to be one")
+    if sum(read.size for _, read in found.within) > 1 << 20 or budget.unpacked < 0:
+        raise Broken("more was unpacked than is allowed")
+    return [(len(place), read.container) for place, read in found.within], found.blind
+
+
+@cache
+def _tars() -> tuple[bytes, ...]:
+    files = _members()
+    plain = packed.tar(files)
+    return (plain, packed.tar(files, "w:gz"), packed.tar({"a" * 300: b"x" * 2000, "b/": b""}))
+
+
+@dataclass(frozen=True)
+class Pack:
+    kind: Container
+    data: bytes
+
+
+def tar_file(rng: Random) -> Pack:
+    words = [b"ustar\0", b"././@LongLink", b"path=", b"GNU.sparse.map=1,2", b"x", b"L", b"g", b"S"]
+    data = mutated(rng.choice(_tars()), rng, [*WORDS, *words], _tars(), LARGEST)
+    return Pack(rng.choice((Container.TAR, Container.GZIP, Container.XZ, Container.BZIP2)), data)
+
+
+def read_tar(pack: Pack) -> object:
+    told, out = [], BytesIO()
+    try:
+        unpacker._send(out, pack.kind, BytesIO(pack.data), None)
+        unpacker._frame(out, unpacker.DONE)
+    except unpacker._FAILS:
+        unpacker._frame(out, unpacker.WHY, b"malformed")
+    out.seek(0)
+    for each in archives._heard(archives._Words(out), UnpackBudget(20, 1 << 20)):
+        told.append(_taken(each))
+    return told
+
+
+def _taken(each: Packed | BlindSpot) -> object:
+    if isinstance(each, BlindSpot):
+        return each
+    try:
+        length = sum(map(len, each.blocks))
+    except ReseenError as e:
+        return str(e)
+    if each.size is not None and length != each.size:
+        raise Broken("a member is not as long as it was said to be")
+    return len(each.path), length
+
+
+def words_of_process(rng: Random) -> bytes:
+    """Frames, mostly in an order that makes sense."""
+    out = b""
+    for _ in range(rng.randrange(5)):
+        size = rng.choice((0, 1200, 1200, 3000, number(rng)))
+        name: object = word(rng)
+        if chance.chance(rng, 8):
+            said = chance.json_text(chance.json_value(rng), rng)
+        else:
+            said = json.dumps([name, rng.choice((size, size, None)) if abs(size) < 2**64 else None])
+        out += _framed(b"M", said.encode("utf-8", "surrogatepass"))
+        left = min(abs(size), 4000)
+        while left > 0:
+            step = min(left, rng.choice((1, 500, 4000)))
+            out += _framed(b"D", bytes(step))
+            left -= step
+        if not chance.chance(rng, 9):
+            out += _framed(b"E")
+    codes = [code.encode() for code in unpacker.CODES]
+    out += rng.choice((_framed(b"Z"), _framed(b"W", rng.choice([*codes, b"", b"\xff", b"x"])), b""))
+    if chance.chance(rng, 3):
+        out = mutated(out, rng, [*WORDS, _framed(b"M", b'["a",1]'), _framed(b"E"), b"\xff" * 5])
+    return out
+
+
+def _framed(kind: bytes, data: bytes = b"") -> bytes:
+    return struct.pack("<cI", kind, len(data)) + data
+
+
+def read_words(data: bytes) -> object:
+    budget = UnpackBudget(20, 1 << 16)
+    told = [_taken(each) for each in archives._heard(archives._Words(BytesIO(data)), budget)]
+    heads = is_volume(data[:64]), is_volume(b"Rar!\x1a\x07\x01\0" + data[:60])
+    return told, heads, archives.ends_elsewhere(data[:64], len(data))
+
+
+READERS = (
+    FuzzedReader("archive-zip", zip_file, read_zip),
+    FuzzedReader("archive-tar", tar_file, read_tar),
+    FuzzedReader("archive-words", words_of_process, read_words),
+)
