@@ -82,10 +82,12 @@ fuzz: $(VENV)/.dev
 screenshots: $(VENV)/.dev packages
 	@$(BIN)/python -m tests.browser.screenshots
 
-# Optional: our modules and updates against those of torch, diffusers and peft, in an environment of
-# its own (some gigabytes). The product needs none of them.
+# Optional: our modules and updates against those of torch, diffusers, peft and lycoris, in an
+# environment of its own (some gigabytes). The product needs none of them. What they make is kept in
+# tests/updates/own_vectors.json; `.venv-oracles/bin/python -m tests.updates.own_oracles` makes it anew.
 oracles: .venv-oracles/.done
-	@PYTHONPATH=src .venv-oracles/bin/python -m pytest tests/updates/test_updates_oracles.py
+	@PYTHONPATH=src .venv-oracles/bin/python -m pytest tests/updates/test_updates_oracles.py \
+		tests/updates/test_own_oracles.py
 
 .venv-oracles/.done: requirements/oracles.txt requirements/demo.txt
 	@$(PYTHON) -m venv .venv-oracles
