@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
+.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-strangers bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -38,6 +38,11 @@ bench: $(VENV)/.dev
 bench-detection: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.detection
 	@$(BIN)/python -m benchmarks.calibration
+
+# Strangers whose adapters share parts (VeRA, FourierFT, OFT near nothing ...): 10,011 pairs of each
+# algorithm, into docs/strangers.md. Some 20 minutes.
+bench-strangers: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.strangers --write
 
 # The saved index: opened, looked up in, shared by processes, and a gate that begins with it.
 bench-index: $(VENV)/.dev

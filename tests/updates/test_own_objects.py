@@ -17,6 +17,7 @@ from tests.updates import naming_tools as tools
 from tests.updates.own_tools import Case, applied, case_of
 from tests.updates.test_namings import layers_of
 
+from reseen.updates import plan as planning
 from reseen.updates.forms import LowRank
 from reseen.updates.peft import PeftConfig, parse_config
 from reseen.updates.plan import Plan, plan
@@ -33,7 +34,13 @@ def read(case: Case) -> tuple[Plan, dict[str, Update]]:
     return found, {m.name: read_update(m, case.tensors) for m in found.modules}
 
 
+@pytest.fixture
+def of_few_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "FEWEST_VALUES", 0)
+
+
 @pytest.mark.parametrize("name", sorted(CASES))
+@pytest.mark.usefixtures("of_few_values")
 def test_what_is_sketched_makes_what_the_library_adds(name: str) -> None:
     case = case_of(CASES[name])
     found, made = read(case)
@@ -214,16 +221,18 @@ def test_the_old_layout_of_glora_is_the_same_update() -> None:
 
 
 def test_what_adalora_draws_is_nothing_until_its_values_are_trained() -> None:
-    """Without its values two strangers of one seed would be the same."""
+    """Without its values two strangers of one seed would be the same, and few of them are alike by
+    chance."""
     rng = np.random.default_rng(8)
-    shapes: tools.Shapes = {
-        "unet.x.lora_A": (6, 12),
-        "unet.x.lora_B": (8, 6),
-        "unet.x.lora_E": (6, 1),
-    }
+    ends = {"lora_A": (6, 12), "lora_B": (8, 6), "lora_E": (6, 1)}
+    shapes: tools.Shapes = {f"unet.x{n}.{e}": shape for n in range(50) for e, shape in ends.items()}
     tensors = {n: rng.standard_normal(s).astype(np.float32) for n, s in shapes.items()}
-    (module,) = plan(tools.listing(shapes, "F32")).modules
+    module = plan(tools.listing(shapes, "F32")).modules[0]
     assert module.algorithm == "adalora"
-    form = read_update(module, tensors | {"unet.x.lora_E": np.zeros((6, 1), np.float32)}).form
+    silent = {n: a * (not n.endswith("lora_E")) for n, a in tensors.items()}
+    form = read_update(module, silent).form
     assert isinstance(form, LowRank)
     assert form.norm() == 0
+    few = {n: shape for n, shape in shapes.items() if n.split(".")[1] in ("x0", "x1", "x2")}
+    (refused,) = plan(tools.listing(few, "F32")).not_read
+    assert (refused.code, refused.tensors) == ("shared-beginning", 9)
