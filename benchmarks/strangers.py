@@ -38,11 +38,12 @@ VALUES = 8
 """Of each layer of AdaLoRA."""
 PAGE = Path(__file__).parents[1] / "docs" / "strangers.md"
 SAID = (
-    "For each algorithm adapters of layers of SD 1.x are made as trainers make them: what a seed or "
-    "a default draws is the same for all (the second vector and the projections of VeRA, the places "
-    "of FourierFT, what the factors of GLoRA and AdaLoRA and the reflections of HRA begin with); "
-    "what is trained is each one's own, and small. All pairs are compared. A copy is the same file "
-    "in half precision, or with noise on each number, a third as large as what was trained of it."
+    "For each algorithm adapters of layers of SD 1.x are made as trainers make them: what a seed "
+    "or a default draws is the same for all (the second vector and the projections of VeRA, the "
+    "places of FourierFT, what the factors of GLoRA and AdaLoRA and the reflections of HRA begin "
+    "with); what is trained is each one's own, and small. All pairs are compared. A copy is the "
+    "same file in half precision, or with noise on each number, a third as large as what was "
+    "trained of it."
 )
 BEGUN = PeftConfig(from_nothing=True)
 
@@ -237,14 +238,15 @@ def page(rows: Sequence[Told]) -> str:
             "",
             "Made by `python -m benchmarks.strangers --write`. " + SAID,
             "",
-            f"In {sum(row.pairs for row in rows):,} pairs {accused} were called a copy. No background"
-            " was there: the answer is uncalibrated, and a copy needs a mean cosine of 0.5.",
+            f"In {sum(row.pairs for row in rows):,} pairs {accused} were called a copy. No "
+            "background was there: the answer is uncalibrated, and a copy needs a mean cosine of "
+            "0.5.",
             "",
             table(rows),
             "",
-            "What these adapters cannot say: strangers of one recipe and one domain are more alike than"
-            " independent numbers are (LoRA of one recipe on a tiny base reached a mean of 0.43). No"
-            " such files of these algorithms were there to be measured.",
+            "What these adapters cannot say: strangers of one recipe and one domain are more alike "
+            "than independent numbers are (LoRA of one recipe on a tiny base reached a mean of "
+            "0.43). No such files of these algorithms were there to be measured.",
             "",
         ]
     )
