@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-for _name in ("torch", "peft", "lycoris"):
+for _name in ("torch", "peft", "lycoris", "bitsandbytes"):
     pytest.importorskip(_name)
 
+from tests.updates import quantised_oracles  # noqa: E402
 from tests.updates.own_oracles import cases  # noqa: E402
 from tests.updates.own_tools import Case, case_of  # noqa: E402
 
@@ -35,6 +36,10 @@ def test_what_is_kept_is_what_the_libraries_do(name: str) -> None:
     pairs += [(a, kept.shared[n]) for n, a in now.shared.items()]
     for one, other in pairs:
         assert np.allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_kept_of_quantised_factors_is_what_bitsandbytes_does() -> None:
+    assert quantised_oracles.cases() == json.loads(quantised_oracles.KEPT.read_text())
 
 
 def _words(case: Case) -> tuple[Any, ...]:

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reseen.errors import FileError
 from reseen.files.tensors import Listing, TensorInfo
@@ -77,6 +77,8 @@ class ModulePlan:
     """The scale where a configuration gives it; None where the tensors do (or else it is 1)."""
     reading: int = 0
     """0 for a module of the plan; else that of one of `Plan.readings`, counted from 1."""
+    unpacked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By role: shapes of factors of 4 bits, which the header does not say."""
     what: str = ""
     """Which object of an algorithm of `sides.OWN` it is; empty for what is added to the weight."""
 
@@ -278,6 +280,7 @@ def _modules(
             tensors=layer.tensors,
             rows=piece.rows,
             fixed_scale=scales[layer.source],
+            unpacked=layer.unpacked,
         )
         for name, (layer, piece) in sorted(taken.items())
     )

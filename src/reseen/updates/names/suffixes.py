@@ -34,7 +34,7 @@ OTHER = {
     "randlora": "RandLoRA: not read, it is not known again without the bases that strangers share",
     "svdquant": "SVDQuant: not read, its factors are the base weight's and not an adapter's",
     "other-adapter": "an adapter of another kind (DeLoRA, C3A, VB-LoRA ...): not read yet",
-    "quantised": "parts of quantised weights: not read yet",
+    "quantised": "parts of quantised weights that are no factor's: not read",
     "embedding": "embeddings of textual inversion: not an update, not read yet",
     "control": "control adapters (LLLite, IP-Adapter): not an update, not read yet",
 }
@@ -121,6 +121,7 @@ _ENDINGS: dict[str, tuple[str, str]] = {
     "smooth_factor": ("svdquant", ""),
     "smooth_factor_orig": ("svdquant", ""),
     "SCB": ("quantised", ""),
+    "weight_format": ("quantised", ""),
     "emb_params": ("embedding", ""),
 }
 for _style in ("lora", "lora_layer", "lora_linear_layer"):
