@@ -236,3 +236,42 @@ def test_what_adalora_draws_is_nothing_until_its_values_are_trained() -> None:
     few = {n: shape for n, shape in shapes.items() if n.split(".")[1] in ("x0", "x1", "x2")}
     (refused,) = plan(tools.listing(few, "F32")).not_read
     assert (refused.code, refused.tensors) == ("shared-beginning", 9)
+
+
+BESIDE: tools.Shapes = {
+    "lora_unet_x.diff_b": (320,),
+    "lora_unet_norm.w_norm": (320,),
+    "lora_unet_norm.b_norm": (320,),
+    "diffusion_model.norm_q.diff": (128,),
+}
+
+
+def test_biases_and_norms_are_read_of_a_file_that_has_nothing_else() -> None:
+    rng = np.random.default_rng(9)
+    arrays = {n: rng.standard_normal(s).astype(np.float32) for n, s in BESIDE.items()}
+    found = plan(tools.listing(BESIDE, "F32"))
+    made = {m.name: read_update(m, arrays).dense() for m in found.modules}
+    assert made.keys() == {
+        "model.x#bias",
+        "model.norm#norm",
+        "model.norm#norm.bias",
+        "model.norm_q#norm",
+    }
+    assert not found.not_read
+    assert np.array_equal(made["model.x#bias"].reshape(-1)[:320], arrays["lora_unet_x.diff_b"])
+
+
+def test_beside_matrices_they_are_counted_so_that_no_sketch_of_before_changes() -> None:
+    factors: tools.Shapes = {"unet.y.lora_A.weight": (4, 8), "unet.y.lora_B.weight": (8, 4)}
+    found = plan(tools.listing({**factors, **BESIDE}))
+    assert [module.name for module in found.modules] == ["model.y"]
+    assert sum(each.tensors for each in found.not_read) == len(BESIDE)
+
+
+def test_words_of_a_general_face_adapter_before_a_layer_hide_nothing() -> None:
+    layer = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+    shapes: tools.Shapes = {
+        f"ip_adapter.unet.{layer}.lora_A.weight": (4, 320),
+        f"ip_adapter.unet.{layer}.lora_B.weight": (320, 4),
+    }
+    assert [m.name for m in plan(tools.listing(shapes)).modules] == [f"unet.{layer}"]

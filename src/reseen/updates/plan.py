@@ -30,6 +30,7 @@ from dataclasses import dataclass, field, replace
 
 from reseen.errors import FileError
 from reseen.files.tensors import Listing, TensorInfo
+from reseen.updates.beside import beside
 from reseen.updates.by_order import NamingByOrder, by_order
 from reseen.updates.canonical import Naming, Piece, naming_of, part_of
 from reseen.updates.former import NamingThen, naming_then
@@ -170,6 +171,8 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     remarks: list[str] = []
     configs = {"": config} if config else _configs(listing.metadata, remarks)
     every = _told_apart(file_layers(listing.tensors, counts), configs, counts)
+    if not every:
+        every = beside(listing.tensors, counts)
     layers = tuple(layer for layer in every if layer.shape.algorithm not in OWN)
     naming = naming_of(layers)
     scales = {layer.source: _fixed_scale(layer, configs) for layer in layers}
@@ -209,7 +212,7 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         ranks=tuple(sorted({module.rank for module in modules})),
         dtypes=tuple(sorted({info.dtype for info in infos})),
         scale_known=not unscaled and not patterns,
-        not_read=tuple(NotRead(reason, n) for reason, n in sorted(counts.items())),
+        not_read=tuple(NotRead(reason, n) for reason, n in sorted(counts.items()) if n),
         remarks=tuple(remarks),
         readings=readings,
     )

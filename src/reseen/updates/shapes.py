@@ -33,7 +33,7 @@ FLOATS = frozenset(
 turn them into floats; those that do not fit are quantised and need their own scales."""
 
 
-_NUMBERS = FLOATS | {f"{kind}{bits}" for kind in "IU" for bits in (8, 16, 32, 64)}
+NUMBERS = FLOATS | {f"{kind}{bits}" for kind in "IU" for bits in (8, 16, 32, 64)}
 
 _FAMILIES = (
     frozenset({"up", "down", "mid"}),
@@ -54,6 +54,7 @@ _FAMILIES = (
 """Roles of each algorithm."""
 
 
+ONE_SIDED = "differences of a bias or norm: not part of an update matrix"
 PACKED = "factors that are whole numbers (quantised), whose shape or scales are not known: not read"
 
 
@@ -115,7 +116,7 @@ def _renamed(tensors: Mapping[str, TensorInfo], names: Mapping[str, str]) -> dic
 
 def _shape_of(tensors: Mapping[str, TensorInfo]) -> Shape:
     for role, info in tensors.items():
-        if info.dtype not in _NUMBERS:
+        if info.dtype not in NUMBERS:
             raise NoFit("factors that are no numbers")
         if prod(info.shape) > LARGEST_FORM:
             raise NoFit("a tensor larger than any known layer")
@@ -236,6 +237,6 @@ def _lokr(tensors: Mapping[str, TensorInfo]) -> Shape:
 
 def _full(info: TensorInfo) -> Shape:
     if len(info.shape) < 2:
-        raise NoFit("differences of a bias or norm: not part of an update matrix")
+        raise NoFit(ONE_SIDED)
     out, inn, kernel = kernel_of(info)
     return Shape("full", out, inn, kernel, 0)
