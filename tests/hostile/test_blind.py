@@ -43,7 +43,11 @@ LORA = {
     for part in ("to_q", "to_k", "to_v", "to_out_0")
     for side, shape in (("up", (320, 4)), ("down", (4, 320)))
 }
-ONE = {name: LORA[name] for name in LORA if name.startswith(LAYER)}
+ONE = {
+    f"{LAYER}.lora_up.weight": ramp("F16", 320, 3),
+    f"{LAYER}.lora_down.weight": ramp("F16", 3, 320),
+}
+"""As large as the smallest of what follows, and of no shape that they have."""
 REMOVED = build.safetensors({"x": ramp("F16", 32, 64, seed=5)})
 
 

@@ -32,6 +32,7 @@ def blind(number: int | None, everything: bool, db: str | None, as_json: bool) -
     An exact copy of a removal would be known among them by its digest; an altered one would not.
     Places are as the hub or the folder gave them: they can hold a name.
     """
+    from reseen.cli.findings import blind_fields
     from reseen.observed import blind_spots
     from reseen.scan import left_out
 
@@ -43,20 +44,7 @@ def blind(number: int | None, everything: bool, db: str | None, as_json: bool) -
             shown += 1
             artifact = file.artifact
             if as_json:
-                emit(
-                    {
-                        "hub": artifact.hub,
-                        "type": artifact.type.value,
-                        "repo": artifact.repo,
-                        "revision": artifact.revision,
-                        "ref": artifact.ref,
-                        "path": artifact.path,
-                        "size": artifact.size,
-                        "container": file.container.value if file.container else None,
-                        "scan": file.scan,
-                        **file.judged.fields,
-                    }
-                )
+                emit(blind_fields(file))
                 continue
             place = f"{artifact.hub} {artifact.repo} {artifact.path}"
             say(f"{visible(place)}: judged{visible(str(file.judged))}")

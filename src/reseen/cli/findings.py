@@ -20,6 +20,7 @@ from reseen.records import (
 from reseen.report.rows import visible
 
 if TYPE_CHECKING:
+    from reseen.observed.blind_spots import BlindFile
     from reseen.records import Names
 
 _COLOUR = {
@@ -246,6 +247,23 @@ def claim_fields(removal: Removal, claim: Claim) -> dict[str, Any]:
         "class": claim.cls.label if claim.cls is not None else None,
         "class_settled": claim.class_settled,
         "digests": digests_shown(claim),
+    }
+
+
+def blind_fields(file: BlindFile) -> dict[str, Any]:
+    """A file of which something was not read, as a documented JSON object."""
+    artifact = file.artifact
+    return {
+        "hub": artifact.hub,
+        "type": artifact.type.value,
+        "repo": artifact.repo,
+        "revision": artifact.revision,
+        "ref": artifact.ref,
+        "path": artifact.path,
+        "size": artifact.size,
+        "container": file.container.value if file.container else None,
+        "scan": file.scan,
+        **file.judged.fields,
     }
 
 

@@ -131,7 +131,11 @@ def read(
             if not output.silent and len(asked) > 1:
                 note(f"{each.host}:")
             ending = Ending(
-                silent=output.silent, where=each.endpoint, said_by=each.said_by, walks=False
+                silent=output.silent,
+                as_json=output.as_json,
+                where=each.endpoint,
+                said_by=each.said_by,
+                walks=False,
             )
             say_scan(store, outcome, None, ending)
             if not outcome.ended:

@@ -92,6 +92,7 @@ def at_hub(
             named=read.named,
             lines={repo: f"{given.repos_file}, line {n}" for repo, n in read.lines.items()},
             silent=output.silent,
+            as_json=output.as_json,
             where=hub.endpoint,
             said_by=hub.said_by,
         )
@@ -120,7 +121,7 @@ def folder(
     assert path is not None
     with open_or_make(settings) as store:
         keyring = keyring_if_any(store, settings)
-        asked = Ending(exit_code=exit_code, silent=output.silent)
+        asked = Ending(exit_code=exit_code, silent=output.silent, as_json=output.as_json)
         with about(path), scan_progress(output) as shown:
             found = telling(shown.found, asked)
             outcome = scan_folder(store, keyring, path, jobs=jobs, report=shown.report, found=found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from reseen.cli.common import count, note, size_text
+from reseen.cli.common import count, emit, note, size_text
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.hub import as_value
 from reseen.records import Coverage
@@ -38,6 +38,8 @@ class Ending:
     exit_code: bool = False
     silent: bool = False
     """Say nothing but errors."""
+    as_json: bool = False
+    """Beside the sightings, what could not be judged is printed as JSON."""
     where: str = ""
     """The hub's address."""
     said_by: str = ""
@@ -120,6 +122,8 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
     from reseen.scan.read_result import BLIND
     from reseen.scan.walk import GO_ON, STOPPED
 
+    if asked.as_json:
+        _emit_end(store, outcome)
     with store.read() as connection:
         nothing = next(removals.every(connection, withdrawn=False), None) is None
         left = left_out(connection, outcome, target)
@@ -193,6 +197,36 @@ def _summary(coverage: Coverage, found: int, *, walks: bool) -> None:
     for reason, times in coverage.skipped.items():
         if reason != BLIND:
             note(f"  not looked at: {reason}: {times:,}")
+
+
+def _emit_end(store: Store, outcome: Outcome) -> None:
+    """The files that could not be judged in full, a line each, and then what came of all."""
+    from reseen.cli.findings import blind_fields
+    from reseen.observed.blind_spots import ORDINARY, files, tally
+    from reseen.scan.read_result import BLIND
+
+    with store.read() as connection:
+        for file in files(connection, outcome.scan, unjudged=True):
+            if all(spot.code == ORDINARY for spot in file.judged.not_read):
+                break  # checkpoints are most of a hub, and come last: they are counted
+            emit(blind_fields(file))
+    coverage = outcome.coverage
+    skipped = {reason: n for reason, n in coverage.skipped.items() if reason != BLIND}
+    emit(
+        {
+            "scan": outcome.scan,
+            "ended": outcome.ended,
+            "new_sightings": len(outcome.sightings),
+            "repositories": coverage.walked,
+            "files": coverage.artifacts,
+            "judged_by_digests_alone": coverage.skipped.get(BLIND, 0),
+            "not_read": [
+                {"code": spot.code, "reason": spot.reason, "files": files}
+                for spot, files in tally(coverage.blind)
+            ],
+            "not_looked_at": [{"reason": r, "count": n} for r, n in skipped.items()],
+        }
+    )
 
 
 def _say_blind(outcome: Outcome) -> None:

@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, delete, exists, func, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+)
 
 from reseen.observed.artifacts import artifact_of, where_columns
 from reseen.records import Artifact, BlindSpot, Container, JudgedBy, Rung
@@ -122,11 +133,13 @@ def files(
     come last. `unjudged`: only those whose weights could not be judged."""
     spots, a, r = schema.blind_spots, schema.artifacts, schema.readings
     c = spots.c
+    of_scan = true() if scan is None else c.scan_pk == scan
     last = (
         select(
             c.artifact_pk,
             func.min(case((c.code == ORDINARY, 1), else_=0)).label("ordinary"),
         )
+        .where(of_scan)
         .group_by(c.artifact_pk)
         .subquery()
     )
@@ -140,10 +153,9 @@ def files(
         .join(a, a.c.pk == c.artifact_pk)
         .join(schema.repositories, schema.repositories.c.pk == a.c.repository_pk)
         .outerjoin(r, r.c.artifact_pk == a.c.pk)
+        .where(of_scan)
         .order_by(last.c.ordinary, a.c.pk, c.spot)
     )
-    if scan is not None:
-        query = query.where(c.scan_pk == scan)
     if unjudged:
         query = query.where(_not_by_weights())
     result = connection.execute(query.execution_options(yield_per=500))
