@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
+from tests.removals_made import CLAIM_COLUMNS
 
 from reseen.observed import artifacts, sightings
 from reseen.records import (
@@ -23,7 +24,7 @@ from reseen.records import (
     Rung,
 )
 from reseen.registry import claims, learning
-from reseen.registry.removals import CLAIM_COLUMNS, DIGEST_COLUMNS, kept
+from reseen.registry.removals import DIGEST_COLUMNS, kept
 from reseen.store import schema
 from reseen.store.database import insert_many, now, reserve
 

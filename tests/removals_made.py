@@ -19,6 +19,12 @@ from reseen.store import change_log, links, schema
 from reseen.store.database import insert_many, now, reserve
 from reseen.store.sealing import Keyring
 
+REMOVAL_COLUMNS = ("pk", "id", "added_at", "withdrawn_at", "cls")
+CLAIM_COLUMNS = (
+    *("pk", "removal_pk", "size", "container", "data_size", "layout", "list_pk", "source", "site"),
+    *("removed_on", "cls", "added_at", "withdrawn_at", "in_force", "sealed"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class NewRemoval:
@@ -61,8 +67,8 @@ def insert(connection: Connection, keyring: Keyring, new: Sequence[NewRemoval]) 
                 made.append((claim_pk, file.sketch))
             if number == 0:
                 tokens.extend((t, claim_pk, int(field)) for field, t in keyring.tokens(n.names))
-    insert_many(connection, schema.removals, removals.REMOVAL_COLUMNS, standing)
-    insert_many(connection, schema.claims, removals.CLAIM_COLUMNS, rows)
+    insert_many(connection, schema.removals, REMOVAL_COLUMNS, standing)
+    insert_many(connection, schema.claims, CLAIM_COLUMNS, rows)
     # In key order the tables' trees grow at one end: several times faster for a long list.
     insert_many(connection, schema.digests, removals.DIGEST_COLUMNS, sorted(digests), ignore=True)
     insert_many(

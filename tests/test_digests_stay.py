@@ -37,7 +37,7 @@ from reseen.gate.keys import KeyScope
 from reseen.operations import classes
 from reseen.operations import removals as acts
 from reseen.records import Digest, DigestKind, Names, RemovalClass, RemovedFile
-from reseen.registry import removals
+from reseen.registry.claims import removal_pk
 from reseen.review.roles import Role
 from reseen.settings import Settings
 from reseen.store import schema
@@ -101,7 +101,7 @@ def kept(tmp_path: Path) -> Iterator[Kept]:
         other = cases_made.made(service, 8, "other-account/lora", read=False)
         stated = hashlib.sha256(f"{other.removal} model.safetensors".encode()).digest()
         with store.write() as connection:
-            pk = removals.pk_of(connection, other.removal)
+            pk = removal_pk(connection, other.removal)
             add_claim(connection, pk, RemovedFile((Digest(DigestKind.SHA256, stated),)))
         for one in (made, other):
             confirm(service, one, lead)

@@ -29,6 +29,7 @@ from reseen.observed import artifacts as seen
 from reseen.observed import sightings
 from reseen.records import Digest, DigestKind, Evidence, Match, Names, RemovedFile, Rung
 from reseen.registry import adds, claims, lookup, removals
+from reseen.registry.claims import removal_pk
 from reseen.settings import Settings
 from reseen.store import schema
 from reseen.store.database import Store
@@ -129,7 +130,7 @@ def test_no_face_of_the_registry_tells(home: Path) -> None:
         with store.write() as connection:
             (id,) = removals_made.insert(connection, keyring, [new])
             (bare,) = removals_made.insert(connection, keyring, [replace(new, files=())])
-            pk = removals.pk_of(connection, bare)
+            pk = removal_pk(connection, bare)
             digest = Digest(DigestKind.SHA256, SHA)
             add_claim(connection, pk, RemovedFile((digest,)), list="second list")
             why = str(NAMES.reason)

@@ -23,6 +23,7 @@ from reseen.gate.gate import GateProcess
 from reseen.gate.keys import KeyScope
 from reseen.records import Advice, Digest, DigestKind, Names, RemovedFile, Rung
 from reseen.registry import removals
+from reseen.registry.claims import removal_pk
 from reseen.store.database import Store
 
 FILE = safetensors(adapter(7))
@@ -155,12 +156,11 @@ def test_digests_that_name_nothing_match_nothing(
 ) -> None:
     nothing = hashlib.sha256(b"").digest()
     # The registry's own import refuses them: put there as an older one could have been.
-    from reseen.registry import removals
     from reseen.store.database import insert_many
 
     id = remove(store, RemovedFile(()))
     with store.write() as connection:
-        pk = removals.pk_of(connection, id)
+        pk = removal_pk(connection, id)
         claim_pk = add_claim(connection, pk, RemovedFile((), size=0))
         from reseen.store import change_log, schema
 
@@ -403,7 +403,7 @@ def test_both_lists_of_a_file_are_answered_and_the_stronger_rule_wins(
     store: Store, gate: GateProcess, client: TestClient, trusted: dict[str, str], removal: str
 ) -> None:
     with store.write() as connection:
-        add_claim(connection, removals.pk_of(connection, removal), fully_known(FILE))
+        add_claim(connection, removal_pk(connection, removal), fully_known(FILE))
         policy.set(connection, "sample", Rung.BYTES, Advice.ALLOW)
     knows(gate, store)
     answer = client.post("/v1/check", json={"sha256": SHA256}, headers=trusted).json()

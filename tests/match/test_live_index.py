@@ -28,7 +28,7 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.match.sketch_index import snapshots
 from reseen.match.stated import StatedFile
 from reseen.records import Artifact, Digest, DigestKind, RemovedFile, RepoType, Rung
-from reseen.registry import removals
+from reseen.registry.claims import removal_pk
 from reseen.store import change_log
 from reseen.store.database import Store
 
@@ -138,7 +138,7 @@ def _happen(store: Store, step: str, id: str, number: int) -> None:
         restore(store, id)
     else:
         with store.write() as connection:
-            pk = removals.pk_of(connection, id)
+            pk = removal_pk(connection, id)
             add_claim(connection, pk, listed(FILES[number % len(FILES)]))
             if step == "learn":
                 teach(connection, PRINTS[number % len(FILES)])

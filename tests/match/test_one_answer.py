@@ -27,7 +27,7 @@ from reseen.match import ladder
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.stated import NamedIndex, StatedFile
 from reseen.records import Artifact, Digest, DigestKind, RemovedFile, RepoType, Rung
-from reseen.registry import removals
+from reseen.registry.claims import removal_pk
 from reseen.store import schema
 from reseen.store.database import Store
 
@@ -145,7 +145,7 @@ def test_an_honest_claim_beside_it_keeps_its_rung(store: Store, hostile_first: b
         first, second = second, first
     id = remove(store, first)
     with store.write() as connection:
-        add_claim(connection, removals.pk_of(connection, id), second)
+        add_claim(connection, removal_pk(connection, id), second)
         assert teach(connection, read(FILE))
         assert not teach(connection, read(OTHER), path="other")
     index = known(store)
@@ -170,7 +170,7 @@ def test_digests_that_are_stated_together_are_believed_together(store: Store) ->
 def test_what_is_found_is_the_claims_list(store: Store) -> None:
     id = remove(store, listed(OTHER))
     with store.write() as connection:
-        add_claim(connection, removals.pk_of(connection, id), listed(FILE))
+        add_claim(connection, removal_pk(connection, id), listed(FILE))
         teach(connection, read(FILE))
     of = {f.list for f in gate(store).upload(read(FILE))}
     assert of == {"another list"}

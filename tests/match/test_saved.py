@@ -21,7 +21,7 @@ from reseen.match import saved
 from reseen.match.registry_index import RegistryIndex
 from reseen.operations import index as operation
 from reseen.records import Names, RemovalClass, Rung
-from reseen.registry import removals
+from reseen.registry.claims import removal_pk
 from reseen.store import audit
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -44,7 +44,7 @@ def ids(store: Store) -> list[str]:
     )
     with store.write() as connection:
         teach(connection, read(FILE))
-        add_claim(connection, removals.pk_of(connection, made[0]), listed(FILE))
+        add_claim(connection, removal_pk(connection, made[0]), listed(FILE))
         made += removals_made.insert(connection, KEYRING, [never])
     return made
 

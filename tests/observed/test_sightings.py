@@ -26,6 +26,7 @@ from reseen.records import (
     SightingState,
 )
 from reseen.registry import removals
+from reseen.registry.claims import removal_pk
 from reseen.store import schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -78,7 +79,7 @@ class Place:
     ) -> SettledSighting | None:
         """The same, as it is judged from what is stored: `at` None is when it was stored."""
         with self.store.write() as connection:
-            pk = removals.pk_of(connection, self.removals[removal])
+            pk = removal_pk(connection, self.removals[removal])
             one = JudgedPair(pk, self.pks[0], rung, confirmed, evidence)
             settled = sightings.settle(connection, self.store.secret, [one], seen_at=at)
         return settled[0] if settled else None
@@ -244,7 +245,7 @@ def test_what_several_claims_give_is_one_sighting(place: Place) -> None:
     sha256 = Digest(DigestKind.SHA256, bytes(range(32)))
     blake3 = Digest(DigestKind.BLAKE3, bytes(range(32, 64)))
     with place.store.write() as connection:
-        pk = removals.pk_of(connection, place.removals[0])
+        pk = removal_pk(connection, place.removals[0])
         add_claim(connection, pk, RemovedFile((sha256,)), list="one")
         add_claim(connection, pk, RemovedFile((blake3,)), list="two")
         (repository,) = seen.repositories(connection, [REPOSITORY])
@@ -380,7 +381,7 @@ def test_ids_are_found_in_any_case_and_unknown_ones_are_not(place: Place) -> Non
 
 def test_a_match_of_nothing_stored_is_refused(place: Place) -> None:
     with place.store.read() as connection:
-        pk = removals.pk_of(connection, place.removals[0])
+        pk = removal_pk(connection, place.removals[0])
     for one in (
         JudgedPair(10**6, place.pks[0], Rung.DECLARED, evidence=(proof(Rung.DECLARED),)),
         JudgedPair(pk, 10**6, Rung.DECLARED, evidence=(proof(Rung.DECLARED),)),
@@ -412,7 +413,7 @@ def test_what_stands_is_what_was_judged_last_whatever_stood_before(
         ids = removals_made.insert(connection, place.keyring, [sample, sample])
         outcomes = []
         for id, order in ((ids[0], [*steps, last]), (ids[1], [*steps[::-1], last])):
-            pk = removals.pk_of(connection, id)
+            pk = removal_pk(connection, id)
             for rung, kind, at in order:
                 one = JudgedPair(pk, place.pks[0], rung, evidence=(proof(rung, kind),))
                 sightings.settle(connection, place.store.secret, [one], seen_at=at)

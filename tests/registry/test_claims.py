@@ -32,6 +32,7 @@ from reseen.records import (
     Rung,
 )
 from reseen.registry import claims, learning, removals
+from reseen.registry.claims import removal_pk
 from reseen.registry.imports import ImportOptions, import_list
 from reseen.store import audit, schema
 from reseen.store.database import Store
@@ -85,7 +86,7 @@ class Registry:
         new = removals_made.NewRemoval(first, None, None, Names(), (file(number, *kinds),), cls)
         with self.store.write() as connection:
             (id,) = removals_made.insert(connection, self.keyring, [new])
-            self.pk = removals.pk_of(connection, id)
+            self.pk = removal_pk(connection, id)
             for other in others:
                 add_claim(connection, self.pk, file(number, *kinds), list=other)
         return id
@@ -467,7 +468,7 @@ def test_a_hostile_row_harms_nobody_in_any_order(tmp_path: Path, kind: str) -> N
                     import_row(registry, tmp_path, act, row)
             with store.read() as connection:
                 (removal,) = removals.every(connection)
-                registry.pk = removals.pk_of(connection, removal.id)
+                registry.pk = removal_pk(connection, removal.id)
             said = {claim.list: claim for claim in removal.claims if not claim.learned}
             assert set(said) == {"honest", "hostile"}
             assert said["hostile"].contradicted == (kind in CONTRADICTED)

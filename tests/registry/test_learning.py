@@ -24,6 +24,7 @@ from reseen.records import (
     RepoType,
 )
 from reseen.registry import learning, removals
+from reseen.registry.claims import removal_pk
 from reseen.store import change_log, schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -66,7 +67,7 @@ def put(registry: Registry, list: str, removed: RemovedFile) -> int:
     new = removals_made.NewRemoval(list, None, None, Names(), (removed,))
     with registry.store.write() as connection:
         (id,) = removals_made.insert(connection, registry.keyring, [new])
-        return removals.pk_of(connection, id)
+        return removal_pk(connection, id)
 
 
 def learn(registry: Registry, **which: set[int]) -> set[int]:
@@ -104,7 +105,7 @@ def test_which_came_first_does_not_matter(tmp_path: Path) -> None:
                     else:
                         new = removals_made.NewRemoval(list, None, None, Names(), (file(1, kind),))
                         (id,) = removals_made.insert(connection, registry.keyring, [new])
-                        registry.pk = removals.pk_of(connection, id)
+                        registry.pk = removal_pk(connection, id)
                     learning.learn(connection, removals=[registry.pk])
 
             def reads(registry: Registry, told: Fingerprint, path: str) -> None:

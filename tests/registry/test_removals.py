@@ -22,6 +22,7 @@ from reseen.records import (
     RemovedFile,
 )
 from reseen.registry import claims, removals
+from reseen.registry.claims import removal_pk
 from reseen.store import audit, ids, schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -94,7 +95,7 @@ def test_holders_of_a_digest_are_found(store: Store, keyring: Keyring) -> None:
     one, two = Digest(DigestKind.SHA256, SHA), Digest(DigestKind.BLAKE3, SHA)
     ids = put(store, keyring, new("a", one), new("b", one, two))
     with store.read() as connection:
-        pks = [removals.pk_of(connection, id) for id in ids]
+        pks = [removal_pk(connection, id) for id in ids]
         found = removals.holders(connection, [one, two, Digest(DigestKind.XET, SHA)])
     assert [pk for pk, _ in found[one]] == pks
     assert [pk for pk, _ in found[two]] == pks[1:]
@@ -113,7 +114,7 @@ def test_what_bytes_teach_stands_beside_what_was_said(store: Store, keyring: Key
         layout=bytes(32),
     )
     with store.write() as connection:
-        pk = removals.pk_of(connection, id)
+        pk = removal_pk(connection, id)
         assert teach(connection, told) == {pk}
         assert teach(connection, told) == set()
         assert teach(connection, told, path="another") == set()
@@ -191,7 +192,7 @@ def test_names_of_several_claims_are_put_together(store: Store, keyring: Keyring
     more = Names(name="Other", url="https://civitai.com/models/1", file_names=("a.pt",))
     again = Names(name="Third", url="https://civitai.com/models/2", file_names=("a.pt", "b.pt"))
     with store.write() as connection:
-        pk = removals.pk_of(connection, id)
+        pk = removal_pk(connection, id)
         for list, names in (("second", more), ("third", again)):
             claim = add_claim(connection, pk, RemovedFile((sha,)), list=list)
             connection.execute(
@@ -219,7 +220,7 @@ def test_an_unknown_id_is_not_found(store: Store, keyring: Keyring) -> None:
     with store.write() as connection:
         for attempt in (
             lambda: removals.by_id(connection, "rm-zzzzzzzz"),
-            lambda: removals.pk_of(connection, ""),
+            lambda: removal_pk(connection, ""),
             lambda: removals.reveal(connection, keyring, "rm-zzzzzzzz"),
             lambda: removals.withdraw(connection, keyring, "rm-zzzzzzzz", "why"),
         ):

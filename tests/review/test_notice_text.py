@@ -14,7 +14,7 @@ from tests.review.test_notices import ACCOUNT, confirmed_case, draft, read, step
 
 from reseen.errors import Conflict, InputError, SealError
 from reseen.records import Digest, DigestKind, Names, RemovalClass, RemovedFile, Rung
-from reseen.registry import removals
+from reseen.registry.claims import removal_pk
 from reseen.review import (
     batch_decisions,
     clauses,
@@ -226,7 +226,7 @@ def test_a_clause_is_checked_again_against_what_joined_later(room: Room) -> None
     taken(room, id)
     with room.store.write() as connection:
         # a second list gives the other removal another name beside its first
-        pk = removals.pk_of(connection, room.other)
+        pk = removal_pk(connection, room.other)
         claim = add_claim(connection, pk, RemovedFile(()), list="second")
         sealed = room.keyring.seal(Names(name="Other Name 9"), room.other)
         one = schema.claims.c.pk == claim

@@ -204,5 +204,7 @@ def test_repositories_may_be_given_by_their_addresses(visit: Visit, service: Ser
     path = started(visit(Role.LEAD), repos=repos)
     with service.store.read() as connection:
         what = jobs.by_id(connection, path.rpartition("/")[2]).what
-    assert what["repos"] == ["a/b", "c/d", "e/f", "g/h"]
-    assert what["types"] == ["model", "dataset"]
+    assert what["typed"] == [["model", "a/b"], ["dataset", "c/d"], ["model", "e/f"]]
+    assert (what["repos"], what["types"]) == (["g/h"], ["model"])
+    target, _ = jobs.target_of(what)
+    assert target.names == ("g/h", "a/b", "c/d", "e/f")

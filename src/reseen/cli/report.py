@@ -53,7 +53,7 @@ def report(out: Path, format_: str | None, locations: bool, blind: bool, db: str
     with look_into(settings_for(db)) as store:
         if locations:
             must_record(store, "locations are not written")
-        findings = gather(store)
+        findings = gather(store, files=chosen == "html")
         with private(out) as path, store.read() as connection:
             rows = (row(s, locations=locations) for s in findings.sightings)
             not_read = blind_rows(blind_spots.files(connection), locations=locations)

@@ -31,12 +31,11 @@ from sqlalchemy import (
 
 from reseen.errors import NotFound
 from reseen.observed import blind_spots, evidence
-from reseen.observed.artifacts import artifact_of, commit_text, instant
+from reseen.observed.artifacts import artifact_of, instant
 from reseen.records import (
     Confirmed,
     Evidence,
     RemovalClass,
-    RepoType,
     Rung,
     Sighting,
     SightingState,
@@ -407,15 +406,16 @@ def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
     secret = RemovalClass(row.removal_class).never_read or bool(row.beside)
     if secret:  # digests of this class leave the store in one way only
         proofs = tuple(replace(e, value="") for e in proofs)
+    artifact = artifact_of(row)
     return Sighting(
         id=row.id,
         removal=row.removal,
-        hub=row.hub,
-        type=RepoType(row.type),
-        repo=row.repo,
-        revision=commit_text(row.commit),
-        ref=row.ref,
-        path=row.path,
+        hub=artifact.hub,
+        type=artifact.type,
+        repo=artifact.repo,
+        revision=artifact.revision,
+        ref=artifact.ref,
+        path=artifact.path,
         rung=Rung(row.rung),
         evidence=proofs,
         why=_why(Rung(row.rung), proofs),
@@ -431,8 +431,8 @@ def _sighting(rows: Sequence[Row[Any]]) -> Sighting:
         withdrawn=row.withdrawn_at is not None,
         hidden_since=None if row.hidden_at is None else instant(row.hidden_at),
         never_read=secret,
-        judged_by=blind_spots.rungs_of(artifact_of(row), row.judged_by),
-        member=artifact_of(row).member,
+        judged_by=blind_spots.rungs_of(artifact, row.judged_by),
+        member=artifact.member,
         not_read=tuple(dict.fromkeys((row.not_read or "").split())),
     )
 

@@ -24,6 +24,7 @@ from reseen.gate.upload_starter import stand_back
 from reseen.operations.lists import Imported, import_list
 from reseen.registry.import_account import ImportAccount
 from reseen.registry.imports import ImportOptions
+from reseen.scan.pool import end_with_parent
 from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -89,7 +90,8 @@ def _error(answer: tuple[str, str, str | None] | None) -> ReseenError:
 def _import(link: Connection, file: int, settings: Settings, options: ImportOptions) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
-        die_with(parent.pid)
+        die_with(parent.pid)  # at once, where the system knows how
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the service's to heed
     stand_back(NICE)
     try:

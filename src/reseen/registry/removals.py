@@ -27,11 +27,6 @@ from reseen.store.sealing import Keyring
 
 _PAGE = 1000
 
-REMOVAL_COLUMNS = ("pk", "id", "added_at", "withdrawn_at", "cls")
-CLAIM_COLUMNS = (
-    *("pk", "removal_pk", "size", "container", "data_size", "layout", "list_pk", "source", "site"),
-    *("removed_on", "cls", "added_at", "withdrawn_at", "in_force", "sealed"),
-)
 DIGEST_COLUMNS = ("kind", "value", "claim_pk")
 TOKEN_COLUMNS = ("token", "claim_pk", "field")
 
@@ -93,11 +88,6 @@ def holders(
         for kind, value, removal_pk, claim_pk in connection.execute(query):
             found[Digest(DigestKind(kind), value)].append((removal_pk, claim_pk))
     return dict(found)
-
-
-def pk_of(connection: Connection, removal: str) -> int:
-    """Raises NotFound."""
-    return int(_row(connection, removal).pk)
 
 
 def ids_of(connection: Connection, pks: Iterable[int]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -90,8 +90,9 @@ class Findings:
         return tuple(s for s in self.sightings if s.rung is Rung.REFUTED and not s.withdrawn)
 
 
-def gather(store: Store) -> Findings:
-    """Read the store once. Raises StoreError."""
+def gather(store: Store, *, files: bool = True) -> Findings:
+    """Read the store once. `files`: also those that could not be judged, and all reasons for that;
+    without it, as for a table of sightings, they are counted alone. Raises StoreError."""
     with store.read() as connection:
         found = sorted(sightings.every(connection), key=_order)
         now_in_force = _count(connection, withdrawn=False)
@@ -112,11 +113,15 @@ def gather(store: Store) -> Findings:
             removals_withdrawn=withdrawn,
             scans=lines,
             problems=tuple((str(reason), int(times)) for reason, times in reasons),
-            not_read=tuple(blind_spots.count(connection)),
-            blind=tuple(islice(blind_spots.files(connection, unjudged=True), MOST_BLIND)),
+            not_read=tuple(blind_spots.count(connection)) if files else (),
+            blind=tuple(_blind(connection)) if files else (),
             blind_count=blind_spots.count_unjudged(connection),
             sketched=sketches.any_of_removals(connection),
         )
+
+
+def _blind(connection: Connection) -> Iterator[BlindFile]:
+    return islice(blind_spots.files(connection, unjudged=True), MOST_BLIND)
 
 
 def by_removal(found: tuple[Sighting, ...]) -> tuple[Group, ...]:

@@ -93,14 +93,21 @@ def _begin(stop: Event, never: NeverRead) -> None:
     global _stop, _never
     _stop, _never = stop, never
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """From now on this process ends when the one that started it does, in whatever way that ends
+    and on whatever system; what it has under way is lost."""
     parent = multiprocessing.parent_process()
-    if parent is not None:
+    if parent is None:
+        return
+
+    def end() -> None:
         wait_for([parent.sentinel])
         os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 def _read_there(path: Path) -> Fingerprint | str:

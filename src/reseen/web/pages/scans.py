@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Annotated
@@ -37,8 +36,6 @@ SAID = {
     "there": "The same was asked for already: this is it.",
     "stopped": "It stops in order. The same scan asked for again goes on where it was.",
 }
-_CODE = re.compile(r" \[[a-z-]+\]")
-"""For programs, behind each reason why a file was not read."""
 _A_PAGE = 50
 _MOST_SHOWN = 200
 """Problems and cases on a scan's page."""
@@ -214,10 +211,7 @@ def _outcome(connection: Connection, job: Job) -> ScanOutcome | None:
     covered = rows.coverage(connection, job.scan_pk)
     return ScanOutcome(
         coverage=covered,
-        problems=tuple(
-            replace(problem, reason=_CODE.sub("", problem.reason))
-            for problem in islice(left_out.recorded(connection, job.scan_pk), _MOST_SHOWN)
-        ),
+        problems=tuple(islice(left_out.recorded(connection, job.scan_pk), _MOST_SHOWN)),
         problem_count=left_out.count(connection, job.scan_pk),
         cases=tuple(queue.of_scan(connection, job.scan_pk, most=_MOST_SHOWN)),
         unlisted=_unlisted(connection, job, Outcome(job.scan_pk, covered)),
