@@ -15,7 +15,7 @@ from reseen.cli import cli
 from reseen.store.database import Store
 
 
-@pytest.mark.parametrize("case", ["T-LoRA", "damaged", "archive", "none"])
+@pytest.mark.parametrize("case", ["T-LoRA", "damaged", "none"])
 def test_a_scan_says_for_programs_what_it_could_not_judge(
     store: Store, tmp_path: Path, case: str
 ) -> None:
