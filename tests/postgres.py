@@ -28,9 +28,6 @@ SETTINGS = {
     "shared_buffers": "32MB",
 }
 
-STORE = "fresh_store"
-"""The database that every test's store is a copy of."""
-
 
 class Missing(Exception):
     """There is no PostgreSQL here, or none that can be started; why."""
@@ -54,7 +51,6 @@ class Cluster:
         """Raises Missing."""
         self._programs = programs()
         self._as: list[str] = []
-        self._has_store = False
         owner = None
         if os.getuid() == 0:
             owner = "postgres"
@@ -96,28 +92,13 @@ class Cluster:
         return f"postgresql://postgres@/{database}?host={quote(str(self._folder), safe='')}"
 
     @contextmanager
-    def store(self, name: str | None = None) -> Iterator[str]:
-        """The URL of a fresh store (of this name): a copy of one that is made at the first call."""
+    def database(self) -> Iterator[str]:
+        """The URL of a fresh, empty database."""
         import psycopg
 
-        from reseen.store.database import Store
-
-        if not self._has_store:
-            with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {STORE}")
-            Store(self.url(STORE)).close()
-            self._has_store = True
-        with self.database(name, like=STORE) as url:
-            yield url
-
-    @contextmanager
-    def database(self, name: str | None = None, *, like: str = "template1") -> Iterator[str]:
-        """The URL of a fresh database, a copy of another: an empty one if that is not named."""
-        import psycopg
-
-        name = name or f"test_{secrets.token_hex(6)}"
+        name = f"test_{secrets.token_hex(6)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
+            connection.execute(f"CREATE DATABASE {name}")
             try:
                 yield self.url(name)
             finally:

@@ -38,7 +38,7 @@ def names(found: Plan) -> dict[str, set[object]]:
     return made
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     st.sampled_from(sorted(FILES)), st.sampled_from(sorted(WORDS)), st.integers(0, 2**32),
     st.floats(0.01, 0.9), st.sampled_from(sorted(FILES)),
@@ -48,10 +48,10 @@ def test_any_layers_of_a_file_keep_their_names(
 ) -> None:
     """Whichever are left, and whatever of another family stands beside them."""
     draw = random.Random(seed)
-    layers = dict(list(FILES[file].items())[:200])
+    layers = dict(list(FILES[file].items())[:90])
     whole = names(plan(listing(tools.lora(layers, WORDS[word], KOHYA))))
     some = {name: size for name, size in layers.items() if draw.random() < share}
-    beside = dict(list(FILES[other].items())[:200])
+    beside = dict(list(FILES[other].items())[:90])
     more: Shapes = tools.lora(beside, tools.dotted("beside.it."), PEFT)
     for shapes in ({}, more):
         left = plan(listing(tools.lora(some, WORDS[word], KOHYA) | shapes))
@@ -79,9 +79,9 @@ def test_models_that_have_a_layer_of_one_name_and_size_name_it_alike(
 
 
 def test_a_layer_whose_height_does_not_divide_is_read_under_its_own_name() -> None:
-    shapes = tools.lora({"single_blocks.0.linear1": (27647, 3072, 1)}, str, PEFT)
+    shapes = tools.lora({"double_blocks.0.img_attn.qkv": (9215, 3072, 1)}, str, PEFT)
     found = plan(listing(shapes))
-    assert [module.name for module in found.modules] == ["model.single_blocks_0_linear1"]
+    assert [module.name for module in found.modules] == ["model.double_blocks_0_img_attn_qkv"]
     assert not found.not_read
 
 

@@ -10,32 +10,12 @@ import pytest
 from reseen.updates.names.known import DENOISERS, ENCODERS, fits, known
 from reseen.updates.names.tables import Table, flat
 
-COUNTS = {
-    "sd1": 282,
-    "sd2": 282,
-    "sdxl": 794,
-    "flux": 504,
-    "sd3": 393,
-    "sd3.5-large": 537,
-    "clip_l": 73,
-    "clip_g": 193,
-    "clip_h": 144,
-    "t5": 168,
-}
-DIGESTS = {
-    "sd1": "5990f65b66679d05",
-    "sd2": "2e558b3a9aea1be9",
-    "sdxl": "b99799825192fd6d",
-    "flux": "dd2f72ddf4278648",
-    "sd3": "3c090d68e5a65742",
-    "sd3.5-large": "8a08cdfa72625f43",
-    "clip_l": "a950ab6f1c3c9806",
-    "clip_g": "d0429eaf82074950",
-    "clip_h": "bb703cf4d163b1e8",
-    "t5": "7abb8a1f30330bef",
-}
-"""First 16 digits of SHA-256 over the sorted lines `name out in kernel`: canonical names are part
-of the published sketch, so a change here is a new version of it."""
+FAMILIES: dict[str, tuple[int, str]] = json.loads(
+    (Path(__file__).parent / "family_digests.json").read_text()
+)
+"""By model: how many layers it has, and the first 16 digits of SHA-256 over the sorted lines `name
+out in kernel`. Canonical names are part of the published sketch, so a change here is a new version
+of it: a model may be added."""
 
 SIGNATURES = {
     "sd15.unet": "sd1",
@@ -61,8 +41,7 @@ def digest(table: Table) -> str:
 @pytest.mark.parametrize("model", [*DENOISERS, *ENCODERS])
 def test_the_modules_of_a_model_never_change(model: str) -> None:
     table = known(model)
-    assert len(table.layers) == COUNTS[model]
-    assert digest(table) == DIGESTS[model]
+    assert [len(table.layers), digest(table)] == FAMILIES[model]
 
 
 @pytest.mark.parametrize("model", [*DENOISERS, *ENCODERS])

@@ -233,7 +233,7 @@ def test_a_plain_list_of_factors_is_a_positional_list() -> None:
 
 
 def test_an_unknown_architecture_has_stable_names_and_says_so() -> None:
-    layers = {f"blocks.{i}.self_attn.{x}": (48, 96, 1) for i in range(3) for x in "qkvo"}
+    layers = {f"towers.{i}.mixer.{x}": (48, 96, 1) for i in range(3) for x in "abcd"}
     files = [
         tools.lora(layers, tools.dotted("diffusion_model."), PEFT),
         tools.lora(layers, tools.kohya("lora_unet_"), KOHYA),
@@ -244,7 +244,7 @@ def test_an_unknown_architecture_has_stable_names_and_says_so() -> None:
     assert len({found.architecture for found in plans}) == 1
     assert plans[0].architecture.startswith("unknown:")
     assert all(modules(found) == modules(plans[0]) for found in plans)
-    assert plans[0].modules[0].name == "model.blocks_0_self_attn_k"
+    assert plans[0].modules[0].name == "model.towers_0_mixer_a"
 
 
 def test_a_small_sibling_of_a_known_model_keeps_the_known_names() -> None:
@@ -278,7 +278,7 @@ def test_hunyuan_video_is_not_taken_for_flux() -> None:
         layers[f"single_blocks.{i}.linear1"] = (21504, 3072, 1)
         layers[f"single_blocks.{i}.linear2"] = (3072, 15360, 1)
     found = plan(tools.listing(tools.lora(layers, tools.kohya("lora_unet_"), KOHYA)))
-    assert found.architecture.startswith("unknown:")
+    assert found.architecture == "hunyuan-video"
 
 
 def test_of_a_fused_and_a_split_copy_the_split_one_is_read() -> None:

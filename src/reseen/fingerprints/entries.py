@@ -5,7 +5,7 @@ group the 16 modules that are searched and, of a sketch, their 1,024 numbers. On
 group are compared. The group of a file is its architecture, or each of those that it may be; of a
 file with nothing but text encoders, each of these. The encoders inside a larger file are entries of
 their own ("part:clip_l"), so that an encoder put up alone is found although the file as a whole
-fills its slots with others.
+fills its slots with others. So is the second of two experts ("wan-14b_2").
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reseen.fingerprints.sketch import Sketch, choose, module_id
-from reseen.updates.names.known import BY_ORDER, ENCODERS, known, one_of
+from reseen.updates.names.known import BY_ORDER, ENCODERS, groups_of, known, one_of
+from reseen.updates.names.models import EXPERTS
+from reseen.updates.names.prefixes import SECOND_PART
 
 UNKNOWN = "unknown"
 """The group of every architecture that no table knows: its modules' names decide."""
@@ -72,7 +74,11 @@ def _groups(architecture: str, slots: Slots, ids: frozenset[int]) -> dict[str, S
     architecture = architecture.removesuffix(BY_ORDER)
     alone = bool(architecture) and all(each in ENCODERS for each in architecture.split("+"))
     group = UNKNOWN if architecture.startswith(UNKNOWN) else architecture
-    found = {} if alone else dict.fromkeys(one_of(group), slots)
+    found = {} if alone else dict.fromkeys(groups_of(group), slots)
+    for expert in set(EXPERTS) & set(one_of(architecture)):
+        seconds = [name for id_, name in _names(expert, SECOND_PART).items() if id_ in ids]
+        if seconds:
+            found[expert + SECOND_PART] = _ids(choose(seconds))
     for encoder in ENCODERS:
         present = [name for id_, name in _names(encoder).items() if id_ in ids]
         if present:
@@ -85,8 +91,8 @@ def _ids(names: Iterable[str | None]) -> Slots:
 
 
 @cache
-def _names(encoder: str) -> Mapping[int, str]:
-    """The canonical modules of a text encoder by id."""
-    table = known(encoder)
-    names = (f"{table.part}.{layer}" for layer in table.layers)
+def _names(model: str, part: str = "") -> Mapping[int, str]:
+    """The canonical modules of a text encoder by id, or of a second expert."""
+    table = known(model)
+    names = (f"{table.part}{part}.{layer}" for layer in table.layers)
     return {module_id(name): name for name in names}

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from reseen.errors import Malformed
 from reseen.fingerprints.probes import KNOWN_PARTS, OTHERS, PROBES, UNKNOWN
+from reseen.updates.modules import RowsWithin
 from reseen.updates.update import Update
 
 VERSION = 1
@@ -143,12 +144,15 @@ def decode(data: bytes) -> Sketch:
     )
 
 
-def module(update: Update) -> Module | None:
-    """The 8x8 matrix of one update; None for one that is zero or not finite."""
+def module(update: Update, place: RowsWithin | None = None) -> Module | None:
+    """The 8x8 matrix of one update; None for one that is zero or not finite. `place`: where it
+    stands in the layer of that name, of which it is a part: the matrices of all parts add up to the
+    layer's."""
     rows, columns = update.shape[0], update.shape[1] * update.shape[2] * update.shape[3]
-    s, norm = update.project_and_norm(
-        signs(_ROWS, update.name, rows), signs(_COLUMNS, update.name, columns)
-    )
+    left = signs(_ROWS, update.name, rows if place is None else place.height)
+    if place is not None:
+        left = np.concatenate([left[:, start:stop] for start, stop in place.rows], axis=1)
+    s, norm = update.project_and_norm(left, signs(_COLUMNS, update.name, columns))
     if not 0 < norm <= _LARGEST_NORM or not np.isfinite(s).all():
         return None
     return Module(update.name, s, norm)

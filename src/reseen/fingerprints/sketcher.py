@@ -12,8 +12,11 @@ which says so. The digests of the file know nothing of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from reseen.errors import FileError, SystemLimit, bulkhead
 from reseen.files.source import Range, Reader
@@ -24,6 +27,7 @@ from reseen.fingerprints.sketch import FEWEST_MODULES, Module, Sketch
 from reseen.records import TOO_FEW, BlindSpot
 from reseen.updates.cost import cost_of
 from reseen.updates.forms import Matrix, Stored
+from reseen.updates.modules import is_own
 from reseen.updates.plan import ModulePlan, Plan
 from reseen.updates.update import read_update
 
@@ -242,6 +246,8 @@ class _Work:
         self._complete = complete
         self._modules: dict[str, Module] = {}
         self._others: list[dict[str, Module]] = [{} for _ in plan.readings]
+        self._parts: dict[tuple[int, str], list[Module]] = {}
+        """Of layers of other readings, by reading and name: those that are there."""
         self._ranks: list[int] = []
         self._left_out: dict[str, int] = {}
         self._codes: dict[str, str] = {}
@@ -297,13 +303,30 @@ class _Work:
         for plan in layer:
             made = _module(plan, arrays)
             if plan.reading:
-                if isinstance(made, Module):
-                    self._others[plan.reading - 1][plan.name] = made
+                self._add_other(plan, made)
             elif isinstance(made, Module):
                 self._modules[plan.name] = made
                 self._ranks.append(plan.rank)
             else:
                 self.leave_out((plan,), made)
+
+    def _add_other(self, plan: ModulePlan, made: Module | str) -> None:
+        """A module of another reading; a layer that is made of parts is there once all are."""
+        others = self._others[plan.reading - 1]
+        if plan.place is None:
+            if isinstance(made, Module):
+                others[plan.name] = made
+            return
+        if made == ZERO:
+            made = Module(plan.name, np.zeros((sketches.SIDE, sketches.SIDE), np.float32), 0.0)
+        if isinstance(made, Module):
+            parts = self._parts.setdefault((plan.reading, plan.name), [])
+            parts.append(made)
+            if len(parts) == plan.place.parts:
+                s = sum((part.s for part in parts[1:]), parts[0].s)
+                norm = math.hypot(*(part.norm for part in parts))
+                if norm > 0:
+                    others[plan.name] = Module(plan.name, s, norm)
 
     def finish(self) -> Sketched:
         if not self._plan.modules:
@@ -335,23 +358,27 @@ class _Work:
         for reading, others in zip(self._plan.readings, self._others, strict=True):
             if not others:
                 continue
-            every = {**self._modules, **others}
-            names = (module.name for module in reading.modules)
-            made = sketches.assemble(
-                {name: every[name] for name in names if name in every},
+            own = {module.name: module for module in self._plan.modules}
+            modules = {
+                module.name: made
+                for module in reading.modules
+                if (made := (self._modules if is_own(module, own) else others).get(module.name))
+            }
+            sketch = sketches.assemble(
+                modules,
                 architecture=reading.architecture,
                 ranks=self._ranks,
                 complete=self._complete,
             )
-            if isinstance(made, Sketch):
-                found.append(made)
+            if isinstance(sketch, Sketch):
+                found.append(sketch)
         return tuple(found)
 
 
 def _module(plan: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Module | str:
     """A module of the sketch, or why it is left out. Its update is let go before the next."""
     update = read_update(plan, arrays)
-    made = sketches.module(update)
+    made = sketches.module(update, plan.place)
     if made is not None:
         return made
     return ZERO if update.norm() == 0 else NOT_FINITE
@@ -359,9 +386,7 @@ def _module(plan: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Module |
 
 def _numbers(layer: Layer, info: TensorInfo, data: Bytes) -> Matrix | Stored:
     """A tensor's values; those of a whole matrix are made later, a block at a time."""
-    roles = layer[0].tensors
-    is_scaled = any(role.startswith("diff/") for role in roles)
-    if roles.get("diff") is info and can_be_cut(info) and not is_scaled:
+    if layer[0].tensors.get("diff") is info and can_be_cut(info):
         return Stored(info, data)
     return to_float32(info, data)
 

@@ -19,7 +19,7 @@ import numpy as np
 from reseen.fingerprints.sketch import Sketch, decode, module_id
 from reseen.match.calibration import unit
 from reseen.match.compare import AGREES, COPY_MEAN
-from reseen.updates.names.known import DENOISERS, ENCODERS, known
+from reseen.updates.names.known import DENOISERS, ENCODERS, known, one_of
 
 MOST_BLOCKS = 48
 """Rows of the picture: above that, neighbours of one kind stand together."""
@@ -29,7 +29,8 @@ OTHERS = "modules without a known name"
 _BLOCK = re.compile(
     r"((?:down_blocks|up_blocks)\.\d+\.(?:attentions|resnets|downsamplers|upsamplers)\.\d+"
     r"|mid_block\.(?:attentions|resnets)\.\d+"
-    r"|(?:single_)?transformer_blocks\.\d+|text_model\.encoder\.layers\.\d+|encoder\.block\.\d+)"
+    r"|(?:[a-z_]+_)?blocks(?:\.[a-z_]+)?\.\d+|[a-z_]+_refiner\.\d+|layers\.\d+"
+    r"|text_model\.encoder\.layers\.\d+|encoder\.block\.\d+)"
     r"\."
 )
 
@@ -109,10 +110,15 @@ def _cosines(first: Sketch, second: Sketch) -> dict[int, float]:
 
 def _denoiser(sketch: Sketch) -> str:
     """The base model whose names are tried: the sketch's own, or the one that names most of it."""
-    if sketch.architecture in DENOISERS:
-        return sketch.architecture
+    models = [model for model in one_of(sketch.architecture) if model in DENOISERS]
+    if len(models) == 1:
+        return models[0]
     ids = set(sketch.ids.tolist())
-    return max(DENOISERS, key=lambda model: sum(id_ in ids for id_, _, _ in _order(model)))
+
+    def named(model: str) -> int:
+        return sum(id_ in ids for id_, _, _ in _order(model))
+
+    return max(models or DENOISERS, key=named)
 
 
 @lru_cache(maxsize=len(DENOISERS))

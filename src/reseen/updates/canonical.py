@@ -24,7 +24,8 @@ from reseen.updates.names.known import (
     layer,
     model_of,
 )
-from reseen.updates.names.prefixes import ENCODER, MODEL, SECOND
+from reseen.updates.names.models import EXPERTS
+from reseen.updates.names.prefixes import ENCODER, MODEL, SECOND, SECOND_PART
 from reseen.updates.names.tables import Cut, Table, flat
 from reseen.updates.names.wrapped import is_name
 
@@ -62,7 +63,7 @@ class Naming:
         found = self.found.get(layer.source)
         if found is None:
             return (own_piece(part, layer),)
-        inside = found.table.part
+        inside = found.table.part + (SECOND_PART if part == SECOND else "")
         if not found.models and part.startswith(ENCODER):
             inside = part
         return pieces_of(layer, inside, found.table, found.cuts)
@@ -144,11 +145,11 @@ def naming_of(layers: Iterable[FileLayer]) -> Naming:
             numbered.setdefault(part, {})[int(number)] = each
             continue
         part = part_of(each)
-        if part == SECOND:
-            continue  # the second expert of a pair: no model with two of them has a table yet
         models = ENCODERS if part.startswith(ENCODER) else DENOISERS
+        if part == SECOND:
+            models = EXPERTS
         is_known = layer(models, each.alias, each.shape.out, each.shape.columns)
-        if is_known is not None:
+        if is_known is not None and (is_known.models or part != SECOND):
             found[each.source] = is_known
     by_position: dict[str, str] = {}
     models_of: dict[str, str] = {}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from reseen.files.tensors import TensorInfo
 from reseen.updates.names.known import ENCODERS
@@ -19,8 +19,7 @@ from reseen.updates.names.tables import flat
 from reseen.updates.names.wrapped import ALL, Models, Wrapped, is_name, longest, model_of
 from reseen.updates.open_sides import is_open, model_of_open
 from reseen.updates.pairs import pairs
-from reseen.updates.quantised import attach, unpacked_shapes
-from reseen.updates.shapes import DISAGREE, shape_of, turned
+from reseen.updates.shapes import shape_of, turned
 from reseen.updates.sides import Shape
 
 _LONGEST_NAME = 512
@@ -44,8 +43,6 @@ class FileLayer:
     tensors: dict[str, TensorInfo]
     """By role."""
     shape: Shape
-    unpacked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """By role: shapes of factors that the header does not say."""
     wrapped: Wrapped | None = None
     """The layer that its name ends in, where words that nobody knows stand before or within it."""
 
@@ -67,8 +64,6 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
     rest: list[TensorInfo] = []
     others: dict[str, list[tuple[str, TensorInfo]]] = {}
     """By layer: what is recognised and not read."""
-    parts: list[TensorInfo] = []
-    """Of quantised weights."""
     numbered = _numbered(tensors)
     for info in tensors:
         if len(info.name) > _LONGEST_NAME:
@@ -77,8 +72,6 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
         said = numbered.get(info.name) if numbered else split(info.name)
         if said is None:
             rest.append(info)
-        elif said.role == "quantised":
-            parts.append(info)
         elif said.role in OTHER:
             others.setdefault(said.layer, []).append((said.role, info))
         else:
@@ -90,8 +83,6 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
             if said.role in FACTORS and (said.style != "lycoris" or said.layer not in styles):
                 styles[said.layer] = said.style
     rest = _ia3_weights(rest, grouped)
-    for info in attach(parts, grouped):
-        others.setdefault(info.name, []).append(("quantised", info))
     left = rest if numbered else _by_pattern(rest, grouped, styles)
     if not numbered and not any(_factors(adapters) for adapters in grouped.values()):
         paired = pairs(left)
@@ -108,12 +99,10 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
     layers: list[FileLayer] = []
     for source, adapters in grouped.items():
         roles = _one_adapter(adapters, counts)
-        unpacked = _unpacked(source, roles)
-        shape, used = shape_of(_with_shapes(roles, unpacked))
-        used = {role: roles[role] for role in used}
-        # A number does not say which of two goes up.
+        shape, used = shape_of(roles)
+        # A number does not say which of two goes up; other names may say it falsely.
         is_turned = styles.get(source) == POSITIONAL and _is_turned(shape)
-        if (shape == DISAGREE or is_turned) and (readings := turned(roles)):
+        if (isinstance(shape, str) or is_turned) and (readings := turned(roles)):
             shape, used = readings[0]
         if isinstance(shape, str):
             if source in others and roles.keys() <= set(EXTRAS):
@@ -125,25 +114,8 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
                 used
             )
         style = "lycoris" if shape.algorithm in ("loha", "lokr") else styles.get(source, "")
-        layers.append(replace(_layer(source, style, used, shape), unpacked=unpacked))
+        layers.append(_layer(source, style, used, shape))
     return tuple(layers)
-
-
-def _unpacked(source: str, roles: dict[str, TensorInfo]) -> dict[str, tuple[int, int]]:
-    """The shapes of factors that the header does not say."""
-    if not any(role.endswith("/absmax") for role in roles):
-        return {}
-    where = place(source)
-    aliases = [flat(where.name), longest(where.rest)]
-    return unpacked_shapes([alias for alias in aliases if alias], roles)
-
-
-def _with_shapes(
-    roles: dict[str, TensorInfo], shapes: dict[str, tuple[int, int]]
-) -> dict[str, TensorInfo]:
-    if not shapes:
-        return roles
-    return roles | {role: replace(roles[role], shape=shape) for role, shape in shapes.items()}
 
 
 def _ia3_weights(
@@ -208,25 +180,25 @@ def _layer(
     if alias is None:
         return FileLayer(source, where, style, used, shape)
     if is_open(shape):
-        model = model_of_open(alias, shape, models)
+        sized = model_of_open(alias, shape, models)
     else:
-        model = model_of(alias, shape.out, shape.columns, models)
-    if model is None:
+        sized = model_of(alias, shape.out, shape.columns, models)
+    if sized is None:
         for other, reading in turned(used):
-            model = model_of(alias, other.out, other.columns, models)
-            if model is not None:
+            sized = model_of(alias, other.out, other.columns, models)
+            if sized is not None:
                 used, shape = reading, other
                 break
-    if named or model is None:
+    if named or sized is None:
         return FileLayer(source, where, style, used, shape)
+    alias, model = sized
     found = Wrapped(alias, model if model in ENCODERS else "")
-    return FileLayer(source, where, style, used, shape, wrapped=found)
+    return FileLayer(source, where, style, used, shape, found)
 
 
 def layer_then(layer: FileLayer, models: Models) -> FileLayer:
     """The layer as it was found when these were all models that had a table."""
-    was = _layer(layer.source, layer.style, layer.tensors, layer.shape, models)
-    return replace(was, unpacked=layer.unpacked)
+    return _layer(layer.source, layer.style, layer.tensors, layer.shape, models)
 
 
 def _numbered(tensors: Sequence[TensorInfo]) -> dict[str, Tensor]:

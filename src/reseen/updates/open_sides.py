@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reseen.updates.names.known import fits, known
 from reseen.updates.names.tables import Table
-from reseen.updates.names.wrapped import ALL, Models
+from reseen.updates.names.wrapped import ALL, Models, spellings
 from reseen.updates.sides import Shape
 
 
@@ -32,6 +32,11 @@ def closed_by(table: Table, alias: str, shape: Shape) -> Shape | None:
     return None
 
 
-def model_of_open(alias: str, shape: Shape, models: Models = ALL) -> str | None:
-    """The first model that has a layer of this name, and of the sides that are known."""
-    return next((m for m in models if closed_by(known(m), alias, shape)), None)
+def model_of_open(alias: str, shape: Shape, models: Models = ALL) -> tuple[str, str] | None:
+    """The first model that has a layer of this name, and of the sides that are known; and the name
+    as it writes it (see `wrapped.model_of`)."""
+    for spelled in spellings(alias, models):
+        for model in models:
+            if closed_by(known(model), spelled, shape):
+                return spelled, model
+    return None

@@ -8,7 +8,10 @@ Canonical names (part of the published sketch) are `<part>.<name>`:
 
     part         name inside the part
     unet         the diffusers name of the layer (SD 1.x, SD 2.x, SDXL)
-    transformer  the diffusers name of the layer, projections split (Flux.1, SD3, SD3.5)
+    transformer  the diffusers name of the layer, projections split (Flux.1, SD3 and later ones)
+    transformer_2
+                 the same, of the second of two experts (Wan 2.2)
+    language     the transformers name from `layers` on (language models)
     clip_l, clip_g, clip_h
                  the transformers name: text_model.encoder.layers.0.self_attn.q_proj
     t5           the transformers name: encoder.block.0.layer.0.SelfAttention.q
@@ -26,22 +29,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from reseen.errors import FileError
-from reseen.files.tensors import Listing, TensorInfo
-from reseen.updates.beside import beside
+from reseen.files.tensors import Listing
+from reseen.updates import readings
 from reseen.updates.by_order import NamingByOrder, by_order
-from reseen.updates.canonical import Naming, Piece, naming_of, part_of
+from reseen.updates.canonical import Naming, Piece, naming_of, part_of, widths
 from reseen.updates.former import NamingThen, naming_then
 from reseen.updates.layers import FileLayer, file_layers, layer_then
-from reseen.updates.names import then as names_then
+from reseen.updates.modules import ModulePlan as ModulePlan
+from reseen.updates.modules import Reading as Reading
+from reseen.updates.modules import is_own
+from reseen.updates.names import then
 from reseen.updates.names.known import BY_ORDER
 from reseen.updates.names.tables import flat
 from reseen.updates.not_read import (
     BEGINS_DRAWN,
     BEGINS_FROM_BASE,
-    FEW_VALUES,
     FUSED,
     SECOND_UPDATE,
     code_of,
@@ -51,42 +56,6 @@ from reseen.updates.peft import PeftConfig, parse_metadata
 from reseen.updates.sides import OWN
 
 _OR = "|"
-FEWEST_VALUES = 256
-"""Numbers of AdaLoRA that are its own; its factors are drawn from a seed. Strangers of one seed who
-have 32 of them reach a mean cosine of 0.5 now and then; with these it would be eight sigma."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModulePlan:
-    """One canonical module of a file: how its update is made from which tensors."""
-
-    name: str
-    """Canonical."""
-    source: str
-    """The file's own name of the layer; the cuts of one fused layer share it."""
-    algorithm: str
-    """lora, adalora, loha, lokr or full; or one of `sides.OWN`."""
-    shape: tuple[int, int, int, int]
-    """Of the update: (out, in, kernel height, kernel width); a linear layer has kernel 1x1."""
-    rank: int
-    """Of the factors; 0 where the algorithm has none (full, LoKr of two full matrices)."""
-    tensors: Mapping[str, TensorInfo]
-    """By role: up, down, mid, alpha, scale, magnitude, hada_w1_a ..., lokr_w1 ..., diff."""
-    rows: tuple[tuple[int, int], ...] | None = None
-    """Which output rows of the file's layer make this module, in order; None for all of them."""
-    fixed_scale: float | None = None
-    """The scale where a configuration gives it; None where the tensors do (or else it is 1)."""
-    reading: int = 0
-    """0 for a module of the plan; else that of one of `Plan.readings`, counted from 1."""
-    unpacked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """By role: shapes of factors of 4 bits, which the header does not say."""
-    what: str = ""
-    """Which object of an algorithm of `sides.OWN` it is; empty for what is added to the weight."""
-
-    @property
-    def length(self) -> int:
-        """Bytes to read for it."""
-        return sum(info.length for info in self.tensors.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +72,11 @@ class NotRead:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A file under other names, under which it is compared too: those that its layers had in
-    releases before, for what was removed then has a sketch of these names, and its weights are
-    gone; or those that their order tells, marked so (`names.known.BY_ORDER`)."""
-
-    architecture: str
-    modules: tuple[ModulePlan, ...]
-    """As in `Plan`."""
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """What a file is made of, by its header."""
 
     architecture: str
-    """sd1, sd2, sdxl, flux, sd3, sd3.5-large; of a file with a text encoder only that encoder
+    """One of `names.known.DENOISERS`; of a file with a text encoder only that encoder
     (clip_l, clip_g, clip_h, t5); "sd1|sd2" where it may be either; "unknown:" and eight digits of
     its widths; "" without modules."""
     parts: tuple[str, ...]
@@ -155,12 +113,6 @@ class Plan:
             yield tuple(group)
 
 
-def is_own(module: ModulePlan, own: Mapping[str, ModulePlan]) -> bool:
-    """Whether a module of another reading is the plan's own of that name."""
-    mine = own.get(module.name)
-    return mine is not None and (mine.source, mine.rows) == (module.source, module.rows)
-
-
 def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     """What the file behind a listing is made of; `config` is the adapter_config.json beside it.
 
@@ -171,8 +123,6 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     remarks: list[str] = []
     configs = {"": config} if config else _configs(listing.metadata, remarks)
     every = _told_apart(file_layers(listing.tensors, counts), configs, counts)
-    if not every:
-        every = beside(listing.tensors, counts)
     layers = tuple(layer for layer in every if layer.shape.algorithm not in OWN)
     naming = naming_of(layers)
     scales = {layer.source: _fixed_scale(layer, configs) for layer in layers}
@@ -198,10 +148,10 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     originals = frozenset(
         layer.place.prefix for layer in every if flat(layer.place.name).startswith(_ORIGINAL)
     )
-    readings = _readings(layers, naming, modules, scales)
+    others = _readings(layers, naming, modules, scales)
     modules = tuple(sorted((*modules, *own_modules), key=lambda module: module.name))
     infos = [info for module in modules for info in module.tensors.values()]
-    if any(reading.architecture.endswith(BY_ORDER) for reading in readings):
+    if any(other.architecture.endswith(BY_ORDER) for other in others):
         remarks.append("names of layers that tell nothing: which is which is told by their order")
     return Plan(
         architecture=architecture,
@@ -212,9 +162,9 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         ranks=tuple(sorted({module.rank for module in modules})),
         dtypes=tuple(sorted({info.dtype for info in infos})),
         scale_known=not unscaled and not patterns,
-        not_read=tuple(NotRead(reason, n) for reason, n in sorted(counts.items()) if n),
+        not_read=tuple(NotRead(reason, n) for reason, n in sorted(counts.items())),
         remarks=tuple(remarks),
-        readings=readings,
+        readings=others,
     )
 
 
@@ -224,27 +174,42 @@ def _readings(
     modules: Sequence[ModulePlan],
     scales: Mapping[str, float | None],
 ) -> tuple[Reading, ...]:
-    """The file under the names that its layers had, where those were others: by the last release,
-    and by those before it, which saw no name behind words that they did not know. And under those
-    that their order tells where they have none."""
-    readings: list[Reading] = []
-    seen = [{module.name for module in modules}]
-    for models in (names_then.MODELS, ()):
+    """The file under other names: those of the last release, and of those before it, which saw no
+    name behind words that they did not know; and what `readings` and `by_order` tell."""
+    architecture = naming.architecture(layers)
+    found: list[tuple[str, tuple[ModulePlan, ...]]] = []
+    for models in (then.MODELS, ()):
         was = tuple(layer_then(layer, models) for layer in layers)
         named = naming_then(was, naming)
-        then = _modules(was, named, scales, Counter())
-        names = {module.name for module in then}
+        found.append((named.architecture(was), _modules(was, named, scales, Counter())))
+        if not any(layer.wrapped for layer in was):
+            break
+    unknown = f"unknown:{widths(layers)}"
+    found += ((unknown, spelled) for spelled in readings.as_before(architecture, modules))
+    found = _others(found, modules)
+    found.append((architecture, readings.of_the_other_expert(architecture, modules)))
+    found += (
+        (guessed.model + BY_ORDER, _modules(some, guessed, scales, Counter()))
+        for guessed, some in by_order(layers, naming)
+    )
+    return tuple(
+        Reading(label, tuple(replace(module, reading=number) for module in some))
+        for number, (label, some) in enumerate((each for each in found if each[1]), 1)
+    )
+
+
+def _others(
+    found: Sequence[tuple[str, tuple[ModulePlan, ...]]], modules: Sequence[ModulePlan]
+) -> list[tuple[str, tuple[ModulePlan, ...]]]:
+    """Those whose names are not the file's own, each once."""
+    seen = {frozenset(module.name for module in modules)}
+    others = []
+    for label, some in found:
+        names = frozenset(module.name for module in some)
         if names not in seen:
-            seen.append(names)
-            number = len(readings) + 1
-            marked = tuple(replace(module, reading=number) for module in then)
-            readings.append(Reading(named.architecture(was), marked))
-    for guessed, some in by_order(layers, naming):
-        number = len(readings) + 1
-        mods = _modules(some, guessed, scales, Counter())
-        marked = tuple(replace(module, reading=number) for module in mods)
-        readings.append(Reading(guessed.model + BY_ORDER, marked))
-    return tuple(readings)
+            seen.add(names)
+            others.append((label, some))
+    return others
 
 
 def _modules(
@@ -283,7 +248,6 @@ def _modules(
             tensors=layer.tensors,
             rows=piece.rows,
             fixed_scale=scales[layer.source],
-            unpacked=layer.unpacked,
         )
         for name, (layer, piece) in sorted(taken.items())
     )
@@ -321,12 +285,9 @@ def _told_apart(
 ) -> tuple[FileLayer, ...]:
     """The layers that can be told from strangers' by what they hold: not those of which the
     configuration says that training began from something that strangers share."""
-    values = sum(layer.shape.rank for layer in layers if layer.shape.algorithm == "adalora")
     found: list[FileLayer] = []
     for layer in layers:
         reason = _begins_alike(layer, _config_of(layer, configs))
-        if layer.shape.algorithm == "adalora" and values < FEWEST_VALUES:
-            reason = FEW_VALUES
         if reason is None:
             found.append(layer)
         else:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from reseen.updates.names import mmdit, text, unet
+from reseen.updates.names.models import GROUPS, PROVED, UNPROVED, VARIANTS
 from reseen.updates.names.tables import Cut, Table
 
-DENOISERS = ("sd1", "sd2", "sdxl", "flux", "sd3", "sd3.5-large")
+_BUILT = ("sd1", "sd2", "sdxl", "flux", "sd3", "sd3.5-large")
+LANGUAGE = "language"
+DENOISERS = (*_BUILT, *PROVED, "kolors", *UNPROVED, LANGUAGE)
 ENCODERS = ("clip_l", "clip_g", "clip_h", "t5")
 
 _MODEL = 0.7
@@ -44,7 +47,17 @@ def known(model: str) -> Table:
             return text.clip("clip_h", 1024, 24, 0)
         case "t5":
             return text.t5()
-    raise ValueError(f"no table for {model}")
+        case "kolors":
+            return unet.unet_table(unet.KOLORS)
+        case "language":
+            return text.LANGUAGE.table()
+    if model not in _SIZED:
+        raise ValueError(f"no table for {model}")
+    family, sizes = _SIZED[model]
+    return family.table(**sizes)
+
+
+_SIZED = {**PROVED, **UNPROVED}
 
 
 _OR = "|"
@@ -57,6 +70,12 @@ def one_of(architecture: str) -> tuple[str, ...]:
     """The base models that an architecture may be, marked or not: several ("sd1|sd2") where all
     that a file has is in each of them, by name and by shape."""
     return tuple(architecture.removesuffix(BY_ORDER).split(_OR))
+
+
+def groups_of(architecture: str) -> tuple[str, ...]:
+    """Where sketches of an architecture are searched: together with those of models that have many
+    layers of one name and one size with it."""
+    return tuple(dict.fromkeys(GROUPS.get(model, model) for model in one_of(architecture)))
 
 
 def fits(table: Table, alias: str, out: int, columns: int) -> tuple[bool, bool]:
@@ -134,15 +153,17 @@ def model_of(weights: Mapping[str, int], total: int, names: Mapping[str, frozens
     """Which model a part is of, empty for none: the one that has the most of it.
 
     `weights`: stored bytes of the layers that each model has; `total`: of all; `names`: the layers
-    themselves, without the part. Of several that have all alike it is those of which no layer of a
-    kind that is there is missing; else it is one of them: self-attention alone cannot tell
-    SD 1.x from SD 2.x.
+    themselves, without the part. Of several that have all alike it is the one that others are
+    variants of, and none whose sizes are unproved; those of which no layer of a kind that is there
+    is missing; else it is one of them: self-attention alone cannot tell SD 1.x from SD 2.x.
     """
     most = max(weights.values(), default=0)
     if not most or most < _MODEL * total:
         return ""
     alike = [model for model, weight in weights.items() if weight == most]
     if len(alike) > 1:
+        alike = [m for m in alike if VARIANTS.get(m) not in alike]
+        alike = [m for m in alike if m not in UNPROVED] or alike
         alike = [m for m in alike if _is_whole(m, names[m])] or alike
     return _OR.join(sorted(alike, key=(*DENOISERS, *ENCODERS).index))
 

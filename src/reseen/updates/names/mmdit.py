@@ -35,7 +35,8 @@ _TXT = ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj")
 def flux(h: int = 3072, double: int = 19, single: int = 38) -> Table:
     """Flux.1: the names of diffusers, of the original release, of XLabs and of OneTrainer."""
     layers = [
-        Layer("x_embedder", h, 64),
+        # Fill has 384 channels, Canny and Depth 128.
+        Layer("x_embedder", h, 64, others=((h, 384), (h, 128))),
         Layer("context_embedder", h, 4096),
         Layer("norm_out.linear", 2 * h, h),
         Layer("proj_out", 64, h),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 ENCODER, MODEL, SECOND = "text_encoder", "model", "model_2"
 """Parts of a file: a text encoder (or several, numbered), a denoiser, the second of two."""
+SECOND_PART = "_2"
+"""What the part of canonical names ends with where they are the second expert's."""
 
 _WRAPPERS = ("base_model.model.", "_orig_mod.", "module.")
 """What training wrappers put in front; stripped wherever they stand."""

@@ -7,7 +7,7 @@ one new table and one line in `DENOISERS` or `ENCODERS` of `known`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,13 @@ class Table:
     and it is all that kohya's names keep, so dotted and flattened names are looked up alike."""
     spelled: tuple[str, ...]
     """The same names with their dots."""
+    dialects: Mapping[str, tuple[Alias, ...]] = field(default_factory=dict)
+    """By who writes so: the names that are not the canonical ones. Under these, and under the
+    canonical ones, such files were removed before the model had a table (see `names.then`)."""
+
+
+Alias = tuple[str, tuple[Cut, ...]]
+"""A name with its dots, and which rows of it are which layers."""
 
 
 def flat(name: str) -> str:
@@ -79,7 +86,10 @@ def flat(name: str) -> str:
 
 
 def table(
-    part: str, layers: Iterable[Layer], aliases: Iterable[tuple[str, tuple[Cut, ...]]]
+    part: str,
+    layers: Iterable[Layer],
+    aliases: Iterable[Alias],
+    dialects: Mapping[str, tuple[Alias, ...]] | None = None,
 ) -> Table:
     """A table from its layers and their other names; the canonical names are added.
 
@@ -91,4 +101,5 @@ def table(
     for alias, cuts in names:
         if every.setdefault(flat(alias), cuts) != cuts:
             raise ValueError(f"{alias} means two layers of {part}")
-    return Table(part, by_name, every, tuple(dict.fromkeys(alias for alias, _ in names)))
+    spelled = tuple(dict.fromkeys(alias for alias, _ in names))
+    return Table(part, by_name, every, spelled, dialects or {})

@@ -6,7 +6,11 @@ Canonical are the names of the transformers library. The oldest diffusers adapte
 
 from __future__ import annotations
 
+from reseen.updates.names.compact import Family
 from reseen.updates.names.tables import Cut, Layer, Table, table
+
+_ATTENTION = "q_proj,k_proj,v_proj,o_proj,qkv_proj"
+_FEED = "gate_proj,up_proj,down_proj,gate_up_proj"
 
 
 def clip(part: str, width: int, depth: int, projection: int) -> Table:
@@ -34,6 +38,24 @@ def clip(part: str, width: int, depth: int, projection: int) -> Table:
     if projection:
         layers.append(Layer("text_projection", projection, width))
     return table(part, layers, aliases)
+
+
+LANGUAGE = Family(
+    """
+    layers.{0-127}.self_attn.(q_proj,k_proj,v_proj,o_proj,qkv_proj) 0 0
+    layers.{0-127}.mlp.(gate_proj,up_proj,down_proj,gate_up_proj) 0 0
+    """,
+    {
+        spelled: f"""
+    {spelled}.layers.{{0-127}}.self_attn.({_ATTENTION}) = layers.{{0-127}}.self_attn.({_ATTENTION})
+    {spelled}.layers.{{0-127}}.mlp.({_FEED}) = layers.{{0-127}}.mlp.({_FEED})
+    """
+        for spelled in ("model", "language_model", "language_model.model", "model.language_model")
+    },
+    part="language",
+)
+"""Language models, whatever their size: adapters say where the model is (`model.layers.0`) or
+leave it to who loads them (`layers.0`)."""
 
 
 def t5(width: int = 4096, inner: int = 10240, depth: int = 24) -> Table:

@@ -8,7 +8,7 @@ positions follow the published configurations of the three models.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reseen.updates.names.tables import Cut, Layer, Table, table
 
@@ -33,11 +33,15 @@ class _Unet:
     """proj_in and proj_out are linear layers, not 1x1 convolutions."""
     added: int = 0
     """Width of the added embedding (SDXL)."""
+    text: int = 0
+    """Width of the text before it is projected (Kolors)."""
 
 
 SD1 = _Unet((320, 640, 1280, 1280), (1, 1, 1, 0), 768, linear_proj=False)
 SD2 = _Unet((320, 640, 1280, 1280), (1, 1, 1, 0), 1024, linear_proj=True)
 SDXL = _Unet((320, 640, 1280), (0, 2, 10), 2048, linear_proj=True, added=2816)
+
+KOLORS = replace(SDXL, added=5632, text=4096)
 
 _Named = tuple[Layer, str]
 """A layer and its name in the original code."""
@@ -83,6 +87,9 @@ def _layers(unet: _Unet) -> Iterator[_Named]:
     if unet.added:
         yield Layer("add_embedding.linear_1", time, unet.added), "label_emb.0.0"
         yield Layer("add_embedding.linear_2", time, time), "label_emb.0.2"
+
+    if unet.text:
+        yield Layer("encoder_hid_proj", unet.context, unet.text), "encoder_hid_proj"
 
     width = first
     skips = [first]

@@ -29,7 +29,10 @@ _TRAINING = ("_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_orig_mod")
 _OTHER_MODELS = frozenset({"vision", "controlnet", "vae"})
 """Words that say that a layer is of another model, whose layers have the same names."""
 _IN_WRAPPERS = frozenset(
-    ("transformer", "model", "text", "encoder", "net", "lora", "processor", "layer", "layers")
+    (
+        *("transformer", "model", "text", "encoder", "net", "lora", "processor", "layer", "layers"),
+        *("image", "video", "motion", "face", "language", "llm"),
+    )
 )
 """Words of layers' names that wrappers have, too. Any other one beside a name or within it says
 that it is a longer name, which no table has: `joint_transformer_blocks.0.attn.to_q`, AuraFlow's."""
@@ -86,15 +89,29 @@ def longest(text: str, models: Models = ALL) -> str | None:
     return alias
 
 
-def model_of(alias: str, out: int, columns: int, models: Models = ALL) -> str | None:
-    """The first model that has a layer of this name and shape."""
-    return next((m for m in models if fits(known(m), alias, out, columns) == (True, True)), None)
+def model_of(alias: str, out: int, columns: int, models: Models = ALL) -> tuple[str, str] | None:
+    """The first model that has a layer of this name and shape, and the name as that model writes
+    it: some differ in the case of their letters alone."""
+    for spelled in spellings(alias, models):
+        for model in models:
+            if fits(known(model), spelled, out, columns) == (True, True):
+                return spelled, model
+    return None
+
+
+def spellings(alias: str, models: Models = ALL) -> tuple[str, ...]:
+    """The flattened names of layers that differ from this one in the case of letters alone."""
+    return _aliases(models).get(_key(alias), ())
 
 
 @cache
-def _aliases(models: Models) -> Mapping[str, str]:
+def _aliases(models: Models) -> Mapping[str, tuple[str, ...]]:
     """All flattened names that the tables of these models have, by their words in small letters."""
-    return {_key(alias): alias for model in models for alias in known(model).aliases}
+    found: dict[str, tuple[str, ...]] = {}
+    for alias in dict.fromkeys(alias for model in models for alias in known(model).aliases):
+        key = _key(alias)
+        found[key] = (*found.get(key, ()), alias)
+    return found
 
 
 def _key(alias: str) -> str:
@@ -103,7 +120,7 @@ def _key(alias: str) -> str:
 
 @cache
 def _every(models: Models) -> frozenset[str]:
-    return frozenset(_aliases(models).values())
+    return frozenset(alias for some in _aliases(models).values() for alias in some)
 
 
 def is_name(alias: str, part: str, models: Models = ALL) -> bool:
@@ -169,10 +186,9 @@ def _ending(words: list[str], apart: list[bool], models: Models) -> str | None:
     while waiting:
         path = waiting.pop()
         at, node, length = path.at, path.node, len(path.words)
-        if node.is_name and (best is None or length > best[0]):
-            name = names.get("_".join(reversed(path.words)))
-            if name is not None:
-                best = (length, name, at)
+        is_longer = node.is_name and (best is None or length > best[0])
+        if is_longer and (spelled := names.get("_".join(reversed(path.words)))):
+            best = (length, spelled[0], at)
         if not at or (at, id(node)) in seen:
             continue
         seen.add((at, id(node)))
