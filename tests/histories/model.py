@@ -245,9 +245,9 @@ def looked_at(facts: Facts, world: World) -> dict[Place, tuple[Standing, Level]]
             found[one.key] = (one, max(asked))
     if facts.folder:
         for path, content in facts.in_folder.items():
-            place = Standing(
-                FOLDER, FOLDER, path, content.sha256.hex(), content, None, False, True, True
-            )
+            # Of the class that is never read a file here is known by its SHA-256, as at a hub.
+            sha256 = content.sha256
+            place = Standing(FOLDER, FOLDER, path, sha256.hex(), content, sha256, False, True, True)
             found[place.key] = (place, Level.FULL)
     return found
 

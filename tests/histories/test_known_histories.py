@@ -101,6 +101,10 @@ HISTORIES: dict[str, tuple[Act, ...]] = {
         *(rows("hostile", 18), scan(replace(ALL, level=Level.FULL)), rows("second", 8)),
         *(Classify(person(8), True, "python"), rows("first", 2)),
     ),
+    "a class is said of what stands in a folder": (
+        *(rows("second", 11), Classify("second", True, "python")),
+        scan(Target(folder=True, level=Level.FULL, follow=False)),
+    ),
     "a class is said by one digest, and withdrawn, of a file that was added under another": (
         *(rows("second", 8), rows("first", 2), Add(person(24), "python")),
         *(scan(replace(ALL, level=Level.FULL)), Classify(person(8), True, "python")),
