@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Protocol
@@ -138,11 +138,16 @@ def ends_elsewhere(head: bytes, size: int) -> bool:
 
 
 def wanted_entries(
-    entries: list[ZipEntry], budget: UnpackBudget
+    entries: list[ZipEntry],
+    budget: UnpackBudget,
+    wanted: Callable[[str, int], bool] = lambda path, size: True,
 ) -> Iterator[tuple[str, ZipEntry] | BlindSpot]:
-    """The entries of a zip that are unpacked, by their names, in the order of their bytes."""
+    """The entries of a zip that are unpacked, by their names, in the order of their bytes.
+    `wanted`: told a name and a size."""
     for entry in sorted(entries, key=lambda e: e.at):
         if entry.raw.endswith(b"/") or entry.full < SMALLEST:
+            continue
+        if not wanted(_name(entry), entry.full):
             continue
         if entry.encrypted:
             yield ENCRYPTED

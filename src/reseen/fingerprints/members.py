@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain
@@ -206,7 +206,7 @@ def _members(
                     note(BlindSpot(e.code, str(e)))
                     continue
                 if read.container not in _PICTURES:
-                    found[_unique(shown(each.path), found)] = read
+                    found[unique(shown(each.path), found)] = read
     except FileError as e:
         several = str(e) == zip_directory.SEVERAL
         note(archives.SEVERAL_PARTS if several else BlindSpot(e.code, str(e)))
@@ -227,8 +227,8 @@ def shown(path: str) -> str:
     return plain.replace("\\", "/").lstrip("/!") or "_"
 
 
-def _unique(path: str, taken: dict[str, Fingerprint]) -> str:
-    """An archive can hold a name twice."""
+def unique(path: str, taken: Mapping[str, Fingerprint]) -> str:
+    """A name that none of these has: an archive can hold one twice."""
     made, number = path, 1
     while made in taken:
         number += 1

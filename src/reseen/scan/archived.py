@@ -8,7 +8,7 @@ matches it does by its own bytes; it is there as long as the archive is, with th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from reseen.match.registry_index import RegistryIndex
@@ -40,10 +40,10 @@ def mark_of(archive: Artifact) -> bytes:
 
 
 def results(
-    archive: Artifact, read: Fingerprint, known: RegistryIndex
+    archive: Artifact, within: Iterable[tuple[str, Fingerprint]], known: RegistryIndex
 ) -> Iterator[tuple[ArtifactResult, ReadResult]]:
-    """What each file in an archive is, and what reading it told."""
-    for place, inner in read.within:
+    """What each file in an archive is, and what reading it told. `within`: by their places."""
+    for place, inner in within:
         artifact = member_of(archive, place, inner)
         exact = known.match_digests(inner)
         what = read_in_full(artifact, Confirmed.NONE, inner, known, exact)

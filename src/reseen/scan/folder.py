@@ -245,7 +245,7 @@ def _seen(
             within = (
                 []
                 if one.fingerprint is None
-                else archived.results(seen.artifact, one.fingerprint, known)
+                else archived.results(seen.artifact, one.fingerprint.within, known)
             )
             every = [(seen, what), *within]
     except FileError as e:

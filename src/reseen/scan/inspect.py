@@ -72,11 +72,12 @@ OTHER_ENDINGS = tuple(
         *("png", "jpg", "jpeg", "webp", "gif", "svg", "mp4", "webm", "mp3", "wav", "flac", "ogg"),
         *("md", "txt", "json", "jsonl", "csv", "tsv", "parquet", "arrow", "yaml", "yml", "toml"),
         *("py", "ipynb", "js", "ts", "css", "html", "xml", "pdf", "tex", "gitattributes"),
-        *("zip", "7z", "rar", "gz", "tar", "tgz", "bz2", "xz", "zst"),
+        *("7z", "rar", "gz", "tar", "tgz", "bz2", "xz", "zst"),
     )
 )
-"""Names of pictures, sound, text, tables, code and archives: most of a hub's files. Hashes find a
-removal under any name; its altered copies are not looked for under these, and that is counted."""
+"""Names of pictures, sound, text, tables, code and archives (a zip excepted, of which parts can be
+read): most of a hub's files. Hashes find a removal under any name; its altered copies are not
+looked for under these, and that is counted."""
 BY_NAME = "files named as no weights: not read for altered copies"
 GATED = "files behind a gate: not read for altered copies"
 SIZES = "files of a hub that states no sizes: not read"
@@ -129,6 +130,8 @@ def wants_reading(
             return True
     elif not header and known.could_hold(artifact.size):
         return True
+    if is_plausible(artifact) and artifact.path.lower().endswith(".zip"):
+        return not before.looked  # what is in it may be an exact copy, too
     if not known.sketched or not is_plausible(artifact) or is_named_otherwise(artifact):
         return False
     if not before.looked or before.near:

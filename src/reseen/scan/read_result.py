@@ -13,6 +13,7 @@ from reseen.records import (
     BlindSpot,
     Confirmed,
     Container,
+    Fingerprint,
     JudgedBy,
     Match,
     Problem,
@@ -46,6 +47,8 @@ class ReadResult:
     """What of it was not read, or why its weights could not be judged."""
     unread: BlindSpot | None = None
     """Why it was not read, or not further, where the file itself is not the reason."""
+    members: tuple[tuple[str, Fingerprint], ...] = ()
+    """What was read of the files in it, where it is an archive, each by its place ("!member")."""
 
     @property
     def by_weights(self) -> bool:

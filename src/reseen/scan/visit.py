@@ -25,7 +25,7 @@ from reseen.observed.readings import UNREAD, File
 from reseen.records import Artifact, Confirmed, Match, Problem, Repository
 from reseen.registry import never_read
 from reseen.registry.never_read import forbids
-from reseen.scan import inspect, priorities
+from reseen.scan import archived, inspect, priorities, zip_at_hub
 from reseen.scan.context import ReadContext
 from reseen.scan.inspect import ArtifactResult, conclude, read, wants_reading
 from reseen.scan.read_result import NOT_READ, ReadResult, blindness, where
@@ -226,6 +226,10 @@ def _conclude(
             try:
                 with bulkhead():
                     seen.append(conclude(artifact, matched, known, outcome))
+                    for member, told in archived.results(artifact, outcome.members, known):
+                        seen.append(member)
+                        if any(spot.code != ORDINARY for spot in told.troubles):
+                            problems.append(blindness(where(member.artifact), told))
             except FileError as e:
                 seen.append(ArtifactResult(artifact, matched))
                 problems.append(Problem(where(artifact), str(e), e.remedy))
@@ -270,7 +274,10 @@ async def _read_all(context: ReadContext, files: CommitFiles) -> dict[_Content, 
         for each, (artifact, matched) in left:
             try:
                 with bulkhead():
-                    outcomes[each] = await read(context, artifact, matched)
+                    outcome = await read(context, artifact, matched)
+                    if context.options.edited and zip_at_hub.is_one(outcome):
+                        outcome = await zip_at_hub.read_members(context, artifact, outcome)
+                    outcomes[each] = outcome
             except FileError as e:
                 problem = Problem(where(artifact), str(e), e.remedy)
                 outcomes[each] = ReadResult(problem=problem)

@@ -1,0 +1,149 @@
+"""A zip at a hub: its directory, and the files in it that may be weights, each by Range.
+
+What comes in: an artifact whose header told that it is a zip and no torch file. What goes out: the
+same reading, with a fingerprint for each file in it that was read. No byte of the others is asked
+for. A file is unpacked as it comes; it passes through a temporary file that has no name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import IO
+
+from reseen.errors import FileError, HubBusy, HubError, Malformed, bulkhead
+from reseen.files import zip_directory
+from reseen.files.archives import Inflated, UnpackBudget, wanted_entries
+from reseen.files.source import Range
+from reseen.files.zip_directory import LOCAL_LENGTH, Windows, ZipEntry, start_told
+from reseen.fingerprints.members import read_stream, shown, unique
+from reseen.hubs.hub import drive
+from reseen.records import Artifact, BlindSpot, Container, Fingerprint, Problem
+from reseen.registry.never_read import ended, forbids
+from reseen.scan.budget import SPENT, Kind
+from reseen.scan.context import ReadContext
+from reseen.scan.inspect import OTHER_ENDINGS, SMALLEST
+from reseen.scan.read_result import AWAY, LIMIT, ReadResult, where
+
+_PIECE = 8 << 20
+"""Bytes asked for at once."""
+_READ = 1 << 20
+"""Bytes unpacked at once."""
+_ARCHIVES = (Container.ZIP, Container.NPZ, Container.DDUF)
+NOT_WHOLE = BlindSpot("limit", "files in an archive that are larger than the limit on bytes allows")
+
+
+def is_one(what: ReadResult) -> bool:
+    """Did its header tell that it is a zip and no torch file?"""
+    header = what.inspection
+    if header is None or what.busy or what.missing or what.left:
+        return False
+    return header.container in _ARCHIVES and header.problem is not None
+
+
+async def read_members(context: ReadContext, artifact: Artifact, what: ReadResult) -> ReadResult:
+    """The same with what is in it. A hub's error is a problem, not raised."""
+    assert artifact.size is not None
+    assert what.inspection is not None
+    inspection = replace(what.inspection, architecture="")  # it was looked into
+    what = replace(what, inspection=inspection)
+    if forbids(context.known, artifact):
+        return what
+    windows = Windows(artifact.size)
+    try:
+        entries = await drive(context.hub, artifact, zip_directory.read_directory(windows))
+        context.budget.spend(windows.read, Kind.HEADERS)
+        return await _read_wanted(context, artifact, what, entries)
+    except HubError as e:
+        problem = Problem(where(artifact), str(e), e.remedy)
+        return replace(what, problem=problem, busy=isinstance(e, HubBusy), unread=AWAY)
+    except FileError:
+        return what  # why it cannot be read has been said
+
+
+async def _read_wanted(
+    context: ReadContext, artifact: Artifact, what: ReadResult, entries: list[ZipEntry]
+) -> ReadResult:
+    budget = context.budget
+    unpacked = UnpackBudget.of(artifact.size or 0)
+    found: dict[str, Fingerprint] = {}
+    spots: dict[str, BlindSpot] = {}
+
+    def note(spot: BlindSpot) -> None:
+        before = spots.get(spot.reason)
+        spots[spot.reason] = replace(spot, count=before.count + 1) if before else spot
+
+    for each in wanted_entries(entries, unpacked, _may_be_weights):
+        if isinstance(each, BlindSpot):
+            note(each)
+            continue
+        path, entry = each
+        if entry.size > min(context.options.max_artifact_bytes, budget.left):
+            note(NOT_WHOLE)
+            continue
+        if entry.size > budget.scan.left:
+            return replace(what, members=_members(found), skipped=SPENT, left=True, unread=LIMIT)
+        budget.spend(entry.size, Kind.WHOLE)
+        try:
+            with bulkhead():
+                read = await _read(context, artifact, entry, unpacked)
+        except FileError as e:
+            note(BlindSpot(e.code, str(e)))
+        else:
+            found[unique(shown(path), found)] = read
+    # Of an archive that was opened only this is not read; that it is no torch file was no trouble.
+    inspection = what.inspection
+    assert inspection is not None
+    opened = replace(inspection, problem=None)
+    return replace(what, inspection=opened, members=_members(found), blind=tuple(spots.values()))
+
+
+def _may_be_weights(path: str, size: int) -> bool:
+    return size >= SMALLEST and not path.lower().endswith(OTHER_ENDINGS)
+
+
+def _members(found: dict[str, Fingerprint]) -> tuple[tuple[str, Fingerprint], ...]:
+    """Each by its place, those of archives in it too."""
+    every: list[tuple[str, Fingerprint]] = []
+    for path, read in found.items():
+        every.append((f"!{path}", read))
+        every += ((f"!{path}{inner}", each) for inner, each in read.within)
+    return tuple(every)
+
+
+async def _read(
+    context: ReadContext, artifact: Artifact, entry: ZipEntry, unpacked: UnpackBudget
+) -> Fingerprint:
+    """Raises HubError, and FileError for what is in the entry."""
+    with tempfile.TemporaryFile("w+b", buffering=0, prefix="reseen-") as spool:  # 0600, no name
+        for at in range(entry.at, entry.end, _PIECE):
+            data = await context.hub.read(artifact, Range(at, min(_PIECE, entry.end - at)))
+            await asyncio.to_thread(spool.write, data)
+        return await asyncio.to_thread(_of_spool, spool, context, entry, unpacked)
+
+
+def _of_spool(
+    spool: IO[bytes], context: ReadContext, entry: ZipEntry, unpacked: UnpackBudget
+) -> Fingerprint:
+    forbidden = partial(forbids, context.known)
+    blocks = _unpacked(spool, entry)
+    read = read_stream(blocks, entry.full, forbidden, budget=unpacked, depth=1)
+    return ended(context.known, read)
+
+
+def _unpacked(spool: IO[bytes], entry: ZipEntry) -> Iterator[bytes]:
+    spool.seek(0)
+    local = spool.read(LOCAL_LENGTH)
+    start = start_told(entry, local) - entry.at
+    spool.seek(start)
+    inflated, left = Inflated(entry), entry.size
+    while left:
+        data = spool.read(min(_READ, left))
+        if not data:
+            raise Malformed("the file breaks off")
+        left -= len(data)
+        yield from inflated.feed(data)
+    inflated.finish()

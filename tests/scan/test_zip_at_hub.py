@@ -1,0 +1,160 @@
+"""A zip at a hub: its directory and what may be weights is read; what is in it stands with it."""
+
+from __future__ import annotations
+
+import asyncio
+import zipfile
+
+import pytest
+from tests.files import build, packed
+from tests.match.made import fully_known, known, listed, remove
+from tests.match.updates import CAST, OTHER, REMOVED, put
+from tests.scan.fake_hub import BUSY, COMMIT, FakeHub
+
+from reseen.files.source import Range
+from reseen.hubs.hub import Revision
+from reseen.hubs.kinds import address_of
+from reseen.observed import sightings
+from reseen.observed.readings import read_so_far
+from reseen.records import Artifact, Rung, Sighting, SightingState
+from reseen.scan.context import reading
+from reseen.scan.inspect import wants_reading
+from reseen.scan.recheck import revisit
+from reseen.scan.record import record
+from reseen.scan.target import Options
+from reseen.scan.visit import Visit, file_of, visit
+from reseen.store.database import Store
+
+PICTURE = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4_000
+
+
+class Counted(FakeHub):
+    """Remembers which bytes were asked for."""
+
+    ranges: list[tuple[str, Range]]
+
+    async def read(self, artifact: Artifact, wanted: Range) -> bytes:
+        self.ranges.append((artifact.path, wanted))
+        return await super().read(artifact, wanted)
+
+
+def hub_of(files: dict[str, bytes]) -> Counted:
+    hub = Counted(files)
+    hub.ranges = []
+    return hub
+
+
+def visited(store: Store, hub: FakeHub, options: Options | None = None) -> Visit:
+    context = reading(hub, known(store), options or Options())
+    return asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
+
+
+def recorded(store: Store, found: Visit) -> list[Sighting]:
+    with store.write() as connection:
+        new = record(connection, found).new
+        return [sightings.by_id(connection, id) for id in new]
+
+
+def asked(store: Store, hub: FakeHub) -> dict[str, SightingState]:
+    asyncio.run(revisit(store, hub))
+    with store.read() as connection:
+        return {each.path: each.state for each in sightings.every(connection)}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("path", ["Test model.zip", "LORA"])
+def test_copies_in_a_zip_are_found_and_pictures_are_not_read(
+    store: Store, method: int, path: str
+) -> None:
+    put(store, REMOVED)
+    files = {"1.jpg": PICTURE, "same": REMOVED, "x/cast.safetensors": CAST, "2.jpg": PICTURE[5:]}
+    hub = hub_of({path: build.python_zip(files, method), "README.md": b"text" * 900})
+    found = recorded(store, visited(store, hub))
+    assert {(one.path, one.rung) for one in found} == {
+        (f"{path}!same", Rung.BYTES), (f"{path}!x/cast.safetensors", Rung.WEIGHTS),
+    }  # fmt: skip
+    assert all(one.member and one.file_path == path for one in found)
+    assert {address_of(one) for one in found} == {
+        f"https://hub.example/someone/test/blob/{COMMIT}/{path.replace(' ', '%20')}"
+    }
+    if method == zipfile.ZIP_STORED:
+        first, last = hub.files[path].index(PICTURE), hub.files[path].index(PICTURE[5:-9])
+        for at in (first + 170_000, last + 600_000):
+            read = [r for _, r in hub.ranges if r.start <= at < r.start + r.length]
+            assert read == [], "a picture was read"
+
+
+def test_lists_of_hashes_find_what_is_in_a_zip(store: Store) -> None:
+    remove(store, listed(OTHER))
+    hub = hub_of({"a.zip": build.python_zip({"in.zip": build.python_zip({"m": OTHER})})})
+    (one,) = recorded(store, visited(store, hub))
+    assert (one.path, one.rung) == ("a.zip!in.zip!m", Rung.BYTES)
+
+
+def test_a_zip_is_opened_once_and_what_was_read_is_kept(store: Store) -> None:
+    remove(store, fully_known(OTHER))
+    hub = hub_of({"a.zip": build.python_zip({"m": REMOVED})})
+    assert recorded(store, visited(store, hub)) == []
+    with store.read() as connection:
+        ((_, before),) = read_so_far(connection, [1]).items()
+    archive = hub.artifact("a.zip")
+    told = before[file_of(archive)]
+    assert not wants_reading(archive, (), told, known(store), Options())
+    assert before[next(file for file in before if file[0] == "a.zip!m")].full
+    remove(store, fully_known(REMOVED))
+    from reseen.scan.reinspection import record_past
+
+    with store.write() as connection:
+        (new,) = record_past(connection, store.secret)
+        assert sightings.by_id(connection, new[0]).path == "a.zip!m"
+
+
+def test_it_is_there_as_long_as_the_archive_is(store: Store) -> None:
+    put(store, REMOVED)
+    hub = hub_of({"a!b.zip": build.python_zip({"m": REMOVED})})
+    (one,) = recorded(store, visited(store, hub))
+    assert one.path == "a%21b.zip!m"
+    assert asked(store, hub) == {one.path: SightingState.LIVE}
+    before = hub.files.pop("a!b.zip")
+    hub.files["other"] = b"x" * 2000
+    asked(store, hub)
+    assert asked(store, hub) == {one.path: SightingState.GONE}
+    hub.files["a!b.zip"] = before
+    assert asked(store, hub) == {one.path: SightingState.LIVE}
+    hub.files["a!b.zip"] = build.python_zip({"m": REMOVED, "n": b"n"})  # another archive
+    asked(store, hub)
+    assert asked(store, hub) == {one.path: SightingState.GONE}
+
+
+def test_what_is_larger_than_the_limit_is_left_and_said(store: Store) -> None:
+    put(store, REMOVED)
+    hub = hub_of({"a.zip": build.python_zip({"big": bytes(300_000), "m": CAST})})
+    found = visited(store, hub, Options(max_artifact_bytes=len(CAST) + 1000))
+    assert [one.artifact.path for one in found.seen] == ["a.zip", "a.zip!m"]
+    assert "[limit]" in found.problems[0].reason
+
+
+def test_a_hub_that_is_busy_is_asked_again(store: Store) -> None:
+    put(store, REMOVED)
+
+    class Tired(Counted):
+        async def read(self, artifact: Artifact, wanted: Range) -> bytes:
+            if self.ranges:
+                raise BUSY
+            return await super().read(artifact, wanted)
+
+    hub = Tired({"a.zip": build.python_zip({"1.jpg": PICTURE, "m": CAST})})
+    hub.ranges = []
+    found = visited(store, hub)
+    assert found.unanswered == ("a.zip",)
+    assert not found.complete
+
+
+@pytest.mark.parametrize(
+    "data", [packed.tar({"m": REMOVED}), build.python_zip({"m": REMOVED})[:-40]]
+)
+def test_what_is_not_opened_at_a_hub_says_so(store: Store, data: bytes) -> None:
+    put(store, REMOVED)
+    (one,) = visited(store, hub_of({"LORA": data})).seen
+    assert one.judged is not None
+    assert one.judged.not_read
