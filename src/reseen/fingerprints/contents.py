@@ -17,6 +17,7 @@ from reseen.fingerprints.tensors import TensorsDigest
 from reseen.records import BlindSpot
 from reseen.updates.peft import PeftConfig
 from reseen.updates.plan import plan
+from reseen.updates.plan import prepare as prepare
 
 T = TypeVar("T")
 

@@ -5,7 +5,8 @@ group the 16 modules that are searched and, of a sketch, their 1,024 numbers. On
 group are compared. The group of a file is its architecture, or each of those that it may be; of a
 file with nothing but text encoders, each of these. The encoders inside a larger file are entries of
 their own ("part:clip_l"), so that an encoder put up alone is found although the file as a whole
-fills its slots with others. So is the second of two experts ("wan-14b_2").
+fills its slots with others. So is the second of two experts ("wan-14b_2"), and whatever else of a
+known denoiser a file has: junk beside a copy, or another adapter, hides nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.fingerprints.sketch import Sketch, choose, module_id
-from reseen.updates.names.known import BY_ORDER, ENCODERS, groups_of, known, one_of
+from reseen.fingerprints.sketch import FEWEST_MODULES, Sketch, choose, module_id
+from reseen.updates.names.known import BY_ORDER, DENOISERS, ENCODERS, groups_of, known, one_of
 from reseen.updates.names.models import EXPERTS
 from reseen.updates.names.prefixes import SECOND_PART
 
@@ -75,6 +76,8 @@ def _groups(architecture: str, slots: Slots, ids: frozenset[int]) -> dict[str, S
     alone = bool(architecture) and all(each in ENCODERS for each in architecture.split("+"))
     group = UNKNOWN if architecture.startswith(UNKNOWN) else architecture
     found = {} if alone else dict.fromkeys(groups_of(group), slots)
+    for other, names in _besides(frozenset(found), ids).items():
+        found[other] = _ids(choose(names))
     for expert in set(EXPERTS) & set(one_of(architecture)):
         seconds = [name for id_, name in _names(expert, SECOND_PART).items() if id_ in ids]
         if seconds:
@@ -84,6 +87,29 @@ def _groups(architecture: str, slots: Slots, ids: frozenset[int]) -> dict[str, S
         if present:
             found[encoder if alone else PART + encoder] = _ids(choose(present))
     return found
+
+
+def _besides(groups: frozenset[str], ids: frozenset[int]) -> dict[str, list[str]]:
+    """The groups of other denoisers of which a file has layers, and these: whatever stands beside
+    them in the file, and however much of it there is."""
+    found: dict[str, list[str]] = {}
+    for name, having in (_denoisers()[id_] for id_ in ids if id_ in _denoisers()):
+        if not having & groups:
+            for group in having:
+                found.setdefault(group, []).append(name)
+    return {group: names for group, names in sorted(found.items()) if len(names) >= FEWEST_MODULES}
+
+
+@cache
+def _denoisers() -> Mapping[int, tuple[str, frozenset[str]]]:
+    """Every canonical module of a denoiser by id: its name, and the groups of those that have
+    it."""
+    having: dict[str, set[str]] = {}
+    for model in DENOISERS:
+        table = known(model)
+        for layer in table.layers:
+            having.setdefault(f"{table.part}.{layer}", set()).update(groups_of(model))
+    return {module_id(name): (name, frozenset(groups)) for name, groups in having.items()}
 
 
 def _ids(names: Iterable[str | None]) -> Slots:

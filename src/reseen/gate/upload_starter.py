@@ -36,9 +36,11 @@ def main() -> None:
 
 class _Starter:
     def __init__(self, orders: socket.socket) -> None:
-        # Once here, not in each: numpy takes a fifth of a second.
-        from reseen.fingerprints import contents  # noqa: F401
+        # Once here, not in each: numpy takes a fifth of a second, the tables of names another.
+        from reseen.fingerprints import contents
         from reseen.gate import upload_work  # noqa: F401
+
+        contents.prepare()
 
         self._orders = orders
         self._ended, told = socket.socketpair()

@@ -41,7 +41,7 @@ from reseen.updates.layers import FileLayer, file_layers, layer_then
 from reseen.updates.modules import ModulePlan as ModulePlan
 from reseen.updates.modules import Reading as Reading
 from reseen.updates.modules import is_own
-from reseen.updates.names import then
+from reseen.updates.names import then, wrapped
 from reseen.updates.names.known import BY_ORDER
 from reseen.updates.names.tables import flat
 from reseen.updates.not_read import (
@@ -166,6 +166,12 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         remarks=tuple(remarks),
         readings=others,
     )
+
+
+def prepare() -> None:
+    """Build the tables now: before processes are forked that would each build them."""
+    wrapped.prepare()
+    wrapped.prepare(then.MODELS)
 
 
 def _readings(

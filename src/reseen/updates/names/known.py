@@ -125,6 +125,11 @@ def layer(models: tuple[str, ...], alias: str, out: int, columns: int) -> Known 
     return Known(known(dividing[0][0]), dividing[0][1], ()) if dividing else None
 
 
+def has_name(models: tuple[str, ...], alias: str) -> bool:
+    """Whether one of these models has a layer of this flattened name."""
+    return alias in _having(models)
+
+
 @cache
 def _having(models: tuple[str, ...]) -> Mapping[str, tuple[tuple[str, tuple[Cut, ...]], ...]]:
     """By flattened name: the models that have it, and which of their layers it is."""

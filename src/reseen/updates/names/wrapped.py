@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 
-from reseen.updates.names.known import DENOISERS, ENCODERS, fits, known
+from reseen.updates.names.known import DENOISERS, ENCODERS, fits, has_name, known
 from reseen.updates.names.prefixes import ENCODER
 
 _LONGEST = 256
@@ -118,17 +118,24 @@ def _key(alias: str) -> str:
     return "_".join(_WORD.findall(alias.lower()))
 
 
-@cache
-def _every(models: Models) -> frozenset[str]:
-    return frozenset(alias for some in _aliases(models).values() for alias in some)
-
-
 def is_name(alias: str, part: str, models: Models = ALL) -> bool:
     """Whether a flattened name as a whole is one that a part of a file may have."""
-    if part:
-        is_encoder = part.startswith(ENCODER)
-        models = tuple(model for model in models if (model in ENCODERS) == is_encoder)
-    return alias in _every(models)
+    denoisers, encoders = _by_kind(models)
+    if not part:
+        return has_name(denoisers, alias) or has_name(encoders, alias)
+    return has_name(encoders if part.startswith(ENCODER) else denoisers, alias)
+
+
+@cache
+def _by_kind(models: Models) -> tuple[Models, Models]:
+    """Denoisers, and encoders."""
+    denoisers = tuple(model for model in models if model not in ENCODERS)
+    return denoisers, tuple(model for model in models if model in ENCODERS)
+
+
+def prepare(models: Models = ALL) -> None:
+    """Build all that is asked here: before processes are forked that would each build it."""
+    _tree(models), _telling(models), is_name("", "", models)
 
 
 @cache

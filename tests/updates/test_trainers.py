@@ -1,0 +1,54 @@
+"""Every trainer's way to write a layer of the newer models: its prefix, its dots, its endings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.updates import naming_tools as tools
+from tests.updates.naming_tools import DIFFUSERS, KOHYA, PEFT, PEFT_NAMED, listing
+from tests.updates.test_wrapped_names import SPELLED, plain_of
+
+from reseen.updates.plan import plan
+
+Endings = tuple[str, str, str | None]
+
+
+def dollars(prefix: str) -> Callable[[str], str]:
+    """As ai-toolkit has names inside."""
+    return lambda name: (prefix + name).replace(".", "$$")
+
+
+TRAINERS: dict[str, tuple[Callable[[str], str], Endings]] = {
+    "musubi, sd-scripts": (tools.kohya("lora_unet_"), KOHYA),
+    "Wan Fun": (tools.kohya("lora_unet__"), KOHYA),
+    "ai-toolkit": (tools.dotted("diffusion_model."), PEFT),
+    "ai-toolkit, diffusers": (tools.dotted("transformer."), PEFT),
+    "ai-toolkit, inside": (dollars("transformer."), PEFT),
+    "ai-toolkit, old LoKr": (tools.kohya("lycoris_"), KOHYA),
+    "DiffSynth": (tools.dotted(""), PEFT_NAMED),
+    "DiffSynth, with the pipeline's name": (tools.dotted("pipe.dit."), PEFT_NAMED),
+    "OneTrainer": (tools.kohya("lora_transformer_"), KOHYA),
+    "OneTrainer, diffusers": (tools.dotted("transformer."), KOHYA),
+    "SimpleTuner": (tools.dotted("transformer."), DIFFUSERS),
+    "diffusion-pipe": (tools.dotted("diffusion_model."), KOHYA),
+    "PEFT": (tools.dotted("base_model.model."), PEFT),
+    "PEFT, in a model": (tools.dotted("base_model.model.diffusion_model."), PEFT_NAMED),
+    "Cosmos": (tools.dotted("net."), PEFT),
+}
+KEYS = [
+    *((model, "diffusers") for model in ("qwen-image", "wan-14b", "z-image", "ltx-2", "chroma")),
+    *((model, "native") for model in ("flux2", "wan-14b", "z-image", "lumina2", "hunyuan-video")),
+    *(("cosmos-2b", "native"), ("auraflow", "comfyui"), ("hunyuan-video-1.5", "comfyui")),
+]
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_a_trainers_names_are_those_of_the_model(trainer: str) -> None:
+    name, ends = TRAINERS[trainer]
+    for key in KEYS:
+        layers = dict(list(SPELLED[key].items())[:40])
+        found = plan(listing(tools.lora(layers, name, ends)))
+        wanted = {(m.name, m.rows, m.shape) for m in plain_of(key).modules if m.source in layers}
+        assert {(m.name, m.rows, m.shape) for m in found.modules} == wanted, key
+        assert not found.not_read
