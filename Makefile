@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
+.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-strangers bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -38,6 +38,11 @@ bench: $(VENV)/.dev
 bench-detection: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.detection
 	@$(BIN)/python -m benchmarks.calibration
+
+# Strangers whose adapters share parts (VeRA, FourierFT, OFT near nothing ...): 10,011 pairs of each
+# algorithm, into docs/strangers.md. Some 20 minutes.
+bench-strangers: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.strangers --write
 
 # The saved index: opened, looked up in, shared by processes, and a gate that begins with it.
 bench-index: $(VENV)/.dev
@@ -82,10 +87,13 @@ fuzz: $(VENV)/.dev
 screenshots: $(VENV)/.dev packages
 	@$(BIN)/python -m tests.browser.screenshots
 
-# Optional: our modules and updates against those of torch, diffusers and peft, in an environment of
-# its own (some gigabytes). The product needs none of them.
+# Optional: our modules and updates against those of torch, diffusers, peft and lycoris, in an
+# environment of its own (some gigabytes). The product needs none of them. What they make is kept in
+# tests/updates/*_vectors.json; `.venv-oracles/bin/python -m tests.updates.own_oracles` makes it anew
+# (and tests.updates.quantised_oracles, by bitsandbytes).
 oracles: .venv-oracles/.done
-	@PYTHONPATH=src .venv-oracles/bin/python -m pytest tests/updates/test_updates_oracles.py
+	@PYTHONPATH=src .venv-oracles/bin/python -m pytest tests/updates/test_updates_oracles.py \
+		tests/updates/test_own_oracles.py
 
 .venv-oracles/.done: requirements/oracles.txt requirements/demo.txt
 	@$(PYTHON) -m venv .venv-oracles

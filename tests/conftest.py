@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,9 @@ _OURS = ("RESEEN_ADAPTERS", "RESEEN_TEST_POSTGRESQL", "RESEEN_HISTORY_SEED", "RE
 for _name in [*os.environ]:
     if _name.upper().startswith(_FOREIGN) and _name not in _OURS:
         del os.environ[_name]
+# Whoever starts a run in the background ignores Ctrl-C, and so would every program that tests stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Chosen once for all processes of a run, and printed (tests/histories).
 KNOWN_GOOD = "10000"
 if os.environ.setdefault("RESEEN_HISTORY_SEED", KNOWN_GOOD) == "new":
@@ -122,12 +126,31 @@ def postgresql_url(postgresql_server: Cluster | str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def postgresql_store_url(postgresql_server: Cluster | str) -> Iterator[str]:
+    """The URL of a fresh store in PostgreSQL, copied from one that was made before: making the
+    tables takes longer than most tests do. Where a database is lent, it is an empty one."""
+    from tests.postgres import schema_of
+
+    server = postgresql_server
+    with schema_of(server) if isinstance(server, str) else server.store() as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database: SQLite always, PostgreSQL too where there is one."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'reseen.db'}"
     return str(request.getfixturevalue("postgresql_url"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a fresh store: SQLite always, PostgreSQL too where there is one."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'reseen.db'}"
+    return str(request.getfixturevalue("postgresql_store_url"))
 
 
 @pytest.fixture

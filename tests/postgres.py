@@ -28,6 +28,9 @@ SETTINGS = {
     "shared_buffers": "32MB",
 }
 
+STORE = "fresh_store"
+"""The database that every test's store is a copy of."""
+
 
 class Missing(Exception):
     """There is no PostgreSQL here, or none that can be started; why."""
@@ -51,6 +54,7 @@ class Cluster:
         """Raises Missing."""
         self._programs = programs()
         self._as: list[str] = []
+        self._has_store = False
         owner = None
         if os.getuid() == 0:
             owner = "postgres"
@@ -92,13 +96,28 @@ class Cluster:
         return f"postgresql://postgres@/{database}?host={quote(str(self._folder), safe='')}"
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of a fresh, empty database."""
+    def store(self, name: str | None = None) -> Iterator[str]:
+        """The URL of a fresh store (of this name): a copy of one that is made at the first call."""
         import psycopg
 
-        name = f"test_{secrets.token_hex(6)}"
+        from reseen.store.database import Store
+
+        if not self._has_store:
+            with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {STORE}")
+            Store(self.url(STORE)).close()
+            self._has_store = True
+        with self.database(name, like=STORE) as url:
+            yield url
+
+    @contextmanager
+    def database(self, name: str | None = None, *, like: str = "template1") -> Iterator[str]:
+        """The URL of a fresh database, a copy of another: an empty one if that is not named."""
+        import psycopg
+
+        name = name or f"test_{secrets.token_hex(6)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
             try:
                 yield self.url(name)
             finally:

@@ -93,6 +93,21 @@ _FORMS: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = (
     ),
     (("diff", ("o", "i")), ("diff_b", ("o",))),
     (("lora_B", ("o", "r")), ("lora_A", ("r", "i")), ("lora_E", ("r", "1"))),
+    (
+        *(("lora_up.weight", ("o", "r")), ("lora_up.scale_weight", ())),
+        *(("lora_down.weight", ("r", "i")), ("lora_down.weight_scale", ("r", "1"))),
+        ("lora_down.comfy_quant", ("j",)),
+    ),
+    (
+        *(("lora_B.weight", ("o", "r")), ("lora_B.SCB", ("o",))),
+        *(("lora_A.weight", ("r", "i")), ("lora_A.weight_format", ())),
+    ),
+    (
+        *(("lora_A.weight", ("4", "i")), ("lora_B.weight", ("h", "1"))),
+        *(("lora_B.weight.absmax", ("n",)), ("lora_B.weight.quant_map", ("16",))),
+        *(("lora_B.weight.nested_absmax", ("1",)), ("lora_B.weight.nested_quant_map", ("256",))),
+        ("lora_B.weight.quant_state.bitsandbytes__nf4", ("j",)),
+    ),
     (("oft_blocks", ("r", "4", "4")), ("rescale", ("o", "1"))),
     (("oft_blocks", ("r", "r", "4", "4")), ("rescale", ("o",))),
     (("oft_R.weight", ("r", "6")), ("oft_R.scaled_oft", ())),
@@ -211,7 +226,12 @@ def _dims(rng: Random) -> dict[str, int]:
         "3": 3,
         "4": 4,
         "6": 6,
+        "16": 16,
+        "256": 256,
+        "j": len(_STATES[0]),
     }
+    # Of four bits: two numbers a byte, 64 of them a block.
+    found |= {"h": found["o"] * 2, "n": -(-found["o"] * 4 // 64)}
     if chance.chance(rng, 20):
         found["o"] = rng.choice((0, 320, 1280, 4096, 11_000))
     if chance.chance(rng, 40):
@@ -246,8 +266,25 @@ def _values(rng: Random, dtype: str, count: int) -> bytes:
     return (some * (length // len(some) + 1))[:length]
 
 
+_STATES = [
+    text.encode().ljust(80)
+    for text in (
+        '{"format": "float8_e4m3fn"}',
+        '{"format": "convrot_w4a4", "blocksize": 64, "shape": [8, 4]}',
+        '{"blocksize": 64, "nested_blocksize": 256, "nested_offset": 0.5}',
+        '{"blocksize": 1e400, "nested_offset": "x", "shape": 7}',
+        "[" * 64,
+    )
+]
+"""What stands in a tensor of bytes beside a quantised one."""
+
+
 def _tensor(rng: Random, letters: tuple[str, ...], dims: Mapping[str, int], odd: int) -> T:
     shape = tuple(dims[letter] for letter in letters)
+    if letters == ("j",) and not chance.chance(rng, 6):
+        return T("U8", shape, rng.choice(_STATES))
+    if letters in (("h", "1"), ("n",), ("16",)) and not chance.chance(rng, 4):
+        return T("U8", shape, rng.randbytes(prod(shape)))
     if odd and chance.chance(rng, odd):
         kind = rng.randrange(5)
         if kind == 0:

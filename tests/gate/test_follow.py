@@ -94,21 +94,21 @@ def test_a_gate_goes_on_while_its_sqlite_file_is_away(
 
 def test_a_gate_goes_on_while_postgresql_is_away(
     postgresql_server: Cluster | str,
-    postgresql_url: str,
+    postgresql_store_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if isinstance(postgresql_server, str):
         pytest.skip("a lent PostgreSQL server is not to be stopped")
     monkeypatch.setattr(gate_module, "OLD", 0.2)
-    name = postgresql_url.split("/")[3].split("?")[0]
+    name = postgresql_store_url.split("/")[3].split("?")[0]
     with (
-        Store(postgresql_url) as store,
+        Store(postgresql_store_url) as store,
         psycopg.connect(postgresql_server.url("postgres"), autocommit=True) as admin,
     ):
         headers = key(store)
         remove(store, fully_known(FILES[0]))
-        with running(settings_in(tmp_path, postgresql_url), store) as gate:
+        with running(settings_in(tmp_path, postgresql_store_url), store) as gate:
             admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import copy
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
-from tests.any_store import store
 from tests.match.made import KEYRING
+from tests.postgres import Cluster
 from tests.review.room import Room
 
 from reseen.operations import classes, lists, log_check, removals
@@ -25,8 +27,8 @@ from reseen.review.verdicts import Verdict
 from reseen.store import schema
 from reseen.store.database import Store
 
-__all__ = ["store"]
 WHY = "Sample reason 03"
+LIVED = "lived"
 
 
 class Lived(Room):
@@ -80,9 +82,37 @@ class Lived(Room):
         lists.import_list(self.store, KEYRING, path, ImportOptions())
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def lived_through(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Lived, Path | Cluster]]:
+    """One life, and its database (closed): each test has a copy, for to live takes long."""
+    folder = tmp_path_factory.mktemp("lived")
+    if request.param == "sqlite":
+        with Store(f"sqlite:///{folder / 'reseen.db'}") as store:
+            lived = Lived(store, folder)
+        yield lived, folder / "reseen.db"
+        return
+    server = request.getfixturevalue("postgresql_server")
+    if isinstance(server, str):
+        pytest.skip("of a lent database no copies can be made")
+    with server.store(LIVED) as url:
+        with Store(url) as store:
+            lived = Lived(store, folder)
+        yield lived, server
+
+
 @pytest.fixture
-def lived(store: Store, tmp_path: Path) -> Lived:
-    return Lived(store, tmp_path)
+def lived(lived_through: tuple[Lived, Path | Cluster], tmp_path: Path) -> Iterator[Lived]:
+    made, place = lived_through
+    mine = copy(made)
+    if isinstance(place, Path):
+        shutil.copy(place, tmp_path / "reseen.db")
+        with Store(f"sqlite:///{tmp_path / 'reseen.db'}") as mine.store:
+            yield mine
+        return
+    with place.database(like=LIVED) as url, Store(url) as mine.store:
+        yield mine
 
 
 def open_up(connection: Connection) -> None:

@@ -25,8 +25,8 @@ Seen = dict[tuple[int, str, str, str | None, str], Rung]
 
 
 @pytest.fixture
-def store(postgresql_url: str) -> Iterator[Store]:
-    with Store(postgresql_url) as store:
+def store(postgresql_store_url: str) -> Iterator[Store]:
+    with Store(postgresql_store_url) as store:
         yield store
 
 
@@ -55,13 +55,13 @@ def test_a_second_walk_finds_nothing_new(store: Store, world: World, replica: Re
 
 
 def test_two_walks_at_once_share_one_scan(
-    store: Store, world: World, replica: Replica, postgresql_url: str
+    store: Store, world: World, replica: Replica, postgresql_store_url: str
 ) -> None:
     numbers = fill(store, world)
     start = threading.Barrier(2)
 
     def walk(_: int) -> bool:
-        with Store(postgresql_url) as own:
+        with Store(postgresql_store_url) as own:
             start.wait(60)
             return walk_hub(own, replica.endpoint).ended
 
@@ -74,13 +74,13 @@ def test_two_walks_at_once_share_one_scan(
 
 
 def test_those_who_begin_at_the_same_moment_begin_one_scan(
-    store: Store, postgresql_url: str
+    store: Store, postgresql_store_url: str
 ) -> None:
     count = 6
     start = threading.Barrier(count)
 
     def begin(_: int) -> int:
-        with Store(postgresql_url) as own:
+        with Store(postgresql_store_url) as own:
             start.wait(60)
             with own.write() as connection:
                 return scan_rows.begin(connection, "hub.example", "the same target", "{}", now())

@@ -194,18 +194,18 @@ def test_the_key_for_heads_is_the_sealing_keys_own() -> None:
     assert one.for_heads not in (one.for_states, KEY)
 
 
-def test_many_who_create_the_store_and_write_at_once_make_one_chain(url: str) -> None:
+def test_many_who_create_the_store_and_write_at_once_make_one_chain(empty_url: str) -> None:
     many, each = 6, 5
     start = threading.Barrier(many)
 
     def work(name: int) -> None:
         start.wait(60)
-        with Store(url) as own:
+        with Store(empty_url) as own:
             for n in range(each):
                 with own.write() as connection:
                     audit.write(connection, "test", f"{name}", n=n)
 
     with ThreadPoolExecutor(many) as pool:
         list(pool.map(work, range(many)))  # raises what a thread raised
-    with Store(url) as store:
+    with Store(empty_url) as store:
         assert verify(store) == many * each

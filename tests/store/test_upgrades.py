@@ -34,18 +34,18 @@ def released(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def old(released: str, url: str) -> str:
+def old(released: str, empty_url: str) -> str:
     """The URL of a store as that release left it."""
-    if url.startswith("sqlite"):
-        with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+    if empty_url.startswith("sqlite"):
+        with sqlite3.connect(empty_url.removeprefix("sqlite:///")) as connection:
             connection.executescript((GOLDEN / f"{released}.sqlite.sql").read_text())
         connection.close()
-        return url
+        return empty_url
     import psycopg
 
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(empty_url, autocommit=True) as connection:
         connection.execute((GOLDEN / f"{released}.postgresql.sql").read_text().encode())
-    return url
+    return empty_url
 
 
 def test_every_schema_before_the_head_has_its_golden() -> None:
@@ -300,8 +300,8 @@ def test_the_verb_says_from_where_to_where(old: str, released: str) -> None:
     assert "already" in runner.invoke(cli, ["db", "upgrade", "--db", old]).output
 
 
-def test_the_verb_makes_a_store_where_there_is_none(url: str) -> None:
-    told = CliRunner().invoke(cli, ["db", "upgrade", "--db", url])
+def test_the_verb_makes_a_store_where_there_is_none(empty_url: str) -> None:
+    told = CliRunner().invoke(cli, ["db", "upgrade", "--db", empty_url])
     assert told.exit_code == 0
     assert told.output.startswith("Made a new registry: ")
     assert told.output.endswith(f" (schema {HEAD})\n")

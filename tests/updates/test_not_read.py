@@ -42,6 +42,13 @@ NOT_READ = {
     },
     "LLLite": {"lllite_unet_input_blocks_1_1.down.0.weight": (32, 320)},
     "bias": {"lora_unet_x.diff_b": (8,)},
+    "general face adapter": {
+        "image_proj.proj.weight": (3072, 1024),
+        "ip_adapter.1.to_k_ip.weight": (320, 768),
+        "ip_adapter.0.to_q_lora.down.weight": (128, 320),
+        "ip_adapter.0.to_q_lora.up.weight": (320, 128),
+        "id_encoder.visual_projection_2.weight": (1280, 1024),
+    },
     "normalisation": {"lora_unet_x.w_norm": (8,), "lora_unet_x.b_norm": (8,)},
     "ranks do not agree": {
         "lora_unet_x.lora_up.weight": (8, 4),

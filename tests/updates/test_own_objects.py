@@ -17,6 +17,7 @@ from tests.updates import naming_tools as tools
 from tests.updates.own_tools import Case, applied, case_of
 from tests.updates.test_namings import layers_of
 
+from reseen.updates import plan as planning
 from reseen.updates.forms import LowRank
 from reseen.updates.peft import PeftConfig, parse_config
 from reseen.updates.plan import Plan, plan
@@ -33,7 +34,13 @@ def read(case: Case) -> tuple[Plan, dict[str, Update]]:
     return found, {m.name: read_update(m, case.tensors) for m in found.modules}
 
 
+@pytest.fixture
+def of_few_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "FEWEST_VALUES", 0)
+
+
 @pytest.mark.parametrize("name", sorted(CASES))
+@pytest.mark.usefixtures("of_few_values")
 def test_what_is_sketched_makes_what_the_library_adds(name: str) -> None:
     case = case_of(CASES[name])
     found, made = read(case)
@@ -214,16 +221,57 @@ def test_the_old_layout_of_glora_is_the_same_update() -> None:
 
 
 def test_what_adalora_draws_is_nothing_until_its_values_are_trained() -> None:
-    """Without its values two strangers of one seed would be the same."""
+    """Without its values two strangers of one seed would be the same, and few of them are alike by
+    chance."""
     rng = np.random.default_rng(8)
-    shapes: tools.Shapes = {
-        "unet.x.lora_A": (6, 12),
-        "unet.x.lora_B": (8, 6),
-        "unet.x.lora_E": (6, 1),
-    }
+    ends = {"lora_A": (6, 12), "lora_B": (8, 6), "lora_E": (6, 1)}
+    shapes: tools.Shapes = {f"unet.x{n}.{e}": shape for n in range(50) for e, shape in ends.items()}
     tensors = {n: rng.standard_normal(s).astype(np.float32) for n, s in shapes.items()}
-    (module,) = plan(tools.listing(shapes, "F32")).modules
+    module = plan(tools.listing(shapes, "F32")).modules[0]
     assert module.algorithm == "adalora"
-    form = read_update(module, tensors | {"unet.x.lora_E": np.zeros((6, 1), np.float32)}).form
+    silent = {n: a * (not n.endswith("lora_E")) for n, a in tensors.items()}
+    form = read_update(module, silent).form
     assert isinstance(form, LowRank)
     assert form.norm() == 0
+    few = {n: shape for n, shape in shapes.items() if n.split(".")[1] in ("x0", "x1", "x2")}
+    (refused,) = plan(tools.listing(few, "F32")).not_read
+    assert (refused.code, refused.tensors) == ("shared-beginning", 9)
+
+
+BESIDE: tools.Shapes = {
+    "lora_unet_x.diff_b": (320,),
+    "lora_unet_norm.w_norm": (320,),
+    "lora_unet_norm.b_norm": (320,),
+    "diffusion_model.norm_q.diff": (128,),
+}
+
+
+def test_biases_and_norms_are_read_of_a_file_that_has_nothing_else() -> None:
+    rng = np.random.default_rng(9)
+    arrays = {n: rng.standard_normal(s).astype(np.float32) for n, s in BESIDE.items()}
+    found = plan(tools.listing(BESIDE, "F32"))
+    made = {m.name: read_update(m, arrays).dense() for m in found.modules}
+    assert made.keys() == {
+        "model.x#bias",
+        "model.norm#norm",
+        "model.norm#norm.bias",
+        "model.norm_q#norm",
+    }
+    assert not found.not_read
+    assert np.array_equal(made["model.x#bias"].reshape(-1)[:320], arrays["lora_unet_x.diff_b"])
+
+
+def test_beside_matrices_they_are_counted_so_that_no_sketch_of_before_changes() -> None:
+    factors: tools.Shapes = {"unet.y.lora_A.weight": (4, 8), "unet.y.lora_B.weight": (8, 4)}
+    found = plan(tools.listing({**factors, **BESIDE}))
+    assert [module.name for module in found.modules] == ["model.y"]
+    assert sum(each.tensors for each in found.not_read) == len(BESIDE)
+
+
+def test_words_of_a_general_face_adapter_before_a_layer_hide_nothing() -> None:
+    layer = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+    shapes: tools.Shapes = {
+        f"ip_adapter.unet.{layer}.lora_A.weight": (4, 320),
+        f"ip_adapter.unet.{layer}.lora_B.weight": (320, 4),
+    }
+    assert [m.name for m in plan(tools.listing(shapes)).modules] == [f"unet.{layer}"]

@@ -386,7 +386,9 @@ def _module(plan: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Module |
 
 def _numbers(layer: Layer, info: TensorInfo, data: Bytes) -> Matrix | Stored:
     """A tensor's values; those of a whole matrix are made later, a block at a time."""
-    if layer[0].tensors.get("diff") is info and can_be_cut(info):
+    roles = layer[0].tensors
+    is_scaled = any(role.startswith("diff/") for role in roles)
+    if roles.get("diff") is info and can_be_cut(info) and not is_scaled:
         return Stored(info, data)
     return to_float32(info, data)
 

@@ -17,6 +17,8 @@ NOTHING = b'{"advice":"allow","matches":[]}'
 """Most answers."""
 ONLY_DIGESTS_WHY = "Only its digests could be judged: an altered copy would not be recognised."
 NOTHING_WHY = "Nothing of it could be judged: not even an exact copy would be recognised."
+_SMALLEST = 4 << 10
+"""Bytes below which no adapter has modules enough to be recognised by."""
 _PICTURES = (Container.PNG, Container.WEBP)
 """What holds no weights by its content: there is nothing else to judge."""
 
@@ -61,13 +63,22 @@ def result_of_file(
 ) -> Result:
     """The same of a file that was read; what only its digests could judge is ruled as well."""
     made = result(found, policy)
-    if fingerprint.judged.by_weights or fingerprint.container in _PICTURES:
+    if _is_judged(fingerprint):
         return made
     advice = max(made.advice, policy.blind, key=lambda one: one.strength)
     if advice is not made.advice:
         told = json.loads(made.body) | {"advice": advice.value}
         made = replace(made, body=_ascii(told), advice=advice)
     return replace(made, only_digests=policy.blind)
+
+
+def _is_judged(read: Fingerprint) -> bool:
+    """Could more than digests judge it; of an archive, all that is in it? What is too small to be
+    an adapter in one does not count: most have a text beside."""
+    if read.members and not read.blind:
+        small = (m.fingerprint.size < _SMALLEST for m in read.members)
+        return all(s or _is_judged(m.fingerprint) for s, m in zip(small, read.members, strict=True))
+    return read.judged.by_weights or read.container in _PICTURES
 
 
 def _ascii(value: object) -> bytes:
@@ -87,8 +98,10 @@ def _body(found: Sequence[StatedMatch], policy: Policy) -> tuple[bytes, Advice]:
             advised = max(advised, floor, key=lambda one: one.strength)
         if advised.strength > advice.strength:
             advice = advised
+        where = {} if each.member is None else {"member": each.member}
         matches.append(
             {
+                **where,
                 "removal": each.removal,
                 "list": each.list,
                 "rung": each.rung.label,
@@ -124,14 +137,7 @@ def of_file(
     heard: Heard, live: bool, age: float, checked: Result, fingerprint: Fingerprint
 ) -> bytes:
     """The answer to a check of a file: the same, and what was computed of it."""
-    about = {
-        "size": fingerprint.size,
-        "container": fingerprint.container.value,
-        **{d.kind.label.replace("-", "_"): d.hex for d in fingerprint.digests},
-        "problem": fingerprint.problem,
-        "sketched": fingerprint.sketch is not None,
-        "no_sketch": fingerprint.no_sketch,
-        **fingerprint.judged.fields,
+    about = _about(fingerprint) | {
         "only_digests": None
         if checked.only_digests is None
         else {
@@ -139,11 +145,24 @@ def of_file(
             "why": ONLY_DIGESTS_WHY if fingerprint.judged.rungs else NOTHING_WHY,
         },
     }
+    members = [{"path": place[1:], **_about(read)} for place, read in fingerprint.within]
     return b'%b,"results":[%b],"file":%b}' % (
         head(heard, live, age),
         checked.body,
-        _ascii(about),
+        _ascii(about | {"members": members} if members else about),
     )
+
+
+def _about(read: Fingerprint) -> dict[str, object]:
+    return {
+        "size": read.size,
+        "container": read.container.value,
+        **{d.kind.label.replace("-", "_"): d.hex for d in read.digests},
+        "problem": read.problem,
+        "sketched": read.sketch is not None,
+        "no_sketch": read.no_sketch,
+        **read.judged.fields,
+    }
 
 
 def tally(results: Sequence[Result]) -> Counter[tuple[str, str]]:

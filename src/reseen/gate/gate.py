@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -215,7 +215,10 @@ class GateProcess:
     def check_file(self, fingerprint: Fingerprint) -> tuple[bytes, Sequence[Result]]:
         """The answer about a file that was read, and its parts for `count`."""
         known = self.known
-        found = self.live.match_fingerprint(fingerprint)
+        found = [*self.live.match_fingerprint(fingerprint)]
+        for place, inner in fingerprint.within:
+            found += (replace(m, member=place[1:]) for m in self.live.match_fingerprint(inner))
+        found.sort(key=lambda match: -match.rung)  # stable: the strongest first, then as they lie
         made = answers.result_of_file(found, known.policy, fingerprint)
         age = self.age()
         return answers.of_file(known.heard, age < OLD, age, made, fingerprint), [made]

@@ -26,6 +26,9 @@ router = APIRouter(prefix="/v1", tags=["gate"], dependencies=[Security(_KEY)])
 class MatchModel(BaseModel):
     """A removal, and why the file is taken for it."""
 
+    member: str | None = Field(
+        default=None, description="Of a file in an archive: its place there."
+    )
     removal: str = Field(description="The removal's opaque id.")
     list: str = Field(description="The list it came from.")
     rung: Literal["bytes", "tensors", "declared", "pointer", "weights", "hint", "refuted"] = Field(
@@ -71,7 +74,8 @@ class FileAnswer(Answer):
         description="What was computed: `size`, `container`, digests by kind, `problem`, "
         "`sketched`, `no_sketch`; `judged_by`, the rungs on which it could be recognised, and "
         "`not_read`, what of it was not read (`code`, `reason`, `count`); `only_digests`, the "
-        "policy's `advice` for a file that only its digests could judge, and `why`; else null."
+        "policy's `advice` for a file that only its digests could judge, and `why`; else null; "
+        "`members`, of an archive: the same of each file in it, with its place there, `path`."
     )
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from reseen.errors import REPORT_AT, SystemLimit
 from reseen.gate.upload_starter import END, ORDER, START
-from reseen.gate.upload_work import from_json
+from reseen.gate.upload_work import MOST_TOLD, from_json
 from reseen.records import DigestKind, Fingerprint
 from reseen.registry.never_read import Classes
 
@@ -31,8 +31,6 @@ PATIENCE = 600.0
 """Seconds that a process may take for a piece of the file, or for its end, before it is ended."""
 _OURS = ("RESEEN_", "HF_", "HUGGING", "PG")
 """How variables begin that say something of the service, of hubs, or of a PostgreSQL store."""
-_MOST_TOLD = 4 << 20
-"""Bytes that a process tells of a file; a sketch takes some 200 KB."""
 
 
 class Unjudged(Exception):
@@ -156,7 +154,7 @@ class UploadProcess:
     async def _outcome(self, classes: Classes) -> Fingerprint:
         told = b""
         loop = asyncio.get_running_loop()
-        while len(told) <= _MOST_TOLD:
+        while len(told) <= MOST_TOLD:
             try:
                 more = await loop.sock_recv(self._link, 1 << 16)
             except OSError:

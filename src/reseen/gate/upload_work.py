@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from reseen.errors import Unforeseen, bulkhead
+from reseen.files.archives import UnpackBudget
 from reseen.fingerprints.members import read_stream
 from reseen.records import (
     BlindSpot,
@@ -27,6 +29,13 @@ from reseen.records import (
 )
 from reseen.registry.never_read import Classes, ended, forbids
 
+MOST_MEMBERS = 64
+"""Files of an archive that are read of an upload."""
+MOST_UNPACKED = 2 << 30
+"""Bytes that come out of one."""
+MOST_TOLD = 4 << 20
+"""Bytes that a process tells of a file; a sketch takes some 200 KB."""
+_LEFT = BlindSpot("too-large", "files in an archive of which there is more to tell than is heard")
 _PIECE = 256 << 10
 """Bytes taken from the socket at a time."""
 
@@ -38,7 +47,7 @@ def work(link: socket.socket, size: int, *, guarded: bool) -> None:
     try:
         with bulkhead(OSError):
             classes = _AskedClasses(link) if guarded else None
-            told = {"fingerprint": to_json(read_upload(_pieces(link, size), size, classes))}
+            told = {"fingerprint": _told(read_upload(_pieces(link, size), size, classes))}
     except Unforeseen as e:
         told = {"fault": [e.code, str(e)]}
     except OSError as e:
@@ -50,7 +59,23 @@ def read_upload(blocks: Iterable[bytes], size: int, classes: Classes | None) -> 
     """The fingerprint of a file of `size` bytes, and of what is in it; one of the class that is
     never read ends at its digests. `classes` None: there is none of that class."""
     forbidden = None if classes is None else partial(forbids, classes)
-    return ended(classes, read_stream(blocks, size, forbidden))
+    budget = UnpackBudget(MOST_MEMBERS, min(UnpackBudget.of(size).unpacked, MOST_UNPACKED))
+    return ended(classes, read_stream(blocks, size, forbidden, budget=budget))
+
+
+def _told(read: Fingerprint) -> dict[str, Any]:
+    """As JSON, and no more of it than is listened to: the members of an archive can have many
+    sketches, and those at its end are left out then."""
+    told, length = to_json(replace(read, members=())), 0
+    for number, member in enumerate(read.members):
+        one = [member.path, to_json(member.fingerprint)]
+        length += len(json.dumps(one))
+        if length > MOST_TOLD // 2:
+            left = len(read.members) - number
+            told["blind"].append([_LEFT.code, _LEFT.reason, left])
+            break
+        told["members"].append(one)
+    return told
 
 
 class _AskedClasses:

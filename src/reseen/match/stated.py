@@ -38,6 +38,8 @@ class StatedMatch:
     """Whose rule of the policy counts: `rung`, or what a contradicted claim would have given."""
     cls: RemovalClass = RemovalClass.OTHER
     """Of the removal."""
+    member: str | None = None
+    """Which file it is, of those in an archive; None: the file itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,10 @@ def cost_of(layer: Sequence[ModulePlan]) -> Cost:
         for info in tensors.values()
     )
     held = sum(prod(t.shape) for role, t in tensors.items() if t.dtype != "F32" and role != "diff")
+    # Factors with scales are held as they are stored and as what they stand for.
+    scaled = {role.partition("/")[0] for role in tensors if "/" in role}
+    held += sum(prod(tensors[role].shape) for role in scaled if role in tensors)
+    held += sum(3 * prod(shape) for shape in layer[0].unpacked.values())
     made = work = 0
     for module in layer:
         made_here, work_here = _of(module)
@@ -104,7 +108,8 @@ def _of(module: ModulePlan) -> tuple[int, int]:
             made, work = _own(module)
         case _:
             diff = tensors["diff"]
-            whole = diff.strides is not None  # cannot be turned into numbers in blocks
+            # Neither can be turned into numbers in blocks.
+            whole = diff.strides is not None or any(role.startswith("diff/") for role in tensors)
             made = prod(diff.shape) if whole else 4 * BLOCK
             work = (SIDE + 1) * out * columns
     return made + signs, work + _PER_NUMBER * signs

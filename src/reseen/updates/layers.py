@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from reseen.files.tensors import TensorInfo
 from reseen.updates.names.known import ENCODERS
@@ -19,6 +19,7 @@ from reseen.updates.names.tables import flat
 from reseen.updates.names.wrapped import ALL, Models, Wrapped, is_name, longest, model_of
 from reseen.updates.open_sides import is_open, model_of_open
 from reseen.updates.pairs import pairs
+from reseen.updates.quantised import attach, unpacked_shapes
 from reseen.updates.shapes import shape_of, turned
 from reseen.updates.sides import Shape
 
@@ -43,6 +44,8 @@ class FileLayer:
     tensors: dict[str, TensorInfo]
     """By role."""
     shape: Shape
+    unpacked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By role: shapes of factors that the header does not say."""
     wrapped: Wrapped | None = None
     """The layer that its name ends in, where words that nobody knows stand before or within it."""
 
@@ -64,6 +67,8 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
     rest: list[TensorInfo] = []
     others: dict[str, list[tuple[str, TensorInfo]]] = {}
     """By layer: what is recognised and not read."""
+    parts: list[TensorInfo] = []
+    """Of quantised weights."""
     numbered = _numbered(tensors)
     for info in tensors:
         if len(info.name) > _LONGEST_NAME:
@@ -72,6 +77,8 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
         said = numbered.get(info.name) if numbered else split(info.name)
         if said is None:
             rest.append(info)
+        elif said.role == "quantised":
+            parts.append(info)
         elif said.role in OTHER:
             others.setdefault(said.layer, []).append((said.role, info))
         else:
@@ -83,6 +90,8 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
             if said.role in FACTORS and (said.style != "lycoris" or said.layer not in styles):
                 styles[said.layer] = said.style
     rest = _ia3_weights(rest, grouped)
+    for info in attach(parts, grouped):
+        others.setdefault(info.name, []).append(("quantised", info))
     left = rest if numbered else _by_pattern(rest, grouped, styles)
     if not numbered and not any(_factors(adapters) for adapters in grouped.values()):
         paired = pairs(left)
@@ -99,7 +108,9 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
     layers: list[FileLayer] = []
     for source, adapters in grouped.items():
         roles = _one_adapter(adapters, counts)
-        shape, used = shape_of(roles)
+        unpacked = _unpacked(source, roles)
+        shape, used = shape_of(_with_shapes(roles, unpacked))
+        used = {role: roles[role] for role in used}
         # A number does not say which of two goes up; other names may say it falsely.
         is_turned = styles.get(source) == POSITIONAL and _is_turned(shape)
         if (isinstance(shape, str) or is_turned) and (readings := turned(roles)):
@@ -114,8 +125,25 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
                 used
             )
         style = "lycoris" if shape.algorithm in ("loha", "lokr") else styles.get(source, "")
-        layers.append(_layer(source, style, used, shape))
+        layers.append(replace(_layer(source, style, used, shape), unpacked=unpacked))
     return tuple(layers)
+
+
+def _unpacked(source: str, roles: dict[str, TensorInfo]) -> dict[str, tuple[int, int]]:
+    """The shapes of factors that the header does not say."""
+    if not any(role.endswith("/absmax") for role in roles):
+        return {}
+    where = place(source)
+    aliases = [flat(where.name), longest(where.rest)]
+    return unpacked_shapes([alias for alias in aliases if alias], roles)
+
+
+def _with_shapes(
+    roles: dict[str, TensorInfo], shapes: dict[str, tuple[int, int]]
+) -> dict[str, TensorInfo]:
+    if not shapes:
+        return roles
+    return roles | {role: replace(roles[role], shape=shape) for role, shape in shapes.items()}
 
 
 def _ia3_weights(
@@ -193,12 +221,13 @@ def _layer(
         return FileLayer(source, where, style, used, shape)
     alias, model = sized
     found = Wrapped(alias, model if model in ENCODERS else "")
-    return FileLayer(source, where, style, used, shape, found)
+    return FileLayer(source, where, style, used, shape, wrapped=found)
 
 
 def layer_then(layer: FileLayer, models: Models) -> FileLayer:
     """The layer as it was found when these were all models that had a table."""
-    return _layer(layer.source, layer.style, layer.tensors, layer.shape, models)
+    was = _layer(layer.source, layer.style, layer.tensors, layer.shape, models)
+    return replace(was, unpacked=layer.unpacked)
 
 
 def _numbered(tensors: Sequence[TensorInfo]) -> dict[str, Tensor]:

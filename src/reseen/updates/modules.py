@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reseen.files.tensors import TensorInfo
 
@@ -45,6 +45,8 @@ class ModulePlan:
     A name that several have is that of their layer, and they are its parts."""
     reading: int = 0
     """0 for a module of the plan; else that of one of `Plan.readings`, counted from 1."""
+    unpacked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By role: shapes of factors of 4 bits, which the header does not say."""
     what: str = ""
     """Which object of an algorithm of `sides.OWN` it is; empty for what is added to the weight."""
 

@@ -23,6 +23,9 @@ BEGINS_DRAWN = (
     "begins from random numbers, or is not said to begin from nothing: not read, strangers of one "
     "seed share them"
 )
+FEW_VALUES = (
+    "AdaLoRA of few values: not read, the factors between which they stand may be a stranger's"
+)
 
 CODES: Mapping[str, str] = {
     **{reason: code for code, reason in OTHER.items()},
@@ -41,6 +44,7 @@ CODES: Mapping[str, str] = {
     FUSED: "fused",
     BEGINS_FROM_BASE: "base-needed",
     BEGINS_DRAWN: "shared-beginning",
+    FEW_VALUES: "shared-beginning",
     ODD_HRA: "shared-beginning",
     PEFT_BUTTERFLY: "butterfly",
     "factors that are whole numbers (quantised): not read yet": "quantised",

@@ -42,7 +42,7 @@ def own_form(module: ModulePlan, roles: Mapping[str, Matrix]) -> OwnForm:
         case "" | "glora.in":
             return _glora(module.what, roles)
         case _:
-            vector = _vector(roles)
+            vector = _vector(module.what, roles)
             return Dense(folded(vector if module.rows is None else taken(vector, module.rows)))
 
 
@@ -75,8 +75,10 @@ def _glora(what: str, roles: Mapping[str, Matrix]) -> LowRank:
     return LowRank(_flat(roles[f"glora_{first}"]), _flat(roles[f"glora_{second}"]))
 
 
-def _vector(roles: Mapping[str, Matrix]) -> Matrix:
-    """What is multiplied with, less what does nothing."""
+def _vector(what: str, roles: Mapping[str, Matrix]) -> Matrix:
+    """What is multiplied with, less what does nothing; or what is added to a bias or norm."""
+    if what in roles:
+        return roles[what].reshape(-1)
     for role in ("ia3_l", "boft_s"):
         if role in roles:
             return roles[role].reshape(-1) - 1

@@ -32,7 +32,7 @@ FLOATS = frozenset(
 turn them into floats; those that do not fit are quantised and need their own scales."""
 
 
-_NUMBERS = FLOATS | {f"{kind}{bits}" for kind in "IU" for bits in (8, 16, 32, 64)}
+NUMBERS = FLOATS | {f"{kind}{bits}" for kind in "IU" for bits in (8, 16, 32, 64)}
 
 _FAMILIES = (
     frozenset({"up", "down", "mid"}),
@@ -53,7 +53,8 @@ _FAMILIES = (
 """Roles of each algorithm."""
 
 
-PACKED = "factors that are whole numbers (quantised): not read yet"
+ONE_SIDED = "differences of a bias or norm: not part of an update matrix"
+PACKED = "factors that are whole numbers (quantised), whose shape or scales are not known: not read"
 
 
 def shape_of(tensors: Mapping[str, TensorInfo]) -> tuple[Shape | str, dict[str, TensorInfo]]:
@@ -67,9 +68,9 @@ def shape_of(tensors: Mapping[str, TensorInfo]) -> tuple[Shape | str, dict[str, 
     for family in _FAMILIES:
         if not any(role in family for role in tensors):
             continue
-        mine = {role: t for role, t in tensors.items() if role in family or role in EXTRAS}
+        mine = {r: t for r, t in tensors.items() if _base(r) in family or r in EXTRAS}
         try:
-            return _shape_of(mine), mine
+            return _shape_of({r: t for r, t in mine.items() if "/" not in r}), mine
         except NoFit as e:
             packed = any(t.dtype not in FLOATS for role, t in mine.items() if role in family)
             reason = reason or (PACKED if packed else str(e))
@@ -82,17 +83,15 @@ def turned(tensors: Mapping[str, TensorInfo]) -> list[tuple[Shape, dict[str, Ten
     that are larger than what they would make are neither."""
     if not {"up", "down"} <= tensors.keys() or "mid" in tensors:
         return []
-    rest = {role: info for role, info in tensors.items() if role not in ("up", "down")}
-    up, down = tensors["up"], tensors["down"]
-    exchanged = {**rest, "up": down, "down": up}
-    transposed = {**rest, "embedding_up": down, "embedding_down": up}
+    exchanged = _renamed(tensors, {"up": "down", "down": "up"})
+    transposed = _renamed(tensors, {"up": "embedding_down", "down": "embedding_up"})
     readings = [exchanged, transposed]
-    if "lora_a" in down.name:
+    if "lora_a" in tensors["down"].name:
         readings.reverse()
     found = []
     for reading in readings:
         try:
-            shape = _shape_of(reading)
+            shape = _shape_of({r: t for r, t in reading.items() if "/" not in r})
         except NoFit:
             continue
         if shape.rank <= min(shape.out, shape.columns):
@@ -100,9 +99,23 @@ def turned(tensors: Mapping[str, TensorInfo]) -> list[tuple[Shape, dict[str, Ten
     return found
 
 
+def _base(role: str) -> str:
+    """The role of the factor that a part of a quantised one belongs to, or the role itself."""
+    return role.partition("/")[0]
+
+
+def _renamed(tensors: Mapping[str, TensorInfo], names: Mapping[str, str]) -> dict[str, TensorInfo]:
+    """The tensors with some roles under other names, and the parts of those with them."""
+    made: dict[str, TensorInfo] = {}
+    for role, info in tensors.items():
+        base, slash, part = role.partition("/")
+        made[names.get(base, base) + slash + part] = info
+    return made
+
+
 def _shape_of(tensors: Mapping[str, TensorInfo]) -> Shape:
     for role, info in tensors.items():
-        if info.dtype not in _NUMBERS:
+        if info.dtype not in NUMBERS:
             raise NoFit("factors that are no numbers")
         if prod(info.shape) > LARGEST_FORM:
             raise NoFit("a tensor larger than any known layer")
@@ -223,6 +236,6 @@ def _lokr(tensors: Mapping[str, TensorInfo]) -> Shape:
 
 def _full(info: TensorInfo) -> Shape:
     if len(info.shape) < 2:
-        raise NoFit("differences of a bias or norm: not part of an update matrix")
+        raise NoFit(ONE_SIDED)
     out, inn, kernel = kernel_of(info)
     return Shape("full", out, inn, kernel, 0)

@@ -36,14 +36,14 @@ class OwnObject:
 
     what: str
     """Written behind the module's name: rot.out, rot.in, scale.out, scale.in, scale, glora.in,
-    spectrum; empty for what is added to the weight."""
+    spectrum, bias, norm, norm.bias; empty for what is added to the weight."""
     size: int
     """Rows of a square matrix, or numbers of a vector; 0 for what is added to the weight."""
     block: int = 0
     """Rows of the blocks along the diagonal; 0 for none: it is not cut."""
 
 
-OWN = ("oft", "boft", "ia3", "hra", "glora", "vera", "fourierft")
+OWN = ("oft", "boft", "ia3", "hra", "glora", "vera", "fourierft", "beside")
 """Algorithms that multiply the base weight or share parts with strangers: of them what they are
 made of is sketched, and not the update."""
 

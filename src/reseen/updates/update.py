@@ -28,6 +28,7 @@ from reseen.updates.forms import (
 )
 from reseen.updates.own_update import OwnForm, own_form
 from reseen.updates.plan import ModulePlan
+from reseen.updates.quantised import dequantised
 from reseen.updates.sides import OWN
 
 _LARGEST_SCALE = 1e4
@@ -81,13 +82,15 @@ def read_update(module: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Up
         array = arrays.get(info.name)
         if isinstance(array, Stored) and role == "diff" and array.info == info:
             form = array
-        elif not isinstance(array, np.ndarray) or array.shape != info.shape:
+            continue
+        if not isinstance(array, np.ndarray) or array.shape != info.shape:
             raise Malformed(f"the {role} of a layer does not have the shape its header promised")
-        else:
-            roles[role] = array
+        roles[role] = array
     out, inn, height, width = module.shape
     made: Form | OwnForm
     with np.errstate(all="ignore"):
+        if any("/" in role for role in roles):
+            roles = dequantised(roles, module.unpacked)
         if module.algorithm in OWN:
             made = _own(module, roles)
         else:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import xlsxwriter
-from tests.any_store import keyring, settings, store
 
 from reseen.records import DigestKind, Names, Removal
 from reseen.registry import removals
@@ -21,8 +20,6 @@ from reseen.registry.import_account import ImportAccount
 from reseen.registry.imports import OF_ONE_FILE, ImportOptions, import_list
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
-
-__all__ = ["keyring", "settings", "store"]
 
 MARK = "Marked-person"
 """A value that stands in every shape, and may stand nowhere else."""
@@ -421,6 +418,12 @@ class Taken:
     account: ImportAccount
     removals: list[Removal]
     names: list[Names]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """SQLite alone: how a list is read has nothing to do with the database."""
+    return f"sqlite:///{tmp_path / 'reseen.db'}"
 
 
 @pytest.fixture

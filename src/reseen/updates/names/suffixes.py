@@ -26,7 +26,7 @@ EXTRAS = ("alpha", "scale", "magnitude", "singular", "rescale", "scaled")
 OTHER = {
     "bias": "bias deltas: not part of an update matrix",
     "norm": "normalisation deltas: not part of an update matrix",
-    "set": "weights that are replaced, not added to (set_weight): not read yet",
+    "set": "weights that are replaced, not added to (set_weight): not read, they hold the base's",
     "orthogonal": "orthogonal adapters in an old form (oft_r, oft_diag): not read",
     "glora": "GLoRA with a core between its factors: not read",
     "vera": "the shared matrices of VeRA, the same in strangers' files: not part of an update",
@@ -34,9 +34,10 @@ OTHER = {
     "randlora": "RandLoRA: not read, it is not known again without the bases that strangers share",
     "svdquant": "SVDQuant: not read, its factors are the base weight's and not an adapter's",
     "other-adapter": "an adapter of another kind (DeLoRA, C3A, VB-LoRA ...): not read yet",
-    "quantised": "parts of quantised weights: not read yet",
+    "quantised": "parts of quantised weights that are no factor's: not read",
     "embedding": "embeddings of textual inversion: not an update, not read yet",
-    "control": "control adapters (LLLite, IP-Adapter): not an update, not read yet",
+    "control": "control adapters (LLLite): not an update, not read yet",
+    "general": "a general face adapter (IP-Adapter, InstantID, PhotoMaker): it takes any face",
 }
 """Roles that are recognised and not read, with the reason."""
 
@@ -121,6 +122,7 @@ _ENDINGS: dict[str, tuple[str, str]] = {
     "smooth_factor": ("svdquant", ""),
     "smooth_factor_orig": ("svdquant", ""),
     "SCB": ("quantised", ""),
+    "weight_format": ("quantised", ""),
     "emb_params": ("embedding", ""),
 }
 for _style in ("lora", "lora_layer", "lora_linear_layer"):
@@ -154,7 +156,9 @@ _PER_ADAPTER_BARE = {
 
 _XLABS = {f"{x}_lora{n}" for x in ("qkv", "proj") for n in ("", "1", "2")}
 _INDEXED = re.compile(r"(unet|text_encoder):(\d{1,6}):(up|down)")
-_CONTROL = ("lllite_", "ip_adapter", "image_proj.", "control_model.")
+_CONTROL = ("lllite_", "control_model.")
+_GENERAL = re.compile(r"ip_adapter\.\d+\.|image_proj\.|id_encoder\.")
+"""IP-Adapter's attention by number (FaceID has factors there), its projector, and PhotoMaker's."""
 _EMBEDDING = ("bundle_emb.", "string_to_param", "string_to_token")
 
 
@@ -188,6 +192,8 @@ def split(name: str) -> Tensor | None:
     """Read the end of a tensor's name; None where it is none that an adapter has."""
     if name.startswith(_CONTROL):
         return Tensor(name, "control")
+    if _GENERAL.match(name):
+        return Tensor(name, "general")
     if name.startswith(_EMBEDDING):
         return Tensor(name, "embedding")
     if (indexed := _INDEXED.fullmatch(name)) is not None:

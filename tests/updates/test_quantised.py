@@ -1,0 +1,222 @@
+"""Factors that are stored as 8-bit floats, whole numbers or 4 bits, with what scales them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.files import build
+from tests.files.build import T
+
+from reseen.files.source import Memory, run
+from reseen.fingerprints.digests import look_inside
+from reseen.fingerprints.sketcher import Sketched, read_sketch
+from reseen.match.compare import compare
+from reseen.updates.plan import plan
+
+CASES: dict[str, Any] = json.loads((Path(__file__).parent / "quantised_vectors.json").read_text())
+Array = NDArray[np.float32]
+SD1 = "unet.down_blocks.{}.attentions.{}.transformer_blocks.0.attn1.to_q"
+NAMES = [SD1.format(a, b) for a in range(3) for b in range(2)]
+SIDES = (320, 320, 640, 640, 1280, 1280)
+NF4 = np.array(
+    [
+        *(-1, -0.6961928, -0.52507305, -0.39491749, -0.28444138, -0.18477343, -0.09105004, 0),
+        *(0.0795803, 0.1609302, 0.2461123, 0.33791524, 0.44070983, 0.562617, 0.72295684, 1),
+    ],
+    np.float32,
+)
+
+
+def tensor(value: list[Any]) -> T:
+    return T(value[0], tuple(value[1]), base64.b64decode(value[2]))
+
+
+def of(array: Array, dtype: str = "F32") -> T:
+    kinds: dict[str, Any] = {
+        "F32": "<f4", "I8": "i1", "U8": "u1", "F8_E4M3": ml_dtypes.float8_e4m3fn,
+    }  # fmt: skip
+    made = np.asarray(array, kinds[dtype])
+    return T(dtype, made.shape, made.tobytes())
+
+
+def sketched(tensors: Mapping[str, T]) -> Sketched:
+    memory = Memory(build.safetensors(dict(tensors)))
+    listing = run(memory, look_inside(memory.size)).listing
+    assert listing is not None
+    return run(memory, read_sketch(plan(listing)))
+
+
+def unread(found: Sketched) -> set[str]:
+    return {spot.code for spot in found.blind}
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_what_bitsandbytes_stores_is_the_update_that_it_stands_for(name: str) -> None:
+    tensors = {n: tensor(value) for n, value in CASES[name]["tensors"].items()}
+    kind, shape, data = CASES[name]["delta"]
+    assert kind == "F32"
+    delta = np.frombuffer(base64.b64decode(data), "<f4").reshape(shape)
+    found, plain = sketched(tensors), sketched({"unet.x.diff": of(delta)})
+    assert unread(found) <= {"too-few-layers"}
+    assert found.sketch is not None
+    assert plain.sketch is not None
+    assert np.abs(found.sketch.s.astype(int) - plain.sketch.s).max() <= 1
+    assert np.allclose(found.sketch.norms, plain.sketch.norms, rtol=1e-5)
+
+
+def factors() -> dict[str, tuple[Array, Array]]:
+    rng = np.random.default_rng(11)
+    return {
+        name: tuple((rng.standard_normal(s) * 0.02).astype(np.float32) for s in ((n, 4), (4, n)))  # type: ignore[misc]
+        for name, n in zip(NAMES, SIDES, strict=True)
+    }
+
+
+def fp8(array: Array, weight: str, rows: bool, end: str) -> dict[str, T]:
+    scale = np.abs(array).max(axis=1 if rows else None) / 448
+    layer = weight.removesuffix(".weight")
+    divided = array / (scale[:, None] if rows else scale)
+    return {weight: of(divided, "F8_E4M3"), f"{layer}.{end}": of(np.asarray(scale))}
+
+
+def int8(array: Array, weight: str) -> dict[str, T]:
+    scale = np.abs(array).max(axis=1, keepdims=True) / 127
+    layer = weight.removesuffix(".weight")
+    said = np.frombuffer(b'{"format": "int8_tensorwise"}', np.uint8)
+    return {
+        weight: of(np.rint(array / scale), "I8"),
+        f"{layer}.weight_scale": of(scale),
+        f"{layer}.comfy_quant": T("U8", said.shape, said.tobytes()),
+    }
+
+
+def nf4(array: Array, weight: str) -> dict[str, T]:
+    blocks = array.reshape(-1, 64)
+    largest = np.abs(blocks).max(axis=1)
+    codes = np.abs((blocks / largest[:, None])[:, :, None] - NF4).argmin(axis=2).reshape(-1, 2)
+    state = json.dumps({"quant_type": "nf4", "blocksize": 64, "shape": list(array.shape)}).encode()
+    return {
+        weight: of((codes[:, 0] << 4 | codes[:, 1])[:, None], "U8"),
+        f"{weight}.absmax": of(largest),
+        f"{weight}.quant_map": of(NF4),
+        f"{weight}.quant_state.bitsandbytes__nf4": T("U8", (len(state),), state),
+    }
+
+
+HOW = {
+    "fp8, scale_weight": lambda a, w: fp8(a, w, False, "scale_weight"),
+    "fp8, weight_scale of rows": lambda a, w: fp8(a, w, True, "weight_scale"),
+    "int8": int8,
+    "nf4": nf4,
+}
+
+
+@pytest.mark.parametrize("ends", [("lora_up", "lora_down"), ("lora_B.default", "lora_A.default")])
+@pytest.mark.parametrize("how", HOW)
+def test_a_quantised_copy_is_known_again(how: str, ends: tuple[str, str]) -> None:
+    plain: dict[str, T] = {}
+    small: dict[str, T] = {"scaled_fp8": of(np.ones(2), "F8_E4M3")} if "fp8" in how else {}
+    for name, pair in factors().items():
+        for end, array in zip(ends, pair, strict=True):
+            plain[f"{name}.{end}.weight"] = of(array)
+            small |= HOW[how](array, f"{name}.{end}.weight")
+    one, other = sketched(plain), sketched(small)
+    assert one.sketch is not None
+    assert other.sketch is not None
+    assert unread(other) <= {"too-few-layers"}
+    told = compare(one.sketch, other.sketch)
+    assert told is not None
+    assert told.is_copy
+    assert told.mean > 0.98
+    assert told.scale == pytest.approx(1, abs=0.02)
+    assert told.coverage == 1
+
+
+def test_four_bits_of_layers_that_nobody_knows_are_refused_with_the_reason() -> None:
+    up, down = next(iter(factors().values()))
+    tensors = nf4(up, "net.x.lora_B.weight") | nf4(down, "net.x.lora_A.weight")
+    found = sketched(tensors)
+    assert found.sketch is None
+    assert "quantised" in (found.reason or "")
+
+
+@pytest.mark.parametrize("said", ['{"format": "convrot_w4a4"}', "[", "7", "{}", '{"format": 3}'])
+def test_a_format_that_does_more_than_to_scale_is_left_out_with_the_reason(said: str) -> None:
+    up, down = next(iter(factors().values()))
+    tensors = int8(up, f"{NAMES[0]}.lora_up.weight") | {f"{NAMES[0]}.lora_down.weight": of(down)}
+    text = said.encode()
+    tensors[f"{NAMES[0]}.lora_up.comfy_quant"] = T("U8", (len(text),), text)
+    found = sketched(tensors)
+    assert found.sketch is None
+    assert sum(found.left_out.values()) == 1
+    assert unread(found) - {"too-few-layers"}
+
+
+WRONG: dict[str, dict[str, T]] = {
+    "a scale of another height": {"lora_up.weight_scale": of(np.ones(7))},
+    "too few of the largest": {"lora_up.weight.absmax": of(np.ones(3))},
+    "no map": {"lora_up.weight.absmax": of(np.ones(20))},
+    "another map": {
+        "lora_up.weight.absmax": of(np.ones(10)), "lora_up.weight.quant_map": of(np.ones(15)),
+    },
+    "a block of nothing": {
+        "lora_up.weight.absmax": of(np.ones(10)), "lora_up.weight.quant_map": of(NF4),
+        "lora_up.weight.quant_state.bitsandbytes__nf4": T("U8", (14,), b'{"blocksize":0}'[:14]),
+    },
+    "a huge block": {
+        "lora_up.weight.absmax": of(np.ones(10)), "lora_up.weight.quant_map": of(NF4),
+        "lora_up.weight.quant_state.bitsandbytes__nf4": T("U8", (24,), b'{"blocksize":1000000000}'),
+    },
+    "nested without end": {
+        "lora_up.weight.absmax": of(np.ones(20), "U8"), "lora_up.weight.quant_map": of(NF4),
+        "lora_up.weight.nested_absmax": of(np.ones(9)),
+        "lora_up.weight.nested_quant_map": of(np.ones(256)),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_parts_that_do_not_fit_leave_out_their_layer_alone(kind: str) -> None:
+    tensors = {"unet.sound.diff": of(np.ones((8, 8)))}
+    layer = NAMES[0]
+    packed = any("absmax" in name for name in WRONG[kind])
+    up = of(np.ones((640, 1)) if packed else np.ones((320, 4)), "U8" if packed else "I8")
+    tensors |= {f"{layer}.lora_up.weight": up, f"{layer}.lora_down.weight": of(np.ones((4, 320)))}
+    tensors |= {f"{layer}.{name}": value for name, value in WRONG[kind].items()}
+    found = sketched(tensors)
+    assert found.sketch is not None
+    assert len(found.sketch.ids) == 1
+    assert sum(found.left_out.values()) == 1
+
+
+def test_parts_of_nothing_are_counted() -> None:
+    shapes = {
+        "a.absmax": of(np.ones(4)),
+        "b.scale_weight": of(np.ones(1)),
+        "scaled_fp8": of(np.ones(2)),
+    }
+    memory = Memory(build.safetensors(shapes))
+    listing = run(memory, look_inside(memory.size)).listing
+    assert listing is not None
+    (said,) = plan(listing).not_read
+    assert (said.code, said.tensors) == ("quantised", 3)
+
+
+def test_a_scaled_difference_is_read_in_full() -> None:
+    rng = np.random.default_rng(2)
+    delta = rng.standard_normal((40, 24)).astype(np.float32)
+    found = sketched(fp8(delta, "unet.x.diff", True, "weight_scale"))
+    plain = sketched({"unet.x.diff": of(delta)})
+    assert found.sketch is not None
+    assert plain.sketch is not None
+    told = compare(plain.sketch, found.sketch)
+    assert told is not None
+    assert told.mean > 0.98
