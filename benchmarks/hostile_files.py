@@ -161,6 +161,24 @@ CASES = (
         ),
     ),
     Case(
+        "oft",
+        "60 OFT of one block of 1,200",
+        plain(lambda: layers(60, oft_blocks=(1, 1_200, 1_200))),
+    ),
+    Case(
+        "oft-small",
+        "300 OFT of 60,000 blocks of 3",
+        plain(lambda: flat(each(300, {"oft_R.weight": (60_000, 3)}))),
+    ),
+    Case(
+        "boft",
+        "200 BOFT of 11,008 rows in 7 stages",
+        plain(lambda: layers(200, oft_blocks=(7, 2_752, 4, 4))),
+    ),
+    Case(
+        "hra", "60 HRA of 4,000 with 400 reflections", plain(lambda: layers(60, hra_u=(4_000, 400)))
+    ),
+    Case(
         "loha",
         "24 LoHa of 11,000 x 11,000 at rank 77",
         plain(

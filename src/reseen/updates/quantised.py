@@ -89,13 +89,31 @@ def _added(info: TensorInfo, weight: str, part: str, grouped: Grouped) -> bool:
     if said is None or said.role not in FACTORS:
         return False
     roles = grouped.get(said.layer, {}).get(said.adapter, {})
-    factor, role = roles.get(said.role), f"{said.role}/{part}"
-    if factor is None or factor.name != weight or role in roles:
+    factor = roles.get(said.role)
+    if factor is None or factor.name != weight:
         return False
-    if part in ("state", "format") and prod(info.shape) > _LONGEST_STATE:
+    if part == "format" and factor.dtype != "I8":
+        part = "beside"  # of 8-bit floats it says nothing that their type does not
+    role = f"{said.role}/{part}"
+    if role in roles:
+        return False
+    if not _is_of(info, part, factor):
         return False
     roles[role] = info
     return True
+
+
+def _is_of(info: TensorInfo, part: str, factor: TensorInfo) -> bool:
+    """Whether a factor of this type can have such a part: what no loader would heed must not change
+    what is read. Scales of each row are those of whole numbers alone."""
+    if part in ("state", "format") and prod(info.shape) > _LONGEST_STATE:
+        return False
+    if part == "scale":
+        of_rows = prod(info.shape) != 1
+        return factor.dtype == "I8" or (factor.dtype.startswith("F8_") and not of_rows)
+    if part == "rows127":
+        return factor.dtype == "I8"
+    return factor.dtype == "U8" or part in ("format", "beside")
 
 
 def unpacked_shapes(

@@ -168,7 +168,8 @@ def _lora(tensors: Mapping[str, TensorInfo]) -> Shape:
             raise NoFit("factors larger than any known")
     else:
         agree(rank, down)
-    if "singular" in tensors:
+    if "singular" in tensors and not tensors["down"].name.endswith(".weight"):
+        # PEFT writes AdaLoRA's factors so; beside LoRA's no loader heeds such numbers.
         if prod(tensors["singular"].shape) != rank or "mid" in tensors:
             raise NoFit("two factors of different size")
         return Shape("adalora", out, inn, kernel, rank)

@@ -119,8 +119,10 @@ def _scaled_and_cut(module: ModulePlan, form: Form, roles: Mapping[str, Matrix])
 
 def _form(algorithm: str, roles: Mapping[str, Matrix]) -> Form:
     match algorithm:
-        case "lora" | "adalora":
+        case "lora":
             return _lora(roles)
+        case "adalora":
+            return _lora({**roles, "down": _flat(roles["down"]) * roles["singular"].reshape(-1, 1)})
         case "loha":
             return _loha(roles)
         case "lokr":
@@ -156,8 +158,6 @@ def _lora(roles: Mapping[str, Matrix]) -> LowRank:
     up, down = _flat(roles["up"]), _flat(roles["down"])
     if "mid" in roles:
         down = _tucker(roles["mid"], down)
-    if "singular" in roles:  # AdaLoRA of PEFT
-        down = down * roles["singular"].reshape(-1, 1)
     return LowRank(up, down)
 
 
