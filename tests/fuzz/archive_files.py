@@ -19,7 +19,7 @@ from tests.fuzz.containers import LARGEST, hostile_files
 from tests.fuzz.play import Broken, FuzzedReader
 
 from reseen.errors import ReseenError
-from reseen.files import archives, unpacker
+from reseen.files import archives, shards, unpacker
 from reseen.files.archives import Packed, UnpackBudget
 from reseen.files.rar_head import is_volume
 from reseen.files.source import Memory, run
@@ -182,7 +182,31 @@ def read_words(data: bytes) -> object:
     return told, heads, archives.ends_elsewhere(data[:64], len(data))
 
 
+def index(rng: Random) -> bytes:
+    """The index of a model's shards."""
+    names = ("model-1.safetensors", "../a", "/a", "", "a.index.json", word(rng), "x" * 300)
+    places = {
+        word(rng): rng.choice(names[:1] * 9 + names) if not chance.chance(rng, 9) else number(rng)
+        for _ in range(rng.randrange(5))
+    }
+    value: object = {"metadata": {"total_size": 5}, "weight_map": places}
+    if chance.chance(rng, 6):
+        value = rng.choice((places, chance.json_value(rng), {"weight_map": chance.json_value(rng)}))
+    try:
+        return chance.json_text(value, rng).encode("utf-8", "surrogatepass")
+    except ValueError:  # more digits than Python writes
+        return b"{}"
+
+
+def read_index(data: bytes) -> object:
+    found = shards.parse_index(data)
+    if any("/" in name or name in ("", "..") for name in shards.names_of(found)):
+        raise Broken("a shard that does not stand beside its index")
+    return len(found)
+
+
 READERS = (
+    FuzzedReader("shard-index", index, read_index),
     FuzzedReader("archive-zip", zip_file, read_zip),
     FuzzedReader("archive-tar", tar_file, read_tar),
     FuzzedReader("archive-words", words_of_process, read_words),

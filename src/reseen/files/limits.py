@@ -46,6 +46,8 @@ DIRECTORY_LIMIT = 16 << 20
 """Bytes of a zip's central directory."""
 ENTRIES = 26_000
 """Entries of a zip."""
+SHARDS = 500
+"""Files of one model that an index names."""
 MEMBERS = 1_000
 """Members of an archive that are read, those of archives in it too."""
 MEMBER_NAME = 1_024

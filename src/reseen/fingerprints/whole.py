@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from reseen.errors import FileError, bulkhead
-from reseen.files import containers, system_limits
+from reseen.files import containers, shards, system_limits
 from reseen.files.identify import HEAD_LENGTH, identify
 from reseen.files.source import LocalFile, Range, run
 from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, look_inside
 from reseen.fingerprints.members import with_parts
-from reseen.records import Fingerprint
+from reseen.records import Container, Fingerprint
 
 
 def fingerprint(
@@ -22,7 +22,7 @@ def fingerprint(
     forbidden: Callable[[Fingerprint], bool] | None = None,
 ) -> Fingerprint:
     """Fingerprint a local file: its header out of order, then one pass over its bytes; then what is
-    in it, where it is an archive.
+    in it, where it is an archive, or in its shards, where it is their index.
 
     `progress` is called with the number of bytes of each step. `forbidden`: told the digests of a
     file in an archive, whether nothing more of it may be read. Raises FileError if the file cannot
@@ -30,7 +30,17 @@ def fingerprint(
     """
     with bulkhead(), LocalFile(path) as source:
         read = _of_local(path, source, progress)
+        if path.name.endswith(shards.ENDING) and read.container is Container.UNKNOWN:
+            return _with_shards(path, read, forbidden)
         return with_parts(path, source, read, forbidden)
+
+
+def _with_shards(
+    path: Path, read: Fingerprint, forbidden: Callable[[Fingerprint], bool] | None
+) -> Fingerprint:
+    from reseen.fingerprints.sharded import with_shards  # numpy, which most files do not need
+
+    return with_shards(path, read, forbidden)
 
 
 def _of_local(path: Path, source: LocalFile, progress: Callable[[int], None] | None) -> Fingerprint:
