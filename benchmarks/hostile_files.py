@@ -112,6 +112,12 @@ def string(text: bytes, length: int, end: bytes = b"") -> bytes:
     return build.with_header(b'{"__metadata__":{"a":"' + value + b'"}}', pad=False)
 
 
+def pairs_of_emoji() -> bytes:
+    emoji = "\U0001f600".encode()
+    pairs = b",".join(b'"%x%s":"%s"' % (n, emoji, emoji) for n in range(540_000))
+    return build.with_header(b'{"__metadata__":{' + pairs + b"}}", pad=False)
+
+
 def patterns() -> tuple[bytes, PeftConfig | None]:
     names = [f"transformer.transformer_blocks.{i}.attn.to_q" for i in range(9_900)]
     shapes = {f"{n}.lora_{side}.weight": (1, 1) for n in names for side in "AB"}
@@ -250,6 +256,12 @@ CASES = (
         "emoji",
         "a header that is one string of the longest, with one emoji",
         plain(lambda: string(b"a", (16 << 20) - 60, "\U0001f600".encode())),
+        header=True,
+    ),
+    Case(
+        "pairs",
+        "a header of 540,000 short texts with an emoji in each",
+        plain(pairs_of_emoji),
         header=True,
     ),
     Case(

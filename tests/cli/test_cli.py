@@ -101,7 +101,7 @@ def test_lookup_answers_by_name_link_and_digest_long_or_short(listed: Path) -> N
 
 
 def test_without_the_key_all_but_names_works(listed: Path) -> None:
-    assert "Not searched: names" in reseen(listed, "lookup", NAME, key=False)
+    assert "Not searched: names" in reseen(listed, "lookup", NAME, key=False, code=3)
     assert "rm-" in reseen(listed, "lookup", SHA256, key=False)
     error = reseen(listed, "lookup", NAME, "--reveal", key=False, code=2)
     assert "RESEEN_KEY" in error

@@ -122,6 +122,11 @@ def test_without_the_key_digests_work_and_the_answer_says_what_does_not(
 ) -> None:
     by_digest = find(store, None, SHA.hex())
     assert found(by_digest) == ids[:1]
+    assert by_digest.not_searched is None, "a whole digest is nobody's name"
+    assert find(store, None, "sha256:" + "ab" * 32).not_searched is None
+    by_start = find(store, None, SHA.hex()[:10])
+    assert found(by_start) == ids[:1]
+    assert by_start.not_searched, "ten digits can be a name"
     by_name = find(store, None, "Sample person 07")
     assert found(by_name) == []
     assert "key" in str(by_name.not_searched)

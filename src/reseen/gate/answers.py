@@ -63,7 +63,7 @@ def result_of_file(
 ) -> Result:
     """The same of a file that was read; what only its digests could judge is ruled as well."""
     made = result(found, policy)
-    if _is_judged(fingerprint):
+    if _is_judged(fingerprint) or any(each.rung is Rung.WEIGHTS for each in found):
         return made
     advice = max(made.advice, policy.blind, key=lambda one: one.strength)
     if advice is not made.advice:

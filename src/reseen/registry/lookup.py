@@ -56,6 +56,9 @@ class FoundRemoval:
     sightings: tuple[Sighting, ...]
 
 
+_WHOLE = 40  # digits of the shortest digest of a whole file: git's SHA-1
+
+
 @dataclass(frozen=True, slots=True)
 class LookupResult:
     """Everything that was found, and what was not looked at."""
@@ -79,7 +82,7 @@ def find(store: Store, keyring: Keyring | None, query: str, *, limit: int = 100)
         _by_digest(connection, link.hash if link and link.hash else query, how)
         if keyring is not None:
             _by_name(connection, keyring, query, how)
-        elif query:
+        elif query and not _is_whole_digest(query):
             not_searched = "names and links: they are sealed, and the key is not here"
         pks = sorted(how)
         found = removals.by_pks(connection, pks[:limit])
@@ -105,6 +108,13 @@ def _by_id(connection: Connection, id: str) -> tuple[FoundRemoval, ...]:
     removal = removals.by_id(connection, id)
     seen = sightings.of_removals(connection, [removal.id]).get(removal.id, ())
     return (FoundRemoval(removal, ("its id",), tuple(seen)),)
+
+
+def _is_whole_digest(query: str) -> bool:
+    """A digest that is no short one is nobody's name."""
+    labelled = _LABELLED.match(query.lower())
+    hex = "" if labelled is None else "".join(labelled[2].split())
+    return len(hex) >= _WHOLE and _HEX.match(hex) is not None
 
 
 def _by_digest(connection: Connection, query: str, how: dict[int, list[str]]) -> None:
