@@ -63,6 +63,18 @@ def test_a_configuration_that_is_missing_or_says_another_sign_changes_nothing() 
     assert np.array_equal(made[0], made[2])
 
 
+def test_onetrainer_divides_what_it_marks_as_scaled() -> None:
+    rng = np.random.default_rng(12)
+    packed = rng.standard_normal((3, 10)).astype(np.float32)
+    marked = {"unet.x.oft_R.weight": packed, "unet.x.oft_R.scaled_oft": np.ones((), np.float32)}
+    plain = {"unet.x.oft_R.weight": packed / np.float32(2 * np.sqrt(4))}
+    made = []
+    for tensors in (marked, plain):
+        (module,) = plan(tools.listing({n: a.shape for n, a in tensors.items()}, "F32")).modules
+        made.append(read_update(module, tensors).dense())
+    assert np.allclose(made[0], made[1], atol=1e-6)
+
+
 Sides = tools.Layers
 
 
