@@ -32,6 +32,11 @@ NOT_READ = {
         "transformer_blocks.0.attn.to_q.proj_up": (8, 4),
     },
     "another kind": {"unet.x.delora_A": (4, 8), "unet.x.delora_B": (8, 4)},
+    "hypernetwork": {
+        "768.0.linear.0.weight": (1536, 768),
+        "768.0.linear.0.bias": (1536,),
+        "320.1.linear2.weight": (320, 640),
+    },
     "textual inversion": {"emb_params": (4, 768)},
     "embeddings": {"clip_l": (4, 768), "clip_g": (4, 1280)},
     "set_weight": {"diffusion_model.img_in.set_weight": (8, 8)},

@@ -35,6 +35,7 @@ OTHER = {
     "svdquant": "SVDQuant: not read, its factors are the base weight's and not an adapter's",
     "other-adapter": "an adapter of another kind (DeLoRA, C3A, VB-LoRA ...): not read yet",
     "quantised": "parts of quantised weights that are no factor's: not read",
+    "hypernetwork": "a hypernetwork: not an update, not read yet",
     "embedding": "embeddings of textual inversion: not an update, not read yet",
     "control": "control adapters (LLLite): not an update, not read yet",
     "general": "a general face adapter (IP-Adapter, InstantID, PhotoMaker): it takes any face",
@@ -159,6 +160,8 @@ _INDEXED = re.compile(r"(unet|text_encoder):(\d{1,6}):(up|down)")
 _CONTROL = ("lllite_", "control_model.")
 _GENERAL = re.compile(r"ip_adapter\.\d+\.|image_proj\.|id_encoder\.")
 """IP-Adapter's attention by number (FaceID has factors there), its projector, and PhotoMaker's."""
+_HYPERNETWORK = re.compile(r"\d{3,4}\.[01]\.(linear\d?|linear\.\d{1,2})\.(weight|bias)")
+"""By width, keys and values, layer."""
 _EMBEDDING = ("bundle_emb.", "string_to_param", "string_to_token")
 
 
@@ -194,6 +197,8 @@ def split(name: str) -> Tensor | None:
         return Tensor(name, "control")
     if _GENERAL.match(name):
         return Tensor(name, "general")
+    if _HYPERNETWORK.fullmatch(name):
+        return Tensor(name, "hypernetwork")
     if name.startswith(_EMBEDDING):
         return Tensor(name, "embedding")
     if (indexed := _INDEXED.fullmatch(name)) is not None:
