@@ -157,6 +157,28 @@ def test_peft_takes_its_scale_from_the_configuration() -> None:
         assert np.allclose(next(iter(made.values())).dense(), scale * (up @ down), atol=1e-5)
 
 
+def test_patterns_of_rank_and_alpha_in_the_metadata_make_the_scale_of_rslora() -> None:
+    said = {
+        "transformer.r": 8,
+        "transformer.lora_alpha": 16,
+        "transformer.use_rslora": True,
+        "transformer.rank_pattern": {"attn.to_q": 2},
+        "transformer.alpha_pattern": {"attn.to_k": 4},
+    }
+    ranks, block = {"to_q": 2, "to_k": 8, "to_v": 8}, "transformer.blocks.0.attn."
+    pairs = {x: lora_pair(3, 6, 5, rank) for x, rank in ranks.items()}
+    arrays = {f"{block}{x}.lora_B.weight": up for x, (up, _) in pairs.items()}
+    arrays |= {f"{block}{x}.lora_A.weight": down for x, (_, down) in pairs.items()}
+    shapes = {name: a.shape for name, a in arrays.items()}
+    found = plan(tools.listing(shapes, "F32", lora_adapter_metadata=json.dumps(said)))
+    assert found.scale_known
+    wanted = {"to_q": 16 / 2**0.5, "to_k": 4 / 8**0.5, "to_v": 16 / 8**0.5}
+    for module in found.modules:
+        x = module.source.rpartition(".")[2]
+        up, down = pairs[x]
+        assert np.allclose(read_update(module, arrays).dense(), wanted[x] * (up @ down), rtol=1e-5)
+
+
 def test_an_embedding_is_transposed_as_peft_does() -> None:
     up, down = lora_pair(3, 6, 9, 2)
     layer = "base_model.model.shared"

@@ -181,6 +181,15 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "alpha_pattern": {"out": 10, "conv": 3},
         "target_modules": ["fc", "conv", "out"],
     },
+    "rslora patterns": {
+        "peft_type": "LORA",
+        "r": 4,
+        "lora_alpha": 6,
+        "use_rslora": True,
+        "rank_pattern": {"out": 2},
+        "alpha_pattern": {"out": 10, "conv": 3},
+        "target_modules": ["fc", "conv", "out"],
+    },
     "loha": {"peft_type": "LOHA", "r": 3, "alpha": 5, "target_modules": ["fc", "conv", "out"]},
     "loha core": {
         "peft_type": "LOHA",
