@@ -46,6 +46,8 @@ Models = tuple[str, ...]
 ALL: Models = (*DENOISERS, *ENCODERS)
 _NUMBER = "#"
 """In the tree: any number. Which numbers a name may have is looked up in the end."""
+_NUMBERS = re.compile(r"(?<![a-z0-9])[0-9]+(?![a-z0-9])")
+_WORD_OR_NUMBER = re.compile(r"[a-z0-9]+|#")
 
 
 @dataclass(slots=True)
@@ -148,18 +150,13 @@ def _telling(models: Models = ALL) -> frozenset[str]:
 @cache
 def _tree(models: Models) -> _Node:
     root = last = _Node()
-    patterns = {
-        tuple(
-            tuple(_NUMBER if w.isdigit() else w for w in _WORD.findall(component))
-            for component in spelled.lower().split(".")
-        )
-        for model in models
-        for spelled in known(model).spelled
-    }
+    spelled = {name for model in models for name in known(model).spelled}
+    # Of tens of thousands of names only thousands are left without their numbers.
+    patterns = {_NUMBERS.sub(_NUMBER, name.lower()) for name in spelled}
     for pattern in patterns:
         node = root
-        for component in reversed(pattern):
-            for word in reversed(component):
+        for component in reversed(pattern.split(".")):
+            for word in reversed(_WORD_OR_NUMBER.findall(component)):
                 node = node.words.setdefault(word, _Node())
             last = node
             last.before = node = last.before or _Node()
