@@ -19,11 +19,14 @@ import resource
 import struct
 import subprocess
 import sys
+import tarfile
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from zipfile import ZIP_DEFLATED
 
 import numpy as np
 from tests.files import build
@@ -31,6 +34,7 @@ from tests.files.build import T
 
 from reseen.files.source import Memory, run
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, look_inside
+from reseen.fingerprints.members import read_stream
 from reseen.updates.peft import PeftConfig, parse_config
 
 PAGE = Path(__file__).parents[1] / "docs" / "hostile-files.md"
@@ -125,6 +129,27 @@ def patterns() -> tuple[bytes, PeftConfig | None]:
     some |= {"attn.to_q": 2, "to_q": 3}
     config = json.dumps({"r": 1, "alpha_pattern": some, "rank_pattern": some, "lora_alpha": 1})
     return flat(shapes), parse_config(config.encode())
+
+
+def gguf_words() -> bytes:
+    pair = build.gguf_text("a") + struct.pack("<IIQ", 9, 8, 1_000_000)
+    return build.gguf_header({}, [], counts=(0, 1)) + pair + bytes(8_000_000) + bytes(64)
+
+
+def gguf_packed() -> bytes:
+    one = np.random.default_rng(0).integers(0, 100, 4_096 * 1_280 // 256 * 98, np.uint8).tobytes()
+    names = each(40, {"lora_down.weight": (1_280, 4_096), "lora_up.weight": (4_096, 1_280)})
+    return build.gguf({name: T("IQ3_XXS", shape, one) for name, shape in names.items()})
+
+
+def tar_bomb() -> bytes:
+    """Made a piece at a time: unpacked it is larger than this machine may have memory for."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    info = tarfile.TarInfo("zeros")
+    info.size = 4 << 30
+    parts = [packer.compress(info.tobuf())]
+    parts += [packer.compress(bytes(1 << 24)) for _ in range(1 << 8)]
+    return b"".join([*parts, packer.flush()])
 
 
 def plain(make: Callable[[], bytes]) -> Callable[[], tuple[bytes, PeftConfig | None]]:
@@ -311,6 +336,43 @@ CASES = (
         header=True,
     ),
     Case(
+        "gguf-words",
+        "a GGUF header of 1,000,000 words",
+        plain(gguf_words),
+        header=True,
+    ),
+    Case(
+        "gguf-tensors",
+        "a GGUF header of 19,998 tensors",
+        plain(
+            lambda: build.gguf(
+                {
+                    f"{KOHYA.format(i % 3, i)}.lora_{s}.weight": T("F16", (1, 1), b"\1\2")
+                    for i in range(9_999)
+                    for s in ("up", "down")
+                }
+            )
+        ),
+        header=True,
+    ),
+    Case(
+        "gguf-packed",
+        "40 LoRA of 4,096 x 4,096 at rank 1,280 in IQ3_XXS (GGUF)",
+        plain(gguf_packed),
+    ),
+    Case(
+        "zip-bomb",
+        "a zip of 1,000 files of 8 MiB of zeros",
+        plain(
+            lambda: build.python_zip({f"{i}": bytes(8 << 20) for i in range(1_000)}, ZIP_DEFLATED)
+        ),
+    ),
+    Case(
+        "tar-bomb",
+        "a tar.gz of a file of 4 GiB of zeros",
+        plain(tar_bomb),
+    ),
+    Case(
         "entries",
         "a torch zip of 9,000 entries",
         plain(lambda: build.torch_zip({str(i): T("F16", (1,), b"\1\2") for i in range(9_000)})),
@@ -321,7 +383,11 @@ CASES = (
 
 def fingerprint(data: bytes, config: PeftConfig | None) -> str:
     inside = None
-    if data[:2] == b"PK":
+    if data[:2] == b"\x1f\x8b" or (data[:2] == b"PK" and b"data.pkl" not in data[-(1 << 20) :]):
+        read = read_stream([data], len(data))
+        said = "; ".join(str(spot) for spot in read.blind)
+        return f"{len(read.members):,} files in it read; {said}".rstrip("; ")
+    if data[:4] in (b"GGUF", b"PK\x03\x04"):
         inside = run(Memory(data), look_inside(len(data), thorough=True))
     pass_ = Fingerprinter(len(data), inside, config)
     for at in range(0, len(data), BLOCK):

@@ -16,7 +16,9 @@ from reseen.hubs.hub import Revision
 from reseen.hubs.kinds import address_of
 from reseen.observed import sightings
 from reseen.observed.readings import read_so_far
-from reseen.records import Artifact, Rung, Sighting, SightingState
+from reseen.records import Artifact, RemovalClass, Rung, Sighting, SightingState
+from reseen.review import notice_text
+from reseen.review.notice_read import Item
 from reseen.scan.context import reading
 from reseen.scan.inspect import wants_reading
 from reseen.scan.recheck import revisit
@@ -158,3 +160,19 @@ def test_what_is_not_opened_at_a_hub_says_so(store: Store, data: bytes) -> None:
     (one,) = visited(store, hub_of({"LORA": data})).seen
     assert one.judged is not None
     assert one.judged.not_read
+
+
+def test_a_notice_names_the_archive_and_the_file_in_it(store: Store) -> None:
+    put(store, REMOVED)
+    hub = hub_of({"Test model.zip": build.python_zip({"x/LORA": REMOVED})})
+    (one,) = recorded(store, visited(store, hub))
+    item = Item(
+        *(one, "case", address_of(one), None, None, (), None, None, RemovalClass.OTHER),
+        *(False, False, None, 0, True),
+    )
+    lines = "\n".join(notice_text._item_lines(1, item)).splitlines()
+    assert lines[0].endswith("/Test%20model.zip")
+    assert "   Path: Test model.zip!x/LORA" in lines
+    assert "   In the archive: Test model.zip" in lines
+    told = notice_text._place(item)
+    assert (told["path"], told["archive"]) == ("Test model.zip!x/LORA", "Test model.zip")

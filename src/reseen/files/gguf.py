@@ -82,6 +82,10 @@ _ORIGINAL_SHAPE = "comfy.gguf.orig_shape."
 """Beside a tensor's name: the shape that it had, for ggml has four dimensions and rows of whole
 blocks."""
 _LENGTH = struct.Struct("<Q")
+_RANKS = struct.Struct("<I")
+_SHAPES = [struct.Struct(f"<{rank}QIQ") for rank in range(_RANK + 1)]
+_FIXED = 8 + 4
+"""Bytes of a tensor's entry beside its name, its sizes, its type and its offset."""
 _ALIGNMENTS = tuple(1 << n for n in range(17))
 
 
@@ -109,6 +113,11 @@ class _Cursor:
                 raise Malformed(CUT_OFF)
         start, self.at = self.at, end
         return start
+
+    def ahead(self, length: int) -> Reader[None]:
+        """Have so many bytes at hand, and stay where we are."""
+        at = yield from self.need(length)
+        self.at = at
 
     def number(self, form: str) -> Reader[int]:
         width = struct.calcsize(f"<{form}")
@@ -231,16 +240,27 @@ def _tensors(cursor: _Cursor, count: int) -> Reader[list[_Found]]:
     found: list[_Found] = []
     names: set[str] = set()
     for _ in range(count):
-        name = _decoded((yield from cursor.text()))
+        # Nearly always all of it is at hand: then nothing is asked for, and a file has thousands.
+        if cursor.at + _FIXED > len(cursor.data):
+            yield from cursor.ahead(_FIXED)
+        (length,) = _LENGTH.unpack_from(cursor.data, cursor.at)
+        if cursor.at + _FIXED + length > len(cursor.data):
+            yield from cursor.ahead(_FIXED + length)
+        at = cursor.at + 8 + length
+        name = _decoded(bytes(cursor.data[cursor.at + 8 : at]))
         if name in names:
             raise Malformed("a tensor's name comes twice")
         names.add(name)
-        rank = yield from cursor.number("I")
+        (rank,) = _RANKS.unpack_from(cursor.data, at)
         if rank > _RANK:
             raise Malformed(f"a tensor has more than {_RANK} dimensions")
-        at = yield from cursor.need(8 * rank + 12)
-        *sizes, kind, offset = struct.unpack_from(f"<{rank}QIQ", cursor.data, at)
-        if any(size > limits.NUMBER for size in sizes) or offset > limits.NUMBER:
+        form = _SHAPES[rank]
+        cursor.at = at + 4
+        if cursor.at + form.size > len(cursor.data):
+            yield from cursor.ahead(form.size)
+        *sizes, kind, offset = form.unpack_from(cursor.data, cursor.at)
+        cursor.at += form.size
+        if max(sizes, default=0) > limits.NUMBER or offset > limits.NUMBER:
             raise Malformed("a tensor has a size that no loader takes")
         found.append((name, tuple(reversed(sizes)), kind, offset))
     return found
