@@ -18,8 +18,8 @@ def junk(names: str, out: int, inn: int) -> Factors:
     numbers = np.random.default_rng(9)
     return {
         names.format(i): (
-            numbers.standard_normal((40, inn)) * 0.02,
-            numbers.standard_normal((out, 40)) * 0.01,
+            numbers.standard_normal((10, inn)) * 0.02,
+            numbers.standard_normal((out, 10)) * 0.01,
         )
         for i in range(8)
     }
@@ -33,19 +33,19 @@ BESIDE = {
 
 @pytest.mark.parametrize("what", BESIDE)
 def test_what_stands_beside_a_copy_hides_nothing(store: Store, what: str) -> None:
-    removal = remove(store, sketched(saved(large(1))))
-    file = saved({**large(1), **BESIDE[what]})
+    removal = remove(store, sketched(saved(large(1, rank=2))))
+    file = saved({**large(1, rank=2), **BESIDE[what]})
     fingerprint = read(file)
     assert fingerprint.sketch is not None
     assert decode(fingerprint.sketch).architecture != "sd1"
     (match,) = known(store).match_fingerprint(fingerprint)
     assert match.removal == removal
-    assert match.evidence[0].figures["modules"] == len(large(1))
+    assert match.evidence[0].figures["modules"] == len(large(1, rank=2))
     (seen,) = go(FakeHub({"x": file}), known(store)).seen
     assert [each.removal for each in seen.matches] == [removal]
 
 
 def test_a_stranger_beside_junk_is_none(store: Store) -> None:
-    remove(store, sketched(saved(large(1))))
+    remove(store, sketched(saved(large(1, rank=2))))
     for beside in BESIDE.values():
-        assert not known(store).match_fingerprint(read(saved({**large(2), **beside})))
+        assert not known(store).match_fingerprint(read(saved({**large(2, rank=2), **beside})))

@@ -27,7 +27,7 @@ from reseen.store import schema
 from reseen.store.database import Store
 from reseen.updates.names.known import BY_ORDER
 
-FACTORS = large(1)
+FACTORS = large(1, rank=2)
 
 
 def numbers(number: int, name: str, side: str) -> str:
@@ -81,7 +81,7 @@ def test_a_copy_whose_names_tell_nothing_is_a_lead(store: Store, how: str) -> No
 
 def test_a_stranger_whose_names_tell_nothing_is_none(store: Store) -> None:
     remove(store, sketched(saved(FACTORS)))
-    assert not known(store).match_fingerprint(read(named(large(2), numbers)))
+    assert not known(store).match_fingerprint(read(named(large(2, rank=2), numbers)))
 
 
 def test_names_go_before_order(store: Store) -> None:

@@ -143,6 +143,13 @@ def test_a_file_is_of_the_model_that_alone_has_all_of_it_or_of_one_of_several() 
     assert architecture(some("kolors", "encoder_hid_proj")) == "kolors"
 
 
+def test_a_model_of_which_no_file_was_seen_is_said_to_be_one() -> None:
+    for model in ("flux", "wan-5b", "krea2", "prx"):
+        layers = dict(list(layers_of(model).items())[:40])
+        found = plan(listing(tools.lora(layers, tools.dotted("transformer."), PEFT)))
+        assert any("no file was seen" in each for each in found.remarks) == (model in UNPROVED)
+
+
 WAN = {
     f"blocks.{i}.{name}": (5120, 5120)
     for i in range(6)

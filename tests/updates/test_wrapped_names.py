@@ -140,11 +140,12 @@ WRAPPERS = {
 }
 
 
-@pytest.mark.parametrize("key", FEW, ids=" ".join)
 @pytest.mark.parametrize("wrapper", WRAPPERS)
-def test_wrappers_that_were_seen_hide_nothing(wrapper: str, key: tuple[str, str]) -> None:
-    is_read_as(key, tools.dotted(wrapper), KOHYA)
-    is_read_as(key, tools.kohya(wrapper), KOHYA)
+def test_wrappers_that_were_seen_hide_nothing(wrapper: str) -> None:
+    """In a quarter of the models each, in turn."""
+    for key in FEW[list(WRAPPERS).index(wrapper) % 4 :: 4]:
+        is_read_as(key, tools.dotted(wrapper), KOHYA)
+        is_read_as(key, tools.kohya(wrapper), KOHYA)
 
 
 @pytest.mark.parametrize("key", FEW, ids=" ".join)

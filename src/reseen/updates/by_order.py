@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from reseen.updates.canonical import Naming, Piece, pieces_of
 from reseen.updates.layers import POSITIONAL, FileLayer
@@ -103,12 +103,21 @@ def _fitting(sizes: _Sizes) -> Iterator[tuple[str, tuple[_Layer, ...]]]:
     for model in (*DENOISERS, *ENCODERS):
         if not wanted <= _sizes(model):
             continue
-        table = known(model)
-        for order in _orders(table):
-            for chosen in _SETS:
-                some = tuple(each for each in order if chosen.search(each[0]))
-                if len(some) == len(sizes) and _sizes_of(table, some) == sizes:
-                    yield model, some
+        for some in _chosen(model):
+            if len(some) == len(sizes) and _sizes_of(known(model), some) == sizes:
+                yield model, some
+
+
+@lru_cache(8)
+def _chosen(model: str) -> tuple[tuple[_Layer, ...], ...]:
+    """What trainers take of a model, in each of its orders."""
+    return tuple(
+        dict.fromkeys(
+            tuple(each for each in order if chosen.search(each[0]))
+            for order in _orders(known(model))
+            for chosen in _SETS
+        )
+    )
 
 
 def _orders(table: Table) -> Iterator[list[_Layer]]:

@@ -89,14 +89,14 @@ class Naming:
         for each in layers:
             if each.style == POSITIONAL:
                 continue
-            part = part_of(each)
-            totals[part] += each.length
+            part, length = part_of(each), each.length
+            totals[part] += length
             if (found := self.found.get(each.source)) is None:
                 continue
+            inside = [cut.name for cut in found.cuts]
             for model in found.models:
-                weights.setdefault(part, Counter())[model] += each.length
-                some = names.setdefault(part, {}).setdefault(model, set())
-                some.update(cut.name for cut in found.cuts)
+                weights.setdefault(part, Counter())[model] += length
+                names.setdefault(part, {}).setdefault(model, set()).update(inside)
         for part, total in totals.items():
             sets = {model: frozenset(some) for model, some in names.get(part, {}).items()}
             model = model_of(weights.get(part, Counter()), total, sets)

@@ -46,6 +46,21 @@ class NamingThen:
         return label(layers, models | self.now.by_positional_part)
 
 
+def is_as_now(layers: Sequence[FileLayer], now: Naming) -> bool:
+    """Whether the layers had the names that they have for certain: in each part all are, by name
+    and size, of one model that had a table."""
+    shared: dict[str, set[str]] = {}
+    for layer in layers:
+        if layer.style == POSITIONAL:
+            continue
+        found = now.found.get(layer.source)
+        if found is None or layer.wrapped is not None:
+            return False
+        models = shared.setdefault(part_of(layer), set(then.MODELS))
+        models.intersection_update(found.models)
+    return all(shared.values()) and SECOND not in shared
+
+
 def naming_then(layers: Sequence[FileLayer], now: Naming) -> NamingThen:
     """How these layers were named, all of them together."""
     parts: dict[str, dict[str, tuple[int, int, int]]] = {}

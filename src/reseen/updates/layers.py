@@ -226,6 +226,8 @@ def _layer(
 
 def layer_then(layer: FileLayer, models: Models) -> FileLayer:
     """The layer as it was found when these were all models that had a table."""
+    if layer.wrapped is None and is_name(layer.alias, layer.place.part, models):
+        return layer
     was = _layer(layer.source, layer.style, layer.tensors, layer.shape, models)
     return replace(was, unpacked=layer.unpacked)
 

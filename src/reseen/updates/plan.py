@@ -37,13 +37,14 @@ from reseen.updates import readings
 from reseen.updates.beside import beside
 from reseen.updates.by_order import NamingByOrder, by_order
 from reseen.updates.canonical import Naming, Piece, naming_of, part_of, widths
-from reseen.updates.former import NamingThen, naming_then
+from reseen.updates.former import NamingThen, is_as_now, naming_then
 from reseen.updates.layers import FileLayer, file_layers, layer_then
 from reseen.updates.modules import ModulePlan as ModulePlan
 from reseen.updates.modules import Reading as Reading
 from reseen.updates.modules import is_own
 from reseen.updates.names import then, wrapped
-from reseen.updates.names.known import BY_ORDER
+from reseen.updates.names.known import BY_ORDER, one_of
+from reseen.updates.names.models import UNPROVED
 from reseen.updates.names.tables import flat
 from reseen.updates.not_read import (
     BEGINS_DRAWN,
@@ -160,6 +161,8 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     infos = [info for module in modules for info in module.tensors.values()]
     if any(other.architecture.endswith(BY_ORDER) for other in others):
         remarks.append("names of layers that tell nothing: which is which is told by their order")
+    if set(one_of(architecture)) & set(UNPROVED):
+        remarks.append("a model of which no file was seen: what it has is its class's default")
     return Plan(
         architecture=architecture,
         parts=tuple(sorted({module.name.split(".", 1)[0] for module in modules})),
@@ -191,7 +194,7 @@ def _readings(
     name behind words that they did not know; and what `readings` and `by_order` tell."""
     architecture = naming.architecture(layers)
     found: list[tuple[str, tuple[ModulePlan, ...]]] = []
-    for models in (then.MODELS, ()):
+    for models in () if is_as_now(layers, naming) else (then.MODELS, ()):
         was = tuple(layer_then(layer, models) for layer in layers)
         named = naming_then(was, naming)
         found.append((named.architecture(was), _modules(was, named, scales, Counter())))
