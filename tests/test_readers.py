@@ -40,8 +40,9 @@ THROUGH: dict[Place, Place] = {
     ("scan/screen.py", "_read"): ("scan/screen.py", "screen"),
     ("scan/screen.py", "config_beside"): ("scan/inspect.py", "_config"),
     ("scan/inspect.py", "_config"): ("scan/inspect.py", "read"),
-    ("scan/zip_at_hub.py", "_read"): ("scan/zip_at_hub.py", "_read_wanted"),
-    ("scan/zip_at_hub.py", "_read_wanted"): ("scan/zip_at_hub.py", "read_members"),
+    ("scan/archive_at_hub.py", "_read_whole"): ("scan/archive_at_hub.py", "read_members"),
+    ("scan/archive_at_hub.py", "_read"): ("scan/archive_at_hub.py", "_read_wanted"),
+    ("scan/archive_at_hub.py", "_read_wanted"): ("scan/archive_at_hub.py", "read_members"),
     # a file that a person names at a hub
     ("scan/remote.py", "listing_of"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "listing_of.read"): ("scan/remote.py", "_with_artifact"),

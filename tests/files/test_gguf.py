@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from math import prod
 
 import numpy as np
@@ -19,9 +18,11 @@ from reseen.fingerprints.digests import Fingerprinter, look_inside
 from reseen.records import Container, DigestKind, Fingerprint
 from reseen.updates.plan import plan
 
-needs_gguf = pytest.mark.skipif(
-    importlib.util.find_spec("gguf") is None, reason="the extra gguf is not installed"
-)
+try:
+    import gguf as package
+except ImportError:
+    package = None
+needs_gguf = pytest.mark.skipif(package is None, reason="the extra gguf is not installed")
 RNG = np.random.default_rng(7)
 
 

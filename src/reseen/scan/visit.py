@@ -25,7 +25,7 @@ from reseen.observed.readings import UNREAD, File
 from reseen.records import Artifact, Confirmed, Match, Problem, Repository
 from reseen.registry import never_read
 from reseen.registry.never_read import forbids
-from reseen.scan import archived, inspect, priorities, zip_at_hub
+from reseen.scan import archive_at_hub, archived, inspect, priorities
 from reseen.scan.context import ReadContext
 from reseen.scan.inspect import ArtifactResult, conclude, read, wants_reading
 from reseen.scan.read_result import NOT_READ, ReadResult, blindness, where
@@ -275,8 +275,8 @@ async def _read_all(context: ReadContext, files: CommitFiles) -> dict[_Content, 
             try:
                 with bulkhead():
                     outcome = await read(context, artifact, matched)
-                    if context.options.edited and zip_at_hub.is_one(outcome):
-                        outcome = await zip_at_hub.read_members(context, artifact, outcome)
+                    if context.options.edited and archive_at_hub.is_one(outcome):
+                        outcome = await archive_at_hub.read_members(context, artifact, outcome)
                     outcomes[each] = outcome
             except FileError as e:
                 problem = Problem(where(artifact), str(e), e.remedy)

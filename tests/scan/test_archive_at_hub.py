@@ -1,4 +1,5 @@
-"""A zip at a hub: its directory and what may be weights is read; what is in it stands with it."""
+"""An archive at a hub: of a zip its directory and what may be weights is read; what is in one
+stands with it."""
 
 from __future__ import annotations
 
@@ -152,12 +153,23 @@ def test_a_hub_that_is_busy_is_asked_again(store: Store) -> None:
     assert not found.complete
 
 
-@pytest.mark.parametrize(
-    "data", [packed.tar({"m": REMOVED}), build.python_zip({"m": REMOVED})[:-40]]
-)
-def test_what_is_not_opened_at_a_hub_says_so(store: Store, data: bytes) -> None:
+@pytest.mark.parametrize("pack", [packed.tar, packed.by_library])
+def test_another_archive_under_no_archives_name_is_read_whole(store: Store, pack) -> None:  # type: ignore[no-untyped-def]
     put(store, REMOVED)
-    (one,) = visited(store, hub_of({"LORA": data})).seen
+    hub = hub_of({"LORA": pack({"1.jpg": PICTURE, "m": CAST})})
+    found = visited(store, hub)
+    assert hub.streams == ["LORA"]
+    (one,) = recorded(store, found)
+    assert (one.path, one.rung) == ("LORA!m", Rung.WEIGHTS)
+    assert asked(store, hub) == {"LORA!m": SightingState.LIVE}
+    small = visited(store, hub_of(hub.files), Options(max_artifact_bytes=1_000))
+    assert "[limit]" in small.problems[0].reason
+    assert [one.artifact.path for one in small.seen] == ["LORA"]
+
+
+def test_what_is_not_opened_at_a_hub_says_so(store: Store) -> None:
+    put(store, REMOVED)
+    (one,) = visited(store, hub_of({"LORA": build.python_zip({"m": REMOVED})[:-40]})).seen
     assert one.judged is not None
     assert one.judged.not_read
 

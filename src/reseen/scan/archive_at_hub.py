@@ -1,8 +1,9 @@
-"""A zip at a hub: its directory, and the files in it that may be weights, each by Range.
+"""An archive at a hub: of a zip its directory, and the files in it that may be weights, each by
+Range; another whole, where its name does not say that it is an archive.
 
-What comes in: an artifact whose header told that it is a zip and no torch file. What goes out: the
-same reading, with a fingerprint for each file in it that was read. No byte of the others is asked
-for. A file is unpacked as it comes; it passes through a temporary file that has no name.
+What comes in: an artifact whose header told that it holds others. What goes out: the same reading,
+with a fingerprint for each file in it that was read. Of a zip no byte of the others is asked for.
+What is read passes through a temporary file that has no name.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import IO
 
 from reseen.errors import FileError, HubBusy, HubError, Malformed, bulkhead
 from reseen.files import zip_directory
-from reseen.files.archives import Inflated, UnpackBudget, wanted_entries
-from reseen.files.source import Range
+from reseen.files.archives import BY_PROCESS, Inflated, UnpackBudget, wanted_entries
+from reseen.files.source import OpenSpool, Range
 from reseen.files.zip_directory import LOCAL_LENGTH, Windows, ZipEntry, start_told
-from reseen.fingerprints.members import read_stream, shown, unique
+from reseen.fingerprints.digests import WholeFile
+from reseen.fingerprints.members import read_stream, shown, unique, with_members
 from reseen.hubs.hub import drive
 from reseen.records import Artifact, BlindSpot, Container, Fingerprint, Problem
 from reseen.registry.never_read import ended, forbids
@@ -32,16 +34,16 @@ _PIECE = 8 << 20
 """Bytes asked for at once."""
 _READ = 1 << 20
 """Bytes unpacked at once."""
-_ARCHIVES = (Container.ZIP, Container.NPZ, Container.DDUF)
+_ZIPS = (Container.ZIP, Container.NPZ, Container.DDUF)
 NOT_WHOLE = BlindSpot("limit", "files in an archive that are larger than the limit on bytes allows")
 
 
 def is_one(what: ReadResult) -> bool:
-    """Did its header tell that it is a zip and no torch file?"""
+    """Did its header tell that it is an archive, and no torch file?"""
     header = what.inspection
     if header is None or what.busy or what.missing or what.left:
         return False
-    return header.container in _ARCHIVES and header.problem is not None
+    return header.container in (*_ZIPS, *BY_PROCESS) and header.problem is not None
 
 
 async def read_members(context: ReadContext, artifact: Artifact, what: ReadResult) -> ReadResult:
@@ -54,6 +56,8 @@ async def read_members(context: ReadContext, artifact: Artifact, what: ReadResul
         return what
     windows = Windows(artifact.size)
     try:
+        if inspection.container in BY_PROCESS:
+            return await _read_whole(context, artifact, what)
         entries = await drive(context.hub, artifact, zip_directory.read_directory(windows))
         context.budget.spend(windows.read, Kind.HEADERS)
         return await _read_wanted(context, artifact, what, entries)
@@ -99,6 +103,45 @@ async def _read_wanted(
     assert inspection is not None
     opened = replace(inspection, problem=None)
     return replace(what, inspection=opened, members=_members(found), blind=tuple(spots.values()))
+
+
+async def _read_whole(context: ReadContext, artifact: Artifact, what: ReadResult) -> ReadResult:
+    """Raises HubError, and FileError where other bytes come than the hub states."""
+    budget, size, header = context.budget, artifact.size or 0, what.inspection
+    assert header is not None
+    assert header.container is not None
+    if size > min(context.options.max_artifact_bytes, budget.left):
+        return replace(what, blind=(*what.blind, NOT_WHOLE))
+    if size > budget.scan.left:
+        return replace(what, skipped=SPENT, left=True, unread=LIMIT)
+    budget.spend(size, Kind.WHOLE)
+    with tempfile.TemporaryFile("w+b", buffering=0, prefix="reseen-") as spool:  # 0600, no name
+        came = 0
+        async for chunk in context.hub.stream(artifact, size):
+            came += len(chunk)
+            await asyncio.to_thread(spool.write, chunk)
+        if came != size:
+            raise Malformed("the file broke off before its end")
+        source = OpenSpool(spool.fileno(), size)
+        read = await asyncio.to_thread(_of_archive, source, header.container, context)
+    if forbids(context.known, read):
+        return what
+    opened = replace(header, problem=None if read.members else read.problem)
+    found = {member.path: member.fingerprint for member in read.members}
+    return replace(what, inspection=opened, members=_members(found), blind=read.blind)
+
+
+def _of_archive(source: OpenSpool, container: Container, context: ReadContext) -> Fingerprint:
+    """An archive of which every byte is at hand: its digests, and what is in it."""
+    whole = WholeFile(source.size)
+    for at in range(0, source.size, _READ):
+        whole.update(source.read(Range(at, _READ)))
+    told = replace(whole.finish(), container=container)
+    if forbids(context.known, told):
+        return told
+    with bulkhead():
+        read = with_members(source, told, partial(forbids, context.known))
+    return ended(context.known, read)
 
 
 def _may_be_weights(path: str, size: int) -> bool:
