@@ -30,7 +30,8 @@ class StatedMatch:
     """Of the claim that agrees."""
     rung: Rung
     kind: str
-    """What was compared: a digest kind's label, "pointer", "sketch", "contradiction"."""
+    """What was compared: a digest kind's label, "pointer", "sketch", "contradiction";
+    "sketch-by-order" where the order of layers is all that names them."""
     score: float | None
     """1 where a digest agrees, the cosine of similar weights; None for a hint."""
     why: str
