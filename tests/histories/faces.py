@@ -616,6 +616,7 @@ class Room:
             r = schema.readings.c
             ended = select(r.artifact_pk).where(r.full == 1, r.problem == ENDED)
             bare = frozenset(places[pk] for pk in connection.scalars(ended))
+            headers = frozenset(places[pk] for pk in connection.scalars(select(r.artifact_pk)))
             s = schema.read_sketches.c
             whole = connection.scalars(select(s.artifact_pk).where(s.complete == 1))
             sketched = frozenset(places[pk] for pk in whole)
@@ -627,7 +628,7 @@ class Room:
                     live[groups[each.removal], places[at[each.id]]] = Seen(
                         int(each.rung), each.state.value, each.confirmed.value
                     )
-        return Known(live, Read(full, sketched, shown, bare))
+        return Known(live, Read(full, sketched, shown, bare, headers))
 
     def ids(self) -> frozenset[str]:
         """Of every sighting that there is, whatever became of it."""

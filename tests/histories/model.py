@@ -70,6 +70,8 @@ class Read:
     """Place -> the SHA-256 that the hub showed when it was looked at."""
     bare: frozenset[Place] = frozenset()
     """Of `full`: where reading ended at the digests, because of the file's class."""
+    headers: frozenset[Place] = frozenset()
+    """Places of which the header was read, at least."""
 
 
 @dataclass(slots=True)

@@ -172,6 +172,10 @@ def _tell(
         for place, shown in known.read.shown.items()
         if place in places and places[place][0].shown is None and places[place][0].lfs
     }
+    # What was read before a gate was closed nobody can read anew.
+    beside |= {
+        place for place in known.read.headers if place in places and not places[place][0].readable
+    }
     _copy(old, fresh, beside)
     said = [act for act in history if isinstance(act, Saying)]
     if all(isinstance(act, Import | Add) for act in said):

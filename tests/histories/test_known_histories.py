@@ -101,6 +101,9 @@ HISTORIES: dict[str, tuple[Act, ...]] = {
         *(rows("hostile", 18), scan(replace(ALL, level=Level.FULL)), rows("second", 8)),
         *(Classify(person(8), True, "python"), rows("first", 2)),
     ),
+    "a gate is closed after a header was read": (
+        *(rows("first", 6), scan(replace(ALL, level=Level.HEADER)), Change("gate", "gus/plain")),
+    ),
     "a class is said of what stands in a folder": (
         *(rows("second", 11), Classify("second", True, "python")),
         scan(Target(folder=True, level=Level.FULL, follow=False)),

@@ -39,12 +39,14 @@ def artifact(**changes: Any) -> Artifact:
 
 
 def sketch(*, complete: bool) -> bytes:
-    """A small sketch: one module of ones, in no slot, so that nothing is found by it."""
+    """A small sketch: one module of ones."""
     import numpy as np
 
     from reseen.fingerprints.sketch import SLOTS, Sketch
 
     ones = np.ones(1, np.float32)
+    slots = np.zeros(SLOTS, np.uint32)
+    slots[0] = 7
     return Sketch(
         architecture="sample",
         rank=4,
@@ -53,5 +55,5 @@ def sketch(*, complete: bool) -> bytes:
         norms=ones,
         scales=ones,
         s=np.ones((1, 64), np.int8),
-        slots=np.zeros(SLOTS, np.uint32),
+        slots=slots,
     ).encode()
