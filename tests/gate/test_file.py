@@ -21,6 +21,7 @@ from tests.hostile.make import hostile
 from tests.match.made import KEYRING, fully_known, listed, read, remove
 from tests.match.updates import CAST, OTHER, REMOVED, put
 
+from reseen.fingerprints import members
 from reseen.fingerprints.git import pointer
 from reseen.fingerprints.whole import fingerprint
 from reseen.gate import front, upload, upload_work
@@ -419,10 +420,10 @@ def test_a_torch_file_of_the_class_is_not_opened_and_not_left(
     assert answer.json()["file"]["container"] == "torch-zip"
     assert list(spools.iterdir()) == []
 
-    def opened(*_: object) -> object:
+    def opened(*_: object, **__: object) -> object:
         raise AssertionError("it was looked at")
 
-    monkeypatch.setattr(upload_work, "_of_spool", opened)
+    monkeypatch.setattr(members, "look_inside", opened)
     read = upload_work.read_upload(iter([data]), len(data), gate.live.index)
     assert read.digest(DigestKind.SHA256) is not None
     with pytest.raises(AssertionError):

@@ -121,9 +121,11 @@ def test_curl_is_told_what_is_no_file(door: Door) -> None:
     assert (status, "more than one part" in problem["detail"]) == (400, True)
     status, problem = door.curl("/file", "-F", f"other=@{path}")
     assert status == 400
-    # The packed file itself, sent as what it is: not the removal, and nothing says that it is.
+    # The packed file itself, sent as what it is: not the removal, but an archive that holds it.
     status, answer = door.curl("/file", *binary)
-    assert (status, answer["results"][0]["matches"]) == (200, [])
+    matches = answer["results"][0]["matches"]
+    assert (status, answer["results"][0]["advice"]) == (200, "block")
+    assert {m["member"] for m in matches} == {"data"}
     assert answer["file"]["sha256"] == hashlib.sha256(PACKED).hexdigest()
 
 

@@ -232,14 +232,15 @@ def test_of_an_archive_it_is_said_of_each_file_in_it(tmp_path: Path, store: Stor
     remove(store, listed(REMOVED))
     path = tmp_path / name
     path.write_bytes(data)
-    code, words = check(tmp_path, store.place, str(path))
-    assert (code, words.count("no match\n")) == (0, 2)
-    assert f"{path}!a/lora.safetensors: no match" in words
+    _, words = check(tmp_path, store.place, str(path))
+    assert f"{path}: no match\n" in words
+    assert f"{path}!a/lora.safetensors: no match by bytes and tensors; not read: layers" in words
     code, said = check(tmp_path, store.place, "--json", "--strict", str(path))
     outer, inner = map(json.loads, said.splitlines())
-    assert (code, outer["not_read"], outer["judged_by"]) == (0, [], ["bytes"])
+    assert (outer["not_read"], outer["judged_by"]) == ([], ["bytes"])
     assert inner["path"] == f"{path}!a/lora.safetensors"
-    assert "weights" in inner["judged_by"]
+    assert inner["judged_by"] == ["bytes", "tensors"]
+    assert (code, [s["code"] for s in inner["not_read"]]) == (0, ["too-few-layers"])
     cut = tmp_path / "a.7z"
     cut.write_bytes(CASES["archive"][1])
     code, said = check(tmp_path, store.place, "--json", str(cut))

@@ -51,12 +51,16 @@ def write(root: Path) -> Path:
 
 
 def large() -> dict[str, set[tuple[str, int]]]:
-    """What is to be said of each file of that folder."""
-    return {
+    """What is to be said of each file of that folder; of an archive, of each file in it."""
+    said = {
         f"{number}/{name}": spots
         for number, (name, data, spots) in enumerate(CASES.values())
         if len(data) >= 1_024
     }
+    place = {name: f"{n}/{file}" for n, (name, (file, _, _)) in enumerate(CASES.items())}
+    said[place["archive"]] = {("several-parts", 1)}
+    del said[place["zip around it"]]
+    return said | {place["zip around it"] + "!a/lora.safetensors": {("too-few-layers", 1)}}
 
 
 def test_a_folder_scan_keeps_it_with_each_file(tmp_path: Path, store: Store) -> None:

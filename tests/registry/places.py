@@ -39,14 +39,12 @@ def artifact(**changes: Any) -> Artifact:
 
 
 def sketch(*, complete: bool) -> bytes:
-    """A small sketch: one module of ones."""
+    """A small sketch: one module of ones, in no slot, so that nothing is found by it."""
     import numpy as np
 
     from reseen.fingerprints.sketch import SLOTS, Sketch
 
     ones = np.ones(1, np.float32)
-    slots = np.zeros(SLOTS, np.uint32)
-    slots[0] = 7
     return Sketch(
         architecture="sample",
         rank=4,
@@ -55,5 +53,5 @@ def sketch(*, complete: bool) -> bytes:
         norms=ones,
         scales=ones,
         s=np.ones((1, 64), np.int8),
-        slots=slots,
+        slots=np.zeros(SLOTS, np.uint32),
     ).encode()

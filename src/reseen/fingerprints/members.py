@@ -36,8 +36,8 @@ NOT_THE_FIRST = BlindSpot(
 )
 _TORCH = (Container.TORCH_ZIP, Container.TORCHSCRIPT)
 _PICTURES = (Container.PNG, Container.WEBP)
-_FIRST_PART = re.compile(r"(.*\.7z)\.(0+1)", re.DOTALL | re.IGNORECASE)
-_OTHER_PART = re.compile(r".*\.7z\.\d{2,4}", re.DOTALL | re.IGNORECASE)
+_FIRST_PART = re.compile(r"\.7z\.(0{1,3}1)$", re.IGNORECASE)
+_OTHER_PART = re.compile(r"\.7z\.\d{2,4}$", re.IGNORECASE)
 _MOST_PARTS = 1_000
 
 Forbidden = Callable[[Fingerprint], bool]
@@ -163,14 +163,14 @@ def with_parts(
 ) -> Fingerprint:
     """As `with_members`, for a file by its path: the parts of a 7z that stand beside the first are
     read as one."""
-    first = _FIRST_PART.fullmatch(path.name)
-    if read.container is Container.UNKNOWN and first is None and _OTHER_PART.fullmatch(path.name):
+    first = _FIRST_PART.search(path.name)
+    if read.container is Container.UNKNOWN and first is None and _OTHER_PART.search(path.name):
         return replace(read, problem=NOT_THE_FIRST.reason, blind=(NOT_THE_FIRST,))
     if read.container is not Container.SEVEN_ZIP or first is None:
         return with_members(source, read, forbidden)
     with ExitStack() as opened:
         files = [source]
-        width = len(first[2])
+        width = len(first[1])
         for number in range(2, _MOST_PARTS):
             part = path.with_name(f"{path.name[:-width]}{number:0{width}d}")
             if not part.is_file():
