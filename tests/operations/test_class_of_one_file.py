@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import blake3
@@ -118,8 +119,8 @@ def without_inside(place: Place) -> bool:
 
 ORDERS = [
     ("blake3", "sha256", ("abs", "bsa", "sba")),
-    ("sha256", "blake3", ("asb", "bsa")),
-    ("git_blob_sha1", "sha256", ("bas", "bsa")),
+    ("sha256", "blake3", ("asb",)),
+    ("git_blob_sha1", "sha256", ("bsa",)),
 ]
 """A's digest, B's, and in which order A, B and the scan (s) come."""
 
@@ -174,12 +175,12 @@ def _take_back(place: Place, on: bool) -> None:
     (removals.put_back if on else removals.take_back)(place.store, KEYRING, claim, WHY)
 
 
-HOW = [(_classify, 2), (_classify_list, 1), (_settle, 1), (_withdraw, 1), (_take_back, 1)]
+HOW = [_classify, _classify_list, _settle, _withdraw, _take_back]
 
 
-@pytest.mark.parametrize(("how", "rounds"), HOW)
+@pytest.mark.parametrize("how", HOW)
 def test_said_and_taken_back_and_said_again(
-    place: Place, how: Callable[[Place, bool], None], rounds: int
+    place: Place, how: Callable[[Place, bool], None]
 ) -> None:
     """Of what was read in full; and what another list says meanwhile."""
     place.list_("b", "sha256")
@@ -188,13 +189,13 @@ def test_said_and_taken_back_and_said_again(
     as_read = place.standing()
     assert as_read[B_ALTERED] is Rung.WEIGHTS
     before = place.index()
-    for _ in range(rounds):
+    for _ in range(2 if how is _classify else 1):
         how(place, True)
         assert without_inside(place)
         with place.store.read() as connection:
             followed = before.followed(connection)
         for index in (followed, followed.folded(), place.index()):
-            assert not index.likenesses(read(CAST))
+            assert not index.likenesses(_copy())
             assert not any(m.rung > Rung.HINT for m in index.match_digests(_edited()))
         how(place, False)
         now = place.standing()
@@ -204,10 +205,16 @@ def test_said_and_taken_back_and_said_again(
         with place.store.read() as connection:
             again = followed.folded().followed(connection)
         for index in (again, again.folded(), place.index()):
-            assert place.removal("b") in {like.removal for like in index.likenesses(read(CAST))}
+            assert place.removal("b") in {like.removal for like in index.likenesses(_copy())}
         before = again
 
 
+@cache
+def _copy() -> Fingerprint:
+    return read(CAST)
+
+
+@cache
 def _edited() -> Fingerprint:
     from replica import made
 
@@ -234,7 +241,7 @@ def test_an_added_file_is_no_way_round(place: Place) -> None:
     (added,) = lists.add_files(place.store, KEYRING, [path], AddOptions(list="b")).files
     assert added.removal == place.removal("b")
     before = place.index()
-    assert before.likenesses(read(CAST))
+    assert before.likenesses(_copy())
     for seen in (False, True):  # nothing is known of the folder; and all that stands in it
         if seen:
             place.scan()
@@ -243,14 +250,14 @@ def test_an_added_file_is_no_way_round(place: Place) -> None:
         with place.store.read() as connection:
             followed = before.followed(connection)
         for index in (followed, followed.folded(), place.index()):
-            assert not index.likenesses(read(CAST))
+            assert not index.likenesses(_copy())
             assert not any(m.rung > Rung.HINT for m in index.match_digests(_edited()))
         assert not index.could_hold(len(REMOVED) + 10)
         place.scan()
         assert B_ALTERED not in place.standing()
         assert place.standing()[B_LORA] is Rung.BYTES
         _classify(place, False)
-        assert place.index().likenesses(read(CAST))
+        assert place.index().likenesses(_copy())
     assert place.standing()[B_ALTERED] is Rung.WEIGHTS
 
 
@@ -262,20 +269,20 @@ def test_saved_and_handed_on(place: Place) -> None:
     live = LiveIndex(place.store.read)
     with place.store.read() as connection:
         live.follow(connection)
-    assert live.alike(_sketch(CAST))
+    assert live.alike(_sketch())
     _classify(place, True)
     with place.store.read() as connection:
         live.follow(connection)
     for _ in range(2):
-        assert not live.alike(_sketch(CAST))
+        assert not live.alike(_sketch())
         live.index.save(place.folder / "saved", bytes(32))
         saved = RegistryIndex.open(place.folder / "saved", bytes(32))
-        assert saved.sketches is None or not saved.likenesses(read(CAST))
+        assert saved.sketches is None or not saved.likenesses(_copy())
         live.fold()
     _classify(place, False)
     with place.store.read() as connection:
         live.follow(connection)
-    assert live.alike(_sketch(CAST))
+    assert live.alike(_sketch())
 
 
 def test_a_copy_is_no_removal_of_its_own_by_it(place: Place) -> None:
@@ -348,7 +355,7 @@ def _sightings(place: Place) -> Iterator[tuple[Connection, Sighting]]:
             yield connection, sighting
 
 
-def _sketch(data: bytes) -> Sketch:
-    made = read(data).sketch
+def _sketch() -> Sketch:
+    made = _copy().sketch
     assert made is not None
     return decode(made)
