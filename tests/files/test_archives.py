@@ -329,3 +329,14 @@ def test_frames_of_the_process_are_as_its_parent_reads_them() -> None:
     ]
     assert heard == [(name, data) for name, data in FILES.items() if len(data) >= 1024]
     assert not any(isinstance(each, BlindSpot) for each in heard)
+
+
+def test_a_size_beyond_measure_is_malformed(tmp_path: Path) -> None:
+    """Found by the fuzzer: a number in base 256 that no file position holds."""
+    data = bytearray(packed.tar({"a": b"x" * 2000, "b": b"y" * 2000}))
+    data[124:136] = b"\x80" + b"\xff" * 11
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    found = read(tmp_path, "a.tar", bytes(data))
+    assert {spot.code for spot in found.blind} <= {"malformed", "too-large"}
+    assert found.blind

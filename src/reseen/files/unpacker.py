@@ -115,7 +115,12 @@ _STANDARD = (Container.TAR, Container.GZIP, Container.BZIP2, Container.XZ)
 """What the standard library unpacks."""
 
 
-_FAILS = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
+_FAILS = (
+    *(tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError),
+    *(OverflowError, LookupError, RecursionError),
+)
+"""What the standard library raises of an archive that is none: of its own, and of what it made of
+numbers beyond measure."""
 _OPENERS: dict[Container, Any] = {
     Container.GZIP: gzip.open,
     Container.BZIP2: bz2.open,
