@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import random
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,6 +120,7 @@ def test_the_digests_of_the_file_do_not_suffer(name: str, tmp_path: Path) -> Non
     whole = {d for d in sound.digests if d.kind in (DigestKind.SHA256, DigestKind.BLAKE3)}
     said: list[str] = []
     faults = 0
+    limits = [resource.getrlimit(kind) for kind in (resource.RLIMIT_CPU, resource.RLIMIT_AS)]
     for nth, error in places(name, 60):
         with sabotage(nth, error) as told:
             try:
@@ -133,6 +135,9 @@ def test_the_digests_of_the_file_do_not_suffer(name: str, tmp_path: Path) -> Non
     assert len(said) < 12  # only what computes the digests themselves
     assert "sample person" not in "".join(said)
     assert faults > 30
+    assert limits == [
+        resource.getrlimit(kind) for kind in (resource.RLIMIT_CPU, resource.RLIMIT_AS)
+    ]
 
 
 @contextmanager

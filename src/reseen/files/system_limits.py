@@ -65,8 +65,9 @@ def limits(size: int, *, memory: int | None = None, seconds: int | None = None) 
     kinds = (resource.RLIMIT_AS, resource.RLIMIT_CPU)
     before = [resource.getrlimit(kind) for kind in kinds]
     handler = signal.getsignal(signal.SIGXCPU)
-    _limit(MEMORY if memory is None else memory, seconds_for(size) if seconds is None else seconds)
-    try:
+    seconds = seconds_for(size) if seconds is None else seconds
+    try:  # whatever fails in between, a limit of this file is none of the next
+        _limit(MEMORY if memory is None else memory, seconds)
         yield
     finally:
         for kind, limit in zip(kinds, before, strict=True):
