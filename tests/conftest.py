@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,15 @@ from hypothesis import settings as hypothesis_settings
 hypothesis_settings.register_profile("steady", deadline=None)
 hypothesis_settings.load_profile("steady")
 
+# In memory where there is room: most of what tests wait for is a disk.
+_IN_MEMORY = Path("/dev/shm")
+if (
+    "TMPDIR" not in os.environ
+    and _IN_MEMORY.is_dir()
+    and shutil.disk_usage(_IN_MEMORY).free > 4 << 30
+):
+    os.environ["TMPDIR"] = str(_IN_MEMORY)
+    tempfile.tempdir = None
 # The Hub's client reads its environment when it is imported: before any test runs.
 LIVE_ENDPOINT = os.environ.pop("RESEEN_LIVE_ENDPOINT", None)
 LIVE_TOKEN = os.environ.pop("RESEEN_LIVE_TOKEN", None)

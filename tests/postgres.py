@@ -28,6 +28,7 @@ SETTINGS = {
     "shared_buffers": "32MB",
 }
 
+_SHORT = tempfile.gettempdir() if len(tempfile.gettempdir()) < 20 else "/tmp"
 STORE = "fresh_store"
 """The database that every test's store is a copy of."""
 
@@ -61,7 +62,7 @@ class Cluster:
             if shutil.which("runuser") is None:
                 raise Missing("PostgreSQL does not run as root, and there is no runuser")
             self._as = ["runuser", "-u", owner, "--"]
-        self._folder = Path(tempfile.mkdtemp(prefix="reseen-pg-", dir="/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix="reseen-pg-", dir=_SHORT))
         try:
             if owner is not None:
                 try:
