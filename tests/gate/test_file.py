@@ -123,10 +123,25 @@ def test_a_torch_file_that_is_too_long_is_refused(
     assert answer.status_code == 413
 
 
+@pytest.fixture(scope="module")
+def same_gate(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[TestClient, dict[str, str]]]:
+    """One gate for all hostile files, as they come to it, and who may ask it."""
+    folder = tmp_path_factory.mktemp("gate")
+    with Store(f"sqlite:///{folder / 'reseen.db'}") as store:
+        put(store, REMOVED)
+        made = key(store, KeyScope.FILE)
+        with running(settings_in(folder), store) as gate:
+            knows(gate, store)
+            yield standing.client(gate), made
+
+
 @pytest.mark.parametrize("case", list(hostile()), ids=lambda case: case.name)
 def test_a_hostile_file_is_matched_by_its_digests(
-    client: TestClient, sender: dict[str, str], case: Any
+    same_gate: tuple[TestClient, dict[str, str]], case: Any
 ) -> None:
+    client, sender = same_gate
     answer = client.post("/v1/check/file", content=case.data, headers=sender | BINARY)
     assert answer.status_code == 200, answer.text
     file = answer.json()["file"]
