@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import gzip
+import hashlib
 import lzma
 import os
 import struct
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
@@ -24,7 +27,7 @@ from reseen.files.archives import Packed, UnpackBudget
 from reseen.files.rar_head import is_volume
 from reseen.files.source import LocalFile
 from reseen.fingerprints.whole import fingerprint
-from reseen.records import BlindSpot, Container, DigestKind, Fingerprint
+from reseen.records import BlindSpot, Container, Digest, DigestKind, Fingerprint
 
 RNG = np.random.default_rng(11)
 
@@ -39,6 +42,7 @@ LORA = {
     for end, s in (("lora_up", (64, 4)), ("lora_down", (4, 64)))
 }
 MODEL = build.safetensors(LORA)
+OTHER_MODEL = build.safetensors({name: half(*t.shape) for name, t in LORA.items()})
 TORCH = build.torch_zip(LORA)
 FILES = {
     "x/model.safetensors": MODEL,
@@ -219,8 +223,6 @@ def test_a_name_that_comes_twice_is_two_members(tmp_path: Path) -> None:
 
 
 def test_links_and_devices_are_no_members(tmp_path: Path) -> None:
-    import tarfile
-
     out = BytesIO()
     with tarfile.open(fileobj=out, mode="w") as made:
         for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE):
@@ -340,3 +342,108 @@ def test_a_size_beyond_measure_is_malformed(tmp_path: Path) -> None:
     found = read(tmp_path, "a.tar", bytes(data))
     assert {spot.code for spot in found.blind} <= {"malformed", "too-large"}
     assert found.blind
+
+
+README = {"read me.txt": b"text " * 300}
+
+
+def has_model(found: Fingerprint) -> bool:
+    sha256 = Digest(DigestKind.SHA256, hashlib.sha256(MODEL).digest())
+    return any(read.digest(DigestKind.SHA256) == sha256 for _, read in found.within)
+
+
+def tar_of(kind: bytes, pax: dict[str, str] | None = None) -> bytes:
+    out = BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as made:
+        info = tarfile.TarInfo("m.safetensors")
+        info.size, info.type, info.pax_headers = len(MODEL), kind, pax or {}
+        made.addfile(info, BytesIO(MODEL))
+    return out.getvalue()
+
+
+SPARSE = {
+    "GNU.sparse.major": "0",
+    "GNU.sparse.minor": "1",
+    "GNU.sparse.map": f"0,{len(MODEL)}",
+    "GNU.sparse.size": str(len(MODEL)),
+}
+
+
+@pytest.mark.parametrize(
+    "data", [tar_of(b"0", SPARSE), tar_of(b"7"), tar_of(b"Q")], ids=["sparse", "7", "Q"]
+)
+def test_every_kind_of_file_that_a_tar_unpacks_to_is_a_member(data: bytes, tmp_path: Path) -> None:
+    found = read(tmp_path, "a.tar", data)
+    assert has_model(found)
+    assert found.blind == ()
+
+
+@pytest.mark.parametrize("between", [bytes(512), b"\x01" * 512, bytes(1 << 20), b""])
+def test_what_stands_behind_the_end_of_a_tar_is_said(between: bytes, tmp_path: Path) -> None:
+    """Tarfile ends there in silence; GNU tar goes on to the next header."""
+    first, second = packed.tar(README), packed.tar({"m.safetensors": MODEL})
+    open_end = first[: 512 + 1536]
+    for name, data in {
+        "a.tar": (first if not between else open_end) + between + second,
+        "a.tar.gz": gzip.compress(first + between + second),
+        "b.tar.xz": lzma.compress(open_end + b"\x01" * 512 + second),
+    }.items():
+        found = read(tmp_path, name, data)
+        assert [m.path for m in found.members] == ["read me.txt"]
+        assert [spot.code for spot in found.blind] == ["malformed"], name
+
+
+@pytest.mark.parametrize("zeros", [0, 512, 1024, 10_240, 1 << 20])
+def test_zeros_behind_a_tar_are_its_end(zeros: int, tmp_path: Path) -> None:
+    whole = packed.tar({"m.safetensors": MODEL})[: 512 + len(MODEL) + -len(MODEL) % 512]
+    found = read(tmp_path, "a.tar", whole + bytes(zeros))
+    assert has_model(found)
+    assert found.blind == ()
+
+
+def zstd(data: bytes) -> bytes:
+    return packed.by_library({"data": data}, "raw", "zstd")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstd])
+def test_a_tar_may_be_packed_in_several_streams(
+    pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    first = packed.tar(README)[: 512 + 1536]
+    data = pack(first) + pack(packed.tar({"m.safetensors": MODEL}))
+    found = read(tmp_path, "a.tar.packed", data)
+    assert has_model(found)
+    assert found.blind == ()
+
+
+@pytest.mark.parametrize("told", [0, 1, 1000])
+def test_a_size_that_a_zip_plays_down_hides_no_member(told: int, tmp_path: Path) -> None:
+    data = bytearray(build.python_zip({"m.safetensors": MODEL}, zipfile.ZIP_DEFLATED))
+    data[22:26] = struct.pack("<I", told)
+    at = data.index(b"PK\x01\x02")
+    data[at + 24 : at + 28] = struct.pack("<I", told)
+    assert [spot.code for spot in read(tmp_path, "a.zip", bytes(data)).blind] == ["malformed"]
+
+
+def test_a_folder_that_holds_bytes_is_a_file(tmp_path: Path) -> None:
+    assert has_model(read(tmp_path, "a.zip", build.python_zip({"m/": MODEL, "n/": b""})))
+
+
+@pytest.mark.parametrize("name", ["archive/m.safetensors", "m", "archive/data/99", "x/data.txt"])
+def test_what_stands_beside_the_tensors_of_a_torch_file_is_read_and_said(
+    name: str, tmp_path: Path
+) -> None:
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        if method and name.startswith("archive/"):
+            continue  # torch takes no such file
+        held = BytesIO(TORCH)
+        with zipfile.ZipFile(held, "a", method) as made:
+            made.writestr(name, OTHER_MODEL)
+        found = read(tmp_path, "a.pt", held.getvalue())
+        assert found.sketch
+        assert found.problem is None
+        assert [spot.code for spot in found.blind] == ["beside"]
+        (member,) = found.members
+        assert member.path == name
+        assert member.fingerprint == read(tmp_path, "alone", OTHER_MODEL)
+    assert read(tmp_path, "b.pt", TORCH).members == ()

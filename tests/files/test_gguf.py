@@ -262,3 +262,18 @@ def test_nothing_is_made_for_counts_that_a_file_gives() -> None:
             listed(build.gguf_header({}, [], counts=counts) + bytes(64))
     with pytest.raises(Malformed):
         listed(build.gguf_header({}, [build.gguf_tensor("a", (4,), 0, 2**62)]) + bytes(64))
+
+
+@pytest.mark.parametrize("alignment", [32, 4096])
+def test_bytes_that_no_tensor_takes_are_said(alignment: int) -> None:
+    """A zip, for one, is opened by its end: a file is what it seems to be and an archive."""
+    whole = build.gguf(lora(), alignment=alignment)
+    assert fingerprint(whole).blind == ()
+    padded = whole + bytes(-len(whole) % alignment)
+    assert fingerprint(padded).blind == ()
+    hidden = padded + build.python_zip({"m": b"x" * 5_000})
+    found = fingerprint(hidden)
+    assert found.sketch
+    assert [spot.code for spot in found.blind] == ["beside"]
+    wide = build.gguf(lora(), alignment=1 << 16)
+    assert [spot.code for spot in fingerprint(wide).blind] == ["beside"]

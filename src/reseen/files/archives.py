@@ -145,7 +145,8 @@ def wanted_entries(
     """The entries of a zip that are unpacked, by their names, in the order of their bytes.
     `wanted`: told a name and a size."""
     for entry in sorted(entries, key=lambda e: e.at):
-        if entry.raw.endswith(b"/") or entry.full < SMALLEST:
+        # What it says that comes out is nothing to whoever unpacks it: what is in it is.
+        if max(entry.full, entry.size) < SMALLEST:
             continue
         if not wanted(_name(entry), entry.full):
             continue

@@ -24,6 +24,10 @@ from reseen.records import Container
 
 ODD_TYPES = "tensors of a GGUF type that is not known here"
 """Why a tensor is not listed: without its type nobody knows where it ends."""
+OUTSIDE = "bytes of a GGUF file that no tensor takes: not read"
+"""They can be a file of their own: many a program opens a zip by its end."""
+_GAP = 1 << 12
+"""Bytes in a row from which that is said: no alignment leaves as many."""
 
 _TYPES = {
     0: "F32",
@@ -152,7 +156,10 @@ def read_listing(size: int, head: bytes = b"") -> Reader[Listing]:
     told, shapes, alignment = yield from _pairs(cursor, pairs)
     found = yield from _tensors(cursor, tensors)
     data_start = -(-cursor.at // alignment) * alignment
-    listed, left_out, remarks = _placed(found, shapes, data_start, alignment, size)
+    listed, odd, remarks, gap = _placed(found, shapes, data_start, alignment, size)
+    left_out = {ODD_TYPES: odd} if odd else {}
+    if not odd and max(gap, data_start - cursor.at) >= _GAP:
+        left_out = {OUTSIDE: 1}
     return Listing(
         container=Container.GGUF,
         tensors=listed,
@@ -160,7 +167,7 @@ def read_listing(size: int, head: bytes = b"") -> Reader[Listing]:
         data_start=min(data_start, size),
         header_bytes=cursor.at,
         remarks=remarks,
-        not_listed={ODD_TYPES: left_out} if left_out else {},
+        not_listed=left_out,
     )
 
 
@@ -272,8 +279,9 @@ def _placed(
     data_start: int,
     alignment: int,
     size: int,
-) -> tuple[tuple[TensorInfo, ...], int, tuple[str, ...]]:
-    """The tensors that are listed, how many are not, and remarks."""
+) -> tuple[tuple[TensorInfo, ...], int, tuple[str, ...], int]:
+    """The tensors that are listed, how many are not, remarks, and the most bytes in a row that are
+    no tensor's."""
     infos: list[TensorInfo] = []
     odd = 0
     for name, shape, kind, offset in found:
@@ -291,14 +299,16 @@ def _placed(
             raise Malformed(CUT_OFF)
         infos.append(TensorInfo(name, dtype, _shape(name, shape, shapes), start, length))
     infos.sort(key=lambda t: (t.start, t.length))
-    end = 0
+    end, gap = data_start, 0
     for info in infos:
         if info.start < end and info.length:
             raise Malformed("the tensors overlap in the data section")
+        gap = max(gap, info.start - end)
         end = max(end, info.start + info.length)
     listed = tuple(info for info in infos if is_usable(info))
     left_out = ("tensors whose names or shapes no model has are left out",)
-    return listed, odd, left_out if len(listed) < len(infos) else ()
+    remarks = left_out if len(listed) < len(infos) else ()
+    return listed, odd, remarks, max(gap, size - end)
 
 
 def _shape(

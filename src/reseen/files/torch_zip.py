@@ -30,6 +30,10 @@ from reseen.files.zip_directory import (
 )
 from reseen.records import Container
 
+BESIDE = "files in a torch file that are no part of its tensors: not read"
+"""Why an entry is not listed: to any other program the zip can hold what it likes."""
+SMALLEST = 1 << 10
+"""Bytes below which an entry is no model."""
 _ALIGNMENT = 64
 _SEPARATE_READS = 64
 """Small headers that are read one by one where an entry does not stand where torch puts it."""
@@ -60,13 +64,19 @@ def read_listing(
         raise TooLarge(f"the pickle is longer than {limits.PICKLE_LIMIT >> 20} MiB")
     loaded = pickles.load((yield from windows.get(pickle.start, pickle.size)))
 
+    own = {f"{root}/data.pkl"}
+
     def locate(storage: torch_state.Storage) -> tuple[int, int]:
-        entry = entries.get(f"{root}/data/{storage.key}")
+        name = f"{root}/data/{storage.key}"
+        entry = entries.get(name)
         if entry is None:
             raise Malformed("a tensor's storage is not in the file")
+        own.add(name)
         return entry.start, entry.size
 
     tensors, left_out = torch_state.tensors(loaded.value, locate, byteorder)
+    if not left_out and (beside := _beside(entries, own)):
+        left_out = {BESIDE: beside}
     return Listing(
         container=container,
         tensors=tuple(tensors),
@@ -74,6 +84,12 @@ def read_listing(
         remarks=(*named, *torch_state.remarks(loaded.symbols)),
         not_listed=left_out,
     )
+
+
+def _beside(entries: dict[str, ZipEntry], own: set[str]) -> int:
+    """How many entries hold as much as a model, and nothing that torch loads with the tensors."""
+    large = (n for n, e in entries.items() if max(e.size, e.full) >= SMALLEST)
+    return sum(name not in own for name in large)
 
 
 def _root(entries: dict[str, ZipEntry]) -> tuple[str, Container]:

@@ -20,6 +20,7 @@ import sys
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -75,12 +76,34 @@ class _OpenParts(io.RawIOBase):
         return 0
 
 
+class _OpenBlocks(io.RawIOBase):
+    """Blocks of bytes as they come, to be read."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer).cast("B")
+        while not self._left:
+            try:
+                self._left = next(self._blocks)
+            except StopIteration:
+                return 0
+        data = self._left[: len(view)]
+        self._left = self._left[len(data) :]
+        view[: len(data)] = data
+        return len(data)
+
+
 def main() -> None:
     parent = os.getppid()
     kind, seconds = Container(sys.argv[1]), int(sys.argv[2])
     stream = io.BufferedReader(_OpenParts([int(each) for each in sys.argv[3:]]), PIECE)
     library = None if kind in _STANDARD else _libarchive()
-    fails = _FAILS if library is None else (library.ArchiveError,)
     system_limits.die_with(parent)
     system_limits.limit_process(0, memory=limits.UNPACKER_MEMORY, seconds=seconds)
     out = sys.stdout.buffer
@@ -92,12 +115,14 @@ def main() -> None:
         os._exit(0)  # the parent has heard enough
     except MemoryError:
         _frame(out, WHY, b"system-limit")
-    except fails as e:
+    except _fails(library) as e:
         _frame(out, WHY, b"encrypted" if "ncrypt" in str(e) else b"malformed")
 
 
 def _send(out: BinaryIO, kind: Container, stream: BinaryIO, library: Any) -> None:
-    members = _by_standard(kind, stream) if library is None else _by_library(library, kind, stream)
+    by_stream = kind in _STANDARD or kind is Container.ZSTD
+    way = _by_stream if by_stream else _by_library
+    members = way(kind, stream, library)
     for name, size, blocks in members:
         _frame(out, MEMBER, json.dumps([name[: limits.MEMBER_NAME], size]).encode())
         for block in blocks:
@@ -121,6 +146,8 @@ _FAILS = (
 )
 """What the standard library raises of an archive that is none: of its own, and of what it made of
 numbers beyond measure."""
+_PADDING = 16 << 20
+"""Bytes of zeros that a tar ends with at most; usually it is some 10 KiB."""
 _OPENERS: dict[Container, Any] = {
     Container.GZIP: gzip.open,
     Container.BZIP2: bz2.open,
@@ -128,27 +155,61 @@ _OPENERS: dict[Container, Any] = {
 }
 
 
-def _by_standard(kind: Container, stream: BinaryIO) -> _Members:
+def _fails(library: Any) -> tuple[type[Exception], ...]:
+    return _FAILS if library is None else (*_FAILS, library.ArchiveError)
+
+
+def _by_stream(kind: Container, stream: BinaryIO, library: Any) -> _Members:
     """A tar, packed or not; or what is packed alone."""
+    fails = _fails(library)
     came = False
     try:
-        with tarfile.open(fileobj=stream, mode="r|*") as opened:
-            for member in opened:
-                file = opened.extractfile(member) if member.isreg() else None
-                if file is not None and not member.issparse():
+        with _plain(kind, stream, library) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
+            for member in tar:
+                # A kind that nobody knows is a file to whoever unpacks it.
+                if member.isreg() or member.type not in tarfile.SUPPORTED_TYPES:
+                    file = tar.extractfile(member)
+                    assert file is not None
                     came = True
                     yield member.name, member.size, iter(partial(file.read, PIECE), b"")
                 # It remembers each, and a tar can have any number.
-                opened.members = []  # type: ignore[attr-defined]
+                tar.members = []  # type: ignore[attr-defined]
+            _check_end(tar.fileobj)
     except BrokenPipeError:
         raise
-    except _FAILS:
+    except fails:
         if came or kind is Container.TAR:
             raise
     if not came and kind is not Container.TAR:
         stream.seek(0)
-        plain = _OPENERS[kind](stream)
-        yield "data", None, iter(partial(plain.read, PIECE), b"")
+        with _plain(kind, stream, library) as plain:
+            yield "data", None, iter(partial(plain.read, PIECE), b"")
+
+
+@contextmanager
+def _plain(kind: Container, stream: BinaryIO, library: Any) -> Iterator[Any]:
+    """What comes out of it, of all the streams that it has one after the other: tarfile's own way
+    ends with the first."""
+    if kind is not Container.ZSTD:
+        yield _OPENERS[kind](stream) if kind in _OPENERS else stream
+        return
+    with library.stream_reader(stream, "raw", "zstd", block_size=PIECE) as archive:
+        for entry in archive:
+            yield io.BufferedReader(_OpenBlocks(entry.get_blocks(PIECE)), PIECE)
+            return
+    raise EOFError
+
+
+def _check_end(rest: Any) -> None:
+    """Raises ReadError where more than zeros follow the last member: tarfile ends in silence at a
+    member that is damaged, and what stands behind it others find."""
+    for _ in range(0, _PADDING, PIECE):
+        data = rest.read(PIECE)
+        if not data:
+            return
+        if data.strip(b"\0"):
+            break
+    raise tarfile.ReadError
 
 
 def _libarchive() -> Any:
@@ -166,24 +227,20 @@ def _libarchive() -> Any:
     return libarchive
 
 
-def _by_library(library: Any, kind: Container, stream: BinaryIO) -> _Members:
-    ways = {
-        Container.SEVEN_ZIP: [("7zip", "none")],
-        Container.RAR: [("rar5", "none"), ("rar", "none")],
-        Container.ZSTD: [("tar", "zstd"), ("raw", "zstd")],
-    }[kind]
+def _by_library(kind: Container, stream: BinaryIO, library: Any) -> _Members:
+    forms = ("7zip",) if kind is Container.SEVEN_ZIP else ("rar5", "rar")
     came = False
-    for form, packed in ways:
+    for form in forms:
         stream.seek(0)
         try:
-            with library.stream_reader(stream, form, packed, block_size=PIECE) as archive:
+            with library.stream_reader(stream, form, "none", block_size=PIECE) as archive:
                 for entry in archive:
-                    if entry.isreg or form == "raw":
+                    if entry.isreg:
                         came = True
                         yield str(entry.pathname), entry.size, entry.get_blocks(PIECE)
             return
         except library.ArchiveError:
-            if came or (form, packed) == ways[-1]:
+            if came or form == forms[-1]:
                 raise
 
 

@@ -26,6 +26,7 @@ from reseen.files.archives import ARCHIVES, OpenFile, Packed, UnpackBudget
 from reseen.files.containers import READ
 from reseen.files.identify import HEAD_LENGTH, identify
 from reseen.files.source import FileParts, LocalFile, OpenSpool, Range, run
+from reseen.files.torch_zip import BESIDE
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, WholeFile, look_inside
 from reseen.records import BlindSpot, Container, Fingerprint, Member
 
@@ -144,18 +145,27 @@ def with_members(
         source, read.container, forbidden, budget or UnpackBudget.of(source.size), depth
     )
     if read.container in _TORCH:
-        # It is one that cannot be read. What stands beside its own parts is looked at all the same.
-        beside = tuple(m for m in found if m.fingerprint.container is not Container.UNKNOWN)
+        # Whether or not it can be read itself, what stands beside its own parts is looked at, and
+        # what it said of them stands: among its parts they are not told apart for certain.
+        its_own = (Container.UNKNOWN,) if read.problem else (Container.UNKNOWN, Container.PICKLE)
+        beside = tuple(m for m in found if m.fingerprint.container not in its_own)
         return replace(read, members=beside)
     problem = spots[0].reason if spots and not found else None
     return replace(read, problem=problem, no_sketch=NO_SKETCH, blind=spots, members=found)
 
 
 def is_archive(read: Fingerprint) -> bool:
-    """Whether a file holds others, by what was read of it: a zip that is no torch file, and no
-    archive of arrays."""
+    """Whether a file holds others, by what was read of it: a zip that is no torch file, or holds
+    more than one does, and no archive of arrays."""
+    if read.container in _TORCH and _beside(read):
+        return True
     by_directory = read.container in archives.BY_DIRECTORY and read.problem is not None
     return by_directory or read.container in archives.BY_PROCESS
+
+
+def _beside(read: Fingerprint) -> int:
+    """Files in a torch file that are no part of it."""
+    return sum(spot.count for spot in read.blind if spot.reason == BESIDE)
 
 
 def with_parts(

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reseen.files.gguf import ODD_TYPES
+from reseen.files.gguf import ODD_TYPES, OUTSIDE
 from reseen.files.npz import ARRAYS_OF_OBJECTS, OTHER_ARRAYS
 from reseen.files.torch_state import ARRAYS, OTHER_KINDS
+from reseen.files.torch_zip import BESIDE
 from reseen.updates.names.suffixes import OTHER
 from reseen.updates.own_shapes import ODD_HRA, PEFT_BUTTERFLY
 
@@ -29,6 +30,8 @@ FEW_VALUES = (
 
 CODES: Mapping[str, str] = {
     **{reason: code for code, reason in OTHER.items()},
+    BESIDE: "beside",
+    OUTSIDE: "beside",
     ARRAYS: "numpy",
     OTHER_KINDS: "tensor-kind",
     ODD_TYPES: "tensor-kind",
