@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.adapters import Adapter, Factors, shapes
+from benchmarks.adapters import sketch as sketch_of
 from click.testing import CliRunner
 from tests.match.made import known, read
 from tests.match.updates import OTHER, REMOVED, put, related
@@ -15,8 +18,9 @@ from tests.scan.fake_hub import COMMIT, FakeHub
 
 from replica import made
 from reseen.cli import cli
-from reseen.fingerprints.sketch import FEWEST_MODULES, SLOTS
+from reseen.fingerprints.sketch import FEWEST_MODULES, SLOTS, Sketch
 from reseen.hubs.hub import Revision
+from reseen.match.compare import compare
 from reseen.match.nearest import FEWEST_SLOTS, NearestIndex
 from reseen.records import TOO_FEW, Rung
 from reseen.scan import scan_rows
@@ -59,6 +63,42 @@ def test_few_layers_that_are_no_more_than_alike_accuse_nobody(store: Store, shar
     put(store, layers(REMOVED, 2))
     alike = layers(related(REMOVED, share), 2)
     assert known(store).match_fingerprint(read(alike)) == ()
+
+
+def of_one_seed(
+    number: int, modules: int, rank: int, noise: float = 0.0, architecture: str = "sd1"
+) -> Sketch:
+    """An adapter whose A is what the seed drew, as all others of these have it."""
+    own, noisy = np.random.default_rng([1, number]), np.random.default_rng(2)
+    seed = np.random.default_rng(3)
+    layers = {}
+    for shape in shapes(architecture)[:modules]:
+        down = seed.uniform(-1, 1, (rank, shape.columns)).astype(np.float32)
+        up = own.standard_normal((shape.out, rank)).astype(np.float32)
+        up += np.float32(noise) * noisy.standard_normal(up.shape).astype(np.float32)
+        layers[shape.name] = Factors(up, down, float(rank))
+    return sketch_of(Adapter(str(number), architecture, layers))
+
+
+@pytest.mark.parametrize(("modules", "rank", "reached"), [(4, 1, 0.5), (5, 1, 0.45), (4, 2, 0.35)])
+def test_strangers_of_one_seed_on_few_layers_accuse_nobody(
+    modules: int, rank: int, reached: float
+) -> None:
+    """They agree as far as the few numbers that are their own happen to."""
+    many = [of_one_seed(number, modules, rank) for number in range(70)]
+    told = [each for pair in combinations(many, 2) if (each := compare(*pair))]
+    assert len(told) == 70 * 69 / 2
+    assert max(each.mean for each in told) >= reached, "these were worth trying"
+    assert not [each for each in told if each.is_copy]
+
+
+@pytest.mark.parametrize("modules", [4, 5, 8])
+@pytest.mark.parametrize("rank", [1, 2, 4])
+def test_a_noisy_copy_on_few_layers_is_one(modules: int, rank: int) -> None:
+    told = compare(of_one_seed(1, modules, rank), of_one_seed(1, modules, rank, noise=0.4))
+    assert told is not None
+    assert told.is_copy, told.why
+    assert told.mean < 0.97
 
 
 @pytest.mark.parametrize("count", range(1, FEWEST_MODULES))

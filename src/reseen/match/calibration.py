@@ -31,7 +31,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.fingerprints.sketch import NUMBERS, Sketch
+from reseen.fingerprints.sketch import NUMBERS, SIDE, Sketch
 
 CALIBRATED_FROM = 200
 """Real sketches of one architecture from which a p-value is called calibrated."""
@@ -201,14 +201,22 @@ def cautious(mean: float, modules: int) -> float:
     return max(min(1.0, tail), float(geometric(np.array(z), modules)), LEAST_P)
 
 
-def geometric(z: Doubles, modules: int) -> Doubles:
-    """The chance of z between random directions: normal, sigma 1 / sqrt(64 modules), one-sided.
+def geometric(z: Doubles, modules: int, numbers: float = NUMBERS) -> Doubles:
+    """The chance of z between random directions of so many numbers a module: normal, one-sided, of
+    sigma 1 / sqrt(numbers x modules).
 
     By the bound exp(-x²/2) / 2 of the normal tail, which is never too small.
     """
-    x = np.maximum(z, 0) * math.sqrt(NUMBERS * modules)
+    x = np.maximum(z, 0) * math.sqrt(numbers * modules)
     bound: Doubles = 0.5 * np.exp(-np.minimum(x * x / 2, 690.0))
     return bound
+
+
+def own_numbers(rank: int) -> float:
+    """How many of a module's numbers are its own, in effect, where A is a stranger's too: a row of
+    eight for each rank, as far as the eight columns that are left of A tell the ranks apart (8 for
+    rank 1, 13 for 2, 21 for 4, 31 for 8)."""
+    return SIDE * (SIDE * rank + 2) / (rank + SIDE + 1)
 
 
 def fisher(mean: Doubles) -> Doubles:
