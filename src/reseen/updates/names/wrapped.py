@@ -164,47 +164,38 @@ def _tree(models: Models) -> _Node:
     return root
 
 
-@dataclass(slots=True)
-class _Path:
-    """How far a name was read, backwards."""
-
-    at: int
-    """The word that is next before this one."""
-    node: _Node
-    outside: bool
-    """Whether it stands between components."""
-    skipped: int
-    words: tuple[str, ...]
-    """Those of the name, the last first."""
-
-
 def _ending(words: list[str], apart: list[bool], models: Models) -> str | None:
     """`apart`: whether a component ends behind a word, for certain."""
     tree, telling, names = _tree(models), _telling(models), _aliases(models)
-    if not words or _in_tree(words[-1]) not in tree.words:
+    in_tree = [_NUMBER if word.isdigit() else word for word in words]
+    if not words or in_tree[-1] not in tree.words:
         return None
     best: tuple[int, str, int] | None = None
     """Words of the longest name, that name, and where it begins."""
-    waiting = deque([_Path(len(words), tree, True, 0, ())])  # the fewest words between come first
+    # How far a name was read, backwards: the word that is next before this one, where that is in
+    # the tree, whether it stands between components, words passed over, words taken (the last
+    # first). The fewest words between come first.
+    waiting: deque[tuple[int, _Node, bool, int, tuple[str, ...]]]
+    waiting = deque([(len(words), tree, True, 0, ())])
     seen = set()
     while waiting:
-        path = waiting.pop()
-        at, node, length = path.at, path.node, len(path.words)
-        is_longer = node.is_name and (best is None or length > best[0])
-        if is_longer and (spelled := names.get("_".join(reversed(path.words)))):
-            best = (length, spelled[0], at)
+        at, node, outside, skipped, taken = waiting.pop()
+        if node.is_name and (best is None or len(taken) > best[0]):
+            spelled = names.get("_".join(reversed(taken)))
+            if spelled:
+                best = (len(taken), spelled[0], at)
         if not at or (at, id(node)) in seen:
             continue
         seen.add((at, id(node)))
-        word = words[at - 1]
+        word, known_as = words[at - 1], in_tree[at - 1]
         if node.before is not None:
-            waiting.append(_Path(at, node.before, True, path.skipped, path.words))
-        following = node.words.get(_in_tree(word))
-        if following is not None and (path.outside or not apart[at - 1]):
-            waiting.append(_Path(at - 1, following, False, path.skipped, (*path.words, word)))
-        wrapper = path.outside and at < len(words) and path.skipped < _MOST_BETWEEN
-        if wrapper and not word.isdigit() and word not in telling:
-            waiting.appendleft(_Path(at - 1, node, True, path.skipped + 1, path.words))
+            waiting.append((at, node.before, True, skipped, taken))
+        following = node.words.get(known_as)
+        if following is not None and (outside or not apart[at - 1]):
+            waiting.append((at - 1, following, False, skipped, (*taken, word)))
+        wrapper = outside and at < len(words) and skipped < _MOST_BETWEEN
+        if wrapper and known_as is not _NUMBER and word not in telling:
+            waiting.appendleft((at - 1, node, True, skipped + 1, taken))
     if best is None:
         return None
     before = words[: best[2]]
@@ -214,7 +205,3 @@ def _ending(words: list[str], apart: list[bool], models: Models) -> str | None:
     if any(tuple(before[i : i + 2]) == _SECOND for i in range(len(before))):
         return None
     return best[1]
-
-
-def _in_tree(word: str) -> str:
-    return _NUMBER if word.isdigit() else word
