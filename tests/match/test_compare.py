@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from benchmarks.edits import truncated
 
 from reseen.fingerprints.sketch import Sketch
 from reseen.match.calibration import LEAST_P, fisher, geometric, tail_of, unit
-from reseen.match.compare import Background, Comparison, Relation, common, compare
+from reseen.match.compare import Background, Comparison, Relation, best, common, compare
 
 MODULES = shapes("sd1", True)[::3]
 
@@ -182,3 +183,13 @@ def test_a_tail_counts_where_it_reaches_and_models_beyond() -> None:
     tail = tail_of(values)
     assert tail.beyond(np.array(0.05)) == pytest.approx(np.exp(-0.5), rel=0.05)
     assert np.log(tail.beyond(np.array(1.0))) == pytest.approx(-10, rel=0.15)
+
+
+def test_of_those_that_are_as_sure_the_one_of_most_modules_is_the_best() -> None:
+    made = compared(adapter(1), adapter(1), Background(()))
+    whole = replace(made, modules=440, p_value=7e-59)
+    part = replace(made, modules=418, p_value=6e-59, relation=Relation.PARTIAL)
+    surer = replace(made, modules=100, p_value=5e-80)
+    assert {id(best(some)) for some in permutations([whole, part])} == {id(whole)}
+    assert {id(best(some)) for some in permutations([whole, part, surer])} == {id(surer)}
+    assert best([]) is None

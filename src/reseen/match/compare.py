@@ -328,5 +328,8 @@ def _explained(figures: _Figures) -> Relation:
 
 
 def best(comparisons: Sequence[Comparison]) -> Comparison | None:
-    """The strongest of several (a removal can have many files)."""
-    return min(comparisons, key=lambda c: (c.p_value, -c.mean), default=None)
+    """The strongest of several: a removal can have many files, and a file be read under many names.
+    Of those that are as sure, within a factor of ten, the one of most modules."""
+    least = min((c.p_value for c in comparisons), default=0.0)
+    as_sure = [c for c in comparisons if c.p_value <= 10 * least]
+    return min(as_sure, key=lambda c: (-c.modules, c.p_value, -c.mean), default=None)
