@@ -238,6 +238,21 @@ def test_pictures_are_no_members(tmp_path: Path) -> None:
     assert (found.members, found.blind) == ((), ())
 
 
+@pytest.mark.parametrize("behind", [b"", b"a comment"])
+@pytest.mark.parametrize("between", [0, 3 << 20])
+def test_a_picture_that_is_a_zip_as_well_says_so(
+    behind: bytes, between: int, tmp_path: Path
+) -> None:
+    held = BytesIO(b"\x89PNG\r\n\x1a\n" + RNG.bytes(between))
+    with zipfile.ZipFile(held, "a") as made:
+        made.writestr("m", MODEL)
+        made.comment = behind
+    found = read(tmp_path, "a.png", held.getvalue())
+    assert [spot.code for spot in found.blind] == ["beside"]
+    (member,) = read(tmp_path, "a.tar", packed.tar({"a.png": held.getvalue()})).members
+    assert member.fingerprint == found
+
+
 def test_a_forbidden_member_ends_at_its_digests(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(packed.tar(FILES))
     asked: list[Fingerprint] = []
@@ -430,9 +445,10 @@ def test_a_folder_that_holds_bytes_is_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["archive/m.safetensors", "m", "archive/data/99", "x/data.txt"])
-def test_what_stands_beside_the_tensors_of_a_torch_file_is_read_and_said(
-    name: str, tmp_path: Path
+def test_what_stands_beside_the_tensors_of_a_torch_file_is_read_or_said(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    held = BytesIO()
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         if method and name.startswith("archive/"):
             continue  # torch takes no such file
@@ -442,8 +458,10 @@ def test_what_stands_beside_the_tensors_of_a_torch_file_is_read_and_said(
         found = read(tmp_path, "a.pt", held.getvalue())
         assert found.sketch
         assert found.problem is None
-        assert [spot.code for spot in found.blind] == ["beside"]
+        assert found.blind == ()
         (member,) = found.members
         assert member.path == name
         assert member.fingerprint == read(tmp_path, "alone", OTHER_MODEL)
     assert read(tmp_path, "b.pt", TORCH).members == ()
+    monkeypatch.setattr(limits, "MEMBERS", 0)
+    assert [spot.code for spot in read(tmp_path, "a.pt", held.getvalue()).blind] == ["beside"]

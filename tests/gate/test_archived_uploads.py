@@ -73,6 +73,16 @@ def test_what_of_an_archive_is_not_read_is_ruled_as_what_only_digests_judge(
     assert answers.result_of_file([], rules, uploaded(cut)).advice is Advice.HOLD
 
 
+def test_what_a_file_hides_beside_what_it_seems_to_be_is_ruled_so_too() -> None:
+    rules = Policy({}, Advice.HOLD)
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(5_000)
+    gguf = build.gguf({name: build.ramp("F16", 64, 64) for name in ("a.lora_up", "a.lora_down")})
+    hidden = build.python_zip({"a": OTHER})
+    assert answers.result_of_file([], rules, uploaded(picture)).advice is Advice.ALLOW
+    for data in (picture + hidden, build.python_zip({"a": picture + hidden}), gguf + hidden):
+        assert answers.result_of_file([], rules, uploaded(data)).advice is Advice.HOLD
+
+
 def test_what_is_told_of_an_archive_comes_back_and_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

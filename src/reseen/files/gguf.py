@@ -24,7 +24,7 @@ from reseen.records import Container
 
 ODD_TYPES = "tensors of a GGUF type that is not known here"
 """Why a tensor is not listed: without its type nobody knows where it ends."""
-OUTSIDE = "bytes of a GGUF file that no tensor takes: not read"
+OUTSIDE = "bytes of a GGUF file that no tensor takes"
 """They can be a file of their own: many a program opens a zip by its end."""
 _GAP = 1 << 12
 """Bytes in a row from which that is said: no alignment leaves as many."""

@@ -30,7 +30,7 @@ from reseen.files.zip_directory import (
 )
 from reseen.records import Container
 
-BESIDE = "files in a torch file that are no part of its tensors: not read"
+BESIDE = "files in a torch file that are no part of its tensors"
 """Why an entry is not listed: to any other program the zip can hold what it likes."""
 SMALLEST = 1 << 10
 """Bytes below which an entry is no model."""

@@ -33,7 +33,7 @@ _END64 = b"PK\x06\x06"
 _LOCATOR64 = b"PK\x06\x07"
 _ENTRY = b"PK\x01\x02"
 _LOCAL = b"PK\x03\x04"
-_TAIL = 64 * 1024 + 22
+TAIL = 64 * 1024 + 22
 """Bytes of the end that are read first: the longest comment, or the directory of 900 tensors."""
 _DESCRIPTORS = (0, 12, 16, 20, 24)
 """Lengths that a data descriptor can have: with or without a signature, 32 or 64 bits."""
@@ -94,7 +94,7 @@ class Windows:
 def read_directory(windows: Windows) -> Reader[list[ZipEntry]]:
     """The central directory's entries in its order. Raises Malformed, TooLarge, or Unread for a zip
     of several parts."""
-    tail_start = max(windows.size - _TAIL, 0)
+    tail_start = max(windows.size - TAIL, 0)
     tail = yield from windows.get(tail_start, windows.size - tail_start)
     windows.parts.append((tail_start, tail))
     # The last one whose comment ends the file: what every reader agrees on.
@@ -131,6 +131,13 @@ def read_directory(windows: Windows) -> Reader[list[ZipEntry]]:
     if end != 0:
         raise Malformed("the file begins before its zip does")
     return entries
+
+
+def ends_as_zip(tail: bytes) -> bool:
+    """Whether a file whose last bytes these are, `TAIL` of them, is opened as a zip by who looks
+    for one at its end."""
+    at = tail.rfind(_END)
+    return at >= 0 and at + 22 + int.from_bytes(tail[at + 20 : at + 22], "little") == len(tail)
 
 
 def read_start(windows: Windows, entry: ZipEntry) -> Reader[None]:

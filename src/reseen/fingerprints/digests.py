@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from reseen.errors import FileError, Malformed, TooLarge, Unforeseen, Unread, bulkhead
-from reseen.files import containers, lfs_pointer, limits, safetensors, system_limits
+from reseen.files import containers, lfs_pointer, limits, safetensors, system_limits, zip_directory
 from reseen.files.identify import HEAD_LENGTH, header_length, identify
 from reseen.files.source import LocalFile, Range, Reader
 from reseen.files.tensors import Listing
@@ -37,6 +37,9 @@ GIT_LIMIT = 10_000_000
 """Bytes up to which a file may lie in plain git (the Hub's limit), and has a git blob SHA-1."""
 BLOCK = 2 << 20
 """Bytes hashed at a time; smaller chunks are put together."""
+PICTURES = (Container.PNG, Container.WEBP)
+"""What holds no weights by its content."""
+ZIP_AT_END = BlindSpot("beside", "a picture that is a zip as well: what is in it is not read")
 _ALONE = 4 << 20
 """Files up to this many bytes are not worth a second thread."""
 _AUTOV1_AT, _AUTOV1_LENGTH = 0x100000, 0x10000
@@ -121,6 +124,8 @@ class Fingerprinter:
         self._pending_length = 0
         self._text = b""
         """All of a file that is as short as a Git LFS pointer."""
+        self._tail = b""
+        """The end of a picture."""
         self._header = bytearray()
         self._data_start: int | None = None
         self._sha256 = hashlib.sha256()
@@ -181,7 +186,9 @@ class Fingerprinter:
             sketch=read.sketch if read else None,
             no_sketch=read.no_sketch if read else why_not,
             other_sketches=read.others if read else (),
-            blind=read.blind if read else inside.blind,
+            blind=(ZIP_AT_END,)
+            if zip_directory.ends_as_zip(self._tail)
+            else (read.blind if read else inside.blind),
             pointer=pointer,
         )
 
@@ -193,6 +200,8 @@ class Fingerprinter:
         if self._size < lfs_pointer.LIMIT:
             self._text += block
         self._find_tensors(view)
+        if self._inside is not None and self._inside.container in PICTURES:
+            self._tail = (self._tail + block)[-zip_directory.TAIL :]
         if self._second is None:
             self._hash_file(view)
             self._hash_inside(view)

@@ -27,7 +27,14 @@ from reseen.files.containers import READ
 from reseen.files.identify import HEAD_LENGTH, identify
 from reseen.files.source import FileParts, LocalFile, OpenSpool, Range, run
 from reseen.files.torch_zip import BESIDE
-from reseen.fingerprints.digests import BLOCK, Fingerprinter, WholeFile, look_inside
+from reseen.fingerprints.digests import (
+    BLOCK,
+    PICTURES,
+    ZIP_AT_END,
+    Fingerprinter,
+    WholeFile,
+    look_inside,
+)
 from reseen.records import BlindSpot, Container, Fingerprint, Member
 
 NO_SKETCH = "an archive: what is in it is judged file by file"
@@ -36,7 +43,6 @@ NOT_THE_FIRST = BlindSpot(
     archives.SEVERAL_PARTS.code, "one of several parts of a 7z: it is read with the first of them"
 )
 _TORCH = (Container.TORCH_ZIP, Container.TORCHSCRIPT)
-_PICTURES = (Container.PNG, Container.WEBP)
 _FIRST_PART = re.compile(r"\.7z\.(0{1,3}1)$", re.IGNORECASE)
 _OTHER_PART = re.compile(r"\.7z\.\d{2,4}$", re.IGNORECASE)
 _MOST_PARTS = 1_000
@@ -145,11 +151,12 @@ def with_members(
         source, read.container, forbidden, budget or UnpackBudget.of(source.size), depth
     )
     if read.container in _TORCH:
-        # Whether or not it can be read itself, what stands beside its own parts is looked at, and
-        # what it said of them stands: among its parts they are not told apart for certain.
+        # Whether or not it can be read itself, what stands beside its own parts is looked at.
         its_own = (Container.UNKNOWN,) if read.problem else (Container.UNKNOWN, Container.PICKLE)
         beside = tuple(m for m in found if m.fingerprint.container not in its_own)
-        return replace(read, members=beside)
+        every = len(beside) >= _beside(read)
+        blind = tuple(spot for spot in read.blind if not (every and spot.reason == BESIDE))
+        return replace(read, members=beside, blind=blind)
     problem = spots[0].reason if spots and not found else None
     return replace(read, problem=problem, no_sketch=NO_SKETCH, blind=spots, members=found)
 
@@ -215,7 +222,7 @@ def _members(
                 except FileError as e:
                     note(BlindSpot(e.code, str(e)))
                     continue
-                if read.container not in _PICTURES:
+                if read.container not in PICTURES or ZIP_AT_END in read.blind:
                     found[unique(shown(each.path), found)] = read
     except FileError as e:
         several = str(e) == zip_directory.SEVERAL

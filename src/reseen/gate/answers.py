@@ -19,6 +19,8 @@ ONLY_DIGESTS_WHY = "Only its digests could be judged: an altered copy would not 
 NOTHING_WHY = "Nothing of it could be judged: not even an exact copy would be recognised."
 _SMALLEST = 4 << 10
 """Bytes below which no adapter has modules enough to be recognised by."""
+_BESIDE = "beside"
+"""The code of what a file holds beside what it seems to be, and is not read."""
 _PICTURES = (Container.PNG, Container.WEBP)
 """What holds no weights by its content: there is nothing else to judge."""
 
@@ -78,6 +80,8 @@ def _is_judged(read: Fingerprint) -> bool:
     if read.members and not read.blind:
         small = (m.fingerprint.size < _SMALLEST for m in read.members)
         return all(s or _is_judged(m.fingerprint) for s, m in zip(small, read.members, strict=True))
+    if any(spot.code == _BESIDE for spot in read.blind):
+        return False  # what it hides may be the model
     return read.judged.by_weights or read.container in _PICTURES
 
 
