@@ -31,8 +31,8 @@ WORDS = {
 }
 
 
-def names(found: Plan) -> dict[str, set[object]]:
-    made: dict[str, set[object]] = {}
+def names(found: Plan) -> dict[str, set[tuple[object, ...]]]:
+    made: dict[str, set[tuple[object, ...]]] = {}
     for module in found.modules:
         made.setdefault(module.source, set()).add((module.name, module.rows, module.shape))
     return made
@@ -55,9 +55,11 @@ def test_any_layers_of_a_file_keep_their_names(
     more: Shapes = tools.lora(beside, tools.dotted("beside.it."), PEFT)
     for shapes in ({}, more):
         left = plan(listing(tools.lora(some, WORDS[word], KOHYA) | shapes))
+        # Two layers of one name are one module: the second is said to be left out.
+        others = {m.name for m in left.modules if m.source.startswith("beside.it.")}
         for source, said in names(left).items():
             if not source.startswith("beside.it."):
-                assert said == whole[source]
+                assert said == {each for each in whole[source] if each[0] not in others}
 
 
 @pytest.mark.parametrize("models", [DENOISERS, ENCODERS])
