@@ -28,6 +28,7 @@ from reseen.files.rar_head import is_volume
 from reseen.files.source import LocalFile
 from reseen.fingerprints.whole import fingerprint
 from reseen.records import BlindSpot, Container, Digest, DigestKind, Fingerprint
+from reseen.scan.read_result import blind_to
 
 RNG = np.random.default_rng(11)
 
@@ -251,6 +252,24 @@ def test_a_picture_that_is_a_zip_as_well_says_so(
     assert [spot.code for spot in found.blind] == ["beside"]
     (member,) = read(tmp_path, "a.tar", packed.tar({"a.png": held.getvalue()})).members
     assert member.fingerprint == found
+
+
+@pytest.mark.parametrize("before", [b"MZ", b"\xff\xd8\xff\xe0", b"PK00", b"#!/bin/sh\n"])
+@pytest.mark.parametrize("between", [0, 3 << 20])
+@pytest.mark.parametrize("name", ["a.zip", "a.exe", "a.jpg", "a"])
+def test_a_zip_behind_another_beginning_says_so(
+    before: bytes, between: int, name: str, tmp_path: Path
+) -> None:
+    data = before + RNG.bytes(between) + build.python_zip({"m": MODEL})
+    found = read(tmp_path, name, data)
+    assert [spot.code for spot in found.blind] == ["beside"]
+    assert blind_to(name, found.container, found.blind) == found.blind
+
+
+def test_by_its_name_an_archive_too_is_worth_saying_that_it_is_not_read(tmp_path: Path) -> None:
+    found = read(tmp_path, "a", b"MZ" + RNG.bytes(5_000))
+    for name, said in (("a.7z", 1), ("A.ZIP", 1), ("a.tar.lzma", 1), ("a.exe", 0), ("a.txt", 0)):
+        assert len(blind_to(name, found.container, found.blind)) == said
 
 
 def test_a_forbidden_member_ends_at_its_digests(tmp_path: Path) -> None:

@@ -39,7 +39,11 @@ BLOCK = 2 << 20
 """Bytes hashed at a time; smaller chunks are put together."""
 PICTURES = (Container.PNG, Container.WEBP)
 """What holds no weights by its content."""
-ZIP_AT_END = BlindSpot("beside", "a picture that is a zip as well: what is in it is not read")
+ZIP_AT_END = BlindSpot(
+    "beside", "by its end it is a zip, which it is not by its beginning: what is in it is not read"
+)
+_ENDS_OTHERWISE = (*PICTURES, Container.UNKNOWN)
+"""What has nothing read of it and can end as it likes: a zip that unpacks itself, a picture."""
 _ALONE = 4 << 20
 """Files up to this many bytes are not worth a second thread."""
 _AUTOV1_AT, _AUTOV1_LENGTH = 0x100000, 0x10000
@@ -125,7 +129,7 @@ class Fingerprinter:
         self._text = b""
         """All of a file that is as short as a Git LFS pointer."""
         self._tail = b""
-        """The end of a picture."""
+        """The end of what may be a zip by it."""
         self._header = bytearray()
         self._data_start: int | None = None
         self._sha256 = hashlib.sha256()
@@ -200,8 +204,9 @@ class Fingerprinter:
         if self._size < lfs_pointer.LIMIT:
             self._text += block
         self._find_tensors(view)
-        if self._inside is not None and self._inside.container in PICTURES:
-            self._tail = (self._tail + block)[-zip_directory.TAIL :]
+        if self._inside is not None and self._inside.container in _ENDS_OTHERWISE:
+            before = self._tail if len(block) < zip_directory.TAIL else b""
+            self._tail = (before + block[-zip_directory.TAIL :])[-zip_directory.TAIL :]
         if self._second is None:
             self._hash_file(view)
             self._hash_inside(view)

@@ -103,17 +103,20 @@ def where(artifact: Artifact) -> str:
 
 BLIND = UNJUDGED
 _PICTURES = (Container.PNG, Container.WEBP, Container.LFS_POINTER)
+_BESIDE = "beside"
+"""The code of what a file is or holds beside what it seems to be."""
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".lzma")
 _WEIGHTS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx", ".npz")
 
 
 def blind_to(
     path: str, container: Container, blind: tuple[BlindSpot, ...]
 ) -> tuple[BlindSpot, ...]:
-    """What is worth saying of a file that has no sketch: nothing of one that by content and by name
-    is no model."""
-    named = path.lower().endswith(_WEIGHTS)
+    """What is worth saying of a file that has no sketch: of one that by content and by name is no
+    model, and no archive, only what else it is."""
+    named = path.lower().endswith((*_WEIGHTS, *_ARCHIVES))
     if container in _PICTURES or (container is Container.UNKNOWN and not named):
-        return ()
+        return tuple(spot for spot in blind if spot.code == _BESIDE)
     return blind
 
 
