@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-strangers bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
+.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-strangers bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -51,6 +51,10 @@ bench-index: $(VENV)/.dev
 # The gate under load, each figure with its aim.
 bench-gate: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.gate
+
+# Real adapters, converted and renamed: ADAPTERS names their folders, with spaces between.
+bench-conversions: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.conversions $(ADAPTERS)
 
 # The gate at 400 requests a second while the dearest uploads and the longest list come in: p99.
 bench-gate-hostile: $(VENV)/.dev
