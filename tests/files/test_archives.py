@@ -190,6 +190,24 @@ def test_archives_in_an_archive_share_its_allowance(
     assert [s.code for s in found.blind] == ["too-many"]
 
 
+def test_files_in_an_archive_share_the_work_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is beyond it is known by its digests, and that is said; outside it is read."""
+    files = {f"{n}/a.safetensors": build.safetensors(LORA, {"n": str(n)}) for n in range(4)}
+    whole = read(tmp_path, "a.zip", build.python_zip(files)).members
+    assert all(member.fingerprint.sketch for member in whole)
+    monkeypatch.setattr(limits, "UNPACKED_WORK", 3 * len(LORA) * limits.WORK_OF_A_TENSOR)
+    monkeypatch.setattr(limits, "UNPACKED_WORK_PER_BYTE", 0)
+    first, *others = read(tmp_path, "a.zip", build.python_zip(files)).members
+    assert first.fingerprint.sketch == whole[0].fingerprint.sketch
+    last = others[-1].fingerprint
+    assert (last.sketch, last.problem) == (None, archives.TOGETHER)
+    assert [spot.code for spot in last.blind] == ["too-large"]
+    assert last.digest(DigestKind.SHA256) == whole[-1].fingerprint.digest(DigestKind.SHA256)
+    assert read(tmp_path, "a.safetensors", files["3/a.safetensors"]).sketch
+
+
 def test_a_member_that_is_longer_than_it_says_is_stopped_there(tmp_path: Path) -> None:
     data = build.python_zip({"a": bytes(1 << 20)}, zipfile.ZIP_DEFLATED)
     lies = data.replace(struct.pack("<I", 1 << 20), struct.pack("<I", 2000))

@@ -46,6 +46,7 @@ SMALLEST = 1 << 10
 """Bytes below which a member is no model."""
 
 ENCRYPTED = BlindSpot("encrypted", "it is encrypted: what is in it is not read")
+TOGETHER = "the files of its archive take more work together than is done: by its digests only"
 SEVERAL_PARTS = BlindSpot("several-parts", "one of several parts: the whole of them is not here")
 TOO_MANY = BlindSpot("too-many", f"more than {limits.MEMBERS:,} members: the rest is not read")
 TOO_LARGE = BlindSpot("too-large", "more comes out of it than is unpacked: the rest is not read")
@@ -92,12 +93,15 @@ class UnpackBudget:
 
     members: int
     unpacked: int
+    work: int = limits.UNPACKED_WORK
+    """Multiply-adds for all sketches together, and what reading the headers takes."""
 
     @classmethod
     def of(cls, size: int) -> UnpackBudget:
         """For an archive of `size` bytes."""
         most = min(limits.UNPACKED, limits.UNPACKED_AT_LEAST + limits.UNPACKED_TIMES * size)
-        return cls(limits.MEMBERS, most)
+        work = max(limits.UNPACKED_WORK, limits.UNPACKED_WORK_PER_BYTE * size)
+        return cls(limits.MEMBERS, most, work)
 
     def take(self, size: int) -> BlindSpot | None:
         """One member more of so many bytes, or why not."""
@@ -108,6 +112,11 @@ class UnpackBudget:
         self.members -= 1
         self.unpacked -= size
         return None
+
+    def take_work(self, work: int) -> bool:
+        """So much work more; whether there was as much left."""
+        self.work -= work
+        return self.work >= 0
 
 
 def members(

@@ -58,6 +58,12 @@ UNPACKED_TIMES = 100
 """... and how many times its own size ..."""
 UNPACKED_AT_LEAST = 64 << 20
 """... where that is more than this."""
+UNPACKED_WORK = 9 << 38
+"""Multiply-adds for the sketches of all that is in an archive, as for one file, or ..."""
+UNPACKED_WORK_PER_BYTE = 1_024
+"""... so many for each byte of it: an adapter of 20 MB takes some 750."""
+WORK_OF_A_TENSOR = 1 << 22
+"""... as what its entry in a header takes."""
 NESTED = 2
 """Archives in each other that are opened."""
 UNPACKER_MEMORY = 256 << 20

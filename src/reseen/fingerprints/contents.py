@@ -10,13 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from reseen.errors import FileError, bulkhead
+from reseen.errors import FileError, TooLarge, bulkhead
+from reseen.files import limits
+from reseen.files.archives import TOGETHER, UnpackBudget
 from reseen.files.tensors import Listing
 from reseen.fingerprints.sketcher import Sketched, Sketcher
 from reseen.fingerprints.tensors import TensorsDigest
 from reseen.records import BlindSpot
 from reseen.updates.peft import PeftConfig
-from reseen.updates.plan import plan
+from reseen.updates.plan import Plan, plan
 from reseen.updates.plan import prepare as prepare
 
 T = TypeVar("T")
@@ -44,14 +46,28 @@ class Contents:
     """One pass over a file whose tensors are listed: `feed` its bytes in order, then `finish`."""
 
     def __init__(
-        self, listing: Listing, size: int, config: PeftConfig | None = None, position: int = 0
+        self,
+        listing: Listing,
+        size: int,
+        config: PeftConfig | None = None,
+        position: int = 0,
+        shared: UnpackBudget | None = None,
     ) -> None:
-        """`position`: where in the file the first bytes fed will stand."""
+        """`position`: where in the file the first bytes fed will stand. `shared`: of the archive
+        that the file stands in."""
         self._fault: FileError | None = None
         self._tensors = self._kept(lambda: TensorsDigest(listing, size))
-        self._plan = self._kept(lambda: plan(listing, config))
-        made = self._plan
-        self._sketcher = None if made is None else self._kept(lambda: Sketcher(made, position))
+
+        def planned() -> Plan:
+            work = len(listing.tensors) * limits.WORK_OF_A_TENSOR
+            if shared is not None and not shared.take_work(work):
+                raise TooLarge(TOGETHER)
+            return plan(listing, config)
+
+        self._plan = made = self._kept(planned)
+        self._sketcher = (
+            None if made is None else self._kept(lambda: Sketcher(made, position, shared))
+        )
 
     def feed(self, view: memoryview, at: int) -> None:
         """The bytes of the file that begin at `at`."""

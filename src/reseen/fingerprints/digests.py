@@ -31,6 +31,7 @@ from reseen.records import BlindSpot, Container, Digest, DigestKind, Fingerprint
 from reseen.updates.peft import PeftConfig
 
 if TYPE_CHECKING:
+    from reseen.files.archives import UnpackBudget
     from reseen.fingerprints.contents import Contents
 
 GIT_LIMIT = 10_000_000
@@ -113,14 +114,20 @@ class Fingerprinter:
     `size`: bytes that will come. `inside`: what `look_inside` found, where the file could be read
     out of order before; without it the tensors of a safetensors file are found as they stream by,
     and those of a torch file, whose directory stands at its end, are not. `config`: the
-    adapter_config.json that stands beside it.
+    adapter_config.json that stands beside it. `shared`: of the archive that it stands in.
     """
 
     def __init__(
-        self, size: int, inside: Inside | None = None, config: PeftConfig | None = None
+        self,
+        size: int,
+        inside: Inside | None = None,
+        config: PeftConfig | None = None,
+        *,
+        shared: UnpackBudget | None = None,
     ) -> None:
         self._size = size
         self._config = config
+        self._shared = shared
         self._inside = inside
         self._at = 0
         """Bytes hashed so far; `_pending` holds what came after them."""
@@ -248,7 +255,8 @@ class Fingerprinter:
             # Here, for what has no tensors needs no numpy.
             from reseen.fingerprints.contents import Contents
 
-            self._contents = Contents(self._inside.listing, self._size, self._config, self._at)
+            listing = self._inside.listing
+            self._contents = Contents(listing, self._size, self._config, self._at, self._shared)
             self._header = bytearray()
 
     def _look(self, view: memoryview) -> Inside | None:

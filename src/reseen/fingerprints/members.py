@@ -20,9 +20,9 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from reseen.errors import FileError, Malformed, bulkhead
+from reseen.errors import FileError, Malformed, TooLarge, bulkhead
 from reseen.files import archives, limits, system_limits, zip_directory
-from reseen.files.archives import ARCHIVES, OpenFile, Packed, UnpackBudget
+from reseen.files.archives import ARCHIVES, TOGETHER, OpenFile, Packed, UnpackBudget
 from reseen.files.containers import READ
 from reseen.files.identify import HEAD_LENGTH, identify
 from reseen.files.source import FileParts, LocalFile, OpenSpool, Range, run
@@ -76,13 +76,24 @@ def read_stream(
     """
     blocks = in_blocks(pieces)
     first = next(blocks, b"")
+    shared = budget if depth else None
+    if size is not None and shared is not None and shared.work < 0:
+        return _by_digests(size, chain((first,), blocks))
     if size is None or needs_its_end(first, size):
         return _spooled(size, first, blocks, forbidden, budget, depth)
-    pass_ = Fingerprinter(size)
+    pass_ = Fingerprinter(size, shared=shared)
     pass_.update(first)
     for block in blocks:
         pass_.update(block)
     return pass_.finish()
+
+
+def _by_digests(size: int, blocks: Iterable[bytes]) -> Fingerprint:
+    whole = WholeFile(size)
+    for block in blocks:
+        whole.update(block)
+    spot = BlindSpot(TooLarge.code, TOGETHER)
+    return replace(whole.finish(), problem=TOGETHER, no_sketch=TOGETHER, blind=(spot,))
 
 
 def in_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -124,7 +135,7 @@ def _spooled(
             if forbidden(told := whole.finish()):
                 return told  # nothing in it is looked at, and the file is gone
         inside = run(source, look_inside(came, thorough=True))
-        pass_ = Fingerprinter(came, inside)
+        pass_ = Fingerprinter(came, inside, shared=budget if depth else None)
         for at in range(0, came, BLOCK):
             pass_.update(source.read(Range(at, BLOCK)))
         return with_members(source, pass_.finish(), forbidden, budget=budget, depth=depth)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from reseen.errors import FileError, SystemLimit, bulkhead
+from reseen.files.archives import UnpackBudget
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import TensorInfo, can_be_cut
 from reseen.files.values import Bytes, to_float32
@@ -137,15 +138,16 @@ def read_sketch(plan: Plan, names: Sequence[str] | None = None) -> Reader[Sketch
 class Sketcher:
     """Is fed the file in order; a layer is sketched as soon as its last byte has come."""
 
-    def __init__(self, plan: Plan, position: int = 0) -> None:
-        """`position`: where in the file the first bytes fed will stand."""
+    def __init__(self, plan: Plan, position: int = 0, shared: UnpackBudget | None = None) -> None:
+        """`position`: where in the file the first bytes fed will stand. `shared`: of the archive
+        that the file stands in."""
         self._work = _Work(plan, complete=True)
         self._position = position
         self._held: dict[str, bytes | bytearray | memoryview] = {}
         self._held_bytes = 0
         self._filled: dict[str, int] = {}
         """Bytes that have come of a tensor which one chunk did not hold."""
-        layers = self._work.affordable(_layers(plan, None))
+        layers = self._work.affordable(_layers(plan, None), shared)
         self._users: dict[str, list[int]] = {}
         self._layers = layers
         self._tensors = [_tensors([layer]) for layer in layers]
@@ -252,10 +254,16 @@ class _Work:
         self._left_out: dict[str, int] = {}
         self._codes: dict[str, str] = {}
 
-    def affordable(self, layers: Sequence[Layer]) -> list[Layer]:
-        """The layers that the budgets of a file allow, in their order; the rest is left out."""
+    def affordable(
+        self, layers: Sequence[Layer], shared: UnpackBudget | None = None
+    ) -> list[Layer]:
+        """The layers that the budgets of a file, and of its archive, allow, in their order; the
+        rest is left out."""
         bytes_left = TWICE * _distinct(layers)
         work_left = max(MOST_WORK, WORK_PER_BYTE * bytes_left // TWICE)
+        if shared is not None:
+            work_left = min(work_left, max(0, shared.work))
+        allowed = work_left
         taken: dict[int, Layer] = {}
         by_preference = sorted(range(len(layers)), key=lambda n: _preference(layers[n]))
         for number in by_preference:
@@ -276,6 +284,8 @@ class _Work:
             if every.made <= MOST_MADE and every.work - cost_of(own).work <= work_left:
                 work_left -= every.work - cost_of(own).work
                 taken[number] = layers[number]
+        if shared is not None:
+            shared.take_work(allowed - work_left)
         return [taken[number] for number in range(len(layers)) if number in taken]
 
     def leave_out(self, layer: Layer, reason: str) -> None:

@@ -59,7 +59,8 @@ def read_upload(blocks: Iterable[bytes], size: int, classes: Classes | None) -> 
     """The fingerprint of a file of `size` bytes, and of what is in it; one of the class that is
     never read ends at its digests. `classes` None: there is none of that class."""
     forbidden = None if classes is None else partial(forbids, classes)
-    budget = UnpackBudget(MOST_MEMBERS, min(UnpackBudget.of(size).unpacked, MOST_UNPACKED))
+    every = UnpackBudget.of(size)
+    budget = replace(every, members=MOST_MEMBERS, unpacked=min(every.unpacked, MOST_UNPACKED))
     return ended(classes, read_stream(blocks, size, forbidden, budget=budget))
 
 
