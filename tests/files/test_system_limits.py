@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -108,3 +110,26 @@ def test_its_text_never_holds_what_the_error_held(error: Exception) -> None:
     with pytest.raises(SystemLimit) as raised, bulkhead():
         raise error
     assert "sample person" not in f"{raised.value} {raised.value.remedy}"
+
+
+def test_threads_that_limit_memory_at_once_leave_none_behind() -> None:
+    """Whichever ends first: a service's scan and its recheck, say."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    begun, ended = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with system_limits.memory_for_threads():
+            begun.set()
+            assert ended.wait(60)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert begun.wait(60)
+    with system_limits.memory_for_threads():
+        ended.set()
+        thread.join()
+        assert resource.getrlimit(resource.RLIMIT_AS) != before
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+    with system_limits.memory_for_threads(), system_limits.limits(0):
+        inner = resource.getrlimit(resource.RLIMIT_AS)
+    assert inner != before == resource.getrlimit(resource.RLIMIT_AS)

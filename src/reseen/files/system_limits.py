@@ -48,7 +48,9 @@ def limit_process(size: int, *, memory: int | None = None, seconds: int | None =
     code that is not Python.
     """
     seconds = seconds_for(size) if seconds is None else seconds
-    _limit(MEMORY if memory is None else memory, seconds)
+    _limit_time(seconds)
+    if taken := _taken():
+        _soften(resource.RLIMIT_AS, taken + (MEMORY if memory is None else memory))
     soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, _narrower(_used() + 2 * seconds, hard)))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold what is in the file
@@ -62,16 +64,16 @@ def limits(size: int, *, memory: int | None = None, seconds: int | None = None) 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    kinds = (resource.RLIMIT_AS, resource.RLIMIT_CPU)
-    before = [resource.getrlimit(kind) for kind in kinds]
+    before = resource.getrlimit(resource.RLIMIT_CPU)
     handler = signal.getsignal(signal.SIGXCPU)
+    memory = MEMORY if memory is None else memory
     seconds = seconds_for(size) if seconds is None else seconds
     try:  # whatever fails in between, a limit of this file is none of the next
-        _limit(MEMORY if memory is None else memory, seconds)
-        yield
+        with _address_space(memory):
+            _limit_time(seconds)
+            yield
     finally:
-        for kind, limit in zip(kinds, before, strict=True):
-            resource.setrlimit(kind, limit)
+        resource.setrlimit(resource.RLIMIT_CPU, before)
         signal.signal(signal.SIGXCPU, handler)
 
 
@@ -79,14 +81,9 @@ def limits(size: int, *, memory: int | None = None, seconds: int | None = None) 
 def memory_for_threads() -> Iterator[None]:
     """Memory alone, while a process reads files at hubs: one in its main thread, and one in each of
     the threads that asyncio has for work."""
-    before = resource.getrlimit(resource.RLIMIT_AS)
     files = 1 + min(32, (os.cpu_count() or 1) + 4)
-    if taken := _taken():
-        _soften(resource.RLIMIT_AS, taken + files * MEMORY)
-    try:
+    with _address_space(files * MEMORY):
         yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def list_memory(size: int) -> int:
@@ -112,7 +109,39 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _limit(memory: int, seconds: int) -> None:
+_space = threading.Lock()
+_spaces: dict[object, int] = {}
+"""What those who limit the address space now allow, by who does: the narrowest counts."""
+_space_before = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+"""What it was before the first of them."""
+
+
+@contextmanager
+def _address_space(memory: int) -> Iterator[None]:
+    """At most so many bytes more of it, for the whole process. Several threads may do this at once
+    and end in any order: when the last has ended, all is as it was."""
+    global _space_before
+    mine = object()
+    most = _taken() + memory
+    try:
+        with _space:
+            if not _spaces:
+                _space_before = resource.getrlimit(resource.RLIMIT_AS)
+            if most > memory:
+                _spaces[mine] = most
+                soft, hard = _space_before
+                narrowest = _narrower(min(_spaces.values()), soft)
+                resource.setrlimit(resource.RLIMIT_AS, (narrowest, hard))
+        yield
+    finally:
+        with _space:  # calls nothing of ours, which might fail
+            if _spaces.pop(mine, None) is not None:
+                soft, hard = _space_before
+                others = [*_spaces.values(), *([] if soft == resource.RLIM_INFINITY else [soft])]
+                resource.setrlimit(resource.RLIMIT_AS, (min(others, default=soft), hard))
+
+
+def _limit_time(seconds: int) -> None:
     def out_of_time(number: int, frame: FrameType | None) -> None:
         # What is left of the file, its digests, has as long again.
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -121,8 +150,6 @@ def _limit(memory: int, seconds: int) -> None:
 
     signal.signal(signal.SIGXCPU, out_of_time)
     _soften(resource.RLIMIT_CPU, _used() + seconds)
-    if taken := _taken():
-        _soften(resource.RLIMIT_AS, taken + memory)
 
 
 def _soften(kind: int, value: int) -> None:
