@@ -24,7 +24,7 @@ from blake3 import blake3
 from reseen.errors import FileError, Malformed, TooLarge, Unforeseen, Unread, bulkhead
 from reseen.files import containers, lfs_pointer, limits, safetensors, system_limits, zip_directory
 from reseen.files.identify import HEAD_LENGTH, header_length, identify
-from reseen.files.source import LocalFile, Range, Reader
+from reseen.files.source import ByteSource, LocalFile, Range, Reader
 from reseen.files.tensors import Listing
 from reseen.fingerprints.embedded import embedded
 from reseen.records import BlindSpot, Container, Digest, DigestKind, Fingerprint
@@ -328,15 +328,20 @@ class WholeFile:
         )
 
 
+def whole_digests(source: ByteSource, progress: Callable[[int], None] | None = None) -> Fingerprint:
+    """The digests of an open file as a whole: its tensors are not looked for. Raises FileError."""
+    pass_ = WholeFile(source.size)
+    for at in range(0, source.size, BLOCK):
+        chunk = source.read(Range(at, min(BLOCK, source.size - at)))
+        if not chunk:
+            raise FileError("the file shrank while it was read")
+        pass_.update(chunk)
+        if progress is not None:
+            progress(len(chunk))
+    return pass_.finish()
+
+
 def digests_alone(path: Path, progress: Callable[[int], None] | None = None) -> Fingerprint:
-    """The digests of a local file as a whole: its tensors are not looked for. Raises FileError."""
+    """The same of a local file. Raises FileError."""
     with bulkhead(), LocalFile(path) as source, system_limits.limits(source.size):
-        pass_ = WholeFile(source.size)
-        for at in range(0, source.size, BLOCK):
-            chunk = source.read(Range(at, min(BLOCK, source.size - at)))
-            if not chunk:
-                raise FileError("the file shrank while it was read")
-            pass_.update(chunk)
-            if progress is not None:
-                progress(len(chunk))
-        return pass_.finish()
+        return whole_digests(source, progress)

@@ -34,6 +34,7 @@ from reseen.fingerprints.digests import (
     Fingerprinter,
     WholeFile,
     look_inside,
+    whole_digests,
 )
 from reseen.records import BlindSpot, Container, Fingerprint, Member
 
@@ -128,12 +129,8 @@ def _spooled(
         if size is not None and came < size:
             raise Malformed("the file broke off before its end")
         source = OpenSpool(spool.fileno(), came)
-        if forbidden is not None:
-            whole = WholeFile(came)
-            for at in range(0, came, BLOCK):
-                whole.update(source.read(Range(at, BLOCK)))
-            if forbidden(told := whole.finish()):
-                return told  # nothing in it is looked at, and the file is gone
+        if forbidden is not None and forbidden(told := whole_digests(source)):
+            return told  # nothing in it is looked at, and the file is gone
         inside = run(source, look_inside(came, thorough=True))
         pass_ = Fingerprinter(came, inside, shared=budget if depth else None)
         for at in range(0, came, BLOCK):

@@ -16,7 +16,7 @@ from reseen.files.containers import read_listing
 from reseen.files.source import FileParts, LocalFile, Range, run
 from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.contents import Contents
-from reseen.fingerprints.digests import BLOCK, WholeFile
+from reseen.fingerprints.digests import BLOCK, whole_digests
 from reseen.fingerprints.members import Forbidden
 from reseen.records import BlindSpot, Digest, DigestKind, Fingerprint
 
@@ -39,7 +39,7 @@ def with_shards(path: Path, read: Fingerprint, forbidden: Forbidden | None) -> F
                 if shard.is_symlink() or not shard.is_file():
                     return replace(read, problem=MISSING.reason, blind=(MISSING,))
                 files.append((name, opened.enter_context(LocalFile(shard))))
-            if forbidden is not None and any(forbidden(_digests(file)) for _, file in files):
+            if forbidden is not None and any(forbidden(whole_digests(file)) for _, file in files):
                 return read
             whole = FileParts(tuple(file for _, file in files))
             with system_limits.limits(whole.size):
@@ -48,13 +48,6 @@ def with_shards(path: Path, read: Fingerprint, forbidden: Forbidden | None) -> F
                 return _read(read, whole, contents)
     except FileError as e:
         return replace(read, problem=str(e), blind=(BlindSpot(e.code, str(e)),))
-
-
-def _digests(file: LocalFile) -> Fingerprint:
-    whole = WholeFile(file.size)
-    for at in range(0, file.size, BLOCK):
-        whole.update(file.read(Range(at, min(BLOCK, file.size - at))))
-    return whole.finish()
 
 
 def _read(read: Fingerprint, files: FileParts, contents: Contents) -> Fingerprint:

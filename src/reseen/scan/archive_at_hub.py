@@ -20,7 +20,7 @@ from reseen.files import zip_directory
 from reseen.files.archives import BY_PROCESS, Inflated, UnpackBudget, wanted_entries
 from reseen.files.source import OpenSpool, Range
 from reseen.files.zip_directory import LOCAL_LENGTH, Windows, ZipEntry, start_told
-from reseen.fingerprints.digests import WholeFile
+from reseen.fingerprints.digests import whole_digests
 from reseen.fingerprints.members import read_stream, shown, unique, with_members
 from reseen.hubs.hub import drive
 from reseen.records import Artifact, BlindSpot, Container, Fingerprint, Problem
@@ -133,10 +133,7 @@ async def _read_whole(context: ReadContext, artifact: Artifact, what: ReadResult
 
 def _of_archive(source: OpenSpool, container: Container, context: ReadContext) -> Fingerprint:
     """An archive of which every byte is at hand: its digests, and what is in it."""
-    whole = WholeFile(source.size)
-    for at in range(0, source.size, _READ):
-        whole.update(source.read(Range(at, _READ)))
-    told = replace(whole.finish(), container=container)
+    told = replace(whole_digests(source), container=container)
     if forbids(context.known, told):
         return told
     with bulkhead():
