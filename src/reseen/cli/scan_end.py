@@ -16,7 +16,9 @@ from reseen.report.rows import visible
 from reseen.settings import said_of_address
 
 if TYPE_CHECKING:
+    from reseen.cli.hub import Output
     from reseen.records import Sighting
+    from reseen.scan.left_out import LeftOut
     from reseen.scan.owed import UnreadCopies
     from reseen.scan.progress import Outcome
     from reseen.scan.target import Target
@@ -122,14 +124,14 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
     from reseen.scan.read_result import BLIND
     from reseen.scan.walk import GO_ON, STOPPED
 
-    if asked.as_json:
-        _emit_end(store, outcome)
     with store.read() as connection:
         nothing = next(removals.every(connection, withdrawn=False), None) is None
         left = left_out(connection, outcome, target)
         sketched = sketches.any_of_removals(connection)
         if asked.exit_code and standing(connection, outcome, target):
             tell(ExitCode.MATCH)
+    if asked.as_json:
+        _emit_end(store, outcome, left)
     if not asked.silent:
         _summary(outcome.coverage, len(outcome.sightings), walks=asked.walks)
         _say_blind(outcome)
@@ -161,11 +163,8 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
         )
         if asked.strict:
             tell(ExitCode.PART)
-    if left.problems and not asked.silent:
-        verb = "looked at" if asked.walks else "read"
-        places = count(left.problems, "place")
-        note(f"  {places} could not be {verb} or judged in full; where, and why:")
-        note(f"    reseen problems --scan {outcome.scan}")
+    if not asked.silent:
+        _say_problems(outcome, left, walks=asked.walks)
     if outcome.sightings and not asked.silent:
         note("A sighting is a lead, not a verdict. Next: reseen sightings, reseen report --out ...")
     if left.reasons or (asked.strict and outcome.coverage.skipped.get(BLIND)):
@@ -177,6 +176,30 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
             note(f"  {said_of_address(asked.said_by)}")
         note(GO_ON)
         tell(ExitCode.STOPPED if outcome.stopped == STOPPED else ExitCode.CANNOT)
+
+
+def say_walk(store: Store, outcome: Outcome, target: Target, output: Output) -> None:
+    """Say what came of one walk of many, as of a scan, but what is said of it only where there is
+    something to say."""
+    from reseen.scan.left_out import left_out
+
+    with store.read() as connection:
+        left = left_out(connection, outcome, target)
+    if output.as_json:
+        _emit_end(store, outcome, left)
+    if not output.silent:
+        _say_blind(outcome)
+        for reason in left.cut:
+            note(f"  {reason}")
+        _say_problems(outcome, left, walks=True)
+
+
+def _say_problems(outcome: Outcome, left: LeftOut, *, walks: bool) -> None:
+    if left.problems:
+        verb = "looked at" if walks else "read"
+        places = count(left.problems, "place")
+        note(f"  {places} could not be {verb} or judged in full; where, and why:")
+        note(f"    reseen problems --scan {outcome.scan}")
 
 
 def _summary(coverage: Coverage, found: int, *, walks: bool) -> None:
@@ -199,7 +222,7 @@ def _summary(coverage: Coverage, found: int, *, walks: bool) -> None:
             note(f"  not looked at: {reason}: {times:,}")
 
 
-def _emit_end(store: Store, outcome: Outcome) -> None:
+def _emit_end(store: Store, outcome: Outcome, left: LeftOut) -> None:
     """The files that could not be judged in full, a line each, and then what came of all."""
     from reseen.cli.findings import blind_fields
     from reseen.observed.blind_spots import ORDINARY, files, tally
@@ -216,15 +239,21 @@ def _emit_end(store: Store, outcome: Outcome) -> None:
         {
             "scan": outcome.scan,
             "ended": outcome.ended,
+            "stopped": outcome.stopped,
             "new_sightings": len(outcome.sightings),
             "repositories": coverage.walked,
             "files": coverage.artifacts,
+            "unchanged": coverage.unchanged,
+            "requests": coverage.requests,
+            "bytes_read": coverage.bytes_read,
             "judged_by_digests_alone": coverage.skipped.get(BLIND, 0),
             "not_read": [
                 {"code": spot.code, "reason": spot.reason, "files": files}
                 for spot, files in tally(coverage.blind)
             ],
             "not_looked_at": [{"reason": r, "count": n} for r, n in skipped.items()],
+            "may_be_cut": list(left.cut),
+            "problems": left.problems,
         }
     )
 

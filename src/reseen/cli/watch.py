@@ -80,12 +80,13 @@ def watch(
 ) -> None:
     """Watch a hub (hf, or another's name): what is new or changed since the last mark.
 
-    One line a finding. Known sightings are rechecked now and then, and removals imported meanwhile
-    are matched against all that was seen before. Stop it with Ctrl-C; the next watch begins at the
-    mark.
+    One line a finding, and what each round could not judge or look at. Known sightings are
+    rechecked now and then, and removals imported meanwhile are matched against all that was seen
+    before. Stop it with Ctrl-C; the next watch begins at the mark.
     """
     from reseen.cli.progress import show_sighting
     from reseen.cli.recheck import show_change
+    from reseen.cli.scan_end import say_walk
     from reseen.hubs.kinds import account_named
     from reseen.operations.watching import watch as keep_going
     from reseen.scan.recheck import Change
@@ -111,6 +112,7 @@ def watch(
             *(store, keyring_if_any(store, settings), target, options, found),
             intervals=intervals,
             rounds=round_ended,
+            walked=lambda outcome, part: say_walk(store, outcome, part, output),
             gone_after=watched.gone_after,
         )
         keep_going(context, opener(watched))

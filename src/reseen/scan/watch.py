@@ -89,6 +89,8 @@ class WatchContext:
     that was seen; the sightings that are new by that."""
     rounds: Callable[[Round], None] | None = None
     """Called after each round."""
+    walked: Callable[[Outcome, Target], None] | None = None
+    """Called after each walk: a round's own, or one that reads what is owed."""
     gone_after: timedelta = GONE_AFTER
     """How long strangers must be refused before that means gone."""
 
@@ -160,7 +162,7 @@ class _Watch:
 
     async def _walk(self, target: Target, options: Options) -> Outcome:
         context = self._context
-        return await walk(
+        outcome = await walk(
             ScanContext(
                 *(context.store, context.keyring, self._hub, target, options),
                 pace=context.pace,
@@ -168,6 +170,9 @@ class _Watch:
                 stop=self._stop,
             )
         )
+        if context.walked:
+            context.walked(outcome, target)
+        return outcome
 
     def _owes(self) -> bool:
         """Whether the registry changed since the last round, and something is owed by that. What
