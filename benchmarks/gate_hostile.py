@@ -49,7 +49,7 @@ AIM = 50.0
 BYTES = 256 << 20
 """Of a list that is imported in the pages."""
 DEAR = ("loha", "lokr-rank", "lora-rank")
-HEADERS = ("names", "pickle", "tensors", "emoji", "entries")
+HEADERS = ("names", "pickle", "tensors", "emoji", "entries", "zip-bomb", "tar-bomb")
 QUICK = ("lokr", "values", "symbols")
 AFTER = 20.0
 """Seconds that are looked at after an import's end."""
