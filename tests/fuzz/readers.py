@@ -14,6 +14,7 @@ from tests.fuzz import (
     hub_client,
     kept,
     lists,
+    outward,
     places,
     tensor_files,
     workbooks,
@@ -32,6 +33,7 @@ FAMILIES = (
     hub_client,
     doors,
     kept,
+    outward,
     places,
 )
 

@@ -10,12 +10,17 @@ import logging
 import struct
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
 import pytest
 from blake3 import blake3
 from fastapi import FastAPI
+from tests.fuzz import outward
+from tests.fuzz.outward import PageRequest
+from tests.fuzz.play import made
+from tests.fuzz.readers import READERS
 from tests.gate.standing import settings_in
 
 from reseen import client
@@ -31,6 +36,9 @@ from reseen.registry.imports import OF_ONE_FILE, ImportOptions, read_list
 from reseen.registry.lists import parquet
 from reseen.registry.never_read import NOTHING
 from reseen.registry.rejects import write_rejects
+from reseen.review import notice_text
+from reseen.review.corrections import Correction
+from reseen.review.roles import Role
 from reseen.settings import Settings
 from reseen.store import links
 from reseen.store.sealing import Keyring
@@ -298,6 +306,30 @@ def test_a_form_that_cannot_be_read_is_not_told_to_the_log_by_letters(tmp_path: 
     assert not log.isEnabledFor(logging.WARNING)
 
 
+# -- pages and notices ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("query", [b"\xff", b"of=\xc3\xa9", b"a=1&\x80"])
+@pytest.mark.parametrize("path", [b"/queue", b"/users/1/enable", b"/no-such-page", b"/health"])
+def test_an_address_with_bytes_that_none_has_is_refused(query: bytes, path: bytes) -> None:
+    role = Role.ADMINISTRATOR
+    for method in ("GET", "POST"):
+        assert outward.asked(PageRequest(method, path, query, (), b"", role, True)).status == 400
+
+
+def test_a_notice_about_a_hub_without_pages_names_its_files() -> None:
+    item = next(i for seed in range(99) for i in made(READERS["notice"], seed).items if i.there)
+    sighting = replace(item.sighting, hub="no host\x85", repo="a/b", path="m.pt", member=False)
+    notice = replace(
+        made(READERS["notice"], 0), hub="no host\x85", account="a",
+        items=(replace(item, sighting=sighting, url=None, stands=True),),
+    )  # fmt: skip
+    correction = Correction(notice, notice.items, 0, 1)
+    for text in (notice_text.as_text(notice), notice_text.correction_text(correction)):
+        assert "\n1. a/b m.pt\n" in text
+        assert "To: trust and safety at no host\\u0085\nAbout the account: a\n" in text
+
+
 # -- settings and what is typed -------------------------------------------------------------------
 
 
@@ -329,8 +361,6 @@ def test_whoever_has_no_home_folder_is_told(
 
 @pytest.mark.parametrize("url", ["https://[::1", "https://h:99999", "not an address"])
 def test_a_service_begins_at_no_address_that_is_none(url: str, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     settings = replace(settings_in(tmp_path), url=url)
     with pytest.raises(SettingsError, match="RESEEN_URL"):
         serve.check(settings, serve.Listening())

@@ -154,6 +154,13 @@ def test_redirects_end() -> None:
     assert len(asked.requests) == http.MOST_REDIRECTS + 1
 
 
+@pytest.mark.parametrize("location", ["//:80/x", "//", "http://", "https://:443", "//[::1", "x:y"])
+def test_a_redirect_to_no_address_is_said(location: str) -> None:
+    asked = Recorder(lambda r: httpx2.Response(307, headers={"Location": location}))
+    with pytest.raises(HubGarbage):
+        read(asked)
+
+
 def test_cookies_are_not_kept() -> None:
     def handler(request: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(302, headers={"Location": "/x", "Set-Cookie": "who=us; Path=/"})

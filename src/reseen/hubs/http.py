@@ -363,7 +363,7 @@ class Http:
             if slot:
                 slot.answered(response.status_code, response.headers)
             return response
-        except (httpx2.UnsupportedProtocol, UnicodeError):  # a host that is no host's name
+        except (httpx2.UnsupportedProtocol, ValueError):  # a host that is no host's name, or none
             raise HubGarbage("the hub redirects to something that is no web address") from None
         except (httpx2.TransportError, TimeoutError):
             raise self._broken(url) from None

@@ -65,7 +65,7 @@ def subject(notice: Notice) -> str:
     """One line, for mail: no account, no name."""
     files = _files(len(notice.there))
     again = " (again)" if _repeated(notice) else ""
-    return f"Notice {notice.id}: {files} to be taken down at {notice.hub}{again}"
+    return f"Notice {notice.id}: {files} to be taken down at {visible(notice.hub)}{again}"
 
 
 def as_text(notice: Notice) -> str:
@@ -99,7 +99,9 @@ def correction_text(correction: Correction) -> str:
 def correction_subject(correction: Correction) -> str:
     """One line, for mail: no account, no name."""
     files = _files(len(correction.items))
-    return f"Correction to notice {correction.notice.id}: {files} at {correction.notice.hub}"
+    return (
+        f"Correction to notice {correction.notice.id}: {files} at {visible(correction.notice.hub)}"
+    )
 
 
 def correction_json(correction: Correction, *, at: datetime | None = None) -> str:
@@ -129,10 +131,7 @@ def how_we_know(item: Item) -> str:
 def _lines(notice: Notice) -> Iterator[str]:
     items = notice.there
     yield f"Notice {notice.id}"
-    yield f"To: trust and safety at {notice.hub}"
-    pages = addresses_of(notice.hub)
-    account = None if pages is None else pages.account(notice.account)
-    yield f"About the account: {account or visible(notice.account)}"
+    yield from _about(notice)
     yield ""
     yield from (clauses.default(notice.hub) if notice.clause is None else notice.clause).split("\n")
     yield ""
@@ -153,12 +152,18 @@ def _lines(notice: Notice) -> Iterator[str]:
     yield f"Please name {notice.id} when you answer."
 
 
+def _about(notice: Notice) -> Iterator[str]:
+    """Who is written to, and about whom."""
+    yield f"To: trust and safety at {visible(notice.hub)}"
+    pages = addresses_of(notice.hub)
+    account = None if pages is None else pages.account(notice.account)
+    yield f"About the account: {account or visible(notice.account)}"
+
+
 def _correction_lines(correction: Correction) -> Iterator[str]:
     notice, count = correction.notice, len(correction.items)
-    addresses = addresses_of(notice.hub)
     yield f"Correction to notice {notice.id}: these files are not what we said"
-    yield f"To: trust and safety at {notice.hub}"
-    yield f"About the account: {addresses.account(notice.account) if addresses else None}"
+    yield from _about(notice)
     yield ""
     sent = instant(correction.sent_at).astimezone(UTC)
     yield (
@@ -174,7 +179,7 @@ def _correction_lines(correction: Correction) -> Iterator[str]:
     for number, item in enumerate(correction.items, 1):
         sighting = item.sighting
         yield ""
-        yield f"{number}. {item.url}"
+        yield f"{number}. {_where(item)}"
         yield f"   Revision: {visible(sighting.revision)}"
         yield f"   Path: {visible(sighting.path)}"
         if sighting.member:
@@ -230,7 +235,7 @@ def _who_looked(notice: Notice) -> str:
 
 def _item_lines(number: int, item: Item) -> Iterator[str]:
     sighting = item.sighting
-    yield f"{number}. {item.url}"
+    yield f"{number}. {_where(item)}"
     yield f"   Revision: {visible(sighting.revision)}"
     yield f"   Path: {visible(sighting.path)}"
     if sighting.member:
@@ -241,6 +246,11 @@ def _item_lines(number: int, item: Item) -> Iterator[str]:
     yield f"   Last seen there: {sighting.last_seen.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     yield f"   How we know: {how_we_know(item)}"
     yield f"   The removed model: {_removed(item)}"
+
+
+def _where(item: Item) -> str:
+    """The file's address; its repository and name where the hub has no pages."""
+    return item.url or visible(f"{item.sighting.repo} {item.sighting.file_path}")
 
 
 def _digest_lines(item: Item) -> Iterator[str]:

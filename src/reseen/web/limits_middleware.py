@@ -88,6 +88,9 @@ class Edge:
             _note(scope, number, answer.status or 499, took, problem)
 
     def _refusal(self, scope: Scope) -> Exception | None:
+        if not scope["query_string"].isascii():
+            scope["query_string"] = b""  # nobody behind could take it apart, to answer either
+            return HTTPException(400, "the address holds bytes that no address has")
         if self.host is None or scope["path"].startswith(OPEN):
             return None
         given = [value for name, value in scope["headers"] if name == b"host"]
