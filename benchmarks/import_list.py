@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -90,7 +90,8 @@ def run_import(folder: Path, path: Path, rows: int, url: str = "") -> tuple[floa
 
 
 def _count_in(file: Path) -> int:
-    with sqlite3.connect(file) as database:
+    # Closed here and now: else it goes away with its files while the next round clears them.
+    with closing(sqlite3.connect(file)) as database:
         (there,) = database.execute("SELECT count(*) FROM removals").fetchone()
         return int(there)
 

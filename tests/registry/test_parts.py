@@ -123,6 +123,7 @@ def test_keys_that_were_seen_are_never_denied(tmp_path: Path) -> None:
     assert sum(map(seen.may_hold, some[25:])) < 5
 
 
+KEYRING = Keyring(bytes(range(32)))
 TEXTS = st.sampled_from(
     [
         *(
@@ -171,6 +172,9 @@ def test_a_plain_row_is_drafted_as_any_other(
         careful = _Drafter(meaning, defaults, counts).draft(1, "", cells)  # type: ignore[arg-type]
         assert not counts
         assert parts(made) == parts(careful)
+        said, names = made.said, made.names
+        assert KEYRING.open(KEYRING.seal_all([(said, "rm-0")])[0], "rm-0") == names
+        assert KEYRING.tokens(said) == KEYRING.tokens(names)
 
 
 def parts(draft: Draft) -> tuple[object, ...]:

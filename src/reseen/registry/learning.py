@@ -200,7 +200,7 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
     changed.update(key[0] for key in told_more)
     for key in told_more:
         computed = by_artifact[wanted[key]].digests.items()
-        told = kept(Digest(DigestKind(kind), value) for kind, value in sorted(computed))
+        told = kept([Digest(DigestKind(kind), value) for kind, value in sorted(computed)])
         rows = [(int(digest.kind), digest.value, known[key]) for digest in told]
         insert_many(connection, schema.digests, ("kind", "value", "claim_pk"), rows, ignore=True)
     links = [(known[key], claim) for key, some in rests.items() for claim in sorted(some)]

@@ -60,11 +60,10 @@ def new_ids(connection: Connection, count: int) -> list[str]:
     return new
 
 
-def kept(digests: Iterable[Digest]) -> list[Digest]:
+def kept(digests: Sequence[Digest]) -> Sequence[Digest]:
     """The digests worth storing: neither bogus nor implied by a longer one beside them."""
-    digests = tuple(digests)
     if len(digests) == 1:  # of most rows of a list
-        return [d for d in digests if why_bogus(d) is None]
+        return digests if why_bogus(digests[0]) is None else ()
     long = {d.kind: d.value for d in digests if not d.kind.is_short}
     implied = {short: long.get(kind, b"")[: short.length] for short, kind in LONG_OF.items()}
     worth = dict.fromkeys(digests)  # no doubles

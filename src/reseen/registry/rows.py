@@ -43,6 +43,7 @@ from reseen.registry.lists.values import (
     words_of,
 )
 from reseen.store import links
+from reseen.store.sealing import PlainNames
 
 DIGEST_FIELDS: dict[ListField, DigestKind | None] = {
     ListField.SHA256: DigestKind.SHA256,
@@ -79,8 +80,8 @@ class Draft:
 
     row: int
     place: str
-    said: Names | tuple[str, str, str, str]
-    """What is to be sealed; of most rows name, link, model id and version id, which is less."""
+    said: Names | PlainNames
+    """What is to be sealed; of most rows `PlainNames`, which is less."""
     digests: tuple[Digest, ...]
     size: int | None
     site: str | None

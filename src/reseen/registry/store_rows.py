@@ -7,6 +7,7 @@ computing (sealing, tokens) is made in slices on another core, while this one wr
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -178,15 +179,16 @@ def _is_empty(column: Sequence[Any]) -> bool:
 def _packed_digests(rows: _Rows, places: Sequence[int]) -> bytes:
     """The rows of digests, in the order of their key. `places`: of the rows, in the order of the
     pks."""
-    by_kind: dict[int, list[bytes]] = {}
+    count = len(places)
+    by_kind: defaultdict[int, list[bytes]] = defaultdict(lambda: [b""] * count)
     for place, draft in zip(places, rows.drafts, strict=True):
         last = rows.pks[place].to_bytes(8, "big")
         for digest in kept(draft.digests):
-            by_kind.setdefault(digest.kind, []).append(digest.value + last)
+            by_kind[digest.kind][place] = digest.value + last
     made: list[bytes] = []
     for kind in sorted(by_kind):
-        some = by_kind[kind]
-        some.sort()
+        some = [*filter(None, by_kind[kind])]
+        some.sort()  # little to do: removals are numbered by their first
         made.append(_DIGESTS.pack(kind, len(some[0]) - 8, len(some)))
         made.extend(some)
     return b"".join(made)
@@ -210,7 +212,7 @@ def _packed_tokens(keyring: Keyring, rows: _Rows, places: Sequence[int], batch: 
     pack = Struct(f">{_INDEXED}").pack
     for place, draft in zip(places[batch], rows.drafts[batch], strict=True):
         pk = rows.pks[place]
-        for which, token in keyring.tokens(draft.names):
+        for which, token in keyring.tokens(draft.said):
             tokens.append(pack(token, pk, which))
         if draft.otherwise is not None:
             token = key_token(keyring, draft.otherwise)
@@ -222,7 +224,7 @@ def _packed_tokens(keyring: Keyring, rows: _Rows, places: Sequence[int], batch: 
 def _packed_names(keyring: Keyring, rows: _Rows, batch: slice) -> bytes:
     """What is sealed of a slice of the claims: their lengths, then each."""
     sealed = keyring.seal_all(
-        (rows.drafts[at].names, rows.standings[at].id) for at in rows.order[batch]
+        (rows.drafts[at].said, rows.standings[at].id) for at in rows.order[batch]
     )
     return b"".join((array("Q", (len(sealed), *map(len, sealed))), *sealed))
 

@@ -10,6 +10,9 @@ import secrets
 
 _DIGITS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz")
 
+_OF_ANY_BYTE = bytes(sorted(_DIGITS[each] for each in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")) * 8
+"""A digit for each value that a byte can have: each of them for as many."""
+
 
 def digits(data: bytes) -> str:
     """The bytes as digits; a multiple of five bytes."""
@@ -24,5 +27,5 @@ def given(text: str) -> str:
 
 def draw(count: int) -> list[str]:
     """Ids for removals, at random: 40 bits, so that two in a large registry can be equal."""
-    text = digits(secrets.token_bytes(5 * count))
+    text = secrets.token_bytes(8 * count).translate(_OF_ANY_BYTE).decode("ascii")
     return [f"rm-{text[at : at + 8]}" for at in range(0, len(text), 8)]
