@@ -357,7 +357,9 @@ def _written(path: Path) -> set[str]:
     return found & _tables(path)
 
 
-COVERED = {"decisions", "decided", "withdrawals", "fact_events"}
+COVERED = {
+    *("decisions", "decided", "withdrawals", "fact_events", "comments", "notice_steps"),
+}
 """Tables whose every row a line of the audit log covers."""
 
 

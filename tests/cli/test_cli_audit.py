@@ -53,10 +53,13 @@ def test_a_kept_head_proves_the_log(db: str, tmp_path: Path, as_json: bool) -> N
     with Store(f"sqlite:///{db}") as store, store.write() as connection:
         audit.write(connection, "test", "later")
     told = run("audit", "verify", "--db", db, "--head", str(kept))
-    stands = "0 cases and 0 claims of lists stand as the log says\n"
+    stands = (
+        "0 cases, 0 claims of lists, what bytes taught of 0 files and 0 notices stand as the log "
+        "says\n"
+    )
     assert told == f"6 lines, each as it was written; the head's line 5\n{stands}"
     told = json.loads(run("audit", "verify", "--db", db, "--head", str(kept), "--json"))
-    nothing = {"cases": 0, "claims": 0, "wrong": [], "wrong_in_all": 0}
+    nothing = {"cases": 0, "claims": 0, "files": 0, "notices": 0, "wrong": [], "wrong_in_all": 0}
     assert told == {"lines": 6, "head": 5, **nothing}
     assert run("audit", "verify", "--db", db) == f"6 lines, each as it was written\n{stands}"
 

@@ -12,8 +12,7 @@ from tests.cli.test_cli_hub import reseen
 from tests.web.visitors import user_of
 
 from reseen.review import cases, decide, notice_read, notice_write
-from reseen.review.notice_states import NoticeState
-from reseen.review.notice_write import NoticeStep
+from reseen.review.notice_states import NoticeState, NoticeStep
 from reseen.review.roles import Role
 from reseen.review.verdicts import Verdict
 from reseen.settings import Settings

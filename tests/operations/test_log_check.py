@@ -15,14 +15,28 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
+from tests.files import build
+from tests.hostile.test_blind import LORA
 from tests.match.made import KEYRING
 from tests.postgres import Cluster
-from tests.review.room import Room
+from tests.review.room import COMMIT, HUB, Room
 
+from reseen.observed import artifacts as seen
 from reseen.operations import classes, lists, log_check, removals
-from reseen.records import RemovalClass
+from reseen.records import (
+    Artifact,
+    Container,
+    Digest,
+    DigestKind,
+    RemovalClass,
+    Repository,
+    RepoType,
+)
+from reseen.registry import file_facts, learning
 from reseen.registry import removals as stored
 from reseen.registry.imports import ImportOptions
+from reseen.review import comments, notice_write
+from reseen.review.notice_states import NoticeState, NoticeStep
 from reseen.review.verdicts import Verdict
 from reseen.store import schema
 from reseen.store.database import Store
@@ -47,6 +61,7 @@ class Lived(Room):
         self.say(self.undone, Verdict.NOT_THIS_MODEL)
         self.remembered = self.see("sample/c", read="y")  # decided by what was remembered
         self.open = self.see("sample/d", declared="z")
+        self.write_to_hosts()
         for again in range(2):
             removals.withdraw(store, KEYRING, two, WHY)
             if not again:
@@ -65,7 +80,66 @@ class Lived(Room):
         classes.entitle(store, "later")
         classes.entitle(store, "gone")
         classes.entitle(store, "gone", revoked=True)
+        self.learn()
         self.put()
+
+    def write_to_hosts(self) -> None:
+        """Comments, and a notice: drafted, added to, changed, sent, answered; one that is given
+        up."""
+        with self.store.write() as connection:
+            for case in (self.confirmed, self.open):
+                comments.comment(connection, KEYRING, case, self.ann, WHY)
+        self.notice = self.draft("sample")
+        fallen = self.see("sample/fallen", declared="u")
+        self.say(fallen, Verdict.CONFIRM)
+        with self.store.write() as connection:
+            notice_write.draft(connection, HUB, "sample", self.ann)
+            notice_write.set_clause(connection, KEYRING, self.notice, "Please look.", self.ann)
+        self.undo(fallen)
+        for state, how in ((NoticeState.SENT, "e-mail"), (NoticeState.ACKNOWLEDGED, None)):
+            with self.store.write() as connection:
+                step = NoticeStep(state, how=how, note=WHY)
+                notice_write.step(connection, KEYRING, self.notice, self.lea, step)
+        with self.store.write() as connection:
+            notice_write.undo(connection, KEYRING, self.notice, self.lea, note=WHY)
+        self.say(self.see("other/a", declared="v"), Verdict.CONFIRM)
+        given_up = self.draft("other")
+        with self.store.write() as connection:
+            notice_write.undo(connection, KEYRING, given_up, self.ann)
+
+    def draft(self, account: str) -> str:
+        with self.store.write() as connection:
+            return notice_write.draft(connection, HUB, account, self.ann)
+
+    def learn(self) -> None:
+        """What bytes teach, of the first row's file: its digests, then what is in it; and a file
+        here with its sketch."""
+        self.read(None)
+        self.read(b"layout")
+        path = self._folder / "removed.safetensors"
+        path.write_bytes(build.safetensors(LORA))
+        (added,) = lists.add_files(self.store, KEYRING, [path]).files
+        assert added.removal
+
+    def read(self, layout: bytes | None) -> None:
+        """Somewhere the first row's file is read in full."""
+        read = seen.Inspection(
+            full=True,
+            digests=(
+                Digest(DigestKind.SHA256, hashlib.sha256(bytes([1])).digest()),
+                Digest(DigestKind.BLAKE3, hashlib.sha256(b"another").digest()),
+            ),
+            container=None if layout is None else Container.SAFETENSORS,
+            data_size=None if layout is None else 7,
+            layout=layout,
+        )
+        listed = Repository(HUB, RepoType.MODEL, "sample/taught", COMMIT)
+        file = Artifact(HUB, RepoType.MODEL, listed.id, COMMIT, "main", f"{layout!r}", 12)
+        with self.store.write() as connection:
+            (repository_pk,) = seen.repositories(connection, [listed])
+            (pk,) = seen.artifacts(connection, repository_pk, [file])
+            seen.readings(connection, [(pk, read)])
+            learning.learn(connection, artifacts=[pk])
 
     def removals(self, count: int) -> list[str]:
         self.list("sample", *range(1, count + 1))
@@ -139,8 +213,9 @@ def wrong(store: Store, *statements: str) -> tuple[str, ...]:
 def test_an_honest_store_agrees(lived: Lived) -> None:
     done = log_check.verify(lived.store)
     assert done.wrong == ()
-    assert (done.cases, done.wrong_in_all) == (4, 0)
-    assert done.claims == 7  # five of rows, two classes
+    assert (done.cases, done.wrong_in_all) == (7, 0)
+    assert done.claims == 8  # five of rows, two classes, a file
+    assert (done.files, done.notices) == (2, 2)
     lived.check()
 
 
@@ -149,6 +224,8 @@ DECISION = (
     "SELECT {pk}, 'dc-forged', case_pk, at, user_pk, 'confirm', version FROM decisions WHERE pk = 1"
 )
 
+_LEARNED = "(SELECT MIN(pk) FROM claims WHERE source = 1)"
+_TAUGHT = r"what bytes taught of rm-\S+ stands otherwise than line \d+ says"
 FORGED: dict[str, tuple[str, str]] = {
     "a decision put in at the end": (DECISION.format(pk=99), "decision dc-forged"),
     "a decision left out": ("DELETE FROM decided WHERE decision_pk = 1", r"line \d+ \(decide cs-"),
@@ -156,7 +233,7 @@ FORGED: dict[str, tuple[str, str]] = {
     "who decided": ("UPDATE decisions SET user_pk = 2 WHERE pk = 1", r"\(decide cs-"),
     "when": ("UPDATE decisions SET at = 7 WHERE pk = 2", r"\(decide cs-"),
     "why": ("UPDATE decisions SET sealed = NULL WHERE pk = 1", r"\(decide cs-"),
-    "an undo": ("UPDATE decisions SET undoes = 1 WHERE undoes IS NOT NULL", r"\(undo cs-"),
+    "an undo": ("UPDATE decisions SET undoes = 1 WHERE undoes > 1 AND user_pk = 2", r"\(undo cs-"),
     "an automatic decision": (
         "UPDATE decisions SET because = 1 WHERE because IS NOT NULL", r"\(decide cs-",
     ),
@@ -221,6 +298,70 @@ FORGED: dict[str, tuple[str, str]] = {
     "an open case": (
         "UPDATE cases SET state = 'decided', verdict = 'allowed' WHERE state = 'open'", "case cs-",
     ),
+    "a comment": ("UPDATE comments SET at = 7 WHERE pk = 1", r"\(comment cs-"),
+    "what a comment says": ("UPDATE comments SET sealed = :moved", r"\(comment cs-"),
+    "a comment taken out": ("DELETE FROM comments WHERE pk = 1", r"\(comment cs-"),
+    "a comment put in": (
+        "INSERT INTO comments (pk, case_pk, at, user_pk, sealed) SELECT 99, case_pk, at, user_pk, "
+        "sealed FROM comments WHERE pk = 1", r"a comment \(row 99, cs-",
+    ),
+    "a step of a notice": (
+        "UPDATE notice_steps SET state = 'refused' WHERE how = 'e-mail'", r"\(notice nt-",
+    ),
+    "who made a step": (
+        "UPDATE notice_steps SET user_pk = 1 WHERE how = 'e-mail'", r"\(notice nt-",
+    ),
+    "a step taken out": ("DELETE FROM notice_steps WHERE how = 'undo'", r"\(notice nt-"),
+    "a clause": ("UPDATE notice_steps SET sealed = NULL WHERE how = 'clause'", r"\(notice nt-"),
+    "a step put in": (
+        "INSERT INTO notice_steps (pk, notice_pk, at, state) SELECT 99, pk, 5, 'acknowledged' FROM "
+        "notices WHERE pk = 1", r"a step of a notice \(row 99, nt-",
+    ),
+    "a notice's state": (
+        "UPDATE notices SET state = 'gone' WHERE pk = 1", "notice nt-.* otherwise than line",
+    ),
+    "a notice's clock": (
+        "UPDATE notices SET due_at = NULL WHERE pk = 1", "notice nt-.* otherwise than line",
+    ),
+    "a file of a notice taken out": (
+        "DELETE FROM notice_items WHERE sighting_pk = 1", "notice nt-.* otherwise than line",
+    ),
+    "a file put into a notice": (
+        "INSERT INTO notice_items (notice_pk, sighting_pk, case_pk, added_at) SELECT 2, "
+        "sighting_pk, case_pk, 5 FROM notice_items WHERE notice_pk = 1",
+        "notice nt-.* otherwise than line",
+    ),
+    "a notice put in": (
+        "INSERT INTO notices (pk, id, hub, account, state, created_at, changed_at, version) SELECT "
+        "99, 'nt-forged', hub, account, state, 5, 5, 0 FROM notices WHERE pk = 1",
+        "notice nt-forged .* in no line of the log",
+    ),
+    "a digest that was learned": (
+        f"UPDATE digests SET value = :moved WHERE kind = 2 AND claim_pk = {_LEARNED}", _TAUGHT,
+    ),
+    "a digest put among those": (
+        f"INSERT INTO digests (kind, value, claim_pk) SELECT 4, value, claim_pk FROM digests "
+        f"WHERE kind = 2 AND claim_pk = {_LEARNED}", _TAUGHT,
+    ),
+    "what was learned, by another claim": (
+        "UPDATE learned_from SET claim_pk = 99 WHERE claim_pk = 1", _TAUGHT,
+    ),
+    "what was learned, by none": ("DELETE FROM learned_from", _TAUGHT),
+    "the layout of a file": (
+        f"UPDATE claims SET layout = :moved WHERE pk = {_LEARNED}", _TAUGHT,
+    ),
+    "the container of a file": ("UPDATE claims SET container = 'gguf' WHERE size > 12", _TAUGHT),
+    "a sketch": ("UPDATE sketches SET value = :moved", _TAUGHT),
+    "an entry of a sketch": ("UPDATE sketch_entries SET code = :moved", _TAUGHT),
+    "an entry taken out": ("DELETE FROM sketch_entries", _TAUGHT),
+    "a sketch put in": (
+        "INSERT INTO sketches (claim_pk, version, architecture, kind, value) SELECT 1, version, "
+        "architecture, kind, value FROM sketches", "taught of rm-.* in no line of the log",
+    ),
+    "something learned put in": (
+        "INSERT INTO claims (pk, removal_pk, source, added_at) VALUES (99, 1, 1, 5)",
+        "taught of rm-.* in no line of the log",
+    ),
     "what is remembered": ("UPDATE dismissals SET removal_pk = 2", "is remembered for rm-"),
 }  # fmt: skip
 
@@ -245,6 +386,39 @@ def test_a_line_that_covers_nothing_is_found(lived: Lived) -> None:
     )
     assert any(f"decide {lived.confirmed}): what it tells of is not" in one for one in found)
     assert f"case {lived.confirmed} stands otherwise than was decided about it" in found
+
+
+def test_what_was_forged_is_found_after_it_was_changed_in_order(lived: Lived) -> None:
+    """Whoever changes a row waits until a line covers it anew."""
+    wrong(
+        lived.store,
+        "UPDATE notices SET due_at = 7 WHERE pk = 1",
+        f"DELETE FROM digests WHERE kind = 2 AND claim_pk = {_LEARNED}",
+    )
+    with lived.store.write() as connection:
+        step = NoticeStep(NoticeState.ACKNOWLEDGED)
+        notice_write.step(connection, KEYRING, lived.notice, lived.lea, step)
+        learned = connection.scalar(text(f"SELECT {_LEARNED}"))
+        more = file_facts.digests(connection, [learned])
+        connection.execute(text(f"UPDATE claims SET size = 13 WHERE pk = {_LEARNED}"))
+        removal_pk = connection.scalar(text(f"SELECT removal_pk FROM claims WHERE pk = {learned}"))
+        file_facts.write_lines(connection, {learned: removal_pk}, more)
+    found = log_check.verify(lived.store).wrong
+    for what in ("notice nt-", "what bytes taught of rm-"):
+        assert any(
+            re.search(rf"line \d+: {what}\S+ stood otherwise before than the line before", one)
+            for one in found
+        ), found
+
+
+def test_a_notice_taken_out_is_found(lived: Lived) -> None:
+    found = wrong(
+        lived.store,
+        "DELETE FROM notice_items",
+        "DELETE FROM notice_steps WHERE notice_pk = 1",
+        "DELETE FROM notices WHERE pk = 1",
+    )
+    assert any("what it tells of is not in the store" in sentence for sentence in found)
 
 
 @pytest.fixture

@@ -18,8 +18,7 @@ from tests.review.test_refuted import REPO, due, sent_notice, settle
 
 from reseen.errors import AccessError, Conflict, InputError, MailError, SettingsError
 from reseen.review import corrections, mail, notice_text
-from reseen.review.notice_states import NoticeState
-from reseen.review.notice_write import NoticeStep
+from reseen.review.notice_states import NoticeState, NoticeStep
 from reseen.review.roles import Who
 from reseen.settings import Settings
 

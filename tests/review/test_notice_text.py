@@ -24,8 +24,7 @@ from reseen.review import (
     sample_views,
 )
 from reseen.review.decide import DecidedBy
-from reseen.review.notice_states import NoticeState
-from reseen.review.notice_write import NoticeStep
+from reseen.review.notice_states import NoticeState, NoticeStep
 from reseen.review.verdicts import Verdict
 from reseen.store import schema
 

@@ -11,8 +11,7 @@ from reseen.observed import sightings
 from reseen.records import SightingState
 from reseen.review import confirmed, notice_read, notice_states, notice_updates, notice_write
 from reseen.review.notice_read import Notice
-from reseen.review.notice_states import HOUR, MAY_FOLLOW, NoticeState
-from reseen.review.notice_write import NoticeStep
+from reseen.review.notice_states import HOUR, MAY_FOLLOW, NoticeState, NoticeStep
 from reseen.review.roles import Who
 from reseen.review.verdicts import Verdict
 from reseen.store import service_schema

@@ -65,8 +65,9 @@ def head(db: str | None, as_json: bool) -> None:
 def verify(head_file: Path | None, db: str | None, as_json: bool) -> None:
     """Verify that neither the audit log nor what it tells of was changed.
 
-    Recomputes the hash chain, and compares every decision, withdrawal, event and claim with the
-    line that covers it, and what follows from them with how it stands. Without --head this shows
+    Recomputes the hash chain, and compares every decision, comment, withdrawal, event, claim and
+    notice, and what bytes taught, with the line that covers it, and what follows from them with how
+    it stands. Without --head this shows
     that no single line was changed; only a head that was kept elsewhere shows that the log was not
     cut off or written anew.
     """
@@ -85,6 +86,7 @@ def verify(head_file: Path | None, db: str | None, as_json: bool) -> None:
     at = None if known is None else known.count
     if as_json:
         told = {"lines": done.lines, "cases": done.cases, "claims": done.claims, "head": at}
+        told |= {"files": done.files, "notices": done.notices}
         emit(told | {"wrong": list(done.wrong), "wrong_in_all": done.wrong_in_all})
     else:
         end = "" if at is None else f"; the head's line {at}"
@@ -98,8 +100,9 @@ def verify(head_file: Path | None, db: str | None, as_json: bool) -> None:
         )
     if not as_json:
         say(
-            f"{count(done.cases, 'case')} and {count(done.claims, 'claim')} of lists stand as the "
-            "log says"
+            f"{count(done.cases, 'case')}, {count(done.claims, 'claim')} of lists, what bytes "
+            f"taught of {count(done.files, 'file')} and {count(done.notices, 'notice')} stand as "
+            "the log says"
         )
 
 

@@ -7,7 +7,8 @@ imports what that needs only when there is one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, select
@@ -101,6 +102,35 @@ def of_claims(connection: Connection, claim_pks: Iterable[int]) -> dict[int, byt
         )
         found.update((pk, value) for pk, value in connection.execute(query))
     return found
+
+
+def claims(connection: Connection) -> set[int]:
+    """The claims (by pk) that have a sketch, or an entry under which one is searched."""
+    found: set[int] = set()
+    for table in (schema.sketches, schema.sketch_entries):
+        found.update(connection.scalars(select(table.c.claim_pk).distinct()))
+    return found
+
+
+def rows_of_claims(
+    connection: Connection, claim_pks: Sequence[int]
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """What the audit log covers of the sketches of a few claims: each claim's pk with a row, first
+    its sketches, then its entries; what is long by its SHA-256."""
+    s, e = schema.sketches.c, schema.sketch_entries.c
+    query = select(s.claim_pk, s.version, s.architecture, s.kind, s.value)
+    for pk, *told, value in connection.execute(
+        query.where(s.claim_pk.in_(claim_pks)).order_by(s.claim_pk, s.version)
+    ):
+        yield pk, ("sketches", *told, _short(value))
+    entries = select(e.claim_pk, e.version, e.group, e.slots, e.code)
+    held = connection.execute(entries.where(e.claim_pk.in_(claim_pks))).all()
+    for pk, *told, slots, code in sorted(held, key=lambda row: row[:3]):  # the same everywhere
+        yield pk, ("sketch_entries", *told, _short(slots), _short(code))
+
+
+def _short(value: bytes) -> str:
+    return hashlib.sha256(value).hexdigest()
 
 
 def _columns(sketch: bytes) -> dict[str, Any]:

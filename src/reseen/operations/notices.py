@@ -7,7 +7,7 @@ from reseen.operations.jobs import JobKind
 from reseen.review import corrections, mail, notice_read, notice_write
 from reseen.review.corrections import Correction
 from reseen.review.notice_read import Notice
-from reseen.review.notice_write import NoticeStep
+from reseen.review.notice_states import NoticeStep
 from reseen.review.roles import Who
 from reseen.settings import Settings
 from reseen.store.database import Store

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from reseen.errors import FileError, bulkhead
 from reseen.fingerprints.known_bogus import why_bogus, why_no_model
 from reseen.records import Fingerprint, Names, RemovalClass, RemovedFile, Rung
-from reseen.registry import learning, never_read
+from reseen.registry import file_facts, learning, never_read
 from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.known import Reader
 from reseen.registry.merge import merge
@@ -127,9 +127,12 @@ def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: D
         (outcome,), (standing,) = merged.outcomes, merged.about
         lines = ClaimLines()
         written = write(connection, keyring, merged, lines)
-        learning.learn(connection, removals=written)
         if written:
-            audit.write(connection, "add", standing.id, **lines.details(connection))
+            told = file_facts.stood(connection, lines.pks, {})
+            (one,) = told.values()  # a file is a list of one row
+            act = audit.Act("add", standing.id, None, lines.details(connection), stood=one)
+            audit.append(connection, [act])
+        learning.learn(connection, removals=written)
         out = standing.stays_withdrawn(draft.list_name)
         why = "it is withdrawn, and stays so" if out else None
         return Added(path, AddOutcome(outcome.value), standing.id, why, written)

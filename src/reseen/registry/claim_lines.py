@@ -2,7 +2,7 @@
 
 What comes in: the claims that were written, with their digests. What goes out: what the line says
 of them (`claims`: which they are; `said`: their digest), so that the log proves what lists said.
-What was learned from bytes is covered by no line: it follows from what was read.
+What was learned from bytes is covered as it stands, with each change (`file_facts`).
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ class ClaimLines:
         """The digests of a kind, in the order of (value, pk of the claim); kinds ascending."""
         if self._parts == 1:  # those of several parts are put in order by the store
             self._digests.append((kind, values, pks))
+
+    @property
+    def pks(self) -> range:
+        """Of the claims."""
+        return range(self._first, self._last + 1) if self._parts else range(0)
 
     def details(self, connection: Connection) -> dict[str, str]:
         """Of the line; nothing where no claim was written."""

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, and_, or_, select
 
 from reseen.records import RemovalClass
+from reseen.registry import file_facts
 from reseen.registry.claims import (
     CLASSED,
     COUNTS,
@@ -31,6 +32,7 @@ from reseen.store import audit_rows, schema
 from reseen.store.audit import AuditLine
 from reseen.store.audit_rows import CLAIM_NUMBERS, CLAIM_TEXTS, ClaimsDigest
 from reseen.store.log_proof import CoveredTable, Disagreements, LogProof, LogRow, together
+from reseen.store.standing_proof import StandingProof
 
 _ANY = -1
 """A claim that was withdrawn before the log covered it: when is not asked."""
@@ -92,6 +94,17 @@ def check(
     _in_force(connection, found)
     _removals(connection, found)
     return covered
+
+
+def check_files(connection: Connection, standing: StandingProof) -> int:
+    """What bytes taught of claims' files; of how many."""
+
+    def named(pk: int) -> str:
+        c = schema.claims.c
+        removal_pk = connection.scalar(select(c.removal_pk).where(c.pk == pk))
+        return f"what bytes taught of {_removal(connection, removal_pk or 0)}"
+
+    return standing.check("claims", file_facts.every(connection), named)
 
 
 # -- what lists said -----------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, select, update
 from reseen.fingerprints.kinds import TEACH, WHOLE
 from reseen.observed import sketches
 from reseen.records import Digest, DigestKind
-from reseen.registry import claims, same_files
+from reseen.registry import claims, file_facts, same_files
 from reseen.registry.claims import LEARNED, LISTED
 from reseen.registry.removals import kept
 from reseen.store import schema
@@ -185,6 +185,7 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
         if reading.tells > by_artifact[wanted[key]].tells:
             wanted[key] = one.artifact_pk
         rests[key].add(one.claim_pk)
+    before = file_facts.digests(connection, {known[key] for key in wanted if key in known})
     new = [key for key in wanted if key not in known]
     for key, pk in zip(new, reserve(connection, schema.claims, len(new)), strict=True):
         known[key] = pk
@@ -216,9 +217,10 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
         for key, artifact in wanted.items()
         if (sketch := by_artifact[artifact].sketch) is not None
     ]
-    before = sketches.of_claims(connection, [pk for pk, _ in taught])
-    changed.update(owner[pk] for pk, _ in taught if pk not in before)
-    sketches.keep_removed(connection, [(pk, s) for pk, s in taught if pk not in before])
+    sketched = sketches.of_claims(connection, [pk for pk, _ in taught])
+    changed.update(owner[pk] for pk, _ in taught if pk not in sketched)
+    sketches.keep_removed(connection, [(pk, s) for pk, s in taught if pk not in sketched])
+    file_facts.write_lines(connection, owner, before)
     if changed:
         claims.refresh(connection, changed)
     return changed

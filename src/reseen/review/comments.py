@@ -11,7 +11,7 @@ from reseen.observed.artifacts import instant
 from reseen.review import cases, sealed_text
 from reseen.review.roles import Role, Who
 from reseen.store import audit
-from reseen.store.database import now
+from reseen.store.database import now, reserve
 from reseen.store.sealing import Keyring
 from reseen.store.service_schema import comments as table
 from reseen.store.service_schema import users
@@ -40,14 +40,10 @@ def comment(
     who.must_be(Role.REVIEWER)
     text = sealed_text.written(text, "comment")
     row = cases.row(connection, case_id)
-    new = {
-        "case_pk": row.pk,
-        "at": now() if at is None else at,
-        "user_pk": who.pk,
-        "sealed": sealed_text.seal(keyring, text, row.id),
-    }
-    connection.execute(table.insert(), [new])
-    audit.write(connection, "comment", row.id, actor=who.actor)
+    (pk,) = reserve(connection, table, 1)
+    sealed = sealed_text.seal(keyring, text, row.id)
+    new = audit.Appended(table, [(pk, row.pk, now() if at is None else at, who.pk, sealed)])
+    audit.append(connection, [audit.Act("comment", row.id, who.actor, {}, [new])])
 
 
 def of_case(connection: Connection, keyring: Keyring | None, case_id: str) -> tuple[Comment, ...]:

@@ -152,9 +152,8 @@ def told(
     note: str,
 ) -> None:
     """The host was told of exactly these files, and need not be told again. Raises SealError."""
-    notice_write.beside(connection, keyring, row, who, how=CORRECTION, note=note)
     items = " ".join(item.sighting.id for item in what.items)
-    audit.write(*(connection, "notice", row.id), actor=who.actor, step=CORRECTION, sightings=items)
+    notice_write.beside(connection, keyring, row, who, how=CORRECTION, note=note, sightings=items)
 
 
 def ready(connection: Connection, keyring: Keyring | None, id: str) -> Correction:

@@ -23,8 +23,7 @@ from reseen.errors import InputError, MailError, SettingsError
 from reseen.review import corrections, notice_states, notice_text, notice_write
 from reseen.review.corrections import Correction
 from reseen.review.notice_read import CORRECTION, SMTP, Notice
-from reseen.review.notice_states import NoticeState
-from reseen.review.notice_write import NoticeStep
+from reseen.review.notice_states import NoticeState, NoticeStep
 from reseen.review.roles import Role, Who
 from reseen.settings import Settings
 from reseen.store import audit

@@ -6,6 +6,7 @@ should look at it again. Data and two functions; the rules are here and nowhere 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from reseen.errors import Conflict, InputError
@@ -31,6 +32,20 @@ class NoticeState(StrEnum):
     """The host says no."""
     RESEEN = "re-seen"
     """It was gone, and is there again."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeStep:
+    """A step into a state, and what is said of it."""
+
+    state: NoticeState
+    version: int | None = None
+    """Of the notice as the person saw it."""
+    how: str | None = None
+    note: str = ""
+    """Sealed."""
+    hours: int | None = None
+    """Of its clock."""
 
 
 MAY_FOLLOW: dict[NoticeState, frozenset[NoticeState]] = {

@@ -18,8 +18,7 @@ from reseen.observed import sightings
 from reseen.records import Rung, SightingState
 from reseen.review import confirmed, notice_read, notice_write
 from reseen.review.notice_read import UNDO
-from reseen.review.notice_states import CHANGEABLE, MAY_FOLLOW, NoticeState
-from reseen.review.notice_write import NoticeStep
+from reseen.review.notice_states import CHANGEABLE, MAY_FOLLOW, NoticeState, NoticeStep
 from reseen.store import schema, service_schema
 from reseen.store.database import chunks
 
@@ -42,7 +41,7 @@ def settle(connection: Connection) -> list[NoticeMoved]:
     """Close what is gone, open what is there again, drop what is no longer confirmed from drafts.
     Cheap when there is nothing to do: a few queries over notices, none over sightings at large."""
     for row in _rows(connection, _undone(connection)):
-        notice_write.drop_undone(connection, row)
+        notice_write.drop_undone(connection, row, None)
     moved = []
     for row, state in _moves(connection):
         notice_write.append(connection, None, row, None, NoticeStep(state, how="recheck"))

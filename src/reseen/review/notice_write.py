@@ -8,7 +8,6 @@ open notice at most; that steps are appended and never changed; and that nothing
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
@@ -16,9 +15,10 @@ from sqlalchemy import Connection, Row, delete, select, update
 from reseen.errors import Conflict, InputError, SealError
 from reseen.hubs.kinds import addresses_of
 from reseen.records import Names
-from reseen.review import clauses, confirmed, notice_read, notice_states, sealed_text
+from reseen.review import clauses, confirmed, notice_lines, notice_read, notice_states, sealed_text
+from reseen.review.notice_lines import NoticeChange
 from reseen.review.notice_read import CLAUSE, CLEARED, SMTP, UNDO, Notice
-from reseen.review.notice_states import NoticeState
+from reseen.review.notice_states import NoticeState, NoticeStep
 from reseen.review.roles import Role, Who
 from reseen.store import audit, service_schema
 from reseen.store.database import chunks, insert_many, now
@@ -26,20 +26,6 @@ from reseen.store.sealing import Keyring
 
 BY_HAND = frozenset({"e-mail", "form", "letter", "phone", "text", "json", "other"})
 """How a person says that a step was made; `smtp` is not among them: only sending says that."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeStep:
-    """A step into a state, and what is said of it."""
-
-    state: NoticeState
-    version: int | None = None
-    """Of the notice as the person saw it."""
-    how: str | None = None
-    note: str = ""
-    """Sealed."""
-    hours: int | None = None
-    """Of its clock."""
 
 
 def needs(state: NoticeState) -> Role:
@@ -60,7 +46,7 @@ def draft(
         raise InputError("nobody can be written to about a folder", remedy="Delete the files.")
     row = _open_one(connection, hub, account)
     if row is not None:
-        _drop_undone(connection, row, who)
+        drop_undone(connection, row, who)
     found = confirmed.to_add(connection, hub, account)
     if not found:
         raise InputError(
@@ -68,15 +54,17 @@ def draft(
             remedy="Confirm cases first, or look for the notice that is open.",
         )
     if row is None:
-        row = _new(connection, hub, account, who, hours)
-    elif row.due_at is None or hours is not None:
-        _set(connection, row, due_at=notice_states.due(NoticeState(row.state), now(), hours))
-    at = now()
+        change = _new(connection, hub, account, who, hours)
+    else:
+        change = notice_lines.begin(connection, row)
+        if row.due_at is None or hours is not None:
+            _set(connection, row, due_at=notice_states.due(NoticeState(row.state), now(), hours))
+    row, at = change.row, now()
     columns = ("notice_pk", "sighting_pk", "case_pk", "added_at")
     rows = [(row.pk, sighting, case, at) for sighting, case in found]
     insert_many(connection, service_schema.notice_items, columns, rows)
     changed(connection, row)
-    _line(connection, row, who, step="draft", added=len(rows))
+    change.end(who, step="draft", added=len(rows))
     return str(row.id)
 
 
@@ -151,9 +139,7 @@ def set_clause(
     if keyring is None:
         raise no_key()
     clauses.must_not_name(text, _sealed(connection, keyring, row.pk))
-    _append_row(connection, keyring, row, who, _stays(row, CLAUSE, text))
-    changed(connection, row)
-    _line(connection, row, who, step=CLAUSE)
+    beside(connection, keyring, row, who, how=CLAUSE, note=text)
 
 
 def take_away(
@@ -189,7 +175,7 @@ def prepare(connection: Connection, keyring: Keyring | None, row: Row[Any], who:
     that a person wrote.
     """
     if NoticeState(row.state) in notice_states.CHANGEABLE:
-        _drop_undone(connection, row, who)
+        drop_undone(connection, row, who)
     return _ready(connection, keyring, row)
 
 
@@ -219,11 +205,12 @@ def append(
     """One step, whatever came before it; `who` None: by a recheck. `since`: from when its clock
     runs, where that is not now."""
     at = now()
-    _append_row(connection, keyring, row, who, made, at=at)
+    change = notice_lines.begin(connection, row)
+    change.step(keyring, who, made, at=at)
     due_at = notice_states.due(made.state, at if since is None else since, made.hours)
     _set(connection, row, state=made.state.value, changed_at=at, due_at=due_at)
     changed(connection, row)
-    _line(connection, row, who, step=made.state.value, how=made.how)
+    change.end(who, step=made.state.value, how=made.how)
 
 
 def beside(
@@ -234,36 +221,18 @@ def beside(
     *,
     how: str,
     note: str = "",
+    **details: str,
 ) -> None:
-    """A step that leads to no other state (`notice_read.ASIDE`); its audit line is the caller's."""
-    _append_row(connection, keyring, row, who, _stays(row, how, note))
+    """A step that leads to no other state (`notice_read.ASIDE`)."""
+    change = notice_lines.begin(connection, row)
+    change.step(keyring, who, _stays(row, how, note))
     changed(connection, row)
+    change.end(who, step=how, **details)
 
 
 def _stays(row: Row[Any], how: str, note: str) -> NoticeStep:
     """A step that leads to no other state."""
     return NoticeStep(NoticeState(row.state), how=how, note=note)
-
-
-def _append_row(
-    connection: Connection,
-    keyring: Keyring | None,
-    row: Row[Any],
-    who: Who | None,
-    made: NoticeStep,
-    *,
-    at: int | None = None,
-) -> None:
-    note = sealed_text.written(made.note, "note") if made.note.strip() else ""
-    step = {
-        "notice_pk": row.pk,
-        "at": now() if at is None else at,
-        "user_pk": None if who is None else who.pk,
-        "state": made.state.value,
-        "how": made.how,
-        "sealed": sealed_text.seal(keyring, note, row.id) if note else None,
-    }
-    connection.execute(service_schema.notice_steps.insert(), [step])
 
 
 # -- drafts --------------------------------------------------------------------------------------
@@ -282,7 +251,9 @@ def _open_one(connection: Connection, hub: str, account: str) -> Row[Any] | None
     return connection.execute(query).one_or_none()
 
 
-def _new(connection: Connection, hub: str, account: str, who: Who, hours: int | None) -> Row[Any]:
+def _new(
+    connection: Connection, hub: str, account: str, who: Who, hours: int | None
+) -> NoticeChange:
     at = now()
     row = {
         "id": sealed_text.new_id("nt"),
@@ -295,41 +266,35 @@ def _new(connection: Connection, hub: str, account: str, who: Who, hours: int | 
         "version": 0,
     }
     connection.execute(service_schema.notices.insert(), [row])
-    made = notice_read.own_row(connection, str(row["id"]))
-    _append_row(connection, None, made, who, NoticeStep(NoticeState.DRAFTED), at=at)
-    return made
+    change = notice_lines.new(connection, notice_read.own_row(connection, str(row["id"])))
+    change.step(None, who, NoticeStep(NoticeState.DRAFTED), at=at)
+    return change
 
 
-def _drop_undone(connection: Connection, row: Row[Any], who: Who | None) -> int:
+def drop_undone(connection: Connection, row: Row[Any], who: Who | None) -> None:
     """What is no longer confirmed falls out of a notice that can still be changed; what the host
-    was told of stays, to be corrected."""
+    was told of stays, to be corrected. By a recheck (`who` None), a draft that is left with nothing
+    has no clock."""
     table = service_schema.notice_items.c
     query = select(table.sighting_pk).where(table.notice_pk == row.pk)
     sent_at = notice_read.sent_at(connection, row.pk)
-    if sent_at is not None:
-        query = query.where(table.added_at > sent_at)
-    pks = list(connection.scalars(query))
+    pks = list(
+        connection.scalars(query if sent_at is None else query.where(table.added_at > sent_at))
+    )
     gone = set(pks) - confirmed.standing(connection, pks).keys()
+    if not gone:
+        return
+    change = notice_lines.begin(connection, row)
     for chunk in chunks(sorted(gone)):
         connection.execute(
             delete(service_schema.notice_items).where(
                 table.notice_pk == row.pk, table.sighting_pk.in_(chunk)
             )
         )
-    if gone:
-        changed(connection, row)
-        _line(connection, row, who, step="draft", dropped=len(gone))
-    return len(gone)
-
-
-def drop_undone(connection: Connection, row: Row[Any]) -> int:
-    """The same, by a recheck. A draft that is left with nothing has no clock."""
-    dropped = _drop_undone(connection, row, None)
-    left = select(service_schema.notice_items.c.sighting_pk)
-    left = left.where(service_schema.notice_items.c.notice_pk == row.pk).limit(1)
-    if dropped and row.state == NoticeState.DRAFTED and connection.scalar(left) is None:
+    if who is None and row.state == NoticeState.DRAFTED and connection.scalar(query) is None:
         _set(connection, row, due_at=None)
-    return dropped
+    changed(connection, row)
+    change.end(who, step="draft", dropped=len(gone))
 
 
 def _give_up(
@@ -337,11 +302,12 @@ def _give_up(
 ) -> None:
     """The draft was wrong: it holds nothing any more, and waits without a clock."""
     table = service_schema.notice_items
+    change = notice_lines.begin(connection, row)
     connection.execute(delete(table).where(table.c.notice_pk == row.pk))
-    _append_row(connection, keyring, row, who, _stays(row, CLEARED, note))
+    change.step(keyring, who, _stays(row, CLEARED, note))
     _set(connection, row, due_at=None)
     changed(connection, row)
-    _line(connection, row, who, step="draft", how=CLEARED)
+    change.end(who, step="draft", how=CLEARED)
 
 
 def _set(connection: Connection, row: Row[Any], **values: object) -> None:
@@ -355,13 +321,6 @@ def changed(connection: Connection, row: Row[Any]) -> None:
     connection.execute(
         update(table).where(table.c.pk == row.pk).values(version=table.c.version + 1)
     )
-
-
-def _line(
-    connection: Connection, row: Row[Any], who: Who | None, **details: str | int | None
-) -> None:
-    actor = audit.SERVICE if who is None else who.actor
-    audit.write(connection, "notice", row.id, actor=actor, **details)
 
 
 def _sealed(connection: Connection, keyring: Keyring, notice_pk: int) -> list[Names]:

@@ -83,6 +83,17 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
+class Stood:
+    """How something that changes stands after an act (`now`), and stood before it (`was`; None for
+    what is new), as digests of its rows."""
+
+    table: str
+    pk: int
+    was: str | None
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """What somebody did, and the rows in which it is kept."""
 
@@ -92,6 +103,8 @@ class Act:
     details: Mapping[str, str | int | None]
     rows: Sequence[Appended] = ()
     """The first is what the line covers (`covers`); others belong to its rows."""
+    stood: Stood | None = None
+    """What it changed (`stands`), which the line covers as it was (`was`) and is (`as`)."""
 
 
 def append(connection: Connection, acts: Sequence[Act]) -> None:
@@ -112,7 +125,7 @@ def append(connection: Connection, acts: Sequence[Act]) -> None:
             account = account or _account()
         by = _storable(account if act.actor is None else act.actor)
         action, subject = act.action[:32], _storable(act.subject)
-        details = {**act.details, **_covering(act.rows)}
+        details = {**act.details, **_covering(act.rows), **_standing(act.stood)}
         told = json.dumps(details, sort_keys=True) if details else None
         before = chained(before, number, at, by, action, subject, told)
         lines.append((number, at, by, action, subject, told, before))
@@ -137,6 +150,13 @@ def _covering(appended: Sequence[Appended]) -> dict[str, str]:
         "covers": audit_rows.covers(first.table.name, first.rows[0][0], first.rows[-1][0]),
         "rows": audit_rows.digest(texts),
     }
+
+
+def _standing(stood: Stood | None) -> dict[str, str]:
+    if stood is None:
+        return {}
+    was = {} if stood.was is None else {"was": stood.was}
+    return {"stands": audit_rows.covers(stood.table, stood.pk, stood.pk), "as": stood.now, **was}
 
 
 def chained(

@@ -23,12 +23,24 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "decided": ("decision_pk", "sighting_pk", "rung", "confirmed", "sha256"),
     "withdrawals": ("pk", "removal_pk", "at", "restored", "sealed"),
     "fact_events": ("pk", "at", "what", "list_pk", "removal_pk", "claim_pk", "user_pk", "sealed"),
+    "comments": ("pk", "case_pk", "at", "user_pk", "sealed"),
+    "notice_steps": ("pk", "notice_pk", "at", "user_pk", "state", "how", "sealed"),
 }
 """Tables whose rows a line covers, each with the columns that it covers."""
 
 CLAIM_NUMBERS = ("pk", "removal_pk", "size", "list_pk", "source", "removed_on", "cls", "added_at")
 CLAIM_TEXTS = ("site",)
 """Columns of a claim that never change, which the line of an import or of an addition covers."""
+
+NOTICE = ("pk", "id", "state", "created_at", "due_at")
+NOTICE_ITEM = ("sighting_pk", "case_pk", "added_at")
+FILE_FACTS = (
+    *("pk", "removal_pk", "size", "container", "data_size", "layout", "list_pk", "source"),
+    "added_at",
+)
+"""Columns of what changes and is covered as it stands: a notice with its items, and a claim of
+which bytes were read, with its digests, the claims that it rests on and its sketches. Whose account
+a notice is about is not among them: a line must not tell a place."""
 
 _SEALED = {name: held.index("sealed") for name, held in COLUMNS.items() if "sealed" in held}
 _NULL = -(2**63)
@@ -43,6 +55,18 @@ def text(table: str, row: Sequence[Any]) -> str:
         sealed = hashlib.sha256(row[at]).hexdigest()
         return _encode((table, *row[:at], sealed, *row[at + 1 :]))
     return _encode((table, *row))
+
+
+def notice_texts(notice: Sequence[Any], items: Iterable[Sequence[Any]]) -> list[str]:
+    """How a notice stands (`NOTICE`), with its items (`NOTICE_ITEM`) by sighting."""
+    return [_encode(("notices", *notice)), *(_encode(("notice_items", *one)) for one in items)]
+
+
+def file_texts(claim: Sequence[Any], beside: Iterable[Sequence[Any]]) -> list[str]:
+    """What is known of the file of a claim (`FILE_FACTS`), and what belongs to it: the table's
+    name, then the columns but the claim's, of each row of digests, learned_from, sketches and
+    sketch_entries, in this order and in that of their keys."""
+    return [_encode(("claims", *claim)), *(_encode(one) for one in beside)]
 
 
 def digest(texts: Iterable[str]) -> str:

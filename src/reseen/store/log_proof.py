@@ -22,7 +22,9 @@ from reseen.store.audit_rows import RunningDigest, covered
 SEALED = "sealed"
 """The action of the line that seals what was there before the log covered rows."""
 SEALED_TABLES = ("decisions", "withdrawals", "fact_events", "claims")
-"""What that line seals, in the order in which their digests are hashed together."""
+"""What the first such line seals, in the order in which their digests are hashed together."""
+SEALED_LATER = ("comments", "notice_steps")
+"""What the second seals, likewise: the log has covered it since a later release."""
 MOST_TOLD = 50
 """Sentences that are kept; the rest is counted."""
 
@@ -85,6 +87,8 @@ class LogProof:
         """Of the tables that were sealed, but the claims."""
         self.sealed_as = ""
         """The digest of all that was sealed."""
+        self._covered: set[str] = set()
+        """Tables of which a line covered something, or sealed it."""
         self._next: dict[str, LogRow | None] = {
             name: next(table.rows, None) for name, table in tables.items()
         }
@@ -129,6 +133,7 @@ class LogProof:
             self._say(line, "covers rows of which this Reseen does not know")
             return
         name, first, last = said
+        self._covered.add(name)
         self._strays(name, first - 1)
         texts: list[str] = []
         for pk, row in self._rows(name, last):
@@ -142,11 +147,15 @@ class LogProof:
             self._say(line, "what it tells of is another in the store than was written")
 
     def _seal(self, line: AuditLine) -> None:
-        if self.sealed_as or any(table.pks for table in self.tables.values()) or self.claims:
+        details = line.details
+        tables = SEALED_TABLES if "claims_to" in details else SEALED_LATER
+        sealed = self._covered.intersection(tables)
+        self._covered.update(tables)
+        if sealed or ("claims" in tables and self.claims):
             self._say(line, "seals what was there before, and is not the first that covers rows")
             return
-        details = line.details
-        for name in SEALED_TABLES:
+        digests = []
+        for name in tables:
             last = int(details.get(f"{name}_to") or 0)
             if name == "claims":
                 self.claims.append(ClaimRange(0, last, line.number, ""))
@@ -155,8 +164,11 @@ class LogProof:
             for _, row in self._rows(name, last):
                 for text in row:
                     digest.add(text)
-            self.sealed_digests.append(digest.hex())
-        self.sealed_as = str(details.get("rows"))
+            digests.append(digest.hex())
+        if tables == SEALED_TABLES:
+            self.sealed_digests, self.sealed_as = digests, str(details.get("rows"))
+        elif together(digests) != details.get("rows"):
+            self._say(line, "what was there before is another in the store than was sealed")
 
     def _strays(self, name: str, last: int | None) -> None:
         named = self.tables[name].named

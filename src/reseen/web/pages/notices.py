@@ -20,7 +20,7 @@ from reseen.review import (
     notice_text,
     notice_write,
 )
-from reseen.review.notice_states import NoticeState
+from reseen.review.notice_states import NoticeState, NoticeStep
 from reseen.review.roles import Role
 from reseen.store.database import now
 from reseen.web import form_values
@@ -236,7 +236,7 @@ def send(
     version: Version = "",
     hours: Hours = "",
 ) -> Response:
-    made = notice_write.NoticeStep(
+    made = NoticeStep(
         NoticeState.SENT,
         version=form_values.number(version, "the version"),
         hours=form_values.number(hours, "the clock"),
@@ -272,7 +272,7 @@ def _stepped(route: str, state: NoticeState) -> None:
         note: Note = "",
         hours: Hours = "",
     ) -> Response:
-        made = notice_write.NoticeStep(
+        made = NoticeStep(
             state,
             version=form_values.number(version, "the version"),
             how=how or None,

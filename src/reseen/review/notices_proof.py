@@ -1,0 +1,58 @@
+"""What of comments and notices the audit log proves.
+
+What comes in: a connection, and the lines as `LogProof` and `StandingProof` took them. What goes
+out: sentences about what disagrees: a comment or a step that is another than its line says or that
+no line covers, a notice that stands otherwise, or holds others, than its last line says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from sqlalchemy import Connection, Table, select
+
+from reseen.review import notice_lines
+from reseen.store import audit_rows
+from reseen.store.log_proof import CoveredTable, LogRow
+from reseen.store.service_schema import cases, comments, notice_steps, notices
+from reseen.store.standing_proof import StandingProof
+
+_PORTION = 2_000
+
+
+def covered_tables(connection: Connection) -> dict[str, CoveredTable]:
+    """The tables of this room that lines cover."""
+    c, steps = comments.c, notice_steps.c
+    of_case = select(cases.c.id).join(comments, c.case_pk == cases.c.pk)
+    of_notice = select(notices.c.id).join(notice_steps, steps.notice_pk == notices.c.pk)
+
+    def comment(pk: int) -> str:
+        return f"a comment (row {pk}, {connection.scalar(of_case.where(c.pk == pk))})"
+
+    def step(pk: int) -> str:
+        return (
+            f"a step of a notice (row {pk}, {connection.scalar(of_notice.where(steps.pk == pk))})"
+        )
+
+    return {
+        "comments": CoveredTable(_rows(connection, comments), comment),
+        "notice_steps": CoveredTable(_rows(connection, notice_steps), step),
+    }
+
+
+def _rows(connection: Connection, table: Table) -> Generator[LogRow]:
+    columns = audit_rows.COLUMNS[table.name]
+    query = select(*(table.c[name] for name in columns)).order_by(table.c.pk)
+    with connection.execute(query.execution_options(yield_per=_PORTION)) as rows:
+        for row in rows:
+            yield row[0], (audit_rows.text(table.name, row),)
+
+
+def check(connection: Connection, standing: StandingProof) -> int:
+    """How notices stand; how many there are."""
+
+    def named(pk: int) -> str:
+        id = connection.scalar(select(notices.c.id).where(notices.c.pk == pk))
+        return f"notice {id or pk}"
+
+    return standing.check("notices", notice_lines.every(connection), named)
