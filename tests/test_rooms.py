@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": set(),
     "errors": set(),
     "settings": {"errors"},
+    "texts": set(),
     "files": {"records", "errors"},
     "updates": {"errors", "files"},
     "fingerprints": {"records", "errors", "files", "updates"},
@@ -30,8 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scan": {"records", "errors", "files", "updates", "fingerprints", "store", "observed"}
     | {"registry", "match", "hubs"},
     "gate": GROUND | {"files", "fingerprints", "store", "observed", "registry", "match"},
-    "report": {"records", "errors", "store", "observed", "registry"},
-    "review": GROUND | {"store", "observed", "registry", "match", "hubs", "report"},
+    "report": {"records", "errors", "texts", "store", "observed", "registry"},
+    "review": GROUND | {"texts", "store", "observed", "registry", "match", "hubs"},
     "client": GROUND,
     "operations": GROUND
     | {
@@ -48,11 +49,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "web": GROUND
     | {"store", "observed", "registry", "match", "hubs", "scan", "gate", "report", "review"}
-    | {"operations"},
+    | {"operations", "texts"},
     "api": GROUND | {"fingerprints", "store", "observed", "registry", "match", "operations"},
     "cli": GROUND
     | {"files", "updates", "fingerprints", "store", "observed", "registry", "match", "hubs", "scan"}
-    | {"gate", "report", "review", "operations", "web"},
+    | {"gate", "report", "review", "operations", "web", "texts"},
     "__init__": {"api"},
     "__main__": {"cli"},
 }

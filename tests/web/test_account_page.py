@@ -13,9 +13,9 @@ from tests.web.test_case_page import words
 from tests.web.test_queue_page import harmless, ids
 from tests.web.visitors import Visitor
 
-from reseen.report.rows import visible
 from reseen.review import batch_decisions
 from reseen.review.roles import Role
+from reseen.texts import visible
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]

@@ -12,10 +12,10 @@ from tests.web.test_queue_page import harmless
 from tests.web.visitors import Visitor
 
 from reseen.registry import removals
-from reseen.report.rows import visible
 from reseen.review import case_view
 from reseen.review.roles import Role
 from reseen.store import audit
+from reseen.texts import visible
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]

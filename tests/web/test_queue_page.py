@@ -12,8 +12,8 @@ import pytest
 from tests.web.cases_made import HOSTILE, SECRETS, alike, gone, made, said
 from tests.web.visitors import Visitor
 
-from reseen.report.rows import visible
 from reseen.review.roles import Role
+from reseen.texts import visible
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]

@@ -7,6 +7,7 @@ that verb runs. Exit codes are in `exit_codes`.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from reseen.cli.common import note
 from reseen.cli.exit_codes import ReaderGone, Told, after, worst
 from reseen.cli.lazy import LazyGroup
 from reseen.errors import REPORT_AT, ReseenError, place_of
+from reseen.texts import visible
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -102,6 +104,10 @@ def main() -> None:
     sys.exit(code)
 
 
+def _error(sentence: str) -> None:
+    note(click.style("error: ", fg="red", bold=True) + sentence)
+
+
 @contextlib.contextmanager
 def _stopped_as_by_ctrl_c() -> Iterator[None]:
     """SIGTERM stops a verb as Ctrl-C does: what is open is closed in order, and the code is the
@@ -133,10 +139,10 @@ def _say(error: BaseException, *, debug: bool) -> None:
         case KeyboardInterrupt() | click.Abort():
             note("stopped")
         case click.ClickException():
-            error.show()
+            shown = io.StringIO()
+            error.show(shown)
+            note(shown.getvalue().rstrip("\n"))
         case ReseenError():
-            from reseen.report.rows import visible
-
             _error(visible(str(error)))
             if error.remedy:
                 note(f"  {visible(error.remedy)}")
@@ -146,7 +152,3 @@ def _say(error: BaseException, *, debug: bool) -> None:
                 import traceback
 
                 traceback.print_exception(error)
-
-
-def _error(sentence: str) -> None:
-    note(click.style("error: ", fg="red", bold=True) + sentence)

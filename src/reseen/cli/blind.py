@@ -15,7 +15,7 @@ from reseen.cli.common import (
     settings_for,
 )
 from reseen.errors import NotFound
-from reseen.report.rows import visible
+from reseen.texts import visible
 
 
 @click.command()

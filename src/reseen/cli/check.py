@@ -23,7 +23,7 @@ from reseen.cli.common import (
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.errors import FileError, InputError, StoreMissing
 from reseen.records import BlindSpot, Container, JudgedBy
-from reseen.report.rows import visible
+from reseen.texts import visible
 
 if TYPE_CHECKING:
     from reseen.operations.checks import Checked

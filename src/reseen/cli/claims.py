@@ -18,7 +18,7 @@ from reseen.cli.common import (
     why_option,
 )
 from reseen.cli.registry import change
-from reseen.report.rows import visible
+from reseen.texts import visible
 
 
 @click.command()

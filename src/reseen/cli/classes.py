@@ -19,7 +19,7 @@ from reseen.cli.common import (
     why_option,
 )
 from reseen.errors import InputError
-from reseen.report.rows import visible
+from reseen.texts import visible
 
 AS = click.option("--as", "user", metavar="USER", required=True, help="Who says it (recorded).")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -27,6 +28,7 @@ from reseen.errors import (
     Tampered,
 )
 from reseen.settings import Settings, store_url
+from reseen.texts import for_people
 
 if TYPE_CHECKING:
     from reseen.records import RemovalClass
@@ -239,14 +241,25 @@ def _is_named(name: str, said: str) -> bool:
     return name in said
 
 
+_COLOURS = re.compile(r"(\x1b\[(?:0|1|2|3[1-7])m)")
+"""As `click.style` writes them: nothing that hides, moves or erases."""
+
+
 def say(line: str) -> None:
     """A line of the results, on standard output."""
-    click.echo(line)
+    click.echo(_shown(line))
 
 
 def note(line: str) -> None:
     """A line beside the results (progress, notes, errors), on standard error."""
-    click.echo(line, err=True)
+    click.echo(_shown(line), err=True)
+
+
+def _shown(line: str) -> str:
+    """Colours are ours; everything else is a text for people."""
+    return "".join(
+        part if at % 2 else for_people(part) for at, part in enumerate(_COLOURS.split(line))
+    )
 
 
 def emit(value: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from reseen.records import (
     Sighting,
     SightingState,
 )
-from reseen.report.rows import visible
+from reseen.texts import visible
 
 if TYPE_CHECKING:
     from reseen.observed.blind_spots import BlindFile

@@ -11,7 +11,7 @@ from reseen.cli.common import about, emit, json_option, note, quiet_option, say,
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.hub import endpoint_option
 from reseen.errors import FileError
-from reseen.report.rows import visible
+from reseen.texts import visible
 
 if TYPE_CHECKING:
     from reseen.files.tensors import Listing

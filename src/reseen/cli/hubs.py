@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reseen.cli.common import emit, json_option, say
-from reseen.report.rows import visible
 from reseen.settings import Settings
+from reseen.texts import visible
 
 if TYPE_CHECKING:
     from reseen.hubs.hub import Abilities

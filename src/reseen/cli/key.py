@@ -81,7 +81,7 @@ def list_(db: str | None, as_json: bool) -> None:
         from reseen.gate import keys
 
         found = keys.every(connection)
-    from reseen.report.rows import visible
+    from reseen.texts import visible
 
     for one in found:
         if as_json:

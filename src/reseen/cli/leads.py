@@ -33,7 +33,7 @@ def leads(limit: int, db: str | None, as_json: bool) -> None:
     notice, and the gate lets it through. Says how many such leads accident alone would give.
     """
     from reseen.match import short_leads
-    from reseen.report.rows import visible
+    from reseen.texts import visible
 
     with look_into(settings_for(db)) as store, store.read() as connection:
         answer = short_leads.find(connection, limit=limit)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from reseen.cli.common import count, emit, note, on_terminal, say, size_text
-from reseen.report.rows import visible
+from reseen.texts import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress

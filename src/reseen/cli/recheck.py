@@ -28,9 +28,9 @@ from reseen.cli.hub import (
     repo_of,
 )
 from reseen.records import SightingState
-from reseen.report.rows import visible
 from reseen.scan.recheck import Change
 from reseen.settings import HUGGING_FACE
+from reseen.texts import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

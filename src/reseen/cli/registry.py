@@ -39,7 +39,7 @@ from reseen.cli.hub import Output, as_value, output_options
 from reseen.cli.lazy import LazyGroup
 from reseen.cli.scan_end import said_of_unread
 from reseen.errors import FileError, InputError
-from reseen.report.rows import visible
+from reseen.texts import visible
 
 if TYPE_CHECKING:
     from reseen.operations.lists import Imported

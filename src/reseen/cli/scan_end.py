@@ -12,8 +12,8 @@ from reseen.cli.common import count, emit, note, size_text
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.hub import as_value
 from reseen.records import Coverage
-from reseen.report.rows import visible
 from reseen.settings import said_of_address
+from reseen.texts import visible
 
 if TYPE_CHECKING:
     from reseen.cli.hub import Output

@@ -13,7 +13,8 @@ from jinja2 import Environment, StrictUndefined
 
 from reseen.records import LADDER, Confirmed, Rung, SightingState
 from reseen.report.gather import Findings, by_account, by_month, by_removal, skipped, totals
-from reseen.report.rows import row, visible
+from reseen.report.rows import row
+from reseen.texts import for_people, visible
 
 MOST_ROWS = 2_000
 """Sightings with their evidence on the page; a browser would choke on 100,000. CSV has them all."""
@@ -47,7 +48,11 @@ CONFIRMED_MEANING: Mapping[Confirmed, str] = {
 def render(findings: Findings, *, locations: bool) -> str:
     """The page. `locations`: say where each copy stands."""
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: for_people(value) if type(value) is str else value,
     )
     environment.filters["number"] = "{:,}".format
     environment.filters["visible"] = lambda text: visible(text or "")

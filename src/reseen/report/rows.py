@@ -95,8 +95,3 @@ def row(sighting: Sighting, *, locations: bool = True) -> dict[str, Cell]:
 
 def _instant(when: datetime | None) -> str | None:
     return when.isoformat(timespec="seconds") if when is not None else None
-
-
-def visible(text: str) -> str:
-    """Foreign text with control characters and direction marks shown, not obeyed."""
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)

@@ -16,11 +16,11 @@ from datetime import UTC, date, datetime
 from reseen.hubs.kinds import addresses_of
 from reseen.observed.artifacts import instant
 from reseen.records import Confirmed, Digest, DigestKind, Evidence, RemovalClass, Rung
-from reseen.report.rows import visible
 from reseen.review import clauses
 from reseen.review.corrections import Correction
 from reseen.review.notice_read import ASIDE, UNDO, Item, Notice
 from reseen.review.notice_states import NoticeState
+from reseen.texts import for_people, visible
 
 FORMAT = "reseen-notice"
 CORRECTION_FORMAT = "reseen-correction"
@@ -70,7 +70,7 @@ def subject(notice: Notice) -> str:
 
 def as_text(notice: Notice) -> str:
     """Plain text, ready to be pasted into a mail or a form for reports."""
-    return "\n".join(_lines(notice)) + "\n"
+    return for_people("\n".join(_lines(notice)) + "\n")
 
 
 def as_json(notice: Notice, *, at: datetime | None = None) -> str:
@@ -93,7 +93,7 @@ def as_json(notice: Notice, *, at: datetime | None = None) -> str:
 
 def correction_text(correction: Correction) -> str:
     """What the host is told of files that are not what a notice said."""
-    return "\n".join(_correction_lines(correction)) + "\n"
+    return for_people("\n".join(_correction_lines(correction)) + "\n")
 
 
 def correction_subject(correction: Correction) -> str:

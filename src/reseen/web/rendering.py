@@ -20,9 +20,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reseen.observed.artifacts import instant
-from reseen.report.rows import visible
 from reseen.review.roles import Role, Who
 from reseen.store.database import now
+from reseen.texts import for_people, visible
 from reseen.web.access.csrf import FIELD, token_for
 from reseen.web.service import service_of
 
@@ -88,6 +88,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=lambda value: for_people(value) if type(value) is str else value,
     )
     environment.filters["visible"] = lambda text: visible(str(text)) if text is not None else ""
     environment.filters["number"] = "{:,}".format
