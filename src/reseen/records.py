@@ -528,6 +528,9 @@ class Repository:
     disabled: bool = False
     private: bool = False
     """Not known to be open to strangers."""
+    seen_as: bytes | None = None
+    """Of a private one: with which token it was seen, as 16 bytes that do not tell the token. Whom
+    the hub shows it to with another is not known by that."""
     used_storage: int | None = None
     """Bytes, where the hub says."""
     own_id: str | None = None

@@ -190,9 +190,9 @@ def read_answer(given: HubAnswer) -> object:
     if given.kind == "commits":
         return sum_of(answers.commits(value))
     told = [
-        answers.repository("hub.example", RepoType.MODEL, each, signed_in)
+        answers.repository("hub.example", RepoType.MODEL, each, access)
         for each in (value if isinstance(value, list) else [value])
-        for signed_in in (True, False)
+        for access in (b"sample access", None)
     ]
     for repo in told:
         repr(repo).encode()

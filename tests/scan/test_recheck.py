@@ -9,7 +9,7 @@ import pytest
 from replica.faults import Fault, Kind
 from replica.server import Replica
 from replica.world import Repo, World, lfs
-from sqlalchemy import update
+from sqlalchemy import select, update
 from tests.scan.walking import Hasty, fill, walk_hub
 
 from reseen.hubs.http import ClientOptions
@@ -221,6 +221,103 @@ def test_what_a_token_found_is_not_gone_because_a_stranger_does_not_see_it(
     ask(store, replica, TOKEN)
     ask(store, replica, TOKEN)
     assert states(store)[repo.id] == {GONE}
+
+
+OTHER = "hf_other"
+"""Another token: of an account that is shown nothing private."""
+
+
+@pytest.fixture
+def private(store: Store, world: World, replica: Replica) -> Repo:
+    """What only the account of one token is shown, and was found with it."""
+    fill(store, world)
+    world.tokens[OTHER] = "account-other"
+    repo = world.repositories["model", "account-01/LORA"]
+    repo.private, repo.readers = True, {"account-reader"}
+    walk_hub(store, replica.endpoint, Target(repos=(repo.id,)), QUIETLY, token=TOKEN)
+    assert states(store)[repo.id] == {LIVE}
+    return repo
+
+
+def test_what_a_token_found_is_not_gone_because_another_does_not_see_it(
+    store: Store, world: World, replica: Replica, private: Repo
+) -> None:
+    for token in (OTHER, None, OTHER, OTHER, None):
+        ask(store, replica, token)
+        walk_hub(store, replica.endpoint, Target(repos=(private.id,)), QUIETLY, token=token)
+        assert states(store)[private.id] == {UNREACHABLE}
+    ask(store, replica, TOKEN)
+    assert states(store)[private.id] == {LIVE}
+    world.remove("model", private.id)
+    for token in (TOKEN, OTHER, None):
+        ask(store, replica, token)
+    assert states(store)[private.id] == {UNREACHABLE}  # one answer that counts
+    ask(store, replica, TOKEN)
+    assert states(store)[private.id] == {GONE}
+    for token in (OTHER, None):  # and that stays
+        ask(store, replica, token)
+    assert states(store)[private.id] == {GONE}
+
+
+def test_a_token_that_sees_it_too_can_say_later_that_it_is_gone(
+    store: Store, world: World, replica: Replica, private: Repo
+) -> None:
+    private.readers.add("account-other")
+    ask(store, replica, OTHER)
+    world.remove("model", private.id)
+    for _ in range(2):
+        ask(store, replica, TOKEN)
+    assert states(store)[private.id] == {UNREACHABLE}  # whom it was shown last is not this one
+    for _ in range(2):
+        ask(store, replica, OTHER)
+    assert states(store)[private.id] == {GONE}
+
+
+def test_what_was_made_private_after_it_was_found_is_its_readers_to_tell(
+    walked: Store, world: World, replica: Replica
+) -> None:
+    """Found by a stranger; its owner hides it, and one token still sees it."""
+    world.tokens[OTHER] = "account-other"
+    repo = world.repositories["model", "account-01/LORA"]
+    repo.private, repo.readers = True, {"account-reader"}
+    ask(walked, replica, TOKEN)
+    for token in (OTHER, OTHER, None, None):
+        ask(walked, replica, token)
+    assert states(walked)[repo.id] == {UNREACHABLE}
+    # Open again: everybody's word counts.
+    repo.private = False
+    ask(walked, replica, OTHER)
+    world.remove("model", repo.id)
+    for _ in range(2):
+        ask(walked, replica, TOKEN)
+    assert states(walked)[repo.id] == {GONE}
+
+
+def test_of_a_private_find_of_before_nobody_knows_whose_word_counts(
+    store: Store, world: World, replica: Replica, private: Repo
+) -> None:
+    """An older release did not keep who saw it: seen again, it is known."""
+    with store.write() as connection:
+        connection.execute(update(repositories_).values(seen_as=None))
+    for token in (OTHER, OTHER, None):
+        ask(store, replica, token)
+    assert states(store)[private.id] == {UNREACHABLE}
+    ask(store, replica, TOKEN)
+    world.remove("model", private.id)
+    for _ in range(2):
+        ask(store, replica, TOKEN)
+    assert states(store)[private.id] == {GONE}
+
+
+def test_no_token_stands_in_the_store(
+    store: Store, world: World, replica: Replica, private: Repo
+) -> None:
+    with store.read() as connection:
+        (kept,) = connection.scalars(
+            select(repositories_.c.seen_as).where(repositories_.c.seen_as.is_not(None))
+        )
+    assert len(kept) == 16
+    assert kept not in TOKEN.encode()
 
 
 @pytest.mark.parametrize("first", ["recheck", "scan"])

@@ -105,7 +105,7 @@ def rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-SEALED_SINCE = {"0001": 2, "0002": 2, "0003": 1, "0004": 1}
+SEALED_SINCE = {"0001": 2, "0002": 2, "0003": 1, "0004": 1, "0005": 0}
 """How many lines an upgrade writes: what was there before the log covered it is sealed by one."""
 RESHAPED = {"removals", "removed_files", "digests", "sketches", "sketch_entries", "sealed_index"}
 """Tables whose rows 0003 turned into claims."""
@@ -203,7 +203,8 @@ def test_it_is_the_same_as_a_new_one(
 
 
 def test_it_goes_on_working(old: str, released: str) -> None:
-    lines = (4 if released < "0003" else 6) + SEALED_SINCE[released]
+    lines = {"0001": 4, "0002": 4, "0003": 6, "0004": 6, "0005": 7}[released]
+    lines += SEALED_SINCE[released]
     with Store(old, upgrade=True) as store:
         with store.write() as connection:
             audit.write(connection, "test", "x", actor="user:sample")
@@ -282,6 +283,7 @@ def test_only_who_asks_upgrades_a_postgresql_store(old: str, released: str) -> N
     Store(old).close()
 
 
+@pytest.mark.parametrize("released", RELEASED[:1], indirect=True)  # by way of all others
 def test_two_at_once_do_it_once(old: str, released: str) -> None:
     code = (
         "import sys; from reseen.store.database import Store\n"

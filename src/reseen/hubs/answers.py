@@ -92,15 +92,16 @@ def is_no_ref(name: str) -> bool:
 
 
 def repository(
-    hub: str, type: RepoType, value: object, signed_in: bool = False
+    hub: str, type: RepoType, value: object, access: bytes | None = None
 ) -> Repository | Problem:
-    """One entry of a listing, or the answer for one repository. `signed_in`: a stranger might not
-    have seen it."""
+    """One entry of a listing, or the answer for one repository. `access`: by which token, where a
+    stranger might not have seen it."""
     if not isinstance(value, dict):
         return Problem(hub, "an entry of the listing is not an object, or says something twice")
     id = value.get("id")
     if not isinstance(id, str) or not is_repo_id(id):
         return Problem(hub, "an entry of the listing has no usable repository id")
+    private = value.get("private", access is not None) is True
     return Repository(
         hub=hub,
         type=type,
@@ -112,7 +113,8 @@ def repository(
         likes=_count(value.get("likes")),
         gated=value.get("gated") in ("auto", "manual", True),
         disabled=value.get("disabled") is True,
-        private=value.get("private", signed_in) is True,
+        private=private,
+        seen_as=access if private else None,
         used_storage=_count(value.get("usedStorage")),
         own_id=_own_id(value.get("_id")),
         tags=_texts(value.get("tags"), MOST_TAGS),

@@ -49,8 +49,9 @@ class Abilities:
     """It states how long a file is. Otherwise nothing of it is read."""
     digests: frozenset[DigestKind]
     """Which digests of a file it can state."""
-    signed_in: bool = False
-    """It is asked with a token: it may say more than it says to strangers."""
+    access: bytes | None = None
+    """By which token it is asked, as `Repository.seen_as`: it may say more than it says to
+    strangers. None: as a stranger."""
 
 
 @dataclass(frozen=True, slots=True)

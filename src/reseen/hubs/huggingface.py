@@ -106,7 +106,7 @@ class HuggingFace:
 
     @property
     def abilities(self) -> Abilities:
-        return replace(_ABILITIES, signed_in=self._http.signed_in)
+        return replace(_ABILITIES, access=self._http.access)
 
     @property
     def usage(self) -> Usage:
@@ -121,9 +121,9 @@ class HuggingFace:
         The order of creation never changes, so a cursor is good for as long as the Hub knows it.
         """
         asked = await self._lists.page(wanted, _FIELDS[wanted.type], cursor)
-        signed_in = self._http.signed_in
+        access = self._http.access
         read = [
-            answers.repository(self._name, wanted.type, entry, signed_in) for entry in asked.entries
+            answers.repository(self._name, wanted.type, entry, access) for entry in asked.entries
         ]
         problems = [entry for entry in read if isinstance(entry, Problem)]
         found = [entry for entry in read if isinstance(entry, Repository)]
@@ -157,7 +157,7 @@ class HuggingFace:
         return self._one(type, answer.value)
 
     def _one(self, type: RepoType, value: object) -> Repository:
-        found = answers.repository(self._name, type, value, self._http.signed_in)
+        found = answers.repository(self._name, type, value, self._http.access)
         if isinstance(found, Problem):
             raise HubGarbage("the hub's answer for one repository cannot be read")
         return found

@@ -94,6 +94,7 @@ def repositories(
             "used_storage": number(r.used_storage),
             "last_listed": at,
             "own_id": r.own_id,
+            "seen_as": r.seen_as,
         }
     moved(connection, listed)
     insert = insert_for(connection)(schema.repositories)
@@ -107,7 +108,7 @@ def repositories(
             insert.on_conflict_do_update(
                 index_elements=["hub", "type", "repo"],
                 set_={name: func.coalesce(new[name], old[name]) for name in kept}
-                | {"flags": flags, "last_listed": new["last_listed"]},
+                | {"flags": flags, "last_listed": new["last_listed"], "seen_as": new["seen_as"]},
             ),
             list(rows.values()),
         )

@@ -218,5 +218,6 @@ def _repository(row: Row[Any]) -> Repository:
         gated=bool(row.flags & GATED),
         disabled=bool(row.flags & DISABLED),
         private=bool(row.flags & PRIVATE),
+        seen_as=row.seen_as,
         used_storage=row.used_storage,
     )

@@ -6,6 +6,8 @@ gone before two answers that said so, and that a hub which is away makes nothing
 that has another name is the same one. Where a stranger is refused without a reason, that is gone
 after two such answers a day apart, if the hub showed another repository in the same minute.
 
+What only a token with access saw can be gone by that token's word alone.
+
 "Where it was seen" is a ref and a path: a file deleted on main is gone from there. What was seen in
 the history only is looked for at its own commit.
 """
@@ -256,8 +258,9 @@ async def _ask(hub: Hub, group: Sequence[_Known], control: _Control) -> _Answere
         hidden = not known.private and await control.answers(known.id)
         return _Answered.alike(group, SightingState.UNREACHABLE, hidden=hidden)
     except HubMissing as e:
-        unseen = known.private and not hub.abilities.signed_in
-        return _Answered.alike(group, SightingState.UNREACHABLE if unseen else _means(e))
+        return _Answered.alike(
+            group, _means(e) if _would_see(hub, known) else SightingState.UNREACHABLE
+        )
     except HubError as e:
         return _Answered.alike(group, _means(e))
     control.heard(repository)
@@ -281,6 +284,13 @@ async def _ask(hub: Hub, group: Sequence[_Known], control: _Control) -> _Answere
             here = [k for k in of_ref if ref or k.artifact.revision == commit]
             answers |= await _at(hub, repository.id, commit, ref or None, here)
     return _Answered([answers[known.sighting.id] for known in group], repository)
+
+
+def _would_see(hub: Hub, known: Repository) -> bool:
+    """Would the hub show it to us, if it were there? What is private is shown to some tokens: those
+    that have seen it."""
+    access = hub.abilities.access
+    return not known.private or (access is not None and access == known.seen_as)
 
 
 def _is_the_same(known: Repository, there: Repository) -> bool:

@@ -209,11 +209,13 @@ repositories = Table(
     Column("used_storage", BigInteger),
     Column("last_listed", BigInteger),
     Column("own_id", Text),
+    Column("seen_as", LargeBinary),
     Index("ux_repositories", "hub", "type", "repo", unique=True),
     Index("ix_repositories_own_id", "own_id"),
 )
 """`own_id`: what the hub itself calls it, which a rename does not change. `flags`: 1 gated, 2
-disabled, 4 private, 8 was gated before."""
+disabled, 4 private, 8 was gated before. `seen_as`: of a private one, 16 bytes of a hash of the
+token that saw it last; null: nobody knows."""
 
 walks = Table(
     "walks",
