@@ -36,7 +36,7 @@ from reseen.match.calibration import (
     geometric,
     unit,
 )
-from reseen.match.compare import COPY_P, COPY_P_ALONE, compare
+from reseen.match.compare import COPY_P, compare
 
 DOCS = Path("docs")
 STRENGTHS = (0.02, 0.05, 0.1, 0.2)
@@ -79,7 +79,7 @@ def p_values(sketches: Sequence[Sketch], null: NullDistribution) -> NDArray[np.f
     units = np.stack([unit(s.s.astype(np.float32)) for s in sketches])
     flat = units.reshape(len(units), -1)
     means = (flat @ flat.T).astype(np.float64) / units.shape[1]
-    tails = [null.tail(u) for u in units]
+    tails = [null.tail(each) for each in null.likeness(units)]
     z = fisher(means)
     one = np.stack([tail.beyond(row) for tail, row in zip(tails, z, strict=True)])
     either = np.maximum(one, one.T)
@@ -151,7 +151,7 @@ def _unheld(
     claimed = p_values([s.sketch for s in tried], background.null(tried[0].sketch.ids))
     upper = np.triu(np.ones(claimed.shape, bool), 1)
     accused = 0
-    for i, j in np.argwhere(upper & (claimed <= COPY_P_ALONE)):
+    for i, j in np.argwhere(upper & (claimed <= 1e-6)):
         found = compare(tried[i].sketch, tried[j].sketch, background)
         accused += found is not None and found.relation.is_copy
     values: NDArray[np.float64] = claimed[upper]
@@ -196,7 +196,7 @@ def _page(
     return f"""# Does the p-value tell the truth?
 
 Made by `python -m benchmarks.calibration`, with {options.sketches:,} unrelated adapters (SD 1.5
-attention, 128 modules, ranks 4, 8 and 16) against a background of {len(null.units):,}. A third have
+attention, 128 modules, ranks 4, 8 and 16) against a background of {null.used:,}. A third have
 an initialisation of their own, a third share one of three, and a third are in families of one
 recipe, of strengths {", ".join(map(str, STRENGTHS))}; the background holds half of the families.
 

@@ -158,7 +158,7 @@ def test_p_values_are_true_over_pairs_of_strangers(background: Background) -> No
     tried = [stranger(n) for n in range(120)]
     null = background.null(tried[0].ids)
     sides = [unit(t.s.astype(np.float32)) for t in tried]
-    tails = [null.tail(side) for side in sides]
+    tails = [null.tail(each) for each in null.likeness(np.stack(sides))]
     claimed = np.array(
         [
             null.chance(np.array((sides[i] * sides[j]).sum() / len(sides[i])), tails[i], tails[j])

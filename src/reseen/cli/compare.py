@@ -74,6 +74,8 @@ def comparison_fields(found: Comparison) -> dict[str, object]:
         "scale": round(found.scale, 6),
         "relation": found.relation.value,
         "copy": found.relation.is_copy,
+        "lead": found.is_lead,
+        **{part: found.parts.get(part) for part in ("negated", "random", "missing")},
         "rung": "weights",
         "calibration": found.calibration,
         "why": found.why,
@@ -130,6 +132,8 @@ def _tell_same(found: SameContent | None, *, as_json: bool) -> None:
                 "scale": None,
                 "relation": "same",
                 "copy": True,
+                "lead": False,
+                **dict.fromkeys(("negated", "random", "missing")),
                 "rung": found.rung.label,
                 "calibration": None,
                 "why": found.why,
@@ -153,12 +157,15 @@ def _print(found: Comparison, first: Sketched, second: Sketched) -> None:
         ("coverage", f"{found.coverage:.1%} of the modules of the first"),
         ("scale", f"{found.scale:.3g} times as strong"),
     ]
+    rows += [(part, blocks) for part, blocks in sorted(found.parts.items())]
     for name, value in rows:
         say(f"  {name + ':':<10}{value}")
     for sketched in (first, second):
         for reason, modules in sketched.left_out.items():
             note(f"  left out: {reason} ({modules} modules)")
-    if not found.relation.is_copy:
+    if found.is_lead:
+        note("  Uncertain: worth a look, and no evidence.")
+    elif not found.is_copy:
         note("  Not a copy. Do not use this result as evidence.")
 
 

@@ -8,31 +8,18 @@ in one block without names.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import groupby
 
 import numpy as np
 
-from reseen.fingerprints.sketch import Sketch, decode, module_id
+from reseen.fingerprints.sketch import Sketch, decode
+from reseen.match.block_names import OTHERS, denoiser_of, in_order
 from reseen.match.calibration import unit
-from reseen.match.compare import AGREES, COPY_MEAN
-from reseen.updates.names.known import DENOISERS, ENCODERS, known, one_of
+from reseen.match.compare import AGREES
 
 MOST_BLOCKS = 48
 """Rows of the picture: above that, neighbours of one kind stand together."""
-
-OTHERS = "modules without a known name"
-
-_BLOCK = re.compile(
-    r"((?:down_blocks|up_blocks)\.\d+\.(?:attentions|resnets|downsamplers|upsamplers)\.\d+"
-    r"|mid_block\.(?:attentions|resnets)\.\d+"
-    r"|(?:[a-z_]+_)?blocks(?:\.[a-z_]+)?\.\d+|[a-z_]+_refiner\.\d+|layers\.\d+"
-    r"|text_model\.encoder\.layers\.\d+|encoder\.block\.\d+)"
-    r"\."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +33,8 @@ class Cell:
 
     @property
     def agrees(self) -> bool:
-        return self.cosine is not None and self.cosine >= AGREES
+        """A negated module does, too."""
+        return self.cosine is not None and abs(self.cosine) >= AGREES
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +62,7 @@ class Block:
     def weakest(self) -> Cell | None:
         """The module that agrees least."""
         compared = [cell for cell in self.cells if cell.cosine is not None]
-        return min(compared, key=lambda cell: cell.cosine or 0.0, default=None)
+        return min(compared, key=lambda cell: abs(cell.cosine or 0.0), default=None)
 
 
 def side_by_side(removed: bytes, other: bytes) -> tuple[Block, ...]:
@@ -86,7 +74,7 @@ def side_by_side(removed: bytes, other: bytes) -> tuple[Block, ...]:
         return ()
     found: list[tuple[str, Cell]] = []
     left = set(first.ids.tolist())
-    for id_, block, name in _order(_denoiser(first)):
+    for id_, block, name in in_order(denoiser_of(first.architecture, left)):
         if id_ in left:
             left.remove(id_)
             found.append((block, Cell(name, cosines.get(id_))))
@@ -103,54 +91,10 @@ def _cosines(first: Sketch, second: Sketch) -> dict[int, float]:
         first.ids, second.ids, assume_unique=True, return_indices=True
     )
     cosines = np.einsum("ij,ij->i", unit(first.values()[at]), unit(second.values()[other_at]))
-    if len(cosines) and cosines.mean() <= -COPY_MEAN:
+    negated = int((cosines <= -AGREES).sum())
+    if negated > int((cosines >= AGREES).sum()):
         cosines = -cosines  # a negated adapter is compared as it is used, as `weights` does
     return dict(zip(ids.tolist(), cosines.tolist(), strict=True))
-
-
-def _denoiser(sketch: Sketch) -> str:
-    """The base model whose names are tried: the sketch's own, or the one that names most of it."""
-    models = [model for model in one_of(sketch.architecture) if model in DENOISERS]
-    if len(models) == 1:
-        return models[0]
-    ids = set(sketch.ids.tolist())
-
-    def named(model: str) -> int:
-        return sum(id_ in ids for id_, _, _ in _order(model))
-
-    return max(models or DENOISERS, key=named)
-
-
-@lru_cache(maxsize=len(DENOISERS))
-def _order(denoiser: str) -> tuple[tuple[int, str, str], ...]:
-    """(id, block, name) of every module of the text encoders and of a denoiser."""
-    return tuple(
-        (module_id(f"{part}.{layer}"), *_placed(part, layer))
-        for model in (*ENCODERS, denoiser)
-        for part, layer in _layers(model)
-    )
-
-
-def _layers(model: str) -> Iterator[tuple[str, str]]:
-    """In reading order: what feeds the blocks, the blocks, what comes after them."""
-    table = known(model)
-
-    def place(layer: str) -> int:
-        if layer.startswith(("norm_out", "proj_out", "conv_out", "text_projection")):
-            return 2
-        return 1 if _BLOCK.match(layer) else 0
-
-    for layer in sorted(table.layers, key=place):
-        yield table.part, layer
-
-
-def _placed(part: str, layer: str) -> tuple[str, str]:
-    match = _BLOCK.match(layer)
-    if match is None:
-        last = layer.startswith(("norm_out", "proj_out", "conv_out", "text_projection"))
-        return f"{part}: {'output' if last else 'input'}", layer
-    block = match[1].replace("text_model.encoder.", "").replace("encoder.block", "blocks")
-    return f"{part}: {block}", layer
 
 
 def _together(blocks: list[Block]) -> list[Block]:

@@ -10,6 +10,13 @@ decides. How often strangers reach it is the matter of `chance`. A p-value alone
 is worth what the background is worth. So a copy must also go beyond nearly all strangers of one
 recipe that we know: 4,512 pairs of a few recipes on one tiny base, which makes them more alike than
 full-size ones (means up to 0.43, weaker halves of the modules up to 0.23).
+
+Nor does a p-value clear anybody, since who uploads files writes it: a mean of 0.5 is a copy
+whatever the background holds, unless the sample shows a recipe whose files resemble one another as
+much. Then the answer is "uncertain", a lead.
+
+A module that is negated counts by its size, where that could not be an accident in any choice of
+signs: negative block weights hide nothing.
 """
 
 from __future__ import annotations
@@ -21,15 +28,16 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.fingerprints.sketch import FEWEST_MODULES, NUMBERS, Sketch
+from reseen.fingerprints.sketch import FEWEST_MODULES, NUMBERS, SIDE, Sketch
+from reseen.match.block_names import blocks_of
 from reseen.match.calibration import CALIBRATED_FROM as CALIBRATED_FROM
 from reseen.match.calibration import (
     LEAST_P,
     NO_BACKGROUND,
+    OPPOSED,
     NullDistribution,
+    by_accident,
     cautious,
-    fisher,
-    geometric,
     own_numbers,
     unit,
 )
@@ -37,6 +45,7 @@ from reseen.match.calibration import Background as Background
 from reseen.updates.names.known import BY_ORDER, ENCODERS, one_of
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 FEW_MEAN = 0.98
 """At least this mean for a copy where the removal has fewer than `FEWEST_MODULES`: the same
@@ -54,9 +63,15 @@ COPY_LOWER = 0.15
 recipe owe their likeness to a few modules (4 of 4,512 pairs pass), while an edit or a merge leaves
 its part of the removal in all of them (0.18 and more in an equal merge of four cut to the rank of
 one)."""
-COPY_MEAN_ALONE, COPY_P_ALONE = 0.5, 1e-6
-"""From this mean on a p-value of one in a million is enough, and none while uncalibrated: strangers
-of one recipe reach 0.43."""
+COPY_MEAN_ALONE = 0.5
+"""From this mean on no p-value is asked: strangers of one recipe reach 0.43, and with a p-value who
+uploads files could take a copy out."""
+RECIPE_P = 1e-6
+"""Where files of the removal's own recipe are as like it as this more often, it is uncertain."""
+ACCIDENT_P, FEW_LAYERS = 1e-9, 32
+"""At most this chance, for a copy, that strangers who began from one seed agree so by accident. On
+fewer modules than `FEW_LAYERS` they are taken for such as have eight numbers of their own in each,
+whatever the rank: of a file whose ranks are of unequal strength little more are."""
 RELATED_P, RELATED_MEAN = 0.06, 0.1
 """At most this p-value, and at least this mean, for related training: the same face trained again
 has a mean of 0.18 to 0.30, which 2 of 100 strangers of its recipe have too."""
@@ -73,12 +88,18 @@ class Relation(StrEnum):
     TRAINED_ON = "trained on"
     PART_OF_A_MERGE = "part of a merge"
     BY_ORDER = "by order"
+    RECIPE = "uncertain: files of this recipe resemble each other"
     RELATED = "related training, not a copy"
     UNRELATED = "unrelated"
 
     @property
     def is_copy(self) -> bool:
-        return self not in (Relation.BY_ORDER, Relation.RELATED, Relation.UNRELATED)
+        return not self.is_lead and self not in (Relation.RELATED, Relation.UNRELATED)
+
+    @property
+    def is_lead(self) -> bool:
+        """Worth a person's look, and accuses nobody."""
+        return self in (Relation.BY_ORDER, Relation.RECIPE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,15 +111,29 @@ class Common:
     first: Floats
     """(n, 64): S of the removal."""
     second: Floats
-    """(n, 64): S of the other file."""
+    """(n, 64): S of the other file; of a negated module, as if it were not."""
     cosines: Floats
-    """(n,): of each module."""
+    """(n,): of each module; of a negated one its size."""
     ratios: Floats
     """(n,): norm of the other file's update over the removal's."""
     coverage: float
     """Share of the removal's modules that the other file has."""
     second_coverage: float
     """Share of the other file's modules that the removal has."""
+    missing: NDArray[np.uint32]
+    """Modules of the removal that the other file has not."""
+    negated: NDArray[np.bool_]
+    """(n,): which modules have the other sign than the rest."""
+
+    def turned(self, which: NDArray[np.bool_]) -> Common:
+        """The same, as if these modules of the other file were not negated."""
+        signs = np.where(which, np.float32(-1), np.float32(1))
+        return replace(
+            self,
+            second=self.second * signs[:, None],
+            cosines=self.cosines * signs,
+            negated=self.negated ^ which,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,12 +155,14 @@ class Comparison:
     coverage: float
     """Share of the removal's modules that were compared."""
     scale: float
-    """By how much the other file's update is larger, over the common modules; negative where it is
-    the negated adapter, and then the cosines are those at a negative strength."""
+    """By how much the other file's update is larger, over the common modules; negative where it, or
+    most of it, is the negated adapter, and then the cosines are those at a negative strength."""
     relation: Relation
     calibration: str
     """What the p-value stands on: "calibrated on 512 adapters" or "uncalibrated"."""
     common: Common
+    architecture: str
+    """Of the removal."""
 
     @property
     def is_copy(self) -> bool:
@@ -133,11 +170,33 @@ class Comparison:
         return self.relation.is_copy
 
     @property
+    def is_lead(self) -> bool:
+        """Whether it is worth a person's look, and no more."""
+        return self.relation.is_lead
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """Which parts of the removal are not as the rest is: "negated", "random" (nothing of it is
+        left there) and "missing", each with its blocks; of a copy or a lead only."""
+        if not (self.is_copy or self.is_lead):
+            return {}
+        both = self.common
+        found = {"negated": both.ids[both.negated], "missing": both.missing}
+        if float(np.median(both.cosines)) >= COPY_MEAN_ALONE:
+            found["random"] = both.ids[~both.negated & (both.cosines < AGREES)]
+        return {
+            name: blocks_of(self.architecture, ids.tolist())
+            for name, ids in found.items()
+            if len(ids)
+        }
+
+    @property
     def why(self) -> str:
         """The evidence in one sentence."""
         share = f"{self.agreeing:.0%} of {self.modules} modules agree"
         figures = f"cosine {self.cosine:.3f}, p {self.p_value:.1g} ({self.calibration}), {share}"
-        return f"Similar weight updates, {_SENTENCE[self.relation]}: {figures}."
+        parts = "".join(f"; {name}: {blocks}" for name, blocks in sorted(self.parts.items()))
+        return f"Similar weight updates, {_SENTENCE[self.relation]}: {figures}{parts}."
 
 
 _SENTENCE = {
@@ -149,6 +208,7 @@ _SENTENCE = {
     Relation.TRAINED_ON: "trained on from it, or strongly noised",
     Relation.PART_OF_A_MERGE: "one part of a merge",
     Relation.BY_ORDER: "uncertain: which layer is which was told by their order alone",
+    Relation.RECIPE: "uncertain: files of this recipe resemble each other",
     Relation.RELATED: "related training, not a copy",
     Relation.UNRELATED: "no more than strangers have",
 }
@@ -173,6 +233,8 @@ def common(removal: Sketch, other: Sketch) -> Common | None:
         ratios=(other.norms[other_at] / np.maximum(removal.norms[at], 1e-30)).astype(np.float32),
         coverage=len(ids) / len(removal.ids),
         second_coverage=len(ids) / len(other.ids),
+        missing=np.setdiff1d(removal.ids, ids, assume_unique=True),
+        negated=np.zeros(len(ids), np.bool_),
     )
 
 
@@ -206,27 +268,25 @@ def compare(
     both = common(removal, other)
     if both is None:
         return None
-    sign = 1
-    if both.cosines.mean() <= -COPY_MEAN:
-        # The negated adapter at strength -1 is the adapter: compare with it as it is used.
-        sign = -1
-        both = replace(both, second=-both.second, cosines=-both.cosines)
+    both, sign, tried = _as_used(both, removal.rank)
     dot = float(np.vdot(both.first, both.second))
     length = float(np.linalg.norm(both.first)) * float(np.linalg.norm(both.second))
     mean = float(both.cosines.mean())
     null = background.null(both.ids)
-    p_value = chance(both, mean, null)
-    if sign < 0:
-        p_value = min(1.0, 2 * p_value)  # either sign was tried
+    sides = np.stack([unit(both.first), unit(both.second)])
+    likeness = null.likeness(sides, by_size=tried > 1)
+    p_value = chance(mean, null, likeness, tried)
+    recipe = null.resembling(likeness[0], mean)
     ordered = np.sort(both.cosines)
     figures = _Figures(
         both=both,
         mean=mean,
         lower=float(ordered[: (len(ordered) + 1) // 2].mean()),
         ranks=(removal.rank, other.rank),
+        tried=tried,
     )
-    relation = _verdict(figures, p_value, null.calibrated)
-    if sign < 0 and relation is Relation.SAME:
+    relation = _verdict(figures, p_value, recipe, calibrated=null.calibrated)
+    if relation is Relation.SAME and tried:
         relation = Relation.SCALED
     if relation.is_copy and any(each.architecture.endswith(BY_ORDER) for each in (removal, other)):
         relation = Relation.BY_ORDER
@@ -242,15 +302,47 @@ def compare(
         relation=relation,
         calibration=null.words,
         common=both,
+        architecture=removal.architecture,
     )
 
 
-def chance(both: Common, mean: float, null: NullDistribution) -> float:
-    """The p-value of a mean: how often strangers of this architecture reach it."""
+def _as_used(both: Common, rank: int) -> tuple[Common, int, int]:
+    """The two as the other file is used, the sign at which that is, and how many signs were chosen:
+    none; one, where the negated adapter at strength -1 is the adapter; or one for each module,
+    where some are negated and no choice of signs makes strangers so alike."""
+    none = np.zeros(len(both.ids), np.bool_)
+    whole = replace(both.turned(~none), negated=none)
+    mostly = 2 * (both.cosines <= OPPOSED).sum() > len(both.ids)
+    used, sign = (whole, -1) if mostly else (both, 1)
+    opposed = used.cosines <= OPPOSED
+    sizes = float(np.where(opposed, -used.cosines, used.cosines).mean())
+    worth = opposed.any() and len(both.ids) >= FEWEST_MODULES and sizes >= COPY_MEAN_ALONE
+    if worth and _accident(sizes, both, rank, len(both.ids)) <= ACCIDENT_P:
+        return used.turned(opposed), sign, len(both.ids)
+    return (whole, -1, 1) if both.cosines.mean() <= -COPY_MEAN else (both, 1, 0)
+
+
+def chance(mean: float, null: NullDistribution, likeness: Doubles, signs: int = 0) -> float:
+    """The p-value of a mean: how often strangers of this architecture reach it by the best of so
+    many signs. `likeness`: (2, K), of the two files to the background."""
     if not null.calibrated:
-        return cautious(mean, len(both.ids))
-    first, second = (null.tail(unit(side)) for side in (both.first, both.second))
-    return float(np.clip(null.chance(np.array(mean), first, second), LEAST_P, 1.0))
+        return cautious(mean, null.units.shape[1], signs)
+    first, second = map(null.tail, likeness)
+    found = null.chance(np.array(mean), first, second, signs)
+    if signs == 1:
+        found = 2 * found  # either sign was tried, and a tail is of one
+    return float(np.clip(found, LEAST_P, 1.0))
+
+
+def _accident(mean: float, both: Common, rank: int, signs: int) -> float:
+    """The chance of such a mean between strangers who began from one seed and share A all through,
+    for the best of so many signs. By the removal's rank: of the other's an uploader decides."""
+    modules = len(both.ids)
+    if modules < FEW_LAYERS:
+        numbers = float(SIDE)
+    else:
+        numbers = own_numbers(rank) if rank else float(NUMBERS)
+    return by_accident(mean, modules, numbers, signs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -260,6 +352,8 @@ class _Figures:
     lower: float
     ranks: tuple[int, int]
     """Median ranks of the removal and of the other file; 0 where there is none."""
+    tried: int
+    """Signs that were chosen."""
 
     @property
     def logs(self) -> Floats:
@@ -280,12 +374,8 @@ class _Figures:
 
     @property
     def accident(self) -> float:
-        """The chance of such a mean between strangers who began from one seed and share A all
-        through: of rank 1 and four modules, 18 of 4,950 such pairs reached 0.5. By the removal's
-        rank: of the other's an uploader decides."""
-        rank = self.ranks[0]
-        numbers = own_numbers(rank) if rank else NUMBERS
-        return float(geometric(fisher(np.array(self.mean)), len(self.both.ids), numbers))
+        """The chance of such a mean between strangers who began from one seed."""
+        return _accident(self.mean, self.both, self.ranks[0], self.tried)
 
     @property
     def even(self) -> bool:
@@ -295,15 +385,16 @@ class _Figures:
         return float(self.both.cosines.std()) < 2.3 * (1 - self.mean**2) / 8
 
 
-def _verdict(figures: _Figures, p_value: float, calibrated: bool) -> Relation:
+def _verdict(figures: _Figures, p_value: float, recipe: float, *, calibrated: bool) -> Relation:
     mean = figures.mean
-    is_copy = mean >= COPY_MEAN_ALONE and (p_value <= COPY_P_ALONE or not calibrated)
-    if calibrated and p_value <= COPY_P and mean >= COPY_MEAN and figures.lower >= COPY_LOWER:
-        is_copy = True
-    if len(figures.both.ids) < FEWEST_MODULES and mean < FEW_MEAN:
-        is_copy = False
-    if is_copy and figures.accident <= COPY_P_ALONE:
-        return _explained(figures)
+    spread = mean >= COPY_MEAN and figures.lower >= COPY_LOWER
+    is_copy = mean >= COPY_MEAN_ALONE or (calibrated and p_value <= COPY_P and spread)
+    too_few = len(figures.both.ids) < FEWEST_MODULES and mean < FEW_MEAN
+    if (is_copy or spread) and not too_few and figures.accident <= ACCIDENT_P:
+        if recipe > RECIPE_P:
+            return Relation.RECIPE
+        if is_copy:
+            return _explained(figures)
     is_related = p_value <= RELATED_P and mean >= RELATED_MEAN
     return Relation.RELATED if is_related else Relation.UNRELATED
 
@@ -311,12 +402,13 @@ def _verdict(figures: _Figures, p_value: float, calibrated: bool) -> Relation:
 def _explained(figures: _Figures) -> Relation:
     """The relation of a copy. Order matters: the first that explains the figures is the answer."""
     both, mean = figures.both, figures.mean
-    high = float(np.quantile(both.cosines, 0.25))
+    agreeing = both.cosines[both.cosines >= AGREES]
+    high = float(np.quantile(agreeing, 0.25)) if len(agreeing) else 0.0
     spread = float(np.quantile(figures.logs, 0.9) - np.quantile(figures.logs, 0.1))
     rank, other_rank = figures.ranks
-    if both.coverage < 0.98 and high >= 0.85:
+    if (both.coverage < 0.98 or len(agreeing) < len(both.ids)) and high >= 0.85:
         return Relation.PARTIAL
-    if high >= 0.998:
+    if high >= 0.998 and both.cosines.min() >= _ALL_AGREE:
         return Relation.SAME if spread < 0.02 and abs(figures.scale - 1) < 0.01 else Relation.SCALED
     if 0 < other_rank < rank and mean >= 0.5:
         return Relation.RESIZED
@@ -325,6 +417,10 @@ def _explained(figures: _Figures) -> Relation:
     if figures.kept >= 0.75 and (mean >= 0.6 or other_rank <= rank):
         return Relation.TRAINED_ON
     return Relation.PART_OF_A_MERGE
+
+
+_ALL_AGREE = 0.9
+"""Every module of the same adapter agrees so far: a cast may cost a few small ones a little."""
 
 
 def best(comparisons: Sequence[Comparison]) -> Comparison | None:

@@ -12,8 +12,9 @@ from reseen.records import DigestKind, Evidence, Match, Rung
 if TYPE_CHECKING:
     from reseen.match.compare import Comparison
 
-BY_ORDER = "sketch-by-order"
-"""The kind of a lead by weights."""
+BY_ORDER, RECIPE = "sketch-by-order", "sketch-recipe"
+"""The kinds of a lead by weights."""
+BY_WEIGHTS = frozenset({BY_ORDER, RECIPE})
 
 _DECLARED = {
     DigestKind.SHA256: "The hub states this file's SHA-256, and it is the removed file's.",
@@ -78,6 +79,7 @@ def read(kind: DigestKind, value: bytes) -> Evidence:
 def weights(found: Comparison) -> Evidence:
     """All modules that a file shares with the removal were compared, and it is a copy."""
     figures: dict[str, float | int | str] = {
+        **found.parts,
         "cosine": round(found.cosine, 4),
         "mean": round(found.mean, 4),
         "p_value": found.p_value,
@@ -91,16 +93,18 @@ def weights(found: Comparison) -> Evidence:
     return Evidence(Rung.WEIGHTS, "sketch", f"cosine {found.cosine:.3f}", found.why, figures)
 
 
-def by_order(found: Comparison) -> Evidence:
-    """Like it, where the order of the layers is all that says which is which: a lead."""
-    return replace(weights(found), rung=Rung.HINT, kind=BY_ORDER)
+def lead(found: Comparison) -> Evidence:
+    """Like it, where the order of the layers is all that says which is which, or where files of
+    its recipe resemble each other: a lead."""
+    kind = BY_ORDER if found.relation.value == "by order" else RECIPE
+    return replace(weights(found), rung=Rung.HINT, kind=kind)
 
 
 def of_likeness(found: Comparison) -> Evidence | None:
     """What a likeness says; None where it is none of a copy."""
-    if found.relation.is_copy:
+    if found.is_copy:
         return weights(found)
-    return by_order(found) if found.relation.value == "by order" else None
+    return lead(found) if found.is_lead else None
 
 
 def size_is_false(proof: Evidence) -> Evidence:

@@ -116,7 +116,7 @@ def judge(
     elif file.alone:
         file = _digests_alone(file)
     if cls.never_read or file.alone:
-        more = [e for e in more if e.rung is Rung.HINT and e.kind != evidence.BY_ORDER]
+        more = [e for e in more if e.rung is Rung.HINT and e.kind not in evidence.BY_WEIGHTS]
     found = [_by_claim(file, claim) for claim in claims]
     proofs = _once(e for one in found for e in one.evidence)
     if any(one.false_size for one in found):

@@ -1,9 +1,9 @@
 """Sketches of removals against those of all that scans read; `match.retroactive` is for digests.
 
 What comes in: an open transaction, after removals came or learned. What goes out: copies among the
-files whose modules were all read; and files of which a subset was read that comes near, for a
-closer look, since a subset alone accuses nobody. What is searched of each stored file is read once,
-in order, and multiplied by all removals at once.
+files whose modules were all read, and leads; and files of which a subset was read that comes near,
+for a closer look, since a subset alone accuses nobody. What is searched of each stored file is read
+once, in order, and multiplied by all removals at once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def copies(
     among: Collection[int] | None = None,
 ) -> Iterator[tuple[int, str, Evidence]]:
     """(artifact's pk, removal, why) of stored files (of these artifacts; None: of all) that are
-    copies of these removals (None: all in force)."""
+    copies of these removals (None: all in force), or leads."""
     known = SketchIndex.load(connection, lambda: nullcontext(connection), only)
     owners = _owners(connection) if len(known) else {}
     for files, candidates in _near(connection, known, among, complete=True):
@@ -52,8 +52,8 @@ def copies(
             except Malformed:
                 continue  # a damaged row shows nothing
             for like in known.compared(sketch, [(owners[claim], claim) for claim in some]):
-                if like.comparison.relation.is_copy:
-                    yield pk, like.removal, evidence.weights(like.comparison)
+                if (said := evidence.of_likeness(like.comparison)) is not None:
+                    yield pk, like.removal, said
 
 
 def near_subsets(

@@ -31,7 +31,8 @@ class StatedMatch:
     rung: Rung
     kind: str
     """What was compared: a digest kind's label, "pointer", "sketch", "contradiction";
-    "sketch-by-order" where the order of layers is all that names them."""
+    "sketch-by-order" where the order of layers is all that names them, "sketch-recipe" where files
+    of its recipe resemble each other."""
     score: float | None
     """1 where a digest agrees, the cosine of similar weights; None for a hint."""
     why: str

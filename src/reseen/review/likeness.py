@@ -91,7 +91,7 @@ def of_sighting(connection: Connection, sighting: str) -> FilesCompared:
 
 
 def _nearness(likeness: FilesCompared) -> tuple[float, int, int]:
-    means = [block.mean * block.compared for block in likeness.blocks if block.mean is not None]
+    means = [abs(b.mean) * b.compared for b in likeness.blocks if b.mean is not None]
     return (
         sum(means) / max(likeness.compared, 1),
         sum(fact.same is True for fact in likeness.facts),

@@ -198,6 +198,9 @@ _RELATIONS: Mapping[str, str] = {
     "trained on": "trained on from the adapter",
     "part of a merge": "the adapter is one part of a merge",
     "by order": "uncertain: which layer is which was told by their order alone",
+    "uncertain: files of this recipe resemble each other": (
+        "uncertain: files of this recipe resemble each other"
+    ),
 }
 
 
