@@ -29,11 +29,14 @@ from benchmarks.adapters import Adapter, Recipe, files_in, make, read, sampled, 
 from benchmarks.edits import Case, Edit, NotMade, edits, original, write
 from benchmarks.kinship import kinship
 from benchmarks.peers import Peers
+from reseen.fingerprints.choice import ModuleOrder
+from reseen.fingerprints.entries import entries
 from reseen.fingerprints.sketch import Sketch, decode
 from reseen.fingerprints.whole import fingerprint
 from reseen.match.calibration import NO_BACKGROUND, Background
 from reseen.match.compare import compare
-from reseen.match.nearest import NearestIndex, Query
+from reseen.match.nearest import NearestIndex
+from reseen.match.sketch_index import row_of
 
 BACKGROUND = 256
 STRANGERS = 100
@@ -149,10 +152,9 @@ def edited(
             for i, adapter in enumerate(pool)
         ]
         removed = [*known, *others]
-        index = NearestIndex()
-        for key, removal in enumerate(removed):
-            numbers = removal.sketch.searched()[None, :]
-            index.add(removal.sketch.architecture, removal.sketch.slots, numbers, [key])
+        index = NearestIndex(ModuleOrder(b"benchmark")).plus(
+            row_of(key, removal.sketch) for key, removal in enumerate(removed)
+        )
         for at in range(min(count, len(pool))):
             rest = [*pool[at + 1 :], *pool[:at]]
             for edit in chosen(only):
@@ -203,8 +205,7 @@ def _outcome(
     if found.sketch is None:
         return Outcome(group, edit.name, edit.aim, same=same, distances=distances)
     made_of = decode(found.sketch)
-    query = Query(made_of.architecture, made_of.searched(), made_of.slots)
-    candidates = {c.key for c in index.find(query)}
+    candidates = {c.key for each in entries(made_of) for c in index.find(each)}
     compared = compare(own.sketch, made_of, background)
     merged = int(edit.name.split()[2]) if edit.name.startswith("merge of") else 1
     parts = {(at + n) % (len(case.others) + 1) for n in range(merged)}

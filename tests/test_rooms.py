@@ -328,7 +328,7 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "sealed_index": ("registry", {"match"}),
     "sessions": ("review", set()),
     "sightings": ("observed", {"match", "review", "scan"}),
-    "sketch_entries": ("observed", {"match", "scan"}),
+    "sketch_entries": ("observed", set()),
     "sketches": ("observed", {"match", "review"}),
     "users": ("review", {"operations"}),
     "walks": ("observed", {"scan"}),

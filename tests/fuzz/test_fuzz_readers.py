@@ -56,9 +56,7 @@ TAKES_APART = {
 
 OWN: dict[str, str] = {
     "match/folding.py": "an index in memory, made of rows or of a saved one that was read",
-    "match/nearest.py": "sketches that were decoded",
-    "match/retroactive_sketches.py": "columns of the store",
-    "match/sketch_index.py": "columns of the store, or of a saved index that was read",
+    "match/saved_columns.py": "arrays of a saved index, whose every byte was verified",
     "observed/evidence.py": "figures that Reseen wrote into the store",
     "operations/jobs.py": "a job that Reseen wrote into the store",
     "report/gather.py": "counts that Reseen wrote into the store",

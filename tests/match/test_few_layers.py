@@ -18,10 +18,9 @@ from tests.scan.fake_hub import COMMIT, FakeHub
 
 from replica import made
 from reseen.cli import cli
-from reseen.fingerprints.sketch import FEWEST_MODULES, SLOTS, Sketch
+from reseen.fingerprints.sketch import FEWEST_MODULES, Sketch
 from reseen.hubs.hub import Revision
 from reseen.match.compare import compare
-from reseen.match.nearest import FEWEST_SLOTS, NearestIndex
 from reseen.records import TOO_FEW, Rung
 from reseen.scan import scan_rows
 from reseen.scan.context import reading
@@ -147,14 +146,3 @@ def test_a_scan_finds_few_layers_and_says_what_is_too_few(store: Store) -> None:
         scan = scan_rows.begin(connection, "hub.example", "t", "{}", 1)
         recorded = record(connection, found, scan)
     assert recorded.unjudged == 2
-
-
-def test_two_full_ones_with_few_in_common_are_not_compared() -> None:
-    index = NearestIndex()
-    slots = np.arange(1, SLOTS + 1, dtype=np.uint32)
-    index.add("sd1", slots, np.ones((1, SLOTS * 64), np.int8), [1])
-    other = slots.copy()
-    other[FEWEST_SLOTS - 1 :] += 100
-    assert not index.could_match("sd1", other)
-    other[FEWEST_SLOTS - 1 :] = 0
-    assert index.could_match("sd1", other)

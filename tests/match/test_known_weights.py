@@ -22,7 +22,7 @@ from tests.match.updates import (
     sketched,
 )
 
-from reseen.fingerprints.entries import entries, slots_of
+from reseen.fingerprints.entries import entries, modules_of
 from reseen.match.registry_index import RegistryIndex
 from reseen.records import Rung
 from reseen.registry import removals
@@ -124,17 +124,13 @@ def test_a_header_alone_says_whether_anything_could_match(store: Store) -> None:
     put(store, REMOVED)
     index = known(store)
 
-    def modules(architecture: str, names: list[str]) -> dict[str, bytes]:
-        slots = slots_of(architecture, names)
-        return {group: some.astype("<u4").tobytes() for group, some in slots.items()}
-
     layer = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1."
     same = [layer + each for each in ("to_q", "to_k", "to_v", "to_out.0")]
-    assert index.could_match(modules("sd1", same)) == {"sd1"}
+    assert index.could_match(modules_of("sd1", same)) == {"sd1"}
     # Whatever else the file is: layers that SDXL has not are searched among those that have them.
-    assert index.could_match(modules("sdxl", same)) == {"sd1"}
-    assert not index.could_match(modules("sdxl", same[:3]))
-    assert not index.could_match(modules("sd1", [each.replace(".0", ".1") for each in same]))
+    assert index.could_match(modules_of("sdxl", same)) == {"sd1"}
+    assert not index.could_match(modules_of("sdxl", same[:3]))
+    assert not index.could_match(modules_of("sd1", [each.replace(".0", ".1") for each in same]))
     assert not index.could_match({})
 
 

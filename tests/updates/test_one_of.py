@@ -11,7 +11,7 @@ from tests.updates import naming_tools as tools
 from tests.updates.naming_tools import KOHYA, listing
 from tests.updates.test_namings import layers_of
 
-from reseen.fingerprints.entries import slots_of
+from reseen.fingerprints.entries import modules_of
 from reseen.store.database import Store
 from reseen.updates.plan import plan
 
@@ -46,7 +46,7 @@ def test_layers_that_three_models_have_alike_are_of_one_of_them() -> None:
 
 def test_a_file_is_searched_among_all_that_it_may_be() -> None:
     names = ["unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"]
-    assert set(slots_of("sd1|sd2", names)) == {"sd1", "sd2"}
+    assert set(modules_of("sd1|sd2", names)) == {"sd1", "sd2"}
 
 
 @pytest.mark.parametrize("text", [True, False])

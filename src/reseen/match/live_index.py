@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from reseen.fingerprints.sketch import Sketch
 from reseen.match.claim_entries import LENGTHS, RemovalEntry
 from reseen.match.registry_index import RegistryIndex
-from reseen.match.sketch_index import Comparer, OpenStore, SketchIndex, StoreSketches, rows_of
+from reseen.match.sketch_index import Comparer, OpenStore, SketchIndex, StoreSketches
 from reseen.match.stated import NamedIndex, StatedFile, StatedMatch
 from reseen.records import Fingerprint
 from reseen.store.schema import lists
@@ -68,7 +68,7 @@ class LiveIndex:
     def sketched(self) -> int:
         """Sketches that are searched."""
         sketches = self._now.index.sketches
-        return 0 if sketches is None else sketches.claims - len(self._own)
+        return 0 if sketches is None else len(sketches) - len(self._own)
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -136,6 +136,6 @@ class LiveIndex:
             if own.entry.pk not in index.delta.removals:
                 index = index.put({own.entry.pk: own.entry})
             pk = own.entry.claims[0].claim_pk
-            sketches = sketches.plus(rows_of(pk, own.sketch), {pk: own.sketch})
+            sketches = sketches.plus([(pk, own.sketch.encode())], {pk: own.sketch})
             names = {**names, own.entry.claims[0].lists[0]: own.list_name}
         self._now = NamedIndex(replace(index, sketches=sketches), names)

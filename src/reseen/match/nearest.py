@@ -1,45 +1,50 @@
 """Searches the sketches of all removals in force for those worth comparing in full.
 
-What comes in: for each removed file the 1,024 searched numbers and the 16 modules that they are of.
-What goes out: for each query the removed files whose numbers reach a cosine, over the slots that
-hold the same module in both. The search is exact: it finds what going through all of them finds.
+What comes in: for each removed file its modules, each as 64 numbers of length 1. What goes out: for
+each query the removed files that come near it. Numbers are held by module, in blocks of removed
+files that have the very same modules, so that a query reads no more than the modules it looks at:
+all that both have, up to `WHOLE`, and of more a part that a secret of the installation chooses
+(`fingerprints.choice`), out of what both have. So neither what a file leaves out nor what stands
+beside it decides whether it is found.
 
-Speed comes from doing many queries at once (one matrix product a block) and from looking at a part
-of the numbers first: whoever reaches the cosine with all of them does so with the part, within some
-standard deviations of what choosing a part adds.
+The search is exact: it finds what going through all of them by these modules finds.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.fingerprints.sketch import NUMBERS, SEARCHED, SIDE, SLOTS
+from reseen.fingerprints.choice import AMONG as AMONG
+from reseen.fingerprints.choice import KEYED, STRONGEST, WHOLE, ModuleOrder, strongest
+from reseen.fingerprints.entries import STEPS, Ids, SearchEntry, Units, meets
+from reseen.fingerprints.sketch import FEWEST_MODULES, NUMBERS
 
-LEAST = 0.25
-"""The cosine from which a removed file is worth a full comparison."""
-NEAR = 0.8
-"""Where only near-copies are asked for."""
-FEWEST_SLOTS = 3
-"""Slots with the same module in both, without which nothing is said: all, where one has fewer."""
+LEAST = 0.125
+"""The mean cosine from which a removed file is worth a full comparison: half of what a copy has at
+least (`compare.COPY_MEAN`), for a part of the modules says that of all within a few hundredths."""
+SIGMAS = 5.0
+"""Where few modules are looked at, as many standard deviations of chance."""
+MOST = 0.25
+"""... and never more than this, so that no copy is lost."""
+EITHER_SIGN = 0.5
+"""The mean size of the cosines that is enough, whatever their signs: blocks may be negated."""
 
-_PART, _SIGMAS = 576, 5.0
-_NEAR_PART, _NEAR_SIGMAS = 64, 7.0
-"""Numbers looked at first, and standard deviations by which the cosine of this part may fall short
-of the whole. Measured over 40,000 pairs of rank 1 and 4 at the very cosine asked for, 1 in 10,000
-falls short by 4 of the 576, and by 6 to 7 of the 64 (few numbers of a low rank hang together)."""
-_BLOCK, _QUERIES = 1_024, 512
-"""Removed files and queries multiplied at once: both, and what comes of them, stay in the cache."""
+BLOCK = 1_024
+"""Removed files that are multiplied at once: they, and what comes of them, stay in the cache."""
+_QUERIES = 64
+_UNIT = STEPS * STEPS
 
-Codes = NDArray[np.int8]
-Slots = NDArray[np.uint32]
-_Number = TypeVar("_Number", np.int8, np.int64)
-_Places = tuple[NDArray[np.intp], NDArray[np.intp]]
+Keys = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Places = NDArray[np.intp]
+
+GONE = np.iinfo(np.int64).min
+"""The key of what was taken out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,232 +54,253 @@ class Candidate:
     key: int
     """What it was put in under."""
     cosine: float
-    """Over the slots that both fill with the same module."""
-    slots: int
+    """The mean over the modules that were looked at, whatever its sign."""
+    modules: int
+    """How many these were."""
+    best: float
+    """What it was taken for: that mean, or that of a part of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Query:
-    """What is looked for."""
+class ColumnBlock:
+    """Removed files with the same modules, by module."""
 
-    architecture: str
-    code: Codes
-    """(1024,)"""
-    slots: Slots
-    """(16,)"""
+    codes: NDArray[np.int8]
+    """(modules, files, 64): in memory, or where a file is mapped."""
+    keys: Keys
+    """(files,)"""
 
 
-class _Group:
-    """Removed files whose slots hold the very same modules: compared by one matrix."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ModuleSet:
+    """All removed files that have the very same modules."""
 
-    def __init__(self, slots: Slots) -> None:
-        self.slots = slots
-        self._codes: Codes = np.empty((0, SEARCHED), np.int8)
-        self._keys: NDArray[np.int64] = np.empty(0, np.int64)
-        self._length = 0
-
-    @property
-    def codes(self) -> Codes:
-        """Interleaved."""
-        return self._codes[: self._length]
+    groups: frozenset[str]
+    """Those of their entries."""
+    ids: Ids
+    """Ascending."""
+    order: Places
+    """The places of the modules, in the order in which they are looked at."""
+    blocks: tuple[ColumnBlock, ...] = ()
 
     @property
-    def keys(self) -> NDArray[np.int64]:
-        return self._keys[: self._length]
+    def enough(self) -> int:
+        """Modules that a file must share to be compared: all, where these are few."""
+        return min(FEWEST_MODULES, len(self.ids))
 
-    def add(self, codes: Codes, keys: NDArray[np.int64], *, interleaved: bool = False) -> None:
-        if interleaved and not self._length:
-            # Held where they lie, perhaps in a file; another one more copies them.
-            self._codes, self._keys, self._length = codes, keys, len(keys)
-            return
-        length = self._length + len(keys)
-        if length > len(self._keys):
-            # A tenth in reserve, so that one more does not copy them all.
-            room = max(length, len(self._keys) * 11 // 10)
-            self._codes = _grown(self._codes, self._length, room)
-            self._keys = _grown(self._keys, self._length, room)
-        self._codes[self._length : length] = codes if interleaved else _interleaved(codes)
-        self._keys[self._length : length] = keys
-        self._length = length
+    def shared(self, ids: Ids) -> Places:
+        """For each module its place among these ids; -1 where it is not among them."""
+        at = np.searchsorted(ids, self.ids)
+        at[at == len(ids)] = 0
+        found: Places = np.where(ids[at] == self.ids, at, -1) if len(ids) else at - 1
+        return found
+
+    def plus(self, block: ColumnBlock) -> ModuleSet:
+        """With more; small blocks are put together, so that there are never many."""
+        blocks = list(self.blocks)
+        while blocks and len(blocks[-1].keys) <= len(block.keys) < BLOCK:
+            last = blocks.pop()
+            codes = np.concatenate([last.codes, block.codes], axis=1)
+            block = ColumnBlock(codes, np.concatenate([last.keys, block.keys]))
+        return replace(self, blocks=(*blocks, block))
 
 
+Row = tuple[frozenset[str], Ids, Units, int]
+"""A removed file: the groups of its entries, its modules, their numbers, its key."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class NearestIndex:
-    """All searched numbers, in memory: 1,032 bytes a removed file, and a tenth in reserve."""
+    """All numbers of the removed files. Immutable: `plus` and `without` give another."""
 
-    def __init__(self) -> None:
-        self._groups: dict[tuple[str, bytes], _Group] = {}
+    order: ModuleOrder
+    sets: dict[tuple[frozenset[str], bytes], ModuleSet] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return sum(len(group.keys) for group in self._groups.values())
+        """Removed files."""
+        return sum(int((keys != GONE).sum()) for keys in self.keys())
 
-    @property
-    def architectures(self) -> frozenset[str]:
-        """Of what is in it: a file of another cannot match."""
-        return frozenset(architecture for architecture, _ in self._groups)
+    def present(self) -> Iterator[int]:
+        """The keys of all removed files in it."""
+        for keys in self.keys():
+            yield from (key for key in keys.tolist() if key != GONE)
 
-    def add(self, architecture: str, slots: Slots, codes: Codes, keys: Sequence[int]) -> None:
-        """Put in removed files with the same slots: codes (n, 1024), keys (n,)."""
-        made = np.ascontiguousarray(slots, np.uint32)
-        group = self._groups.setdefault((architecture, made.tobytes()), _Group(made))
-        group.add(codes, np.asarray(keys, np.int64))
+    def keys(self) -> Iterator[Keys]:
+        """The keys in each block, `GONE` among them."""
+        for some in self.sets.values():
+            yield from (block.keys for block in some.blocks)
 
-    def groups(self) -> Iterator[tuple[str, Slots, Codes, NDArray[np.int64]]]:
-        """All that is in it, to be kept elsewhere and put back by `put_back`: architecture, slots,
-        codes as they are held here, and keys."""
-        for (architecture, _), group in self._groups.items():
-            yield architecture, group.slots, group.codes, group.keys
+    def plus(self, rows: Iterable[Row]) -> NearestIndex:
+        """With more removed files."""
+        sets = dict(self.sets)
+        units: dict[tuple[frozenset[str], bytes], list[Units]] = {}
+        keys: dict[tuple[frozenset[str], bytes], list[int]] = {}
 
-    def put_back(
-        self, architecture: str, slots: Slots, codes: Codes, keys: NDArray[np.int64]
-    ) -> None:
-        """As `add`, of codes that `groups` gave; they are not copied."""
-        made = np.ascontiguousarray(slots, np.uint32)
-        group = self._groups.setdefault((architecture, made.tobytes()), _Group(made))
-        group.add(codes, keys, interleaved=True)
+        def put_in(name: tuple[frozenset[str], bytes]) -> None:
+            codes = np.stack(units.pop(name), axis=1)
+            sets[name] = sets[name].plus(ColumnBlock(codes, np.array(keys.pop(name), np.int64)))
 
-    def copy(self) -> NearestIndex:
-        """Another with the same in it: what is added to one is not in the other."""
-        made = NearestIndex()
-        for (architecture, slots), group in self._groups.items():
-            made._groups[architecture, slots] = _Group(group.slots)
-            made._groups[architecture, slots].add(
-                group.codes.copy(), group.keys.copy(), interleaved=True
-            )
-        return made
+        for groups, ids, numbers, key in rows:
+            name = (groups, ids.tobytes())
+            if name not in sets:
+                sets[name] = ModuleSet(groups, ids, self.order.sorted(ids))
+            units.setdefault(name, []).append(numbers)
+            keys.setdefault(name, []).append(key)
+            if len(units[name]) == BLOCK:
+                put_in(name)
+        for name in list(units):
+            put_in(name)
+        return replace(self, sets=sets)
+
+    def without(self, wanted: Callable[[int], bool]) -> NearestIndex:
+        """Only those whose keys are wanted: the others are found no more."""
+        return replace(
+            self,
+            sets={
+                name: replace(
+                    some,
+                    blocks=tuple(
+                        replace(block, keys=_kept(block.keys, wanted)) for block in some.blocks
+                    ),
+                )
+                for name, some in self.sets.items()
+            },
+        )
 
     def held(self, keys: Collection[int]) -> set[int]:
         """Those of these keys that are in it."""
         wanted = np.fromiter(keys, np.int64)
         found: set[int] = set()
-        for group in self._groups.values():
-            found.update(group.keys[np.isin(group.keys, wanted)].tolist())
+        for some in self.keys():
+            found.update(some[np.isin(some, wanted)].tolist())
         return found
 
-    def could_match(self, architecture: str, slots: Slots) -> bool:
+    def could_match(self, group: str, ids: Ids) -> bool:
         """May a file with these modules match anything? Decided without its weights."""
         return any(
-            of == architecture and _is_enough(_shared(group.slots, slots), group.slots, slots)
-            for (of, _), group in self._groups.items()
+            int((some.shared(ids) >= 0).sum()) >= some.enough for some in self.meeting(group)
         )
 
-    def find(self, query: Query, least: float = LEAST) -> tuple[Candidate, ...]:
-        """Removed files that reach the cosine, best first."""
-        return self.find_many([query], least)[0]
+    def meeting(self, group: str) -> Iterator[ModuleSet]:
+        """What an entry of this group is compared with."""
+        wanted = meets(group)
+        for some in self.sets.values():
+            if not some.groups.isdisjoint(wanted):
+                yield some
 
-    def find_many(
-        self, queries: Sequence[Query], least: float = LEAST
-    ) -> list[tuple[Candidate, ...]]:
-        """The same for many queries at once, which is much faster for each."""
+    def find(self, query: SearchEntry) -> tuple[Candidate, ...]:
+        """Removed files that come near, the nearest first."""
+        return self.find_many([query])[0]
+
+    def find_many(self, queries: Sequence[SearchEntry]) -> list[tuple[Candidate, ...]]:
+        """The same for many queries at once, which is much faster for those that have the same
+        modules."""
         found: list[list[Candidate]] = [[] for _ in queries]
-        for numbers, group, shared in self._meetings(queries):
-            _search(group, shared, [queries[n] for n in numbers], numbers, least, found)
-        return [tuple(sorted(each, key=lambda c: (-c.cosine, c.key))) for each in found]
-
-    def _meetings(
-        self, queries: Sequence[Query]
-    ) -> Iterator[tuple[list[int], _Group, NDArray[np.bool_]]]:
-        """Queries with the same slots together, against each group that shares enough of them."""
         alike: dict[tuple[str, bytes], list[int]] = {}
         for number, query in enumerate(queries):
-            alike.setdefault((query.architecture, query.slots.tobytes()), []).append(number)
-        for (architecture, slots), numbers in alike.items():
-            mine = np.frombuffer(slots, np.uint32)
-            for (of, _), group in self._groups.items():
-                shared = _shared(group.slots, mine)
-                if of == architecture and _is_enough(shared, group.slots, mine):
-                    yield numbers, group, shared
+            alike.setdefault((query.group, query.ids.tobytes()), []).append(number)
+        for (group, _), numbers in alike.items():
+            for some in self.meeting(group):
+                places = some.shared(queries[numbers[0]].ids)
+                shared = some.order[places[some.order] >= 0]
+                if len(shared) < some.enough:
+                    continue
+                for begin in range(0, len(numbers), _QUERIES):
+                    chunk = numbers[begin : begin + _QUERIES]
+                    look = _Look.of([queries[n] for n in chunk], shared, places)
+                    for block in some.blocks:
+                        for query_at, candidate in look.at(block):
+                            found[chunk[query_at]].append(candidate)
+        return [tuple(sorted(each, key=lambda c: (-c.best, c.key))) for each in found]
 
 
-def _shared(first: Slots, second: Slots) -> NDArray[np.bool_]:
-    same: NDArray[np.bool_] = (first == second) & (first != 0)
-    return same
+def _kept(keys: Keys, wanted: Callable[[int], bool]) -> Keys:
+    stays = np.fromiter((key != GONE and wanted(key) for key in keys.tolist()), np.bool_, len(keys))
+    return keys if stays.all() else np.where(stays, keys, GONE)
 
 
-def _is_enough(shared: NDArray[np.bool_], first: Slots, second: Slots) -> bool:
-    """Do they share enough to be compared? An adapter on two layers has no third to share; whether
-    it is a copy is decided by all that it has."""
-    most = min(int(np.count_nonzero(first)), int(np.count_nonzero(second)))
-    return int(shared.sum()) >= max(1, min(FEWEST_SLOTS, most))
+def gate(modules: int) -> float:
+    """The mean cosine over so many modules from which a removed file is a candidate."""
+    return float(min(MOST, max(LEAST, SIGMAS / np.sqrt(modules * NUMBERS))))
 
 
-def _grown(array: NDArray[_Number], used: int, room: int) -> NDArray[_Number]:
-    made: NDArray[_Number] = np.empty((room, *array.shape[1:]), array.dtype)
-    made[:used] = array[:used]
-    return made
+_Part = tuple[int, Any, Floats]
+"""A module by its place in the set, which queries look at it, and their numbers of it."""
 
 
-_ROWS = np.arange(NUMBERS) % SIDE
-_DIAGONALS = _ROWS * SIDE + (_ROWS + np.arange(NUMBERS) // SIDE) % SIDE
-"""The numbers of a slot by diagonals of S: every eight come from all rows and columns."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """Queries with the same modules, and what they look at in one set."""
+
+    count: int
+    """Queries."""
+    keyed: tuple[_Part, ...]
+    """Modules that all of them look at."""
+    strong: tuple[_Part, ...]
+    """Modules that are among the strongest of some."""
+    each: int
+    """How many of these each query looks at."""
+
+    @classmethod
+    def of(cls, queries: Sequence[SearchEntry], shared: Places, places: Places) -> _Look:
+        """`shared`: the modules that both have, in the order in which they are looked at."""
+        units = np.stack([query.units for query in queries])
+
+        def part(module: int, whose: Any) -> _Part:
+            return module, whose, units[whose, places[module]].astype(np.float32)
+
+        first = len(shared) if len(shared) <= WHOLE else KEYED
+        keyed = tuple(part(module, slice(None)) for module in shared[:first].tolist())
+        if first == len(shared):
+            return cls(len(queries), keyed, (), 0)
+        pool = shared[KEYED:AMONG]
+        norms = np.stack([query.norms[places[pool]] for query in queries])
+        chosen = pool[strongest(norms, STRONGEST)]
+        strong = tuple(
+            part(module, np.flatnonzero((chosen == module).any(axis=1)))
+            for module in np.unique(chosen).tolist()
+        )
+        return cls(len(queries), keyed, strong, chosen.shape[1])
+
+    def at(self, block: ColumnBlock) -> Iterator[tuple[int, Candidate]]:
+        """What comes near in a block, each with the place of its query."""
+        for begin in range(0, len(block.keys), BLOCK):
+            keys = block.keys[begin : begin + BLOCK]
+            codes = block.codes[:, begin : begin + BLOCK]
+            sums = [self._sums(self.keyed, codes)]
+            counts = [len(self.keyed)]
+            if self.strong:
+                sums.append(self._sums(self.strong, codes))
+                sums.append((sums[0][0] + sums[1][0], sums[0][1] + sums[1][1]))
+                counts += [self.each, counts[0] + self.each]
+            near = np.zeros(sums[0][0].shape, np.bool_)
+            for (signed, size), count in zip(sums, counts, strict=True):
+                near |= np.abs(signed) >= np.float32(gate(count) * count * _UNIT)
+                near |= size >= np.float32(EITHER_SIGN * count * _UNIT)
+            for query, at in zip(*np.nonzero(near & (keys != GONE)), strict=True):
+                means = [
+                    (
+                        abs(float(signed[query, at])) / (count * _UNIT),
+                        _sized(float(size[query, at]) / (count * _UNIT)),
+                    )
+                    for (signed, size), count in zip(sums, counts, strict=True)
+                ]
+                best = max(max(each) for each in means)
+                yield int(query), Candidate(int(keys[at]), means[-1][0], counts[-1], best)
+
+    def _sums(self, parts: Sequence[_Part], codes: NDArray[np.int8]) -> tuple[Floats, Floats]:
+        """(queries, files): the sums of the cosines, and of their sizes, in `_UNIT`s: whole
+        numbers, exact whatever the order they are added in."""
+        signed = np.zeros((self.count, codes.shape[1]), np.float32)
+        size = np.zeros_like(signed)
+        numbers = np.empty((codes.shape[1], NUMBERS), np.float32)
+        for module, whose, query in parts:
+            np.copyto(numbers, codes[module])
+            cosines = query @ numbers.T
+            signed[whose] += cosines
+            size[whose] += np.abs(cosines, out=cosines)
+        return signed, size
 
 
-def _interleaved(codes: Codes) -> Codes:
-    """(n, 1024), a number of each slot in turn: any beginning is a fair part of all slots."""
-    turned = codes.reshape(-1, SLOTS, NUMBERS)[:, :, _DIAGONALS].transpose(0, 2, 1)
-    return np.ascontiguousarray(turned.reshape(-1, SEARCHED))
-
-
-def _search(
-    group: _Group,
-    shared: NDArray[np.bool_],
-    queries: Sequence[Query],
-    numbers: Sequence[int],
-    least: float,
-    found: list[list[Candidate]],
-) -> None:
-    """Queries with the same slots against one group."""
-    slots = int(shared.sum())
-    # 127 steps a unit in both; each shared slot adds the cosine of its module, others nothing.
-    full = _interleaved(np.stack([q.code for q in queries])).astype(np.float32)
-    full *= np.tile(shared, NUMBERS).astype(np.float32) / (127 * 127 * slots)
-    part, sigmas = (_NEAR_PART, _NEAR_SIGMAS) if least >= NEAR else (_PART, _SIGMAS)
-    spread = math.sqrt((1 / part - 1 / SEARCHED) * SLOTS / slots) * (1 - min(least, 1.0) ** 2)
-    gate = np.float32(least - sigmas * spread)
-    columns = np.tile(shared, NUMBERS)[:part]
-    for begin in range(0, len(queries), _QUERIES):
-        some = full[begin : begin + _QUERIES]
-        first = some[:, :part] / np.maximum(_lengths(some[:, :part]), 1e-30)[:, None]
-        rows, whose = _passing(group.codes, np.ascontiguousarray(first.T), columns, gate)
-        for q in np.unique(whose).tolist():
-            mine = rows[whose == q]
-            exact = group.codes[mine].astype(np.float32) @ some[q]
-            reached = exact >= least
-            found[numbers[begin + q]].extend(
-                Candidate(key, cosine, slots)
-                for key, cosine in zip(
-                    group.keys[mine[reached]].tolist(), exact[reached].tolist(), strict=True
-                )
-            )
-
-
-def _passing(
-    codes: Codes, first: NDArray[np.float32], columns: NDArray[np.bool_], gate: np.float32
-) -> _Places:
-    """Rows and queries whose cosine over the first numbers reaches the gate. `first` has columns of
-    length 1, zero where a slot is not shared."""
-    part, queries = first.shape
-    block = np.empty((_BLOCK, part), np.float32)
-    near = np.empty((_BLOCK, queries), np.float32)
-    passes = np.empty((_BLOCK, queries), np.bool_)
-    rows: list[NDArray[np.intp]] = []
-    whose: list[NDArray[np.intp]] = []
-    for start in range(0, len(codes), _BLOCK):
-        n = min(_BLOCK, len(codes) - start)
-        block[:n] = codes[start : start + n, :part]
-        if not columns.all():
-            block[:n] *= columns
-        block[:n] /= np.maximum(_lengths(block[:n]), 1e-30)[:, None]
-        np.matmul(block[:n], first, out=near[:n])
-        np.greater_equal(near[:n], gate, out=passes[:n])
-        places = np.flatnonzero(passes[:n])
-        if len(places):
-            rows.append(places // queries + start)
-            whose.append(places % queries)
-    if not rows:
-        return np.empty(0, np.intp), np.empty(0, np.intp)
-    return np.concatenate(rows), np.concatenate(whose)
-
-
-def _lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths: NDArray[np.float32] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    return lengths
+def _sized(mean: float) -> float:
+    return mean if mean >= EITHER_SIGN else 0.0

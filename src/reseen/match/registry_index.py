@@ -48,7 +48,7 @@ from reseen.records import (
 )
 from reseen.store import schema
 from reseen.store.database import chunks
-from reseen.store.schema import sketch_entries
+from reseen.store.schema import sketches as stored_sketches
 from reseen.store.service_schema import changes
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class RegistryIndex:
         version = _version(connection)
         snapshot = Snapshot.load(connection)
         sketches = None
-        if connection.execute(select(sketch_entries.c.claim_pk).limit(1)).first() is not None:
+        if connection.execute(select(stored_sketches.c.claim_pk).limit(1)).first() is not None:
             from reseen.match.sketch_index import (
                 SketchIndex,  # numpy, which most commands do not need
             )
@@ -499,8 +499,15 @@ class RegistryIndex:
 
     def could_match(self, modules: Mapping[str, bytes]) -> frozenset[str]:
         """The groups in which a file with these modules could come near a removal: decided by its
-        header alone. `modules`: as `fingerprints.entries.slots_of`, in bytes."""
+        header alone. `modules`: as `fingerprints.entries.modules_of`."""
         return self.sketches.could_match(modules) if self.sketches else frozenset()
+
+    def first_modules(
+        self, groups: Collection[str], offered: Mapping[str, tuple[int, int]]
+    ) -> frozenset[str]:
+        """What to read first of a file that could match in these groups: the names of a few of its
+        modules. `offered`: where in the file each lies."""
+        return self.sketches.first_modules(groups, offered) if self.sketches else frozenset()
 
     def is_near(self, sketch: Sketch) -> bool:
         """Does a file come near any removal, so that all its modules are worth comparing?"""
@@ -660,14 +667,16 @@ class RegistryIndex:
         return made
 
     def _more_sketches(self, connection: Connection, pks: Collection[int]) -> SketchIndex | None:
-        first = select(sketch_entries.c.claim_pk).limit(1)
+        first = select(stored_sketches.c.claim_pk).limit(1)
         if self.sketches is None and connection.execute(first).first() is None:
             return None
-        from reseen.match.sketch_index import SketchIndex, StoreSketches, entry_rows, snapshots
+        from reseen.match.sketch_index import SketchIndex, sketch_rows
 
-        sketches = self.sketches or SketchIndex.none(StoreSketches(snapshots(connection.engine)))
+        if self.sketches is None:
+            return SketchIndex.load(connection)
+        sketches = self.sketches
         for chunk in chunks(sorted(pks)):
-            sketches = sketches.plus(entry_rows(connection, chunk))
+            sketches = sketches.plus(sketch_rows(connection, chunk))
         return sketches
 
     def put(self, entries: Mapping[int, RemovalEntry | None]) -> RegistryIndex:
@@ -691,8 +700,7 @@ class RegistryIndex:
         if self.sketches is None:
             return made
         # A snapshot does not tell of which claims only digests count: their sketches are left out.
-        alone = any(claim.alone for _, claim in self.delta.claims.values())
-        sketches = self.sketches.folded(lambda pk: self.searched(pk) is not None, anew=alone)
+        sketches = self.sketches.folded(lambda pk: self.searched(pk) is not None)
         return replace(made, sketches=sketches)
 
 

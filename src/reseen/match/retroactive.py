@@ -26,7 +26,7 @@ from reseen.store.schema import (
     read_sketches,
     readings,
     removals,
-    sketch_entries,
+    sketches,
 )
 
 _BATCH = 500  # values in one IN list: every SQLite takes 999
@@ -106,9 +106,20 @@ def copies_among(
         yield from retroactive_sketches.copies(connection, None, artifact_pks)
 
 
+def are_sketched(connection: Connection, removal_ids: Collection[str]) -> bool:
+    """Has any of these removals (at most a few hundred) a sketch?"""
+    query = (
+        select(sketches.c.claim_pk)
+        .join(claims, claims.c.pk == sketches.c.claim_pk)
+        .join(removals, removals.c.pk == claims.c.removal_pk)
+        .where(removals.c.id.in_(removal_ids), claims.c.in_force == 1)
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def _are_sketched(connection: Connection) -> bool:
     """Are there removals and artifacts with sketches?"""
-    columns = (sketch_entries.c.claim_pk, read_sketches.c.artifact_pk)
+    columns = (sketches.c.claim_pk, read_sketches.c.artifact_pk)
     return all(connection.execute(select(c).limit(1)).first() is not None for c in columns)
 
 

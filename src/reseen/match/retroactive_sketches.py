@@ -12,17 +12,16 @@ from collections.abc import Collection, Iterator
 from contextlib import nullcontext
 from itertools import islice
 
-import numpy as np
 from sqlalchemy import ColumnElement, Connection, select, true
 
 from reseen.errors import Malformed
-from reseen.fingerprints.entries import SearchEntry
+from reseen.fingerprints.entries import SearchEntry, as_stored
 from reseen.fingerprints.sketch import VERSION, decode
 from reseen.match import digests_alone, evidence
-from reseen.match.sketch_index import SketchIndex, as_slots, searched
+from reseen.match.sketch_index import SketchIndex, searched
 from reseen.records import Evidence
 from reseen.store.database import chunks
-from reseen.store.schema import claims, read_entries, read_sketches, removals, sketch_entries
+from reseen.store.schema import claims, read_entries, read_sketches, removals, sketches
 
 _BATCH = 2_048  # files searched at once
 
@@ -72,10 +71,10 @@ def near_subsets(
 def _owners(connection: Connection) -> dict[int, str]:
     """Claims that are searched (by pk) -> the removals that they are about."""
     query = (
-        select(sketch_entries.c.claim_pk, removals.c.id)
-        .join(claims, claims.c.pk == sketch_entries.c.claim_pk)
+        select(sketches.c.claim_pk, removals.c.id)
+        .join(claims, claims.c.pk == sketches.c.claim_pk)
         .join(removals, removals.c.pk == claims.c.removal_pk)
-        .where(searched(), sketch_entries.c.version == VERSION)
+        .where(searched(), sketches.c.version == VERSION)
     )
     return {row.claim_pk: row.id for row in connection.execute(query)}
 
@@ -140,8 +139,7 @@ def _paged(
         )
         found: dict[int, list[SearchEntry]] = {}
         for pk, group, slots, code in connection.execute(query):
-            entry = SearchEntry(group, as_slots(slots), np.frombuffer(code, np.int8))
-            found.setdefault(pk, []).append(entry)
+            found.setdefault(pk, []).append(as_stored(group, bytes(slots), bytes(code)))
         if not found:
             return
         yield from found.items()

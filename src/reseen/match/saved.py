@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from reseen.match.nearest import NearestIndex
     from reseen.match.sketch_index import SketchIndex, SketchSource
 
-FORMAT = 1
+FORMAT = 2
+"""1 held what is searched of sixteen modules alone."""
 MANIFEST, MAC = "manifest.json", "mac"
 _KEY_PREFIX = "reseen-index-key-1:"
 _LARGEST_MANIFEST = 16 << 20
@@ -106,16 +107,13 @@ def parts_of(
     arrays: dict[str, Part] = {
         name: (kind, (buffer,)) for name, (kind, buffer) in snapshot.parts().items()
     }
-    about: dict[str, Any] = {**snapshot.about(), "groups": [], "strangers": None}
-    pks: set[int] = set()
-    groups = () if searched is None else searched.groups()
-    for number, (group, slots, codes, keys) in enumerate(groups):
-        about["groups"].append([group, slots.astype("<u4").tobytes().hex()])
-        arrays[f"codes-{number}"] = ("b", (codes,))
-        arrays[f"keys-{number}"] = ("q", (keys,))
-        pks.update(keys.tolist())
-    if pks and source is not None:
-        arrays |= _whole(source, sorted(pks), about)
+    about: dict[str, Any] = {**snapshot.about(), "sets": [], "strangers": None}
+    if searched is not None and len(searched):
+        from reseen.match import saved_columns
+
+        arrays |= saved_columns.parts_of(searched, about)
+        if source is not None:
+            arrays |= _whole(source, sorted(searched.present()), about)
     return Parts(about, arrays)
 
 
@@ -155,23 +153,14 @@ def pieces(
     """What `parts_of` took, of its parts, which are not copied. Raises ValueError, KeyError or
     TypeError for parts that do not fit together."""
     snapshot = Snapshot.put_back(about, parts)
-    return snapshot, _sketches(about, parts) if about["groups"] else None
+    return snapshot, _sketches(about, parts) if about["sets"] else None
 
 
 def _sketches(about: Mapping[str, Any], parts: Mapping[str, Bytes]) -> SketchIndex:
-    import numpy as np
+    from reseen.match import saved_columns
+    from reseen.match.sketch_index import Comparer, SketchIndex
 
-    from reseen.fingerprints.sketch import SEARCHED
-    from reseen.match.nearest import NearestIndex
-    from reseen.match.sketch_index import Comparer, SketchIndex, as_slots
-
-    searched = NearestIndex()
-    for number, (group, slots) in enumerate(about["groups"]):
-        codes = np.frombuffer(parts[f"codes-{number}"], np.int8).reshape(-1, SEARCHED)
-        keys = np.frombuffer(parts[f"keys-{number}"], np.int64)
-        if len(codes) != len(keys):
-            raise ValueError("parts that do not fit together")
-        searched.put_back(str(group), as_slots(bytes.fromhex(slots)), codes, keys)
+    searched = saved_columns.put_back(about, parts)
     whole = about["strangers"] is not None
     source: SketchSource = SavedSketches(about, parts) if whole else NoSketches()
     return SketchIndex(Comparer(source), searched)

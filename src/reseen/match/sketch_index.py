@@ -1,7 +1,7 @@
 """Finds the removals whose sketches are like a file's, and says which it is a copy of.
 
 What comes in: a store or a saved index, once, and then sketches of files. What goes out: claims
-that come near, and `Likeness`es. The searched numbers are in memory or mapped (1.1 KB an entry);
+that come near, and `Likeness`es. What is searched, 64 bytes a module, is in memory or mapped;
 the sketches themselves stay where they are and are read for the few that come near, as is the
 background of an architecture when the first comes near in it. Immutable; may be used by several
 threads.
@@ -9,32 +9,35 @@ threads.
 
 from __future__ import annotations
 
+import secrets
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Protocol
 
-import numpy as np
 from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
 from reseen.errors import Malformed
-from reseen.fingerprints.entries import SearchEntry, entries, meets
-from reseen.fingerprints.sketch import SEARCHED, SLOTS, VERSION, Sketch, decode
+from reseen.fingerprints.choice import ModuleOrder
+from reseen.fingerprints.entries import SearchEntry, as_ids, entries, groups, units_of
+from reseen.fingerprints.sketch import VERSION, Sketch, decode
 from reseen.match import background
-from reseen.match.compare import Background, Comparison, best, compare
+from reseen.match.compare import COPY_MEAN, Background, Comparison, Relation, best, compare
 from reseen.match.digests_alone import every_such_claim, such_claims
-from reseen.match.nearest import Candidate, NearestIndex, Query
+from reseen.match.first_read import Offered, first_modules
+from reseen.match.nearest import Candidate, NearestIndex, Row
 from reseen.records import RemovalClass
+from reseen.store import search_key
 from reseen.store.backends import in_words
-from reseen.store.schema import claims, removals, sketch_entries, sketches
+from reseen.store.schema import claims, removals, sketches
 from reseen.updates.names.known import BY_ORDER, one_of
 
 MOST_COMPARED = 64
 """Removed files, the nearest first, that one file is compared with in full."""
 _DECODED = 256  # sketches kept in memory, 80 KB each
-_BATCH = 10_000
+_BATCH = 256  # sketches read at once
 
 OpenStore = Callable[[], AbstractContextManager[Connection]]
 """Opens the store for reading."""
@@ -48,16 +51,6 @@ class Likeness:
     claim_pk: int
     """Whose sketch it was."""
     comparison: Comparison
-
-
-@dataclass(frozen=True, slots=True)
-class EntryRow:
-    """One row of what is searched."""
-
-    claim_pk: int
-    group: str
-    slots: bytes
-    code: bytes
 
 
 class SketchSource(Protocol):
@@ -160,18 +153,13 @@ class SketchIndex:
     """Search and comparison over the sketches of claims, each by its claim's pk."""
 
     def __init__(
-        self,
-        comparer: Comparer,
-        base: NearestIndex,
-        later: NearestIndex | None = None,
-        held: Mapping[int, Sketch] | None = None,
+        self, comparer: Comparer, searched: NearestIndex, held: Mapping[int, Sketch] | None = None
     ) -> None:
-        """`later`: what came since `base`; `held`: sketches that the source does not have."""
+        """`held`: sketches that the source does not have."""
         self.comparer = comparer
-        self._base, self._later = base, later
-        self._parts = (base,) if later is None else (base, later)
+        self._searched = searched
         self._held = held or {}
-        self._length = sum(len(part) for part in self._parts)
+        self._length = len(searched)
 
     @classmethod
     def load(
@@ -182,144 +170,102 @@ class SketchIndex:
     ) -> SketchIndex:
         """All in force, or only these removals. `store` is where sketches are read from later, if
         not from a snapshot of its own beside this connection."""
+        alone = every_such_claim(connection)
         query = (
-            select(
-                sketch_entries.c.group,
-                sketch_entries.c.slots,
-                sketch_entries.c.code,
-                sketch_entries.c.claim_pk,
-                removals.c.id,
-            )
-            .join(claims, claims.c.pk == sketch_entries.c.claim_pk)
+            select(claims.c.pk, removals.c.id, sketches.c.value)
+            .select_from(sketches)
+            .join(claims, claims.c.pk == sketches.c.claim_pk)
             .join(removals, removals.c.pk == claims.c.removal_pk)
-            .where(searched(), sketch_entries.c.version == VERSION)
-            .order_by(sketch_entries.c.claim_pk, sketch_entries.c.group)
+            .where(searched(), sketches.c.version == VERSION)
+            .order_by(claims.c.pk)
             .execution_options(yield_per=_BATCH)
         )
-        codes: dict[tuple[str, bytes], bytearray] = {}
-        keys: dict[tuple[str, bytes], list[int]] = {}
-        alone = every_such_claim(connection)
-        for group, slots, code, claim_pk, removal in connection.execute(query):
-            if claim_pk in alone or (only is not None and removal not in only):
-                continue
-            codes.setdefault((group, bytes(slots)), bytearray()).extend(code)
-            keys.setdefault((group, bytes(slots)), []).append(claim_pk)
-        base = NearestIndex()
-        for (group, slots), some in codes.items():
-            numbers = np.frombuffer(some, np.int8).reshape(-1, SEARCHED)
-            base.add(group, as_slots(slots), numbers, keys[group, slots])
-        return cls(Comparer(StoreSketches(store or snapshots(connection.engine))), base)
+        if only is not None and len(only) <= _BATCH:
+            query = query.where(removals.c.id.in_(sorted(only)))
+        rows = (
+            row
+            for claim_pk, removal, value in connection.execute(query)
+            if claim_pk not in alone and (only is None or removal in only)
+            for row in _rows(claim_pk, bytes(value))
+        )
+        made = NearestIndex(ModuleOrder(search_key.of(connection))).plus(rows)
+        return cls(Comparer(StoreSketches(store or snapshots(connection.engine))), made)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A value that needs no store: whole sketches go with it."""
         source, values = self.comparer.source, {}
-        for part in self._parts:
-            for *_, keys in part.groups():
-                for pk in keys.tolist():
-                    with suppress(LookupError):
-                        values[pk] = source.sketch(pk)
+        for pk in self._searched.present():
+            with suppress(LookupError):
+                values[pk] = source.sketch(pk)
         unrelated = {name: source.strangers(name) for name in source.architectures()}
-        return _put_together, (HeldSketches(values, unrelated), self._parts, self._held)
+        return _put_together, (HeldSketches(values, unrelated), self._searched, self._held)
 
     @classmethod
     def none(cls, source: SketchSource) -> SketchIndex:
-        """Nothing to search."""
-        return cls(Comparer(source), NearestIndex())
+        """Nothing to search yet, in an order of its own."""
+        return cls(Comparer(source), NearestIndex(ModuleOrder(secrets.token_bytes(32))))
 
     def __len__(self) -> int:
-        """Entries."""
+        """Sketches that are searched."""
         return self._length
 
-    @cached_property
-    def claims(self) -> int:
-        """Claims whose sketches are searched."""
-        keys = [keys for part in self._parts for *_, keys in part.groups()]
-        return len(np.unique(np.concatenate(keys))) if keys else 0
-
     def plus(
-        self, rows: Iterable[EntryRow], held: Mapping[int, Sketch] | None = None
+        self, rows: Sequence[SketchRow], held: Mapping[int, Sketch] | None = None
     ) -> SketchIndex:
-        """The same with more entries; those of claims that are known already are left out."""
-        rows = list(rows)
-        known = self.known({row.claim_pk for row in rows})
-        fresh = [row for row in rows if row.claim_pk not in known]
+        """The same with more sketches; those of claims that are known already are left out."""
+        known = self._searched.held({claim_pk for claim_pk, _ in rows})
+        fresh = [row for pk, value in rows if pk not in known for row in _rows(pk, value)]
         held = {pk: one for pk, one in (held or {}).items() if pk not in self._held}
         if not fresh and not held:
             return self
-        later = NearestIndex() if self._later is None else self._later.copy()
-        for row in fresh:
-            code = np.frombuffer(row.code, np.int8)[None]
-            later.add(row.group, as_slots(row.slots), code, [row.claim_pk])
-        return SketchIndex(self.comparer, self._base, later, {**self._held, **held})
+        return SketchIndex(self.comparer, self._searched.plus(fresh), {**self._held, **held})
 
     def read_by(self, comparer: Comparer) -> SketchIndex:
         """The same, whole sketches read by other means."""
-        return SketchIndex(comparer, self._base, self._later, self._held)
-
-    def known(self, claim_pks: Collection[int]) -> set[int]:
-        """Those of these claims that are searched."""
-        return {pk for part in self._parts for pk in part.held(claim_pks)}
+        return SketchIndex(comparer, self._searched, self._held)
 
     def kept(self, wanted: Callable[[int], bool]) -> NearestIndex:
-        """All entries of claims that are wanted, in one part."""
-        made = NearestIndex()
-        for part in self._parts:
-            for group, slots, codes, keys in part.groups():
-                chosen = np.fromiter((wanted(pk) for pk in keys.tolist()), np.bool_, len(keys))
-                made.put_back(group, slots, codes[chosen], keys[chosen])
-        return made
+        """What is searched of claims that are wanted."""
+        return self._searched.without(wanted)
 
-    def folded(self, wanted: Callable[[int], bool], *, anew: bool = False) -> SketchIndex:
-        """The same, what came later put in with the rest; strangers are read anew. `anew`: also
-        where nothing came, so that what is not wanted is not in it."""
+    def folded(self, wanted: Callable[[int], bool]) -> SketchIndex:
+        """The same without what is not wanted; strangers are read anew."""
         self.comparer.forget_background()
-        if self._later is None and not anew:
-            return self
-        return SketchIndex(self.comparer, self.kept(wanted), None, self._held)
+        return SketchIndex(self.comparer, self.kept(wanted), self._held)
 
     # -- asking ----------------------------------------------------------------------------------
 
     def could_match(self, modules: Mapping[str, bytes]) -> frozenset[str]:
-        """The groups in which a file with these slots can come near anything at all."""
+        """The groups in which a file with these modules can come near anything at all."""
         return frozenset(
             group
-            for group, slots in modules.items()
-            if any(
-                part.could_match(each, as_slots(slots))
-                for part in self._parts
-                for each in meets(group)
-            )
+            for group, ids in modules.items()
+            if self._searched.could_match(group, as_ids(ids))
         )
+
+    def first_modules(self, groups: Collection[str], offered: Offered) -> frozenset[str]:
+        """Names of the modules to be read first of a file at a hub."""
+        return first_modules(self._searched, groups, offered)
 
     def near_many(self, files: Sequence[Sequence[SearchEntry]]) -> list[list[int]]:
         """For each file, by its entries: the claims (by pk) that come near, the nearest first and
         each once."""
-        return [list(dict.fromkeys(each.key for each in some)) for some in self._candidates(files)]
+        return [[each.key for each in some] for some in self._candidates(files)]
 
     def nearest(self, sketch: Sketch) -> list[Candidate]:
-        """What comes near by the searched modules, the nearest first; each claim once."""
-        (found,) = self._candidates([entries(sketch)])
-        once: dict[int, Candidate] = {}
-        for each in found:
-            once.setdefault(each.key, each)
-        return list(once.values())
+        """What comes near, the nearest first; each claim once."""
+        return self._candidates([entries(sketch)])[0]
 
     def _candidates(self, files: Sequence[Sequence[SearchEntry]]) -> list[list[Candidate]]:
-        """For each file what comes near, the nearest first."""
-        queries: list[Query] = []
-        whose: list[int] = []
-        for number, some in enumerate(files):
-            for each in some:
-                for group in meets(each.group):
-                    # Negated, and used at strength -1, it is the same adapter.
-                    queries += [Query(group, code, each.slots) for code in (each.code, -each.code)]
-                    whose += [number, number]
-        found: list[list[Candidate]] = [[] for _ in files]
-        for part in self._parts:
-            if len(part):
-                for number, candidates in zip(whose, part.find_many(queries), strict=True):
-                    found[number] += candidates
-        return [sorted(some, key=lambda c: (-c.cosine, c.key)) for some in found]
+        queries = [each for some in files for each in some]
+        whose = [number for number, some in enumerate(files) for _ in some]
+        found: list[dict[int, Candidate]] = [{} for _ in files]
+        for number, candidates in zip(whose, self._searched.find_many(queries), strict=True):
+            for each in candidates:
+                before = found[number].get(each.key)
+                if before is None or before.best < each.best:
+                    found[number][each.key] = each
+        return [sorted(some.values(), key=lambda c: (-c.best, c.key)) for some in found]
 
     def compared(
         self, sketch: Sketch, candidates: Sequence[tuple[str, int]]
@@ -337,7 +283,7 @@ class SketchIndex:
                 )
             except (LookupError, Malformed):
                 continue  # not stored yet, or damaged: nothing to compare with
-            if made is not None:
+            if made is not None and _is_told(made):
                 found.append(Likeness(removal, claim_pk, made))
         return surest(*found)
 
@@ -351,12 +297,16 @@ def surest(*found: Likeness) -> tuple[Likeness, ...]:
     return tuple(sorted(chosen, key=lambda f: (f.comparison.p_value, -f.comparison.mean)))
 
 
+def _is_told(made: Comparison) -> bool:
+    """Whether a likeness is told that is no copy: by all modules, so that it does not depend on
+    those that were looked at first."""
+    return made.mean >= COPY_MEAN or made.relation not in (Relation.RELATED, Relation.UNRELATED)
+
+
 def _put_together(
-    source: HeldSketches, parts: Sequence[NearestIndex], held: Mapping[int, Sketch]
+    source: HeldSketches, searched: NearestIndex, held: Mapping[int, Sketch]
 ) -> SketchIndex:
-    base, later = (*parts, None)[:2]
-    assert base is not None
-    return SketchIndex(Comparer(source), base, later, held)
+    return SketchIndex(Comparer(source), searched, held)
 
 
 def _best(likenesses: Sequence[Likeness]) -> Likeness:
@@ -373,39 +323,36 @@ def searched() -> ColumnElement[bool]:
     return and_(claims.c.in_force == 1, removals.c.cls < int(RemovalClass.CHILD_ABUSE))
 
 
-def entry_rows(connection: Connection, removal_pks: Collection[int]) -> list[EntryRow]:
-    """What is searched of these removals (at most a few hundred)."""
+SketchRow = tuple[int, bytes]
+"""A claim (by pk), and its sketch in the published layout."""
+
+
+def sketch_rows(connection: Connection, removal_pks: Collection[int]) -> list[SketchRow]:
+    """The sketches of these removals (at most a few hundred) that are searched."""
     query = (
-        select(
-            sketch_entries.c.claim_pk,
-            sketch_entries.c.group,
-            sketch_entries.c.slots,
-            sketch_entries.c.code,
-        )
-        .join(claims, claims.c.pk == sketch_entries.c.claim_pk)
+        select(claims.c.pk, sketches.c.value)
+        .select_from(sketches)
+        .join(claims, claims.c.pk == sketches.c.claim_pk)
         .join(removals, removals.c.pk == claims.c.removal_pk)
         .where(
             claims.c.removal_pk.in_(list(removal_pks)),
             searched(),
-            sketch_entries.c.version == VERSION,
+            sketches.c.version == VERSION,
         )
     )
-    found = [EntryRow(*row) for row in connection.execute(query)]
-    alone = such_claims(connection, {row.claim_pk for row in found})
-    return [row for row in found if row.claim_pk not in alone]
+    found = [(pk, bytes(value)) for pk, value in connection.execute(query)]
+    alone = such_claims(connection, {pk for pk, _ in found})
+    return [row for row in found if row[0] not in alone]
 
 
-def rows_of(claim_pk: int, sketch: Sketch) -> list[EntryRow]:
-    """The same of a sketch that is in no store."""
-    return [
-        EntryRow(claim_pk, each.group, each.slots.astype("<u4").tobytes(), each.code.tobytes())
-        for each in entries(sketch)
-    ]
+def row_of(claim_pk: int, sketch: Sketch) -> Row:
+    """What is searched of a sketch."""
+    return groups(sketch), sketch.ids, units_of(sketch), claim_pk
 
 
-def as_slots(slots: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint32]]:
-    """Slots as the store keeps them."""
-    return np.frombuffer(slots, "<u4", SLOTS).astype(np.uint32)
+def _rows(claim_pk: int, value: bytes) -> Iterator[Row]:
+    with suppress(Malformed):  # nothing of a damaged one
+        yield row_of(claim_pk, decode(value))
 
 
 def snapshots(engine: Engine) -> OpenStore:

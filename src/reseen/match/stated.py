@@ -17,8 +17,8 @@ from reseen.match.compare import COPY_MEAN_ALONE
 from reseen.match.registry_index import Proofs, RegistryIndex
 from reseen.records import DigestKind, Evidence, Fingerprint, RemovalClass, Rung
 
-FEWEST_SLOTS = 8
-"""Searched modules without which likeness is not judged by these alone."""
+FEWEST = 8
+"""Modules that were looked at, without which likeness is not judged by these alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,11 @@ class NamedIndex:
             if removal is None or removal in done:
                 continue
             done.add(removal)
-            if near.cosine >= COPY_MEAN_ALONE and near.slots >= FEWEST_SLOTS:
+            if near.cosine >= COPY_MEAN_ALONE and near.modules >= FEWEST:
                 cosine = round(near.cosine, 4)
                 why = (
-                    f"Similar weight updates: cosine {cosine:.3f} over the {near.slots} modules "
-                    "that are searched; the store is away, so that the others could not be "
+                    f"Similar weight updates: cosine {cosine:.3f} over {near.modules} modules "
+                    "that were looked at; the store is away, so that the others could not be "
                     "compared (uncalibrated)."
                 )
                 said = Evidence(Rung.WEIGHTS, "sketch", f"cosine {cosine:.3f}", why)

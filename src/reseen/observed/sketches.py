@@ -1,7 +1,7 @@
 """Sketches kept: of removed files, and of what scans read.
 
 What comes in: sketches in their published byte layout. What goes out: rows, and beside them the
-entries under which they are searched. Only here does the registry look into a sketch, and it
+modules by which those of scans are searched. Only here does the registry look into a sketch, and it
 imports what that needs only when there is one.
 """
 
@@ -11,9 +11,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, delete, select
 
-from reseen.store import schema
+from reseen.store import schema, search_key
 from reseen.store.database import chunks, insert_many, upsert
 
 ADAPTER = "adapter"
@@ -35,8 +35,6 @@ def keep_removed(connection: Connection, made: Sequence[tuple[int, bytes]]) -> i
         known.update((pk, version) for pk, version in connection.execute(query))
     fresh = [row for row in rows if (row["claim_pk"], row["version"]) not in known]
     upsert(connection, schema.sketches, fresh, key=("claim_pk", "version"), update=())
-    entries = [e for row in fresh for e in _entries("claim_pk", row["claim_pk"], row["value"])]
-    _keep(connection, schema.sketch_entries, entries)
     return len(fresh)
 
 
@@ -65,8 +63,16 @@ def keep_read(connection: Connection, made: Sequence[tuple[int, bytes]]) -> None
         key=("artifact_pk", "version"),
         update=("architecture", "kind", "complete", "value"),
     )
-    entries = [e for r in kept for e in _entries("artifact_pk", r["artifact_pk"], r["value"])]
-    _keep(connection, schema.read_entries, entries)
+    key = search_key.of(connection)
+    entries = [e for r in kept for e in _entries(r["artifact_pk"], r["value"], key)]
+    # What was known of an entry before is of a header, or of fewer modules.
+    upsert(
+        connection,
+        schema.read_entries,
+        entries,
+        key=("artifact_pk", "version", "group"),
+        update=("slots", "code"),
+    )
     for chunk in chunks(row["artifact_pk"] for row in kept if row["complete"]):
         connection.execute(delete(schema.near).where(schema.near.c.artifact_pk.in_(chunk)))
 
@@ -145,26 +151,22 @@ def _columns(sketch: bytes) -> dict[str, Any]:
     }
 
 
-def _entries(column: str, pk: int, sketch: bytes) -> list[dict[str, Any]]:
-    from reseen.fingerprints.entries import entries
+def _entries(artifact_pk: int, sketch: bytes, key: bytes) -> list[dict[str, Any]]:
+    from reseen.fingerprints.choice import ModuleOrder
+    from reseen.fingerprints.entries import chosen, entries
     from reseen.fingerprints.sketch import decode
 
+    order = ModuleOrder(key)
     return [
         {
-            column: pk,
+            "artifact_pk": artifact_pk,
             "version": _VERSION,
             "group": each.group,
-            "slots": each.slots.astype("<u4").tobytes(),
-            "code": each.code.tobytes(),
+            "slots": each.ids.astype("<u4").tobytes(),
+            "code": each.units.tobytes(),
         }
-        for each in entries(decode(sketch))
+        for each in (chosen(some, order) for some in entries(decode(sketch)))
     ]
-
-
-def _keep(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """What was known of an entry before is of a header, or of fewer modules."""
-    key = next(iter(table.primary_key)).name
-    upsert(connection, table, rows, key=(key, "version", "group"), update=("slots", "code"))
 
 
 def _complete(sketch: bytes) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Select, exists, or_, select
 
 from reseen.match.judge import files_of, judge_files, judge_removals
-from reseen.match.retroactive import candidates_for_reinspection, near_subsets
+from reseen.match.retroactive import are_sketched, candidates_for_reinspection, near_subsets
 from reseen.observed import sketches
 from reseen.records import account_of
 from reseen.registry.removals import pks_of
@@ -29,7 +29,6 @@ from reseen.store.schema import (
     readings,
     removals,
     repositories,
-    sketch_entries,
 )
 from reseen.store.service_schema import changes as schema_changes
 
@@ -165,16 +164,7 @@ def _placed(since: int, *more: Column[Any]) -> Select[Any]:
 
 def sketched(connection: Connection, removal_ids: Collection[str]) -> bool:
     """Has any of these removals a sketch?"""
-    for some in chunks(removal_ids):
-        query = (
-            select(sketch_entries.c.claim_pk)
-            .join(claims, claims.c.pk == sketch_entries.c.claim_pk)
-            .join(removals, removals.c.pk == claims.c.removal_pk)
-            .where(removals.c.id.in_(some), claims.c.in_force == 1)
-        )
-        if connection.execute(query.limit(1)).first() is not None:
-            return True
-    return False
+    return any(are_sketched(connection, some) for some in chunks(removal_ids))
 
 
 def changed_since(connection: Connection, at: int) -> list[str] | None:

@@ -177,8 +177,8 @@ sketch_entries = Table(
     Column("slots", LargeBinary, nullable=False),
     Column("code", LargeBinary, nullable=False),
 )
-"""What of a sketch is searched: `code` (1 KiB), the numbers of the 16 modules in `slots`. One for
-the file as a whole, and one for each text encoder in it."""
+"""Of stores from before: what of a sketch was searched, the numbers of 16 modules. Nothing is
+written here any more, and nothing read."""
 
 sealed_index = Table(
     "sealed_index",
@@ -307,8 +307,9 @@ read_entries = Table(
     Column("slots", LargeBinary, nullable=False),
     Column("code", LargeBinary),
 )
-"""What of an artifact is searched, as in `sketch_entries`; `code` is null while only the header was
-read, which tells the modules."""
+"""What of an artifact is searched when a removal comes later, for the file as a whole and for each
+text encoder in it: `slots`, ids of modules, and `code`, 64 numbers of each. `code` is null while
+only the header was read, which tells the modules: these are all of them."""
 
 blind_spots = Table(
     "blind_spots",
