@@ -15,12 +15,18 @@ import numpy as np
 from reseen.fingerprints.sketch import FEWEST_MODULES, module_id
 from reseen.match.nearest import ModuleSet, NearestIndex
 
-FIRST = 16
-"""Modules that are read first."""
-SIDE_BY_SIDE = 4
+FEWEST, FIRST = 8, 16
+"""Modules that are read first, at least, and at most."""
+SHARE, LARGEST_SHARE = 0.006, 0.014
+"""More than the fewest only within the first part of the bytes of all modules; more than half of
+them only within the second."""
+SMALL = 256 << 10
+"""Bytes that are not too many, whatever part they are."""
+SIDE_BY_SIDE = 2
 """Of them in one range, where neighbours can be had."""
-CHEAPEST = 3
-"""One part in so many of all such ranges, the shortest, is chosen from."""
+SHORTEST = 2 / 3
+"""The part of all such ranges, the shortest, that is chosen from. An uploader who spoils a quarter
+of the modules, all among these, spoils three eighths of them."""
 MOST = 48
 """Modules, however many different ones the registry has."""
 
@@ -52,19 +58,25 @@ def _side_by_side(
     ids: Sequence[int], spans: Mapping[int, tuple[int, int]], ranks: Mapping[int, int]
 ) -> list[int]:
     """Neighbours in the file, from ranges that are short, in the secret order."""
-    if len(ids) <= FIRST:
+    if len(ids) <= FEWEST:
         return list(ids)
     windows = [ids[at : at + SIDE_BY_SIDE] for at in range(len(ids) - SIDE_BY_SIDE + 1)]
     lengths = [max(spans[i][1] for i in some) - spans[some[0]][0] for some in windows]
-    enough = max(len(lengths) // CHEAPEST, FIRST)
-    longest = sorted(lengths)[min(enough, len(lengths)) - 1]
-    short = [some for some, length in zip(windows, lengths, strict=True) if length <= longest]
+    longest = sorted(lengths)[int((len(lengths) - 1) * SHORTEST)]
+    # Modules that are one tensor in the file are cut from the same bytes.
+    every, taken = sum(end - start for start, end in set(spans.values())), 0
+    most = max(LARGEST_SHARE * every, SMALL)
+    short = [pair for pair in zip(windows, lengths, strict=True) if pair[1] <= longest]
     picked: dict[int, None] = {}
-    for some in sorted(short, key=lambda window: ranks[window[0]]):
-        if len(picked) >= FIRST:
+    for some, length in sorted(short, key=lambda pair: ranks[pair[0][0]]):
+        count = len(picked)
+        if count >= FIRST or (count >= FEWEST and taken + length > SHARE * every):
             break
+        if count >= FEWEST // 2 and taken + length > most:
+            continue
         if not picked.keys() & set(some):
             picked |= dict.fromkeys(some)
+            taken += length
     return list(picked)
 
 

@@ -27,12 +27,15 @@ from reseen.fingerprints.sketch import FEWEST_MODULES, NUMBERS
 LEAST = 0.125
 """The mean cosine from which a removed file is worth a full comparison: half of what a copy has at
 least (`compare.COPY_MEAN`), for a part of the modules says that of all within a few hundredths."""
-SIGMAS = 5.0
-"""Where few modules are looked at, as many standard deviations of chance."""
-MOST = 0.25
-"""... and never more than this, so that no copy is lost."""
+SIGMAS = 6.0
+"""Where few modules are looked at, as many standard deviations of chance: with fewer no file is
+called a copy."""
 EITHER_SIGN = 0.5
 """The mean size of the cosines that is enough, whatever their signs: blocks may be negated."""
+
+ONE, FEW = 0.75, 16
+"""Where so few are looked at, the size of a cosine of which one is enough: the others may be
+spoiled. Single modules of strangers reach 0.53 where a seed is shared, one of thousands 0.84."""
 
 BLOCK = 1_024
 """Removed files that are multiplied at once: they, and what comes of them, stay in the cache."""
@@ -221,7 +224,7 @@ def _kept(keys: Keys, wanted: Callable[[int], bool]) -> Keys:
 
 def gate(modules: int) -> float:
     """The mean cosine over so many modules from which a removed file is a candidate."""
-    return float(min(MOST, max(LEAST, SIGMAS / np.sqrt(modules * NUMBERS))))
+    return float(max(LEAST, SIGMAS / np.sqrt(modules * NUMBERS)))
 
 
 _Part = tuple[int, Any, Floats]
@@ -273,7 +276,7 @@ class _Look:
                 sums.append(self._sums(self.strong, codes))
                 sums.append((sums[0][0] + sums[1][0], sums[0][1] + sums[1][1]))
                 counts += [self.each, counts[0] + self.each]
-            near = np.zeros(sums[0][0].shape, np.bool_)
+            near = self._one(codes) if counts[0] <= FEW else np.zeros(sums[0][0].shape, np.bool_)
             for (signed, size), count in zip(sums, counts, strict=True):
                 near |= np.abs(signed) >= np.float32(gate(count) * count * _UNIT)
                 near |= size >= np.float32(EITHER_SIGN * count * _UNIT)
@@ -287,6 +290,14 @@ class _Look:
                 ]
                 best = max(max(each) for each in means)
                 yield int(query), Candidate(int(keys[at]), means[-1][0], counts[-1], best)
+
+    def _one(self, codes: NDArray[np.int8]) -> NDArray[np.bool_]:
+        """(queries, files): whether any cosine is enough alone."""
+        found = np.zeros((self.count, codes.shape[1]), np.bool_)
+        for module, whose, query in self.keyed:
+            cosines = query @ codes[module].astype(np.float32).T
+            found[whose] |= np.abs(cosines) >= np.float32(ONE * _UNIT)
+        return found
 
     def _sums(self, parts: Sequence[_Part], codes: NDArray[np.int8]) -> tuple[Floats, Floats]:
         """(queries, files): the sums of the cosines, and of their sizes, in `_UNIT`s: whole
