@@ -39,6 +39,20 @@ def test_what_is_inserted_in_bulk_is_what_was_given(store: Store) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 19, 20, 47])
+def test_what_is_the_same_in_all_rows_is_given_once(store: Store, count: int) -> None:
+    same = {"site": "it's ?1", "size": None, "in_force": 0}
+    with store.write() as connection:
+        rows = [(n, 2 * n) for n in range(1, count + 1)]
+        insert_many(connection, schema.claims, ("pk", "removal_pk"), rows, same=same)
+        again = [*rows, (count + 1, 0)]
+        insert_many(connection, schema.claims, ("pk", "removal_pk"), again, same=same, ignore=True)
+    with store.read() as connection:
+        c = schema.claims.c
+        found = connection.execute(select(c.pk, c.removal_pk, c.site, c.size, c.in_force))
+        assert sorted(found) == [(*row, "it's ?1", None, 0) for row in again]
+
+
+@pytest.mark.parametrize("count", [0, 1, 19, 20, 47])
 def test_packed_rows_are_inserted_as_they_are(store: Store, count: int) -> None:
     rows = [(bytes([n]) * 16, 1 << (n % 40), n % 5) for n in range(count)]
     packed = b"".join(struct.pack(">16sqB", *row) for row in rows)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
 from struct import Struct
 from typing import Any
 
@@ -41,6 +40,8 @@ _MANY = 20_000
 """Claims from which on a second process pays."""
 _SLICE = 25_000
 """Claims that are sealed at once."""
+_LONG_SLICE = 100_000
+"""Claims whose tokens are put in order at once: the longer, the fewer times the tree is walked."""
 
 
 @dataclass(slots=True)
@@ -55,6 +56,8 @@ class _Rows:
     moment: int
     order: Sequence[int] = ()
     """Positions in the order of the pks."""
+    places: Sequence[int] = ()
+    """At which place of that order each position stands."""
     pks: Sequence[int] = ()
     """In that order."""
 
@@ -70,7 +73,8 @@ def write(
     changed = [merged.changed[pk] for pk in sorted(merged.changed)]
     ids = sorted(new_ids(connection, len(new))) if new else []
     pks = reserve(connection, schema.removals, len(new)) if new else ()
-    numbers = _inverse(_order([_first_digest(each) for each in new]))
+    order = _order([_first_digest(each) for each in new])
+    numbers = _inverse(order)
     for standing, number in zip(new, numbers, strict=True):
         standing.pk, standing.id = pks[number], ids[number]
     out = [False for standing in new for _ in standing.new]
@@ -84,13 +88,15 @@ def write(
     )
     if not rows.drafts:
         return frozenset()
-    rows.order = _order([standing.pk for standing in rows.standings])
+    rows.order, rows.places = order, numbers  # of nearly all long lists: a removal for each
+    if len(rows.drafts) != len(new) or changed:
+        rows.order = _order([standing.pk for standing in rows.standings])
+        rows.places = _inverse(rows.order)
     rows.pks = reserve(connection, schema.claims, len(rows.drafts))
-    _insert(connection, keyring, zip(pks, ids, repeat(rows.moment)), rows, lines)
+    _insert(connection, keyring, zip(pks, ids, strict=True), rows, lines)
     files = [(at, draft.file) for at, draft in enumerate(rows.drafts) if draft.file is not None]
     if files:
-        places = _inverse(rows.order)
-        made = [(rows.pks[places[at]], file.sketch) for at, file in files if file.sketch]
+        made = [(rows.pks[rows.places[at]], file.sketch) for at, file in files if file.sketch]
         sketches.keep_removed(connection, made)
     return _follow(connection, pks, rows)
 
@@ -113,34 +119,40 @@ def _follow(connection: Connection, new: Sequence[int], rows: _Rows) -> frozense
 def _insert(
     connection: Connection,
     keyring: Keyring,
-    removals: Iterator[tuple[int, str, int]],
+    removals: Iterable[tuple[int, str]],
     rows: _Rows,
     lines: ClaimLines,
 ) -> None:
-    """Write new removals (pk, id, when), and claims with all that belongs to them."""
+    """Write new removals (pk, id), and claims with all that belongs to them."""
     lists = claims.list_pks(connection, {draft.list_name for draft in rows.drafts})
     count = len(rows.pks)
     slices = [slice(at, at + _SLICE) for at in range(0, count, _SLICE)]
-    places = _inverse(rows.order)
     columns = _columns(rows, lists)
-    written = {name: column for name, column in columns.items() if not _is_empty(column)}
+    # A list fills few of the columns, and writing nothing takes as long as writing something.
+    alike = {n: some[0] for n, some in columns.items() if some.count(some[0]) == count}
+    same = {name: value for name, value in alike.items() if value is not None}
+    own = {name: column for name, column in columns.items() if name not in alike}
+    long_slices = [slice(at, at + _LONG_SLICE) for at in range(0, count, _LONG_SLICE)]
     works: list[Callable[[], bytes]] = [
-        partial(_packed_digests, rows, places),
-        *(partial(_packed_tokens, keyring, rows, places, batch) for batch in slices),
+        partial(_packed_digests, rows),
         *(partial(_packed_names, keyring, rows, batch) for batch in slices),
+        *(partial(_packed_tokens, keyring, rows, batch) for batch in long_slices),
     ]
     with beside(works) if count >= _MANY else nullcontext(work() for work in works) as made:
-        insert_many(connection, schema.removals, ("pk", "id", "added_at"), removals)
+        when = {"added_at": rows.moment}
+        insert_many(connection, schema.removals, ("pk", "id"), removals, same=when)
         lines.add_claims(columns)
         for kind, values, pks in _unpacked_digests(next(made)):
             lines.add_digests(kind, values, pks)
-            insert_many(connection, schema.digests, DIGEST_COLUMNS, zip(repeat(kind), values, pks))
-        for _ in slices:
-            insert_packed(connection, schema.sealed_index, TOKEN_COLUMNS, _INDEXED, next(made))
+            of_kind = {DIGEST_COLUMNS[0]: kind}
+            digests = zip(values, pks, strict=True)
+            insert_many(connection, schema.digests, DIGEST_COLUMNS[1:], digests, same=of_kind)
         for batch in slices:
-            here = [column[batch] for column in written.values()]
+            here = [column[batch] for column in own.values()]
             made_of = zip(*here, _unpacked(next(made)), strict=True)
-            insert_many(connection, schema.claims, (*written, "sealed"), made_of)
+            insert_many(connection, schema.claims, (*own, "sealed"), made_of, same=same)
+        for _ in long_slices:
+            insert_packed(connection, schema.sealed_index, TOKEN_COLUMNS, _INDEXED, next(made))
 
 
 def _columns(rows: _Rows, lists: Mapping[str, int]) -> dict[str, Sequence[Any]]:
@@ -171,17 +183,11 @@ def _columns(rows: _Rows, lists: Mapping[str, int]) -> dict[str, Sequence[Any]]:
     return {"pk": rows.pks, **ordered}
 
 
-def _is_empty(column: Sequence[Any]) -> bool:
-    """A list fills few of the columns, and writing nothing takes as long as writing something."""
-    return column[0] is None and column.count(None) == len(column)
-
-
-def _packed_digests(rows: _Rows, places: Sequence[int]) -> bytes:
-    """The rows of digests, in the order of their key. `places`: of the rows, in the order of the
-    pks."""
-    count = len(places)
+def _packed_digests(rows: _Rows) -> bytes:
+    """The rows of digests, in the order of their key."""
+    count = len(rows.places)
     by_kind: defaultdict[int, list[bytes]] = defaultdict(lambda: [b""] * count)
-    for place, draft in zip(places, rows.drafts, strict=True):
+    for place, draft in zip(rows.places, rows.drafts, strict=True):
         last = rows.pks[place].to_bytes(8, "big")
         for digest in kept(draft.digests):
             by_kind[digest.kind][place] = digest.value + last
@@ -206,11 +212,11 @@ def _unpacked_digests(packed: bytes) -> Iterator[tuple[int, Sequence[bytes], Seq
         at = end
 
 
-def _packed_tokens(keyring: Keyring, rows: _Rows, places: Sequence[int], batch: slice) -> bytes:
+def _packed_tokens(keyring: Keyring, rows: _Rows, batch: slice) -> bytes:
     """Of a slice of the rows, in the order of the index."""
     tokens: list[bytes] = []
     pack = Struct(f">{_INDEXED}").pack
-    for place, draft in zip(places[batch], rows.drafts[batch], strict=True):
+    for place, draft in zip(rows.places[batch], rows.drafts[batch], strict=True):
         pk = rows.pks[place]
         for which, token in keyring.tokens(draft.said):
             tokens.append(pack(token, pk, which))

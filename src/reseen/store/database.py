@@ -301,13 +301,19 @@ def insert_many(
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
     *,
+    same: Mapping[str, Any] | None = None,
     ignore: bool = False,
 ) -> None:
     """Insert rows given as tuples in the order of `columns`, as fast as the driver can.
-    `ignore`: leave out rows whose key is there already."""
+    `same`: columns that have one value in all rows. `ignore`: leave out rows whose key is there
+    already."""
+    same = same or {}
     tail = " ON CONFLICT DO NOTHING" if ignore else ""
     left = iter(rows)
     if connection.dialect.name != "sqlite":  # each statement is a way to the server
+        if same:
+            columns, alike = (*columns, *same), tuple(same.values())
+            left = ((*row, *alike) for row in left)
         if not ignore:
             _copy(connection, table, columns, left)
             return
@@ -318,19 +324,20 @@ def insert_many(
         while chunk := [tuple(row) for row in islice(left, _CHUNK)]:
             connection.exec_driver_sql(into, _turned(chunk))
         return
-    statement = _insert_into(connection, table, columns, tail)
+    statement = _insert_into(connection, table, columns, same, tail)
     # SQLite runs a statement for each row: one for several rows is a quarter faster.
-    together = _TOGETHER
+    together, alike = _TOGETHER, (tuple(same.values()),)
     while chunk := [tuple(row) for row in islice(left, _CHUNK)]:
         rest = len(chunk) % together
         many = [
-            tuple(chain.from_iterable(chunk[at : at + together]))
+            tuple(chain(*chunk[at : at + together], *alike))
             for at in range(0, len(chunk) - rest, together)
         ]
         if many:
             connection.exec_driver_sql(statement(together), many)
         if rest:
-            connection.exec_driver_sql(statement(1), chunk[-rest:])
+            some = [(*row, *same.values()) for row in chunk[-rest:]]
+            connection.exec_driver_sql(statement(1), some)
 
 
 def insert_packed(
@@ -345,7 +352,7 @@ def insert_packed(
     # As `insert_many`, and never a tuple for each row.
     whole = len(packed) // size // _TOGETHER * _TOGETHER * size
     many = Struct(f">{row * _TOGETHER}")
-    statement = _insert_into(connection, table, columns)
+    statement = _insert_into(connection, table, columns, {})
     step = many.size * (_CHUNK // _TOGETHER)
     for at in range(0, whole, step):
         some = list(many.iter_unpack(packed[at : min(at + step, whole)]))
@@ -355,15 +362,27 @@ def insert_packed(
 
 
 def _insert_into(
-    connection: Connection, table: Table, columns: Sequence[str], tail: str = ""
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    same: Collection[str],
+    tail: str = "",
 ) -> Callable[[int], str]:
-    """The statement that inserts so many rows at once on SQLite."""
+    """The statement that inserts so many rows at once on SQLite: the values of each, then those
+    that are the same in all."""
     quote = connection.dialect.identifier_preparer.quote
     # Names come from `schema` only (the look-up fails for any other): no foreign text is built in.
-    names = ", ".join(quote(table.c[column].name) for column in columns)
-    marks = f"({', '.join(['?'] * len(columns))})"
+    names = ", ".join(quote(table.c[column].name) for column in (*columns, *same))
     insert = f"INSERT INTO {quote(table.name)} ({names}) VALUES "  # noqa: S608
-    return lambda rows: f"{insert}{', '.join([marks] * rows)}{tail}"
+    width = len(columns)
+
+    def statement(rows: int) -> str:
+        alike = range(rows * width, rows * width + len(same))
+        own = (range(at, at + width) for at in range(0, rows * width, width))
+        marks = (", ".join(f"?{at + 1}" for at in (*each, *alike)) for each in own)
+        return f"{insert}{', '.join(f'({mark})' for mark in marks)}{tail}"
+
+    return statement
 
 
 _COPIED = {"float": "float8"}
