@@ -17,9 +17,9 @@ ROOMS_BELOW = {"hubs", "files", "updates", "fingerprints"}
 """They do what they are told, and know no registry: who calls them is looked at."""
 
 READS = {
-    *("drive", "look_inside", "read_listing", "read_sketch"),
+    *("drive", "look_inside", "read_listing", "read_sketch", "read_rows"),
     *("read_files", "fingerprint", "digests_alone", "fingerprint_of", "read_upload"),
-    *("listing_of", "sketch_of", "plan_of"),
+    *("listing_of", "sketch_of", "plan_of", "embedding_of"),
     *("Fingerprinter", "WholeFile", "LocalFile", "Sketcher"),
     *("read_stream", "with_members", "with_parts"),
 }
@@ -37,7 +37,9 @@ THROUGH: dict[Place, Place] = {
     ("scan/inspect.py", "_read_all"): ("scan/inspect.py", "read"),
     ("scan/screen.py", "screen"): ("scan/inspect.py", "_screen"),
     ("scan/inspect.py", "_screen"): ("scan/inspect.py", "read"),
-    ("scan/screen.py", "_read"): ("scan/screen.py", "screen"),
+    ("scan/screen.py", "_by_layers"): ("scan/screen.py", "screen"),
+    ("scan/screen.py", "_by_rows"): ("scan/screen.py", "screen"),
+    ("scan/screen.py", "_read"): ("scan/screen.py", "_by_layers"),
     ("scan/screen.py", "config_beside"): ("scan/inspect.py", "_config"),
     ("scan/inspect.py", "_config"): ("scan/inspect.py", "read"),
     ("scan/archive_at_hub.py", "_read_whole"): ("scan/archive_at_hub.py", "read_members"),
@@ -48,6 +50,8 @@ THROUGH: dict[Place, Place] = {
     ("scan/remote.py", "listing_of.read"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "sketch_of"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "sketch_of.read"): ("scan/remote.py", "_with_artifact"),
+    ("scan/remote.py", "embedding_of"): ("scan/remote.py", "_with_artifact"),
+    ("scan/remote.py", "embedding_of.read"): ("scan/remote.py", "_with_artifact"),
 }
 """Readers that are reached through a guarded function alone; chains end at one that asks."""
 
@@ -64,6 +68,7 @@ NO_REGISTRY: dict[Place, str] = {
     ("cli/fingerprint.py", "fingerprint"): "a person's own file; nothing is kept",
     ("cli/fingerprint.py", "_read"): "a person's own file, or through scan/remote.py",
     ("cli/compare.py", "_sketched"): "a person's own file, or through scan/remote.py",
+    ("cli/compare.py", "_rows"): "a person's own file, or through scan/remote.py",
     ("registry/never_read.py", "read_local"): "the guard itself",
 }
 

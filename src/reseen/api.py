@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reseen.fingerprints.sketch import Sketch
     from reseen.match.calibration import Background
     from reseen.match.compare import Comparison
+    from reseen.match.rows import RowsComparison
     from reseen.operations.checks import Checked, Checker
     from reseen.operations.lists import FilesAdded, Imported
     from reseen.operations.removals import RemovalChanged
@@ -69,25 +70,26 @@ def compare(
     a: StrPath | bytes | Sketch | Fingerprint,
     b: StrPath | bytes | Sketch | Fingerprint,
     background: Background | None = None,
-) -> Comparison | SameContent | Incomparable:
+) -> Comparison | RowsComparison | SameContent | Incomparable:
     """How alike the updates of two adapters are; `a` plays the removal.
 
     Each is a file, a stored sketch (bytes, or a `Sketch`), or a `Fingerprint`. `background`: real
     adapters of the same architecture that are nobody's copies (`Registry.background`); without one
     the p-value is uncalibrated, and says so. `why` says what was found, or why nothing could be
     said. Files and fingerprints whose updates cannot be compared are still known to be the same, by
-    their bytes or tensors: a `SameContent`. Raises `reseen.errors.FileError` for a file that cannot
-    be read, and its subclass `Malformed` for bytes that are no sketch.
+    their bytes or tensors: a `SameContent`; embeddings (textual inversion) by their rows: a
+    `RowsComparison`. Raises `reseen.errors.FileError` for a file that cannot be read, and its
+    subclass `Malformed` for bytes that are no sketch.
     """
     from reseen.match.calibration import NO_BACKGROUND
     from reseen.match.compare import compare as compared
     from reseen.match.compare import obstacle
 
     first, second = _sketch(a), _sketch(b)
-    if isinstance(first, str):
-        return _same(a, b) or Incomparable(f"The first has no sketch: {first}.")
-    if isinstance(second, str):
-        return _same(a, b) or Incomparable(f"The second has no sketch: {second}.")
+    if isinstance(first, str) or isinstance(second, str):
+        which, why = ("first", first) if isinstance(first, str) else ("second", second)
+        unlike = Incomparable(f"The {which} has no sketch: {why}.")
+        return _same(a, b) or _by_rows(a, b) or unlike
     found = compared(first, second, NO_BACKGROUND if background is None else background)
     if found is None:
         return _same(a, b) or Incomparable(obstacle(first, second) or "")
@@ -107,6 +109,24 @@ def _same(
         else:
             return None  # of a sketch, nothing else is known
     return same(*read)
+
+
+def _by_rows(
+    a: StrPath | bytes | Sketch | Fingerprint, b: StrPath | bytes | Sketch | Fingerprint
+) -> RowsComparison | Incomparable | None:
+    """How alike their embeddings are; None where they have none."""
+    from reseen.fingerprints.rows import decode
+    from reseen.match.rows import NO_COPY, compare_rows
+
+    rows: list[bytes] = []
+    for given in (a, b):
+        if isinstance(given, (str, PathLike)):
+            given = fingerprint(given)
+        if isinstance(given, Fingerprint) and given.rows is not None:
+            rows.append(given.rows)
+    if len(rows) < 2:
+        return None
+    return compare_rows(decode(rows[0]), decode(rows[1])) or Incomparable(NO_COPY)
 
 
 def _sketch(given: StrPath | bytes | Sketch | Fingerprint) -> Sketch | str:

@@ -188,6 +188,8 @@ class BlindSpot:
 
 TOO_FEW = "too-few-layers"
 """The code of a file with so few that its weights alone do not judge it."""
+NEAR_TABLE = "near-table"
+"""The code of an embedding whose rows a stranger may have as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +262,8 @@ class Fingerprint:
     other_sketches: tuple[bytes, ...] = ()
     """Those under other names, where its layers had others before: they are compared too, for what
     was removed then has no other."""
+    rows: bytes | None = None
+    """What the rows of its embeddings are known by, in their published byte layout."""
     pointer: LfsPointer | None = None
     """It is no model file but the text that git keeps instead of one."""
     blind: tuple[BlindSpot, ...] = ()
@@ -284,7 +288,9 @@ class Fingerprint:
         rungs = [Rung.BYTES] if kinds & {DigestKind.SHA256, DigestKind.BLAKE3} else []
         if kinds & {DigestKind.DATA_SHA256, DigestKind.TENSORS_BLAKE3}:
             rungs.append(Rung.TENSORS)
-        if self.sketch is not None and all(spot.code != TOO_FEW for spot in self.blind):
+        unsure = {spot.code for spot in self.blind}
+        by_layers = self.sketch is not None and TOO_FEW not in unsure
+        if by_layers or (self.rows is not None and NEAR_TABLE not in unsure):
             rungs.append(Rung.WEIGHTS)
         return JudgedBy(tuple(rungs), self.blind)
 
@@ -407,6 +413,7 @@ class RemovedFile:
     data_size: int | None = None
     layout: bytes | None = None
     sketch: bytes | None = None
+    rows: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

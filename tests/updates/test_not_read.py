@@ -32,13 +32,11 @@ NOT_READ = {
         "transformer_blocks.0.attn.to_q.proj_up": (8, 4),
     },
     "another kind": {"unet.x.delora_A": (4, 8), "unet.x.delora_B": (8, 4)},
-    "hypernetwork": {
-        "768.0.linear.0.weight": (1536, 768),
-        "768.0.linear.0.bias": (1536,),
-        "320.1.linear2.weight": (320, 640),
+    "hypernetwork": {"768.0.linear.0.bias": (1536,), "320.1.linear2.bias": (320,)},
+    "textual inversion": {
+        "bundle_emb.x.clip_g_out": (4, 1280),
+        "bundle_emb.x.string_to_token.*": (),
     },
-    "textual inversion": {"emb_params": (4, 768)},
-    "embeddings": {"clip_l": (4, 768), "clip_g": (4, 1280)},
     "set_weight": {"diffusion_model.img_in.set_weight": (8, 8)},
     "checkpoint": {"model.diffusion_model.out.2.weight": (4, 320, 3, 3)},
     "quantised": {
@@ -53,6 +51,9 @@ NOT_READ = {
         "ip_adapter.0.to_q_lora.down.weight": (128, 320),
         "ip_adapter.0.to_q_lora.up.weight": (320, 128),
         "id_encoder.visual_projection_2.weight": (1280, 1024),
+        "pulid_ca.0.to_q.weight": (2048, 3072),
+        "id_adapter_attn_layers.0.id_to_k.weight": (640, 2048),
+        "adapter_modules.1.to_v_ip.weight": (320, 768),
     },
     "normalisation": {"lora_unet_x.w_norm": (8,), "lora_unet_x.b_norm": (8,)},
     "ranks do not agree": {

@@ -13,6 +13,7 @@ from reseen.cli.hub import endpoint_option, is_address
 from reseen.errors import FileError, InputError
 
 if TYPE_CHECKING:
+    from reseen.fingerprints.rows import EmbeddingRows
     from reseen.fingerprints.sketcher import Sketched
     from reseen.match.compare import Background, Comparison
     from reseen.match.same import SameContent
@@ -45,9 +46,11 @@ def compare(
         first, second, found = _compared(a, b, endpoint, db)
     except InputError:
         _tell_same(_same(a, b), as_json=as_json)  # ends the verb where they are
+        _tell_rows(a, b, endpoint, as_json=as_json)  # and where they are embeddings
         raise
     if not found.relation.is_copy:
         _tell_same(_same(a, b, of_one_size=True), as_json=as_json)
+        _tell_rows(a, b, endpoint, as_json=as_json, copies_alone=True)
     if as_json:
         emit(comparison_fields(found))
     else:
@@ -144,6 +147,58 @@ def _tell_same(found: SameContent | None, *, as_json: bool) -> None:
         say(f"  {found.why}")
         note("  Their weights were not compared.")
     finish(ExitCode.MATCH)
+
+
+def _tell_rows(
+    a: str, b: str, endpoint: str | None, *, as_json: bool, copies_alone: bool = False
+) -> None:
+    """Say how alike the embeddings of two files are, and end so; nothing where one has none.
+    `copies_alone`: nor where they are no copies."""
+    from reseen.match.rows import NO_COPY, compare_rows
+
+    try:
+        first, second = _rows(a, endpoint), _rows(b, endpoint)
+    except InputError:  # what is wrong with them is said by whoever asked before
+        return
+    if first is None or second is None:
+        return
+    found = compare_rows(first, second)
+    if found is None and copies_alone:
+        return
+    relation = "unrelated" if found is None else found.relation.value
+    why = NO_COPY if found is None else found.why
+    if as_json:
+        emit(
+            {
+                **dict.fromkeys(("mean", "p_value", "agreeing", "modules", "coverage")),
+                "cosine": None if found is None else round(found.cosine, 6),
+                "scale": None if found is None else round(found.scale, 6),
+                "relation": relation,
+                "copy": found is not None,
+                "rung": "weights",
+                "calibration": None,
+                "why": why,
+            }
+        )
+    else:
+        say(click.style(relation, fg="red" if found else None, bold=True))
+        say(f"  {why}")
+        if found is None:
+            note("  Not a copy. Do not use this result as evidence.")
+    finish(ExitCode.DONE if found is None else ExitCode.MATCH)
+
+
+def _rows(given: str, endpoint: str | None) -> EmbeddingRows | None:
+    from reseen.cli.hub import never_read, remote_file
+
+    if (remote := remote_file(given, endpoint)) is not None:
+        from reseen.scan.remote import embedding_of
+
+        with about(given):
+            return embedding_of(*remote, never_read())
+    from reseen.fingerprints.local import embedding_of as embedding_of_local
+
+    return embedding_of_local(_file(Path(given)))
 
 
 def _print(found: Comparison, first: Sketched, second: Sketched) -> None:

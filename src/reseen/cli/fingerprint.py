@@ -87,6 +87,8 @@ def _print(path: str, found: Fingerprint, *, as_json: bool) -> None:
         say(f"  {'sketch':<15}{len(found.sketch):,} bytes (--json prints it)")
     else:
         say(f"  {'sketch':<15}none: {visible(found.no_sketch or 'no updates in it')}")
+    if found.rows is not None:
+        say(f"  {'rows':<15}{len(found.rows):,} bytes (--json prints it)")
     if found.problem:
         say(f"  {'problem':<15}{visible(found.problem)}")
     for spot in found.blind:
@@ -107,6 +109,7 @@ def fingerprint_fields(found: Fingerprint) -> dict[str, object]:
         "problem": found.problem,
         "sketch": b64encode(found.sketch).decode() if found.sketch else None,
         "no_sketch": found.no_sketch,
+        "rows": b64encode(found.rows).decode() if found.rows else None,
         **found.judged.fields,
     }
 
@@ -141,6 +144,7 @@ def inspect(
                 "parts": plan.parts,
                 "tensors": len(listing.tensors),
                 "modules": len(plan.modules),
+                "embeddings": len(plan.embeddings),
                 "scale_known": plan.scale_known,
                 "not_read": [
                     {"code": n.code, "reason": n.reason, "tensors": n.tensors}
@@ -162,6 +166,7 @@ def inspect(
         ("rank", ", ".join(map(str, plan.ranks))),
         ("numbers", ", ".join(plan.dtypes)),
         ("modules", f"{len(plan.modules):,} (of {len(listing.tensors):,} tensors)"),
+        ("embeddings", f"{len(plan.embeddings):,} tensors" if plan.embeddings else ""),
         ("scale", "" if plan.scale_known else "not in the file: taken as 1"),
     ]
     for name, value in rows:

@@ -6,14 +6,15 @@ whole file are computed beside this, and must not suffer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from reseen.errors import FileError, TooLarge, bulkhead
 from reseen.files import limits
 from reseen.files.archives import TOGETHER, UnpackBudget
-from reseen.files.tensors import Listing
+from reseen.files.tensors import Listing, TensorInfo
+from reseen.fingerprints.rows import RowCollector, work_of_rows
 from reseen.fingerprints.sketcher import Sketched, Sketcher
 from reseen.fingerprints.tensors import TensorsDigest
 from reseen.records import BlindSpot
@@ -22,6 +23,9 @@ from reseen.updates.plan import Plan, plan
 from reseen.updates.plan import prepare as prepare
 
 T = TypeVar("T")
+
+NO_LAYERS = "no layers are in it: its embeddings are known by their rows"
+"""Why an embedding has no sketch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class ContentsRead:
     """What was not read."""
     others: tuple[bytes, ...] = ()
     """The sketches that it has under other names."""
+    rows: bytes | None = None
+    """Of its embeddings, in their published layout."""
 
 
 class Contents:
@@ -68,6 +74,9 @@ class Contents:
         self._sketcher = (
             None if made is None else self._kept(lambda: Sketcher(made, position, shared))
         )
+        self._rows = None
+        if made is not None and made.embeddings:
+            self._rows = self._kept(lambda: _collector(made.embeddings, shared))
 
     def feed(self, view: memoryview, at: int) -> None:
         """The bytes of the file that begin at `at`."""
@@ -76,6 +85,8 @@ class Contents:
             self._tensors = self._kept(lambda: _fed(digest, lambda: digest.feed(view, at)))
         if sketcher is not None:
             self._sketcher = self._kept(lambda: _fed(sketcher, lambda: sketcher.feed(view)))
+        if self._rows is not None:
+            self._rows.feed(view, at)
 
     def finish(self) -> ContentsRead:
         """What came of it. Every byte must have been fed."""
@@ -84,12 +95,18 @@ class Contents:
         told = None if sketcher is None else self._kept(lambda: _encoded(sketcher.finish()))
         fault = None if self._fault is None else str(self._fault)
         sketch, no_sketch, left_out, others = told or (None, fault, (), ())
+        collected = self._rows
+        of_rows = None if collected is None else self._kept(collected.finish)
+        rows, rows_left = of_rows or (None, ())
+        if rows is not None and sketch is None:
+            no_sketch = NO_LAYERS
         not_read = () if self._plan is None else self._plan.not_read
         blind = [BlindSpot(each.code, each.reason, each.tensors) for each in not_read]
-        blind += left_out
+        blind += (*left_out, *rows_left)
         if self._fault is not None:
             blind.append(BlindSpot(self._fault.code, str(self._fault)))
-        return ContentsRead(tensors, sketch, no_sketch, fault, tuple(blind), others)
+        encoded = None if rows is None else rows.encode()
+        return ContentsRead(tensors, sketch, no_sketch, fault, tuple(blind), others, encoded)
 
     def _kept(self, work: Callable[[], T]) -> T | None:
         """What the work gives; None where Reseen itself fails on it, which is remembered."""
@@ -99,6 +116,12 @@ class Contents:
         except FileError as e:
             self._fault = self._fault or e
             return None
+
+
+def _collector(embeddings: Sequence[TensorInfo], shared: UnpackBudget | None) -> RowCollector:
+    if shared is not None and not shared.take_work(work_of_rows(embeddings)):
+        raise TooLarge(TOGETHER)
+    return RowCollector(embeddings)
 
 
 def _fed(fed: T, feed: Callable[[], None]) -> T:

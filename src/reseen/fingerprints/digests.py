@@ -197,6 +197,7 @@ class Fingerprinter:
             sketch=read.sketch if read else None,
             no_sketch=read.no_sketch if read else why_not,
             other_sketches=read.others if read else (),
+            rows=read.rows if read else None,
             blind=(ZIP_AT_END,)
             if zip_directory.ends_as_zip(self._tail)
             else (read.blind if read else inside.blind),

@@ -12,6 +12,7 @@ from reseen.files.tensors import Listing
 from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.digests import look_inside
 from reseen.fingerprints.known_bogus import why_no_model
+from reseen.fingerprints.rows import EmbeddingRows, read_rows
 from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.records import Fingerprint
 from reseen.updates.plan import Plan, plan
@@ -34,6 +35,13 @@ def sketch_of(path: Path) -> Sketched:
     with bulkhead(), LocalFile(path) as source, limits(source.size):
         listing = run(source, read_listing(source.size))
         return run(source, read_sketch(plan(listing, config_beside(path))))
+
+
+def embedding_of(path: Path) -> EmbeddingRows | None:
+    """The rows of its embeddings; None where there are none. Raises FileError as `sketch_of`."""
+    with bulkhead(), LocalFile(path) as source, limits(source.size):
+        listing = run(source, read_listing(source.size))
+        return run(source, read_rows(plan(listing).embeddings))[0]
 
 
 def plan_of(path: Path) -> tuple[Listing, Plan]:

@@ -67,5 +67,6 @@ def _read(read: Fingerprint, files: FileParts, contents: Contents) -> Fingerprin
         sketch=told.sketch,
         no_sketch=told.no_sketch,
         other_sketches=told.others,
+        rows=told.rows,
         blind=told.blind,
     )

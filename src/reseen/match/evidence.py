@@ -11,10 +11,13 @@ from reseen.records import DigestKind, Evidence, Match, Rung
 
 if TYPE_CHECKING:
     from reseen.match.compare import Comparison
+    from reseen.match.rows import RowsComparison
 
 BY_ORDER, RECIPE = "sketch-by-order", "sketch-recipe"
 """The kinds of a lead by weights."""
 BY_WEIGHTS = frozenset({BY_ORDER, RECIPE})
+ROWS = "sketch-rows"
+"""The kind of what embeddings tell."""
 
 _DECLARED = {
     DigestKind.SHA256: "The hub states this file's SHA-256, and it is the removed file's.",
@@ -91,6 +94,18 @@ def weights(found: Comparison) -> Evidence:
         "scale": round(found.scale, 4),
     }
     return Evidence(Rung.WEIGHTS, "sketch", f"cosine {found.cosine:.3f}", found.why, figures)
+
+
+def of_rows(found: RowsComparison) -> Evidence:
+    """The rows of the removal's embeddings are in a file."""
+    figures: dict[str, float | int | str] = {
+        "cosine": round(found.cosine, 4),
+        "rows_agreeing": found.agreeing,
+        "rows": found.rows,
+        "relation": found.relation.value,
+        "scale": round(found.scale, 4),
+    }
+    return Evidence(Rung.WEIGHTS, ROWS, f"cosine {found.cosine:.3f}", found.why, figures)
 
 
 def lead(found: Comparison) -> Evidence:

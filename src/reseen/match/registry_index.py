@@ -35,6 +35,7 @@ from reseen.match.evidence import gather
 from reseen.match.ladder import ClaimFacts
 from reseen.match.saved import Parts
 from reseen.match.snapshot import Snapshot
+from reseen.observed import rows as kept_rows
 from reseen.records import (
     Artifact,
     Digest,
@@ -52,8 +53,10 @@ from reseen.store.schema import sketches as stored_sketches
 from reseen.store.service_schema import changes
 
 if TYPE_CHECKING:
+    from reseen.fingerprints.rows import EmbeddingRows
     from reseen.fingerprints.sketch import Sketch
     from reseen.match.name_hints import Hints
+    from reseen.match.rows import RowIndex, RowsLikeness
     from reseen.match.sketch_index import Likeness, SketchIndex
     from reseen.store.sealing import Keyring
 
@@ -107,6 +110,8 @@ class RegistryIndex:
     names: Hints | None = None
     """None without the key: names are no hints then; all else works."""
     version: StoreVersion = field(default_factory=StoreVersion)
+    rows: RowIndex | None = None
+    """None where no removal is an embedding."""
 
     @classmethod
     def load(cls, connection: Connection, keyring: Keyring | None = None) -> RegistryIndex:
@@ -125,7 +130,8 @@ class RegistryIndex:
             from reseen.match.name_hints import Hints
 
             names = Hints.load(connection, keyring)
-        return cls(snapshot, Delta.of(snapshot), sketches, names, version)
+        rows = _rows_of(connection, None)
+        return cls(snapshot, Delta.of(snapshot), sketches, names, version, rows)
 
     @classmethod
     def open(
@@ -156,6 +162,9 @@ class RegistryIndex:
             searched = index.sketches.kept(lambda pk: index.searched(pk) is not None)
             source = index.sketches.comparer.source if whole_sketches else None
         made = saved.parts_of(index.snapshot, searched, source)
+        if index.rows is not None:
+            rows = index.rows.kept(lambda pk: index.searched(pk) is not None)
+            made = saved.with_rows(made, rows.as_bytes())
         version = self.version
         made.about["version"] = [version.store, version.change, version.at]
         return made
@@ -167,7 +176,12 @@ class RegistryIndex:
         snapshot, sketches = saved.pieces(about, parts)
         store, change, at = about["version"]
         version = StoreVersion(None if store is None else str(store), int(change), int(at))
-        return cls(snapshot, Delta.of(snapshot), sketches, None, version)
+        rows = None
+        if values := saved.rows_in(about, parts):
+            from reseen.match.rows import RowIndex
+
+            rows = RowIndex.of_bytes(values)
+        return cls(snapshot, Delta.of(snapshot), sketches, None, version, rows)
 
     def for_export(self, *, without_class: bool) -> RegistryIndex:
         """What of it may be handed to others: of removals of the class that is never read their
@@ -215,7 +229,8 @@ class RegistryIndex:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A value that needs no store: whole sketches go with it, names do not."""
-        return RegistryIndex, (self.snapshot, self.delta, self.sketches, None, self.version)
+        parts = (self.snapshot, self.delta, self.sketches, None, self.version, self.rows)
+        return RegistryIndex, parts
 
     @property
     def digests(self) -> int:
@@ -495,7 +510,12 @@ class RegistryIndex:
     @property
     def sketched(self) -> bool:
         """Is there any sketch to be like?"""
-        return self.sketches is not None and len(self.sketches) > 0
+        return (self.sketches is not None and len(self.sketches) > 0) or self.has_rows
+
+    @property
+    def has_rows(self) -> bool:
+        """Is any removal an embedding?"""
+        return self.rows is not None and len(self.rows) > 0
 
     def could_match(self, modules: Mapping[str, bytes]) -> frozenset[str]:
         """The groups in which a file with these modules could come near a removal: decided by its
@@ -514,18 +534,36 @@ class RegistryIndex:
         return bool(self._near(sketch, ()))
 
     def copies(
-        self, read: Fingerprint | Sketch, exact: Collection[Match] = ()
+        self, read: Fingerprint | Sketch | EmbeddingRows, exact: Collection[Match] = ()
     ) -> tuple[Match, ...]:
         """Matches on the weights rung: files whose updates are copies of a removal's, whatever was
         done to them; and leads, where the order of layers is all that names them. `exact`: matches
         by the same bytes, which need no such evidence."""
         besides = {match.removal for match in exact if match.rung > Rung.WEIGHTS}
+        by_rows = ((r.removal, evidence.of_rows(r.comparison)) for r in self.alike(read, besides))
         likenesses = self.likenesses(read, besides)
-        return gather(
+        by_layers = (
             (like.removal, said)
             for like in likenesses
             if (said := evidence.of_likeness(like.comparison)) is not None
         )
+        return gather((*by_layers, *by_rows))
+
+    def alike(
+        self, read: Fingerprint | Sketch | EmbeddingRows, exclude: Collection[str] = ()
+    ) -> tuple[RowsLikeness, ...]:
+        """Removals whose embeddings a file has, the surest first. `exclude`: removals that need no
+        comparison."""
+        if self.rows is None or (isinstance(read, Fingerprint) and read.rows is None):
+            return ()
+        from reseen.fingerprints import rows
+
+        if isinstance(read, Fingerprint):
+            assert read.rows is not None
+            read = rows.decode(read.rows)
+        if not isinstance(read, rows.EmbeddingRows):
+            return ()
+        return self.rows.alike(read, self.searched, exclude)
 
     def related(self, read: Fingerprint | Sketch) -> tuple[Likeness, ...]:
         """Removals that are no more than related by training. Accuses nobody: never a match."""
@@ -537,19 +575,20 @@ class RegistryIndex:
         return tuple(like for like in found if like.comparison.relation is Relation.RELATED)
 
     def likenesses(
-        self, read: Fingerprint | Sketch, exclude: Collection[str] = ()
+        self, read: Fingerprint | Sketch | EmbeddingRows, exclude: Collection[str] = ()
     ) -> tuple[Likeness, ...]:
         """How like the removals a file is, by all its modules; the best file of each removal, the
         surest first. `exclude`: removals that need no comparison. Raises StoreError."""
         if self.sketches is None or (isinstance(read, Fingerprint) and read.sketch is None):
             return ()
-        from reseen.fingerprints.sketch import decode
+        from reseen.fingerprints.sketch import Sketch, decode
         from reseen.match.sketch_index import surest
 
+        sketches: list[Sketch] = []
         if isinstance(read, Fingerprint):
             assert read.sketch is not None
             sketches = [decode(value) for value in (read.sketch, *read.other_sketches)]
-        else:
+        elif isinstance(read, Sketch):
             sketches = [read]
         return surest(
             *(
@@ -646,8 +685,13 @@ class RegistryIndex:
             index = self.folded()
         made = index.put(read_changed(connection, pks))
         names = None if index.names is None else index.names.plus(connection, pks)
+        more = _rows_of(connection, pks)
         return replace(
-            made, sketches=index._more_sketches(connection, pks), names=names, version=now
+            made,
+            sketches=index._more_sketches(connection, pks),
+            names=names,
+            version=now,
+            rows=more if index.rows is None or more is None else index.rows.plus(more),
         )
 
     def _follows(self, connection: Connection, now: StoreVersion) -> bool:
@@ -697,6 +741,8 @@ class RegistryIndex:
         if own:
             delta = delta.put(snapshot, own)
         made = replace(self, snapshot=snapshot, delta=delta)
+        if self.rows is not None:
+            made = replace(made, rows=self.rows.kept(lambda pk: self.searched(pk) is not None))
         if self.sketches is None:
             return made
         # A snapshot does not tell of which claims only digests count: their sketches are left out.
@@ -721,6 +767,15 @@ def _sha256s(entry: RemovalEntry) -> RemovalEntry:
         for claim in entry.claims
     ]
     return replace(entry, claims=tuple(claim for claim in claims if claim.digests))
+
+
+def _rows_of(connection: Connection, removal_pks: Collection[int] | None) -> RowIndex | None:
+    """Of these removals (None: of all); None where none is an embedding."""
+    if not kept_rows.any_of_removals(connection):
+        return None
+    from reseen.match.rows import RowIndex
+
+    return RowIndex.load(connection, removal_pks)
 
 
 def identity(secret: bytes) -> str:

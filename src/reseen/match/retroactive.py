@@ -17,6 +17,7 @@ from reseen.fingerprints.kinds import LADDER, LONG_OF, size_allows
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.match import evidence
 from reseen.match.snapshot import HEADER_ROOM
+from reseen.observed import rows
 from reseen.records import Digest, DigestKind, Evidence
 from reseen.store.schema import (
     artifacts,
@@ -79,6 +80,7 @@ def beside_digests(connection: Connection, only: frozenset[str] | None) -> Itera
         from reseen.match import retroactive_sketches  # numpy, which most of this does not need
 
         yield from retroactive_sketches.copies(connection, only)
+    yield from _by_rows(connection, only)
 
 
 def near_subsets(
@@ -104,6 +106,18 @@ def copies_among(
         from reseen.match import retroactive_sketches
 
         yield from retroactive_sketches.copies(connection, None, artifact_pks)
+    yield from _by_rows(connection, None, artifact_pks)
+
+
+def _by_rows(
+    connection: Connection,
+    only: Collection[str] | None,
+    artifact_pks: Collection[int] | None = None,
+) -> Iterator[_Found]:
+    if rows.any_of_removals(connection):
+        from reseen.match import retroactive_rows  # numpy, as above
+
+        yield from retroactive_rows.copies(connection, only, artifact_pks)
 
 
 def are_sketched(connection: Connection, removal_ids: Collection[str]) -> bool:

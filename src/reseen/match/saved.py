@@ -56,6 +56,9 @@ class Parts:
     arrays: Mapping[str, Part]
 
 
+_ROWS = ("rows-pks", "rows-ends", "rows-values")
+
+
 class SavedSketches:
     """Whole sketches that were saved with an index."""
 
@@ -115,6 +118,29 @@ def parts_of(
         if source is not None:
             arrays |= _whole(source, sorted(searched.present()), about)
     return Parts(about, arrays)
+
+
+def with_rows(made: Parts, values: Mapping[int, bytes]) -> Parts:
+    """The same with the rows of embeddings, by their claims' pks."""
+    if not values:
+        return made
+    pks = sorted(values)
+    ends = array("q", [0])
+    for pk in pks:
+        ends.append(ends[-1] + len(values[pk]))
+    parts = (array("q", pks), ends, b"".join(values[pk] for pk in pks))
+    more: dict[str, Part] = {
+        name: (kind, (part,)) for name, kind, part in zip(_ROWS, "qqb", parts, strict=True)
+    }
+    return Parts({**made.about, "rows": len(pks)}, {**made.arrays, **more})
+
+
+def rows_in(about: Mapping[str, Any], parts: Mapping[str, Bytes]) -> dict[int, bytes]:
+    """What `with_rows` put in; nothing of an index that was saved before there were any."""
+    if not about.get("rows"):
+        return {}
+    pks, ends = (numbers_of("q", parts[name]) for name in _ROWS[:2])
+    return {int(pk): _piece(parts[_ROWS[2]], ends, n) for n, pk in enumerate(pks)}
 
 
 def _whole(source: SketchSource, pks: Sequence[int], about: dict[str, Any]) -> dict[str, Part]:

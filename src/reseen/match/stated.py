@@ -30,7 +30,8 @@ class StatedMatch:
     """Of the claim that agrees."""
     rung: Rung
     kind: str
-    """What was compared: a digest kind's label, "pointer", "sketch", "contradiction";
+    """What was compared: a digest kind's label, "pointer", "sketch", "sketch-rows" (of an
+    embedding), "contradiction";
     "sketch-by-order" where the order of layers is all that names them, "sketch-recipe" where files
     of its recipe resemble each other."""
     score: float | None
@@ -77,6 +78,10 @@ class NamedIndex:
             found += self.alike(decode(fingerprint.sketch), besides)
             for other in fingerprint.other_sketches:
                 found += self.alike(decode(other), besides)
+        besides = {each.removal for each in found if each.rung > Rung.WEIGHTS}
+        for like in self.index.alike(fingerprint, besides):
+            why, number = evidence.of_rows(like.comparison), self.index.number(like.claim_pk)
+            found += self._for_lists(number, why, round(like.comparison.cosine, 4))
         return _gathered(found)
 
     def alike(self, sketch: Sketch, exclude: Collection[str] = ()) -> list[StatedMatch]:

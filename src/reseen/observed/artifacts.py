@@ -16,6 +16,7 @@ from typing import Any, overload
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
 
 from reseen.errors import NotFound
+from reseen.observed import rows as kept_rows
 from reseen.observed import sketches
 from reseen.records import (
     Artifact,
@@ -60,6 +61,8 @@ class Inspection:
     """Computed from its bytes, when all were read."""
     sketch: bytes | None = None
     """Of the modules that were read, in its published layout."""
+    rows: bytes | None = None
+    """Of its embeddings, in their published layout."""
     architecture: str | None = None
     """Of the weight updates in it, empty where there are none; None: nobody looked for any."""
     modules: Mapping[str, bytes] = field(default_factory=dict)
@@ -441,6 +444,7 @@ def readings(
     sketches.keep_modules(connection, [(pk, r.modules) for pk, r in read if r.modules])
     made = [(pk, r.sketch) for pk, r in read if r.sketch is not None]
     sketches.keep_read(connection, made)
+    kept_rows.keep_read(connection, [(pk, r.rows) for pk, r in read if r.rows is not None])
 
 
 def read_digests(connection: Connection, artifact_pks: Iterable[int]) -> Mapping[int, list[Digest]]:

@@ -17,7 +17,7 @@ from reseen.store import schema, search_key
 from reseen.store.database import chunks, insert_many, upsert
 
 ADAPTER = "adapter"
-"""What is sketched so far."""
+"""The kind: `observed.rows` keeps another in the same tables."""
 _VERSION = 1
 """`fingerprints.sketch.VERSION`, without importing it."""
 
@@ -103,7 +103,7 @@ def of_claims(connection: Connection, claim_pks: Iterable[int]) -> dict[int, byt
     for chunk in chunks(claim_pks):
         query = (
             select(table.claim_pk, table.value)
-            .where(table.claim_pk.in_(chunk))
+            .where(table.claim_pk.in_(chunk), table.kind == ADAPTER)
             .order_by(table.version)
         )
         found.update((pk, value) for pk, value in connection.execute(query))

@@ -119,7 +119,7 @@ def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: D
         return Added(path, AddOutcome.REJECTED, reason="the file is empty")
     draft.digests, draft.size = read.digests, read.size
     draft.file = RemovedFile(
-        (), read.size, read.container, read.data_size, read.layout, read.sketch
+        (), read.size, read.container, read.data_size, read.layout, read.sketch, read.rows
     )
     with store.write() as connection:
         known = Reader(connection, keyring).known([draft])

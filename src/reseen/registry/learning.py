@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from reseen.fingerprints.kinds import TEACH, WHOLE
+from reseen.observed import rows as kept_rows
 from reseen.observed import sketches
 from reseen.records import Digest, DigestKind
 from reseen.registry import claims, file_facts, same_files
@@ -220,6 +221,15 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
     sketched = sketches.of_claims(connection, [pk for pk, _ in taught])
     changed.update(owner[pk] for pk, _ in taught if pk not in sketched)
     sketches.keep_removed(connection, [(pk, s) for pk, s in taught if pk not in sketched])
+    embeddings = [
+        (known[key], value)
+        for key, artifact in wanted.items()
+        if (value := by_artifact[artifact].rows) is not None
+    ]
+    rows_before = kept_rows.of_claims(connection, [pk for pk, _ in embeddings])
+    fresh_rows = [(pk, value) for pk, value in embeddings if pk not in rows_before]
+    changed.update(owner[pk] for pk, _ in fresh_rows)
+    kept_rows.keep_removed(connection, fresh_rows)
     file_facts.write_lines(connection, owner, before)
     if changed:
         claims.refresh(connection, changed)
@@ -240,11 +250,14 @@ class _FullReading:
     """size, container, data_size, layout."""
     digests: dict[int, bytes]
     sketch: bytes | None
+    rows: bytes | None = None
+    """Of its embeddings."""
 
     @property
     def tells(self) -> tuple[bool, bool]:
         """What it tells beside digests."""
-        return self.sketch is not None, self.facts[2] is not None
+        told = self.sketch is not None or self.rows is not None
+        return told, self.facts[2] is not None
 
     @property
     def sha256(self) -> bytes | None:
@@ -264,9 +277,15 @@ def _readings(connection: Connection, pks: Collection[int]) -> dict[int, _FullRe
         )
         for row in connection.execute(query):
             rows[row.pk] = row
-        whole = select(s.artifact_pk, s.value).where(s.artifact_pk.in_(chunk), s.complete == 1)
+        whole = select(s.artifact_pk, s.value).where(
+            s.artifact_pk.in_(chunk), s.complete == 1, s.kind == sketches.ADAPTER
+        )
         made.update((pk, value) for pk, value in connection.execute(whole.order_by(s.version)))
-    return {pk: _FullReading(tuple(row)[1:], digests[pk], made.get(pk)) for pk, row in rows.items()}
+    embeddings = kept_rows.of_artifacts(connection, sorted(pks))
+    return {
+        pk: _FullReading(tuple(row)[1:], digests[pk], made.get(pk), embeddings.get(pk))
+        for pk, row in rows.items()
+    }
 
 
 def _learned_more(connection: Connection, taught: Mapping[int, _FullReading]) -> set[int]:

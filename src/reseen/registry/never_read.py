@@ -143,6 +143,8 @@ def digests_of(read: Fingerprint) -> Fingerprint:
         problem=None,
         sketch=None,
         no_sketch=WHY,
+        other_sketches=(),
+        rows=None,
         members=(),
         blind=(BlindSpot("never-read", WHY),),
     )

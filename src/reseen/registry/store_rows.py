@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from reseen.observed import rows as kept_rows
 from reseen.observed import sketches
 from reseen.registry import claims
 from reseen.registry.beside import beside
@@ -98,6 +99,8 @@ def write(
     if files:
         made = [(rows.pks[rows.places[at]], file.sketch) for at, file in files if file.sketch]
         sketches.keep_removed(connection, made)
+        embeddings = [(rows.pks[places[at]], file.rows) for at, file in files if file.rows]
+        kept_rows.keep_removed(connection, embeddings)
     return _follow(connection, pks, rows)
 
 

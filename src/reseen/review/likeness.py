@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 from reseen.errors import Malformed, NotFound
 from reseen.match.blocks import Block, side_by_side
 from reseen.match.digests_alone import such_artifacts, such_claims
+from reseen.observed.sketches import ADAPTER
 from reseen.records import RemovalClass
 from reseen.store import schema
 
@@ -105,7 +106,7 @@ def _found(connection: Connection, artifact_pk: int) -> tuple[Mapping[str, Any],
         select(a.size, r.container, r.data_size, r.layout, r.architecture, k.value)
         .select_from(
             schema.artifacts.outerjoin(schema.readings, r.artifact_pk == a.pk).outerjoin(
-                schema.read_sketches, k.artifact_pk == a.pk
+                schema.read_sketches, (k.artifact_pk == a.pk) & (k.kind == ADAPTER)
             )
         )
         .where(a.pk == artifact_pk)
@@ -121,7 +122,9 @@ def _removed(
     f, k = schema.claims.c, schema.sketches.c
     rows = connection.execute(
         select(f.pk, f.size, f.container, f.data_size, f.layout, k.architecture, k.value)
-        .select_from(schema.claims.outerjoin(schema.sketches, k.claim_pk == f.pk))
+        .select_from(
+            schema.claims.outerjoin(schema.sketches, (k.claim_pk == f.pk) & (k.kind == ADAPTER))
+        )
         .where(f.removal_pk == removal_pk, f.in_force == 1)
         .order_by(k.value.is_(None), f.layout.is_(None), f.size.is_(None), f.pk)
         .limit(MOST_FILES)

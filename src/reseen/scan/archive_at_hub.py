@@ -27,7 +27,7 @@ from reseen.records import Artifact, BlindSpot, Container, Fingerprint, Problem
 from reseen.registry.never_read import ended, forbids
 from reseen.scan.budget import SPENT, Kind
 from reseen.scan.context import ReadContext
-from reseen.scan.inspect import OTHER_ENDINGS, SMALLEST
+from reseen.scan.inspect import OTHER_ENDINGS, smallest
 from reseen.scan.read_result import AWAY, LIMIT, ReadResult, where
 
 _PIECE = 8 << 20
@@ -80,7 +80,12 @@ async def _read_wanted(
         before = spots.get(spot.reason)
         spots[spot.reason] = replace(spot, count=before.count + 1) if before else spot
 
-    for each in wanted_entries(entries, unpacked, _may_be_weights):
+    least = smallest(context.known.has_rows)
+
+    def may_be_weights(path: str, size: int) -> bool:
+        return size >= least and not path.lower().endswith(OTHER_ENDINGS)
+
+    for each in wanted_entries(entries, unpacked, may_be_weights):
         if isinstance(each, BlindSpot):
             note(each)
             continue
@@ -139,10 +144,6 @@ def _of_archive(source: OpenSpool, container: Container, context: ReadContext) -
     with bulkhead():
         read = with_members(source, told, partial(forbids, context.known))
     return ended(context.known, read)
-
-
-def _may_be_weights(path: str, size: int) -> bool:
-    return size >= SMALLEST and not path.lower().endswith(OTHER_ENDINGS)
 
 
 def _members(found: dict[str, Fingerprint]) -> tuple[tuple[str, Fingerprint], ...]:

@@ -66,6 +66,8 @@ T = TypeVar("T")
 
 SMALLEST = 4 << 10
 """Bytes below which no adapter has modules enough to be recognised by."""
+SMALLEST_ROWS = 1 << 10
+"""Bytes below which nothing is looked into where a removal is an embedding: of one row."""
 OTHER_ENDINGS = tuple(
     f".{ending}"
     for ending in (
@@ -130,9 +132,9 @@ def wants_reading(
             return True
     elif not header and known.could_hold(artifact.size):
         return True
-    if is_plausible(artifact) and artifact.path.lower().endswith(".zip"):
+    if is_plausible(artifact, known) and artifact.path.lower().endswith(".zip"):
         return not before.looked  # what is in it may be an exact copy, too
-    if not known.sketched or not is_plausible(artifact) or is_named_otherwise(artifact):
+    if not known.sketched or not is_plausible(artifact, known) or is_named_otherwise(artifact):
         return False
     if not before.looked or before.near:
         return True
@@ -155,9 +157,14 @@ def _is_doubted(
     return not all(header_agrees(known.claims(match), artifact.size, header) for match in matches)
 
 
-def is_plausible(artifact: Artifact) -> bool:
+def is_plausible(artifact: Artifact, known: RegistryIndex) -> bool:
     """Is it large enough for weights that can be recognised?"""
-    return artifact.size is not None and artifact.size >= SMALLEST
+    return artifact.size is not None and artifact.size >= smallest(known.has_rows)
+
+
+def smallest(has_rows: bool) -> int:
+    """Bytes from which a file is worth a look. `has_rows`: a removal is an embedding."""
+    return SMALLEST_ROWS if has_rows else SMALLEST
 
 
 def is_named_otherwise(artifact: Artifact) -> bool:
@@ -241,14 +248,14 @@ def read_in_full(
 ) -> ReadResult:
     """What all bytes of an artifact tell. `exact`: what they match by their digests."""
     inspection = inspection_of(fingerprint)
-    copies: tuple[Match, ...] = ()
     if fingerprint.sketch is not None:
         from reseen.scan.screen import architecture_of
 
         inspection = replace(inspection, architecture=architecture_of(fingerprint.sketch))
-        copies = known.copies(fingerprint, exact)
+    is_weights = fingerprint.sketch is not None or fingerprint.rows is not None
+    copies = known.copies(fingerprint, exact) if is_weights else ()
     blind = fingerprint.blind
-    if fingerprint.sketch is None:
+    if not is_weights:
         blind = blind_to(artifact.path, fingerprint.container, blind)
     checked = check_bytes(artifact, confirmed, fingerprint)
     return ReadResult(inspection, checked, copies=copies, blind=blind)
@@ -394,6 +401,7 @@ def inspection_of(inside: Inside | Fingerprint) -> Inspection:
         full=True,
         digests=inside.digests,
         sketch=inside.sketch,
+        rows=inside.rows,
         architecture="",
         fingerprint=inside,
         judged_by=inside.judged.rungs,

@@ -15,11 +15,12 @@ from sqlalchemy import Column, Connection, Select, exists, or_, select
 
 from reseen.match.judge import files_of, judge_files, judge_removals
 from reseen.match.retroactive import are_sketched, candidates_for_reinspection, near_subsets
+from reseen.observed import rows as kept_rows
 from reseen.observed import sketches
 from reseen.records import account_of
 from reseen.registry.removals import pks_of
 from reseen.registry.same_files import ever_of_class
-from reseen.scan.inspect import OTHER_ENDINGS, SMALLEST
+from reseen.scan.inspect import OTHER_ENDINGS, smallest
 from reseen.store.database import chunks, now
 from reseen.store.schema import (
     artifacts,
@@ -126,7 +127,8 @@ def unread(
             readings.c.artifact_pk == artifacts.c.pk,
             or_(readings.c.architecture.is_not(None), readings.c.problem.is_not(None)),
         )
-        queries.append(place.where(artifacts.c.size >= SMALLEST, ~looked))
+        least = smallest(kept_rows.any_of_removals(connection))
+        queries.append(place.where(artifacts.c.size >= least, ~looked))
     known = select(read_entries.c.group, read_entries.c.slots).where(read_entries.c.code.is_(None))
     for group, slots in connection.execute(known.distinct()).all():
         if could({group: slots}):

@@ -14,6 +14,7 @@ from typing import TypeVar
 from reseen.errors import HubMissing, InputError, Unread
 from reseen.files.containers import read_listing
 from reseen.files.tensors import Listing
+from reseen.fingerprints.rows import EmbeddingRows, read_rows
 from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.hubs.addresses import Named
 from reseen.hubs.hub import Hub, drive
@@ -63,6 +64,19 @@ def sketch_of(open_hub: Callable[[], Hub], place: RemoteFile, never: NeverRead) 
     async def read(hub: Hub, artifact: Artifact) -> Sketched:
         listing = await drive(hub, artifact, read_listing(artifact.size or 0))
         return await drive(hub, artifact, read_sketch(plan(listing)))
+
+    return _with_artifact(open_hub, place, never, read)
+
+
+def embedding_of(
+    open_hub: Callable[[], Hub], place: RemoteFile, never: NeverRead
+) -> EmbeddingRows | None:
+    """The rows of a remote file's embeddings; None where it has none. Raises as `listing_of`."""
+
+    async def read(hub: Hub, artifact: Artifact) -> EmbeddingRows | None:
+        listing = await drive(hub, artifact, read_listing(artifact.size or 0))
+        rows, _ = await drive(hub, artifact, read_rows(plan(listing).embeddings))
+        return rows
 
     return _with_artifact(open_hub, place, never, read)
 

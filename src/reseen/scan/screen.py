@@ -17,24 +17,27 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from reseen.errors import FileError, HubBusy, HubError, bulkhead
 from reseen.files.source import Range, Reader
 from reseen.fingerprints.config import NAME as CONFIG
 from reseen.fingerprints.digests import Inside
 from reseen.fingerprints.entries import modules_of
+from reseen.fingerprints.rows import length_of_rows, read_rows
 from reseen.fingerprints.sketch import decode
-from reseen.fingerprints.sketcher import Sketched, few_modules, read_sketch
+from reseen.fingerprints.sketcher import few_modules, read_sketch
 from reseen.hubs.hub import Hub
 from reseen.match.evidence import merge
-from reseen.records import Artifact, BlindSpot, Rung
+from reseen.records import NEAR_TABLE, Artifact, BlindSpot, Rung
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
 from reseen.scan.read_result import LIMIT, ReadResult, blind_to, too_large
 from reseen.updates.peft import LARGEST as LARGEST_CONFIG
 from reseen.updates.peft import PeftConfig, parse_config
 from reseen.updates.plan import Plan, Reading, plan
+
+T = TypeVar("T")
 
 SMALL = 1 << 20
 """Bytes of modules that are read at once: more requests would cost more than these."""
@@ -46,7 +49,7 @@ async def screen(
     context: ReadContext, artifact: Artifact, inside: Inside, so_far: ReadResult
 ) -> ReadResult:
     """Raises HubError. `so_far`: what the header told, to which the rest is added."""
-    hub, known, budget = context.hub, context.known, context.budget
+    hub, budget = context.hub, context.budget
     so_far = _with(so_far, architecture="")
     if inside.listing is None:
         return replace(so_far, blind=blind_to(artifact.path, inside.container, inside.blind))
@@ -55,9 +58,42 @@ async def screen(
         config = await config_beside(hub, artifact, budget)
         if config is not None:
             made = await asyncio.to_thread(plan, inside.listing, config)
+    told = await _by_layers(context, artifact, made, so_far)
+    if made.embeddings:
+        return await _by_rows(context, artifact, made, told)
+    if not made.modules:
+        return replace(told, blind=blind_to(artifact.path, inside.container, told.blind))
+    return told
+
+
+async def _by_rows(
+    context: ReadContext, artifact: Artifact, made: Plan, so_far: ReadResult
+) -> ReadResult:
+    """The same with the rows of its embeddings: a few kilobytes."""
+    if so_far.unread is not None or so_far.left:
+        return so_far
+    if limit := _limited(context, artifact, so_far, length_of_rows(made.embeddings)):
+        return limit
+    reader = read_rows(made.embeddings)
+    rows, spots = await _read(context.hub, artifact, reader, context.budget, Kind.WHOLE)
+    so_far = replace(so_far, blind=(*so_far.blind, *spots))
+    if rows is None:
+        return so_far
+    copies = merge(so_far.copies, await asyncio.to_thread(context.known.copies, rows))
+    by: tuple[Rung, ...] = () if so_far.inspection is None else so_far.inspection.judged_by
+    if not by and all(spot.code != NEAR_TABLE for spot in spots):
+        by = (Rung.WEIGHTS,)
+    return replace(_with(so_far, rows=rows.encode(), judged_by=by), copies=copies)
+
+
+async def _by_layers(
+    context: ReadContext, artifact: Artifact, made: Plan, so_far: ReadResult
+) -> ReadResult:
+    """What its updates are copies of. Raises HubError."""
+    hub, known, budget = context.hub, context.known, context.budget
     spots = tuple(BlindSpot(n.code, n.reason, n.tensors) for n in made.not_read)
     if not made.modules:
-        return replace(so_far, blind=blind_to(artifact.path, inside.container, spots))
+        return replace(so_far, blind=spots)
     # What could be compared with all that is known, and was, is judged by its weights.
     # All but one that has so few modules that it could be a part of anything.
     too_few = few_modules(len(made.modules))
@@ -175,9 +211,7 @@ def _length(made: Plan, names: Collection[str] | None = None) -> int:
     return sum(tensors.values())
 
 
-async def _read(
-    hub: Hub, artifact: Artifact, reader: Reader[Sketched], budget: Budget, kind: Kind
-) -> Sketched:
+async def _read(hub: Hub, artifact: Artifact, reader: Reader[T], budget: Budget, kind: Kind) -> T:
     """Drive a reader over the artifact; the arithmetic happens beside the event loop."""
     step = await asyncio.to_thread(_next, reader, None)
     while isinstance(step, Range):
@@ -187,9 +221,9 @@ async def _read(
     return step
 
 
-def _next(reader: Reader[Sketched], data: bytes | None) -> Range | Sketched:
+def _next(reader: Reader[T], data: bytes | None) -> Range | T:
     try:
         return next(reader) if data is None else reader.send(data)
     except StopIteration as stop:
-        result: Sketched = stop.value
+        result: T = stop.value
         return result

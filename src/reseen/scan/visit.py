@@ -313,6 +313,6 @@ def _left_by_name(artifact: Artifact, known: RegistryIndex, options: Options) ->
         known.sketched
         and options.edited
         and options.confirm is not Confirm.NONE
-        and inspect.is_plausible(artifact)
+        and inspect.is_plausible(artifact, known)
         and inspect.is_named_otherwise(artifact)
     )

@@ -25,8 +25,6 @@ from reseen.updates.sides import Shape
 
 _LONGEST_NAME = 512
 _NUMBER = re.compile(r"\[?(\d{1,6})\]?")
-_WIDTHS = (768, 1024, 1280, 4096)
-"""Of the text encoders that textual inversions are made for."""
 
 POSITIONAL = "cloneofsimo"
 """The style of layers that have a number and no name: `unet#3`, `text_encoder#3`, `list#3`."""
@@ -265,9 +263,7 @@ def _one_adapter(
 
 def _why_not(info: TensorInfo) -> str:
     """Why a tensor whose name has no adapter's ending is no part of an update."""
-    _, dot, last = info.name.rpartition(".")
-    if not dot and 1 <= len(info.shape) <= 2 and info.shape[-1] in _WIDTHS:
-        return OTHER["embedding"]
+    last = info.name.rpartition(".")[2]
     if last in ("weight", "bias"):
         return "whole weights (a checkpoint or another model): not an update, not read yet"
     return "names that no known adapter uses"

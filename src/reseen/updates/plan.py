@@ -32,11 +32,12 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from reseen.errors import FileError
-from reseen.files.tensors import Listing
+from reseen.files.tensors import Listing, TensorInfo
 from reseen.updates import readings
 from reseen.updates.beside import beside
 from reseen.updates.by_order import NamingByOrder, by_order
 from reseen.updates.canonical import Naming, Piece, naming_of, part_of, widths
+from reseen.updates.embeddings import embeddings
 from reseen.updates.former import NamingThen, is_as_now, naming_then
 from reseen.updates.layers import FileLayer, file_layers, layer_then
 from reseen.updates.modules import ModulePlan as ModulePlan
@@ -103,6 +104,8 @@ class Plan:
     not_read: tuple[NotRead, ...] = ()
     remarks: tuple[str, ...] = ()
     readings: tuple[Reading, ...] = ()
+    embeddings: tuple[TensorInfo, ...] = ()
+    """Tensors whose rows are embeddings of textual inversion: compared as rows, no modules."""
 
     def layers(self) -> Iterator[tuple[ModulePlan, ...]]:
         """Modules that share their tensors together, so that each tensor is read once; those of
@@ -128,9 +131,12 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     counts: Counter[str] = Counter(listing.not_listed)
     remarks: list[str] = []
     configs = {"": config} if config else _configs(listing.metadata, remarks)
-    every = _told_apart(file_layers(listing.tensors, counts), configs, counts)
+    rows = embeddings(listing)
+    taken = {info.name for info in rows}
+    tensors = [info for info in listing.tensors if info.name not in taken]
+    every = _told_apart(file_layers(tensors, counts), configs, counts)
     if not every:
-        every = beside(listing.tensors, counts)
+        every = beside(tensors, counts)
     layers = tuple(layer for layer in every if layer.shape.algorithm not in OWN)
     naming = naming_of(layers)
     scales = {layer.source: _fixed_scale(layer, configs) for layer in layers}
@@ -175,6 +181,7 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         not_read=tuple(NotRead(reason, n) for reason, n in sorted(counts.items()) if n),
         remarks=tuple(remarks),
         readings=others,
+        embeddings=rows,
     )
 
 

@@ -35,10 +35,10 @@ OTHER = {
     "svdquant": "SVDQuant: not read, its factors are the base weight's and not an adapter's",
     "other-adapter": "an adapter of another kind (DeLoRA, C3A, VB-LoRA ...): not read yet",
     "quantised": "parts of quantised weights that are no factor's: not read",
-    "hypernetwork": "a hypernetwork: not an update, not read yet",
-    "embedding": "embeddings of textual inversion: not an update, not read yet",
+    "hypernetwork": "biases and norms of a hypernetwork: known by its linear layers",
+    "embedding": "what of an embedding of textual inversion is no row of a width that is read",
     "control": "control adapters (LLLite): not an update, not read yet",
-    "general": "a general face adapter (IP-Adapter, InstantID, PhotoMaker): it takes any face",
+    "general": "a general face adapter (IP-Adapter, InstantID, PhotoMaker ...): it takes any face",
 }
 """Roles that are recognised and not read, with the reason."""
 
@@ -158,10 +158,15 @@ _PER_ADAPTER_BARE = {
 _XLABS = {f"{x}_lora{n}" for x in ("qkv", "proj") for n in ("", "1", "2")}
 _INDEXED = re.compile(r"(unet|text_encoder):(\d{1,6}):(up|down)")
 _CONTROL = ("lllite_", "control_model.")
-_GENERAL = re.compile(r"ip_adapter\.\d+\.|image_proj\.|id_encoder\.")
-"""IP-Adapter's attention by number (FaceID has factors there), its projector, and PhotoMaker's."""
-_HYPERNETWORK = re.compile(r"\d{3,4}\.[01]\.(linear\d?|linear\.\d{1,2})\.(weight|bias)")
-"""By width, keys and values, layer."""
+_GENERAL = re.compile(
+    r"ip_adapter\.\d+\.|image_proj\.|id_encoder\.|pulid_(?:ca|encoder)\.|id_adapter\."
+    r"|id_adapter_attn_layers\.|.*\.to_[kv]_ip\.weight$",
+    re.DOTALL,
+)
+"""IP-Adapter's attention by number (FaceID has factors there) or wherever it stands, its projector;
+PhotoMaker's and PuLID's."""
+_HYPERNETWORK = re.compile(r"(\d{3,4})\.([01])\.linear(?:([12])|\.(\d{1,2}))\.(weight|bias)")
+"""By width, keys and values, layer; before layers had numbers they were linear1 and linear2."""
 _EMBEDDING = ("bundle_emb.", "string_to_param", "string_to_token")
 
 
@@ -197,8 +202,8 @@ def split(name: str) -> Tensor | None:
         return Tensor(name, "control")
     if _GENERAL.match(name):
         return Tensor(name, "general")
-    if _HYPERNETWORK.fullmatch(name):
-        return Tensor(name, "hypernetwork")
+    if (inner := _HYPERNETWORK.fullmatch(name)) is not None:
+        return _of_hypernetwork(name, *inner.groups())
     if name.startswith(_EMBEDDING):
         return Tensor(name, "embedding")
     if (indexed := _INDEXED.fullmatch(name)) is not None:
@@ -214,6 +219,16 @@ def split(name: str) -> Tensor | None:
                 layer = name[: -sum(len(piece) + 1 for piece in pieces[-length:])]
                 return Tensor(layer, ending[0], style=ending[1])
     return _adapter(name, pieces) or _quantised(name)
+
+
+def _of_hypernetwork(
+    name: str, width: str, side: str, old: str | None, number: str | None, what: str
+) -> Tensor:
+    """A linear layer that stands in nobody's base model: its weight is what it does."""
+    if what == "bias":
+        return Tensor(name, "hypernetwork")
+    layer = int(number) if number is not None else int(old or 1) - 1
+    return Tensor(f"hypernetwork.{width}.{'kv'[int(side)]}.linear.{layer}", "diff")
 
 
 def by_pattern(name: str) -> Tensor | None:

@@ -157,8 +157,10 @@ EVERYWHERE = ("Everywhere", (("?", "this list"), ("Esc", "leave a field, close t
 
 def figures(figures: Mapping[str, float | int | str]) -> list[str]:
     """The figures of the weights rung, each as a sentence; what is not there is left out."""
-    lines: list[str] = []
     cosine, scale = _number(figures, "cosine"), _number(figures, "scale")
+    if (rows := _number(figures, "rows")) is not None:
+        return _of_rows(figures, rows, cosine or 0.0, scale or 1.0)
+    lines: list[str] = []
     if cosine is not None:
         lines.append(
             f"Cosine {cosine:.3f}: {_how_alike(cosine)}. 1 is the same update, 0 a stranger's."
@@ -202,6 +204,21 @@ _RELATIONS: Mapping[str, str] = {
         "uncertain: files of this recipe resemble each other"
     ),
 }
+
+
+def _of_rows(
+    figures: Mapping[str, float | int | str], rows: float, cosine: float, scale: float
+) -> list[str]:
+    """The same of an embedding, which is compared row by row."""
+    agreeing = _number(figures, "rows_agreeing") or 0.0
+    lines = [
+        f"{agreeing:,.0f} of the {rows:,.0f} rows of the removed embedding that can be told from"
+        f" strangers' are in this file, each with a cosine of at least {cosine:.3f}. 1 is the same"
+        " row; of strangers who began with one word none comes near 0.9."
+    ]
+    if abs(scale - 1) >= 0.01:
+        lines.append(f"They are {scale:.2g} times as long.")
+    return lines
 
 
 def _how_alike(cosine: float) -> str:
