@@ -73,6 +73,7 @@ NOT_HERE: dict[str, str] = {
     "fingerprint_of": "an upload from its head on, handed to a process that does `read_upload`",
     "listing_of": "a file at a hub: `read_listing`",
     "sketch_of": "a file by its path: `read_listing` and `read_sketch`",
+    "embedding_of": "a file by its path: `read_listing` and `read_rows`",
     "plan_of": "a file by its path: `read_listing` and `plan`",
     "digests_alone": "a file by its path: `WholeFile`",
     "fingerprint": "a file by its path: `look_inside`, `Fingerprinter` and `with_members`",

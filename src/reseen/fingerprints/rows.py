@@ -131,7 +131,7 @@ def decode(data: bytes) -> EmbeddingRows:
         raise Malformed("not a reseen-rows-1")
     found = np.frombuffer(data, _ROW, count, start)
     norms, scales = found["norm"].astype(np.float32), found["scale"].astype(np.float32)
-    if not (np.isfinite(norms) & np.isfinite(scales) & (norms > 0) & (scales > 0)).all():
+    if not ((norms > 0) & (norms <= _LARGEST) & (scales > 0) & (scales <= 1)).all():
         raise Malformed("the rows of an embedding hold impossible numbers")
     stored = [row.tobytes() for row in found]
     if any(one >= other for one, other in pairwise(stored)):

@@ -99,7 +99,7 @@ def write(
     if files:
         made = [(rows.pks[rows.places[at]], file.sketch) for at, file in files if file.sketch]
         sketches.keep_removed(connection, made)
-        embeddings = [(rows.pks[places[at]], file.rows) for at, file in files if file.rows]
+        embeddings = [(rows.pks[rows.places[at]], file.rows) for at, file in files if file.rows]
         kept_rows.keep_removed(connection, embeddings)
     return _follow(connection, pks, rows)
 
