@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.files.elsewhere import elsewhere
+from tests.gate.standing import until
+from tests.gate.test_upload_process import gone
 
 from reseen.errors import OutOfTime, SystemLimit, bulkhead
 from reseen.files import system_limits
@@ -102,6 +107,52 @@ def test_the_limits_are_five_times_the_budgets() -> None:
     assert system_limits.seconds_for(0) == 5 * 30
     # Four times its SHA-256 at 250 MB/s, and that five times.
     assert system_limits.seconds_for(50_000_000_000) == 5 * 4 * 200
+
+
+STARTER = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE)
+print(child.pid, child.stdout.readline().decode().strip(), flush=True)
+child.wait()
+"""
+BOUND = """
+import os, time
+from reseen.files.system_limits import die_with
+die_with(os.getppid())
+print("bound", flush=True)
+while True: time.sleep(1)
+"""
+
+
+@pytest.mark.parametrize("system", ["linux", "another"])
+def test_a_process_ends_with_its_parent_on_every_system(tmp_path: Path, system: str) -> None:
+    environment = dict(os.environ)
+    if system == "another":
+        environment["PYTHONPATH"] = elsewhere(tmp_path)
+    command = [sys.executable, "-c", STARTER, BOUND]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as parent:
+        assert parent.stdout
+        pid, said = parent.stdout.readline().split()
+        assert said == "bound"
+        assert not gone(int(pid))
+        parent.kill()
+        until(lambda: gone(int(pid)), "it ends")
+
+
+def test_where_limits_cannot_be_set_files_are_read_without(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ONE.replace("exec(sys.argv[2])", "held = bytes(1 << 29)"), "2"],
+        env={**os.environ, "PYTHONPATH": elsewhere(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout) == {"said": [], "same": True}
+
+
+def test_where_address_space_has_no_limit_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system_limits, "_SPACE", None)
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with system_limits.limits(0), system_limits.memory_for_threads():
+        assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OutOfTime()])

@@ -20,6 +20,7 @@ import pytest
 from fastapi.testclient import TestClient
 from tests.files import build
 from tests.files.build import T, torch_zip
+from tests.files.elsewhere import elsewhere
 from tests.gate import standing
 from tests.gate.standing import key, knows, running, settings_in, until
 from tests.match.updates import OTHER, REMOVED, put
@@ -150,9 +151,13 @@ def test_a_process_that_ends_takes_its_own_file_with_it_and_no_other(
     asyncio.run(whole())
 
 
+@pytest.mark.parametrize("system", ["linux", "another"])
 def test_when_the_starter_ends_so_do_those_it_started_and_a_new_one_begins(
-    processes: UploadProcesses,
+    processes: UploadProcesses, system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if system == "another":
+        monkeypatch.setenv("PYTHONPATH", elsewhere(tmp_path))
+
     async def whole() -> None:
         async with processes.begin(1_000, guarded=False) as process:
             await process.send(b"x")

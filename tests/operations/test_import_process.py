@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.files.elsewhere import elsewhere
 from tests.gate.standing import until
 from tests.gate.test_upload_process import children, gone
 
@@ -141,14 +142,27 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_where_nothing_can_be_limited_a_list_is_imported_all_the_same(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", elsewhere(tmp_path))
+    assert imported(settings, rows(3)).account.added == 3
+    assert known(settings) == 3
+
+
+@pytest.mark.parametrize(
+    ("sent", "system"),
+    [(signal.SIGKILL, "linux"), (signal.SIGTERM, "linux"), (signal.SIGKILL, "another")],
+)
 def test_of_a_service_that_ends_no_import_is_left(
-    settings: Settings, tmp_path: Path, sent: signal.Signals
+    settings: Settings, tmp_path: Path, sent: signal.Signals, system: str
 ) -> None:
     listed, code = tmp_path / "list.csv", tmp_path / "worker.py"
     listed.write_bytes(rows(3))
     code.write_text(WORKER)
     environment = {**os.environ, "RESEEN_HOME": str(tmp_path), "RESEEN_KEY": "5e" * 32}
+    if system == "another":
+        environment["PYTHONPATH"] = elsewhere(tmp_path)
     command = [sys.executable, str(code), str(listed)]
     with locked(settings), subprocess.Popen(command, env=environment) as worker:
         until(lambda: importing(set(), worker.pid), "it imports")

@@ -3,6 +3,7 @@
 They stand behind the budgets that readers count themselves (docs/hostile-files.md), five times
 wider: no file is to come near them, and one that does has found a fault of ours. What comes out is
 `errors.SystemLimit`, by way of `errors.bulkhead`: the rest of the file goes on, to its digests.
+What a system does not know or does not let us set is not there: the budgets hold all the same.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ SECONDS = WIDER * 30
 SECONDS_A_BYTE = WIDER * 4 / 250e6
 """... so many for each byte: four times its SHA-256, on a processor that is slow at it."""
 _PR_SET_PDEATHSIG = 1
+_LOOK = 0.5
+"""Seconds between two looks for the parent, where the system does not tell."""
+_SPACE: int | None = getattr(resource, "RLIMIT_AS", None)
+"""There are systems without it."""
 SECONDS_OF_A_LIST = WIDER * 60
 """Seconds of processor time for the reading of a list: a million rows take a minute."""
 
@@ -49,11 +54,11 @@ def limit_process(size: int, *, memory: int | None = None, seconds: int | None =
     """
     seconds = seconds_for(size) if seconds is None else seconds
     _limit_time(seconds)
-    if taken := _taken():
-        _soften(resource.RLIMIT_AS, taken + (MEMORY if memory is None else memory))
+    if _SPACE is not None and (taken := _taken()):
+        _soften(_SPACE, taken + (MEMORY if memory is None else memory))
     soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, _narrower(_used() + 2 * seconds, hard)))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold what is in the file
+    _set(resource.RLIMIT_CPU, soft, _narrower(_used() + 2 * seconds, hard))
+    _set(resource.RLIMIT_CORE, 0, 0)  # a core would hold what is in the file
 
 
 @contextmanager
@@ -73,7 +78,7 @@ def limits(size: int, *, memory: int | None = None, seconds: int | None = None) 
             _limit_time(seconds)
             yield
     finally:
-        resource.setrlimit(resource.RLIMIT_CPU, before)
+        _set(resource.RLIMIT_CPU, *before)
         signal.signal(signal.SIGXCPU, handler)
 
 
@@ -100,13 +105,19 @@ def limits_of_a_list(size: int) -> Iterator[None]:
 
 
 def die_with(parent: int) -> None:
-    """The system ends this process when its parent ends (in Linux: when the thread that started it
-    does), where the system can."""
+    """This process ends when its parent ends. In Linux the system sees to it, at once, and when the
+    thread ends that started it; elsewhere it looks now and then itself."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if prctl is None or prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+        threading.Thread(target=_look_for, args=(parent,), daemon=True).start()
     if os.getppid() != parent:  # it has ended already
         os._exit(1)
+
+
+def _look_for(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK)
+    os._exit(1)
 
 
 _space = threading.Lock()
@@ -121,31 +132,33 @@ def _address_space(memory: int) -> Iterator[None]:
     """At most so many bytes more of it, for the whole process. Several threads may do this at once
     and end in any order: when the last has ended, all is as it was."""
     global _space_before
+    if _SPACE is None:
+        yield
+        return
     mine = object()
     most = _taken() + memory
     try:
         with _space:
             if not _spaces:
-                _space_before = resource.getrlimit(resource.RLIMIT_AS)
+                _space_before = resource.getrlimit(_SPACE)
             if most > memory:
                 _spaces[mine] = most
                 soft, hard = _space_before
-                narrowest = _narrower(min(_spaces.values()), soft)
-                resource.setrlimit(resource.RLIMIT_AS, (narrowest, hard))
+                _set(_SPACE, _narrower(min(_spaces.values()), soft), hard)
         yield
     finally:
         with _space:  # calls nothing of ours, which might fail
             if _spaces.pop(mine, None) is not None:
                 soft, hard = _space_before
                 others = [*_spaces.values(), *([] if soft == resource.RLIM_INFINITY else [soft])]
-                resource.setrlimit(resource.RLIMIT_AS, (min(others, default=soft), hard))
+                _set(_SPACE, min(others, default=soft), hard)
 
 
 def _limit_time(seconds: int) -> None:
     def out_of_time(number: int, frame: FrameType | None) -> None:
         # What is left of the file, its digests, has as long again.
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        resource.setrlimit(resource.RLIMIT_CPU, (_narrower(_used() + seconds, hard), hard))
+        _set(resource.RLIMIT_CPU, _narrower(_used() + seconds, hard), hard)
         raise OutOfTime
 
     signal.signal(signal.SIGXCPU, out_of_time)
@@ -155,7 +168,13 @@ def _limit_time(seconds: int) -> None:
 def _soften(kind: int, value: int) -> None:
     """A limit that is narrower already stays."""
     soft, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (_narrower(value, soft), hard))
+    _set(kind, _narrower(value, soft), hard)
+
+
+def _set(kind: int, soft: int, hard: int) -> None:
+    """Where the system lets us."""
+    with suppress(ValueError, OSError):
+        resource.setrlimit(kind, (soft, hard))
 
 
 def _narrower(value: int, limit: int) -> int:

@@ -90,7 +90,7 @@ def _error(answer: tuple[str, str, str | None] | None) -> ReseenError:
 def _import(link: Connection, file: int, settings: Settings, options: ImportOptions) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
-        die_with(parent.pid)  # at once, where the system knows how
+        die_with(parent.pid)
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the service's to heed
     stand_back(NICE)
