@@ -31,7 +31,8 @@ from reseen.files.containers import read_listing
 from reseen.files.source import LocalFile, Range, run
 from reseen.files.values import to_float32
 from reseen.fingerprints.config import config_beside
-from reseen.fingerprints.sketch import Sketch, assemble, module
+from reseen.fingerprints.modules import module
+from reseen.fingerprints.sketch import Sketch, assemble
 from reseen.updates.forms import LowRank
 from reseen.updates.names.known import known
 from reseen.updates.plan import plan

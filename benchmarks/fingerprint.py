@@ -33,7 +33,7 @@ from safetensors.numpy import save
 from reseen.files.containers import read_listing
 from reseen.files.source import Memory, run
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, look_inside
-from reseen.fingerprints.sketch import forget_signs
+from reseen.fingerprints.signs import forget_signs
 from reseen.fingerprints.sketcher import Sketcher, probe_bytes
 from reseen.updates.names.known import known
 from reseen.updates.plan import plan

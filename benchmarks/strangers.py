@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from reseen.files.tensors import Listing, TensorInfo
 from reseen.fingerprints import sketch as sketches
+from reseen.fingerprints.modules import module as numbers_of
 from reseen.fingerprints.sketch import Sketch
 from reseen.match.compare import compare
 from reseen.records import Container
@@ -142,7 +143,7 @@ def sketched(tensors: Tensors) -> Sketch:
         infos.append(TensorInfo(name, "F32", tensor.shape, at, 4 * prod(tensor.shape)))
         at += infos[-1].length
     planned = plan(Listing(Container.SAFETENSORS, tuple(infos)), BEGUN)
-    made = [sketches.module(read_update(module, tensors)) for module in planned.modules]
+    made = [numbers_of(read_update(module, tensors)) for module in planned.modules]
     modules = {module.name: module for module in made if module is not None}
     found = sketches.assemble(modules, architecture=planned.architecture, ranks=[0], complete=True)
     if isinstance(found, str) or len(modules) != len(planned.modules):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
 from random import Random
@@ -17,7 +17,7 @@ import numpy as np
 from tests.files import build
 from tests.files.build import T
 from tests.fuzz import chance
-from tests.fuzz.chance import MARKER, encoded, json_text, mutated, number, word
+from tests.fuzz.chance import MARKER, encoded, json_text, mutated, number, sum_of, word
 from tests.fuzz.play import Broken, FuzzedReader
 
 from reseen.errors import FileError
@@ -492,7 +492,8 @@ def read_config(data: bytes) -> object:
 
 
 @cache
-def _sound_sketch() -> bytes:
+def _sound_sketches() -> tuple[bytes, bytes]:
+    """Of both versions."""
     tensors = {
         f"lora_unet_down_blocks_{n}_attentions_0_proj_in.{role}": T(
             "F16", shape, bytes(range(1, 61)) * 99
@@ -503,11 +504,13 @@ def _sound_sketch() -> bytes:
     memory = Memory(build.safetensors(tensors))
     made = run(memory, read_sketch(plan(run(memory, containers.read_listing(memory.size)))))
     assert made.sketch is not None
-    return made.sketch.encode()
+    return replace(made.sketch, components=None).encode(), made.sketch.encode()
 
 
 def sketch(rng: Random) -> bytes:
-    sound = _sound_sketch()
+    sound = rng.choice(_sound_sketches())
+    if chance.chance(rng, 3):
+        return _with_other_components(rng)
     if chance.chance(rng, 3):
         return mutated(sound[: rng.randrange(len(sound))], rng, (b"RSK", b"\0\0", b"\xff" * 4))
     head = struct.pack(
@@ -523,9 +526,31 @@ def sketch(rng: Random) -> bytes:
     )
 
 
+def _with_other_components(rng: Random) -> bytes:
+    """A sketch 2 whose parts say something else of themselves than they hold."""
+    sound = _sound_sketches()[1]
+    size, count = 143, sound[10]
+    at = len(sound) - size * count
+    rows = [bytearray(sound[at + n * size : at + (n + 1) * size]) for n in range(count)]
+    fields = ((0, "<I"), (4, "<H"), (6, "<B"), (7, "<f"), (75, "<f"))
+    for _ in range(rng.choice((1, 1, 2, 5))):
+        row, (where, kind) = rng.choice(rows), rng.choice(fields)
+        few = rng.choice((0, 1, 2, 3, rng.randrange(256)))
+        struct.pack_into(kind, row, where, rng.choice(_FLOATS) if kind == "<f" else few)
+        if chance.chance(rng, 3):
+            where = rng.choice((11, 79))
+            row[where : where + 64] = bytes(64)
+    if chance.chance(rng, 4):
+        rows = [rng.choice(rows) for _ in range(rng.randrange(6))]
+    told = len(rows) if not chance.chance(rng, 4) else rng.randrange(2**16)
+    return sound[:10] + struct.pack("<H", told) + sound[12:at] + b"".join(rows)
+
+
 def read_bytes_of_sketch(data: bytes) -> object:
     made = sketches.decode(data)
-    return made.encode() == data, len(made.ids)
+    if made.encode() != data:
+        raise Broken("a sketch is not written as it was read")
+    return made.version, len(made.ids), sum_of(made.searched().tobytes())
 
 
 READERS = (

@@ -22,7 +22,8 @@ from reseen.files.source import Memory, run
 from reseen.files.tensors import Listing, TensorInfo
 from reseen.fingerprints import sketcher
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, look_inside
-from reseen.fingerprints.sketch import _Signs, decode, preference
+from reseen.fingerprints.signs import _Signs
+from reseen.fingerprints.sketch import decode, preference
 from reseen.fingerprints.sketcher import MOST_HELD, MOST_MADE, MOST_WORK, Sketcher, read_sketch
 from reseen.records import Container, DigestKind, Fingerprint
 from reseen.updates.cost import cost_of
@@ -260,7 +261,7 @@ def test_the_preferred_modules_are_within_the_budget_of_a_file_that_asks_for_too
 ) -> None:
     layers = [lora(64, 64, 1, 4)] * 40
     planned = plan(listed(layers))
-    one = cost_of((planned.modules[0],)).work
+    one = cost_of((planned.modules[0],), [True]).work
     monkeypatch.setattr(sketcher, "MOST_WORK", 10 * one)
     monkeypatch.setattr(sketcher, "WORK_PER_BYTE", 0)
     work = sketcher._Work(planned, complete=True)

@@ -163,6 +163,27 @@ def test_a_complete_sketch_is_not_replaced_by_less(store: Store) -> None:
         assert connection.scalar(select(table.value)) == whole
 
 
+def test_a_sketch_is_replaced_by_one_that_tells_more(store: Store) -> None:
+    """One of the two versions is kept; all of a file goes before the version."""
+    part_1, part_2, whole_1, whole_2 = (
+        sketch(complete=complete, version=version)
+        for complete in (False, True)
+        for version in (1, 2)
+    )
+    table = schema.read_sketches.c
+    steps = (
+        *((part_1, part_1), (part_2, part_2), (part_1, part_2), (whole_1, whole_1)),
+        *((part_2, whole_1), (whole_2, whole_2), (whole_1, whole_2), (part_2, whole_2)),
+    )
+    with store.write() as connection:
+        (pk,) = seen.repositories(connection, [REPOSITORY])
+        (one,) = seen.artifacts(connection, pk, [ARTIFACT])
+        for read, kept in steps:
+            seen.readings(connection, [(one, seen.Inspection(sketch=read))])
+            assert connection.scalars(select(table.value)).all() == [kept]
+        assert connection.scalars(select(table.version)).all() == [2]
+
+
 def test_a_walk_of_a_thousand_files_and_more_keeps_their_order(store: Store) -> None:
     many = [artifact(path=f"{n % 7}/{n}.bin", git_oid=n.to_bytes(20)) for n in range(1_500)]
     with store.write() as connection:

@@ -38,12 +38,23 @@ def artifact(**changes: Any) -> Artifact:
     return replace(ARTIFACT, **changes)
 
 
-def sketch(*, complete: bool) -> bytes:
+def sketch(*, complete: bool, version: int = 1) -> bytes:
     """A small sketch: one module of ones, in no slot, so that nothing is found by it."""
     import numpy as np
 
-    from reseen.fingerprints.sketch import SLOTS, Sketch
+    from reseen.fingerprints.sketch import NUMBERS, SLOTS, Components, Sketch
 
+    no_floats, no_steps = np.zeros(0, np.float32), np.zeros((0, NUMBERS), np.int8)
+    none = Components(
+        ids=np.zeros(0, np.uint32),
+        ranks=np.zeros(0, np.uint16),
+        has_space=np.zeros(0, np.bool_),
+        space_scales=no_floats,
+        space=no_steps,
+        has_up=np.zeros(0, np.bool_),
+        up_scales=no_floats,
+        up=no_steps,
+    )
     ones = np.ones(1, np.float32)
     return Sketch(
         architecture="sample",
@@ -54,4 +65,5 @@ def sketch(*, complete: bool) -> bytes:
         scales=ones,
         s=np.ones((1, 64), np.int8),
         slots=np.zeros(SLOTS, np.uint32),
+        components=None if version == 1 else none,
     ).encode()

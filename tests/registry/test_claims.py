@@ -52,14 +52,14 @@ def digest(kind: DigestKind, number: int) -> Digest:
     return Digest(kind, sha256(f"{kind.label} {number}".encode()).digest()[: kind.length])
 
 
-def read(number: int, *, size: int = 10, sketched: bool = True) -> Fingerprint:
+def read(number: int, *, size: int = 10, sketched: bool = True, version: int = 1) -> Fingerprint:
     """What reading file `number` tells."""
     kinds = (DigestKind.SHA256, DigestKind.BLAKE3, DigestKind.GIT_BLOB, DigestKind.DATA_SHA256)
     return Fingerprint(
         size=size,
         container=Container.SAFETENSORS,
         digests=tuple(digest(kind, number) for kind in kinds),
-        sketch=sketch(complete=True) if sketched else None,
+        sketch=sketch(complete=True, version=version) if sketched else None,
     )
 
 

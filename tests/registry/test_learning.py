@@ -215,6 +215,24 @@ def test_the_sketch_comes_from_whichever_copy_has_one(registry: Registry) -> Non
     assert learned.sketch == read(1).sketch
 
 
+@pytest.mark.parametrize("order", [(1, 2), (2, 1), (1, 2, 1)])
+def test_of_two_versions_of_a_sketch_the_later_one_is_learned(
+    registry: Registry, order: tuple[int, ...]
+) -> None:
+    registry.put("one")
+    taught = []
+    for number, version in enumerate(order):
+        with registry.store.write() as connection:
+            made = teach(connection, read(1, version=version), path=f"copy {number}")
+            taught.append(made == {registry.pk})
+    assert taught == [True, order[0] == 1, False][: len(order)]
+    (learned,) = registry.learned()
+    assert learned.sketch == read(1, version=2).sketch
+    with registry.store.read() as connection:
+        assert connection.scalars(select(schema.sketches.c.version)).all() == [2]
+        assert connection.scalars(select(schema.sketch_entries.c.version)).all() in ([], [1])
+
+
 def test_a_withdrawn_removal_learns_and_uses_nothing(registry: Registry) -> None:
     """So that it does not matter whether it was withdrawn before or after the reading."""
     registry.put("one")

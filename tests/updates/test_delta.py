@@ -14,7 +14,8 @@ from tests.updates import naming_tools as tools
 
 from reseen.errors import Malformed
 from reseen.files.tensors import TensorInfo
-from reseen.updates.forms import Dense, Hadamard, Kronecker, LowRank, Stored
+from reseen.updates.forms import Dense, Hadamard, LowRank, Stored
+from reseen.updates.kronecker import Kronecker
 from reseen.updates.peft import PeftConfig
 from reseen.updates.plan import Plan, plan
 from reseen.updates.update import Update, read_update
@@ -249,6 +250,9 @@ def test_a_projection_and_a_norm_need_no_dense_update(
         both = update.project_and_norm(p, q)
         assert np.allclose(both[0], update.project(p, q), atol=1e-4)
         assert both[1] == pytest.approx(update.norm(), rel=1e-6)
+        on_right = form.on_right(q)
+        assert np.allclose(on_right[0], dense @ q.T, atol=1e-3)
+        assert on_right[1] == pytest.approx(update.norm(), rel=1e-6)
 
 
 @pytest.mark.parametrize("first_rows", [7, 14, 1])

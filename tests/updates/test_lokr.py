@@ -9,7 +9,8 @@ from safetensors.numpy import save
 from reseen.files.containers import read_listing
 from reseen.files.source import Memory, Range, run
 from reseen.files.values import to_float32
-from reseen.updates.forms import Kronecker, LowRank
+from reseen.updates.forms import LowRank
+from reseen.updates.kronecker import Kronecker
 from reseen.updates.plan import plan
 from reseen.updates.update import read_update
 

@@ -464,6 +464,7 @@ def show(id: str, db: str | None, as_json: bool, reveal: bool) -> None:
 def list_(list_name: str | None, withdrawn: bool, db: str | None, as_json: bool) -> None:
     """List removals by their opaque ids. Names stay sealed."""
     from reseen.cli.findings import removal_fields, removal_line
+    from reseen.match import older_sketches
     from reseen.registry import removals
 
     shown = 0
@@ -476,8 +477,15 @@ def list_(list_name: str | None, withdrawn: bool, db: str | None, as_json: bool)
                 emit(removal_fields(removal))
             else:
                 say(removal_line(removal))
+        older = older_sketches.count(connection)
     if not as_json:
         note(count(shown, "removal") if shown else "No removals. `reseen registry import --help`")
+    if older:
+        note(
+            f"{count(older, 'removal')} in force with a sketch of version 1 alone, which knows "
+            "less of merges. A full reading of a copy, or `reseen registry add` of its file, makes "
+            "one of version 2."
+        )
 
 
 @registry.command()

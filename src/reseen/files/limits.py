@@ -58,7 +58,7 @@ UNPACKED_TIMES = 100
 """... and how many times its own size ..."""
 UNPACKED_AT_LEAST = 64 << 20
 """... where that is more than this."""
-UNPACKED_WORK = 9 << 38
+UNPACKED_WORK = 11 << 38
 """Multiply-adds for the sketches of all that is in an archive, as for one file, or ..."""
 UNPACKED_WORK_PER_BYTE = 1_024
 """... so many for each byte of it. Real adapters of 1 to 3 MB take 500 to 3,500: of the above, each

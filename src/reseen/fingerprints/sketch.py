@@ -1,8 +1,9 @@
-"""reseen-sketch-1: the similarity fingerprint of an adapter, made from its updates.
+"""The similarity fingerprint of an adapter, as it is kept: reseen-sketch-2, and sketch 1 before it.
 
-What comes in: the update (ΔW) of each canonical module, in factored form. What goes out: a
-`Sketch`: for each module the 8x8 matrix S = P ΔW Qᵀ with P and Q of signs drawn from the module's
-name, its norm, and, chosen from these, the 1,024 small numbers that are searched.
+What comes in: the numbers of each canonical module (`modules`). What goes out: a `Sketch`: for each
+module the 8x8 matrix S = P ΔW Qᵀ with P and Q of signs drawn from the module's name, its norm, and,
+chosen from these, the 1,024 small numbers that are searched; and of the first 256 the column space
+and the up factor (`Components`), which sketch 1 has not.
 
 S is linear in ΔW, so the sketch of a merge is the weighted sum of the sketches; and it depends on
 ΔW alone, not on factors, names in the file, container or order. The expected product of two S of
@@ -13,58 +14,72 @@ test vectors: change nothing here without a new version.
 from __future__ import annotations
 
 import struct
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
 from reseen.errors import Malformed
+from reseen.fingerprints.modules import NUMBERS as NUMBERS
+from reseen.fingerprints.modules import SIDE as SIDE
+from reseen.fingerprints.modules import Module as Module
 from reseen.fingerprints.probes import KNOWN_PARTS, OTHERS, PROBES, UNKNOWN
-from reseen.updates.modules import RowsWithin
-from reseen.updates.update import Update
+from reseen.fingerprints.signs import Floats
 
 VERSION = 1
-NAME = "reseen-sketch-1"
-SIDE = 8
-"""Rows of P and of Q: S is SIDE x SIDE."""
-NUMBERS = SIDE * SIDE
+"""Of the linear numbers, and so of what is searched: sketch 2 has those of sketch 1."""
 SLOTS = 16
 SEARCHED = SLOTS * NUMBERS
 """Numbers, and bytes, that are searched: 1,024."""
-MOST_MODULES = 1_280
+MOST_MODULES = 2_048
 """A file with more keeps those that come first in the order of preference."""
+MOST_COMPONENTS = 256
+"""Modules of which column space and up factor are kept: those that come first in that order."""
 FEWEST_MODULES = 4
 """Modules in common without which two adapters are not compared, but for a removed one that has
 fewer: a file with fewer can be known as such a one, and never as a part of a larger."""
 TINY = 1e-7
 """A Frobenius norm over all modules below this is no update: there is nothing to recognise."""
 
-_MAGIC = b"RSK1"
+_MOST = {1: 1_280, 2: MOST_MODULES}
 _ENTRY = np.dtype([("id", "<u4"), ("scale", "<f4"), ("norm", "<f4"), ("s", "i1", (NUMBERS,))])
-_ROWS = "reseen-sketch-1 rows"
-_COLUMNS = "reseen-sketch-1 columns"
+_COMPONENT = np.dtype(
+    [
+        *(("id", "<u4"), ("rank", "<u2"), ("kinds", "u1")),
+        *(("space_scale", "<f4"), ("space", "i1", (NUMBERS,))),
+        *(("up_scale", "<f4"), ("up", "i1", (NUMBERS,))),
+    ]
+)
+_SPACE, _UP = 1, 2
+_HEADER = struct.Struct("<4sBBHH")
+_COUNT = struct.Struct("<H")
 _SEARCH_STEP = 1 / 127
 """Value of one step in the searched numbers; each slot has length 1 before rounding."""
-_LARGEST_NORM = float(np.finfo(np.float32).max)
-"""What a stored norm can hold. A matrix can be made whose S is small beside it."""
-
-Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
-    """What one module gives: exact, before anything is rounded."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Components:
+    """What shows that an adapter is a part of a merge. Sorted by id, no id twice; each is one of
+    the sketch's modules."""
 
-    name: str
-    """Canonical."""
-    s: Floats
-    """(8, 8): P ΔW Qᵀ."""
-    norm: float
-    """Frobenius norm of ΔW."""
+    ids: NDArray[np.uint32]
+    """(k,)"""
+    ranks: NDArray[np.uint16]
+    """(k,): how many directions the column space has; 0 where it is not known."""
+    has_space: NDArray[np.bool_]
+    """(k,)"""
+    space_scales: Floats
+    """(k,): value of one step; 0 where there is none."""
+    space: NDArray[np.int8]
+    """(k, 64): P Π P'ᵀ, Π the projection on the columns of ΔW, in steps."""
+    has_up: NDArray[np.bool_]
+    """(k,)"""
+    up_scales: Floats
+    """(k,)"""
+    up: NDArray[np.int8]
+    """(k, 64): P B Gᵀ, B the up factor as it is stored, in steps."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +101,12 @@ class Sketch:
     """(n, 64): S row by row, in steps."""
     slots: NDArray[np.uint32]
     """(16,): id of the module that fills each slot of the searched numbers; 0 for none."""
+    components: Components | None = None
+    """None of a sketch 1."""
+
+    @property
+    def version(self) -> int:
+        return 1 if self.components is None else 2
 
     def values(self) -> Floats:
         """(n, 64): S as numbers."""
@@ -102,108 +123,112 @@ class Sketch:
         return code.reshape(SEARCHED)
 
     def encode(self) -> bytes:
-        """The published byte layout: header, slots, then 76 bytes a module."""
+        """The published byte layout: header, slots, 76 bytes a module; of sketch 2 then 143 bytes
+        for each of the first modules."""
         architecture = self.architecture.encode("ascii")
-        header = struct.pack(
-            "<4sBBHH", _MAGIC, len(architecture), int(self.complete), self.rank, len(self.ids)
+        count = len(self.ids)
+        header = _HEADER.pack(
+            b"RSK%d" % self.version, len(architecture), int(self.complete), self.rank, count
         )
-        entries = np.zeros(len(self.ids), _ENTRY)
+        entries = np.zeros(count, _ENTRY)
         entries["id"], entries["scale"] = self.ids, self.scales
         entries["norm"], entries["s"] = self.norms, self.s
         slots = self.slots.astype("<u4").tobytes()
-        return header + architecture + slots + entries.tobytes()
+        more = self.components
+        if more is None:
+            return header + architecture + slots + entries.tobytes()
+        header += _COUNT.pack(len(more.ids))
+        return header + architecture + slots + entries.tobytes() + _encoded(more)
+
+
+def _encoded(components: Components) -> bytes:
+    rows = np.zeros(len(components.ids), _COMPONENT)
+    rows["id"], rows["rank"] = components.ids, components.ranks
+    rows["kinds"] = _SPACE * components.has_space + _UP * components.has_up
+    rows["space_scale"], rows["space"] = components.space_scales, components.space
+    rows["up_scale"], rows["up"] = components.up_scales, components.up
+    return rows.tobytes()
+
+
+def version_of(data: bytes) -> int:
+    """The version of an encoded sketch. Raises Malformed."""
+    version = {b"RSK1": 1, b"RSK2": 2}.get(data[:4])
+    if version is None:
+        raise Malformed("not a sketch")
+    return version
 
 
 def decode(data: bytes) -> Sketch:
     """The sketch in these bytes. Raises Malformed for anything that `encode` does not write."""
-    start = struct.calcsize("<4sBBHH")
+    version = version_of(data)
+    start = _HEADER.size + (_COUNT.size if version == 2 else 0)
     if len(data) < start:
         raise Malformed("a sketch breaks off")
-    magic, length, complete, rank, count = struct.unpack_from("<4sBBHH", data)
-    expected = start + length + 4 * SLOTS + count * _ENTRY.itemsize
-    if magic != _MAGIC or complete > 1 or count > MOST_MODULES or len(data) != expected:
-        raise Malformed("not a reseen-sketch-1")
+    _, length, complete, rank, count = _HEADER.unpack_from(data)
+    more = _COUNT.unpack_from(data, _HEADER.size)[0] if version == 2 else 0
+    slots_at = start + length
+    at = slots_at + 4 * SLOTS
+    end = at + count * _ENTRY.itemsize
+    if (
+        complete > 1
+        or count > _MOST[version]
+        or more > min(count, MOST_COMPONENTS)
+        or len(data) != end + more * _COMPONENT.itemsize
+    ):
+        raise Malformed(f"not a reseen-sketch-{version}")
     try:
-        architecture = data[start : start + length].decode("ascii")
+        architecture = data[start:slots_at].decode("ascii")
     except UnicodeDecodeError:
         raise Malformed("a sketch names no architecture") from None
-    slots = np.frombuffer(data, "<u4", SLOTS, start + length).astype(np.uint32)
-    entries = np.frombuffer(data, _ENTRY, count, start + length + 4 * SLOTS)
+    slots = np.frombuffer(data, "<u4", SLOTS, slots_at).astype(np.uint32)
+    entries = np.frombuffer(data, _ENTRY, count, at)
     ids = entries["id"].astype(np.uint32)
     scales, norms = entries["scale"].astype(np.float32), entries["norm"].astype(np.float32)
-    if count and (
-        (ids[1:] <= ids[:-1]).any()
-        or not np.isfinite(scales).all()
-        or not np.isfinite(norms).all()
-        or (scales < 0).any()
-        or (norms < 0).any()
+    if not (_ascending(ids) and _measures(scales) and _measures(norms)):
+        raise Malformed("a sketch holds impossible numbers")
+    components = None
+    if version == 2:
+        components = _components(np.frombuffer(data, _COMPONENT, more, end), ids)
+    s = entries["s"].copy()
+    return Sketch(architecture, rank, bool(complete), ids, norms, scales, s, slots, components)
+
+
+def _components(rows: NDArray[np.void], modules: NDArray[np.uint32]) -> Components:
+    ids, kinds = rows["id"].astype(np.uint32), rows["kinds"]
+    has_space, has_up = (kinds & _SPACE) > 0, (kinds & _UP) > 0
+    found = Components(
+        ids,
+        rows["rank"].astype(np.uint16),
+        has_space,
+        rows["space_scale"].astype(np.float32),
+        rows["space"].copy(),
+        has_up,
+        rows["up_scale"].astype(np.float32),
+        rows["up"].copy(),
+    )
+    if not (
+        _ascending(ids)
+        and np.isin(ids, modules).all()
+        and ((kinds > 0) & (kinds <= _SPACE + _UP)).all()
+        and _measures(found.space_scales)
+        and _measures(found.up_scales)
+        and not found.ranks[~has_space].any()
+        and not found.space_scales[~has_space].any()
+        and not found.space[~has_space].any()
+        and not found.up_scales[~has_up].any()
+        and not found.up[~has_up].any()
     ):
         raise Malformed("a sketch holds impossible numbers")
-    return Sketch(
-        architecture, rank, bool(complete), ids, norms, scales, entries["s"].copy(), slots
-    )
+    return found
 
 
-def module(update: Update, place: RowsWithin | None = None) -> Module | None:
-    """The 8x8 matrix of one update; None for one that is zero or not finite. `place`: where it
-    stands in the layer of that name, of which it is a part: the matrices of all parts add up to the
-    layer's."""
-    rows, columns = update.shape[0], update.shape[1] * update.shape[2] * update.shape[3]
-    left = signs(_ROWS, update.name, rows if place is None else place.height)
-    if place is not None:
-        left = np.concatenate([left[:, start:stop] for start, stop in place.rows], axis=1)
-    s, norm = update.project_and_norm(left, signs(_COLUMNS, update.name, columns))
-    if not 0 < norm <= _LARGEST_NORM or not np.isfinite(s).all():
-        return None
-    return Module(update.name, s, norm)
+def _ascending(ids: NDArray[np.uint32]) -> bool:
+    return not (ids[1:] <= ids[:-1]).any()
 
 
-class _Signs:
-    """Those made last, so that the next file with the same modules needs not make them again: as
-    many as fit in `KEPT` bytes, for how wide a layer is is the file's to say."""
-
-    KEPT = 32 << 20
-
-    def __init__(self) -> None:
-        self._made: OrderedDict[tuple[str, str, int], NDArray[np.int8]] = OrderedDict()
-        self._size = 0
-        self._lock = Lock()
-
-    def get(self, context: str, name: str, length: int) -> NDArray[np.int8]:
-        key = (context, name, length)
-        with self._lock:
-            found = self._made.get(key)
-            if found is not None:
-                self._made.move_to_end(key)
-                return found
-        made = _made_signs(context, name, length)
-        with self._lock:
-            if key not in self._made:
-                self._made[key] = made
-                self._size += made.nbytes
-            while self._size > self.KEPT:
-                self._size -= self._made.popitem(last=False)[1].nbytes
-        return made
-
-
-_SIGNS = _Signs()
-
-
-def signs(context: str, name: str, length: int) -> Floats:
-    """(8, length) of +1 and -1: bit j of byte i of BLAKE3's output in its key derivation mode
-    (context, then the name as key material) is set where element (j, i) is -1."""
-    return _SIGNS.get(context, name, length).astype(np.float32)
-
-
-def forget_signs() -> None:
-    """As if no file had been sketched yet: for measurements."""
-    _SIGNS.__init__()  # type: ignore[misc]
-
-
-def _made_signs(context: str, name: str, length: int) -> NDArray[np.int8]:
-    stream = blake3(name.encode(), derive_key_context=context).digest(length=length)
-    bits = np.unpackbits(np.frombuffer(stream, np.uint8)[:, None], axis=1, bitorder="little")
-    return np.ascontiguousarray((1 - 2 * bits.astype(np.int8)).T)
+def _measures(values: Floats) -> bool:
+    """Whether all are numbers, and none is negative."""
+    return bool(np.isfinite(values).all() and (values >= 0).all())
 
 
 def module_id(name: str) -> int:
@@ -246,12 +271,10 @@ def assemble(
     by_id = {module_id(m.name): m for m in reversed(kept)}
     ids = np.array(sorted(by_id), np.uint32)
     ordered = [by_id[int(i)] for i in ids]
-    raw = np.stack([m.s.reshape(NUMBERS) for m in ordered])
-    peak = np.abs(raw).max(axis=1)
-    scales = (peak / 127).astype(np.float32)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        steps = np.where(scales[:, None] > 0, raw / scales[:, None], 0)
+    scales, steps = _in_steps([m.s for m in ordered])
     chosen = choose(m.name for m in ordered)
+    more = {m.name: m for m in kept if m.space is not None or m.up is not None}
+    first = set(list(more)[:MOST_COMPONENTS])
     return Sketch(
         architecture=architecture,
         rank=int(np.median(ranks)) if len(ranks) else 0,
@@ -259,9 +282,39 @@ def assemble(
         ids=ids,
         norms=np.array([m.norm for m in ordered], np.float32),
         scales=scales,
-        s=np.clip(np.rint(steps), -127, 127).astype(np.int8),
+        s=steps,
         slots=np.array([module_id(name) if name else 0 for name in chosen], np.uint32),
+        components=_assembled([m for m in ordered if m.name in first]),
     )
+
+
+def _assembled(modules: Sequence[Module]) -> Components:
+    space_scales, space = _in_steps([m.space.numbers if m.space else _NONE for m in modules])
+    up_scales, up = _in_steps([_NONE if m.up is None else m.up for m in modules])
+    return Components(
+        ids=np.array([module_id(m.name) for m in modules], np.uint32),
+        ranks=np.array([m.space.rank if m.space else 0 for m in modules], np.uint16),
+        has_space=np.array([m.space is not None for m in modules], np.bool_),
+        space_scales=space_scales,
+        space=space,
+        has_up=np.array([m.up is not None for m in modules], np.bool_),
+        up_scales=up_scales,
+        up=up,
+    )
+
+
+_NONE = np.zeros((SIDE, SIDE), np.float32)
+
+
+def _in_steps(matrices: Sequence[Floats]) -> tuple[Floats, NDArray[np.int8]]:
+    """The scale of each matrix, and its numbers in steps of that."""
+    raw = np.zeros((len(matrices), NUMBERS), np.float32)
+    for row, matrix in zip(raw, matrices, strict=True):
+        row[:] = matrix.reshape(NUMBERS)
+    scales = (np.abs(raw).max(axis=1) / 127).astype(np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = np.where(scales[:, None] > 0, raw / scales[:, None], 0)
+    return scales, np.clip(np.rint(steps), -127, 127).astype(np.int8)
 
 
 def _unit_steps(numbers: Floats) -> NDArray[np.int8]:

@@ -24,9 +24,11 @@ from reseen.files.source import Range, Reader
 from reseen.files.tensors import TensorInfo, can_be_cut
 from reseen.files.values import Bytes, to_float32
 from reseen.fingerprints import sketch as sketches
-from reseen.fingerprints.sketch import FEWEST_MODULES, Module, Sketch
+from reseen.fingerprints.modules import SIDE
+from reseen.fingerprints.modules import module as numbers_of
+from reseen.fingerprints.sketch import FEWEST_MODULES, MOST_COMPONENTS, Module, Sketch
 from reseen.records import TOO_FEW, BlindSpot
-from reseen.updates.cost import cost_of
+from reseen.updates.cost import Cost, cost_of
 from reseen.updates.forms import Matrix, Stored
 from reseen.updates.modules import is_own
 from reseen.updates.plan import ModulePlan, Plan
@@ -37,10 +39,10 @@ MOST_HELD = 136 << 20
 MOST_MADE = 1 << 24
 """Numbers that one layer may make beside what is stored (64 MiB): the factors of the widest layer
 known, with 61,440 rows and columns, at rank 256. A layer that needs more is left out."""
-MOST_WORK = 9 << 38
-"""Multiply-adds for the sketch of one file, 2.5 million million: half a minute on two cores. A LoRA
-of rank 256 on every layer of Qwen-Image, the most that is known, takes seven eighths of it."""
-WORK_PER_BYTE = 72
+MOST_WORK = 11 << 38
+"""Multiply-adds for the sketch of one file, 3 million million: half a minute on two cores. A LoRA
+of rank 256 on every layer of Qwen-Image, the most that is known, takes nine tenths of it."""
+WORK_PER_BYTE = 84
 """... of a file in which this comes to more: four times as long as its SHA-256 takes."""
 TWICE = 2
 """Tensors of a torch file may share bytes; in all, this many times their bytes are read."""
@@ -251,6 +253,12 @@ class _Work:
         self._parts: dict[tuple[int, str], list[Module]] = {}
         """Of layers of other readings, by reading and name: those that are there."""
         self._ranks: list[int] = []
+        self._first = {
+            (number, name)
+            for number, modules in enumerate((plan.modules, *(r.modules for r in plan.readings)))
+            for name in _first(modules)
+        }
+        """Modules of which the components are made, by reading and name."""
         self._left_out: dict[str, int] = {}
         self._codes: dict[str, str] = {}
 
@@ -268,7 +276,7 @@ class _Work:
         by_preference = sorted(range(len(layers)), key=lambda n: _preference(layers[n]))
         for number in by_preference:
             own = tuple(m for m in layers[number] if not m.reading) or layers[number]
-            cost = cost_of(own)
+            cost = self._cost(own)
             if cost.stored > MOST_HELD or cost.made > MOST_MADE:
                 self.leave_out(layers[number], TOO_LARGE_LAYER)
             elif cost.stored > bytes_left:
@@ -280,13 +288,17 @@ class _Work:
                 bytes_left -= cost.stored
                 work_left -= cost.work
         for number, own in taken.items():  # what is left is for the names of other readings
-            every = cost_of(layers[number])
-            if every.made <= MOST_MADE and every.work - cost_of(own).work <= work_left:
-                work_left -= every.work - cost_of(own).work
+            every = self._cost(layers[number])
+            more = every.work - self._cost(own).work
+            if every.made <= MOST_MADE and more <= work_left:
+                work_left -= more
                 taken[number] = layers[number]
         if shared is not None:
             shared.take_work(allowed - work_left)
         return [taken[number] for number in range(len(layers)) if number in taken]
+
+    def _cost(self, layer: Layer) -> Cost:
+        return cost_of(layer, [(m.reading, m.name) in self._first for m in layer])
 
     def leave_out(self, layer: Layer, reason: str) -> None:
         count = sum(not module.reading for module in layer)
@@ -311,7 +323,7 @@ class _Work:
 
     def _make(self, layer: Layer, arrays: Mapping[str, Matrix | Stored]) -> None:
         for plan in layer:
-            made = _module(plan, arrays)
+            made = _module(plan, arrays, (plan.reading, plan.name) in self._first)
             if plan.reading:
                 self._add_other(plan, made)
             elif isinstance(made, Module):
@@ -328,7 +340,7 @@ class _Work:
                 others[plan.name] = made
             return
         if made == ZERO:
-            made = Module(plan.name, np.zeros((sketches.SIDE, sketches.SIDE), np.float32), 0.0)
+            made = Module(plan.name, np.zeros((SIDE, SIDE), np.float32), 0.0)
         if isinstance(made, Module):
             parts = self._parts.setdefault((plan.reading, plan.name), [])
             parts.append(made)
@@ -385,10 +397,12 @@ class _Work:
         return tuple(found)
 
 
-def _module(plan: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Module | str:
+def _module(
+    plan: ModulePlan, arrays: Mapping[str, Matrix | Stored], components: bool
+) -> Module | str:
     """A module of the sketch, or why it is left out. Its update is let go before the next."""
     update = read_update(plan, arrays)
-    made = sketches.module(update, plan.place)
+    made = numbers_of(update, plan.place, components=components)
     if made is not None:
         return made
     return ZERO if update.norm() == 0 else NOT_FINITE
@@ -401,6 +415,12 @@ def _numbers(layer: Layer, info: TensorInfo, data: Bytes) -> Matrix | Stored:
     if roles.get("diff") is info and can_be_cut(info) and not is_scaled:
         return Stored(info, data)
     return to_float32(info, data)
+
+
+def _first(modules: Sequence[ModulePlan]) -> list[str]:
+    """Those of which column space and up factor are kept: no objects of their own."""
+    names = [module.name for module in modules if not module.what]
+    return sorted(names, key=lambda name: sketches.preference(name)[1:])[:MOST_COMPONENTS]
 
 
 def _preference(layer: Layer) -> tuple[int, int]:

@@ -33,8 +33,8 @@ MOST_MEMBERS = 64
 """Files of an archive that are read of an upload."""
 MOST_UNPACKED = 2 << 30
 """Bytes that come out of one."""
-MOST_TOLD = 4 << 20
-"""Bytes that a process tells of a file; a sketch takes some 200 KB."""
+MOST_TOLD = 8 << 20
+"""Bytes that a process tells of a file; a sketch takes up to 400 KB."""
 _LEFT = BlindSpot("too-large", "files in an archive of which there is more to tell than is heard")
 _PIECE = 256 << 10
 """Bytes taken from the socket at a time."""

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, select
 
 from reseen.errors import Malformed
-from reseen.fingerprints.sketch import VERSION, decode
+from reseen.fingerprints.sketch import decode
 from reseen.match.compare import Background
+from reseen.observed.sketches import ADAPTER
 from reseen.store.schema import read_sketches, sightings
 from reseen.updates.names.known import one_of
 
@@ -31,7 +32,7 @@ def values(connection: Connection, architecture: str) -> list[bytes]:
     rows = connection.execute(
         select(read_sketches.c.value)
         .where(
-            read_sketches.c.version == VERSION,
+            read_sketches.c.kind == ADAPTER,
             read_sketches.c.architecture == architecture,
             read_sketches.c.complete == 1,
             read_sketches.c.artifact_pk.not_in(select(sightings.c.artifact_pk)),
@@ -50,7 +51,7 @@ def values(connection: Connection, architecture: str) -> list[bytes]:
 def architectures(connection: Connection) -> list[str]:
     """Those of which there are any."""
     query = select(read_sketches.c.architecture).where(
-        read_sketches.c.version == VERSION, read_sketches.c.complete == 1
+        read_sketches.c.kind == ADAPTER, read_sketches.c.complete == 1
     )
     return sorted(connection.scalars(query.distinct()))
 

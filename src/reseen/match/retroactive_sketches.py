@@ -19,6 +19,7 @@ from reseen.fingerprints.entries import SearchEntry, as_stored
 from reseen.fingerprints.sketch import VERSION, decode
 from reseen.match import digests_alone, evidence
 from reseen.match.sketch_index import SketchIndex, searched
+from reseen.observed.sketches import ADAPTER
 from reseen.records import Evidence
 from reseen.store.database import chunks
 from reseen.store.schema import claims, read_entries, read_sketches, removals, sketches
@@ -43,7 +44,7 @@ def copies(
                 continue
             value = connection.scalar(
                 select(read_sketches.c.value).where(
-                    read_sketches.c.artifact_pk == pk, read_sketches.c.version == VERSION
+                    read_sketches.c.artifact_pk == pk, read_sketches.c.kind == ADAPTER
                 )
             )
             try:
@@ -74,7 +75,7 @@ def _owners(connection: Connection) -> dict[int, str]:
         select(sketches.c.claim_pk, removals.c.id)
         .join(claims, claims.c.pk == sketches.c.claim_pk)
         .join(removals, removals.c.pk == claims.c.removal_pk)
-        .where(searched(), sketches.c.version == VERSION)
+        .where(searched(), sketches.c.kind == ADAPTER)
     )
     return {row.claim_pk: row.id for row in connection.execute(query)}
 
@@ -125,7 +126,7 @@ def _paged(
                     select(read_sketches.c.artifact_pk)
                     .where(
                         read_sketches.c.artifact_pk > last,
-                        read_sketches.c.version == VERSION,
+                        read_sketches.c.kind == ADAPTER,
                         read_sketches.c.complete == int(complete),
                         wanted,
                     )

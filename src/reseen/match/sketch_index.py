@@ -22,12 +22,13 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 from reseen.errors import Malformed
 from reseen.fingerprints.choice import ModuleOrder
 from reseen.fingerprints.entries import SearchEntry, as_ids, entries, groups, units_of
-from reseen.fingerprints.sketch import VERSION, Sketch, decode
+from reseen.fingerprints.sketch import Sketch, decode
 from reseen.match import background
 from reseen.match.compare import COPY_MEAN, Background, Comparison, Relation, best, compare
 from reseen.match.digests_alone import every_such_claim, such_claims
 from reseen.match.first_read import Offered, first_modules
 from reseen.match.nearest import Candidate, NearestIndex, Row
+from reseen.observed.sketches import ADAPTER
 from reseen.records import RemovalClass
 from reseen.store import search_key
 from reseen.store.backends import in_words
@@ -78,7 +79,7 @@ class StoreSketches:
 
     def sketch(self, claim_pk: int) -> bytes:
         query = select(sketches.c.value).where(
-            sketches.c.claim_pk == claim_pk, sketches.c.version == VERSION
+            sketches.c.claim_pk == claim_pk, sketches.c.kind == ADAPTER
         )
         with self._store() as connection:
             value = connection.scalar(query)
@@ -176,7 +177,7 @@ class SketchIndex:
             .select_from(sketches)
             .join(claims, claims.c.pk == sketches.c.claim_pk)
             .join(removals, removals.c.pk == claims.c.removal_pk)
-            .where(searched(), sketches.c.version == VERSION)
+            .where(searched(), sketches.c.kind == ADAPTER)
             .order_by(claims.c.pk)
             .execution_options(yield_per=_BATCH)
         )
@@ -337,7 +338,7 @@ def sketch_rows(connection: Connection, removal_pks: Collection[int]) -> list[Sk
         .where(
             claims.c.removal_pk.in_(list(removal_pks)),
             searched(),
-            sketches.c.version == VERSION,
+            sketches.c.kind == ADAPTER,
         )
     )
     found = [(pk, bytes(value)) for pk, value in connection.execute(query)]

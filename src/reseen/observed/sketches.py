@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Table, delete, select
 
 from reseen.store import schema, search_key
 from reseen.store.database import chunks, insert_many, upsert
@@ -19,52 +19,43 @@ from reseen.store.database import chunks, insert_many, upsert
 ADAPTER = "adapter"
 """The kind: `observed.rows` keeps another in the same tables."""
 _VERSION = 1
-"""`fingerprints.sketch.VERSION`, without importing it."""
+"""`fingerprints.sketch.VERSION`, of what is searched, without importing it. A sketch itself stands
+under its own version, one to a file: a later one has all that an earlier one has."""
 
 
-def keep_removed(connection: Connection, made: Sequence[tuple[int, bytes]]) -> int:
-    """Keep sketches of removed files, by their claims' pks; how many had none of this version.
-    Raises Malformed for bytes that are no sketch."""
+def keep_removed(connection: Connection, made: Sequence[tuple[int, bytes]]) -> set[int]:
+    """Keep sketches of removed files, by their claims' pks, instead of those of earlier versions;
+    of which claims there was none like it. Raises Malformed for bytes that are no sketch."""
     if not made:
-        return 0
-    table = schema.sketches.c
+        return set()
     rows = [{"claim_pk": pk, **_columns(sketch)} for pk, sketch in dict(made).items()]
-    known: set[tuple[int, int]] = set()
-    for chunk in chunks({pk for pk, _ in made}):
-        query = select(table.claim_pk, table.version).where(table.claim_pk.in_(chunk))
-        known.update((pk, version) for pk, version in connection.execute(query))
-    fresh = [row for row in rows if (row["claim_pk"], row["version"]) not in known]
-    upsert(connection, schema.sketches, fresh, key=("claim_pk", "version"), update=())
-    return len(fresh)
+    known = versions(connection, (pk for pk, _ in made))
+    fresh = [row for row in rows if row["version"] > known.get(row["claim_pk"], 0)]
+    _replace(connection, schema.sketches, fresh)
+    return {row["claim_pk"] for row in fresh}
 
 
 def keep_read(connection: Connection, made: Sequence[tuple[int, bytes]]) -> None:
-    """Keep sketches of artifacts, by their pks; a complete one is never replaced by less.
-    Raises Malformed for bytes that are no sketch."""
+    """Keep sketches of artifacts, by their pks; a complete one is never replaced by less, nor any
+    by one of an earlier version. Raises Malformed for bytes that are no sketch."""
     if not made:
         return
     table = schema.read_sketches.c
-    rows = [
-        {"artifact_pk": pk, "complete": int(_complete(sketch)), **_columns(sketch)}
-        for pk, sketch in made
-    ]
-    whole: set[tuple[int, int]] = set()
+    tells: dict[int, tuple[int, int]] = {}
     for chunk in chunks({pk for pk, _ in made}):
-        query = select(table.artifact_pk, table.version).where(
-            table.artifact_pk.in_(chunk), table.complete == 1
-        )
-        whole.update((pk, version) for pk, version in connection.execute(query))
-    rows.sort(key=lambda row: row["complete"])  # of two in one batch the complete one comes last
-    kept = [r for r in rows if r["complete"] or (r["artifact_pk"], r["version"]) not in whole]
-    upsert(
-        connection,
-        schema.read_sketches,
-        kept,
-        key=("artifact_pk", "version"),
-        update=("architecture", "kind", "complete", "value"),
-    )
+        query = select(table.artifact_pk, table.complete, table.version)
+        query = query.where(table.artifact_pk.in_(chunk), table.kind == ADAPTER)
+        for pk, *told in connection.execute(query):
+            tells[pk] = max(tells.get(pk, (0, 0)), (told[0], told[1]))
+    kept: dict[int, dict[str, Any]] = {}
+    for pk, sketch in made:
+        row = {"artifact_pk": pk, "complete": int(_complete(sketch)), **_columns(sketch)}
+        if (row["complete"], row["version"]) >= tells.get(pk, (0, 0)):
+            kept[pk] = row
+            tells[pk] = row["complete"], row["version"]
+    _replace(connection, schema.read_sketches, [*kept.values()])
     key = search_key.of(connection)
-    entries = [e for r in kept for e in _entries(r["artifact_pk"], r["value"], key)]
+    entries = [e for pk, row in kept.items() for e in _entries(pk, row["value"], key)]
     # What was known of an entry before is of a header, or of fewer modules.
     upsert(
         connection,
@@ -73,8 +64,16 @@ def keep_read(connection: Connection, made: Sequence[tuple[int, bytes]]) -> None
         key=("artifact_pk", "version", "group"),
         update=("slots", "code"),
     )
-    for chunk in chunks(row["artifact_pk"] for row in kept if row["complete"]):
+    for chunk in chunks(pk for pk, row in kept.items() if row["complete"]):
         connection.execute(delete(schema.near).where(schema.near.c.artifact_pk.in_(chunk)))
+
+
+def _replace(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """One sketch for each claim, or artifact."""
+    key = next(iter(table.primary_key))
+    for chunk in chunks(row[key.name] for row in rows):
+        connection.execute(delete(table).where(key.in_(chunk), table.c.kind == ADAPTER))
+    upsert(connection, table, rows, key=(key.name, "version"), update=())
 
 
 def keep_modules(
@@ -97,14 +96,12 @@ def keep_near(connection: Connection, artifact_pks: Iterable[int], *, at: int) -
 
 
 def of_claims(connection: Connection, claim_pks: Iterable[int]) -> dict[int, bytes]:
-    """The newest sketch of each claim that has one."""
+    """The sketch of each claim that has one."""
     table = schema.sketches.c
     found: dict[int, bytes] = {}
     for chunk in chunks(claim_pks):
-        query = (
-            select(table.claim_pk, table.value)
-            .where(table.claim_pk.in_(chunk), table.kind == ADAPTER)
-            .order_by(table.version)
+        query = select(table.claim_pk, table.value).where(
+            table.claim_pk.in_(chunk), table.kind == ADAPTER
         )
         found.update((pk, value) for pk, value in connection.execute(query))
     return found
@@ -139,12 +136,24 @@ def _short(value: bytes) -> str:
     return hashlib.sha256(value).hexdigest()
 
 
+def versions(connection: Connection, claim_pks: Iterable[int]) -> dict[int, int]:
+    """The version of the sketch of each claim that has one."""
+    table = schema.sketches.c
+    found: dict[int, int] = {}
+    for chunk in chunks(claim_pks):
+        query = select(table.claim_pk, table.version).where(
+            table.claim_pk.in_(chunk), table.kind == ADAPTER
+        )
+        found.update((pk, version) for pk, version in connection.execute(query))
+    return found
+
+
 def _columns(sketch: bytes) -> dict[str, Any]:
-    from reseen.fingerprints.sketch import VERSION, decode
+    from reseen.fingerprints.sketch import decode
 
     decoded = decode(sketch)
     return {
-        "version": VERSION,
+        "version": decoded.version,
         "architecture": decoded.architecture,
         "kind": ADAPTER,
         "value": sketch,

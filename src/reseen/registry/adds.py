@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
+from sqlalchemy import Connection
+
 from reseen.errors import FileError, bulkhead
 from reseen.fingerprints.known_bogus import why_bogus, why_no_model
-from reseen.records import Fingerprint, Names, RemovalClass, RemovedFile, Rung
+from reseen.records import DigestKind, Fingerprint, Names, RemovalClass, RemovedFile, Rung
 from reseen.registry import file_facts, learning, never_read
 from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.known import Reader
@@ -133,9 +135,21 @@ def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: D
             act = audit.Act("add", standing.id, None, lines.details(connection), stood=one)
             audit.append(connection, [act])
         learning.learn(connection, removals=written)
+        renewed = _renew(connection, read)
+        became = AddOutcome(outcome.value)
+        if renewed and became is AddOutcome.UNCHANGED:
+            became = AddOutcome.MERGED
         out = standing.stays_withdrawn(draft.list_name)
         why = "it is withdrawn, and stays so" if out else None
-        return Added(path, AddOutcome(outcome.value), standing.id, why, written)
+        return Added(path, became, standing.id, why, written | renewed)
+
+
+def _renew(connection: Connection, read: Fingerprint) -> set[int]:
+    """What was read before by an earlier version is known by this one from now on."""
+    sha256 = next((d.value for d in read.digests if d.kind is DigestKind.SHA256), None)
+    if sha256 is None or read.sketch is None:
+        return set()
+    return learning.renew(connection, sha256, read.sketch)
 
 
 def why_no_model_file(path: Path, read: Fingerprint) -> str | None:

@@ -57,6 +57,26 @@ def learn(
     return _keep(connection, agreeing)
 
 
+def renew(connection: Connection, sha256: bytes, sketch: bytes) -> set[int]:
+    """Claims about this very file whose sketch is of an earlier version have this one from now on.
+    Returns their removals."""
+    c, d = schema.claims.c, schema.digests.c
+    query = (
+        select(c.pk, c.removal_pk)
+        .join(schema.digests, d.claim_pk == c.pk)
+        .where(d.kind == int(DigestKind.SHA256), d.value == sha256)
+    )
+    owner = {row.pk: row.removal_pk for row in connection.execute(query)}
+    sketched = sketches.versions(connection, owner)
+    before = file_facts.digests(connection, sketched)
+    renewed = sketches.keep_removed(connection, [(pk, sketch) for pk in sketched])
+    changed = {owner[pk] for pk in renewed}
+    if changed:
+        file_facts.write_lines(connection, {pk: owner[pk] for pk in renewed}, before)
+        claims.refresh(connection, changed)
+    return changed
+
+
 def _equal(
     connection: Connection, removals: Collection[int] | None, artifacts: Collection[int] | None
 ) -> Iterator[_Agreement]:
@@ -218,9 +238,7 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
         for key, artifact in wanted.items()
         if (sketch := by_artifact[artifact].sketch) is not None
     ]
-    sketched = sketches.of_claims(connection, [pk for pk, _ in taught])
-    changed.update(owner[pk] for pk, _ in taught if pk not in sketched)
-    sketches.keep_removed(connection, [(pk, s) for pk, s in taught if pk not in sketched])
+    changed.update(owner[pk] for pk in sketches.keep_removed(connection, taught))
     embeddings = [
         (known[key], value)
         for key, artifact in wanted.items()
@@ -250,13 +268,15 @@ class _FullReading:
     """size, container, data_size, layout."""
     digests: dict[int, bytes]
     sketch: bytes | None
+    version: int
+    """Of the sketch; 0 without one."""
     rows: bytes | None = None
     """Of its embeddings."""
 
     @property
-    def tells(self) -> tuple[bool, bool]:
+    def tells(self) -> tuple[int, bool]:
         """What it tells beside digests."""
-        told = self.sketch is not None or self.rows is not None
+        told = self.version or int(self.rows is not None)
         return told, self.facts[2] is not None
 
     @property
@@ -268,7 +288,7 @@ def _readings(connection: Connection, pks: Collection[int]) -> dict[int, _FullRe
     a, r, s = schema.artifacts.c, schema.readings.c, schema.read_sketches.c
     digests = _digests(connection, schema.read_digests, "artifact_pk", pks)
     rows: dict[int, Any] = {}
-    made: dict[int, bytes] = {}
+    made: dict[int, tuple[bytes | None, int]] = {}
     for chunk in chunks(sorted(pks)):
         query = (
             select(a.pk, a.size, r.container, r.data_size, r.layout)
@@ -277,13 +297,15 @@ def _readings(connection: Connection, pks: Collection[int]) -> dict[int, _FullRe
         )
         for row in connection.execute(query):
             rows[row.pk] = row
-        whole = select(s.artifact_pk, s.value).where(
+        whole = select(s.artifact_pk, s.value, s.version).where(
             s.artifact_pk.in_(chunk), s.complete == 1, s.kind == sketches.ADAPTER
         )
-        made.update((pk, value) for pk, value in connection.execute(whole.order_by(s.version)))
+        made.update((pk, (value, version)) for pk, value, version in connection.execute(whole))
     embeddings = kept_rows.of_artifacts(connection, sorted(pks))
     return {
-        pk: _FullReading(tuple(row)[1:], digests[pk], made.get(pk), embeddings.get(pk))
+        pk: _FullReading(
+            tuple(row)[1:], digests[pk], *made.get(pk, (None, 0)), rows=embeddings.get(pk)
+        )
         for pk, row in rows.items()
     }
 

@@ -33,6 +33,8 @@ _SOLVED = 48
 """Multiply-adds for each number of a block that is solved, times its side (measured: 5 to 46)..."""
 _PER_SOLVED = 1600
 """... and without it, which is most of it for small blocks."""
+MOST_FACTORS = 512
+"""Columns of an up factor with which the column space is computed from the factors."""
 _PER_MODULE = 1 << 22
 """... as what has to be done for every module, however small."""
 
@@ -63,8 +65,9 @@ def factor_is_low_rank(rank: int, out: int, columns: int) -> bool:
     return rank * (out + columns) < out * columns
 
 
-def cost_of(layer: Sequence[ModulePlan]) -> Cost:
-    """What a layer costs: modules that share their tensors."""
+def cost_of(layer: Sequence[ModulePlan], components: Sequence[bool] = ()) -> Cost:
+    """What a layer costs: modules that share their tensors. `components`: of which of them column
+    space and up factor are made."""
     tensors = layer[0].tensors
     numbers = sum(
         prod(info.shape) * _PER_PACKED.get(info.dtype, _PER_NUMBER) for info in tensors.values()
@@ -75,8 +78,11 @@ def cost_of(layer: Sequence[ModulePlan]) -> Cost:
     held += sum(prod(tensors[role].shape) for role in scaled if role in tensors)
     held += sum(3 * prod(shape) for shape in layer[0].unpacked.values())
     made = work = 0
-    for module in layer:
+    for module, more in zip(layer, components or [False] * len(layer), strict=True):
         made_here, work_here = _of(module)
+        if more:
+            made_more, work_more = _of_components(module)
+            made_here, work_here = made_here + made_more, work_here + work_more
         made = max(made, made_here)
         work += work_here + _PER_MODULE
     return Cost(
@@ -94,7 +100,8 @@ def _of(module: ModulePlan) -> tuple[int, int]:
     match module.algorithm:
         case "lora" | "adalora":
             rank = module.rank
-            made, work = rank * out, _low_rank(rank, out, columns)
+            made = 0 if module.rows is None else rank * out
+            work = _low_rank(rank, out, columns)
             core, down = tensors.get("mid"), tensors.get("down")
             if core is not None and down is not None:
                 made += 2 * rank * columns
@@ -114,6 +121,33 @@ def _of(module: ModulePlan) -> tuple[int, int]:
     return made + signs, work + _PER_NUMBER * signs
 
 
+def _of_components(module: ModulePlan) -> tuple[int, int]:
+    """Beside the linear numbers: by what the update makes of directions, after its factors where
+    they do not tell."""
+    out, columns = module.shape[0], prod(module.shape[1:])
+    side = SIDE * SIDE + SIDE
+    made = BLOCK // 2 + side * (2 * columns + out) + 16 * side * side
+    work = side * ((side + SIDE) * out + _SOLVED * side * side)
+    match module.algorithm:
+        case "lora" | "adalora" | "glora":
+            rank, is_product = module.rank, True
+        case "loha":
+            ranks = _loha_ranks(module.tensors)
+            rank, is_product = prod(ranks), loha_is_low_rank(ranks, out, columns)
+        case "lokr":
+            rank, is_product = 0, False
+            made += 2 * side * max(out, columns)
+        case _:
+            rank, is_product = 0, False
+    if not is_product:
+        return made, work + side * out * columns
+    work += side * rank * (out + columns)
+    if rank <= MOST_FACTORS:
+        made = max(made, BLOCK // 2 + 16 * rank * rank + 2 * SIDE * out)
+        work += rank * (_WIDE * (out + columns) * rank + 4 * SIDE * out + _SOLVED * rank * rank)
+    return made, work
+
+
 def _low_rank(rank: int, out: int, columns: int) -> int:
     """A product of factors: projected, and its norm by the smaller of Gram matrix and product."""
     gram = _WIDE * rank * (out + columns) * rank
@@ -127,20 +161,23 @@ def _in_blocks(ranks: int, out: int, columns: int) -> int:
 
 
 def _loha(tensors: Mapping[str, TensorInfo], out: int, columns: int) -> tuple[int, int]:
-    ranks = []
+    one, other = _loha_ranks(tensors)
     made = work = 0
-    for n in "12":
-        core, b = tensors.get(f"hada_t{n}"), tensors[f"hada_w{n}_b"]
-        rank = b.shape[0] if core is None else core.shape[0]
-        ranks.append(rank)
+    for n, rank in (("1", one), ("2", other)):
+        core = tensors.get(f"hada_t{n}")
         if core is not None:
             made += 3 * rank * columns
-            work += prod(core.shape) * _columns(b)
-    one, other = ranks
+            work += prod(core.shape) * _columns(tensors[f"hada_w{n}_b"])
     if loha_is_low_rank((one, other), out, columns):
         rank = one * other
-        return made + 2 * rank * (out + columns), work + _low_rank(rank, out, columns)
+        return made + rank * (2 * out + columns), work + _low_rank(rank, out, columns)
     return made + 4 * max(BLOCK, columns), work + _in_blocks(one + other, out, columns)
+
+
+def _loha_ranks(tensors: Mapping[str, TensorInfo]) -> tuple[int, int]:
+    """Of both products."""
+    cores = [tensors.get(f"hada_t{n}", tensors[f"hada_w{n}_b"]) for n in "12"]
+    return cores[0].shape[0], cores[1].shape[0]
 
 
 def _lokr(tensors: Mapping[str, TensorInfo], columns: int) -> tuple[int, int]:

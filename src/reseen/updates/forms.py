@@ -1,8 +1,8 @@
 """The forms in which an update (ΔW) is held: never larger than what the file stores of it.
 
 In goes a form, out come its projection (P ΔW Qᵀ) and its norm. What factors give in full can be a
-thousand times what they are, so it is never made: a Kronecker product is projected factor by
-factor, a Hadamard product and a stored matrix in blocks of rows.
+thousand times what they are, so it is never made: a Hadamard product and a stored matrix are
+projected in blocks of rows, a Kronecker product (`kronecker`) factor by factor.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ Rows = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LowRank:
-    """ΔW = left @ right."""
+    """ΔW = factor * left @ right."""
 
     left: Matrix
     """(out, r)"""
     right: Matrix
     """(r, in*kh*kw)"""
+    factor: float = 1.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -40,85 +41,35 @@ class LowRank:
 
     def project(self, left: Matrix, right: Matrix) -> Matrix:
         product: Matrix = (left @ self.left) @ (self.right @ right.T)
-        return product
+        return product * np.float32(self.factor)
+
+    def on_right(self, right: Matrix) -> tuple[Matrix, float]:
+        made: Matrix = self.left @ (self.right @ right.T)
+        return made * np.float32(self.factor), self.norm()
 
     def norm(self) -> float:
-        return _product_norm(self.left, self.right)
+        return _product_norm(self.left, self.right) * abs(self.factor)
 
     def dense(self) -> Matrix:
-        return self.left @ self.right
+        return (self.left @ self.right) * np.float32(self.factor)
 
     def times(self, factor: np.float32) -> LowRank:
-        return LowRank(self.left * factor, self.right)
+        return replace(self, factor=self.factor * float(factor))
 
     def cut(self, rows: Rows) -> LowRank:
         left = taken(self.left, rows)
         # A split adapter stored in a fused layer is block-diagonal: drop the empty blocks.
         used = left.any(axis=0)
         if used.all() or not used.any() or not is_finite(self.right):
-            return LowRank(left, self.right)
-        return LowRank(left[:, used], self.right[used])
+            return replace(self, left=left)
+        return replace(self, left=left[:, used], right=self.right[used])
 
     def squares(self) -> NDArray[np.float64]:
         """The squared length of each row of ΔW."""
         gram = (self.right @ self.right.T).astype(np.float64)
-        parts = [np.einsum("ij,ij->i", part @ gram, part) for part in _wide(self.left)]
-        squares: NDArray[np.float64] = np.concatenate(parts)
+        parts = [np.einsum("ij,ij->i", part @ gram, part) for part in wide(self.left)]
+        squares: NDArray[np.float64] = np.concatenate(parts) * self.factor**2
         return squares
-
-
-Factor = Matrix | LowRank
-"""Of a Kronecker product: as stored, or itself a product."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Kronecker:
-    """ΔW = kron(first, second), or some of its rows."""
-
-    first: Factor
-    """(o1, i1)"""
-    second: Factor
-    """(o2, i2*kh*kw), with out = o1*o2 and in = i1*i2"""
-    rows: Rows | None = None
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        out = _height(self.rows, self.first.shape[0] * self.second.shape[0])
-        return out, self.first.shape[1] * self.second.shape[1]
-
-    def project(self, left: Matrix, right: Matrix) -> Matrix:
-        (o1, i1), (o2, columns) = self.first.shape, self.second.shape
-        if self.rows is not None:
-            left = _spread(left, self.rows, o1 * o2)
-        cube = left.reshape(len(left), o1, o2)
-        if o1 * columns <= o2 * i1:  # by whichever order needs the smaller matrix on the way
-            both = _on_rows(_on_columns(cube, self.second), self.first)
-        else:
-            both = _on_columns(_on_rows(cube, self.first), self.second)
-        product: Matrix = both.reshape(len(left), i1 * columns) @ right.T
-        return product
-
-    def norm(self) -> float:
-        if self.rows is None:
-            return _norm_of(self.first) * _norm_of(self.second)
-        squares = np.multiply.outer(_squares(self.first), _squares(self.second)).reshape(-1)
-        return sqrt(float(sum(squares[start:stop].sum() for start, stop in self.rows)))
-
-    def dense(self) -> Matrix:
-        whole: Matrix = np.kron(_dense_of(self.first), _dense_of(self.second))
-        return whole if self.rows is None else taken(whole, self.rows)
-
-    def times(self, factor: np.float32) -> Kronecker:
-        if isinstance(self.first, LowRank):
-            return replace(self, first=self.first.times(factor))
-        return replace(self, first=self.first * factor)
-
-    def cut(self, rows: Rows) -> Kronecker:
-        step = self.second.shape[0]
-        if isinstance(self.first, LowRank) or any(a % step or b % step for a, b in rows):
-            return replace(self, rows=rows)
-        blocks = tuple((start // step, stop // step) for start, stop in rows)
-        return Kronecker(taken(self.first, blocks), self.second)
 
 
 class InBlocks(ABC):
@@ -144,6 +95,16 @@ class InBlocks(ABC):
         factor = np.float32(self.factor)
         product: Matrix = (sums @ right.T) * factor
         return product, _root(total) * abs(float(factor))
+
+    def on_right(self, right: Matrix) -> tuple[Matrix, float]:
+        """ΔW @ right.T, and the norm: what is made in blocks is made once for both."""
+        made = np.empty((self.shape[0], len(right)), np.float32)
+        total = 0.0
+        for at, block in self.blocks():
+            made[at : at + len(block)] = block @ right.T
+            total += norm_of(block) ** 2
+        factor = np.float32(self.factor)
+        return made * factor, _root(total) * abs(float(factor))
 
     def project(self, left: Matrix, right: Matrix) -> Matrix:
         return self.project_and_norm(left, right)[0]
@@ -196,7 +157,7 @@ class Stored(InBlocks):
     @property
     def shape(self) -> tuple[int, int]:
         whole = self.info.shape[0]
-        return _height(self.rows, whole), prod(self.info.shape[1:])
+        return height_of(self.rows, whole), prod(self.info.shape[1:])
 
     def blocks(self) -> Iterator[tuple[int, Matrix]]:
         view, step, at = memoryview(self.data), _step(self.shape[1]), 0
@@ -231,6 +192,9 @@ class Dense:
         product: Matrix = sums @ right.T
         return product
 
+    def on_right(self, right: Matrix) -> tuple[Matrix, float]:
+        return self.matrix @ right.T, self.norm()
+
     def norm(self) -> float:
         return norm_of(self.matrix)
 
@@ -242,9 +206,6 @@ class Dense:
 
     def cut(self, rows: Rows) -> Dense:
         return Dense(taken(self.matrix, rows))
-
-
-Form = LowRank | Kronecker | Hadamard | Stored | Dense
 
 
 class Projected(Protocol):
@@ -287,7 +248,7 @@ def norm_of(matrix: Matrix) -> float:
     return _root(total)
 
 
-def _height(rows: Rows | None, all_rows: int) -> int:
+def height_of(rows: Rows | None, all_rows: int) -> int:
     return all_rows if rows is None else sum(stop - start for start, stop in rows)
 
 
@@ -299,49 +260,7 @@ def _root(total: float) -> float:
     return sqrt(total) if total >= 0 else total
 
 
-def _spread(left: Matrix, rows: Rows, height: int) -> Matrix:
-    """The columns of a projection put where the rows stand that they are for; else zero."""
-    spread = np.zeros((len(left), height), np.float32)
-    at = 0
-    for start, stop in rows:
-        spread[:, start:stop] += left[:, at : at + stop - start]
-        at += stop - start
-    return spread
-
-
-def _on_columns(cube: Matrix, factor: Factor) -> Matrix:
-    """(m, a, o) by (o, i): (m, a, i)."""
-    if isinstance(factor, LowRank):
-        cube = cube @ factor.left
-        factor = factor.right
-    product: Matrix = cube @ factor
-    return product
-
-
-def _on_rows(cube: Matrix, factor: Factor) -> Matrix:
-    """(m, o, b) by (o, i): (m, i, b)."""
-    if isinstance(factor, LowRank):
-        cube = factor.left.T @ cube
-        factor = factor.right
-    product: Matrix = factor.T @ cube
-    return product
-
-
-def _norm_of(factor: Factor) -> float:
-    return factor.norm() if isinstance(factor, LowRank) else norm_of(factor)
-
-
-def _dense_of(factor: Factor) -> Matrix:
-    return factor.dense() if isinstance(factor, LowRank) else factor
-
-
-def _squares(factor: Factor) -> NDArray[np.float64]:
-    if isinstance(factor, LowRank):
-        return factor.squares()
-    return np.concatenate([np.einsum("ij,ij->i", part, part) for part in _wide(factor)])
-
-
-def _wide(matrix: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
+def wide(matrix: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
     """A matrix in float64, a block of rows at a time."""
     step = _step(matrix.shape[1])
     for at in range(0, len(matrix), step):

@@ -17,19 +17,20 @@ from reseen.errors import Malformed
 from reseen.updates.cost import factor_is_low_rank, loha_is_low_rank
 from reseen.updates.forms import (
     Dense,
-    Factor,
-    Form,
     Hadamard,
-    Kronecker,
     LowRank,
     Matrix,
     Stored,
     project_and_norm,
 )
+from reseen.updates.kronecker import Factor, Kronecker
 from reseen.updates.own_update import OwnForm, own_form
 from reseen.updates.plan import ModulePlan
 from reseen.updates.quantised import dequantised
+from reseen.updates.rotations import BlockDiagonal, Butterfly
 from reseen.updates.sides import OWN
+
+Form = LowRank | Kronecker | Hadamard | Stored | Dense
 
 _LARGEST_SCALE = 1e4
 """Of an update, and its inverse the smallest. Real ones lie between 1/128 and 128."""
@@ -47,6 +48,8 @@ class Update:
     magnitude: Matrix | None = None
     """DoRA's vector, flat, of the whole layer in the file; not part of the form, because ΔW of
     DoRA needs the base weight."""
+    plain: bool = False
+    """Made of an up and a down factor as they are stored: a plain LoRA's."""
 
     def norm(self) -> float:
         """Frobenius norm of ΔW, from the factors, summed in float64; nan or inf if not finite."""
@@ -62,6 +65,12 @@ class Update:
         """Both at once, which costs less."""
         with np.errstate(all="ignore"):
             return project_and_norm(self.form, left, right)
+
+    def on_right(self, right: Matrix) -> tuple[Matrix, float]:
+        """ΔW @ right.T without making ΔW, and the norm. Not for objects of their own."""
+        assert not isinstance(self.form, BlockDiagonal | Butterfly)
+        with np.errstate(all="ignore"):
+            return self.form.on_right(right)
 
     def dense(self) -> Matrix:
         """ΔW as one matrix (out, in*kh*kw): for tests, and for small modules."""
@@ -99,7 +108,11 @@ def read_update(module: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Up
         raise Malformed("an update does not have the size its header promised")
     magnitude = roles.get("magnitude")
     return Update(
-        module.name, module.shape, made, None if magnitude is None else magnitude.reshape(-1)
+        module.name,
+        module.shape,
+        made,
+        None if magnitude is None else magnitude.reshape(-1),
+        module.algorithm == "lora" and "up" in roles and "mid" not in roles,
     )
 
 

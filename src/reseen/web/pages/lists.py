@@ -17,6 +17,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
 from reseen.errors import Conflict, InputError, ListError, NotFound, SealError
+from reseen.match import older_sketches
 from reseen.observed import artifacts
 from reseen.operations import reading
 from reseen.operations import removals as operations
@@ -207,6 +208,7 @@ def _shown(
         ]
         seen = artifacts.count(connection)
         unread = owed.count(connection)
+        older = older_sketches.count(connection)
         if removal.strip():
             try:
                 found = removals.by_id(connection, removal[:64])
@@ -225,6 +227,7 @@ def _shown(
         words=job_words,
         seen=seen,
         unread=unread,
+        older=older,
         account=imported.account if imported else None,
         most_rejected=SHOWN,
         removal=found,

@@ -1,0 +1,125 @@
+"""The column space of an update: in which directions it moves a layer's output, not how far.
+
+In go an update's factors, or what it makes of some directions, and two projections P and P'; out
+come P Π P'ᵀ and the rank, where Π = ΔW ΔWᵀ (ΔW ΔWᵀ + ετI)⁻¹, τ = ‖ΔW‖². Π is the projection on
+the columns of ΔW, but for those that are less than a ten thousandth of it: these fade out, and
+nobody must decide whether they count. A part of a merge is inside it whatever its weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reseen.updates.cost import BLOCK
+from reseen.updates.forms import Matrix
+
+FADING = 1e-8
+"""ε: a direction counts half whose square is this part of the square of all together."""
+
+MOST_CANCELLED = 1e-6
+"""How small a part of its factors, by their squares, a product may be that they still tell."""
+_FADED = 1e-4
+"""How much of the rank may fade for sums in float32 to tell as much as those in float64..."""
+_WIDTH = 1e4
+"""... and how many times an up factor may be larger than its smallest directions, squared."""
+
+_Kind = type[np.float32] | type[np.float64]
+_Wide = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnSpace:
+    numbers: Matrix
+    """(m, m): P Π P'ᵀ."""
+    rank: int
+    """The trace of Π, rounded."""
+
+
+def of_factors(up: Matrix, down: Matrix, left: Matrix, other: Matrix) -> ColumnSpace | None:
+    """Of up @ down, whatever it is multiplied by. None where the factors cancel each other so far
+    that they do not tell it; then their product has to."""
+    both = np.concatenate((left, other))
+    with np.errstate(all="ignore"):
+        return _by_sums(up, down, both, np.float32) or _by_sums(up, down, both, np.float64)
+
+
+def of_columns(columns: Matrix, left: Matrix, other: Matrix) -> ColumnSpace | None:
+    """Of the columns of a matrix. None where they are zero, or not finite."""
+    with np.errstate(all="ignore"):
+        gram, projected = _summed(columns, np.concatenate((left, other)), np.float64)
+        return _solved(gram, projected)
+
+
+def _by_sums(up: Matrix, down: Matrix, both: Matrix, kind: _Kind) -> ColumnSpace | None:
+    """Π is B·A Aᵀ (Bᵀ B·A Aᵀ + ετI)⁻¹ Bᵀ. Of sums in float32 none where they would not do."""
+    rank = len(down)
+    first, projected = _summed(up, both, kind)
+    second = _gram(down.T, kind)
+    total, size = float(np.vdot(first, second)), float(first.trace() * second.trace())
+    if not total > MOST_CANCELLED * size / rank:
+        return None
+    fading = FADING * total
+    product = first @ second
+    product.flat[:: rank + 1] += fading
+    try:
+        inverse = np.linalg.inv(product)
+    except np.linalg.LinAlgError:
+        return None
+    middle = second @ inverse
+    faded = fading * float(inverse.trace())
+    if kind is np.float32:
+        width = float(first.trace() * middle.trace())
+        if not (1e-20 < size < 1e30 and abs(faded) < _FADED and 0 < width < _WIDTH * rank):
+            return None
+    half = len(both) // 2
+    return _made(projected[:half] @ middle @ projected[half:].T, rank - faded)
+
+
+def _solved(gram: _Wide, projected: _Wide) -> ColumnSpace | None:
+    """Of columns of which these are the products with each other, and with P and P'."""
+    rank, half = len(gram), len(projected) // 2
+    fading = FADING * float(gram.trace())
+    gram = (gram + gram.T) / 2
+    gram.flat[:: rank + 1] += fading
+    try:
+        solved = np.linalg.solve(gram, np.concatenate((projected[half:].T, np.eye(rank)), axis=1))
+    except np.linalg.LinAlgError:
+        return None
+    counted = rank - fading * float(solved[:, half:].trace())
+    return _made(projected[:half] @ solved[:, :half], counted) if fading > 0 else None
+
+
+def _made(numbers: _Wide, rank: float) -> ColumnSpace | None:
+    if not (np.isfinite(numbers).all() and np.isfinite(rank)):
+        return None
+    return ColumnSpace(numbers.astype(np.float32), max(0, round(rank)))
+
+
+def _summed(matrix: Matrix, both: Matrix, kind: _Kind) -> tuple[_Wide, _Wide]:
+    """The products of the columns with each other, and with P and P'."""
+    if kind is np.float32:
+        return _gram(matrix, kind), (both @ matrix).astype(np.float64)
+    projected = np.zeros((len(both), matrix.shape[1]))
+    for at, some in _wide(matrix):
+        projected += both[:, at : at + len(some)] @ some
+    return _gram(matrix, kind), projected
+
+
+def _gram(matrix: Matrix, kind: _Kind) -> _Wide:
+    if kind is np.float32:
+        return (matrix.T @ matrix).astype(np.float64)
+    made: _Wide = np.zeros((matrix.shape[1],) * 2)
+    for _, some in _wide(matrix):
+        made += some.T @ some
+    return made
+
+
+def _wide(matrix: Matrix) -> Iterator[tuple[int, _Wide]]:
+    """Rows in float64, a part at a time, and where they begin."""
+    step = max(1, BLOCK // 4 // max(1, matrix.shape[1]))
+    for at in range(0, len(matrix), step):
+        yield at, matrix[at : at + step].astype(np.float64)
