@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 import reseen
+from reseen.cli import findings
 from reseen.cli.common import note, say
+from reseen.records import LADDER, Rung
 from reseen.report import html
 from reseen.texts import for_people, visible
 from reseen.web import rendering
@@ -54,6 +56,17 @@ def test_a_terminal_obeys_nothing_but_our_colours(shows: Callable[[str], None], 
     answer = CliRunner().invoke(verb, color=True)
     assert word not in answer.output
     assert answer.output.startswith("\x1b[31m\x1b[1mcopy\x1b[0m of \\u00") or word == "\u202e"
+
+
+@pytest.mark.parametrize("rung", LADDER)
+def test_our_colours_stay(rung: Rung) -> None:
+    @click.command()
+    def verb() -> None:
+        say(findings.rung_text(rung) + " rm-00000000")
+
+    answer = CliRunner().invoke(verb, color=True)
+    assert "\\u" not in answer.output
+    assert rung.label in click.unstyle(answer.output)
 
 
 def test_every_value_on_a_page_and_in_the_report_takes_it() -> None:

@@ -241,7 +241,7 @@ def _is_named(name: str, said: str) -> bool:
     return name in said
 
 
-_COLOURS = re.compile(r"(\x1b\[(?:0|1|2|3[1-7])m)")
+_COLOURS = re.compile(r"(\x1b\[(?:0|1|2|22|3[1-7])m)")
 """As `click.style` writes them: nothing that hides, moves or erases."""
 
 
