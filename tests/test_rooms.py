@@ -311,7 +311,7 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "listings": ("scan", set()),
     "lists": ("registry", {"match"}),
     "looks": ("review", set()),
-    "meta": ("store", {"match", "scan"}),
+    "meta": ("store", {"scan"}),
     "near": ("observed", {"scan"}),
     "notice_items": ("review", set()),
     "notice_steps": ("review", set()),

@@ -14,6 +14,7 @@ from reseen.match import saved
 from reseen.match.registry_index import RegistryIndex
 from reseen.records import Names
 from reseen.settings import Settings
+from reseen.store import audit, search_key
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -66,3 +67,18 @@ def test_a_worker_opens_what_was_saved_and_has_no_other_key(
     assert code == 2
     assert "not what was written" in told
     assert reseen("index", "verify", home / "nothing", "--key-file", key)[0] == 2
+
+
+def test_the_secret_of_the_search_is_changed_by_a_verb_and_that_is_recorded(home: Path) -> None:
+    settings = Settings.from_environment()
+    with Store(settings.db) as store, store.read() as connection:
+        before = search_key.of(connection)
+    assert reseen("index", "rotate")[0] == 0
+    assert reseen("index", "save", home / "index")[0] == 0
+    with Store(settings.db) as store, store.read() as connection:
+        after = search_key.of(connection)
+        assert "rotate-search" in audit.actions(connection)
+    assert before != after
+    for path in (home / "index").iterdir():
+        data = path.read_bytes()
+        assert not any(key in data or key.hex().encode() in data for key in (before, after))

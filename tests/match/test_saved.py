@@ -14,9 +14,13 @@ from blake3 import blake3
 from tests import removals_made
 from tests.facts import add_claim, teach
 from tests.match.made import KEYRING, adapter, fully_known, known, listed, read, remove, safetensors
-from tests.match.updates import CAST, OTHER, REMOVED, put
+from tests.match.updates import CAST, OTHER, REMOVED, put, sketch
+from tests.scan.test_screen import large
+from tests.scan.test_screen import saved as saved_factors
 
 from reseen.errors import InputError, Tampered
+from reseen.fingerprints.choice import WHOLE
+from reseen.fingerprints.sketch import NUMBERS
 from reseen.match import saved
 from reseen.match.registry_index import RegistryIndex
 from reseen.operations import index as operation
@@ -210,3 +214,21 @@ def test_the_key_of_indexes_is_no_other_key(tmp_path: Path) -> None:
         with pytest.raises(InputError):
             saved.read_key(path)
     assert len({KEY, KEYRING.for_states, KEYRING.for_heads, KEYRING.check}) == 4
+
+
+def test_without_whole_sketches_it_keeps_what_is_looked_at_first_until_it_follows(
+    store: Store,
+) -> None:
+    (removal,) = put(store, saved_factors(large(1, rank=1)))
+    part = {n: f for n, f in large(1, rank=1).items() if ".attn2.to_k" in n}
+    copy = sketch(saved_factors(part, "<f4"))
+    parts = known(store).parts(whole_sketches=False)
+    arrays = {name: b"".join(map(bytes, some)) for name, (_, some) in parts.arrays.items()}
+    assert len(arrays["column-codes"]) == WHOLE * NUMBERS
+    index = RegistryIndex.put_back(parts.about, arrays)
+    with store.read() as connection:
+        followed = index.followed(connection)
+    assert [match.removal for match in followed.copies(copy)] == [removal]
+    assert len(followed.parts(whole_sketches=True).about["sets"]) == 1
+    assert followed.sketches is not None
+    assert not followed.sketches.partial

@@ -28,7 +28,7 @@ _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path
 
 @click.group(cls=LazyGroup, verbs={})
 def index() -> None:
-    """The index of digests for workers: save, verify, key."""
+    """The index of the registry: save, verify and key for workers; rotate."""
 
 
 @index.command()
@@ -92,6 +92,22 @@ def verify(folder: Path, key_file: Path | None, db: str | None, as_json: bool) -
         emit({"removals": len(opened), "digests": opened.digests})
     else:
         say(f"{count(len(opened), 'removal')}, {count(opened.digests, 'digest')}: as it was saved")
+
+
+@index.command()
+@db_option
+def rotate(db: str | None) -> None:
+    """Draw another secret for which modules of a file are looked at first.
+
+    What is found in files that are read whole stays the same. Processes that run (scans, the gate)
+    take it when they start again, and saved indexes when they are saved anew. This is recorded.
+    """
+    settings = settings_for(db)
+    with open_store(settings) as store:
+        from reseen.operations import index as operation
+
+        operation.rotate(store)
+    note("Modules are looked at in another order from now on.")
 
 
 @index.command()

@@ -155,6 +155,14 @@ class NearestIndex:
             put_in(name)
         return replace(self, sets=sets)
 
+    def joined(self, other: NearestIndex) -> NearestIndex:
+        """With all that is in another of the same order."""
+        sets = dict(self.sets)
+        for name, some in other.sets.items():
+            mine = sets.get(name)
+            sets[name] = some if mine is None else replace(mine, blocks=mine.blocks + some.blocks)
+        return replace(self, sets=sets)
+
     def without(self, wanted: Callable[[int], bool]) -> NearestIndex:
         """Only those whose keys are wanted: the others are found no more."""
         return replace(
@@ -169,6 +177,16 @@ class NearestIndex:
                 for name, some in self.sets.items()
             },
         )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all numbers."""
+        return sum(b.codes.nbytes for some in self.sets.values() for b in some.blocks)
+
+    def only(self, wanted: Collection[int]) -> NearestIndex:
+        """The same without what is not among these keys."""
+        gone = set(self.present()) - set(wanted)
+        return self.without(lambda key: key not in gone) if gone else self
 
     def held(self, keys: Collection[int]) -> set[int]:
         """Those of these keys that are in it."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blake3 import blake3
 from sqlalchemy import Connection, select
 
 from reseen.errors import Tampered
@@ -35,6 +34,7 @@ from reseen.match.evidence import gather
 from reseen.match.ladder import ClaimFacts
 from reseen.match.saved import Parts
 from reseen.match.snapshot import Snapshot
+from reseen.match.store_version import StoreVersion, follows, version_of
 from reseen.observed import rows as kept_rows
 from reseen.records import (
     Artifact,
@@ -47,7 +47,6 @@ from reseen.records import (
     Repository,
     Rung,
 )
-from reseen.store import schema
 from reseen.store.database import chunks
 from reseen.store.schema import sketches as stored_sketches
 from reseen.store.service_schema import changes
@@ -78,18 +77,6 @@ Told = tuple[DigestKind, bytes]
 Say = Callable[[DigestKind, bytes], Evidence]
 
 
-@dataclass(frozen=True, slots=True)
-class StoreVersion:
-    """What of a store is in an index."""
-
-    store: str | None = None
-    """What tells the store from every other."""
-    change: int = 0
-    """The number of the last change that was taken in."""
-    at: int = 0
-    """When that was."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Proofs:
     """What is known of a file, against the claims."""
@@ -116,7 +103,7 @@ class RegistryIndex:
     @classmethod
     def load(cls, connection: Connection, keyring: Keyring | None = None) -> RegistryIndex:
         """Read the registry in force. Without the key, names are no hints; all else works."""
-        version = _version(connection)
+        version = version_of(connection)
         snapshot = Snapshot.load(connection)
         sketches = None
         if connection.execute(select(stored_sketches.c.claim_pk).limit(1)).first() is not None:
@@ -666,10 +653,14 @@ class RegistryIndex:
     def followed(self, connection: Connection) -> RegistryIndex:
         """The registry as it is now: only what changed is read, unless that is a lot, or the store
         is another than before or was set back. Itself where nothing changed."""
-        now = _version(connection)
+        if self.sketches is not None and self.sketches.partial:
+            from reseen.match.sketch_index import SketchIndex
+
+            return replace(self, sketches=SketchIndex.load(connection)).followed(connection)
+        now = version_of(connection)
         if now == self.version:
             return self
-        if not self._follows(connection, now):
+        if not follows(connection, self.version, now):
             return self._again(connection)
         pks: set[int] = set()
         query = select(changes.c.first, changes.c.last)
@@ -693,15 +684,6 @@ class RegistryIndex:
             version=now,
             rows=more if index.rows is None or more is None else index.rows.plus(more),
         )
-
-    def _follows(self, connection: Connection, now: StoreVersion) -> bool:
-        before = self.version
-        if before.store != now.store or now.change < before.change:
-            return False
-        if not before.change:
-            return True
-        at = connection.scalar(select(changes.c.at).where(changes.c.pk == before.change))
-        return bool(at == before.at)
 
     def _again(self, connection: Connection) -> RegistryIndex:
         made = RegistryIndex.load(connection, None if self.names is None else self.names.keyring)
@@ -776,17 +758,3 @@ def _rows_of(connection: Connection, removal_pks: Collection[int] | None) -> Row
     from reseen.match.rows import RowIndex
 
     return RowIndex.load(connection, removal_pks)
-
-
-def identity(secret: bytes) -> str:
-    """What tells a store from every other, made from its random secret."""
-    return blake3(secret, derive_key_context="reseen gate store 1").hexdigest()
-
-
-def _version(connection: Connection) -> StoreVersion:
-    meta = schema.meta.c
-    secret = connection.scalar(select(meta.value).where(meta.name == "secret")) or b""
-    query = select(changes.c.pk, changes.c.at).order_by(changes.c.pk.desc()).limit(1)
-    row = connection.execute(query).first()
-    change, at = (0, 0) if row is None else (row.pk, row.at)
-    return StoreVersion(identity(bytes(secret)), change, at)

@@ -112,9 +112,12 @@ def parts_of(
     }
     about: dict[str, Any] = {**snapshot.about(), "sets": [], "strangers": None}
     if searched is not None and len(searched):
+        from reseen.fingerprints.choice import WHOLE
         from reseen.match import saved_columns
 
-        arrays |= saved_columns.parts_of(searched, about)
+        # Where whole sketches are not to be had, a few modules of each say as much as can be said.
+        most = None if source is not None else WHOLE
+        arrays |= saved_columns.parts_of(searched, about, most)
         if source is not None:
             arrays |= _whole(source, sorted(searched.present()), about)
     return Parts(about, arrays)
@@ -189,7 +192,7 @@ def _sketches(about: Mapping[str, Any], parts: Mapping[str, Bytes]) -> SketchInd
     searched = saved_columns.put_back(about, parts)
     whole = about["strangers"] is not None
     source: SketchSource = SavedSketches(about, parts) if whole else NoSketches()
-    return SketchIndex(Comparer(source), searched)
+    return SketchIndex(Comparer(source), searched, partial=not whole)
 
 
 # -- in a folder ---------------------------------------------------------------------------------

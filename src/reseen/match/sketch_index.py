@@ -24,6 +24,7 @@ from reseen.fingerprints.choice import ModuleOrder
 from reseen.fingerprints.entries import SearchEntry, as_ids, entries, groups, units_of
 from reseen.fingerprints.sketch import Sketch, decode
 from reseen.match import background
+from reseen.match.column_files import ColumnFiles
 from reseen.match.compare import COPY_MEAN, Background, Comparison, Relation, best, compare
 from reseen.match.digests_alone import every_such_claim, such_claims
 from reseen.match.first_read import Offered, first_modules
@@ -32,13 +33,16 @@ from reseen.observed.sketches import ADAPTER
 from reseen.records import RemovalClass
 from reseen.store import search_key
 from reseen.store.backends import in_words
+from reseen.store.database import chunks
 from reseen.store.schema import claims, removals, sketches
 from reseen.updates.names.known import BY_ORDER, one_of
 
 MOST_COMPARED = 64
 """Removed files, the nearest first, that one file is compared with in full."""
 _DECODED = 256  # sketches kept in memory, 80 KB each
-_BATCH = 256  # sketches read at once
+_BATCH = 256  # ids in a condition
+IN_MEMORY = 48 << 20
+"""Bytes of what is searched from which on they are kept in a file and mapped."""
 
 OpenStore = Callable[[], AbstractContextManager[Connection]]
 """Opens the store for reading."""
@@ -154,9 +158,15 @@ class SketchIndex:
     """Search and comparison over the sketches of claims, each by its claim's pk."""
 
     def __init__(
-        self, comparer: Comparer, searched: NearestIndex, held: Mapping[int, Sketch] | None = None
+        self,
+        comparer: Comparer,
+        searched: NearestIndex,
+        held: Mapping[int, Sketch] | None = None,
+        *,
+        partial: bool = False,
     ) -> None:
-        """`held`: sketches that the source does not have."""
+        """`held`: sketches that the source does not have; `partial`: not all modules are here."""
+        self.partial = partial
         self.comparer = comparer
         self._searched = searched
         self._held = held or {}
@@ -171,25 +181,18 @@ class SketchIndex:
     ) -> SketchIndex:
         """All in force, or only these removals. `store` is where sketches are read from later, if
         not from a snapshot of its own beside this connection."""
-        alone = every_such_claim(connection)
-        query = (
-            select(claims.c.pk, removals.c.id, sketches.c.value)
-            .select_from(sketches)
-            .join(claims, claims.c.pk == sketches.c.claim_pk)
-            .join(removals, removals.c.pk == claims.c.removal_pk)
-            .where(searched(), sketches.c.kind == ADAPTER)
-            .order_by(claims.c.pk)
-            .execution_options(yield_per=_BATCH)
-        )
-        if only is not None and len(only) <= _BATCH:
-            query = query.where(removals.c.id.in_(sorted(only)))
-        rows = (
-            row
-            for claim_pk, removal, value in connection.execute(query)
-            if claim_pk not in alone and (only is None or removal in only)
-            for row in _rows(claim_pk, bytes(value))
-        )
-        made = NearestIndex(ModuleOrder(search_key.of(connection))).plus(rows)
+        order = ModuleOrder(search_key.of(connection))
+        wanted = _searched_claims(connection, only)
+        files, made = None, NearestIndex(order)
+        if only is None:
+            files, made = ColumnFiles.of(connection, order)
+            made = made.only(wanted)
+        missing = wanted - set(made.present())
+        for values in _parts(connection, sorted(missing)):
+            part = NearestIndex(order).plus(row for pk, v in values for row in _rows(pk, v))
+            if files is not None and part.nbytes >= IN_MEMORY:
+                files, part = files.keep(part)
+            made = made.joined(part)
         return cls(Comparer(StoreSketches(store or snapshots(connection.engine))), made)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -219,11 +222,16 @@ class SketchIndex:
         held = {pk: one for pk, one in (held or {}).items() if pk not in self._held}
         if not fresh and not held:
             return self
-        return SketchIndex(self.comparer, self._searched.plus(fresh), {**self._held, **held})
+        return SketchIndex(
+            self.comparer,
+            self._searched.plus(fresh),
+            {**self._held, **held},
+            partial=self.partial,
+        )
 
     def read_by(self, comparer: Comparer) -> SketchIndex:
         """The same, whole sketches read by other means."""
-        return SketchIndex(comparer, self._searched, self._held)
+        return SketchIndex(comparer, self._searched, self._held, partial=self.partial)
 
     def kept(self, wanted: Callable[[int], bool]) -> NearestIndex:
         """What is searched of claims that are wanted."""
@@ -232,7 +240,7 @@ class SketchIndex:
     def folded(self, wanted: Callable[[int], bool]) -> SketchIndex:
         """The same without what is not wanted; strangers are read anew."""
         self.comparer.forget_background()
-        return SketchIndex(self.comparer, self.kept(wanted), self._held)
+        return SketchIndex(self.comparer, self.kept(wanted), self._held, partial=self.partial)
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -344,6 +352,38 @@ def sketch_rows(connection: Connection, removal_pks: Collection[int]) -> list[Sk
     found = [(pk, bytes(value)) for pk, value in connection.execute(query)]
     alone = such_claims(connection, {pk for pk, _ in found})
     return [row for row in found if row[0] not in alone]
+
+
+def _searched_claims(connection: Connection, only: Collection[str] | None) -> set[int]:
+    """Claims (by pk) of all removals in force, or of these, whose sketches are searched."""
+    query = (
+        select(claims.c.pk, removals.c.id)
+        .select_from(sketches)
+        .join(claims, claims.c.pk == sketches.c.claim_pk)
+        .join(removals, removals.c.pk == claims.c.removal_pk)
+        .where(searched(), sketches.c.kind == ADAPTER)
+    )
+    if only is not None and len(only) <= _BATCH:
+        query = query.where(removals.c.id.in_(sorted(only)))
+    found = {pk for pk, id in connection.execute(query) if only is None or id in only}
+    return found - every_such_claim(connection)
+
+
+def _parts(connection: Connection, claim_pks: Sequence[int]) -> Iterator[list[SketchRow]]:
+    """The sketches of these claims, about as many at a time as are held in memory."""
+    found: list[SketchRow] = []
+    length = 0
+    for chunk in chunks(claim_pks):
+        query = select(sketches.c.claim_pk, sketches.c.value).where(
+            sketches.c.claim_pk.in_(chunk), sketches.c.kind == ADAPTER
+        )
+        for pk, value in connection.execute(query.order_by(sketches.c.claim_pk)):
+            found.append((pk, bytes(value)))
+            length += len(value)
+            if length >= 2 * IN_MEMORY:
+                yield found
+                found, length = [], 0
+    yield found
 
 
 def row_of(claim_pk: int, sketch: Sketch) -> Row:

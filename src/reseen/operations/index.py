@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reseen.match import saved
 from reseen.match.registry_index import RegistryIndex
-from reseen.store import audit
+from reseen.store import audit, search_key
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -53,6 +53,13 @@ def save(
         )
     mac = index.save(folder, keyring.for_indexes)
     return IndexSaved(len(index), index.digests, len(numbers), mac)
+
+
+def rotate(store: Store, *, actor: str | None = None) -> None:
+    """Another secret for which modules of a file are looked at first, from now on. Recorded."""
+    with store.write() as connection:
+        search_key.change(connection)
+        audit.write(connection, "rotate-search", "*", actor=actor)
 
 
 def key(store: Store, keyring: Keyring, *, actor: str | None = None) -> str:

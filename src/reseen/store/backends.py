@@ -78,6 +78,14 @@ def open_engine(url: str, patience: float, opening: Opening = Opening.MAKE) -> t
     )
 
 
+def file_of(connection: Connection) -> Path | None:
+    """The file that a store is; None where it is none."""
+    if connection.dialect.name != "sqlite":
+        return None
+    path = connection.exec_driver_sql("PRAGMA database_list").first()
+    return Path(path[2]) if path is not None and path[2] else None
+
+
 def place(url: str) -> str:
     """Where a store is, for a person: the file's path, or the server's URL without its password."""
     try:
