@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,11 +18,14 @@ from tests.scan.fake_hub import COMMIT, NAME, FakeHub
 
 from replica import made
 from reseen.errors import HubAuth
+from reseen.files import system_limits, thread_time
+from reseen.files.source import Range
 from reseen.hubs.hub import Revision
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed import sightings
 from reseen.observed.readings import read_so_far
 from reseen.records import Confirmed, Rung
+from reseen.scan import screen
 from reseen.scan.budget import SPENT, Allowance
 from reseen.scan.context import reading
 from reseen.scan.inspect import BY_NAME, GATED
@@ -86,6 +90,37 @@ def test_an_altered_copy_is_found_by_its_weights(store: Store, how: str) -> None
     assert not other.matches
     assert found.follow == frozenset(Follow)
     assert not hub.streams
+
+
+def test_weights_that_take_more_time_than_a_file_has_are_that_files_trouble(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are read in threads, which no signal reaches: of two copies one is never read to its
+    end."""
+    (removal,) = put(store, REMOVED)
+    registry = known(store)
+    whole, first = screen.read_sketch, [True]
+
+    def never(*given: Any) -> Any:
+        if first:
+            first.clear()
+            yield Range(0, 8)
+            while True:
+                pass
+        return (yield from whole(*given))
+
+    monkeypatch.setattr(screen, "read_sketch", never)
+    monkeypatch.setattr(system_limits, "SECONDS", 1)
+    monkeypatch.setattr(thread_time, "LOOK", 0.01)
+    found = go(FakeHub({"x.bin": CAST, "y.bin": RESIZED}), registry)
+    assert found.complete
+    assert sorted(len(one.matches) for one in found.seen) == [0, 1]
+    assert {match.removal for one in found.seen for match in one.matches} == {removal}
+    (problem,) = found.problems
+    assert "a limit of the system was reached, of processor time: please report" in problem.reason
+    assert {spot.code for one in found.seen if one.judged for spot in one.judged.not_read} == {
+        "system-limit"
+    }
 
 
 def test_a_large_stranger_costs_its_header_and_a_few_modules(store: Store) -> None:

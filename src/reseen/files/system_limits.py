@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 
 from reseen.errors import OutOfTime
+from reseen.files.thread_time import FileTime
 
 WIDER = 5
 """Times the budgets."""
@@ -64,10 +65,11 @@ def limit_process(size: int, *, memory: int | None = None, seconds: int | None =
 @contextmanager
 def limits(size: int, *, memory: int | None = None, seconds: int | None = None) -> Iterator[None]:
     """The same while one file of `size` bytes is read, in a process that goes on afterwards: for
-    its main thread, while nothing else is under way. In any other thread there are none: the system
-    counts by process, and a signal comes to the main thread."""
+    its main thread, while nothing else is under way. In any other thread it is the time alone, of
+    that thread: the system counts by process, and a signal comes to the main thread."""
     if threading.current_thread() is not threading.main_thread():
-        yield
+        with FileTime(seconds_for(size) if seconds is None else seconds).step():
+            yield
         return
     before = resource.getrlimit(resource.RLIMIT_CPU)
     handler = signal.getsignal(signal.SIGXCPU)
@@ -80,6 +82,12 @@ def limits(size: int, *, memory: int | None = None, seconds: int | None = None) 
     finally:
         _set(resource.RLIMIT_CPU, *before)
         signal.signal(signal.SIGXCPU, handler)
+
+
+def time_for(size: int) -> FileTime:
+    """Processor time for a file of `size` bytes that is read in steps, in threads: its weights, at
+    a hub. Each of them in `step`."""
+    return FileTime(seconds_for(size))
 
 
 @contextmanager

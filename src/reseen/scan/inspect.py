@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, Malformed
 from reseen.files.source import Range, Reader
+from reseen.files.system_limits import time_for
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, Inside, look_inside
 from reseen.fingerprints.git import pointer_oid
 from reseen.hubs.hub import Hub, drive
@@ -358,16 +359,16 @@ async def _read_all(
     hub: Hub, artifact: Artifact, size: int, inside: Inside | None, config: PeftConfig | None
 ) -> Fingerprint:
     """Every byte, through the hashes. Raises Malformed when there are more or fewer than stated."""
-    fingerprinter = Fingerprinter(size, inside, config)
+    fingerprinter, clock = Fingerprinter(size, inside, config), time_for(size)
     block = bytearray()
     async for chunk in hub.stream(artifact, size):
         block += chunk
         if len(block) >= BLOCK:
             # Hashing lets go of the interpreter; other visits go on meanwhile.
-            await asyncio.to_thread(fingerprinter.update, bytes(block))
+            await asyncio.to_thread(clock.run, fingerprinter.update, bytes(block))
             block.clear()
     fingerprinter.update(bytes(block))
-    return await asyncio.to_thread(fingerprinter.finish)
+    return await asyncio.to_thread(clock.run, fingerprinter.finish)
 
 
 def check_bytes(artifact: Artifact, before: Confirmed, read: Fingerprint) -> Confirmed:

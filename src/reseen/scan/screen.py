@@ -21,6 +21,8 @@ from typing import Any, TypeVar
 
 from reseen.errors import FileError, HubBusy, HubError, bulkhead
 from reseen.files.source import Range, Reader
+from reseen.files.system_limits import time_for
+from reseen.files.thread_time import FileTime
 from reseen.fingerprints.config import NAME as CONFIG
 from reseen.fingerprints.digests import Inside
 from reseen.fingerprints.entries import modules_of
@@ -53,21 +55,22 @@ async def screen(
     so_far = _with(so_far, architecture="")
     if inside.listing is None:
         return replace(so_far, blind=blind_to(artifact.path, inside.container, inside.blind))
-    made = await asyncio.to_thread(plan, inside.listing)
+    clock = time_for(artifact.size or 0)
+    made = await asyncio.to_thread(clock.run, plan, inside.listing)
     if made.modules and not made.scale_known:
         config = await config_beside(hub, artifact, budget)
         if config is not None:
-            made = await asyncio.to_thread(plan, inside.listing, config)
-    told = await _by_layers(context, artifact, made, so_far)
+            made = await asyncio.to_thread(clock.run, plan, inside.listing, config)
+    told = await _by_layers(context, artifact, made, so_far, clock)
     if made.embeddings:
-        return await _by_rows(context, artifact, made, told)
+        return await _by_rows(context, artifact, made, told, clock)
     if not made.modules:
         return replace(told, blind=blind_to(artifact.path, inside.container, told.blind))
     return told
 
 
 async def _by_rows(
-    context: ReadContext, artifact: Artifact, made: Plan, so_far: ReadResult
+    context: ReadContext, artifact: Artifact, made: Plan, so_far: ReadResult, clock: FileTime
 ) -> ReadResult:
     """The same with the rows of its embeddings: a few kilobytes."""
     if so_far.unread is not None or so_far.left:
@@ -75,7 +78,7 @@ async def _by_rows(
     if limit := _limited(context, artifact, so_far, length_of_rows(made.embeddings)):
         return limit
     reader = read_rows(made.embeddings)
-    rows, spots = await _read(context.hub, artifact, reader, context.budget, Kind.WHOLE)
+    rows, spots = await _read(context, artifact, reader, Kind.WHOLE, clock)
     so_far = replace(so_far, blind=(*so_far.blind, *spots))
     if rows is None:
         return so_far
@@ -87,10 +90,10 @@ async def _by_rows(
 
 
 async def _by_layers(
-    context: ReadContext, artifact: Artifact, made: Plan, so_far: ReadResult
+    context: ReadContext, artifact: Artifact, made: Plan, so_far: ReadResult, clock: FileTime
 ) -> ReadResult:
     """What its updates are copies of. Raises HubError."""
-    hub, known, budget = context.hub, context.known, context.budget
+    known, budget = context.known, context.budget
     spots = tuple(BlindSpot(n.code, n.reason, n.tensors) for n in made.not_read)
     if not made.modules:
         return replace(so_far, blind=spots)
@@ -111,7 +114,7 @@ async def _by_layers(
         probes = known.first_modules(groups, _offered(made))
         if limit := _limited(context, artifact, so_far, _length(made, probes)):
             return limit
-        few = await _read(hub, artifact, read_sketch(made, sorted(probes)), budget, Kind.PROBES)
+        few = await _read(context, artifact, read_sketch(made, sorted(probes)), Kind.PROBES, clock)
         if few.sketch is not None:
             near = await asyncio.to_thread(known.is_near, few.sketch)
             so_far = _with(so_far, sketch=few.sketch.encode(), near=near)
@@ -121,7 +124,7 @@ async def _by_layers(
             return so_far
     if limit := _limited(context, artifact, so_far, whole):
         return limit
-    every = await _read(hub, artifact, read_sketch(made), budget, Kind.WHOLE)
+    every = await _read(context, artifact, read_sketch(made), Kind.WHOLE, clock)
     so_far = _with(so_far, near=False)
     if every.sketch is None:
         return replace(_with(so_far, judged_by=()), blind=(*spots, *every.blind))
@@ -211,13 +214,16 @@ def _length(made: Plan, names: Collection[str] | None = None) -> int:
     return sum(tensors.values())
 
 
-async def _read(hub: Hub, artifact: Artifact, reader: Reader[T], budget: Budget, kind: Kind) -> T:
-    """Drive a reader over the artifact; the arithmetic happens beside the event loop."""
-    step = await asyncio.to_thread(_next, reader, None)
+async def _read(
+    context: ReadContext, artifact: Artifact, reader: Reader[T], kind: Kind, clock: FileTime
+) -> T:
+    """Drive a reader over the artifact; the arithmetic happens beside the event loop, in the time
+    that the file has."""
+    step: Range | T = await asyncio.to_thread(clock.run, _next, reader, None)
     while isinstance(step, Range):
-        data = await hub.read(artifact, step)
-        budget.spend(len(data), kind)
-        step = await asyncio.to_thread(_next, reader, data)
+        data = await context.hub.read(artifact, step)
+        context.budget.spend(len(data), kind)
+        step = await asyncio.to_thread(clock.run, _next, reader, data)
     return step
 
 

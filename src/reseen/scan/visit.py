@@ -22,7 +22,7 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import content, text
 from reseen.observed.blind_spots import ORDINARY
 from reseen.observed.readings import UNREAD, File
-from reseen.records import Artifact, Confirmed, Match, Problem, Repository
+from reseen.records import Artifact, BlindSpot, Confirmed, Match, Problem, Repository
 from reseen.registry import never_read
 from reseen.registry.never_read import forbids
 from reseen.scan import archive_at_hub, archived, inspect, priorities
@@ -280,7 +280,7 @@ async def _read_all(context: ReadContext, files: CommitFiles) -> dict[_Content, 
                     outcomes[each] = outcome
             except FileError as e:
                 problem = Problem(where(artifact), str(e), e.remedy)
-                outcomes[each] = ReadResult(problem=problem)
+                outcomes[each] = ReadResult(problem=problem, unread=BlindSpot(e.code, str(e)))
 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(context.options.readers, len(files.wanted))):
