@@ -32,11 +32,12 @@ from reseen.match.digest_table import Bytes, Numbers
 from reseen.match.snapshot import Snapshot, numbers_of
 
 if TYPE_CHECKING:
+    from reseen.match.background import Stranger
     from reseen.match.nearest import NearestIndex
     from reseen.match.sketch_index import SketchIndex, SketchSource
 
-FORMAT = 2
-"""1 held what is searched of sixteen modules alone."""
+FORMAT = 3
+"""1 held what is searched of sixteen modules alone, 2 not whose the strangers are."""
 MANIFEST, MAC = "manifest.json", "mac"
 _KEY_PREFIX = "reseen-index-key-1:"
 _LARGEST_MANIFEST = 16 << 20
@@ -68,6 +69,7 @@ class SavedSketches:
         self._values = parts["sketch-values"]
         self._stranger_ends = numbers_of("q", parts["stranger-ends"])
         self._strangers = parts["stranger-values"]
+        self._accounts = numbers_of("q", parts["stranger-accounts"])
         self._architectures: Mapping[str, tuple[int, int]] = {
             name: (int(first), int(last)) for name, first, last in about["strangers"]
         }
@@ -81,9 +83,14 @@ class SavedSketches:
     def architectures(self) -> Sequence[str]:
         return list(self._architectures)
 
-    def strangers(self, architecture: str) -> Sequence[bytes]:
+    def strangers(self, architecture: str) -> Sequence[Stranger]:
+        from reseen.match.background import Stranger
+
         first, last = self._architectures.get(architecture, (0, 0))
-        return [_piece(self._strangers, self._stranger_ends, n) for n in range(first, last)]
+        return [
+            Stranger(self._accounts[n], _piece(self._strangers, self._stranger_ends, n))
+            for n in range(first, last)
+        ]
 
 
 class NoSketches:
@@ -95,7 +102,7 @@ class NoSketches:
     def architectures(self) -> Sequence[str]:
         return ()
 
-    def strangers(self, architecture: str) -> Sequence[bytes]:
+    def strangers(self, architecture: str) -> Sequence[Stranger]:
         raise StoreError("whole sketches are not here", remedy="Ask where the store is.")
 
 
@@ -149,6 +156,7 @@ def rows_in(about: Mapping[str, Any], parts: Mapping[str, Bytes]) -> dict[int, b
 def _whole(source: SketchSource, pks: Sequence[int], about: dict[str, Any]) -> dict[str, Part]:
     """Whole sketches: written while they are read, since all of them are too many to hold."""
     ends, stranger_ends, known = array("q", [0]), array("q", [0]), array("q")
+    accounts = array("q")
 
     def values() -> Iterable[bytes]:
         for pk in pks:
@@ -162,9 +170,10 @@ def _whole(source: SketchSource, pks: Sequence[int], about: dict[str, Any]) -> d
         about["strangers"] = []
         for architecture in source.architectures():
             first = len(stranger_ends) - 1
-            for value in source.strangers(architecture):
-                stranger_ends.append(stranger_ends[-1] + len(value))
-                yield value
+            for each in source.strangers(architecture):
+                stranger_ends.append(stranger_ends[-1] + len(each.sketch))
+                accounts.append(each.account)
+                yield each.sketch
             about["strangers"].append([architecture, first, len(stranger_ends) - 1])
 
     return {  # in this order: ends are known when values were written
@@ -173,6 +182,7 @@ def _whole(source: SketchSource, pks: Sequence[int], about: dict[str, Any]) -> d
         "sketch-pks": ("q", (known,)),
         "stranger-values": ("B", strangers()),
         "stranger-ends": ("q", (stranger_ends,)),
+        "stranger-accounts": ("q", (accounts,)),
     }
 
 

@@ -24,6 +24,7 @@ from reseen.fingerprints.choice import ModuleOrder
 from reseen.fingerprints.entries import SearchEntry, as_ids, entries, groups, units_of
 from reseen.fingerprints.sketch import Sketch, decode
 from reseen.match import background
+from reseen.match.background import Stranger
 from reseen.match.column_files import ColumnFiles
 from reseen.match.compare import COPY_MEAN, Background, Comparison, Relation, best, compare
 from reseen.match.digests_alone import every_such_claim, such_claims
@@ -69,7 +70,7 @@ class SketchSource(Protocol):
         """Those of which strangers are known."""
         ...
 
-    def strangers(self, architecture: str) -> Sequence[bytes]:
+    def strangers(self, architecture: str) -> Sequence[Stranger]:
         """Those that p-values are calibrated on. Raises StoreError."""
         ...
 
@@ -95,7 +96,7 @@ class StoreSketches:
         with self._store() as connection:
             return background.architectures(connection)
 
-    def strangers(self, architecture: str) -> Sequence[bytes]:
+    def strangers(self, architecture: str) -> Sequence[Stranger]:
         with self._store() as connection:
             return background.values(connection, architecture)
 
@@ -106,7 +107,7 @@ class HeldSketches:
 
     values: Mapping[int, bytes]
     """By the claim's pk."""
-    unrelated: Mapping[str, Sequence[bytes]]
+    unrelated: Mapping[str, Sequence[Stranger]]
     """By architecture."""
 
     def sketch(self, claim_pk: int) -> bytes:
@@ -115,7 +116,7 @@ class HeldSketches:
     def architectures(self) -> Sequence[str]:
         return list(self.unrelated)
 
-    def strangers(self, architecture: str) -> Sequence[bytes]:
+    def strangers(self, architecture: str) -> Sequence[Stranger]:
         return self.unrelated.get(architecture, ())
 
 

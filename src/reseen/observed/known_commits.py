@@ -22,7 +22,6 @@ from reseen.records import Repository, RepoType, Rung, account_of
 from reseen.store.database import chunks
 from reseen.store.schema import (
     artifacts,
-    read_sketches,
     removals,
     repositories,
     sightings,
@@ -168,16 +167,6 @@ def accounts_with_sightings(connection: Connection, hub: str) -> set[str]:
         .distinct()
     )
     return {account_of(repo) for (repo,) in connection.execute(query)}
-
-
-def background_lacks(connection: Connection, enough: int) -> dict[str, int]:
-    """Architecture -> sketches of whole files that its background still lacks of `enough`."""
-    query = (
-        select(read_sketches.c.architecture, func.count())
-        .where(read_sketches.c.complete == 1)
-        .group_by(read_sketches.c.architecture)
-    )
-    return {name: max(0, enough - count) for name, count in connection.execute(query)}
 
 
 def with_sightings(connection: Connection, pks: Sequence[int]) -> set[int]:

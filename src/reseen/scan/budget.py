@@ -6,8 +6,16 @@ on at the same time share one `Allowance`, so a scan may pass its limit by what 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from reseen.observed.samples import MOST_OF_ACCOUNT, Account, account
+from reseen.records import Artifact
+
+if TYPE_CHECKING:
+    from reseen.match.background import Draw
 
 SPENT = "files not read: the scan's byte budget is used up"
 """Why something was left out, when the whole scan's limit is the reason."""
@@ -30,17 +38,26 @@ class Allowance:
     left: int
     """Bytes."""
     samples: int = 0
-    """Adapters that match nothing and may be read in full all the same: the background."""
+    """Adapters that may be read in full whatever they are like: the background."""
     wanted: dict[str, int] = field(default_factory=dict)
     """Architecture -> sketches that its background still lacks; one not named lacks `FULL`."""
+    draw: Draw | None = None
+    """Whose files are drawn; None: everybody's."""
+    _of_account: Counter[tuple[str, Account]] = field(default_factory=Counter)
+    """Files of an architecture and an account that were taken."""
 
-    def take_sample(self, architecture: str) -> bool:
-        """May one more adapter of this architecture be read for the background?"""
+    def take_sample(self, architecture: str, artifact: Artifact) -> bool:
+        """Is this adapter of this architecture to be read for the background? Asked before anything
+        of its weights is known."""
         lacking = self.wanted.get(architecture, FULL)
-        if self.samples < 1 or lacking < 1:
+        whose = architecture, account(artifact.hub, artifact.repo)
+        if self.samples < 1 or lacking < 1 or self._of_account[whose] >= MOST_OF_ACCOUNT:
+            return False
+        if self.draw and not self.draw.takes(architecture, artifact.hub, artifact.repo):
             return False
         self.samples -= 1
         self.wanted[architecture] = lacking - 1
+        self._of_account[whose] += 1
         return True
 
 

@@ -7,8 +7,9 @@ it is of, and what to remember so that it is never read for this again. One sequ
            -> a few modules that a secret chooses (0.7 % of an SDXL adapter) -> nothing near: done
            -> all modules -> compared in full: only this makes a match
 
-A bounded sample of adapters is read in full although nothing comes near: p-values stand on what
-strangers of an architecture reach, and a background that grew from near files only would hold none.
+A bounded sample of adapters is read in full whatever they are like, which is decided before:
+p-values stand on what strangers of an architecture reach. What is read in full because it comes
+near, or has the names of what was removed, is part of that sample only where the draw took it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from reseen.fingerprints.sketch import decode
 from reseen.fingerprints.sketcher import few_modules, read_sketch
 from reseen.hubs.hub import Hub
 from reseen.match.evidence import merge
+from reseen.observed.samples import LARGEST, SMALL
 from reseen.records import NEAR_TABLE, Artifact, BlindSpot, Rung
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
@@ -40,11 +42,6 @@ from reseen.updates.peft import PeftConfig, parse_config
 from reseen.updates.plan import Plan, Reading, plan
 
 T = TypeVar("T")
-
-SMALL = 1 << 20
-"""Bytes of modules that are read at once: more requests would cost more than these."""
-LARGEST_SAMPLE = 512 << 20
-"""Bytes of an adapter that is read for the background only."""
 
 
 async def screen(
@@ -110,7 +107,8 @@ async def _by_layers(
     if not groups and not near:
         return so_far
     whole = _length(made)
-    if whole > SMALL and not near:
+    sample = whole <= SMALL or _is_sample(made.architecture, artifact, whole, budget)
+    if not sample and not near:
         probes = known.first_modules(groups, _offered(made))
         if limit := _limited(context, artifact, so_far, _length(made, probes)):
             return limit
@@ -120,7 +118,7 @@ async def _by_layers(
             so_far = _with(so_far, sketch=few.sketch.encode(), near=near)
         else:
             so_far = replace(_with(so_far, judged_by=()), blind=(*spots, *few.blind))
-        if not near and not _is_sample(made.architecture, whole, budget):
+        if not near:
             return so_far
     if limit := _limited(context, artifact, so_far, whole):
         return limit
@@ -197,10 +195,10 @@ def _unread(so_far: ReadResult, **more: Any) -> ReadResult:
     return replace(_with(so_far, judged_by=()), unread=LIMIT, **more)
 
 
-def _is_sample(architecture: str, length: int, budget: Budget) -> bool:
-    if length > min(LARGEST_SAMPLE, budget.left, budget.scan.left):
+def _is_sample(architecture: str, artifact: Artifact, length: int, budget: Budget) -> bool:
+    if length > min(LARGEST, budget.left, budget.scan.left):
         return False
-    return budget.scan.take_sample(architecture)
+    return budget.scan.take_sample(architecture, artifact)
 
 
 def _length(made: Plan, names: Collection[str] | None = None) -> int:

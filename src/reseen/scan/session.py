@@ -16,7 +16,7 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.observed import known_commits, sightings
 from reseen.records import Coverage
 from reseen.scan import commit_batch, following, frontier, outcomes, owed, reinspection, scan_rows
-from reseen.scan.budget import FULL, Allowance
+from reseen.scan.budget import Allowance
 from reseen.scan.context import ScanContext
 from reseen.scan.order_rows import Order
 from reseen.scan.own import Own
@@ -87,10 +87,14 @@ class ScanSession:
             self.sightings = sightings.count(connection, sightings.SightingFilter(scan_pk=pk))
             self._accounts = known_commits.accounts_with_sightings(connection, self._hub.name)
             self.allowance = Allowance(
-                left=options.max_scan_bytes - self.coverage.bytes_read,
-                samples=options.background,
-                wanted=known_commits.background_lacks(connection, FULL),
+                left=options.max_scan_bytes - self.coverage.bytes_read, samples=options.background
             )
+            if options.background and options.edited and self.index.known.sketched:
+                # numpy, which a scan by hashes alone does not need
+                from reseen.match.background import draw
+
+                self.allowance.draw = draw(connection, options.background)
+                self.allowance.wanted = dict(self.allowance.draw.lacking)
 
     def commit(self, results: Sequence[outcomes.Outcome], want: outcomes.Wanted) -> outcomes.Batch:
         """Store what came, lease what is wanted. What Reseen itself fails to store is given up, and
