@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import delete, select
 from tests.facts import teach
 from tests.files import build
 from tests.gate import standing
@@ -24,9 +25,10 @@ from reseen.fingerprints.whole import fingerprint
 from reseen.gate.keys import KeyScope
 from reseen.hubs.hub import Revision
 from reseen.match.registry_index import RegistryIndex
-from reseen.observed import sightings
+from reseen.observed import blind_spots, sightings
+from reseen.observed.readings import read_so_far
 from reseen.operations import removals
-from reseen.records import NEAR_TABLE, Rung, SightingState
+from reseen.records import NEAR_TABLE, BlindSpot, Rung, SightingState
 from reseen.registry.adds import add_files
 from reseen.scan.context import reading
 from reseen.scan.folder import scan_folder
@@ -34,6 +36,7 @@ from reseen.scan.record import record
 from reseen.scan.reinspection import record_past, unread
 from reseen.scan.target import Options
 from reseen.scan.visit import Visit, visit
+from reseen.store import schema
 from reseen.store.database import Store
 
 PERSON = rows(7)
@@ -106,6 +109,30 @@ def test_what_was_seen_before_the_removal_came_is_found_or_owed(
         with store.read() as connection:
             (sighting,) = sightings.every(connection)
         assert (sighting.removal, sighting.rung) == (removal, Rung.WEIGHTS)
+
+
+def test_what_a_release_before_did_not_read_is_read_again(store: Store, tmp_path: Path) -> None:
+    put(store, REMOVED)
+    hub = FakeHub({"x.pt": COPY})
+    with store.write() as connection:
+        record(connection, go(hub, known(store)))
+        connection.execute(delete(schema.read_sketches))
+        pk = connection.scalar(select(schema.readings.c.artifact_pk))
+        spot = BlindSpot("embedding", blind_spots.READ_SINCE[0])
+        blind_spots.keep(connection, {pk: [spot]} if pk is not None else {})
+    removal = add(store, tmp_path)
+    with store.write() as connection:
+        assert not record_past(connection, store.secret, [removal])
+        assert len(unread(connection, known(store).could_match, hub=NAME)) == 1
+        (repository,) = connection.scalars(select(schema.repositories.c.pk))
+        before = read_so_far(connection, [repository])[repository]
+    context = reading(hub, known(store), Options(background=0), before=before)
+    found = asyncio.run(visit(context, hub.listed, MAIN))
+    (match,) = found.seen[0].matches
+    assert match.removal == removal
+    with store.write() as connection:
+        record(connection, found)
+        assert not unread(connection, known(store).could_match, hub=NAME)
 
 
 def test_a_reading_teaches_the_rows_of_a_list(store: Store, tmp_path: Path) -> None:

@@ -169,6 +169,19 @@ def has(code: str) -> ColumnElement[bool]:
     return exists().where(c.artifact_pk == schema.artifacts.c.pk, c.code == code)
 
 
+READ_SINCE = (
+    "embeddings of textual inversion: not an update, not read yet",
+    "a hypernetwork: not an update, not read yet",
+)
+"""Reasons that were given before, for what is read now."""
+
+
+def is_read_since() -> ColumnElement[bool]:
+    """A condition for queries that join `artifacts`: what of it was not read would be today."""
+    c = schema.blind_spots.c
+    return exists().where(c.artifact_pk == schema.artifacts.c.pk, c.reason.in_(READ_SINCE))
+
+
 def codes() -> ColumnElement[str]:
     """A column for queries that join `artifacts`: the codes of what of each was not read, with
     blanks between; null where all was."""

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, exists, or_, select, update
 
 from reseen.observed.artifacts import ENDED, artifact_of, where_columns
+from reseen.observed.blind_spots import is_read_since
 from reseen.observed.sightings import GONE
 from reseen.records import Artifact, Confirmed, Container, Rung, SightingState
 from reseen.store import schema
@@ -83,9 +84,9 @@ def read_so_far(
                 container=Container(row.container) if row.container else None,
                 data_size=row.data_size,
                 layout=row.layout,
-                full=bool(row.full),
+                full=bool(row.full) and not row.again,
                 problem=row.problem,
-                looked=row.architecture is not None,
+                looked=row.architecture is not None and not row.again,
                 modules=modules.get(row.pk, {}),
                 near=row.near is not None,
                 claims=confirmed,
@@ -104,6 +105,7 @@ def _rows(connection: Connection, repository_pks: list[int]) -> list[Any]:
             *(a.pk, a.repository_pk, a.path, a.git_oid),
             *(r.container, r.data_size, r.layout, r.full, r.architecture, r.problem),
             near.label("near"),
+            is_read_since().label("again"),
         )
         .outerjoin(schema.readings, r.artifact_pk == a.pk)
         .outerjoin(schema.near, near == a.pk)

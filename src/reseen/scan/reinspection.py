@@ -17,6 +17,7 @@ from reseen.match.judge import files_of, judge_files, judge_removals
 from reseen.match.retroactive import are_sketched, candidates_for_reinspection, near_subsets
 from reseen.observed import rows as kept_rows
 from reseen.observed import sketches
+from reseen.observed.blind_spots import is_read_since
 from reseen.records import account_of
 from reseen.registry.removals import pks_of
 from reseen.registry.same_files import ever_of_class
@@ -114,7 +115,8 @@ def unread(
     headers: bool = True,
 ) -> dict[int, Place]:
     """Artifacts of a hub, by pk, that could be altered copies and were not read far enough to tell:
-    nobody looked for modules in them (only with `headers`); or only their header was read, and
+    nobody looked for modules in them, or for what is read by now (only with `headers`); or only
+    their header was read, and
     something in the registry could match it now; or a part of their modules was read, and comes
     near. Seen since an instant (microseconds), in these repositories (None: all)."""
     place = _placed(since, artifacts.c.path).where(
@@ -129,6 +131,8 @@ def unread(
         )
         least = smallest(kept_rows.any_of_removals(connection))
         queries.append(place.where(artifacts.c.size >= least, ~looked))
+        every = _placed(since, artifacts.c.path).where(repositories.c.hub == hub)
+        queries.append(every.where(is_read_since()))
     known = select(read_entries.c.group, read_entries.c.slots).where(read_entries.c.code.is_(None))
     for group, slots in connection.execute(known.distinct()).all():
         if could({group: slots}):
