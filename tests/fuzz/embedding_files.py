@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from tests.fuzz import chance
 from tests.fuzz.adapters import _values
 from tests.fuzz.chance import MARKER, mutated, number, word
 from tests.fuzz.play import Broken, FuzzedReader
+from tests.match import embedded
 
 from reseen.files import containers
 from reseen.files.source import Memory, run
@@ -21,6 +23,7 @@ from reseen.files.tensors import DTYPE_BITS
 from reseen.fingerprints import rows
 from reseen.fingerprints.digests import Fingerprinter, look_inside
 from reseen.match.rows import RowIndex, compare_rows
+from reseen.records import Container
 from reseen.updates.plan import plan
 
 _NAMES = (
@@ -33,6 +36,9 @@ _WIDTHS = (768, 768, 1024, 1280, 4096, 2048, 640, 1, 0)
 _DTYPES = ("F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "F64", "I64", "U8", "F4")
 
 
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
 @dataclass(frozen=True)
 class EmbeddingFile:
     data: bytes
@@ -43,10 +49,13 @@ def read(file: EmbeddingFile) -> object:
     """As a stream and by ranges, compared with itself, and kept."""
     memory = Memory(file.data)
     size = len(file.data)
-    pass_ = Fingerprinter(size, run(memory, look_inside(size, thorough=True)))
+    inside = run(memory, look_inside(size, thorough=True))
+    pass_ = Fingerprinter(size, inside)
     for at in range(0, size, file.piece):
         pass_.update(file.data[at : at + file.piece])
     found = pass_.finish()
+    if inside.container is Container.PNG:
+        return found, _kept(found.rows or b"")
     made = plan(run(memory, containers.read_listing(size)))
     by_range, spots = run(memory, rows.read_rows(made.embeddings))
     if rows.length_of_rows(made.embeddings) > rows.MOST_BYTES:
@@ -91,6 +100,8 @@ def embedding_file(rng: Random) -> EmbeddingFile:
         tensors[name.encode("utf-8", "replace").decode()] = _tensor(rng)
     if chance.chance(rng, 12):
         tensors |= {f"t{n}": T("F16", (75, 768), bytes(115_200)) for n in range(9)}
+    if chance.chance(rng, 4):
+        return EmbeddingFile(_picture(rng), 1 << 20)
     token = {n: "<embed>" for n in tensors if chance.chance(rng, 3)}
     if chance.chance(rng, 2):
         data = build.safetensors(tensors, {**token, "name": MARKER})
@@ -100,6 +111,17 @@ def embedding_file(rng: Random) -> EmbeddingFile:
     if chance.chance(rng, 3):
         data = mutated(data, rng, [b"768", b"emb_params", b"clip_l", b"bundle_emb."])
     return EmbeddingFile(data, rng.choice((1 << 20, 4096, 700)))
+
+
+def _picture(rng: Random) -> bytes:
+    """A picture whose text is an embedding, or nearly one."""
+    rows = [[rng.choice((0, 0.5, -1e-3, 1e300, 10**400)) for _ in range(rng.choice((768, 3)))]]
+    odd = chance.json_value(rng) if chance.chance(rng, 3) else {"TORCHTENSOR": rows}
+    told = {"string_to_param": {"*": odd}} if chance.chance(rng, 1.2) else chance.json_value(rng)
+    text = base64.b64encode(chance.json_text(told, rng).encode("utf-8", "replace"))
+    kind = rng.choice((b"tEXt", b"tEXt", b"tEXt", b"zTXt", b"iTXt"))
+    good = PNG + embedded.png_chunk(kind, b"sd-ti-embedding\0" + text)
+    return mutated(good, rng, [b"sd-ti-embedding", b"tEXt"]) if chance.chance(rng, 3) else good
 
 
 # -- rows as they are stored ----------------------------------------------------------------------

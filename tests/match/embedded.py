@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import struct
+import zlib
 from collections.abc import Callable, Mapping
 
 import ml_dtypes
@@ -94,6 +98,25 @@ def gguf(values: Floats, dtype: str = "F32") -> bytes:
     return build.gguf({"emb_params": tensor(values, dtype)})
 
 
+def picture(values: Floats, dtype: str = "F32") -> bytes:
+    """A picture in whose text stable-diffusion-webui puts it; one pixel."""
+    written = values.astype(_TYPES[dtype]).astype(float).tolist()
+    told = {
+        "string_to_token": {"*": 265},
+        "string_to_param": {"*": {"TORCHTENSOR": written}},
+        "name": "sample person 07",
+    }
+    text = b"sd-ti-embedding\0" + base64.b64encode(json.dumps(told).encode())
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(b"\0\0")
+    parts = ((b"IHDR", header), (b"tEXt", text), (b"IDAT", pixels), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*part) for part in parts)
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 LAYOUTS: Mapping[str, Callable[..., bytes]] = {
     "kohya": kohya,
     "webui": a1111,
@@ -104,6 +127,7 @@ LAYOUTS: Mapping[str, Callable[..., bytes]] = {
     "renamed": renamed,
     "legacy torch": legacy,
     "gguf": gguf,
+    "picture": picture,
 }
 
 

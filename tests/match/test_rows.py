@@ -97,6 +97,17 @@ def test_number_formats_hide_nothing(
     assert match.removal == removal
 
 
+def test_a_picture_of_which_the_text_is_damaged_says_so(tmp_path: Path) -> None:
+    whole = embedded.picture(PERSON)
+    at = whole.index(b"sd-ti-embedding") + 40
+    told = read(tmp_path, whole[:at] + b"!" + whole[at + 1 :])
+    assert told.rows is None
+    assert [spot.code for spot in told.blind] == ["malformed"]
+    cut = read(tmp_path, whole[: at + 100])
+    assert cut.rows is None
+    assert cut.blind
+
+
 def test_both_encoders_of_a_model_count(store: Store, tmp_path: Path) -> None:
     second = rows(17, width=1280, norm=4.0)
     removal = put(store, tmp_path, embedded.of_two_encoders(PERSON, second))

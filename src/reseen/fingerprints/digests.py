@@ -22,7 +22,15 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from reseen.errors import FileError, Malformed, TooLarge, Unforeseen, Unread, bulkhead
-from reseen.files import containers, lfs_pointer, limits, safetensors, system_limits, zip_directory
+from reseen.files import (
+    containers,
+    lfs_pointer,
+    limits,
+    pictures,
+    safetensors,
+    system_limits,
+    zip_directory,
+)
 from reseen.files.identify import HEAD_LENGTH, header_length, identify
 from reseen.files.source import ByteSource, LocalFile, Range, Reader
 from reseen.files.tensors import Listing
@@ -137,6 +145,8 @@ class Fingerprinter:
         """All of a file that is as short as a Git LFS pointer."""
         self._tail = b""
         """The end of what may be a zip by it."""
+        self._picture: bytearray | None = None
+        """The beginning of a picture whose text holds an embedding."""
         self._header = bytearray()
         self._data_start: int | None = None
         self._sha256 = hashlib.sha256()
@@ -186,6 +196,15 @@ class Fingerprinter:
         pointer = lfs_pointer.parse(self._text)
         told = inside.problem if pointer is None else lfs_pointer.PULL
         why_not = told or "no tensors were found in it"
+        read_spots = read.blind if read else inside.blind
+        rows = read.rows if read else None
+        if self._picture is not None:
+            from reseen.fingerprints.contents import NO_LAYERS
+            from reseen.fingerprints.rows import rows_in_picture
+
+            found, read_spots = rows_in_picture(bytes(self._picture))
+            rows = None if found is None else found.encode()
+            told, why_not = None, NO_LAYERS
         return Fingerprint(
             size=self._size,
             container=inside.container,
@@ -197,10 +216,8 @@ class Fingerprinter:
             sketch=read.sketch if read else None,
             no_sketch=read.no_sketch if read else why_not,
             other_sketches=read.others if read else (),
-            rows=read.rows if read else None,
-            blind=(ZIP_AT_END,)
-            if zip_directory.ends_as_zip(self._tail)
-            else (read.blind if read else inside.blind),
+            rows=rows,
+            blind=(ZIP_AT_END,) if zip_directory.ends_as_zip(self._tail) else read_spots,
             pointer=pointer,
         )
 
@@ -215,6 +232,10 @@ class Fingerprinter:
         if self._inside is not None and self._inside.container in _ENDS_OTHERWISE:
             before = self._tail if len(block) < zip_directory.TAIL else b""
             self._tail = (before + block[-zip_directory.TAIL :])[-zip_directory.TAIL :]
+            if self._at == 0 and self._inside.container is Container.PNG and pictures.MARK in block:
+                self._picture = bytearray()
+        if self._picture is not None:
+            self._picture += view[: pictures.LARGEST - len(self._picture)]
         if self._second is None:
             self._hash_file(view)
             self._hash_inside(view)

@@ -230,7 +230,8 @@ def _members(
                 except FileError as e:
                     note(BlindSpot(e.code, str(e)))
                     continue
-                if read.container not in PICTURES or ZIP_AT_END in read.blind:
+                is_more = ZIP_AT_END in read.blind or read.rows is not None
+                if read.container not in PICTURES or is_more:
                     found[unique(shown(each.path), found)] = read
     except FileError as e:
         several = str(e) == zip_directory.SEVERAL

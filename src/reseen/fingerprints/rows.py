@@ -22,10 +22,12 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from reseen.errors import FileError, Malformed, bulkhead
+from reseen.files import pictures
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import TensorInfo
 from reseen.files.values import Bytes, to_float32
 from reseen.records import NEAR_TABLE, BlindSpot
+from reseen.updates.embeddings import WIDTHS
 
 VERSION = 1
 NAME = "reseen-rows-1"
@@ -181,6 +183,20 @@ def _signs(width: int) -> NDArray[np.float64]:
 
 
 # -- from a file -----------------------------------------------------------------------------------
+
+
+def rows_in_picture(head: bytes) -> tuple[EmbeddingRows | None, tuple[BlindSpot, ...]]:
+    """The rows of an embedding in the text of a picture that begins so."""
+    try:
+        with bulkhead():
+            found = pictures.embeddings_in(head)
+            if any(len(each[0]) not in WIDTHS for each in found):
+                raise Malformed("the rows of an embedding in a picture are of no encoder's width")
+            with np.errstate(over="ignore"):
+                matrices = [np.array(each[:MOST], np.float64).astype(np.float32) for each in found]
+            return make(matrices)
+    except FileError as e:
+        return None, (BlindSpot(e.code, str(e)),)
 
 
 class RowCollector:
