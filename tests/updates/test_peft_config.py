@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from tests.updates.naming_tools import listing
 
 from reseen.errors import FileError, Malformed, TooLarge
-from reseen.updates.peft import LARGEST, PeftConfig, parse_config, parse_metadata
+from reseen.updates.peft import GGUF_ALPHA, LARGEST, PeftConfig, parse_config, parse_metadata
 from reseen.updates.plan import plan
 
 
@@ -126,3 +127,14 @@ def test_patterns_are_looked_up_and_never_gone_through_for_a_layer() -> None:
     assert {found.alpha_of(f"blocks.{i}.attn.to_q") for i in range(1_000)} == {2.0}
     assert found.alpha_of("blocks.0.l7") == 1.0
     assert Walked.times == begun
+
+
+@pytest.mark.parametrize(
+    ("alpha", "scale"), [("8.0", 2.0), ("16", 4.0), ("nan", None), ("x", None)]
+)
+def test_a_gguf_adapter_has_one_alpha_for_all_layers(alpha: str, scale: float | None) -> None:
+    shapes = {"blk.0.attn_q.weight.lora_a": (4, 64), "blk.0.attn_q.weight.lora_b": (64, 4)}
+    found = plan(replace(listing(shapes), metadata={GGUF_ALPHA: alpha}))
+    assert [module.fixed_scale for module in found.modules] == [scale]
+    assert found.scale_known is (scale is not None)
+    assert bool(found.remarks) is (scale is None)

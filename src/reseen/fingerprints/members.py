@@ -169,6 +169,22 @@ def with_members(
     return replace(read, problem=problem, no_sketch=NO_SKETCH, blind=spots, members=found)
 
 
+def models_by_digests(path: Path) -> tuple[tuple[Member, ...], tuple[BlindSpot, ...]]:
+    """The models in an archive, each by the digests of its bytes and nothing else, and what was not
+    read; nothing of a file that is none. What an archive in it holds is not looked at."""
+    with LocalFile(path) as source, system_limits.limits(source.size):
+        container = identify(source.read(Range(0, HEAD_LENGTH)), source.size)
+        if container in _TORCH or container not in ARCHIVES:
+            return (), ()
+        found, spots = _members(source, container, _at_once, UnpackBudget.of(source.size), 0)
+        return tuple(m for m in found if m.fingerprint.container in READ), spots
+
+
+def _at_once(_: Fingerprint) -> bool:
+    """Of no file is more than its digests to be looked at."""
+    return True
+
+
 def is_archive(read: Fingerprint) -> bool:
     """Whether a file holds others, by what was read of it: a zip that is no torch file, or holds
     more than one does, and no archive of arrays."""
@@ -243,7 +259,9 @@ def _members(
 def _read(
     packed: Packed, forbidden: Forbidden | None, budget: UnpackBudget, depth: int
 ) -> Fingerprint:
-    return read_stream(packed.blocks, packed.size, forbidden, budget=budget, depth=depth + 1)
+    # Of unknown size it is kept until all of it came, and nothing of it is looked at before.
+    size = None if forbidden is _at_once else packed.size
+    return read_stream(packed.blocks, size, forbidden, budget=budget, depth=depth + 1)
 
 
 def shown(path: str) -> str:

@@ -95,10 +95,14 @@ def add_files(
             why = f"{why} (or take it with --anyway)"
             yield Added(path, AddOutcome.REJECTED, reason=why)
             return
-        yield _add(store, keyring, path, read, _draft(options, path.name))
+        added = _add(store, keyring, path, read, _draft(options, path.name))
+        unread = [str(spot) for spot in read.blind if spot.code != "never-read"]
+        if class_said and unread:
+            added = replace(added, reason="; ".join(unread))
+        yield added
         for place, member in read.within:
             # Of what lies in an archive only models: there is no telling what else does.
-            if member.judged.by_weights or Rung.TENSORS in member.judged.rungs:
+            if class_said or member.judged.by_weights or Rung.TENSORS in member.judged.rungs:
                 draft = _draft(options, PurePosixPath(place.rpartition("!")[2]).name)
                 yield _add(store, keyring, Path(f"{path}{place}"), member, draft)
 

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, select
 from reseen.fingerprints.digests import digests_alone
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.known_bogus import why_bogus
+from reseen.fingerprints.members import models_by_digests
 from reseen.fingerprints.whole import fingerprint
 from reseen.records import (
     Artifact,
@@ -161,13 +162,20 @@ def read_local(
     removal is of that class; they are all there is of a file that is. `class_said`:
     whoever gives the file says so. Raises FileError."""
     if class_said:
-        return digests_of(digests_alone(path, progress))
+        return _with_models(path, digests_of(digests_alone(path, progress)))
     if never:
         whole = digests_alone(path)
         if forbids(never, whole):
             return digests_of(whole)
         return ended(never, fingerprint(path, progress, partial(forbids, never)))
     return fingerprint(path, progress)
+
+
+def _with_models(path: Path, read: Fingerprint) -> Fingerprint:
+    """The same with the models in it, where it is an archive: each by the digests of its bytes."""
+    found, spots = models_by_digests(path)
+    members = tuple(Member(each.path, digests_of(each.fingerprint)) for each in found)
+    return replace(read, members=members, blind=(*read.blind, *spots))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from reseen.errors import Malformed, TooLarge
 
 _N = TypeVar("_N", int, float)
 
+GGUF_ALPHA = "adapter.lora.alpha"
+"""Where a GGUF file has it."""
 LARGEST = 1 << 20
 """Bytes of a configuration: a real one has a few thousand."""
 _DEEPEST = 8
@@ -120,6 +122,17 @@ def parse_metadata(text: str) -> dict[str, PeftConfig]:
         else:
             by_part.setdefault("", {})[key] = value
     return {part: _config(fields) for part, fields in by_part.items()}
+
+
+def config_of_gguf(alpha: str) -> PeftConfig:
+    """What llama.cpp's converter writes of it: one alpha, for all layers. Raises Malformed."""
+    try:
+        number = float(alpha)
+    except ValueError:
+        number = math.nan
+    if not 0 < number <= _LARGEST_NUMBER:
+        raise Malformed(f"{GGUF_ALPHA} is no usable number")
+    return PeftConfig(alpha=number)
 
 
 def _mapping(data: bytes) -> dict[str, object]:

@@ -56,7 +56,7 @@ from reseen.updates.not_read import (
     code_of,
 )
 from reseen.updates.own_objects import close, own_pieces
-from reseen.updates.peft import PeftConfig, parse_metadata
+from reseen.updates.peft import GGUF_ALPHA, PeftConfig, config_of_gguf, parse_metadata
 from reseen.updates.sides import OWN
 
 _OR = "|"
@@ -336,11 +336,11 @@ def _begins_alike(layer: FileLayer, config: PeftConfig | None) -> str | None:
 
 
 def _configs(metadata: Mapping[str, str], remarks: list[str]) -> dict[str, PeftConfig]:
-    text = metadata.get("lora_adapter_metadata")
-    if text is None:
-        return {}
+    text, of_gguf = metadata.get("lora_adapter_metadata"), metadata.get(GGUF_ALPHA)
     try:
-        return parse_metadata(text)
+        if of_gguf is not None:
+            return {"": config_of_gguf(of_gguf)}
+        return {} if text is None else parse_metadata(text)
     except FileError as e:
         remarks.append(str(e))
         return {}
