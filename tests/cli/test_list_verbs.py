@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,3 +105,20 @@ def test_rejected_rows_are_imported_again_as_the_list_was(home: Path) -> None:
     path = file_of(home, rows, "weekly.csv")
     told = reseen(home, "registry", "import", path, "--list", "hotline, week 48", code=3)
     assert "correct and import that file, with the same --list." in told
+
+
+def test_a_first_list_loads_nothing_that_reads_tensors(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"sha256\n{'5e' * 31}01\n")
+    code = (
+        "import contextlib, sys, reseen.cli\n"
+        f"sys.argv = ['reseen', 'registry', 'import', {str(tmp_path / 'a.csv')!r}]\n"
+        "with contextlib.suppress(SystemExit):\n"
+        "    reseen.cli.main()\n"
+        "print(sorted({'numpy', 'reseen.scan.inspect', 'httpx2'} & set(sys.modules)))"
+    )
+    environ = {**os.environ, "RESEEN_HOME": str(tmp_path / "home"), "RESEEN_DB": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False
+    )
+    assert "1 added" in done.stdout, done.stderr
+    assert done.stdout.endswith("[]\n"), "it waits for what it has no use of"

@@ -19,11 +19,11 @@ from reseen.observed import sightings
 from reseen.operations import consequences
 from reseen.records import Confirmed, Rung, Sighting
 from reseen.registry import removals
-from reseen.scan import owed, pool
+from reseen.scan import pool, unread_copies
 from reseen.scan.folder import POINTERS, UNREAD, scan_folder
-from reseen.scan.owed import UnreadCopies
 from reseen.scan.progress import Outcome, Progress
 from reseen.scan.read_result import BLIND
+from reseen.scan.unread_copies import UnreadCopies
 from reseen.store.database import Store
 
 FILE = safetensors(adapter(7), {"made by": "a test"})
@@ -228,7 +228,9 @@ def test_a_clone_without_git_lfs_is_judged_by_what_its_pointers_state(
     assert all(one.size == len(FILE) for one in outcome.sightings)
     assert outcome.coverage.skipped == {POINTERS: 3}
     with store.read() as connection:
-        assert owed.count(connection) == UnreadCopies(pointers=2), "no hub can be asked for them"
+        assert unread_copies.count(connection) == UnreadCopies(pointers=2), (
+            "no hub can be asked for them"
+        )
     # Pulled, the file is read, and it is the same sighting on a higher rung.
     (clone / "LORA.safetensors").write_bytes(FILE)
     (clone / "other.safetensors").write_bytes(OTHER)

@@ -18,9 +18,10 @@ from tests.scan.walking import ALL, KEYRING, QUICK, fill, walk_hub
 from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.operations import consequences
-from reseen.scan import owed
+from reseen.scan import unread_copies
 from reseen.scan.context import ScanContext
 from reseen.scan.target import Confirm, Options, Target
+from reseen.scan.unread_copies import UnreadCopies
 from reseen.scan.walk import walk
 from reseen.store.database import Store
 
@@ -62,9 +63,9 @@ class Known:
 
         asyncio.run(whole())
 
-    def unread(self) -> owed.UnreadCopies:
+    def unread(self) -> UnreadCopies:
         with self.store.read() as connection:
-            return owed.count(connection)
+            return unread_copies.count(connection)
 
     def sha(self, repo: str) -> str:
         found = self.world.find("model", repo)
@@ -143,10 +144,10 @@ def test_known_sightings_are_read_in_full_without_a_walk(
     """What reading them teaches is looked for at once, as far as was asked there."""
     known.add()
     known.scan(HEADER)
-    assert known.unread() == owed.UnreadCopies(copies=14, asked=0, refused=1), "one is gated"
+    assert known.unread() == UnreadCopies(copies=14, asked=0, refused=1), "one is gated"
     known.read(replace(READ, confirm=Confirm.FULL))
     assert known.seen() == fresh(FULL)
-    assert known.unread() == owed.UnreadCopies(copies=0, asked=0, refused=1)
+    assert known.unread() == UnreadCopies(copies=0, asked=0, refused=1)
 
 
 def test_less_that_is_asked_later_takes_nothing_back(
@@ -242,7 +243,7 @@ def test_what_the_limit_on_bytes_left_out_stays_owed(
     known.scan(replace(FULL, max_scan_bytes=200_000))
     assert known.unread().asked > 5
     with known.store.read() as connection:
-        assert owed.count(connection, "another.example") == owed.UnreadCopies()
+        assert unread_copies.count(connection, "another.example") == UnreadCopies()
     known.read()
     assert known.seen() == fresh(FULL)
 

@@ -102,8 +102,9 @@ def read(
     to be confirmed, and to be found again when it is altered, is read now.
     """
     from reseen.cli.progress import scan_progress
-    from reseen.operations.reading import read_known, unread
+    from reseen.operations.reading import read_known
     from reseen.registry.removals import by_id
+    from reseen.scan.unread_copies import in_store
 
     settings = settings_for(db)
     if hub is not None and hub.strip().lower() == "folder":
@@ -140,7 +141,7 @@ def read(
             say_scan(store, outcome, None, ending)
             if not outcome.ended:
                 break
-        left = unread(store)
+        left = in_store(store)
         if left.asked or left.refused:
             tell(ExitCode.PART)
         if not output.silent:

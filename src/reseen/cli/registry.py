@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from reseen.registry.adds import AddOptions
     from reseen.registry.import_account import ImportAccount, Usefulness
     from reseen.registry.imports import ImportOptions, ReadList
-    from reseen.scan.owed import UnreadCopies
+    from reseen.scan.unread_copies import UnreadCopies
     from reseen.settings import Settings
     from reseen.store.database import Store
     from reseen.store.sealing import Keyring

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from reseen.cli.hub import Output
     from reseen.records import Sighting
     from reseen.scan.left_out import LeftOut
-    from reseen.scan.owed import UnreadCopies
     from reseen.scan.progress import Outcome
     from reseen.scan.target import Target
+    from reseen.scan.unread_copies import UnreadCopies
     from reseen.store.database import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -92,9 +92,9 @@ def finish_scan(store: Store, outcome: Outcome, target: Target | None, asked: En
     """Say what came of a scan, and end with its exit code. `target` None: a folder."""
     say_scan(store, outcome, target, asked)
     if target is not None and not asked.silent:
-        from reseen.operations.reading import unread
+        from reseen.scan.unread_copies import in_store
 
-        said_of_unread(unread(store))
+        said_of_unread(in_store(store))
     finish()
 
 

@@ -386,6 +386,11 @@ def count_stated(connection: Connection) -> int:
     return int(connection.scalar(query) or 0)
 
 
+def are_known(connection: Connection) -> bool:
+    """Has anything been seen at all?"""
+    return connection.scalar(select(schema.artifacts.c.pk).limit(1)) is not None
+
+
 def count(connection: Connection) -> int:
     """How many files were seen."""
     return int(connection.scalar(select(func.count()).select_from(schema.artifacts)) or 0)

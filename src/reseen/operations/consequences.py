@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from reseen.observed import artifacts
 from reseen.registry import claims, learning, removals, same_files
 from reseen.review import cases, notice_updates
 from reseen.review.notice_updates import NoticeMoved
-from reseen.scan.reinspection import record_past
 from reseen.store import change_log, meta
 from reseen.store.database import Store
 
@@ -96,7 +96,12 @@ def _match_past(connection: Connection, secret: bytes, since: int | None) -> lis
     learning.learn(connection, removals=_changed(connection, first))
     pks = _changed(connection, first)  # and those that have learned
     ids = None if pks is None else removals.ids_of(connection, pks)
-    new = record_past(connection, secret, ids)
+    new = []
+    if artifacts.are_known(connection):
+        # Not before it is needed: it takes a quarter of a second, of which a first list has no use.
+        from reseen.scan.reinspection import record_past
+
+        new = record_past(connection, secret, ids)
     meta.keep(connection, MATCHED, str(change_log.latest(connection)).encode())
     return [id for id, _ in new]
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from reseen.errors import bulkhead
 from reseen.files.system_limits import limits_of_a_list
-from reseen.operations import consequences, reading
+from reseen.operations import consequences
 from reseen.registry import adds, imports
 from reseen.registry.adds import Added, AddOptions
 from reseen.registry.import_account import ImportAccount
 from reseen.registry.imports import ImportOptions, ReadList
 from reseen.registry.lists.table import MAX_FILE
-from reseen.scan.owed import UnreadCopies
+from reseen.scan import unread_copies
+from reseen.scan.unread_copies import UnreadCopies
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -60,7 +61,7 @@ def import_list(
     if account.dry_run:
         return Imported(account, (), None)
     followed = consequences.follow(store)
-    return Imported(account, followed.sightings, reading.unread(store))
+    return Imported(account, followed.sightings, unread_copies.in_store(store))
 
 
 def read_list(path: Path, options: ImportOptions) -> ReadList:
@@ -88,4 +89,4 @@ def add_files(
     `progress` is told bytes read."""
     files = adds.add_files(store, keyring, paths, options, progress=progress)
     followed = consequences.follow(store)
-    return FilesAdded(files, followed.sightings, reading.unread(store))
+    return FilesAdded(files, followed.sightings, unread_copies.in_store(store))

@@ -1,4 +1,4 @@
-"""What is known and not yet read: counted, read, and queued for the service's worker.
+"""What is known and not yet read: read, and queued for the service's worker.
 
 What is owed to a repository is said by `scan.owed`: everything that any scan asked of it and that
 is not done as of the registry's last change. The worker reads that by itself, soon after a change.
@@ -17,8 +17,7 @@ from reseen.observed import readings
 from reseen.operations import jobs, scans
 from reseen.operations.jobs import Job, JobKind
 from reseen.review.roles import Role, Who
-from reseen.scan import owed
-from reseen.scan.owed import AS_ASKED, EVERYTHING, UnreadCopies, is_owed
+from reseen.scan.owed import AS_ASKED, EVERYTHING, is_owed
 from reseen.scan.progress import Found, Outcome, Report
 from reseen.scan.target import Options, Target
 from reseen.settings import HubSettings
@@ -35,12 +34,6 @@ class HubPath:
     hub: str
     """As the store calls it."""
     repo: str
-
-
-def unread(store: Store) -> UnreadCopies:
-    """How many known copies are not read, and how many of those a scan asked for."""
-    with store.read() as connection:
-        return owed.count(connection)
 
 
 def read_known(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reseen.errors import InputError
-from reseen.operations import consequences, reading
+from reseen.operations import consequences
 from reseen.records import Names
 from reseen.registry import claims, removals
 from reseen.review.notice_updates import NoticeMoved
-from reseen.scan.owed import UnreadCopies
+from reseen.scan import unread_copies
+from reseen.scan.unread_copies import UnreadCopies
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -122,5 +123,5 @@ def reveal(store: Store, keyring: Keyring, removal: str) -> Names:
 def followed(store: Store, changed: bool) -> RemovalChanged:
     """What follows from a change of removals or claims, as an account of it."""
     followed = consequences.follow(store)
-    unread = reading.unread(store)
+    unread = unread_copies.in_store(store)
     return RemovalChanged(changed, followed.sightings, followed.notices, unread)

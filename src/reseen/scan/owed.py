@@ -2,9 +2,8 @@
 
 What comes in: the store, the registry as loaded, how far to go at which repository. What goes out:
 the files whose bytes could still decide something; the repositories at which something may be owed,
-page by page; and how many known copies are not read. The rule is that of a first visit
-(`inspect.wants_reading`), put to what earlier visits left open: so the result does not depend on
-whether a removal came before a scan or after it.
+page by page. The rule is that of a first visit (`inspect.wants_reading`), put to what earlier
+visits left open: so the result does not depend on whether a removal came before a scan or after it.
 """
 
 from __future__ import annotations
@@ -14,21 +13,16 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select
 
-from reseen.hubs.kinds import FOLDER
 from reseen.match.registry_index import RegistryIndex
-from reseen.observed import blind_spots
 from reseen.observed.known_commits import is_standing
 from reseen.observed.readings import UNREAD, File, ReadSoFar, files_of, read_so_far
-from reseen.records import Artifact, RemovalClass, RepoType, Rung
+from reseen.records import Artifact, RepoType
 from reseen.scan.inspect import is_read, wants_reading
-from reseen.scan.read_result import GATED
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.visit import file_of
 from reseen.store import change_log, ids
 from reseen.store.schema import (
     artifacts,
-    evidence,
-    readings,
     removals,
     repositories,
     sightings,
@@ -138,72 +132,3 @@ def _stands_there(removal: str | None = None) -> ColumnElement[bool]:
     if removal is not None:
         query = query.where(removals.c.id == ids.given(removal))
     return exists(query)
-
-
-def _is_never_read() -> ColumnElement[bool]:
-    """Is the file of a sighting one of the class that is never read, for another removal?"""
-    other, theirs = sightings.alias("beside"), removals.alias("theirs")
-    return exists().where(
-        other.c.artifact_pk == sightings.c.artifact_pk,
-        other.c.rung > int(Rung.HINT),
-        theirs.c.pk == other.c.removal_pk,
-        theirs.c.cls >= int(RemovalClass.CHILD_ABUSE),
-        theirs.c.withdrawn_at.is_(None),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadCopies:
-    """Known copies of which not every byte was read. Each file counts once."""
-
-    copies: int = 0
-    """Known by what a hub declares alone, and not yet read in full, or refused."""
-    asked: int = 0
-    """Of these: a scan asked for more than was read so far. `reseen read` does it."""
-    refused: int = 0
-    """Beside these: they were asked for, and could not be had (no access, too large)."""
-    pointers: int = 0
-    """Beside these: Git LFS pointers in folders on this machine, where no hub can be asked."""
-
-
-def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
-    """How many there are, at a hub or at all."""
-    latest = change_log.latest(connection)
-    declared = exists().where(
-        evidence.c.sighting_pk == sightings.c.pk,
-        evidence.c.rung.in_([int(Rung.DECLARED), int(Rung.POINTER)]),
-    )
-    read = exists().where(readings.c.artifact_pk == artifacts.c.pk, readings.c.full == 1)
-    header = exists().where(readings.c.artifact_pk == artifacts.c.pk)
-    here = walks.c.repository_pk == artifacts.c.repository_pk
-    query = (
-        select(
-            artifacts.c.pk,
-            select(func.max(walks.c.confirm)).where(here).scalar_subquery().label("confirm"),
-            select(func.min(walks.c.version)).where(here).scalar_subquery().label("version"),
-            header.label("header"),
-            blind_spots.has(GATED.code).label("gated"),
-            (repositories.c.hub == FOLDER).label("folder"),
-        )
-        .join(sightings, sightings.c.artifact_pk == artifacts.c.pk)
-        .join(removals, removals.c.pk == sightings.c.removal_pk)
-        .join(repositories, repositories.c.pk == artifacts.c.repository_pk)
-        .where(is_standing(), sightings.c.rung > int(Rung.HINT), declared, ~read)
-        .where(removals.c.cls < int(RemovalClass.CHILD_ABUSE), ~_is_never_read())
-        .distinct()
-    )
-    if hub is not None:
-        query = query.where(repositories.c.hub == hub)
-    copies = asked = refused = pointers = 0
-    for row in connection.execute(query):
-        if row.folder:
-            pointers += 1
-            continue
-        done = row.version is not None and row.version >= latest
-        level = row.confirm or 0
-        if (level == 2 and done) or (row.gated and not row.header):
-            refused += 1
-            continue
-        copies += 1
-        asked += not done and (level == 2 or (level == 1 and not row.header))
-    return UnreadCopies(copies, asked, refused, pointers)

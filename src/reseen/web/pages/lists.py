@@ -32,7 +32,7 @@ from reseen.registry.lists.values import RefusedValue
 from reseen.registry.rows import check_list_name
 from reseen.review import sealed_text
 from reseen.review.roles import Role, Who
-from reseen.scan import owed
+from reseen.scan import unread_copies
 from reseen.store import audit
 from reseen.web.access import Lead, Reader
 from reseen.web.forms import UNSENT, SentForm
@@ -207,7 +207,7 @@ def _shown(
             if (job := reading.last_read(connection, hub.name)) is not None
         ]
         seen = artifacts.count(connection)
-        unread = owed.count(connection)
+        unread = unread_copies.count(connection)
         older = older_sketches.count(connection)
         if removal.strip():
             try:
