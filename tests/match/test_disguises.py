@@ -11,6 +11,7 @@ import pytest
 from benchmarks.adapters import shapes
 from click.testing import CliRunner
 from tests.match.made import known, remove
+from tests.match.test_retroactive import past
 from tests.match.updates import sketched
 from tests.scan.fake_hub import FakeHub
 from tests.scan.test_screen import go, large, saved
@@ -21,6 +22,7 @@ from reseen.fingerprints.sketch import Module, Sketch, assemble
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.stated import NamedIndex
 from reseen.records import RemovedFile, Rung
+from reseen.scan.record import record
 from reseen.store import meta
 from reseen.store.database import Store
 
@@ -191,3 +193,21 @@ def test_check_a_folder_and_a_hub_find_it(store: Store, how: str, tmp_path: Path
     for secret in SECRETS:
         (seen,) = go(FakeHub({"x": copy}), by_secret(store, secret)).seen
         assert [(m.removal, m.rung) for m in seen.matches] == [(removal, Rung.WEIGHTS)]
+
+
+def test_what_was_scanned_before_the_removal_came_is_found(store: Store) -> None:
+    """Read whole before, or in part: then it is worth a closer look."""
+    few = [n for n in large(1, rank=1) if ".attn2." in n][:20]
+    small = {n: large(1, rank=1)[n] for n in few}
+    files = {
+        **{how: saved(part, "<f4", 0.9) for how, part in PART.items()},
+        "many beside those of a small one": saved({**large(9, rank=1), **small}, "<f4", 0.9),
+    }
+    remove(store, sketched(saved(large(2, rank=1))))
+    with store.write() as connection:
+        assert not record(connection, go(FakeHub(files), known(store))).new
+    one = remove(store, sketched(saved(large(1, rank=1))))
+    other = remove(store, sketched(saved(small)))
+    found = past(store, [one, other])
+    assert len({pk for pk, id, _ in found if id == one}) == len(PART)
+    assert len({pk for pk, id, _ in found if id == other}) == 4

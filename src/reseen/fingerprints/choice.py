@@ -24,6 +24,9 @@ STRONGEST, AMONG = 16, 256
 """And so many of the strongest among those that come next, up to this place in the order: junk that
 weighs nothing is cheap."""
 
+KEPT = KEYED + STRONGEST
+"""Of what a scan read, so many by the order alone are kept to be searched when a removal comes."""
+
 _CONTEXT = "reseen module order 1"
 _LATER = np.uint64(1 << 63)
 """What a given order does not know comes behind it."""

@@ -18,8 +18,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.fingerprints.choice import AMONG, KEYED, STRONGEST, WHOLE, ModuleOrder, strongest
-from reseen.fingerprints.sketch import FEWEST_MODULES, NUMBERS, Sketch, module_id
+from reseen.fingerprints.choice import KEPT, WHOLE, ModuleOrder
+from reseen.fingerprints.sketch import FEWEST_MODULES, NUMBERS, SLOTS, Sketch, module_id
 from reseen.updates.names.known import BY_ORDER, DENOISERS, ENCODERS, groups_of, known, one_of
 from reseen.updates.names.models import EXPERTS
 from reseen.updates.names.prefixes import SECOND_PART
@@ -59,13 +59,16 @@ def entries(sketch: Sketch) -> tuple[SearchEntry, ...]:
 
 
 def chosen(entry: SearchEntry, order: ModuleOrder) -> SearchEntry:
-    """What is kept of an entry to be searched later: the modules that are looked at first."""
+    """What is kept of an entry to be searched later: the modules that are looked at first. Files
+    with the same modules keep the same, so that many are searched at once."""
     at = order.sorted(entry.ids)
-    if len(at) > WHOLE:
-        among = at[KEYED:AMONG]
-        at = np.concatenate([at[:KEYED], among[strongest(entry.norms[among][None], STRONGEST)[0]]])
-    at.sort()
+    at = np.sort(at if len(at) <= WHOLE else at[:KEPT])
     return SearchEntry(entry.group, entry.ids[at], entry.units[at], entry.norms[at])
+
+
+def may_be_part(entry: SearchEntry) -> bool:
+    """May the file have more modules than were kept? Once sixteen were, by a fixed choice."""
+    return len(entry.ids) == KEPT or len(entry.ids) <= SLOTS
 
 
 def as_stored(group: str, ids: bytes, numbers: bytes) -> SearchEntry:

@@ -37,6 +37,9 @@ ONE, FEW = 0.75, 16
 """Where so few are looked at, the size of a cosine of which one is enough: the others may be
 spoiled. Single modules of strangers reach 0.53 where a seed is shared, one of thousands 0.84."""
 
+ENOUGH = 16
+"""Modules of a part of a file that say enough of it."""
+
 BLOCK = 1_024
 """Removed files that are multiplied at once: they, and what comes of them, stay in the cache."""
 _QUERIES = 64
@@ -200,6 +203,14 @@ class NearestIndex:
         """May a file with these modules match anything? Decided without its weights."""
         return any(
             int((some.shared(ids) >= 0).sum()) >= some.enough for some in self.meeting(group)
+        )
+
+    def says_little(self, entry: SearchEntry) -> bool:
+        """Whether an entry of which not all modules are here shares too few with anything that its
+        file may be like."""
+        return any(
+            int((some.shared(entry.ids) >= 0).sum()) < min(ENOUGH, len(some.ids))
+            for some in self.meeting(entry.group)
         )
 
     def meeting(self, group: str) -> Iterator[ModuleSet]:

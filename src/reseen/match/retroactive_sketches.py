@@ -2,8 +2,9 @@
 
 What comes in: an open transaction, after removals came or learned. What goes out: copies among the
 files whose modules were all read, and leads; and files of which a subset was read that comes near,
-for a closer look, since a subset alone accuses nobody. What is searched of each stored file is read
-once, in order, and multiplied by all removals at once.
+for a closer look, since a subset alone accuses nobody. What is kept of each stored file to
+be searched is read once, in order, and multiplied by all removals at once; where that says little,
+all of the file is looked at.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from itertools import islice
 from sqlalchemy import ColumnElement, Connection, select, true
 
 from reseen.errors import Malformed
-from reseen.fingerprints.entries import SearchEntry, as_stored
-from reseen.fingerprints.sketch import VERSION, decode
+from reseen.fingerprints.entries import SearchEntry, as_stored, entries
+from reseen.fingerprints.sketch import VERSION, Sketch, decode
 from reseen.match import digests_alone, evidence
 from reseen.match.sketch_index import SketchIndex, searched
 from reseen.observed.sketches import ADAPTER
@@ -42,14 +43,8 @@ def copies(
         for (pk, _), some in zip(files, candidates, strict=True):
             if not some:
                 continue
-            value = connection.scalar(
-                select(read_sketches.c.value).where(
-                    read_sketches.c.artifact_pk == pk, read_sketches.c.kind == ADAPTER
-                )
-            )
-            try:
-                sketch = decode(value or b"")
-            except Malformed:
+            sketch = _sketch(connection, pk)
+            if sketch is None:
                 continue  # a damaged row shows nothing
             for like in known.compared(sketch, [(owners[claim], claim) for claim in some]):
                 if (said := evidence.of_likeness(like.comparison)) is not None:
@@ -67,6 +62,24 @@ def near_subsets(
         for (pk, _), some in zip(files, candidates, strict=True):
             if some:
                 yield pk
+
+
+def _sketch(connection: Connection, artifact_pk: int) -> Sketch | None:
+    value = connection.scalar(
+        select(read_sketches.c.value).where(
+            read_sketches.c.artifact_pk == artifact_pk, read_sketches.c.kind == ADAPTER
+        )
+    )
+    try:
+        return decode(value or b"")
+    except Malformed:
+        return None
+
+
+def _whole(connection: Connection, artifact_pk: int) -> list[SearchEntry]:
+    """All modules of a stored file."""
+    sketch = _sketch(connection, artifact_pk)
+    return [] if sketch is None else list(entries(sketch))
 
 
 def _owners(connection: Connection) -> dict[int, str]:
@@ -87,8 +100,11 @@ def _near(
     if not len(known):
         return
     left = _files(connection, among, complete)
-    while files := list(islice(left, _BATCH)):
-        found = known.near_many([entries for _, entries in files])
+    while kept := list(islice(left, _BATCH)):
+        files = [
+            (pk, _whole(connection, pk) if known.says_little(some) else some) for pk, some in kept
+        ]
+        found = known.near_many([some for _, some in files])
         near = [pk for (pk, _), some in zip(files, found, strict=True) if some]
         alone = digests_alone.such_artifacts(connection, near)
         yield (

@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
 from reseen.errors import Malformed
 from reseen.fingerprints.choice import ModuleOrder
-from reseen.fingerprints.entries import SearchEntry, as_ids, entries, groups, units_of
+from reseen.fingerprints.entries import SearchEntry, as_ids, entries, groups, may_be_part, units_of
 from reseen.fingerprints.sketch import Sketch, decode
 from reseen.match import background
 from reseen.match.background import Stranger
@@ -256,6 +256,11 @@ class SketchIndex:
     def first_modules(self, groups: Collection[str], offered: Offered) -> frozenset[str]:
         """Names of the modules to be read first of a file at a hub."""
         return first_modules(self._searched, groups, offered)
+
+    def says_little(self, file: Sequence[SearchEntry]) -> bool:
+        """Whether all modules of a file are to be looked at, for those that were kept say little of
+        it."""
+        return any(may_be_part(each) and self._searched.says_little(each) for each in file)
 
     def near_many(self, files: Sequence[Sequence[SearchEntry]]) -> list[list[int]]:
         """For each file, by its entries: the claims (by pk) that come near, the nearest first and
