@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -124,10 +125,16 @@ def test_what_is_damaged_is_made_anew(store: Store, tmp_path: Path, how: str) ->
     assert matched(store) == {removal}
 
 
-def test_where_nothing_can_be_kept_it_is_held_in_memory(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("room", [True, False])
+def test_where_no_folder_can_be_made_a_file_without_a_name_serves_and_else_memory(
+    store: Store, tmp_path: Path, room: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder(store, tmp_path).write_text("something else")
+    before = {path.name for path in tmp_path.iterdir()}
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path if room else tmp_path / "none"))
     (removal,) = put(store, REMOVED)
     assert matched(store) == {removal}
+    assert {path.name for path in tmp_path.iterdir()} == before
 
 
 def test_a_small_registry_keeps_no_files(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from reseen.fingerprints.choice import AMONG, KEYED, STRONGEST, WHOLE, ModuleOrder
 from reseen.fingerprints.entries import SearchEntry
-from reseen.match.nearest import BLOCK, EITHER_SIGN, FEW, ONE, NearestIndex, gate
+from reseen.match.nearest import BLOCK, DOUBT, EITHER_SIGN, FEW, ONE, NearestIndex, gate
 
 SD1 = frozenset({"sd1"})
 ORDER = ModuleOrder(b"one")
@@ -173,3 +173,15 @@ def test_an_order_that_is_given_is_kept_and_goes_on() -> None:
     assert some[told.sorted(some)].tolist() == given.tolist()
     more = ids(60)
     assert more[told.sorted(more)][:50].tolist() == given.tolist()
+
+
+def test_a_doubt_is_less_than_what_is_near() -> None:
+    made = units(200, 8, 8)
+    index = index_of(steps(made), ids(8))
+    between = (gate(8) + gate(8, DOUBT)) / 2
+    mine, noise = made[3], units(1, 8, 9)[0]
+    noise -= (noise * mine).sum(axis=1, keepdims=True) * mine
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    query = entry(steps(between * mine + np.sqrt(1 - between**2) * noise), ids(8))
+    assert not index.find(query)
+    assert [c.key for c in index.find_many([query], DOUBT)[0]] == [3]

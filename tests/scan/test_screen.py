@@ -20,6 +20,7 @@ from replica import made
 from reseen.errors import HubAuth
 from reseen.files import system_limits, thread_time
 from reseen.files.source import Range
+from reseen.fingerprints.sketch import Sketch
 from reseen.hubs.hub import Revision
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed import sightings
@@ -146,6 +147,28 @@ def test_a_large_altered_copy_is_read_on(store: Store) -> None:
     assert match.evidence[0].figures["relation"] == "scaled"
     assert match.evidence[0].figures["modules"] == len(large(1))
     assert set(found.bytes_by) == {"headers", "probes", "whole"}
+
+
+def test_where_the_first_modules_leave_a_doubt_others_are_read_before_all(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, LARGE)
+    index, told = known(store), []
+
+    def is_near(self: RegistryIndex, some: Sketch) -> bool:
+        told.append(set(some.ids.tolist()))
+        return len(told) > 1
+
+    monkeypatch.setattr(RegistryIndex, "is_near", is_near)
+    assert set(go(FakeHub({"x": LARGE_OTHER}), index).bytes_by) == {"headers", "probes"}
+    assert len(told) == 1, "a stranger leaves none"
+    told.clear()
+    monkeypatch.setattr(RegistryIndex, "leaves_doubt", lambda *_: True)
+    found = go(FakeHub({"x": LARGE_ALTERED}), index)
+    assert set(found.bytes_by) == {"headers", "probes", "whole"}
+    first, second = told
+    assert len(second) >= 16
+    assert not first & second
 
 
 def test_another_architecture_costs_its_header_only(store: Store) -> None:

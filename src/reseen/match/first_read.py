@@ -20,8 +20,10 @@ FEWEST, FIRST = 8, 16
 SHARE, LARGEST_SHARE = 0.006, 0.014
 """More than the fewest only within the first part of the bytes of all modules; more than half of
 them only within the second."""
-SMALL = 256 << 10
-"""Bytes that are not too many, whatever part they are."""
+LITTLE, SMALL = 128 << 10, 1 << 20
+"""Bytes that are never too many for more than the fewest, and for these."""
+AGAIN = 16
+"""Modules that are read next where the first leave a doubt: others than those."""
 SIDE_BY_SIDE = 2
 """Of them in one range, where neighbours can be had."""
 SHORTEST = 2 / 3
@@ -32,6 +34,21 @@ MOST = 48
 
 Offered = Mapping[str, tuple[int, int]]
 """Canonical name -> where the first byte that a module needs lies, and the last."""
+
+
+def next_modules(
+    searched: NearestIndex, groups: Collection[str], offered: Offered, read: Collection[str]
+) -> frozenset[str]:
+    """Names of the modules to be read where those that were read leave a doubt."""
+    names = {module_id(name): name for name in sorted(offered.keys() - read, reverse=True)}
+    chosen: dict[int, None] = {}
+    for group in sorted(groups):
+        known = frozenset(chain.from_iterable(s.ids.tolist() for s in searched.meeting(group)))
+        ids = sorted(known & names.keys(), key=lambda id_: (offered[names[id_]], id_))
+        ranks = dict(zip(ids, searched.order.ranks(ids).tolist(), strict=True))
+        spans = {id_: offered[names[id_]] for id_ in ids}
+        chosen |= dict.fromkeys(_side_by_side(ids, spans, ranks, AGAIN))
+    return frozenset(names[id_] for id_ in list(chosen)[:MOST])
 
 
 def first_modules(
@@ -55,24 +72,28 @@ def first_modules(
 
 
 def _side_by_side(
-    ids: Sequence[int], spans: Mapping[int, tuple[int, int]], ranks: Mapping[int, int]
+    ids: Sequence[int],
+    spans: Mapping[int, tuple[int, int]],
+    ranks: Mapping[int, int],
+    fewest: int = FEWEST,
 ) -> list[int]:
     """Neighbours in the file, from ranges that are short, in the secret order."""
-    if len(ids) <= FEWEST:
+    if len(ids) <= fewest:
         return list(ids)
     windows = [ids[at : at + SIDE_BY_SIDE] for at in range(len(ids) - SIDE_BY_SIDE + 1)]
     lengths = [max(spans[i][1] for i in some) - spans[some[0]][0] for some in windows]
     longest = sorted(lengths)[int((len(lengths) - 1) * SHORTEST)]
     # Modules that are one tensor in the file are cut from the same bytes.
     every, taken = sum(end - start for start, end in set(spans.values())), 0
-    most = max(LARGEST_SHARE * every, SMALL)
+    more = max(SHARE * every, LITTLE)
+    most = max(LARGEST_SHARE * every, SMALL) * fewest / FEWEST
     short = [pair for pair in zip(windows, lengths, strict=True) if pair[1] <= longest]
     picked: dict[int, None] = {}
     for some, length in sorted(short, key=lambda pair: ranks[pair[0][0]]):
         count = len(picked)
-        if count >= FIRST or (count >= FEWEST and taken + length > SHARE * every):
+        if count >= FIRST or (count >= fewest and taken + length > more):
             break
-        if count >= FEWEST // 2 and taken + length > most:
+        if count >= fewest // 2 and taken + length > most:
             continue
         if not picked.keys() & set(some):
             picked |= dict.fromkeys(some)

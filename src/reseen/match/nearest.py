@@ -30,6 +30,8 @@ least (`compare.COPY_MEAN`), for a part of the modules says that of all within a
 SIGMAS = 6.0
 """Where few modules are looked at, as many standard deviations of chance: with fewer no file is
 called a copy."""
+DOUBT = 4.5
+"""Standard deviations at which a few modules more are worth reading of a file at a hub."""
 EITHER_SIGN = 0.5
 """The mean size of the cosines that is enough, whatever their signs: blocks may be negated."""
 
@@ -224,7 +226,9 @@ class NearestIndex:
         """Removed files that come near, the nearest first."""
         return self.find_many([query])[0]
 
-    def find_many(self, queries: Sequence[SearchEntry]) -> list[tuple[Candidate, ...]]:
+    def find_many(
+        self, queries: Sequence[SearchEntry], sigmas: float = SIGMAS
+    ) -> list[tuple[Candidate, ...]]:
         """The same for many queries at once, which is much faster for those that have the same
         modules."""
         found: list[list[Candidate]] = [[] for _ in queries]
@@ -241,7 +245,7 @@ class NearestIndex:
                     chunk = numbers[begin : begin + _QUERIES]
                     look = _Look.of([queries[n] for n in chunk], shared, places)
                     for block in some.blocks:
-                        for query_at, candidate in look.at(block):
+                        for query_at, candidate in look.at(block, sigmas):
                             found[chunk[query_at]].append(candidate)
         return [tuple(sorted(each, key=lambda c: (-c.best, c.key))) for each in found]
 
@@ -251,9 +255,9 @@ def _kept(keys: Keys, wanted: Callable[[int], bool]) -> Keys:
     return keys if stays.all() else np.where(stays, keys, GONE)
 
 
-def gate(modules: int) -> float:
+def gate(modules: int, sigmas: float = SIGMAS) -> float:
     """The mean cosine over so many modules from which a removed file is a candidate."""
-    return float(max(LEAST, SIGMAS / np.sqrt(modules * NUMBERS)))
+    return float(max(LEAST, sigmas / np.sqrt(modules * NUMBERS)))
 
 
 _Part = tuple[int, Any, Floats]
@@ -294,7 +298,7 @@ class _Look:
         )
         return cls(len(queries), keyed, strong, chosen.shape[1])
 
-    def at(self, block: ColumnBlock) -> Iterator[tuple[int, Candidate]]:
+    def at(self, block: ColumnBlock, sigmas: float) -> Iterator[tuple[int, Candidate]]:
         """What comes near in a block, each with the place of its query."""
         for begin in range(0, len(block.keys), BLOCK):
             keys = block.keys[begin : begin + BLOCK]
@@ -307,7 +311,7 @@ class _Look:
                 counts += [self.each, counts[0] + self.each]
             near = self._one(codes) if counts[0] <= FEW else np.zeros(sums[0][0].shape, np.bool_)
             for (signed, size), count in zip(sums, counts, strict=True):
-                near |= np.abs(signed) >= np.float32(gate(count) * count * _UNIT)
+                near |= np.abs(signed) >= np.float32(gate(count, sigmas) * count * _UNIT)
                 near |= size >= np.float32(EITHER_SIGN * count * _UNIT)
             for query, at in zip(*np.nonzero(near & (keys != GONE)), strict=True):
                 means = [

@@ -516,6 +516,17 @@ class RegistryIndex:
         modules. `offered`: where in the file each lies."""
         return self.sketches.first_modules(groups, offered) if self.sketches else frozenset()
 
+    def next_modules(
+        self, groups: Collection[str], offered: Mapping[str, tuple[int, int]], read: Collection[str]
+    ) -> frozenset[str]:
+        """What to read after these modules, where they leave a doubt."""
+        return self.sketches.next_modules(groups, offered, read) if self.sketches else frozenset()
+
+    def leaves_doubt(self, sketch: Sketch) -> bool:
+        """Is a file of which few modules were read so near to anything that a few more are worth
+        reading, though not near enough to read all?"""
+        return self.sketches is not None and self.sketches.leaves_doubt(sketch)
+
     def is_near(self, sketch: Sketch) -> bool:
         """Does a file come near any removal, so that all its modules are worth comparing?"""
         return bool(self._near(sketch, ()))

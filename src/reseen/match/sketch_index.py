@@ -28,8 +28,8 @@ from reseen.match.background import Stranger
 from reseen.match.column_files import ColumnFiles
 from reseen.match.compare import COPY_MEAN, Background, Comparison, Relation, best, compare
 from reseen.match.digests_alone import every_such_claim, such_claims
-from reseen.match.first_read import Offered, first_modules
-from reseen.match.nearest import Candidate, NearestIndex, Row
+from reseen.match.first_read import Offered, first_modules, next_modules
+from reseen.match.nearest import DOUBT, Candidate, NearestIndex, Row
 from reseen.observed.sketches import ADAPTER
 from reseen.records import RemovalClass
 from reseen.store import search_key
@@ -256,6 +256,16 @@ class SketchIndex:
     def first_modules(self, groups: Collection[str], offered: Offered) -> frozenset[str]:
         """Names of the modules to be read first of a file at a hub."""
         return first_modules(self._searched, groups, offered)
+
+    def next_modules(
+        self, groups: Collection[str], offered: Offered, read: Collection[str]
+    ) -> frozenset[str]:
+        """... and of those to be read after these, where they leave a doubt."""
+        return next_modules(self._searched, groups, offered, read)
+
+    def leaves_doubt(self, sketch: Sketch) -> bool:
+        """Is anything so near that a few more modules are worth reading, though not near enough?"""
+        return any(self._searched.find_many(entries(sketch), DOUBT))
 
     def says_little(self, file: Sequence[SearchEntry]) -> bool:
         """Whether all modules of a file are to be looked at, for those that were kept say little of

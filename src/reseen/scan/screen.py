@@ -5,6 +5,7 @@ it is of, and what to remember so that it is never read for this again. One sequ
 
     header -> which modules -> could anything in the registry match these? -> no: done
            -> a few modules that a secret chooses (0.7 % of an SDXL adapter) -> nothing near: done
+           -> where that leaves a doubt: a few more
            -> all modules -> compared in full: only this makes a match
 
 A bounded sample of adapters is read in full whatever they are like, which is decided before:
@@ -109,15 +110,22 @@ async def _by_layers(
     whole = _length(made)
     sample = whole <= SMALL or _is_sample(made.architecture, artifact, whole, budget)
     if not sample and not near:
-        probes = known.first_modules(groups, _offered(made))
-        if limit := _limited(context, artifact, so_far, _length(made, probes)):
-            return limit
-        few = await _read(context, artifact, read_sketch(made, sorted(probes)), Kind.PROBES, clock)
-        if few.sketch is not None:
+        offered = _offered(made)
+        names, before = known.first_modules(groups, offered), frozenset[str]()
+        while names:
+            if limit := _limited(context, artifact, so_far, _length(made, names)):
+                return limit
+            reader = read_sketch(made, sorted(names))
+            few = await _read(context, artifact, reader, Kind.PROBES, clock)
+            if few.sketch is None:
+                if not before:
+                    so_far = replace(_with(so_far, judged_by=()), blind=(*spots, *few.blind))
+                break
             near = await asyncio.to_thread(known.is_near, few.sketch)
             so_far = _with(so_far, sketch=few.sketch.encode(), near=near)
-        else:
-            so_far = replace(_with(so_far, judged_by=()), blind=(*spots, *few.blind))
+            if near or before or not await asyncio.to_thread(known.leaves_doubt, few.sketch):
+                break
+            names, before = known.next_modules(groups, offered, names), names
         if not near:
             return so_far
     if limit := _limited(context, artifact, so_far, whole):
