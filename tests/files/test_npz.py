@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from reseen.files.source import Memory, run
 from reseen.files.tensors import Listing
 from reseen.files.values import to_float32
 from reseen.fingerprints.digests import Fingerprinter, look_inside
+from reseen.fingerprints.members import read_stream
+from reseen.fingerprints.whole import fingerprint as whole_fingerprint
 from reseen.records import Container, DigestKind, Fingerprint
 from reseen.updates.plan import plan
 
@@ -91,6 +94,45 @@ def test_a_compressed_archive_is_named() -> None:
     np.savez_compressed(out, a=np.zeros(100))
     with pytest.raises(Unread, match="compressed"):
         listed(out.getvalue())
+
+
+def test_compressed_arrays_are_read_where_all_of_them_are_at_hand(tmp_path: Path) -> None:
+    shapes = {"lora_up.weight": (32, 4), "lora_down.weight": (4, 48)}
+    arrays = {
+        f"lora_unet_down_blocks_1_attentions_0_transformer_blocks_{n}_attn1_to_q.{end}": (
+            RNG.normal(0, 0.03, shape).astype(np.float16)
+        )
+        for n in range(4)
+        for end, shape in shapes.items()
+    }
+    out = BytesIO()
+    np.savez_compressed(out, **arrays)
+    path = tmp_path / "x.npz"
+    path.write_bytes(out.getvalue())
+    plain, packed = fingerprint(saved(arrays)), whole_fingerprint(path)
+    assert packed.sketch is not None
+    assert packed.sketch == plain.sketch
+    assert packed.layout == plain.layout
+    assert packed.problem is None
+    assert packed.digest(DigestKind.TENSORS_BLAKE3) == plain.digest(DigestKind.TENSORS_BLAKE3)
+    assert packed.digest(DigestKind.SHA256) != plain.digest(DigestKind.SHA256)
+    assert packed.size == len(out.getvalue())
+    assert read_stream([out.getvalue()], packed.size) == packed
+
+
+def test_what_comes_out_of_compressed_arrays_is_bounded(tmp_path: Path) -> None:
+    out = BytesIO()
+    np.savez_compressed(out, a=np.zeros(10_000_000))
+    path = tmp_path / "bomb.npz"
+    path.write_bytes(out.getvalue())
+    told = whole_fingerprint(path)
+    assert told.sketch is None
+    assert [spot.code for spot in told.blind] == ["too-large"]
+    assert told.digest(DigestKind.SHA256) is not None
+    damaged = bytearray(out.getvalue())
+    damaged[200:210] = bytes(10)
+    path.write_bytes(damaged)
+    assert whole_fingerprint(path).blind
 
 
 def test_many_arrays_cost_a_hub_no_thousand_questions() -> None:

@@ -176,10 +176,11 @@ def _of_zip(source: ByteSource, budget: UnpackBudget) -> Iterator[Packed | Blind
             yield each
         else:
             path, entry = each
-            yield Packed(path, entry.full, _blocks(source, windows, entry))
+            yield Packed(path, entry.full, unpacked_blocks(source, windows, entry))
 
 
-def _blocks(source: ByteSource, windows: Windows, entry: ZipEntry) -> Iterator[bytes]:
+def unpacked_blocks(source: ByteSource, windows: Windows, entry: ZipEntry) -> Iterator[bytes]:
+    """The bytes of one entry of a zip. Raises Malformed where they are others than it says."""
     run(source, zip_directory.read_start(windows, entry))
     inflated = Inflated(entry)
     for at in range(0, entry.size, PIECE):

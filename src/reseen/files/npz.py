@@ -21,6 +21,9 @@ from reseen.records import Container
 
 ARRAYS_OF_OBJECTS = "numpy arrays of pickled objects: never opened"
 """Why an array is not listed."""
+COMPRESSED = "a compressed archive of numpy arrays is matched by its digests only"
+"""Why an archive is not listed: its arrays have no places. Where all of it is at hand it is written
+again without (`npz_packed`)."""
 OTHER_ARRAYS = "numpy arrays of a form that no tensor has"
 
 _ENDING = ".npy"
@@ -66,7 +69,7 @@ def read_listing(
     or Unread for one that is compressed."""
     named = by_name(entries)
     if any(entry.method != STORED for entry in entries):
-        raise Unread("a compressed archive of numpy arrays is matched by its digests only")
+        raise Unread(COMPRESSED)
     if len(entries) > limits.TENSORS:
         raise TooLarge(f"the file holds more than {limits.TENSORS} tensors")
     if len(entries) > _SEPARATE_READS and not thorough:

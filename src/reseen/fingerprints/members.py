@@ -12,6 +12,7 @@ archive itself stand, and what was not read is said.
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,10 +22,11 @@ from itertools import chain
 from pathlib import Path
 
 from reseen.errors import FileError, Malformed, TooLarge, bulkhead
-from reseen.files import archives, limits, system_limits, zip_directory
+from reseen.files import archives, limits, npz, system_limits, zip_directory
 from reseen.files.archives import ARCHIVES, TOGETHER, OpenFile, Packed, UnpackBudget
 from reseen.files.containers import READ
 from reseen.files.identify import HEAD_LENGTH, identify
+from reseen.files.npz_packed import write_plain
 from reseen.files.source import FileParts, LocalFile, OpenSpool, Range, run
 from reseen.files.torch_zip import BESIDE
 from reseen.fingerprints.digests import (
@@ -36,7 +38,7 @@ from reseen.fingerprints.digests import (
     look_inside,
     whole_digests,
 )
-from reseen.records import BlindSpot, Container, Fingerprint, Member
+from reseen.records import BlindSpot, Container, DigestKind, Fingerprint, Member
 
 NO_SKETCH = "an archive: what is in it is judged file by file"
 TOO_DEEP = BlindSpot("too-deep", "an archive in an archive in an archive: not opened")
@@ -151,6 +153,8 @@ def with_members(
 ) -> Fingerprint:
     """The same with what is in it, where it is an archive. `forbidden`: as in `read_stream`.
     `depth`: archives that it stands in."""
+    if read.container is Container.NPZ and read.problem == npz.COMPRESSED:
+        return _unpacked_arrays(source, read, budget or UnpackBudget.of(source.size))
     if not is_archive(read):
         return read
     if depth >= limits.NESTED:
@@ -167,6 +171,32 @@ def with_members(
         return replace(read, members=beside, blind=blind)
     problem = spots[0].reason if spots and not found else None
     return replace(read, problem=problem, no_sketch=NO_SKETCH, blind=spots, members=found)
+
+
+def _unpacked_arrays(source: OpenFile, read: Fingerprint, budget: UnpackBudget) -> Fingerprint:
+    """The fingerprint of arrays that numpy compressed, with what the same arrays tell as they are.
+    Of what cannot be unpacked the digests stand."""
+    try:
+        with bulkhead(), tempfile.TemporaryFile("w+b", prefix="reseen-") as spool:
+            write_plain(source, spool, budget)
+            spool.flush()
+            size = os.fstat(spool.fileno()).st_size
+            plain = OpenSpool(spool.fileno(), size)
+            with system_limits.limits(size):
+                pass_ = Fingerprinter(size, run(plain, look_inside(size, thorough=True)))
+                for at in range(0, size, BLOCK):
+                    pass_.update(plain.read(Range(at, BLOCK)))
+                inner = pass_.finish()
+    except FileError as e:
+        return replace(read, problem=str(e), no_sketch=str(e), blind=(BlindSpot(e.code, str(e)),))
+    tensors = inner.digest(DigestKind.TENSORS_BLAKE3)
+    found = [*read.digests] if tensors is None else [*read.digests, tensors]
+    return replace(
+        inner,
+        size=read.size,
+        digests=tuple(sorted(found, key=lambda digest: digest.kind)),
+        data_size=None,
+    )
 
 
 def models_by_digests(path: Path) -> tuple[tuple[Member, ...], tuple[BlindSpot, ...]]:
