@@ -11,18 +11,19 @@ import pytest
 from click.testing import CliRunner
 from replica.server import Replica
 from replica.world import Repo, World, lfs
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from tests.files import build
 from tests.hostile.test_blind import CASES, LORA, ONE, REMOVED
 from tests.match.made import KEYRING, known, listed, remove
-from tests.match.updates import put
+from tests.match.updates import CAST, put
+from tests.match.updates import REMOVED as WEIGHTS
 from tests.scan.fake_hub import COMMIT, FakeHub
 from tests.scan.walking import walk_hub
 
 from reseen.cli import cli
 from reseen.errors import HubAuth, NotFound
 from reseen.hubs.hub import Revision
-from reseen.observed import blind_spots
+from reseen.observed import blind_spots, sightings
 from reseen.observed.blind_spots import BlindFile
 from reseen.records import Rung
 from reseen.scan.context import reading
@@ -192,6 +193,37 @@ def test_every_report_and_the_verb_tell_of_it(tmp_path: Path, store: Store) -> N
     page = (tmp_path / "a.html").read_text()
     assert f"Of {len(large())} files the weights could not be judged." in page
     assert not re.search(r"\[[a-z-]+\]", page.partition("</style>")[2]), "codes are for programs"
+
+
+def test_what_is_not_recorded_of_an_altered_copy_is_with_the_next_scan(
+    store: Store, world: World, replica: Replica
+) -> None:
+    """As an older release left it: the upgrade says so of it, and that its repository is not done
+    with."""
+    put(store, WEIGHTS)
+    repo = world.add(Repo("somebody/altered"))
+    repo.commit({"x.safetensors": lfs(CAST), "other.safetensors": lfs(build.safetensors(LORA))})
+    target = Target(repos=(repo.id,))
+    walk_hub(store, replica.endpoint, target)
+    before = kept(store)
+    spots, walks = schema.blind_spots, schema.walks
+    with store.write() as connection:
+        connection.execute(delete(spots))
+        (pk,) = connection.scalars(select(schema.sightings.c.artifact_pk))
+        row = {"artifact_pk": pk, "spot": 0, "code": "not-recorded", "reason": "x", "count": 1}
+        connection.execute(spots.insert(), [row])
+        connection.execute(update(walks).values(version=0))
+    assert {s.code for s in kept(store)["x.safetensors"].judged.not_read} == {"not-recorded"}
+    for _ in range(2):
+        walk_hub(store, replica.endpoint, target)
+        assert "x.safetensors" not in kept(store)
+    reads = len([e for e in replica.journal.entries if e.route == "cdn"])
+    walk_hub(store, replica.endpoint, target)
+    assert len([e for e in replica.journal.entries if e.route == "cdn"]) == reads
+    assert before == {}, "all of both was read"
+    with store.read() as connection:
+        (found,) = sightings.every(connection)
+    assert (found.not_read, Rung.WEIGHTS in found.judged_by) == ((), True)
 
 
 def test_a_walk_counts_it_once_and_says_no_more_was_left_out(

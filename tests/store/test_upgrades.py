@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from reseen.cli import cli
 from reseen.errors import StoreError
+from reseen.observed import blind_spots, sightings
 from reseen.store import audit, schema
 from reseen.store.database import HEAD, Store
 
@@ -105,7 +106,7 @@ def rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-SEALED_SINCE = {"0001": 2, "0002": 2, "0003": 1, "0004": 1, "0005": 0}
+SEALED_SINCE = {"0001": 2, "0002": 2, "0003": 1, "0004": 1, "0005": 0, "0006": 0}
 """How many lines an upgrade writes: what was there before the log covered it is sealed by one."""
 RESHAPED = {"removals", "removed_files", "digests", "sketches", "sketch_entries", "sealed_index"}
 """Tables whose rows 0003 turned into claims."""
@@ -203,7 +204,7 @@ def test_it_is_the_same_as_a_new_one(
 
 
 def test_it_goes_on_working(old: str, released: str) -> None:
-    lines = {"0001": 4, "0002": 4, "0003": 6, "0004": 6, "0005": 7}[released]
+    lines = {"0001": 4, "0002": 4, "0003": 6, "0004": 6, "0005": 7, "0006": 7}[released]
     lines += SEALED_SINCE[released]
     with Store(old, upgrade=True) as store:
         with store.write() as connection:
@@ -237,6 +238,19 @@ def test_what_was_there_is_sealed_by_one_line(old: str, released: str) -> None:
         "UPDATE claims SET withdrawn_at = 9, in_force = 0 WHERE pk = 1",
         "UPDATE removals SET withdrawn_at = 9 WHERE id = 'rm-sample01'",
     ))  # fmt: skip
+
+
+@pytest.mark.parametrize("released", ["0002", "0003"], indirect=True)
+def test_what_was_read_before_reasons_were_kept_says_that_they_are_not_recorded(old: str) -> None:
+    """And by what such a file could be judged is made from what is known of it."""
+    with Store(old, upgrade=True) as store, store.read() as connection:
+        (file,) = blind_spots.files(connection)
+        (sighting,) = sightings.every(connection)
+    assert [(spot.code, str(spot)) for spot in file.judged.not_read] == [
+        ("not-recorded", "not recorded: it was looked into before that was kept")
+    ]
+    assert file.judged.labels == ("bytes", "weights")
+    assert (sighting.not_read, sighting.judged_by) == (("not-recorded",), file.judged.rungs)
 
 
 @pytest.mark.parametrize("released", ["0002"], indirect=True)

@@ -31,6 +31,8 @@ from reseen.store.database import chunks
 
 ORDINARY = "whole-weights"
 """The code of what most of a hub is: checkpoints. Told of last, and never one by one."""
+UNRECORDED = "not-recorded"
+"""The code of what was looked into before reasons were kept (schema 0007 says it of each)."""
 UNJUDGED = "files whose weights could not be judged: by their digests alone"
 """As a scan's account counts them; nothing of it is a reason to look again."""
 BY_DIGESTS, IN_PART = "judged by its digests alone", "judged without a part of it"

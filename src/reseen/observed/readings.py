@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, exists, or_, select, update
 
+from reseen.observed import blind_spots
 from reseen.observed.artifacts import ENDED, artifact_of, where_columns
-from reseen.observed.blind_spots import is_read_since
+from reseen.observed.blind_spots import UNRECORDED, is_read_since
 from reseen.observed.sightings import GONE
 from reseen.records import Artifact, Confirmed, Container, Rung, SightingState
 from reseen.store import schema
@@ -46,6 +47,8 @@ class ReadSoFar:
     """How far what the hub claims of it was checked, for each removal that it is."""
     gone: bool = False
     """It is a sighting, and no longer stands there."""
+    unrecorded: bool = False
+    """What of it was not read is not recorded: it was looked into before that was kept."""
     ended: frozenset[tuple[int, bytes]] = frozenset()
     """The digests (kind, value) of a reading that ended at them, for the file's class."""
 
@@ -91,6 +94,7 @@ def read_so_far(
                 near=row.near is not None,
                 claims=confirmed,
                 gone=gone,
+                unrecorded=bool(row.unrecorded),
                 ended=frozenset(ended.get(row.pk, ())),
             )
     return found
@@ -106,6 +110,7 @@ def _rows(connection: Connection, repository_pks: list[int]) -> list[Any]:
             *(r.container, r.data_size, r.layout, r.full, r.architecture, r.problem),
             near.label("near"),
             is_read_since().label("again"),
+            blind_spots.has(UNRECORDED).label("unrecorded"),
         )
         .outerjoin(schema.readings, r.artifact_pk == a.pk)
         .outerjoin(schema.near, near == a.pk)

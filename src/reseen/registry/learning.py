@@ -233,10 +233,12 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
     )
     owner = {known[key]: key[0] for key in wanted}
     changed.update(owner[learned] for learned, _ in fresh)
+    sketched = sketches.versions(connection, owner)
     taught = [
         (known[key], sketch)
         for key, artifact in wanted.items()
         if (sketch := by_artifact[artifact].sketch) is not None
+        and by_artifact[artifact].version > sketched.get(known[key], 0)
     ]
     changed.update(owner[pk] for pk in sketches.keep_removed(connection, taught))
     embeddings = [

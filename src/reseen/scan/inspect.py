@@ -128,6 +128,8 @@ def wants_reading(
             return False
     if not options.edited:
         return False
+    if before.unrecorded and before.claims and not matches and known.sketched:
+        return True  # it stands on its weights, and what of it was not read nobody can say
     if header and (before.data_size is not None or before.layout is not None):
         if known.could_hold(artifact.size, before.data_size, before.layout):
             return True
