@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 
-from blake3 import blake3
 from sqlalchemy import Connection
 
 from reseen.store import meta
@@ -22,6 +21,8 @@ def of(connection: Connection) -> bytes:
     if kept is not None:
         return kept
     secret = meta.value(connection, "secret") or b""
+    from blake3 import blake3  # slow to import, and opening a store needs none
+
     return blake3(secret, derive_key_context=_CONTEXT).digest()
 
 
