@@ -38,6 +38,7 @@ from reseen.scan.target import Options
 from reseen.scan.visit import Visit, visit
 from reseen.store import schema
 from reseen.store.database import Store
+from reseen.web.pages.words import figures
 
 PERSON = rows(7)
 BINARY = {"Content-Type": "application/octet-stream"}
@@ -133,6 +134,19 @@ def test_what_a_release_before_did_not_read_is_read_again(store: Store, tmp_path
     with store.write() as connection:
         record(connection, found)
         assert not unread(connection, known(store).could_match, hub=NAME)
+
+
+def test_what_a_release_before_registered_is_known_once_it_is_added_again(
+    store: Store, tmp_path: Path
+) -> None:
+    removal = add(store, tmp_path)
+    with store.write() as connection:
+        connection.execute(delete(schema.sketches))
+    assert not known(store).match_fingerprint(_fingerprint(tmp_path, COPY))
+    assert add(store, tmp_path) == removal
+    (match,) = known(store).match_fingerprint(_fingerprint(tmp_path, COPY))
+    assert match.removal == removal
+    assert add(store, tmp_path) == removal
 
 
 def test_a_reading_teaches_the_rows_of_a_list(store: Store, tmp_path: Path) -> None:
@@ -235,3 +249,12 @@ def test_the_verbs_say_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     run(*compared, str(tmp_path / "other"))
     shown = json.loads(run("fingerprint", str(tmp_path / "near"), "--json"))
     assert [spot["code"] for spot in shown["not_read"]] == [NEAR_TABLE]
+
+
+def test_a_page_tells_rows_as_rows() -> None:
+    said = figures(
+        {"cosine": 0.998, "rows_agreeing": 3, "rows": 4, "relation": "partial", "scale": 0.5}
+    )
+    assert said[0].startswith("3 of the 4 rows")
+    assert "modules" not in " ".join(said)
+    assert said[1] == "They are 0.5 times as long."

@@ -151,9 +151,9 @@ def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: D
 def _renew(connection: Connection, read: Fingerprint) -> set[int]:
     """What was read before by an earlier version is known by this one from now on."""
     sha256 = next((d.value for d in read.digests if d.kind is DigestKind.SHA256), None)
-    if sha256 is None or read.sketch is None:
+    if sha256 is None or (read.sketch is None and read.rows is None):
         return set()
-    return learning.renew(connection, sha256, read.sketch)
+    return learning.renew(connection, sha256, read.sketch, read.rows)
 
 
 def why_no_model_file(path: Path, read: Fingerprint) -> str | None:

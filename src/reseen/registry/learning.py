@@ -57,19 +57,31 @@ def learn(
     return _keep(connection, agreeing)
 
 
-def renew(connection: Connection, sha256: bytes, sketch: bytes) -> set[int]:
-    """Claims about this very file whose sketch is of an earlier version have this one from now on.
-    Returns their removals."""
+def renew(
+    connection: Connection, sha256: bytes, sketch: bytes | None, rows: bytes | None = None
+) -> set[int]:
+    """Claims about this very file whose sketch is of an earlier version, or of whose bytes an
+    earlier release made none, have this one from now on, and the rows of its embeddings. Returns
+    their removals."""
     c, d = schema.claims.c, schema.digests.c
     query = (
-        select(c.pk, c.removal_pk)
+        select(c.pk, c.removal_pk, c.container)
         .join(schema.digests, d.claim_pk == c.pk)
         .where(d.kind == int(DigestKind.SHA256), d.value == sha256)
     )
-    owner = {row.pk: row.removal_pk for row in connection.execute(query)}
+    found = connection.execute(query).all()
+    owner = {row.pk: row.removal_pk for row in found}
     sketched = sketches.versions(connection, owner)
-    before = file_facts.digests(connection, sketched)
-    renewed = sketches.keep_removed(connection, [(pk, sketch) for pk in sketched])
+    pks = sorted({*sketched, *(row.pk for row in found if row.container is not None)})
+    before = file_facts.digests(connection, pks)
+    renewed: set[int] = set()
+    if sketch is not None:
+        renewed |= sketches.keep_removed(connection, [(pk, sketch) for pk in pks])
+    if rows is not None:
+        known = kept_rows.of_claims(connection, pks)
+        fresh = [(pk, rows) for pk in pks if pk not in known]
+        kept_rows.keep_removed(connection, fresh)
+        renewed.update(pk for pk, _ in fresh)
     changed = {owner[pk] for pk in renewed}
     if changed:
         file_facts.write_lines(connection, {pk: owner[pk] for pk in renewed}, before)
