@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from tests.cli.test_cli import reseen
 from tests.registry.lists.test_shapes import MARK, SHAPES, A, B, C, lines
+
+from reseen.cli import registry
+from reseen.settings import Settings
+from reseen.store.database import Store
 
 TRIED = sorted(SHAPES)
 
@@ -122,3 +128,19 @@ def test_a_first_list_loads_nothing_that_reads_tensors(tmp_path: Path) -> None:
     )
     assert "1 added" in done.stdout, done.stderr
     assert done.stdout.endswith("[]\n"), "it waits for what it has no use of"
+
+
+def test_what_was_read_is_not_looked_through_for_cycles(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between reading and importing, millions of objects may be held."""
+    seen: list[bool] = []
+    opened = registry.open_or_make
+
+    def noted(settings: Settings) -> AbstractContextManager[Store]:
+        seen.append(gc.isenabled())
+        return opened(settings)
+
+    monkeypatch.setattr(registry, "open_or_make", noted)
+    reseen(home, "registry", "import", file_of(home, f"sha256\n{A}\n"))
+    assert (seen, gc.isenabled()) == ([False], True)

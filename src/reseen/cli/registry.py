@@ -133,6 +133,7 @@ def import_(
     and imported again. Importing twice changes nothing. See docs/lists.md.
     """
     from reseen.operations.lists import read_list
+    from reseen.registry.imports import no_cycle_collection
 
     if options.rejects is not None and len(files) > 1:
         raise InputError(
@@ -140,13 +141,14 @@ def import_(
         )
     settings = settings_for(db)
     read = None
-    if is_new(settings):  # nothing is made for the sake of a list that cannot be read
-        for path in files:
-            with about(path):
-                read = read_list(path, options)
-    first = read if len(files) == 1 else None
-    with _store_to_import_into(settings, options) as (store, keyring):
-        _import_all(store, keyring, files, options, first, output)
+    with no_cycle_collection():  # what was read is held until it is imported
+        if is_new(settings):  # nothing is made for the sake of a list that cannot be read
+            for path in files:
+                with about(path):
+                    read = read_list(path, options)
+        first = read if len(files) == 1 else None
+        with _store_to_import_into(settings, options) as (store, keyring):
+            _import_all(store, keyring, files, options, first, output)
     finish()
 
 

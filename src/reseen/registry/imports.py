@@ -97,8 +97,9 @@ class _Parts:
 
 
 @contextmanager
-def _no_cycle_collection() -> Iterator[None]:
-    """A long list makes millions of objects and no cycles: looking for them takes half the time."""
+def no_cycle_collection() -> Iterator[None]:
+    """A long list makes millions of objects and no cycles: looking for them takes half the time.
+    For who does more than one of these things with a list: from the first to the last."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -108,7 +109,7 @@ def _no_cycle_collection() -> Iterator[None]:
             gc.enable()
 
 
-@_no_cycle_collection()
+@no_cycle_collection()
 def import_list(
     store: Store,
     keyring: Keyring,
@@ -186,7 +187,7 @@ class _NothingIsWritten(Exception):
     """Takes back what a transaction did."""
 
 
-@_no_cycle_collection()
+@no_cycle_collection()
 def read_list(path: Path, options: ImportOptions) -> ReadList:
     """A file, read as a list and checked to its last row, without touching a registry. Raises
     ListError and InputError, as `import_list` would."""

@@ -87,8 +87,9 @@ class Draft:
     site: str | None
     removed_on: date | None
     list_name: str
-    source: tuple[str, str, str] | None = None
-    """(site, model id, version id), where the row says all three. Ids in their normal spelling."""
+    ids: tuple[str, str, str] | None = None
+    """(site, model id, version id), where the row says all three. Ids in their normal spelling.
+    Left out where they stand in `site` and in `PlainNames`."""
     otherwise: tuple[str, str] | None = None
     """By what the row is known again when it has neither a full digest nor a source: its link
     and site, or everything that it says. In its normal spelling."""
@@ -100,6 +101,14 @@ class Draft:
     def names(self) -> Names:
         said = self.said
         return said if isinstance(said, Names) else Names(said[0], (), said[1], said[2], said[3])
+
+    @property
+    def source(self) -> tuple[str, str, str] | None:
+        """`ids`, wherever they stand."""
+        said, site = self.said, self.site
+        if isinstance(said, Names) or site is None:
+            return self.ids
+        return site, said[2], said[3]
 
     @property
     def key(self) -> Key | None:
@@ -268,10 +277,8 @@ def _plain_drafter(
         if why_bogus(digest) is not None:
             return None
         site, model, version = source
-        names, known_by = (name, url, model, version), source
-        return Draft(
-            row, place, names, (digest,), None, site, None, list_name, known_by, None, cls
-        )  # fmt: skip
+        names = (name, url, model, version)
+        return Draft(row, place, names, (digest,), None, site, None, list_name, cls=cls)
 
     return draft
 
@@ -347,7 +354,7 @@ class _Drafter:
         that cannot be taken. Raises RefusedValue."""
         names = draft.names
         if draft.site and names.model_id and names.version_id:
-            draft.source = source_of(draft.site, names.model_id, names.version_id)
+            draft.ids = source_of(draft.site, names.model_id, names.version_id)
         elif all(digest.kind.is_short for digest in draft.digests):
             if link is not None:
                 draft.otherwise = (links.normal_name(link.normal), link.site)
