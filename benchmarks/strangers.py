@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import few_layers
 from reseen.files.tensors import Listing, TensorInfo
 from reseen.fingerprints import sketch as sketches
 from reseen.fingerprints.modules import module as numbers_of
@@ -227,11 +228,15 @@ def main() -> None:
                 continue  # not read
             rows.append(measured(name, chosen.adapters, count))
             print(table(rows[-1:]).splitlines()[-1], flush=True)
+    more = []
+    for line in few_layers.rows():
+        more.append(line)
+        print(line, flush=True)
     if chosen.write:
-        PAGE.write_text(page(rows))
+        PAGE.write_text(page(rows, more))
 
 
-def page(rows: Sequence[Told]) -> str:
+def page(rows: Sequence[Told], more: Sequence[str]) -> str:
     accused = sum(row.accused for row in rows)
     return "\n".join(
         [
@@ -248,6 +253,8 @@ def page(rows: Sequence[Told]) -> str:
             "What these adapters cannot say: strangers of one recipe and one domain are more alike "
             "than independent numbers are (LoRA of one recipe on a tiny base reached a mean of "
             "0.43). No such files of these algorithms were there to be measured.",
+            "",
+            *few_layers.page(more),
             "",
         ]
     )

@@ -18,6 +18,7 @@ from tests.scan.test_screen import Factors, go, large, saved
 
 from replica import made
 from reseen.cli.check import check
+from reseen.cli.leads import leads
 from reseen.fingerprints.sketch import decode
 from reseen.match.compare import Relation
 from reseen.match.stated import NamedIndex
@@ -107,6 +108,19 @@ def test_a_scan_keeps_it_as_a_lead_and_no_sighting(store: Store) -> None:
         assert not record(connection, found).new
         assert connection.scalar(select(schema.sightings.c.pk)) is None
         assert connection.scalar(select(schema.hints.c.kind)) == "sketch-by-order"
+
+
+def test_a_lead_is_listed_with_its_reason(store: Store) -> None:
+    removal = remove(store, sketched(saved(FACTORS)))
+    with store.write() as connection:
+        record(connection, go(FakeHub({"x": named(FACTORS, trainer)}), known(store)))
+    asked = ["--db", store.place]
+    words = CliRunner().invoke(leads, asked).output
+    assert removal in words
+    assert "similar weights; uncertain" in words
+    (line,) = CliRunner().invoke(leads, [*asked, "--json"]).output.splitlines()
+    told = json.loads(line)
+    assert (told["removal"], told["kind"], told["digits"]) == (removal, "sketch-by-order", None)
 
 
 def test_check_says_so_in_words_and_to_programs(

@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 from benchmarks.adapters import Adapter, Factors, shapes
 from benchmarks.adapters import sketch as sketch_of
+from benchmarks.few_layers import of_one_seed
 from click.testing import CliRunner
 from tests.match.made import known, read
 from tests.match.updates import OTHER, REMOVED, put, related
 from tests.scan.fake_hub import COMMIT, FakeHub
+from tests.scan.test_screen import LARGE
 
 from replica import made
 from reseen.cli import cli
 from reseen.fingerprints.sketch import FEWEST_MODULES, Sketch
 from reseen.hubs.hub import Revision
-from reseen.match.compare import compare
+from reseen.match.compare import compare, least_mean
 from reseen.records import TOO_FEW, Rung
 from reseen.scan import scan_rows
 from reseen.scan.context import reading
@@ -64,7 +66,7 @@ def test_few_layers_that_are_no_more_than_alike_accuse_nobody(store: Store, shar
     assert known(store).match_fingerprint(read(alike)) == ()
 
 
-def of_one_seed(
+def of_one_seed_sketch(
     number: int, modules: int, rank: int, noise: float = 0.0, architecture: str = "sd1"
 ) -> Sketch:
     """An adapter whose A is what the seed drew, as all others of these have it."""
@@ -84,9 +86,9 @@ def test_strangers_of_one_seed_on_few_layers_accuse_nobody(
     modules: int, rank: int, reached: float
 ) -> None:
     """They agree as far as the few numbers that are their own happen to."""
-    many = [of_one_seed(number, modules, rank) for number in range(70)]
+    many = [of_one_seed_sketch(number, modules, rank) for number in range(50)]
     told = [each for pair in combinations(many, 2) if (each := compare(*pair))]
-    assert len(told) == 70 * 69 / 2
+    assert len(told) == 50 * 49 / 2
     assert max(each.mean for each in told) >= reached, "these were worth trying"
     assert not [each for each in told if each.is_copy]
 
@@ -94,7 +96,9 @@ def test_strangers_of_one_seed_on_few_layers_accuse_nobody(
 @pytest.mark.parametrize("modules", [4, 5, 8])
 @pytest.mark.parametrize("rank", [1, 2, 4])
 def test_a_noisy_copy_on_few_layers_is_one(modules: int, rank: int) -> None:
-    told = compare(of_one_seed(1, modules, rank), of_one_seed(1, modules, rank, noise=0.4))
+    told = compare(
+        of_one_seed_sketch(1, modules, rank), of_one_seed_sketch(1, modules, rank, noise=0.4)
+    )
     assert told is not None
     assert told.is_copy, told.why
     assert told.mean < 0.97
@@ -146,3 +150,33 @@ def test_a_scan_finds_few_layers_and_says_what_is_too_few(store: Store) -> None:
         scan = scan_rows.begin(connection, "hub.example", "t", "{}", 1)
         recorded = record(connection, found, scan)
     assert recorded.unjudged == 2
+
+
+@pytest.mark.parametrize("modules", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize(("rank", "fall"), [(1, 0.0), (2, 1.0), (4, 0.0), (4, 1.0)])
+def test_of_many_strangers_of_one_seed_none_is_accused(
+    modules: int, rank: int, fall: float
+) -> None:
+    """`make bench-strangers` does this with a million pairs of each."""
+    told = of_one_seed(modules, rank, fall, 4_000)
+    assert (told.pairs, told.accused) == (4_000, 0)
+    assert 0.2 < told.largest < least_mean(modules)
+
+
+def test_what_is_too_small_to_tell_is_said_when_it_is_added_and_when_it_is_asked(
+    store: Store, tmp_path: Path
+) -> None:
+    path, key = tmp_path / "a.safetensors", {"RESEEN_KEY": "ab" * 32}
+    for count, least in ((1, "0.9987"), (2, "0.98"), (4, "0.8789")):
+        path.write_bytes(layers(REMOVED, count))
+        asked = ["registry", "add", "--db", store.place, str(path), "--anyway"]
+        words = CliRunner().invoke(cli, asked, env=key).output
+        assert "too few to tell a copy whose weights agree to less than a cosine of" in words
+        assert least in words
+    path.write_bytes(LARGE)
+    told = CliRunner().invoke(cli, [*asked, "--json"], env=key).output
+    assert json.loads(told)["too_few"] is None
+    alike = compare(of_one_seed_sketch(1, 4, 1), of_one_seed_sketch(1, 4, 1, noise=1.0))
+    assert alike is not None
+    assert not alike.is_copy
+    assert "4 layers are too few to tell a copy" in alike.why

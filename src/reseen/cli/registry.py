@@ -412,6 +412,11 @@ def add(paths: tuple[Path, ...], options: AddOptions, db: str | None, output: Ou
         if not output.as_json:
             show_past(store, came.sightings, came.unread, quiet=output.quiet)
     for added in came.files:
+        too_few = ""
+        if added.layers is not None:
+            from reseen.match.compare import too_few_to_tell
+
+            too_few = too_few_to_tell(added.layers)
         if output.as_json:
             emit(
                 {
@@ -419,11 +424,14 @@ def add(paths: tuple[Path, ...], options: AddOptions, db: str | None, output: Ou
                     "outcome": added.outcome,
                     "removal": added.removal,
                     "reason": added.reason,
+                    "too_few": too_few or None,
                 }
             )
         else:
             detail = added.removal or added.reason or ""
             say(f"{added.outcome.value:<10}{visible(str(added.path))}  {detail}")
+            if too_few:
+                note(f"  {too_few}.")
     refused = [added for added in came.files if added.outcome is AddOutcome.REJECTED]
     named = any(added.path in paths for added in refused)
     if refused:

@@ -56,12 +56,16 @@ _RELATIVES = 128
 _SAME_Z = math.atanh(SAME)
 LEAST_P = 1e-300
 
+_OF_FAMILIES = 13
+"""The same for what the nearest neighbours of files show: one in twenty of those that are used."""
 OPPOSED = -0.3
 """To this cosine a module is negated; a stranger's in 1 of 100 modules by chance."""
 WITNESSES, ACCOUNTS = 20, 10
 """Files, and accounts that they are of, without which a likeness to a removal is nobody's recipe;
 and the rank on which a tail hangs."""
-_REACH = 4
+_APART = 6
+"""How many times as far as the middle of the sample the last witness is, of a recipe."""
+_REACH = 5
 """How many times as far (in z) as the best quarter of the witnesses a file may be, and still be as
 alike as they."""
 
@@ -96,12 +100,12 @@ class Tail:
         return chance
 
 
-def tail_of(values: Doubles) -> Tail:
-    """It begins at the value that `WITNESSES` reach, and falls as fast as from the middle to there:
+def tail_of(values: Doubles, witnesses: int = WITNESSES) -> Tail:
+    """It begins at the value that so many reach, and falls as fast as from the middle to there:
     what fewer files are like does not move it."""
     ordered = np.sort(values)
     n = len(ordered)
-    rank = min(WITNESSES, max(n // 4, 1))
+    rank = min(witnesses, max(n // 4, 1))
     start = float(ordered[n - rank])
     fall = math.log(max(n / 2 / rank, 2.0))
     decay = (start - float(np.median(ordered))) / fall
@@ -173,7 +177,8 @@ class NullDistribution:
         that are like it, whatever their sign. 0 where it shows none.
 
         `likeness`: the removal's to the background. Beyond the last of the witnesses it falls as
-        fast as among them, and no slower than from the middle of the sample to them.
+        fast as among them. Where that one is no other than most of the sample is, the few that are
+        show no recipe: then it falls no slower than from the middle to there.
         """
         if len(likeness) < WITNESSES:
             return 0.0
@@ -191,8 +196,9 @@ class NullDistribution:
         if best * _REACH < reached:
             return 0.0
         decay = (best - start) / math.log(4)
-        if n > 2 * rank:
-            decay = min(decay, (start - float(np.median(down))) / math.log(n / 2 / rank))
+        middle = float(np.median(down))
+        if n > 2 * rank and start < _APART * middle:
+            decay = min(decay, (start - middle) / math.log(n / 2 / rank))
         decay = max(decay, 1 / math.sqrt(NUMBERS * self.present.shape[1]))
         return rank / n * math.exp(-(reached - start) / decay)
 
@@ -251,7 +257,7 @@ def _null(
     means[means >= SAME] = -1
     nearest = fisher(means.max(axis=1)) if len(used) > 1 else np.zeros(1)
     return NullDistribution(
-        units[every], present[every], accounts[every], len(used), tail_of(nearest)
+        units[every], present[every], accounts[every], len(used), tail_of(nearest, _OF_FAMILIES)
     )
 
 

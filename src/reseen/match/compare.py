@@ -21,6 +21,7 @@ signs: negative block weights hide nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -195,6 +196,8 @@ class Comparison:
         """The evidence in one sentence."""
         share = f"{self.agreeing:.0%} of {self.modules} modules agree"
         figures = f"cosine {self.cosine:.3f}, p {self.p_value:.1g} ({self.calibration}), {share}"
+        if not (self.is_copy or self.is_lead) and self.mean >= COPY_MEAN_ALONE:
+            figures += f"; {too_few_to_tell(self.modules)}" if self.modules < FEW_LAYERS else ""
         parts = "".join(f"; {name}: {blocks}" for name, blocks in sorted(self.parts.items()))
         return f"Similar weight updates, {_SENTENCE[self.relation]}: {figures}{parts}."
 
@@ -343,6 +346,26 @@ def _accident(mean: float, both: Common, rank: int, signs: int) -> float:
     else:
         numbers = own_numbers(rank) if rank else float(NUMBERS)
     return by_accident(mean, modules, numbers, signs)
+
+
+def least_mean(modules: int) -> float:
+    """The mean that a copy of a removal with so many modules needs."""
+    if modules >= FEW_LAYERS:
+        return COPY_MEAN_ALONE
+    edge = math.sqrt(1 - ACCIDENT_P ** (2 / (modules * (SIDE - 1))))
+    return max(COPY_MEAN_ALONE, FEW_MEAN if modules < FEWEST_MODULES else 0.0, edge)
+
+
+def too_few_to_tell(modules: int) -> str:
+    """What cannot be told of so few modules, in words; empty where they are enough."""
+    least = least_mean(modules)
+    if least <= COPY_MEAN_ALONE:
+        return ""
+    layers = "1 layer is" if modules == 1 else f"{modules} layers are"
+    return (
+        f"{layers} too few to tell a copy whose weights agree to less than a cosine of "
+        f"{least:.4g} from a stranger"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

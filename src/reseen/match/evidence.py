@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 BY_ORDER, RECIPE = "sketch-by-order", "sketch-recipe"
 """The kinds of a lead by weights."""
 BY_WEIGHTS = frozenset({BY_ORDER, RECIPE})
+WHY_A_LEAD = {
+    BY_ORDER: "similar weights; uncertain: their order alone says which layer is which",
+    RECIPE: "similar weights; uncertain: files of this recipe resemble each other",
+}
 ROWS = "sketch-rows"
 """The kind of what embeddings tell."""
 

@@ -85,6 +85,8 @@ def leads(
         for row in connection.execute(query):
             if pk := sightings.get((row.removal_pk, row.artifact_pk)):
                 why = f"A hint stood before: its {row.kind} agrees with the list."
+                if row.kind.startswith("sketch"):
+                    why = "A lead stood before: its weights were like the removal's, not surely."
                 found.append((pk, Evidence(Rung.HINT, row.kind, "", why)))
     return found
 

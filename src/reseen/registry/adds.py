@@ -49,6 +49,8 @@ class Added:
     """Why it was rejected, or what else there is to say."""
     removals: frozenset[int] = frozenset()
     """Removals (by pk) of which something was written."""
+    layers: int | None = None
+    """Whose weights can be compared; None: nothing can."""
 
     def __repr__(self) -> str:
         return f"Added({self.outcome.value}, {self.removal})"
@@ -145,7 +147,12 @@ def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: D
             became = AddOutcome.MERGED
         out = standing.stays_withdrawn(draft.list_name)
         why = "it is withdrawn, and stays so" if out else None
-        return Added(path, became, standing.id, why, written | renewed)
+        layers = None
+        if read.sketch is not None:
+            from reseen.fingerprints.sketch import decode  # numpy, for those that have one alone
+
+            layers = len(decode(read.sketch).ids)
+        return Added(path, became, standing.id, why, written | renewed, layers)
 
 
 def _renew(connection: Connection, read: Fingerprint) -> set[int]:
