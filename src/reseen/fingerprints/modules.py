@@ -21,7 +21,7 @@ from reseen.fingerprints.signs import (
 )
 from reseen.updates.column_space import ColumnSpace, of_columns, of_factors
 from reseen.updates.cost import MOST_FACTORS
-from reseen.updates.forms import LowRank
+from reseen.updates.forms import LowRank, project_and_norm
 from reseen.updates.modules import RowsWithin
 from reseen.updates.update import Update
 
@@ -60,22 +60,38 @@ def module(
     if place is not None:
         left = np.concatenate([left[:, start:stop] for start, stop in place.rows], axis=1)
     right = signs(COLUMNS, update.name, columns)
-    if not components or place is not None:
-        return _checked(Module(update.name, *update.project_and_norm(left, right)))
     form = update.form
-    other, up = signs(OTHER_ROWS, update.name, rows), None
-    if isinstance(form, LowRank) and len(form.right) <= MOST_FACTORS:
-        made = _checked(Module(update.name, *update.project_and_norm(left, right)))
-        if made is None:
-            return None
-        up = _up(update.name, left @ form.left) if update.plain else None
-        space = of_factors(form.left, form.right, left, other)
-        if space is not None:
-            return replace(made, space=space, up=up)
-    on_right, norm = update.on_right(np.concatenate((right, directions(update.name, columns))))
     with np.errstate(all="ignore"):
-        made = _checked(Module(update.name, left @ on_right[:, :SIDE], norm))
-    return made and replace(made, space=of_columns(on_right[:, SIDE:], left, other), up=up)
+        if place is not None or not components:
+            return _checked(Module(update.name, *project_and_norm(form, left, right)))
+        other = signs(OTHER_ROWS, update.name, rows)
+        if isinstance(form, LowRank) and len(form.right) <= MOST_FACTORS:
+            return _of_factors(update, form, left, right, other)
+        return _of_columns(update, left, right, other)
+
+
+def _of_factors(
+    update: Update, form: LowRank, left: Floats, right: Floats, other: Floats
+) -> Module | None:
+    both = np.concatenate((left, other))
+    projected, grams = both @ form.left, form.grams(np.float32)
+    s = projected[:SIDE] @ (form.right @ right.T) * np.float32(form.factor)
+    made = _checked(Module(update.name, s, form.norm(grams)))
+    if made is None:
+        return None
+    up = _up(update.name, projected[:SIDE]) if update.plain else None
+    space = of_factors(form, both, projected, grams)
+    if space is not None:
+        return Module(made.name, made.s, made.norm, space, up)
+    found = _of_columns(update, left, right, other)
+    return found and replace(found, up=up)
+
+
+def _of_columns(update: Update, left: Floats, right: Floats, other: Floats) -> Module | None:
+    ways = directions(update.name, right.shape[1])
+    on_right, norm = update.on_right(np.concatenate((right, ways)))
+    made = _checked(Module(update.name, left @ on_right[:, :SIDE], norm))
+    return made and replace(made, space=of_columns(on_right[:, SIDE:], left, other))
 
 
 def _checked(made: Module) -> Module | None:

@@ -18,6 +18,12 @@ DIRECTIONS = "reseen-sketch-2 directions"
 Floats = NDArray[np.float32]
 
 
+_OF_A_BYTE = 1 - 2 * np.unpackbits(
+    np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little"
+).astype(np.int8)
+"""(256, 8): the signs in each byte."""
+
+
 class _Signs:
     """Those made last, so that the next file with the same modules needs not make them again: as
     many as fit in `KEPT` bytes, for how wide a layer is is the file's to say."""
@@ -69,5 +75,4 @@ def forget_signs() -> None:
 
 def _made(context: str, name: str, length: int) -> NDArray[np.int8]:
     stream = blake3(name.encode(), derive_key_context=context).digest(length=length)
-    bits = np.unpackbits(np.frombuffer(stream, np.uint8)[:, None], axis=1, bitorder="little")
-    return np.ascontiguousarray((1 - 2 * bits.astype(np.int8)).T)
+    return np.ascontiguousarray(_OF_A_BYTE.take(np.frombuffer(stream, np.uint8), axis=0).T)

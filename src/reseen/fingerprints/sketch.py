@@ -16,6 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from blake3 import blake3
@@ -27,6 +28,7 @@ from reseen.fingerprints.modules import SIDE as SIDE
 from reseen.fingerprints.modules import Module as Module
 from reseen.fingerprints.probes import KNOWN_PARTS, OTHERS, PROBES, UNKNOWN
 from reseen.fingerprints.signs import Floats
+from reseen.updates.names.prefixes import REMEMBERED
 
 VERSION = 1
 """Of the linear numbers, and so of what is searched: sketch 2 has those of sketch 1."""
@@ -231,11 +233,13 @@ def _measures(values: Floats) -> bool:
     return bool(np.isfinite(values).all() and (values >= 0).all())
 
 
+@lru_cache(REMEMBERED)
 def module_id(name: str) -> int:
     """First four bytes of BLAKE3 of the canonical name, little-endian; never 0."""
     return int.from_bytes(blake3(name.encode()).digest(length=4), "little") or 1
 
 
+@lru_cache(REMEMBERED)
 def preference(name: str) -> tuple[int, int, int]:
     """What a module competes with: (slot, rank, order). In each slot the module that is present
     and has the lowest (rank, order) is searched; the tables of `probes` come first."""

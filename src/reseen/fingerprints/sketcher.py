@@ -272,7 +272,7 @@ class _Work:
         if shared is not None:
             work_left = min(work_left, max(0, shared.work))
         allowed = work_left
-        taken: dict[int, Layer] = {}
+        taken: dict[int, tuple[Layer, Cost]] = {}
         by_preference = sorted(range(len(layers)), key=lambda n: _preference(layers[n]))
         for number in by_preference:
             own = tuple(m for m in layers[number] if not m.reading) or layers[number]
@@ -284,18 +284,20 @@ class _Work:
             elif cost.work > work_left:
                 self.leave_out(layers[number], TOO_MUCH_WORK)
             else:
-                taken[number] = own
+                taken[number] = own, cost
                 bytes_left -= cost.stored
                 work_left -= cost.work
-        for number, own in taken.items():  # what is left is for the names of other readings
+        for number, (own, cost) in taken.items():  # what is left is for names of other readings
+            if len(own) == len(layers[number]):
+                continue
             every = self._cost(layers[number])
-            more = every.work - self._cost(own).work
+            more = every.work - cost.work
             if every.made <= MOST_MADE and more <= work_left:
                 work_left -= more
-                taken[number] = layers[number]
+                taken[number] = layers[number], every
         if shared is not None:
             shared.take_work(allowed - work_left)
-        return [taken[number] for number in range(len(layers)) if number in taken]
+        return [taken[number][0] for number in range(len(layers)) if number in taken]
 
     def _cost(self, layer: Layer) -> Cost:
         return cost_of(layer, [(m.reading, m.name) in self._first for m in layer])

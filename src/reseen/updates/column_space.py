@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reseen.updates.cost import BLOCK
-from reseen.updates.forms import Matrix
+from reseen.updates.forms import Grams, LowRank, Matrix
 
 FADING = 1e-8
 """ε: a direction counts half whose square is this part of the square of all together."""
@@ -39,43 +39,46 @@ class ColumnSpace:
     """The trace of Π, rounded."""
 
 
-def of_factors(up: Matrix, down: Matrix, left: Matrix, other: Matrix) -> ColumnSpace | None:
-    """Of up @ down, whatever it is multiplied by. None where the factors cancel each other so far
-    that they do not tell it; then their product has to."""
-    both = np.concatenate((left, other))
+def of_factors(form: LowRank, both: Matrix, projected: Matrix, grams: Grams) -> ColumnSpace | None:
+    """Of B A, whatever it is multiplied by. None where the factors cancel each other so far that
+    they do not tell it; then their product has to. `both`: P and P'; `projected`: of B by these;
+    `grams`: in float32, which mostly do."""
     with np.errstate(all="ignore"):
-        return _by_sums(up, down, both, np.float32) or _by_sums(up, down, both, np.float64)
+        found = _by_sums(grams, projected.astype(np.float64), np.float32)
+        if found is None:
+            exact = form.grams(np.float64)
+            found = _by_sums(exact, _projected(form.left, both), np.float64)
+        return found
 
 
 def of_columns(columns: Matrix, left: Matrix, other: Matrix) -> ColumnSpace | None:
     """Of the columns of a matrix. None where they are zero, or not finite."""
     with np.errstate(all="ignore"):
-        gram, projected = _summed(columns, np.concatenate((left, other)), np.float64)
-        return _solved(gram, projected)
+        gram = np.zeros((columns.shape[1],) * 2)
+        for _, some in _wide(columns):
+            gram += some.T @ some
+        return _solved(gram, _projected(columns, np.concatenate((left, other))))
 
 
-def _by_sums(up: Matrix, down: Matrix, both: Matrix, kind: _Kind) -> ColumnSpace | None:
+def _by_sums(grams: Grams, projected: _Wide, kind: _Kind) -> ColumnSpace | None:
     """Π is B·A Aᵀ (Bᵀ B·A Aᵀ + ετI)⁻¹ Bᵀ. Of sums in float32 none where they would not do."""
-    rank = len(down)
-    first, projected = _summed(up, both, kind)
-    second = _gram(down.T, kind)
-    total, size = float(np.vdot(first, second)), float(first.trace() * second.trace())
+    rank, total, size = len(grams.up), grams.total, grams.size
     if not total > MOST_CANCELLED * size / rank:
         return None
     fading = FADING * total
-    product = first @ second
-    product.flat[:: rank + 1] += fading
+    product = grams.up @ grams.down
+    product.ravel()[:: rank + 1] += fading
     try:
         inverse = np.linalg.inv(product)
     except np.linalg.LinAlgError:
         return None
-    middle = second @ inverse
-    faded = fading * float(inverse.trace())
+    middle = grams.down @ inverse
+    faded = fading * float(inverse.ravel()[:: rank + 1].sum())
     if kind is np.float32:
-        width = float(first.trace() * middle.trace())
+        width = Grams(grams.up, middle).size
         if not (1e-20 < size < 1e30 and abs(faded) < _FADED and 0 < width < _WIDTH * rank):
             return None
-    half = len(both) // 2
+    half = len(projected) // 2
     return _made(projected[:half] @ middle @ projected[half:].T, rank - faded)
 
 
@@ -99,22 +102,10 @@ def _made(numbers: _Wide, rank: float) -> ColumnSpace | None:
     return ColumnSpace(numbers.astype(np.float32), max(0, round(rank)))
 
 
-def _summed(matrix: Matrix, both: Matrix, kind: _Kind) -> tuple[_Wide, _Wide]:
-    """The products of the columns with each other, and with P and P'."""
-    if kind is np.float32:
-        return _gram(matrix, kind), (both @ matrix).astype(np.float64)
-    projected = np.zeros((len(both), matrix.shape[1]))
+def _projected(matrix: Matrix, both: Matrix) -> _Wide:
+    made = np.zeros((len(both), matrix.shape[1]))
     for at, some in _wide(matrix):
-        projected += both[:, at : at + len(some)] @ some
-    return _gram(matrix, kind), projected
-
-
-def _gram(matrix: Matrix, kind: _Kind) -> _Wide:
-    if kind is np.float32:
-        return (matrix.T @ matrix).astype(np.float64)
-    made: _Wide = np.zeros((matrix.shape[1],) * 2)
-    for _, some in _wide(matrix):
-        made += some.T @ some
+        made += both[:, at : at + len(some)] @ some
     return made
 
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod, sqrt
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,24 @@ from reseen.updates.cost import BLOCK
 Matrix = NDArray[np.float32]
 Rows = tuple[tuple[int, int], ...]
 """Rows of a layer, as ranges in order."""
+
+
+class Grams(NamedTuple):
+    """The products of the columns of B with each other and of the rows of A, in ΔW = B A."""
+
+    up: NDArray[np.float64]
+    down: NDArray[np.float64]
+
+    @property
+    def total(self) -> float:
+        """‖B A‖²."""
+        return float(np.vdot(self.up, self.down))
+
+    @property
+    def size(self) -> float:
+        """‖B‖² ‖A‖²: how large that could be."""
+        step = len(self.up) + 1
+        return float(self.up.ravel()[::step].sum() * self.down.ravel()[::step].sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,14 +65,19 @@ class LowRank:
         made: Matrix = self.left @ (self.right @ right.T)
         return made * np.float32(self.factor), self.norm()
 
-    def norm(self) -> float:
-        return _product_norm(self.left, self.right) * abs(self.factor)
+    def norm(self, grams: Grams | None = None) -> float:
+        """`grams`: in float32, where they are there."""
+        return _product_norm(self.left, self.right, grams) * abs(self.factor)
+
+    def grams(self, kind: type[np.floating[Any]]) -> Grams:
+        """What tells the norm and the column space."""
+        return _grams(self.left, self.right, kind)
 
     def dense(self) -> Matrix:
         return (self.left @ self.right) * np.float32(self.factor)
 
     def times(self, factor: np.float32) -> LowRank:
-        return replace(self, factor=self.factor * float(factor))
+        return LowRank(self.left, self.right, self.factor * float(factor))
 
     def cut(self, rows: Rows) -> LowRank:
         left = taken(self.left, rows)
@@ -267,7 +290,7 @@ def wide(matrix: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
         yield matrix[at : at + step].astype(np.float64)
 
 
-def _product_norm(left: Matrix, right: Matrix) -> float:
+def _product_norm(left: Matrix, right: Matrix, grams: Grams | None = None) -> float:
     """‖left @ right‖ by the two Gram matrices: ‖LR‖² = Σ (LᵀL)∘(RRᵀ).
 
     In float32 where that loses nothing that a float32 norm could show; in float64 where the
@@ -279,17 +302,20 @@ def _product_norm(left: Matrix, right: Matrix) -> float:
         step = _step(columns)
         parts = (norm_of(left[at : at + step] @ right) for at in range(0, len(left), step))
         return _root(sum(part**2 for part in parts))
-    total, size = _gram(left, right, np.float32)
+    total, size = _total(left, right, np.float32) if grams is None else (grams.total, grams.size)
     if not 1e-20 < size < 1e30 or total < 1e-3 * size:
-        total, _ = _gram(left, right, np.float64)
+        total, _ = _total(left, right, np.float64)
     # Rounding can leave a tiny negative sum where the product cancels to nothing.
     return sqrt(total) if total > 0 else (0.0 if total <= 0 else total)
 
 
-def _gram(left: Matrix, right: Matrix, kind: type[np.floating[Any]]) -> tuple[float, float]:
-    """‖left @ right‖², and ‖left‖² times ‖right‖²: how large it could be."""
+def _total(left: Matrix, right: Matrix, kind: type[np.floating[Any]]) -> tuple[float, float]:
+    """`Grams.total` and `Grams.size`, of Gram matrices that are made in parts."""
     rank = len(right)
     step = _step(rank)
+    if step >= rank:
+        grams = _grams(left, right, kind)
+        return grams.total, grams.size
     total, sizes = 0.0, [0.0, 0.0]
     for at in range(0, rank, step):
         some = slice(at, at + step)
@@ -298,6 +324,11 @@ def _gram(left: Matrix, right: Matrix, kind: type[np.floating[Any]]) -> tuple[fl
         for number, gram in enumerate((first, second)):
             sizes[number] += float(gram.diagonal(at).sum())
     return total, sizes[0] * sizes[1]
+
+
+def _grams(left: Matrix, right: Matrix, kind: type[np.floating[Any]]) -> Grams:
+    every = slice(None)
+    return Grams(_some_of_gram(left, every, kind), _some_of_gram(right.T, every, kind))
 
 
 def _some_of_gram(

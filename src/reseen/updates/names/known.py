@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from reseen.updates.names import mmdit, text, unet
 from reseen.updates.names.models import GROUPS, PROVED, UNPROVED, VARIANTS
+from reseen.updates.names.prefixes import REMEMBERED
 from reseen.updates.names.tables import Cut, Table
 
 _BUILT = ("sd1", "sd2", "sdxl", "flux", "sd3", "sd3.5-large")
@@ -103,6 +104,7 @@ class Known:
     """Those that have it in this size; none where only its name is known."""
 
 
+@lru_cache(REMEMBERED)
 def layer(models: tuple[str, ...], alias: str, out: int, columns: int) -> Known | None:
     """What a layer is by its flattened name and its size, whatever else the file has; None for
     none of these models'.

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 ENCODER, MODEL, SECOND = "text_encoder", "model", "model_2"
 """Parts of a file: a text encoder (or several, numbered), a denoiser, the second of two."""
+REMEMBERED = 8_192
+"""Answers about names that are kept, for the next file has mostly the same: those of two files of
+SDXL. Names are of 512 characters at most, so these are few bytes."""
 SECOND_PART = "_2"
 """What the part of canonical names ends with where they are the second expert's."""
 
@@ -90,6 +94,7 @@ def _unwrap(name: str) -> str:
     return name
 
 
+@lru_cache(REMEMBERED)
 def place(layer: str) -> LayerPlace:
     """Which part a layer is in, by the beginning of its name.
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+
+from reseen.updates.names.prefixes import REMEMBERED
 
 _LYCORIS = (
     *("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"),
@@ -196,6 +199,7 @@ class Tensor:
     """Whose ending it is; empty where many share it."""
 
 
+@lru_cache(REMEMBERED)
 def split(name: str) -> Tensor | None:
     """Read the end of a tensor's name; None where it is none that an adapter has."""
     if name.startswith(_CONTROL):

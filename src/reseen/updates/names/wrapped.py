@@ -13,11 +13,11 @@ import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 from reseen.updates.names.known import DENOISERS, ENCODERS, fits, has_name, known
-from reseen.updates.names.prefixes import ENCODER
+from reseen.updates.names.prefixes import ENCODER, REMEMBERED
 
 _LONGEST = 256
 """Characters from the end that are searched: the longest name of a layer has 90."""
@@ -72,6 +72,7 @@ class Wrapped:
     """The text encoder that has it, by its width; empty for a denoiser's."""
 
 
+@lru_cache(REMEMBERED)
 def longest(text: str, models: Models = ALL) -> str | None:
     """The flattened name of these models' layer at the end of a name."""
     text = text.lower()
@@ -91,6 +92,7 @@ def longest(text: str, models: Models = ALL) -> str | None:
     return alias
 
 
+@lru_cache(REMEMBERED)
 def model_of(alias: str, out: int, columns: int, models: Models = ALL) -> tuple[str, str] | None:
     """The first model that has a layer of this name and shape, and the name as that model writes
     it: some differ in the case of their letters alone."""
@@ -101,6 +103,7 @@ def model_of(alias: str, out: int, columns: int, models: Models = ALL) -> tuple[
     return None
 
 
+@lru_cache(REMEMBERED)
 def spellings(alias: str, models: Models = ALL) -> tuple[str, ...]:
     """The flattened names of layers that differ from this one in the case of letters alone."""
     return _aliases(models).get(_key(alias), ())
@@ -120,6 +123,7 @@ def _key(alias: str) -> str:
     return "_".join(_WORD.findall(alias.lower()))
 
 
+@lru_cache(REMEMBERED)
 def is_name(alias: str, part: str, models: Models = ALL) -> bool:
     """Whether a flattened name as a whole is one that a part of a file may have."""
     denoisers, encoders = _by_kind(models)
