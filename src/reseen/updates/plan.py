@@ -144,7 +144,7 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     own_naming = naming_of(own.layers)
     modules = _modules(layers, naming, scales, counts)
     own_modules = _own_modules(own.layers, own_naming, counts, {m.name for m in modules})
-    architecture = naming.architecture(layers)
+    architecture = by_name = naming.architecture(layers)
     if own.layers and not layers:
         architecture = naming_of(own.together).architecture(own.together)
         architecture = _OR.join(own.alike.get(architecture, (architecture,)))
@@ -162,7 +162,7 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     originals = frozenset(
         layer.place.prefix for layer in every if flat(layer.place.name).startswith(_ORIGINAL)
     )
-    others = _readings(layers, naming, modules, scales)
+    others = _readings(layers, naming, by_name, modules, scales)
     modules = tuple(sorted((*modules, *own_modules), key=lambda module: module.name))
     infos = [info for module in modules for info in module.tensors.values()]
     if any(other.architecture.endswith(BY_ORDER) for other in others):
@@ -194,12 +194,12 @@ def prepare() -> None:
 def _readings(
     layers: Sequence[FileLayer],
     naming: Naming,
+    architecture: str,
     modules: Sequence[ModulePlan],
     scales: Mapping[str, float | None],
 ) -> tuple[Reading, ...]:
     """The file under other names: those of the last release, and of those before it, which saw no
     name behind words that they did not know; and what `readings` and `by_order` tell."""
-    architecture = naming.architecture(layers)
     found: list[tuple[str, tuple[ModulePlan, ...]]] = []
     for models in () if is_as_now(layers, naming) else (then.MODELS, ()):
         was = tuple(layer_then(layer, models) for layer in layers)

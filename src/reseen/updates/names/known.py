@@ -151,6 +151,7 @@ def _kinds(model: str) -> Mapping[str, int]:
     return counts
 
 
+@lru_cache(REMEMBERED)
 def kind(name: str) -> str:
     """A layer's name without the number of its block."""
     return ".".join("#" if word.isdigit() else word for word in name.split("."))
