@@ -28,7 +28,7 @@ class _Signs:
     """Those made last, so that the next file with the same modules needs not make them again: as
     many as fit in `KEPT` bytes, for how wide a layer is is the file's to say."""
 
-    KEPT = 32 << 20
+    KEPT = 48 << 20
 
     def __init__(self) -> None:
         self._made: OrderedDict[tuple[str, str, int], NDArray[np.int8]] = OrderedDict()

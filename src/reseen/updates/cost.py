@@ -33,6 +33,9 @@ _SOLVED = 48
 """Multiply-adds for each number of a block that is solved, times its side (measured: 5 to 46)..."""
 _PER_SOLVED = 1600
 """... and without it, which is most of it for small blocks."""
+_INVERTED = 24
+"""Multiply-adds for each number of a matrix in float64 that is inverted, times its side (measured:
+6 to 14)."""
 MOST_FACTORS = 512
 """Columns of an up factor with which the column space is computed from the factors."""
 _PER_MODULE = 1 << 22
@@ -127,7 +130,7 @@ def _of_components(module: ModulePlan) -> tuple[int, int]:
     out, columns = module.shape[0], prod(module.shape[1:])
     side = SIDE * SIDE + SIDE
     made = BLOCK // 2 + side * (2 * columns + out) + 16 * side * side
-    work = side * ((side + SIDE) * out + _SOLVED * side * side)
+    work = side * ((side + SIDE) * out + _INVERTED * side * side)
     match module.algorithm:
         case "lora" | "adalora" | "glora":
             rank, is_product = module.rank, True
@@ -144,7 +147,7 @@ def _of_components(module: ModulePlan) -> tuple[int, int]:
     work += side * rank * (out + columns)
     if rank <= MOST_FACTORS:
         made = max(made, BLOCK // 2 + 16 * rank * rank + 2 * SIDE * out)
-        work += rank * (_WIDE * (out + columns) * rank + 4 * SIDE * out + _SOLVED * rank * rank)
+        work += rank * (_WIDE * (out + columns) * rank + 4 * SIDE * out + _INVERTED * rank * rank)
     return made, work
 
 
