@@ -189,7 +189,9 @@ class BlindSpot:
 TOO_FEW = "too-few-layers"
 """The code of a file with so few that its weights alone do not judge it."""
 NEAR_TABLE = "near-table"
-"""The code of an embedding whose rows a stranger may have as well."""
+"""The code of an embedding of which no row can be told from strangers'."""
+NEAR_TABLE_IN_PART = "near-table-in-part"
+"""The same of some of its rows: by the others it is known."""
 
 
 @dataclass(frozen=True, slots=True)

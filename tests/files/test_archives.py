@@ -6,6 +6,7 @@ import base64
 import bz2
 import gzip
 import hashlib
+import json
 import lzma
 import os
 import struct
@@ -502,3 +503,32 @@ def test_what_stands_beside_the_tensors_of_a_torch_file_is_read_or_said(
     assert read(tmp_path, "b.pt", TORCH).members == ()
     monkeypatch.setattr(limits, "MEMBERS", 0)
     assert [spot.code for spot in read(tmp_path, "a.pt", held.getvalue()).blind] == ["beside"]
+
+
+def test_a_configuration_in_the_folder_of_a_zip_is_as_if_it_lay_beside(tmp_path: Path) -> None:
+    peft = {
+        name.replace("lora_unet_", "unet.")
+        .replace("lora_up", "lora_B")
+        .replace("lora_down", "lora_A"): t
+        for name, t in LORA.items()
+    }
+    model = build.safetensors(peft)
+    config = json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 12}).encode()
+    folder = tmp_path / "x"
+    folder.mkdir()
+    (folder / "adapter_model.safetensors").write_bytes(model)
+    alone = fingerprint(folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_bytes(config)
+    beside = fingerprint(folder / "adapter_model.safetensors")
+    assert beside.sketch != alone.sketch
+    files = {
+        "x/adapter_model.safetensors": model,
+        "y/adapter_model.safetensors": model,
+        "x/adapter_config.json": config,
+        "z/adapter_config.json": b"{",
+    }
+    for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        read_zip = read(tmp_path, "a.zip", build.python_zip(files, kind))
+        inside = {member.path: member.fingerprint for member in read_zip.members}
+        assert inside["x/adapter_model.safetensors"].sketch == beside.sketch
+        assert inside["y/adapter_model.safetensors"].sketch == alone.sketch

@@ -18,7 +18,7 @@ from reseen.fingerprints.rows import LARGEST_NORM, MOVED, EmbeddingRows, decode,
 from reseen.fingerprints.whole import fingerprint
 from reseen.match.compare import Relation
 from reseen.match.rows import RowsComparison, compare_rows
-from reseen.records import NEAR_TABLE, DigestKind, Fingerprint, Match, Rung
+from reseen.records import NEAR_TABLE, NEAR_TABLE_IN_PART, DigestKind, Fingerprint, Match, Rung
 from reseen.registry.adds import add_files
 from reseen.store.database import Store
 
@@ -155,6 +155,16 @@ def test_rows_near_the_table_are_said_to_tell_nothing(store: Store, tmp_path: Pa
     # its digests are compared as before
     (match,) = matched(store, tmp_path, embedded.renamed(near))
     assert match.rung is Rung.TENSORS
+
+
+def test_rows_of_which_some_tell_are_judged_by_these(store: Store, tmp_path: Path) -> None:
+    both = np.concatenate([rows(7, 2), rows(8, 2, norm=0.4)])
+    removal = put(store, tmp_path, embedded.kohya(both))
+    told = read(tmp_path, embedded.kohya(both[::-1], "F16"))
+    assert [(spot.code, spot.count) for spot in told.blind] == [(NEAR_TABLE_IN_PART, 2)]
+    assert told.judged.by_weights
+    (match,) = known(store).match_fingerprint(told)
+    assert (match.removal, match.why.count("2 of 2 rows")) == (removal, 1)
 
 
 def test_what_no_table_is_known_of_is_said(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from reseen.files.identify import HEAD_LENGTH, identify
 from reseen.files.npz_packed import write_plain
 from reseen.files.source import FileParts, LocalFile, OpenSpool, Range, run
 from reseen.files.torch_zip import BESIDE
+from reseen.fingerprints.config import configs_in_zip
 from reseen.fingerprints.digests import (
     BLOCK,
     PICTURES,
@@ -39,6 +40,7 @@ from reseen.fingerprints.digests import (
     whole_digests,
 )
 from reseen.records import BlindSpot, Container, DigestKind, Fingerprint, Member
+from reseen.updates.peft import PeftConfig
 
 NO_SKETCH = "an archive: what is in it is judged file by file"
 TOO_DEEP = BlindSpot("too-deep", "an archive in an archive in an archive: not opened")
@@ -70,10 +72,11 @@ def read_stream(
     *,
     budget: UnpackBudget | None = None,
     depth: int = 0,
+    config: PeftConfig | None = None,
 ) -> Fingerprint:
     """The fingerprint of a file of `size` bytes (None: nobody knows yet). `forbidden`: asked before
     anything in a file is looked at that has to be kept for it; None: nothing is. `budget` and
-    `depth`: of the archives that it stands in.
+    `depth`: of the archives that it stands in. `config`: the adapter_config.json beside it there.
 
     Raises FileError when other bytes come than were announced.
     """
@@ -83,8 +86,8 @@ def read_stream(
     if size is not None and shared is not None and shared.work < 0:
         return _by_digests(size, chain((first,), blocks))
     if size is None or needs_its_end(first, size):
-        return _spooled(size, first, blocks, forbidden, budget, depth)
-    pass_ = Fingerprinter(size, shared=shared)
+        return _spooled(size, chain((first,), blocks), forbidden, budget, depth, config)
+    pass_ = Fingerprinter(size, config=config, shared=shared)
     pass_.update(first)
     for block in blocks:
         pass_.update(block)
@@ -115,15 +118,15 @@ def in_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _spooled(
     size: int | None,
-    first: bytes,
     blocks: Iterator[bytes],
     forbidden: Forbidden | None,
     budget: UnpackBudget | None,
     depth: int,
+    config: PeftConfig | None,
 ) -> Fingerprint:
     with tempfile.TemporaryFile("w+b", buffering=0, prefix="reseen-") as spool:  # 0600, no name
         came = 0
-        for block in chain((first,), blocks):
+        for block in blocks:
             came += len(block)
             if size is not None and came > size:
                 raise Malformed("the file is longer than announced")
@@ -134,7 +137,7 @@ def _spooled(
         if forbidden is not None and forbidden(told := whole_digests(source)):
             return told  # nothing in it is looked at, and the file is gone
         inside = run(source, look_inside(came, thorough=True))
-        pass_ = Fingerprinter(came, inside, shared=budget if depth else None)
+        pass_ = Fingerprinter(came, inside, config, shared=budget if depth else None)
         for at in range(0, came, BLOCK):
             pass_.update(source.read(Range(at, BLOCK)))
         return with_members(source, pass_.finish(), forbidden, budget=budget, depth=depth)
@@ -266,13 +269,15 @@ def _members(
 
     try:
         with bulkhead():
+            configs = configs_in_zip(source) if container in archives.BY_DIRECTORY else {}
             for each in archives.members(source, container, budget):
                 if isinstance(each, BlindSpot):
                     note(each)
                     continue
                 try:
                     with bulkhead(), system_limits.limits(each.size or 0):
-                        read = _read(each, forbidden, budget, depth)
+                        config = configs.get(each.path.rpartition("/")[0])
+                        read = _read(each, forbidden, budget, depth, config)
                 except FileError as e:
                     note(BlindSpot(e.code, str(e)))
                     continue
@@ -287,11 +292,17 @@ def _members(
 
 
 def _read(
-    packed: Packed, forbidden: Forbidden | None, budget: UnpackBudget, depth: int
+    packed: Packed,
+    forbidden: Forbidden | None,
+    budget: UnpackBudget,
+    depth: int,
+    config: PeftConfig | None,
 ) -> Fingerprint:
     # Of unknown size it is kept until all of it came, and nothing of it is looked at before.
     size = None if forbidden is _at_once else packed.size
-    return read_stream(packed.blocks, size, forbidden, budget=budget, depth=depth + 1)
+    return read_stream(
+        packed.blocks, size, forbidden, budget=budget, depth=depth + 1, config=config
+    )
 
 
 def shown(path: str) -> str:

@@ -26,7 +26,7 @@ from reseen.files import pictures
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import TensorInfo
 from reseen.files.values import Bytes, to_float32
-from reseen.records import NEAR_TABLE, BlindSpot
+from reseen.records import NEAR_TABLE, NEAR_TABLE_IN_PART, BlindSpot
 from reseen.updates.embeddings import WIDTHS
 
 VERSION = 1
@@ -115,10 +115,11 @@ class EmbeddingRows:
     @property
     def blind(self) -> tuple[BlindSpot, ...]:
         """The rows that cannot be told from strangers'."""
+        code = NEAR_TABLE_IN_PART if self.tells.any() else NEAR_TABLE
         known = np.isin(self.widths, list(LARGEST_NORM))
         close = int((known & ~self.tells).sum())
         counted = ((TOO_CLOSE, close), (NO_TABLE, int((~known).sum())))
-        return tuple(BlindSpot(NEAR_TABLE, reason, n) for reason, n in counted if n)
+        return tuple(BlindSpot(code, reason, n) for reason, n in counted if n)
 
 
 def decode(data: bytes) -> EmbeddingRows:
