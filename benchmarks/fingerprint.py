@@ -34,11 +34,15 @@ from safetensors.numpy import save
 
 from reseen.files.containers import read_listing
 from reseen.files.source import Memory, run
+from reseen.fingerprints.choice import ModuleOrder
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, look_inside
 from reseen.fingerprints.signs import forget_signs
-from reseen.fingerprints.sketcher import Sketcher, probe_bytes
+from reseen.fingerprints.sketch import module_id
+from reseen.fingerprints.sketcher import Sketcher
+from reseen.match.first_read import first_modules
+from reseen.match.nearest import NearestIndex
 from reseen.updates.names.known import known
-from reseen.updates.plan import plan
+from reseen.updates.plan import Plan, plan
 
 _PARTS = (("sdxl", "lora_unet_"), ("clip_l", "lora_te1_"), ("clip_g", "lora_te2_"))
 _TRAINED = ("attn", "ff", "proj_", "mlp")
@@ -70,6 +74,20 @@ def adapter(rank: int, dtype: np.dtype[np.generic]) -> bytes:
             tensors[f"{name}.lora_down.weight"] = down.astype(dtype)
             tensors[f"{name}.alpha"] = np.array(rank / 2).astype(dtype)
     return save(tensors)
+
+
+def first_bytes(made: Plan) -> int:
+    """Bytes that a scan reads first of a file with these modules, where one like it was removed."""
+    layers = {module.name: list(module.tensors.values()) for module in made.modules}
+    offered = {
+        name: (min(t.start for t in some), max(t.start + t.length for t in some))
+        for name, some in layers.items()
+    }
+    ids = np.array(sorted({module_id(name) for name in layers}), np.uint32)
+    row = (frozenset({made.architecture}), ids, np.zeros((len(ids), 64), np.int8), 1)
+    index = NearestIndex(ModuleOrder(b"benchmark")).plus([row])
+    names = first_modules(index, [made.architecture], offered)
+    return sum(t.length for name in names for t in layers[name])
 
 
 def sketch(data: bytes) -> None:
@@ -151,7 +169,7 @@ def main() -> None:
     for name, dtype in (("float16", np.float16), ("bfloat16", ml_dtypes.bfloat16)):
         data = adapter(arguments.rank, np.dtype(dtype))
         listing = run(Memory(data), read_listing(len(data)))
-        share = probe_bytes(plan(listing)) / len(data)
+        share = first_bytes(plan(listing)) / len(data)
         result |= {f"{name}_{key}": value for key, value in ratios(data).items()}
         result |= {"bytes": len(data), "searched_share": round(share, 4)}
         result |= {"header_share": round(listing.header_bytes / len(data), 4)}
