@@ -45,6 +45,8 @@ ENOUGH = 16
 BLOCK = 1_024
 """Removed files that are multiplied at once: they, and what comes of them, stay in the cache."""
 _QUERIES = 64
+_FEW_FILES = 64
+"""So few are multiplied in all modules at once: each step costs more than its arithmetic."""
 _UNIT = STEPS * STEPS
 
 Keys = NDArray[np.int64]
@@ -236,14 +238,16 @@ class NearestIndex:
         for number, query in enumerate(queries):
             alike.setdefault((query.group, query.ids.tobytes()), []).append(number)
         for (group, _), numbers in alike.items():
-            for some in self.meeting(group):
-                places = some.shared(queries[numbers[0]].ids)
-                shared = some.order[places[some.order] >= 0]
-                if len(shared) < some.enough:
-                    continue
-                for begin in range(0, len(numbers), _QUERIES):
-                    chunk = numbers[begin : begin + _QUERIES]
-                    look = _Look.of([queries[n] for n in chunk], shared, places)
+            for begin in range(0, len(numbers), _QUERIES):
+                chunk = numbers[begin : begin + _QUERIES]
+                units = np.stack([queries[n].units for n in chunk])
+                norms = np.stack([queries[n].norms for n in chunk])
+                for some in self.meeting(group):
+                    places = some.shared(queries[chunk[0]].ids)
+                    shared = some.order[places[some.order] >= 0]
+                    if len(shared) < some.enough:
+                        continue
+                    look = _Look.of(units, norms, shared, places)
                     for block in some.blocks:
                         for query_at, candidate in look.at(block, sigmas):
                             found[chunk[query_at]].append(candidate)
@@ -260,56 +264,90 @@ def gate(modules: int, sigmas: float = SIGMAS) -> float:
     return float(max(LEAST, sigmas / np.sqrt(modules * NUMBERS)))
 
 
-_Part = tuple[int, Any, Floats]
-"""A module by its place in the set, which queries look at it, and their numbers of it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Modules that queries look at."""
+
+    places: Places
+    """(modules,): in the set."""
+    numbers: Floats
+    """(modules, queries, 64)"""
+    looks: NDArray[np.bool_] | None = None
+    """(modules, queries): which of the queries look at each; None for all."""
+
+    @classmethod
+    def of(
+        cls, places: Places, units: Units, at: Places, looks: NDArray[np.bool_] | None = None
+    ) -> _Part:
+        """`units`: (queries, modules of theirs, 64); `at`: which of these the places are."""
+        return cls(places, units[:, at].transpose(1, 0, 2).astype(np.float32), looks)
+
+    def sums(self, codes: NDArray[np.int8]) -> tuple[Floats, Floats]:
+        """(queries, files): the sums of the cosines, and of their sizes, in `_UNIT`s: whole
+        numbers, exact whatever the order they are added in."""
+        files = codes.shape[1]
+        if files <= _FEW_FILES:
+            every = self.numbers @ codes[self.places].astype(np.float32).transpose(0, 2, 1)
+            if self.looks is not None:
+                every *= self.looks[:, :, None]
+            return every.sum(axis=0), np.abs(every).sum(axis=0)
+        signed = np.zeros((self.numbers.shape[1], files), np.float32)
+        size = np.zeros_like(signed)
+        numbers = np.empty((files, NUMBERS), np.float32)
+        for n, place in enumerate(self.places.tolist()):
+            whose: Any = slice(None) if self.looks is None else np.flatnonzero(self.looks[n])
+            np.copyto(numbers, codes[place])
+            cosines = self.numbers[n, whose] @ numbers.T
+            signed[whose] += cosines
+            size[whose] += np.abs(cosines, out=cosines)
+        return signed, size
+
+    def any_alone(self, codes: NDArray[np.int8]) -> NDArray[np.bool_]:
+        """(queries, files): whether any cosine is enough alone."""
+        every = self.numbers @ codes[self.places].astype(np.float32).transpose(0, 2, 1)
+        found: NDArray[np.bool_] = (np.abs(every) >= np.float32(ONE * _UNIT)).any(axis=0)
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Look:
-    """Queries with the same modules, and what they look at in one set."""
+    """What queries with the same modules look at in one set."""
 
-    count: int
-    """Queries."""
-    keyed: tuple[_Part, ...]
+    keyed: _Part
     """Modules that all of them look at."""
-    strong: tuple[_Part, ...]
+    strong: _Part | None = None
     """Modules that are among the strongest of some."""
-    each: int
+    each: int = 0
     """How many of these each query looks at."""
 
     @classmethod
-    def of(cls, queries: Sequence[SearchEntry], shared: Places, places: Places) -> _Look:
-        """`shared`: the modules that both have, in the order in which they are looked at."""
-        units = np.stack([query.units for query in queries])
-
-        def part(module: int, whose: Any) -> _Part:
-            return module, whose, units[whose, places[module]].astype(np.float32)
-
-        first = len(shared) if len(shared) <= WHOLE else KEYED
-        keyed = tuple(part(module, slice(None)) for module in shared[:first].tolist())
-        if first == len(shared):
-            return cls(len(queries), keyed, (), 0)
-        pool = shared[KEYED:AMONG]
-        norms = np.stack([query.norms[places[pool]] for query in queries])
-        chosen = pool[strongest(norms, STRONGEST)]
-        strong = tuple(
-            part(module, np.flatnonzero((chosen == module).any(axis=1)))
-            for module in np.unique(chosen).tolist()
-        )
-        return cls(len(queries), keyed, strong, chosen.shape[1])
+    def of(cls, units: Units, norms: Floats, shared: Places, places: Places) -> _Look:
+        """`shared`: the modules that both have, in the order in which they are looked at;
+        `places`: where the queries have each."""
+        if len(shared) <= WHOLE:
+            return cls(_Part.of(shared, units, places[shared]))
+        first, pool = shared[:KEYED], shared[KEYED:AMONG]
+        chosen = strongest(norms[:, places[pool]], STRONGEST)
+        looks = np.zeros((len(pool), len(units)), np.bool_)
+        looks[chosen, np.arange(len(units))[:, None]] = True
+        some = looks.any(axis=1)
+        strong = _Part.of(pool[some], units, places[pool[some]], looks[some])
+        return cls(_Part.of(first, units, places[first]), strong, chosen.shape[1])
 
     def at(self, block: ColumnBlock, sigmas: float) -> Iterator[tuple[int, Candidate]]:
         """What comes near in a block, each with the place of its query."""
         for begin in range(0, len(block.keys), BLOCK):
             keys = block.keys[begin : begin + BLOCK]
             codes = block.codes[:, begin : begin + BLOCK]
-            sums = [self._sums(self.keyed, codes)]
-            counts = [len(self.keyed)]
-            if self.strong:
-                sums.append(self._sums(self.strong, codes))
+            sums = [self.keyed.sums(codes)]
+            counts = [len(self.keyed.places)]
+            if self.strong is not None:
+                sums.append(self.strong.sums(codes))
                 sums.append((sums[0][0] + sums[1][0], sums[0][1] + sums[1][1]))
                 counts += [self.each, counts[0] + self.each]
-            near = self._one(codes) if counts[0] <= FEW else np.zeros(sums[0][0].shape, np.bool_)
+            near = np.zeros(sums[0][0].shape, np.bool_)
+            if counts[0] <= FEW:
+                near |= self.keyed.any_alone(codes)
             for (signed, size), count in zip(sums, counts, strict=True):
                 near |= np.abs(signed) >= np.float32(gate(count, sigmas) * count * _UNIT)
                 near |= size >= np.float32(EITHER_SIGN * count * _UNIT)
@@ -323,27 +361,6 @@ class _Look:
                 ]
                 best = max(max(each) for each in means)
                 yield int(query), Candidate(int(keys[at]), means[-1][0], counts[-1], best)
-
-    def _one(self, codes: NDArray[np.int8]) -> NDArray[np.bool_]:
-        """(queries, files): whether any cosine is enough alone."""
-        found = np.zeros((self.count, codes.shape[1]), np.bool_)
-        for module, whose, query in self.keyed:
-            cosines = query @ codes[module].astype(np.float32).T
-            found[whose] |= np.abs(cosines) >= np.float32(ONE * _UNIT)
-        return found
-
-    def _sums(self, parts: Sequence[_Part], codes: NDArray[np.int8]) -> tuple[Floats, Floats]:
-        """(queries, files): the sums of the cosines, and of their sizes, in `_UNIT`s: whole
-        numbers, exact whatever the order they are added in."""
-        signed = np.zeros((self.count, codes.shape[1]), np.float32)
-        size = np.zeros_like(signed)
-        numbers = np.empty((codes.shape[1], NUMBERS), np.float32)
-        for module, whose, query in parts:
-            np.copyto(numbers, codes[module])
-            cosines = query @ numbers.T
-            signed[whose] += cosines
-            size[whose] += np.abs(cosines, out=cosines)
-        return signed, size
 
 
 def _sized(mean: float) -> float:
