@@ -324,6 +324,15 @@ class Evidence:
     """For the weights rung: cosine, p_value, agreeing, relation, calibration. For bytes,
     `size_is_false`: a list gives the file with this digest another size."""
 
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """Of several reasons, the strongest first; of digests, the SHA-256 that lists and hubs
+        know."""
+        return -self.rung, _KNOWN_FIRST.get(self.kind, len(_KNOWN_FIRST)), self.kind
+
+
+_KNOWN_FIRST = {kind.label: number for number, kind in enumerate(DigestKind)}
+
 
 @dataclass(frozen=True, slots=True)
 class Match:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ from reseen.fingerprints.kinds import (
     contradicted,
     size_allows,
 )
-from reseen.match import ladder
+from reseen.match import evidence, ladder
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.stated import NamedIndex, StatedFile
 from reseen.records import Artifact, Digest, DigestKind, RemovedFile, RepoType, Rung
@@ -219,3 +220,13 @@ def test_names_and_keys_are_not_in_what_is_pickled(store: Store) -> None:
     assert index.names is not None
     sent = pickle.dumps(index)
     assert index.names.keyring.for_states not in sent
+
+
+def test_of_several_equal_digests_the_one_that_people_know_is_told() -> None:
+    """Lists and hosts know the SHA-256; whichever was compared first."""
+    kinds = (DigestKind.BLAKE3, DigestKind.GIT_BLOB, DigestKind.SHA256)
+    for order in permutations(kinds):
+        found = [("rm-sample01", evidence.read(kind, bytes(32))) for kind in order]
+        (match,) = evidence.gather(found)
+        assert [each.kind for each in match.evidence] == ["sha256", "blake3", "git-blob-sha1"]
+        assert "SHA-256" in match.why

@@ -96,9 +96,16 @@ def scan_progress(output: Output) -> Iterator[ScanProgress]:
         yield ScanProgress(quiet=False, as_json=False, live=live)
 
 
+_QUOTAS = {"api": "listings", "resolvers": "files"}
+"""What the hub's windows are for, in words."""
+
+
 def progress_line(progress: Progress) -> str:
     """Where a scan is, in one line."""
-    left = ", ".join(f"{n:,} {kind} requests left" for kind, n in progress.quota_left.items())
+    left = ", ".join(
+        f"{n:,} requests for {_QUOTAS.get(kind, kind)} left"
+        for kind, n in progress.quota_left.items()
+    )
     parts = [
         f"{progress.walked:,} of {progress.listed:,}{'+' if progress.listing else ''} repositories",
         count(progress.sightings, "sighting"),

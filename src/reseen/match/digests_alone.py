@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.kinds import WHOLE
@@ -19,6 +19,7 @@ from reseen.observed.artifacts import LFS
 from reseen.records import DigestKind, RemovalClass
 from reseen.store import schema
 from reseen.store.database import chunks
+from reseen.store.held_by_class import held_by_class
 
 _CLASS = int(RemovalClass.CHILD_ABUSE)
 _WHOLE = tuple(int(kind) for kind in WHOLE)
@@ -77,16 +78,7 @@ def every_such_claim(connection: Connection) -> set[int]:
 def _of_class(kind: Any, value: Any) -> ColumnElement[bool]:
     """The condition on a digest of a whole file: a removal of that class has it, by a claim in
     force."""
-    d, c = schema.digests.alias("same"), schema.claims.alias("saying")
-    r = schema.removals.alias("of_class")
-    return exists().where(
-        d.c.kind == kind,
-        d.c.value == value,
-        c.c.pk == d.c.claim_pk,
-        c.c.in_force == 1,
-        r.c.pk == c.c.removal_pk,
-        r.c.cls >= _CLASS,
-    )
+    return held_by_class((schema.digests, schema.claims, schema.removals), kind, value, _CLASS)
 
 
 def _pointers(connection: Connection) -> set[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from reseen.fingerprints.kinds import LADDER, PROVE
@@ -200,7 +201,7 @@ def gather(found: Iterable[tuple[str, Evidence]]) -> tuple[Match, ...]:
     for removal, evidence in found:
         by_removal.setdefault(removal, {}).setdefault((evidence.rung, evidence.kind), evidence)
     matches = [
-        Match(removal, tuple(sorted(some.values(), key=lambda e: (-e.rung, e.kind))))
+        Match(removal, tuple(sorted(some.values(), key=attrgetter("order"))))
         for removal, some in by_removal.items()
     ]
     return tuple(sorted(matches, key=lambda match: (-match.rung, match.removal)))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
-from reseen.records import DigestKind, Evidence, Rung
+from reseen.records import Evidence, Rung
 from reseen.store import schema
 from reseen.store.database import chunks, insert_many, upsert
 
@@ -104,8 +105,4 @@ def of_rows(rows: Iterable[Row[Any]]) -> tuple[Evidence, ...]:
         for row in rows
         if row.e_rung is not None
     ]
-    return tuple(sorted(found, key=lambda e: (-e.rung, _ORDER.get(e.kind, len(_ORDER)), e.kind)))
-
-
-_ORDER = {kind.label: number for number, kind in enumerate(DigestKind)}
-"""SHA-256 first: what people know."""
+    return tuple(sorted(found, key=attrgetter("order")))

@@ -17,6 +17,7 @@ from reseen.fingerprints.kinds import WHOLE
 from reseen.records import RemovalClass
 from reseen.store import schema
 from reseen.store.database import chunks
+from reseen.store.held_by_class import held_by_class
 
 _CLASS = int(RemovalClass.CHILD_ABUSE)
 _WHOLE = tuple(int(kind) for kind in WHOLE)
@@ -25,16 +26,7 @@ _WHOLE = tuple(int(kind) for kind in WHOLE)
 def is_of_class(kind: Any, value: Any) -> ColumnElement[bool]:
     """The condition on a digest of a whole file: a removal of that class has it, by a claim in
     force."""
-    d, c = schema.digests.alias("of_class"), schema.claims.alias("saying_so")
-    r = schema.removals.alias("of_that_class")
-    return exists().where(
-        d.c.kind == kind,
-        d.c.value == value,
-        c.c.pk == d.c.claim_pk,
-        c.c.in_force == 1,
-        r.c.pk == c.c.removal_pk,
-        r.c.cls >= _CLASS,
-    )
+    return held_by_class((schema.digests, schema.claims, schema.removals), kind, value, _CLASS)
 
 
 def is_about_such(claim_pk: Any) -> ColumnElement[bool]:

@@ -7,13 +7,13 @@ and count are bounded, and a pattern that is a regular expression is counted but
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from reseen.errors import Malformed, TooLarge
+from reseen.updates.json_object import json_object
 
 _N = TypeVar("_N", int, float)
 
@@ -21,7 +21,6 @@ GGUF_ALPHA = "adapter.lora.alpha"
 """Where a GGUF file has it."""
 LARGEST = 1 << 20
 """Bytes of a configuration: a real one has a few thousand."""
-_DEEPEST = 8
 _MOST_PATTERNS = 20_000
 _LARGEST_NUMBER = 1e9
 _LITERAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
@@ -138,27 +137,7 @@ def config_of_gguf(alpha: str) -> PeftConfig:
 def _mapping(data: bytes) -> dict[str, object]:
     if len(data) > LARGEST:
         raise TooLarge("the adapter's configuration is larger than 1 MiB")
-    if _depth(data) > _DEEPEST:
-        raise Malformed("the adapter's configuration is nested too deeply")
-    try:
-        value: object = json.loads(data)
-    except (ValueError, RecursionError) as e:
-        raise Malformed("the adapter's configuration is not JSON") from e
-    if not isinstance(value, dict):
-        raise Malformed("the adapter's configuration is not a JSON object")
-    return {str(key): item for key, item in value.items()}
-
-
-def _depth(data: bytes) -> int:
-    """An upper bound of how deep the brackets nest; those inside strings count too."""
-    deepest = depth = 0
-    for byte in data:
-        if byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    return deepest
+    return json_object(data, "the adapter's configuration")
 
 
 def _config(fields: Mapping[str, object]) -> PeftConfig:

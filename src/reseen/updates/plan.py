@@ -28,7 +28,7 @@ file have the same modules.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from reseen.errors import FileError
@@ -55,7 +55,7 @@ from reseen.updates.not_read import (
     SECOND_UPDATE,
     code_of,
 )
-from reseen.updates.own_objects import close, own_pieces
+from reseen.updates.own_objects import OwnPiece, close, own_pieces
 from reseen.updates.peft import GGUF_ALPHA, PeftConfig, config_of_gguf, parse_metadata
 from reseen.updates.sides import OWN
 
@@ -244,7 +244,7 @@ def _modules(
     """Every layer under its canonical names; of two for one name, the one that no words wrap, then
     the one that is not fused."""
     taken: dict[str, tuple[FileLayer, Piece]] = {}
-    for layer in sorted(layers, key=lambda layer: (layer.wrapped is not None, layer.source)):
+    for layer in _in_order(layers):
         pieces = naming.pieces(layer)
         if pieces is None:
             counts[FUSED] += len(layer.tensors)
@@ -262,18 +262,26 @@ def _modules(
         if layer.source not in used and naming.pieces(layer) is not None:
             counts[SECOND_UPDATE] += len(layer.tensors)
     return tuple(
-        ModulePlan(
-            name=name,
-            source=layer.source,
-            algorithm=layer.shape.algorithm,
-            shape=piece.shape,
-            rank=layer.shape.rank,
-            tensors=layer.tensors,
-            rows=piece.rows,
-            fixed_scale=scales[layer.source],
-            unpacked=layer.unpacked,
-        )
-        for name, (layer, piece) in sorted(taken.items())
+        replace(_module(layer, piece), fixed_scale=scales[layer.source], unpacked=layer.unpacked)
+        for _, (layer, piece) in sorted(taken.items())
+    )
+
+
+def _in_order(layers: Iterable[FileLayer]) -> list[FileLayer]:
+    """Those that no words wrap first: of two for one name the first is taken."""
+    return sorted(layers, key=lambda layer: (layer.wrapped is not None, layer.source))
+
+
+def _module(layer: FileLayer, piece: Piece | OwnPiece) -> ModulePlan:
+    """A piece of a layer, as the layer itself says it."""
+    return ModulePlan(
+        name=piece.name,
+        source=layer.source,
+        algorithm=layer.shape.algorithm,
+        shape=piece.shape,
+        rank=layer.shape.rank,
+        tensors=layer.tensors,
+        rows=piece.rows,
     )
 
 
@@ -282,7 +290,7 @@ def _own_modules(
 ) -> tuple[ModulePlan, ...]:
     """Every object of every layer under its name; of two for one name, the first."""
     found: dict[str, ModulePlan] = {}
-    for layer in sorted(layers, key=lambda layer: (layer.wrapped is not None, layer.source)):
+    for layer in _in_order(layers):
         pieces = own_pieces(layer, naming)
         if pieces is None:
             counts[FUSED] += len(layer.tensors)
@@ -291,16 +299,7 @@ def _own_modules(
         if not free:
             counts[SECOND_UPDATE] += len(layer.tensors)
         for piece in free:
-            found[piece.name] = ModulePlan(
-                name=piece.name,
-                source=layer.source,
-                algorithm=layer.shape.algorithm,
-                shape=piece.shape,
-                rank=layer.shape.rank,
-                tensors=layer.tensors,
-                rows=piece.rows,
-                what=piece.what,
-            )
+            found[piece.name] = replace(_module(layer, piece), what=piece.what)
     return tuple(found.values())
 
 

@@ -6,7 +6,6 @@ the factor's role and its own, `up/scale`. What is refused has parts that are no
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from math import prod
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from reseen.errors import Malformed, Unread
 from reseen.files.tensors import TensorInfo
+from reseen.updates.json_object import json_object
 from reseen.updates.names.known import DENOISERS, ENCODERS, known
 from reseen.updates.names.suffixes import FACTORS, split
 from reseen.updates.open_sides import closed_by
@@ -211,14 +211,8 @@ def _of_four_bits(
 
 def _state(array: Matrix) -> Mapping[str, object]:
     """A small JSON object that is stored as a tensor of bytes."""
-    try:
-        text = np.clip(array.reshape(-1), 0, 255).astype(np.uint8).tobytes()
-        value: object = json.loads(text)
-    except (ValueError, RecursionError) as e:
-        raise Malformed("the state of a quantised factor is not JSON") from e
-    if not isinstance(value, dict):
-        raise Malformed("the state of a quantised factor is not a JSON object")
-    return {str(key): item for key, item in value.items()}
+    data = np.clip(array.reshape(-1), 0, 255).astype(np.uint8).tobytes()
+    return json_object(data, "the state of a quantised factor")
 
 
 def _whole(value: object) -> int:
