@@ -38,8 +38,8 @@ def artifact(**changes: Any) -> Artifact:
     return replace(ARTIFACT, **changes)
 
 
-def sketch(*, complete: bool, version: int = 1) -> bytes:
-    """A small sketch: one module of ones, in no slot, so that nothing is found by it."""
+def sketch(*, complete: bool, version: int = 1, of: int = 0) -> bytes:
+    """A small sketch of file `of`: one module, and no file's is like another's."""
     import numpy as np
 
     from reseen.fingerprints.sketch import NUMBERS, SLOTS, Components, Sketch
@@ -63,7 +63,7 @@ def sketch(*, complete: bool, version: int = 1) -> bytes:
         ids=np.array([7], np.uint32),
         norms=ones,
         scales=ones,
-        s=np.ones((1, 64), np.int8),
+        s=np.random.default_rng(of).choice(np.array([-1, 1], np.int8), (1, 64)),
         slots=np.zeros(SLOTS, np.uint32),
         components=None if version == 1 else none,
     ).encode()

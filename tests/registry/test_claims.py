@@ -59,7 +59,7 @@ def read(number: int, *, size: int = 10, sketched: bool = True, version: int = 1
         size=size,
         container=Container.SAFETENSORS,
         digests=tuple(digest(kind, number) for kind in kinds),
-        sketch=sketch(complete=True, version=version) if sketched else None,
+        sketch=sketch(complete=True, version=version, of=number) if sketched else None,
     )
 
 
