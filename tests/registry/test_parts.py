@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -88,15 +89,18 @@ def test_no_more_than_a_part_is_held(
 ) -> None:
     monkeypatch.setattr(imports, "_PART", 4)
     held: list[int] = []
+    alive: list[int] = []
     whole = store_rows.write
 
     def noted(*given: object) -> frozenset[int]:
         held.append(len(given[2].new))  # type: ignore[attr-defined]
+        alive.append(sum(isinstance(each, Draft) for each in gc.get_objects()))
         return whole(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(imports, "write", noted)
     account = import_list(store, keyring, write(tmp_path / "a.csv", 10))
     assert (held, account.added, len(account.removals)) == ([4, 4, 2], 10, 0)
+    assert alive == held, "what was written is gone before the next is read"
     assert (import_list(store, keyring, tmp_path / "a.csv").unchanged) == 10
 
 

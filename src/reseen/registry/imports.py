@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -129,9 +129,17 @@ def import_list(
         return _import(store, keyring, path, options, _Parts(read, iter([held])))
     with _reading(path, options) as (listed, streamed):
         parts = iter(lambda: list(islice(streamed, _PART)), [])
-        first = next(parts, [])  # nobody waits for the store while a list of usual length is read
-        seen = SeenKeys() if len(first) == _PART else None
-        return _import(store, keyring, path, options, _Parts(listed, chain([first], parts), seen))
+        # Nobody waits for the store while a list of usual length is read.
+        first = [next(parts, [])]
+        seen = SeenKeys() if len(first[0]) == _PART else None
+        each = _handed_on(first, parts)
+        return _import(store, keyring, path, options, _Parts(listed, each, seen))
+
+
+def _handed_on(first: list[list[Draft]], rest: Iterator[list[Draft]]) -> Iterator[list[Draft]]:
+    """The first part, of which this list is the only holder, and those after it."""
+    yield first.pop()
+    yield from rest
 
 
 def _import(
@@ -181,6 +189,7 @@ def _taken(
         if seen is not None:
             seen.add(part)
         yield written
+        del part, some, merged  # gone before the next part is read
 
 
 class _NothingIsWritten(Exception):
