@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-strangers bench-poison bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
+.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-poison bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -43,6 +43,10 @@ bench-detection: $(VENV)/.dev
 # algorithm, into docs/strangers.md. Some 20 minutes.
 bench-strangers: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.strangers --write
+
+# Textual inversions on a model of training: strangers called copies, and edited copies found. A minute.
+bench-embeddings: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.embeddings
 
 # What others upload, and what it may do to a removal's copies, into docs/poison.md. Some minutes;
 # goes on where it was.

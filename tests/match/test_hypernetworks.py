@@ -22,7 +22,7 @@ Layers = dict[tuple[int, int, int], NDArray[np.float64]]
 def layers(person: int) -> Layers:
     numbers = np.random.default_rng(person)
     return {
-        (width, side, n): 0.02 * numbers.standard_normal((width, width))
+        (width, side, n): 0.02 * numbers.standard_normal((64, 64))
         for width in (320,)
         for side in (0, 1)
         for n in (0, 1)

@@ -211,15 +211,15 @@ def sketch(values: Floats) -> EmbeddingRows:
 
 
 @pytest.mark.parametrize("along", [0.0, 0.5])
-@pytest.mark.parametrize("amount", [0.0, 0.1, 0.3, 0.6, 1.0, 2.0])
+@pytest.mark.parametrize("amount", [0.0, 0.3, 0.6, 2.0])
 def test_strangers_who_began_with_one_token_are_no_copies(along: float, amount: float) -> None:
     """However long they were trained, and though half of it went along the token itself. The
-    figures of all 79,800 pairs are in docs/detection.md."""
+    figures of all 79,800 pairs are `benchmarks.embeddings`'s."""
     numbers = np.random.default_rng(1)
     token = numbers.standard_normal(768)
     token *= 0.45 / np.linalg.norm(token)
     made_rows = []
-    for _ in range(40):
+    for _ in range(16):
         moves = numbers.standard_normal((int(numbers.integers(1, 4)), 768))
         moves /= np.linalg.norm(moves, axis=1, keepdims=True)
         moves = (1 - along**2) ** 0.5 * moves + along * token / np.linalg.norm(token)

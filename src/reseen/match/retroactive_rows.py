@@ -23,10 +23,11 @@ def copies(
 ) -> Iterator[tuple[int, str, Evidence]]:
     """(artifact's pk, removal, why) of stored files (of these artifacts; None: of all) that have
     the embeddings of these removals (None: of all in force)."""
-    index = RowIndex.load(connection)
+    every = RowIndex.load(connection)
+    of_claim = every.removals(connection, only)
+    index = every.kept(lambda pk: pk in of_claim)
     if not len(index):
         return
-    of_claim = index.removals(connection, only)
     pages = (
         kept.every_read(connection, _PAGE)
         if among is None
