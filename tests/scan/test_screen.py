@@ -373,6 +373,26 @@ def test_a_header_alone_tells_later_what_is_worth_a_look(store: Store) -> None:
     assert waiting(store, known(store)) == {"xl"}
 
 
+def test_a_header_of_which_sixteen_modules_were_kept_once_is_looked_at_again(store: Store) -> None:
+    """They say little of what else the file has."""
+    part = saved({n: f for n, f in large(1).items() if ".attn2." in n})
+    hub = FakeHub({"x": LARGE_ALTERED})
+    remove(store, listed(OTHER))
+    put(store, saved({"no.such.layer": large(1)[next(iter(large(1)))]}))
+    with store.write() as connection:
+        record(connection, go(hub, known(store)))
+        kept = connection.execute(select(schema.read_entries)).one()
+        assert len(kept.slots) == 4 * len(large(1))
+        fixed = b"".join(n.to_bytes(4, "little") for n in range(1, 17))
+        connection.execute(schema.read_entries.update().values(slots=fixed))
+    assert waiting(store, known(store)) == set()
+    put(store, part)
+    assert waiting(store, known(store)) == {"x"}
+    with store.write() as connection:
+        assert record(connection, go(hub, known(store))).new
+    assert waiting(store, known(store)) == set()
+
+
 def test_what_was_seen_before_the_first_sketch_is_worth_a_look(store: Store) -> None:
     remove(store, listed(REMOVED))
     hub = FakeHub({"x": CAST, "card.png": CAST, "tiny": b"x" * 2000})

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from reseen.fingerprints.choice import AMONG as AMONG
 from reseen.fingerprints.choice import KEYED, STRONGEST, WHOLE, ModuleOrder, strongest
 from reseen.fingerprints.entries import STEPS, Ids, SearchEntry, Units, meets
-from reseen.fingerprints.sketch import FEWEST_MODULES, NUMBERS
+from reseen.fingerprints.sketch import FEWEST_MODULES, NUMBERS, SLOTS
 
 LEAST = 0.125
 """The mean cosine from which a removed file is worth a full comparison: half of what a copy has at
@@ -204,9 +204,11 @@ class NearestIndex:
         return found
 
     def could_match(self, group: str, ids: Ids) -> bool:
-        """May a file with these modules match anything? Decided without its weights."""
+        """May a file with these modules match anything? Decided without its weights. Of sixteen
+        that may be is: once so many were kept of a header, by a fixed choice."""
         return any(
-            int((some.shared(ids) >= 0).sum()) >= some.enough for some in self.meeting(group)
+            len(ids) == SLOTS or int((some.shared(ids) >= 0).sum()) >= some.enough
+            for some in self.meeting(group)
         )
 
     def says_little(self, entry: SearchEntry) -> bool:

@@ -79,7 +79,12 @@ def _replace(connection: Connection, table: Table, rows: Sequence[dict[str, Any]
 def keep_modules(
     connection: Connection, modules: Sequence[tuple[int, Mapping[str, bytes]]]
 ) -> None:
-    """Keep which modules artifacts have, by group, where only their headers were read."""
+    """Keep which modules artifacts have, by group, where only their headers were read, instead of
+    what was kept of a header before."""
+    table = schema.read_entries
+    for chunk in chunks(pk for pk, groups in modules if groups):
+        of = table.c.artifact_pk.in_(chunk)
+        connection.execute(delete(table).where(of, table.c.code.is_(None)))
     rows = [
         (pk, _VERSION, group, slots, None)
         for pk, groups in modules
