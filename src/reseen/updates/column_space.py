@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reseen.updates.cost import BLOCK
-from reseen.updates.forms import Grams, LowRank, Matrix
+from reseen.updates.forms import Grams, LowRank, Matrix, trace
 
 FADING = 1e-8
 """ε: a direction counts half whose square is this part of the square of all together."""
@@ -67,15 +67,15 @@ def _by_sums(grams: Grams, projected: _Wide, kind: _Kind) -> ColumnSpace | None:
         return None
     fading = FADING * total
     product = grams.up @ grams.down
-    product.ravel()[:: rank + 1] += fading
+    product.flat[:: rank + 1] += fading
     try:
         inverse = np.linalg.inv(product)
     except np.linalg.LinAlgError:
         return None
     middle = grams.down @ inverse
-    faded = fading * float(inverse.ravel()[:: rank + 1].sum())
+    faded = fading * trace(inverse)
     if kind is np.float32:
-        width = Grams(grams.up, middle).size
+        width = trace(grams.up) * trace(middle)
         if not (1e-20 < size < 1e30 and abs(faded) < _FADED and 0 < width < _WIDTH * rank):
             return None
     half = len(projected) // 2

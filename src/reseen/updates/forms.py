@@ -30,17 +30,10 @@ class Grams(NamedTuple):
 
     up: NDArray[np.float64]
     down: NDArray[np.float64]
-
-    @property
-    def total(self) -> float:
-        """‖B A‖²."""
-        return float(np.vdot(self.up, self.down))
-
-    @property
-    def size(self) -> float:
-        """‖B‖² ‖A‖²: how large that could be."""
-        step = len(self.up) + 1
-        return float(self.up.ravel()[::step].sum() * self.down.ravel()[::step].sum())
+    total: float
+    """‖B A‖²."""
+    size: float
+    """‖B‖² ‖A‖²: how large that could be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -328,7 +321,13 @@ def _total(left: Matrix, right: Matrix, kind: type[np.floating[Any]]) -> tuple[f
 
 def _grams(left: Matrix, right: Matrix, kind: type[np.floating[Any]]) -> Grams:
     every = slice(None)
-    return Grams(_some_of_gram(left, every, kind), _some_of_gram(right.T, every, kind))
+    up, down = _some_of_gram(left, every, kind), _some_of_gram(right.T, every, kind)
+    return Grams(up, down, float(np.vdot(up, down)), trace(up) * trace(down))
+
+
+def trace(matrix: NDArray[np.floating[Any]]) -> float:
+    """The sum of the diagonal of a square one."""
+    return float(matrix.ravel()[:: len(matrix) + 1].sum())
 
 
 def _some_of_gram(
