@@ -296,6 +296,7 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "case_sightings": ("review", set()),
     "cases": ("review", set()),
     "changes": ("store", {"match", "scan"}),
+    "claim_moves": ("registry", set()),
     "claims": ("registry", {"match", "review", "scan"}),
     "comments": ("review", set()),
     "decided": ("review", set()),
@@ -360,6 +361,7 @@ def _written(path: Path) -> set[str]:
 
 COVERED = {
     *("decisions", "decided", "withdrawals", "fact_events", "comments", "notice_steps"),
+    "claim_moves",
 }
 """Tables whose every row a line of the audit log covers."""
 

@@ -301,7 +301,7 @@ class Stage:
                     return
                 room.classify(name, on, by)
                 facts.classed -= facts.group_of(name)
-                facts.classed |= {name} if on else set()
+                facts.classed |= facts.group_of(name) if on else set()
             case Settle(name, counts, by):
                 if name in facts.imported and room.settle(name, counts, by):
                     facts.settled[name] = counts

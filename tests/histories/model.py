@@ -117,7 +117,14 @@ class Facts:
         ]
 
     def is_never_read(self, group: Collection[str]) -> bool:
-        """Is the removal of these rows of the class that is never read?"""
+        """Is the removal of these rows of the class that is never read? By what is said of it, or
+        of another that stands at one of its links."""
+        in_force = self.in_force()
+        pages = {row.model for row in in_force if row.name in group} - {None}
+        there = {self.group_of(row.name) for row in in_force if row.model in pages}
+        return any(map(self._says_never_read, {frozenset(group), *there}))
+
+    def _says_never_read(self, group: Collection[str]) -> bool:
         if any(name in self.classed for name in group):
             return True
         return any(

@@ -30,7 +30,7 @@ from tests.histories.acts import (
     draw,
     new_folder,
 )
-from tests.histories.faces import Known, Room, Seen, emptied_folder, kept_open
+from tests.histories.faces import Known, Room, emptied_folder, kept_open
 from tests.histories.model import Facts, Found, Level, Place, Target, expected, looked_at
 from tests.histories.rows import rows
 from tests.histories.world import FOLDER, HUB
@@ -130,15 +130,6 @@ def _model(facts: Facts, world: World, known: Known, which: str) -> list[Differe
             said = f"{which}: {_at(key)} {_name(Found(seen.rung))}/{seen.confirmed}"
             told.append(Difference(f"confirmed: {_name(Found(seen.rung))}/{seen.confirmed}", said))
     return told
-
-
-def _by_place(known: Known) -> dict[tuple[frozenset[str], Place], Seen]:
-    """The surest of each place, whatever removal it is of."""
-    found: dict[tuple[frozenset[str], Place], Seen] = {}
-    for (_, place), seen in known.live.items():
-        key = frozenset[str](), place
-        found[key] = max(found.get(key, seen), seen, key=lambda each: each.rung)
-    return found
 
 
 def _name(found: Found | None) -> str:
@@ -244,14 +235,12 @@ def _against(stage: Stage, known: Known, fresh: Room, same: Facts) -> list[Diffe
     other = fresh.known()
     facts_there = replace(facts, groups=same.groups)
     told = _model(facts_there, world, other, "fresh")
-    here, there = known.live, other.live
     if _groups(facts) != _groups(facts_there):
-        if facts.imported.keys() == same.imported.keys() and facts.withdrawn:
-            one, two = _groups(facts), _groups(facts_there)
-            told.append(Difference("identity", f"{_names(one - two)} and {_names(two - one)}"))
-        here, there = _by_place(known), _by_place(other)
+        one, two = _groups(facts), _groups(facts_there)
+        told.append(Difference("identity", f"{_names(one - two)} and {_names(two - one)}"))
     if told:
         return told
+    here, there = known.live, other.live
     places = looked_at(facts, world)
     # What one of them read and the other had no reason to is no fact of both.
     apart = _reads(known) ^ _reads(other)

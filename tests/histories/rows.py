@@ -127,6 +127,14 @@ def rows() -> dict[str, Row]:
         name = f"Sample person {len(found) + 1:02}"
         whole = {kind: _digest(file, kind) for kind in WHOLE}
         found[name] = Row(name, LOCAL, whole, size=file.size, file=file)
+    # What ties removals of which their list had told before, by a digest or by a link.
+    row("second", "sha256:r2", "blake3:r2")
+    row("third", "sha256:r5", model=105)
+    row("third", "sha256:r1-cast", model=102)
+    row("first", "sha256:r4", model=104)
+    row("first", "sha256:r5", model=104)
+    row("hostile", "sha256:r4", model=102, hostile=True)
+    row("hostile", "sha256:r1", model=104, hostile=True)
     return found
 
 

@@ -204,6 +204,7 @@ def test_a_later_list_says_its_own_beside_the_earlier(
     less = f"link,blake3\n{link(1, 2)},{digest(2)}\n"
     assert take(less, name="later.csv").unchanged == 1
     # what another list says is that one's word, though somebody said it before
+    less = f"sha256,blake3\n{digest(1)},{digest(2)}\n"
     assert take(less).merged == 1
     assert take(less).unchanged == 1
     assert [claim.list for claim in every(store)[0].claims] == ["a list", "later", "a list"]
@@ -792,5 +793,6 @@ def test_a_made_up_sha256_takes_no_file_away_from_its_removal(store: Store, take
     honest = f"sha256,blake3\n{digest(1)},{digest(5)}\n"
     assert take(made_up, name="made up.csv").added == 1
     assert take(honest, name="honest.csv").added == 1
-    assert take(f"blake3\n{digest(5)}\n", name="third.csv").merged == 1
+    assert take(f"sha256\n{digest(1)}\n", name="third.csv").merged == 1
+    assert take(f"sha256\n{digest(7)}\n", name="third.csv").merged == 1
     assert take(honest, name="honest.csv").unchanged == 1

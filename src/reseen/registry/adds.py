@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from reseen.errors import FileError, bulkhead
 from reseen.fingerprints.known_bogus import why_bogus, why_no_model
 from reseen.records import DigestKind, Fingerprint, Names, RemovalClass, RemovedFile, Rung
-from reseen.registry import file_facts, learning, never_read
+from reseen.registry import claim_moves, file_facts, learning, never_read
 from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.known import Reader
 from reseen.registry.merge import merge
@@ -130,16 +130,19 @@ def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: D
         (), read.size, read.container, read.data_size, read.layout, read.sketch, read.rows
     )
     with store.write() as connection:
-        known = Reader(connection, keyring).known([draft])
-        merged = merge([draft], known, lambda id, sealed: keyring.open(sealed, id))
+        reader = Reader(connection, keyring)
+        known = reader.known([draft])
+        merged = merge([draft], known, lambda id, sealed: keyring.open(sealed, id), reader.more)
         (outcome,), (standing,) = merged.outcomes, merged.about
         lines = ClaimLines()
         written = write(connection, keyring, merged, lines)
+        claim_moves.log(connection, lines.moved, None)
         if written:
             told = file_facts.stood(connection, lines.pks, {})
             (one,) = told.values()  # a file is a list of one row
             act = audit.Act("add", standing.id, None, lines.details(connection), stood=one)
             audit.append(connection, [act])
+        claim_moves.say_class_too(connection, lines.moved, None)
         learning.learn(connection, removals=written)
         renewed = _renew(connection, read)
         became = AddOutcome(outcome.value)

@@ -26,6 +26,8 @@ class ClaimLines:
         self._first = self._last = 0
         self._parts = 0
         self._digests: list[tuple[int, Sequence[bytes], Sequence[int]]] = []
+        self.moved: list[tuple[int, int, int]] = []
+        """Claims of before that went elsewhere: another line covers that (`claim_moves.log`)."""
 
     def add_claims(self, columns: Mapping[str, Sequence[Any]]) -> None:
         """A part's claims, column by column; then `add_digests` for each kind of theirs."""

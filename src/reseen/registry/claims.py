@@ -29,7 +29,7 @@ from reseen.errors import NotFound, SealError
 from reseen.observed import sketches
 from reseen.observed.artifacts import instant
 from reseen.records import Claim, Container, Digest, DigestKind, RemovalClass
-from reseen.registry import same_files
+from reseen.registry import same_files, same_links
 from reseen.registry.days import day
 from reseen.store import audit, change_log, ids, schema
 from reseen.store.database import chunks, now, reserve
@@ -57,8 +57,11 @@ def list_pks(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def refresh(connection: Connection, removal_pks: Collection[int]) -> None:
-    """Say anew what of these removals is in force, and note that they changed.
+def refresh(
+    connection: Connection, removal_pks: Collection[int], *, only_learned: bool = False
+) -> None:
+    """Say anew what of these removals is in force, and note that they changed. `only_learned`: it
+    is what bytes taught of them that changed.
 
     A claim of a list is in force unless it or its list is withdrawn. What was learned is in force
     unless it was taken back, if one of the claims that it rests on is, and if neither the removal
@@ -68,8 +71,12 @@ def refresh(connection: Connection, removal_pks: Collection[int]) -> None:
     """
     pks = sorted(set(removal_pks))
     never_read = same_files.of_class(connection, pks)
-    for chunk in chunks(pks):
-        _refresh_said(connection, chunk)
+    if not only_learned:
+        for chunk in chunks(pks):
+            _refresh_said(connection, chunk)
+        at_links = _refresh_at_links(connection)
+        pks = sorted(at_links.union(pks))
+        never_read |= at_links
     never_read |= same_files.of_class(connection, pks)
     if never_read:
         pks = sorted({*pks, *same_files.sharing(connection, never_read)})
@@ -97,6 +104,27 @@ def _refresh_said(connection: Connection, removal_pks: list[int]) -> None:
             }
         )
     )
+
+
+def _refresh_at_links(connection: Connection) -> set[int]:
+    """The class of what stands at a link of something that is never read; of which removals it
+    changed."""
+    r, never = schema.removals, int(RemovalClass.CHILD_ABUSE)
+    there = same_links.of_class(connection)
+    if not there:
+        return set()
+    by_themselves: set[int] = set()
+    for chunk in chunks(sorted(there)):
+        query = select(r.c.pk).where(r.c.pk.in_(chunk), strictest_class() >= never)
+        by_themselves.update(connection.scalars(query))
+    at_links = same_links.at_links(connection, by_themselves) - by_themselves
+    new, over = at_links - there, there - by_themselves - at_links
+    for chunk in chunks(sorted(new)):
+        connection.execute(update(r).where(r.c.pk.in_(chunk)).values({r.c.cls: never}))
+    for chunk in chunks(sorted(over)):
+        mine = update(r).where(r.c.pk.in_(chunk))
+        connection.execute(mine.values({r.c.cls: strictest_class()}))
+    return new | over
 
 
 def follows_in_force() -> ColumnElement[int]:
@@ -191,14 +219,23 @@ def withdraw_removal(
 def _taken_back() -> ColumnElement[bool]:
     """The condition on `claims`: the last that was done with this one is that it was taken back."""
     c, e, later = schema.claims.c, schema.fact_events.alias("e"), schema.fact_events.alias("later")
+    m = schema.claim_moves.c
+    been = or_(
+        e.c.removal_pk == c.removal_pk,
+        e.c.removal_pk.in_(select(m.from_pk).where(m.claim_pk == c.pk)),
+    )
+    since = or_(
+        later.c.removal_pk == c.removal_pk,
+        later.c.removal_pk.in_(select(m.from_pk).where(m.claim_pk == c.pk)),
+    )
     put_back = exists().where(
-        later.c.removal_pk == e.c.removal_pk,
+        since,
         later.c.claim_pk == e.c.claim_pk,
         later.c.what == "claim-put-back",
         later.c.pk > e.c.pk,
     )
     return exists().where(
-        e.c.removal_pk == c.removal_pk,
+        been,
         e.c.claim_pk == c.pk,
         e.c.what == "claim-taken-back",
         ~put_back,

@@ -8,6 +8,7 @@ brought, a column of a list, a claim or a removal that says something else than 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -17,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, and_, or_, select
 
 from reseen.records import RemovalClass
-from reseen.registry import file_facts
+from reseen.registry import claim_moves, file_facts, same_links
 from reseen.registry.claims import (
     CLASSED,
     COUNTS,
@@ -31,6 +32,7 @@ from reseen.registry.claims import (
 from reseen.store import audit_rows, schema
 from reseen.store.audit import AuditLine
 from reseen.store.audit_rows import CLAIM_NUMBERS, CLAIM_TEXTS, ClaimsDigest
+from reseen.store.database import chunks
 from reseen.store.log_proof import CoveredTable, Disagreements, LogProof, LogRow, together
 from reseen.store.standing_proof import StandingProof
 
@@ -43,7 +45,7 @@ def covered_tables(connection: Connection) -> dict[str, CoveredTable]:
     """The tables of this room that lines cover."""
     return {
         table.name: CoveredTable(_rows(connection, table), _named(connection, table), remember=True)
-        for table in (schema.withdrawals, schema.fact_events)
+        for table in (schema.withdrawals, schema.fact_events, schema.claim_moves)
     }
 
 
@@ -56,13 +58,15 @@ def _rows(connection: Connection, table: Table) -> Generator[LogRow]:
 
 
 def _named(connection: Connection, table: Table) -> Callable[[int], str]:
-    what = "a withdrawal or restoring" if table is schema.withdrawals else "what somebody did"
+    what = {"withdrawals": "a withdrawal or restoring", "fact_events": "what somebody did"}
+    what_it_is = what.get(table.name, "the move of a claim")
+    whose = table.c["from_pk" if table is schema.claim_moves else "removal_pk"]
 
     def named(pk: int) -> str:
         r = schema.removals.c
-        query = select(r.id).join(table, table.c.removal_pk == r.pk).where(table.c.pk == pk)
+        query = select(r.id).join(table, whose == r.pk).where(table.c.pk == pk)
         id = connection.scalar(query)
-        return f"{what} (row {pk}, of a list)" if id is None else f"{what} (row {pk}, {id})"
+        return f"{what_it_is} (row {pk}, {'of a list' if id is None else id})"
 
     return named
 
@@ -116,6 +120,7 @@ def _claims(connection: Connection, proof: LogProof, found: Disagreements) -> in
     columns = [c[name] for name in (*CLAIM_NUMBERS, *CLAIM_TEXTS)]
     query = select(*columns).order_by(c.pk).execution_options(yield_per=_PORTION)
     at, ranges, source = 0, proof.claims, CLAIM_NUMBERS.index("source")
+    first = claim_moves.first_places(connection)
     for rows in connection.execute(query).partitions():
         portion: list[Any] = []
         for row in rows:
@@ -125,7 +130,9 @@ def _claims(connection: Connection, proof: LogProof, found: Disagreements) -> in
                     portion = []
                 at += 1
             if at < len(ranges) and row[0] >= ranges[at].first:
-                portion.append(row)
+                # A line holds where it stood when it was written.
+                old = first.get(row[0])
+                portion.append(row if old is None else (row[0], old, *row[2:]))
             elif row[source] != LEARNED:
                 found.add(
                     f"a claim of {_removal(connection, row[1])} stands in the store, and in no "
@@ -191,6 +198,7 @@ def _lists(connection: Connection, classes: ClassesSaid, found: Disagreements) -
 
 @dataclass(slots=True)
 class _Claim:
+    removal_pk: int
     pk: int
     list_pk: int
     source: int
@@ -198,14 +206,29 @@ class _Claim:
     withdrawn_at: int | None
     born: int
     """The line that brought it; 0 before the log covered claims, and for what was learned."""
+    at: int
+    """The removal that it is of, as far as the acts were done again."""
     told: int | None = None
     """As it should stand."""
     taken: bool = False
     known: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """Something that was done with a removal or with one of its claims."""
+
+    line: int
+    at: int
+    what: str
+    removal_pk: int
+    """Where a claim went, of a move."""
+    claim_pk: int | None = None
+
+
 def _withdrawn(connection: Connection, proof: LogProof, found: Disagreements) -> None:
-    """`claims.withdrawn_at`, by doing again what was done with the removals that were touched."""
+    """`claims.withdrawn_at` and where a claim stands, by doing again what was done with the
+    removals that were touched."""
     c, w, e = schema.claims.c, schema.withdrawals.c, schema.fact_events.c
     about = e.what.in_(("claim-taken-back", "claim-put-back", "class-said"))
     touched = (
@@ -213,6 +236,8 @@ def _withdrawn(connection: Connection, proof: LogProof, found: Disagreements) ->
         .union(
             select(e.removal_pk).where(about),
             select(c.removal_pk).where(c.withdrawn_at.is_not(None)),
+            select(schema.claim_moves.c.from_pk),
+            select(schema.claim_moves.c.to_pk),
         )
         .subquery()
     )
@@ -227,38 +252,95 @@ def _withdrawn(connection: Connection, proof: LogProof, found: Disagreements) ->
         .where(about)
         .order_by(e.removal_pk, e.pk)
     )
+    first, moves = claim_moves.first_places(connection), _moves(connection, proof)
+    tied = _tied(connection)
+    several: defaultdict[int, tuple[list[_Claim], list[_Done]]] = defaultdict(lambda: ([], []))
+    for one in moves:
+        several[tied[one.removal_pk]][1].append(one)
     by_turn, by_event = _Groups(connection, turns), _Groups(connection, events)
+    empty = deque(sorted(tied))  # that may be
     lines = proof.tables
+
+    def acts_of(removal_pk: int) -> list[_Done]:
+        made = [
+            _Done(lines["withdrawals"].line_of(pk), at, "restore" if restored else "withdraw", of)
+            for of, pk, at, restored in by_turn.of(removal_pk)
+        ]
+        made += [
+            _Done(lines["fact_events"].line_of(pk), at, what, of, claim_pk)
+            for of, pk, at, what, claim_pk in by_event.of(removal_pk)
+        ]
+        return made
+
+    def with_empty_ones(before: int | None) -> None:
+        """What was done with removals that all claims have left."""
+        while empty and (before is None or empty[0] < before):
+            pk = empty.popleft()
+            several[tied[pk]][1].extend(acts_of(pk))
+
     for removal_pk, rows in groupby(
         connection.execute(claims.execution_options(yield_per=_PORTION)), key=itemgetter(0)
     ):
-        acts: list[tuple[int, int, str, int | None]] = [
-            (
-                lines["withdrawals"].line_of(pk), at, "restore" if restored else "withdraw", None,
-            )
-            for _, pk, at, restored in by_turn.of(removal_pk)
-        ]  # fmt: skip
-        acts += [
-            (lines["fact_events"].line_of(pk), at, what, claim_pk)
-            for _, pk, at, what, claim_pk in by_event.of(removal_pk)
+        with_empty_ones(removal_pk)
+        mine = [
+            _Claim(*row, proof.claim_line(row[1]) or 0, first.get(row[1], removal_pk))
+            for row in rows
         ]
-        acts.sort(key=itemgetter(0))
-        mine = [_Claim(*row[1:], proof.claim_line(row[1]) or 0) for row in rows]
-        _again(mine, acts, proof)
-        for one in mine:
-            right = one.withdrawn_at == one.told
-            if not (right or (one.told == _ANY and one.withdrawn_at is not None)):
-                found.add(
-                    f"a claim of {_removal(connection, removal_pk)} (withdrawn or not) stands "
-                    "otherwise than was done with it"
-                )
+        if removal_pk in tied:
+            empty.popleft()
+            several[tied[removal_pk]][0].extend(mine)
+            several[tied[removal_pk]][1].extend(acts_of(removal_pk))
+        else:
+            _again(mine, acts_of(removal_pk), proof)
+            _compare(connection, mine, found)
+    with_empty_ones(None)
+    for some, acts in several.values():
+        _again(some, acts, proof)
+        _compare(connection, some, found)
     for groups in (by_turn, by_event):  # what is left is of removals without a claim
         groups.result.close()
 
 
-def _again(
-    claims: Sequence[_Claim], acts: Sequence[tuple[int, int, str, int | None]], proof: LogProof
-) -> None:
+def _tied(connection: Connection) -> dict[int, int]:
+    """Removals between which claims went, each with a number that those have in common."""
+    m = schema.claim_moves.c
+    up: dict[int, int] = {}
+
+    def root(pk: int) -> int:
+        up.setdefault(pk, pk)
+        while up[pk] != pk:
+            up[pk] = pk = up[up[pk]]
+        return pk
+
+    for one, other in connection.execute(select(m.from_pk, m.to_pk).order_by(m.pk)):
+        up[root(one)] = root(other)
+    return {pk: root(pk) for pk in list(up)}
+
+
+def _moves(connection: Connection, proof: LogProof) -> list[_Done]:
+    m, covered = schema.claim_moves.c, proof.tables["claim_moves"]
+    rows = connection.execute(select(m.pk, m.at, m.to_pk, m.claim_pk).order_by(m.pk))
+    return [
+        _Done(covered.line_of(pk), at, "move", to_pk, claim_pk) for pk, at, to_pk, claim_pk in rows
+    ]
+
+
+def _compare(connection: Connection, claims: Sequence[_Claim], found: Disagreements) -> None:
+    for one in claims:
+        if one.at != one.removal_pk:
+            found.add(
+                f"a claim of {_removal(connection, one.removal_pk)} stands with another removal "
+                "than it was moved to"
+            )
+        right = one.withdrawn_at == one.told
+        if not (right or (one.told == _ANY and one.withdrawn_at is not None)):
+            found.add(
+                f"a claim of {_removal(connection, one.removal_pk)} (withdrawn or not) stands "
+                "otherwise than was done with it"
+            )
+
+
+def _again(claims: Sequence[_Claim], acts: Sequence[_Done], proof: LogProof) -> None:
     """Do the acts again, each claim coming in with its line."""
     first = proof.claims[0] if proof.claims and not proof.claims[0].digest else None
     waiting = sorted(claims, key=lambda one: (one.born, one.pk))
@@ -269,7 +351,10 @@ def _again(
         for born, group in groupby(new, key=lambda one: one.born):
             some, before = list(group), [one for one in claims if one.known]
             for one in some:
-                own = [b for b in before if b.list_pk == one.list_pk and b.source == LISTED]
+                own = [
+                    b for b in before
+                    if b.at == one.at and b.list_pk == one.list_pk and b.source == LISTED
+                ]  # fmt: skip
                 if one.source == LISTED and born and own:
                     one.told = one.added_at if all(b.told is not None for b in own) else None
                 one.known = True
@@ -280,20 +365,23 @@ def _again(
             one.born = 0
             if one.source == LEARNED and one.withdrawn_at == one.added_at:
                 one.told = _ANY
-    for line, at, what, claim_pk in acts:
-        come(max(line, 1))
+    for act in sorted(acts, key=lambda act: act.line):
+        come(max(act.line, 1))
         for one in claims:
-            if not one.known:
+            if act.what == "move" and one.pk == act.claim_pk:
+                one.at = act.removal_pk
+            if not one.known or one.at != act.removal_pk:
                 continue
-            if what == "withdraw" and one.source == LISTED and not one.taken:
-                one.told = (at if line > sealed else _ANY) if one.told is None else one.told
-            elif what == "restore" and one.source == LISTED and not one.taken:
+            if act.what == "withdraw" and one.source == LISTED and not one.taken:
+                at = act.at if act.line > sealed else _ANY
+                one.told = at if one.told is None else one.told
+            elif act.what == "restore" and one.source == LISTED and not one.taken:
                 one.told = None
-            elif what == "class-said" and one.source == CLASSED and one.told is None:
-                one.told = at
-            elif what in ("claim-taken-back", "claim-put-back") and one.pk == claim_pk:
-                one.taken = what == "claim-taken-back"
-                one.told = at if one.taken else None
+            elif act.what == "class-said" and one.source == CLASSED and one.told is None:
+                one.told = act.at
+            elif act.what in ("claim-taken-back", "claim-put-back") and one.pk == act.claim_pk:
+                one.taken = act.what == "claim-taken-back"
+                one.told = act.at if one.taken else None
     come(None)
 
 
@@ -344,12 +432,22 @@ def _in_force(connection: Connection, found: Disagreements) -> None:
 def _removals(connection: Connection, found: Disagreements) -> None:
     """`removals.withdrawn_at` and `class`, as `claims.refresh` makes them."""
     r = schema.removals
+    never, said = int(RemovalClass.CHILD_ABUSE), strictest_class()
     wrong = or_(
         and_(r.c.withdrawn_at.is_not(None), stands()),
         and_(r.c.withdrawn_at.is_(None), ~stands()),
-        r.c.cls != strictest_class(),
     )
-    for id in connection.scalars(select(r.c.id).where(wrong).order_by(r.c.pk)):
+    ids: dict[int, str] = dict(connection.execute(select(r.c.pk, r.c.id).where(wrong)).all())
+    query = select(r.c.pk, r.c.id, r.c.cls, said.label("said"))
+    rows = connection.execute(query.where(or_(r.c.cls != said, said >= never))).all()
+    saying = {row.pk for row in rows if row.said >= never}
+    at_links = same_links.at_links(connection, saying) - saying
+    right = {row.pk for row in rows if row.pk in at_links and row[2] == never}
+    ids.update((row.pk, row.id) for row in rows if row[2] != row.said and row.pk not in right)
+    for chunk in chunks(sorted(at_links - right)):
+        named = select(r.c.pk, r.c.id).where(r.c.pk.in_(chunk))
+        ids.update((pk, id) for pk, id in connection.execute(named))
+    for _, id in sorted(ids.items()):
         found.add(f"{id} (withdrawn or not, or its class) stands otherwise than its claims say")
 
 

@@ -47,13 +47,14 @@ def digests(connection: Connection, claim_pks: Collection[int]) -> dict[int, str
 def every(connection: Connection) -> Iterator[tuple[int, str]]:
     """All claims of whose file bytes taught something, with that digest, by pk."""
     c = schema.claims.c
-    taught = {*connection.scalars(select(c.pk).where(_by_bytes())), *sketches.claims(connection)}
+    taught = {*connection.scalars(select(c.pk).where(by_bytes())), *sketches.claims(connection)}
     for chunk in chunks(sorted(taught)):
         made = digests(connection, chunk)
         yield from sorted(made.items())
 
 
-def _by_bytes() -> ColumnElement[bool]:
+def by_bytes() -> ColumnElement[bool]:
+    """The condition on `claims`: bytes taught something beside a sketch."""
     c = schema.claims.c
     told = (c.container, c.data_size, c.layout)
     return or_(c.source == LEARNED, *(column.is_not(None) for column in told))

@@ -3,12 +3,17 @@
 What comes in: what claims, and rows that will be claims, say. What goes out: for each the number of
 its group; equal numbers are one removal. Pure, and the same for the same claims in any order.
 
-First claims are about one *file*, by equal digests of the whole file, the surest kind first: a
-surer digest that differs makes it another file, whatever else is equal. Then files are put together
-by the weights that they share, unless another list says other weights of one of them; and by the
-link that they share, if they have no other. A file that stands at several links is a removal of its
-own, and joins nothing else that stands there: what is put together does not grow from link to link.
-So no list ties together what another tells apart.
+Each list first puts its own claims together (`within`), whatever others say. Claims are about one
+*file*, by equal digests of the whole file, the surest kind first: a surer digest that differs makes
+it another file, whatever else is equal. Then files are put together by the weights that they share,
+and by the link that they share, if they have no other. A file that stands at several links is a
+removal of its own, and joins nothing else that stands there: what is put together does not grow
+from link to link.
+
+What a list has put together has one mark: its surest digest, of several the least; or its link,
+where it has no digest. Lists speak of one removal where their marks are equal. So what a list says
+never changes which claims of others are together: none can tie together what others know apart, nor
+part what others have put together, and one that is withdrawn leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -39,28 +44,65 @@ class SaidOf:
     list_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Grouped:
-    """For each claim, in the order in which they were given, a number."""
-
-    files: Sequence[int]
-    """Equal numbers: about one file."""
-    removals: Sequence[int]
-    """Equal numbers: about one removal."""
+Mark: TypeAlias = tuple[int, bytes, Key]
+"""By which a list's removal is known to others: the rank of the kind of digest, the digest, and
+where there is none, the link."""
 
 
-def grouped(claims: Sequence[SaidOf]) -> Grouped:
-    """Put claims together."""
+def grouped(claims: Sequence[SaidOf]) -> list[int]:
+    """Which claims are one removal: a number for each, in the order in which they were given."""
+    by_list: defaultdict[str, list[int]] = defaultdict(list)
+    for at, claim in enumerate(claims):
+        by_list[claim.list_name].append(at)
+    numbers = [0] * len(claims)
+    first: dict[Mark, int] = {}
+    for own in by_list.values():
+        for some in parts([claims[at] for at in own]):
+            number = first.setdefault(mark([claims[own[at]] for at in some]), own[some[0]])
+            for at in some:
+                numbers[own[at]] = number
+    return numbers
+
+
+def parts(claims: Sequence[SaidOf]) -> list[list[int]]:
+    """What one list puts together: claims of that list, by their positions."""
+    if len(claims) == 1:
+        return [[0]]
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for at, number in enumerate(within(claims)):
+        members[number].append(at)
+    return list(members.values())
+
+
+def mark(claims: Iterable[SaidOf]) -> Mark:
+    """Of what one list has put together: all its claims about one removal."""
+    best: Mark | None = None
+    for claim in claims:
+        this = _mark_of(claim)
+        best = this if best is None else min(best, this)
+    assert best is not None
+    return best
+
+
+def _mark_of(claim: SaidOf) -> Mark:
+    for rank, kind in enumerate(LONG):
+        if kind in claim.digests:
+            return rank, claim.digests[kind], ()
+    return len(LONG), b"", claim.key or ()
+
+
+def within(claims: Sequence[SaidOf]) -> list[int]:
+    """Put the claims of one list together: a number for each, in the order in which they were
+    given; equal numbers are one removal."""
     sets = _Sets(claims)
     for at, kind in enumerate(OF_FILE):
         _same_files(sets, kind, OF_FILE[:at])
-    files = sets.numbers()
     surer: tuple[DigestKind, ...] = OF_FILE
     for kind in OF_WEIGHTS:
         _around(sets, surer, kind)
         surer += (kind,)
     _around(sets, surer, _KEY)
-    return Grouped(files, sets.numbers())
+    return sets.numbers()
 
 
 class _Sets:
@@ -70,7 +112,6 @@ class _Sets:
         self.claims = claims
         self._up = list(range(len(claims)))
         self._sizes = [1] * len(claims)
-        self.lists = [{claim.list_name} for claim in claims]
         self.said: list[_Said] = [
             {kind: {value} for kind, value in claim.digests.items()} for claim in claims
         ]
@@ -78,12 +119,6 @@ class _Sets:
         for claim, said in zip(claims, self.said, strict=True):
             if claim.key is not None:
                 said[_KEY] = {claim.key}
-        self.weights: list[dict[tuple[DigestKind, str], set[bytes]]] = [
-            {(kind, claim.list_name): {claim.digests[kind]}
-             for kind in OF_WEIGHTS if kind in claim.digests}
-            for claim in claims
-        ]  # fmt: skip
-        """By root: digests of weights by kind and list."""
 
     def root(self, at: int) -> int:
         up = self._up
@@ -97,11 +132,8 @@ class _Sets:
             into = roots[0]
             self._up[root] = into
             self._sizes[into] += self._sizes[root]
-            self.lists[into] |= self.lists[root]
             for what, values in self.said[root].items():
                 self.said[into].setdefault(what, set()).update(values)
-            for by, some_values in self.weights[root].items():
-                self.weights[into].setdefault(by, set()).update(some_values)
 
     def numbers(self) -> list[int]:
         return [self.root(at) for at in range(len(self.claims))]
@@ -114,13 +146,9 @@ class _Sets:
                 return at, min(said[kind])
         return len(LONG), b""
 
-    def says_only(self, root: int, what: DigestKind | None, value: Any) -> bool:
-        """Of a link: does a set say this one alone? Of weights: does each list that says any say
-        these? A file has one; a list that says two of it may put them together, for itself."""
-        if what is _KEY:
-            return len(self.said[root][what]) == 1
-        told = (values for (kind, _), values in self.weights[root].items() if kind == what)
-        return all(value in values for values in told)
+    def says_only(self, root: int, what: DigestKind | None) -> bool:
+        """Does a set say one link alone? A file has one; of weights a list may say several."""
+        return what is not _KEY or len(self.said[root][what]) == 1
 
     def shared(self, what: DigestKind | None) -> list[tuple[Any, set[int]]]:
         """Values that several sets say, in their order, with the roots of those."""
@@ -140,20 +168,17 @@ _MOST = 50
 
 
 def _same_files(sets: _Sets, kind: DigestKind, surer: Sequence[DigestKind]) -> None:
-    """Join sets that share a digest of this kind and contradict each other in no surer one. Where
-    that leaves a choice, a set goes with one of its own lists before it goes with another's."""
+    """Join sets that share a digest of this kind and contradict each other in no surer one."""
     for _, some in sets.shared(kind):
         if not surer:
             sets.join(some)
             continue
         bases: list[int] = []
         for root in sorted({sets.root(at) for at in some}, key=sets.rank):
-            fitting = [base for base in bases[:_MOST] if _fits(sets, base, root, surer)]
-            own = [base for base in fitting if sets.lists[base] & sets.lists[root]]
-            if not fitting:
+            base = next((one for one in bases[:_MOST] if _fits(sets, one, root, surer)), None)
+            if base is None:
                 bases.append(root)
                 continue
-            base = (own or fitting)[0]
             sets.join((base, root))
             bases[bases.index(base)] = sets.root(base)
 
@@ -170,14 +195,12 @@ def _around(sets: _Sets, surer: Sequence[DigestKind], what: DigestKind | None) -
     them, or where there are none, with one that says others too."""
     joins: list[Sequence[int]] = []
     # Each is judged as it stood before: none draws another after it.
-    for value, roots in sets.shared(what):
+    for _, roots in sets.shared(what):
         weak = [root for root in roots if sets.said[root].keys().isdisjoint(surer)]
         sure = [root for root in roots if not sets.said[root].keys().isdisjoint(surer)]
-        pure = [root for root in sure if sets.says_only(root, what, value)]
+        pure = [root for root in sure if sets.says_only(root, what)]
         joins.append([*pure, *weak])
         if weak and sure and not pure:
-            lists = set[str]().union(*(sets.lists[root] for root in weak))
-            own = [root for root in sure if sets.lists[root] & lists]
-            joins.append((weak[0], min(own or sure, key=sets.rank)))
+            joins.append((weak[0], min(sure, key=sets.rank)))
     for some in joins:
         sets.join(some)

@@ -88,6 +88,8 @@ class ImportSums:
     """Rows by which a removal that was withdrawn is in force."""
     _by_pk: bytearray = field(default_factory=bytearray)
     """What each removal is good for, by pk: several parts may be about the same one."""
+    _first: int | None = None
+    """The first removal (by pk) that this import made."""
 
     def take(self, merged: Merged, drafts: Sequence[Draft]) -> None:
         """Count what became of a part's drafts."""
@@ -108,6 +110,8 @@ class ImportSums:
     def judge(self, merged: Merged) -> None:
         """What the removals that a part is about are good for, once they are written."""
         by_pk = self._by_pk
+        if self._first is None and merged.new:
+            self._first = min(standing.pk or 0 for standing in merged.new)
         for standing in merged.about:
             said, pk = standing.new, standing.pk or 0
             if len(said) == 1 and (digests := said[0].digests) and digests[0].kind in FULL:
@@ -118,6 +122,25 @@ class ImportSums:
                 by_pk.extend(bytes(pk + 1 - len(by_pk) + len(by_pk) // 2))
             if by_pk[pk] < good:
                 by_pk[pk] = good
+        if merged.moves:
+            self._regroup(merged)
+
+    def _regroup(self, merged: Merged) -> None:
+        """A part said that removals of an earlier part are one, or that one is two: so say the
+        counts then."""
+        made = [m for m in merged.moves if (m.come_from.pk or 0) >= (self._first or 0)]
+        empty = {m.come_from.pk or 0 for m in made if not m.come_from.claims}
+        fresh = {
+            m.to.pk or 0 for m in made if not m.to.new and any(m.to is one for one in merged.new)
+        }
+        self.added += len(fresh) - len(empty)
+        self.merged += len(empty) - len(fresh)
+        for move in merged.moves:
+            self._by_pk.extend(bytes(max(0, (move.to.pk or 0) + 1 - len(self._by_pk))))
+            self._by_pk[move.to.pk or 0] = _good_for(move.to)
+            old = move.come_from.pk or 0
+            if old < len(self._by_pk) and self._by_pk[old]:
+                self._by_pk[old] = _good_for(move.come_from) if move.come_from.claims else 0
 
     @property
     def good_for(self) -> Usefulness:

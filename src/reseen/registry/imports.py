@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 
 from reseen.errors import InputError, ListError
 from reseen.records import RemovalClass
-from reseen.registry import learning
+from reseen.registry import claim_moves, learning
 from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.import_account import ImportAccount, ImportSums, Rejected
 from reseen.registry.known import Reader, SeenKeys
@@ -159,12 +159,14 @@ def _import(
         # What is learned makes claims too: only when all of the list's are there.
         learning.learn(connection, removals=changed)
         account = replace(account, removals=frozenset(changed or ()))
+        claim_moves.log(connection, lines.moved, options.actor)
         audit.write(
             connection, "import", "*", actor=options.actor, list=account.list,
             rows=account.rows,
             added=account.added, merged=account.merged, unchanged=account.unchanged,
             rejected=len(account.rejected), **lines.details(connection),
         )  # fmt: skip
+        claim_moves.say_class_too(connection, lines.moved, options.actor)
         if listed.refusals and options.keep_rejects:
             wanted = options.rejects or path.with_name(f"{path.stem}.rejects.csv")
             rejects_file = write_rejects(wanted, listed.refusals)
@@ -182,7 +184,8 @@ def _taken(
     seen = parts.seen if reader.holds_nothing() else None
     for part in parts.drafts:
         some = part if seen is None else [draft for draft in part if seen.may_hold(draft)]
-        merged = merge(part, reader.known(some), lambda id, sealed: keyring.open(sealed, id))
+        known = reader.known(some)
+        merged = merge(part, known, lambda id, sealed: keyring.open(sealed, id), reader.more)
         sums.take(merged, part)
         written = write(connection, keyring, merged, lines)
         sums.judge(merged)

@@ -7,7 +7,7 @@ the site and ids, or the link that a draft gives, with its claims.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, Row, select
 
@@ -15,7 +15,7 @@ from reseen.records import DigestKind, RemovalClass
 from reseen.registry.claims import LISTED
 from reseen.registry.days import day
 from reseen.registry.identity import Key
-from reseen.registry.merge import FULL, KnownClaim, RemovalDraft
+from reseen.registry.merge import FULL, Held, KnownClaim, RemovalDraft
 from reseen.registry.rows import Draft
 from reseen.store import schema
 from reseen.store.database import chunks
@@ -28,30 +28,51 @@ class Reader:
     def __init__(self, connection: Connection, keyring: Keyring) -> None:
         self._connection = connection
         self._keyring = keyring
+        self._loaded: dict[int, RemovalDraft] = {}
+        """By pk, since `known` was asked last."""
 
     def known(self, drafts: Sequence[Draft]) -> list[RemovalDraft]:
-        """Every removal that one of the drafts may be about: those in force first, the old before
-        the new."""
+        """Every removal that one of the drafts may be about."""
+        self._loaded = {}
         if not drafts or self.holds_nothing():
             return []
-        keys = self._by_written_keys({draft.otherwise for draft in drafts if draft.otherwise})
-        keys |= self._by_ids({draft.source for draft in drafts if draft.source})
-        pks = self._by_digests(drafts) | {removal_pk for removal_pk, _ in keys.values()}
-        key_of = {claim_pk: key for claim_pk, (_, key) in keys.items()}
-        standings = self._load(sorted(pks), key_of).values()
-        return sorted(standings, key=lambda standing: (not standing.in_force, standing.pk))
+        digests = (digest for draft in drafts for digest in draft.digests)
+        return self._found(
+            {draft.key for draft in drafts if draft.key},
+            ((digest.kind, digest.value) for digest in digests if digest.kind in FULL),
+        )
+
+    def more(self, helds: Collection[Held]) -> list[RemovalDraft]:
+        """Every removal of which a claim is known by one of these; of those that were given before
+        the same again."""
+        keys: set[Key] = set()
+        digests: list[tuple[DigestKind, bytes]] = []
+        for held in helds:
+            if isinstance(held[0], DigestKind) and isinstance(held[1], bytes):
+                digests.append((held[0], held[1]))
+            else:
+                keys.add(tuple(map(str, held)))
+        return self._found(keys, digests)
+
+    def _found(
+        self, keys: Collection[Key], digests: Iterable[tuple[DigestKind, bytes]]
+    ) -> list[RemovalDraft]:
+        known_by = self._by_written_keys({key for key in keys if len(key) == 2})
+        known_by |= self._by_ids({key for key in keys if len(key) == 3})
+        pks = self._by_digests(digests) | {removal_pk for removal_pk, _ in known_by.values()}
+        key_of = {claim_pk: key for claim_pk, (_, key) in known_by.items()}
+        self._loaded |= self._load(sorted(pks - self._loaded.keys()), key_of)
+        return [self._loaded[pk] for pk in sorted(pks)]
 
     def holds_nothing(self) -> bool:
         """A new registry: there is nothing to look up."""
         return self._connection.scalar(select(schema.removals.c.pk).limit(1)) is None
 
-    def _by_digests(self, drafts: Sequence[Draft]) -> set[int]:
-        """The removals of which a claim holds a full digest of a draft."""
+    def _by_digests(self, digests: Iterable[tuple[DigestKind, bytes]]) -> set[int]:
+        """The removals of which a claim of a list holds one of these."""
         wanted: defaultdict[DigestKind, list[bytes]] = defaultdict(list)
-        for draft in drafts:
-            for digest in draft.digests:
-                if digest.kind in FULL:
-                    wanted[digest.kind].append(digest.value)
+        for digest_kind, digest in digests:
+            wanted[digest_kind].append(digest)
         table, c = schema.digests.c, schema.claims.c
         found: set[int] = set()
         for kind, values in wanted.items():
@@ -110,7 +131,7 @@ class Reader:
                 query.where(removals.pk.in_(chunk))
             ):
                 standings[pk] = RemovalDraft(pk=pk, id=id, in_force=withdrawn_at is None)
-                told[pk] = standings[pk].claims = []
+                told[pk] = standings[pk].claims
             rows = self._connection.execute(
                 select(schema.claims, schema.lists.c.name)
                 .join(schema.lists, schema.lists.c.pk == c.list_pk)
@@ -129,6 +150,7 @@ class Reader:
                     withdrawn=row.withdrawn_at is not None,
                     sealed=row.sealed,
                     key=key_of.get(row.pk),
+                    pk=row.pk,
                 )
                 told[row.removal_pk].append(loaded[row.pk])
         for chunk in chunks(loaded):

@@ -85,7 +85,7 @@ def renew(
     changed = {owner[pk] for pk in renewed}
     if changed:
         file_facts.write_lines(connection, {pk: owner[pk] for pk in renewed}, before)
-        claims.refresh(connection, changed)
+        claims.refresh(connection, changed, only_learned=True)
     return changed
 
 
@@ -264,7 +264,7 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
     kept_rows.keep_removed(connection, fresh_rows)
     file_facts.write_lines(connection, owner, before)
     if changed:
-        claims.refresh(connection, changed)
+        claims.refresh(connection, changed, only_learned=True)
     return changed
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select, tuple_
 
 from reseen.errors import NotFound
 from reseen.fingerprints.kinds import LONG_OF
@@ -129,7 +129,7 @@ def every(
     """All, oldest first, streamed; `withdrawn` None: both kinds. `list`: of which that list says
     something that is in force, or where `withdrawn` is not False, anything."""
     table = schema.removals.c
-    query = select(schema.removals).order_by(table.pk).limit(_PAGE)
+    query = select(schema.removals).where(_is_one()).order_by(table.pk).limit(_PAGE)
     if list is not None:
         c, lists = schema.claims.c, schema.lists.c
         said = select(c.removal_pk).join(schema.lists, lists.pk == c.list_pk)
@@ -146,9 +146,16 @@ def every(
         last = rows[-1].pk
 
 
+def _is_one() -> ColumnElement[bool]:
+    """The condition on `removals`: its claims have not all gone to another, of which a list said
+    later that it is the same."""
+    c, r, m = schema.claims.c, schema.removals.c, schema.claim_moves.c
+    return or_(r.pk.not_in(select(m.from_pk)), exists().where(c.removal_pk == r.pk))
+
+
 def count(connection: Connection, *, withdrawn: bool | None = None) -> int:
     """How many there are."""
-    query = select(func.count()).select_from(schema.removals)
+    query = select(func.count()).select_from(schema.removals).where(_is_one())
     if withdrawn is not None:
         gone = schema.removals.c.withdrawn_at.is_not(None)
         query = query.where(gone if withdrawn else ~gone)

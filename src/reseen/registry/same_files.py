@@ -19,14 +19,14 @@ from reseen.store import schema
 from reseen.store.database import chunks
 from reseen.store.held_by_class import held_by_class
 
-_CLASS = int(RemovalClass.CHILD_ABUSE)
+CLASS = int(RemovalClass.CHILD_ABUSE)
 _WHOLE = tuple(int(kind) for kind in WHOLE)
 
 
 def is_of_class(kind: Any, value: Any) -> ColumnElement[bool]:
     """The condition on a digest of a whole file: a removal of that class has it, by a claim in
     force."""
-    return held_by_class((schema.digests, schema.claims, schema.removals), kind, value, _CLASS)
+    return held_by_class((schema.digests, schema.claims, schema.removals), kind, value, CLASS)
 
 
 def is_about_such(claim_pk: Any) -> ColumnElement[bool]:
@@ -52,7 +52,7 @@ def of_class(connection: Connection, removal_pks: Iterable[int]) -> set[int]:
     r = schema.removals.c
     found: set[int] = set()
     for chunk in chunks(sorted(set(removal_pks))):
-        found.update(connection.scalars(select(r.pk).where(r.pk.in_(chunk), r.cls >= _CLASS)))
+        found.update(connection.scalars(select(r.pk).where(r.pk.in_(chunk), r.cls >= CLASS)))
     return found
 
 
@@ -61,9 +61,9 @@ def ever_of_class(connection: Connection, removal_pks: Collection[int] | None) -
     became of the claim that said so."""
     c, lists, e = schema.claims.c, schema.lists.c, schema.fact_events.c
     once = select(e.list_pk).where(e.what == "list-class-said")
-    named = set(connection.scalars(select(lists.pk).where(lists.cls >= _CLASS)))
+    named = set(connection.scalars(select(lists.pk).where(lists.cls >= CLASS)))
     named.update(connection.scalars(once.distinct()))
-    said = or_(c.cls >= _CLASS, c.list_pk.in_(sorted(named))) if named else c.cls >= _CLASS
+    said = or_(c.cls >= CLASS, c.list_pk.in_(sorted(named))) if named else c.cls >= CLASS
     query = select(c.removal_pk).where(said).distinct()
     if removal_pks is None:
         return set(connection.scalars(query))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, select
 
 from reseen.observed import rows as kept_rows
 from reseen.observed import sketches
-from reseen.registry import claims
+from reseen.registry import claim_moves, claims
 from reseen.registry.beside import beside
 from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.claims import LISTED
@@ -78,9 +78,12 @@ def write(
     numbers = _inverse(order)
     for standing, number in zip(new, numbers, strict=True):
         standing.pk, standing.id = pks[number], ids[number]
-    out = [False for standing in new for _ in standing.new]
-    out += [s.stays_withdrawn(draft.list_name) for s in changed for draft in s.new]
     both = (*new, *changed)
+    out = [
+        bool(standing.claims) and standing.stays_withdrawn(draft.list_name)
+        for standing in both
+        for draft in standing.new
+    ]
     rows = _Rows(
         [draft for standing in both for draft in standing.new],
         [standing for standing in both for _ in standing.new],
@@ -90,30 +93,35 @@ def write(
     if not rows.drafts:
         return frozenset()
     rows.order, rows.places = order, numbers  # of nearly all long lists: a removal for each
-    if len(rows.drafts) != len(new) or changed:
+    if len(rows.drafts) != len(new) or changed or merged.moves:
         rows.order = _order([standing.pk for standing in rows.standings])
         rows.places = _inverse(rows.order)
     rows.pks = reserve(connection, schema.claims, len(rows.drafts))
     _insert(connection, keyring, zip(pks, ids, strict=True), rows, lines)
+    moved = claim_moves.move(connection, keyring, merged.moves)
+    lines.moved += moved
     files = [(at, draft.file) for at, draft in enumerate(rows.drafts) if draft.file is not None]
     if files:
         made = [(rows.pks[rows.places[at]], file.sketch) for at, file in files if file.sketch]
         sketches.keep_removed(connection, made)
         embeddings = [(rows.pks[rows.places[at]], file.rows) for at, file in files if file.rows]
         kept_rows.keep_removed(connection, embeddings)
-    return _follow(connection, pks, rows)
+    return _follow(connection, pks, rows, {pk for _, *both in moved for pk in both})
 
 
-def _follow(connection: Connection, new: Sequence[int], rows: _Rows) -> frozenset[int]:
-    """Say anew what is in force, and note what changed; which removals those are."""
+def _follow(
+    connection: Connection, new: Sequence[int], rows: _Rows, moved: Collection[int]
+) -> frozenset[int]:
+    """Say anew what is in force, and note what changed; which removals those are. `moved`: those
+    that claims have left, or came to."""
     unusual = (schema.lists.c.withdrawn_at.is_not(None)) | (schema.lists.c.cls > 0)
-    written = frozenset([standing.pk or 0 for standing in rows.standings])
+    written = frozenset([standing.pk or 0 for standing in rows.standings]).union(moved)
     # Plain new removals stand as they were written: only what is not so is made up anew.
     unsure: frozenset[int] = written
     if connection.scalar(select(schema.lists.c.pk).where(unusual).limit(1)) is None:
         said = zip(rows.standings, rows.drafts, rows.withdrawn, strict=True)
         unsure = frozenset([s.pk or 0 for s, draft, out in said if out or draft.cls is not None])
-        unsure |= written.difference(new)
+        unsure |= written.difference(new).union(moved)
     claims.refresh(connection, unsure)
     change_log.note(connection, written - unsure if unsure else written)
     return written

@@ -25,12 +25,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "fact_events": ("pk", "at", "what", "list_pk", "removal_pk", "claim_pk", "user_pk", "sealed"),
     "comments": ("pk", "case_pk", "at", "user_pk", "sealed"),
     "notice_steps": ("pk", "notice_pk", "at", "user_pk", "state", "how", "sealed"),
+    "claim_moves": ("pk", "claim_pk", "from_pk", "to_pk", "at"),
 }
 """Tables whose rows a line covers, each with the columns that it covers."""
 
 CLAIM_NUMBERS = ("pk", "removal_pk", "size", "list_pk", "source", "removed_on", "cls", "added_at")
 CLAIM_TEXTS = ("site",)
-"""Columns of a claim that never change, which the line of an import or of an addition covers."""
+"""Columns of a claim which the line of an import or of an addition covers. They never change, but
+for `removal_pk`: it stands there as it was at first, and other lines cover the claim's moves."""
 
 NOTICE = ("pk", "id", "state", "created_at", "due_at")
 NOTICE_ITEM = ("sighting_pk", "case_pk", "added_at")

@@ -116,6 +116,21 @@ read has one of its digests and not another, 2 when a person has looked at that.
 where two people settled that the class it says counts as that of an entitled list, 2 that it is
 false."""
 
+claim_moves = Table(
+    "claim_moves",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("claim_pk", BigInteger, nullable=False),
+    Column("from_pk", BigInteger, nullable=False),
+    Column("to_pk", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_claim_moves_claim_pk", "claim_pk"),
+    Index("ix_claim_moves_from_pk", "from_pk"),
+    info=APPEND_ONLY,
+)
+"""Append-only: each claim that went from one removal (`from_pk`) to another, since its list says
+by now that two removals are one, or that one is two."""
+
 learned_from = Table(
     "learned_from",
     metadata,
