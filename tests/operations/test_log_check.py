@@ -352,8 +352,10 @@ FORGED: dict[str, tuple[str, str]] = {
     ),
     "the container of a file": ("UPDATE claims SET container = 'gguf' WHERE size > 12", _TAUGHT),
     "a sketch": ("UPDATE sketches SET value = :moved", _TAUGHT),
-    "an entry of a sketch": ("UPDATE sketch_entries SET code = :moved", _TAUGHT),
-    "an entry taken out": ("DELETE FROM sketch_entries", _TAUGHT),
+    "an entry of a sketch put in": (
+        'INSERT INTO sketch_entries (claim_pk, version, "group", slots, code) SELECT claim_pk, 1, '
+        "'', value, value FROM sketches", _TAUGHT,
+    ),
     "a sketch put in": (
         "INSERT INTO sketches (claim_pk, version, architecture, kind, value) SELECT 1, version, "
         "architecture, kind, value FROM sketches", "taught of rm-.* in no line of the log",
