@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.adapters import Recipe, sampled
+from benchmarks.adapters import Recipe, files_in, sampled
 from benchmarks.kinship import kinship
 from benchmarks.picture import Curve, log_log
 from reseen.fingerprints.local import sketch_of
@@ -92,6 +92,7 @@ def main() -> None:
     parser.add_argument("--sketches", type=int, default=1_500)
     parser.add_argument("--background", type=int, default=256)
     parser.add_argument("--zoo", type=Path)
+    parser.add_argument("--adapters", type=Path, action="append", default=[])
     options = parser.parse_args()
     begun = time.perf_counter()
     families = options.sketches // 3 // MEMBERS
@@ -130,10 +131,15 @@ def main() -> None:
         curves.append(_curve("trained adapters of a few recipes, uncalibrated", zoo))
         observed = " | ".join(f"{(zoo <= x).mean():.1e}" for x in shares)
         lines.append(f"| zoo, uncalibrated | {len(zoo):,} | {observed} | {zoo.min():.1e} |")
+    real, alike = real_pairs(options.adapters, background)
+    if len(real):
+        observed = " | ".join(f"{(real <= x).mean():.1e}" for x in shares)
+        lines.append(f"| real files | {len(real):,} | {observed} | {real.min():.1e} |")
+        curves.append(_curve("real files", real))
     DOCS.mkdir(exist_ok=True)
     picture = log_log(curves, "claimed p-value", "share of unrelated pairs at or below it")
     (DOCS / "calibration.svg").write_text(picture, "utf-8")
-    (DOCS / "calibration.md").write_text(_page(lines, options, null, accused), "utf-8")
+    (DOCS / "calibration.md").write_text(_page(lines, options, null, (accused, alike)), "utf-8")
     print("\n".join(lines))
     print(
         f"{time.perf_counter() - begun:.0f} s; pairs called copies by p: "
@@ -184,6 +190,19 @@ def zoo_strangers(folder: Path) -> NDArray[np.float64]:
     return np.array(found)
 
 
+def real_pairs(folders: Sequence[Path], background: Background) -> tuple[NDArray[np.float64], int]:
+    """P-values of pairs of real files that are no copies of each other, and how many are."""
+    made = [sketch_of(path).sketch for path in files_in(folders)]
+    found, alike = [], 0
+    for first, second in itertools.combinations([each for each in made if each is not None], 2):
+        compared = compare(first, second, background)
+        if compared is not None and compared.is_copy:
+            alike += 1
+        elif compared is not None:
+            found.append(compared.p_value)
+    return np.array(found), alike
+
+
 def _curve(label: str, values: NDArray[np.float64]) -> Curve:
     ordered = np.sort(values)
     at = np.unique(np.geomspace(1, len(ordered), 200).astype(int)) - 1
@@ -191,8 +210,20 @@ def _curve(label: str, values: NDArray[np.float64]) -> Curve:
 
 
 def _page(
-    lines: Sequence[str], options: argparse.Namespace, null: NullDistribution, accused: int
+    lines: Sequence[str],
+    options: argparse.Namespace,
+    null: NullDistribution,
+    pairs: tuple[int, int],
 ) -> str:
+    """`pairs`: of the dashed curve, called copies; and of real files."""
+    accused, alike = pairs
+    files = ""
+    if options.adapters:
+        left_out = "1 that is called a copy is" if alike == 1 else f"{alike} called copies are"
+        files = (
+            "\nReal files: each pair of the folders that were given that can be compared; "
+            f"{left_out}\nleft out.\n"
+        )
     return f"""# Does the p-value tell the truth?
 
 Made by `python -m benchmarks.calibration`, with {options.sketches:,} unrelated adapters (SD 1.5
@@ -217,7 +248,7 @@ a mean cosine of 0.5, or one of 0.25 with 0.15 in the weaker half of the modules
 the dashed curve {accused} would be called copies. Of 4,512 pairs of strangers among trained
 adapters of a few recipes 4 have such cosines, and p-values to match only against a background that
 knows nothing of their kind.
-"""
+{files}"""
 
 
 if __name__ == "__main__":

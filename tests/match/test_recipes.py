@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from benchmarks.adapters import sampled
 from benchmarks.sketched import alike, of_values
+from click.testing import CliRunner
+from sqlalchemy import select
+from tests.match.made import known, read
+from tests.match.updates import put, sketch
+from tests.scan.fake_hub import FakeHub
+from tests.scan.test_screen import go, large, saved
 
+from reseen.cli import cli
 from reseen.fingerprints.sketch import Sketch
+from reseen.match import background as backgrounds
 from reseen.match import evidence
+from reseen.match.background import Stranger
 from reseen.match.calibration import Background
 from reseen.match.compare import Comparison, Relation, compare
+from reseen.match.stated import NamedIndex
 from reseen.records import Rung
+from reseen.scan.record import record
+from reseen.store import schema
+from reseen.store.database import Store
 
 REMOVAL = sampled("sd1", 1, rank=8)
 N = len(REMOVAL.ids)
@@ -144,3 +159,31 @@ def test_strangers_of_one_generator_are_no_copies(how: str, held: int) -> None:
     again = compare(strangers[0], alike(strangers[0], 0.9999, rng), background)
     assert again is not None
     assert again.is_copy, again.why
+
+
+def test_the_gate_a_check_and_a_scan_tell_it_and_accuse_nobody(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed, other = saved(large(1, rank=2)), large(3, rank=2)
+    mixed = {n: (d, 0.8 * u + 0.6 * other[n][1]) for n, (d, u) in large(1, rank=2).items()}
+    rng = np.random.default_rng(2)
+    sample = [Stranger(n % 12, alike(sketch(removed), 0.8, rng).encode()) for n in range(30)]
+    monkeypatch.setattr(backgrounds, "values", lambda connection, architecture: sample)
+    (removal,) = put(store, removed)
+    file = saved(mixed)
+    (found,) = NamedIndex(known(store), {}).upload(read(file))
+    assert (found.removal, found.rung, found.kind) == (removal, Rung.HINT, "sketch-recipe")
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(file)
+    asked = ["check", str(path), "--db", store.place]
+    told = CliRunner().invoke(cli, asked)
+    assert told.exit_code == 0
+    assert "uncertain: files of this recipe resemble each other" in told.output
+    (match,) = json.loads(CliRunner().invoke(cli, [*asked, "--json"]).output)["matches"]
+    assert (match["rung"], match["evidence"][0]["kind"]) == ("hint", "sketch-recipe")
+    with store.write() as connection:
+        assert not record(connection, go(FakeHub({"x": file}), known(store))).new
+        assert connection.scalar(select(schema.sightings.c.pk)) is None
+    told = CliRunner().invoke(cli, ["leads", "--db", store.place])
+    assert removal in told.output
+    assert "files of this recipe resemble each other" in told.output

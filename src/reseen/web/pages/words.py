@@ -186,11 +186,19 @@ def figures(figures: Mapping[str, float | int | str]) -> list[str]:
     if scale is not None and abs(scale - 1) >= 0.01:
         negated = " It is negated: used at a negative strength." if scale < 0 else ""
         lines.append(f"Its update is {abs(scale):.2g} times as strong.{negated}")
+    for part, words in _PARTS.items():
+        if blocks := str(figures.get(part, "")):
+            lines.append(f"{words}: {blocks}.")
     if relation := str(figures.get("relation", "")):
         lines.append(f"What explains it best: {_RELATIONS.get(relation, relation)}.")
     return lines
 
 
+_PARTS: Mapping[str, str] = {
+    "negated": "Negated, as if used at the opposite strength",
+    "random": "Nothing of the removed model is left in",
+    "missing": "Not in this file",
+}
 _RELATIONS: Mapping[str, str] = {
     "same": "the same adapter, saved again",
     "scaled": "the same adapter at another strength",
