@@ -200,6 +200,7 @@ NO_WAY_OUT = {
     "key add": "keys",
     "key revoke": "keys",
     "seal rotate": "another key for what is sealed; it says how many",
+    "index rotate": "another secret of the search; it says that",
 }
 
 

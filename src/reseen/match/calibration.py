@@ -177,8 +177,9 @@ class NullDistribution:
         that are like it, whatever their sign. 0 where it shows none.
 
         `likeness`: the removal's to the background. Beyond the last of the witnesses it falls as
-        fast as among them. Where that one is no other than most of the sample is, the few that are
-        show no recipe: then it falls no slower than from the middle to there.
+        fast as among them, and by that one's own distance at most. Where that one is no other than
+        most of the sample is, the few that are show no recipe: then it falls no slower than from
+        the middle to there.
         """
         if len(likeness) < WITNESSES:
             return 0.0
@@ -195,7 +196,7 @@ class NullDistribution:
             return rank / n
         if best * _REACH < reached:
             return 0.0
-        decay = (best - start) / math.log(4)
+        decay = min((best - start) / math.log(4), start)
         middle = float(np.median(down))
         if n > 2 * rank and start < _APART * middle:
             decay = min(decay, (start - middle) / math.log(n / 2 / rank))
