@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reseen.registry import imports, removals, store_rows
+from reseen.registry import imports, lookup, removals, store_rows
 from reseen.registry.import_account import ImportAccount, Usefulness
 from reseen.registry.imports import ImportOptions, import_list, read_list
 from reseen.registry.known import SeenKeys
@@ -108,6 +110,32 @@ def test_no_more_than_a_part_is_held(
     assert (held, account.added, len(account.removals)) == ([4, 4, 2], 10, 0)
     assert alive == held, "what was written is gone before the next is read"
     assert (import_list(store, keyring, tmp_path / "a.csv").unchanged) == 10
+
+
+def test_a_list_is_whole_whenever_the_process_beside_it_is_killed(
+    store: Store, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("_MANY", 1), ("_SLICE", 2), ("_LONG_SLICE", 3)):
+        monkeypatch.setattr(store_rows, name, value)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)  # whatever other tests left
+    fork = os.fork
+    killed: list[int] = []
+
+    def killed_at_once() -> int:
+        process = fork()
+        if process:
+            os.kill(process, signal.SIGKILL)
+            killed.append(process)
+        return process
+
+    monkeypatch.setattr(os, "fork", killed_at_once)
+    assert import_list(store, keyring, write(tmp_path / "a.csv", 7)).added == 7
+    assert len(killed) == 1
+    for number in range(1, 7):  # a link's id finds each
+        page = f"https://civitai.com/models/{number}/x?modelVersionId={number}"
+        assert len(lookup.find(store, keyring, page).found) == 1
+    with pytest.raises(ChildProcessError):
+        os.waitpid(killed[0], os.WNOHANG)
 
 
 def test_a_list_that_is_read_beforehand_is_held_or_read_again(
