@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import structlog
 from fastapi import FastAPI
@@ -81,6 +81,8 @@ _FIELDS = (
     ),
     *("since", "q", "who", "action", "days", "rate", "advice", "nothing", "number", "withdraw"),
 )
+_THERE = tuple(f"there-{what}-{n}" for n in (0, 1) for what in ("case", "removal", "account"))
+"""Stand for what the service has."""
 _FORM = b"application/x-www-form-urlencoded"
 TAG = f"<{MARKER}"
 """Never stands so in a page: it would be a tag."""
@@ -110,10 +112,9 @@ def _odd(rng: Random) -> str:
 
 
 def _known(rng: Random) -> str:
-    """An id that is there, or could be."""
-    made = _site()
+    """An id that is there, or could be: ids are drawn anew for each store."""
     return rng.choice(
-        (*made.known, "xx-00000000", "cs-00000000", "rm-00000000", "1", "0", "hub.example")
+        (*_THERE, "xx-00000000", "cs-00000000", "rm-00000000", "1", "0", "hub.example")
     )
 
 
@@ -165,7 +166,13 @@ def page_request(rng: Random) -> PageRequest:
 class _Site:
     app: FastAPI
     visitors: dict[Role, Visitor]
-    known: tuple[str, ...]
+    there: dict[str, str]
+    """By `_THERE`."""
+
+    def named(self, text: bytes) -> bytes:
+        for name, id in self.there.items():
+            text = text.replace(name.encode(), id.encode())
+        return text
 
 
 @cache
@@ -182,8 +189,8 @@ def _site() -> _Site:
     made = [cases_made.made(service, n, f"sample-account/{n}") for n in (1, 2)]
     app = make_app(service)
     visitors = {role: Visitor(app, role) for role in Role}
-    known = tuple(value for each in made for value in (each.case, each.removal, each.repo))
-    return _Site(app, visitors, known)
+    ids = (id for each in made for id in (each.case, each.removal, each.repo.partition("/")[0]))
+    return _Site(app, visitors, dict(zip(_THERE, ids, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -200,7 +207,7 @@ def asked(request: PageRequest) -> PageAnswer:
     browser = site.visitors[request.role]
     name = session_cookie(browser.service)
     cookie = f"{name}={browser.client.cookies[name]}".encode()
-    body = request.body
+    body, path = site.named(request.body), site.named(request.path)
     if request.method == "POST" and request.token:
         body = f"csrf={browser.csrf}&".encode() + body
     scope = {
@@ -209,9 +216,9 @@ def asked(request: PageRequest) -> PageAnswer:
         "http_version": "1.1",
         "method": request.method,
         "scheme": "http",
-        "path": request.path.decode("utf-8", "replace"),
-        "raw_path": request.path,
-        "query_string": request.query,
+        "path": unquote(path.decode("ascii", "replace")),
+        "raw_path": path,
+        "query_string": site.named(request.query),
         "root_path": "",
         "headers": [*request.headers, (b"cookie", cookie)],
         "client": ("127.0.0.1", 5),

@@ -64,6 +64,7 @@ OWN: dict[str, str] = {
     "scan/scan_rows.py": "options that Reseen wrote into the store",
     "web/limits_middleware.py": "the service's own address, which was checked",
     "store/audit.py": "lines of the log; `audit verify` proves them",
+    "store/standing_proof.py": "lines of the log that were proved before",
     "store/kept_keys.py": "sealed, and opened before",
 }
 """Modules that take apart only what Reseen itself wrote, and why."""

@@ -25,7 +25,8 @@ _MOST_TENSORS = 64
 _KEYS = frozenset(("emb_params", "clip_l", "clip_g", "clip_h", "t5", "t5xxl", "llama", "qwen"))
 """What kohya, ComfyUI and OneTrainer call them, by text encoder."""
 _PARAMS = re.compile(r"(?:.*\.)?string_to_param\.[^.].*", re.DOTALL)
-_BUNDLED = re.compile(r"bundle_emb\..+\.([^.]+)", re.DOTALL)
+_BUNDLED = "bundle_emb."
+"""Before an embedding's name and, after another dot, what it is of."""
 _NUMBERED = re.compile(r"(?:\d{1,4}\.)?(.+)", re.DOTALL)
 """A list of dicts, one for each text encoder."""
 _OUTPUTS = "_out"
@@ -50,9 +51,9 @@ def embeddings(listing: Listing) -> tuple[TensorInfo, ...]:
 def _is_named(name: str, metadata: Mapping[str, str]) -> bool:
     if _PARAMS.fullmatch(name) or metadata.get(name) == _MARK:
         return True
-    bundled = _BUNDLED.fullmatch(name)
-    if bundled is not None:
-        return not bundled[1].endswith(_OUTPUTS)
+    bundled, _, what = name.removeprefix(_BUNDLED).rpartition(".")
+    if name.startswith(_BUNDLED) and bundled and what:
+        return not what.endswith(_OUTPUTS)
     plain = _NUMBERED.fullmatch(name)
     return plain is not None and plain[1] in _KEYS
 
