@@ -192,7 +192,8 @@ def _taken(
         if seen is not None:
             seen.add(part)
         yield written
-        del part, some, merged  # gone before the next part is read
+        reader.forget()
+        del part, some, known, merged  # gone before the next part is read
 
 
 class _NothingIsWritten(Exception):

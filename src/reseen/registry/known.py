@@ -42,6 +42,10 @@ class Reader:
             ((digest.kind, digest.value) for digest in digests if digest.kind in FULL),
         )
 
+    def forget(self) -> None:
+        """Hold nothing of what was given."""
+        self._loaded = {}
+
     def more(self, helds: Collection[Held]) -> list[RemovalDraft]:
         """Every removal of which a claim is known by one of these; of those that were given before
         the same again."""

@@ -14,7 +14,7 @@ one, and whoever is wrong is wrong alone.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -133,7 +133,7 @@ _Holders: TypeAlias = dict[Held, list[tuple[RemovalDraft, KnownClaim]]]
 
 def _tied(
     drafts: Sequence[Draft], known: Iterable[RemovalDraft]
-) -> tuple[set[int], _Holders, set[Held]]:
+) -> tuple[set[int], _Holders, Set[Held]]:
     """The rows that share anything by which they are known with another, or with what is known; the
     claims that hold something of a row; and all by which rows are known."""
     first: dict[Held, int] = {}
@@ -156,7 +156,7 @@ def _tied(
                 if held in first:
                     tied.add(first[held])
                     holders[held].append((standing, claim))
-    return tied, dict(holders), set(first)
+    return tied, dict(holders), first.keys()
 
 
 def _held(digests: Mapping[DigestKind, bytes], key: Key | None) -> Iterator[Held]:
@@ -194,7 +194,7 @@ class _Merger:
         drafts: Sequence[Draft],
         holders: _Holders,
         opened: Callable[[str, bytes], Names],
-        asked: set[Held],
+        asked: Set[Held],
         more: More,
     ) -> None:
         self._drafts = drafts
@@ -307,6 +307,7 @@ class _Merger:
             for held in _held_by(self._drafts[at]):
                 found |= self._standings.get(held, {})
         left = list(found.values())
+        more_asked: set[Held] = set()
         while left:
             helds: set[Held] = set()
             for standing in left:
@@ -314,8 +315,8 @@ class _Merger:
                     if claim.list_name in lists:
                         said = self._said(standing, claim)
                         helds.update(_held(said.digests, said.key))
-            new = helds - self._asked
-            self._asked |= new
+            new = helds - self._asked - more_asked
+            more_asked |= new
             told = {id(standing): standing for standing in (self._more(new) if new else ())}
             for held in helds - new:
                 told |= self._standings.get(held, {})
