@@ -256,6 +256,28 @@ def _removal_ids(connection: Connection, pks: set[int]) -> dict[int, str]:
     return found
 
 
+# -- when removals are one by now -----------------------------------------------------------------
+
+
+def repositories_of(connection: Connection, removal_pk: int) -> set[int]:
+    """Where (repositories, by pk) a removal was seen."""
+    s, a = schema.sightings.c, schema.artifacts.c
+    query = select(a.repository_pk).join(schema.sightings, s.artifact_pk == a.pk)
+    return set(connection.scalars(query.where(s.removal_pk == removal_pk).distinct()))
+
+
+def go_with(
+    connection: Connection, old_pk: int, new_pk: int, repository_pks: Iterable[int]
+) -> None:
+    """What was seen of one removal in these repositories, where the other was not seen, is of that
+    other from now on."""
+    s, a = schema.sightings.c, schema.artifacts.c
+    for chunk in chunks(sorted(repository_pks)):
+        there = select(a.pk).where(a.repository_pk.in_(chunk))
+        mine = update(schema.sightings).where(s.removal_pk == old_pk, s.artifact_pk.in_(there))
+        connection.execute(mine.values(removal_pk=new_pk, touched=1))
+
+
 # -- reading out ---------------------------------------------------------------------------------
 
 

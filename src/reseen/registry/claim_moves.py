@@ -176,17 +176,20 @@ def first_places(connection: Connection) -> dict[int, int]:
     return found
 
 
-def went_to(connection: Connection, removal_pks: Collection[int]) -> dict[int, list[int]]:
-    """Of removals that claims have left, where those claims stand now."""
-    m, c = schema.claim_moves.c, schema.claims.c
-    found: defaultdict[int, list[int]] = defaultdict(list)
+def left_empty(connection: Connection, removal_pks: Collection[int] | None) -> dict[int, int]:
+    """Of these removals (None: of all) those that all claims have left, and the one to which the
+    first of those went (by pk)."""
+    m, c, of = schema.claim_moves.c, schema.claims.c, schema.claims.alias("left").c
+    empty = ~exists().where(of.removal_pk == m.from_pk)
+    query = (
+        select(m.from_pk, c.removal_pk)
+        .join(schema.claims, c.pk == m.claim_pk)
+        .where(empty, c.source == LISTED)
+        .order_by(m.pk.desc())
+    )
+    if removal_pks is None:
+        return dict(connection.execute(query).all())
+    found: dict[int, int] = {}
     for chunk in chunks(sorted(removal_pks)):
-        query = (
-            select(m.from_pk, c.removal_pk)
-            .join(schema.claims, c.pk == m.claim_pk)
-            .where(m.from_pk.in_(chunk), c.removal_pk != m.from_pk)
-            .distinct()
-        )
-        for old, new in connection.execute(query.order_by(m.from_pk, c.removal_pk)):
-            found[old].append(new)
-    return dict(found)
+        found |= dict(connection.execute(query.where(m.from_pk.in_(chunk))).all())
+    return found

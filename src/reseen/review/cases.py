@@ -119,6 +119,31 @@ def refresh(connection: Connection, case: Row[Any], at: int) -> None:
         _told(connection, schema.sightings.c.pk.in_([row.pk for row in touched]))
 
 
+def go_with(connection: Connection, went: Mapping[int, int]) -> None:
+    """Removals (by pk) that are one with another by now, of which all claims went there: their
+    sightings and cases go too, with what was decided, to each repository in which the other was not
+    seen. Where it was, they stay as history. Doing it again changes nothing."""
+    s = schema.sightings.c
+    seen_once: set[int] = set()
+    for chunk in chunks(sorted(went)):
+        seen_once.update(connection.scalars(select(s.removal_pk).where(s.removal_pk.in_(chunk))))
+    for old in sorted(seen_once):
+        new = went[old]
+        seen = sightings.repositories_of(connection, new)
+        mine = select(cases.c.repository_pk).where(cases.c.removal_pk == new)
+        free = sightings.repositories_of(connection, old) - seen
+        free -= set(connection.scalars(mine))
+        if not free:
+            continue
+        words = remembered.said_of(connection, old)
+        sightings.go_with(connection, old, new, free)
+        for chunk in chunks(sorted(free)):
+            theirs = (cases.c.removal_pk == old) & cases.c.repository_pk.in_(chunk)
+            connection.execute(update(cases).where(theirs).values(removal_pk=new))
+        for pk in (old, new):
+            remembered.remember(connection, pk, words)
+
+
 @dataclass(frozen=True, slots=True)
 class CasesSettled:
     """What settling changed."""

@@ -48,6 +48,17 @@ def remember(connection: Connection, removal_pk: int, sha256s: Collection[bytes]
     return fresh
 
 
+def said_of(connection: Connection, removal_pk: int) -> set[bytes]:
+    """The bytes of which people said something in the cases of a removal."""
+    query = (
+        select(decided.c.sha256)
+        .join(decisions, decisions.c.pk == decided.c.decision_pk)
+        .join(cases, cases.c.pk == decisions.c.case_pk)
+        .where(cases.c.removal_pk == removal_pk, decided.c.sha256.is_not(None))
+    )
+    return {bytes(sha256) for sha256 in connection.scalars(query.distinct())}
+
+
 def _last_words(
     connection: Connection, removal_pk: int, sha256s: Sequence[bytes]
 ) -> dict[bytes, tuple[int, str]]:
