@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.registry.places import sketch
 from tests.web import cases_made
 from tests.web.visitors import Visitor
 
@@ -54,6 +55,20 @@ def test_every_row_is_accounted_for_and_no_name_is_shown(visit: Visit, service: 
     shown = visit(Role.READER).get("/lists").text
     assert "user:sample-lead" in shown
     assert "Import a list" not in shown
+
+
+def test_removals_that_have_only_an_earlier_sketch_are_counted(
+    visit: Visit, service: Service
+) -> None:
+    said = "a sketch of version 1 alone"
+    cases_made.removal(service, 1, sketch=sketch(complete=True, version=2))
+    reader = visit(Role.READER)
+    assert said not in reader.get("/lists").text
+    for number, counted in ((2, "<b>1</b> removal in force has"), (3, "<b>2</b> removals in")):
+        cases_made.removal(service, number, sketch=sketch(complete=True, version=1))
+        shown = reader.get("/lists").text
+        assert said in shown
+        assert counted in shown
 
 
 def test_importing_again_changes_nothing(visit: Visit, service: Service) -> None:

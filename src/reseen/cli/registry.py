@@ -487,7 +487,7 @@ def list_(list_name: str | None, withdrawn: bool, db: str | None, as_json: bool)
                 emit(removal_fields(removal))
             else:
                 say(removal_line(removal))
-        older = older_sketches.count(connection)
+        older = 0 if as_json else older_sketches.count(connection)
     if not as_json:
         note(count(shown, "removal") if shown else "No removals. `reseen registry import --help`")
     if older:
