@@ -8,7 +8,7 @@ from tests.review.room import HUB, Room, sha
 
 from reseen.operations import lists
 from reseen.records import Rung
-from reseen.registry import lookup
+from reseen.registry import lookup, removals
 from reseen.registry.imports import ImportOptions
 from reseen.review import cases
 from reseen.review.verdicts import CaseState, Verdict
@@ -41,6 +41,8 @@ def test_decisions_about_a_removal_that_is_one_with_another_by_now_stand(
     room.see("cid/open", removal=first, declared=ONE, read=ONE)
     take(room, tmp_path, f"{LINK},{sha(ONE).hex()}", f"{LINK},{sha(TWO).hex()}")
     assert removal(room, TWO) == removal(room, ONE) == first
+    with room.store.read() as connection:
+        assert removals.by_id(connection, second).id == first, "who noted its id is shown the other"
     assert room.stands(alone) == (CaseState.DECIDED, Verdict.CONFIRM)
     assert room.stands(not_it) == (CaseState.DECIDED, Verdict.NOT_THIS_MODEL)
     for case in (alone, not_it):

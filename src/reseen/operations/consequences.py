@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from reseen.observed import artifacts
-from reseen.registry import claim_moves, claims, learning, removals, same_files
+from reseen.registry import claims, learning, removals, same_files, stands_in
 from reseen.review import cases, notice_updates
 from reseen.review.notice_updates import NoticeMoved
 from reseen.store import change_log, meta
@@ -93,7 +93,7 @@ def _match_past(connection: Connection, secret: bytes, since: int | None) -> lis
     that; ids of new sightings."""
     last = matched(connection)
     first = last if since is None else min(last, since)
-    cases.go_with(connection, claim_moves.left_empty(connection, _changed(connection, first)))
+    cases.go_with(connection, stands_in.left_empty(connection, _changed(connection, first)))
     learning.learn(connection, removals=_changed(connection, first))
     pks = _changed(connection, first)  # and those that have learned
     ids = None if pks is None else removals.ids_of(connection, pks)

@@ -174,22 +174,3 @@ def first_places(connection: Connection) -> dict[int, int]:
     for pk, old in connection.execute(select(m.claim_pk, m.from_pk).order_by(m.pk)):
         found.setdefault(pk, old)
     return found
-
-
-def left_empty(connection: Connection, removal_pks: Collection[int] | None) -> dict[int, int]:
-    """Of these removals (None: of all) those that all claims have left, and the one to which the
-    first of those went (by pk)."""
-    m, c, of = schema.claim_moves.c, schema.claims.c, schema.claims.alias("left").c
-    empty = ~exists().where(of.removal_pk == m.from_pk)
-    query = (
-        select(m.from_pk, c.removal_pk)
-        .join(schema.claims, c.pk == m.claim_pk)
-        .where(empty, c.source == LISTED)
-        .order_by(m.pk.desc())
-    )
-    if removal_pks is None:
-        return dict(connection.execute(query).all())
-    found: dict[int, int] = {}
-    for chunk in chunks(sorted(removal_pks)):
-        found |= dict(connection.execute(query.where(m.from_pk.in_(chunk))).all())
-    return found

@@ -29,7 +29,7 @@ from reseen.errors import NotFound, SealError
 from reseen.observed import sketches
 from reseen.observed.artifacts import instant
 from reseen.records import Claim, Container, Digest, DigestKind, RemovalClass
-from reseen.registry import same_files, same_links
+from reseen.registry import same_files, same_links, stands_in
 from reseen.registry.days import day
 from reseen.store import audit, change_log, ids, schema
 from reseen.store.database import chunks, now, reserve
@@ -454,12 +454,12 @@ def _rests(connection: Connection, learned: Collection[int]) -> Mapping[int, lis
 
 
 def removal_pk(connection: Connection, removal: str) -> int:
-    """Raises NotFound."""
+    """Of one that stands in another by now, that other's. Raises NotFound."""
     table = schema.removals.c
     pk = connection.scalar(select(table.pk).where(table.id == ids.given(removal)))
     if pk is None:
         raise NotFound("there is no such removal", remedy="`reseen registry list` shows them.")
-    return int(pk)
+    return stands_in.where(connection, int(pk))
 
 
 def first_list() -> Any:

@@ -20,7 +20,7 @@ from reseen.fingerprints.kinds import LONG_OF
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.observed.artifacts import instant
 from reseen.records import Digest, DigestKind, Names, Removal, RemovalClass
-from reseen.registry import claims
+from reseen.registry import claims, stands_in
 from reseen.store import audit, ids, schema
 from reseen.store.database import chunks
 from reseen.store.sealing import Keyring
@@ -249,7 +249,10 @@ def _row(connection: Connection, removal: str) -> Row[Any]:
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("there is no such removal", remedy="`reseen registry list` shows them.")
-    return row
+    pk = stands_in.where(connection, row.pk)
+    if pk == row.pk:
+        return row
+    return connection.execute(select(schema.removals).where(schema.removals.c.pk == pk)).one()
 
 
 def _load(connection: Connection, rows: Sequence[Row[Any]]) -> list[Removal]:
