@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 from benchmarks.adapters import Recipe, sampled
 from benchmarks.sketched import alike, of_values, some_of
+from tests.match.made import known, read
+from tests.match.updates import put
+from tests.scan.fake_hub import FakeHub
+from tests.scan.test_screen import go, large, saved
 
 from reseen.fingerprints.sketch import Sketch
 from reseen.match import evidence
@@ -13,6 +17,7 @@ from reseen.match.blocks import side_by_side
 from reseen.match.calibration import Background
 from reseen.match.compare import Comparison, Relation, compare
 from reseen.records import Rung
+from reseen.store.database import Store
 
 REMOVAL = sampled("sd1", 1, rank=8)
 N = len(REMOVAL.ids)
@@ -116,3 +121,14 @@ def test_a_likeness_that_is_no_copy_names_no_parts() -> None:
     assert found.parts == {}
     assert evidence.of_likeness(found) is None
     assert evidence.weights(told(REMOVAL)).rung is Rung.WEIGHTS
+
+
+def test_negative_block_weights_are_found_by_a_check_and_a_scan(store: Store) -> None:
+    removed = large(1, rank=2)
+    (removal,) = put(store, saved(removed))
+    file = saved({n: (d, u if at % 2 else -u) for at, (n, (d, u)) in enumerate(removed.items())})
+    (match,) = known(store).match_fingerprint(read(file))
+    assert (match.removal, match.rung) == (removal, Rung.WEIGHTS)
+    assert "negated" in match.why
+    seen = go(FakeHub({"x": file}), known(store)).seen
+    assert [each.removal for each in seen[0].matches] == [removal]

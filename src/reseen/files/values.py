@@ -221,6 +221,7 @@ def _check_held(info: TensorInfo) -> None:
 
 
 def _as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
-    result: NDArray[np.float32] = values.astype(np.float32, copy=False)
+    # Of one number without a shape a look-up, or a comparison, makes no array.
+    result: NDArray[np.float32] = np.asarray(values).astype(np.float32, copy=False)
     # On numbers that lie askew numpy multiplies by itself: slower, and rounded otherwise.
     return result if result.flags.aligned else result.copy()
