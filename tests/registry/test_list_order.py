@@ -106,7 +106,7 @@ def known_by(said: dict[DigestKind, bytes], key: tuple[str, ...] | None) -> list
     return helds if key is None else [*helds, key]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(FILES, st.randoms(use_true_random=False))
 def test_what_is_one_removal_depends_on_what_was_said(
     files: list[tuple[str, list[Row]]], chance: random.Random
@@ -129,7 +129,7 @@ def test_what_is_one_removal_depends_on_what_was_said(
         assert play.known() == expected
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(FILES)
 def test_no_list_changes_what_is_one_removal_of_others(files: list[tuple[str, list[Row]]]) -> None:
     claims = [SaidOf(digests(row), source(row[0]), name) for name, rows in files for row in rows]
@@ -206,7 +206,7 @@ class Told:
             }
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(3))
 def test_in_any_order_of_lists_the_same_is_known(tmp_path: Path, seed: int) -> None:
     """Imports, a scan, a list that is withdrawn and comes back, one that stays out: in any order
     what is known is what a fresh store would say; and the log proves every one of them."""
@@ -253,7 +253,7 @@ BY_LINK = f"name,link,class\nSample person 1,{LINK},csam\n"
 BY_FILE = f"name,link,sha256\nSample person 2,{LINK},{hashed(DigestKind.SHA256, 1)}\n"
 
 
-@pytest.mark.parametrize("order", ["lfs", "fls", "lsf", "slf", "fsl"])
+@pytest.mark.parametrize("order", ["lfs", "fls", "slf"])
 def test_what_stands_at_a_link_of_the_class_is_not_read_though_another_list_names_it(
     tmp_path: Path, order: str
 ) -> None:
