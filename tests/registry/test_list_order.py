@@ -15,7 +15,7 @@ import pytest
 from blake3 import blake3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from reseen.observed import sightings
 from reseen.operations import lists, log_check
@@ -289,3 +289,22 @@ def test_what_stands_at_a_link_of_the_class_is_not_read_though_another_list_name
     assert never_read() == [True, True]
     told.turn("by file", restored=False)
     assert never_read() == [True, True]
+
+
+def test_a_claim_that_is_moved_by_hand_is_found(tmp_path: Path) -> None:
+    """One that went elsewhere in order, put back; and the row that tells of its move, changed."""
+    told = Told(tmp_path / "told", f"sqlite:///{tmp_path}/told.db")
+    told.take("a", [(1, (None, 1, None, None)), (2, (None, 2, None, None))])
+    told.take("a", [(3, (1, 1, None, None)), (4, (1, 2, None, None))])
+    assert len(told.known()) == 1
+    m, c = schema.claim_moves.c, schema.claims.c
+    with told.store.write() as connection:
+        (move,) = connection.execute(select(schema.claim_moves)).all()
+        back = update(schema.claims).where(c.pk == move.claim_pk)
+        connection.execute(back.values(removal_pk=move.from_pk))
+    (wrong,) = (x for x in log_check.verify(told.store).wrong if "moved to" in x)
+    assert "stands with another removal than it was moved to" in wrong
+    with told.store.write() as connection:
+        connection.exec_driver_sql("DROP TRIGGER claim_moves_no_update")
+        connection.execute(update(schema.claim_moves).where(m.pk == 1).values(to_pk=move.from_pk))
+    assert any("is another in the store" in x for x in log_check.verify(told.store).wrong)
