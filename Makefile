@@ -15,7 +15,7 @@ demo-serve: $(VENV)/.demo
 	@$(BIN)/python -m demo --serve
 
 test: $(VENV)/.dev packages
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Chromium and PostgreSQL, from Debian: where they are not and cannot be had, tests are skipped.
 packages:

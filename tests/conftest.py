@@ -65,6 +65,24 @@ if TYPE_CHECKING:
     from reseen.store.database import Store
 
 
+LONGEST = (
+    *("histories/test_histories.py", "fuzz/test_fuzz.py", "gate/test_bench_gate.py"),
+    *("replica/test_demo.py", "gate/test_file.py", "scan/test_owed.py", "registry/test_claims.py"),
+    *("hostile/test_limits_reached.py", "registry/lists/test_bounds.py", "store/test_upgrades.py"),
+    *("operations/test_log_check.py", "operations/test_reading.py", "browser/"),
+)
+"""What takes longest begins first: where two work side by side, neither waits for the other's last
+file."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        where = item.nodeid.removeprefix("tests/")
+        return next((at for at, each in enumerate(LONGEST) if where.startswith(each)), len(LONGEST))
+
+    items.sort(key=place)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Which histories were played: whoever runs the tests side by side sees no test print."""
     for some in terminalreporter.stats.values():
