@@ -65,7 +65,8 @@ def test_users_are_made_listed_changed_and_each_step_is_recorded(tmp_path: Path)
 
 
 def test_what_cannot_be_is_said(tmp_path: Path) -> None:
-    run("user", "add", "ada", "--role", "administrator", "--generate")
+    made = run("user", "add", "ada", "--role", "administrator", "--generate")
+    assert made.exit_code == 0, made.exception
     failed(run("user", "add", "ada", "--role", "reader", "--generate"), Conflict)
     assert "last administrator" in failed(run("user", "disable", "ada"), Conflict)
     failed(run("user", "role", "nobody", "lead"), NotFound)
