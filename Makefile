@@ -14,8 +14,9 @@ demo: $(VENV)/.demo
 demo-serve: $(VENV)/.demo
 	@$(BIN)/python -m demo --serve
 
+# One more than there are processors: some tests wait for servers.
 test: $(VENV)/.dev packages
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 
 # Chromium and PostgreSQL, from Debian: where they are not and cannot be had, tests are skipped.
 packages:

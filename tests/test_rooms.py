@@ -7,7 +7,6 @@ import importlib
 import subprocess
 import sys
 from collections import defaultdict
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,12 +66,6 @@ NUMBERS = {"files", "updates", "fingerprints", "match", "gate", "api"}
 """Rooms that may import numpy: those that read tensors."""
 
 
-@cache
-def _nodes(path: Path) -> tuple[ast.AST, ...]:
-    """All of a module's source."""
-    return tuple(ast.walk(ast.parse(path.read_text())))
-
-
 def _modules() -> list[Path]:
     return sorted(SOURCE.rglob("*.py"))
 
@@ -90,7 +83,7 @@ def _room(path: Path) -> str:
 def _imports(path: Path) -> set[str]:
     found: set[str] = set()
     package = ["reseen", *path.relative_to(SOURCE).parts[:-1]]
-    for node in _nodes(path):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -132,7 +125,7 @@ def test_no_import_circles_between_modules() -> None:
     graph: dict[str, set[str]] = {}
     for name, path in names.items():
         found = set()
-        for node in _nodes(path):
+        for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reseen"):
                 assert node.module
                 for alias in node.names:
@@ -157,7 +150,7 @@ def test_no_import_circles_between_modules() -> None:
 def test_no_class_name_is_given_twice() -> None:
     found: defaultdict[str, list[str]] = defaultdict(list)
     for path in _modules():
-        for node in _nodes(path):
+        for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef):
                 found[node.name].append(f"{path.relative_to(SOURCE)}:{node.lineno}")
     assert not {name: places for name, places in found.items() if len(places) > 1}
@@ -169,7 +162,7 @@ MOST_PARAMETERS = 7
 def test_no_parameter_list_is_over_seven() -> None:
     long: dict[str, int] = {}
     for path in _modules():
-        for node in _nodes(path):
+        for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 a = node.args
                 given = [*a.posonlyargs, *a.args, *a.kwonlyargs]
@@ -184,7 +177,7 @@ SAYS_NOTHING = {"besides", "told", "came", "some", "whole"}
 
 def test_no_parameter_has_a_name_that_says_nothing() -> None:
     for path in _modules():
-        for node in _nodes(path):
+        for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 a = node.args
                 names = {one.arg for one in [*a.posonlyargs, *a.args, *a.kwonlyargs]}
@@ -282,7 +275,7 @@ def test_a_face_changes_things_by_operations_only(path: Path) -> None:
 )
 def test_a_face_begins_no_transaction_that_writes(path: Path) -> None:
     """Whatever it would write there, no function of `operations` would be the act."""
-    for node in _nodes(path):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             assert not called.endswith("store.write"), f"line {node.lineno}: call reseen.operations"
@@ -358,7 +351,7 @@ def _tables(path: Path) -> set[str]:
 def _written(path: Path) -> set[str]:
     """Tables that a file hands to what writes."""
     found: set[str] = set()
-    for node in _nodes(path):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in _WRITING:
             for part in (*node.args, node.func):
                 if isinstance(part, ast.Name | ast.Attribute):
@@ -377,7 +370,7 @@ COVERED = {
 def test_what_the_log_covers_is_appended_with_its_line(path: Path) -> None:
     """Those tables are handed to nothing that writes but `audit.Appended`, with which the line is
     written that proves the row."""
-    for node in _nodes(path):
+    for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.Call):
             continue
         verb = ast.unparse(node.func).split(".")[-1]

@@ -16,6 +16,7 @@ Enter = Callable[..., Person]
 def test_a_day_of_reviewing_by_keys_alone(enter: Enter, serving: Serving) -> None:
     person = enter(serving, None)
     page = person.goto("/")
+    expect(page.locator("input[name=name]")).to_be_focused()
     page.keyboard.type("rio")
     press(page, "Tab")
     page.keyboard.type(PASSWORD)
