@@ -85,7 +85,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Nine thousand tests stay until the end: the collector need not look through them each time."""
+    """Nine thousand tests stay to the end: the collector need not look through them each time."""
     gc.collect()
     gc.freeze()
 
