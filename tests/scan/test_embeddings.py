@@ -245,6 +245,11 @@ def test_the_verbs_say_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     compared = ("compare", str(tmp_path / "removed"))
     assert "4 of 4 rows agree" in run(*compared, str(tmp_path / "copy"), code=1)
     told = json.loads(run(*compared, str(tmp_path / "copy"), "--json", code=1))
+    assert [*told] == [
+        *("cosine", "mean", "p_value", "agreeing", "modules", "coverage", "scale", "relation"),
+        *("copy", "lead", "negated", "random", "missing", "rung", "calibration", "why"),
+    ]
+    assert told["lead"] is False
     assert (told["relation"], told["copy"], told["rung"]) == ("same", True, "weights")
     run(*compared, str(tmp_path / "other"))
     shown = json.loads(run("fingerprint", str(tmp_path / "near"), "--json"))

@@ -78,11 +78,21 @@ def comparison_fields(found: Comparison) -> dict[str, object]:
         "relation": found.relation.value,
         "copy": found.relation.is_copy,
         "lead": found.is_lead,
-        **{part: found.parts.get(part) for part in ("negated", "random", "missing")},
+        **{part: found.parts.get(part) for part in _PARTS},
         "rung": "weights",
         "calibration": found.calibration,
         "why": found.why,
     }
+
+
+_PARTS = ("negated", "random", "missing")
+_UNKNOWN: dict[str, object] = {
+    **dict.fromkeys(("cosine", "mean", "p_value", "agreeing", "modules", "coverage", "scale")),
+    **dict.fromkeys(("relation", "copy")),
+    "lead": False,
+    **dict.fromkeys((*_PARTS, "rung", "calibration", "why")),
+}
+"""The same object where no weights were compared, in its order; what is known is filled in."""
 
 
 def _compared(
@@ -131,14 +141,10 @@ def _tell_same(found: SameContent | None, *, as_json: bool) -> None:
     if as_json:
         emit(
             {
-                **dict.fromkeys(("cosine", "mean", "p_value", "agreeing", "modules", "coverage")),
-                "scale": None,
+                **_UNKNOWN,
                 "relation": "same",
                 "copy": True,
-                "lead": False,
-                **dict.fromkeys(("negated", "random", "missing")),
                 "rung": found.rung.label,
-                "calibration": None,
                 "why": found.why,
             }
         )
@@ -170,13 +176,12 @@ def _tell_rows(
     if as_json:
         emit(
             {
-                **dict.fromkeys(("mean", "p_value", "agreeing", "modules", "coverage")),
+                **_UNKNOWN,
                 "cosine": None if found is None else round(found.cosine, 6),
                 "scale": None if found is None else round(found.scale, 6),
                 "relation": relation,
                 "copy": found is not None,
                 "rung": "weights",
-                "calibration": None,
                 "why": why,
             }
         )
