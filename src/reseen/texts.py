@@ -21,6 +21,8 @@ def for_people(text: str) -> str:
 
 def visible(text: str) -> str:
     """A foreign word that stands in a text of ours: it begins no line, either."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else _number(c) for c in text)
 
 

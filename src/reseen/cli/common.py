@@ -257,6 +257,8 @@ def note(line: str) -> None:
 
 def _shown(line: str) -> str:
     """Colours are ours; everything else is a text for people."""
+    if line.isprintable():
+        return line
     return "".join(
         part if at % 2 else for_people(part) for at, part in enumerate(_COLOURS.split(line))
     )

@@ -8,7 +8,7 @@ secret of the installation chooses among those: nobody outside knows which to le
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import chain
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,14 +40,11 @@ def next_modules(
     searched: NearestIndex, groups: Collection[str], offered: Offered, read: Collection[str]
 ) -> frozenset[str]:
     """Names of the modules to be read where those that were read leave a doubt."""
-    names = {module_id(name): name for name in sorted(offered.keys() - read, reverse=True)}
+    left = {name: span for name, span in offered.items() if name not in read}
+    names, kinds = _kinds(searched, groups, left)
     chosen: dict[int, None] = {}
-    for group in sorted(groups):
-        known = frozenset(chain.from_iterable(s.ids.tolist() for s in searched.meeting(group)))
-        ids = sorted(known & names.keys(), key=lambda id_: (offered[names[id_]], id_))
-        ranks = dict(zip(ids, searched.order.ranks(ids).tolist(), strict=True))
-        spans = {id_: offered[names[id_]] for id_ in ids}
-        chosen |= dict.fromkeys(_side_by_side(ids, spans, ranks, AGAIN))
+    for each in kinds:
+        chosen |= dict.fromkeys(_side_by_side(each.spans, each.ranks, AGAIN))
     return frozenset(names[id_] for id_ in list(chosen)[:MOST])
 
 
@@ -55,31 +52,52 @@ def first_modules(
     searched: NearestIndex, groups: Collection[str], offered: Offered
 ) -> frozenset[str]:
     """Names of the modules to be read first of a file that could match in these groups."""
-    names = {module_id(name): name for name in sorted(offered, reverse=True)}
+    names, kinds = _kinds(searched, groups, offered)
     chosen: dict[int, None] = {}
-    for group in sorted(groups):
-        sets = list(searched.meeting(group))
-        known = frozenset(chain.from_iterable(some.ids.tolist() for some in sets))
-        ids = sorted(known & names.keys(), key=lambda id_: (offered[names[id_]], id_))
-        if not ids:
-            continue
-        ranks = dict(zip(ids, searched.order.ranks(ids).tolist(), strict=True))
-        spans = {id_: offered[names[id_]] for id_ in ids}
-        picked = _side_by_side(ids, spans, ranks)
+    for each in kinds:
+        picked = _side_by_side(each.spans, each.ranks)
         chosen |= dict.fromkeys(picked)
-        chosen |= dict.fromkeys(_of_each(sets, ids, ranks, picked))
+        chosen |= dict.fromkeys(_of_each(each, picked))
     return frozenset(names[id_] for id_ in list(chosen)[:MOST])
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """The modules of a file that removals of one group have, too."""
+
+    sets: tuple[ModuleSet, ...]
+    """Of those removals."""
+    spans: Mapping[int, tuple[int, int]]
+    """By id, in the order in which they lie in the file: the first and the last byte."""
+    ranks: Mapping[int, int]
+    """Where each stands in the secret order."""
+
+
+def _kinds(
+    searched: NearestIndex, groups: Collection[str], offered: Offered
+) -> tuple[Mapping[int, str], list[_Kind]]:
+    """The names of what is offered by id, and what of it may be looked at in each group."""
+    names = {module_id(name): name for name in sorted(offered, reverse=True)}
+    mine = np.array(sorted(names), np.uint32)
+    found = []
+    for group in sorted(groups):
+        sets = tuple(searched.meeting(group))
+        known = np.zeros(len(mine), np.bool_)
+        for some in sets:
+            known |= np.isin(mine, some.ids)
+        ids = sorted(mine[known].tolist(), key=lambda id_: (offered[names[id_]], id_))
+        ranks = dict(zip(ids, searched.order.ranks(ids).tolist(), strict=True))
+        found.append(_Kind(sets, {id_: offered[names[id_]] for id_ in ids}, ranks))
+    return names, found
+
+
 def _side_by_side(
-    ids: Sequence[int],
-    spans: Mapping[int, tuple[int, int]],
-    ranks: Mapping[int, int],
-    fewest: int = FEWEST,
+    spans: Mapping[int, tuple[int, int]], ranks: Mapping[int, int], fewest: int = FEWEST
 ) -> list[int]:
     """Neighbours in the file, from ranges that are short, in the secret order."""
+    ids = list(spans)
     if len(ids) <= fewest:
-        return list(ids)
+        return ids
     windows = [ids[at : at + SIDE_BY_SIDE] for at in range(len(ids) - SIDE_BY_SIDE + 1)]
     lengths = [max(spans[i][1] for i in some) - spans[some[0]][0] for some in windows]
     longest = sorted(lengths)[int((len(lengths) - 1) * SHORTEST)]
@@ -101,19 +119,17 @@ def _side_by_side(
     return list(picked)
 
 
-def _of_each(
-    sets: Sequence[ModuleSet], ids: Sequence[int], ranks: Mapping[int, int], picked: Sequence[int]
-) -> list[int]:
+def _of_each(kind: _Kind, picked: Sequence[int]) -> list[int]:
     """More, so that of each kind of removal a few are read: one may have few modules, and a file
     many beside those."""
-    mine = np.array(sorted(ids), np.uint32)
+    mine = np.array(sorted(kind.spans), np.uint32)
     more: dict[int, None] = {}
-    for some in sets:
+    for some in kind.sets:
         shared = some.ids[some.shared(mine) >= 0].tolist()
         if len(shared) < some.enough:
             continue
         missing = min(FEWEST_MODULES, len(shared)) - len({*picked, *more} & set(shared))
-        left = (id_ for id_ in sorted(shared, key=ranks.__getitem__) if id_ not in picked)
+        left = (id_ for id_ in sorted(shared, key=kind.ranks.__getitem__) if id_ not in picked)
         for id_ in left:
             if missing <= 0:
                 break

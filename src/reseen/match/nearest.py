@@ -190,11 +190,6 @@ class NearestIndex:
         """Bytes of all numbers."""
         return sum(b.codes.nbytes for some in self.sets.values() for b in some.blocks)
 
-    def only(self, wanted: Collection[int]) -> NearestIndex:
-        """The same without what is not among these keys."""
-        gone = set(self.present()) - set(wanted)
-        return self.without(lambda key: key not in gone) if gone else self
-
     def held(self, keys: Collection[int]) -> set[int]:
         """Those of these keys that are in it."""
         wanted = np.fromiter(keys, np.int64)
@@ -284,15 +279,19 @@ class _Part:
         """`units`: (queries, modules of theirs, 64); `at`: which of these the places are."""
         return cls(places, units[:, at].transpose(1, 0, 2).astype(np.float32), looks)
 
-    def sums(self, codes: NDArray[np.int8]) -> tuple[Floats, Floats]:
+    def sums(self, codes: NDArray[np.int8], largest: Floats | None = None) -> tuple[Floats, Floats]:
         """(queries, files): the sums of the cosines, and of their sizes, in `_UNIT`s: whole
-        numbers, exact whatever the order they are added in."""
+        numbers, exact whatever the order they are added in. `largest` takes the largest size."""
         files = codes.shape[1]
         if files <= _FEW_FILES:
             every = self.numbers @ codes[self.places].astype(np.float32).transpose(0, 2, 1)
             if self.looks is not None:
                 every *= self.looks[:, :, None]
-            return every.sum(axis=0), np.abs(every).sum(axis=0)
+            signed = every.sum(axis=0)
+            np.abs(every, out=every)
+            if largest is not None:
+                every.max(axis=0, out=largest)
+            return signed, every.sum(axis=0)
         signed = np.zeros((self.numbers.shape[1], files), np.float32)
         size = np.zeros_like(signed)
         numbers = np.empty((files, NUMBERS), np.float32)
@@ -302,13 +301,9 @@ class _Part:
             cosines = self.numbers[n, whose] @ numbers.T
             signed[whose] += cosines
             size[whose] += np.abs(cosines, out=cosines)
+            if largest is not None:
+                largest[whose] = np.maximum(largest[whose], cosines)
         return signed, size
-
-    def any_alone(self, codes: NDArray[np.int8]) -> NDArray[np.bool_]:
-        """(queries, files): whether any cosine is enough alone."""
-        every = self.numbers @ codes[self.places].astype(np.float32).transpose(0, 2, 1)
-        found: NDArray[np.bool_] = (np.abs(every) >= np.float32(ONE * _UNIT)).any(axis=0)
-        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -341,15 +336,18 @@ class _Look:
         for begin in range(0, len(block.keys), BLOCK):
             keys = block.keys[begin : begin + BLOCK]
             codes = block.codes[:, begin : begin + BLOCK]
-            sums = [self.keyed.sums(codes)]
             counts = [len(self.keyed.places)]
+            largest = None
+            if counts[0] <= FEW:
+                largest = np.zeros((self.keyed.numbers.shape[1], len(keys)), np.float32)
+            sums = [self.keyed.sums(codes, largest)]
             if self.strong is not None:
                 sums.append(self.strong.sums(codes))
                 sums.append((sums[0][0] + sums[1][0], sums[0][1] + sums[1][1]))
                 counts += [self.each, counts[0] + self.each]
             near = np.zeros(sums[0][0].shape, np.bool_)
-            if counts[0] <= FEW:
-                near |= self.keyed.any_alone(codes)
+            if largest is not None:
+                near |= largest >= np.float32(ONE * _UNIT)
             for (signed, size), count in zip(sums, counts, strict=True):
                 near |= np.abs(signed) >= np.float32(gate(count, sigmas) * count * _UNIT)
                 near |= size >= np.float32(EITHER_SIGN * count * _UNIT)

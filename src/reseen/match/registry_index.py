@@ -20,7 +20,6 @@ from reseen.errors import Tampered
 from reseen.fingerprints.kinds import (
     LADDER,
     LONG_OF,
-    PROVE,
     bits,
     contradicted,
     size_allows,
@@ -36,6 +35,7 @@ from reseen.match.saved import Parts
 from reseen.match.snapshot import Snapshot
 from reseen.match.store_version import StoreVersion, follows, version_of
 from reseen.observed import rows as kept_rows
+from reseen.observed.sketches import any_of_removals
 from reseen.records import (
     Artifact,
     Digest,
@@ -48,7 +48,6 @@ from reseen.records import (
     Rung,
 )
 from reseen.store.database import chunks
-from reseen.store.schema import sketches as stored_sketches
 from reseen.store.service_schema import changes
 
 if TYPE_CHECKING:
@@ -68,7 +67,6 @@ _NOTHING: Numbers = ()
 _RULES = [LADDER.get(DigestKind(n)) if n else None for n in range(len(LENGTHS))]
 """By kind: a list, since an enum's hash is computed in Python at every look-up."""
 _LONG_OF = [LONG_OF.get(DigestKind(n)) if n else None for n in range(len(LENGTHS))]
-_PROVE_BITS = bits(PROVE)
 _LABELS = {kind.label: kind for kind, rule in LADDER.items() if rule.read > Rung.HINT}
 
 Proof = tuple[int, Evidence]
@@ -106,7 +104,7 @@ class RegistryIndex:
         version = version_of(connection)
         snapshot = Snapshot.load(connection)
         sketches = None
-        if connection.execute(select(stored_sketches.c.claim_pk).limit(1)).first() is not None:
+        if any_of_removals(connection):
             from reseen.match.sketch_index import (
                 SketchIndex,  # numpy, which most commands do not need
             )
@@ -704,8 +702,7 @@ class RegistryIndex:
         return made
 
     def _more_sketches(self, connection: Connection, pks: Collection[int]) -> SketchIndex | None:
-        first = select(stored_sketches.c.claim_pk).limit(1)
-        if self.sketches is None and connection.execute(first).first() is None:
+        if self.sketches is None and not any_of_removals(connection):
             return None
         from reseen.match.sketch_index import SketchIndex, sketch_rows
 

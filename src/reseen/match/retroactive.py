@@ -32,7 +32,6 @@ from reseen.store.schema import (
 
 _BATCH = 500  # values in one IN list: every SQLite takes 999
 _RANGES = 100  # alternatives in one OR: SQLite's expressions are at most 1,000 deep
-_LFS = 2
 
 
 _Found = tuple[int, str, Evidence]  # artifact's pk, removal, why

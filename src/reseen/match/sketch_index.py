@@ -187,7 +187,7 @@ class SketchIndex:
         files, made = None, NearestIndex(order)
         if only is None:
             files, made = ColumnFiles.of(connection, order)
-            made = made.only(wanted)
+            made = made.without(wanted.__contains__)
         missing = wanted - set(made.present())
         for values in _parts(connection, sorted(missing)):
             part = NearestIndex(order).plus(row for pk, v in values for row in _rows(pk, v))

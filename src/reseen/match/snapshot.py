@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from reseen.fingerprints.git import pointer_oid
-from reseen.fingerprints.kinds import OF_TENSORS, bits
+from reseen.fingerprints.kinds import OF_TENSORS
 from reseen.match.claim_entries import (
     ID,
     LEARNED,
@@ -39,7 +39,6 @@ possible copy with another header. Headers of real adapters stay below 2 MB; saf
 
 _BATCH = 10_000
 _LAYOUT = 32
-_TENSOR_BITS = bits(OF_TENSORS)
 
 BY_REMOVAL = {"removal-pks": "q", "classes": "B"}
 BY_CLAIM = {

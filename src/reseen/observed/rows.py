@@ -20,27 +20,23 @@ VERSION = 1_001
 """A thousand and that of `fingerprints.rows`."""
 
 
-def keep_removed(connection: Connection, made: Sequence[tuple[int, bytes]]) -> None:
-    """Keep the rows of removed files, by their claims' pks. Raises Malformed for what are none."""
-    _keep(connection, schema.sketches, "claim_pk", [_row("claim_pk", *each) for each in made])
+def keep_removed(connection: Connection, made: Sequence[tuple[int, bytes]]) -> set[int]:
+    """Keep the rows of removed files, by their claims' pks; of which claims there were none. Raises
+    Malformed for what are none."""
+    table = schema.sketches.c
+    known: set[int] = set()
+    for chunk in chunks(pk for pk, _ in made):
+        query = select(table.claim_pk).where(table.claim_pk.in_(chunk), table.version == VERSION)
+        known.update(connection.scalars(query))
+    fresh = [_row("claim_pk", pk, rows) for pk, rows in made if pk not in known]
+    _keep(connection, schema.sketches, "claim_pk", fresh)
+    return {row["claim_pk"] for row in fresh}
 
 
 def keep_read(connection: Connection, made: Sequence[tuple[int, bytes]]) -> None:
     """Keep the rows of artifacts, by their pks. Raises Malformed for what are none."""
     rows = [{**_row("artifact_pk", *each), "complete": 1} for each in made]
     _keep(connection, schema.read_sketches, "artifact_pk", rows)
-
-
-def of_claims(connection: Connection, claim_pks: Iterable[int]) -> dict[int, bytes]:
-    """Those of these claims that have some."""
-    table = schema.sketches.c
-    found: dict[int, bytes] = {}
-    for chunk in chunks(claim_pks):
-        query = select(table.claim_pk, table.value).where(
-            table.claim_pk.in_(chunk), table.version == VERSION
-        )
-        found.update((pk, bytes(value)) for pk, value in connection.execute(query))
-    return found
 
 
 def of_artifacts(connection: Connection, artifact_pks: Iterable[int]) -> dict[int, bytes]:

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Column, Connection, Table, delete, select
 
 from reseen.store import schema, search_key
 from reseen.store.database import chunks, insert_many, upsert
+
+if TYPE_CHECKING:
+    from reseen.fingerprints.choice import ModuleOrder
+    from reseen.fingerprints.sketch import Sketch
 
 ADAPTER = "adapter"
 """The kind: `observed.rows` keeps another in the same tables."""
@@ -28,7 +32,9 @@ def keep_removed(connection: Connection, made: Sequence[tuple[int, bytes]]) -> s
     of which claims there was none like it. Raises Malformed for bytes that are no sketch."""
     if not made:
         return set()
-    rows = [{"claim_pk": pk, **_columns(sketch)} for pk, sketch in dict(made).items()]
+    rows = [
+        {"claim_pk": pk, **_columns(_decoded(value), value)} for pk, value in dict(made).items()
+    ]
     known = versions(connection, (pk for pk, _ in made))
     fresh = [row for row in rows if row["version"] > known.get(row["claim_pk"], 0)]
     _replace(connection, schema.sketches, fresh)
@@ -47,20 +53,23 @@ def keep_read(connection: Connection, made: Sequence[tuple[int, bytes]]) -> None
         query = query.where(table.artifact_pk.in_(chunk), table.kind == ADAPTER)
         for pk, *told in connection.execute(query):
             tells[pk] = max(tells.get(pk, (0, 0)), (told[0], told[1]))
+    from reseen.fingerprints.choice import ModuleOrder
+
+    order = ModuleOrder(search_key.of(connection))
     kept: dict[int, dict[str, Any]] = {}
-    for pk, sketch in made:
-        row = {"artifact_pk": pk, "complete": int(_complete(sketch)), **_columns(sketch)}
+    entries: dict[int, list[dict[str, Any]]] = {}
+    for pk, value in made:
+        sketch = _decoded(value)
+        row = {"artifact_pk": pk, "complete": int(sketch.complete), **_columns(sketch, value)}
         if (row["complete"], row["version"]) >= tells.get(pk, (0, 0)):
-            kept[pk] = row
+            kept[pk], entries[pk] = row, _entries(pk, sketch, order)
             tells[pk] = row["complete"], row["version"]
     _replace(connection, schema.read_sketches, [*kept.values()])
-    key = search_key.of(connection)
-    entries = [e for pk, row in kept.items() for e in _entries(pk, row["value"], key)]
     # What was known of an entry before is of a header, or of fewer modules.
     upsert(
         connection,
         schema.read_entries,
-        entries,
+        [entry for some in entries.values() for entry in some],
         key=("artifact_pk", "version", "group"),
         update=("slots", "code"),
     )
@@ -102,10 +111,21 @@ def keep_near(connection: Connection, artifact_pks: Iterable[int], *, at: int) -
 
 def of_claims(connection: Connection, claim_pks: Iterable[int]) -> dict[int, bytes]:
     """The sketch of each claim that has one."""
+    return _of_claims(connection, schema.sketches.c.value, claim_pks)
+
+
+def versions(connection: Connection, claim_pks: Iterable[int]) -> dict[int, int]:
+    """The version of the sketch of each claim that has one."""
+    return _of_claims(connection, schema.sketches.c.version, claim_pks)
+
+
+def _of_claims(
+    connection: Connection, column: Column[Any], claim_pks: Iterable[int]
+) -> dict[int, Any]:
     table = schema.sketches.c
-    found: dict[int, bytes] = {}
+    found: dict[int, Any] = {}
     for chunk in chunks(claim_pks):
-        query = select(table.claim_pk, table.value).where(
+        query = select(table.claim_pk, column).where(
             table.claim_pk.in_(chunk), table.kind == ADAPTER
         )
         found.update((pk, value) for pk, value in connection.execute(query))
@@ -141,36 +161,24 @@ def _short(value: bytes) -> str:
     return hashlib.sha256(value).hexdigest()
 
 
-def versions(connection: Connection, claim_pks: Iterable[int]) -> dict[int, int]:
-    """The version of the sketch of each claim that has one."""
-    table = schema.sketches.c
-    found: dict[int, int] = {}
-    for chunk in chunks(claim_pks):
-        query = select(table.claim_pk, table.version).where(
-            table.claim_pk.in_(chunk), table.kind == ADAPTER
-        )
-        found.update((pk, version) for pk, version in connection.execute(query))
-    return found
-
-
-def _columns(sketch: bytes) -> dict[str, Any]:
+def _decoded(value: bytes) -> Sketch:
     from reseen.fingerprints.sketch import decode
 
-    decoded = decode(sketch)
+    return decode(value)
+
+
+def _columns(sketch: Sketch, value: bytes) -> dict[str, Any]:
     return {
-        "version": decoded.version,
-        "architecture": decoded.architecture,
+        "version": sketch.version,
+        "architecture": sketch.architecture,
         "kind": ADAPTER,
-        "value": sketch,
+        "value": value,
     }
 
 
-def _entries(artifact_pk: int, sketch: bytes, key: bytes) -> list[dict[str, Any]]:
-    from reseen.fingerprints.choice import ModuleOrder
+def _entries(artifact_pk: int, sketch: Sketch, order: ModuleOrder) -> list[dict[str, Any]]:
     from reseen.fingerprints.entries import chosen, entries
-    from reseen.fingerprints.sketch import decode
 
-    order = ModuleOrder(key)
     return [
         {
             "artifact_pk": artifact_pk,
@@ -179,14 +187,8 @@ def _entries(artifact_pk: int, sketch: bytes, key: bytes) -> list[dict[str, Any]
             "slots": each.ids.astype("<u4").tobytes(),
             "code": each.units.tobytes(),
         }
-        for each in (chosen(some, order) for some in entries(decode(sketch)))
+        for each in (chosen(some, order) for some in entries(sketch))
     ]
-
-
-def _complete(sketch: bytes) -> bool:
-    from reseen.fingerprints.sketch import decode
-
-    return decode(sketch).complete
 
 
 def any_of_removals(connection: Connection) -> bool:

@@ -93,8 +93,9 @@ def _match_past(connection: Connection, secret: bytes, since: int | None) -> lis
     that; ids of new sightings."""
     last = matched(connection)
     first = last if since is None else min(last, since)
-    cases.go_with(connection, stands_in.left_empty(connection, _changed(connection, first)))
-    learning.learn(connection, removals=_changed(connection, first))
+    pks = _changed(connection, first)
+    cases.go_with(connection, stands_in.left_empty(connection, pks))
+    learning.learn(connection, removals=pks)
     pks = _changed(connection, first)  # and those that have learned
     ids = None if pks is None else removals.ids_of(connection, pks)
     new = []

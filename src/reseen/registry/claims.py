@@ -76,8 +76,7 @@ def refresh(
             _refresh_said(connection, chunk)
         at_links = _refresh_at_links(connection)
         pks = sorted(at_links.union(pks))
-        never_read |= at_links
-    never_read |= same_files.of_class(connection, pks)
+        never_read |= at_links | same_files.of_class(connection, pks)
     if never_read:
         pks = sorted({*pks, *same_files.sharing(connection, never_read)})
     c = schema.claims

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -29,32 +29,32 @@ from reseen.registry.claims import (
     stands,
     strictest_class,
 )
-from reseen.store import audit_rows, schema
+from reseen.store import schema
 from reseen.store.audit import AuditLine
 from reseen.store.audit_rows import CLAIM_NUMBERS, CLAIM_TEXTS, ClaimsDigest
 from reseen.store.database import chunks
-from reseen.store.log_proof import CoveredTable, Disagreements, LogProof, LogRow, together
+from reseen.store.log_proof import (
+    PORTION,
+    CoveredTable,
+    Disagreements,
+    LogProof,
+    rows_of,
+    together,
+)
 from reseen.store.standing_proof import StandingProof
 
 _ANY = -1
 """A claim that was withdrawn before the log covered it: when is not asked."""
-_PORTION = 2_000
 
 
 def covered_tables(connection: Connection) -> dict[str, CoveredTable]:
     """The tables of this room that lines cover."""
     return {
-        table.name: CoveredTable(_rows(connection, table), _named(connection, table), remember=True)
+        table.name: CoveredTable(
+            rows_of(connection, table), _named(connection, table), remember=True
+        )
         for table in (schema.withdrawals, schema.fact_events, schema.claim_moves)
     }
-
-
-def _rows(connection: Connection, table: Table) -> Generator[LogRow]:
-    columns = audit_rows.COLUMNS[table.name]
-    query = select(*(table.c[name] for name in columns)).order_by(table.c.pk)
-    with connection.execute(query.execution_options(yield_per=_PORTION)) as rows:
-        for row in rows:
-            yield row[0], (audit_rows.text(table.name, row),)
 
 
 def _named(connection: Connection, table: Table) -> Callable[[int], str]:
@@ -118,7 +118,7 @@ def _claims(connection: Connection, proof: LogProof, found: Disagreements) -> in
     c, d = schema.claims.c, schema.digests.c
     made = [ClaimsDigest() for _ in proof.claims]
     columns = [c[name] for name in (*CLAIM_NUMBERS, *CLAIM_TEXTS)]
-    query = select(*columns).order_by(c.pk).execution_options(yield_per=_PORTION)
+    query = select(*columns).order_by(c.pk).execution_options(yield_per=PORTION)
     at, ranges, source = 0, proof.claims, CLAIM_NUMBERS.index("source")
     first = claim_moves.first_places(connection)
     for rows in connection.execute(query).partitions():
@@ -142,7 +142,7 @@ def _claims(connection: Connection, proof: LogProof, found: Disagreements) -> in
             made[at].add_claims(portion)
     digests = select(d.kind, d.value, d.claim_pk).order_by(d.kind, d.value, d.claim_pk)
     firsts = [one.first for one in ranges]
-    for rows in connection.execute(digests.execution_options(yield_per=_PORTION)).partitions():
+    for rows in connection.execute(digests.execution_options(yield_per=PORTION)).partitions():
         _digests(rows, firsts, ranges, made)
     for one, digest in zip(ranges, made, strict=True):
         if not one.digest:
@@ -279,7 +279,7 @@ def _withdrawn(connection: Connection, proof: LogProof, found: Disagreements) ->
             several[tied[pk]][1].extend(acts_of(pk))
 
     for removal_pk, rows in groupby(
-        connection.execute(claims.execution_options(yield_per=_PORTION)), key=itemgetter(0)
+        connection.execute(claims.execution_options(yield_per=PORTION)), key=itemgetter(0)
     ):
         with_empty_ones(removal_pk)
         mine = [
@@ -389,7 +389,7 @@ class _Groups:
     """Rows of a query in the order of their first value, asked for by that value, ascending."""
 
     def __init__(self, connection: Connection, query: Any) -> None:
-        self.result = connection.execute(query.execution_options(yield_per=_PORTION))
+        self.result = connection.execute(query.execution_options(yield_per=PORTION))
         self._rows = iter(self.result)
         self._next: Any = next(self._rows, None)
 

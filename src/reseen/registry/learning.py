@@ -78,10 +78,7 @@ def renew(
     if sketch is not None:
         renewed |= sketches.keep_removed(connection, [(pk, sketch) for pk in pks])
     if rows is not None:
-        known = kept_rows.of_claims(connection, pks)
-        fresh = [(pk, rows) for pk in pks if pk not in known]
-        kept_rows.keep_removed(connection, fresh)
-        renewed.update(pk for pk, _ in fresh)
+        renewed |= kept_rows.keep_removed(connection, [(pk, rows) for pk in pks])
     changed = {owner[pk] for pk in renewed}
     if changed:
         file_facts.write_lines(connection, {pk: owner[pk] for pk in renewed}, before)
@@ -258,10 +255,7 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
         for key, artifact in wanted.items()
         if (value := by_artifact[artifact].rows) is not None
     ]
-    rows_before = kept_rows.of_claims(connection, [pk for pk, _ in embeddings])
-    fresh_rows = [(pk, value) for pk, value in embeddings if pk not in rows_before]
-    changed.update(owner[pk] for pk, _ in fresh_rows)
-    kept_rows.keep_removed(connection, fresh_rows)
+    changed.update(owner[pk] for pk in kept_rows.keep_removed(connection, embeddings))
     file_facts.write_lines(connection, owner, before)
     if changed:
         claims.refresh(connection, changed, only_learned=True)

@@ -15,10 +15,8 @@ from sqlalchemy import Connection, and_, exists, or_, select
 from reseen.review import decision_records
 from reseen.review.verdicts import UNDO, CaseState, Verdict, stand
 from reseen.store import audit_rows, schema
-from reseen.store.log_proof import CoveredTable, Disagreements, LogRow
+from reseen.store.log_proof import PORTION, CoveredTable, Disagreements, LogRow
 from reseen.store.service_schema import case_sightings, cases, decided, decisions, dismissals
-
-_PORTION = 2_000
 
 
 def covered_tables(connection: Connection) -> dict[str, CoveredTable]:
@@ -33,7 +31,7 @@ def _rows(connection: Connection) -> Generator[LogRow]:
     covers = select(*(decided.c[name] for name in about)).order_by(
         decided.c.decision_pk, decided.c.sighting_pk
     )
-    streamed = {"yield_per": _PORTION}
+    streamed = {"yield_per": PORTION}
     with (
         connection.execute(covers.execution_options(**streamed)) as what,
         connection.execute(made.execution_options(**streamed)) as rows,
@@ -79,7 +77,7 @@ def _cases(connection: Connection, found: Disagreements) -> int:
     query = (
         select(cases.c.pk, cases.c.id, cases.c.state, cases.c.verdict)
         .order_by(cases.c.pk)
-        .execution_options(yield_per=_PORTION)
+        .execution_options(yield_per=PORTION)
     )
     for rows in connection.execute(query).partitions():
         count += len(rows)

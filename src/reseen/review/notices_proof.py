@@ -7,17 +7,12 @@ no line covers, a notice that stands otherwise, or holds others, than its last l
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
 from reseen.review import notice_lines
-from reseen.store import audit_rows
-from reseen.store.log_proof import CoveredTable, LogRow
+from reseen.store.log_proof import CoveredTable, rows_of
 from reseen.store.service_schema import cases, comments, notice_steps, notices
 from reseen.store.standing_proof import StandingProof
-
-_PORTION = 2_000
 
 
 def covered_tables(connection: Connection) -> dict[str, CoveredTable]:
@@ -35,17 +30,9 @@ def covered_tables(connection: Connection) -> dict[str, CoveredTable]:
         )
 
     return {
-        "comments": CoveredTable(_rows(connection, comments), comment),
-        "notice_steps": CoveredTable(_rows(connection, notice_steps), step),
+        "comments": CoveredTable(rows_of(connection, comments), comment),
+        "notice_steps": CoveredTable(rows_of(connection, notice_steps), step),
     }
-
-
-def _rows(connection: Connection, table: Table) -> Generator[LogRow]:
-    columns = audit_rows.COLUMNS[table.name]
-    query = select(*(table.c[name] for name in columns)).order_by(table.c.pk)
-    with connection.execute(query.execution_options(yield_per=_PORTION)) as rows:
-        for row in rows:
-            yield row[0], (audit_rows.text(table.name, row),)
 
 
 def check(connection: Connection, standing: StandingProof) -> int:

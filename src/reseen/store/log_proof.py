@@ -15,6 +15,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import Connection, Table, select
+
 from reseen.store import audit_rows
 from reseen.store.audit import AuditLine
 from reseen.store.audit_rows import RunningDigest, covered
@@ -30,6 +32,19 @@ MOST_TOLD = 50
 
 LogRow = tuple[int, Sequence[str]]
 """A row's pk, and the texts of the row and of those that belong to it."""
+
+
+PORTION = 2_000
+"""Rows that are read from the store at a time."""
+
+
+def rows_of(connection: Connection, table: Table) -> Generator[LogRow]:
+    """The rows of a table that lines cover by its own columns, in the order of their pks."""
+    columns = audit_rows.COLUMNS[table.name]
+    query = select(*(table.c[name] for name in columns)).order_by(table.c.pk)
+    with connection.execute(query.execution_options(yield_per=PORTION)) as rows:
+        for row in rows:
+            yield row[0], (audit_rows.text(table.name, row),)
 
 
 @dataclass(slots=True)
