@@ -243,8 +243,8 @@ often.
 Under the diagonal the p-value claims less than is true, which is the side we want. It is measured
 down to one in a million, as far as the pairs reach; below that it is a model: an exponential tail
 in Fisher's z. The dashed curve shows where it fails: a background that holds no family of any kind,
-against families of a strength that it has never seen. That is why a copy needs more than a p-value:
-a mean cosine of 0.5, or one of 0.25 with 0.15 in the weaker half of the modules. Of the pairs of
+against families of a strength that it has never seen. That is why no p-value alone makes a copy:
+it needs a mean cosine of 0.25 with 0.15 in the weaker half of the modules. Of the pairs of
 the dashed curve {accused} would be called copies. Of 4,512 pairs of strangers among trained
 adapters of a few recipes 4 have such cosines, and p-values to match only against a background that
 knows nothing of their kind.

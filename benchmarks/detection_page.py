@@ -103,7 +103,7 @@ What the columns say, each as a share of the files:
   as [a million unrelated pairs](calibration.md) reach, and a model beyond.
 - **no stranger**: found, with a mean cosine larger than any of the unrelated comparisons of the
   table had. That is the smallest rate of false positives that these pairs verify.
-- **called a copy**: the verdict. Beside its p-value a copy needs a mean cosine of 0.5, or of 0.25
+- **called a copy**: the verdict. A copy needs a mean cosine of 0.5, or, beside its p-value, of 0.25
   with 0.15 in the weaker half of its modules; what has less is "related training, not a copy".
 - **SHA-256**, **AutoV3** (the digest of the data section), **tensors** (the multiset of tensors):
   the same digest. **TLSH**, **ssdeep**: more alike than any other removed file is, its best

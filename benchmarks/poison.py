@@ -230,9 +230,9 @@ mean over 0.5 were lost. All modules of a copy agree as far; the worst of all ke
 {HEAD}
 {table}
 
-From one account nothing is lost, however many files it has. From a thousand accounts, beside
-fifteen hundred honest ones, two in five files of the sample are somebody's: then weak copies are
-lost, and files that are like the removal make stronger ones uncertain. Nothing makes a copy of a
+From one account nothing is lost, however many files it has. From a hundred files of as many
+accounts on, beside fifteen hundred honest ones, weak copies are lost, and files that are like the
+removal make stronger ones uncertain. Nothing makes a copy of a
 mean over 0.5 "no match".
 """
 
