@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -96,6 +98,42 @@ def test_nothing_is_raised_after_a_step(monkeypatch: pytest.MonkeyPatch) -> None
 
     (stopped,) = in_thread(whole)
     assert isinstance(stopped, int), stopped
+
+
+PROFILED = """
+import sys, threading, time
+from reseen.errors import OutOfTime
+from reseen.files import thread_time
+
+taken_back, usual = [], thread_time._take_back
+thread_time.LOOK = 0.005
+thread_time._take_back = lambda thread: (taken_back.append(thread), usual(thread))
+
+def stopped():
+    while not taken_back:
+        try:
+            thread_time.FileTime(0.001).run(sum, range(100_000))
+        except OutOfTime:
+            pass
+
+thread = threading.Thread(target=stopped)
+thread.start()
+thread.join()
+while any(thread.name == "reseen-time" for thread in threading.enumerate()):
+    time.sleep(0.01)
+sys.setprofile(lambda *_: None)
+stopped()
+sys.setprofile(None)
+print("goes on")
+"""
+
+
+def test_the_interpreter_waits_for_nothing_that_does_not_come() -> None:
+    """Under a profiler it would wait for ever, and without one look at every call."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROFILED], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "goes on\n"), done.stderr
 
 
 def test_limits_hold_in_threads_too(monkeypatch: pytest.MonkeyPatch) -> None:

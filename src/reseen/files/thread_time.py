@@ -13,7 +13,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -63,7 +63,7 @@ class FileTime:
         finally:
             if _steps.pop(number, None) is None:  # OutOfTime may come at any moment from here on
                 step.broken.wait()
-                _raise_in(thread, None)  # and if it had not come yet, it does not
+                _take_back(thread)  # and if it had not come yet, it does not
             else:
                 self.left -= time.clock_gettime(clock) - step.started
 
@@ -115,6 +115,23 @@ def _used(step: _Step) -> float:
         return 0.0
 
 
-def _raise_in(thread: int, error: type[Exception] | None) -> None:
-    raised = None if error is None else ctypes.py_object(error)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
+def _raise_in(thread: int, error: type[Exception]) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
+
+
+class _TakenBack(Exception):
+    """Came in place of OutOfTime."""
+
+
+def _take_back(thread: int) -> None:
+    """Nothing is on its way to this thread any more.
+
+    What comes last takes the place of what was on its way, so something is sent and waited for.
+    To send NULL would take it back, too, but CPython (3.11, 3.12) then looks for what is never
+    there at every call and turn of a loop, in all threads and for ever: under `sys.setprofile` it
+    never goes on.
+    """
+    with suppress(_TakenBack):
+        _raise_in(thread, _TakenBack)
+        while True:
+            time.sleep(0)
