@@ -256,3 +256,27 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         answers.parse(data)
     except HubGarbage as e:
         assert str(e)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    "lfs_of",
+    [
+        {"oid": SHA},
+        {"sha256": SHA},
+        {"oid": None, "sha256": SHA},
+        {"oid": f"sha256:{SHA}"},
+        {"oid": SHA.upper()},
+    ],
+)
+@pytest.mark.parametrize("type", ["file", "blob"])
+def test_a_digest_is_read_however_a_tree_writes_it(lfs_of: dict[str, str], type: str) -> None:
+    entry = {"type": type, "oid": OID, "size": 100, "path": "x.bin", "lfs": {**lfs_of, "size": 100}}
+    found = tree(entry, {"type": "tree" if type == "blob" else "directory", "path": "folder"})
+    assert [file.sha256 for file in found.artifacts] == [bytes.fromhex(SHA)]
+    assert found.problems == ()
+
+
+def test_a_repository_is_known_by_the_older_name_of_its_id() -> None:
+    found = answers.repository("hub", RepoType.MODEL, {"modelId": "a/b", "sha": COMMIT.upper()})
+    assert isinstance(found, Repository)
+    assert (found.id, found.sha) == ("a/b", COMMIT)

@@ -11,7 +11,7 @@ from virtual_time import run
 from reseen.errors import HubError, HubMissing
 from reseen.files.source import Range
 from reseen.hubs.hub import CUT, NOT_ALL_REFS, RepositoryPage, Revisions, WantedRepositories
-from reseen.records import RepoType
+from reseen.records import Artifact, RepoType
 
 C = [f"{number:040x}" for number in range(200)]
 
@@ -276,7 +276,7 @@ def test_a_tree_of_a_full_page_and_no_link_is_asked_for_once_more(most: int) -> 
 
 
 def test_an_endless_tree_ends_with_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reseen.hubs.huggingface.MOST_TREE_PAGES", 3)
+    monkeypatch.setattr("reseen.hubs.trees.MOST_PAGES", 3)
 
     def handler(request: httpx2.Request) -> httpx2.Response:
         number = int(request.url.params.get("cursor", "0")) + 1
@@ -481,5 +481,145 @@ def test_many_at_once_share_the_connections_and_all_end_when_cancelled() -> None
             ended = await asyncio.gather(*tasks, return_exceptions=True)
             assert not [e for e in ended if isinstance(e, HubError)]
             assert len(asyncio.all_tasks()) == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("longest", [100, 20, 0])
+def test_a_hub_that_refuses_long_pages_is_asked_for_all_that_is_needed(longest: int) -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        given = request.url.params
+        if int(given.get("limit", "0")) > longest:
+            return httpx2.Response(400)
+        told = {"id": "a/b", "sha": C[1]} if "sha" in given.get_list("expand") else {"id": "a/b"}
+        return httpx2.Response(200, json=[told])
+
+    asked = Recorder(handler)
+    assert [r.sha for r in page(asked, WantedRepositories()).repositories] == [C[1]]
+    assert len(asked.requests) <= 4
+
+
+@pytest.mark.parametrize("unknown", ["sort", "expand", "direction"])
+def test_a_hub_that_lists_nothing_in_an_order_it_does_not_know_is_asked_without(
+    unknown: str,
+) -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        nothing = unknown in request.url.params or "nobody" in request.url.params.values()
+        return httpx2.Response(200, json=[] if nothing else some(3))
+
+    asked = Recorder(handler)
+
+    async def main() -> None:
+        async with hub(asked) as there:
+            found = await there.list_repositories(WantedRepositories(), None)
+            assert len(found.repositories) == 3
+            before = len(asked.requests)
+            nothing = WantedRepositories(author="nobody")
+            assert (await there.list_repositories(nothing, None)).repositories == ()
+            assert len(asked.requests) == before + 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("status", [400, 422, 501])
+def test_a_repository_is_looked_up_where_fields_are_refused(status: int) -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if "expand" in request.url.params:
+            return httpx2.Response(status)
+        return httpx2.Response(200, json={"id": "a/b", "sha": C[1].upper()})
+
+    asked = Recorder(handler)
+
+    async def main() -> None:
+        async with hub(asked) as there:
+            for _ in range(3):
+                assert (await there.repository(RepoType.MODEL, "a/b")).sha == C[1]
+
+    run(main())
+    assert len(asked.requests) == 4  # what was refused is not asked for again
+
+
+FILES = ("a.bin", "one/b.bin", "one/two/c.bin", "other/small.txt")
+
+
+def entries(within: str, *, deep: bool) -> list[object]:
+    """What git's server shows of a folder: its folders too."""
+    start = f"{within}/" if within else ""
+    found: list[object] = []
+    for folder in ("one", "one/two", "other", "linked"):
+        if folder.startswith(start) and (deep or "/" not in folder.removeprefix(start)):
+            found.append({"type": "directory", "path": folder})
+    for path in FILES:
+        if path.startswith(start) and (deep or "/" not in path.removeprefix(start)):
+            size = 10 if path.endswith("txt") else 5000
+            found.append({"type": "file", "path": path, "size": size, "oid": "ab" * 20})
+    return found
+
+
+@pytest.mark.parametrize("refused", ["", "expand", "recursive"])
+@pytest.mark.parametrize("deep", [True, False])
+def test_all_folders_are_listed_whatever_the_hub_knows_of_recursion(
+    refused: str, deep: bool
+) -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if refused in request.url.params:
+            return httpx2.Response(400)
+        within = request.url.path.partition(f"/tree/{C[0]}")[2].strip("/")
+        if within == "linked":  # another repository
+            return httpx2.Response(404)
+        listens = deep and "recursive" in request.url.params
+        return httpx2.Response(200, json=entries(within, deep=listens))
+
+    asked = Recorder(handler)
+
+    async def main() -> list[str]:
+        async with hub(asked) as there:
+            pages = there.list_files(RepoType.MODEL, "a/b", C[0], "main")
+            found = [file async for files in pages for file in (*files.artifacts, *files.problems)]
+            return [each.path if isinstance(each, Artifact) else each.reason for each in found]
+
+    assert run(main()) == ["a.bin", "one/b.bin", "one/two/c.bin"]
+    if deep and not refused:  # a folder whose files are small is not empty
+        assert len(asked.requests) == 2
+
+
+@pytest.mark.parametrize("status", [404, 400, 501])
+def test_where_a_hub_knows_no_refs_the_main_line_is_looked_at_and_it_is_said(status: int) -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path
+        if path.endswith("/refs"):
+            return httpx2.Response(status)
+        if "/commits/" in path:
+            return httpx2.Response(200, json=[{"id": each} for each in C[1:4]])
+        return httpx2.Response(200, json={"id": "a/b", "sha": C[1]})
+
+    found = revisions(Recorder(handler))
+    assert [(r.ref, r.commit) for r in found.revisions] == [
+        ("main", C[1]),
+        (None, C[2]),
+        (None, C[3]),
+    ]
+    assert {problem.counted for problem in found.problems} == {NOT_ALL_REFS}
+
+
+def test_a_hub_that_knows_no_pull_requests_is_asked_for_branches() -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if "include_prs" in request.url.params:
+            return httpx2.Response(422)
+        if request.url.path.endswith("/refs"):
+            branches = [{"name": "dev", "targetCommit": C[2]}]
+            return httpx2.Response(200, json={"branches": branches})
+        return httpx2.Response(200, json=[])
+
+    found = revisions(Recorder(handler))
+    assert [(r.ref, r.commit) for r in found.revisions] == [("dev", C[2])]
+    assert len(found.problems) == 1
+
+
+def test_refs_of_a_repository_that_is_gone_are_no_main_line() -> None:
+    async def main() -> None:
+        async with hub(lambda r: httpx2.Response(404)) as there:
+            with pytest.raises(HubMissing):
+                await there.revisions(RepoType.MODEL, "a/b")
 
     run(main())

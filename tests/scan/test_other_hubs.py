@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from replica.faults import Fault, Kind
-from replica.server import Replica
+from replica.http import Answer, Request
+from replica.server import Answering, Replica
 from replica.world import EPOCH, Repo, World, lfs, plain
 from tests.replica.olah_hub import OlahHub
 from tests.scan.walking import ALL, fill, seen_at, walk_hub
 
-from replica import kohaku
+from replica import kohaku, routes
 from reseen.errors import HubError
 from reseen.hubs.hub import CUT, NOT_ALL_REFS
 from reseen.observed import sightings
@@ -192,3 +194,72 @@ def test_an_old_repository_without_an_owner_is_found_by_its_name(
     world.moved["model", "old-name"] = "account-01/LORA"
     walk_hub(store, replica.endpoint, Target(repos=("old-name",)), Options(follow=False))
     assert {(r, repo) for r, _, repo, _, _ in seen_at(store)} == {(ids[1], "account-01/LORA")}
+
+
+FEW = Target(authors=("account-01",))
+
+
+def answering(change: Callable[[str, Request, Answer], Answer]) -> Answering:
+    """The Hub's answers, changed: by route."""
+
+    def answer(
+        world: World, request: Request, route: str, parts: Mapping[str, str], own: str, cdn: str
+    ) -> Answer:
+        return change(route, request, routes.answer(world, request, route, parts, own, cdn))
+
+    return answer
+
+
+def without(answer: Answer, *names: str) -> Answer:
+    value = json.loads(answer.body)
+    for entry in value if isinstance(value, list) else [value]:
+        for name in names:
+            entry.pop(name, None)
+    return Answer(answer.status, answer.headers, json.dumps(value).encode())
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_list_that_names_no_commits_hides_nothing(
+    store: Store, world: World, refuses: bool
+) -> None:
+    """As the Hub's own list is where no fields are asked for: each is looked up."""
+
+    def change(route: str, request: Request, answer: Answer) -> Answer:
+        if route != "list":
+            return answer
+        if refuses and request.many("expand"):
+            return Answer(400)
+        return without(answer, "sha", "author", "lastModified", "siblings", "usedStorage")
+
+    ids = fill(store, world)
+    with Replica(world, answer=answering(change)) as plain_lists:
+        outcome = walk_hub(store, plain_lists.endpoint, FEW, QUIETLY)
+    assert outcome.coverage.walked == outcome.coverage.listed
+    assert (ids[1], "model", "account-01/LORA") in {place[:3] for place in seen_at(store)}
+
+
+def test_a_repository_whose_commit_only_its_refs_say_is_looked_at_and_stays_live(
+    store: Store, world: World
+) -> None:
+    from tests.scan.test_recheck import ask
+
+    no_refs = False
+
+    def change(route: str, request: Request, answer: Answer) -> Answer:
+        if route == "refs" and no_refs:
+            return Answer(404)
+        return without(answer, "sha") if route in ("info", "list") else answer
+
+    fill(store, world)
+    repo = "account-01/LORA"
+    with Replica(world, answer=answering(change)) as hub:
+        walk_hub(store, hub.endpoint, Target(repos=(repo,)), Options(Confirm.NONE, follow=False))
+        assert {s.state for s in _of(store, repo)} == {SightingState.LIVE}
+        for _ in range(2):
+            ask(store, hub)
+        assert {s.state for s in _of(store, repo)} == {SightingState.LIVE}
+        no_refs = True
+        for _ in range(2):
+            ask(store, hub)
+    # It is there: what its main line holds is not known.
+    assert {s.state for s in _of(store, repo)} == {SightingState.UNREACHABLE}

@@ -33,6 +33,9 @@ MOST_TAGS = 1_000
 
 REPO_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,127}(/[A-Za-z0-9_.-][\w.-]{0,127})?", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_FILES, _FOLDERS = ("file", "blob"), ("directory", "tree")
+"""What an entry of a tree may be called: as the Hub does, or as git does."""
+_PREFIX = "sha256:"
 _MASK = re.compile(r"[0-9a-f]*\*[0-9a-f*]*")
 _NO_PATH = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Tabs and ends of lines are taken: git takes them, and a file may be called so by accident."""
@@ -98,7 +101,7 @@ def repository(
     stranger might not have seen it."""
     if not isinstance(value, dict):
         return Problem(hub, "an entry of the listing is not an object, or says something twice")
-    id = value.get("id")
+    id = value.get("id", value.get("modelId"))
     if not isinstance(id, str) or not is_repo_id(id):
         return Problem(hub, "an entry of the listing has no usable repository id")
     private = value.get("private", access is not None) is True
@@ -135,9 +138,9 @@ def files(
         if not isinstance(entry, dict):
             problems.append(Problem(where, "an entry of the tree is not an object"))
             continue
-        if entry.get("type") == "directory":
+        if entry.get("type") in _FOLDERS:
             continue
-        if entry.get("type") != "file":
+        if entry.get("type") not in _FILES:
             problems.append(Problem(where, "an entry of the tree is neither file nor folder"))
             continue
         if reason := why_unusable(entry.get("path")):
@@ -148,6 +151,23 @@ def files(
         if found.lfs or found.size is None or found.size >= SMALLEST:
             artifacts.append(found)
     return FilesPage(tuple(artifacts), tuple(problems))
+
+
+def folders(page: object) -> tuple[list[str], set[str]]:
+    """The folders that a page of a tree names, and those of which it shows something within."""
+    named: list[str] = []
+    within: set[str] = set()
+    for entry in page if isinstance(page, list) else ():
+        path = entry.get("path") if isinstance(entry, dict) else None
+        if not isinstance(path, str) or why_unusable(path):
+            continue
+        if entry.get("type") in _FOLDERS:
+            named.append(path)
+        parent = path.rpartition("/")[0]
+        while parent and parent not in within:
+            within.add(parent)
+            parent = parent.rpartition("/")[0]
+    return named, within
 
 
 def _artifact(
@@ -168,8 +188,8 @@ def _artifact(
             doubts.append("a file of the tree has two sizes")
         size = size if inner is None else inner
         # "oid" in a tree, "sha256" where the repository itself is asked for.
-        oid = lfs.get("oid", lfs.get("sha256"))
-        sha256 = _hex(oid, 32)
+        oid = lfs.get("oid") or lfs.get("sha256")
+        sha256 = _hex(oid.removeprefix(_PREFIX) if isinstance(oid, str) else None, 32)
         masked = isinstance(oid, str) and _MASK.fullmatch(oid) is not None
         if sha256 is None and not masked:
             doubts.append("a file of the tree has an LFS oid that is no SHA-256")
@@ -269,7 +289,7 @@ def refusal(
         return HubAuth(f"{_CLOSED[status]} (status {status})", remedy=token)
     if status in (404, 410):
         return HubMissing(f"{endpoint}: there is nothing there", remedy="Check the address.")
-    if status in _UNKNOWN_CALL:
+    if status in UNKNOWN_CALL:
         return HubRefused(f"{endpoint} does not know this call (status {status})")
     return HubGarbage(f"{endpoint} answered with status {status}")
 
@@ -279,7 +299,8 @@ _CLOSED = {
     407: "a proxy on the way asks for a name and a password",
     423: "the hub has locked this repository",
 }
-_UNKNOWN_CALL = (400, 405, 406, 414, 422, 501)
+UNKNOWN_CALL = (400, 405, 406, 414, 422, 501)
+"""Statuses by which a server says that it cannot be asked so, whoever asks, and however often."""
 
 
 def is_repo_id(id: str) -> bool:
@@ -288,7 +309,8 @@ def is_repo_id(id: str) -> bool:
 
 
 def _commit(value: object) -> str | None:
-    return value if isinstance(value, str) and COMMIT.fullmatch(value) else None
+    name = value.lower() if isinstance(value, str) and value.isascii() else ""
+    return name if COMMIT.fullmatch(name) else None
 
 
 def _own_id(value: object) -> str | None:

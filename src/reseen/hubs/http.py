@@ -392,7 +392,7 @@ class Http:
             busy = HubBusy("the hub says that we ask too often, also after waiting")
             # Our own origin's waits are the quota's business.
             return _Again(busy, 0.0 if own else retry_after(response.headers))
-        if status >= 500 or status == 408:
+        if (status >= 500 and status not in answers.UNKNOWN_CALL) or status == 408:
             busy = HubBusy(f"the hub has troubles (status {status}), also after waiting")
             return _Again(busy, retry_after(response.headers))
         if not own:

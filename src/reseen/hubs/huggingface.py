@@ -20,7 +20,6 @@ from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions, Http, HubRespon
 from reseen.hubs.hub import (
     CUT,
     GATED_HISTORY,
-    MAY_BE_CUT,
     NOT_ALL_REFS,
     Abilities,
     FilesPage,
@@ -32,21 +31,15 @@ from reseen.hubs.hub import (
 )
 from reseen.hubs.huggingface_addresses import PREFIX
 from reseen.hubs.repository_lists import USUAL_PAGES, RepositoryLists
+from reseen.hubs.trees import Trees, cut_at, may_be_cut
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType, commit_key
 from reseen.settings import DEFAULT_ENDPOINT, host_of
 
-MOST_TREE_PAGES = 2_000
-"""Pages of 1,000 files: no more of one commit is listed."""
 MOST_HISTORY_PAGES = 40
 """Pages of history of one repository, all its branches together."""
 MOST_REFS = 2_000
 HISTORY_PAGE = 1_000
-TREE_PAGE = 1_000
-LONGEST_TREE = 100_000
-"""Entries of one page of a tree, where a server never says that there is more."""
 
-_WHOLE_TREE = "recursive=true&expand=false"
-_TREES, _COMMITS = "tree", "commits"
 _CLOSED_HISTORY = "the history may not be looked at"
 
 _EVERYWHERE = (
@@ -95,10 +88,13 @@ class HuggingFace:
         self._usage = Usage()
         self._http = Http(endpoint, token, self._usage, options)
         self._lists = RepositoryLists(self._http, endpoint)
-        self._linked: set[str] = set()
-        """Kinds of lists of which this server says where they go on."""
+        self._trees = Trees(self._http)
+        self._links_history = False
+        """This server says where a history goes on."""
         self._short_history = False
         """It refuses to be asked for long pages of history."""
+        self._short_info: set[RepoType] = set()
+        """Types of which it refuses to be asked for more than it gives unasked."""
 
     @property
     def name(self) -> str:
@@ -131,7 +127,7 @@ class HuggingFace:
         if asked.broken is not None:
             problems.append(Problem(self._name, f"a list ends early: {asked.broken}", counted=CUT))
         if asked.cut_at is not None:
-            problems.append(Problem(self._name, _cut_at(asked.cut_at), counted=CUT))
+            problems.append(Problem(self._name, cut_at(asked.cut_at), counted=CUT))
         if wanted.author is not None:  # there are servers that do not know `author`
             found = [r for r in found if r.author.lower() == wanted.author.lower()]
         if wanted.since is not None:
@@ -145,16 +141,26 @@ class HuggingFace:
     async def repository(self, type: RepoType, repo: str) -> Repository:
         """One repository as it stands now. Its id can differ from `repo`: it was renamed."""
         path = self._api(type, repo)
-        fields = [("expand", field) for field in _FIELDS[type]]
         try:
-            answer = await self._http.json(path, fields)
+            answer = await self._info(path, type)
         except (HubAuth, HubMissing):
             # Mirrors that are cut off from the Hub know a repository by its revisions only.
             with contextlib.suppress(HubAuth, HubMissing):
-                answer = await self._http.json(f"{path}/revision/main", fields)
+                answer = await self._info(f"{path}/revision/main", type)
                 return self._one(type, answer.value)
             raise
         return self._one(type, answer.value)
+
+    async def _info(self, path: str, type: RepoType) -> HubResponse:
+        """With all that is needed; from a server that refuses to be asked so, what it gives."""
+        if type not in self._short_info:
+            try:
+                return await self._http.json(path, [("expand", field) for field in _FIELDS[type]])
+            except HubRefused:
+                answer = await self._http.json(path)
+                self._short_info.add(type)
+                return answer
+        return await self._http.json(path)
 
     def _one(self, type: RepoType, value: object) -> Repository:
         found = answers.repository(self._name, type, value, self._http.access)
@@ -167,45 +173,10 @@ class HuggingFace:
     ) -> AsyncIterator[FilesPage]:
         """All LFS and Xet files of a commit and its plain git files from 1 KiB, page by page."""
         path = f"{self._api(type, repo)}/tree/{_quoted(revision)}"
-        query = _WHOLE_TREE
-        for _ in range(MOST_TREE_PAGES):
-            answer = await self._http.json(path, query)
-            value, cut = answer.value, None
-            if self._may_be_cut(_TREES, answer, TREE_PAGE):
-                value, cut = await self._longer_tree(path, answer)
+        async for value, cut in self._trees.pages(path):
             yield answers.files(self._name, type, repo, revision, ref, value)
             if cut is not None:
                 yield FilesPage((), (self._problem(repo, cut, CUT),))
-            following = answer.following()
-            if following is None:
-                return
-            self._linked.add(_TREES)
-            query = following
-        reason = "too many files: the rest was not listed"
-        yield FilesPage((), (self._problem(repo, reason, CUT),))
-
-    async def _longer_tree(self, path: str, answer: HubResponse) -> tuple[object, str | None]:
-        """A page of the usual length, and no word of another: what the server gives when it is
-        asked for more; and why that may not be all."""
-        value = answer.value
-        assert isinstance(value, list)
-        with contextlib.suppress(HubError):
-            longer = (await self._http.json(path, f"{_WHOLE_TREE}&limit={LONGEST_TREE}")).value
-            if isinstance(longer, list) and len(longer) > len(value):
-                value = longer
-        if TREE_PAGE < len(value) < LONGEST_TREE:
-            return value, None
-        return value, _cut_at(len(value))
-
-    def _may_be_cut(self, kind: str, answer: HubResponse, *lengths: int) -> bool:
-        """Has the page one of these lengths, and is not known to be the last? Where the server once
-        said that a list goes on, it says so whenever one does."""
-        entries = answer.value if isinstance(answer.value, list) else []
-        if (answer.link and "next" in answer.link) or kind in self._linked:
-            return False
-        if answer.total is not None and answer.total <= len(entries):
-            return False
-        return len(entries) in lengths
 
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         """Branches, tags, conversions, pull requests; then the history of branches and tags.
@@ -214,8 +185,7 @@ class HuggingFace:
         is not named again; what cannot be read becomes a problem.
         """
         api = self._api(type, repo)
-        answer = await self._http.json(f"{api}/refs", [("include_prs", "1")])
-        found, problems = answers.refs(f"{self._name} {repo}", answer.value)
+        found, problems = await self._refs(type, repo)
         if len(found) > MOST_REFS:
             problems.append(self._problem(repo, "too many refs: the rest was not looked at"))
             found = found[:MOST_REFS]
@@ -228,6 +198,24 @@ class HuggingFace:
         found.extend(Revision(None, c) for c in history if commit_key(c) not in named)
         every = (replace(each, counted=each.counted or NOT_ALL_REFS) for each in problems)
         return Revisions(tuple(found), tuple(every))
+
+    async def _refs(self, type: RepoType, repo: str) -> tuple[list[Revision], list[Problem]]:
+        """What leads to a version. Where this server does not say it: main alone."""
+        path = f"{self._api(type, repo)}/refs"
+        where = f"{self._name} {repo}"
+        why: HubError
+        try:
+            answer = await self._http.json(path, [("include_prs", "1")])
+            return answers.refs(where, answer.value)
+        except (HubMissing, HubRefused) as e:
+            why = e
+        if isinstance(why, HubRefused):
+            with contextlib.suppress(HubMissing, HubRefused):
+                found, problems = answers.refs(where, (await self._http.json(path)).value)
+                return found, [*problems, self._problem(repo, f"no pull requests: {why}")]
+        there = await self.repository(type, repo)  # or it is missing itself
+        heads = [] if there.sha is None else [Revision("main", there.sha)]
+        return heads, [self._problem(repo, f"no branches, tags and pull requests: {why}")]
 
     async def _history(self, api: str, heads: Sequence[str]) -> tuple[list[str], list[str]]:
         """The commits that lead to these, newest first; and why they are not all, if so."""
@@ -253,7 +241,7 @@ class HuggingFace:
                         return list(found), left
                     break
                 if at is not head and query is None and at not in commits[:1]:
-                    left.append(_cut_at(len(found)))  # it does not go on from its last commit
+                    left.append(cut_at(len(found)))  # it does not go on from its last commit
                     break
                 # A branch joins what is known already with its first page that brings nothing new.
                 news = not found.keys() >= set(commits)
@@ -264,10 +252,10 @@ class HuggingFace:
                     left.append(f"the rest of the history was not looked at: {e}")
                     break
                 if query is not None:
-                    self._linked.add(_COMMITS)
+                    self._links_history = True
                 more = news and query is not None
                 lengths = USUAL_PAGES if self._short_history else (50, 100, HISTORY_PAGE)
-                if news and self._may_be_cut(_COMMITS, answer, *lengths):
+                if news and may_be_cut(answer, self._links_history, *lengths):
                     at, more = commits[-1], len(commits) > 1
         return list(found), left
 
@@ -320,10 +308,6 @@ class HuggingFace:
             raise HubMissing("no hub has a path like this")
         revision, path = _quoted(artifact.revision), quote(artifact.path)
         return f"/{PREFIX[artifact.type]}{artifact.repo}/resolve/{revision}/{path}"
-
-
-def _cut_at(count: int) -> str:
-    return f"{MAY_BE_CUT} {count:,}: this hub never says what follows"
 
 
 def _check_repo(repo: str) -> None:

@@ -8,6 +8,7 @@ question is simpler than the one before; the first that is answered is used.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -64,8 +65,10 @@ class RepositoryLists:
 
     def __init__(self, http: Http, endpoint: str) -> None:
         self._http, self._endpoint = http, endpoint
-        self._plain: set[str] = set()
-        """Types of which the server refuses the full form."""
+        self._refused: dict[str, int] = {}
+        """Type -> how many forms of the question the server refuses, the first ones."""
+        self._listed = False
+        """It has listed something, ever."""
         self._links = False
         """It says where a list goes on: where it does not, the list has ended."""
 
@@ -115,32 +118,40 @@ class RepositoryLists:
     async def _first(
         self, path: str, wanted: WantedRepositories, fields: tuple[str, ...]
     ) -> tuple[str, HubResponse]:
+        """The first page, by the first form of the question that is answered."""
         # Some repositories have very many files; their names are a help, not a need.
         without = tuple(field for field in fields if field != "siblings")
-        forms = [_Question(1000), _Question(100), _Question(None)]
-        if wanted.type not in self._plain:
-            forms = [
-                _Question(1000, fields),
-                _Question(100, fields),
-                _Question(100, without),
-                *forms,
-            ]
+        full = [
+            _Question(1000, fields),
+            _Question(100, fields),
+            _Question(100, without),
+            _Question(None, without),
+        ]
+        forms = [*full, _Question(1000), _Question(100), _Question(None)]
+        start = self._refused.get(wanted.type, 0)
         why: HubError = HubGarbage("the hub's list cannot be had")
-        refused = False
-        for form in forms:
-            if refused and form.fields is not None:
-                continue
+        for number, form in enumerate(forms[start:], start):
             query = form.query(wanted)
             try:
                 answer = await self._http.json(path, query)
-            except AnswerTooBig as e:
+            except (AnswerTooBig, HubRefused) as e:
                 why = e
-            except HubRefused as e:
-                why, refused = e, True
-            else:
-                if refused:
-                    self._plain.add(wanted.type)
+                if isinstance(e, HubRefused) and self._refused.get(wanted.type, 0) == number:
+                    self._refused[wanted.type] = number + 1
+                continue
+            if answer.value or self._listed or form.fields is None:
+                self._listed |= bool(answer.value)
                 return query, answer
+            # Some list nothing where they do not know the order, and do not say so.
+            plain = _Question(1000).query(wanted)
+            with contextlib.suppress(HubRefused, HubGarbage):
+                other = await self._http.json(path, plain)
+                if isinstance(other.value, list) and other.value:
+                    self._listed, self._refused[wanted.type] = True, len(full)
+                    return plain, other
+            return query, answer
+        if len(forms) == self._refused.get(wanted.type):
+            self._refused[wanted.type] = len(full)
         raise why
 
     async def _once_more(self, path: str, query: str, page: ListPage) -> ListPage:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reseen.errors import (
     HubBusy,
@@ -38,6 +39,8 @@ class Pages:
         self, hub: Hub, parts: Sequence[HubListing], away: HubOutage, backoff: float
     ) -> None:
         self._hub, self._parts, self._away, self._backoff = hub, parts, away, backoff
+        self._known: dict[str, Repository] = {}
+        """What was looked up of the page that is asked for: it is not asked again after a wait."""
 
     async def page(self, part: Part) -> Listed:
         """The next page of a part, however long the hub lets us wait."""
@@ -78,15 +81,14 @@ class Pages:
 
     async def _ask(self, part: Part) -> Listed:
         if part.subject is not None:
-            wanted = WantedRepositories(*part.subject)
-            return Listed(part, await self._hub.list_repositories(wanted, part.cursor))
+            return Listed(part, await self._listed(WantedRepositories(*part.subject), part.cursor))
         listing = self._parts[part.number]
         if listing.wanted is not None and not self._hub.abilities.lists:
             raise HubMissing(
                 "this hub does not list its repositories", remedy="Name those to look at."
             )
         if listing.wanted is not None:
-            return Listed(part, await self._hub.list_repositories(listing.wanted, part.cursor))
+            return Listed(part, await self._listed(listing.wanted, part.cursor))
         start = int(part.cursor or 0)
         some = listing.repos[start : start + AT_A_TIME]
         answers = await asyncio.gather(*(self._ask_one(listing.type, repo) for repo in some))
@@ -100,11 +102,46 @@ class Pages:
             ),
         )
 
+    async def _listed(self, wanted: WantedRepositories, cursor: str | None) -> RepositoryPage:
+        """A page of the hub's list. Where that says of no repository how it stands, each is looked
+        up: some hubs list no commits."""
+        page = await self._hub.list_repositories(wanted, cursor)
+        open_ones = [each for each in page.repositories if not each.disabled]
+        if not open_ones or any(each.sha for each in open_ones):
+            return page
+        for start in range(0, len(open_ones), AT_A_TIME):
+            some = [
+                each for each in open_ones[start : start + AT_A_TIME] if each.id not in self._known
+            ]
+            answers = await asyncio.gather(*(self._ask_one(each.type, each.id) for each in some))
+            for each, answer in zip(some, answers, strict=True):
+                self._known[each.id] = each if isinstance(answer, Problem) else answer
+        found = [self._known.get(each.id, each) for each in page.repositories]
+        self._known.clear()
+        if wanted.since is not None:
+            since = wanted.since
+            found = [r for r in found if r.modified_at is None or r.modified_at >= since]
+        return replace(page, repositories=tuple(found))
+
     async def _ask_one(self, type: RepoType, repo: str) -> Repository | Problem:
         try:
             with bulkhead():
-                return await self._hub.repository(type, repo)
+                found = await self._hub.repository(type, repo)
+                return found if found.sha or found.disabled else await self._at_main(found)
         except HubBusy:
             raise
         except ReseenError as e:
             return Problem(f"{self._hub.name}/{repo}", str(e), e.remedy, NO_REPOSITORY)
+
+    async def _at_main(self, repository: Repository) -> Repository:
+        """With its last commit as the refs say it, where the repository's own answer does not."""
+        if not self._hub.abilities.refs:
+            return repository
+        try:
+            found = await self._hub.revisions(repository.type, repository.id)
+        except HubBusy:
+            raise
+        except HubError:
+            return repository
+        commits = (each.commit for each in found.revisions if each.ref == "main")
+        return replace(repository, sha=next(commits, None))

@@ -36,7 +36,7 @@ from reseen.errors import (
     bulkhead,
 )
 from reseen.files.system_limits import memory_for_threads
-from reseen.hubs.hub import Hub, WantedRepositories
+from reseen.hubs.hub import NOT_ALL_REFS, Hub, WantedRepositories
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, sightings
 from reseen.records import (
@@ -270,11 +270,16 @@ async def _ask(hub: Hub, group: Sequence[_Known], control: _Control) -> _Answere
     if repository.disabled:
         return _Answered.alike(group, SightingState.DISABLED, repository)
     heads = {"main": repository.sha}
+    all_heads = repository.sha is not None
     try:
-        beside = hub.abilities.refs and any(k.artifact.ref not in (None, "main") for k in group)
-        if beside:
+        beside = any(k.artifact.ref not in (None, "main") for k in group)
+        if hub.abilities.refs and (beside or repository.sha is None):
             revisions = await hub.revisions(type, repository.id)
             heads |= {r.ref: r.commit for r in revisions.revisions if r.ref is not None}
+            all_heads = not any(each.counted == NOT_ALL_REFS for each in revisions.problems)
+    except HubMissing:
+        # It is there, as it said a moment ago: what leads where in it is not known.
+        return _Answered.alike(group, SightingState.UNREACHABLE, repository)
     except HubError as e:
         return _Answered.alike(group, _means(e), repository)
     answers: dict[str, SightingState] = {}
@@ -282,7 +287,10 @@ async def _ask(hub: Hub, group: Sequence[_Known], control: _Control) -> _Answere
         of_ref = list(some)
         for commit in {heads.get(ref) if ref else k.artifact.revision for k in of_ref}:
             here = [k for k in of_ref if ref or k.artifact.revision == commit]
-            answers |= await _at(hub, repository.id, commit, ref or None, here)
+            if commit is None and not all_heads:  # nobody said that it leads nowhere
+                answers |= {k.sighting.id: SightingState.UNREACHABLE for k in here}
+            else:
+                answers |= await _at(hub, repository.id, commit, ref or None, here)
     return _Answered([answers[known.sighting.id] for known in group], repository)
 
 
