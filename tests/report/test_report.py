@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -194,6 +195,32 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OSError, match="No space left"):
         tables.write_xlsx(Path("/dev/full"), [row(sighting())])
+
+
+@pytest.mark.parametrize("given", ["pipe", "open"])
+def test_what_is_no_file_is_written_into_and_keeps_its_place(tmp_path: Path, given: str) -> None:
+    """A report to /dev/null or /dev/stdout put a file where the device was, for everybody."""
+    out, kept = tmp_path / "out", tmp_path / "kept"
+    if given == "pipe":
+        os.mkfifo(out)
+        reader = os.open(out, os.O_RDWR | os.O_NONBLOCK)
+    else:
+        kept.write_text("before, ")
+        reader = os.open(kept, os.O_RDONLY)
+        out.symlink_to(f"/proc/self/fd/{reader}")
+    before = out.lstat()
+    with private(out) as path:
+        path.write_text("after")
+    assert (out.lstat().st_ino, out.lstat().st_mode) == (before.st_ino, before.st_mode)
+    assert os.read(reader, 100) == (b"after" if given == "pipe" else b"before, after")
+    os.close(reader)
+
+
+def test_a_pipe_that_nobody_reads_is_said(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "out")
+    with pytest.raises(InputError, match="cannot write"), private(tmp_path / "out"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def refuted(number: int = 1) -> Sighting:

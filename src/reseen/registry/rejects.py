@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import stat
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,22 +34,50 @@ def write_rejects(wanted: Path, refusals: Sequence[tuple[tuple[str, ...], Refusa
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
+            if _is_device(path):  # /dev/null: who does not want the file says so
+                _into_device(path, text)
+                return path
             if _holds(path, text):
                 return path
             continue
         except OSError as error:
             raise _cannot(error) from None
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(text)
-            path.chmod(0o600)
-        except OSError as error:
-            raise _cannot(error) from None
+            os.fchmod(descriptor, 0o600)
+            _write(descriptor, text)
+        except ListError:  # half a file would be taken for the whole
+            path.unlink(missing_ok=True)
+            raise
         return path
     raise ListError(
         "there are too many files of rejected rows beside the list",
         remedy="Delete those that you do not need, or name one with --rejects.",
     )
+
+
+def _write(descriptor: int, text: bytes) -> None:
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text)
+    except OSError as error:
+        raise _cannot(error) from None
+
+
+def _into_device(path: Path, text: bytes) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # nobody may read that pipe
+    except OSError as error:
+        raise _cannot(error) from None
+    os.set_blocking(descriptor, True)
+    _write(descriptor, text)
+
+
+def _is_device(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 
 
 def _as_csv(refusals: Sequence[tuple[tuple[str, ...], Refusal]]) -> str:
