@@ -13,7 +13,7 @@ from tests.review.room import COMMIT, HUB, Room
 from tests.review.test_notices import ACCOUNT, confirmed_case, draft, read, step
 
 from reseen.errors import Conflict, InputError, SealError
-from reseen.records import Digest, DigestKind, Names, RemovalClass, RemovedFile, Rung
+from reseen.records import Digest, DigestKind, Evidence, Names, RemovalClass, RemovedFile, Rung
 from reseen.registry.claims import removal_pk
 from reseen.review import (
     batch_decisions,
@@ -68,6 +68,21 @@ def test_the_json_says_the_same_under_stable_names(room: Room) -> None:
     assert item["declared"]["sha256"] == item["read"]["sha256"] == digest
     assert item["rung"] == "bytes"
     assert {"revision", "path", "removal", "how_we_know", "confirmed", "size"} <= set(item)
+
+
+@pytest.mark.parametrize("calibration", ["uncalibrated", "calibrated on 512 adapters", None])
+def test_how_rare_a_likeness_is_goes_out_only_where_it_was_measured(
+    room: Room, calibration: str | None
+) -> None:
+    """The page said "do not lean on it" of a chance that the notice gave to the host as it was."""
+    figures: dict[str, object] = {"cosine": 0.9712, "p_value": 1.79e-50}
+    if calibration is not None:
+        figures["calibration"] = calibration
+    alike = Evidence(Rung.WEIGHTS, "sketch", "cosine 0.971", "Similar.", figures)
+    confirmed_case(room, "one", declared="x", rung=Rung.HINT, more=(alike,))
+    text = taken(room, draft(room))
+    assert "cosine 0.971" in text
+    assert ("1.79e-50" in text) is (calibration is not None and calibration != "uncalibrated")
 
 
 def test_the_usual_text_says_nothing_that_the_store_does_not_know() -> None:

@@ -283,15 +283,19 @@ def _proof(item: Item) -> str:
     strongest = _strongest(item)
     words = _RUNG.get(item.sighting.rung, "")
     if strongest is not None and strongest.rung is Rung.WEIGHTS:
-        figures = strongest.figures
-        told = [
-            f"{name} {figures[key]:.3g}" if isinstance(figures[key], float) else ""
-            for key, name in (("cosine", "cosine"), ("p_value", "p-value"))
-            if key in figures
-        ]
-        if any(told):
-            words += f" ({', '.join(part for part in told if part)})"
+        told = ", ".join(_figures(strongest))
+        words += f" ({told})" if told else ""
     return f"{words[:1].upper()}{words[1:]}." if words else ""
+
+
+def _figures(evidence: Evidence) -> Iterator[str]:
+    """How alike, and how rare that is among strangers: only where that was measured."""
+    cosine, p_value = (evidence.figures.get(key) for key in ("cosine", "p_value"))
+    if isinstance(cosine, float):
+        yield f"cosine {cosine:.3g}"
+    measured = str(evidence.figures.get("calibration", "")).startswith("calibrated")
+    if isinstance(p_value, float) and measured:
+        yield f"p-value {p_value:.3g}"
 
 
 def _strongest(item: Item) -> Evidence | None:
