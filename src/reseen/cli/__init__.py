@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from reseen.cli.common import note
+from reseen.cli.common import note, output_error
 from reseen.cli.exit_codes import ReaderGone, Told, after, worst
 from reseen.cli.lazy import LazyGroup
 from reseen.errors import REPORT_AT, ReseenError, place_of
@@ -33,6 +33,8 @@ class Root(LazyGroup):
             return super().make_context(*args, **kwargs)
         except BrokenPipeError as e:
             raise ReaderGone from e
+        except OSError as e:  # of --help and --version
+            raise output_error(e) from e
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

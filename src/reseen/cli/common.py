@@ -23,6 +23,7 @@ from reseen.errors import (
     InputError,
     ListError,
     SealError,
+    StoreError,
     StoreMissing,
     StoreReadOnly,
     Tampered,
@@ -144,11 +145,25 @@ def settings_for(db: str | None = None) -> Settings:
 
 
 @contextmanager
+def _naming(settings: Settings) -> Iterator[None]:
+    """An error of the store says which one that is: the person may have another in mind."""
+    from reseen.store.backends import place
+
+    try:
+        yield
+    except StoreError as e:
+        where = place(settings.db)
+        if type(e) is StoreError and where not in str(e):  # the others are about what is in it
+            e.args = (f"{where}: {e}",)
+        raise
+
+
+@contextmanager
 def open_store(settings: Settings) -> Iterator[Store]:
     """The store, for what changes it. Raises StoreMissing where there is none: nothing is made."""
     from reseen.store.database import Opening, Store
 
-    with Store(settings.db, opening=Opening.EXISTING) as store:
+    with _naming(settings), Store(settings.db, opening=Opening.EXISTING) as store:
         yield store
 
 
@@ -157,7 +172,7 @@ def look_into(settings: Settings) -> Iterator[Store]:
     """The store, for what only looks: one that can only be read will do. Raises StoreMissing."""
     from reseen.store.database import Opening, Store
 
-    with Store(settings.db, opening=Opening.LOOK) as store:
+    with _naming(settings), Store(settings.db, opening=Opening.LOOK) as store:
         yield store
 
 
@@ -166,7 +181,7 @@ def open_or_make(settings: Settings) -> Iterator[Store]:
     """The store; one is made where there is none, and that is said."""
     from reseen.store.database import Store
 
-    with Store(settings.db) as store:
+    with _naming(settings), Store(settings.db) as store:
         if store.found is None:
             note(f"Made a new registry: {store.place}")
         yield store
@@ -203,7 +218,8 @@ def keyring_for_names(store: Store, settings: Settings) -> Keyring:
     if keyring is None:
         raise SealError(
             "names are sealed, and there is no key to open them",
-            remedy="Set RESEEN_KEY, or RESEEN_KEY_FILE to the key's file.",
+            remedy=f"It is not in {settings.key_file}: put it there, or give it in RESEEN_KEY or "
+            "RESEEN_KEY_FILE.",
         )
     return keyring
 
@@ -246,8 +262,21 @@ _COLOURS = re.compile(r"(\x1b\[(?:0|1|2|22|3[1-7])m)")
 
 
 def say(line: str) -> None:
-    """A line of the results, on standard output."""
-    click.echo(_shown(line))
+    """A line of the results, on standard output. Raises InputError where it cannot be written."""
+    try:
+        click.echo(_shown(line))
+    except BrokenPipeError:  # the reader has seen enough
+        raise
+    except OSError as e:
+        raise output_error(e) from e
+
+
+def output_error(error: OSError) -> InputError:
+    """Standard output goes to a file, mostly, and its disk is full."""
+    return InputError(
+        f"the results cannot be written to standard output: {error.strerror}",
+        remedy="Make room where it goes to, or send it elsewhere.",
+    )
 
 
 def note(line: str) -> None:

@@ -211,6 +211,8 @@ def _import_all(
         if account.rejected:
             all_of_it = len(account.rejected) == account.rows - account.set_aside
             tell(ExitCode.CANNOT if all_of_it else ExitCode.PART)
+        elif not account.rows:
+            tell(ExitCode.CANNOT)
         if output.as_json:
             emit(_import_fields(imported))
             continue
@@ -273,6 +275,8 @@ def _import_fields(imported: Imported) -> dict[str, object]:
 
 def _details(account: ImportAccount, options: ImportOptions) -> Iterator[str]:
     """What else is said of a list: rejected rows, what was not used, what was assumed."""
+    if not account.rows:
+        yield "There is no row below the header: nothing was taken."
     for rejected in account.rejected[:10]:
         place = f" of {rejected.place}" if rejected.place else ""
         yield f"row {rejected.row}{place}: {rejected.reason}"

@@ -11,7 +11,6 @@ import click
 from reseen.cli.common import count, emit, note, size_text
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.hub import as_value
-from reseen.records import Coverage
 from reseen.settings import said_of_address
 from reseen.texts import visible
 
@@ -133,7 +132,7 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
     if asked.as_json:
         _emit_end(store, outcome, left)
     if not asked.silent:
-        _summary(outcome.coverage, len(outcome.sightings), walks=asked.walks)
+        _summary(outcome, walks=asked.walks)
         _say_blind(outcome)
         if not nothing and not sketched and outcome.coverage.artifacts:
             note("  No removal has a sketch: exact copies were looked for, altered ones were not.")
@@ -202,9 +201,17 @@ def _say_problems(outcome: Outcome, left: LeftOut, *, walks: bool) -> None:
         note(f"    reseen problems --scan {outcome.scan}")
 
 
-def _summary(coverage: Coverage, found: int, *, walks: bool) -> None:
+def _counted(outcome: Outcome) -> tuple[int, int]:
+    """New sightings, and how many more were only shown as found, until reading refuted them."""
+    standing = sum(sighting.rung.on_ladder for sighting in outcome.sightings)
+    return standing, len(outcome.sightings) - standing
+
+
+def _summary(outcome: Outcome, *, walks: bool) -> None:
     from reseen.scan.read_result import BLIND
 
+    coverage = outcome.coverage
+    found, refuted = _counted(outcome)
     where = f" in {count(coverage.walked, 'repository', 'repositories')}" if walks else ""
     files = f"{count(coverage.artifacts, 'file')}, " if walks else ""
     note(
@@ -212,6 +219,9 @@ def _summary(coverage: Coverage, found: int, *, walks: bool) -> None:
         f"({files}{count(coverage.requests, 'request')}, "
         f"{size_text(coverage.bytes_read)} of files read)"
     )
+    if refuted:
+        verb, they = ("was", "it is no copy") if refuted == 1 else ("were", "they are no copies")
+        note(f"  {refuted:,} more {verb} refuted by reading: {they} (reseen sightings --refuted)")
     parts = ", ".join(f"{kind} {size_text(n)}" for kind, n in coverage.bytes_by.items() if n)
     if parts:
         note(f"  read of files: {parts}")
@@ -234,13 +244,15 @@ def _emit_end(store: Store, outcome: Outcome, left: LeftOut) -> None:
                 break  # checkpoints are most of a hub, and come last: they are counted
             emit(blind_fields(file))
     coverage = outcome.coverage
+    found, refuted = _counted(outcome)
     skipped = {reason: n for reason, n in coverage.skipped.items() if reason != BLIND}
     emit(
         {
             "scan": outcome.scan,
             "ended": outcome.ended,
             "stopped": outcome.stopped,
-            "new_sightings": len(outcome.sightings),
+            "new_sightings": found,
+            "refuted": refuted,
             "repositories": coverage.walked,
             "files": coverage.artifacts,
             "unchanged": coverage.unchanged,

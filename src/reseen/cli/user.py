@@ -164,15 +164,21 @@ def _password(path: Path | None, generate: bool) -> str:
     if generate:
         return secrets.token_urlsafe(18)
     if path is None:
+        import getpass
+        import warnings
+
         try:
-            given = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+            with warnings.catch_warnings():  # that of no terminal names a line of Python
+                warnings.simplefilter("ignore", getpass.GetPassWarning)
+                return str(
+                    click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+                )
         except click.Abort as e:
             if not isinstance(e.__context__, EOFError):
                 raise
             raise InputError(
                 "no password was given", remedy="Use --password-file FILE, or --generate."
             ) from None
-        return str(given)
     try:
         with path.open("rb") as file:
             return file.readline(4096).decode("utf-8").rstrip("\r\n")

@@ -130,7 +130,8 @@ class Keyring:
             if create:
                 raise SealError(
                     "the names in this registry are sealed with a key that is not here",
-                    remedy="Give it in RESEEN_KEY or RESEEN_KEY_FILE.",
+                    remedy=f"It is not in {settings.key_file}: put it there, or give it in "
+                    "RESEEN_KEY or RESEEN_KEY_FILE.",
                 )
             return None
         if create and not {kept_keys.CHECK, kept_keys.TEXTS} <= kept.keys():

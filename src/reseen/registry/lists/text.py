@@ -24,6 +24,10 @@ _MARKS = (
 )
 
 
+_NO_TEXT = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1a\x1b")
+"""Bytes that stand in no text; a stray one is forgiven."""
+
+
 class BorrowedText(io.TextIOWrapper):
     """A text stream over a file that somebody else closes."""
 
@@ -33,7 +37,7 @@ class BorrowedText(io.TextIOWrapper):
 
 def open_text(file: BinaryIO) -> tuple[io.TextIOWrapper, tuple[str, ...]]:
     """The file as text from its beginning, and what was assumed: a byte order mark, else UTF-16
-    without one, else UTF-8, else Latin-1. Raises ListError."""
+    without one, else UTF-8, else Latin-1. Raises ListError, also for what is no text at all."""
     file.seek(0)
     head = file.read(2_000)
     for mark, encoding in _MARKS:
@@ -46,6 +50,11 @@ def open_text(file: BinaryIO) -> tuple[io.TextIOWrapper, tuple[str, ...]]:
             return _opened(file, encoding), ()
     if (wide := _utf16_without_mark(head)) and _is(file, wide):
         return _opened(file, wide), ("Read as UTF-16, which the file does not say of itself.",)
+    if sum(byte in _NO_TEXT for byte in head) * 50 > len(head):
+        raise ListError(
+            "this is no text, and none of the other forms that lists have",
+            remedy="Unpack it if it is packed, or save the list as CSV or XLSX.",
+        )
     if _is(file, "utf-8"):
         return _opened(file, "utf-8"), ()
     return _opened(file, "latin-1"), (
@@ -85,7 +94,9 @@ def _is(file: BinaryIO, encoding: str) -> bool:
 
 
 def _utf16_without_mark(head: bytes) -> str | None:
-    for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
-        if zeros.count(0) * 2 > len(zeros):  # Latin letters: every other byte is zero
+    halves = head[::2], head[1::2]
+    for encoding, (letters, zeros) in (("utf-16-le", halves), ("utf-16-be", halves[::-1])):
+        # Latin letters: every other byte is zero, and only those
+        if zeros.count(0) * 2 > len(zeros) and letters.count(0) * 2 < len(letters):
             return encoding
     return None

@@ -1,0 +1,162 @@
+"""What a person reads when something is wrong: which input, why, and what helps."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from tests.review.room import HUB, Room
+
+from reseen.cli import cli, scan_end
+from reseen.cli.exit_codes import Told
+from reseen.cli.scan_end import Ending
+from reseen.errors import ListError, SealError, StoreError
+from reseen.observed import sightings
+from reseen.records import Coverage
+from reseen.scan import scan_rows
+from reseen.scan.progress import Outcome
+from reseen.scan.target import Target
+from reseen.store.database import Store, now
+
+SHA256 = "9f3c71d2e58a40b6" * 4
+ROWS = f"name,sha256\nSample person 07,{SHA256}\n"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RESEEN_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "l.csv").write_text(ROWS)
+    return tmp_path
+
+
+def run(*args: str, typed: str | None = None) -> Result:
+    return CliRunner().invoke(cli, list(args), input=typed)
+
+
+def error(*args: str) -> Exception:
+    """What `main` would say, and end with 2."""
+    raised = run(*args).exception
+    assert isinstance(raised, Exception)
+    return raised
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk here that is always full")
+@pytest.mark.parametrize("verb", [("--help",), ("hubs",), ("hubs", "--json")])
+def test_results_that_cannot_be_written_are_no_fault_of_reseen(verb: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "reseen", *verb],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert "standard output: No space left" in done.stderr
+    assert "report this" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["name,sha256\n", "name,sha256\n\n \n", "\ufeffname;sha256\r\n"])
+def test_a_list_with_no_row_is_not_taken(home: Path, text: str) -> None:
+    (home / "none.csv").write_text(text)
+    done = run("registry", "import", "none.csv")
+    assert done.exit_code == 2
+    assert "no row below the header" in done.output
+    assert run("registry", "import", "none.csv", "--json").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"SQLite format 3\0" + bytes(3_000), bytes(range(256)) * 9, b"\x1f\x8b\x08" + bytes(99)],
+)
+def test_what_is_no_text_is_not_looked_through_for_columns(home: Path, content: bytes) -> None:
+    (home / "list.csv").write_bytes(content)
+    said = error("registry", "import", "list.csv")
+    assert isinstance(said, ListError)
+    assert "list.csv: this is no text" in str(said)
+    assert said.remedy
+    assert not (home / "home").exists()
+
+
+def test_a_text_with_a_stray_byte_is_a_list(home: Path) -> None:
+    (home / "list.csv").write_text(ROWS + f"Sample\0person,{SHA256[::-1]}\n")
+    assert "2 added" in run("registry", "import", "list.csv").output
+
+
+def test_an_error_of_the_store_says_which_store(home: Path) -> None:
+    (home / "notes.txt").write_text("milk")
+    for verb in (("sightings",), ("registry", "import", "l.csv"), ("registry", "lists")):
+        said = error(*verb, "--db", "notes.txt")
+        assert type(said) is StoreError
+        assert str(said).startswith("notes.txt: ")
+    assert run("registry", "import", "l.csv", "--db", "good.db").exit_code == 0
+    said = error("registry", "show", "rm-00000000", "--db", "good.db")
+    assert "good.db" not in str(said)  # that one is about what is in it
+
+
+def test_a_key_that_is_missing_is_asked_for_by_its_place(home: Path) -> None:
+    assert run("registry", "import", "l.csv").exit_code == 0
+    (home / "home" / "reseen.key").rename(home / "kept.key")
+    said = error("registry", "import", "l.csv")
+    assert isinstance(said, SealError)
+    assert str(home / "home" / "reseen.key") in str(said.remedy)
+
+
+def test_no_password_is_one_sentence_without_a_place_in_python(home: Path) -> None:
+    assert run("registry", "import", "l.csv").exit_code == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "reseen", "user", "add", "ann", "--role", "lead"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+        start_new_session=True,  # no terminal to ask on
+    )
+    assert done.returncode == 2
+    assert "--password-file" in done.stderr
+    assert ".py" not in done.stderr
+
+
+def test_rejects_go_into_a_device_that_is_named(home: Path) -> None:
+    (home / "bad.csv").write_text("name,sha256\nSample person 07,12\n")
+    os.mkfifo(home / "pipe")
+    said = error("registry", "import", "bad.csv", "--rejects", "pipe")
+    assert isinstance(said, ListError)
+    assert "nothing was imported" in str(said.remedy)
+    reader = os.open(home / "pipe", os.O_RDWR | os.O_NONBLOCK)
+    assert run("registry", "import", "bad.csv", "--rejects", "pipe").exit_code == 2
+    assert b"12" in os.read(reader, 1_000)
+    os.close(reader)
+    assert not (home / "pipe-2").exists()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_scan_counts_what_reading_refuted_apart(
+    store: Store, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    """It was told when it was found, as declared; the end said "2 new sightings" of it all."""
+    room = Room(store)
+    with store.write() as connection:
+        scan = scan_rows.begin(connection, HUB, "all", "{}", now())
+    room.see("a/true", read="three")
+    room.refute("a/framed", removal=room.other)
+    with store.read() as connection:
+        found = tuple(sightings.every(connection))
+    outcome = Outcome(scan, Coverage(listed=2, walked=2, artifacts=2), found)
+    with click.Context(cli, obj=Told()):
+        scan_end.say_scan(store, outcome, Target(everything=True), Ending(as_json=as_json))
+    said = capsys.readouterr()
+    assert "1 new sighting in 2 repositories" in said.err
+    assert "1 more was refuted by reading: it is no copy" in said.err
+    if as_json:
+        end = json.loads(said.out.splitlines()[-1])
+        assert (end["new_sightings"], end["refuted"]) == (1, 1)
