@@ -84,6 +84,19 @@ def test_an_address_holds_nothing_foreign(repo: str, revision: str, path: str) -
             "hf://datasets/owner/name@v1/a/b.bin",
             Named("owner/name", RepoType.DATASET, "v1", "a/b.bin"),
         ),
+        ("https://hub.example/api/models/owner/name", Named("owner/name", RepoType.MODEL)),
+        (
+            "https://hub.example/api/datasets/owner/name/tree/main",
+            Named("owner/name", RepoType.DATASET, "main"),
+        ),
+        ("https://huggingface.co/owner/name.git", Named("owner/name", RepoType.MODEL)),
+        ("https://huggingface.co:443/owner/name", Named("owner/name", RepoType.MODEL)),
+        ("https://huggingface.co/collections/owner/things-1", None),
+        ("https://huggingface.co/papers/2401.00001", None),
+        ("https://huggingface.co/docs/hub", None),
+        ("https://huggingface.co/api/models", None),
+        ("hf://buckets/owner/name", None),
+        ("https://hub.example/name/tree/main", None),
         ("https://hub.example/owner", None),
         ("https://elsewhere.example/owner/name", None),
         ("https://user@hub.example/owner/name", None),
@@ -151,6 +164,15 @@ H = HubSettings("huggingface", "https://hub.example")
         ("https://hub.example/owner/name/", Named("owner/name", RepoType.MODEL)),
         ("owner/name/tree/main", Named("owner/name", None, "main")),
         ("https://hf.co/owner/name/tree/main/a", Named("owner/name", RepoType.MODEL, "main", "a")),
+        ("https://hf.co/name/tree/main", Named("name", RepoType.MODEL, "main")),
+        ("https://hf.co/name/resolve/v1/a/b.bin", Named("name", RepoType.MODEL, "v1", "a/b.bin")),
+        ("https://hf.co/owner/tree/tree/main", Named("owner/tree", RepoType.MODEL, "main")),
+        ("git@hf.co:owner/name.git", Named("owner/name", RepoType.MODEL)),
+        ("git@hf.co:datasets/owner/name", Named("owner/name", RepoType.DATASET)),
+        ("ssh://git@hub.example/owner/name", Named("owner/name", RepoType.MODEL)),
+        ("\ufeffowner/name\u200b", Named("owner/name")),
+        ("'owner/name'", Named("owner/name")),
+        ("<https://hf.co/owner/name>", Named("owner/name", RepoType.MODEL)),
     ],
 )
 def test_a_repository_is_named_as_people_do(given: str, named: Named) -> None:
@@ -162,6 +184,7 @@ def test_a_repository_is_named_as_people_do(given: str, named: Named) -> None:
     [
         *("", "/", "datasets", "datasets/", "own er/name", "owner/na?me", "a//b", "hf://"),
         *("https://elsewhere.example/a/b", "https://hub.example/owner", "ftp://hub.example/a/b"),
+        *("git@elsewhere.example:owner/name", "https://hf.co/collections/owner/things-1"),
     ],
 )
 def test_what_names_no_repository_is_an_error(given: str) -> None:
@@ -170,13 +193,22 @@ def test_what_names_no_repository_is_an_error(given: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["owner", "owner/", "https://hub.example/owner", "https://huggingface.co/owner/"]
+    "given",
+    [
+        *("owner", "owner/", "https://hub.example/owner", "https://huggingface.co/owner/"),
+        *("@owner", "owner\u200b", "hf.co/owner", "https://hf.co/owner?sort=x#models"),
+        *("https://hf.co/owner/models", "https://hf.co/organizations/owner/activity/all"),
+        *("https://hf.co/models?author=owner", "https://hf.co/datasets?author=owner&sort=x"),
+    ],
 )
 def test_an_account_is_named_as_people_do(given: str) -> None:
     assert account_named(given, H) == "owner"
 
 
-@pytest.mark.parametrize("given", ["", "owner/name", "https://elsewhere.example/owner", "a b"])
+@pytest.mark.parametrize(
+    "given",
+    ["", "owner/name", "https://elsewhere.example/owner", "a b", "https://hf.co/models", "a?b=c"],
+)
 def test_what_names_no_account_is_an_error(given: str) -> None:
     with pytest.raises(InputError):
         account_named(given, H)

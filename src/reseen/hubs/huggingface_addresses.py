@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from reseen.hubs.addresses import Named, quoted, quoted_path, root
 from reseen.records import RepoType
@@ -16,6 +16,12 @@ PREFIX = {RepoType.MODEL: "", RepoType.DATASET: "datasets/", RepoType.SPACE: "sp
 _TYPES = {"datasets": RepoType.DATASET, "spaces": RepoType.SPACE, "models": RepoType.MODEL}
 _PAGES = ("blob", "resolve", "raw", "tree")
 """What stands before a revision, and a path in it."""
+_NO_OWNERS = frozenset(
+    ("api", "buckets", "collections", "docs", "kernels", "organizations", "papers", "settings")
+)
+"""What stands where an owner does, in addresses of pages that are no repository's."""
+_OF_ACCOUNTS = frozenset(("models", "datasets", "spaces", "activity", "collections"))
+"""What stands behind an account, in addresses of its pages."""
 _SHORT = {"www.huggingface.co", "hf.co", HOME}
 
 
@@ -39,20 +45,45 @@ class HuggingFaceAddresses:
         hf://. An account's address names no repository."""
         if address.startswith(CLIENT):
             return _written_by_the_client(address)
+        words = self._words(address)
+        return None if words is None or _is_of_old(words) else _of_words(words)
+
+    def _words(self, address: str) -> list[str] | None:
+        """The steps of an address of this server; None for any other text."""
         try:
             parts = urlsplit(address)
-            host = parts.netloc.lower()
         except ValueError:
             return None
-        if parts.scheme not in ("http", "https") or host not in {self.host, *_SHORT}:
+        if parts.scheme not in ("http", "https"):
             return None
-        words = [unquote(word) for word in parts.path.strip("/").split("/")]
-        return _of_words(words)
+        port = ":443" if parts.scheme == "https" else ":80"
+        if parts.netloc.lower().removesuffix(port) not in {self.host, *_SHORT}:
+            return None
+        return [unquote(word) for word in parts.path.strip("/").split("/")]
+
+    def named_account(self, given: str) -> str | None:
+        """The account that a person named: its name, the address of one of its pages, or of a
+        search for what it has; None for any other text."""
+        words = self._words(given)
+        if words is None and (steps := given.split("/"))[0].lower() in {self.host, *_SHORT}:
+            words = steps[1:]
+        if words is None:
+            words = [given.removeprefix("@")]
+        elif words[0] in _TYPES and len(words) == 1:
+            words = parse_qs(urlsplit(given).query).get("author", [])
+        elif words[0] == "organizations":
+            words = words[1:]
+        if len(words) not in (1, 2, 3) or not (len(words) == 1 or words[1] in _OF_ACCOUNTS):
+            return None
+        return words[0] if _is_name(words[0]) else None
 
     def written(self, given: str) -> Named | None:
         """What a person wrote that is no address: OWNER/NAME, or the bare name of an old
         repository; datasets/ or spaces/ before either; the host before it; a page's path behind
         it."""
+        if (old := self._words(given)) is not None and _is_of_old(old):
+            return Named(old[0], RepoType.MODEL, old[2], "/".join(old[3:]) or None)
+        given = _over_ssh(given)
         words = given.removeprefix(CLIENT).strip("/").split("/")
         by_client = given.startswith(CLIENT)
         hosted = len(words) > 1 and words[0].lower() in {self.host, *_SHORT}
@@ -71,13 +102,36 @@ class HuggingFaceAddresses:
 
 def _of_words(words: list[str]) -> Named | None:
     """The path of a page: [datasets/|spaces/]owner/name[/tree/revision[/path]]."""
+    if words[0] == "api" and len(words) > 1 and words[1] in _TYPES:
+        words = words[1:]
     type, words = _type_first(words)
     if len(words) < 2 or not all(words) or not (_is_name(words[0]) and _is_name(words[1])):
         return None
-    repo = f"{words[0]}/{words[1]}"
+    if words[0] in _NO_OWNERS:
+        return None
+    repo = f"{words[0]}/{words[1].removesuffix('.git')}"
     if len(words) > 3 and words[2] in _PAGES:
         return Named(repo, type, words[3], "/".join(words[4:]) or None)
     return Named(repo, type)
+
+
+def _is_of_old(words: list[str]) -> bool:
+    """A page of a repository without an owner: name/tree/revision."""
+    return (
+        len(words) > 2
+        and words[1] in _PAGES
+        and not (len(words) > 3 and words[2] in _PAGES)
+        and _is_name(words[0])
+    )
+
+
+def _over_ssh(given: str) -> str:
+    """git@host:owner/name as host/owner/name."""
+    address = given.removeprefix("ssh://")
+    if not address.startswith("git@"):
+        return given
+    host, _, path = address.removeprefix("git@").replace(":", "/", 1).partition("/")
+    return f"{host}/{path}"
 
 
 _NO_NAME = frozenset("?#@:\\\"'<>,;|*%=&")
@@ -90,7 +144,7 @@ def _is_name(word: str) -> bool:
 
 def _written_by_the_client(address: str) -> Named | None:
     type, words = _type_first(address.removeprefix(CLIENT).strip("/").split("/"))
-    if len(words) < 2 or not all(words):
+    if len(words) < 2 or not all(words) or words[0] in _NO_OWNERS:
         return None
     name, _, revision = words[1].partition("@")
     return Named(f"{words[0]}/{name}", type, revision or None, "/".join(words[2:]) or None)

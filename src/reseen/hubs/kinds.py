@@ -8,6 +8,7 @@ the kind before the host ("shelf+models.example").
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -157,7 +158,7 @@ def address_of(sighting: Sighting) -> str | None:
 def repository_named(given: str, hub: HubSettings) -> Named:
     """The repository of a hub that a person named: OWNER/NAME (or the bare name of an old one), or
     the address of its page or of anything in it. Raises InputError, which names what was given."""
-    given = given.strip()
+    given = _bare(given)
     addresses = addresses_of(stored_name(hub))
     named = addresses.named(given) if addresses is not None and "://" in given else None
     if named is None and isinstance(addresses, HuggingFaceAddresses):
@@ -178,17 +179,25 @@ def repository_named(given: str, hub: HubSettings) -> Named:
     )
 
 
+def _bare(given: str) -> str:
+    """Without what copying brings along: marks that nobody sees, quotes, brackets."""
+    text = "".join(c for c in given if unicodedata.category(c) != "Cf").strip()
+    if len(text) > 1 and text[0] + text[-1] in ('""', "''", "``", "<>"):
+        text = text[1:-1].strip()
+    return text
+
+
 def account_named(given: str, hub: HubSettings) -> str:
     """The account of a hub that a person named, by its name or by its page's address. Raises
     InputError."""
-    text = given.strip().strip("/")
+    text = _bare(given).strip("/")
     addresses = addresses_of(stored_name(hub))
-    if "://" in text and addresses is not None:
+    if isinstance(addresses, HuggingFaceAddresses):
+        text = addresses.named_account(text) or ""
+    elif "://" in text and addresses is not None:
         root = addresses.account("").rstrip("/")
-        known = (root, *(f"https://{host}" for host in ("huggingface.co", "hf.co")))
-        for each in known:
-            if text.lower().startswith(f"{each}/") and "/" not in text[len(each) + 1 :]:
-                return text[len(each) + 1 :]
+        if text.lower().startswith(f"{root}/"):
+            text = text[len(root) + 1 :]
     if not text or "/" in text or any(map(str.isspace, text)):
         raise InputError(
             f"{given[:80]!r} is no account's name at {hub.host}",
