@@ -235,6 +235,16 @@ def test_an_address_says_of_which_type_its_repository_is(
     assert [f"/api/datasets/{repo}/" in each for each in replica.journal.targets("tree")] == [True]
 
 
+def test_an_address_of_a_branch_says_what_was_not_looked_at(
+    tmp_path: Path, replica: Replica
+) -> None:
+    given = f"{replica.endpoint}/account-06/empty/tree/refs%2Fpr%2F1"
+    _, err = reseen(tmp_path, replica, "scan", "hf", given, "--no-follow")
+    assert "only main was looked at; --refs looks at all of them" in err
+    _, err = reseen(tmp_path, replica, "scan", "hf", given, "--no-follow", "--refs")
+    assert "only main" not in err
+
+
 def test_an_address_elsewhere_is_refused(tmp_path: Path, replica: Replica) -> None:
     elsewhere = "https://elsewhere.example/owner/name"
     _, err = reseen(tmp_path, replica, "scan", "hf", elsewhere, code=2)

@@ -254,6 +254,8 @@ class TargetRead:
     """Those of the file of repositories, each with the first line that names it."""
     bad: tuple[int, ...] = ()
     """Lines of that file that name none."""
+    beside_main: int = 0
+    """How many were named by the address of a branch, a proposal, a tag or a commit."""
 
 
 def target_of(given: TargetGiven, hub: HubSettings) -> TargetRead:
@@ -296,7 +298,8 @@ def target_of(given: TargetGiven, hub: HubSettings) -> TargetRead:
         since=instant(given.since) if given.since else None,
         everything=given.everything,
     )
-    return TargetRead(target, on_the_line, lines, tuple(bad))
+    beside_main = sum(each.revision not in (None, "main") for each in named)
+    return TargetRead(target, on_the_line, lines, tuple(bad), beside_main)
 
 
 def options_of(

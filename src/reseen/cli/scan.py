@@ -10,6 +10,7 @@ import click
 
 from reseen.cli.common import (
     about,
+    count,
     db_option,
     keyring_if_any,
     note,
@@ -85,6 +86,11 @@ def at_hub(
             )
         for number in read.bad:
             note(f"{given.repos_file}, line {number}: no repository of {hub.host}; left out")
+        if read.beside_main and not options.refs:
+            note(
+                f"{count(read.beside_main, 'address', 'addresses')} of a branch, tag, commit or "
+                "pull request: only main was looked at; --refs looks at all of them."
+            )
         if read.bad and ending.strict:
             tell(ExitCode.PART)
         asked = replace(
