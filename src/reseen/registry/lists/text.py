@@ -25,7 +25,7 @@ _MARKS = (
 
 
 _NO_TEXT = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1a\x1b")
-"""Bytes that stand in no text; a stray one is forgiven."""
+"""Bytes that stand in no text of Latin-1."""
 
 
 class BorrowedText(io.TextIOWrapper):
@@ -50,15 +50,16 @@ def open_text(file: BinaryIO) -> tuple[io.TextIOWrapper, tuple[str, ...]]:
             return _opened(file, encoding), ()
     if (wide := _utf16_without_mark(head)) and _is(file, wide):
         return _opened(file, wide), ("Read as UTF-16, which the file does not say of itself.",)
-    if sum(byte in _NO_TEXT for byte in head) * 50 > len(head):
-        raise ListError(
-            "this is no text, and none of the other forms that lists have",
-            remedy="Unpack it if it is packed, or save the list as CSV or XLSX.",
-        )
-    if _is(file, "utf-8"):
-        return _opened(file, "utf-8"), ()
-    return _opened(file, "latin-1"), (
-        "Read as Latin-1, since it is not UTF-8: names with accents may be wrong.",
+    if head.count(0) <= max(1, len(head) // 50):  # a stray one is forgiven
+        if _is(file, "utf-8"):
+            return _opened(file, "utf-8"), ()
+        if sum(byte in _NO_TEXT for byte in head) * 50 <= len(head):
+            return _opened(file, "latin-1"), (
+                "Read as Latin-1, since it is not UTF-8: names with accents may be wrong.",
+            )
+    raise ListError(
+        "this is no text, and none of the other forms that lists have",
+        remedy="Unpack it if it is packed, or save the list as CSV or XLSX.",
     )
 
 
