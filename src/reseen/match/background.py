@@ -159,11 +159,8 @@ def draw(connection: Connection, most: int) -> Draw:
         files = samples.whole_files(connection, architecture)
         have = len(in_order(secret, files, drawn_until(secret, large)))
         lacking[architecture] = max(0, MOST - have)
-        numbers = sorted(number(secret, account) for account in large)
         unread = sorted(number(secret, account) for account, done in large.items() if not done)
         # As many accounts as may be read, of those that are known by now.
         if len(unread) > most:
             until[architecture] = unread[most - 1] if most else 0.0
-        elif numbers:
-            until[architecture] = 1.0
     return Draw(secret, lacking, until)
