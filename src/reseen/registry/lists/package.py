@@ -10,24 +10,26 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from array import array
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
 from reseen.errors import ListError
-from reseen.registry.lists.table import (
-    MAX_CELL,
-    MAX_COLUMNS,
-    MAX_ROWS,
-    Cell,
-    LinkedText,
-    too_long,
-    too_many_rows,
+from reseen.registry.lists.sheet import (
+    DATES,
+    Attributes,
+    BehindCells,
+    SharedTexts,
+    SheetReader,
+    attribute_of,
+    broken,
+    is_date_format,
+    number_of,
+    place_of,
+    too_large,
 )
-from reseen.registry.lists.values import hyperlink_of
+from reseen.registry.lists.table import MAX_CELL, MAX_ROWS, Cell, too_many_rows
 
 MAX_ENTRIES = 10_000
 MAX_DIRECTORY = 4 << 20
@@ -36,10 +38,6 @@ MAX_INFLATED = 1 << 30
 """Bytes of all parts that are read, inflated."""
 MAX_RATIO = 300
 """How often a part beyond 4 MiB may outgrow its packed form; real sheets stay below 100."""
-MAX_SHARED = 96 << 20
-"""Bytes of all texts that cells share."""
-MAX_TEXT = 256 << 20
-"""Characters of all cells of a sheet together, each with its own copy of its text."""
 MAX_BEHIND = 500_000
 """Links behind cells, and merged ranges, of one sheet."""
 
@@ -47,12 +45,6 @@ _SMALL = 4 << 20
 _PIECE = 64 << 10
 _LONGEST_TAG = 1 << 20
 _ENCODINGS = frozenset({"utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "iso-8859-1"})
-_LAST_ROW = 1 << 20
-_LAST_COLUMN = 1 << 14
-
-Attributes = dict[str, str]
-Place = tuple[int, int]
-"""Row and column, from 1 and 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +55,6 @@ class SheetPart:
     rels: str
 
 
-@dataclass(slots=True)
-class BehindCells:
-    """What stands behind the cells of a sheet, at its end."""
-
-    links: dict[Place, str] = field(default_factory=dict)
-    ids: dict[Place, str] = field(default_factory=dict)
-    merged: dict[Place, int] = field(default_factory=dict)
-    """The first cell of a range that is merged over several rows -> its last row."""
-
-    def __len__(self) -> int:
-        return len(self.links) + len(self.ids) + len(self.merged)
-
-
 class WorkbookPackage:
     """The parts of a workbook. Raises ListError."""
 
@@ -84,7 +63,7 @@ class WorkbookPackage:
         self._size = file.seek(0, 2)
         self._left = MAX_INFLATED
         if _directory_size(file) > MAX_DIRECTORY:
-            raise _too_large()
+            raise too_large()
         try:
             entries = zipfile.ZipFile(file).infolist()
         except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
@@ -94,10 +73,10 @@ class WorkbookPackage:
         if "xl/workbook.xml" not in names or names & {"content.xml", "xl/workbook.bin"}:
             raise broken()
         if len(entries) > MAX_ENTRIES or len(names) != len(entries):
-            raise _too_large()
+            raise too_large()
         if any(entry.flag_bits & 1 for entry in entries):
             raise ListError("the workbook is protected by a password", remedy="Remove it.")
-        self._texts = _SharedTexts()
+        self._texts = SharedTexts()
         self._dates: tuple[bool, ...] = ()
         self._from_1904 = False
         self._sheets = self._read_workbook()
@@ -113,7 +92,7 @@ class WorkbookPackage:
     def rows(self, sheet: SheetPart) -> Iterator[tuple[int, list[Cell]]]:
         """The rows that hold anything, with their numbers."""
         behind = self._behind(sheet)
-        reader = _SheetReader(self._texts, self._dates, self._from_1904, behind)
+        reader = SheetReader(self._texts, self._dates, self._from_1904, behind)
         rows = 0
         for _ in self._parsed(sheet.path, reader.start, reader.end, reader.text):
             for row in reader.done:
@@ -128,7 +107,7 @@ class WorkbookPackage:
 
         def start(name: str, attributes: Attributes) -> None:
             if name == "sheet":
-                ids.append(_attribute(attributes, "id"))
+                ids.append(attribute_of(attributes, "id"))
             elif name == "workbookPr":
                 self._from_1904 = attributes.get("date1904") in ("1", "true")
 
@@ -197,11 +176,11 @@ class WorkbookPackage:
             if name in ("cellXfs", "cellStyleXfs"):
                 within = name
             elif name == "numFmt" and len(formats) < 10_000:
-                formats[_number(attributes.get("numFmtId"))] = _is_date_format(
+                formats[number_of(attributes.get("numFmtId"))] = is_date_format(
                     attributes.get("formatCode", "")[:1_000]
                 )
             elif name == "xf" and within == "cellXfs" and len(styles) < 100_000:
-                styles.append(formats.get(id := _number(attributes.get("numFmtId")), id in _DATES))
+                styles.append(formats.get(id := number_of(attributes.get("numFmtId")), id in DATES))
 
         self._parse("xl/styles.xml", start)
         self._dates = tuple(styles)
@@ -216,17 +195,17 @@ class WorkbookPackage:
             if name not in ("hyperlink", "mergeCell"):
                 return
             if len(behind) > MAX_BEHIND:
-                raise _too_large()
+                raise too_large()
             first, _, last = attributes.get("ref", "").partition(":")
-            here, there = _place(first), _place(last or first)
+            here, there = place_of(first), place_of(last or first)
             if here is None or there is None:
                 return
             if name == "mergeCell" and here[0] < there[0] <= here[0] + MAX_ROWS:
                 behind.merged[here] = there[0]
             elif name == "hyperlink":
-                if (link := _attribute(attributes, "location")) and "://" in link:
+                if (link := attribute_of(attributes, "location")) and "://" in link:
                     behind.links[here] = link
-                elif id := _attribute(attributes, "id"):
+                elif id := attribute_of(attributes, "id"):
                     behind.ids[here] = id
 
         self._parse(sheet.path, start)
@@ -278,7 +257,7 @@ class WorkbookPackage:
                 parser.Parse(piece, False)
                 fed += len(piece)
                 if fed - max(0, parser.CurrentByteIndex) > _LONGEST_TAG:
-                    raise _too_large()
+                    raise too_large()
                 yield
             parser.Parse(b"", True)
             yield
@@ -296,7 +275,7 @@ class WorkbookPackage:
             made += len(piece)
             self._left -= len(piece)
             if made > allowed or self._left < 0:
-                raise _too_large()
+                raise too_large()
             yield piece
 
     def _pieces(self, entry: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -349,196 +328,6 @@ def _directory_size(file: BinaryIO) -> int:
     return size
 
 
-class _SharedTexts:
-    """The texts that cells name by number, in one piece of memory."""
-
-    def __init__(self) -> None:
-        self._bytes = bytearray()
-        self._ends = array("Q")
-
-    def add(self, text: str) -> None:
-        self._bytes += text.encode("utf-8", "replace")
-        self._ends.append(len(self._bytes))
-        if len(self._bytes) + 8 * len(self._ends) > MAX_SHARED:
-            raise _too_large()
-
-    def get(self, number: int) -> str:
-        if not 0 <= number < len(self._ends):
-            return ""
-        start = self._ends[number - 1] if number else 0
-        return self._bytes[start : self._ends[number]].decode("utf-8")
-
-
-class _SheetReader:
-    """Makes rows of the tags of a sheet."""
-
-    def __init__(
-        self, texts: _SharedTexts, dates: tuple[bool, ...], from_1904: bool, behind: BehindCells
-    ) -> None:
-        self.done: list[tuple[int, list[Cell]]] = []
-        self._texts, self._dates, self._from_1904 = texts, dates, from_1904
-        self._behind = behind
-        self._row = self._column = 0
-        self._cells: dict[int, Cell] = {}
-        self._type = self._style = ""
-        self._taking = ""
-        self._said: dict[str, list[str]] = {"v": [], "t": [], "f": []}
-        self._held = self._total = 0
-        self._going_on: dict[int, tuple[int, Cell]] = {}
-        """By column: the last row of a merged range, and its value."""
-        self._phonetic = False
-
-    def start(self, name: str, attributes: Attributes) -> None:
-        if name == "c":
-            place = _place(attributes["r"]) if "r" in attributes else (self._row, self._column + 1)
-            if place is None:
-                raise broken()
-            self._column = place[1]
-            self._type, self._style = attributes.get("t", ""), attributes.get("s", "")
-        elif name == "row":
-            given = attributes.get("r")
-            self._row = self._row + 1 if given is None else _number(given)
-            if not 0 < self._row <= _LAST_ROW:
-                raise broken()
-            self._column = -1
-            self._cells = {}
-        elif name == "rPh":
-            self._phonetic = True
-        elif name in self._said and not self._phonetic:
-            self._taking = name
-
-    def text(self, piece: str) -> None:
-        if self._taking:
-            self._held += len(piece)
-            if self._held > MAX_CELL:
-                raise too_long(self._row)
-            self._said[self._taking].append(piece)
-
-    def end(self, name: str) -> None:
-        if name in self._said:
-            self._taking = ""
-        elif name == "rPh":
-            self._phonetic = False
-        elif name == "c":
-            self._end_cell()
-        elif name == "row":
-            self._end_row()
-
-    def _end_cell(self) -> None:
-        cell = self._value()
-        if isinstance(cell, str):
-            self._total += len(cell)
-            if len(cell) > MAX_CELL:
-                raise too_long(self._row)
-            if self._total > MAX_TEXT:
-                raise _too_large()
-        formula = "".join(self._said["f"])
-        if formula and (behind := hyperlink_of(formula)):
-            cell = LinkedText(str(cell or behind[1]), behind[0])
-        elif self._behind.links and (link := self._behind.links.get((self._row, self._column))):
-            cell = LinkedText(str(cell or ""), link)
-        if self._held:
-            self._held = 0
-            for said in self._said.values():
-                said.clear()
-        if cell is None or cell == "":
-            return
-        if self._column >= MAX_COLUMNS:
-            raise ListError(
-                f"row {self._row} has more than {MAX_COLUMNS} columns",
-                remedy="Leave the columns out that are not needed.",
-            )
-        self._cells[self._column] = cell
-
-    def _value(self) -> Cell:
-        kind, said = self._type, "".join(self._said["v"])
-        if kind == "s":
-            return self._texts.get(_number(said)) or None
-        if kind == "inlineStr":
-            return "".join(self._said["t"]) or None
-        if kind in ("str", "d", "e"):
-            return said or None
-        if kind == "b":
-            return said.strip() == "1" if said else None
-        try:
-            number = float(said)
-        except ValueError:
-            return said or None
-        style = _number(self._style) if self._style else -1
-        if 0 <= style < len(self._dates) and self._dates[style]:
-            return _day(number, self._from_1904)
-        return number
-
-    def _end_row(self) -> None:
-        for column, (last, cell) in [*self._going_on.items()]:
-            if self._row > last:
-                del self._going_on[column]
-            elif self._cells:
-                self._cells.setdefault(column, cell)
-        if self._behind.merged:
-            for column, cell in self._cells.items():
-                if (until := self._behind.merged.get((self._row, column))) is not None:
-                    self._going_on[column] = (until, cell)
-        if self._cells:
-            width = max(self._cells) + 1
-            self.done.append((self._row, [self._cells.get(at) for at in range(width)]))
-        self._cells = {}
-
-
-_DATES = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
-"""Numbers of the built-in formats that show days or times."""
-
-
-def _is_date_format(code: str) -> bool:
-    """Whether a format shows a number as a day or a time: it has their letters, outside quotes and
-    brackets."""
-    plain, skipped = [], ""
-    for at, letter in enumerate(code):
-        if skipped:
-            skipped = "" if letter == skipped else skipped
-        elif letter in '"[':
-            skipped = '"' if letter == '"' else "]"
-        elif not (at and code[at - 1] in "\\_*"):
-            plain.append(letter.lower())
-    return any(letter in "dmyhs" for letter in plain) and "general" not in "".join(plain)
-
-
-def _day(number: float, from_1904: bool) -> Cell:
-    first = datetime(1904, 1, 1) if from_1904 else datetime(1899, 12, 30)
-    try:
-        moment = first + timedelta(days=number)
-    except (OverflowError, ValueError):
-        return number
-    whole: date | datetime = moment.date() if number == int(number) else moment
-    return whole
-
-
-def _place(text: str) -> Place | None:
-    """ "B7" as (7, 1)."""
-    column = row = 0
-    for letter in text.strip().replace("$", "")[:12]:
-        if "A" <= letter <= "Z" and not row:
-            column = column * 26 + ord(letter) - 64
-        elif "0" <= letter <= "9":
-            row = row * 10 + int(letter)
-        else:
-            return None
-    return (row, column - 1) if 0 < column <= _LAST_COLUMN and 0 < row <= _LAST_ROW else None
-
-
-def _number(text: str | None) -> int:
-    text = (text or "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
-
-
-def _attribute(attributes: Mapping[str, str], name: str) -> str:
-    """An attribute by its name, under whatever prefix."""
-    for key, value in attributes.items():
-        if key == name or key.endswith(f":{name}"):
-            return value
-    return ""
-
-
 def _refuse_doctype(*_: Any) -> None:
     raise broken()
 
@@ -547,17 +336,3 @@ def _check_encoding(_: str | None, encoding: str | None, __: int) -> None:
     """A package is in UTF-8 or UTF-16; what Python knows beside them fails in ways of its own."""
     if encoding is not None and encoding.lower() not in _ENCODINGS:
         raise broken()
-
-
-def _too_large() -> ListError:
-    return ListError(
-        "the workbook asks for too much memory",
-        remedy="Save the list as CSV, or split it.",
-    )
-
-
-def broken() -> ListError:
-    """The error for a file that is no workbook."""
-    return ListError(
-        "the file is not a workbook that can be read", remedy="Save the list as XLSX or CSV."
-    )
