@@ -190,12 +190,14 @@ def _rng(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
-def sketch(adapter: Adapter) -> Sketch:
-    """The sketch of an adapter that was never written to a file."""
+def sketch(adapter: Adapter, *, components: bool = False) -> Sketch:
+    """The sketch of an adapter that was never written to a file. `components`: with column spaces
+    and up factors, of every module."""
     made = {}
     for name, factors in adapter.layers.items():
         shape = (len(factors.up), factors.down.shape[1], 1, 1)
-        one = module(Update(name, shape, LowRank(factors.scaled_up, factors.down)))
+        form = LowRank(factors.scaled_up, factors.down)
+        one = module(Update(name, shape, form, plain=True), components=components)
         if one is not None:
             made[name] = one
     ranks = [f.rank for f in adapter.layers.values()]

@@ -14,7 +14,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from tests.files import build
 
 from reseen.cli import main
@@ -181,6 +181,46 @@ def test_compare_tells_copies_from_strangers(listed: Path) -> None:
     other = reseen(listed, "compare", first, stranger, "--plot", str(plot))
     assert "unrelated" in other
     assert "<svg" in plot.read_text()
+
+
+def merged(path: Path, files: list[Path], weights: list[float]) -> Path:
+    """Their ranks one behind the other, as mergers make it."""
+    several = [load_file(file) for file in files]
+    tensors = {}
+    for name in several[0]:
+        some = [each[name] for each in several]
+        if name.endswith("lora_up.weight"):
+            ups = [up * np.float16(w) for up, w in zip(some, weights, strict=True)]
+            tensors[name] = np.concatenate(ups, axis=1)
+        elif name.endswith("lora_down.weight"):
+            tensors[name] = np.concatenate(some)
+        else:
+            tensors[name] = np.array(4 * len(files), np.float16)
+    save_file(tensors, path)
+    return path
+
+
+def test_compare_says_what_may_be_inside_a_merge(listed: Path) -> None:
+    first = listed / "removed.safetensors"
+    others = [adapter(listed / f"{seed}.safetensors", seed=seed) for seed in (2, 3, 4)]
+    merge = merged(listed / "merge.safetensors", [first, *others], [0.1, 1, 1, 1])
+    told = json.loads(reseen(listed, "compare", str(first), str(merge), "--json"))
+    assert (told["relation"], told["copy"], told["lead"]) == ("unrelated", False, True)
+    inside = told["inside"]
+    assert (inside["part"], inside["by"], inside["modules"]) == ("a", "columns", 16)
+    assert (inside["verdict"], inside["calibrated"]) == ("may be inside a merge", False)
+    assert inside["value"] > 0.9
+    turned = reseen(
+        listed, "compare", str(merge), str(first), "--db", str(listed / "reseen" / "reseen.db")
+    )
+    assert turned.startswith("may be inside a merge")
+    assert "the second in the first" in turned
+    assert "unrelated" not in turned
+    assert "Do not use this result" not in turned
+    stranger = adapter(listed / "5.safetensors", seed=5)
+    assert (
+        json.loads(reseen(listed, "compare", str(stranger), str(merge), "--json"))["inside"] is None
+    )
 
 
 def test_compare_knows_the_same_bytes_and_tensors_whatever_they_are_called(home: Path) -> None:

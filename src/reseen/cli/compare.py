@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,10 @@ from reseen.errors import FileError, InputError
 
 if TYPE_CHECKING:
     from reseen.fingerprints.rows import EmbeddingRows
+    from reseen.fingerprints.sketch import Sketch
     from reseen.fingerprints.sketcher import Sketched
     from reseen.match.compare import Background, Comparison
+    from reseen.match.parts import MergePart
     from reseen.match.same import SameContent
 
 _EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt")
@@ -30,7 +33,11 @@ _EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt")
     help="Write a chart by module block, as SVG.",
 )
 @endpoint_option
-@click.option("--db", metavar="URL", help="The store whose background calibrates the p-value.")
+@click.option(
+    "--db",
+    metavar="URL",
+    help="The store whose background calibrates the p-value, and whose removals are other parts.",
+)
 @json_option
 def compare(
     a: str, b: str, plot: Path | None, endpoint: str | None, db: str | None, as_json: bool
@@ -40,10 +47,11 @@ def compare(
     A is taken as the removed model. Exits 0 when they are not copies, 1 when they are, 2 when they
     cannot be compared. Files here whose weights cannot be compared are still known to be the same
     by their bytes or tensors. Without a background of real adapters (--db) the p-value is
-    uncalibrated.
+    uncalibrated. Of what is no copy it is said whether one may be inside the other, as a part of a
+    merge: worth a look, and no copy yet.
     """
     try:
-        first, second, found = _compared(a, b, endpoint, db)
+        first, second, found, inside = _compared(a, b, endpoint, db)
     except InputError:
         _tell_same(_same(a, b), as_json=as_json)  # ends the verb where they are
         _tell_rows(a, b, endpoint, as_json=as_json)  # and where they are embeddings
@@ -52,9 +60,9 @@ def compare(
         _tell_same(_same(a, b, of_one_size=True), as_json=as_json)
         _tell_rows(a, b, endpoint, as_json=as_json, copies_alone=True)
     if as_json:
-        emit(comparison_fields(found))
+        emit(comparison_fields(found, inside))
     else:
-        _print(found, first, second)
+        _print(found, first, second, inside)
     if plot is not None:
         from reseen.cli.plot import block_picture
         from reseen.report.writing import private
@@ -65,8 +73,9 @@ def compare(
     finish(ExitCode.MATCH if found.relation.is_copy else ExitCode.DONE)
 
 
-def comparison_fields(found: Comparison) -> dict[str, object]:
+def comparison_fields(found: Comparison, inside: PartOf | None = None) -> dict[str, object]:
     """A comparison as a documented JSON object."""
+    lead = found.is_lead or (inside is not None and not found.relation.is_copy)
     return {
         "cosine": round(found.cosine, 6),
         "mean": round(found.mean, 6),
@@ -77,11 +86,12 @@ def comparison_fields(found: Comparison) -> dict[str, object]:
         "scale": round(found.scale, 6),
         "relation": found.relation.value,
         "copy": found.relation.is_copy,
-        "lead": found.is_lead,
+        "lead": lead,
         **{part: found.parts.get(part) for part in _PARTS},
         "rung": "weights",
         "calibration": found.calibration,
         "why": found.why,
+        "inside": None if inside is None else inside.fields,
     }
 
 
@@ -90,14 +100,43 @@ _UNKNOWN: dict[str, object] = {
     **dict.fromkeys(("cosine", "mean", "p_value", "agreeing", "modules", "coverage", "scale")),
     **dict.fromkeys(("relation", "copy")),
     "lead": False,
-    **dict.fromkeys((*_PARTS, "rung", "calibration", "why")),
+    **dict.fromkeys((*_PARTS, "rung", "calibration", "why", "inside")),
 }
 """The same object where no weights were compared, in its order; what is known is filled in."""
 
 
+@dataclass(frozen=True, slots=True)
+class PartOf:
+    """One of the two may be a part of the other."""
+
+    which: str
+    """"a" or "b"."""
+    part: MergePart
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """As a documented JSON object."""
+        by = self.part.by
+        assert by is not None
+        figures = self.part.figures[by]
+        return {
+            "part": self.which,
+            "verdict": self.part.verdict.value,
+            "by": by.value,
+            "value": round(figures.value, 4),
+            "margin": None if figures.margin is None else round(figures.margin, 4),
+            "p_value": figures.p_value,
+            "modules": figures.modules,
+            "decoys": figures.decoys,
+            "calibrated": figures.calibrated,
+            "weight": None if self.part.weight is None else round(self.part.weight, 4),
+            "why": self.part.why,
+        }
+
+
 def _compared(
     a: str, b: str, endpoint: str | None, db: str | None
-) -> tuple[Sketched, Sketched, Comparison]:
+) -> tuple[Sketched, Sketched, Comparison, PartOf | None]:
     """Raises InputError where there is nothing to compare."""
     from reseen.match.compare import compare as compared
     from reseen.match.compare import obstacle
@@ -112,7 +151,24 @@ def _compared(
     found = compared(first.sketch, second.sketch, background)
     if found is None:
         raise InputError(f"{a} and {b} cannot be compared. {obstacle(first.sketch, second.sketch)}")
-    return first, second, found
+    return first, second, found, _inside(first.sketch, second.sketch, found, background, db)
+
+
+def _inside(
+    first: Sketch, second: Sketch, found: Comparison, background: Background, db: str | None
+) -> PartOf | None:
+    """Whether one may be a part of the other; of what is a copy by other figures not asked."""
+    from reseen.match.compare import Relation
+    from reseen.match.parts import PartVerdict, inside
+
+    if found.relation.is_copy and found.relation is not Relation.PART_OF_A_MERGE:
+        return None
+    known = _removals(db, first.architecture)
+    for which, part, whole in (("a", first, second), ("b", second, first)):
+        said = inside(part, whole, known, background.sketches)
+        if said.verdict is not PartVerdict.NOTHING:
+            return PartOf(which, said)
+    return None
 
 
 def _same(a: str, b: str, *, of_one_size: bool = False) -> SameContent | None:
@@ -206,10 +262,15 @@ def _rows(given: str, endpoint: str | None) -> EmbeddingRows | None:
     return embedding_of_local(_file(Path(given)))
 
 
-def _print(found: Comparison, first: Sketched, second: Sketched) -> None:
+def _print(found: Comparison, first: Sketched, second: Sketched, inside: PartOf | None) -> None:
     colour = "red" if found.relation.is_copy else None
-    say(click.style(found.relation.value, fg=colour, bold=True))
+    told = found.relation.is_copy or found.is_lead or inside is None
+    title = found.relation.value if told or inside is None else inside.part.verdict.value
+    say(click.style(title, fg=colour, bold=True))
     say(f"  {found.why}")
+    if inside is not None:
+        which = "the first in the second" if inside.which == "a" else "the second in the first"
+        say(f"  Parts of a merge, {which}. {inside.part.why}")
     rows = [
         ("cosine", f"{found.cosine:.4f} (mean of modules {found.mean:.4f})"),
         ("p-value", f"{found.p_value:.2g} ({found.calibration})"),
@@ -223,7 +284,7 @@ def _print(found: Comparison, first: Sketched, second: Sketched) -> None:
     for sketched in (first, second):
         for reason, modules in sketched.left_out.items():
             note(f"  left out: {reason} ({modules} modules)")
-    if found.is_lead:
+    if found.is_lead or (inside is not None and not found.relation.is_copy):
         note("  Uncertain: worth a look, and no evidence.")
     elif not found.is_copy:
         note("  Not a copy. Do not use this result as evidence.")
@@ -274,3 +335,14 @@ def _background(db: str | None, architecture: str) -> Background:
 
     with look_into(settings_for(db)) as store, store.read() as connection:
         return load(connection, architecture)
+
+
+def _removals(db: str | None, architecture: str) -> list[Sketch]:
+    """The other removals of the store: parts as well, or decoys."""
+    if db is None:
+        return []
+    from reseen.cli.common import look_into, settings_for
+    from reseen.match.registry_parts import known
+
+    with look_into(settings_for(db)) as store, store.read() as connection:
+        return known(connection, architecture)
