@@ -14,7 +14,7 @@ import pytest
 from tests.cli.test_cli import reseen
 from tests.registry.lists.test_shapes import MARK, SHAPES, A, B, C, lines
 
-from reseen.cli import registry
+from reseen.cli import imports
 from reseen.settings import Settings
 from reseen.store.database import Store
 
@@ -135,12 +135,12 @@ def test_what_was_read_is_not_looked_through_for_cycles(
 ) -> None:
     """Between reading and importing, millions of objects may be held."""
     seen: list[bool] = []
-    opened = registry.open_or_make
+    opened = imports.open_or_make
 
     def noted(settings: Settings) -> AbstractContextManager[Store]:
         seen.append(gc.isenabled())
         return opened(settings)
 
-    monkeypatch.setattr(registry, "open_or_make", noted)
+    monkeypatch.setattr(imports, "open_or_make", noted)
     reseen(home, "registry", "import", file_of(home, f"sha256\n{A}\n"))
     assert (seen, gc.isenabled()) == ([False], True)

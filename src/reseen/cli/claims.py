@@ -17,7 +17,7 @@ from reseen.cli.common import (
     settings_for,
     why_option,
 )
-from reseen.cli.registry import change
+from reseen.cli.consequences import change
 from reseen.texts import visible
 
 

@@ -37,7 +37,7 @@ def classify(id: str | None, list_name: str | None, cls: str, why: str, db: str 
     is read at hubs, sketched or learned: what was goes out of use. "other" takes back what was said
     here; a list's own word is taken back with take-back, or settled with propose-class.
     """
-    from reseen.cli.registry import show_past
+    from reseen.cli.consequences import show_past
     from reseen.operations.classes import classify as one
     from reseen.operations.classes import classify_list
 
@@ -104,7 +104,7 @@ def propose(claim: str, counts: bool, user: str, why: str, db: str | None) -> No
 @db_option
 def confirm(claim: str, user: str, why: str, db: str | None) -> None:
     """Confirm what somebody else proposed of the CLAIM's class: from now on it holds."""
-    from reseen.cli.registry import show_past
+    from reseen.cli.consequences import show_past
     from reseen.operations.classes import confirm as act
     from reseen.review.roles import by_name
 

@@ -1,56 +1,40 @@
-"""`reseen registry`: import, add, show, list, withdraw and restore removals."""
+"""`reseen registry`: add, show, list, withdraw, restore; other verbs are named by their modules."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
 from reseen.cli.common import (
-    about,
     class_given,
     class_option,
     count,
     db_option,
     emit,
     given_text,
-    is_new,
     json_option,
     keyring_for_names,
-    keyring_if_any,
     keyring_or_new,
     look_into,
     must_record,
     note,
     open_or_make,
-    open_store,
     reveal_option,
     say,
     settings_for,
     why_option,
 )
+from reseen.cli.consequences import change, show_past
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.hub import Output, as_value, output_options
 from reseen.cli.lazy import LazyGroup
-from reseen.cli.scan_end import said_of_unread
-from reseen.errors import FileError, InputError
+from reseen.errors import FileError
 from reseen.texts import visible
 
 if TYPE_CHECKING:
-    from reseen.operations.lists import Imported
-    from reseen.operations.removals import RemovalChanged
     from reseen.registry.adds import AddOptions
-    from reseen.registry.import_account import ImportAccount, Usefulness
-    from reseen.registry.imports import ImportOptions, ReadList
-    from reseen.scan.unread_copies import UnreadCopies
-    from reseen.settings import Settings
-    from reseen.store.database import Store
-    from reseen.store.sealing import Keyring
 
 FILES = click.argument(
     "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
@@ -60,6 +44,7 @@ FILES = click.argument(
 @click.group(
     cls=LazyGroup,
     verbs={
+        "import": ("reseen.cli.imports:import_", "Import lists of removed models."),
         "lists": ("reseen.cli.claims:lists", "Show the lists that removals come from."),
         "withdraw-list": ("reseen.cli.claims:withdraw_list", "Withdraw all that a list says."),
         "restore-list": ("reseen.cli.claims:restore_list", "Put a withdrawn list back in force."),
@@ -78,282 +63,6 @@ FILES = click.argument(
 )
 def registry() -> None:
     """The registry of removed models: import, add, show, list, withdraw, restore."""
-
-
-def _options(
-    list_name: str | None,
-    mapped: tuple[str, ...],
-    site: str | None,
-    cls: str | None,
-    rejects: Path | None,
-    dry_run: bool,
-) -> ImportOptions:
-    from reseen.registry.imports import ImportOptions
-
-    columns = dict(_pair(given) for given in mapped)
-    return ImportOptions(
-        list_name=list_name,
-        columns=columns,
-        site=site,
-        rejects=rejects,
-        cls=class_given(cls),
-        dry_run=dry_run,
-    )
-
-
-@registry.command("import")
-@click.argument(
-    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-@as_value(
-    "options",
-    _options,
-    click.option("--list", "list_name", metavar="NAME", help="The list's name. Never sealed."),
-    click.option(
-        *("--map", "mapped"),
-        metavar="COLUMN=FIELD",
-        multiple=True,
-        help="Treat COLUMN, by its name or number, as FIELD (repeatable).",
-    ),
-    click.option(
-        "--site", metavar="HOST", help="The host that removed the models that have no link."
-    ),
-    class_option("The class of rows that say none."),
-    click.option("--rejects", type=click.Path(path_type=Path), help="The file for rejected rows."),
-    click.option("--dry-run", is_flag=True, help="Say the whole account, and write nothing."),
-)
-@db_option
-@output_options
-def import_(
-    files: tuple[Path, ...], options: ImportOptions, db: str | None, output: Output
-) -> None:
-    """Import lists of removed models: CSV, TSV, XLSX, Parquet, JSON Lines, Civitai's JSON.
-
-    Every row is accounted for. Rejected rows go to a file of their own, which can be corrected
-    and imported again. Importing twice changes nothing. See docs/lists.md.
-    """
-    from reseen.operations.lists import read_list
-    from reseen.registry.imports import no_cycle_collection
-
-    if options.rejects is not None and len(files) > 1:
-        raise InputError(
-            "--rejects names one file for several lists", remedy="Import them one at a time."
-        )
-    settings = settings_for(db)
-    read = None
-    with no_cycle_collection():  # what was read is held until it is imported
-        if is_new(settings):  # nothing is made for the sake of a list that cannot be read
-            for path in files:
-                with about(path):
-                    read = read_list(path, options)
-        first = read if len(files) == 1 else None
-        with _store_to_import_into(settings, options) as (store, keyring):
-            _import_all(store, keyring, files, options, first, output)
-    finish()
-
-
-@contextmanager
-def _store_to_import_into(
-    settings: Settings, options: ImportOptions
-) -> Iterator[tuple[Store, Keyring]]:
-    """The store and its key; for a dry run in a registry that is not there, ones that are gone
-    afterwards."""
-    if not options.dry_run:
-        with open_or_make(settings) as store:
-            yield store, keyring_or_new(store, settings)
-    elif is_new(settings):
-        from reseen.store.database import Store
-        from reseen.store.sealing import Keyring
-
-        with TemporaryDirectory() as folder, Store(f"sqlite:///{folder}/dry-run.db") as store:
-            yield store, Keyring(os.urandom(32))
-    else:
-        with _store_for_a_dry_run(settings) as store:
-            yield store, keyring_for_names(store, settings)
-
-
-@contextmanager
-def _store_for_a_dry_run(settings: Settings) -> Iterator[Store]:
-    """The store, of which nothing will be changed; where it can only be read, a copy that is gone
-    afterwards, for an import works in a transaction that writes before it is taken back."""
-    with look_into(settings) as looked:
-        if looked.reads_only:
-            from reseen.store.database import Store
-
-            with TemporaryDirectory() as folder:
-                looked.copy_to(Path(folder) / "dry-run.db")
-                with Store(f"sqlite:///{folder}/dry-run.db") as store:
-                    yield store
-            return
-    with open_store(settings) as store:
-        yield store
-
-
-def _import_all(
-    store: Store,
-    keyring: Keyring,
-    files: Sequence[Path],
-    options: ImportOptions,
-    read: ReadList | None,
-    output: Output,
-) -> None:
-    """Import the lists one after the other, and say what became of each."""
-    from reseen.operations.lists import import_list
-
-    new: list[str] = []
-    unread = None
-    for number, path in enumerate(files, 1):
-        with about(path):
-            imported = import_list(store, keyring, path, options, read)
-        account = imported.account
-        new += imported.sightings
-        unread = imported.unread or unread
-        if account.rejected:
-            all_of_it = len(account.rejected) == account.rows - account.set_aside
-            tell(ExitCode.CANNOT if all_of_it else ExitCode.PART)
-        elif not account.rows:
-            tell(ExitCode.CANNOT)
-        if output.as_json:
-            emit(_import_fields(imported))
-            continue
-        # What stands beside a model's file has that one's name, which is a name.
-        name = f"file {number}" if account.of_one_file else path.name
-        say(
-            f"{name}: {count(account.rows, 'row')}: {account.added:,} added, "
-            f"{account.merged:,} merged, {account.unchanged:,} unchanged, "
-            f"{len(account.rejected):,} rejected"
-            + (f", {account.set_aside:,} set aside" if account.set_aside else "")
-            + (" (a dry run: nothing was written)" if account.dry_run else "")
-        )
-        if not output.quiet:
-            # Beside the results: of several lists, each line says which one it is about.
-            head = f"{name}: " if len(files) > 1 else "  "
-            for line in _details(account, options):
-                note(f"{head}{line}")
-    if not output.as_json:
-        show_past(store, new, unread, quiet=output.quiet)
-
-
-def _import_fields(imported: Imported) -> dict[str, object]:
-    """What came of a list as a documented JSON object."""
-    account = imported.account
-    return {
-        "list": account.list,
-        "rows": account.rows,
-        "added": account.added,
-        "merged": account.merged,
-        "unchanged": account.unchanged,
-        "rejected": len(account.rejected),
-        "set_aside": account.set_aside,
-        "withdrawn": account.withdrawn,
-        "good_for": {
-            "scans": account.good_for.scans,
-            "links": account.good_for.links,
-            "leads": account.good_for.leads,
-        },
-        "dry_run": account.dry_run,
-        "rejects_file": str(account.rejects_file) if account.rejects_file else None,
-        "rejects": [
-            {"row": r.row, "place": r.place or None, "reason": r.reason} for r in account.rejected
-        ],
-        "columns": [
-            {
-                "place": place or None,
-                "number": column.number,
-                "heading": column.heading,
-                "field": column.field,
-                "looks": column.looks or None,
-            }
-            for place, column in account.columns
-        ],
-        "unknown_columns": account.unknown_columns,
-        "notes": account.notes,
-        "sightings": len(imported.sightings),
-        "unread": imported.unread.copies if imported.unread else None,
-    }
-
-
-def _details(account: ImportAccount, options: ImportOptions) -> Iterator[str]:
-    """What else is said of a list: rejected rows, what was not used, what was assumed."""
-    if not account.rows:
-        yield "There is no row below the header: nothing was taken."
-    for rejected in account.rejected[:10]:
-        place = f" of {rejected.place}" if rejected.place else ""
-        yield f"row {rejected.row}{place}: {rejected.reason}"
-    if len(account.rejected) > 10:
-        yield f"and {len(account.rejected) - 10:,} more"
-    if account.rejects_file is not None:
-        given = {
-            "--list": options.list_name, "--map": options.columns,
-            "--site": options.site, "--class": options.cls,
-        }  # fmt: skip
-        same = " and ".join(option for option, value in given.items() if value)
-        again = f", with the same {same}" if same else ""
-        yield (f"Rejected rows are in {account.rejects_file}: correct and import that file{again}.")
-    if account.withdrawn:
-        yield f"{count(account.withdrawn, 'row')} about withdrawn removals: they stay withdrawn."
-    yield from _of_columns(account)
-    yield from _good_for(account.good_for)
-    yield from account.notes
-
-
-def _of_columns(account: ImportAccount) -> Iterator[str]:
-    """Which columns were taken for what, where no heading says it, and which were not used."""
-    if account.unknown_columns:
-        unused = "; ".join(account.unknown_columns[:20])
-        yield f"Columns not used: {unused} (--map COLUMN=FIELD, by name or number)"
-    told = [
-        f"{column} as {column.field.value}"
-        for _, column in account.columns
-        if column.field is not None and column.heading is None and column.looks
-    ]
-    if told:
-        yield f"Taken by their values or --map: {'; '.join(told[:20])}"
-
-
-def _good_for(useful: Usefulness) -> Iterator[str]:
-    """What the removals are good for."""
-    if useful.scans:
-        yield f"{count(useful.scans, 'removal')} with a full digest: scans find them."
-    if useful.links:
-        have = "has" if useful.links == 1 else "have"
-        yield (
-            f"{count(useful.links, 'removal')} {have} no hash: looked up by link or id alone, "
-            "no scan finds them."
-        )
-    if useful.leads:
-        have = "has" if useful.leads == 1 else "have"
-        yield (
-            f"{count(useful.leads, 'removal')} {have} no full digest: the most that comes of a "
-            "short hash is a lead (reseen leads)."
-        )
-
-
-def show_past(
-    store: Store, sightings: Sequence[str], unread: UnreadCopies | None, *, quiet: bool
-) -> None:
-    """What was found among all that was seen before, and how much of it is not read."""
-    from reseen.cli.findings import sighting_line
-    from reseen.observed.sightings import by_id
-
-    with store.read() as connection:
-        for id in sightings:
-            say(sighting_line(by_id(connection, id)))
-    if quiet:
-        return
-    if sightings:
-        note(f"{count(len(sightings), 'sighting')} among what was seen before.")
-    if unread is not None:
-        said_of_unread(unread)
-
-
-def _pair(given: str) -> tuple[str, str]:
-    column, equals, field = given.rpartition("=")
-    if not equals or not column or not field:
-        raise InputError(
-            "--map needs COLUMN=FIELD", remedy='For example --map "Hash (full)=sha256".'
-        )
-    return column, field
 
 
 def _add_options(
@@ -522,20 +231,3 @@ def restore(id: str, why: str, db: str | None) -> None:
     from reseen.operations.removals import restore as put_back
 
     change(put_back, id, why, db, "in force")
-
-
-def change(
-    act: Callable[[Store, Keyring | None, str, str], RemovalChanged],
-    what: str,
-    why: str,
-    db: str | None,
-    state: str,
-) -> None:
-    """Withdraw or put back a removal, list or claim, and say what followed from it."""
-    settings = settings_for(db)
-    with open_store(settings) as store:
-        done = act(store, keyring_if_any(store, settings), what, why)
-        say(f"{visible(what)} is {state}" + ("" if done.changed else " (it was already)"))
-        show_past(store, done.sightings, done.unread if done.sightings else None, quiet=False)
-    for moved in done.notices:
-        note(f"Notice {moved.id} is {moved.state.value}")
