@@ -16,7 +16,7 @@ from tests.review.room import HUB, Room
 from reseen.cli import cli, scan_end
 from reseen.cli.exit_codes import Told
 from reseen.cli.scan_end import Ending
-from reseen.errors import ListError, SealError, StoreError
+from reseen.errors import InputError, ListError, ReseenError, SealError, StoreError
 from reseen.observed import sightings
 from reseen.records import Coverage
 from reseen.scan import scan_rows
@@ -84,6 +84,42 @@ def test_what_is_no_text_is_not_looked_through_for_columns(home: Path, content: 
     assert "list.csv: this is no text" in str(said)
     assert said.remedy
     assert not (home / "home").exists()
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("scan", "folder", "nowhere"),
+        ("scan", "folder"),
+        ("user", "add", "ann", "--role", "lead", "--password-file", "nowhere"),
+    ],
+)
+def test_what_cannot_be_read_makes_no_registry(
+    home: Path, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(home / "nowhere"))
+    said = error(*verb)
+    assert isinstance(said, ReseenError)
+    assert "nowhere" in str(said)
+    assert said.remedy
+    assert not (home / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("verb", "names"),
+    [
+        (("registry", "import", "l.csv", "--map", "1=name", "--map", "Nope=sha256"), "number 2"),
+        (("registry", "import", "l.csv", "--map", "1=name", "--map", "2=nope"), "number 2"),
+        (("scan", "hf", "--all", "--author", "someone"), "--all"),
+        (("index", "save", "l.csv"), "l.csv: "),
+    ],
+)
+def test_an_error_says_what_was_given(home: Path, verb: tuple[str, ...], names: str) -> None:
+    assert run("registry", "import", "l.csv").exit_code == 0
+    said = error(*verb)
+    assert isinstance(said, InputError)
+    assert names in str(said)
+    assert said.remedy
 
 
 def test_a_text_with_a_stray_byte_is_a_list(home: Path) -> None:

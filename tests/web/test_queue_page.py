@@ -9,10 +9,13 @@ from html.parser import HTMLParser
 from urllib.parse import urlencode
 
 import pytest
+from sqlalchemy import update
 from tests.web.cases_made import HOSTILE, SECRETS, alike, gone, made, said
 from tests.web.visitors import Visitor
 
 from reseen.review.roles import Role
+from reseen.review.verdicts import CaseState
+from reseen.store import service_schema
 from reseen.texts import visible
 from reseen.web.service import Service
 
@@ -55,6 +58,25 @@ def harmless(text: str) -> Seen:
 def ids(text: str) -> list[str]:
     """Cases in the order of the rows."""
     return re.findall(r'<a href="/cases/(cs-\w+)[^"]*" data-open', text)
+
+
+def test_an_empty_queue_says_what_to_do_first_and_afterwards_that_nothing_waits(
+    visit: Visit, service: Service
+) -> None:
+    for role in Role:
+        page = visit(role).get("/queue").text
+        assert 'href="/lists"' in page.partition('id="list"')[2]
+        assert ("(a lead does this)" in page) is (role < Role.LEAD)
+        assert "0 to 0" not in page
+    assert "Import a list" not in visit(Role.LEAD).get("/queue?rung=bytes").text
+    made(service)
+    page = visit(Role.LEAD).get("/queue?account=nobody").text
+    assert "All open cases" in page
+    with service.store.write() as connection:
+        connection.execute(update(service_schema.cases).values(state=CaseState.DECIDED.value))
+    page = visit(Role.LEAD).get("/queue").text
+    assert "Nothing waits for a decision." in page
+    assert "Import a list" not in page
 
 
 def test_the_strongest_evidence_comes_first_then_reach(visit: Visit, service: Service) -> None:

@@ -42,6 +42,7 @@ def test_a_scan_is_started_watched_and_finished(
     path = started(lead, accounts="account-01", confirm="none")
     waiting = lead.get(path).text
     assert "waiting" in waiting
+    assert "waits for its turn" in lead.get(f"{path}?done=asked").text
     assert 'http-equiv="refresh"' in waiting
     assert "hx-trigger" in waiting
 
@@ -56,6 +57,7 @@ def test_a_scan_is_started_watched_and_finished(
         worker.stop()
     done = lead.get(path).text
     assert "What it covered" in done
+    assert "waits for its turn" not in lead.get(f"{path}?done=asked").text  # the address stays
     assert 'http-equiv="refresh"' not in done
     assert "hx-trigger" not in done
     assert 'href="/cases/' in done

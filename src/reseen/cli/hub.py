@@ -277,7 +277,10 @@ def target_of(given: TargetGiven, hub: HubSettings) -> TargetRead:
         except InputError:
             bad.append(number)
     if given.everything and (named or given.author):
-        raise InputError("--all and single repositories exclude each other")
+        raise InputError(
+            "--all is the whole hub already, and something else is named as well",
+            remedy="Leave --all away, or the repositories, --author and --repos.",
+        )
     if not (named or given.author or given.since or given.everything):
         if bad:
             raise InputError(

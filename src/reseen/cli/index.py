@@ -51,7 +51,8 @@ def save(folder: Path, without_class: bool, db: str | None, as_json: bool) -> No
         from reseen.operations import index as operation
 
         keyring = keyring_or_new(store, settings)
-        made = operation.save(store, keyring, folder, without_class=without_class)
+        with about(folder):
+            made = operation.save(store, keyring, folder, without_class=without_class)
     if as_json:
         emit({"removals": made.removals, "digests": made.digests, "lists": made.lists})
     else:

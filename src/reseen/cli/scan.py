@@ -32,6 +32,7 @@ from reseen.cli.hub import (
     target_options,
 )
 from reseen.cli.scan_end import Ending, ending_options, exit_code_option, finish_scan, telling
+from reseen.errors import InputError
 
 if TYPE_CHECKING:
     from reseen.scan.target import Options
@@ -120,11 +121,20 @@ def folder(
     the SHA-256 and size that it states.
     """
     from reseen.cli.progress import scan_progress
+    from reseen.hubs.folder import walk
     from reseen.operations.scans import scan_folder
 
     settings = settings_for(db)
-    path = path or settings.hub_cache
-    assert path is not None
+    if path is None:
+        path = settings.hub_cache
+        assert path is not None
+        if not path.exists():
+            raise InputError(
+                f"no folder was named, and {path}, the cache of the Hub's own client, is not there",
+                remedy="Name the folder to scan.",
+            )
+    with about(path):
+        walk(path)  # nothing is made for the sake of a folder that is not there
     with open_or_make(settings) as store:
         keyring = keyring_if_any(store, settings)
         asked = Ending(exit_code=exit_code, silent=output.silent, as_json=output.as_json)

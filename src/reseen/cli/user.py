@@ -59,12 +59,13 @@ def password_options(command: Callable[..., None]) -> Callable[..., None]:
 @db_option
 def add(name: str, role: str, password_file: Path | None, generate: bool, db: str | None) -> None:
     """Add the user NAME, with a role."""
-    with _users(db, open_or_make) as store:
-        from reseen.operations import users as acts
-        from reseen.review import users
+    _need_service()
+    from reseen.operations import users as acts
+    from reseen.review import users
 
-        name = users.normal_name(name)
-        password = _password(password_file, generate)
+    name = users.normal_name(name)
+    password = _password(password_file, generate)  # nothing is made where that is no good
+    with _users(db, open_or_make) as store:
         acts.add(store, name, users.role_of(role), password)
     say(f"{name} may sign in as {role}")
     _tell(password, generate)
@@ -148,14 +149,18 @@ def password(name: str, password_file: Path | None, generate: bool, db: str | No
     _tell(new, generate)
 
 
-@contextmanager
-def _users(db: str | None, opens: Opens = open_store) -> Iterator[Store]:
+def _need_service() -> None:
     try:
         import argon2
         import fastapi
     except ImportError:
         raise MISSING from None
     del argon2, fastapi
+
+
+@contextmanager
+def _users(db: str | None, opens: Opens = open_store) -> Iterator[Store]:
+    _need_service()
     with opens(settings_for(db)) as store:
         yield store
 

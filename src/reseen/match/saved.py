@@ -234,7 +234,8 @@ def check_place(folder: Path) -> None:
     """Raises InputError where something is at the folder's place that is no saved index."""
     if os.path.lexists(folder) and not is_one(folder):
         raise InputError(
-            "there is something else at the folder's place", remedy="Name a folder that is new."
+            "something stands there already, and it is no saved index: it is left as it is",
+            remedy="Name a folder that is new.",
         )
 
 

@@ -236,7 +236,7 @@ def _all_of_map_is_there(given: Mapping[str, ListField], tables: Sequence[ListTa
     if missing:
         columns = max(len(table.columns) for table in tables)
         raise InputError(
-            f"--map names a column that is not in the list (the one given as number {missing[0]})",
+            f"--map number {missing[0]} of those given names a column that is not in the list",
             remedy=f"Name a column as the header does, or by its number, from 1 to {columns}.",
         )
 

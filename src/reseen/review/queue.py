@@ -192,6 +192,11 @@ class Page:
         return max(self.offset - self.most, 0) if self.offset else None
 
 
+def any_at_all(connection: Connection) -> bool:
+    """Whether there ever was a case."""
+    return connection.scalar(select(table.c.pk).limit(1)) is not None
+
+
 def queue(
     connection: Connection,
     which: CaseFilter,

@@ -319,7 +319,7 @@ def spelled_as(heading: str) -> ListField | None:
 def parse_map(pairs: Sequence[str]) -> dict[str, ListField]:
     """`--map column=field` as given on a command line. Raises InputError."""
     given: dict[str, ListField] = {}
-    for pair in pairs:
+    for number, pair in enumerate(pairs, 1):
         column, equals, label = pair.rpartition("=")
         plain = plain_heading(label)
         field = next(
@@ -327,7 +327,8 @@ def parse_map(pairs: Sequence[str]) -> dict[str, ListField]:
         )
         if not equals or not plain_heading(column) or field is None:
             raise InputError(
-                "--map takes COLUMN=FIELD with a field that Reseen knows",
+                f"--map number {number} of those given names no field that Reseen knows "
+                "(COLUMN=FIELD)",
                 remedy="Fields: " + ", ".join(f.value for f in ListField) + ".",
             )
         given[column] = field

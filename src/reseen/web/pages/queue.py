@@ -18,7 +18,7 @@ from reseen.errors import NotFound
 from reseen.operations.cases import claim_next
 from reseen.records import LADDER, Rung
 from reseen.review import cases, decide
-from reseen.review.queue import CaseFilter, queue
+from reseen.review.queue import CaseFilter, any_at_all, queue
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import Verdict
 from reseen.web.access import Reader, Reviewer
@@ -57,6 +57,7 @@ def show(request: Request, service: Served, who: Reader) -> Response:
     with service.store.read() as connection:
         found = queue(connection, which, who, offset=offset_of(request, "offset"), most=ROWS)
         last = just_done(connection, request, who)
+        ever = bool(found.total) or any_at_all(connection)
     values = which.values()
 
     def at(offset: int) -> str:
@@ -94,6 +95,8 @@ def show(request: Request, service: Served, who: Reader) -> Response:
         undone=last,
         nothing_left="nothing" in request.query_params,
         may_decide=who.role >= Role.REVIEWER,
+        ever=ever,
+        may_lead=who.role >= Role.LEAD,
         key_groups=(words.QUEUE_KEYS, words.EVERYWHERE),
     )
 

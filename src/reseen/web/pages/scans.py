@@ -36,6 +36,8 @@ SAID = {
     "there": "The same was asked for already: this is it.",
     "stopped": "It stops in order. The same scan asked for again goes on where it was.",
 }
+AFTERWARDS = {"there": SAID["there"]}
+"""What is still so of a scan that ended: its address goes on carrying the word."""
 _A_PAGE = 50
 _MOST_SHOWN = 200
 """Problems and cases on a scan's page."""
@@ -149,14 +151,15 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         job = jobs.by_id(connection, id)
         outcome = _outcome(connection, job) or ScanOutcome()
     part = "hx-request" in request.headers
+    goes_on = job.state is jobs.JobState.WAITING or job.under_way
     return page(
         request,
         "_scan.html" if part else "scan.html",
         who,
-        said=SAID,
+        said=SAID if goes_on else AFTERWARDS,
         job=job,
         words=job_words,
-        goes_on=job.state is jobs.JobState.WAITING or job.under_way,
+        goes_on=goes_on,
         coverage=outcome.coverage,
         problems=outcome.problems,
         problem_count=outcome.problem_count,
