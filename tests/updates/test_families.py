@@ -167,8 +167,13 @@ def expert(seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def both(dtype: str) -> bytes:
     """Two experts in one file."""
-    names = {f"transformer.{n}": f for n, f in expert(1).items()}
-    names |= {f"transformer_2.{n}": f for n, f in expert(2).items()}
+    return together(("transformer.", "transformer_2."), dtype)
+
+
+def together(words: tuple[str, str], dtype: str) -> bytes:
+    """Two adapters in one file, with these words before the names of each."""
+    names = {f"{words[0]}{n}": f for n, f in expert(1).items()}
+    names |= {f"{words[1]}{n}": f for n, f in expert(2).items()}
     return saved(names, "", dtype)
 
 
@@ -208,3 +213,17 @@ def test_a_language_model_has_one_name_wherever_its_adapter_says_that_it_is() ->
     assert {tuple(names(prefix)) for prefix in spelled} == {
         tuple(f"language.layers.{i}.self_attn.q_proj" for i in range(4))
     }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("dit.", "dit2."), ("high_noise.", "low_noise."), ("experts.0.", "experts.1."), ("a.", "b.")],
+)
+def test_two_adapters_in_one_file_are_each_found(store: Store, words: tuple[str, str]) -> None:
+    """Whatever words stand before their names: the second is no part of the first."""
+    removals = [
+        remove(store, sketched(saved(expert(seed), "diffusion_model.", "<f4"))) for seed in (1, 2)
+    ]
+    found = read(together(words, "<f2"))
+    matches = registry(store).match_fingerprint(found)
+    assert sorted(match.removal for match in matches) == sorted(removals)

@@ -60,6 +60,8 @@ from reseen.updates.peft import GGUF_ALPHA, PeftConfig, config_of_gguf, parse_me
 from reseen.updates.sides import OWN
 
 _OR = "|"
+FEWEST_OF_SECOND = 4
+"""Modules of a second adapter in a file."""
 FEWEST_VALUES = 256
 """Numbers of AdaLoRA that are its own; its factors are drawn from a seed. Strangers of one seed who
 have 32 of them reach a mean cosine of 0.5 now and then; with these it would be eight sigma."""
@@ -162,7 +164,8 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     originals = frozenset(
         layer.place.prefix for layer in every if flat(layer.place.name).startswith(_ORIGINAL)
     )
-    others = _readings(layers, naming, by_name, modules, scales)
+    second = _second(layers, naming, modules, scales)
+    others = _readings(layers, naming, by_name, modules, scales, second)
     modules = tuple(sorted((*modules, *own_modules), key=lambda module: module.name))
     infos = [info for module in modules for info in module.tensors.values()]
     if any(other.architecture.endswith(BY_ORDER) for other in others):
@@ -197,9 +200,11 @@ def _readings(
     architecture: str,
     modules: Sequence[ModulePlan],
     scales: Mapping[str, float | None],
+    second: tuple[ModulePlan, ...],
 ) -> tuple[Reading, ...]:
     """The file under other names: those of the last release, and of those before it, which saw no
-    name behind words that they did not know; and what `readings` and `by_order` tell."""
+    name behind words that they did not know; and what `readings` and `by_order` tell. And `second`,
+    which is another adapter in the same file."""
     found: list[tuple[str, tuple[ModulePlan, ...]]] = []
     for models in () if is_as_now(layers, naming) else (then.MODELS, ()):
         was = tuple(layer_then(layer, models) for layer in layers)
@@ -211,6 +216,7 @@ def _readings(
     found += ((unknown, spelled) for spelled in readings.as_before(architecture, modules))
     found = _others(found, modules)
     found.append((architecture, readings.of_the_other_expert(architecture, modules)))
+    found.append((architecture, second))
     found += (
         (guessed.model + BY_ORDER, _modules(some, guessed, scales, Counter()))
         for guessed, some in by_order(layers, naming)
@@ -265,6 +271,20 @@ def _modules(
         replace(_module(layer, piece), fixed_scale=scales[layer.source], unpacked=layer.unpacked)
         for _, (layer, piece) in sorted(taken.items())
     )
+
+
+def _second(
+    layers: Sequence[FileLayer],
+    naming: Naming,
+    modules: Sequence[ModulePlan],
+    scales: Mapping[str, float | None],
+) -> tuple[ModulePlan, ...]:
+    """A second adapter of the same layers, under words of its own: each is known alone. One of few
+    modules could not be known."""
+    used = {module.source for module in modules}
+    left = [layer for layer in layers if layer.source not in used]
+    found = _modules(left, naming, scales, Counter()) if left else ()
+    return found if len(found) >= FEWEST_OF_SECOND else ()
 
 
 def _in_order(layers: Iterable[FileLayer]) -> list[FileLayer]:

@@ -31,7 +31,7 @@ _OTHER_MODELS = frozenset({"vision", "controlnet", "vae"})
 _IN_WRAPPERS = frozenset(
     (
         *("transformer", "model", "text", "encoder", "net", "lora", "processor", "layer", "layers"),
-        *("image", "video", "motion", "face", "language", "llm"),
+        *("image", "video", "motion", "face", "language", "llm", "noise", "experts"),
     )
 )
 """Words of layers' names that wrappers have, too. Any other one beside a name or within it says
