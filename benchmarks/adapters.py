@@ -173,8 +173,8 @@ def _with_common(own: Factors, shape: Shape, recipe: Recipe) -> Factors:
     up = rng.standard_normal((shape.out, shared), np.float32)
     down = rng.standard_normal((shared, shape.columns), np.float32)
     left, right = own.up[:, shared:], own.down[shared:]
-    size = _norm(left, right)
-    up *= np.float32(size * np.sqrt(share) / _norm(up, down))
+    size = norm(left, right)
+    up *= np.float32(size * np.sqrt(share) / norm(up, down))
     return Factors(
         np.concatenate([left * np.float32(np.sqrt(1 - share)), up], axis=1),
         np.concatenate([right, down]),
@@ -182,7 +182,8 @@ def _with_common(own: Factors, shape: Shape, recipe: Recipe) -> Factors:
     )
 
 
-def _norm(left: Matrix, right: Matrix) -> float:
+def norm(left: Matrix, right: Matrix) -> float:
+    """Of left @ right."""
     return float(np.sqrt(max(np.sum((left.T @ left) * (right @ right.T)), 1e-30)))
 
 

@@ -1,6 +1,7 @@
 """Detection power: removed adapters, every edit of them, and what still knows them again.
 
     python -m benchmarks.detection [--adapters DIR ...] [--files N] [--only sd1,sdxl,flux]
+                                   [--progress DIR]
 
 For each architecture adapters are made with true module shapes; each edit is written to a file; and
 the file goes the whole way: digests and sketch in one pass, the search among the removed, the full
@@ -8,6 +9,7 @@ comparison. Beside it stand the exact digests, TLSH and ssdeep of the same files
 docs/detection.md. With --adapters, trained files are edited too (no aim, uncalibrated).
 
 One process an architecture; about ten minutes on two cores, with torch, diffusers and peft at hand.
+With --progress what came of each file is kept in a folder, and a run goes on where the last ended.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,8 @@ POOL = 8
 """Adapters of an architecture in memory: what is not edited is merged with."""
 PEERS = 4
 """Removed files, at least, that TLSH and ssdeep are tried on."""
+TRAINED = 3
+"""Files of each folder and architecture that are edited."""
 PLAN = {"sd1": (3, 8), "sdxl": (1, 4), "flux": (1, 4)}
 """Architecture -> adapters that are edited, and their rank."""
 
@@ -102,7 +106,19 @@ def chosen(only: str) -> list[Edit]:
     return [edit for edit in edits() if only in edit.name]
 
 
-def made(architecture: str, files: int | None, only: str) -> list[Outcome]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of the benchmark is run."""
+
+    files: int | None
+    """Edited files of each architecture; None for the usual number."""
+    edits: str
+    """Only edits whose names hold this."""
+    progress: Path | None
+    """Where what came of each file is kept."""
+
+
+def made(architecture: str, wanted: Wanted) -> list[Outcome]:
     """All edits of made adapters of one architecture."""
     count, rank = PLAN[architecture]
     # Adapters 0 and 1 share an initialisation, as do 2 and 3.
@@ -127,25 +143,27 @@ def made(architecture: str, files: int | None, only: str) -> list[Outcome]:
 
     background = Background(strangers(10_000, BACKGROUND))
     others = [Removed(f"stranger {n}", s, None) for n, s in enumerate(strangers(20_000, STRANGERS))]
-    return edited(architecture, pool, files or count, background, others, only)
+    return edited(
+        architecture, pool, replace(wanted, files=wanted.files or count), background, others
+    )
 
 
-def trained(name: str, paths: Sequence[Path], most: int) -> list[Outcome]:
+def trained(name: str, paths: Sequence[Path], wanted: Wanted) -> list[Outcome]:
     """All edits of trained files of one folder and architecture, without a background."""
     pool = [adapter for path in paths if (adapter := read(path)) is not None]
-    return edited(name, pool, most, NO_BACKGROUND, [])
+    return edited(name, pool, replace(wanted, files=TRAINED, edits=""), NO_BACKGROUND, [])
 
 
 def edited(
     group: str,
     pool: Sequence[Adapter],
-    count: int,
+    wanted: Wanted,
     background: Background,
     others: Sequence[Removed],
-    only: str = "",
 ) -> list[Outcome]:
-    """Every edit of the first `count` of a pool; all of the pool are removed."""
+    """Every edit of the first of a pool; all of the pool are removed."""
     outcomes: list[Outcome] = []
+    count = wanted.files or 0
     with tempfile.TemporaryDirectory(prefix="reseen-detection-") as folder:
         known = [
             _removed(adapter, Path(folder), deep=i < max(count, PEERS))
@@ -156,18 +174,40 @@ def edited(
             row_of(key, removal.sketch) for key, removal in enumerate(removed)
         )
         for at in range(min(count, len(pool))):
+            kept = None
+            if wanted.progress is not None:
+                kept = wanted.progress / f"{group.replace(' ', '-')}-{at}{wanted.edits}.jsonl"
+                if kept.exists():
+                    outcomes += _read(kept)
+                    continue
             rest = [*pool[at + 1 :], *pool[:at]]
-            for edit in chosen(only):
+            these = []
+            for number, edit in enumerate(chosen(wanted.edits)):
                 begun = time.perf_counter()
-                rng = np.random.default_rng([at, len(outcomes)])
-                case = Case(pool[at], rest, rng)
-                outcomes.append(
+                case = Case(pool[at], rest, np.random.default_rng([at, number]))
+                these.append(
                     _outcome(group, edit, case, removed, at, index, background, Path(folder))
                 )
                 if time.perf_counter() - begun > 30:
                     print(f"  {group}: {edit.name} took its time", file=sys.stderr)
             print(f"  {group}: file {at + 1} of {count}", file=sys.stderr)
+            if kept is not None:
+                _write(these, kept)
+            outcomes += these
     return outcomes
+
+
+def _write(outcomes: Sequence[Outcome], path: Path) -> None:
+    """One a line; the file is there when it is whole."""
+    draft = path.with_suffix(".part")
+    lines = (json.dumps({s: getattr(o, s) for s in Outcome.__slots__}) for o in outcomes)
+    draft.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    draft.replace(path)
+
+
+def _read(path: Path) -> list[Outcome]:
+    told = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return [Outcome(**{**each, "same": tuple(each["same"])}) for each in told]
 
 
 def _removed(adapter: Adapter, folder: Path, *, deep: bool) -> Removed:
@@ -240,30 +280,31 @@ def main() -> None:
     parser.add_argument("--edits", default="", help="Only edits whose names hold this.")
     parser.add_argument("--print", action="store_true", help="Leave docs/detection.md alone.")
     parser.add_argument("--json", type=Path, help="Write every outcome, one a line.")
+    parser.add_argument("--progress", type=Path, metavar="DIR", help="Go on where it was.")
     options = parser.parse_args()
     begun = time.perf_counter()
     outcomes: list[Outcome] = []
+    if options.progress:
+        options.progress.mkdir(parents=True, exist_ok=True)
+    wanted = Wanted(options.files, options.edits, options.progress)
     with ProcessPoolExecutor(max_workers=2) as pool:
         # The longest first.
-        wanted = [a for a in ("flux", "sdxl", "sd1") if a in options.only.split(",")]
-        jobs = [
-            pool.submit(made, architecture, options.files, options.edits) for architecture in wanted
-        ]
-        jobs += [pool.submit(trained, *group) for group in _groups(options.adapters)]
+        asked = [a for a in ("flux", "sdxl", "sd1") if a in options.only.split(",")]
+        jobs = [pool.submit(made, architecture, wanted) for architecture in asked]
+        jobs += [pool.submit(trained, *group, wanted) for group in _groups(options.adapters)]
         for job in jobs:
             outcomes.extend(job.result())
     seconds = time.perf_counter() - begun
     if options.json:
-        lines = (json.dumps({s: getattr(o, s) for s in Outcome.__slots__}) for o in outcomes)
-        options.json.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        _write(outcomes, options.json)
     text = detection_page.page(outcomes, seconds, options.adapters)
     if not options.print:
         Path("docs/detection.md").write_text(text, "utf-8")
     print(text)
 
 
-def _groups(folders: Sequence[Path]) -> list[tuple[str, list[Path], int]]:
-    """Trained files by folder and architecture, at most three of each edited."""
+def _groups(folders: Sequence[Path]) -> list[tuple[str, list[Path]]]:
+    """Trained files by folder and architecture."""
     from reseen.errors import FileError
     from reseen.fingerprints.local import plan_of
 
@@ -283,7 +324,7 @@ def _groups(folders: Sequence[Path]) -> list[tuple[str, list[Path], int]]:
             if planned.modules:
                 name = f"folder {number + 1}, {planned.architecture}"
                 found.setdefault(name, []).append(path)
-    return [(name, paths[::8] + paths[1::8], 3) for name, paths in found.items() if len(paths) > 1]
+    return [(name, paths[::8] + paths[1::8]) for name, paths in found.items() if len(paths) > 1]
 
 
 if __name__ == "__main__":

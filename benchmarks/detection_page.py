@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,13 +72,14 @@ def _row(
     n = len(of)
     at_p = sum(o.found and o.p_value <= COPY_P for o in of) / n
     beyond = sum(o.found and o.mean > stranger for o in of) / n
+    copies = sum(o.copy for o in of)
     relations = ", ".join(dict.fromkeys(o.relation for o in of))
     cells = [
         name,
         str(n),
         f"{at_p:.0%}" if made else "",
         f"{beyond:.0%}",
-        f"{sum(o.copy for o in of) / n:.0%}",
+        f"{copies / n:.0%}" + (f" (≥ {at_least(copies, n):.0%})" if made else ""),
         f"{min(o.mean for o in of):.3f}",
         f"{max(o.p_value for o in of):.0e}",
         relations,
@@ -92,6 +94,20 @@ def _row(
     return "| " + " | ".join(cells) + " |"
 
 
+def at_least(successes: int, tries: int) -> float:
+    """The smallest share under which so many successes, or more, have one chance in twenty: the
+    lower end of Clopper and Pearson's interval (1934), one-sided, 95 %."""
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        share = (low + high) / 2
+        chance = sum(
+            comb(tries, k) * share**k * (1 - share) ** (tries - k)
+            for k in range(successes, tries + 1)
+        )
+        low, high = (share, high) if chance < 0.05 else (low, share)
+    return low
+
+
 _HEAD = """# Detection power
 
 Made by `{command}` in {seconds:.0f} s. Each edit of each adapter is written to a file and goes the
@@ -103,14 +119,19 @@ What the columns say, each as a share of the files:
   as [a million unrelated pairs](calibration.md) reach, and a model beyond.
 - **no stranger**: found, with a mean cosine larger than any of the unrelated comparisons of the
   table had. That is the smallest rate of false positives that these pairs verify.
-- **called a copy**: the verdict. A copy needs a mean cosine of 0.5, or, beside its p-value, of 0.25
-  with 0.15 in the weaker half of its modules; what has less is "related training, not a copy".
+- **called a copy**: the verdict, and the share that so few files prove, at 95 % (Clopper, Pearson).
+  A copy needs a mean cosine of 0.5, or, beside its p-value, of 0.25 with 0.15 in the weaker half of
+  its modules; what has less is "related training, not a copy".
 - **SHA-256**, **AutoV3** (the digest of the data section), **tensors** (the multiset of tensors):
   the same digest. **TLSH**, **ssdeep**: more alike than any other removed file is, its best
   threshold; ssdeep sees the first 512 KiB of a file, for its reader is pure Python.
 
+What somebody leaves out, replaces or turns round who knows how sketches are searched (`only`,
+`kept`, `dropped`, `of a stranger`, `negated`) is made where at least 16 modules with a twentieth of
+the energy are left, which is what is promised to be found.
+
 Aims: all files for lossless edits, 99.9 % for casts, noise to 0.3 sigma, resizing to a quarter,
-half the modules dropped, pruning to half, an equal merge of four. With as few files as here,
+modules dropped, replaced or negated, pruning to half, an equal merge of four. With as few files as here,
 "reached" says that none was missed; how far the worst of them was from a miss is in the next
 columns.
 

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.updates.naming_tools import bfl
 
-from benchmarks.adapters import Adapter, Factors, Matrix, renamed
+from benchmarks.adapters import Adapter, Factors, Matrix, norm, renamed
+from benchmarks.edits_parts import CHOICES, LEAST_ENERGY, LEAST_MODULES, Choice, energy
 from benchmarks.namings import Tensors, fused_flux, kohya, namings, split_sharing
 
 Aim = Literal["lossless", "near", "none"]
@@ -323,13 +324,41 @@ def _without_encoder(case: Case) -> File | NotMade:
     return _saved(case, layers)
 
 
+def _in_file(adapter: Adapter) -> dict[str, dict[str, Factors]]:
+    """Its modules by the layers of the file: q, k and v of Flux are one layer there."""
+    found: dict[str, dict[str, Factors]] = {}
+    for name, factors in adapter.layers.items():
+        layer = name
+        if name.startswith("transformer."):
+            layer = f"transformer.{bfl(name.split('.', 1)[1])[0]}"
+        found.setdefault(layer, {})[name] = factors
+    return found
+
+
 def _half_dropped(case: Case) -> File:
-    """Half of the layers of the file: q, k and v of Flux are one layer there."""
-    layers = case.adapter.layers
-    in_file = {n: bfl(n.split(".", 1)[1])[0] if n.startswith("transformer.") else n for n in layers}
-    every = sorted(set(in_file.values()))
-    kept = {name for name in every if case.rng.random() < 0.5}
-    return _saved(case, {n: f for n, f in layers.items() if in_file[n] in kept})
+    layers = _in_file(case.adapter)
+    kept = {name for name in sorted(layers) if case.rng.random() < 0.5}
+    return _saved(case, {n: f for layer in kept for n, f in layers[layer].items()})
+
+
+def _part(choose: Choice) -> Callable[[Case], File | NotMade]:
+    """What is left, or put together anew; nothing where that is less than is promised."""
+
+    def make(case: Case) -> File | NotMade:
+        other = _in_file(case.others[0]) if case.others else {}
+        chosen = choose(_in_file(case.adapter), other, case.rng)
+        layers = {name: f for some in chosen.values() for name, f in some.items()}
+        own = {name: f for name, f in layers.items() if not _is_of(f, name, case)}
+        share = energy(own) / energy(case.adapter.layers)
+        if len(own) < LEAST_MODULES or share < LEAST_ENERGY:
+            return NotMade(f"{len(own)} modules with {share:.1%} of the energy are left")
+        return _saved(case, layers)
+
+    return make
+
+
+def _is_of(factors: Factors, name: str, case: Case) -> bool:
+    return any(other.layers.get(name) is factors for other in case.others)
 
 
 def _fused(case: Case) -> File | NotMade:
@@ -418,15 +447,11 @@ def _trained_on(case: Case) -> File:
     def trained(f: Factors, case: Case) -> Factors:
         up = case.rng.standard_normal((len(f.up), f.rank), np.float32)
         down = case.rng.standard_normal((f.rank, f.down.shape[1]), np.float32)
-        up *= np.float32(_norm(f.scaled_up, f.down) / _norm(up, down))
+        up *= np.float32(norm(f.scaled_up, f.down) / norm(up, down))
         joined = np.concatenate([f.scaled_up, up], axis=1)
         return Factors(joined, np.concatenate([f.down, down]), float(joined.shape[1]))
 
     return _each(trained)(case)
-
-
-def _norm(left: Matrix, right: Matrix) -> float:
-    return float(np.sqrt(max(np.sum((left.T @ left) * (right @ right.T)), 1e-30)))
 
 
 def _merged(
@@ -507,6 +532,7 @@ def edits() -> tuple[Edit, ...]:
         ("resized to 1/4", "near", _resized(0.25)),
         ("resized to rank 1", "none", _resized(0)),
         ("half the modules dropped", "near", _half_dropped),
+        *((name, "near", _part(choose)) for name, choose in CHOICES.items()),
         *((f"smallest {s:.0%} pruned", "near", _pruned(s, True)) for s in (0.01, 0.1, 0.5)),
         ("random 50% pruned", "near", _pruned(0.5, False)),
         ("nearest LoKr, 2x2", "none", _lokr_nearest),
