@@ -131,8 +131,8 @@ What somebody leaves out, replaces or turns round who knows how sketches are sea
 the energy are left, which is what is promised to be found.
 
 Aims: all files for lossless edits, 99.9 % for casts, noise to 0.3 sigma, resizing to a quarter,
-modules dropped, replaced or negated, pruning to half, an equal merge of four. With as few files as here,
-"reached" says that none was missed; how far the worst of them was from a miss is in the next
+modules dropped, replaced or negated, pruning to half, an equal merge of four. With as few files as
+here, "reached" says that none was missed; how far the worst of them was from a miss is in the next
 columns.
 
 The adapters are made: true module shapes, initialisation and spectrum as trainers leave them, ranks
