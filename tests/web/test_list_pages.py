@@ -71,6 +71,21 @@ def test_removals_that_have_only_an_earlier_sketch_are_counted(
         assert counted in shown
 
 
+@pytest.mark.parametrize("rows", [(), (("Sample person 01", "12"),)])
+def test_a_list_of_which_nothing_is_taken_was_not_imported(
+    visit: Visit, rows: tuple[tuple[str, str], ...]
+) -> None:
+    """The page said "Imported into", in green, where every row was rejected."""
+    lead = visit(Role.LEAD)
+    page = upload(lead, csv(*rows)).text
+    assert "Nothing was taken from this list" in page
+    assert ("no row below the header" in page) is (not rows)
+    assert "Imported into" not in page
+    assert 'class="done"' not in page
+    part = upload(lead, csv(("Sample person 01", "12"), ("Sample person 02", sha(2)))).text
+    assert "Imported into" in part
+
+
 def test_importing_again_changes_nothing(visit: Visit, service: Service) -> None:
     lead = visit(Role.LEAD)
     upload(lead, GOOD)
