@@ -196,3 +196,22 @@ def test_a_scan_counts_what_reading_refuted_apart(
     if as_json:
         end = json.loads(said.out.splitlines()[-1])
         assert (end["new_sightings"], end["refuted"]) == (1, 1)
+
+
+def test_nothing_found_is_not_said_of_nothing_looked_for(home: Path) -> None:
+    """A report of an empty registry, or of no scan, was zeros: it looked like an answer."""
+    with Store(f"sqlite:///{home / 'empty.db'}"):
+        pass
+    assert "no removal is in force" in run("sightings", "--db", "empty.db").output
+    done = run("report", "--out", "r.html", "--db", "empty.db")
+    assert "No removal is in force" in done.output
+    assert "Nothing could be found" in (home / "r.html").read_text()
+    assert run("registry", "import", "l.csv").exit_code == 0
+    done = run("report", "--out", "r.html")
+    assert "No scan has run" in done.output
+    assert "Nothing was looked at" in (home / "r.html").read_text()
+    (home / "folder").mkdir()
+    assert run("scan", "folder", "folder").exit_code == 0
+    done = run("report", "--out", "r.html")
+    assert "No scan has run" not in done.output
+    assert "Nothing was looked at" not in (home / "r.html").read_text()

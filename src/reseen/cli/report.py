@@ -91,6 +91,10 @@ def _say_written(findings: Findings, out: Path, blind: bool) -> None:
         more = len(findings.sightings) - counting
         beside = f", and {more:,} that no longer count (withdrawn, refuted)" if more else ""
         note(f"Wrote {count(counting, 'sighting')}{beside} to {out}")
+    if not findings.removals_in_force:
+        note("No removal is in force: nothing could be found.")
+    elif not (findings.scans or findings.sightings):
+        note("No scan has run: nothing was looked at.")
     if findings.blind_count:
         of = "The weights of {} could not be judged: digests alone speak of them."
         note(of.format(count(findings.blind_count, "file")))

@@ -86,6 +86,7 @@ def sightings(at: SightingFilter, which: SightingFilter, db: str | None, as_json
     from reseen.hubs.kinds import stored_name_of
     from reseen.observed.sightings import SightingFilter, every
     from reseen.registry.removals import by_id
+    from reseen.registry.removals import every as every_removal
     from reseen.report.rows import row
 
     settings = settings_for(db)
@@ -107,10 +108,13 @@ def sightings(at: SightingFilter, which: SightingFilter, db: str | None, as_json
                     emit(row(sighting))
                 else:
                     say(sighting_line(sighting))
+        empty = next(every_removal(connection, withdrawn=False), None) is None
     if not as_json:
+        nothing = "No sightings. `reseen scan hf --help`"
+        if empty:
+            nothing = "No sightings: no removal is in force. `reseen registry import --help`"
         narrowed = which != SightingFilter(withdrawn=which.withdrawn)
-        nothing = "No such sightings." if narrowed else "No sightings. `reseen scan hf --help`"
-        note(_counted(shown) or nothing)
+        note(_counted(shown) or ("No such sightings." if narrowed else nothing))
 
 
 def _counted(shown: Mapping[frozenset[Rung], int]) -> str:
