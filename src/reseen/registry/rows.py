@@ -63,6 +63,8 @@ _RULE = re.compile(r"[-=:_+|\s]+\Z")
 """What is drawn between a header and its rows."""
 _COMMENT = ("#", "//")
 _ODD_FIRST = ("", "'", "=")
+_LINKED = ("=", "[", "<")
+"""How a cell begins that may hold a link behind a text."""
 """How a name begins that is none, or that a spreadsheet has written otherwise."""
 _LONGER_THAN_ONE = 76
 """Characters in a cell that may name several hashes, one by one."""
@@ -307,7 +309,7 @@ class _Drafter:
         link = None if url is None else links.parse(url)
         if link is None:
             url, link = self._behind(cells, url)
-            if name is not None and name[:1] == "=" and (formula := hyperlink_of(name)):
+            if name is not None and name[:1] in _LINKED and (formula := hyperlink_of(name)):
                 name = formula[1]
             if url is not None and link is None:
                 self._counts["what stands in the link's column is not a link"] += 1
@@ -382,7 +384,7 @@ class _Drafter:
         for cell in (*first, *cells):
             if isinstance(cell, LinkedText):
                 behind = cell.link
-            elif isinstance(cell, str) and cell[:1] == "=" and (formula := hyperlink_of(cell)):
+            elif isinstance(cell, str) and cell[:1] in _LINKED and (formula := hyperlink_of(cell)):
                 behind = formula[0]
             else:
                 continue

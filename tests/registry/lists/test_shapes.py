@@ -247,6 +247,25 @@ SHAPES: dict[str, Shape] = {
             ]
         )
     ),
+    "hashes as a list of pairs, several of one kind": Shape(
+        json.dumps(
+            [{"name": MARK, "hashes": [{"algorithm": "SHA-256", "hash": d} for d in (A, B, C)]}]
+        )
+    ),
+    "attributes of an event": Shape(
+        json.dumps(
+            {
+                "Event": {
+                    "Attribute": [
+                        {"type": "sha256", "category": "Payload", "value": A, "comment": MARK},
+                        {"type": "md5", "value": "ab" * 16},
+                        {"type": "filename|sha256", "value": f"{MARK}.pt|{B}"},
+                        {"type": "filename|sha256", "value": f"{MARK}|2.pt|{C}"},
+                    ]
+                }
+            }
+        )
+    ),
     "column by column": Shape(
         json.dumps(
             {
@@ -261,6 +280,18 @@ SHAPES: dict[str, Shape] = {
     "JSON Lines of hashes": Shape(lines(*(json.dumps(d) for d in (A, B, C)))),
     "a table in Markdown": Shape(
         lines("| name | sha256 |", "|---|---|", *(f"| {n} | {d} |" for d, n in NAMED)), set_aside=1
+    ),
+    "a table in Markdown, with links": Shape(
+        lines(
+            "| Name | SHA256 | Link |",
+            "|---|---|---|",
+            f"| {MARK} | `{A}` | [page]({link(1, 11)}) |",
+            f"| [{MARK} 2]({link(2, 12)}) | {B} | |",
+            f"| {MARK} 3 | {C} | <{link(3, 13)}> |",
+        ),
+        set_aside=1,
+        names=(f"{MARK}", f"{MARK} 2"),
+        links=(link(1, 11), link(2, 12), link(3, 13)),
     ),
     "links in Markdown": Shape(
         lines(f"- [{MARK}]({link(1, 11)})", f"- [{MARK} 2]({link(2, 12)}): {B}"),

@@ -285,16 +285,22 @@ def _flatten(entry: Mapping[str, Any], prefix: str, depth: int, flat: JsonRow) -
 
 def _named_hashes(name: str, values: list[Any]) -> JsonRow:
     """[{"type": "SHA256", "value": ...}, ...] as columns."""
-    found: JsonRow = {}
+    found: dict[str, list[str]] = {}
     for each in values:
         if not isinstance(each, dict):
             continue
         by = {plain_heading(key): value for key, value in each.items()}
         kind = next((by[k] for k in _HASH_KINDS if isinstance(by.get(k), str)), None)
         value = next((by[k] for k in _HASH_VALUES if isinstance(by.get(k), str)), None)
-        if kind is not None and value is not None and spelled_as(kind) in HASHES:
-            found[f"{name}.{kind}"] = value
-    return found
+        if kind is None or value is None:
+            continue
+        kinds = kind.split("|")  # {"type": "filename|sha256", "value": ...} says both
+        told = value.rsplit("|", len(kinds) - 1)
+        for one, said in zip(kinds, told, strict=False):
+            if spelled_as(one) in HASHES:
+                found.setdefault(f"{name}.{one}", []).append(said)
+    # Several of one kind are of several files.
+    return {column: cells if len(cells) > 1 else cells[0] for column, cells in found.items()}
 
 
 def _arrays(entry: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, list[Any]]]:

@@ -47,6 +47,10 @@ _FORMULA_TEXT = re.compile(r'="((?:[^"]|"")*)"\Z')
 _HYPERLINK = re.compile(
     r'=?HYPERLINK\(\s*"((?:[^"]|"")*+)"\s*(?:[,;]\s*"((?:[^"]|"")*+)"\s*)?\)\Z', re.IGNORECASE
 )
+_BEGIN_LINKS = ("=", "[", "<", "H", "h")
+_MARKDOWN = re.compile(
+    r"\[([^\[\]]*+)\]\(\s*<?(https?://[^\s()<>]++)>?[^()]*+\)\Z|<(https?://[^\s<>]++)>\Z"
+)
 
 _BY_LENGTH = {
     64: DigestKind.SHA256,
@@ -168,8 +172,14 @@ def hash_digits(text: str) -> int:
 
 
 def hyperlink_of(text: str) -> tuple[str, str] | None:
-    """(link, text) of a cell that holds the formula HYPERLINK."""
-    found = _HYPERLINK.match(text.strip()) if len(text) < 8_192 else None
+    """(link, text) of a cell that holds the formula HYPERLINK, or a link as Markdown writes it."""
+    text = text.strip()
+    if text[:1] not in _BEGIN_LINKS or len(text) >= 8_192:
+        return None
+    if found := _MARKDOWN.match(text):
+        link = found[2] or found[3]
+        return link, found[1] or link
+    found = _HYPERLINK.match(text)
     if found is None:
         return None
     link = found[1].replace('""', '"')
