@@ -13,6 +13,7 @@ import pytest
 from replica.sample import sample_world
 from replica.server import Replica
 from replica.world import World, lfs
+from sqlalchemy import select, update
 from tests.scan.walking import ALL, KEYRING, QUICK, fill, walk_hub
 
 from reseen.hubs.huggingface import HuggingFace
@@ -20,10 +21,12 @@ from reseen.observed import sightings
 from reseen.operations import consequences
 from reseen.scan import unread_copies
 from reseen.scan.context import ScanContext
+from reseen.scan.frontier import Task
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.unread_copies import UnreadCopies
 from reseen.scan.walk import walk
 from reseen.store.database import Store
+from reseen.store.schema import frontier, scans, walks
 
 NOTHING, HEADER, FULL = (Options(confirm=c) for c in Confirm)
 EVERYTHING = Options(confirm=Confirm.FULL, refs=True)
@@ -274,6 +277,29 @@ def test_stopped_at_any_moment_it_goes_on(known: Known, fresh: Callable[..., lis
         known.stop_reading(after=dice.uniform(0.0, 0.5))
     known.read()
     assert known.seen() == fresh(FULL)
+
+
+def test_a_copy_that_a_stopped_scan_has_yet_to_read_was_not_refused(known: Known) -> None:
+    """Its repository's history was walked and its head was not: "no access, or too large", said
+    the end of the scan, of copies that nobody had tried to read."""
+    known.add()
+    known.scan(NOTHING)
+    with known.store.write() as connection:
+        connection.execute(update(walks).values(confirm=2, version=1_000_000))
+    assert known.unread().refused > 10
+    with known.store.write() as connection:
+        connection.execute(update(scans).values(ended_at=None))
+        scan = connection.scalar(select(scans.c.pk).limit(1))
+        fixed = {"scan_pk": scan, "task": int(Task.FILES), "subject": "head", "priority": 1}
+        walked = connection.scalars(select(walks.c.repository_pk).distinct())
+        work = [{**fixed, "repository_pk": pk} for pk in walked]
+        connection.execute(frontier.insert(), work)
+    left = known.unread()
+    assert (left.copies, left.waiting, left.asked, left.refused) == (left.copies, left.copies, 0, 0)
+    assert left.copies > 10
+    with known.store.write() as connection:
+        connection.execute(update(scans).values(ended_at=1))
+    assert known.unread().waiting == 0, "a scan that ended reads nothing more"
 
 
 def test_only_what_is_named_is_read(known: Known) -> None:

@@ -105,9 +105,14 @@ def said_of_unread(unread: UnreadCopies) -> None:
     if unread.refused:
         copies = count(unread.refused, "known copy", "known copies")
         note(f"{copies} cannot be read: no access, or too large.")
+    if unread.waiting:
+        note(
+            f"{unread.waiting:,} of them are work of a scan that has not ended: where it was "
+            "stopped, the same command goes on."
+        )
     if unread.asked:
         note(f"A scan asked for {unread.asked:,} of them: reseen read")
-    elif unread.copies:
+    elif unread.copies > unread.waiting:
         note("Every byte of them is read by: reseen read --confirm full")
     if unread.pointers:
         copies = count(unread.pointers, "known copy", "known copies")

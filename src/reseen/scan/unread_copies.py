@@ -12,15 +12,18 @@ from reseen.hubs.kinds import FOLDER
 from reseen.observed import blind_spots
 from reseen.observed.known_commits import is_standing
 from reseen.records import RemovalClass, Rung
+from reseen.scan.frontier import State, Task
 from reseen.scan.read_result import GATED
 from reseen.store import change_log
 from reseen.store.database import Store
 from reseen.store.schema import (
     artifacts,
     evidence,
+    frontier,
     readings,
     removals,
     repositories,
+    scans,
     sightings,
     walks,
 )
@@ -32,8 +35,10 @@ class UnreadCopies:
 
     copies: int = 0
     """Known by what a hub declares alone, and not yet read in full, or refused."""
+    waiting: int = 0
+    """Of these: work of a scan that has not ended. It does it when it goes on, and nobody else."""
     asked: int = 0
-    """Of these: a scan asked for more than was read so far. `reseen read` does it."""
+    """Of these, beside them: a scan asked for more than was read so far. `reseen read` does it."""
     refused: int = 0
     """Beside these: they were asked for, and could not be had (no access, too large)."""
     pointers: int = 0
@@ -56,6 +61,12 @@ def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
     read = exists().where(readings.c.artifact_pk == artifacts.c.pk, readings.c.full == 1)
     header = exists().where(readings.c.artifact_pk == artifacts.c.pk)
     here = walks.c.repository_pk == artifacts.c.repository_pk
+    waits = exists().where(
+        frontier.c.scan_pk.in_(select(scans.c.pk).where(scans.c.ended_at.is_(None))),
+        frontier.c.repository_pk == artifacts.c.repository_pk,
+        frontier.c.task.in_((int(Task.FILES), int(Task.REINSPECT))),
+        frontier.c.state.in_((int(State.WAITING), int(State.LEASED))),
+    )
     query = (
         select(
             artifacts.c.pk,
@@ -64,6 +75,7 @@ def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
             header.label("header"),
             blind_spots.has(GATED.code).label("gated"),
             (repositories.c.hub == FOLDER).label("folder"),
+            waits.label("waits"),
         )
         .join(sightings, sightings.c.artifact_pk == artifacts.c.pk)
         .join(removals, removals.c.pk == sightings.c.removal_pk)
@@ -74,10 +86,14 @@ def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
     )
     if hub is not None:
         query = query.where(repositories.c.hub == hub)
-    copies = asked = refused = pointers = 0
+    copies = waiting = asked = refused = pointers = 0
     for row in connection.execute(query):
         if row.folder:
             pointers += 1
+            continue
+        if row.waits:  # what was walked of its repository says nothing of what was not
+            copies += 1
+            waiting += 1
             continue
         done = row.version is not None and row.version >= latest
         level = row.confirm or 0
@@ -86,7 +102,7 @@ def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
             continue
         copies += 1
         asked += not done and (level == 2 or (level == 1 and not row.header))
-    return UnreadCopies(copies, asked, refused, pointers)
+    return UnreadCopies(copies, waiting, asked, refused, pointers)
 
 
 def _is_never_read() -> ColumnElement[bool]:
