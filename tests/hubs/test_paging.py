@@ -31,6 +31,8 @@ ASKED = "https://hub.example/api/models?limit=50"
         ("<http://hub.example/api/models?skip=50>; rel=next", "skip=50"),
         ('<https://h/x?c=p>; rel="prev", <https://hub.example/x?c=n>; rel="next"', "c=n"),
         ('<https://hub.example/x?cursor=a,b>; rel="next"', "cursor=a,b"),
+        # What a mirror hands on.
+        ('<https://huggingface.co/api/models?limit=50&cursor=c>; rel="next"', "limit=50&cursor=c"),
     ],
 )
 def test_the_whole_query_of_the_next_page_is_taken(link: str | None, query: str | None) -> None:
@@ -46,6 +48,10 @@ def test_the_whole_query_of_the_next_page_is_taken(link: str | None, query: str 
         "//evil.example?cursor=abc",
         "https://hub.example:8443/api/models?p=1",
         "https://hub.example.evil.example/?p=1",
+        "https://huggingface.co/elsewhere?p=1",
+        "https://huggingface.co?p=1",
+        "http://huggingface.co/api/models?p=1",
+        "https://huggingface.co:8443/api/models?p=1",
         "https://hub.example@evil.example/?p=1",
         "ftp://hub.example/?p=1",
     ],

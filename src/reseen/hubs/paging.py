@@ -3,7 +3,8 @@
 What comes in: the header, and the address whose answer had it. What goes out: the whole query of
 the next page, whatever it is called (`cursor=`, `p=`, ...): it is asked of the path that was asked
 before, at our own endpoint. A link to another origin is refused: whoever answers there was not
-named by anybody.
+named by anybody. Mirrors hand on the Hub's own links as they are: of these, too, the query is asked
+of the mirror, where they lead to what was asked.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ LONGEST_QUERY = 8192
 _LINK = re.compile(r"<([^<>]*)>([^,<]*)")
 _NEXT = re.compile(r';\s*rel="?next"?\s*(;|$)', re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
+_HUB = "huggingface.co"
 
 
 def following(link: str | None, asked: str) -> str | None:
@@ -47,6 +49,9 @@ def _own_query(target: str, asked: str) -> str:
         ports = {_origin(here.scheme, here.port), _origin(there.scheme, there.port)}
         # Behind a proxy a server may take itself for one without TLS; nobody is asked but us.
         same = len(ports) == 1 or ports == set(_PORTS.values())
+        mirrored = there.hostname == _HUB and here.path.endswith(there.path or "?")
+        if mirrored and there.scheme == "https" and there.port in (None, 443):
+            return there.query
         if there.scheme not in _PORTS or there.hostname != here.hostname or not same:
             raise HubGarbage("the hub's link to the next page leads to another host")
     except ValueError:
