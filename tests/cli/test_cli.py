@@ -223,6 +223,23 @@ def test_compare_says_what_may_be_inside_a_merge(listed: Path) -> None:
     )
 
 
+def test_check_lists_parts_of_a_merge_as_leads(listed: Path) -> None:
+    first, stranger = listed / "removed.safetensors", adapter(listed / "5.safetensors", seed=5)
+    others = [adapter(listed / f"{seed}.safetensors", seed=seed) for seed in (2, 3, 4)]
+    merge = merged(listed / "merge.safetensors", [first, *others], [0.1, 1, 1, 1])
+    every = [str(each) for each in (merge, stranger, first)]
+    lines = reseen(listed, "check", *every, "--json", code=1).splitlines()
+    told, none, itself = map(json.loads, lines)
+    assert told["matches"] == []
+    (lead,) = told["parts"]
+    assert lead["removal"] == itself["matches"][0]["removal"]
+    assert (lead["verdict"], lead["by"]) == ("may be inside a merge", "columns")
+    assert none["parts"] == itself["parts"] == []
+    said = reseen(listed, "check", str(merge))  # and ends with 0: a lead is no match
+    assert f"{merge}: no match" in said
+    assert f"{merge}: lead {lead['removal']}  May be inside a merge" in said
+
+
 def test_compare_knows_the_same_bytes_and_tensors_whatever_they_are_called(home: Path) -> None:
     tensors = {f"nobody.knows.{n}": build.ramp("F16", 40, 40, seed=n) for n in range(3)}
     one, other, edited = (home / name for name in ("a.safetensors", "b.bin", "c.safetensors"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -49,8 +49,9 @@ def check(
 
     Exits 0 when nothing matched, 1 on a match (a hint alone is none), 2 when a file cannot be read
     or the registry is missing or empty, 3 when a file was judged only by the digests of its bytes
-    because its contents are damaged. What of a file was not read is said. A file in an archive is
-    one of its own, written ARCHIVE!FILE.
+    because its contents are damaged. What of a file was not read is said. A removal that may be
+    inside a file, as a part of a merge, is a lead: worth a look, and no match. A file in an archive
+    is one of its own, written ARCHIVE!FILE.
     """
     from reseen.cli.progress import bytes_bar
     from reseen.operations.checks import Checker
@@ -72,10 +73,8 @@ def check(
                 tell(ExitCode.CANNOT)
                 if as_json:
                     unread = JudgedBy((), (BlindSpot(e.code, str(e)),))
-                    emit(
-                        {"path": str(path), "error": str(e), "problem": None, "matches": []}
-                        | unread.fields
-                    )
+                    nothing: dict[str, Any] = {"problem": None, "matches": [], "parts": []}
+                    emit({"path": str(path), "error": str(e)} | nothing | unread.fields)
                 else:
                     note(f"{visible(str(path))}: {e}")
                 continue
@@ -97,13 +96,14 @@ def _tell_troubles(files: Iterable[Path], *, as_json: bool) -> None:
     for path in files:
         why = trouble_of(path)
         if why is not None and as_json:
-            emit({"path": str(path), "error": why, "problem": None, "matches": []})
+            nothing: dict[str, Any] = {"problem": None, "matches": [], "parts": []}
+            emit({"path": str(path), "error": why} | nothing)
         elif why is not None:
             note(f"{visible(str(path))}: {why}")
 
 
 def _show(path: str, found: Checked, *, as_json: bool, quiet: bool) -> None:
-    from reseen.cli.findings import match_fields, rung_text
+    from reseen.cli.findings import match_fields, part_fields, rung_text
 
     read = found.fingerprint
     if as_json:
@@ -114,6 +114,7 @@ def _show(path: str, found: Checked, *, as_json: bool, quiet: bool) -> None:
                 "problem": found.no_model or read.problem,
                 **found.judged.fields,
                 "matches": [match_fields(m) for m in found.matches],
+                "parts": [{"removal": p.removal, **part_fields(p.part)} for p in found.parts],
             }
         )
         return
@@ -121,6 +122,8 @@ def _show(path: str, found: Checked, *, as_json: bool, quiet: bool) -> None:
         say(f"{visible(path)}: {rung_text(match.rung)} {match.removal}  {match.why}")
     if not found.matches and not quiet:
         say(f"{visible(path)}: no match{visible(_limits(read, found.no_model))}")
+    for lead in found.parts:
+        say(f"{visible(path)}: lead {lead.removal}  {lead.part.why}")
 
 
 def _is_weights(read: Fingerprint) -> bool:

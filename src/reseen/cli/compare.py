@@ -116,22 +116,9 @@ class PartOf:
     @property
     def fields(self) -> dict[str, object]:
         """As a documented JSON object."""
-        by = self.part.by
-        assert by is not None
-        figures = self.part.figures[by]
-        return {
-            "part": self.which,
-            "verdict": self.part.verdict.value,
-            "by": by.value,
-            "value": round(figures.value, 4),
-            "margin": None if figures.margin is None else round(figures.margin, 4),
-            "p_value": figures.p_value,
-            "modules": figures.modules,
-            "decoys": figures.decoys,
-            "calibrated": figures.calibrated,
-            "weight": None if self.part.weight is None else round(self.part.weight, 4),
-            "why": self.part.why,
-        }
+        from reseen.cli.findings import part_fields
+
+        return {"part": self.which, **part_fields(self.part)}
 
 
 def _compared(
@@ -345,4 +332,4 @@ def _removals(db: str | None, architecture: str) -> list[Sketch]:
     from reseen.match.registry_parts import known
 
     with look_into(settings_for(db)) as store, store.read() as connection:
-        return known(connection, architecture)
+        return [each.sketch for each in known(connection, architecture)]

@@ -20,6 +20,7 @@ from reseen.records import (
 from reseen.texts import visible
 
 if TYPE_CHECKING:
+    from reseen.match.parts import MergePart
     from reseen.observed.blind_spots import BlindFile
     from reseen.records import Names
 
@@ -283,4 +284,22 @@ def match_fields(match: Match) -> dict[str, Any]:
             }
             for e in match.evidence
         ],
+    }
+
+
+def part_fields(part: MergePart) -> dict[str, Any]:
+    """What speaks for a part of a merge, as a documented JSON object."""
+    assert part.by is not None
+    figures = part.figures[part.by]
+    return {
+        "verdict": part.verdict.value,
+        "by": part.by.value,
+        "value": round(figures.value, 4),
+        "margin": None if figures.margin is None else round(figures.margin, 4),
+        "p_value": figures.p_value,
+        "modules": figures.modules,
+        "decoys": figures.decoys,
+        "calibrated": figures.calibrated,
+        "weight": None if part.weight is None else round(part.weight, 4),
+        "why": part.why,
     }

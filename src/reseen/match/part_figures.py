@@ -22,7 +22,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.fingerprints.sketch import FEWEST_MODULES, NUMBERS, Sketch, module_id
+from reseen.fingerprints.sketch import (
+    FEWEST_MODULES,
+    MOST_COMPONENTS,
+    NUMBERS,
+    Sketch,
+    module_id,
+)
 from reseen.match.calibration import (
     CALIBRATED_FROM,
     LEAST_P,
@@ -199,6 +205,11 @@ class Side:
             found.append((number, figures))
         return found
 
+    def hints(self) -> bool:
+        """Whether any candidate is beyond chance."""
+        beyond = self.reached(self.file) >= SIGMAS * self.chance(self.file)
+        return bool(self._contained()) if self.by is ToldBy.COLUMNS else bool(beyond.any())
+
     def _seen(self, left: Floats) -> _Seen:
         return _Seen(left, self.reached(left), self.chance(left))
 
@@ -285,7 +296,8 @@ def _of_file(by: ToldBy, file: Sketch) -> tuple[NDArray[np.uint32], Floats, Floa
     more = file.components
     none = np.zeros(0, np.float32)
     if by is ToldBy.LINEAR:
-        return file.ids, file.values(), none
+        chosen = _linear(file)
+        return file.ids[chosen], file.values()[chosen], none
     if more is None:
         return file.ids[:0], none, none
     if by is ToldBy.UP:
@@ -296,6 +308,17 @@ def _of_file(by: ToldBy, file: Sketch) -> tuple[NDArray[np.uint32], Floats, Floa
     has = more.has_space & more.space.any(axis=1) & (share <= _ROOM)
     numbers = more.space[has] * more.space_scales[has, None]
     return more.ids[has], numbers, share[has].astype(np.float32)
+
+
+def _linear(file: Sketch) -> NDArray[np.bool_]:
+    """Which modules' linear numbers are looked at: those that have components, which do where they
+    are many; else the strongest."""
+    more = file.components
+    if more is not None and len(more.ids) >= FEWEST_TO_CALIBRATE:
+        return np.isin(file.ids, more.ids)
+    chosen = np.zeros(len(file.ids), np.bool_)
+    chosen[np.argsort(-file.norms, kind="stable")[:MOST_COMPONENTS]] = True
+    return chosen
 
 
 def _aligned(by: ToldBy, other: Sketch, ids: NDArray[np.uint32]) -> Floats:

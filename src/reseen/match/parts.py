@@ -94,6 +94,12 @@ class MergePart:
         return PartVerdict.NOTHING if self.by is None else self.verdict_by(self.by)
 
     @property
+    def strength(self) -> tuple[int, float]:
+        """What parts are sorted by, the strongest first."""
+        p_value = 1.0 if self.by is None else self.figures[self.by].p_value
+        return list(PartVerdict).index(self.verdict), p_value
+
+    @property
     def weight(self) -> float | None:
         """How strong it is in the file, 1 for as it was; None where that cannot be told."""
         linear = self.figures.get(ToldBy.LINEAR)
@@ -128,16 +134,26 @@ def inside(
 ) -> MergePart:
     """Whether one removal is inside a file. `known`: other removals, that may be inside as well.
     Those of them, and of the strangers, that are the file itself say nothing, and are left out."""
-    others, rest = (_others(file, each) for each in (known, strangers))
+    others, rest = (
+        [each for each, same in zip(given, are_the_file(file, given), strict=True) if not same]
+        for given in (known, strangers)
+    )
     return parts(file, (removal, *others), rest)[0]
 
 
-def _others(file: Sketch, given: Sequence[Sketch]) -> list[Sketch]:
+def are_the_file(file: Sketch, given: Sequence[Sketch]) -> list[bool]:
+    """Which of these are the file itself, and no part of it."""
     side = Side.of(ToldBy.LINEAR, file, given, len(given))
     alike = np.zeros(len(given))
     if side is not None:
         alike[side.numbers] = side.reached(side.file)
-    return [each for each, how in zip(given, alike, strict=True) if how < FILE_ITSELF]
+    return [bool(how >= FILE_ITSELF) for how in alike]
+
+
+def hinted(file: Sketch, candidates: Sequence[Sketch]) -> bool:
+    """Whether anything speaks for any of these, before the others are taken into account."""
+    sides = (Side.of(by, file, candidates, len(candidates)) for by in ToldBy)
+    return any(side is not None and side.hints() for side in sides)
 
 
 def parts(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reseen.errors import InputError, bulkhead
 from reseen.match.registry_index import RegistryIndex
+from reseen.match.registry_parts import PartLead, RegistryParts
 from reseen.records import Container, Fingerprint, JudgedBy, Match, Rung
 from reseen.registry import never_read
 from reseen.registry.adds import why_no_model_file
@@ -25,6 +26,8 @@ class Checked:
     """Strongest first; a hint alone is no match, and stands here all the same."""
     no_model: str | None = None
     """Why it can hardly be a model (a web page, nothing, cut off), and what to do."""
+    parts: tuple[PartLead, ...] = ()
+    """Removals that may be inside it, as parts of a merge: leads, and no matches."""
     members: tuple[tuple[str, Checked], ...] = ()
     """The files in it, where it is an archive, each by its place in it ("!member")."""
 
@@ -58,6 +61,7 @@ class Checker:
         self._store, self._keyring = store, keyring
         self._known: RegistryIndex | None = None
         self._never = NOTHING
+        self._parts = RegistryParts(store.read)
 
     def check(self, path: Path, progress: Callable[[int], None] | None = None) -> Checked:
         """One file, read once. `progress` is told bytes read. Raises FileError when it cannot be
@@ -72,11 +76,15 @@ class Checker:
         """As `check`, for a file that was read before."""
         known = self.load()
         with bulkhead():
-            members = tuple(
-                (place, Checked(inner, known.match_fingerprint(inner)))
-                for place, inner in read.within
-            )
-            return Checked(read, known.match_fingerprint(read), members=members)
+            members = tuple((place, self._of(known, inner)) for place, inner in read.within)
+            return replace(self._of(known, read), members=members)
+
+    def _of(self, known: RegistryIndex, read: Fingerprint) -> Checked:
+        matches = known.match_fingerprint(read)
+        if any(match.rung > Rung.WEIGHTS for match in matches):
+            return Checked(read, matches)  # the file itself is known
+        besides = {match.removal for match in matches if match.rung > Rung.HINT}
+        return Checked(read, matches, parts=self._parts.leads(read.sketch, besides))
 
     def load(self) -> RegistryIndex:
         """The registry as it is now. Raises InputError when it is empty: nothing could match."""
@@ -88,6 +96,7 @@ class Checker:
                 self._known = self._known.followed(connection)
             if self._known is not before:
                 self._never = never_read.load(connection)
+                self._parts = RegistryParts(self._store.read)
         if not self._known:
             raise InputError(
                 f"the registry at {self._store.place} is empty: nothing can match",
