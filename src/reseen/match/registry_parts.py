@@ -86,9 +86,9 @@ class RegistryParts:
         self._store = store
         self._read = lru_cache(2)(self._of)
 
-    def leads(self, value: bytes | None, besides: Collection[str] = ()) -> tuple[PartLead, ...]:
+    def leads(self, value: bytes | None, without: Collection[str] = ()) -> tuple[PartLead, ...]:
         """Removals that may be inside the file of this sketch, in the published byte layout, but
-        for those that are known to be it (`besides`)."""
+        for those that are known to be it (`without`)."""
         if value is None:
             return ()
         file = decode(value)
@@ -102,7 +102,7 @@ class RegistryParts:
         said = parts(file, [each.sketch for each in there], rest)
         best: dict[str, MergePart] = {}
         for each, part in zip(there, said, strict=True):
-            if part.verdict is PartVerdict.NOTHING or each.removal in besides:
+            if part.verdict is PartVerdict.NOTHING or each.removal in without:
                 continue
             before = best.get(each.removal)
             if before is None or part.strength < before.strength:
