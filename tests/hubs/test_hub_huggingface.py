@@ -511,8 +511,9 @@ def test_a_hub_that_lists_nothing_in_an_order_it_does_not_know_is_asked_without(
 
     async def main() -> None:
         async with hub(asked) as there:
-            found = await there.list_repositories(WantedRepositories(), None)
-            assert len(found.repositories) == 3
+            for type in RepoType:
+                found = await there.list_repositories(WantedRepositories(type), None)
+                assert len(found.repositories) == 3
             before = len(asked.requests)
             nothing = WantedRepositories(author="nobody")
             assert (await there.list_repositories(nothing, None)).repositories == ()

@@ -68,7 +68,7 @@ class RepositoryLists:
         self._refused: dict[str, int] = {}
         """Type -> how many forms of the question the server refuses, the first ones."""
         self._listed = False
-        """It has listed something, ever."""
+        """It has listed something in the full form, ever."""
         self._links = False
         """It says where a list goes on: where it does not, the list has ended."""
 
@@ -140,14 +140,14 @@ class RepositoryLists:
                     self._refused[wanted.type] = number + 1
                 continue
             if answer.value or self._listed or form.fields is None:
-                self._listed |= bool(answer.value)
+                self._listed |= bool(answer.value) and form.fields is not None
                 return query, answer
             # Some list nothing where they do not know the order, and do not say so.
             plain = _Question(1000).query(wanted)
             with contextlib.suppress(HubRefused, HubGarbage):
                 other = await self._http.json(path, plain)
                 if isinstance(other.value, list) and other.value:
-                    self._listed, self._refused[wanted.type] = True, len(full)
+                    self._refused[wanted.type] = len(full)
                     return plain, other
             return query, answer
         if len(forms) == self._refused.get(wanted.type):
