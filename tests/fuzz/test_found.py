@@ -55,7 +55,7 @@ KEYRING = Keyring(bytes(range(32)))
 def test_a_column_is_mapped_by_a_plain_number_or_not_at_all(number: str, tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text(f"a,b\nx,{HASH}\n")
-    with pytest.raises(InputError, match="--map names a column"):
+    with pytest.raises(InputError, match="names a column that is not in the list"):
         read_list(path, ImportOptions(columns={number: "sha256"}))
     assert read_list(path, ImportOptions(columns={"2": "sha256"})).drafts
 

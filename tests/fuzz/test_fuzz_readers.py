@@ -7,7 +7,9 @@ Found by reading our own source: whoever calls one of `TAKES_APART`, and every f
 from __future__ import annotations
 
 import ast
+import multiprocessing
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
@@ -96,7 +98,13 @@ def _modules() -> set[str]:
 
 @cache
 def reached() -> dict[str, set[str]]:
-    """Module -> names of the functions that fuzzed readers came to, methods with their class."""
+    """Module -> names of the functions that fuzzed readers came to, methods with their class. In a
+    process of its own: what is made once in a process may have been made in this one."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_reached).result()
+
+
+def _reached() -> dict[str, set[str]]:
     codes: set[CodeType] = set()
 
     def seen(frame: FrameType, event: str, _: object) -> None:
