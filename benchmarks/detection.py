@@ -294,7 +294,7 @@ def main() -> None:
         jobs += [pool.submit(trained, *group, wanted) for group in _groups(options.adapters)]
         for job in jobs:
             outcomes.extend(job.result())
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - begun if wanted.progress is None else None
     if options.json:
         _write(outcomes, options.json)
     text = detection_page.page(outcomes, seconds, options.adapters)

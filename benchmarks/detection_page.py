@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,10 +26,11 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def page(outcomes: Sequence[Outcome], seconds: float, folders: Sequence[Path]) -> str:
-    """The page, in Markdown."""
+def page(outcomes: Sequence[Outcome], seconds: float | None, folders: Sequence[Path]) -> str:
+    """The page, in Markdown. `seconds`: None where it was made in several runs."""
     command = "python -m benchmarks.detection" + " --adapters DIR" * len(folders)
-    parts = [_HEAD.format(command=command, seconds=seconds)]
+    how_long = "in several runs" if seconds is None else f"in {seconds:.0f} s"
+    parts = [_HEAD.format(command=command, day=date.today(), how_long=how_long)]
     groups = list(dict.fromkeys(o.group for o in outcomes))
     order = [g for g in _NAMES if g in groups] + [g for g in groups if g not in _NAMES]
     for group in order:
@@ -110,7 +112,8 @@ def at_least(successes: int, tries: int) -> float:
 
 _HEAD = """# Detection power
 
-Made by `{command}` in {seconds:.0f} s. Each edit of each adapter is written to a file and goes the
+Made by `{command}`
+{how_long}, on {day}. Each edit of each adapter is written to a file and goes the
 whole way: digests and sketch in one pass over the file, search among the removed, full comparison.
 
 What the columns say, each as a share of the files:

@@ -149,7 +149,8 @@ def test_the_weaker_half_is_below_the_mean(background: Background) -> None:
 def test_other_architectures_are_not_compared_and_a_lone_encoder_is() -> None:
     own = sketch(adapter(1))
     assert common(own, replace(own, architecture="sdxl")) is None
-    assert common(own, replace(own, architecture="clip_l")) is not None
+    for encoders in ("clip_l", "clip_g+clip_l"):
+        assert common(own, replace(own, architecture=encoders)) is not None
     few = dict(list(adapter(1).layers.items())[:2])
     assert common(own, sketch(renamed(adapter(1), few))) is None
 

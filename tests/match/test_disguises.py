@@ -25,6 +25,7 @@ from reseen.records import RemovedFile, Rung
 from reseen.scan.record import record
 from reseen.store import meta
 from reseen.store.database import Store
+from reseen.updates.names.known import ENCODERS
 
 SECRETS = (b"one", b"another", b"a third")
 MODELS = ("sd1", "sdxl", "flux")
@@ -46,7 +47,9 @@ def made(model: str, seed: int) -> Modules:
 
 
 def sketch(model: str, modules: Modules) -> Sketch:
-    told = assemble(modules, architecture=model, ranks=[8], complete=True)
+    parts = {name.partition(".")[0] for name in modules}
+    architecture = "+".join(sorted(parts)) if parts <= set(ENCODERS) else model
+    told = assemble(modules, architecture=architecture, ranks=[8], complete=True)
     assert isinstance(told, Sketch)
     return told
 
@@ -98,6 +101,7 @@ DISGUISES: dict[str, tuple[Change, Sequence[str]]] = {
         ("flux",),
     ),
     "one encoder only": (only("clip_l."), ("sd1", "sdxl")),
+    "both encoders only": (only("clip_l.", "clip_g."), ("sdxl",)),
     "any 64": (_some(64), MODELS),
     "any 16": (_some(16), MODELS),
     "the published ones dropped": (_without_published, MODELS),

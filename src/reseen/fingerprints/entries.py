@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 
 from reseen.fingerprints.choice import KEPT, WHOLE, ModuleOrder
 from reseen.fingerprints.sketch import FEWEST_MODULES, NUMBERS, SLOTS, Sketch, module_id
-from reseen.updates.names.known import BY_ORDER, DENOISERS, ENCODERS, groups_of, known, one_of
+from reseen.updates.names.known import (
+    BY_ORDER,
+    DENOISERS,
+    ENCODERS,
+    groups_of,
+    is_encoders_alone,
+    known,
+    one_of,
+)
 from reseen.updates.names.models import EXPERTS
 from reseen.updates.names.prefixes import SECOND_PART
 
@@ -120,7 +128,7 @@ def meets(group: str) -> tuple[str, ...]:
 
 def _groups(architecture: str, ids: Ids) -> dict[str, Ids]:
     architecture = architecture.removesuffix(BY_ORDER)
-    alone = bool(architecture) and all(each in ENCODERS for each in architecture.split("+"))
+    alone = is_encoders_alone(architecture)
     group = UNKNOWN if architecture.startswith(UNKNOWN) else architecture
     found = {} if alone else dict.fromkeys(groups_of(group), ids)
     having = frozenset(ids.tolist())

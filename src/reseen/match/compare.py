@@ -43,7 +43,7 @@ from reseen.match.calibration import (
     unit,
 )
 from reseen.match.calibration import Background as Background
-from reseen.updates.names.known import BY_ORDER, ENCODERS, one_of
+from reseen.updates.names.known import BY_ORDER, is_encoders_alone, one_of
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -242,13 +242,13 @@ def common(removal: Sketch, other: Sketch) -> Common | None:
 
 
 def _apart(removal: Sketch, other: Sketch) -> bool:
-    """Whether they are of different architectures, of whatever each may be. A text encoder alone is
-    not: several have it. Neither are two unknown ones: the label of an unknown architecture changes
-    when modules are dropped, the modules' names do not."""
+    """Whether they are of different architectures, of whatever each may be. Text encoders alone are
+    not: several have them. Neither are two unknown ones: the label of an unknown architecture
+    changes when modules are dropped, the modules' names do not."""
     architectures = {each.architecture.removesuffix(BY_ORDER) for each in (removal, other)}
     unknown = all(name.startswith("unknown") for name in architectures)
     alike = set(one_of(removal.architecture)) & set(one_of(other.architecture))
-    return not alike and not unknown and not architectures & set(ENCODERS)
+    return not alike and not unknown and not any(map(is_encoders_alone, architectures))
 
 
 def obstacle(removal: Sketch, other: Sketch) -> str | None:

@@ -73,6 +73,12 @@ def one_of(architecture: str) -> tuple[str, ...]:
     return tuple(architecture.removesuffix(BY_ORDER).split(_OR))
 
 
+def is_encoders_alone(architecture: str) -> bool:
+    """Whether a file of this architecture has layers of text encoders ("clip_l", "clip_g+clip_l")
+    and of nothing else. Several models have the same ones."""
+    return all(each in ENCODERS for each in architecture.removesuffix(BY_ORDER).split("+"))
+
+
 def groups_of(architecture: str) -> tuple[str, ...]:
     """Where sketches of an architecture are searched: together with those of models that have many
     layers of one name and one size with it."""
