@@ -210,6 +210,17 @@ class Row:
         return f"| {self.world} | {self.method} | {self.parts} | {cells} |"
 
 
+def _said(
+    file: Sketch,
+    known: Sequence[Sketch],
+    strangers: Sequence[Sketch],
+    decoys: Sequence[Sketch] = (),
+) -> tuple[Cell, Cell]:
+    """Of parts that are known, and of strangers."""
+    said = [part.verdict for part in parts(file, [*known, *strangers], decoys)]
+    return Cell.counted(said[: len(known)]), Cell.counted(said[len(known) :])
+
+
 def rows(world: str, merges: int, seed: int) -> Iterator[Row]:
     """Of made adapters of a world."""
     recipe, of_decoys = WORLDS[world]
@@ -231,10 +242,8 @@ def rows(world: str, merges: int, seed: int) -> Iterator[Row]:
                 chosen = rng.choice(PARTS, count, replace=False).tolist()
                 file = sketch(merge([removed[n] for n in chosen], rng), components=True)
                 for at, which in enumerate((chosen, chosen[:1])):
-                    known = [sketches[n] for n in which]
-                    said = [p.verdict for p in parts(file, [*known, *strangers], decoys)]
-                    cells[at] = cells[at].plus(Cell.counted(said[: len(which)]))
-                    cells[2] = cells[2].plus(Cell.counted(said[len(which) :]))
+                    known, others = _said(file, [sketches[n] for n in which], strangers, decoys)
+                    cells[at], cells[2] = cells[at].plus(known), cells[2].plus(others)
             yield Row(world, method, count, *cells)
 
 
@@ -287,9 +296,8 @@ def _trained_row(
         faces = {each.face for each in chosen}
         strangers = [each.sketch for each in group if each.face not in faces]
         for at, which in enumerate((chosen, chosen[:1])):
-            said = [p.verdict for p in parts(file, [*(each.sketch for each in which), *strangers])]
-            cells[at] = cells[at].plus(Cell.counted(said[: len(which)]))
-            cells[2] = cells[2].plus(Cell.counted(said[len(which) :]))
+            known, others = _said(file, [each.sketch for each in which], strangers)
+            cells[at], cells[2] = cells[at].plus(known), cells[2].plus(others)
     return Row(world, how[0], many[0], *cells)
 
 

@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scan": {"records", "errors", "files", "updates", "fingerprints", "store", "observed"}
     | {"registry", "match", "hubs"},
     "gate": GROUND | {"files", "fingerprints", "store", "observed", "registry", "match"},
-    "report": {"records", "errors", "texts", "store", "observed", "registry"},
+    "report": {"records", "texts", "store", "observed", "registry"},
     "review": GROUND | {"texts", "store", "observed", "registry", "match", "hubs"},
     "client": GROUND,
     "operations": GROUND

@@ -32,7 +32,7 @@ from reseen.report.blind_rows import BLIND_FIELDS, SCAN_FIELDS, blind_rows, scan
 from reseen.report.gather import Findings, ScanLine, by_account, by_month, by_removal, totals
 from reseen.report.html import MOST_ROWS, render
 from reseen.report.rows import FIELDS, LOCATION_FIELDS, row
-from reseen.report.writing import private
+from reseen.store.private_files import private
 
 NASTY = '=cmd|" /C calc"!A0<script>alert(1)</script>\u202e\x07'
 

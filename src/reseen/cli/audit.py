@@ -131,7 +131,7 @@ def export(out: Path, since: datetime | None, until: datetime | None, db: str | 
         )
     with open_store(settings) as store:
         from reseen.operations.exports import AuditPart, audit_file
-        from reseen.report.writing import private
+        from reseen.store.private_files import private
 
         part = AuditPart(since.date() if since else None, until.date() if until else None)
         keyring = keyring_or_new(store, settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -28,6 +28,10 @@ from reseen.texts import visible
 if TYPE_CHECKING:
     from reseen.operations.checks import Checked
     from reseen.records import Fingerprint
+
+
+_NOTHING: dict[str, object] = {"problem": None, "matches": [], "parts": []}
+"""What is said of a file that was not read."""
 
 
 @click.command()
@@ -73,8 +77,7 @@ def check(
                 tell(ExitCode.CANNOT)
                 if as_json:
                     unread = JudgedBy((), (BlindSpot(e.code, str(e)),))
-                    nothing: dict[str, Any] = {"problem": None, "matches": [], "parts": []}
-                    emit({"path": str(path), "error": str(e)} | nothing | unread.fields)
+                    emit({"path": str(path), "error": str(e)} | _NOTHING | unread.fields)
                 else:
                     note(f"{visible(str(path))}: {e}")
                 continue
@@ -96,8 +99,7 @@ def _tell_troubles(files: Iterable[Path], *, as_json: bool) -> None:
     for path in files:
         why = trouble_of(path)
         if why is not None and as_json:
-            nothing: dict[str, Any] = {"problem": None, "matches": [], "parts": []}
-            emit({"path": str(path), "error": why} | nothing)
+            emit({"path": str(path), "error": why} | _NOTHING)
         elif why is not None:
             note(f"{visible(str(path))}: {why}")
 

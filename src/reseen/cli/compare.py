@@ -65,7 +65,7 @@ def compare(
         _print(found, first, second, inside)
     if plot is not None:
         from reseen.cli.plot import block_picture
-        from reseen.report.writing import private
+        from reseen.store.private_files import private
 
         with private(plot) as path:
             path.write_text(block_picture(found, first.names), "utf-8")

@@ -124,7 +124,7 @@ def key(out: Path, db: str | None) -> None:
     settings = settings_for(db)
     with open_store(settings) as store:
         from reseen.operations import index as operation
-        from reseen.report.writing import private
+        from reseen.store.private_files import private
 
         keyring = keyring_or_new(store, settings)
         with private(out) as path:

@@ -46,7 +46,7 @@ def report(out: Path, format_: str | None, locations: bool, blind: bool, db: str
     from reseen.report.blind_rows import BLIND_FIELDS, SCAN_FIELDS, blind_rows, scan_rows
     from reseen.report.gather import gather
     from reseen.report.rows import row
-    from reseen.report.writing import private
+    from reseen.store.private_files import private
 
     chosen = format_ or _format_of(out)
     blind = blind and chosen in ("csv", "jsonl")

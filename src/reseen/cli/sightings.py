@@ -108,13 +108,13 @@ def sightings(at: SightingFilter, which: SightingFilter, db: str | None, as_json
                     emit(row(sighting))
                 else:
                     say(sighting_line(sighting))
-        empty = next(every_removal(connection, withdrawn=False), None) is None
+        told = _counted(shown)
+        if not told and which != SightingFilter(withdrawn=which.withdrawn):
+            told = "No such sightings."
+        elif not told and next(every_removal(connection, withdrawn=False), None) is None:
+            told = "No sightings: no removal is in force. `reseen registry import --help`"
     if not as_json:
-        nothing = "No sightings. `reseen scan hf --help`"
-        if empty:
-            nothing = "No sightings: no removal is in force. `reseen registry import --help`"
-        narrowed = which != SightingFilter(withdrawn=which.withdrawn)
-        note(_counted(shown) or ("No such sightings." if narrowed else nothing))
+        note(told or "No sightings. `reseen scan hf --help`")
 
 
 def _counted(shown: Mapping[frozenset[Rung], int]) -> str:

@@ -14,9 +14,9 @@ from reseen.registry import classes, never_read
 from reseen.registry.classes import By
 from reseen.registry.never_read import ExportedDigest
 from reseen.report import tables
-from reseen.report.writing import private
 from reseen.review.roles import Role, Who
 from reseen.store.database import Store
+from reseen.store.private_files import private
 from reseen.store.sealing import Keyring
 
 

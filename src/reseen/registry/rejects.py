@@ -10,9 +10,9 @@ from __future__ import annotations
 import csv
 import io
 import os
-import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from reseen.errors import ListError
@@ -20,6 +20,7 @@ from reseen.registry.lists.columns import REJECT_COLUMNS
 from reseen.registry.lists.table import UNREADABLE, Cell
 from reseen.registry.lists.values import text_of
 from reseen.registry.rows import Refusal
+from reseen.store.private_files import is_no_file, written_into
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 _MOST = 1_000
@@ -34,8 +35,9 @@ def write_rejects(wanted: Path, refusals: Sequence[tuple[tuple[str, ...], Refusa
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            if _is_device(path):  # /dev/null: who does not want the file says so
-                _into_device(path, text)
+            if is_no_file(path):  # /dev/null: who does not want the file says so
+                with _in_words(), written_into(path) as device:
+                    device.write(text)
                 return path
             if _holds(path, text):
                 return path
@@ -43,8 +45,9 @@ def write_rejects(wanted: Path, refusals: Sequence[tuple[tuple[str, ...], Refusa
         except OSError as error:
             raise _cannot(error) from None
         try:
-            os.fchmod(descriptor, 0o600)
-            _write(descriptor, text)
+            with _in_words(), os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, 0o600)
+                file.write(text)
         except ListError:  # half a file would be taken for the whole
             path.unlink(missing_ok=True)
             raise
@@ -55,29 +58,12 @@ def write_rejects(wanted: Path, refusals: Sequence[tuple[tuple[str, ...], Refusa
     )
 
 
-def _write(descriptor: int, text: bytes) -> None:
+@contextmanager
+def _in_words() -> Iterator[None]:
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
+        yield
     except OSError as error:
         raise _cannot(error) from None
-
-
-def _into_device(path: Path, text: bytes) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # nobody may read that pipe
-    except OSError as error:
-        raise _cannot(error) from None
-    os.set_blocking(descriptor, True)
-    _write(descriptor, text)
-
-
-def _is_device(path: Path) -> bool:
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
-    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 
 
 def _as_csv(refusals: Sequence[tuple[tuple[str, ...], Refusal]]) -> str:

@@ -63,9 +63,9 @@ _RULE = re.compile(r"[-=:_+|\s]+\Z")
 """What is drawn between a header and its rows."""
 _COMMENT = ("#", "//")
 _ODD_FIRST = ("", "'", "=")
+"""How a name begins that is none, or that a spreadsheet has written otherwise."""
 _LINKED = ("=", "[", "<")
 """How a cell begins that may hold a link behind a text."""
-"""How a name begins that is none, or that a spreadsheet has written otherwise."""
 _LONGER_THAN_ONE = 76
 """Characters in a cell that may name several hashes, one by one."""
 _HOST = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}")

@@ -1,4 +1,4 @@
-"""A file that is there whole or not at all, and readable by its owner alone."""
+"""Files that are there whole or not at all, for their owner alone; and what is no file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def private(out: Path) -> Iterator[Path]:
     A device, a pipe, or what is open already (`/dev/stdout`) keeps its place: what was written
     goes into it. Raises InputError when the folder cannot be written to, or its disk is full.
     """
-    goes_into = _is_no_file(out)
+    goes_into = is_no_file(out)
     try:
         handle, name = tempfile.mkstemp(
             prefix=f".{out.name[:40]}.", dir=None if goes_into else out.parent
@@ -36,7 +36,7 @@ def private(out: Path) -> Iterator[Path]:
     try:
         yield path
         if goes_into:
-            with path.open("rb") as whole, _opened(out) as target:
+            with path.open("rb") as whole, written_into(out) as target:
                 shutil.copyfileobj(whole, target)
         else:
             os.replace(path, out)
@@ -50,14 +50,14 @@ def private(out: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _opened(out: Path) -> BinaryIO:
-    """A device or pipe, to be written to: at its end, and refused where nobody reads a pipe."""
+def written_into(out: Path) -> BinaryIO:
+    """A device or pipe, written to at its end. Raises OSError, also where nobody reads a pipe."""
     descriptor = os.open(out, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC)
     os.set_blocking(descriptor, True)
     return os.fdopen(descriptor, "wb")
 
 
-def _is_no_file(out: Path) -> bool:
+def is_no_file(out: Path) -> bool:
     """Is a path that is to be written a device, a pipe, or one of what this process has open? Such
     a thing is written into: a file in its place would be in everybody's way."""
     try:
