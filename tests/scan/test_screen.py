@@ -108,8 +108,9 @@ def test_weights_that_take_more_time_than_a_file_has_are_that_files_trouble(
         if first:
             first.clear()
             yield Range(0, 8)
-            endless.add(own := threading.get_ident())
-            try:
+            own = threading.get_ident()
+            try:  # from here on it may be broken at any call, that of `add` too
+                endless.add(own)
                 while True:
                     pass
             finally:
