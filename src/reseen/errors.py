@@ -23,6 +23,7 @@
         ├── HubAuth           401/403: no access with this token
         │   └── HubHidden     401 to a stranger, without a reason: deleted, or private
         ├── HubMissing        404: no such repository, revision or file
+        │   └── HubLacks      the hub has no repositories of this type
         ├── HubDisabled       the hub took the repository down itself
         ├── HubBusy           429 or 5xx, also after waiting
         └── HubGarbage        the answer is not what the API promises
@@ -163,6 +164,10 @@ class MailError(ReseenError):
 class HubError(ReseenError):
     """A hub did not answer as needed."""
 
+    unexplained = False
+    """A refusal that gives no reason: it may be about how it was asked, and a simpler question be
+    answered."""
+
 
 class HubAuth(HubError):
     """401 or 403: no access with this token, or the repository is private."""
@@ -176,12 +181,19 @@ class HubMissing(HubError):
     """404: no such repository, revision or file."""
 
 
+class HubLacks(HubMissing):
+    """The hub has no repositories of this type at all: not this one, and no other."""
+
+
 class HubDisabled(HubError):
     """The hub took the repository down itself."""
 
 
 class HubBusy(HubError):
     """429 or 5xx, also after waiting."""
+
+    answered = False
+    """It did answer, with such a status; otherwise nobody did, or not to the end."""
 
 
 class HubGarbage(HubError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -13,7 +14,7 @@ from replica.http import Answer, Request
 from replica.server import Answering, Replica
 from replica.world import EPOCH, Repo, World, lfs, plain
 from tests.replica.olah_hub import OlahHub
-from tests.scan.walking import ALL, fill, seen_at, walk_hub
+from tests.scan.walking import ALL, QUICK, fill, seen_at, walk_hub
 
 from replica import kohaku, routes
 from reseen.errors import HubError
@@ -21,7 +22,7 @@ from reseen.hubs.hub import CUT, NOT_ALL_REFS
 from reseen.observed import sightings
 from reseen.records import RepoType, Rung, SightingState
 from reseen.scan import priorities
-from reseen.scan.left_out import recorded
+from reseen.scan.left_out import left_out, recorded
 from reseen.scan.target import Confirm, Options, Target
 from reseen.store.database import Store
 
@@ -263,3 +264,63 @@ def test_a_repository_whose_commit_only_its_refs_say_is_looked_at_and_stays_live
             ask(store, hub)
     # It is there: what its main line holds is not known.
     assert {s.state for s in _of(store, repo)} == {SightingState.UNREACHABLE}
+
+
+def lacking(*types: str, status: int = 404) -> Answering:
+    """A hub whose lists of these types are not there."""
+
+    def change(route: str, request: Request, answer: Answer) -> Answer:
+        lacked = any(request.path.startswith(f"/api/{type}") for type in types)
+        return Answer(status) if route == "list" and lacked else answer
+
+    return answering(change)
+
+
+@pytest.mark.parametrize("target", [ALL, dataclasses.replace(FEW, types=tuple(RepoType))])
+def test_the_types_that_are_there_are_looked_at_and_the_others_are_named(
+    store: Store, world: World, target: Target
+) -> None:
+    ids = fill(store, world)
+    with Replica(world, answer=lacking("spaces", "datasets")) as hub:
+        outcome = walk_hub(store, hub.endpoint, target, QUIETLY)
+        again = walk_hub(store, hub.endpoint, target, QUIETLY)
+    assert (ids[1], "model", "account-01/LORA") in {place[:3] for place in seen_at(store)}
+    for each in (outcome, again):
+        assert each.ended
+        assert priorities.NO_ACCOUNT not in each.coverage.skipped
+        with store.read() as connection:
+            left = left_out(connection, each, target)
+        assert left.lacked == tuple(
+            priorities.LACKED[type] for type in (RepoType.DATASET, RepoType.SPACE)
+        )
+        assert left.reasons == left.refused_accounts == {}
+
+
+@pytest.mark.parametrize("status", [403, 418, 404])
+def test_a_hub_of_which_nothing_can_be_listed_is_an_error(
+    store: Store, world: World, status: int
+) -> None:
+    hub = lacking("models", "spaces", "datasets", status=status)
+    with Replica(world, answer=hub) as there, pytest.raises(HubError):
+        walk_hub(store, there.endpoint, ALL, QUIETLY)
+
+
+def test_a_type_that_cannot_be_listed_leaves_the_others(store: Store, world: World) -> None:
+    ids = fill(store, world)
+    with Replica(world, answer=lacking("datasets", status=418)) as hub:
+        outcome = walk_hub(store, hub.endpoint, ALL, QUIETLY)
+    assert (ids[1], "model", "account-01/LORA") in {place[:3] for place in seen_at(store)}
+    with store.read() as connection:
+        left = left_out(connection, outcome, ALL)
+    assert left.reasons[priorities.NO_TYPE[RepoType.DATASET]] == 1
+    assert left.lacked == ()
+
+
+def test_a_hub_that_stays_in_trouble_is_said_to(store: Store, world: World) -> None:
+    broken = answering(lambda route, request, answer: Answer(500))
+    with Replica(world, answer=broken) as hub:
+        outcome = walk_hub(
+            store, hub.endpoint, ALL, QUIETLY, pace=dataclasses.replace(QUICK, patience=0.1)
+        )
+    assert not outcome.ended
+    assert "status 500" in str(outcome.stopped)

@@ -141,7 +141,10 @@ def test_a_hub_that_stays_away_ends_our_patience_and_nothing_is_given_up(store: 
         ):
             outcome = walk_hub(store, hub.endpoint, options=QUIETLY, pace=impatient)
         assert not outcome.ended
-        assert outcome.stopped == f"The hub {host_of(hub.endpoint)} does not answer."
+        assert outcome.stopped == (
+            f"The hub {host_of(hub.endpoint)} does not answer as needed: "
+            "the hub has troubles (status 500), also after waiting."
+        )
         with store.read() as connection:
             assert connection.scalar(select(func.count()).select_from(problems)) == 0
         outcome = walk_hub(store, hub.endpoint, options=QUIETLY)

@@ -53,8 +53,8 @@ def strict_option(command: F) -> F:
     return click.option(
         "--strict",
         is_flag=True,
-        help="Exit with 3 also when nothing is listed for an --author, a line of --repos is bad, "
-        "or a file was judged by its digests alone.",
+        help="Exit with 3 also when nothing is listed for an --author, the hub does not have one "
+        "of the --types, a line of --repos is bad, or a file was judged by its digests alone.",
     )(command)
 
 
@@ -137,7 +137,7 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
     if asked.as_json:
         _emit_end(store, outcome, left)
     if not asked.silent:
-        _summary(outcome, walks=asked.walks)
+        _summary(outcome, left, walks=asked.walks)
         _say_blind(outcome)
         if not nothing and not sketched and outcome.coverage.artifacts:
             note("  No removal has a sketch: exact copies were looked for, altered ones were not.")
@@ -165,6 +165,10 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
             f"{visible(author)}: nothing is listed for this account (0 repositories): "
             f"no such account at {asked.where}, or it shows nothing"
         )
+        if asked.strict:
+            tell(ExitCode.PART)
+    for lacked in left.lacked:
+        note(f"{asked.where}: not looked at: {lacked}")
         if asked.strict:
             tell(ExitCode.PART)
     if not asked.silent:
@@ -212,7 +216,7 @@ def _counted(outcome: Outcome) -> tuple[int, int]:
     return standing, len(outcome.sightings) - standing
 
 
-def _summary(outcome: Outcome, *, walks: bool) -> None:
+def _summary(outcome: Outcome, left: LeftOut, *, walks: bool) -> None:
     from reseen.scan.read_result import BLIND
 
     coverage = outcome.coverage
@@ -233,7 +237,7 @@ def _summary(outcome: Outcome, *, walks: bool) -> None:
     if coverage.unchanged:
         note(f"  {coverage.unchanged:,} unchanged since the last scan")
     for reason, times in coverage.skipped.items():
-        if reason != BLIND:
+        if reason != BLIND and reason not in left.lacked:  # those are told in any case
             note(f"  not looked at: {reason}: {times:,}")
 
 

@@ -253,8 +253,15 @@ def refusal(
     """What a refusal means, with what the person can do. Not for 429 and 5xx.
 
     The Hub answers 401 to strangers for what is missing, private or gated alike, and says which
-    only in `X-Error-Code` and `X-Error-Message`.
+    only in `X-Error-Code` and `X-Error-Message`. A 403 or 404 without such a code may be about how
+    it was asked: there are servers that answer so to a parameter they do not know.
     """
+    error = _refusal(status, headers, signed_in, endpoint)
+    error.unexplained = status in (403, 404) and not headers.get("X-Error-Code")
+    return error
+
+
+def _refusal(status: int, headers: Mapping[str, str], signed_in: bool, endpoint: str) -> HubError:
     code = headers.get("X-Error-Code", "")
     message = headers.get("X-Error-Message", "")
     token = (
@@ -299,7 +306,7 @@ _CLOSED = {
     407: "a proxy on the way asks for a name and a password",
     423: "the hub has locked this repository",
 }
-UNKNOWN_CALL = (400, 405, 406, 414, 422, 501)
+UNKNOWN_CALL = (400, 405, 406, 413, 414, 422, 431, 501)
 """Statuses by which a server says that it cannot be asked so, whoever asks, and however often."""
 
 

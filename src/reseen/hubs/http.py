@@ -17,7 +17,7 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeVar
@@ -45,6 +45,8 @@ SLOWEST = 32 << 10
 """Bytes a second: whoever sends an answer slower is taken for hung ..."""
 LEAST_TIME = 60.0
 """... but has this many seconds in any case."""
+ASKED_SIMPLER = 3
+"""The attempt at which a simpler question is asked, where there is one."""
 AT_FIRST = 3
 """Attempts to reach a hub that never answered: its address may be wrong."""
 DRAINED = 64 << 10
@@ -104,6 +106,8 @@ class HubResponse:
     """Its `Link` header."""
     total: int | None = None
     """Entries of the whole list, where the hub says (`X-Total-Count`)."""
+    query: str = ""
+    """To which question."""
 
     def following(self) -> str | None:
         """The next page's query; None after the last. Raises HubGarbage for a link that does not
@@ -161,18 +165,33 @@ class Http:
         await self._client.aclose()
 
     async def json(
-        self, path: str, parameters: Sequence[tuple[str, str]] | str = ()
+        self,
+        path: str,
+        query: str = "",
+        *,
+        simpler: str | None = None,
+        attempts: int | None = None,
     ) -> HubResponse:
-        """GET of the API. `parameters`: names and values, or a query as the hub gave it. Raises
-        AnswerTooBig beyond `MOST_JSON` bytes."""
-        if isinstance(parameters, str):
-            url = self._url(f"{path}?{parameters}")
-        else:
-            url = self._url(path).copy_merge_params(httpx2.QueryParams(list(parameters)))
+        """GET of the API. Raises AnswerTooBig beyond `MOST_JSON` bytes.
+
+        `simpler`: a query that is asked once in the place of `query` where the hub has troubles
+        (5xx) with that, time and again: an answer's `query` says which it is to. `attempts`: no
+        more than these.
+        """
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        tried, troubled = 0, False
 
         async def attempt() -> HubResponse:
-            response = await self._get(url, headers)
+            nonlocal tried, troubled
+            tried += 1
+            turn = simpler is not None and troubled and tried == ASKED_SIMPLER
+            asked = simpler if turn and simpler is not None else query
+            url = self._url(f"{path}?{asked}" if asked else path)
+            try:
+                response = await self._get(url, headers)
+            except _Again as again:
+                troubled = again.final.unexplained
+                raise
             try:
                 if response.status_code != 200:
                     raise HubGarbage(f"the hub answered with status {response.status_code}")
@@ -198,11 +217,12 @@ class Http:
                     str(response.url),
                     response.headers.get("Link"),
                     answers.whole_number(response.headers.get("X-Total-Count")),
+                    asked,
                 )
             except HubGarbage as garbage:  # perhaps broken off on its way
                 raise _Again(garbage, most=3) from None
 
-        return await self._persist(attempt)
+        return await self._persist(attempt, attempts)
 
     async def range(self, path: str, wanted: Range) -> bytes:
         """Bytes of a file: at most `wanted.length`, fewer where it ends."""
@@ -390,10 +410,14 @@ class Http:
         status = response.status_code
         if status == 429:
             busy = HubBusy("the hub says that we ask too often, also after waiting")
+            busy.answered = own
             # Our own origin's waits are the quota's business.
             return _Again(busy, 0.0 if own else retry_after(response.headers))
         if (status >= 500 and status not in answers.UNKNOWN_CALL) or status == 408:
             busy = HubBusy(f"the hub has troubles (status {status}), also after waiting")
+            # Busy (503) says that it passes; anything else may be how it takes a parameter.
+            busy.unexplained = status not in (408, 503)
+            busy.answered = own
             return _Again(busy, retry_after(response.headers))
         if not own:
             final = HubGarbage(f"the storage behind the hub refused (status {status})")
@@ -401,15 +425,16 @@ class Http:
         signed_in = self._token is not None
         return answers.refusal(status, response.headers, signed_in, self._endpoint)
 
-    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _persist(self, attempt: Callable[[], Awaitable[T]], attempts: int | None = None) -> T:
         """Try again while there is hope and patience; then raise what the last failure means."""
         failed_at: float | None = None
+        usual = min(self._attempts, attempts or self._attempts)
 
         def enough(state: RetryCallState) -> bool:
             nonlocal failed_at
             now = self._clock()
             failed_at = now if failed_at is None else failed_at
-            most = min(self._attempts, _again(state).most)
+            most = min(usual, _again(state).most)
             if not self._answers:
                 most = min(most, AT_FIRST)
             return state.attempt_number >= most or now - failed_at > self._patience

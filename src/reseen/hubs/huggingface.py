@@ -11,12 +11,12 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from types import TracebackType
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, HubRefused
 from reseen.files.source import Range
 from reseen.hubs import answers
-from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions, Http, HubResponse
+from reseen.hubs.http import USUAL, ClientOptions, Http, HubResponse
 from reseen.hubs.hub import (
     CUT,
     GATED_HISTORY,
@@ -30,6 +30,7 @@ from reseen.hubs.hub import (
     WantedRepositories,
 )
 from reseen.hubs.huggingface_addresses import PREFIX
+from reseen.hubs.questions import Questions
 from reseen.hubs.repository_lists import USUAL_PAGES, RepositoryLists
 from reseen.hubs.trees import Trees, cut_at, may_be_cut
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType, commit_key
@@ -91,10 +92,9 @@ class HuggingFace:
         self._trees = Trees(self._http)
         self._links_history = False
         """This server says where a history goes on."""
-        self._short_history = False
-        """It refuses to be asked for long pages of history."""
-        self._short_info: set[RepoType] = set()
-        """Types of which it refuses to be asked for more than it gives unasked."""
+        self._histories = Questions(self._http)
+        self._all_refs = Questions(self._http)
+        self._infos = {type: Questions(self._http) for type in RepoType}
 
     @property
     def name(self) -> str:
@@ -153,14 +153,9 @@ class HuggingFace:
 
     async def _info(self, path: str, type: RepoType) -> HubResponse:
         """With all that is needed; from a server that refuses to be asked so, what it gives."""
-        if type not in self._short_info:
-            try:
-                return await self._http.json(path, [("expand", field) for field in _FIELDS[type]])
-            except HubRefused:
-                answer = await self._http.json(path)
-                self._short_info.add(type)
-                return answer
-        return await self._http.json(path)
+        fields = urlencode([("expand", field) for field in _FIELDS[type]])
+        _, answer = await self._infos[type].ask(path, [fields, ""], shorter=False)
+        return answer
 
     def _one(self, type: RepoType, value: object) -> Repository:
         found = answers.repository(self._name, type, value, self._http.access)
@@ -203,16 +198,16 @@ class HuggingFace:
         """What leads to a version. Where this server does not say it: main alone."""
         path = f"{self._api(type, repo)}/refs"
         where = f"{self._name} {repo}"
-        why: HubError
         try:
-            answer = await self._http.json(path, [("include_prs", "1")])
-            return answers.refs(where, answer.value)
+            number, answer = await self._all_refs.ask(path, ["include_prs=1", ""], shorter=False)
         except (HubMissing, HubRefused) as e:
             why = e
-        if isinstance(why, HubRefused):
-            with contextlib.suppress(HubMissing, HubRefused):
-                found, problems = answers.refs(where, (await self._http.json(path)).value)
-                return found, [*problems, self._problem(repo, f"no pull requests: {why}")]
+        else:
+            found, problems = answers.refs(where, answer.value)
+            if number:
+                reason = f"no pull requests: {self._all_refs.why}"
+                problems.append(self._problem(repo, reason))
+            return found, problems
         there = await self.repository(type, repo)  # or it is missing itself
         heads = [] if there.sha is None else [Revision("main", there.sha)]
         return heads, [self._problem(repo, f"no branches, tags and pull requests: {why}")]
@@ -254,7 +249,7 @@ class HuggingFace:
                 if query is not None:
                     self._links_history = True
                 more = news and query is not None
-                lengths = USUAL_PAGES if self._short_history else (50, 100, HISTORY_PAGE)
+                lengths = USUAL_PAGES if self._histories.refused else (50, 100, HISTORY_PAGE)
                 if news and may_be_cut(answer, self._links_history, *lengths):
                     at, more = commits[-1], len(commits) > 1
         return list(found), left
@@ -264,14 +259,8 @@ class HuggingFace:
         path = f"{api}/commits/{head}"
         if query is not None:
             return await self._http.json(path, query)
-        if not self._short_history:
-            try:
-                return await self._http.json(path, f"limit={HISTORY_PAGE}")
-            except AnswerTooBig:
-                pass
-            except HubRefused:
-                self._short_history = True
-        return await self._http.json(path)
+        _, answer = await self._histories.ask(path, [f"limit={HISTORY_PAGE}", ""])
+        return answer
 
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         """Bytes of an artifact: at most `wanted.length`, fewer where it ends."""

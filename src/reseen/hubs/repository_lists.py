@@ -12,15 +12,24 @@ import contextlib
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from reseen.errors import HubError, HubGarbage, HubHidden, HubMissing, HubRefused
-from reseen.hubs.http import AnswerTooBig, Http, HubResponse
+from reseen.errors import (
+    HubError,
+    HubGarbage,
+    HubHidden,
+    HubLacks,
+    HubMissing,
+    HubRefused,
+)
+from reseen.hubs.http import Http, HubResponse
 from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.paging import number_in
+from reseen.hubs.questions import Questions
 
 MOST = 100_000
 """Entries of one page, where a server never says that there is more."""
 USUAL_PAGES = (10, 20, 25, 50, 100, 200, 250, 500, 1000)
 """How long a page may be where we did not say."""
+LACKS = "Leave them out of --types; or check the hub's address."
 NAME_THEM = "Name the repositories (OWNER/NAME or --repos), if this hub lists none."
 
 
@@ -65,8 +74,8 @@ class RepositoryLists:
 
     def __init__(self, http: Http, endpoint: str) -> None:
         self._http, self._endpoint = http, endpoint
-        self._refused: dict[str, int] = {}
-        """Type -> how many forms of the question the server refuses, the first ones."""
+        self._questions: dict[str, Questions] = {}
+        """By type."""
         self._listed = False
         """It has listed something in the full form, ever."""
         self._links = False
@@ -81,10 +90,30 @@ class RepositoryLists:
             return await self._page(wanted, fields, cursor)
         except HubHidden as e:
             raise HubMissing(f"{call} lists nothing to this caller", remedy=e.remedy) from None
+        except HubMissing as e:
+            if await self._lacks(wanted, e):
+                raise HubLacks(f"{call}: this hub has no {wanted.type}s", remedy=LACKS) from None
+            raise
         except HubRefused as e:
             raise HubRefused(f"{call} cannot be listed: {e}", remedy=NAME_THEM) from None
         except HubGarbage as e:
             raise HubGarbage(f"{call} cannot be listed: {e}", remedy=NAME_THEM) from None
+
+    async def _lacks(self, wanted: WantedRepositories, missing: HubMissing) -> bool:
+        """Does the hub list nothing of this type, whoever's it is? Where it answers so of an
+        account, it is asked without one."""
+        questions = self._questions.get(wanted.type)
+        if not missing.unexplained or (questions is not None and questions.taken):
+            return False
+        if wanted.author is None:
+            return True
+        try:
+            await self._http.json(f"/api/{wanted.type}s", "limit=1")
+        except HubMissing as e:
+            return e.unexplained
+        except HubError:
+            pass
+        return False
 
     async def _page(
         self, wanted: WantedRepositories, fields: tuple[str, ...], cursor: str | None
@@ -128,31 +157,19 @@ class RepositoryLists:
             _Question(None, without),
         ]
         forms = [*full, _Question(1000), _Question(100), _Question(None)]
-        start = self._refused.get(wanted.type, 0)
-        why: HubError = HubGarbage("the hub's list cannot be had")
-        for number, form in enumerate(forms[start:], start):
-            query = form.query(wanted)
-            try:
-                answer = await self._http.json(path, query)
-            except (AnswerTooBig, HubRefused) as e:
-                why = e
-                if isinstance(e, HubRefused) and self._refused.get(wanted.type, 0) == number:
-                    self._refused[wanted.type] = number + 1
-                continue
-            if answer.value or self._listed or form.fields is None:
-                self._listed |= bool(answer.value) and form.fields is not None
-                return query, answer
-            # Some list nothing where they do not know the order, and do not say so.
-            plain = _Question(1000).query(wanted)
-            with contextlib.suppress(HubRefused, HubGarbage):
-                other = await self._http.json(path, plain)
-                if isinstance(other.value, list) and other.value:
-                    self._refused[wanted.type] = len(full)
-                    return plain, other
-            return query, answer
-        if len(forms) == self._refused.get(wanted.type):
-            self._refused[wanted.type] = len(full)
-        raise why
+        queries = [form.query(wanted) for form in forms]
+        questions = self._questions.setdefault(wanted.type, Questions(self._http))
+        number, answer = await questions.ask(path, queries)
+        if answer.value or self._listed or forms[number].fields is None:
+            self._listed |= bool(answer.value) and forms[number].fields is not None
+            return queries[number], answer
+        # Some list nothing where they do not know the order, and do not say so.
+        with contextlib.suppress(HubRefused, HubGarbage):
+            other = await self._http.json(path, queries[len(full)])
+            if isinstance(other.value, list) and other.value:
+                questions.refused = len(full)
+                return queries[len(full)], other
+        return queries[number], answer
 
     async def _once_more(self, path: str, query: str, page: ListPage) -> ListPage:
         """A full page, and no word of another: a server that has more gives more when more is asked
@@ -165,7 +182,9 @@ class RepositoryLists:
             try:
                 answer = await self._http.json(path, asked)
                 entries = _entries(answer)
-            except (AnswerTooBig, HubRefused, HubGarbage):
+            except HubError as e:
+                if not isinstance(e, HubGarbage) and not e.unexplained:
+                    raise
                 break
             if len(entries) <= len(page.entries):
                 break

@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
-from reseen.errors import HubError, HubMissing, HubRefused
+from reseen.errors import HubError, HubMissing
 from reseen.hubs.answers import folders
 from reseen.hubs.http import Http, HubResponse
 from reseen.hubs.hub import MAY_BE_CUT
+from reseen.hubs.questions import Questions
 
 MOST_PAGES = 2_000
 """Pages of 1,000 files, or folders: no more of one commit is listed."""
@@ -32,8 +33,7 @@ class Trees:
 
     def __init__(self, http: Http) -> None:
         self._http = http
-        self._refused = 0
-        """How many of the ways to ask it refuses, the first ones."""
+        self._questions = Questions(http)
         self._links = False
         """It says where a list goes on: where it does not, the list has ended."""
 
@@ -67,7 +67,10 @@ class Trees:
     async def _of_folder(self, path: str) -> AsyncIterator[tuple[object, str | None]]:
         query: str | None = None
         while True:
-            answer = await (self._first(path) if query is None else self._http.json(path, query))
+            if query is None:
+                _, answer = await self._questions.ask(path, _QUERIES)
+            else:
+                answer = await self._http.json(path, query)
             value, cut = answer.value, None
             if may_be_cut(answer, self._links, PAGE):
                 value, cut = await self._longer(path, answer)
@@ -77,24 +80,13 @@ class Trees:
                 return
             self._links = True
 
-    async def _first(self, path: str) -> HubResponse:
-        while True:
-            number = self._refused
-            try:
-                return await self._http.json(path, _QUERIES[number])
-            except HubRefused:
-                if number + 1 == len(_QUERIES):
-                    self._refused = 0  # it is this tree that cannot be had
-                    raise
-                self._refused = max(self._refused, number + 1)
-
     async def _longer(self, path: str, answer: HubResponse) -> tuple[object, str | None]:
         """A page of the usual length, and no word of another: what the server gives when it is
         asked for more; and why that may not be all."""
         value = answer.value
         assert isinstance(value, list)
         with contextlib.suppress(HubError):
-            query = f"{_QUERIES[self._refused]}&limit={LONGEST}".lstrip("&")
+            query = f"{_QUERIES[self._questions.refused]}&limit={LONGEST}".lstrip("&")
             longer = (await self._http.json(path, query)).value
             if isinstance(longer, list) and len(longer) > len(value):
                 value = longer

@@ -34,6 +34,7 @@ SOUND = frozenset(
         inspect.BY_NAME,
         never_read.SKIPPED,
         BLIND,
+        *priorities.LACKED.values(),
     )
 )
 """Reasons for which nothing was left out that could have been looked at."""
@@ -53,6 +54,8 @@ class LeftOut:
     """Accounts of the target that could not be listed -> why."""
     empty_accounts: tuple[str, ...] = ()
     """Accounts of the target for which nothing is listed."""
+    lacked: tuple[str, ...] = ()
+    """Types of the target that the hub does not have, in words."""
     reasons: Mapping[str, int] = field(default_factory=dict)
     """Why something else was left out, and how often."""
     cut: tuple[str, ...] = ()
@@ -109,6 +112,7 @@ def left_out(connection: Connection, outcome: Outcome, target: Target | None) ->
             if author not in refused_accounts
             and not known_commits.is_listed(connection, scan.hub, author, scan.started_at)
         ),
+        lacked=tuple(why for why in priorities.LACKED.values() if why in outcome.coverage.skipped),
         reasons={why: n for why, n in reasons.items() if n > 0},
         cut=_cut(connection, outcome.scan),
         problems=told,

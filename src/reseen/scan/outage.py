@@ -31,7 +31,8 @@ UNANSWERED = "files not read: no usable answer after several attempts"
 
 
 class HubAway(Exception):
-    """The hub did not answer for longer than our patience."""
+    """The hub did not answer for longer than our patience. Its text is how it answered last, where
+    it did."""
 
 
 class HubOutage:
@@ -46,6 +47,8 @@ class HubOutage:
         """It has answered, ever. Until then we wait for `AT_FIRST` only."""
         self._silent = 0.0
         """When an attempt to find the hub back last failed."""
+        self._last: HubBusy | None = None
+        """What it failed with."""
         self._asking = asyncio.Lock()
         self.now = False
 
@@ -66,28 +69,30 @@ class HubOutage:
         async with self._asking:
             if self._silent >= started:
                 if self._heard <= self._silent:
-                    await self.wait()
+                    await self.wait(self._last)
                 return True
             if started <= self._heard <= failed:
                 return False
             try:
                 await ask()
-            except HubBusy:
-                await self.wait()
+            except HubBusy as e:
+                await self.wait(e)
                 return True
             except HubError:
                 pass  # an answer, if no good one: it is there
             self.answered()
             return False
 
-    async def wait(self) -> None:
-        """Wait before the next attempt. Raises HubAway when we have waited for too long."""
+    async def wait(self, error: HubBusy | None) -> None:
+        """Wait before the next attempt; the last one failed so. Raises HubAway when we have waited
+        for too long."""
         self._silent = time.monotonic()
+        self._last = error
         self.now = True
         patience = self._patience if self._ever else min(self._patience, AT_FIRST)
         left = patience - (self._silent - self._heard)
         if left <= 0:
-            raise HubAway
+            raise HubAway(str(error) if error is not None and error.answered else "")
         await asyncio.sleep(min(self._next, left))
         self._next = min(self._next * 2, LONGEST)
 

@@ -14,6 +14,7 @@ from reseen.errors import (
     HubBusy,
     HubError,
     HubGarbage,
+    HubLacks,
     HubMissing,
     ReseenError,
     Unforeseen,
@@ -23,7 +24,7 @@ from reseen.hubs.hub import CUT, Hub, RepositoryPage, WantedRepositories
 from reseen.records import Problem, Repository, RepoType
 from reseen.scan.outage import HubOutage
 from reseen.scan.outcomes import Listed
-from reseen.scan.priorities import NO_ACCOUNT, NO_REPOSITORY, HubListing
+from reseen.scan.priorities import LACKED, NO_ACCOUNT, NO_REPOSITORY, NO_TYPE, HubListing
 from reseen.scan.scan_rows import Part
 
 AT_A_TIME = 32
@@ -41,6 +42,8 @@ class Pages:
         self._hub, self._parts, self._away, self._backoff = hub, parts, away, backoff
         self._known: dict[str, Repository] = {}
         """What was looked up of the page that is asked for: it is not asked again after a wait."""
+        self._unlisted: set[RepoType] = set()
+        """Types of which nothing could be listed."""
 
     async def page(self, part: Part) -> Listed:
         """The next page of a part, however long the hub lets us wait."""
@@ -49,8 +52,8 @@ class Pages:
             try:
                 with bulkhead():
                     listed = await self._ask(part)
-            except HubBusy:
-                await self._away.wait()
+            except HubBusy as e:
+                await self._away.wait(e)
                 continue
             except (HubGarbage, Unforeseen) as e:
                 garbage += 1
@@ -65,18 +68,27 @@ class Pages:
 
     def _ended(self, part: Part, error: ReseenError) -> Listed:
         """A list that cannot be had (any further): what its pages gave before is kept. Raises the
-        error where not even the first page of what was asked for came."""
+        error where nothing of what was asked for can be listed."""
+        account: str | None
         if part.subject is not None:
-            where, counted = part.subject[1], NO_ACCOUNT
-        elif (wanted := self._parts[part.number].wanted) is not None and wanted.author is not None:
-            where, counted = wanted.author, NO_ACCOUNT
-        elif part.cursor is not None:
-            where, counted = "", CUT
+            type, account = part.subject
         else:
-            raise error
-        place = f"{self._hub.name}/{where}".rstrip("/")
+            type, wanted = self._parts[part.number].type, self._parts[part.number].wanted
+            account = wanted.author if wanted is not None else None
+        types = {each.type for each in self._parts}
+        lacks = isinstance(error, HubLacks) and (part.subject is not None or len(types) > 1)
+        if part.cursor is not None:
+            counted = CUT
+        elif account is not None and not lacks:
+            counted = NO_ACCOUNT
+        else:
+            self._unlisted.add(type)
+            if part.subject is None and self._unlisted >= types:
+                raise error
+            counted, account = (LACKED if lacks else NO_TYPE)[type], None
+        place = f"{self._hub.name}/{account or ''}".rstrip("/")
         reason = f"the rest of a list could not be had: {error}" if part.cursor else str(error)
-        why = Problem(place, reason, error.remedy, CUT if part.cursor else counted)
+        why = Problem(place, reason, error.remedy, counted)
         return Listed(part, RepositoryPage((), None, (why,)))
 
     async def _ask(self, part: Part) -> Listed:

@@ -47,6 +47,8 @@ HIDDEN = "deleted, or made private, since it was listed"
 UNLISTED = "entries of the listing that could not be read"
 NO_ACCOUNT = "accounts that could not be listed"
 NO_REPOSITORY = "repositories that could not be looked up"
+NO_TYPE = {type: f"{type}s, which could not be listed" for type in RepoType}
+LACKED = {type: f"{type}s, which this hub does not have" for type in RepoType}
 
 
 @dataclass(frozen=True, slots=True)

@@ -418,7 +418,8 @@ class _Walk:
         if task.cancelled() or task.exception() is None:
             return
         if isinstance(task.exception(), HubAway):
-            self._stopped = f"The hub {self._hub.name} does not answer."
+            how = f" as needed: {away}" if (away := str(task.exception())) else ""
+            self._stopped = f"The hub {self._hub.name} does not answer{how}."
         else:
             self._failure = self._failure or task.exception()
         self._wake.set()
