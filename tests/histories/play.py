@@ -10,7 +10,7 @@ import contextlib
 import io
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from replica.world import World
@@ -31,7 +31,7 @@ from tests.histories.acts import (
     new_folder,
 )
 from tests.histories.faces import Known, Room, emptied_folder, kept_open
-from tests.histories.model import Facts, Found, Level, Place, Target, expected, looked_at
+from tests.histories.model import Facts, Found, Level, Place, Read, Target, expected, looked_at
 from tests.histories.rows import rows
 from tests.histories.world import FOLDER, HUB
 
@@ -146,15 +146,8 @@ def _tell(
 ) -> Facts:
     """The same facts in a store that never knew anything else: everything said first, then
     everything looked at. Returns them as that store put them together."""
-    must = expected(facts, world, known.read)
     places = looked_at(facts, world)
-    beside = {
-        place
-        for place in known.read.full.keys() | known.read.sketched
-        if place not in places
-        or (place in known.read.full and must.reads.get(place) != "full")
-        or (place in known.read.sketched and place not in must.reads)
-    }
+    beside = _not_read_anew(facts, world, known.read, places)
     # What was learned and taken back has to be learned first.
     teaching = {key for _, key in facts.taken_back}
     beside |= {place for place, key in known.read.full.items() if key in teaching}
@@ -185,6 +178,32 @@ def _tell(
         fresh.recheck("python")
         fresh.recheck("python")
     return stage.facts
+
+
+def _not_read_anew(
+    facts: Facts, world: World, read: Read, places: Mapping[Place, object]
+) -> set[Place]:
+    """Of what was read, what a store with these facts would not read by itself: it has to be handed
+    over. What is read only because of what such a place taught is one of them too, and so is the
+    place that teaches why it is read itself."""
+    beside: set[Place] = set()
+    while True:
+        handed = replace(
+            read,
+            full={place: key for place, key in read.full.items() if place in beside},
+            sketched=read.sketched & beside,
+        )
+        reads = expected(facts, world, handed).reads
+        more = {
+            place
+            for place in read.full.keys() | read.sketched
+            if place not in places
+            or (place in read.full and reads.get(place) != "full")
+            or (place in read.sketched and place not in reads)
+        }
+        if more <= beside:
+            return beside
+        beside |= more
 
 
 def _again(facts: Facts, world: World) -> list[Target]:

@@ -119,6 +119,23 @@ HISTORIES: dict[str, tuple[Act, ...]] = {
         Add(person(26), "python"),
         Scan(Target(repos=("dan/framed",), level=Level.HEADER, follow=False), "page"),
     ),
+    "what a weaker scan finds leads to what is walked only then, as far as an earlier one asked": (
+        *(scan(Target(repos=("cid/cleaned",), level=Level.FULL)), rows("second", 9, 11)),
+        Hook("cid/cleaned"),
+    ),
+    "the same, and what it leads to is not read by who is told": (
+        *(scan(Target(repos=("cid/cleaned",), level=Level.FULL)), rows("second", 9, 11)),
+        scan(Target(repos=("cid/cleaned",), level=Level.HEADER, refs=True)),
+    ),
+    "the same, of an account that is listed twice": (
+        *(scan(Target(repos=("cid/cleaned",), level=Level.FULL)), rows("second", 9, 11)),
+        scan(Target(repos=("cid/cleaned", "cid/members"), level=Level.NONE, refs=True)),
+        scan(Target(accounts=("cid",), level=Level.HEADER)),
+    ),
+    "what taught was read because of what it taught, and of what is taken back": (
+        *(rows("third", 13, 15, 16), scan(replace(ALL, level=Level.FULL))),
+        TakeBack(person(16), "r1", False, "python"),
+    ),
 }
 
 

@@ -355,13 +355,15 @@ def _visit(
 ) -> Coverage:
     """Store a visit and what follows from it."""
     lease, visit = visited.lease, visited.visit
+    further = bool(visit.follow) and _leads_further(scan, visited.ready.asked)
+    batch.behind |= further
     recorded = record(
         connection,
         visit,
         scan.pk,
         since=scan.started_at,
         asked=visited.ready.asked,
-        version=visited.done_up_to,
+        version=0 if further else visited.done_up_to,
     )
     batch.found += [sightings.by_id(connection, each) for each in recorded.new]
     batch.learned += recorded.learned
@@ -389,6 +391,13 @@ def _visit(
         skipped=skipped,
         blind=recorded.blind,
     )
+
+
+def _leads_further(scan: ScanFacts, asked: Asked) -> bool:
+    """Did an earlier scan ask for more than this one where a sighting leads? To what this one lists
+    there the rest is owed, so the repository that leads there is not done."""
+    own = walks.led_to(scan.asked.follow)
+    return not scan.target.owed and own | walks.led_to(asked.follow) != own
 
 
 def _refer(

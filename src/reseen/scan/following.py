@@ -40,7 +40,8 @@ def owe(
     version = scan.index().version
     standing = known_commits.with_sightings(connection, list(late))
     walked = walks.of_repositories(connection, late)
-    if _lift_accounts(connection, scan, batch, walked, standing & set(walked)):
+    lifted, unlisted = _lift_accounts(connection, scan, batch, walked, standing & set(walked))
+    if lifted:
         walked = walks.of_repositories(connection, late)  # some of these may be lifted
     levels = {
         pk: known.asked if scan.target.owed and pk not in standing else known.asked | scan.asked
@@ -62,7 +63,7 @@ def owe(
                 work.append(read)
             continue
         short = options[pk].confirm is Confirm.NONE and levels[pk].confirm > 0
-        if pk not in unfollowed and not short:
+        if pk not in unfollowed | unlisted and not short:
             done.append(pk)
     batch.behind |= len(done) < len(walked)
     frontier.add(connection, scan.pk, work)
@@ -105,12 +106,13 @@ def _lift_accounts(
     batch: Batch,
     walked: Mapping[int, Walked],
     standing: Collection[int],
-) -> bool:
+) -> tuple[bool, set[int]]:
     """The other repositories of an account where something was found are to be read as far as the
     scan asked that leads to them, also those that were listed and walked for less. What this scan
     asks itself, it asks when it lists them, where its target has the account; elsewhere they may
     not be listed again, and what it leads to is its own. Whether anything more is asked now than
-    before."""
+    before; and which of these lead to repositories that are walked only later, for as much as this
+    scan asks: those do not know yet what is asked of them."""
     own = walks.led_to(scan.asked.follow)
     rows = known_commits.repositories_by_pk(connection, standing)
     follow: dict[str, int] = {}
@@ -118,7 +120,7 @@ def _lift_accounts(
         author, level = rows[pk].author, walks.led_to(walked[pk].asked.follow)
         if own | level != own or not scan.target.has_account(author):
             follow[author] = follow.get(author, scan.asked.follow) | walked[pk].asked.follow
-    lifted = False
+    lifted, late = False, set[str]()
     for author, wish in follow.items():
         others = known_commits.of_account(connection, scan.hub, author)
         before = walks.of_repositories(connection, others)
@@ -129,8 +131,10 @@ def _lift_accounts(
         scan.own.lead_to(connection, _weaker(before, mine))
         walks.ask(connection, weaker)
         lifted |= bool(weaker)
+        if len(before) < len(others) and not scan.target.owed:
+            late.add(author)
     batch.behind |= lifted
-    return lifted
+    return lifted, {pk for pk in standing if rows[pk].author in late}
 
 
 def _weaker(before: Mapping[int, Walked], wishes: Mapping[int, int]) -> dict[int, Asked]:
