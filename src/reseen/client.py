@@ -69,7 +69,7 @@ class GateMatch:
     """Its opaque id."""
     list: str
     rung: str
-    """bytes, tensors, declared, pointer, weights or hint."""
+    """bytes, tensors, declared, pointer, weights, component or hint."""
     kind: str
     score: float | None
     advice: Advice

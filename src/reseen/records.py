@@ -25,6 +25,8 @@ class Rung(IntEnum):
     """A hub's claim that reading proved false, and nothing else is left."""
     HINT = 10
     """Order the queue; never enough alone."""
+    COMPONENT = 20
+    """Inside a merge: its column space, or a part of the weights that nothing else explains."""
     WEIGHTS = 30
     """Similar updates: cosine, p-value, modules that agree."""
     POINTER = 40
@@ -321,7 +323,8 @@ class Evidence:
     why: str
     """One sentence for a person."""
     figures: Mapping[str, float | int | str] = field(default_factory=dict)
-    """For the weights rung: cosine, p_value, agreeing, relation, calibration. For bytes,
+    """For the weights rung: cosine, p_value, agreeing, relation, calibration. For the component
+    rung: by, share or cosine, margin, p_value, decoys, modules, weight. For bytes,
     `size_is_false`: a list gives the file with this digest another size."""
 
     @property

@@ -5,50 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmarks.adapters import Adapter, Factors, make, renamed, shapes, sketch
+from benchmarks.adapters import Adapter, Factors, make, renamed, sketch
+from tests.match.merges import MODULES, concatenated, stranger
 
 from reseen.fingerprints.sketch import Components, Sketch
 from reseen.match.part_figures import ToldBy
 from reseen.match.parts import MergePart, PartVerdict, inside, parts
+from reseen.updates.names.known import BY_ORDER
 
-MODULES = sorted(shapes("sd1", True), key=lambda m: (m.out * m.columns, m.name))[:64]
 WEIGHTS = (1.0, 0.3, 0.05)
 
 
 def made(adapter: Adapter) -> Sketch:
     return sketch(adapter, components=True)
-
-
-def steps(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    scales = (np.abs(numbers).max(axis=1) / 127).astype(np.float32)
-    return scales, np.rint(numbers / scales[:, None]).astype(np.int8)
-
-
-def stranger(like: Sketch, seed: int, rank: int = 8) -> Sketch:
-    """The sketch of an adapter that was never made: what projections of random factors are."""
-    rng = np.random.default_rng([3, seed])
-    n, more = len(like.ids), like.components
-    assert more is not None
-    left = rng.standard_normal((n, 8, rank))
-    scales, s = steps((left @ rng.standard_normal((n, rank, 8))).reshape(n, 64))
-    space_scales, space = steps((left @ rng.standard_normal((n, rank, 8))).reshape(n, 64))
-    signs = rng.choice([-1.0, 1.0], (n, rank, 8))
-    up_scales, up = steps((left @ signs).reshape(n, 64))
-    components = Components(
-        *(more.ids, np.full(n, rank, np.uint16), more.has_space, space_scales, space),
-        *(more.has_up, up_scales, up),
-    )
-    return replace(like, scales=scales, s=s, components=components)
-
-
-def concatenated(adapters: Sequence[Adapter], weights: Sequence[float]) -> Adapter:
-    layers = {}
-    for name in adapters[0].layers:
-        several = [adapter.layers[name] for adapter in adapters]
-        ups = [f.scaled_up * np.float32(w) for f, w in zip(several, weights, strict=True)]
-        up, down = np.concatenate(ups, axis=1), np.concatenate([f.down for f in several])
-        layers[name] = Factors(up, down, float(up.shape[1]))
-    return renamed(adapters[0], layers)
 
 
 def summed(adapters: Sequence[Adapter]) -> Adapter:
@@ -197,3 +166,32 @@ def test_without_widths_or_components_the_linear_numbers_are_what_is_left(
     assert ToldBy.LINEAR in unknown.figures
     old = parts(replace(merge, components=None), sketches[:1])[0]
     assert set(old.figures) == {ToldBy.LINEAR}
+
+
+def test_the_other_part_of_a_removal_that_is_a_merge_itself_accuses_nobody(
+    adapters: list[Adapter], strangers: list[Sketch]
+) -> None:
+    """The removal is one with an accelerator of many ranks, which is shared as it is, and in files
+    of others."""
+    popular = make("sd1", 21, rank=64, modules=MODULES)
+    for strength in (1.0, 0.3, 0.1):
+        removal = made(concatenated([adapters[0], popular], [1, strength]))
+        for weights in ([1, 1], [0.2, 1]):
+            file = made(concatenated([popular, adapters[1]], weights))
+            assert inside(removal, file, (), strangers).verdict is not PartVerdict.PART
+        alone = inside(removal, made(popular), (), strangers)
+        assert alone.verdict is not PartVerdict.PART
+        assert "all of the file's columns are in the removal" in alone.why
+    # Where it is inside as a whole, it is told.
+    removal = made(concatenated([adapters[0], popular], [1, 0.3]))
+    file = made(concatenated([adapters[0], popular, adapters[1]], [1, 0.3, 1]))
+    assert inside(removal, file, (), strangers).verdict is PartVerdict.PART
+
+
+def test_what_the_order_of_layers_names_is_a_lead(
+    merge: Sketch, sketches: list[Sketch], strangers: list[Sketch]
+) -> None:
+    guessed = replace(merge, architecture=merge.architecture + BY_ORDER)
+    found = inside(sketches[0], guessed, (), strangers)
+    assert found.verdict is PartVerdict.LEAD
+    assert "the order of its layers" in found.why

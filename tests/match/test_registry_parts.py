@@ -19,4 +19,4 @@ def test_removals_in_force_of_one_architecture_are_candidates_each_once(store: S
         assert len(known(connection, architecture, most=1)) == 1
         assert known(connection, "flux") == []
     # The file itself is no part of itself, and neither is another copy of it.
-    assert RegistryParts(store.read).leads(sketch(CAST).encode()) == ()
+    assert RegistryParts(store.read).found(sketch(CAST).encode()) == ()

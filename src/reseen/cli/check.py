@@ -53,9 +53,9 @@ def check(
 
     Exits 0 when nothing matched, 1 on a match (a hint alone is none), 2 when a file cannot be read
     or the registry is missing or empty, 3 when a file was judged only by the digests of its bytes
-    because its contents are damaged. What of a file was not read is said. A removal that may be
-    inside a file, as a part of a merge, is a lead: worth a look, and no match. A file in an archive
-    is one of its own, written ARCHIVE!FILE.
+    because its contents are damaged. What of a file was not read is said. A removal that is inside
+    a file, as a part of a merge, is a match (component); one that may be is a lead: worth a look,
+    and no match. A file in an archive is one of its own, written ARCHIVE!FILE.
     """
     from reseen.cli.progress import bytes_bar
     from reseen.operations.checks import Checker
@@ -124,8 +124,9 @@ def _show(path: str, found: Checked, *, as_json: bool, quiet: bool) -> None:
         say(f"{visible(path)}: {rung_text(match.rung)} {match.removal}  {match.why}")
     if not found.matches and not quiet:
         say(f"{visible(path)}: no match{visible(_limits(read, found.no_model))}")
-    for lead in found.parts:
-        say(f"{visible(path)}: lead {lead.removal}  {lead.part.why}")
+    for part in found.parts:
+        if not part.is_sure:
+            say(f"{visible(path)}: lead {part.removal}  {part.part.why}")
 
 
 def _is_weights(read: Fingerprint) -> bool:

@@ -47,8 +47,9 @@ def compare(
     A is taken as the removed model. Exits 0 when they are not copies, 1 when they are, 2 when they
     cannot be compared. Files here whose weights cannot be compared are still known to be the same
     by their bytes or tensors. Without a background of real adapters (--db) the p-value is
-    uncalibrated. Of what is no copy it is said whether one may be inside the other, as a part of a
-    merge: worth a look, and no copy yet.
+    uncalibrated. Of what is no copy it is said whether one is inside the other, as a part of a
+    merge: where A surely is inside B, that ends with 1 as well; where it may be, it is worth a
+    look, and no copy.
     """
     try:
         first, second, found, inside = _compared(a, b, endpoint, db)
@@ -70,12 +71,14 @@ def compare(
         with private(plot) as path:
             path.write_text(block_picture(found, first.names), "utf-8")
         note(f"Wrote {plot}")
-    finish(ExitCode.MATCH if found.relation.is_copy else ExitCode.DONE)
+    accused = found.relation.is_copy or (inside is not None and inside.accuses)
+    finish(ExitCode.MATCH if accused else ExitCode.DONE)
 
 
 def comparison_fields(found: Comparison, inside: PartOf | None = None) -> dict[str, object]:
     """A comparison as a documented JSON object."""
-    lead = found.is_lead or (inside is not None and not found.relation.is_copy)
+    accused = inside is not None and inside.accuses
+    lead = found.is_lead or (inside is not None and not found.relation.is_copy and not accused)
     return {
         "cosine": round(found.cosine, 6),
         "mean": round(found.mean, 6),
@@ -88,7 +91,7 @@ def comparison_fields(found: Comparison, inside: PartOf | None = None) -> dict[s
         "copy": found.relation.is_copy,
         "lead": lead,
         **{part: found.parts.get(part) for part in _PARTS},
-        "rung": "weights",
+        "rung": "component" if accused and not found.relation.is_copy else "weights",
         "calibration": found.calibration,
         "why": found.why,
         "inside": None if inside is None else inside.fields,
@@ -112,6 +115,13 @@ class PartOf:
     which: str
     """"a" or "b"."""
     part: MergePart
+
+    @property
+    def accuses(self) -> bool:
+        """Surely a part, and of the found file: what is in a removed model is not that one."""
+        from reseen.match.parts import PartVerdict
+
+        return self.which == "a" and self.part.verdict is PartVerdict.PART
 
     @property
     def fields(self) -> dict[str, object]:
@@ -151,11 +161,12 @@ def _inside(
     if found.relation.is_copy and found.relation is not Relation.PART_OF_A_MERGE:
         return None
     known = _removals(db, first.architecture)
-    for which, part, whole in (("a", first, second), ("b", second, first)):
-        said = inside(part, whole, known, background.sketches)
-        if said.verdict is not PartVerdict.NOTHING:
-            return PartOf(which, said)
-    return None
+    said = [
+        PartOf("a", inside(first, second, known, background.sketches)),
+        PartOf("b", inside(second, first, known, background.sketches)),
+    ]
+    surest = min(said, key=lambda one: one.part.strength)
+    return None if surest.part.verdict is PartVerdict.NOTHING else surest
 
 
 def _same(a: str, b: str, *, of_one_size: bool = False) -> SameContent | None:
@@ -250,7 +261,8 @@ def _rows(given: str, endpoint: str | None) -> EmbeddingRows | None:
 
 
 def _print(found: Comparison, first: Sketched, second: Sketched, inside: PartOf | None) -> None:
-    colour = "red" if found.relation.is_copy else None
+    accused = found.relation.is_copy or (inside is not None and inside.accuses)
+    colour = "red" if accused else None
     told = found.relation.is_copy or found.is_lead or inside is None
     title = found.relation.value if told or inside is None else inside.part.verdict.value
     say(click.style(title, fg=colour, bold=True))
@@ -271,9 +283,9 @@ def _print(found: Comparison, first: Sketched, second: Sketched, inside: PartOf 
     for sketched in (first, second):
         for reason, modules in sketched.left_out.items():
             note(f"  left out: {reason} ({modules} modules)")
-    if found.is_lead or (inside is not None and not found.relation.is_copy):
+    if found.is_lead or (inside is not None and not accused):
         note("  Uncertain: worth a look, and no evidence.")
-    elif not found.is_copy:
+    elif not accused:
         note("  Not a copy. Do not use this result as evidence.")
 
 

@@ -30,6 +30,7 @@ _COLOUR = {
     Rung.DECLARED: "yellow",
     Rung.POINTER: "yellow",
     Rung.WEIGHTS: "yellow",
+    Rung.COMPONENT: "yellow",
     Rung.HINT: "cyan",
     Rung.REFUTED: "white",
     Rung.UNSUPPORTED: "white",
@@ -37,7 +38,7 @@ _COLOUR = {
 
 
 def rung_text(rung: Rung) -> str:
-    return click.style(f"{rung.label:<8}", fg=_COLOUR[rung], bold=rung >= Rung.TENSORS)
+    return click.style(f"{rung.label:<9}", fg=_COLOUR[rung], bold=rung >= Rung.TENSORS)
 
 
 def sighting_line(sighting: Sighting) -> str:

@@ -28,6 +28,7 @@ DEFAULT: Mapping[Rung, Advice] = {
     Rung.DECLARED: Advice.HOLD,
     Rung.POINTER: Advice.HOLD,
     Rung.WEIGHTS: Advice.HOLD,
+    Rung.COMPONENT: Advice.HOLD,
     Rung.HINT: Advice.ALLOW,
 }
 """What proves is blocked, what makes likely is held for a person, what hints is let through."""

@@ -31,12 +31,16 @@ class MatchModel(BaseModel):
     )
     removal: str = Field(description="The removal's opaque id.")
     list: str = Field(description="The list it came from.")
-    rung: Literal["bytes", "tensors", "declared", "pointer", "weights", "hint", "refuted"] = Field(
-        description="`refuted`: one digest that the list gives agrees and another does not, so "
-        "that the claim counts for nothing; the advice is `hold` at most."
+    rung: Literal[
+        "bytes", "tensors", "declared", "pointer", "weights", "component", "hint", "refuted"
+    ] = Field(
+        description="`component`: the removal is a part of a merge. `refuted`: one digest that the "
+        "list gives agrees and another does not, so that the claim counts for nothing; the advice "
+        "is `hold` at most."
     )
     kind: str = Field(
-        description="What was compared: a kind of digest, `pointer`, `sketch`, `contradiction`."
+        description="What was compared: a kind of digest, `pointer`, `sketch`, `sketch-part`, "
+        "`contradiction`."
     )
     score: float | None = Field(
         description="1 where a digest agrees, the cosine of similar weights; null for a hint."

@@ -12,6 +12,7 @@ from reseen.records import DigestKind, Evidence, Match, Rung
 
 if TYPE_CHECKING:
     from reseen.match.compare import Comparison
+    from reseen.match.parts import MergePart
     from reseen.match.rows import RowsComparison
 
 BY_ORDER, RECIPE = "sketch-by-order", "sketch-recipe"
@@ -21,6 +22,8 @@ WHY_A_LEAD = {
     BY_ORDER: "similar weights; uncertain: their order alone says which layer is which",
     RECIPE: "similar weights; uncertain: files of this recipe resemble each other",
 }
+PART = "sketch-part"
+"""The kind of what shows that a removal is inside a merge."""
 ROWS = "sketch-rows"
 """The kind of what embeddings tell."""
 
@@ -111,6 +114,25 @@ def of_rows(found: RowsComparison) -> Evidence:
         "scale": round(found.scale, 4),
     }
     return Evidence(Rung.WEIGHTS, ROWS, f"cosine {found.cosine:.3f}", found.why, figures)
+
+
+def component(part: MergePart, sketch: str) -> Evidence:
+    """A removal is inside a file, as a part of a merge. `sketch`: the name of its sketch."""
+    by = part.by
+    assert by is not None
+    told = part.figures[by]
+    figures: dict[str, float | int | str] = {
+        "by": by.value,
+        "share" if by.value == "columns" else "cosine": round(told.value, 4),
+        "p_value": told.p_value,
+        "decoys": told.decoys,
+        "modules": told.modules,
+    }
+    if told.margin is not None:
+        figures["margin"] = round(told.margin, 4)
+    if part.weight is not None:
+        figures["weight"] = round(part.weight, 4)
+    return Evidence(Rung.COMPONENT, PART, sketch, part.why, figures)
 
 
 def lead(found: Comparison) -> Evidence:

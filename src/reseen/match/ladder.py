@@ -234,7 +234,7 @@ def _confirmed(rung: Rung, file: FileFacts, claims: tuple[ClaimFacts, ...]) -> C
         return Confirmed.CONTRADICTED
     if rung >= Rung.TENSORS:
         return Confirmed.BYTES
-    if rung is Rung.WEIGHTS:
+    if rung in (Rung.WEIGHTS, Rung.COMPONENT):
         return Confirmed.HEADER  # the header and all modules were read, not every byte
     if file.header is None:
         return Confirmed.NONE

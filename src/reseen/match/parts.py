@@ -11,7 +11,9 @@ goes out: a `MergePart` for each candidate, with figures and a verdict. Three th
 Strangers of one recipe have columns and numbers in common, so no figure accuses by itself: a part
 stands above the decoys, which are the strangers that were given and the candidates that nothing
 speaks for. With too few of these, or over few modules, the answer is "uncalibrated", and a lead at
-most. Nobody's sighting rests on any of this yet. docs/parts.md has what was measured.
+most. A removal can be a merge itself, and have an accelerator in it that many use. So of its
+columns nothing may be missing, and a file that is inside the removal is no merge with it.
+docs/parts.md has what was measured.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from numpy.typing import NDArray
 from reseen.fingerprints.sketch import Sketch
 from reseen.match.calibration import SAME
 from reseen.match.part_figures import LEAD_CONTAINED, SIGMAS, Figures, Side, ToldBy
+from reseen.updates.names.known import BY_ORDER
 
 FEWEST_TO_LEAD = 16
 """Modules below which nothing is said."""
@@ -33,6 +36,9 @@ CONTAINED = 0.75
 """Of a part's columns at least so much is inside: of parts of a merge of eight 0.85 was, of
 strangers of full size 0.17. Strangers of one maker that all begin with the same columns (PiSSA)
 have half of them in common."""
+MISSING, MISSING_SIGMAS = 0.02, 4.0
+"""And no more of them is missing than this, and so many standard deviations of chance: where a
+removal is a merge itself, a file with the other part of it has the rest."""
 ALIKE, LOWER = 0.25, 0.15
 """At least this mean cosine, and that of the weaker half of the modules, for a part by regression:
 what a copy needs with a p-value."""
@@ -41,6 +47,10 @@ PART_P = {ToldBy.COLUMNS: 1e-6, ToldBy.LINEAR: 1e-9, ToldBy.UP: 1e-9}
 BESIDE = 4.0
 """Standard deviations of chance of the linear numbers, without which up factors are a lead alone:
 strangers whose up factors began alike (PiSSA) agree in these, and in nothing else."""
+MOST_SHARED = 0.6
+"""Where more of its columns than this are inside, and surely not all, the weights that agree may be
+those of another part of a removal that is a merge itself: a lead alone. Sums of factors, and what
+an SVD cut, have no more than half."""
 FILE_ITSELF = 0.9
 """From this mean cosine on another removal is the file itself, and no other part of it."""
 
@@ -59,6 +69,8 @@ class MergePart:
 
     figures: dict[ToldBy, Figures]
     """Without those that the two have not both."""
+    doubt: str = ""
+    """Why it is a lead at most, whatever its figures are."""
 
     def verdict_by(self, by: ToldBy) -> PartVerdict:
         """What one of the three says."""
@@ -69,12 +81,23 @@ class MergePart:
             return PartVerdict.NOTHING
         if found.margin is not None and found.margin <= 0:
             return PartVerdict.NOTHING
-        spread = found.value >= CONTAINED if by is ToldBy.COLUMNS else found.lower >= LOWER
-        sure = spread and found.calibrated and found.p_value <= PART_P[by]
+        if by is ToldBy.COLUMNS:
+            spread = found.value >= CONTAINED and is_whole(found, MISSING_SIGMAS)
+        else:
+            spread = found.lower >= LOWER and not self.half_there
+        sure = spread and found.calibrated and found.p_value <= PART_P[by] and not self.doubt
         if by is ToldBy.UP:
             linear = self.figures.get(ToldBy.LINEAR)
             sure = sure and linear is not None and linear.sigmas >= BESIDE
         return PartVerdict.PART if sure else PartVerdict.LEAD
+
+    @property
+    def half_there(self) -> bool:
+        """Is much of its columns inside, and surely not all?"""
+        columns = self.figures.get(ToldBy.COLUMNS)
+        if columns is None or columns.sigmas < SIGMAS:
+            return False
+        return columns.value >= MOST_SHARED and not is_whole(columns, MISSING_SIGMAS)
 
     @property
     def by(self) -> ToldBy | None:
@@ -118,8 +141,15 @@ class MergePart:
         figures += f", p {found.p_value:.1g} ({'' if found.calibrated else 'un'}calibrated)"
         if self.weight is not None:
             figures += f"; {self.weight:.2g} times as strong as it was"
+        if self.doubt:
+            figures += f"; {self.doubt}"
         verdict = self.verdict.value
         return f"{verdict[0].upper()}{verdict[1:]}: {figures}."
+
+
+def is_whole(columns: Figures, sigmas: float) -> bool:
+    """Is nothing missing of a candidate's columns, as far as so many standard deviations tell?"""
+    return 1 - columns.value <= MISSING + sigmas * columns.value / max(columns.sigmas, 1e-9)
 
 
 _SAYS = {
@@ -168,7 +198,29 @@ def parts(
         if side is not None:
             for number, figures in side.figures(copies):
                 found[number][by] = figures
-    return tuple(map(MergePart, found))
+    return tuple(
+        MergePart(figures, _doubt(file, candidate, figures.get(ToldBy.COLUMNS)))
+        for candidate, figures in zip(candidates, found, strict=True)
+    )
+
+
+def _doubt(file: Sketch, removal: Sketch, columns: Figures | None) -> str:
+    if file.architecture.endswith(BY_ORDER) or removal.architecture.endswith(BY_ORDER):
+        return "the order of its layers alone says which is which"
+    if _is_within(file, removal, columns):
+        return "all of the file's columns are in the removal, which may be a merge itself"
+    return ""
+
+
+def _is_within(file: Sketch, removal: Sketch, columns: Figures | None) -> bool:
+    """Are the file's columns all in the removal, and the removal's not all in the file?"""
+    if columns is None or columns.sigmas < SIGMAS or is_whole(columns, MISSING_SIGMAS / 2):
+        return False
+    side = Side.of(ToldBy.COLUMNS, removal, (file,), 1)
+    if side is None:
+        return False
+    value, chance = float(side.reached(side.file)[0]), float(side.chance(side.file)[0])
+    return 1 - value <= MISSING + MISSING_SIGMAS * chance
 
 
 def _copies(file: Sketch, candidates: Sequence[Sketch]) -> NDArray[np.bool_]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reseen.errors import InputError, bulkhead
+from reseen.match import evidence
 from reseen.match.registry_index import RegistryIndex
-from reseen.match.registry_parts import PartLead, RegistryParts
+from reseen.match.registry_parts import FoundPart, RegistryParts
 from reseen.records import Container, Fingerprint, JudgedBy, Match, Rung
 from reseen.registry import never_read
 from reseen.registry.adds import why_no_model_file
@@ -26,8 +27,9 @@ class Checked:
     """Strongest first; a hint alone is no match, and stands here all the same."""
     no_model: str | None = None
     """Why it can hardly be a model (a web page, nothing, cut off), and what to do."""
-    parts: tuple[PartLead, ...] = ()
-    """Removals that may be inside it, as parts of a merge: leads, and no matches."""
+    parts: tuple[FoundPart, ...] = ()
+    """Removals that are inside it, as parts of a merge, and stand among the matches as well; and
+    those that may be: leads, and no matches."""
     members: tuple[tuple[str, Checked], ...] = ()
     """The files in it, where it is an archive, each by its place in it ("!member")."""
 
@@ -84,7 +86,10 @@ class Checker:
         if any(match.rung > Rung.WEIGHTS for match in matches):
             return Checked(read, matches)  # the file itself is known
         besides = {match.removal for match in matches if match.rung > Rung.HINT}
-        return Checked(read, matches, parts=self._parts.leads(read.sketch, besides))
+        parts = self._parts.found(read.sketch, besides)
+        sure = [(p.removal, evidence.component(p.part, p.sketch)) for p in parts if p.is_sure]
+        matches = evidence.merge(matches, evidence.gather(sure))
+        return Checked(read, matches, parts=parts)
 
     def load(self) -> RegistryIndex:
         """The registry as it is now. Raises InputError when it is empty: nothing could match."""

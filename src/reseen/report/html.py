@@ -29,6 +29,8 @@ RUNG_MEANING: Mapping[Rung, str] = {
     Rung.POINTER: "The hub hides the digest; git's name for the file's pointer equals the one "
     "computed from the removal's SHA-256 and size. As declared.",
     Rung.WEIGHTS: "The weight updates are similar: cosine, its p-value, how many modules agree.",
+    Rung.COMPONENT: "The removal is inside a merge: its columns, or weights that no other known "
+    "model explains, stand out against decoys. Other models may be in the file as well.",
     Rung.HINT: "Short hashes, names and links. Orders the queue; never enough alone.",
     Rung.REFUTED: "Refuted: the hub states a hash of the removed file, every byte was read, and "
     "they are another file's. Off the ladder; it accuses nobody.",

@@ -33,8 +33,9 @@ FIELDS: Mapping[str, str] = {
     "state_note": "What else is known of the state: deleted or made private, since when.",
     "withdrawn": "True when the removal was withdrawn since: the sighting no longer counts.",
     "declared_sha256": "The SHA-256 that the hub states, when it states one.",
-    "cosine": "Weights rung: cosine of the two updates.",
-    "p_value": "Weights rung: chance of such a cosine between strangers.",
+    "cosine": "Weights rung: cosine of the two updates. Component rung: of the removal's and of "
+    "what no other known model explains.",
+    "p_value": "Weights and component rung: chance of such figures among strangers.",
     "agreeing": "Weights rung: share of modules that agree.",
     "relation": "Weights rung: the relation that explains it best.",
     "calibration": "Weights rung: what the p-value stands on.",
@@ -56,7 +57,7 @@ _FIGURES = ("cosine", "p_value", "agreeing", "relation", "calibration")
 def row(sighting: Sighting, *, locations: bool = True) -> dict[str, Cell]:
     """The sighting by field name. Without `locations` those fields are None."""
     figures: Mapping[str, float | int | str] = next(
-        (e.figures for e in sighting.evidence if e.rung is Rung.WEIGHTS), {}
+        (e.figures for e in sighting.evidence if e.rung in (Rung.WEIGHTS, Rung.COMPONENT)), {}
     )
     rungs = sorted({e.rung for e in sighting.standing}, reverse=True)
     cells: dict[str, Cell] = {

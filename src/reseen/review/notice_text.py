@@ -32,6 +32,7 @@ _RUNG = {
     Rung.DECLARED: "the digest that your platform states is that of the removed file",
     Rung.POINTER: "the name that git gives to the file's LFS pointer is that of the removed file",
     Rung.WEIGHTS: "the same weights, altered: what the file does to its base model is alike",
+    Rung.COMPONENT: "a merge: the weights of the removed model are one of its parts",
 }
 """How we know, in words for somebody who does not know Reseen."""
 
@@ -282,7 +283,7 @@ def _removed(item: Item) -> str:
 def _proof(item: Item) -> str:
     strongest = _strongest(item)
     words = _RUNG.get(item.sighting.rung, "")
-    if strongest is not None and strongest.rung is Rung.WEIGHTS:
+    if strongest is not None and strongest.rung in (Rung.WEIGHTS, Rung.COMPONENT):
         told = ", ".join(_figures(strongest))
         words += f" ({told})" if told else ""
     return f"{words[:1].upper()}{words[1:]}." if words else ""
@@ -290,10 +291,14 @@ def _proof(item: Item) -> str:
 
 def _figures(evidence: Evidence) -> Iterator[str]:
     """How alike, and how rare that is among strangers: only where that was measured."""
-    cosine, p_value = (evidence.figures.get(key) for key in ("cosine", "p_value"))
+    figures = evidence.figures
+    cosine, p_value, share = (figures.get(key) for key in ("cosine", "p_value", "share"))
+    if isinstance(share, float):
+        yield f"{share:.0%} of its column space"
     if isinstance(cosine, float):
         yield f"cosine {cosine:.3g}"
-    measured = str(evidence.figures.get("calibration", "")).startswith("calibrated")
+    measured = evidence.rung is Rung.COMPONENT  # which is never without decoys
+    measured |= str(figures.get("calibration", "")).startswith("calibrated")
     if isinstance(p_value, float) and measured:
         yield f"p-value {p_value:.3g}"
 

@@ -132,7 +132,7 @@ def standing(connection: Connection, outcome: Outcome, target: Target | None) ->
 
     every = sightings.SightingFilter(
         hub=scan.hub,
-        rung=Rung.WEIGHTS,
+        rung=Rung.COMPONENT,
         states=frozenset((SightingState.LIVE,)),
         withdrawn=False,
     )
@@ -141,7 +141,7 @@ def standing(connection: Connection, outcome: Outcome, target: Target | None) ->
         return sightings.count(connection, replace(every, **where))
 
     new = sum(
-        s.rung >= Rung.WEIGHTS and s.state is SightingState.LIVE and not s.withdrawn
+        s.rung >= Rung.COMPONENT and s.state is SightingState.LIVE and not s.withdrawn
         for s in outcome.sightings
     )
     if target is None:  # every file was read

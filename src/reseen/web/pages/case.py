@@ -431,7 +431,7 @@ def _ladder(sighting: Sighting | None) -> list[dict[str, object]]:
             "holds": any(e in sighting.standing for e in some),
             "figures": (
                 [line for e in some for line in words.figures(e.figures)]
-                if rung is Rung.WEIGHTS
+                if rung in (Rung.WEIGHTS, Rung.COMPONENT)
                 else []
             ),
         }

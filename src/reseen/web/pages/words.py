@@ -156,7 +156,10 @@ EVERYWHERE = ("Everywhere", (("?", "this list"), ("Esc", "leave a field, close t
 
 
 def figures(figures: Mapping[str, float | int | str]) -> list[str]:
-    """The figures of the weights rung, each as a sentence; what is not there is left out."""
+    """The figures of the weights rung, or of the component rung, each as a sentence; what is not
+    there is left out."""
+    if "by" in figures:
+        return _of_part(figures)
     cosine, scale = _number(figures, "cosine"), _number(figures, "scale")
     if (rows := _number(figures, "rows")) is not None:
         return _of_rows(figures, rows, cosine or 0.0, scale or 1.0)
@@ -191,6 +194,37 @@ def figures(figures: Mapping[str, float | int | str]) -> list[str]:
             lines.append(f"{words}: {blocks}.")
     if relation := str(figures.get("relation", "")):
         lines.append(f"What explains it best: {_RELATIONS.get(relation, relation)}.")
+    return lines
+
+
+def _of_part(figures: Mapping[str, float | int | str]) -> list[str]:
+    """What shows that the removed model is inside a merge."""
+    share, cosine = _number(figures, "share"), _number(figures, "cosine")
+    modules, decoys = _number(figures, "modules") or 0.0, _number(figures, "decoys") or 0.0
+    lines: list[str] = []
+    if share is not None:
+        lines.append(
+            f"{share:.0%} of the removed model's column space is in this file, over {modules:,.0f}"
+            " modules. It is the same however weakly it was mixed in."
+        )
+    if cosine is not None:
+        what = "Its up factors agree" if figures["by"] == "up factors" else "Its weights agree"
+        lines.append(
+            f"{what} with what no other known model explains of this file: cosine {cosine:.2f},"
+            f" over {modules:,.0f} modules."
+        )
+    if (margin := _number(figures, "margin")) is not None:
+        lines.append(
+            f"{margin:.2f} above {decoys:,.0f} decoys: other models of this kind, which are not in"
+            " it as far as is known."
+        )
+    if (p_value := _number(figures, "p_value")) is not None:
+        lines.append(f"Chance of this among strangers: {p_value:.1g}.")
+    if (weight := _number(figures, "weight")) is not None:
+        lines.append(f"It is in the file about {abs(weight):.2g} times as strong as it was.")
+    else:
+        lines.append("How strong it is in the file cannot be told.")
+    lines.append("What else is in the file this does not say.")
     return lines
 
 
