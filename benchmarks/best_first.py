@@ -155,6 +155,10 @@ class MemoryHub:
             )
         )
 
+    async def refs(self, type: RepoType, repo: str) -> Revisions:
+        every = await self.revisions(type, repo)
+        return Revisions(tuple(each for each in every.revisions if each.ref is not None))
+
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         self.usage.requests += REFS
         await asyncio.sleep(LATENCY)

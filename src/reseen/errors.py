@@ -164,6 +164,8 @@ class MailError(ReseenError):
 class HubError(ReseenError):
     """A hub did not answer as needed."""
 
+    code = ""
+    """The hub's own word for why, where it gives one."""
     unexplained = False
     """A refusal that gives no reason: it may be about how it was asked, and a simpler question be
     answered."""

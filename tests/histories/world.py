@@ -308,6 +308,10 @@ class WorldHub:
             )
         )
 
+    async def refs(self, type: RepoType, repo: str) -> Revisions:
+        every = await self.revisions(type, repo)
+        return Revisions(tuple(each for each in every.revisions if each.ref is not None))
+
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         return Revisions(tuple(Revision(*each) for each in _revisions(self._repo(repo))))
 

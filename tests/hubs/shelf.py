@@ -95,6 +95,9 @@ class Shelf:
             raise HubMissing("the shelf was changed")
         yield FilesPage(tuple(self._artifact(repo, path) for path in self.shelves[repo]))
 
+    async def refs(self, type: RepoType, repo: str) -> Revisions:
+        raise AssertionError("a shelf has no refs")
+
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         raise AssertionError("a shelf has no revisions")
 

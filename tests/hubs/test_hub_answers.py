@@ -280,3 +280,61 @@ def test_a_repository_is_known_by_the_older_name_of_its_id() -> None:
     found = answers.repository("hub", RepoType.MODEL, {"modelId": "a/b", "sha": COMMIT.upper()})
     assert isinstance(found, Repository)
     assert (found.id, found.sha) == ("a/b", COMMIT)
+
+
+COMMITS = ["a" * 40, "b" * 64, "C" * 40, "d" * 40]
+
+
+def git_refs(word: str, name: str) -> list[dict[str, object]]:
+    """One list of all refs, as git's own servers give it."""
+    names = ("refs/tags/v1", "refs/pull/3/head", "refs/heads/main", "refs/heads/dev/x")
+    return [
+        {name: ref, word: {"sha": commit, "type": "commit"} if word == "object" else commit}
+        for ref, commit in zip(names, COMMITS, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("word", ["targetCommit", "oid", "sha", "commit", "object", "id", "target"])
+@pytest.mark.parametrize("name", ["ref", "name"])
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_refs_may_be_one_list(word: str, name: str, wrapped: bool) -> None:
+    entries: object = git_refs(word, name)
+    found, problems = answers.refs("hub a/b", {"refs": entries} if wrapped else entries)
+    assert [(r.ref, r.commit) for r in found] == [
+        ("main", "c" * 40),
+        ("dev/x", "d" * 40),
+        ("v1", "a" * 40),
+        ("refs/pull/3/head", "b" * 64),
+    ]
+    assert problems == []
+
+
+def test_a_list_of_refs_by_bare_names_is_one_of_branches() -> None:
+    listed = [{"name": "dev", "commit": "a" * 40}, {"name": "main", "oid": "b" * 40}]
+    found, problems = answers.refs("hub a/b", listed)
+    assert [r.ref for r in found] == ["main", "dev"]
+    assert problems == []
+
+
+@pytest.mark.parametrize("bad", [7, None, "main", {}, {"name": "x"}, {"name": "x", "sha": "abc"}])
+def test_a_bad_entry_of_a_list_of_refs_is_a_problem(bad: object) -> None:
+    found, problems = answers.refs("hub a/b", [bad, {"name": "main", "sha": "a" * 40}])
+    assert [r.ref for r in found] == ["main"]
+    assert len(problems) == 1
+
+
+@pytest.mark.parametrize("word", ["targetCommit", "oid", "sha", "commitId", "hash"])
+def test_branches_and_commits_are_known_whatever_word_names_the_commit(word: str) -> None:
+    branches = {"branches": [{"name": "main", "ref": "refs/heads/main", word: "a" * 40}]}
+    found, problems = answers.refs("hub a/b", branches)
+    assert [(r.ref, r.commit) for r in found] == [("main", "a" * 40)]
+    assert problems == []
+    history = [{word: "a" * 40, "title": "x"}, {word: "b" * 40}]
+    assert answers.commits(history) == ["a" * 40, "b" * 40]
+    assert answers.commits({"commits": history}) == ["a" * 40, "b" * 40]
+
+
+@pytest.mark.parametrize("value", [{}, {"commits": {}}, [{"tree": "a" * 40}], ["a" * 40], 3, None])
+def test_what_is_no_history_is_garbage(value: object) -> None:
+    with pytest.raises(HubGarbage):
+        answers.commits(value)

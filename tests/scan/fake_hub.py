@@ -107,6 +107,10 @@ class FakeHub:
             some = paths[at : at + self.page]
             yield FilesPage(tuple(map(self.artifact, some)), self.problems if not number else ())
 
+    async def refs(self, type: RepoType, repo: str) -> Revisions:
+        every = await self.revisions(type, repo)
+        return Revisions(tuple(each for each in every.revisions if each.ref is not None))
+
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         return Revisions((Revision("main", COMMIT),))
 

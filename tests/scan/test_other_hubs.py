@@ -324,3 +324,57 @@ def test_a_hub_that_stays_in_trouble_is_said_to(store: Store, world: World) -> N
         )
     assert not outcome.ended
     assert "status 500" in str(outcome.stopped)
+
+
+def by_name(*, says_commits: bool) -> Answering:
+    """A hub that lists and hands out what a branch's name leads to, and no commit."""
+
+    def change(route: str, request: Request, answer: Answer) -> Answer:
+        named = "/main" in request.path
+        if route in ("tree", "resolve") and not named:
+            return Answer(404)
+        if says_commits:
+            return answer
+        if route == "refs":
+            return Answer(404)
+        return without(answer, "sha") if route in ("info", "list") else answer
+
+    return answering(change)
+
+
+@pytest.mark.parametrize("says_commits", [True, False])
+def test_a_hub_that_lists_by_name_is_read_by_name(
+    store: Store, world: World, says_commits: bool
+) -> None:
+    ids = fill(store, world)
+    full = Options(Confirm.FULL, follow=False)
+    target = Target(repos=("account-01/LORA",))
+    with Replica(world, answer=by_name(says_commits=says_commits)) as hub:
+        outcome = walk_hub(store, hub.endpoint, target, full)
+        place = next(
+            place for place in seen_at(store) if place[:3] == (ids[1], "model", target.repos[0])
+        )
+        assert seen_at(store)[place] == Rung.BYTES
+        assert {s.revision for s in _of(store, "account-01/LORA")} == {"main"}
+        with store.read() as connection:
+            assert left_out(connection, outcome, target).reasons == {}
+            said = [each.reason for each in recorded(connection, outcome.scan)]
+        assert any("hub" in each and "commit" in each for each in said)
+        trees = hub.journal.requests["tree"]
+        walk_hub(store, hub.endpoint, target, full)
+        # The commit is remembered where it is known to be that, and not otherwise.
+        assert (hub.journal.requests["tree"] == trees) == says_commits
+
+
+def test_a_repository_that_only_its_refs_know_is_asked_for_those_alone(
+    store: Store, world: World
+) -> None:
+    fill(store, world)
+    no_sha = answering(
+        lambda route, request, answer: without(answer, "sha") if route == "info" else answer
+    )
+    with Replica(world, answer=no_sha) as hub:
+        target = Target(repos=("account-01/LORA",))
+        walk_hub(store, hub.endpoint, target, Options(Confirm.NONE, follow=False))
+        assert hub.journal.requests["refs"] == 1
+        assert hub.journal.requests["commits"] == 0

@@ -100,6 +100,10 @@ class ManyHub(FakeHub):
             )
         )
 
+    async def refs(self, type: RepoType, repo: str) -> Revisions:
+        every = await self.revisions(type, repo)
+        return Revisions(tuple(each for each in every.revisions if each.ref is not None))
+
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         number = list(self.held).index(repo)
         return Revisions((Revision("main", f"{number:040x}"),))

@@ -216,35 +216,91 @@ def _artifact(
 
 
 def refs(where: str, value: object) -> tuple[list[Revision], list[Problem]]:
-    """Branches first ("main" before all), then tags, conversions and pull requests."""
-    if not isinstance(value, dict):
+    """Branches first ("main" before all), then tags, conversions and pull requests. As the Hub's
+    object of lists, or as one list, as git's own servers give it. Raises HubGarbage if it is
+    neither."""
+    if isinstance(value, dict) and isinstance(value.get("refs"), list):
+        value = value["refs"]
+    if isinstance(value, list):
+        entries = [("refs", entry) for entry in value]
+    elif isinstance(value, dict):
+        lists = ((kind, value.get(kind)) for kind in _KINDS_OF_REFS)
+        entries = [
+            (kind, entry)
+            for kind, some in lists
+            if some is not None
+            for entry in (some if isinstance(some, list) else [some])
+        ]
+    else:
         raise HubGarbage("the hub's list of refs is not an object")
-    found: list[Revision] = []
+    found: list[tuple[int, Revision]] = []
     problems: list[Problem] = []
-    for kind in ("branches", "tags", "converts", "pullRequests"):
-        entries = value.get(kind)
-        if entries is None:
+    for kind, entry in entries:
+        entry = entry if isinstance(entry, dict) else {}
+        name, commit = _ref(kind, entry), _commit_of(entry)
+        if commit is None or not isinstance(name, str) or is_no_ref(name):
+            problems.append(Problem(where, f"an entry of the {kind} cannot be read"))
             continue
-        for entry in entries if isinstance(entries, list) else [entries]:
-            entry = entry if isinstance(entry, dict) else {}
-            name = entry.get("name" if kind in ("branches", "tags") else "ref")
-            commit = _commit(entry.get("targetCommit"))
-            if commit is None or not isinstance(name, str) or is_no_ref(name):
-                problems.append(Problem(where, f"an entry of the {kind} cannot be read"))
-            else:
-                found.append(Revision(name, commit))
-    found.sort(key=lambda revision: revision.ref != "main")  # stable: the rest stays in order
-    return found, problems
+        rank, name = _ranked(name) if kind == "refs" else (_KINDS_OF_REFS.index(kind), name)
+        found.append((-1 if name == "main" else rank, Revision(name, commit)))
+    found.sort(key=lambda each: each[0])  # stable: the rest stays in order
+    return [revision for _, revision in found], problems
+
+
+_KINDS_OF_REFS = ("branches", "tags", "converts", "pullRequests")
+
+
+def _ref(kind: str, entry: Mapping[str, object]) -> object:
+    """What leads there, as it is asked for: branches and tags by a bare name, others in full."""
+    if kind == "refs":
+        return entry.get("ref", entry.get("name"))
+    return entry.get("name" if kind in ("branches", "tags") else "ref")
+
+
+def _ranked(name: str) -> tuple[int, str]:
+    """A name of a list of all refs: which kind it is of, and how it is asked for."""
+    for rank, start in enumerate(("refs/heads/", "refs/tags/")):
+        if name.startswith(start):
+            return rank, name.removeprefix(start)
+    return (len(_KINDS_OF_REFS) if name.startswith("refs/") else 0), name
 
 
 def commits(value: object) -> list[str]:
     """The ids of a page of history. Raises HubGarbage if it is no list of commits."""
+    if isinstance(value, dict):
+        value = value.get("commits")
     if not isinstance(value, list):
         raise HubGarbage("the hub's history is not a list")
-    ids = [_commit(entry.get("id")) if isinstance(entry, dict) else None for entry in value]
+    ids = [_commit_of(entry) if isinstance(entry, dict) else None for entry in value]
     if None in ids:
         raise HubGarbage("the hub's history holds something that is no commit")
     return [id for id in ids if id is not None]
+
+
+def _commit_of(entry: Mapping[str, object]) -> str | None:
+    """Which commit an entry is, or leads to: its name stands by itself or in an object, under a
+    word of the Hub or of git's servers."""
+    for word in _COMMIT_WORDS:
+        value = entry.get(word)
+        if isinstance(value, dict):
+            inner = (_commit(value.get(each)) for each in ("id", "oid", "sha"))
+            value = next(filter(None, inner), None)
+        if (commit := _commit(value)) is not None:
+            return commit
+    return None
+
+
+_COMMIT_WORDS = (
+    "targetCommit",
+    "id",
+    "oid",
+    "sha",
+    "commit",
+    "commitId",
+    "hash",
+    "target",
+    "object",
+)
 
 
 def refusal(
@@ -257,7 +313,8 @@ def refusal(
     it was asked: there are servers that answer so to a parameter they do not know.
     """
     error = _refusal(status, headers, signed_in, endpoint)
-    error.unexplained = status in (403, 404) and not headers.get("X-Error-Code")
+    error.code = headers.get("X-Error-Code", "")
+    error.unexplained = status in (403, 404) and not error.code
     return error
 
 

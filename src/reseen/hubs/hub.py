@@ -27,6 +27,7 @@ MAY_BE_CUT = "the list may be cut at"
 """How the reason begins where a hub gave as many as were asked for, and no word of more."""
 CUT = "lists that may be cut, or ended early"
 NOT_ALL_REFS = "repositories of which not all branches, proposals and history were looked at"
+BY_NAME = "commits as such: this hub lists files by a branch's name alone"
 GATED_HISTORY = "gated repositories of which only what stands now is shown"
 """What problems are counted as."""
 
@@ -40,7 +41,7 @@ class Abilities:
     a person names are looked at."""
     refs: bool
     """Files can stand beside a repository's main line: branches, tags, proposals. Otherwise
-    `revisions` is not called."""
+    `refs` and `revisions` are not called."""
     history: bool
     """`revisions` also names versions that were there before."""
     ranges: bool
@@ -82,6 +83,9 @@ class FilesPage:
 
     artifacts: tuple[Artifact, ...]
     problems: tuple[Problem, ...] = ()
+    certain: bool = True
+    """False: the hub listed what the ref leads to, and it is not known that this is the version
+    that was asked for. One such page speaks for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,9 @@ class Hub(Protocol):
         self, type: RepoType, repo: str, revision: str, ref: str | None
     ) -> AsyncIterator[FilesPage]:
         """All files of a version that may hold a model, a page at a time."""
+
+    async def refs(self, type: RepoType, repo: str) -> Revisions:
+        """The versions that something leads to: those of `revisions` that have a ref."""
 
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         """All versions of a repository: what its main line holds, and what it does not show."""

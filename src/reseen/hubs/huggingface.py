@@ -18,6 +18,7 @@ from reseen.files.source import Range
 from reseen.hubs import answers
 from reseen.hubs.http import USUAL, ClientOptions, Http, HubResponse
 from reseen.hubs.hub import (
+    BY_NAME,
     CUT,
     GATED_HISTORY,
     NOT_ALL_REFS,
@@ -42,6 +43,16 @@ MOST_REFS = 2_000
 HISTORY_PAGE = 1_000
 
 _CLOSED_HISTORY = "the history may not be looked at"
+_CERTAIN = (
+    "this hub lists no files of a commit: those that a branch's name leads to were looked at, and "
+    "it said before and after that this is the commit"
+)
+_UNCERTAIN = (
+    "this hub lists no files of a commit: those that the branch's name leads to were looked at; "
+    "which commit that is is not known, so they are looked at again next time"
+)
+_NO_COMMIT = "this hub says no commit: what main leads to was looked at, and is again next time"
+_PAST = "this hub lists no files of a commit: what nothing leads to any more was not looked at"
 
 _EVERYWHERE = (
     "author",
@@ -92,6 +103,8 @@ class HuggingFace:
         self._trees = Trees(self._http)
         self._links_history = False
         """This server says where a history goes on."""
+        self._lists_by_name = False
+        """It listed what a branch's name leads to, and not the commit, ever."""
         self._histories = Questions(self._http)
         self._all_refs = Questions(self._http)
         self._infos = {type: Questions(self._http) for type in RepoType}
@@ -166,12 +179,66 @@ class HuggingFace:
     async def list_files(
         self, type: RepoType, repo: str, revision: str, ref: str | None
     ) -> AsyncIterator[FilesPage]:
-        """All LFS and Xet files of a commit and its plain git files from 1 KiB, page by page."""
+        """All LFS and Xet files of a commit and its plain git files from 1 KiB, page by page.
+
+        Some servers list no commit, but what a branch's name leads to: then that is listed, and has
+        the name for its version, by which it is read too.
+        """
+        started = False
+        try:
+            async for page in self._files_at(type, repo, revision, ref):
+                started = True
+                yield page
+            if revision == ref:
+                yield FilesPage((), (self._problem(repo, _NO_COMMIT, BY_NAME),), certain=False)
+            return
+        except HubMissing as e:
+            if started or not (e.unexplained or e.code == "RevisionNotFound"):
+                raise
+            if ref is None and self._lists_by_name:
+                yield FilesPage((), (self._problem(repo, _PAST, NOT_ALL_REFS),), certain=False)
+                return
+            if ref in (None, revision):
+                raise
+        assert ref is not None
+        certain = await self._leads_to(type, repo, ref, revision)
+        async for page in self._files_at(type, repo, ref, ref):
+            yield page
+        certain = certain and await self._leads_to(type, repo, ref, revision)
+        problems: tuple[Problem, ...] = ()
+        if not certain:
+            problems = (self._problem(repo, _UNCERTAIN, BY_NAME),)
+        elif not self._lists_by_name:
+            problems = (Problem(self._name, _CERTAIN, counted=BY_NAME),)
+        self._lists_by_name = True
+        yield FilesPage((), problems, certain)
+
+    async def _files_at(
+        self, type: RepoType, repo: str, revision: str, ref: str | None
+    ) -> AsyncIterator[FilesPage]:
         path = f"{self._api(type, repo)}/tree/{_quoted(revision)}"
         async for value, cut in self._trees.pages(path):
             yield answers.files(self._name, type, repo, revision, ref, value)
             if cut is not None:
                 yield FilesPage((), (self._problem(repo, cut, CUT),))
+
+    async def _leads_to(self, type: RepoType, repo: str, ref: str, commit: str) -> bool:
+        """Does a name lead to this commit now, by all that the hub says?"""
+        try:
+            if ref == "main" and (sha := (await self.repository(type, repo)).sha) is not None:
+                return commit_key(sha) == commit_key(commit)
+            found = (await self.refs(type, repo)).revisions
+        except (HubAuth, HubMissing, HubGarbage):
+            return False
+        return any(r.ref == ref and commit_key(r.commit) == commit_key(commit) for r in found)
+
+    async def refs(self, type: RepoType, repo: str) -> Revisions:
+        """Branches, tags, conversions, pull requests; what cannot be read becomes a problem."""
+        found, problems = await self._refs(type, repo)
+        if len(found) > MOST_REFS:
+            problems.append(self._problem(repo, "too many refs: the rest was not looked at"))
+        every = (replace(each, counted=each.counted or NOT_ALL_REFS) for each in problems)
+        return Revisions(tuple(found[:MOST_REFS]), tuple(every))
 
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         """Branches, tags, conversions, pull requests; then the history of branches and tags.
@@ -180,10 +247,8 @@ class HuggingFace:
         is not named again; what cannot be read becomes a problem.
         """
         api = self._api(type, repo)
-        found, problems = await self._refs(type, repo)
-        if len(found) > MOST_REFS:
-            problems.append(self._problem(repo, "too many refs: the rest was not looked at"))
-            found = found[:MOST_REFS]
+        leading = await self.refs(type, repo)
+        found, problems = list(leading.revisions), list(leading.problems)
         heads = [r.commit for r in found if r.ref is not None and not r.ref.startswith("refs/")]
         history, left = await self._history(api, heads)
         for why in dict.fromkeys(left):

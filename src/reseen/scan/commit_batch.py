@@ -319,6 +319,7 @@ def _is_plain(visit: Visit) -> bool:
     return (
         visit.listed
         and visit.complete
+        and visit.certain
         and not visit.problems
         and not visit.bytes_by
         and not visit.skipped

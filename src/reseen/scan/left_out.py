@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from reseen.hubs.hub import GATED_HISTORY, MAY_BE_CUT
+from reseen.hubs.hub import BY_NAME, GATED_HISTORY, MAY_BE_CUT
 from reseen.observed import known_commits, sightings
 from reseen.observed.artifacts import instant
 from reseen.records import Rung, SightingState
@@ -30,6 +30,7 @@ SOUND = frozenset(
         priorities.NO_COMMIT,
         priorities.NO_FILES,
         priorities.GONE,
+        BY_NAME,
         GATED_HISTORY,
         inspect.BY_NAME,
         never_read.SKIPPED,

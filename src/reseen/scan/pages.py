@@ -146,14 +146,16 @@ class Pages:
             return Problem(f"{self._hub.name}/{repo}", str(e), e.remedy, NO_REPOSITORY)
 
     async def _at_main(self, repository: Repository) -> Repository:
-        """With its last commit as the refs say it, where the repository's own answer does not."""
+        """With its last commit as the refs say it. Where they say nothing either, with the name of
+        its main line: its files may be listed by that."""
         if not self._hub.abilities.refs:
             return repository
         try:
-            found = await self._hub.revisions(repository.type, repository.id)
+            found = await self._hub.refs(repository.type, repository.id)
         except HubBusy:
             raise
         except HubError:
-            return repository
+            return replace(repository, sha="main")
         commits = (each.commit for each in found.revisions if each.ref == "main")
-        return replace(repository, sha=next(commits, None))
+        unsaid = None if found.revisions or not found.problems else "main"
+        return replace(repository, sha=next(commits, unsaid))

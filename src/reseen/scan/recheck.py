@@ -36,7 +36,7 @@ from reseen.errors import (
     bulkhead,
 )
 from reseen.files.system_limits import memory_for_threads
-from reseen.hubs.hub import NOT_ALL_REFS, Hub, WantedRepositories
+from reseen.hubs.hub import BY_NAME, NOT_ALL_REFS, Hub, WantedRepositories
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, sightings
 from reseen.records import (
@@ -274,7 +274,7 @@ async def _ask(hub: Hub, group: Sequence[_Known], control: _Control) -> _Answere
     try:
         beside = any(k.artifact.ref not in (None, "main") for k in group)
         if hub.abilities.refs and (beside or repository.sha is None):
-            revisions = await hub.revisions(type, repository.id)
+            revisions = await hub.refs(type, repository.id)
             heads |= {r.ref: r.commit for r in revisions.revisions if r.ref is not None}
             all_heads = not any(each.counted == NOT_ALL_REFS for each in revisions.problems)
     except HubMissing:
@@ -323,7 +323,7 @@ async def _at(
     cut = False
     try:
         async for page in hub.list_files(one.type, repo, commit, ref):
-            cut |= any(problem.counted for problem in page.problems)
+            cut |= any(problem.counted not in (None, BY_NAME) for problem in page.problems)
             for artifact in page.artifacts:
                 if artifact.path in paths:
                     there.setdefault(artifact.path, []).append(artifact)

@@ -70,7 +70,7 @@ def record(
     else:
         repository_pk = known_commits.pk_of(connection, visited.repository)
     found = record_seen(connection, repository_pk, visited.seen, scan_pk, since=since, at=at)
-    if visited.listed and visited.complete:
+    if visited.listed and visited.complete and visited.certain:
         done = 0 if visited.left else version
         commit = Commit(repository_pk, visited.revision.commit, asked, done)
         walks.walked(connection, [commit], at=at)

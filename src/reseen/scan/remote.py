@@ -105,7 +105,7 @@ def _with_artifact(
 
 async def _find(hub: Hub, place: RemoteFile) -> Artifact:
     revision = place.revision or (await hub.repository(place.type, place.repo)).sha or "main"
-    async for files in hub.list_files(place.type, place.repo, revision, place.revision):
+    async for files in hub.list_files(place.type, place.repo, revision, place.revision or "main"):
         for artifact in files.artifacts:
             if artifact.path == place.path:
                 return artifact

@@ -70,6 +70,8 @@ class Visit:
     """Files there may not be read."""
     listed: bool = True
     """The commit's files were listed; False for `reinspect`."""
+    certain: bool = True
+    """They are the files of this commit; False: of what its ref leads to, as `FilesPage` says."""
 
     @property
     def bytes_read(self) -> int:
@@ -96,6 +98,7 @@ class CommitFiles:
     complete: bool = True
     """The listing came to its end."""
     listed: bool = True
+    certain: bool = True
 
     @property
     def matched(self) -> bool:
@@ -123,9 +126,14 @@ async def list_commit(
     context: ReadContext, repository: Repository, revision: Revision
 ) -> CommitFiles:
     """The first half of a visit. Raises HubError when the commit cannot be listed."""
-    artifacts, problems, complete = await _list(context, repository, revision)
-    files = _match(context, repository, revision, artifacts)
-    return replace(files, problems=(*problems, *files.problems), complete=complete)
+    listing = await _list(context, repository, revision)
+    files = _match(context, repository, revision, listing.artifacts)
+    return replace(
+        files,
+        problems=(*listing.problems, *files.problems),
+        complete=listing.complete,
+        certain=listing.certain,
+    )
 
 
 def declared(context: ReadContext, files: CommitFiles) -> Visit:
@@ -155,19 +163,29 @@ def without(visited: Visit, reason: str) -> Visit:
 # -- the steps -----------------------------------------------------------------------------------
 
 
-async def _list(
-    context: ReadContext, repository: Repository, revision: Revision
-) -> tuple[list[Artifact], list[Problem], bool]:
-    """The commit's artifacts, what could not be listed, and whether the listing came to its end."""
+@dataclass(slots=True)
+class _Listing:
+    """A commit's files as they come."""
+
+    artifacts: list[Artifact] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    """What could not be listed."""
+    complete: bool = True
+    """It came to its end."""
+    certain: bool = True
+
+
+async def _list(context: ReadContext, repository: Repository, revision: Revision) -> _Listing:
     most = context.options.max_artifacts
-    artifacts: list[Artifact] = []
-    problems: list[Problem] = []
+    listing = _Listing()
+    artifacts, problems = listing.artifacts, listing.problems
     place = f"{repository.hub} {repository.id}"
     pages = context.hub.list_files(repository.type, repository.id, revision.commit, revision.ref)
     try:
         async for page in pages:
             artifacts.extend(page.artifacts)
             problems.extend(page.problems)
+            listing.certain &= page.certain
             if len(artifacts) > most:
                 del artifacts[most:]
                 problems.append(Problem(place, f"only the first {most} files were looked at"))
@@ -176,14 +194,15 @@ async def _list(
         if not artifacts:
             raise
         problems.append(Problem(place, f"the listing of files broke off: {e}", e.remedy))
-        return artifacts, problems, False
+        listing.complete = False
+        return listing
     finally:
         if isinstance(pages, AsyncGenerator):
             await pages.aclose()
-    if problems and not artifacts:
+    if not artifacts and any(each.counted is None for each in problems):
         # Not a bad file among good ones: the answer as a whole makes no sense. Asked again later.
         raise HubGarbage("nothing in the listing of files could be read")
-    return artifacts, problems, True
+    return listing
 
 
 def _match(
@@ -262,6 +281,7 @@ def _conclude(
         left=sum(outcome.left for outcome in outcomes.values()),
         refused=context.budget.refused,
         listed=files.listed,
+        certain=files.certain,
     )
 
 
