@@ -74,12 +74,6 @@ def test_where_the_branch_moved_the_commit_is_not_known(before: bool) -> None:
     assert [p.counted for page in found for p in page.problems] == [BY_NAME]
 
 
-def test_of_a_name_nobody_knows_which_commit_it_was() -> None:
-    (found,) = pages(Recorder(ByName(main=C[1])), ("main", "main"))
-    assert [a.revision for page in found for a in page.artifacts] == ["main"]
-    assert not all(page.certain for page in found)
-
-
 def test_history_that_such_a_hub_does_not_list_is_said_to_be_left_out() -> None:
     server = ByName(main=C[1])
     _, past = pages(Recorder(server), (C[1], "main"), (C[4], None))

@@ -51,7 +51,6 @@ _UNCERTAIN = (
     "this hub lists no files of a commit: those that the branch's name leads to were looked at; "
     "which commit that is is not known, so they are looked at again next time"
 )
-_NO_COMMIT = "this hub says no commit: what main leads to was looked at, and is again next time"
 _PAST = "this hub lists no files of a commit: what nothing leads to any more was not looked at"
 
 _EVERYWHERE = (
@@ -189,8 +188,6 @@ class HuggingFace:
             async for page in self._files_at(type, repo, revision, ref):
                 started = True
                 yield page
-            if revision == ref:
-                yield FilesPage((), (self._problem(repo, _NO_COMMIT, BY_NAME),), certain=False)
             return
         except HubMissing as e:
             if started or not (e.unexplained or e.code == "RevisionNotFound"):

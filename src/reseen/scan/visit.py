@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reseen.errors import FileError, HubBusy, HubGarbage, bulkhead
-from reseen.hubs.hub import Revision
+from reseen.hubs.hub import BY_NAME, Revision
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import content, text
 from reseen.observed.blind_spots import ORDINARY
@@ -30,6 +30,8 @@ from reseen.scan.context import ReadContext
 from reseen.scan.inspect import ArtifactResult, conclude, read, wants_reading
 from reseen.scan.read_result import NOT_READ, ReadResult, blindness, where
 from reseen.scan.target import Confirm, Options
+
+NO_COMMIT = "this hub says no commit: what main leads to was looked at, and is again next time"
 
 
 class Follow(StrEnum):
@@ -199,6 +201,9 @@ async def _list(context: ReadContext, repository: Repository, revision: Revision
     finally:
         if isinstance(pages, AsyncGenerator):
             await pages.aclose()
+    if revision.commit == revision.ref:
+        listing.certain = False
+        problems.append(Problem(place, NO_COMMIT, counted=BY_NAME))
     if not artifacts and any(each.counted is None for each in problems):
         # Not a bad file among good ones: the answer as a whole makes no sense. Asked again later.
         raise HubGarbage("nothing in the listing of files could be read")
