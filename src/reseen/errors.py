@@ -38,6 +38,7 @@ raised to get there when processor time is used up.
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 from types import TracebackType
 
@@ -139,6 +140,20 @@ class StoreReadOnly(StoreError):
 
 class NotFound(StoreError):
     """Nothing there by that id."""
+
+    @classmethod
+    def of(cls, what: str, given: str, remedy: str) -> NotFound:
+        """Nothing by the id or word that a person gave, which is said; but not what looks like
+        neither: it may be the name of somebody."""
+        shown = given.strip()
+        pattern = _WORD if what in _BY_WORD else _ID
+        said = f": {shown}" if pattern.fullmatch(shown) else ""
+        return cls(f"there is no such {what}{said}", remedy=remedy)
+
+
+_ID = re.compile(r"[A-Za-z]{2}-[0-9A-Za-z]{1,40}|[0-9]{1,18}")
+_BY_WORD = frozenset(("list", "user", "key"))
+_WORD = re.compile(r"[\w.@ -]{1,80}")
 
 
 class Conflict(ReseenError):

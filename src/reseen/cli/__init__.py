@@ -16,10 +16,10 @@ from typing import Any
 
 import click
 
-from reseen.cli.common import note, output_error
+from reseen.cli.common import emit, error_fields, note, output_error
 from reseen.cli.exit_codes import ReaderGone, Told, after, worst
 from reseen.cli.lazy import LazyGroup
-from reseen.errors import REPORT_AT, ReseenError, place_of
+from reseen.errors import REPORT_AT, InputError, ReseenError, place_of
 from reseen.texts import visible
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -103,7 +103,35 @@ def main() -> None:
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (nothing is above it)
             _say(error, debug=told.debug or bool(os.environ.get("RESEEN_DEBUG")))
             code = after(error, told.codes)
+            if _asked_for_json() and not isinstance(error, ReaderGone):
+                with contextlib.suppress(
+                    InputError, OSError
+                ):  # it cannot be written: that was said
+                    emit(error_fields(*_told(error), code))
+                    sys.stdout.flush()
     sys.exit(code)
+
+
+def _asked_for_json() -> bool:
+    """By the command line itself: it may be what cannot be understood."""
+    given = sys.argv[1:]
+    return "--json" in (given[: given.index("--")] if "--" in given else given)
+
+
+def _told(error: BaseException) -> tuple[str, str, str | None]:
+    """What went wrong, for a program: the kind, the sentence, and what helps."""
+    match error:
+        case click.Abort() if isinstance(error.__context__, EOFError):
+            kind, sentence = "UsageError", "the input ended before everything was given"
+        case KeyboardInterrupt() | click.Abort():
+            kind, sentence = "Stopped", "stopped"
+        case click.ClickException():
+            kind, sentence = "UsageError", error.format_message()
+        case ReseenError():
+            kind, sentence = type(error).__name__, str(error)
+        case _:
+            kind, sentence = "Unforeseen", f"Reseen itself failed ({place_of(error)})"
+    return kind, sentence, error.remedy if isinstance(error, ReseenError) else None
 
 
 def _error(sentence: str) -> None:

@@ -39,7 +39,7 @@ def blind(number: int | None, everything: bool, db: str | None, as_json: bool) -
     shown = 0
     with look_into(settings_for(db)) as store, store.read() as connection:
         if number is not None and not left_out.exists(connection, number):
-            raise NotFound("there is no such scan", remedy="Leave --scan away for all of them.")
+            raise NotFound.of("scan", str(number), "Leave --scan away for all of them.")
         for file in blind_spots.files(connection, number, unjudged=not everything):
             shown += 1
             artifact = file.artifact

@@ -187,6 +187,18 @@ def open_or_make(settings: Settings) -> Iterator[Store]:
         yield store
 
 
+def say_if_empty(store: Store) -> None:
+    """Say that nothing can match, also where little else is said: the registry may be another than
+    the person has in mind."""
+    from reseen.registry import removals
+
+    with store.read() as connection:
+        if next(removals.every(connection, withdrawn=False), None) is not None:
+            return
+    note(f"The registry is empty: {store.place}")
+    note("  What is seen is remembered, and nothing can match until a list is imported.")
+
+
 def is_new(settings: Settings) -> bool:
     """Whether there is no registry yet, or no sealing key for it: one would be made."""
     try:
@@ -296,6 +308,11 @@ def _shown(line: str) -> str:
 def emit(value: Mapping[str, Any]) -> None:
     """One JSON object on a line of its own."""
     say(json.dumps(value, default=plain, ensure_ascii=True, separators=(", ", ": ")))
+
+
+def error_fields(kind: str, sentence: str, remedy: str | None, code: int) -> dict[str, Any]:
+    """What could not be done, as JSON: of one shape, whichever verb it was."""
+    return {"error": sentence, "kind": kind, "remedy": remedy, "exit_code": int(code)}
 
 
 def plain(value: object) -> object:

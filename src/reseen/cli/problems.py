@@ -35,7 +35,7 @@ def problems(number: int | None, db: str | None, as_json: bool) -> None:
     with look_into(settings_for(db)) as store, store.read() as connection:
         scan = left_out.latest(connection) if number is None else number
         if scan is None or not left_out.exists(connection, scan):
-            raise NotFound("there is no such scan", remedy="The end of a scan says its number.")
+            raise NotFound.of("scan", str(number or ""), "The end of a scan says its number.")
         of = left_out.described(connection, scan)
         for problem in left_out.recorded(connection, scan):
             shown += 1

@@ -15,6 +15,7 @@ from reseen.cli.common import (
     keyring_if_any,
     note,
     open_or_make,
+    say_if_empty,
     settings_for,
 )
 from reseen.cli.exit_codes import ExitCode, tell
@@ -74,6 +75,7 @@ def at_hub(
     read = target_of(given, hub)
     target = read.target
     with open_or_make(settings) as store:
+        say_if_empty(store)
         keyring = keyring_if_any(store, settings)
         with about(hub.endpoint), scan_progress(output) as shown:
             outcome = scan_hub(
@@ -136,6 +138,7 @@ def folder(
     with about(path):
         walk(path)  # nothing is made for the sake of a folder that is not there
     with open_or_make(settings) as store:
+        say_if_empty(store)
         keyring = keyring_if_any(store, settings)
         asked = Ending(exit_code=exit_code, silent=output.silent, as_json=output.as_json)
         with about(path), scan_progress(output) as shown:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from reseen.cli.common import count, emit, note, size_text
+from reseen.cli.common import count, emit, error_fields, note, size_text
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.hub import as_value
 from reseen.settings import said_of_address
@@ -135,14 +135,13 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
         if asked.exit_code and standing(connection, outcome, target):
             tell(ExitCode.MATCH)
     if asked.as_json:
+        _emit_refused(left, asked)
         _emit_end(store, outcome, left)
     if not asked.silent:
         _summary(outcome, left, walks=asked.walks)
         _say_blind(outcome)
         if not nothing and not sketched and outcome.coverage.artifacts:
             note("  No removal has a sketch: exact copies were looked for, altered ones were not.")
-        if nothing and outcome.coverage.listed:
-            note("  The registry is empty: what was seen is remembered, and nothing could match.")
         for reason in left.cut:
             note(f"  {reason}")
     for repo, reason in left.refused.items():
@@ -239,6 +238,13 @@ def _summary(outcome: Outcome, left: LeftOut, *, walks: bool) -> None:
     for reason, times in coverage.skipped.items():
         if reason != BLIND and reason not in left.lacked:  # those are told in any case
             note(f"  not looked at: {reason}: {times:,}")
+
+
+def _emit_refused(left: LeftOut, asked: Ending) -> None:
+    """What the command line named and could not be looked at, an object each."""
+    named = {repo: why for repo, why in left.refused.items() if repo in asked.named}
+    for name, why in [*named.items(), *left.refused_accounts.items()]:
+        emit(error_fields("Refused", f"{name}: {why}", None, ExitCode.CANNOT))
 
 
 def _emit_end(store: Store, outcome: Outcome, left: LeftOut) -> None:

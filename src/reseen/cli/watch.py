@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reseen.cli.common import db_option, keyring_if_any, note, open_or_make, settings_for
+from reseen.cli.common import (
+    db_option,
+    keyring_if_any,
+    note,
+    open_or_make,
+    say_if_empty,
+    settings_for,
+)
 from reseen.cli.exit_codes import ExitCode, finish
 from reseen.cli.hub import (
     Output,
@@ -108,6 +115,7 @@ def watch(
     watched = hub_named(hub, settings, endpoint)
     target = replace(target, authors=tuple(account_named(a, watched) for a in target.authors))
     with open_or_make(settings) as store:
+        say_if_empty(store)
         context = WatchContext(
             *(store, keyring_if_any(store, settings), target, options, found),
             intervals=intervals,

@@ -121,7 +121,7 @@ def revoke(connection: Connection, key: str, *, actor: str | None = None) -> boo
     table = service_schema.api_keys.c
     row = connection.execute(select(table.pk, table.revoked_at).where(table.id == key)).first()
     if row is None:
-        raise NotFound("there is no key with this id", remedy="See them with: reseen key list")
+        raise NotFound.of("key", key, "See them with: reseen key list")
     if row.revoked_at is not None:
         return False
     connection.execute(

@@ -286,7 +286,7 @@ def by_id(connection: Connection, sighting: str) -> Sighting:
     wanted = schema.sightings.c.id == ids.given(sighting)
     for found in _stream(connection, _query().where(wanted)):
         return found
-    raise NotFound("there is no such sighting", remedy="`reseen sightings` shows them.")
+    raise NotFound.of("sighting", sighting, "`reseen sightings` shows them.")
 
 
 def by_pks(connection: Connection, pks: Sequence[int]) -> list[Sighting]:
@@ -516,5 +516,5 @@ def _own_row(connection: Connection, sighting: str) -> Row[Any]:
     query = select(schema.sightings).where(schema.sightings.c.id == ids.given(sighting))
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise NotFound("there is no such sighting", remedy="`reseen sightings` shows them.")
+        raise NotFound.of("sighting", sighting, "`reseen sightings` shows them.")
     return row

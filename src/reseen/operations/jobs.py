@@ -167,7 +167,7 @@ def by_id(connection: Connection, id: str) -> Job:
     query = _query().where(jobs.c.id == ids.given(id))
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise NotFound("there is no such scan", remedy="The page of scans shows them.")
+        raise NotFound.of("scan", id, "The page of scans shows them.")
     return _job(row)
 
 

@@ -251,7 +251,7 @@ def withdraw_list(
     lists, c = schema.lists, schema.claims.c
     row = connection.execute(select(lists).where(lists.c.name == name)).one_or_none()
     if row is None:
-        raise NotFound("there is no such list", remedy="`reseen registry lists` shows them.")
+        raise NotFound.of("list", name, "`reseen registry lists` shows them.")
     if (row.withdrawn_at is None) == restored:
         return None
     sealed = sealed_reason(keyring, why, f"list {row.pk}")
@@ -356,7 +356,7 @@ def claim_pk(connection: Connection, removal_pk: int, number: int) -> int:
     query = select(c.pk).where(c.removal_pk == removal_pk).order_by(c.pk)
     pks = list(connection.scalars(query))
     if not 1 <= number <= len(pks):
-        raise NotFound("there is no such claim", remedy="`reseen registry show` numbers them.")
+        raise NotFound.of("claim", str(number), "`reseen registry show` numbers them.")
     return int(pks[number - 1])
 
 
@@ -457,7 +457,7 @@ def removal_pk(connection: Connection, removal: str) -> int:
     table = schema.removals.c
     pk = connection.scalar(select(table.pk).where(table.id == ids.given(removal)))
     if pk is None:
-        raise NotFound("there is no such removal", remedy="`reseen registry list` shows them.")
+        raise NotFound.of("removal", removal, "`reseen registry list` shows them.")
     return stands_in.where(connection, int(pk))
 
 

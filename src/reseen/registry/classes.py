@@ -252,7 +252,7 @@ def _list(connection: Connection, name: str, column: str) -> tuple[int, int | No
     query = select(lists.c.pk, wanted).where(lists.c.name == name)
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise NotFound("there is no such list", remedy="`reseen registry lists` shows them.")
+        raise NotFound.of("list", name, "`reseen registry lists` shows them.")
     return row[0], row[1]
 
 

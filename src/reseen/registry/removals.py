@@ -248,7 +248,7 @@ def _row(connection: Connection, removal: str) -> Row[Any]:
     query = select(schema.removals).where(schema.removals.c.id == ids.given(removal))
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise NotFound("there is no such removal", remedy="`reseen registry list` shows them.")
+        raise NotFound.of("removal", removal, "`reseen registry list` shows them.")
     pk = stands_in.where(connection, row.pk)
     if pk == row.pk:
         return row

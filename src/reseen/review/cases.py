@@ -207,7 +207,7 @@ def row(connection: Connection, case: str) -> Row[Any]:
     """A case's row. Raises NotFound."""
     found = connection.execute(select(cases).where(cases.c.id == ids.given(case))).one_or_none()
     if found is None:
-        raise NotFound("there is no such case", remedy="The queue shows those that there are.")
+        raise NotFound.of("case", case, "The queue shows those that there are.")
     return found
 
 

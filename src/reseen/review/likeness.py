@@ -72,7 +72,7 @@ def of_sighting(connection: Connection, sighting: str) -> FilesCompared:
         .where(s.id == sighting)
     ).one_or_none()
     if row is None:
-        raise NotFound("there is no such sighting", remedy="Go back to the queue.")
+        raise NotFound.of("sighting", sighting, "Go back to the queue.")
     found, sketch = _found(connection, row.artifact_pk)
     never_read = RemovalClass(row.removal_class).never_read
     if never_read or such_artifacts(connection, [row.artifact_pk]):

@@ -218,7 +218,7 @@ def own_row(connection: Connection, notice: str) -> Row[Any]:
     query = select(service_schema.notices).where(service_schema.notices.c.id == ids.given(notice))
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise NotFound("there is no such notice", remedy="The page of notices shows them.")
+        raise NotFound.of("notice", notice, "The page of notices shows them.")
     return row
 
 

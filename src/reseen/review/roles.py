@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from sqlalchemy import Connection, select
 
-from reseen.errors import AccessError
+from reseen.errors import AccessError, NotFound
 from reseen.store import service_schema
 
 
@@ -64,5 +64,6 @@ def by_name(connection: Connection, name: str) -> Who:
     )
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise AccessError("there is no such user", remedy="`reseen user list` shows them.")
+        missing = NotFound.of("user", name, "`reseen user list` shows them.")
+        raise AccessError(str(missing), remedy=missing.remedy)
     return Who(row.pk, row.name, Role.of(row.role))

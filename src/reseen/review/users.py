@@ -120,7 +120,7 @@ def by_name(connection: Connection, name: str) -> User:
     """Raises NotFound."""
     user = _find(connection, users.c.name == name.strip().lower())
     if user is None:
-        raise NotFound("there is no such user", remedy="`reseen user list` shows all.")
+        raise NotFound.of("user", name, "`reseen user list` shows all.")
     return user
 
 
