@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from replica.lists import write_csv
+from replica.server import Replica
+from replica.world import World
+from tests.cli.test_cli_hub import objects, reseen
 from tests.review.room import Room
 
 from reseen.cli import cli
@@ -68,3 +72,41 @@ def test_a_report_tells_it_apart(home: tuple[str, str], tmp_path: Path) -> None:
     assert [json.loads(line)["rung"] for line in lines] == ["bytes", "refuted"]
     told("report", "--out", str(tmp_path / "report.html"))
     assert "1 more sighting is refuted" in (tmp_path / "report.html").read_text()
+
+
+FRAMED = ("scan", "hf", "account-09/framed", "--confirm", "full", "--no-follow")
+
+
+@pytest.fixture
+def registry(tmp_path: Path, replica: Replica, world: World) -> Path:
+    listed = tmp_path / "removed.csv"
+    write_csv(listed, world.removals)
+    reseen(tmp_path, replica, "registry", "import", str(listed), "--quiet")
+    return tmp_path
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+def test_a_line_that_was_shown_and_refuted_later_is_said_to_be(
+    registry: Path, replica: Replica, quiet: tuple[str, ...]
+) -> None:
+    out, err = reseen(registry, replica, *FRAMED, "--exit-code", *quiet)
+    (line,) = out.splitlines()
+    assert "declared" in line
+    assert f"{line.split()[0]} was refuted by reading: it is no copy" in err
+
+
+def test_as_json_it_is_shown_again_as_it_stands_now(registry: Path, replica: Replica) -> None:
+    out, _ = reseen(registry, replica, *FRAMED, "--json")
+    rows = [each for each in objects(out) if "sighting" in each]
+    assert [(each["rung"], each["counts"]) for each in rows] == [
+        ("declared", True),
+        ("refuted", False),
+    ]
+    assert len({each["sighting"] for each in rows}) == 1
+    assert objects(out)[-1]["refuted"] == 1
+
+
+def test_what_stands_still_ends_with_1(registry: Path, replica: Replica) -> None:
+    given = ("scan", "hf", "account-09/framed", "account-01/LORA", "--confirm", "full")
+    _, err = reseen(registry, replica, *given, "--no-follow", "--exit-code", code=1)
+    assert sum(line.startswith("sg-") and "refuted" in line for line in err.splitlines()) == 1

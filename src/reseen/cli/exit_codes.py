@@ -85,6 +85,12 @@ def tell(code: ExitCode) -> None:
     _told().codes.append(code)
 
 
+def take_back(code: ExitCode) -> None:
+    """It was told, and no longer applies."""
+    told = _told()
+    told.codes = [each for each in told.codes if each is not code]
+
+
 def finish(code: ExitCode = ExitCode.DONE) -> NoReturn:
     """End the verb with the worst of this code and all that were told."""
     raise click.exceptions.Exit(worst([*_told().codes, code]))

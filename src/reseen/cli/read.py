@@ -27,7 +27,7 @@ from reseen.cli.hub import (
     output_options,
     repo_of,
 )
-from reseen.cli.scan_end import Ending, said_of_unread, say_scan
+from reseen.cli.scan_end import Ending, ShownFindings, said_of_unread, say_refuted, say_scan
 from reseen.errors import InputError
 from reseen.settings import HUGGING_FACE, Settings
 
@@ -123,10 +123,11 @@ def read(
                 by_id(connection, given.removal)  # a mistyped id is an error, and nothing to read
         keyring = keyring_if_any(store, settings)
         for each in asked:
-            with about(each.endpoint), scan_progress(output) as shown:
+            with about(each.endpoint), scan_progress(output) as progress:
+                shown = ShownFindings(progress.found)
                 outcome = read_known(
                     *(store, keyring, opener(each), target, given.options()),
-                    report=shown.report,
+                    report=progress.report,
                     found=shown.found,
                 )
             if not output.silent and len(asked) > 1:
@@ -138,6 +139,7 @@ def read(
                 said_by=each.said_by,
                 walks=False,
             )
+            say_refuted(shown.refuted(outcome), as_json=output.as_json)
             say_scan(store, outcome, None, ending)
             if not outcome.ended:
                 break

@@ -32,7 +32,7 @@ from reseen.cli.hub import (
     target_of,
     target_options,
 )
-from reseen.cli.scan_end import Ending, ending_options, exit_code_option, finish_scan, telling
+from reseen.cli.scan_end import Ending, ShownFindings, ending_options, exit_code_option, finish_scan
 from reseen.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,15 +77,16 @@ def at_hub(
     with open_or_make(settings) as store:
         say_if_empty(store)
         keyring = keyring_if_any(store, settings)
-        with about(hub.endpoint), scan_progress(output) as shown:
+        with about(hub.endpoint), scan_progress(output) as progress:
+            shown = ShownFindings(progress.found, exit_code=ending.exit_code)
             outcome = scan_hub(
                 store,
                 keyring,
                 opener(hub),
                 target,
                 options,
-                report=shown.report,
-                found=telling(shown.found, ending),
+                report=progress.report,
+                found=shown.found,
             )
         for number in read.bad:
             note(f"{given.repos_file}, line {number}: no repository of {hub.host}; left out")
@@ -105,7 +106,7 @@ def at_hub(
             where=hub.endpoint,
             said_by=hub.said_by,
         )
-        finish_scan(store, outcome, target, asked)
+        finish_scan(store, outcome, target, asked, shown)
 
 
 @scan.command()
@@ -141,7 +142,9 @@ def folder(
         say_if_empty(store)
         keyring = keyring_if_any(store, settings)
         asked = Ending(exit_code=exit_code, silent=output.silent, as_json=output.as_json)
-        with about(path), scan_progress(output) as shown:
-            found = telling(shown.found, asked)
-            outcome = scan_folder(store, keyring, path, jobs=jobs, report=shown.report, found=found)
-        finish_scan(store, outcome, None, asked)
+        with about(path), scan_progress(output) as progress:
+            shown = ShownFindings(progress.found, exit_code=exit_code)
+            outcome = scan_folder(
+                store, keyring, path, jobs=jobs, report=progress.report, found=shown.found
+            )
+        finish_scan(store, outcome, None, asked, shown)

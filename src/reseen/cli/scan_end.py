@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from reseen.cli.common import count, emit, error_fields, note, size_text
-from reseen.cli.exit_codes import ExitCode, finish, tell
+from reseen.cli.exit_codes import ExitCode, finish, take_back, tell
 from reseen.cli.hub import as_value
 from reseen.settings import said_of_address
 from reseen.texts import visible
@@ -75,20 +75,52 @@ def exit_code_option(command: F) -> F:
     )(command)
 
 
-def telling(found: Callable[[Sighting], None], asked: Ending) -> Callable[[Sighting], None]:
-    """`found`, which also remembers that there was a match: an error that comes later must not hide
-    it."""
+class ShownFindings:
+    """Sightings as they are found and shown, one by one; and which of them reading refuted later: a
+    line once shown cannot be taken back, so that is said."""
 
-    def told(sighting: Sighting) -> None:
-        if asked.exit_code and sighting.rung.on_ladder:
-            tell(ExitCode.MATCH)
-        found(sighting)
+    def __init__(self, show: Callable[[Sighting], None], *, exit_code: bool = False) -> None:
+        self._show, self._exit_code = show, exit_code
+        self._standing: set[str] = set()
+        """Those shown as matches, by id."""
 
-    return told
+    def found(self, sighting: Sighting) -> None:
+        """Show it. That there is a match is told at once: an error that comes later must not hide
+        it."""
+        if sighting.rung.on_ladder:
+            self._standing.add(sighting.id)
+            if self._exit_code:
+                tell(ExitCode.MATCH)
+        self._show(sighting)
+
+    def refuted(self, outcome: Outcome) -> list[Sighting]:
+        """Those that stand no more at the end of a scan; each is told once."""
+        if self._exit_code:
+            take_back(ExitCode.MATCH)  # what stands in the target is known now
+        gone = [s for s in outcome.sightings if s.id in self._standing and not s.rung.on_ladder]
+        self._standing -= {each.id for each in gone}
+        return gone
 
 
-def finish_scan(store: Store, outcome: Outcome, target: Target | None, asked: Ending) -> NoReturn:
+def say_refuted(refuted: Sequence[Sighting], *, as_json: bool) -> None:
+    """Of matches that were shown while the scan ran."""
+    if as_json:
+        from reseen.report.rows import row
+
+        for each in refuted:
+            emit(row(each))
+        return
+    for each in refuted[:_MOST_LINES]:
+        note(f"{each.id} was {each.rung.label} by reading: it is no copy")
+    if len(refuted) > _MOST_LINES:
+        note(f"{len(refuted) - _MOST_LINES:,} more: reseen sightings --refuted")
+
+
+def finish_scan(
+    store: Store, outcome: Outcome, target: Target | None, asked: Ending, shown: ShownFindings
+) -> NoReturn:
     """Say what came of a scan, and end with its exit code. `target` None: a folder."""
+    say_refuted(shown.refuted(outcome), as_json=asked.as_json)
     say_scan(store, outcome, target, asked)
     if target is not None and not asked.silent:
         from reseen.scan.unread_copies import in_store

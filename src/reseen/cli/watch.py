@@ -93,17 +93,24 @@ def watch(
     """
     from reseen.cli.progress import show_sighting
     from reseen.cli.recheck import show_change
-    from reseen.cli.scan_end import say_walk
+    from reseen.cli.scan_end import ShownFindings, say_refuted, say_walk
     from reseen.hubs.kinds import account_named
     from reseen.operations.watching import watch as keep_going
+    from reseen.scan.progress import Outcome
     from reseen.scan.recheck import Change
     from reseen.scan.watch import Finding, Round, WatchContext
+
+    shown = ShownFindings(lambda sighting: show_sighting(sighting, as_json=output.as_json))
+
+    def walked(outcome: Outcome, part: Target) -> None:
+        say_refuted(shown.refuted(outcome), as_json=output.as_json)
+        say_walk(store, outcome, part, output)
 
     def found(finding: Finding) -> None:
         if isinstance(finding, Change):
             show_change(finding, as_json=output.as_json)
         else:
-            show_sighting(finding, as_json=output.as_json)
+            shown.found(finding)
 
     def round_ended(finished: Round) -> None:
         if not output.silent:
@@ -120,7 +127,7 @@ def watch(
             *(store, keyring_if_any(store, settings), target, options, found),
             intervals=intervals,
             rounds=round_ended,
-            walked=lambda outcome, part: say_walk(store, outcome, part, output),
+            walked=walked,
             gone_after=watched.gone_after,
         )
         keep_going(context, opener(watched))
