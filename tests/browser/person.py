@@ -142,6 +142,8 @@ class Person:
             over = self.page.evaluate(_OVER)
             if over:
                 self.noticed.append(f"{where} scrolls sideways: {over}")
+            if beyond := self.page.evaluate(_BEYOND):
+                self.noticed.append(f"{where} has what can be done beyond the edge: {beyond}")
         if self.script:
             for finding in self.findings():
                 self.noticed.append(f"{where}: {finding}")
@@ -180,3 +182,12 @@ _OVER = """() => {
     e => e.getBoundingClientRect().right > width + 1)
   return wide.slice(0, 4).map(e => e.outerHTML.slice(0, 120)).join(' | ') || 'something'
 }"""
+
+
+_BEYOND = """() => {
+  const width = document.documentElement.clientWidth
+  const all = [...document.querySelectorAll('table button, table select, table summary')]
+  const out = all.filter(e => e.checkVisibility() && e.getBoundingClientRect().right > width + 1)
+  return out.slice(0, 4).map(e => e.outerHTML.slice(0, 120)).join(' | ')
+}"""
+"""Tables may scroll; whoever does not scroll them must still find what can be done with a row."""

@@ -34,7 +34,7 @@ def sign_in(
     address = request.client.host if request.client else ""
     session = identity.by_password(service, name, password, address)
     if session is None:
-        return _form(request, service, next, refused=True)
+        return _form(request, service, next, refused=True, name=name.strip()[:64])
     response = RedirectResponse(auth_middleware.local_path(next), status_code=303)
     auth_middleware.set_cookie(
         service, response, auth_middleware.session_cookie(service), session.token
@@ -53,7 +53,10 @@ def sign_out(request: Request, service: Served, who: Reader) -> Response:
     return response
 
 
-def _form(request: Request, service: Served, next: str, *, refused: bool = False) -> Response:
+def _form(
+    request: Request, service: Served, next: str, *, refused: bool = False, name: str = ""
+) -> Response:
+    """`name`: as it was given, so that after a mistyped password only that is typed again."""
     visitor = None
     if request.state.held is None:
         visitor = request.state.held = auth_middleware.new_visitor()
@@ -64,6 +67,7 @@ def _form(request: Request, service: Served, next: str, *, refused: bool = False
         status=403 if refused else 200,
         next=auth_middleware.local_path(next),
         refused=refused,
+        name=name,
     )
     if visitor is not None:
         auth_middleware.set_cookie(
