@@ -215,3 +215,64 @@ def test_nothing_found_is_not_said_of_nothing_looked_for(home: Path) -> None:
     done = run("report", "--out", "r.html")
     assert "No scan has run" not in done.output
     assert "Nothing was looked at" not in (home / "r.html").read_text()
+
+
+def piped(*lists: str) -> list[str]:
+    """Paths of pipes that hold these lists, as a shell's <(command) gives them."""
+    paths = []
+    for text in lists:
+        reads, writes = os.pipe()
+        os.write(writes, text.encode())
+        os.close(writes)
+        paths.append(f"/dev/fd/{reads}")
+    return paths
+
+
+OTHER = ROWS.replace("9", "8")
+
+
+def test_a_pipe_is_a_list_that_is_given_a_name(home: Path) -> None:
+    (path,) = piped(ROWS)
+    said = error("registry", "import", path)
+    assert isinstance(said, InputError)
+    assert path in str(said)
+    assert "--list" in str(said.remedy)
+    done = run("registry", "import", path, "--list", "by hand")
+    assert done.exit_code == 0
+    assert "1 added" in done.stdout
+    assert "by hand" in run("registry", "lists").stdout
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_several_pipes_are_read_once_each(home: Path, known: bool) -> None:
+    if known:
+        assert run("registry", "import", "l.csv").exit_code == 0
+    done = run("registry", "import", *piped(ROWS, OTHER), "--list", "by hand", "--json")
+    assert done.exit_code == 0
+    assert [json.loads(line)["rows"] for line in done.stdout.splitlines()] == [1, 1]
+
+
+def test_what_a_pipe_has_wrong_is_written_where_it_is_wanted_and_nowhere_else(home: Path) -> None:
+    bad = ROWS + "Sample person 08,12\n"
+    done = run("registry", "import", *piped(bad), "--list", "by hand")
+    assert done.exit_code == 3
+    assert "--rejects FILE" in done.stderr
+    assert not list(home.glob("*.rejects*"))
+    done = run("registry", "import", *piped(bad), "--list", "by hand", "--rejects", "bad.csv")
+    assert done.exit_code == 3
+    assert "12" in (home / "bad.csv").read_text()
+
+
+def test_a_list_comes_by_standard_input(home: Path) -> None:
+    for number, given in enumerate(("-", "/dev/stdin")):
+        done = subprocess.run(
+            [sys.executable, "-m", "reseen", "registry", "import", given],
+            input=ROWS + "Sample person 08,12\n",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 3, done.stderr
+        assert ("1 unchanged" if number else "1 added") in done.stdout
+        assert "not kept" in done.stderr
+    assert not Path("/dev/stdin.rejects.csv").exists()

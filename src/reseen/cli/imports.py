@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -91,8 +92,9 @@ def import_(
 ) -> None:
     """Import lists of removed models: CSV, TSV, XLSX, Parquet, JSON Lines, Civitai's JSON.
 
-    Every row is accounted for. Rejected rows go to a file of their own, which can be corrected
-    and imported again. Importing twice changes nothing. See docs/lists.md.
+    FILE may be "-", for standard input. Every row is accounted for. Rejected rows go to a file of
+    their own, which can be corrected and imported again. Importing twice changes nothing. See
+    docs/lists.md.
     """
     from reseen.operations.lists import read_list
     from reseen.registry.imports import no_cycle_collection
@@ -102,16 +104,34 @@ def import_(
             "--rejects names one file for several lists", remedy="Import them one at a time."
         )
     settings = settings_for(db)
-    read = None
+    files = tuple(_INPUT if str(path) == "-" else path for path in files)
+    if options.list_name is None:
+        for path in files:
+            _check_name(path)
+    reads: dict[Path, ReadList] = {}
     with no_cycle_collection():  # what was read is held until it is imported
         if is_new(settings):  # nothing is made for the sake of a list that cannot be read
             for path in files:
                 with about(path):
                     read = read_list(path, options)
-        first = read if len(files) == 1 else None
+                if len(files) == 1 or not path.is_file():  # a pipe is read once
+                    reads[path] = read
         with _store_to_import_into(settings, options) as (store, keyring):
-            _import_all(store, keyring, files, options, first, output)
+            _import_all(store, keyring, files, options, reads, output)
     finish()
+
+
+_INPUT = Path("/dev/stdin")
+_NO_FOLDERS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
+"""What is named there stands for something that is open, and has no place of its own."""
+
+
+def _check_name(path: Path) -> None:
+    """Raise InputError for what would be called by a number that means nothing: `<(command)`."""
+    if path.parent in _NO_FOLDERS and path.name.isdecimal():
+        raise InputError(
+            f"{path}: what a command writes has no name", remedy="Name the list: --list NAME."
+        )
 
 
 @contextmanager
@@ -156,7 +176,7 @@ def _import_all(
     keyring: Keyring,
     files: Sequence[Path],
     options: ImportOptions,
-    read: ReadList | None,
+    reads: dict[Path, ReadList],
     output: Output,
 ) -> None:
     """Import the lists one after the other, and say what became of each."""
@@ -165,8 +185,10 @@ def _import_all(
     new: list[str] = []
     unread = None
     for number, path in enumerate(files, 1):
+        placeless = path.parent in _NO_FOLDERS and options.rejects is None
+        asked = replace(options, keep_rejects=False) if placeless else options
         with about(path):
-            imported = import_list(store, keyring, path, options, read)
+            imported = import_list(store, keyring, path, asked, reads.pop(path, None))
         account = imported.account
         new += imported.sightings
         unread = imported.unread or unread
@@ -192,6 +214,8 @@ def _import_all(
             head = f"{name}: " if len(files) > 1 else "  "
             for line in _details(account, options):
                 note(f"{head}{line}")
+            if placeless and account.rejected and not account.dry_run:
+                note(f"{head}Rejected rows are not kept: --rejects FILE says where.")
     if not output.as_json:
         show_past(store, new, unread, quiet=output.quiet)
 
