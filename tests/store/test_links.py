@@ -81,3 +81,32 @@ def test_a_link_is_silent_when_printed() -> None:
 def test_sites_go_by_one_name() -> None:
     spellings = ("Civitai", "https://www.civitai.com/models/1", "CIVITAI.COM.", "civitai.red")
     assert {links.normal_site(each) for each in spellings} == {"civitai.com"}
+
+
+SHA = "0123456789abcdef" * 3 + "fedcba9876543210"
+
+
+@pytest.mark.parametrize(
+    ("text", "normal", "hash"),
+    [
+        (f"https://host.example/a/b.bin#sha256={SHA}", "host.example/a/b.bin", SHA),
+        (f"https://host.example/a/b.bin#egg=b&SHA256={SHA.upper()}", "host.example/a/b.bin", SHA),
+        (f"https://host.example/b?sha256={SHA}&x=1", "host.example/b?x=1", SHA),
+        (f"https://civitai.com/models/1234#sha256={SHA}", PAGE, SHA),
+        # Said twice, or cut off: it says nothing.
+        (f"https://host.example/b#sha256={SHA}&sha256={SHA[::-1]}", "host.example/b", None),
+        (f"https://host.example/b#sha256={SHA[:-1]}", "host.example/b", None),
+        (f"https://host.example/b#md5={SHA[:32]}", "host.example/b", None),
+        (
+            "https://host.example/b#" + "&".join(f"a{n}=1" for n in range(99)),
+            "host.example/b",
+            None,
+        ),
+    ],
+)
+def test_what_an_address_says_of_its_file_is_its_hash(
+    text: str, normal: str, hash: str | None
+) -> None:
+    link = links.parse(text)
+    assert link
+    assert (link.normal, link.hash) == (normal, hash)

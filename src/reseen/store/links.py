@@ -43,6 +43,7 @@ _AT = re.compile(
 )
 """MODEL@VERSION, as Civitai's own tools write a resource."""
 _HASH = re.compile(r"[0-9A-Fa-f]{8,64}\Z")
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}\Z")
 _BY_HASH = frozenset({"by-hash", "byhash", "sha256", "hash", "hashes", "blake3", "autov2"})
 
 _HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}(?::\d+)?\Z")
@@ -88,8 +89,9 @@ def parse(text: str, *, inner: bool = False) -> Link | None:
     """The link in any spelling (with or without scheme, www, slug, query); None if it is none.
 
     Knows pages (`/models/1/slug?modelVersionId=2`), API addresses (`/api/v1/models/1`,
-    `/api/v1/model-versions/2`, `/api/download/models/2`, `/model-versions/by-hash/HASH`), AIR
-    names, MODEL@VERSION, and addresses within those of archives and of sites that lead elsewhere.
+    `/api/v1/model-versions/2`, `/api/download/models/2`, `/model-versions/by-hash/HASH`), what an
+    address says of its file (`#sha256=HASH`), AIR names, MODEL@VERSION, and addresses within those
+    of archives and of sites that lead elsewhere.
     `inner`: it is one that such a site led to.
     """
     text = text.strip().strip("<>\"'`()[]")
@@ -134,12 +136,16 @@ def parse(text: str, *, inner: bool = False) -> Link | None:
         if name.lower() in ("modelversionid", "versionid", "model_version_id") and value.isdigit():
             version = value
     hash = _hash_in(steps)
+    said = _hash_said([*query, *_parameters(parts.fragment)])
     if model or version or hash:
+        hash = hash or said
         return _link(_MIRRORS.get(site, site), model, version, hash)
     rest = sorted((n, v) for n, v in query if not n.lower().startswith("utm_"))
+    rest = [(name, value) for name, value in rest if value.lower() != said]
     tail = "&".join(f"{name}={value}" for name, value in rest)
     path = normal_name("/".join(steps))
-    return Link(site, None, None, f"{site}/{path}" + (f"?{normal_name(tail)}" if tail else ""))
+    whole = f"{site}/{path}" + (f"?{normal_name(tail)}" if tail else "")
+    return Link(site, None, None, whole, said)
 
 
 def _ids(steps: list[str]) -> tuple[str | None, str | None]:
@@ -163,6 +169,20 @@ def _hash_in(steps: list[str]) -> str | None:
         if before.lower() in _BY_HASH and _HASH.match(step):
             return step.lower()
     return None
+
+
+def _hash_said(parameters: list[tuple[str, str]]) -> str | None:
+    """The SHA-256 that an address says of the file it leads to: `#sha256=HASH`, as Python's package
+    indexes write it, or `?sha256=HASH`."""
+    said = {v.lower() for name, v in parameters if name.lower() == "sha256" and _SHA256.match(v)}
+    return said.pop() if len(said) == 1 else None
+
+
+def _parameters(fragment: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(fragment, max_num_fields=50)
+    except ValueError:
+        return []
 
 
 def _link(site: str, model: str | None, version: str | None, hash: str | None = None) -> Link:

@@ -141,3 +141,41 @@ def test_any_bytes_are_a_table_or_an_error(data: bytes) -> None:
             list(read_documents(io.BytesIO(whole)).rows)
         except ListError:
             continue
+
+
+def test_values_one_after_another_are_a_list() -> None:
+    """As jq writes what it finds: each in several lines, with nothing between."""
+    entries = [{"name": f"Sample person {n:02}", "sha256": SHA} for n in range(3)]
+    for parted in ("", "\n", "\n\n", "\x1e"):
+        text = parted.join(json.dumps(each, indent=1) for each in entries)
+        assert records(parted + text + parted) == entries
+    arrays = json.dumps(entries[:2], indent=1) + json.dumps(entries[2:], indent=1)
+    assert records(arrays) == entries
+
+
+def test_long_values_one_after_another_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reseen.registry.lists.documents.MAX_ENTRY", 400)
+    entries = [{"name": f"Sample person {n:02}", "sha256": SHA} for n in range(30)]
+    assert records("\n".join(json.dumps(each, indent=1) for each in entries)) == entries
+    arrays = json.dumps(entries[:20], indent=1) + "\n" + json.dumps(entries[20:], indent=1)
+    assert records(arrays) == entries
+    assert records(json.dumps(entries, indent=1)) == entries
+
+
+@pytest.mark.parametrize("length", [400, 4 << 20])
+@pytest.mark.parametrize("rest", ["}", "]", "x", '{"sha256": "', ", {}"])
+def test_what_follows_a_document_is_not_passed_over(
+    rest: str, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reseen.registry.lists.documents.MAX_ENTRY", length)
+    entries = [{"name": f"Sample person {n:02}", "sha256": SHA} for n in range(30)]
+    with pytest.raises(ListError):
+        records(json.dumps(entries, indent=1) + rest)
+
+
+def test_where_a_document_is_no_json_is_said_by_the_line() -> None:
+    text = f'[\n{{"name": "Sample person 07", "sha256": "{SHA}"}},\n]'
+    with pytest.raises(ListError, match="line 3") as refused:
+        records(text)
+    assert "comma" in (refused.value.remedy or "")
+    assert "Sample" not in f"{refused.value}{refused.value.remedy}"

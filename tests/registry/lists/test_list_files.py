@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,42 @@ def test_missing_and_oversized_files_are_refused(
     path.write_bytes(b"sha256\n" * 5)
     with pytest.raises(ListError, match="larger"):
         read_tables(path)
+
+
+SHA = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[2025-05-01 10:00:00] removed sha256={SHA}\n",
+        f"[Sample person 07](https://civitai.com/models/1) {SHA}\n",
+        f"{{Sample person 07}} {SHA}\n",
+        f"[[removed]]\nsha256 = '{SHA}'\n",
+        f"[ {SHA} ]\n",
+        f"[1] {SHA}\n",
+        f"[{{name: 'Sample person 07', sha256: '{SHA}'}}]\n",
+    ],
+)
+def test_a_text_may_begin_with_a_bracket(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "list.txt"
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        path.write_bytes(text.encode(encoding))
+        assert any(SHA in str(cell) for row in read_tables(path) for cell in row)
+
+
+@pytest.mark.parametrize("text", ['{\n "a": 1,', "[", '[{"sha256": "', "[[", '[ [ "x" '])
+def test_json_that_breaks_off_is_no_text(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(text)
+    with pytest.raises(ListError, match="JSON"):
+        read_tables(path)
+
+
+def test_a_packed_list_is_told_from_a_workbook(tmp_path: Path) -> None:
+    path = tmp_path / "list.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("list.csv", f"sha256\n{SHA}\n")
+    with pytest.raises(ListError, match="ZIP") as refused:
+        read_tables(path)
+    assert "Unpack" in (refused.value.remedy or "")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
@@ -11,6 +12,7 @@ from reseen.registry.lists.values import (
     RefusedValue,
     date_of,
     digest_of,
+    hash_digits,
     id_of,
     size_of,
     text_of,
@@ -168,3 +170,44 @@ def test_no_cell_is_a_surprise(cell: object) -> None:
             digest_of(cell, kind)  # type: ignore[arg-type]
         except RefusedValue:
             continue
+
+
+RAW = bytes.fromhex(SHA)
+PLAIN = base64.b64encode(RAW).decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN, PLAIN.rstrip("="), base64.urlsafe_b64encode(RAW).decode(), f'"{PLAIN}"',
+        f"sha256-{PLAIN}", f"sha256:{PLAIN}", f"SHA-256={PLAIN}",
+    ],
+)  # fmt: skip
+def test_a_hash_in_base64_is_read_where_its_kind_is_said(text: str) -> None:
+    assert digest_of(text, DigestKind.SHA256) == Digest(DigestKind.SHA256, RAW)
+    if text.lower().startswith("sha"):
+        assert digest_of(text, None) == Digest(DigestKind.SHA256, RAW)
+        assert hash_digits(text) == 64
+    else:
+        assert hash_digits(text) == 0, "it may be anything of this length"
+        with pytest.raises(RefusedValue):
+            digest_of(text, None)
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_every_hash_in_base64_is_the_hash(raw: bytes) -> None:
+    for text in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
+        assert digest_of(text, DigestKind.SHA256) == Digest(DigestKind.SHA256, raw)
+        assert digest_of(f"sha256-{text}", None) == Digest(DigestKind.SHA256, raw)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        base64.b64encode(RAW[:-1]).decode(), base64.b64encode(RAW + b"x").decode(),
+        PLAIN[:-2] + "B=", PLAIN + "A", PLAIN[:20], f"md5-{PLAIN}", f"blake3-{PLAIN}",
+    ],
+)  # fmt: skip
+def test_what_is_not_just_a_hash_in_base64_is_refused(text: str) -> None:
+    with pytest.raises(RefusedValue):
+        digest_of(text, DigestKind.SHA256)

@@ -73,7 +73,8 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
     ListField.SHA256: (
         *("sha256", "sha2", "file sha256", "hash sha256", "lfs oid", "lfs sha256", "oid"),
         *("sha256 hash", "sha256 sum", "sha256 checksum", "sha256 file", "sha256 of file"),
-        *("file sha256 hash", "sha256 digest", "full sha256"),
+        *("file sha256 hash", "sha256 digest", "full sha256", "checksum sha256", "checksumsha256"),
+        *("x amz checksum sha256", "integrity"),
     ),
     ListField.BLAKE3: ("blake3", "file blake3", "hash blake3", "b3", "b3sum"),
     ListField.XET: ("xet", "xet hash"),

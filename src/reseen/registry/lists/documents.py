@@ -134,6 +134,11 @@ def _entries_of(text: io.TextIOWrapper) -> _Entries:
     if len(head) <= MAX_ENTRY:
         try:
             whole = _loads(head)
+        except json.JSONDecodeError as fault:
+            if (several := _one_after_another(head)) is not None:
+                return lambda: _whole(several)
+            at = fault.lineno
+            return lambda: _lines(text, at)
         except ValueError:
             return lambda: _lines(text)
         return lambda: _whole(whole)
@@ -162,7 +167,38 @@ def _is_lines(head: str) -> bool:
         return False
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[tuple[int, NestedRows]]:
+def _one_after_another(text: str) -> list[object] | None:
+    """The values of a text in which one follows the other, as jq writes what it finds; None where
+    it is none, or its values are no objects and arrays."""
+    found: list[object] = []
+    at = _after_blanks(text, 0)
+    while at < len(text):
+        try:
+            value, at = _DECODER.raw_decode(text, at)
+        except RecursionError:
+            raise too_deep() from None
+        except ValueError:
+            return None
+        if not isinstance(value, dict | list):
+            return None
+        found += _members(value)
+        at = _after_blanks(text, at)
+    return found
+
+
+def _members(value: object) -> list[object]:
+    """The entries of one value of several."""
+    return value if isinstance(value, list) else [value]
+
+
+def _after_blanks(text: str, at: int) -> int:
+    while at < len(text) and text[at] in "\ufeff \t\r\n\x1e":  # RFC 7464 puts the last before each
+        at += 1
+    return at
+
+
+def _lines(text: io.TextIOWrapper, fault: int | None = None) -> Iterator[tuple[int, NestedRows]]:
+    """Each line is an entry. `fault`: the line from which on the whole is no JSON."""
     text.seek(0)
     read = False
     for number, line in enumerate(texts.lines(text), 1):
@@ -175,16 +211,31 @@ def _lines(text: io.TextIOWrapper) -> Iterator[tuple[int, NestedRows]]:
             entry = None
         yield number, rows_of(entry)
     if not read:
-        raise ListError("the file is not JSON, and none of its lines is")
+        raise ListError(
+            "the file is not JSON"
+            + (f" (from line {fault} on)" if fault else "")
+            + ", and none of its lines is",
+            remedy="JSON has double quotes, no comma before a bracket that closes, no comments, "
+            "and ends as it began. Export the list again, or save it as CSV.",
+        )
 
 
 def _streamed(text: io.TextIOWrapper) -> Iterator[tuple[int, NestedRows]]:
     """The entries of a document that is longer than an entry may be: those of its array, or of
     the object that it is, by their keys."""
     text.seek(0)
-    window = _HeldText(text)
-    for number, (within, key, value) in enumerate(window.members(), 1):
-        yield number, rows_of(value, key=key, within=within)
+    yield from enumerate(_long_entries(_HeldText(text)), 1)
+
+
+def _long_entries(held: _HeldText) -> Iterator[NestedRows]:
+    while held.has_more():
+        try:
+            entry = held.value()
+        except _TooLong:
+            for within, key, value in held.members():
+                yield rows_of(value, key=key, within=within)
+        else:
+            yield from map(rows_of, _members(entry))
 
 
 class _HeldText:
@@ -211,11 +262,11 @@ class _HeldText:
         while True:
             key = None
             if opened == "{":
-                key = self._value()
+                key = self._key()
                 if not isinstance(key, str) or self._take() != ":":
                     raise _broken()
             try:
-                value, self._at = self._decoded()
+                value = self.value()
             except _TooLong:
                 if self._next() not in "[{":
                     raise _too_long() from None
@@ -227,6 +278,15 @@ class _HeldText:
                 return
             if mark != ",":
                 raise _broken()
+
+    def has_more(self) -> bool:
+        """Whether anything but blanks is left: one value may follow the other."""
+        while True:
+            self._at = _after_blanks(self._text, self._at)
+            if self._at < len(self._text):
+                return True
+            if not self._more():
+                return False
 
     def _next(self) -> str:
         """The next character that is not blank. Raises ListError at the end."""
@@ -252,12 +312,16 @@ class _HeldText:
         self._at = 0
         return not self._ended
 
-    def _value(self) -> Any:
+    def value(self) -> Any:
+        """The next value. Raises _TooLong, and ListError."""
+        value, self._at = self._decoded()
+        return value
+
+    def _key(self) -> Any:
         try:
-            value, self._at = self._decoded()
+            return self.value()
         except _TooLong:
             raise _too_long() from None
-        return value
 
     def _decoded(self) -> tuple[Any, int]:
         self._next()

@@ -70,6 +70,11 @@ class WorkbookPackage:
             raise broken() from error
         self._entries = {entry.filename.lower(): entry for entry in entries}
         names = self._entries.keys()
+        if not names & {"xl/workbook.xml", "[content_types].xml", "content.xml", "mimetype"}:
+            raise ListError(
+                "this is a packed file (ZIP) and no workbook",
+                remedy="Unpack it and import the lists that are in it.",
+            )
         if "xl/workbook.xml" not in names or names & {"content.xml", "xl/workbook.bin"}:
             raise broken()
         if len(entries) > MAX_ENTRIES or len(names) != len(entries):

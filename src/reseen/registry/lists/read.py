@@ -5,6 +5,7 @@ What comes in: a path. What goes out: `ListTable`s.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -97,7 +98,11 @@ def _kept(pipe: BinaryIO) -> BinaryIO:
     return kept
 
 
+_OPENS_JSON = re.compile(rb'(?:\{|\[)[\[{ \t\r\n]*(?:["}\]]|\Z)')
+
+
 def _is_json(head: bytes) -> bool:
-    """Whether the first character that is no mark, blank or zero (UTF-16) opens an object or array
-    of JSON."""
-    return head.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:1] in (b"{", b"[")
+    """Whether it begins as JSON does that holds anything to read: after marks, blanks and zeros
+    (UTF-16), an object or array is opened, and a quote follows, or what closes it. What people
+    write in brackets (a date, a link in Markdown) is text."""
+    return bool(_OPENS_JSON.match(head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")))

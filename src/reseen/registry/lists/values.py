@@ -6,6 +6,7 @@ the value itself. Nothing is guessed: what can mean two things is left out or re
 
 from __future__ import annotations
 
+import base64
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -134,12 +135,16 @@ _DECORATION = " \t\r\n\"'`´‘’“”„«»‹›<>()[]{}*,;.|="
 _SEPARATORS = re.compile(r"[\s_:.·-]+")
 _HEX = re.compile(r"[0-9a-fA-F]+\Z")
 _PREFIX = re.compile(r"\s*([A-Za-z][A-Za-z0-9 _-]{1,20}?)\s*[:=]\s*(?=\S)")
-_DASHED_PREFIX = re.compile(r"(sha-?256|blake3|xet)[-/ ](?=[0-9a-fA-F])", re.IGNORECASE)
+_DASHED_PREFIX = re.compile(r"(sha-?256|blake3|xet)[-/ ](?=[0-9a-zA-Z+/_-])", re.IGNORECASE)
 _PAIR = re.compile(
     r"(?<![A-Za-z0-9_-])([A-Za-z][A-Za-z0-9_-]{0,20})[\"'’”]{0,2}\s{0,4}[:=]\s{0,4}[\"'‘“]{0,2}"
     r"(?:0[xX])?([0-9a-fA-F]{8,128})(?![0-9A-Za-z])"
 )
 _WORDS_OF_HEX = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9a-fA-F]{8,128})(?![0-9A-Za-z])")
+_BASE64 = re.compile(r"([A-Za-z0-9+/_-]{27,64})={0,2}")
+_PLAIN_BASE64 = str.maketrans("-_", "+/")
+_LEAST_IN_BASE64 = 20
+"""Bytes of a digest that is looked for in base64: fewer could be a word."""
 _LONGEST = 8_192
 """Characters of a cell in which hashes are looked for."""
 _LENGTHS = frozenset({8, 10, 12, 40, 64})
@@ -165,6 +170,8 @@ def hash_digits(text: str) -> int:
     digits = _digits(bare(rest))
     if prefix in _OTHERS:
         return 0
+    if prefix is not None and (kind := _BY_PREFIX[prefix]) and _of_base64(rest, kind):
+        return 2 * kind.length
     if len(digits) not in _LENGTHS or not _HEX.match(digits):
         return 0
     letters = sum(c.isalpha() for c in digits)
@@ -230,6 +237,8 @@ def digest_of(cell: Cell, kind: DigestKind | None) -> Digest | None:
             )
         kind = named
     digits = _digits(bare(rest))
+    if kind is not None and (value := _of_base64(rest, kind)) is not None:
+        return Digest(kind, value)
     several = _several(text, kind) if len(digits) > 64 or not _HEX.match(digits or "-") else ()
     if len(several) == 1:
         return several[0]
@@ -249,6 +258,18 @@ def digest_of(cell: Cell, kind: DigestKind | None) -> Digest | None:
             f"{_label(kind)} has {len(digits)} digits and should have {2 * kind.length}"
         )
     return Digest(kind, bytes.fromhex(digits))
+
+
+def _of_base64(text: str, kind: DigestKind) -> bytes | None:
+    """The digest that a text holds in base64, as stores of objects and pages write it (S3's
+    `ChecksumSHA256`, `integrity="sha256-..."`); None where it holds none of just this kind."""
+    found = _BASE64.fullmatch(text.strip().strip("\"'"))
+    if found is None or kind.length < _LEAST_IN_BASE64:
+        return None
+    plain = found[1].translate(_PLAIN_BASE64)
+    value = base64.b64decode(plain + "=" * (-len(plain) % 4)) if len(plain) % 4 != 1 else b""
+    exact = base64.b64encode(value).decode().rstrip("=") == plain
+    return value if exact and len(value) == kind.length else None
 
 
 def named_digests(cell: Cell) -> dict[DigestKind, Digest] | None:
