@@ -62,6 +62,7 @@ def teach(connection: Connection, fingerprint: Fingerprint, *, path: str = "read
         full=True,
         digests=fingerprint.digests,
         sketch=fingerprint.sketch,
+        further=fingerprint.further_sketches,
         rows=fingerprint.rows,
         architecture="",
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from reseen.observed import sketches
+from reseen.observed import further, sketches
 from reseen.records import Names, RemovalClass, RemovedFile
 from reseen.registry import claims, removals
 from reseen.registry.claims import LISTED
@@ -53,6 +53,7 @@ def insert(connection: Connection, keyring: Keyring, new: Sequence[NewRemoval]) 
     rows: list[tuple[Any, ...]] = []
     digests: list[tuple[Any, ...]] = []
     made: list[tuple[int, bytes]] = []
+    more: list[tuple[int, tuple[bytes, ...]]] = []
     tokens: list[tuple[Any, ...]] = []
     for pk, id, n, files in zip(pks, drawn, new, wanted, strict=True):
         site = links.normal_site(n.site) if n.site else None
@@ -65,6 +66,8 @@ def insert(connection: Connection, keyring: Keyring, new: Sequence[NewRemoval]) 
             digests.extend((int(d.kind), d.value, claim_pk) for d in removals.kept(file.digests))
             if file.sketch is not None:
                 made.append((claim_pk, file.sketch))
+            if file.further:
+                more.append((claim_pk, file.further))
             if number == 0:
                 tokens.extend((t, claim_pk, int(field)) for field, t in keyring.tokens(n.names))
     insert_many(connection, schema.removals, REMOVAL_COLUMNS, standing)
@@ -75,6 +78,7 @@ def insert(connection: Connection, keyring: Keyring, new: Sequence[NewRemoval]) 
         connection, schema.sealed_index, removals.TOKEN_COLUMNS, sorted(tokens), ignore=True
     )
     sketches.keep_removed(connection, made)
+    further.keep_removed(connection, more)
     change_log.note(connection, pks)
     return drawn
 

@@ -60,10 +60,10 @@ def sketch(path: StrPath) -> Sketch:
     when there is none."""
     from reseen.errors import FileError
 
-    found = _sketch(path)
+    found = _sketches(path)
     if isinstance(found, str):
         raise FileError(f"there is no sketch: {found}")
-    return found
+    return found[0]
 
 
 def compare(
@@ -82,18 +82,17 @@ def compare(
     subclass `Malformed` for bytes that are no sketch.
     """
     from reseen.match.calibration import NO_BACKGROUND
-    from reseen.match.compare import compare as compared
-    from reseen.match.compare import obstacle
+    from reseen.match.compare import closest, obstacle
 
-    first, second = _sketch(a), _sketch(b)
+    first, second = _sketches(a), _sketches(b)
     if isinstance(first, str) or isinstance(second, str):
         which, why = ("first", first) if isinstance(first, str) else ("second", second)
         unlike = Incomparable(f"The {which} has no sketch: {why}.")
         return _same(a, b) or _by_rows(a, b) or unlike
-    found = compared(first, second, NO_BACKGROUND if background is None else background)
-    if found is None:
-        return _same(a, b) or Incomparable(obstacle(first, second) or "")
-    return found
+    two = closest(first, second, NO_BACKGROUND if background is None else background)
+    if two is None:
+        return _same(a, b) or Incomparable(obstacle(first[0], second[0]) or "")
+    return two[2]
 
 
 def _same(
@@ -129,18 +128,18 @@ def _by_rows(
     return compare_rows(decode(rows[0]), decode(rows[1])) or Incomparable(NO_COPY)
 
 
-def _sketch(given: StrPath | bytes | Sketch | Fingerprint) -> Sketch | str:
-    """The sketch, or why there is none."""
+def _sketches(given: StrPath | bytes | Sketch | Fingerprint) -> tuple[Sketch, ...] | str:
+    """The sketches of all adapters in it, or why there is none."""
     from reseen.fingerprints.sketch import Sketch, decode
 
     if isinstance(given, Sketch):
-        return given
+        return (given,)
     if isinstance(given, Fingerprint):
         if given.sketch is None:
             return given.no_sketch or "no updates in it"
-        given = given.sketch
+        return tuple(map(decode, (given.sketch, *given.further_sketches)))
     if isinstance(given, bytes):
-        return decode(given)
+        return (decode(given),)
     from reseen.errors import Malformed, TooLarge, Unread
     from reseen.fingerprints.local import sketch_of
 
@@ -148,7 +147,7 @@ def _sketch(given: StrPath | bytes | Sketch | Fingerprint) -> Sketch | str:
         sketched = sketch_of(Path(given))
     except (Malformed, TooLarge, Unread) as e:
         return str(e)
-    return sketched.reason or "no updates in it" if sketched.sketch is None else sketched.sketch
+    return sketched.adapters or sketched.reason or "no updates in it"
 
 
 class Registry:

@@ -266,6 +266,8 @@ class Fingerprint:
     other_sketches: tuple[bytes, ...] = ()
     """Those under other names, where its layers had others before: they are compared too, for what
     was removed then has no other."""
+    further_sketches: tuple[bytes, ...] = ()
+    """Those of further adapters in it: of a file that holds several, each is known alone."""
     rows: bytes | None = None
     """What the rows of its embeddings are known by, in their published byte layout."""
     pointer: LfsPointer | None = None
@@ -274,6 +276,12 @@ class Fingerprint:
     """What of it was not read. Empty: "no match" speaks of all that is in it."""
     members: tuple[Member, ...] = ()
     """The files in it, where it is an archive: each is judged for itself."""
+
+    @property
+    def sketches(self) -> tuple[bytes, ...]:
+        """All under which it is compared."""
+        own = () if self.sketch is None else (self.sketch,)
+        return (*own, *self.other_sketches, *self.further_sketches)
 
     @property
     def within(self) -> tuple[tuple[str, Fingerprint], ...]:
@@ -428,6 +436,8 @@ class RemovedFile:
     layout: bytes | None = None
     sketch: bytes | None = None
     rows: bytes | None = None
+    further: tuple[bytes, ...] = ()
+    """Sketches of further adapters in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,15 @@ ALTERED = {"cast and renamed": CAST, "scaled and resized": RESIZED, "no encoder"
 def sketched(data: bytes) -> RemovedFile:
     """A file as `registry add` has it, sketch and all."""
     fp = read(data)
-    return RemovedFile(fp.digests, fp.size, fp.container, fp.data_size, fp.layout, fp.sketch)
+    return RemovedFile(
+        fp.digests,
+        fp.size,
+        fp.container,
+        fp.data_size,
+        fp.layout,
+        fp.sketch,
+        further=fp.further_sketches,
+    )
 
 
 def sketch(data: bytes) -> Sketch:

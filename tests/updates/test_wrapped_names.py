@@ -201,9 +201,6 @@ OTHERS = {
     "a control network": {
         f"controlnet.{layer}": size for layer, size in layers_of("sd1").items() if "down" in layer
     },
-    "the second of two experts": {
-        f"pipe.transformer_2.transformer_blocks.{i}.attn.to_q": (3072, 3072, 1) for i in range(19)
-    },
     "another shape": {f"my.transformer_blocks.{i}.attn.to_q": (3071, 3072, 1) for i in range(19)},
 }
 
@@ -216,6 +213,35 @@ def test_a_longer_name_that_no_table_has_is_no_wrapped_one(family: str, prefix: 
     found = plan(listing(tools.lora(layers, name, KOHYA)))
     assert found.architecture.startswith("unknown:")
     assert set(found.parts) <= {"model", "text_encoder"}
+
+
+@pytest.mark.parametrize("words", ["transformer_2.", "pipe.transformer_2.", "transformer_2.foo."])
+@pytest.mark.parametrize(
+    ("model", "layer", "size"),
+    [("flux", "transformer_blocks.{}.attn.to_q", 3072), ("wan-1.3b", "blocks.{}.attn1.to_q", 1536)],
+)
+def test_words_of_a_second_expert_hide_no_layer_of_a_model_that_has_none(
+    words: str, model: str, layer: str, size: int
+) -> None:
+    """One word would make every layer an unknown one: it is a wrapper's, and both are adapters
+    where another has the same layers. The names of releases before are read besides."""
+    one = {f"{words}{layer.format(i)}": (size, size, 1) for i in range(19)}
+    first = {f"transformer.{layer.format(i)}": (size, size, 1) for i in range(19)}
+    plain = names_of(first)
+    found = plan(listing(tools.lora(one, tools.dotted(""), KOHYA)))
+    assert model in found.architecture.split("|")
+    assert [module.name for module in found.modules] == plain
+    assert any(reading.architecture.startswith("unknown:") for reading in found.readings)
+    both = plan(listing(tools.lora({**first, **one}, tools.dotted(""), KOHYA)))
+    assert [module.name for module in both.modules] == plain
+    (further,) = (reading for reading in both.readings if reading.is_adapter)
+    assert [module.name for module in further.modules] == plain
+    assert not both.not_read
+
+
+def names_of(layers: tools.Layers) -> list[str]:
+    found = plan(listing(tools.lora(layers, tools.dotted(""), KOHYA)))
+    return [module.name for module in found.modules]
 
 
 @pytest.mark.parametrize("model", LONGER)
@@ -235,4 +261,12 @@ def test_a_wrapped_copy_beside_a_layer_takes_nothing_from_it() -> None:
     decoys: Shapes = tools.lora(layers, tools.dotted("a.transformer.aa."), PEFT)
     found = plan(listing(own | decoys))
     assert told(found) == told(plan(listing(own)))
-    assert sum(n.tensors for n in found.not_read) == len(decoys)
+    beside = {
+        info.name
+        for reading in found.readings
+        if reading.is_adapter
+        for module in reading.modules
+        for info in module.tensors.values()
+    }
+    assert beside == decoys.keys(), "it is an adapter of its own"
+    assert not found.not_read

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,8 +135,7 @@ def _compared(
     a: str, b: str, endpoint: str | None, db: str | None
 ) -> tuple[Sketched, Sketched, Comparison, PartOf | None]:
     """Raises InputError where there is nothing to compare."""
-    from reseen.match.compare import compare as compared
-    from reseen.match.compare import obstacle
+    from reseen.match.compare import closest, obstacle
 
     first, second = _sketched(a, endpoint), _sketched(b, endpoint)
     for name, sketched in ((a, first), (b, second)):
@@ -145,10 +144,12 @@ def _compared(
     assert first.sketch is not None
     assert second.sketch is not None
     background = _background(db, first.sketch.architecture)
-    found = compared(first.sketch, second.sketch, background)
-    if found is None:
+    two = closest(first.adapters, second.adapters, background)
+    if two is None:
         raise InputError(f"{a} and {b} cannot be compared. {obstacle(first.sketch, second.sketch)}")
-    return first, second, found, _inside(first.sketch, second.sketch, found, background, db)
+    one, other, found = two
+    first, second = replace(first, sketch=one), replace(second, sketch=other)
+    return first, second, found, _inside(one, other, found, background, db)
 
 
 def _inside(

@@ -138,6 +138,7 @@ def add(paths: tuple[Path, ...], options: AddOptions, db: str | None, output: Ou
                     "removal": added.removal,
                     "reason": added.reason,
                     "too_few": too_few or None,
+                    "further_adapters": added.further,
                 }
             )
         else:
@@ -145,6 +146,8 @@ def add(paths: tuple[Path, ...], options: AddOptions, db: str | None, output: Ou
             say(f"{added.outcome.value:<10}{visible(str(added.path))}  {detail}")
             if too_few:
                 note(f"  {too_few}.")
+            if added.further:
+                note(f"  {count(added.further, 'more adapter')} in the file: each is known alone.")
     refused = [added for added in came.files if added.outcome is AddOutcome.REJECTED]
     named = any(added.path in paths for added in refused)
     if refused:

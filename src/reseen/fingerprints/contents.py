@@ -46,6 +46,8 @@ class ContentsRead:
     """The sketches that it has under other names."""
     rows: bytes | None = None
     """Of its embeddings, in their published layout."""
+    further: tuple[bytes, ...] = ()
+    """The sketches of further adapters in it."""
 
 
 class Contents:
@@ -92,9 +94,11 @@ class Contents:
         """What came of it. Every byte must have been fed."""
         digest, sketcher = self._tensors, self._sketcher
         tensors = None if digest is None else self._kept(lambda: digest.finish()[0])
-        told = None if sketcher is None else self._kept(lambda: _encoded(sketcher.finish()))
+        told = None if sketcher is None else self._kept(sketcher.finish)
         fault = None if self._fault is None else str(self._fault)
-        sketch, no_sketch, left_out, others = told or (None, fault, (), ())
+        made = told or Sketched(None, fault)
+        sketch = None if made.sketch is None else made.sketch.encode()
+        no_sketch = made.reason
         collected = self._rows
         of_rows = None if collected is None else self._kept(collected.finish)
         rows, rows_left = of_rows or (None, ())
@@ -102,11 +106,19 @@ class Contents:
             no_sketch = NO_LAYERS
         not_read = () if self._plan is None else self._plan.not_read
         blind = [BlindSpot(each.code, each.reason, each.tensors) for each in not_read]
-        blind += (*left_out, *rows_left)
+        blind += (*made.blind, *rows_left)
         if self._fault is not None:
             blind.append(BlindSpot(self._fault.code, str(self._fault)))
-        encoded = None if rows is None else rows.encode()
-        return ContentsRead(tensors, sketch, no_sketch, fault, tuple(blind), others, encoded)
+        return ContentsRead(
+            tensors,
+            sketch,
+            no_sketch,
+            fault,
+            tuple(blind),
+            tuple(other.encode() for other in made.others),
+            None if rows is None else rows.encode(),
+            tuple(each.encode() for each in made.further),
+        )
 
     def _kept(self, work: Callable[[], T]) -> T | None:
         """What the work gives; None where Reseen itself fails on it, which is remembered."""
@@ -127,11 +139,3 @@ def _collector(embeddings: Sequence[TensorInfo], shared: UnpackBudget | None) ->
 def _fed(fed: T, feed: Callable[[], None]) -> T:
     feed()
     return fed
-
-
-def _encoded(
-    sketched: Sketched,
-) -> tuple[bytes | None, str | None, tuple[BlindSpot, ...], tuple[bytes, ...]]:
-    sketch = sketched.sketch.encode() if sketched.sketch else None
-    others = tuple(other.encode() for other in sketched.others)
-    return sketch, sketched.reason, sketched.blind, others

@@ -216,6 +216,7 @@ class Fingerprinter:
             sketch=read.sketch if read else None,
             no_sketch=read.no_sketch if read else why_not,
             other_sketches=read.others if read else (),
+            further_sketches=read.further if read else (),
             rows=rows,
             blind=(ZIP_AT_END,) if zip_directory.ends_as_zip(self._tail) else read_spots,
             pointer=pointer,

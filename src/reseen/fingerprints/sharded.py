@@ -67,6 +67,7 @@ def _read(read: Fingerprint, files: FileParts, contents: Contents) -> Fingerprin
         sketch=told.sketch,
         no_sketch=told.no_sketch,
         other_sketches=told.others,
+        further_sketches=told.further,
         rows=told.rows,
         blind=told.blind,
     )

@@ -13,7 +13,7 @@ which says so. The digests of the file know nothing of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,7 @@ from reseen.files.source import Range, Reader
 from reseen.files.tensors import TensorInfo, can_be_cut
 from reseen.files.values import Bytes, to_float32
 from reseen.fingerprints import sketch as sketches
+from reseen.fingerprints.beginnings import begins_so, cosine_of_columns
 from reseen.fingerprints.modules import SIDE
 from reseen.fingerprints.modules import module as numbers_of
 from reseen.fingerprints.sketch import FEWEST_MODULES, MOST_COMPONENTS, Module, Sketch
@@ -31,6 +32,7 @@ from reseen.records import TOO_FEW, BlindSpot
 from reseen.updates.cost import Cost, cost_of
 from reseen.updates.forms import Matrix, Stored
 from reseen.updates.modules import is_own
+from reseen.updates.not_read import BEGINS_FROM_BASE, code_of
 from reseen.updates.plan import ModulePlan, Plan
 from reseen.updates.update import read_update
 
@@ -88,6 +90,13 @@ class Sketched:
     """Module id -> canonical name, for pictures; a sketch keeps ids only."""
     others: tuple[Sketch, ...] = ()
     """Those under other names; see `Plan.readings`."""
+    further: tuple[Sketch, ...] = ()
+    """Those of other adapters in the file: it is known by each."""
+
+    @property
+    def adapters(self) -> tuple[Sketch, ...]:
+        """The sketches of all adapters in the file."""
+        return self.further if self.sketch is None else (self.sketch, *self.further)
 
     @property
     def blind(self) -> tuple[BlindSpot, ...]:
@@ -261,6 +270,8 @@ class _Work:
         """Modules of which the components are made, by reading and name."""
         self._left_out: dict[str, int] = {}
         self._codes: dict[str, str] = {}
+        self._said_from_base: dict[str, float | None] = {}
+        """Layers, by source, that are said to have begun so: what their numbers say."""
 
     def affordable(
         self, layers: Sequence[Layer], shared: UnpackBudget | None = None
@@ -325,6 +336,8 @@ class _Work:
 
     def _make(self, layer: Layer, arrays: Mapping[str, Matrix | Stored]) -> None:
         for plan in layer:
+            if plan.says_from_base and plan.source not in self._said_from_base:
+                self._said_from_base[plan.source] = cosine_of_columns(plan, arrays)
             made = _module(plan, arrays, (plan.reading, plan.name) in self._first)
             if plan.reading:
                 self._add_other(plan, made)
@@ -358,27 +371,47 @@ class _Work:
             return Sketched(
                 None, reasons or "no module in it has an update", self._left_out, self._codes
             )
+        if self._said_from_base:
+            self._leave_out_what_strangers_share(begins_so(self._said_from_base))
         made = sketches.assemble(
             self._modules,
             architecture=self._plan.architecture,
             ranks=self._ranks,
             complete=self._complete,
         )
+        others, further = self._other_sketches()
+        if not isinstance(made, Sketch) and further:
+            made, *further = further  # what is no update hides no other adapter
+        if isinstance(made, Sketch):
+            every = (self._modules, *self._others)
+            names = {sketches.module_id(name): name for some in every for name in some}
+            return Sketched(
+                made, None, self._left_out, self._codes, names, tuple(others), tuple(further)
+            )
         if not self._modules and self._left_out:
-            reasons = "; ".join(
+            made = "; ".join(
                 f"{reason} ({n:,} {'module' if n == 1 else 'modules'})"
                 for reason, n in self._left_out.items()
             )
-            return Sketched(None, reasons, self._left_out, self._codes)
-        if isinstance(made, Sketch):
-            names = {sketches.module_id(name): name for name in self._modules}
-            others = self._other_sketches()
-            return Sketched(made, None, self._left_out, self._codes, names, others)
         return Sketched(None, made, self._left_out, self._codes)
 
-    def _other_sketches(self) -> tuple[Sketch, ...]:
-        """The sketches under the names of other readings."""
+    def _leave_out_what_strangers_share(self, sources: Set[str]) -> None:
+        """Those layers are not compared, under whatever names."""
+        self._codes[BEGINS_FROM_BASE] = code_of(BEGINS_FROM_BASE)
+        every = zip(
+            (self._plan.modules, *(reading.modules for reading in self._plan.readings)),
+            (self._modules, *self._others),
+            strict=True,
+        )
+        for plans, made in every:
+            for plan in plans:
+                if plan.source in sources and made.pop(plan.name, None) is not None:
+                    self.leave_out((plan,), BEGINS_FROM_BASE)
+
+    def _other_sketches(self) -> tuple[list[Sketch], list[Sketch]]:
+        """The sketches under the names of other readings, and those of other adapters."""
         found: list[Sketch] = []
+        further: list[Sketch] = []
         for reading, others in zip(self._plan.readings, self._others, strict=True):
             if not others:
                 continue
@@ -395,8 +428,8 @@ class _Work:
                 complete=self._complete,
             )
             if isinstance(sketch, Sketch):
-                found.append(sketch)
-        return tuple(found)
+                (further if reading.is_adapter else found).append(sketch)
+        return found, further
 
 
 def _module(

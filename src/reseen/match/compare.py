@@ -452,3 +452,19 @@ def best(comparisons: Sequence[Comparison]) -> Comparison | None:
     least = min((c.p_value for c in comparisons), default=0.0)
     as_sure = [c for c in comparisons if c.p_value <= 10 * least]
     return min(as_sure, key=lambda c: (-c.modules, c.p_value, -c.mean), default=None)
+
+
+def closest(
+    first: Sequence[Sketch], second: Sequence[Sketch], background: Background
+) -> tuple[Sketch, Sketch, Comparison] | None:
+    """Of the adapters of two files the two that are most alike, `first` a removal's; None where no
+    two can be compared."""
+    pairs = [
+        (one, other, found)
+        for one in first
+        for other in second
+        if (found := compare(one, other, background)) is not None
+    ]
+    copies = [each for each in pairs if each[2].is_copy]
+    strongest = best([found for *_, found in copies or pairs])
+    return next((each for each in pairs if each[2] is strongest), None)

@@ -35,6 +35,7 @@ from reseen.match.saved import Parts
 from reseen.match.snapshot import Snapshot
 from reseen.match.store_version import StoreVersion, follows, version_of
 from reseen.observed import rows as kept_rows
+from reseen.observed.further import pk_of
 from reseen.observed.sketches import any_of_removals
 from reseen.records import (
     Artifact,
@@ -582,8 +583,7 @@ class RegistryIndex:
 
         sketches: list[Sketch] = []
         if isinstance(read, Fingerprint):
-            assert read.sketch is not None
-            sketches = [decode(value) for value in (read.sketch, *read.other_sketches)]
+            sketches = [decode(value) for value in read.sketches]
         elif isinstance(read, Sketch):
             sketches = [read]
         return surest(
@@ -595,11 +595,11 @@ class RegistryIndex:
         )
 
     def _near(self, sketch: Sketch, exclude: Collection[str]) -> list[tuple[str, int]]:
-        """(removal, claim's pk) of what is in force and comes near."""
+        """(removal, sketch's key) of what is in force and comes near."""
         if self.sketches is None:
             return []
-        near = [(self.searched(c.key), c.key) for c in self.sketches.nearest(sketch)]
-        return [(id, pk) for id, pk in near if id is not None and id not in exclude]
+        near = [(self.searched(pk_of(c.key)), c.key) for c in self.sketches.nearest(sketch)]
+        return [(id, key) for id, key in near if id is not None and id not in exclude]
 
     def searched(self, claim_pk: int) -> str | None:
         """The removal of a claim whose sketch counts: in force, and not of the class of which only

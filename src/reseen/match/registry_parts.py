@@ -24,7 +24,7 @@ from reseen.match.digests_alone import every_such_claim
 from reseen.match.part_figures import FEWEST_TO_CALIBRATE
 from reseen.match.parts import MergePart, PartVerdict, are_the_file, hinted, parts
 from reseen.match.sketch_index import OpenStore, searched
-from reseen.observed.sketches import ADAPTER
+from reseen.observed.further import ADAPTERS
 from reseen.store.database import chunks
 from reseen.store.schema import claims, removals, sketches
 from reseen.updates.names.known import one_of
@@ -130,7 +130,7 @@ def known(
     values: dict[bytes, str] = {}
     for chunk in chunks(drawn):
         chosen = select(sketches.c.claim_pk, sketches.c.value).where(
-            sketches.c.claim_pk.in_(chunk), sketches.c.kind == ADAPTER
+            sketches.c.claim_pk.in_(chunk), sketches.c.kind.in_(ADAPTERS)
         )
         for pk, value in connection.execute(chosen.order_by(sketches.c.claim_pk)):
             values.setdefault(bytes(value), owners[pk])
@@ -149,7 +149,7 @@ def _owners(connection: Connection, wanted: ColumnElement[bool]) -> dict[int, st
         select(sketches.c.claim_pk, removals.c.id)
         .join(claims, claims.c.pk == sketches.c.claim_pk)
         .join(removals, removals.c.pk == claims.c.removal_pk)
-        .where(searched(), sketches.c.kind == ADAPTER, wanted)
+        .where(searched(), sketches.c.kind.in_(ADAPTERS), wanted)
     )
     return {row.claim_pk: row.id for row in connection.execute(query)}
 

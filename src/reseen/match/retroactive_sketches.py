@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import nullcontext
-from itertools import islice
+from itertools import groupby, islice
 
 from sqlalchemy import ColumnElement, Connection, select, true
 
@@ -19,7 +19,8 @@ from reseen.errors import Malformed
 from reseen.fingerprints.entries import SearchEntry, as_stored, entries
 from reseen.fingerprints.sketch import VERSION, Sketch, decode
 from reseen.match import digests_alone, evidence
-from reseen.match.sketch_index import SketchIndex, searched
+from reseen.match.sketch_index import Likeness, SketchIndex, searched, surest
+from reseen.observed import further
 from reseen.observed.sketches import ADAPTER
 from reseen.records import Evidence
 from reseen.store.database import chunks
@@ -28,6 +29,7 @@ from reseen.store.schema import claims, read_entries, read_sketches, removals, s
 _BATCH = 2_048  # files searched at once
 
 _Files = list[tuple[int, list[SearchEntry]]]
+"""By key."""
 
 
 def copies(
@@ -38,17 +40,27 @@ def copies(
     """(artifact's pk, removal, why) of stored files (of these artifacts; None: of all) that are
     copies of these removals (None: all in force), or leads."""
     known = SketchIndex.load(connection, lambda: nullcontext(connection), only)
+    for pk, every in groupby(_alike(connection, known, among), key=lambda each: each[0]):
+        for like in surest(*(like for _, like in every)):
+            if (said := evidence.of_likeness(like.comparison)) is not None:
+                yield pk, like.removal, said
+
+
+def _alike(
+    connection: Connection, known: SketchIndex, among: Collection[int] | None
+) -> Iterator[tuple[int, Likeness]]:
+    """What each stored file is like, by its pk: one after another."""
     owners = _owners(connection) if len(known) else {}
     for files, candidates in _near(connection, known, among, complete=True):
-        for (pk, _), some in zip(files, candidates, strict=True):
+        for (key, _), some in zip(files, candidates, strict=True):
             if not some:
                 continue
-            sketch = _sketch(connection, pk)
+            sketch = _sketch(connection, key)
             if sketch is None:
                 continue  # a damaged row shows nothing
-            for like in known.compared(sketch, [(owners[claim], claim) for claim in some]):
-                if (said := evidence.of_likeness(like.comparison)) is not None:
-                    yield pk, like.removal, said
+            near = [(owners[further.pk_of(claim)], claim) for claim in some]
+            for like in known.compared(sketch, near):
+                yield further.pk_of(key), like
 
 
 def near_subsets(
@@ -59,16 +71,14 @@ def near_subsets(
     """Pks of artifacts of which a subset of modules was read, and comes near these removals."""
     known = SketchIndex.load(connection, lambda: nullcontext(connection), only)
     for files, candidates in _near(connection, known, among, complete=False):
-        for (pk, _), some in zip(files, candidates, strict=True):
+        for (key, _), some in zip(files, candidates, strict=True):
             if some:
-                yield pk
+                yield further.pk_of(key)
 
 
-def _sketch(connection: Connection, artifact_pk: int) -> Sketch | None:
+def _sketch(connection: Connection, key: int) -> Sketch | None:
     value = connection.scalar(
-        select(read_sketches.c.value).where(
-            read_sketches.c.artifact_pk == artifact_pk, read_sketches.c.kind == ADAPTER
-        )
+        select(read_sketches.c.value).where(further.is_called(read_sketches, key))
     )
     try:
         return decode(value or b"")
@@ -76,9 +86,9 @@ def _sketch(connection: Connection, artifact_pk: int) -> Sketch | None:
         return None
 
 
-def _whole(connection: Connection, artifact_pk: int) -> list[SearchEntry]:
+def _whole(connection: Connection, key: int) -> list[SearchEntry]:
     """All modules of a stored file."""
-    sketch = _sketch(connection, artifact_pk)
+    sketch = _sketch(connection, key)
     return [] if sketch is None else list(entries(sketch))
 
 
@@ -102,22 +112,27 @@ def _near(
     left = _files(connection, among, complete)
     while kept := list(islice(left, _BATCH)):
         files = [
-            (pk, _whole(connection, pk) if known.says_little(some) else some) for pk, some in kept
+            (key, _whole(connection, key) if known.says_little(some) else some)
+            for key, some in kept
         ]
         found = known.near_many([some for _, some in files])
-        near = [pk for (pk, _), some in zip(files, found, strict=True) if some]
+        near = [further.pk_of(key) for (key, _), some in zip(files, found, strict=True) if some]
         alone = digests_alone.such_artifacts(connection, near)
         yield (
             files,
-            [[] if pk in alone else some for (pk, _), some in zip(files, found, strict=True)],
+            [
+                [] if further.pk_of(key) in alone else some
+                for (key, _), some in zip(files, found, strict=True)
+            ],
         )
 
 
 def _files(
     connection: Connection, among: Collection[int] | None, complete: bool
 ) -> Iterator[tuple[int, list[SearchEntry]]]:
-    """What is searched of each stored file, in order; by pages, so that others may write between
-    two of them on the same connection."""
+    """What is searched of each stored file, and of each further adapter in it, by its key
+    (`observed.further`); by pages, so that others may write between two of them on the same
+    connection."""
     if among is None:
         yield from _paged(connection, true(), complete)
         return
@@ -133,6 +148,7 @@ def _paged(
         query = (
             select(
                 read_entries.c.artifact_pk,
+                read_entries.c.version,
                 read_entries.c.group,
                 read_entries.c.slots,
                 read_entries.c.code,
@@ -149,15 +165,16 @@ def _paged(
                     .order_by(read_sketches.c.artifact_pk)
                     .limit(_BATCH)
                 ),
-                read_entries.c.version == VERSION,
+                (read_entries.c.version == VERSION) | (read_entries.c.version >= further.FIRST),
                 read_entries.c.code.is_not(None),
             )
-            .order_by(read_entries.c.artifact_pk, read_entries.c.group)
+            .order_by(read_entries.c.artifact_pk, read_entries.c.version, read_entries.c.group)
         )
         found: dict[int, list[SearchEntry]] = {}
-        for pk, group, slots, code in connection.execute(query):
-            found.setdefault(pk, []).append(as_stored(group, bytes(slots), bytes(code)))
+        for pk, version, group, slots, code in connection.execute(query):
+            entry = as_stored(group, bytes(slots), bytes(code))
+            found.setdefault(further.key(pk, version), []).append(entry)
         if not found:
             return
         yield from found.items()
-        last = max(found)
+        last = max(map(further.pk_of, found))

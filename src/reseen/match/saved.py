@@ -64,7 +64,7 @@ class SavedSketches:
     """Whole sketches that were saved with an index."""
 
     def __init__(self, about: Mapping[str, Any], parts: Mapping[str, Bytes]) -> None:
-        self._pks = numbers_of("q", parts["sketch-pks"])
+        self._keys = numbers_of("q", parts["sketch-pks"])
         self._ends = numbers_of("q", parts["sketch-ends"])
         self._values = parts["sketch-values"]
         self._stranger_ends = numbers_of("q", parts["stranger-ends"])
@@ -74,9 +74,9 @@ class SavedSketches:
             name: (int(first), int(last)) for name, first, last in about["strangers"]
         }
 
-    def sketch(self, claim_pk: int) -> bytes:
-        at = bisect_left(self._pks, claim_pk)
-        if at == len(self._pks) or self._pks[at] != claim_pk:
+    def sketch(self, key: int) -> bytes:
+        at = bisect_left(self._keys, key)
+        if at == len(self._keys) or self._keys[at] != key:
             raise LookupError
         return _piece(self._values, self._ends, at)
 
@@ -96,7 +96,7 @@ class SavedSketches:
 class NoSketches:
     """An index that was saved without whole sketches, away from its store."""
 
-    def sketch(self, claim_pk: int) -> bytes:
+    def sketch(self, key: int) -> bytes:
         raise StoreError("whole sketches are not here", remedy="Ask where the store is.")
 
     def architectures(self) -> Sequence[str]:
@@ -153,16 +153,16 @@ def rows_in(about: Mapping[str, Any], parts: Mapping[str, Bytes]) -> dict[int, b
     return {int(pk): _piece(parts[_ROWS[2]], ends, n) for n, pk in enumerate(pks)}
 
 
-def _whole(source: SketchSource, pks: Sequence[int], about: dict[str, Any]) -> dict[str, Part]:
+def _whole(source: SketchSource, keys: Sequence[int], about: dict[str, Any]) -> dict[str, Part]:
     """Whole sketches: written while they are read, since all of them are too many to hold."""
     ends, stranger_ends, known = array("q", [0]), array("q", [0]), array("q")
     accounts = array("q")
 
     def values() -> Iterable[bytes]:
-        for pk in pks:
+        for key in keys:
             with suppress(LookupError):
-                value = source.sketch(pk)
-                known.append(pk)
+                value = source.sketch(key)
+                known.append(key)
                 ends.append(ends[-1] + len(value))
                 yield value
 

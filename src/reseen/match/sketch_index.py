@@ -30,7 +30,7 @@ from reseen.match.compare import COPY_MEAN, Background, Comparison, Relation, be
 from reseen.match.digests_alone import every_such_claim, such_claims
 from reseen.match.first_read import Offered, first_modules, next_modules
 from reseen.match.nearest import DOUBT, Candidate, NearestIndex, Row
-from reseen.observed.sketches import ADAPTER
+from reseen.observed import further
 from reseen.records import RemovalClass
 from reseen.store import search_key
 from reseen.store.backends import in_words
@@ -62,8 +62,9 @@ class Likeness:
 class SketchSource(Protocol):
     """Where whole sketches are read from."""
 
-    def sketch(self, claim_pk: int) -> bytes:
-        """In the published byte layout. Raises LookupError where there is none, and StoreError."""
+    def sketch(self, key: int) -> bytes:
+        """By its key (`observed.further`), in the published byte layout. Raises LookupError where
+        there is none, and StoreError."""
         ...
 
     def architectures(self) -> Sequence[str]:
@@ -82,10 +83,8 @@ class StoreSketches:
         """`store` opens it for reading: any error of it is handed on."""
         self._store = store
 
-    def sketch(self, claim_pk: int) -> bytes:
-        query = select(sketches.c.value).where(
-            sketches.c.claim_pk == claim_pk, sketches.c.kind == ADAPTER
-        )
+    def sketch(self, key: int) -> bytes:
+        query = select(sketches.c.value).where(further.is_called(sketches, key))
         with self._store() as connection:
             value = connection.scalar(query)
         if value is None:
@@ -106,12 +105,12 @@ class HeldSketches:
     """Whole sketches in memory: what goes with an index that is sent elsewhere."""
 
     values: Mapping[int, bytes]
-    """By the claim's pk."""
+    """By key."""
     unrelated: Mapping[str, Sequence[Stranger]]
     """By architecture."""
 
-    def sketch(self, claim_pk: int) -> bytes:
-        return self.values[claim_pk]
+    def sketch(self, key: int) -> bytes:
+        return self.values[key]
 
     def architectures(self) -> Sequence[str]:
         return list(self.unrelated)
@@ -133,9 +132,9 @@ class Comparer:
         """Strangers are read anew: more were seen since."""
         self._background.cache_clear()
 
-    def compare(self, claim_pk: int, sketch: Sketch) -> Comparison | None:
+    def compare(self, key: int, sketch: Sketch) -> Comparison | None:
         """A file with a removed one. Raises LookupError, Malformed and StoreError."""
-        return self.compare_with(self._decoded(claim_pk), sketch)
+        return self.compare_with(self._decoded(key), sketch)
 
     def compare_with(self, theirs: Sketch, sketch: Sketch) -> Comparison | None:
         """Modules of one name are compared, whatever the files as a whole are: a text encoder alone
@@ -147,8 +146,8 @@ class Comparer:
             named = theirs.architecture.removesuffix(BY_ORDER) + mark
             return compare(theirs, replace(sketch, architecture=named), strangers)
 
-    def _read(self, claim_pk: int) -> Sketch:
-        return decode(self.source.sketch(claim_pk))
+    def _read(self, key: int) -> Sketch:
+        return decode(self.source.sketch(key))
 
     def _strangers(self, architecture: str) -> Background:
         each = (self.source.strangers(model) for model in one_of(architecture))
@@ -156,7 +155,8 @@ class Comparer:
 
 
 class SketchIndex:
-    """Search and comparison over the sketches of claims, each by its claim's pk."""
+    """Search and comparison over the sketches of claims, each by its key: the claim's pk, and of
+    further adapters in its file their number beside it (`observed.further`)."""
 
     def __init__(
         self,
@@ -183,14 +183,14 @@ class SketchIndex:
         """All in force, or only these removals. `store` is where sketches are read from later, if
         not from a snapshot of its own beside this connection."""
         order = ModuleOrder(search_key.of(connection))
-        wanted = _searched_claims(connection, only)
+        wanted = _searched_keys(connection, only)
         files, made = None, NearestIndex(order)
         if only is None:
             files, made = ColumnFiles.of(connection, order)
             made = made.without(wanted.__contains__)
         missing = wanted - set(made.present())
-        for values in _parts(connection, sorted(missing)):
-            part = NearestIndex(order).plus(row for pk, v in values for row in _rows(pk, v))
+        for values in _parts(connection, missing):
+            part = NearestIndex(order).plus(row for key, v in values for row in _rows(key, v))
             if files is not None and part.nbytes >= IN_MEMORY:
                 files, part = files.keep(part)
             made = made.joined(part)
@@ -199,9 +199,9 @@ class SketchIndex:
     def __reduce__(self) -> tuple[Any, ...]:
         """A value that needs no store: whole sketches go with it."""
         source, values = self.comparer.source, {}
-        for pk in self._searched.present():
+        for key in self._searched.present():
             with suppress(LookupError):
-                values[pk] = source.sketch(pk)
+                values[key] = source.sketch(key)
         unrelated = {name: source.strangers(name) for name in source.architectures()}
         return _put_together, (HeldSketches(values, unrelated), self._searched, self._held)
 
@@ -218,8 +218,8 @@ class SketchIndex:
         self, rows: Sequence[SketchRow], held: Mapping[int, Sketch] | None = None
     ) -> SketchIndex:
         """The same with more sketches; those of claims that are known already are left out."""
-        known = self._searched.held({claim_pk for claim_pk, _ in rows})
-        fresh = [row for pk, value in rows if pk not in known for row in _rows(pk, value)]
+        known = self._searched.held({key for key, _ in rows})
+        fresh = [row for key, value in rows if key not in known for row in _rows(key, value)]
         held = {pk: one for pk, one in (held or {}).items() if pk not in self._held}
         if not fresh and not held:
             return self
@@ -235,8 +235,8 @@ class SketchIndex:
         return SketchIndex(comparer, self._searched, self._held, partial=self.partial)
 
     def kept(self, wanted: Callable[[int], bool]) -> NearestIndex:
-        """What is searched of claims that are wanted."""
-        return self._searched.without(wanted)
+        """What is searched of claims (by pk) that are wanted."""
+        return self._searched.without(lambda key: wanted(further.pk_of(key)))
 
     def folded(self, wanted: Callable[[int], bool]) -> SketchIndex:
         """The same without what is not wanted; strangers are read anew."""
@@ -273,12 +273,12 @@ class SketchIndex:
         return any(may_be_part(each) and self._searched.says_little(each) for each in file)
 
     def near_many(self, files: Sequence[Sequence[SearchEntry]]) -> list[list[int]]:
-        """For each file, by its entries: the claims (by pk) that come near, the nearest first and
-        each once."""
+        """For each file, by its entries: the sketches of claims (by key) that come near, the
+        nearest first and each once."""
         return [[each.key for each in some] for some in self._candidates(files)]
 
     def nearest(self, sketch: Sketch) -> list[Candidate]:
-        """What comes near, the nearest first; each claim once."""
+        """What comes near, by key, the nearest first; each once."""
         return self._candidates([entries(sketch)])[0]
 
     def _candidates(self, files: Sequence[Sequence[SearchEntry]]) -> list[list[Candidate]]:
@@ -295,21 +295,21 @@ class SketchIndex:
     def compared(
         self, sketch: Sketch, candidates: Sequence[tuple[str, int]]
     ) -> tuple[Likeness, ...]:
-        """How like these candidates, (removal, claim's pk), a file is by all its modules; the best
-        claim of each removal, the surest first."""
+        """How like these candidates, (removal, sketch's key), a file is by all its modules; the
+        best claim of each removal, the surest first."""
         found: list[Likeness] = []
-        for removal, claim_pk in candidates[:MOST_COMPARED]:
+        for removal, key in candidates[:MOST_COMPARED]:
             try:
-                held = self._held.get(claim_pk)
+                held = self._held.get(key)
                 made = (
-                    self.comparer.compare(claim_pk, sketch)
+                    self.comparer.compare(key, sketch)
                     if held is None
                     else self.comparer.compare_with(held, sketch)
                 )
             except (LookupError, Malformed):
                 continue  # not stored yet, or damaged: nothing to compare with
             if made is not None and _is_told(made):
-                found.append(Likeness(removal, claim_pk, made))
+                found.append(Likeness(removal, further.pk_of(key), made))
         return surest(*found)
 
 
@@ -349,52 +349,60 @@ def searched() -> ColumnElement[bool]:
 
 
 SketchRow = tuple[int, bytes]
-"""A claim (by pk), and its sketch in the published layout."""
+"""A key, and its sketch in the published layout."""
 
 
 def sketch_rows(connection: Connection, removal_pks: Collection[int]) -> list[SketchRow]:
     """The sketches of these removals (at most a few hundred) that are searched."""
     query = (
-        select(claims.c.pk, sketches.c.value)
+        select(claims.c.pk, sketches.c.version, sketches.c.value)
         .select_from(sketches)
         .join(claims, claims.c.pk == sketches.c.claim_pk)
         .join(removals, removals.c.pk == claims.c.removal_pk)
         .where(
             claims.c.removal_pk.in_(list(removal_pks)),
             searched(),
-            sketches.c.kind == ADAPTER,
+            sketches.c.kind.in_(further.ADAPTERS),
         )
     )
-    found = [(pk, bytes(value)) for pk, value in connection.execute(query)]
-    alone = such_claims(connection, {pk for pk, _ in found})
-    return [row for row in found if row[0] not in alone]
+    found = [(pk, further.key(pk, v), bytes(value)) for pk, v, value in connection.execute(query)]
+    alone = such_claims(connection, {pk for pk, *_ in found})
+    return [(key, value) for pk, key, value in found if pk not in alone]
 
 
-def _searched_claims(connection: Connection, only: Collection[str] | None) -> set[int]:
-    """Claims (by pk) of all removals in force, or of these, whose sketches are searched."""
+def _searched_keys(connection: Connection, only: Collection[str] | None) -> set[int]:
+    """Keys of the sketches that are searched, of all removals in force, or of these."""
     query = (
-        select(claims.c.pk, removals.c.id)
+        select(claims.c.pk, sketches.c.version, removals.c.id)
         .select_from(sketches)
         .join(claims, claims.c.pk == sketches.c.claim_pk)
         .join(removals, removals.c.pk == claims.c.removal_pk)
-        .where(searched(), sketches.c.kind == ADAPTER)
+        .where(searched(), sketches.c.kind.in_(further.ADAPTERS))
     )
     if only is not None and len(only) <= _BATCH:
         query = query.where(removals.c.id.in_(sorted(only)))
-    found = {pk for pk, id in connection.execute(query) if only is None or id in only}
-    return found - every_such_claim(connection)
+    rows = connection.execute(query).all()
+    alone = every_such_claim(connection)
+    return {
+        further.key(pk, version)
+        for pk, version, id in rows
+        if pk not in alone and (only is None or id in only)
+    }
 
 
-def _parts(connection: Connection, claim_pks: Sequence[int]) -> Iterator[list[SketchRow]]:
-    """The sketches of these claims, about as many at a time as are held in memory."""
+def _parts(connection: Connection, keys: Collection[int]) -> Iterator[list[SketchRow]]:
+    """The sketches of these keys, about as many at a time as are held in memory."""
     found: list[SketchRow] = []
     length = 0
-    for chunk in chunks(claim_pks):
-        query = select(sketches.c.claim_pk, sketches.c.value).where(
-            sketches.c.claim_pk.in_(chunk), sketches.c.kind == ADAPTER
+    for chunk in chunks(sorted({further.pk_of(key) for key in keys})):
+        query = select(sketches.c.claim_pk, sketches.c.version, sketches.c.value).where(
+            sketches.c.claim_pk.in_(chunk), sketches.c.kind.in_(further.ADAPTERS)
         )
-        for pk, value in connection.execute(query.order_by(sketches.c.claim_pk)):
-            found.append((pk, bytes(value)))
+        query = query.order_by(sketches.c.claim_pk, sketches.c.version)
+        for pk, version, value in connection.execute(query):
+            if (key := further.key(pk, version)) not in keys:
+                continue
+            found.append((key, bytes(value)))
             length += len(value)
             if length >= 2 * IN_MEMORY:
                 yield found
@@ -402,14 +410,14 @@ def _parts(connection: Connection, claim_pks: Sequence[int]) -> Iterator[list[Sk
     yield found
 
 
-def row_of(claim_pk: int, sketch: Sketch) -> Row:
+def row_of(key: int, sketch: Sketch) -> Row:
     """What is searched of a sketch."""
-    return groups(sketch), sketch.ids, units_of(sketch), claim_pk
+    return groups(sketch), sketch.ids, units_of(sketch), key
 
 
-def _rows(claim_pk: int, value: bytes) -> Iterator[Row]:
+def _rows(key: int, value: bytes) -> Iterator[Row]:
     with suppress(Malformed):  # nothing of a damaged one
-        yield row_of(claim_pk, decode(value))
+        yield row_of(key, decode(value))
 
 
 def snapshots(engine: Engine) -> OpenStore:

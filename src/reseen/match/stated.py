@@ -15,6 +15,7 @@ from reseen.fingerprints.sketch import Sketch, decode
 from reseen.match import evidence
 from reseen.match.compare import COPY_MEAN_ALONE
 from reseen.match.registry_index import Proofs, RegistryIndex
+from reseen.observed.further import pk_of
 from reseen.records import DigestKind, Evidence, Fingerprint, RemovalClass, Rung
 
 FEWEST = 8
@@ -73,12 +74,9 @@ class NamedIndex:
     def upload(self, fingerprint: Fingerprint) -> tuple[StatedMatch, ...]:
         """Removals by the bytes of a file that was read here: all rungs."""
         found = self._of(self.index.proofs_read(fingerprint), Rung.BYTES)
-        if fingerprint.sketch is not None:
-            besides = {each.removal for each in found if each.rung > Rung.WEIGHTS}
-            found += self.alike(decode(fingerprint.sketch), besides)
-            for other in fingerprint.other_sketches:
-                found += self.alike(decode(other), besides)
         besides = {each.removal for each in found if each.rung > Rung.WEIGHTS}
+        for sketch in fingerprint.sketches:
+            found += self.alike(decode(sketch), besides)
         for like in self.index.alike(fingerprint, besides):
             why, number = evidence.of_rows(like.comparison), self.index.number(like.claim_pk)
             found += self._for_lists(number, why, round(like.comparison.cosine, 4))
@@ -102,7 +100,8 @@ class NamedIndex:
         done = set(exclude)
         assert self.index.sketches is not None
         for near in self.index.sketches.nearest(sketch):
-            removal = self.index.searched(near.key)
+            claim_pk = pk_of(near.key)
+            removal = self.index.searched(claim_pk)
             if removal is None or removal in done:
                 continue
             done.add(removal)
@@ -114,7 +113,7 @@ class NamedIndex:
                     "compared (uncalibrated)."
                 )
                 said = Evidence(Rung.WEIGHTS, "sketch", f"cosine {cosine:.3f}", why)
-                found += self._for_lists(self.index.number(near.key), said, cosine)
+                found += self._for_lists(self.index.number(claim_pk), said, cosine)
         return found
 
     def _of(self, proofs: Proofs, would_be: Rung) -> list[StatedMatch]:

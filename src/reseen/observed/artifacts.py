@@ -16,8 +16,8 @@ from typing import Any, overload
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
 
 from reseen.errors import NotFound
+from reseen.observed import further, sketches
 from reseen.observed import rows as kept_rows
-from reseen.observed import sketches
 from reseen.records import (
     Artifact,
     Container,
@@ -61,6 +61,8 @@ class Inspection:
     """Computed from its bytes, when all were read."""
     sketch: bytes | None = None
     """Of the modules that were read, in its published layout."""
+    further: tuple[bytes, ...] = ()
+    """The sketches of further adapters in it, where all modules were read."""
     rows: bytes | None = None
     """Of its embeddings, in their published layout."""
     architecture: str | None = None
@@ -449,6 +451,7 @@ def readings(
     sketches.keep_modules(connection, [(pk, r.modules) for pk, r in read if r.modules])
     made = [(pk, r.sketch) for pk, r in read if r.sketch is not None]
     sketches.keep_read(connection, made)
+    further.keep_read(connection, [(pk, r.further) for pk, r in read if r.further])
     kept_rows.keep_read(connection, [(pk, r.rows) for pk, r in read if r.rows is not None])
 
 

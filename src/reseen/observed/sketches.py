@@ -62,7 +62,7 @@ def keep_read(connection: Connection, made: Sequence[tuple[int, bytes]]) -> None
         sketch = _decoded(value)
         row = {"artifact_pk": pk, "complete": int(sketch.complete), **_columns(sketch, value)}
         if (row["complete"], row["version"]) >= tells.get(pk, (0, 0)):
-            kept[pk], entries[pk] = row, _entries(pk, sketch, order)
+            kept[pk], entries[pk] = row, entries_of(pk, sketch, order)
             tells[pk] = row["complete"], row["version"]
     _replace(connection, schema.read_sketches, [*kept.values()])
     # What was known of an entry before is of a header, or of fewer modules.
@@ -176,13 +176,16 @@ def _columns(sketch: Sketch, value: bytes) -> dict[str, Any]:
     }
 
 
-def _entries(artifact_pk: int, sketch: Sketch, order: ModuleOrder) -> list[dict[str, Any]]:
+def entries_of(
+    artifact_pk: int, sketch: Sketch, order: ModuleOrder, version: int = _VERSION
+) -> list[dict[str, Any]]:
+    """What is searched of a sketch, as rows of the store."""
     from reseen.fingerprints.entries import chosen, entries
 
     return [
         {
             "artifact_pk": artifact_pk,
-            "version": _VERSION,
+            "version": version,
             "group": each.group,
             "slots": each.ids.astype("<u4").tobytes(),
             "code": each.units.tobytes(),

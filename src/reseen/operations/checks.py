@@ -86,7 +86,10 @@ class Checker:
         if any(match.rung > Rung.WEIGHTS for match in matches):
             return Checked(read, matches)  # the file itself is known
         besides = {match.removal for match in matches if match.rung > Rung.HINT}
-        parts = self._parts.found(read.sketch, besides)
+        parts: tuple[FoundPart, ...] = ()
+        own = () if read.sketch is None else (read.sketch,)
+        for sketch in (*own, *read.further_sketches):
+            parts += self._parts.found(sketch, besides | {part.removal for part in parts})
         sure = [(p.removal, evidence.component(p.part, p.sketch)) for p in parts if p.is_sure]
         matches = evidence.merge(matches, evidence.gather(sure))
         return Checked(read, matches, parts=parts)

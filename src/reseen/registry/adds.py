@@ -51,6 +51,8 @@ class Added:
     """Removals (by pk) of which something was written."""
     layers: int | None = None
     """Whose weights can be compared; None: nothing can."""
+    further: int = 0
+    """Adapters beside the first that are in the file: each is known alone."""
 
     def __repr__(self) -> str:
         return f"Added({self.outcome.value}, {self.removal})"
@@ -127,7 +129,14 @@ def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: D
         return Added(path, AddOutcome.REJECTED, reason="the file is empty")
     draft.digests, draft.size = read.digests, read.size
     draft.file = RemovedFile(
-        (), read.size, read.container, read.data_size, read.layout, read.sketch, read.rows
+        (),
+        read.size,
+        read.container,
+        read.data_size,
+        read.layout,
+        read.sketch,
+        read.rows,
+        read.further_sketches,
     )
     with store.write() as connection:
         reader = Reader(connection, keyring)
@@ -155,7 +164,8 @@ def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: D
             from reseen.fingerprints.sketch import decode  # numpy, for those that have one alone
 
             layers = len(decode(read.sketch).ids)
-        return Added(path, became, standing.id, why, written | renewed, layers)
+        more = len(read.further_sketches)
+        return Added(path, became, standing.id, why, written | renewed, layers, more)
 
 
 def _renew(connection: Connection, read: Fingerprint) -> set[int]:
@@ -163,7 +173,7 @@ def _renew(connection: Connection, read: Fingerprint) -> set[int]:
     sha256 = next((d.value for d in read.digests if d.kind is DigestKind.SHA256), None)
     if sha256 is None or (read.sketch is None and read.rows is None):
         return set()
-    return learning.renew(connection, sha256, read.sketch, read.rows)
+    return learning.renew(connection, sha256, read)
 
 
 def why_no_model_file(path: Path, read: Fingerprint) -> str | None:

@@ -18,9 +18,9 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from reseen.fingerprints.kinds import TEACH, WHOLE
+from reseen.observed import further, sketches
 from reseen.observed import rows as kept_rows
-from reseen.observed import sketches
-from reseen.records import Digest, DigestKind
+from reseen.records import Digest, DigestKind, Fingerprint
 from reseen.registry import claims, file_facts, same_files
 from reseen.registry.claims import LEARNED, LISTED
 from reseen.registry.removals import kept
@@ -57,12 +57,10 @@ def learn(
     return _keep(connection, agreeing)
 
 
-def renew(
-    connection: Connection, sha256: bytes, sketch: bytes | None, rows: bytes | None = None
-) -> set[int]:
+def renew(connection: Connection, sha256: bytes, read: Fingerprint) -> set[int]:
     """Claims about this very file whose sketch is of an earlier version, or of whose bytes an
-    earlier release made none, have this one from now on, and the rows of its embeddings. Returns
-    their removals."""
+    earlier release made none, have this one from now on, those of further adapters in it, and the
+    rows of its embeddings. Returns their removals."""
     c, d = schema.claims.c, schema.digests.c
     query = (
         select(c.pk, c.removal_pk, c.container)
@@ -75,10 +73,11 @@ def renew(
     pks = sorted({*sketched, *(row.pk for row in found if row.container is not None)})
     before = file_facts.digests(connection, pks)
     renewed: set[int] = set()
-    if sketch is not None:
-        renewed |= sketches.keep_removed(connection, [(pk, sketch) for pk in pks])
-    if rows is not None:
-        renewed |= kept_rows.keep_removed(connection, [(pk, rows) for pk in pks])
+    if read.sketch is not None:
+        renewed |= sketches.keep_removed(connection, [(pk, read.sketch) for pk in pks])
+    renewed |= further.keep_removed(connection, [(pk, read.further_sketches) for pk in pks])
+    if read.rows is not None:
+        renewed |= kept_rows.keep_removed(connection, [(pk, read.rows) for pk in pks])
     changed = {owner[pk] for pk in renewed}
     if changed:
         file_facts.write_lines(connection, {pk: owner[pk] for pk in renewed}, before)
@@ -250,6 +249,8 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
         and by_artifact[artifact].version > sketched.get(known[key], 0)
     ]
     changed.update(owner[pk] for pk in sketches.keep_removed(connection, taught))
+    more_taught = [(known[key], by_artifact[pk].further) for key, pk in wanted.items()]
+    changed.update(owner[pk] for pk in further.keep_removed(connection, more_taught))
     embeddings = [
         (known[key], value)
         for key, artifact in wanted.items()
@@ -280,12 +281,14 @@ class _FullReading:
     """Of the sketch; 0 without one."""
     rows: bytes | None = None
     """Of its embeddings."""
+    further: tuple[bytes, ...] = ()
+    """Sketches of further adapters in it."""
 
     @property
-    def tells(self) -> tuple[int, bool]:
+    def tells(self) -> tuple[int, int, bool]:
         """What it tells beside digests."""
         told = self.version or int(self.rows is not None)
-        return told, self.facts[2] is not None
+        return told, len(self.further), self.facts[2] is not None
 
     @property
     def sha256(self) -> bytes | None:
@@ -310,9 +313,14 @@ def _readings(connection: Connection, pks: Collection[int]) -> dict[int, _FullRe
         )
         made.update((pk, (value, version)) for pk, value, version in connection.execute(whole))
     embeddings = kept_rows.of_artifacts(connection, sorted(pks))
+    more = further.of_artifacts(connection, pks)
     return {
         pk: _FullReading(
-            tuple(row)[1:], digests[pk], *made.get(pk, (None, 0)), rows=embeddings.get(pk)
+            tuple(row)[1:],
+            digests[pk],
+            *made.get(pk, (None, 0)),
+            rows=embeddings.get(pk),
+            further=more.get(pk, ()),
         )
         for pk, row in rows.items()
     }

@@ -145,6 +145,7 @@ def digests_of(read: Fingerprint) -> Fingerprint:
         sketch=None,
         no_sketch=WHY,
         other_sketches=(),
+        further_sketches=(),
         rows=None,
         members=(),
         blind=(BlindSpot("never-read", WHY),),

@@ -17,8 +17,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from reseen.observed import further, sketches
 from reseen.observed import rows as kept_rows
-from reseen.observed import sketches
 from reseen.registry import claim_moves, claims
 from reseen.registry.beside import beside
 from reseen.registry.claim_lines import ClaimLines
@@ -104,6 +104,8 @@ def write(
     if files:
         made = [(rows.pks[rows.places[at]], file.sketch) for at, file in files if file.sketch]
         sketches.keep_removed(connection, made)
+        more = [(rows.pks[rows.places[at]], file.further) for at, file in files if file.further]
+        further.keep_removed(connection, more)
         embeddings = [(rows.pks[rows.places[at]], file.rows) for at, file in files if file.rows]
         kept_rows.keep_removed(connection, embeddings)
     return _follow(connection, pks, rows, {pk for _, *both in moved for pk in both})

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 from reseen.errors import Malformed, NotFound
 from reseen.match.blocks import Block, side_by_side
 from reseen.match.digests_alone import such_artifacts, such_claims
+from reseen.observed import further
 from reseen.observed.sketches import ADAPTER
 from reseen.records import RemovalClass
 from reseen.store import schema
@@ -73,21 +74,22 @@ def of_sighting(connection: Connection, sighting: str) -> FilesCompared:
     ).one_or_none()
     if row is None:
         raise NotFound.of("sighting", sighting, "Go back to the queue.")
-    found, sketch = _found(connection, row.artifact_pk)
+    found, adapters = _found(connection, row.artifact_pk)
     never_read = RemovalClass(row.removal_class).never_read
     if never_read or such_artifacts(connection, [row.artifact_pk]):
         return FilesCompared(_facts({}, {"size": found["size"]}), ())
     best = FilesCompared(_facts({}, found), ())
     for file, own_sketch in _removed(connection, row.removal_pk):
-        blocks: tuple[Block, ...] = ()
-        if own_sketch is not None and sketch is not None:
-            try:
-                blocks = side_by_side(own_sketch, sketch)
-            except Malformed:
-                blocks = ()  # a damaged row: the facts hold without its picture
-        one = FilesCompared(_facts(file, found), blocks)
-        if _nearness(one) > _nearness(best):
-            best = one
+        for sketch in adapters or (None,):
+            blocks: tuple[Block, ...] = ()
+            if own_sketch is not None and sketch is not None:
+                try:
+                    blocks = side_by_side(own_sketch, sketch)
+                except Malformed:
+                    blocks = ()  # a damaged row: the facts hold without its picture
+            one = FilesCompared(_facts(file, found), blocks)
+            if _nearness(one) > _nearness(best):
+                best = one
     return best
 
 
@@ -100,7 +102,8 @@ def _nearness(likeness: FilesCompared) -> tuple[float, int, int]:
     )
 
 
-def _found(connection: Connection, artifact_pk: int) -> tuple[Mapping[str, Any], bytes | None]:
+def _found(connection: Connection, artifact_pk: int) -> tuple[Mapping[str, Any], tuple[bytes, ...]]:
+    """What is known of it, and the sketches of its adapters."""
     a, r, k = schema.artifacts.c, schema.readings.c, schema.read_sketches.c
     row = connection.execute(
         select(a.size, r.container, r.data_size, r.layout, r.architecture, k.value)
@@ -113,7 +116,9 @@ def _found(connection: Connection, artifact_pk: int) -> tuple[Mapping[str, Any],
         .order_by(k.version.desc())
         .limit(1)
     ).one()
-    return dict(row._mapping), row.value
+    own = () if row.value is None else (row.value,)
+    more = further.of_artifacts(connection, [artifact_pk]).get(artifact_pk, ())
+    return dict(row._mapping), (*own, *more)
 
 
 def _removed(
@@ -123,10 +128,12 @@ def _removed(
     rows = connection.execute(
         select(f.pk, f.size, f.container, f.data_size, f.layout, k.architecture, k.value)
         .select_from(
-            schema.claims.outerjoin(schema.sketches, (k.claim_pk == f.pk) & (k.kind == ADAPTER))
+            schema.claims.outerjoin(
+                schema.sketches, (k.claim_pk == f.pk) & (k.kind.in_(further.ADAPTERS))
+            )
         )
         .where(f.removal_pk == removal_pk, f.in_force == 1)
-        .order_by(k.value.is_(None), f.layout.is_(None), f.size.is_(None), f.pk)
+        .order_by(k.value.is_(None), f.layout.is_(None), f.size.is_(None), f.pk, k.version)
         .limit(MOST_FILES)
     ).all()
     alone = such_claims(connection, [row.pk for row in rows])

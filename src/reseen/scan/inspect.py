@@ -404,6 +404,7 @@ def inspection_of(inside: Inside | Fingerprint) -> Inspection:
         full=True,
         digests=inside.digests,
         sketch=inside.sketch,
+        further=inside.further_sketches,
         rows=inside.rows,
         architecture="",
         fingerprint=inside,

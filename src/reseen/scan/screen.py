@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from dataclasses import replace
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
@@ -136,11 +137,16 @@ async def _by_layers(
         return replace(_with(so_far, judged_by=()), blind=(*spots, *every.blind))
     so_far = replace(so_far, blind=(*spots, *every.blind))
     copies = await asyncio.to_thread(known.copies, every.sketch)
-    for other in every.others:
+    for other in (*every.others, *every.further):
         copies = merge(copies, await asyncio.to_thread(known.copies, other))
-    sketch = every.sketch.encode()
     by_weights = () if few_modules(len(every.sketch.ids)) else (Rung.WEIGHTS,)
-    return replace(_with(so_far, sketch=sketch, judged_by=by_weights), copies=copies)
+    told = _with(
+        so_far,
+        sketch=every.sketch.encode(),
+        further=tuple(each.encode() for each in every.further),
+        judged_by=by_weights,
+    )
+    return replace(told, copies=copies)
 
 
 def _modules(made: Plan | Reading) -> dict[str, bytes]:
@@ -210,10 +216,11 @@ def _is_sample(architecture: str, artifact: Artifact, length: int, budget: Budge
 
 
 def _length(made: Plan, names: Collection[str] | None = None) -> int:
-    """Bytes of all modules, or of those named."""
+    """Bytes of all modules, those of further adapters among them, or of those named."""
+    further = (r.modules for r in made.readings if r.is_adapter and names is None)
     tensors = {
         info.name: info.length
-        for module in made.modules
+        for module in chain(made.modules, *further)
         if names is None or module.name in names
         for info in module.tensors.values()
     }

@@ -63,7 +63,8 @@ class Naming:
         found = self.found.get(layer.source)
         if found is None:
             return (own_piece(part, layer),)
-        inside = found.table.part + (SECOND_PART if part == SECOND else "")
+        is_second = part == SECOND and not set(EXPERTS).isdisjoint(found.models)
+        inside = found.table.part + (SECOND_PART if is_second else "")
         if not found.models and part.startswith(ENCODER):
             inside = part
         return pieces_of(layer, inside, found.table, found.cuts)
@@ -149,6 +150,9 @@ def naming_of(layers: Iterable[FileLayer]) -> Naming:
         if part == SECOND:
             models = EXPERTS
         is_known = layer(models, each.alias, each.shape.out, each.shape.columns)
+        if part == SECOND and (is_known is None or not is_known.models):
+            # No pair of experts has such a layer: the words are a wrapper's like any other.
+            is_known = layer(DENOISERS, each.alias, each.shape.out, each.shape.columns)
         if is_known is not None and (is_known.models or part != SECOND):
             found[each.source] = is_known
     by_position: dict[str, str] = {}

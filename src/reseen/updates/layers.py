@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reseen.files.tensors import TensorInfo
 from reseen.updates.names.known import ENCODERS
-from reseen.updates.names.prefixes import SECOND, LayerPlace, place
+from reseen.updates.names.prefixes import LayerPlace, place
 from reseen.updates.names.suffixes import EXTRAS, FACTORS, OTHER, Tensor, by_pattern, split
 from reseen.updates.names.tables import flat
 from reseen.updates.names.wrapped import ALL, Models, Wrapped, is_name, longest, model_of
@@ -26,6 +26,10 @@ from reseen.updates.sides import Shape
 _LONGEST_NAME = 512
 _NUMBER = re.compile(r"\[?(\d{1,6})\]?")
 
+SECOND_ADAPTER = (
+    "a second adapter in the same file: of too few layers, or beyond those that are read"
+)
+"""Of a layer that an adapter of another name has, too."""
 POSITIONAL = "cloneofsimo"
 """The style of layers that have a number and no name: `unet#3`, `text_encoder#3`, `list#3`."""
 
@@ -46,6 +50,21 @@ class FileLayer:
     """By role: shapes of factors that the header does not say."""
     wrapped: Wrapped | None = None
     """The layer that its name ends in, where words that nobody knows stand before or within it."""
+    adapter: str = ""
+    """The name of the adapter whose it is, where its tensors say one."""
+    says_from_base: bool = False
+    """As in `ModulePlan`."""
+    is_further: bool = False
+    """Whether an adapter of another name, which comes first, has this layer, too."""
+
+    @property
+    def words(self) -> str:
+        """What stands before the layer's name and says nothing known: of two adapters in one file
+        these are others."""
+        whole = flat(self.place.rest)
+        if not whole.endswith(self.alias):
+            return ""
+        return whole.removesuffix(self.alias).removesuffix(flat(self.place.prefix))
 
     @property
     def alias(self) -> str:
@@ -105,26 +124,44 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
 
     layers: list[FileLayer] = []
     for source, adapters in grouped.items():
-        roles = _one_adapter(adapters, counts)
-        unpacked = _unpacked(source, roles)
-        shape, used = shape_of(_with_shapes(roles, unpacked))
-        used = {role: roles[role] for role in used}
-        # A number does not say which of two goes up; other names may say it falsely.
-        is_turned = styles.get(source) == POSITIONAL and _is_turned(shape)
-        if (isinstance(shape, str) or is_turned) and (readings := turned(roles)):
-            shape, used = readings[0]
-        if isinstance(shape, str):
-            if source in others and roles.keys() <= set(EXTRAS):
-                shape = OTHER[others[source][0][0]]  # the alpha of what stands beside it
-            counts[shape] += len(roles)
-            continue
-        if len(used) < len(roles):
-            counts["a second algorithm for one layer: only the first is read"] += len(roles) - len(
-                used
-            )
-        style = "lycoris" if shape.algorithm in ("loha", "lokr") else styles.get(source, "")
-        layers.append(replace(_layer(source, style, used, shape), unpacked=unpacked))
+        for number, (adapter, roles) in enumerate(_by_adapter(adapters, counts)):
+            made = _made(source, roles, styles)
+            if isinstance(made, str):
+                if source in others and roles.keys() <= set(EXTRAS):
+                    made = OTHER[others[source][0][0]]  # the alpha of what stands beside it
+                counts[made] += len(roles)
+                continue
+            if len(made.tensors) < len(roles):
+                counts["a second algorithm for one layer: only the first is read"] += len(
+                    roles
+                ) - len(made.tensors)
+            if number:
+                name = _free(f"{source} ({adapter})", grouped)
+                made = replace(made, source=name, is_further=True)
+            layers.append(replace(made, adapter=adapter))
     return tuple(layers)
+
+
+def _made(source: str, roles: dict[str, TensorInfo], styles: Mapping[str, str]) -> FileLayer | str:
+    """The layer that these tensors make, or why they make none."""
+    unpacked = _unpacked(source, roles)
+    shape, used = shape_of(_with_shapes(roles, unpacked))
+    used = {role: roles[role] for role in used}
+    # A number does not say which of two goes up; other names may say it falsely.
+    is_turned = styles.get(source) == POSITIONAL and _is_turned(shape)
+    if (isinstance(shape, str) or is_turned) and (readings := turned(roles)):
+        shape, used = readings[0]
+    if isinstance(shape, str):
+        return shape
+    style = "lycoris" if shape.algorithm in ("loha", "lokr") else styles.get(source, "")
+    return replace(_layer(source, style, used, shape), unpacked=unpacked)
+
+
+def _free(source: str, taken: Container[str]) -> str:
+    """A name that no layer of the file has."""
+    while source in taken:
+        source += "'"
+    return source
 
 
 def _unpacked(source: str, roles: dict[str, TensorInfo]) -> dict[str, tuple[int, int]]:
@@ -198,7 +235,7 @@ def _layer(
     """The layer under what its name says it is; of several ways to read its factors, the one in
     which they have that layer's shape. `models`: those whose names are looked for."""
     where = place(source)
-    if style == POSITIONAL or where.part == SECOND:
+    if style == POSITIONAL:
         return FileLayer(source, where, style, used, shape)
     plain = flat(where.name)
     named = is_name(plain, where.part, models)
@@ -245,20 +282,24 @@ def _numbered(tensors: Sequence[TensorInfo]) -> dict[str, Tensor]:
     }
 
 
-def _one_adapter(
+def _by_adapter(
     adapters: dict[str, dict[str, TensorInfo]], counts: Counter[str]
-) -> dict[str, TensorInfo]:
-    """The tensors of one adapter of a layer, with what stands there without an adapter's name."""
+) -> Iterator[tuple[str, dict[str, TensorInfo]]]:
+    """The tensors of each adapter of a layer by its name, the first with what stands there without
+    one."""
     with_factors = [
         name for name, roles in adapters.items() if any(role in FACTORS for role in roles)
     ]
     if not with_factors:
-        return {role: info for roles in adapters.values() for role, info in roles.items()}
-    chosen = min(with_factors, key=lambda name: (name != "", name != "default", name))
+        yield "", {role: info for roles in adapters.values() for role, info in roles.items()}
+        return
+    first, *more = sorted(with_factors, key=lambda name: (name != "", name != "default", name))
     for name, roles in adapters.items():
-        if name not in ("", chosen):
-            counts["a second adapter in the same file: only the first is read"] += len(roles)
-    return {**adapters.get("", {}), **adapters[chosen]}
+        if name != "" and name not in with_factors:
+            counts[SECOND_ADAPTER] += len(roles)
+    yield first, {**adapters.get("", {}), **adapters[first]}
+    for name in more:
+        yield name, adapters[name]
 
 
 def _why_not(info: TensorInfo) -> str:

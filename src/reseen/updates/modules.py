@@ -47,6 +47,9 @@ class ModulePlan:
     """0 for a module of the plan; else that of one of `Plan.readings`, counted from 1."""
     unpacked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By role: shapes of factors of 4 bits, which the header does not say."""
+    says_from_base: bool = False
+    """Whether the configuration says that it began as a part of the base weight, which strangers
+    share: its numbers decide (`fingerprints.beginnings`)."""
     what: str = ""
     """Which object of an algorithm of `sides.OWN` it is; empty for what is added to the weight."""
 
@@ -63,6 +66,8 @@ class Reading:
     architecture: str
     modules: tuple[ModulePlan, ...]
     """As in `Plan`."""
+    is_adapter: bool = False
+    """It is another adapter that the file holds, rather than another way to name this one."""
 
 
 def is_own(module: ModulePlan, own: Mapping[str, ModulePlan]) -> bool:

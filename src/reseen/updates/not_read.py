@@ -9,6 +9,7 @@ from reseen.files.gguf import ODD_TYPES, OUTSIDE
 from reseen.files.npz import ARRAYS_OF_OBJECTS, OTHER_ARRAYS
 from reseen.files.torch_state import ARRAYS, OTHER_KINDS
 from reseen.files.torch_zip import BESIDE
+from reseen.updates.layers import SECOND_ADAPTER
 from reseen.updates.names.suffixes import OTHER
 from reseen.updates.own_shapes import ODD_HRA, PEFT_BUTTERFLY
 
@@ -19,6 +20,10 @@ SECOND_UPDATE = "a second update of a module: only one is read"
 BEGINS_FROM_BASE = (
     "begins as a part of the base weight (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA): not read, it is "
     "not known again without it"
+)
+SAID_FROM_BASE = (
+    "its configuration says that it begins as a part of the base weight: layers whose numbers "
+    "agree are not read"
 )
 BEGINS_DRAWN = (
     "begins from random numbers, or is not said to begin from nothing: not read, strangers of one "
@@ -42,7 +47,7 @@ CODES: Mapping[str, str] = {
     "whole weights (a checkpoint or another model): not an update, not read yet": "whole-weights",
     "a second tensor for the same part of a layer": "second-tensor",
     "a second algorithm for one layer: only the first is read": "second-algorithm",
-    "a second adapter in the same file: only the first is read": "second-adapter",
+    SECOND_ADAPTER: "second-adapter",
     SECOND_UPDATE: "second-update",
     FUSED: "fused",
     BEGINS_FROM_BASE: "base-needed",

@@ -39,6 +39,7 @@ from reseen.updates.by_order import NamingByOrder, by_order
 from reseen.updates.canonical import Naming, Piece, naming_of, part_of, widths
 from reseen.updates.embeddings import embeddings
 from reseen.updates.former import NamingThen, is_as_now, naming_then
+from reseen.updates.further import further_adapters
 from reseen.updates.layers import FileLayer, file_layers, layer_then
 from reseen.updates.modules import ModulePlan as ModulePlan
 from reseen.updates.modules import Reading as Reading
@@ -52,6 +53,7 @@ from reseen.updates.not_read import (
     BEGINS_FROM_BASE,
     FEW_VALUES,
     FUSED,
+    SAID_FROM_BASE,
     SECOND_UPDATE,
     code_of,
 )
@@ -60,8 +62,6 @@ from reseen.updates.peft import GGUF_ALPHA, PeftConfig, config_of_gguf, parse_me
 from reseen.updates.sides import OWN
 
 _OR = "|"
-FEWEST_OF_SECOND = 4
-"""Modules of a second adapter in a file."""
 FEWEST_VALUES = 256
 """Numbers of AdaLoRA that are its own; its factors are drawn from a seed. Strangers of one seed who
 have 32 of them reach a mean cosine of 0.5 now and then; with these it would be eight sigma."""
@@ -144,15 +144,16 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     scales = {layer.source: _fixed_scale(layer, configs) for layer in layers}
     own = close([layer for layer in every if layer.shape.algorithm in OWN])
     own_naming = naming_of(own.layers)
-    modules = _modules(layers, naming, scales, counts)
+    first = tuple(layer for layer in layers if not layer.is_further)
+    modules = _modules(first, naming, scales, counts)
     own_modules = _own_modules(own.layers, own_naming, counts, {m.name for m in modules})
-    architecture = by_name = naming.architecture(layers)
+    architecture = by_name = naming.architecture(first)
     if own.layers and not layers:
         architecture = naming_of(own.together).architecture(own.together)
         architecture = _OR.join(own.alike.get(architecture, (architecture,)))
     unscaled = sum(
         scales[layer.source] is None and layer.style == "peft" and not _says_scale(layer)
-        for layer in layers
+        for layer in first
     )
     if unscaled:
         remarks.append(f"{unscaled} layers leave their scale to a configuration: taken as 1")
@@ -161,11 +162,22 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         remarks.append(
             f"{patterns} patterns of the configuration are not read: their scale is open"
         )
+    if any(layer.says_from_base for layer in layers):
+        remarks.append(SAID_FROM_BASE)
     originals = frozenset(
         layer.place.prefix for layer in every if flat(layer.place.name).startswith(_ORIGINAL)
     )
-    second = _second(layers, naming, modules, scales)
-    others = _readings(layers, naming, by_name, modules, scales, second)
+    further = further_adapters(
+        [layer for layer in layers if naming.pieces(layer) is not None],
+        modules,
+        lambda some: _modules(some, naming, scales, Counter()),
+        counts,
+    )
+    others = _readings(first, naming, by_name, modules, scales)
+    others += tuple(
+        _reading(naming.architecture(each.layers), each.modules, number, is_adapter=True)
+        for number, each in enumerate(further, len(others) + 1)
+    )
     modules = tuple(sorted((*modules, *own_modules), key=lambda module: module.name))
     infos = [info for module in modules for info in module.tensors.values()]
     if any(other.architecture.endswith(BY_ORDER) for other in others):
@@ -200,11 +212,9 @@ def _readings(
     architecture: str,
     modules: Sequence[ModulePlan],
     scales: Mapping[str, float | None],
-    second: tuple[ModulePlan, ...],
 ) -> tuple[Reading, ...]:
     """The file under other names: those of the last release, and of those before it, which saw no
-    name behind words that they did not know; and what `readings` and `by_order` tell. And `second`,
-    which is another adapter in the same file."""
+    name behind words that they did not know; and what `readings` and `by_order` tell."""
     found: list[tuple[str, tuple[ModulePlan, ...]]] = []
     for models in () if is_as_now(layers, naming) else (then.MODELS, ()):
         was = tuple(layer_then(layer, models) for layer in layers)
@@ -216,15 +226,20 @@ def _readings(
     found += ((unknown, spelled) for spelled in readings.as_before(architecture, modules))
     found = _others(found, modules)
     found.append((architecture, readings.of_the_other_expert(architecture, modules)))
-    found.append((architecture, second))
     found += (
         (guessed.model + BY_ORDER, _modules(some, guessed, scales, Counter()))
         for guessed, some in by_order(layers, naming)
     )
     return tuple(
-        Reading(label, tuple(replace(module, reading=number) for module in some))
+        _reading(label, some, number)
         for number, (label, some) in enumerate((each for each in found if each[1]), 1)
     )
+
+
+def _reading(
+    label: str, modules: Sequence[ModulePlan], number: int, *, is_adapter: bool = False
+) -> Reading:
+    return Reading(label, tuple(replace(m, reading=number) for m in modules), is_adapter)
 
 
 def _others(
@@ -263,28 +278,10 @@ def _modules(
                 and (other[0].wrapped is None) == (layer.wrapped is None)
             ):
                 taken[piece.name] = (layer, piece)
-    used = {layer.source for layer, _ in taken.values()}
-    for layer in layers:
-        if layer.source not in used and naming.pieces(layer) is not None:
-            counts[SECOND_UPDATE] += len(layer.tensors)
     return tuple(
         replace(_module(layer, piece), fixed_scale=scales[layer.source], unpacked=layer.unpacked)
         for _, (layer, piece) in sorted(taken.items())
     )
-
-
-def _second(
-    layers: Sequence[FileLayer],
-    naming: Naming,
-    modules: Sequence[ModulePlan],
-    scales: Mapping[str, float | None],
-) -> tuple[ModulePlan, ...]:
-    """A second adapter of the same layers, under words of its own: each is known alone. One of few
-    modules could not be known."""
-    used = {module.source for module in modules}
-    left = [layer for layer in layers if layer.source not in used]
-    found = _modules(left, naming, scales, Counter()) if left else ()
-    return found if len(found) >= FEWEST_OF_SECOND else ()
 
 
 def _in_order(layers: Iterable[FileLayer]) -> list[FileLayer]:
@@ -302,6 +299,7 @@ def _module(layer: FileLayer, piece: Piece | OwnPiece) -> ModulePlan:
         rank=layer.shape.rank,
         tensors=layer.tensors,
         rows=piece.rows,
+        says_from_base=layer.says_from_base,
     )
 
 
@@ -327,11 +325,14 @@ def _told_apart(
     layers: Sequence[FileLayer], configs: Mapping[str, PeftConfig], counts: Counter[str]
 ) -> tuple[FileLayer, ...]:
     """The layers that can be told from strangers' by what they hold: not those of which the
-    configuration says that training began from something that strangers share."""
+    configuration says that training began from something that strangers share; where the numbers
+    can contradict it, that is marked."""
     values = sum(layer.shape.rank for layer in layers if layer.shape.algorithm == "adalora")
     found: list[FileLayer] = []
     for layer in layers:
         reason = _begins_alike(layer, _config_of(layer, configs))
+        if reason == BEGINS_FROM_BASE and layer.shape.algorithm == "lora":
+            layer, reason = replace(layer, says_from_base=True), None
         if layer.shape.algorithm == "adalora" and values < FEWEST_VALUES:
             reason = FEW_VALUES
         if reason is None:

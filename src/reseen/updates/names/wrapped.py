@@ -38,8 +38,6 @@ _IN_WRAPPERS = frozenset(
 that it is a longer name, which no table has: `joint_transformer_blocks.0.attn.to_q`, AuraFlow's."""
 _BEHIND = (["lora", "linear", "layer"], ["lora", "layer"], ["lora"])
 """What may stand behind a name: `to_q.lora.up`, without the `.weight` that ends it."""
-_SECOND = ("transformer", "2")
-"""Words of the second of two experts."""
 
 
 Models = tuple[str, ...]
@@ -205,7 +203,5 @@ def _ending(words: list[str], apart: list[bool], models: Models) -> str | None:
     before = words[: best[2]]
     beside = next((word for word in reversed(before) if not word.isdigit()), "")
     if beside in telling or not _OTHER_MODELS.isdisjoint(before):
-        return None
-    if any(tuple(before[i : i + 2]) == _SECOND for i in range(len(before))):
         return None
     return best[1]

@@ -1,0 +1,69 @@
+"""Whether a file began as a part of its base weight, as its configuration says: by its numbers.
+
+LoRA that begins so (PiSSA and its kind) and is saved as it is has the base's leading directions in
+it, which strangers share: it is not compared. But whoever wrote the configuration may lie, and one
+line of it would hide a copy. What all these beginnings have in common is an up factor whose columns
+are orthogonal, and training hardly changes that, since the model has to work on what is left of its
+weight: columns of real weights that began so have a cosine of 0.01 to 0.10 after training (0.15
+after four times as much). Columns that began at zero are sums of a few gradients: 0.25 to 0.54 at
+the median of 16 real and trained files, and above `ORTHOGONAL` in 0.65 to 1.00 of their layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from reseen.updates.forms import Matrix
+from reseen.updates.modules import ModulePlan
+
+ORTHOGONAL = 0.2
+"""The root of the mean squared cosine between columns of an up factor, up to which they are."""
+FEWEST = 0.125
+"""The share of the measured layers that has to contradict the configuration, for it to be a lie."""
+_ALIKE = 0.25
+"""The logarithm of how much longer one vector is than another, up to which they are as long."""
+_COLUMNS = 16
+"""That are looked at: of a high rank no more work than the sketch itself is."""
+
+
+def cosine_of_columns(plan: ModulePlan, arrays: Mapping[str, object]) -> float | None:
+    """How far the columns of a layer's up factor are from orthogonal; None where it does not say,
+    for its numbers are none. One column alone is, where it is as long as the one row of the down
+    factor, or has length 1, as such beginnings have it."""
+    up, down = (_values(plan, arrays, role) for role in ("up", "down"))
+    if up is None or down is None:
+        return None
+    if plan.rank == 1:
+        with np.errstate(all="ignore"):
+            long, beside = np.linalg.norm(up), np.linalg.norm(down)
+            return 1.0 if abs(np.log(long / beside)) > _ALIKE < abs(np.log(long)) else 0.0
+    flat = up.reshape(up.shape[0], -1)
+    columns = (flat if flat.shape[1] == plan.rank else flat.T)[:, :_COLUMNS].astype(np.float64)
+    with np.errstate(all="ignore"):
+        norms = np.linalg.norm(columns, axis=0)
+        columns = columns[:, norms > 0] / norms[norms > 0]
+        count = columns.shape[1]
+        if count < 2:
+            return None
+        cosines = columns.T @ columns
+        squares = float((cosines**2).sum()) - count
+    found = float(np.sqrt(max(squares, 0.0) / (count * (count - 1))))
+    return found if np.isfinite(found) else None
+
+
+def _values(plan: ModulePlan, arrays: Mapping[str, object], role: str) -> Matrix | None:
+    info = plan.tensors.get(role)
+    found = None if info is None else arrays.get(info.name)
+    return found if isinstance(found, np.ndarray) and found.ndim > 1 else None
+
+
+def begins_so(cosines: Mapping[str, float | None]) -> frozenset[str]:
+    """Of the layers that are said to have begun so, by name, those that are not compared: all,
+    where too few contradict it; else those that do not. `cosines`: of each."""
+    contradict = {name for name, c in cosines.items() if c is not None and c > ORTHOGONAL}
+    measured = sum(c is not None for c in cosines.values())
+    if len(contradict) < max(1.0, FEWEST * measured):
+        return frozenset(cosines)
+    return frozenset(cosines.keys() - contradict)
