@@ -64,7 +64,7 @@ ASK_THEMSELVES: dict[str, Place] = {
 
 NO_REGISTRY: dict[Place, str] = {
     ("api.py", "fingerprint"): "a person's own file; no registry, nothing is kept",
-    ("api.py", "_sketch"): "a person's own file; no registry, nothing is kept",
+    ("api.py", "_sketches"): "a person's own file; no registry, nothing is kept",
     ("cli/fingerprint.py", "fingerprint"): "a person's own file; nothing is kept",
     ("cli/fingerprint.py", "_read"): "a person's own file, or through scan/remote.py",
     ("cli/compare.py", "_sketched"): "a person's own file, or through scan/remote.py",

@@ -27,6 +27,7 @@ from reseen.files import archives, limits, unpacker
 from reseen.files.archives import Packed, UnpackBudget
 from reseen.files.rar_head import is_volume
 from reseen.files.source import LocalFile
+from reseen.fingerprints.members import read_stream
 from reseen.fingerprints.whole import fingerprint
 from reseen.records import BlindSpot, Container, Digest, DigestKind, Fingerprint
 from reseen.scan.read_result import blind_to
@@ -260,15 +261,18 @@ def test_pictures_are_no_members(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("behind", [b"", b"a comment"])
 @pytest.mark.parametrize("between", [0, 3 << 20])
-def test_a_picture_that_is_a_zip_as_well_says_so(
+def test_a_picture_that_is_a_zip_as_well_is_read_as_one(
     behind: bytes, between: int, tmp_path: Path
 ) -> None:
+    """Its places count from the beginning of the file, as who appends to one writes them."""
     held = BytesIO(b"\x89PNG\r\n\x1a\n" + RNG.bytes(between))
     with zipfile.ZipFile(held, "a") as made:
         made.writestr("m", MODEL)
         made.comment = behind
     found = read(tmp_path, "a.png", held.getvalue())
-    assert [spot.code for spot in found.blind] == ["beside"]
+    assert [m.path for m in found.members] == ["m"]
+    assert has_model(found)
+    assert not found.blind
     (member,) = read(tmp_path, "a.tar", packed.tar({"a.png": held.getvalue()})).members
     assert member.fingerprint == found
 
@@ -276,13 +280,77 @@ def test_a_picture_that_is_a_zip_as_well_says_so(
 @pytest.mark.parametrize("before", [b"MZ", b"\xff\xd8\xff\xe0", b"PK00", b"#!/bin/sh\n"])
 @pytest.mark.parametrize("between", [0, 3 << 20])
 @pytest.mark.parametrize("name", ["a.zip", "a.exe", "a.jpg", "a"])
-def test_a_zip_behind_another_beginning_says_so(
+def test_a_zip_behind_another_beginning_is_read(
     before: bytes, between: int, name: str, tmp_path: Path
 ) -> None:
     data = before + RNG.bytes(between) + build.python_zip({"m": MODEL})
     found = read(tmp_path, name, data)
-    assert [spot.code for spot in found.blind] == ["beside"]
-    assert blind_to(name, found.container, found.blind) == found.blind
+    assert has_model(found)
+    assert not found.blind
+    assert read_stream(iter([data[:700], data[700:]]), len(data)) == found, "an upload, likewise"
+
+
+@pytest.mark.parametrize("pack", [build.python_zip, packed.by_library])
+@pytest.mark.parametrize("before", [b"MZ" + bytes(70), b"\xff\xd8\xff\xe0" + bytes((4 << 20) - 17)])
+def test_what_is_in_an_archive_behind_other_bytes_is_as_if_it_were_not(
+    pack: Callable[[dict[str, bytes]], bytes], before: bytes, tmp_path: Path
+) -> None:
+    """Programs that unpack themselves are so."""
+    plain = read(tmp_path, "plain", pack(FILES))
+    found = read(tmp_path, "a.exe", before + pack(FILES))
+    assert {m.path: m.fingerprint for m in found.members} == {
+        m.path: m.fingerprint for m in plain.members
+    }
+    assert not found.blind
+    (outer,) = read(tmp_path, "b.zip", build.python_zip({"a.exe": before + pack(FILES)})).members
+    assert outer.fingerprint.members == found.members
+    deep = build.python_zip({"b.zip": build.python_zip({"a.exe": before + pack(FILES)})})
+    (middle,) = read(tmp_path, "c.zip", deep).members
+    (inner,) = middle.fingerprint.members
+    assert [spot.code for spot in inner.fingerprint.blind] == ["too-deep"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"MZ" + RNG.bytes(5_000) + b"7z\xbc\xaf\x27\x1c" + RNG.bytes(5_000),
+        b"MZ" + RNG.bytes(5_000),
+        b"\xff\xd8" + RNG.bytes(5_000) + b"Rar!",
+    ],
+)
+def test_bytes_that_begin_no_archive_are_none(data: bytes, tmp_path: Path) -> None:
+    found = read(tmp_path, "a.exe", data)
+    assert (found.members, found.blind) == ((), read(tmp_path, "b", b"MZ" + bytes(5_000)).blind)
+
+
+def test_a_damaged_archive_behind_other_bytes_is_said(tmp_path: Path) -> None:
+    whole = packed.by_library({"m": MODEL})
+    broken = read(tmp_path, "a.exe", b"MZ" + bytes(500) + whole[:-200])
+    assert {spot.code for spot in broken.blind} == {"beside", "several-parts"}
+    zipped = build.python_zip({"m": MODEL})
+    at = zipped.rindex(b"PK\x01\x02")
+    wrong = zipped[:at] + b"XX" + zipped[at + 2 :]
+    said = {spot.code for spot in read(tmp_path, "b.exe", b"MZ" + bytes(500) + wrong).blind}
+    assert said == {"beside", "malformed"}
+
+
+def test_a_rar_behind_other_bytes_is_said_or_read(tmp_path: Path) -> None:
+    """Nothing here writes one: what is behind the signature is damaged."""
+    found = read(tmp_path, "a.exe", b"MZ" + bytes(500) + b"Rar!\x1a\x07\x01\x00" + bytes(2_000))
+    assert "beside" in {spot.code for spot in found.blind}
+    assert not found.judged.by_weights
+
+
+def test_a_tar_of_before_its_magic_is_a_tar(tmp_path: Path) -> None:
+    data = bytearray(packed.tar({"m": MODEL}))
+    data[257:265] = bytes(8)
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    found = read(tmp_path, "a", bytes(data))
+    assert found.container is Container.TAR
+    assert has_model(found)
+    data[0] ^= 1
+    assert read(tmp_path, "b", bytes(data)).container is Container.UNKNOWN
 
 
 def test_by_its_name_an_archive_too_is_worth_saying_that_it_is_not_read(tmp_path: Path) -> None:

@@ -52,6 +52,14 @@ def test_matches_are_named_with_their_member(gate: GateProcess, pack) -> None:  
     assert told["file"]["only_digests"] is None
 
 
+@pytest.mark.parametrize("before", [b"MZ" + bytes(5_000), b"\x89PNG\r\n\x1a\n" + bytes(5_000)])
+def test_what_is_removed_is_known_in_an_archive_behind_other_bytes(
+    gate: GateProcess, before: bytes
+) -> None:
+    told = answer(gate, uploaded(before + build.python_zip({"a": REMOVED})))
+    assert told["results"][0]["matches"][0]["member"] == "a"
+
+
 def test_a_plain_file_has_no_members(gate: GateProcess) -> None:
     told = answer(gate, uploaded(REMOVED))
     assert "members" not in told["file"]
@@ -77,8 +85,11 @@ def test_what_a_file_hides_beside_what_it_seems_to_be_is_ruled_so_too() -> None:
     rules = Policy({}, Advice.HOLD)
     picture = b"\x89PNG\r\n\x1a\n" + bytes(5_000)
     gguf = build.gguf({name: build.ramp("F16", 64, 64) for name in ("a.lora_up", "a.lora_down")})
-    hidden = build.python_zip({"a": OTHER})
+    whole, hidden = ({"a": OTHER}, {"a": OTHER, "b": b"\x07" * 5_000})
+    whole, hidden = map(build.python_zip, (whole, hidden))
     assert answers.result_of_file([], rules, uploaded(picture)).advice is Advice.ALLOW
+    read = answers.result_of_file([], rules, uploaded(picture + whole))
+    assert read.advice is Advice.ALLOW, "all that is in it was read, as in any archive"
     for data in (picture + hidden, build.python_zip({"a": picture + hidden}), gguf + hidden):
         assert answers.result_of_file([], rules, uploaded(data)).advice is Advice.HOLD
 

@@ -17,12 +17,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Protocol
+from typing import IO
 
 from reseen.errors import FileError, Malformed, TooLarge, Unread
 from reseen.files import limits, system_limits, zip_directory
+from reseen.files.behind import Behind
 from reseen.files.rar_head import is_volume
-from reseen.files.source import ByteSource, Range, run
+from reseen.files.source import ByteSource, OpenFile, Range, run
 from reseen.files.unpacker import CODES, DATA, DONE, END, FRAME, MEMBER, PIECE, WHY
 from reseen.files.zip_directory import DEFLATED, STORED, Windows, ZipEntry
 from reseen.records import BlindSpot, Container
@@ -64,14 +65,6 @@ _WHY = {
 }
 
 _NONSENSE = "the process that unpacks it said what makes no sense"
-
-
-class OpenFile(ByteSource, Protocol):
-    """A source that lies in files of this machine."""
-
-    @property
-    def descriptors(self) -> tuple[int, ...]:
-        """The files, one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +163,18 @@ def wanted_entries(
 
 
 def _of_zip(source: ByteSource, budget: UnpackBudget) -> Iterator[Packed | BlindSpot]:
-    windows = Windows(source.size)
+    windows = zip_windows(source)
     for each in wanted_entries(run(source, zip_directory.read_directory(windows)), budget):
         if isinstance(each, BlindSpot):
             yield each
         else:
             path, entry = each
             yield Packed(path, entry.full, unpacked_blocks(source, windows, entry))
+
+
+def zip_windows(source: ByteSource) -> Windows:
+    """What a zip's directory is read through; it may stand behind other bytes."""
+    return Windows(source.size, before=source.before if isinstance(source, Behind) else 0)
 
 
 def unpacked_blocks(source: ByteSource, windows: Windows, entry: ZipEntry) -> Iterator[bytes]:
@@ -236,7 +234,8 @@ def _of_process(
     source: OpenFile, container: Container, budget: UnpackBudget
 ) -> Iterator[Packed | BlindSpot]:
     seconds = system_limits.seconds_for(4 * source.size)
-    numbers = list(map(str, source.descriptors))
+    begin = source.begin if isinstance(source, Behind) else 0
+    numbers = list(map(str, (begin, *source.descriptors)))
     process = subprocess.Popen(  # noqa: S603  ourselves
         [sys.executable, "-m", "reseen.files.unpacker", container.value, str(seconds), *numbers],
         pass_fds=source.descriptors,

@@ -48,7 +48,7 @@ def identify(head: bytes, size: int) -> Container:
             return container
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Container.WEBP
-    if head[257:262] == b"ustar":
+    if head[257:262] == b"ustar" or _is_old_tar(head):
         return Container.TAR
     # ModelProto.ir_version (1 to 31), then one of its other fields.
     if (
@@ -59,6 +59,15 @@ def identify(head: bytes, size: int) -> Container:
     ):
         return Container.ONNX
     return Container.UNKNOWN
+
+
+def _is_old_tar(head: bytes) -> bool:
+    """Whether a file begins as a tar of before 1988: a name, and the sum of the header's bytes with
+    its own place blank, in octal digits."""
+    told = head[148:156].strip(b" \0")
+    if len(head) < HEAD_LENGTH or not head[0] or not told or not set(told) <= set(b"01234567"):
+        return False
+    return int(told, 8) == sum(head[:148]) + 8 * 0x20 + sum(head[156:512])
 
 
 def header_length(head: bytes, size: int) -> int | None:

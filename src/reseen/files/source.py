@@ -59,6 +59,14 @@ class Memory:
         return self.data[wanted.start : wanted.start + wanted.length]
 
 
+class OpenFile(ByteSource, Protocol):
+    """A source that lies in files of this machine."""
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The files, one after the other."""
+
+
 class LocalFile:
     """A source over a regular file. Raises FileError if there is none or it cannot be opened.
 

@@ -1,6 +1,8 @@
-"""The process that unpacks an archive: `python -m reseen.files.unpacker KIND SECONDS FD...`.
+"""The process that unpacks an archive: `python -m reseen.files.unpacker KIND SECONDS BEGIN
+FD...`.
 
-What comes in: open files, the parts of one archive. What goes out, on its standard output: frames
+What comes in: open files, the parts of one archive, which begins so many bytes behind the
+beginning of the first. What goes out, on its standard output: frames
 (a letter, a length, bytes), of which `archives` makes members. What takes foreign bytes apart here
 is the standard library's tarfile and the system's libarchive: it may fail, hang or be taken over,
 so it has this process alone, with little memory and time, no name of a file, and nothing to write
@@ -41,10 +43,11 @@ _Members = Iterator[tuple[str, int | None, Iterable[bytes]]]
 class _OpenParts(io.RawIOBase):
     """Several open files as one, to be read and sought in."""
 
-    def __init__(self, descriptors: list[int]) -> None:
+    def __init__(self, descriptors: list[int], begin: int) -> None:
         self._parts: list[tuple[int, int, int]] = []
         """Where each begins, its length, its descriptor."""
-        self._size = self._at = 0
+        self._size = -begin
+        self._at = 0
         for descriptor in descriptors:
             length = os.fstat(descriptor).st_size
             self._parts.append((self._size, length, descriptor))
@@ -102,7 +105,8 @@ class _OpenBlocks(io.RawIOBase):
 def main() -> None:
     parent = os.getppid()
     kind, seconds = Container(sys.argv[1]), int(sys.argv[2])
-    stream = io.BufferedReader(_OpenParts([int(each) for each in sys.argv[3:]]), PIECE)
+    begin, *descriptors = map(int, sys.argv[3:])
+    stream = io.BufferedReader(_OpenParts(descriptors, begin), PIECE)
     library = None if kind in _STANDARD else _libarchive()
     system_limits.die_with(parent)
     system_limits.limit_process(0, memory=limits.UNPACKER_MEMORY, seconds=seconds)

@@ -71,6 +71,8 @@ class Windows:
     size: int
     parts: list[tuple[int, bytes]] = field(default_factory=list)
     read: int = 0
+    before: int = 0
+    """Bytes before the first entry that are no part of the zip."""
 
     def find(self, start: int, length: int) -> bytes | None:
         for at, data in self.parts:
@@ -94,6 +96,25 @@ class Windows:
 def read_directory(windows: Windows) -> Reader[list[ZipEntry]]:
     """The central directory's entries in its order. Raises Malformed, TooLarge, or Unread for a zip
     of several parts."""
+    count, length, start, end = yield from _read_end(windows)
+    if length > limits.DIRECTORY_LIMIT or count > limits.ENTRIES:
+        raise TooLarge("the zip's directory is too long")
+    if start + length != end:
+        raise Malformed("the zip's directory is not where it is said to be")
+    entries = _entries((yield from windows.get(start, length)), count)
+    end = start
+    for entry in sorted(entries, key=lambda e: e.at, reverse=True):
+        if entry.at + LOCAL_LENGTH + len(entry.raw) + entry.size > end:
+            raise Malformed("the zip's entries lie over each other")
+        entry.end, end = end, entry.at
+    if end != windows.before:
+        raise Malformed("the file begins before its zip does")
+    return entries
+
+
+def _read_end(windows: Windows) -> Reader[tuple[int, int, int, int]]:
+    """How many entries the directory has, its length, where it is said to begin, and where it
+    ends."""
     tail_start = max(windows.size - TAIL, 0)
     tail = yield from windows.get(tail_start, windows.size - tail_start)
     windows.parts.append((tail_start, tail))
@@ -118,19 +139,32 @@ def read_directory(windows: Windows) -> Reader[list[ZipEntry]]:
         count = int.from_bytes(wide[32:40], "little")
         length = int.from_bytes(wide[40:48], "little")
         start = int.from_bytes(wide[48:56], "little")
+    return count, length, start, end
+
+
+def read_beginning(windows: Windows) -> Reader[tuple[int, int]]:
+    """Of a zip that stands behind other bytes: where it begins, for whom its places count from
+    there; and where they count from the beginning of the file, how many bytes are before its first
+    entry. Raises Malformed, TooLarge or Unread."""
+    tail_start = max(windows.size - TAIL, 0)
+    tail = yield from windows.get(tail_start, windows.size - tail_start)
+    at = tail.rfind(_END)
+    if at >= 20 and tail[at - 20 : at].startswith(_LOCATOR64):
+        # The record that is meant stands before the one that says where.
+        told = int.from_bytes(tail[at - 12 : at - 4], "little")
+        begin = tail_start + at - 20 - 56 - told
+    else:
+        _, length, start, end = yield from _read_end(windows)
+        begin = end - length - start
+    if begin < 0:
+        raise Malformed("the zip's directory is not where it is said to be")
+    if begin:
+        return begin, 0
+    count, length, start, _ = yield from _read_end(windows)
     if length > limits.DIRECTORY_LIMIT or count > limits.ENTRIES:
         raise TooLarge("the zip's directory is too long")
-    if start + length != end:
-        raise Malformed("the zip's directory is not where it is said to be")
     entries = _entries((yield from windows.get(start, length)), count)
-    end = start
-    for entry in sorted(entries, key=lambda e: e.at, reverse=True):
-        if entry.at + LOCAL_LENGTH + len(entry.raw) + entry.size > end:
-            raise Malformed("the zip's entries lie over each other")
-        entry.end, end = end, entry.at
-    if end != 0:
-        raise Malformed("the file begins before its zip does")
-    return entries
+    return 0, min((entry.at for entry in entries), default=start)
 
 
 def ends_as_zip(tail: bytes) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from reseen.errors import FileError, bulkhead
-from reseen.files.archives import unpacked_blocks
+from reseen.files.archives import unpacked_blocks, zip_windows
 from reseen.files.source import ByteSource, LocalFile, Range, run
-from reseen.files.zip_directory import DEFLATED, STORED, Windows, read_directory
+from reseen.files.zip_directory import DEFLATED, STORED, read_directory
 from reseen.updates.peft import LARGEST, PeftConfig, parse_config
 
 NAME = "adapter_config.json"
@@ -32,7 +32,7 @@ def configs_in_zip(source: ByteSource) -> dict[str, PeftConfig]:
     found: dict[str, PeftConfig] = {}
     try:
         with bulkhead():
-            windows = Windows(source.size)
+            windows = zip_windows(source)
             ending = f"/{NAME}".encode()
             entries = [
                 entry

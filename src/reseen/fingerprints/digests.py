@@ -31,6 +31,7 @@ from reseen.files import (
     system_limits,
     zip_directory,
 )
+from reseen.files.behind import Signatures
 from reseen.files.identify import HEAD_LENGTH, header_length, identify
 from reseen.files.source import ByteSource, LocalFile, Range, Reader
 from reseen.files.tensors import Listing
@@ -51,7 +52,10 @@ PICTURES = (Container.PNG, Container.WEBP)
 ZIP_AT_END = BlindSpot(
     "beside", "by its end it is a zip, which it is not by its beginning: what is in it is not read"
 )
-_ENDS_OTHERWISE = (*PICTURES, Container.UNKNOWN)
+BEHIND = BlindSpot(
+    "beside", "an archive stands in it behind other bytes: what is in it is not read"
+)
+ENDS_OTHERWISE = (*PICTURES, Container.UNKNOWN)
 """What has nothing read of it and can end as it likes: a zip that unpacks itself, a picture."""
 _ALONE = 4 << 20
 """Files up to this many bytes are not worth a second thread."""
@@ -144,6 +148,7 @@ class Fingerprinter:
         self._text = b""
         """All of a file that is as short as a Git LFS pointer."""
         self._tail = b""
+        self._signatures = Signatures()
         """The end of what may be a zip by it."""
         self._picture: bytearray | None = None
         """The beginning of a picture whose text holds an embedding."""
@@ -218,9 +223,15 @@ class Fingerprinter:
             other_sketches=read.others if read else (),
             further_sketches=read.further if read else (),
             rows=rows,
-            blind=(ZIP_AT_END,) if zip_directory.ends_as_zip(self._tail) else read_spots,
+            blind=self._elsewhere() or read_spots,
             pointer=pointer,
         )
+
+    def _elsewhere(self) -> tuple[BlindSpot, ...]:
+        """What else it is than by its beginning."""
+        if zip_directory.ends_as_zip(self._tail):
+            return (ZIP_AT_END,)
+        return () if self._signatures.found is None else (BEHIND,)
 
     def _flush(self) -> None:
         """Hash what came since the last time."""
@@ -230,7 +241,8 @@ class Fingerprinter:
         if self._size < lfs_pointer.LIMIT:
             self._text += block
         self._find_tensors(view)
-        if self._inside is not None and self._inside.container in _ENDS_OTHERWISE:
+        if self._inside is not None and self._inside.container in ENDS_OTHERWISE:
+            self._signatures.feed(block)
             before = self._tail if len(block) < zip_directory.TAIL else b""
             self._tail = (before + block[-zip_directory.TAIL :])[-zip_directory.TAIL :]
             if self._at == 0 and self._inside.container is Container.PNG and pictures.MARK in block:

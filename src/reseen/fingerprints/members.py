@@ -23,15 +23,18 @@ from pathlib import Path
 
 from reseen.errors import FileError, Malformed, TooLarge, bulkhead
 from reseen.files import archives, limits, npz, system_limits, zip_directory
-from reseen.files.archives import ARCHIVES, TOGETHER, OpenFile, Packed, UnpackBudget
+from reseen.files.archives import ARCHIVES, TOGETHER, Packed, UnpackBudget
+from reseen.files.behind import archive_within
 from reseen.files.containers import READ
 from reseen.files.identify import HEAD_LENGTH, identify
 from reseen.files.npz_packed import write_plain
-from reseen.files.source import FileParts, LocalFile, OpenSpool, Range, run
+from reseen.files.source import FileParts, LocalFile, OpenFile, OpenSpool, Range, run
 from reseen.files.torch_zip import BESIDE
 from reseen.fingerprints.config import configs_in_zip
 from reseen.fingerprints.digests import (
+    BEHIND,
     BLOCK,
+    ENDS_OTHERWISE,
     PICTURES,
     ZIP_AT_END,
     Fingerprinter,
@@ -51,6 +54,9 @@ _TORCH = (Container.TORCH_ZIP, Container.TORCHSCRIPT)
 _FIRST_PART = re.compile(r"\.7z\.(0{1,3}1)$", re.IGNORECASE)
 _OTHER_PART = re.compile(r"\.7z\.\d{2,4}$", re.IGNORECASE)
 _MOST_PARTS = 1_000
+_LONGEST_KEPT = 2 << 30
+"""Bytes of a file of no known kind that are kept for an archive that may stand at its end; of a
+longer one that is said."""
 
 Forbidden = Callable[[Fingerprint], bool]
 """Told the digests of a whole file: may nothing more of it be read?"""
@@ -63,6 +69,12 @@ def needs_its_end(head: bytes, size: int) -> bool:
         return False
     # Whatever its first entry is called: torch looks for data.pkl in the directory.
     return container in READ or container in ARCHIVES or head[:4] in zip_directory.MAGIC
+
+
+def _may_end_otherwise(head: bytes, size: int) -> bool:
+    """Whether a file, not too long to be kept, may hold an archive behind its beginning."""
+    is_long = size > _LONGEST_KEPT or size < archives.SMALLEST
+    return not is_long and identify(head[:HEAD_LENGTH], size) in ENDS_OTHERWISE
 
 
 def read_stream(
@@ -85,7 +97,7 @@ def read_stream(
     shared = budget if depth else None
     if size is not None and shared is not None and shared.work < 0:
         return _by_digests(size, chain((first,), blocks))
-    if size is None or needs_its_end(first, size):
+    if size is None or needs_its_end(first, size) or _may_end_otherwise(first, size):
         return _spooled(size, chain((first,), blocks), forbidden, budget, depth, config)
     pass_ = Fingerprinter(size, config=config, shared=shared)
     pass_.update(first)
@@ -158,6 +170,8 @@ def with_members(
     `depth`: archives that it stands in."""
     if read.container is Container.NPZ and read.problem == npz.COMPRESSED:
         return _unpacked_arrays(source, read, budget or UnpackBudget.of(source.size))
+    if (spots := tuple(spot for spot in read.blind if spot in (ZIP_AT_END, BEHIND))) != ():
+        return _with_archive_within(source, read, spots, forbidden, budget, depth)
     if not is_archive(read):
         return read
     if depth >= limits.NESTED:
@@ -174,6 +188,35 @@ def with_members(
         return replace(read, members=beside, blind=blind)
     problem = spots[0].reason if spots and not found else None
     return replace(read, problem=problem, no_sketch=NO_SKETCH, blind=spots, members=found)
+
+
+def _with_archive_within(
+    source: OpenFile,
+    read: Fingerprint,
+    spots: tuple[BlindSpot, ...],
+    forbidden: Forbidden | None,
+    budget: UnpackBudget | None,
+    depth: int,
+) -> Fingerprint:
+    """The same with what is in an archive that stands in it behind other bytes. `spots`: what says
+    that there is one, until it is read."""
+    rest = tuple(spot for spot in read.blind if spot not in spots)
+    if depth >= limits.NESTED:
+        return replace(read, blind=(*rest, TOO_DEEP))
+    try:
+        with bulkhead():
+            within = archive_within(source, ends_as_zip=ZIP_AT_END in spots)
+    except FileError as e:
+        return replace(read, blind=(*read.blind, BlindSpot(e.code, str(e))))
+    if within is None:
+        return read
+    container, view = within
+    budget = budget or UnpackBudget.of(source.size)
+    found, said = _members(view, container, forbidden, budget, depth)
+    if not found:
+        return replace(read, blind=(*read.blind, *said))
+    no_sketch = read.no_sketch if read.rows is not None else NO_SKETCH
+    return replace(read, problem=None, no_sketch=no_sketch, blind=(*rest, *said), members=found)
 
 
 def _unpacked_arrays(source: OpenFile, read: Fingerprint, budget: UnpackBudget) -> Fingerprint:
@@ -281,7 +324,7 @@ def _members(
                 except FileError as e:
                     note(BlindSpot(e.code, str(e)))
                     continue
-                is_more = ZIP_AT_END in read.blind or read.rows is not None
+                is_more = read.members or read.rows is not None or _is_said_to_hold(read)
                 if read.container not in PICTURES or is_more:
                     found[unique(shown(each.path), found)] = read
     except FileError as e:
@@ -289,6 +332,11 @@ def _members(
         note(archives.SEVERAL_PARTS if several else BlindSpot(e.code, str(e)))
     members = tuple(Member(path, read) for path, read in found.items())
     return members, tuple(spots.values())
+
+
+def _is_said_to_hold(read: Fingerprint) -> bool:
+    """Whether something in a file is said not to be read."""
+    return any(spot in (ZIP_AT_END, BEHIND, TOO_DEEP) for spot in read.blind)
 
 
 def _read(
