@@ -338,3 +338,19 @@ def test_branches_and_commits_are_known_whatever_word_names_the_commit(word: str
 def test_what_is_no_history_is_garbage(value: object) -> None:
     with pytest.raises(HubGarbage):
         answers.commits(value)
+
+
+@pytest.mark.parametrize(
+    "value", [{"main": "a" * 40, "v1": "B" * 40}, {"branches": {"main": "a" * 40, "v1": "b" * 40}}]
+)
+def test_refs_may_be_an_object_of_names(value: object) -> None:
+    found, problems = answers.refs("hub a/b", value)
+    assert [(r.ref, r.commit) for r in found] == [("main", "a" * 40), ("v1", "b" * 40)]
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    "value", [{}, {"error": "no"}, {"branches": []}, {"main": "a" * 40, "x": 1}]
+)
+def test_an_object_that_names_no_commits_names_no_refs(value: object) -> None:
+    assert answers.refs("hub a/b", value) == ([], [])

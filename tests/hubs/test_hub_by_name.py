@@ -64,6 +64,19 @@ def test_files_are_listed_by_the_name_and_said_to_be(ref: str, code: str) -> Non
     assert [p.counted for page in second for p in page.problems] == []  # once
 
 
+def test_the_main_line_may_have_another_name() -> None:
+    class Master(ByName):
+        def __call__(self, request: httpx2.Request) -> httpx2.Response:
+            if "/tree/" in request.url.path or request.url.path.endswith("/refs"):
+                return super().__call__(request)
+            return httpx2.Response(200, json={"id": "a/b", "sha": C[1]})
+
+    (found,) = pages(Recorder(Master(old=C[2], master=C[1])), (C[1], "main"))
+    artifacts = [each for page in found for each in page.artifacts]
+    assert [(a.revision, a.ref) for a in artifacts] == [("master", "main")]
+    assert all(page.certain for page in found)
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_where_the_branch_moved_the_commit_is_not_known(before: bool) -> None:
     server = ByName(main=C[1])
@@ -82,7 +95,7 @@ def test_history_that_such_a_hub_does_not_list_is_said_to_be_left_out() -> None:
 
 
 def test_a_version_that_is_gone_is_gone() -> None:
-    for revision, ref in ((C[1], None), (C[1], "old"), ("old", "old")):
+    for revision, ref in ((C[1], None), (C[5], "old"), ("old", "old")):
         with pytest.raises(HubMissing):
             pages(Recorder(ByName(main=C[1])), (revision, ref))
 

@@ -79,6 +79,36 @@ def test_what_a_server_does_not_know_is_left_out(
     run(main())
 
 
+@pytest.mark.parametrize("call", [listed, looked_up, files])
+@pytest.mark.parametrize("unknown", ["sort", "expand", "recursive"])
+def test_a_refusal_in_words_with_status_200_is_one(call: object, unknown: str) -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if unknown in request.url.params:
+            return httpx2.Response(200, json={"error": f"{unknown} is not known here"})
+        return answer(request)
+
+    async def main() -> None:
+        async with hub(handler) as there:
+            assert await call(there) == dict(CALLS)[call]  # type: ignore[operator,index]
+
+    run(main())
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_code_that_is_none_of_the_hubs_does_not_say_why(status: int) -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if "expand" in request.url.params:
+            return httpx2.Response(status, headers={"X-Error-Code": "InvalidParameter"})
+        return answer(request)
+
+    async def main() -> None:
+        async with hub(handler) as there:
+            assert await looked_up(there) == C[1]
+            assert await listed(there) == [C[1]]
+
+    run(main())
+
+
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_long_pages_that_a_server_does_not_give_are_asked_for_shorter(status: int) -> None:
     def handler(request: httpx2.Request) -> httpx2.Response:

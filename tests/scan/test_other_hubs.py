@@ -244,10 +244,10 @@ def test_a_repository_whose_commit_only_its_refs_say_is_looked_at_and_stays_live
 ) -> None:
     from tests.scan.test_recheck import ask
 
-    no_refs = False
+    no_refs = no_trees = False
 
     def change(route: str, request: Request, answer: Answer) -> Answer:
-        if route == "refs" and no_refs:
+        if (route == "refs" and no_refs) or (route == "tree" and no_trees):
             return Answer(404)
         return without(answer, "sha") if route in ("info", "list") else answer
 
@@ -256,14 +256,25 @@ def test_a_repository_whose_commit_only_its_refs_say_is_looked_at_and_stays_live
     with Replica(world, answer=answering(change)) as hub:
         walk_hub(store, hub.endpoint, Target(repos=(repo,)), Options(Confirm.NONE, follow=False))
         assert {s.state for s in _of(store, repo)} == {SightingState.LIVE}
+        paths = {s.path for s in _of(store, repo)}
         for _ in range(2):
             ask(store, hub)
         assert {s.state for s in _of(store, repo)} == {SightingState.LIVE}
         no_refs = True
         for _ in range(2):
             ask(store, hub)
-    # It is there: what its main line holds is not known.
-    assert {s.state for s in _of(store, repo)} == {SightingState.UNREACHABLE}
+        # It says no commit, and lists what main leads to.
+        assert {s.state for s in _of(store, repo)} == {SightingState.LIVE}
+        no_trees = True
+        for _ in range(2):
+            ask(store, hub)
+        # It is there: what its main line holds is not known.
+        assert {s.state for s in _of(store, repo)} == {SightingState.UNREACHABLE}
+        no_trees = False
+        world.repositories["model", repo].commit({"a.txt": plain(b"x"), **dict.fromkeys(paths)})
+        for _ in range(2):
+            ask(store, hub)
+    assert {s.state for s in _of(store, repo)} == {SightingState.GONE}
 
 
 def lacking(*types: str, status: int = 404) -> Answering:

@@ -94,6 +94,15 @@ def is_no_ref(name: str) -> bool:
     return why_unusable(name) is not None or _UNPRINTABLE.search(name) is not None
 
 
+def is_list(value: object) -> bool:
+    return isinstance(value, list)
+
+
+def is_repository(value: object) -> bool:
+    """Is it one at all, whatever else it says?"""
+    return isinstance(value, dict) and ("id" in value or "modelId" in value)
+
+
 def repository(
     hub: str, type: RepoType, value: object, access: bytes | None = None
 ) -> Repository | Problem:
@@ -223,13 +232,15 @@ def refs(where: str, value: object) -> tuple[list[Revision], list[Problem]]:
         value = value["refs"]
     if isinstance(value, list):
         entries = [("refs", entry) for entry in value]
+    elif isinstance(value, dict) and value and all(map(_commit, value.values())):
+        entries = [("refs", entry) for entry in _by_name(value)]
     elif isinstance(value, dict):
         lists = ((kind, value.get(kind)) for kind in _KINDS_OF_REFS)
         entries = [
             (kind, entry)
             for kind, some in lists
             if some is not None
-            for entry in (some if isinstance(some, list) else [some])
+            for entry in (some if isinstance(some, list) else _by_name(some))
         ]
     else:
         raise HubGarbage("the hub's list of refs is not an object")
@@ -248,6 +259,13 @@ def refs(where: str, value: object) -> tuple[list[Revision], list[Problem]]:
 
 
 _KINDS_OF_REFS = ("branches", "tags", "converts", "pullRequests")
+
+
+def _by_name(value: object) -> list[object]:
+    """Refs as an object: what each name leads to. Anything else is one entry."""
+    if not isinstance(value, dict) or not all(map(_commit, value.values())):
+        return [value]
+    return [{"name": name, "ref": name, "sha": commit} for name, commit in value.items()]
 
 
 def _ref(kind: str, entry: Mapping[str, object]) -> object:
@@ -309,13 +327,19 @@ def refusal(
     """What a refusal means, with what the person can do. Not for 429 and 5xx.
 
     The Hub answers 401 to strangers for what is missing, private or gated alike, and says which
-    only in `X-Error-Code` and `X-Error-Message`. A 403 or 404 without such a code may be about how
-    it was asked: there are servers that answer so to a parameter they do not know.
+    only in `X-Error-Code` and `X-Error-Message`. A 403 or 404 without a code of the Hub's may be
+    about how it was asked: there are servers that answer so to a parameter they do not know.
     """
     error = _refusal(status, headers, signed_in, endpoint)
     error.code = headers.get("X-Error-Code", "")
-    error.unexplained = status in (403, 404) and not error.code
+    error.unexplained = (
+        status in (403, 404) and error.code not in _CODES and not isinstance(error, HubDisabled)
+    )
     return error
+
+
+_CODES = ("RepoNotFound", "RevisionNotFound", "EntryNotFound", "GatedRepo")
+"""What the Hub says of a repository, a version, a file: the reason is known."""
 
 
 def _refusal(status: int, headers: Mapping[str, str], signed_in: bool, endpoint: str) -> HubError:

@@ -166,7 +166,9 @@ class HuggingFace:
     async def _info(self, path: str, type: RepoType) -> HubResponse:
         """With all that is needed; from a server that refuses to be asked so, what it gives."""
         fields = urlencode([("expand", field) for field in _FIELDS[type]])
-        _, answer = await self._infos[type].ask(path, [fields, ""], shorter=False)
+        _, answer = await self._infos[type].ask(
+            path, [fields, ""], shorter=False, fits=answers.is_repository
+        )
         return answer
 
     def _one(self, type: RepoType, value: object) -> Repository:
@@ -198,10 +200,19 @@ class HuggingFace:
             if ref in (None, revision):
                 raise
         assert ref is not None
-        certain = await self._leads_to(type, repo, ref, revision)
-        async for page in self._files_at(type, repo, ref, ref):
-            yield page
-        certain = certain and await self._leads_to(type, repo, ref, revision)
+        name, certain = ref, await self._leads_to(type, repo, ref, revision)
+        try:
+            async for page in self._files_at(type, repo, name, ref):
+                started = True
+                yield page
+        except HubMissing:
+            other = None if started else await self._other_name(type, repo, ref, revision)
+            if other is None:
+                raise
+            name, certain = other, True
+            async for page in self._files_at(type, repo, name, ref):
+                yield page
+        certain = certain and await self._leads_to(type, repo, name, revision)
         problems: tuple[Problem, ...] = ()
         if not certain:
             problems = (self._problem(repo, _UNCERTAIN, BY_NAME),)
@@ -209,6 +220,15 @@ class HuggingFace:
             problems = (Problem(self._name, _CERTAIN, counted=BY_NAME),)
         self._lists_by_name = True
         yield FilesPage((), problems, certain)
+
+    async def _other_name(self, type: RepoType, repo: str, ref: str, commit: str) -> str | None:
+        """Another name that leads to a commit: what every visitor sees need not be called main."""
+        try:
+            found = (await self.refs(type, repo)).revisions
+        except (HubAuth, HubMissing, HubGarbage):
+            return None
+        same = (r.ref for r in found if commit_key(r.commit) == commit_key(commit))
+        return next((name for name in same if name not in (None, ref)), None)
 
     async def _files_at(
         self, type: RepoType, repo: str, revision: str, ref: str | None

@@ -11,7 +11,7 @@ more is asked of a hub that has taken the query once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from reseen.errors import HubBusy, HubError, HubRefused
 from reseen.hubs.http import AnswerTooBig, Http, HubResponse
@@ -30,10 +30,16 @@ class Questions:
         """It has answered the next one, ever: a refusal of that is about what was asked for."""
 
     async def ask(
-        self, path: str, queries: Sequence[str], *, shorter: bool = True
+        self,
+        path: str,
+        queries: Sequence[str],
+        *,
+        shorter: bool = True,
+        fits: Callable[[object], bool] = lambda value: True,
     ) -> tuple[int, HubResponse]:
         """The number of the first of these queries that is answered, and the answer. Raises
-        HubError when none is. `shorter`: the answer to a simpler one has fewer bytes."""
+        HubError when none is. `shorter`: the answer to a simpler one has fewer bytes. `fits`: what
+        does not is no answer: some refuse in words, with status 200."""
         last, start = len(queries) - 1, self.refused
         simplest: HubResponse | None = None
         """Its answer to the simplest, where that had to be asked."""
@@ -47,6 +53,8 @@ class Questions:
                     # Two troubles, then the simplest was answered: it is the query, or they passed.
                     simplest = answer
                     answer = await self._http.json(path, queries[number], attempts=1)
+                if not fits(answer.value):
+                    raise HubRefused("the hub answers with something else than was asked for")
             except (AnswerTooBig, HubRefused) as e:
                 if isinstance(e, AnswerTooBig):
                     if not shorter:

@@ -20,6 +20,7 @@ from reseen.errors import (
     HubMissing,
     HubRefused,
 )
+from reseen.hubs import answers
 from reseen.hubs.http import Http, HubResponse
 from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.paging import number_in
@@ -159,7 +160,7 @@ class RepositoryLists:
         forms = [*full, _Question(1000), _Question(100), _Question(None)]
         queries = [form.query(wanted) for form in forms]
         questions = self._questions.setdefault(wanted.type, Questions(self._http))
-        number, answer = await questions.ask(path, queries)
+        number, answer = await questions.ask(path, queries, fits=answers.is_list)
         if answer.value or self._listed or forms[number].fields is None:
             self._listed |= bool(answer.value) and forms[number].fields is not None
             return queries[number], answer

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 from reseen.errors import HubError, HubMissing
-from reseen.hubs.answers import folders
+from reseen.hubs import answers
 from reseen.hubs.http import Http, HubResponse
 from reseen.hubs.hub import MAY_BE_CUT
 from reseen.hubs.questions import Questions
@@ -53,7 +53,7 @@ class Trees:
                         return
                     count += 1
                     yield value, cut
-                    some, within = folders(value)
+                    some, within = answers.folders(value)
                     named += some
                     shown |= within
             except HubMissing:
@@ -68,7 +68,7 @@ class Trees:
         query: str | None = None
         while True:
             if query is None:
-                _, answer = await self._questions.ask(path, _QUERIES)
+                _, answer = await self._questions.ask(path, _QUERIES, fits=answers.is_list)
             else:
                 answer = await self._http.json(path, query)
             value, cut = answer.value, None

@@ -288,7 +288,8 @@ async def _ask(hub: Hub, group: Sequence[_Known], control: _Control) -> _Answere
         for commit in {heads.get(ref) if ref else k.artifact.revision for k in of_ref}:
             here = [k for k in of_ref if ref or k.artifact.revision == commit]
             if commit is None and not all_heads:  # nobody said that it leads nowhere
-                answers |= {k.sighting.id: SightingState.UNREACHABLE for k in here}
+                # ... nor where: it may be listed by its name all the same.
+                answers |= await _at(hub, repository.id, ref, ref, here, SightingState.UNREACHABLE)
             else:
                 answers |= await _at(hub, repository.id, commit, ref or None, here)
     return _Answered([answers[known.sighting.id] for known in group], repository)
@@ -311,9 +312,15 @@ def _is_the_same(known: Repository, there: Repository) -> bool:
 
 
 async def _at(
-    hub: Hub, repo: str, commit: str | None, ref: str | None, group: Iterable[_Known]
+    hub: Hub,
+    repo: str,
+    commit: str | None,
+    ref: str | None,
+    group: Iterable[_Known],
+    missing: SightingState = SightingState.GONE,
 ) -> dict[str, SightingState]:
-    """Is each content at its path in this commit? No commit: the ref is gone."""
+    """Is each content at its path in this commit? No commit: the ref is gone. `missing`: what it
+    means that there is no such commit."""
     wanted = {known.sighting.id: known.artifact for known in group}
     if commit is None:
         return dict.fromkeys(wanted, SightingState.GONE)
@@ -327,6 +334,8 @@ async def _at(
             for artifact in page.artifacts:
                 if artifact.path in paths:
                     there.setdefault(artifact.path, []).append(artifact)
+    except HubMissing:
+        return dict.fromkeys(wanted, missing)
     except HubError as e:
         return dict.fromkeys(wanted, _means(e))
     # A list that may be cut does not say what is not there.
