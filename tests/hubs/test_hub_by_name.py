@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
 import httpx2
 import pytest
-from fake_hub import Recorder, hub
+from fake_hub import Recorder, artifact, hub
 from virtual_time import run
 
 from reseen.errors import HubMissing
+from reseen.files.source import Range
 from reseen.hubs.hub import BY_NAME, NOT_ALL_REFS, FilesPage, Revisions
-from reseen.records import RepoType
+from reseen.hubs.huggingface import HuggingFace
+from reseen.records import Artifact, RepoType
 
 C = [f"{number:040x}" for number in range(9)]
 TREE = [{"type": "file", "path": "a.bin", "size": 5000, "oid": "ab" * 20}]
@@ -125,3 +130,73 @@ def test_refs_alone_are_asked_for_without_the_history() -> None:
     found = run(main())
     assert [(r.ref, r.commit) for r in found.revisions] == [("main", C[1]), ("dev", C[2])]
     assert len(asked.requests) == 1
+
+
+DATA = bytes(range(200)) * 3
+
+
+def serving(*, moved: bool = False, code: str = "", asked_before: int = 1) -> Recorder:
+    """A hub that hands out what main leads to, and nothing of a commit. `moved`: main leads
+    elsewhere from its answer of this number on."""
+    told = 0
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        nonlocal told
+        if "/resolve/main/" in request.url.path:
+            return httpx2.Response(200, content=DATA)
+        if "/resolve/" in request.url.path:
+            return httpx2.Response(404, headers={"X-Error-Code": code} if code else {})
+        told += 1
+        return httpx2.Response(
+            200, json={"id": "a/b", "sha": C[2] if moved and told >= asked_before else C[1]}
+        )
+
+    return Recorder(handler)
+
+
+async def part(there: HuggingFace, file: Artifact) -> bytes:
+    return await there.read(file, Range(0, len(DATA)))
+
+
+async def whole(there: HuggingFace, file: Artifact) -> bytes:
+    return b"".join([chunk async for chunk in there.stream(file, 10_000)])
+
+
+Reads = Callable[[HuggingFace, Artifact], Awaitable[bytes]]
+
+
+def read_by(asked: Recorder, reads: Reads, ref: str | None = "main") -> bytes:
+    file = replace(artifact(repo="a/b", revision=C[1], size=len(DATA)), ref=ref)
+
+    async def main() -> bytes:
+        async with hub(asked) as there:
+            return await reads(there, file)
+
+    return run(main())
+
+
+@pytest.mark.parametrize("code", ["", "RevisionNotFound"])
+@pytest.mark.parametrize("reads", [part, whole])
+def test_bytes_of_a_commit_are_read_by_the_name_that_leads_to_it(reads: Reads, code: str) -> None:
+    assert read_by(serving(code=code), reads) == DATA
+
+
+@pytest.mark.parametrize("asked_before", [1, 2])
+@pytest.mark.parametrize("reads", [part, whole])
+def test_what_a_name_leads_to_that_moved_is_not_taken_for_the_file(
+    reads: Reads, asked_before: int
+) -> None:
+    with pytest.raises(HubMissing):
+        read_by(serving(moved=True, asked_before=asked_before), reads)
+
+
+@pytest.mark.parametrize("reads", [part, whole])
+def test_what_is_missing_is_asked_for_once(reads: Reads) -> None:
+    for asked, ref in (
+        (serving(code="EntryNotFound"), "main"),
+        (serving(code="RepoNotFound"), "main"),
+        (serving(), None),
+    ):
+        with pytest.raises(HubMissing):
+            read_by(asked, reads, ref)
+        assert len(asked.requests) == 1

@@ -17,7 +17,7 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeVar
@@ -275,7 +275,7 @@ class Http:
             raise _Again(HubGarbage("the hub sends another range than it promised"), most=3)
         return bytes(data[:most])
 
-    async def whole(self, path: str, size: int | None, limit: int) -> AsyncIterator[bytes]:
+    async def whole(self, path: str, size: int | None, limit: int) -> AsyncGenerator[bytes]:
         """A file in order, going on where the connection broke. `size`: as declared, if it was.
 
         Raises HubGarbage past `limit` bytes.

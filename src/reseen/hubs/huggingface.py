@@ -346,11 +346,45 @@ class HuggingFace:
 
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         """Bytes of an artifact: at most `wanted.length`, fewer where it ends."""
-        return await self._http.range(self._file(artifact), wanted)
+        try:
+            return await self._http.range(self._file(artifact), wanted)
+        except HubMissing as missing:
+            named = await self._by_its_name(artifact, missing)
+            data = await self._http.range(self._file(named), wanted)
+            await self._by_its_name(artifact, missing)
+            return data
 
-    def stream(self, artifact: Artifact, limit: int) -> AsyncIterator[bytes]:
+    async def stream(self, artifact: Artifact, limit: int) -> AsyncIterator[bytes]:
         """The whole artifact in order. Raises HubGarbage past `limit` bytes."""
-        return self._http.whole(self._file(artifact), artifact.size, limit)
+        started = False
+        try:
+            whole = self._http.whole(self._file(artifact), artifact.size, limit)
+            async with contextlib.aclosing(whole) as chunks:
+                async for chunk in chunks:
+                    started = True
+                    yield chunk
+            return
+        except HubMissing as e:
+            if started:
+                raise
+            missing = e
+        named = await self._by_its_name(artifact, missing)
+        whole = self._http.whole(self._file(named), artifact.size, limit)
+        async with contextlib.aclosing(whole) as chunks:
+            async for chunk in chunks:
+                yield chunk
+        await self._by_its_name(artifact, missing)
+
+    async def _by_its_name(self, artifact: Artifact, missing: HubMissing) -> Artifact:
+        """The same file, by the name that leads to its commit: some servers hand out nothing of a
+        commit. Raises the error where the name leads elsewhere: those would be other bytes."""
+        ref, commit = artifact.ref, artifact.revision
+        of_the_version = missing.unexplained or missing.code == "RevisionNotFound"
+        if ref is None or ref == commit or not of_the_version:
+            raise missing
+        if not await self._leads_to(artifact.type, artifact.repo, ref, commit):
+            raise missing
+        return replace(artifact, revision=ref)
 
     async def close(self) -> None:
         await self._http.close()
