@@ -3,7 +3,9 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import zipfile
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,9 @@ from reseen.files import containers, limits, pickles
 from reseen.files.source import LocalFile, Memory, Range, Reader, run
 from reseen.files.tensors import Listing, TensorInfo
 from reseen.files.values import row_major, to_float32
-from reseen.records import Container
+from reseen.fingerprints.members import read_stream
+from reseen.fingerprints.whole import fingerprint
+from reseen.records import Container, DigestKind
 
 TWO = {"up.weight": ramp("F16", 8, 3), "down.weight": ramp("F32", 3, 5, seed=3)}
 
@@ -297,3 +301,55 @@ def test_a_decoy_in_a_wrapper_hides_no_tensor_beside_it(wrapper: str) -> None:
     file = build.zipped(entries)
     listing = run(Memory(file), containers.read_listing(len(file), thorough=True))
     assert {t.name for t in listing.tensors} == {*data, f"{wrapper}.decoy"}
+
+
+def compressed(tensors: dict[str, T], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A torch file's entries as anybody packs them again: torch loads them."""
+    entries = {"archive/data.pkl": build.pickled(build.state_dict(tensors))}
+    entries |= {f"archive/data/{i}": t.data for i, t in enumerate(tensors.values())}
+    return build.python_zip(entries, method)
+
+
+def test_a_compressed_torch_file_is_read_where_all_of_it_is_at_hand(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    tensors = {
+        f"lora_unet_down_blocks_1_attentions_0_transformer_blocks_{n}_attn1_to_q.{end}.weight": (
+            T("F16", shape, rng.normal(0, 0.03, shape).astype("<f2").tobytes())
+        )
+        for n in range(4)
+        for end, shape in (("lora_up", (64, 4)), ("lora_down", (4, 64)))
+    }
+    plain, packed = tmp_path / "a.pt", tmp_path / "b.pt"
+    plain.write_bytes(build.torch_zip(tensors))
+    packed.write_bytes(compressed(tensors))
+    one, other = fingerprint(plain), fingerprint(packed)
+    assert other.container is Container.TORCH_ZIP
+    assert (other.problem, other.members, other.blind) == (None, (), ())
+    assert other.sketch is not None
+    assert other.sketch == one.sketch
+    assert other.digest(DigestKind.TENSORS_BLAKE3) == one.digest(DigestKind.TENSORS_BLAKE3)
+    assert other.digest(DigestKind.SHA256) != one.digest(DigestKind.SHA256)
+    assert other.size == packed.stat().st_size
+    assert read_stream([packed.read_bytes()], other.size) == other, "an upload, likewise"
+
+
+def test_what_stands_beside_in_a_compressed_torch_file_is_looked_at(tmp_path: Path) -> None:
+    held = BytesIO(compressed({"x": ramp("F16", 64, 64)}))
+    model = build.safetensors({"a.lora_up": ramp("F16", 64, 64)})
+    with zipfile.ZipFile(held, "a", zipfile.ZIP_DEFLATED) as more:
+        more.writestr("archive/beside", model)
+    path = tmp_path / "a.pt"
+    path.write_bytes(held.getvalue())
+    (member,) = fingerprint(path).members
+    assert member.fingerprint.container is Container.SAFETENSORS
+
+
+def test_what_comes_out_of_a_compressed_torch_file_is_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.pt"
+    path.write_bytes(compressed({"x": T("U8", (80 << 20,), bytes(80 << 20))}))
+    told = fingerprint(path)
+    assert told.sketch is None
+    assert [spot.code for spot in told.blind] == ["too-large"]
+    other = tmp_path / "other.pt"
+    other.write_bytes(compressed({"x": ramp("F16", 8, 8)}, zipfile.ZIP_LZMA))
+    assert [spot.code for spot in fingerprint(other).blind] == ["not-read"]

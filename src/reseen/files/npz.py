@@ -23,7 +23,7 @@ ARRAYS_OF_OBJECTS = "numpy arrays of pickled objects: never opened"
 """Why an array is not listed."""
 COMPRESSED = "a compressed archive of numpy arrays is matched by its digests only"
 """Why an archive is not listed: its arrays have no places. Where all of it is at hand it is written
-again without (`npz_packed`)."""
+again without (`zip_packed`)."""
 OTHER_ARRAYS = "numpy arrays of a form that no tensor has"
 
 _ENDING = ".npy"

@@ -32,6 +32,9 @@ from reseen.records import Container
 
 BESIDE = "files in a torch file that are no part of its tensors"
 """Why an entry is not listed: to any other program the zip can hold what it likes."""
+COMPRESSED = "a compressed torch file is matched by its digests only"
+"""Why one is not listed: torch loads it, but its tensors have no places. Where all of it is at hand
+it is written again without (`zip_packed`)."""
 SMALLEST = 1 << 10
 """Bytes below which an entry is no model."""
 _ALIGNMENT = 64
@@ -103,7 +106,7 @@ def _root(entries: dict[str, ZipEntry]) -> tuple[str, Container]:
     root = pickles_found[0].removesuffix("/data.pkl")
     wanted = [e for name, e in entries.items() if name.startswith(f"{root}/")]
     if any(e.method != STORED for e in wanted):
-        raise Unread("a compressed torch file is matched by its digests only")
+        raise Unread(COMPRESSED)
     scripted = any(name.startswith(f"{root}/code/") for name in entries)
     return root, Container.TORCHSCRIPT if scripted else Container.TORCH_ZIP
 

@@ -22,14 +22,14 @@ from itertools import chain
 from pathlib import Path
 
 from reseen.errors import FileError, Malformed, TooLarge, bulkhead
-from reseen.files import archives, limits, npz, system_limits, zip_directory
+from reseen.files import archives, limits, npz, system_limits, torch_zip, zip_directory
 from reseen.files.archives import ARCHIVES, TOGETHER, Packed, UnpackBudget
 from reseen.files.behind import archive_within
 from reseen.files.containers import READ
 from reseen.files.identify import HEAD_LENGTH, identify
-from reseen.files.npz_packed import write_plain
 from reseen.files.source import FileParts, LocalFile, OpenFile, OpenSpool, Range, run
 from reseen.files.torch_zip import BESIDE
+from reseen.files.zip_packed import write_plain
 from reseen.fingerprints.config import configs_in_zip
 from reseen.fingerprints.digests import (
     BEHIND,
@@ -168,8 +168,8 @@ def with_members(
 ) -> Fingerprint:
     """The same with what is in it, where it is an archive. `forbidden`: as in `read_stream`.
     `depth`: archives that it stands in."""
-    if read.container is Container.NPZ and read.problem == npz.COMPRESSED:
-        return _unpacked_arrays(source, read, budget or UnpackBudget.of(source.size))
+    if read.problem in (npz.COMPRESSED, torch_zip.COMPRESSED):
+        return _decompressed(source, read, forbidden, budget or UnpackBudget.of(source.size), depth)
     if (spots := tuple(spot for spot in read.blind if spot in (ZIP_AT_END, BEHIND))) != ():
         return _with_archive_within(source, read, spots, forbidden, budget, depth)
     if not is_archive(read):
@@ -219,9 +219,15 @@ def _with_archive_within(
     return replace(read, problem=None, no_sketch=no_sketch, blind=(*rest, *said), members=found)
 
 
-def _unpacked_arrays(source: OpenFile, read: Fingerprint, budget: UnpackBudget) -> Fingerprint:
-    """The fingerprint of arrays that numpy compressed, with what the same arrays tell as they are.
-    Of what cannot be unpacked the digests stand."""
+def _decompressed(
+    source: OpenFile,
+    read: Fingerprint,
+    forbidden: Forbidden | None,
+    budget: UnpackBudget,
+    depth: int,
+) -> Fingerprint:
+    """The fingerprint of a torch file, or of numpy's arrays, that is compressed: with what the same
+    entries tell as they are. Of what cannot be unpacked the digests stand."""
     try:
         with bulkhead(), tempfile.TemporaryFile("w+b", prefix="reseen-") as spool:
             write_plain(source, spool, budget)
@@ -232,7 +238,7 @@ def _unpacked_arrays(source: OpenFile, read: Fingerprint, budget: UnpackBudget) 
                 pass_ = Fingerprinter(size, run(plain, look_inside(size, thorough=True)))
                 for at in range(0, size, BLOCK):
                     pass_.update(plain.read(Range(at, BLOCK)))
-                inner = pass_.finish()
+            inner = with_members(plain, pass_.finish(), forbidden, budget=budget, depth=depth)
     except FileError as e:
         return replace(read, problem=str(e), no_sketch=str(e), blind=(BlindSpot(e.code, str(e)),))
     tensors = inner.digest(DigestKind.TENSORS_BLAKE3)

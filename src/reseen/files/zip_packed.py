@@ -1,7 +1,8 @@
-"""Numpy's archives that numpy compressed: written again without, so that their arrays have places.
+"""Numpy's archives and torch's files that are compressed: written again without, so that their
+tensors have places.
 
-In go the open file and where to write, out comes a plain archive of the same arrays. What comes out
-of each is bounded before it is made, as of any archive.
+In go the open file and where to write, out comes a plain zip of the same entries. What comes out of
+each is bounded before it is made, as of any archive.
 """
 
 from __future__ import annotations
@@ -9,20 +10,18 @@ from __future__ import annotations
 import zipfile
 from typing import IO
 
-from reseen.errors import Malformed, TooLarge, Unread
-from reseen.files import limits, npz
+from reseen.errors import TooLarge, Unread
+from reseen.files import limits
 from reseen.files.archives import ENCRYPTED, OTHER_METHOD, UnpackBudget, unpacked_blocks
 from reseen.files.source import ByteSource, run
 from reseen.files.zip_directory import DEFLATED, STORED, Windows, by_name, read_directory
 
 
 def write_plain(source: ByteSource, file: IO[bytes], budget: UnpackBudget) -> None:
-    """Write the arrays of an archive into a file, one after the other and not compressed. Raises
+    """Write the entries of a zip into a file, one after the other and not compressed. Raises
     Malformed, TooLarge or Unread."""
     windows = Windows(source.size)
     entries = run(source, read_directory(windows))
-    if not npz.is_one(entries):
-        raise Malformed("it is no archive of arrays alone")
     named = by_name(entries)
     if len(named) > limits.TENSORS:
         raise TooLarge(f"the file holds more than {limits.TENSORS} tensors")
