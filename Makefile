@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-poison bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
+.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -57,6 +57,10 @@ bench-parts: $(VENV)/.dev
 # goes on where it was.
 bench-poison: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.poison --keys 3 --write
+
+# From headers to their plans: the largest known, and the dearest. A minute.
+bench-plan: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.plan
 
 # The search among sketches, and what a scan reads first by one secret and another. Needs 9 GB of disk.
 bench-search: $(VENV)/.dev

@@ -190,7 +190,7 @@ def _fingerprint(f: Figures) -> list[Row]:
     return rows
 
 
-def _search(f: Figures) -> list[Row]:
+def _as_told(f: Figures) -> list[Row]:
     return [
         Row(
             row["what"],
@@ -207,7 +207,8 @@ PROGRAMS = (
     Program("lookup", ("--json",), _lookup),
     Program("declared", (), _declared),
     Program("fingerprint", (), _fingerprint),
-    Program("search_sketches", (), _search),
+    Program("plan", (), _as_told),
+    Program("search_sketches", (), _as_told),
     Program("scan", (), _scan),
     Program("quota", (), _quota),
     Program("listing", ("--repositories", "1000000"), _listing),
