@@ -23,6 +23,7 @@ from tests.updates.naming_tools import listing
 
 from replica import made
 from reseen.cli import cli
+from reseen.fingerprints import sketcher
 from reseen.fingerprints.sketch import decode
 from reseen.match import saved as folders
 from reseen.match.calibration import NO_BACKGROUND
@@ -183,6 +184,18 @@ def test_more_adapters_than_are_read_are_said() -> None:
     assert len(found.further_sketches) == MOST
     (spot,) = found.blind
     assert (spot.code, spot.count) == ("second-adapter", 2 * 2 * len(LAYERS))
+
+
+def test_what_of_a_further_adapter_is_left_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = [replace(t, data=b"\xff\x7f" * (len(t.data) // 2)) for t in tensors(2, "second.unet.")]
+    found = read(file(tensors(1), broken[:2], tensors(2, "second.unet.")[2:]))
+    (spot,) = found.blind
+    assert (spot.code, spot.count) == ("not-finite", 1)
+    assert len(found.further_sketches) == 1
+    monkeypatch.setattr(sketcher, "MOST_WORK", 1)
+    monkeypatch.setattr(sketcher, "WORK_PER_BYTE", 0)
+    (spot,) = read(BOTH["under two names"]).blind
+    assert (spot.code, spot.count) == ("too-much-work", 2 * len(LAYERS))
 
 
 def test_one_adapter_is_one_however_it_is_named() -> None:

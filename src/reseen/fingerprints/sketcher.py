@@ -259,6 +259,8 @@ class _Work:
         self._complete = complete
         self._modules: dict[str, Module] = {}
         self._others: list[dict[str, Module]] = [{} for _ in plan.readings]
+        self._adapters = {0, *(n for n, r in enumerate(plan.readings, 1) if r.is_adapter)}
+        """Readings that are an adapter of their own: what of them is left out is said."""
         self._parts: dict[tuple[int, str], list[Module]] = {}
         """Of layers of other readings, by reading and name: those that are there."""
         self._ranks: list[int] = []
@@ -314,7 +316,7 @@ class _Work:
         return cost_of(layer, [(m.reading, m.name) in self._first for m in layer])
 
     def leave_out(self, layer: Layer, reason: str) -> None:
-        count = sum(not module.reading for module in layer)
+        count = sum(module.reading in self._adapters for module in layer)
         if count:
             self._left_out[reason] = self._left_out.get(reason, 0) + count
 
@@ -341,6 +343,8 @@ class _Work:
             made = _module(plan, arrays, (plan.reading, plan.name) in self._first)
             if plan.reading:
                 self._add_other(plan, made)
+                if isinstance(made, str):
+                    self.leave_out((plan,), made)
             elif isinstance(made, Module):
                 self._modules[plan.name] = made
                 self._ranks.append(plan.rank)
