@@ -3,11 +3,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.updates import naming_tools as tools
 from tests.updates.naming_tools import DIFFUSERS, KOHYA, PEFT, PEFT_NAMED, Layers, Shapes
 
 from reseen.updates.names.known import known
 from reseen.updates.names.tables import Layer
+from reseen.updates.not_read import OWN_NAMES
 from reseen.updates.plan import Plan, plan
 
 UNETS = ("sd1", "sd2", "sdxl")
@@ -230,6 +233,55 @@ def test_a_plain_list_of_factors_is_a_positional_list() -> None:
     ours, theirs = plan(tools.listing(listed)), plan(tools.listing(named))
     assert modules(ours) == modules(theirs)
     assert ours.architecture == "sd2"
+
+
+@pytest.mark.parametrize(
+    "order", [(*FIRST, "ff.net.0.proj", *SECOND), (*FIRST, *SECOND, "ff.net.0.proj"),
+              (*FIRST, *SECOND)],
+)  # fmt: skip
+@pytest.mark.parametrize("plain", [False, True])
+@given(data=st.data())
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+def test_layers_that_were_left_out_leave_the_numbers_of_the_others(
+    order: tuple[str, ...], plain: bool, data: st.DataObject
+) -> None:
+    """Any part of a positional list has the names that it has in the whole, or none."""
+    shapes = positional("sd1", order)
+    whole = {m.tensors["up"].name: m.name for m in plan(tools.listing(shapes)).modules}
+    pairs = sorted({name.rpartition(":")[0] for name in shapes})
+    kept = data.draw(st.sets(st.sampled_from(pairs), min_size=1))
+    some = {name: shape for name, shape in shapes.items() if name.rpartition(":")[0] in kept}
+    of = {name: name for name in some}
+    if plain:
+        of = {f"{2 * int(n.split(':')[1]) + n.endswith('down')}": n for n in some}
+        some = {new: some[name] for new, name in of.items()}
+    found = plan(tools.listing(some))
+    named = {of[m.tensors["up"].name]: m.name for m in found.modules if "#" not in m.name}
+    assert named.items() <= whole.items()
+    if len(kept) == len(pairs):
+        assert named == whole
+    if not named and len(kept) >= 8:
+        assert [(n.reason, n.tensors) for n in found.not_read] == [(OWN_NAMES, len(some))]
+
+
+@pytest.mark.parametrize("step", [2, 3])
+def test_a_part_of_a_positional_list_has_its_names(step: int) -> None:
+    shapes = positional("sd1", (*FIRST, *SECOND))
+    some = {name: shape for name, shape in shapes.items() if int(name.split(":")[1]) % step == 0}
+    found = plan(tools.listing(some))
+    assert found.architecture == "sd1"
+    assert modules(found).items() < modules(plan(tools.listing(shapes))).items()
+    assert not found.not_read
+
+
+def test_a_file_whose_names_tell_nothing_says_so() -> None:
+    layers = {f"x{i}": (640, 640, 1) for i in range(20)}
+    found = plan(tools.listing(tools.lora(layers, tools.kohya(""), KOHYA)))
+    (spot,) = found.not_read
+    assert (spot.reason, spot.code) == (OWN_NAMES, "own-names")
+    assert len(found.modules) == 20
+    named = plan(tools.listing(positional("sd1", (*FIRST, *SECOND))))
+    assert not named.not_read
 
 
 def test_an_unknown_architecture_has_stable_names_and_says_so() -> None:

@@ -66,12 +66,9 @@ def by_order(
 ) -> tuple[tuple[NamingByOrder, tuple[FileLayer, ...]], ...]:
     """The ways in which layers without names can be named by their order, at most `MOST`, and the
     layers; none where the names tell what most of the file is."""
-    nameless = [layer for layer in layers if _is_nameless(layer, naming)]
-    weight = sum(layer.length for layer in nameless)
-    if len(nameless) < FEWEST or weight < _NAMELESS * sum(layer.length for layer in layers):
-        return ()
+    nameless = nameless_layers(layers, naming)
     found: dict[tuple[str, ...], tuple[NamingByOrder, tuple[FileLayer, ...]]] = {}
-    for key in (_place, _number):
+    for key in (_place, _number) if nameless else ():
         some = tuple(sorted(nameless, key=key))
         sizes = tuple((layer.shape.out, layer.shape.columns) for layer in some)
         for model, order in _fitting(sizes):
@@ -81,6 +78,15 @@ def by_order(
             if len(found) == MOST:
                 return tuple(found.values())
     return tuple(found.values())
+
+
+def nameless_layers(layers: Sequence[FileLayer], naming: Naming) -> list[FileLayer]:
+    """The layers whose names tell nothing; none where that is not most of the file."""
+    nameless = [layer for layer in layers if _is_nameless(layer, naming)]
+    weight = sum(layer.length for layer in nameless)
+    if len(nameless) < FEWEST or weight < _NAMELESS * sum(layer.length for layer in layers):
+        return []
+    return nameless
 
 
 def _is_nameless(layer: FileLayer, naming: Naming) -> bool:

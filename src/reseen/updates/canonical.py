@@ -166,13 +166,12 @@ def naming_of(layers: Iterable[FileLayer]) -> Naming:
 
 def _positions(part: str, layers: Mapping[int, FileLayer]) -> tuple[str, dict[str, str]]:
     """The model of a positional list, empty if unknown, and its layers' canonical names."""
-    if sorted(layers) == list(range(len(layers))):
-        shapes = [(layers[i].shape.out, layers[i].shape.columns) for i in range(len(layers))]
-        for candidate in ("unet", ENCODER) if part == "list" else (part,):
-            if (resolved := positional.resolve(candidate, shapes)) is not None:
-                model, order = resolved
-                inside = known(model).part
-                return model, {layers[i].source: f"{inside}.{n}" for i, n in enumerate(order)}
+    shapes = {number: (each.shape.out, each.shape.columns) for number, each in layers.items()}
+    for candidate in ("unet", ENCODER) if part == "list" else (part,):
+        if (resolved := positional.resolve(candidate, shapes)) is not None:
+            model, names = resolved
+            inside = known(model).part
+            return model, {layers[i].source: f"{inside}.{name}" for i, name in names.items()}
     inside = "unet" if part == "list" else part
     return "", {layer.source: f"{inside}.#{i}" for i, layer in layers.items()}
 

@@ -268,13 +268,14 @@ def layer_then(layer: FileLayer, models: Models) -> FileLayer:
 
 
 def _numbered(tensors: Sequence[TensorInfo]) -> dict[str, Tensor]:
-    """A plain list [up0, down0, up1, ...] by its tensors' names; empty where it is none."""
+    """A plain list [up0, down0, up1, ...] by its names, also where pairs are missing; empty
+    where it is none."""
     numbers: dict[int, str] = {}
     for info in tensors:
         if (match := _NUMBER.fullmatch(info.name)) is None:
             return {}
         numbers[int(match[1])] = info.name
-    if len(numbers) % 2 or sorted(numbers) != list(range(len(tensors))):
+    if len(numbers) < len(tensors) or any(number ^ 1 not in numbers for number in numbers):
         return {}
     return {
         name: Tensor(f"list#{i // 2}", ("up", "down")[i % 2], style=POSITIONAL)

@@ -33,6 +33,8 @@ FEW_VALUES = (
     "AdaLoRA of few values: not read, the factors between which they stand may be a stranger's"
 )
 
+OWN_NAMES = "names that tell no layer of a known model: compared under the file's own names alone"
+
 CODES: Mapping[str, str] = {
     **{reason: code for code, reason in OTHER.items()},
     BESIDE: "beside",
@@ -48,6 +50,7 @@ CODES: Mapping[str, str] = {
     "a second tensor for the same part of a layer": "second-tensor",
     "a second algorithm for one layer: only the first is read": "second-algorithm",
     SECOND_ADAPTER: "second-adapter",
+    OWN_NAMES: "own-names",
     SECOND_UPDATE: "second-update",
     FUSED: "fused",
     BEGINS_FROM_BASE: "base-needed",

@@ -35,7 +35,7 @@ from reseen.errors import FileError
 from reseen.files.tensors import Listing, TensorInfo
 from reseen.updates import readings
 from reseen.updates.beside import beside
-from reseen.updates.by_order import NamingByOrder, by_order
+from reseen.updates.by_order import NamingByOrder, by_order, nameless_layers
 from reseen.updates.canonical import Naming, Piece, naming_of, part_of, widths
 from reseen.updates.embeddings import embeddings
 from reseen.updates.former import NamingThen, is_as_now, naming_then
@@ -53,6 +53,7 @@ from reseen.updates.not_read import (
     BEGINS_FROM_BASE,
     FEW_VALUES,
     FUSED,
+    OWN_NAMES,
     SAID_FROM_BASE,
     SECOND_UPDATE,
     code_of,
@@ -182,6 +183,9 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     infos = [info for module in modules for info in module.tensors.values()]
     if any(other.architecture.endswith(BY_ORDER) for other in others):
         remarks.append("names of layers that tell nothing: which is which is told by their order")
+    else:
+        nameless = nameless_layers(first, naming)
+        counts[OWN_NAMES] += sum(len(layer.tensors) for layer in nameless)
     if set(one_of(architecture)) & set(UNPROVED):
         remarks.append("a model of which no file was seen: what it has is its class's default")
     return Plan(

@@ -3,17 +3,20 @@
 The number is the place in the model's own order of modules, and that order changed between
 releases of diffusers: attention, feed-forward, attention in early ones; attention, attention,
 feed-forward later; GEGLU's projection is trained by some versions and not by others; the middle
-block is registered last. A list gets names only where its shapes fit exactly one such order.
+block is registered last. A list gets names only where its shapes fit exactly one such order; layers
+that were left out leave the numbers of the others as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from reseen.updates.names.known import known
 
 _Order = tuple[str, ...]
+FEWEST = 8
+"""Layers without which a list in which numbers are missing says nothing."""
 
 
 def _attentions(model: str) -> dict[str, int]:
@@ -65,18 +68,33 @@ def _orders(part: str) -> tuple[tuple[str, _Order], ...]:
     return tuple((m, order) for m in ("clip_l", "clip_h") for order in _encoder_orders(m))
 
 
-def resolve(part: str, shapes: Sequence[tuple[int, int]]) -> tuple[str, _Order] | None:
-    """The model and the layers' names, where exactly one order has these shapes (out, columns).
+def resolve(part: str, shapes: Mapping[int, tuple[int, int]]) -> tuple[str, dict[int, str]] | None:
+    """The model and the layers' names, by their numbers, where exactly one order has these shapes
+    (out, columns) at these numbers. Of a list that is whole, one of just that length does; of one
+    in which numbers are missing, at least `FEWEST` layers are needed.
 
     `part` is unet or text_encoder.
     """
-    fitting: list[tuple[str, _Order]] = []
-    for model, order in _orders(part):
-        if len(order) == len(shapes):
-            layers = known(model).layers
-            if all(
-                (layers[name].out, layers[name].columns) == tuple(shape)
-                for name, shape in zip(order, shapes, strict=True)
-            ):
-                fitting.append((model, order))
-    return fitting[0] if len(fitting) == 1 else None
+    numbers = sorted(shapes)
+    fitting = {
+        (model, tuple(order[number] for number in numbers)): len(order) == len(numbers)
+        for model, order in _orders(part)
+        if _fits(model, order, shapes)
+    }
+    whole = [found for found, is_whole in fitting.items() if is_whole]
+    if len(whole) != 1 and len(numbers) >= FEWEST:
+        whole = list(fitting)
+    if len(whole) != 1:
+        return None
+    model, names = whole[0]
+    return model, dict(zip(numbers, names, strict=True))
+
+
+def _fits(model: str, order: _Order, shapes: Mapping[int, tuple[int, int]]) -> bool:
+    if not shapes or max(shapes) >= len(order):
+        return False
+    layers = known(model).layers
+    return all(
+        (layers[order[number]].out, layers[order[number]].columns) == tuple(shape)
+        for number, shape in shapes.items()
+    )
