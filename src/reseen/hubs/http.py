@@ -31,6 +31,7 @@ from reseen.files.source import Range
 from reseen.hubs import answers, paging
 from reseen.hubs.hub import Usage
 from reseen.hubs.quota import LONGEST, Quota, retry_after
+from reseen.hubs.range_answers import check_plain, promised_length
 from reseen.hubs.redirects import may_carry_token, origin, redirected
 from reseen.settings import RateLimit, said_of_address
 
@@ -52,7 +53,6 @@ AT_FIRST = 3
 DRAINED = 64 << 10
 """Bytes of a refusal or redirect read to keep its connection."""
 
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _BACKOFF = wait_exponential(multiplier=0.5, max=30.0) + wait_random(0.0, 0.5)
 
 
@@ -245,7 +245,7 @@ class Http:
 
     async def _read_range(self, response: httpx2.Response, wanted: Range) -> bytes:
         """The range out of a 206, 200 (the server ignores Range) or 416 (past the end)."""
-        _check_plain(response)
+        check_plain(response)
         promised: int | None = None
         skip = wanted.start
         if response.status_code == 416:
@@ -256,7 +256,7 @@ class Http:
                     raise HubGarbage("the hub refuses a range that it has")
             return b""
         if response.status_code == 206:
-            promised, skip = _promised(response, wanted), 0
+            promised, skip = promised_length(response, wanted), 0
         elif skip > MOST_SKIPPED:
             raise HubGarbage("the hub ignores Range, and the part is too far into the file")
         data = bytearray()
@@ -333,9 +333,9 @@ class Http:
 
     def _resumed(self, response: httpx2.Response, done: int) -> int:
         """Bytes to drop from the start of this answer, when `done` bytes are there already."""
-        _check_plain(response)
+        check_plain(response)
         if response.status_code == 206 and done:
-            _promised(response, Range(done, 1 << 62))
+            promised_length(response, Range(done, 1 << 62))
             return 0
         if response.status_code == 200 and done <= MOST_SKIPPED:
             return done
@@ -481,25 +481,6 @@ def _again(state: RetryCallState) -> _Again:
     error = state.outcome.exception() if state.outcome else None
     assert isinstance(error, _Again)
     return error
-
-
-def _check_plain(response: httpx2.Response) -> None:
-    if response.headers.get("Content-Encoding", "identity") not in ("", "identity"):
-        raise HubGarbage("the hub compresses a file that we asked for as it is")
-
-
-def _promised(response: httpx2.Response, wanted: Range) -> int:
-    """Bytes that a 206 says it sends. Raises HubGarbage unless they are the range, or end the file.
-
-    A reader takes a short answer for the file's end, so an answer may be short only there.
-    """
-    said = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-    if said is not None and int(said[1]) == wanted.start:
-        length = int(said[2]) - wanted.start + 1
-        ends = said[3] == "*" or int(said[3]) == int(said[2]) + 1
-        if length == wanted.length or (0 < length < wanted.length and ends):
-            return length
-    raise HubGarbage("the hub sends another range than it was asked for")
 
 
 async def _drain(response: httpx2.Response) -> None:
