@@ -85,6 +85,19 @@ def test_how_rare_a_likeness_is_goes_out_only_where_it_was_measured(
     assert ("1.79e-50" in text) is (calibration is not None and calibration != "uncalibrated")
 
 
+def test_of_a_part_of_a_merge_it_is_said_what_is_known(room: Room) -> None:
+    figures: dict[str, object] = {"by": "columns", "share": 0.973, "p_value": 2e-12, "decoys": 212}
+    inside = Evidence(Rung.COMPONENT, "sketch-part", "0" * 16, "Inside a merge.", figures)
+    confirmed_case(room, "one", declared="x", rung=Rung.HINT, more=(inside,))
+    id = draft(room)
+    text = taken(room, id)
+    assert "A merge: the weights of the removed model are one of its parts" in text
+    assert "(97% of its column space, p-value 2e-12)" in text
+    assert "the same weights" not in text
+    (item,) = json.loads(taken(room, id, "json"))["items"]
+    assert (item["rung"], item["figures"]["share"]) == ("component", 0.973)
+
+
 def test_the_usual_text_says_nothing_that_the_store_does_not_know() -> None:
     for text in (clauses.GENERAL, *clauses.BY_HUB.values()):
         for word in ("consent", "imitat", "sexual", "real person", "copies"):

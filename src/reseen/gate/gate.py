@@ -35,7 +35,7 @@ from reseen.gate.state import LastState
 from reseen.gate.upload_process import UploadProcesses
 from reseen.gate.use import Use
 from reseen.match.live_index import LiveIndex
-from reseen.match.stated import NamedIndex, StatedFile
+from reseen.match.stated import NamedIndex, StatedFile, StatedMatch
 from reseen.records import Fingerprint
 from reseen.settings import Settings, sqlite_file
 from reseen.store.database import Store
@@ -49,6 +49,9 @@ CANARY = 10.0
 """Seconds between two canaries."""
 SAVE = 60.0
 """Seconds between two savings of the state, at least."""
+
+MOST_ASKED = 4
+"""Files in an archive that are asked for parts of merges: each takes up to seconds of a core."""
 
 log = logging.getLogger("reseen.gate")
 
@@ -215,13 +218,20 @@ class GateProcess:
     def check_file(self, fingerprint: Fingerprint) -> tuple[bytes, Sequence[Result]]:
         """The answer about a file that was read, and its parts for `count`."""
         known = self.known
-        found = [*self.live.match_fingerprint(fingerprint)]
+        found = [*self._of_file(fingerprint)]
+        asked = 0
         for place, inner in fingerprint.within:
-            found += (replace(m, member=place[1:]) for m in self.live.match_fingerprint(inner))
+            asked += inner.sketch is not None
+            mine = self._of_file(inner, parts=asked <= MOST_ASKED)
+            found += (replace(match, member=place[1:]) for match in mine)
         found.sort(key=lambda match: -match.rung)  # stable: the strongest first, then as they lie
         made = answers.result_of_file(found, known.policy, fingerprint)
         age = self.age()
         return answers.of_file(known.heard, age < OLD, age, made, fingerprint), [made]
+
+    def _of_file(self, fingerprint: Fingerprint, *, parts: bool = True) -> tuple[StatedMatch, ...]:
+        found = self.live.match_fingerprint(fingerprint)
+        return (*found, *self.live.inside(fingerprint, found)) if parts else found
 
     def count(self, key: Key, results: Sequence[Result]) -> None:
         """A request was answered so: for metrics and for the audit log."""

@@ -43,7 +43,8 @@ class MatchModel(BaseModel):
         "`contradiction`."
     )
     score: float | None = Field(
-        description="1 where a digest agrees, the cosine of similar weights; null for a hint."
+        description="1 where a digest agrees, the cosine of similar weights, the share of a part's "
+        "columns; null for a hint."
     )
     advice: Literal["allow", "hold", "block"]
     why: str = Field(description="One sentence for a person.")

@@ -73,6 +73,8 @@ def judge_removals(
         pairs = set(_exact(connection, chunk))
         pairs.update(pair for pk in chunk for pair in by_removal.get(pk, ()))
         pairs.update(_known(connection, removals=chunk))
+        for pair, inside in _components(connection, pairs):
+            more[pair] = (*more.get(pair, ()), *inside)
         done = _plus(done, _judge(connection, secret, pairs, more, scan_pk=scan_pk, seen_at=None))
     return done
 
@@ -94,8 +96,23 @@ def judge_artifacts(
     more: dict[Pair, tuple[Evidence, ...]] = dict(_likeness(connection, pairs - set(found)))
     for pair, proofs in found.items():
         more[pair] = tuple(e for e in proofs if e.rung <= Rung.WEIGHTS)
+    for pair, inside in _components(connection, found):
+        more[pair] = (*more[pair], *inside)
     at = now() if at is None else at
     return _judge(connection, secret, pairs, more, scan_pk=scan_pk, seen_at=at)
+
+
+def judge_parts(
+    connection: Connection, secret: bytes, found: Mapping[Pair, tuple[Evidence, ...]]
+) -> Judged:
+    """Judge pairs anew of which it was found that the one is inside the other, as a part of a
+    merge; what is of a claim that has gone meanwhile counts no more."""
+    supported = _supported(connection, found.items())
+    more = {pair: list(proofs) for pair, proofs in supported}
+    for pair, proofs in _likeness(connection, found):
+        more[pair] = [*more.get(pair, ()), *proofs]
+    every = {pair: tuple(proofs) for pair, proofs in more.items()}
+    return _judge(connection, secret, every.keys(), every, scan_pk=None, seen_at=None)
 
 
 def files_of(connection: Connection, removal_pks: Collection[int]) -> set[int]:
@@ -242,7 +259,9 @@ def _elsewhere(
 
 
 def _likeness(
-    connection: Connection, pairs: Collection[Pair]
+    connection: Connection,
+    pairs: Collection[Pair],
+    rungs: Collection[Rung] = (Rung.HINT, Rung.COMPONENT, Rung.WEIGHTS),
 ) -> Iterator[tuple[Pair, tuple[Evidence, ...]]]:
     """Likeness and hints as they were recorded of known sightings, where nobody looked anew."""
     s, e = schema.sightings.c, schema.evidence.c
@@ -254,12 +273,38 @@ def _likeness(
             )
             .join(schema.evidence, e.sighting_pk == s.pk)
             .where(s.artifact_pk.in_(chunk), e.stands == 1)
-            .where(e.rung.in_([int(Rung.HINT), int(Rung.WEIGHTS)]))
+            .where(e.rung.in_([int(rung) for rung in rungs]))
         )
         rows: defaultdict[Pair, list[Any]] = defaultdict(list)
         for row in connection.execute(query):
             rows[row.artifact_pk, row.removal_pk].append(row)
-        yield from ((p, kept.of_rows(some)) for p, some in rows.items() if p in pairs)
+        found = [(p, kept.of_rows(some)) for p, some in rows.items() if p in pairs]
+        yield from _supported(connection, found)
+
+
+def _components(
+    connection: Connection, pairs: Collection[Pair]
+) -> Iterator[tuple[Pair, tuple[Evidence, ...]]]:
+    """What was found inside merges: it is asked again when a removal changed (`past_parts`), and
+    counts as long as the claim does whose sketch it was."""
+    return _likeness(connection, pairs, (Rung.COMPONENT,))
+
+
+def _supported(
+    connection: Connection, found: Collection[tuple[Pair, tuple[Evidence, ...]]]
+) -> Iterator[tuple[Pair, tuple[Evidence, ...]]]:
+    """The same without parts of merges that no claim in force has a sketch of."""
+    inside = {pair[1] for pair, proofs in found if any(e.rung is Rung.COMPONENT for e in proofs)}
+    names: Mapping[int, set[str]] = {}
+    if inside:
+        from reseen.match.registry_parts import names_of  # numpy, which few need
+
+        names = names_of(connection, inside)
+    for pair, proofs in found:
+        mine = names.get(pair[1], ())
+        stand = tuple(e for e in proofs if e.rung is not Rung.COMPONENT or e.value in mine)
+        if stand:
+            yield pair, stand
 
 
 def _ids(connection: Connection, removal_pks: Collection[int]) -> dict[int, str]:

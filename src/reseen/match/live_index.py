@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
+from reseen.errors import StoreError
 from reseen.fingerprints.sketch import Sketch
 from reseen.match.claim_entries import LENGTHS, RemovalEntry
 from reseen.match.registry_index import RegistryIndex
+from reseen.match.registry_parts import RegistryParts
 from reseen.match.sketch_index import Comparer, OpenStore, SketchIndex, StoreSketches
 from reseen.match.stated import NamedIndex, StatedFile, StatedMatch
-from reseen.records import Fingerprint
+from reseen.records import Fingerprint, Rung
 from reseen.store.schema import lists
 
 
@@ -30,6 +32,10 @@ class _Own:
     list_name: str
 
 
+MOST_ASKED = 4
+"""Adapters in a file that are asked for parts of merges: each takes up to a second of a core."""
+
+
 class LiveIndex:
     """The registry in force, kept up to date."""
 
@@ -38,6 +44,10 @@ class LiveIndex:
         self._comparer = Comparer(StoreSketches(store))
         self._own: list[_Own] = []
         self._now = NamedIndex(RegistryIndex(), {})
+        self._store = store
+        self._parts: tuple[int, RegistryParts] = (-1, RegistryParts(store))
+        """With how many sketches there were when it was made: a change that brings none is no
+        reason to read them all again, and what has gone since is no match (`NamedIndex.inside`)."""
         self.known = False
         """Whether a store or a saved index was read."""
 
@@ -84,6 +94,28 @@ class LiveIndex:
         """Removals whose updates this file's are copies of."""
         return self._now.alike(sketch)
 
+    def inside(
+        self, fingerprint: Fingerprint, found: Sequence[StatedMatch]
+    ) -> tuple[StatedMatch, ...]:
+        """Removals that are surely inside a file, as parts of a merge, beside those that it was
+        `found` to be; none of a file that is known by its bytes or tensors, and none while the
+        store does not answer."""
+        own = () if fingerprint.sketch is None else (fingerprint.sketch,)
+        several = (*own, *fingerprint.further_sketches)[:MOST_ASKED]
+        if not several or any(each.rung > Rung.WEIGHTS for each in found):
+            return ()
+        now = self._now
+        sketches = now.index.sketches
+        many, parts = self._parts
+        if many != (size := 0 if sketches is None else len(sketches)):
+            parts = RegistryParts(self._store)
+            self._parts = size, parts
+        itself = {each.removal for each in found if each.rung > Rung.HINT}
+        try:
+            return now.inside(each for one in several for each in parts.sure(one, itself))
+        except StoreError:
+            return ()
+
     def sample(self) -> list[tuple[int, bytes, str]]:
         """A few digests that are surely in force, to see whether they are found: (kind or POINTER,
         value, removal)."""
@@ -117,6 +149,7 @@ class LiveIndex:
     def forget_background(self) -> None:
         """Strangers are read anew: more were seen since."""
         self._comparer.forget_background()
+        self._parts = (-1, RegistryParts(self._store))
 
     def put_back(self, saved: RegistryIndex, names: Mapping[int, str]) -> None:
         """Begin with an index that was saved."""

@@ -2,29 +2,34 @@
 
 What comes in: the store, opened for reading, and sketches of files. What goes out: removals with
 what speaks for them: evidence where that is sure, else leads, which accuse nobody. Of an
-architecture at most `MOST` removals are looked at, drawn by the installation's key where there are
-more; the rest, and the sample of strangers, are decoys.
+architecture `MOST` removals are looked at, drawn by the installation's key where there are more,
+and then those beside that a `shortlist` names for a file; the rest, and the sample of strangers,
+are decoys.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
 from sqlalchemy import ColumnElement, Connection, select
 
 from reseen.errors import Malformed
+from reseen.fingerprints.choice import ModuleOrder
 from reseen.fingerprints.sketch import Sketch, decode
-from reseen.match import background
+from reseen.match import background, evidence
 from reseen.match.background import number, secret_of
 from reseen.match.calibration import CALIBRATED_FROM, USED
 from reseen.match.digests_alone import every_such_claim
 from reseen.match.part_figures import FEWEST_TO_CALIBRATE
 from reseen.match.parts import MergePart, PartVerdict, are_the_file, hinted, parts
+from reseen.match.shortlist import MOST_LISTED, Shortlist
 from reseen.match.sketch_index import OpenStore, searched
 from reseen.observed.further import ADAPTERS
+from reseen.records import Evidence
+from reseen.store import search_key
 from reseen.store.database import chunks
 from reseen.store.schema import claims, removals, sketches
 from reseen.updates.names.known import one_of
@@ -37,9 +42,10 @@ class KnownSketch:
     """A removal's sketch."""
 
     removal: str
-    sketch: Sketch
-    name: str = ""
+    claim_pk: int
+    name: str
     """What evidence calls it by: `sketch_name`."""
+    sketch: Sketch
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +54,24 @@ class FoundPart:
 
     removal: str
     part: MergePart
+    claim_pk: int
+    """Whose sketch it is."""
     sketch: str
-    """Which of the removal's sketches it is, by its name."""
+    """The sketch's name."""
+
+    @property
+    def evidence(self) -> Evidence:
+        """Of what is sure."""
+        return evidence.component(self.part, self.sketch)
 
     @property
     def is_sure(self) -> bool:
         """Inside a merge: evidence. Else a lead."""
         return self.part.verdict is PartVerdict.PART
+
+
+def _nothing(claim_pks: Sequence[int]) -> list[KnownSketch]:
+    return []
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +80,10 @@ class PartSearch:
 
     known: Sequence[KnownSketch]
     strangers: Sequence[Sketch]
+    shortlist: Shortlist | None = None
+    """Of all removals, where `known` are not all."""
+    load: Callable[[Sequence[int]], list[KnownSketch]] = _nothing
+    """Sketches by their claims, for those that it names."""
 
     @property
     def calibrated(self) -> bool:
@@ -70,15 +91,21 @@ class PartSearch:
         return len(self.known) + len(self.strangers) >= CALIBRATED_FROM
 
     def found(
-        self, file: Sketch, without: Collection[str] = (), only: Collection[str] | None = None
+        self, file: Sketch, without: Collection[str] = (), only: Set[str] | None = None
     ) -> tuple[FoundPart, ...]:
         """What is inside a file, the surest first. `without`: removals that it is known to be;
         `only`: where nothing speaks for any of these, nothing is said."""
-        asked = [k.sketch for k in self.known if only is None or k.removal in only]
+        if only is not None and only <= {each.removal for each in self.known}:
+            # The usual case of the past, and cheap: these alone, before any list is asked.
+            mine = [each.sketch for each in self.known if each.removal in only]
+            if not hinted(file, mine):
+                return ()
+        every = [*self.known, *self._named(file)]
+        asked = [k.sketch for k in every if only is None or k.removal in only]
         if not asked or not hinted(file, asked):
             return ()
-        same = are_the_file(file, [each.sketch for each in self.known])
-        there = [each for each, is_it in zip(self.known, same, strict=True) if not is_it]
+        same = are_the_file(file, [each.sketch for each in every])
+        there = [each for each, is_it in zip(every, same, strict=True) if not is_it]
         if not hinted(file, [each.sketch for each in there]):
             return ()
         same = are_the_file(file, self.strangers)
@@ -90,8 +117,15 @@ class PartSearch:
                 continue
             before = best.get(each.removal)
             if before is None or part.strength < before.part.strength:
-                best[each.removal] = FoundPart(each.removal, part, each.name)
+                best[each.removal] = FoundPart(each.removal, part, each.claim_pk, each.name)
         return tuple(sorted(best.values(), key=lambda one: (one.part.strength, one.removal)))
+
+    def _named(self, file: Sketch) -> list[KnownSketch]:
+        """Those beside `known` that are worth a closer look."""
+        if self.shortlist is None:
+            return []
+        here = {each.claim_pk for each in self.known}
+        return self.load([pk for pk in self.shortlist.best(file) if pk not in here])
 
 
 def sketch_name(value: bytes) -> str:
@@ -105,13 +139,24 @@ def may_be_sure(file: Sketch) -> bool:
 
 
 def search_for(
-    connection: Connection, architecture: str, first: Collection[int] = ()
+    connection: Connection, store: OpenStore, architecture: str, first: Collection[int] = ()
 ) -> PartSearch:
     """What a file of this architecture is asked for. `first`: claims (by pk) that are looked at
-    before the draw."""
-    every = known(connection, architecture, first=first)
+    before the draw; `store`: opens it again, where more sketches are wanted for a file."""
+    owners = _of_architecture(connection, architecture)
+    drawn = _drawn(connection, owners, first)
+    every = _sketches(connection, drawn[:MOST], owners)
     strangers = background.load(connection, architecture).sketches if every else ()
-    return PartSearch(every, strangers[:USED])
+    if len(drawn) <= MOST:
+        return PartSearch(every, strangers[:USED])
+
+    def load(claim_pks: Sequence[int]) -> list[KnownSketch]:
+        with store() as later:
+            return _sketches(later, claim_pks, owners)
+
+    listed = _each(connection, drawn[:MOST_LISTED])
+    order = ModuleOrder(search_key.of(connection))
+    return PartSearch(every, strangers[:USED], Shortlist.of(listed, order), load)
 
 
 def known(
@@ -119,27 +164,75 @@ def known(
 ) -> list[KnownSketch]:
     """Sketches of removals that may be of this architecture, each stored value once; those of the
     claims in `first` (pks) before others."""
+    owners = _of_architecture(connection, architecture)
+    return _sketches(connection, _drawn(connection, owners, first)[:most], owners)
+
+
+def _of_architecture(connection: Connection, architecture: str) -> dict[int, str]:
+    """Claims (by pk) whose sketches may be of this architecture, and the removals."""
     models = set(one_of(architecture))
     every = connection.scalars(select(sketches.c.architecture).distinct())
     alike = [each for each in every if models & set(one_of(each))]
     owners = _owners(connection, sketches.c.architecture.in_(alike))
-    pks = owners.keys() - every_such_claim(connection)
+    alone = every_such_claim(connection)
+    return {pk: removal for pk, removal in owners.items() if pk not in alone}
+
+
+def _drawn(connection: Connection, claim_pks: Collection[int], first: Collection[int]) -> list[int]:
+    """In the order of the draw."""
     secret = secret_of(connection)
     early = frozenset(first)
-    drawn = sorted(pks, key=lambda pk: (pk not in early, number(secret, ("part", str(pk)))))[:most]
-    values: dict[bytes, str] = {}
-    for chunk in chunks(drawn):
+    return sorted(claim_pks, key=lambda pk: (pk not in early, number(secret, ("part", str(pk)))))
+
+
+def _each(connection: Connection, claim_pks: Sequence[int]) -> Iterator[tuple[int, Sketch]]:
+    """The sketches of these claims, one after the other."""
+    for chunk in chunks(claim_pks):
+        query = select(sketches.c.claim_pk, sketches.c.value).where(
+            sketches.c.claim_pk.in_(chunk), sketches.c.kind.in_(ADAPTERS)
+        )
+        for pk, value in connection.execute(query.order_by(sketches.c.claim_pk)):
+            try:
+                yield pk, decode(bytes(value))
+            except Malformed:
+                continue  # a damaged row is no part
+
+
+def _sketches(
+    connection: Connection, claim_pks: Sequence[int], owners: Mapping[int, str]
+) -> list[KnownSketch]:
+    """The sketches of these claims, each stored value once."""
+    values: dict[bytes, int] = {}
+    for chunk in chunks(claim_pks):
         chosen = select(sketches.c.claim_pk, sketches.c.value).where(
             sketches.c.claim_pk.in_(chunk), sketches.c.kind.in_(ADAPTERS)
         )
         for pk, value in connection.execute(chosen.order_by(sketches.c.claim_pk)):
-            values.setdefault(bytes(value), owners[pk])
+            values.setdefault(bytes(value), pk)
     found: list[KnownSketch] = []
-    for value, removal in sorted(values.items()):
+    for value, pk in sorted(values.items()):
         try:
-            found.append(KnownSketch(removal, decode(value), sketch_name(value)))
+            found.append(KnownSketch(owners[pk], pk, sketch_name(value), decode(value)))
         except Malformed:
             continue  # a damaged row is no part
+    return found
+
+
+def names_of(connection: Connection, removal_pks: Collection[int]) -> dict[int, set[str]]:
+    """What the sketches of these removals are called that are searched: evidence of any other is
+    of a claim that has gone."""
+    found: dict[int, set[str]] = {}
+    alone = every_such_claim(connection)
+    for chunk in chunks(removal_pks):
+        query = (
+            select(claims.c.removal_pk, sketches.c.claim_pk, sketches.c.value)
+            .join(claims, claims.c.pk == sketches.c.claim_pk)
+            .join(removals, removals.c.pk == claims.c.removal_pk)
+            .where(searched(), sketches.c.kind.in_(ADAPTERS), claims.c.removal_pk.in_(chunk))
+        )
+        for removal_pk, claim_pk, value in connection.execute(query):
+            if claim_pk not in alone:
+                found.setdefault(removal_pk, set()).add(sketch_name(bytes(value)))
     return found
 
 
@@ -170,6 +263,14 @@ class RegistryParts:
         file = decode(value)
         return self._read(file.architecture).found(file, without)
 
+    def sure(self, value: bytes, without: Collection[str] = ()) -> tuple[FoundPart, ...]:
+        """The same, of what is surely inside alone: where nothing can be, nothing is compared."""
+        file = decode(value)
+        if not may_be_sure(file) or not self._read(file.architecture).calibrated:
+            return ()
+        found = self._read(file.architecture).found(file, without)
+        return tuple(part for part in found if part.is_sure)
+
     def _of(self, architecture: str) -> PartSearch:
         with self._store() as connection:
-            return search_for(connection, architecture)
+            return search_for(connection, self._store, architecture)

@@ -7,8 +7,9 @@ another gives it nothing; that is said, as a `StatedMatch` that stands on no run
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from reseen.errors import StoreError
 from reseen.fingerprints.sketch import Sketch, decode
@@ -17,6 +18,9 @@ from reseen.match.compare import COPY_MEAN_ALONE
 from reseen.match.registry_index import Proofs, RegistryIndex
 from reseen.observed.further import pk_of
 from reseen.records import DigestKind, Evidence, Fingerprint, RemovalClass, Rung
+
+if TYPE_CHECKING:
+    from reseen.match.registry_parts import FoundPart
 
 FEWEST = 8
 """Modules that were looked at, without which likeness is not judged by these alone."""
@@ -36,7 +40,8 @@ class StatedMatch:
     "sketch-by-order" where the order of layers is all that names them, "sketch-recipe" where files
     of its recipe resemble each other."""
     score: float | None
-    """1 where a digest agrees, the cosine of similar weights; None for a hint."""
+    """1 where a digest agrees, the cosine of similar weights, the share of a part's columns that is
+    inside; None for a hint."""
     why: str
     ruled_by: Rung
     """Whose rule of the policy counts: `rung`, or what a contradicted claim would have given."""
@@ -94,6 +99,17 @@ class NamedIndex:
             return found
         except StoreError:
             return self._estimated(sketch, exclude)
+
+    def inside(self, parts: Iterable[FoundPart]) -> tuple[StatedMatch, ...]:
+        """Removals that are surely inside a file, as parts of a merge."""
+        found: list[StatedMatch] = []
+        for part in parts:
+            if self.index.searched(part.claim_pk) is not None:  # gone meanwhile
+                why = part.evidence
+                score = why.figures.get("share", why.figures.get("cosine"))
+                number = self.index.number(part.claim_pk)
+                found += self._for_lists(number, why, None if score is None else float(score))
+        return _gathered(found)
 
     def _estimated(self, sketch: Sketch, exclude: Collection[str]) -> list[StatedMatch]:
         found: list[StatedMatch] = []

@@ -74,6 +74,8 @@ def keep_read(connection: Connection, made: Sequence[tuple[int, Sequence[bytes]]
         for chunk in chunks(once):
             theirs = table.c.artifact_pk.in_(chunk) & (table.c.version >= FIRST)
             connection.execute(delete(table).where(theirs))
+    if any(once.values()):
+        sketches.note_whole(connection)
     rows, entries = [], []
     for pk, some in once.items():
         for row, sketch in _rows("artifact_pk", pk, some):

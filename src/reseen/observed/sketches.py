@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Connection, Table, delete, select
 
-from reseen.store import schema, search_key
+from reseen.store import meta, schema, search_key
 from reseen.store.database import chunks, insert_many, upsert
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ ADAPTER = "adapter"
 _VERSION = 1
 """`fingerprints.sketch.VERSION`, of what is searched, without importing it. A sketch itself stands
 under its own version, one to a file: a later one has all that an earlier one has."""
+
+
+KEPT = "whole sketches kept"
+"""The name under which the store counts how often sketches of whole files were kept."""
 
 
 def keep_removed(connection: Connection, made: Sequence[tuple[int, bytes]]) -> set[int]:
@@ -65,6 +69,8 @@ def keep_read(connection: Connection, made: Sequence[tuple[int, bytes]]) -> None
             kept[pk], entries[pk] = row, entries_of(pk, sketch, order)
             tells[pk] = row["complete"], row["version"]
     _replace(connection, schema.read_sketches, [*kept.values()])
+    if any(row["complete"] for row in kept.values()):
+        note_whole(connection)
     # What was known of an entry before is of a header, or of fewer modules.
     upsert(
         connection,
@@ -75,6 +81,23 @@ def keep_read(connection: Connection, made: Sequence[tuple[int, bytes]]) -> None
     )
     for chunk in chunks(pk for pk, row in kept.items() if row["complete"]):
         connection.execute(delete(schema.near).where(schema.near.c.artifact_pk.in_(chunk)))
+
+
+def note_whole(connection: Connection) -> None:
+    """Sketches of whole files are kept: whoever asks files for parts of merges has to ask again."""
+    meta.keep(connection, KEPT, str(whole_kept(connection) + 1).encode())
+
+
+def whole_kept(connection: Connection) -> int:
+    """A number that is another whenever files were read whole since."""
+    return int(meta.value(connection, KEPT) or 0)
+
+
+def any_whole(connection: Connection) -> bool:
+    """Whether there is a sketch of a file that was read whole."""
+    table = schema.read_sketches.c
+    some = select(table.artifact_pk).where(table.complete == 1, table.kind == ADAPTER)
+    return connection.scalar(some.limit(1)) is not None
 
 
 def _replace(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

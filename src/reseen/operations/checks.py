@@ -90,7 +90,7 @@ class Checker:
         own = () if read.sketch is None else (read.sketch,)
         for sketch in (*own, *read.further_sketches):
             parts += self._parts.found(sketch, besides | {part.removal for part in parts})
-        sure = [(p.removal, evidence.component(p.part, p.sketch)) for p in parts if p.is_sure]
+        sure = [(p.removal, p.evidence) for p in parts if p.is_sure]
         matches = evidence.merge(matches, evidence.gather(sure))
         return Checked(read, matches, parts=parts)
 

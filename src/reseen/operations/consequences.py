@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from reseen.observed import artifacts
+from reseen.match.judge import judge_parts
+from reseen.observed import artifacts, sketches
+from reseen.records import Evidence
 from reseen.registry import claims, learning, removals, same_files, stands_in
 from reseen.review import cases, notice_updates
 from reseen.review.notice_updates import NoticeMoved
@@ -21,6 +23,8 @@ from reseen.store.database import Store
 
 MATCHED = "matched"
 """The name under which the store keeps the last change whose past was matched."""
+PARTS = "parts asked"
+"""The name under which the store keeps up to where files were asked for parts of merges."""
 SHARED = "class of shared files"
 """The name under which the store keeps that what was learned goes by the class of all removals
 that have a file. A store of before did not ask the others."""
@@ -34,6 +38,8 @@ class Followed:
 
     sightings: tuple[str, ...] = ()
     """Ids of sightings that are new: removals found in what was seen before."""
+    parts: tuple[str, ...] = ()
+    """Those of them that are removals inside files, as parts of merges."""
     notices: tuple[NoticeMoved, ...] = ()
     """Notices that moved by themselves."""
 
@@ -44,6 +50,7 @@ def is_due(connection: Connection) -> bool:
     return (
         matched(connection) < change_log.latest(connection)
         or _is_of_before(connection)
+        or meta.value(connection, PARTS) != _known_now(connection)
         or cases.is_due(connection)
         or notice_updates.is_due(connection)
     )
@@ -65,6 +72,7 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
     if min(last, latest if since is None else since) < latest:
         with store.write() as connection:
             new = _match_past(connection, store.secret, since)
+    parts = _find_parts(store)
     with store.read() as connection:  # nothing to do is no reason to wait for the writer
         untold = cases.is_due(connection)
     if untold:
@@ -75,7 +83,64 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
     if unsettled:
         with store.write() as connection:
             moved = notice_updates.settle(connection)
-    return Followed(tuple(new), tuple(moved))
+    return Followed((*new, *parts), tuple(parts), tuple(moved))
+
+
+def _known_now(connection: Connection) -> bytes:
+    """What is another whenever files may have to be asked for parts of merges."""
+    return b"%d %d" % (change_log.latest(connection), sketches.whole_kept(connection))
+
+
+def _find_parts(store: Store) -> list[str]:
+    """Ask files that were read whole for removals inside them, as parts of a merge: those that are
+    new for all, the others for what changed; ids of new sightings. It is compared while nobody
+    waits, and written a batch at a time."""
+    with store.read() as connection:
+        before, known = meta.value(connection, PARTS), _known_now(connection)
+        are_there = sketches.any_whole(connection) and sketches.any_of_removals(connection)
+    if before == known:
+        return []
+    new: list[str] = []
+    if are_there:
+        new = _ask_for_parts(store, -1 if before is None else int(before.split()[0]))
+    with store.write() as connection:
+        meta.keep(connection, PARTS, known)
+    return new
+
+
+def _ask_for_parts(store: Store, after: int) -> list[str]:
+    # Not before it is needed, as above.
+    from reseen.match import past_parts
+    from reseen.match.registry_parts import search_for
+
+    new: list[str] = []
+    with store.read() as connection:
+        every = past_parts.to_ask(connection, after)
+    for work in every:
+        with store.read() as connection:
+            search = search_for(connection, store.read, work.architecture, work.changed)
+        if not search.calibrated:
+            continue
+        for files, only in work.batches():
+            with store.read() as connection:
+                pks = [pk for pk, _ in files]
+                found = list(past_parts.inside(connection, search, pks, only))
+            with store.write() as connection:
+                new += _keep_parts(connection, store.secret, found)
+                past_parts.keep_asked(connection, work.architecture, files)
+    return new
+
+
+def _keep_parts(
+    connection: Connection, secret: bytes, found: Sequence[tuple[int, str, Evidence]]
+) -> list[str]:
+    """Record what is inside files; ids of new sightings."""
+    pks = removals.pks_of(connection, {removal for _, removal, _ in found})
+    pairs: dict[tuple[int, int], tuple[Evidence, ...]] = {
+        (artifact_pk, pks[removal]): (why,) for artifact_pk, removal, why in found
+    }
+    judged = judge_parts(connection, secret, pairs)
+    return [one.id for one in judged.new if one.rung.on_ladder]
 
 
 def _is_of_before(connection: Connection) -> bool:

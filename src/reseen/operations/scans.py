@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from reseen.hubs.hub import Hub
+from reseen.observed import sightings
 from reseen.operations import consequences, jobs
 from reseen.operations.jobs import JobKind
 from reseen.review.roles import Who
@@ -33,9 +35,10 @@ def scan_hub(
     since = begin(store)
     listener = Listener(report, found)
     try:
-        return walk.scan(store, keyring, open_hub, target, options, listener=listener)
+        outcome = walk.scan(store, keyring, open_hub, target, options, listener=listener)
     finally:
-        end(store, since)
+        followed = end(store, since)
+    return _with_parts(store, outcome, followed, found)
 
 
 def scan_folder(
@@ -51,9 +54,24 @@ def scan_folder(
     nothing at `path`."""
     since = begin(store)
     try:
-        return folder.scan_folder(store, keyring, path, jobs=jobs, report=report, found=found)
+        outcome = folder.scan_folder(store, keyring, path, jobs=jobs, report=report, found=found)
     finally:
-        end(store, since)
+        followed = end(store, since)
+    return _with_parts(store, outcome, followed, found)
+
+
+def _with_parts(
+    store: Store, outcome: Outcome, followed: consequences.Followed, found: Found | None
+) -> Outcome:
+    """Also what was found inside merges, which files are asked for when all are read."""
+    if not followed.parts:
+        return outcome
+    with store.read() as connection:
+        parts = tuple(sightings.by_id(connection, id) for id in followed.parts)
+    for each in parts:
+        if found is not None:
+            found(each)
+    return replace(outcome, sightings=(*outcome.sightings, *parts))
 
 
 def queue(store: Store, what: Mapping[str, Any], who: Who) -> tuple[str, bool]:

@@ -1,0 +1,195 @@
+"""Which stored files have removals inside, as parts of a merge: by sketches that are kept.
+
+What comes in: the store, opened for reading, after files were read whole or removals changed. What
+goes out: evidence for `judge`, file by file. A file is asked for all removals once, when there are
+decoys enough for its architecture, and again for those that changed since. What was asked is kept
+beside the evidence, so that whoever was stopped goes on from there. No hub is asked.
+
+Only what is sure is told: a lead would take the file out of the sample of strangers, and a recipe
+whose files look like parts of each other would take out itself, which is what tells that they are
+not.
+"""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from sqlalchemy import Connection, select
+
+from reseen.errors import Malformed
+from reseen.fingerprints.sketch import Sketch, decode
+from reseen.match import digests_alone
+from reseen.match.calibration import CALIBRATED_FROM
+from reseen.match.registry_parts import PartSearch, may_be_sure
+from reseen.match.sketch_index import searched
+from reseen.observed.further import ADAPTERS
+from reseen.records import Evidence, Rung
+from reseen.store import change_log, meta
+from reseen.store.database import chunks
+from reseen.store.schema import (
+    claims,
+    read_sketches,
+    removals,
+    sightings,
+    sketches,
+)
+from reseen.updates.names.known import one_of
+
+ASKED = "parts asked"
+"""The names, or how they begin, under which the store keeps what was asked."""
+_FEW = 2_000
+"""Changed removals that are asked for by name; where there are more, all are."""
+_BATCH = 256
+
+Read = tuple[int, int]
+"""A file's sketch: the artifact's pk, and the sketch's version."""
+_Found = tuple[int, str, Evidence]
+"""Artifact's pk, removal, why."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartsToAsk:
+    """What is to be asked of the files of one architecture."""
+
+    architecture: str
+    fresh: Sequence[Read]
+    """For all removals."""
+    again: Sequence[Read]
+    """Asked before: for those that changed."""
+    changed: Mapping[int, str]
+    """Claims (by pk) whose sketches are looked at first, and their removals."""
+
+    def batches(self) -> Iterator[tuple[list[Read], frozenset[str] | None]]:
+        """A few files at a time, and for which removals; None: for all."""
+        for files, only in ((self.fresh, None), (self.again, frozenset(self.changed.values()))):
+            for begin in range(0, len(files), _BATCH):
+                yield list(files[begin : begin + _BATCH]), only
+
+
+def to_ask(connection: Connection, after: int) -> list[PartsToAsk]:
+    """What is to be asked since this change of the registry (-1: nothing ever was), but for
+    architectures of which there are too few decoys by number alone."""
+    every = _claims(connection, None)
+    if not every:
+        return []
+    pks = None if after < 0 else change_log.removals_since(connection, after, most=_FEW)
+    changed = every if pks is None else _claims(connection, pks)
+    files: dict[str, list[Read]] = {}
+    query = select(
+        read_sketches.c.architecture, read_sketches.c.artifact_pk, read_sketches.c.version
+    ).where(read_sketches.c.kind.in_(ADAPTERS), read_sketches.c.complete == 1)
+    for architecture, pk, version in connection.execute(query):
+        files.setdefault(architecture, []).append((pk, version))
+    found = []
+    for architecture, theirs in sorted(files.items()):
+        decoys = len(_alike(architecture, every))
+        decoys += sum(len(some) for name, some in files.items() if _may_be(architecture, name))
+        if decoys < CALIBRATED_FROM:
+            continue
+        touching = _alike(architecture, changed)
+        known = asked(connection, architecture)
+        fresh = [one for one in sorted(theirs) if one not in known]
+        again = [one for one in sorted(theirs) if one in known] if touching else []
+        if fresh or again:
+            found.append(PartsToAsk(architecture, fresh, again, touching))
+    return found
+
+
+def asked(connection: Connection, architecture: str) -> set[Read]:
+    """The files of this architecture that were asked for all removals."""
+    kept = meta.value(connection, _name(architecture))
+    if kept is None:
+        return set()
+    numbers = array("Q", zlib.decompress(kept))
+    return {(one >> 16, one & 0xFFFF) for one in numbers}
+
+
+def keep_asked(connection: Connection, architecture: str, files: Collection[Read]) -> None:
+    """Remember that these were asked, too."""
+    every = sorted(asked(connection, architecture) | set(files))
+    numbers = array("Q", (pk << 16 | version for pk, version in every))
+    meta.keep(connection, _name(architecture), zlib.compress(numbers.tobytes()))
+
+
+def _name(architecture: str) -> str:
+    return f"{ASKED} {blake2b(architecture.encode(), digest_size=8).hexdigest()}"
+
+
+def _claims(connection: Connection, removal_pks: Sequence[int] | None) -> dict[str, dict[int, str]]:
+    """Architecture -> claims (by pk) whose sketches are searched, of these removals (None: of all),
+    and the removals."""
+    query = (
+        select(sketches.c.architecture, sketches.c.claim_pk, removals.c.id)
+        .join(claims, claims.c.pk == sketches.c.claim_pk)
+        .join(removals, removals.c.pk == claims.c.removal_pk)
+        .where(searched(), sketches.c.kind.in_(ADAPTERS))
+    )
+    found: dict[str, dict[int, str]] = {}
+    for chunk in [None] if removal_pks is None else chunks(removal_pks):
+        some = query if chunk is None else query.where(removals.c.pk.in_(chunk))
+        for architecture, pk, removal in connection.execute(some):
+            found.setdefault(architecture, {})[pk] = removal
+    return found
+
+
+def _may_be(one: str, other: str) -> bool:
+    """May these be one architecture?"""
+    return bool(set(one_of(one)) & set(one_of(other)))
+
+
+def _alike(architecture: str, claims: Mapping[str, Mapping[int, str]]) -> dict[int, str]:
+    """Those claims that may be of this architecture."""
+    return {
+        pk: r for name in claims if _may_be(architecture, name) for pk, r in claims[name].items()
+    }
+
+
+def inside(
+    connection: Connection,
+    search: PartSearch,
+    pks: Sequence[int],
+    only: Set[str] | None,
+) -> Iterator[_Found]:
+    """What is surely inside these files (artifacts, by pk), if anything speaks for these removals
+    (None: for any)."""
+    alone = digests_alone.such_artifacts(connection, pks)
+    itself = _known_to_be(connection, pks)
+    query = select(read_sketches.c.artifact_pk, read_sketches.c.value).where(
+        read_sketches.c.kind.in_(ADAPTERS), read_sketches.c.complete == 1
+    )
+    for pk in sorted(set(pks)):
+        known = itself.get(pk, {})
+        if pk in alone or any(rung > Rung.WEIGHTS for rung in known.values()):
+            continue  # the file itself is known
+        for _, value in connection.execute(query.where(read_sketches.c.artifact_pk == pk)).all():
+            file = _decoded(bytes(value))
+            if file is None or not may_be_sure(file):
+                continue
+            for part in search.found(file, known, only):
+                if part.is_sure:
+                    yield pk, part.removal, part.evidence
+
+
+def _known_to_be(connection: Connection, pks: Sequence[int]) -> dict[int, dict[str, Rung]]:
+    """Of these files: the removals that they stand for, by their weights or more."""
+    found: dict[int, dict[str, Rung]] = {}
+    for chunk in chunks(pks):
+        query = (
+            select(sightings.c.artifact_pk, removals.c.id, sightings.c.rung)
+            .join(removals, removals.c.pk == sightings.c.removal_pk)
+            .where(sightings.c.artifact_pk.in_(chunk), sightings.c.rung >= int(Rung.WEIGHTS))
+        )
+        for pk, removal, rung in connection.execute(query):
+            found.setdefault(pk, {})[removal] = Rung(rung)
+    return found
+
+
+def _decoded(value: bytes) -> Sketch | None:
+    try:
+        return decode(value)
+    except Malformed:
+        return None  # a damaged row shows nothing
