@@ -90,7 +90,7 @@ def test_every_rung_stands_on_the_ladder_with_its_evidence(visit: Visit, service
     text = visit(Role.READER).get(f"/cases/{case}").text
     steps = re.findall(r"<li>\s*<div><span class=\"rung rung-(\w+)", text)
     assert steps == ["declared", "hint"]
-    assert "Nothing on: bytes, tensors, pointer, weights." in text
+    assert "Nothing on: bytes, tensors, pointer, weights, component." in text
     assert "confirm by reading before acting" in text
 
 
