@@ -13,7 +13,7 @@ which says so. The digests of the file know nothing of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +25,7 @@ from reseen.files.tensors import TensorInfo, can_be_cut
 from reseen.files.values import Bytes, to_float32
 from reseen.fingerprints import sketch as sketches
 from reseen.fingerprints.beginnings import begins_so, cosine_of_columns
+from reseen.fingerprints.layer_bytes import Layer, batches, distinct_bytes, ranges, tensors_of
 from reseen.fingerprints.modules import SIDE
 from reseen.fingerprints.modules import module as numbers_of
 from reseen.fingerprints.sketch import FEWEST_MODULES, MOST_COMPONENTS, Module, Sketch
@@ -50,11 +51,6 @@ TWICE = 2
 """Tensors of a torch file may share bytes; in all, this many times their bytes are read."""
 MOST_SKETCHED = 4_096
 """Modules that are computed of one file, the preferred first: three times what a real one has."""
-_GAP = 64 << 10
-"""Unwanted bytes that are read rather than asking twice."""
-_LONGEST = 16 << 20
-"""Bytes asked for at once."""
-
 TOO_LARGE_LAYER = "its tensors are too large to be held"
 SHARED_TOO_OFTEN = "its tensors share bytes too often"
 TOO_MUCH_WORK = "the file asks for more work than one file is given"
@@ -72,8 +68,6 @@ CODES = {
 }
 """Why a module is left out, and the word for programs. Of one that is zero there is nothing to
 know; another reason is an error's, with its own code."""
-
-Layer = tuple[ModulePlan, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,21 +122,21 @@ def probe_bytes(plan: Plan) -> int:
     """Bytes of weights that `read_sketch` of the probes needs."""
     wanted = set(probes(plan))
     layers = _layers(plan, wanted)
-    return sum(t.length for t in _tensors(layers))
+    return sum(t.length for t in tensors_of(layers))
 
 
 def read_sketch(plan: Plan, names: Sequence[str] | None = None) -> Reader[Sketched]:
     """The sketch of all modules, or of those named. Ranges come in the order of the file."""
     work = _Work(plan, complete=names is None)
     layers = work.affordable(_layers(plan, None if names is None else set(names)))
-    for batch in _batches(layers):
+    for batch in batches(layers):
         held: dict[str, Bytes] = {}
-        for start, length, tensors in _ranges(_tensors(batch)):
+        for start, length, tensors in ranges(tensors_of(batch)):
             data = memoryview((yield Range(start, length)))
             for t in tensors:
                 held[t.name] = data[t.start - start : t.start - start + t.length]
         for layer in batch:
-            work.add(layer, _tensors([layer]), held)
+            work.add(layer, tensors_of([layer]), held)
     return work.finish()
 
 
@@ -161,14 +155,14 @@ class Sketcher:
         layers = self._work.affordable(_layers(plan, None), shared)
         self._users: dict[str, list[int]] = {}
         self._layers = layers
-        self._tensors = [_tensors([layer]) for layer in layers]
+        self._tensors = [tensors_of([layer]) for layer in layers]
         self._missing: list[int] = []
         for number, some in enumerate(self._tensors):
             names = {t.name for t in some}
             self._missing.append(len(names))
             for name in names:
                 self._users.setdefault(name, []).append(number)
-        self._waiting = sorted(_tensors(layers), key=lambda t: (t.start, t.length), reverse=True)
+        self._waiting = sorted(tensors_of(layers), key=lambda t: (t.start, t.length), reverse=True)
         self._active: list[TensorInfo] = []
 
     def feed(self, chunk: bytes | memoryview) -> None:
@@ -280,7 +274,7 @@ class _Work:
     ) -> list[Layer]:
         """The layers that the budgets of a file, and of its archive, allow, in their order; the
         rest is left out."""
-        bytes_left = TWICE * _distinct(layers)
+        bytes_left = TWICE * distinct_bytes(layers)
         work_left = max(MOST_WORK, WORK_PER_BYTE * bytes_left // TWICE)
         if shared is not None:
             work_left = min(work_left, max(0, shared.work))
@@ -466,15 +460,6 @@ def _preference(layer: Layer) -> tuple[int, int]:
     return min(sketches.preference(module.name)[1:] for module in layer)
 
 
-def _distinct(layers: Sequence[Layer]) -> int:
-    """Bytes of the file in which the layers' tensors stand, each byte counted once."""
-    total = end = 0
-    for tensor in sorted(_tensors(layers), key=lambda t: t.start):
-        total += max(0, tensor.start + tensor.length - max(tensor.start, end))
-        end = max(end, tensor.start + tensor.length)
-    return total
-
-
 def _layers(plan: Plan, names: set[str] | None) -> list[Layer]:
     """Modules that share tensors together, in the order of the file; only those wanted."""
     together = list(plan.layers())
@@ -483,41 +468,6 @@ def _layers(plan: Plan, names: set[str] | None) -> list[Layer]:
         ranked = sorted(every, key=lambda m: (m.reading, sketches.preference(m.name)[1:]))
         names = {module.name for module in ranked[:MOST_SKETCHED]}
     layers = [tuple(m for m in layer if names is None or m.name in names) for layer in together]
-    return sorted((la for la in layers if la), key=lambda la: min(t.start for t in _tensors([la])))
-
-
-def _tensors(layers: Sequence[Layer]) -> list[TensorInfo]:
-    """Each tensor once."""
-    found = {t.name: t for layer in layers for module in layer for t in module.tensors.values()}
-    return list(found.values())
-
-
-def _batches(layers: Sequence[Layer]) -> Iterator[list[Layer]]:
-    """Layers in runs that fit in memory together."""
-    batch: list[Layer] = []
-    size = 0
-    for layer in layers:
-        length = sum(t.length for t in _tensors([layer]))
-        if batch and size + length > _LONGEST:
-            yield batch
-            batch, size = [], 0
-        batch.append(layer)
-        size += length
-    if batch:
-        yield batch
-
-
-def _ranges(tensors: Sequence[TensorInfo]) -> Iterator[tuple[int, int, list[TensorInfo]]]:
-    """(start, length, tensors) for as few questions as the gaps allow."""
-    run: list[TensorInfo] = []
-    begin = end = 0
-    for t in sorted(tensors, key=lambda t: t.start):
-        if run and (t.start - end > _GAP or max(end, t.start + t.length) - begin > _LONGEST):
-            yield begin, end - begin, run
-            run = []
-        if not run:
-            begin = end = t.start
-        run.append(t)
-        end = max(end, t.start + t.length)
-    if run:
-        yield begin, end - begin, run
+    return sorted(
+        (la for la in layers if la), key=lambda la: min(t.start for t in tensors_of([la]))
+    )
