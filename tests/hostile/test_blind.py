@@ -272,8 +272,8 @@ def check(tmp_path: Path, db: str, *arguments: str) -> tuple[int, str]:
     return int(ended.return_value or 0), ended.output
 
 
-OPENED = ("archive", "zip around it")
-"""What lies on disk and is an archive is opened."""
+OPENED = ("archive", "zip around it", "compressed")
+"""What lies on disk and is an archive, or is compressed, is opened."""
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case not in OPENED])

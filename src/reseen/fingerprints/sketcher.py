@@ -401,10 +401,13 @@ class _Work:
             (self._modules, *self._others),
             strict=True,
         )
+        tensors: set[str] = set()
         for plans, made in every:
             for plan in plans:
                 if plan.source in sources and made.pop(plan.name, None) is not None:
-                    self.leave_out((plan,), BEGINS_FROM_BASE)
+                    tensors.update(info.name for info in plan.tensors.values())
+        if tensors:
+            self._left_out[BEGINS_FROM_BASE] = len(tensors)
 
     def _other_sketches(self) -> tuple[list[Sketch], list[Sketch]]:
         """The sketches under the names of other readings, and those of other adapters."""

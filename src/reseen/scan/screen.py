@@ -39,6 +39,7 @@ from reseen.records import NEAR_TABLE, Artifact, BlindSpot, Rung
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
 from reseen.scan.read_result import LIMIT, ReadResult, blind_to, too_large
+from reseen.updates.not_read import BEGINS_FROM_BASE, SAID_FROM_BASE, code_of
 from reseen.updates.peft import LARGEST as LARGEST_CONFIG
 from reseen.updates.peft import PeftConfig, parse_config
 from reseen.updates.plan import Plan, Reading, plan
@@ -100,7 +101,10 @@ async def _by_layers(
     # All but one that has so few modules that it could be a part of anything.
     too_few = few_modules(len(made.modules))
     by_weights = () if too_few else (Rung.WEIGHTS,)
-    so_far = replace(_with(so_far, judged_by=by_weights), blind=(*spots, *too_few))
+    said = len({i.name for m in made.modules if m.says_from_base for i in m.tensors.values()})
+    # Until its numbers are read, what its configuration says stands.
+    unsure = (BlindSpot(code_of(BEGINS_FROM_BASE), SAID_FROM_BASE, said),) if said else ()
+    so_far = replace(_with(so_far, judged_by=by_weights), blind=(*spots, *(unsure or too_few)))
     modules = _modules(made)
     so_far = _with(so_far, architecture=made.architecture, modules=modules)
     groups = known.could_match(modules)
