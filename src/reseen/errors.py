@@ -143,16 +143,17 @@ class NotFound(StoreError):
 
     @classmethod
     def of(cls, what: str, given: str, remedy: str) -> NotFound:
-        """Nothing by the id or word that a person gave, which is said; but not what looks like
-        neither: it may be the name of somebody."""
+        """Nothing by the id, number, or name of a list or user that a person gave, which is said.
+        Anything else is not: it may be the name of somebody, or the secret of a key."""
         shown = given.strip()
         pattern = _WORD if what in _BY_WORD else _ID
         said = f": {shown}" if pattern.fullmatch(shown) else ""
         return cls(f"there is no such {what}{said}", remedy=remedy)
 
 
-_ID = re.compile(r"[A-Za-z]{2}-[0-9A-Za-z]{1,40}|[0-9]{1,18}")
-_BY_WORD = frozenset(("list", "user", "key"))
+_ID = re.compile(r"(?:rm|sg|cs|ky)-(?:[0-9a-hjkmnp-tv-z]{8}|[0-9a-hjkmnp-tv-z]{12})|[0-9]{1,18}")
+"""An id as `store.ids` makes it: nobody's name begins and goes on so."""
+_BY_WORD = frozenset(("list", "user"))
 _WORD = re.compile(r"[\w.@ -]{1,80}")
 
 
