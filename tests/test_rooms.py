@@ -6,7 +6,7 @@ import ast
 import importlib
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -157,6 +157,12 @@ def test_no_class_name_is_given_twice() -> None:
 
 
 MOST_PARAMETERS = 7
+
+
+def test_no_test_file_has_the_name_of_another() -> None:
+    """Two of them cannot be run together."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_no_parameter_list_is_over_seven() -> None:
