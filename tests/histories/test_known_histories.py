@@ -132,6 +132,10 @@ HISTORIES: dict[str, tuple[Act, ...]] = {
         scan(Target(repos=("cid/cleaned", "cid/members"), level=Level.NONE, refs=True)),
         scan(Target(accounts=("cid",), level=Level.HEADER)),
     ),
+    "what is read again while its file moves into the history": (
+        *(scan(replace(ALL, level=Level.FULL, refs=True)), rows("first", 1)),
+        Change("delete", "bob/edited"),
+    ),
     "what taught was read because of what it taught, and of what is taken back": (
         *(rows("third", 13, 15, 16), scan(replace(ALL, level=Level.FULL))),
         TakeBack(person(16), "r1", False, "python"),

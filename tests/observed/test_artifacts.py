@@ -46,6 +46,26 @@ def test_an_artifact_comes_back_as_it_was_seen(store: Store) -> None:
             seen.artifact(connection, 10**6)
 
 
+def test_what_is_read_again_stays_where_it_was_told_to_stand_meanwhile(store: Store) -> None:
+    """A visit that was under way had the ref of before: the copy was looked for on main, where it
+    had been deleted, and was called gone while it stood in the history."""
+    with store.write() as connection:
+        (pk,) = seen.repositories(connection, [REPOSITORY])
+        (one,) = seen.artifacts(connection, pk, [ARTIFACT], at=1)
+        seen.only_in_history(connection, pk, [COMMIT])
+        for since in (0, 9):
+            again = seen.artifacts(connection, pk, [ARTIFACT], since=since, at=9, listed=False)
+            assert again == [one]
+            assert seen.artifact(connection, one).ref is None
+        # And a listing of the same scan says where it stands, whatever was read before.
+        seen.artifacts(connection, pk, [artifact(ref="refs/pr/1", revision=LATER)], since=9, at=10)
+        found = seen.artifact(connection, one)
+        assert (found.ref, found.revision) == ("refs/pr/1", LATER)
+        new = artifact(git_oid=b"\x55" * 20)
+        (other,) = seen.artifacts(connection, pk, [new], at=11, listed=False)
+        assert seen.artifact(connection, other).ref == "main"
+
+
 def test_the_same_content_on_many_refs_is_one_artifact_and_main_wins(store: Store) -> None:
     on_pr = artifact(ref="refs/pr/1", revision=LATER)
     in_history = artifact(ref=None, revision="c3" * 20)

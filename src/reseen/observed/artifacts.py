@@ -182,18 +182,21 @@ def artifacts(
     *,
     since: int = 0,
     at: int | None = None,
+    listed: bool = True,
 ) -> list[int]:
     """Remember artifacts of one repository; their pks in the same order.
 
     One row for one path and content, however many commits and refs hold it. Its commit and ref are
     the newest on the ref where it was first seen; "main" wins over other refs, and any ref over
-    history. A row that was not seen since `since` takes whatever comes.
+    history. A row that was not seen since `since` takes whatever comes. `listed`: the hub said just
+    now that they are there. Else they were read where they had been seen, and where they stand may
+    have been told otherwise meanwhile: that stays.
     """
     at = now() if at is None else at
     rows, keys = _artifact_rows(repository_pk, seen, at)
     if not rows:
         return []
-    _put_artifacts(connection, list(rows.values()), since)
+    _put_artifacts(connection, list(rows.values()), since, listed=listed)
     old = schema.artifacts.c
     pks: dict[tuple[str, bytes], int] = {}
     for chunk in chunks({path for path, _ in rows}):
@@ -251,7 +254,9 @@ def _artifact_rows(
     return rows, keys
 
 
-def _put_artifacts(connection: Connection, rows: list[dict[str, Any]], since: int) -> None:
+def _put_artifacts(
+    connection: Connection, rows: list[dict[str, Any]], since: int, *, listed: bool = True
+) -> None:
     insert = insert_for(connection)(schema.artifacts)
     old, new = schema.artifacts.c, insert.excluded
     better = or_(
@@ -260,18 +265,21 @@ def _put_artifacts(connection: Connection, rows: list[dict[str, Any]], since: in
         and_(new["ref"].is_not(None), new["ref"] == old.ref),
         old.seen_at < since,
     )
+    places = {
+        "commit": case((better, new["commit"]), else_=old.commit),
+        "ref": case((better, new["ref"]), else_=old.ref),
+        "seen_at": new["seen_at"],
+    }
     connection.execute(
         insert.on_conflict_do_update(
             index_elements=["repository_pk", "path", "git_oid"],
             set_={
-                "commit": case((better, new["commit"]), else_=old.commit),
-                "ref": case((better, new["ref"]), else_=old.ref),
                 "size": func.coalesce(new["size"], old.size),
                 # A hash once shown stays known when the repository becomes gated.
                 "sha256": func.coalesce(new["sha256"], old.sha256),
                 "xet": func.coalesce(new["xet"], old.xet),
                 "flags": new["flags"],
-                "seen_at": new["seen_at"],
+                **(places if listed else {}),
             },
         ),
         rows,

@@ -69,7 +69,15 @@ def record(
         (repository_pk,) = seen.repositories(connection, [visited.repository], at=at)
     else:
         repository_pk = known_commits.pk_of(connection, visited.repository)
-    found = record_seen(connection, repository_pk, visited.seen, scan_pk, since=since, at=at)
+    found = record_seen(
+        connection,
+        repository_pk,
+        visited.seen,
+        scan_pk,
+        since=since,
+        at=at,
+        listed=visited.listed,
+    )
     if visited.listed and visited.complete and visited.certain:
         done = 0 if visited.left else version
         commit = Commit(repository_pk, visited.revision.commit, asked, done)
@@ -90,10 +98,17 @@ def record_seen(
     *,
     since: int,
     at: int,
+    listed: bool = True,
 ) -> Recorded:
-    """Write artifacts of one repository, with what was found out about them."""
+    """Write artifacts of one repository, with what was found out about them. `listed`: as in
+    `artifacts.artifacts`."""
     pks = seen.artifacts(
-        connection, repository_pk, [one.artifact for one in every], since=since, at=at
+        connection,
+        repository_pk,
+        [one.artifact for one in every],
+        since=since,
+        at=at,
+        listed=listed,
     )
     readings: list[tuple[int, Inspection]] = []
     found: dict[tuple[int, str], tuple[Evidence, ...]] = {}
