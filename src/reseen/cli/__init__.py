@@ -104,9 +104,8 @@ def main() -> None:
             _say(error, debug=told.debug or bool(os.environ.get("RESEEN_DEBUG")))
             code = after(error, told.codes)
             if _asked_for_json() and not isinstance(error, ReaderGone):
-                with contextlib.suppress(
-                    InputError, OSError
-                ):  # it cannot be written: that was said
+                # What cannot be written was said.
+                with contextlib.suppress(InputError, OSError):
                     emit(error_fields(*_told(error), code))
                     sys.stdout.flush()
     sys.exit(code)

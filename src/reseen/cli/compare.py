@@ -71,13 +71,13 @@ def compare(
         with private(plot) as path:
             path.write_text(block_picture(found, first.names), "utf-8")
         note(f"Wrote {plot}")
-    accused = found.relation.is_copy or (inside is not None and inside.accuses)
+    accused = found.relation.is_copy or _accuses(inside)
     finish(ExitCode.MATCH if accused else ExitCode.DONE)
 
 
 def comparison_fields(found: Comparison, inside: PartOf | None = None) -> dict[str, object]:
     """A comparison as a documented JSON object."""
-    accused = inside is not None and inside.accuses
+    accused = _accuses(inside)
     lead = found.is_lead or (inside is not None and not found.relation.is_copy and not accused)
     return {
         "cosine": round(found.cosine, 6),
@@ -150,6 +150,10 @@ def _compared(
     one, other, found = two
     first, second = replace(first, sketch=one), replace(second, sketch=other)
     return first, second, found, _inside(one, other, found, background, db)
+
+
+def _accuses(inside: PartOf | None) -> bool:
+    return inside is not None and inside.accuses
 
 
 def _inside(
@@ -262,7 +266,7 @@ def _rows(given: str, endpoint: str | None) -> EmbeddingRows | None:
 
 
 def _print(found: Comparison, first: Sketched, second: Sketched, inside: PartOf | None) -> None:
-    accused = found.relation.is_copy or (inside is not None and inside.accuses)
+    accused = found.relation.is_copy or _accuses(inside)
     colour = "red" if accused else None
     told = found.relation.is_copy or found.is_lead or inside is None
     title = found.relation.value if told or inside is None else inside.part.verdict.value

@@ -41,8 +41,6 @@ from reseen.updates.names.known import one_of
 
 ASKED = "parts asked"
 """The names, or how they begin, under which the store keeps what was asked."""
-_FEW = 2_000
-"""Changed removals that are asked for by name; where there are more, all are."""
 _BATCH = 256
 
 Read = tuple[int, int]
@@ -76,7 +74,7 @@ def to_ask(connection: Connection, after: int) -> list[PartsToAsk]:
     every = _claims(connection, None)
     if not every:
         return []
-    pks = None if after < 0 else change_log.removals_since(connection, after, most=_FEW)
+    pks = change_log.removals_since(connection, after)
     changed = every if pks is None else _claims(connection, pks)
     files: dict[str, list[Read]] = {}
     query = select(

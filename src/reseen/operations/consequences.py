@@ -28,8 +28,6 @@ PARTS = "parts asked"
 SHARED = "class of shared files"
 """The name under which the store keeps that what was learned goes by the class of all removals
 that have a file. A store of before did not ask the others."""
-_FEW = 2_000
-"""Changed removals that are matched by name; where there are more, all in force are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +156,10 @@ def _match_past(connection: Connection, secret: bytes, since: int | None) -> lis
     that; ids of new sightings."""
     last = matched(connection)
     first = last if since is None else min(last, since)
-    pks = _changed(connection, first)
+    pks = change_log.removals_since(connection, first)
     cases.go_with(connection, stands_in.left_empty(connection, pks))
     learning.learn(connection, removals=pks)
-    pks = _changed(connection, first)  # and those that have learned
+    pks = change_log.removals_since(connection, first)  # and those that have learned
     ids = None if pks is None else removals.ids_of(connection, pks)
     new = []
     if artifacts.are_known(connection):
@@ -171,8 +169,3 @@ def _match_past(connection: Connection, secret: bytes, since: int | None) -> lis
         new = record_past(connection, secret, ids)
     meta.keep(connection, MATCHED, str(change_log.latest(connection)).encode())
     return [id for id, _ in new]
-
-
-def _changed(connection: Connection, after: int) -> list[int] | None:
-    """Removals (by pk) that changed after this number; None for all of them."""
-    return None if after < 0 else change_log.removals_since(connection, after, most=_FEW)

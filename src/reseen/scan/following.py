@@ -40,7 +40,7 @@ def owe(
     version = scan.index().version
     standing = known_commits.with_sightings(connection, list(late))
     walked = walks.of_repositories(connection, late)
-    lifted, unlisted = _lift_accounts(connection, scan, batch, walked, standing & set(walked))
+    lifted, too_early = _lift_accounts(connection, scan, batch, walked, standing & set(walked))
     if lifted:
         walked = walks.of_repositories(connection, late)  # some of these may be lifted
     levels = {
@@ -63,7 +63,7 @@ def owe(
                 work.append(read)
             continue
         short = options[pk].confirm is Confirm.NONE and levels[pk].confirm > 0
-        if pk not in unfollowed | unlisted and not short:
+        if pk not in unfollowed | too_early and not short:
             done.append(pk)
     batch.behind |= len(done) < len(walked)
     frontier.add(connection, scan.pk, work)
@@ -120,7 +120,7 @@ def _lift_accounts(
         author, level = rows[pk].author, walks.led_to(walked[pk].asked.follow)
         if own | level != own or not scan.target.has_account(author):
             follow[author] = follow.get(author, scan.asked.follow) | walked[pk].asked.follow
-    lifted, late = False, set[str]()
+    lifted, unwalked = False, set[str]()
     for author, wish in follow.items():
         others = known_commits.of_account(connection, scan.hub, author)
         before = walks.of_repositories(connection, others)
@@ -132,9 +132,9 @@ def _lift_accounts(
         walks.ask(connection, weaker)
         lifted |= bool(weaker)
         if len(before) < len(others) and not scan.target.owed:
-            late.add(author)
+            unwalked.add(author)
     batch.behind |= lifted
-    return lifted, {pk for pk in standing if rows[pk].author in late}
+    return lifted, {pk for pk in standing if rows[pk].author in unwalked}
 
 
 def _weaker(before: Mapping[int, Walked], wishes: Mapping[int, int]) -> dict[int, Asked]:

@@ -49,9 +49,15 @@ def since(connection: Connection, after: int, *, limit: int = 10_000) -> list[Re
     return [RemovalChange(row.pk, row.first, row.last, row.at) for row in connection.execute(query)]
 
 
-def removals_since(connection: Connection, after: int, *, most: int) -> list[int] | None:
-    """The removals (by pk) that changed after this change; None where they are more than
-    `most`."""
+FEW = 2_000
+"""Changed removals that are told by name; where there are more, all of them are meant."""
+
+
+def removals_since(connection: Connection, after: int, *, most: int = FEW) -> list[int] | None:
+    """The removals (by pk) that changed after this change; None for all of them: where they are
+    more than `most`, or nothing was ever followed (`after` is negative)."""
+    if after < 0:
+        return None
     pks: set[int] = set()
     while more := since(connection, after):
         for change in more:

@@ -171,7 +171,7 @@ def _one_after_another(text: str) -> list[object] | None:
     """The values of a text in which one follows the other, as jq writes what it finds; None where
     it is none, or its values are no objects and arrays."""
     found: list[object] = []
-    at = _after_blanks(text, 0)
+    at = _after(_BETWEEN_VALUES, text, 0)
     while at < len(text):
         try:
             value, at = _DECODER.raw_decode(text, at)
@@ -182,7 +182,7 @@ def _one_after_another(text: str) -> list[object] | None:
         if not isinstance(value, dict | list):
             return None
         found += _members(value)
-        at = _after_blanks(text, at)
+        at = _after(_BETWEEN_VALUES, text, at)
     return found
 
 
@@ -191,8 +191,13 @@ def _members(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
 
-def _after_blanks(text: str, at: int) -> int:
-    while at < len(text) and text[at] in "\ufeff \t\r\n\x1e":  # RFC 7464 puts the last before each
+_BLANKS = " \t\r\n"
+_BETWEEN_VALUES = f"\ufeff{_BLANKS}\x1e"
+"""RFC 7464 puts the last of them before each value."""
+
+
+def _after(blanks: str, text: str, at: int) -> int:
+    while at < len(text) and text[at] in blanks:
         at += 1
     return at
 
@@ -281,8 +286,12 @@ class _HeldText:
 
     def has_more(self) -> bool:
         """Whether anything but blanks is left: one value may follow the other."""
+        return self._is_past(_BETWEEN_VALUES)
+
+    def _is_past(self, blanks: str) -> bool:
+        """Go on to what is none of these; False at the end."""
         while True:
-            self._at = _after_blanks(self._text, self._at)
+            self._at = _after(blanks, self._text, self._at)
             if self._at < len(self._text):
                 return True
             if not self._more():
@@ -290,13 +299,9 @@ class _HeldText:
 
     def _next(self) -> str:
         """The next character that is not blank. Raises ListError at the end."""
-        while True:
-            while self._at < len(self._text) and self._text[self._at] in " \t\r\n":
-                self._at += 1
-            if self._at < len(self._text):
-                return self._text[self._at]
-            if not self._more():
-                raise _broken()
+        if not self._is_past(_BLANKS):
+            raise _broken()
+        return self._text[self._at]
 
     def _take(self) -> str:
         found = self._next()
