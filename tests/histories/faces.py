@@ -492,6 +492,8 @@ class Room:
             pace=QUICK,
             open_hub=lambda _: self.hub,
         )
+        # What is due by itself is queued first: a worker that has not begun yet has nothing to do.
+        worker.round()
         worker.start()
         # On a loaded machine a minute is nothing: what counts is whether it had its share.
         last, busy = time.monotonic() + 60, time.process_time() + 20

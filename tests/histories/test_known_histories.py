@@ -12,6 +12,7 @@ from tests.histories.acts import (
     Classify,
     Hook,
     Import,
+    Owed,
     Scan,
     Settle,
     TakeBack,
@@ -139,6 +140,10 @@ HISTORIES: dict[str, tuple[Act, ...]] = {
     "what taught was read because of what it taught, and of what is taken back": (
         *(rows("third", 13, 15, 16), scan(replace(ALL, level=Level.FULL))),
         TakeBack(person(16), "r1", False, "python"),
+    ),
+    "what is owed is read by the worker, and what led further is withdrawn then": (
+        *(Hook("cid/cleaned"), rows("second", 11), rows("first", 31), Owed("page")),
+        Turn(person(31), True, "python"),
     ),
 }
 
