@@ -83,14 +83,17 @@ def _halves(several: Sequence[Factors]) -> list[tuple[Matrix, Matrix]]:
     return [(f.up * root, f.down * root) for f, root in zip(several, roots, strict=True)]
 
 
-def equal(adapters: Sequence[Adapter], rng: np.random.Generator) -> Adapter:
-    weights = [1 / len(adapters)] * len(adapters)
+def side_by_side(adapters: Sequence[Adapter], weights: Sequence[float]) -> Adapter:
+    """The ranks of all side by side, each at its weight."""
     return _each(adapters, lambda several: _concatenated(weights, several))
+
+
+def equal(adapters: Sequence[Adapter], rng: np.random.Generator) -> Adapter:
+    return side_by_side(adapters, [1 / len(adapters)] * len(adapters))
 
 
 def uneven(adapters: Sequence[Adapter], rng: np.random.Generator) -> Adapter:
-    weights = np.geomspace(0.05, 1, len(adapters)).tolist()
-    return _each(adapters, lambda several: _concatenated(weights, several))
+    return side_by_side(adapters, np.geomspace(0.05, 1, len(adapters)).tolist())
 
 
 def cut(adapters: Sequence[Adapter], rng: np.random.Generator) -> Adapter:

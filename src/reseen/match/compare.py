@@ -43,6 +43,7 @@ from reseen.match.calibration import (
     unit,
 )
 from reseen.match.calibration import Background as Background
+from reseen.match.other_part import may_be_another
 from reseen.updates.names.known import BY_ORDER, is_encoders_alone, one_of
 
 Floats = NDArray[np.float32]
@@ -90,6 +91,7 @@ class Relation(StrEnum):
     PART_OF_A_MERGE = "part of a merge"
     BY_ORDER = "by order"
     RECIPE = "uncertain: files of this recipe resemble each other"
+    OTHER_PART = "uncertain: it may be another part of a removal that is a merge itself"
     RELATED = "related training, not a copy"
     UNRELATED = "unrelated"
 
@@ -100,7 +102,7 @@ class Relation(StrEnum):
     @property
     def is_lead(self) -> bool:
         """Worth a person's look, and accuses nobody."""
-        return self in (Relation.BY_ORDER, Relation.RECIPE)
+        return self in (Relation.BY_ORDER, Relation.RECIPE, Relation.OTHER_PART)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,6 +214,7 @@ _SENTENCE = {
     Relation.PART_OF_A_MERGE: "one part of a merge",
     Relation.BY_ORDER: "uncertain: which layer is which was told by their order alone",
     Relation.RECIPE: "uncertain: files of this recipe resemble each other",
+    Relation.OTHER_PART: "uncertain: it may be another part of a removal that is a merge itself",
     Relation.RELATED: "related training, not a copy",
     Relation.UNRELATED: "no more than strangers have",
 }
@@ -293,6 +296,8 @@ def compare(
         relation = Relation.SCALED
     if relation.is_copy and any(each.architecture.endswith(BY_ORDER) for each in (removal, other)):
         relation = Relation.BY_ORDER
+    if relation.is_copy and may_be_another(removal, other, both.cosines):
+        relation = Relation.OTHER_PART
     return Comparison(
         cosine=dot / length if length else 0.0,
         mean=mean,

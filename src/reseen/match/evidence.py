@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from reseen.match.parts import MergePart
     from reseen.match.rows import RowsComparison
 
-BY_ORDER, RECIPE = "sketch-by-order", "sketch-recipe"
+BY_ORDER, RECIPE, OTHER_PART = "sketch-by-order", "sketch-recipe", "sketch-other-part"
 """The kinds of a lead by weights."""
-BY_WEIGHTS = frozenset({BY_ORDER, RECIPE})
+BY_WEIGHTS = frozenset({BY_ORDER, RECIPE, OTHER_PART})
 WHY_A_LEAD = {
     BY_ORDER: "similar weights; uncertain: their order alone says which layer is which",
     RECIPE: "similar weights; uncertain: files of this recipe resemble each other",
+    OTHER_PART: "similar weights; uncertain: it may be another part of a removal that is a merge",
 }
+_LEADS = {"BY_ORDER": BY_ORDER, "RECIPE": RECIPE, "OTHER_PART": OTHER_PART}
+"""By the name of the relation."""
 PART = "sketch-part"
 """The kind of what shows that a removal is inside a merge."""
 ROWS = "sketch-rows"
@@ -136,10 +139,9 @@ def component(part: MergePart, sketch: str) -> Evidence:
 
 
 def lead(found: Comparison) -> Evidence:
-    """Like it, where the order of the layers is all that says which is which, or where files of
-    its recipe resemble each other: a lead."""
-    kind = BY_ORDER if found.relation.value == "by order" else RECIPE
-    return replace(weights(found), rung=Rung.HINT, kind=kind)
+    """Like it, where the order of the layers is all that says which is which, where files of its
+    recipe resemble each other, or where the likeness may be another part's: a lead."""
+    return replace(weights(found), rung=Rung.HINT, kind=_LEADS[found.relation.name])
 
 
 def of_likeness(found: Comparison) -> Evidence | None:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from reseen.fingerprints.sketch import Sketch
 from reseen.match.calibration import SAME
+from reseen.match.other_part import MISSING, MISSING_SIGMAS, MOST_SHARED, contained
 from reseen.match.part_figures import LEAD_CONTAINED, SIGMAS, Figures, Side, ToldBy
 from reseen.updates.names.known import BY_ORDER
 
@@ -35,10 +36,8 @@ FEWEST_TO_LEAD = 16
 CONTAINED = 0.75
 """Of a part's columns at least so much is inside: of parts of a merge of eight 0.85 was, of
 strangers of full size 0.17. Strangers of one maker that all begin with the same columns (PiSSA)
-have half of them in common."""
-MISSING, MISSING_SIGMAS = 0.02, 4.0
-"""And no more of them is missing than this, and so many standard deviations of chance: where a
-removal is a merge itself, a file with the other part of it has the rest."""
+have half of them in common. And none may be missing (`is_whole`): where a removal is a merge
+itself, a file with the other part of it has the rest."""
 ALIKE, LOWER = 0.25, 0.15
 """At least this mean cosine, and that of the weaker half of the modules, for a part by regression:
 what a copy needs with a p-value."""
@@ -47,10 +46,6 @@ PART_P = {ToldBy.COLUMNS: 1e-6, ToldBy.LINEAR: 1e-9, ToldBy.UP: 1e-9}
 BESIDE = 4.0
 """Standard deviations of chance of the linear numbers, without which up factors are a lead alone:
 strangers whose up factors began alike (PiSSA) agree in these, and in nothing else."""
-MOST_SHARED = 0.6
-"""Where more of its columns than this are inside, and surely not all, the weights that agree may be
-those of another part of a removal that is a merge itself: a lead alone. Sums of factors, and what
-an SVD cut, have no more than half."""
 FILE_ITSELF = 0.9
 """From this mean cosine on another removal is the file itself, and no other part of it."""
 
@@ -216,11 +211,8 @@ def _is_within(file: Sketch, removal: Sketch, columns: Figures | None) -> bool:
     """Are the file's columns all in the removal, and the removal's not all in the file?"""
     if columns is None or columns.sigmas < SIGMAS or is_whole(columns, MISSING_SIGMAS / 2):
         return False
-    side = Side.of(ToldBy.COLUMNS, removal, (file,), 1)
-    if side is None:
-        return False
-    value, chance = float(side.reached(side.file)[0]), float(side.chance(side.file)[0])
-    return 1 - value <= MISSING + MISSING_SIGMAS * chance
+    back = contained(file, removal)
+    return back is not None and back.is_whole()
 
 
 def _copies(file: Sketch, candidates: Sequence[Sketch]) -> NDArray[np.bool_]:

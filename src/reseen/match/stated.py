@@ -38,7 +38,8 @@ class StatedMatch:
     """What was compared: a digest kind's label, "pointer", "sketch", "sketch-rows" (of an
     embedding), "contradiction";
     "sketch-by-order" where the order of layers is all that names them, "sketch-recipe" where files
-    of its recipe resemble each other."""
+    of its recipe resemble each other, "sketch-other-part" where the removal may be a merge itself,
+    and the file another part of it."""
     score: float | None
     """1 where a digest agrees, the cosine of similar weights, the share of a part's columns that is
     inside; None for a hint."""

@@ -245,6 +245,9 @@ _RELATIONS: Mapping[str, str] = {
     "uncertain: files of this recipe resemble each other": (
         "uncertain: files of this recipe resemble each other"
     ),
+    "uncertain: it may be another part of a removal that is a merge itself": (
+        "uncertain: it may be another part of a removal that is a merge itself"
+    ),
 }
 
 
