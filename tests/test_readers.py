@@ -40,6 +40,7 @@ THROUGH: dict[Place, Place] = {
     ("scan/screen.py", "_by_layers"): ("scan/screen.py", "screen"),
     ("scan/screen.py", "_by_rows"): ("scan/screen.py", "screen"),
     ("scan/screen.py", "_read"): ("scan/screen.py", "_by_layers"),
+    ("scan/context.py", "ReadContext.read"): ("scan/screen.py", "_read"),
     ("scan/screen.py", "config_beside"): ("scan/inspect.py", "_config"),
     ("scan/inspect.py", "_config"): ("scan/inspect.py", "read"),
     ("scan/archive_at_hub.py", "_read_whole"): ("scan/archive_at_hub.py", "read_members"),
@@ -120,7 +121,7 @@ def _reads(call: ast.Call, imported: dict[str, str]) -> bool:
     if isinstance(call.func, ast.Name):
         return imported.get(call.func.id) in READS
     if isinstance(call.func, ast.Attribute) and call.func.attr in METHODS:
-        return ast.unparse(call.func.value).endswith("hub")
+        return ast.unparse(call.func.value).endswith(("hub", "context"))
     return False
 
 

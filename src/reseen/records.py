@@ -6,6 +6,7 @@ ones of the design (removal, artifact, digest, match, sighting), and nothing els
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -634,6 +635,19 @@ def member_path(archive: str, place: str) -> str:
     """The path of a file in an archive, of the archive's and its place there ("!member")."""
     escaped = archive.replace("%", "%25").replace("!", "%21") if "!" in archive else archive
     return escaped + place
+
+
+def in_parts(name: str, count: int) -> str:
+    """The place of a model in several files, at the first of them."""
+    return f"!{name} (in {count} files)"
+
+
+def is_in_parts(path: str) -> bool:
+    """Is it the path of one?"""
+    return _IN_PARTS.search(path) is not None
+
+
+_IN_PARTS = re.compile(r"-0*1-of-\d+\.\w+![^!/]+ \(in \d{1,6} files\)$", re.ASCII)
 
 
 def archive_path(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.match.updates import put
 from reseen.errors import FileError, Malformed, TooLarge
 from reseen.files import limits
 from reseen.files.shards import parse_index
+from reseen.fingerprints.local import plan_of
 from reseen.fingerprints.whole import fingerprint
 from reseen.operations.checks import Checker
 from reseen.records import DigestKind, Fingerprint, Rung
@@ -149,3 +151,51 @@ def test_parts_of_a_folder_are_read_each_for_itself(tmp_path: Path) -> None:
         found[part] = decode(sketch).architecture
     assert found["text_encoder"] == "clip_l"
     assert found["unet"] not in ("", "clip_l")
+
+
+def in_cache(root: Path, folder: Path) -> Path:
+    """The files of a folder as a Hub cache keeps them: the snapshot."""
+    cached = root / "models--someone--test"
+    snapshot = cached / "snapshots" / ("c" * 40)
+    snapshot.mkdir(parents=True)
+    (cached / "blobs").mkdir()
+    for path in folder.iterdir():
+        name = hashlib.sha256(path.read_bytes()).hexdigest()
+        (cached / "blobs" / name).write_bytes(path.read_bytes())
+        (snapshot / path.name).symlink_to(f"../../blobs/{name}")
+    return snapshot
+
+
+def test_shards_in_a_hub_cache_are_one_model(store: Store, tmp_path: Path) -> None:
+    from reseen.scan.folder import scan_folder
+
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    sharded(plain)
+    snapshot = in_cache(tmp_path / "cache", plain)
+    put(store, build.safetensors(LORA))
+    found = scan_folder(store, KEYRING, tmp_path / "cache", jobs=1).sightings
+    assert (INDEX, Rung.TENSORS) in {(one.path, one.rung) for one in found}
+    assert {one.repo for one in found} == {"someone/test"}
+    (tmp_path / "elsewhere").write_bytes((plain / NAMES[1]).read_bytes())
+    (snapshot / NAMES[1]).unlink()
+    (snapshot / NAMES[1]).symlink_to(tmp_path / "elsewhere")
+    assert [spot.code for spot in fingerprint(snapshot / INDEX).blind] == ["several-parts"]
+
+
+def test_a_configuration_in_a_hub_cache_is_read(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    layer = "base_model.model.transformer_blocks.0.attn.to_q"
+    tensors = {
+        f"{layer}.lora_A.weight": build.ramp("F16", 4, 3072),
+        f"{layer}.lora_B.weight": build.ramp("F16", 3072, 4),
+    }
+    (plain / "adapter_model.safetensors").write_bytes(build.safetensors(tensors))
+    (plain / "adapter_config.json").write_text('{"r": 4, "lora_alpha": 8}')
+    snapshot = in_cache(tmp_path / "cache", plain)
+    _, made = plan_of(snapshot / "adapter_model.safetensors")
+    assert (made.scale_known, made.modules[0].fixed_scale) == (True, 2.0)
+    (snapshot / "adapter_config.json").unlink()
+    (snapshot / "adapter_config.json").symlink_to(plain / "adapter_config.json")
+    assert not plan_of(snapshot / "adapter_model.safetensors")[1].scale_known

@@ -10,16 +10,43 @@ transformers and diffusers write it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from reseen.errors import Malformed, TooLarge
 from reseen.files import limits
 from reseen.files.tensors import Listing, TensorInfo
-from reseen.records import Container
 
 ENDING = ".index.json"
 """How an index is called; nothing in it tells it from other JSON as surely."""
+_NUMBERED = re.compile(r"(.{1,200})-(\d{1,6})-of-(\d{1,6})(\.[A-Za-z0-9]{1,20})", re.ASCII)
+"""How shards are called: `model-00001-of-00003.safetensors`."""
+
+
+def numbered(name: str) -> tuple[str, int, int] | None:
+    """The model's name, which shard this is, and of how many; None for another name."""
+    found = _NUMBERED.fullmatch(name)
+    if found is None:
+        return None
+    number, count = int(found[2]), int(found[3])
+    is_one = 1 <= number <= count and 2 <= count <= limits.SHARDS
+    return (found[1] + found[4], number, count) if is_one else None
+
+
+def sets_in(names: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The models of which all shards are among the files of one folder: a model's name, and its
+    shards in order."""
+    found: dict[tuple[str, int], dict[int, str]] = {}
+    for name in names:
+        told = numbered(name)
+        if told is not None:
+            whole, number, count = told
+            found.setdefault((whole, count), {})[number] = name
+    for (whole, count), shards in found.items():
+        if len(shards) == count:
+            yield whole, tuple(name for _, name in sorted(shards.items()))
 
 
 def parse_index(data: bytes) -> Mapping[str, str]:
@@ -54,17 +81,23 @@ def names_of(index: Mapping[str, str]) -> Sequence[str]:
 
 
 def joined(index: Mapping[str, str], shards: Sequence[tuple[str, int, Listing]]) -> Listing:
-    """One listing of shards (name, size, listing) that stand one after the other. Raises Malformed
-    where a tensor is not in the shard that it is said to be in."""
-    tensors: list[TensorInfo] = []
+    """One listing of shards (name, size, listing) that stand one after the other. Of a name that
+    two shards have, the index says which one counts, or else the first; what it does not name is
+    there all the same. Raises Malformed where a tensor is not in the shard that it is said to be
+    in, and TooLarge."""
+    tensors: dict[str, TensorInfo] = {}
     metadata: dict[str, str] = {}
+    not_listed: Counter[str] = Counter()
     start = 0
     for name, size, listing in shards:
-        # Of a name that two shards have, the index says which one counts.
-        mine = [t for t in listing.tensors if index.get(t.name) == name]
-        tensors += [replace(info, start=info.start + start) for info in mine]
+        for info in listing.tensors:
+            if index.get(info.name, name) == name and info.name not in tensors:
+                tensors[info.name] = replace(info, start=info.start + start)
+        if len(tensors) > limits.TENSORS:
+            raise TooLarge(f"the shards hold more than {limits.TENSORS} tensors")
         metadata = {**listing.metadata, **metadata}
+        not_listed.update(listing.not_listed)
         start += size
-    if len(tensors) < len(index):
+    if not tensors.keys() >= index.keys():
         raise Malformed("a tensor is not in the file in which the index says that it is")
-    return Listing(Container.SAFETENSORS, tuple(tensors), metadata)
+    return Listing(shards[0][2].container, tuple(tensors.values()), metadata, not_listed=not_listed)

@@ -128,6 +128,23 @@ class LocalFile:
         self.close()
 
 
+def standing_beside(path: Path, name: str) -> Path | None:
+    """The file of this name in the folder where a file was seen; None where there is none. A link
+    is none, but for one of a Hub cache, whose links all lead into one folder: nothing is read
+    elsewhere."""
+    other = path.with_name(name)
+    try:
+        if not other.is_file():
+            return None
+        if other.is_symlink() and not (
+            path.is_symlink() and other.resolve().parent == path.resolve().parent
+        ):
+            return None
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return other
+
+
 @dataclass(frozen=True, slots=True)
 class OpenSpool:
     """A source over a file that is open already, and has no name."""

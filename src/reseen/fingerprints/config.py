@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reseen.errors import FileError, bulkhead
 from reseen.files.archives import unpacked_blocks, zip_windows
-from reseen.files.source import ByteSource, LocalFile, Range, run
+from reseen.files.source import ByteSource, LocalFile, Range, run, standing_beside
 from reseen.files.zip_directory import DEFLATED, STORED, read_directory
 from reseen.updates.peft import LARGEST, PeftConfig, parse_config
 
@@ -17,8 +17,11 @@ _MOST = 64
 
 def config_beside(path: Path) -> PeftConfig | None:
     """The PEFT configuration in the same folder; None where there is none that can be read."""
+    beside = standing_beside(path, NAME)
+    if beside is None:
+        return None
     try:
-        with bulkhead(), LocalFile(path.with_name(NAME)) as source:
+        with bulkhead(), LocalFile(beside) as source:
             if source.size > LARGEST:
                 return None
             return parse_config(source.read(Range(0, source.size)))

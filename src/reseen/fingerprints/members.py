@@ -27,7 +27,15 @@ from reseen.files.archives import ARCHIVES, TOGETHER, Packed, UnpackBudget
 from reseen.files.behind import archive_within
 from reseen.files.containers import READ
 from reseen.files.identify import HEAD_LENGTH, identify
-from reseen.files.source import FileParts, LocalFile, OpenFile, OpenSpool, Range, run
+from reseen.files.source import (
+    FileParts,
+    LocalFile,
+    OpenFile,
+    OpenSpool,
+    Range,
+    run,
+    standing_beside,
+)
 from reseen.files.torch_zip import BESIDE
 from reseen.files.zip_packed import write_plain
 from reseen.fingerprints.config import configs_in_zip
@@ -295,8 +303,8 @@ def with_parts(
         files = [source]
         width = len(first[1])
         for number in range(2, _MOST_PARTS):
-            part = path.with_name(f"{path.name[:-width]}{number:0{width}d}")
-            if not part.is_file():
+            part = standing_beside(path, f"{path.name[:-width]}{number:0{width}d}")
+            if part is None:
                 break
             files.append(opened.enter_context(LocalFile(part)))
         return with_members(FileParts(tuple(files)), read, forbidden)

@@ -13,7 +13,7 @@ from pathlib import Path
 from reseen.errors import FileError, Malformed, bulkhead
 from reseen.files import shards, system_limits
 from reseen.files.containers import read_listing
-from reseen.files.source import FileParts, LocalFile, Range, run
+from reseen.files.source import FileParts, LocalFile, Range, run, standing_beside
 from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.contents import Contents
 from reseen.fingerprints.digests import BLOCK, whole_digests
@@ -35,8 +35,8 @@ def with_shards(path: Path, read: Fingerprint, forbidden: Forbidden | None) -> F
                     return read  # other JSON is called so, too
             files = []
             for name in shards.names_of(index):
-                shard = path.with_name(name)
-                if shard.is_symlink() or not shard.is_file():
+                shard = standing_beside(path, name)
+                if shard is None:
                     return replace(read, problem=MISSING.reason, blind=(MISSING,))
                 files.append((name, opened.enter_context(LocalFile(shard))))
             if forbidden is not None and any(forbidden(whole_digests(file)) for _, file in files):

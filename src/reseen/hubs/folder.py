@@ -21,6 +21,7 @@ from pathlib import Path
 
 from reseen.errors import FileError
 from reseen.files import lfs_pointer
+from reseen.files.shards import ENDING as SHARDS_INDEX
 from reseen.hubs.answers import COMMIT, SMALLEST, is_repo_id
 from reseen.hubs.kinds import FOLDER
 from reseen.records import Artifact, LfsPointer, Problem, RepoType
@@ -39,7 +40,8 @@ class LocalArtifact:
     digest that the blob's name declares; elsewhere the repository is the folder, the commit "".
     `artifact.path` is for showing: what cannot be printed is escaped."""
     file: Path
-    """What to open: a regular file, links resolved. Never print it; print `artifact.path`."""
+    """What to open: a regular file, or the link of a Hub cache that leads to one in its blobs: what
+    stands beside it there belongs to it. Never print it; print `artifact.path`."""
     content: tuple[int, int]
     """(device, inode): equal for one content seen at several places."""
 
@@ -126,7 +128,7 @@ def _look(path: Path, place: _Place) -> Iterator[LocalArtifact | Problem]:
             yield _problem(path, "neither a file nor a folder")
             return
         pointer = _pointer(target, status.st_size)
-        if status.st_size < SMALLEST and pointer is None:
+        if status.st_size < SMALLEST and pointer is None and not path.name.endswith(SHARDS_INDEX):
             return
         if not os.access(target, os.R_OK):
             yield _problem(path, "the file may not be read")
@@ -155,7 +157,7 @@ def _look(path: Path, place: _Place) -> Iterator[LocalArtifact | Problem]:
         artifact = replace(
             artifact, sha256=sha256, size=size, git_oid=None, lfs=True, on_pointer=True
         )
-    yield LocalArtifact(artifact, target, (status.st_dev, status.st_ino))
+    yield LocalArtifact(artifact, path, (status.st_dev, status.st_ino))
 
 
 def _pointer(file: Path, size: int) -> LfsPointer | None:

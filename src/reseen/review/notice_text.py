@@ -15,7 +15,16 @@ from datetime import UTC, date, datetime
 
 from reseen.hubs.kinds import addresses_of
 from reseen.observed.artifacts import instant
-from reseen.records import Confirmed, Digest, DigestKind, Evidence, RemovalClass, Rung
+from reseen.records import (
+    Confirmed,
+    Digest,
+    DigestKind,
+    Evidence,
+    RemovalClass,
+    Rung,
+    Sighting,
+    is_in_parts,
+)
 from reseen.review import clauses
 from reseen.review.corrections import Correction
 from reseen.review.notice_read import ASIDE, UNDO, Item, Notice
@@ -183,8 +192,7 @@ def _correction_lines(correction: Correction) -> Iterator[str]:
         yield f"{number}. {_where(item)}"
         yield f"   Revision: {visible(sighting.revision)}"
         yield f"   Path: {visible(sighting.path)}"
-        if sighting.member:
-            yield f"   In the archive: {visible(sighting.file_path)}"
+        yield from _around(sighting)
         yield from _digest_lines(item)
         yield f"   What is so: {what_is_so(item)}"
     yield ""
@@ -234,13 +242,20 @@ def _who_looked(notice: Notice) -> str:
     )
 
 
+def _around(sighting: Sighting) -> Iterator[str]:
+    """The file that the platform has, where what was seen is in it."""
+    if sighting.member and is_in_parts(sighting.path):
+        yield f"   In several files, the first of them: {visible(sighting.file_path)}"
+    elif sighting.member:
+        yield f"   In the archive: {visible(sighting.file_path)}"
+
+
 def _item_lines(number: int, item: Item) -> Iterator[str]:
     sighting = item.sighting
     yield f"{number}. {_where(item)}"
     yield f"   Revision: {visible(sighting.revision)}"
     yield f"   Path: {visible(sighting.path)}"
-    if sighting.member:
-        yield f"   In the archive: {visible(sighting.file_path)}"
+    yield from _around(sighting)
     if sighting.size is not None:
         yield f"   Size: {sighting.size:,} bytes"
     yield from _digest_lines(item)

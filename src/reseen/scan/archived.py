@@ -17,12 +17,12 @@ from reseen.scan.inspect import ArtifactResult, conclude, read_in_full
 from reseen.scan.read_result import ReadResult
 
 
-def member_of(archive: Artifact, place: str, read: Fingerprint) -> Artifact:
+def member_of(archive: Artifact, place: str, size: int | None) -> Artifact:
     """A file in an archive, by its place there ("!member")."""
     return replace(
         archive,
         path=member_path(archive.path, place),
-        size=read.size,
+        size=size,
         sha256=None,
         xet=None,
         git_oid=mark_of(archive),
@@ -36,7 +36,16 @@ def member_of(archive: Artifact, place: str, read: Fingerprint) -> Artifact:
 def mark_of(archive: Artifact) -> bytes:
     """What tells one content of an archive from another, of the files in it. It is as long as no
     digest is, so that it is taken for none."""
-    return hashlib.sha256(b"reseen member\0" + (archive.content or b"")).digest()[:21]
+    return hashlib.sha256(b"reseen member\0" + (archive.content or b"")).digest()[:_MARK]
+
+
+def stands_in(member: Artifact, archive: Artifact) -> bool:
+    """Is this the content of the archive that it was seen in? Of a model in several files, of the
+    first of them."""
+    return member.git_oid is not None and member.git_oid[:_MARK] == mark_of(archive)
+
+
+_MARK = 21
 
 
 def results(
@@ -44,7 +53,7 @@ def results(
 ) -> Iterator[tuple[ArtifactResult, ReadResult]]:
     """What each file in an archive is, and what reading it told. `within`: by their places."""
     for place, inner in within:
-        artifact = member_of(archive, place, inner)
+        artifact = member_of(archive, place, inner.size)
         exact = known.match_digests(inner)
         what = read_in_full(artifact, Confirmed.NONE, inner, known, exact)
         yield conclude(artifact, (), known, what), what

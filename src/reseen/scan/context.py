@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from reseen.files.source import Range
 from reseen.hubs.hub import Hub
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.readings import File, ReadSoFar
+from reseen.records import Artifact
 from reseen.scan.budget import Allowance, Budget
 from reseen.scan.outage import StorageOutage
 from reseen.scan.pace import USUAL, Pace
@@ -47,6 +49,23 @@ class ReadContext:
     """How far files of this repository were read by earlier visits."""
     storage: StorageOutage = field(default_factory=StorageOutage)
     """Whether the host that serves files answers; shared by all visits of a scan."""
+    parts: tuple[Artifact, ...] = ()
+    """The files that the artifact stands in which is read: a model in several."""
+
+    async def read(self, artifact: Artifact, wanted: Range) -> bytes:
+        """Bytes of an artifact; of a model in several files as if they stood one after the other.
+        Raises HubError."""
+        if not self.parts:
+            return await self.hub.read(artifact, wanted)
+        found, at = b"", 0
+        for part in self.parts:
+            size = part.size or 0
+            start = max(wanted.start - at, 0)
+            length = min(wanted.start + wanted.length - at, size) - start
+            if length > 0:
+                found += await self.hub.read(part, Range(start, length))
+            at += size
+        return found
 
 
 def reading(

@@ -47,7 +47,7 @@ from reseen.records import (
     SightingState,
     archive_path,
 )
-from reseen.scan.archived import mark_of
+from reseen.scan.archived import stands_in
 from reseen.scan.stopping import on_signals, until
 from reseen.store.database import Store
 
@@ -398,7 +398,7 @@ def _same(one: Artifact, other: Artifact) -> bool:
     """The same content, by the best name that both have (a gated repository hides its hashes); of a
     file in an archive, the archive's."""
     if one.member:
-        return one.git_oid == mark_of(other)
+        return stands_in(one, other)
     for mine, theirs in (
         (one.git_oid, other.git_oid),
         (one.sha256, other.sha256),

@@ -48,9 +48,15 @@ T = TypeVar("T")
 
 
 async def screen(
-    context: ReadContext, artifact: Artifact, inside: Inside, so_far: ReadResult
+    context: ReadContext,
+    artifact: Artifact,
+    inside: Inside,
+    so_far: ReadResult,
+    *,
+    thorough: bool = False,
 ) -> ReadResult:
-    """Raises HubError. `so_far`: what the header told, to which the rest is added."""
+    """Raises HubError. `so_far`: what the header told, to which the rest is added. `thorough`: all
+    modules are read, whatever the registry holds."""
     hub, budget = context.hub, context.budget
     so_far = _with(so_far, architecture="")
     if inside.listing is None:
@@ -61,7 +67,7 @@ async def screen(
         config = await config_beside(hub, artifact, budget)
         if config is not None:
             made = await asyncio.to_thread(clock.run, plan, inside.listing, config)
-    told = await _by_layers(context, artifact, made, so_far, clock)
+    told = await _by_layers(context, artifact, made, so_far, clock, thorough=thorough)
     if made.embeddings:
         return await _by_rows(context, artifact, made, told, clock)
     if not made.modules:
@@ -90,7 +96,13 @@ async def _by_rows(
 
 
 async def _by_layers(
-    context: ReadContext, artifact: Artifact, made: Plan, so_far: ReadResult, clock: FileTime
+    context: ReadContext,
+    artifact: Artifact,
+    made: Plan,
+    so_far: ReadResult,
+    clock: FileTime,
+    *,
+    thorough: bool,
 ) -> ReadResult:
     """What its updates are copies of. Raises HubError."""
     known, budget = context.known, context.budget
@@ -110,10 +122,10 @@ async def _by_layers(
     groups = known.could_match(modules)
     # What was removed under names that such a file has no longer can be known by those alone.
     near = any(known.could_match(_modules(reading)) for reading in made.readings)
-    if not groups and not near:
+    if not groups and not near and not thorough:
         return so_far
     whole = _length(made)
-    sample = whole <= SMALL or _is_sample(made.architecture, artifact, whole, budget)
+    sample = thorough or whole <= SMALL or _is_sample(made.architecture, artifact, whole, budget)
     if not sample and not near:
         offered = _offered(made)
         names, before = known.first_modules(groups, offered), frozenset[str]()
@@ -238,7 +250,7 @@ async def _read(
     that the file has."""
     step: Range | T = await asyncio.to_thread(clock.run, _next, reader, None)
     while isinstance(step, Range):
-        data = await context.hub.read(artifact, step)
+        data = await context.read(artifact, step)
         context.budget.spend(len(data), kind)
         step = await asyncio.to_thread(clock.run, _next, reader, data)
     return step

@@ -25,10 +25,11 @@ from reseen.observed.readings import UNREAD, File
 from reseen.records import Artifact, BlindSpot, Confirmed, Match, Problem, Repository
 from reseen.registry import never_read
 from reseen.registry.never_read import forbids
-from reseen.scan import archive_at_hub, archived, inspect, priorities
+from reseen.scan import archive_at_hub, archived, inspect, priorities, shards_at_hub
 from reseen.scan.context import ReadContext
 from reseen.scan.inspect import ArtifactResult, conclude, read, wants_reading
 from reseen.scan.read_result import NOT_READ, ReadResult, blindness, where
+from reseen.scan.shards_at_hub import ShardSet
 from reseen.scan.target import Confirm, Options
 
 NO_COMMIT = "this hub says no commit: what main leads to was looked at, and is again next time"
@@ -99,6 +100,8 @@ class CommitFiles:
     problems: tuple[Problem, ...] = ()
     complete: bool = True
     """The listing came to its end."""
+    sets: tuple[ShardSet, ...] = ()
+    """Models in several files that are to be read as a whole."""
     listed: bool = True
     certain: bool = True
 
@@ -231,8 +234,20 @@ def _match(
         except FileError as e:
             problems.append(Problem(where(artifact), str(e), e.remedy))
         matches.append(matched)
+    sets: list[ShardSet] = []
+    for one in shards_at_hub.sets_of(artifacts) if known.sketched and options.edited else ():
+        before = context.before.get(file_of(one.whole), UNREAD)
+        if not before.looked and wants_reading(one.as_file, (), before, known, options):
+            sets.append(one)
+            wanted[_content(one.whole)] = (one.whole, ())
     return CommitFiles(
-        repository, revision, tuple(artifacts), tuple(matches), wanted, tuple(problems)
+        repository,
+        revision,
+        tuple(artifacts),
+        tuple(matches),
+        wanted,
+        tuple(problems),
+        sets=tuple(sets),
     )
 
 
@@ -261,6 +276,10 @@ def _conclude(
             skipped[inspect.BY_NAME] += 1
         if outcome is NOT_READ and matched and options.confirm is not Confirm.NONE:
             skipped[never_read.SKIPPED] += forbids(known, artifact)
+    for one in files.sets:
+        outcome = outcomes.get(_content(one.whole), NOT_READ)
+        if outcome.inspection is not None:
+            seen.append(conclude(one.whole, (), known, outcome))
     skipped = +skipped
     unanswered: list[str] = []
     for each, outcome in outcomes.items():
@@ -293,7 +312,8 @@ def _conclude(
 async def _read_all(context: ReadContext, files: CommitFiles) -> dict[_Content, ReadResult]:
     """ReadResult each content once, a few at a time."""
     outcomes: dict[_Content, ReadResult] = {}
-    left = iter(files.wanted.items())
+    sets = {_content(one.whole): one for one in files.sets}
+    left = iter([item for item in files.wanted.items() if item[0] not in sets])
 
     async def reader() -> None:
         for each, (artifact, matched) in left:
@@ -310,6 +330,11 @@ async def _read_all(context: ReadContext, files: CommitFiles) -> dict[_Content, 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(context.options.readers, len(files.wanted))):
             group.create_task(reader())
+    for each, one in sets.items():
+        if shards_at_hub.may_hold_an_adapter(one, lambda part: outcomes.get(_content(part))):
+            told = await shards_at_hub.read_set(context, one)
+            if told is not None:
+                outcomes[each] = told
     return outcomes
 
 
