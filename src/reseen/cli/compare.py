@@ -32,6 +32,12 @@ _EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt")
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write a chart by module block, as SVG.",
 )
+@click.option(
+    "--with",
+    "beside",
+    metavar="FILE",
+    help="A file that is used together with B: do the two add up to A?",
+)
 @endpoint_option
 @click.option(
     "--db",
@@ -40,7 +46,13 @@ _EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt")
 )
 @json_option
 def compare(
-    a: str, b: str, plot: Path | None, endpoint: str | None, db: str | None, as_json: bool
+    a: str,
+    b: str,
+    plot: Path | None,
+    beside: str | None,
+    endpoint: str | None,
+    db: str | None,
+    as_json: bool,
 ) -> None:
     """Compare the weight updates of A and B: files, folders, or files at a hub, by their addresses.
 
@@ -49,8 +61,11 @@ def compare(
     by their bytes or tensors. Without a background of real adapters (--db) the p-value is
     uncalibrated. Of what is no copy it is said whether one is inside the other, as a part of a
     merge: where A surely is inside B, that ends with 1 as well; where it may be, it is worth a
-    look, and no copy.
+    look, and no copy. With --with it is asked of B and another file together whether they add up to
+    A, and of neither alone.
     """
+    if beside is not None:
+        _tell_together((a, b, beside), endpoint, db, as_json=as_json)
     try:
         first, second, found, inside = _compared(a, b, endpoint, db)
     except InputError:
@@ -75,6 +90,34 @@ def compare(
     finish(ExitCode.MATCH if accused else ExitCode.DONE)
 
 
+def _tell_together(
+    given: tuple[str, str, str], endpoint: str | None, db: str | None, *, as_json: bool
+) -> None:
+    """Say what the second and the third come to together, and end so."""
+    from reseen.match.together import adds_up, together
+
+    every = [_sketched(one, endpoint) for one in given]
+    for name, sketched in zip(given, every, strict=True):
+        if sketched.sketch is None:
+            raise FileError(f"{name} has no sketch: {sketched.reason}")
+    removal, first, second = (one.sketch for one in every if one.sketch is not None)
+    made = together(removal, first, second, _background(db, removal.architecture))
+    if made is None:
+        raise InputError(
+            f"{given[1]} and {given[2]} have nothing together to compare {given[0]} with"
+        )
+    joint, found = made
+    accused = adds_up(found)
+    if as_json:
+        fields = comparison_fields(found)
+        emit({**fields, "copy": accused, "rung": "component", "together": joint.how})
+    else:
+        _print(found, every[0], every[1], None, f"The two together, {joint.how}.")
+        if found.relation.is_copy and not accused:
+            note("  Too little for two files together: no evidence.")
+    finish(ExitCode.MATCH if accused else ExitCode.DONE)
+
+
 def comparison_fields(found: Comparison, inside: PartOf | None = None) -> dict[str, object]:
     """A comparison as a documented JSON object."""
     accused = _accuses(inside)
@@ -95,6 +138,7 @@ def comparison_fields(found: Comparison, inside: PartOf | None = None) -> dict[s
         "calibration": found.calibration,
         "why": found.why,
         "inside": None if inside is None else inside.fields,
+        "together": None,
     }
 
 
@@ -103,7 +147,7 @@ _UNKNOWN: dict[str, object] = {
     **dict.fromkeys(("cosine", "mean", "p_value", "agreeing", "modules", "coverage", "scale")),
     **dict.fromkeys(("relation", "copy")),
     "lead": False,
-    **dict.fromkeys((*_PARTS, "rung", "calibration", "why", "inside")),
+    **dict.fromkeys((*_PARTS, "rung", "calibration", "why", "inside", "together")),
 }
 """The same object where no weights were compared, in its order; what is known is filled in."""
 
@@ -265,12 +309,20 @@ def _rows(given: str, endpoint: str | None) -> EmbeddingRows | None:
     return embedding_of_local(_file(Path(given)))
 
 
-def _print(found: Comparison, first: Sketched, second: Sketched, inside: PartOf | None) -> None:
+def _print(
+    found: Comparison,
+    first: Sketched,
+    second: Sketched,
+    inside: PartOf | None,
+    together: str = "",
+) -> None:
     accused = found.relation.is_copy or _accuses(inside)
     colour = "red" if accused else None
     told = found.relation.is_copy or found.is_lead or inside is None
     title = found.relation.value if told or inside is None else inside.part.verdict.value
     say(click.style(title, fg=colour, bold=True))
+    if together:
+        say(f"  {together} What is said is of both, and of neither alone.")
     say(f"  {found.why}")
     if inside is not None:
         which = "the first in the second" if inside.which == "a" else "the second in the first"

@@ -176,6 +176,9 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
             note("  No removal has a sketch: exact copies were looked for, altered ones were not.")
         for reason in left.cut:
             note(f"  {reason}")
+        if outcome.not_put_together:
+            what = f"{outcome.not_put_together:,} files, or pairs of opposed files of one account"
+            note(f"  Not looked at together: {what}, beyond what is looked at (docs/parts.md)")
     for repo, reason in left.refused.items():
         if repo in asked.named:
             note(f"{visible(repo)}: {visible(reason)}")
@@ -230,6 +233,9 @@ def say_walk(store: Store, outcome: Outcome, target: Target, output: Output) -> 
         _say_blind(outcome)
         for reason in left.cut:
             note(f"  {reason}")
+        if outcome.not_put_together:
+            what = f"{outcome.not_put_together:,} files, or pairs of opposed files of one account"
+            note(f"  Not looked at together: {what}, beyond what is looked at (docs/parts.md)")
         _say_problems(outcome, left, walks=True)
 
 
@@ -312,6 +318,7 @@ def _emit_end(store: Store, outcome: Outcome, left: LeftOut) -> None:
             ],
             "not_looked_at": [{"reason": r, "count": n} for r, n in skipped.items()],
             "may_be_cut": list(left.cut),
+            "not_put_together": outcome.not_put_together,
             "problems": left.problems,
         }
     )

@@ -27,6 +27,8 @@ _LEADS = {"BY_ORDER": BY_ORDER, "RECIPE": RECIPE, "OTHER_PART": OTHER_PART}
 """By the name of the relation."""
 PART = "sketch-part"
 """The kind of what shows that a removal is inside a merge."""
+SUM = "sketch-sum"
+"""The kind of what shows that two files add up to a removal."""
 ROWS = "sketch-rows"
 """The kind of what embeddings tell."""
 
@@ -136,6 +138,20 @@ def component(part: MergePart, sketch: str) -> Evidence:
     if part.weight is not None:
         figures["weight"] = round(part.weight, 4)
     return Evidence(Rung.COMPONENT, PART, sketch, part.why, figures)
+
+
+def sum_of_two(found: Comparison, how: str, other: str, sketch: str) -> Evidence:
+    """A file and another of its account add up to the removal. `how`: at which strengths; `other`:
+    the sighting of the other file, which says where it stands; `sketch`: the name of the removal's
+    sketch."""
+    why = (
+        f"This file and that of the sighting {other} add up to the removal, {how}: cosine "
+        f"{found.cosine:.3f}, p {found.p_value:.1g} ({found.calibration}), {found.agreeing:.0%} of "
+        f"{found.modules} modules agree. What is known is of the two together: neither is like the "
+        "removal by itself."
+    )
+    figures = {"together_with": other, "how": how, **weights(found).figures}
+    return Evidence(Rung.COMPONENT, SUM, sketch, why, figures)
 
 
 def lead(found: Comparison) -> Evidence:

@@ -50,7 +50,7 @@ def _alike(
     connection: Connection, known: SketchIndex, among: Collection[int] | None
 ) -> Iterator[tuple[int, Likeness]]:
     """What each stored file is like, by its pk: one after another."""
-    owners = _owners(connection) if len(known) else {}
+    whose = owners(connection) if len(known) else {}
     for files, candidates in _near(connection, known, among, complete=True):
         for (key, _), some in zip(files, candidates, strict=True):
             if not some:
@@ -58,7 +58,7 @@ def _alike(
             sketch = _sketch(connection, key)
             if sketch is None:
                 continue  # a damaged row shows nothing
-            near = [(owners[further.pk_of(claim)], claim) for claim in some]
+            near = [(whose[further.pk_of(claim)], claim) for claim in some]
             for like in known.compared(sketch, near):
                 yield further.pk_of(key), like
 
@@ -92,7 +92,7 @@ def _whole(connection: Connection, key: int) -> list[SearchEntry]:
     return [] if sketch is None else list(entries(sketch))
 
 
-def _owners(connection: Connection) -> dict[int, str]:
+def owners(connection: Connection) -> dict[int, str]:
     """Claims that are searched (by pk) -> the removals that they are about."""
     query = (
         select(sketches.c.claim_pk, removals.c.id)

@@ -27,7 +27,7 @@ Account = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class SampledFile:
-    """A file that was read whole, and is no sighting of anything."""
+    """A file that was read whole; of a sample, one that is no sighting of anything."""
 
     artifact_pk: int
     account: Account
@@ -55,6 +55,26 @@ def whole_files(connection: Connection, architecture: str) -> Iterator[SampledFi
     for row in connection.execute(query):
         name = (row.repo, row.path, bytes(row.git_oid))
         yield SampledFile(row.artifact_pk, account(row.hub, row.repo), name)
+
+
+def read_whole(connection: Connection, of: Account | None = None) -> Iterator[SampledFile]:
+    """All files that were read whole, sightings as well; `of`: only of this account."""
+    k, a, r = schema.read_sketches.c, schema.artifacts.c, schema.repositories.c
+    query = (
+        select(k.artifact_pk, r.hub, r.repo, a.path, a.git_oid)
+        .join(schema.artifacts, a.pk == k.artifact_pk)
+        .join(schema.repositories, r.pk == a.repository_pk)
+        .where(k.kind == ADAPTER, k.complete == 1)
+    )
+    if of is not None:
+        hub, name = of
+        theirs = r.repo == name
+        if "/" not in name:
+            theirs |= r.repo.startswith(f"{name}/", autoescape=True)
+        query = query.where(r.hub == hub, theirs)
+    for row in connection.execute(query):
+        whose = account(row.hub, row.repo)
+        yield SampledFile(row.artifact_pk, whose, (row.repo, row.path, bytes(row.git_oid)))
 
 
 def accounts_of_large(

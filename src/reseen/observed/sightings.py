@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -174,7 +174,8 @@ def settle(
     proofs: dict[int, tuple[Evidence, ...]] = {}
     settled: list[SettledSighting] = []
     fresh = iter(reserve(connection, schema.sightings, len(standing)))
-    fresh_ids = _fresh_ids(connection, secret, standing, known, places)
+    pairs = [(one.removal_pk, one.artifact_pk) for one in standing]
+    fresh_ids = _fresh_ids(connection, secret, [p for p in pairs if p not in known], places)
     for one in standing:
         place = places[one.artifact_pk]
         when = place.seen_at if seen_at is None else seen_at
@@ -204,16 +205,24 @@ def settle(
     return settled
 
 
+def ids_for(
+    connection: Connection, secret: bytes, pairs: Collection[tuple[int, int]]
+) -> dict[tuple[int, int], str]:
+    """The ids that sightings of these pairs (removal's pk, artifact's pk) have, or will have."""
+    places = _places(connection, {artifact for _, artifact in pairs})
+    known = _known(connection, places)
+    fresh = [pair for pair in sorted(set(pairs)) if pair not in known]
+    made = _fresh_ids(connection, secret, fresh, places)
+    return {pair: known[pair].id if pair in known else made[pair] for pair in pairs}
+
+
 def _fresh_ids(
     connection: Connection,
     secret: bytes,
-    standing: Sequence[JudgedPair],
-    known: Mapping[tuple[int, int], Row[Any]],
+    pairs: Sequence[tuple[int, int]],
     places: Mapping[int, Any],
 ) -> dict[tuple[int, int], str]:
-    """Ids for pairs that have no sighting yet."""
-    pairs = [(one.removal_pk, one.artifact_pk) for one in standing]
-    pairs = [pair for pair in pairs if pair not in known]
+    """Ids for pairs (removal's pk, artifact's pk) that have no sighting yet."""
     names = _removal_ids(connection, {removal for removal, _ in pairs})
     found = {(r, a): _id(secret, names[r], places[a]) for r, a in pairs}
     taken: set[str] = set()

@@ -7,19 +7,24 @@ face, or the worker in its next round, goes on from there. Doing it twice change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from reseen.match import evidence
 from reseen.match.judge import judge_parts
-from reseen.observed import artifacts, sketches
+from reseen.observed import artifacts, sightings, sketches
 from reseen.records import Evidence
 from reseen.registry import claims, learning, removals, same_files, stands_in
 from reseen.review import cases, notice_updates
 from reseen.review.notice_updates import NoticeMoved
 from reseen.store import change_log, meta
 from reseen.store.database import Store
+
+if TYPE_CHECKING:
+    from reseen.match.past_pairs import AddedUp
 
 MATCHED = "matched"
 """The name under which the store keeps the last change whose past was matched."""
@@ -37,7 +42,11 @@ class Followed:
     sightings: tuple[str, ...] = ()
     """Ids of sightings that are new: removals found in what was seen before."""
     parts: tuple[str, ...] = ()
-    """Those of them that are removals inside files, as parts of merges."""
+    """Those of them that are removals inside files, as parts of merges, and of files that add up to
+    a removal, two of one account at a time."""
+    left_out: int = 0
+    """Files, and pairs of files of one account, that were not put together: more than are looked
+    at."""
     notices: tuple[NoticeMoved, ...] = ()
     """Notices that moved by themselves."""
 
@@ -70,7 +79,7 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
     if min(last, latest if since is None else since) < latest:
         with store.write() as connection:
             new = _match_past(connection, store.secret, since)
-    parts = _find_parts(store)
+    parts, left_out = _find_parts(store)
     with store.read() as connection:  # nothing to do is no reason to wait for the writer
         untold = cases.is_due(connection)
     if untold:
@@ -81,7 +90,7 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
     if unsettled:
         with store.write() as connection:
             moved = notice_updates.settle(connection)
-    return Followed((*new, *parts), tuple(parts), tuple(moved))
+    return Followed((*new, *parts), tuple(parts), left_out, tuple(moved))
 
 
 def _known_now(connection: Connection) -> bytes:
@@ -89,21 +98,25 @@ def _known_now(connection: Connection) -> bytes:
     return b"%d %d" % (change_log.latest(connection), sketches.whole_kept(connection))
 
 
-def _find_parts(store: Store) -> list[str]:
-    """Ask files that were read whole for removals inside them, as parts of a merge: those that are
-    new for all, the others for what changed; ids of new sightings. It is compared while nobody
-    waits, and written a batch at a time."""
+def _find_parts(store: Store) -> tuple[list[str], int]:
+    """Ask files that were read whole for removals inside them, as parts of a merge, and two of an
+    account together: those that are new for all, the others for what changed; ids of new sightings,
+    and what was left out. It is compared while nobody waits, and written a batch at a time."""
     with store.read() as connection:
         before, known = meta.value(connection, PARTS), _known_now(connection)
         are_there = sketches.any_whole(connection) and sketches.any_of_removals(connection)
     if before == known:
-        return []
+        return [], 0
     new: list[str] = []
+    left_out = 0
     if are_there:
-        new = _ask_for_parts(store, -1 if before is None else int(before.split()[0]))
+        after = -1 if before is None else int(before.split()[0])
+        new = _ask_for_parts(store, after)
+        added, left_out = _put_together(store, after)
+        new += added
     with store.write() as connection:
         meta.keep(connection, PARTS, known)
-    return new
+    return new, left_out
 
 
 def _ask_for_parts(store: Store, after: int) -> list[str]:
@@ -139,6 +152,58 @@ def _keep_parts(
     }
     judged = judge_parts(connection, secret, pairs)
     return [one.id for one in judged.new if one.rung.on_ladder]
+
+
+def _put_together(store: Store, after: int) -> tuple[list[str], int]:
+    """Put files of one account together, two at a time: new ones, for all removals; and those that
+    are known to be opposed, for what changed after this."""
+    from reseen.match import past_pairs
+
+    new: list[str] = []
+    left_out = 0
+    with store.read() as connection:
+        accounts = past_pairs.accounts(connection)
+        pks = change_log.removals_since(connection, after)
+        changed = None if pks is None else removals.ids_of(connection, pks)
+        found = [] if after < 0 else _added_up(connection, past_pairs.pairs_of(connection), changed)
+    if found:
+        with store.write() as connection:
+            new += _keep_pairs(connection, store.secret, found)
+    for account, fresh in sorted(accounts.items()):
+        with store.read() as connection:
+            looked = past_pairs.opposed_in(connection, account, fresh)
+            found = _added_up(connection, looked.pairs, None)
+        left_out += looked.left_out
+        with store.write() as connection:
+            new += _keep_pairs(connection, store.secret, found)
+            past_pairs.keep(connection, looked)
+    return new, left_out
+
+
+def _added_up(
+    connection: Connection, pairs: Sequence[tuple[int, int]], changed: Collection[str] | None
+) -> list[AddedUp]:
+    from reseen.match import past_pairs
+
+    if changed is not None and not changed:
+        return []
+    return [*past_pairs.added_up(connection, pairs, changed)]
+
+
+def _keep_pairs(connection: Connection, secret: bytes, found: Sequence[AddedUp]) -> list[str]:
+    """Record what two files add up to, for each of the two; ids of new sightings."""
+    pks = removals.pks_of(connection, {one.removal for one in found})
+    wanted = {(pks[one.removal], pk) for one in found for pk in one.pair}
+    ids = sightings.ids_for(connection, secret, wanted)
+    pairs: dict[tuple[int, int], tuple[Evidence, ...]] = {}
+    for one in found:
+        removal = pks[one.removal]
+        for mine, other in (one.pair, one.pair[::-1]):
+            theirs = ids[removal, other]
+            why = evidence.sum_of_two(one.comparison, one.joint.how, theirs, one.sketch)
+            pairs.setdefault((mine, removal), (why,))
+    judged = judge_parts(connection, secret, pairs)
+    return [each.id for each in judged.new if each.rung.on_ladder]
 
 
 def _is_of_before(connection: Connection) -> bool:

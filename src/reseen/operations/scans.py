@@ -63,7 +63,9 @@ def scan_folder(
 def _with_parts(
     store: Store, outcome: Outcome, followed: consequences.Followed, found: Found | None
 ) -> Outcome:
-    """Also what was found inside merges, which files are asked for when all are read."""
+    """Also what was found inside merges, and of two files together, which is asked when all are
+    read."""
+    outcome = replace(outcome, not_put_together=followed.left_out)
     if not followed.parts:
         return outcome
     with store.read() as connection:

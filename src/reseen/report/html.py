@@ -30,7 +30,8 @@ RUNG_MEANING: Mapping[Rung, str] = {
     "computed from the removal's SHA-256 and size. As declared.",
     Rung.WEIGHTS: "The weight updates are similar: cosine, its p-value, how many modules agree.",
     Rung.COMPONENT: "The removal is inside a merge: its columns, or weights that no other known "
-    "model explains, stand out against decoys. Other models may be in the file as well.",
+    "model explains, stand out against decoys. Other models may be in the file as well. Or it and "
+    "another file of its account add up to the removal: that is known of the two together.",
     Rung.HINT: "Short hashes, names and links. Orders the queue; never enough alone.",
     Rung.REFUTED: "Refuted: the hub states a hash of the removed file, every byte was read, and "
     "they are another file's. Off the ladder; it accuses nobody.",

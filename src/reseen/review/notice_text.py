@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from reseen.hubs.kinds import addresses_of
+from reseen.match.evidence import SUM
 from reseen.observed.artifacts import instant
 from reseen.records import (
     Confirmed,
@@ -44,6 +45,10 @@ _RUNG = {
     Rung.COMPONENT: "a merge: the weights of the removed model are one of its parts",
 }
 """How we know, in words for somebody who does not know Reseen."""
+_SUM = (
+    "one of two files of this account that come to the removed model when they are used together: "
+    "what we know is of the two, and by itself neither is like it"
+)
 
 _CONFIRMED = {
     Confirmed.NONE: "",
@@ -299,6 +304,8 @@ def _proof(item: Item) -> str:
     strongest = _strongest(item)
     words = _RUNG.get(item.sighting.rung, "")
     if strongest is not None and strongest.rung in (Rung.WEIGHTS, Rung.COMPONENT):
+        if strongest.kind == SUM:
+            words = _SUM
         told = ", ".join(_figures(strongest))
         words += f" ({told})" if told else ""
     return f"{words[:1].upper()}{words[1:]}." if words else ""
@@ -312,7 +319,7 @@ def _figures(evidence: Evidence) -> Iterator[str]:
         yield f"{share:.0%} of its column space"
     if isinstance(cosine, float):
         yield f"cosine {cosine:.3g}"
-    measured = evidence.rung is Rung.COMPONENT  # which is never without decoys
+    measured = "decoys" in figures  # a part is never told without them
     measured |= str(figures.get("calibration", "")).startswith("calibrated")
     if isinstance(p_value, float) and measured:
         yield f"p-value {p_value:.3g}"

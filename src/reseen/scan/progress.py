@@ -48,6 +48,8 @@ class Outcome:
     """Nothing is left to do. False: it was stopped, and the same command goes on."""
     stopped: str | None = None
     """Why it stopped before its end, in words."""
+    not_put_together: int = 0
+    """Files, and pairs of files of one account, that were not looked at together: too many."""
 
 
 Report = Callable[[Progress], None]

@@ -164,6 +164,11 @@ def figures(figures: Mapping[str, float | int | str]) -> list[str]:
     if (rows := _number(figures, "rows")) is not None:
         return _of_rows(figures, rows, cosine or 0.0, scale or 1.0)
     lines: list[str] = []
+    if other := str(figures.get("together_with", "")):
+        lines.append(
+            f"What follows is of this file and that of the sighting {other} together, added up"
+            f" {figures.get('how', '')}. By itself neither is like the removed model."
+        )
     if cosine is not None:
         lines.append(
             f"Cosine {cosine:.3f}: {_how_alike(cosine)}. 1 is the same update, 0 a stranger's."

@@ -1,0 +1,130 @@
+"""Two files of one account that add up to a removal: in any order, and gone with what they rest
+on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tests.match.made import KEYRING
+from tests.match.merges import concatenated, file_of, person, put
+
+from reseen.cli import cli
+from reseen.match import past_pairs
+from reseen.observed import sightings
+from reseen.operations import consequences, removals, scans
+from reseen.records import Confirmed, Rung, Sighting
+from reseen.review.queue import CaseFilter, queue
+from reseen.store.database import Store
+
+REMOVED, NOISE = person(7), person(12)
+FILES = {
+    "first": concatenated([REMOVED, NOISE], [0.5, 3]),
+    "second": concatenated([REMOVED, NOISE], [0.5, -3]),
+    "stranger": person(10),
+}
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return {name: file_of(adapter) for name, adapter in FILES.items()}
+
+
+def scan(store: Store, folder: Path, files: dict[str, bytes], *names: str) -> list[Sighting]:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(files[name])
+    return [*scans.scan_folder(store, KEYRING, folder, jobs=1).sightings]
+
+
+def standing(store: Store) -> dict[str, Sighting]:
+    with store.read() as connection:
+        return {one.path: one for one in sightings.every(connection)}
+
+
+@pytest.mark.parametrize("order", [("first", "second"), ("second", "first")])
+def test_both_are_found_when_the_second_is_seen(
+    store: Store, tmp_path: Path, files: dict[str, bytes], order: tuple[str, str]
+) -> None:
+    (removal,) = put(store, REMOVED)
+    assert scan(store, tmp_path / "seen", files, order[0], "stranger") == []
+    assert {one.path for one in scan(store, tmp_path / "seen", files, order[1])} == {*order}
+    found = standing(store)
+    assert found.keys() == {*order}
+    for mine, other in (order, order[::-1]):
+        one = found[mine]
+        assert (one.removal, one.rung, one.confirmed) == (
+            removal,
+            Rung.COMPONENT,
+            Confirmed.HEADER,
+        )
+        (why,) = one.evidence
+        assert why.kind == "sketch-sum"
+        assert why.figures["together_with"] == found[other].id
+        assert found[other].id in why.why
+        assert "neither is like the removal by itself" in why.why
+        assert other not in why.why, "a path may hold a name"
+    with store.read() as connection:
+        entries = queue(connection, CaseFilter()).entries
+    assert {entry.rung for entry in entries} == {Rung.COMPONENT}
+    assert scan(store, tmp_path / "seen", files) == [], "doing it again changes nothing"
+
+
+def test_a_removal_that_comes_later_finds_them_and_they_fall_with_it(
+    store: Store, tmp_path: Path, files: dict[str, bytes]
+) -> None:
+    put(store, person(30))
+    assert scan(store, tmp_path / "seen", files, *files) == []
+    (removal,) = put(store, REMOVED)
+    followed = consequences.follow(store)
+    found = standing(store)
+    assert {*followed.parts} == {one.id for one in found.values()}
+    assert {*found} == {"first", "second"}
+    removals.withdraw(store, KEYRING, removal, "Sample reason 01")
+    assert all(one.withdrawn for one in standing(store).values())
+    removals.restore(store, KEYRING, removal, "Sample reason 02")
+    assert {(one.withdrawn, one.rung) for one in standing(store).values()} == {
+        (False, Rung.COMPONENT)
+    }
+    with store.read() as connection:
+        assert not consequences.is_due(connection)
+
+
+def test_compare_says_what_two_come_to(tmp_path: Path, files: dict[str, bytes]) -> None:
+    (tmp_path / "removed").write_bytes(file_of(REMOVED))
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    given = ["compare", str(tmp_path / "removed"), str(tmp_path / "first")]
+    assert CliRunner().invoke(cli, given).exit_code == 0
+    both = [*given, "--with", str(tmp_path / "second")]
+    ran = CliRunner().invoke(cli, [*both, "--json"])
+    told = json.loads(ran.output)
+    assert (ran.exit_code, told["copy"], told["rung"]) == (1, True, "component")
+    assert told["together"] == "at equal strength"
+    ran = CliRunner().invoke(cli, both)
+    assert "of both, and of neither alone" in ran.output
+    ran = CliRunner().invoke(cli, [*given, "--with", str(tmp_path / "stranger"), "--json"])
+    assert (ran.exit_code, json.loads(ran.output)["copy"]) == (0, False)
+
+
+def test_in_two_accounts_they_are_not_put_together(
+    store: Store, tmp_path: Path, files: dict[str, bytes]
+) -> None:
+    put(store, REMOVED)
+    assert scan(store, tmp_path / "one", files, "first", "stranger") == []
+    assert scan(store, tmp_path / "two", files, "second") == []
+
+
+def test_what_is_beyond_the_bound_is_counted(
+    store: Store, tmp_path: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, REMOVED)
+    monkeypatch.setattr(past_pairs, "MOST_FILES", 2)
+    folder = tmp_path / "seen"
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    outcome = scans.scan_folder(store, KEYRING, folder, jobs=1)
+    assert outcome.not_put_together == 1
