@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -337,7 +338,78 @@ def document(rng: Random) -> GivenList:
     return GivenList(data)
 
 
+def outline(rng: Random) -> GivenList:
+    """YAML and TOML: entries of a list, keyed by names, in several documents, and broken ones."""
+    keys = [_key(rng) for _ in range(rng.randrange(1, 5))]
+    some = [{key: _entry(rng, 4) for key in keys} for _ in range(rng.randrange(1, 5))]
+    if chance.chance(rng, 2):
+        text = "\n".join(
+            line
+            for entry in some
+            for line in ("[[removed]]", *(f"{_toml_key(k)} = {_toml(v)}" for k, v in entry.items()))
+        )
+    else:
+        found = rng.choice((some, {"removed": some}, {_key(rng): each for each in some}))
+        text = _yaml(found, rng)
+        if chance.chance(rng, 6):
+            text = f"---\n{text}\n---\n{text}"
+    data = encoded(text, rng)
+    if chance.chance(rng, 4):
+        marks = (
+            b"- ",
+            b": ",
+            b"\n  ",
+            b"[",
+            b"]",
+            b"{",
+            b"}",
+            b"&a ",
+            b"*a",
+            b"<<",
+            b"!!int ",
+            b"|",
+        )
+        data = mutated(data, rng, (*marks, b'"', b"'", b"#", b" = ", b".", b"[[a]]\n", b"\0"))
+    return GivenList(data)
+
+
+def _toml_key(key: str) -> str:
+    return json.dumps(key)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        inner = ", ".join(f"{_toml_key(str(k))} = {_toml(v)}" for k, v in value.items())
+        return f"{{{inner}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value if isinstance(value, int | float) else str(value))
+
+
+def _yaml(value: object, rng: Random, depth: int = 0) -> str:
+    pad = "  " * depth
+    if isinstance(value, dict) and value:
+        return "\n".join(
+            f"{pad}{_scalar(k, rng)}:{_below(v, rng, depth)}" for k, v in value.items()
+        )
+    if isinstance(value, list) and value:
+        return "\n".join(f"{pad}-{_below(v, rng, depth)}" for v in value)
+    return f"{pad}{_scalar(value, rng)}"
+
+
+def _below(value: object, rng: Random, depth: int) -> str:
+    if isinstance(value, dict | list) and value:
+        made = _yaml(value, rng, depth + 1)
+        return f" {made.lstrip()}" if chance.chance(rng, 2) else f"\n{made}"
+    return f" {_scalar(value, rng)}"
+
+
+def _scalar(value: object, rng: Random) -> str:
+    return json.dumps(value, default=str) if chance.chance(rng, 2) else str(value)
+
+
 READERS = (
+    FuzzedReader("list-outline", outline, read),
     FuzzedReader("list-table", table, read),
     FuzzedReader("list-lines", lines, read),
     FuzzedReader("list-document", document, read),

@@ -53,6 +53,8 @@ TAKES_APART = {
         "httpx2.URL",
         "url.join",
         "_DECODER.raw_decode",
+        "tomllib.loads",
+        "yaml.parse",
     ),
 }
 

@@ -258,7 +258,7 @@ def _drafts(
 ) -> Iterator[Draft]:
     tally = Tally()
     aside: Counter[str] = Counter()
-    for table in tables:
+    for table in _with_those_below(tables):
         for note in table.notes:
             listed.notes.append(f"{table.place}: {note}" if table.place else note)
         listed.columns.extend((table.place, column) for column in table.meaning.columns)
@@ -274,6 +274,15 @@ def _drafts(
     for what, count in aside.items():
         listed.notes.append(f"Set aside: {what}, {'once' if count == 1 else f'{count:,} times'}.")
     listed.notes.extend(tally.notes())
+
+
+def _with_those_below(tables: Sequence[ListTable]) -> Iterator[ListTable]:
+    """Each table, and when it was walked what stands below it."""
+    for first in tables:
+        table: ListTable | None = first
+        while table is not None:
+            yield table
+            table = table.below()
 
 
 def _account(listed: ReadList, sums: ImportSums) -> ImportAccount:

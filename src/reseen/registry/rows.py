@@ -27,7 +27,7 @@ from reseen.records import (
 )
 from reseen.registry.identity import Key
 from reseen.registry.lists.columns import ListField, Meaning
-from reseen.registry.lists.table import UNREADABLE, Cell, LinkedText, ListTable
+from reseen.registry.lists.table import HEADING, UNREADABLE, Cell, LinkedText, ListTable
 from reseen.registry.lists.values import (
     RefusedValue,
     SeveralValues,
@@ -227,7 +227,7 @@ def drafts(
             if first.startswith(_COMMENT) and sum(text_of(cell) is not None for cell in cells) == 1:
                 table.set_aside["a comment"] += 1
             elif all(_RULE.match(text_of(cell) or "-") for cell in cells):
-                table.set_aside["a heading or a rule"] += 1
+                table.set_aside[HEADING] += 1
             else:
                 yield Refusal(number, place, sys.intern(str(refused)), cells)
             continue

@@ -47,6 +47,15 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "commas": lambda: b"sha256\n" + b"," * (16 * MIB),
     "an open quote": lambda: b'sha256\n"' + b'a\n",' * (6 * MIB),
     "one hash without end": lambda: b"ab" * (12 * MIB),
+    "YAML, entries": lambda: b"a:\n" + b"- b:\n" * (4 * MIB // 6),
+    "YAML, nested": lambda: b"- a:" + b"[" * (2 * MIB),
+    "YAML, aliases": lambda: (
+        b"- a: &a [x,x]\n" + b"".join(b"- b: &b%d [*a,*a]\n" % n for n in range(99))
+    ),
+    "TOML, tables": lambda: b"".join(b"[[a%d]]\n" % n for n in range(400_000)),
+    "TOML, one table": lambda: b"[[a]]\n" * (4 * MIB // 7),
+    "TOML, one long key": lambda: b"[a]\n" + b"a." * (2 * MIB - 9) + b"a = 1",
+    "TOML, nested": lambda: b"[a]\nb = " + b"[" * MIB,
     "ends of texts": lambda: book(rows(b""), b"<sst>" + b"<si/>" * (2 * MIB) + b"</sst>"),
     "ends alone": lambda: book(rows(b""), b"</si>" * (4 * MIB)),
     "cells": lambda: book(rows(b"<c/>" * (5 * MIB))),

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reseen.errors import ListError
+from reseen.registry.imports import ImportOptions, read_list
 from reseen.registry.lists.civitai import rows_of
 from reseen.registry.lists.documents import read_documents
 from reseen.registry.lists.table import UNREADABLE
@@ -179,3 +182,21 @@ def test_where_a_document_is_no_json_is_said_by_the_line() -> None:
         records(text)
     assert "comma" in (refused.value.remedy or "")
     assert "Sample" not in f"{refused.value}{refused.value.remedy}"
+
+
+def test_yaml_without_its_reader_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    path = tmp_path / "list"
+    path.write_text(f"- name: a\n  sha256: {'0123456789abcdef' * 4}\n")
+    with pytest.raises(ListError) as error:
+        read_list(path, ImportOptions())
+    assert "reseen[yaml]" in (error.value.remedy or "")
+
+
+def test_text_that_only_looks_like_yaml_is_read_by_lines(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    good = sha256(b"one").hexdigest()
+    path.write_text(f"- note: these: are\n gone\n{good}\n")
+    assert [d.digests[0].hex for d in read_list(path, ImportOptions()).drafts] == [good]

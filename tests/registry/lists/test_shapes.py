@@ -30,6 +30,7 @@ def digest(number: int) -> str:
 
 
 A, B, C = digest(1), digest(2), digest(3)
+DIGITS = str(int(A, 16))[:64]
 NAMED = [(A, f"{MARK} one.safetensors"), (B, f"{MARK}, two.safetensors"), (C, f"{MARK}-3.pt")]
 
 
@@ -69,6 +70,16 @@ def _hyperlinked(book: xlsxwriter.Workbook) -> None:
         page.write(row, 0, name)
         page.write_url(row, 1, link(row + 1, row + 11), string="Link")
         page.write(row, 2, each)
+
+
+def _stacked(book: xlsxwriter.Workbook) -> None:
+    page = book.add_worksheet()
+    page.write_row(0, 0, ["Name", "SHA256"])
+    page.write_row(1, 0, [NAMED[0][1], A])
+    page.write(3, 0, "Others")
+    page.write_row(4, 1, ["Link", "File name", "Hash"])
+    page.write_row(5, 1, [link(2, 12), NAMED[1][1], B])
+    page.write_row(6, 1, [link(3, 13), NAMED[2][1], C])
 
 
 def _names_with_links(book: xlsxwriter.Workbook) -> None:
@@ -208,6 +219,17 @@ SHAPES: dict[str, Shape] = {
     ),
     "keyed by name, in an object": Shape(
         json.dumps({n: {"hashes": {"SHA256": d}} for d, n in NAMED})
+    ),
+    "keyed by name, beside what tells of the list": Shape(
+        json.dumps(
+            {"version": 2, "updated": "2025-06-01", "models": {n: {"sha256": d} for d, n in NAMED}}
+        ),
+        names=tuple(n for _, n in NAMED),
+    ),
+    "keyed by name, one of them without a hash": Shape(
+        json.dumps({"removed": {n: {"sha256": d} for d, n in NAMED} | {MARK: {"sha256": None}}}),
+        rejected=1,
+        names=tuple(n for _, n in NAMED),
     ),
     "WebUI's cache": Shape(
         json.dumps(
@@ -441,6 +463,62 @@ SHAPES: dict[str, Shape] = {
     ),
     "a workbook with merged cells": Shape(workbook(_merged), links=(link(1, 11),)),
     "a workbook with a sheet of notes": Shape(workbook(_sheets), links=(link(2, 12),)),
+    "tables one below the other": Shape(
+        lines(
+            *("Removed in May", "Name,SHA256", f'"{NAMED[0][1]}",{A}', "", "Removed in June"),
+            *("link,reason,file sha256,name", f'{link(2, 12)},said so,{B},"{NAMED[1][1]}"'),
+            *("Title,Size,Hash", f"{NAMED[2][1]},5,{C}"),
+        ),
+        set_aside=1,
+        sizes=(5,),
+        links=(link(2, 12),),
+        names=tuple(n for _, n in NAMED),
+    ),
+    "files put together, each with its header": Shape(
+        lines(*(line for d, n in NAMED for line in ("name,SHA-256", f'"{n}",{d}'))),
+        set_aside=2,
+        names=tuple(n for _, n in NAMED),
+    ),
+    "tables in Markdown": Shape(
+        lines(
+            *("# Removed", "", "| name | sha256 |", "|---|---|", f"| {MARK} one | `{A}` |"),
+            *("", "## More", "", "| link | hash |", "|:--|--:|", f"| {link(2, 12)} | {B} |"),
+        ),
+        (A, B),
+        set_aside=3,
+        links=(link(2, 12),),
+    ),
+    "a sheet with tables one below the other": Shape(
+        workbook(_stacked), set_aside=1, links=(link(2, 12),), names=tuple(n for _, n in NAMED)
+    ),
+    "YAML": Shape(
+        lines(
+            *("# what was removed", "removed:"),
+            *(
+                f"  - name: '{n}'\n    hashes: {{sha256: {d}, autov2: {d[:10]}}}\n"
+                f"    url: {link(at, at + 10)}"
+                for at, (d, n) in enumerate(NAMED, 1)
+            ),
+        ),
+        links=(link(1, 11), link(3, 13)),
+        names=tuple(n for _, n in NAMED),
+    ),
+    "YAML, keyed by name": Shape(
+        lines("models:", *(f'  "{n}":\n    sha256: {d}' for d, n in NAMED)),
+        names=tuple(n for _, n in NAMED),
+    ),
+    "YAML, in documents": Shape(
+        lines(*(f"---\nmodel:\n  name: '{n}'\n  sha256: {d}\n" for d, n in NAMED)),
+    ),
+    "YAML, with digits alone": Shape(
+        lines("- name: one", f"  sha256: {DIGITS}", f"- sha256: 1e{DIGITS[2:]}"),
+        (DIGITS, f"1e{DIGITS[2:]}"),
+    ),
+    "TOML": Shape(
+        lines(*(f'[[removed]]\nname = "{n}"\nsha256 = "{d}"\nsize = 7\n' for d, n in NAMED)),
+        sizes=(7, 7, 7),
+        names=tuple(n for _, n in NAMED),
+    ),
 }
 
 

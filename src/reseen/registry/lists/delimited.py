@@ -24,8 +24,8 @@ from reseen.registry.lists.looks import (
     Row,
     find,
     no_header,
-    table_of,
 )
+from reseen.registry.lists.stacked import table_of
 from reseen.registry.lists.table import (
     MAX_CELL,
     MAX_COLUMNS,

@@ -1,4 +1,4 @@
-"""Reads JSON Lines, JSON, and answers of hubs as a table, entry by entry.
+"""Reads JSON, JSON Lines, YAML, TOML and answers of hubs as a table, entry by entry.
 
 What comes in: the open file of a list. What goes out: a `ListTable` whose columns are the keys met,
 in the order met. What one entry means, and how nested ones become rows, `nested` knows. Only one
@@ -13,11 +13,19 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from reseen.errors import ListError
 from reseen.registry.lists import text as texts
-from reseen.registry.lists.columns import ListField, field_called, recognise
+from reseen.registry.lists import yaml_toml
+from reseen.registry.lists.columns import (
+    NO_MEANING,
+    ListField,
+    Meaning,
+    field_called,
+    recognise,
+)
 from reseen.registry.lists.looks import SAMPLE, no_header, values_of
 from reseen.registry.lists.nested import MAX_DEPTH, NestedRows, rows_of, too_deep
 from reseen.registry.lists.table import (
@@ -41,14 +49,42 @@ _Entries = Callable[[], Iterator[tuple[int, NestedRows]]]
 def read_documents(file: BinaryIO, given: Mapping[str, ListField] | None = None) -> ListTable:
     """The table in a JSON or JSON Lines file. Raises ListError."""
     text, notes = texts.open_text(file)
-    entries = _entries_of(text)
-    columns: dict[str, int] = {}
-    called = _SameField()
-    sample: list[dict[str, Cell]] = []
+    found = _first_look(_entries_of(text), given)
+    if not found.meaning.usable:
+        raise no_header([(1, [row.get(name) for name in found.columns]) for row in found.sample])
+    return _table(found, notes)
+
+
+def read_value(file: BinaryIO, given: Mapping[str, ListField] | None = None) -> ListTable | None:
+    """The table in a YAML or TOML file; None where it is neither, or has no column that is
+    recognised: it may be lines of text then. Raises ListError."""
+    text, notes = texts.open_text(file)
+    said = text.read(MAX_ENTRY + 1)
+    value = yaml_toml.value_of(said) if len(said) <= MAX_ENTRY else None
+    if value is None:
+        return None
+    found = _first_look(lambda: _whole(value), given)
+    return _table(found, notes) if found.meaning.usable else None
+
+
+@dataclass(slots=True)
+class _FirstLook:
+    """What the entries of a document are, seen once from the first to the last."""
+
+    entries: _Entries
+    called: _SameField
+    columns: dict[str, int] = field(default_factory=dict)
+    sample: list[dict[str, Cell]] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    meaning: Meaning = NO_MEANING
+
+
+def _first_look(entries: _Entries, given: Mapping[str, ListField] | None) -> _FirstLook:
+    made = _FirstLook(entries, _SameField())
+    columns, sample = made.columns, made.sample
     left = MAX_LOOKED_AT
-    left_out: Counter[str] = Counter()
-    for _, entry in _counted(entries(), left_out):
-        row = called.put_together(entry)
+    for _, entry in _counted(entries(), made.left_out):
+        row = made.called.put_together(entry)
         for name in row:
             columns.setdefault(name, len(columns))
         if len(columns) > MAX_COLUMNS:
@@ -57,16 +93,18 @@ def read_documents(file: BinaryIO, given: Mapping[str, ListField] | None = None)
             sample.append(row)
             left -= row_bytes(row.values())
     values = [values_of(row.get(name) for row in sample) for name in columns]
-    meaning = recognise([*columns], given, values)
-    if not meaning.usable:
-        raise no_header([(1, [row.get(name) for name in columns]) for row in sample])
-    notes += tuple(f"{count:,} {what} left out." for what, count in left_out.items())
+    made.meaning = recognise([*columns], given, values)
+    return made
+
+
+def _table(found: _FirstLook, notes: tuple[str, ...]) -> ListTable:
+    notes += tuple(f"{count:,} {what} left out." for what, count in found.left_out.items())
     return ListTable(
-        tuple(columns),
-        _rows(entries, columns, called),
+        tuple(found.columns),
+        _rows(found.entries, found.columns, found.called),
         notes=notes,
-        meaning=meaning,
-        of_one_file=len(sample) == 1,
+        meaning=found.meaning,
+        of_one_file=len(found.sample) == 1,
     )
 
 

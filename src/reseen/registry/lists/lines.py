@@ -19,6 +19,7 @@ from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import ListField, recognise
 from reseen.registry.lists.looks import SAMPLE, look_of, values_of
 from reseen.registry.lists.table import (
+    HEADING,
     MAX_CELL,
     MAX_ROWS,
     Cell,
@@ -133,11 +134,11 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
         if _COMMENT.match(line):
             set_aside["a comment"] += 1
         elif _RULE.match(line) or _HEADINGS.match(line):
-            set_aside["a heading or a rule"] += 1
+            set_aside[HEADING] += 1
         else:
             parts = _known(line) or _beside_words(line)
             if parts is None and not begun:
-                set_aside["a heading or a rule"] += 1
+                set_aside[HEADING] += 1
                 continue
             begun = True
             yield number, parts or LineParts(hash=None, file_name=line)

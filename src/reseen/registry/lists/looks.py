@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain
 
 from reseen.errors import ListError
 from reseen.registry.lists.columns import ColumnValues, ListField, Meaning, recognise
-from reseen.registry.lists.table import MAX_COLUMNS, Cell, LinkedText, ListTable, first_of
+from reseen.registry.lists.table import MAX_COLUMNS, Cell, LinkedText
 from reseen.registry.lists.values import hash_digits, value_of
 from reseen.store import links
 
@@ -123,7 +122,7 @@ def find(rows: Sequence[Row], given: Mapping[str, ListField] | None = None) -> F
     for at, row in enumerate(cells[:HEADER_WITHIN]):
         if at > first_values and not _only_a_title(cells[first_values], row):
             break
-        names = _names(row)
+        names = names_of(row)
         meaning = recognise(names, given)
         better = best is None or len(meaning.fields) > len(best.meaning.fields)
         if meaning.usable and better and not holds_values(row):
@@ -143,7 +142,7 @@ def _by_values(
     start = 0 if header is None else header + 1
     rows = cells[start:]
     width = max((len(row) for row in rows[:SAMPLE]), default=0)
-    names = () if header is None else _names(cells[header])
+    names = () if header is None else names_of(cells[header])
     meaning = recognise(names, given, _sampled(rows, max(width, len(names))))
     if not meaning.usable:
         return None
@@ -179,7 +178,8 @@ def _only_a_title(values: Sequence[Cell], header: Sequence[Cell]) -> bool:
     return len(held) == 1 and look_of(held[0]) == "links" and len(header) > 1
 
 
-def _names(row: Sequence[Cell]) -> tuple[str, ...]:
+def names_of(row: Sequence[Cell]) -> tuple[str, ...]:
+    """The cells of a header, as text."""
     return tuple("" if cell is None else str(cell) for cell in row[: MAX_COLUMNS + 1])
 
 
@@ -189,28 +189,6 @@ def _sampled(cells: Sequence[Sequence[Cell]], width: int) -> list[ColumnValues]:
         values_of(row[at] for row in sample if at < len(row))
         for at in range(min(width, MAX_COLUMNS))
     ]
-
-
-def table_of(
-    rows: Iterator[Row],
-    given: Mapping[str, ListField] | None,
-    place: str = "",
-    notes: tuple[str, ...] = (),
-) -> ListTable | None:
-    """The rows as a table, whose header is found; None where no column is usable."""
-    head = list(first_of(rows, HEADER_WITHIN + SAMPLE, lambda row: row[1]))
-    found = find(head, given)
-    if found is None:
-        return None
-    below = head
-    if found.position is not None:
-        below = head[found.position + 1 :]
-        number = head[found.position][0]
-        if number > 1:
-            notes += (f"The header was found in row {number}.",)
-    else:
-        notes += ("There is no header: columns are taken for what their values are.",)
-    return ListTable(found.names, chain(below, rows), place, notes, found.meaning)
 
 
 def no_header(head: Sequence[Row] = ()) -> ListError:

@@ -16,7 +16,13 @@ from typing import Any
 
 from reseen.errors import ListError
 from reseen.registry.lists import civitai, hub_answers
-from reseen.registry.lists.columns import HASHES, ListField, plain_heading, spelled_as
+from reseen.registry.lists.columns import (
+    HASHES,
+    KNOWING,
+    ListField,
+    plain_heading,
+    spelled_as,
+)
 from reseen.registry.lists.looks import look_of
 from reseen.registry.lists.table import UNREADABLE, Cell, as_cell
 from reseen.registry.lists.values import hash_digits
@@ -35,6 +41,7 @@ _PAGING = frozenset({"next", "nextpage", "prev", "prevpage", "previous", "self",
 _ERROR = frozenset({"error", "errors", "message", "status", "statusCode", "code", "success"})
 _HASH_KINDS = ("type", "algorithm", "algo", "name", "kind")
 _HASH_VALUES = ("value", "hash", "digest", "checksum")
+_OF_MODELS = KNOWING | {ListField.NAME, ListField.FILE_NAME}
 _WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
 
 
@@ -113,6 +120,11 @@ def _outermost(root: dict[str, Any], left_out: Counter[str]) -> Iterator[JsonRow
         if _is_by_columns(root):
             yield from _by_columns(root)
             return
+        if keyed := _keyed_within(root):
+            for each in keyed:
+                for key, value in each.items():
+                    yield from _member(key, value, None, left_out)
+            return
         if _is_keyed(root):
             caches = {key for key, value in root.items() if _is_cache(key, value)}
             for key, value in root.items():
@@ -149,7 +161,23 @@ def _is_keyed(root: Mapping[str, Any]) -> bool:
         return True
     if any(spelled_as(key) is not None for key in root):
         return False
-    return all(_tells(value) for value in root.values())
+    telling = sum(_tells(value) for value in root.values())
+    entries = all(isinstance(value, dict) for value in root.values())
+    return telling == len(root) or (entries and 2 * telling > len(root))
+
+
+def _keyed_within(root: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The objects of an outermost one whose keys are values, where all else in it tells of the list
+    ({"version": 2, "models": {name: {"sha256": ...}}}) and of no model."""
+    within: list[Mapping[str, Any]] = []
+    for key, value in root.items():
+        if isinstance(value, list) or hash_digits(key) or spelled_as(key) in _OF_MODELS:
+            return []
+        if isinstance(value, dict):
+            if not _is_keyed(value) or _is_cache(key, value):
+                return []
+            within.append(value)
+    return within
 
 
 def _is_cache(key: str, value: object) -> bool:

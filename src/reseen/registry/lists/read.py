@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from reseen.errors import ListError
 from reseen.fingerprints.known_bogus import is_markup
+from reseen.registry.lists import yaml_toml
 from reseen.registry.lists.columns import ListField
 from reseen.registry.lists.table import MAX_FILE, ListTable
 
@@ -57,6 +58,13 @@ def _tables(file: BinaryIO, given: Mapping[str, ListField] | None) -> list[ListT
         from reseen.registry.lists.documents import read_documents
 
         return [read_documents(file, given)]
+    if yaml_toml.may_be(head):
+        from reseen.registry.lists.documents import read_value
+
+        table = read_value(file, given)
+        if table is not None:
+            return [table]
+        file.seek(0)
     from reseen.registry.lists.delimited import read_delimited
 
     return [read_delimited(file, given)]

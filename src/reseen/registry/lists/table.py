@@ -29,6 +29,9 @@ MAX_LOOKED_AT = 32 << 20
 UNREADABLE = "\0unreadable"
 """The column that marks an entry that is no JSON object: no header can have this name."""
 
+HEADING = "a heading or a rule"
+"""What is set aside of rows that stand between others."""
+
 T = TypeVar("T")
 _EMPTY = 56  # bytes of a value without characters, and of where it stands
 
@@ -74,6 +77,10 @@ def _bytes_made(cell: Cell) -> int:
     return _EMPTY
 
 
+def _nothing() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class ListTable:
     """The rows of a list, or of one sheet of it."""
@@ -84,7 +91,7 @@ class ListTable:
     """Row number as the person sees it (1 is the first line, sheet row or entry), and cells in
     the order of the columns; may be shorter or longer than the header. Can be walked once."""
     place: str = ""
-    """ "sheet 2", where the file holds several tables."""
+    """ "sheet 2" or "from row 9", where the file holds several tables."""
     notes: tuple[str, ...] = ()
     """What the reader had to assume, in sentences for a person."""
     meaning: Meaning = NO_MEANING
@@ -92,6 +99,8 @@ class ListTable:
     set_aside: Counter[str] = field(default_factory=Counter)
     """Rows that hold nothing to import (comments, headings): what they are, and how many. It grows
     while the rows are walked."""
+    below: Callable[[], ListTable | None] = _nothing
+    """The table that stands below this one in the same rows, once these were walked."""
     of_one_file: bool = False
     """It tells of a file beside it, whose name it may have: its own name is a name, then."""
 

@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from reseen.registry.lists.columns import ListField
-from reseen.registry.lists.looks import HEADER_WITHIN, SAMPLE, Row, no_header, table_of
+from reseen.registry.lists.looks import HEADER_WITHIN, SAMPLE, Row, no_header
 from reseen.registry.lists.package import WorkbookPackage
+from reseen.registry.lists.stacked import table_of
 from reseen.registry.lists.table import MAX_LOOKED_AT, ListTable, row_bytes
 
 
