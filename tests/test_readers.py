@@ -20,6 +20,7 @@ READS = {
     *("drive", "look_inside", "read_listing", "read_sketch", "read_rows"),
     *("read_files", "fingerprint", "digests_alone", "fingerprint_of", "read_upload"),
     *("listing_of", "sketch_of", "plan_of", "embedding_of"),
+    *("weights_of", "weights_plan_of", "read_base", "read_against"),
     *("Fingerprinter", "WholeFile", "LocalFile", "Sketcher"),
     *("read_stream", "with_members", "with_parts"),
 }
@@ -46,6 +47,12 @@ THROUGH: dict[Place, Place] = {
     ("scan/archive_at_hub.py", "_read_whole"): ("scan/archive_at_hub.py", "read_members"),
     ("scan/archive_at_hub.py", "_read"): ("scan/archive_at_hub.py", "_read_wanted"),
     ("scan/archive_at_hub.py", "_read_wanted"): ("scan/archive_at_hub.py", "read_members"),
+    # a checkpoint here
+    ("match/checkpoints.py", "read_base"): ("operations/bases.py", "add"),
+    ("match/checkpoints.py", "read_against"): (
+        "operations/checkpoints.py",
+        "CheckpointReader.seen",
+    ),
     # a file that a person names at a hub
     ("scan/remote.py", "listing_of"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "listing_of.read"): ("scan/remote.py", "_with_artifact"),

@@ -298,6 +298,7 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "api_keys": ("gate", set()),
     "artifacts": ("observed", {"match", "registry", "review", "scan"}),
     "audit": ("store", {"review"}),
+    "bases": ("registry", set()),
     "blind_spots": ("observed", set()),
     "case_sightings": ("review", set()),
     "cases": ("review", set()),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reseen.records import Fingerprint
 
 
-_NOTHING: dict[str, object] = {"problem": None, "matches": [], "parts": []}
+_NOTHING: dict[str, object] = {"problem": None, "matches": [], "parts": [], "checkpoint": None}
 """What is said of a file that was not read."""
 
 
@@ -105,9 +105,9 @@ def _tell_troubles(files: Iterable[Path], *, as_json: bool) -> None:
 
 
 def _show(path: str, found: Checked, *, as_json: bool, quiet: bool) -> None:
-    from reseen.cli.findings import match_fields, part_fields, rung_text
+    from reseen.cli.findings import checkpoint_fields, match_fields, part_fields, rung_text
 
-    read = found.fingerprint
+    read, seen = found.fingerprint, found.checkpoint
     if as_json:
         emit(
             {
@@ -117,6 +117,7 @@ def _show(path: str, found: Checked, *, as_json: bool, quiet: bool) -> None:
                 **found.judged.fields,
                 "matches": [match_fields(m) for m in found.matches],
                 "parts": [{"removal": p.removal, **part_fields(p.part)} for p in found.parts],
+                "checkpoint": None if seen is None else checkpoint_fields(seen),
             }
         )
         return
@@ -127,6 +128,11 @@ def _show(path: str, found: Checked, *, as_json: bool, quiet: bool) -> None:
     for part in found.parts:
         if not part.is_sure:
             say(f"{visible(path)}: lead {part.removal}  {part.part.why}")
+    for inside in () if seen is None else seen.parts:
+        if not inside.is_sure:
+            say(f"{visible(path)}: lead {inside.removal}  {visible(inside.why)}")
+    if seen is not None and not quiet:
+        say(f"{visible(path)}: {visible(seen.text)}")
 
 
 def _is_weights(read: Fingerprint) -> bool:

@@ -20,8 +20,10 @@ from reseen.records import (
 from reseen.texts import visible
 
 if TYPE_CHECKING:
+    from reseen.match.checkpoint_parts import InCheckpoint
     from reseen.match.parts import MergePart
     from reseen.observed.blind_spots import BlindFile
+    from reseen.operations.checkpoints import CheckpointSeen
     from reseen.records import Names
 
 _COLOUR = {
@@ -285,6 +287,28 @@ def match_fields(match: Match) -> dict[str, Any]:
             }
             for e in match.evidence
         ],
+    }
+
+
+def checkpoint_fields(seen: CheckpointSeen) -> dict[str, Any]:
+    """What is known of a checkpoint, as a documented JSON object."""
+    return {**seen.fields, "parts": [inside_fields(each) for each in seen.parts]}
+
+
+def inside_fields(inside: InCheckpoint) -> dict[str, Any]:
+    """What speaks for a removal inside a checkpoint."""
+    alike = inside.comparison
+    return {
+        "removal": inside.removal,
+        "rung": inside.rung.label,
+        "sure": inside.is_sure,
+        "cosine": None if alike is None else round(alike.mean, 4),
+        "p_value": None if alike is None else alike.p_value,
+        "modules": None if alike is None else alike.modules,
+        "strength": round(inside.strength, 4),
+        "doubt": inside.doubt or None,
+        "part": None if inside.part.by is None else part_fields(inside.part),
+        "why": inside.why,
     }
 
 

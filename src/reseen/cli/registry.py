@@ -58,6 +58,7 @@ FILES = click.argument(
             "reseen.cli.classes:export",
             "Write digests of the class that is never read, for an authority.",
         ),
+        "base": ("reseen.cli.bases:base", "The base models that checkpoints are told from."),
         "settle": ("reseen.cli.claims:settle", "Leave a claim that a file contradicts as it is."),
     },
 )

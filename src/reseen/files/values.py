@@ -44,16 +44,16 @@ _NUMPY: dict[str, np.dtype[Any]] = {
 }
 """What an element is stored as. BF16 and the 8-bit floats are decoded from their bits."""
 
-_EIGHT_BITS = {
+_KINDS = {
     "F8_E4M3": ml_dtypes.float8_e4m3fn,
     "F8_E5M2": ml_dtypes.float8_e5m2,
     "F8_E8M0": ml_dtypes.float8_e8m0fnu,
     "F8_E4M3FNUZ": ml_dtypes.float8_e4m3fnuz,
     "F8_E5M2FNUZ": ml_dtypes.float8_e5m2fnuz,
 }
-_TABLES: dict[str, NDArray[np.float32]] = {
+EIGHT_BITS: dict[str, NDArray[np.float32]] = {
     dtype: np.arange(256, dtype=np.uint8).view(kind).astype(np.float32)
-    for dtype, kind in _EIGHT_BITS.items()
+    for dtype, kind in _KINDS.items()
 }
 """All 256 values of each 8-bit float: a look-up is faster than a conversion."""
 _FACTORS = ("F16", "BF16", "F32")
@@ -100,8 +100,8 @@ def to_float32(info: TensorInfo, data: Bytes) -> NDArray[np.float32]:
         wide = stored.astype(np.uint32)
         wide <<= 16
         return _as_float32(wide.view(np.float32))
-    if info.dtype in _TABLES:
-        return _as_float32(_TABLES[info.dtype][stored])
+    if info.dtype in EIGHT_BITS:
+        return _as_float32(EIGHT_BITS[info.dtype][stored])
     if info.dtype == "F16" and stored.size >= _WORTH_A_TABLE and stored.dtype.isnative:
         return halves_to_float32(np.ascontiguousarray(stored))
     if info.dtype == "BOOL":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from reseen.errors import FileError, bulkhead
@@ -14,8 +15,10 @@ from reseen.fingerprints.digests import look_inside
 from reseen.fingerprints.known_bogus import why_no_model
 from reseen.fingerprints.rows import EmbeddingRows, read_rows
 from reseen.fingerprints.sketcher import Sketched, read_sketch
+from reseen.fingerprints.weight_sketch import Progress, WeightsRead, read_weights
 from reseen.records import Fingerprint
 from reseen.updates.plan import Plan, plan
+from reseen.updates.whole_weights import WeightsPlan, plan_weights
 
 
 def trouble_of(path: Path) -> str | None:
@@ -49,3 +52,21 @@ def plan_of(path: Path) -> tuple[Listing, Plan]:
     with bulkhead(), LocalFile(path) as source, limits(source.size):
         listing = run(source, read_listing(source.size))
         return listing, plan(listing, config_beside(path))
+
+
+def weights_plan_of(path: Path) -> WeightsPlan | None:
+    """What of a checkpoint is read, by its header; None for what is none. Raises FileError."""
+    with bulkhead(), LocalFile(path) as source, limits(source.size):
+        return plan_weights(run(source, read_listing(source.size)))
+
+
+def weights_of(
+    path: Path,
+    made: WeightsPlan,
+    only: Iterable[str] | None = None,
+    progress: Progress | None = None,
+) -> WeightsRead:
+    """The sketch of a checkpoint's weights: all modules of its plan, or those named. `progress`:
+    is told bytes as they are read. Raises FileError."""
+    with bulkhead(), LocalFile(path) as source, limits(source.size):
+        return run(source, read_weights(made, only, progress))

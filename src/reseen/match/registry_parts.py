@@ -100,7 +100,7 @@ class PartSearch:
             mine = [each.sketch for each in self.known if each.removal in only]
             if not hinted(file, mine):
                 return ()
-        every = [*self.known, *self._named(file)]
+        every = self.near(file)
         asked = [k.sketch for k in every if only is None or k.removal in only]
         if not asked or not hinted(file, asked):
             return ()
@@ -119,6 +119,10 @@ class PartSearch:
             if before is None or part.strength < before.part.strength:
                 best[each.removal] = FoundPart(each.removal, part, each.claim_pk, each.name)
         return tuple(sorted(best.values(), key=lambda one: (one.part.strength, one.removal)))
+
+    def near(self, file: Sketch) -> list[KnownSketch]:
+        """All that a file is held against."""
+        return [*self.known, *self._named(file)]
 
     def _named(self, file: Sketch) -> list[KnownSketch]:
         """Those beside `known` that are worth a closer look."""
@@ -270,6 +274,10 @@ class RegistryParts:
             return ()
         found = self._read(file.architecture).found(file, without)
         return tuple(part for part in found if part.is_sure)
+
+    def search(self, architecture: str) -> PartSearch:
+        """What files of an architecture are asked for."""
+        return self._read(architecture)
 
     def _of(self, architecture: str) -> PartSearch:
         with self._store() as connection:

@@ -10,6 +10,7 @@ from reseen.errors import InputError, bulkhead
 from reseen.match import evidence
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.registry_parts import FoundPart, RegistryParts
+from reseen.operations.checkpoints import CheckpointReader, CheckpointSeen
 from reseen.records import Container, Fingerprint, JudgedBy, Match, Rung
 from reseen.registry import never_read
 from reseen.registry.adds import why_no_model_file
@@ -30,6 +31,8 @@ class Checked:
     parts: tuple[FoundPart, ...] = ()
     """Removals that are inside it, as parts of a merge, and stand among the matches as well; and
     those that may be: leads, and no matches."""
+    checkpoint: CheckpointSeen | None = None
+    """What is known of it where it is a checkpoint."""
     members: tuple[tuple[str, Checked], ...] = ()
     """The files in it, where it is an archive, each by its place in it ("!member")."""
 
@@ -72,7 +75,23 @@ class Checker:
         with bulkhead():
             read = read_local(path, self._never, progress)
             no_model = why_no_model_file(path, read)
-        return replace(self.match(read), no_model=no_model)
+        return replace(self._with_checkpoint(path, self.match(read), progress), no_model=no_model)
+
+    def _with_checkpoint(
+        self, path: Path, found: Checked, progress: Callable[[int], None] | None
+    ) -> Checked:
+        """The same with what is inside a checkpoint, where the file is one and not known itself."""
+        if any(match.rung > Rung.WEIGHTS for match in found.matches):
+            return found
+        besides = {match.removal for match in found.matches if match.rung > Rung.HINT}
+        with bulkhead():
+            reader = CheckpointReader(self._store, self._parts)
+            seen = reader.seen(path, found.fingerprint, besides, progress)
+        if seen is None:
+            return found
+        sure = [(each.removal, each.evidence) for each in seen.parts if each.is_sure]
+        matches = evidence.merge(found.matches, evidence.gather(sure))
+        return replace(found, matches=matches, checkpoint=seen)
 
     def match(self, read: Fingerprint) -> Checked:
         """As `check`, for a file that was read before."""

@@ -30,7 +30,7 @@ from reseen.store import backends, schema
 from reseen.store import service_schema as _people  # noqa: F401  (its tables are the schema's too)
 from reseen.store.backends import Opening
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest schema: the last revision under `migrations`, and what `schema` says."""
 
 _WRITER = 0x5265_7365

@@ -195,6 +195,21 @@ sketch_entries = Table(
 """Of stores from before: what of a sketch was searched, the numbers of 16 modules. Nothing is
 written here any more, and nothing read."""
 
+bases = Table(
+    "bases",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("name", String(128), nullable=False, unique=True),
+    Column("architecture", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False, unique=True),
+    Column("modules", Integer, nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+)
+"""Base models that somebody put in, so that checkpoints can be told apart from them: the sketch of
+their weights (`fingerprints.weight_sketch`), in full precision. No weights, and nothing sealed."""
+
 sealed_index = Table(
     "sealed_index",
     metadata,

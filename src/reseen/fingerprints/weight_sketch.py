@@ -1,0 +1,239 @@
+"""The sketch of a checkpoint's weights: what an update is found by when its base is known.
+
+A sketch is linear: P W Qᵀ of a checkpoint less that of its base is the sketch of what was added to
+it. The same P and Q as in the sketch of an adapter (docs/sketch.md), but the numbers are kept in
+single precision: an update is a hundredth of a weight, and steps of 1/127 would swallow it. Beside
+them, of each module, how large the rounding of its stored numbers can be expected to be; and, of
+small tensors, digests by which a base is known again where they were left as they were.
+
+Reads a module at a time, some rows of it at a time, and keeps nothing of the weights.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from blake3 import blake3
+from numpy.typing import NDArray
+
+from reseen.errors import FileError, Malformed, TooLarge, Unread, bulkhead
+from reseen.files.rounding import DOUBT, expected_error
+from reseen.files.source import Range, Reader
+from reseen.files.tensors import TensorInfo, length_of, rows_of
+from reseen.files.values import to_float32
+from reseen.fingerprints.layer_bytes import distinct_bytes
+from reseen.fingerprints.modules import NUMBERS, SIDE
+from reseen.fingerprints.signs import COLUMNS, ROWS, Floats, signs
+from reseen.fingerprints.sketch import module_id
+from reseen.fingerprints.sketcher import SHARED_TOO_OFTEN, TWICE
+from reseen.updates.modules import ModulePlan
+from reseen.updates.whole_weights import MOST, WeightsPlan
+
+MOST_VALUES = 1 << 22
+"""Numbers of a layer that are in memory at one time: 16 MiB."""
+LARGEST = 1e15
+"""Of the numbers of a module: its squares can be added up."""
+
+_ENTRY = np.dtype(
+    [
+        *(("id", "<u4"), ("norm", "<f4"), ("rounding", "<f4"), ("doubt", "<f4")),
+        ("numbers", "<f4", (NUMBERS,)),
+    ]
+)
+_HEADER = struct.Struct("<4sBHH")
+_MAGIC = b"RSW1"
+_MARK = np.dtype("<u8")
+_MOST_MARKS = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightSketch:
+    """Modules are sorted by id, no id twice; marks ascending, none twice."""
+
+    architecture: str
+    ids: NDArray[np.uint32]
+    """(n,): as in a sketch."""
+    norms: Floats
+    """(n,): Frobenius norm of each weight."""
+    rounding: Floats
+    """(n,): norm of the errors that are expected of its type; NaN where that is not known."""
+    doubts: Floats
+    """(n,): share of its square by which that may be wrong."""
+    numbers: Floats
+    """(n, 64): P W Qᵀ row by row."""
+    marks: NDArray[np.uint64]
+    """(k,)"""
+
+    def encode(self) -> bytes:
+        """A header, the architecture, 272 bytes a module, 8 bytes a mark; little-endian."""
+        name = self.architecture.encode("ascii")
+        entries = np.zeros(len(self.ids), _ENTRY)
+        entries["id"], entries["norm"] = self.ids, self.norms
+        entries["rounding"], entries["doubt"] = self.rounding, self.doubts
+        entries["numbers"] = self.numbers
+        header = _HEADER.pack(_MAGIC, len(name), len(self.ids), len(self.marks))
+        return header + name + entries.tobytes() + self.marks.astype(_MARK).tobytes()
+
+    def only(self, ids: NDArray[np.uint32]) -> WeightSketch:
+        """The same, of these modules alone, as far as it has them."""
+        at = np.isin(self.ids, ids)
+        kept = (self.ids[at], self.norms[at], self.rounding[at], self.doubts[at])
+        return WeightSketch(self.architecture, *kept, self.numbers[at], self.marks)
+
+
+def decode(data: bytes) -> WeightSketch:
+    """What `encode` wrote. Raises Malformed for anything else."""
+    if len(data) < _HEADER.size:
+        raise Malformed("the sketch of a base breaks off")
+    magic, length, count, marks = _HEADER.unpack_from(data)
+    at = _HEADER.size + length
+    end = at + count * _ENTRY.itemsize
+    if magic != _MAGIC or count > MOST or marks > _MOST_MARKS:
+        raise Malformed("not the sketch of a base")
+    if len(data) != end + marks * _MARK.itemsize:
+        raise Malformed("not the sketch of a base")
+    try:
+        architecture = data[_HEADER.size : at].decode("ascii")
+    except UnicodeDecodeError:
+        raise Malformed("the sketch of a base names no architecture") from None
+    entries = np.frombuffer(data, _ENTRY, count, at)
+    found = WeightSketch(
+        architecture,
+        entries["id"].copy(),
+        entries["norm"].copy(),
+        entries["rounding"].copy(),
+        entries["doubt"].copy(),
+        entries["numbers"].copy(),
+        np.frombuffer(data, _MARK, marks, end).astype(np.uint64),
+    )
+    if not (
+        (found.ids[1:] > found.ids[:-1]).all()
+        and (found.marks[1:] > found.marks[:-1]).all()
+        and ((found.norms >= 0) & (found.norms <= LARGEST)).all()
+        and not (found.rounding < 0).any()
+        and not np.isinf(found.rounding).any()
+        and ((found.doubts >= 0) & (found.doubts <= 1)).all()
+        and (np.abs(found.numbers) <= LARGEST).all()
+    ):
+        raise Malformed("the sketch of a base holds impossible numbers")
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightsRead:
+    """The sketch, and what is not in it."""
+
+    sketch: WeightSketch
+    left_out: dict[str, int]
+    """Reason -> modules."""
+
+
+_Made = tuple[float, float, float, Floats]
+Progress = Callable[[int], None]
+"""Is told bytes that were read."""
+
+
+def read_weights(
+    plan: WeightsPlan, only: Iterable[str] | None = None, progress: Progress | None = None
+) -> Reader[WeightsRead]:
+    """The sketch of all modules of a plan, or of those named. Ranges come in the order of the file.
+    A module that cannot be read is left out, with the reason."""
+    wanted = None if only is None else frozenset(only)
+    modules = [m for m in plan.modules if wanted is None or m.name in wanted]
+    made: dict[int, _Made] = {}
+    left_out: dict[str, int] = {}
+    budget = TWICE * distinct_bytes([(module,) for module in modules])
+    for module in sorted(modules, key=lambda m: (m.tensors["diff"].start, m.name)):
+        try:
+            info = module.tensors["diff"]
+            budget -= info.length * module.shape[0] // max(info.shape[0], 1)
+            if budget < 0:
+                raise TooLarge(SHARED_TOO_OFTEN)
+            made[module_id(module.name)] = yield from _module(module, progress)
+        except FileError as e:
+            left_out[str(e)] = left_out.get(str(e), 0) + 1
+    marks = yield from read_marks(plan.marks)
+    ids = np.array(sorted(made), np.uint32)
+    rows = [made[id_] for id_ in ids.tolist()]
+    sketch = WeightSketch(
+        plan.architecture,
+        ids,
+        np.array([row[0] for row in rows], np.float32),
+        np.array([row[1] for row in rows], np.float32),
+        np.array([row[2] for row in rows], np.float32),
+        np.array([row[3] for row in rows], np.float32).reshape(-1, NUMBERS),
+        marks,
+    )
+    return WeightsRead(sketch, left_out)
+
+
+def read_marks(tensors: Sequence[TensorInfo]) -> Reader[NDArray[np.uint64]]:
+    """The digests of small tensors by their values: the same in whatever type holds these, under
+    whatever name. Those of which all numbers are equal tell nothing and have none."""
+    found: set[int] = set()
+    for info in sorted(tensors, key=lambda t: t.start):
+        data = yield Range(info.start, info.length)
+        try:
+            with bulkhead():
+                values = to_float32(info, data).reshape(-1)
+        except FileError:
+            continue
+        if values.size and (values != values[0]).any():
+            found.add(int.from_bytes(blake3(values.tobytes()).digest(length=8), "little"))
+    return np.array(sorted(found), np.uint64)
+
+
+def _module(module: ModulePlan, progress: Progress | None) -> Reader[_Made]:
+    """(norm, expected norm of its rounding, doubt of that, P W Qᵀ as 64 numbers)."""
+    info = module.tensors["diff"]
+    columns = prod(info.shape[1:])
+    if prod(module.shape[1:]) != columns:
+        raise Malformed("a weight does not have the size its header promised")
+    left = signs(ROWS, module.name, module.shape[0])
+    sums = np.zeros((SIDE, columns), np.float32)
+    total = error = 0.0
+    at = 0
+    step = max(1, MOST_VALUES // max(columns, 1))
+    if length_of(info.dtype, columns) > 4 * MOST_VALUES:
+        raise Unread("a layer of which one row is larger than any known")
+    for start, stop in module.rows or ((0, info.shape[0]),):
+        for first in range(start, stop, step):
+            some = rows_of(info, first, min(step, stop - first))
+            data = yield Range(some.start, some.length)
+            with bulkhead():
+                block = to_float32(some, data)
+                with np.errstate(all="ignore"):
+                    sums += left[:, at : at + len(block)] @ block
+                    total += float(np.vdot(block, block))
+                    expected = expected_error(info.dtype, data, block)
+            error += np.nan if expected is None else expected
+            at += len(block)
+            if progress is not None:
+                progress(some.length)
+    scale = yield from _scale(module)
+    with np.errstate(all="ignore"):
+        projected = sums @ signs(COLUMNS, module.name, columns).T
+        numbers = projected.reshape(NUMBERS) * np.float32(scale)
+    size = abs(scale)
+    if at != module.shape[0]:
+        raise Malformed("a weight does not have the size its header promised")
+    if not (size * total**0.5 <= LARGEST and np.abs(numbers).max() <= LARGEST):
+        raise Malformed("its weights are not finite, or larger than any known")
+    return size * total**0.5, size * error**0.5, DOUBT.get(info.dtype, 1.0), numbers
+
+
+def _scale(module: ModulePlan) -> Reader[float]:
+    """What an 8-bit weight is multiplied by."""
+    info = module.tensors.get("diff/scale")
+    if info is None:
+        return 1.0
+    data = yield Range(info.start, info.length)
+    with bulkhead():
+        values = to_float32(info, data).reshape(-1)
+    if values.size != 1 or not np.isfinite(values[0]):
+        raise Unread("a weight that is scaled by more than one number")
+    return float(values[0])

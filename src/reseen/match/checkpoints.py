@@ -1,0 +1,292 @@
+"""A checkpoint less its base: which base that is, and what was added to it.
+
+What comes in: the sketch of a checkpoint's weights, and those of known bases. What goes out: the
+base that it was made from, and the `Difference`: the sketch of all that was added, with how much of
+that the rounding of its number format alone explains. What of it is a removal says
+`checkpoint_parts`.
+
+A base is known by its distance over all modules that both have. Unrelated bases are 1.4 apart,
+fine-tunes of one base 0.01 to 0.1, the coarsest formats add 0.1; the middle of the modules decides,
+so that a few spoiled ones tell nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reseen.errors import Malformed, Unread
+from reseen.fingerprints.choice import ModuleOrder
+from reseen.fingerprints.local import weights_of, weights_plan_of
+from reseen.fingerprints.sketch import (
+    MOST_MODULES,
+    NUMBERS,
+    SIDE,
+    SLOTS,
+    Sketch,
+    module_id,
+)
+from reseen.fingerprints.weight_sketch import Progress, WeightSketch, decode
+from reseen.updates.whole_weights import FEWEST, may_be_one_model
+
+NEAR = 0.4
+"""Of the size of the weights: farther away than this no checkpoint is called one of a base."""
+ALIKE = 1e-5
+"""Of the size of the weights: what is nearer is the same, for sums in single precision differ."""
+FIRST = 16
+"""Modules by which a base is looked for before all are read."""
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Ids = NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownBase:
+    """A base model that somebody put into the store."""
+
+    name: str
+    sketch: WeightSketch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BaseTold:
+    """Which base a checkpoint is made from."""
+
+    base: KnownBase
+    distance: float
+    """Of the middle module, relative to its size."""
+    modules: int
+    """That both have."""
+    marks: int
+    """Small tensors of the base that are in the checkpoint as they were."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Difference:
+    """What was added to a base, by modules that were touched."""
+
+    architecture: str
+    base: BaseTold
+    ids: Ids
+    """(n,): ascending."""
+    numbers: Floats
+    """(n, 64): as in a sketch, of the update and the rounding."""
+    rounding: Doubles
+    """(n,): 64 times the square of what the rounding comes to; NaN where that is not known."""
+    doubts: Doubles
+    """(n,): how wrong that may be."""
+    untouched: int
+    """Modules that are the base's."""
+
+    @property
+    def energy(self) -> float:
+        """Of all modules whose rounding is known: the sum of the squares of their numbers."""
+        known = np.isfinite(self.rounding)
+        return float((self.numbers[known].astype(np.float64) ** 2).sum())
+
+    @property
+    def rounded(self) -> float:
+        """How much of that rounding alone is expected to come to."""
+        return float(np.nansum(self.rounding))
+
+    @property
+    def doubt(self) -> float:
+        """By how much that can be wrong."""
+        return float(np.nansum(self.doubts))
+
+    @property
+    def is_rounding(self) -> bool:
+        """Is nothing there but what the number format makes of the base?"""
+        return bool(np.isfinite(self.rounding).all() and self.energy <= self.rounded + self.doubt)
+
+    def only(self, ids: Ids) -> Difference:
+        """The same, of these modules alone."""
+        at = np.isin(self.ids, ids)
+        return replace(
+            self,
+            ids=self.ids[at],
+            numbers=self.numbers[at],
+            rounding=self.rounding[at],
+            doubts=self.doubts[at],
+        )
+
+    def of(self, other: Sketch) -> Floats:
+        """(n, 64): the numbers of a sketch for these modules; zeros where it has none."""
+        made = np.zeros((len(self.ids), NUMBERS), np.float32)
+        _, here, at = np.intersect1d(self.ids, other.ids, assume_unique=True, return_indices=True)
+        made[here] = other.s[at] * other.scales[at, None]
+        return made
+
+    def sketch(self) -> Sketch:
+        """As the sketch of an adapter; of more modules than one may have those that stand out most
+        from their rounding. The norms are estimates."""
+        kept = np.arange(len(self.ids))
+        if len(kept) > MOST_MODULES:
+            sizes = (self.numbers.astype(np.float64) ** 2).sum(axis=1)
+            clear = sizes / np.maximum(np.nan_to_num(self.rounding), 1e-30)
+            kept = np.sort(np.argsort(-clear, kind="stable")[:MOST_MODULES])
+        numbers = self.numbers[kept]
+        scales = (np.abs(numbers).max(axis=1, initial=0) / 127).astype(np.float32)
+        steps = np.rint(numbers / np.maximum(scales, 1e-30)[:, None])
+        return Sketch(
+            architecture=self.architecture,
+            rank=0,
+            complete=True,
+            ids=self.ids[kept],
+            norms=(np.linalg.norm(numbers, axis=1) / SIDE).astype(np.float32),
+            scales=scales,
+            s=np.clip(steps, -127, 127).astype(np.int8),
+            slots=np.zeros(SLOTS, np.uint32),
+        )
+
+
+def which_base(file: WeightSketch, bases: Sequence[KnownBase]) -> BaseTold | None:
+    """The nearest; None where none is near, or shares enough modules."""
+    told = [each for base in bases if (each := _told(file, base)) is not None]
+    near = [each for each in told if each.distance <= NEAR]
+    return min(near, key=lambda each: (each.distance, -each.marks, each.base.name), default=None)
+
+
+def _told(file: WeightSketch, base: KnownBase) -> BaseTold | None:
+    theirs = base.sketch
+    if not may_be_one_model(file.architecture, theirs.architecture):
+        return None
+    ids, here, there = np.intersect1d(file.ids, theirs.ids, assume_unique=True, return_indices=True)
+    if len(ids) < FEWEST:
+        return None
+    apart = np.linalg.norm(file.numbers[here] - theirs.numbers[there], axis=1)
+    sizes = np.maximum(np.linalg.norm(theirs.numbers[there], axis=1), 1e-30)
+    marks = len(np.intersect1d(file.marks, theirs.marks, assume_unique=True))
+    return BaseTold(base, float(np.median(apart / sizes)), len(ids), marks)
+
+
+def difference(file: WeightSketch, nearest: BaseTold) -> Difference:
+    """A checkpoint less its base, over the modules that were touched."""
+    base = nearest.base.sketch
+    ids, here, there = np.intersect1d(file.ids, base.ids, assume_unique=True, return_indices=True)
+    numbers = file.numbers[here] - base.numbers[there]
+    floor = ALIKE * SIDE * base.norms[there].astype(np.float64)
+    touched = np.linalg.norm(numbers, axis=1) > floor
+    rounding = np.zeros(len(ids))
+    doubts = floor**2
+    for side, at in ((file, here), (base, there)):
+        squares = NUMBERS * side.rounding[at].astype(np.float64) ** 2
+        rounding += squares
+        doubts = doubts + side.doubts[at] * squares
+    return Difference(
+        architecture=file.architecture,
+        base=nearest,
+        ids=ids[touched],
+        numbers=numbers[touched],
+        rounding=rounding[touched],
+        doubts=doubts[touched],
+        untouched=int((~touched).sum()),
+    )
+
+
+def between(bases: Sequence[KnownBase], nearest: BaseTold, ids: Ids) -> list[Floats]:
+    """(n, 64) each: what other bases have that the checkpoint's has not, for these modules: merges
+    of bases, and what is made from a fine-tune, have a share of these. Nobody is accused of it."""
+    mine = nearest.base.sketch
+    found = []
+    for other in bases:
+        distance = None if other is nearest.base else _told(other.sketch, nearest.base)
+        if distance is None or distance.distance > NEAR:
+            continue
+        made = np.zeros((len(ids), NUMBERS), np.float32)
+        for sketch, sign in ((other.sketch, 1), (mine, -1)):
+            _, here, at = np.intersect1d(ids, sketch.ids, assume_unique=True, return_indices=True)
+            made[here] += sign * sketch.numbers[at]
+        made[~np.isin(ids, other.sketch.ids)] = 0
+        found.append(made)
+    return found
+
+
+# -- from a file -----------------------------------------------------------------------------------
+
+MOST_SLOW = 192
+"""Modules that are read of a file that `is_slow`, which the key chooses."""
+FINE = 0.003
+"""Of the size of the weights: a base is kept of a number format that rounds by no more, which half
+precision and bfloat16 do; what a coarser one hides it would hide in every checkpoint."""
+
+
+def known_bases(stored: Iterable[tuple[str, str, bytes]]) -> list[KnownBase]:
+    """Those of (name, architecture, stored sketch); a damaged row is no base."""
+    found = []
+    for name, _, value in stored:
+        try:
+            found.append(KnownBase(name, decode(value)))
+        except Malformed:
+            continue
+    return found
+
+
+def read_base(path: Path, progress: Progress | None = None) -> WeightSketch:
+    """The sketch of a base model. Raises FileError for what is no checkpoint of known layers."""
+    made = weights_plan_of(path)
+    if made is None:
+        raise Unread(f"{path.name} is no checkpoint of layers that are known here")
+    read = weights_of(path, made, progress=progress)
+    if made.not_read or read.left_out or len(read.sketch.ids) < FEWEST:
+        reasons = "; ".join(sorted(read.left_out)) or "they are packed"
+        raise Unread(f"some layers of {path.name} cannot be read: {reasons}")
+    return read.sketch
+
+
+def is_fine(made: WeightSketch) -> None:
+    """Raises Unread for a number format that is too coarse for a base."""
+    share = made.rounding / np.maximum(made.norms, 1e-30)
+    if not (share <= FINE).all():
+        raise Unread(
+            "a base model is kept of single or half precision, or bfloat16",
+            remedy="Give the file that the maker published, and no quantised one.",
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AgainstBases:
+    """What a checkpoint is, as far as it can be told."""
+
+    architecture: str
+    difference: Difference | None
+    lacks: str = ""
+    """What is missing where there is none: "bases" of the architecture, the "base", "numbers"."""
+
+
+def read_against(
+    path: Path, known: Sequence[KnownBase], key: bytes, progress: Progress | None = None
+) -> AgainstBases | None:
+    """Read a checkpoint by a few layers, which the key chooses, and all layers where these tell its
+    base. None for what is no checkpoint. Raises FileError."""
+    made = weights_plan_of(path)
+    if made is None:
+        return None
+    architecture = made.architecture
+    bases = [b for b in known if may_be_one_model(architecture, b.sketch.architecture)]
+    if not bases:
+        return AgainstBases(architecture, None, "bases")
+    names = {module_id(module.name): module.name for module in made.modules}
+    ids = np.array(sorted(names), np.uint32)
+    if len(ids) < FEWEST:
+        return AgainstBases(architecture, None, "numbers")
+    first = ids[ModuleOrder(key).sorted(ids)[:FIRST]]
+    few = weights_of(path, made, [names[id_] for id_ in first.tolist()], progress).sketch
+    nearest = which_base(few, bases)
+    if nearest is None:
+        return AgainstBases(architecture, None, "base")
+    both = np.intersect1d(ids, nearest.base.sketch.ids)
+    if made.is_slow and len(both) > MOST_SLOW:
+        both = both[ModuleOrder(key).sorted(both)[:MOST_SLOW]]
+    ours = [names[id_] for id_ in both.tolist()]
+    whole = weights_of(path, replace(made, marks=()), ours, progress).sketch
+    whole = replace(whole, marks=few.marks)
+    found = which_base(whole, bases)
+    if found is None:
+        return AgainstBases(architecture, None, "base")
+    return AgainstBases(architecture, difference(whole, found))

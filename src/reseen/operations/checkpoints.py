@@ -1,0 +1,131 @@
+"""A checkpoint here against the base models and the removals of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reseen.match import background, checkpoints
+from reseen.match.checkpoint_parts import InCheckpoint, inside_checkpoint
+from reseen.match.checkpoints import KnownBase
+from reseen.match.registry_parts import RegistryParts
+from reseen.records import Fingerprint
+from reseen.registry import bases, never_read
+from reseen.store import search_key
+from reseen.store.database import Store
+
+NO_BASES = "no base model of its architecture is known: what is inside is not looked for"
+UNKNOWN_BASE = "none of the known base models is its base: what is inside is not looked for"
+PACKED = "its weights are in a form that is not read: what is inside is not looked for"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSeen:
+    """What is known of a file of whole weights."""
+
+    architecture: str
+    base: str | None = None
+    """The base model that it was made from; None where that is not known."""
+    distance: float | None = None
+    """From it, relative to the weights, of the middle layer."""
+    modules: int = 0
+    """Layers that were compared."""
+    untouched: int = 0
+    """Of these, those that are the base's."""
+    marks: int = 0
+    """Small tensors that are the base's."""
+    only_rounding: bool = False
+    """Whether the number format explains all that differs."""
+    parts: tuple[InCheckpoint, ...] = ()
+    """Removals that are inside, or may be."""
+    why: str = ""
+    """Why nothing is said of what is inside."""
+
+    @property
+    def text(self) -> str:
+        """In a sentence."""
+        kind = f"a checkpoint ({self.architecture})"
+        if self.base is None:
+            return f"{kind}; {self.why}"
+        base = f"{kind} of the base {self.base}, {self.distance:.2g} from it over {self.modules} "
+        base += "layers"
+        if self.why:
+            return f"{base}; {self.why}"
+        if self.only_rounding:
+            return f"{base}: nothing but the rounding of its number format"
+        if not self.parts:
+            return f"{base}: nothing inside that is known"
+        return base
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """As a documented JSON object."""
+        return {
+            "architecture": self.architecture,
+            "base": self.base,
+            "distance": None if self.distance is None else round(self.distance, 6),
+            "modules": self.modules,
+            "untouched": self.untouched,
+            "marks": self.marks,
+            "only_rounding": self.only_rounding,
+            "why": self.why or None,
+        }
+
+
+class CheckpointReader:
+    """The base models of a store, as it is when a file is looked at."""
+
+    def __init__(self, store: Store, parts: RegistryParts | None = None) -> None:
+        self._store = store
+        self._parts = parts or RegistryParts(store.read)
+
+    def seen(
+        self,
+        path: Path,
+        read: Fingerprint,
+        without: Collection[str] = (),
+        progress: Callable[[int], None] | None = None,
+    ) -> CheckpointSeen | None:
+        """None for what is no checkpoint. `read`: its fingerprint; of the class that is never read
+        nothing more is. `without`: removals that it is known to be."""
+        if read.sketch is not None or read.members or read.problem is not None:
+            return None
+        with self._store.read() as connection:
+            if never_read.forbids(never_read.load(connection), read):
+                return None
+            order = search_key.of(connection)
+            stored = list(bases.sketches(connection))
+        known = checkpoints.known_bases(stored)
+        told = checkpoints.read_against(path, known, order, progress)
+        if told is None:
+            return None
+        if told.difference is None:
+            why = {"bases": NO_BASES, "base": UNKNOWN_BASE}.get(told.lacks, PACKED)
+            return CheckpointSeen(told.architecture, why=why)
+        return self._of(told.difference, known, without)
+
+    def _of(
+        self,
+        found: checkpoints.Difference,
+        known: list[KnownBase],
+        without: Collection[str],
+    ) -> CheckpointSeen:
+        base = found.base
+        seen = CheckpointSeen(
+            found.architecture,
+            base.base.name,
+            base.distance,
+            len(found.ids) + found.untouched,
+            found.untouched,
+            base.marks,
+            found.is_rounding,
+        )
+        if found.is_rounding or not len(found.ids):
+            return seen
+        with self._store.read() as connection:
+            strangers = background.load(connection, found.architecture)
+        search = self._parts.search(found.architecture)
+        near = [k for k in search.near(found.sketch()) if k.removal not in without]
+        beside = checkpoints.between(known, base, found.ids)
+        return replace(seen, parts=inside_checkpoint(found, near, strangers, beside))

@@ -1,0 +1,97 @@
+"""Checkpoints: whole weights of known layers in every type, with odd shapes, scales and values; and
+the sketches of bases as they are stored."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import prod
+from random import Random
+
+import numpy as np
+from benchmarks.adapters import shapes
+from tests.files import build
+from tests.files.build import T
+from tests.fuzz import chance
+from tests.fuzz.adapters import _values
+from tests.fuzz.chance import mutated
+from tests.fuzz.play import Broken, FuzzedReader
+
+from reseen.files import containers
+from reseen.files.source import Memory, run
+from reseen.files.tensors import BLOCKS, length_of
+from reseen.fingerprints import weight_sketch
+from reseen.fingerprints.weight_sketch import WeightSketch, read_weights
+from reseen.match.checkpoints import KnownBase, difference, which_base
+from reseen.updates.whole_weights import plan_weights
+
+_NAMES = tuple(shape.name.removeprefix("unet.") for shape in shapes("sd1", True))[:24]
+_TYPES = ("F16", "F16", "BF16", "F32", "F8_E4M3", "F8_E5M2", "F64", "I8", "U8")
+_PACKED = ("Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q6_K", "Q4_K", "Q5_K", "Q2_K", "IQ4_NL")
+_BESIDE = ("scale_weight", "weight_scale", "comfy_quant", "weight.absmax", "qweight", "bias")
+
+
+def checkpoint(rng: Random) -> bytes:
+    packed = chance.chance(rng, 2)
+    tensors: dict[str, T] = {}
+    dtype = rng.choice(_PACKED if packed else _TYPES)
+    for name in _NAMES[: rng.choice((24, 24, 20, 3))]:
+        if chance.chance(rng, 10):
+            dtype = rng.choice(_PACKED if packed else _TYPES)
+        odd: tuple[tuple[int, ...], ...] = () if packed else ((4, 256, 1, 1), (0, 256), (256,))
+        sides = rng.choice(((8, 256), (8, 256), (16, 512), *odd))
+        tensors[f"model.diffusion_model.{name}.weight"] = _tensor(rng, dtype, sides)
+        if chance.chance(rng, 3):
+            size = rng.choice(((), (1,), (8,), (64,)))
+            kind = rng.choice(("F32", "F16"))
+            beside = f"model.diffusion_model.{name}.{rng.choice(_BESIDE)}"
+            tensors[beside] = _tensor(rng, kind, size)
+    data = build.gguf(tensors) if packed else build.safetensors(tensors)
+    return mutated(data, rng, [b"F16", b"weight", b"\xff" * 4]) if chance.chance(rng, 4) else data
+
+
+def _tensor(rng: Random, dtype: str, shape: tuple[int, ...]) -> T:
+    if dtype in BLOCKS:
+        length = length_of(dtype, prod(shape))
+        return T(dtype, shape, rng.choice((bytes(length), rng.randbytes(length))))
+    return T(dtype, shape, _values(rng, dtype, prod(shape)))
+
+
+def read(data: bytes) -> object:
+    memory = Memory(data)
+    made = plan_weights(run(memory, containers.read_listing(len(data))))
+    if made is None:
+        return None
+    found = run(memory, read_weights(made))
+    sketch = found.sketch
+    if not (np.isfinite(sketch.rounding) | np.isnan(sketch.rounding)).all():
+        raise Broken("a rounding that is no number")
+    again = _kept(sketch.encode())
+    nearest = which_base(sketch, [KnownBase("Sample base", again)])
+    if nearest is not None and len(difference(sketch, nearest).ids):
+        raise Broken("a checkpoint is not its own base")
+    return made.architecture, made.not_read, found.left_out, sketch.encode()
+
+
+def _kept(data: bytes) -> WeightSketch:
+    decoded = weight_sketch.decode(data)
+    if decoded.encode() != data:
+        raise Broken("the sketch of a base is not read as it was written")
+    return decoded
+
+
+@cache
+def _stored() -> bytes:
+    ids = np.arange(3, 40, 2, dtype=np.uint32)
+    rows = np.random.default_rng(0).random((len(ids), 64)).astype(np.float32)
+    sides = (rows[:, 0], rows[:, 1], rows[:, 2])
+    return WeightSketch("sd1", ids, *sides, rows, ids.astype(np.uint64)).encode()
+
+
+def stored(rng: Random) -> bytes:
+    return mutated(_stored(), rng, [b"RSW1", b"\0\0\xc0\x7f", b"\0\0\x80\x7f", b"\xff" * 4])
+
+
+READERS = (
+    FuzzedReader("checkpoint", checkpoint, read),
+    FuzzedReader("stored-base", stored, lambda data: _kept(data).encode()),
+)
