@@ -97,3 +97,11 @@ def test_a_negated_adapter_is_compared_as_it_is_used() -> None:
     )
     found = blocks.side_by_side(made.encode(), negated.encode())
     assert all(block.mean == pytest.approx(1.0, abs=1e-4) for block in found)
+
+
+def test_a_block_says_which_of_its_modules_are_otherwise() -> None:
+    cells = tuple(blocks.Cell("", cosine) for cosine in (1.0, -0.9, 0.1, None, -0.5))
+    block = blocks.Block("a block", cells)
+    assert block.otherwise == (("negated", 2), ("random", 1), ("missing", 1))
+    assert (block.agreeing, block.compared) == (3, 4)
+    assert blocks.Block("a block", cells[:1]).otherwise == ()

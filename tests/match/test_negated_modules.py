@@ -78,9 +78,21 @@ def test_random_modules_are_named_and_it_is_not_the_same() -> None:
 
 def test_missing_modules_are_named() -> None:
     found = told(some_of(REMOVAL, np.arange(N) >= 3))
-    assert found.relation is not Relation.SAME or found.coverage == 1
+    assert found.relation is Relation.PARTIAL
     assert found.parts == {"missing": found.parts["missing"]}
     assert found.parts["missing"].startswith("3 modules")
+
+
+def test_added_modules_are_named_and_it_is_not_the_same() -> None:
+    removal = some_of(REMOVAL, np.arange(N) >= 5)
+    for other, relation in ((REMOVAL, Relation.PARTIAL), (removal, Relation.SAME)):
+        found = compare(removal, other, BACKGROUND)
+        assert found is not None
+        assert found.relation is relation
+    found = compare(removal, alike(REMOVAL, 0.97, RNG), BACKGROUND)
+    assert found is not None
+    assert found.relation is Relation.CAST
+    assert found.parts["added"].startswith("5 modules")
 
 
 def test_a_stranger_gains_nothing_by_signs() -> None:

@@ -142,7 +142,7 @@ def comparison_fields(found: Comparison, inside: PartOf | None = None) -> dict[s
     }
 
 
-_PARTS = ("negated", "random", "missing")
+_PARTS = ("negated", "random", "missing", "added")
 _UNKNOWN: dict[str, object] = {
     **dict.fromkeys(("cosine", "mean", "p_value", "agreeing", "modules", "coverage", "scale")),
     **dict.fromkeys(("relation", "copy")),

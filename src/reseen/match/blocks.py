@@ -36,6 +36,10 @@ class Cell:
         """A negated module does, too."""
         return self.cosine is not None and abs(self.cosine) >= AGREES
 
+    @property
+    def is_negated(self) -> bool:
+        return self.cosine is not None and self.cosine <= -AGREES
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -51,6 +55,17 @@ class Block:
     @property
     def agreeing(self) -> int:
         return sum(cell.agrees for cell in self.cells)
+
+    @property
+    def otherwise(self) -> tuple[tuple[str, int], ...]:
+        """Of modules that are not as the removal's: "negated", "random" (nothing of it is left) and
+        "missing", and how many."""
+        found = {
+            "negated": sum(cell.is_negated for cell in self.cells),
+            "random": self.compared - self.agreeing,
+            "missing": len(self.cells) - self.compared,
+        }
+        return tuple((what, n) for what, n in found.items() if n)
 
     @property
     def mean(self) -> float | None:

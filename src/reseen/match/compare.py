@@ -125,6 +125,8 @@ class Common:
     """Share of the other file's modules that the removal has."""
     missing: NDArray[np.uint32]
     """Modules of the removal that the other file has not."""
+    added: NDArray[np.uint32]
+    """Modules of the other file that the removal has not."""
     negated: NDArray[np.bool_]
     """(n,): which modules have the other sign than the rest."""
 
@@ -179,12 +181,13 @@ class Comparison:
 
     @property
     def parts(self) -> dict[str, str]:
-        """Which parts of the removal are not as the rest is: "negated", "random" (nothing of it is
-        left there) and "missing", each with its blocks; of a copy or a lead only."""
+        """Which parts are not as the rest is: of the removal "negated", "random" (nothing of it is
+        left there) and "missing", and what the other file has besides ("added"), each with its
+        blocks; of a copy or a lead only."""
         if not (self.is_copy or self.is_lead):
             return {}
         both = self.common
-        found = {"negated": both.ids[both.negated], "missing": both.missing}
+        found = {"negated": both.ids[both.negated], "missing": both.missing, "added": both.added}
         if float(np.median(both.cosines)) >= COPY_MEAN_ALONE:
             found["random"] = both.ids[~both.negated & (both.cosines < AGREES)]
         return {
@@ -209,7 +212,7 @@ _SENTENCE = {
     Relation.SCALED: "the same adapter at another strength",
     Relation.CAST: "the same adapter in another number format, pruned or slightly noised",
     Relation.RESIZED: "the same adapter at a lower rank",
-    Relation.PARTIAL: "a part of its modules",
+    Relation.PARTIAL: "the same in a part of the modules",
     Relation.TRAINED_ON: "trained on from it, or strongly noised",
     Relation.PART_OF_A_MERGE: "one part of a merge",
     Relation.BY_ORDER: "uncertain: which layer is which was told by their order alone",
@@ -240,6 +243,7 @@ def common(removal: Sketch, other: Sketch) -> Common | None:
         coverage=len(ids) / len(removal.ids),
         second_coverage=len(ids) / len(other.ids),
         missing=np.setdiff1d(removal.ids, ids, assume_unique=True),
+        added=np.setdiff1d(other.ids, ids, assume_unique=True),
         negated=np.zeros(len(ids), np.bool_),
     )
 
@@ -434,8 +438,11 @@ def _explained(figures: _Figures) -> Relation:
     high = float(np.quantile(agreeing, 0.25)) if len(agreeing) else 0.0
     spread = float(np.quantile(figures.logs, 0.9) - np.quantile(figures.logs, 0.1))
     rank, other_rank = figures.ranks
-    if (both.coverage < 0.98 or len(agreeing) < len(both.ids)) and high >= 0.85:
+    all_there = not len(both.missing) and len(agreeing) == len(both.ids)
+    if high >= 0.85 and not all_there:
         return Relation.PARTIAL
+    if high >= 0.998 and len(both.added):
+        return Relation.PARTIAL  # nothing but that is another
     if high >= 0.998 and both.cosines.min() >= _ALL_AGREE:
         return Relation.SAME if spread < 0.02 and abs(figures.scale - 1) < 0.01 else Relation.SCALED
     if 0 < other_rank < rank and mean >= 0.5:

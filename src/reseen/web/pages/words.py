@@ -237,13 +237,14 @@ _PARTS: Mapping[str, str] = {
     "negated": "Negated, as if used at the opposite strength",
     "random": "Nothing of the removed model is left in",
     "missing": "Not in this file",
+    "added": "In this file and not in the removed model",
 }
 _RELATIONS: Mapping[str, str] = {
     "same": "the same adapter, saved again",
     "scaled": "the same adapter at another strength",
     "cast": "the same adapter in another number format",
     "resized": "the same adapter at a lower rank",
-    "partial": "a part of the adapter",
+    "partial": "the same adapter in a part of the layers",
     "trained on": "trained on from the adapter",
     "part of a merge": "the adapter is one part of a merge",
     "by order": "uncertain: which layer is which was told by their order alone",
