@@ -45,6 +45,10 @@ THROUGH: dict[Place, Place] = {
     ("scan/screen.py", "config_beside"): ("scan/inspect.py", "_config"),
     ("scan/inspect.py", "_config"): ("scan/inspect.py", "read"),
     ("scan/archive_at_hub.py", "_read_whole"): ("scan/archive_at_hub.py", "read_members"),
+    ("scan/archive_at_hub.py", "_holds_one"): ("scan/archive_at_hub.py", "read_members"),
+    ("scan/archive_at_hub.py", "_read_itself"): ("scan/archive_at_hub.py", "read_members"),
+    ("scan/archive_at_hub.py", "_whole"): ("scan/archive_at_hub.py", "_read_itself"),
+    ("scan/archive_at_hub.py", "_configs"): ("scan/archive_at_hub.py", "_read_wanted"),
     ("scan/archive_at_hub.py", "_read"): ("scan/archive_at_hub.py", "_read_wanted"),
     ("scan/archive_at_hub.py", "_read_wanted"): ("scan/archive_at_hub.py", "read_members"),
     # a checkpoint here
@@ -56,6 +60,7 @@ THROUGH: dict[Place, Place] = {
     # a file that a person names at a hub
     ("scan/remote.py", "listing_of"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "listing_of.read"): ("scan/remote.py", "_with_artifact"),
+    ("scan/remote.py", "_planned"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "sketch_of"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "sketch_of.read"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "embedding_of"): ("scan/remote.py", "_with_artifact"),

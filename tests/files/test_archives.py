@@ -23,7 +23,7 @@ import pytest
 from tests.files import build, packed
 from tests.files.build import T
 
-from reseen.files import archives, limits, unpacker
+from reseen.files import archives, behind, limits, unpacker
 from reseen.files.archives import Packed, UnpackBudget
 from reseen.files.rar_head import is_volume
 from reseen.files.source import LocalFile
@@ -573,15 +573,19 @@ def test_what_stands_beside_the_tensors_of_a_torch_file_is_read_or_said(
     assert [spot.code for spot in read(tmp_path, "a.pt", held.getvalue()).blind] == ["beside"]
 
 
-def test_a_configuration_in_the_folder_of_a_zip_is_as_if_it_lay_beside(tmp_path: Path) -> None:
-    peft = {
+PEFT_MODEL = build.safetensors(
+    {
         name.replace("lora_unet_", "unet.")
         .replace("lora_up", "lora_B")
         .replace("lora_down", "lora_A"): t
         for name, t in LORA.items()
     }
-    model = build.safetensors(peft)
-    config = json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 12}).encode()
+)
+PEFT_CONFIG = json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 12}).encode()
+
+
+def test_a_configuration_in_the_folder_of_a_zip_is_as_if_it_lay_beside(tmp_path: Path) -> None:
+    model, config = PEFT_MODEL, PEFT_CONFIG
     folder = tmp_path / "x"
     folder.mkdir()
     (folder / "adapter_model.safetensors").write_bytes(model)
@@ -600,3 +604,59 @@ def test_a_configuration_in_the_folder_of_a_zip_is_as_if_it_lay_beside(tmp_path:
         inside = {member.path: member.fingerprint for member in read_zip.members}
         assert inside["x/adapter_model.safetensors"].sketch == beside.sketch
         assert inside["y/adapter_model.safetensors"].sketch == alone.sketch
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("form", ["tar", "tar.gz", "7z"])
+def test_a_configuration_in_another_archive_counts_in_whatever_order(
+    form: str, late: bool, tmp_path: Path
+) -> None:
+    alone = read(tmp_path, "alone", PEFT_MODEL)
+    (tmp_path / "adapter_config.json").write_bytes(PEFT_CONFIG)
+    beside = read(tmp_path, "beside", PEFT_MODEL)
+    (tmp_path / "adapter_config.json").unlink()
+    configs = {"./x/adapter_config.json": PEFT_CONFIG, "z/adapter_config.json": b"{"}
+    models = {f"{folder}/adapter_model.safetensors": PEFT_MODEL for folder in ("x", "y")}
+    files = {**models, **configs} if late else {**configs, **models}
+    pack = packed.by_library if form == "7z" else packed.tar
+    data = pack(files, "w:gz") if form == "tar.gz" else pack(files)
+    found = read(tmp_path, "a", data)
+    inside = {member.path: member.fingerprint for member in found.members}
+    assert inside.keys() == models.keys()
+    assert inside["x/adapter_model.safetensors"].sketch == beside.sketch != alone.sketch
+    assert inside["y/adapter_model.safetensors"].sketch == alone.sketch
+    assert found.blind == ()
+
+
+SCRIPT = b"#!/bin/sh\ntail -c +100 $0 | tar xz\nexit\n" + b"#" * 60 + b"\n"
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz", "w:bz2"])
+@pytest.mark.parametrize("before", [SCRIPT, b"MZ" + RNG.bytes((4 << 20) - 300)])
+def test_a_tar_behind_other_bytes_is_as_if_it_were_not(
+    mode: str, before: bytes, tmp_path: Path
+) -> None:
+    plain = read(tmp_path, "plain", packed.tar(FILES, mode))
+    found = read(tmp_path, "a.run", before + packed.tar(FILES, mode))
+    assert found.members == plain.members
+    assert has_model(found)
+    assert not found.blind
+
+
+def test_one_packed_file_behind_other_bytes_is_read(tmp_path: Path) -> None:
+    found = read(tmp_path, "a.bin", SCRIPT + gzip.compress(MODEL))
+    assert [member.path for member in found.members] == ["data"]
+    assert has_model(found)
+
+
+@pytest.mark.parametrize("mark", [b"\x1f\x8b\x08", b"1AY&SY", b"ustar", b"\xfd7zXZ\0\0"])
+def test_what_only_looks_like_a_packed_file_is_none(
+    mark: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"MZ" + RNG.bytes(5_000) + mark * 900 + RNG.bytes(9_000)
+    alone = read(tmp_path, "b", b"MZ" + RNG.bytes(5_000)).blind
+    assert read(tmp_path, "a", data).blind == alone
+    monkeypatch.setattr(behind, "_MOST_TRIED", 100)
+    full = read(tmp_path, "a", data)
+    assert not full.members
+    assert "beside" in {spot.code for spot in full.blind}, "what is not tried is said"

@@ -21,10 +21,11 @@ from tests.fuzz.containers import LARGEST, hostile_files
 from tests.fuzz.play import Broken, FuzzedReader
 
 from reseen.errors import ReseenError
-from reseen.files import archives, shards, unpacker
+from reseen.files import archives, behind, shards, unpacker
 from reseen.files.archives import Packed, UnpackBudget
 from reseen.files.rar_head import is_volume
 from reseen.files.source import Memory, run
+from reseen.files.tensors import Listing, TensorInfo
 from reseen.fingerprints.digests import Fingerprinter, look_inside
 from reseen.fingerprints.members import with_members
 from reseen.records import BlindSpot, Container, DigestKind
@@ -226,8 +227,76 @@ def read_index(data: bytes) -> object:
     return len(found)
 
 
+def behind_others(rng: Random) -> bytes:
+    """An archive, or what looks like one, behind other bytes."""
+    before = rng.choice((b"MZ", b"#!/bin/sh\n", b"\x7fELF", b"\xff\xd8", rng.randbytes(9)))
+    before += rng.randbytes(rng.choice((0, 1, 300, 4_096, 9_000)))
+    out = rng.choice(_behind())
+    if chance.chance(rng, 3):
+        marks = [b"\x1f\x8b\x08", b"\xfd7zXZ\0\0", b"1AY&SY", b"ustar", b"7z\xbc\xaf\x27\x1c"]
+        out = mutated(out, rng, [mark * rng.choice((1, 40)) for mark in marks])
+    return before + out + rng.randbytes(rng.choice((0, 5_000)))
+
+
+@cache
+def _behind() -> tuple[bytes, ...]:
+    tars = [packed.tar(_members(), mode) for mode in ("w", "w:gz", "w:xz", "w:bz2")]
+    return (*tars, gzip.compress(_members()["m.safetensors"]), *_zips())
+
+
+def read_behind(data: bytes) -> object:
+    """In whatever pieces it comes, the same is said: that there is one, or none."""
+    every = behind.Signatures()
+    every.feed(data)
+    pieces, at = behind.Signatures(), 0
+    while at < len(data):
+        length = 1 + (at * 7_919 + len(data)) % 6_000
+        pieces.feed(data[at : at + length])
+        at += length
+    if (every.found is None) is not (pieces.found is None):
+        raise Broken("an archive is found or not by the pieces that a file comes in")
+    if every.found and not 0 < every.found[1] < len(data):
+        raise Broken("an archive that does not begin behind other bytes")
+    within = behind.archive_within(_Held(data), ends_as_zip=False)
+    return None if within is None else (within[0], within[1].size)
+
+
+def shard_files(rng: Random) -> bytes:
+    """Names and tensors of shards, and their index."""
+    names = [f"m-{n}-of-{rng.choice((2, 2, 3, 0, 501))}.bin" for n in range(1, 4)]
+    shards_made = {
+        rng.choice(names): {
+            word(rng): [rng.randrange(9), rng.randrange(9)] for _ in range(rng.randrange(4))
+        }
+        for _ in range(rng.randrange(1, 4))
+    }
+    every = [name for some in shards_made.values() for name in some]
+    places = {rng.choice(every): rng.choice(names) for _ in range(rng.randrange(3)) if every}
+    return json.dumps([shards_made, places]).encode()
+
+
+def read_shards(data: bytes) -> object:
+    made, places = json.loads(data)
+    listings = []
+    for name, tensors in made.items():
+        infos = tuple(TensorInfo(n, "U8", (size,), at, size) for n, (at, size) in tensors.items())
+        listings.append((name, 20, Listing(Container.SAFETENSORS, infos)))
+    for whole, some in shards.sets_in(made):
+        if len(some) < 2 or not set(some) <= made.keys() or "/" in whole:
+            raise Broken("a set of shards that are not all there")
+    joined = shards.joined(places, listings)
+    names = [info.name for info in joined.tensors]
+    if len(set(names)) < len(names) or not set(places) <= set(names):
+        raise Broken("a tensor comes twice, or is not where it is said to be")
+    if any(info.start + info.length > 20 * len(listings) for info in joined.tensors):
+        raise Broken("a tensor beyond its shards")
+    return len(names)
+
+
 READERS = (
     FuzzedReader("shard-index", index, read_index),
+    FuzzedReader("shard-files", shard_files, read_shards),
+    FuzzedReader("archive-behind", behind_others, read_behind),
     FuzzedReader("archive-zip", zip_file, read_zip),
     FuzzedReader("archive-tar", tar_file, read_tar),
     FuzzedReader("archive-words", words_of_process, read_words),

@@ -5,25 +5,31 @@ from __future__ import annotations
 
 import asyncio
 import zipfile
+from io import BytesIO
 
+import numpy as np
 import pytest
 from tests.files import build, packed
+from tests.files.test_archives import PEFT_CONFIG, PEFT_MODEL
 from tests.match.made import fully_known, known, listed, remove
 from tests.match.updates import CAST, OTHER, REMOVED, put
 from tests.scan.fake_hub import BUSY, COMMIT, FakeHub
 
+from replica import made
 from reseen.files.source import Range
 from reseen.hubs.hub import Revision
 from reseen.hubs.kinds import address_of
 from reseen.observed import sightings
 from reseen.observed.readings import read_so_far
-from reseen.records import Artifact, RemovalClass, Rung, Sighting, SightingState
+from reseen.records import Artifact, RemovalClass, RepoType, Rung, Sighting, SightingState
+from reseen.registry.never_read import NOTHING
 from reseen.review import notice_text
 from reseen.review.notice_read import Item
 from reseen.scan.context import reading
 from reseen.scan.inspect import wants_reading
 from reseen.scan.recheck import revisit
 from reseen.scan.record import record
+from reseen.scan.remote import RemoteFile, listing_of
 from reseen.scan.target import Options
 from reseen.scan.visit import Visit, file_of, visit
 from reseen.store.database import Store
@@ -188,3 +194,79 @@ def test_a_notice_names_the_archive_and_the_file_in_it(store: Store) -> None:
     assert "   In the archive: Test model.zip" in lines
     told = notice_text._place(item)
     assert (told["path"], told["archive"]) == ("Test model.zip!x/LORA", "Test model.zip")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_configuration_in_a_zip_is_read_by_range(store: Store, method: int) -> None:
+    remove(store, fully_known(OTHER))
+    files = {
+        "1.jpg": PICTURE,
+        "x/adapter_model.safetensors": PEFT_MODEL,
+        "x/adapter_config.json": PEFT_CONFIG,
+    }
+    hub = hub_of({"a.zip": build.python_zip(files, method)})
+    found = {one.artifact.path: one for one in visited(store, hub).seen}
+    inspection = found["a.zip!x/adapter_model.safetensors"].inspection
+    bare = visited(store, hub_of({"a.zip": build.python_zip({"m": PEFT_MODEL}, method)})).seen[-1]
+    assert inspection is not None
+    assert bare.inspection is not None
+    assert inspection.sketch != bare.inspection.sketch
+    assert sum(r.length for _, r in hub.ranges) < 320_000 < len(PICTURE)
+
+
+def test_a_configuration_beside_a_named_file_is_read() -> None:
+    files = {"x/adapter_model.safetensors": PEFT_MODEL, "x/adapter_config.json": PEFT_CONFIG}
+    place = RemoteFile(RepoType.MODEL, "someone/test", COMMIT, "x/adapter_model.safetensors")
+    _, made = listing_of(lambda: hub_of(files), place, NOTHING)
+    assert made.scale_known
+    assert not listing_of(lambda: hub_of({place.path: PEFT_MODEL}), place, NOTHING)[1].scale_known
+
+
+def test_compressed_torch_files_and_arrays_are_read_whole(store: Store) -> None:
+    put(store, REMOVED)
+    tensors = {t.name: build.T(t.dtype, t.shape, t.data) for t in made.opened(REMOVED)[0]}
+    entries = {"archive/data.pkl": build.pickled(build.state_dict(tensors))}
+    entries |= {f"archive/data/{n}": t.data for n, t in enumerate(tensors.values())}
+    hub = hub_of({"x.pt": build.python_zip(entries, zipfile.ZIP_DEFLATED)})
+    found = visited(store, hub)
+    assert hub.streams == ["x.pt"]
+    (one,) = recorded(store, found)
+    assert (one.path, one.rung) == ("x.pt", Rung.TENSORS)
+    assert found.problems == ()
+    held = BytesIO()
+    arrays = {t.name: np.frombuffer(t.data, "<f2").reshape(t.shape) for t in made.opened(CAST)[0]}
+    np.savez_compressed(held, **arrays)
+    (one,) = recorded(store, visited(store, hub_of({"LORA": held.getvalue()})))
+    assert (one.path, one.rung) == ("LORA", Rung.WEIGHTS)
+    small = visited(store, hub_of({"x.pt": hub.files["x.pt"]}), Options(max_artifact_bytes=1_000))
+    assert "[limit]" in small.problems[0].reason
+
+
+@pytest.mark.parametrize(
+    ("before", "pack", "whole"),
+    [
+        (b"MZ" + bytes(5_000), packed.by_library, True),
+        (b"#!/bin/sh\nexit\n", lambda files: packed.tar(files, "w:gz"), True),
+        (b"other bytes" * 900, build.python_zip, True),
+        (b"other bytes" * 900, packed.tar, False),
+    ],
+)
+def test_an_archive_behind_another_beginning_is_read_whole(  # type: ignore[no-untyped-def]
+    store: Store, before: bytes, pack, whole: bool
+) -> None:
+    put(store, REMOVED)
+    hub = hub_of({"setup": before + pack({"m": CAST}), "a.png": before + pack({"n": CAST})})
+    found = recorded(store, visited(store, hub))
+    assert [(one.path, one.rung) for one in found] == [("setup!m", Rung.WEIGHTS)] * whole
+    assert hub.streams == ["setup"] * whole
+    if whole:
+        assert asked(store, hub) == {"setup!m": SightingState.LIVE}
+
+
+def test_a_program_without_an_archive_costs_nothing_but_itself(store: Store) -> None:
+    put(store, REMOVED)
+    hub = hub_of({"tool": b"MZ" + bytes(9_000), "other": b"x" * 100_000})
+    found = visited(store, hub)
+    assert recorded(store, found) == []
+    assert hub.streams == ["tool"]
+    assert hub.reads == ["tool", "other", "other"], "the end of what is no program, too"

@@ -113,9 +113,10 @@ class UnpackBudget:
 
 
 def members(
-    source: OpenFile, container: Container, budget: UnpackBudget
+    source: OpenFile, container: Container, budget: UnpackBudget, *, also: str = ""
 ) -> Iterator[Packed | BlindSpot]:
-    """What is in an archive. Raises Malformed, TooLarge or Unread where not even its list can be
+    """What is in an archive. `also`: a name of which files are given however small, where they are
+    unpacked by a process. Raises Malformed, TooLarge or Unread where not even its list can be
     read."""
     head = source.read(Range(0, 64))
     if container in BY_DIRECTORY:
@@ -126,7 +127,7 @@ def members(
         return iter((SEVERAL_PARTS,))
     if container is Container.SEVEN_ZIP and ends_elsewhere(head, source.size):
         return iter((SEVERAL_PARTS,))
-    return _of_process(source, container, budget)
+    return _of_process(source, container, budget, also)
 
 
 def ends_elsewhere(head: bytes, size: int) -> bool:
@@ -231,7 +232,7 @@ def _name(entry: ZipEntry) -> str:
 
 
 def _of_process(
-    source: OpenFile, container: Container, budget: UnpackBudget
+    source: OpenFile, container: Container, budget: UnpackBudget, also: str
 ) -> Iterator[Packed | BlindSpot]:
     seconds = system_limits.seconds_for(4 * source.size)
     begin = source.begin if isinstance(source, Behind) else 0
@@ -246,7 +247,7 @@ def _of_process(
     )
     assert process.stdout is not None
     try:
-        yield from _heard(_Words(process.stdout), budget)
+        yield from _heard(_Words(process.stdout), budget, also)
     finally:
         process.kill()
         process.stdout.close()
@@ -299,7 +300,7 @@ class _Words:
         return data
 
 
-def _heard(words: _Words, budget: UnpackBudget) -> Iterator[Packed | BlindSpot]:
+def _heard(words: _Words, budget: UnpackBudget, also: str = "") -> Iterator[Packed | BlindSpot]:
     """The members that it tells of. Raises FileError for what it cannot have meant."""
     for _ in range(limits.ENTRIES):
         if words.told:
@@ -316,7 +317,7 @@ def _heard(words: _Words, budget: UnpackBudget) -> Iterator[Packed | BlindSpot]:
             yield why
             return  # what comes behind it can only be had by unpacking it
         blocks = _all_of(words, size) if size is not None else _any_of(words, budget)
-        if not small:
+        if not small or (also and path.rpartition("/")[2] == also):
             yield Packed(path, size, blocks)
         with suppress(FileError):  # whoever took it has heard of that
             for _ in blocks:

@@ -1,8 +1,8 @@
 """An archive behind other bytes: a program that unpacks itself, a picture with a zip at its end.
 
 What comes in: the bytes of a file that is no archive by its beginning. What goes out: where one
-begins in it, as programs that open such files look for it: a zip by its end, a 7z or a rar by the
-first signature. `Behind` is the file from there on.
+begins in it, as programs that open such files look for it: a zip by its end, a 7z, a rar, a tar or
+a packed one by the first signature that holds. `Behind` is the file from there on.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass
 
 from reseen.files import zip_directory
+from reseen.files.identify import HEAD_LENGTH, identify
 from reseen.files.source import OpenFile, Range, run
 from reseen.files.zip_directory import Windows
 from reseen.records import Container
@@ -20,6 +21,16 @@ _SIGNATURES = (
     (b"Rar!\x1a\x07\x00", Container.RAR),
     (b"Rar!\x1a\x07\x01\x00", Container.RAR),
 )
+_PACKED = (
+    (b"\x1f\x8b\x08", 0, Container.GZIP),
+    (b"\xfd7zXZ\0\0", 0, Container.XZ),
+    (b"1AY&SY", 4, Container.BZIP2),
+    (b"ustar", 257, Container.TAR),
+)
+"""What stands in a tar or a packed file, how many bytes after it begins, and which it is."""
+_LOOK = 4 << 10
+"""Bytes of what may be one that tell; of a shorter one nothing could be known."""
+_MOST_TRIED = 10_000
 _HEADER = 32
 """Bytes of a 7z's first header: signature, version, the checksum of what follows, where it ends."""
 _BLOCK = 1 << 22
@@ -48,21 +59,41 @@ class Behind:
 
 
 class Signatures:
-    """Looks for a 7z or a rar in a file that streams by: `feed` its bytes in order."""
+    """Looks for an archive in a file that streams by: `feed` its bytes in order."""
 
     def __init__(self) -> None:
         self.found: tuple[Container, int] | None = None
         """What, and where it begins."""
         self._kept = b""
         self._at = 0
+        self._tried = 0
 
     def feed(self, block: bytes) -> None:
         """The next bytes."""
         if self.found is None:
             data = self._kept + block
-            self.found = _first(data, self._at - len(self._kept))
-            self._kept = data[-(_HEADER - 1) :]
+            start = self._at - len(self._kept)
+            self.found = _first(data, start) or self._packed(data, start)
+            self._kept = data[-(_LOOK - 1) :]
         self._at += len(block)
+
+    def _packed(self, data: bytes, start: int) -> tuple[Container, int] | None:
+        """The first tar, or packed file, that begins in these bytes."""
+        places: list[tuple[int, Container]] = []
+        for mark, before, container in _PACKED:
+            at = data.find(mark) - before
+            while at + before >= 0:
+                if start + at > 0 and at >= 0 and at + _LOOK <= len(data):
+                    # Where a file is full of what looks so, it is said, and no more is tried.
+                    self._tried += 1
+                    if self._tried > _MOST_TRIED or _IS_ONE[container](data[at : at + _LOOK]):
+                        places.append((at, container))
+                        break
+                at = data.find(mark, at + before + 1) - before
+        if not places:
+            return None
+        at, container = min(places)
+        return container, start + at
 
 
 def _first(data: bytes, start: int) -> tuple[Container, int] | None:
@@ -79,6 +110,38 @@ def _first(data: bytes, start: int) -> tuple[Container, int] | None:
         return None
     at, container = min(places)
     return container, start + at
+
+
+def _is_gzip(data: bytes) -> bool:
+    """Does something that is known come out of it?"""
+    try:
+        made = zlib.decompressobj(31).decompress(data, _LOOK)
+    except zlib.error:
+        return False
+    return identify(made[:HEAD_LENGTH], 1 << 62) not in (Container.UNKNOWN, Container.ONNX)
+
+
+def _is_xz(data: bytes) -> bool:
+    return zlib.crc32(data[6:8]) == int.from_bytes(data[8:12], "little")
+
+
+def _is_bzip2(data: bytes) -> bool:
+    return b"1" <= data[3:4] <= b"9"
+
+
+def _is_tar(data: bytes) -> bool:
+    """By the checksum of its first header, without which nobody takes it for one."""
+    told = data[148:156].strip(b" \0")
+    counted = sum(data[:148]) + 8 * ord(" ") + sum(data[156:512])
+    return told.lstrip(b"0") == b"%o" % counted
+
+
+_IS_ONE = {
+    Container.GZIP: _is_gzip,
+    Container.XZ: _is_xz,
+    Container.BZIP2: _is_bzip2,
+    Container.TAR: _is_tar,
+}
 
 
 def _is_seven_zip(data: bytes, at: int) -> bool:

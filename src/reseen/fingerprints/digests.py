@@ -57,6 +57,8 @@ BEHIND = BlindSpot(
 )
 ENDS_OTHERWISE = (*PICTURES, Container.UNKNOWN)
 """What has nothing read of it and can end as it likes: a zip that unpacks itself, a picture."""
+PROGRAMS = (b"MZ", b"\x7fELF", b"#!", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+"""How programs begin: of Windows, of Linux, in a shell's words, of macOS."""
 _ALONE = 4 << 20
 """Files up to this many bytes are not worth a second thread."""
 _AUTOV1_AT, _AUTOV1_LENGTH = 0x100000, 0x10000
@@ -79,6 +81,8 @@ class Inside:
     """Why the tensors could not be listed."""
     code: str = ""
     """The same in a word."""
+    is_program: bool = False
+    """It is of no kind that is known, and begins as what may unpack itself."""
 
     @property
     def blind(self) -> tuple[BlindSpot, ...]:
@@ -102,7 +106,10 @@ def look_inside(size: int, *, thorough: bool = False) -> Reader[Inside]:
             return _inside(listing, data_size)
     except (Malformed, TooLarge, Unread, Unforeseen) as e:
         code = _code(e, container)
-        return Inside(container, data_size=data_size, problem=str(e), code=code)
+        is_program = container is Container.UNKNOWN and head.startswith(PROGRAMS)
+        return Inside(
+            container, data_size=data_size, problem=str(e), code=code, is_program=is_program
+        )
 
 
 def _code(error: FileError, container: Container) -> str:

@@ -16,7 +16,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -38,7 +38,8 @@ from reseen.files.source import (
 )
 from reseen.files.torch_zip import BESIDE
 from reseen.files.zip_packed import write_plain
-from reseen.fingerprints.config import configs_in_zip
+from reseen.fingerprints.config import NAME as CONFIG
+from reseen.fingerprints.config import ArchiveConfigs, configs_in_zip
 from reseen.fingerprints.digests import (
     BEHIND,
     BLOCK,
@@ -154,13 +155,25 @@ def _spooled(
         if size is not None and came < size:
             raise Malformed("the file broke off before its end")
         source = OpenSpool(spool.fileno(), came)
-        if forbidden is not None and forbidden(told := whole_digests(source)):
-            return told  # nothing in it is looked at, and the file is gone
-        inside = run(source, look_inside(came, thorough=True))
-        pass_ = Fingerprinter(came, inside, config, shared=budget if depth else None)
-        for at in range(0, came, BLOCK):
-            pass_.update(source.read(Range(at, BLOCK)))
-        return with_members(source, pass_.finish(), forbidden, budget=budget, depth=depth)
+        return read_spool(source, forbidden, budget=budget, depth=depth, config=config)
+
+
+def read_spool(
+    source: OpenSpool,
+    forbidden: Forbidden | None,
+    *,
+    budget: UnpackBudget | None = None,
+    depth: int = 0,
+    config: PeftConfig | None = None,
+) -> Fingerprint:
+    """As `read_stream`, of a file all of which is at hand."""
+    if forbidden is not None and forbidden(told := whole_digests(source)):
+        return told  # nothing in it is looked at, and the file is gone
+    inside = run(source, look_inside(source.size, thorough=True))
+    pass_ = Fingerprinter(source.size, inside, config, shared=budget if depth else None)
+    for at in range(0, source.size, BLOCK):
+        pass_.update(source.read(Range(at, BLOCK)))
+    return with_members(source, pass_.finish(), forbidden, budget=budget, depth=depth)
 
 
 # -- archives ------------------------------------------------------------------------------------
@@ -319,33 +332,55 @@ def _members(
 ) -> tuple[tuple[Member, ...], tuple[BlindSpot, ...]]:
     found: dict[str, Fingerprint] = {}
     spots: dict[str, BlindSpot] = {}
+    shown_as: dict[str, str] = {}
+    configs = ArchiveConfigs(configs_in_zip(source) if container in archives.BY_DIRECTORY else {})
 
     def note(spot: BlindSpot) -> None:
         before = spots.get(spot.reason)
         spots[spot.reason] = replace(spot, count=before.count + 1) if before else spot
 
+    def unpacked() -> Iterator[Packed | BlindSpot]:
+        return archives.members(source, container, budget, also=CONFIG)
+
+    def read(packed: Packed) -> Fingerprint | None:
+        with bulkhead(), system_limits.limits(packed.size or 0):
+            if (file := configs.taken(packed)) is None:
+                return None
+            return _read(file, forbidden, budget, depth, configs.of(packed.path))
+
     try:
         with bulkhead():
-            configs = configs_in_zip(source) if container in archives.BY_DIRECTORY else {}
-            for each in archives.members(source, container, budget):
+            for each in unpacked():
                 if isinstance(each, BlindSpot):
                     note(each)
                     continue
                 try:
-                    with bulkhead(), system_limits.limits(each.size or 0):
-                        config = configs.get(each.path.rpartition("/")[0])
-                        read = _read(each, forbidden, budget, depth, config)
+                    one = read(each)
                 except FileError as e:
                     note(BlindSpot(e.code, str(e)))
                     continue
-                is_more = read.members or read.rows is not None or _is_said_to_hold(read)
-                if read.container not in PICTURES or is_more:
-                    found[unique(shown(each.path), found)] = read
+                if one is not None and _is_kept(one):
+                    name = shown_as[each.path] = unique(shown(each.path), found)
+                    found[name] = one
+            if configs.late and forbidden is not _at_once:
+                # Once more, for those of which the configuration came after them.
+                for each in unpacked():
+                    if not isinstance(each, BlindSpot) and configs.came_late_for(each.path):
+                        with suppress(FileError):
+                            one = read(each)
+                            if one is not None and each.path in shown_as:
+                                found[shown_as[each.path]] = one
     except FileError as e:
         several = str(e) == zip_directory.SEVERAL
         note(archives.SEVERAL_PARTS if several else BlindSpot(e.code, str(e)))
     members = tuple(Member(path, read) for path, read in found.items())
     return members, tuple(spots.values())
+
+
+def _is_kept(read: Fingerprint) -> bool:
+    """Is it told of: is it no picture, or one with something in it?"""
+    is_more = read.members or read.rows is not None or _is_said_to_hold(read)
+    return read.container not in PICTURES or bool(is_more)
 
 
 def _is_said_to_hold(read: Fingerprint) -> bool:

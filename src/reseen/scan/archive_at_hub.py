@@ -1,5 +1,7 @@
 """An archive at a hub: of a zip its directory, and the files in it that may be weights, each by
-Range; another whole, where its name does not say that it is an archive.
+Range; another whole, where its name does not say that it is an archive. A torch file, or numpy's
+arrays, that is compressed is read whole; a program too, for it may unpack itself, and what ends as
+a zip (a file of no known kind costs one range more, of its last 64 KiB, to tell).
 
 What comes in: an artifact whose header told that it holds others. What goes out: the same reading,
 with a fingerprint for each file in it that was read. Of a zip no byte of the others is asked for.
@@ -10,25 +12,35 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from io import BytesIO
 from typing import IO
 
 from reseen.errors import FileError, HubBusy, HubError, Malformed, bulkhead
-from reseen.files import zip_directory
+from reseen.files import npz, system_limits, torch_zip, zip_directory
 from reseen.files.archives import BY_PROCESS, Inflated, UnpackBudget, wanted_entries
 from reseen.files.source import OpenSpool, Range
 from reseen.files.zip_directory import LOCAL_LENGTH, Windows, ZipEntry, start_told
-from reseen.fingerprints.digests import whole_digests
-from reseen.fingerprints.members import read_stream, shown, unique, with_members
+from reseen.fingerprints.config import config_entries, folder_of
+from reseen.fingerprints.digests import ENDS_OTHERWISE, whole_digests
+from reseen.fingerprints.members import (
+    read_spool,
+    read_stream,
+    shown,
+    unique,
+    with_members,
+)
 from reseen.hubs.hub import drive
 from reseen.records import Artifact, BlindSpot, Container, Fingerprint, Problem
 from reseen.registry.never_read import ended, forbids
 from reseen.scan.budget import SPENT, Kind
 from reseen.scan.context import ReadContext
-from reseen.scan.inspect import OTHER_ENDINGS, smallest
-from reseen.scan.read_result import AWAY, LIMIT, ReadResult, where
+from reseen.scan.inspect import OTHER_ENDINGS, is_named_otherwise, read_in_full, smallest
+from reseen.scan.read_result import AWAY, LIMIT, PROGRAM, ReadResult, where
+from reseen.updates.peft import PeftConfig, parse_config
 
 _PIECE = 8 << 20
 """Bytes asked for at once."""
@@ -38,12 +50,20 @@ _ZIPS = (Container.ZIP, Container.NPZ, Container.DDUF)
 NOT_WHOLE = BlindSpot("limit", "files in an archive that are larger than the limit on bytes allows")
 
 
+_PACKED = (npz.COMPRESSED, torch_zip.COMPRESSED)
+"""Why a torch file, or numpy's arrays, are not read before all of them is at hand."""
+
+
 def is_one(what: ReadResult) -> bool:
-    """Did its header tell that it is an archive, and no torch file?"""
+    """Did its header tell that it is an archive, or may it be one that says so elsewhere?"""
     header = what.inspection
     if header is None or what.busy or what.missing or what.left:
         return False
-    return header.container in (*_ZIPS, *BY_PROCESS) and header.problem is not None
+    in_others = header.container in ENDS_OTHERWISE and header.architecture is not None
+    return in_others or (
+        header.problem is not None
+        and (header.container in (*_ZIPS, *BY_PROCESS) or header.problem in _PACKED)
+    )
 
 
 async def read_members(context: ReadContext, artifact: Artifact, what: ReadResult) -> ReadResult:
@@ -56,6 +76,12 @@ async def read_members(context: ReadContext, artifact: Artifact, what: ReadResul
         return what
     windows = Windows(artifact.size)
     try:
+        if inspection.container in ENDS_OTHERWISE:
+            if not await _holds_one(context, artifact, what):
+                return what
+            return await _read_itself(context, artifact, what)
+        if inspection.problem in _PACKED:
+            return await _read_itself(context, artifact, what)
         if inspection.container in BY_PROCESS:
             return await _read_whole(context, artifact, what)
         entries = await drive(context.hub, artifact, zip_directory.read_directory(windows))
@@ -80,6 +106,7 @@ async def _read_wanted(
         before = spots.get(spot.reason)
         spots[spot.reason] = replace(spot, count=before.count + 1) if before else spot
 
+    configs = await _configs(context, artifact, entries)
     least = smallest(context.known.has_rows)
 
     def may_be_weights(path: str, size: int) -> bool:
@@ -98,7 +125,8 @@ async def _read_wanted(
         budget.spend(entry.size, Kind.WHOLE)
         try:
             with bulkhead():
-                read = await _read(context, artifact, entry, unpacked)
+                config = configs.get(folder_of(entry))
+                read = await _read(context, artifact, entry, unpacked, config)
         except FileError as e:
             note(BlindSpot(e.code, str(e)))
         else:
@@ -110,16 +138,70 @@ async def _read_wanted(
     return replace(what, inspection=opened, members=_members(found), blind=tuple(spots.values()))
 
 
+async def _holds_one(context: ReadContext, artifact: Artifact, what: ReadResult) -> bool:
+    """May an archive stand in a file that does not begin as one? It may in a program; else its last
+    bytes say so. Raises HubError."""
+    size = artifact.size or 0
+    if is_named_otherwise(artifact) or size < smallest(context.known.has_rows):
+        return False
+    if PROGRAM in what.blind:
+        return True
+    begin = max(size - zip_directory.TAIL, 0)
+    tail = await context.hub.read(artifact, Range(begin, size - begin))
+    context.budget.spend(len(tail), Kind.HEADERS)
+    return zip_directory.ends_as_zip(tail)
+
+
+async def _read_itself(context: ReadContext, artifact: Artifact, what: ReadResult) -> ReadResult:
+    """A file of which every byte is needed before any of it can be read. Raises HubError, and
+    FileError where other bytes come than the hub states."""
+    if limit := _limited(context, artifact, what):
+        return limit
+    known = context.known
+    async with _whole(context, artifact) as source:
+        read = await asyncio.to_thread(_of_itself, source, context)
+    exact = known.match_digests(read)
+    told = await asyncio.to_thread(read_in_full, artifact, what.confirmed, read, known, exact)
+    return replace(told, members=read.within)
+
+
+def _of_itself(source: OpenSpool, context: ReadContext) -> Fingerprint:
+    with bulkhead(), system_limits.limits(source.size):
+        return ended(context.known, read_spool(source, partial(forbids, context.known)))
+
+
 async def _read_whole(context: ReadContext, artifact: Artifact, what: ReadResult) -> ReadResult:
     """Raises HubError, and FileError where other bytes come than the hub states."""
-    budget, size, header = context.budget, artifact.size or 0, what.inspection
+    if limit := _limited(context, artifact, what):
+        return limit
+    header = what.inspection
     assert header is not None
     assert header.container is not None
+    async with _whole(context, artifact) as source:
+        read = await asyncio.to_thread(_of_archive, source, header.container, context)
+    if forbids(context.known, read):
+        return what
+    opened = replace(header, problem=None if read.members else read.problem)
+    found = {member.path: member.fingerprint for member in read.members}
+    return replace(what, inspection=opened, members=_members(found), blind=read.blind)
+
+
+def _limited(context: ReadContext, artifact: Artifact, what: ReadResult) -> ReadResult | None:
+    """What is known so far, where the whole file is more than the limits allow."""
+    budget, size = context.budget, artifact.size or 0
     if size > min(context.options.max_artifact_bytes, budget.left):
         return replace(what, blind=(*what.blind, NOT_WHOLE))
     if size > budget.scan.left:
         return replace(what, skipped=SPENT, left=True, unread=LIMIT)
-    budget.spend(size, Kind.WHOLE)
+    return None
+
+
+@asynccontextmanager
+async def _whole(context: ReadContext, artifact: Artifact) -> AsyncIterator[OpenSpool]:
+    """All bytes of a file, in one that has no name and is gone afterwards. Raises HubError, and
+    Malformed where other bytes come than the hub states."""
+    size = artifact.size or 0
+    context.budget.spend(size, Kind.WHOLE)
     with tempfile.TemporaryFile("w+b", buffering=0, prefix="reseen-") as spool:  # 0600, no name
         came = 0
         async for chunk in context.hub.stream(artifact, size):
@@ -127,13 +209,7 @@ async def _read_whole(context: ReadContext, artifact: Artifact, what: ReadResult
             await asyncio.to_thread(spool.write, chunk)
         if came != size:
             raise Malformed("the file broke off before its end")
-        source = OpenSpool(spool.fileno(), size)
-        read = await asyncio.to_thread(_of_archive, source, header.container, context)
-    if forbids(context.known, read):
-        return what
-    opened = replace(header, problem=None if read.members else read.problem)
-    found = {member.path: member.fingerprint for member in read.members}
-    return replace(what, inspection=opened, members=_members(found), blind=read.blind)
+        yield OpenSpool(spool.fileno(), size)
 
 
 def _of_archive(source: OpenSpool, container: Container, context: ReadContext) -> Fingerprint:
@@ -155,23 +231,45 @@ def _members(found: dict[str, Fingerprint]) -> tuple[tuple[str, Fingerprint], ..
     return tuple(every)
 
 
+async def _configs(
+    context: ReadContext, artifact: Artifact, entries: list[ZipEntry]
+) -> dict[str, PeftConfig]:
+    """The PEFT configurations in a zip, by the folder in it of each: one range each. Raises
+    HubError."""
+    found: dict[str, PeftConfig] = {}
+    for entry in config_entries(entries):
+        data = await context.hub.read(artifact, Range(entry.at, entry.end - entry.at))
+        context.budget.spend(len(data), Kind.HEADERS)
+        with suppress(FileError), bulkhead():
+            found[folder_of(entry)] = parse_config(b"".join(_unpacked(BytesIO(data), entry)))
+    return found
+
+
 async def _read(
-    context: ReadContext, artifact: Artifact, entry: ZipEntry, unpacked: UnpackBudget
+    context: ReadContext,
+    artifact: Artifact,
+    entry: ZipEntry,
+    unpacked: UnpackBudget,
+    config: PeftConfig | None,
 ) -> Fingerprint:
     """Raises HubError, and FileError for what is in the entry."""
     with tempfile.TemporaryFile("w+b", buffering=0, prefix="reseen-") as spool:  # 0600, no name
         for at in range(entry.at, entry.end, _PIECE):
             data = await context.hub.read(artifact, Range(at, min(_PIECE, entry.end - at)))
             await asyncio.to_thread(spool.write, data)
-        return await asyncio.to_thread(_of_spool, spool, context, entry, unpacked)
+        return await asyncio.to_thread(_of_spool, spool, context, entry, unpacked, config)
 
 
 def _of_spool(
-    spool: IO[bytes], context: ReadContext, entry: ZipEntry, unpacked: UnpackBudget
+    spool: IO[bytes],
+    context: ReadContext,
+    entry: ZipEntry,
+    unpacked: UnpackBudget,
+    config: PeftConfig | None,
 ) -> Fingerprint:
     forbidden = partial(forbids, context.known)
     blocks = _unpacked(spool, entry)
-    read = read_stream(blocks, entry.full, forbidden, budget=unpacked, depth=1)
+    read = read_stream(blocks, entry.full, forbidden, budget=unpacked, depth=1, config=config)
     return ended(context.known, read)
 
 

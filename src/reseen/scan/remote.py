@@ -20,6 +20,7 @@ from reseen.hubs.addresses import Named
 from reseen.hubs.hub import Hub, drive
 from reseen.records import Artifact, RepoType
 from reseen.registry.never_read import NeverRead, forbids
+from reseen.scan.screen import config_beside
 from reseen.updates.plan import Plan, plan
 
 T = TypeVar("T")
@@ -52,8 +53,7 @@ def listing_of(
     for a file of the class of which nothing is read."""
 
     async def read(hub: Hub, artifact: Artifact) -> tuple[Listing, Plan]:
-        listing = await drive(hub, artifact, read_listing(artifact.size or 0))
-        return listing, plan(listing)
+        return await _planned(hub, artifact)
 
     return _with_artifact(open_hub, place, never, read)
 
@@ -62,8 +62,8 @@ def sketch_of(open_hub: Callable[[], Hub], place: RemoteFile, never: NeverRead) 
     """The sketch of a remote file. Raises as `listing_of`."""
 
     async def read(hub: Hub, artifact: Artifact) -> Sketched:
-        listing = await drive(hub, artifact, read_listing(artifact.size or 0))
-        return await drive(hub, artifact, read_sketch(plan(listing)))
+        _, made = await _planned(hub, artifact)
+        return await drive(hub, artifact, read_sketch(made))
 
     return _with_artifact(open_hub, place, never, read)
 
@@ -79,6 +79,16 @@ def embedding_of(
         return rows
 
     return _with_artifact(open_hub, place, never, read)
+
+
+async def _planned(hub: Hub, artifact: Artifact) -> tuple[Listing, Plan]:
+    """By the header, and by the configuration beside the file where the scale stands there."""
+    listing = await drive(hub, artifact, read_listing(artifact.size or 0))
+    made = plan(listing)
+    if made.modules and not made.scale_known:
+        config = await config_beside(hub, artifact, None)
+        made = made if config is None else plan(listing, config)
+    return listing, made
 
 
 def _with_artifact(

@@ -38,7 +38,7 @@ from reseen.observed.samples import LARGEST, SMALL
 from reseen.records import NEAR_TABLE, Artifact, BlindSpot, Rung
 from reseen.scan.budget import SPENT, Budget, Kind
 from reseen.scan.context import ReadContext
-from reseen.scan.read_result import LIMIT, ReadResult, blind_to, too_large
+from reseen.scan.read_result import LIMIT, PROGRAM, ReadResult, blind_to, too_large
 from reseen.updates.not_read import BEGINS_FROM_BASE, SAID_FROM_BASE, code_of
 from reseen.updates.peft import LARGEST as LARGEST_CONFIG
 from reseen.updates.peft import PeftConfig, parse_config
@@ -60,7 +60,10 @@ async def screen(
     hub, budget = context.hub, context.budget
     so_far = _with(so_far, architecture="")
     if inside.listing is None:
-        return replace(so_far, blind=blind_to(artifact.path, inside.container, inside.blind))
+        program = (PROGRAM,) if inside.is_program else ()
+        return replace(
+            so_far, blind=blind_to(artifact.path, inside.container, (*program, *inside.blind))
+        )
     clock = time_for(artifact.size or 0)
     made = await asyncio.to_thread(clock.run, plan, inside.listing)
     if made.modules and not made.scale_known:
@@ -191,7 +194,7 @@ def _with(so_far: ReadResult, **more: Any) -> ReadResult:
     return replace(so_far, inspection=replace(so_far.inspection, **more))
 
 
-async def config_beside(hub: Hub, artifact: Artifact, budget: Budget) -> PeftConfig | None:
+async def config_beside(hub: Hub, artifact: Artifact, budget: Budget | None) -> PeftConfig | None:
     """The PEFT configuration in the same folder of the same commit; None where there is none that
     can be read. Raises HubBusy."""
     path = str(PurePosixPath(artifact.path).with_name(CONFIG))
@@ -200,7 +203,8 @@ async def config_beside(hub: Hub, artifact: Artifact, budget: Budget) -> PeftCon
     )
     try:
         data = await hub.read(beside, Range(0, LARGEST_CONFIG + 1))
-        budget.spend(len(data), Kind.HEADERS)
+        if budget is not None:
+            budget.spend(len(data), Kind.HEADERS)
         with bulkhead():
             return parse_config(data) if len(data) <= LARGEST_CONFIG else None
     except HubBusy:
