@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,16 +180,79 @@ def test_the_package_reads_what_our_tests_write() -> None:
             assert found.data.tobytes() == written.data
 
 
-@pytest.mark.parametrize("dtype", ["Q8_1", "Q8_K", "Q1_0"])
-def test_a_type_that_nobody_reads_is_named_and_digested(dtype: str) -> None:
-    shape = (16, BLOCKS[dtype].values)
-    data = build.gguf({"a": ramp(dtype, *shape), **lora(1)})
-    info = next(t for t in listed(data).tensors if t.name == "a")
-    with pytest.raises(Unread, match=dtype):
-        to_float32(info, data[info.start : info.start + info.length])
-    found = fingerprint(data)
-    assert found.digest(DigestKind.TENSORS_BLAKE3)
-    assert found.sketch
+@pytest.mark.parametrize("order", ["little", "big"])
+@pytest.mark.parametrize("dtype", ["Q8_0", "Q8_1", "Q8_K", "Q1_0"])
+def test_types_of_a_step_are_read_as_ggml_defines_them(dtype: str, order: str) -> None:
+    """By ggml-common.h: a step, whole numbers or signs, and sums that nobody needs here."""
+    sign = {"little": "<", "big": ">"}[order]
+    rows = []
+    for step in (0.5, -2.0):
+        whole = RNG.integers(-127, 128, BLOCKS[dtype].values, np.int8)
+        wide = np.array([step], f"{sign}f4").tobytes()
+        half = np.array([step], f"{sign}f2").tobytes()
+        if dtype == "Q1_0":
+            bits = whole > 0
+            packed = sum((int(bit) << n for n, bit in enumerate(bits)), 0).to_bytes(16, "little")
+            rows.append((half + packed, np.where(bits, step, -step)))
+            continue
+        before = {"Q8_0": half, "Q8_1": half + b"\x12\x34", "Q8_K": wide}[dtype]
+        behind = bytes(range(32)) if dtype == "Q8_K" else b""
+        rows.append((before + whole.tobytes() + behind, whole * step))
+    data = b"".join(raw for raw, _ in rows)
+    info = TensorInfo("a", dtype, (2, BLOCKS[dtype].values), 0, len(data), byteorder=order)
+    assert np.array_equal(to_float32(info, data), np.stack([made for _, made in rows]))
+
+
+@needs_gguf
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_a_file_of_a_big_endian_machine_is_the_same_adapter(kind: type, tmp_path: Path) -> None:
+    """As the format's own package writes it."""
+    from gguf import GGUFEndian, GGUFWriter
+
+    tensors, sketches = lora(4), []
+    for order in (GGUFEndian.LITTLE, GGUFEndian.BIG):
+        path = tmp_path / order.name
+        writer = GGUFWriter(path, "flux", endianess=order)
+        writer.add_custom_alignment(64)
+        writer.add_array("comfy.gguf.orig_shape.nothing", [3, 5])
+        writer.add_float32("adapter.lora.alpha", 8.0)
+        for name, tensor in tensors.items():
+            values = np.frombuffer(tensor.data, np.float16).reshape(tensor.shape)
+            writer.add_tensor(name, values.astype(kind))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        sketches.append(fingerprint(path.read_bytes()).sketch)
+    assert sketches[0]
+    assert sketches[0] == sketches[1]
+
+
+def test_what_a_big_endian_machine_packed_is_read_or_said() -> None:
+    packed = TensorInfo("a", "Q4_K", (1, 256), 0, BLOCKS["Q4_K"].bytes, byteorder="big")
+    with pytest.raises(Unread, match="big-endian"):
+        to_float32(packed, bytes(packed.length))
+
+
+def test_names_of_llama_cpp_are_those_that_peft_writes() -> None:
+    """Language models adapted with PEFT, and converted for llama.cpp."""
+    ours = {
+        **{f"self_attn.{x}_proj": f"attn_{x}" for x in "qkv"},
+        "self_attn.o_proj": "attn_output",
+        **{f"mlp.{x}_proj": f"ffn_{x}" for x in ("gate", "up", "down")},
+    }
+    peft, converted = {}, {}
+    for n in range(3):
+        for layer, theirs in ours.items():
+            for a, shape in (("A", (4, 64)), ("B", (32, 4))):
+                tensor = ramp("F16", *shape)
+                peft[f"base_model.model.model.layers.{n}.{layer}.lora_{a}.weight"] = tensor
+                converted[f"blk.{n}.{theirs}.weight.lora_{a.lower()}"] = tensor
+    one = fingerprint(build.safetensors(peft))
+    other = fingerprint(build.gguf(converted, {"general.type": "adapter"}))
+    assert one.sketch
+    assert one.sketch == other.sketch
+    assert not other.blind
 
 
 def test_without_the_package_the_rest_is_read_and_it_is_said(

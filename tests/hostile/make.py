@@ -653,9 +653,9 @@ def _gguf() -> Iterator[_Row]:
     )
     yield (
         "big-endian",
-        "written by a big-endian machine",
-        Unread,
-        build.gguf_header({}, [], version=3 << 24),
+        "by a big-endian machine, with counts that are none there",
+        TooLarge,
+        build.gguf_header({}, [], version=3 << 24, counts=(1, 1)),
     )
 
 

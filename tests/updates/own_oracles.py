@@ -60,6 +60,39 @@ def of_peft(algorithm: str, objects: tuple[str, ...], moved: float = 0.1, **opti
     )
 
 
+def of_peft_butterfly(stages: int, side: int, blocks: int) -> Case:
+    """BOFT of several factors, which PEFT makes where its CUDA code was built: that only lays
+    blocks along a diagonal, which is done here; all else is PEFT's."""
+    from peft.tuners.boft import layer as boft
+
+    class Along:
+        apply = staticmethod(lambda every: torch.stack([torch.block_diag(*one) for one in every]))
+
+    torch.manual_seed(3)
+    size = side * blocks
+    model = torch.nn.Sequential()
+    model.add_module("layer", torch.nn.Linear(size, OUT, bias=False))
+    base = model.layer.weight.detach().numpy().astype("f8")
+    config = peft.BOFTConfig(target_modules=["layer"], boft_block_size=side)
+    before = boft.FastBlockDiag, boft.get_fbd_cuda
+    boft.FastBlockDiag, boft.get_fbd_cuda = Along, lambda: True
+    try:
+        config.boft_n_butterfly_factor = stages
+        made = peft.get_peft_model(model, config)
+        for parameter in made.parameters():
+            if parameter.requires_grad:
+                parameter.data += 0.1 * torch.randn_like(parameter)
+        made.base_model.model.layer.fbd_cuda_available = True
+        state = peft.get_peft_model_state_dict(made)
+        tensors = {n: t.detach().float().numpy().copy() for n, t in state.items()}
+        merged = made.merge_and_unload().layer.weight.detach().numpy().astype("f8")
+    finally:
+        boft.FastBlockDiag, boft.get_fbd_cuda = before
+    assert next(t for n, t in tensors.items() if "boft_R" in n).shape[0] == stages
+    objects = ("rot.in", "scale.out")
+    return Case("boft", objects, tensors, {"peft_type": "BOFT"}, base, merged - base, {})
+
+
 def of_lycoris(
     algorithm: str,
     objects: tuple[str, ...],
@@ -104,6 +137,8 @@ def cases() -> Iterator[tuple[str, Case]]:
         "peft boft",
         of_peft("boft", ("rot.in", "scale.out"), boft_block_size=4, boft_n_butterfly_factor=1),
     )
+    yield "peft boft of two factors", of_peft_butterfly(2, 4, 4)
+    yield "peft boft of three factors", of_peft_butterfly(3, 6, 4)
     yield "peft ia3", of_peft("ia3", ("scale.out",), feedforward_modules=[])
     yield "peft ia3 input", of_peft("ia3", ("scale.in",), feedforward_modules=["layer"])
     yield "peft hra", of_peft("hra", ("rot.in",), r=4)

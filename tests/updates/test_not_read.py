@@ -14,10 +14,6 @@ from reseen.updates.update import read_update
 
 NOT_READ = {
     "an old form": {"oft_unet_x.oft_diag": (2, 4, 4), "unet.x.oft_r": (2, 4, 4)},
-    "of several factors": {
-        "unet.x.boft_R": (2, 2, 4, 4),
-        "unet.x.boft_s": (8, 1),
-    },
     "of an odd rank": {"unet.x.hra_u": (8, 3)},
     "begins from random": {"unet.x.fourierft_spectrum": (40,)},
     "T-LoRA": {

@@ -6,13 +6,15 @@ not by the format's own package, which goes by counts that the file gives. It pr
 that every tensor lies within the file, and that none lies over another. What numbers a tensor's
 bytes are, `files.quants` knows.
 
-Layout, little-endian: "GGUF" | u32 version | u64 tensors | u64 pairs | pairs of key and value |
-tensors (name, sizes with the innermost first, type, offset) | padding | data section.
+Layout, little-endian or, where the version is so, big-endian: "GGUF" | u32 version | u64 tensors |
+u64 pairs | pairs of key and value | tensors (name, sizes with the innermost first, type, offset) |
+padding | data section.
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass, replace
 from math import prod
 
 from reseen.errors import Malformed, TooLarge, Unread
@@ -85,9 +87,28 @@ _RANK = 4
 _ORIGINAL_SHAPE = "comfy.gguf.orig_shape."
 """Beside a tensor's name: the shape that it had, for ggml has four dimensions and rows of whole
 blocks."""
-_LENGTH = struct.Struct("<Q")
-_RANKS = struct.Struct("<I")
-_SHAPES = [struct.Struct(f"<{rank}QIQ") for rank in range(_RANK + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """How the header's numbers are written."""
+
+    order: str
+    length: struct.Struct
+    rank: struct.Struct
+    shapes: tuple[struct.Struct, ...]
+    """By rank: sizes, type, offset."""
+
+
+_LITTLE, _BIG = (
+    _Numbers(
+        order,
+        struct.Struct(f"{order}Q"),
+        struct.Struct(f"{order}I"),
+        tuple(struct.Struct(f"{order}{rank}QIQ") for rank in range(_RANK + 1)),
+    )
+    for order in "<>"
+)
 _FIXED = 8 + 4
 """Bytes of a tensor's entry beside its name, its sizes, its type and its offset."""
 _ALIGNMENTS = tuple(1 << n for n in range(17))
@@ -100,6 +121,7 @@ class _Cursor:
         self._size = size
         self.data = bytearray(head)
         self.at = 0
+        self.numbers = _LITTLE
 
     def need(self, length: int) -> Reader[int]:
         """Have so many bytes at hand, and go past them; where they begin. Raises Malformed where
@@ -124,9 +146,13 @@ class _Cursor:
         self.at = at
 
     def number(self, form: str) -> Reader[int]:
-        width = struct.calcsize(f"<{form}")
-        at = yield from self.need(width)
-        return int(struct.unpack_from(f"<{form}", self.data, at)[0])
+        return int((yield from self.value(form)))
+
+    def value(self, form: str) -> Reader[float]:
+        """One number, as `struct` writes it."""
+        at = yield from self.need(struct.calcsize(f"<{form}"))
+        found: float = struct.unpack_from(f"{self.numbers.order}{form}", self.data, at)[0]
+        return found
 
     def text(self) -> Reader[bytes]:
         length = yield from self.number("Q")
@@ -137,16 +163,17 @@ class _Cursor:
 def read_listing(size: int, head: bytes = b"") -> Reader[Listing]:
     """Read the header of a file of `size` bytes. `head`: bytes from its start at hand already.
 
-    Raises Malformed, TooLarge, or Unread for a version or a byte order that is not read.
+    Raises Malformed, TooLarge, or Unread for a version that is not read.
     """
     cursor = _Cursor(size, head)
     start = yield from cursor.need(4)
     if cursor.data[start : start + 4] != b"GGUF":
         raise Malformed("it does not begin as GGUF does")
     version = yield from cursor.number("I")
+    if version & 0xFFFFFF == 0:
+        cursor.numbers, version = _BIG, version >> 24
     if version not in (2, 3):
-        known = "of a big-endian machine" if version & 0xFFFF == 0 else "of another version"
-        raise Unread(f"a GGUF file {known} is not read")
+        raise Unread("a GGUF file of another version is not read")
     tensors = yield from cursor.number("Q")
     pairs = yield from cursor.number("Q")
     if tensors > limits.TENSORS:
@@ -157,6 +184,8 @@ def read_listing(size: int, head: bytes = b"") -> Reader[Listing]:
     found = yield from _tensors(cursor, tensors)
     data_start = -(-cursor.at // alignment) * alignment
     listed, odd, remarks, gap = _placed(found, shapes, data_start, alignment, size)
+    if cursor.numbers is _BIG:
+        listed = tuple(replace(info, byteorder="big") for info in listed)
     left_out = {ODD_TYPES: odd} if odd else {}
     if not odd and max(gap, data_start - cursor.at) >= _GAP:
         left_out = {OUTSIDE: 1}
@@ -197,19 +226,17 @@ def _pairs(
                 continue
             at = yield from cursor.need(length * struct.calcsize(f"<{_form(inner)}"))
             if key.startswith(_ORIGINAL_SHAPE) and inner == 5 and length <= limits.RANK:
-                shape = struct.unpack_from(f"<{length}i", cursor.data, at)
+                shape = struct.unpack_from(f"{cursor.numbers.order}{length}i", cursor.data, at)
                 shapes[key.removeprefix(_ORIGINAL_SHAPE)] = shape
             continue
         if kind == _STRING:
             value = _decoded((yield from cursor.text()))
         else:
-            form = _form(kind)
-            at = yield from cursor.need(struct.calcsize(f"<{form}"))
-            number = struct.unpack_from(f"<{form}", cursor.data, at)[0]
+            number = yield from cursor.value(_form(kind))
             if key == "general.alignment":
                 if kind != 4 or number not in _ALIGNMENTS:
                     raise Malformed("the alignment is no power of two")
-                alignment = number
+                alignment = int(number)
             value = str(number)
         characters += len(key) + len(value)
         if characters <= limits.METADATA_LIMIT:
@@ -223,7 +250,7 @@ def _past_strings(cursor: _Cursor, left: int) -> Reader[None]:
         data, at = cursor.data, cursor.at
         last = len(data) - 8
         while left and at <= last:
-            end = at + 8 + _LENGTH.unpack_from(data, at)[0]
+            end = at + 8 + cursor.numbers.length.unpack_from(data, at)[0]
             if end > len(data):
                 break
             at, left = end, left - 1
@@ -246,11 +273,12 @@ def _decoded(raw: bytes) -> str:
 def _tensors(cursor: _Cursor, count: int) -> Reader[list[_Found]]:
     found: list[_Found] = []
     names: set[str] = set()
+    numbers = cursor.numbers
     for _ in range(count):
         # Nearly always all of it is at hand: then nothing is asked for, and a file has thousands.
         if cursor.at + _FIXED > len(cursor.data):
             yield from cursor.ahead(_FIXED)
-        (length,) = _LENGTH.unpack_from(cursor.data, cursor.at)
+        (length,) = numbers.length.unpack_from(cursor.data, cursor.at)
         if cursor.at + _FIXED + length > len(cursor.data):
             yield from cursor.ahead(_FIXED + length)
         at = cursor.at + 8 + length
@@ -258,10 +286,10 @@ def _tensors(cursor: _Cursor, count: int) -> Reader[list[_Found]]:
         if name in names:
             raise Malformed("a tensor's name comes twice")
         names.add(name)
-        (rank,) = _RANKS.unpack_from(cursor.data, at)
+        (rank,) = numbers.rank.unpack_from(cursor.data, at)
         if rank > _RANK:
             raise Malformed(f"a tensor has more than {_RANK} dimensions")
-        form = _SHAPES[rank]
+        form = numbers.shapes[rank]
         cursor.at = at + 4
         if cursor.at + form.size > len(cursor.data):
             yield from cursor.ahead(form.size)

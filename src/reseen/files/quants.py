@@ -1,7 +1,8 @@
 """Numbers of the quantised types of GGUF files: blocks of bytes as float32.
 
-In go a type and the bytes of whole blocks, out come their values. Q8_0 is read here; the others by
-the format's own package, an extra of Reseen (`gguf`), which is imported when it is needed.
+In go a type and the bytes of whole blocks, out come their values. Types of a step and whole numbers
+are read here (Q8_0, Q8_1, Q8_K, Q1_0); the others by the format's own package, an extra of Reseen
+(`gguf`), which is imported when it is needed, and which knows little-endian files alone.
 """
 
 from __future__ import annotations
@@ -18,24 +19,45 @@ from reseen.files.tensors import BLOCKS
 
 _PIECE = 1 << 18
 """Values that are made at a time: what the package makes on the way is several times as large."""
-_EIGHT = np.dtype([("step", "<f2"), ("values", "i1", (32,))])
+_STEPS = {
+    "Q8_0": [("step", "f2"), ("values", "i1", (32,))],
+    "Q8_1": [("step", "f2"), ("sum", "f2"), ("values", "i1", (32,))],
+    "Q8_K": [("step", "f4"), ("values", "i1", (256,)), ("sums", "i2", (16,))],
+    "Q1_0": [("step", "f2"), ("signs", "u1", (16,))],
+}
+"""Blocks of one step and a whole number a value, or a sign, the first in the lowest bit
+(ggml-common.h; the sums only help a product along)."""
+_BLOCKS = {
+    (dtype, order): np.dtype([(name, f"{sign}{form}", *shape) for name, form, *shape in fields])
+    for dtype, fields in _STEPS.items()
+    for order, sign in (("little", "<"), ("big", ">"))
+}
 
 Floats = NDArray[np.float32]
 
 
-def values_of(dtype: str, data: bytes | bytearray | memoryview) -> Floats:
+def values_of(
+    dtype: str, data: bytes | bytearray | memoryview, byteorder: str = "little"
+) -> Floats:
     """The values of whole blocks, in one row. Raises Malformed for bytes that are none, Unread for
     a type that nothing here reads."""
     block = BLOCKS[dtype]
     if len(data) % block.bytes:
         raise Malformed("a tensor's bytes are not as many as its shape asks for")
     with np.errstate(all="ignore"):  # a scale that is no number is the file's, and is found later
-        return _eight_bits(data) if dtype == "Q8_0" else _others(dtype, data)
+        if dtype in _STEPS:
+            return _by_steps(np.frombuffer(data, _BLOCKS[dtype, byteorder]))
+        if byteorder != "little":
+            raise Unread(f"a tensor of {dtype} of a big-endian machine is not read")
+        return _others(dtype, data)
 
 
-def _eight_bits(data: bytes | bytearray | memoryview) -> Floats:
-    blocks = np.frombuffer(data, _EIGHT)
-    made: Floats = blocks["values"].astype(np.float32)
+def _by_steps(blocks: NDArray[Any]) -> Floats:
+    if "signs" in (blocks.dtype.names or ()):
+        bits = np.unpackbits(blocks["signs"], axis=-1, bitorder="little")
+        made: Floats = bits.astype(np.float32) * 2 - 1
+    else:
+        made = blocks["values"].astype(np.float32)
     made *= blocks["step"].astype(np.float32)[:, None]
     return made.reshape(-1)
 

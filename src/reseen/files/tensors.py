@@ -90,7 +90,7 @@ class TensorInfo:
     strides: tuple[int, ...] | None = None
     """In elements; None for row-major without holes. Only torch files have others."""
     byteorder: str = "little"
-    """Only torch files can say "big"."""
+    """Only torch files and GGUF can say "big"."""
 
 
 def is_usable(tensor: TensorInfo) -> bool:

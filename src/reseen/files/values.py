@@ -85,7 +85,7 @@ def to_float32(info: TensorInfo, data: Bytes) -> NDArray[np.float32]:
         _check(info, data, length_of(info.dtype, prod(info.shape)))
         if prod(info.shape) % BLOCKS[info.dtype].values:
             raise Malformed("a tensor's rows are not of whole blocks")
-        return values_of(info.dtype, data).reshape(info.shape)
+        return values_of(info.dtype, data, info.byteorder).reshape(info.shape)
     if info.dtype == "F4":
         _check(info, data, (prod(info.shape) + 1) // 2)
         pairs = np.frombuffer(data, np.uint8)

@@ -11,7 +11,7 @@ from reseen.files.torch_state import ARRAYS, OTHER_KINDS
 from reseen.files.torch_zip import BESIDE
 from reseen.updates.layers import SECOND_ADAPTER
 from reseen.updates.names.suffixes import OTHER
-from reseen.updates.own_shapes import ODD_HRA, PEFT_BUTTERFLY
+from reseen.updates.own_shapes import ODD_HRA
 
 OTHERWISE = "other"
 
@@ -57,7 +57,6 @@ CODES: Mapping[str, str] = {
     BEGINS_DRAWN: "shared-beginning",
     FEW_VALUES: "shared-beginning",
     ODD_HRA: "shared-beginning",
-    PEFT_BUTTERFLY: "butterfly",
     "factors that are whole numbers (quantised): not read yet": "quantised",
     "an alpha or scale without factors (or the scale of a norm)": "lone-scale",
     "an alpha or scale that is not one number": "lone-scale",

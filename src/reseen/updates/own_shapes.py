@@ -9,9 +9,9 @@ from math import isqrt, prod
 from reseen.files.tensors import TensorInfo
 from reseen.updates.sides import NoFit, OwnObject, Shape, agree, kernel_of, matrix
 
-PEFT_BUTTERFLY = "BOFT of several factors, as PEFT has it: not read yet"
 ODD_HRA = "HRA of an odd rank: not read, it begins from reflections that strangers share"
 _LARGEST_SPECTRUM = 1 << 17
+_MOST_STAGES = 18
 _POINT = (1, 1)
 """The kernel of a layer that has none, or whose kernel is not said."""
 
@@ -52,7 +52,7 @@ def _oft_blocks(tensors: Mapping[str, TensorInfo]) -> Shape:
     if len(shape) == 3:
         return Shape("oft", size, 0, _POINT, 0, (OwnObject("rot.out", size, side),))
     # A stage regroups rows of runs that are twice as long as those of the stage before.
-    if side % 2 or size % ((1 << shape[0] - 1) * side) or shape[0] > 18:
+    if side % 2 or size % ((1 << shape[0] - 1) * side) or shape[0] > _MOST_STAGES:
         raise NoFit("factors of a form that no known algorithm has")
     return Shape("boft", size, 0, _POINT, 0, (OwnObject("rot.out", size),))
 
@@ -69,12 +69,12 @@ def _oft_r(info: TensorInfo) -> Shape:
 
 
 def _boft(rotation: TensorInfo, scale: TensorInfo) -> Shape:
-    """PEFT: a rotation of the input, and a factor for each output."""
+    """PEFT: rotations of the input, one after another, and a factor for each output."""
     shape = rotation.shape
-    if len(shape) != 4 or shape[-1] != shape[-2]:
+    if len(shape) != 4 or shape[-1] != shape[-2] or not 1 <= shape[0] <= _MOST_STAGES:
         raise NoFit("factors of a form that no known algorithm has")
-    if shape[0] != 1:
-        raise NoFit(PEFT_BUTTERFLY)
+    if shape[0] > 1 and (shape[-1] % 2 or shape[1] % (1 << shape[0] - 1)):
+        raise NoFit("factors of a form that no known algorithm has")
     inn, out = shape[1] * shape[2], prod(scale.shape)
     own = (OwnObject("rot.in", inn), OwnObject("scale.out", out))
     return Shape("boft", out, inn, _POINT, 0, own)

@@ -35,8 +35,13 @@ def own_form(module: ModulePlan, roles: Mapping[str, Matrix]) -> OwnForm:
             return BlockDiagonal(neumann(-skew))  # W Rᵀ
         case "rot.in" if "boft_r" in roles:
             # W Rᵀ, and PEFT's R is of the other sign than LyCORIS': the two cancel.
-            blocks = roles["boft_r"][0]
-            return BlockDiagonal(cayley((blocks - _swapped(blocks)) / 2))
+            blocks = roles["boft_r"]
+            side = blocks.shape[-1]
+            skew = (blocks - _swapped(blocks)) * np.float32(0.5)
+            made = cayley(skew.reshape(-1, side, side))
+            if len(blocks) == 1:
+                return BlockDiagonal(made)
+            return Butterfly(made.reshape(blocks.shape), of_input=True)
         case "rot.in":
             return reflections(_flat(roles["hra_u"]))
         case "" | "glora.in":

@@ -57,12 +57,16 @@ class BlockDiagonal:
 @dataclass(frozen=True, slots=True, eq=False)
 class Butterfly:
     """Rotations one after another, each of other rows together, less the matrix that does nothing
-    (BOFT of LyCORIS). Together they turn every row, and so their product is never made."""
+    (BOFT). Together they turn every row, and so their product is never made."""
 
     turns: NDArray[np.float32]
     """(m, k, n, n): R - I of each block of each stage, the first one first."""
     rescale: NDArray[np.float32] | None = None
     """Of each row, in the end."""
+    of_input: bool = False
+    """PEFT's: the product of all stages, the first one first, stands behind the weight, and a block
+    has the rows of one run before those of the other; LyCORIS' stand before it, the last one first,
+    and a block has a row of either in turn."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -91,15 +95,19 @@ class Butterfly:
         return self.project(*(np.eye(self.shape[0], dtype=np.float32),) * 2)
 
     def _added(self, rows: Matrix) -> Matrix:
-        """rows @ (M - I), of the last stage first."""
+        """rows @ (M - I), by the stages in the order in which they meet the rows."""
         sums: Matrix = np.zeros_like(rows)
         count, size = rows.shape
-        _, k, n, _ = self.turns.shape
-        for number in range(len(self.turns) - 1, -1, -1):
-            run = (1 << number) * (n // 2)
-            cube = (rows + sums).reshape(count, -1, 2, run).swapaxes(2, 3).reshape(count, k, n)
+        stages, k, n, _ = self.turns.shape
+        half = n // 2 if self.of_input else 1
+        for number in range(stages) if self.of_input else range(stages - 1, -1, -1):
+            # Pairs of runs; of either, `half` rows at a time make up a block.
+            pieces = (1 << number) * (n // 2) // half
+            cube = (rows + sums).reshape(count, -1, 2, pieces, half)
+            cube = cube.swapaxes(2, 3).reshape(count, k, n)
             cube = (cube.transpose(1, 0, 2) @ self.turns[number]).transpose(1, 0, 2)
-            sums += cube.reshape(count, -1, run, 2).swapaxes(2, 3).reshape(count, size)
+            cube = cube.reshape(count, -1, pieces, 2, half).swapaxes(2, 3)
+            sums += cube.reshape(count, size)
         return sums
 
 

@@ -40,6 +40,19 @@ def clip(part: str, width: int, depth: int, projection: int) -> Table:
     return table(part, layers, aliases)
 
 
+_LLAMA_CPP = "\n".join(
+    f"blk.{{0-127}}.({theirs}{end}) = layers.{{0-127}}.{ours}"
+    for theirs, ours in {
+        **{f"attn_{x}": f"self_attn.{x}_proj" for x in ("q", "k", "v", "qkv")},
+        "attn_output": "self_attn.o_proj",
+        **{f"ffn_{x}": f"mlp.{x}_proj" for x in ("gate", "up", "down")},
+    }.items()
+    for end in ("", ".weight")
+)
+"""Names of llama.cpp (gguf-py/gguf/tensor_mapping.py). It turns the rows of q and k of some models
+into another order, so that of these the layers of one adapter differ."""
+
+
 LANGUAGE = Family(
     """
     layers.{0-127}.self_attn.(q_proj,k_proj,v_proj,o_proj,qkv_proj) 0 0
@@ -51,7 +64,8 @@ LANGUAGE = Family(
     {spelled}.layers.{{0-127}}.mlp.({_FEED}) = layers.{{0-127}}.mlp.({_FEED})
     """
         for spelled in ("model", "language_model", "language_model.model", "model.language_model")
-    },
+    }
+    | {"llama.cpp": _LLAMA_CPP},
     part="language",
 )
 """Language models, whatever their size: adapters say where the model is (`model.layers.0`) or
