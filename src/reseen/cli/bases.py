@@ -59,7 +59,6 @@ def add(file: Path, name: str, db: str | None, output: Output) -> None:
                 "name": made.name,
                 "architecture": made.architecture,
                 "size": made.size,
-                "sha256": made.sha256.hex(),
                 "modules": made.modules,
             }
         )
@@ -85,7 +84,6 @@ def list_(db: str | None, as_json: bool) -> None:
                     "name": one.name,
                     "architecture": one.architecture,
                     "size": one.size,
-                    "sha256": one.sha256.hex(),
                     "modules": one.modules,
                     "added": None if one.added is None else one.added.isoformat(),
                 }

@@ -78,7 +78,7 @@ def add(connection: Connection, base: Base, value: bytes, *, actor: str | None =
         "value": value,
     }
     connection.execute(insert_for(connection)(schema.bases).values(row))
-    audit.write(connection, "base-add", base.sha256.hex(), actor=actor, modules=base.modules)
+    audit.write(connection, "base-add", "*", actor=actor, base=base.name)
 
 
 def remove(connection: Connection, name: str, *, actor: str | None = None) -> None:
@@ -90,7 +90,7 @@ def remove(connection: Connection, name: str, *, actor: str | None = None) -> No
             "there is no base model of this name", remedy="See: reseen registry base list"
         )
     connection.execute(delete(schema.bases).where(b.sha256 == sha256))
-    audit.write(connection, "base-remove", bytes(sha256).hex(), actor=actor)
+    audit.write(connection, "base-remove", "*", actor=actor, base=name.strip())
 
 
 def every(connection: Connection) -> Iterator[Base]:
