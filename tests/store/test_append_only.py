@@ -18,6 +18,7 @@ def test_they_are_these() -> None:
     assert {table.name for table in APPEND_ONLY} == {
         *("audit", "withdrawals", "fact_events", "changes"),
         *("decisions", "decided", "comments", "notice_steps", "claim_moves"),
+        *("innocents", "innocent_digests", "innocent_sketches", "innocent_events"),
     }
     assert service_schema.decisions in APPEND_ONLY
 

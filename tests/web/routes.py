@@ -69,6 +69,8 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("GET", "/lists"): Role.READER,
     ("POST", "/lists/import"): Role.LEAD,
     ("POST", "/lists/change"): Role.LEAD,
+    ("GET", "/innocents"): Role.READER,
+    ("POST", "/innocents/{id}"): Role.LEAD,
     ("GET", "/removals/{id}"): Role.READER,
     ("POST", "/removals/{id}/claims/{number}"): Role.LEAD,
     ("POST", "/removals/{id}/class"): Role.LEAD,

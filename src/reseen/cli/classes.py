@@ -54,6 +54,8 @@ def classify(id: str | None, list_name: str | None, cls: str, why: str, db: str 
         show_past(store, done.sightings, None, quiet=False)
     for moved in done.notices:
         note(f"Notice {moved.id} is {moved.state.value}")
+    for innocent in done.innocents:
+        note(innocent.why)
 
 
 @click.command()

@@ -209,10 +209,11 @@ def _inside(
 
     if found.relation.is_copy and found.relation is not Relation.PART_OF_A_MERGE:
         return None
-    known = _removals(db, first.architecture)
+    known, innocents = _removals(db, first.architecture)
+    strangers = background.sketches
     said = [
-        PartOf("a", inside(first, second, known, background.sketches)),
-        PartOf("b", inside(second, first, known, background.sketches)),
+        PartOf("a", inside(first, second, known, strangers, innocents)),
+        PartOf("b", inside(second, first, known, strangers, innocents)),
     ]
     surest = min(said, key=lambda one: one.part.strength)
     return None if surest.part.verdict is PartVerdict.NOTHING else surest
@@ -393,12 +394,13 @@ def _background(db: str | None, architecture: str) -> Background:
         return load(connection, architecture)
 
 
-def _removals(db: str | None, architecture: str) -> list[Sketch]:
-    """The other removals of the store: parts as well, or decoys."""
+def _removals(db: str | None, architecture: str) -> tuple[list[Sketch], tuple[Sketch, ...]]:
+    """The other removals of the store: parts as well, or decoys; and its innocents."""
     if db is None:
-        return []
+        return [], ()
     from reseen.cli.common import look_into, settings_for
-    from reseen.match.registry_parts import known
+    from reseen.match.registry_parts import innocents_in_use, known
 
     with look_into(settings_for(db)) as store, store.read() as connection:
-        return [each.sketch for each in known(connection, architecture)]
+        every = [each.sketch for each in known(connection, architecture)]
+        return every, innocents_in_use(connection, architecture)

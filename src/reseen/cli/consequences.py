@@ -50,3 +50,5 @@ def change(
         show_past(store, done.sightings, done.unread if done.sightings else None, quiet=False)
     for moved in done.notices:
         note(f"Notice {moved.id} is {moved.state.value}")
+    for innocent in done.innocents:
+        note(innocent.why)

@@ -200,6 +200,8 @@ def _import_all(
         if output.as_json:
             emit(_import_fields(imported))
             continue
+        for moved in imported.innocents:
+            note(moved.why)
         # What stands beside a model's file has that one's name, which is a name.
         name = f"file {number}" if account.of_one_file else path.name
         say(

@@ -59,6 +59,10 @@ FILES = click.argument(
             "Write digests of the class that is never read, for an authority.",
         ),
         "base": ("reseen.cli.bases:base", "The base models that checkpoints are told from."),
+        "negative": (
+            "reseen.cli.innocents:negative",
+            "Known innocents that merges have in them: add, confirm, list, remove.",
+        ),
         "settle": ("reseen.cli.claims:settle", "Leave a claim that a file contradicts as it is."),
     },
 )
@@ -125,6 +129,8 @@ def add(paths: tuple[Path, ...], options: AddOptions, db: str | None, output: Ou
             came = add_files(store, keyring, paths, options, progress=progress)
         if not output.as_json:
             show_past(store, came.sightings, came.unread, quiet=output.quiet)
+            for moved in came.innocents:
+                note(moved.why)
     for added in came.files:
         too_few = ""
         if added.layers is not None:

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Select, select
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.kinds import LONG, OF_TENSORS, PROVE
 from reseen.match import digests_alone, ladder
+from reseen.match.evidence import PART
 from reseen.match.ladder import ClaimFacts, FileFacts, Header
 from reseen.observed import evidence as kept
 from reseen.observed import sightings
@@ -103,16 +104,24 @@ def judge_artifacts(
 
 
 def judge_parts(
-    connection: Connection, secret: bytes, found: Mapping[Pair, tuple[Evidence, ...]]
+    connection: Connection,
+    secret: bytes,
+    found: Mapping[Pair, tuple[Evidence, ...]],
+    fallen: Collection[Pair] = (),
 ) -> Judged:
     """Judge pairs anew of which it was found that the one is inside the other, as a part of a
-    merge; what is of a claim that has gone meanwhile counts no more."""
+    merge; what is of a claim that has gone meanwhile counts no more. `fallen`: known ones of which
+    that is not found any more."""
     supported = _supported(connection, found.items())
     more = {pair: list(proofs) for pair, proofs in supported}
     for pair, proofs in _likeness(connection, found):
         more[pair] = [*more.get(pair, ()), *proofs]
+    for pair, proofs in _likeness(connection, fallen):
+        stays = (each for each in proofs if each.kind != PART)
+        more[pair] = [*more.get(pair, ()), *stays]
     every = {pair: tuple(proofs) for pair, proofs in more.items()}
-    return _judge(connection, secret, every.keys(), every, scan_pk=None, seen_at=None)
+    pairs = {*every, *fallen}
+    return _judge(connection, secret, pairs, every, scan_pk=None, seen_at=None)
 
 
 def files_of(connection: Connection, removal_pks: Collection[int]) -> set[int]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 
 from reseen.errors import StoreError
 from reseen.fingerprints.sketch import Sketch
+from reseen.match import innocents
 from reseen.match.claim_entries import LENGTHS, RemovalEntry
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.registry_parts import RegistryParts
@@ -48,6 +49,8 @@ class LiveIndex:
         self._parts: tuple[int, RegistryParts] = (-1, RegistryParts(store))
         """With how many sketches there were when it was made: a change that brings none is no
         reason to read them all again, and what has gone since is no match (`NamedIndex.inside`)."""
+        self._innocents = b""
+        """Which were in use then."""
         self.known = False
         """Whether a store or a saved index was read."""
 
@@ -135,6 +138,9 @@ class LiveIndex:
         """Take in what changed since; whether anything did."""
         before = self._now.index
         after = before.followed(connection) if self.known else RegistryIndex.load(connection)
+        beside = innocents.version(connection)
+        if beside != self._innocents:
+            self._innocents, self._parts = beside, (-1, RegistryParts(self._store))
         if after is before:
             return False
         names = {row.pk: row.name for row in connection.execute(select(lists.c.pk, lists.c.name))}

@@ -6,6 +6,10 @@ worth, `parts` says. The columns of each candidate are judged alone; the others 
 regression: each time the candidate that is most like what is left of the file is taken in, and in
 the end each is held against what all others leave.
 
+Known innocents (accelerators, styles that many use) are taken in as candidates are, explain what
+they explain of the file, and nothing is said of them. What of a candidate itself is theirs, where
+they are in the file, is not asked for (`own_share`).
+
 Decoys are the strangers, and the candidates that were not taken in. A few of them could be inside
 all the same, or others' merges with the same parts, which an uploader may make: so the tail and the
 margin hang on the twentieth of them, as in `calibration`, and of fewer than 200 on one in ten.
@@ -29,6 +33,7 @@ from reseen.fingerprints.sketch import (
     Sketch,
     module_id,
 )
+from reseen.match import own_share
 from reseen.match.calibration import (
     CALIBRATED_FROM,
     LEAST_P,
@@ -120,12 +125,22 @@ class Side:
     """(N,): which of those that were given they are; the candidates come first."""
     candidates: int
     """How many of the N are candidates."""
+    innocents: int
+    """And how many known innocents stand behind them."""
     values: Floats
     """(N, M, 64): the numbers themselves."""
 
     @classmethod
-    def of(cls, by: ToldBy, file: Sketch, others: Sequence[Sketch], candidates: int) -> Side | None:
-        """None where the file, or each candidate, has too little for it."""
+    def of(
+        cls,
+        by: ToldBy,
+        file: Sketch,
+        others: Sequence[Sketch],
+        candidates: int,
+        innocents: int = 0,
+    ) -> Side | None:
+        """None where the file, or each candidate, has too little for it. `others`: so many
+        candidates, so many innocents behind them, then strangers."""
         ids, mine, share = _of_file(by, file)
         if len(ids) < FEWEST_MODULES:
             return None
@@ -134,7 +149,8 @@ class Side:
             aligned = _aligned(by, other, ids)
             has = int(aligned.any(axis=1).sum())
             # A candidate may be of few modules; a decoy tells of the whole file or not at all.
-            if has >= (FEWEST_MODULES if number < candidates else max(len(ids) // 2, 1)):
+            decoy = number >= candidates + innocents
+            if has >= (max(len(ids) // 2, 1) if decoy else FEWEST_MODULES):
                 kept.append((number, aligned))
         numbers = np.array([number for number, _ in kept], np.int64)
         if not (numbers < candidates).any():
@@ -143,6 +159,7 @@ class Side:
         present: Floats = np.asarray(values.any(axis=2), np.float32)
         lengths: Floats = np.maximum(np.linalg.norm(values, axis=2, keepdims=True), 1e-30)
         many = int((numbers < candidates).sum())
+        known = int((numbers < candidates + innocents).sum()) - many
         atoms: Floats = np.divide(values, lengths)
         sizes = np.maximum(np.linalg.norm(mine, axis=1, keepdims=True), 1e-30)
         scales, offset = np.float32(1) / sizes, np.zeros(len(ids), np.float32)
@@ -152,7 +169,7 @@ class Side:
             atoms = np.divide(atoms, lengths)
         else:
             mine = mine * scales
-        return cls(by, mine, offset, scales, atoms, present, numbers, many, values)
+        return cls(by, mine, offset, scales, atoms, present, numbers, many, known, values)
 
     def reached(self, file: Floats) -> Doubles:
         """(N,): the value of each, for the file or what is left of it."""
@@ -185,30 +202,57 @@ class Side:
 
     def figures(self, copies: NDArray[np.bool_]) -> list[tuple[int, Figures]]:
         """Of each candidate, by its number."""
-        chosen = self._contained() if self.by is ToldBy.COLUMNS else self._regressed()
+        several = self.candidates + self.innocents
+        if self.by is ToldBy.COLUMNS:
+            chosen = [*self._contained(), *self._whole_innocents()]
+        else:
+            chosen = self._regressed(0, several)
+        inside = [at for at in chosen if at < self.candidates]
+        theirs = [at for at in chosen if at >= self.candidates]
         is_decoy = np.ones(len(self.numbers), np.bool_)
-        if len(chosen) <= MOST_PARTS:
-            is_decoy[chosen] = False
+        is_decoy[self.candidates : several] = False
+        if len(inside) <= MOST_PARTS:
+            is_decoy[inside] = False
         nearest = self._nearest(is_decoy)
-        rest = self._seen(self._left(chosen))
+        own, spared = self._own(theirs)
+        rest = own._seen(self._left(chosen))
         found = []
         for at, number in enumerate(self.numbers[: self.candidates].tolist()):
             mine = copies[number, self.numbers[: self.candidates]]
             others = is_decoy.copy()
             others[: self.candidates] &= ~mine
-            left = [each for each in chosen if not mine[each]]
-            seen = rest if len(left) == len(chosen) else self._seen(self._left(left))
-            figures = self._figures(at, seen, others, nearest)
-            if self.by is ToldBy.LINEAR and len(left) < len(chosen):
+            left = [each for each in inside if not mine[each]]
+            is_in = len(left) < len(inside)
+            left += [] if at in spared else theirs
+            seen = rest if len(left) == len(chosen) else own._seen(self._left(left))
+            figures = own._figures(at, seen, others, nearest)
+            if self.by is ToldBy.LINEAR and is_in:
                 weight = float(self._fitted([at, *left])[0])
                 figures = replace(figures, weight=weight)
             found.append((number, figures))
         return found
 
     def hints(self) -> bool:
-        """Whether any candidate is beyond chance."""
-        beyond = self.reached(self.file) >= SIGMAS * self.chance(self.file)
-        return bool(self._contained()) if self.by is ToldBy.COLUMNS else bool(beyond.any())
+        """Whether any candidate is beyond chance, in the file or in what innocents leave of it."""
+        if self.by is ToldBy.COLUMNS:
+            return bool(self._contained())
+        return bool(self.beyond().any()) or bool(
+            self.innocents
+            and (theirs := self._regressed(self.candidates, self.candidates + self.innocents))
+            and self._beyond(self._left(theirs)).any()
+        )
+
+    def beyond(self) -> NDArray[np.bool_]:
+        """(candidates,): which are beyond chance in the file."""
+        if self.by is ToldBy.COLUMNS:
+            made = np.zeros(self.candidates, np.bool_)
+            made[self._contained()] = True
+            return made
+        return self._beyond(self.file)
+
+    def _beyond(self, left: Floats) -> NDArray[np.bool_]:
+        beyond = self.reached(left) >= SIGMAS * self.chance(left)
+        return np.asarray(beyond[: self.candidates], np.bool_)
 
     def _seen(self, left: Floats) -> _Seen:
         return _Seen(left, self.reached(left), self.chance(left))
@@ -237,14 +281,39 @@ class Side:
         sigmas = values / self.chance(self.file)[: self.candidates]
         return list(np.flatnonzero((values >= LEAD_CONTAINED) & (sigmas >= SIGMAS)).tolist())
 
-    def _regressed(self) -> list[int]:
-        """Candidates that together explain the file, as they are found: each time the one that is
-        most like what is left."""
+    def _whole_innocents(self) -> list[int]:
+        """Innocents whose columns are all inside."""
+        several = self.candidates + self.innocents
+        values = self.reached(self.file)[self.candidates : several]
+        return [self.candidates + at for at in np.flatnonzero(values >= own_share.WHOLE).tolist()]
+
+    def _own(self, innocents: Sequence[int]) -> tuple[Side, set[int]]:
+        """The same, of each candidate what is none of these innocents'; and those candidates of
+        which too little were left, which stay as they are."""
+        spared: set[int] = set()
+        if not innocents:
+            return self, spared
+        how = own_share.own_columns if self.by is ToldBy.COLUMNS else own_share.own_weights
+        values, atoms, present = self.values.copy(), self.atoms.copy(), self.present.copy()
+        theirs = self.values[list(innocents)]
+        for at in range(self.candidates):
+            own = how(self.values[at], theirs, self.scales)
+            if own is None:
+                spared.add(at)
+            elif own is not self.values[at] and not np.array_equal(own, self.values[at]):
+                values[at], present[at] = own, own.any(axis=1)
+                lengths = np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-30)
+                atoms[at] = own / (lengths**2 if self.by is ToldBy.COLUMNS else lengths)
+        return replace(self, values=values, atoms=atoms, present=present), spared
+
+    def _regressed(self, begin: int, end: int) -> list[int]:
+        """Those among these that together explain the file, as they are found: each time the one
+        that is most like what is left."""
         chosen: list[int] = []
         left = self.file
-        while len(chosen) <= MOST_PARTS:
-            sigmas: Doubles = (self.reached(left) / self.chance(left))[: self.candidates]
-            sigmas[chosen] = -np.inf
+        while sum(at < self.candidates for at in chosen) <= MOST_PARTS and len(chosen) < end:
+            sigmas: Doubles = self.reached(left) / self.chance(left)
+            sigmas[[*range(begin), *chosen, *range(end, len(sigmas))]] = -np.inf
             best = int(sigmas.argmax())
             if sigmas[best] < SIGMAS:
                 break

@@ -155,15 +155,30 @@ _SAYS = {
 
 
 def inside(
-    removal: Sketch, file: Sketch, known: Sequence[Sketch] = (), strangers: Sequence[Sketch] = ()
+    removal: Sketch,
+    file: Sketch,
+    known: Sequence[Sketch] = (),
+    strangers: Sequence[Sketch] = (),
+    innocents: Sequence[Sketch] = (),
 ) -> MergePart:
     """Whether one removal is inside a file. `known`: other removals, that may be inside as well.
-    Those of them, and of the strangers, that are the file itself say nothing, and are left out."""
+    Those of them, and of the strangers, that are the file itself say nothing, and are left out.
+    `innocents`: as in `parts`."""
     others, rest = (
         [each for each, same in zip(given, are_the_file(file, given), strict=True) if not same]
         for given in (known, strangers)
     )
-    return parts(file, (removal, *others), rest)[0]
+    return parts(file, (removal, *others), rest, innocents)[0]
+
+
+def hides(innocent: Sketch, removal: Sketch) -> bool:
+    """Whether a removal is inside an innocent, or may be, by these two alone: explained away by it,
+    a merge would have nothing of the removal any more. What is inside the removal, and lacks some
+    of it, leaves the rest to be found."""
+    said = inside(removal, innocent)
+    if said.verdict is PartVerdict.NOTHING:
+        return False
+    return not _is_within(innocent, removal, said.figures.get(ToldBy.COLUMNS))
 
 
 def are_the_file(file: Sketch, given: Sequence[Sketch]) -> list[bool]:
@@ -175,21 +190,26 @@ def are_the_file(file: Sketch, given: Sequence[Sketch]) -> list[bool]:
     return [bool(how >= FILE_ITSELF) for how in alike]
 
 
-def hinted(file: Sketch, candidates: Sequence[Sketch]) -> bool:
+def hinted(file: Sketch, candidates: Sequence[Sketch], innocents: Sequence[Sketch] = ()) -> bool:
     """Whether anything speaks for any of these, before the others are taken into account."""
-    sides = (Side.of(by, file, candidates, len(candidates)) for by in ToldBy)
+    every = (*candidates, *innocents)
+    sides = (Side.of(by, file, every, len(candidates), len(innocents)) for by in ToldBy)
     return any(side is not None and side.hints() for side in sides)
 
 
 def parts(
-    file: Sketch, candidates: Sequence[Sketch], strangers: Sequence[Sketch] = ()
+    file: Sketch,
+    candidates: Sequence[Sketch],
+    strangers: Sequence[Sketch] = (),
+    innocents: Sequence[Sketch] = (),
 ) -> tuple[MergePart, ...]:
-    """One for each candidate. `strangers`: files of the architecture that are not inside."""
+    """One for each candidate. `strangers`: files of the architecture that are not inside;
+    `innocents`: known ones that may be, of which nothing is said."""
     found: list[dict[ToldBy, Figures]] = [{} for _ in candidates]
-    every = (*candidates, *strangers)
+    every = (*candidates, *innocents, *strangers)
     copies = _copies(file, candidates)
     for by in ToldBy:
-        side = Side.of(by, file, every, len(candidates))
+        side = Side.of(by, file, every, len(candidates), len(innocents))
         if side is not None:
             for number, figures in side.figures(copies):
                 found[number][by] = figures

@@ -22,8 +22,9 @@ from sqlalchemy import Connection, select
 
 from reseen.errors import Malformed
 from reseen.fingerprints.sketch import Sketch, decode
-from reseen.match import digests_alone
+from reseen.match import digests_alone, innocents
 from reseen.match.calibration import CALIBRATED_FROM
+from reseen.match.evidence import PART
 from reseen.match.registry_parts import PartSearch, may_be_sure
 from reseen.match.sketch_index import searched
 from reseen.observed.further import ADAPTERS
@@ -32,6 +33,7 @@ from reseen.store import change_log, meta
 from reseen.store.database import chunks
 from reseen.store.schema import (
     claims,
+    evidence,
     read_sketches,
     removals,
     sightings,
@@ -98,19 +100,24 @@ def to_ask(connection: Connection, after: int) -> list[PartsToAsk]:
 
 
 def asked(connection: Connection, architecture: str) -> set[Read]:
-    """The files of this architecture that were asked for all removals."""
+    """The files of this architecture that were asked for all removals, beside the innocents that
+    are in use now."""
     kept = meta.value(connection, _name(architecture))
-    if kept is None:
+    beside = meta.value(connection, f"{_name(architecture)} beside") or b""
+    if kept is None or beside != innocents.version(connection, architecture):
         return set()
     numbers = array("Q", zlib.decompress(kept))
     return {(one >> 16, one & 0xFFFF) for one in numbers}
 
 
 def keep_asked(connection: Connection, architecture: str, files: Collection[Read]) -> None:
-    """Remember that these were asked, too."""
+    """Remember that these were asked, too. Where other innocents were in use when others were
+    asked, these are the first."""
     every = sorted(asked(connection, architecture) | set(files))
     numbers = array("Q", (pk << 16 | version for pk, version in every))
     meta.keep(connection, _name(architecture), zlib.compress(numbers.tobytes()))
+    beside = innocents.version(connection, architecture)
+    meta.keep(connection, f"{_name(architecture)} beside", beside)
 
 
 def _name(architecture: str) -> str:
@@ -146,30 +153,67 @@ def _alike(architecture: str, claims: Mapping[str, Mapping[int, str]]) -> dict[i
     }
 
 
+@dataclass(frozen=True, slots=True)
+class PartsFound:
+    """What came of asking files."""
+
+    found: Sequence[_Found]
+    """What is surely inside."""
+    fallen: frozenset[tuple[int, int]]
+    """Artifacts and removals (by pk): what stood, and is not found any more."""
+
+
 def inside(
     connection: Connection,
     search: PartSearch,
     pks: Sequence[int],
     only: Set[str] | None,
-) -> Iterator[_Found]:
+) -> PartsFound:
     """What is surely inside these files (artifacts, by pk), if anything speaks for these removals
-    (None: for any)."""
+    (None: for any). Of files that are asked for all, what is not found any more falls: other
+    innocents are in use than when it was."""
     alone = digests_alone.such_artifacts(connection, pks)
     itself = _known_to_be(connection, pks)
     query = select(read_sketches.c.artifact_pk, read_sketches.c.value).where(
         read_sketches.c.kind.in_(ADAPTERS), read_sketches.c.complete == 1
     )
+    found: list[_Found] = []
+    compared: set[int] = set()
     for pk in sorted(set(pks)):
         known = itself.get(pk, {})
         if pk in alone or any(rung > Rung.WEIGHTS for rung in known.values()):
             continue  # the file itself is known
+        compared.add(pk)
         for _, value in connection.execute(query.where(read_sketches.c.artifact_pk == pk)).all():
             file = _decoded(bytes(value))
             if file is None or not may_be_sure(file):
                 continue
             for part in search.found(file, known, only):
                 if part.is_sure:
-                    yield pk, part.removal, part.evidence
+                    found.append((pk, part.removal, part.evidence))
+    if only is not None:
+        return PartsFound(found, frozenset())
+    standing = _standing(connection, compared)
+    there = {(pk, removal) for pk, removal, _ in found}
+    fallen = {pair for pair, removal in standing.items() if (pair[0], removal) not in there}
+    return PartsFound(found, frozenset(fallen))
+
+
+def _standing(connection: Connection, pks: Collection[int]) -> dict[tuple[int, int], str]:
+    """What stands as a part of these files, by the artifact and the removal (pks), and which
+    removal that is."""
+    made: dict[tuple[int, int], str] = {}
+    for chunk in chunks(sorted(pks)):
+        query = (
+            select(sightings.c.artifact_pk, sightings.c.removal_pk, removals.c.id)
+            .join(removals, removals.c.pk == sightings.c.removal_pk)
+            .join(evidence, evidence.c.sighting_pk == sightings.c.pk)
+            .where(sightings.c.artifact_pk.in_(chunk), evidence.c.stands == 1)
+            .where(evidence.c.rung == int(Rung.COMPONENT), evidence.c.kind == PART)
+        )
+        for artifact_pk, removal_pk, removal in connection.execute(query):
+            made[artifact_pk, removal_pk] = removal
+    return made
 
 
 def _known_to_be(connection: Connection, pks: Sequence[int]) -> dict[int, dict[str, Rung]]:

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from reseen.errors import Malformed
 from reseen.fingerprints.choice import ModuleOrder
 from reseen.fingerprints.sketch import Sketch, decode
-from reseen.match import background, evidence
+from reseen.match import background, evidence, innocents
 from reseen.match.background import number, secret_of
 from reseen.match.calibration import CALIBRATED_FROM, USED
 from reseen.match.digests_alone import every_such_claim
@@ -84,6 +84,8 @@ class PartSearch:
     """Of all removals, where `known` are not all."""
     load: Callable[[Sequence[int]], list[KnownSketch]] = _nothing
     """Sketches by their claims, for those that it names."""
+    innocents: Sequence[Sketch] = ()
+    """Known ones, that may be inside as well."""
 
     @property
     def calibrated(self) -> bool:
@@ -98,19 +100,19 @@ class PartSearch:
         if only is not None and only <= {each.removal for each in self.known}:
             # The usual case of the past, and cheap: these alone, before any list is asked.
             mine = [each.sketch for each in self.known if each.removal in only]
-            if not hinted(file, mine):
+            if not hinted(file, mine, self.innocents):
                 return ()
         every = self.near(file)
         asked = [k.sketch for k in every if only is None or k.removal in only]
-        if not asked or not hinted(file, asked):
+        if not asked or not hinted(file, asked, self.innocents):
             return ()
         same = are_the_file(file, [each.sketch for each in every])
         there = [each for each, is_it in zip(every, same, strict=True) if not is_it]
-        if not hinted(file, [each.sketch for each in there]):
+        if not hinted(file, [each.sketch for each in there], self.innocents):
             return ()
         same = are_the_file(file, self.strangers)
         rest = [each for each, is_it in zip(self.strangers, same, strict=True) if not is_it]
-        said = parts(file, [each.sketch for each in there], rest)
+        said = parts(file, [each.sketch for each in there], rest, self.innocents)
         best: dict[str, FoundPart] = {}
         for each, part in zip(there, said, strict=True):
             if part.verdict is PartVerdict.NOTHING or each.removal in without:
@@ -151,8 +153,9 @@ def search_for(
     drawn = _drawn(connection, owners, first)
     every = _sketches(connection, drawn[:MOST], owners)
     strangers = background.load(connection, architecture).sketches if every else ()
+    beside = innocents_in_use(connection, architecture) if every else ()
     if len(drawn) <= MOST:
-        return PartSearch(every, strangers[:USED])
+        return PartSearch(every, strangers[:USED], innocents=beside)
 
     def load(claim_pks: Sequence[int]) -> list[KnownSketch]:
         with store() as later:
@@ -160,7 +163,12 @@ def search_for(
 
     listed = _each(connection, drawn[:MOST_LISTED])
     order = ModuleOrder(search_key.of(connection))
-    return PartSearch(every, strangers[:USED], Shortlist.of(listed, order), load)
+    return PartSearch(every, strangers[:USED], Shortlist.of(listed, order), load, beside)
+
+
+def innocents_in_use(connection: Connection, architecture: str) -> tuple[Sketch, ...]:
+    """Known innocents that may be inside a file of this architecture."""
+    return tuple(map(decode, innocents.in_use(connection, architecture)))
 
 
 def known(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reseen.errors import InputError, bulkhead
-from reseen.match import evidence
+from reseen.match import evidence, innocents
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.registry_parts import FoundPart, RegistryParts
 from reseen.operations.checkpoints import CheckpointReader, CheckpointSeen
@@ -66,7 +66,7 @@ class Checker:
         self._store, self._keyring = store, keyring
         self._known: RegistryIndex | None = None
         self._never = NOTHING
-        self._parts = RegistryParts(store.read)
+        self._parts, self._innocents = RegistryParts(store.read), b""
 
     def check(self, path: Path, progress: Callable[[int], None] | None = None) -> Checked:
         """One file, read once. `progress` is told bytes read. Raises FileError when it cannot be
@@ -121,9 +121,12 @@ class Checker:
                 self._known = RegistryIndex.load(connection, self._keyring)
             else:
                 self._known = self._known.followed(connection)
+            innocents_now = innocents.version(connection)
             if self._known is not before:
                 self._never = never_read.load(connection)
+            if self._known is not before or innocents_now != self._innocents:
                 self._parts = RegistryParts(self._store.read)
+                self._innocents = innocents_now
         if not self._known:
             raise InputError(
                 f"the registry at {self._store.place} is empty: nothing can match",

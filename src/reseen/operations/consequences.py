@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from reseen.match import evidence
+from reseen.match import innocents as innocents_in_use
 from reseen.match.judge import judge_parts
 from reseen.observed import artifacts, sightings, sketches
 from reseen.records import Evidence
-from reseen.registry import claims, learning, removals, same_files, stands_in
+from reseen.registry import claims, innocents, learning, removals, same_files, stands_in
+from reseen.registry.innocents import InnocentMoved
 from reseen.review import cases, notice_updates
 from reseen.review.notice_updates import NoticeMoved
 from reseen.store import change_log, meta
@@ -25,11 +27,17 @@ from reseen.store.database import Store
 
 if TYPE_CHECKING:
     from reseen.match.past_pairs import AddedUp
+    from reseen.match.past_parts import PartsFound
 
 MATCHED = "matched"
 """The name under which the store keeps the last change whose past was matched."""
 PARTS = "parts asked"
 """The name under which the store keeps up to where files were asked for parts of merges."""
+INNOCENTS = "near innocents"
+"""The name under which the store keeps the last change of which it was asked whether a removal is
+near a known innocent."""
+_MOST_ASKED = 1_000_000
+"""Removals that changed, so many: most have no sketch, and are asked for their digests alone."""
 SHARED = "class of shared files"
 """The name under which the store keeps that what was learned goes by the class of all removals
 that have a file. A store of before did not ask the others."""
@@ -49,6 +57,10 @@ class Followed:
     at."""
     notices: tuple[NoticeMoved, ...] = ()
     """Notices that moved by themselves."""
+    innocents: tuple[InnocentMoved, ...] = ()
+    """Known innocents that went out of use, or came back."""
+    fallen: int = 0
+    """How many sightings were not found inside a merge any more, other innocents being in use."""
 
 
 def is_due(connection: Connection) -> bool:
@@ -57,6 +69,7 @@ def is_due(connection: Connection) -> bool:
     return (
         matched(connection) < change_log.latest(connection)
         or _is_of_before(connection)
+        or _are_innocents_due(connection)
         or meta.value(connection, PARTS) != _known_now(connection)
         or cases.is_due(connection)
         or notice_updates.is_due(connection)
@@ -79,7 +92,8 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
     if min(last, latest if since is None else since) < latest:
         with store.write() as connection:
             new = _match_past(connection, store.secret, since)
-    parts, left_out = _find_parts(store)
+    innocents_moved = _settle_innocents(store)
+    parts, left_out, fallen = _find_parts(store)
     with store.read() as connection:  # nothing to do is no reason to wait for the writer
         untold = cases.is_due(connection)
     if untold:
@@ -90,41 +104,71 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
     if unsettled:
         with store.write() as connection:
             moved = notice_updates.settle(connection)
-    return Followed((*new, *parts), tuple(parts), left_out, tuple(moved))
+    told = (tuple(moved), tuple(innocents_moved), fallen)
+    return Followed((*new, *parts), tuple(parts), left_out, *told)
+
+
+def _are_innocents_due(connection: Connection) -> bool:
+    asked = meta.value(connection, INNOCENTS)
+    latest = b"%d" % change_log.latest(connection)
+    return asked != latest and bool(innocents.known_pks(connection))
+
+
+def _settle_innocents(store: Store) -> list[InnocentMoved]:
+    """Ask of removals that changed whether they are near a known innocent, which goes out of use by
+    that, or comes back. It is compared while nobody waits."""
+    with store.read() as connection:
+        if not _are_innocents_due(connection):
+            return []
+        from reseen.match import near_innocents  # numpy, which few need
+
+        asked, latest = meta.value(connection, INNOCENTS), change_log.latest(connection)
+        after = -1 if asked is None else int(asked)
+        pks = change_log.removals_since(connection, after, most=_MOST_ASKED)
+        files = near_innocents.load(connection, innocents.known_pks(connection))
+        found = near_innocents.near(connection, files, pks)
+    with store.write() as connection:
+        moved = innocents.keep_near(connection, pks, found)
+        meta.keep(connection, INNOCENTS, b"%d" % latest)
+    return moved
 
 
 def _known_now(connection: Connection) -> bytes:
     """What is another whenever files may have to be asked for parts of merges."""
-    return b"%d %d" % (change_log.latest(connection), sketches.whole_kept(connection))
+    known = b"%d %d" % (change_log.latest(connection), sketches.whole_kept(connection))
+    beside = innocents_in_use.version(connection)
+    return known + b" " + beside if beside else known
 
 
-def _find_parts(store: Store) -> tuple[list[str], int]:
+def _find_parts(store: Store) -> tuple[list[str], int, int]:
     """Ask files that were read whole for removals inside them, as parts of a merge, and two of an
     account together: those that are new for all, the others for what changed; ids of new sightings,
-    and what was left out. It is compared while nobody waits, and written a batch at a time."""
+    what was left out, and how many fell. It is compared while nobody waits, and written a batch at
+    a time."""
     with store.read() as connection:
         before, known = meta.value(connection, PARTS), _known_now(connection)
         are_there = sketches.any_whole(connection) and sketches.any_of_removals(connection)
     if before == known:
-        return [], 0
+        return [], 0, 0
     new: list[str] = []
-    left_out = 0
+    left_out = fallen = 0
     if are_there:
         after = -1 if before is None else int(before.split()[0])
-        new = _ask_for_parts(store, after)
+        new, fallen = _ask_for_parts(store, after)
         added, left_out = _put_together(store, after)
         new += added
     with store.write() as connection:
         meta.keep(connection, PARTS, known)
-    return new, left_out
+    return new, left_out, fallen
 
 
-def _ask_for_parts(store: Store, after: int) -> list[str]:
+def _ask_for_parts(store: Store, after: int) -> tuple[list[str], int]:
     # Not before it is needed, as above.
     from reseen.match import past_parts
     from reseen.match.registry_parts import search_for
 
     new: list[str] = []
+    fallen = 0
     with store.read() as connection:
         every = past_parts.to_ask(connection, after)
     for work in every:
@@ -135,22 +179,21 @@ def _ask_for_parts(store: Store, after: int) -> list[str]:
         for files, only in work.batches():
             with store.read() as connection:
                 pks = [pk for pk, _ in files]
-                found = list(past_parts.inside(connection, search, pks, only))
+                asked = past_parts.inside(connection, search, pks, only)
             with store.write() as connection:
-                new += _keep_parts(connection, store.secret, found)
+                new += _keep_parts(connection, store.secret, asked)
                 past_parts.keep_asked(connection, work.architecture, files)
-    return new
+            fallen += len(asked.fallen)
+    return new, fallen
 
 
-def _keep_parts(
-    connection: Connection, secret: bytes, found: Sequence[tuple[int, str, Evidence]]
-) -> list[str]:
-    """Record what is inside files; ids of new sightings."""
-    pks = removals.pks_of(connection, {removal for _, removal, _ in found})
+def _keep_parts(connection: Connection, secret: bytes, asked: PartsFound) -> list[str]:
+    """Record what is inside files, and what is not any more; ids of new sightings."""
+    pks = removals.pks_of(connection, {removal for _, removal, _ in asked.found})
     pairs: dict[tuple[int, int], tuple[Evidence, ...]] = {
-        (artifact_pk, pks[removal]): (why,) for artifact_pk, removal, why in found
+        (artifact_pk, pks[removal]): (why,) for artifact_pk, removal, why in asked.found
     }
-    judged = judge_parts(connection, secret, pairs)
+    judged = judge_parts(connection, secret, pairs, asked.fallen)
     return [one.id for one in judged.new if one.rung.on_ladder]
 
 

@@ -14,6 +14,7 @@ from reseen.registry import adds, imports
 from reseen.registry.adds import Added, AddOptions
 from reseen.registry.import_account import ImportAccount
 from reseen.registry.imports import ImportOptions, ReadList
+from reseen.registry.innocents import InnocentMoved
 from reseen.registry.lists.table import MAX_FILE
 from reseen.scan import unread_copies
 from reseen.scan.unread_copies import UnreadCopies
@@ -31,6 +32,8 @@ class Imported:
     """Ids of sightings that are new: removals found among what was seen before."""
     unread: UnreadCopies | None
     """Copies that are known and not read; None of a dry run."""
+    innocents: tuple[InnocentMoved, ...] = ()
+    """Known innocents that went out of use by it, or came back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class FilesAdded:
     """What became of every file."""
     sightings: tuple[str, ...]
     unread: UnreadCopies
+    innocents: tuple[InnocentMoved, ...] = ()
 
 
 def import_list(
@@ -61,7 +65,8 @@ def import_list(
     if account.dry_run:
         return Imported(account, (), None)
     followed = consequences.follow(store)
-    return Imported(account, followed.sightings, unread_copies.in_store(store))
+    unread = unread_copies.in_store(store)
+    return Imported(account, followed.sightings, unread, followed.innocents)
 
 
 def read_list(path: Path, options: ImportOptions) -> ReadList:
@@ -89,4 +94,5 @@ def add_files(
     `progress` is told bytes read."""
     files = adds.add_files(store, keyring, paths, options, progress=progress)
     followed = consequences.follow(store)
-    return FilesAdded(files, followed.sightings, unread_copies.in_store(store))
+    unread = unread_copies.in_store(store)
+    return FilesAdded(files, followed.sightings, unread, followed.innocents)

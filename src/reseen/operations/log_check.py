@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
-from reseen.registry import claims_proof
+from reseen.registry import claims_proof, innocents
 from reseen.registry.claims_proof import ClassesSaid
 from reseen.review import decisions_proof, notices_proof
 from reseen.store import audit_checkpoint
@@ -41,6 +41,7 @@ def verify(store: Store, head: Head | None = None, *, key: bytes | None = None) 
     found, classes = Disagreements(), ClassesSaid()
     with store.read() as connection, ExitStack() as stack:
         tables = claims_proof.covered_tables(connection)
+        tables |= innocents.covered_tables(connection)
         tables |= decisions_proof.covered_tables(connection)
         tables |= notices_proof.covered_tables(connection)
         for table in tables.values():

@@ -8,6 +8,7 @@ from reseen.errors import InputError
 from reseen.operations import consequences
 from reseen.records import Names
 from reseen.registry import claims, removals
+from reseen.registry.innocents import InnocentMoved
 from reseen.review.notice_updates import NoticeMoved
 from reseen.scan import unread_copies
 from reseen.scan.unread_copies import UnreadCopies
@@ -27,6 +28,8 @@ class RemovalChanged:
     """Notices that moved by themselves."""
     unread: UnreadCopies
     """Copies that are known and not read."""
+    innocents: tuple[InnocentMoved, ...] = ()
+    """Known innocents that went out of use, or came back."""
 
 
 def withdraw(
@@ -124,4 +127,5 @@ def followed(store: Store, changed: bool) -> RemovalChanged:
     """What follows from a change of removals or claims, as an account of it."""
     followed = consequences.follow(store)
     unread = unread_copies.in_store(store)
-    return RemovalChanged(changed, followed.sightings, followed.notices, unread)
+    told = (followed.sightings, followed.notices, unread, followed.innocents)
+    return RemovalChanged(changed, *told)

@@ -26,6 +26,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "comments": ("pk", "case_pk", "at", "user_pk", "sealed"),
     "notice_steps": ("pk", "notice_pk", "at", "user_pk", "state", "how", "sealed"),
     "claim_moves": ("pk", "claim_pk", "from_pk", "to_pk", "at"),
+    "innocent_events": ("pk", "at", "what", "innocent_pk", "user_pk", "sealed"),
+    "innocents": ("pk", "id", "name", "at"),
+    "innocent_digests": ("innocent_pk", "kind", "value"),
+    "innocent_sketches": ("innocent_pk", "number", "architecture", "value"),
 }
 """Tables whose rows a line covers, each with the columns that it covers."""
 

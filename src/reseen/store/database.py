@@ -27,10 +27,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from reseen.errors import SealError, StoreError, StoreReadOnly
 from reseen.store import backends, schema
+from reseen.store import innocent_schema as _innocents  # noqa: F401  (its tables are the schema's)
 from reseen.store import service_schema as _people  # noqa: F401  (its tables are the schema's too)
 from reseen.store.backends import Opening
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest schema: the last revision under `migrations`, and what `schema` says."""
 
 _WRITER = 0x5265_7365
@@ -287,7 +288,7 @@ def _create(connection: Connection) -> None:
     """An empty database becomes a registry at the head schema, in one transaction."""
     import secrets
 
-    schema.metadata.create_all(connection, checkfirst=False)  # with the tables of `service_schema`
+    schema.metadata.create_all(connection, checkfirst=False)  # with those of both others
     connection.execute(
         text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import quote
@@ -25,6 +26,7 @@ from reseen.operations.import_process import SHOWN, ImportReport, import_apart
 from reseen.records import SAID_CLASSES, Removal
 from reseen.registry import claims, removals
 from reseen.registry import classes as registry_classes
+from reseen.registry import innocents as registry_innocents
 from reseen.registry.claims import ListedRemovals
 from reseen.registry.imports import ImportOptions
 from reseen.registry.lists.columns import parse_map
@@ -209,6 +211,7 @@ def _shown(
         seen = artifacts.count(connection)
         unread = unread_copies.count(connection)
         older = older_sketches.count(connection)
+        innocents = Counter(one.state.value for one in registry_innocents.every(connection))
         if removal.strip():
             try:
                 found = removals.by_id(connection, removal[:64])
@@ -228,6 +231,7 @@ def _shown(
         seen=seen,
         unread=unread,
         older=older,
+        innocents=innocents,
         account=imported.account if imported else None,
         most_rejected=SHOWN,
         removal=found,

@@ -1,0 +1,59 @@
+"""Known innocents: adapters that many merges have in them. Seen by all, confirmed and removed by
+leads; a file is proposed where the file is, on the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from reseen.errors import InputError
+from reseen.operations import innocents as acts
+from reseen.registry import innocents
+from reseen.review import sealed_text, users
+from reseen.review.roles import Role
+from reseen.web.access import Lead, Reader
+from reseen.web.rendering import page
+from reseen.web.service import Served
+
+router = APIRouter()
+
+SAID = {
+    "confirmed": "Confirmed by two people: it is in use. What rested on not knowing it was judged "
+    "again.",
+    "removed": "It is removed. What it hid is found again.",
+}
+
+
+@router.get("/innocents")
+def show(request: Request, service: Served, who: Reader) -> Response:
+    with service.store.read() as connection:
+        every = innocents.every(connection)
+        named = {user.pk: user.name for user in users.every(connection)}
+    return page(
+        *(request, "innocents.html", who),
+        said=SAID,
+        innocents=every,
+        named=named,
+        states=innocents.InnocentState,
+        may_act=who.role >= Role.LEAD,
+    )
+
+
+@router.post("/innocents/{id}")
+def change(
+    id: str,
+    service: Served,
+    who: Lead,
+    act: Annotated[str, Form(max_length=40)] = "",
+    reason: Annotated[str, Form(max_length=20_000)] = "",
+) -> Response:
+    """One of them, by the second pair of eyes; or taken out."""
+    why = sealed_text.written(reason, "reason")
+    turns = {"confirm": (acts.confirm, "confirmed"), "remove": (acts.remove, "removed")}
+    if act not in turns:
+        raise InputError("there is nothing of that kind to do", remedy="Choose one of those shown.")
+    turn, done = turns[act]
+    turn(service.store, service.keyring, id, why, by=who)
+    return RedirectResponse(f"/innocents?done={done}", status_code=303)
