@@ -21,14 +21,15 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import detection_page, peers
-from benchmarks.adapters import Adapter, Recipe, files_in, make, read, sampled, sketch
+from benchmarks.adapters import Adapter, Recipe, files_in, make, read, recipe_of, sampled, sketch
 from benchmarks.edits import Case, Edit, NotMade, edits, original, write
+from benchmarks.few_layers import FewLayers, of_one_seed
 from benchmarks.kinship import kinship
 from benchmarks.peers import Peers
 from reseen.fingerprints.choice import ModuleOrder
@@ -49,6 +50,8 @@ PEERS = 4
 """Removed files, at least, that TLSH and ssdeep are tried on."""
 TRAINED = 3
 """Files of each folder and architecture that are edited."""
+FEW, FEW_PAIRS = "few", 20_000
+"""Strangers of few layers and one seed: so many pairs of each kind, for each edited file."""
 PLAN = {"sd1": (3, 8), "sdxl": (1, 4), "flux": (1, 4)}
 """Architecture -> adapters that are edited, and their rank."""
 
@@ -89,18 +92,6 @@ class Removed:
     peers: Peers | None
 
 
-def recipe(number: int) -> Recipe:
-    """What the strangers of the background and the registry have in common: nothing (half), one of
-    three initialisations (a third), or a recipe of full size as far as any was measured."""
-    if number % 6 < 3:
-        return Recipe()
-    if number % 6 < 5:
-        return Recipe(init=number % 3)
-    return Recipe(
-        init=50 + number % 4, family=number % 4, share=(0.01, 0.02, 0.04, 0.06)[number % 4]
-    )
-
-
 def chosen(only: str) -> list[Edit]:
     """The edits whose names hold a text."""
     return [edit for edit in edits() if only in edit.name]
@@ -135,7 +126,7 @@ def made(architecture: str, wanted: Wanted) -> list[Outcome]:
                 architecture,
                 first + n,
                 rank=(4, 8, 16)[n % 3],
-                recipe=recipe(n),
+                recipe=recipe_of(n),
                 attention_only=False,
             )
             for n in range(number)
@@ -146,6 +137,23 @@ def made(architecture: str, wanted: Wanted) -> list[Outcome]:
     return edited(
         architecture, pool, replace(wanted, files=wanted.files or count), background, others
     )
+
+
+def few(wanted: Wanted) -> list[FewLayers]:
+    """Strangers of few layers and one seed, of several ranks: pairs by the thousand."""
+    kept = None if wanted.progress is None else wanted.progress / f"{FEW}-{wanted.files}.jsonl"
+    if kept is not None and kept.exists():
+        return [FewLayers(**json.loads(line)) for line in kept.read_text("utf-8").splitlines()]
+    pairs = FEW_PAIRS * (wanted.files or PLAN["sd1"][0])
+    made = [
+        of_one_seed(layers, rank, fall, pairs)
+        for layers in (1, 2, 3, 4, 8)
+        for rank in (1, 4)
+        for fall in (0.0, 1.0)[:rank]
+    ]
+    if kept is not None:
+        _write(made, kept)
+    return made
 
 
 def trained(name: str, paths: Sequence[Path], wanted: Wanted) -> list[Outcome]:
@@ -197,10 +205,10 @@ def edited(
     return outcomes
 
 
-def _write(outcomes: Sequence[Outcome], path: Path) -> None:
+def _write(outcomes: Sequence[Outcome] | Sequence[FewLayers], path: Path) -> None:
     """One a line; the file is there when it is whole."""
     draft = path.with_suffix(".part")
-    lines = (json.dumps({s: getattr(o, s) for s in Outcome.__slots__}) for o in outcomes)
+    lines = (json.dumps(asdict(each)) for each in outcomes)
     draft.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     draft.replace(path)
 
@@ -276,7 +284,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Detection power of every edit.")
     parser.add_argument("--adapters", type=Path, action="append", default=[], metavar="DIR")
     parser.add_argument("--files", type=int, help="Edited files of each architecture.")
-    parser.add_argument("--only", default="sd1,sdxl,flux")
+    parser.add_argument("--only", default=f"sd1,sdxl,flux,{FEW}")
     parser.add_argument("--edits", default="", help="Only edits whose names hold this.")
     parser.add_argument("--print", action="store_true", help="Leave docs/detection.md alone.")
     parser.add_argument("--json", type=Path, help="Write every outcome, one a line.")
@@ -292,12 +300,14 @@ def main() -> None:
         asked = [a for a in ("flux", "sdxl", "sd1") if a in options.only.split(",")]
         jobs = [pool.submit(made, architecture, wanted) for architecture in asked]
         jobs += [pool.submit(trained, *group, wanted) for group in _groups(options.adapters)]
+        strangers = pool.submit(few, wanted) if FEW in options.only.split(",") else None
         for job in jobs:
             outcomes.extend(job.result())
+        of_few = [] if strangers is None else strangers.result()
     seconds = time.perf_counter() - begun if wanted.progress is None else None
     if options.json:
         _write(outcomes, options.json)
-    text = detection_page.page(outcomes, seconds, options.adapters)
+    text = detection_page.page(outcomes, of_few, seconds, options.adapters)
     if not options.print:
         Path("docs/detection.md").write_text(text, "utf-8")
     print(text)

@@ -13,6 +13,7 @@ from reseen.match.compare import COPY_P
 
 if TYPE_CHECKING:
     from benchmarks.detection import Outcome
+    from benchmarks.few_layers import FewLayers
 
 _AIMS = {"lossless": 1.0, "near": 0.999, "none": 0.0}
 _NAMES = {
@@ -26,7 +27,12 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def page(outcomes: Sequence[Outcome], seconds: float | None, folders: Sequence[Path]) -> str:
+def page(
+    outcomes: Sequence[Outcome],
+    few: Sequence[FewLayers],
+    seconds: float | None,
+    folders: Sequence[Path],
+) -> str:
     """The page, in Markdown. `seconds`: None where it was made in several runs."""
     command = "python -m benchmarks.detection" + " --adapters DIR" * len(folders)
     how_long = "in several runs" if seconds is None else f"in {seconds:.0f} s"
@@ -35,7 +41,42 @@ def page(outcomes: Sequence[Outcome], seconds: float | None, folders: Sequence[P
     order = [g for g in _NAMES if g in groups] + [g for g in groups if g not in _NAMES]
     for group in order:
         parts.append(_table(group, [o for o in outcomes if o.group == group]))
+    if few:
+        parts.append(of_few(few))
     return "\n".join(parts)
+
+
+def of_few(few: Sequence[FewLayers]) -> str:
+    """The table of strangers of few layers."""
+    lines = [
+        "## Strangers of few layers, one seed",
+        "",
+        "A is what the seed drew, the same for all; B is each one's own. Without a background. *At "
+        "most* is the share of such pairs that may be called copies all the same, at 95 %.",
+        "",
+        "| layers | rank | strength of ranks | pairs | called a copy | at most | largest mean |",
+        "|---:|---:|---|---:|---:|---:|---:|",
+    ]
+    for each in few:
+        fall = "like 1/k" if each.fall else "even"
+        numbers = f"{each.pairs:,} | {each.accused} | {at_most(each.accused, each.pairs):.1e}"
+        lines.append(f"| {each.modules} | {each.rank} | {fall} | {numbers} | {each.largest:.3f} |")
+    every, accused = sum(f.pairs for f in few), sum(f.accused for f in few)
+    lines += ["", f"In {every:,} pairs {accused} were called a copy."]
+    return "\n".join(lines) + "\n"
+
+
+def at_most(successes: int, tries: int) -> float:
+    """The largest share under which so few successes, or fewer, have one chance in twenty: the
+    upper end of Clopper and Pearson's interval."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        share = (low + high) / 2
+        chance = sum(
+            comb(tries, k) * share**k * (1 - share) ** (tries - k) for k in range(successes + 1)
+        )
+        low, high = (share, high) if chance > 0.05 else (low, share)
+    return high
 
 
 def _table(group: str, outcomes: Sequence[Outcome]) -> str:

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.adapters import sampled
-from benchmarks.detection import recipe
+from benchmarks.adapters import recipe_of, sampled
 from benchmarks.sketched import of_values, some_of
 from reseen.match.calibration import OPPOSED, Background, unit
 from reseen.match.compare import COPY_LOWER, COPY_MEAN, COPY_MEAN_ALONE, RECIPE_P, compare
@@ -131,7 +130,7 @@ def of_one_maker(maker: str, held: int, files: int = 448) -> OneMaker:
     """All pairs of so many files, against a background of 256 that holds some of the maker's."""
     rng = np.random.default_rng([held, len(maker)])
     make = MAKERS[maker](rng)
-    honest = [sampled("sd1", 3_000 + n, rank=8, recipe=recipe(n)) for n in range(256 - held)]
+    honest = [sampled("sd1", 3_000 + n, rank=8, recipe=recipe_of(n)) for n in range(256 - held)]
     background = Background((*(of_values(LIKE, v) for v in make(held)), *honest))
     values = make(files)
     sketches = [of_values(LIKE, each) for each in values]

@@ -10,8 +10,7 @@ equally with a stranger.
 
 from __future__ import annotations
 
-from benchmarks.adapters import make, sampled, shapes, sketch
-from benchmarks.detection import recipe
+from benchmarks.adapters import make, recipe_of, sampled, shapes, sketch
 from benchmarks.parts import side_by_side
 from reseen.match.calibration import Background
 from reseen.match.compare import compare
@@ -23,7 +22,7 @@ RANKS, STRENGTHS = (8, 32, 64), (0.1, 0.3, 0.5, 1.0, 2.0)
 def main() -> None:
     layers = shapes("sd1", True)
     strangers = (
-        sampled("sd1", 10_000 + n, rank=(4, 8, 16)[n % 3], recipe=recipe(n)) for n in range(256)
+        sampled("sd1", 10_000 + n, rank=(4, 8, 16)[n % 3], recipe=recipe_of(n)) for n in range(256)
     )
     background = Background(tuple(strangers))
     model, stranger = (make("sd1", seed, rank=8, modules=layers) for seed in (1, 2))

@@ -20,8 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.adapters import sampled
-from benchmarks.detection import recipe
+from benchmarks.adapters import recipe_of, sampled
 from benchmarks.sketched import alike, of_values
 from reseen.fingerprints.sketch import Sketch
 from reseen.match.background import MOST, in_order, number
@@ -102,7 +101,8 @@ def honest() -> tuple[Sketch, ...]:
     """Half with an initialisation of their own, a third with one of three, a sixth in families of
     one recipe with means of 0.01 to 0.06."""
     return tuple(
-        sampled("sd1", 3_000 + n, rank=(4, 8, 16)[n % 3], recipe=recipe(n)) for n in range(HONEST)
+        sampled("sd1", 3_000 + n, rank=(4, 8, 16)[n % 3], recipe=recipe_of(n))
+        for n in range(HONEST)
     )
 
 

@@ -19,8 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.adapters import Adapter, Matrix, make, sampled, shapes, sketch
-from benchmarks.detection import recipe
+from benchmarks.adapters import Adapter, Matrix, make, recipe_of, sampled, shapes, sketch
 from benchmarks.edits import File, write
 from benchmarks.namings import kohya
 from benchmarks.parts import side_by_side
@@ -37,7 +36,8 @@ NOISE = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, 300.0)
 
 def strangers(first: int, number: int) -> list[Sketch]:
     return [
-        sampled("sd1", first + n, rank=(4, 8, 16)[n % 3], recipe=recipe(n)) for n in range(number)
+        sampled("sd1", first + n, rank=(4, 8, 16)[n % 3], recipe=recipe_of(n))
+        for n in range(number)
     ]
 
 
