@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -199,7 +199,8 @@ def drafts(
     drafter = _Drafter(meaning, defaults, tally.counts)
     place, width, draft = table.place, drafter.width, drafter.draft
     plain = _plain_drafter(meaning, defaults) if unreadable is None else None
-    for number, cells in table.rows:
+    rows = _each_file(table.rows, meaning.further) if meaning.further else table.rows
+    for number, cells in rows:
         if plain is not None and len(cells) == columns:
             drafted = plain(number, place, cells)
             if drafted is not None:
@@ -232,6 +233,20 @@ def drafts(
                 yield Refusal(number, place, sys.intern(str(refused)), cells)
             continue
         yield drafted
+
+
+def _each_file(
+    rows: Iterable[tuple[int, Sequence[Cell]]], further: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, Sequence[Cell]]]:
+    """The rows, and behind each as many more as it has hashes of further files."""
+    for number, cells in rows:
+        alone = list(cells)
+        for _, more in further:
+            alone[more : more + 1] = [None] * (more < len(cells))
+        yield number, alone
+        for first, more in further:
+            if more < len(cells) and value_of(cells[more]) is not None:
+                yield number, [*alone[:first], cells[more], *alone[first + 1 :]]
 
 
 def _one_of_several(

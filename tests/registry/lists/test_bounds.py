@@ -55,6 +55,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "TOML, tables": lambda: b"".join(b"[[a%d]]\n" % n for n in range(400_000)),
     "TOML, one table": lambda: b"[[a]]\n" * (4 * MIB // 7),
     "TOML, one long key": lambda: b"[a]\n" + b"a." * (2 * MIB - 9) + b"a = 1",
+    "INI": lambda: b"[a]\nb=c d\n" + b"c:d\n" * (4 * MIB // 5),
     "TOML, nested": lambda: b"[a]\nb = " + b"[" * MIB,
     "ends of texts": lambda: book(rows(b""), b"<sst>" + b"<si/>" * (2 * MIB) + b"</sst>"),
     "ends alone": lambda: book(rows(b""), b"</si>" * (4 * MIB)),

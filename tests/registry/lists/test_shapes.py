@@ -220,6 +220,40 @@ SHAPES: dict[str, Shape] = {
     "keyed by name, in an object": Shape(
         json.dumps({n: {"hashes": {"SHA256": d}} for d, n in NAMED})
     ),
+    "a hash that says its kind, within": Shape(
+        json.dumps(
+            [
+                {
+                    "model": {"name": n, "id": 5},
+                    "version": {"id": at},
+                    "file": {"name": n, "hash": {"type": "sha256", "value": d}},
+                }
+                for at, (d, n) in enumerate(NAMED)
+            ]
+        ),
+    ),
+    "arrays of cells": Shape(
+        json.dumps([[n, d, link(at, at + 10)] for at, (d, n) in enumerate(NAMED, 1)]),
+        links=(link(1, 11), link(3, 13)),
+    ),
+    "arrays of cells, below their headings": Shape(
+        json.dumps([["Name", "SHA256"], *([n, d] for d, n in NAMED)]),
+        names=tuple(n for _, n in NAMED),
+    ),
+    "arrays of cells, a line each": Shape(
+        lines(*(json.dumps([n, d, link(at, at + 10)]) for at, (d, n) in enumerate(NAMED, 1))),
+        links=(link(2, 12),),
+    ),
+    "several hashes a line": Shape(lines(f"{A}, {B}, {C}")),
+    "columns for several files": Shape(
+        lines("name,sha256,sha256_2,sha256_3", f"{MARK},{A},{B},", f"{MARK} 2,{C},,"),
+        names=(MARK, f"{MARK} 2"),
+    ),
+    "sections": Shape(
+        lines(*(f"[{n}]\nsha256 = {d}\nurl = {link(1, 11)}" for d, n in NAMED)),
+        names=tuple(n for _, n in NAMED),
+        links=(link(1, 11),),
+    ),
     "keyed by name, beside what tells of the list": Shape(
         json.dumps(
             {"version": 2, "updated": "2025-06-01", "models": {n: {"sha256": d} for d, n in NAMED}}

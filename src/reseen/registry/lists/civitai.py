@@ -56,7 +56,8 @@ def rows_of(answer: object) -> CivitaiAnswer | None:
     said: dict[str, Any] = inside if isinstance(inside, dict) else answer
     if isinstance(said.get("modelVersions"), list):
         return _of_model(said, said["modelVersions"])
-    if isinstance(said.get("version"), dict):
+    version = _object(said.get("version"))
+    if "modelId" in version or isinstance(version.get("files"), list):
         return _of_model(said, [said["version"]])
     if set(said) == {"modelVersionId", "modelId", "hash"}:
         row = _row(said["modelId"], said["modelVersionId"], {ListField.HASH: said["hash"]})

@@ -9,7 +9,7 @@ be a value of the list.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -197,6 +197,9 @@ class Meaning:
     columns: tuple[ListColumn, ...] = ()
     given: frozenset[str] = frozenset()
     """What of `--map` named a column of this table."""
+    further: tuple[tuple[int, int], ...] = ()
+    """Columns that hold the hashes of further files of their rows ("sha256_2"): each behind the
+    column whose like it is."""
 
     @property
     def usable(self) -> bool:
@@ -255,6 +258,8 @@ def recognise(
             if not taken:
                 fields[told] = position
     taken_from = {position: field for field, position in fields.items()}
+    further = _further(cells, looks, taken_from, {*chosen})
+    taken_from |= {more: taken_from[first] for first, more in further}
     columns = []
     for position, cell in enumerate(cells):
         taken_for = taken_from.get(position)
@@ -265,7 +270,36 @@ def recognise(
         known = cell if plain[position] in _BY_SPELLING else cell.rpartition(".")[2]
         heading = " ".join(known.split()) if plain_heading(known) in _BY_SPELLING else None
         columns.append(ListColumn(position + 1, heading, taken_for, looks[position].said))
-    return Meaning(fields, tuple(columns), used)
+    return Meaning(fields, tuple(columns), used, further)
+
+
+def _further(
+    header: Sequence[str],
+    looks: Sequence[ColumnValues],
+    taken: Mapping[int, ListField],
+    chosen: Collection[int],
+) -> tuple[tuple[int, int], ...]:
+    """Columns of full hashes that are called as another is, but for a number behind it."""
+    like: dict[str, int] = {}
+    for position, field in taken.items():
+        if field in HASHES and looks[position].digits >= 40:
+            like |= dict.fromkeys(_numbered(header[position]), position)
+    found: list[tuple[int, int]] = []
+    for position, heading in enumerate(header):
+        if position in taken or position in chosen or looks[position].field is not ListField.HASH:
+            continue
+        first = next((like[each] for each in _numbered(heading) if each in like), None)
+        if first is not None and looks[first].digits == looks[position].digits:
+            found.append((first, position))
+    return tuple(found)
+
+
+_NUMBER = re.compile(r"[\s_.(#-]+(?:\d{1,3}|[xy])\)?\s*\Z")
+
+
+def _numbered(heading: str) -> frozenset[str]:
+    """A heading with and without the number that tells it from others: "sha256_2"."""
+    return frozenset(map(plain_heading, (heading, _NUMBER.sub("", heading)))) - {""}
 
 
 def _chosen(

@@ -28,6 +28,7 @@ from reseen.registry.lists.columns import (
 )
 from reseen.registry.lists.looks import SAMPLE, no_header, values_of
 from reseen.registry.lists.nested import MAX_DEPTH, NestedRows, rows_of, too_deep
+from reseen.registry.lists.stacked import is_header
 from reseen.registry.lists.table import (
     MAX_CELL,
     MAX_COLUMNS,
@@ -185,8 +186,14 @@ def _entries_of(text: io.TextIOWrapper) -> _Entries:
 
 def _whole(value: object) -> Iterator[tuple[int, NestedRows]]:
     if isinstance(value, list):
+        first = value[0] if value else None
+        header = first if isinstance(first, list) and is_header(first) else None
         for number, entry in enumerate(value, 1):
-            yield number, rows_of(entry)
+            if header is not None and isinstance(entry, list):
+                if number > 1:
+                    yield number, rows_of(dict(zip(header, entry, strict=False)))
+            else:
+                yield number, rows_of(entry)
         return
     found = rows_of(value, outermost=True)
     for number, row in enumerate(found.rows, 1):

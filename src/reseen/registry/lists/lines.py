@@ -75,7 +75,8 @@ def is_lines(head: str, *, sure: bool) -> bool:
             continue
         counted += 1
         known += _PART.match(line) is not None
-        known += _known(line) is not None or (not sure and _beside_words(line) is not None)
+        known += _known(line) is not None or bool(_several(line))
+        known += not sure and _beside_words(line) is not None
         if counted == SAMPLE:
             break
     return counted > 0 and known >= _ENOUGH * counted
@@ -135,6 +136,9 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
             set_aside["a comment"] += 1
         elif _RULE.match(line) or _HEADINGS.match(line):
             set_aside[HEADING] += 1
+        elif several := _several(line):
+            begun = True
+            yield from ((number, LineParts(hash=each)) for each in several)
         else:
             parts = _known(line) or _beside_words(line)
             if parts is None and not begun:
@@ -206,6 +210,18 @@ def _beside_words(line: str) -> LineParts | None:
     (word,) = found
     rest = f"{rest[: word.start()]} {rest[word.end() :]}".strip(" \t:;,|*=-\"'()[]<>")
     return LineParts(hash=word[1], link=link, file_name=rest or None)
+
+
+def _several(line: str) -> list[str]:
+    """The hashes of a line that holds three or more of one kind, and nothing else: two might be two
+    kinds of hash of one file."""
+    words = _BETWEEN.split(line.strip(_AROUND)) if len(line) >= 3 * 40 else []
+    same = {hash_digits(word) for word in words}
+    return words if len(words) >= 3 and len(same) == 1 and min(same) >= 40 else []
+
+
+_AROUND = " \t,;|[]()\"'"
+_BETWEEN = re.compile(r"""["']?[\s,;|]+["']?""")
 
 
 def _plain_sum(digits: str) -> str | None:

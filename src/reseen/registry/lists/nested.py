@@ -251,6 +251,9 @@ def _rows(entry: object, around: JsonRow, depth: int, left_out: Counter[str]) ->
             yield {**around, ListField.HASH.value: entry}
         return
     if isinstance(entry, list):
+        if not depth and _is_one_row(entry):
+            yield {f"column {at}": as_cell(cell) for at, cell in enumerate(entry, 1)}
+            return
         for each in entry:
             if isinstance(each, str | dict | list):
                 yield from _rows(each, around, depth + 1, left_out)
@@ -263,6 +266,15 @@ def _rows(entry: object, around: JsonRow, depth: int, left_out: Counter[str]) ->
             yield from ({**around, **row} for row in answer.rows)
             return
     yield from _of_object(entry, around, depth, left_out)
+
+
+def _is_one_row(entry: list[Any]) -> bool:
+    """Whether an array holds the cells of one row: values of different looks, one of them a hash or
+    a link."""
+    if any(isinstance(cell, dict | list) for cell in entry):
+        return False
+    looks = {look for cell in entry if (look := look_of(cell)) is not None}
+    return len(looks) > 1 and any(look == "links" or look.endswith("hex digits") for look in looks)
 
 
 def _of_object(
@@ -301,7 +313,9 @@ def _flatten(entry: Mapping[str, Any], prefix: str, depth: int, flat: JsonRow) -
         raise too_deep()
     for key, value in entry.items():
         name = prefix + key
-        if isinstance(value, dict):
+        if isinstance(value, dict) and (named := _named_hashes(name, [value])):
+            flat.update(named)
+        elif isinstance(value, dict):
             _flatten(value, f"{name}.", depth + 1, flat)
         elif isinstance(value, list) and any(isinstance(v, dict | list) for v in value):
             flat.update(_named_hashes(name, value))
@@ -312,7 +326,7 @@ def _flatten(entry: Mapping[str, Any], prefix: str, depth: int, flat: JsonRow) -
 
 
 def _named_hashes(name: str, values: list[Any]) -> JsonRow:
-    """[{"type": "SHA256", "value": ...}, ...] as columns."""
+    """[{"type": "SHA256", "value": ...}, ...], or one of them, as columns."""
     found: dict[str, list[str]] = {}
     for each in values:
         if not isinstance(each, dict):

@@ -36,6 +36,10 @@ def open_tables(
 def _tables(file: BinaryIO, given: Mapping[str, ListField] | None) -> list[ListTable]:
     head = file.read(_HEAD)
     file.seek(0)
+    if head.startswith(b"PK\x03\x04") and b"application/vnd.oasis.opendocument" in head[:200]:
+        raise ListError(
+            "this is a sheet or text of LibreOffice (ODS, ODT)", remedy="Save it as XLSX or CSV."
+        )
     if head.startswith(b"PK\x03\x04"):
         from reseen.registry.lists.workbook import read_workbook
 
@@ -50,10 +54,14 @@ def _tables(file: BinaryIO, given: Mapping[str, ListField] | None) -> list[ListT
             remedy="Save it as XLSX or CSV.",
         )
     if is_markup(head):
+        if b"<?xml" in head[:64] and b"<html" not in head.lower():
+            raise ListError("this is XML and no list", remedy="Save the list as CSV, XLSX or JSON.")
         raise ListError(
             "this is a web page and no list",
             remedy="Sign in and download the list itself, or save the page's table as CSV.",
         )
+    if head.startswith(b"{\\rtf"):
+        raise ListError("this is formatted text (RTF) and no list", remedy="Save it as plain text.")
     if _is_json(head):
         from reseen.registry.lists.documents import read_documents
 

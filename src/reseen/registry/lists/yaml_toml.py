@@ -1,4 +1,4 @@
-"""Reads YAML and TOML as the values that JSON would hold: `documents` makes a table of them.
+"""Reads YAML, TOML and INI as the values that JSON would hold: `documents` makes a table of them.
 
 What comes in: the text of a list. What goes out: its value, or None where it is neither. Of YAML
 every scalar stays the text that stands there: no hash becomes a number. An alias is refused, since
@@ -7,6 +7,7 @@ what it stands for can be made without end. YAML needs the extra `yaml`.
 
 from __future__ import annotations
 
+import configparser
 import re
 import tomllib
 from typing import Any
@@ -24,7 +25,12 @@ _YAML = re.compile(
     re.MULTILINE,
 )
 """What only YAML has, of all that lists are kept in: keys under keys, or in an entry of a list."""
-_TOML = re.compile(r"^\[{1,2}[ \t]*[\w.\"'-]+[ \t]*\]{1,2}[ \t]*(?:#.*)?$", re.MULTILINE)
+_TOML = re.compile(
+    r"^[ \t]*\[{1,2}[^\[\]\n]{1,200}\]{1,2}[ \t]*(?:#.*)?\n(?:[ \t]*(?:[#;].*)?\n)*"
+    rf"[ \t]*{_KEY}[ \t]*=",
+    re.MULTILINE,
+)
+"""A section and a key in it."""
 
 
 def may_be(head: bytes) -> bool:
@@ -45,10 +51,22 @@ def value_of(text: str) -> dict[str, Any] | list[Any] | None:
         try:
             found = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError):
-            return None
+            found = _ini(text)
     elif _YAML.search(text):
         found = _yaml(text)
     return found if isinstance(found, dict | list) and found else None
+
+
+def _ini(text: str) -> dict[str, dict[str, str]] | None:
+    """The sections of a file as Windows keeps settings; None where it is none."""
+    if text.count("\n") > MAX_VALUES:
+        return None
+    parser = configparser.RawConfigParser(strict=False, default_section="")
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return None
+    return {name: dict(parser.items(name)) for name in parser.sections()}
 
 
 def _plain(text: str) -> str:
