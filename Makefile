@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
+.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -56,6 +56,11 @@ bench-parts: $(VENV)/.dev
 # What somebody does who knows how copies are recognised, step by step, into docs/escapes.md. Five minutes.
 bench-escapes: $(VENV)/.dev
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.escapes --files 4 --write
+
+# Adapters baked into a made base and stored in every number format, into docs/checkpoints.md. ADAPTERS
+# names folders of trained ones. Some 15 minutes.
+bench-checkpoints: $(VENV)/.dev
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.checkpoints $(ADAPTERS) --write
 
 # What others upload, and what it may do to a removal's copies, into docs/poison.md. Some minutes;
 # goes on where it was.

@@ -54,8 +54,7 @@ THROUGH: dict[Place, Place] = {
     # a checkpoint here
     ("match/checkpoints.py", "read_base"): ("operations/bases.py", "add"),
     ("match/checkpoints.py", "read_against"): (
-        "operations/checkpoints.py",
-        "CheckpointReader.seen",
+        *("operations/checkpoints.py", "CheckpointReader._against"),
     ),
     # a file that a person names at a hub
     ("scan/remote.py", "listing_of"): ("scan/remote.py", "_with_artifact"),
@@ -80,6 +79,7 @@ NO_REGISTRY: dict[Place, str] = {
     ("api.py", "_sketches"): "a person's own file; no registry, nothing is kept",
     ("cli/fingerprint.py", "fingerprint"): "a person's own file; nothing is kept",
     ("cli/fingerprint.py", "_read"): "a person's own file, or through scan/remote.py",
+    ("cli/compare.py", "_tell_checkpoint"): "a person's own file",
     ("cli/compare.py", "_sketched"): "a person's own file, or through scan/remote.py",
     ("cli/compare.py", "_rows"): "a person's own file, or through scan/remote.py",
     ("registry/never_read.py", "read_local"): "the guard itself",

@@ -171,6 +171,10 @@ def test_two_in_one_checkpoint_are_both_found_and_one_unknown_beside_makes_a_lea
     assert found["rm-1"].strength == pytest.approx(0.6, abs=0.02)
     (alone,) = said(told, known, one)
     assert (alone.is_sure, alone.doubt) == (False, MORE)
+    assert told.difference is not None
+    beside = [told.difference.of(two.sketch)]  # as a known innocent
+    (explained,) = inside_checkpoint(told.difference, [one], Background(()), beside)
+    assert explained.is_sure
 
 
 def test_an_unknown_base_is_said_and_gives_no_verdict(tmp_path: Path) -> None:

@@ -114,6 +114,30 @@ def test_check_tells_the_base_and_what_is_inside(folder: Path) -> None:
     assert told(run(folder, "check", "@removed.safetensors", "--json"))["checkpoint"] is None
 
 
+def test_compare_says_whether_the_first_is_inside(folder: Path) -> None:
+    assert run(folder, "registry", "add", "@removed.safetensors").exit_code == 0
+    unknown = run(folder, "compare", "@removed.safetensors", "@baked.safetensors")
+    assert isinstance(unknown.exception, InputError)
+    assert "registry base add" in str(unknown.exception.remedy)
+    assert put_in(folder).exit_code == 0
+    found = run(folder, "compare", "@removed.safetensors", "@baked.safetensors", "--json")
+    assert (found.exit_code, told(found)["copy"], told(found)["rung"]) == (1, True, "weights")
+    (part,) = told(found)["checkpoint"]["parts"]
+    assert part["sure"]
+    (folder / "stranger.safetensors").write_bytes(as_adapter(person(8)))
+    other = run(folder, "compare", "@stranger.safetensors", "@baked.safetensors", "--json")
+    assert (other.exit_code, told(other)["copy"], told(other)["lead"]) == (0, False, False)
+
+
+def test_something_unknown_beside_makes_a_lead(folder: Path) -> None:
+    assert run(folder, "registry", "add", "@removed.safetensors").exit_code == 0
+    assert put_in(folder).exit_code == 0
+    weights = plus(plus(base(), updates(person(7), 0.8)), updates(person(9), 0.9))
+    (folder / "two.safetensors").write_bytes(checkpoint(weights))
+    fields = told(run(folder, "check", "@two.safetensors", "--json"))
+    assert [part["sure"] for part in fields["checkpoint"]["parts"]] == [False]
+
+
 def test_a_quantised_file_and_python(folder: Path) -> None:
     assert run(folder, "registry", "add", "@removed.safetensors").exit_code == 0
     assert put_in(folder).exit_code == 0

@@ -12,6 +12,7 @@ from reseen.cli.common import about, emit, json_option, note, say
 from reseen.cli.exit_codes import ExitCode, finish
 from reseen.cli.hub import endpoint_option, is_address
 from reseen.errors import FileError, InputError
+from reseen.texts import visible
 
 if TYPE_CHECKING:
     from reseen.fingerprints.rows import EmbeddingRows
@@ -61,11 +62,13 @@ def compare(
     by their bytes or tensors. Without a background of real adapters (--db) the p-value is
     uncalibrated. Of what is no copy it is said whether one is inside the other, as a part of a
     merge: where A surely is inside B, that ends with 1 as well; where it may be, it is worth a
-    look, and no copy. With --with it is asked of B and another file together whether they add up to
-    A, and of neither alone.
+    look, and no copy. Where B is a checkpoint here, of a base model that the store knows, it is
+    said whether A is inside. With --with it is asked of B and another file together whether they
+    add up to A, and of neither alone.
     """
     if beside is not None:
         _tell_together((a, b, beside), endpoint, db, as_json=as_json)
+    _tell_checkpoint(a, b, endpoint, db, as_json=as_json)
     try:
         first, second, found, inside = _compared(a, b, endpoint, db)
     except InputError:
@@ -139,6 +142,7 @@ def comparison_fields(found: Comparison, inside: PartOf | None = None) -> dict[s
         "why": found.why,
         "inside": None if inside is None else inside.fields,
         "together": None,
+        "checkpoint": None,
     }
 
 
@@ -148,6 +152,7 @@ _UNKNOWN: dict[str, object] = {
     **dict.fromkeys(("relation", "copy")),
     "lead": False,
     **dict.fromkeys((*_PARTS, "rung", "calibration", "why", "inside", "together")),
+    "checkpoint": None,
 }
 """The same object where no weights were compared, in its order; what is known is filled in."""
 
@@ -257,6 +262,54 @@ def _tell_same(found: SameContent | None, *, as_json: bool) -> None:
         say(f"  {found.why}")
         note("  Their weights were not compared.")
     finish(ExitCode.MATCH)
+
+
+def _tell_checkpoint(
+    a: str, b: str, endpoint: str | None, db: str | None, *, as_json: bool
+) -> None:
+    """Say whether the first is inside the second, a checkpoint here, and end so; nothing where that
+    is none, or there is no store."""
+    if db is None or is_address(b) or Path(b).is_dir():
+        return
+    from reseen.fingerprints.local import weights_plan_of
+    from reseen.operations.checkpoints import CheckpointReader
+
+    with about(b):
+        if weights_plan_of(Path(b)) is None:
+            return
+    first = _sketched(a, endpoint)
+    if first.sketch is None:
+        return
+    from reseen.cli.common import look_into, settings_for
+    from reseen.cli.findings import checkpoint_fields
+
+    with look_into(settings_for(db)) as store:
+        seen = CheckpointReader(store).compared(first.sketch.encode(), Path(b))
+    if seen is None:
+        return
+    if seen.base is None:
+        raise InputError(
+            f"{b} is {seen.text}",
+            remedy="Add the base model that it was made from: reseen registry base add --help",
+        )
+    part = next(iter(seen.parts), None)
+    sure = part is not None and part.is_sure
+    why = seen.text if part is None else part.why
+    if as_json:
+        emit(
+            {
+                **_UNKNOWN,
+                "copy": sure,
+                "lead": part is not None and not sure,
+                "rung": "component" if part is None else part.rung.label,
+                "why": why,
+                "checkpoint": checkpoint_fields(seen),
+            }
+        )
+    else:
+        say(click.style("inside a checkpoint" if sure else "not told", fg="red" if sure else None))
+        say(f"  {visible(why)}")
+    finish(ExitCode.MATCH if sure else ExitCode.DONE)
 
 
 def _tell_rows(

@@ -25,14 +25,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.fingerprints.sketch import NUMBERS, Sketch
+from reseen.fingerprints.sketch import NUMBERS, Sketch, decode
 from reseen.match import evidence
 from reseen.match.calibration import Background
 from reseen.match.checkpoints import Difference, Floats
 from reseen.match.compare import Comparison, common, compare
 from reseen.match.part_figures import SIGMAS
 from reseen.match.parts import MergePart, PartVerdict, inside
-from reseen.match.registry_parts import KnownSketch
+from reseen.match.registry_parts import KnownSketch, sketch_name
 from reseen.records import Evidence, Rung
 
 MOST = 16
@@ -49,6 +49,11 @@ LESS = "the removal agrees with the rounding of the checkpoint's number format"
 COARSE = "the rounding of the checkpoint's number format hides how much of the removal is there"
 ONLY_ROUNDING = "the checkpoint differs from its base by no more than rounding"
 NOT_KNOWN = "how much the checkpoint's number format rounds is not known"
+
+
+def removed(value: bytes) -> KnownSketch:
+    """A removal that is in no store, by its sketch in the published byte layout."""
+    return KnownSketch("", 0, sketch_name(value), decode(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,9 @@ def inside_checkpoint(
 ) -> tuple[InCheckpoint, ...]:
     """The removals that are inside, or may be; the surest first. `known`: all that are looked at;
     those that nothing speaks for are decoys, and so is the background. `beside`: what other bases
-    have, for the modules of the difference (`checkpoints.between`)."""
+    have, for the modules of the difference (`checkpoints.between`), and known innocents
+    (`Difference.of`): taken out first, and nobody's part."""
+    beside = [each for each in beside if _sigmas(found.numbers, each) >= SIGMAS]
     clean = _without(found, beside)
     whole = clean.sketch()
     likely = _likely(whole, known)
@@ -184,11 +191,10 @@ def _passes(said: InCheckpoint) -> bool:
 
 
 def _without(found: Difference, beside: Sequence[Floats]) -> Difference:
-    """The difference less what other bases explain of it."""
-    speaking = [each for each in beside if _sigmas(found.numbers, each) >= SIGMAS]
-    if not speaking:
+    """The difference less what these explain of it."""
+    if not beside:
         return found
-    columns = np.stack([each.reshape(-1) for each in speaking]).astype(np.float64)
+    columns = np.stack([each.reshape(-1) for each in beside]).astype(np.float64)
     weights, *_ = np.linalg.lstsq(columns.T, found.numbers.reshape(-1), rcond=None)
     explained = (weights @ columns).reshape(found.numbers.shape)
     return replace(found, numbers=(found.numbers - explained).astype(np.float32))

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reseen.match import background, checkpoints
-from reseen.match.checkpoint_parts import InCheckpoint, inside_checkpoint
-from reseen.match.checkpoints import KnownBase
-from reseen.match.registry_parts import RegistryParts
+from reseen.match.checkpoint_parts import InCheckpoint, inside_checkpoint, removed
+from reseen.match.registry_parts import KnownSketch, RegistryParts
 from reseen.records import Fingerprint
 from reseen.registry import bases, never_read
 from reseen.store import search_key
@@ -91,8 +90,27 @@ class CheckpointReader:
         nothing more is. `without`: removals that it is known to be."""
         if read.sketch is not None or read.members or read.problem is not None:
             return None
+        return self._against(path, read, without=without, progress=progress)
+
+    def compared(self, removal: bytes, path: Path) -> CheckpointSeen | None:
+        """A person's own file against one adapter, by its sketch in the published byte layout: its
+        part alone. The other removals are parts as well, or decoys."""
+        own = removed(removal)
+        seen = self._against(path, None, own)
+        if seen is None:
+            return None
+        return replace(seen, parts=tuple(p for p in seen.parts if p.removal == own.removal))
+
+    def _against(
+        self,
+        path: Path,
+        read: Fingerprint | None,
+        own: KnownSketch | None = None,
+        without: Collection[str] = (),
+        progress: Callable[[int], None] | None = None,
+    ) -> CheckpointSeen | None:
         with self._store.read() as connection:
-            if never_read.forbids(never_read.load(connection), read):
+            if read is not None and never_read.forbids(never_read.load(connection), read):
                 return None
             order = search_key.of(connection)
             stored = list(bases.sketches(connection))
@@ -100,32 +118,31 @@ class CheckpointReader:
         told = checkpoints.read_against(path, known, order, progress)
         if told is None:
             return None
-        if told.difference is None:
+        found = told.difference
+        if found is None:
             why = {"bases": NO_BASES, "base": UNKNOWN_BASE}.get(told.lacks, PACKED)
             return CheckpointSeen(told.architecture, why=why)
-        return self._of(told.difference, known, without)
-
-    def _of(
-        self,
-        found: checkpoints.Difference,
-        known: list[KnownBase],
-        without: Collection[str],
-    ) -> CheckpointSeen:
-        base = found.base
-        seen = CheckpointSeen(
-            found.architecture,
-            base.base.name,
-            base.distance,
-            len(found.ids) + found.untouched,
-            found.untouched,
-            base.marks,
-            found.is_rounding,
-        )
+        seen = _base_seen(found)
         if found.is_rounding or not len(found.ids):
             return seen
-        with self._store.read() as connection:
-            strangers = background.load(connection, found.architecture)
         search = self._parts.search(found.architecture)
         near = [k for k in search.near(found.sketch()) if k.removal not in without]
-        beside = checkpoints.between(known, base, found.ids)
+        if own is not None:
+            near = [own, *(k for k in near if k.name != own.name)]
+        with self._store.read() as connection:
+            strangers = background.load(connection, found.architecture)
+        beside = checkpoints.between(known, found.base, found.ids)
+        beside += [found.of(innocent) for innocent in search.innocents]
         return replace(seen, parts=inside_checkpoint(found, near, strangers, beside))
+
+
+def _base_seen(found: checkpoints.Difference) -> CheckpointSeen:
+    return CheckpointSeen(
+        found.architecture,
+        found.base.base.name,
+        found.base.distance,
+        len(found.ids) + found.untouched,
+        found.untouched,
+        found.base.marks,
+        found.is_rounding,
+    )

@@ -1,0 +1,272 @@
+"""What is inside checkpoints: adapters baked into a made base and stored in every number format.
+
+See `SAID`, and docs/checkpoints.md for what came of it. With folders of trained adapters these are
+baked in as they are, with their own layers, into a base of those sizes.
+
+    python -m benchmarks.checkpoints [FOLDER ...] [--adapters 10] [--write]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.adapters import Adapter, Shape, files_in, make, read, sampled, shapes, sketch
+from reseen.files.rounding import DOUBT, expected_error
+from reseen.fingerprints.signs import COLUMNS, ROWS, signs
+from reseen.fingerprints.sketch import Sketch, module_id
+from reseen.fingerprints.weight_sketch import WeightSketch
+from reseen.match.calibration import Background
+from reseen.match.checkpoint_parts import inside_checkpoint
+from reseen.match.checkpoints import Difference, KnownBase, between, difference, which_base
+from reseen.match.registry_parts import KnownSketch
+
+Floats = NDArray[np.float32]
+Weights = Callable[[Shape], Floats]
+
+PAGE = Path(__file__).parents[1] / "docs" / "checkpoints.md"
+START, END = "## What was measured\n", "## What is not there\n"
+WIDTH, STD = 320, 0.03
+MODULES = tuple(Shape(s.name, WIDTH, WIDTH, 1) for s in shapes("sd1", attention_only=True))
+FORMATS = (
+    *("F16", "BF16", "Q8_0", "F8_E4M3", "F8_E4M3 scaled", "F8_E5M2"),
+    *("Q5_1", "Q5_0", "Q4_1", "Q4_0"),
+)
+SIZES = (4e-4, 1.2e-3, 2.5e-3)
+DECOYS = 210
+SAID = (
+    f"A made base of {len(MODULES)} layers of {WIDTH} x {WIDTH} numbers, normal, {STD} strong, in "
+    "half precision; made adapters of rank 8 baked in at full strength, brought to a root mean "
+    "square of 0.0004 (the weakest of twelve trained ones), 0.0012 and 0.0025 (ordinary ones); "
+    f"and stored again. The removal is one of {DECOYS + 1}, the others are strangers. A cell says "
+    "how many were evidence, behind a plus sign how many more a lead. *Rounding*: what it came to, "
+    "as a share of what was computed from the file, of the base in that format without anything."
+)
+
+
+def base_of(seed: int) -> Weights:
+    def weights(shape: Shape) -> Floats:
+        rng = np.random.default_rng([seed, module_id(shape.name)])
+        made = rng.standard_normal((shape.out, shape.columns), np.float32) * np.float32(STD)
+        return made.astype(np.float16).astype(np.float32)
+
+    return weights
+
+
+def plus(weights: Weights, adapter: Adapter, strength: float) -> Weights:
+    def baked(shape: Shape) -> Floats:
+        factors = adapter.layers.get(shape.name)
+        if factors is None:
+            return weights(shape)
+        return weights(shape) + (factors.scaled_up @ factors.down) * np.float32(strength)
+
+    return baked
+
+
+def tuned(weights: Weights, seed: int, size: float) -> Weights:
+    """A fine-tune in full, white: the hardest to tell from rounding."""
+
+    def moved(shape: Shape) -> Floats:
+        rng = np.random.default_rng([seed, 7, module_id(shape.name)])
+        noise = rng.standard_normal((shape.out, shape.columns), np.float32)
+        return weights(shape) + noise * np.float32(size)
+
+    return moved
+
+
+def size_of(adapter: Adapter) -> float:
+    """The root mean square of its updates."""
+    total = count = 0.0
+    for f in adapter.layers.values():
+        total += float(np.vdot(f.scaled_up.T @ f.scaled_up, f.down @ f.down.T))
+        count += len(f.up) * f.down.shape[1]
+    return float(np.sqrt(total / count))
+
+
+def stored(values: Floats, kind: str) -> tuple[Floats, float, float]:
+    """What is read of numbers in a format, the error that is expected, and the doubt of that."""
+    dtype, scale = kind.removesuffix(" scaled"), np.float32(1)
+    if kind != dtype:
+        scale = np.float32(np.abs(values).max() / 448)
+    whole = {
+        "F16": np.float16,
+        "BF16": ml_dtypes.bfloat16,
+        "F8_E4M3": ml_dtypes.float8_e4m3fn,
+        "F8_E5M2": ml_dtypes.float8_e5m2,
+    }
+    if dtype in whole:
+        raw = (values / scale).astype(whole[dtype])
+        data, read_back = raw.tobytes(), raw.astype(np.float32)
+    else:
+        from gguf.constants import GGMLQuantizationType
+        from gguf.quants import dequantize, quantize
+
+        of = getattr(GGMLQuantizationType, dtype)
+        packed = quantize(values, of)
+        data, read_back = packed.tobytes(), dequantize(packed, of).astype(np.float32)
+    expected = expected_error(dtype, data, read_back)
+    assert expected is not None
+    return read_back * scale, expected * float(scale) ** 2, DOUBT[dtype]
+
+
+def sketched(weights: Weights, modules: Sequence[Shape], kind: str) -> WeightSketch:
+    """As a checkpoint's file would give it."""
+    rows = []
+    for shape in modules:
+        values, error, doubt = stored(weights(shape), kind)
+        left, right = signs(ROWS, shape.name, shape.out), signs(COLUMNS, shape.name, shape.columns)
+        numbers = ((left @ values) @ right.T).reshape(64)
+        norm = float(np.linalg.norm(values))
+        rows.append((module_id(shape.name), norm, error**0.5, doubt, numbers))
+    rows.sort(key=lambda row: row[0])
+    return WeightSketch(
+        "sd1",
+        np.array([row[0] for row in rows], np.uint32),
+        np.array([row[1] for row in rows], np.float32),
+        np.array([row[2] for row in rows], np.float32),
+        np.array([row[3] for row in rows], np.float32),
+        np.array([row[4] for row in rows], np.float32),
+        np.zeros(0, np.uint64),
+    )
+
+
+def known(name: str, of: Sketch, strength: float = 1.0) -> KnownSketch:
+    scaled = replace(
+        of, scales=of.scales * np.float32(strength), norms=of.norms * np.float32(strength)
+    )
+    return KnownSketch(name, 0, name, scaled)
+
+
+def less(file: WeightSketch, base: KnownBase) -> Difference:
+    told = which_base(file, [base])
+    assert told is not None
+    return difference(file, told)
+
+
+def verdict(found: Difference, removals: Sequence[KnownSketch], base: KnownBase) -> str:
+    """Of the removal "r": "evidence", "lead" or nothing."""
+    beside = between([base], found.base, found.ids)
+    for each in inside_checkpoint(found, removals, Background(()), beside):
+        if each.removal == "r":
+            return "evidence" if each.is_sure else "lead"
+    return ""
+
+
+def cell(verdicts: Sequence[str]) -> str:
+    return f"{verdicts.count('evidence')} + {verdicts.count('lead')} of {len(verdicts)}"
+
+
+def made_rows(count: int) -> list[str]:
+    weights = base_of(1)
+    base = KnownBase("base", sketched(weights, MODULES, "F16"))
+    strangers = [known(f"d{n}", sampled("sd1", 1_000 + n, rank=8)) for n in range(DECOYS)]
+    adapters = [make("sd1", seed, modules=MODULES) for seed in range(count)]
+    lines = []
+    for kind in FORMATS:
+        cast = less(sketched(weights, MODULES, kind), base)
+        share = cast.energy / cast.rounded if cast.rounded else 0.0
+        cells = [f"{kind}", f"{share:.2f}" if kind != "F16" else "0"]
+        for size in SIZES:
+            said = []
+            for adapter in adapters:
+                strength = size / size_of(adapter)
+                file = sketched(plus(weights, adapter, strength), MODULES, kind)
+                mine = known("r", sketch(adapter), strength)
+                said.append(verdict(less(file, base), [mine, *strangers], base))
+            cells.append(cell(said))
+        lines.append(f"| {' | '.join(cells)} |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+def innocent_rows(count: int) -> list[str]:
+    """Removals that are differences of two checkpoints, against relatives that are innocent."""
+    weights = base_of(1)
+    base = KnownBase("base", sketched(weights, MODULES, "F16"))
+    lines = []
+    for kind in FORMATS:
+        fine, coarse, itself = [], [], []
+        for seed in range(count):
+            person, other = (make("sd1", 50 + 2 * seed + n, modules=MODULES) for n in (0, 1))
+            strength = 1.2e-3 / size_of(person)
+            tune = tuned(weights, seed, 1.2e-3)
+            theirs = plus(tune, person, strength)
+            mine = known("r", less(sketched(theirs, MODULES, "F16"), base).sketch())
+            for innocent in (tune, plus(tune, other, strength), tuned(tune, 90 + seed, 1e-3)):
+                found = less(sketched(innocent, MODULES, kind), base)
+                fine.append(verdict(found, [mine], base))
+            itself.append(verdict(less(sketched(theirs, MODULES, kind), base), [mine], base))
+            rounded = sketched(plus(weights, person, strength / 4), MODULES, kind)
+            mine = known("r", less(rounded, base).sketch())
+            for share in (0.02, 0.25, 1.0):
+                innocent = plus(weights, other, strength * share)
+                found = less(sketched(innocent, MODULES, kind), base)
+                coarse.append(verdict(found, [mine], base))
+        lines.append(f"| {kind} | {cell(itself)} | {cell(fine)} | {cell(coarse)} |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+def trained_rows(folders: Sequence[Path]) -> list[str]:
+    lines = []
+    for path in files_in(folders):
+        adapter = read(path)
+        if adapter is None or len(adapter.layers) < 64:
+            continue
+        modules = [Shape(name, len(f.up), f.down.shape[1], 1) for name, f in adapter.layers.items()]
+        weights = base_of(2)
+        base = KnownBase("base", sketched(weights, modules, "F16"))
+        cells = [path.stem, str(len(modules)), f"{size_of(adapter):.1e}"]
+        for kind in ("F16", "Q8_0", "F8_E4M3", "Q4_0"):
+            kinds = kind if all(s.columns % 32 == 0 for s in modules) else "F8_E4M3"
+            found = less(sketched(plus(weights, adapter, 1.0), modules, kinds), base)
+            cells.append(verdict(found, [known("r", sketch(adapter))], base) or "nothing")
+        lines.append(f"| {' | '.join(cells)} |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--adapters", type=int, default=10)
+    parser.add_argument("--write", action="store_true")
+    given = parser.parse_args()
+    heads = "| stored as | rounding | rms 0.0004 | 0.0012 | 0.0025 |\n|---|---:|---:|---:|---:|"
+    text = [SAID, "", heads, *made_rows(given.adapters), ""]
+    text += [
+        "Removals that are differences of two checkpoints. *Itself*: the removed checkpoint, a "
+        "fine-tune of the base with a person in it. *Relatives*: the fine-tune, it with another "
+        "person, and one tuned on from it. *Same format*: the removal is a checkpoint in that "
+        "format less the base, the files are the base with another adapter in that format.",
+        "",
+        "| stored as | itself | relatives | same format |\n|---|---:|---:|---:|",
+        *innocent_rows(max(given.adapters // 3, 1)),
+        "",
+    ]
+    if given.folders:
+        head = "| trained adapter | layers | rms | F16 | Q8_0 | F8_E4M3 | Q4_0 |"
+        text += [
+            "Trained adapters, each baked into a base of its layers' sizes, without decoys (so "
+            "that only a mean cosine of 0.5 is evidence).",
+            "",
+            f"{head}\n|---|---:|---:|---|---|---|---|",
+            *trained_rows(given.folders),
+            "",
+        ]
+    if given.write:
+        page = PAGE.read_text("utf-8")
+        before, rest = page.split(START)
+        after = rest.split(END)[1]
+        said = f"\nMade by `python -m benchmarks.checkpoints --adapters {given.adapters}`. "
+        PAGE.write_text(f"{before}{START}{said}" + "\n".join(text) + f"\n{END}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
