@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.match.made import KEYRING
+from tests.match.made import KEYRING, known
 from tests.match.merges import concatenated, file_of, person, put
+from tests.scan.fake_hub import FakeHub
+from tests.scan.test_screen import go
 
 from reseen.cli import cli
 from reseen.match import past_pairs
@@ -17,6 +19,7 @@ from reseen.observed import sightings
 from reseen.operations import consequences, removals, scans
 from reseen.records import Confirmed, Rung, Sighting
 from reseen.review.queue import CaseFilter, queue
+from reseen.scan.record import record
 from reseen.store.database import Store
 
 REMOVED, NOISE = person(7), person(12)
@@ -115,6 +118,17 @@ def test_in_two_accounts_they_are_not_put_together(
     put(store, REMOVED)
     assert scan(store, tmp_path / "one", files, "first", "stranger") == []
     assert scan(store, tmp_path / "two", files, "second") == []
+
+
+def test_at_a_hub_the_second_completes_the_first(store: Store, files: dict[str, bytes]) -> None:
+    put(store, REMOVED)
+    for names in (("first", "stranger"), ("first", "second", "stranger")):
+        assert standing(store) == {}
+        visited = go(FakeHub({name: files[name] for name in names}), known(store))
+        with store.write() as connection:
+            record(connection, visited)
+        consequences.follow(store)
+    assert standing(store).keys() == {"first", "second"}
 
 
 def test_what_is_beyond_the_bound_is_counted(
