@@ -196,6 +196,26 @@ def test_a_scan_asks_again_when_an_innocent_comes_and_when_it_goes(
     assert found(store) == {right}
 
 
+def test_what_a_scan_teaches_takes_one_out_of_use_and_that_is_said(
+    store: Store, place: Path
+) -> None:
+    """A removal of which only a digest is known learns its weights from a copy."""
+    id = confirmed(store, place / "hides")
+    seen = place / "taught"
+    seen.mkdir()
+    (seen / "copy").write_bytes((place / "removed").read_bytes())
+    digest = Digest(DigestKind.SHA256, sha256((place / "removed").read_bytes()).digest())
+    (removal,) = remove_all(store, [RemovedFile((digest,))])
+    consequences.follow(store)
+    assert standing(store)[0].state is InnocentState.IN_USE
+    outcome = scans.scan_folder(store, KEYRING, seen, jobs=1)
+    assert outcome.innocents == (
+        f"The known innocent {id} is out of use: {removal} is inside it, or may be.",
+    )
+    (close,) = standing(store)[0].near
+    assert (close.removal, close.rung) == (removal, Rung.COMPONENT)
+
+
 @dataclass
 class _World:
     """A store, and what was done in it by the names of acts."""

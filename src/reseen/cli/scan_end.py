@@ -179,6 +179,8 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
         if outcome.not_put_together:
             what = f"{outcome.not_put_together:,} files, or pairs of opposed files of one account"
             note(f"  Not looked at together: {what}, beyond what is looked at (docs/parts.md)")
+        for sentence in outcome.innocents:
+            note(f"  {sentence}")
     for repo, reason in left.refused.items():
         if repo in asked.named:
             note(f"{visible(repo)}: {visible(reason)}")
@@ -236,6 +238,8 @@ def say_walk(store: Store, outcome: Outcome, target: Target, output: Output) -> 
         if outcome.not_put_together:
             what = f"{outcome.not_put_together:,} files, or pairs of opposed files of one account"
             note(f"  Not looked at together: {what}, beyond what is looked at (docs/parts.md)")
+        for sentence in outcome.innocents:
+            note(f"  {sentence}")
         _say_problems(outcome, left, walks=True)
 
 
@@ -319,6 +323,7 @@ def _emit_end(store: Store, outcome: Outcome, left: LeftOut) -> None:
             "not_looked_at": [{"reason": r, "count": n} for r, n in skipped.items()],
             "may_be_cut": list(left.cut),
             "not_put_together": outcome.not_put_together,
+            "innocents": list(outcome.innocents),
             "problems": left.problems,
         }
     )

@@ -65,7 +65,8 @@ def _with_parts(
 ) -> Outcome:
     """Also what was found inside merges, and of two files together, which is asked when all are
     read."""
-    outcome = replace(outcome, not_put_together=followed.left_out)
+    moved = tuple(one.why for one in followed.innocents)
+    outcome = replace(outcome, not_put_together=followed.left_out, innocents=moved)
     if not followed.parts:
         return outcome
     with store.read() as connection:

@@ -50,6 +50,8 @@ class Outcome:
     """Why it stopped before its end, in words."""
     not_put_together: int = 0
     """Files, and pairs of files of one account, that were not looked at together: too many."""
+    innocents: tuple[str, ...] = ()
+    """Sentences: known innocents that went out of use by what was read, or came back."""
 
 
 Report = Callable[[Progress], None]
