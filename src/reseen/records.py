@@ -333,7 +333,8 @@ class Evidence:
     """One sentence for a person."""
     figures: Mapping[str, float | int | str] = field(default_factory=dict)
     """For the weights rung: cosine, p_value, agreeing, relation, calibration. For the component
-    rung: by, share or cosine, margin, p_value, decoys, modules, weight. For bytes,
+    rung: by, share or cosine, margin, p_value, decoys, modules, weight; of two files that add up,
+    together_with, how, and those of the weights rung. For bytes,
     `size_is_false`: a list gives the file with this digest another size."""
 
     @property
