@@ -219,7 +219,7 @@ def test_two_files_are_compared_by_the_adapters_that_are_most_alike() -> None:
     assert mine is not None
     found = closest(theirs, [decode(mine)], NO_BACKGROUND)
     assert found is not None
-    assert found[0] is not theirs[1], "the second by its name comes first"
+    assert found[0] is theirs[1], "what no words wrap comes first"
     assert found[2].is_copy
 
 
@@ -250,3 +250,32 @@ def test_a_key_is_a_pk_and_a_number() -> None:
         assert key != 7
         assert further.pk_of(key) == 7
     assert further.pk_of(-1) == -1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_words_that_change_from_layer_to_layer_part_no_adapter(store: Store, seed: int) -> None:
+    """A copy beside strangers of the same layers, its names wrapped anew for each layer."""
+    numbers = np.random.default_rng(seed)
+    words = ["".join(numbers.choice(list("bcdfgh"), 6)) for _ in range(numbers.integers(2, 9))]
+
+    def wrapped(tensor: made.Tensor) -> made.Tensor:
+        layer = tensor.name.partition(".lora_")[0]
+        word = words[sum(map(ord, layer)) % len(words)]
+        return made.Tensor(f"{word}.{tensor.name}", tensor.dtype, tensor.shape, tensor.data)
+
+    whole = sketched(made.safetensors(tensors(1)))
+    removal = remove(store, whole)
+    beside = tensors(2) + (tensors(3, "other.words.") if seed % 2 else [])
+    file = read(made.safetensors([*beside, *map(wrapped, tensors(1))]))
+    assert whole.sketch in file.further_sketches
+    found = known(store).match_fingerprint(file)
+    assert [(match.removal, match.rung) for match in found] == [(removal, Rung.WEIGHTS)]
+
+
+def test_adapters_of_other_layers_put_together_are_each_known(store: Store) -> None:
+    half = [t for t in tensors(1) if ".attentions.0." in t.name]
+    other = [t for t in tensors(2, "b.words.") if ".attentions.1." in t.name]
+    ids = {remove(store, sketched(made.safetensors(some))) for some in (half, other)}
+    named = [replace(t, name=f"a.words.{t.name}") for t in half]
+    found = known(store).match_fingerprint(read(made.safetensors([*tensors(3), *named, *other])))
+    assert {match.removal for match in found if match.rung is Rung.WEIGHTS} == ids

@@ -246,3 +246,18 @@ def test_numbers_that_no_loader_heeds_change_nothing_and_hide_nothing(
     assert sound.sketch is not None
     assert found.sketch is not None
     assert found.sketch.encode() == sound.sketch.encode()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 1e30, -1e-30])
+def test_a_scale_that_leaves_nothing_of_a_factor_hides_nothing(value: float) -> None:
+    """Who heeds it loads noise; who does not loads the factor as it is stored."""
+    up, down = factors()[NAMES[0]]
+    plain = {
+        f"{NAMES[0]}.lora_up.weight": of(up, "F8_E4M3"),
+        f"{NAMES[0]}.lora_down.weight": of(down, "F8_E4M3"),
+    }
+    scale = {f"{NAMES[0]}.lora_up.scale_weight": of(np.array([value], np.float32))}
+    sound, found = sketched(plain), sketched({**plain, **scale})
+    assert sound.sketch is not None
+    assert found.sketch is not None
+    assert found.sketch.encode() == sound.sketch.encode()

@@ -8,7 +8,7 @@ that stand before the layers' names; what no words tell apart, by what is left.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reseen.updates.layers import SECOND_ADAPTER, FileLayer
@@ -17,6 +17,8 @@ from reseen.updates.not_read import SECOND_UPDATE
 
 FEWEST = 4
 """Modules of a further adapter: one of fewer could not be known."""
+MOST_TRIED = 32
+"""Groups of layers that are put together; what fits none of them is taken by what is left."""
 MOST = 7
 """Further adapters that are read of one file; what is beyond them is said."""
 
@@ -42,13 +44,11 @@ def further_adapters(
     alone that can be named."""
     used = {module.source for module in modules}
     found: list[FurtherAdapter] = []
-    for some in _apart(layers, used):
+    for some in _together(_apart(layers, used), used, named):
         left = {layer.source for layer in some} - used
         if len(found) == MOST or len(left) < FEWEST:
             continue
         made = named(some)
-        if left.isdisjoint(module.source for module in made):
-            made = named([layer for layer in some if layer.source in left])
         if len(made) >= FEWEST:
             sources = {module.source for module in made}
             used |= sources
@@ -77,3 +77,27 @@ def _apart(layers: Sequence[FileLayer], used: set[str]) -> Iterator[list[FileLay
             unread.add(whose)
     for whose in sorted(unread):
         yield by_words[whose]
+
+
+def _together(
+    groups: Iterable[list[FileLayer]], used: set[str], named: Named
+) -> Iterator[list[FileLayer]]:
+    """Those that have no layer in common as one: where the words change from layer to layer, they
+    tell no adapters apart. Of a group that another has the names of, what nobody used."""
+    found: list[tuple[list[FileLayer], set[str]]] = []
+    for some in groups:
+        made = named(some)
+        if used.issuperset(module.source for module in made):
+            some = [layer for layer in some if layer.source not in used]
+            made = named(some)
+        names = {module.name for module in made}
+        for layers, taken in found:
+            if taken.isdisjoint(names):
+                layers += some
+                taken |= names
+                break
+        else:
+            if len(found) < MOST_TRIED:
+                found.append((list(some), names))
+    for layers, _ in found:
+        yield layers

@@ -289,8 +289,14 @@ def _modules(
 
 
 def _in_order(layers: Iterable[FileLayer]) -> list[FileLayer]:
-    """Those that no words wrap first: of two for one name the first is taken."""
-    return sorted(layers, key=lambda layer: (layer.wrapped is not None, layer.source))
+    """Those that no words wrap first, then those of the same words together: of two for one name
+    the first is taken, and two adapters are not to be mixed."""
+
+    def key(layer: FileLayer) -> tuple[bool, str, str]:
+        words = layer.words
+        return layer.wrapped is not None or bool(words), words, layer.source
+
+    return sorted(layers, key=key)
 
 
 def _module(layer: FileLayer, piece: Piece | OwnPiece) -> ModulePlan:

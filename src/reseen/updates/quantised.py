@@ -48,6 +48,7 @@ _FORMATS = ("float8_e4m3fn", "float8_e5m2", "int8_tensorwise")
 """Of ComfyUI: each number times its scale. Others turn or pack them."""
 _LONGEST_STATE = 1 << 12
 _NESTED_BLOCK = 256
+_LARGEST_SCALE = 1e9
 
 
 def attach(parts: Sequence[TensorInfo], grouped: Grouped) -> list[TensorInfo]:
@@ -169,6 +170,11 @@ def dequantised(
 
 
 def _scaled(array: Matrix, scale: Matrix) -> Matrix:
+    """Each number times its scale. One that is no number, zero or beyond measure counts as 1: who
+    heeds it has nothing of such a file, and who does not has the factor as it is stored."""
+    with np.errstate(invalid="ignore"):
+        usable = (np.abs(scale) >= 1 / _LARGEST_SCALE) & (np.abs(scale) <= _LARGEST_SCALE)
+    scale = np.where(usable, scale, np.float32(1))
     if scale.size == 1:
         return array * scale.reshape(())
     if array.ndim < 1 or scale.size != len(array):
