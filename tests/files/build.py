@@ -205,23 +205,24 @@ def torch_legacy(tensors: Mapping[str, T], value: bytes | None = None) -> bytes:
     return out
 
 
-def gguf_text(value: str | bytes) -> bytes:
+def gguf_text(value: str | bytes, order: str = "<") -> bytes:
     raw = value.encode() if isinstance(value, str) else value
-    return struct.pack("<Q", len(raw)) + raw
+    return struct.pack(f"{order}Q", len(raw)) + raw
 
 
-def gguf_value(value: object) -> bytes:
+def gguf_value(value: object, order: str = "<") -> bytes:
     """A value with its type before it: a text, a number, or a list of texts or of numbers."""
     if isinstance(value, str):
-        return struct.pack("<I", 8) + gguf_text(value)
+        return struct.pack(f"{order}I", 8) + gguf_text(value, order)
     if isinstance(value, float):
-        return struct.pack("<If", 6, value)
+        return struct.pack(f"{order}If", 6, value)
     if isinstance(value, int):
-        return struct.pack("<II", 4, value)
+        return struct.pack(f"{order}II", 4, value)
     assert isinstance(value, Sequence)
     if value and isinstance(value[0], str):
-        return struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(gguf_text, value))
-    return struct.pack(f"<IIQ{len(value)}i", 9, 5, len(value), *value)
+        words = b"".join(gguf_text(one, order) for one in value)
+        return struct.pack(f"{order}IIQ", 9, 8, len(value)) + words
+    return struct.pack(f"{order}IIQ{len(value)}i", 9, 5, len(value), *value)
 
 
 def gguf_header(
@@ -230,28 +231,36 @@ def gguf_header(
     *,
     version: int = 3,
     counts: tuple[int | None, int | None] = (None, None),
+    order: str = "<",
 ) -> bytes:
     """`counts`: of tensors and of pairs, where they lie."""
     many, told = counts
     head = b"GGUF" + struct.pack(
-        "<IQQ",
+        f"{order}IQQ",
         version,
         len(tensors) if many is None else many,
         len(pairs) if told is None else told,
     )
-    told_pairs = b"".join(gguf_text(key) + gguf_value(value) for key, value in pairs.items())
+    told_pairs = b"".join(
+        gguf_text(key, order) + gguf_value(value, order) for key, value in pairs.items()
+    )
     return head + told_pairs + b"".join(tensors)
 
 
-def gguf_tensor(name: str, sizes: Sequence[int], kind: int, offset: int) -> bytes:
+def gguf_tensor(name: str, sizes: Sequence[int], kind: int, offset: int, order: str = "<") -> bytes:
     """`sizes` as the file has them: the innermost first."""
-    return gguf_text(name) + struct.pack(f"<I{len(sizes)}QIQ", len(sizes), *sizes, kind, offset)
+    told = struct.pack(f"{order}I{len(sizes)}QIQ", len(sizes), *sizes, kind, offset)
+    return gguf_text(name, order) + told
 
 
 def gguf(
-    tensors: Mapping[str, T], pairs: Mapping[str, object] | None = None, alignment: int = 32
+    tensors: Mapping[str, T],
+    pairs: Mapping[str, object] | None = None,
+    alignment: int = 32,
+    order: str = "<",
 ) -> bytes:
-    """A file whose tensors lie in the order given."""
+    """A file whose tensors lie in the order given; of a big-endian machine (">") its header, and
+    their bytes as they are."""
     kinds = {dtype: kind for kind, dtype in GGUF_TYPES.items()}
     if alignment != 32:
         pairs = {**(pairs or {}), "general.alignment": alignment}
@@ -259,7 +268,7 @@ def gguf(
     for name, tensor in tensors.items():
         data += bytes(-len(data) % alignment)
         sizes = tensor.shape[::-1]
-        entries.append(gguf_tensor(name, sizes, kinds[tensor.dtype], len(data)))
+        entries.append(gguf_tensor(name, sizes, kinds[tensor.dtype], len(data), order))
         data += tensor.data
-    header = gguf_header(pairs or {}, entries)
+    header = gguf_header(pairs or {}, entries, order=order)
     return header + bytes(-len(header) % alignment) + data

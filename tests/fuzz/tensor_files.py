@@ -39,6 +39,7 @@ def _files() -> tuple[bytes, ...]:
         build.gguf(_TENSORS, {**pairs, "comfy.gguf.orig_shape.c": [1, 3]}),
         build.gguf(every, pairs, 8),
         build.gguf({"a": ramp("F32", 2)}),
+        build.gguf(every, {**pairs, "comfy.gguf.orig_shape.c": [1, 3]}, order=">"),
     )
     return 4 * good + hostile_files("gguf")
 
