@@ -1,7 +1,8 @@
 """An archive at a hub: of a zip its directory, and the files in it that may be weights, each by
 Range; another whole, where its name does not say that it is an archive. A torch file, or numpy's
-arrays, that is compressed is read whole; a program too, for it may unpack itself, and what ends as
-a zip (a file of no known kind costs one range more, of its last 64 KiB, to tell).
+arrays, that is compressed is read whole; a program too that unpacks itself, and what ends as a zip
+(to tell, a file of no known kind costs one range more, of its last 64 KiB, and a program its first
+4 MiB).
 
 What comes in: an artifact whose header told that it holds others. What goes out: the same reading,
 with a fingerprint for each file in it that was read. Of a zip no byte of the others is asked for.
@@ -22,6 +23,7 @@ from typing import IO
 from reseen.errors import FileError, HubBusy, HubError, Malformed, bulkhead
 from reseen.files import npz, system_limits, torch_zip, zip_directory
 from reseen.files.archives import BY_PROCESS, Inflated, UnpackBudget, wanted_entries
+from reseen.files.behind import Signatures
 from reseen.files.source import OpenSpool, Range
 from reseen.files.zip_directory import LOCAL_LENGTH, Windows, ZipEntry, start_told
 from reseen.fingerprints.config import config_entries, folder_of
@@ -44,6 +46,8 @@ from reseen.updates.peft import PeftConfig, parse_config
 
 _PIECE = 8 << 20
 """Bytes asked for at once."""
+_PROGRAM = 4 << 20
+"""Bytes of a program within which what it unpacks begins."""
 _READ = 1 << 20
 """Bytes unpacked at once."""
 _ZIPS = (Container.ZIP, Container.NPZ, Container.DDUF)
@@ -78,7 +82,8 @@ async def read_members(context: ReadContext, artifact: Artifact, what: ReadResul
     try:
         if inspection.container in ENDS_OTHERWISE:
             if not await _holds_one(context, artifact, what):
-                return what
+                rest = tuple(spot for spot in what.blind if spot != PROGRAM)
+                return replace(what, blind=rest)
             return await _read_itself(context, artifact, what)
         if inspection.problem in _PACKED:
             return await _read_itself(context, artifact, what)
@@ -139,13 +144,19 @@ async def _read_wanted(
 
 
 async def _holds_one(context: ReadContext, artifact: Artifact, what: ReadResult) -> bool:
-    """May an archive stand in a file that does not begin as one? It may in a program; else its last
-    bytes say so. Raises HubError."""
+    """Does an archive stand in a file that does not begin as one? In a program soon after its
+    beginning; in any file its last bytes may say so. Raises HubError."""
     size = artifact.size or 0
     if is_named_otherwise(artifact) or size < smallest(context.known.has_rows):
         return False
     if PROGRAM in what.blind:
-        return True
+        looked = Signatures()
+        for at in range(0, min(size, _PROGRAM), _PIECE):
+            data = await context.hub.read(artifact, Range(at, min(_PIECE, _PROGRAM - at)))
+            context.budget.spend(len(data), Kind.HEADERS)
+            await asyncio.to_thread(looked.feed, data)
+        if looked.found is not None:
+            return True
     begin = max(size - zip_directory.TAIL, 0)
     tail = await context.hub.read(artifact, Range(begin, size - begin))
     context.budget.spend(len(tail), Kind.HEADERS)

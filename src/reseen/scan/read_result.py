@@ -82,7 +82,7 @@ NO_PARTS = BlindSpot("no-parts", "its hub hands out no parts of files: not read 
 LIMIT = BlindSpot("limit", "more than the limit on bytes allows: not read, or not further")
 AWAY = BlindSpot("away", "the hub or its storage did not answer: not read, or not further")
 OTHERWISE = BlindSpot("served-otherwise", "what is served is not what its hub states")
-PROGRAM = BlindSpot("beside", "a program: what it unpacks, where it does, is not read")
+PROGRAM = BlindSpot("beside", "a program: what it unpacks later than at its beginning is not read")
 CLASS = BlindSpot("never-read", never_read.WHY)
 NOT_TRIED = frozenset(s.code for s in (GATED, NO_SIZE, NO_PARTS, LIMIT, AWAY, OTHERWISE))
 """Codes of what a scan's account counts as left out, each under its own words."""
