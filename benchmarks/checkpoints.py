@@ -115,7 +115,9 @@ def stored(values: Floats, kind: str) -> tuple[Floats, float, float]:
     return read_back * scale, expected * float(scale) ** 2, DOUBT[dtype]
 
 
-def sketched(weights: Weights, modules: Sequence[Shape], kind: str) -> WeightSketch:
+def sketched(
+    weights: Weights, modules: Sequence[Shape], kind: str, architecture: str = "sd1"
+) -> WeightSketch:
     """As a checkpoint's file would give it."""
     rows = []
     for shape in modules:
@@ -126,7 +128,7 @@ def sketched(weights: Weights, modules: Sequence[Shape], kind: str) -> WeightSke
         rows.append((module_id(shape.name), norm, error**0.5, doubt, numbers))
     rows.sort(key=lambda row: row[0])
     return WeightSketch(
-        "sd1",
+        architecture,
         np.array([row[0] for row in rows], np.uint32),
         np.array([row[1] for row in rows], np.float32),
         np.array([row[2] for row in rows], np.float32),
@@ -221,11 +223,12 @@ def trained_rows(folders: Sequence[Path]) -> list[str]:
             continue
         modules = [Shape(name, len(f.up), f.down.shape[1], 1) for name, f in adapter.layers.items()]
         weights = base_of(2)
-        base = KnownBase("base", sketched(weights, modules, "F16"))
+        of = adapter.architecture
+        base = KnownBase("base", sketched(weights, modules, "F16", of))
         cells = [path.stem, str(len(modules)), f"{size_of(adapter):.1e}"]
         for kind in ("F16", "Q8_0", "F8_E4M3", "Q4_0"):
             kinds = kind if all(s.columns % 32 == 0 for s in modules) else "F8_E4M3"
-            found = less(sketched(plus(weights, adapter, 1.0), modules, kinds), base)
+            found = less(sketched(plus(weights, adapter, 1.0), modules, kinds, of), base)
             cells.append(verdict(found, [known("r", sketch(adapter))], base) or "nothing")
         lines.append(f"| {' | '.join(cells)} |")
         print(lines[-1], flush=True)
