@@ -294,7 +294,7 @@ def _further(
     return tuple(found)
 
 
-_NUMBER = re.compile(r"[\s_.(#-]+(?:\d{1,3}|[xy])\)?\s*\Z")
+_NUMBER = re.compile(r"[\s_.(#-]{1,4}(?:\d{1,3}|[xy])\)?\s{0,4}\Z")
 
 
 def _numbered(heading: str) -> frozenset[str]:
