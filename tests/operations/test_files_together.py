@@ -3,6 +3,7 @@ on."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from tests.scan.test_screen import go
 from reseen.cli import cli
 from reseen.match import past_pairs
 from reseen.observed import sightings
-from reseen.operations import consequences, removals, scans
+from reseen.operations import consequences, lists, removals, scans
 from reseen.records import Confirmed, Rung, Sighting
+from reseen.registry.imports import ImportOptions
 from reseen.review.queue import CaseFilter, queue
 from reseen.scan.record import record
 from reseen.store.database import Store
@@ -93,6 +95,20 @@ def test_a_removal_that_comes_later_finds_them_and_they_fall_with_it(
     }
     with store.read() as connection:
         assert not consequences.is_due(connection)
+
+
+def test_of_a_file_of_the_class_that_is_never_read_nothing_is_put_together(
+    store: Store, tmp_path: Path, files: dict[str, bytes]
+) -> None:
+    put(store, person(30))
+    assert scan(store, tmp_path / "seen", files, "first", "second") == []
+    path = tmp_path / "a.csv"
+    digest = hashlib.sha256(files["first"]).hexdigest()
+    path.write_text(f"name,sha256,class\nSample person 03,{digest},child-abuse-imagery\n")
+    lists.import_list(store, KEYRING, path, ImportOptions())
+    put(store, REMOVED)
+    consequences.follow(store)
+    assert {path: one.rung for path, one in standing(store).items()} == {"first": Rung.DECLARED}
 
 
 def test_compare_says_what_two_come_to(tmp_path: Path, files: dict[str, bytes]) -> None:

@@ -114,7 +114,9 @@ def added_up(
     connection: Connection, pairs: Sequence[Pair], only: Collection[str] | None = None
 ) -> Iterator[AddedUp]:
     """What these pairs come to, of these removals (None: of all in force), but for files that are
-    known to be the removal by themselves."""
+    known to be the removal by themselves, and of which digests alone count."""
+    alone = digests_alone.such_artifacts(connection, {pk for pair in pairs for pk in pair})
+    pairs = [pair for pair in pairs if alone.isdisjoint(pair)]
     if not pairs:
         return
     known = SketchIndex.load(connection, lambda: nullcontext(connection), only)
