@@ -36,6 +36,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ class Phase:
     def of(self, checks: int) -> str:
         found = sorted(self.ms[checks])
         p50, p99 = at(found, 0.5), at(found, 0.99)
-        return f"{p50:.1f} / {p99:.1f} / {found[-1]:.0f} ms"
+        return f"{p50:.1f} / {p99:.1f} / {at(found, 1):.0f} ms"
 
     @property
     def p99(self) -> float:
@@ -76,6 +77,8 @@ class Phase:
 
 
 def at(ordered: Sequence[float], part: float) -> float:
+    if not ordered:
+        return inf  # nobody was answered, or sent anything, while it was looked at
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
@@ -322,7 +325,7 @@ def page(
         "|---|---|---|---|---|---|",
     ]
     for each in phases:
-        late = f"{at(each.late, 0.5):.1f} / {at(each.late, 0.99):.1f} / {each.late[-1]:.0f} ms"
+        late = f"{at(each.late, 0.5):.1f} / {at(each.late, 0.99):.1f} / {at(each.late, 1):.0f} ms"
         met = "yes" if each.p99 < AIM and not each.failed else "**no**"
         lines.append(
             f"| {each.name} | {each.of(1)} | {each.of(100)} | {late} | {each.failed} of "

@@ -247,7 +247,8 @@ def test_the_verbs_say_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     told = json.loads(run(*compared, str(tmp_path / "copy"), "--json", code=1))
     assert [*told] == [
         *("cosine", "mean", "p_value", "agreeing", "modules", "coverage", "scale", "relation"),
-        *("copy", "lead", "negated", "random", "missing", "rung", "calibration", "why", "inside"),
+        *("copy", "lead", "negated", "random", "missing", "added", "rung", "calibration", "why"),
+        *("inside", "together", "checkpoint"),
     ]
     assert told["lead"] is False
     assert (told["relation"], told["copy"], told["rung"]) == ("same", True, "weights")
