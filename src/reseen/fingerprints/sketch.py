@@ -114,6 +114,13 @@ class Sketch:
         """(n, 64): S as numbers."""
         return self.s.astype(np.float32) * self.scales[:, None]
 
+    def values_of(self, ids: NDArray[np.uint32]) -> Floats:
+        """(n, 64): the numbers for these modules; zeros where it has none."""
+        made = np.zeros((len(ids), NUMBERS), np.float32)
+        _, here, at = np.intersect1d(ids, self.ids, assume_unique=True, return_indices=True)
+        made[here] = self.s[at] * self.scales[at, None]
+        return made
+
     def searched(self) -> NDArray[np.int8]:
         """(1024,): the numbers that are searched: for each slot S at length 1, in steps of 1/127;
         zeros where the slot is empty."""
@@ -315,6 +322,11 @@ def _in_steps(matrices: Sequence[Floats]) -> tuple[Floats, NDArray[np.int8]]:
     raw = np.zeros((len(matrices), NUMBERS), np.float32)
     for row, matrix in zip(raw, matrices, strict=True):
         row[:] = matrix.reshape(NUMBERS)
+    return in_steps(raw)
+
+
+def in_steps(raw: Floats) -> tuple[Floats, NDArray[np.int8]]:
+    """The scale of each row of (n, 64) numbers, and its numbers in steps of that."""
     scales = (np.abs(raw).max(axis=1) / 127).astype(np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):
         steps = np.where(scales[:, None] > 0, raw / scales[:, None], 0)

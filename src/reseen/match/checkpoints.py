@@ -28,6 +28,7 @@ from reseen.fingerprints.sketch import (
     SIDE,
     SLOTS,
     Sketch,
+    in_steps,
     module_id,
 )
 from reseen.fingerprints.weight_sketch import Progress, WeightSketch, decode
@@ -117,10 +118,7 @@ class Difference:
 
     def of(self, other: Sketch) -> Floats:
         """(n, 64): the numbers of a sketch for these modules; zeros where it has none."""
-        made = np.zeros((len(self.ids), NUMBERS), np.float32)
-        _, here, at = np.intersect1d(self.ids, other.ids, assume_unique=True, return_indices=True)
-        made[here] = other.s[at] * other.scales[at, None]
-        return made
+        return other.values_of(self.ids)
 
     def sketch(self) -> Sketch:
         """As the sketch of an adapter; of more modules than one may have those that stand out most
@@ -131,8 +129,7 @@ class Difference:
             clear = sizes / np.maximum(np.nan_to_num(self.rounding), 1e-30)
             kept = np.sort(np.argsort(-clear, kind="stable")[:MOST_MODULES])
         numbers = self.numbers[kept]
-        scales = (np.abs(numbers).max(axis=1, initial=0) / 127).astype(np.float32)
-        steps = np.rint(numbers / np.maximum(scales, 1e-30)[:, None])
+        scales, steps = in_steps(numbers)
         return Sketch(
             architecture=self.architecture,
             rank=0,
@@ -140,7 +137,7 @@ class Difference:
             ids=self.ids[kept],
             norms=(np.linalg.norm(numbers, axis=1) / SIDE).astype(np.float32),
             scales=scales,
-            s=np.clip(steps, -127, 127).astype(np.int8),
+            s=steps,
             slots=np.zeros(SLOTS, np.uint32),
         )
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reseen.fingerprints.choice import ModuleOrder
-from reseen.fingerprints.sketch import FEWEST_MODULES, Sketch
+from reseen.fingerprints.sketch import FEWEST_MODULES, SIDE, Sketch, in_steps
 from reseen.match.calibration import unit
 from reseen.match.compare import FEW_LAYERS, Background, Comparison, compare
 
@@ -75,7 +75,7 @@ def joined(first: Sketch, second: Sketch) -> tuple[Joint, ...]:
     """What two come to: both at the strength that they have, and the second at the strength that
     takes away the most of the first, for nobody knows at which strengths they are loaded."""
     ids = np.union1d(first.ids, second.ids)
-    one, other = _values(first, ids), _values(second, ids)
+    one, other = first.values_of(ids), second.values_of(ids)
     dot = float(np.vdot(one, other))
     strength = -dot / max(float(np.vdot(other, other)), 1e-30)
     found = [("at equal strength", one + other)]
@@ -109,24 +109,17 @@ def adds_up(found: Comparison) -> bool:
     return found.is_copy and found.mean >= ADDS_UP and found.modules >= FEW_LAYERS
 
 
-def _values(sketch: Sketch, ids: NDArray[np.uint32]) -> Floats:
-    """(n, 64): its numbers for these modules; zeros where it has none."""
-    made = np.zeros((len(ids), sketch.s.shape[1]), np.float32)
-    made[np.searchsorted(ids, sketch.ids)] = sketch.values()
-    return made
-
-
 def _sketch(like: Sketch, ids: NDArray[np.uint32], values: Floats, rank: int) -> Sketch:
     """Of these numbers; columns of a sum nobody knows."""
     there = values.any(axis=1)
     ids, values = ids[there], values[there]
-    scales = np.maximum(np.abs(values).max(axis=1) / 127, 1e-30).astype(np.float32)
+    scales, steps = in_steps(values)
     return replace(
         like,
         rank=rank,
         ids=ids,
-        norms=(np.linalg.norm(values, axis=1) / 8).astype(np.float32),
+        norms=(np.linalg.norm(values, axis=1) / SIDE).astype(np.float32),
         scales=scales,
-        s=np.rint(values / scales[:, None]).astype(np.int8),
+        s=steps,
         components=None,
     )

@@ -240,9 +240,8 @@ def _each_file(
 ) -> Iterator[tuple[int, Sequence[Cell]]]:
     """The rows, and behind each as many more as it has hashes of further files."""
     for number, cells in rows:
-        alone = list(cells)
-        for _, more in further:
-            alone[more : more + 1] = [None] * (more < len(cells))
+        others = {more for _, more in further}
+        alone = [None if at in others else cell for at, cell in enumerate(cells)]
         yield number, alone
         for first, more in further:
             if more < len(cells) and value_of(cells[more]) is not None:
