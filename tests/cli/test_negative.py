@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,3 +70,14 @@ def test_the_verbs(run: Run, tmp_path: Path) -> None:
     assert f"{id} counts again" in run("withdraw", removal, "--why", WHY)
     assert "removed" in run("negative", "remove", id, *ada)
     assert "no such innocent" in run("negative", "remove", id, *ada, fails=True)
+
+
+def test_they_are_listed_where_passwords_cannot_be_checked(tmp_path: Path) -> None:
+    """What checks them comes with the service, which a plain installation has not."""
+    code = (
+        "import sys; sys.modules['argon2'] = None; from reseen.cli import cli; "
+        "cli(['registry', 'negative', 'list', '--json'])"
+    )
+    env = {**os.environ, "RESEEN_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert "argon2" not in done.stderr

@@ -121,11 +121,11 @@ def remove(id: str, user: str, why: str, db: str | None) -> None:
 def list_(db: str | None, as_json: bool) -> None:
     """List known innocents: which are in use, which wait, which a removal took out of use."""
     from reseen.registry import innocents
-    from reseen.review import users
+    from reseen.review import roles
 
     with look_into(settings_for(db)) as store, store.read() as connection:
         every = innocents.every(connection)
-        named = {user.pk: user.name for user in users.every(connection)}
+        named = roles.names(connection)
     for one in every:
         if as_json:
             emit(innocent_fields(one, named))

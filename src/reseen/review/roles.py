@@ -56,6 +56,12 @@ class Who:
         return f"user:{self.name}"
 
 
+def names(connection: Connection) -> dict[int, str]:
+    """What users are called, by their pks."""
+    u = service_schema.users.c
+    return {row.pk: row.name for row in connection.execute(select(u.pk, u.name))}
+
+
 def by_name(connection: Connection, name: str) -> Who:
     """The person of this name. Raises AccessError for nobody, and for who may not sign in."""
     table = service_schema.users.c
