@@ -18,7 +18,8 @@ from reseen.cli import cli
 from reseen.match import past_pairs
 from reseen.observed import sightings
 from reseen.operations import consequences, lists, removals, scans
-from reseen.records import Confirmed, Rung, Sighting
+from reseen.records import Confirmed, Digest, DigestKind, Rung, Sighting
+from reseen.registry import removals as registry_removals
 from reseen.registry.imports import ImportOptions
 from reseen.review.queue import CaseFilter, queue
 from reseen.scan.record import record
@@ -47,6 +48,18 @@ def scan(store: Store, folder: Path, files: dict[str, bytes], *names: str) -> li
 def standing(store: Store) -> dict[str, Sighting]:
     with store.read() as connection:
         return {one.path: one for one in sightings.every(connection)}
+
+
+def never_read(store: Store, path: Path, data: bytes) -> str:
+    """A list that says of this file that it is of the class that is never read; its removal."""
+    digest = hashlib.sha256(data).hexdigest()
+    path.write_text(f"name,sha256,class\nSample person 03,{digest},child-abuse-imagery\n")
+    lists.import_list(store, KEYRING, path, ImportOptions())
+    sha256 = Digest(DigestKind.SHA256, bytes.fromhex(digest))
+    with store.read() as connection:
+        (held,) = registry_removals.holders(connection, [sha256])[sha256]
+        (id,) = registry_removals.ids_of(connection, held[:1])
+    return id
 
 
 @pytest.mark.parametrize("order", [("first", "second"), ("second", "first")])
@@ -102,13 +115,39 @@ def test_of_a_file_of_the_class_that_is_never_read_nothing_is_put_together(
 ) -> None:
     put(store, person(30))
     assert scan(store, tmp_path / "seen", files, "first", "second") == []
-    path = tmp_path / "a.csv"
-    digest = hashlib.sha256(files["first"]).hexdigest()
-    path.write_text(f"name,sha256,class\nSample person 03,{digest},child-abuse-imagery\n")
-    lists.import_list(store, KEYRING, path, ImportOptions())
+    never_read(store, tmp_path / "a.csv", files["first"])
     put(store, REMOVED)
     consequences.follow(store)
     assert {path: one.rung for path, one in standing(store).items()} == {"first": Rung.DECLARED}
+
+
+def rungs(store: Store) -> dict[str, set[Rung]]:
+    """On which rungs of the ladder each file stands, for removals in force."""
+    found: dict[str, set[Rung]] = {}
+    with store.read() as connection:
+        for one in sightings.every(connection):
+            if one.rung.on_ladder and not one.withdrawn:
+                found.setdefault(one.path, set()).add(one.rung)
+    return found
+
+
+@pytest.mark.parametrize("first_said", [True, False])
+def test_a_class_that_one_of_two_has_for_a_while_takes_both_out_of_use_as_long(
+    store: Store, tmp_path: Path, files: dict[str, bytes], first_said: bool
+) -> None:
+    put(store, REMOVED)
+    if not first_said:
+        scan(store, tmp_path / "seen", files, "first", "second")
+    removal = never_read(store, tmp_path / "a.csv", files["first"])
+    if first_said:
+        scan(store, tmp_path / "seen", files, "first", "second")
+    stands = rungs(store)
+    assert "second" not in stands
+    assert Rung.COMPONENT not in stands["first"]
+    removals.withdraw(store, KEYRING, removal, "Sample reason 01")
+    if first_said:  # at a folder it was not read while it was of the class
+        scan(store, tmp_path / "seen", files)
+    assert rungs(store) == {"first": {Rung.COMPONENT}, "second": {Rung.COMPONENT}}
 
 
 def test_compare_says_what_two_come_to(tmp_path: Path, files: dict[str, bytes]) -> None:

@@ -108,16 +108,17 @@ def judge_parts(
     secret: bytes,
     found: Mapping[Pair, tuple[Evidence, ...]],
     fallen: Collection[Pair] = (),
+    kind: str = PART,
 ) -> Judged:
     """Judge pairs anew of which it was found that the one is inside the other, as a part of a
     merge; what is of a claim that has gone meanwhile counts no more. `fallen`: known ones of which
-    that is not found any more."""
+    that, evidence of this kind, is not found any more."""
     supported = _supported(connection, found.items())
     more = {pair: list(proofs) for pair, proofs in supported}
     for pair, proofs in _likeness(connection, found):
         more[pair] = [*more.get(pair, ()), *proofs]
     for pair, proofs in _likeness(connection, fallen):
-        stays = (each for each in proofs if each.kind != PART)
+        stays = (each for each in proofs if each.kind != kind)
         more[pair] = [*more.get(pair, ()), *stays]
     every = {pair: tuple(proofs) for pair, proofs in more.items()}
     pairs = {*every, *fallen}

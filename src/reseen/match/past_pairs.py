@@ -3,9 +3,10 @@
 What comes in: the store, opened for reading, after files were read whole or removals changed. What
 goes out: pairs that are opposed, which are kept, and for each the removals that the two come to. An
 account's files are looked at again when it has new ones; pairs are compared again with removals
-that changed. No hub is asked. At most `MOST_FILES` of an account and `MOST_PAIRS` of their pairs
-are looked at, drawn by the installation's key, so that nobody chooses which; what was left out is
-counted.
+that changed, and with all when one of the two comes to be of the class that is never read, or is
+not any more. That one of the two is gone changes nothing: what its bytes told is known. No hub is
+asked. At most `MOST_FILES` of an account and `MOST_PAIRS` of their pairs are looked at, drawn by
+the installation's key, so that nobody chooses which; what was left out is counted.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from reseen.fingerprints.sketch import Sketch, decode
 from reseen.match import digests_alone
 from reseen.match.background import number, secret_of
 from reseen.match.compare import Comparison
+from reseen.match.evidence import SUM
 from reseen.match.registry_parts import sketch_name
 from reseen.match.retroactive_sketches import owners
 from reseen.match.sketch_index import SketchIndex
@@ -38,8 +40,9 @@ from reseen.store.database import chunks
 from reseen.store.schema import read_sketches, sketches
 
 MOST_FILES, MOST_PAIRS = 256, 64
-ASKED, OPPOSED = "pairs asked", "pairs opposed"
-"""The names under which the store keeps which files were looked at, and which pairs are opposed."""
+ASKED, OPPOSED, UNREAD = "pairs asked", "pairs opposed", "pairs never read"
+"""The names under which the store keeps which files were looked at, which pairs are opposed, and
+which files of these were of the class that is never read when they were last compared."""
 
 Pair = tuple[int, int]
 """Two files, by their artifacts' pks, the lower first."""
@@ -69,11 +72,14 @@ class AddedUp:
 
 
 def accounts(connection: Connection) -> dict[Account, set[int]]:
-    """Accounts with files that nobody looked at yet, and these files."""
+    """Accounts with files that nobody looked at yet, and these files. Those of the class that is
+    never read wait until they are of it no more."""
     known = set(_numbers(connection, ASKED))
+    fresh = [file for file in samples.read_whole(connection) if file.artifact_pk not in known]
+    unread = digests_alone.such_artifacts(connection, {file.artifact_pk for file in fresh})
     found: dict[Account, set[int]] = {}
-    for file in samples.read_whole(connection):
-        if file.artifact_pk not in known:
+    for file in fresh:
+        if file.artifact_pk not in unread:
             found.setdefault(file.account, set()).add(file.artifact_pk)
     return found
 
@@ -139,6 +145,40 @@ def added_up(
                     best[like.removal] = AddedUp(pair, like.removal, name, joint, like.comparison)
         by_itself = itself.get(pair[0], set()) | itself.get(pair[1], set())
         yield from (one for removal, one in sorted(best.items()) if removal not in by_itself)
+
+
+def moved(connection: Connection, pairs: Collection[Pair]) -> tuple[list[Pair], list[int]]:
+    """Those of these pairs of which one file came to be of the class that is never read since they
+    were last compared, or is not any more; and all files of that class now, for `keep_unread`."""
+    unread = digests_alone.such_artifacts(connection, {pk for pair in pairs for pk in pair})
+    changed = unread.symmetric_difference(_numbers(connection, UNREAD))
+    return [pair for pair in pairs if not changed.isdisjoint(pair)], sorted(unread)
+
+
+def keep_unread(connection: Connection, unread: Sequence[int]) -> None:
+    """Remember which files of pairs are of the class that is never read."""
+    if unread or meta.value(connection, UNREAD) is not None:
+        _keep(connection, UNREAD, unread)
+
+
+def said_to_add_up(
+    connection: Connection, pairs: Collection[Pair], only: Collection[str] | None = None
+) -> set[tuple[int, str]]:
+    """Of which of these files (by pk) it stands that they add up, with another, to which of these
+    removals (None: to any in force)."""
+    s, r, e = schema.sightings.c, schema.removals.c, schema.evidence.c
+    found: set[tuple[int, str]] = set()
+    for chunk in chunks(sorted({pk for pair in pairs for pk in pair})):
+        query = (
+            select(s.artifact_pk, r.id)
+            .join(schema.removals, r.pk == s.removal_pk)
+            .join(schema.evidence, e.sighting_pk == s.pk)
+            .where(s.artifact_pk.in_(chunk), r.withdrawn_at.is_(None))
+            .where(e.kind == SUM, e.stands == 1)
+        )
+        rows = connection.execute(query)
+        found.update((pk, id) for pk, id in rows if only is None or id in only)
+    return found
 
 
 def _name(connection: Connection, claim_pk: int) -> str:

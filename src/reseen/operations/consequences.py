@@ -7,16 +7,16 @@ face, or the worker in its next round, goes on from there. Doing it twice change
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from reseen.match import evidence
 from reseen.match import innocents as innocents_in_use
 from reseen.match.judge import judge_parts
-from reseen.observed import artifacts, sightings, sketches
+from reseen.observed import artifacts, sketches
+from reseen.operations.files_together import put_together
 from reseen.records import Evidence
 from reseen.registry import claims, innocents, learning, removals, same_files, stands_in
 from reseen.registry.innocents import InnocentMoved
@@ -26,7 +26,6 @@ from reseen.store import change_log, meta
 from reseen.store.database import Store
 
 if TYPE_CHECKING:
-    from reseen.match.past_pairs import AddedUp
     from reseen.match.past_parts import PartsFound
 
 MATCHED = "matched"
@@ -60,7 +59,8 @@ class Followed:
     innocents: tuple[InnocentMoved, ...] = ()
     """Known innocents that went out of use, or came back."""
     fallen: int = 0
-    """How many sightings were not found inside a merge any more, other innocents being in use."""
+    """How many sightings were not found inside a merge any more, other innocents being in use, or
+    not in what two files add up to."""
 
 
 def is_due(connection: Connection) -> bool:
@@ -155,8 +155,9 @@ def _find_parts(store: Store) -> tuple[list[str], int, int]:
     if are_there:
         after = -1 if before is None else int(before.split()[0])
         new, fallen = _ask_for_parts(store, after)
-        added, left_out = _put_together(store, after)
-        new += added
+        put = put_together(store, after)
+        new += put.new
+        left_out, fallen = put.left_out, fallen + put.fallen
     with store.write() as connection:
         meta.keep(connection, PARTS, known)
     return new, left_out, fallen
@@ -195,58 +196,6 @@ def _keep_parts(connection: Connection, secret: bytes, asked: PartsFound) -> lis
     }
     judged = judge_parts(connection, secret, pairs, asked.fallen)
     return [one.id for one in judged.new if one.rung.on_ladder]
-
-
-def _put_together(store: Store, after: int) -> tuple[list[str], int]:
-    """Put files of one account together, two at a time: new ones, for all removals; and those that
-    are known to be opposed, for what changed after this."""
-    from reseen.match import past_pairs
-
-    new: list[str] = []
-    left_out = 0
-    with store.read() as connection:
-        accounts = past_pairs.accounts(connection)
-        pks = change_log.removals_since(connection, after)
-        changed = None if pks is None else removals.ids_of(connection, pks)
-        found = [] if after < 0 else _added_up(connection, past_pairs.pairs_of(connection), changed)
-    if found:
-        with store.write() as connection:
-            new += _keep_pairs(connection, store.secret, found)
-    for account, fresh in sorted(accounts.items()):
-        with store.read() as connection:
-            looked = past_pairs.opposed_in(connection, account, fresh)
-            found = _added_up(connection, looked.pairs, None)
-        left_out += looked.left_out
-        with store.write() as connection:
-            new += _keep_pairs(connection, store.secret, found)
-            past_pairs.keep(connection, looked)
-    return new, left_out
-
-
-def _added_up(
-    connection: Connection, pairs: Sequence[tuple[int, int]], changed: Collection[str] | None
-) -> list[AddedUp]:
-    from reseen.match import past_pairs
-
-    if changed is not None and not changed:
-        return []
-    return [*past_pairs.added_up(connection, pairs, changed)]
-
-
-def _keep_pairs(connection: Connection, secret: bytes, found: Sequence[AddedUp]) -> list[str]:
-    """Record what two files add up to, for each of the two; ids of new sightings."""
-    pks = removals.pks_of(connection, {one.removal for one in found})
-    wanted = {(pks[one.removal], pk) for one in found for pk in one.pair}
-    ids = sightings.ids_for(connection, secret, wanted)
-    pairs: dict[tuple[int, int], tuple[Evidence, ...]] = {}
-    for one in found:
-        removal = pks[one.removal]
-        for mine, other in (one.pair, one.pair[::-1]):
-            theirs = ids[removal, other]
-            why = evidence.sum_of_two(one.comparison, one.joint.how, theirs, one.sketch)
-            pairs.setdefault((mine, removal), (why,))
-    judged = judge_parts(connection, secret, pairs)
-    return [each.id for each in judged.new if each.rung.on_ladder]
 
 
 def _is_of_before(connection: Connection) -> bool:
