@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
+.PHONY: demo demo-serve docs screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -118,6 +118,12 @@ bench-histories: $(VENV)/.dev
 # hang, swell, or say what stood in the input. FUZZ="--jobs 4" plays readers side by side.
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m tests.fuzz --count 300000 $(FUZZ)
+
+# The documentation as a site, into site/: the pages of docs/, and a reference made from the code. A link that
+# leads nowhere fails.
+docs: $(VENV)/.dev
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs site
+	@echo "The site: site/index.html"
 
 # The pictures of the pages in docs/, at Chromium.
 screenshots: $(VENV)/.dev packages
