@@ -25,6 +25,7 @@ PAGES = (
     "/queue?state=any",
     "/notices",
     "/lists",
+    "/lists/import",
     "/innocents",
     "/scans",
     "/audit",

@@ -17,7 +17,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, cached_property
 from pathlib import Path
@@ -152,12 +152,12 @@ class Room:
         path = self.folder / f"{list}.csv"
         path.write_text(text(some))
         if by == "page":
-            with mock.patch("reseen.web.pages.lists.import_apart", self._import_here):
-                answer = self._visitor.post(
-                    "/lists/import",
-                    {"name": list},
-                    files={"file": (path.name, path.read_bytes(), "text/csv")},
-                )
+            with mock.patch.multiple(
+                "reseen.operations.page_imports",
+                import_apart=self._import_here,
+                preview_apart=self._preview_here,
+            ):
+                answer = self._visitor.import_list(path.read_bytes(), list)
             assert answer.status_code == 200, answer.text
             self._work()
         elif by == "cli":
@@ -174,9 +174,15 @@ class Room:
         each list is a third of what a history costs (tests/operations tries those)."""
         from reseen.operations import import_process, lists
 
-        done = lists.import_list(self.store, self.keyring, Path(f"/dev/fd/{file}"), options)
+        asked = replace(options, keep_rejects=False)
+        done = lists.import_list(self.store, self.keyring, Path(f"/dev/fd/{file}"), asked)
         rejected = len(done.account.rejected)
         return import_process.ImportReport(done.account, rejected, len(done.sightings))
+
+    def _preview_here(self, _: Settings, file: int, options: Any) -> Any:
+        from reseen.operations import lists
+
+        return lists.preview_list(self.store, self.keyring, Path(f"/dev/fd/{file}"), options)
 
     def add(self, row: Row, by: str) -> None:
         assert row.file is not None

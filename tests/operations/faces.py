@@ -66,9 +66,7 @@ def _ran(service: Service, *args: str) -> None:
 
 def _page_import(service: Service, path: Path) -> None:
     lead = Visitor(make_app(service), Role.LEAD)
-    files = {"file": ("list.csv", path.read_bytes(), "text/csv")}
-    answer = lead.post("/lists/import", {"name": "sample"}, files=files)
-    assert answer.status_code == 200, answer.text
+    assert lead.import_list(path.read_bytes(), "sample").status_code == 200
 
 
 def _page_turn(what: str) -> Callable[[Service, str], None]:

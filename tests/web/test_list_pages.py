@@ -1,26 +1,28 @@
-"""The page of lists: imports with an account of every row, nothing kept; withdrawing, restoring."""
+"""The page of lists: withdrawing, restoring, facts with their sources."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from tests.registry.places import sketch
 from tests.web import cases_made
+from tests.web.importing_here import import_here
 from tests.web.visitors import Visitor
 
 from reseen.registry import removals
 from reseen.review.roles import Role
 from reseen.store import audit
-from reseen.web.pages import lists
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]
 SECRET = "Sample person 23"
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch) -> None:
+    import_here(monkeypatch)
 
 
 def csv(*rows: tuple[str, str]) -> bytes:
@@ -35,26 +37,8 @@ def sha(number: int) -> str:
 GOOD = csv((SECRET, sha(1)), ("Sample person 24", sha(2)))
 
 
-def upload(browser: Visitor, data: bytes, name: str = "sample", **form: str) -> object:
-    files = {"file": (f"{SECRET}.csv", data, "text/csv")}
-    return browser.post("/lists/import", {"name": name, **form}, files=files)
-
-
-def test_every_row_is_accounted_for_and_no_name_is_shown(visit: Visit, service: Service) -> None:
-    lead = visit(Role.LEAD)
-    mixed = csv((SECRET, sha(1)), ("Sample person 24", "not a digest"), ("", ""))
-    answer = upload(lead, mixed)
-    assert answer.status_code == 200, answer.text
-    assert "Rejected rows" in answer.text
-    assert SECRET not in answer.text
-    assert "Sample person 24" not in answer.text
-    with service.store.read() as connection:
-        assert removals.count(connection) == 1
-        (line,) = [x for x in audit.every(connection) if x.action == "import"]
-    assert line.actor == "user:sample-lead"
-    shown = visit(Role.READER).get("/lists").text
-    assert "user:sample-lead" in shown
-    assert "Import a list" not in shown
+def upload(browser: Visitor, data: bytes, name: str = "sample") -> None:
+    assert browser.import_list(data, name).status_code == 200
 
 
 def test_removals_that_have_only_an_earlier_sketch_are_counted(
@@ -69,112 +53,6 @@ def test_removals_that_have_only_an_earlier_sketch_are_counted(
         shown = reader.get("/lists").text
         assert said in shown
         assert counted in shown
-
-
-@pytest.mark.parametrize("rows", [(), (("Sample person 01", "12"),)])
-def test_a_list_of_which_nothing_is_taken_was_not_imported(
-    visit: Visit, rows: tuple[tuple[str, str], ...]
-) -> None:
-    """The page said "Imported into", in green, where every row was rejected."""
-    lead = visit(Role.LEAD)
-    page = upload(lead, csv(*rows)).text
-    assert "Nothing was taken from this list" in page
-    assert ("no row below the header" in page) is (not rows)
-    assert "Imported into" not in page
-    assert 'class="done"' not in page
-    part = upload(lead, csv(("Sample person 01", "12"), ("Sample person 02", sha(2)))).text
-    assert "Imported into" in part
-
-
-def test_importing_again_changes_nothing(visit: Visit, service: Service) -> None:
-    lead = visit(Role.LEAD)
-    upload(lead, GOOD)
-    assert "<b>2</b> unchanged" in upload(lead, GOOD).text
-    with service.store.read() as connection:
-        assert removals.count(connection) == 2
-
-
-def test_nothing_of_an_upload_stays_on_disk(
-    visit: Visit, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spool = tmp_path / "spool"
-    spool.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(spool))
-    long = csv(*((f"{SECRET} {n}", sha(n)) for n in range(30_000)), ("x", "no digest"))
-    assert len(long) > 2 << 20  # more than is held in memory
-    assert "<b>1</b> rejected" in upload(visit(Role.LEAD), long).text
-    assert list(spool.iterdir()) == []
-    for path in service.settings.home.rglob("*"):
-        assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
-
-
-@pytest.mark.parametrize(
-    ("data", "name", "says"),
-    [
-        (b"", "sample", "empty"),
-        (b"\xd0\xcf\x11\xe0" + b"\0" * 600, "sample", "XLSX"),
-        (GOOD, "", "no name"),
-        (GOOD, "a\x1b[31m", ""),
-        (b"PK\x03\x04 not a workbook", "sample", ""),
-        (b"{" * 5000, "sample", ""),
-    ],
-)
-def test_what_is_no_list_is_a_sentence(
-    visit: Visit, service: Service, data: bytes, name: str, says: str
-) -> None:
-    answer = upload(visit(Role.LEAD), data, name)
-    assert answer.status_code == 400
-    assert says in answer.text
-    assert "\x1b" not in answer.text
-    with service.store.read() as connection:
-        assert removals.count(connection) == 0
-
-
-def test_what_was_typed_stays_and_the_wrong_field_is_marked(visit: Visit) -> None:
-    lead = visit(Role.LEAD)
-    answer = upload(lead, b"\0\0 no list", "a name", site="models.example.org")
-    assert answer.status_code == 400
-    (marked,) = re.findall(r'<[^>]*aria-invalid="true"[^>]*>', answer.text)
-    assert 'name="file"' in marked
-    assert 'value="a name"' in answer.text
-    assert 'value="models.example.org"' in answer.text
-    assert "--" not in re.sub(r"<!--.*?-->", "", answer.text)
-    wrong = upload(lead, GOOD, "https://example.org/list")
-    (marked,) = re.findall(r'<[^>]*aria-invalid="true"[^>]*>', wrong.text)
-    assert 'name="name"' in marked
-
-
-def test_no_file_is_said(visit: Visit) -> None:
-    assert visit(Role.LEAD).post("/lists/import", {"name": "x"}).status_code == 400
-
-
-def test_a_list_that_is_too_large_is_refused_before_it_is_read(
-    visit: Visit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lists, "LIST", 10)
-    answer = upload(visit(Role.LEAD), GOOD)
-    assert answer.status_code == 400
-    assert "larger than" in answer.text
-
-
-def test_a_list_of_who_may_not_import_is_refused_before_it_is_read(
-    visit: Visit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def read(*_: object, **__: object) -> None:
-        raise AssertionError("the form was read")
-
-    monkeypatch.setattr("starlette.requests.Request._get_form", read)
-    assert upload(visit(Role.REVIEWER), GOOD).status_code == 403
-
-
-def test_one_list_at_a_time(visit: Visit) -> None:
-    lead = visit(Role.LEAD)
-    assert lists._importing.acquire(blocking=False)
-    try:
-        assert upload(lead, GOOD).status_code == 409
-    finally:
-        lists._importing.release()
-    assert upload(lead, GOOD).status_code == 200
 
 
 def test_a_removal_is_withdrawn_and_restored_with_a_reason(visit: Visit, service: Service) -> None:
@@ -304,30 +182,3 @@ def test_digests_of_the_class_that_is_never_read_are_on_no_page(
     lead.post(f"/removals/{removal.id}/class", said)
     for place in (f"/removals/{removal.id}", f"/lists?removal={removal.id}"):
         assert digest not in visit(Role.ADMINISTRATOR).get(place).text
-
-
-def test_a_look_says_all_of_it_and_writes_nothing(visit: Visit, service: Service) -> None:
-    lead = visit(Role.LEAD)
-    rows = f"{SECRET},{sha(1)},x\n{SECRET} again,{sha(2)},y\n".encode()
-    answer = upload(lead, rows, look="1")
-    assert answer.status_code == 200, answer.text
-    assert "What an import would do" in answer.text
-    assert "64 hex digits in all" in answer.text
-    assert SECRET not in answer.text
-    with service.store.read() as connection:
-        assert removals.count(connection) == 0
-        assert not [x for x in audit.every(connection) if x.action == "import"]
-
-
-def test_columns_are_mapped_by_their_numbers(visit: Visit, service: Service) -> None:
-    lead = visit(Role.LEAD)
-    rows = f"{SECRET},{sha(1)},x\n{SECRET} again,{sha(2)},y\n".encode()
-    assert "<b>2</b> added" in upload(lead, rows, columns="1=name, 3=ignore").text
-    with service.store.write() as connection:
-        (first, *_) = list(removals.every(connection))
-        assert service.keyring
-        assert SECRET in str(removals.reveal(connection, service.keyring, first.id).name)
-    for wrong in ("1", "1=nonsense", f"{SECRET}=name", "9=name"):
-        answer = upload(lead, rows, columns=wrong)
-        assert answer.status_code == 400, answer.text
-        assert "Imported into" not in answer.text

@@ -41,6 +41,17 @@ class Visitor:
     def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> Any:
         return self.client.post(path, data={"csrf": self.csrf, **(data or {})}, **more)
 
+    def send_list(self, data: bytes, name: str, file: str = "list.csv") -> Any:
+        """A list is sent, and looked at."""
+        return self.post("/lists/import", {"name": name}, files={"file": (file, data, "text/csv")})
+
+    def import_list(self, data: bytes, name: str, **fields: str) -> Any:
+        """A list is sent, then imported; `fields`: of the preview."""
+        sent = self.send_list(data, name)
+        waits = re.search(r'formaction="(/lists/import/[0-9a-f]+)/look"', sent.text)
+        assert waits is not None, sent.text
+        return self.post(f"{waits[1]}/import", {"name": name, **fields})
+
     def sign_in(self, name: str, password: str = PASSWORD, next: str = "") -> Any:
         """By the form, as a person does."""
         form = self.client.get("/sign-in").text

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reseen.errors import bulkhead
+from reseen.errors import ListError, bulkhead
 from reseen.files.system_limits import limits_of_a_list
 from reseen.operations import consequences
 from reseen.registry import adds, imports
@@ -15,6 +15,8 @@ from reseen.registry.adds import Added, AddOptions
 from reseen.registry.import_account import ImportAccount
 from reseen.registry.imports import ImportOptions, ReadList
 from reseen.registry.innocents import InnocentMoved
+from reseen.registry.lists.columns import parse_map
+from reseen.registry.lists.head import TableHead, heads_of
 from reseen.registry.lists.table import MAX_FILE
 from reseen.scan import unread_copies
 from reseen.scan.unread_copies import UnreadCopies
@@ -34,6 +36,20 @@ class Imported:
     """Copies that are known and not read; None of a dry run."""
     innocents: tuple[InnocentMoved, ...] = ()
     """Known innocents that went out of use by it, or came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPreview:
+    """What an import would do, and how the list begins."""
+
+    account: ImportAccount | None
+    """None where the list cannot be read so."""
+    rejected: int
+    """Rows; the account tells them one by one."""
+    problem: ListError | None
+    """Why not."""
+    heads: tuple[TableHead, ...]
+    """With values in clear, for the importer alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,23 @@ def read_list(path: Path, options: ImportOptions) -> ReadList:
     """As `imports.read_list`, within the limits of an import."""
     with _limits(path):
         return imports.read_list(path, options)
+
+
+def preview_list(store: Store, keyring: Keyring, path: Path, options: ImportOptions) -> ListPreview:
+    """What an import with these options would do; nothing is written. A list that cannot be read
+    so still shows how it begins, where it is one. Raises InputError for options that make no sense,
+    StoreError and SealError."""
+    given = parse_map([f"{column}={label}" for column, label in options.columns.items()])
+    account, problem = None, None
+    with _limits(path):
+        heads = heads_of(path, given)
+        try:
+            asked = replace(options, dry_run=True, keep_rejects=False)
+            account = imports.import_list(store, keyring, path, asked)
+        except ListError as error:
+            problem = error
+    rejected = 0 if account is None else len(account.rejected)
+    return ListPreview(account, rejected, problem, heads)
 
 
 @contextmanager

@@ -70,7 +70,7 @@ class Keyring:
 
     __slots__ = (
         *("_cipher", "_folds", "_kept", "_key", "_keyed", "_sealing", "_texts"),
-        *("check", "for_heads", "for_indexes", "for_states"),
+        *("check", "for_heads", "for_indexes", "for_kept_files", "for_states"),
     )
 
     check: bytes
@@ -84,6 +84,9 @@ class Keyring:
 
     for_heads: bytes
     """32 bytes: the key with which heads of the audit log are signed."""
+
+    for_kept_files: bytes
+    """32 bytes: what is kept for a browser is sealed with this and with what that browser holds."""
 
     def __init__(self, key: bytes, kept: KeptKeys | None = None) -> None:
         """`key`: 32 bytes. `kept`: what the store keeps under it."""
@@ -101,6 +104,7 @@ class Keyring:
         self.for_states = derive(key, b"reseen gate states 1")
         self.for_indexes = derive(key, b"reseen indexes 1")
         self.for_heads = derive(key, b"reseen audit heads 1")
+        self.for_kept_files = derive(key, b"reseen kept files 1")
 
     def __repr__(self) -> str:
         return "Keyring(sealed)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import RedirectResponse
@@ -13,6 +13,8 @@ from starlette.staticfiles import StaticFiles
 
 from reseen.gate.routes import add_gate
 from reseen.operations.logs import log, where
+from reseen.operations.page_imports import folder_of
+from reseen.store import kept_files
 from reseen.web import hooks, problems
 from reseen.web.access import csrf
 from reseen.web.access.auth_middleware import Door
@@ -23,6 +25,7 @@ from reseen.web.pages import (
     audit,
     case,
     claims,
+    imports,
     innocents,
     keys,
     lists,
@@ -45,6 +48,7 @@ PAGES: tuple[APIRouter, ...] = (
     account.router,
     notices.router,
     lists.router,
+    imports.router,
     claims.router,
     innocents.router,
     removals.router,
@@ -92,23 +96,32 @@ def _first_page() -> RedirectResponse:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """The gate begins and ends with the process that serves."""
     service: Service = app.state.service
-    told: asyncio.Task[None] | None = None
+    told = [asyncio.create_task(_forget_kept_files(service))]
     if service.gate is not None:
         if not service.gate_runs:
             await run_in_threadpool(service.gate.start)
-        told = asyncio.create_task(_tell_figures(service))
+        told.append(asyncio.create_task(_tell_figures(service)))
     try:
         yield
     finally:
-        if told is not None:
-            told.cancel()
-            with suppress(asyncio.CancelledError):
-                await told
+        for each in told:
+            each.cancel()
+        await asyncio.gather(*told, return_exceptions=True)
         if service.gate is not None and not service.gate_runs:
             await run_in_threadpool(service.gate.close)
         closing = getattr(app.state, "closing", None)
         if closing is not None:
             closing.close()
+
+
+async def _forget_kept_files(service: Service) -> None:
+    """Lists that wait to be imported go in time, also those that an earlier process left."""
+    while True:
+        try:
+            await run_in_threadpool(kept_files.forget, folder_of(service.settings))
+        except Exception as e:  # noqa: BLE001  the next look comes
+            log().error("kept files", error=type(e).__name__, where=where(e))
+        await asyncio.sleep(60.0)
 
 
 async def _tell_figures(service: Service) -> None:
