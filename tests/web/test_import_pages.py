@@ -85,7 +85,7 @@ def test_a_look_shows_the_first_rows_to_the_importer_alone_and_writes_nothing(
     assert answer.status_code == 200, answer.text
     for wanted in ("What an import would do", SECRET, "64 hex digits", "<b>1</b> added"):
         assert wanted in answer.text
-    assert re.search(r"<th[^>]*>3</th><td>\w+ ", answer.text), "the reason by the row"
+    assert re.search(r"<th[^>]*>3</th><td[^>]*>\w+ ", answer.text), "the reason by the row"
     assert count(service) == 0
     assert not lines(service, "import")
     (shown,) = lines(service, "reveal")
