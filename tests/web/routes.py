@@ -25,6 +25,7 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("GET", "/sign-in"): Open.ANYBODY,
     ("POST", "/sign-in"): Open.ANYBODY,
     ("POST", "/sign-out"): Role.READER,
+    ("POST", "/search"): Role.READER,
     ("GET", "/me"): Role.READER,
     ("POST", "/me/password"): Role.READER,
     # the queue, cases, accounts

@@ -54,6 +54,8 @@ def test_a_whole_day_of_work_leaves_no_secret_in_logs_figures_and_audit(
     page = browser.get(f"/cases/{case.case}")
     assert page.status_code == 200
     assert browser.post(f"/cases/{case.case}/reveal").status_code in (200, 303)
+    assert browser.post("/search", {"for": SECRETS[0]}).status_code == 200
+    assert browser.post("/search", {"for": PLACE}).status_code == 200
     fields = dict.fromkeys(("reason", "text", "comment", "note"), REASON)
     version = re.search(r'name="version" value="(\d+)"', page.text)
     if version is not None:

@@ -35,6 +35,7 @@ from reseen.store import audit, change_log, ids, schema
 from reseen.store.database import chunks, now, reserve
 from reseen.store.sealing import Keyring
 
+_LONGEST_NAME = 200
 LISTED, LEARNED, CLASSED = 0, 1, 2
 """`claims.source`: a row of a list; computed from bytes; the class alone, said here."""
 COUNTS, FALSE = 1, 2
@@ -537,3 +538,25 @@ def every_list(connection: Connection) -> list[ListedRemovals]:
 def list_names(connection: Connection) -> list[str]:
     """The lists that there are, by name."""
     return list(connection.scalars(select(schema.lists.c.name).order_by(schema.lists.c.name)))
+
+
+@dataclass(frozen=True, slots=True)
+class NamedList:
+    """A list, to be pointed at."""
+
+    number: int
+    name: str
+    withdrawn: bool
+
+
+def lists_called(connection: Connection, text: str, *, most: int) -> list[NamedList]:
+    """Lists with this in their names, whatever the case of its letters."""
+    lists = schema.lists.c
+    if not 0 < len(text) <= _LONGEST_NAME:
+        return []
+    query = select(lists.pk, lists.name, lists.withdrawn_at)
+    query = query.where(lists.name.icontains(text, autoescape=True))
+    return [
+        NamedList(row.pk, row.name, row.withdrawn_at is not None)
+        for row in connection.execute(query.order_by(lists.name).limit(most))
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, or_, select
@@ -70,33 +71,61 @@ class LookupResult:
     """There were more than the limit."""
 
 
+@dataclass(frozen=True, slots=True)
+class NamedRemovals:
+    """The removals that a query names, by digest or by what is sealed."""
+
+    how: Mapping[int, tuple[str, ...]]
+    """By pk, in order: what matched. At most as many as were asked for."""
+    by_name: bool
+    """Names and links were looked for."""
+    left_out: bool
+    """They would have been, and there was no key to do it with."""
+    more: bool
+
+
 def find(store: Store, keyring: Keyring | None, query: str, *, limit: int = 100) -> LookupResult:
     """Everything that the query names, whatever it is; at most `limit` removals."""
-    how: dict[int, list[str]] = defaultdict(list)
     query = query.strip()
-    not_searched = None
     with store.read() as connection:
         if _ID.match(query.lower()):
             return LookupResult(_by_id(connection, query.lower()))
-        link = links.parse(query)
-        _by_digest(connection, link.hash if link and link.hash else query, how)
-        if keyring is not None:
-            _by_name(connection, keyring, query, how)
-        elif query and not _is_whole_digest(query):
-            not_searched = "names and links: they are sealed, and the key is not here"
-        pks = sorted(how)
-        found = removals.by_pks(connection, pks[:limit])
+        named = removals_named(connection, keyring, query, most=limit)
+        found = removals.by_pks(connection, named.how)
         seen = sightings.of_removals(connection, [removal.id for removal in found])
         return LookupResult(
             found=tuple(
-                FoundRemoval(
-                    removal, tuple(dict.fromkeys(how[pk])), tuple(seen.get(removal.id, ()))
-                )
-                for pk, removal in zip(pks, found, strict=False)
+                FoundRemoval(removal, how, tuple(seen.get(removal.id, ())))
+                for how, removal in zip(named.how.values(), found, strict=True)
             ),
-            not_searched=not_searched,
-            more=len(pks) > limit,
+            not_searched=(
+                "names and links: they are sealed, and the key is not here"
+                if named.left_out
+                else None
+            ),
+            more=named.more,
         )
+
+
+def removals_named(
+    connection: Connection, keyring: Keyring | None, query: str, *, most: int
+) -> NamedRemovals:
+    """The removals that a digest, a name or a link names. `keyring` None: names and links are not
+    looked for, and nothing that is sealed is asked."""
+    how: dict[int, list[str]] = defaultdict(list)
+    query = query.strip()
+    sealed = bool(query) and not _is_whole_digest(query)
+    link = links.parse(query)
+    _by_digest(connection, link.hash if link and link.hash else query, how)
+    if keyring is not None and query:
+        _by_name(connection, keyring, query, how)
+    pks = sorted(how)
+    return NamedRemovals(
+        how={pk: tuple(dict.fromkeys(how[pk])) for pk in pks[:most]},
+        by_name=keyring is not None and bool(query),
+        left_out=keyring is None and sealed,
+        more=len(pks) > most,
+    )
 
 
 def _by_id(connection: Connection, id: str) -> tuple[FoundRemoval, ...]:

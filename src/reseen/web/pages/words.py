@@ -121,7 +121,7 @@ QUEUE_KEYS = (
         ("j k", "next, previous case"),
         ("Enter o", "open the case"),
         ("n", "claim the next case and open it"),
-        ("/", "to the filter"),
+        ("f", "to the filter"),
         ("u", "undo what was just decided"),
     ),
 )
@@ -152,7 +152,10 @@ ACCOUNT_KEYS = (
         ("Esc", "to the queue"),
     ),
 )
-EVERYWHERE = ("Everywhere", (("?", "this list"), ("Esc", "leave a field, close this list")))
+EVERYWHERE = (
+    "Everywhere",
+    (("/", "search"), ("?", "this list"), ("Esc", "leave a field, close this list")),
+)
 
 
 def figures(figures: Mapping[str, float | int | str]) -> list[str]:

@@ -116,10 +116,10 @@
     }
   });
 
-  /* A form is sent once, however often its button is pressed. */
+  /* A form is sent once, however often its button is pressed; but for one that stays (data-again). */
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post") return;
+    if (form.method !== "post" || "again" in form.dataset) return;
     if (form.dataset.sent) {
       event.preventDefault();
       return;
