@@ -320,6 +320,7 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "innocent_near": ("registry", {"match"}),
     "innocent_sketches": ("registry", {"match"}),
     "innocents": ("registry", set()),
+    "invitations": ("review", set()),
     "jobs": ("operations", set()),
     "learned_from": ("registry", {"match"}),
     "listings": ("scan", set()),

@@ -116,12 +116,12 @@ class Person:
             self._refusals = False
 
     def sign_in(self, name: str, password: str) -> Person:
-        """As people do it: through the form. Ends on the queue."""
+        """As people do it: through the form. Ends on the start page."""
         self.page.goto("/sign-in")
         self.page.get_by_label("Name").fill(name)
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Sign in").click()
-        self.page.wait_for_url(f"{self.base}/queue")
+        self.page.wait_for_url(f"{self.base}/")
         return self
 
     def goto(self, path: str) -> Page:

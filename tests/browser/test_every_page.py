@@ -21,6 +21,7 @@ from reseen.store import service_schema
 Enter = Callable[..., Person]
 
 PAGES = (
+    "/",
     "/queue",
     "/queue?state=any",
     "/notices",

@@ -21,7 +21,8 @@ def test_a_day_of_reviewing_by_keys_alone(enter: Enter, serving: Serving) -> Non
     press(page, "Tab")
     page.keyboard.type(PASSWORD)
     press(page, "Enter")
-    page.wait_for_url(f"{person.base}/queue")
+    page.wait_for_url(f"{person.base}/")
+    page.goto("/queue")
 
     # The list of keys opens and closes.
     press(page, "?")

@@ -21,7 +21,7 @@ class Open(Enum):
 
 
 NEEDS: dict[tuple[str, str], Role | Open] = {
-    ("GET", "/"): Open.ANYBODY,
+    ("GET", "/"): Role.READER,
     ("GET", "/sign-in"): Open.ANYBODY,
     ("POST", "/sign-in"): Open.ANYBODY,
     ("POST", "/sign-out"): Role.READER,

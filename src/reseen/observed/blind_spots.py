@@ -33,6 +33,8 @@ ORDINARY = "whole-weights"
 """The code of what most of a hub is: checkpoints. Told of last, and never one by one."""
 UNRECORDED = "not-recorded"
 """The code of what was looked into before reasons were kept (schema 0007 says it of each)."""
+COUNTED = 10_000
+"""How far such files are counted where a figure is enough."""
 UNJUDGED = "files whose weights could not be judged: by their digests alone"
 """As a scan's account counts them; nothing of it is a reason to look again."""
 BY_DIGESTS, IN_PART = "judged by its digests alone", "judged without a part of it"
@@ -112,15 +114,19 @@ def tally(blind: Mapping[str, int]) -> list[tuple[BlindSpot, int]]:
     return sorted(rows, key=lambda row: (-row[1], row[0].reason))
 
 
-def count_unjudged(connection: Connection) -> int:
-    """Files whose weights could not be judged."""
+def count_unjudged(connection: Connection, *, most: int | None = None) -> int:
+    """Files whose weights could not be judged; `most`: where it is enough to know that there are so
+    many."""
     c, r = schema.blind_spots.c, schema.readings
-    query = (
-        select(func.count(func.distinct(c.artifact_pk)))
+    files = (
+        select(c.artifact_pk)
         .select_from(schema.blind_spots.outerjoin(r, r.c.artifact_pk == c.artifact_pk))
         .where(_not_by_weights())
+        .distinct()
+        .limit(most)
+        .subquery()
     )
-    return int(connection.scalar(query) or 0)
+    return int(connection.scalar(select(func.count()).select_from(files)) or 0)
 
 
 def _not_by_weights() -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
@@ -37,7 +37,7 @@ _LONGEST = 300
 _REFUTED, _UNSUPPORTED = int(Rung.REFUTED), int(Rung.UNSUPPORTED)
 
 STATES = ("undecided", *(state.value for state in CaseState), "any")
-CLAIMED = ("me", "nobody", "other")
+CLAIMED = ("me", "nobody", "other", "anybody")
 LIVE = ("live", "gone", "any")
 MARKS = ("fallen", "refuted", "unsupported")
 
@@ -50,6 +50,8 @@ class CaseFilter:
     """One of `STATES`; "undecided": open, or a second pair of eyes was asked for."""
     rung: Rung | None = None
     """At least this."""
+    only: bool = False
+    """This rung, and none above it."""
     mark: str | None = None
     """One of `MARKS`: confirmed and then refuted; refuted; supported by nothing any more."""
     hub: str | None = None
@@ -65,6 +67,10 @@ class CaseFilter:
     """Also of withdrawn removals, and what nothing supports any more."""
     older: int | None = None
     """Days that it waits at least."""
+    decided: int | None = None
+    """Decided as it stands within so many days."""
+    opened: date | None = None
+    """Opened on this day or the six after it."""
     text: str | None = None
     """The id of a case begins with this, with or without "cs-"."""
 
@@ -81,8 +87,12 @@ class CaseFilter:
             value = values.get(name, "")
             return value if value in of else otherwise
 
-        rung, verdict, older = values.get("rung", ""), values.get("verdict", ""), text("older")
-        days = int(older) if older and older.isascii() and older.isdigit() else 0
+        def days(name: str) -> int | None:
+            value = text(name) or ""
+            number = int(value) if value.isascii() and value.isdigit() else 0
+            return number if 0 < number <= 36_500 else None
+
+        rung, verdict = values.get("rung", ""), values.get("verdict", "")
         return cls(
             state=one_of("state", STATES, "undecided"),
             rung=Rung.of(rung) if rung.upper() in Rung.__members__ else None,
@@ -95,7 +105,10 @@ class CaseFilter:
             claimed=values["claimed"] if values.get("claimed") in CLAIMED else None,
             live=one_of("live", LIVE, "live"),
             withdrawn=values.get("withdrawn") == "yes",
-            older=days if 0 < days <= 36_500 else None,
+            only=values.get("only") == "yes",
+            older=days("older"),
+            decided=days("decided"),
+            opened=_day(values.get("opened", "")),
             text=text("text"),
         )
 
@@ -104,6 +117,7 @@ class CaseFilter:
         said = {
             "state": self.state if self.state != "undecided" else None,
             "rung": self.rung.label if self.rung is not None else None,
+            "only": "yes" if self.only else None,
             "mark": self.mark,
             "hub": self.hub,
             "account": self.account,
@@ -114,9 +128,23 @@ class CaseFilter:
             "live": self.live if self.live != "live" else None,
             "withdrawn": "yes" if self.withdrawn else None,
             "older": str(self.older) if self.older is not None else None,
+            "decided": str(self.decided) if self.decided is not None else None,
+            "opened": self.opened.isoformat() if self.opened is not None else None,
             "text": self.text,
         }
         return {name: value for name, value in said.items() if value}
+
+
+def _day(given: str) -> date | None:
+    try:
+        return date.fromisoformat(given[:10]) if "1970" <= given[:4] <= "2200" else None
+    except ValueError:
+        return None
+
+
+def midnight(day: date) -> int:
+    """The instant at which a day begins (UTC), in the store's microseconds."""
+    return (day - date(1970, 1, 1)).days * _DAY
 
 
 def list_of_verdicts() -> tuple[str, ...]:
@@ -197,6 +225,12 @@ def any_at_all(connection: Connection) -> bool:
     return connection.scalar(select(table.c.pk).limit(1)) is not None
 
 
+def count(connection: Connection, which: CaseFilter, who: Who | None, at: int) -> int:
+    """How many cases the filter lets through."""
+    query = select(func.count()).select_from(table).where(*conditions(which, who, at))
+    return int(connection.scalar(query) or 0)
+
+
 def queue(
     connection: Connection,
     which: CaseFilter,
@@ -209,9 +243,9 @@ def queue(
     """The cases from `offset` on, strongest first. `who`: for what is claimed by me or others."""
     at = now() if at is None else at
     most, offset = min(max(most, 1), MOST), min(max(offset, 0), 2**31)
-    count = select(func.count()).select_from(table).where(*_where(which, who, at))
-    total = int(connection.scalar(count) or 0)
-    refuted = int(connection.scalar(count.where(table.c.rung == _REFUTED)) or 0) if total else 0
+    counted = select(func.count()).select_from(table).where(*conditions(which, who, at))
+    total = int(connection.scalar(counted) or 0)
+    refuted = int(connection.scalar(counted.where(table.c.rung == _REFUTED)) or 0) if total else 0
     pks = _first(connection, which, who, at, offset, most) if total else []
     return Page(tuple(entries(connection, pks, at=at)), total, refuted, offset, most)
 
@@ -374,7 +408,7 @@ def _first(
     states = (CaseState.OPEN, CaseState.SECOND) if which.state == "undecided" else (which.state,)
     walks = []
     for state in states:
-        where = _where(replace(which, state=str(state)), who, at)
+        where = conditions(replace(which, state=str(state)), who, at)
         query = select(c.pk, c.rung, c.reach, c.opened_at).where(*where, *more).order_by(*ORDER)
         if len(states) == 1:
             return [row.pk for row in connection.execute(query.offset(offset).limit(most))]
@@ -383,7 +417,8 @@ def _first(
     return [row.pk for row in islice(merged, offset, offset + most)]
 
 
-def _where(which: CaseFilter, who: Who | None, at: int) -> list[ColumnElement[bool]]:
+def conditions(which: CaseFilter, who: Who | None, at: int) -> list[ColumnElement[bool]]:
+    """On `cases`, all of which a filter asks."""
     c, m = table.c, schema.removals.c
     where: list[ColumnElement[bool]] = []
     if which.state == "undecided":
@@ -402,7 +437,8 @@ def _where(which: CaseFilter, who: Who | None, at: int) -> list[ColumnElement[bo
         if which.mark != "unsupported":
             where.append(c.rung > _UNSUPPORTED)
     if which.rung is not None:
-        where.append(c.rung >= int(which.rung))
+        rung = int(which.rung)
+        where.append(c.rung == rung if which.only else c.rung >= rung)
     if which.mark is not None:
         rungs = {"fallen": cases.FALLEN, "refuted": _REFUTED, "unsupported": _UNSUPPORTED}
         where.append(c.rung == rungs[which.mark])
@@ -418,6 +454,16 @@ def _where(which: CaseFilter, who: Who | None, at: int) -> list[ColumnElement[bo
         where.append(c.verdict == which.verdict.value)
     if which.older is not None:
         where.append(c.opened_at <= at - which.older * _DAY)
+    if which.decided is not None:
+        lately = at - which.decided * _DAY
+        d, e = decisions.c, decisions.alias("lately")
+        # The few decisions of these days first: each case is then asked for its own verdict.
+        where.append(c.pk.in_(select(d.case_pk).where(d.at >= lately)))
+        so = exists().where(e.c.case_pk == c.pk, e.c.at >= lately, e.c.verdict == c.verdict)
+        where.append(so)
+    if which.opened is not None:
+        begins = midnight(which.opened)
+        where.append(and_(c.opened_at >= begins, c.opened_at < begins + 7 * _DAY))
     if which.text is not None:
         start = "cs-" + which.text.lower().removeprefix("cs-")
         where.append(func.substr(c.id, 1, len(start)) == start)
@@ -426,6 +472,8 @@ def _where(which: CaseFilter, who: Who | None, at: int) -> list[ColumnElement[bo
         mine = c.claimed_by == (who.pk if who is not None else -1)
         if which.claimed == "nobody":
             where.append(or_(c.claimed_by.is_(None), c.claimed_until <= at))
+        elif which.claimed == "anybody":
+            where.append(held)
         else:
             where.append(and_(held, mine if which.claimed == "me" else ~mine))
     return where

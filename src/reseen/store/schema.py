@@ -500,6 +500,8 @@ audit = Table(
     Column("details", Text),
     Column("hash", LargeBinary),
     Index("ix_audit_subject", "subject", "pk"),
+    Index("ix_audit_actor", "actor", "at"),
+    Index("ix_audit_action", "action", "pk"),
     info=APPEND_ONLY,
 )
 """Append-only and chained: everything that somebody did. Never a sealed value. `hash`: SHA-256 over

@@ -54,6 +54,19 @@ sessions = Table(
 )
 """`token`: SHA-256 of what the browser holds. Signing out deletes the row."""
 
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("token", LargeBinary, primary_key=True),
+    Column("user_pk", ForeignKey("users.pk")),
+    Column("made_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Index("ux_invitations_user_pk", "user_pk", unique=True),
+)
+"""Links by which somebody comes in for the first time, one each. `token`: SHA-256 of what the link
+holds; who used it, or was disabled, has none any more. `user_pk` null: whoever opens it makes the
+first administrator."""
+
 # -- cases ---------------------------------------------------------------------------------------
 
 cases = Table(
@@ -81,6 +94,12 @@ cases = Table(
         *("live", "removal_pk"),  # so that the queue is counted and paged in the index alone
     ),
     Index("ix_cases_account", "hub", "account"),
+    Index("ix_cases_opened", "opened_at", "rung", "state", "verdict"),
+    Index(
+        *("ix_cases_claimed", "claimed_until"),
+        sqlite_where=text("claimed_by IS NOT NULL"),
+        postgresql_where=text("claimed_by IS NOT NULL"),
+    ),
 )
 """One removal in one repository: all its sightings there. `state`: open, second, decided. `rung`:
 of its strongest sighting, or `cases.FALLEN`: what a person confirmed was refuted. `hub` and
@@ -115,6 +134,7 @@ decisions = Table(
     Column("version", BigInteger, nullable=False),
     Index("ux_decisions_undoes", "undoes", unique=True),
     Index("ix_decisions_because", "because"),
+    Index("ix_decisions_at", "at"),
     Index("ix_decisions_batch", "batch"),
     info=APPEND_ONLY,
 )

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
-from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
@@ -37,6 +36,7 @@ from reseen.web.pages import (
     scans,
     search,
     sign_in,
+    start,
     state,
     users,
 )
@@ -44,6 +44,7 @@ from reseen.web.service import Service
 
 PAGES: tuple[APIRouter, ...] = (
     sign_in.router,
+    start.router,
     queue.router,
     case.router,
     account.router,
@@ -78,7 +79,6 @@ def make_app(service: Service) -> FastAPI:
     app.state.service = service
     problems.add_handlers(app)
     app.mount("/static", StaticFiles(packages=[("reseen.web", "static")]), name="static")
-    app.add_api_route("/", _first_page, methods=["GET"], include_in_schema=False)
     for router in PAGES:
         app.include_router(router, include_in_schema=False)
     app.include_router(hooks.router)
@@ -88,10 +88,6 @@ def make_app(service: Service) -> FastAPI:
     if service.gate is not None:
         add_gate(app, service.gate)
     return app
-
-
-def _first_page() -> RedirectResponse:
-    return RedirectResponse("/queue", status_code=303)
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ from reseen.web.access.csrf import FIELD, token_for
 from reseen.web.service import service_of
 
 NAVIGATION: tuple[tuple[str, str, Role], ...] = (
+    ("/", "Start", Role.READER),
     ("/queue", "Queue", Role.READER),
     ("/notices", "Notices", Role.READER),
     ("/lists", "Lists", Role.READER),

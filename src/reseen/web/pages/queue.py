@@ -39,7 +39,13 @@ STATES = (
     ("any", "any"),
 )
 RUNGS = (("", "any rung"), *((rung.label, rung.label) for rung in LADDER if rung > Rung.HINT))
-CLAIMS = (("", "anybody or nobody"), ("nobody", "nobody"), ("me", "me"), ("other", "somebody else"))
+CLAIMS = (
+    ("", "anybody or nobody"),
+    ("nobody", "nobody"),
+    ("me", "me"),
+    ("other", "somebody else"),
+    ("anybody", "anybody"),
+)
 MARKS = (
     ("", "any"),
     ("fallen", "confirmed, and then refuted"),
@@ -83,6 +89,7 @@ def show(request: Request, service: Served, who: Reader) -> Response:
         claims=CLAIMS,
         lives=LIVES,
         marks=MARKS,
+        further=further(which),
         more_open=bool({"live", "mark", "hub", "account", "list", "removal"} & set(values)),
         query=urlencode(values),
         cases=found.entries,
@@ -99,6 +106,22 @@ def show(request: Request, service: Served, who: Reader) -> Response:
         may_lead=who.role >= Role.LEAD,
         key_groups=(words.QUEUE_KEYS, words.EVERYWHERE),
     )
+
+
+def further(which: CaseFilter) -> list[tuple[str, str, str]]:
+    """What the filter asks beyond the fields of the form: each field's name, value and words. The
+    figures of the start page lead here with it."""
+    words_of = {
+        "only": "this rung only",
+        "verdict": f"decided: {words.VERDICTS[which.verdict]}" if which.verdict else "",
+        "older": f"waiting for {which.older} days and more",
+        "decided": f"decided within {which.decided} days",
+        "opened": f"opened in the week from {which.opened}",
+        "withdrawn": "also of withdrawn removals",
+        "text": "ids that begin so",
+    }
+    values = which.values()
+    return [(name, values[name], said) for name, said in words_of.items() if name in values]
 
 
 @router.post("/queue/next")

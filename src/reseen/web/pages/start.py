@@ -1,0 +1,84 @@
+"""The start page: how the work stands, each figure a way to the rows behind it; before there is any
+work, the steps to begin.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from reseen.hubs.kinds import stored_name
+from reseen.observed import blind_spots, hubs_seen
+from reseen.operations import jobs
+from reseen.registry import list_looks
+from reseen.review import corrections, overview
+from reseen.review.queue import CaseFilter, any_at_all
+from reseen.review.roles import Role
+from reseen.scan import looks
+from reseen.store.database import now
+from reseen.web import weeks
+from reseen.web.access import Reader
+from reseen.web.pages import words
+from reseen.web.rendering import page
+from reseen.web.service import Served
+
+router = APIRouter()
+
+LISTS = 8
+"""Lists that are named."""
+JOBS = 5
+
+
+def queue_of(which: CaseFilter) -> str:
+    """The address of the queue that shows these cases."""
+    values = which.values()
+    return "/queue" + (f"?{urlencode(values)}" if values else "")
+
+
+@router.get("/")
+def show(request: Request, service: Served, who: Reader) -> Response:
+    """Showing it writes nothing."""
+    at = now()
+    with service.store.read() as connection:
+        ever = any_at_all(connection)
+        lists = list_looks.freshness(connection)
+        hubs = dict.fromkeys(stored_name(hub) for hub in service.settings.hubs)
+        hubs |= dict.fromkeys(hubs_seen.hubs(connection))
+        asked = jobs.every(connection, most=JOBS)
+        by_week = overview.weeks(connection, at)
+        waiting = overview.open_cases(connection, at)
+        running = overview.clocks(connection, who, at)
+        decided = overview.decided_lately(connection, at)
+        gone = overview.time_to_gone(connection)
+        wrong = len(corrections.due(connection))
+        looked = looks.last_looks(connection, hubs)
+        unjudged = blind_spots.count_unjudged(connection, most=blind_spots.COUNTED)
+    return page(
+        request,
+        "start.html",
+        who,
+        ever=ever,
+        lists=lists[:LISTS],
+        more_lists=len(lists) - LISTS,
+        jobs=asked,
+        weeks=by_week,
+        picture=weeks.picture(by_week),
+        queue_of=queue_of,
+        ages=overview.AGES,
+        verdicts=words.VERDICTS,
+        held=overview.HELD,
+        mine=overview.MINE,
+        second=overview.SECOND,
+        most_counted=blind_spots.COUNTED,
+        may_lead=who.role >= Role.LEAD,
+        may_decide=who.role >= Role.REVIEWER,
+        open_rows=waiting,
+        clocks=running,
+        decided=decided,
+        gone=gone,
+        corrections=wrong,
+        hubs=looked,
+        unjudged=unjudged,
+    )
