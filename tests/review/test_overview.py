@@ -72,8 +72,9 @@ def test_what_was_decided_lately_and_weeks(room: Room) -> None:
         before = overview.weeks(connection, now() + 400 * overview.DAY)
     assert {verdict: number for verdict, _, number in lately} == {CONFIRM: 1, NOT: 1, ALLOWED: 0}
     assert not any(number for *_, number in later)
-    assert [week.found for week in weeks] == [1, 0, 0, 2]
-    assert [week.confirmed for week in weeks] == [1, 0, 0, 0]
+    assert [week.found for week in weeks][-4:] == [1, 0, 0, 2]
+    assert [week.confirmed for week in weeks][-4:] == [1, 0, 0, 0]
+    assert sum(week.found for week in weeks) == 3
     assert weeks[-1].monday <= datetime.now(UTC).date() < weeks[-1].monday + timedelta(days=7)
     assert before == ()
     counts(room, [(which, number) for _, which, number in lately])

@@ -217,8 +217,8 @@ class Week:
 
 
 def weeks(connection: Connection, at: int) -> tuple[Week, ...]:
-    """Re-uploads by week, without what left the ladder: the last `WEEKS`, oldest first, from the
-    first in which there was any."""
+    """Re-uploads by week, without what left the ladder: the last `WEEKS`, oldest first. None where
+    there was nothing in any."""
     today = datetime.fromtimestamp(at / 1e6, UTC).date()
     first = today - timedelta(days=today.weekday(), weeks=WEEKS - 1)
     start = queue.midnight(first)
@@ -235,7 +235,7 @@ def weeks(connection: Connection, at: int) -> tuple[Week, ...]:
         .group_by(number)
     )
     found = {int(n): (int(all), int(sure)) for n, all, sure in connection.execute(query)}
-    begins = min(found, default=WEEKS)
     return tuple(
-        Week(first + timedelta(weeks=n), *found.get(n, (0, 0))) for n in range(begins, WEEKS)
+        Week(first + timedelta(weeks=n), *found.get(n, (0, 0)))
+        for n in range(WEEKS if found else 0)
     )
