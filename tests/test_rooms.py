@@ -236,6 +236,7 @@ CHANGES: dict[str, set[str]] = {
     "reseen.review.users": {
         *("add", "set_role", "disable", "enable", "set_password", "renew_hash", "end_sessions"),
     },
+    "reseen.review.invitations": {"make", "end"},
     "reseen.review.sessions": {"begin", "end"},
     "reseen.review.corrections": {"sent", "take_away", "told", "exported"},
     "reseen.registry.classes": {

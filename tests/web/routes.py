@@ -24,6 +24,8 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("GET", "/"): Role.READER,
     ("GET", "/sign-in"): Open.ANYBODY,
     ("POST", "/sign-in"): Open.ANYBODY,
+    ("GET", "/join/{token}"): Open.ANYBODY,
+    ("POST", "/join/{token}"): Open.ANYBODY,
     ("POST", "/sign-out"): Role.READER,
     ("POST", "/search"): Role.READER,
     ("GET", "/me"): Role.READER,
@@ -92,6 +94,8 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("GET", "/audit/export"): Role.ADMINISTRATOR,
     ("GET", "/users"): Role.ADMINISTRATOR,
     ("POST", "/users"): Role.ADMINISTRATOR,
+    ("POST", "/users/invite"): Role.ADMINISTRATOR,
+    ("POST", "/users/{pk}/invite"): Role.ADMINISTRATOR,
     ("POST", "/users/{pk}/role"): Role.ADMINISTRATOR,
     ("POST", "/users/{pk}/disable"): Role.ADMINISTRATOR,
     ("POST", "/users/{pk}/enable"): Role.ADMINISTRATOR,
@@ -133,5 +137,11 @@ def _walk(routes: Any) -> Iterator[tuple[str, str]]:
 def path_of(template: str) -> str:
     """The template, filled with what is there never or always."""
     return template.format(
-        pk=1, id="xx-00000000", hub="huggingface", account="sample", removal="rm-00000000", number=1
+        pk=1,
+        id="xx-00000000",
+        hub="huggingface",
+        account="sample",
+        removal="rm-00000000",
+        number=1,
+        token="A" * 43,
     )

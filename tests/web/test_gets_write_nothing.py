@@ -16,7 +16,7 @@ from tests.web.routes import NEEDS, path_of
 from tests.web.test_notice_pages import confirm, drafted, version
 from tests.web.visitors import Visitor
 
-from reseen.review import cases, decide
+from reseen.review import cases, decide, invitations, users
 from reseen.review.roles import Role
 from reseen.store import schema, service_schema
 from reseen.web.service import Service
@@ -65,7 +65,11 @@ def ids(service: Service, visit: Visit) -> dict[str, str]:
     job = lead.post("/scans", {"accounts": "account-01"}).headers["location"].split("?")[0]
     with service.store.write() as connection:  # as a scan leaves it
         connection.execute(update(schema.sightings).values(touched=1, rung=60))
+    with service.store.write() as connection:
+        invited = users.add(connection, "invited", Role.READER, None, actor=None)
+        token = invitations.make(connection, invited)
     return {
+        "invited": token,
         "case": kept.case,
         "removal": kept.removal,
         "notice": notice.rsplit("/", 1)[1],
@@ -93,6 +97,8 @@ def _address(template: str, ids: Mapping[str, str]) -> str:
         return template.format(id=ids["job"])
     if template.startswith("/removals/"):
         return template.format(id=ids["removal"])
+    if template.startswith("/join/"):
+        return template.format(token=ids["invited"])
     if template.startswith("/accounts/"):
         return template.format(hub=HUB, account="sample-account")
     return path_of(template)

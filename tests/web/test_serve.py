@@ -97,7 +97,7 @@ def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], str, list[st
         assert process.stderr is not None
         for line in process.stderr:
             lines.append(line.rstrip("\n"))
-            if "Reseen is at" in line:
+            if "/join/" in line:  # the last that is said of a start without users
                 found.set()
         found.set()
 
@@ -121,7 +121,11 @@ def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], str, list[st
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
 def test_it_serves_until_told_to_stop(workers: str, sent: signal.Signals) -> None:
     with serving("--workers", workers, "--no-jobs") as (process, url, lines):
-        assert "--role administrator" in " ".join(lines)  # nobody can sign in yet
+        assert "Nobody can sign in yet" in " ".join(lines)
+        link = next(line.strip() for line in lines if "/join/" in line)
+        assert link.startswith(f"{url}/join/")
+        with urlopen(link, timeout=DEADLINE) as answer:
+            assert b"Make the first administrator" in answer.read()
         with urlopen(f"{url}/health", timeout=DEADLINE) as answer:
             assert answer.read() == b"lives\n"
         with urlopen(f"{url}/sign-in", timeout=DEADLINE) as answer:

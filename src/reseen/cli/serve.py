@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 
 import click
 
 from reseen.cli.common import db_option, note, open_or_make, settings_for
 from reseen.cli.user import MISSING
-from reseen.errors import ReseenError, StoreError
+from reseen.errors import StoreError
 from reseen.settings import Settings
-
-FIRST = "reseen user add NAME --role administrator"
 
 
 @click.command()
@@ -69,9 +66,8 @@ def serve(
     with suppress(StoreError), open_or_make(settings):
         pass  # what is wrong with it is said below, where the gate may begin without it
     _say_where_the_key_is(settings)
-    if not has_users(settings):
-        _first_user(settings)
-    run(settings, listening, lambda url: note(f"Reseen is at {url}  (Ctrl-C stops it)"))
+    first = None if has_users(settings) else _first_link(settings)
+    run(settings, listening, lambda url: _say_ready(url, first))
 
 
 def _say_where_the_key_is(settings: Settings) -> None:
@@ -85,25 +81,18 @@ def _say_where_the_key_is(settings: Settings) -> None:
     note("and say where it is: RESEEN_KEY_FILE=KEYS/reseen.key")
 
 
-def _first_user(settings: Settings) -> None:
-    """Nobody could sign in: say how, and on a terminal do it here."""
-    note("Nobody can sign in yet. Make the first administrator:")
-    note(f"  {FIRST}")
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return
-    if not click.confirm("Make one now?", default=True, err=True):
-        return
-    from reseen.operations import users as acts
-    from reseen.review.roles import Role
+def _first_link(settings: Settings) -> str | None:
+    """The path of the link by which the first administrator comes in, where nobody can yet."""
+    from reseen.operations import invitations
     from reseen.store.database import Store
 
-    while True:
-        name = click.prompt("Name", default="admin", err=True)
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-        try:
-            with Store(settings.db) as store:
-                acts.add(store, name, Role.ADMINISTRATOR, password)
-        except ReseenError as e:
-            note(f"  {e}. {e.remedy or ''}")
-            continue
-        return
+    with Store(settings.db) as store:
+        token = invitations.first(store)
+    return None if token is None else f"/join/{token}"
+
+
+def _say_ready(url: str, first: str | None) -> None:
+    note(f"Reseen is at {url}  (Ctrl-C stops it)")
+    if first is not None:
+        note("Nobody can sign in yet. Make the first administrator here; the link works once:")
+        note(f"  {url}{first}")

@@ -20,7 +20,7 @@ from reseen.review.passwords import hashed
 from reseen.review.roles import Role, Who
 from reseen.store import audit
 from reseen.store.database import now
-from reseen.store.service_schema import sessions, users
+from reseen.store.service_schema import invitations, sessions, users
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
@@ -81,14 +81,18 @@ def renew_hash(connection: Connection, user: User, password: str) -> None:
     connection.execute(update(users).where(users.c.pk == user.pk).values(password=password))
 
 
-def add(connection: Connection, name: str, role: Role, password: str, *, actor: str | None) -> User:
-    """A new user. Raises InputError for an unusable name or password, Conflict for a taken name.
+def add(
+    connection: Connection, name: str, role: Role, password: str | None, *, actor: str | None
+) -> User:
+    """A new user. `password` None: who chooses one by an invitation, or comes from an issuer.
+    Raises InputError for an unusable name or password, Conflict for a taken name.
 
     Hashing takes a tenth of a second: outside the transaction it would be one more call for
     callers, and users are not added often.
     """
     name = normal_name(name)
-    check_password(password, name)
+    if password is not None:
+        check_password(password, name)
     if _find(connection, users.c.name == name) is not None:
         raise Conflict("there is a user of this name", remedy="Choose another name.")
     connection.execute(
@@ -97,7 +101,7 @@ def add(connection: Connection, name: str, role: Role, password: str, *, actor: 
             {
                 "name": name,
                 "role": role.label,
-                "password": hashed(password),
+                "password": None if password is None else hashed(password),
                 "created_at": now(),
             }
         ],
@@ -144,6 +148,7 @@ def disable(connection: Connection, user: User, *, actor: str | None) -> None:
     """No more signing in; sessions end now. Raises Conflict for the last administrator."""
     _keep_an_administrator(connection, user)
     connection.execute(update(users).where(users.c.pk == user.pk).values(disabled_at=now()))
+    _end_invitation(connection, user.pk)
     end_sessions(connection, user.pk)
     _changed(connection, user, actor, what="disabled")
 
@@ -157,12 +162,18 @@ def set_password(connection: Connection, user: User, password: str, *, actor: st
     """A new password; all sessions of the user end. Raises InputError."""
     check_password(password, user.name)
     connection.execute(update(users).where(users.c.pk == user.pk).values(password=hashed(password)))
+    _end_invitation(connection, user.pk)
     end_sessions(connection, user.pk)
     _changed(connection, user, actor, what="password")
 
 
 def end_sessions(connection: Connection, pk: int) -> None:
     connection.execute(delete(sessions).where(sessions.c.user_pk == pk))
+
+
+def _end_invitation(connection: Connection, pk: int) -> None:
+    """The link by which a password could be chosen opens nothing any more."""
+    connection.execute(delete(invitations).where(invitations.c.user_pk == pk))
 
 
 def _keep_an_administrator(connection: Connection, user: User) -> None:

@@ -26,6 +26,7 @@ from reseen.web.pages import (
     claims,
     imports,
     innocents,
+    join,
     keys,
     lists,
     me,
@@ -44,6 +45,7 @@ from reseen.web.service import Service
 
 PAGES: tuple[APIRouter, ...] = (
     sign_in.router,
+    join.router,
     start.router,
     queue.router,
     case.router,

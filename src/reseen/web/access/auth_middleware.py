@@ -28,6 +28,8 @@ from reseen.web.service import Service
 OPEN = ("/v1/", "/static/", "/health", "/ready", "/metrics")
 """Paths without sessions."""
 SIGN_IN = "/sign-in"
+BEFORE_SESSION = (SIGN_IN, "/join/")
+"""What begins a path to which somebody may post who is not signed in."""
 BEFORE_BODY = {"/lists/import": Role.LEAD}
 """Roles that are asked for before a large body is read, not only by the handler after it."""
 
@@ -67,7 +69,7 @@ class Door:
             request = Request(scope, receive)
             await self.refused(request, error)(scope, receive, send)
             return
-        if unsafe and state["session"] is None and scope["path"] != SIGN_IN:
+        if unsafe and state["session"] is None and not scope["path"].startswith(BEFORE_SESSION):
             await to_sign_in(Request(scope))(scope, receive, send)
             return
         needed = BEFORE_BODY.get(scope["path"]) if unsafe else None

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from reseen.errors import InputError
+from reseen.operations import invitations as inviting
 from reseen.operations import users as acts
+from reseen.operations.invitations import Invited
 from reseen.review import users
+from reseen.review.invitations import open_ones
+from reseen.review.roles import Who
 from reseen.web.access import Administrator, Role
+from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
 router = APIRouter()
+
+MOST_INVITED = 50
+"""People of one form."""
 
 SAID = {
     "added": "The user may sign in.",
@@ -26,9 +37,72 @@ SAID = {
 
 @router.get("/users")
 def show(request: Request, service: Served, who: Administrator) -> Response:
+    return _shown(request, service, who)
+
+
+def _shown(
+    request: Request,
+    service: Served,
+    who: Administrator,
+    *,
+    invited: Sequence[Invited] = (),
+    form: SentForm = UNSENT,
+) -> Response:
+    """`invited`: whose links are shown, this once."""
     with service.store.read() as connection:
         everybody = users.every(connection)
-    return page(request, "users.html", who, said=SAID, users=everybody, roles=list(Role))
+        invitations = open_ones(connection)
+    return page(
+        request,
+        "users.html",
+        who,
+        status=form.status,
+        said=SAID,
+        users=everybody,
+        invitations=invitations,
+        roles=list(Role),
+        links=links_of(request, service, invited),
+        form=form,
+    )
+
+
+def links_of(
+    request: Request, service: Served, invited: Sequence[Invited]
+) -> list[tuple[Invited, str]]:
+    """Each with the address that lets them in."""
+    base = (service.settings.url or str(request.base_url)).rstrip("/")
+    return [(one, f"{base}/join/{one.token}") for one in invited]
+
+
+@router.post("/users/invite")
+def invite(
+    request: Request,
+    service: Served,
+    who: Administrator,
+    names: Annotated[str, Form(max_length=5_000)] = "",
+    role: Annotated[str, Form(max_length=20)] = Role.REVIEWER.label,
+) -> Response:
+    """The one answer that shows the links: not a redirect, since they are kept nowhere."""
+    form = SentForm({"names": names, "role": role})
+    invited: list[Invited] = form.take("names", lambda: invited_of(service, names, role, who), [])
+    return _shown(request, service, who, invited=invited, form=form)
+
+
+def invited_of(service: Served, names: str, role: str, who: Who) -> list[Invited]:
+    """Whoever is named, one a line or with commas, invited. Raises InputError and Conflict."""
+    given = [name for name in re.split(r"[\s,;]+", names) if name]
+    if not given:
+        raise InputError("nobody was named", remedy="Write one name a line.")
+    if len(given) > MOST_INVITED:
+        raise InputError(f"more than {MOST_INVITED} at once", remedy="Invite them in parts.")
+    return inviting.invite(service.store, given, users.role_of(role), who)
+
+
+@router.post("/users/{pk}/invite")
+def renew(request: Request, service: Served, who: Administrator, pk: int) -> Response:
+    """A new link, shown this once."""
+    invited = inviting.renew(service.store, pk, who)
+    return _shown(request, service, who, invited=[invited])
 
 
 @router.post("/users")
