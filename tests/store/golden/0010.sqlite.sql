@@ -51,6 +51,7 @@ INSERT INTO "audit" VALUES(5,1795859905953402,'reseen','sealed','*','{"claims": 
 INSERT INTO "audit" VALUES(6,1795859905959685,'sample-account','settle-class','rm-sample01','{"class": "other", "covers": "fact_events 1", "rows": "495638fd1e7520925b8e18963e24572e492d69e3fbeeb79aac233d0e9d51865a"}',X'C2332505237BA208D32FE6B4A47A824197087CC8E8ABF57150D2B9C0BF5433B7');
 INSERT INTO "audit" VALUES(7,1795887118489504,'reseen','sealed','*','{"claims_stood": 1, "claims_stood_to": 3, "comments": 1, "comments_to": 1, "notice_steps": 1, "notice_steps_to": 1, "notices_stood": 1, "notices_stood_to": 1, "rows": "bff59a7c8a7ba14bdf88bd8029c2380b497c6bed1529290c7d02f0164b0667d9", "stood": "e556d67645b2b6dff108179d8be162d46d572214172712f2b942cd4aadd4c251"}',X'5A387DF19506B7A0286DCD6BD86DF32D64FE8D7B75556741393BAFD0916FF786');
 INSERT INTO "audit" VALUES(8,1795946997504878,'sample-account','move-claims','*','{"covers": "claim_moves 1-2", "rows": "68ffdd72af79d77f1cac52482756e05e2c9a234bcfbea879d49ae95eeafd03bc"}',X'1DAFACC7D957FA88A75EC23A9553507CCA705293F0394288CF110053CC315030');
+INSERT INTO "audit" VALUES(9,1795947011183426,'sample-account','propose-innocent','in-sample01','{"covers": "innocent_events 1", "rows": "e105c6a4238a831d7438e766df5e132d977f223235a666c82902ddb65cf0c338"}',X'1B22ED2C1CE5B14ABFC1A1AB427B30AF42ECD205532038B3861B3AB588F4906C');
 CREATE TABLE bases (
 	pk INTEGER NOT NULL, 
 	name VARCHAR(128) NOT NULL, 
