@@ -229,7 +229,7 @@ CHANGES: dict[str, set[str]] = {
         *("draft", "step", "undo", "set_clause", "take_away", "append", "drop_undone"),
     },
     "reseen.review.remembered": {"remember", "apply"},
-    "reseen.review.reveal": {"reveal"},
+    "reseen.review.reveal": {"reveal", "reveal_removal"},
     "reseen.review.batch_decisions": {"decide_together", "undo_together"},
     "reseen.gate.keys": {"make", "revoke"},
     "reseen.gate.policy": {"set", "set_only_digests"},

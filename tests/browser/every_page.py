@@ -59,6 +59,7 @@ def pages_of(serving: Serving) -> list[str]:
         "/accounts/{hub}/{account}": (f"/accounts/{hub}/{account}",),
         "/notices/{id}": (f"/notices/{notice}",),
         "/scans/{id}": (f"/scans/{job}",),
+        "/lists/{number}": ("/lists/1",),
         "/removals/{id}": (f"/removals/{a_removal(serving)}",),
     }
     asked = sorted(

@@ -80,6 +80,8 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("GET", "/innocents"): Role.READER,
     ("POST", "/innocents/{id}"): Role.LEAD,
     ("GET", "/removals/{id}"): Role.READER,
+    ("POST", "/removals/{id}/reveal"): Role.REVIEWER,
+    ("GET", "/lists/{number}"): Role.READER,
     ("POST", "/removals/{id}/claims/{number}"): Role.LEAD,
     ("POST", "/removals/{id}/class"): Role.LEAD,
     ("POST", "/removals/{id}/withdraw"): Role.LEAD,

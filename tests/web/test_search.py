@@ -141,6 +141,22 @@ def test_asking_for_names_is_bounded_for_each_person(
     assert len([line for line in lines(service) if line.action == name_rate.REVEAL]) == 1
 
 
+def test_digests_cannot_be_guessed_digit_by_digit(
+    service: Service, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases_made.made(service)
+    monkeypatch.setattr(name_rate, "BOUNDS", ((3_600_000_000, 2, "an hour"),))
+    browser = visit(Role.READER)
+    for text in (DIGEST[:8], f"https://civitai.com/api/v1/model-versions/by-hash/{DIGEST[:20]}"):
+        assert search(browser, text).status_code == 200
+    assert search(browser, DIGEST[:9]).status_code == 409
+    assert search(browser, DIGEST).status_code == 200, "whoever has it whole guesses nothing"
+    assert search(browser, SEALED).status_code == 200
+    found = [line for line in lines(service) if line.action == name_rate.SEARCH]
+    assert len(found) == 2
+    assert not any(DIGEST[:8] in str(line.text) for line in found)
+
+
 def test_an_id_leads_on(service: Service, visit: Visit) -> None:
     made = cases_made.made(service)
     with service.store.read() as connection:

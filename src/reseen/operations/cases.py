@@ -107,6 +107,14 @@ def reveal(store: Store, keyring: Keyring | None, case: str, who: Who) -> Names:
         return revealing.reveal(connection, keyring, case, who)
 
 
+def reveal_removal(
+    store: Store, keyring: Keyring | None, removal: str, who: Who
+) -> revealing.RevealedRemoval:
+    """What is sealed of a removal, in clear; recorded."""
+    with store.write() as connection:
+        return revealing.reveal_removal(connection, keyring, removal, who)
+
+
 def look(store: Store, case: str, who: Who) -> None:
     """A case of a sample was opened: it counts before many are decided together."""
     with store.write() as connection:

@@ -4,7 +4,8 @@ What comes in: one text. What goes out: a `SearchAnswer`, in groups, each bounde
 searched and why; nothing of the text stands in it. Names and links are looked for by reviewers
 alone, over the keyed index: that is recorded, without what was typed, and bounded as revealing is.
 For everybody else nothing that is sealed is asked, so that neither the answer nor the time it takes
-tells whether a name is listed.
+tells whether a name is listed. Short digests and beginnings of digests are recorded and bounded for
+everybody: who could try many would read the registry's digests out, digit by digit.
 """
 
 from __future__ import annotations
@@ -89,8 +90,9 @@ def search(
         with store.read() as connection:
             return _by_id(connection, id)
     key = keyring if who.role >= Role.REVIEWER else None
+    by_part = lookup.is_part_of_digest(query)
     with store.read() as connection:
-        if key is not None:  # before anything is looked for: a refusal tells nothing
+        if key is not None or by_part:  # before anything is looked for: a refusal tells nothing
             name_rate.check(connection, who)
         named = lookup.removals_named(connection, key, query, most=MOST)
         counts = places.case_counts(connection, list(named.how))
@@ -102,12 +104,15 @@ def search(
         )
         repos, accounts = _places(connection, hubs, query)
         lists = claims.lists_called(connection, query, most=MOST)
-    if named.by_name:
+    if named.by_name or by_part:
         with store.write() as connection:
             name_rate.check(connection, who)
             about = hits[0].removal.id if len(hits) == 1 else "*"
             audit.write(
-                connection, name_rate.SEARCH, about, actor=who.actor, removals=len(named.how)
+                *(connection, name_rate.SEARCH, about),
+                actor=who.actor,
+                by="name" if named.by_name else "digest",
+                removals=len(named.how),
             )
     left = NO_KEY if who.role >= Role.REVIEWER else FOR_REVIEWERS
     return SearchAnswer(

@@ -498,6 +498,7 @@ def of_list(name: str) -> Any:
 class ListedRemovals:
     """A list, and how much of it counts."""
 
+    number: int
     name: str
     removals: int
     """Of which it says something."""
@@ -521,7 +522,7 @@ def every_list(connection: Connection) -> list[ListedRemovals]:
         .subquery()
     )
     query = (
-        select(lists.name, func.count(per.c.removal_pk), func.sum(per.c.stands),
+        select(lists.pk, lists.name, func.count(per.c.removal_pk), func.sum(per.c.stands),
                lists.withdrawn_at, lists.entitled, lists.cls.label("cls"))
         .outerjoin(per, per.c.list_pk == lists.pk)
         .group_by(lists.pk, lists.name, lists.withdrawn_at, lists.entitled, lists.cls)
@@ -529,9 +530,9 @@ def every_list(connection: Connection) -> list[ListedRemovals]:
     )  # fmt: skip
     return [
         ListedRemovals(
-            name, count, int(stands or 0), out is not None, bool(entitled), _stricter(cls)
+            pk, name, count, int(stands or 0), out is not None, bool(entitled), _stricter(cls)
         )
-        for name, count, stands, out, entitled, cls in connection.execute(query)
+        for pk, name, count, stands, out, entitled, cls in connection.execute(query)
     ]
 
 

@@ -146,6 +146,18 @@ def _is_whole_digest(query: str) -> bool:
     return len(hex) >= _WHOLE and _HEX.match(hex) is not None
 
 
+_WHOLE_LENGTHS = frozenset(kind.length * 2 for kind in LONG)
+
+
+def is_part_of_digest(query: str) -> bool:
+    """Whether it is read as a short digest, or as the beginning of a longer one: whoever may try
+    many of those guesses digests, digit by digit."""
+    link = links.parse(query)
+    labelled = _LABELLED.match((link.hash if link and link.hash else query).strip().lower())
+    hex = "" if labelled is None else "".join(labelled[2].split())
+    return _HEX.match(hex) is not None and len(hex) not in _WHOLE_LENGTHS
+
+
 def _by_digest(connection: Connection, query: str, how: dict[int, list[str]]) -> None:
     labelled = _LABELLED.match(query.lower())
     if labelled is None:

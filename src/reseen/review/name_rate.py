@@ -1,4 +1,5 @@
-"""How often one person may ask for what is sealed: revealing names, and searching by them.
+"""How often one person may ask for what is sealed: revealing names, and searching by them or by
+parts of digests.
 
 What comes in: a connection and who asks. What goes out: nothing, or a Conflict. The lines of the
 audit log are counted, so the bound is one for all workers, and no restart forgives.

@@ -102,6 +102,7 @@ claims = Table(
     Column("contradicted", SmallInteger, nullable=False, server_default="0"),
     Column("sealed", LargeBinary),
     Column("class_settled", SmallInteger, nullable=False, server_default="0"),
+    Index("ix_claims_list", "list_pk", "removal_pk", "source", "in_force"),
 )
 """What one row of one list says of a removal (`source` 0), what was learned from bytes that were
 read (`source` 1; then `learned_from` says on which claims it rests, and `list_pk` is 0), or of

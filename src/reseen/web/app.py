@@ -31,6 +31,7 @@ from reseen.web.pages import (
     lists,
     me,
     notices,
+    one_list,
     policy,
     queue,
     removals,
@@ -64,6 +65,7 @@ PAGES: tuple[APIRouter, ...] = (
     policy.router,
     me.router,
     state.router,
+    one_list.router,
 )
 """One router a group of pages."""
 

@@ -7,7 +7,7 @@ a case that changed meanwhile gets it as it is now, with what changed and with w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import quote, urlencode
@@ -268,7 +268,7 @@ def _page(
         and any(file.sighting.rung is Rung.REFUTED for file in files.files),
         problem=problem,
         removal=removal,
-        names=None if names is None else _names(names),
+        names=None if names is None else words.revealed(names),
         reveals=sum(line.what == "reveal" for line in lines),
         may_reveal=writes and service.keyring is not None,
         has_key=service.keyring is not None,
@@ -437,22 +437,6 @@ def _ladder(sighting: Sighting | None) -> list[dict[str, object]]:
         }
         for rung in (*LADDER, Rung.REFUTED)
         for some in [[e for e in sighting.evidence if e.rung is rung]]
-    ]
-
-
-def _names(names: Names) -> list[tuple[str, tuple[str, ...]]]:
-    said: Mapping[str, tuple[str | None, ...]] = {
-        "name": (names.name,),
-        "trigger words": names.trigger_words,
-        "former address": (names.url,),
-        "model id": (names.model_id,),
-        "version id": (names.version_id,),
-        "file names": names.file_names,
-        "reason": (names.reason,),
-    }
-    told = [(label, tuple(v for v in values if v)) for label, values in said.items()]
-    return [(label, values) for label, values in told if values] or [
-        ("name", ("the list said none",))
     ]
 
 

@@ -1,6 +1,8 @@
-"""One removal: every fact with its source, where it was seen again, and what a lead may change.
+"""One removal: every fact with its source, where it was seen again, what was decided, what was done
+with it, and what a lead may change.
 
-Showing it writes nothing. What is changed is posted to `pages.claims` and `pages.lists`.
+Showing it writes nothing. Names come in the answer to a reveal alone, which is recorded. What is
+changed is posted to `pages.claims` and `pages.lists`.
 """
 
 from __future__ import annotations
@@ -12,29 +14,59 @@ from fastapi.responses import Response
 
 from reseen.observed import sightings
 from reseen.observed.sightings import SightingFilter
+from reseen.operations import cases as acts
 from reseen.records import SAID_CLASSES
 from reseen.registry import classes, removals
+from reseen.review.queue import CaseFilter, queue
+from reseen.review.reveal import RevealedRemoval
 from reseen.review.roles import Role
-from reseen.web.access import Reader
+from reseen.store import audit
+from reseen.web.access import Reader, Reviewer
+from reseen.web.pages import words
 from reseen.web.pages.lists import SAID
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
 router = APIRouter()
 
-MOST = 200
-"""Sightings that are shown."""
+MOST = 100
+"""Sightings, and cases, that are shown."""
+LINES = 100
+"""Lines of its history."""
 
 
 @router.get("/removals/{id}")
 def show(request: Request, service: Served, who: Reader, id: str) -> Response:
     """The page. Raises NotFound."""
+    return _shown(request, service, who, id)
+
+
+@router.post("/removals/{id}/reveal")
+def reveal(request: Request, service: Served, who: Reviewer, id: str) -> Response:
+    """The page with its names, this once."""
+    opened = acts.reveal_removal(service.store, service.keyring, id[:64], who)
+    return _shown(request, service, who, id, opened)
+
+
+def _shown(
+    request: Request,
+    service: Served,
+    who: Reader,
+    id: str,
+    opened: RevealedRemoval | None = None,
+) -> Response:
+    sees_history = who.role >= Role.REVIEWER
     with service.store.read() as connection:
         removal = removals.by_id(connection, id[:64])
         which = SightingFilter(removal=removal.id)
         seen = sightings.count(connection, which)
         shown = tuple(islice(sightings.every(connection, which), MOST))
+        every = CaseFilter(state="any", live="any", withdrawn=True, removal=removal.id)
+        cases = queue(connection, every, who, most=MOST)
         proposals = classes.proposals(connection, removal.id)
+        lines = (
+            audit.latest(connection, {"subject": removal.id}, most=LINES) if sees_history else ()
+        )
     return page(
         request,
         "removal.html",
@@ -44,6 +76,15 @@ def show(request: Request, service: Served, who: Reader, id: str) -> Response:
         proposals=proposals,
         sightings=shown,
         seen=seen,
+        cases=cases.entries,
+        case_count=cases.total,
+        verdicts=words.VERDICTS,
+        lines=lines,
+        sees_history=sees_history,
+        names=words.revealed(opened.names) if opened else None,
+        reasons=opened.reasons if opened else (),
+        may_reveal=who.role >= Role.REVIEWER and service.keyring is not None,
+        has_key=service.keyring is not None,
         shows_digests=who.role >= Role.REVIEWER,
         said_classes=SAID_CLASSES,
         may_import=who.role >= Role.LEAD,

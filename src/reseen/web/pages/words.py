@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reseen.records import Names
 from reseen.review.verdicts import UNDO, Verdict
 
 
@@ -286,3 +287,20 @@ def _how_alike(cosine: float) -> str:
 def _number(figures: Mapping[str, float | int | str], name: str) -> float | None:
     value = figures.get(name)
     return float(value) if isinstance(value, int | float) else None
+
+
+def revealed(names: Names) -> list[tuple[str, tuple[str, ...]]]:
+    """What was opened of a removal, by what it is."""
+    said: Mapping[str, tuple[str | None, ...]] = {
+        "name": (names.name,),
+        "trigger words": names.trigger_words,
+        "former address": (names.url,),
+        "model id": (names.model_id,),
+        "version id": (names.version_id,),
+        "file names": names.file_names,
+        "reason": (names.reason,),
+    }
+    told = [(label, tuple(v for v in values if v)) for label, values in said.items()]
+    return [(label, values) for label, values in told if values] or [
+        ("name", ("the list said none",))
+    ]

@@ -1,5 +1,5 @@
 """One-time links by which people come in for the first time; and indexes for what the start page
-counts, and for what somebody did lately.
+counts, for what a list says, and for what somebody did lately.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """One table and five indexes."""
+    """One table and six indexes."""
     pk = sa.BigInteger().with_variant(sa.Integer, "sqlite")
     op.create_table(
         "invitations",
@@ -26,6 +26,7 @@ def upgrade() -> None:
     op.create_index("ux_invitations_user_pk", "invitations", ["user_pk"], unique=True)
     op.create_index("ix_audit_actor", "audit", ["actor", "at"])
     op.create_index("ix_audit_action", "audit", ["action", "pk"])
+    op.create_index("ix_claims_list", "claims", ["list_pk", "removal_pk", "source", "in_force"])
     op.create_index("ix_decisions_at", "decisions", ["at"])
     op.create_index("ix_cases_opened", "cases", ["opened_at", "rung", "state", "verdict"])
     claimed = sa.text("claimed_by IS NOT NULL")
