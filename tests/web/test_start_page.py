@@ -39,7 +39,7 @@ def rows(browser: Visitor, address: str) -> int:
 def test_at_first_it_has_the_steps_to_begin(visit: Visit) -> None:
     text = visit(Role.LEAD).get("/").text
     assert "Three steps to begin" in text
-    for place in ("/lists", "/scans", "/queue"):
+    for place in ("/lists/import", "/scans", "/queue"):
         assert f'href="{place}"' in text
     assert "a lead does this" in visit(Role.READER).get("/").text
     assert "a lead does this" not in text
