@@ -204,9 +204,16 @@ def test_it_is_the_same_as_a_new_one(
 
 
 def test_it_goes_on_working(old: str, released: str) -> None:
-    lines = {"0001": 4, "0002": 4, "0003": 6, "0004": 6, "0008": 8, "0009": 8, "0010": 9}.get(
-        released, 7
-    )
+    lines = {
+        "0001": 4,
+        "0002": 4,
+        "0003": 6,
+        "0004": 6,
+        "0008": 8,
+        "0009": 8,
+        "0010": 9,
+        "0011": 9,
+    }.get(released, 7)
     lines += SEALED_SINCE[released]
     with Store(old, upgrade=True) as store:
         with store.write() as connection:
