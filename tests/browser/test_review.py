@@ -24,7 +24,7 @@ def test_a_case_is_found_decided_and_undone(
     enter: Enter, serving: Serving, how: dict[str, bool]
 ) -> None:
     person = enter(serving, "rio", **how)
-    page = person.page
+    page = person.goto("/queue")
 
     # The queue, and its filter, which lives in the address.
     total = number_of_cases(page)
@@ -116,7 +116,7 @@ def test_who_only_reads_sees_everything_but_names_and_buttons(
     enter: Enter, looked_at: Serving
 ) -> None:
     person = enter(looked_at, "robin")
-    page = person.page
+    page = person.goto("/queue")
     page.locator("[data-row] a").first.click()
     expect(page.get_by_role("heading", name="How we know")).to_be_visible()
     for name in ("Reveal", "Claim", "Comment", "Next case", "Confirm, next case"):

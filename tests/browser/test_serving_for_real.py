@@ -48,6 +48,7 @@ def test_the_command_serves_and_ends_in_order(
     }
     with served(settings.db, environment) as base:
         person = Person(browser, base).sign_in("rio", PASSWORD)
+        person.goto("/queue")
         person.page.get_by_role("button", name="Next case").click()
         expect(person.page.get_by_text("Yours until")).to_be_visible()
         decide(person.page, "Confirm", then="… then the queue")

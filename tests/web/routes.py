@@ -22,6 +22,7 @@ class Open(Enum):
 
 NEEDS: dict[tuple[str, str], Role | Open] = {
     ("GET", "/"): Role.READER,
+    ("POST", "/begin"): Role.LEAD,
     ("GET", "/sign-in"): Open.ANYBODY,
     ("POST", "/sign-in"): Open.ANYBODY,
     ("GET", "/join/{token}"): Open.ANYBODY,

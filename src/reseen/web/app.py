@@ -22,6 +22,7 @@ from reseen.web.metrics import GateFigures
 from reseen.web.pages import (
     account,
     audit,
+    begin,
     case,
     claims,
     imports,
@@ -48,6 +49,7 @@ PAGES: tuple[APIRouter, ...] = (
     sign_in.router,
     join.router,
     start.router,
+    begin.router,
     queue.router,
     case.router,
     account.router,

@@ -43,7 +43,12 @@ FORM = 1_000_000
 """Bytes of a form."""
 LIST = 256 << 20
 """Bytes of a list that is uploaded; larger ones are imported by the command."""
-LARGE = {"/lists/import": LIST + FORM, "/v1/check": 64_000_000, "/v1/check/file": None}
+LARGE = {
+    "/lists/import": LIST + FORM,
+    "/begin": LIST + FORM,
+    "/v1/check": 64_000_000,
+    "/v1/check/file": None,
+}
 """Paths whose bodies may be larger; None: bounded by who reads it."""
 PART_PATIENCE = 30.0
 WHOLE_PATIENCE = 600.0

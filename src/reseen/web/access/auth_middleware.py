@@ -30,7 +30,7 @@ OPEN = ("/v1/", "/static/", "/health", "/ready", "/metrics")
 SIGN_IN = "/sign-in"
 BEFORE_SESSION = (SIGN_IN, "/join/")
 """What begins a path to which somebody may post who is not signed in."""
-BEFORE_BODY = {"/lists/import": Role.LEAD}
+BEFORE_BODY = {"/lists/import": Role.LEAD, "/begin": Role.LEAD}
 """Roles that are asked for before a large body is read, not only by the handler after it."""
 
 

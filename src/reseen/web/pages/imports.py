@@ -80,9 +80,9 @@ def send(
     file: Annotated[UploadFile | None, File()] = None,
 ) -> Response:
     form = SentForm({"name": name})
-    importer = _importer(request, service, who)
-    plain = form.take("name", lambda: _name(name), "")
-    sent = form.take("file", lambda: _sent(file), None)
+    importer = importer_of(request, service, who)
+    plain = form.take("name", lambda: list_name(name), "")
+    sent = form.take("file", lambda: sent_file(file), None)
     kept = None
     if sent is not None and not form.wrong:
         kept = form.take("file", lambda: page_imports.keep(importer, sent, plain), None)
@@ -95,27 +95,27 @@ def send(
 async def look(request: Request, id: str, service: Served, who: Lead) -> Response:
     """The columns are taken for what the form says."""
     form = await _typed(request)
-    importer = _importer(request, service, who)
+    importer = importer_of(request, service, who)
     return await run_in_threadpool(_looked_at, request, importer, id, form)
 
 
 @router.post("/lists/import/{id}/import")
 async def go_on(request: Request, id: str, service: Served, who: Lead) -> Response:
     form = await _typed(request)
-    importer = _importer(request, service, who)
+    importer = importer_of(request, service, who)
     return await run_in_threadpool(_imported, request, importer, id, form)
 
 
 @router.post("/lists/import/{id}/throw-away")
 def throw_away(request: Request, id: str, service: Served, who: Lead) -> Response:
-    page_imports.throw_away(_importer(request, service, who), id)
+    page_imports.throw_away(importer_of(request, service, who), id)
     return RedirectResponse("/lists/import?done=thrown", status_code=303)
 
 
 @router.post("/lists/import/{id}/rejects")
 def rejects(request: Request, id: str, service: Served, who: Lead) -> Response:
     """The rejected rows, once."""
-    rows = page_imports.take_rejects(_importer(request, service, who), id)
+    rows = page_imports.take_rejects(importer_of(request, service, who), id)
     headers = attached("rejected-rows.csv")
     return Response(rows, media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -124,7 +124,7 @@ def rejects(request: Request, id: str, service: Served, who: Lead) -> Response:
 
 
 def _begun(request: Request, service: Service, who: Lead, form: SentForm = UNSENT) -> Response:
-    importer = _importer(request, service, who)
+    importer = importer_of(request, service, who)
     return page(
         request,
         "import.html",
@@ -241,7 +241,7 @@ def _at(kept: KeptFile | None) -> WaitingFile | None:
 # -- what is sent ----------------------------------------------------------------------------------
 
 
-def _importer(request: Request, service: Service, who: Lead) -> Importer:
+def importer_of(request: Request, service: Service, who: Lead) -> Importer:
     session = session_of(request)
     assert session is not None  # the role was asked for
     return Importer(service.store, service.settings, service.keyring, who, session.token)
@@ -259,7 +259,7 @@ async def _typed(request: Request) -> SentForm:
 def _options(form: SentForm) -> ImportOptions:
     """How to read the list; where a field is wrong, which the form says then, as if it were not
     filled in: enough to show what an import would do."""
-    name = form.take("name", lambda: _name(form.typed("name")), "list")
+    name = form.take("name", lambda: list_name(form.typed("name")), "list")
     no_class: RemovalClass | None = None
     cls = form.take("cls", lambda: _class(form.typed("cls")), no_class)
     no_columns: dict[str, str] = {}
@@ -268,7 +268,7 @@ def _options(form: SentForm) -> ImportOptions:
     return ImportOptions(list_name=name, site=site, columns=columns, cls=cls, keep_rejects=False)
 
 
-def _name(given: str) -> str:
+def list_name(given: str) -> str:
     if not given.strip():
         raise InputError(
             "the list has no name", remedy="Give it a plain one: it is shown everywhere."
@@ -304,7 +304,7 @@ def _mapped(values: Mapping[str, object]) -> dict[str, str]:
     return mapped
 
 
-def _sent(file: UploadFile | None) -> BinaryIO:
+def sent_file(file: UploadFile | None) -> BinaryIO:
     """An upload's spool file, which has no name on any disk. Raises ListError, and InputError where
     there is none."""
     if file is None or not file.filename:

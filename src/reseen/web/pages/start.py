@@ -20,6 +20,7 @@ from reseen.scan import looks
 from reseen.store.database import now
 from reseen.web import weeks
 from reseen.web.access import Reader
+from reseen.web.forms import UNSENT, SentForm
 from reseen.web.pages import words
 from reseen.web.rendering import page
 from reseen.web.service import Served
@@ -40,6 +41,11 @@ def queue_of(which: CaseFilter) -> str:
 @router.get("/")
 def show(request: Request, service: Served, who: Reader) -> Response:
     """Showing it writes nothing."""
+    return shown(request, service, who, UNSENT)
+
+
+def shown(request: Request, service: Served, who: Reader, form: SentForm) -> Response:
+    """The page. `form`: what was sent to begin, where it could not be taken."""
     at = now()
     with service.store.read() as connection:
         ever = any_at_all(connection)
@@ -59,6 +65,9 @@ def show(request: Request, service: Served, who: Reader) -> Response:
         request,
         "start.html",
         who,
+        status=form.status,
+        form=form,
+        may_invite=who.role >= Role.ADMINISTRATOR,
         ever=ever,
         lists=lists[:LISTS],
         more_lists=len(lists) - LISTS,

@@ -15,7 +15,6 @@ from reseen.operations import users as acts
 from reseen.operations.invitations import Invited
 from reseen.review import users
 from reseen.review.invitations import open_ones
-from reseen.review.roles import Who
 from reseen.web.access import Administrator, Role
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
@@ -84,18 +83,22 @@ def invite(
 ) -> Response:
     """The one answer that shows the links: not a redirect, since they are kept nowhere."""
     form = SentForm({"names": names, "role": role})
-    invited: list[Invited] = form.take("names", lambda: invited_of(service, names, role, who), [])
+    invited: list[Invited] = form.take(
+        "names",
+        lambda: inviting.invite(service.store, people_named(names), users.role_of(role), who),
+        [],
+    )
     return _shown(request, service, who, invited=invited, form=form)
 
 
-def invited_of(service: Served, names: str, role: str, who: Who) -> list[Invited]:
-    """Whoever is named, one a line or with commas, invited. Raises InputError and Conflict."""
+def people_named(names: str) -> list[str]:
+    """Several, one a line, or with commas or blanks. Raises InputError."""
     given = [name for name in re.split(r"[\s,;]+", names) if name]
     if not given:
         raise InputError("nobody was named", remedy="Write one name a line.")
     if len(given) > MOST_INVITED:
         raise InputError(f"more than {MOST_INVITED} at once", remedy="Invite them in parts.")
-    return inviting.invite(service.store, given, users.role_of(role), who)
+    return given
 
 
 @router.post("/users/{pk}/invite")

@@ -1,0 +1,93 @@
+"""The first steps in one form: all of it, a part of it, and what cannot be taken."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.web.visitors import Visitor
+
+from reseen.operations import jobs
+from reseen.registry import claims, removals
+from reseen.review import users
+from reseen.review.roles import Role
+from reseen.web.service import Service
+
+Visit = Callable[..., Visitor]
+SECRET = "Sample person 07"
+LIST = f"name,sha256\n{SECRET},{hashlib.sha256(b'first').hexdigest()}\n"
+
+
+def begin(browser: Visitor, text: str | None = None, **fields: str) -> Any:
+    files = {} if text is None else {"file": ("list.csv", text.encode(), "text/csv")}
+    return browser.post("/begin", fields, files=files)
+
+
+def stands(service: Service) -> tuple[int, int, int]:
+    """Removals, scans, users."""
+    with service.store.read() as connection:
+        return (
+            removals.count(connection),
+            len(jobs.every(connection)),
+            len(users.every(connection)),
+        )
+
+
+def test_one_form_brings_a_list_a_scan_and_people(service: Service, visit: Visit) -> None:
+    ada = visit(Role.ADMINISTRATOR)
+    assert 'action="/begin"' in ada.get("/").text
+    page = begin(
+        *(ada, LIST),
+        name="first list",
+        places="sample-account\nhttps://huggingface.co/other/lora",
+        people="bob, carol",
+    )
+    assert page.status_code == 200
+    assert "removal was" in page.text
+    assert SECRET not in page.text
+    assert len(re.findall(r"/join/[\w-]{43}", page.text)) == 2
+    assert stands(service) == (1, 1, 3)
+    with service.store.read() as connection:
+        (name,) = claims.list_names(connection)
+        (scan,) = [job for job in jobs.every(connection) if job.kind is jobs.JobKind.SCAN]
+        bob = users.by_name(connection, "bob")
+    assert name == "first list"
+    assert scan.what["accounts"] == ["sample-account"]
+    assert f"/scans/{scan.id}" in page.text
+    assert (bob.role, bob.has_password) == (Role.REVIEWER, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "wrong"),
+    [
+        (None, {}, "form"),
+        (LIST, {"people": "bob"}, "name"),
+        ("nothing that is known\n1\n", {"name": "x", "people": "bob"}, "file"),
+        (LIST, {"name": "x", "places": "no account!", "people": "bob"}, "places"),
+        (None, {"places": "sample-account", "people": "no name!"}, "people"),
+    ],
+    ids=["nothing", "a list without a name", "no list", "no account", "nobody's name"],
+)
+def test_what_is_wrong_is_said_and_nothing_is_done(
+    service: Service, visit: Visit, text: str | None, fields: dict[str, str], wrong: str
+) -> None:
+    ada = visit(Role.ADMINISTRATOR)
+    answer = begin(ada, text, **fields)
+    assert answer.status_code == 400
+    assert f'id="{wrong}-wrong"' in answer.text
+    for value in fields.values():
+        assert value in answer.text
+    assert stands(service) == (0, 0, 1)
+
+
+def test_a_lead_begins_and_invites_nobody(service: Service, visit: Visit) -> None:
+    lead = visit(Role.LEAD)
+    assert 'name="people"' not in lead.get("/").text
+    assert begin(lead, people="bob").status_code == 403
+    assert begin(lead, places="sample-account").status_code == 200
+    assert stands(service) == (0, 1, 1)
+    reader = visit(Role.READER)
+    assert 'action="/begin"' not in reader.get("/").text
