@@ -298,9 +298,9 @@ def test_no_page_hands_out_a_digest(kept: Kept) -> None:
 
 def test_a_notice_says_why_its_digests_are_left_out(kept: Kept) -> None:
     browser = Visitor(make_app(kept.service), Role.LEAD)
-    text = browser.get(f"/notices/{kept.draft}/text").text
+    text = browser.post(f"/notices/{kept.draft}/text").text
     assert "Digests: left out; of this class they are given to an authority only" in text
-    (item,) = json.loads(browser.get(f"/notices/{kept.draft}/json").text)["items"]
+    (item,) = json.loads(browser.post(f"/notices/{kept.draft}/json").text)["items"]
     assert "authority" in item["digests_left_out"]
     assert (item["declared"]["sha256"], item["declared"]["git_oid"], item["read"]) == (
         *(None, None),

@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scan": {"records", "errors", "files", "updates", "fingerprints", "store", "observed"}
     | {"registry", "match", "hubs"},
     "gate": GROUND | {"files", "fingerprints", "store", "observed", "registry", "match"},
-    "report": {"records", "texts", "store", "observed", "registry"},
+    "report": {"records", "errors", "texts", "store", "observed", "registry"},
     "review": GROUND | {"texts", "store", "observed", "registry", "match", "hubs"},
     "client": GROUND,
     "operations": GROUND
@@ -224,9 +224,9 @@ CHANGES: dict[str, set[str]] = {
     "reseen.review.comments": {"comment"},
     "reseen.review.decide": {"decide", "undo"},
     "reseen.review.sample_views": {"look"},
-    "reseen.review.mail": {"send", "send_correction"},
+    "reseen.review.sending": {"send", "send_correction", "send_withdrawal"},
     "reseen.review.notice_write": {
-        *("draft", "step", "undo", "set_clause", "take_away", "append", "drop_undone"),
+        *("draft", "step", "undo", "set_clause", "discard", "append", "drop_undone"),
     },
     "reseen.review.remembered": {"remember", "apply"},
     "reseen.review.reveal": {"reveal", "reveal_removal"},
@@ -238,7 +238,9 @@ CHANGES: dict[str, set[str]] = {
     },
     "reseen.review.invitations": {"make", "end"},
     "reseen.review.sessions": {"begin", "end"},
-    "reseen.review.corrections": {"sent", "take_away", "told", "exported"},
+    "reseen.review.corrections": {"sent", "told"},
+    "reseen.review.withdrawals": {"withdraw"},
+    "reseen.review.letters": {"keep", "sent_by_hand", "taken_again"},
     "reseen.registry.classes": {
         *("classify", "classify_list", "entitle", "propose", "confirm", "exported"),
     },
@@ -331,6 +333,7 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "near": ("observed", {"scan"}),
     "notice_items": ("review", set()),
     "notice_steps": ("review", set()),
+    "notice_letters": ("review", set()),
     "notices": ("review", set()),
     "policies": ("gate", set()),
     "problems": ("scan", {"report"}),
@@ -376,6 +379,7 @@ def _written(path: Path) -> set[str]:
 
 COVERED = {
     *("decisions", "decided", "withdrawals", "fact_events", "comments", "notice_steps"),
+    "notice_letters",
     *("claim_moves", "innocents", "innocent_digests", "innocent_sketches", "innocent_events"),
 }
 """Tables whose every row a line of the audit log covers."""

@@ -29,7 +29,12 @@ ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_URL": "Where people reach the service, e.g. https://review.example.org (serve).",
     "RESEEN_HF_WEBHOOK_SECRET": "The secret of the Hub's webhook (serve); without it, no hooks.",
     "RESEEN_SMTP": "Where notices are handed in: smtp://user:password@host:587 or smtps://...",
-    "RESEEN_SMTP_FROM": "The sender of notices.",
+    "RESEEN_SMTP_FROM": "The mail address that notices are sent from.",
+    "RESEEN_SENDER_ORGANISATION": "Whose notices they are: the name of the organisation.",
+    "RESEEN_SENDER_CONTACT": "Who answers at it: a name, or a desk.",
+    "RESEEN_SENDER_MAIL": "Where a host answers (default: RESEEN_SMTP_FROM).",
+    "RESEEN_SENDER_ADDRESS": "Its postal address, in one line.",
+    "RESEEN_PDF_FONT": "A TrueType font for PDFs (default: DejaVu Sans, where it is installed).",
     "RESEEN_DEBUG": "Set to anything: an unexpected error shows where it happened (--debug).",
     "RESEEN_HUB_<NAME>_ENDPOINT": "The address of a hub that is then called <name>.",
     "RESEEN_HUB_<NAME>_TOKEN": "Its token; for its endpoint only.",
@@ -95,6 +100,29 @@ class HubSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeSender:
+    """Whose notices they are, as each says at its head; empty: not said."""
+
+    organisation: str = ""
+    contact: str = ""
+    mail: str = ""
+    address: str = ""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Without these nobody knows who writes: the settings that are to be set."""
+        needed = {
+            "RESEEN_SENDER_ORGANISATION": self.organisation or self.contact,
+            "RESEEN_SENDER_MAIL": self.mail,
+        }
+        return tuple(name for name, value in needed.items() if not value)
+
+
+UNNAMED = NoticeSender()
+"""Nobody says whose they are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the environment says. Secrets never show in a repr."""
 
@@ -114,6 +142,8 @@ class Settings:
     webhook_secret: str | None = field(default=None, repr=False)
     smtp: str | None = field(default=None, repr=False)
     smtp_from: str | None = None
+    sender: NoticeSender = UNNAMED
+    pdf_font: Path | None = None
     no_color: bool = False
     hub_cache: Path | None = None
     """Where the Hub's own client keeps what it has downloaded."""
@@ -147,9 +177,35 @@ class Settings:
             webhook_secret=env.get("RESEEN_HF_WEBHOOK_SECRET") or None,
             smtp=env.get("RESEEN_SMTP") or None,
             smtp_from=env.get("RESEEN_SMTP_FROM") or None,
+            sender=_sender(env),
+            pdf_font=_path(env, "RESEEN_PDF_FONT"),
             no_color=bool(env.get("NO_COLOR")),
             hub_cache=_hub_cache(env),
         )
+
+
+_LONGEST_LINE = 300
+"""Characters in a line of a notice's head."""
+
+
+def _sender(env: Mapping[str, str]) -> NoticeSender:
+    """Raises SettingsError for what is no line of text."""
+    said = {}
+    for part in ("ORGANISATION", "CONTACT", "MAIL", "ADDRESS"):
+        name = f"RESEEN_SENDER_{part}"
+        value = said[part] = (env.get(name) or "").strip()
+        if len(value) > _LONGEST_LINE or not value.isprintable():
+            raise SettingsError(
+                f"{name} is not one line of text",
+                remedy=f"Write at most {_LONGEST_LINE} characters, without line breaks.",
+            )
+    mail = said["MAIL"] or (env.get("RESEEN_SMTP_FROM") or "").strip()
+    if mail and not re.fullmatch(r"[^@\s]+@[^@\s]+", mail):
+        raise SettingsError(
+            "RESEEN_SENDER_MAIL is no mail address",
+            remedy="Give one, like reports@example.org, and no name.",
+        )
+    return NoticeSender(said["ORGANISATION"], said["CONTACT"], mail, said["ADDRESS"])
 
 
 def _key_file(env: Mapping[str, str], home: Path) -> Path:

@@ -41,7 +41,7 @@ from reseen.records import (
     Sighting,
     SightingState,
 )
-from reseen.review import mail, notice_text
+from reseen.review import correction_text, mail, notice_text
 from reseen.review.corrections import Correction
 from reseen.review.notice_read import Item, Notice, Step
 from reseen.review.notice_states import NoticeState
@@ -349,8 +349,8 @@ def read_notice(given: Notice) -> object:
     does so also where its hub has no pages."""
     plain = replace(given, account="sample", items=())
     correction = Correction(given, given.items, 0, 1 << 40)
-    texts = (notice_text.as_text(given), notice_text.correction_text(correction))
-    heads = (notice_text.subject(given), notice_text.correction_subject(correction))
+    texts = (notice_text.as_text(given), correction_text.as_text(correction))
+    heads = (notice_text.subject(given), correction_text.subject(correction))
     for text in (*texts, *heads):
         if any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") and c != "\n" for c in text):
             raise Broken("a notice holds a character that is not seen")
@@ -361,10 +361,13 @@ def read_notice(given: Notice) -> object:
     usual = notice_text.as_text(plain).count("\n")
     if not given.there and notice_text.as_text(given).count("\n") != usual:
         raise Broken("a notice has a line of somebody else's")
-    for text in (notice_text.as_json(given), notice_text.correction_json(correction)):
+    for text in (notice_text.as_json(given), correction_text.as_json(correction)):
         _strict(text)
-    message = mail.message(given, "a@example.org", "b@example.org")
-    message.as_bytes()
+    text, beside = notice_text.as_text(given), (f"{given.id}.json", notice_text.as_json(given))
+    message = mail.message(
+        "a@example.org", "b@example.org", notice_text.subject(given), text, beside
+    )
+    mail.as_sent(message)
     return len(message["Subject"])
 
 

@@ -36,7 +36,7 @@ from reseen.registry.imports import OF_ONE_FILE, ImportOptions, read_list
 from reseen.registry.lists import parquet
 from reseen.registry.never_read import NOTHING
 from reseen.registry.rejects import write_rejects
-from reseen.review import notice_text
+from reseen.review import correction_text, notice_text
 from reseen.review.corrections import Correction
 from reseen.review.roles import Role
 from reseen.settings import Settings
@@ -325,7 +325,7 @@ def test_a_notice_about_a_hub_without_pages_names_its_files() -> None:
         items=(replace(item, sighting=sighting, url=None, stands=True),),
     )  # fmt: skip
     correction = Correction(notice, notice.items, 0, 1)
-    for text in (notice_text.as_text(notice), notice_text.correction_text(correction)):
+    for text in (notice_text.as_text(notice), correction_text.as_text(correction)):
         assert "\n1. a/b m.pt\n" in text
         assert "To: trust and safety at no host\\u0085\nAbout the account: a\n" in text
 

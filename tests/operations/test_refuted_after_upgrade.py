@@ -10,7 +10,7 @@ import pytest
 
 from reseen.operations import consequences
 from reseen.records import Rung
-from reseen.review import corrections, notice_read, notice_text
+from reseen.review import correction_text, corrections, notice_read
 from reseen.review.queue import CaseFilter, queue
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store.database import Store
@@ -76,6 +76,6 @@ def test_what_was_confirmed_though_it_is_refuted_is_said_first(tmp_path: Path, s
         assert [(one.id, one.items) for one in due] == [("nt-000000000001", 1)]
         correction = corrections.of_notice(connection, None, "nt-000000000001")
         assert correction is not None
-        text = notice_text.correction_text(correction)
+        text = correction_text.as_text(correction)
         assert "We read every byte of it: it is another file." in text
         assert OTHER in text

@@ -17,9 +17,10 @@ from tests.review.test_notices import confirmed_case, draft, read
 from tests.review.test_refuted import REPO, due, sent_notice, settle
 
 from reseen.errors import AccessError, Conflict, InputError, MailError, SettingsError
-from reseen.review import corrections, mail, notice_text
-from reseen.review.notice_states import NoticeState, NoticeStep
+from reseen.review import correction_text, corrections, mail, sending
+from reseen.review.notice_states import NoticeState
 from reseen.review.roles import Who
+from reseen.review.sending import Mailing
 from reseen.settings import Settings
 
 
@@ -100,8 +101,8 @@ def send(
 ) -> None:
     version = read(room, id).version if version is None else version
     to = "abuse@example.org"
-    made = NoticeStep(NoticeState.SENT, version=version)
-    mail.send(room.store, room.keyring, settings, id, to, who or room.lea, made)
+    mailing = Mailing(id, to, who or room.lea, version)
+    sending.send(room.store, room.keyring, settings, mailing, None)
 
 
 def fallen(room: Room) -> str:
@@ -124,7 +125,8 @@ def correct(
 ) -> None:
     seen = read(room, id).version if version is None else version
     who = who or room.lea
-    mail.send_correction(room.store, room.keyring, settings, id, to, who, version=seen)
+    mailing = Mailing(id, to, who, seen)
+    sending.send_correction(room.store, room.keyring, settings, mailing)
 
 
 def configured(settings: Settings, url: str) -> Settings:
@@ -152,7 +154,7 @@ def test_a_notice_is_sent_to_one_address_with_its_text_and_json(
     assert sent.state is NoticeState.SENT
     last = sent.steps[-1]
     assert (last.who, last.how, last.note) == ("lea", "smtp", "To abuse@example.org")
-    assert [line.details.get("form") for line in room.lines("export")] == ["smtp"]
+    assert [line.details.get("form") for line in room.lines("export")] == ["mail"]
     assert not any("abuse@" in str(line) for line in room.lines())
 
 
@@ -292,7 +294,8 @@ def test_a_correction_is_sent_as_a_notice_is(room: Room, settings: Settings) -> 
     assert last.note == "By mail, to abuse@example.org"
     assert told.state is NoticeState.SENT
     assert due(room) == [], "nobody is told twice"
-    assert room.lines("export")[-1].details == {"form": "correction", "how": "smtp", "items": 1}
+    left = room.lines("export")[-1].details
+    assert (left["what"], left["how"], left["items"]) == ("correction", "mail", 1)
     assert not any("abuse@" in str(line) for line in room.lines())
     with mail_server() as (url, got), pytest.raises(Conflict, match="nothing of this notice"):
         correct(room, configured(settings, url), id)
@@ -352,6 +355,4 @@ def test_what_falls_while_a_correction_is_on_its_way_is_told_the_next_time(
     with room.store.read() as connection:
         left = corrections.of_notice(connection, room.keyring, id)
     assert left is not None
-    assert [item["repo"] for item in json.loads(notice_text.correction_json(left))["items"]] == [
-        other
-    ]
+    assert [item["repo"] for item in json.loads(correction_text.as_json(left))["items"]] == [other]

@@ -13,6 +13,7 @@ from tests.review.room import COMMIT, HUB, Room
 from tests.review.test_notices import ACCOUNT, confirmed_case, draft, read, step
 
 from reseen.errors import Conflict, InputError, SealError
+from reseen.operations import notices
 from reseen.records import Digest, DigestKind, Evidence, Names, RemovalClass, RemovedFile, Rung
 from reseen.registry.claims import removal_pk
 from reseen.review import (
@@ -32,9 +33,7 @@ NAME = "Sample person 07"
 
 
 def taken(room: Room, id: str, form: str = "text") -> str:
-    with room.store.write() as connection:
-        ready = notice_write.take_away(connection, room.keyring, id, form, room.ann)
-    return notice_text.as_text(ready) if form == "text" else notice_text.as_json(ready)
+    return notices.take_away(room.store, room.keyring, id, form, room.ann).decode()
 
 
 def test_the_text_says_what_the_host_needs(room: Room) -> None:
@@ -55,7 +54,9 @@ def test_the_text_says_what_the_host_needs(room: Room) -> None:
     assert clauses.GENERAL in text
     (line,) = room.lines("export")
     assert (line.subject, line.actor) == (id, "user:ann")
-    assert line.details == {"form": "text", "items": 2}
+    told = {name: line.details[name] for name in ("form", "what", "how", "items")}
+    assert told == {"form": "text", "what": "notice", "how": "taken", "items": 2}
+    assert str(line.details["covers"]).startswith("notice_letters ")
 
 
 def test_the_json_says_the_same_under_stable_names(room: Room) -> None:
@@ -269,12 +270,12 @@ def test_without_the_key_a_written_clause_does_not_go_out_as_another(room: Room)
     confirmed_case(room)
     id = draft(room)
     with room.store.write() as connection:
-        assert (
-            notice_write.take_away(connection, None, id, "text", room.ann).clause == clauses.GENERAL
-        )
+        row = notice_read.own_row(connection, id)
+        ready = notice_write.to_take_away(connection, None, row, room.ann)
+        assert ready.clause == clauses.GENERAL
         notice_write.set_clause(connection, room.keyring, id, "Rule 4.", room.ann)
     with room.store.write() as connection, pytest.raises(SealError):
-        notice_write.take_away(connection, None, id, "text", room.ann)
+        notice_write.to_take_away(connection, None, row, room.ann)
 
 
 def test_the_hubs_own_clause_is_the_default() -> None:

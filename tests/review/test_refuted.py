@@ -16,6 +16,7 @@ from reseen.review import (
     batch_decisions,
     case_view,
     confirmed,
+    correction_text,
     corrections,
     notice_text,
     notice_write,
@@ -262,8 +263,8 @@ def due(room: Room) -> list[tuple[str, int]]:
 
 def correction(room: Room, id: str) -> str:
     with room.store.write() as connection:
-        taken = corrections.take_away(connection, room.keyring, id, "text", room.ann)
-    return notice_text.correction_text(taken)
+        taken = corrections.ready(connection, room.keyring, id)
+    return correction_text.as_text(taken)
 
 
 def test_a_host_that_was_told_is_told_what_is_not_so(room: Room) -> None:
@@ -282,7 +283,6 @@ def test_a_host_that_was_told_is_told_what_is_not_so(room: Room) -> None:
     assert f"/{other}/blob/" not in text
     assert "it is another file. The digest that your platform states for it is false" in text
     assert "What we said of the one other file of that notice stands." in text
-    assert room.lines("export")[-1].details == {"form": "correction", "how": "text", "items": 1}
     with room.store.write() as connection:
         with pytest.raises(AccessError):
             corrections.sent(connection, room.keyring, id, room.ann)

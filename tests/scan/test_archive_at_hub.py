@@ -23,7 +23,7 @@ from reseen.observed import sightings
 from reseen.observed.readings import read_so_far
 from reseen.records import Artifact, RemovalClass, RepoType, Rung, Sighting, SightingState
 from reseen.registry.never_read import NOTHING
-from reseen.review import notice_text
+from reseen.review import notice_items
 from reseen.review.notice_read import Item
 from reseen.scan.context import reading
 from reseen.scan.inspect import wants_reading
@@ -188,11 +188,11 @@ def test_a_notice_names_the_archive_and_the_file_in_it(store: Store) -> None:
         *(one, "case", address_of(one), None, None, (), None, None, RemovalClass.OTHER),
         *(False, False, None, 0, True),
     )
-    lines = "\n".join(notice_text._item_lines(1, item)).splitlines()
+    lines = "\n".join(notice_items.item_lines(1, item)).splitlines()
     assert lines[0].endswith("/Test%20model.zip")
     assert "   Path: Test model.zip!x/LORA" in lines
     assert "   In the archive: Test model.zip" in lines
-    told = notice_text._place(item)
+    told = notice_items.place_fields(item)
     assert (told["path"], told["archive"]) == ("Test model.zip!x/LORA", "Test model.zip")
 
 

@@ -15,7 +15,7 @@ from reseen.files.shards import numbered, sets_in
 from reseen.hubs.hub import Revision
 from reseen.observed.readings import read_so_far
 from reseen.records import Artifact, RemovalClass, Rung, SightingState
-from reseen.review import notice_text
+from reseen.review import notice_items
 from reseen.review.notice_read import Item
 from reseen.scan.context import reading
 from reseen.scan.record import record
@@ -147,5 +147,5 @@ def test_a_notice_names_the_first_file(store: Store) -> None:
         *(one, "case", None, None, None, (), None, None, RemovalClass.OTHER),
         *(False, False, None, 0, True),
     )
-    lines = "\n".join(notice_text._item_lines(1, item)).splitlines()
+    lines = "\n".join(notice_items.item_lines(1, item)).splitlines()
     assert f"   In several files, the first of them: {NAMES[0]}" in lines

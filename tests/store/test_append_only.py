@@ -17,7 +17,7 @@ APPEND_ONLY = [t for t in schema.metadata.sorted_tables if t.info.get("append_on
 def test_they_are_these() -> None:
     assert {table.name for table in APPEND_ONLY} == {
         *("audit", "withdrawals", "fact_events", "changes"),
-        *("decisions", "decided", "comments", "notice_steps", "claim_moves"),
+        *("decisions", "decided", "comments", "notice_steps", "notice_letters", "claim_moves"),
         *("innocents", "innocent_digests", "innocent_sketches", "innocent_events"),
     }
     assert service_schema.decisions in APPEND_ONLY

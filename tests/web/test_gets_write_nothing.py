@@ -5,6 +5,7 @@ Allowed are the row of the session that asks, and the audit line of a download.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,13 +25,7 @@ from reseen.web.service import Service
 Visit = Callable[..., Visitor]
 Rows = Mapping[str, list[tuple[Any, ...]]]
 
-DOWNLOADS = {
-    "/notices/{id}/text",
-    "/notices/{id}/json",
-    "/notices/{id}/correction",
-    "/notices/{id}/correction/json",
-    "/audit/export",
-}
+DOWNLOADS = {"/audit/export"}
 MORE = (
     "/queue?state=any&live=any&withdrawn=yes",
     "/queue?nothing=&done=confirm&of={case}&version=1",
@@ -55,6 +50,7 @@ def ids(service: Service, visit: Visit) -> dict[str, str]:
         confirm(service, made, lead)
     notice, told = drafted(lead), drafted(lead, "other-account")
     lead.post(f"{told}/sent", {"version": version(lead, told)})
+    (letter,) = re.findall(r"/letters/(\d+)", lead.get(told).text)
     for made in (fallen, wrong):
         with service.store.write() as connection:
             now = cases.row(connection, made.case).version
@@ -75,6 +71,7 @@ def ids(service: Service, visit: Visit) -> dict[str, str]:
         "notice": notice.rsplit("/", 1)[1],
         "told": told.rsplit("/", 1)[1],
         "job": job.rsplit("/", 1)[1],
+        "letter": letter,
     }
 
 
@@ -89,8 +86,8 @@ def _rows(service: Service) -> Rows:
 def _address(template: str, ids: Mapping[str, str]) -> str:
     if template.startswith("/cases/"):
         return template.format(id=ids["case"])
-    if "/correction" in template:
-        return template.format(id=ids["told"])
+    if "/letters/" in template:
+        return template.format(id=ids["told"], number=ids["letter"])
     if template.startswith("/notices/"):
         return template.format(id=ids["notice"])
     if template.startswith("/scans/"):

@@ -79,7 +79,7 @@ def test_a_notice_from_confirmed_to_gone_and_back_a_step(lead: Visitor, service:
 
 def test_the_text_and_the_json_are_exports(lead: Visitor, service: Service) -> None:
     path = drafted(lead)
-    text, value = lead.get(f"{path}/text"), lead.get(f"{path}/json")
+    text, value = lead.post(f"{path}/text"), lead.post(f"{path}/json")
     assert text.headers["content-type"] == "text/plain; charset=utf-8"
     assert "attachment" in text.headers["content-disposition"]
     assert f"https://{HUB}/{ACCOUNT}/lora/blob/" in text.text
@@ -96,7 +96,7 @@ def test_the_clause_is_written_and_a_name_in_it_refused(lead: Visitor) -> None:
     path = drafted(lead)
     good = {"version": version(lead, path), "clause": "Rule 4 of the sample hub."}
     assert lead.post(f"{path}/clause", good).status_code == 303
-    assert "Rule 4" in lead.get(f"{path}/text").text
+    assert "Rule 4" in lead.post(f"{path}/text").text
     bad = {"version": version(lead, path), "clause": f"It shows {SECRETS[0]}."}
     refused = lead.post(f"{path}/clause", bad)
     assert refused.status_code == 400
@@ -159,7 +159,7 @@ def test_foreign_names_are_shown_and_never_obeyed(
         assert "\x1b" not in page
         assert "\u202e" not in page
         assert "49" not in re.findall(r"7\*7", page)
-    text = lead.get(f"{path}/text").text
+    text = lead.post(f"{path}/text").text
     assert "\x1b" not in text
     assert quote(name.replace("/", "-"), safe="") in text
 
@@ -169,7 +169,7 @@ def test_a_hub_or_an_account_that_nobody_knows_is_said(lead: Visitor) -> None:
     for form in ({}, {"place": "x"}, {"place": "/"}, {"place": "%00/%ff"}):
         assert lead.post("/notices", form).status_code == 400
     assert lead.get("/notices/nt-none").status_code == 404
-    assert lead.get("/notices/nt-none/text").status_code == 404
+    assert lead.post("/notices/nt-none/text").status_code == 404
 
 
 @pytest.mark.parametrize("hours", ["0", "x", "-1", "99999", "1e3"])

@@ -118,7 +118,7 @@ def test_what_was_confirmed_and_then_refuted_is_first_and_its_notice_is_correcte
     assert f'href="{notice}#correction"' in listed
     page = lead.get(notice).text
     assert "To be corrected: 1 file is not what we said" in words(page)
-    taken = lead.get(f"{notice}/correction")
+    taken = lead.post(f"{notice}/correction")
     assert taken.headers["content-disposition"].endswith('-correction.txt"')
     assert taken.text.startswith("Correction to notice nt-")
     assert visit(Role.REVIEWER).post(f"{notice}/corrected").status_code == 403
@@ -128,7 +128,7 @@ def test_what_was_confirmed_and_then_refuted_is_first_and_its_notice_is_correcte
     assert "To be corrected" not in after
     assert "the host was told what is not so" in after
     assert "to be corrected" not in words(lead.get("/notices").text)
-    assert lead.get(f"{notice}/correction").status_code == 409
+    assert lead.post(f"{notice}/correction").status_code == 409
 
 
 def test_a_correction_is_sent_by_mail_from_its_page(
@@ -140,7 +140,7 @@ def test_a_correction_is_sent_by_mail_from_its_page(
     notice = drafted(lead)
     lead.post(f"{notice}/sent", {"version": version(lead, notice)})
     refute(service, fallen)
-    value = lead.get(f"{notice}/correction/json")
+    value = lead.post(f"{notice}/correction/json")
     assert value.headers["content-disposition"].endswith('-correction.json"')
     assert json.loads(value.text)["format"] == "reseen-correction"
     assert "Send the correction by mail" not in lead.get(notice).text, "there is no server"

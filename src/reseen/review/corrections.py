@@ -2,9 +2,9 @@
 
 What comes in: a connection. What goes out: which notices that were sent hold files that reading
 refuted or that are no longer confirmed (`Due`), and for one notice what the host must be told. A
-person takes the text or the JSON away and sends it, or has it sent (`mail`); that it was sent is a
-step of the notice, and its audit line names the sightings, so that nobody is told twice. Nothing is
-sent from here.
+person takes the text or the JSON away and sends it, or has it sent (`sending`); that it was sent is
+a step of the notice, and its audit line names the sightings, so that nobody is told twice. Nothing
+is sent from here.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from reseen.review.roles import Role, Who
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import audit, schema, service_schema
 from reseen.store.sealing import Keyring
+
+_NOTHING_TO_CORRECT = (NoticeState.DRAFTED.value, NoticeState.WITHDRAWN.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def due(connection: Connection) -> list[Due]:
         .join(service_schema.cases, c.pk == i.case_pk)
         .join(schema.sightings, s.pk == i.sighting_pk)
         .join(schema.removals, r.pk == s.removal_pk)
-        .where(n.state != NoticeState.DRAFTED.value, doubtful)
+        .where(n.state.not_in(_NOTHING_TO_CORRECT), doubtful)
         .where(exists().where(steps.notice_pk == n.pk, steps.state == NoticeState.SENT.value))
         .order_by(i.notice_pk)
     )
@@ -94,7 +96,7 @@ def of_notice(connection: Connection, keyring: Keyring | None, id: str) -> Corre
     """What its host must be told; None where there is nothing. Raises NotFound."""
     row = notice_read.own_row(connection, id)
     sent_at = notice_read.sent_at(connection, row.pk)
-    if sent_at is None:
+    if sent_at is None or row.state in _NOTHING_TO_CORRECT:
         return None
     whole = notice_read.by_id(connection, keyring, row.id)
     told = _told(connection, row.id)
@@ -102,29 +104,6 @@ def of_notice(connection: Connection, keyring: Keyring | None, id: str) -> Corre
     items = tuple(x for x in sent if not x.stands and x.sighting.id not in told)
     others = sum(item.stands for item in sent)
     return Correction(whole, items, others, sent_at) if items else None
-
-
-def take_away(
-    connection: Connection, keyring: Keyring | None, id: str, form: str, who: Who
-) -> Correction:
-    """The correction as it leaves the house in a person's hands, as "text" or "json": an export,
-    which is recorded. Raises NotFound, AccessError, and Conflict where there is nothing to
-    correct."""
-    who.must_be(Role.REVIEWER)
-    found = ready(connection, keyring, id)
-    exported(connection, found, who, form)
-    return found
-
-
-def exported(connection: Connection, what: Correction, who: Who, how: str) -> None:
-    """Record that a correction leaves the house: as text, as JSON, or by mail."""
-    audit.write(
-        *(connection, "export", what.notice.id),
-        actor=who.actor,
-        form=CORRECTION,
-        how=how,
-        items=len(what.items),
-    )
 
 
 def sent(
@@ -135,12 +114,14 @@ def sent(
     *,
     version: int | None = None,
     note: str = "",
-) -> None:
-    """A person told the host. Raises NotFound, AccessError, SealError, and Conflict where there is
-    nothing to correct, or the notice changed since the person saw it."""
+) -> Correction:
+    """A person told the host; what it was told. Raises NotFound, AccessError, SealError, and
+    Conflict where there is nothing to correct, or the notice changed since the person saw it."""
     who.must_be(Role.LEAD)
     row = notice_write.seen_as(connection, id, version)
-    told(connection, keyring, row, who, ready(connection, keyring, id), note)
+    what = ready(connection, keyring, id)
+    told(connection, keyring, row, who, what, note)
+    return what
 
 
 def told(

@@ -1,9 +1,8 @@
-"""Handing a notice, or a correction, to a mail server, when a person presses send.
+"""Handing a mail to a mail server.
 
-What comes in: a notice, who presses, one address. What goes out: one mail to that one address, with
-the text as its body and the JSON beside it. It promises: nothing is sent without a person, without
-RESEEN_SMTP, or in clear text over a network; the notice changes only after the server took the
-mail; the whole takes a bounded time.
+What comes in: the server, one mail to one address. What goes out: nothing, when the server took it.
+It promises: nothing is sent without RESEEN_SMTP, or in clear text over a network; the whole takes a
+bounded time.
 """
 
 from __future__ import annotations
@@ -20,15 +19,7 @@ from email.utils import formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
 
 from reseen.errors import InputError, MailError, SettingsError
-from reseen.review import corrections, notice_states, notice_text, notice_write
-from reseen.review.corrections import Correction
-from reseen.review.notice_read import CORRECTION, SMTP, Notice
-from reseen.review.notice_states import NoticeState, NoticeStep
-from reseen.review.roles import Role, Who
 from reseen.settings import Settings
-from reseen.store import audit
-from reseen.store.database import Store
-from reseen.store.sealing import Keyring
 
 PATIENCE = 20.0
 """Seconds for one answer of the server."""
@@ -103,81 +94,7 @@ def can_send(settings: Settings) -> bool:
     return bool(settings.smtp and settings.smtp_from)
 
 
-def send(
-    store: Store,
-    keyring: Keyring | None,
-    settings: Settings,
-    id: str,
-    to: str,
-    who: Who,
-    made: NoticeStep,
-) -> None:
-    """Send it, and say so in its steps. `made` says which version the person saw (of two who press
-    at once one sends), and the hours of the clock.
-
-    Raises InputError, Conflict, AccessError, SettingsError; MailError when the server did not take
-    it, and then the notice stands as it stood.
-    """
-    who.must_be(Role.LEAD)
-    to = address(to)
-    server, sender = _configured(settings)
-    notice_states.due(NoticeState.SENT, 0, made.hours)
-    with store.write() as connection:
-        row = notice_write.seen_as(connection, id, made.version or 0)
-        notice_states.check(NoticeState(row.state), NoticeState.SENT)
-        ready = notice_write.prepare(connection, keyring, row, who)
-        if keyring is None:
-            raise notice_write.no_key()
-        # From here on whoever saw it before must look again; a crash leaves this line as a trace.
-        notice_write.changed(connection, row)
-        audit.write(connection, "notice", row.id, actor=who.actor, step="handing-in", how=SMTP)
-    hand_in(server, message(ready, sender, to))
-    with store.write() as connection:
-        row = notice_write.seen_as(connection, id, None)
-        step = NoticeStep(NoticeState.SENT, how=SMTP, note=f"To {to}", hours=made.hours)
-        notice_write.append(connection, keyring, row, who, step)
-        items = len(ready.there)
-        audit.write(connection, "export", row.id, actor=who.actor, form=SMTP, items=items)
-
-
-def send_correction(
-    store: Store,
-    keyring: Keyring | None,
-    settings: Settings,
-    id: str,
-    to: str,
-    who: Who,
-    *,
-    version: int,
-) -> None:
-    """Tell the host by mail what is not so of a notice, and say so in its steps, as `send` does
-    with the notice itself. Raises as `send` does, and Conflict where there is nothing to
-    correct."""
-    who.must_be(Role.LEAD)
-    to = address(to)
-    server, sender = _configured(settings)
-    with store.write() as connection:
-        row = notice_write.seen_as(connection, id, version)
-        ready = corrections.ready(connection, keyring, row.id)
-        if keyring is None:
-            raise notice_write.no_key()
-        notice_write.changed(connection, row)
-        audit.write(
-            *(connection, "notice", row.id),
-            actor=who.actor,
-            step="handing-in",
-            how=SMTP,
-            form=CORRECTION,
-        )
-    hand_in(server, correction_message(ready, sender, to))
-    with store.write() as connection:
-        row = notice_write.seen_as(connection, id, None)
-        # Of what went out, not of what there is to correct by now: the rest is told the next time.
-        corrections.told(connection, keyring, row, who, ready, f"By mail, to {to}")
-        corrections.exported(connection, ready, who, SMTP)
-
-
-def _configured(settings: Settings) -> tuple[Server, str]:
+def configured(settings: Settings) -> tuple[Server, str]:
     """The server and the sender. Raises SettingsError where there is none."""
     if not settings.smtp or not settings.smtp_from:
         raise SettingsError(
@@ -187,35 +104,25 @@ def _configured(settings: Settings) -> tuple[Server, str]:
     return server_of(settings.smtp), address(settings.smtp_from)
 
 
-def message(notice: Notice, sender: str, to: str) -> EmailMessage:
-    """The mail: its text, and the JSON as a file."""
-    mail = _mail(sender, to, notice_text.subject(notice))
-    mail.set_content(notice_text.as_text(notice))
-    _attach(mail, notice_text.as_json(notice), f"{notice.id}.json")
-    return mail
-
-
-def correction_message(correction: Correction, sender: str, to: str) -> EmailMessage:
-    """The mail that tells what is not so: its text, and the JSON as a file."""
-    mail = _mail(sender, to, notice_text.correction_subject(correction))
-    mail.set_content(notice_text.correction_text(correction))
-    name = f"{correction.notice.id}-correction.json"
-    _attach(mail, notice_text.correction_json(correction), name)
-    return mail
-
-
-def _mail(sender: str, to: str, subject: str) -> EmailMessage:
+def message(
+    sender: str, to: str, subject: str, text: str, json_file: tuple[str, str]
+) -> EmailMessage:
+    """One mail: a text, and the same as a file of JSON (its name and what stands in it)."""
     mail = EmailMessage()
     mail["From"], mail["To"] = sender, to
     mail["Subject"] = subject
     mail["Date"] = formatdate()
     mail["Message-ID"] = make_msgid("reseen", domain=sender.rpartition("@")[2])
     mail["Auto-Submitted"] = "no"
+    mail.set_content(text)
+    name, value = json_file
+    mail.add_attachment(value.encode(), maintype="application", subtype="json", filename=name)
     return mail
 
 
-def _attach(mail: EmailMessage, value: str, name: str) -> None:
-    mail.add_attachment(value.encode(), maintype="application", subtype="json", filename=name)
+def as_sent(mail: EmailMessage) -> bytes:
+    """The bytes that the server is handed."""
+    return mail.as_bytes(policy=mail.policy.clone(linesep="\r\n"))
 
 
 def hand_in(server: Server, mail: EmailMessage) -> None:
@@ -239,7 +146,7 @@ def hand_in(server: Server, mail: EmailMessage) -> None:
                 held[:] = [connection.sock] if connection.sock is not None else []
             if server.user is not None:
                 connection.login(server.user, server.password or "")
-            refused = connection.send_message(mail)
+            refused = connection.sendmail(mail["From"], [mail["To"]], as_sent(mail))
             if refused:
                 raise MailError("the mail server does not take mail for this address")
     except smtplib.SMTPNotSupportedError:

@@ -35,6 +35,8 @@ from reseen.store.sealing import Keyring
 
 CLAUSE = "clause"
 """`how` of a step that only says what the notice asks from then on, and why."""
+LEGAL_CLAUSE = "legal-clause"
+"""The same, of a notice under Article 16 of the EU's Digital Services Act: why it is illegal."""
 UNDO = "undo"
 """`how` of a step that takes the one before it back."""
 CLEARED = "cleared"
@@ -42,7 +44,8 @@ CLEARED = "cleared"
 CORRECTION = "correction"
 """`how` of a step that tells the host that files of the notice are not what we said."""
 SMTP = "smtp"
-ASIDE = frozenset({CLAUSE, CLEARED, CORRECTION})
+CLAUSES = frozenset({CLAUSE, LEGAL_CLAUSE})
+ASIDE = CLAUSES | {CLEARED, CORRECTION}
 """Steps that lead to no other state, and that no undoing takes away."""
 
 
@@ -132,6 +135,20 @@ class Notice:
     """Oldest first."""
     clause: str | None
     """None: a person wrote it, and the key to open it is not here."""
+    legal: bool = False
+    """It says that something is illegal, as the EU's Digital Services Act has it in Article 16."""
+
+    @property
+    def sent_at(self) -> int | None:
+        """When it was sent the last time; None: never."""
+        sent = [s.at for s in self.steps if s.state is NoticeState.SENT and _counts(s)]
+        return max(sent, default=None)
+
+    @property
+    def told(self) -> tuple[Item, ...]:
+        """What the host was told of."""
+        at = self.sent_at
+        return () if at is None else tuple(i for i in self.items if i.added_at <= at)
 
     @property
     def there(self) -> tuple[Item, ...]:
@@ -139,10 +156,15 @@ class Notice:
         return tuple(item for item in self.items if item.there and item.stands)
 
 
+def _counts(step: Step) -> bool:
+    """It led to a state, and nobody took it back."""
+    return not step.undone and step.how != UNDO and step.how not in ASIDE
+
+
 def by_id(connection: Connection, keyring: Keyring | None, notice: str) -> Notice:
     """Raises NotFound."""
     row = own_row(connection, notice)
-    steps, clause = _steps(connection, keyring, row)
+    steps, clause, legal = _steps(connection, keyring, row)
     return Notice(
         id=row.id,
         hub=row.hub,
@@ -155,6 +177,7 @@ def by_id(connection: Connection, keyring: Keyring | None, notice: str) -> Notic
         items=_items(connection, keyring, row),
         steps=steps,
         clause=clause,
+        legal=legal,
     )
 
 
@@ -331,15 +354,16 @@ def _first_place(said: Sequence[Claim]) -> Claim | None:
 
 def _steps(
     connection: Connection, keyring: Keyring | None, notice: Row[Any]
-) -> tuple[tuple[Step, ...], str | None]:
+) -> tuple[tuple[Step, ...], str | None, bool]:
     rows = step_rows(connection, notice.pk)
     undone = {row.pk for row in rows} - {row.pk for row in counting(rows)}
     steps = []
     clause: str | None = clauses.default(notice.hub)
+    legal = False
     for row in rows:
         note = sealed_text.opened(keyring, row.sealed, notice.id)
-        if row.how == CLAUSE:
-            clause = note
+        if row.how in CLAUSES:
+            clause, legal = note, row.how == LEGAL_CLAUSE
         steps.append(
             Step(
                 at=row.at,
@@ -350,7 +374,7 @@ def _steps(
                 undone=row.pk in undone and row.how != UNDO and row.how not in ASIDE,
             )
         )
-    return tuple(steps), clause
+    return tuple(steps), clause, legal
 
 
 def step_rows(connection: Connection, notice_pk: int) -> list[Row[Any]]:

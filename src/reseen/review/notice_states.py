@@ -32,6 +32,8 @@ class NoticeState(StrEnum):
     """The host says no."""
     RESEEN = "re-seen"
     """It was gone, and is there again."""
+    WITHDRAWN = "withdrawn"
+    """We took it back, and told the host so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +48,31 @@ class NoticeStep:
     """Sealed."""
     hours: int | None = None
     """Of its clock."""
+    other_text: str = ""
+    """What was sent by hand, where that was not our text."""
 
 
 MAY_FOLLOW: dict[NoticeState, frozenset[NoticeState]] = {
     NoticeState.DRAFTED: frozenset({NoticeState.SENT, NoticeState.GONE}),
     NoticeState.SENT: frozenset(
         {NoticeState.SENT, NoticeState.ACKNOWLEDGED, NoticeState.REFUSED, NoticeState.GONE}
+        | {NoticeState.WITHDRAWN}
     ),
-    NoticeState.ACKNOWLEDGED: frozenset({NoticeState.SENT, NoticeState.REFUSED, NoticeState.GONE}),
-    NoticeState.REFUSED: frozenset({NoticeState.SENT, NoticeState.ACKNOWLEDGED, NoticeState.GONE}),
-    NoticeState.GONE: frozenset({NoticeState.RESEEN}),
+    NoticeState.ACKNOWLEDGED: frozenset(
+        {NoticeState.SENT, NoticeState.REFUSED, NoticeState.GONE, NoticeState.WITHDRAWN}
+    ),
+    NoticeState.REFUSED: frozenset(
+        {NoticeState.SENT, NoticeState.ACKNOWLEDGED, NoticeState.GONE, NoticeState.WITHDRAWN}
+    ),
+    NoticeState.GONE: frozenset({NoticeState.RESEEN, NoticeState.WITHDRAWN}),
     NoticeState.RESEEN: frozenset(
         {NoticeState.SENT, NoticeState.ACKNOWLEDGED, NoticeState.REFUSED, NoticeState.GONE}
+        | {NoticeState.WITHDRAWN}
     ),
+    NoticeState.WITHDRAWN: frozenset(),
 }
-"""What may come next. Sent again is a reminder, or an answer to a refusal."""
+"""What may come next. Sent again is a reminder, or an answer to a refusal. After a withdrawal
+comes nothing: what is confirmed since is another notice."""
 
 HOURS: dict[NoticeState, int | None] = {
     NoticeState.DRAFTED: 24,
@@ -69,10 +81,13 @@ HOURS: dict[NoticeState, int | None] = {
     NoticeState.GONE: None,
     NoticeState.REFUSED: 336,
     NoticeState.RESEEN: 24,
+    NoticeState.WITHDRAWN: None,
 }
 """Hours until somebody should look again, where the person who makes the step names no others.
 48 hours is the duty of many platforms. What is gone needs nobody: rechecks go on watching it."""
 
+CLOSED = frozenset({NoticeState.GONE, NoticeState.WITHDRAWN})
+"""States in which nothing is asked of the host: what it held may be in another notice."""
 CHANGEABLE = frozenset({NoticeState.DRAFTED, NoticeState.RESEEN})
 """States in which sightings can still be added: what comes next is a sending."""
 

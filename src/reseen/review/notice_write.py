@@ -3,7 +3,7 @@
 What comes in: a write transaction and who acts. What goes out: rows, each an audit line. It
 promises that only what a person confirmed, and what lives, is drafted; that a sighting is in one
 open notice at most; that steps are appended and never changed; and that nothing is sent from here
-(`mail` hands in, when a person presses send).
+(`sending` hands in, when a person presses send).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from reseen.hubs.kinds import addresses_of
 from reseen.records import Names
 from reseen.review import clauses, confirmed, notice_lines, notice_read, notice_states, sealed_text
 from reseen.review.notice_lines import NoticeChange
-from reseen.review.notice_read import CLAUSE, CLEARED, SMTP, UNDO, Notice
+from reseen.review.notice_read import CLAUSE, CLEARED, LEGAL_CLAUSE, SMTP, UNDO, Notice
 from reseen.review.notice_states import NoticeState, NoticeStep
 from reseen.review.roles import Role, Who
-from reseen.store import audit, service_schema
+from reseen.store import service_schema
 from reseen.store.database import chunks, insert_many, now
 from reseen.store.sealing import Keyring
 
@@ -30,7 +30,8 @@ BY_HAND = frozenset({"e-mail", "form", "letter", "phone", "text", "json", "other
 
 def needs(state: NoticeState) -> Role:
     """Who may make the step into this state: a lead sends; the rest is a reviewer's."""
-    return Role.LEAD if state is NoticeState.SENT else Role.REVIEWER
+    outward = (NoticeState.SENT, NoticeState.WITHDRAWN)
+    return Role.LEAD if state in outward else Role.REVIEWER
 
 
 def draft(
@@ -70,8 +71,8 @@ def draft(
 
 def step(
     connection: Connection, keyring: Keyring | None, id: str, who: Who, made: NoticeStep
-) -> None:
-    """What a person did, or heard from the host.
+) -> Notice | None:
+    """What a person did, or heard from the host; of a sending, the notice that was sent.
 
     Raises Conflict when that is no longer how it stands, or the state cannot follow; InputError for
     a note or a clock that makes no sense; SealError when a note cannot be sealed; AccessError.
@@ -81,9 +82,36 @@ def step(
         raise InputError("this is no way in which a step is made")
     row = seen_as(connection, id, made.version)
     notice_states.check(NoticeState(row.state), made.state)
+    if made.state is NoticeState.WITHDRAWN:
+        raise InputError("a notice is withdrawn by telling the host why")
+    sent = None
     if made.state is NoticeState.SENT:
-        prepare(connection, keyring, row, who)
+        sent = prepare(connection, keyring, row, who)
     append(connection, keyring, row, who, made)
+    return sent
+
+
+def discard(
+    connection: Connection,
+    keyring: Keyring | None,
+    id: str,
+    who: Who,
+    *,
+    version: int | None = None,
+) -> None:
+    """A draft is not wanted: it holds nothing any more. What was confirmed stays confirmed, and may
+    be drafted again. Raises Conflict for what is no draft, or changed; InputError where it holds
+    nothing; AccessError."""
+    who.must_be(Role.REVIEWER)
+    row = seen_as(connection, id, version)
+    if NoticeState(row.state) is not NoticeState.DRAFTED:
+        raise Conflict(
+            "only a draft is discarded: this notice has left the house",
+            remedy="Correct or withdraw it.",
+        )
+    if row.due_at is None:
+        raise InputError("this draft holds nothing")
+    _give_up(connection, keyring, row, who, "")
 
 
 def undo(
@@ -127,34 +155,38 @@ def set_clause(
     who: Who,
     *,
     version: int | None = None,
+    legal: bool = False,
 ) -> None:
-    """What the notice asks, and why, in a person's words. Raises InputError for a text that
-    cannot go out, for instance because it holds a sealed name; Conflict when it was sent already;
-    SealError; AccessError."""
+    """What the notice asks, and why, in a person's words. `legal`: why it is illegal, for a notice
+    under Article 16 of the EU's Digital Services Act, which our usual text does not say. Raises
+    InputError for a text that cannot go out, for instance because it holds a sealed name; Conflict
+    when it was sent already; SealError; AccessError."""
     who.must_be(Role.REVIEWER)
     row = seen_as(connection, id, version)
     if NoticeState(row.state) not in notice_states.CHANGEABLE:
         raise Conflict("this notice was sent: what it says stands", remedy="Draft another one.")
     text = clauses.checked(text)
+    if legal and text == clauses.default(row.hub):
+        raise InputError(
+            "the usual text does not say what is illegal, and why",
+            remedy="Write which law it is against, and what makes it so.",
+        )
     if keyring is None:
         raise no_key()
-    clauses.must_not_name(text, _sealed(connection, keyring, row.pk))
-    beside(connection, keyring, row, who, how=CLAUSE, note=text)
+    clauses.must_not_name(text, sealed_names(connection, keyring, row.pk))
+    beside(connection, keyring, row, who, how=LEGAL_CLAUSE if legal else CLAUSE, note=text)
 
 
-def take_away(
-    connection: Connection, keyring: Keyring | None, id: str, form: str, who: Who
+def to_take_away(
+    connection: Connection, keyring: Keyring | None, row: Row[Any], who: Who
 ) -> Notice:
-    """The notice as it leaves the house in a person's hands, as "text" or "json": an export. Writes
-    that line of the audit log and nothing else. Raises as `prepare` does, NotFound, AccessError."""
+    """The notice as it leaves the house in a person's hands. Raises as `prepare` does, and
+    AccessError."""
     who.must_be(Role.REVIEWER)
-    ready = _ready(connection, keyring, notice_read.own_row(connection, id))
-    items = len(ready.there)
-    audit.write(connection, "export", ready.id, actor=who.actor, form=form, items=items)
-    return ready
+    return _ready(connection, keyring, row)
 
 
-# -- what `mail`, `corrections` and `notice_updates` need too ------------------------------------
+# -- what `sending`, `corrections`, `withdrawals` and `notice_updates` need too -----------
 
 
 def seen_as(connection: Connection, id: str, version: int | None) -> Row[Any]:
@@ -189,7 +221,7 @@ def _ready(connection: Connection, keyring: Keyring | None, row: Row[Any]) -> No
     if ready.clause is None:
         raise no_key()
     if keyring is not None and ready.clause != clauses.default(row.hub):
-        clauses.must_not_name(ready.clause, _sealed(connection, keyring, row.pk))
+        clauses.must_not_name(ready.clause, sealed_names(connection, keyring, row.pk))
     return ready
 
 
@@ -323,7 +355,7 @@ def changed(connection: Connection, row: Row[Any]) -> None:
     )
 
 
-def _sealed(connection: Connection, keyring: Keyring, notice_pk: int) -> list[Names]:
+def sealed_names(connection: Connection, keyring: Keyring, notice_pk: int) -> list[Names]:
     """What is sealed of the removals that a notice is about: to compare with, never to show."""
     return [
         one for some in notice_read.names(connection, keyring, notice_pk).values() for one in some

@@ -1,4 +1,4 @@
-"""What of comments and notices the audit log proves.
+"""What of comments, notices and letters the audit log proves.
 
 What comes in: a connection, and the lines as `LogProof` and `StandingProof` took them. What goes
 out: sentences about what disagrees: a comment or a step that is another than its line says or that
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from reseen.review import notice_lines
 from reseen.store.log_proof import CoveredTable, rows_of
-from reseen.store.service_schema import cases, comments, notice_steps, notices
+from reseen.store.service_schema import cases, comments, notice_letters, notice_steps, notices
 from reseen.store.standing_proof import StandingProof
 
 
@@ -29,9 +29,17 @@ def covered_tables(connection: Connection) -> dict[str, CoveredTable]:
             f"a step of a notice (row {pk}, {connection.scalar(of_notice.where(steps.pk == pk))})"
         )
 
+    letters = notice_letters.c
+    of_letter = select(notices.c.id).join(notice_letters, letters.notice_pk == notices.c.pk)
+
+    def letter(pk: int) -> str:
+        id = connection.scalar(of_letter.where(letters.pk == pk))
+        return f"a letter of a notice (row {pk}, {id})"
+
     return {
         "comments": CoveredTable(rows_of(connection, comments), comment),
         "notice_steps": CoveredTable(rows_of(connection, notice_steps), step),
+        "notice_letters": CoveredTable(rows_of(connection, notice_letters), letter),
     }
 
 

@@ -25,6 +25,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "fact_events": ("pk", "at", "what", "list_pk", "removal_pk", "claim_pk", "user_pk", "sealed"),
     "comments": ("pk", "case_pk", "at", "user_pk", "sealed"),
     "notice_steps": ("pk", "notice_pk", "at", "user_pk", "state", "how", "sealed"),
+    "notice_letters": (
+        *("pk", "notice_pk", "at", "user_pk", "version", "what", "how", "form", "sealed"),
+    ),
     "claim_moves": ("pk", "claim_pk", "from_pk", "to_pk", "at"),
     "innocent_events": ("pk", "at", "what", "innocent_pk", "user_pk", "sealed"),
     "innocents": ("pk", "id", "name", "at"),

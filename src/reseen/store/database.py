@@ -31,7 +31,7 @@ from reseen.store import innocent_schema as _innocents  # noqa: F401  (its table
 from reseen.store import service_schema as _people  # noqa: F401  (its tables are the schema's too)
 from reseen.store.backends import Opening
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest schema: the last revision under `migrations`, and what `schema` says."""
 
 _WRITER = 0x5265_7365

@@ -232,6 +232,24 @@ notice_steps = Table(
 """Append-only: each state that a notice came into. `user_pk` null: by a recheck. `how`: taken away
 (text, json), or smtp. `sealed`: a note."""
 
+notice_letters = Table(
+    "notice_letters",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("notice_pk", ForeignKey("notices.pk"), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("user_pk", ForeignKey("users.pk")),
+    Column("version", BigInteger, nullable=False),
+    Column("what", String(12), nullable=False),
+    Column("how", String(8), nullable=False),
+    Column("form", String(8), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    info=APPEND_ONLY,
+)
+"""Append-only: the exact bytes that left the house, sealed. `version`: of the notice then. `what`:
+notice, correction, withdrawal. `how`: taken (away by a person), mail, hand (a person says that it
+was sent). `form`: text, json, pdf, mail, other (what a person pasted)."""
+
 # -- the gate ------------------------------------------------------------------------------------
 
 api_keys = Table(

@@ -7,26 +7,33 @@ from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
 
 from reseen.errors import InputError
 from reseen.operations import notices as acts
+from reseen.report import pdf
 from reseen.review import (
     clauses,
     confirmed,
+    correction_text,
     corrections,
+    letters,
     mail,
     notice_read,
     notice_states,
     notice_text,
     notice_write,
 )
+from reseen.review.letter_head import Letterhead, lacks
+from reseen.review.notice_items import how_we_know
 from reseen.review.notice_states import NoticeState, NoticeStep
-from reseen.review.roles import Role
+from reseen.review.roles import Role, Who
 from reseen.store.database import now
 from reseen.web import form_values
-from reseen.web.access import Lead, Reader, Reviewer, signed_in
-from reseen.web.rendering import attached, page
-from reseen.web.service import Served
+from reseen.web.access import Reader, Reviewer, signed_in
+from reseen.web.forms import UNSENT, SentForm
+from reseen.web.rendering import page
+from reseen.web.service import Served, Service
 
 router = APIRouter()
 
@@ -42,6 +49,9 @@ SAID = {
     "undone": "The last step is taken back.",
     "corrected": "Noted: the host was told what is not so.",
     "corrected-by-mail": "The mail server took the correction. It stands as told.",
+    "withdrawn": "Noted: the notice is withdrawn, and the host was told.",
+    "withdrawn-by-mail": "The mail server took the withdrawal. The notice is withdrawn.",
+    "discarded": "The draft is discarded. What was confirmed stays confirmed.",
     "recheck": "A recheck is queued; this page knows more when it is done.",
 }
 MEANS = {
@@ -51,7 +61,9 @@ MEANS = {
     NoticeState.GONE: "Nothing of it stands there any more.",
     NoticeState.REFUSED: "The host says no.",
     NoticeState.RESEEN: "It was gone, and is there again.",
+    NoticeState.WITHDRAWN: "We took it back. Nothing is asked of the host.",
 }
+EMPTY = "This draft was discarded: it holds nothing, and nothing of it was sent."
 _A_PAGE = 100
 _MOST_SHOWN = 500
 """Files on a notice's page; its text has them all."""
@@ -66,6 +78,16 @@ _STEPS = (
 Version = Annotated[str, Form(max_length=20)]
 Note = Annotated[str, Form(max_length=20_000)]
 Hours = Annotated[str, Form(max_length=10)]
+
+
+class StepForm(BaseModel):
+    """What a person says of a step; `other`: what was sent, where that was not our text."""
+
+    version: str = Field("", max_length=20)
+    how: str = Field("", max_length=20)
+    note: str = Field("", max_length=20_000)
+    hours: str = Field("", max_length=10)
+    other: str = Field("", max_length=400_000)
 
 
 @router.get("/notices")
@@ -94,6 +116,7 @@ def show(
         waiting=waiting,
         corrections=wrong,
         at=at,
+        sender=service.settings.sender,
         may_draft=who.role >= Role.REVIEWER,
         place=_place,
     )
@@ -115,140 +138,125 @@ def draft(
     if not (hub and account) or "\0" in hub + account:
         raise InputError("a notice is to one hub about one account", remedy="Name both.")
     id = acts.draft(service.store, hub, account, who, hours=form_values.number(hours, "the clock"))
-    return _back(id, "drafted")
+    return back(id, "drafted")
+
+
+@router.get("/notices/sender")
+def sender(request: Request, service: Served, who: Reader) -> Response:
+    """Whose notices they are, as the settings say."""
+    settings = service.settings
+    return page(
+        request,
+        "sender.html",
+        who,
+        sender=settings.sender,
+        from_address=settings.smtp_from,
+        by_mail=mail.can_send(settings),
+    )
 
 
 @router.get("/notices/{id}")
 def one(request: Request, id: str, service: Served, who: Reader) -> Response:
+    return notice_page(request, service, who, id)
+
+
+def notice_page(
+    request: Request, service: Service, who: Who, id: str, form: SentForm = UNSENT
+) -> Response:
+    """A notice's page. `form`: what was typed into one of its forms and could not be taken."""
     # Those who read only see that something was written, not what: it can hold a name.
     writes = who.role >= Role.REVIEWER
+    head = Letterhead(service.settings.sender)
     with service.store.read() as connection:
+        row = notice_read.own_row(connection, id)
         shown = notice_read.by_id(connection, service.keyring if writes else None, id)
         more = len(confirmed.to_add(connection, shown.hub, shown.account))
         wrong = corrections.of_notice(connection, None, id)
+        kept = letters.every(connection, row.pk)
     left = [step for step in shown.steps if step.how not in (notice_read.UNDO, *notice_read.ASIDE)]
     ready = bool(shown.there) and shown.clause is not None
+    empty = shown.state is NoticeState.DRAFTED and not shown.items
+    next_steps = [
+        (route, state, notice_states.HOURS[state])
+        for route, state in _STEPS
+        if state in notice_states.MAY_FOLLOW[shown.state]
+        and not empty
+        and (ready or state is not NoticeState.SENT)
+        and who.role >= notice_write.needs(state)
+    ]
+    takes_back = shown.sent_at is not None and (
+        NoticeState.WITHDRAWN in notice_states.MAY_FOLLOW[shown.state]
+    )
     return page(
         request,
         "notice.html",
         who,
+        status=form.status,
         said=SAID,
+        form=form,
         notice=shown,
-        means=MEANS[shown.state],
-        text=notice_text.as_text(shown) if ready and len(shown.items) <= _MOST_SHOWN else None,
+        means=EMPTY if empty else MEANS[shown.state],
+        empty=empty,
+        text=notice_text.as_text(shown, head)
+        if ready and len(shown.items) <= _MOST_SHOWN
+        else None,
+        lacks=lacks(shown, head.sender) if ready else (),
         ready=ready,
         most_shown=_MOST_SHOWN,
-        how_we_know=notice_text.how_we_know,
+        how_we_know=how_we_know,
+        letters=kept,
         wrong=wrong,
-        correction=None if wrong is None else notice_text.correction_text(wrong),
+        correction=None if wrong is None else correction_text.as_text(wrong, head),
         may_correct=who.role >= Role.LEAD,
+        may_withdraw=takes_back and who.role >= Role.LEAD and service.keyring is not None,
+        may_discard=shown.state is NoticeState.DRAFTED and not empty and writes,
         more=more,
         at=now(),
         changeable=shown.state in notice_states.CHANGEABLE,
-        next_steps=[
-            (route, state, notice_states.HOURS[state])
-            for route, state in _STEPS
-            if state in notice_states.MAY_FOLLOW[shown.state]
-            and who.role >= notice_write.needs(state)
-        ],
+        next_steps=next_steps,
         ways=sorted(notice_write.BY_HAND),
         may_write=writes,
         may_send=who.role >= Role.LEAD and mail.can_send(service.settings),
-        can_undo=writes and bool(left),
+        can_undo=writes and bool(left) and shown.state is not NoticeState.DRAFTED,
+        pdf=pdf.available(),
         sealed_notes=service.keyring is not None,
         longest_clause=clauses.LONGEST,
         place=_place(shown.hub, shown.account),
     )
 
 
-@router.get("/notices/{id}/text")
-def text(id: str, service: Served, who: Reviewer) -> Response:
-    """Taking it away is an export: written to the audit log."""
-    taken = acts.take_away(service.store, service.keyring, id, "text", who)
-    return _file(notice_text.as_text(taken), "text/plain; charset=utf-8", f"{taken.id}.txt")
-
-
-@router.get("/notices/{id}/json")
-def json(id: str, service: Served, who: Reviewer) -> Response:
-    taken = acts.take_away(service.store, service.keyring, id, "json", who)
-    return _file(notice_text.as_json(taken), "application/json", f"{taken.id}.json")
-
-
-@router.get("/notices/{id}/correction")
-def correction(id: str, service: Served, who: Reviewer) -> Response:
-    """The text that tells the host what is not so; taking it away is written to the audit log."""
-    taken = acts.take_correction(service.store, service.keyring, id, "text", who)
-    name = f"{taken.notice.id}-correction.txt"
-    return _file(notice_text.correction_text(taken), "text/plain; charset=utf-8", name)
-
-
-@router.get("/notices/{id}/correction/json")
-def correction_json(id: str, service: Served, who: Reviewer) -> Response:
-    """The same for machines, and recorded as well."""
-    taken = acts.take_correction(service.store, service.keyring, id, "json", who)
-    name = f"{taken.notice.id}-correction.json"
-    return _file(notice_text.correction_json(taken), "application/json", name)
-
-
-@router.post("/notices/{id}/correction/send")
-def send_correction(
-    id: str,
-    service: Served,
-    who: Lead,
-    to: Annotated[str, Form(max_length=400)] = "",
-    version: Version = "",
-) -> Response:
-    """Hand it to the mail server; it stands as told when that took it."""
-    seen = form_values.number(version, "the version")
-    acts.send_correction(service.store, service.keyring, service.settings, id, to, who, seen)
-    return _back(id, "corrected-by-mail")
-
-
-@router.post("/notices/{id}/corrected")
-def corrected(
-    id: str, service: Served, who: Lead, version: Version = "", note: Note = ""
-) -> Response:
-    """A person sent the correction to the host."""
-    seen = form_values.number(version, "the version")
-    acts.corrected(service.store, service.keyring, id, who, seen, note)
-    return _back(id, "corrected")
-
-
 @router.post("/notices/{id}/clause")
 def clause(
+    request: Request,
     id: str,
     service: Served,
     who: Reviewer,
     version: Version = "",
     clause: Annotated[str, Form(max_length=20_000)] = "",
+    ground: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
     seen = form_values.number(version, "the version")
-    acts.set_clause(service.store, service.keyring, id, clause, who, seen)
-    return _back(id, "clause")
+    form = SentForm({"clause": clause, "ground": ground})
+    text = form.take("clause", lambda: clauses.checked(clause), "")
+    if form.wrong:
+        return notice_page(request, service, who, id, form)
+    legal = ground == "law"
+    # What names somebody is refused without being shown again.
+    acts.set_clause(service.store, service.keyring, id, text, who, seen, legal=legal)
+    return back(id, "clause")
 
 
-@router.post("/notices/{id}/send")
-def send(
-    id: str,
-    service: Served,
-    who: Lead,
-    to: Annotated[str, Form(max_length=400)] = "",
-    version: Version = "",
-    hours: Hours = "",
-) -> Response:
-    made = NoticeStep(
-        NoticeState.SENT,
-        version=form_values.number(version, "the version"),
-        hours=form_values.number(hours, "the clock"),
-    )
-    acts.send(service.store, service.keyring, service.settings, id, to, who, made)
-    return _back(id, "mailed")
+@router.post("/notices/{id}/discard")
+def discard(id: str, service: Served, who: Reviewer, version: Version = "") -> Response:
+    seen = form_values.number(version, "the version")
+    acts.discard(service.store, service.keyring, id, who, seen)
+    return back(id, "discarded")
 
 
 @router.post("/notices/{id}/recheck")
 def recheck(id: str, service: Served, who: Reviewer) -> Response:
     acts.recheck(service.store, id, who)
-    return _back(id, "recheck")
+    return back(id, "recheck")
 
 
 @router.post("/notices/{id}/undo")
@@ -257,30 +265,25 @@ def undo(
 ) -> Response:
     seen = form_values.number(version, "the version")
     acts.undo(service.store, service.keyring, id, who, seen, note)
-    return _back(id, "undone")
+    return back(id, "undone")
 
 
 def _stepped(route: str, state: NoticeState) -> None:
     """The route of one step."""
 
     def handle(
-        id: str,
-        service: Served,
-        who: Reviewer,
-        version: Version = "",
-        how: Annotated[str, Form(max_length=20)] = "",
-        note: Note = "",
-        hours: Hours = "",
+        id: str, service: Served, who: Reviewer, sent: Annotated[StepForm, Form()]
     ) -> Response:
         made = NoticeStep(
             state,
-            version=form_values.number(version, "the version"),
-            how=how or None,
-            note=note,
-            hours=form_values.number(hours, "the clock"),
+            version=form_values.number(sent.version, "the version"),
+            how=sent.how or None,
+            note=sent.note,
+            hours=form_values.number(sent.hours, "the clock"),
+            other_text=sent.other,
         )
-        acts.step(service.store, service.keyring, id, who, made)
-        return _back(id, state.value)
+        acts.step(service.store, service.keyring, id, who, made, service.settings.sender)
+        return back(id, state.value)
 
     router.add_api_route(
         f"/notices/{{id}}/{route}",
@@ -300,12 +303,9 @@ def _place(hub: str, account: str) -> str:
     return f"{quote(hub, safe='')}/{quote(account, safe='')}"
 
 
-def _back(id: str, done: str) -> Response:
+def back(id: str, done: str) -> Response:
+    """To the notice's page, which says what was done."""
     return RedirectResponse(f"/notices/{quote(id, safe='')}?done={done}", status_code=303)
-
-
-def _file(content: str, kind: str, name: str) -> Response:
-    return Response(content, media_type=kind, headers=attached(name))
 
 
 def _state_of(given: str) -> NoticeState:
