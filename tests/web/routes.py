@@ -101,6 +101,7 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("POST", "/scans"): Role.LEAD,
     ("GET", "/scans/{id}"): Role.READER,
     ("POST", "/scans/{id}/stop"): Role.LEAD,
+    ("POST", "/schedules/{id}/stop"): Role.LEAD,
     # administrators
     ("GET", "/audit"): Role.LEAD,
     ("GET", "/audit/head"): Role.LEAD,

@@ -12,15 +12,17 @@ import pytest
 from fastapi import FastAPI
 from replica.server import Replica
 from replica.world import World
+from sqlalchemy import update
 from tests.operations.working import worker_at
 from tests.scan.walking import fill as fill_registry
 from tests.web.visitors import Visitor
 
 from reseen.errors import InputError
-from reseen.operations import jobs
+from reseen.operations import jobs, schedules
 from reseen.review.roles import Role
 from reseen.settings import HubSettings
-from reseen.store.database import Store
+from reseen.store import service_schema
+from reseen.store.database import Store, now
 from reseen.web import form_values
 from reseen.web.app import make_app
 from reseen.web.service import Service
@@ -210,3 +212,77 @@ def test_repositories_may_be_given_by_their_addresses(visit: Visit, service: Ser
     assert (what["repos"], what["types"]) == (["g/h"], ["model"])
     target, _ = jobs.target_of(what)
     assert target.names == ("g/h", "a/b", "c/d", "e/f")
+
+
+def test_a_scan_of_the_whole_hub_is_set_up_seen_by_a_reader_and_stopped(
+    visit: Visit, service: Service
+) -> None:
+    lead, reader = visit(Role.LEAD), visit(Role.READER)
+    form = {"everything": "yes", "new": "yes", "every": "2", "unit": "days"}
+    assert lead.post("/scans", form).headers["location"] == "/scans?done=scheduled"
+    assert lead.post("/scans", form).headers["location"] == "/scans?done=same-schedule"
+    for page in (lead.get("/scans?done=scheduled").text, reader.get("/scans").text):
+        assert "what is new, the whole hub (models)" in page
+        assert "2 days" in page
+        assert "by sample-lead" in page
+    assert "Stop it" not in reader.get("/scans").text
+    schedules.make_due(service.store)
+    found = re.search(r'action="(/schedules/[^"]+)"', lead.get("/scans").text)
+    assert found is not None
+    waiting = re.search(r'href="(/scans/jb-[^"]+)"', lead.get("/scans").text)
+    assert waiting is not None
+    assert "Look at what is new" in lead.get(waiting[1]).text
+    id = found[1].split("/")[2]
+    assert lead.get(f"/scans/{id}").status_code == 404
+    assert lead.post(found[1]).headers["location"] == "/scans?done=unscheduled"
+    assert "Asked for again and again" not in lead.get("/scans").text
+    assert "stopped" in lead.get(waiting[1]).text
+
+
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        ({"everything": "yes", "accounts": "account-01"}, "everything"),
+        ({"accounts": "account-01", "every": "0"}, "every"),
+        ({"accounts": "account-01", "every": "400", "unit": "days"}, "every"),
+        ({"accounts": "account-01", "every": "2", "unit": "minutes"}, "every"),
+        ({"accounts": "account-01", "every": "soon"}, "every"),
+        ({"accounts": "account-01", "new": "yes"}, "every"),
+        ({"accounts": "account-01", "since": "7d", "every": "1"}, "since"),
+        ({"repos": "account-01/lora", "new": "yes", "every": "1"}, "repos"),
+    ],
+)
+def test_what_cannot_be_repeated_so_is_said_at_its_field(
+    visit: Visit, form: dict[str, str], field: str
+) -> None:
+    lead = visit(Role.LEAD)
+    answer = lead.post("/scans", form)
+    assert answer.status_code == 400
+    marked = re.findall(r'<[^>]*aria-invalid="true"[^>]*>', answer.text)
+    assert [f'name="{field}"' in each for each in marked] == [True]
+    assert "No scan was asked for" in answer.text
+
+
+def test_what_goes_on_is_said_whoever_works_on_it(visit: Visit, service: Service) -> None:
+    """Waiting behind others; taken over; left by a process that ended; stopping."""
+    lead = visit(Role.LEAD)
+    first, path = started(lead), started(lead, accounts="account-02")
+    assert "1 other is done first" in lead.get(path).text
+    id = first.rsplit("/", 1)[1]
+    table = service_schema.jobs
+
+    def stands(**values: object) -> str:
+        with service.store.write() as connection:
+            connection.execute(update(table).where(table.c.id == id).values(**values))
+        return str(lead.get(first).text)
+
+    begun = {"state": "running", "started_at": now(), "leased_by": "elsewhere 1 x", "lives": 1}
+    page = stands(**begun, leased_until=now() + 10**8)
+    for word in ("waits for its turn", "taken it over", "No process works"):
+        assert word not in page
+    assert "another has taken it over" in stands(lives=2)
+    assert "No process works on it" in stands(leased_until=now() - 10**6)
+    assert "It stops in order" in stands(state="stopped", leased_until=now() + 10**8)
+    ended = stands(ended_at=now(), leased_by=None, leased_until=None)
+    for word in ("It stops in order", "taken it over", "hx-trigger"):
+        assert word not in ended

@@ -44,20 +44,27 @@ class JobKind(StrEnum):
 
     SCAN = "scan"
     """Accounts, repositories, what is new: what a person asks for."""
+    WATCH = "watch"
+    """What is new since the last time, from a mark on."""
     REPOSITORY = "repository"
     """One repository that a hub says has changed."""
     RECHECK = "recheck"
     """Do known sightings still stand?"""
     READ = "read"
     """Known copies that nobody has read, as far as was asked."""
+    SCHEDULE = "schedule"
+    """No work itself: while it waits, `schedules` asks for its work again and again."""
 
 
 LANES = (
     frozenset({JobKind.SCAN}),
+    frozenset({JobKind.WATCH}),
     frozenset({JobKind.READ}),
     frozenset({JobKind.REPOSITORY, JobKind.RECHECK}),
 )
-"""Jobs of one lane are done one after the other: a scan of days keeps no hook waiting."""
+"""Jobs of one lane are done one after the other: a scan of days keeps no hook waiting, and no look
+at what is new."""
+_OF_LEADS = frozenset({JobKind.SCAN, JobKind.WATCH, JobKind.SCHEDULE})
 
 
 class JobState(StrEnum):
@@ -88,6 +95,10 @@ class Job:
     scan_pk: int | None
     progress: Mapping[str, Any]
     problem: str | None
+    lives: int = 0
+    """Processes that have begun it."""
+    leased_until: int | None = None
+    """Until when a process that works on it has said so."""
 
     @property
     def under_way(self) -> bool:
@@ -108,7 +119,7 @@ def ask(
     """Queue it; (its id, whether it is new). What waits under the same key is not queued again; for
     a person, what runs neither. Raises AccessError, and Conflict when the queue is full."""
     if who is not None:
-        who.must_be(Role.LEAD if kind is JobKind.SCAN else Role.REVIEWER)
+        who.must_be(Role.LEAD if kind in _OF_LEADS else Role.REVIEWER)
         actor = who.actor
     key = key or key_of(kind, what)
     same = [JobState.WAITING.value]
@@ -172,10 +183,28 @@ def by_id(connection: Connection, id: str) -> Job:
 
 
 def every(connection: Connection, *, most: int = 100, skip: int = 0) -> list[Job]:
-    """What is under way and waiting first, then the last asked for."""
+    """What is under way and waiting first, then the last asked for; schedules are no work."""
     ended = jobs.c.state.not_in([JobState.WAITING.value, JobState.RUNNING.value])
-    query = _query().order_by(ended, jobs.c.pk.desc()).limit(most).offset(skip)
+    work = jobs.c.kind != JobKind.SCHEDULE.value
+    query = _query().where(work).order_by(ended, jobs.c.pk.desc()).limit(most).offset(skip)
     return [_job(row) for row in connection.execute(query)]
+
+
+def ahead_of(connection: Connection, job: Job) -> int:
+    """How many jobs are done before one that waits: those of its lane under way, and those that
+    `take` takes first."""
+    if job.state is not JobState.WAITING:
+        return 0
+    lane = next((lane for lane in LANES if job.kind in lane), frozenset())
+    of_persons, earlier = jobs.c.asked_by.is_not(None), jobs.c.pk < job.pk
+    first = of_persons | earlier if job.asked_by is None else of_persons & earlier
+    under_way = jobs.c.state.in_([JobState.RUNNING.value, JobState.STOPPED.value])
+    query = select(func.count()).where(
+        jobs.c.kind.in_([kind.value for kind in lane]),
+        jobs.c.ended_at.is_(None),
+        under_way | ((jobs.c.state == JobState.WAITING.value) & first),
+    )
+    return int(connection.scalar(query) or 0)
 
 
 def last_of(connection: Connection, kind: JobKind, key: str) -> Job | None:
@@ -194,7 +223,8 @@ def last_asked(connection: Connection, kind: JobKind, what: Mapping[str, Any]) -
 
 def by_state(connection: Connection) -> dict[str, int]:
     """How many jobs are in each state."""
-    query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+    work = jobs.c.kind != JobKind.SCHEDULE.value
+    query = select(jobs.c.state, func.count()).where(work).group_by(jobs.c.state)
     return {str(state): int(count) for state, count in connection.execute(query)}
 
 
@@ -332,6 +362,8 @@ def _job(row: Row[Any]) -> Job:
         scan_pk=row.scan_pk,
         progress=_progress(row.progress),
         problem=row.problem,
+        lives=row.lives,
+        leased_until=row.leased_until,
     )
 
 
@@ -348,6 +380,7 @@ def scan_of(target: Target, options: Options = USUAL, *, hub: str | None = None)
         "repos": list(target.repos),
         **({"typed": [list(each) for each in target.typed]} if target.typed else {}),
         "accounts": list(target.authors),
+        **({"everything": True} if target.everything else {}),
         "since": None if target.since is None else target.since.isoformat(),
         "types": [kind.value for kind in target.types],
         "confirm": options.confirm.value,
@@ -384,6 +417,7 @@ def target_of(what: Mapping[str, Any]) -> tuple[Target, Options]:
             repos=tuple(what["repos"]),
             typed=tuple((RepoType(kind), repo) for kind, repo in what.get("typed", ())),
             authors=tuple(what["accounts"]),
+            everything=bool(what.get("everything")),
             since=None if what["since"] is None else datetime.fromisoformat(what["since"]),
         )
         options = Options(
@@ -394,6 +428,6 @@ def target_of(what: Mapping[str, Any]) -> tuple[Target, Options]:
             return replace(target, owed=True), replace(options, edited=edited, background=0)
     except (KeyError, TypeError, ValueError):
         raise InputError("this scan was asked for by another version of Reseen") from None
-    if not (target.names or target.authors or target.since):
+    if not (target.names or target.authors or target.since or target.everything):
         raise InputError("nothing to scan was named")
     return target, options

@@ -16,9 +16,10 @@ from reseen.operations.jobs import Job, JobKind, JobState
 from reseen.operations.logs import log, where
 from reseen.scan.context import ScanContext
 from reseen.scan.pace import Pace
-from reseen.scan.progress import Listener, Progress
+from reseen.scan.progress import Listener, Outcome, Progress
 from reseen.scan.recheck import revisit
 from reseen.scan.walk import walk
+from reseen.scan.watch import WatchContext, one_round
 from reseen.settings import HubSettings
 from reseen.store.database import Store
 from reseen.store.lease import Owner
@@ -94,22 +95,10 @@ class _RunningJob:
             await patiently(self._tell)
 
     async def _scan(self, hub: Hub) -> tuple[JobState, str | None]:
-        target, options = jobs.target_of(self._job.what)
         # What is left from before, and cannot be done now, is no reason not to scan.
         since = await patiently(lambda: scans.begin(self._at.store)) or 0
         try:
-            outcome = await walk(
-                ScanContext(
-                    self._at.store,
-                    self._at.keyring,
-                    hub,
-                    target,
-                    options,
-                    pace=self._at.pace,
-                    listener=Listener(self._report),
-                    stop=self._stop,
-                )
-            )
+            outcome = await self._walk(hub)
         finally:
             await patiently(lambda: scans.end(self._at.store, since))
         self._scan_pk = outcome.scan
@@ -119,6 +108,22 @@ class _RunningJob:
             return JobState.WAITING, None
         why = f"{outcome.stopped or ''} Ask for it again: it goes on where it was."
         return JobState.FAILED, why
+
+    async def _walk(self, hub: Hub) -> Outcome:
+        at, (target, options) = self._at, jobs.target_of(self._job.what)
+        listener = Listener(self._report)
+        if self._job.kind is JobKind.WATCH:
+            watched = WatchContext(
+                *(at.store, at.keyring, target, options, lambda found: None), pace=at.pace
+            )
+            return await one_round(watched, hub, self._stop, listener)
+        context = ScanContext(
+            *(at.store, at.keyring, hub, target, options),
+            pace=at.pace,
+            listener=listener,
+            stop=self._stop,
+        )
+        return await walk(context)
 
     async def _recheck(self, hub: Hub, asked: HubSettings) -> tuple[JobState, str | None]:
         what = self._job.what

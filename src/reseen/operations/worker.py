@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from reseen.hubs import kinds
 from reseen.hubs.hub import Hub
-from reseen.operations import consequences, jobs, reading, rechecks
+from reseen.operations import consequences, jobs, reading, rechecks, schedules
 from reseen.operations.jobs import Job, JobKind
 from reseen.operations.logs import log
 from reseen.operations.running import Workplace, patiently, run
@@ -94,6 +94,7 @@ class Worker:
             reading.queue_if_due(self._store, hub, self._intervals.reread)
             every, most = self._intervals.recheck, self._intervals.rechecked
             rechecks.queue_if_due(self._store, hub, every, most)
+        schedules.make_due(self._store)
 
     def _run(self) -> None:
         try:
@@ -116,7 +117,9 @@ class Worker:
             self._intervals.beat,
             ending,
         )
-        with ThreadPoolExecutor(4, thread_name_prefix="reseen-jobs-store") as pool:
+        with ThreadPoolExecutor(
+            len(jobs.LANES) + 1, thread_name_prefix="reseen-jobs-store"
+        ) as pool:
             self._loop.set_default_executor(pool)
             lanes = [self._lane(workplace, lane) for lane in jobs.LANES]
             await asyncio.gather(self._housekeeping(ending), *lanes)

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -117,6 +117,15 @@ async def watching(context: WatchContext, hub: Hub, stop: asyncio.Event) -> None
     await _Watch(context, hub, stop).run()
 
 
+async def one_round(
+    context: WatchContext, hub: Hub, stop: asyncio.Event, listener: Listener
+) -> Outcome:
+    """One round inside a running loop, from the mark that a watch or an earlier round of the same
+    target left; what it came to."""
+    _, outcome = await _Watch(context, hub, stop).round(None, listener)
+    return outcome
+
+
 class _Watch:
     """One process's watch over one hub."""
 
@@ -133,26 +142,22 @@ class _Watch:
         context, stop = self._context, self._stop
         loop = asyncio.get_running_loop()
         recheck_at = time.monotonic() + context.intervals.recheck
+        told = Listener(found=context.found)
         with ThreadPoolExecutor(1, thread_name_prefix="reseen-store") as thread:
             while not stop.is_set():
                 if context.before is not None:
                     for sighting in await loop.run_in_executor(thread, context.before):
                         context.found(sighting)
                 if await loop.run_in_executor(thread, self._owes):
-                    await self._walk(owed.EVERYTHING, owed.AS_ASKED)
-                since = await loop.run_in_executor(thread, self._mark)
-                target = replace(context.target, since=since)
-                outcome = await self._walk(target, replace(context.options, again=False))
-                if outcome.ended:
-                    await loop.run_in_executor(thread, self._move_mark, since)
+                    await self._walk(owed.EVERYTHING, owed.AS_ASKED, told)
+                since, outcome = await self.round(thread, told)
                 if context.rounds:
                     context.rounds(Round(since, outcome.coverage.walked, outcome.ended))
                 if not stop.is_set() and time.monotonic() >= recheck_at:
-                    most, told = context.intervals.rechecked, context.found
                     await revisit(
                         *(self._store, self._hub),
-                        most=most,
-                        on_change=told,
+                        most=context.intervals.rechecked,
+                        on_change=context.found,
                         stop=stop,
                         gone_after=context.gone_after,
                     )
@@ -160,13 +165,23 @@ class _Watch:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), context.intervals.round)
 
-    async def _walk(self, target: Target, options: Options) -> Outcome:
+    async def round(self, thread: Executor | None, listener: Listener) -> tuple[datetime, Outcome]:
+        """What changed since the mark, which moves when all of it was looked at."""
+        loop, context = asyncio.get_running_loop(), self._context
+        since = await loop.run_in_executor(thread, self._mark)
+        target = replace(context.target, since=since)
+        outcome = await self._walk(target, replace(context.options, again=False), listener)
+        if outcome.ended:
+            await loop.run_in_executor(thread, self._move_mark, since)
+        return since, outcome
+
+    async def _walk(self, target: Target, options: Options, listener: Listener) -> Outcome:
         context = self._context
         outcome = await walk(
             ScanContext(
                 *(context.store, context.keyring, self._hub, target, options),
                 pace=context.pace,
-                listener=Listener(found=context.found),
+                listener=listener,
                 stop=self._stop,
             )
         )

@@ -115,6 +115,20 @@ def since(text: str) -> datetime | None:
         ) from None
 
 
+def period(number_given: str, unit: str) -> int | None:
+    """Seconds of so many hours or days; None for nothing. Raises InputError."""
+    count = number(number_given, "how often")
+    if count is None:
+        return None
+    size = {"hours": 3_600, "days": 86_400}.get(unit)
+    if size is None or not 1 <= count * size <= 365 * 86_400:
+        raise InputError(
+            "this is not how often a scan can be repeated",
+            remedy="Give a number of hours or days, a year at most.",
+        )
+    return count * size
+
+
 def types(given: list[str]) -> list[RepoType]:
     """Kinds of repository; models when nothing is ticked. Raises InputError."""
     try:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
-from reseen.errors import InputError
+from reseen.errors import InputError, NotFound
 from reseen.observed.blind_spots import UNJUDGED, tally
-from reseen.operations import jobs, scans
+from reseen.operations import jobs, scans, schedules
 from reseen.operations.jobs import Job, JobKind
 from reseen.records import Coverage, RepoType, Rung
 from reseen.review import queue
@@ -21,8 +22,9 @@ from reseen.review.roles import Role
 from reseen.scan import left_out
 from reseen.scan import scan_rows as rows
 from reseen.scan.progress import Outcome
-from reseen.scan.target import Confirm, Options, target_naming
+from reseen.scan.target import Confirm, Options, Target, target_naming
 from reseen.settings import HubSettings
+from reseen.store.database import now
 from reseen.web import form_values
 from reseen.web.access import Lead, Reader
 from reseen.web.forms import UNSENT, SentForm
@@ -32,12 +34,17 @@ from reseen.web.service import Served, Service
 router = APIRouter()
 
 SAID = {
-    "asked": "It waits for its turn; this page says how far it is.",
+    "asked": "It is asked for; this page says how far it is.",
     "there": "The same was asked for already: this is it.",
     "stopped": "It stops in order. The same scan asked for again goes on where it was.",
 }
 AFTERWARDS = {"there": SAID["there"]}
 """What is still so of a scan that ended: its address goes on carrying the word."""
+SAID_OF_ALL = {
+    "scheduled": "It is set up: the first time is now.",
+    "same-schedule": "The same is asked for again and again already.",
+    "unscheduled": "It is stopped, and what it asked for last ends in order.",
+}
 _A_PAGE = 50
 _MOST_SHOWN = 200
 """Problems and cases on a scan's page."""
@@ -64,6 +71,12 @@ class ScanForm(BaseModel):
     since: str = Field("", max_length=100)
     types: list[str] = Field([], max_length=3)
     confirm: str = Field(Confirm.HEADER.value, max_length=20)
+    everything: str = Field("", max_length=10)
+    new: str = Field("", max_length=10)
+    """Only what is new since the last time."""
+    every: str = Field("", max_length=10)
+    """How many hours or days; nothing: once."""
+    unit: str = Field("hours", max_length=10)
     refs: str = Field("", max_length=10)
 
 
@@ -78,15 +91,22 @@ def _shown(
     skip = min(form_values.number(before, "the page") or 0, 1_000_000)
     with service.store.read() as connection:
         found = jobs.every(connection, most=_A_PAGE + 1, skip=skip)
+        repeated = schedules.in_force(connection)
     return page(
         request,
         "scans.html",
         who,
         status=form.status,
         form=form,
-        said=SAID,
+        said=SAID_OF_ALL,
         jobs=found[:_A_PAGE],
+        goes_on=any(job.ended_at is None for job in found[:_A_PAGE]),
+        older_page=skip > 0,
+        schedules=repeated,
+        every_words=every_words,
         words=job_words,
+        words_of=work_words,
+        now=now(),
         older=skip + _A_PAGE if len(found) > _A_PAGE else None,
         may_start=who.role >= Role.LEAD,
         hubs=service.settings.hubs,
@@ -113,9 +133,10 @@ def start(
         "types", lambda: form_values.types(typed.types) if typed.types else [], no_types
     )
     target = replace(
-        target_naming(repos, types, more=bool(authors or since)),
+        target_naming(repos, types, more=bool(authors or since or typed.everything)),
         authors=tuple(authors),
         since=since,
+        everything=bool(typed.everything),
     )
     confirm = form.take("confirm", lambda: form_values.confirm(typed.confirm), Confirm.HEADER)
     what = jobs.scan_of(
@@ -123,15 +144,50 @@ def start(
         Options(confirm=confirm, refs=bool(typed.refs)),
         hub=None if hub is service.settings.hubs[0] else hub.name,
     )
-    if not (form.wrong or target.names or what["accounts"] or what["since"]):
-        form.wrong[""] = InputError(
-            "nothing to scan was named",
-            remedy="Name an account, a repository, or a date.",
-        )
+    every = form.take("every", lambda: form_values.period(typed.every, typed.unit), None)
+    _fits_together(form, typed, target, every)
     if form.wrong:
         return _shown(request, service, who, form)
+    if every is not None:
+        kind = JobKind.WATCH if typed.new else JobKind.SCAN
+        place = form.take(
+            "every", lambda: schedules.set_up(service.store, kind, what, every, who), None
+        )
+        if place is None:
+            return _shown(request, service, who, form)
+        done = "scheduled" if place[1] else "same-schedule"
+        return RedirectResponse(f"/scans?done={done}", status_code=303)
     id, new = scans.queue(service.store, what, who)
     return RedirectResponse(f"/scans/{id}?done={'asked' if new else 'there'}", status_code=303)
+
+
+def _fits_together(form: SentForm, typed: ScanForm, target: Target, every: int | None) -> None:
+    """Say what of the form cannot be meant, where each field alone is right."""
+    nothing = not (target.names or target.authors or target.since or target.everything)
+    if not form.wrong and nothing:
+        form.wrong[""] = InputError(
+            "nothing to scan was named",
+            remedy="Name an account, a repository, or a date, or tick the whole hub.",
+        )
+    if target.everything and (target.names or target.authors):
+        form.wrong.setdefault("everything", InputError(
+            "the whole hub holds what is named",
+            remedy="Take the names out, or do not tick the whole hub.",
+        ))  # fmt: skip
+    if typed.new and typed.every and target.names:
+        form.wrong.setdefault("repos", InputError(
+            "what is new is looked for at accounts, or at the whole hub",
+            remedy="Name accounts, or scan these repositories whole each time.",
+        ))  # fmt: skip
+    if typed.new and not typed.every:
+        form.wrong.setdefault("every", InputError(
+            "what is new is looked for again and again", remedy="Say how often.",
+        ))  # fmt: skip
+    if every is not None and target.since is not None:
+        form.wrong.setdefault("since", InputError(
+            "a scan that is repeated takes no date",
+            remedy="Leave it out, and tick what is new since the last time.",
+        ))  # fmt: skip
 
 
 def _hub(given: str, service: Service) -> HubSettings:
@@ -149,6 +205,9 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
     """The whole page, or for htmx the part that changes."""
     with service.store.read() as connection:
         job = jobs.by_id(connection, id)
+        if job.kind is JobKind.SCHEDULE:
+            raise NotFound.of("scan", id, "The page of scans shows them.")
+        ahead = jobs.ahead_of(connection, job)
         outcome = _outcome(connection, job) or ScanOutcome()
     part = "hx-request" in request.headers
     goes_on = job.state is jobs.JobState.WAITING or job.under_way
@@ -160,6 +219,8 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         job=job,
         words=job_words,
         goes_on=goes_on,
+        ahead=ahead,
+        now=now(),
         coverage=outcome.coverage,
         problems=outcome.problems,
         problem_count=outcome.problem_count,
@@ -179,6 +240,12 @@ def stop(id: str, service: Served, who: Lead) -> Response:
     return RedirectResponse(f"/scans/{stopped}?done=stopped", status_code=303)
 
 
+@router.post("/schedules/{id}/stop")
+def stop_schedule(id: str, service: Served, who: Lead) -> Response:
+    schedules.stop(service.store, id, who)
+    return RedirectResponse("/scans?done=unscheduled", status_code=303)
+
+
 _CONFIRMS = (
     (Confirm.HEADER.value, "its header: cheap"),
     (Confirm.FULL.value, "every byte: sure"),
@@ -188,14 +255,29 @@ _CONFIRMS = (
 
 def job_words(job: Job) -> str:
     """What it looks at, in a few words; foreign text is made visible where it is shown."""
-    what = job.what
-    if job.kind is JobKind.RECHECK:
+    return work_words(job.kind, job.what)
+
+
+def every_words(seconds: int) -> str:
+    """ "day", "6 hours"."""
+    size, unit = (86_400, "day") if seconds % 86_400 == 0 else (3_600, "hour")
+    count = seconds // size
+    return unit if count == 1 else f"{count:,} {unit}s"
+
+
+def work_words(kind: JobKind, what: Mapping[str, Any]) -> str:
+    """What such work looks at."""
+    if kind is JobKind.RECHECK:
         account = what.get("account")
         return f"Known sightings of {account}" if account else "Known sightings"
     named = [*(what.get("repos") or ()), *(repo for _, repo in what.get("typed") or ())]
-    if job.kind is JobKind.READ and not named:
+    if kind is JobKind.READ and not named:
         return f"Known copies that are not read, at {what['hub']}"
-    parts: list[str] = [f"at {what['hub']}"] if what.get("hub") else []
+    parts: list[str] = ["what is new"] if kind is JobKind.WATCH else []
+    parts += [f"at {what['hub']}"] if what.get("hub") else []
+    if what.get("everything"):
+        types = [f"{word}s" for word in what.get("types") or ()]
+        parts.append(f"the whole hub ({', '.join(types)})")
     for given, label in ((what.get("accounts") or [], "account"), (named, "repository")):
         if len(given) == 1:
             parts.append(f"{label} {given[0]}")
