@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve docs screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-verify \
+.PHONY: demo demo-serve docs screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-start bench-begin bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -103,6 +103,14 @@ bench-best-first: $(VENV)/.dev
 # Taking 100,000 sightings into cases, on SQLite and, where it is installed, on PostgreSQL.
 bench-cases: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.take_into_cases
+
+# From an empty folder to the first decision of an invited reviewer.
+bench-begin: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.from_nothing
+
+# What each figure of the start page costs over 100,000 cases, and a search.
+bench-start: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.start_page
 
 # Proving 1,000,000 decided cases against the audit log, on SQLite and, where it is installed, on PostgreSQL.
 bench-verify: $(VENV)/.dev

@@ -109,7 +109,8 @@ def measure(store: Store, count: int) -> dict[str, float]:
 
 
 @contextmanager
-def _url(kind: str) -> Iterator[str]:
+def url_of(kind: str) -> Iterator[str]:
+    """An empty database of this kind. Raises Missing."""
     if kind == "sqlite":
         with tempfile.TemporaryDirectory() as folder:
             yield f"sqlite:///{Path(folder) / 'reseen.db'}"
@@ -133,7 +134,7 @@ def main() -> None:
 
     for kind in AIMS if given.on == "both" else (given.on,):
         try:
-            with _url(kind) as url, Store(url) as store:
+            with url_of(kind) as url, Store(url) as store:
                 seconds = measure(store, given.sightings)
         except Missing as e:
             print(f"{kind}: not measured: {e}", file=sys.stderr)

@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.take_into_cases import _url
+from benchmarks.take_into_cases import url_of
 from reseen.operations import log_check
 from reseen.records import Confirmed, DigestKind, Rung, SightingState
 from reseen.review.decision_records import appended
@@ -149,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(measure(given.url)))
         return 0
     for kind in ("sqlite", "postgresql") if given.on == "both" else (given.on,):
-        with _url(kind) as url:
+        with url_of(kind) as url:
             with Store(url) as store:
                 fill(store, given.cases)
             # In a process of its own, so that its memory is that of verifying alone.

@@ -66,7 +66,8 @@ def test_a_list_says_where_it_was_seen_again_and_who_did_what(
     cases_made.made(service, 8, "other/lora", read=False)
     browser = visit(Role.READER)
     first = browser.get(f"/lists/{number(service)}").text
-    rows = dict(re.findall(r'<tr><th scope="row">(\w+)</th><td class="n">(\d+)</td>', first))
+    of_rung = r'<tr><th scope="row">(\w+)</th><td class="n" data-label="all">(\d+)</td>'
+    rows = dict(re.findall(of_rung, first))
     assert rows == {"bytes": "1", "declared": "1"}
     assert f"/removals/{made.removal}" in first
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, func, select
 
 from reseen.observed.artifacts import instant
 from reseen.records import RepoType, account_of
@@ -53,19 +53,14 @@ def repositories(
     connection: Connection, hubs: Sequence[str], names: Sequence[str], *, most: int
 ) -> list[KnownRepository]:
     """Those of these names at these hubs, whatever their type."""
-    wanted = [
-        (hub, type.value, name)
-        for name in dict.fromkeys(names)
-        if _can_be(name)
-        for hub in hubs
-        for type in RepoType
-    ]
-    if not wanted:
+    wanted = [name for name in dict.fromkeys(names) if _can_be(name)]
+    if not wanted or not hubs:
         return []
     r = schema.repositories.c
+    types = [type.value for type in RepoType]  # all: so that the index is walked to its end
     query = (
         select(r.pk, r.hub, r.type, r.repo, r.last_listed)
-        .where(tuple_(r.hub, r.type, r.repo).in_(wanted))
+        .where(r.hub.in_(hubs), r.type.in_(types), r.repo.in_(wanted))
         .order_by(r.hub, r.type, r.repo)
         .limit(most)
     )
