@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve docs screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-start bench-begin bench-verify \
+.PHONY: demo demo-serve docs licences wheels image coverage screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-start bench-begin bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -132,6 +132,24 @@ fuzz: $(VENV)/.dev
 docs: $(VENV)/.dev
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs site
 	@echo "The site: site/index.html"
+
+# The licences of all dependencies; fails for one that is unknown or does not go with ours.
+licences: $(VENV)/.dev
+	@$(BIN)/python docs/_ext/licences.py
+
+# Wheel and source distribution, into dist/, installed in fresh environments of each Python that is here.
+wheels: $(VENV)/.dev
+	@.ci/wheels
+
+# The container image, and a trial of it: ENGINE=podman where there is no docker.
+ENGINE ?= docker
+image:
+	@$(ENGINE) build -f deploy/Containerfile -t reseen .
+	@sh deploy/try-image $(ENGINE) reseen
+
+# Branch coverage of matching, sealing and decisions: below 95 % fails.
+coverage: $(VENV)/.dev packages
+	@.ci/coverage
 
 # The pictures of the pages in docs/, at Chromium.
 screenshots: $(VENV)/.dev packages

@@ -128,7 +128,10 @@ def _parse(words: list[str]) -> None:
     context: click.Context | None = None
     name: str | None = "reseen"
     while True:
-        context = command.make_context(name, list(words), parent=context)
+        try:
+            context = command.make_context(name, list(words), parent=context)
+        except click.exceptions.Exit:  # --version, --help
+            return
         if not isinstance(command, click.Group):
             return
         given = [*context._protected_args, *context.args]

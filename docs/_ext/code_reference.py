@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import licences
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from sphinx.application import Sphinx
@@ -45,6 +46,7 @@ def write(folder: Path) -> None:
         "fields.md": fields(),
         "error-tree.md": error_tree(),
         "python-api.md": python(),
+        "licences.md": licences.page(),
         "gate-api.md": api_page(
             "The gate's API",
             "gate-openapi.json",

@@ -20,7 +20,7 @@ docs/python.md has all of it. The rooms, each of which knows only rooms before i
 
 from reseen.api import Incomparable, Registry, SameContent, compare, fingerprint, sketch
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Incomparable",

@@ -22,6 +22,7 @@ from reseen.errors import SettingsError
 ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_HOME": "Folder of the default store (default: $XDG_DATA_HOME/reseen).",
     "RESEEN_DB": "Where the store is: a URL or a file's path (default: a file in RESEEN_HOME).",
+    "RESEEN_DB_FILE": "A file that holds what RESEEN_DB would say: a secret of a container.",
     "RESEEN_KEY": "The sealing key: 64 hex digits. Wins over the key file.",
     "RESEEN_KEY_FILE": "The sealing key's file (default: $XDG_CONFIG_HOME/reseen/reseen.key).",
     "RESEEN_NEW_KEY": "The next sealing key, for `seal rotate`: 64 hex digits.",
@@ -167,7 +168,7 @@ class Settings:
         )
         return cls(
             home=home,
-            db=store_url(env.get("RESEEN_DB") or str(home / "reseen.db")),
+            db=store_url(env.get("RESEEN_DB") or _from_file(env) or str(home / "reseen.db")),
             key_file=_path(env, "RESEEN_KEY_FILE") or _key_file(env, home),
             hubs=_hubs(env),
             key=env.get("RESEEN_KEY") or None,
@@ -227,6 +228,24 @@ def host_of(endpoint: str) -> str:
         host = f"[{host}]"
     usual = parts.port in (None, _PORTS.get(parts.scheme))
     return host if usual else f"{host}:{parts.port}"
+
+
+def _from_file(env: Mapping[str, str]) -> str | None:
+    """What the file that RESEEN_DB_FILE names says; None where none is named. What it holds can be
+    a password, and is in no error. Raises SettingsError."""
+    path = _path(env, "RESEEN_DB_FILE")
+    if path is None:
+        return None
+    try:
+        said = path.read_text().strip()
+    except (OSError, ValueError):
+        said = ""
+    if not said:
+        raise SettingsError(
+            "the file that RESEEN_DB_FILE names cannot be read, or is empty",
+            remedy="Put into it what RESEEN_DB would say, readable by who runs Reseen.",
+        )
+    return said
 
 
 def store_url(given: str) -> str:

@@ -41,7 +41,7 @@ def digest(table: Table) -> str:
 @pytest.mark.parametrize("model", [*DENOISERS, *ENCODERS])
 def test_the_modules_of_a_model_never_change(model: str) -> None:
     table = known(model)
-    assert [len(table.layers), digest(table)] == FAMILIES[model]
+    assert [len(table.layers), digest(table)] == list(FAMILIES.get(model, ()))
 
 
 @pytest.mark.parametrize("model", [*DENOISERS, *ENCODERS])
