@@ -83,3 +83,16 @@ def test_the_last_reading_counts_and_a_scan_knows_what_it_put_there(store: Store
         assert before == {pks[1]: {"gated"}}
         left = {one.artifact.path: one.judged.not_read for one in blind_spots.files(connection)}
     assert left == {"1.bin": (NUMPY,), "2.bin": (BIAS,), "3.bin": (GATED,)}
+
+
+def test_files_that_could_not_be_judged_are_told_page_by_page(store: Store) -> None:
+    pks = put(store)
+    with store.read() as connection:
+        first = blind_spots.page_of_unjudged(connection, after=0, most=2)
+        rest = blind_spots.page_of_unjudged(connection, after=first[-1][0], most=2)
+        others = blind_spots.page_of_unjudged(connection, after=0, most=9, ordinary=False)
+        assert blind_spots.page_of_unjudged(connection, after=pks[-1], most=2) == []
+        assert blind_spots.count_unjudged(connection, most=2) == 2
+    assert [pk for pk, _ in (*first, *rest)] == [pks[0], pks[1], pks[3]]
+    assert [pk for pk, _ in others] == [pks[1], pks[3]]
+    assert first[1][1].judged.not_read == (NUMPY, BIAS)

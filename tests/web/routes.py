@@ -98,6 +98,7 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("POST", "/removals/{id}/withdraw"): Role.LEAD,
     ("POST", "/removals/{id}/restore"): Role.LEAD,
     ("GET", "/scans"): Role.READER,
+    ("GET", "/not-judged"): Role.READER,
     ("POST", "/scans"): Role.LEAD,
     ("GET", "/scans/{id}"): Role.READER,
     ("POST", "/scans/{id}/stop"): Role.LEAD,

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from tests.web import cases_made
 from tests.web.cases_made import SECRETS
 from tests.web.test_notice_pages import confirm, drafted, version
 from tests.web.visitors import Visitor
 
+from reseen.observed import blind_spots
+from reseen.records import BlindSpot
 from reseen.review.roles import Role
-from reseen.store import service_schema
+from reseen.store import schema, service_schema
 from reseen.store.database import now
 from reseen.web.service import Service
 
@@ -117,3 +119,22 @@ def test_a_figure_that_led_here_stays_while_the_filter_is_changed(visit: Visit) 
     assert '<input type="hidden" name="decided" value="7">' in text
     assert "decided within 7 days" in text
     assert "opened in the week from 2026-11-23" in text
+
+
+def test_files_that_could_not_be_judged_are_a_page(service: Service, visit: Visit) -> None:
+    made = [cases_made.made(service, n, f"account-{n}/lora") for n in range(3)]
+    with service.store.write() as connection:
+        a = schema.artifacts.c
+        pks = list(connection.scalars(select(a.pk).order_by(a.pk)))
+        spots = {pk: (BlindSpot("whole-weights" if n else "numpy", f"because {n}"),) for n, pk in
+                 enumerate(pks)}  # fmt: skip
+        blind_spots.keep(connection, spots)
+    browser = visit(Role.READER)
+    assert '<a href="/not-judged"><b>3</b> files</a>' in browser.get("/").text
+    every = browser.get("/not-judged").text
+    assert all(case.repo in every for case in made)
+    assert "because 1" in every
+    others = browser.get("/not-judged?which=others").text
+    assert made[0].repo in others
+    assert made[1].repo not in others
+    assert made[0].repo not in browser.get(f"/not-judged?after={pks[0]}").text

@@ -171,6 +171,40 @@ def files(
         yield _file(list(rows))
 
 
+def page_of_unjudged(
+    connection: Connection, *, after: int, most: int, ordinary: bool = True
+) -> list[tuple[int, BlindFile]]:
+    """Files whose weights could not be judged, by pk, from behind `after` on: each page is one walk
+    along the key, however many there are. `ordinary` False: without checkpoints."""
+    c, r = schema.blind_spots.c, schema.readings.c
+    theirs = (
+        select(c.artifact_pk)
+        .outerjoin(schema.readings, r.artifact_pk == c.artifact_pk)
+        .where(_not_by_weights(), c.artifact_pk > after)
+        .distinct()
+        .order_by(c.artifact_pk)
+        .limit(most)
+    )
+    if not ordinary:
+        theirs = theirs.where(c.code != ORDINARY)
+    pks = list(connection.scalars(theirs))
+    a = schema.artifacts
+    query = (
+        select(
+            *(a, *where_columns(), c.spot, c.code, c.reason, c.count.label("times"), c.scan_pk),
+            *(r.container, r.judged_by),
+        )
+        .select_from(schema.blind_spots)
+        .join(a, a.c.pk == c.artifact_pk)
+        .join(schema.repositories, schema.repositories.c.pk == a.c.repository_pk)
+        .outerjoin(schema.readings, r.artifact_pk == a.c.pk)
+        .where(c.artifact_pk.in_(pks))
+        .order_by(a.c.pk, c.spot)
+    )
+    by_file = groupby(connection.execute(query), key=lambda row: row.pk)
+    return [(pk, _file(list(rows))) for pk, rows in by_file]
+
+
 def has(code: str) -> ColumnElement[bool]:
     """A condition for queries that join `artifacts`: this of it was not read."""
     c = schema.blind_spots.c
