@@ -235,9 +235,15 @@ CHANGES: dict[str, set[str]] = {
     "reseen.gate.policy": {"set", "set_only_digests"},
     "reseen.review.users": {
         *("add", "set_role", "disable", "enable", "set_password", "renew_hash", "end_sessions"),
+        *("add_of_issuer", "give_role"),
     },
     "reseen.review.invitations": {"make", "end"},
-    "reseen.review.sessions": {"begin", "end"},
+    "reseen.review.sessions": {"begin", "confirm", "end", "end_one", "end_all"},
+    "reseen.review.second_factors": {
+        *("add_app", "add_key", "proved", "remove", "reset", "new_codes", "require"),
+    },
+    "reseen.review.sign_in_limits": {"take", "give_back"},
+    "reseen.review.sign_in_steps": {"begin", "take"},
     "reseen.review.corrections": {"sent", "told"},
     "reseen.review.withdrawals": {"withdraw"},
     "reseen.review.letters": {"keep", "sent_by_hand", "taken_again"},
@@ -315,6 +321,7 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "digests": ("registry", {"match"}),
     "dismissals": ("review", set()),
     "evidence": ("observed", {"match", "scan"}),
+    "factor_roles": ("review", set()),
     "fact_events": ("registry", set()),
     "frontier": ("scan", set()),
     "hints": ("observed", set()),
@@ -341,11 +348,15 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "read_entries": ("observed", {"match", "scan"}),
     "read_sketches": ("observed", {"match", "registry", "review"}),
     "readings": ("observed", {"match", "registry", "review", "scan"}),
+    "recovery_codes": ("review", set()),
     "removals": ("registry", {"match", "observed", "report", "review", "scan"}),
     "repositories": ("observed", {"review", "scan"}),
     "scans": ("scan", {"report"}),
     "sealed_index": ("registry", {"match"}),
+    "second_factors": ("review", set()),
     "sessions": ("review", set()),
+    "sign_in_steps": ("review", set()),
+    "sign_in_tries": ("review", set()),
     "sightings": ("observed", {"match", "review", "scan"}),
     "sketch_entries": ("observed", set()),
     "sketches": ("observed", {"match", "review"}),
@@ -362,7 +373,7 @@ _WRITING = {"insert", "update", "delete", "insert_many", "reserve", "Appended"}
 
 
 def _tables(path: Path) -> set[str]:
-    schemas = tuple(f"reseen.store.{n}schema" for n in ("", "service_", "innocent_"))
+    schemas = tuple(f"reseen.store.{n}schema" for n in ("", "service_", "innocent_", "sign_in_"))
     return {name for module, name in _uses(path) if module in schemas and name in TABLES}
 
 
@@ -409,9 +420,9 @@ def test_the_log_knows_the_tables_that_it_covers() -> None:
 
 
 def test_every_table_has_an_owner() -> None:
-    from reseen.store import innocent_schema, schema, service_schema
+    from reseen.store import innocent_schema, schema, service_schema, sign_in_schema
 
-    modules = (schema, service_schema, innocent_schema)
+    modules = (schema, service_schema, innocent_schema, sign_in_schema)
     there = {name for m in modules for name, v in vars(m).items() if type(v) is Table}
     assert there == set(TABLES)
 

@@ -19,6 +19,7 @@
     ├── Tampered              a log or a saved state is not what was written
     ├── SealError             names cannot be sealed or opened (key missing, wrong, or unsafe)
     ├── MailError             a mail server did not take a notice or a correction
+    ├── IssuerError           the OpenID provider did not answer as it must
     └── HubError              a hub did not answer as needed
         ├── HubAuth           401/403: no access with this token
         │   └── HubHidden     401 to a stranger, without a reason: deleted, or private
@@ -175,6 +176,10 @@ class SealError(ReseenError):
 
 class MailError(ReseenError):
     """A mail server did not take a notice, or a correction of one."""
+
+
+class IssuerError(ReseenError):
+    """The OpenID provider that people sign in with did not answer, or not as it must."""
 
 
 class HubError(ReseenError):

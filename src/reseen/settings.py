@@ -36,6 +36,15 @@ ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_SENDER_MAIL": "Where a host answers (default: RESEEN_SMTP_FROM).",
     "RESEEN_SENDER_ADDRESS": "Its postal address, in one line.",
     "RESEEN_PDF_FONT": "A TrueType font for PDFs (default: DejaVu Sans, where it is installed).",
+    "RESEEN_OIDC_ISSUER": "The OpenID provider that people may sign in with: its issuer URL.",
+    "RESEEN_OIDC_CLIENT_ID": "What this service is called there.",
+    "RESEEN_OIDC_CLIENT_SECRET": "Its secret there; without one it is a public client.",
+    "RESEEN_OIDC_SCOPES": "What is asked for (default: openid profile).",
+    "RESEEN_OIDC_LABEL": "What the sign-in page calls the provider (default: its host).",
+    "RESEEN_OIDC_NAME_CLAIM": "The claim with a new user's name (default: preferred_username).",
+    "RESEEN_OIDC_ROLES_CLAIM": "The claim that gives roles (default: groups).",
+    "RESEEN_OIDC_ROLES": "Which value of it gives which role: reviewers=reviewer,ts-leads=lead.",
+    "RESEEN_OIDC_NEW_USERS": "Whether who has a role there is made a user (yes, or no).",
     "RESEEN_DEBUG": "Set to anything: an unexpected error shows where it happened (--debug).",
     "RESEEN_HUB_<NAME>_ENDPOINT": "The address of a hub that is then called <name>.",
     "RESEEN_HUB_<NAME>_TOKEN": "Its token; for its endpoint only.",
@@ -124,6 +133,24 @@ UNNAMED = NoticeSender()
 
 
 @dataclass(frozen=True, slots=True)
+class IssuerSettings:
+    """The OpenID provider that people may sign in with."""
+
+    issuer: str
+    """As its tokens say it, to the letter."""
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    scopes: str = "openid profile"
+    label: str = ""
+    name_claim: str = "preferred_username"
+    roles_claim: str = "groups"
+    roles: tuple[tuple[str, str], ...] = ()
+    """Values of that claim ("*": whatever it has, and where it is not there), each with a role's
+    label. Empty: roles are given here, and nobody is made a user."""
+    new_users: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the environment says. Secrets never show in a repr."""
 
@@ -145,6 +172,7 @@ class Settings:
     smtp_from: str | None = None
     sender: NoticeSender = UNNAMED
     pdf_font: Path | None = None
+    oidc: IssuerSettings | None = None
     no_color: bool = False
     hub_cache: Path | None = None
     """Where the Hub's own client keeps what it has downloaded."""
@@ -180,6 +208,7 @@ class Settings:
             smtp_from=env.get("RESEEN_SMTP_FROM") or None,
             sender=_sender(env),
             pdf_font=_path(env, "RESEEN_PDF_FONT"),
+            oidc=_issuer(env),
             no_color=bool(env.get("NO_COLOR")),
             hub_cache=_hub_cache(env),
         )
@@ -300,6 +329,62 @@ def check_endpoint(endpoint: str, name: str) -> None:
             f"{name} is not a plain http or https URL",
             remedy=f"Use something like {DEFAULT_ENDPOINT}; give a token in HF_TOKEN.",
         )
+
+
+_ROLES = ("reader", "reviewer", "lead", "administrator")
+
+
+def _issuer(env: Mapping[str, str]) -> IssuerSettings | None:
+    def given(name: str, otherwise: str = "") -> str:
+        return (env.get(f"RESEEN_OIDC_{name}") or "").strip() or otherwise
+
+    issuer, client_id = given("ISSUER"), given("CLIENT_ID")
+    if not issuer and not client_id:
+        return None
+    check_endpoint(issuer, "RESEEN_OIDC_ISSUER")
+    if not client_id:
+        raise SettingsError(
+            "RESEEN_OIDC_ISSUER is set, and RESEEN_OIDC_CLIENT_ID is not",
+            remedy="Register this service at the provider, and set what it is called there.",
+        )
+    if not issuer.startswith("https://") and not is_loopback(urlsplit(issuer).hostname or ""):
+        raise SettingsError(
+            "RESEEN_OIDC_ISSUER is not reached by https",
+            remedy="Whoever is on the way could sign in as anybody: use its https address.",
+        )
+    if not (env.get("RESEEN_URL") or "").strip():
+        raise SettingsError(
+            "RESEEN_OIDC_ISSUER is set, and RESEEN_URL is not",
+            remedy="The provider sends people back there: set RESEEN_URL=https://...",
+        )
+    new_users = given("NEW_USERS", "yes").lower()
+    if new_users not in ("yes", "no"):
+        raise SettingsError(
+            "RESEEN_OIDC_NEW_USERS is neither yes nor no", remedy="Write yes or no."
+        )
+    scopes = given("SCOPES", "openid profile").split()
+    return IssuerSettings(
+        issuer,
+        client_id,
+        given("CLIENT_SECRET") or None,
+        scopes=" ".join(dict.fromkeys(["openid", *scopes])),
+        label=given("LABEL", host_of(issuer))[:64],
+        name_claim=given("NAME_CLAIM", "preferred_username"),
+        roles_claim=given("ROLES_CLAIM", "groups"),
+        roles=_claimed_roles(given("ROLES")),
+        new_users=new_users == "yes",
+    )
+
+
+def _claimed_roles(given: str) -> tuple[tuple[str, str], ...]:
+    pairs = [part.rpartition("=") for part in given.split(",") if part.strip()]
+    found = tuple((value.strip(), role.strip().lower()) for value, _, role in pairs)
+    if any(not value or role not in _ROLES for value, role in found):
+        raise SettingsError(
+            "RESEEN_OIDC_ROLES does not say which value gives which role",
+            remedy=f"Write VALUE=ROLE,VALUE=ROLE with roles of {', '.join(_ROLES)}.",
+        )
+    return found
 
 
 def _hubs(env: Mapping[str, str]) -> tuple[HubSettings, ...]:

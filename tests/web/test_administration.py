@@ -9,15 +9,14 @@ from collections.abc import Callable
 import pytest
 from tests.web.visitors import PASSWORD, Visitor
 
-from reseen.errors import Conflict, Tampered
+from reseen.errors import Tampered
 from reseen.gate import keys, policy
 from reseen.gate.policy import EVERY_LIST
 from reseen.records import Advice, Rung
-from reseen.review import users
+from reseen.review import sign_in_limits, users
 from reseen.review.roles import Role
 from reseen.store import audit, audit_checkpoint
 from reseen.web.service import Service
-from reseen.web.throttle import BY_ADDRESS, BY_PAIR, WINDOW, Throttle
 
 Visit = Callable[..., Visitor]
 OTHER = "another sentence of plain words"
@@ -128,35 +127,15 @@ def test_who_has_no_password_cannot_sign_in_with_one(visit: Visit, service: Serv
 # -- guessing ------------------------------------------------------------------------------------
 
 
-def test_guessing_is_slowed_down_whether_or_not_the_name_exists() -> None:
-    for name in ("ada", "nobody"):
-        at = [0.0]
-        throttle = Throttle(lambda at=at: at[0])  # type: ignore[misc]
-        for _ in range(BY_PAIR):
-            throttle.check(name, "192.0.2.1")
-            throttle.refused(name, "192.0.2.1")
-        with pytest.raises(Conflict):
-            throttle.check(name, "192.0.2.1")
-        throttle.check(name, "192.0.2.2")
-        throttle.check("grace", "192.0.2.1")
-        at[0] += WINDOW + 1
-        throttle.check(name, "192.0.2.1")
-
-
-def test_an_address_that_tries_many_names_is_slowed_down() -> None:
-    throttle = Throttle()
-    for number in range(BY_ADDRESS):
-        throttle.refused(f"name-{number}", "192.0.2.1")
-    with pytest.raises(Conflict):
-        throttle.check("another", "192.0.2.1")
-
-
 def test_the_page_says_that_it_was_too_often(visit: Visit, service: Service) -> None:
-    for _ in range(BY_PAIR):
-        service.throttle.refused("ada", "testclient")
+    with service.store.write() as connection:
+        for _ in range(sign_in_limits.BY_PAIR):
+            limits = sign_in_limits.of_sign_in("ada", "testclient")
+            sign_in_limits.take(connection, service.store.secret, limits)
     answer = visit().sign_in("ada")
     assert answer.status_code == 409
-    assert "too many sign-ins" in answer.text
+    assert "Too many sign-ins" in answer.text
+    assert 'value="ada"' in answer.text  # what was typed stays
     assert not _lines(service, "sign-in-refused")  # a flood does not fill the log
 
 

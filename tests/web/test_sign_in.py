@@ -107,25 +107,3 @@ def test_a_password_that_is_changed_while_it_is_checked_opens_nothing(
     assert visit().sign_in("ada").status_code == 403
     monkeypatch.undo()
     assert visit().sign_in("ada", "another few plain words").status_code == 303
-
-
-def test_an_issuer_brings_in_the_user_it_knows_and_nobody_else(service: Service) -> None:
-    with service.store.write() as connection:
-        connection.execute(
-            table.insert(),
-            [
-                {
-                    "name": "grace",
-                    "role": "lead",
-                    "issuer": "https://id.example",
-                    "subject": "7",
-                    "created_at": 1,
-                }
-            ],
-        )
-    session = sign_in.by_issuer(service.store, "https://id.example", "7")
-    assert session is not None
-    assert session.who.role is Role.LEAD
-    assert session.token not in repr(session)
-    assert sign_in.by_issuer(service.store, "https://id.example", "8") is None
-    assert sign_in.by_issuer(service.store, "https://other.example", "7") is None

@@ -38,7 +38,7 @@ MISSING = SettingsError(
 
 @click.group(cls=LazyGroup, verbs={})
 def user() -> None:
-    """Users of the service: add, list, role, disable, enable, password. Each is recorded."""
+    """Users of the service: add, list, change, and their sessions. Each change is recorded."""
 
 
 def password_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -55,15 +55,30 @@ def password_options(command: Callable[..., None]) -> Callable[..., None]:
 @user.command()
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What the user may do.")
+@click.option("--subject", help="Who it is at the OpenID provider (`sub`): no password then.")
 @password_options
 @db_option
-def add(name: str, role: str, password_file: Path | None, generate: bool, db: str | None) -> None:
+def add(
+    name: str,
+    role: str,
+    subject: str | None,
+    password_file: Path | None,
+    generate: bool,
+    db: str | None,
+) -> None:
     """Add the user NAME, with a role."""
     _need_service()
+    from reseen.operations import sign_in_issuer
     from reseen.operations import users as acts
     from reseen.review import users
 
     name = users.normal_name(name)
+    if subject is not None:
+        issuer = settings_for(db).oidc
+        with _users(db, open_or_make) as store:
+            added = sign_in_issuer.add(store, issuer, subject, name, users.role_of(role))
+        say(f"{added.name} may sign in at the provider as {role}")
+        return
     password = _password(password_file, generate)  # nothing is made where that is no good
     with _users(db, open_or_make) as store:
         acts.add(store, name, users.role_of(role), password)
@@ -147,6 +162,56 @@ def password(name: str, password_file: Path | None, generate: bool, db: str | No
         acts.set_password(store, name, new)
     say(f"{name} has a new password")
     _tell(new, generate)
+
+
+@user.command("reset-second-factor")
+@click.argument("name")
+@db_option
+def reset_second_factor(name: str, db: str | None) -> None:
+    """Reset NAME's second factor. All sessions of NAME end; the password stays."""
+    with _users(db) as store:
+        from reseen.operations import second_factor as acts
+
+        gone = acts.reset(store, name)
+    say(f"{name} has no second factor any more ({count(gone, 'factor')} removed)")
+
+
+@user.command()
+@click.argument("name")
+@click.option("--end", is_flag=True, help="End them all. NAME may sign in again.")
+@db_option
+@json_option
+def sessions(name: str, end: bool, db: str | None, as_json: bool) -> None:
+    """List the open sessions of NAME, or end them all."""
+    if end:
+        with _users(db) as store:
+            from reseen.operations import sessions as acts
+
+            ended = acts.end_of(store, name)
+        if as_json:
+            emit({"name": name, "ended": ended})
+        else:
+            say(f"{count(ended, 'session')} of {name} ended")
+        return
+    with _users(db, look_into) as store, store.read() as connection:
+        from reseen.review import sessions as seen
+        from reseen.review import users
+
+        found = seen.open_of(connection, users.by_name(connection, name).pk)
+    for one in found:
+        if as_json:
+            emit(
+                {
+                    "browser": one.browser,
+                    "began_at": one.began_at,
+                    "seen_at": one.seen_at,
+                    "how": one.how,
+                }
+            )
+        else:
+            say(f"{one.browser:<32}{one.began_at:%Y-%m-%d %H:%M}  {one.seen_at:%Y-%m-%d %H:%M}")
+    if not as_json:
+        note(count(len(found), "session") if found else f"{name} is signed in nowhere.")
 
 
 def _need_service() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reseen.review import invitations, sessions, users
+from reseen.errors import Conflict
+from reseen.review import invitations, second_factors, sessions, users
 from reseen.review.roles import Role, Who
 from reseen.review.sessions import Session
 from reseen.store import audit
@@ -36,10 +37,13 @@ def invite(store: Store, names: Sequence[str], role: Role, by: Who) -> list[Invi
 
 def renew(store: Store, pk: int, by: Who) -> Invited:
     """A new link for a user, to choose a password by: who never came in, or forgot it. Until it is
-    used the password of before holds. Raises AccessError and NotFound."""
+    used the password of before holds. Raises AccessError and NotFound; Conflict for who comes from
+    an issuer, and has no password here."""
     by.must_be(Role.ADMINISTRATOR)
     with store.write() as connection:
         user = users.by_pk(connection, pk)
+        if user.issuer is not None:
+            raise Conflict("this user comes from an OpenID provider", remedy="They sign in there.")
         audit.write(connection, "user-changed", f"user:{user.name}", actor=by.actor, what="invited")
         return Invited(user.name, user.role, invitations.make(connection, user))
 
@@ -53,10 +57,11 @@ def first(store: Store) -> str | None:
         return invitations.make(connection, None)
 
 
-def come_in(store: Store, token: str, name: str, password: str) -> Session:
-    """Choose a password by a link, and be signed in; the link is used up. `name`: of the first
-    administrator, and of nobody else. Raises NotFound for a link that leads nowhere, and InputError
-    for a name or password that will not do."""
+def come_in(store: Store, token: str, name: str, password: str) -> Session | None:
+    """Choose a password by a link, and be signed in; the link is used up. None: who has a second
+    factor signs in with both. `name`: of the first administrator, and of nobody else. Raises
+    NotFound for a link that leads nowhere, and InputError for a name or password that will not
+    do."""
     with store.write() as connection:
         user = invitations.find(connection, token).user
         if user is None:
@@ -65,6 +70,8 @@ def come_in(store: Store, token: str, name: str, password: str) -> Session:
             invitations.end(connection, None)
         else:
             users.set_password(connection, user, password, actor=user.who.actor)
+            if second_factors.of_user(connection, user.pk):
+                return None
         audit.write(
             connection, "sign-in", f"user:{user.name}", actor=user.who.actor, by="invitation"
         )

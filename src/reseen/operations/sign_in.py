@@ -1,29 +1,70 @@
-"""Coming in and going out: a name and password of ours, or an issuer that we trust.
-
-This is the place for OpenID Connect. A route that ends its flow (authorization code with PKCE,
-state and nonce bound to the visitor's cookie, the ID token's signature, audience and expiry
-checked) comes here with the token's `iss` and `sub`, and gets a session like everybody else's, or
-None. Users are made beforehand, with issuer and subject; nobody gets in by being unknown.
+"""Coming in and going out with a name and password of ours. Who comes from an OpenID provider comes
+in by `sign_in_issuer`.
 """
 
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass, field
 
-from reseen.review import sessions, users
+from reseen.review import (
+    devices,
+    second_factors,
+    sessions,
+    sign_in_limits,
+    sign_in_steps,
+    users,
+)
 from reseen.review.passwords import hashed, outdated, verified
-from reseen.review.roles import Who
 from reseen.review.sessions import Session
+from reseen.review.sign_in_steps import WITH_PASSWORD, SignInStep
 from reseen.store import audit
 from reseen.store.database import Store
 
 
-def by_password(store: Store, name: str, password: str, address: str) -> Session | None:
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Where somebody comes from."""
+
+    address: str
+    browser: str = ""
+    """Its kind, in a few words."""
+    device: str | None = field(default=None, repr=False)
+    """What this browser was given when somebody signed in with it before."""
+    held: str | None = field(default=None, repr=False)
+    """The cookie that it holds now."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Somebody who came in by a password."""
+
+    session: Session
+    device: str = field(repr=False)
+    """To be kept by the browser: strangers who try this name do not keep it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactorDue:
+    """The password was right, and the second factor is due: `second_factor.end_sign_in`."""
+
+
+def by_password(
+    store: Store, name: str, password: str, caller: Caller, to: str = "/"
+) -> SignedIn | FactorDue | None:
     """A session for who knows the password; None for anybody else, after the same time, and
-    recorded. `address`: where the request came from."""
+    recorded. Who has a second factor gives that next, in the same browser, and goes on to `to`.
+    Raises Conflict after too many refusals."""
+    name = name.strip().lower()[:64]
     with store.read() as connection:
         found = users.known(connection, name)
     hash = None if found is None else found[1]
+    device = devices.known(store.secret, name, hash, caller.device)
+    limits = sign_in_limits.of_sign_in(name, caller.address)
+    if device is not None:
+        limits = sign_in_limits.of_known("device", device)
+    with store.write() as connection:
+        sign_in_limits.take(connection, store.secret, limits)
     if not verified(password, hash):
         with store.write() as connection:
             # What was typed may be a password in the wrong field: only a keyed hash of it is kept.
@@ -31,7 +72,7 @@ def by_password(store: Store, name: str, password: str, address: str) -> Session
             audit.write(
                 *(connection, "sign-in-refused", "*"),
                 actor="nobody",
-                address=address,
+                address=caller.address,
                 tried=tried,
             )
         return None
@@ -44,35 +85,52 @@ def by_password(store: Store, name: str, password: str, address: str) -> Session
         user = found[0]
         if renewed is not None:
             users.renew_hash(connection, user, renewed)
+        sign_in_limits.give_back(connection, store.secret, limits)
+        device_given = devices.new(store.secret, name, renewed or hash or "")
+        if second_factors.of_user(connection, user.pk):
+            if caller.held is None:
+                return None
+            step = SignInStep(WITH_PASSWORD, {"to": to, "device": device_given}, user.pk)
+            sign_in_steps.begin(connection, step, second_step(caller.held), caller.held)
+            return FactorDue()
         audit.write(connection, "sign-in", f"user:{user.name}", actor=user.who.actor)
-        return sessions.begin(connection, user.who)
+        session = sessions.begin(connection, user.who, browser=caller.browser)
+    return SignedIn(session, device_given)
 
 
-def by_issuer(store: Store, issuer: str, subject: str) -> Session | None:
-    """A session for the user whom this issuer knows by this subject; None when there is none."""
-    with store.write() as connection:
-        user = users.known_to_issuer(connection, issuer, subject)
-        if user is None:
-            return None
-        who = user.who
-        audit.write(connection, "sign-in", f"user:{who.name}", actor=who.actor, by="issuer")
-        return sessions.begin(connection, who)
+def second_step(held: str | None) -> str:
+    """What names the sign-in of a browser that has given the password."""
+    return f"second {held}"
 
 
-def knows_password(store: Store, who: Who, password: str) -> bool:
-    """Whether somebody signed in knows the password, too."""
+def knows_password(store: Store, session: Session, password: str) -> bool:
+    """Whether somebody signed in knows the password, too. Raises Conflict after too many refusals
+    of this session; what strangers try does not count."""
+    limits = sign_in_limits.of_known("session", sessions.id_of(session))
     with store.read() as connection:
-        found = users.known(connection, who.name)
-    return verified(password, None if found is None else found[1])
+        found = users.known(connection, session.who.name)
+    with store.write() as connection:
+        sign_in_limits.take(connection, store.secret, limits)
+    if not verified(password, None if found is None else found[1]):
+        return False
+    with store.write() as connection:
+        sign_in_limits.give_back(connection, store.secret, limits)
+    return True
 
 
-def new_password(store: Store, who: Who, password: str) -> Session:
+def new_password(store: Store, session: Session, password: str, caller: Caller) -> SignedIn:
     """Somebody's own new password: all their sessions end, and the one they are in begins anew.
     Raises InputError for a password that will not do."""
+    who = session.who
     with store.write() as connection:
         user = users.by_pk(connection, who.pk)
         users.set_password(connection, user, password, actor=who.actor)
-        return sessions.begin(connection, who)
+        begun = sessions.begin(
+            connection, who, browser=caller.browser, confirmed=session.has_factor
+        )
+        found = users.known(connection, who.name)
+    hash = "" if found is None else found[1] or ""
+    return SignedIn(begun, devices.new(store.secret, who.name, hash))
 
 
 def out(store: Store, session: Session) -> None:

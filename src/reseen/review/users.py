@@ -7,20 +7,23 @@ A change that takes rights away ends the user's sessions in the same transaction
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
 
 from reseen.errors import Conflict, InputError, NotFound
 from reseen.observed.artifacts import instant
+from reseen.review import sessions
 from reseen.review.passwords import check as check_password
 from reseen.review.passwords import hashed
 from reseen.review.roles import Role, Who
 from reseen.store import audit
 from reseen.store.database import now
-from reseen.store.service_schema import invitations, sessions, users
+from reseen.store.service_schema import invitations, users
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
@@ -34,6 +37,8 @@ class User:
     """False for who comes from an OpenID Connect issuer only."""
     created_at: datetime
     disabled_at: datetime | None
+    issuer: str | None = None
+    """The OpenID issuer that they come from; None: a local account."""
 
     @property
     def who(self) -> Who:
@@ -68,12 +73,41 @@ def known(connection: Connection, name: str) -> tuple[User, str | None] | None:
     return None if row is None else (_user(row), row.password)
 
 
-def known_to_issuer(connection: Connection, issuer: str, subject: str) -> User | None:
-    """Who may sign in because this issuer vouches for them."""
-    return _find(
-        connection,
-        (users.c.issuer == issuer) & (users.c.subject == subject) & users.c.disabled_at.is_(None),
+def of_issuer(connection: Connection, issuer: str, subject: str) -> User | None:
+    """Whom this issuer knows by this subject: nothing else that it says of somebody makes them a
+    user of here. Disabled ones too."""
+    return _find(connection, (users.c.issuer == issuer) & (users.c.subject == subject))
+
+
+def add_of_issuer(
+    connection: Connection,
+    issuer: str,
+    subject: str,
+    name: str,
+    role: Role,
+    *,
+    actor: str | None,
+) -> User:
+    """A user who comes from an issuer and has no password. A name that somebody has already gets a
+    number: it is never theirs. Raises InputError for an unusable name, Conflict when the issuer's
+    subject is a user already."""
+    name = normal_name(name)
+    if of_issuer(connection, issuer, subject) is not None:
+        raise Conflict("this subject of the issuer is a user already", remedy="Look at the list.")
+    taken = set(connection.scalars(select(users.c.name).where(users.c.name.startswith(name[:58]))))
+    free = next(n for n in _numbered(name) if n not in taken)
+    row = {"name": free, "role": role.label, "issuer": issuer, "subject": subject}
+    connection.execute(users.insert(), [{**row, "created_at": now()}])
+    audit.write(
+        *(connection, "user-made", f"user:{free}"), actor=actor, role=role.label, by="issuer"
     )
+    return by_name(connection, free)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    for number in count(2):
+        yield f"{name[:58]}-{number}"
 
 
 def renew_hash(connection: Connection, user: User, password: str) -> None:
@@ -140,6 +174,11 @@ def set_role(connection: Connection, user: User, role: Role, *, actor: str | Non
     """Raises Conflict when nobody would be left to administer. Sessions go on with the new role."""
     if role < Role.ADMINISTRATOR:
         _keep_an_administrator(connection, user)
+    give_role(connection, user, role, actor=actor)
+
+
+def give_role(connection: Connection, user: User, role: Role, *, actor: str | None) -> None:
+    """As `set_role`, whoever is left: what an issuer says of its own users holds."""
     connection.execute(update(users).where(users.c.pk == user.pk).values(role=role.label))
     _changed(connection, user, actor, what="role", role=role.label)
 
@@ -159,7 +198,12 @@ def enable(connection: Connection, user: User, *, actor: str | None) -> None:
 
 
 def set_password(connection: Connection, user: User, password: str, *, actor: str | None) -> None:
-    """A new password; all sessions of the user end. Raises InputError."""
+    """A new password; all sessions of the user end. Raises InputError; Conflict for who comes from
+    an issuer: a password would let them in when the issuer does not any more."""
+    if user.issuer is not None:
+        raise Conflict(
+            "this user comes from an OpenID provider", remedy="Whoever needs a password is added."
+        )
     check_password(password, user.name)
     connection.execute(update(users).where(users.c.pk == user.pk).values(password=hashed(password)))
     _end_invitation(connection, user.pk)
@@ -168,7 +212,7 @@ def set_password(connection: Connection, user: User, password: str, *, actor: st
 
 
 def end_sessions(connection: Connection, pk: int) -> None:
-    connection.execute(delete(sessions).where(sessions.c.user_pk == pk))
+    sessions.end_all(connection, pk)
 
 
 def _end_invitation(connection: Connection, pk: int) -> None:
@@ -177,9 +221,11 @@ def _end_invitation(connection: Connection, pk: int) -> None:
 
 
 def _keep_an_administrator(connection: Connection, user: User) -> None:
+    """Of local accounts one stays, so that no issuer, and nobody who comes from one, is left alone
+    with the service."""
     if user.role is not Role.ADMINISTRATOR or user.disabled_at is not None:
         return
-    others = connection.scalar(
+    others = (
         select(func.count())
         .select_from(users)
         .where(
@@ -188,10 +234,11 @@ def _keep_an_administrator(connection: Connection, user: User) -> None:
             users.c.pk != user.pk,
         )
     )
-    if not others:
-        raise Conflict(
-            "this is the last administrator", remedy="Make another user administrator first."
-        )
+    if user.issuer is None:
+        others = others.where(users.c.issuer.is_(None))
+    if not connection.scalar(others):
+        which = "administrator" if user.issuer else "local administrator"
+        raise Conflict(f"this is the last {which}", remedy="Make another user administrator first.")
 
 
 def _changed(connection: Connection, user: User, actor: str | None, **details: str) -> None:
@@ -212,4 +259,5 @@ def _user(row: Any) -> User:
         has_password=row.password is not None,
         created_at=instant(row.created_at),
         disabled_at=instant(row.disabled_at),
+        issuer=row.issuer,
     )

@@ -29,9 +29,10 @@ from reseen.errors import SealError, StoreError, StoreReadOnly
 from reseen.store import backends, schema
 from reseen.store import innocent_schema as _innocents  # noqa: F401  (its tables are the schema's)
 from reseen.store import service_schema as _people  # noqa: F401  (its tables are the schema's too)
+from reseen.store import sign_in_schema as _coming_in  # noqa: F401  (its tables too)
 from reseen.store.backends import Opening
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest schema: the last revision under `migrations`, and what `schema` says."""
 
 _WRITER = 0x5265_7365

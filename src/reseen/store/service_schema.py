@@ -51,8 +51,13 @@ sessions = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
     Column("ends_at", BigInteger, nullable=False),
+    Column("browser", String(40)),
+    Column("how", String(12)),
+    Column("confirmed_at", BigInteger),
 )
-"""`token`: SHA-256 of what the browser holds. Signing out deletes the row."""
+"""`token`: SHA-256 of what the browser holds. Signing out deletes the row. `browser`: its kind in a
+few words; no address is kept. `how`: by password, or by the issuer. `confirmed_at`: when the person
+last proved who they are in it, beyond holding it."""
 
 invitations = Table(
     "invitations",

@@ -17,6 +17,7 @@ from reseen.errors import (
     Conflict,
     HubError,
     InputError,
+    IssuerError,
     MailError,
     NotFound,
     ReseenError,
@@ -36,6 +37,7 @@ _STATUS: tuple[tuple[type[ReseenError], int], ...] = (
     (Conflict, 409),
     (HubError, 502),
     (MailError, 502),
+    (IssuerError, 502),
     (StoreError, 503),
     (SealError, 503),
     (SettingsError, 503),
@@ -56,7 +58,7 @@ _TITLES = {
     429: "Too many requests",
     431: "Too large",
     500: "Something broke",
-    502: "The hub or mail server did not respond as needed",
+    502: "Another server did not respond as needed",
     503: "Not now",
 }
 _MACHINES = ("/v1/", "/metrics", "/ready", "/health")

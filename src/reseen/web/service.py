@@ -14,7 +14,6 @@ from fastapi import Depends, Request
 from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
-from reseen.web.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,6 @@ class Service:
     """Whether somebody else begins and ends it."""
     worker: Any = field(default=None, repr=False)
     """Does jobs in the background; None where another process does."""
-
-    throttle: Throttle = field(default_factory=Throttle, repr=False)
 
     @property
     def https(self) -> bool:

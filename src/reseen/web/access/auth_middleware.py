@@ -30,6 +30,9 @@ OPEN = ("/v1/", "/static/", "/health", "/ready", "/metrics")
 SIGN_IN = "/sign-in"
 BEFORE_SESSION = (SIGN_IN, "/join/")
 """What begins a path to which somebody may post who is not signed in."""
+SET_UP = "/me/second-factor"
+"""Where somebody goes whose role needs a second factor that they do not have; and nowhere else but
+out."""
 BEFORE_BODY = {"/lists/import": Role.LEAD, "/begin": Role.LEAD}
 """Roles that are asked for before a large body is read, not only by the handler after it."""
 
@@ -72,6 +75,14 @@ class Door:
         if unsafe and state["session"] is None and not scope["path"].startswith(BEFORE_SESSION):
             await to_sign_in(Request(scope))(scope, receive, send)
             return
+        if state["session"] is not None and state["session"].must_set_up:
+            path = scope["path"]
+            if path != "/sign-out" and path != SET_UP and not path.startswith(f"{SET_UP}/"):
+                response: Response = RedirectResponse(SET_UP, status_code=303)
+                if "hx-request" in headers:
+                    response = Response(status_code=401, headers={"HX-Redirect": SET_UP})
+                await response(scope, receive, send)
+                return
         needed = BEFORE_BODY.get(scope["path"]) if unsafe else None
         if needed is not None and state["session"] is not None:
             try:
@@ -119,9 +130,23 @@ def visitor_cookie(service: Service) -> str:
     return "__Host-reseen-visitor" if service.https else "reseen-visitor"
 
 
-def set_cookie(service: Service, response: Response, name: str, value: str) -> None:
-    """For this browser session only; no script reads it; no other site sends it along."""
-    response.set_cookie(name, value, path="/", secure=service.https, httponly=True, samesite="lax")
+def device_cookie(service: Service) -> str:
+    """What a browser keeps after a sign-in: see `reseen.review.devices`."""
+    return "__Host-reseen-device" if service.https else "reseen-device"
+
+
+def set_cookie(
+    service: Service, response: Response, name: str, value: str, life: int | None = None
+) -> None:
+    """For this browser session only, or for so many seconds; no script reads it; no other site
+    sends it along."""
+    response.set_cookie(
+        *(name, value, life),
+        path="/",
+        secure=service.https,
+        httponly=True,
+        samesite="lax",
+    )
 
 
 def drop_cookie(service: Service, response: Response, name: str) -> None:

@@ -54,6 +54,8 @@ def join(
     if form.wrong:
         return _shown(request, service, token, form)
     session = acts.come_in(service.store, token, name, sent.password)
+    if session is None:
+        return RedirectResponse(auth_middleware.SIGN_IN, status_code=303)
     response = RedirectResponse("/", status_code=303)
     auth_middleware.set_cookie(
         service, response, auth_middleware.session_cookie(service), session.token

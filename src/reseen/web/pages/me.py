@@ -1,4 +1,4 @@
-"""Everybody: who one is here, and another password."""
+"""Everybody: who one is here, another password, and where one is signed in."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
+from reseen.operations import sessions as acts
 from reseen.operations import sign_in
-from reseen.review import users
+from reseen.review import second_factors, sessions, users
 from reseen.review.roles import Role
-from reseen.web.access import Reader, auth_middleware, identity
+from reseen.web.access import Holder, ProvedLately, Reader
+from reseen.web.access.browser import caller_of
+from reseen.web.pages.sign_in import let_in
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
 router = APIRouter()
 
-SAID = {"password": "Your password is changed. You were signed out everywhere else."}
+SAID = {
+    "password": "Your password is changed. You were signed out everywhere else.",
+    "ended": "That session has ended.",
+    "ended-others": "All your other sessions have ended.",
+}
 MAY = {
     Role.READER: "Sees the queue, cases, notices and scans; every name is sealed.",
     Role.REVIEWER: "Claims and decides cases, comments, reveals names, drafts notices.",
@@ -28,30 +35,49 @@ MAY = {
 
 
 @router.get("/me")
-def show(request: Request, service: Served, who: Reader) -> Response:
+def show(request: Request, service: Served, who: Reader, session: Holder) -> Response:
     with service.store.read() as connection:
         user = users.by_pk(connection, who.pk)
-    return page(request, "me.html", who, said=SAID, user=user, may=MAY)
+        open_sessions = sessions.open_of(connection, who.pk)
+        factors = second_factors.of_user(connection, who.pk)
+    return page(
+        *(request, "me.html", who),
+        said=SAID,
+        user=user,
+        factors=factors,
+        fresh=session.fresh(),
+        may=MAY,
+        sessions=open_sessions,
+        own=sessions.id_of(session),
+    )
 
 
-@router.post("/me/password")
+@router.post("/me/password", dependencies=[ProvedLately])
 def change(
     request: Request,
     service: Served,
-    who: Reader,
+    session: Holder,
     now: Annotated[str, Form(max_length=1000)],
     password: Annotated[str, Form(max_length=1000)],
     again: Annotated[str, Form(max_length=1000)],
 ) -> Response:
     """A new password; the other sessions end, this one begins anew."""
-    address = request.client.host if request.client else ""
-    if not identity.knows_password(service, who, now, address):
+    if not sign_in.knows_password(service.store, session, now):
         raise InputError("this is not your password of now", remedy="Type it again.")
     if password != again:
         raise InputError("the two new passwords differ", remedy="Type them again.")
-    session = sign_in.new_password(service.store, who, password)
-    response = RedirectResponse("/me?done=password", status_code=303)
-    auth_middleware.set_cookie(
-        service, response, auth_middleware.session_cookie(service), session.token
-    )
-    return response
+    changed = sign_in.new_password(service.store, session, password, caller_of(request))
+    return let_in(service, changed, "/me?done=password")
+
+
+@router.post("/me/sessions/end")
+def end_others(service: Served, session: Holder) -> Response:
+    """Only the session that asks goes on."""
+    acts.end_others(service.store, session)
+    return RedirectResponse("/me?done=ended-others", status_code=303)
+
+
+@router.post("/me/sessions/{id}/end")
+def end_one(id: str, service: Served, session: Holder) -> Response:
+    acts.end_own(service.store, session, id)
+    return RedirectResponse("/me?done=ended", status_code=303)

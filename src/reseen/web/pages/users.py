@@ -11,21 +11,23 @@ from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
 from reseen.operations import invitations as inviting
+from reseen.operations import second_factor
 from reseen.operations import users as acts
 from reseen.operations.invitations import Invited
-from reseen.review import users
+from reseen.review import second_factors, users
 from reseen.review.invitations import open_ones
-from reseen.web.access import Administrator, Role
+from reseen.web.access import Administrator, Holder, ProvedLately, Role
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
-router = APIRouter()
+router = APIRouter(dependencies=[ProvedLately])
 
 MOST_INVITED = 50
 """People of one form."""
 
 SAID = {
+    "required": "It holds from the next request on.",
     "added": "The user may sign in.",
     "role": "The role holds from the next request on.",
     "disabled": "The user is disabled, and signed out everywhere.",
@@ -35,7 +37,10 @@ SAID = {
 
 
 @router.get("/users")
-def show(request: Request, service: Served, who: Administrator) -> Response:
+def show(request: Request, service: Served, who: Administrator, session: Holder) -> Response:
+    """Who has a second factor gives it before, so that no form is lost for want of it."""
+    if session.has_factor and not session.fresh():
+        return RedirectResponse("/me/second-factor/confirm?next=/users", status_code=303)
     return _shown(request, service, who)
 
 
@@ -51,6 +56,7 @@ def _shown(
     with service.store.read() as connection:
         everybody = users.every(connection)
         invitations = open_ones(connection)
+        required = second_factors.required(connection)
     return page(
         request,
         "users.html",
@@ -60,6 +66,7 @@ def _shown(
         users=everybody,
         invitations=invitations,
         roles=list(Role),
+        required=required,
         links=links_of(request, service, invited),
         form=form,
     )
@@ -118,6 +125,17 @@ def add(
 ) -> Response:
     acts.add(service.store, name, users.role_of(role), password, who)
     return RedirectResponse("/users?done=added", status_code=303)
+
+
+@router.post("/users/second-factor")
+def require(
+    service: Served,
+    who: Administrator,
+    roles: Annotated[list[str], Form(max_length=20)] = [],  # noqa: B006  never changed
+) -> Response:
+    """Which roles' local accounts need a second factor."""
+    second_factor.require(service.store, [users.role_of(role) for role in roles], who)
+    return RedirectResponse("/users?done=required", status_code=303)
 
 
 @router.post("/users/{pk}/role")
