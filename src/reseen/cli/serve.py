@@ -50,8 +50,9 @@ def serve(
 ) -> None:
     """Serve the review pages and the upload gate.
 
-    Runs until Ctrl-C. Speaks plain HTTP: put a proxy with https before it, and say its address in
-    RESEEN_URL. See docs/service.md.
+    Runs until Ctrl-C. While there is no user it says a link, which works once: whoever opens it
+    becomes the first administrator. Speaks plain HTTP: put a proxy with https before it, and say
+    its address in RESEEN_URL. See docs/service.md.
     """
     try:
         from reseen.web.serve import Listening, check, has_users
