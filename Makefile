@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve docs licences wheels image coverage screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-start bench-begin bench-verify \
+.PHONY: demo demo-serve docs licences wheels image coverage screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-start bench-begin bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -52,6 +52,10 @@ bench-embeddings: $(VENV)/.dev
 # Parts of merges found, and strangers taken for parts, into docs/parts.md. Five minutes.
 bench-parts: $(VENV)/.dev
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.parts --write
+
+# Accounts that re-upload together: found, and nobody else drawn in, into docs/campaigns.md. Five minutes.
+bench-campaigns: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.campaigns --write
 
 # What somebody does who knows how copies are recognised, step by step, into docs/escapes.md. Five minutes.
 bench-escapes: $(VENV)/.dev

@@ -6,15 +6,17 @@ Pages come from the list of routes: a page that is added is looked at without be
 from __future__ import annotations
 
 from sqlalchemy import select
+from tests import campaigns_made
 from tests.browser.serving import Serving
 from tests.browser.test_every_page import a_removal, some_cases
 from tests.web.routes import NEEDS
 
 from reseen.gate.keys import KeyScope
+from reseen.operations import campaigns as found
 from reseen.operations import cases as acts
 from reseen.operations import gate, jobs, notices, scans
 from reseen.records import RepoType, Rung
-from reseen.review import cases, users
+from reseen.review import campaigns, cases, users
 from reseen.review.decide import DecidedBy, ShownCase
 from reseen.review.roles import Role
 from reseen.review.verdicts import Verdict
@@ -44,7 +46,20 @@ def furnished(serving: Serving) -> Serving:
     gate.make_key(serving.store, "Sample uploads", [KeyScope.CHECK], 5.0, who)
     target = Target(types=(RepoType.MODEL,), authors=("sample-account",))
     scans.queue(serving.store, jobs.scan_of(target), who)
+    campaign(serving)
     return serving
+
+
+def campaign(serving: Serving) -> str:
+    """One of four accounts with removals of their own, among others who know nobody; its id."""
+    assert serving.keyring is not None
+    made = campaigns_made.removals(serving.store, serving.keyring, 380)
+    names = ("brightoak", "zunafi88-with-a-very-long-name-as-a-hub-allows", "m-kestrel", "lynx2")
+    campaigns_made.put(serving.store, campaigns_made.bystanders(25), made)
+    campaigns_made.put(serving.store, campaigns_made.crew(names, range(320, 341)), made)
+    found.find(serving.store)
+    with serving.store.read() as connection:
+        return campaigns.every(connection)[0].id
 
 
 def pages_of(serving: Serving) -> list[str]:
@@ -54,10 +69,12 @@ def pages_of(serving: Serving) -> list[str]:
         notice = connection.scalar(select(service_schema.notices.c.id))
         job = connection.scalar(select(service_schema.jobs.c.id))
         account = connection.scalar(select(service_schema.notices.c.account))
+        together = campaigns.every(connection)[0].id
     known = {
         "/cases/{id}": (f"/cases/{strongest}", f"/cases/{weakest}"),
         "/accounts/{hub}/{account}": (f"/accounts/{hub}/{account}",),
         "/notices/{id}": (f"/notices/{notice}",),
+        "/campaigns/{id}": (f"/campaigns/{together}",),
         "/scans/{id}": (f"/scans/{job}",),
         "/lists/{number}": ("/lists/1",),
         "/removals/{id}": (f"/removals/{a_removal(serving)}",),

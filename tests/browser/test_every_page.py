@@ -25,6 +25,7 @@ PAGES = (
     "/queue",
     "/queue?state=any",
     "/notices",
+    "/campaigns",
     "/lists",
     "/lists/import",
     "/innocents",

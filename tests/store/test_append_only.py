@@ -19,6 +19,7 @@ def test_they_are_these() -> None:
         *("audit", "withdrawals", "fact_events", "changes"),
         *("decisions", "decided", "comments", "notice_steps", "notice_letters", "claim_moves"),
         *("innocents", "innocent_digests", "innocent_sketches", "innocent_events"),
+        "campaign_events",
     }
     assert service_schema.decisions in APPEND_ONLY
 

@@ -66,6 +66,9 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("POST", "/accounts/{hub}/{account}/not-this-model"): Role.LEAD,
     ("POST", "/accounts/{hub}/{account}/allow"): Role.LEAD,
     ("POST", "/accounts/{hub}/{account}/undo"): Role.LEAD,
+    ("GET", "/campaigns"): Role.READER,
+    ("GET", "/campaigns/{id}"): Role.READER,
+    ("POST", "/campaigns/{id}"): Role.REVIEWER,
     # notices, lists, scans
     ("GET", "/notices"): Role.READER,
     ("GET", "/notices/{id}"): Role.READER,

@@ -61,6 +61,10 @@ class Root(LazyGroup):
             "Write what was found: HTML, CSV, JSON Lines, XLSX.",
         ),
         "leads": ("reseen.cli.leads:leads", "List what short hashes alone point at."),
+        "campaigns": (
+            "reseen.cli.campaigns:campaigns",
+            "List accounts that re-upload together.",
+        ),
         "lookup": ("reseen.cli.lookup:lookup", "Find a removal by name, link or digest."),
         "fingerprint": ("reseen.cli.fingerprint:fingerprint", "Print a file's digests and sketch."),
         "inspect": ("reseen.cli.fingerprint:inspect", "Show what a model file is made of."),

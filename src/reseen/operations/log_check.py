@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from reseen.registry import claims_proof, innocents
 from reseen.registry.claims_proof import ClassesSaid
-from reseen.review import decisions_proof, notices_proof
+from reseen.review import campaigns, decisions_proof, notices_proof
 from reseen.store import audit_checkpoint
 from reseen.store.audit import AuditLine
 from reseen.store.audit_checkpoint import Head
@@ -42,6 +42,7 @@ def verify(store: Store, head: Head | None = None, *, key: bytes | None = None) 
     with store.read() as connection, ExitStack() as stack:
         tables = claims_proof.covered_tables(connection)
         tables |= innocents.covered_tables(connection)
+        tables |= campaigns.covered_tables(connection)
         tables |= decisions_proof.covered_tables(connection)
         tables |= notices_proof.covered_tables(connection)
         for table in tables.values():

@@ -8,7 +8,9 @@ goes on where it was), and of many processes one at a time works in each lane of
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 
 from reseen.hubs import kinds
 from reseen.hubs.hub import Hub
-from reseen.operations import consequences, jobs, reading, rechecks, schedules
+from reseen.operations import campaigns, consequences, jobs, reading, rechecks, schedules
 from reseen.operations.jobs import Job, JobKind
 from reseen.operations.logs import log
 from reseen.operations.running import Workplace, patiently, run
@@ -41,6 +43,10 @@ class Intervals:
     """Between rechecks that nobody asked for."""
     reread: float = 3600.0
     """Between tries at what could not be read."""
+    campaigns: float = 300.0
+    """Between two looks for campaigns, where anything changed."""
+    campaigns_again: float = 6 * 3600.0
+    """Between two where nothing is known to have changed."""
     rechecked: int = 5_000
     """Sightings of one such recheck, the longest unseen first."""
 
@@ -66,6 +72,7 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
         self._told = threading.Event()
+        self._campaigns_found: float | None = None
 
     def start(self) -> None:
         """In a thread of its own."""
@@ -90,11 +97,23 @@ class Worker:
             due = consequences.is_due(connection)
         if due:
             consequences.follow(self._store)
+        self._find_campaigns()
         for hub in self._settings.hubs:
             reading.queue_if_due(self._store, hub, self._intervals.reread)
             every, most = self._intervals.recheck, self._intervals.rechecked
             rechecks.queue_if_due(self._store, hub, every, most)
         schedules.make_due(self._store)
+
+    def _find_campaigns(self) -> None:
+        found, now = self._campaigns_found, time.monotonic()
+        since = math.inf if found is None else now - found
+        if since < self._intervals.campaigns:
+            return
+        with self._store.read() as connection:
+            due = campaigns.is_due(connection)
+        if due or (found is not None and since >= self._intervals.campaigns_again):
+            campaigns.find(self._store)
+            self._campaigns_found = time.monotonic()
 
     def _run(self) -> None:
         try:

@@ -36,6 +36,11 @@ class SeenAccount:
     files: tuple[SeenFile, ...]
 
     @property
+    def place(self) -> str:
+        """Which of all accounts it is."""
+        return f"{self.hub} {self.name}"
+
+    @property
     def removals(self) -> frozenset[int]:
         """Of which it had a copy itself."""
         return frozenset(file.removal for file in self.files if file.removal is not None)

@@ -33,6 +33,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "innocents": ("pk", "id", "name", "at"),
     "innocent_digests": ("innocent_pk", "kind", "value"),
     "innocent_sketches": ("innocent_pk", "number", "architecture", "value"),
+    "campaign_events": ("pk", "at", "what", "campaign_pk", "hub", "account", "user_pk"),
 }
 """Tables whose rows a line covers, each with the columns that it covers."""
 

@@ -27,6 +27,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from reseen.errors import SealError, StoreError, StoreReadOnly
 from reseen.store import backends, schema
+from reseen.store import campaign_schema as _campaigns  # noqa: F401  (its tables are the schema's)
 from reseen.store import innocent_schema as _innocents  # noqa: F401  (its tables are the schema's)
 from reseen.store import service_schema as _people  # noqa: F401  (its tables are the schema's too)
 from reseen.store import sign_in_schema as _coming_in  # noqa: F401  (its tables too)
@@ -289,7 +290,7 @@ def _create(connection: Connection) -> None:
     """An empty database becomes a registry at the head schema, in one transaction."""
     import secrets
 
-    schema.metadata.create_all(connection, checkfirst=False)  # with those of both others
+    schema.metadata.create_all(connection, checkfirst=False)  # with those of the others
     connection.execute(
         text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
     )

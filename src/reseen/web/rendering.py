@@ -29,6 +29,7 @@ from reseen.web.service import service_of
 NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/", "Start", Role.READER),
     ("/queue", "Queue", Role.READER),
+    ("/campaigns", "Campaigns", Role.READER),
     ("/notices", "Notices", Role.READER),
     ("/lists", "Lists", Role.READER),
     ("/scans", "Scans", Role.READER),

@@ -17,7 +17,7 @@ from fastapi.responses import Response
 from reseen.errors import AccessError, InputError, ReseenError, SealError
 from reseen.operations import cases as acts
 from reseen.review import account as accounts
-from reseen.review import batch_decisions, cases, sample_views
+from reseen.review import batch_decisions, campaigns, cases, sample_views
 from reseen.review.decide import DecidedBy
 from reseen.review.queue import ALL, entries, queue
 from reseen.review.roles import Role, Who
@@ -123,6 +123,7 @@ def _page(
     with service.store.read() as connection:
         known = accounts.account(connection, hub, account)
         found = queue(connection, which, who, offset=offset, most=ROWS)
+        belongs_to = campaigns.of_account(connection, hub, account)
         waiting = batch_decisions.waiting(connection, hub, account)
         must = batch_decisions.sample(connection, waiting)
         looked = sample_views.looked_at(connection, must, who)
@@ -135,6 +136,7 @@ def _page(
         who,
         status=200 if said is None else status_of(said.error),
         account=known,
+        campaigns=belongs_to,
         url=url,
         queue_url="/queue?" + urlencode({"hub": hub, "account": account}),
         back=urlencode({"hub": hub, "account": account}),
