@@ -377,7 +377,9 @@ _WRITING = {"insert", "update", "delete", "insert_many", "reserve", "Appended"}
 
 
 def _tables(path: Path) -> set[str]:
-    schemas = tuple(f"reseen.store.{n}schema" for n in ("", "service_", "innocent_", "sign_in_", "campaign_"))
+    schemas = tuple(
+        f"reseen.store.{n}schema" for n in ("", "service_", "innocent_", "sign_in_", "campaign_")
+    )
     return {name for module, name in _uses(path) if module in schemas and name in TABLES}
 
 
@@ -425,7 +427,13 @@ def test_the_log_knows_the_tables_that_it_covers() -> None:
 
 
 def test_every_table_has_an_owner() -> None:
-    from reseen.store import campaign_schema, innocent_schema, schema, service_schema, sign_in_schema
+    from reseen.store import (
+        campaign_schema,
+        innocent_schema,
+        schema,
+        service_schema,
+        sign_in_schema,
+    )
 
     modules = (schema, service_schema, innocent_schema, sign_in_schema, campaign_schema)
     there = {name for m in modules for name, v in vars(m).items() if type(v) is Table}

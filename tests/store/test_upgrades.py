@@ -214,6 +214,7 @@ def test_it_goes_on_working(old: str, released: str) -> None:
         "0010": 9,
         "0011": 9,
         "0012": 10,
+        "0013": 10,
     }.get(released, 7)
     lines += SEALED_SINCE[released]
     with Store(old, upgrade=True) as store:
