@@ -20,6 +20,7 @@
     ├── SealError             names cannot be sealed or opened (key missing, wrong, or unsafe)
     ├── MailError             a mail server did not take a notice or a correction
     ├── IssuerError           the OpenID provider did not answer as it must
+    ├── WebhookError          whom we notify by a webhook did not take it
     └── HubError              a hub did not answer as needed
         ├── HubAuth           401/403: no access with this token
         │   └── HubHidden     401 to a stranger, without a reason: deleted, or private
@@ -172,6 +173,10 @@ class Tampered(ReseenError):
 
 class SealError(ReseenError):
     """Names cannot be sealed or opened."""
+
+
+class WebhookError(ReseenError):
+    """Whom we notify by a webhook did not take it. Never names the address."""
 
 
 class MailError(ReseenError):

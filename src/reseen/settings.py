@@ -45,6 +45,13 @@ ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_OIDC_ROLES_CLAIM": "The claim that gives roles (default: groups).",
     "RESEEN_OIDC_ROLES": "Which value of it gives which role: reviewers=reviewer,ts-leads=lead.",
     "RESEEN_OIDC_NEW_USERS": "Whether who has a role there is made a user (yes, or no).",
+    "RESEEN_NOTIFY_MAIL": "Who is told by mail that there is something to do, with commas between.",
+    "RESEEN_NOTIFY_WEBHOOK": "The address that is told by a signed webhook.",
+    "RESEEN_NOTIFY_SECRET": "What it is signed with: whsec_ and base64 of 24 bytes or more.",
+    "RESEEN_NOTIFY_ABOUT": "What is told: cases scans clocks notices (default: all of them).",
+    "RESEEN_NOTIFY_RUNG": "The lowest rung of new cases that is told (default: declared).",
+    "RESEEN_NOTIFY_EVERY": "How often at most: 15m, 1h, 1d (default: 1h).",
+    "RESEEN_NOTIFY_PRIVATE": "Set to anything: the webhook may be at a private address, or http.",
     "RESEEN_DEBUG": "Set to anything: an unexpected error shows where it happened (--debug).",
     "RESEEN_HUB_<NAME>_ENDPOINT": "The address of a hub that is then called <name>.",
     "RESEEN_HUB_<NAME>_TOKEN": "Its token; for its endpoint only.",
@@ -132,6 +139,33 @@ UNNAMED = NoticeSender()
 """Nobody says whose they are."""
 
 
+NEWS = ("cases", "scans", "clocks", "notices")
+"""New cases, scans that failed, clocks of notices that ran out, notices that came back."""
+
+
+_RUNGS = ("bytes", "tensors", "declared", "pointer", "weights", "component")
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySettings:
+    """Who is told that there is something to do; nobody by default."""
+
+    mail: tuple[str, ...] = ()
+    webhook: str | None = field(default=None, repr=False)
+    """An address can be a secret."""
+    secret: str | None = field(default=None, repr=False)
+    about: tuple[str, ...] = NEWS
+    rung: str = "declared"
+    every: timedelta = timedelta(hours=1)
+    private: bool = False
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """One for each who is told: what one does not take keeps nothing from others."""
+        mails = tuple(f"mail {number}" for number in range(1, len(self.mail) + 1))
+        return mails + ("webhook",) * bool(self.webhook)
+
+
 @dataclass(frozen=True, slots=True)
 class IssuerSettings:
     """The OpenID provider that people may sign in with."""
@@ -173,6 +207,7 @@ class Settings:
     sender: NoticeSender = UNNAMED
     pdf_font: Path | None = None
     oidc: IssuerSettings | None = None
+    notify: NotifySettings = NotifySettings()
     no_color: bool = False
     hub_cache: Path | None = None
     """Where the Hub's own client keeps what it has downloaded."""
@@ -209,6 +244,7 @@ class Settings:
             sender=_sender(env),
             pdf_font=_path(env, "RESEEN_PDF_FONT"),
             oidc=_issuer(env),
+            notify=_notify(env),
             no_color=bool(env.get("NO_COLOR")),
             hub_cache=_hub_cache(env),
         )
@@ -436,12 +472,47 @@ def said_of_address(said_by: str) -> str:
     return "The hub's address is the usual one; HF_ENDPOINT can name another."
 
 
+def _notify(env: Mapping[str, str]) -> NotifySettings:
+    about = tuple(re.split(r"[\s,]+", (env.get("RESEEN_NOTIFY_ABOUT") or " ".join(NEWS)).strip()))
+    if not set(about) <= set(NEWS):
+        raise SettingsError(
+            "RESEEN_NOTIFY_ABOUT names something that is told of nowhere",
+            remedy=f"Use some of: {' '.join(NEWS)}.",
+        )
+    rung = (env.get("RESEEN_NOTIFY_RUNG") or "declared").strip().lower()
+    if rung not in _RUNGS:
+        raise SettingsError(
+            "RESEEN_NOTIFY_RUNG is no rung of a case", remedy=f"Use one of: {' '.join(_RUNGS)}."
+        )
+    mail = re.split(r"[\s,]+", (env.get("RESEEN_NOTIFY_MAIL") or "").strip())
+    webhook = (env.get("RESEEN_NOTIFY_WEBHOOK") or "").strip() or None
+    secret = (env.get("RESEEN_NOTIFY_SECRET") or "").strip() or None
+    if webhook is not None and secret is None:
+        raise SettingsError(
+            "RESEEN_NOTIFY_WEBHOOK has no secret to sign with",
+            remedy="Set RESEEN_NOTIFY_SECRET: whsec_ and the base64 of 24 random bytes or more.",
+        )
+    return NotifySettings(
+        mail=tuple(address for address in mail if address)[:20],
+        webhook=webhook,
+        secret=secret,
+        about=about,
+        rung=rung,
+        every=_length(env, "RESEEN_NOTIFY_EVERY", "1h"),
+        private=bool(env.get("RESEEN_NOTIFY_PRIVATE")),
+    )
+
+
 def _gone_after(env: Mapping[str, str]) -> timedelta:
-    given = (env.get("RESEEN_GONE_AFTER") or "24h").strip().lower()
+    return _length(env, "RESEEN_GONE_AFTER", "24h")
+
+
+def _length(env: Mapping[str, str], variable: str, usual: str) -> timedelta:
+    given = (env.get(variable) or usual).strip().lower()
     matched = re.fullmatch(r"(\d{1,5})\s*([dhms])", given)
     if matched is None:
         raise SettingsError(
-            "RESEEN_GONE_AFTER is no length of time", remedy="Write a number and d, h, m or s: 24h."
+            f"{variable} is no length of time", remedy="Write a number and d, h, m or s: 24h."
         )
     unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[matched[2]]
     return timedelta(**{unit: int(matched[1])})

@@ -121,6 +121,8 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("GET", "/scans/{id}"): Role.READER,
     ("POST", "/scans/{id}/stop"): Role.LEAD,
     ("POST", "/schedules/{id}/stop"): Role.LEAD,
+    ("GET", "/notifications"): Role.LEAD,
+    ("POST", "/notifications/test"): Role.LEAD,
     # administrators
     ("GET", "/audit"): Role.LEAD,
     ("GET", "/audit/head"): Role.LEAD,

@@ -52,6 +52,8 @@ class JobKind(StrEnum):
     """Do known sightings still stand?"""
     READ = "read"
     """Known copies that nobody has read, as far as was asked."""
+    NOTIFY = "notify"
+    """People are told that there is something to do."""
     SCHEDULE = "schedule"
     """No work itself: while it waits, `schedules` asks for its work again and again."""
 
@@ -61,10 +63,13 @@ LANES = (
     frozenset({JobKind.WATCH}),
     frozenset({JobKind.READ}),
     frozenset({JobKind.REPOSITORY, JobKind.RECHECK}),
+    frozenset({JobKind.NOTIFY}),
 )
 """Jobs of one lane are done one after the other: a scan of days keeps no hook waiting, and no look
 at what is new."""
-_OF_LEADS = frozenset({JobKind.SCAN, JobKind.WATCH, JobKind.SCHEDULE})
+_OF_LEADS = frozenset({JobKind.SCAN, JobKind.WATCH, JobKind.NOTIFY, JobKind.SCHEDULE})
+_NO_LOOKS = (JobKind.NOTIFY.value, JobKind.SCHEDULE.value)
+"""Nothing is looked at by these: they are no scans."""
 
 
 class JobState(StrEnum):
@@ -183,9 +188,9 @@ def by_id(connection: Connection, id: str) -> Job:
 
 
 def every(connection: Connection, *, most: int = 100, skip: int = 0) -> list[Job]:
-    """What is under way and waiting first, then the last asked for; schedules are no work."""
+    """What is under way and waiting first, then the last asked for: looks at hubs alone."""
     ended = jobs.c.state.not_in([JobState.WAITING.value, JobState.RUNNING.value])
-    work = jobs.c.kind != JobKind.SCHEDULE.value
+    work = jobs.c.kind.not_in(_NO_LOOKS)
     query = _query().where(work).order_by(ended, jobs.c.pk.desc()).limit(most).offset(skip)
     return [_job(row) for row in connection.execute(query)]
 
@@ -214,6 +219,23 @@ def last_of(connection: Connection, kind: JobKind, key: str) -> Job | None:
     return None if row is None else _job(row)
 
 
+def of_kind(connection: Connection, kind: JobKind, *, most: int) -> list[Job]:
+    """The last of this kind, the newest first."""
+    query = _query().where(jobs.c.kind == kind.value).order_by(jobs.c.pk.desc()).limit(most)
+    return [_job(row) for row in connection.execute(query)]
+
+
+def failed(connection: Connection, since: int, until: int) -> int:
+    """How many looks at hubs failed in this time."""
+    query = select(func.count()).where(
+        jobs.c.kind.not_in(_NO_LOOKS),
+        jobs.c.state == JobState.FAILED.value,
+        jobs.c.ended_at > since,
+        jobs.c.ended_at <= until,
+    )
+    return int(connection.scalar(query) or 0)
+
+
 def last_asked(connection: Connection, kind: JobKind, what: Mapping[str, Any]) -> int | None:
     """When this work was last asked for."""
     query = select(func.max(jobs.c.asked_at)).where(jobs.c.key == key_of(kind, what))
@@ -223,7 +245,7 @@ def last_asked(connection: Connection, kind: JobKind, what: Mapping[str, Any]) -
 
 def by_state(connection: Connection) -> dict[str, int]:
     """How many jobs are in each state."""
-    work = jobs.c.kind != JobKind.SCHEDULE.value
+    work = jobs.c.kind.not_in(_NO_LOOKS)
     query = select(jobs.c.state, func.count()).where(work).group_by(jobs.c.state)
     return {str(state): int(count) for state, count in connection.execute(query)}
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from reseen.errors import ReseenError, StoreError
 from reseen.hubs.hub import Hub
 from reseen.observed.sightings import SightingFilter
-from reseen.operations import jobs, scans
+from reseen.operations import jobs, notifications, scans
 from reseen.operations.jobs import Job, JobKind, JobState
 from reseen.operations.logs import log, where
 from reseen.scan.context import ScanContext
@@ -20,7 +20,7 @@ from reseen.scan.progress import Listener, Outcome, Progress
 from reseen.scan.recheck import revisit
 from reseen.scan.walk import walk
 from reseen.scan.watch import WatchContext, one_round
-from reseen.settings import HubSettings
+from reseen.settings import HubSettings, Settings
 from reseen.store.database import Store
 from reseen.store.lease import Owner
 from reseen.store.sealing import Keyring
@@ -42,6 +42,7 @@ class Workplace:
     pace: Pace
     beat: float
     """Seconds between two words about a job's progress."""
+    settings: Settings
     ending: asyncio.Event
     """Set when the worker ends: what is under way stops in order."""
 
@@ -81,6 +82,8 @@ class _RunningJob:
         self._scan_pk: int | None = None
 
     async def whole(self) -> tuple[JobState, str | None]:
+        if self._job.kind is JobKind.NOTIFY:
+            return await self._notify()
         asked = jobs.hub_of(self._job.what, self._at.hubs)
         hub = self._at.open_hub(asked)
         beating = asyncio.create_task(self._beat())
@@ -93,6 +96,26 @@ class _RunningJob:
             await asyncio.gather(beating, return_exceptions=True)
             await hub.close()
             await patiently(self._tell)
+
+    async def _notify(self) -> tuple[JobState, str | None]:
+        """Try, and try again after a while, until it was taken."""
+        beating = asyncio.create_task(self._beat())
+        try:
+            for pause in (*notifications.PAUSES, None):
+                try:
+                    await asyncio.to_thread(notifications.deliver, self._at.settings, self._job)
+                    return JobState.DONE, None
+                except ReseenError as error:
+                    if pause is None or not notifications.may_be_tried_again(error):
+                        raise
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), pause)
+                if self._stop.is_set():
+                    return JobState.WAITING, None
+            raise AssertionError  # the last try returns or raises
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
 
     async def _scan(self, hub: Hub) -> tuple[JobState, str | None]:
         # What is left from before, and cannot be done now, is no reason not to scan.

@@ -18,7 +18,15 @@ from dataclasses import dataclass
 
 from reseen.hubs import kinds
 from reseen.hubs.hub import Hub
-from reseen.operations import campaigns, consequences, jobs, reading, rechecks, schedules
+from reseen.operations import (
+    campaigns,
+    consequences,
+    jobs,
+    notifications,
+    reading,
+    rechecks,
+    schedules,
+)
 from reseen.operations.jobs import Job, JobKind
 from reseen.operations.logs import log
 from reseen.operations.running import Workplace, patiently, run
@@ -103,6 +111,7 @@ class Worker:
             every, most = self._intervals.recheck, self._intervals.rechecked
             rechecks.queue_if_due(self._store, hub, every, most)
         schedules.make_due(self._store)
+        notifications.queue_if_due(self._store, self._settings)
 
     def _find_campaigns(self) -> None:
         found, now = self._campaigns_found, time.monotonic()
@@ -134,6 +143,7 @@ class Worker:
             self._owner,
             self._pace,
             self._intervals.beat,
+            self._settings,
             ending,
         )
         with ThreadPoolExecutor(

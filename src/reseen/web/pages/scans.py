@@ -205,7 +205,7 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
     """The whole page, or for htmx the part that changes."""
     with service.store.read() as connection:
         job = jobs.by_id(connection, id)
-        if job.kind is JobKind.SCHEDULE:
+        if job.kind in (JobKind.SCHEDULE, JobKind.NOTIFY):
             raise NotFound.of("scan", id, "The page of scans shows them.")
         ahead = jobs.ahead_of(connection, job)
         outcome = _outcome(connection, job) or ScanOutcome()
