@@ -30,6 +30,7 @@ PAGES = (
     "/lists/import",
     "/innocents",
     "/scans",
+    "/notifications",
     "/audit",
     "/users",
     "/keys",

@@ -23,7 +23,7 @@ from tests.operations.working import working as at_work
 from tests.scan.walking import KEYRING
 from tests.web.visitors import user_of
 
-from reseen.errors import AccessError, ReseenError, SettingsError, WebhookError
+from reseen.errors import AccessError, InputError, ReseenError, SettingsError, WebhookError
 from reseen.operations import jobs, notifications, webhook
 from reseen.operations.jobs import JobKind, JobState
 from reseen.review import mail
@@ -226,7 +226,7 @@ def test_a_mail_says_counts_and_a_test_goes_to_each(
         reviewer = user_of(connection, "reviewer", Role.REVIEWER)
     with pytest.raises(AccessError):
         notifications.send_test(store, told, reviewer)
-    with pytest.raises(SettingsError):
+    with pytest.raises(InputError):
         notifications.send_test(store, settings, lead)
     notifications.send_test(store, told, lead)
     tests = [job for job in asked(store) if job.what.get("test")]

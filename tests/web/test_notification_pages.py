@@ -18,7 +18,7 @@ from reseen.web.service import Service
 def test_nobody_is_told_by_default(visit: Callable[..., Visitor]) -> None:
     lead = visit(Role.LEAD)
     assert "Nobody is told anything" in lead.get("/notifications").text
-    assert lead.post("/notifications/test").status_code == 503
+    assert lead.post("/notifications/test").status_code == 400
     assert visit(Role.REVIEWER).get("/notifications").status_code == 403
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from reseen.errors import MailError, ReseenError, SettingsError, WebhookError
+from reseen.errors import InputError, MailError, ReseenError, SettingsError, WebhookError
 from reseen.operations import jobs, webhook
 from reseen.operations.jobs import Job, JobKind, JobState
 from reseen.records import Rung
@@ -51,9 +51,9 @@ def queue_if_due(store: Store, settings: Settings) -> None:
 
 
 def send_test(store: Store, settings: Settings, who: Who) -> None:
-    """Ask for a test by each way. Raises SettingsError where there is none, and AccessError."""
+    """Ask for a test by each way. Raises InputError where there is none, and AccessError."""
     if not settings.notify.ways:
-        raise SettingsError(
+        raise InputError(
             "nobody is notified", remedy="Set RESEEN_NOTIFY_MAIL or RESEEN_NOTIFY_WEBHOOK."
         )
     with store.write() as connection:
