@@ -48,7 +48,7 @@ def timeline(days: Sequence[tuple[date, int]]) -> Markup:
     for day, count in shown:
         high = round(max(2.0, count / tallest * (_HEIGHT - 10)), 1)
         x = round((day - first).days * wide, 1)
-        bar = round(max(1.5, wide - 1), 1)
+        bar = round(min(24.0, max(1.5, wide - 1)), 1)
         bars.append(f"M{x} {_HEIGHT - 2 - high}h{bar}v{high}h-{bar}z")
     line = [f"M0 {_HEIGHT - 1.5}h{_WIDTH}"]
     return _svg("timeline", _WIDTH, _HEIGHT, [("axis", line), ("had", bars)])
