@@ -180,7 +180,11 @@ def test_compare_tells_copies_from_strangers(listed: Path) -> None:
     plot = listed / "plot.svg"
     other = reseen(listed, "compare", first, stranger, "--plot", str(plot))
     assert "unrelated" in other
-    assert "<svg" in plot.read_text()
+    drawn = plot.read_text()
+    assert "<svg" in drawn
+    for said in ("B compared with A: ", "A (removed): ", "one module", "cosine of what A and B do"):
+        assert said in drawn
+    assert str(listed) not in drawn, "of a file its name, and not where it lies"
 
 
 def merged(path: Path, files: list[Path], weights: list[float]) -> Path:

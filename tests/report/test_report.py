@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import os
+import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from html import escape as html_escape
 from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
 
-from reseen.errors import InputError
+from reseen.errors import InputError, SettingsError
 from reseen.observed.blind_spots import UNJUDGED, BlindFile
 from reseen.records import (
     Artifact,
@@ -27,7 +30,7 @@ from reseen.records import (
     Sighting,
     SightingState,
 )
-from reseen.report import tables
+from reseen.report import figures, in_words, pdf, pdf_report, tables
 from reseen.report.blind_rows import BLIND_FIELDS, SCAN_FIELDS, blind_rows, scan_rows
 from reseen.report.gather import Findings, ScanLine, by_account, by_month, by_removal, totals
 from reseen.report.html import MOST_ROWS, render
@@ -232,7 +235,10 @@ def test_the_refuted_is_counted_apart_and_last() -> None:
     assert totals(found.counting)["sightings"] == 1
     assert [s.id for s in found.refuted] == ["sg-000000000002"]
     page = render(found, locations=False)
-    assert "1 of 3 removed models were seen again" in page.replace("\n", " ")
+    assert (
+        "Of 3 removed models 1 was seen again on 1 account: 1 only by the hub&#39;s word." in page
+    )
+    assert "1 of 3 removed models was seen again" in page
     assert "1 more sighting is refuted, and is counted nowhere" in page
     assert "<li><b>1</b> sightings</li>" in page
     assert page.index("sg-000000000001") < page.index("sg-000000000002")
@@ -372,3 +378,97 @@ def test_a_folder_is_nobodys_account() -> None:
     assert [g.label for g in by_account(found, locations=True)] == ["account-00 at hub.example"]
     assert totals(found)["accounts"] == 1
     assert by_removal(found)[1].accounts + by_removal(found)[0].accounts == 1
+
+
+# -- the findings in words -----------------------------------------------------------------------
+
+
+def decided_findings(seed: int) -> Findings:
+    """Any mixture of rungs and of what people said."""
+    rng = random.Random(seed)
+    rungs = (Rung.BYTES, Rung.TENSORS, Rung.WEIGHTS, Rung.COMPONENT, Rung.DECLARED, Rung.POINTER)
+    found = [
+        sighting(
+            n,
+            rung=rng.choice((*rungs, Rung.REFUTED, Rung.UNSUPPORTED)),
+            removal=f"rm-{rng.randrange(9):08d}",
+            repo=f"account-{rng.randrange(6):02d}/LORA",
+            withdrawn=rng.random() < 0.1,
+        )
+        for n in range(rng.randrange(40))
+    ]
+    said = ("confirm", "allowed", "not-this-model", None)
+    decided = {s.id: word for s in found if (word := rng.choice(said))}
+    return replace(findings(found), removals_in_force=12, decided=decided)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_parts_of_a_sum_are_the_whole(seed: int) -> None:
+    found = decided_findings(seed)
+    seen = {
+        s.removal
+        for s in found.sightings
+        if s.counts and found.decided.get(s.id) != "not-this-model"
+    }
+    parts = in_words.counts(found)
+    assert sum(parts.values()) == len(seen)
+    assert sum(part.count for part in figures.bar(found)) == found.removals_in_force
+    said = in_words.headline(found)
+    numbers = [int(n) for n in re.findall(r"\d+", said)]
+    if seen:
+        assert numbers[:2] == [12, len(seen)]
+        assert sum(numbers[3:]) == len(seen)
+    page = render(found, locations=False)
+    assert html_escape(said, quote=False).replace("'", "&#39;") in page
+    assert f"<li><b>{len(seen)}</b> removals seen again</li>" in page
+
+
+def test_a_model_is_told_by_the_best_that_is_known_of_any_file() -> None:
+    two = [sighting(1), sighting(4, rung=Rung.BYTES), sighting(2)]
+    found = findings(two)  # 1 and 4 are of one removal
+    assert [one.name for one in in_words.of_removals(found).values()] == ["READ", "WORD"]
+    sure = replace(found, decided={"sg-000000000001": "confirm"})
+    assert [one.name for one in in_words.of_removals(sure).values()] == ["CONFIRMED", "WORD"]
+
+
+def test_who_put_the_same_up_again_is_drawn_and_the_rest_is_said() -> None:
+    many = [
+        sighting(n, removal=f"rm-{n % 50:08d}", repo=f"account-{n % 37:02d}/LORA")
+        for n in range(400)
+    ]
+    found = findings(many)
+    order = [group.label for group in by_removal(found.seen_again)]
+    grid = figures.grid(found, order, locations=False)
+    assert grid is not None
+    assert (len(grid.rows), len(grid.models)) == (figures.MOST_ACCOUNTS, figures.MOST_MODELS)
+    assert grid.left_out == "Not drawn: 7 more accounts and 10 more models."
+    assert grid.title.startswith("37 accounts hold more than one removed model")
+    assert grid.rows[0][0] == "account 1"
+    page = render(found, locations=False)
+    assert grid.title in page
+    assert figures.grid(findings([sighting()]), ["rm-00000001"], locations=True) is None
+
+
+def test_a_pdf_says_the_same_and_breaks_on_nothing() -> None:
+    pytest.importorskip("fpdf")
+    found = decided_findings(3)
+    nasty = replace(found, sightings=(*found.sightings, sighting(77, path=NASTY, why=NASTY)))
+    for one in (nasty, findings([]), blind_findings()):
+        for locations in (True, False):
+            assert pdf_report.render(one, locations=locations).startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_the_font_of_a_pdf_does_not_have_is_written_as_a_number(
+    there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fpdf")
+    if not there:
+        monkeypatch.setattr(pdf, "DEJAVU", Path("/none"))
+    pages = pdf.PdfPages()
+    shown = pages._shown("a \u4e2d \U0001f9ff \u05e9")
+    assert "\u4e2d" not in shown
+    assert "\\u4e2d" in shown
+    assert pages.end().startswith(b"%PDF-")
+    with pytest.raises(SettingsError):
+        pdf.PdfPages(Path(__file__))

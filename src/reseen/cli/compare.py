@@ -87,7 +87,7 @@ def compare(
         from reseen.store.private_files import private
 
         with private(plot) as path:
-            path.write_text(block_picture(found, first.names), "utf-8")
+            path.write_text(block_picture(found, first.names, (a, b)), "utf-8")
         note(f"Wrote {plot}")
     accused = found.relation.is_copy or _accuses(inside)
     finish(ExitCode.MATCH if accused else ExitCode.DONE)

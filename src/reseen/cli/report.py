@@ -13,7 +13,7 @@ from reseen.errors import InputError
 if TYPE_CHECKING:
     from reseen.report.gather import Findings
 
-FORMATS = ("html", "csv", "jsonl", "xlsx")
+FORMATS = ("html", "csv", "jsonl", "xlsx", "pdf")
 
 
 @click.command()
@@ -41,37 +41,28 @@ def report(out: Path, format_: str | None, locations: bool, blind: bool, db: str
     are never included. The file is readable by you alone.
     """
     from reseen.observed import blind_spots
-    from reseen.operations import exports
+    from reseen.operations import exports, reports
+    from reseen.operations.reports import ReportAsked
     from reseen.report import tables
-    from reseen.report.blind_rows import BLIND_FIELDS, SCAN_FIELDS, blind_rows, scan_rows
-    from reseen.report.gather import gather
-    from reseen.report.rows import row
+    from reseen.report.blind_rows import BLIND_FIELDS, blind_rows
     from reseen.store.private_files import private
 
     chosen = format_ or _format_of(out)
     blind = blind and chosen in ("csv", "jsonl")
-    with look_into(settings_for(db)) as store:
+    settings = settings_for(db)
+    with look_into(settings) as store:
         if locations:
             must_record(store, "locations are not written")
-        findings = gather(store, files=chosen == "html")
+        asked = ReportAsked(chosen, locations=locations)
+        findings = reports.found(store, asked, files=chosen == "html")
         with private(out) as path, store.read() as connection:
-            rows = (row(s, locations=locations) for s in findings.sightings)
             not_read = blind_rows(blind_spots.files(connection), locations=locations)
-            match chosen:
-                case "html":
-                    from reseen.report.html import render
-
-                    path.write_text(render(findings, locations=locations), "utf-8")
-                case "xlsx":
-                    scans = tables.Sheet("not read by scan", list(SCAN_FIELDS), scan_rows(findings))
-                    files = tables.Sheet("not read", list(BLIND_FIELDS), not_read)
-                    tables.write_xlsx(path, rows, files, scans)
-                case "csv" if blind:
-                    tables.write_csv(path, not_read, BLIND_FIELDS)
-                case "csv":
-                    tables.write_csv(path, rows)
-                case _:
-                    tables.write_jsonl(path, not_read if blind else rows)
+            if not blind:
+                reports.write(store, path, findings, asked, settings.pdf_font)
+            elif chosen == "csv":
+                tables.write_csv(path, not_read, BLIND_FIELDS)
+            else:
+                tables.write_jsonl(path, not_read)
         if store.reads_only:
             note("This export is not recorded: the registry can only be read.")
         else:
@@ -107,6 +98,6 @@ def _format_of(out: Path) -> str:
     if ending not in FORMATS:
         raise InputError(
             f"no report is written as .{ending}",
-            remedy="End the name in .html, .csv, .jsonl or .xlsx, or give --format.",
+            remedy="End the name in .html, .csv, .jsonl, .xlsx or .pdf, or give --format.",
         )
     return ending

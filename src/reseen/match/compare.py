@@ -197,6 +197,11 @@ class Comparison:
         }
 
     @property
+    def verdict(self) -> str:
+        """What the second is to the first, in words."""
+        return _SENTENCE[self.relation]
+
+    @property
     def why(self) -> str:
         """The evidence in one sentence."""
         share = f"{self.agreeing:.0%} of {self.modules} modules agree"
@@ -204,7 +209,7 @@ class Comparison:
         if not (self.is_copy or self.is_lead) and self.mean >= COPY_MEAN_ALONE:
             figures += f"; {too_few_to_tell(self.modules)}" if self.modules < FEW_LAYERS else ""
         parts = "".join(f"; {name}: {blocks}" for name, blocks in sorted(self.parts.items()))
-        return f"Similar weight updates, {_SENTENCE[self.relation]}: {figures}{parts}."
+        return f"Similar weight updates, {self.verdict}: {figures}{parts}."
 
 
 _SENTENCE = {

@@ -59,11 +59,21 @@ def audit_lines(store: Store, by: Who) -> Iterator[str]:
     return _streamed(store)
 
 
-def report(store: Store, format: str, sightings: int, what: str, *, locations: bool) -> None:
-    """Record that a report was written; `what`: which of its tables, where it holds but one."""
+def report(
+    store: Store,
+    format: str,
+    sightings: int,
+    what: str,
+    *,
+    locations: bool,
+    by: Who | None = None,
+) -> None:
+    """Record that a report is written; `what`: which of its tables, where it holds but one, and
+    what it is about."""
     with store.write() as connection:
         audit.write(
             *(connection, "export", "report"),
+            actor=None if by is None else by.actor,
             format=format,
             sightings=sightings,
             table=what,

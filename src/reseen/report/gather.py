@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 from reseen.observed import blind_spots, sightings, sketches
 from reseen.observed.artifacts import instant
 from reseen.observed.blind_spots import BY_DIGESTS, IN_PART, BlindFile
+from reseen.observed.sightings import ALL, SightingFilter
 from reseen.records import BlindSpot, Confirmed, Rung, Sighting, SightingState
 from reseen.store.database import Store
 from reseen.store.schema import problems, removals, scans
@@ -76,6 +77,10 @@ class Findings:
     """Files whose weights could not be judged, at most `MOST_BLIND`."""
     blind_count: int = 0
     """All of them."""
+    decided: Mapping[str, str] = field(default_factory=dict)
+    """What a person said of a sighting, by its id: confirm, allowed, not-this-model."""
+    within: str = ""
+    """What the report is about, where that is not everything: " of one account"."""
     sketched: bool = True
     """Any removal has a sketch; else no altered copy could be found."""
 
@@ -85,16 +90,62 @@ class Findings:
         return tuple(s for s in self.sightings if s.counts)
 
     @property
+    def seen_again(self) -> tuple[Sighting, ...]:
+        """Those that count and of which nobody said that they are another model."""
+        return tuple(s for s in self.counting if self.decided.get(s.id) != "not-this-model")
+
+    @property
+    def dismissed(self) -> tuple[Sighting, ...]:
+        """Of which a person said that they are another model: counted apart."""
+        return tuple(s for s in self.counting if self.decided.get(s.id) == "not-this-model")
+
+    @property
     def refuted(self) -> tuple[Sighting, ...]:
         """What reading refuted: counted apart."""
         return tuple(s for s in self.sightings if s.rung is Rung.REFUTED and not s.withdrawn)
 
 
-def gather(store: Store, *, files: bool = True) -> Findings:
-    """Read the store once. `files`: also those that could not be judged, and all reasons for that;
-    without it, as for a table of sightings, they are counted alone. Raises StoreError."""
+@dataclass(frozen=True, slots=True)
+class ReportScope:
+    """What a report is about; all that is given must hold."""
+
+    sightings: frozenset[str] | None = None
+    """These, by their ids."""
+    account: tuple[str, str] | None = None
+    """(hub, account)."""
+    since: datetime | None = None
+    until: datetime | None = None
+    """First seen from `since` to before `until`."""
+    within: str = ""
+    """The same in words, as they follow "seen again": "" is everything."""
+
+    def holds(self, sighting: Sighting) -> bool:
+        if self.sightings is not None and sighting.id not in self.sightings:
+            return False
+        if self.account is not None and self.account != (sighting.hub, sighting.account):
+            return False
+        late = self.until is not None and sighting.first_seen >= self.until
+        return not late and (self.since is None or sighting.first_seen >= self.since)
+
+
+EVERYTHING = ReportScope()
+
+
+def gather(
+    store: Store,
+    *,
+    files: bool = True,
+    scope: ReportScope = EVERYTHING,
+    decided: Mapping[str, str] | None = None,
+) -> Findings:
+    """Read the store once. `decided`: what people said of sightings, by id. `files`: also those
+    that could not be judged, and all reasons for that; without it, as for a table of sightings,
+    they are counted alone. Raises StoreError."""
     with store.read() as connection:
-        found = sorted(sightings.every(connection), key=_order)
+        which = ALL
+        if scope.account is not None:
+            which = SightingFilter(hub=scope.account[0])
+        found = sorted(filter(scope.holds, sightings.every(connection, which)), key=_order)
         now_in_force = _count(connection, withdrawn=False)
         withdrawn = _count(connection, withdrawn=True)
         lines = tuple(_scan_line(r) for r in connection.execute(select(scans).order_by(scans.c.pk)))
@@ -116,6 +167,8 @@ def gather(store: Store, *, files: bool = True) -> Findings:
             not_read=tuple(blind_spots.count(connection)) if files else (),
             blind=tuple(_blind(connection)) if files else (),
             blind_count=blind_spots.count_unjudged(connection),
+            decided=decided or {},
+            within=scope.within,
             sketched=sketches.any_of_removals(connection),
         )
 

@@ -12,6 +12,7 @@ from importlib.resources import files as resources
 from jinja2 import Environment, StrictUndefined
 
 from reseen.records import LADDER, Confirmed, Rung, SightingState
+from reseen.report import figures, in_words
 from reseen.report.gather import Findings, by_account, by_month, by_removal, skipped, totals
 from reseen.report.rows import row
 from reseen.texts import for_people, visible
@@ -60,16 +61,23 @@ def render(findings: Findings, *, locations: bool) -> str:
     environment.filters["number"] = "{:,}".format
     environment.filters["visible"] = lambda text: visible(text or "")
     source = resources("reseen.report").joinpath("templates/report.html").read_text("utf-8")
-    found = findings.counting
+    found = findings.seen_again
     months = by_month(found)
+    models = by_removal(found)
     shown = findings.sightings[:MOST_ROWS]
     rungs = sorted({s.rung for s in found}, reverse=True)
     return environment.from_string(source).render(
         findings=findings,
+        headline=in_words.headline(findings),
+        sentences=list(in_words.sentences(findings)),
+        bar=figures.bar(findings),
+        grid=figures.grid(findings, [group.label for group in models], locations=locations),
+        said=in_words.SAID,
+        source=source_of(findings),
         totals=totals(found),
         refuted=len(findings.refuted),
         locations=locations,
-        removals=by_removal(found)[:MOST_GROUPS],
+        removals=models[:MOST_GROUPS],
         accounts=by_account(found, locations=locations)[:MOST_GROUPS],
         most_groups=MOST_GROUPS,
         months=months,
@@ -85,3 +93,12 @@ def render(findings: Findings, *, locations: bool) -> str:
         blind_scans=[scan for scan in findings.scans if scan.blind],
         live=SightingState.LIVE,
     )
+
+
+def source_of(findings: Findings) -> str:
+    """What the figures stand on, as a line under them."""
+    hubs = sorted({scan.hub for scan in findings.scans})
+    ended = max((s.ended_at or s.started_at for s in findings.scans), default=findings.made_at)
+    looked = f"scans of {', '.join(map(visible, hubs[:3]))}" if hubs else "what was seen at hubs"
+    more = f" and {len(hubs) - 3:,} more" if len(hubs) > 3 else ""
+    return f"{looked}{more}, until {ended:%-d %B %Y}"

@@ -57,6 +57,11 @@ class Sheet:
 def write_xlsx(path: Path, rows: Iterable[Mapping[str, Cell]], *more: Sheet) -> None:
     """The sightings, then other tables: a sheet each, or more where there are more rows than a
     sheet holds."""
+    write_sheets(path, (Sheet("sightings", list(FIELDS), rows), *more))
+
+
+def write_sheets(path: Path, sheets: Iterable[Sheet]) -> None:
+    """A workbook of these tables."""
     import xlsxwriter
 
     # through memory, so that a full disk is one OSError and not a trail of the library's own
@@ -72,7 +77,7 @@ def write_xlsx(path: Path, rows: Iterable[Mapping[str, Cell]], *more: Sheet) -> 
     )
     try:
         bold = book.add_format({"bold": True})
-        for each in (Sheet("sightings", list(FIELDS), rows), *more):
+        for each in sheets:
             for number, chunk in enumerate(_sheets(each.rows), start=1):
                 sheet = book.add_worksheet(f"{each.name} {number}" if number > 1 else each.name)
                 sheet.freeze_panes(1, 0)

@@ -98,6 +98,13 @@ def files(connection: Connection, case_id: str, *, offset: int = 0, most: int = 
     )
 
 
+def sighting_ids(connection: Connection, case_pk: int) -> list[str]:
+    """All sightings of a case, by their ids."""
+    s = schema.sightings.c
+    query = select(s.id).join(case_sightings, case_sightings.c.sighting_pk == s.pk)
+    return list(connection.scalars(query.where(case_sightings.c.case_pk == case_pk)))
+
+
 def history(
     connection: Connection, keyring: Keyring | None, case_id: str
 ) -> tuple[HistoryLine, ...]:

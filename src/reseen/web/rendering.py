@@ -33,6 +33,7 @@ NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/notices", "Notices", Role.READER),
     ("/lists", "Lists", Role.READER),
     ("/scans", "Scans", Role.READER),
+    ("/reports", "Reports", Role.REVIEWER),
     ("/audit", "Audit", Role.LEAD),
     ("/users", "Users", Role.ADMINISTRATOR),
     ("/keys", "Keys", Role.ADMINISTRATOR),

@@ -138,6 +138,7 @@ def _page(
         account=known,
         campaigns=belongs_to,
         url=url,
+        report_url="/reports?" + urlencode({"place": url.removeprefix("/accounts/")}),
         queue_url="/queue?" + urlencode({"hub": hub, "account": account}),
         back=urlencode({"hub": hub, "account": account}),
         problem=(

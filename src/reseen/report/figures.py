@@ -1,0 +1,113 @@
+"""The figures of a report, as values that its template draws: one message each.
+
+What comes in: `Findings`. What goes out: the bar of all removed models by what is known of them,
+and who put which of them up again (accounts by models). Models and accounts are numbered, most
+first; the numbers are those of the report's tables.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from reseen.report import in_words
+from reseen.report.gather import Findings
+from reseen.report.in_words import SAID, Certainty
+
+MOST_ACCOUNTS, MOST_MODELS = 30, 40
+"""In the picture of accounts by models; the tables have the others."""
+NOT_SEEN = "not seen again"
+
+
+@dataclass(frozen=True, slots=True)
+class BarPart:
+    """A part of the bar of all removed models."""
+
+    kind: str
+    """Its class in the drawing: the certainty's name, or "none"."""
+    count: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class UploaderGrid:
+    """Accounts by the removed models that they put up again."""
+
+    title: str
+    models: tuple[int, ...]
+    """Numbers of the columns."""
+    rows: tuple[tuple[str, int, tuple[Certainty | None, ...]], ...]
+    """The account (or its number), how many models, and a cell for each column."""
+    left_out: str
+    """What is not drawn, in a sentence."""
+
+
+def bar(findings: Findings) -> tuple[BarPart, ...]:
+    """All removed models in force, by what is known of them; the parts add up to all."""
+    known = in_words.counts(findings)
+    parts = [BarPart(one.name.lower(), count, SAID[one]) for one, count in known.items()]
+    rest = findings.removals_in_force - sum(known.values())
+    if rest > 0:
+        parts.append(BarPart("none", rest, NOT_SEEN))
+    return tuple(parts)
+
+
+def numbers(order: list[str]) -> dict[str, int]:
+    """The number of each model, by the order of the report's table."""
+    return {removal: number for number, removal in enumerate(order, 1)}
+
+
+def grid(findings: Findings, order: list[str], *, locations: bool) -> UploaderGrid | None:
+    """Who put which up again; None where fewer than two accounts did. `order`: the removals, as the
+    report's table has them."""
+    held: dict[tuple[str, str], dict[str, Certainty]] = defaultdict(dict)
+    for sighting in findings.seen_again:
+        if sighting.account:
+            of = in_words.of_sighting(findings, sighting)
+            mine = held[sighting.hub, sighting.account]
+            mine[sighting.removal] = max(of, mine.get(sighting.removal, of))
+    if len(held) < 2:
+        return None
+    number = numbers(order)
+    ranked = sorted(held.items(), key=lambda one: (-len(one[1]), one[0]))
+    columns = [one for one in order if any(one in mine for mine in held.values())]
+    drawn, shown = ranked[:MOST_ACCOUNTS], columns[:MOST_MODELS]
+    rows = tuple(
+        (
+            f"{account} at {hub}" if locations else f"account {place}",
+            len(mine),
+            tuple(mine.get(removal) for removal in shown),
+        )
+        for place, ((hub, account), mine) in enumerate(drawn, 1)
+    )
+    return UploaderGrid(
+        title=_title(held),
+        models=tuple(number[removal] for removal in shown),
+        rows=rows,
+        left_out=_left_out(len(ranked) - len(drawn), len(columns) - len(shown)),
+    )
+
+
+def _title(held: dict[tuple[str, str], dict[str, Certainty]]) -> str:
+    most = max(len(mine) for mine in held.values())
+    several = sum(len(mine) > 1 for mine in held.values())
+    by_model: dict[str, int] = defaultdict(int)
+    for mine in held.values():
+        for removal in mine:
+            by_model[removal] += 1
+    widest = max(by_model.values())
+    if several:
+        hold = "1 account holds" if several == 1 else f"{several:,} accounts hold"
+        return f"{hold} more than one removed model; the most is {most:,} in one account"
+    if widest > 1:
+        return f"No account holds two removed models; the same one stands in up to {widest:,}"
+    return "Each account holds another removed model"
+
+
+def _left_out(accounts: int, models: int) -> str:
+    parts = []
+    if accounts > 0:
+        parts.append("1 more account" if accounts == 1 else f"{accounts:,} more accounts")
+    if models > 0:
+        parts.append("1 more model" if models == 1 else f"{models:,} more models")
+    return f"Not drawn: {' and '.join(parts)}." if parts else ""

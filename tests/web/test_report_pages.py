@@ -1,0 +1,135 @@
+"""Reports and exports from the page: what was asked for, recorded, and places only for who may."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from openpyxl import load_workbook
+from tests.web import cases_made
+from tests.web.cases_made import HUB, SECRETS, Made
+from tests.web.test_notice_pages import confirm, drafted
+from tests.web.visitors import Visitor
+
+from reseen.review.roles import Role
+from reseen.store import audit
+from reseen.web.service import Service
+
+Visit = Callable[..., Visitor]
+ACCOUNT = "sample-account"
+
+
+@pytest.fixture
+def world(visit: Visit, service: Service) -> tuple[Visitor, Made, Made]:
+    """A case that is confirmed, and one of another account that is open."""
+    lead = visit(Role.LEAD)
+    mine = cases_made.made(service, 1, f"{ACCOUNT}/lora")
+    other = cases_made.made(service, 2, "other-account/lora")
+    confirm(service, mine, lead)
+    return lead, mine, other
+
+
+def lines(answer: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in answer.splitlines()]
+
+
+def test_a_report_is_about_what_was_asked_and_is_recorded(
+    world: tuple[Visitor, Made, Made], service: Service
+) -> None:
+    lead, mine, other = world
+    notice = drafted(lead).rsplit("/", 1)[1]
+    everything = lines(lead.post("/reports", {"format": "jsonl"}).text)
+    assert len({row["removal"] for row in everything}) == 2
+    place = f"{HUB}/{quote('other-account', safe='')}"
+    for form, removal in (
+        ({"case": mine.case}, mine.removal),
+        ({"notice": notice}, mine.removal),
+        ({"place": place}, other.removal),
+    ):
+        rows = lines(lead.post("/reports", {"format": "jsonl", **form}).text)
+        assert {row["removal"] for row in rows} == {removal}
+        assert all(row["repo"] is None and row["declared_sha256"] is None for row in rows)
+    none = lead.post("/reports", {"format": "jsonl", "until": "2001-01-01"}).text
+    assert none == ""
+    with service.store.read() as connection:
+        told = [x for x in audit.every(connection) if x.action == "export"]
+    assert [x.details["table"] for x in told] == [
+        "sightings", f"sightings {mine.case}", f"sightings {notice}", "sightings an account",
+        "sightings 2001-01-01",
+    ]  # fmt: skip
+    assert all(x.actor == "user:sample-lead" and "account" not in str(x.subject) for x in told)
+
+
+def test_the_page_opens_with_what_was_found(world: tuple[Visitor, Made, Made]) -> None:
+    lead, mine, _ = world
+    page = lead.post("/reports", {"format": "html"})
+    assert page.headers["content-disposition"] == 'attachment; filename="reseen-report.html"'
+    assert "Of 2 removed models 2 were seen again on 2 accounts: 1 confirmed by a person" in (
+        " ".join(page.text.split())
+    )
+    for hidden in (ACCOUNT, *SECRETS):
+        assert hidden not in page.text
+    shown = lead.post("/reports", {"format": "html", "locations": "yes"}).text
+    assert f"{ACCOUNT}/lora" in shown
+    assert mine.removal in shown
+
+
+def test_tables_and_pdf(world: tuple[Visitor, Made, Made]) -> None:
+    lead, mine, _ = world
+    table = lead.post("/reports", {"format": "csv", "case": mine.case})
+    assert next(csv.DictReader(io.StringIO(table.text.lstrip("\ufeff"))))["rung"]
+    book = load_workbook(io.BytesIO(lead.post("/reports", {"format": "xlsx"}).content))
+    assert book.sheetnames[0] == "sightings"
+    pytest.importorskip("fpdf")
+    assert lead.post("/reports", {"format": "pdf"}).content.startswith(b"%PDF-")
+
+
+def test_where_copies_stand_beyond_one_account_is_a_leads(
+    world: tuple[Visitor, Made, Made], visit: Visit
+) -> None:
+    _, mine, _ = world
+    reviewer = visit(Role.REVIEWER)
+    places = {"format": "jsonl", "locations": "yes"}
+    assert reviewer.post("/reports", places).status_code == 403
+    assert reviewer.post("/reports", places | {"since": "2001-01-01"}).status_code == 403
+    (row,) = lines(reviewer.post("/reports", places | {"case": mine.case}).text)
+    assert row["repo"] == f"{ACCOUNT}/lora"
+    assert reviewer.post("/queue/export", places | {"filter": ""}).status_code == 403
+    assert visit(Role.READER).post("/reports", {"format": "csv"}).status_code == 403
+
+
+def test_a_form_that_makes_no_sense_keeps_what_was_typed(
+    world: tuple[Visitor, Made, Made],
+) -> None:
+    lead, _, _ = world
+    for field, value in (("since", "yesterday"), ("place", "nobody"), ("until", "2026-13-01")):
+        answer = lead.post("/reports", {"format": "csv", field: value, "notice": ""})
+        assert answer.status_code == 400
+        assert f'value="{value}"' in answer.text
+        assert f'id="{field}-wrong"' in answer.text
+    swapped = lead.post("/reports", {"since": "2026-02-02", "until": "2026-02-01"})
+    assert "the last day is before the first" in swapped.text
+    assert lead.post("/reports", {"case": "cs-000000000000"}).status_code == 404
+
+
+def test_the_queue_is_exported_by_its_filter(
+    world: tuple[Visitor, Made, Made], service: Service
+) -> None:
+    lead, mine, other = world
+    shown = lead.get(f"/queue?state=any&account={ACCOUNT}").text
+    assert "Export these cases" in shown
+    form = {"format": "jsonl", "filter": f"state=any&account={ACCOUNT}"}
+    (row,) = lines(lead.post("/queue/export", form).text)
+    assert (row["case"], row["verdict"], row["repo"]) == (mine.case, "confirm", None)
+    (row,) = lines(lead.post("/queue/export", {"format": "jsonl", "locations": "yes"}).text)
+    assert (row["case"], row["repo"]) == (other.case, "other-account/lora")
+    book = load_workbook(io.BytesIO(lead.post("/queue/export", form | {"format": "xlsx"}).content))
+    assert book.sheetnames == ["cases"]
+    assert lead.post("/queue/export", form | {"format": "html"}).status_code == 400
+    with service.store.read() as connection:
+        told = [x.details for x in audit.every(connection) if x.subject == "queue"]
+    assert [(x["cases"], x["locations"]) for x in told] == [(1, False), (1, True), (1, False)]
