@@ -134,6 +134,7 @@ fuzz: $(VENV)/.dev
 # The documentation as a site, into site/: the pages of docs/, and a reference made from the code. A link that
 # leads nowhere fails.
 docs: $(VENV)/.dev
+	@rm -rf site
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs site
 	@echo "The site: site/index.html"
 
