@@ -78,6 +78,7 @@ def pages_of(serving: Serving) -> list[str]:
         "/scans/{id}": (f"/scans/{job}",),
         "/lists/{number}": ("/lists/1",),
         "/removals/{id}": (f"/removals/{a_removal(serving)}",),
+        "/users/{pk}": ("/users/1",),
     }
     asked = sorted(
         path

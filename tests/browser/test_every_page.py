@@ -36,6 +36,9 @@ PAGES = (
     "/keys",
     "/policy",
     "/me",
+    "/me/second-factor",
+    "/me/second-factor/confirm",
+    "/users/1",
 )
 
 
