@@ -53,7 +53,7 @@ def test_a_security_key_is_set_up_and_asked_for(enter: Enter, serving: Serving) 
     expect(page).to_have_url(f"{person.base}/sign-in/second")
     person.looks()
     page.get_by_role("button", name="Use the key").click()
-    expect(page).to_have_url(f"{person.base}/queue")
+    expect(page).to_have_url(f"{person.base}/")
 
     page.goto("/me/second-factor")
     page.get_by_role("button", name="Set up an app").click()
