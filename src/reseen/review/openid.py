@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -89,14 +90,8 @@ class OpenIdClient:
         if not self._known().get("end_session_endpoint"):
             return None
         address = self._endpoint("end_session_endpoint")
-        return str(
-            prepare_grant_uri(
-                address,
-                client_id=self._settings.client_id,
-                response_type="",
-                post_logout_redirect_uri=back,
-            )
-        )
+        said = [("client_id", self._settings.client_id), ("post_logout_redirect_uri", back)]
+        return str(add_params_to_uri(address, said))
 
     def claims(
         self, back: str, challenge: Challenge, code: str, issuer: str | None
