@@ -17,7 +17,10 @@ from tests.web.routes import NEEDS, path_of
 from tests.web.test_notice_pages import confirm, drafted, version
 from tests.web.visitors import Visitor
 
-from reseen.review import cases, decide, invitations, users
+from reseen.review import campaigns, cases, decide, invitations, users
+from reseen.review.campaign_score import Score
+from reseen.review.campaign_traits import SignalKind
+from reseen.review.campaigns import FoundAccount
 from reseen.review.roles import Role
 from reseen.store import schema, service_schema
 from reseen.web.service import Service
@@ -64,7 +67,13 @@ def ids(service: Service, visit: Visit) -> dict[str, str]:
     with service.store.write() as connection:
         invited = users.add(connection, "invited", Role.READER, None, actor=None)
         token = invitations.make(connection, invited)
+    score = Score(dict.fromkeys(SignalKind, 9.0), 9.0, 1)
+    accounts = ("sample-account", "other-account", "third-account")
+    with service.store.write() as connection:
+        campaigns.keep(connection, [[FoundAccount(HUB, name, score) for name in accounts]])
+        (campaign,) = campaigns.every(connection)
     return {
+        "campaign": campaign.id,
         "invited": token,
         "case": kept.case,
         "removal": kept.removal,
@@ -96,6 +105,8 @@ def _address(template: str, ids: Mapping[str, str]) -> str:
         return template.format(id=ids["removal"])
     if template.startswith("/join/"):
         return template.format(token=ids["invited"])
+    if template == "/campaigns/{id}":
+        return template.format(id=ids["campaign"])
     if template.startswith("/accounts/"):
         return template.format(hub=HUB, account="sample-account")
     return path_of(template)
