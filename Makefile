@@ -116,6 +116,10 @@ bench-begin: $(VENV)/.dev
 bench-start: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.start_page
 
+# Every page, filter and grouping of a queue of 1,000,000 cases on PostgreSQL, and ten reviewers at once.
+bench-queue: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.queue_pages
+
 # Proving 1,000,000 decided cases against the audit log, on SQLite and, where it is installed, on PostgreSQL.
 bench-verify: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.verify_log --on both

@@ -232,6 +232,8 @@ CHANGES: dict[str, set[str]] = {
     "reseen.review.remembered": {"remember", "apply"},
     "reseen.review.reveal": {"reveal", "reveal_removal"},
     "reseen.review.batch_decisions": {"decide_together", "undo_together"},
+    "reseen.review.assignments": {"assign"},
+    "reseen.review.saved_filters": {"save", "delete"},
     "reseen.gate.keys": {"make", "revoke"},
     "reseen.gate.policy": {"set", "set_only_digests"},
     "reseen.review.users": {
@@ -307,6 +309,7 @@ def test_what_something_follows_from_is_there() -> None:
 
 TABLES: dict[str, tuple[str, set[str]]] = {
     "api_keys": ("gate", set()),
+    "assignments": ("review", set()),
     "artifacts": ("observed", {"match", "registry", "review", "scan"}),
     "audit": ("store", {"review"}),
     "bases": ("registry", set()),
@@ -355,6 +358,7 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "recovery_codes": ("review", set()),
     "removals": ("registry", {"match", "observed", "report", "review", "scan"}),
     "repositories": ("observed", {"review", "scan"}),
+    "saved_filters": ("review", set()),
     "scans": ("scan", {"report"}),
     "sealed_index": ("registry", {"match"}),
     "second_factors": ("review", set()),
@@ -378,7 +382,8 @@ _WRITING = {"insert", "update", "delete", "insert_many", "reserve", "Appended"}
 
 def _tables(path: Path) -> set[str]:
     schemas = tuple(
-        f"reseen.store.{n}schema" for n in ("", "service_", "innocent_", "sign_in_", "campaign_")
+        f"reseen.store.{n}schema"
+        for n in ("", "service_", "innocent_", "sign_in_", "campaign_", "queue_")
     )
     return {name for module, name in _uses(path) if module in schemas and name in TABLES}
 
@@ -430,12 +435,16 @@ def test_every_table_has_an_owner() -> None:
     from reseen.store import (
         campaign_schema,
         innocent_schema,
+        queue_schema,
         schema,
         service_schema,
         sign_in_schema,
     )
 
-    modules = (schema, service_schema, innocent_schema, sign_in_schema, campaign_schema)
+    modules = (
+        *(schema, service_schema, innocent_schema, sign_in_schema, campaign_schema),
+        queue_schema,
+    )
     there = {name for m in modules for name, v in vars(m).items() if type(v) is Table}
     assert there == set(TABLES)
 

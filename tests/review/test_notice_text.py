@@ -111,32 +111,38 @@ def test_what_each_person_opened_by_itself_is_said_to_be_opened(room: Room) -> N
     id = draft(room)
     assert "Each of them was opened and confirmed by a person." in taken(room, id)
     value = json.loads(taken(room, id, "json"))
-    assert value["looked"] == {"opened": 2, "together": 0, "people": 1}
+    assert value["looked"] == {"opened": 2, "together": 0, "read": 0, "people": 1}
     assert [item["opened"] for item in value["items"]] == [True, True]
 
 
 def test_what_was_decided_together_is_not_said_to_be_opened(room: Room) -> None:
-    made = [room.see(f"{ACCOUNT}/lora-{n}", declared=f"{n}") for n in range(24)]
+    made = [room.see(f"{ACCOUNT}/lora-{n}", declared=f"{n}") for n in range(5)]
+    made += [room.see(f"{ACCOUNT}/lora-{n}", read=f"{n}") for n in range(5, 24)]
     with room.store.write() as connection:
         waiting = batch_decisions.waiting(connection, HUB, ACCOUNT)
-        must = batch_decisions.sample(connection, waiting)
+        must = batch_decisions.to_be_opened(connection, waiting)
         for case in must:
             sample_views.look(connection, case, room.lea)
         batch_decisions.decide_together(
-            *(connection, room.keyring, batch_decisions.AccountCases(HUB, ACCOUNT, waiting)),
+            *(connection, room.keyring, batch_decisions.ShownCases(waiting, (HUB, ACCOUNT))),
             *(Verdict.CONFIRM, DecidedBy(room.lea, "A batch.")),
-            sample=sample_views.looked_at(connection, waiting, room.lea),
+            opened=sample_views.looked_at(connection, waiting, room.lea),
         )
     id = draft(room)
     text = taken(room, id)
     assert len(made) == 24
-    assert "24 files. 5 of them were opened by a person; the other 19 were confirmed" in text
+    assert (
+        "24 files. 5 of them were opened and confirmed by a person. 19 were confirmed by a person, "
+        "together with others and without being opened by itself: we had read it, and it has the "
+        "removed file's bytes or its tensors." in text
+    )
     assert "looked at each" not in text
     value = json.loads(taken(room, id, "json"))
-    assert value["looked"] == {"opened": 5, "together": 19, "people": 1}
+    assert value["looked"] == {"opened": 5, "together": 0, "read": 19, "people": 1}
     opened = {item["sighting"] for item in value["items"] if item["opened"]}
     with room.store.read() as connection:
         shown = notice_read.by_id(connection, room.keyring, id)
+    assert len(must) == 5
     assert opened == {item.sighting.id for item in shown.items if item.case in must}
 
 

@@ -168,9 +168,9 @@ def test_many_are_not_confirmed_with_the_refuted_among_them(room: Room) -> None:
         for case in waiting:
             sample_views.look(connection, case, room.lea)
         outcome = batch_decisions.decide_together(
-            *(connection, room.keyring, batch_decisions.AccountCases(HUB, ACCOUNT, waiting)),
+            *(connection, room.keyring, batch_decisions.ShownCases(waiting, (HUB, ACCOUNT))),
             *(CONFIRM, DecidedBy(room.lea, "A batch.")),
-            sample=waiting,
+            opened=waiting,
         )
     assert outcome.decided == (true,)
     ((left, why),) = outcome.left

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 from tests.review.room import HUB, WHY, Room
 
 from reseen.errors import AccessError, InputError, NotFound
 from reseen.records import Rung
-from reseen.review import account, batch_decisions, cases
+from reseen.review import account, batch_decisions, cases, sample_views
 from reseen.review.batch_decisions import BatchOutcome
 from reseen.review.decide import DecidedBy
 from reseen.review.queue import CaseFilter
@@ -18,36 +20,32 @@ ACCOUNT = "sample-account"
 
 
 class Uploads:
-    """An account with nine open cases."""
+    """An account with nine open cases, by the hub's word."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, count: int = 9) -> None:
         self.room = room
-        self.cases = [room.see(f"{ACCOUNT}/{n}", downloads=n, put=False) for n in range(9)]
+        self.cases = [room.see(f"{ACCOUNT}/{n}", downloads=n, put=False) for n in range(count)]
         room.put()
 
     def waiting(self) -> dict[str, int]:
         with self.room.store.read() as connection:
             return batch_decisions.waiting(connection, HUB, ACCOUNT)
 
-    def sample(self) -> tuple[str, ...]:
-        with self.room.store.read() as connection:
-            return batch_decisions.sample(connection, self.waiting())
-
     def decide(
         self,
         verdict: Verdict = CONFIRM,
         who: Who | None = None,
         versions: dict[str, int] | None = None,
-        sample: tuple[str, ...] | None = None,
-        name: str = ACCOUNT,
+        opened: Collection[str] | None = None,
+        account: tuple[str, str] | None = (HUB, ACCOUNT),
     ) -> BatchOutcome:
+        """`opened` None: all of them were."""
         with self.room.store.write() as connection:
             versions = self.waiting() if versions is None else versions
             return batch_decisions.decide_together(
-                *(connection, self.room.keyring),
-                batch_decisions.AccountCases(HUB, name, versions),
+                *(connection, self.room.keyring, batch_decisions.ShownCases(versions, account)),
                 *(verdict, DecidedBy(who or self.room.lea, WHY)),
-                sample=self.sample() if sample is None else sample,
+                opened=versions if opened is None else opened,
             )
 
     def undo(self, batch: str, who: Who | None = None) -> BatchOutcome:
@@ -62,30 +60,86 @@ def uploads(room: Room) -> Uploads:
     return Uploads(room)
 
 
-def test_the_sample_is_the_strongest_the_weakest_and_some_between(uploads: Uploads) -> None:
-    chosen = uploads.sample()
-    assert len(chosen) == len(set(chosen)) == batch_decisions.SAMPLE
-    assert chosen[0] == uploads.cases[-1]
-    assert chosen[-1] == uploads.cases[0]
-    assert uploads.sample() == chosen
+@pytest.fixture
+def mixed(room: Room) -> dict[str, str]:
+    """Cases by what stands behind them: those that are read and the removed file's, and others."""
+    found = {
+        "bytes": room.see(f"{ACCOUNT}/1", read="one"),
+        "tensors": room.see(f"{ACCOUNT}/2", read="two", rung=Rung.TENSORS),
+        "declared": room.see(f"{ACCOUNT}/3", declared="one"),
+        "weights": room.see(f"{ACCOUNT}/4", read="three", rung=Rung.WEIGHTS),
+        "bytes, and another file by the hub's word": room.see(f"{ACCOUNT}/5", read="four"),
+    }
+    room.see(f"{ACCOUNT}/5", path="another.pt", declared="one")
+    return found
 
 
-def test_of_a_few_cases_all_are_the_sample(room: Room) -> None:
-    cases = {room.see(f"{ACCOUNT}/{n}") for n in range(3)}
-    with room.store.read() as connection:
-        assert set(batch_decisions.sample(connection, cases)) == cases
-        assert batch_decisions.sample(connection, ()) == ()
+@pytest.mark.parametrize("verdict", [CONFIRM, ALLOWED])
+def test_what_was_not_read_in_full_is_confirmed_together_only_by_whoever_opened_it(
+    mixed: dict[str, str], room: Room, verdict: Verdict
+) -> None:
+    uploads = Uploads(room, 0)
+    done = uploads.decide(verdict, who=room.ann, opened=(), account=None)
+    assert set(done.decided) == {mixed["bytes"], mixed["tensors"]}
+    assert {why for _, why in done.left} == {batch_decisions.NOT_OPENED}
+    opened = uploads.decide(verdict, who=room.ann, opened=[mixed["weights"]], account=None)
+    assert opened.decided == (mixed["weights"],)
+    assert len(opened.left) == 2
+    room.check()
+
+
+def test_not_this_model_may_be_said_of_any_group(mixed: dict[str, str], room: Room) -> None:
+    done = Uploads(room, 0).decide(NOT, who=room.ann, opened=(), account=None)
+    assert set(done.decided) == set(mixed.values())
+
+
+def test_what_somebody_else_opened_or_what_changed_since_counts_for_nothing(room: Room) -> None:
+    case, uploads = room.see(f"{ACCOUNT}/1"), Uploads(room, 0)
+
+    def opened(who: Who) -> frozenset[str]:
+        with room.store.read() as connection:
+            return sample_views.looked_at(connection, [case], who)
+
+    with room.store.write() as connection:
+        sample_views.look(connection, case, room.bob)
+    assert (opened(room.ann), opened(room.bob)) == (frozenset(), {case})
+    assert uploads.decide(who=room.ann, opened=opened(room.ann), account=None).decided == ()
+    room.see(f"{ACCOUNT}/1", path="another.pt")
+    assert opened(room.bob) == frozenset()
+
+
+def test_a_reviewer_decides_a_page_and_a_lead_more(room: Room) -> None:
+    uploads = Uploads(room, 0)
+    many = {f"cs-{n}": 1 for n in range(batch_decisions.FEW + 1)}
+    with pytest.raises(AccessError):
+        uploads.decide(who=room.ann, versions=many, account=None)
+    assert len(uploads.decide(versions=many, account=None).left) == len(many)
+    with pytest.raises(InputError):
+        uploads.decide(versions={f"cs-{n}": 1 for n in range(batch_decisions.MOST + 1)})
+    with pytest.raises(AccessError):
+        uploads.decide(who=room.ron, account=None)
+
+
+def test_ones_own_batch_is_taken_back_and_anybodys_by_a_lead(room: Room) -> None:
+    for _ in range(2):
+        room.see(f"{ACCOUNT}/1", read="one")
+        done = Uploads(room, 0).decide(NOT, who=room.ann, account=None)
+        with pytest.raises(AccessError, match="somebody else"):
+            Uploads(room, 0).undo(done.batch, room.bob)
+        assert Uploads(room, 0).undo(done.batch, room.ann).decided == done.decided
+    again = Uploads(room, 0).decide(NOT, who=room.ann, account=None)
+    assert Uploads(room, 0).undo(again.batch).decided == again.decided
 
 
 def test_many_cases_are_decided_together_and_undone_together(uploads: Uploads) -> None:
-    chosen = uploads.sample()
-    done = uploads.decide()
+    chosen = list(uploads.waiting())[:3]
+    done = uploads.decide(NOT, opened=chosen)
     room = uploads.room
     assert set(done.decided) == set(uploads.cases)
     assert done.left == ()
     assert uploads.waiting() == {}
     first = room.lines("decide")[0]
-    assert (first.subject, first.details["sample"]) == (done.batch, " ".join(chosen))
+    assert (first.subject, first.details["opened"]) == (done.batch, " ".join(chosen))
     assert len(room.lines("decide")) == 10
     room.check()
     back = uploads.undo(done.batch)
@@ -94,15 +148,7 @@ def test_many_cases_are_decided_together_and_undone_together(uploads: Uploads) -
     room.check()
 
 
-def test_the_sample_must_be_looked_at(uploads: Uploads) -> None:
-    with pytest.raises(InputError, match="1 of the 5"):
-        uploads.decide(sample=uploads.sample()[1:])
-    with pytest.raises(InputError, match="5 of the 5"):
-        uploads.decide(sample=())
-    assert uploads.room.count("decisions") == 0
-
-
-def test_only_a_lead_decides_together(uploads: Uploads) -> None:
+def test_only_a_lead_decides_for_an_account(uploads: Uploads) -> None:
     with pytest.raises(AccessError):
         uploads.decide(who=uploads.room.ann)
     done = uploads.decide()
@@ -111,12 +157,12 @@ def test_only_a_lead_decides_together(uploads: Uploads) -> None:
 
 
 def test_what_changed_or_is_claimed_is_left_and_named(uploads: Uploads) -> None:
-    room, versions, chosen = uploads.room, uploads.waiting(), uploads.sample()
+    room, versions = uploads.room, uploads.waiting()
     changed, claimed, decided = uploads.cases[2:5]
     room.see(f"{ACCOUNT}/2", path="another.pt")
     room.hold(claimed, room.bob, now() + 10**9)
     room.say(decided, NOT)
-    done = uploads.decide(versions=versions, sample=chosen)
+    done = uploads.decide(versions=versions)
     assert {case for case, _ in done.left} == {changed, claimed, decided}
     assert len(done.decided) == 6
     assert room.stands(changed)[0] is CaseState.OPEN
@@ -137,7 +183,7 @@ def test_somebody_elses_cases_are_refused(uploads: Uploads) -> None:
     with pytest.raises(InputError, match="not of this account"):
         uploads.decide(versions={**uploads.waiting(), other: 1})
     with pytest.raises(InputError):
-        uploads.decide(name="other-account")
+        uploads.decide(account=(HUB, "other-account"))
     with pytest.raises(InputError):
         uploads.decide(versions={})
     with pytest.raises(InputError):
@@ -153,7 +199,7 @@ def test_what_waits_for_a_second_pair_of_eyes_is_not_decided_together(uploads: U
     with uploads.room.store.read() as connection:
         for case in forged:
             forged[case] = int(cases.row(connection, case).version)
-    done = uploads.decide(versions=forged, sample=tuple(uploads.cases))
+    done = uploads.decide(versions=forged)
     assert [case for case, _ in done.left] == [uploads.cases[0]]
     assert uploads.room.stands(uploads.cases[0])[0] is CaseState.SECOND
 

@@ -13,7 +13,6 @@ from tests.web.test_case_page import words
 from tests.web.test_queue_page import harmless, ids
 from tests.web.visitors import Visitor
 
-from reseen.review import batch_decisions
 from reseen.review.roles import Role
 from reseen.texts import visible
 from reseen.web.service import Service
@@ -25,15 +24,12 @@ URL = f"/accounts/{HUB}/sample-account"
 
 @pytest.fixture
 def many(service: Service) -> list[Made]:
-    """More cases of one account than a sample has."""
-    return [
-        made(service, n, f"sample-account/lora-{n}", downloads=n)
-        for n in range(batch_decisions.SAMPLE + 3)
-    ]
+    """Eight cases of one account, by the hub's word."""
+    return [made(service, n, f"sample-account/lora-{n}", downloads=n, read=False) for n in range(8)]
 
 
 def sample(text: str) -> list[str]:
-    """Where the forms go that open the cases that must be looked at."""
+    """Where the forms go that open cases which are to be confirmed together."""
     return [unescape(at) for at in re.findall(r'action="(/cases/[^"]+/look)"', text)]
 
 
@@ -44,7 +40,7 @@ def seen(text: str) -> str:
 
 
 def looked_at(browser: Visitor) -> str:
-    """The page after everything of the sample was opened."""
+    """The page after everything on it was opened."""
     for at in sample(browser.get(URL).text):
         shown = browser.post(at)
         assert shown.status_code == 303
@@ -70,32 +66,34 @@ def test_an_account_that_nobody_knows_is_an_empty_page(visit: Visit) -> None:
     assert "Nothing of this account is open" in text
 
 
-def test_the_sample_is_looked_at_before_anything_is_decided(
+def test_what_was_not_opened_is_not_confirmed_along(
     visit: Visit, service: Service, many: list[Made]
 ) -> None:
     browser = visit(Role.LEAD)
     text = browser.get(URL).text
-    assert len(sample(text)) == batch_decisions.SAMPLE
-    assert f"Look at {batch_decisions.SAMPLE} more cases of the sample first" in text
-    refused = browser.post(f"{URL}/confirm", {"seen": seen(text), "reason": "kept as written"})
+    assert len(sample(text)) == len(many)
+    assert "8 are not opened yet" in words(text)
+    refused = browser.post(f"{URL}/confirm", {"seen": "", "reason": "kept as written"})
     assert refused.status_code == 400
-    assert "were not looked at" in refused.text
     assert "kept as written" in refused.text
     browser.post(sample(text)[0])
-    assert f"Look at {batch_decisions.SAMPLE - 1} more" in browser.get(URL).text
-    assert "you looked" in browser.get(URL).text
-    assert "more cases of the sample" in visit(Role.LEAD, "another").get(URL).text
+    assert "7 are not opened yet" in words(browser.get(URL).text)
+    assert "you opened it" in browser.get(URL).text
+    assert "8 are not opened yet" in words(visit(Role.LEAD, "another").get(URL).text)
+    answer = browser.post(f"{URL}/confirm", {"seen": seen(text), "reason": "a batch uploader"})
+    assert "1 decided together: confirmed. 7 left as they were" in words(answer.text)
+    assert "open it first, or confirm it by itself" in words(answer.text)
 
 
-def test_a_case_that_changed_must_be_looked_at_again(
+def test_a_case_that_changed_must_be_opened_again(
     visit: Visit, service: Service, many: list[Made]
 ) -> None:
     browser = visit(Role.LEAD)
-    assert "of the sample first" not in looked_at(browser)
+    assert "not opened yet" not in looked_at(browser)
     first = sample(browser.get(URL).text)[0]
     it = next(it for it in many if it.case in first)
     sighting(service, it.removal, it.repo, paths=("new.safetensors",))
-    assert "Look at 1 more case of the sample first" in browser.get(URL).text
+    assert "1 is not opened yet" in words(browser.get(URL).text)
 
 
 @pytest.mark.parametrize("route", ["confirm", "not-this-model", "allow"])
@@ -121,8 +119,7 @@ def test_what_changed_or_is_claimed_is_left_and_named(
 ) -> None:
     browser = visit(Role.LEAD)
     text = looked_at(browser)
-    chosen = " ".join(sample(text))
-    free = [it for it in many if it.case not in chosen]
+    free = many[2:4]
     visit(Role.REVIEWER, "rio").post(f"/cases/{free[0].case}/claim")
     again = {"paths": ("new.safetensors",), "downloads": many.index(free[1])}
     sighting(service, free[1].removal, free[1].repo, **again)  # type: ignore[arg-type]
@@ -130,7 +127,7 @@ def test_what_changed_or_is_claimed_is_left_and_named(
     told = words(answer.text)
     assert "6 decided together: confirmed. 2 left as they were" in told
     assert f"{free[0].case} rio is working on this case" in told
-    assert f"{free[1].case} the case changed since you looked at it" in told
+    assert f"{free[1].case} not everything in it was read" in told  # opened, and changed since
     assert set(ids(browser.get("/queue").text)) == {free[0].case, free[1].case}
 
 
@@ -170,7 +167,7 @@ def test_cases_of_another_account_are_not_decided_along(
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if "/" not in name])
 def test_hostile_names_are_shown_and_do_nothing(visit: Visit, service: Service, name: str) -> None:
-    made(service, 1, f"{name}/{name}", paths=(name,), more=(said(name),))
+    made(service, 1, f"{name}/{name}", paths=(name,), more=(said(name),), read=False)
     browser = visit(Role.LEAD)
     answer = browser.get(f"/accounts/{HUB}/{quote(name, safe='')}")
     assert answer.status_code == 200

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from sqlalchemy import Connection
 
 from reseen.errors import StoreError
 from reseen.records import Names
-from reseen.review import batch_decisions, cases, claims, comments, notice_updates, sample_views
+from reseen.review import (
+    assignments,
+    batch_decisions,
+    cases,
+    claims,
+    comments,
+    notice_updates,
+    sample_views,
+    saved_filters,
+)
 from reseen.review import decide as decisions
 from reseen.review import reveal as revealing
 from reseen.review.claims import CaseClaim
@@ -42,15 +52,16 @@ def undo(store: Store, keyring: Keyring | None, shown: ShownCase, by: DecidedBy)
 def decide_together(
     store: Store,
     keyring: Keyring | None,
-    shown: batch_decisions.AccountCases,
+    shown: batch_decisions.ShownCases,
     verdict: Verdict,
     by: DecidedBy,
 ) -> batch_decisions.BatchOutcome:
-    """Decide many cases of an account at once, after a sample of them was opened."""
+    """Decide many cases at once. To be confirmed together, each must have been read by us and be
+    the removed file's, or have been opened by whoever confirms; the others are left."""
     with store.write() as connection:
         outcome = batch_decisions.decide_together(
             *(connection, keyring, shown, verdict, by),
-            sample=sample_views.looked_at(connection, shown.versions, by.who),
+            opened=sample_views.looked_at(connection, shown.versions, by.who),
         )
         _settle(connection)
     return outcome
@@ -115,8 +126,31 @@ def reveal_removal(
         return revealing.reveal_removal(connection, keyring, removal, who)
 
 
+def assign(store: Store, case_ids: Collection[str], to: str | None, who: Who) -> tuple[str, ...]:
+    """Make cases a colleague's, by name, or nobody's; the ids of those that changed. A reviewer
+    takes and gives back, a lead gives anything to anybody. A claim stays what it is. Raises
+    AccessError, NotFound, InputError."""
+    with store.write() as connection:
+        return assignments.assign(connection, case_ids, to, who)
+
+
+def save_filter(
+    store: Store, name: str, values: Mapping[str, str], who: Who, *, shared: bool
+) -> str:
+    """Keep a filter of the queue under a name, for oneself or the team; its id. Raises AccessError,
+    InputError."""
+    with store.write() as connection:
+        return saved_filters.save(connection, name, values, shared, who)
+
+
+def delete_filter(store: Store, id: str, who: Who) -> None:
+    """Take a filter with a name away. Raises AccessError, NotFound."""
+    with store.write() as connection:
+        saved_filters.delete(connection, id, who)
+
+
 def look(store: Store, case: str, who: Who) -> None:
-    """A case of a sample was opened: it counts before many are decided together."""
+    """A case was opened: it counts before many are confirmed together."""
     with store.write() as connection:
         sample_views.look(connection, case, who)
 

@@ -1,10 +1,12 @@
-"""Many cases of one account decided together, after a person looked at a sample of them.
+"""Many cases decided together: ticked in the queue, or all of an account.
 
-What comes in: an account, the cases that were shown with their versions, and the sample that was
-looked at. What goes out: a `BatchOutcome` with what was decided and what was left as it was, and
-why. The sample is chosen here, not by who decides: the strongest case, the weakest, and some
-between, by their ids, which nobody can foresee. Every case gets a decision of its own, so each can
-be undone by itself; all of them together by their batch.
+What comes in: cases as they were shown, with their versions, and which of them the person who
+decides has opened. What goes out: a `BatchOutcome` with what was decided and what was left as it
+was, and why. "Not this model" may be said of any of them. That one is the removed model (confirmed,
+or allowed to stay) is said together only where everything in it that stands was read by us and has
+the removed file's bytes or tensors, or where whoever says so has opened it as it stands; any other
+is left, to be confirmed by itself. Every case gets a decision of its own, so each can be undone by
+itself; all of them together by their batch.
 """
 
 from __future__ import annotations
@@ -12,35 +14,39 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from reseen.errors import AccessError, Conflict, InputError, NotFound
 from reseen.records import Rung
 from reseen.review import cases, sealed_text
 from reseen.review.decide import DecidedBy, ShownCase, decide, undo
-from reseen.review.queue import ORDER
+from reseen.review.queue import ORDER, together_by_reading
 from reseen.review.roles import Role
 from reseen.review.verdicts import UNDO, CaseState, Verdict
 from reseen.store import audit, ids, schema
 from reseen.store.database import chunks, now
 from reseen.store.sealing import Keyring
+from reseen.store.service_schema import case_sightings, decisions
 from reseen.store.service_schema import cases as table
-from reseen.store.service_schema import decisions
 
 MOST = 500
 """Cases that are decided in one go."""
-SAMPLE = 5
-"""Cases that must be looked at, or all where there are fewer."""
+FEW = 200
+"""Cases that a reviewer decides in one go: a page. More is a lead's."""
+NOT_OPENED = (
+    "not everything in it was read and has the removed file's bytes or tensors: open it first, or "
+    "confirm it by itself"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class AccountCases:
-    """Cases of one account, as they were shown."""
+class ShownCases:
+    """Cases as they were shown."""
 
-    hub: str
-    account: str
     versions: Mapping[str, int]
     """Id of the case -> the version that was shown."""
+    account: tuple[str, str] | None = None
+    """Hub and name, where all of them must be of one account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,64 +85,71 @@ def waiting(connection: Connection, hub: str, account: str) -> dict[str, int]:
     return dict(connection.execute(query).all())
 
 
-def sample(connection: Connection, case_ids: Collection[str]) -> tuple[str, ...]:
-    """Those of these cases that must be looked at, strongest first: the same for the same cases."""
+def to_be_opened(connection: Connection, case_ids: Collection[str]) -> tuple[str, ...]:
+    """Those of these cases that whoever confirms them together must have opened, strongest first:
+    not everything in them was read, with the removed file's bytes or tensors."""
+    s = schema.sightings.c
     found: list[tuple[tuple[int, int, int, int], str]] = []
     for chunk in chunks(sorted(case_ids)):
-        columns = select(
-            *(table.c.id, table.c.rung, table.c.reach, table.c.opened_at, table.c.pk)
-        ).where(table.c.id.in_(chunk))
-        for id, rung, reach, opened_at, pk in connection.execute(columns):
-            found.append(((-rung, -reach, opened_at, pk), id))
-    ordered = [id for _, id in sorted(found)]
-    if len(ordered) <= SAMPLE:
-        return tuple(ordered)
-    between = set(sorted(ordered[1:-1])[: SAMPLE - 2])
-    return (ordered[0], *(id for id in ordered[1:-1] if id in between), ordered[-1])
+        query = (
+            select(table.c.id, func.min(s.rung).label("weakest"))
+            .join(case_sightings, case_sightings.c.case_pk == table.c.pk)
+            .join(schema.sightings, s.pk == case_sightings.c.sighting_pk)
+            .where(table.c.id.in_(chunk), s.rung > 0)
+            .group_by(table.c.id)
+        )
+        rows = connection.execute(query).all()
+        proved = {row.id for row in rows if together_by_reading([row.weakest])}
+        others = [id for id in chunk if id not in proved]
+        columns = (table.c.id, table.c.strength, table.c.reach, table.c.opened_at, table.c.pk)
+        for id, strong, reach, opened_at, pk in connection.execute(
+            select(*columns).where(table.c.id.in_(others))
+        ):
+            found.append(((-strong, -reach, opened_at, pk), id))
+    return tuple(id for _, id in sorted(found))
 
 
 def decide_together(
     connection: Connection,
     keyring: Keyring | None,
-    shown: AccountCases,
+    shown: ShownCases,
     verdict: Verdict,
     by: DecidedBy,
     *,
-    sample: Collection[str],
+    opened: Collection[str],
 ) -> BatchOutcome:
-    """Decide the cases of an account that were shown, in one transaction. `sample`: those that
-    were opened.
+    """Decide the cases that were shown, in one transaction. `opened`: those of them that whoever
+    decides has opened as they stand.
 
-    Raises AccessError (a lead decides together), InputError (no sample looked at, no reason, too
-    many cases, somebody else's cases, a second pair of eyes for all of them), SealError.
+    Raises AccessError (role), InputError (no reason, none or too many cases, somebody else's
+    cases, a second pair of eyes for all of them), SealError.
     """
     who, versions = by.who, shown.versions
-    who.must_be(Role.LEAD)
+    whole = shown.account is not None or len(versions) > FEW
+    who.must_be(Role.LEAD if whole else Role.REVIEWER)
     by = _written(by)
-    if Verdict(verdict) is Verdict.SECOND:
+    verdict = Verdict(verdict)
+    if verdict is Verdict.SECOND:
         raise InputError("a second pair of eyes is asked for case by case")
     if not 0 < len(versions) <= MOST:
         raise InputError(
             f"{len(versions):,} cases cannot be decided together",
-            remedy=f"Give at least one, and at most {MOST:,}.",
+            remedy=f"Tick at least one, and at most {MOST:,}.",
         )
     _check_account(connection, shown)
-    must = _sample(connection, versions)
-    missing = [id for id in must if id not in set(sample)]
-    if missing:
-        raise InputError(
-            f"{len(missing)} of the {len(must)} cases of the sample were not looked at",
-            remedy="Look at each of them first.",
-        )
+    seen = [id for id in versions if id in set(opened)]
+    must: set[str] = set()
+    if verdict is not Verdict.NOT_THIS_MODEL:
+        must = set(to_be_opened(connection, versions)) - set(seen)
     batch = sealed_text.new_id("bt")
     audit.write(
         connection,
         "decide",
         batch,
         actor=who.actor,
-        verdict=Verdict(verdict).value,
+        verdict=verdict.value,
         cases=len(versions),
-        sample=" ".join(must),
+        opened=" ".join(seen),
     )
     decided: list[str] = []
     left: list[tuple[str, str]] = []
@@ -145,28 +158,32 @@ def decide_together(
         if case in second:  # of somebody who looks at it, and not among many
             left.append((case, "a second pair of eyes was asked for: it is decided by itself"))
             continue
+        if case in must:
+            left.append((case, NOT_OPENED))
+            continue
         try:
-            seen = ShownCase(case, version)
-            decide(connection, keyring, seen, verdict, by, batch=batch)
+            decide(connection, keyring, ShownCase(case, version), verdict, by, batch=batch)
         except (Conflict, AccessError, NotFound) as e:  # raised before anything is written
             left.append((case, str(e)))
         else:
             decided.append(case)
-    return BatchOutcome(batch, Verdict(verdict).value, tuple(decided), tuple(left))
+    return BatchOutcome(batch, verdict.value, tuple(decided), tuple(left))
 
 
 def undo_together(
     connection: Connection, keyring: Keyring | None, batch: str, by: DecidedBy
 ) -> BatchOutcome:
-    """Take back what was decided together; what was decided otherwise since is left as it is.
-    Raises AccessError, InputError, NotFound, SealError."""
-    by.who.must_be(Role.LEAD)
+    """Take back what was decided together: one's own, a lead anybody's; what was decided otherwise
+    since is left as it is. Raises AccessError, InputError, NotFound, SealError."""
+    by.who.must_be(Role.REVIEWER)
     by = _written(by)
     rows = _of_batch(connection, batch)
+    if by.who.role < Role.LEAD and any(row[3] != by.who.pk for row in rows):
+        raise AccessError("somebody else decided these together", remedy="Ask them, or a lead.")
     audit.write(connection, "undo", rows[0][2], actor=by.who.actor, cases=len(rows))
     done: list[str] = []
     left: list[tuple[str, str]] = []
-    for case, decision, _ in rows:
+    for case, decision, *_ in rows:
         now_shown = ShownCase(case, cases.row(connection, case).version)
         try:
             undo(connection, keyring, now_shown, by, decision=decision)
@@ -183,11 +200,14 @@ def _written(by: DecidedBy) -> DecidedBy:
     return replace(by, reason=sealed_text.written(by.reason, "reason"), at=at)
 
 
-def _check_account(connection: Connection, shown: AccountCases) -> None:
+def _check_account(connection: Connection, shown: ShownCases) -> None:
+    if shown.account is None:
+        return
+    hub, account = shown.account
     theirs: set[str] = set()
     for chunk in chunks(sorted(shown.versions)):
         query = select(table.c.id).where(
-            table.c.id.in_(chunk), table.c.hub == shown.hub, table.c.account == shown.account
+            table.c.id.in_(chunk), table.c.hub == hub, table.c.account == account
         )
         theirs.update(connection.scalars(query))
     if theirs != set(shown.versions):
@@ -206,19 +226,16 @@ def _second(connection: Connection, case_ids: Collection[str]) -> set[str]:
     return found
 
 
-def _of_batch(connection: Connection, batch: str) -> Sequence[tuple[str, str, str]]:
-    """(case id, decision id, batch) of what was decided together."""
+def _of_batch(connection: Connection, batch: str) -> Sequence[tuple[str, str, str, int | None]]:
+    """(case id, decision id, batch, who) of what was decided together."""
     d = decisions.c
     query = (
-        select(table.c.id, d.id, d.batch)
+        select(table.c.id, d.id, d.batch, d.user_pk)
         .join(table, table.c.pk == d.case_pk)
         .where(d.batch == ids.given(batch), d.verdict != UNDO)
         .order_by(d.pk)
     )
-    rows = [(case, decision, name) for case, decision, name in connection.execute(query)]
+    rows = [tuple(row) for row in connection.execute(query)]
     if not rows:
         raise NotFound("nothing was decided together under this id")
     return rows
-
-
-_sample = sample

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from reseen.errors import NotFound
 from reseen.observed import sightings
 from reseen.records import Rung, account_of
-from reseen.review import decision_records, remembered
+from reseen.review import decision_records, remembered, strength
 from reseen.review.verdicts import CaseState, CaseStatus, Verdict, stand
 from reseen.store import ids, schema
 from reseen.store.database import Store, chunks, insert_many, now, reserve, update_many
@@ -167,12 +167,17 @@ def settle(
             standings |= decision_records.load(connection, list(applied))
         figures = _figures(connection, chunk)
         changes: list[tuple[Any, ...]] = []
+        of_bytes = strength.contents(connection, chunk)
+        alike = strength.alike(connection, chunk)
         for row in connection.execute(select(cases).where(cases.c.pk.in_(chunk))).all():
             how = stand(*standings[row.pk])
             verdict = None if how.verdict is None else how.verdict.value
-            new = {"state": how.state.value, "verdict": verdict, **figures[row.pk]}
+            new: dict[str, Any] = {"state": how.state.value, "verdict": verdict}
+            new |= figures[row.pk]
             if how.fallen:
                 new["rung"] = FALLEN
+            new["strength"] = strength.of(new["rung"], row.pk in alike)
+            new["sha256"] = of_bytes.get(row.pk)
             matters = (
                 row.pk in must_be_seen
                 or row.pk in applied
@@ -223,7 +228,10 @@ def id_of(secret: bytes, removal: str, hub: str, type: str, repo: str, again: in
 
 _Pair = tuple[int, int]
 """Removal pk, repository pk."""
-_CHANGED = ("state", "verdict", "rung", "reach", "live", "version", "changed_at")
+_CHANGED = (
+    *("state", "verdict", "rung", "reach", "live", "strength", "sha256"),
+    *("version", "changed_at"),
+)
 _TOGETHER = 5_000
 """Cases that are settled at a time."""
 
@@ -251,7 +259,7 @@ def _touched() -> Any:
 
 _COLUMNS = (
     *("pk", "id", "removal_pk", "repository_pk", "hub", "account", "opened_at", "changed_at"),
-    *("state", "rung", "reach", "live", "version"),
+    *("state", "rung", "reach", "live", "strength", "sha256", "version"),
 )
 
 
@@ -294,6 +302,9 @@ def _make(
     ids_of = _fresh_ids(connection, secret, {pair: some[0] for pair, some in wanted.items()})
     made_: dict[_Pair, int] = {}
     decided: set[int] = set()
+    firsts = {pair: max(some, key=_strongest) for pair, some in wanted.items()}
+    of_bytes = strength.contents_of(connection, {one.artifact_pk for one in firsts.values()})
+    alike = strength.alike_sightings(connection, {row.pk for row in touched})
     rows: list[tuple[Any, ...]] = []
     for (pair, some), pk in zip(
         wanted.items(), reserve(connection, cases, len(wanted)), strict=True
@@ -304,6 +315,8 @@ def _make(
             max(row.rung for row in some),
             _reach(place.downloads, place.likes),
             sum(row.state not in sightings.GONE for row in some),
+            strength.of(firsts[pair].rung, any(row.pk in alike for row in some)),
+            of_bytes.get(firsts[pair].artifact_pk),
         )
         of = (place.hub, account_of(place.repo))
         maybe = pair[0] in remembered_of
@@ -313,6 +326,10 @@ def _make(
             decided.add(pk)
     insert_many(connection, cases, _COLUMNS, rows)
     return made_, decided
+
+
+def _strongest(sighting: Row[Any]) -> tuple[int, int]:
+    return sighting.rung, -sighting.pk
 
 
 def _tell(

@@ -173,6 +173,7 @@ def item_fields(item: Item) -> dict[str, object]:
         "confirmed": sighting.confirmed.value,
         "hash_is_false": sighting.hash_is_false,
         "opened": item.opened,
+        "by_reading": item.by_reading,
         "removal": sighting.removal,
         "site": item.site,
         "removed_on": _day(item.removed_on),

@@ -71,8 +71,11 @@ class Item:
     reason: bool
     """The list gives a reason for the removal. False also where the key is not here to see that."""
     opened: bool
-    """Whoever confirmed it had its case open; False: confirmed together with others, after a
-    sample of them was opened, or not confirmed any more."""
+    """Whoever confirmed it had its case open; False: confirmed together with others without, or
+    not confirmed any more."""
+    by_reading: bool
+    """Confirmed together with others, and not opened: we had read it, and it has the removed file's
+    bytes or tensors. False, and not opened: after a sample of them was opened."""
     confirmed_by: int | None
     """Whose decision it rests on, by the user's pk: to be counted, never shown."""
     added_at: int
@@ -336,6 +339,7 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
                 cls=RemovalClass(row.removal_class),
                 reason=sighting.removal in reasons,
                 opened=basis is not None and basis.opened,
+                by_reading=basis is not None and basis.by_reading,
                 confirmed_by=basis.user_pk if basis is not None else None,
                 added_at=row.added_at,
                 stands=row.pk in good,

@@ -90,30 +90,52 @@ def _clause(notice: Notice) -> str:
 
 def _looked(notice: Notice) -> dict[str, int]:
     """Of the files that are asked for: how many were opened, how many were decided together with
-    others after a sample, and how many people decided."""
+    others after a sample, how many because they had been read and are the removed file's, and how
+    many people decided."""
     opened = sum(item.opened for item in notice.there)
+    read = sum(item.by_reading for item in notice.there)
     people = {item.confirmed_by for item in notice.there if item.confirmed_by is not None}
-    return {"opened": opened, "together": len(notice.there) - opened, "people": len(people)}
+    sampled = len(notice.there) - opened - read
+    return {"opened": opened, "together": sampled, "read": read, "people": len(people)}
 
 
 def _who_looked(notice: Notice) -> str:
     """What was looked at, as far as that is known."""
     told = _looked(notice)
-    opened, together = told["opened"], told["together"]
+    opened, together, read = told["opened"], told["together"], told["read"]
     person = "a person" if told["people"] <= 1 else f"one of {told['people']:,} people"
-    if not together:
+    if not (together or read):
         what = "Its case was" if opened == 1 else "Each of them was"
         return f"{what} opened and confirmed by {person}."
-    if not opened:
+    if not (opened or read):
         return (
             "None of them was opened by itself: they were confirmed together after a sample of "
             f"others was opened, by {person}."
         )
-    return (
-        f"{opened:,} of them {'was' if opened == 1 else 'were'} opened by {person}; the other "
-        f"{together:,} {'was' if together == 1 else 'were'} confirmed together with those, after "
-        "that sample."
+    if not read:
+        return (
+            f"{opened:,} of them {'was' if opened == 1 else 'were'} opened by {person}; the other "
+            f"{together:,} {'was' if together == 1 else 'were'} confirmed together with those, "
+            "after that sample."
+        )
+    lines = []
+    if opened:
+        lines.append(
+            f"{opened:,} of them {'was' if opened == 1 else 'were'} opened and confirmed by "
+            f"{person}."
+        )
+    every = not opened and not together
+    what = "Each of them was" if every else f"{read:,} {'was' if read == 1 else 'were'}"
+    lines.append(
+        f"{what} confirmed by {person}, together with others and without being opened by itself: "
+        "we had read it, and it has the removed file's bytes or its tensors."
     )
+    if together:
+        lines.append(
+            f"{together:,} {'was' if together == 1 else 'were'} confirmed together with others "
+            "after a sample of those was opened."
+        )
+    return " ".join(lines)
 
 
 def _repeated(notice: Notice) -> bool:

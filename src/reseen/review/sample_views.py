@@ -1,4 +1,4 @@
-"""Who looked at which case: what many cases are decided together on, and what may be said of it.
+"""Who opened which case: what many cases are confirmed together on, and what may be said of it.
 
 What comes in: a person who opened a case. What goes out: which of some cases they looked at, as
 those cases stand now (a case that changed since has not been looked at); and of what was decided,
@@ -55,29 +55,32 @@ class Basis:
 
     user_pk: int | None
     opened: bool
-    """The case was open before them: decided by itself, on its page, or one of the sample that was
-    looked at. False: decided together with others after that sample."""
+    """The case was open before them: decided by itself, on its page, or opened before it was
+    decided together with others."""
+    by_reading: bool = False
+    """Decided together with others without being opened, because everything in it was read by us
+    and has the removed file's bytes or tensors. False, and not opened: after a sample of them was
+    opened, as it was done once."""
 
 
 def bases(connection: Connection, decision_pks: Collection[int]) -> dict[int, Basis]:
-    """By decision. The samples are read from the audit log, which nobody changes."""
+    """By decision. What was opened is read from the audit log, which nobody changes."""
     d = decisions.c
     rows: list[tuple[int, int | None, str | None, str]] = []
     for chunk in chunks(sorted(decision_pks)):
         query = select(d.pk, d.user_pk, d.batch, table.c.id).join(table, table.c.pk == d.case_pk)
         rows += [tuple(row) for row in connection.execute(query.where(d.pk.in_(chunk)))]
-    samples = {batch: _sample(connection, batch) for _, _, batch, _ in rows if batch is not None}
-    return {
-        pk: Basis(user_pk, batch is None or case in samples[batch])
-        for pk, user_pk, batch, case in rows
-    }
+    batches = {batch: _opened(connection, batch) for _, _, batch, _ in rows if batch is not None}
+    found: dict[int, Basis] = {}
+    for pk, user_pk, batch, case in rows:
+        opened, sampled = batches[batch] if batch is not None else (frozenset({case}), False)
+        found[pk] = Basis(user_pk, case in opened, case not in opened and not sampled)
+    return found
 
 
-def _sample(connection: Connection, batch: str) -> frozenset[str]:
-    """The cases that were opened before a batch was decided."""
-    return frozenset(
-        case
-        for line in audit.every(connection, batch)
-        if line.action == "decide"
-        for case in str(line.details.get("sample", "")).split()
-    )
+def _opened(connection: Connection, batch: str) -> tuple[frozenset[str], bool]:
+    """The cases that were opened before a batch was decided, and whether they were a sample."""
+    lines = [line.details for line in audit.every(connection, batch) if line.action == "decide"]
+    sampled = any("sample" in details for details in lines)
+    words = [str(details.get("sample") or details.get("opened") or "") for details in lines]
+    return frozenset(case for some in words for case in some.split()), sampled

@@ -74,6 +74,8 @@ first administrator."""
 
 # -- cases ---------------------------------------------------------------------------------------
 
+_STRONGEST_FIRST = (text("strength DESC"), text("reach DESC"), "opened_at", "pk")
+
 cases = Table(
     "cases",
     metadata,
@@ -93,12 +95,18 @@ cases = Table(
     Column("version", BigInteger, nullable=False, default=0),
     Column("claimed_by", ForeignKey("users.pk")),
     Column("claimed_until", BigInteger),
+    Column("strength", SmallInteger, nullable=False, server_default="0"),
+    Column("sha256", LargeBinary),
     Index("ux_cases", "removal_pk", "repository_pk", unique=True),
-    Index(
-        *("ix_cases_queue", "state", text("rung DESC"), text("reach DESC"), "opened_at", "pk"),
-        *("live", "removal_pk"),  # so that the queue is counted and paged in the index alone
-    ),
-    Index("ix_cases_account", "hub", "account"),
+    # Each is in the queue's order: a page is a walk along it, however many cases there are.
+    Index("ix_cases_queue", "state", *_STRONGEST_FIRST, "live", "removal_pk"),
+    Index("ix_cases_strength", *_STRONGEST_FIRST),
+    Index("ix_cases_account", "hub", "account", "state", *_STRONGEST_FIRST),
+    Index("ix_cases_uploader", "account", "state", *_STRONGEST_FIRST),
+    Index("ix_cases_removal", "removal_pk", "state", *_STRONGEST_FIRST),
+    Index("ix_cases_verdict", "verdict", "state", *_STRONGEST_FIRST),
+    Index("ix_cases_live", "live", "state", *_STRONGEST_FIRST),
+    Index("ix_cases_sha256", "sha256"),
     Index("ix_cases_opened", "opened_at", "rung", "state", "verdict"),
     Index(
         *("ix_cases_claimed", "claimed_until"),
@@ -109,8 +117,10 @@ cases = Table(
 """One removal in one repository: all its sightings there. `state`: open, second, decided. `rung`:
 of its strongest sighting, or `cases.FALLEN`: what a person confirmed was refuted. `hub` and
 `account` are the repository's. `reach`: its downloads and likes. `live`: sightings that are not
-known to be gone. `version` counts everything that a reviewer must have seen before deciding; a
-decision names the one it was made on."""
+known to be gone. `strength`: what it is sorted by: `rung`, or between two of them
+(`review.strength`). `sha256`: of its strongest file, as we read it, else as the hub states it; null
+where neither is known. `version` counts everything that a reviewer must have seen before deciding;
+a decision names the one it was made on."""
 
 case_sightings = Table(
     "case_sightings",

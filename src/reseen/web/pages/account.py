@@ -1,8 +1,8 @@
-"""An uploader: everything known, and many cases decided together after looking at a sample.
+"""An uploader: everything known, and many cases decided together.
 
-What comes in: a hub and an account's name. What goes out: its page. Which cases must be looked at
-first is said by `review.batch_decisions`; what a lead opened from the sample (by a form, for it is
-noted) counts as looked at, as long as that case stands as it did.
+What comes in: a hub and an account's name. What goes out: its page. Which cases must be opened
+before they are confirmed together is said by `review.batch_decisions`; what was opened from here
+(by a form, for it is noted) counts as opened, as long as that case stands as it did.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ router = APIRouter()
 ROWS = 50
 REPOSITORIES = 50
 """Repositories named on the page."""
+SHOWN = 50
+"""Cases that are shown of those to be opened."""
 
 Text = Annotated[str, Form(max_length=20_000)]
 Seen = Annotated[str, Form(max_length=40_000)]
@@ -70,8 +72,7 @@ def _decided(verdict: Verdict, route: str) -> None:
         reason: Text = "",
     ) -> Response:
         try:
-            versions = _versions(seen)
-            shown = batch_decisions.AccountCases(hub, account, versions)
+            shown = batch_decisions.ShownCases(versions_of(seen), (hub, account))
             by = DecidedBy(who, reason)
             outcome = acts.decide_together(service.store, service.keyring, shown, verdict, by)
         except (AccessError, InputError, SealError) as error:
@@ -118,18 +119,18 @@ def _page(
     outcome: batch_decisions.BatchOutcome | None = None,
     said: RefusedForm | None = None,
 ) -> Response:
-    offset = offset_of(request, "offset")
+    offset = offset_of(request.query_params, "offset")
     which = replace(ALL, hub=hub, account=account)
     with service.store.read() as connection:
         known = accounts.account(connection, hub, account)
         found = queue(connection, which, who, offset=offset, most=ROWS)
         belongs_to = campaigns.of_account(connection, hub, account)
         waiting = batch_decisions.waiting(connection, hub, account)
-        must = batch_decisions.sample(connection, waiting)
+        must = batch_decisions.to_be_opened(connection, waiting)
         looked = sample_views.looked_at(connection, must, who)
-        sample = entries(connection, [cases.row(connection, id).pk for id in must])
+        sample = entries(connection, [cases.row(connection, id).pk for id in must[:SHOWN]])
     url = f"/accounts/{quote(hub, safe='')}/{quote(account, safe='')}"
-    missing = sum(case.id not in looked for case in sample)
+    missing = len(must) - len(looked)
     return page(
         request,
         "account.html",
@@ -162,9 +163,11 @@ def _page(
         most=batch_decisions.MOST,
         sample=[(case, case.id in looked) for case in sample],
         missing=missing,
-        cannot=_cannot(who, missing, service),
+        proved=len(waiting) - len(must),
+        to_open=len(must),
+        cannot=_cannot(who, service),
         may_undo=who.role >= Role.LEAD,
-        may_look=who.role >= Role.LEAD,
+        may_look=who.role >= Role.REVIEWER,
         seen=" ".join(f"{id}:{version}" for id, version in waiting.items()),
         reason=said.reason if said is not None else "",
         verdicts=TOGETHER,
@@ -189,17 +192,15 @@ def _figures(known: accounts.UploaderAccount) -> list[tuple[str, int]]:
     ]
 
 
-def _cannot(who: Who, missing: int, service: Service) -> str | None:
+def _cannot(who: Who, service: Service) -> str | None:
     if who.role < Role.LEAD:
         return "Deciding many cases together needs the role lead. One by one they are yours too."
     if service.keyring is None:
         return "The key is not on this machine: what people write could not be sealed."
-    if missing:
-        return f"Look at {missing} more {'case' if missing == 1 else 'cases'} of the sample first."
     return None
 
 
-def _versions(seen: str) -> dict[str, int]:
+def versions_of(seen: str) -> dict[str, int]:
     """Cases and the versions that were shown. Raises InputError for what no page of ours says."""
     found: dict[str, int] = {}
     for word in seen.split():

@@ -30,10 +30,10 @@ from reseen.review.queue import ALL, QueueEntry, entries, queue
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import UNDO, CaseState, Verdict
 from reseen.web import blocks
-from reseen.web.access import Lead, Reader, Reviewer
+from reseen.web.access import Reader, Reviewer
 from reseen.web.pages import words
 from reseen.web.pages.queue import (
-    carried,
+    carried_values,
     go_on,
     just_done,
     offset_of,
@@ -98,8 +98,9 @@ def show(request: Request, service: Served, who: Reader, id: str) -> Response:
 
 
 @router.post("/cases/{id}/look")
-def look(service: Served, who: Lead, id: str, back: Back = "") -> Response:
-    """Open a case of a sample: that this person has it before them is noted, and its page shown."""
+def look(service: Served, who: Reviewer, id: str, back: Back = "") -> Response:
+    """Open a case that is to be decided together with others: that this person has it before them
+    is noted, and its page shown."""
     acts.look(service.store, id, who)
     return to_case(id, back, {"sample": "1"})
 
@@ -226,11 +227,11 @@ def _page(
     written: Written | None = None,
 ) -> Response:
     writes = who.role >= Role.REVIEWER
-    back = urlencode(carried(back).values())
+    back = urlencode(carried_values(back))
     with service.store.read() as connection:
         row = cases.row(connection, id)
         case = entries(connection, [row.pk])[0]
-        offset = offset_of(request, "files") // case_view.FILES * case_view.FILES
+        offset = offset_of(request.query_params, "files") // case_view.FILES * case_view.FILES
         files = case_view.files(connection, case.id, offset=offset)
         # Those who read only see that something was written, not what: it can hold a name.
         lines = case_view.history(connection, service.keyring if writes else None, case.id)

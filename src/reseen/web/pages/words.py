@@ -121,6 +121,7 @@ QUEUE_KEYS = (
     (
         ("j k", "next, previous case"),
         ("Enter o", "open the case"),
+        ("y", "tick the case"),
         ("n", "claim the next case and open it"),
         ("f", "to the filter"),
         ("u", "undo what was just decided"),

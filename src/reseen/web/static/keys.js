@@ -3,6 +3,7 @@
    What is on the page says what a key does:
    data-key="n"    that key presses this link or button, or goes to this field
    data-row        one row of a list: j and k go through the links marked data-open in them
+   data-tick       the box of a row: y ticks it, data-tick-all ticks all of them
    data-help       presses open the list of keys, the <dialog id="keys">
    A key does nothing while somebody types, and none is taken together with Ctrl, Alt or Meta. */
 "use strict";
@@ -62,10 +63,18 @@
     return Boolean(link);
   };
 
+  const tickRow = () => {
+    const row = document.activeElement && document.activeElement.closest("[data-row]");
+    const box = row && row.querySelector("[data-tick]");
+    if (box) box.checked = !box.checked;
+    return Boolean(box);
+  };
+
   const act = (key) => {
     if (key === "?") return openHelp(), true;
     if (key === "j" || key === "k") return step(key === "j" ? 1 : -1);
     if (key === "o") return openRow();
+    if (key === "y") return tickRow();
     const named = [...document.querySelectorAll("[data-key]")].find(
       (element) => element.dataset.key === key && !element.disabled
     );
@@ -114,6 +123,11 @@
         }, () => {});
       }
     }
+  });
+
+  document.addEventListener("change", (event) => {
+    if (!(event.target instanceof Element) || !event.target.matches("[data-tick-all]")) return;
+    document.querySelectorAll("[data-tick]").forEach((box) => { box.checked = event.target.checked; });
   });
 
   /* A form is sent once, however often its button is pressed; but for one that stays (data-again). */
