@@ -57,9 +57,11 @@ def made(store: Store, which: CaseFilter, who: Who, format: str, *, locations: b
 
 def _rows(store: Store, which: CaseFilter, who: Who, locations: bool) -> Iterator[dict[str, Cell]]:
     with store.read() as connection:
-        offset: int | None = 0
-        while offset is not None and offset < MOST:
-            found = queue.queue(connection, which, who, offset=offset, most=_AT_ONCE)
+        place, given, more = None, 0, True
+        while more and given < MOST:
+            found = queue.queue(connection, which, who, place=place, most=_AT_ONCE)
+            given += len(found.entries)
+            place, more = found.on, found.on is not None
             for case in found.entries:
                 yield {
                     "case": case.id,
@@ -79,4 +81,3 @@ def _rows(store: Store, which: CaseFilter, who: Who, locations: bool) -> Iterato
                     "hub": case.hub,
                     "repo": case.repo if locations else None,
                 }
-            offset = found.next
