@@ -23,8 +23,13 @@ from reseen.review.verdicts import Verdict
 from reseen.scan.target import Target
 from reseen.store import service_schema
 
-NOT_PAGES = {"/notices/{id}/text", "/notices/{id}/json", "/audit/head", "/audit/export"}
+NOT_PAGES = {"/audit/head", "/audit/export"}
 """What a browser keeps as a file, or a machine reads."""
+NOT_THERE = {
+    *("/notices/{id}/letters/{number}", "/lists/import"),
+    *("/me/second-factor/confirm", "/me/second-factor/app"),
+}
+"""Pages of what this store has none of, or of a step that was not begun: looked at elsewhere."""
 
 
 def furnished(serving: Serving) -> Serving:
@@ -78,6 +83,8 @@ def pages_of(serving: Serving) -> list[str]:
         "/scans/{id}": (f"/scans/{job}",),
         "/lists/{number}": ("/lists/1",),
         "/removals/{id}": (f"/removals/{a_removal(serving)}",),
+        "/notices/{id}/letter": (f"/notices/{notice}/letter",),
+        "/queue": ("/queue", "/queue?group=account"),
         "/users/{pk}": ("/users/1",),
     }
     asked = sorted(
@@ -89,4 +96,4 @@ def pages_of(serving: Serving) -> list[str]:
 
 
 def _is_file(path: str) -> bool:
-    return path in NOT_PAGES or "/correction" in path
+    return path in NOT_PAGES | NOT_THERE
