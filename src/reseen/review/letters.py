@@ -9,6 +9,7 @@ kept, and the line says so.
 from __future__ import annotations
 
 import base64
+import re
 import zlib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,12 +17,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from reseen.errors import InputError, NotFound, SealError
+from reseen.errors import AccessError, InputError, NotFound, SealError
+from reseen.observed import artifacts, sightings
 from reseen.review.roles import Who
-from reseen.store import audit
-from reseen.store.database import now, reserve
+from reseen.store import audit, schema
+from reseen.store.database import chunks, now, reserve
 from reseen.store.sealing import Keyring
-from reseen.store.service_schema import notice_letters, users
+from reseen.store.service_schema import notice_items, notice_letters, users
 
 LONGEST_PASTED = 200_000
 """Characters of a text that a person says was sent."""
@@ -121,7 +123,7 @@ def sent_by_hand(
     elif keyring is not None:
         for one in reversed(every(connection, row.pk)):
             if (one.what, one.how, one.version) == (made.what, LetterWay.TAKEN, row.version):
-                form, content = one.form, opened(connection, keyring, row, one.number)[1]
+                form, content = one.form, _unsealed(connection, keyring, row, one.number)[1]
                 break
     kept = LetterMade(made.what, LetterWay.HAND, form, content, made.items)
     keep(connection, keyring, row, who, kept)
@@ -143,8 +145,45 @@ def every(connection: Connection, notice_pk: int) -> list[Letter]:
 def opened(
     connection: Connection, keyring: Keyring | None, row: Row[Any], number: int
 ) -> tuple[Letter, bytes]:
-    """One letter of a notice, and the bytes that left. Raises NotFound, and SealError without the
-    key."""
+    """One letter of a notice, and the bytes that left. Raises NotFound, SealError without the key,
+    and AccessError for one that holds digests of the class that is never read."""
+    letter, content = _unsealed(connection, keyring, row, number)
+    hidden = _authority_only(connection, row.pk)
+    if hidden and (letter.form == "pdf" or hidden.intersection(_HEX.findall(content.lower()))):
+        raise AccessError(
+            "this letter holds digests that are given to an authority only",
+            remedy="One of its files was said to be of the class that is never read after it left. "
+            "`reseen registry export-class` gives them to a named authority.",
+        )
+    return letter, content
+
+
+_HEX = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-f])")
+
+
+def _authority_only(connection: Connection, notice_pk: int) -> set[bytes]:
+    """Digests, as they are written, of the notice's files of the class that is never read."""
+    i, s, a = notice_items.c, schema.sightings.c, schema.artifacts.c
+    items = list(connection.scalars(select(i.sighting_pk).where(i.notice_pk == notice_pk)))
+    never_read = {one.id for one in sightings.by_pks(connection, items) if one.never_read}
+    found: set[bytes] = set()
+    for some in chunks(sorted(never_read)):
+        query = (
+            select(a.pk, a.sha256, a.xet, a.git_oid)
+            .join(schema.sightings, s.artifact_pk == a.pk)
+            .where(s.id.in_(some))
+        )
+        for pk, *stated in connection.execute(query):
+            found.update(value for value in stated if value is not None)
+            computed = artifacts.read_digests(connection, [pk]).get(pk, ())
+            found.update(each.value for each in computed)
+    return {value.hex().encode() for value in found}
+
+
+def _unsealed(
+    connection: Connection, keyring: Keyring | None, row: Row[Any], number: int
+) -> tuple[Letter, bytes]:
+    """One letter as it is kept, whatever it holds."""
     letter = notice_letters.c
     query = (
         select(notice_letters, users.c.name)
