@@ -74,7 +74,7 @@ def test_a_removal_is_imported_found_confirmed_written_about_and_gone(
     person.looks()
     for name in ("Take the text", "Take the JSON"):
         with page.expect_download() as download:
-            page.get_by_role("link", name=name).click()
+            page.get_by_role("button", name=name).click()
         text = download.value.path().read_text("utf-8")
         assert f"{account}/LORA" in text
         assert removed.sha256 in text

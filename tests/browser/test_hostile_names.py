@@ -88,9 +88,9 @@ def test_names_from_elsewhere_are_text_on_every_page(
         expect(page.locator("h1")).to_contain_text("drafted")
         obeyed_nothing(person)
         for name in ("Take the text", "Take the JSON"):
-            link = page.get_by_role("link", name=name)
+            button = page.get_by_role("button", name=name)
             with page.expect_download() as download:
-                link.click()
+                button.click()
             taken = download.value.path().read_text("utf-8")
             assert not set(taken) & set("\x1b\x07\x08\u202e\u2066"), name
             if name.endswith("JSON"):

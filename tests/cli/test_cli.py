@@ -318,9 +318,9 @@ def test_no_match_says_how_little_was_compared(listed: Path) -> None:
 
 
 def test_a_report_by_an_unknown_ending_is_refused(listed: Path) -> None:
-    said = reseen(listed, "report", "--out", str(listed / "report.pdf"), code=2)
-    assert "End the name in .html, .csv, .jsonl or .xlsx" in said
-    assert not (listed / "report.pdf").exists()
+    said = reseen(listed, "report", "--out", str(listed / "report.odt"), code=2)
+    assert "End the name in .html, .csv, .jsonl, .xlsx or .pdf" in said
+    assert not (listed / "report.odt").exists()
 
 
 def test_an_error_says_which_of_two_files_it_is_about(listed: Path) -> None:

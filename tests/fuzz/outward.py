@@ -310,6 +310,7 @@ def _item(rng: Random, hub: str) -> Item:
         cls=rng.choice(list(RemovalClass)),
         reason=chance.chance(rng, 2),
         opened=chance.chance(rng, 2),
+        by_reading=chance.chance(rng, 2),
         confirmed_by=rng.choice((None, 1, 2)),
         added_at=rng.randrange(1 << 50),
         stands=not chance.chance(rng, 4),

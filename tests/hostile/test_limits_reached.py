@@ -139,12 +139,13 @@ def test_a_list_that_comes_by_a_page_likewise(what: str, tmp_path: Path) -> None
 
 OF_A_PAGE = """
 from multiprocessing import Pipe
-from reseen.operations.import_process import _import
+from reseen.operations.import_process import ImportReport, _work
 from reseen.registry.imports import ImportOptions
 from reseen.settings import Settings
 ours, its = Pipe()
 with open(sys.argv[2], "rb") as file:
-    _import(its, file.fileno(), Settings.from_environment(), ImportOptions(list_name="sample"))
+    options = ImportOptions(list_name="sample")
+    _work(its, file.fileno(), Settings.from_environment(), options, ImportReport)
 print(*ours.recv())
 """
 

@@ -186,7 +186,7 @@ def test_a_notice_names_the_archive_and_the_file_in_it(store: Store) -> None:
     (one,) = recorded(store, visited(store, hub))
     item = Item(
         *(one, "case", address_of(one), None, None, (), None, None, RemovalClass.OTHER),
-        *(False, False, None, 0, True),
+        *(False, False, False, None, 0, True),
     )
     lines = "\n".join(notice_items.item_lines(1, item)).splitlines()
     assert lines[0].endswith("/Test%20model.zip")

@@ -145,7 +145,7 @@ def test_a_notice_names_the_first_file(store: Store) -> None:
     (one,) = recorded(store, visited(store, hub_of(in_shards(REMOVED, halves=True))))
     item = Item(
         *(one, "case", None, None, None, (), None, None, RemovalClass.OTHER),
-        *(False, False, None, 0, True),
+        *(False, False, False, None, 0, True),
     )
     lines = "\n".join(notice_items.item_lines(1, item)).splitlines()
     assert f"   In several files, the first of them: {NAMES[0]}" in lines
