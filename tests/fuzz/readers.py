@@ -18,6 +18,7 @@ from tests.fuzz import (
     lists,
     outward,
     places,
+    signing_in,
     tensor_files,
     workbooks,
 )
@@ -38,6 +39,7 @@ FAMILIES = (
     doors,
     kept,
     outward,
+    signing_in,
     places,
 )
 
