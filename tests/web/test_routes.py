@@ -70,7 +70,7 @@ def test_a_route_is_for_its_role_and_those_above(
     if role < needed:
         assert answer.status_code == 403
         assert f"needs the role {needed.label}" in answer.text
-    elif answer.status_code == 403:  # not for the role: one's own second factor asks for the old one
+    elif answer.status_code == 403:  # not for the role: the old factor is asked for
         assert template.startswith("/me/second-factor")
         said = ("you have not proved lately that it is you", "this does not fit")
         assert any(each in answer.text for each in said)
