@@ -68,7 +68,7 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     made = run("user", "add", "ada", "--role", "administrator", "--generate")
     assert made.exit_code == 0, made.exception
     failed(run("user", "add", "ada", "--role", "reader", "--generate"), Conflict)
-    assert "last administrator" in failed(run("user", "disable", "ada"), Conflict)
+    assert "last local administrator" in failed(run("user", "disable", "ada"), Conflict)
     failed(run("user", "role", "nobody", "lead"), NotFound)
     failed(run("user", "add", "a b", "--role", "reader", "--generate"), InputError)
     missing = str(tmp_path / "missing")
