@@ -8,6 +8,7 @@ read, confirmed and told to a host before anybody said its class, and that is wi
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -31,7 +32,7 @@ from tests.web import cases_made
 from tests.web.cases_made import HUB
 from tests.web.routes import NEEDS, path_of
 from tests.web.test_notice_pages import confirm, drafted, version
-from tests.web.visitors import Visitor
+from tests.web.visitors import Visitor, user_of
 
 import reseen
 from reseen import cli
@@ -40,6 +41,8 @@ from reseen.operations import classes
 from reseen.operations import removals as acts
 from reseen.records import Digest, DigestKind, Names, RemovalClass, RemovedFile
 from reseen.registry.claims import removal_pk
+from reseen.review import letters, notice_read
+from reseen.review.letters import LetterMade, LetterOf, LetterWay
 from reseen.review.roles import Role
 from reseen.settings import Settings
 from reseen.store import schema
@@ -328,6 +331,21 @@ def test_no_file_that_a_page_makes_hands_out_a_digest(kept: Kept) -> None:
         made += answer.status_code == 200
         kept.looks_through(f"{address} {form}", _unpacked(answer.content))
     assert made >= len(asked) - 4, "what is refused is said"
+
+
+def test_a_mail_that_left_before_is_handed_to_nobody(kept: Kept) -> None:
+    """Its digests stand in it packed, where nobody sees them by looking through it."""
+    service = kept.service
+    with service.store.write() as connection:
+        lead = user_of(connection, "sample-lead", Role.LEAD)
+        row = notice_read.own_row(connection, kept.notice)
+        mail = base64.b64encode(" ".join(kept.secrets).encode())
+        made = LetterMade(LetterOf.NOTICE, LetterWay.MAIL, "mail", mail, 1)
+        letters.keep(connection, service.keyring, row, lead, made)
+        number = letters.every(connection, row.pk)[-1].number
+    browser = Visitor(make_app(service), Role.LEAD)
+    place = f"/notices/{kept.notice}/letters/{number}"
+    assert (browser.get(place).status_code, browser.post(place).status_code) == (403, 403)
 
 
 def test_a_notice_says_why_its_digests_are_left_out(kept: Kept) -> None:
