@@ -17,7 +17,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, cached_property
 from pathlib import Path
@@ -172,17 +172,16 @@ class Room:
     def _import_here(self, _: Settings, file: int, options: Any) -> Any:
         """As `operations.import_process` does it, but in no process of its own: to start one for
         each list is a third of what a history costs (tests/operations tries those)."""
-        from reseen.operations import import_process, lists
+        from reseen.operations import import_process
 
-        asked = replace(options, keep_rejects=False)
-        done = lists.import_list(self.store, self.keyring, Path(f"/dev/fd/{file}"), asked)
-        rejected = len(done.account.rejected)
-        return import_process.ImportReport(done.account, rejected, len(done.sightings))
+        path = Path(f"/dev/fd/{file}")
+        return import_process.imported(self.store, self.keyring, path, options)
 
     def _preview_here(self, _: Settings, file: int, options: Any) -> Any:
-        from reseen.operations import lists
+        from reseen.operations import import_process
 
-        return lists.preview_list(self.store, self.keyring, Path(f"/dev/fd/{file}"), options)
+        path = Path(f"/dev/fd/{file}")
+        return import_process.previewed(self.store, self.keyring, path, options)
 
     def add(self, row: Row, by: str) -> None:
         assert row.file is not None

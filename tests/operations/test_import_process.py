@@ -20,7 +20,7 @@ from tests.gate.test_upload_process import children, gone
 
 from reseen import errors
 from reseen.errors import InputError, ListError, SealError
-from reseen.operations import import_process, lists
+from reseen.operations import import_process, lists, own_process
 from reseen.operations.import_process import SHOWN, ImportReport, import_apart
 from reseen.registry import removals
 from reseen.registry.imports import ImportOptions
@@ -96,7 +96,8 @@ def test_without_the_key_nothing_is_imported(settings: Settings, tmp_path: Path)
 def test_every_error_can_be_told() -> None:
     for name, kind in vars(errors).items():
         if isinstance(kind, type) and issubclass(kind, errors.ReseenError):
-            made = import_process._error((name, "what went wrong", "what to do"))
+            told = (name, "what went wrong", "what to do")
+            made = own_process.error_of(told, ListError)
             wanted = ListError if issubclass(kind, errors.Unforeseen) else kind
             assert type(made) is wanted
             assert (str(made), made.remedy) == ("what went wrong", "what to do")

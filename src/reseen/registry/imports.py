@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from sqlalchemy import Connection
 
@@ -30,7 +31,7 @@ from reseen.registry.lists.read import open_tables
 from reseen.registry.lists.table import ListTable
 from reseen.registry.lists.values import RefusedValue
 from reseen.registry.merge import merge
-from reseen.registry.rejects import write_rejects
+from reseen.registry.rejects import rejects_as_csv, write_rejects
 from reseen.registry.rows import Defaults, Draft, Refusal, Tally, check_list_name, drafts
 from reseen.registry.store_rows import write
 from reseen.store import audit, links
@@ -57,8 +58,9 @@ class ImportOptions:
     """`--map`: a column's name in the header, or its number -> label of a `ListField`."""
     site: str | None = None
     """Host name for rows that name no site and have no link."""
-    rejects: Path | None = None
-    """Where rejected rows go; by default "STEM.rejects.csv" beside the list."""
+    rejects: Path | BinaryIO | None = None
+    """Where rejected rows go; by default "STEM.rejects.csv" beside the list. An open file has them
+    as they are: of it nothing is said in the account."""
     keep_rejects: bool = True
     """False: rejected rows are accounted for, and written nowhere."""
     cls: RemovalClass | None = None
@@ -169,8 +171,11 @@ def _import(
         claim_moves.say_class_too(connection, lines.moved, options.actor)
         if listed.refusals and options.keep_rejects:
             wanted = options.rejects or path.with_name(f"{path.stem}.rejects.csv")
-            rejects_file = write_rejects(wanted, listed.refusals)
-            account = replace(account, rejects_file=rejects_file)
+            if isinstance(wanted, Path):
+                rejects_file = write_rejects(wanted, listed.refusals)
+                account = replace(account, rejects_file=rejects_file)
+            else:
+                wanted.write(rejects_as_csv(listed.refusals))
     assert account is not None
     return account
 

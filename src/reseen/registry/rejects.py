@@ -29,7 +29,7 @@ _MOST = 1_000
 def write_rejects(wanted: Path, refusals: Sequence[tuple[tuple[str, ...], Refusal]]) -> Path:
     """Write (columns, refusal) pairs and return the path: `wanted`, or one numbered beside it
     where another file stands, which somebody may be mending. Raises ListError."""
-    text = _as_csv(refusals).encode(errors="backslashreplace")  # JSON can name half a character
+    text = rejects_as_csv(refusals)
     for number in range(1, _MOST):
         path = wanted if number == 1 else wanted.with_stem(f"{wanted.stem}-{number}")
         try:
@@ -66,8 +66,10 @@ def _in_words() -> Iterator[None]:
         raise _cannot(error) from None
 
 
-def _as_csv(refusals: Sequence[tuple[tuple[str, ...], Refusal]]) -> str:
-    """The sheets of a workbook may have different columns: all of them, in the order met."""
+def rejects_as_csv(refusals: Sequence[tuple[tuple[str, ...], Refusal]]) -> bytes:
+    """What such a file holds.
+
+    The sheets of a workbook may have different columns: all of them, in the order met."""
     order: dict[tuple[str, int], int] = {}
     keyed: dict[tuple[str, ...], list[tuple[str, int]]] = {}
     for columns, _ in refusals:
@@ -91,7 +93,7 @@ def _as_csv(refusals: Sequence[tuple[tuple[str, ...], Refusal]]) -> str:
                 row[order[key]] = _safe(cell)
         where = f"{refusal.place}, row {refusal.row}" if refusal.place else str(refusal.row)
         writer.writerow([*row, where, refusal.reason])
-    return out.getvalue()
+    return out.getvalue().encode(errors="backslashreplace")  # JSON can name half a character
 
 
 def _safe(cell: Cell) -> str:
