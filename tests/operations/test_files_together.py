@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from reseen.registry import removals as registry_removals
 from reseen.registry.imports import ImportOptions
 from reseen.review.queue import CaseFilter, queue
 from reseen.scan.record import record
+from reseen.scan.target import Confirm, Options
 from reseen.store.database import Store
 
 REMOVED, NOISE = person(7), person(12)
@@ -31,11 +33,17 @@ FILES = {
     "second": concatenated([REMOVED, NOISE], [0.5, -3]),
     "stranger": person(10),
 }
+THIRD = concatenated([REMOVED, NOISE, person(13)], [0.5, -3, 0.2])
 
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
     return {name: file_of(adapter) for name, adapter in FILES.items()}
+
+
+@pytest.fixture(scope="module")
+def third() -> bytes:
+    return file_of(THIRD)
 
 
 def scan(store: Store, folder: Path, files: dict[str, bytes], *names: str) -> list[Sighting]:
@@ -148,6 +156,48 @@ def test_a_class_that_one_of_two_has_for_a_while_takes_both_out_of_use_as_long(
     if first_said:  # at a folder it was not read while it was of the class
         scan(store, tmp_path / "seen", files)
     assert rungs(store) == {"first": {Rung.COMPONENT}, "second": {Rung.COMPONENT}}
+
+
+THREE = ("first", "second", "third")
+
+
+@pytest.mark.parametrize("order", [*permutations((*THREE, "class"))])
+def test_what_a_file_adds_up_to_with_a_third_stays_in_any_order(
+    store: Store, tmp_path: Path, files: dict[str, bytes], third: bytes, order: tuple[str, ...]
+) -> None:
+    """The first adds up with each of two others, of which one is of the class for a while."""
+    put(store, REMOVED)
+    files, folder, removal = files | {"third": third}, tmp_path / "seen", ""
+    for what in order:
+        if what == "class":
+            removal = never_read(store, tmp_path / "a.csv", files["second"])
+        else:
+            scan(store, folder, files, what)
+    stands = rungs(store)
+    assert stands.pop("second") <= {Rung.DECLARED, Rung.BYTES}
+    assert stands == {"first": {Rung.COMPONENT}, "third": {Rung.COMPONENT}}
+    removals.withdraw(store, KEYRING, removal, "Sample reason 01")
+    scan(store, folder, files)  # at a folder it was not read while it was of the class
+    assert rungs(store) == {name: {Rung.COMPONENT} for name in THREE}
+
+
+def test_a_lie_of_the_hub_that_reading_refutes_leaves_what_two_add_up_to(
+    store: Store, files: dict[str, bytes]
+) -> None:
+    put(store, REMOVED)
+    hub = FakeHub({name: files[name] for name in ("first", "second")})
+    hub.changes["first"] = {"sha256": hashlib.sha256(file_of(REMOVED)).digest()}
+    for confirm, stands in (
+        (Confirm.HEADER, {"first": {Rung.DECLARED}}),
+        (Confirm.FULL, {"first": {Rung.COMPONENT}, "second": {Rung.COMPONENT}}),
+    ):
+        visited = go(hub, known(store), Options(background=0, confirm=confirm))
+        with store.write() as connection:
+            record(connection, visited)
+        consequences.follow(store)
+        assert rungs(store) == stands
+    with store.read() as connection:
+        assert not consequences.is_due(connection)
 
 
 def test_compare_says_what_two_come_to(tmp_path: Path, files: dict[str, bytes]) -> None:

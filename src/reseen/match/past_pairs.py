@@ -1,18 +1,16 @@
 """Which stored files of one account add up to removals, two at a time: by sketches that are kept.
 
 What comes in: the store, opened for reading, after files were read whole or removals changed. What
-goes out: pairs that are opposed, which are kept, and for each the removals that the two come to. An
-account's files are looked at again when it has new ones; pairs are compared again with removals
-that changed, and with all when one of the two comes to be of the class that is never read, or is
-not any more. That one of the two is gone changes nothing: what its bytes told is known. No hub is
-asked. At most `MOST_FILES` of an account and `MOST_PAIRS` of their pairs are looked at, drawn by
-the installation's key, so that nobody chooses which; what was left out is counted.
+goes out: pairs that are opposed, which are kept (`kept_pairs`), and for each the removals that the
+two come to. An account's files are looked at again when it has new ones; pairs are compared again
+with removals that changed, and with all when one of their files stands otherwise than before. That
+one of the two is gone changes nothing: what its bytes told is known. No hub is asked. At most
+`MOST_FILES` of an account and `MOST_PAIRS` of their pairs are looked at, drawn by the
+installation's key, so that nobody chooses which; what was left out is counted.
 """
 
 from __future__ import annotations
 
-import zlib
-from array import array
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -23,10 +21,11 @@ from reseen.errors import Malformed
 from reseen.fingerprints.choice import ModuleOrder
 from reseen.fingerprints.entries import entries
 from reseen.fingerprints.sketch import Sketch, decode
-from reseen.match import digests_alone
+from reseen.match import digests_alone, kept_pairs
 from reseen.match.background import number, secret_of
 from reseen.match.compare import Comparison
 from reseen.match.evidence import SUM
+from reseen.match.kept_pairs import Pair
 from reseen.match.registry_parts import sketch_name
 from reseen.match.retroactive_sketches import owners
 from reseen.match.sketch_index import SketchIndex
@@ -34,18 +33,11 @@ from reseen.match.together import Joint, adds_up, joined, opposed
 from reseen.observed import further, samples
 from reseen.observed.samples import Account
 from reseen.observed.sketches import ADAPTER
-from reseen.records import Rung
-from reseen.store import meta, schema, search_key
+from reseen.store import schema, search_key
 from reseen.store.database import chunks
 from reseen.store.schema import read_sketches, sketches
 
 MOST_FILES, MOST_PAIRS = 256, 64
-ASKED, OPPOSED, UNREAD = "pairs asked", "pairs opposed", "pairs never read"
-"""The names under which the store keeps which files were looked at, which pairs are opposed, and
-which files of these were of the class that is never read when they were last compared."""
-
-Pair = tuple[int, int]
-"""Two files, by their artifacts' pks, the lower first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +46,8 @@ class OpposedPairs:
 
     files: frozenset[int]
     """New ones that were looked at, or left out."""
+    waiting: frozenset[int]
+    """Those of the class that is never read: nobody looks at them while they are of it."""
     pairs: tuple[Pair, ...]
     left_out: int
     """Files and pairs beyond what is looked at."""
@@ -74,7 +68,7 @@ class AddedUp:
 def accounts(connection: Connection) -> dict[Account, set[int]]:
     """Accounts with files that nobody looked at yet, and these files. Those of the class that is
     never read wait until they are of it no more."""
-    known = set(_numbers(connection, ASKED))
+    known = kept_pairs.asked(connection)
     fresh = [file for file in samples.read_whole(connection) if file.artifact_pk not in known]
     unread = digests_alone.such_artifacts(connection, {file.artifact_pk for file in fresh})
     found: dict[Account, set[int]] = {}
@@ -88,8 +82,8 @@ def opposed_in(connection: Connection, account: Account, fresh: Collection[int])
     """The pairs of an account's files that are opposed, with one of these new ones in each."""
     every = _drawn(connection, account)
     chosen = every[:MOST_FILES]
-    alone = digests_alone.such_artifacts(connection, chosen)
-    pks = [pk for pk in chosen if pk not in alone]
+    waiting = frozenset(digests_alone.such_artifacts(connection, every))
+    pks = [pk for pk in chosen if pk not in waiting]
     read = [(pk, one) for pk in pks if (one := _sketch(connection, pk)) is not None]
     new = [at for at, (pk, _) in enumerate(read) if pk in fresh]
     order = ModuleOrder(search_key.of(connection))
@@ -98,7 +92,7 @@ def opposed_in(connection: Connection, account: Account, fresh: Collection[int])
     secret = secret_of(connection)
     drawn = sorted(pairs, key=lambda pair: number(secret, ("pair", *map(str, pair))))
     left_out = len(every) - len(chosen) + max(len(drawn) - MOST_PAIRS, 0)
-    return OpposedPairs(frozenset(fresh), tuple(drawn[:MOST_PAIRS]), left_out)
+    return OpposedPairs(frozenset(fresh), waiting, tuple(drawn[:MOST_PAIRS]), left_out)
 
 
 def _drawn(connection: Connection, account: Account) -> list[int]:
@@ -121,13 +115,13 @@ def added_up(
 ) -> Iterator[AddedUp]:
     """What these pairs come to, of these removals (None: of all in force), but for files that are
     known to be the removal by themselves, and of which digests alone count."""
-    alone = digests_alone.such_artifacts(connection, {pk for pair in pairs for pk in pair})
+    alone = digests_alone.such_artifacts(connection, kept_pairs.files_of(pairs))
     pairs = [pair for pair in pairs if alone.isdisjoint(pair)]
     if not pairs:
         return
     known = SketchIndex.load(connection, lambda: nullcontext(connection), only)
     whose = owners(connection) if len(known) else {}
-    itself = _known_to_be(connection, {pk for pair in pairs for pk in pair}) if whose else {}
+    itself = kept_pairs.by_itself(connection, kept_pairs.files_of(pairs)) if whose else {}
     for pair in pairs if whose else ():
         first, second = (_sketch(connection, pk) for pk in pair)
         if first is None or second is None:
@@ -147,28 +141,14 @@ def added_up(
         yield from (one for removal, one in sorted(best.items()) if removal not in by_itself)
 
 
-def moved(connection: Connection, pairs: Collection[Pair]) -> tuple[list[Pair], list[int]]:
-    """Those of these pairs of which one file came to be of the class that is never read since they
-    were last compared, or is not any more; and all files of that class now, for `keep_unread`."""
-    unread = digests_alone.such_artifacts(connection, {pk for pair in pairs for pk in pair})
-    changed = unread.symmetric_difference(_numbers(connection, UNREAD))
-    return [pair for pair in pairs if not changed.isdisjoint(pair)], sorted(unread)
-
-
-def keep_unread(connection: Connection, unread: Sequence[int]) -> None:
-    """Remember which files of pairs are of the class that is never read."""
-    if unread or meta.value(connection, UNREAD) is not None:
-        _keep(connection, UNREAD, unread)
-
-
 def said_to_add_up(
-    connection: Connection, pairs: Collection[Pair], only: Collection[str] | None = None
+    connection: Connection, pks: Collection[int], only: Collection[str] | None = None
 ) -> set[tuple[int, str]]:
     """Of which of these files (by pk) it stands that they add up, with another, to which of these
     removals (None: to any in force)."""
     s, r, e = schema.sightings.c, schema.removals.c, schema.evidence.c
     found: set[tuple[int, str]] = set()
-    for chunk in chunks(sorted({pk for pair in pairs for pk in pair})):
+    for chunk in chunks(sorted(pks)):
         query = (
             select(s.artifact_pk, r.id)
             .join(schema.removals, r.pk == s.removal_pk)
@@ -186,45 +166,3 @@ def _name(connection: Connection, claim_pk: int) -> str:
         sketches.c.claim_pk == claim_pk, sketches.c.kind == ADAPTER
     )
     return sketch_name(bytes(connection.scalar(query) or b""))
-
-
-def _known_to_be(connection: Connection, pks: Collection[int]) -> dict[int, set[str]]:
-    """Of these files: the removals that they stand for by their weights, or more."""
-    s, r = schema.sightings.c, schema.removals.c
-    found: dict[int, set[str]] = {}
-    for chunk in chunks(pks):
-        query = (
-            select(s.artifact_pk, r.id)
-            .join(schema.removals, r.pk == s.removal_pk)
-            .where(s.artifact_pk.in_(chunk), s.rung >= int(Rung.WEIGHTS))
-        )
-        for pk, removal in connection.execute(query):
-            found.setdefault(pk, set()).add(removal)
-    return found
-
-
-# -- what is kept ----------------------------------------------------------------------------------
-
-
-def pairs_of(connection: Connection) -> list[Pair]:
-    """All pairs that are opposed."""
-    numbers = _numbers(connection, OPPOSED)
-    return list(zip(numbers[::2], numbers[1::2], strict=True))
-
-
-def keep(connection: Connection, found: OpposedPairs) -> None:
-    """Remember that these were looked at, and which of them are opposed."""
-    asked = sorted({*_numbers(connection, ASKED), *found.files})
-    _keep(connection, ASKED, asked)
-    if found.pairs:
-        every = sorted({*pairs_of(connection), *found.pairs})
-        _keep(connection, OPPOSED, [pk for pair in every for pk in pair])
-
-
-def _numbers(connection: Connection, name: str) -> array[int]:
-    kept = meta.value(connection, name)
-    return array("Q", b"" if kept is None else zlib.decompress(kept))
-
-
-def _keep(connection: Connection, name: str, numbers: Sequence[int]) -> None:
-    meta.keep(connection, name, zlib.compress(array("Q", numbers).tobytes()))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from reseen.match import innocents as innocents_in_use
+from reseen.match import kept_pairs
 from reseen.match.judge import judge_parts
 from reseen.observed import artifacts, sketches
 from reseen.operations.files_together import put_together
@@ -71,6 +72,7 @@ def is_due(connection: Connection) -> bool:
         or _is_of_before(connection)
         or _are_innocents_due(connection)
         or meta.value(connection, PARTS) != _known_now(connection)
+        or kept_pairs.is_due(connection)
         or cases.is_due(connection)
         or notice_updates.is_due(connection)
     )
@@ -148,7 +150,8 @@ def _find_parts(store: Store) -> tuple[list[str], int, int]:
     with store.read() as connection:
         before, known = meta.value(connection, PARTS), _known_now(connection)
         are_there = sketches.any_whole(connection) and sketches.any_of_removals(connection)
-    if before == known:
+        is_known = before == known and not kept_pairs.is_due(connection)
+    if is_known:
         return [], 0, 0
     new: list[str] = []
     left_out = fallen = 0

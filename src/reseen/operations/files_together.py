@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from reseen.match import evidence
+from reseen.match import evidence, kept_pairs
 from reseen.match.judge import judge_parts
 from reseen.observed import sightings
 from reseen.records import Evidence
@@ -23,7 +23,8 @@ from reseen.store import change_log
 from reseen.store.database import Store
 
 if TYPE_CHECKING:
-    from reseen.match.past_pairs import AddedUp, Pair
+    from reseen.match.kept_pairs import Pair
+    from reseen.match.past_pairs import AddedUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class PutTogether:
 
 def put_together(store: Store, after: int) -> PutTogether:
     """Put new files together, for all removals; and pairs that are known to be opposed, for what
-    changed after this change (-1: nothing was compared yet). Raises StoreError."""
+    changed after this change (-1: nothing was compared yet) and where one of their files stands
+    otherwise than before. Raises StoreError."""
     from reseen.match import past_pairs  # numpy, which few need
 
     new, fallen = _known_pairs(store, after) if after >= 0 else ([], 0)
@@ -50,44 +52,50 @@ def put_together(store: Store, after: int) -> PutTogether:
     for account, fresh in sorted(accounts.items()):
         with store.read() as connection:
             looked = past_pairs.opposed_in(connection, account, fresh)
+            now = kept_pairs.standing(connection, looked.pairs)
             found = [*past_pairs.added_up(connection, looked.pairs)]
         left_out += looked.left_out
         with store.write() as connection:
             new += _keep(connection, store.secret, found)
-            past_pairs.keep(connection, looked)
+            kept_pairs.keep(connection, looked.files, looked.waiting, looked.pairs, now)
     return PutTogether(tuple(new), left_out, fallen)
 
 
 def _known_pairs(store: Store, after: int) -> tuple[list[str], int]:
     """Compare known pairs again; ids of new sightings, and how many fell."""
-    from reseen.match import past_pairs
-
     with store.read() as connection:
-        pairs = past_pairs.pairs_of(connection)
+        pairs = kept_pairs.pairs_of(connection)
         if not pairs:
             return [], 0
         pks = change_log.removals_since(connection, after)
         changed = None if pks is None else removals.ids_of(connection, pks)
-        moved, unread = past_pairs.moved(connection, pairs)
-        found, stale = _compared(connection, pairs, changed)
-        again, gone = _compared(connection, moved, None)
+        now = kept_pairs.standing(connection, pairs)
+        moved = kept_pairs.files_of(kept_pairs.moved(connection, pairs, now))
+        found, stale = _compared(connection, pairs, kept_pairs.files_of(pairs), changed)
+        # All pairs of these files: what one of them adds up to may rest on a third.
+        theirs = [pair for pair in pairs if not moved.isdisjoint(pair)]
+        again, gone = _compared(connection, theirs, moved, None)
     found += again
     stale = (stale | gone) - {(pk, one.removal) for one in found for pk in one.pair}
     with store.write() as connection:
         new = _keep(connection, store.secret, found, stale)
-        past_pairs.keep_unread(connection, unread)
+        kept_pairs.keep_standing(connection, now)
     return new, len(stale)
 
 
 def _compared(
-    connection: Connection, pairs: Sequence[Pair], only: Collection[str] | None
+    connection: Connection,
+    pairs: Sequence[Pair],
+    files: Collection[int],
+    only: Collection[str] | None,
 ) -> tuple[list[AddedUp], set[tuple[int, str]]]:
-    """What these pairs add up to of these removals, and what stood before."""
+    """What these pairs add up to of these removals, and what stood before of these files, of which
+    all pairs are here."""
     from reseen.match import past_pairs
 
     if not pairs or (only is not None and not only):
         return [], set()
-    stood = past_pairs.said_to_add_up(connection, pairs, only)
+    stood = past_pairs.said_to_add_up(connection, files, only)
     return [*past_pairs.added_up(connection, pairs, only)], stood
 
 
