@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 GOES_WITH = {
     *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0"),
     *("MPL-2.0", "PSF-2.0", "Unlicense", "Zlib", "BlueOak-1.0.0", "LGPL-3.0-only", "Python-2.0"),
-    *("LGPL-3.0-or-later", "LGPL-2.1-or-later"),
+    *("LGPL-3.0-or-later", "LGPL-2.1-or-later", "MIT-CMU"),
 }
 """What may be installed beside code under Apache-2.0. Of the copyleft ones, those alone that bind a
 library's own files: MPL and LGPL, which are imported and not copied."""
