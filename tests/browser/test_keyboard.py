@@ -81,6 +81,39 @@ def test_a_day_of_reviewing_by_keys_alone(enter: Enter, serving: Serving) -> Non
     page.wait_for_url(re.compile("/queue"))
 
 
+def test_no_key_chooses_what_is_said_of_ticked_cases(enter: Enter, serving: Serving) -> None:
+    person = enter(serving, "rio")
+    page = person.goto("/queue")
+    waiting = page.locator("#list .count b").first.inner_text()
+    first = page.locator("[data-row]").first
+    box, where = first.locator("[data-tick]"), page.url
+    box.check()
+    page.locator("#reason").fill("A sample reason that was not sent")
+
+    # Enter on a box presses no button; Ctrl+Enter in the reason stands between three verdicts.
+    box.focus()
+    press(page, "Enter")
+    page.locator("#reason").focus()
+    press(page, "Control+Enter")
+    expect(page).to_have_url(where)
+    expect(box).to_be_checked()
+
+    # A ticked box has the focus, and the keys of the page go on.
+    box.focus()
+    press(page, "y")
+    expect(box).not_to_be_checked()
+    press(page, "y")
+    press(page, "j")
+    expect(page.locator("[data-row] [data-open]").nth(1)).to_be_focused()
+
+    # Enter in "Assign to" presses the button beside it.
+    page.get_by_label("Assign to").last.focus()
+    press(page, "Enter")
+    expect(page.locator("[data-row]").first).to_contain_text("assigned to you")
+    expect(page.locator("#list .count b").first).to_have_text(waiting)
+    expect(page.get_by_role("status", name="Outcome")).to_have_count(0)
+
+
 def test_tab_reaches_everything_and_shows_where_it_is(enter: Enter, looked_at: Serving) -> None:
     person = enter(looked_at, "lea")
     for place in ("/queue", "/audit"):

@@ -9,9 +9,11 @@
 "use strict";
 
 (() => {
+  /* A box takes no text: keys go on working while it has the focus. */
   const typing = (element) =>
     element instanceof HTMLElement &&
-    (element.isContentEditable || element.matches("input, select, textarea"));
+    (element.isContentEditable ||
+      element.matches("select, textarea, input:not([type=checkbox], [type=radio], [type=submit])"));
 
   const shown = (element) => element.getClientRects().length > 0;
 
@@ -70,6 +72,25 @@
     return Boolean(box);
   };
 
+  /* The button that sends what stands in a field: the nearest one. Where there are several that do
+     different things, none: no key chooses between verdicts. */
+  const sender = (field) => {
+    for (let at = field.parentElement; at; at = at === field.form ? null : at.parentElement) {
+      const near = [...at.querySelectorAll("button, input[type=submit]")].filter(
+        (button) => button.form === field.form && button.type === "submit" && !button.matches(":disabled")
+      );
+      if (near.length) {
+        return near.every((button) => button.formAction === near[0].formAction) ? near[0] : null;
+      }
+    }
+    return null;
+  };
+
+  const send = (field) => {
+    const button = sender(field);
+    if (button) field.form.requestSubmit(button);
+  };
+
   const act = (key) => {
     if (key === "?") return openHelp(), true;
     if (key === "j" || key === "k") return step(key === "j" ? 1 : -1);
@@ -90,7 +111,7 @@
       /* Ctrl+Enter sends the form that somebody types in. */
       if (event.key === "Enter" && typing(field) && field.form && !event.altKey) {
         event.preventDefault();
-        field.form.requestSubmit();
+        send(field);
       }
       return;
     }
@@ -101,11 +122,13 @@
         event.preventDefault();
       } else if (event.key === "Enter" && field.matches("select") && field.form) {
         event.preventDefault();
-        field.form.requestSubmit();
+        send(field);
       }
       return;
     }
-    if (act(event.key)) event.preventDefault();
+    /* Browsers would press the form's first button. */
+    const box = field instanceof Element && field.matches("[data-tick], [data-tick-all]");
+    if ((box && event.key === "Enter") || act(event.key)) event.preventDefault();
   });
 
   document.addEventListener("click", (event) => {
