@@ -25,7 +25,8 @@ from sqlalchemy import func, select, text
 from reseen.errors import Conflict
 from reseen.records import Rung
 from reseen.review import claims, decide
-from reseen.review.queue import CaseFilter, QueuePlace, queue
+from reseen.review.case_filter import CaseFilter
+from reseen.review.queue import QueuePlace, queue
 from reseen.review.queue_groups import GROUPS, groups
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import UNDO, Verdict

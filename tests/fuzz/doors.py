@@ -42,7 +42,7 @@ from reseen.gate.upload_work import to_json
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
 from reseen.records import Container, Fingerprint, LfsPointer
 from reseen.registry.never_read import NOTHING
-from reseen.review.queue import CaseFilter
+from reseen.review.case_filter import CaseFilter
 from reseen.settings import HubSettings, Settings
 from reseen.web import form_values, hooks
 from reseen.web.pages.queue import carried as _filter

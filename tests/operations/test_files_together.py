@@ -22,7 +22,8 @@ from reseen.operations import consequences, lists, removals, scans
 from reseen.records import Confirmed, Digest, DigestKind, Rung, Sighting
 from reseen.registry import removals as registry_removals
 from reseen.registry.imports import ImportOptions
-from reseen.review.queue import CaseFilter, queue
+from reseen.review.case_filter import CaseFilter
+from reseen.review.queue import queue
 from reseen.scan.record import record
 from reseen.scan.target import Confirm, Options
 from reseen.store.database import Store

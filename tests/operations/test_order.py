@@ -25,7 +25,8 @@ from reseen.operations import consequences
 from reseen.registry import imports, removals
 from reseen.registry.imports import ImportOptions
 from reseen.review import cases as review_cases
-from reseen.review.queue import CaseFilter, queue
+from reseen.review.case_filter import CaseFilter
+from reseen.review.queue import queue
 from reseen.review.roles import Role
 from reseen.scan.target import Confirm, Options
 from reseen.settings import Settings

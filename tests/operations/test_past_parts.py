@@ -14,7 +14,8 @@ from reseen.observed import sightings
 from reseen.operations import consequences, removals, scans
 from reseen.records import Confirmed, Rung, Sighting
 from reseen.registry.removals import pks_of
-from reseen.review.queue import CaseFilter, queue
+from reseen.review.case_filter import CaseFilter
+from reseen.review.queue import queue
 from reseen.store import change_log, schema
 from reseen.store.database import Store
 

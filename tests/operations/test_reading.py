@@ -21,7 +21,9 @@ from reseen.operations.hooks import repository_changed
 from reseen.operations.jobs import Job, JobKind, JobState
 from reseen.records import Confirmed, RepoType, Rung
 from reseen.registry import imports
-from reseen.review.queue import CaseFilter, QueueEntry, queue
+from reseen.review.case_filter import CaseFilter
+from reseen.review.queue import queue
+from reseen.review.queue_entries import QueueEntry
 from reseen.review.roles import Role
 from reseen.scan.target import Confirm, Options, Target
 from reseen.settings import Settings

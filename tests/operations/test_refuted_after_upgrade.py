@@ -11,7 +11,8 @@ import pytest
 from reseen.operations import consequences
 from reseen.records import Rung
 from reseen.review import correction_text, corrections, notice_read
-from reseen.review.queue import CaseFilter, queue
+from reseen.review.case_filter import CaseFilter
+from reseen.review.queue import queue
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store.database import Store
 

@@ -30,8 +30,10 @@ from reseen.records import (
 )
 from reseen.registry import removals
 from reseen.review import cases, decide
+from reseen.review.case_filter import ALL, CaseFilter
 from reseen.review.decide import Decision
-from reseen.review.queue import ALL, CaseFilter, QueueEntry, queue
+from reseen.review.queue import queue
+from reseen.review.queue_entries import QueueEntry
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import audit, schema, service_schema

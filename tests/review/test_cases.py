@@ -7,7 +7,7 @@ from tests.review.room import HUB, Room
 from reseen.errors import Conflict
 from reseen.records import Rung
 from reseen.review import cases
-from reseen.review.queue import CaseFilter
+from reseen.review.case_filter import CaseFilter
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import schema
 

@@ -9,7 +9,7 @@ from tests.review.room import Room
 
 from reseen.records import Rung
 from reseen.review import overview, queue
-from reseen.review.queue import CaseFilter
+from reseen.review.case_filter import CaseFilter
 from reseen.review.verdicts import Verdict
 from reseen.store.database import now
 from reseen.store.service_schema import cases

@@ -10,7 +10,8 @@ from tests.review.room import HUB, Room
 from reseen.errors import AccessError
 from reseen.records import Rung
 from reseen.review import claims
-from reseen.review.queue import ALL, CLAIMED, LIVE, STATES, CaseFilter, next_case, queue
+from reseen.review.case_filter import ALL, CLAIMED, LIVE, STATES, CaseFilter
+from reseen.review.queue import next_case, queue
 from reseen.review.verdicts import Verdict
 from reseen.store.database import now
 

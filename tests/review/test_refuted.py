@@ -23,9 +23,9 @@ from reseen.review import (
     queue,
     sample_views,
 )
+from reseen.review.case_filter import ALL, CaseFilter
 from reseen.review.decide import DecidedBy
 from reseen.review.notice_states import NoticeState
-from reseen.review.queue import ALL, CaseFilter
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import schema
 

@@ -14,7 +14,8 @@ from tests.review.room import WHY, Room
 
 from reseen.errors import Conflict
 from reseen.review import cases, claims, decide
-from reseen.review.queue import CaseFilter, next_case, queue
+from reseen.review.case_filter import CaseFilter
+from reseen.review.queue import next_case, queue
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import UNDO, CaseState, Verdict
 from reseen.store.database import Store

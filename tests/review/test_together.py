@@ -9,8 +9,8 @@ from reseen.errors import AccessError, InputError, NotFound
 from reseen.records import Rung
 from reseen.review import account, batch_decisions, cases, sample_views
 from reseen.review.batch_decisions import BatchOutcome
+from reseen.review.case_filter import CaseFilter
 from reseen.review.decide import DecidedBy
-from reseen.review.queue import CaseFilter
 from reseen.review.roles import Who
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store.database import now

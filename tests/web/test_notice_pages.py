@@ -13,7 +13,7 @@ from tests.web.cases_made import HOSTILE, HUB, SECRETS, Made
 from tests.web.visitors import Visitor
 
 from reseen.review import decide, queue
-from reseen.review.queue import ALL
+from reseen.review.case_filter import ALL
 from reseen.review.roles import Role
 from reseen.review.verdicts import Verdict
 from reseen.store import audit

@@ -15,7 +15,7 @@ from reseen.errors import InputError
 from reseen.report import tables
 from reseen.report.rows import Cell
 from reseen.review import queue
-from reseen.review.queue import CaseFilter
+from reseen.review.case_filter import CaseFilter
 from reseen.review.roles import Role, Who
 from reseen.store import audit
 from reseen.store.database import Store

@@ -21,9 +21,9 @@ from reseen.review import (
 )
 from reseen.review import decide as decisions
 from reseen.review import reveal as revealing
+from reseen.review.case_filter import CaseFilter
 from reseen.review.claims import CaseClaim
 from reseen.review.decide import DecidedBy, Decision, ShownCase
-from reseen.review.queue import CaseFilter
 from reseen.review.roles import Who
 from reseen.review.verdicts import Verdict
 from reseen.store.database import Store

@@ -1,7 +1,7 @@
 """Everything known of an uploader at a hub, in figures.
 
 What comes in: a hub and an account's name. What goes out: an `UploaderAccount`. Its cases are the
-queue's matter (`queue.CaseFilter(hub=..., account=...)`), its notices those of `notice_read`.
+queue's matter (`CaseFilter(hub=..., account=...)`), its notices those of `notice_read`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ from reseen.errors import AccessError, Conflict, InputError, NotFound
 from reseen.records import Rung
 from reseen.review import cases, sealed_text
 from reseen.review.decide import DecidedBy, ShownCase, decide, undo
-from reseen.review.queue import ORDER, together_by_reading
+from reseen.review.queue import ORDER
+from reseen.review.queue_entries import together_by_reading
 from reseen.review.roles import Role
 from reseen.review.verdicts import UNDO, CaseState, Verdict
 from reseen.store import audit, ids, schema

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Row, select, update
 from reseen.errors import Conflict
 from reseen.observed.artifacts import instant
 from reseen.review import cases
-from reseen.review.queue import CaseFilter, next_case
+from reseen.review.case_filter import CaseFilter
+from reseen.review.queue import next_case
 from reseen.review.roles import Role, Who
 from reseen.store import audit
 from reseen.store.database import now

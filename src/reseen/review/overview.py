@@ -18,8 +18,8 @@ from sqlalchemy import case as when
 from reseen.records import LADDER, Rung
 from reseen.review import cases as kept_cases
 from reseen.review import queue
+from reseen.review.case_filter import ALL, CaseFilter, conditions, midnight
 from reseen.review.notice_states import NoticeState
-from reseen.review.queue import CaseFilter
 from reseen.review.roles import Who
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store.database import chunks
@@ -59,7 +59,7 @@ def open_cases(connection: Connection, at: int) -> list[OpenRow]:
     late = [func.sum(when((c.opened_at <= at - days * DAY, 1), else_=0)) for days in AGES]
     query = (
         select(c.rung, func.count(), *late)
-        .where(*queue.conditions(CaseFilter(), None, at))
+        .where(*conditions(CaseFilter(), None, at))
         .group_by(c.rung)
     )
     found: Mapping[int, Sequence[int]] = {
@@ -135,7 +135,7 @@ def clocks(connection: Connection, who: Who, at: int) -> Clocks:
 def decided_lately(connection: Connection, at: int) -> list[tuple[Verdict, CaseFilter, int]]:
     """Cases decided within a week by each verdict, as they stand."""
     lately = CaseFilter(state="decided", decided=WEEK, live="any", withdrawn=True)
-    query = select(cases.c.verdict, func.count()).where(*queue.conditions(lately, None, at))
+    query = select(cases.c.verdict, func.count()).where(*conditions(lately, None, at))
     found = {row[0]: int(row[1]) for row in connection.execute(query.group_by(cases.c.verdict))}
     return [
         (verdict, replace(lately, verdict=verdict), found.get(verdict.value, 0))
@@ -209,7 +209,7 @@ class Week:
 
     @property
     def which(self) -> CaseFilter:
-        return replace(queue.ALL, rung=_WEAKEST, opened=self.monday)
+        return replace(ALL, rung=_WEAKEST, opened=self.monday)
 
     @property
     def which_confirmed(self) -> CaseFilter:
@@ -221,7 +221,7 @@ def weeks(connection: Connection, at: int) -> tuple[Week, ...]:
     there was nothing in any."""
     today = datetime.fromtimestamp(at / 1e6, UTC).date()
     first = today - timedelta(days=today.weekday(), weeks=WEEKS - 1)
-    start = queue.midnight(first)
+    start = midnight(first)
     c = cases.c
     number = (c.opened_at - start) // (WEEK * DAY)
     sure = and_(c.state == CaseState.DECIDED.value, c.verdict == Verdict.CONFIRM.value)

@@ -1,35 +1,30 @@
 """What waits for a decision, in order: strength of evidence, reach, age. What a person confirmed
 and reading then refuted stands first, what reading refuted last, and is counted apart.
 
-What comes in: a `CaseFilter`, which lives in the address of a page, and the `QueuePlace` from
-which a page goes on. What goes out: a `Page` of rows and how many there are, up to `COUNTED`,
-or the next case to work on: a walk along an index, however many cases there are. `CaseFilter.parse`
-and `CaseFilter.values` are the one place where a filter becomes text and back; what nobody
-understands there is passed over, since an address can be typed by anybody.
+What comes in: a `CaseFilter`, and the `QueuePlace` from which a page goes on. What goes out: a
+`Page` of rows and how many there are, up to `COUNTED`, or the next case to work on: a walk along an
+index, however many cases there are.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
-from reseen.observed import sightings
-from reseen.observed.artifacts import instant
-from reseen.records import RepoType, Rung, Sighting
-from reseen.registry.claims import first_list, first_said, of_list
-from reseen.review import cases, strength
+from reseen.records import Rung
+from reseen.review.case_filter import CaseFilter, conditions
+from reseen.review.queue_entries import QueueEntry, entries
 from reseen.review.roles import Who
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import ids, schema
 from reseen.store.database import now
 from reseen.store.queue_schema import assignments
-from reseen.store.service_schema import case_sightings, decisions, users
+from reseen.store.service_schema import case_sightings, decisions
 from reseen.store.service_schema import cases as table
 
 MOST = 200
@@ -37,188 +32,7 @@ MOST = 200
 COUNTED = 10_000
 """Cases that are counted; where there are more, that is said."""
 _END = -(2**15)
-_DAY = 24 * 3600 * 1_000_000
-_LONGEST = 300
-_REFUTED, _UNSUPPORTED = int(Rung.REFUTED), int(Rung.UNSUPPORTED)
-
-STATES = ("undecided", *(state.value for state in CaseState), "any")
-CLAIMED = ("me", "nobody", "other", "anybody")
-LIVE = ("live", "gone", "any")
-MARKS = ("fallen", "refuted", "unsupported")
-
-
-@dataclass(frozen=True, slots=True)
-class CaseFilter:
-    """Which cases; all that is given must hold. Without anything: what waits for a decision."""
-
-    state: str = "undecided"
-    """One of `STATES`; "undecided": open, or a second pair of eyes was asked for."""
-    rung: Rung | None = None
-    """At least this."""
-    only: bool = False
-    """This rung, and none above it."""
-    mark: str | None = None
-    """One of `MARKS`: confirmed and then refuted; refuted; supported by nothing any more."""
-    hub: str | None = None
-    account: str | None = None
-    list: str | None = None
-    removal: str | None = None
-    verdict: Verdict | None = None
-    claimed: str | None = None
-    """One of `CLAIMED`, as seen by who looks."""
-    assigned: str | None = None
-    """Whose it is: "me" or "nobody", or a colleague's name after "@"."""
-    same: str | None = None
-    """The id of a case: of the same bytes as that one."""
-    live: str = "live"
-    """One of `LIVE`: something in it is not known to be gone."""
-    withdrawn: bool = False
-    """Also of withdrawn removals, and what nothing supports any more."""
-    older: int | None = None
-    """Days that it waits at least."""
-    decided: int | None = None
-    """Decided as it stands within so many days."""
-    opened: date | None = None
-    """Opened on this day or the six after it."""
-    text: str | None = None
-    """The id of a case begins with this, with or without "cs-"."""
-
-    @classmethod
-    def parse(cls, values: Mapping[str, str]) -> CaseFilter:
-        """From the values of an address. What is not understood is passed over."""
-
-        def text(name: str) -> str | None:
-            value = values.get(name, "").strip()
-            usable = value and len(value) <= _LONGEST and "\0" not in value
-            return value if usable and value.isprintable() else None
-
-        def one_of(name: str, of: Sequence[str], otherwise: str) -> str:
-            value = values.get(name, "")
-            return value if value in of else otherwise
-
-        def days(name: str) -> int | None:
-            value = text(name) or ""
-            number = int(value) if value.isascii() and value.isdigit() else 0
-            return number if 0 < number <= 36_500 else None
-
-        rung, verdict = values.get("rung", ""), values.get("verdict", "")
-        return cls(
-            state=one_of("state", STATES, "undecided"),
-            rung=Rung.of(rung) if rung.upper() in Rung.__members__ else None,
-            mark=values["mark"] if values.get("mark") in MARKS else None,
-            hub=text("hub"),
-            account=text("account"),
-            list=text("list"),
-            removal=text("removal"),
-            verdict=Verdict(verdict) if verdict in list_of_verdicts() else None,
-            claimed=values["claimed"] if values.get("claimed") in CLAIMED else None,
-            assigned=_assigned(text("assigned")),
-            same=text("same"),
-            live=one_of("live", LIVE, "live"),
-            withdrawn=values.get("withdrawn") == "yes",
-            only=values.get("only") == "yes",
-            older=days("older"),
-            decided=days("decided"),
-            opened=_day(values.get("opened", "")),
-            text=text("text"),
-        )
-
-    def values(self) -> dict[str, str]:
-        """As values of an address; only what is not as usual."""
-        said = {
-            "state": self.state if self.state != "undecided" else None,
-            "rung": self.rung.label if self.rung is not None else None,
-            "only": "yes" if self.only else None,
-            "mark": self.mark,
-            "hub": self.hub,
-            "account": self.account,
-            "list": self.list,
-            "removal": self.removal,
-            "verdict": self.verdict.value if self.verdict is not None else None,
-            "claimed": self.claimed,
-            "assigned": self.assigned,
-            "same": self.same,
-            "live": self.live if self.live != "live" else None,
-            "withdrawn": "yes" if self.withdrawn else None,
-            "older": str(self.older) if self.older is not None else None,
-            "decided": str(self.decided) if self.decided is not None else None,
-            "opened": self.opened.isoformat() if self.opened is not None else None,
-            "text": self.text,
-        }
-        return {name: value for name, value in said.items() if value}
-
-
-def _day(given: str) -> date | None:
-    try:
-        return date.fromisoformat(given[:10]) if "1970" <= given[:4] <= "2200" else None
-    except ValueError:
-        return None
-
-
-def midnight(day: date) -> int:
-    """The instant at which a day begins (UTC), in the store's microseconds."""
-    return (day - date(1970, 1, 1)).days * _DAY
-
-
-def _assigned(given: str | None) -> str | None:
-    usable = given in ("me", "nobody") or (given is not None and given[:1] == "@" and given[1:])
-    return given if usable else None
-
-
-def list_of_verdicts() -> tuple[str, ...]:
-    """Verdicts that a case can have; "second" is a state."""
-    return tuple(v.value for v in Verdict if v is not Verdict.SECOND)
-
-
-ALL = CaseFilter(state="any", live="any", withdrawn=True)
-
-
-@dataclass(frozen=True, slots=True)
-class QueueEntry:
-    """One case in a list."""
-
-    id: str
-    state: CaseState
-    verdict: Verdict | None
-    """Of an open case: what was decided before something came that it does not cover."""
-    version: int
-    removal: str
-    list: str
-    site: str | None
-    withdrawn: bool
-    hub: str
-    type: RepoType
-    repo: str
-    account: str
-    rung: Rung
-    """Of its strongest sighting."""
-    fallen: bool
-    """A person confirmed what reading then refuted."""
-    false_hash: bool
-    """What the hub states of its strongest file is false."""
-    cosine: float | None
-    """Where it stands on the weights."""
-    reach: int
-    downloads: int | None
-    likes: int | None
-    sightings: int
-    live: int
-    opened_at: datetime
-    changed_at: datetime
-    claimed_by: str | None
-    """Who is working on it; None where nobody is."""
-    claimed_until: datetime | None
-    assigned: str | None
-    """Whose it is; None where it is nobody's."""
-    read: bool
-    """Everything in it that stands on the ladder has the removed file's bytes or tensors, of bytes
-    that we read: it may be confirmed together with others."""
-    alike: bool
-    """Its weights are practically the removed model's, in every module."""
-    why: str
-    """The sentence of its strongest evidence."""
-    paths: tuple[str, ...]
-    """Up to three."""
+_REFUTED = int(Rung.REFUTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,132 +183,6 @@ def next_case(
     return None
 
 
-def entries(
-    connection: Connection, pks: Sequence[int], *, at: int | None = None
-) -> list[QueueEntry]:
-    """These cases (at most a page of them), in this order."""
-    at = now() if at is None else at
-    if not pks:
-        return []
-    r, m, whose = schema.repositories.c, schema.removals.c, users.alias()
-    query = (
-        select(
-            *(table, r.type, r.repo, r.downloads, r.likes),
-            *(m.id.label("removal"), first_list().label("list"), first_said("site").label("site")),
-            *(m.withdrawn_at, users.c.name.label("holder"), whose.c.name.label("whose")),
-        )
-        .join(schema.repositories, r.pk == table.c.repository_pk)
-        .join(schema.removals, m.pk == table.c.removal_pk)
-        .outerjoin(users, users.c.pk == table.c.claimed_by)
-        .outerjoin(assignments, assignments.c.case_pk == table.c.pk)
-        .outerjoin(whose, whose.c.pk == assignments.c.user_pk)
-        .where(table.c.pk.in_(pks))
-    )
-    rows = {row.pk: row for row in connection.execute(query)}
-    about = _about(connection, pks)
-    return [_entry(rows[pk], about.get(pk, _NOTHING), at) for pk in pks if pk in rows]
-
-
-def _entry(row: Row[Any], about: _About, at: int) -> QueueEntry:
-    held = row.claimed_by is not None and (row.claimed_until or 0) > at
-    return QueueEntry(
-        id=row.id,
-        state=CaseState(row.state),
-        verdict=None if row.verdict is None else Verdict(row.verdict),
-        version=row.version,
-        removal=row.removal,
-        list=row.list,
-        site=row.site,
-        withdrawn=row.withdrawn_at is not None,
-        hub=row.hub,
-        type=RepoType(row.type),
-        repo=row.repo,
-        account=row.account,
-        rung=about.rung,
-        fallen=row.rung == cases.FALLEN,
-        false_hash=about.false_hash,
-        cosine=about.cosine,
-        reach=row.reach,
-        downloads=row.downloads,
-        likes=row.likes,
-        sightings=about.sightings,
-        live=row.live,
-        opened_at=instant(row.opened_at),
-        changed_at=instant(row.changed_at),
-        claimed_by=row.holder if held else None,
-        claimed_until=instant(row.claimed_until) if held else None,
-        assigned=row.whose,
-        read=about.read,
-        alike=row.strength == strength.ALIKE,
-        why=about.why,
-        paths=about.paths,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _About:
-    """What a case's sightings say."""
-
-    sightings: int = 0
-    rung: Rung = Rung.UNSUPPORTED
-    false_hash: bool = False
-    cosine: float | None = None
-    read: bool = False
-    why: str = ""
-    paths: tuple[str, ...] = ()
-
-
-_NOTHING = _About()
-
-
-def _about(connection: Connection, pks: Sequence[int]) -> dict[int, _About]:
-    """How many sightings, the strongest with its evidence, some paths: of each case."""
-    s, a = schema.sightings.c, schema.artifacts.c
-    mine = case_sightings.c.case_pk.in_(pks)
-    found: dict[int, list[Any]] = {}
-    query = (
-        select(case_sightings.c.case_pk, s.pk, s.rung, a.path)
-        .join(schema.sightings, s.pk == case_sightings.c.sighting_pk)
-        .join(schema.artifacts, a.pk == s.artifact_pk)
-        .where(mine)
-        .order_by(s.rung.desc(), s.pk)
-    )
-    for row in connection.execute(query):
-        found.setdefault(row.case_pk, []).append(row)
-    strongest = {some[0].pk: case for case, some in found.items()}
-    shown: dict[int, Sighting] = {}
-    for sighting_pk, one in zip(
-        strongest, sightings.by_pks(connection, list(strongest)), strict=True
-    ):
-        shown[strongest[sighting_pk]] = one
-    return {
-        case: _About(
-            sightings=len(some),
-            rung=shown[case].rung,
-            false_hash=shown[case].hash_is_false,
-            cosine=_cosine(shown[case]),
-            read=together_by_reading([row.rung for row in some]),
-            why=shown[case].why,
-            paths=tuple(dict.fromkeys(row.path for row in some))[:3],
-        )
-        for case, some in found.items()
-    }
-
-
-def together_by_reading(rungs: Sequence[int]) -> bool:
-    """Whether a case with sightings on these rungs may be confirmed together with others though
-    nobody opened it: each that stands has the removed file's bytes or tensors, as we read them."""
-    standing = [rung for rung in rungs if rung > 0]
-    return bool(standing) and min(standing) >= Rung.TENSORS
-
-
-def _cosine(sighting: Sighting) -> float | None:
-    if sighting.rung not in (Rung.WEIGHTS, Rung.POINTER, Rung.DECLARED):
-        return None
-    figures = (e.figures.get("cosine") for e in sighting.standing if e.rung is Rung.WEIGHTS)
-    return next((float(value) for value in figures if isinstance(value, int | float)), None)
-
-
 ORDER = (table.c.strength.desc(), table.c.reach.desc(), table.c.opened_at, table.c.pk)
 _BACKWARDS = (table.c.strength, table.c.reach, table.c.opened_at.desc(), table.c.pk.desc())
 _KEY = (table.c.pk, table.c.strength, table.c.reach, table.c.opened_at)
@@ -577,89 +265,6 @@ def _beside(
         return tuple(-part for part in _forwards(row))
 
     return list(islice(heapq.merge(*walks, key=backwards if place.before else _forwards), most))
-
-
-def conditions(which: CaseFilter, who: Who | None, at: int) -> list[ColumnElement[bool]]:
-    """On `cases`, all of which a filter asks."""
-    c, m = table.c, schema.removals.c
-    where: list[ColumnElement[bool]] = []
-    if which.state == "undecided":
-        where.append(c.state.in_((CaseState.OPEN.value, CaseState.SECOND.value)))
-    elif which.state != "any":
-        where.append(c.state == which.state)
-    if which.live == "live":
-        where.append(c.live > 0)
-    elif which.live == "gone":
-        where.append(c.live == 0)
-    if not which.withdrawn:
-        # Few ever were: only those that stand among the withdrawals are looked up.
-        w = schema.withdrawals.c
-        still = exists().where(m.pk == w.removal_pk, m.withdrawn_at.is_not(None))
-        where.append(c.removal_pk.not_in(select(w.removal_pk).where(still)))
-        if which.mark != "unsupported":
-            where.append(c.strength > _UNSUPPORTED)
-    if which.rung is not None:
-        rung = int(which.rung)
-        where.append(c.rung == rung if which.only else c.rung >= rung)
-        where.append(c.strength >= rung)
-    if which.mark is not None:
-        rungs = {"fallen": cases.FALLEN, "refuted": _REFUTED, "unsupported": _UNSUPPORTED}
-        where += [c.rung == rungs[which.mark], c.strength == rungs[which.mark]]
-    if which.hub is not None:
-        where.append(c.hub == which.hub)
-    if which.account is not None:
-        where.append(c.account == which.account)
-    if which.list is not None:
-        where.append(c.removal_pk.in_(of_list(which.list)))
-    if which.removal is not None:
-        where.append(c.removal_pk.in_(select(m.pk).where(m.id == which.removal.lower())))
-    if which.verdict is not None:
-        where.append(c.verdict == which.verdict.value)
-    if which.older is not None:
-        where.append(c.opened_at <= at - which.older * _DAY)
-    if which.decided is not None:
-        lately = at - which.decided * _DAY
-        d, e = decisions.c, decisions.alias("lately")
-        # The few decisions of these days first: each case is then asked for its own verdict.
-        where.append(c.pk.in_(select(d.case_pk).where(d.at >= lately)))
-        so = exists().where(e.c.case_pk == c.pk, e.c.at >= lately, e.c.verdict == c.verdict)
-        where.append(so)
-    if which.opened is not None:
-        begins = midnight(which.opened)
-        where.append(and_(c.opened_at >= begins, c.opened_at < begins + 7 * _DAY))
-    if which.text is not None:
-        start = "cs-" + which.text.lower().removeprefix("cs-")
-        where.append(func.substr(c.id, 1, len(start)) == start)
-        if start.isascii() and start[3:].isalnum():  # ids are of digits and small letters
-            where.append(c.id.between(start, start + "z" * 12))
-    if which.same is not None:
-        like = table.alias()
-        shown = select(like.c.sha256).where(like.c.id == ids.given(which.same))
-        where.append(c.sha256 == shown.scalar_subquery())
-    if which.assigned is not None:
-        where.append(_assigned_to(which.assigned, who))
-    if which.claimed is not None:
-        held = and_(c.claimed_by.is_not(None), c.claimed_until > at)
-        mine = c.claimed_by == (who.pk if who is not None else -1)
-        if which.claimed == "nobody":
-            where.append(or_(c.claimed_by.is_(None), c.claimed_until <= at))
-        elif which.claimed == "anybody":
-            where.append(held)
-        else:
-            where.append(and_(held, mine if which.claimed == "me" else ~mine))
-    return where
-
-
-def _assigned_to(whose: str, who: Who | None) -> ColumnElement[bool]:
-    theirs = select(assignments.c.case_pk)
-    if whose == "nobody":
-        return ~theirs.where(assignments.c.case_pk == table.c.pk).exists()
-    if whose == "me":
-        theirs = theirs.where(assignments.c.user_pk == (who.pk if who is not None else -1))
-    else:
-        named = select(users.c.pk).where(users.c.name == whose[1:])
-        theirs = theirs.where(assignments.c.user_pk.in_(named))
-    return table.c.pk.in_(theirs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from reseen.review.queue import CaseFilter, QueueEntry, entries, walk
+from reseen.review.case_filter import CaseFilter
+from reseen.review.queue import walk
+from reseen.review.queue_entries import QueueEntry, entries
 from reseen.review.roles import Who
 from reseen.store.database import now
 from reseen.store.service_schema import cases as table

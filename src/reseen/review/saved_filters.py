@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, or_, select
 
 from reseen.errors import AccessError, InputError, NotFound
 from reseen.review import sealed_text
-from reseen.review.queue import CaseFilter
+from reseen.review.case_filter import CaseFilter
 from reseen.review.queue_groups import grouped
 from reseen.review.roles import Role, Who
 from reseen.store import audit, ids

@@ -18,8 +18,10 @@ from reseen.errors import AccessError, InputError, ReseenError, SealError
 from reseen.operations import cases as acts
 from reseen.review import account as accounts
 from reseen.review import batch_decisions, campaigns, cases, sample_views
+from reseen.review.case_filter import ALL
 from reseen.review.decide import DecidedBy
-from reseen.review.queue import ALL, entries, queue
+from reseen.review.queue import queue
+from reseen.review.queue_entries import entries
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import Verdict
 from reseen.web.access import Lead, Reader

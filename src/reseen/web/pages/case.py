@@ -25,8 +25,10 @@ from reseen.records import LADDER, Confirmed, Names, Rung, Sighting
 from reseen.registry import removals
 from reseen.report.html import CONFIRMED_MEANING, RUNG_MEANING
 from reseen.review import case_view, cases, likeness
+from reseen.review.case_filter import ALL
 from reseen.review.decide import DecidedBy, ShownCase
-from reseen.review.queue import ALL, QueueEntry, entries, queue
+from reseen.review.queue import queue
+from reseen.review.queue_entries import QueueEntry, entries
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import UNDO, CaseState, Verdict
 from reseen.web import blocks

@@ -20,7 +20,8 @@ from reseen.operations.cases import claim_next
 from reseen.records import LADDER, Rung
 from reseen.review import cases, decide, saved_filters, users
 from reseen.review.batch_decisions import BatchOutcome
-from reseen.review.queue import MOST, CaseFilter, Page, QueuePlace, any_at_all, queue
+from reseen.review.case_filter import CaseFilter
+from reseen.review.queue import MOST, Page, QueuePlace, any_at_all, queue
 from reseen.review.queue_groups import GroupPage, grouped, groups
 from reseen.review.roles import Role, Who
 from reseen.review.sample_views import looked_at

@@ -17,7 +17,8 @@ from reseen.observed.sightings import SightingFilter
 from reseen.operations import cases as acts
 from reseen.records import SAID_CLASSES
 from reseen.registry import classes, removals
-from reseen.review.queue import CaseFilter, queue
+from reseen.review.case_filter import CaseFilter
+from reseen.review.queue import queue
 from reseen.review.reveal import RevealedRemoval
 from reseen.review.roles import Role
 from reseen.store import audit

@@ -18,7 +18,7 @@ from reseen.errors import InputError
 from reseen.operations import case_export, reports
 from reseen.operations.reports import ReportAsked
 from reseen.report import pdf
-from reseen.review.queue import CaseFilter
+from reseen.review.case_filter import CaseFilter
 from reseen.review.roles import Role, Who
 from reseen.web.access import Reviewer
 from reseen.web.forms import UNSENT, SentForm

@@ -14,7 +14,8 @@ from reseen.observed import blind_spots, hubs_seen
 from reseen.operations import jobs
 from reseen.registry import list_looks
 from reseen.review import corrections, overview
-from reseen.review.queue import CaseFilter, any_at_all
+from reseen.review.case_filter import CaseFilter
+from reseen.review.queue import any_at_all
 from reseen.review.roles import Role
 from reseen.scan import looks
 from reseen.store.database import now
