@@ -164,7 +164,7 @@ def fields() -> str:
 
 def error_tree() -> str:
     """Every error with what it means."""
-    lines = ["# Errors", "", f"{MADE} What helps against each: [errors](../errors.md).", ""]
+    lines = ["# Error classes", "", f"{MADE} What helps against each: [errors](../errors.md).", ""]
     lines += ["| error | is a | meaning |", "|---|---|---|"]
     for name, kind in vars(errors).items():
         if inspect.isclass(kind) and issubclass(kind, errors.ReseenError):
