@@ -367,7 +367,7 @@ def check_endpoint(endpoint: str, name: str) -> None:
         )
 
 
-_ROLES = ("reader", "reviewer", "lead", "administrator")
+ROLES = ("reader", "reviewer", "lead", "administrator")
 
 
 def _issuer(env: Mapping[str, str]) -> IssuerSettings | None:
@@ -415,10 +415,10 @@ def _issuer(env: Mapping[str, str]) -> IssuerSettings | None:
 def _claimed_roles(given: str) -> tuple[tuple[str, str], ...]:
     pairs = [part.rpartition("=") for part in given.split(",") if part.strip()]
     found = tuple((value.strip(), role.strip().lower()) for value, _, role in pairs)
-    if any(not value or role not in _ROLES for value, role in found):
+    if any(not value or role not in ROLES for value, role in found):
         raise SettingsError(
             "RESEEN_OIDC_ROLES does not say which value gives which role",
-            remedy=f"Write VALUE=ROLE,VALUE=ROLE with roles of {', '.join(_ROLES)}.",
+            remedy=f"Write VALUE=ROLE,VALUE=ROLE with roles of {', '.join(ROLES)}.",
         )
     return found
 

@@ -18,6 +18,7 @@ from tests.fuzz import (
     lists,
     outward,
     places,
+    report_forms,
     signing_in,
     tensor_files,
     workbooks,
@@ -40,6 +41,7 @@ FAMILIES = (
     kept,
     outward,
     signing_in,
+    report_forms,
     places,
 )
 

@@ -1,5 +1,4 @@
-"""What comes in from an OpenID provider and from security keys, and what a person types to have a
-report."""
+"""What comes in from an OpenID provider and from security keys."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ import cbor2
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.fuzz import chance
-from tests.fuzz.chance import json_text, json_value, mutated, number_text, sum_of, word
+from tests.fuzz.chance import json_text, json_value, mutated, sum_of, word
 from tests.fuzz.play import FuzzedReader
 
 from reseen.errors import InputError
@@ -22,7 +21,6 @@ from reseen.review.openid import Challenge, OpenIdClient
 from reseen.review.openid_answers import Answers
 from reseen.review.security_keys import Party, SecurityKey
 from reseen.settings import IssuerSettings
-from reseen.web.pages import reports
 
 _ISSUER = "https://provider.example"
 _SETTINGS = IssuerSettings(issuer=_ISSUER, client_id="sample", client_secret="sample secret")
@@ -173,19 +171,7 @@ def read_key_answer(given: KeyAnswer) -> object:
     return repr(used)
 
 
-def report_form(rng: Random) -> str:
-    return rng.choice(
-        (number_text(rng), word(rng), f"{word(rng)}/{word(rng)}", "2026-11-29", "%2F/%")
-    )
-
-
-def read_report_form(given: str) -> object:
-    day = reports._day(given) if given[:1].isdigit() else None
-    return day, reports._place(given)
-
-
 READERS = (
     FuzzedReader("openid-provider", provider_answers, read_provider_answers),
     FuzzedReader("security-key", key_answer, read_key_answer),
-    FuzzedReader("report-form", report_form, read_report_form, tells=True),
 )

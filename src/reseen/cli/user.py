@@ -24,13 +24,13 @@ from reseen.cli.common import (
 )
 from reseen.cli.lazy import LazyGroup
 from reseen.errors import InputError, SettingsError
+from reseen.settings import ROLES
 
 if TYPE_CHECKING:
     from reseen.cli.common import Opens
     from reseen.review.users import User
     from reseen.store.database import Store
 
-ROLES = ("reader", "reviewer", "lead", "administrator")
 MISSING = SettingsError(
     "the service's libraries are not installed", remedy="Install them: pip install 'reseen[serve]'"
 )

@@ -208,11 +208,7 @@ def reset(store: Store, user: str | int, by: Who | None = None) -> int:
     """Somebody lost theirs: all of them go, with the recovery codes and open sessions; how many
     there were. `user`: a name or a number; `by`: an administrator, None at the command line."""
     with store.write() as connection:
-        found = (
-            users.by_name(connection, user)
-            if isinstance(user, str)
-            else users.by_pk(connection, user)
-        )
+        found = users.named(connection, user)
         if by is not None and by.pk == found.pk:
             raise AccessError(
                 "nobody resets their own second factor", remedy="Remove it on your own page."

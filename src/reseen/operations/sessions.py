@@ -36,11 +36,7 @@ def end_of(store: Store, user: str | int, by: Who | None = None) -> int:
     """End all sessions of a user, who may sign in again; how many there were. `user`: a name or a
     number; `by`: an administrator, or None at the command line. Raises NotFound."""
     with store.write() as connection:
-        found = (
-            users.by_name(connection, user)
-            if isinstance(user, str)
-            else users.by_pk(connection, user)
-        )
+        found = users.named(connection, user)
         ended = sessions.end_all(connection, found.pk)
         if ended:
             audit.write(

@@ -6,8 +6,6 @@ by their number in the pages. Each raises NotFound for a user that is not there.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
 from reseen.review import users
 from reseen.review.roles import Role, Who
 from reseen.review.users import User
@@ -25,31 +23,25 @@ def set_role(store: Store, user: str | int, role: Role, by: Who | None = None) -
     """Another role, from the next request on. Raises Conflict when nobody would be left to
     administer."""
     with store.write() as connection:
-        users.set_role(connection, _named(connection, user), role, actor=_actor(by))
+        users.set_role(connection, users.named(connection, user), role, actor=_actor(by))
 
 
 def disable(store: Store, user: str | int, by: Who | None = None) -> None:
     """No more signing in; sessions end now. Raises Conflict for the last administrator."""
     with store.write() as connection:
-        users.disable(connection, _named(connection, user), actor=_actor(by))
+        users.disable(connection, users.named(connection, user), actor=_actor(by))
 
 
 def enable(store: Store, user: str | int, by: Who | None = None) -> None:
     """Signing in again."""
     with store.write() as connection:
-        users.enable(connection, _named(connection, user), actor=_actor(by))
+        users.enable(connection, users.named(connection, user), actor=_actor(by))
 
 
 def set_password(store: Store, user: str | int, password: str, by: Who | None = None) -> None:
     """A new password; all sessions of the user end. Raises InputError."""
     with store.write() as connection:
-        users.set_password(connection, _named(connection, user), password, actor=_actor(by))
-
-
-def _named(connection: Connection, user: str | int) -> User:
-    if isinstance(user, str):
-        return users.by_name(connection, user)
-    return users.by_pk(connection, user)
+        users.set_password(connection, users.named(connection, user), password, actor=_actor(by))
 
 
 def _actor(by: Who | None) -> str | None:

@@ -66,15 +66,6 @@ def of_user(connection: Connection, user_pk: int) -> list[Factor]:
     return [Factor(r.pk, r.kind, instant(r.added_at), instant(r.used_at)) for r in rows]
 
 
-def kinds(connection: Connection) -> dict[int, set[str]]:
-    """Which kinds each user has, by the user's number."""
-    found: dict[int, set[str]] = {}
-    f = second_factors.c
-    for row in connection.execute(select(f.user_pk, f.kind)):
-        found.setdefault(row.user_pk, set()).add(row.kind)
-    return found
-
-
 def codes_left(connection: Connection, user_pk: int) -> int:
     """How many recovery codes are left."""
     query = select(func.count()).select_from(recovery_codes)
@@ -191,16 +182,18 @@ def require(connection: Connection, roles: Iterable[Role], *, actor: str | None)
 
 def sealed(keyring: Keyring | None, user_pk: int, secret: str) -> bytes:
     """An app's secret as it is kept. Raises SealError where no key is here."""
-    if keyring is None:
-        raise SealError("no sealing key is here", remedy="Set RESEEN_KEY or RESEEN_KEY_FILE.")
-    return keyring.seal_text(secret, f"app of user {user_pk}")
+    return _here(keyring).seal_text(secret, f"app of user {user_pk}")
 
 
 def opened(keyring: Keyring | None, user_pk: int, kept: bytes) -> str:
     """The reverse. Raises SealError."""
+    return _here(keyring).open_text(bytes(kept), f"app of user {user_pk}")
+
+
+def _here(keyring: Keyring | None) -> Keyring:
     if keyring is None:
         raise SealError("no sealing key is here", remedy="Set RESEEN_KEY or RESEEN_KEY_FILE.")
-    return keyring.open_text(bytes(kept), f"app of user {user_pk}")
+    return keyring
 
 
 def _room(connection: Connection, user: User) -> None:

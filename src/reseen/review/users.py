@@ -162,6 +162,11 @@ def by_name(connection: Connection, name: str) -> User:
     return user
 
 
+def named(connection: Connection, user: str | int) -> User:
+    """By a name or a number. Raises NotFound."""
+    return by_name(connection, user) if isinstance(user, str) else by_pk(connection, user)
+
+
 def by_pk(connection: Connection, pk: int) -> User:
     """Raises NotFound."""
     user = _find(connection, users.c.pk == pk)
