@@ -117,7 +117,7 @@ class Gate:
     ) -> None:
         """`timeout`: seconds to wait for the gate each time; `attempts`: how often a request is
         made in all. Raises SettingsError for a URL or a key that makes no sense."""
-        check_endpoint(url, "the gate's URL")
+        check_endpoint(url, "the gate's URL", such_as="https://review.example.org")
         if not key.startswith("rsk_") or not key.isascii() or not key.isprintable():
             raise SettingsError(
                 "not a gate API key", remedy="Make one there with: reseen key add NAME"

@@ -351,23 +351,26 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_endpoint(endpoint: str, name: str) -> None:
-    """Raise SettingsError unless the endpoint is a plain http(s) URL without credentials."""
+def check_endpoint(endpoint: str, name: str, such_as: str = DEFAULT_ENDPOINT) -> None:
+    """Raise SettingsError unless the endpoint is a plain http(s) URL without credentials.
+    `such_as`: one that would do."""
     try:
         parts = urlsplit(endpoint)
         usable = parts.scheme in ("http", "https") and bool(host_of(endpoint)) and parts.port != 0
     except ValueError:  # no port, or a host that is no host's name
         raise SettingsError(
-            f"{name} is not a URL", remedy=f"Use something like {DEFAULT_ENDPOINT}."
+            f"{name} is not a URL", remedy=f"Use something like {such_as}."
         ) from None
     if not usable or parts.username or parts.password or parts.query or parts.fragment:
+        token = "; give a token in HF_TOKEN" if such_as == DEFAULT_ENDPOINT else ""
         raise SettingsError(
             f"{name} is not a plain http or https URL",
-            remedy=f"Use something like {DEFAULT_ENDPOINT}; give a token in HF_TOKEN.",
+            remedy=f"Use something like {such_as}{token}.",
         )
 
 
 ROLES = ("reader", "reviewer", "lead", "administrator")
+"""Labels of roles, the least first."""
 
 
 def _issuer(env: Mapping[str, str]) -> IssuerSettings | None:
@@ -375,9 +378,15 @@ def _issuer(env: Mapping[str, str]) -> IssuerSettings | None:
         return (env.get(f"RESEEN_OIDC_{name}") or "").strip() or otherwise
 
     issuer, client_id = given("ISSUER"), given("CLIENT_ID")
-    if not issuer and not client_id:
-        return None
-    check_endpoint(issuer, "RESEEN_OIDC_ISSUER")
+    if not issuer:
+        alone = [n for n in ENVIRONMENT if n.startswith("RESEEN_OIDC_") and env.get(n, "").strip()]
+        if not alone:
+            return None
+        raise SettingsError(
+            f"{alone[0]} is set, and RESEEN_OIDC_ISSUER is not",
+            remedy="Set it to the provider's issuer URL, such as https://id.example.org.",
+        )
+    check_endpoint(issuer, "RESEEN_OIDC_ISSUER", such_as="https://id.example.org")
     if not client_id:
         raise SettingsError(
             "RESEEN_OIDC_ISSUER is set, and RESEEN_OIDC_CLIENT_ID is not",

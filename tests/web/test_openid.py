@@ -28,6 +28,7 @@ from reseen.review import openid, users
 from reseen.review.openid import OpenIdClient
 from reseen.review.openid_answers import MOST, Answers
 from reseen.review.roles import Role
+from reseen.settings import ROLES as LABELS
 from reseen.settings import Settings
 from reseen.store import audit
 from reseen.store.database import Store
@@ -554,27 +555,37 @@ def test_claims_of_any_form_give_roles_or_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "said"),
     [
-        {"RESEEN_OIDC_CLIENT_ID": ""},
-        {"RESEEN_OIDC_ISSUER": "http://id.example"},
-        {"RESEEN_OIDC_ISSUER": "id.example"},
-        {"RESEEN_OIDC_ROLES": "lead"},
-        {"RESEEN_OIDC_ROLES": "a=owner"},
-        {"RESEEN_OIDC_NEW_USERS": "perhaps"},
-        {"RESEEN_URL": ""},
+        ({"RESEEN_OIDC_CLIENT_ID": ""}, "RESEEN_OIDC_CLIENT_ID is not"),
+        ({"RESEEN_OIDC_ISSUER": ""}, "RESEEN_OIDC_CLIENT_ID is set, and RESEEN_OIDC_ISSUER is not"),
+        (
+            {"RESEEN_OIDC_ISSUER": "", "RESEEN_OIDC_CLIENT_ID": "", "RESEEN_OIDC_ROLES": "a=lead"},
+            "RESEEN_OIDC_ROLES is set, and RESEEN_OIDC_ISSUER is not",
+        ),
+        ({"RESEEN_OIDC_ISSUER": "http://id.example"}, "not reached by https"),
+        ({"RESEEN_OIDC_ISSUER": "id.example"}, "RESEEN_OIDC_ISSUER is not a plain"),
+        ({"RESEEN_OIDC_ROLES": "lead"}, "RESEEN_OIDC_ROLES"),
+        ({"RESEEN_OIDC_ROLES": "a=owner"}, "RESEEN_OIDC_ROLES"),
+        ({"RESEEN_OIDC_NEW_USERS": "perhaps"}, "RESEEN_OIDC_NEW_USERS"),
+        ({"RESEEN_URL": ""}, "RESEEN_URL is not"),
     ],
     ids=str,
 )
-def test_settings_that_make_no_sense_are_said(wrong: dict[str, str]) -> None:
+def test_settings_that_make_no_sense_are_said(wrong: dict[str, str], said: str) -> None:
     environment = {
         "RESEEN_URL": "https://review.example",
         "RESEEN_OIDC_ISSUER": ISSUER,
         "RESEEN_OIDC_CLIENT_ID": "reseen",
         **wrong,
     }
-    with pytest.raises(SettingsError):
+    with pytest.raises(SettingsError, match=said) as caught:
         Settings.from_environment(environment)
+    assert not re.search("HF_TOKEN|huggingface", str(caught.value.remedy))
+
+
+def test_roles_are_called_alike_in_settings_and_pages() -> None:
+    assert [role.label for role in Role] == list(LABELS)
 
 
 def test_a_subject_is_added_once(team: Begins) -> None:

@@ -74,7 +74,7 @@ def check(settings: Settings, listening: Listening) -> None:
     for hub in settings.hubs:
         stored_name(hub)
     if settings.url is not None:
-        check_endpoint(settings.url, "RESEEN_URL")
+        check_endpoint(settings.url, "RESEEN_URL", such_as="https://review.example.org")
     if listening.insecure or is_loopback(listening.host):
         return
     if not (settings.url or "").startswith("https://"):
