@@ -237,7 +237,7 @@ CHANGES: dict[str, set[str]] = {
     "reseen.gate.keys": {"make", "revoke"},
     "reseen.gate.policy": {"set", "set_only_digests"},
     "reseen.review.users": {
-        *("add", "set_role", "disable", "enable", "set_password", "renew_hash", "end_sessions"),
+        *("add", "set_role", "disable", "enable", "set_password", "renew_hash", "end_sign_ins"),
         *("add_of_issuer", "give_role"),
     },
     "reseen.review.invitations": {"make", "end"},
@@ -246,7 +246,7 @@ CHANGES: dict[str, set[str]] = {
         *("add_app", "add_key", "proved", "remove", "reset", "new_codes", "require"),
     },
     "reseen.review.sign_in_limits": {"take", "give_back"},
-    "reseen.review.sign_in_steps": {"begin", "take"},
+    "reseen.review.sign_in_steps": {"begin", "take", "end_of"},
     "reseen.review.corrections": {"sent", "told"},
     "reseen.review.withdrawals": {"withdraw"},
     "reseen.review.letters": {"keep", "sent_by_hand", "taken_again"},
@@ -298,6 +298,12 @@ def test_a_face_begins_no_transaction_that_writes(path: Path) -> None:
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             assert not called.endswith("store.write"), f"line {node.lineno}: call reseen.operations"
+
+
+def test_every_session_begins_in_one_place() -> None:
+    """With its line in the audit log, and with what the browser is given."""
+    begins = [path for path in _modules() if ("reseen.review.sessions", "begin") in _uses(path)]
+    assert [str(path.relative_to(SOURCE)) for path in begins] == ["operations/sign_in.py"]
 
 
 def test_what_something_follows_from_is_there() -> None:

@@ -91,6 +91,34 @@ def test_who_is_invited_chooses_a_password_once(service: Service, visit: Visit) 
     assert not any(link[-43:] in kept + told for link in found)
 
 
+def test_who_comes_in_by_a_link_is_known_as_whoever_signs_in(
+    service: Service, visit: Visit
+) -> None:
+    browser = visit()
+    browser.client.headers["User-Agent"] = "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"
+    join(browser, f"/join/{acts.first(service.store)}", name="ada")
+    assert "Firefox on Windows" in signed_in(browser)
+    assert auth_middleware.device_cookie(service) in browser.client.cookies
+    with service.store.read() as connection:
+        (line,) = [one for one in audit.every(connection) if one.action == "sign-in"]
+    assert line.details["by"] == "invitation"
+
+
+def test_who_was_only_invited_is_no_administrator_to_be_left_with(
+    service: Service, visit: Visit
+) -> None:
+    with service.store.write() as connection:
+        ada = users.add(connection, "ada", Role.ADMINISTRATOR, PASSWORD, actor=None)
+    browser = visit(Role.ADMINISTRATOR, "ada")
+    page = browser.post("/users/invite", {"names": "bob", "role": "administrator"})
+    for path, sent in (("disable", {}), ("role", {"role": "lead"})):
+        refused = browser.post(f"/users/{ada.pk}/{path}", sent)
+        assert refused.status_code == 409
+        assert "last local administrator" in refused.text
+    assert join(visit(), links(page.text)[0]).status_code == 303
+    assert browser.post(f"/users/{ada.pk}/disable").status_code == 303
+
+
 @pytest.mark.parametrize("way", ["renewed", "disabled", "disabled and enabled", "over", "password"])
 def test_a_link_ends(service: Service, visit: Visit, way: str) -> None:
     ada = visit(Role.ADMINISTRATOR)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
@@ -95,6 +96,13 @@ def test_nobody_ends_the_session_of_somebody_else(visit: Visit, grace: users.Use
     thief = visit(Role.ADMINISTRATOR)
     assert thief.post(f"/me/sessions/{id}/end").status_code == 409
     assert there.get("/me").status_code == 200
+
+
+@pytest.mark.parametrize("id", ["é", "\U0001f511" * 8, "A" * 5_000, "%00", "0" * 16])
+def test_a_made_up_session_ends_nothing(visit: Visit, grace: users.User, id: str) -> None:
+    here = _signed_in(visit, FIREFOX)
+    assert here.post(f"/me/sessions/{quote(id, safe='%')}/end").status_code == 409
+    assert here.get("/me").status_code == 200
 
 
 def test_an_administrator_sees_and_ends_a_users_sessions(

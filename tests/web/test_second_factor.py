@@ -18,7 +18,7 @@ from reseen.review.roles import Role
 from reseen.review.security_keys import Party
 from reseen.store import audit
 from reseen.store.service_schema import users as users_table
-from reseen.store.sign_in_schema import recovery_codes
+from reseen.store.sign_in_schema import recovery_codes, sign_in_steps
 from reseen.store.sign_in_schema import second_factors as table
 from reseen.web.access import auth_middleware, csrf
 from reseen.web.service import Service
@@ -141,7 +141,7 @@ def test_who_has_an_app_gives_its_code_after_the_password(person: Makes, service
     assert grace.answer.headers["location"] == "/notices"
     assert grace.browser.get("/queue").status_code == 200
     assert [line.details.get("by") for line in _lines(service, "sign-in")] == [
-        *(None, "password and app")
+        *("password", "password and app")
     ]
     assert _lines(service, "factor-refused")[0].actor == "nobody"
     assert _lines(service, "factor-added")[0].details["kind"] == "app"
@@ -175,6 +175,32 @@ def test_the_password_is_given_in_the_same_browser_and_lately(
     assert grace.second(grace.now()) in (403, 409)
     assert grace.browser.get("/queue").status_code == 303
     assert grace.browser.get("/sign-in/second").headers["location"] == "/sign-in"
+
+
+@pytest.mark.parametrize(
+    "way", ["password", "disabled and enabled", "second factor reset", "sessions ended"]
+)
+def test_what_ends_sessions_ends_a_sign_in_that_is_under_way(
+    person: Makes, visit: Visit, service: Service, way: str
+) -> None:
+    grace = person().set_up()
+    grace.browser.post("/sign-out")
+    assert grace.sign_in() == "/sign-in/second"
+    admin = visit(Role.ADMINISTRATOR)
+    with service.store.read() as connection:
+        pk = users.by_name(connection, "grace").pk
+    paths = {
+        "password": ["password"],
+        "disabled and enabled": ["disable", "enable"],
+        "second factor reset": ["second-factor/reset"],
+        "sessions ended": ["sessions/end"],
+    }
+    for path in paths[way]:
+        sent = admin.post(f"/users/{pk}/{path}", {"password": OTHER} if path == "password" else {})
+        assert sent.status_code == 303
+    assert grace.browser.get("/sign-in/second").headers["location"] == "/sign-in"
+    with service.store.read() as connection:
+        assert connection.execute(select(sign_in_steps)).all() == []
 
 
 def test_a_wrong_password_tells_nothing_of_a_second_factor(person: Makes, visit: Visit) -> None:
@@ -282,6 +308,16 @@ def test_what_matters_most_asks_again(person: Makes, service: Service, clock: Cl
     assert root.browser.get("/users").status_code == 200
     assert root.browser.post("/me/password", change).status_code == 303
     assert root.browser.get("/users").status_code == 200
+
+
+def test_a_new_password_proves_no_second_factor(person: Makes, clock: Clock) -> None:
+    root = person("root", Role.ADMINISTRATOR).set_up()
+    clock.ahead += 20 * 60  # a form that was shown in time is taken for half an hour
+    change = {"now": PASSWORD, "password": OTHER, "again": OTHER}
+    changed = root.browser.post("/me/password", change)
+    assert changed.headers["location"] == "/me?done=password"
+    asked = root.browser.get("/users")
+    assert asked.headers["location"] == "/me/second-factor/confirm?next=/users"
 
 
 def test_a_session_alone_sets_nothing_up(person: Makes) -> None:

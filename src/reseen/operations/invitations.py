@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reseen.errors import Conflict
-from reseen.review import invitations, second_factors, sessions, users
+from reseen.operations.sign_in import Caller, SignedIn, begin_session
+from reseen.review import invitations, second_factors, users
 from reseen.review.roles import Role, Who
-from reseen.review.sessions import Session
 from reseen.store import audit
 from reseen.store.database import Store
 
@@ -57,7 +57,7 @@ def first(store: Store) -> str | None:
         return invitations.make(connection, None)
 
 
-def come_in(store: Store, token: str, name: str, password: str) -> Session | None:
+def come_in(store: Store, token: str, name: str, password: str, caller: Caller) -> SignedIn | None:
     """Choose a password by a link, and be signed in; the link is used up. None: who has a second
     factor signs in with both. `name`: of the first administrator, and of nobody else. Raises
     NotFound for a link that leads nowhere, and InputError for a name or password that will not
@@ -72,7 +72,4 @@ def come_in(store: Store, token: str, name: str, password: str) -> Session | Non
             users.set_password(connection, user, password, actor=user.who.actor)
             if second_factors.of_user(connection, user.pk):
                 return None
-        audit.write(
-            connection, "sign-in", f"user:{user.name}", actor=user.who.actor, by="invitation"
-        )
-        return sessions.begin(connection, user.who)
+        return begin_session(connection, store.secret, user.who, caller, by="invitation")

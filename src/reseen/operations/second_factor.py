@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from reseen.errors import AccessError, Conflict, InputError
-from reseen.operations.sign_in import Caller, SignedIn, second_step
+from reseen.operations.sign_in import Caller, SignedIn, begin_session, second_step
 from reseen.review import (
     app_codes,
     second_factors,
@@ -88,10 +88,12 @@ def end_sign_in(
         if sign_in_steps.take(connection, WITH_PASSWORD, token, held) is None or found is None:
             raise Conflict("this sign-in is over", remedy="Begin again with name and password.")
         _forgive(connection, store, user.pk)
-        by = f"password and {kind}"
-        audit.write(connection, "sign-in", f"user:{user.name}", actor=user.who.actor, by=by)
-        session = sessions.begin(connection, user.who, browser=caller.browser, confirmed=True)
-        return SignedIn(session, step.what["device"]), step.what["to"]
+        done = begin_session(
+            *(connection, store.secret, user.who, caller),
+            by=f"password and {kind}",
+            confirmed_at=now(),
+        )
+        return done, step.what["to"]
 
 
 def confirm(
@@ -214,7 +216,7 @@ def reset(store: Store, user: str | int, by: Who | None = None) -> int:
                 "nobody resets their own second factor", remedy="Remove it on your own page."
             )
         gone = second_factors.reset(connection, found, actor=None if by is None else by.actor)
-        sessions.end_all(connection, found.pk)
+        users.end_sign_ins(connection, found.pk)
         return gone
 
 

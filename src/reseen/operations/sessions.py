@@ -37,7 +37,7 @@ def end_of(store: Store, user: str | int, by: Who | None = None) -> int:
     number; `by`: an administrator, or None at the command line. Raises NotFound."""
     with store.write() as connection:
         found = users.named(connection, user)
-        ended = sessions.end_all(connection, found.pk)
+        ended = users.end_sign_ins(connection, found.pk)
         if ended:
             audit.write(
                 *(connection, "session-ended", f"user:{found.name}"),

@@ -1,11 +1,13 @@
-"""Coming in and going out with a name and password of ours. Who comes from an OpenID provider comes
-in by `sign_in_issuer`.
+"""Coming in and going out with a name and password of ours; and what begins every session,
+whoever comes in by whatever way. Who comes from an OpenID provider comes in by `sign_in_issuer`.
 """
 
 from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
 
 from reseen.review import (
     devices,
@@ -16,6 +18,7 @@ from reseen.review import (
     users,
 )
 from reseen.review.passwords import hashed, outdated, verified
+from reseen.review.roles import Who
 from reseen.review.sessions import Session
 from reseen.review.sign_in_steps import WITH_PASSWORD, SignInStep
 from reseen.store import audit
@@ -37,11 +40,12 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Somebody who came in by a password."""
+    """Somebody who came in."""
 
     session: Session
-    device: str = field(repr=False)
-    """To be kept by the browser: strangers who try this name do not keep it out."""
+    device: str | None = field(repr=False)
+    """To be kept by the browser: strangers who try this name do not keep it out. None: of who has
+    no password here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +90,34 @@ def by_password(
         if renewed is not None:
             users.renew_hash(connection, user, renewed)
         sign_in_limits.give_back(connection, store.secret, limits)
-        device_given = devices.new(store.secret, name, renewed or hash or "")
         if second_factors.of_user(connection, user.pk):
             if caller.held is None:
                 return None
-            step = SignInStep(WITH_PASSWORD, {"to": to, "device": device_given}, user.pk)
+            step = SignInStep(WITH_PASSWORD, {"to": to}, user.pk)
             sign_in_steps.begin(connection, step, second_step(caller.held), caller.held)
             return FactorDue()
-        audit.write(connection, "sign-in", f"user:{user.name}", actor=user.who.actor)
-        session = sessions.begin(connection, user.who, browser=caller.browser)
-    return SignedIn(session, device_given)
+        return begin_session(connection, store.secret, user.who, caller, by="password")
+
+
+def begin_session(
+    connection: Connection,
+    secret: bytes,
+    who: Who,
+    caller: Caller,
+    *,
+    by: str,
+    confirmed_at: int | None = None,
+) -> SignedIn:
+    """Whoever has proved who they are is in: every session begins here. `secret`: of the store;
+    `by`: what they proved it by; `confirmed_at`: when they gave a second factor."""
+    audit.write(connection, "sign-in", f"user:{who.name}", actor=who.actor, by=by)
+    how = sessions.ISSUER if by == sessions.ISSUER else sessions.PASSWORD
+    session = sessions.begin(
+        connection, who, browser=caller.browser, how=how, confirmed_at=confirmed_at
+    )
+    found = users.known(connection, who.name)
+    hash = None if found is None else found[1]
+    return SignedIn(session, None if hash is None else devices.new(secret, who.name, hash))
 
 
 def second_step(held: str | None) -> str:
@@ -125,12 +147,11 @@ def new_password(store: Store, session: Session, password: str, caller: Caller) 
     with store.write() as connection:
         user = users.by_pk(connection, who.pk)
         users.set_password(connection, user, password, actor=who.actor)
-        begun = sessions.begin(
-            connection, who, browser=caller.browser, confirmed=session.has_factor
+        return begin_session(
+            *(connection, store.secret, who, caller),
+            by="new password",
+            confirmed_at=session.confirmed_at,
         )
-        found = users.known(connection, who.name)
-    hash = "" if found is None else found[1] or ""
-    return SignedIn(begun, devices.new(store.secret, who.name, hash))
 
 
 def out(store: Store, session: Session) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reseen.errors import AccessError, Conflict, InputError, SettingsError
-from reseen.operations.sign_in import Caller
+from reseen.operations.sign_in import Caller, SignedIn, begin_session
 from reseen.review import sessions, sign_in_limits, sign_in_steps, users
 from reseen.review.roles import Role
 from reseen.review.sessions import Session
@@ -69,7 +69,7 @@ def end(
     held: str | None,
     caller: Caller,
     answer: CameBack,
-) -> tuple[Session, str]:
+) -> tuple[SignedIn, str]:
     """A session for who comes back, and where to go on. Raises Conflict for a sign-in
     that this browser has not begun, or ended already; IssuerError; and AccessError for somebody who
     is nobody here, which is recorded."""
@@ -93,12 +93,8 @@ def end(
         if user is not None:
             limits = sign_in_limits.of_issuer(caller.address)
             sign_in_limits.give_back(connection, store.secret, limits)
-            audit.write(
-                *(connection, "sign-in", f"user:{user.name}"), actor=user.who.actor, by="issuer"
-            )
-            how = sessions.ISSUER
-            session = sessions.begin(connection, user.who, browser=caller.browser, how=how)
-            return session, found.what["to"]
+            done = begin_session(*(connection, store.secret, user.who, caller), by=sessions.ISSUER)
+            return done, found.what["to"]
     raise AccessError(
         f"{issuer.label} knows you, and you have no role here",
         remedy="Ask an administrator of the service.",
@@ -158,7 +154,7 @@ def _arrived(
     if role is None:
         if user.role is not _ROLE_OF_NONE:
             users.give_role(connection, user, _ROLE_OF_NONE, actor=audit.SERVICE)
-        users.end_sessions(connection, user.pk)
+        users.end_sign_ins(connection, user.pk)
         _refused(connection, user, "no role")
         return None
     if role is not user.role:

@@ -74,5 +74,10 @@ def take(connection: Connection, kind: str, token: str, held: str | None) -> Sig
     return found
 
 
+def end_of(connection: Connection, user_pk: int) -> None:
+    """Whatever this user has begun is over."""
+    connection.execute(delete(sign_in_steps).where(sign_in_steps.c.user_pk == user_pk))
+
+
 def _hash(value: str) -> bytes:
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).digest()

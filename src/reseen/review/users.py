@@ -1,7 +1,8 @@
 """The people who sign in: kept, found, changed. Every change is a line of the audit log.
 
 What comes in: a connection (writing ones from `store.write()`) and values. What goes out: `User`.
-A change that takes rights away ends the user's sessions in the same transaction.
+A change that takes rights away ends the user's sessions, and sign-ins under way, in the same
+transaction.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from reseen.errors import Conflict, InputError, NotFound
 from reseen.observed.artifacts import instant
-from reseen.review import sessions
+from reseen.review import sessions, sign_in_steps
 from reseen.review.passwords import check as check_password
 from reseen.review.passwords import hashed
 from reseen.review.roles import Role, Who
@@ -193,7 +194,7 @@ def disable(connection: Connection, user: User, *, actor: str | None) -> None:
     _keep_an_administrator(connection, user)
     connection.execute(update(users).where(users.c.pk == user.pk).values(disabled_at=now()))
     _end_invitation(connection, user.pk)
-    end_sessions(connection, user.pk)
+    end_sign_ins(connection, user.pk)
     _changed(connection, user, actor, what="disabled")
 
 
@@ -212,12 +213,14 @@ def set_password(connection: Connection, user: User, password: str, *, actor: st
     check_password(password, user.name)
     connection.execute(update(users).where(users.c.pk == user.pk).values(password=hashed(password)))
     _end_invitation(connection, user.pk)
-    end_sessions(connection, user.pk)
+    end_sign_ins(connection, user.pk)
     _changed(connection, user, actor, what="password")
 
 
-def end_sessions(connection: Connection, pk: int) -> None:
-    sessions.end_all(connection, pk)
+def end_sign_ins(connection: Connection, pk: int) -> int:
+    """The sessions of a user end, and sign-ins that are under way; how many sessions there were."""
+    sign_in_steps.end_of(connection, pk)
+    return sessions.end_all(connection, pk)
 
 
 def _end_invitation(connection: Connection, pk: int) -> None:
@@ -227,7 +230,7 @@ def _end_invitation(connection: Connection, pk: int) -> None:
 
 def _keep_an_administrator(connection: Connection, user: User) -> None:
     """Of local accounts one stays, so that no issuer, and nobody who comes from one, is left alone
-    with the service."""
+    with the service. Who was invited and has not come in yet is nobody who could administer."""
     if user.role is not Role.ADMINISTRATOR or user.disabled_at is not None:
         return
     others = (
@@ -237,6 +240,7 @@ def _keep_an_administrator(connection: Connection, user: User) -> None:
             users.c.role == Role.ADMINISTRATOR.label,
             users.c.disabled_at.is_(None),
             users.c.pk != user.pk,
+            users.c.password.is_not(None) | users.c.issuer.is_not(None),
         )
     )
     if user.issuer is None:

@@ -16,8 +16,9 @@ from reseen.review import invitations
 from reseen.review.passwords import check as check_password
 from reseen.review.users import normal_name
 from reseen.web.access import auth_middleware
+from reseen.web.access.browser import caller_of
 from reseen.web.forms import UNSENT, SentForm
-from reseen.web.rendering import page
+from reseen.web.pages.sign_in import let_in, visitors_page
 from reseen.web.service import Served
 
 router = APIRouter()
@@ -53,15 +54,10 @@ def join(
     form.take("again", lambda: _same(sent.password, sent.again), None)
     if form.wrong:
         return _shown(request, service, token, form)
-    session = acts.come_in(service.store, token, name, sent.password)
-    if session is None:
+    done = acts.come_in(service.store, token, name, sent.password, caller_of(request))
+    if done is None:
         return RedirectResponse(auth_middleware.SIGN_IN, status_code=303)
-    response = RedirectResponse("/", status_code=303)
-    auth_middleware.set_cookie(
-        service, response, auth_middleware.session_cookie(service), session.token
-    )
-    auth_middleware.drop_cookie(service, response, auth_middleware.visitor_cookie(service))
-    return response
+    return let_in(service, done, "/")
 
 
 def _same(password: str, again: str) -> None:
@@ -72,14 +68,6 @@ def _same(password: str, again: str) -> None:
 def _shown(request: Request, service: Served, token: str, form: SentForm) -> Response:
     with service.store.read() as connection:
         invitation = invitations.find(connection, token)
-    visitor = None
-    if request.state.held is None:
-        visitor = request.state.held = auth_middleware.new_visitor()
-    response = page(
-        request, "join.html", None, status=form.status, invitation=invitation, form=form
+    return visitors_page(
+        *(request, service, "join.html"), status=form.status, invitation=invitation, form=form
     )
-    if visitor is not None:
-        auth_middleware.set_cookie(
-            service, response, auth_middleware.visitor_cookie(service), visitor
-        )
-    return response

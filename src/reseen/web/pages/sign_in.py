@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -13,7 +13,6 @@ from reseen.operations import sign_in as acts
 from reseen.operations import sign_in_issuer
 from reseen.operations.sign_in import FactorDue, SignedIn
 from reseen.review import devices
-from reseen.review.sessions import Session
 from reseen.web.access import Holder, auth_middleware, session_of
 from reseen.web.access.browser import caller_of
 from reseen.web.problems import status_of
@@ -53,14 +52,13 @@ def sign_in(
     return let_in(service, found, to)
 
 
-def let_in(service: Served, found: SignedIn | Session, to: str) -> Response:
+def let_in(service: Served, done: SignedIn, to: str) -> Response:
     """The answer to who has signed in: on, with the cookies of the session and of the device."""
     response = RedirectResponse(to, status_code=303)
     set_cookie, names = auth_middleware.set_cookie, auth_middleware
-    session = found.session if isinstance(found, SignedIn) else found
-    set_cookie(service, response, names.session_cookie(service), session.token)
-    if isinstance(found, SignedIn):
-        set_cookie(service, response, names.device_cookie(service), found.device, devices.LIFE)
+    set_cookie(service, response, names.session_cookie(service), done.session.token)
+    if done.device is not None:
+        set_cookie(service, response, names.device_cookie(service), done.device, devices.LIFE)
     auth_middleware.drop_cookie(service, response, names.visitor_cookie(service))
     return response
 
@@ -91,19 +89,24 @@ def form(
 ) -> Response:
     """The page of signing in. `name`: as it was given, so that after a mistyped password only that
     is typed again."""
-    visitor = None
-    if request.state.held is None:
-        visitor = request.state.held = auth_middleware.new_visitor()
-    response = page(
-        request,
-        "sign_in.html",
-        None,
+    return visitors_page(
+        *(request, service, "sign_in.html"),
         status=status_of(refused) if refused else 200,
         next=auth_middleware.local_path(next),
         refused=refused,
         name=name,
         issuer=service.settings.oidc,
     )
+
+
+def visitors_page(
+    request: Request, service: Served, template: str, *, status: int, **values: Any
+) -> Response:
+    """A page with a form for who is not signed in, and the cookie that its form is bound to."""
+    visitor = None
+    if request.state.held is None:
+        visitor = request.state.held = auth_middleware.new_visitor()
+    response = page(request, template, None, status=status, **values)
     if visitor is not None:
         auth_middleware.set_cookie(
             service, response, auth_middleware.visitor_cookie(service), visitor

@@ -56,14 +56,14 @@ def come_back(
     answer = CameBack(state[:200], code[:4000], iss, error=bool(error) or not code)
     caller = caller_of(request)
     try:
-        session, to = acts.end(
+        done, to = acts.end(
             *(service.store, service.settings.oidc, back(service), request.state.held),
             caller,
             answer,
         )
     except ReseenError as refused:
         return form(request, service, "", refused=refused)
-    return let_in(service, session, auth_middleware.local_path(to))
+    return let_in(service, done, auth_middleware.local_path(to))
 
 
 def back(service: Served) -> str:
