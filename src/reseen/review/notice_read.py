@@ -102,6 +102,11 @@ class Step:
     """None where there is none, or the key is not here."""
     undone: bool
 
+    @property
+    def counts(self) -> bool:
+        """It led to a state, and nobody took it back."""
+        return not self.undone and self.how != UNDO and self.how not in ASIDE
+
 
 @dataclass(frozen=True, slots=True)
 class NoticeRow:
@@ -144,7 +149,7 @@ class Notice:
     @property
     def sent_at(self) -> int | None:
         """When it was sent the last time; None: never."""
-        sent = [s.at for s in self.steps if s.state is NoticeState.SENT and _counts(s)]
+        sent = [s.at for s in self.steps if s.state is NoticeState.SENT and s.counts]
         return max(sent, default=None)
 
     @property
@@ -157,11 +162,6 @@ class Notice:
     def there(self) -> tuple[Item, ...]:
         """What is asked of the host: what still stands there, and is still confirmed."""
         return tuple(item for item in self.items if item.there and item.stands)
-
-
-def _counts(step: Step) -> bool:
-    """It led to a state, and nobody took it back."""
-    return not step.undone and step.how != UNDO and step.how not in ASIDE
 
 
 def by_id(connection: Connection, keyring: Keyring | None, notice: str) -> Notice:

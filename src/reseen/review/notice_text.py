@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from reseen.review import clauses, letter_head
 from reseen.review.letter_head import PLAIN, Letterhead
 from reseen.review.notice_items import instant_text, item_fields, item_lines
-from reseen.review.notice_read import ASIDE, UNDO, Notice
+from reseen.review.notice_read import Notice
 from reseen.review.notice_states import NoticeState
 from reseen.texts import for_people, visible
 
@@ -140,8 +140,7 @@ def _who_looked(notice: Notice) -> str:
 
 def _repeated(notice: Notice) -> bool:
     """Whether we wrote, the host had it gone, and it is there again."""
-    aside = (*ASIDE, UNDO)
-    states = [step.state for step in notice.steps if not step.undone and step.how not in aside]
+    states = [step.state for step in notice.steps if step.counts]
     return (
         NoticeState.SENT in states
         and NoticeState.RESEEN in states[states.index(NoticeState.SENT) :]

@@ -173,7 +173,7 @@ def notice_page(
         more = len(confirmed.to_add(connection, shown.hub, shown.account))
         wrong = corrections.of_notice(connection, None, id)
         kept = letters.every(connection, row.pk)
-    left = [step for step in shown.steps if step.how not in (notice_read.UNDO, *notice_read.ASIDE)]
+    left = any(step.counts for step in shown.steps)
     ready = bool(shown.there) and shown.clause is not None
     empty = shown.state is NoticeState.DRAFTED and not shown.items
     next_steps = [
@@ -196,7 +196,6 @@ def notice_page(
         form=form,
         notice=shown,
         means=EMPTY if empty else MEANS[shown.state],
-        empty=empty,
         text=notice_text.as_text(shown, head)
         if ready and len(shown.items) <= _MOST_SHOWN
         else None,
@@ -217,7 +216,7 @@ def notice_page(
         ways=sorted(notice_write.BY_HAND),
         may_write=writes,
         may_send=who.role >= Role.LEAD and mail.can_send(service.settings),
-        can_undo=writes and bool(left) and shown.state is not NoticeState.DRAFTED,
+        can_undo=writes and left and shown.state is not NoticeState.DRAFTED,
         pdf=pdf.available(),
         sealed_notes=service.keyring is not None,
         longest_clause=clauses.LONGEST,
