@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
 from sqlalchemy import update
 from tests.review.room import HUB, Room
@@ -9,7 +13,14 @@ from tests.review.room import HUB, Room
 from reseen.errors import AccessError, Conflict, InputError, NotFound
 from reseen.observed import sightings
 from reseen.records import SightingState
-from reseen.review import confirmed, notice_read, notice_states, notice_updates, notice_write
+from reseen.review import (
+    confirmed,
+    notice_read,
+    notice_states,
+    notice_updates,
+    notice_write,
+    withdrawals,
+)
 from reseen.review.notice_read import Notice
 from reseen.review.notice_states import HOUR, MAY_FOLLOW, NoticeState, NoticeStep
 from reseen.review.roles import Who
@@ -39,6 +50,13 @@ def step(room: Room, id: str, state: NoticeState, who: Who | None = None, **more
 def undo(room: Room, id: str, who: Who | None = None) -> None:
     with room.store.write() as connection:
         notice_write.undo(connection, room.keyring, id, who or room.lea)
+
+
+def withdraw(room: Room, id: str) -> None:
+    with room.store.write() as connection:
+        row = notice_read.own_row(connection, id)
+        made = withdrawals.ready(connection, room.keyring, row, room.lea, "A sample reason.")
+        withdrawals.withdraw(connection, room.keyring, row, room.lea, made, None)
 
 
 def settle(room: Room) -> list[tuple[str, NoticeState]]:
@@ -385,6 +403,88 @@ def test_a_closed_notice_leaves_its_files_free_for_another(room: Room) -> None:
     step(room, id, NoticeState.SENT)
     step(room, id, NoticeState.GONE)
     assert draft(room) != id
+
+
+def open_notices(room: Room) -> list[tuple[str, str]]:
+    """(sighting, notice) of all that some open notice holds."""
+    with room.store.read() as connection:
+        lines = notice_read.every(connection)
+        return [
+            (item.sighting.id, line.id)
+            for line in lines
+            if line.state not in notice_states.CLOSED
+            for item in notice_read.by_id(connection, room.keyring, line.id).items
+        ]
+
+
+@pytest.mark.parametrize("how", ["gone", "withdrawn"])
+def test_what_is_in_another_open_notice_by_now_is_not_asked_for_again(room: Room, how: str) -> None:
+    confirmed_case(room)
+    first = draft(room)
+    step(room, first, NoticeState.SENT)
+    if how == "gone":
+        step(room, first, NoticeState.GONE)
+    else:
+        withdraw(room, first)
+    second = draft(room)
+    with pytest.raises(Conflict, match=second):
+        undo(room, first)
+    if how == "gone":
+        with pytest.raises(Conflict, match=second):
+            step(room, first, NoticeState.RESEEN)
+        answer(room, SightingState.LIVE, times=1)
+        assert settle(room) == [], "nor by itself"
+    assert [notice for _, notice in open_notices(room)] == [second]
+    undo(room, second)  # the draft is given up
+    undo(room, first)
+    assert [notice for _, notice in open_notices(room)] == [first]
+    assert read(room, first).state is NoticeState.SENT
+
+
+def test_of_several_closed_notices_the_last_is_re_seen(room: Room) -> None:
+    confirmed_case(room)
+    notices = []
+    for _ in range(2):
+        notices.append(draft(room))
+        step(room, notices[-1], NoticeState.SENT)
+        step(room, notices[-1], NoticeState.GONE)
+    answer(room, SightingState.LIVE, times=1)
+    assert settle(room) == [(notices[-1], NoticeState.RESEEN)]
+    assert settle(room) == []
+    undo(room, notices[-1])
+    assert settle(room) == [], "nor the one before it, once a person took that back"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_in_no_order_a_file_comes_into_two_open_notices(room: Room, seed: int) -> None:
+    chance = random.Random(seed)
+    confirmed_case(room, "one")
+    confirmed_case(room, "two", removal=room.other)
+    made = [draft(room)]
+    states = [SightingState.LIVE, SightingState.GONE]
+
+    def drafted() -> None:
+        made.append(draft(room))
+
+    acts: list[Callable[[], object]] = [
+        drafted,
+        lambda: step(room, chance.choice(made), chance.choice(list(NoticeState))),
+        lambda: step(room, chance.choice(made), NoticeState.SENT),
+        lambda: undo(room, chance.choice(made)),
+        lambda: undo(room, chance.choice(made)),
+        lambda: withdraw(room, chance.choice(made)),
+        lambda: answer(room, chance.choice(states)),
+        lambda: settle(room),
+    ]
+    for _ in range(40):
+        with suppress(Conflict, InputError):
+            chance.choice(acts)()
+        held = [sighting for sighting, _ in open_notices(room)]
+        assert len(held) == len(set(held))
+        with room.store.read() as connection:
+            due = notice_updates.is_due(connection)
+        assert bool(settle(room)) <= due
+    assert room.disagreements() == []
 
 
 def test_settling_an_empty_store_does_nothing(room: Room) -> None:

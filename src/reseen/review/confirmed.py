@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, exists, not_, select
 from reseen.hubs.kinds import addresses_of
 from reseen.records import Rung, SightingState
 from reseen.review import cases
-from reseen.review.notice_states import CLOSED
+from reseen.review.notice_states import CLOSED_WORDS
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import schema, service_schema
 from reseen.store.database import chunks
@@ -111,6 +111,6 @@ def _confirmed(connection: Connection, wanted: Sequence[ColumnElement[bool]]) ->
 def _free() -> tuple[ColumnElement[bool], ...]:
     """Live, and in no notice that is open."""
     n, i, s = service_schema.notices.c, service_schema.notice_items.c, schema.sightings.c
-    closed = [state.value for state in CLOSED]
-    held = exists().where(i.sighting_pk == s.pk, i.notice_pk == n.pk, n.state.not_in(closed))
+    asked = n.state.not_in(CLOSED_WORDS)
+    held = exists().where(i.sighting_pk == s.pk, i.notice_pk == n.pk, asked)
     return s.state == SightingState.LIVE.value, not_(held)

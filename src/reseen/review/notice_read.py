@@ -29,7 +29,7 @@ from reseen.observed import sightings
 from reseen.records import Claim, Digest, Names, RemovalClass, Sighting
 from reseen.registry import claims
 from reseen.review import clauses, confirmed, sample_views, sealed_text
-from reseen.review.notice_states import NoticeState
+from reseen.review.notice_states import CLOSED_WORDS, NoticeState
 from reseen.store import ids, schema, service_schema
 from reseen.store.sealing import Keyring
 
@@ -246,6 +246,21 @@ def own_row(connection: Connection, notice: str) -> Row[Any]:
     if row is None:
         raise NotFound.of("notice", notice, "The page of notices shows them.")
     return row
+
+
+def rivals(connection: Connection, notice_pk: int) -> list[str]:
+    """The other open notices, by id, that hold a file of this one."""
+    n, i = service_schema.notices.c, service_schema.notice_items.c
+    mine = service_schema.notice_items.alias("mine")
+    query = (
+        select(n.id)
+        .join(service_schema.notice_items, i.notice_pk == n.pk)
+        .join(mine, mine.c.sighting_pk == i.sighting_pk)
+        .where(mine.c.notice_pk == notice_pk, n.pk != notice_pk, n.state.not_in(CLOSED_WORDS))
+        .group_by(n.pk, n.id)
+        .order_by(n.pk)
+    )
+    return list(connection.scalars(query))
 
 
 # -- items and steps -----------------------------------------------------------------------------

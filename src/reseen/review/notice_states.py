@@ -88,6 +88,8 @@ HOURS: dict[NoticeState, int | None] = {
 
 CLOSED = frozenset({NoticeState.GONE, NoticeState.WITHDRAWN})
 """States in which nothing is asked of the host: what it held may be in another notice."""
+CLOSED_WORDS = tuple(sorted(state.value for state in CLOSED))
+"""The same, as the store has them."""
 CHANGEABLE = frozenset({NoticeState.DRAFTED, NoticeState.RESEEN})
 """States in which sightings can still be added: what comes next is a sending."""
 

@@ -12,13 +12,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, exists, func, not_, select
+from sqlalchemy import Connection, Row, case, exists, func, not_, or_, select
 
 from reseen.observed import sightings
 from reseen.records import Rung, SightingState
 from reseen.review import confirmed, notice_read, notice_write
 from reseen.review.notice_read import UNDO
-from reseen.review.notice_states import CHANGEABLE, MAY_FOLLOW, NoticeState, NoticeStep
+from reseen.review.notice_states import (
+    CHANGEABLE,
+    CLOSED_WORDS,
+    MAY_FOLLOW,
+    NoticeState,
+    NoticeStep,
+)
 from reseen.store import schema, service_schema
 from reseen.store.database import chunks
 
@@ -44,14 +50,17 @@ def settle(connection: Connection) -> list[NoticeMoved]:
         notice_write.drop_undone(connection, row, None)
     moved = []
     for row, state in _moves(connection):
+        if state is NoticeState.RESEEN and notice_read.rivals(connection, row.pk):
+            continue  # another that held the file came before it just now
         notice_write.append(connection, None, row, None, NoticeStep(state, how="recheck"))
         moved.append(NoticeMoved(row.id, state))
     return moved
 
 
 def _moves(connection: Connection) -> list[tuple[Row[Any], NoticeState]]:
-    """The notices that move by themselves, and where to."""
-    return [
+    """The notices that move by themselves, and where to, the last first. A closed one of which
+    another open notice holds a file stays closed: the other asks for it."""
+    found = [
         (row, state)
         for pks, state in (
             (_all_gone(connection), NoticeState.GONE),
@@ -59,6 +68,11 @@ def _moves(connection: Connection) -> list[tuple[Row[Any], NoticeState]]:
         )
         for row in _rows(connection, pks)
         if state in MAY_FOLLOW[NoticeState(row.state)] and not _in_hands(connection, row.pk)
+    ]
+    return [
+        (row, state)
+        for row, state in sorted(found, key=lambda one: -one[0].pk)
+        if state is not NoticeState.RESEEN or not notice_read.rivals(connection, row.pk)
     ]
 
 
@@ -101,7 +115,7 @@ def _all_gone(connection: Connection) -> list[int]:
         select(n.pk)
         .join(service_schema.notice_items, i.notice_pk == n.pk)
         .join(schema.sightings, s.pk == i.sighting_pk)
-        .where(n.state != NoticeState.GONE.value)
+        .where(n.state.not_in(CLOSED_WORDS))
         .group_by(n.pk)
         .having(func.count() == func.sum(case((gone, 1), else_=0)))
     )
@@ -115,9 +129,12 @@ def _again(connection: Connection) -> list[int]:
     closed = select(n.pk).where(n.state == NoticeState.GONE.value)
     if connection.execute(closed.limit(1)).first() is None:
         return []
+    later = service_schema.notice_items.alias("later")
     back = exists().where(
         i.notice_pk == n.pk,
         s.pk == i.sighting_pk,
+        # What several held is asked for in the last of them.
+        not_(exists().where(later.c.sighting_pk == i.sighting_pk, later.c.notice_pk > i.notice_pk)),
         s.state == SightingState.LIVE.value,
         s.rung > int(Rung.HINT),
         s.last_seen > n.changed_at,
@@ -147,7 +164,7 @@ def _again(connection: Connection) -> list[int]:
             new.c.rung > int(Rung.HINT),
             schema.removals.c.withdrawn_at.is_(None),
             r.hub == n.hub,
-            func.substr(r.repo, 1, func.length(prefix)) == prefix,
+            or_(r.repo == n.account, func.substr(r.repo, 1, func.length(prefix)) == prefix),
             not_(dismissed),
         )
         .distinct()

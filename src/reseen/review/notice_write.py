@@ -74,8 +74,9 @@ def step(
 ) -> Notice | None:
     """What a person did, or heard from the host; of a sending, the notice that was sent.
 
-    Raises Conflict when that is no longer how it stands, or the state cannot follow; InputError for
-    a note or a clock that makes no sense; SealError when a note cannot be sealed; AccessError.
+    Raises Conflict when that is no longer how it stands, or the state cannot follow, or another
+    open notice holds one of its files; InputError for a note or a clock that makes no sense;
+    SealError when a note cannot be sealed; AccessError.
     """
     who.must_be(needs(made.state))
     if made.how is not None and made.how not in BY_HAND:
@@ -125,7 +126,8 @@ def undo(
 ) -> None:
     """Take the last step back, by another one. Undoing the draft itself lets all its items go.
 
-    Raises InputError where there is nothing to undo, or mail went out; Conflict; AccessError.
+    Raises InputError where there is nothing to undo, or mail went out; Conflict, also where another
+    open notice holds one of its files by now; AccessError.
     """
     who.must_be(Role.REVIEWER)
     row = seen_as(connection, id, version)
@@ -235,8 +237,12 @@ def append(
     since: int | None = None,
 ) -> None:
     """One step, whatever came before it; `who` None: by a recheck. `since`: from when its clock
-    runs, where that is not now."""
+    runs, where that is not now. Raises Conflict where a closed notice would be open again, and
+    another that is open holds one of its files by now."""
     at = now()
+    closed = NoticeState(row.state) in notice_states.CLOSED
+    if closed and made.state not in notice_states.CLOSED:
+        _must_not_ask_twice(connection, row)
     change = notice_lines.begin(connection, row)
     change.step(keyring, who, made, at=at)
     due_at = notice_states.due(made.state, at if since is None else since, made.hours)
@@ -260,6 +266,15 @@ def beside(
     change.step(keyring, who, _stays(row, how, note))
     changed(connection, row)
     change.end(who, step=how, **details)
+
+
+def _must_not_ask_twice(connection: Connection, row: Row[Any]) -> None:
+    others = notice_read.rivals(connection, row.pk)
+    if others:
+        raise Conflict(
+            f"a file of this notice is in {others[0]} by now, and is asked for in one notice",
+            remedy=f"Go on with {others[0]}; or discard it, or withdraw it, first.",
+        )
 
 
 def _stays(row: Row[Any], how: str, note: str) -> NoticeStep:
