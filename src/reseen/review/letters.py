@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -23,7 +24,7 @@ from reseen.review.roles import Who
 from reseen.store import audit, schema
 from reseen.store.database import chunks, now, reserve
 from reseen.store.sealing import Keyring
-from reseen.store.service_schema import notice_items, notice_letters, users
+from reseen.store.service_schema import case_sightings, cases, notice_letters, users
 
 LONGEST_PASTED = 200_000
 """Characters of a text that a person says was sent."""
@@ -146,15 +147,19 @@ def opened(
     connection: Connection, keyring: Keyring | None, row: Row[Any], number: int
 ) -> tuple[Letter, bytes]:
     """One letter of a notice, and the bytes that left. Raises NotFound, SealError without the key,
-    and AccessError for one that holds digests of the class that is never read."""
+    and AccessError for one that holds digests of the class that is never read, or may."""
     letter, content = _unsealed(connection, keyring, row, number)
-    hidden = _authority_only(connection, row.pk)
-    plain = letter.form not in ("pdf", "mail")  # what is packed is not looked through
-    if hidden and not (plain and hidden.isdisjoint(_HEX.findall(content.lower()))):
+    packed = letter.form in ("pdf", "mail")  # is not looked through
+    written = set() if packed else set(_HEX.findall(content.lower()))
+    for hidden in _authority_only(connection, row):
+        if not packed and written.isdisjoint(hidden):
+            continue
         raise AccessError(
-            "this letter holds digests that are given to an authority only",
-            remedy="One of its files was said to be of the class that is never read after it left. "
-            "`reseen registry export-class` gives them to a named authority.",
+            "this letter may hold digests that are given to an authority only"
+            if packed
+            else "this letter holds digests that are given to an authority only",
+            remedy="A file of the account was said to be of the class that is never read after it "
+            "left. `reseen registry export-class` gives digests to a named authority.",
         )
     return letter, content
 
@@ -162,25 +167,31 @@ def opened(
 _HEX = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-f])")
 
 
-def _authority_only(connection: Connection, notice_pk: int) -> set[bytes]:
-    """Digests, as they are written, of the notice's files of the class that is never read."""
-    i, s, a = notice_items.c, schema.sightings.c, schema.artifacts.c
-    items = list(connection.scalars(select(i.sighting_pk).where(i.notice_pk == notice_pk)))
-    never_read = {one.id for one in sightings.by_pks(connection, items) if one.never_read}
-    found: set[bytes] = set()
-    pks: list[int] = []
-    for some in chunks(sorted(never_read)):
+def _authority_only(connection: Connection, notice: Row[Any]) -> Iterator[set[bytes]]:
+    """Digests, as they are written, of the account's files of the class that is never read, those
+    of some files at a time: a notice may hold less by now than when a letter of it left."""
+    s, a, mine = schema.sightings.c, schema.artifacts.c, case_sightings.c
+    of_account = (
+        select(mine.sighting_pk)
+        .join(cases, cases.c.pk == mine.case_pk)
+        .where(cases.c.hub == notice.hub, cases.c.account == notice.account)
+    )
+    for items in chunks(connection.scalars(of_account)):
+        never_read = [one.id for one in sightings.by_pks(connection, items) if one.never_read]
         query = (
             select(a.pk, a.sha256, a.xet, a.git_oid)
             .join(schema.sightings, s.artifact_pk == a.pk)
-            .where(s.id.in_(some))
+            .where(s.id.in_(never_read))
         )
+        found: set[bytes] = set()
+        pks: list[int] = []
         for pk, *stated in connection.execute(query):
             pks.append(pk)
             found.update(value for value in stated if value is not None)
-    for computed in artifacts.read_digests(connection, pks).values():
-        found.update(each.value for each in computed)
-    return {value.hex().encode() for value in found}
+        for computed in artifacts.read_digests(connection, pks).values():
+            found.update(each.value for each in computed)
+        if found:
+            yield {value.hex().encode() for value in found}
 
 
 def _unsealed(
