@@ -300,7 +300,10 @@ def _address(template: str, kept: Kept) -> Iterator[str]:
 
 NOT_THERE = ("/static/", "/metrics", "/join/{token}", "/users/{pk}", "/sign-in/issuer")
 """What has no page here: nobody is invited, and there is no provider."""
-FILES = ("text", "json", "pdf", "correction", "correction/json", "correction/pdf", "withdrawal")
+FILES = (
+    *("text", "json", "pdf", "correction", "correction/json", "correction/pdf"),
+    *("withdrawal", "withdrawal/json", "withdrawal/pdf"),
+)
 
 
 def test_no_page_hands_out_a_digest(kept: Kept) -> None:

@@ -14,6 +14,7 @@ from tests.review.test_notices import ACCOUNT, confirmed_case, draft, read, step
 
 from reseen.errors import Conflict, InputError, SealError
 from reseen.operations import notices
+from reseen.operations.notices import LetterAsked
 from reseen.records import Digest, DigestKind, Evidence, Names, RemovalClass, RemovedFile, Rung
 from reseen.registry.claims import removal_pk
 from reseen.review import (
@@ -33,7 +34,7 @@ NAME = "Sample person 07"
 
 
 def taken(room: Room, id: str, form: str = "text") -> str:
-    return notices.take_away(room.store, room.keyring, id, form, room.ann).decode()
+    return notices.take(room.store, room.keyring, LetterAsked(id, form=form), room.ann).decode()
 
 
 def test_the_text_says_what_the_host_needs(room: Room) -> None:

@@ -97,6 +97,8 @@ def _address(template: str, ids: Mapping[str, str]) -> str:
         return template.format(id=ids["case"])
     if "/letters/" in template:
         return template.format(id=ids["told"], number=ids["letter"])
+    if template.endswith("/correction"):
+        return template.format(id=ids["told"])
     if template.startswith("/notices/"):
         return template.format(id=ids["notice"])
     if template.startswith("/scans/"):

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from tests.review.test_mail import mail_server
 from tests.web import cases_made
 from tests.web.cases_made import SECRETS
 from tests.web.test_notice_pages import confirm, drafted, version
 from tests.web.visitors import Visitor
 
-from reseen.operations import log_check
+from reseen.observed import sightings
+from reseen.operations import classes, log_check
+from reseen.records import RemovalClass, Sighting
+from reseen.report import pdf
+from reseen.review import decide, queue
+from reseen.review import letters as kept_letters
+from reseen.review.decide import DecidedBy, ShownCase
+from reseen.review.queue import ALL
 from reseen.review.roles import Role
 from reseen.settings import NoticeSender
 from reseen.store import audit
+from reseen.store.database import chunks
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]
@@ -192,9 +200,96 @@ def test_a_withdrawal_goes_by_mail_and_its_bytes_are_kept(
         kept = lead.post(letter)
         assert kept.content.strip() == raw.replace(b"\r\n..", b"\r\n.").strip()
         assert kept.headers["content-disposition"].endswith('.eml"')
+    shown = lead.get(withdrawn).text
+    for said in ("To: abuse@example.org", "Subject: Withdrawal of notice", "A mistake of ours."):
+        assert said in shown, "a mail is shown in words"
+    for raw in ("base64", "quoted-printable", "Content-Type", "boundary"):
+        assert raw not in shown
+    assert "-withdrawal.json" in shown
     assert "Undo the last step" in lead.get(path).text
     undone = lead.post(f"{path}/undo", {"version": version(lead, path)})
     assert "mail that went out cannot be taken back" in undone.text
+
+
+def test_a_withdrawal_is_taken_in_every_form(lead: Visitor) -> None:
+    path = drafted(lead)
+    lead.post(f"{path}/sent", {"version": version(lead, path)})
+    form = {"version": version(lead, path), "reason": "The list took it back."}
+    value = lead.post(f"{path}/withdrawal/json", form)
+    assert value.json()["format"] == "reseen-withdrawal"
+    assert value.json()["reason"] == "The list took it back."
+    assert value.headers["content-disposition"].endswith('-withdrawal.json"')
+    refused = lead.post(f"{path}/withdrawal/json", form | {"reason": ""})
+    assert refused.status_code == 400
+    pytest.importorskip("fpdf")
+    assert lead.post(f"{path}/withdrawal/pdf", form).content.startswith(b"%PDF-")
+
+
+def test_a_correction_is_read_and_printed_before_it_goes(lead: Visitor, service: Service) -> None:
+    path = drafted(lead)
+    assert lead.get(f"{path}/correction").status_code == 409
+    lead.post(f"{path}/sent", {"version": version(lead, path)})
+    assert lead.who is not None
+    with service.store.write() as connection:
+        (found,) = queue.queue(connection, ALL, lead.who).entries
+        by = DecidedBy(lead.who, "A mistake.")
+        decide.undo(connection, service.keyring, ShownCase(found.id, found.version), by)
+    shown = lead.get(f"{path}/correction").text
+    assert "these files are not what we said" in shown
+    assert "The correction as it would go out" in shown
+    assert f'action="{path}/correction/json"' in shown
+
+
+def test_nobody_waits_for_a_pdf_to_be_made(
+    lead: Visitor, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = drafted(lead)
+    written: list[str] = []
+
+    def slow(words: str, font: object) -> bytes:
+        with service.store.write() as connection:
+            audit.write(connection, "export", "meanwhile")
+        written.append(words)
+        return b"%PDF-made"
+
+    monkeypatch.setattr(pdf, "letter", slow)
+    assert lead.post(f"{path}/pdf").content == b"%PDF-made"
+    assert len(written) == 1
+
+    def overtaken(words: str, font: object) -> bytes:
+        form = {"version": version(lead, path), "clause": "Another text."}
+        assert lead.post(f"{path}/clause", form).status_code == 303
+        return b"%PDF-of-before"
+
+    monkeypatch.setattr(pdf, "letter", overtaken)
+    assert lead.post(f"{path}/pdf").status_code == 409
+    assert len(letters(lead, path)) == 1, "what nobody was handed is not kept as taken"
+
+
+def test_what_a_letter_holds_is_looked_through_a_few_files_at_a_time(
+    lead: Visitor, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what fell out of the draft since it was taken away."""
+    for number in range(3):
+        made = cases_made.made(service, 20 + number, f"sample-account/more-{number}")
+        confirm(service, made, lead)
+    path = drafted(lead)
+    lead.post(f"{path}/text")
+    (letter,) = letters(lead, path)
+    classes.classify(
+        service.store, service.keyring, made.removal, RemovalClass.CHILD_ABUSE, "Sample reason."
+    )
+    monkeypatch.setattr(kept_letters, "chunks", lambda values: chunks(values, 2))
+    loaded: list[int] = []
+    by_pks = sightings.by_pks
+
+    def counted(connection: Connection, pks: Sequence[int]) -> list[Sighting]:
+        loaded.append(len(pks))
+        return by_pks(connection, pks)
+
+    monkeypatch.setattr(sightings, "by_pks", counted)
+    assert lead.get(letter).status_code == 403
+    assert max(loaded) == 2
 
 
 def test_a_draft_is_discarded_and_nothing_empty_can_be_sent(lead: Visitor) -> None:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from reseen.errors import Conflict
 from reseen.operations import jobs
 from reseen.operations.jobs import JobKind
+from reseen.report import pdf
 from reseen.review import (
-    correction_text,
     corrections,
     letter_head,
     letters,
     notice_read,
-    notice_text,
     notice_write,
+    outgoing,
     sending,
     withdrawals,
 )
 from reseen.review.letter_head import Letterhead
-from reseen.review.letters import Letter, LetterMade, LetterOf, LetterWay
+from reseen.review.letters import Letter, LetterOf, LetterWay
 from reseen.review.notice_states import NoticeStep
+from reseen.review.outgoing import Outgoing
 from reseen.review.roles import Role, Who
 from reseen.review.sending import Mailing
-from reseen.review.withdrawals import NoticeWithdrawal
 from reseen.settings import NoticeSender, Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -61,8 +66,7 @@ def step(
         sent = notice_write.step(connection, keyring, id, who, made)
         if sent is not None:
             letter_head.must_go(sent, sender)
-            text = notice_text.as_text(sent, Letterhead(sender))
-            letter = _by_hand(LetterOf.NOTICE, text, len(sent.there))
+            letter = outgoing.of_notice(sent, Letterhead(sender)).by_hand()
             letters.sent_by_hand(connection, keyring, row, who, letter, made.other_text)
 
 
@@ -80,51 +84,68 @@ def undo(
         notice_write.undo(connection, keyring, id, who, version=version, note=note)
 
 
-def take_away(
+@dataclass(frozen=True, slots=True)
+class LetterAsked:
+    """What a person wants to take to a host: the notice, what is not so of it, or that it is taken
+    back."""
+
+    id: str
+    """Of the notice."""
+    what: LetterOf = LetterOf.NOTICE
+    form: str = "text"
+    """text, json, pdf"""
+    reason: str = ""
+    """Of a withdrawal: the host reads it."""
+
+
+def take(
     store: Store,
     keyring: Keyring | None,
-    id: str,
-    form: str,
+    asked: LetterAsked,
     who: Who,
     settings: Settings | None = None,
 ) -> bytes:
-    """The notice as it is to be sent by hand, as "text", "json" or "pdf"; kept, and recorded as an
-    export."""
-    head = _head(settings)
-    with store.write() as connection:
-        row = notice_read.own_row(connection, id)
-        ready = notice_write.to_take_away(connection, keyring, row, who)
-        if form == "json":
-            content = notice_text.as_json(ready, head).encode()
-        else:
-            content = _printed(notice_text.as_text(ready, head), form, settings)
-        made = LetterMade(LetterOf.NOTICE, LetterWay.TAKEN, form, content, len(ready.there))
-        letters.keep(connection, keyring, row, who, made)
-    return content
-
-
-def take_correction(
-    store: Store,
-    keyring: Keyring | None,
-    id: str,
-    form: str,
-    who: Who,
-    settings: Settings | None = None,
-) -> bytes:
-    """What the host must be told of a notice that is not so, as "text", "json" or "pdf"; kept, and
-    recorded as an export."""
+    """What goes to the host by hand; kept, and recorded as an export. The notice stands as it
+    stood. Raises Conflict where it changed while its PDF was made."""
     who.must_be(Role.REVIEWER)
-    head = _head(settings)
+    head = letter_head.PLAIN if settings is None else Letterhead(settings.sender)
+    printed = ("", b"")
+    if asked.form == "pdf":  # made before the transaction, for others wait for that
+        with store.read() as connection:
+            text = _outgoing(connection, keyring, asked, who, head).text
+        printed = text, pdf.letter(text, None if settings is None else settings.pdf_font)
     with store.write() as connection:
-        row = notice_read.own_row(connection, id)
-        found = corrections.ready(connection, keyring, id)
-        if form == "json":
-            content = correction_text.as_json(found, head).encode()
-        else:
-            content = _printed(correction_text.as_text(found, head), form, settings)
-        made = LetterMade(LetterOf.CORRECTION, LetterWay.TAKEN, form, content, len(found.items))
+        said = _outgoing(connection, keyring, asked, who, head)
+        content = (said.json if asked.form == "json" else said.text).encode()
+        if asked.form == "pdf":
+            if printed[0] != said.text:
+                raise Conflict(
+                    "this notice changed while the PDF was made", remedy="Take it again."
+                )
+            content = printed[1]
+        row = notice_read.own_row(connection, asked.id)
+        made = said.made(LetterWay.TAKEN, asked.form, content)
         letters.keep(connection, keyring, row, who, made)
     return content
+
+
+def _outgoing(
+    connection: Connection,
+    keyring: Keyring | None,
+    asked: LetterAsked,
+    who: Who,
+    head: Letterhead,
+) -> Outgoing:
+    row = notice_read.own_row(connection, asked.id)
+    match asked.what:
+        case LetterOf.NOTICE:
+            notice = notice_write.to_take_away(connection, keyring, row, who)
+            return outgoing.of_notice(notice, head)
+        case LetterOf.CORRECTION:
+            return outgoing.of_correction(corrections.ready(connection, keyring, row.id), head)
+        case LetterOf.WITHDRAWAL:
+            made = withdrawals.ready(connection, keyring, row, who, asked.reason)
+            return outgoing.of_withdrawal(made, head)
 
 
 def send_correction(
@@ -148,27 +169,8 @@ def corrected(
     with store.write() as connection:
         row = notice_read.own_row(connection, id)
         told = corrections.sent(connection, keyring, id, who, version=version, note=note)
-        text = correction_text.as_text(told, Letterhead(sender))
-        letter = _by_hand(LetterOf.CORRECTION, text, len(told.items))
+        letter = outgoing.of_correction(told, Letterhead(sender)).by_hand()
         letters.sent_by_hand(connection, keyring, row, who, letter)
-
-
-def take_withdrawal(
-    store: Store,
-    keyring: Keyring | None,
-    id: str,
-    reason: str,
-    who: Who,
-    settings: Settings | None = None,
-) -> bytes:
-    """The text by which a notice is taken back; kept, and recorded as an export. The notice stands
-    as it stood."""
-    with store.write() as connection:
-        row = notice_read.own_row(connection, id)
-        made = withdrawals.ready(connection, keyring, row, who, reason)
-        content = correction_text.withdrawal_text(made, _head(settings)).encode()
-        letters.keep(connection, keyring, row, who, _withdrawal(made, LetterWay.TAKEN, content))
-    return content
 
 
 def withdraw(
@@ -186,8 +188,8 @@ def withdraw(
         row = notice_write.seen_as(connection, id, version)
         made = withdrawals.ready(connection, keyring, row, who, reason)
         withdrawals.withdraw(connection, keyring, row, who, made, None)
-        content = correction_text.withdrawal_text(made, Letterhead(sender)).encode()
-        letters.keep(connection, keyring, row, who, _withdrawal(made, LetterWay.HAND, content))
+        letter = outgoing.of_withdrawal(made, Letterhead(sender)).by_hand()
+        letters.keep(connection, keyring, row, who, letter)
 
 
 def send_withdrawal(
@@ -223,24 +225,3 @@ def recheck(store: Store, id: str, who: Who) -> str:
         row = notice_read.own_row(connection, id)
         what = {"hub": row.hub, "account": row.account, "most": None}
         return jobs.ask(connection, JobKind.RECHECK, what, who)[0]
-
-
-def _head(settings: Settings | None) -> Letterhead:
-    return letter_head.PLAIN if settings is None else Letterhead(settings.sender)
-
-
-def _printed(text: str, form: str, settings: Settings | None) -> bytes:
-    if form != "pdf":
-        return text.encode()
-    from reseen.report import pdf
-
-    return pdf.letter(text, None if settings is None else settings.pdf_font)
-
-
-def _by_hand(what: LetterOf, text: str, items: int) -> LetterMade:
-    return LetterMade(what, LetterWay.HAND, "text", text.encode(), items)
-
-
-def _withdrawal(made: NoticeWithdrawal, how: LetterWay, content: bytes) -> LetterMade:
-    items = len(made.notice.told)
-    return LetterMade(LetterOf.WITHDRAWAL, how, "text", content, items)

@@ -17,7 +17,7 @@ from reseen.review import letter_head
 from reseen.review.corrections import Correction
 from reseen.review.letter_head import PLAIN, Letterhead
 from reseen.review.notice_items import digest_lines, instant_text, place_fields, place_lines
-from reseen.review.notice_read import Item
+from reseen.review.notice_read import Item, Notice
 from reseen.review.notice_text import VERSION, files_said
 from reseen.review.withdrawals import NoticeWithdrawal
 from reseen.texts import for_people, visible
@@ -43,22 +43,13 @@ def as_json(
     correction: Correction, letterhead: Letterhead = PLAIN, *, at: datetime | None = None
 ) -> str:
     """The same for machines. `at`: when it was taken out."""
-    notice = correction.notice
-    value = {
-        "format": FORMAT,
-        "version": VERSION,
-        "notice": notice.id,
-        "made_at": instant_text(at or datetime.now(UTC)),
-        **letter_head.head_fields(letterhead),
-        "sent_at": instant_text(instant(correction.sent_at)),
-        "hub": notice.hub,
-        "account": notice.account,
+    fields = _fields(FORMAT, correction.notice, letterhead, correction.sent_at, at) | {
         "others": correction.others,
         "items": [
             place_fields(item) | {"what_is_so": what_is_so(item)} for item in correction.items
         ],
     }
-    return json.dumps(value, ensure_ascii=True, indent=2) + "\n"
+    return json.dumps(fields, ensure_ascii=True, indent=2) + "\n"
 
 
 def withdrawal_subject(withdrawal: NoticeWithdrawal) -> str:
@@ -76,19 +67,27 @@ def withdrawal_json(
 ) -> str:
     """The same for machines. `at`: when it was taken out."""
     notice = withdrawal.notice
-    value = {
-        "format": WITHDRAWAL_FORMAT,
+    fields = _fields(WITHDRAWAL_FORMAT, notice, letterhead, withdrawal.sent_at, at) | {
+        "reason": withdrawal.reason,
+        "items": [place_fields(item) for item in notice.told],
+    }
+    return json.dumps(fields, ensure_ascii=True, indent=2) + "\n"
+
+
+def _fields(
+    format: str, notice: Notice, letterhead: Letterhead, sent_at: int, at: datetime | None
+) -> dict[str, object]:
+    """What both say of the notice that was sent at `sent_at`."""
+    return {
+        "format": format,
         "version": VERSION,
         "notice": notice.id,
         "made_at": instant_text(at or datetime.now(UTC)),
         **letter_head.head_fields(letterhead),
-        "sent_at": instant_text(instant(withdrawal.sent_at)),
+        "sent_at": instant_text(instant(sent_at)),
         "hub": notice.hub,
         "account": notice.account,
-        "reason": withdrawal.reason,
-        "items": [place_fields(item) for item in notice.told],
     }
-    return json.dumps(value, ensure_ascii=True, indent=2) + "\n"
 
 
 def what_is_so(item: Item) -> str:

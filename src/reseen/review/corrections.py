@@ -94,16 +94,15 @@ def due(connection: Connection) -> list[Due]:
 
 def of_notice(connection: Connection, keyring: Keyring | None, id: str) -> Correction | None:
     """What its host must be told; None where there is nothing. Raises NotFound."""
-    row = notice_read.own_row(connection, id)
-    sent_at = notice_read.sent_at(connection, row.pk)
-    if sent_at is None or row.state in _NOTHING_TO_CORRECT:
+    if notice_read.own_row(connection, id).state in _NOTHING_TO_CORRECT:
         return None
-    whole = notice_read.by_id(connection, keyring, row.id)
-    told = _told(connection, row.id)
-    sent = [item for item in whole.items if item.added_at <= sent_at]
-    items = tuple(x for x in sent if not x.stands and x.sighting.id not in told)
-    others = sum(item.stands for item in sent)
-    return Correction(whole, items, others, sent_at) if items else None
+    whole = notice_read.by_id(connection, keyring, id)
+    if whole.sent_at is None:
+        return None
+    told = _told(connection, whole.id)
+    items = tuple(x for x in whole.told if not x.stands and x.sighting.id not in told)
+    others = sum(item.stands for item in whole.told)
+    return Correction(whole, items, others, whole.sent_at) if items else None
 
 
 def sent(

@@ -14,7 +14,9 @@ import ssl
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from email import policy
 from email.message import EmailMessage
+from email.parser import BytesParser
 from email.utils import formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
 
@@ -123,6 +125,21 @@ def message(
 def as_sent(mail: EmailMessage) -> bytes:
     """The bytes that the server is handed."""
     return mail.as_bytes(policy=mail.policy.clone(linesep="\r\n"))
+
+
+def as_read(content: bytes) -> str:
+    """A mail as it was sent, in words: its head, its text decoded, the names of its files."""
+    mail = BytesParser(policy=policy.default).parsebytes(content)
+    head = [f"{name}: {mail[name]}" for name in ("From", "To", "Subject", "Date") if mail[name]]
+    texts, files = [], []
+    for part in mail.walk():
+        name = part.get_filename()
+        if name is not None:
+            files.append(f"File: {name}")
+        elif part.get_content_maintype() == "text":
+            packed = part.get_payload(decode=True)
+            texts.append(packed.decode("utf-8", "replace") if isinstance(packed, bytes) else "")
+    return "\n".join((*head, *files, "", *texts)).replace("\r\n", "\n")
 
 
 def hand_in(server: Server, mail: EmailMessage) -> None:

@@ -9,26 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.message import EmailMessage
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from reseen.review import (
-    correction_text,
     corrections,
     letter_head,
     letters,
     mail,
     notice_states,
-    notice_text,
     notice_write,
+    outgoing,
     withdrawals,
 )
 from reseen.review.letter_head import Letterhead
-from reseen.review.letters import LetterMade, LetterOf, LetterWay
+from reseen.review.letters import LetterOf, LetterWay
 from reseen.review.notice_read import SMTP
 from reseen.review.notice_states import NoticeState, NoticeStep
+from reseen.review.outgoing import Outgoing
 from reseen.review.roles import Role, Who
 from reseen.settings import Settings
 from reseen.store import audit
@@ -51,8 +50,7 @@ class Mailing:
 class _Ready:
     """What is to be handed in, and the step that follows when the server took it."""
 
-    mail: EmailMessage
-    items: int
+    outgoing: Outgoing
     step: Callable[[Connection, Row[Any]], None]
 
 
@@ -67,20 +65,17 @@ def send(
     notice_states.due(NoticeState.SENT, 0, hours)
     head = Letterhead(settings.sender)
 
-    def ready(connection: Connection, row: Row[Any], sender: str, to: str) -> _Ready:
+    def ready(connection: Connection, row: Row[Any], to: str) -> _Ready:
         notice_states.check(NoticeState(row.state), NoticeState.SENT)
         notice = notice_write.prepare(connection, keyring, row, mailing.who)
         letter_head.must_go(notice, settings.sender)
-        file = (f"{notice.id}.json", notice_text.as_json(notice, head))
-        about, text = notice_text.subject(notice), notice_text.as_text(notice, head)
         step = NoticeStep(NoticeState.SENT, how=SMTP, note=f"To {to}", hours=hours)
         return _Ready(
-            mail.message(sender, to, about, text, file),
-            len(notice.there),
+            outgoing.of_notice(notice, head),
             lambda later, now: notice_write.append(later, keyring, now, mailing.who, step),
         )
 
-    _hand_over(store, keyring, settings, mailing, LetterOf.NOTICE, ready)
+    _hand_over(store, keyring, settings, mailing, ready)
 
 
 def send_correction(
@@ -90,19 +85,16 @@ def send_correction(
     does, and Conflict where there is nothing to correct."""
     head = Letterhead(settings.sender)
 
-    def ready(connection: Connection, row: Row[Any], sender: str, to: str) -> _Ready:
+    def ready(connection: Connection, row: Row[Any], to: str) -> _Ready:
         what = corrections.ready(connection, keyring, mailing.id)
-        file = (f"{what.notice.id}-correction.json", correction_text.as_json(what, head))
-        about, text = correction_text.subject(what), correction_text.as_text(what, head)
         note = f"By mail, to {to}"
         # Of what went out, not of what there is to correct by then: the rest is told the next time.
         return _Ready(
-            mail.message(sender, to, about, text, file),
-            len(what.items),
+            outgoing.of_correction(what, head),
             lambda later, now: corrections.told(later, keyring, now, mailing.who, what, note),
         )
 
-    _hand_over(store, keyring, settings, mailing, LetterOf.CORRECTION, ready)
+    _hand_over(store, keyring, settings, mailing, ready)
 
 
 def send_withdrawal(
@@ -112,18 +104,14 @@ def send_withdrawal(
     as `send` does, and as `withdrawals.ready`."""
     head = Letterhead(settings.sender)
 
-    def ready(connection: Connection, row: Row[Any], sender: str, to: str) -> _Ready:
+    def ready(connection: Connection, row: Row[Any], to: str) -> _Ready:
         what = withdrawals.ready(connection, keyring, row, mailing.who, reason)
-        file = (f"{what.notice.id}-withdrawal.json", correction_text.withdrawal_json(what, head))
-        about = correction_text.withdrawal_subject(what)
-        text = correction_text.withdrawal_text(what, head)
         return _Ready(
-            mail.message(sender, to, about, text, file),
-            len(what.notice.told),
+            outgoing.of_withdrawal(what, head),
             lambda later, now: withdrawals.withdraw(later, keyring, now, mailing.who, what, SMTP),
         )
 
-    _hand_over(store, keyring, settings, mailing, LetterOf.WITHDRAWAL, ready)
+    _hand_over(store, keyring, settings, mailing, ready)
 
 
 def _hand_over(
@@ -131,8 +119,7 @@ def _hand_over(
     keyring: Keyring | None,
     settings: Settings,
     mailing: Mailing,
-    what: LetterOf,
-    make: Callable[[Connection, Row[Any], str, str], _Ready],
+    make: Callable[[Connection, Row[Any], str], _Ready],
 ) -> None:
     """Make it, hand it in, and note it, with its bytes, when the server took it."""
     who = mailing.who
@@ -141,18 +128,19 @@ def _hand_over(
     server, sender = mail.configured(settings)
     with store.write() as connection:
         row = notice_write.seen_as(connection, mailing.id, mailing.version)
-        ready = make(connection, row, sender, to)
+        ready = make(connection, row, to)
         if keyring is None:
             raise notice_write.no_key()
         # From here on whoever saw it before must look again; a crash leaves this line as a trace.
         notice_write.changed(connection, row)
-        form = None if what is LetterOf.NOTICE else what.value
+        said = ready.outgoing
+        form = None if said.what is LetterOf.NOTICE else said.what.value
         told = {"step": "handing-in", "how": SMTP, "form": form}
         audit.append(connection, [audit.Act("notice", row.id, who.actor, told)])
-    mail.hand_in(server, ready.mail)
+    sent = mail.message(sender, to, said.subject, said.text, (said.json_name, said.json))
+    mail.hand_in(server, sent)
     with store.write() as connection:
         row = notice_write.seen_as(connection, mailing.id, None)
         ready.step(connection, row)
-        content = mail.as_sent(ready.mail)
-        made = LetterMade(what, LetterWay.MAIL, "mail", content, ready.items)
+        made = said.made(LetterWay.MAIL, "mail", mail.as_sent(sent))
         letters.keep(connection, keyring, row, who, made)

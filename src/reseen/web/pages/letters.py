@@ -12,9 +12,12 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from reseen.operations import notices as acts
+from reseen.operations.notices import LetterAsked
 from reseen.report import pdf
 from reseen.review import (
     clauses,
+    correction_text,
+    corrections,
     letters,
     mail,
     notice_read,
@@ -23,7 +26,7 @@ from reseen.review import (
     notice_write,
 )
 from reseen.review.letter_head import Letterhead, lacks
-from reseen.review.letters import Letter, LetterWay
+from reseen.review.letters import Letter, LetterOf
 from reseen.review.notice_states import NoticeState
 from reseen.review.roles import Who
 from reseen.review.sending import Mailing
@@ -32,7 +35,7 @@ from reseen.web.access import Lead, Reviewer
 from reseen.web.forms import SentForm
 from reseen.web.pages.notices import Hours, Note, Version, back, notice_page
 from reseen.web.rendering import attached, page
-from reseen.web.service import Served, Service
+from reseen.web.service import Served
 
 router = APIRouter()
 
@@ -44,11 +47,24 @@ KINDS = {
     "mail": ("message/rfc822", "eml"),
 }
 """By a letter's form: what it is, and what its file's name ends in."""
-WAYS = {
-    LetterWay.TAKEN: "taken away",
-    LetterWay.MAIL: "sent by mail",
-    LetterWay.HAND: "sent by hand",
+FORMS = {
+    LetterOf.NOTICE: {
+        "text": "/notices/{id}/text",
+        "pdf": "/notices/{id}/pdf",
+        "json": "/notices/{id}/json",
+    },
+    LetterOf.CORRECTION: {
+        "text": "/notices/{id}/correction",
+        "pdf": "/notices/{id}/correction/pdf",
+        "json": "/notices/{id}/correction/json",
+    },
+    LetterOf.WITHDRAWAL: {
+        "text": "/notices/{id}/withdrawal",
+        "pdf": "/notices/{id}/withdrawal/pdf",
+        "json": "/notices/{id}/withdrawal/json",
+    },
 }
+"""Where each form of a letter is taken away."""
 _MOST_SHOWN = 400_000
 """Characters of a letter on its page; the file has them all."""
 
@@ -63,16 +79,32 @@ def preview(request: Request, id: str, service: Served, who: Reviewer) -> Respon
     with service.store.read() as connection:
         row = notice_read.own_row(connection, id)
         ready = notice_write.to_take_away(connection, service.keyring, row, who)
+    text, wanting = notice_text.as_text(ready, head), lacks(ready, head.sender)
+    return _unsent(request, who, ready.id, LetterOf.NOTICE, text, wanting)
+
+
+@router.get("/notices/{id}/correction")
+def correction(request: Request, id: str, service: Served, who: Reviewer) -> Response:
+    """The correction as it would go out now, to be read and printed."""
+    with service.store.read() as connection:
+        ready = corrections.ready(connection, service.keyring, id)
+    text = correction_text.as_text(ready, Letterhead(service.settings.sender))
+    return _unsent(request, who, ready.notice.id, LetterOf.CORRECTION, text)
+
+
+def _unsent(
+    request: Request, who: Who, id: str, what: LetterOf, text: str, wanting: tuple[str, ...] = ()
+) -> Response:
     return page(
         request,
         "letter.html",
         who,
-        id=ready.id,
+        id=id,
+        what=what.value,
         letter=None,
-        text=notice_text.as_text(ready, head)[:_MOST_SHOWN],
-        lacks=lacks(ready, head.sender),
-        pdf=pdf.available(),
-        ways=WAYS,
+        text=text[:_MOST_SHOWN],
+        lacks=wanting,
+        takes=[(path.format(id=id), said) for path, said in _takes(what)],
     )
 
 
@@ -82,19 +114,16 @@ def kept(request: Request, id: str, number: int, service: Served, who: Reviewer)
     with service.store.read() as connection:
         row = notice_read.own_row(connection, id)
         letter, content = letters.opened(connection, service.keyring, row, number)
-    readable = letter.form != "pdf"
     return page(
         request,
         "letter.html",
         who,
         id=row.id,
+        what=letter.what.value,
         letter=letter,
-        text=content.decode("utf-8", "replace").replace("\r\n", "\n")[:_MOST_SHOWN]
-        if readable
-        else None,
+        text=_readable(letter, content),
         lacks=(),
-        pdf=False,
-        ways=WAYS,
+        takes=[(f"/notices/{row.id}/letters/{number}", "Take the file as it left")],
     )
 
 
@@ -102,40 +131,25 @@ def kept(request: Request, id: str, number: int, service: Served, who: Reviewer)
 def take_kept(id: str, number: int, service: Served, who: Reviewer) -> Response:
     """The exact bytes once more; recorded."""
     letter, content = acts.take_letter(service.store, service.keyring, id, number, who)
-    return _file(content, letter.form, _name(id, letter))
+    return _file(content, letter.form, _name(id, letter.what, letter.form, number))
 
 
-@router.post("/notices/{id}/text")
-def text(id: str, service: Served, who: Reviewer) -> Response:
-    return _taken(service, who, id, "text")
+def _taking(what: LetterOf, form: str, path: str) -> None:
+    """The route by which one form of it is taken away."""
+
+    def handle(id: str, service: Served, who: Reviewer) -> Response:
+        asked = LetterAsked(id, what, form)
+        content = acts.take(service.store, service.keyring, asked, who, service.settings)
+        return _file(content, form, _name(id, what, form))
+
+    router.add_api_route(
+        path, handle, methods=["POST"], response_model=None, name=f"{what.value} as {form}"
+    )
 
 
-@router.post("/notices/{id}/json")
-def json(id: str, service: Served, who: Reviewer) -> Response:
-    return _taken(service, who, id, "json")
-
-
-@router.post("/notices/{id}/pdf")
-def as_pdf(id: str, service: Served, who: Reviewer) -> Response:
-    return _taken(service, who, id, "pdf")
-
-
-@router.post("/notices/{id}/correction")
-def correction(id: str, service: Served, who: Reviewer) -> Response:
-    """The text that tells the host what is not so."""
-    return _correction(service, who, id, "text")
-
-
-@router.post("/notices/{id}/correction/json")
-def correction_json(id: str, service: Served, who: Reviewer) -> Response:
-    """The same for machines."""
-    return _correction(service, who, id, "json")
-
-
-@router.post("/notices/{id}/correction/pdf")
-def correction_pdf(id: str, service: Served, who: Reviewer) -> Response:
-    """The same to print."""
-    return _correction(service, who, id, "pdf")
+for _what in (LetterOf.NOTICE, LetterOf.CORRECTION):
+    for _form, _path in FORMS[_what].items():
+        _taking(_what, _form, _path)
 
 
 @router.post("/notices/{id}/send")
@@ -183,18 +197,26 @@ def corrected(
     return back(id, "corrected")
 
 
-@router.post("/notices/{id}/withdrawal")
-def withdrawal(
-    request: Request, id: str, service: Served, who: Lead, reason: Reason = ""
-) -> Response:
-    """The text by which a notice is taken back; it stands as it stood."""
-    form = _withdrawal_form(reason)
-    if form.wrong:
-        return notice_page(request, service, who, id, form)
-    content = acts.take_withdrawal(
-        service.store, service.keyring, id, reason, who, service.settings
+def _taking_withdrawal(form: str, path: str) -> None:
+    """The route by which a withdrawal is taken away: with a reason, which can be wrong."""
+
+    def handle(
+        request: Request, id: str, service: Served, who: Lead, reason: Reason = "", to: To = ""
+    ) -> Response:
+        sent = _withdrawal_form(reason, to)
+        if sent.wrong:
+            return notice_page(request, service, who, id, sent)
+        asked = LetterAsked(id, LetterOf.WITHDRAWAL, form, reason)
+        content = acts.take(service.store, service.keyring, asked, who, service.settings)
+        return _file(content, form, _name(id, asked.what, form))
+
+    router.add_api_route(
+        path, handle, methods=["POST"], response_model=None, name=f"withdrawal as {form}"
     )
-    return _file(content, "text", f"{_plain(id)}-withdrawal.txt")
+
+
+for _form, _path in FORMS[LetterOf.WITHDRAWAL].items():
+    _taking_withdrawal(_form, _path)
 
 
 @router.post("/notices/{id}/withdrawal/send")
@@ -250,18 +272,25 @@ def _hours(text: str) -> int | None:
     return hours
 
 
-def _taken(service: Service, who: Who, id: str, form: str) -> Response:
-    content = acts.take_away(service.store, service.keyring, id, form, who, service.settings)
-    return _file(content, form, f"{_plain(id)}.{KINDS[form][1]}")
+def _takes(what: LetterOf) -> list[tuple[str, str]]:
+    """Where it is taken away, and what the button says."""
+    said = {"text": "Take the text", "pdf": "Take the PDF", "json": "Take the JSON"}
+    there = {form: path for form, path in FORMS[what].items() if form != "pdf" or pdf.available()}
+    return [(path, said[form]) for form, path in there.items()]
 
 
-def _correction(service: Service, who: Who, id: str, form: str) -> Response:
-    content = acts.take_correction(service.store, service.keyring, id, form, who, service.settings)
-    return _file(content, form, f"{_plain(id)}-correction.{KINDS[form][1]}")
+def _readable(letter: Letter, content: bytes) -> str | None:
+    """A letter's words; None where it has none to be shown here."""
+    if letter.form == "pdf":
+        return None
+    said = mail.as_read(content) if letter.form == "mail" else content.decode("utf-8", "replace")
+    return said.replace("\r\n", "\n")[:_MOST_SHOWN]
 
 
-def _name(id: str, letter: Letter) -> str:
-    return f"{_plain(id)}-{letter.what.value}-{letter.number}.{KINDS[letter.form][1]}"
+def _name(id: str, what: LetterOf, form: str, number: int | None = None) -> str:
+    """Of its file."""
+    of = "" if what is LetterOf.NOTICE and number is None else f"-{what.value}"
+    return f"{_plain(id)}{of}{'' if number is None else f'-{number}'}.{KINDS[form][1]}"
 
 
 def _plain(id: str) -> str:
