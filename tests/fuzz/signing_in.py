@@ -96,7 +96,7 @@ def read_provider_answers(given: ProviderAnswers) -> object:
     def answer(request: httpx2.Request) -> httpx2.Response:
         path = request.url.path
         body = given.token if "token" in path else given.keys if "jwks" in path else given.metadata
-        return httpx2.Response(200, content=body)
+        return httpx2.Response(200, stream=httpx2.ByteStream(body))
 
     client = OpenIdClient(_SETTINGS, Answers(httpx2.MockTransport(answer)))
     claims = client.claims(

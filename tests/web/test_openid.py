@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import hmac
 import html
@@ -22,11 +23,11 @@ from oidc_provider_mock import run_server_in_thread
 from sqlalchemy import select
 from tests.web.visitors import PASSWORD, Visitor
 
-from reseen.errors import Conflict, InputError, SettingsError
+from reseen.errors import Conflict, InputError, IssuerError, SettingsError
 from reseen.operations import sign_in_issuer
-from reseen.review import openid, users
+from reseen.review import openid, openid_answers, sign_in_limits, users
 from reseen.review.openid import OpenIdClient
-from reseen.review.openid_answers import MOST, Answers
+from reseen.review.openid_answers import MOST, SEATS, TURNS, Answers
 from reseen.review.roles import Role
 from reseen.settings import ROLES as LABELS
 from reseen.settings import Settings
@@ -327,6 +328,19 @@ class Hostile:
         return httpx2.Response(200, json={"id_token": token, "access_token": "at"})
 
 
+def as_sent(answer: httpx2.Response) -> httpx2.Response:
+    """The answer as it comes over a wire: nobody has read it yet."""
+    if not answer.is_stream_consumed:
+        return answer
+    body = httpx2.ByteStream(answer.content)
+    return httpx2.Response(answer.status_code, headers=answer.headers, stream=body)
+
+
+def packed(value: object) -> httpx2.Response:
+    body = httpx2.ByteStream(gzip.compress(json.dumps(value).encode()))
+    return httpx2.Response(200, headers={"Content-Encoding": "gzip"}, stream=body)
+
+
 @pytest.fixture
 def hostile(monkeypatch: pytest.MonkeyPatch) -> Hostile:
     provider = Hostile()
@@ -334,7 +348,7 @@ def hostile(monkeypatch: pytest.MonkeyPatch) -> Hostile:
 
     def client_of(settings: Any) -> OpenIdClient:
         if settings not in clients:
-            answers = Answers(httpx2.MockTransport(provider))
+            answers = Answers(httpx2.MockTransport(lambda request: as_sent(provider(request))))
             clients[settings] = OpenIdClient(settings, answers)
         return clients[settings]
 
@@ -355,6 +369,7 @@ def test_an_honest_answer_of_this_provider_is_taken(team: Begins, hostile: Hosti
     visitor = it.visitor()
     assert come_back(visitor, hostile).status_code == 303
     assert "mallory" in visitor.get("/me").text
+    assert {headers["accept-encoding"] for _, headers in hostile.asked} == {"identity"}
 
 
 def test_the_code_goes_with_its_verifier_and_the_secret_to_the_token_endpoint_alone(
@@ -423,6 +438,9 @@ WRONG: dict[str, Callable[[Hostile], object]] = {
     "a refusal": lambda h: h.answers.update(
         {"/token": httpx2.Response(400, json={"error": "invalid_grant"})}
     ),
+    "keys that are packed": lambda h: h.answers.update(
+        {"/keys": packed({"keys": [KEY.as_dict()]})}
+    ),
     "keys that are none": lambda h: h.answers.update(
         {"/keys": httpx2.Response(200, json={"keys": [None, {"kty": "oct", "k": "AA"}, {}]})}
     ),
@@ -489,6 +507,49 @@ def test_a_provider_that_is_away_leaves_local_accounts(team: Begins, hostile: Ho
     with pytest.raises(AssertionError, match="does not answer"):
         begin(visitor)
     assert visitor.sign_in("ada").status_code == 303
+
+
+def test_who_comes_too_often_has_the_provider_asked_nothing(
+    team: Begins, hostile: Hostile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = team(ISSUER)
+    monkeypatch.setattr(sign_in_limits, "AT_ISSUER", 0)
+    with pytest.raises(AssertionError, match="Too many sign-ins"):
+        begin(it.visitor())
+    assert hostile.asked == []
+
+
+def test_a_provider_that_is_away_is_no_fault_of_who_comes(
+    team: Begins, hostile: Hostile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = team(ISSUER)
+    monkeypatch.setattr(sign_in_limits, "AT_ISSUER", 1)
+    hostile.answers["/.well-known/openid-configuration"] = httpx2.Response(503)
+    with pytest.raises(AssertionError, match="does not answer"):
+        begin(it.visitor())
+    del hostile.answers["/.well-known/openid-configuration"]
+    begin(it.visitor())
+    with pytest.raises(AssertionError, match="Too many sign-ins"):
+        begin(it.visitor())
+
+
+def test_a_slow_provider_holds_up_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds all seats taken is sent away at once: each who waits holds up a thread of pages."""
+    asked = Answers(httpx2.MockTransport(lambda request: pytest.fail("it was asked")))
+    for _ in range(SEATS):
+        assert asked._seats.acquire(blocking=False)
+    monkeypatch.setattr(asked._turns, "acquire", lambda **_: pytest.fail("somebody waits"))
+    with pytest.raises(IssuerError, match="others wait"):
+        asked.get(f"{ISSUER}/keys")
+    asked._seats.release()
+    monkeypatch.undo()
+    assert TURNS < SEATS
+    for _ in range(TURNS):
+        assert asked._turns.acquire(blocking=False)
+    monkeypatch.setattr(openid_answers, "PATIENCE", 0.0)
+    with pytest.raises(IssuerError, match="others wait"):
+        asked.get(f"{ISSUER}/keys")
+    assert asked._seats.acquire(blocking=False), "who was sent away has no seat any more"
 
 
 def test_new_keys_are_asked_for_when_a_token_names_one(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reseen.errors import AccessError, Conflict, InputError, SettingsError
+from reseen.errors import AccessError, Conflict, InputError, IssuerError, SettingsError
 from reseen.operations.sign_in import Caller, SignedIn, begin_session
 from reseen.review import sessions, sign_in_limits, sign_in_steps, users
 from reseen.review.roles import Role
@@ -52,11 +52,18 @@ def begin(
     begin from there."""
     from reseen.review.openid import new_challenge
 
+    limits = sign_in_limits.of_issuer(caller.address)
+    with store.write() as connection:
+        sign_in_limits.take(connection, store.secret, limits)
     challenge = new_challenge()
-    address = _client(issuer).address(back, challenge)
+    try:
+        address = _client(issuer).address(back, challenge)
+    except IssuerError:  # no fault of whoever comes
+        with store.write() as connection:
+            sign_in_limits.give_back(connection, store.secret, limits)
+        raise
     what = {"nonce": challenge.nonce, "verifier": challenge.verifier, "to": to}
     with store.write() as connection:
-        sign_in_limits.take(connection, store.secret, sign_in_limits.of_issuer(caller.address))
         step = SignInStep(AT_ISSUER, what)
         sign_in_steps.begin(connection, step, challenge.state, held)
     return address
