@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tests.web.visitors import Visitor
 
-from reseen.operations import jobs
+from reseen.errors import Conflict
+from reseen.operations import invitations, jobs, scans
 from reseen.registry import claims, removals
 from reseen.review import users
 from reseen.review.roles import Role
@@ -68,19 +69,50 @@ def test_one_form_brings_a_list_a_scan_and_people(service: Service, visit: Visit
         ("nothing that is known\n1\n", {"name": "x", "people": "bob"}, "file"),
         (LIST, {"name": "x", "places": "no account!", "people": "bob"}, "places"),
         (None, {"places": "sample-account", "people": "no name!"}, "people"),
+        (LIST, {"name": "x", "people": "bob sample-administrator"}, "people"),
     ],
-    ids=["nothing", "a list without a name", "no list", "no account", "nobody's name"],
+    ids=["nothing", "a list without a name", "no list", "no account", "nobody's name", "taken"],
 )
 def test_what_is_wrong_is_said_and_nothing_is_done(
     service: Service, visit: Visit, text: str | None, fields: dict[str, str], wrong: str
 ) -> None:
     ada = visit(Role.ADMINISTRATOR)
     answer = begin(ada, text, **fields)
-    assert answer.status_code == 400
+    assert answer.status_code == (409 if "sample-administrator" in str(fields) else 400)
     assert f'id="{wrong}-wrong"' in answer.text
     for value in fields.values():
         assert value in answer.text
     assert stands(service) == (0, 0, 1)
+
+
+def test_what_cannot_be_done_after_something_was_is_said(
+    service: Service, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = visit(Role.ADMINISTRATOR)
+    full = Conflict("too many wait", remedy="Wait for one of them.")
+
+    def refused(*_: object) -> Any:
+        raise full
+
+    monkeypatch.setattr(scans, "queue", refused)
+    alone = begin(ada, places="sample-account", people="bob")
+    assert alone.status_code == 409
+    assert 'id="places-wrong"' in alone.text
+    assert stands(service) == (0, 0, 1)
+    page = begin(ada, LIST, name="first", places="sample-account", people="bob")
+    assert page.status_code == 409
+    assert "The scan was not asked for: too many wait. Wait for one of them." in page.text
+    assert "removal was" in page.text
+    assert "/join/" in page.text
+    assert stands(service) == (1, 0, 2)
+    monkeypatch.undo()
+    # somebody is given the name just then
+    monkeypatch.setattr(invitations, "invite", refused)
+    page = begin(ada, places="sample-account", people="carol")
+    assert page.status_code == 409
+    assert "Nobody was invited: too many wait." in page.text
+    assert 'href="/scans/' in page.text
+    assert stands(service) == (1, 1, 2)
 
 
 def test_a_lead_begins_and_invites_nobody(service: Service, visit: Visit) -> None:

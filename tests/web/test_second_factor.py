@@ -295,6 +295,7 @@ def test_what_matters_most_asks_again(person: Makes, service: Service, clock: Cl
         (f"/users/{lin}/disable", {}),
         (f"/users/{lin}/second-factor/reset", {}),
         ("/users/second-factor", {}),
+        ("/begin", {"people": "kim"}),
         ("/me/password", change),
         ("/me/second-factor/app", {}),
         ("/me/second-factor/codes", {}),

@@ -8,7 +8,7 @@ transaction.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -128,8 +128,7 @@ def add(
     name = normal_name(name)
     if password is not None:
         check_password(password, name)
-    if _find(connection, users.c.name == name) is not None:
-        raise Conflict("there is a user of this name", remedy="Choose another name.")
+    must_be_free(connection, [name])
     connection.execute(
         users.insert(),
         [
@@ -143,6 +142,13 @@ def add(
     )
     audit.write(connection, "user-made", f"user:{name}", actor=actor, role=role.label)
     return by_name(connection, name)
+
+
+def must_be_free(connection: Connection, names: Sequence[str]) -> None:
+    """Raise Conflict where somebody has one of these names already."""
+    for name in names:
+        if _find(connection, users.c.name == name) is not None:
+            raise Conflict(f"there is a user {name} already", remedy="Choose another name.")
 
 
 def any_at_all(connection: Connection) -> bool:

@@ -66,6 +66,7 @@ __all__ = [
     "Reviewer",
     "Role",
     "Who",
+    "proved_lately",
     "session_of",
     "signed_in",
 ]

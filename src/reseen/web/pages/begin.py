@@ -3,13 +3,16 @@
 What comes in: a form of the start page, of which any part may be left empty. What goes out: a page
 that says what was done, with the links of whoever was invited, this once. Nothing is done before
 all of the form is understood; a list that cannot be imported as it is waits where lists are sent.
+What cannot be done after something else was, the page says too: a form that is sent once more would
+do the rest twice.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Annotated
+from functools import partial
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
@@ -18,13 +21,14 @@ from reseen.errors import AccessError, InputError
 from reseen.operations import invitations, jobs, page_imports, scans
 from reseen.operations.import_process import ImportReport
 from reseen.operations.invitations import Invited
+from reseen.operations.page_imports import Importer
 from reseen.registry.imports import ImportOptions
 from reseen.review.roles import Role, Who
-from reseen.review.users import normal_name
+from reseen.review.users import must_be_free, normal_name
 from reseen.scan.target import Options, Target, target_naming
 from reseen.settings import HubSettings
 from reseen.web import form_values
-from reseen.web.access import Lead
+from reseen.web.access import Lead, proved_lately
 from reseen.web.forms import SentForm
 from reseen.web.pages import start
 from reseen.web.pages.imports import importer_of, list_name, sent_file
@@ -60,39 +64,40 @@ def begin(
     no_target: Target | None = None
     target = form.take("places", lambda: _target(sent.places, hub), no_target)
     nobody: list[str] = []
-    people = form.take("people", lambda: _people(sent.people, who), nobody)
+    people = form.take("people", lambda: _people(request, service, who, sent.people), nobody)
     if not (form.wrong or has_file or target or people):
         form.wrong[""] = InputError("nothing was filled in", remedy="Any one of it is enough.")
     report: ImportReport | None = None
     if spool is not None and not form.wrong:
         importer = importer_of(request, service, who)
-        kept = form.take("file", lambda: page_imports.keep(importer, spool, listed), None)
-        if kept is not None:
-            options = ImportOptions(list_name=listed, keep_rejects=False)
-            report = form.take(
-                "file", lambda: page_imports.import_kept(importer, kept.id, options), None
-            )
-    no_links: list[Invited] = []
-    invited = no_links
-    if people and not form.wrong:
-        invited = form.take(
-            "people",
-            lambda: invitations.invite(service.store, people, Role.REVIEWER, who),
-            no_links,
-        )
+        report = form.take("file", lambda: _imported(importer, spool, listed), None)
     if form.wrong:
         return start.shown(request, service, who, form)
-    job = None
+    job: str | None = None
     if target is not None:
-        job, _ = scans.queue(service.store, jobs.scan_of(target, Options()), who)
+        asked = jobs.scan_of(target, Options())
+        job = form.take("places", lambda: scans.queue(service.store, asked, who)[0], None)
+    invited: list[Invited] = []
+    if people and (report or not form.wrong):  # last: a link is shown once, and lost with a refusal
+        invite = partial(invitations.invite, service.store, people, Role.REVIEWER, who)
+        invited = form.take("people", invite, invited)
+    if form.wrong and not (report or job):
+        return start.shown(request, service, who, form)
     return page(
-        request,
-        "begun.html",
-        who,
+        *(request, "begun.html", who),
+        status=form.status,
+        form=form,
         report=report,
         job=job,
         links=links_of(request, service, invited),
     )
+
+
+def _imported(importer: Importer, spool: BinaryIO, name: str) -> ImportReport:
+    """Raises as `page_imports.keep` and `page_imports.import_kept` do."""
+    kept = page_imports.keep(importer, spool, name)
+    options = ImportOptions(list_name=name, keep_rejects=False)
+    return page_imports.import_kept(importer, kept.id, options)
 
 
 def _target(places: str, hub: HubSettings) -> Target | None:
@@ -106,10 +111,15 @@ def _target(places: str, hub: HubSettings) -> Target | None:
     return replace(target_naming(repos, [], more=bool(names)), authors=tuple(names))
 
 
-def _people(given: str, who: Who) -> list[str]:
-    """Raises InputError and AccessError."""
+def _people(request: Request, service: Served, who: Who, given: str) -> list[str]:
+    """Whom an administrator invites, as on the page of users. Raises InputError, AccessError and
+    Conflict."""
     if not given.strip():
         return []
     if who.role < Role.ADMINISTRATOR:
         raise AccessError("only an administrator invites people", remedy="Leave this empty.")
-    return [normal_name(name) for name in people_named(given)]
+    proved_lately(request)
+    names = [normal_name(name) for name in people_named(given)]
+    with service.store.read() as connection:
+        must_be_free(connection, names)
+    return names
