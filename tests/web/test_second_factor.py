@@ -282,6 +282,9 @@ def test_what_matters_most_asks_again(person: Makes, service: Service, clock: Cl
     clock.ahead += 20 * 60
     asked = root.browser.get("/users")
     assert asked.headers["location"] == "/me/second-factor/confirm?next=/users"
+    one = root.browser.get("/users/1?done=reset")
+    assert one.headers["location"] == "/me/second-factor/confirm?next=/users/1%3Fdone%3Dreset"
+    assert 'name="people"' not in root.browser.get("/").text
     # a form that was shown in time is still taken
     assert root.browser.post("/users", {**form, "name": "sam"}).status_code == 303
     clock.ahead += 20 * 60
@@ -307,6 +310,8 @@ def test_what_matters_most_asks_again(person: Makes, service: Service, clock: Cl
     assert root.confirm(password=PASSWORD) == 403  # the password is not enough
     assert root.confirm(code=root.now()) == 303
     assert root.browser.get("/users").status_code == 200
+    assert root.browser.get(f"/users/{lin}").status_code == 200
+    assert 'name="people"' in root.browser.get("/").text
     assert root.browser.post("/me/password", change).status_code == 303
     assert root.browser.get("/users").status_code == 200
 

@@ -109,9 +109,22 @@ def to_sign_in(request: Request) -> Response:
         return Response(status_code=401, headers={"HX-Redirect": SIGN_IN})
     after = ""
     if request.method == "GET" and request.url.path != "/":
-        query = f"?{request.url.query}" if request.url.query else ""
-        after = f"?next={quote(request.url.path + query, safe='/')}"
+        after = _back_to(request)
     return RedirectResponse(SIGN_IN + after, status_code=303)
+
+
+def to_prove(request: Request) -> Response | None:
+    """Before a page whose forms need it: who has a second factor gives it first, so that no form is
+    lost for want of it. None: they gave it lately, or have none."""
+    session = session_of(request)
+    if session is None or not session.has_factor or session.fresh():
+        return None
+    return RedirectResponse(f"{SET_UP}/confirm{_back_to(request)}", status_code=303)
+
+
+def _back_to(request: Request) -> str:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return f"?next={quote(request.url.path + query, safe='/')}"
 
 
 def local_path(given: str | None) -> str:

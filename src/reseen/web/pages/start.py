@@ -21,6 +21,7 @@ from reseen.scan import looks
 from reseen.store.database import now
 from reseen.web import weeks
 from reseen.web.access import Reader
+from reseen.web.access.auth_middleware import to_prove
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.pages import words
 from reseen.web.rendering import page
@@ -69,6 +70,7 @@ def shown(request: Request, service: Served, who: Reader, form: SentForm) -> Res
         status=form.status,
         form=form,
         may_invite=who.role >= Role.ADMINISTRATOR,
+        proves_first=to_prove(request) is not None,
         ever=ever,
         lists=lists[:LISTS],
         more_lists=len(lists) - LISTS,

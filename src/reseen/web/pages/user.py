@@ -9,6 +9,7 @@ from reseen.operations import second_factor
 from reseen.operations import sessions as acts
 from reseen.review import second_factors, sessions, users
 from reseen.web.access import Administrator, ProvedLately
+from reseen.web.access.auth_middleware import to_prove
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -22,6 +23,8 @@ SAID = {
 
 @router.get("/users/{pk}")
 def show(pk: int, request: Request, service: Served, who: Administrator) -> Response:
+    if (first := to_prove(request)) is not None:
+        return first
     with service.store.read() as connection:
         user = users.by_pk(connection, pk)
         open_sessions = sessions.open_of(connection, pk)

@@ -16,7 +16,8 @@ from reseen.operations import users as acts
 from reseen.operations.invitations import Invited
 from reseen.review import second_factors, users
 from reseen.review.invitations import open_ones
-from reseen.web.access import Administrator, Holder, ProvedLately, Role
+from reseen.web.access import Administrator, ProvedLately, Role
+from reseen.web.access.auth_middleware import to_prove
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served
@@ -37,11 +38,8 @@ SAID = {
 
 
 @router.get("/users")
-def show(request: Request, service: Served, who: Administrator, session: Holder) -> Response:
-    """Who has a second factor gives it before, so that no form is lost for want of it."""
-    if session.has_factor and not session.fresh():
-        return RedirectResponse("/me/second-factor/confirm?next=/users", status_code=303)
-    return _shown(request, service, who)
+def show(request: Request, service: Served, who: Administrator) -> Response:
+    return to_prove(request) or _shown(request, service, who)
 
 
 def _shown(
