@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import unescape
+from html.parser import HTMLParser
 
 import pytest
-from tests.web.cases_made import SECRETS, Made, made, removal, sighting
+from tests.web.cases_made import HUB, SECRETS, Made, made, removal, sighting
 from tests.web.test_case_page import words
 from tests.web.test_queue_page import ids
 from tests.web.visitors import Visitor, user_of
@@ -63,7 +64,7 @@ def test_what_one_opened_by_the_button_of_its_row_may_be_confirmed_along(
     text = browser.get("/queue").text
     assert re.findall(r'formaction="(/cases/[^"]+/look)"', text) == [f"/cases/{case}/look"]
     shown = browser.post(f"/cases/{case}/look", {"back": "group=&state=any"})
-    assert shown.headers["location"] == f"/cases/{case}?state=any&sample=1"
+    assert shown.headers["location"] == f"/cases/{case}?state=any"
     assert "✓ opened" in browser.get("/queue").text
     assert "✓ opened" not in visit(Role.REVIEWER, "another").get("/queue").text
     sent = [ticks(text)[case]]
@@ -138,8 +139,95 @@ def test_pages_go_on_from_a_place_and_back(
     assert ids(following(second, "Earlier cases") or "") == ids(first)
     assert ids(following(first, "Last cases") or "") == every[-2:]
     assert following(first, "Earlier cases") is None
+    # Into a case of the second page, and back to that page.
+    link = re.search(r'<a href="(/cases/[^"]+)" data-open', second)
+    assert link is not None
+    case = browser.get(unescape(link[1])).text
+    back = re.search(r'<a class="button" href="([^"]+)" data-key="Escape">Queue', case)
+    assert back is not None
+    assert ids(browser.get(unescape(back[1])).text) == ids(second)
     for odd in ("after=x", "after=1.2.3", "before=1.1.1.1.1", "after=" + "9" * 40, "before=.-..."):
         assert browser.get(f"/queue?{odd}").status_code == 200
+
+
+def test_what_is_done_on_a_page_leads_back_to_it(
+    visit: Visit, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_page, "ROWS", 2)
+    for n in range(6):
+        made(service, n, f"account-{n}/copy", downloads=n)
+    browser = visit(Role.REVIEWER)
+    every = ids(browser.get("/queue").text) + ids(browser.get("/queue?before=end").text)
+    after = re.search(r'href="/queue\?(after=[^"]+)"', browser.get("/queue").text)
+    assert after is not None
+    second = browser.get(f"/queue?{after[1]}").text
+    assert len({*every, *ids(second)}) == 6
+    sent = list(ticks(second).values())
+
+    def send(act: str, **form: object) -> str:
+        answer = browser.post(act, {"reason": "A sample.", "back": after[1], **form})
+        if answer.status_code == 303:
+            answer = browser.get(answer.headers["location"])
+        return str(answer.text)
+
+    assert ids(send("/queue/assign", case=sent[:1], to=browser.who.name)) == ids(second)
+    assert ids(send("/queue/filters", name="mine", back=f"state=open&{after[1]}")) == ids(second)
+    assert 'href="/queue?state=open">mine' in browser.get("/queue").text
+    assert ids(send("/queue/not-this-model", case=sent[:1])) == [ids(second)[1], every[2]]
+    last = list(ticks(browser.get("/queue?before=end").text).values())
+    left = ids(send("/queue/not-this-model", case=last, back="before=end"))
+    assert left == [every[1], ids(second)[1]]
+    # Nothing is left where one was: the page begins anew.
+    assert ids(send("/queue/not-this-model", case=sent[1:])) == every[:2]
+
+
+def test_a_case_that_an_account_showed_leads_back_to_the_account(
+    visit: Visit, some: dict[str, Made]
+) -> None:
+    browser, case = visit(Role.LEAD), some["said"].case
+    account = f"/accounts/{HUB}/account-2"
+    form = re.search(rf'{case}/look">.*?name="back" value="([^"]+)"', browser.get(account).text)
+    assert form is not None
+    for act in ("look", "claim", "release"):
+        answer = browser.post(f"/cases/{case}/{act}", {"back": unescape(form[1])})
+        text = browser.get(answer.headers["location"]).text
+        assert f'href="{account}#together" data-key="Escape"' in text, act
+    assert "#together" not in browser.get(f"/cases/{case}?account=account-2").text
+
+
+def test_all_that_tells_the_filter_is_swapped_with_the_list(
+    visit: Visit, some: dict[str, Made]
+) -> None:
+    case = some["read"].case
+    done = f"done=not-this-model&of={case}&version=1&nothing="
+    text = visit(Role.LEAD).get(f"/queue?rung=declared&{done}").text
+    swapped = re.search(r'hx-select-oob="([^"]+)"', text)
+    assert swapped is not None
+    parts = {"list", *(part.removeprefix("#") for part in swapped[1].split(","))}
+    forms = Forms(text).forms
+    assert {"/queue/export", "/queue/next", "/queue/filters", f"/cases/{case}/undo"} <= set(forms)
+    told = {at: around for at, around in forms.items() if at not in ("", "/queue", "/search")}
+    assert [at for at, around in told.items() if not around & parts and "sign" not in at] == []
+
+
+class Forms(HTMLParser):
+    """Forms of a page by what they send to, each with the ids of what is around it, its own too."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.forms: dict[str, set[str]] = {}
+        self._open: list[tuple[str, str | None]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open.append((tag, dict(attrs).get("id")))
+        if tag == "form":
+            around = {id for _, id in self._open if id}
+            self.forms[dict(attrs).get("action") or ""] = around
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop()[0] != tag:
+            pass
 
 
 def test_a_lead_assigns_and_a_reviewer_takes(visit: Visit, service: Service) -> None:
@@ -187,6 +275,30 @@ def test_a_disabled_colleague_is_given_nothing(visit: Visit, service: Service) -
     sent = ticks(lead.get("/queue").text)[case]
     assert lead.post("/queue/assign", {"case": [sent], "to": "gone"}).status_code == 400
     assert ">gone<" not in lead.get("/queue").text
+
+
+@pytest.mark.parametrize("change", ["disabled", "demoted"])
+def test_what_was_of_somebody_who_cannot_decide_any_more_is_nobodys(
+    visit: Visit, service: Service, change: str
+) -> None:
+    case = made(service, 1, "account-1/copy").case
+    lead, bob = visit(Role.LEAD, "lea"), visit(Role.REVIEWER, "bob")
+    sent = ticks(lead.get("/queue").text)[case]
+    with service.store.write() as connection:
+        user_of(connection, "ann", Role.REVIEWER)
+    assert lead.post("/queue/assign", {"case": [sent], "to": "ann"}).status_code == 303
+    assert "nothing=" in bob.post("/queue/next").headers["location"]
+    with service.store.write() as connection:
+        ann = users.by_name(connection, "ann")
+        if change == "disabled":
+            users.disable(connection, ann, actor=None)
+        else:
+            users.set_role(connection, ann, Role.READER, actor=None)
+    assert ids(lead.get("/queue?assigned=nobody").text) == [case]
+    assert "assigned to ann" not in lead.get("/queue").text
+    assert case in bob.post("/queue/next").headers["location"]
+    assert bob.post("/queue/assign", {"case": [sent], "to": "bob"}).status_code == 303
+    assert ids(bob.get("/queue?assigned=me").text) == [case]
 
 
 def test_a_filter_with_a_name_is_the_teams_or_ones_own(visit: Visit, service: Service) -> None:

@@ -15,6 +15,7 @@ from tests.web.cases_made import HUB, SECRETS, Made
 from tests.web.test_notice_pages import confirm, drafted
 from tests.web.visitors import Visitor
 
+from reseen.review import queue
 from reseen.review.roles import Role
 from reseen.store import audit
 from reseen.web.service import Service
@@ -114,6 +115,19 @@ def test_a_form_that_makes_no_sense_keeps_what_was_typed(
     swapped = lead.post("/reports", {"since": "2026-02-02", "until": "2026-02-01"})
     assert "the last day is before the first" in swapped.text
     assert lead.post("/reports", {"case": "cs-000000000000"}).status_code == 404
+
+
+def test_the_line_of_an_export_counts_what_left(
+    world: tuple[Visitor, Made, Made], service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "COUNTED", 1)
+    lead = world[0]
+    assert (
+        len(lines(lead.post("/queue/export", {"format": "jsonl", "filter": "state=any"}).text)) == 2
+    )
+    with service.store.read() as connection:
+        (told,) = [x.details for x in audit.every(connection) if x.subject == "queue"]
+    assert told["cases"] == 2
 
 
 def test_the_queue_is_exported_by_its_filter(

@@ -8,7 +8,7 @@ lead's.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reseen.errors import InputError
@@ -16,14 +16,14 @@ from reseen.report import tables
 from reseen.report.rows import Cell
 from reseen.review import queue
 from reseen.review.case_filter import CaseFilter
+from reseen.review.queue_entries import entries
 from reseen.review.roles import Role, Who
 from reseen.store import audit
-from reseen.store.database import Store
+from reseen.store.database import Store, chunks
 
 FORMATS = ("csv", "jsonl", "xlsx")
 MOST = 100_000
 """Cases in one file."""
-_AT_ONCE = 500
 FIELDS = (
     *("case", "removal", "rung", "cosine", "why", "state", "verdict", "false_hash", "fallen"),
     *("files", "live", "reach", "opened_at", "claimed_by", "hub", "repo"),
@@ -37,15 +37,15 @@ def made(store: Store, which: CaseFilter, who: Who, format: str, *, locations: b
     if format not in FORMATS:
         raise InputError("cases are not exported in this form", remedy=f"{', '.join(FORMATS)}.")
     with store.read() as connection:
-        total = queue.queue(connection, which, who, offset=0, most=1).total
+        pks = queue.in_order(connection, which, who, most=MOST)
     with store.write() as connection:
         audit.write(
             *(connection, "export", "queue"),
-            actor=who.actor, format=format, cases=min(total, MOST), locations=locations,
+            actor=who.actor, format=format, cases=len(pks), locations=locations,
         )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="reseen-") as folder:
         path = Path(folder) / "cases"
-        rows = _rows(store, which, who, locations)
+        rows = _rows(store, pks, locations)
         if format == "csv":
             tables.write_csv(path, rows, FIELDS)
         elif format == "jsonl":
@@ -55,14 +55,10 @@ def made(store: Store, which: CaseFilter, who: Who, format: str, *, locations: b
         return path.read_bytes()
 
 
-def _rows(store: Store, which: CaseFilter, who: Who, locations: bool) -> Iterator[dict[str, Cell]]:
+def _rows(store: Store, pks: Sequence[int], locations: bool) -> Iterator[dict[str, Cell]]:
     with store.read() as connection:
-        place, given, more = None, 0, True
-        while more and given < MOST:
-            found = queue.queue(connection, which, who, place=place, most=_AT_ONCE)
-            given += len(found.entries)
-            place, more = found.on, found.on is not None
-            for case in found.entries:
+        for chunk in chunks(pks):
+            for case in entries(connection, chunk):
                 yield {
                     "case": case.id,
                     "removal": case.removal,

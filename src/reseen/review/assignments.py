@@ -1,5 +1,6 @@
 """Whose a case is: a lead gives it to a colleague, a reviewer takes it. It says who should look,
-and keeps nobody from deciding: that is a claim's.
+and keeps nobody from deciding: that is a claim's. What is of a colleague who cannot decide (any
+more) is nobody's, for as long as that is so.
 
 What comes in: cases and a colleague. What goes out: rows that say whose they are, and a line of the
 log for each that changed.
@@ -8,18 +9,39 @@ log for each that changed.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from reseen.errors import AccessError, InputError
 from reseen.review import cases, users
 from reseen.review.roles import Role, Who
 from reseen.store import audit
 from reseen.store.database import chunks, now, upsert
-from reseen.store.queue_schema import assignments
+from reseen.store.queue_schema import assignments as table
+from reseen.store.service_schema import users as users_table
 
 MOST = 500
 """Cases that are given in one go."""
+_ABLE = [role.label for role in Role if role >= Role.REVIEWER]
+
+
+def colleagues(connection: Connection) -> list[str]:
+    """Who may decide, by name."""
+    return [user.name for user in users.every(connection) if _able(user)]
+
+
+def standing(*columns: ColumnElement[Any]) -> Select[Any]:
+    """The assignments that hold: the case of each, and these columns of it and of its colleague."""
+    return (
+        select(table.c.case_pk, *columns)
+        .join(users_table, users_table.c.pk == table.c.user_pk)
+        .where(users_table.c.disabled_at.is_(None), users_table.c.role.in_(_ABLE))
+    )
+
+
+def _able(user: users.User) -> bool:
+    return user.disabled_at is None and user.role >= Role.REVIEWER
 
 
 def assign(
@@ -38,10 +60,10 @@ def assign(
             remedy=f"Tick at least one, and at most {MOST:,}.",
         )
     colleague = None if to is None else users.by_name(connection, to)
-    if colleague is not None and (colleague.disabled_at or colleague.role < Role.REVIEWER):
+    if colleague is not None and not _able(colleague):
         raise InputError("this colleague cannot decide cases", remedy="Choose a reviewer.")
     owner = None if colleague is None else colleague.pk
-    rows = [cases.row(connection, id) for id in dict.fromkeys(case_ids)]
+    rows = cases.rows(connection, case_ids)
     was = _owners(connection, [row.pk for row in rows])
     changed = [row for row in rows if was.get(row.pk) != owner]
     if who.role < Role.LEAD:
@@ -55,12 +77,12 @@ def assign(
     pks = [row.pk for row in changed]
     if owner is None:
         for chunk in chunks(pks):
-            connection.execute(assignments.delete().where(assignments.c.case_pk.in_(chunk)))
+            connection.execute(table.delete().where(table.c.case_pk.in_(chunk)))
     else:
         new = [{"case_pk": pk, "user_pk": owner, "by_pk": who.pk, "at": at} for pk in pks]
         if new:
             upsert(
-                *(connection, assignments, new),
+                *(connection, table, new),
                 key=("case_pk",),
                 update=("user_pk", "by_pk", "at"),
             )
@@ -72,7 +94,7 @@ def assign(
 def _owners(connection: Connection, case_pks: Collection[int]) -> dict[int, int]:
     found: dict[int, int] = {}
     for chunk in chunks(case_pks):
-        query = select(assignments.c.case_pk, assignments.c.user_pk)
-        rows = connection.execute(query.where(assignments.c.case_pk.in_(chunk)))
+        query = standing(table.c.user_pk).where(table.c.case_pk.in_(chunk))
+        rows = connection.execute(query)
         found.update(dict(rows.all()))
     return found

@@ -15,11 +15,10 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from reseen.records import Rung
 from reseen.registry.claims import of_list
-from reseen.review import cases
+from reseen.review import assignments, cases
 from reseen.review.roles import Who
 from reseen.review.verdicts import CaseState, Verdict
-from reseen.store import ids, schema
-from reseen.store.queue_schema import assignments
+from reseen.store import ids, queue_schema, schema
 from reseen.store.service_schema import cases as table
 from reseen.store.service_schema import decisions, users
 
@@ -231,12 +230,11 @@ def conditions(which: CaseFilter, who: Who | None, at: int) -> list[ColumnElemen
 
 
 def _assigned_to(whose: str, who: Who | None) -> ColumnElement[bool]:
-    theirs = select(assignments.c.case_pk)
+    theirs, owner = assignments.standing(), queue_schema.assignments.c
     if whose == "nobody":
-        return ~theirs.where(assignments.c.case_pk == table.c.pk).exists()
+        return ~theirs.where(owner.case_pk == table.c.pk).exists()
     if whose == "me":
-        theirs = theirs.where(assignments.c.user_pk == (who.pk if who is not None else -1))
+        theirs = theirs.where(owner.user_pk == (who.pk if who is not None else -1))
     else:
-        named = select(users.c.pk).where(users.c.name == whose[1:])
-        theirs = theirs.where(assignments.c.user_pk.in_(named))
+        theirs = theirs.where(users.c.name == whose[1:])
     return table.c.pk.in_(theirs)

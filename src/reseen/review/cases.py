@@ -210,10 +210,20 @@ def stands(connection: Connection, pks: Iterable[int]) -> dict[int, CaseStatus]:
 
 def row(connection: Connection, case: str) -> Row[Any]:
     """A case's row. Raises NotFound."""
-    found = connection.execute(select(cases).where(cases.c.id == ids.given(case))).one_or_none()
-    if found is None:
-        raise NotFound.of("case", case, "The queue shows those that there are.")
-    return found
+    return rows(connection, [case])[0]
+
+
+def rows(connection: Connection, case_ids: Iterable[str]) -> list[Row[Any]]:
+    """Cases' rows, in this order, each once. Raises NotFound."""
+    wanted = list(dict.fromkeys(case_ids))
+    found: dict[str, Row[Any]] = {}
+    for chunk in chunks(ids.given(id) for id in wanted):
+        query = select(cases).where(cases.c.id.in_(chunk))
+        found.update((row.id, row) for row in connection.execute(query))
+    for id in wanted:
+        if ids.given(id) not in found:
+            raise NotFound.of("case", id, "The queue shows those that there are.")
+    return [found[ids.given(id)] for id in wanted]
 
 
 def id_of(secret: bytes, removal: str, hub: str, type: str, repo: str, again: int = 0) -> str:

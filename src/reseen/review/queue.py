@@ -17,13 +17,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
 from reseen.records import Rung
+from reseen.review import assignments
 from reseen.review.case_filter import CaseFilter, conditions
 from reseen.review.queue_entries import QueueEntry, entries
 from reseen.review.roles import Who
 from reseen.review.verdicts import CaseState, Verdict
-from reseen.store import ids, schema
+from reseen.store import ids, queue_schema, schema
 from reseen.store.database import now
-from reseen.store.queue_schema import assignments
 from reseen.store.service_schema import case_sightings, decisions
 from reseen.store.service_schema import cases as table
 
@@ -60,6 +60,8 @@ class QueuePlace:
         return cls(strength, reach, opened_at, pk, before) if small else None
 
     def __str__(self) -> str:
+        if self.strength == _END:
+            return "end"
         return f"{self.strength}.{self.reach}.{self.opened_at}.{self.pk}"
 
     def beyond(self) -> list[ColumnElement[bool]]:
@@ -75,17 +77,21 @@ class QueuePlace:
         return [and_(*same[: 3 - n], step) for n, step in enumerate(steps)]
 
 
+LAST = QueuePlace(_END, 0, 0, 0, before=True)
+"""What comes last of all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A part of the queue."""
 
-    entries: tuple[QueueEntry, ...]
-    total: int
+    entries: tuple[QueueEntry, ...] = ()
+    total: int = 0
     """Cases that the filter lets through, up to `COUNTED`."""
-    refuted: int
+    refuted: int = 0
     """Those that reading refuted: the last ones; up to `COUNTED` again."""
-    offset: int
-    most: int
+    offset: int = 0
+    most: int = MOST
     more: bool = False
     """There are more than `total`."""
     on: QueuePlace | None = None
@@ -126,8 +132,8 @@ def queue(
     at: int | None = None,
     place: QueuePlace | None = None,
 ) -> Page:
-    """The cases from `offset` on, strongest first; or those that come after a place, or before it.
-    `who`: for what is claimed by me or others."""
+    """The cases from `offset` on, strongest first; or those that come after a place, or before it;
+    where there are none any more, the first. `who`: for what is claimed by me or others."""
     at = now() if at is None else at
     most, offset = min(max(most, 1), MOST), min(max(offset, 0), COUNTED)
     total = _count(connection, which, who, at)
@@ -135,7 +141,8 @@ def queue(
     rows: Sequence[Any] = []
     if total and place is not None:
         rows = _beside(connection, which, who, at, place, most + 1)
-    elif total:
+        place = place if rows else None
+    if total and place is None:
         rows = walk(connection, which, who, at, offset, most + 1)
     there, rows = len(rows) > most, rows[:most]
     backwards = place is not None and place.before
@@ -148,6 +155,11 @@ def queue(
     found = entries(connection, [row.pk for row in rows], at=at)
     kept = min(total, COUNTED)
     return Page(tuple(found), kept, min(refuted, COUNTED), offset, most, total > kept, on, back)
+
+
+def in_order(connection: Connection, which: CaseFilter, who: Who, *, most: int) -> list[int]:
+    """The cases (by pk) of a filter, strongest first."""
+    return [row.pk for row in walk(connection, which, who, now(), 0, most)]
 
 
 def next_case(
@@ -173,9 +185,8 @@ def next_case(
     if exclude is not None:
         more.append(table.c.id != ids.given(exclude))
     if which.assigned is None:  # what is somebody else's is left to them
-        others = select(assignments.c.case_pk).where(
-            assignments.c.case_pk == table.c.pk, assignments.c.user_pk != who.pk
-        )
+        owner = queue_schema.assignments.c
+        others = assignments.standing().where(owner.case_pk == table.c.pk, owner.user_pk != who.pk)
         more.append(~others.exists())
     for row in walk(connection, which, who, at, 0, 1, *more):
         found: str | None = connection.scalar(select(table.c.id).where(table.c.pk == row.pk))

@@ -16,11 +16,10 @@ from reseen.observed import sightings
 from reseen.observed.artifacts import instant
 from reseen.records import RepoType, Rung, Sighting
 from reseen.registry.claims import first_list, first_said
-from reseen.review import cases, strength
+from reseen.review import assignments, cases, strength
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import schema
 from reseen.store.database import now
-from reseen.store.queue_schema import assignments
 from reseen.store.service_schema import case_sightings, users
 from reseen.store.service_schema import cases as table
 
@@ -80,18 +79,18 @@ def entries(
     at = now() if at is None else at
     if not pks:
         return []
-    r, m, whose = schema.repositories.c, schema.removals.c, users.alias()
+    r, m = schema.repositories.c, schema.removals.c
+    whose = assignments.standing(users.c.name.label("whose")).subquery()
     query = (
         select(
             *(table, r.type, r.repo, r.downloads, r.likes),
             *(m.id.label("removal"), first_list().label("list"), first_said("site").label("site")),
-            *(m.withdrawn_at, users.c.name.label("holder"), whose.c.name.label("whose")),
+            *(m.withdrawn_at, users.c.name.label("holder"), whose.c.whose),
         )
         .join(schema.repositories, r.pk == table.c.repository_pk)
         .join(schema.removals, m.pk == table.c.removal_pk)
         .outerjoin(users, users.c.pk == table.c.claimed_by)
-        .outerjoin(assignments, assignments.c.case_pk == table.c.pk)
-        .outerjoin(whose, whose.c.pk == assignments.c.user_pk)
+        .outerjoin(whose, whose.c.case_pk == table.c.pk)
         .where(table.c.pk.in_(pks))
     )
     rows = {row.pk: row for row in connection.execute(query)}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from reseen.review.case_filter import CaseFilter
 from reseen.review.queue import walk
@@ -77,12 +77,14 @@ def groups(
 ) -> GroupPage:
     """Groups from `offset` on: by their strongest case, and at equal strength by their number."""
     at = now() if at is None else at
-    rows = walk(connection, which, who, at, 0, LOOKED + 1, columns=_KEYS[by])
+    rows = walk(
+        connection, which, who, at, 0, LOOKED + 1, columns=(table.c.repository_pk, *_KEYS[by])
+    )
     looked = rows[:LOOKED]
     found: dict[tuple[Any, ...], list[Any]] = {}
     unknown = 0
     for row in looked:
-        key = tuple(row[4:])
+        key = tuple(row[-len(_KEYS[by]) :])
         if None in key:
             unknown += 1
         else:
@@ -92,7 +94,7 @@ def groups(
     firsts = entries(connection, [some[0].pk for some in shown], at=at)
     return GroupPage(
         groups=tuple(
-            CaseGroup(first, len(some), _reach(connection, some), _opens(which, by, first))
+            CaseGroup(first, len(some), _reach(some), _opens(which, by, first))
             for first, some in zip(firsts, shown, strict=True)
         ),
         total=len(ordered),
@@ -103,13 +105,9 @@ def groups(
     )
 
 
-def _reach(connection: Connection, rows: Sequence[Any]) -> int:
+def _reach(rows: Sequence[Any]) -> int:
     """Of the repositories of these cases, each once."""
-    if len(rows) == 1:
-        return int(rows[0].reach)
-    pks = [row.pk for row in rows]
-    query = select(table.c.repository_pk, table.c.reach).where(table.c.pk.in_(pks))
-    return sum(dict(connection.execute(query).all()).values())
+    return sum({row.repository_pk: row.reach for row in rows}.values())
 
 
 def _opens(which: CaseFilter, by: str, first: QueueEntry) -> CaseFilter:

@@ -18,7 +18,7 @@ from reseen.errors import AccessError, InputError, ReseenError, SealError
 from reseen.operations import cases as acts
 from reseen.review import account as accounts
 from reseen.review import batch_decisions, campaigns, cases, sample_views
-from reseen.review.case_filter import ALL
+from reseen.review.case_filter import ALL, CaseFilter
 from reseen.review.decide import DecidedBy
 from reseen.review.queue import queue
 from reseen.review.queue_entries import entries
@@ -26,7 +26,7 @@ from reseen.review.roles import Role, Who
 from reseen.review.verdicts import Verdict
 from reseen.web.access import Lead, Reader
 from reseen.web.pages import words
-from reseen.web.pages.queue import offset_of
+from reseen.web.pages.queue_address import QueueAddress, offset_of
 from reseen.web.problems import status_of
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
@@ -130,7 +130,8 @@ def _page(
         waiting = batch_decisions.waiting(connection, hub, account)
         must = batch_decisions.to_be_opened(connection, waiting)
         looked = sample_views.looked_at(connection, must, who)
-        sample = entries(connection, [cases.row(connection, id).pk for id in must[:SHOWN]])
+        sample = entries(connection, [row.pk for row in cases.rows(connection, must[:SHOWN])])
+    open_cases = QueueAddress(CaseFilter(hub=hub, account=account))
     url = f"/accounts/{quote(hub, safe='')}/{quote(account, safe='')}"
     missing = len(must) - len(looked)
     return page(
@@ -142,8 +143,8 @@ def _page(
         campaigns=belongs_to,
         url=url,
         report_url="/reports?" + urlencode({"place": url.removeprefix("/accounts/")}),
-        queue_url="/queue?" + urlencode({"hub": hub, "account": account}),
-        back=urlencode({"hub": hub, "account": account}),
+        queue_url=open_cases.url(),
+        back=open_cases.back,
         problem=(
             None
             if said is None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
@@ -34,15 +34,8 @@ from reseen.review.verdicts import UNDO, CaseState, Verdict
 from reseen.web import blocks
 from reseen.web.access import Reader, Reviewer
 from reseen.web.pages import words
-from reseen.web.pages.queue import (
-    carried_values,
-    go_on,
-    just_done,
-    offset_of,
-    said_of,
-    to_case,
-    to_queue,
-)
+from reseen.web.pages.queue import go_on, just_done, said_of
+from reseen.web.pages.queue_address import Back, QueueAddress, offset_of, see
 from reseen.web.problems import status_of
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
@@ -53,7 +46,6 @@ _READ = (Confirmed.BYTES, Confirmed.CONTRADICTED)
 OTHERS = 8
 """Other cases of the account on a case's page."""
 
-Back = Annotated[str, Form(max_length=4_000)]
 Text = Annotated[str, Form(max_length=20_000)]
 
 
@@ -104,7 +96,7 @@ def look(service: Served, who: Reviewer, id: str, back: Back = "") -> Response:
     """Open a case that is to be decided together with others: that this person has it before them
     is noted, and its page shown."""
     acts.look(service.store, id, who)
-    return to_case(id, back, {"sample": "1"})
+    return _again(id, back)
 
 
 @router.post("/cases/{id}/reveal")
@@ -131,14 +123,14 @@ def claim(
     except Conflict as error:
         written = Written("claim", error=error)
         return _page(request, service, who, id, back, written=written)
-    return to_case(id, back)
+    return _again(id, back)
 
 
 @router.post("/cases/{id}/release")
 def release(service: Served, who: Reviewer, id: str, back: Back = "") -> Response:
     """Let go of the case."""
     acts.release(service.store, id, who)
-    return to_case(id, back)
+    return _again(id, back)
 
 
 @router.post("/cases/{id}/comment")
@@ -151,7 +143,7 @@ def comment(
     except (InputError, SealError) as error:
         written = Written("comment", text=text, error=error)
         return _page(request, service, who, id, back, written=written)
-    return to_case(id, back)
+    return _again(id, back)
 
 
 @router.post("/cases/{id}/read")
@@ -164,7 +156,7 @@ def read(service: Served, who: Reviewer, id: str, back: Back = "") -> Response:
     place = reading.HubPath(case.hub, case.repo)
     if reading.queue_repository(service.store, hubs, place, who) is None:
         raise InputError("no setting names this hub", remedy="See docs/settings.md about hubs.")
-    return to_case(id, back)
+    return _again(id, back)
 
 
 @router.post("/cases/{id}/undo")
@@ -181,7 +173,7 @@ def undo(
         made = acts.undo(service.store, service.keyring, seen, by)
     except (AccessError, Conflict, InputError, SealError) as error:
         return _page(request, service, who, id, form.back, written=form.kept("undo", error))
-    return to_case(id, form.back, said_of(UNDO, made))
+    return _again(id, form.back, said_of(UNDO, made))
 
 
 def _decided(choice: words.Choice) -> None:
@@ -202,7 +194,7 @@ def _decided(choice: words.Choice) -> None:
             return _page(request, service, who, id, form.back, written=kept)
         said = said_of(choice.verdict, made)
         if form.then == "queue":
-            return to_queue(form.back, said)
+            return see(QueueAddress.of(form.back).url(**said))
         return go_on(service, who, form.back, exclude=made.case, said=said)
 
     router.add_api_route(
@@ -229,7 +221,7 @@ def _page(
     written: Written | None = None,
 ) -> Response:
     writes = who.role >= Role.REVIEWER
-    back = urlencode(carried_values(back))
+    here = QueueAddress.of(back)
     with service.store.read() as connection:
         row = cases.row(connection, id)
         case = entries(connection, [row.pk])[0]
@@ -261,7 +253,8 @@ def _page(
         who,
         status=status,
         case=case,
-        back=back,
+        back=here.back,
+        here=urlencode(here.values | _came(back)),
         read_job=read_job,
         may_read=writes
         and case.hub in {stored_name(hub) for hub in hubs}
@@ -278,9 +271,9 @@ def _page(
         may_decide=writes,
         may_take_over=who.role >= Role.LEAD,
         files=files,
-        files_before=_files_url(case.id, back, offset - case_view.FILES) if offset else None,
+        files_before=_files_url(case.id, here.back, offset - case_view.FILES) if offset else None,
         files_after=(
-            _files_url(case.id, back, offset + case_view.FILES)
+            _files_url(case.id, here.back, offset + case_view.FILES)
             if offset + len(files.files) < files.total
             else None
         ),
@@ -291,7 +284,7 @@ def _page(
         pictures=[(block, blocks.picture(block.cells)) for block in like.blocks] if like else [],
         legend=blocks.legend(),
         account_url=account,
-        from_sample="sample" in request.query_params,
+        from_account=bool(_came(back)),
         others=[other for other in others[0] if other.id != case.id][:OTHERS],
         other_total=max(others[1] - 1, 0),
         history=[_line(line, seen, reads=writes) for line in lines],
@@ -303,6 +296,16 @@ def _page(
         undone=last,
         key_groups=(words.CASE_KEYS, words.EVERYWHERE),
     )
+
+
+def _came(back: str) -> dict[str, str]:
+    """Whether one came from an account's page, as a value of this page's address."""
+    return {"from": "account"} if dict(parse_qsl(back)).get("from") == "account" else {}
+
+
+def _again(id: str, back: str, said: dict[str, str] | None = None) -> Response:
+    """The page once more; where one came from is one key away, as before."""
+    return see(QueueAddress.of(back).url_of_case(id, **_came(back), **(said or {})))
 
 
 # -- what the page says --------------------------------------------------------------------------

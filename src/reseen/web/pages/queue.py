@@ -1,41 +1,40 @@
 """The queue: what waits for a decision, and the button that claims the next case.
 
-What comes in: a filter that lives in the address. What goes out: rows, strongest first. The filter
-travels along into a case and back as `back`, always parsed anew: nothing else of it is believed.
+What comes in: a filter that lives in the address. What goes out: rows, strongest first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from reseen.errors import NotFound
 from reseen.operations.cases import claim_next
 from reseen.records import LADDER, Rung
-from reseen.review import cases, decide, saved_filters, users
+from reseen.review import assignments, cases, decide, saved_filters
 from reseen.review.batch_decisions import BatchOutcome
 from reseen.review.case_filter import CaseFilter
-from reseen.review.queue import MOST, Page, QueuePlace, any_at_all, queue
-from reseen.review.queue_groups import GroupPage, grouped, groups
+from reseen.review.queue import LAST, MOST, Page, QueuePlace, any_at_all, queue
+from reseen.review.queue_groups import GroupPage, groups
 from reseen.review.roles import Role, Who
 from reseen.review.sample_views import looked_at
 from reseen.review.verdicts import Verdict
 from reseen.web.access import Reader, Reviewer
 from reseen.web.forms import SentForm
 from reseen.web.pages import words
+from reseen.web.pages.queue_address import Back, QueueAddress, queue_url, see
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
 
 router = APIRouter()
 
 ROWS = 50
-_LONGEST = 4_000
 
 STATES = (
     ("undecided", "undecided"),
@@ -104,28 +103,22 @@ def queue_page(
 ) -> Response:
     """The page for these values of an address, with what was sent from it."""
     sent = sent or QueueForm()
-    which, by = CaseFilter.parse(address), grouped(address.get("group", ""))
-    values = address_of(which, by)
-    place = QueuePlace.parse(address.get("after", ""))
-    place = QueuePlace.parse(address.get("before", ""), before=True) or place
+    here = QueueAddress.parse(address)
+    which, by = here.which, here.by
     one_group = any((which.same, which.removal, which.account))
     with service.store.read() as connection:
-        found = queue(
-            *(connection, which, who),
-            most=MOST if one_group else ROWS,
-            place=None if by else place,
-        )
-        offset = offset_of(address, "offset")
-        some = groups(connection, which, by, who, offset=offset, most=ROWS) if by else None
+        found, some = Page(), None
+        if by:
+            some = groups(connection, which, by, who, offset=here.offset, most=ROWS)
+        else:
+            most = MOST if one_group else ROWS
+            found = queue(connection, which, who, most=most, place=here.place)
         last = just_done(connection, request, who) if sent.outcome is None else None
-        ever = bool(found.total) or any_at_all(connection)
-        team = colleagues(connection)
+        total = found.total if some is None else some.looked
+        ever = bool(total) or any_at_all(connection)
+        team = assignments.colleagues(connection)
         kept = saved_filters.seen_by(connection, who)
         opened = looked_at(connection, [case.id for case in found.entries], who)
-
-    def at(**more: str) -> str:
-        return "/queue?" + urlencode(values | more)
-
     return page(
         request,
         "queue.html",
@@ -157,23 +150,21 @@ def queue_page(
             *((f"@{name}", name) for name in team if name != who.name),
         ],
         team=team,
-        more_open=bool({"live", "mark", "hub", "account", "list", "removal"} & set(values)),
-        query=urlencode(values),
-        saved=[(one, "/queue?" + urlencode(one.values), one.values == values) for one in kept],
+        more_open=bool({"live", "mark", "hub", "account", "list", "removal"} & set(here.choices)),
+        query=urlencode(here.choices),
+        back=here.back,
+        saved=[
+            (one, QueueAddress.parse(one.values).url(), one.values == here.choices) for one in kept
+        ],
         opened=opened,
         groups=some,
         group_words=GROUP_WORDS.get(by or ""),
-        opens=[(group, "/queue?" + urlencode(address_of(group.opens))) for group in some.groups]
-        if some
-        else [],
+        opens=[(group, queue_url(group.opens)) for group in some.groups] if some else [],
         cases=found.entries,
-        total=found.total,
+        total=total,
         more=found.more,
         refuted=found.refuted,
-        first_page=_pages(at, found, offset, some)[0],
-        before=_pages(at, found, offset, some)[1],
-        after=_pages(at, found, offset, some)[2],
-        last_page=_pages(at, found, offset, some)[3],
+        pages=_pages(here, found, some),
         undone=last,
         outcome=sent.outcome,
         form=sent.together,
@@ -205,38 +196,39 @@ def further(which: CaseFilter) -> list[tuple[str, str, str]]:
     return [(name, values[name], said) for name, said in words_of.items() if name in values]
 
 
-def _pages(
-    at: Callable[..., str], found: Page, offset: int, grouping: GroupPage | None
-) -> tuple[str | None, ...]:
-    """Addresses of the first page, that before, the next and the last; None for what is shown."""
+@dataclass(frozen=True, slots=True)
+class OtherPages:
+    """Addresses of other pages; None for what is shown, or is not there."""
+
+    first: str | None = None
+    before: str | None = None
+    after: str | None = None
+    last: str | None = None
+
+
+def _pages(here: QueueAddress, found: Page, grouping: GroupPage | None) -> OtherPages:
+    def at(place: QueuePlace | None, offset: int = 0) -> str:
+        return replace(here, place=place, offset=offset).url()
+
     if grouping is not None:
-        end = offset + len(grouping.groups)
-        before = at(offset=str(max(offset - ROWS, 0))) if offset else None
-        return None, before, at(offset=str(end)) if end < grouping.total else None, None
-    return (
-        at() if found.back else None,
-        at(before=str(found.back)) if found.back else None,
-        at(after=str(found.on)) if found.on else None,
-        at(before="end") if found.on else None,
+        start, end = here.offset, here.offset + len(grouping.groups)
+        return OtherPages(
+            before=at(None, max(start - ROWS, 0)) if start else None,
+            after=at(None, end) if end < grouping.total else None,
+        )
+    return OtherPages(
+        first=at(None) if found.back else None,
+        before=at(found.back) if found.back else None,
+        after=at(found.on) if found.on else None,
+        last=at(LAST) if found.on else None,
     )
-
-
-def address_of(which: CaseFilter, by: str | None = None) -> dict[str, str]:
-    """The values of the queue's address."""
-    return which.values() | ({} if by is None else {"group": by})
-
-
-def colleagues(connection: Connection) -> list[str]:
-    """Who may decide, by name."""
-    able = (user for user in users.every(connection) if user.role >= Role.REVIEWER)
-    return sorted(user.name for user in able if user.disabled_at is None)
 
 
 @router.post("/queue/next")
 def next_case(
     service: Served,
     who: Reviewer,
-    back: Annotated[str, Form(max_length=_LONGEST)] = "",
+    back: Back = "",
     after: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """Claim the next case of this filter, and go there."""
@@ -252,38 +244,11 @@ def go_on(
     said: dict[str, str] | None = None,
 ) -> Response:
     """To the next case, claimed; where there is none, back to the queue, which says so."""
-    which, values = carried(back), carried_values(back)
-    claim = claim_next(service.store, which, who, exclude=exclude)
-    more = said or {}
+    here, more = QueueAddress.of(back), said or {}
+    claim = claim_next(service.store, here.which, who, exclude=exclude)
     if claim is None:
-        return _to("/queue", values | more | {"nothing": ""})
-    return _to(f"/cases/{claim.case}", values | more)
-
-
-def carried(back: str) -> CaseFilter:
-    """The filter that came along in an address or a form: of all that stands there, only what a
-    filter understands."""
-    return CaseFilter.parse(dict(parse_qsl(back)))
-
-
-def carried_values(back: str) -> dict[str, str]:
-    """The same with how the queue was grouped, as values of an address."""
-    given = dict(parse_qsl(back))
-    return address_of(CaseFilter.parse(given), grouped(given.get("group", "")))
-
-
-def to_queue(back: str, said: dict[str, str] | None = None) -> Response:
-    """Back to the queue as it was."""
-    return _to("/queue", carried_values(back) | (said or {}))
-
-
-def to_case(case: str, back: str, said: dict[str, str] | None = None) -> Response:
-    """To a case, from which the same queue is one key away."""
-    return _to(f"/cases/{case}", carried_values(back) | (said or {}))
-
-
-def _to(path: str, values: dict[str, str]) -> Response:
-    return RedirectResponse(path + ("?" + urlencode(values) if values else ""), status_code=303)
+        return see(here.url(**more, nothing=""))
+    return see(here.url_of_case(claim.case, **more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,9 +280,3 @@ def just_done(connection: Connection, request: Request, who: Who) -> JustDone | 
 def said_of(verdict: str, made: decide.Decision) -> dict[str, str]:
     """For the next page's address: what was done, and where. Opaque ids and known words only."""
     return {"done": verdict, "of": made.case, "version": str(made.version)}
-
-
-def offset_of(address: Mapping[str, str], name: str) -> int:
-    """A number in the address; 0 for anything else."""
-    given = address.get(name, "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0

@@ -8,10 +8,9 @@ what was typed and what is wrong with it. Which cases may be confirmed together 
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from reseen.errors import AccessError, InputError, NotFound, SealError
 from reseen.operations import cases as acts
@@ -22,12 +21,12 @@ from reseen.web.access import Reviewer
 from reseen.web.forms import SentForm
 from reseen.web.pages import words
 from reseen.web.pages.account import versions_of
-from reseen.web.pages.queue import QueueForm, carried_values, queue_page
+from reseen.web.pages.queue import QueueForm, queue_page
+from reseen.web.pages.queue_address import Back, QueueAddress, see
 from reseen.web.service import Served
 
 router = APIRouter()
 
-Back = Annotated[str, Form(max_length=4_000)]
 Ticked = Annotated[list[str], Form(max_length=500)]
 Text = Annotated[str, Form(max_length=20_000)]
 
@@ -56,7 +55,7 @@ def _decided(choice: words.Choice) -> None:
             sent = QueueForm(form)
         else:
             sent = QueueForm(outcome=outcome)
-        return queue_page(request, service, who, carried_values(back), sent)
+        return queue_page(request, service, who, QueueAddress.of(back).values, sent)
 
     router.add_api_route(
         f"/queue/{choice.route}",
@@ -83,7 +82,9 @@ def undo(
     """Take back what was decided together."""
     by = DecidedBy(who, "All taken back at once")
     outcome = acts.undo_together(service.store, service.keyring, batch, by)
-    return queue_page(request, service, who, carried_values(back), QueueForm(outcome=outcome))
+    return queue_page(
+        request, service, who, QueueAddress.of(back).values, QueueForm(outcome=outcome)
+    )
 
 
 @router.post("/queue/assign")
@@ -102,8 +103,8 @@ def assign(
         acts.assign(service.store, list(versions_of(" ".join(case))), to or None, who)
     except (AccessError, InputError, NotFound) as error:
         form.wrong["to" if case else ""] = error
-        return queue_page(request, service, who, carried_values(back), QueueForm(form))
-    return _back(back)
+        return queue_page(request, service, who, QueueAddress.of(back).values, QueueForm(form))
+    return see(QueueAddress.of(back).url())
 
 
 @router.post("/queue/filters")
@@ -116,23 +117,18 @@ def keep(
     back: Back = "",
 ) -> Response:
     """Keep the filter that is shown under a name."""
-    values = carried_values(back)
+    here = QueueAddress.of(back)
     form = SentForm({"name": name, "shared": shared})
     try:
-        acts.save_filter(service.store, name, values, who, shared=shared == "yes")
+        acts.save_filter(service.store, name, here.choices, who, shared=shared == "yes")
     except InputError as error:
         form.wrong["name"] = error
-        return queue_page(request, service, who, values, QueueForm(naming=form))
-    return _back(back)
+        return queue_page(request, service, who, here.values, QueueForm(naming=form))
+    return see(here.url())
 
 
 @router.post("/queue/filters/{id}/delete")
 def forget(service: Served, who: Reviewer, id: str, back: Back = "") -> Response:
     """Take a filter with a name away."""
     acts.delete_filter(service.store, id, who)
-    return _back(back)
-
-
-def _back(back: str) -> Response:
-    values = carried_values(back)
-    return RedirectResponse("/queue" + ("?" + urlencode(values) if values else ""), 303)
+    return see(QueueAddress.of(back).url())

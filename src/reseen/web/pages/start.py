@@ -4,8 +4,6 @@ work, the steps to begin.
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -14,7 +12,6 @@ from reseen.observed import blind_spots, hubs_seen
 from reseen.operations import jobs
 from reseen.registry import list_looks
 from reseen.review import corrections, overview
-from reseen.review.case_filter import CaseFilter
 from reseen.review.queue import any_at_all
 from reseen.review.roles import Role
 from reseen.scan import looks
@@ -24,6 +21,7 @@ from reseen.web.access import Reader
 from reseen.web.access.auth_middleware import to_prove
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.pages import words
+from reseen.web.pages.queue_address import queue_url
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -32,12 +30,6 @@ router = APIRouter()
 LISTS = 8
 """Lists that are named."""
 JOBS = 5
-
-
-def queue_of(which: CaseFilter) -> str:
-    """The address of the queue that shows these cases."""
-    values = which.values()
-    return "/queue" + (f"?{urlencode(values)}" if values else "")
 
 
 @router.get("/")
@@ -77,7 +69,7 @@ def shown(request: Request, service: Served, who: Reader, form: SentForm) -> Res
         jobs=asked,
         weeks=by_week,
         picture=weeks.picture(by_week),
-        queue_of=queue_of,
+        queue_of=queue_url,
         ages=overview.AGES,
         verdicts=words.VERDICTS,
         held=overview.HELD,
