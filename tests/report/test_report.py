@@ -32,7 +32,15 @@ from reseen.records import (
 )
 from reseen.report import figures, in_words, pdf, pdf_report, tables
 from reseen.report.blind_rows import BLIND_FIELDS, SCAN_FIELDS, blind_rows, scan_rows
-from reseen.report.gather import Findings, ScanLine, by_account, by_month, by_removal, totals
+from reseen.report.gather import (
+    Findings,
+    ReportScope,
+    ScanLine,
+    by_account,
+    by_month,
+    by_removal,
+    totals,
+)
 from reseen.report.html import MOST_ROWS, render
 from reseen.report.rows import FIELDS, LOCATION_FIELDS, row
 from reseen.store.private_files import private
@@ -437,16 +445,53 @@ def test_who_put_the_same_up_again_is_drawn_and_the_rest_is_said() -> None:
         for n in range(400)
     ]
     found = findings(many)
-    order = [group.label for group in by_removal(found.seen_again)]
-    grid = figures.grid(found, order, locations=False)
+    grid = figures.grid(found, locations=False)
     assert grid is not None
     assert (len(grid.rows), len(grid.models)) == (figures.MOST_ACCOUNTS, figures.MOST_MODELS)
     assert grid.left_out == "Not drawn: 7 more accounts and 10 more models."
     assert grid.title.startswith("37 accounts hold more than one removed model")
-    assert grid.rows[0][0] == "account 1"
     page = render(found, locations=False)
     assert grid.title in page
-    assert figures.grid(findings([sighting()]), ["rm-00000001"], locations=True) is None
+    assert figures.grid(findings([sighting()]), locations=True) is None
+
+
+def test_an_account_has_one_number_wherever_it_stands() -> None:
+    """Whoever holds most models is not whoever has most files."""
+    files = [sighting(n, removal="rm-00000001", repo="many-files/LORA") for n in range(5)]
+    models = [sighting(10 + n, removal=f"rm-{n:08d}", repo="many-models/LORA") for n in range(3)]
+    found = findings([*files, *models])
+    table = by_account(found.seen_again, locations=True)
+    assert [group.label.split()[0] for group in table] == ["many-files", "many-models"]
+    grid = figures.grid(found, locations=False)
+    assert grid is not None
+    assert [(label, models) for label, models, _ in grid.rows] == [
+        ("account 2", 3),
+        ("account 1", 1),
+    ]
+
+
+def test_a_report_of_a_part_counts_that_part_alone() -> None:
+    part = ReportScope(ids=frozenset({"sg-000000000001"}), within=" in case cs-1")
+    found = replace(findings([sighting(1)]), scope=part)
+    assert in_words.headline(found) == (
+        "1 removed model was seen again in case cs-1: 1 only by the hub's word."
+    )
+    assert [(one.count, one.kind) for one in figures.bar(found)] == [(1, "word")]
+    page = render(found, locations=False)
+    assert "<figcaption>1 removed model was seen again in case cs-1</figcaption>" in page
+    assert "File by file" not in page
+    assert "No scan is on record" not in page
+    none = replace(found, sightings=())
+    assert in_words.headline(none) == "No removed model was seen again in case cs-1."
+    assert figures.bar(none) == ()
+
+
+def test_what_a_person_said_has_one_word_in_every_report() -> None:
+    said = {"sg-000000000001": "confirm", "sg-000000000002": "not-this-model"}
+    found = replace(findings([sighting(n) for n in range(4)]), decided=said)
+    words = [in_words.decided(found, one) for one in found.sightings]
+    assert words == ["not yet", "confirmed", "not this model", "not yet"]
+    assert in_words.decided(found, sighting(5, withdrawn=True)) == "does not count"
 
 
 def test_a_pdf_says_the_same_and_breaks_on_nothing() -> None:

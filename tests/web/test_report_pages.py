@@ -5,19 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from urllib.parse import quote
 
 import pytest
 from openpyxl import load_workbook
+from sqlalchemy import Connection, select
 from tests.web import cases_made
 from tests.web.cases_made import HUB, SECRETS, Made
 from tests.web.test_notice_pages import confirm, drafted
 from tests.web.visitors import Visitor
 
-from reseen.review import queue
+from reseen.observed import blind_spots
+from reseen.operations import reports
+from reseen.records import BlindSpot
+from reseen.review import queue, said
 from reseen.review.roles import Role
-from reseen.store import audit
+from reseen.store import audit, schema
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]
@@ -128,6 +133,89 @@ def test_the_line_of_an_export_counts_what_left(
     with service.store.read() as connection:
         (told,) = [x.details for x in audit.every(connection) if x.subject == "queue"]
     assert told["cases"] == 2
+
+
+def field_of(answer: str) -> str:
+    (field,) = re.findall(r'id="(\w+)-wrong"', answer)
+    return field
+
+
+def test_what_is_not_there_is_said_at_its_field(world: tuple[Visitor, Made, Made]) -> None:
+    lead, mine, _ = world
+    nobody = {"case": "cs-000000000000", "notice": "nt-000000000000", "campaign": "cp-00000000"}
+    for field, value in nobody.items():
+        answer = lead.post("/reports", {"format": "csv", field: value})
+        assert answer.status_code == 404
+        assert field_of(answer.text) == field
+        assert f'value="{value}"' in answer.text
+    place = f"{HUB}/{ACCOUNT}"
+    both = lead.post("/reports", {"format": "csv", "case": mine.case, "place": place})
+    assert both.status_code == 400
+    assert "a report is about one case, account, notice or campaign" in both.text
+
+
+def test_a_report_of_one_case_says_nothing_of_what_nobody_judged_elsewhere(
+    world: tuple[Visitor, Made, Made], service: Service, visit: Visit
+) -> None:
+    _, mine, other = world
+    with service.store.write() as connection:
+        a, r = schema.artifacts.c, schema.repositories.c
+        pks = connection.scalars(
+            select(a.pk)
+            .join(schema.repositories, r.pk == a.repository_pk)
+            .where(r.repo == other.repo)
+        ).all()
+        spot = BlindSpot("sample", "A sample reason")
+        blind_spots.keep(connection, {pk: [spot] for pk in pks})
+    whole = visit(Role.LEAD).post("/reports", {"format": "html", "locations": "yes"}).text
+    assert "A sample reason" in whole
+    reviewer = visit(Role.REVIEWER)
+    for form in (
+        {"case": mine.case},
+        {"place": f"{HUB}/{ACCOUNT}"},
+        {"case": mine.case, "since": "2001-01-01"},
+    ):
+        page = reviewer.post("/reports", {"format": "html", "locations": "yes", **form})
+        assert page.status_code == 200
+        assert mine.repo in page.text
+        assert "A sample reason" not in page.text
+        assert other.repo not in page.text
+
+
+def test_a_report_is_bounded_and_reads_decisions_where_it_says_them(
+    world: tuple[Visitor, Made, Made], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead, mine, _ = world
+    asked: list[object] = []
+    of_sightings = said.of_sightings
+
+    def counted(connection: Connection, ids: Collection[str] | None = None) -> object:
+        asked.append(ids)
+        return of_sightings(connection, ids)
+
+    monkeypatch.setattr(said, "of_sightings", counted)
+    for form in ("csv", "jsonl", "xlsx"):
+        assert lead.post("/reports", {"format": form}).status_code == 200
+    assert asked == []
+    assert lead.post("/reports", {"format": "html", "case": mine.case}).status_code == 200
+    assert len(asked) == 1
+    assert asked[0] is not None, "of the case alone"
+    monkeypatch.setattr(reports, "MOST", 1)
+    answer = lead.post("/reports", {"format": "csv"})
+    assert answer.status_code == 400
+    assert "this report would hold 2 sightings" in answer.text
+    assert lead.post("/reports", {"format": "csv", "case": mine.case}).status_code == 200
+
+
+def test_an_old_repository_without_an_owner_is_in_the_report_of_its_account(
+    visit: Visit, service: Service
+) -> None:
+    lead, made = visit(Role.LEAD), cases_made.made(service, 5, "ownerless")
+    place = {"format": "jsonl", "place": f"{HUB}/ownerless"}
+    (row,) = lines(lead.post("/reports", place).text)
+    assert row["removal"] == made.removal
+    days = place | {"since": "2001-01-01", "until": "2001-12-31"}
+    assert lead.post("/reports", days).text == ""
 
 
 def test_the_queue_is_exported_by_its_filter(

@@ -54,7 +54,7 @@ def report(out: Path, format_: str | None, locations: bool, blind: bool, db: str
         if locations:
             must_record(store, "locations are not written")
         asked = ReportAsked(chosen, locations=locations)
-        findings = reports.found(store, asked, files=chosen == "html")
+        findings = reports.found(store, asked)
         with private(out) as path, store.read() as connection:
             not_read = blind_rows(blind_spots.files(connection), locations=locations)
             if not blind:

@@ -54,10 +54,13 @@ GONE = (SightingState.GONE, SightingState.DISABLED)
 class SightingFilter:
     """Which sightings; all that is given must hold."""
 
+    ids: frozenset[str] | None = None
+    """These; at most as many as one `IN (...)` holds."""
     removal: str | None = None
     hub: str | None = None
     repo: str | None = None
     author: str | None = None
+    """An account, as `records.account_of` says whose a repository is."""
     rung: Rung | None = None
     """At least this."""
     rungs: frozenset[Rung] | None = None
@@ -65,6 +68,8 @@ class SightingFilter:
     states: frozenset[SightingState] | None = None
     since: int | None = None
     """First seen at or after (microseconds)."""
+    until: int | None = None
+    """First seen before (microseconds)."""
     seen_since: int | None = None
     """Last seen at or after (microseconds)."""
     scan_pk: int | None = None
@@ -391,6 +396,8 @@ def _is_never_read_too() -> ColumnElement[bool]:
 
 def _narrowed(query: Select[Any], which: SightingFilter) -> Select[Any]:
     s, r, m = schema.sightings.c, schema.repositories.c, schema.removals.c
+    if which.ids is not None:
+        query = query.where(s.id.in_(sorted(which.ids)))
     if which.removal is not None:
         query = query.where(m.id == ids.given(which.removal))
     if which.hub is not None:
@@ -399,7 +406,8 @@ def _narrowed(query: Select[Any], which: SightingFilter) -> Select[Any]:
         query = query.where(r.repo == which.repo)
     if which.author is not None:
         prefix = which.author + "/"
-        query = query.where(func.substr(r.repo, 1, len(prefix)) == prefix)
+        mine = or_(r.repo == which.author, func.substr(r.repo, 1, len(prefix)) == prefix)
+        query = query.where(mine)
     if which.rung is not None:
         query = query.where(s.rung >= int(which.rung))
     if which.rungs is not None:
@@ -408,6 +416,8 @@ def _narrowed(query: Select[Any], which: SightingFilter) -> Select[Any]:
         query = query.where(s.state.in_(sorted(state.value for state in which.states)))
     if which.since is not None:
         query = query.where(s.first_seen >= which.since)
+    if which.until is not None:
+        query = query.where(s.first_seen < which.until)
     if which.seen_since is not None:
         query = query.where(s.last_seen >= which.seen_since)
     if which.scan_pk is not None:

@@ -9,33 +9,41 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from reseen.errors import InputError
 from reseen.observed import blind_spots
+from reseen.observed.sightings import SightingFilter
 from reseen.operations import exports
-from reseen.report import pdf, pdf_report, tables
+from reseen.report import gather, pdf, pdf_report, tables
 from reseen.report.blind_rows import BLIND_FIELDS, SCAN_FIELDS, blind_rows, scan_rows
-from reseen.report.gather import EVERYTHING, Findings, ReportScope, gather
+from reseen.report.gather import EVERYTHING, Findings, ReportScope
 from reseen.report.rows import row
-from reseen.review import case_view, notice_read, said
+from reseen.review import campaign_view, campaigns, case_view, notice_read, said
 from reseen.review import cases as case_rows
 from reseen.review.roles import Role, Who
 from reseen.store.database import Store
 
 FORMATS = ("html", "csv", "jsonl", "xlsx", "pdf")
+IN_WORDS = frozenset({"html", "pdf"})
+"""Those that say what people decided."""
+MOST = 100_000
+"""Sightings in one report that a page makes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportAsked:
-    """What somebody wants a report about: at most one of case, account and notice."""
+    """What somebody wants a report about: at most one of case, account, notice and campaign."""
 
     format: str = "html"
     case: str = ""
     hub: str = ""
     account: str = ""
     notice: str = ""
+    campaign: str = ""
     since: date | None = None
     until: date | None = None
     """The last day."""
@@ -53,7 +61,8 @@ def needs(asked: ReportAsked) -> Role:
 
 
 def made(store: Store, asked: ReportAsked, who: Who, font: Path | None = None) -> bytes:
-    """The report as bytes. Raises AccessError, NotFound, and InputError for what makes no sense."""
+    """The report as bytes. Raises AccessError, NotFound, and InputError for what makes no sense or
+    is too much."""
     who.must_be(needs(asked))
     if asked.format not in FORMATS:
         raise InputError("no report is written in this form", remedy=f"{', '.join(FORMATS)}.")
@@ -62,7 +71,15 @@ def made(store: Store, asked: ReportAsked, who: Who, font: Path | None = None) -
             "PDFs need the extra `pdf`, which is not installed",
             remedy="Install reseen[pdf], or print the HTML report.",
         )
-    findings = found(store, asked, files=asked.format == "html")
+    scope = _scope(store, asked)
+    with store.read() as connection:
+        total = gather.count(connection, scope)
+    if total > MOST:
+        raise InputError(
+            f"this report would hold {total:,} sightings, and one from the page {MOST:,} at most",
+            remedy="Ask for fewer days, or for one account; `reseen report` has no such bound.",
+        )
+    findings = _found(store, asked, scope)
     exports.report(
         *(store, asked.format, len(findings.sightings), _what(asked)),
         locations=asked.locations, by=who,
@@ -73,11 +90,20 @@ def made(store: Store, asked: ReportAsked, who: Who, font: Path | None = None) -
         return path.read_bytes()
 
 
-def found(store: Store, asked: ReportAsked, *, files: bool) -> Findings:
-    """What a report is about. Raises NotFound, and InputError for days in the wrong order."""
+def found(store: Store, asked: ReportAsked) -> Findings:
+    """What a report is about, however much. Raises NotFound, and InputError for what makes no
+    sense."""
+    return _found(store, asked, _scope(store, asked))
+
+
+def _found(store: Store, asked: ReportAsked, scope: ReportScope) -> Findings:
+    findings = gather.gather(store, files=asked.format == "html", scope=scope)
+    if asked.format not in IN_WORDS:
+        return findings
     with store.read() as connection:
-        decided = {id: verdict.value for id, verdict in said.of_sightings(connection).items()}
-    return gather(store, files=files, scope=_scope(store, asked), decided=decided)
+        ids = None if scope.everything else [one.id for one in findings.sightings]
+        decided = said.of_sightings(connection, ids)
+    return replace(findings, decided={id: verdict.value for id, verdict in decided.items()})
 
 
 def write(
@@ -98,7 +124,7 @@ def write(
                 not_read = blind_rows(blind_spots.files(connection), locations=locations)
                 scans = tables.Sheet("not read by scan", list(SCAN_FIELDS), scan_rows(findings))
                 files = tables.Sheet("not read", list(BLIND_FIELDS), not_read)
-                more = () if asked.of_one or asked.since or asked.until else (files, scans)
+                more = (files, scans) if findings.scope.everything else ()
                 tables.write_xlsx(path, rows, *more)
         case "csv":
             tables.write_csv(path, rows)
@@ -108,35 +134,58 @@ def write(
 
 def _what(asked: ReportAsked) -> str:
     """Which report, for the log: ids that tell nothing, and never an account."""
-    of = asked.case or asked.notice or ("an account" if asked.account else "")
+    of = asked.case or asked.notice or asked.campaign or ("an account" if asked.account else "")
     days = " ".join(f"{day:%Y-%m-%d}" for day in (asked.since, asked.until) if day)
     return " ".join(part for part in ("sightings", of, days) if part)
 
 
 def _scope(store: Store, asked: ReportAsked) -> ReportScope:
-    scope = EVERYTHING
-    with store.read() as connection:
-        if asked.case:
-            pk = case_rows.row(connection, asked.case).pk
-            ids = case_view.sighting_ids(connection, pk)
-            scope = ReportScope(sightings=frozenset(ids), within=f" in case {asked.case}")
-        elif asked.notice:
-            notice = notice_read.by_id(connection, None, asked.notice)
-            ids = [item.sighting.id for item in notice.items]
-            scope = ReportScope(sightings=frozenset(ids), within=f" in notice {notice.id}")
-        elif asked.hub and asked.account:
-            scope = ReportScope(account=(asked.hub, asked.account))
+    if sum(map(bool, (asked.case, asked.notice, asked.campaign, asked.account))) > 1:
+        raise InputError(
+            "a report is about one case, account, notice or campaign",
+            remedy="Leave the others empty.",
+        )
     if asked.since and asked.until and asked.until < asked.since:
         raise InputError("the last day is before the first", remedy="Swap them.")
-    since = None if asked.since is None else _midnight(asked.since)
-    until = None if asked.until is None else _midnight(asked.until + timedelta(days=1))
-    within = scope.within
-    if asked.since:
-        within += f" from {asked.since:%Y-%m-%d}"
-    if asked.until:
-        within += f" until {asked.until:%Y-%m-%d}"
-    return replace(scope, since=since, until=until, within=within)
+    which = SightingFilter(
+        since=None if asked.since is None else _midnight(asked.since),
+        until=None if asked.until is None else _midnight(asked.until + timedelta(days=1)),
+    )
+    with store.read() as connection:
+        scope = _place(connection, asked)
+    days = "".join(
+        f" {word} {day:%Y-%m-%d}"
+        for word, day in (("from", asked.since), ("until", asked.until))
+        if day is not None
+    )
+    return replace(scope, which=which, within=scope.within + days)
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+def _place(connection: Connection, asked: ReportAsked) -> ReportScope:
+    """Without the days. Raises NotFound."""
+    if asked.case:
+        case = case_rows.row(connection, asked.case)
+        ids = case_view.sighting_ids(connection, case.pk)
+        return ReportScope(ids=frozenset(ids), within=f" in case {case.id}")
+    if asked.notice:
+        notice = notice_read.by_id(connection, None, asked.notice)
+        ids = [item.sighting.id for item in notice.items]
+        return ReportScope(ids=frozenset(ids), within=f" in notice {notice.id}")
+    if asked.campaign:
+        seen = campaign_view.view(connection, campaigns.one(connection, asked.campaign))
+        if not seen.confirmed:
+            raise InputError(
+                "no account of this campaign has a confirmed file of its own: nothing of it leaves",
+                remedy="Decide its cases first.",
+            )
+        accounts = tuple(sorted(seen.confirmed))
+        within = f" in campaign {seen.campaign.id}"
+        return ReportScope(accounts=accounts, within=within, leads=seen.leads)
+    if asked.account:
+        return ReportScope(accounts=((asked.hub, asked.account),), within=" on one account")
+    return EVERYTHING
+
+
+def _midnight(day: date) -> int:
+    """In microseconds."""
+    return (day - date(1970, 1, 1)) // timedelta(microseconds=1)

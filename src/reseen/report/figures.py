@@ -8,10 +8,18 @@ first; the numbers are those of the report's tables.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reseen.report import in_words
-from reseen.report.gather import Findings
+from reseen.report.gather import (
+    Findings,
+    Group,
+    account_label,
+    account_named,
+    by_account,
+    by_removal,
+)
 from reseen.report.in_words import SAID, Certainty
 
 MOST_ACCOUNTS, MOST_MODELS = 30, 40
@@ -43,23 +51,23 @@ class UploaderGrid:
 
 
 def bar(findings: Findings) -> tuple[BarPart, ...]:
-    """All removed models in force, by what is known of them; the parts add up to all."""
+    """All removed models in force, by what is known of them; the parts add up to all. Of a part of
+    everything those alone that were seen again there."""
     known = in_words.counts(findings)
     parts = [BarPart(one.name.lower(), count, SAID[one]) for one, count in known.items()]
     rest = findings.removals_in_force - sum(known.values())
-    if rest > 0:
+    if rest > 0 and findings.scope.everything:
         parts.append(BarPart("none", rest, NOT_SEEN))
     return tuple(parts)
 
 
-def numbers(order: list[str]) -> dict[str, int]:
-    """The number of each model, by the order of the report's table."""
-    return {removal: number for number, removal in enumerate(order, 1)}
+def _numbers(groups: Sequence[Group]) -> dict[str, int]:
+    """By the label: its number in the report's table."""
+    return {group.label: number for number, group in enumerate(groups, 1)}
 
 
-def grid(findings: Findings, order: list[str], *, locations: bool) -> UploaderGrid | None:
-    """Who put which up again; None where fewer than two accounts did. `order`: the removals, as the
-    report's table has them."""
+def grid(findings: Findings, *, locations: bool) -> UploaderGrid | None:
+    """Who put which up again; None where fewer than two accounts did."""
     held: dict[tuple[str, str], dict[str, Certainty]] = defaultdict(dict)
     for sighting in findings.seen_again:
         if sighting.account:
@@ -68,17 +76,19 @@ def grid(findings: Findings, order: list[str], *, locations: bool) -> UploaderGr
             mine[sighting.removal] = max(of, mine.get(sighting.removal, of))
     if len(held) < 2:
         return None
-    number = numbers(order)
+    number = _numbers(by_removal(findings.seen_again))
+    account_number = _numbers(by_account(findings.seen_again, locations=True))
     ranked = sorted(held.items(), key=lambda one: (-len(one[1]), one[0]))
-    columns = [one for one in order if any(one in mine for mine in held.values())]
+    columns = [one for one in number if any(one in mine for mine in held.values())]
     drawn, shown = ranked[:MOST_ACCOUNTS], columns[:MOST_MODELS]
     rows = tuple(
         (
-            f"{account} at {hub}" if locations else f"account {place}",
+            label if locations else account_label(account_number[label]),
             len(mine),
             tuple(mine.get(removal) for removal in shown),
         )
-        for place, ((hub, account), mine) in enumerate(drawn, 1)
+        for (hub, account), mine in drawn
+        for label in [account_named(hub, account)]
     )
     return UploaderGrid(
         title=_title(held),

@@ -16,11 +16,53 @@ from reseen.observed.artifacts import instant
 from reseen.observed.blind_spots import BY_DIGESTS, IN_PART, BlindFile
 from reseen.observed.sightings import ALL, SightingFilter
 from reseen.records import BlindSpot, Confirmed, Rung, Sighting, SightingState
-from reseen.store.database import Store
+from reseen.store.database import Store, chunks
 from reseen.store.schema import problems, removals, scans
 
 MOST_BLIND = 500
 """Files on a page whose weights could not be judged; the tables have them all."""
+
+
+CONFIRM, ALLOWED, NOT_THIS = "confirm", "allowed", "not-this-model"
+"""What a person said of a sighting, as `Findings.decided` has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportScope:
+    """What a report is about; all that is given must hold."""
+
+    which: SightingFilter = ALL
+    ids: frozenset[str] | None = None
+    """These sightings, however many."""
+    accounts: tuple[tuple[str, str], ...] | None = None
+    """(hub, account) of each."""
+    within: str = ""
+    """The same in words, as they follow "seen again": "" is everything."""
+    leads: int = 0
+    """Accounts that belong to it, and are not named: nothing of theirs is confirmed."""
+
+    @property
+    def everything(self) -> bool:
+        return self.which == ALL and self.ids is None and self.accounts is None
+
+    @property
+    def one_account(self) -> bool:
+        """A case, a notice, or an account."""
+        return self.ids is not None or (self.accounts is not None and len(self.accounts) == 1)
+
+    def parts(self) -> Iterator[SightingFilter]:
+        """The filters that together hold all of it, each sighting in one."""
+        if self.ids is not None:
+            for some in chunks(sorted(self.ids)):
+                yield replace(self.which, ids=frozenset(some))
+        elif self.accounts is not None:
+            for hub, account in self.accounts:
+                yield replace(self.which, hub=hub, author=account)
+        else:
+            yield self.which
+
+
+EVERYTHING = ReportScope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +121,7 @@ class Findings:
     """All of them."""
     decided: Mapping[str, str] = field(default_factory=dict)
     """What a person said of a sighting, by its id: confirm, allowed, not-this-model."""
-    within: str = ""
-    """What the report is about, where that is not everything: " of one account"."""
+    scope: ReportScope = EVERYTHING
     sketched: bool = True
     """Any removal has a sketch; else no altered copy could be found."""
 
@@ -92,12 +133,12 @@ class Findings:
     @property
     def seen_again(self) -> tuple[Sighting, ...]:
         """Those that count and of which nobody said that they are another model."""
-        return tuple(s for s in self.counting if self.decided.get(s.id) != "not-this-model")
+        return tuple(s for s in self.counting if self.decided.get(s.id) != NOT_THIS)
 
     @property
     def dismissed(self) -> tuple[Sighting, ...]:
         """Of which a person said that they are another model: counted apart."""
-        return tuple(s for s in self.counting if self.decided.get(s.id) == "not-this-model")
+        return tuple(s for s in self.counting if self.decided.get(s.id) == NOT_THIS)
 
     @property
     def refuted(self) -> tuple[Sighting, ...]:
@@ -105,72 +146,52 @@ class Findings:
         return tuple(s for s in self.sightings if s.rung is Rung.REFUTED and not s.withdrawn)
 
 
-@dataclass(frozen=True, slots=True)
-class ReportScope:
-    """What a report is about; all that is given must hold."""
-
-    sightings: frozenset[str] | None = None
-    """These, by their ids."""
-    account: tuple[str, str] | None = None
-    """(hub, account)."""
-    since: datetime | None = None
-    until: datetime | None = None
-    """First seen from `since` to before `until`."""
-    within: str = ""
-    """The same in words, as they follow "seen again": "" is everything."""
-
-    def holds(self, sighting: Sighting) -> bool:
-        if self.sightings is not None and sighting.id not in self.sightings:
-            return False
-        if self.account is not None and self.account != (sighting.hub, sighting.account):
-            return False
-        late = self.until is not None and sighting.first_seen >= self.until
-        return not late and (self.since is None or sighting.first_seen >= self.since)
-
-
-EVERYTHING = ReportScope()
-
-
-def gather(
-    store: Store,
-    *,
-    files: bool = True,
-    scope: ReportScope = EVERYTHING,
-    decided: Mapping[str, str] | None = None,
-) -> Findings:
-    """Read the store once. `decided`: what people said of sightings, by id. `files`: also those
-    that could not be judged, and all reasons for that; without it, as for a table of sightings,
-    they are counted alone. Raises StoreError."""
+def gather(store: Store, *, files: bool = True, scope: ReportScope = EVERYTHING) -> Findings:
+    """Read the store once. `files`: also those that could not be judged, and all reasons for that;
+    without it, as for a table of sightings, they are counted alone. What scans did is told where
+    the report is of everything: it says nothing of a part, and of places elsewhere it says too
+    much. Raises StoreError."""
     with store.read() as connection:
-        which = ALL
-        if scope.account is not None:
-            which = SightingFilter(hub=scope.account[0])
-        found = sorted(filter(scope.holds, sightings.every(connection, which)), key=_order)
-        now_in_force = _count(connection, withdrawn=False)
-        withdrawn = _count(connection, withdrawn=True)
-        lines = tuple(_scan_line(r) for r in connection.execute(select(scans).order_by(scans.c.pk)))
-        reasons = connection.execute(
-            select(problems.c.reason, func.count())
-            .where(
-                ~problems.c.reason.startswith(BY_DIGESTS), ~problems.c.reason.startswith(IN_PART)
-            )
-            .group_by(problems.c.reason)
-            .order_by(func.count().desc(), problems.c.reason)
-        )
+        whole = scope.everything
+        found = sorted(_in_scope(connection, scope), key=_order)
         return Findings(
             made_at=datetime.now(UTC),
             sightings=tuple(found),
-            removals_in_force=now_in_force,
-            removals_withdrawn=withdrawn,
-            scans=lines,
-            problems=tuple((str(reason), int(times)) for reason, times in reasons),
-            not_read=tuple(blind_spots.count(connection)) if files else (),
-            blind=tuple(_blind(connection)) if files else (),
-            blind_count=blind_spots.count_unjudged(connection),
-            decided=decided or {},
-            within=scope.within,
+            removals_in_force=_count(connection, withdrawn=False),
+            removals_withdrawn=_count(connection, withdrawn=True),
+            scans=tuple(_scans(connection)),
+            problems=_problems(connection) if whole else (),
+            not_read=tuple(blind_spots.count(connection)) if files and whole else (),
+            blind=tuple(_blind(connection)) if files and whole else (),
+            blind_count=blind_spots.count_unjudged(connection) if whole else 0,
+            scope=scope,
             sketched=sketches.any_of_removals(connection),
         )
+
+
+def count(connection: Connection, scope: ReportScope) -> int:
+    """How many sightings a report would hold."""
+    return sum(sightings.count(connection, which) for which in scope.parts())
+
+
+def _in_scope(connection: Connection, scope: ReportScope) -> Iterator[Sighting]:
+    for which in scope.parts():
+        yield from sightings.every(connection, which)
+
+
+def _scans(connection: Connection) -> Iterator[ScanLine]:
+    return map(_scan_line, connection.execute(select(scans).order_by(scans.c.pk)))
+
+
+def _problems(connection: Connection) -> tuple[tuple[str, int], ...]:
+    reason = problems.c.reason
+    query = (
+        select(reason, func.count())
+        .where(~reason.startswith(BY_DIGESTS), ~reason.startswith(IN_PART))
+        .group_by(reason)
+        .order_by(func.count().desc(), reason)
+    )
+    return tuple((str(why), int(times)) for why, times in connection.execute(query))
 
 
 def _blind(connection: Connection) -> Iterator[BlindFile]:
@@ -186,10 +207,20 @@ def by_account(found: tuple[Sighting, ...], *, locations: bool) -> tuple[Group, 
     """One line an account, most sightings first; numbered instead of named without `locations`.
     What lies in a folder on this machine is nobody's account."""
     held = tuple(s for s in found if s.account)
-    groups = _groups(held, lambda s: f"{s.account} at {s.hub}")
+    groups = _groups(held, lambda s: account_named(s.hub, s.account))
     if locations:
         return groups
-    return tuple(replace(g, label=f"account {n}") for n, g in enumerate(groups, start=1))
+    return tuple(replace(g, label=account_label(n)) for n, g in enumerate(groups, start=1))
+
+
+def account_named(hub: str, account: str) -> str:
+    """An account, where places are said."""
+    return f"{account} at {hub}"
+
+
+def account_label(number: int) -> str:
+    """The same where they are not: its number in the table of accounts."""
+    return f"account {number}"
 
 
 def by_month(found: tuple[Sighting, ...]) -> tuple[tuple[str, int], ...]:

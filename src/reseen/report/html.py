@@ -13,8 +13,15 @@ from jinja2 import Environment, StrictUndefined
 
 from reseen.records import LADDER, Confirmed, Rung, SightingState
 from reseen.report import figures, in_words
-from reseen.report.gather import Findings, by_account, by_month, by_removal, skipped, totals
-from reseen.report.rows import row
+from reseen.report.gather import (
+    NOT_THIS,
+    Findings,
+    by_account,
+    by_month,
+    by_removal,
+    skipped,
+    totals,
+)
 from reseen.texts import for_people, visible
 
 MOST_ROWS = 2_000
@@ -63,21 +70,21 @@ def render(findings: Findings, *, locations: bool) -> str:
     source = resources("reseen.report").joinpath("templates/report.html").read_text("utf-8")
     found = findings.seen_again
     months = by_month(found)
-    models = by_removal(found)
     shown = findings.sightings[:MOST_ROWS]
     rungs = sorted({s.rung for s in found}, reverse=True)
     return environment.from_string(source).render(
         findings=findings,
         headline=in_words.headline(findings),
         sentences=list(in_words.sentences(findings)),
+        caption=in_words.caption(findings),
         bar=figures.bar(findings),
-        grid=figures.grid(findings, [group.label for group in models], locations=locations),
+        grid=figures.grid(findings, locations=locations),
         said=in_words.SAID,
         source=source_of(findings),
         totals=totals(found),
         refuted=len(findings.refuted),
         locations=locations,
-        removals=models[:MOST_GROUPS],
+        removals=by_removal(found)[:MOST_GROUPS],
         accounts=by_account(found, locations=locations)[:MOST_GROUPS],
         most_groups=MOST_GROUPS,
         months=months,
@@ -87,7 +94,8 @@ def render(findings: Findings, *, locations: bool) -> str:
         ladder=LADDER,
         off_ladder=(Rung.REFUTED, Rung.UNSUPPORTED),
         confirmed_meaning=CONFIRMED_MEANING,
-        rows=[(s, row(s, locations=locations)) for s in shown],
+        rows=[(s, in_words.decided(findings, s)) for s in shown],
+        not_this=in_words.DECIDED[NOT_THIS],
         left_out=len(findings.sightings) - len(shown),
         skipped=skipped(findings),
         blind_scans=[scan for scan in findings.scans if scan.blind],

@@ -13,10 +13,7 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 
 from reseen.records import Rung, Sighting, SightingState
-from reseen.report.gather import Findings
-
-CONFIRM, ALLOWED, NOT_THIS = "confirm", "allowed", "not-this-model"
-"""What a person said of a sighting, as `Findings.decided` has it."""
+from reseen.report.gather import ALLOWED, CONFIRM, NOT_THIS, Findings
 
 
 class Certainty(IntEnum):
@@ -38,6 +35,21 @@ SAID: Mapping[Certainty, str] = {
     Certainty.READ: "read and not yet decided",
     Certainty.WORD: "only by the hub's word",
 }
+
+
+DECIDED: Mapping[str, str] = {
+    CONFIRM: "confirmed",
+    ALLOWED: "allowed",
+    NOT_THIS: "not this model",
+}
+"""What a person said of a sighting, beside it."""
+
+
+def decided(findings: Findings, sighting: Sighting) -> str:
+    """The same of one."""
+    if not sighting.counts:
+        return "does not count"
+    return DECIDED.get(findings.decided.get(sighting.id, ""), "not yet")
 
 
 def of_sighting(findings: Findings, sighting: Sighting) -> Certainty:
@@ -64,20 +76,28 @@ def counts(findings: Findings) -> dict[Certainty, int]:
     return {one: found[one] for one in SAID if found[one]}
 
 
+def caption(findings: Findings) -> str:
+    """Of the bar: how many models it is of."""
+    models, scope = len(of_removals(findings)), findings.scope
+    said = f"{_models(models)} {_was(models)}"
+    if scope.everything:
+        all_of_them = _models(findings.removals_in_force)
+        said = f"{models:,} of {all_of_them} {_was(models)}"
+    return f"{said} seen again{scope.within}"
+
+
 def headline(findings: Findings) -> str:
     """The finding, in one sentence."""
-    found = findings.seen_again
-    models, all_of_them = len({s.removal for s in found}), findings.removals_in_force
+    found, scope = findings.seen_again, findings.scope
+    of = f"Of {_models(findings.removals_in_force)}" if scope.everything else ""
     if not found:
-        return f"Of {_models(all_of_them)} none was seen again{findings.within}."
-    accounts = len({(s.hub, s.account) for s in found if s.account})
+        return f"{of or 'No removed model'}{' none' if of else ''} was seen again{scope.within}."
+    models = len(of_removals(findings))
+    counted = f"{of} {models:,}" if of else _models(models)
     parts = [f"{count:,} {SAID[one]}" for one, count in counts(findings).items()]
+    accounts = 0 if scope.one_account else len({(s.hub, s.account) for s in found if s.account})
     where = f" on {accounts:,} {'account' if accounts == 1 else 'accounts'}" if accounts else ""
-    was = "was" if models == 1 else "were"
-    return (
-        f"Of {_models(all_of_them)} {models:,} {was} seen again{where}{findings.within}: "
-        f"{', '.join(parts)}."
-    )
+    return f"{counted} {_was(models)} seen again{where}{scope.within}: {', '.join(parts)}."
 
 
 def sentences(findings: Findings) -> Iterator[str]:
@@ -101,6 +121,10 @@ def sentences(findings: Findings) -> Iterator[str]:
             f"A person looked at {dismissed:,} more and said that {_it(dismissed)} not the model; "
             f"{_it(dismissed)} counted nowhere here."
         )
+    leads = findings.scope.leads
+    if leads:
+        belong = "1 more account belongs" if leads == 1 else f"{leads:,} more accounts belong"
+        yield f"{belong} to the campaign without a confirmed file: leads, counted nowhere here."
 
 
 def _stands(models: int) -> str:
@@ -109,6 +133,10 @@ def _stands(models: int) -> str:
 
 def _models(count: int) -> str:
     return "1 removed model" if count == 1 else f"{count:,} removed models"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _is(count: int) -> str:

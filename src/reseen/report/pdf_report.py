@@ -36,6 +36,7 @@ def render(findings: Findings, *, locations: bool, font: Path | None = None) -> 
     pages.line("")
     parts = figures.bar(findings)
     if parts:
+        pages.line(f"{in_words.caption(findings)}:")
         pages.bar([(part.count, _COLOURS[part.kind]) for part in parts])
         pages.line("; ".join(f"{part.count:,} {part.said}" for part in parts) + ".")
         pages.line(
@@ -105,7 +106,7 @@ def _evidence(pages: PdfPages, findings: Findings, locations: bool) -> None:
     rows = []
     for sighting in shown:
         where = f"{sighting.hub} {sighting.repo} {sighting.path}: " if locations else ""
-        said = findings.decided.get(sighting.id, "not yet") if sighting.counts else "does not count"
+        said = in_words.decided(findings, sighting)
         state = f"{sighting.state.value}, {CONFIRMED_MEANING[sighting.confirmed]}"
         why = visible(f"{where}{sighting.why}")
         rows.append((sighting.id, sighting.removal, sighting.rung.label, why, state, said))

@@ -1,7 +1,8 @@
-"""Reports and exports from the page: of everything, a case, an account, a notice, or some days.
+"""Reports and exports from the page: of everything, a case, an account, a notice, a campaign, or
+some days.
 
 What comes in: a form. What goes out: a file, and a line of the audit log that says so. Which role
-may have which is said by `operations.reports.needs` and `operations.case_export.needs`.
+may have which, `operations.reports` and `operations.case_export` say.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from reseen.errors import InputError
+from reseen.errors import InputError, NotFound
 from reseen.operations import case_export, reports
 from reseen.operations.reports import ReportAsked
 from reseen.report import pdf
@@ -51,6 +52,7 @@ class ReportForm(BaseModel):
     case: str = Field("", max_length=64)
     place: str = Field("", max_length=3000)
     notice: str = Field("", max_length=64)
+    campaign: str = Field("", max_length=64)
     since: str = Field("", max_length=20)
     until: str = Field("", max_length=20)
     locations: str = Field("", max_length=3)
@@ -66,10 +68,16 @@ class ExportForm(BaseModel):
 
 @router.get("/reports")
 def show(
-    request: Request, who: Reviewer, case: str = "", place: str = "", notice: str = ""
+    request: Request,
+    who: Reviewer,
+    case: str = "",
+    place: str = "",
+    notice: str = "",
+    campaign: str = "",
 ) -> Response:
     """What can be had. Showing it writes nothing."""
-    return _page(request, who, SentForm({"case": case, "place": place, "notice": notice}))
+    typed = {"case": case, "place": place, "notice": notice, "campaign": campaign}
+    return _page(request, who, SentForm(typed))
 
 
 @router.post("/reports")
@@ -84,13 +92,17 @@ def make(
     if form.wrong:
         return _page(request, who, form)
     asked = ReportAsked(
-        sent.format, sent.case.strip(), hub, account, sent.notice.strip(), since, until,
-        sent.locations == "yes",
+        sent.format, sent.case.strip(), hub, account, sent.notice.strip(), sent.campaign.strip(),
+        since, until, sent.locations == "yes",
     )  # fmt: skip
     try:
         content = reports.made(service.store, asked, who, service.settings.pdf_font)
     except InputError as error:
         form.wrong[""] = error
+        return _page(request, who, form)
+    except NotFound as error:  # of the one that was named: `made` takes no second
+        named = (name for name in ("case", "notice", "campaign") if form.typed(name).strip())
+        form.wrong[next(named, "")] = error
         return _page(request, who, form)
     return _file(content, asked.format, "reseen-report")
 
