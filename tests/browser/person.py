@@ -69,8 +69,12 @@ class Person:
         phone: bool = False,
         script: bool = True,
         dark: bool = False,
+        sent_to: str | None = None,
     ) -> None:
+        """`sent_to`: the address of another program to which the service sends people; what its
+        pages do is nothing to notice."""
         self.base = base
+        self.sent_to = sent_to
         self.phone = phone
         self.script = script
         self.noticed: list[str] = []
@@ -93,14 +97,19 @@ class Person:
         self.page: Page = self.context.new_page()
 
     def _requested(self, request: Request) -> None:
+        if self._is_sent_to(request.url) or self._is_sent_to(request.frame.url):
+            return
         if not request.url.startswith((self.base + "/", "data:")):
             self.noticed.append(f"a request to elsewhere: {request.url[:200]}")
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        if message.type == "error" and not self._is_sent_to(self.page.url):
             if self._refusals and "status of 4" in message.text:
                 return
             self.noticed.append(f"console: {message.text[:300]}")
+
+    def _is_sent_to(self, url: str) -> bool:
+        return self.sent_to is not None and url.startswith(self.sent_to + "/")
 
     def _asked(self, dialog: Dialog) -> None:
         self.noticed.append(f"a dialog: {dialog.message[:200]}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from dataclasses import replace
 from types import TracebackType
 
 import uvicorn
 from tests.scan.walking import QUICK
 
 from reseen.operations.worker import Intervals, Worker
-from reseen.settings import Settings
+from reseen.settings import IssuerSettings, Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 from reseen.web.app import make_app
@@ -24,8 +25,16 @@ _QUICK = Intervals(look=0.1, beat=0.2, housekeeping=0.2)
 class Serving:
     """Serves from entering to leaving the context, on a free port; `store` is open meanwhile."""
 
-    def __init__(self, settings: Settings, *, jobs: bool = False) -> None:
-        """`jobs`: scans and rechecks that people ask for run, too."""
+    def __init__(
+        self, settings: Settings, *, jobs: bool = False, issuer: IssuerSettings | None = None
+    ) -> None:
+        """`jobs`: scans and rechecks that people ask for run, too; `issuer`: an OpenID provider, to
+        which the service says its own address."""
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.base = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        if issuer is not None:
+            settings = replace(settings, url=self.base, oidc=issuer)
         self.store = Store(settings.db)
         self.keyring = Keyring.for_store(self.store, settings, create=True)
         self.service = Service(self.store, settings, self.keyring)
@@ -34,9 +43,6 @@ class Serving:
             if jobs
             else None
         )
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self.base = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         app = make_app(self.service)
         config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)

@@ -257,6 +257,10 @@ def test_who_says_no_there_is_told_so_here(team: Begins, provider: str) -> None:
     assert answer.status_code == 403
     assert "has not let you in" in answer.text
     assert visitor.get(f"/sign-in/issuer?code=x&state={state}").status_code == 409
+    without = visitor.get("/sign-in/issuer?error=access_denied")  # as this one says it
+    assert without.status_code == 403
+    assert "has not let you in" in without.text
+    assert visitor.get("/sign-in/issuer?code=x").status_code == 303
 
 
 def test_signing_out_ends_it_here_and_leads_out_there(team: Begins, provider: str) -> None:

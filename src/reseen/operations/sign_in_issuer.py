@@ -84,6 +84,9 @@ def end(
 
     if issuer is None:
         raise SettingsError("no sign-in provider is set", remedy="Set RESEEN_OIDC_ISSUER.")
+    said_no = AccessError(f"{issuer.label} has not let you in", remedy="Sign in once more.")
+    if answer.error and not answer.state:  # some forget it when they say no
+        raise said_no
     with store.read() as connection:
         found = sign_in_steps.find(connection, AT_ISSUER, answer.state, held)
     if found is not None:
@@ -92,7 +95,7 @@ def end(
     if found is None:
         raise Conflict("this sign-in is over, or was begun elsewhere", remedy="Sign in once more.")
     if answer.error:
-        raise AccessError(f"{issuer.label} has not let you in", remedy="Sign in once more.")
+        raise said_no
     challenge = Challenge(answer.state, found.what["nonce"], found.what["verifier"])
     claims = _client(issuer).claims(back, challenge, answer.code, answer.issuer)
     with store.write() as connection:

@@ -51,7 +51,7 @@ def come_back(
 ) -> Response:
     """Back from the provider. It writes, though it is fetched: OpenID Connect comes back like this,
     and only a browser that was sent there from here gets anywhere."""
-    if not state or session_of(request) is not None:
+    if not (state or error) or session_of(request) is not None:
         return RedirectResponse("/sign-in", status_code=303)
     answer = CameBack(state[:200], code[:4000], iss, error=bool(error) or not code)
     caller = caller_of(request)
