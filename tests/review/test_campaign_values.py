@@ -108,6 +108,15 @@ def test_nobody_is_drawn_in_by_what_others_do_after_them() -> None:
     assert victim.name in groups[0], "who does all that after the others is one of them"
 
 
+def test_nobody_of_whom_the_hub_says_no_time_comes_after_others() -> None:
+    """Where it does not say when repositories were made, nobody can tell who copied whom."""
+    victim = innocent()
+    attack = copies_of(victim, ("goldenharbor1", "goldenharbor2", "g0ldenharbor", "goldenharbour"))
+    undated = replace(victim, files=tuple(replace(one, at=None) for one in victim.files))
+    groups = found_in([*bystanders(1_200), undated, *attack])
+    assert all(victim.name not in group for group in groups)
+
+
 def test_nobody_without_a_re_upload_of_their_own_is_drawn_in() -> None:
     victim = SeenAccount(HUB, "goldenharbor", innocent().files[:3])
     attack = copies_of(innocent(), ("goldenharbor1", "goldenharbor2", "g0ldenharbor"))

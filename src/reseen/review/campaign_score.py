@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reseen.review.campaign_traits import Key, SignalKind, Traits
+from reseen.review.campaign_traits import NEVER, Key, SignalKind, Traits
 
 SHARED_BY = 0.4
 """Share of the others of a group that have a mark or a key of a name, for it to be the group's."""
@@ -87,7 +87,7 @@ class Profile:
                 others = [when for when, who in self.had[kind].get(key, ()) if who != number]
                 if others:
                     common[key] = len(others)
-                    if others[0] < at:
+                    if others[0] < at < NEVER:
                         later[key] = len(others)
             if kind is SignalKind.REMOVALS:
                 shared = len(common)

@@ -42,8 +42,8 @@ class SignalKind(StrEnum):
 
 
 NEVER = 2**63 - 1
-"""When something began of which the hub does not say when: as late as can be, so that it is never
-held against anybody that they came after others."""
+"""When something began of which the hub does not say when: it makes nobody the first, and is never
+held against anybody as coming after others."""
 
 
 @dataclass(frozen=True, slots=True)
