@@ -54,6 +54,8 @@ class JobKind(StrEnum):
     """Known copies that nobody has read, as far as was asked."""
     NOTIFY = "notify"
     """People are told that there is something to do."""
+    CAMPAIGNS = "campaigns"
+    """Which accounts re-upload together?"""
     SCHEDULE = "schedule"
     """No work itself: while it waits, `schedules` asks for its work again and again."""
 
@@ -64,12 +66,13 @@ LANES = (
     frozenset({JobKind.READ}),
     frozenset({JobKind.REPOSITORY, JobKind.RECHECK}),
     frozenset({JobKind.NOTIFY}),
+    frozenset({JobKind.CAMPAIGNS}),
 )
 """Jobs of one lane are done one after the other: a scan of days keeps no hook waiting, and no look
 at what is new."""
 _OF_LEADS = frozenset({JobKind.SCAN, JobKind.WATCH, JobKind.NOTIFY, JobKind.SCHEDULE})
-_NO_LOOKS = (JobKind.NOTIFY.value, JobKind.SCHEDULE.value)
-"""Nothing is looked at by these: they are no scans."""
+_NO_LOOKS = (JobKind.NOTIFY.value, JobKind.CAMPAIGNS.value, JobKind.SCHEDULE.value)
+"""No hub is looked at by these: they are no scans."""
 
 
 class JobState(StrEnum):
@@ -185,6 +188,14 @@ def by_id(connection: Connection, id: str) -> Job:
     if row is None:
         raise NotFound.of("scan", id, "The page of scans shows them.")
     return _job(row)
+
+
+def look_by_id(connection: Connection, id: str) -> Job:
+    """By the id of a look at a hub; of other work there is none. Raises NotFound."""
+    job = by_id(connection, id)
+    if job.kind.value in _NO_LOOKS:
+        raise NotFound.of("scan", id, "The page of scans shows them.")
+    return job
 
 
 def every(connection: Connection, *, most: int = 100, skip: int = 0) -> list[Job]:
@@ -342,6 +353,12 @@ def forget(connection: Connection) -> None:
     """Ended jobs that no person asked for, and that are old."""
     old = (jobs.c.ended_at < now() - KEPT) & jobs.c.asked_by.is_(None)
     connection.execute(delete(jobs).where(old))
+
+
+def forget_ended(connection: Connection, kind: JobKind) -> None:
+    """All ended jobs of a kind of which the last alone is asked for, before the next is queued."""
+    ended = (jobs.c.kind == kind.value) & jobs.c.ended_at.is_not(None)
+    connection.execute(delete(jobs).where(ended))
 
 
 def _lease(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from reseen.errors import ReseenError, StoreError
 from reseen.hubs.hub import Hub
 from reseen.observed.sightings import SightingFilter
-from reseen.operations import jobs, notifications, scans
+from reseen.operations import campaigns, jobs, notifications, scans
 from reseen.operations.jobs import Job, JobKind, JobState
 from reseen.operations.logs import log, where
 from reseen.scan.context import ScanContext
@@ -83,39 +84,46 @@ class _RunningJob:
 
     async def whole(self) -> tuple[JobState, str | None]:
         if self._job.kind is JobKind.NOTIFY:
-            return await self._notify()
+            async with self._beating():
+                return await self._notify()
+        if self._job.kind is JobKind.CAMPAIGNS:
+            async with self._beating():
+                return await self._find_campaigns()
         asked = jobs.hub_of(self._job.what, self._at.hubs)
         hub = self._at.open_hub(asked)
-        beating = asyncio.create_task(self._beat())
         try:
-            if self._job.kind is JobKind.RECHECK:
-                return await self._recheck(hub, asked)
-            return await self._scan(hub)
+            async with self._beating():
+                if self._job.kind is JobKind.RECHECK:
+                    return await self._recheck(hub, asked)
+                return await self._scan(hub)
         finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
             await hub.close()
             await patiently(self._tell)
 
     async def _notify(self) -> tuple[JobState, str | None]:
         """Try, and try again after a while, until it was taken."""
-        beating = asyncio.create_task(self._beat())
-        try:
-            for pause in (*notifications.PAUSES, None):
-                try:
-                    await asyncio.to_thread(notifications.deliver, self._at.settings, self._job)
-                    return JobState.DONE, None
-                except ReseenError as error:
-                    if pause is None or not notifications.may_be_tried_again(error):
-                        raise
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), pause)
-                if self._stop.is_set():
-                    return JobState.WAITING, None
-            raise AssertionError  # the last try returns or raises
-        finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
+        for pause in (*notifications.PAUSES, None):
+            try:
+                await asyncio.to_thread(notifications.deliver, self._at.settings, self._job)
+                return JobState.DONE, None
+            except ReseenError as error:
+                if pause is None or not notifications.may_be_tried_again(error):
+                    raise
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause)
+            if self._stop.is_set():
+                return JobState.WAITING, None
+        raise AssertionError  # the last try returns or raises
+
+    async def _find_campaigns(self) -> tuple[JobState, str | None]:
+        ended = threading.Event()
+        work = asyncio.to_thread(campaigns.find_in_own_process, self._at.settings, ended)
+        finding, stopping = asyncio.create_task(work), asyncio.create_task(self._stop.wait())
+        await asyncio.wait((finding, stopping), return_when=asyncio.FIRST_COMPLETED)
+        ended.set()
+        stopping.cancel()
+        await finding
+        return JobState.DONE, None
 
     async def _scan(self, hub: Hub) -> tuple[JobState, str | None]:
         # What is left from before, and cannot be done now, is no reason not to scan.
@@ -184,6 +192,15 @@ class _RunningJob:
             "away": progress.away,
             "eta": progress.eta,
         }
+
+    @asynccontextmanager
+    async def _beating(self) -> AsyncIterator[None]:
+        beating = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
 
     async def _beat(self) -> None:
         while True:

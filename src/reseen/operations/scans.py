@@ -88,8 +88,9 @@ def stop(store: Store, id: str, who: Who) -> str:
     """Work that waits is not begun, and what runs ends in order; the job's id. Raises NotFound,
     AccessError, and Conflict when it has ended."""
     with store.write() as connection:
-        jobs.stop(connection, id, who)
-        return jobs.by_id(connection, id).id
+        job = jobs.look_by_id(connection, id)
+        jobs.stop(connection, job.id, who)
+        return job.id
 
 
 def begin(store: Store) -> int:

@@ -8,9 +8,7 @@ goes on where it was), and of many processes one at a time works in each lane of
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -80,7 +78,6 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
         self._told = threading.Event()
-        self._campaigns_found: float | None = None
 
     def start(self) -> None:
         """In a thread of its own."""
@@ -105,24 +102,12 @@ class Worker:
             due = consequences.is_due(connection)
         if due:
             consequences.follow(self._store)
-        self._find_campaigns()
         for hub in self._settings.hubs:
             reading.queue_if_due(self._store, hub, self._intervals.reread)
             every, most = self._intervals.recheck, self._intervals.rechecked
             rechecks.queue_if_due(self._store, hub, every, most)
         schedules.make_due(self._store)
         notifications.queue_if_due(self._store, self._settings)
-
-    def _find_campaigns(self) -> None:
-        found, now = self._campaigns_found, time.monotonic()
-        since = math.inf if found is None else now - found
-        if since < self._intervals.campaigns:
-            return
-        with self._store.read() as connection:
-            due = campaigns.is_due(connection)
-        if due or (found is not None and since >= self._intervals.campaigns_again):
-            campaigns.find(self._store)
-            self._campaigns_found = time.monotonic()
 
     def _run(self) -> None:
         try:
@@ -146,18 +131,24 @@ class Worker:
             self._settings,
             ending,
         )
-        with ThreadPoolExecutor(
-            len(jobs.LANES) + 1, thread_name_prefix="reseen-jobs-store"
-        ) as pool:
+        # A lane's work can hold one, and another says meanwhile that it goes on.
+        threads = 2 * len(jobs.LANES) + 2
+        with ThreadPoolExecutor(threads, thread_name_prefix="reseen-jobs-store") as pool:
             self._loop.set_default_executor(pool)
             lanes = [self._lane(workplace, lane) for lane in jobs.LANES]
-            await asyncio.gather(self._housekeeping(ending), *lanes)
+            await asyncio.gather(self._housekeeping(ending), self._campaigns(ending), *lanes)
 
     async def _housekeeping(self, ending: asyncio.Event) -> None:
         while True:
             await patiently(self.round)
             if await _ends(ending, self._intervals.housekeeping):
                 return
+
+    async def _campaigns(self, ending: asyncio.Event) -> None:
+        """A look is asked for where it is due; the first one not at once, whoever starts."""
+        every, again = self._intervals.campaigns, self._intervals.campaigns_again
+        while not await _ends(ending, every):
+            await patiently(lambda: campaigns.queue_if_due(self._store, every, again))
 
     async def _lane(self, workplace: Workplace, lane: frozenset[JobKind]) -> None:
         """The jobs of one lane, one after the other."""

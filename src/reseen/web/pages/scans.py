@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
-from reseen.errors import InputError, NotFound
+from reseen.errors import InputError
 from reseen.observed.blind_spots import UNJUDGED, tally
 from reseen.operations import jobs, scans, schedules
 from reseen.operations.jobs import Job, JobKind
@@ -204,9 +204,7 @@ def _hub(given: str, service: Service) -> HubSettings:
 def one(request: Request, id: str, service: Served, who: Reader) -> Response:
     """The whole page, or for htmx the part that changes."""
     with service.store.read() as connection:
-        job = jobs.by_id(connection, id)
-        if job.kind in (JobKind.SCHEDULE, JobKind.NOTIFY):
-            raise NotFound.of("scan", id, "The page of scans shows them.")
+        job = jobs.look_by_id(connection, id)
         ahead = jobs.ahead_of(connection, job)
         outcome = _outcome(connection, job) or ScanOutcome()
     part = "hx-request" in request.headers
