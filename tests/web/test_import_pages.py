@@ -18,9 +18,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from openpyxl import Workbook
 from tests.operations.faces import command
+from tests.operations.working import until
 from tests.web.importing_here import import_here
 from tests.web.visitors import Visitor
 
+from reseen.errors import SealError
 from reseen.operations import import_process, page_imports
 from reseen.registry import removals
 from reseen.review.roles import Role
@@ -359,6 +361,44 @@ def test_it_is_gone_when_it_was_imported_thrown_away_or_another_was_sent(
     assert lead.post(f"{third}/import", {"name": "sample"}).status_code == 404
 
 
+@pytest.mark.parametrize("act", ["import", "throw-away"])
+def test_what_another_tab_sends_meanwhile_is_not_taken_for_the_first(
+    visit: Visit, service: Service, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """Sent just after it was looked which list waits."""
+    lead = visit(Role.LEAD)
+    first = waits(lead.send_list(GOOD, "sample"))
+    real = page_imports._told
+
+    def told(importer: page_imports.Importer, id: str, kind: str) -> kept_files.KeptFile | None:
+        kept = real(importer, id, kind)
+        page_imports.keep(importer, io.BytesIO(csv(("Sample person 25", sha(3)))), "other")
+        return kept
+
+    monkeypatch.setattr(page_imports, "_told", told)
+    assert lead.post(f"{first}/{act}", {"name": "sample"}).status_code in (303, 404, 503)
+    assert count(service) == 0
+    monkeypatch.setattr(page_imports, "_told", real)
+    if act == "import":
+        assert "other" in lead.get("/lists/import").text, "it still waits"
+
+
+def test_a_kept_file_is_opened_and_dropped_by_its_own_id_alone(
+    tmp_path: Path, service: Service
+) -> None:
+    assert service.keyring is not None
+    keeper = kept_files.Keeper.of(tmp_path, service.keyring, "sample session")
+    one = kept_files.keep(keeper, "list", io.BytesIO(b"one"), {})
+    other = kept_files.keep(keeper, "list", io.BytesIO(b"other"), {})
+    with pytest.raises(SealError):
+        kept_files.opened(keeper, "list", one.id)
+    assert not kept_files.drop(keeper, "list", one.id)
+    with kept_files.opened(keeper, "list", other.id) as file:
+        assert file.read() == b"other"
+    assert kept_files.drop(keeper, "list", other.id)
+    assert kept_files.told(keeper, "list") is None
+
+
 def test_after_an_hour_it_opens_no_more_and_is_deleted(
     visit: Visit, service: Service, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -371,12 +411,8 @@ def test_after_an_hour_it_opens_no_more_and_is_deleted(
     # What a crash left goes too, when the service is started anew.
     draft = page_imports.folder_of(service.settings) / "0.list.draft"
     draft.write_bytes(b"half a file")
-    with TestClient(app, base_url="http://testserver") as client:
-        for _ in range(500):
-            if not kept(service):
-                break
-            client.get("/health")
-    assert kept(service) == []
+    with TestClient(app, base_url="http://testserver"):
+        until(lambda: not kept(service))
 
 
 def test_forget_leaves_what_is_younger(tmp_path: Path) -> None:

@@ -90,25 +90,28 @@ def preview(importer: Importer, id: str, options: ImportOptions) -> ListPreview:
     return replace(found, problem=found.problem and _in_pages(found.problem))
 
 
-def import_kept(importer: Importer, id: str, options: ImportOptions) -> ImportReport:
-    """Import it; it is kept no longer, and its rejected rows are. Where it cannot be imported so,
-    it stays. Raises ListError, and as `preview` does."""
+def import_kept(
+    importer: Importer, id: str, options: ImportOptions
+) -> tuple[ImportReport, KeptFile | None]:
+    """Import it; it is kept no longer, and its rejected rows are: which file has them, if any does.
+    Where it cannot be imported so, it stays. Raises ListError, and as `preview` does."""
     importer.who.must_be(Role.LEAD)
     with _kept(importer, id) as file:
         asked = replace(options, keep_rejects=True, actor=importer.who.actor)
         report = import_apart(importer.settings, file.fileno(), asked)
-        kept_files.drop(importer.keeper, LIST)
+        kept_files.drop(importer.keeper, LIST, id)
+    rejects = None
     if report.rejects is not None:
         told = {"list": report.account.list, "rows": report.rejected}
         with suppress(Conflict, InputError):  # it was imported: what is left is said on the page
-            kept_files.keep(importer.keeper, REJECTS, io.BytesIO(report.rejects), told)
+            rejects = kept_files.keep(importer.keeper, REJECTS, io.BytesIO(report.rejects), told)
     reading.queue(importer.store, importer.settings.hubs, importer.who)
-    return report
+    return report, rejects
 
 
 def throw_away(importer: Importer, id: str) -> None:
     """The list is kept no longer. Raises NotFound where none is."""
-    if _told(importer, id, LIST) is None or not kept_files.drop(importer.keeper, LIST):
+    if not kept_files.drop(importer.keeper, LIST, id):
         raise _gone()
 
 
@@ -121,14 +124,14 @@ def take_rejects(importer: Importer, id: str) -> bytes:
             "these rejected rows are kept no longer",
             remedy="They can be taken once, for an hour. Import the list again to have them.",
         )
-    with kept_files.opened(importer.keeper, REJECTS) as file:
+    with kept_files.opened(importer.keeper, REJECTS, id) as file:
         rows = file.read()
     with importer.store.write() as connection:
         audit.write(
             connection, "export", "*", actor=importer.who.actor,
             form="rejects", list=str(kept.what["list"]), rows=int(kept.what["rows"]),
         )  # fmt: skip
-        if not kept_files.drop(importer.keeper, REJECTS):  # then nothing is recorded twice
+        if not kept_files.drop(importer.keeper, REJECTS, id):  # then nothing is recorded twice
             raise Conflict("these rejected rows were taken just now")
     return rows
 
@@ -141,7 +144,7 @@ def _kept(importer: Importer, id: str) -> Iterator[BinaryIO]:
     if not _at_work.acquire(blocking=False):
         raise Conflict("another list is being imported", remedy="Wait for it, then try again.")
     try:
-        with kept_files.opened(importer.keeper, LIST) as file:
+        with kept_files.opened(importer.keeper, LIST, id) as file:
             yield file
     except InputError as error:
         raise _in_pages(error) from None

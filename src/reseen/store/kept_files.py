@@ -13,6 +13,7 @@ its nonce, so that none can be left out, doubled or moved. The first piece says 
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import json
 import os
@@ -20,13 +21,14 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from reseen.errors import Conflict, InputError, SealError
 from reseen.store.kept_keys import derive
+from reseen.store.lease import SECOND
 from reseen.store.sealing import Keyring
 
 LASTS = 3_540
@@ -64,13 +66,13 @@ class KeptFile:
 
     id: str
     kept_at: int
-    """Seconds since 1970."""
+    """Microseconds since 1970."""
     size: int
     what: Mapping[str, Any]
 
     @property
     def until(self) -> int:
-        return self.kept_at + LASTS
+        return self.kept_at + LASTS * SECOND
 
 
 def keep(keeper: Keeper, kind: str, file: BinaryIO, what: Mapping[str, Any]) -> KeptFile:
@@ -85,7 +87,7 @@ def keep(keeper: Keeper, kind: str, file: BinaryIO, what: Mapping[str, Any]) -> 
             "too many lists wait to be imported",
             remedy="Throw away what you no longer need, or come back in an hour.",
         )
-    kept = KeptFile(secrets.token_hex(6), int(time.time()), size, what)
+    kept = KeptFile(secrets.token_hex(6), _now(), size, what)
     draft = path.with_suffix(f".{secrets.token_hex(4)}{_DRAFT}")
     try:
         keeper.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -94,7 +96,8 @@ def keep(keeper: Keeper, kind: str, file: BinaryIO, what: Mapping[str, Any]) -> 
             with os.fdopen(handle, "wb") as out:
                 for piece in _sealed(keeper, kind, kept, file):
                     out.write(piece)
-            os.replace(draft, path)
+            with _alone(keeper.folder):
+                os.replace(draft, path)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as e:
@@ -109,26 +112,25 @@ def told(keeper: Keeper, kind: str) -> KeptFile | None:
     """What is said of the file of this kind; None where there is none, none of this browser, or it
     is over."""
     with suppress(OSError, SealError), keeper.path(kind).open("rb") as sealed:
-        pieces = _opened(keeper, kind, sealed)
-        said = json.loads(next(pieces))
-        kept = KeptFile(said["id"], said["at"], said["size"], said["what"])
-        return kept if time.time() < kept.until else None
+        kept = _told(next(_opened(keeper, kind, sealed)))
+        return kept if _now() < kept.until else None
     return None
 
 
-def opened(keeper: Keeper, kind: str) -> BinaryIO:
-    """The file in clear, in memory where the system has files there. Raises SealError when what is
-    kept was altered or has gone."""
+def opened(keeper: Keeper, kind: str, id: str) -> BinaryIO:
+    """The file with this id in clear, in memory where the system has files there. Raises SealError
+    when what is kept was altered, has gone, or is another by now."""
     plain = _in_memory()
     try:
         with keeper.path(kind).open("rb") as sealed:
             pieces = _opened(keeper, kind, sealed)
-            next(pieces)
+            if _told(next(pieces)).id != id:
+                raise _gone()
             for piece in pieces:
                 plain.write(piece)
     except FileNotFoundError:
         plain.close()
-        raise SealError("what was kept is gone", remedy="Send the file again.") from None
+        raise _gone() from None
     except BaseException:
         plain.close()
         raise
@@ -137,13 +139,41 @@ def opened(keeper: Keeper, kind: str) -> BinaryIO:
     return plain
 
 
-def drop(keeper: Keeper, kind: str) -> bool:
-    """It is gone; False where somebody else was first."""
+def drop(keeper: Keeper, kind: str, id: str) -> bool:
+    """The file with this id is gone; False where it was gone before."""
     try:
-        keeper.path(kind).unlink()
+        with _alone(keeper.folder):
+            kept = told(keeper, kind)
+            if kept is None or kept.id != id:
+                return False
+            keeper.path(kind).unlink()
     except FileNotFoundError:
         return False
     return True
+
+
+def _told(head: bytes) -> KeptFile:
+    said = json.loads(head)
+    return KeptFile(said["id"], said["at"], said["size"], said["what"])
+
+
+def _gone() -> SealError:
+    return SealError("what was kept is gone", remedy="Send the file again.")
+
+
+def _now() -> int:
+    return int(time.time() * SECOND)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else puts a file there, or takes one away, meanwhile."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def forget(folder: Path, *, at: float | None = None) -> int:

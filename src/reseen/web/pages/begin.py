@@ -97,7 +97,7 @@ def _imported(importer: Importer, spool: BinaryIO, name: str) -> ImportReport:
     """Raises as `page_imports.keep` and `page_imports.import_kept` do."""
     kept = page_imports.keep(importer, spool, name)
     options = ImportOptions(list_name=name, keep_rejects=False)
-    return page_imports.import_kept(importer, kept.id, options)
+    return page_imports.import_kept(importer, kept.id, options)[0]
 
 
 def _target(places: str, hub: HubSettings) -> Target | None:

@@ -23,12 +23,12 @@ from reseen.operations.import_process import SHOWN, ImportReport
 from reseen.operations.lists import ListPreview
 from reseen.operations.page_imports import REJECTS, Importer
 from reseen.records import SAID_CLASSES, RemovalClass
+from reseen.registry.classes import class_named
 from reseen.registry.imports import ImportOptions
 from reseen.registry.lists.columns import ListColumn, ListField
 from reseen.registry.lists.values import RefusedValue
 from reseen.registry.rows import check_list_name
 from reseen.store.kept_files import KeptFile
-from reseen.store.lease import SECOND
 from reseen.web.access import Lead, session_of
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.limits_middleware import LIST
@@ -133,8 +133,8 @@ def _begun(request: Request, service: Service, who: Lead, form: SentForm = UNSEN
         said=SAID,
         form=form,
         most=LIST,
-        waiting=_at(page_imports.waiting(importer)),
-        rejects=_at(page_imports.waiting(importer, REJECTS)),
+        waiting=page_imports.waiting(importer),
+        rejects=page_imports.waiting(importer, REJECTS),
     )
 
 
@@ -159,7 +159,7 @@ def _looked_at(request: Request, importer: Importer, id: str, form: SentForm) ->
         status=form.status,
         form=form,
         id=id,
-        waiting=_at(kept),
+        waiting=kept,
         account=None if found is None else found.account,
         rejected=0 if found is None else found.rejected,
         most_rejected=SHOWN,
@@ -171,11 +171,12 @@ def _looked_at(request: Request, importer: Importer, id: str, form: SentForm) ->
 
 def _imported(request: Request, importer: Importer, id: str, form: SentForm) -> Response:
     options = _options(form)
-    report: ImportReport | None = None
+    done: tuple[ImportReport, KeptFile | None] | None = None
     if not form.wrong:
-        report = form.take("", lambda: page_imports.import_kept(importer, id, options), None)
-    if report is None:
+        done = form.take("", lambda: page_imports.import_kept(importer, id, options), None)
+    if done is None:
         return _looked_at(request, importer, id, form)
+    report, rejects = done
     with importer.store.read() as connection:
         seen = artifacts.count(connection)
     return page(
@@ -187,7 +188,7 @@ def _imported(request: Request, importer: Importer, id: str, form: SentForm) -> 
         rejected=report.rejected,
         most_rejected=SHOWN,
         seen=seen,
-        rejects=_at(page_imports.waiting(importer, REJECTS)) if report.rejected else None,
+        rejects=rejects,
     )
 
 
@@ -215,29 +216,6 @@ def _tables(found: ListPreview) -> tuple[TableRows, ...]:
     return tuple(tables)
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingFile:
-    """A file that is kept, as a page tells of it."""
-
-    kept: KeptFile
-
-    @property
-    def id(self) -> str:
-        return self.kept.id
-
-    @property
-    def kept_at(self) -> int:
-        return self.kept.kept_at * SECOND
-
-    @property
-    def until(self) -> int:
-        return self.kept.until * SECOND
-
-
-def _at(kept: KeptFile | None) -> WaitingFile | None:
-    return None if kept is None else WaitingFile(kept)
-
-
 # -- what is sent ----------------------------------------------------------------------------------
 
 
@@ -261,7 +239,8 @@ def _options(form: SentForm) -> ImportOptions:
     filled in: enough to show what an import would do."""
     name = form.take("name", lambda: list_name(form.typed("name")), "list")
     no_class: RemovalClass | None = None
-    cls = form.take("cls", lambda: _class(form.typed("cls")), no_class)
+    said = form.typed("cls")
+    cls = form.take("cls", lambda: class_named(said) if said else None, no_class)
     no_columns: dict[str, str] = {}
     columns = form.take("columns", lambda: _mapped(form.values), no_columns)
     site = form.typed("site").strip() or None
@@ -279,15 +258,6 @@ def list_name(given: str) -> str:
         raise InputError(
             str(refused), remedy="Give it a plain one: it is shown everywhere."
         ) from None
-
-
-def _class(given: str) -> RemovalClass | None:
-    if not given:
-        return None
-    for cls in SAID_CLASSES:
-        if cls.label == given:
-            return cls
-    raise InputError("there is no such class", remedy="Choose one of those shown.")
 
 
 def _mapped(values: Mapping[str, object]) -> dict[str, str]:
