@@ -182,6 +182,27 @@ def test_it_is_told_once_in_a_while_and_what_failed_the_next_time(
     assert len(asked(store)) == 2, "all was told"
 
 
+DAY = 86_400 * 10**6
+
+
+def test_what_came_in_a_long_pause_is_told_after_it(store: Store, settings: Settings) -> None:
+    """The service was off, or nothing could be handed over: for weeks, for months."""
+    told = telling(settings, mail=("desk@example.org",))
+    failed_scan(store)
+    notifications.queue_if_due(store, told)
+    (first,) = asked(store)
+    long_ago = now() - 100 * DAY
+    what = json.dumps({**first.what, "until": long_ago})
+    set_job(store, first.id, state="done", what=what, asked_at=long_ago, ended_at=long_ago)
+    scan = TABLE.c.kind == JobKind.SCAN.value
+    with store.write() as connection:
+        connection.execute(update(TABLE).where(scan).values(ended_at=now() - 15 * DAY))
+        jobs.forget(connection)
+    notifications.queue_if_due(store, told)
+    assert asked(store)[0].id != first.id
+    assert asked(store)[0].what["counts"]["scans"] == 1
+
+
 def test_the_worker_tells_tries_again_and_says_no_name(
     store: Store,
     settings: Settings,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from replica.server import Replica
 from replica.world import Repo, World, lfs
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from tests.operations.working import until, worker_at
 from tests.operations.working import working as at_work
 from tests.scan.walking import KEYRING, fill
@@ -132,6 +132,26 @@ def test_only_leads_and_within_bounds(
     monkeypatch.setattr(schedules, "MOST", 1)
     with pytest.raises(Conflict):
         schedules.set_up(store, JobKind.SCAN, SOME, 2 * HOUR, lead)
+
+
+def test_many_are_read_in_as_few_queries_as_one(store: Store, lead: Who) -> None:
+    said: list[str] = []
+
+    def queries() -> int:
+        said.clear()
+        with store.read() as connection:
+            event.listen(connection, "before_cursor_execute", lambda *a: said.append(a[2]))
+            found = schedules.in_force(connection)
+        assert all(one.last is not None for one in found)
+        return len(said)
+
+    counts = []
+    for number in range(6):
+        what = jobs.scan_of(Target(authors=(f"account-{number}",)))
+        schedules.set_up(store, JobKind.SCAN, what, HOUR, lead)
+        schedules.make_due(store)
+        counts.append(queries())
+    assert counts[0] == counts[-1]
 
 
 def test_a_full_queue_leaves_it_due(

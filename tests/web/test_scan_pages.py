@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ from fastapi import FastAPI
 from replica.server import Replica
 from replica.world import World
 from sqlalchemy import update
-from tests.operations.working import worker_at
+from tests.operations.working import until, worker_at, working
 from tests.scan.walking import fill as fill_registry
 from tests.web.visitors import Visitor
 
@@ -48,15 +47,8 @@ def test_a_scan_is_started_watched_and_finished(
     assert 'http-equiv="refresh"' in waiting
     assert "hx-trigger" in waiting
 
-    worker = worker_at(service.store, service.keyring, service.settings, replica)
-    worker.start()
-    try:
-        last = time.monotonic() + 120
-        while "Cases of what it found" not in lead.get(path).text:
-            assert time.monotonic() < last, lead.get(path).text
-            time.sleep(0.05)
-    finally:
-        worker.stop()
+    with working(worker_at(service.store, service.keyring, service.settings, replica)):
+        until(lambda: "Cases of what it found" in lead.get(path).text)
     done = lead.get(path).text
     assert "What it covered" in done
     assert "waits for its turn" not in lead.get(f"{path}?done=asked").text  # the address stays
@@ -74,15 +66,8 @@ def test_an_account_that_is_not_there_is_said(
     fill(service.store, world)
     lead = visit(Role.LEAD)
     path = started(lead, accounts="account-01, nobody-of-that-name", confirm="none")
-    worker = worker_at(service.store, service.keyring, service.settings, replica)
-    worker.start()
-    try:
-        last = time.monotonic() + 120
-        while 'http-equiv="refresh"' in lead.get(path).text:
-            assert time.monotonic() < last, lead.get(path).text
-            time.sleep(0.05)
-    finally:
-        worker.stop()
+    with working(worker_at(service.store, service.keyring, service.settings, replica)):
+        until(lambda: 'http-equiv="refresh"' not in lead.get(path).text)
     page = lead.get(path).text
     assert "nobody-of-that-name</bdi>: Nothing is listed for this account" in page
     assert "account-01</bdi>: Nothing is listed" not in page
@@ -234,6 +219,7 @@ def test_a_scan_of_the_whole_hub_is_set_up_seen_by_a_reader_and_stopped(
     assert "Look at what is new" in lead.get(waiting[1]).text
     id = found[1].split("/")[2]
     assert lead.get(f"/scans/{id}").status_code == 404
+    assert lead.post(f"/scans/{id}/stop").status_code == 404, "it is stopped where it is shown"
     assert lead.post(found[1]).headers["location"] == "/scans?done=unscheduled"
     assert "Asked for again and again" not in lead.get("/scans").text
     assert "stopped" in lead.get(waiting[1]).text

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -223,6 +223,18 @@ def ahead_of(connection: Connection, job: Job) -> int:
     return int(connection.scalar(query) or 0)
 
 
+def by_ids(connection: Connection, ids: Collection[str]) -> dict[str, Job]:
+    """By their ids, of those that are there."""
+    query = _query().where(jobs.c.id.in_(ids))
+    return {row.id: _job(row) for row in connection.execute(query)}
+
+
+def waiting(connection: Connection, kind: JobKind) -> list[Job]:
+    """All of this kind that wait, the first asked for first."""
+    waits = (jobs.c.kind == kind.value) & (jobs.c.state == JobState.WAITING.value)
+    return [_job(row) for row in connection.execute(_query().where(waits).order_by(jobs.c.pk))]
+
+
 def last_of(connection: Connection, kind: JobKind, key: str) -> Job | None:
     """The last job with this key."""
     query = _query().where(jobs.c.kind == kind.value, jobs.c.key == key)
@@ -350,9 +362,12 @@ def end(
 
 
 def forget(connection: Connection) -> None:
-    """Ended jobs that no person asked for, and that are old."""
+    """Ended jobs that no person asked for, and that are old; of notifications the last by each way
+    stays, for the next one tells what came since."""
     old = (jobs.c.ended_at < now() - KEPT) & jobs.c.asked_by.is_(None)
-    connection.execute(delete(jobs).where(old))
+    told = jobs.c.kind == JobKind.NOTIFY.value
+    lasts = select(func.max(jobs.c.pk)).where(told).group_by(jobs.c.key)
+    connection.execute(delete(jobs).where(old, jobs.c.pk.not_in(lasts)))
 
 
 def forget_ended(connection: Connection, kind: JobKind) -> None:

@@ -27,13 +27,13 @@ from reseen.store.lease import SECOND
 
 PAUSES = (2.0, 30.0, 300.0)
 """Seconds before each further try."""
-_LOOKED_BACK = 7 * 86_400 * SECOND
-_WORDS = {
+WORDS = {
     "cases": ("new case", "new cases"),
     "scans": ("scan that failed", "scans that failed"),
-    "clocks": ("clock that ran out", "clocks that ran out"),
+    "clocks": ("clock of a notice that ran out", "clocks of notices that ran out"),
     "notices": ("notice of which a file came back", "notices of which a file came back"),
 }
+"""What is told, by its name in the settings: of one, and of several."""
 
 
 def queue_if_due(store: Store, settings: Settings) -> None:
@@ -100,8 +100,8 @@ def subject(what: Mapping[str, Any]) -> str:
 
 def said(what: Mapping[str, Any]) -> list[str]:
     """What is told, in words."""
-    counts = {name: int(what.get("counts", {}).get(name, 0)) for name in _WORDS}
-    return [f"{n:,} {_WORDS[name][n != 1]}" for name, n in counts.items() if n]
+    counts = {name: int(what.get("counts", {}).get(name, 0)) for name in WORDS}
+    return [f"{n:,} {WORDS[name][n != 1]}" for name, n in counts.items() if n]
 
 
 def as_text(what: Mapping[str, Any], settings: Settings) -> str:
@@ -113,7 +113,7 @@ def as_text(what: Mapping[str, Any], settings: Settings) -> str:
 
 def _told(settings: Settings, job: Job) -> dict[str, Any]:
     what = job.what
-    counts = {name: int(what.get("counts", {}).get(name, 0)) for name in _WORDS}
+    counts = {name: int(what.get("counts", {}).get(name, 0)) for name in WORDS}
     since = what.get("since")
     return {
         "type": "reseen.news",
@@ -128,7 +128,7 @@ def _told(settings: Settings, job: Job) -> dict[str, Any]:
 
 
 def _due(connection: Connection, way: str, notify: NotifySettings) -> dict[str, Any] | None:
-    """What there is to tell by now."""
+    """What there is to tell by now: all since the last time, however long ago that is."""
     at, every = now(), int(notify.every.total_seconds() * SECOND)
     last = jobs.last_of(connection, JobKind.NOTIFY, _key(way))
     since = at - every
@@ -136,7 +136,6 @@ def _due(connection: Connection, way: str, notify: NotifySettings) -> dict[str, 
         if last.ended_at is None or last.asked_at > at - every:
             return None
         since = last.what["until"] if last.state is JobState.DONE else last.what["since"]
-    since = max(since, at - _LOOKED_BACK)
     counts = _counts(connection, notify, since, at)
     if not any(counts.values()):
         return None

@@ -36,8 +36,6 @@ class Workplace:
 
     store: Store
     keyring: Keyring | None
-    hubs: tuple[HubSettings, ...]
-    """Those that the service may ask, the usual one first."""
     open_hub: Callable[[HubSettings], Hub]
     owner: Owner
     pace: Pace
@@ -89,7 +87,7 @@ class _RunningJob:
         if self._job.kind is JobKind.CAMPAIGNS:
             async with self._beating():
                 return await self._find_campaigns()
-        asked = jobs.hub_of(self._job.what, self._at.hubs)
+        asked = jobs.hub_of(self._job.what, self._at.settings.hubs)
         hub = self._at.open_hub(asked)
         try:
             async with self._beating():

@@ -10,11 +10,11 @@ has not ended; and that a stopped one asks for nothing any more.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, update
 
 from reseen.errors import Conflict, InputError, NotFound
 from reseen.operations import jobs
@@ -52,19 +52,25 @@ def set_up(
 ) -> tuple[str, bool]:
     """Ask for this work every so many seconds, for the first time now: the schedule's id, and
     whether it is new. Raises AccessError, InputError, and Conflict when there are too many."""
-    if not LEAST <= every <= LONGEST:
-        raise InputError(
-            "a scan is repeated every hour at most, and every year at least",
-            remedy="Give a number of hours or days.",
-        )
+    check_every(every)
     with store.write() as connection:
-        if int(connection.scalar(select(func.count()).where(*_in_force())) or 0) >= MOST:
+        if len(jobs.waiting(connection, JobKind.SCHEDULE)) >= MOST:
             raise Conflict(f"there are {MOST} schedules", remedy="Stop one that is not needed.")
         said = {"kind": kind.value, "what": dict(what), "every": every}
         id, new = jobs.ask(connection, JobKind.SCHEDULE, said, who)
         if new:
             _note(connection, id, {"due_at": now()})
     return id, new
+
+
+def check_every(seconds: int) -> int:
+    """How often, where that can be. Raises InputError."""
+    if not LEAST <= seconds <= LONGEST:
+        raise InputError(
+            "a scan is repeated every hour at most, and every year at least",
+            remedy="Give a number of hours or days.",
+        )
+    return seconds
 
 
 def stop(store: Store, id: str, who: Who) -> None:
@@ -80,8 +86,8 @@ def stop(store: Store, id: str, who: Who) -> None:
 
 def in_force(connection: Connection) -> list[Schedule]:
     """All of them, the next one that is due first."""
-    rows = connection.execute(select(table.c.id).where(*_in_force()).order_by(table.c.pk)).all()
-    return sorted((_by_id(connection, row.id) for row in rows), key=lambda one: one.due_at)
+    found = _schedules(connection, jobs.waiting(connection, JobKind.SCHEDULE))
+    return sorted(found, key=lambda one: one.due_at)
 
 
 def make_due(store: Store) -> None:
@@ -112,30 +118,28 @@ def _due(connection: Connection) -> list[Schedule]:
     ]
 
 
-def _in_force() -> tuple[Any, ...]:
-    return table.c.kind == JobKind.SCHEDULE.value, table.c.state == JobState.WAITING.value
-
-
 def _by_id(connection: Connection, id: str) -> Schedule:
     job = jobs.by_id(connection, id)
     if job.kind is not JobKind.SCHEDULE:
         raise NotFound.of("schedule", id, "The page of scans shows them.")
-    last: Job | None = None
-    if (named := job.progress.get("last")) is not None:
-        try:
-            last = jobs.by_id(connection, named)
-        except NotFound:
-            last = None
-    return Schedule(
-        id=job.id,
-        kind=JobKind(job.what["kind"]),
-        what=job.what["what"],
-        every=int(job.what["every"]),
-        set_at=job.asked_at,
-        set_by=job.asked_by,
-        due_at=int(job.progress.get("due_at") or job.asked_at),
-        last=last,
-    )
+    return _schedules(connection, [job])[0]
+
+
+def _schedules(connection: Connection, found: Sequence[Job]) -> list[Schedule]:
+    lasts = jobs.by_ids(connection, {str(job.progress.get("last")) for job in found})
+    return [
+        Schedule(
+            id=job.id,
+            kind=JobKind(job.what["kind"]),
+            what=job.what["what"],
+            every=int(job.what["every"]),
+            set_at=job.asked_at,
+            set_by=job.asked_by,
+            due_at=int(job.progress.get("due_at") or job.asked_at),
+            last=lasts.get(str(job.progress.get("last"))),
+        )
+        for job in found
+    ]
 
 
 def _note(connection: Connection, id: str, progress: Mapping[str, Any]) -> None:

@@ -123,7 +123,6 @@ class Worker:
         workplace = Workplace(
             self._store,
             self._keyring,
-            self._settings.hubs,
             self._open_hub,
             self._owner,
             self._pace,

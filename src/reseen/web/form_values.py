@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from reseen.errors import InputError
 from reseen.hubs.kinds import repository_named
+from reseen.operations.schedules import check_every
 from reseen.records import RepoType
 from reseen.scan.target import Confirm
 from reseen.settings import HubSettings
@@ -121,12 +122,9 @@ def period(number_given: str, unit: str) -> int | None:
     if count is None:
         return None
     size = {"hours": 3_600, "days": 86_400}.get(unit)
-    if size is None or not 1 <= count * size <= 365 * 86_400:
-        raise InputError(
-            "this is not how often a scan can be repeated",
-            remedy="Give a number of hours or days, a year at most.",
-        )
-    return count * size
+    if size is None:
+        raise InputError("this is no unit of time", remedy="Give a number of hours or days.")
+    return check_every(count * size)
 
 
 def types(given: list[str]) -> list[RepoType]:

@@ -16,12 +16,6 @@ from reseen.web.service import Served
 router = APIRouter()
 
 SAID = {"test": "A test is on its way; below is what becomes of it."}
-_ABOUT = {
-    "cases": "new cases",
-    "scans": "scans that failed",
-    "clocks": "clocks of notices that ran out",
-    "notices": "notices of which a file came back",
-}
 
 
 @router.get("/notifications")
@@ -35,7 +29,7 @@ def show(request: Request, service: Served, who: Lead) -> Response:
         who,
         said=SAID,
         told=told,
-        about=[_ABOUT[word] for word in told.about],
+        about=[notifications.WORDS[word][1] for word in told.about],
         host=urlsplit(told.webhook or "").hostname or "",
         can_mail=mail.can_send(service.settings),
         every=int(told.every.total_seconds()),
