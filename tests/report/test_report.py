@@ -471,7 +471,7 @@ def test_an_account_has_one_number_wherever_it_stands() -> None:
 
 
 def test_a_report_of_a_part_counts_that_part_alone() -> None:
-    part = ReportScope(ids=frozenset({"sg-000000000001"}), within=" in case cs-1")
+    part = ReportScope(ids=frozenset({"sg-000000000001"}), within=" in case cs-1", one_account=True)
     found = replace(findings([sighting(1)]), scope=part)
     assert in_words.headline(found) == (
         "1 removed model was seen again in case cs-1: 1 only by the hub's word."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import date
@@ -130,16 +131,53 @@ def test_a_campaign_is_nowhere_beside_a_decision(
         assert "campaign" not in (room / f"{name}.py").read_text().casefold(), name
 
 
-def test_no_notice_has_the_word(visit: Visit, service: Service, campaign: str) -> None:
+def confirm_some(service: Service, lead: Visitor, account: str, most: int = 2) -> None:
     table = service_schema.cases.c
-    lead = visit(Role.LEAD)
     with service.store.read() as connection:
         rows = connection.execute(
-            select(table.id, table.version).where(table.account == "brightoak").limit(2)
+            select(table.id, table.version).where(table.account == account).limit(most)
         ).all()
     for id, version in rows:
         form = {"version": str(version), "reason": "sample reason", "why": "same"}
-        lead.post(f"/cases/{id}/confirm", form)
+        assert lead.post(f"/cases/{id}/confirm", form).status_code == 303
+
+
+def test_only_accounts_with_a_confirmed_file_of_their_own_leave(
+    visit: Visit, service: Service, campaign: str
+) -> None:
+    lead, place = visit(Role.LEAD), f"/campaigns/{campaign}"
+    asked = {"format": "html", "campaign": campaign}
+    assert "Draft a notice" not in lead.get(place).text
+    refused = lead.post("/reports", asked)
+    assert refused.status_code == 400
+    assert "no account of this campaign has a confirmed file of its own" in refused.text
+    confirm_some(service, lead, "brightoak")
+    shown = lead.get(place).text
+    (encoded,) = re.findall(r'name="place" value="([^"]*)"', shown)
+    assert encoded == f"{HUB}/brightoak"
+    assert f'href="/reports?campaign={campaign}"' in shown
+    assert f'value="{campaign}"' in lead.get(f"/reports?campaign={campaign}").text
+    page = " ".join(lead.post("/reports", asked | {"locations": "yes"}).text.split())
+    assert f"were seen again on 1 account in campaign {campaign}: 2 confirmed by a person" in page
+    assert "3 more accounts belong to the campaign without a confirmed file" in page
+    assert "brightoak" in page
+    for other in MEMBERS[1:]:
+        assert other.strip("<b>") not in page
+    rows = lead.post("/reports", asked | {"format": "jsonl", "locations": "yes"}).text
+    accounts = {json.loads(line)["repo"].partition("/")[0] for line in rows.splitlines()}
+    assert accounts == {"brightoak"}
+    reviewer = visit(Role.REVIEWER)
+    assert reviewer.post("/reports", asked).status_code == 200
+    assert reviewer.post("/reports", asked | {"locations": "yes"}).status_code == 403
+    told = lead.post("/notices", {"place": encoded}).headers["location"].split("?")[0]
+    text = lead.post(f"{told}/text").text
+    assert "campaign" not in text.casefold()
+    assert "all of it is in a notice" in lead.get(place).text
+
+
+def test_no_notice_has_the_word(visit: Visit, service: Service, campaign: str) -> None:
+    lead = visit(Role.LEAD)
+    confirm_some(service, lead, "brightoak")
     answer = lead.post("/notices", {"hub": HUB, "account": "brightoak"})
     text = "" if answer.status_code != 303 else lead.get(answer.headers["location"]).text
     assert "campaign" not in main_of(text).casefold()

@@ -8,6 +8,7 @@ for.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -166,11 +167,11 @@ def _place(connection: Connection, asked: ReportAsked) -> ReportScope:
     if asked.case:
         case = case_rows.row(connection, asked.case)
         ids = case_view.sighting_ids(connection, case.pk)
-        return ReportScope(ids=frozenset(ids), within=f" in case {case.id}")
+        return _of_one(f" in case {case.id}", ids)
     if asked.notice:
         notice = notice_read.by_id(connection, None, asked.notice)
         ids = [item.sighting.id for item in notice.items]
-        return ReportScope(ids=frozenset(ids), within=f" in notice {notice.id}")
+        return _of_one(f" in notice {notice.id}", ids)
     if asked.campaign:
         seen = campaign_view.view(connection, campaigns.one(connection, asked.campaign))
         if not seen.confirmed:
@@ -182,8 +183,13 @@ def _place(connection: Connection, asked: ReportAsked) -> ReportScope:
         within = f" in campaign {seen.campaign.id}"
         return ReportScope(accounts=accounts, within=within, leads=seen.leads)
     if asked.account:
-        return ReportScope(accounts=((asked.hub, asked.account),), within=" on one account")
+        place = (asked.hub, asked.account)
+        return ReportScope(accounts=(place,), within=" on one account", one_account=True)
     return EVERYTHING
+
+
+def _of_one(within: str, ids: Iterable[str]) -> ReportScope:
+    return ReportScope(ids=frozenset(ids), within=within, one_account=True)
 
 
 def _midnight(day: date) -> int:

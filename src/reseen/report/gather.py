@@ -38,17 +38,14 @@ class ReportScope:
     """(hub, account) of each."""
     within: str = ""
     """The same in words, as they follow "seen again": "" is everything."""
+    one_account: bool = False
+    """A case, a notice, or an account."""
     leads: int = 0
     """Accounts that belong to it, and are not named: nothing of theirs is confirmed."""
 
     @property
     def everything(self) -> bool:
         return self.which == ALL and self.ids is None and self.accounts is None
-
-    @property
-    def one_account(self) -> bool:
-        """A case, a notice, or an account."""
-        return self.ids is not None or (self.accounts is not None and len(self.accounts) == 1)
 
     def parts(self) -> Iterator[SightingFilter]:
         """The filters that together hold all of it, each sighting in one."""

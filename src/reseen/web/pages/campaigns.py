@@ -15,12 +15,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
 from reseen.operations import campaigns as acts
-from reseen.review import campaign_view, campaigns, roles
+from reseen.review import campaign_view, campaigns, confirmed, roles
 from reseen.review.campaign_traits import SignalKind
 from reseen.review.campaigns import CampaignAccount
 from reseen.review.roles import Role
 from reseen.web.access import Reader, Reviewer
 from reseen.web.campaign_pictures import MOST_ACCOUNTS, MOST_REMOVALS, matrix, timeline
+from reseen.web.pages.notices import place_of
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -59,6 +60,9 @@ def show(request: Request, service: Served, who: Reader, id: str) -> Response:
         campaign = campaigns.one(connection, id)
         seen = campaign_view.view(connection, campaign)
         users = roles.names(connection)
+        to_draft = [
+            (place, len(confirmed.to_add(connection, *place))) for place in sorted(seen.confirmed)
+        ]
     order = sorted(campaign.accounts, key=lambda one: -len(seen.had[one.hub, one.account]))
     drawn = seen.removals[:MOST_REMOVALS]
     return page(
@@ -77,6 +81,7 @@ def show(request: Request, service: Served, who: Reader, id: str) -> Response:
         left=campaign.left[:MOST_LEFT],
         users=users,
         account_url=_account_url,
+        to_draft=[(each, place_of(*each), files) for each, files in to_draft],
         may_act=who.role >= Role.REVIEWER,
     )
 
@@ -116,4 +121,4 @@ def _row(one: CampaignAccount, seen: campaign_view.CampaignView) -> dict[str, ob
 
 
 def _account_url(hub: str, account: str) -> str:
-    return f"/accounts/{quote(hub, safe='')}/{quote(account, safe='')}"
+    return f"/accounts/{place_of(hub, account)}"

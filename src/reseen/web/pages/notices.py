@@ -118,7 +118,7 @@ def show(
         at=at,
         sender=service.settings.sender,
         may_draft=who.role >= Role.REVIEWER,
-        place=_place,
+        place=place_of,
     )
 
 
@@ -220,7 +220,7 @@ def notice_page(
         pdf=pdf.available(),
         sealed_notes=service.keyring is not None,
         longest_clause=clauses.LONGEST,
-        place=_place(shown.hub, shown.account),
+        place=place_of(shown.hub, shown.account),
     )
 
 
@@ -298,7 +298,8 @@ for _route, _state in _STEPS:
     _stepped(_route, _state)
 
 
-def _place(hub: str, account: str) -> str:
+def place_of(hub: str, account: str) -> str:
+    """Hub and account as a form or an address has them."""
     return f"{quote(hub, safe='')}/{quote(account, safe='')}"
 
 
