@@ -11,7 +11,7 @@ from reseen.errors import AccessError
 from reseen.records import Rung
 from reseen.review import claims
 from reseen.review.case_filter import ALL, CLAIMED, LIVE, STATES, CaseFilter
-from reseen.review.queue import next_case, queue
+from reseen.review.queue import LAST, next_case, queue
 from reseen.review.verdicts import Verdict
 from reseen.store.database import now
 
@@ -26,7 +26,7 @@ def test_the_queue_is_ordered_by_strength_then_reach_then_age(room: Room) -> Non
     much = room.see("a/much", downloads=30)
     younger = room.see("b/little", downloads=3)
     assert room.queued() == [strong, much, little, younger, weak]
-    assert room.queued(offset=1, most=2) == [much, little]
+    assert room.queued(most=2) == [strong, much]
 
 
 def test_a_page_knows_how_many_there_are_and_where_the_next_begins(room: Room) -> None:
@@ -34,13 +34,16 @@ def test_a_page_knows_how_many_there_are_and_where_the_next_begins(room: Room) -
         room.see(f"a/{n}")
     with room.store.read() as connection:
         first = queue(connection, CaseFilter(), most=2)
-        last = queue(connection, CaseFilter(), offset=4, most=2)
-        beyond = queue(connection, CaseFilter(), offset=90, most=2)
-        odd = queue(connection, CaseFilter(), offset=-7, most=0)
-    assert (first.total, first.next, first.before) == (5, 2, None)
-    assert (last.total, last.next, last.before) == (5, None, 2)
-    assert (beyond.entries, beyond.total, beyond.next) == ((), 5, None)
-    assert (odd.offset, len(odd.entries)) == (0, 1)
+        second = queue(connection, CaseFilter(), most=2, place=first.on)
+        last = queue(connection, CaseFilter(), most=2, place=second.on)
+        end = queue(connection, CaseFilter(), most=2, place=LAST)
+        beyond = queue(connection, CaseFilter(), most=2, place=replace(LAST, before=False))
+        odd = queue(connection, CaseFilter(), most=0)
+    assert (first.total, first.back, len(first.entries)) == (5, None, 2)
+    assert (last.total, last.on, len(last.entries)) == (5, None, 1)
+    assert end.entries == second.entries[1:] + last.entries
+    assert beyond == first
+    assert len(odd.entries) == 1
 
 
 def test_a_row_says_what_the_case_is_about(room: Room) -> None:

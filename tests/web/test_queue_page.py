@@ -10,13 +10,16 @@ from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import update
+from tests.web import cases_made
 from tests.web.cases_made import HOSTILE, SECRETS, alike, gone, made, said
 from tests.web.visitors import Visitor
 
+from reseen.review import queue
 from reseen.review.roles import Role
 from reseen.review.verdicts import CaseState
 from reseen.store import service_schema
 from reseen.texts import visible
+from reseen.web.pages import account as account_page
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]
@@ -239,3 +242,20 @@ def test_undo_stands_there_right_after_deciding(visit: Visit, service: Service) 
     assert ids(browser.get("/queue").text) == [case]
     # The bar is about how the case stood: now it would undo something else.
     assert "/undo" not in browser.get(decided.headers["location"]).text
+
+
+def test_where_counting_stops_the_page_says_that_there_are_more(
+    visit: Visit, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = cases_made.removal(service, 1)
+    case, *_ = [cases_made.sighting(service, one, f"account-1/copy-{n}") for n in range(4)]
+    monkeypatch.setattr(queue, "COUNTED", 3)
+    monkeypatch.setattr(account_page, "ROWS", 2)
+    reader = visit(Role.READER)
+    for page, told in {
+        "/queue": "More than 3 cases",
+        f"/accounts/{cases_made.HUB}/account-1": "2 of more than 3 cases",
+        f"/cases/{case}": ": more than 2 other cases",
+        f"/removals/{one}": "More than 3 cases",
+    }.items():
+        assert told in " ".join(Seen(reader.get(page).text).text.split()), page

@@ -90,25 +90,12 @@ class Page:
     """Cases that the filter lets through, up to `COUNTED`."""
     refuted: int = 0
     """Those that reading refuted: the last ones; up to `COUNTED` again."""
-    offset: int = 0
-    most: int = MOST
     more: bool = False
     """There are more than `total`."""
     on: QueuePlace | None = None
     """Where the next page begins, if there is one."""
     back: QueuePlace | None = None
     """Where the page before ends, if there is one."""
-
-    @property
-    def next(self) -> int | None:
-        """The offset of the next page, if there is one."""
-        end = self.offset + len(self.entries)
-        return end if self.entries and end < self.total else None
-
-    @property
-    def before(self) -> int | None:
-        """The offset of the page before, if there is one."""
-        return max(self.offset - self.most, 0) if self.offset else None
 
 
 def any_at_all(connection: Connection) -> bool:
@@ -127,15 +114,14 @@ def queue(
     which: CaseFilter,
     who: Who | None = None,
     *,
-    offset: int = 0,
     most: int = 50,
     at: int | None = None,
     place: QueuePlace | None = None,
 ) -> Page:
-    """The cases from `offset` on, strongest first; or those that come after a place, or before it;
-    where there are none any more, the first. `who`: for what is claimed by me or others."""
+    """The first cases, strongest first; or those that come after a place, or before it, while there
+    are any. `who`: for what is claimed by me or others."""
     at = now() if at is None else at
-    most, offset = min(max(most, 1), MOST), min(max(offset, 0), COUNTED)
+    most = min(max(most, 1), MOST)
     total = _count(connection, which, who, at)
     refuted = _count(connection, which, who, at, table.c.strength == _REFUTED) if total else 0
     rows: Sequence[Any] = []
@@ -143,23 +129,23 @@ def queue(
         rows = _beside(connection, which, who, at, place, most + 1)
         place = place if rows else None
     if total and place is None:
-        rows = walk(connection, which, who, at, offset, most + 1)
+        rows = walk(connection, which, who, at, most + 1)
     there, rows = len(rows) > most, rows[:most]
     backwards = place is not None and place.before
     if backwards:
         rows = rows[::-1]
     ends = backwards and place is not None and place.strength == _END
-    first = not there if backwards else offset == 0 and place is None
+    first = not there if backwards else place is None
     on = _place(rows[-1]) if rows and not ends and (there or backwards) else None
     back = _place(rows[0], before=True) if rows and not first else None
     found = entries(connection, [row.pk for row in rows], at=at)
     kept = min(total, COUNTED)
-    return Page(tuple(found), kept, min(refuted, COUNTED), offset, most, total > kept, on, back)
+    return Page(tuple(found), kept, min(refuted, COUNTED), total > kept, on, back)
 
 
 def in_order(connection: Connection, which: CaseFilter, who: Who, *, most: int) -> list[int]:
     """The cases (by pk) of a filter, strongest first."""
-    return [row.pk for row in walk(connection, which, who, now(), 0, most)]
+    return [row.pk for row in walk(connection, which, who, now(), most)]
 
 
 def next_case(
@@ -188,7 +174,7 @@ def next_case(
         owner = queue_schema.assignments.c
         others = assignments.standing().where(owner.case_pk == table.c.pk, owner.user_pk != who.pk)
         more.append(~others.exists())
-    for row in walk(connection, which, who, at, 0, 1, *more):
+    for row in walk(connection, which, who, at, 1, *more):
         found: str | None = connection.scalar(select(table.c.id).where(table.c.pk == row.pk))
         return found
     return None
@@ -234,21 +220,20 @@ def walk(
     which: CaseFilter,
     who: Who | None,
     at: int,
-    offset: int,
     most: int,
     *more: ColumnElement[bool],
     columns: Sequence[Any] = (),
 ) -> list[Any]:
-    """The cases from `offset` on: `pk` and what they are sorted by, then these columns."""
+    """The first cases: `pk` and what they are sorted by, then these columns."""
     walks = []
     states = _states(which)
     for state in states:
         where = conditions(replace(which, state=state), who, at)
         query = select(*_KEY, *columns).where(*where, *more).order_by(*ORDER)
         if len(states) == 1:
-            return list(connection.execute(query.offset(offset).limit(most)))
-        walks.append(connection.execute(query.limit(offset + most)).all())
-    return list(islice(heapq.merge(*walks, key=_forwards), offset, offset + most))
+            return list(connection.execute(query.limit(most)))
+        walks.append(connection.execute(query.limit(most)).all())
+    return list(islice(heapq.merge(*walks, key=_forwards), most))
 
 
 def _beside(

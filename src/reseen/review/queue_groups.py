@@ -77,9 +77,7 @@ def groups(
 ) -> GroupPage:
     """Groups from `offset` on: by their strongest case, and at equal strength by their number."""
     at = now() if at is None else at
-    rows = walk(
-        connection, which, who, at, 0, LOOKED + 1, columns=(table.c.repository_pk, *_KEYS[by])
-    )
+    rows = walk(connection, which, who, at, LOOKED + 1, columns=(table.c.repository_pk, *_KEYS[by]))
     looked = rows[:LOOKED]
     found: dict[tuple[Any, ...], list[Any]] = {}
     unknown = 0

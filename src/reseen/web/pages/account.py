@@ -26,7 +26,7 @@ from reseen.review.roles import Role, Who
 from reseen.review.verdicts import Verdict
 from reseen.web.access import Lead, Reader
 from reseen.web.pages import words
-from reseen.web.pages.queue_address import QueueAddress, offset_of
+from reseen.web.pages.queue_address import QueueAddress
 from reseen.web.problems import status_of
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
@@ -121,11 +121,11 @@ def _page(
     outcome: batch_decisions.BatchOutcome | None = None,
     said: RefusedForm | None = None,
 ) -> Response:
-    offset = offset_of(request.query_params, "offset")
+    place = QueueAddress.parse(request.query_params).place
     which = replace(ALL, hub=hub, account=account)
     with service.store.read() as connection:
         known = accounts.account(connection, hub, account)
-        found = queue(connection, which, who, offset=offset, most=ROWS)
+        found = queue(connection, which, who, place=place, most=ROWS)
         belongs_to = campaigns.of_account(connection, hub, account)
         waiting = batch_decisions.waiting(connection, hub, account)
         must = batch_decisions.to_be_opened(connection, waiting)
@@ -176,10 +176,10 @@ def _page(
         verdicts=TOGETHER,
         cases=found.entries,
         total=found.total,
-        first=found.offset + 1 if found.entries else 0,
-        last=found.offset + len(found.entries),
-        before=f"{url}?offset={found.before}" if found.before is not None else None,
-        after=f"{url}?offset={found.next}" if found.next is not None else None,
+        more=found.more,
+        first=url if found.back else None,
+        before=f"{url}?before={found.back}" if found.back else None,
+        after=f"{url}?after={found.on}" if found.on else None,
         key_groups=(words.ACCOUNT_KEYS, words.EVERYWHERE),
     )
 

@@ -27,7 +27,7 @@ from reseen.report.html import CONFIRMED_MEANING, RUNG_MEANING
 from reseen.review import case_view, cases, likeness
 from reseen.review.case_filter import ALL
 from reseen.review.decide import DecidedBy, ShownCase
-from reseen.review.queue import queue
+from reseen.review.queue import Page, queue
 from reseen.review.queue_entries import QueueEntry, entries
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import UNDO, CaseState, Verdict
@@ -231,7 +231,7 @@ def _page(
         lines = case_view.history(connection, service.keyring if writes else None, case.id)
         removal = removals.by_id(connection, case.removal)
         stand = cases.stands(connection, [row.pk])[row.pk]
-        others = _others(connection, case)
+        others = _of_account(connection, case)
         strongest = files.strongest
         like = likeness.of_sighting(connection, strongest.id) if strongest else None
         hubs = service.settings.hubs
@@ -285,8 +285,9 @@ def _page(
         legend=blocks.legend(),
         account_url=account,
         from_account=bool(_came(back)),
-        others=[other for other in others[0] if other.id != case.id][:OTHERS],
-        other_total=max(others[1] - 1, 0),
+        others=[other for other in others.entries if other.id != case.id][:OTHERS],
+        other_total=max(others.total - 1, 0),
+        more_others=others.more,
         history=[_line(line, seen, reads=writes) for line in lines],
         cannot=cannot,
         refuted=case.rung is Rung.REFUTED,
@@ -446,10 +447,9 @@ def _ladder(sighting: Sighting | None) -> list[dict[str, object]]:
     ]
 
 
-def _others(connection: Connection, case: QueueEntry) -> tuple[tuple[QueueEntry, ...], int]:
+def _of_account(connection: Connection, case: QueueEntry) -> Page:
     which = replace(ALL, hub=case.hub, account=case.account)
-    found = queue(connection, which, most=OTHERS + 1)
-    return found.entries, found.total
+    return queue(connection, which, most=OTHERS + 1)
 
 
 def _files_url(id: str, back: str, offset: int) -> str:

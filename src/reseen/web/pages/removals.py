@@ -79,6 +79,7 @@ def _shown(
         seen=seen,
         cases=cases.entries,
         case_count=cases.total,
+        more_cases=cases.more,
         verdicts=words.VERDICTS,
         lines=lines,
         sees_history=sees_history,
