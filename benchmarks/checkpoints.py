@@ -4,6 +4,9 @@ See `SAID`, and docs/checkpoints.md for what came of it. With folders of trained
 baked in as they are, with their own layers, into a base of those sizes.
 
     python -m benchmarks.checkpoints [FOLDER ...] [--adapters 10] [--write]
+
+With `--layers 64` so many layers of each checkpoint are read, as of one at a hub, and the first
+table alone is made.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from numpy.typing import NDArray
 
 from benchmarks.adapters import Adapter, Shape, files_in, make, read, sampled, shapes, sketch
 from reseen.files.rounding import DOUBT, expected_error
+from reseen.fingerprints.choice import ModuleOrder
 from reseen.fingerprints.signs import COLUMNS, ROWS, signs
 from reseen.fingerprints.sketch import Sketch, module_id
 from reseen.fingerprints.weight_sketch import WeightSketch
@@ -164,21 +168,21 @@ def cell(verdicts: Sequence[str]) -> str:
     return f"{verdicts.count('evidence')} + {verdicts.count('lead')} of {len(verdicts)}"
 
 
-def made_rows(count: int) -> list[str]:
+def made_rows(count: int, read_of_file: Sequence[Shape] = MODULES) -> list[str]:
     weights = base_of(1)
     base = KnownBase("base", sketched(weights, MODULES, "F16"))
     strangers = [known(f"d{n}", sampled("sd1", 1_000 + n, rank=8)) for n in range(DECOYS)]
     adapters = [make("sd1", seed, modules=MODULES) for seed in range(count)]
     lines = []
     for kind in FORMATS:
-        cast = less(sketched(weights, MODULES, kind), base)
+        cast = less(sketched(weights, read_of_file, kind), base)
         share = cast.energy / cast.rounded if cast.rounded else 0.0
         cells = [f"{kind}", f"{share:.2f}" if kind != "F16" else "0"]
         for size in SIZES:
             said = []
             for adapter in adapters:
                 strength = size / size_of(adapter)
-                file = sketched(plus(weights, adapter, strength), MODULES, kind)
+                file = sketched(plus(weights, adapter, strength), read_of_file, kind)
                 mine = known("r", sketch(adapter), strength)
                 said.append(verdict(less(file, base), [mine, *strangers], base))
             cells.append(cell(said))
@@ -239,8 +243,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--adapters", type=int, default=10)
+    parser.add_argument("--layers", type=int)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
+    if given.layers is not None:
+        ids = np.array([module_id(shape.name) for shape in MODULES], np.uint32)
+        chosen = ModuleOrder(b"k" * 32).sorted(ids)[: given.layers]
+        made_rows(given.adapters, [MODULES[at] for at in chosen])
+        return
     heads = "| stored as | rounding | rms 0.0004 | 0.0012 | 0.0025 |\n|---|---:|---:|---:|---:|"
     text = [SAID, "", heads, *made_rows(given.adapters), ""]
     text += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,15 @@ from reseen.errors import FileError, InputError
 from reseen.texts import visible
 
 if TYPE_CHECKING:
+    from reseen.files.source import Reader
     from reseen.fingerprints.rows import EmbeddingRows
     from reseen.fingerprints.sketch import Sketch
     from reseen.fingerprints.sketcher import Sketched
     from reseen.match.compare import Background, Comparison
     from reseen.match.parts import MergePart
     from reseen.match.same import SameContent
+    from reseen.operations.checkpoints import ReadsCheckpoint
+    from reseen.updates.whole_weights import WeightsPlan
 
 _EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt")
 
@@ -62,9 +66,9 @@ def compare(
     by their bytes or tensors. Without a background of real adapters (--db) the p-value is
     uncalibrated. Of what is no copy it is said whether one is inside the other, as a part of a
     merge: where A surely is inside B, that ends with 1 as well; where it may be, it is worth a
-    look, and no copy. Where B is a checkpoint here, of a base model that the store knows, it is
-    said whether A is inside. With --with it is asked of B and another file together whether they
-    add up to A, and of neither alone.
+    look, and no copy. Where B is a checkpoint of a base model that the store knows, it is said
+    whether A is inside; of one at a hub 64 layers are read. With --with it is asked of B and
+    another file together whether they add up to A, and of neither alone.
     """
     if beside is not None:
         _tell_together((a, b, beside), endpoint, db, as_json=as_json)
@@ -267,24 +271,23 @@ def _tell_same(found: SameContent | None, *, as_json: bool) -> None:
 def _tell_checkpoint(
     a: str, b: str, endpoint: str | None, db: str | None, *, as_json: bool
 ) -> None:
-    """Say whether the first is inside the second, a checkpoint here, and end so; nothing where that
-    is none, or there is no store."""
-    if db is None or is_address(b) or Path(b).is_dir():
+    """Say whether the first is inside the second, a checkpoint, and end so; nothing where that is
+    none, or there is no store."""
+    if db is None or (not is_address(b) and Path(b).is_dir()):
         return
-    from reseen.fingerprints.local import weights_plan_of
+    from reseen.cli.common import look_into, settings_for
+    from reseen.cli.findings import checkpoint_fields
     from reseen.operations.checkpoints import CheckpointReader
 
+    read, most = _checkpoint_reader(b, endpoint)
     with about(b):
-        if weights_plan_of(Path(b)) is None:
+        if read(_header_alone) is None:
             return
     first = _sketched(a, endpoint)
     if first.sketch is None:
         return
-    from reseen.cli.common import look_into, settings_for
-    from reseen.cli.findings import checkpoint_fields
-
-    with look_into(settings_for(db)) as store:
-        seen = CheckpointReader(store).compared(first.sketch.encode(), Path(b))
+    with look_into(settings_for(db)) as store, about(b):
+        seen = CheckpointReader(store).compared(first.sketch.encode(), read, most=most)
     if seen is None:
         return
     if seen.base is None:
@@ -310,6 +313,26 @@ def _tell_checkpoint(
         say(click.style("inside a checkpoint" if sure else "not told", fg="red" if sure else None))
         say(f"  {visible(why)}")
     finish(ExitCode.MATCH if sure else ExitCode.DONE)
+
+
+def _checkpoint_reader(given: str, endpoint: str | None) -> tuple[ReadsCheckpoint, int | None]:
+    """What reads a checkpoint, and how many layers of it at most."""
+    from reseen.cli.hub import never_read, remote_file
+
+    if (remote := remote_file(given, endpoint)) is not None:
+        from reseen.match.checkpoints import MOST_AT_HUB
+        from reseen.scan.remote import checkpoint_of
+
+        return partial(checkpoint_of, *remote, never_read()), MOST_AT_HUB
+    from reseen.fingerprints.local import checkpoint_of as checkpoint_of_local
+
+    return partial(checkpoint_of_local, Path(given)), None
+
+
+def _header_alone(made: WeightsPlan) -> Reader[bool]:
+    """Reads nothing but that it is a checkpoint."""
+    yield from ()
+    return True
 
 
 def _tell_rows(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from reseen.errors import FileError, bulkhead
 from reseen.files.containers import read_listing
-from reseen.files.source import LocalFile, Range, run
+from reseen.files.source import LocalFile, Range, Reader, run
 from reseen.files.system_limits import limits
 from reseen.files.tensors import Listing
 from reseen.fingerprints.config import config_beside
@@ -15,10 +16,11 @@ from reseen.fingerprints.digests import look_inside
 from reseen.fingerprints.known_bogus import why_no_model
 from reseen.fingerprints.rows import EmbeddingRows, read_rows
 from reseen.fingerprints.sketcher import Sketched, read_sketch
-from reseen.fingerprints.weight_sketch import Progress, WeightsRead, read_weights
 from reseen.records import Fingerprint
 from reseen.updates.plan import Plan, plan
 from reseen.updates.whole_weights import WeightsPlan, plan_weights
+
+T = TypeVar("T")
 
 
 def trouble_of(path: Path) -> str | None:
@@ -54,19 +56,8 @@ def plan_of(path: Path) -> tuple[Listing, Plan]:
         return listing, plan(listing, config_beside(path))
 
 
-def weights_plan_of(path: Path) -> WeightsPlan | None:
-    """What of a checkpoint is read, by its header; None for what is none. Raises FileError."""
+def checkpoint_of(path: Path, reading: Callable[[WeightsPlan], Reader[T]]) -> T | None:
+    """What `reading` makes of a checkpoint here; None for what is none. Raises FileError."""
     with bulkhead(), LocalFile(path) as source, limits(source.size):
-        return plan_weights(run(source, read_listing(source.size)))
-
-
-def weights_of(
-    path: Path,
-    made: WeightsPlan,
-    only: Iterable[str] | None = None,
-    progress: Progress | None = None,
-) -> WeightsRead:
-    """The sketch of a checkpoint's weights: all modules of its plan, or those named. `progress`:
-    is told bytes as they are read. Raises FileError."""
-    with bulkhead(), LocalFile(path) as source, limits(source.size):
-        return run(source, read_weights(made, only, progress))
+        made = plan_weights(run(source, read_listing(source.size)))
+        return None if made is None else run(source, reading(made))

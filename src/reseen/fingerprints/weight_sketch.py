@@ -85,6 +85,21 @@ class WeightSketch:
         return WeightSketch(self.architecture, *kept, self.numbers[at], self.marks)
 
 
+def joined(one: WeightSketch, other: WeightSketch) -> WeightSketch:
+    """What was read of one checkpoint at two times; no module in both. The marks of the first."""
+    ids = np.concatenate([one.ids, other.ids])
+    order = np.argsort(ids)
+    return WeightSketch(
+        one.architecture,
+        ids[order],
+        np.concatenate([one.norms, other.norms])[order],
+        np.concatenate([one.rounding, other.rounding])[order],
+        np.concatenate([one.doubts, other.doubts])[order],
+        np.concatenate([one.numbers, other.numbers])[order],
+        one.marks,
+    )
+
+
 def decode(data: bytes) -> WeightSketch:
     """What `encode` wrote. Raises Malformed for anything else."""
     if len(data) < _HEADER.size:

@@ -12,7 +12,7 @@ so that a few spoiled ones tell nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reseen.errors import Malformed, Unread
+from reseen.files.source import Reader
 from reseen.fingerprints.choice import ModuleOrder
-from reseen.fingerprints.local import weights_of, weights_plan_of
+from reseen.fingerprints.local import checkpoint_of
 from reseen.fingerprints.sketch import (
     MOST_MODULES,
     NUMBERS,
@@ -31,8 +32,15 @@ from reseen.fingerprints.sketch import (
     in_steps,
     module_id,
 )
-from reseen.fingerprints.weight_sketch import Progress, WeightSketch, decode
-from reseen.updates.whole_weights import FEWEST, may_be_one_model
+from reseen.fingerprints.weight_sketch import (
+    Progress,
+    WeightSketch,
+    WeightsRead,
+    decode,
+    joined,
+    read_weights,
+)
+from reseen.updates.whole_weights import FEWEST, WeightsPlan, may_be_one_model
 
 NEAR = 0.4
 """Of the size of the weights: farther away than this no checkpoint is called one of a base."""
@@ -208,6 +216,8 @@ def between(bases: Sequence[KnownBase], nearest: BaseTold, ids: Ids) -> list[Flo
 
 MOST_SLOW = 192
 """Modules that are read of a file that `is_slow`, which the key chooses."""
+MOST_AT_HUB = 64
+"""Modules that are read of a checkpoint at a hub: the fewest from which anything is certain."""
 FINE = 0.003
 """Of the size of the weights: a base is kept of a number format that rounds by no more, which half
 precision and bfloat16 do; what a coarser one hides it would hide in every checkpoint."""
@@ -226,11 +236,15 @@ def known_bases(stored: Iterable[tuple[str, str, bytes]]) -> list[KnownBase]:
 
 def read_base(path: Path, progress: Progress | None = None) -> WeightSketch:
     """The sketch of a base model. Raises FileError for what is no checkpoint of known layers."""
-    made = weights_plan_of(path)
-    if made is None:
+
+    def reading(made: WeightsPlan) -> Reader[tuple[int, WeightsRead]]:
+        return made.not_read, (yield from read_weights(made, progress=progress))
+
+    told = checkpoint_of(path, reading)
+    if told is None:
         raise Unread(f"{path.name} is no checkpoint of layers that are known here")
-    read = weights_of(path, made, progress=progress)
-    if made.not_read or read.left_out or len(read.sketch.ids) < FEWEST:
+    not_read, read = told
+    if not_read or read.left_out or len(read.sketch.ids) < FEWEST:
         reasons = "; ".join(sorted(read.left_out)) or "they are packed"
         raise Unread(f"some layers of {path.name} cannot be read: {reasons}")
     return read.sketch
@@ -257,13 +271,18 @@ class AgainstBases:
 
 
 def read_against(
-    path: Path, known: Sequence[KnownBase], key: bytes, progress: Progress | None = None
-) -> AgainstBases | None:
-    """Read a checkpoint by a few layers, which the key chooses, and all layers where these tell its
-    base. None for what is no checkpoint. Raises FileError."""
-    made = weights_plan_of(path)
-    if made is None:
-        return None
+    made: WeightsPlan,
+    known: Sequence[KnownBase],
+    key: bytes,
+    *,
+    most: int | None = None,
+    progress: Progress | None = None,
+) -> Reader[AgainstBases]:
+    """Reads a checkpoint by a few layers, which the key chooses, and where these tell its base by
+    all layers that both have, or by `most` of them, which the key chooses as well: of these alone,
+    for each small tensor would be a request."""
+    if most is not None:
+        made = replace(made, marks=())
     architecture = made.architecture
     bases = [b for b in known if may_be_one_model(architecture, b.sketch.architecture)]
     if not bases:
@@ -272,18 +291,27 @@ def read_against(
     ids = np.array(sorted(names), np.uint32)
     if len(ids) < FEWEST:
         return AgainstBases(architecture, None, "numbers")
-    first = ids[ModuleOrder(key).sorted(ids)[:FIRST]]
-    few = weights_of(path, made, [names[id_] for id_ in first.tolist()], progress).sketch
+    order = ModuleOrder(key)
+    first = ids[order.sorted(ids)[:FIRST]]
+    few = yield from _read(made, names, first, progress)
     nearest = which_base(few, bases)
     if nearest is None:
         return AgainstBases(architecture, None, "base")
     both = np.intersect1d(ids, nearest.base.sketch.ids)
-    if made.is_slow and len(both) > MOST_SLOW:
-        both = both[ModuleOrder(key).sorted(both)[:MOST_SLOW]]
-    ours = [names[id_] for id_ in both.tolist()]
-    whole = weights_of(path, replace(made, marks=()), ours, progress).sketch
-    whole = replace(whole, marks=few.marks)
+    if made.is_slow:
+        most = min(most or MOST_SLOW, MOST_SLOW)
+    both = both[order.sorted(both)[:most]]
+    others = np.setdiff1d(both, few.ids)
+    rest = yield from _read(replace(made, marks=()), names, others, progress)
+    whole = joined(few.only(both), rest)
     found = which_base(whole, bases)
     if found is None:
         return AgainstBases(architecture, None, "base")
     return AgainstBases(architecture, difference(whole, found))
+
+
+def _read(
+    made: WeightsPlan, names: Mapping[int, str], ids: Ids, progress: Progress | None
+) -> Reader[WeightSketch]:
+    read = yield from read_weights(made, [names[id_] for id_ in ids.tolist()], progress)
+    return read.sketch

@@ -1,11 +1,15 @@
-"""A checkpoint here against the base models and the removals of a store."""
+"""A checkpoint, here or at a hub, against the base models and the removals of a store."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
+from reseen.files.source import Reader
+from reseen.fingerprints.local import checkpoint_of
 from reseen.match import background, checkpoints
 from reseen.match.checkpoint_parts import InCheckpoint, inside_checkpoint, removed
 from reseen.match.registry_parts import KnownSketch, RegistryParts
@@ -13,6 +17,17 @@ from reseen.records import Fingerprint
 from reseen.registry import bases, never_read
 from reseen.store import search_key
 from reseen.store.database import Store
+from reseen.updates.whole_weights import WeightsPlan
+
+T = TypeVar("T")
+
+
+class ReadsCheckpoint(Protocol):
+    """One file, here or at a hub."""
+
+    def __call__(self, reading: Callable[[WeightsPlan], Reader[T]]) -> T | None:
+        """What `reading` makes of its weights; None for what is no checkpoint."""
+
 
 NO_BASES = "no base model of its architecture is known: what is inside is not looked for"
 UNKNOWN_BASE = "none of the known base models is its base: what is inside is not looked for"
@@ -90,32 +105,41 @@ class CheckpointReader:
         nothing more is. `without`: removals that it is known to be."""
         if read.sketch is not None or read.members or read.problem is not None:
             return None
-        return self._against(path, read, without=without, progress=progress)
+        here = partial(checkpoint_of, path)
+        return self._against(here, file=read, without=without, progress=progress)
 
-    def compared(self, removal: bytes, path: Path) -> CheckpointSeen | None:
-        """A person's own file against one adapter, by its sketch in the published byte layout: its
-        part alone. The other removals are parts as well, or decoys."""
+    def compared(
+        self, removal: bytes, read: ReadsCheckpoint, *, most: int | None = None
+    ) -> CheckpointSeen | None:
+        """A file that a person named against one adapter, by its sketch in the published byte
+        layout: its part alone. The other removals are parts as well, or decoys. `most`: layers
+        that are read."""
         own = removed(removal)
-        seen = self._against(path, None, own)
+        seen = self._against(read, own, most=most)
         if seen is None:
             return None
         return replace(seen, parts=tuple(p for p in seen.parts if p.removal == own.removal))
 
     def _against(
         self,
-        path: Path,
-        read: Fingerprint | None,
+        read: ReadsCheckpoint,
         own: KnownSketch | None = None,
+        file: Fingerprint | None = None,
         without: Collection[str] = (),
         progress: Callable[[int], None] | None = None,
+        most: int | None = None,
     ) -> CheckpointSeen | None:
         with self._store.read() as connection:
-            if read is not None and never_read.forbids(never_read.load(connection), read):
+            if file is not None and never_read.forbids(never_read.load(connection), file):
                 return None
             order = search_key.of(connection)
             stored = list(bases.sketches(connection))
         known = checkpoints.known_bases(stored)
-        told = checkpoints.read_against(path, known, order, progress)
+
+        def reading(made: WeightsPlan) -> Reader[checkpoints.AgainstBases]:
+            return checkpoints.read_against(made, known, order, most=most, progress=progress)
+
+        told = read(reading)
         if told is None:
             return None
         found = told.difference

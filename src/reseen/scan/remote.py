@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from reseen.errors import HubMissing, InputError, Unread
 from reseen.files.containers import read_listing
+from reseen.files.source import Reader
 from reseen.files.tensors import Listing
 from reseen.fingerprints.rows import EmbeddingRows, read_rows
 from reseen.fingerprints.sketcher import Sketched, read_sketch
@@ -22,6 +23,7 @@ from reseen.records import Artifact, RepoType
 from reseen.registry.never_read import NeverRead, forbids
 from reseen.scan.screen import config_beside
 from reseen.updates.plan import Plan, plan
+from reseen.updates.whole_weights import WeightsPlan, plan_weights
 
 T = TypeVar("T")
 
@@ -77,6 +79,22 @@ def embedding_of(
         listing = await drive(hub, artifact, read_listing(artifact.size or 0))
         rows, _ = await drive(hub, artifact, read_rows(plan(listing).embeddings))
         return rows
+
+    return _with_artifact(open_hub, place, never, read)
+
+
+def checkpoint_of(
+    open_hub: Callable[[], Hub],
+    place: RemoteFile,
+    never: NeverRead,
+    reading: Callable[[WeightsPlan], Reader[T]],
+) -> T | None:
+    """What `reading` makes of a checkpoint at a hub, by parts of it; None for what is none. Raises
+    as `listing_of`."""
+
+    async def read(hub: Hub, artifact: Artifact) -> T | None:
+        made = plan_weights(await drive(hub, artifact, read_listing(artifact.size or 0)))
+        return None if made is None else await drive(hub, artifact, reading(made))
 
     return _with_artifact(open_hub, place, never, read)
 
