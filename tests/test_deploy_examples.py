@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from reseen.store import sealing
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -81,6 +84,32 @@ def test_the_compose_file_keeps_secrets_in_files_and_roots_unwritten() -> None:
     assert services["database"]["healthcheck"]["test"]
     assert all(port.startswith("127.0.0.1:") for port in services["reseen"]["ports"])
     assert compose["networks"]["inside"]["internal"] is True
+
+
+@pytest.mark.parametrize("told", ["compose.yaml", "try-compose"])
+def test_the_secrets_of_compose_are_readable_to_the_image_and_to_nobody_else(
+    tmp_path: Path, told: str
+) -> None:
+    """A key that others can read is not taken, and the image's user must be able to read it."""
+    text = (DEPLOY / told).read_text()
+    (mode,) = re.findall(r"chmod (\d+) secrets/\*", text)
+    (owner, files) = re.findall(r"chown (\S+) (secrets/.*?)(?:  |\n)", text)[0]
+    assert files.split() == ["secrets/key", "secrets/database-url"]
+    assert f"\nUSER {owner}\n" in (DEPLOY / "Containerfile").read_text()
+    key = tmp_path / "key"
+    key.write_text("5e" * 32)
+    key.chmod(int(mode, 8))
+    assert sealing.read_key(key) == bytes.fromhex("5e" * 32)
+
+
+def test_the_proxy_before_compose_is_believed_at_the_networks_own_gateway() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    service = compose["services"]["reseen"]
+    trusted = service["command"][service["command"].index("--trusted-proxy") + 1]
+    (network,) = compose["networks"]["outside"]["ipam"]["config"]
+    assert trusted == network["gateway"]
+    assert ipaddress.ip_address(trusted) in ipaddress.ip_network(network["subnet"])
+    assert "outside" in service["networks"]
 
 
 def test_the_image_runs_as_nobody_with_a_health_check_and_takes_no_more_than_is_needed() -> None:
