@@ -10,5 +10,5 @@ pin() {
     { echo "# Pinned with hashes by \`make lock\`."; cat "$out.new"; } > "$out"
     rm "$out.new"
 }
-pin demo.txt --extra serve --extra postgresql build.in
+pin demo.txt --extra serve --extra postgresql --extra pdf build.in
 pin dev.txt --all-extras --group ../pyproject.toml:dev build.in

@@ -18,6 +18,7 @@ import yaml
 from packaging.requirements import Requirement
 
 import reseen
+from reseen.store.database import Store
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -138,6 +139,7 @@ NEEDING = {
     ("db", "upgrade", "--db", "postgresql://nobody@127.0.0.1/none"): "postgresql",
     ("registry", "import", "list.parquet"): "parquet",
     ("registry", "import", "list.yaml"): "yaml",
+    ("report", "--out", "report.pdf"): "pdf",
 }
 
 
@@ -145,6 +147,7 @@ def test_every_verb_is_there_without_any_extra_and_says_which_one_it_needs(tmp_p
     """In a process that has none of them."""
     (tmp_path / "list.parquet").write_bytes(b"PAR1" + bytes(40) + b"PAR1")
     (tmp_path / "list.yaml").write_text("- name: Sample person 07\n")
+    Store(f"sqlite:///{tmp_path / 'reseen.db'}").close()
     modules = [name for names in EXTRA_MODULES.values() for name in names]
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT.format(modules=modules, commands=[*NEEDING])],
@@ -160,7 +163,13 @@ def test_every_verb_is_there_without_any_extra_and_says_which_one_it_needs(tmp_p
     ):
         assert code == 2, (command, said)
         assert f"reseen[{extra}]" in said, (command, said)
-    assert set(EXTRA_MODULES) <= set(PROJECT["optional-dependencies"])
+
+
+def test_every_extra_is_tried_alone_and_known_to_be_missed() -> None:
+    extras = set(PROJECT["optional-dependencies"])
+    assert set(EXTRA_MODULES) == extras
+    (tried,) = re.findall(r"\$\{EXTRAS:-([a-z ]+)\}", (ROOT / ".ci" / "wheels").read_text())
+    assert set(tried.split()) == extras
 
 
 def test_the_changelog_and_the_code_say_the_same_version() -> None:
