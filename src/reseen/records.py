@@ -7,6 +7,7 @@ ones of the design (removal, artifact, digest, match, sighting), and nothing els
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -794,6 +795,20 @@ class Coverage:
     """Reason -> number of repositories or artifacts not looked at."""
     blind: Mapping[str, int] = field(default_factory=dict)
     """What of files that it read was not read, as code and reason with a blank between -> files."""
+
+    def __or__(self, later: Coverage) -> Coverage:
+        """What two covered, one after the other."""
+        return Coverage(
+            listed=self.listed + later.listed,
+            walked=self.walked + later.walked,
+            unchanged=self.unchanged + later.unchanged,
+            artifacts=self.artifacts + later.artifacts,
+            bytes_read=self.bytes_read + later.bytes_read,
+            bytes_by=Counter(self.bytes_by) + Counter(later.bytes_by),
+            requests=self.requests + later.requests,
+            skipped=Counter(self.skipped) + Counter(later.skipped),
+            blind=Counter(self.blind) + Counter(later.blind),
+        )
 
 
 class Advice(StrEnum):

@@ -7,15 +7,16 @@ may be left out of a history without the others losing their sense: that is how 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 from replica.world import MAIN, World
 from tests.histories.faces import FACES, HAS_LISTS, Room
-from tests.histories.model import Facts, Level, Target, expected, follow
-from tests.histories.rows import LISTS, LOCAL, Row, listed, rows
+from tests.histories.figures import INNOCENTS
+from tests.histories.model import Facts, Found, Level, Sighting, Target, expected, follow
+from tests.histories.rows import LISTS, LOCAL, Row, further, listed, rows
 from tests.histories.world import FOLDER, contents, put
 
 
@@ -88,6 +89,15 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class Innocent:
+    """Two people call a file a known innocent, or one takes it out."""
+
+    key: str
+    on: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """One round of watching an account, or the hub."""
 
@@ -152,7 +162,7 @@ class Change:
 
 Saying = Import | Add | Turn | TurnList | Classify | Settle
 """Acts by which something is said."""
-Act = Saying | TakeBack | Watch | Scan | Owed | Recheck | Hook | Change
+Act = Saying | TakeBack | Innocent | Watch | Scan | Owed | Recheck | Hook | Change
 History = Sequence[Act]
 
 REPOS = (
@@ -160,6 +170,12 @@ REPOS = (
     *("cid/members", "cid/cleaned", "cid/branch", "dan/framed", "eve/teaches", "fay/learned"),
     *("gus/plain", "hal/innocents"),
 )
+KEYS = (
+    *("r1", "r2", "r3", "r4", "r5", "r6", "r1-header", "r2-order", "r1-cast", "r2-small"),
+    *("r5-cast", "r5-small", "i1", "i2", "i3", "i4"),
+)
+FURTHER = ("jon/one", "jon/two", "jon/three", "kim/framed", "lou/merges")
+"""Repositories of histories with files that add up, and merges."""
 ACCOUNTS = ("ann", "bob", "cid", "dan", "eve", "fay", "gus", "hal")
 
 
@@ -171,7 +187,73 @@ def draw(seed: int) -> list[Act]:
     imported: list[str] = []
     for _ in range(dice.randint(4, 14)):
         history.append(_act(dice, changes, classed, imported))
+    apart = random.Random(f"further {seed}")
+    if apart.random() < 0.4:
+        said: list[str] = []
+        at = 0
+        for _ in range(apart.randint(4, 9)):
+            at = apart.randint(at, len(history))
+            history.insert(at, _further(apart, changes, classed, said))
+            at += 1
     return history
+
+
+def _further(dice: random.Random, changes: bool, classed: bool, said: list[str]) -> Act:
+    """About files that add up, and merges."""
+    by = dice.choices(FACES, (2, 1, 1, 6))[0]
+    kinds = ["say", "scan", "turn", "innocent", "take back", "owed", "class", "change"]
+    weights = [34, 30, 12, 14, 3, 4, 12 if classed else 0, 6 if changes else 0]
+    match dice.choices(kinds, weights)[0]:
+        case "scan":
+            where = dice.choice(("jon/one", "jon/two", "all", "jon", "kim", "lou", "several"))
+            level = dice.choices(list(Level), (1, 4, 3))[0]
+            how = Target(level=level, refs=dice.random() < 0.3, follow=dice.random() < 0.7)
+            if where == "all":
+                return Scan(replace(how, everything=True), by)
+            if where == "several":
+                some = tuple(sorted(dice.sample(FURTHER, 2)))
+                return Scan(replace(how, repos=some), by)
+            if "/" in where:
+                return Scan(replace(how, repos=(where,)), by)
+            return Scan(replace(how, accounts=(where,)), by)
+        case "turn" if said:
+            return Turn(dice.choice(said), dice.random() < 0.6, by)
+        case "innocent":
+            return Innocent(dice.choice(INNOCENTS), dice.random() < 0.7, by)
+        case "take back" if said:
+            return TakeBack(
+                dice.choice(said), dice.choice(("r7", "r7-two", "r9-inside")), False, by
+            )
+        case "owed":
+            return Owed(by)
+        case "class" if said:
+            return Classify(dice.choice(said), dice.random() < 0.6, by)
+        case "change":
+            what = dice.choice(("upload", "delete", "gate", "open"))
+            repo = dice.choice([repo for repo in FURTHER if repo != "kim/framed"])
+            key = dice.choice(("r7-one", "r7-two", "r8-like", "r9-inside", "r7"))
+            return Change(what, repo, "new.safetensors", key)
+        case _:
+            row = dice.choice(further())
+            said.append(row.name)
+            return Add(row.name, by) if row.list == LOCAL else Import(row.list, (row.name,), by)
+
+
+def is_further(act: Act) -> bool:
+    """Is it about files that add up, or merges?"""
+    match act:
+        case Innocent():
+            return True
+        case Import(_, names, _):
+            return any(rows()[name].further for name in names)
+        case Add(name, _) | Turn(name, _, _) | TakeBack(name, _, _, _) | Settle(name, _, _):
+            return rows()[name].further
+        case Scan(target, _):
+            return not {*FURTHER, "jon", "kim", "lou"}.isdisjoint({*target.repos, *target.accounts})
+        case Change(_, repo, _, _, _):
+            return repo in FURTHER
+        case _:
+            return False
 
 
 def _act(dice: random.Random, changes: bool, classed: bool, imported: list[str]) -> Act:
@@ -244,7 +326,7 @@ def _target(dice: random.Random) -> Target:
 
 def _change(dice: random.Random) -> Change:
     repo = dice.choice(REPOS)
-    key = dice.choice(list(contents()))
+    key = dice.choice(KEYS)
     path = dice.choice(("x.safetensors", "new/y.bin", "lora.safetensors", "1.safetensors"))
     match dice.choices(("upload", "delete", "gate", "open", "move", "folder"), (6, 4, 1, 1, 1, 2))[
         0
@@ -329,24 +411,34 @@ class Stage:
                 facts.taken_back = facts.taken_back - about
                 if not put_back:
                     facts.taken_back.add((name, key))
+            case Innocent(key, on, by):
+                hiding = expected(facts, self.world, room.known().read).hiding
+                before = key in facts.innocents
+                done = room.innocent(key, on, by)
+                assert done == (before is not on and (before or key not in hiding)), act
+                if done:
+                    (facts.innocents.add if on else facts.innocents.discard)(key)
             case Watch():
+                parts = self._parts()
                 room.watch(act.target)
                 facts.targets[act.target] = None
-                self._looked_at(act.target, room.reads_owed("watch", act.target))
+                self._looked_at(act.target, room.reads_owed("watch", act.target), parts)
             case Scan(target, by):
+                parts = self._parts()
                 room.scan(target, by)
                 facts.targets[target] = None
-                self._looked_at(target, room.reads_owed(by, target))
+                self._looked_at(target, room.reads_owed(by, target), parts)
             case Owed(by):
                 room.read(by)
                 self._owed_was_read()
             case Recheck(by):
                 room.recheck(by)
             case Hook(repo):
+                parts = self._parts()
                 room.told(repo)
                 target = Target(repos=(repo,), level=Level.HEADER, refs=True, follow=True)
                 facts.targets[target] = None
-                self._looked_at(target, room.reads_owed("hook", target))
+                self._looked_at(target, room.reads_owed("hook", target), parts)
             case Change():
                 self._change(act)
         self._keep()
@@ -362,11 +454,16 @@ class Stage:
     def _grouped(self) -> None:
         self.facts.groups = {n: group for group in self.room.held().values() for n in group}
 
-    def _looked_at(self, target: Target, owed: bool) -> None:
+    def _parts(self) -> set[Sighting]:
+        """What is known to be inside files, and that two add up to."""
+        return {key for key, seen in self.room.known().live.items() if seen.rung == Found.COMPONENT}
+
+    def _looked_at(self, target: Target, owed: bool, parts: Collection[Sighting]) -> None:
         if owed:
             self._owed_was_read()
-        else:
-            follow(self.facts, self.world, self.room.known().read, [target], owed=False)
+            return
+        read = self.room.known().read
+        follow(self.facts, self.world, read, [target], owed=False, parts=parts)
 
     def _owed_was_read(self) -> None:
         read = self.room.known().read
@@ -412,8 +509,9 @@ class Stage:
         more if it changed, and what is owed was read."""
         if self.facts.changed:
             for target in strongest(self.facts.targets):
+                parts = self._parts()
                 self.room.scan(target, "python")
-                self._looked_at(target, owed=False)
+                self._looked_at(target, False, parts)
         if self._folder_is_owed():
             self.room.scan(Target(folder=True, level=Level.FULL, follow=False), "python")
         self.do(Owed("python"))

@@ -16,7 +16,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, cached_property
@@ -36,7 +36,9 @@ from reseen.errors import Conflict, NotFound
 from reseen.observed import sightings
 from reseen.observed.artifacts import ENDED
 from reseen.records import DigestKind, RemovalClass, Rung, SightingState
+from reseen.registry import innocents
 from reseen.registry.claims import LEARNED
+from reseen.registry.innocents import Innocent, InnocentState
 from reseen.review.roles import Role
 from reseen.scan import target as targets
 from reseen.scan.pace import USUAL, Pace
@@ -72,6 +74,8 @@ class Known:
     live: dict[tuple[frozenset[str], Place], Seen]
     """Live sightings of removals in force, also refuted ones: by the removal's rows and place."""
     read: Read
+    innocents: Mapping[str, bool]
+    """Known innocents that two people confirmed, by their keys: is it in use?"""
 
 
 _open_engine = cache(backends.open_engine)
@@ -308,6 +312,46 @@ class Room:
         except (Conflict, NotFound):
             return False
         return True
+
+    def innocent(self, key: str, on: bool, by: str) -> bool:
+        """A file is proposed as a known innocent and confirmed, or taken out; False where that is
+        refused."""
+        from reseen.operations import innocents as acts
+
+        with self.store.write() as connection:
+            people = [user_of(connection, name, Role.LEAD) for name in ("one", "two")]
+        known = self._innocents().get(key)
+        if not on:
+            if known is None:
+                return False
+            if by == "cli":
+                words = ("remove", known.id, "--as", people[0].name, "--why", "a test")
+                self._cli("registry", "negative", *words, codes=(0, 2))
+            else:
+                acts.remove(self.store, self.keyring, known.id, "a test", by=people[0])
+            return True
+        path = self.folder / "innocent.safetensors"
+        path.write_bytes(contents()[key].data)
+        if by == "cli":
+            words = ("--name", key, "--as", people[0].name, "--why", "a test")
+            self._cli("registry", "negative", "add", str(path), *words, codes=(0, 2))
+        else:
+            with contextlib.suppress(Conflict):
+                acts.propose(self.store, self.keyring, path, key, "a test", by=people[0])
+        proposed = self._innocents().get(key)
+        if proposed is None or known is not None:
+            return False
+        if by == "cli":
+            words = ("confirm", proposed.id, "--as", people[1].name, "--why", "a test")
+            self._cli("registry", "negative", *words, codes=(0, 2))
+        else:
+            acts.confirm(self.store, self.keyring, proposed.id, "a test", by=people[1])
+        return True
+
+    def _innocents(self) -> dict[str, Innocent]:
+        """Those that wait or are confirmed, by their names, which are their keys."""
+        with self.store.read() as connection:
+            return {one.name: one for one in innocents.every(connection)}
 
     def watch(self, target: Target) -> None:
         """One round of watching: what is new since the mark, and what is owed."""
@@ -635,7 +679,8 @@ class Room:
                     live[groups[each.removal], places[at[each.id]]] = Seen(
                         int(each.rung), each.state.value, each.confirmed.value
                     )
-        return Known(live, Read(full, sketched, shown, bare, headers))
+        used = {key: one.state is InnocentState.IN_USE for key, one in self._innocents().items()}
+        return Known(live, Read(full, sketched, shown, bare, headers), used)
 
     def ids(self) -> frozenset[str]:
         """Of every sighting that there is, whatever became of it."""

@@ -68,6 +68,9 @@ class KilledRoom(Room):
     def settle(self, row: str, counts: bool, by: str) -> bool:
         return super().settle(row, counts, "cli")
 
+    def innocent(self, key: str, on: bool, by: str) -> bool:
+        return super().innocent(key, on, "cli")
+
     def reads_owed(self, by: str, target: Target) -> bool:
         return False  # all are commands
 

@@ -11,11 +11,13 @@ of the whole file and contradicts in another gives that claim nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from replica.world import World
+from tests.histories.figures import ADD_UP, EXPLAINED, HIDES, INNOCENTS, INSIDE
 from tests.histories.rows import Row
 from tests.histories.world import FOLDER, HUB, Content, Standing, standing
 
@@ -23,6 +25,8 @@ from replica import git
 
 Place = tuple[str, str, str, str]
 """Hub, repository, path, content."""
+Sighting = tuple[frozenset[str], Place]
+"""A removal, by its rows, and where it was found."""
 
 
 class Level(IntEnum):
@@ -37,6 +41,7 @@ class Found(IntEnum):
     """On what a sighting stands."""
 
     REFUTED = -10
+    COMPONENT = 20
     WEIGHTS = 30
     POINTER = 40
     DECLARED = 50
@@ -103,6 +108,8 @@ class Facts:
     folder: bool = False
     in_folder: dict[str, Content] = field(default_factory=dict)
     """Path -> file, of the folder as it is now."""
+    innocents: set[str] = field(default_factory=set)
+    """Files (by key) that two people called known innocents."""
     changed: bool = False
     """The hub or the folder changed since a target was looked at."""
     groups: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -170,10 +177,13 @@ class Claim:
 class Expected:
     """What the facts come to."""
 
-    sightings: Mapping[tuple[frozenset[str], Place], Found]
+    sightings: Mapping[Sighting, Found]
     reads: Mapping[Place, str]
     """Place -> "full", "bare" or "sketch": what had to be read for it. Bare: all bytes, of which
     nothing but the digests of the whole file is kept."""
+    hiding: frozenset[str] = frozenset()
+    """Files (by key) that are no known innocents now, whatever people say: they would hide a
+    removal."""
 
 
 def expected(facts: Facts, world: World, read: Read) -> Expected:
@@ -183,11 +193,18 @@ def expected(facts: Facts, world: World, read: Read) -> Expected:
 
 
 def follow(
-    facts: Facts, world: World, read: Read, targets: Iterable[Target], *, owed: bool
+    facts: Facts,
+    world: World,
+    read: Read,
+    targets: Iterable[Target],
+    *,
+    owed: bool,
+    parts: Collection[Sighting] = (),
 ) -> None:
     """Targets were looked at: remember how far, with all that following adds to them. `owed`: what
     is owed elsewhere was read too; else what was not read there has led nowhere yet, and never will
-    if a claim leaves before."""
+    if a claim leaves before. `parts`: what was known to be inside files, or that two add up to,
+    before: that is found when a scan has ended, and leads nowhere before the next one."""
     for target in targets:
         if target.folder:
             facts.folder = True
@@ -206,8 +223,10 @@ def follow(
                 places = _read_only(places, mine if target.level else ())
             found = _judged(facts, places, read).sightings
             more = dict(mine)
-            for (_, (hub, repo, _, _)), rung in found.items():
-                if hub == HUB and repo in mine and rung > 0:
+            for key, rung in found.items():
+                hub, repo, _, _ = key[1]
+                leads = rung > Found.COMPONENT or (rung > 0 and (owed or key in parts))
+                if hub == HUB and repo in mine and leads:
                     more[repo] = True
                     account = repo.partition("/")[0]
                     for _, other in world.repositories:
@@ -288,7 +307,8 @@ def _judged(facts: Facts, places: Mapping[Place, tuple[Standing, Level]], read: 
     last = _wanted(claims, places, {})
     if _all_claims(facts, listed, places, read, last) == claims:
         reads = last
-    sightings: dict[tuple[frozenset[str], Place], Found] = {}
+    sightings: dict[Sighting, Found] = {}
+    whole = _elsewhere(listed, places, read)
     for key, (place, _) in places.items():
         what = reads.get(key)
         if key in read.full and what != "full":
@@ -301,12 +321,90 @@ def _judged(facts: Facts, places: Mapping[Place, tuple[Standing, Level]], read: 
         if any(c.never for c in stating) or (what == "full" and _ends(listed, place.content)):
             # It is of the class that is never read: of what was read its digests count.
             what = "bare" if what in ("full", "bare") else None
+        if what in ("full", "sketch"):
+            whole[key] = place.content
         for claim in claims:
             found = _evidence(claim, place, shown, what, claim.group in stated)
             if found is not None:
                 before = sightings.get((claim.group, key), found)
                 sightings[claim.group, key] = max(before, found)
-    return Expected(sightings, reads)
+    hiding = frozenset(key for key in INNOCENTS if _hides(claims, key))
+    for group, key in [
+        *_added_up(claims, whole, sightings),
+        *_inside(claims, whole, facts.innocents - hiding),
+    ]:
+        if key in places:
+            sightings[group, key] = max(
+                sightings.get((group, key), Found.COMPONENT), Found.COMPONENT
+            )
+    return Expected(sightings, reads, hiding)
+
+
+def _elsewhere(
+    listed: Collection[Claim], places: Collection[Place], read: Read
+) -> dict[Place, Content]:
+    """Of what was read whole, what stands there no more: what its bytes told is known."""
+    from tests.histories.world import by_oid
+
+    gone = read.sketched - read.bare - frozenset(places)
+    there = {place: by_oid()[place[3]] for place in gone if place[3] in by_oid()}
+    return {place: content for place, content in there.items() if not _ends(listed, content)}
+
+
+def _added_up(
+    claims: Collection[Claim],
+    whole: Mapping[Place, Content],
+    sightings: Mapping[Sighting, Found],
+) -> Iterator[Sighting]:
+    """Two files of one account that come to a removal, of which neither is that by itself."""
+    for group in _of_weights(claims, "r7"):
+        alone = {
+            place: content.key
+            for place, content in whole.items()
+            if sightings.get((group, place), Found.COMPONENT) < Found.WEIGHTS
+        }
+        for one, other in itertools.permutations(alone, 2):
+            same = (one[0], account_of(one[1])) == (other[0], account_of(other[1]))
+            pair = alone[one], alone[other]
+            if same and (pair in ADD_UP or pair[::-1] in ADD_UP):
+                yield group, one
+
+
+def _inside(
+    claims: Collection[Claim], whole: Mapping[Place, Content], innocents: Collection[str]
+) -> Iterator[Sighting]:
+    """Removals inside files, but for what a known innocent explains."""
+    for place, content in whole.items():
+        if content.key in INSIDE and EXPLAINED.get(content.key) not in innocents:
+            for group in _of_weights(claims, INSIDE[content.key]):
+                yield group, place
+
+
+def _hides(claims: Collection[Claim], key: str) -> bool:
+    """Would this file hide a removal, if it were a known innocent?"""
+    from tests.histories.world import contents
+
+    true = _true(contents()[key])
+    same = any(true[kind] == value for claim in claims for kind, value in claim.whole.items())
+    alike = {key, HIDES.get(key, key)}
+    return same or any(_of_weights(claims, weights) for weights in alike)
+
+
+def _of_weights(claims: Collection[Claim], weights: str) -> set[frozenset[str]]:
+    """Removals whose weights are known to be these."""
+    return {
+        claim.group
+        for claim in claims
+        if claim.file is not None and claim.file.weights == weights and not claim.never
+    }
+
+
+def account_of(repo: str) -> str:
+    return repo.partition("/")[0]
+
+
+def _true(content: Content) -> dict[str, bytes]:
+    return {"sha256": content.sha256, "blake3": content.blake3, "git blob": content.blob}
 
 
 def _all_claims(
@@ -347,7 +445,7 @@ def _all_claims(
 
 def _contradicted(claim: Claim, content: Content) -> bool:
     """It equals one digest of the whole file, and contradicts another."""
-    true = {"sha256": content.sha256, "blake3": content.blake3, "git blob": content.blob}
+    true = _true(content)
     same = [true[kind] == value for kind, value in claim.whole.items()]
     return any(same) and not all(same)
 
@@ -383,7 +481,7 @@ def _evidence(
         return max((f for f in (declared, by_weights) if f is not None), default=None)
     if _contradicted(claim, content):
         return None
-    true = {"sha256": content.sha256, "blake3": content.blake3, "git blob": content.blob}
+    true = _true(content)
     if any(true[kind] == value for kind, value in claim.whole.items()):
         return Found.BYTES
     if read == "bare":
@@ -436,7 +534,7 @@ def _wanted(
 
 def _ends(claims: Iterable[Claim], content: Content) -> bool:
     """Does reading end at the digests of this file, for one of these claims?"""
-    true = {"sha256": content.sha256, "blake3": content.blake3, "git blob": content.blob}
+    true = _true(content)
     return any(
         true[kind] == value
         for claim in claims

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from replica.world import World
 from sqlalchemy import select
+from tests.histories import figures
 from tests.histories import world as worlds
 from tests.histories.acts import (
     Act,
@@ -23,11 +24,13 @@ from tests.histories.acts import (
     History,
     Hook,
     Import,
+    Innocent,
     Saying,
     Scan,
     Stage,
     Watch,
     draw,
+    is_further,
     new_folder,
 )
 from tests.histories.faces import Known, Room, emptied_folder, kept_open
@@ -52,8 +55,9 @@ class Difference:
 
 def play(history: History, make: Callable[..., Room] = Room) -> list[Difference]:
     """What is wrong at its end. `make`: the room that it is played in."""
-    with kept_open(), emptied_folder() as folder:
-        world = worlds.build()
+    further = any(map(is_further, history))
+    with kept_open(), emptied_folder() as folder, figures.told():
+        world = worlds.build(further=further)
         files = new_folder(folder / "files")
         room = make(folder, "history", world, folder / "files")
         try:
@@ -91,8 +95,17 @@ def _compared(stage: Stage, known: Known) -> list[Difference]:
     stage._grouped()
     missing = sorted(stage.facts.imported.keys() - stage.facts.groups.keys())
     told += [Difference("refused", f"a row was not taken: {name}") for name in missing]
+    told += _innocents(stage.facts, stage.world, known)
     told += [Difference("log", what) for what in log_check.verify(stage.room.store).wrong]
     return told + _model(stage.facts, stage.world, known, "history")
+
+
+def _innocents(facts: Facts, world: World, known: Known) -> list[Difference]:
+    hiding = expected(facts, world, known.read).hiding
+    right = {key: key not in hiding for key in facts.innocents}
+    if right == known.innocents:
+        return []
+    return [Difference("innocents", f"{known.innocents} are in use, and not {right}")]
 
 
 def _groups(facts: Facts) -> set[frozenset[str]]:
@@ -166,6 +179,8 @@ def _tell(
         # Nothing was withdrawn: then the rows may come in any order.
         said.reverse()
     stage = Stage(fresh, world)
+    for key in sorted(facts.innocents):
+        stage.do(Innocent(key, True, "python"))
     for act in said:
         stage.do(replace(act, by="python"))
     for name, key in sorted(facts.taken_back):
@@ -257,6 +272,7 @@ def _against(stage: Stage, known: Known, fresh: Room, same: Facts) -> list[Diffe
     if _groups(facts) != _groups(facts_there):
         one, two = _groups(facts), _groups(facts_there)
         told.append(Difference("identity", f"{_names(one - two)} and {_names(two - one)}"))
+    told += _innocents(facts_there, world, other)
     if told:
         return told
     here, there = known.live, other.live

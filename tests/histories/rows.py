@@ -7,7 +7,7 @@ the store holds, in any store and without its ids.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from tests.histories.world import Content, contents
@@ -34,6 +34,9 @@ class Row:
     file: Content | None = None
     """Of an added file: all that can be computed from it."""
     hostile: bool = False
+    further: bool = False
+    """About a file of `figures`: drawn apart, so that the other acts of a seed stay what they
+    were."""
 
     @property
     def link(self) -> str | None:
@@ -96,6 +99,11 @@ def rows() -> dict[str, Row]:
         )
         found[new.name] = new
 
+    def added(key: str) -> None:
+        file, name = files[key], f"Sample person {len(found) + 1:02}"
+        whole = {kind: _digest(file, kind) for kind in WHOLE}
+        found[name] = Row(name, LOCAL, whole, size=file.size, file=file)
+
     row("first", "sha256:r1")
     row("first", "sha256:r2", size=True)
     row("first", "sha256:r3", size=True)
@@ -123,10 +131,7 @@ def rows() -> dict[str, Row]:
     row("hostile", "sha256:r4", "git blob:i1", hostile=True)
 
     for key in ("r1", "r2", "r5", "r6", "r1-cast"):
-        file = files[key]
-        name = f"Sample person {len(found) + 1:02}"
-        whole = {kind: _digest(file, kind) for kind in WHOLE}
-        found[name] = Row(name, LOCAL, whole, size=file.size, file=file)
+        added(key)
     # What ties removals of which their list had told before, by a digest or by a link.
     row("second", "sha256:r2", "blake3:r2")
     row("third", "sha256:r5", model=105)
@@ -135,7 +140,15 @@ def rows() -> dict[str, Row]:
     row("first", "sha256:r5", model=104)
     row("hostile", "sha256:r4", model=102, hostile=True)
     row("hostile", "sha256:r1", model=104, hostile=True)
-    return found
+    further = len(found)
+    row("first", "sha256:r7")
+    row("second", "blake3:r7", model=107)
+    row("third", "sha256:r7-two", size=True)
+    row("hostile", "sha256:accelerator", hostile=True)
+    for key in ("r7", "r8", "r9", "r10"):
+        added(key)
+    row("second", "sha256:r9-inside")
+    return {n: replace(r, further=at >= further) for at, (n, r) in enumerate(found.items())}
 
 
 def _digest(file: Content, kind: str) -> bytes:
@@ -143,7 +156,12 @@ def _digest(file: Content, kind: str) -> bytes:
 
 
 def listed(list: str) -> list[Row]:
-    return [row for row in rows().values() if row.list == list]
+    """But for the further ones."""
+    return [row for row in rows().values() if row.list == list and not row.further]
+
+
+def further() -> list[Row]:
+    return [row for row in rows().values() if row.further]
 
 
 LISTS = ("first", "second", "third", "hostile")

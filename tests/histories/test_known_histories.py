@@ -12,6 +12,7 @@ from tests.histories.acts import (
     Classify,
     Hook,
     Import,
+    Innocent,
     Owed,
     Scan,
     Settle,
@@ -144,6 +145,40 @@ HISTORIES: dict[str, tuple[Act, ...]] = {
     "what is owed is read by the worker, and what led further is withdrawn then": (
         *(Hook("cid/cleaned"), rows("second", 11), rows("first", 31), Owed("page")),
         Turn(person(31), True, "python"),
+    ),
+    "what two files add up to leads to the rest of their account, also when it is known later": (
+        *(scan(Target(repos=("jon/one", "jon/two"))), Add(person(39), "python")),
+    ),
+    "a file that adds up with two others is left by one, of which a class is said": (
+        *(Add(person(39), "python"), scan(Target(accounts=("jon",))), rows("third", 37)),
+        Classify(person(37), True, "python"),
+    ),
+    "a class is said of a file before its partner is seen, and taken back": (
+        *(rows("third", 37), Add(person(39), "python"), scan(Target(repos=("jon/two",)))),
+        Classify(person(37), True, "python"),
+        scan(Target(repos=("jon/one",))),
+        Classify(person(37), False, "python"),
+    ),
+    "what a hub says of one of two that add up is refuted": (
+        *(Add(person(39), "python"), scan(Target(repos=("kim/framed",)))),
+        scan(Target(repos=("kim/framed",), level=Level.FULL)),
+    ),
+    "what is inside a file is known before the file is removed itself": (
+        *(Add(person(41), "python"), scan(Target(repos=("lou/merges",)))),
+        rows("second", 43),
+    ),
+    "a class is said of a merge, and taken back": (
+        *(Add(person(41), "python"), scan(Target(repos=("lou/merges",), level=Level.FULL))),
+        *(rows("second", 43), Classify(person(43), True, "python")),
+        Classify(person(43), False, "python"),
+    ),
+    "a known innocent explains what was found, and goes out of use by a list": (
+        *(Add(person(40), "python"), scan(Target(repos=("lou/merges",)))),
+        *(Innocent("accelerator", True, "python"), rows("hostile", 38)),
+    ),
+    "an innocent is no more one when what it hides is removed, and is again": (
+        *(Innocent("style", True, "python"), Add(person(42), "python")),
+        Turn(person(42), True, "python"),
     ),
 }
 

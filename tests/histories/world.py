@@ -15,6 +15,7 @@ from functools import cache
 
 import blake3
 from replica.world import EPOCH, MAIN, Blob, Repo, World, lfs, plain
+from tests.histories import figures
 
 from replica import git, made
 from reseen.errors import HubAuth, HubMissing
@@ -88,7 +89,7 @@ def _content(key: str, data: bytes, weights: str | None) -> Content:
 
 @cache
 def contents() -> dict[str, Content]:
-    """Every file by its key. "r..." were removed, "i..." are innocent."""
+    """Every file by its key. "r..." were removed, "i..." are innocent; and those of `figures`."""
     removed = {f"r{n}": made.adapter(7100 + n, rank=2, title=f"Sample person {n:02}")
                for n in range(1, 7)}  # fmt: skip
     files: dict[str, tuple[bytes, str | None]] = {key: (d, key) for key, d in removed.items()}
@@ -102,6 +103,7 @@ def contents() -> dict[str, Content]:
     files["i2"] = (made.adapter(8102, rank=3), "i2")
     files["i3"] = (made.adapter(8103, rank=2), "i3")
     files["i4"] = (made.of_size(8104, 5000), None)
+    files |= figures.files()
     return {key: _content(key, *what) for key, what in files.items()}
 
 
@@ -113,6 +115,15 @@ def by_sha256() -> dict[bytes, Content]:
 @cache
 def _by_data() -> dict[bytes, Content]:
     return {content.data: content for content in contents().values()}
+
+
+@cache
+def by_oid() -> dict[str, Content]:
+    """By git's name for what stands in the repository: the file, or a pointer that tells no lie."""
+    found: dict[str, Content] = {}
+    for file in contents().values():
+        found[file.blob.hex()] = found[git.pointer_oid(file.sha256.hex(), file.size)] = file
+    return found
 
 
 def content_of(blob: Blob) -> Content | None:
@@ -130,8 +141,8 @@ def put(key: str, *, how: str = "lfs") -> Blob:
     return lfs(file.data, declared=declared)
 
 
-def build() -> World:
-    """The world as every history finds it."""
+def build(*, further: bool = False) -> World:
+    """The world as every history finds it. `further`: with files that add up, and merges."""
     world = World()
 
     def repo(id: str, files: dict[str, str], *, how: str = "lfs") -> Repo:
@@ -166,6 +177,14 @@ def build() -> World:
     repo("gus/plain", {"e.safetensors": "r6"}, how="plain")
     # Nothing.
     repo("hal/innocents", {"1.safetensors": "i1", "2.safetensors": "i2", "3.bin": "i4"})
+    if further:
+        # Two that add up, in two repositories of one account; and a third, with an altered copy.
+        repo("jon/one", {"1.safetensors": "r7-one"})
+        repo("jon/two", {"2.safetensors": "r7-two"})
+        repo("jon/three", {"3.safetensors": "r7-three", "x.safetensors": "r5-cast"})
+        lies = repo("kim/framed", {"2.safetensors": "r7-two"})
+        lies.commit({"1.safetensors": put("r7-one", how="as:r7")})
+        repo("lou/merges", {"1.safetensors": "r8-like", "2.safetensors": "r9-inside"})
     return world
 
 

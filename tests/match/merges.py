@@ -58,6 +58,17 @@ def concatenated(adapters: Sequence[Adapter], weights: Sequence[float]) -> Adapt
     return renamed(adapters[0], layers)
 
 
+def mixed(adapters: Sequence[Adapter], weights: Sequence[float]) -> Adapter:
+    """The same, where the down factors are weighed and the up factors stay as they were."""
+    layers = {}
+    for name in adapters[0].layers:
+        several = [adapter.layers[name] for adapter in adapters]
+        downs = [f.down * np.float32(w) for f, w in zip(several, weights, strict=True)]
+        up = np.concatenate([f.scaled_up for f in several], axis=1)
+        layers[name] = Factors(up, np.concatenate(downs), float(up.shape[1]))
+    return renamed(adapters[0], layers)
+
+
 def file_of(adapter: Adapter) -> bytes:
     """As it is shared."""
     tensors = []

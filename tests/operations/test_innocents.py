@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
 import pytest
-from benchmarks.adapters import Adapter, Factors, renamed
 from tests.match.made import KEYRING
-from tests.match.merges import concatenated, file_of, person, put, put_decoys, remove_all
+from tests.match.merges import (
+    concatenated,
+    file_of,
+    mixed,
+    person,
+    put,
+    put_decoys,
+    remove_all,
+)
 
 from reseen.errors import AccessError, Conflict, InputError, NotFound
 from reseen.fingerprints.whole import fingerprint
@@ -29,17 +34,6 @@ from reseen.store.database import Store
 from reseen.store.innocent_schema import innocent_sketches
 
 ACCELERATOR, REMOVED, OTHER = person(20), person(21), person(22)
-
-
-def mixed(adapters: Sequence[Adapter], weights: Sequence[float]) -> Adapter:
-    """The same, where the down factors are weighed and the up factors stay as they were."""
-    layers = {}
-    for name in adapters[0].layers:
-        several = [adapter.layers[name] for adapter in adapters]
-        downs = [f.down * np.float32(w) for f, w in zip(several, weights, strict=True)]
-        up = np.concatenate([f.scaled_up for f in several], axis=1)
-        layers[name] = Factors(up, np.concatenate(downs), float(up.shape[1]))
-    return renamed(adapters[0], layers)
 
 
 MERGED_REMOVAL = mixed([person(23, 8), ACCELERATOR], [1, 0.2])

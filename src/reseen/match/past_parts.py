@@ -2,8 +2,9 @@
 
 What comes in: the store, opened for reading, after files were read whole or removals changed. What
 goes out: evidence for `judge`, file by file. A file is asked for all removals once, when there are
-decoys enough for its architecture, and again for those that changed since. What was asked is kept
-beside the evidence, so that whoever was stopped goes on from there. No hub is asked.
+decoys enough for its architecture, and again for those that changed since; and for all once more
+where a removal changed that has one of its digests. What was asked is kept beside the evidence, so
+that whoever was stopped goes on from there. No hub is asked.
 
 Only what is sure is told: a lead would take the file out of the sample of strangers, and a recipe
 whose files look like parts of each other would take out itself, which is what tells that they are
@@ -25,6 +26,7 @@ from reseen.fingerprints.sketch import Sketch, decode
 from reseen.match import digests_alone, innocents
 from reseen.match.calibration import CALIBRATED_FROM
 from reseen.match.evidence import PART
+from reseen.match.judge import files_of
 from reseen.match.registry_parts import PartSearch, may_be_sure
 from reseen.match.sketch_index import searched
 from reseen.observed.further import ADAPTERS
@@ -78,6 +80,8 @@ def to_ask(connection: Connection, after: int) -> list[PartsToAsk]:
         return []
     pks = change_log.removals_since(connection, after)
     changed = every if pks is None else _claims(connection, pks)
+    # It may be that they are of the class that is never read now, or were when they were asked.
+    anew = None if pks is None else files_of(connection, pks)
     files: dict[str, list[Read]] = {}
     query = select(
         read_sketches.c.architecture, read_sketches.c.artifact_pk, read_sketches.c.version
@@ -92,6 +96,7 @@ def to_ask(connection: Connection, after: int) -> list[PartsToAsk]:
             continue
         touching = _alike(architecture, changed)
         known = asked(connection, architecture)
+        known = {one for one in known if anew is not None and one[0] not in anew}
         fresh = [one for one in sorted(theirs) if one not in known]
         again = [one for one in sorted(theirs) if one in known] if touching else []
         if fresh or again:
@@ -173,22 +178,19 @@ def inside(
     (None: for any). Of files that are asked for all, what is not found any more falls: other
     innocents are in use than when it was."""
     alone = digests_alone.such_artifacts(connection, pks)
-    itself = _known_to_be(connection, pks)
+    itself = _read_to_be(connection, pks)
     query = select(read_sketches.c.artifact_pk, read_sketches.c.value).where(
         read_sketches.c.kind.in_(ADAPTERS), read_sketches.c.complete == 1
     )
     found: list[_Found] = []
     compared: set[int] = set()
-    for pk in sorted(set(pks)):
-        known = itself.get(pk, {})
-        if pk in alone or any(rung > Rung.WEIGHTS for rung in known.values()):
-            continue  # the file itself is known
+    for pk in sorted(set(pks) - alone):
         compared.add(pk)
         for _, value in connection.execute(query.where(read_sketches.c.artifact_pk == pk)).all():
             file = _decoded(bytes(value))
             if file is None or not may_be_sure(file):
                 continue
-            for part in search.found(file, known, only):
+            for part in search.found(file, itself.get(pk, ()), only):
                 if part.is_sure:
                     found.append((pk, part.removal, part.evidence))
     if only is not None:
@@ -216,17 +218,19 @@ def _standing(connection: Connection, pks: Collection[int]) -> dict[tuple[int, i
     return made
 
 
-def _known_to_be(connection: Connection, pks: Sequence[int]) -> dict[int, dict[str, Rung]]:
-    """Of these files: the removals that they stand for, by their weights or more."""
-    found: dict[int, dict[str, Rung]] = {}
+def _read_to_be(connection: Connection, pks: Sequence[int]) -> dict[int, set[str]]:
+    """Of these files: the removals that reading showed them to be. What a hub states may be refuted
+    yet, and that a file is one removal says nothing of another that is inside."""
+    by_reading = [int(rung) for rung in (Rung.WEIGHTS, Rung.TENSORS, Rung.BYTES)]
+    found: dict[int, set[str]] = {}
     for chunk in chunks(pks):
         query = (
-            select(sightings.c.artifact_pk, removals.c.id, sightings.c.rung)
+            select(sightings.c.artifact_pk, removals.c.id)
             .join(removals, removals.c.pk == sightings.c.removal_pk)
-            .where(sightings.c.artifact_pk.in_(chunk), sightings.c.rung >= int(Rung.WEIGHTS))
+            .where(sightings.c.artifact_pk.in_(chunk), sightings.c.rung.in_(by_reading))
         )
-        for pk, removal, rung in connection.execute(query):
-            found.setdefault(pk, {})[removal] = Rung(rung)
+        for pk, removal in connection.execute(query):
+            found.setdefault(pk, set()).add(removal)
     return found
 
 

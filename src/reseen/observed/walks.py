@@ -16,8 +16,9 @@ from sqlalchemy import BindParameter, Connection, and_, bindparam, case, or_, se
 
 from reseen.observed.artifacts import commit_bytes, commit_text
 from reseen.records import RepoType, commit_key
+from reseen.store import meta
 from reseen.store.database import chunks, insert_for, now
-from reseen.store.schema import repositories, walks
+from reseen.store.schema import artifacts, repositories, walks
 
 REFS = 1
 """Of `follow`: branches, tags, pull-request refs and history of a repository."""
@@ -32,6 +33,8 @@ leads."""
 _ALTERED = 128
 """Of `follow`: altered copies are looked for there."""
 LEADS = sum(READ_SO_FAR) | _ALTERED
+_REOPENED = "walks reopened"
+"""The name under which the store keeps how often repositories were reopened."""
 
 
 def still_open(wish: int, followed: int) -> int:
@@ -205,6 +208,22 @@ def done(connection: Connection, pks: Iterable[int], version: int, *, before: in
             )
             .values(version=version)
         )
+
+
+def reopen(connection: Connection, artifact_pks: Iterable[int]) -> None:
+    """Something was found at these files when no scan was under way: where it leads is not done."""
+    some = list(artifact_pks)
+    if not some:
+        return
+    for chunk in chunks(some):
+        there = select(artifacts.c.repository_pk).where(artifacts.c.pk.in_(chunk))
+        connection.execute(update(walks).where(walks.c.repository_pk.in_(there)).values(version=0))
+    meta.keep(connection, _REOPENED, b"%d" % (reopened(connection) + 1))
+
+
+def reopened(connection: Connection) -> int:
+    """How often that was so: another number, and something more may be owed."""
+    return int(meta.value(connection, _REOPENED) or 0)
 
 
 def followed(connection: Connection, pks: Iterable[int], what: int) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from reseen.match import innocents as innocents_in_use
 from reseen.match import kept_pairs
 from reseen.match.judge import judge_parts
-from reseen.observed import artifacts, sketches
+from reseen.observed import artifacts, sketches, walks
 from reseen.operations.files_together import put_together
 from reseen.records import Evidence
 from reseen.registry import claims, innocents, learning, removals, same_files, stands_in
@@ -198,6 +198,7 @@ def _keep_parts(connection: Connection, secret: bytes, asked: PartsFound) -> lis
         (artifact_pk, pks[removal]): (why,) for artifact_pk, removal, why in asked.found
     }
     judged = judge_parts(connection, secret, pairs, asked.fallen)
+    walks.reopen(connection, [each.artifact_pk for each in (*judged.new, *judged.lifted)])
     return [one.id for one in judged.new if one.rung.on_ladder]
 
 

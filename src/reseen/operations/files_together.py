@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from reseen.match import evidence, kept_pairs
 from reseen.match.judge import judge_parts
-from reseen.observed import sightings
+from reseen.observed import sightings, walks
 from reseen.records import Evidence
 from reseen.registry import removals
 from reseen.store import change_log
@@ -120,4 +120,5 @@ def _keep(
             pairs.setdefault((mine, removal), (why,))
     fallen = {(pk, pks[removal]) for pk, removal in stale}
     judged = judge_parts(connection, secret, pairs, fallen, evidence.SUM)
+    walks.reopen(connection, [each.artifact_pk for each in (*judged.new, *judged.lifted)])
     return [each.id for each in judged.new if each.rung.on_ladder]

@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 
 from reseen.hubs.hub import Hub
 from reseen.hubs.kinds import stored_name
-from reseen.observed import readings
+from reseen.observed import readings, walks
 from reseen.operations import jobs, scans
 from reseen.operations.jobs import Job, JobKind
+from reseen.records import Rung
 from reseen.review.roles import Role, Who
 from reseen.scan.owed import AS_ASKED, EVERYTHING, is_owed
 from reseen.scan.progress import Found, Outcome, Report
@@ -49,7 +50,14 @@ def read_known(
     """Read known copies, and what follows from them, without walking the hub. `target` narrows it
     to repositories, accounts or a removal; `options` can ask for more than was asked before."""
     wanted = replace(target, owed=True)
-    return scans.scan_hub(store, keyring, open_hub, wanted, options, report=report, found=found)
+    outcome = last = scans.scan_hub(
+        store, keyring, open_hub, wanted, options, report=report, found=found
+    )
+    # What is inside files is asked when all are read, and leads further.
+    while last.ended and any(one.rung is Rung.COMPONENT for one in last.sightings):
+        last = scans.scan_hub(store, keyring, open_hub, wanted, options, report=report, found=found)
+        outcome = outcome | last
+    return outcome
 
 
 def queue(store: Store, hubs: Sequence[HubSettings], who: Who) -> list[str]:
@@ -84,7 +92,7 @@ def queue_if_due(store: Store, hub: HubSettings, every: float) -> None:
     done; or where so many seconds went by since, and something could not be had then."""
     with store.read() as connection:
         last = last_read(connection, hub.name)
-        latest = change_log.latest(connection)
+        latest = _version(connection)
         if last is not None:
             if last.ended_at is None:  # what it leaves is looked at when it has ended
                 return
@@ -109,8 +117,13 @@ def last_read_of(connection: Connection, hubs: Sequence[HubSettings], place: Hub
 
 
 def _ask(connection: Connection, hub: HubSettings, who: Who | None, repo: str | None = None) -> str:
-    what = jobs.reading_of(hub.name, change_log.latest(connection), repo)
+    what = jobs.reading_of(hub.name, _version(connection), repo)
     return jobs.ask(connection, JobKind.READ, what, who, key=_key(hub.name, repo))[0]
+
+
+def _version(connection: Connection) -> int:
+    """Another number whenever something more may be owed."""
+    return change_log.latest(connection) + walks.reopened(connection)
 
 
 def _key(hub: str, repo: str | None = None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reseen.records import Coverage, Sighting
 
@@ -52,6 +52,16 @@ class Outcome:
     """Files, and pairs of files of one account, that were not looked at together: too many."""
     innocents: tuple[str, ...] = ()
     """Sentences: known innocents that went out of use by what was read, or came back."""
+
+    def __or__(self, later: Outcome) -> Outcome:
+        """What came of both, in one's place."""
+        return replace(
+            later,
+            scan=self.scan,
+            coverage=self.coverage | later.coverage,
+            sightings=(*self.sightings, *later.sightings),
+            innocents=(*self.innocents, *later.innocents),
+        )
 
 
 Report = Callable[[Progress], None]
