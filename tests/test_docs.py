@@ -15,7 +15,7 @@ from reseen import errors
 from reseen.cli import cli
 from reseen.cli.exit_codes import FIRST, MEANING, ExitCode
 from reseen.records import Confirmed, DigestKind, Rung, SightingState
-from reseen.report.rows import FIELDS
+from reseen.report.rows import REPORT_FIELDS
 from reseen.review.roles import Role
 from reseen.settings import ENVIRONMENT
 
@@ -86,7 +86,7 @@ def test_every_error_is_documented_and_drawn(name: str) -> None:
     assert name in (errors.__doc__ or "")
 
 
-@pytest.mark.parametrize("name", sorted(FIELDS))
+@pytest.mark.parametrize("name", sorted(REPORT_FIELDS))
 def test_every_field_is_documented(name: str) -> None:
     assert f"`{name}`" in page("json")
 

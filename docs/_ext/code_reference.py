@@ -24,7 +24,7 @@ from reseen import __version__, client, errors
 from reseen.cli import cli
 from reseen.gate.routes import ProblemModel
 from reseen.gate.routes import router as gate
-from reseen.report.rows import FIELDS
+from reseen.report.rows import REPORT_FIELDS
 from reseen.settings import ENVIRONMENT
 from reseen.web import hooks
 from reseen.web.app import PAGES
@@ -146,7 +146,7 @@ def variables() -> str:
 
 def fields() -> str:
     """Every field of a sighting in `--json`, JSON Lines, CSV and XLSX."""
-    rows = [f"| {_code(name)} | {_cell(meaning)} |" for name, meaning in FIELDS.items()]
+    rows = [f"| {_code(name)} | {_cell(meaning)} |" for name, meaning in REPORT_FIELDS.items()]
     return "\n".join(
         [
             "# Fields of a sighting",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import hashlib
 import io
 import json
@@ -14,6 +15,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from openpyxl import load_workbook
 from safetensors.numpy import load_file, save_file
 from tests.files import build
 
@@ -152,6 +154,44 @@ def test_a_scanned_folder_is_reported_without_names(listed: Path) -> None:
     assert "LORA" not in (listed / "report.html").read_text()
     reseen(listed, "report", "--out", str(listed / "report.html"), "--locations")
     assert "LORA" in (listed / "report.html").read_text()
+
+
+def test_a_report_leads_back_to_the_rows_of_who_gave_the_list(home: Path) -> None:
+    file = adapter(home / "removed.safetensors")
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    rows = f"{NAME},{LINK},{SHA256}\n{NAME} II,,{sha256}\n,,{sha256}\n"
+    (home / "rows.csv").write_text(f"name,link,The hash\n{rows}")
+    given = ("--map", "The hash=sha256")
+    reseen(home, "registry", "import", str(home / "rows.csv"), "--list", "The sheet", *given)
+    folder = home / "folder"
+    folder.mkdir()
+    (folder / "LORA").write_bytes(file.read_bytes())
+    reseen(home, "scan", "folder", str(folder), "--jobs", "1")
+    out = home / "report.jsonl"
+    reseen(home, "report", "--out", str(out))
+    told = json.loads(out.read_text())
+    assert (told["lists"], told["rows"]) == ("The sheet", "")
+    assert set(told["claims"].split()) <= {f"{told['removal']}/{n}" for n in (1, 2, 3)}
+    assert told["claims"]
+    again = ("--rows", str(home / "rows.csv"), *given)
+    reseen(home, "report", "--out", str(out), *again)
+    assert json.loads(out.read_text())["rows"] == "3; 4"
+    for form in ("html", "csv", "xlsx"):
+        reseen(home, "report", "--out", str(home / f"report.{form}"), *again)
+    page = (home / "report.html").read_text()
+    assert "The sheet: rows 3; 4" in page
+    (cells,) = csv.DictReader(io.StringIO((home / "report.csv").read_text("utf-8-sig")))
+    assert (cells["lists"], cells["rows"]) == ("The sheet", "3; 4")
+    sheet = load_workbook(home / "report.xlsx").active
+    assert sheet is not None
+    assert [cell.value for cell in sheet[2]][-3] == "The sheet"
+    assert NAME not in page + out.read_text()
+    said = reseen(home, "report", "--out", str(out), *again, key=False, code=2)
+    assert "RESEEN_KEY" in said
+    (home / "other.csv").write_text("no,list\n1,2\n")
+    for wrong in ("other.csv", "nothing.csv"):
+        rows = str(home / wrong)
+        assert wrong in reseen(home, "report", "--out", str(out), "--rows", rows, code=2)
 
 
 def test_fingerprint_prints_digests(listed: Path) -> None:

@@ -30,7 +30,7 @@ from reseen.records import (
     Sighting,
     SightingState,
 )
-from reseen.report import figures, in_words, pdf, pdf_report, tables
+from reseen.report import figures, in_words, pdf, pdf_report, rows, tables
 from reseen.report.blind_rows import BLIND_FIELDS, SCAN_FIELDS, blind_rows, scan_rows
 from reseen.report.gather import (
     Findings,
@@ -42,7 +42,7 @@ from reseen.report.gather import (
     totals,
 )
 from reseen.report.html import MOST_ROWS, render
-from reseen.report.rows import FIELDS, LOCATION_FIELDS, row
+from reseen.report.rows import FIELDS, LOCATION_FIELDS, REPORT_FIELDS, report_row
 from reseen.store.private_files import private
 
 NASTY = '=cmd|" /C calc"!A0<script>alert(1)</script>\u202e\x07'
@@ -72,6 +72,10 @@ def sighting(number: int = 1, **changes: object) -> Sighting:
     return Sighting(**(fields | changes))  # type: ignore[arg-type]
 
 
+def row(of: Sighting, *, locations: bool = True) -> dict[str, rows.Cell]:
+    return report_row(of, None, locations=locations)
+
+
 def findings(found: Sequence[Sighting]) -> Findings:
     return Findings(
         made_at=datetime(2026, 1, 4, tzinfo=UTC),
@@ -84,7 +88,8 @@ def findings(found: Sequence[Sighting]) -> Findings:
 
 
 def test_a_row_has_exactly_the_documented_fields() -> None:
-    assert list(row(sighting())) == list(FIELDS)
+    assert list(rows.row(sighting())) == list(FIELDS)
+    assert list(row(sighting())) == list(REPORT_FIELDS)
 
 
 def test_without_locations_nothing_says_where_a_copy_stands() -> None:
@@ -157,7 +162,7 @@ def test_xlsx_holds_text_and_no_formula(tmp_path: Path) -> None:
     sheet = load_workbook(out).active
     assert sheet is not None
     heading = [cell.value for cell in sheet[1]]
-    assert heading == list(FIELDS)
+    assert heading == list(REPORT_FIELDS)
     path = sheet.cell(2, heading.index("path") + 1)
     assert path.data_type == "s"
     assert str(path.value).startswith("=cmd")

@@ -53,7 +53,7 @@ def _options(
 ) -> ImportOptions:
     from reseen.registry.imports import ImportOptions
 
-    columns = dict(_pair(given) for given in mapped)
+    columns = columns_given(mapped)
     return ImportOptions(
         list_name=list_name,
         columns=columns,
@@ -62,6 +62,11 @@ def _options(
         cls=class_given(cls),
         dry_run=dry_run,
     )
+
+
+def columns_given(mapped: tuple[str, ...]) -> dict[str, str]:
+    """What --map says: a column -> the label of a field. Raises InputError."""
+    return dict(_pair(given) for given in mapped)
 
 
 @click.command("import")

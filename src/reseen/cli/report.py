@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reseen.cli.common import count, db_option, look_into, must_record, note, settings_for
+from reseen.cli.common import (
+    about,
+    count,
+    db_option,
+    keyring_for_names,
+    look_into,
+    must_record,
+    note,
+    settings_for,
+)
+from reseen.cli.imports import columns_given
 from reseen.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,8 +43,27 @@ FORMATS = ("html", "csv", "jsonl", "xlsx", "pdf")
     help="Write files of which something was not read, and why, in place of sightings "
     "(a page and a workbook hold both).",
 )
+@click.option(
+    "--rows",
+    type=click.Path(path_type=Path),
+    help="A list that was imported: say by its rows which of them each removal is.",
+)
+@click.option(
+    *("--map", "mapped"),
+    metavar="COLUMN=FIELD",
+    multiple=True,
+    help="How --rows reads a column, as with `registry import` (repeatable).",
+)
 @db_option
-def report(out: Path, format_: str | None, locations: bool, blind: bool, db: str | None) -> None:
+def report(
+    out: Path,
+    format_: str | None,
+    locations: bool,
+    blind: bool,
+    rows: Path | None,
+    mapped: tuple[str, ...],
+    db: str | None,
+) -> None:
     """Write a report: one self-contained HTML page, or a table.
 
     Locations (repository, revision, path, digest) are left out unless --locations is given; names
@@ -43,6 +72,7 @@ def report(out: Path, format_: str | None, locations: bool, blind: bool, db: str
     from reseen.observed import blind_spots
     from reseen.operations import exports, reports
     from reseen.operations.reports import ReportAsked
+    from reseen.registry.imports import ImportOptions
     from reseen.report import tables
     from reseen.report.blind_rows import BLIND_FIELDS, blind_rows
     from reseen.store.private_files import private
@@ -55,6 +85,13 @@ def report(out: Path, format_: str | None, locations: bool, blind: bool, db: str
             must_record(store, "locations are not written")
         asked = ReportAsked(chosen, locations=locations)
         findings = reports.found(store, asked)
+        if rows is not None:
+            keyring, options = (
+                keyring_for_names(store, settings),
+                ImportOptions(columns=columns_given(mapped)),
+            )
+            with about(rows):
+                findings = reports.with_rows(store, keyring, findings, rows, options)
         with private(out) as path, store.read() as connection:
             not_read = blind_rows(blind_spots.files(connection), locations=locations)
             if not blind:

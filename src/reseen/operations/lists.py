@@ -76,7 +76,7 @@ def import_list(
     Raises ListError for a file that cannot be read as a list, InputError for options that make no
     sense, StoreError and SealError.
     """
-    with _limits(path):
+    with list_limits(path):
         account = imports.import_list(store, keyring, path, options, read)
     if account.dry_run:
         return Imported(account, (), None)
@@ -87,7 +87,7 @@ def import_list(
 
 def read_list(path: Path, options: ImportOptions) -> ReadList:
     """As `imports.read_list`, within the limits of an import."""
-    with _limits(path):
+    with list_limits(path):
         return imports.read_list(path, options)
 
 
@@ -97,7 +97,7 @@ def preview_list(store: Store, keyring: Keyring, path: Path, options: ImportOpti
     StoreError and SealError."""
     given = parse_map([f"{column}={label}" for column, label in options.columns.items()])
     account, problem = None, None
-    with _limits(path):
+    with list_limits(path):
         heads = heads_of(path, given)
         try:
             asked = replace(options, dry_run=True, keep_rejects=False)
@@ -109,7 +109,7 @@ def preview_list(store: Store, keyring: Keyring, path: Path, options: ImportOpti
 
 
 @contextmanager
-def _limits(path: Path) -> Iterator[None]:
+def list_limits(path: Path) -> Iterator[None]:
     """What the system gives for a list; one that comes through a pipe may be the longest."""
     with limits_of_a_list(path.stat().st_size if path.is_file() else MAX_FILE), bulkhead():
         yield

@@ -19,14 +19,18 @@ from reseen.errors import InputError
 from reseen.observed import blind_spots
 from reseen.observed.sightings import SightingFilter
 from reseen.operations import exports
+from reseen.operations.lists import list_limits
+from reseen.registry import list_rows
+from reseen.registry.imports import ImportOptions
 from reseen.report import gather, pdf, pdf_report, tables
 from reseen.report.blind_rows import BLIND_FIELDS, SCAN_FIELDS, blind_rows, scan_rows
 from reseen.report.gather import EVERYTHING, Findings, ReportScope
-from reseen.report.rows import row
+from reseen.report.rows import report_row
 from reseen.review import campaign_view, campaigns, case_view, notice_read, said
 from reseen.review import cases as case_rows
 from reseen.review.roles import Role, Who
 from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 FORMATS = ("html", "csv", "jsonl", "xlsx", "pdf")
 IN_WORDS = frozenset({"html", "pdf"})
@@ -107,12 +111,28 @@ def _found(store: Store, asked: ReportAsked, scope: ReportScope) -> Findings:
     return replace(findings, decided={id: verdict.value for id, verdict in decided.items()})
 
 
+def with_rows(
+    store: Store, keyring: Keyring, findings: Findings, path: Path, options: ImportOptions
+) -> Findings:
+    """The same, with the rows of a list's file that are about each removal. Raises ListError and
+    SealError."""
+    with list_limits(path):
+        rows = list_rows.rows_about(store, keyring, path, options)
+    sources = {
+        id: replace(source, rows=rows.get(id, ())) for id, source in findings.sources.items()
+    }
+    return replace(findings, sources=sources)
+
+
 def write(
     store: Store, path: Path, findings: Findings, asked: ReportAsked, font: Path | None = None
 ) -> None:
     """Into a file that the caller has made safe."""
     locations = asked.locations
-    rows = (row(s, locations=locations) for s in findings.sightings)
+    rows = (
+        report_row(one, findings.sources.get(one.removal), locations=locations)
+        for one in findings.sightings
+    )
     match asked.format:
         case "html":
             from reseen.report.html import render

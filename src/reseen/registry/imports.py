@@ -41,7 +41,7 @@ from reseen.store.sealing import Keyring
 OF_ONE_FILE = "files of single models"
 """The list of what stands beside one model's file, often under that one's name."""
 
-_PART = 100_000
+ROWS_AT_ONCE = 100_000
 """Rows that are merged and written at once: what an import needs of memory is of so many."""
 _HELD = 250_000
 """Rows that are held, where a list is read before there is a registry, rather than read again."""
@@ -129,11 +129,11 @@ def import_list(
     if read is not None and not read.again:
         held, read.drafts = read.drafts, []
         return _import(store, keyring, path, options, _Parts(read, iter([held])))
-    with _reading(path, options) as (listed, streamed):
-        parts = iter(lambda: list(islice(streamed, _PART)), [])
+    with reading(path, options) as (listed, streamed):
+        parts = iter(lambda: list(islice(streamed, ROWS_AT_ONCE)), [])
         # Nobody waits for the store while a list of usual length is read.
         first = [next(parts, [])]
-        seen = SeenKeys() if len(first[0]) == _PART else None
+        seen = SeenKeys() if len(first[0]) == ROWS_AT_ONCE else None
         each = _handed_on(first, parts)
         return _import(store, keyring, path, options, _Parts(listed, each, seen))
 
@@ -152,7 +152,7 @@ def _import(
         sums, lines = ImportSums(), ClaimLines()
         changed: set[int] | None = set()
         for written in _taken(connection, keyring, parts, sums, lines):
-            changed = None if changed is None or len(written) >= _PART else changed | written
+            changed = None if changed is None or len(written) >= ROWS_AT_ONCE else changed | written
         listed = parts.listed
         account = _account(listed, sums)
         if options.dry_run:
@@ -210,7 +210,7 @@ def read_list(path: Path, options: ImportOptions) -> ReadList:
     """A file, read as a list and checked to its last row, without touching a registry. Raises
     ListError and InputError, as `import_list` would."""
     most = _HELD if path.is_file() else None  # a pipe cannot be read again
-    with _reading(path, options) as (listed, streamed):
+    with reading(path, options) as (listed, streamed):
         listed.drafts = list(islice(streamed, most))
         for _ in streamed:
             listed.again, listed.drafts = True, []
@@ -218,7 +218,7 @@ def read_list(path: Path, options: ImportOptions) -> ReadList:
 
 
 @contextmanager
-def _reading(path: Path, options: ImportOptions) -> Iterator[tuple[ReadList, Iterator[Draft]]]:
+def reading(path: Path, options: ImportOptions) -> Iterator[tuple[ReadList, Iterator[Draft]]]:
     """A list while it is read: its drafts are made as they are taken, and what is known of it is
     whole when the last one was. Raises ListError and InputError."""
     if path.is_dir():

@@ -16,6 +16,8 @@ from reseen.observed.artifacts import instant
 from reseen.observed.blind_spots import BY_DIGESTS, IN_PART, BlindFile
 from reseen.observed.sightings import ALL, SightingFilter
 from reseen.records import BlindSpot, Confirmed, Rung, Sighting, SightingState
+from reseen.registry import list_rows
+from reseen.registry.list_rows import ListSource
 from reseen.store.database import Store, chunks
 from reseen.store.schema import problems, removals, scans
 
@@ -118,6 +120,8 @@ class Findings:
     """All of them."""
     decided: Mapping[str, str] = field(default_factory=dict)
     """What a person said of a sighting, by its id: confirm, allowed, not-this-model."""
+    sources: Mapping[str, ListSource] = field(default_factory=dict)
+    """By the removal: which lists say it, and by which rows."""
     scope: ReportScope = EVERYTHING
     sketched: bool = True
     """Any removal has a sketch; else no altered copy could be found."""
@@ -161,6 +165,7 @@ def gather(store: Store, *, files: bool = True, scope: ReportScope = EVERYTHING)
             not_read=tuple(blind_spots.count(connection)) if files and whole else (),
             blind=tuple(_blind(connection)) if files and whole else (),
             blind_count=blind_spots.count_unjudged(connection) if whole else 0,
+            sources=list_rows.of_removals(connection, {one.removal for one in found}),
             scope=scope,
             sketched=sketches.any_of_removals(connection),
         )

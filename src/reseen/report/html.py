@@ -95,6 +95,7 @@ def render(findings: Findings, *, locations: bool) -> str:
         off_ladder=(Rung.REFUTED, Rung.UNSUPPORTED),
         confirmed_meaning=CONFIRMED_MEANING,
         rows=[(s, in_words.decided(findings, s)) for s in shown],
+        from_lists=lambda removal: in_words.source(findings, removal),
         not_this=in_words.DECIDED[NOT_THIS],
         left_out=len(findings.sightings) - len(shown),
         skipped=skipped(findings),

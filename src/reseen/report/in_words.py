@@ -9,11 +9,14 @@ to be another model is in no sum.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 
 from reseen.records import Rung, Sighting, SightingState
 from reseen.report.gather import ALLOWED, CONFIRM, NOT_THIS, Findings
+
+MOST_LISTS, MOST_ROWS_SAID = 5, 20
+"""Of a removal's lists and rows, in words; tables have them all."""
 
 
 class Certainty(IntEnum):
@@ -50,6 +53,21 @@ def decided(findings: Findings, sighting: Sighting) -> str:
     if not sighting.counts:
         return "does not count"
     return DECIDED.get(findings.decided.get(sighting.id, ""), "not yet")
+
+
+def source(findings: Findings, removal: str) -> str:
+    """Which lists say a removal, and by which rows of the list that was given; bounded."""
+    of = findings.sources.get(removal)
+    if of is None:
+        return ""
+    said = _some(of.lists, MOST_LISTS)
+    rows = _some(of.rows, MOST_ROWS_SAID)
+    return f"{said}: row{'' if len(of.rows) == 1 else 's'} {rows}" if rows else said
+
+
+def _some(parts: Sequence[str], most: int) -> str:
+    more = len(parts) - most
+    return "; ".join(parts[:most]) + (f"; and {more:,} more" if more > 0 else "")
 
 
 def of_sighting(findings: Findings, sighting: Sighting) -> Certainty:

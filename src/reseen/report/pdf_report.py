@@ -5,6 +5,7 @@ What comes in: `Findings`. What goes out: the bytes of a PDF, in the words of th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from reseen.report import figures, in_words
@@ -49,7 +50,8 @@ def render(findings: Findings, *, locations: bool, font: Path | None = None) -> 
         pages.line(told)
     pages.line("")
     pages.heading("By removal", 13)
-    _groups(pages, "removal", by_removal(found), "accounts")
+    models = tuple(replace(g, label=_removal(findings, g.label)) for g in by_removal(found))
+    _groups(pages, "removal, and which lists say it", models, "accounts")
     pages.heading("By account", 13)
     _groups(pages, "account", by_account(found, locations=locations), "models")
     _evidence(pages, findings, locations)
@@ -74,6 +76,11 @@ def _warnings(findings: Findings, locations: bool) -> list[str]:
         files = "1 file" if findings.blind_count == 1 else f"{findings.blind_count:,} files"
         told.append(f"Of {files} the weights could not be judged; the HTML report says why.")
     return told
+
+
+def _removal(findings: Findings, id: str) -> str:
+    source = in_words.source(findings, id)
+    return f"{id} ({source})" if source else id
 
 
 def _groups(pages: PdfPages, label: str, groups: tuple[Group, ...], other: str) -> None:

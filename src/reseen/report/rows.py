@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from reseen.records import Rung, Sighting
+
+if TYPE_CHECKING:
+    from reseen.registry.list_rows import ListSource
 
 Cell = str | int | float | bool | None
 
@@ -47,6 +51,15 @@ FIELDS: Mapping[str, str] = {
     "judged_by": "The rungs that could judge the file, strongest first, separated by blanks.",
     "not_read": "Codes of what of the file was not read, separated by blanks; empty: nothing.",
 }
+
+SOURCE_FIELDS: Mapping[str, str] = {
+    "lists": "Reports: the titles of the lists that say the removal, separated by semicolons.",
+    "claims": "Reports: what they say of it, as `registry show` numbers it, separated by blanks.",
+    "rows": "`report --rows`: the rows of that list that are about the removal, separated by "
+    "semicolons; empty: none is.",
+}
+"""What leads back to who gave a list."""
+REPORT_FIELDS: Mapping[str, str] = {**FIELDS, **SOURCE_FIELDS}
 
 LOCATION_FIELDS = ("repo", "revision", "ref", "path", "declared_sha256")
 """Where a copy stands, or what finds it again: left out of a report unless asked for."""
@@ -92,6 +105,18 @@ def row(sighting: Sighting, *, locations: bool = True) -> dict[str, Cell]:
     if not locations:
         cells.update(dict.fromkeys(LOCATION_FIELDS))
     return cells
+
+
+def report_row(
+    sighting: Sighting, source: ListSource | None, *, locations: bool
+) -> dict[str, Cell]:
+    """The same in a report: with where its removal comes from."""
+    lists, claims, rows = (source.lists, source.claims, source.rows) if source else ((), (), ())
+    return row(sighting, locations=locations) | {
+        "lists": "; ".join(lists),
+        "claims": " ".join(claims),
+        "rows": "; ".join(rows),
+    }
 
 
 def _instant(when: datetime | None) -> str | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reseen.registry.rejects import is_formula
-from reseen.report.rows import FIELDS, Cell
+from reseen.report.rows import REPORT_FIELDS, Cell
 
 if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
@@ -28,7 +28,7 @@ _XLSX_TEXT = 32_767
 
 
 def write_csv(
-    path: Path, rows: Iterable[Mapping[str, Cell]], fields: Iterable[str] = FIELDS
+    path: Path, rows: Iterable[Mapping[str, Cell]], fields: Iterable[str] = REPORT_FIELDS
 ) -> None:
     """UTF-8 with a byte order mark, for Excel reads it as Latin-1 without."""
     names = list(fields)
@@ -57,7 +57,7 @@ class Sheet:
 def write_xlsx(path: Path, rows: Iterable[Mapping[str, Cell]], *more: Sheet) -> None:
     """The sightings, then other tables: a sheet each, or more where there are more rows than a
     sheet holds."""
-    write_sheets(path, (Sheet("sightings", list(FIELDS), rows), *more))
+    write_sheets(path, (Sheet("sightings", list(REPORT_FIELDS), rows), *more))
 
 
 def write_sheets(path: Path, sheets: Iterable[Sheet]) -> None:
