@@ -86,6 +86,9 @@ def test_the_last_administrator_stays(visit: Visit, service: Service) -> None:
     assert admin.post(f"{path}/disable").status_code == 409
     assert admin.post(f"{path}/role", {"role": "lead"}).status_code == 409
     visit(Role.ADMINISTRATOR, "second")
+    with service.store.write() as connection:
+        second = users.by_name(connection, "second")
+        users.set_password(connection, second, PASSWORD, actor=None)
     assert admin.post(f"{path}/role", {"role": "lead"}).status_code == 303
     assert admin.get("/users").status_code == 403
 
