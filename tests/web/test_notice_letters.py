@@ -21,8 +21,8 @@ from reseen.records import RemovalClass, Sighting
 from reseen.report import pdf
 from reseen.review import decide, queue
 from reseen.review import letters as kept_letters
+from reseen.review.case_filter import ALL
 from reseen.review.decide import DecidedBy, ShownCase
-from reseen.review.queue import ALL
 from reseen.review.roles import Role
 from reseen.settings import NoticeSender
 from reseen.store import audit
