@@ -80,10 +80,7 @@ def make(
         raise InputError(
             "a key needs a scope", remedy="One or more of: " + ", ".join(KeyScope) + "."
         )
-    if not math.isfinite(rate) or not 0 < rate <= FASTEST:
-        raise InputError(
-            "the rate is not a number of requests a second", remedy=f"Up to {FASTEST:,.0f}."
-        )
+    rate = checked_rate(rate)
     secret = secrets.token_bytes(_SECRET)
     at = now()
     (drawn,) = ids.draw(1)
@@ -94,13 +91,26 @@ def make(
         "name": name,
         "hash": hashlib.sha256(secret).digest(),
         "scopes": words,
-        "rate": float(rate),
+        "rate": rate,
         "created_at": at,
         "created_by": created_by,
     }
     connection.execute(service_schema.api_keys.insert(), [row])
     audit.write(connection, "key-made", id, actor=actor, scopes=words, rate=f"{rate:g}")
-    return Key(id, name, frozenset(scopes), float(rate), instant(at)), _text(secret)
+    return Key(id, name, frozenset(scopes), rate, instant(at)), _text(secret)
+
+
+def checked_rate(given: float | str) -> float:
+    """Requests a second. Raises InputError."""
+    try:
+        rate = float(given)
+    except ValueError:
+        rate = math.nan
+    if not math.isfinite(rate) or not 0 < rate <= FASTEST:
+        raise InputError(
+            "the rate is not a number of requests a second", remedy=f"Up to {FASTEST:,.0f}."
+        )
+    return rate
 
 
 def every(connection: Connection) -> list[Key]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from reseen.errors import ReseenError
+from reseen.errors import NotFound, ReseenError, StoreError
 from reseen.web.problems import status_of
 
 T = TypeVar("T")
@@ -27,6 +27,14 @@ class SentForm:
         except ReseenError as error:
             self.wrong[name] = error
             return otherwise
+
+    def act(self, name: str, do: Callable[[], T]) -> T | None:
+        """What an act gives. Where it was refused, that stands at a field, and None comes; but what
+        is not there, or is away, is no fault of what was typed: NotFound and StoreError go on."""
+        done = self.take(name, do, None)
+        if isinstance(error := self.wrong.get(name), NotFound | StoreError):
+            raise error
+        return done
 
     def typed(self, name: str, otherwise: str = "") -> str:
         """What was typed into a field, without what cannot be seen."""

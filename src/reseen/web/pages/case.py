@@ -60,6 +60,11 @@ class Written:
     version: int | None = None
     """Of the case that they saw."""
 
+    @property
+    def wrong(self) -> bool:
+        """Whether what they wrote is what could not be taken."""
+        return isinstance(self.error, InputError)
+
 
 class DecisionForm(BaseModel):
     """What a person writes to decide, or to take a decision back."""
@@ -293,7 +298,7 @@ def _page(
         refuted=case.rung is Rung.REFUTED,
         decisions=_decisions(case, written, closed=cannot is not None),
         undo=_undo(lines, case, who, written),
-        comment=written.text if written is not None and written.route == "comment" else "",
+        comment=written if written is not None and written.route == "comment" else Written(""),
         undone=last,
         key_groups=(words.CASE_KEYS, words.EVERYWHERE),
     )
@@ -352,6 +357,7 @@ def _decisions(
                 "quick": quick,
                 "chosen": written.quick if written is not None and mine else quick[0],
                 "text": written.text if written is not None and mine else "",
+                "wrong": written is not None and mine and written.wrong,
                 "open": mine or (proposed and written is None),
                 "off": closed,
             }
@@ -385,6 +391,7 @@ def _undo(
         "quick": words.UNDO_QUICK,
         "chosen": written.quick if written is not None and mine else words.UNDO_QUICK[0],
         "text": written.text if written is not None and mine else "",
+        "wrong": written is not None and mine and written.wrong,
         "open": mine,
     }
 

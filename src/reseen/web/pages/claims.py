@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
@@ -15,21 +15,12 @@ from reseen.registry.classes import class_named
 from reseen.review import sealed_text
 from reseen.review.roles import Who
 from reseen.web.access import Lead
+from reseen.web.forms import SentForm
+from reseen.web.pages import lists
+from reseen.web.pages.removals import shown
 from reseen.web.service import Served, Service
 
 router = APIRouter()
-
-SAID = {
-    "claim": "Done. What rested on it was judged again.",
-    "settled": "Noted: somebody has looked at it.",
-    "proposed": "Noted. It counts when a second person confirms it.",
-    "confirmed": "Confirmed by two people.",
-    "class": "The class is changed. What rested on reading was judged again.",
-    "list": "The list is changed. What rested on it was judged again.",
-    "same": "It stood like that already.",
-}
-CLAIM_ACTS = ("take-back", "put-back", "settle", "counts", "false", "confirm")
-LIST_ACTS = ("withdraw", "restore", "entitle", "revoke")
 
 Word = Annotated[str, Form(max_length=40)]
 Reason = Annotated[str, Form(max_length=20_000)]
@@ -37,30 +28,45 @@ Reason = Annotated[str, Form(max_length=20_000)]
 
 @router.post("/removals/{id}/claims/{number}")
 def change_claim(
-    id: str, number: str, service: Served, who: Lead, act: Word = "", reason: Reason = ""
+    request: Request,
+    id: str,
+    number: str,
+    service: Served,
+    who: Lead,
+    act: Word = "",
+    reason: Reason = "",
 ) -> Response:
     """One row of a list, or what was learned from bytes: taken out of use, put back, settled."""
-    why = sealed_text.written(reason, "reason")
-    done = _claim_act(service, who, f"{id}/{number}", act, why)
+    field = f"why-{number}"
+    form = SentForm({field: reason, f"act-{number}": act})
+    done = form.act(field, lambda: _claim_act(service, who, f"{id}/{number}", act, reason))
+    if done is None:
+        return shown(request, service, who, id, form=form)
     reading.queue(service.store, service.settings.hubs, who)
     return _to(id, done)
 
 
 @router.post("/removals/{id}/class")
 def change_class(
-    id: str, service: Served, who: Lead, said: Word = "", reason: Reason = ""
+    request: Request, id: str, service: Served, who: Lead, said: Word = "", reason: Reason = ""
 ) -> Response:
     """Of which class a removal is."""
-    why = sealed_text.written(reason, "reason")
-    done = classes.classify(
-        service.store, service.keyring, id, class_named(said), why, actor=who.actor
-    )
+
+    def classify() -> removals.RemovalChanged:
+        why, cls = sealed_text.written(reason, "reason"), class_named(said)
+        return classes.classify(service.store, service.keyring, id, cls, why, actor=who.actor)
+
+    form = SentForm({"class-reason": reason, "said": said})
+    done = form.act("class-reason", classify)
+    if done is None:
+        return shown(request, service, who, id, form=form)
     reading.queue(service.store, service.settings.hubs, who)
     return _to(id, "class" if done.changed else "same")
 
 
 @router.post("/lists/change")
 def change_list(
+    request: Request,
     service: Served,
     who: Lead,
     name: Annotated[str, Form(max_length=200)] = "",
@@ -69,13 +75,17 @@ def change_list(
 ) -> Response:
     """A whole list: withdrawn, restored; by an administrator marked as entitled to say the class
     that is never read."""
-    changed = _list_act(service, who, name, act, reason)
+    form = SentForm({"list-why": reason, "list-act": act, "list": name})
+    changed = form.act("list-why", lambda: _list_act(service, who, name, act, reason))
+    if changed is None:
+        return lists.shown(request, service, who, form=form)
     reading.queue(service.store, service.settings.hubs, who)
     return RedirectResponse(f"/lists?done={'list' if changed else 'same'}", status_code=303)
 
 
-def _claim_act(service: Service, who: Who, claim: str, act: str, why: str) -> str:
+def _claim_act(service: Service, who: Who, claim: str, act: str, reason: str) -> str:
     store, keyring = service.store, service.keyring
+    why = sealed_text.written(reason, "reason")
     if act in ("take-back", "put-back"):
         turn = removals.take_back if act == "take-back" else removals.put_back
         done = turn(store, keyring, claim, why, actor=who.actor)

@@ -14,6 +14,7 @@ from reseen.registry import innocents
 from reseen.review import sealed_text, users
 from reseen.review.roles import Role
 from reseen.web.access import Lead, Reader
+from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -28,12 +29,18 @@ SAID = {
 
 @router.get("/innocents")
 def show(request: Request, service: Served, who: Reader) -> Response:
+    return _shown(request, service, who, UNSENT)
+
+
+def _shown(request: Request, service: Served, who: Reader, form: SentForm) -> Response:
     with service.store.read() as connection:
         every = innocents.every(connection)
         named = {user.pk: user.name for user in users.every(connection)}
     return page(
         *(request, "innocents.html", who),
+        status=form.status,
         said=SAID,
+        form=form,
         innocents=every,
         named=named,
         states=innocents.InnocentState,
@@ -43,6 +50,7 @@ def show(request: Request, service: Served, who: Reader) -> Response:
 
 @router.post("/innocents/{id}")
 def change(
+    request: Request,
     id: str,
     service: Served,
     who: Lead,
@@ -50,10 +58,19 @@ def change(
     reason: Annotated[str, Form(max_length=20_000)] = "",
 ) -> Response:
     """One of them, by the second pair of eyes; or taken out."""
+    form = SentForm({f"why-{id}": reason, f"act-{id}": act})
+    done = form.act(f"why-{id}", lambda: _turned(service, who, id, act, reason))
+    if done is None:
+        return _shown(request, service, who, form)
+    return RedirectResponse(f"/innocents?done={done}", status_code=303)
+
+
+def _turned(service: Served, who: Lead, id: str, act: str, reason: str) -> str:
+    """What was done."""
     why = sealed_text.written(reason, "reason")
     turns = {"confirm": (acts.confirm, "confirmed"), "remove": (acts.remove, "removed")}
     if act not in turns:
         raise InputError("there is nothing of that kind to do", remedy="Choose one of those shown.")
     turn, done = turns[act]
     turn(service.store, service.keyring, id, why, by=who)
-    return RedirectResponse(f"/innocents?done={done}", status_code=303)
+    return done

@@ -9,9 +9,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from reseen.errors import InputError
 from reseen.gate import keys
-from reseen.gate.keys import KeyScope
+from reseen.gate.keys import Key, KeyScope
 from reseen.operations.gate import make_key, revoke_key
 from reseen.web.access import Administrator
+from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -28,9 +29,7 @@ MEANING = {
 
 @router.get("/keys")
 def show(request: Request, service: Served, who: Administrator) -> Response:
-    with service.store.read() as connection:
-        every = keys.every(connection)
-    return page(request, "keys.html", who, said=SAID, keys=every, scopes=MEANING, made=None)
+    return _shown(request, service, who, UNSENT)
 
 
 @router.post("/keys")
@@ -38,19 +37,51 @@ def make(
     request: Request,
     service: Served,
     who: Administrator,
-    name: Annotated[str, Form(max_length=200)],
-    scopes: Annotated[list[str], Form(max_length=10)],
-    rate: Annotated[float, Form()] = 50.0,
+    name: Annotated[str, Form(max_length=200)] = "",
+    scopes: Annotated[list[str], Form(max_length=10)] = [],  # noqa: B006  never changed
+    rate: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:
     """The one answer that shows the key: not a redirect, since it is kept nowhere."""
-    try:
-        wanted = {KeyScope(scope) for scope in scopes}
-    except ValueError:
-        raise InputError("there is no such scope", remedy="Choose from those shown.") from None
-    key, secret = make_key(service.store, name, wanted, rate, who)
+    form = SentForm({"name": name, "scopes": scopes, "rate": rate})
+    none: frozenset[KeyScope] = frozenset()
+    wanted = form.take("scopes", lambda: _scopes(scopes), none)
+    often = form.take("rate", lambda: keys.checked_rate(rate), 0.0)
+    nothing: tuple[Key, str] | None = None
+    made = nothing
+    if not form.wrong:
+        made = form.take("name", lambda: make_key(service.store, name, wanted, often, who), nothing)
+    return _shown(request, service, who, form if made is None else UNSENT, made)
+
+
+def _shown(
+    request: Request,
+    service: Served,
+    who: Administrator,
+    form: SentForm,
+    made: tuple[Key, str] | None = None,
+) -> Response:
     with service.store.read() as connection:
         every = keys.every(connection)
-    return page(request, "keys.html", who, keys=every, scopes=MEANING, made=(key, secret))
+    return page(
+        *(request, "keys.html", who),
+        status=form.status,
+        said=SAID,
+        form=form,
+        keys=every,
+        scopes=MEANING,
+        made=made,
+    )
+
+
+def _scopes(given: list[str]) -> frozenset[KeyScope]:
+    """Raises InputError for none, and for what is none."""
+    try:
+        found = frozenset(KeyScope(scope) for scope in given)
+    except ValueError:
+        raise InputError("there is no such scope", remedy="Choose from those shown.") from None
+    if not found:
+        raise InputError("a key needs a scope", remedy="Choose one or more.")
+    return found
 
 
 @router.post("/keys/{id}/revoke")

@@ -21,7 +21,6 @@ from reseen.review import (
     letters,
     mail,
     notice_read,
-    notice_states,
     notice_text,
     notice_write,
 )
@@ -33,7 +32,7 @@ from reseen.review.sending import Mailing
 from reseen.web import form_values
 from reseen.web.access import Lead, Reviewer
 from reseen.web.forms import SentForm
-from reseen.web.pages.notices import Hours, Note, Version, back, notice_page
+from reseen.web.pages.notices import Hours, Note, Version, back, hours_of, notice_page
 from reseen.web.rendering import attached, page
 from reseen.web.service import Served
 
@@ -163,7 +162,7 @@ def send(
     hours: Hours = "",
 ) -> Response:
     form = SentForm({"to": to, "hours": hours})
-    clock = form.take("hours", lambda: _hours(hours), None)
+    clock = form.take("hours", lambda: hours_of(hours, NoticeState.SENT), None)
     form.take("to", lambda: mail.address(to), "")
     if form.wrong and mail.can_send(service.settings):
         return notice_page(request, service, who, id, form)
@@ -188,12 +187,19 @@ def send_correction(
 
 @router.post("/notices/{id}/corrected")
 def corrected(
-    id: str, service: Served, who: Lead, version: Version = "", note: Note = ""
+    request: Request, id: str, service: Served, who: Lead, version: Version = "", note: Note = ""
 ) -> Response:
     """A person sent the correction to the host."""
     seen = form_values.number(version, "the version")
     sender = service.settings.sender
-    acts.corrected(service.store, service.keyring, id, who, seen, note, sender=sender)
+
+    def tell() -> bool:
+        acts.corrected(service.store, service.keyring, id, who, seen, note, sender=sender)
+        return True
+
+    form = SentForm({"note-corrected": note})
+    if not form.act("note-corrected", tell):
+        return notice_page(request, service, who, id, form)
     return back(id, "corrected")
 
 
@@ -264,12 +270,6 @@ def _withdrawal_form(reason: str, to: str = "") -> SentForm:
     form = SentForm({"reason": reason, "withdrawal-to": to})
     form.take("reason", lambda: clauses.checked(reason), "")
     return form
-
-
-def _hours(text: str) -> int | None:
-    hours = form_values.number(text, "the clock")
-    notice_states.due(NoticeState.SENT, 0, hours)
-    return hours
 
 
 def _takes(what: LetterOf) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote
@@ -26,19 +27,16 @@ from reseen.review.roles import Role
 from reseen.scan import unread_copies
 from reseen.store import audit
 from reseen.web.access import Lead, Reader
-from reseen.web.pages.claims import SAID as CLAIMS_SAID
+from reseen.web.forms import UNSENT, SentForm
+from reseen.web.pages.removals import SAID
+from reseen.web.pages.removals import shown as removal_page
 from reseen.web.pages.scans import job_words
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
 router = APIRouter()
 
-SAID = {
-    **CLAIMS_SAID,
-    "withdrawn": "The removal is withdrawn: it no longer counts anywhere.",
-    "restored": "The removal is in force again.",
-    "same": "It stood like that already.",
-}
+Reason = Annotated[str, Form(max_length=20_000)]
 _MOST_LINES = 2_000
 """Imports of the audit log that are looked through for the last one of each list."""
 
@@ -67,6 +65,17 @@ class ListRow:
 
 @router.get("/lists")
 def show(request: Request, service: Served, who: Reader, removal: str = "") -> Response:
+    return shown(request, service, who, removal)
+
+
+def shown(
+    request: Request,
+    service: Served,
+    who: Reader,
+    removal: str = "",
+    form: SentForm = UNSENT,
+) -> Response:
+    """The page. `form`: what was typed into one of its forms and could not be taken."""
     found: Removal | None = None
     missing = False
     proposals: dict[int, registry_classes.Proposal] = {}
@@ -92,6 +101,7 @@ def show(request: Request, service: Served, who: Reader, removal: str = "") -> R
         "lists.html",
         who,
         said=SAID,
+        form=form,
         lists=lists,
         reading=readings,
         goes_on=any(job.ended_at is None for job in readings),
@@ -107,25 +117,27 @@ def show(request: Request, service: Served, who: Reader, removal: str = "") -> R
         missing=missing,
         asked=removal[:64],
         may_import=who.role >= Role.LEAD,
-        status=404 if missing else 200,
+        status=404 if missing else form.status,
     )
 
 
 @router.post("/removals/{id}/withdraw")
 def withdraw(
-    id: str, service: Served, who: Lead, reason: Annotated[str, Form(max_length=20_000)] = ""
+    request: Request, id: str, service: Served, who: Lead, reason: Reason = ""
 ) -> Response:
-    why = sealed_text.written(reason, "reason")
-    done = operations.withdraw(service.store, service.keyring, id, why, actor=who.actor)
+    form = SentForm({"reason": reason})
+    done = form.act("reason", lambda: _turned(operations.withdraw, service, who, id, reason))
+    if done is None:
+        return removal_page(request, service, who, id, form=form)
     return _back(id, "withdrawn" if done.changed else "same")
 
 
 @router.post("/removals/{id}/restore")
-def restore(
-    id: str, service: Served, who: Lead, reason: Annotated[str, Form(max_length=20_000)] = ""
-) -> Response:
-    why = sealed_text.written(reason, "reason")
-    done = operations.restore(service.store, service.keyring, id, why, actor=who.actor)
+def restore(request: Request, id: str, service: Served, who: Lead, reason: Reason = "") -> Response:
+    form = SentForm({"reason": reason})
+    done = form.act("reason", lambda: _turned(operations.restore, service, who, id, reason))
+    if done is None:
+        return removal_page(request, service, who, id, form=form)
     reading.queue(service.store, service.settings.hubs, who)
     return _back(id, "restored" if done.changed else "same")
 
@@ -143,6 +155,13 @@ def every(connection: Connection) -> list[ListRow]:
         )
         for each in claims.every_list(connection)
     ]
+
+
+def _turned(
+    turn: Callable[..., operations.RemovalChanged], service: Served, who: Lead, id: str, reason: str
+) -> operations.RemovalChanged:
+    why = sealed_text.written(reason, "reason")
+    return turn(service.store, service.keyring, id, why, actor=who.actor)
 
 
 def _back(id: str, done: str) -> Response:

@@ -10,16 +10,20 @@ from fastapi.responses import RedirectResponse, Response
 from reseen.errors import InputError
 from reseen.operations import sessions as acts
 from reseen.operations import sign_in
+from reseen.operations.sign_in import SignedIn
 from reseen.review import second_factors, sessions, users
 from reseen.review.roles import Role
-from reseen.web.access import Holder, ProvedLately, Reader
+from reseen.review.sessions import Session
+from reseen.web.access import Holder, ProvedLately
 from reseen.web.access.browser import caller_of
+from reseen.web.forms import UNSENT, SentForm
 from reseen.web.pages.sign_in import let_in
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
 router = APIRouter()
 
+Password = Annotated[str, Form(max_length=1000)]
 SAID = {
     "password": "Your password is changed. You were signed out everywhere else.",
     "ended": "That session has ended.",
@@ -35,14 +39,21 @@ MAY = {
 
 
 @router.get("/me")
-def show(request: Request, service: Served, who: Reader, session: Holder) -> Response:
+def show(request: Request, service: Served, session: Holder) -> Response:
+    return _shown(request, service, session, UNSENT)
+
+
+def _shown(request: Request, service: Served, session: Session, form: SentForm) -> Response:
+    who = session.who
     with service.store.read() as connection:
         user = users.by_pk(connection, who.pk)
         open_sessions = sessions.open_of(connection, who.pk)
         factors = second_factors.of_user(connection, who.pk)
     return page(
         *(request, "me.html", who),
+        status=form.status,
         said=SAID,
+        form=form,
         user=user,
         factors=factors,
         fresh=session.fresh(),
@@ -57,17 +68,34 @@ def change(
     request: Request,
     service: Served,
     session: Holder,
-    now: Annotated[str, Form(max_length=1000)],
-    password: Annotated[str, Form(max_length=1000)],
-    again: Annotated[str, Form(max_length=1000)],
+    now: Password = "",
+    password: Password = "",
+    again: Password = "",
 ) -> Response:
     """A new password; the other sessions end, this one begins anew."""
-    if not sign_in.knows_password(service.store, session, now):
+    form = SentForm()
+    form.take("now", lambda: _must_know(service, session, now), None)
+    form.take("again", lambda: _same(password, again), None)
+    changed: SignedIn | None = None
+    if not form.wrong:
+        caller = caller_of(request)
+        changed = form.take(
+            "password", lambda: sign_in.new_password(service.store, session, password, caller), None
+        )
+    if changed is None:
+        return _shown(request, service, session, form)
+    return let_in(service, changed, "/me?done=password")
+
+
+def _must_know(service: Served, session: Session, password: str) -> None:
+    """Raises InputError; Conflict after too many refusals."""
+    if not sign_in.knows_password(service.store, session, password):
         raise InputError("this is not your password of now", remedy="Type it again.")
+
+
+def _same(password: str, again: str) -> None:
     if password != again:
         raise InputError("the two new passwords differ", remedy="Type them again.")
-    changed = sign_in.new_password(service.store, session, password, caller_of(request))
-    return let_in(service, changed, "/me?done=password")
 
 
 @router.post("/me/sessions/end")

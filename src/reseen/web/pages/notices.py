@@ -271,17 +271,30 @@ def _stepped(route: str, state: NoticeState) -> None:
     """The route of one step."""
 
     def handle(
-        id: str, service: Served, who: Reviewer, sent: Annotated[StepForm, Form()]
+        request: Request,
+        id: str,
+        service: Served,
+        who: Reviewer,
+        sent: Annotated[StepForm, Form()],
     ) -> Response:
+        typed = {"how": sent.how, "note": sent.note, "hours": sent.hours}
+        form = SentForm({f"{k}-{route}": v for k, v in typed.items()} | {"other": sent.other})
+        hours = form.take(f"hours-{route}", lambda: hours_of(sent.hours, state), None)
         made = NoticeStep(
             state,
             version=form_values.number(sent.version, "the version"),
             how=sent.how or None,
             note=sent.note,
-            hours=form_values.number(sent.hours, "the clock"),
+            hours=hours,
             other_text=sent.other,
         )
-        acts.step(service.store, service.keyring, id, who, made, service.settings.sender)
+
+        def step() -> bool:
+            acts.step(service.store, service.keyring, id, who, made, service.settings.sender)
+            return True
+
+        if form.wrong or not form.act(f"note-{route}", step):
+            return notice_page(request, service, who, id, form)
         return back(id, state.value)
 
     router.add_api_route(
@@ -296,6 +309,13 @@ def _stepped(route: str, state: NoticeState) -> None:
 
 for _route, _state in _STEPS:
     _stepped(_route, _state)
+
+
+def hours_of(text: str, state: NoticeState) -> int | None:
+    """Of a clock; None for the usual ones. Raises InputError."""
+    hours = form_values.number(text, "the clock")
+    notice_states.due(state, 0, hours)
+    return hours
 
 
 def place_of(hub: str, account: str) -> str:

@@ -23,13 +23,24 @@ from reseen.review.reveal import RevealedRemoval
 from reseen.review.roles import Role
 from reseen.store import audit
 from reseen.web.access import Reader, Reviewer
+from reseen.web.forms import UNSENT, SentForm
 from reseen.web.pages import words
-from reseen.web.pages.lists import SAID
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
 router = APIRouter()
 
+SAID = {
+    "claim": "Done. What rested on it was judged again.",
+    "settled": "Noted: somebody has looked at it.",
+    "proposed": "Noted. It counts when a second person confirms it.",
+    "confirmed": "Confirmed by two people.",
+    "class": "The class is changed. What rested on reading was judged again.",
+    "list": "The list is changed. What rested on it was judged again.",
+    "withdrawn": "The removal is withdrawn: it no longer counts anywhere.",
+    "restored": "The removal is in force again.",
+    "same": "It stood like that already.",
+}
 MOST = 100
 """Sightings, and cases, that are shown."""
 LINES = 100
@@ -39,29 +50,31 @@ LINES = 100
 @router.get("/removals/{id}")
 def show(request: Request, service: Served, who: Reader, id: str) -> Response:
     """The page. Raises NotFound."""
-    return _shown(request, service, who, id)
+    return shown(request, service, who, id)
 
 
 @router.post("/removals/{id}/reveal")
 def reveal(request: Request, service: Served, who: Reviewer, id: str) -> Response:
     """The page with its names, this once."""
     opened = acts.reveal_removal(service.store, service.keyring, id[:64], who)
-    return _shown(request, service, who, id, opened)
+    return shown(request, service, who, id, opened)
 
 
-def _shown(
+def shown(
     request: Request,
     service: Served,
     who: Reader,
     id: str,
     opened: RevealedRemoval | None = None,
+    form: SentForm = UNSENT,
 ) -> Response:
+    """The page. `form`: what was typed into one of its forms and could not be taken."""
     sees_history = who.role >= Role.REVIEWER
     with service.store.read() as connection:
         removal = removals.by_id(connection, id[:64])
         which = SightingFilter(removal=removal.id)
         seen = sightings.count(connection, which)
-        shown = tuple(islice(sightings.every(connection, which), MOST))
+        rows = tuple(islice(sightings.every(connection, which), MOST))
         every = CaseFilter(state="any", live="any", withdrawn=True, removal=removal.id)
         cases = queue(connection, every, who, most=MOST)
         proposals = classes.proposals(connection, removal.id)
@@ -72,10 +85,12 @@ def _shown(
         request,
         "removal.html",
         who,
+        status=form.status,
         said=SAID,
+        form=form,
         removal=removal,
         proposals=proposals,
-        sightings=shown,
+        sightings=rows,
         seen=seen,
         cases=cases.entries,
         case_count=cases.total,

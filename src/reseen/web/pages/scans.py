@@ -157,7 +157,10 @@ def start(
             return _shown(request, service, who, form)
         done = "scheduled" if place[1] else "same-schedule"
         return RedirectResponse(f"/scans?done={done}", status_code=303)
-    id, new = scans.queue(service.store, what, who)
+    asked = form.act("", lambda: scans.queue(service.store, what, who))
+    if asked is None:
+        return _shown(request, service, who, form)
+    id, new = asked
     return RedirectResponse(f"/scans/{id}?done={'asked' if new else 'there'}", status_code=303)
 
 

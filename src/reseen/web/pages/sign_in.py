@@ -85,10 +85,10 @@ def form(
     next: str,
     *,
     refused: ReseenError | None = None,
-    name: str = "",
+    name: str | None = None,
 ) -> Response:
     """The page of signing in. `name`: as it was given, so that after a mistyped password only that
-    is typed again."""
+    is typed again; None where nothing was typed."""
     return visitors_page(
         *(request, service, "sign_in.html"),
         status=status_of(refused) if refused else 200,

@@ -16,6 +16,7 @@ from reseen.operations import users as acts
 from reseen.operations.invitations import Invited
 from reseen.review import second_factors, users
 from reseen.review.invitations import open_ones
+from reseen.review.passwords import check as check_password
 from reseen.web.access import Administrator, ProvedLately, Role
 from reseen.web.access.auth_middleware import to_prove
 from reseen.web.forms import UNSENT, SentForm
@@ -115,13 +116,21 @@ def renew(request: Request, service: Served, who: Administrator, pk: int) -> Res
 
 @router.post("/users")
 def add(
+    request: Request,
     service: Served,
     who: Administrator,
-    name: Annotated[str, Form(max_length=200)],
-    role: Annotated[str, Form(max_length=20)],
-    password: Annotated[str, Form(max_length=1000)],
+    name: Annotated[str, Form(max_length=200)] = "",
+    role: Annotated[str, Form(max_length=20)] = "",
+    password: Annotated[str, Form(max_length=1000)] = "",
 ) -> Response:
-    acts.add(service.store, name, users.role_of(role), password, who)
+    form = SentForm({"name": name, "added-role": role})
+    plain = form.take("name", lambda: users.normal_name(name), "")
+    form.take("password", lambda: check_password(password, plain or "-"), None)
+    given = form.take("added-role", lambda: users.role_of(role), Role.READER)
+    if not form.wrong:
+        form.take("name", lambda: acts.add(service.store, plain, given, password, who), None)
+    if form.wrong:
+        return _shown(request, service, who, form=form)
     return RedirectResponse("/users?done=added", status_code=303)
 
 
@@ -158,7 +167,17 @@ def enable(pk: int, service: Served, who: Administrator) -> Response:
 
 @router.post("/users/{pk}/password")
 def set_password(
-    pk: int, service: Served, who: Administrator, password: Annotated[str, Form(max_length=1000)]
+    request: Request,
+    pk: int,
+    service: Served,
+    who: Administrator,
+    password: Annotated[str, Form(max_length=1000)] = "",
 ) -> Response:
-    acts.set_password(service.store, pk, password, who)
+    with service.store.read() as connection:
+        users.by_pk(connection, pk)
+    form = SentForm()
+    field = f"password-{pk}"
+    form.take(field, lambda: acts.set_password(service.store, pk, password, who), None)
+    if form.wrong:
+        return _shown(request, service, who, form=form)
     return RedirectResponse("/users?done=password", status_code=303)
