@@ -142,7 +142,12 @@ def field_of(answer: str) -> str:
 
 def test_what_is_not_there_is_said_at_its_field(world: tuple[Visitor, Made, Made]) -> None:
     lead, mine, _ = world
-    nobody = {"case": "cs-000000000000", "notice": "nt-000000000000", "campaign": "cp-00000000"}
+    nobody = {
+        "case": "cs-000000000000",
+        "notice": "nt-000000000000",
+        "campaign": "cp-00000000",
+        "place": f"{HUB}/nobody",
+    }
     for field, value in nobody.items():
         answer = lead.post("/reports", {"format": "csv", field: value})
         assert answer.status_code == 404

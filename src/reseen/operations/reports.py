@@ -15,8 +15,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from reseen.errors import InputError
-from reseen.observed import blind_spots
+from reseen.errors import InputError, NotFound
+from reseen.observed import blind_spots, sightings
 from reseen.observed.sightings import SightingFilter
 from reseen.operations import exports
 from reseen.operations.lists import list_limits
@@ -204,6 +204,12 @@ def _place(connection: Connection, asked: ReportAsked) -> ReportScope:
         return ReportScope(accounts=accounts, within=within, leads=seen.leads)
     if asked.account:
         place = (asked.hub, asked.account)
+        which = SightingFilter(hub=asked.hub, author=asked.account)
+        if not sightings.count(connection, which):
+            raise NotFound(
+                "nothing was ever seen at this account",
+                remedy="Write the hub and the account as the queue shows them.",
+            )
         return ReportScope(accounts=(place,), within=" on one account", one_account=True)
     return EVERYTHING
 

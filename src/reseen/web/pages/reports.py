@@ -101,7 +101,8 @@ def make(
         form.wrong[""] = error
         return _page(request, who, form)
     except NotFound as error:  # of the one that was named: `made` takes no second
-        named = (name for name in ("case", "notice", "campaign") if form.typed(name).strip())
+        every = ("case", "notice", "campaign", "place")
+        named = (name for name in every if form.typed(name).strip())
         form.wrong[next(named, "")] = error
         return _page(request, who, form)
     return _file(content, asked.format, "reseen-report")
