@@ -43,7 +43,7 @@ from reseen.records import (
 )
 from reseen.review import correction_text, mail, notice_text
 from reseen.review.corrections import Correction
-from reseen.review.notice_read import Item, Notice, Step
+from reseen.review.notice import Item, Notice, Step
 from reseen.review.notice_states import NoticeState
 from reseen.review.roles import Role
 from reseen.settings import Settings

@@ -21,7 +21,7 @@ from reseen.review import (
     notice_write,
     withdrawals,
 )
-from reseen.review.notice_read import Notice
+from reseen.review.notice import Notice
 from reseen.review.notice_states import HOUR, MAY_FOLLOW, NoticeState, NoticeStep
 from reseen.review.roles import Who
 from reseen.review.verdicts import Verdict

@@ -24,7 +24,7 @@ from reseen.observed.readings import read_so_far
 from reseen.records import Artifact, RemovalClass, RepoType, Rung, Sighting, SightingState
 from reseen.registry.never_read import NOTHING
 from reseen.review import notice_items
-from reseen.review.notice_read import Item
+from reseen.review.notice import Item
 from reseen.scan.context import reading
 from reseen.scan.inspect import wants_reading
 from reseen.scan.recheck import revisit

@@ -16,7 +16,7 @@ from reseen.hubs.hub import Revision
 from reseen.observed.readings import read_so_far
 from reseen.records import Artifact, RemovalClass, Rung, SightingState
 from reseen.review import notice_items
-from reseen.review.notice_read import Item
+from reseen.review.notice import Item
 from reseen.scan.context import reading
 from reseen.scan.record import record
 from reseen.scan.target import Options

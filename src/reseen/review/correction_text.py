@@ -16,8 +16,8 @@ from reseen.records import Rung
 from reseen.review import letter_head
 from reseen.review.corrections import Correction
 from reseen.review.letter_head import PLAIN, Letterhead
+from reseen.review.notice import Item, Notice
 from reseen.review.notice_items import digest_lines, instant_text, place_fields, place_lines
-from reseen.review.notice_read import Item, Notice
 from reseen.review.notice_text import VERSION, files_said
 from reseen.review.withdrawals import NoticeWithdrawal
 from reseen.texts import for_people, visible

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, exists, or_, select
 from reseen.errors import Conflict
 from reseen.records import Rung
 from reseen.review import confirmed, notice_read, notice_write
-from reseen.review.notice_read import CORRECTION, UNDO, Item, Notice
+from reseen.review.notice import CORRECTION, UNDO, Item, Notice
 from reseen.review.notice_states import NoticeState
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import CaseState, Verdict

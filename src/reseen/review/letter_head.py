@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from reseen.errors import Conflict
 from reseen.hubs.kinds import addresses_of
 from reseen.records import RemovalClass
-from reseen.review.notice_read import Notice
+from reseen.review.notice import Notice
 from reseen.settings import UNNAMED, NoticeSender
 from reseen.texts import visible
 

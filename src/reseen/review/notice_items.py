@@ -21,7 +21,7 @@ from reseen.records import (
     Sighting,
     is_in_parts,
 )
-from reseen.review.notice_read import Item
+from reseen.review.notice import Item
 from reseen.texts import visible
 
 _RUNG = {

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 
 from reseen.review import clauses, letter_head
 from reseen.review.letter_head import PLAIN, Letterhead
+from reseen.review.notice import Notice
 from reseen.review.notice_items import instant_text, item_fields, item_lines
-from reseen.review.notice_read import Notice
 from reseen.review.notice_states import NoticeState
 from reseen.texts import for_people, visible
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, case, exists, func, not_, or_, select
 from reseen.observed import sightings
 from reseen.records import Rung, SightingState
 from reseen.review import confirmed, notice_read, notice_write
-from reseen.review.notice_read import UNDO
+from reseen.review.notice import ASIDE, UNDO
 from reseen.review.notice_states import (
     CHANGEABLE,
     CLOSED_WORDS,
@@ -174,11 +174,7 @@ def _again(connection: Connection) -> list[int]:
 
 def _in_hands(connection: Connection, notice_pk: int) -> bool:
     """Whether the last that happened is that a person undid a step that was made here."""
-    rows = [
-        row
-        for row in notice_read.step_rows(connection, notice_pk)
-        if row.how not in notice_read.ASIDE
-    ]
+    rows = [row for row in notice_read.step_rows(connection, notice_pk) if row.how not in ASIDE]
     if not rows or rows[-1].how != UNDO:
         return False
     undone = notice_read.counting(rows[:-1])[-1]

@@ -16,8 +16,8 @@ from reseen.errors import Conflict, InputError, SealError
 from reseen.hubs.kinds import addresses_of
 from reseen.records import Names
 from reseen.review import clauses, confirmed, notice_lines, notice_read, notice_states, sealed_text
+from reseen.review.notice import CLAUSE, CLEARED, LEGAL_CLAUSE, SMTP, UNDO, Notice
 from reseen.review.notice_lines import NoticeChange
-from reseen.review.notice_read import CLAUSE, CLEARED, LEGAL_CLAUSE, SMTP, UNDO, Notice
 from reseen.review.notice_states import NoticeState, NoticeStep
 from reseen.review.roles import Role, Who
 from reseen.store import service_schema
@@ -261,7 +261,7 @@ def beside(
     note: str = "",
     **details: str,
 ) -> None:
-    """A step that leads to no other state (`notice_read.ASIDE`)."""
+    """A step that leads to no other state (`notice.ASIDE`)."""
     change = notice_lines.begin(connection, row)
     change.step(keyring, who, _stays(row, how, note))
     changed(connection, row)

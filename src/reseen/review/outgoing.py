@@ -13,7 +13,7 @@ from reseen.review import correction_text, notice_text
 from reseen.review.corrections import Correction
 from reseen.review.letter_head import Letterhead
 from reseen.review.letters import LetterMade, LetterOf, LetterWay
-from reseen.review.notice_read import Notice
+from reseen.review.notice import Notice
 from reseen.review.withdrawals import NoticeWithdrawal
 
 

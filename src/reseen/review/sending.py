@@ -25,7 +25,7 @@ from reseen.review import (
 )
 from reseen.review.letter_head import Letterhead
 from reseen.review.letters import LetterOf, LetterWay
-from reseen.review.notice_read import SMTP
+from reseen.review.notice import SMTP
 from reseen.review.notice_states import NoticeState, NoticeStep
 from reseen.review.outgoing import Outgoing
 from reseen.review.roles import Role, Who

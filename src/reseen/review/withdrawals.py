@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row
 
 from reseen.errors import Conflict, InputError
 from reseen.review import clauses, notice_read, notice_states, notice_write
-from reseen.review.notice_read import Notice
+from reseen.review.notice import Notice
 from reseen.review.notice_states import NoticeState, NoticeStep
 from reseen.review.roles import Role, Who
 from reseen.store.sealing import Keyring
