@@ -45,7 +45,7 @@ from reseen.registry.never_read import NOTHING
 from reseen.review.case_filter import CaseFilter
 from reseen.settings import HubSettings, Settings
 from reseen.web import form_values, hooks
-from reseen.web.pages.queue import carried as _filter
+from reseen.web.pages.queue_address import QueueAddress
 
 _WORDS = (*JSON_WORDS, b'"files"', b"\xff", b"1e999")
 logging.getLogger("python_multipart").setLevel(logging.ERROR)  # as `gate.routes.add_gate` does
@@ -525,7 +525,7 @@ def read_form(given: FormWords) -> object:
         which = CaseFilter.parse(
             dict(parse_qsl(text)) | {"older": text, "rung": text, "text": text}
         )
-        said.append(sum_of((which.values(), _filter(f"state=open&{text}"))))
+        said.append(sum_of((which.values(), QueueAddress.of(f"state=open&{text}").values)))
     return said
 
 
