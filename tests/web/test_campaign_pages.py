@@ -19,7 +19,7 @@ from reseen.operations import campaigns as acts
 from reseen.review import campaigns, clauses
 from reseen.review.roles import Role
 from reseen.store import service_schema
-from reseen.web.campaign_pictures import matrix, timeline
+from reseen.web.campaign_pictures import MOST_DAYS, lately, matrix, timeline
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]
@@ -104,8 +104,10 @@ def test_the_pictures_say_what_the_tables_say(visit: Visit, campaign: str) -> No
 def test_pictures_are_bounded_and_hold_numbers_alone() -> None:
     big = matrix([[True] * 500] * 500)
     assert len(big) < 100_000
-    days = [(date.fromordinal(700_000 + n * 30), n + 1) for n in range(2_000)]
-    assert len(timeline(days)) < 60_000
+    days = [(date.fromordinal(700_000 + n), n + 1) for n in range(2_000)]
+    assert lately(days) == days[-MOST_DAYS:], "the caption says the same"
+    assert len(timeline(lately(days))) < 60_000
+    assert lately([]) == []
     assert timeline([]) == ""
     assert timeline(days[:1]).count("M") == 2
     assert not re.search(r"script|href|style", f"{big}{timeline(days)}")

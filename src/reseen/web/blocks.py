@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from reseen.match.blocks import Cell
+from reseen.web.drawing import svg
 
 ACROSS = 26
 """Cells in one line: what a phone has room for."""
@@ -58,15 +59,7 @@ def picture(cells: Sequence[Cell]) -> Markup:
     width = 2 + min(len(cells), ACROSS) * _STEP
     height = 2 + -(-len(cells) // ACROSS) * _STEP
     paths = [("out", outlines), *sorted(fills.items()), ("none", crosses)]
-    drawn = Markup("").join(
-        Markup('<path class="{}" d="{}"/>').format(name, "".join(steps))
-        for name, steps in paths
-        if steps
-    )
-    return Markup(
-        '<svg class="cells" width="{0}" height="{1}" viewBox="0 0 {0} {1}" aria-hidden="true"'
-        ' focusable="false">{2}</svg>'
-    ).format(width, height, drawn)
+    return svg("cells", width, height, paths)
 
 
 def legend() -> list[tuple[Markup, str]]:

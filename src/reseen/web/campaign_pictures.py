@@ -13,6 +13,8 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
+from reseen.web.drawing import svg
+
 MOST_ACCOUNTS, MOST_REMOVALS = 60, 60
 """Rows and columns that are drawn: what can be told apart."""
 MOST_DAYS = 400
@@ -30,37 +32,29 @@ def matrix(rows: Sequence[Sequence[bool]]) -> Markup:
             (filled if had else empty).append(f"M{x} {y}h{_SIDE}v{_SIDE}h-{_SIDE}z")
     across = min(MOST_REMOVALS, max(map(len, rows), default=0))
     width, height = 2 + across * _STEP, 2 + min(MOST_ACCOUNTS, len(rows)) * _STEP
-    return _svg("matrix", width, height, [("empty", empty), ("had", filled)])
+    return svg("matrix", width, height, [("empty", empty), ("had", filled)])
+
+
+def lately(days: Sequence[tuple[date, int]]) -> list[tuple[date, int]]:
+    """Of a long time the last `MOST_DAYS` days: what can be drawn."""
+    first = days[-1][0] - timedelta(days=MOST_DAYS - 1) if days else date.min
+    return [(day, count) for day, count in days if day >= first]
 
 
 def timeline(days: Sequence[tuple[date, int]]) -> Markup:
-    """A bar for each day, as high as what was re-uploaded on it, from the first day to the last; of
-    a long time the last `MOST_DAYS` days."""
+    """A bar for each day, as high as what was re-uploaded on it, from the first day to the last:
+    no more of them than `lately` leaves."""
     if not days:
         return Markup("")
-    last = days[-1][0]
-    first = max(days[0][0], last - timedelta(days=MOST_DAYS - 1))
-    shown = [(day, count) for day, count in days if day >= first]
+    first, last = days[0][0], days[-1][0]
     total = (last - first).days + 1
     wide = _WIDTH / total
-    tallest = max(count for _, count in shown)
+    tallest = max(count for _, count in days)
     bars = []
-    for day, count in shown:
+    for day, count in days:
         high = round(max(2.0, count / tallest * (_HEIGHT - 10)), 1)
         x = round((day - first).days * wide, 1)
         bar = round(min(24.0, max(1.5, wide - 1)), 1)
         bars.append(f"M{x} {_HEIGHT - 2 - high}h{bar}v{high}h-{bar}z")
     line = [f"M0 {_HEIGHT - 1.5}h{_WIDTH}"]
-    return _svg("timeline", _WIDTH, _HEIGHT, [("axis", line), ("had", bars)])
-
-
-def _svg(name: str, width: int, height: int, paths: Sequence[tuple[str, list[str]]]) -> Markup:
-    drawn = Markup("").join(
-        Markup('<path class="{}" d="{}"/>').format(kind, "".join(steps))
-        for kind, steps in paths
-        if steps
-    )
-    return Markup(
-        '<svg class="{0}" width="{1}" height="{2}" viewBox="0 0 {1} {2}" aria-hidden="true"'
-        ' focusable="false">{3}</svg>'
-    ).format(name, width, height, drawn)
+    return svg("timeline", _WIDTH, _HEIGHT, [("axis", line), ("had", bars)])

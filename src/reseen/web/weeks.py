@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from reseen.review.overview import Week
+from reseen.web.drawing import svg
 
 _HIGH, _WIDE, _STEP = 80, 14, 18
 
@@ -27,14 +28,6 @@ def picture(weeks: Sequence[Week]) -> Markup:
             high = round(_HIGH * count / tallest, 1)
             if high:
                 steps.append(f"M{x} {round(1 + _HIGH - high, 1)}h{_WIDE}v{high}h-{_WIDE}z")
-    paths = Markup("").join(
-        Markup('<path class="{}" d="{}"/>').format(name, "".join(steps))
-        for name, steps in (("found", found), ("confirmed", confirmed))
-        if steps
-    )
     width, height = 2 + len(weeks) * _STEP, 2 + _HIGH
-    base = Markup('<path class="base" d="M0 {0}h{1}"/>').format(height - 1, width)
-    return Markup(
-        '<svg class="weeks" width="{0}" height="{1}" viewBox="0 0 {0} {1}" aria-hidden="true"'
-        ' focusable="false">{2}{3}</svg>'
-    ).format(width, height, paths, base)
+    base = [f"M0 {height - 1}h{width}"]
+    return svg("weeks", width, height, [("found", found), ("confirmed", confirmed), ("base", base)])

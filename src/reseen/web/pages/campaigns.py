@@ -20,7 +20,7 @@ from reseen.review.campaign_traits import SignalKind
 from reseen.review.campaigns import CampaignAccount
 from reseen.review.roles import Role
 from reseen.web.access import Reader, Reviewer
-from reseen.web.campaign_pictures import MOST_ACCOUNTS, MOST_REMOVALS, matrix, timeline
+from reseen.web.campaign_pictures import MOST_ACCOUNTS, MOST_REMOVALS, lately, matrix, timeline
 from reseen.web.pages.notices import place_of
 from reseen.web.rendering import page
 from reseen.web.service import Served
@@ -65,6 +65,7 @@ def show(request: Request, service: Served, who: Reader, id: str) -> Response:
         ]
     order = sorted(campaign.accounts, key=lambda one: -len(seen.had[one.hub, one.account]))
     drawn = seen.removals[:MOST_REMOVALS]
+    drawn_days = lately([(one.day, one.re_uploads) for one in seen.days])
     return page(
         *(request, "campaign.html", who),
         said=SAID,
@@ -76,7 +77,8 @@ def show(request: Request, service: Served, who: Reader, id: str) -> Response:
             max(0, len(order) - MOST_ACCOUNTS),
             max(0, len(seen.removals) - MOST_REMOVALS),
         ),
-        timeline=timeline([(one.day, one.re_uploads) for one in seen.days]),
+        timeline=timeline(drawn_days),
+        drawn_days=drawn_days,
         days=seen.days[-MOST_DAYS:],
         left=campaign.left[:MOST_LEFT],
         users=users,
