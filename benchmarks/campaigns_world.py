@@ -162,7 +162,6 @@ class World:
 class _Maker:
     def __init__(self, seed: int, total: int) -> None:
         self.r = random.Random(seed)
-        self.total = total
         self.names: set[str] = set()
         self.made: list[Made] = []
         self.kinds: dict[str, str] = {}
@@ -176,7 +175,6 @@ class _Maker:
             self.subjects.append(list(range(pk, pk + size)))
             pk += size
         self.removals = pk - 1
-        self.subject_of = {pk: n for n, some in enumerate(self.subjects) for pk in some}
         order = list(range(1, pk))
         self.r.shuffle(order)
         self.popular = order
