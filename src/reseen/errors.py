@@ -153,7 +153,10 @@ class NotFound(StoreError):
         return cls(f"there is no such {what}{said}", remedy=remedy)
 
 
-_ID = re.compile(r"(?:rm|sg|cs|ky)-(?:[0-9a-hjkmnp-tv-z]{8}|[0-9a-hjkmnp-tv-z]{12})|[0-9]{1,18}")
+_ID = re.compile(
+    r"(?:bt|cp|cs|dc|in|jb|ky|nt|rm|sf|sg)-(?:[0-9a-hjkmnp-tv-z]{8}|[0-9a-hjkmnp-tv-z]{12})"
+    r"|[0-9]{1,18}"
+)
 """An id as `store.ids` makes it: nobody's name begins and goes on so."""
 _BY_WORD = frozenset(("list", "user"))
 _WORD = re.compile(r"[\w.@ -]{1,80}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from tests import campaigns_made
 from tests.any_store import keyring, settings, store
 from tests.campaigns_made import HUB, bystanders, crew
@@ -20,7 +20,7 @@ from reseen.review.campaigns import Campaign
 from reseen.review.decide import DecidedBy, ShownCase
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import Verdict
-from reseen.store import audit, service_schema
+from reseen.store import audit, campaign_schema, service_schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -234,6 +234,64 @@ def test_only_accounts_with_a_confirmed_sighting_are_named_to_others(
     assert told.leads == 4
     assert not set(MEMBERS) - {"m-kestrel"} & set(repr(told).split("'"))
     assert sum(day.re_uploads for day in whole.days) == sum(whole.files.values())
+
+
+def test_watched_ones_come_first_however_many_there_are(
+    store: Store, removals: list[str], rio: Who, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaigns_made.put(store, crew(MEMBERS, ARCHIVE), removals)
+    acts.find(store)
+    (first,) = every(store)
+    acts.watch(store, first.id, on=True, by=rio)
+    others(store, 3, changed_at=10**17)
+    assert [one.id for one in every(store)][:2] == [first.id, "cp-00000002"]
+    monkeypatch.setattr(campaigns, "MOST", 1)
+    assert [one.id for one in every(store)] == [first.id]
+    acts.watch(store, first.id, on=False, by=rio)
+    assert [one.id for one in every(store)] == ["cp-00000002"]
+
+
+def test_many_are_listed_in_as_few_queries_as_one_and_none_of_what_was_re_uploaded(
+    store: Store, removals: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaigns_made.put(store, crew(MEMBERS, ARCHIVE), removals)
+    acts.find(store)
+    monkeypatch.delattr(campaign_view, "re_uploads")
+    said: list[str] = []
+
+    def queries() -> int:
+        said.clear()
+        with store.read() as connection:
+            event.listen(connection, "before_cursor_execute", lambda *a: said.append(a[2]))
+            campaign_view.nameable(connection, campaigns.every(connection))
+        return len(said)
+
+    one = queries()
+    others(store, 5, changed_at=1)
+    assert queries() == one
+
+
+def test_what_ended_is_left_alone_by_what_is_found_after_it(
+    store: Store, removals: list[str]
+) -> None:
+    campaigns_made.put(store, crew(MEMBERS, ARCHIVE), removals)
+    acts.find(store)
+    said: list[str] = []
+    with store.write() as connection:
+        campaigns.keep(connection, [])
+        event.listen(connection, "before_cursor_execute", lambda *a: said.append(a[2]))
+        campaigns.keep(connection, [])
+    assert not [one for one in said if one.startswith("UPDATE")]
+
+
+def others(store: Store, count: int, *, changed_at: int) -> None:
+    """So many campaigns of nobody; each changed after the one before."""
+    rows = [
+        {"pk": 50 + n, "id": f"cp-0000000{n}", "found_at": 1, "changed_at": changed_at + n}
+        for n in range(count)
+    ]
+    with store.write() as connection:
+        connection.execute(campaign_schema.campaigns.insert(), rows)
 
 
 def decide_all(

@@ -16,7 +16,6 @@ from reseen.operations.jobs import JobKind
 from reseen.operations.own_process import in_own_process
 from reseen.review import campaign_groups, campaign_rows, campaigns
 from reseen.review.campaign_following import Place
-from reseen.review.campaigns import FoundAccount
 from reseen.review.roles import Who
 from reseen.settings import Settings
 from reseen.store import meta
@@ -41,10 +40,10 @@ def find(store: Store) -> int:
         there = campaign_rows.population(connection, store.secret)
     groups = campaign_groups.groups(there)
     found = [
-        [
-            FoundAccount(there.accounts[number].hub, there.accounts[number].name, score)
+        {
+            (there.accounts[number].hub, there.accounts[number].name): score
             for number, score in group.scores.items()
-        ]
+        }
         for group in groups
     ]
     with store.write() as connection:

@@ -9,19 +9,20 @@ account's). Bounded: so many accounts, so many files of each; accounts are read 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from reseen.records import Rung, account_of
 from reseen.review.campaign_accounts import SeenAccount, SeenFile
+from reseen.review.campaign_following import Place
 from reseen.review.campaign_score import Population
 from reseen.review.campaign_traits import Traits, first_copies, traits
 from reseen.review.verdicts import Verdict
 from reseen.store import change_log, schema, service_schema
-from reseen.store.campaign_schema import campaign_events
+from reseen.store.campaign_schema import campaign_accounts, campaign_events
 from reseen.store.database import chunks
 
 MOST_ACCOUNTS = 100_000
@@ -34,7 +35,6 @@ MOST_FILES = 2_000
 PROPOSAL = "refs/pr/"
 """How the ref of what a stranger may have put there begins."""
 _DISMISSED = (Verdict.NOT_THIS_MODEL.value, Verdict.ALLOWED.value)
-_Place = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class ReUpload:
     file: SeenFile
 
 
-def re_uploads(connection: Connection, only: Iterable[_Place] | None = None) -> list[ReUpload]:
+def re_uploads(connection: Connection, only: Iterable[Place] | None = None) -> list[ReUpload]:
     """Of all accounts, or of these (hub and name)."""
     if only is None:
         return [_re_upload(row) for row in connection.execute(_query())]
@@ -64,9 +64,30 @@ def re_uploads(connection: Connection, only: Iterable[_Place] | None = None) -> 
     return found
 
 
+def confirmed_once(
+    connection: Connection, campaign_pks: Collection[int]
+) -> list[tuple[int, Place, int]]:
+    """Campaign, account and sighting (by pk) of re-uploads by the accounts of these campaigns, as
+    far as somebody ever confirmed anything of the case: far fewer than there are."""
+    a, c = campaign_accounts.c, service_schema.cases.c
+    made = service_schema.decisions.c
+    ever = exists().where(made.case_pk == c.pk, made.verdict == Verdict.CONFIRM.value)
+    query = (
+        _query()
+        .join(campaign_accounts, and_(a.hub == c.hub, a.account == c.account))
+        .where(a.left_at.is_(None), ever)
+        .with_only_columns(a.campaign_pk, a.hub, a.account, schema.sightings.c.pk)
+    )
+    return [
+        (row.campaign_pk, (row.hub, row.account), row.pk)
+        for pks in chunks(campaign_pks)
+        for row in connection.execute(query.where(a.campaign_pk.in_(pks)))
+    ]
+
+
 def population(connection: Connection, secret: bytes) -> Population:
     """All accounts that are compared, and the others. `secret`: `store.secret`."""
-    by_account: dict[_Place, list[ReUpload]] = {}
+    by_account: dict[Place, list[ReUpload]] = {}
     for one in re_uploads(connection):
         by_account.setdefault((one.hub, one.account), []).append(one)
     kept = sorted(by_account, key=lambda place: (-len(by_account[place]), place))[:MOST_ACCOUNTS]
@@ -133,10 +154,10 @@ def _file(row: Any, repo: str, at: int | None, removal_pk: int | None) -> SeenFi
     return SeenFile(repo.rpartition("/")[2], row.path, content, at, removal_pk, layout)
 
 
-def _repositories(connection: Connection) -> dict[_Place, list[tuple[int, str, int | None]]]:
+def _repositories(connection: Connection) -> dict[Place, list[tuple[int, str, int | None]]]:
     """Of each account: the repositories that are known, with when they were made."""
     r = schema.repositories.c
-    found: dict[_Place, list[tuple[int, str, int | None]]] = {}
+    found: dict[Place, list[tuple[int, str, int | None]]] = {}
     query = select(r.pk, r.hub, r.repo, r.created_at).order_by(r.pk)
     for pk, hub, repo, at in connection.execute(query.execution_options(yield_per=10_000)):
         found.setdefault((hub, account_of(repo)), []).append((pk, repo, at))
@@ -145,8 +166,8 @@ def _repositories(connection: Connection) -> dict[_Place, list[tuple[int, str, i
 
 def _traits(
     connection: Connection,
-    places: list[_Place],
-    repositories: dict[_Place, list[tuple[int, str, int | None]]],
+    places: list[Place],
+    repositories: dict[Place, list[tuple[int, str, int | None]]],
     removal_of: dict[int, int],
     first: dict[bytes, tuple[int, str]],
 ) -> Iterator[Traits]:
@@ -160,7 +181,7 @@ def _traits(
     for some in chunks(places, 200):
         named = {pk: (repo, at) for p in some for pk, repo, at in repositories.get(p, ())}
         of = {pk: place for place in some for pk, _, _ in repositories.get(place, ())}
-        files: dict[_Place, list[SeenFile]] = {place: [] for place in some}
+        files: dict[Place, list[SeenFile]] = {place: [] for place in some}
         for pks in chunks(named):
             for row in connection.execute(query.where(a.repository_pk.in_(pks))):
                 mine = files[of[row.repository_pk]]

@@ -17,7 +17,7 @@ from reseen.observed.artifacts import instant
 from reseen.registry import removals
 from reseen.review import confirmed
 from reseen.review.campaign_following import Place
-from reseen.review.campaign_rows import ReUpload, re_uploads
+from reseen.review.campaign_rows import ReUpload, confirmed_once, re_uploads
 from reseen.review.campaigns import Campaign
 
 
@@ -95,11 +95,13 @@ def for_others(seen: CampaignView) -> CampaignView:
 
 def nameable(connection: Connection, campaigns: Collection[Campaign]) -> dict[str, set[Place]]:
     """By the campaign's id: the accounts with a confirmed sighting of their own."""
-    places = {(one.hub, one.account) for each in campaigns for one in each.accounts}
-    found = _confirmed(connection, re_uploads(connection, places))
-    return {
-        each.id: {(one.hub, one.account) for one in each.accounts} & found for each in campaigns
-    }
+    rows = confirmed_once(connection, [each.pk for each in campaigns])
+    standing = confirmed.standing(connection, {sighting_pk for _, _, sighting_pk in rows})
+    found: dict[int, set[Place]] = {each.pk: set() for each in campaigns}
+    for campaign_pk, place, sighting_pk in rows:
+        if sighting_pk in standing:
+            found[campaign_pk].add(place)
+    return {each.id: found[each.pk] for each in campaigns}
 
 
 def _confirmed(connection: Connection, found: Collection[ReUpload]) -> frozenset[Place]:

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from reseen.errors import Conflict, NotFound
 from reseen.observed.artifacts import instant
 from reseen.review import campaign_following
 from reseen.review.campaign_following import Place
+from reseen.review.campaign_groups import SMALLEST
 from reseen.review.campaign_score import Score
 from reseen.review.campaign_traits import SignalKind
 from reseen.review.roles import Role, Who
@@ -33,18 +34,8 @@ from reseen.store.log_proof import CoveredTable, LogRow
 TAKEN_OUT, PUT_BACK, WATCHED, UNWATCHED = "taken out", "put back", "watched", "unwatched"
 NEW = 14 * 86_400 * 1_000_000
 """Microseconds. An account that joined a known campaign is new for so long."""
-SMALLEST = 3
 MOST = 500
 """Campaigns that are listed."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundAccount:
-    """An account of a group, as it was found."""
-
-    hub: str
-    account: str
-    score: Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +76,14 @@ class Campaign:
 # -- what is found -------------------------------------------------------------------------------
 
 
-def keep(connection: Connection, groups: Sequence[Sequence[FoundAccount]]) -> int:
-    """Keep what was found now, instead of what was found before; how many campaigns stand."""
+def keep(connection: Connection, found: Sequence[Mapping[Place, Score]]) -> int:
+    """Keep the groups of accounts, with what speaks for each, that were found now, instead of
+    what was found before; how many campaigns stand."""
     at = now()
     members = _members(connection)
+    stand = select(campaigns.c.pk).where(campaigns.c.ended_at.is_(None))
+    standing = set(connection.scalars(stand))
     apart = _apart(connection, members)
-    found = [{(one.hub, one.account): one.score for one in group} for group in groups]
     left = campaign_following.without([list(one) for one in found], apart)
     kept = [
         {place: scores[place] for place in sorted(places)}
@@ -103,10 +96,10 @@ def keep(connection: Connection, groups: Sequence[Sequence[FoundAccount]]) -> in
     )
     for pk, accounts in zip(which, kept, strict=True):
         _keep_one(connection, pk, accounts, members.get(pk or 0, {}), at)
-    for pk in members.keys() - set(which):
-        _leave(connection, pk, [place for place, row in members[pk].items() if not row.left_at], at)
-        ended = update(campaigns).where(campaigns.c.pk == pk, campaigns.c.ended_at.is_(None))
-        connection.execute(ended.values(ended_at=at))
+    for pk in sorted(standing - set(which)):
+        here = members.get(pk, {})
+        _leave(connection, pk, [place for place, row in here.items() if not row.left_at], at)
+        connection.execute(update(campaigns).where(campaigns.c.pk == pk).values(ended_at=at))
     return len(kept)
 
 
@@ -164,7 +157,7 @@ def take_out(connection: Connection, id: str, place: Place, who: Who) -> None:
     mine = (a.campaign_pk == row.pk, a.hub == place[0], a.account == place[1])
     if connection.scalar(select(a.campaign_pk).where(*mine)) is None:
         raise NotFound.of("account of this campaign", place[1], "Its page shows them.")
-    if place in _out(connection, row.pk):
+    if place in _out(connection, [row.pk]).get(row.pk, {}):
         raise Conflict("that account is out already", remedy="Load the page again.")
     connection.execute(
         update(campaign_accounts).where(*mine, a.left_at.is_(None)).values(left_at=now())
@@ -177,7 +170,7 @@ def put_back(connection: Connection, id: str, place: Place, who: Who) -> None:
     NotFound."""
     who.must_be(Role.REVIEWER)
     row = _by_id(connection, id)
-    if place not in _out(connection, row.pk):
+    if place not in _out(connection, [row.pk]).get(row.pk, {}):
         raise NotFound.of("account that was taken out", place[1], "Its page shows them.")
     _event(connection, row, PUT_BACK, who, place)
 
@@ -207,9 +200,12 @@ def every(connection: Connection, *, ended: bool = False) -> list[Campaign]:
     """Campaigns that stand, or that ended: watched ones first, then the last changed."""
     c = campaigns.c
     which = c.ended_at.is_not(None) if ended else c.ended_at.is_(None)
-    query = select(campaigns).where(which).order_by(c.changed_at.desc(), c.pk.desc()).limit(MOST)
-    found = _campaigns(connection, connection.execute(query).all())
-    return sorted(found, key=lambda one: not one.watched)
+    e = campaign_events.c
+    said = select(func.max(e.pk)).where(e.what.in_((WATCHED, UNWATCHED))).group_by(e.campaign_pk)
+    watched = select(e.campaign_pk).where(e.pk.in_(said), e.what == WATCHED)
+    order = (c.pk.not_in(watched), c.changed_at.desc(), c.pk.desc())
+    query = select(campaigns).where(which).order_by(*order).limit(MOST)
+    return _campaigns(connection, connection.execute(query).all())
 
 
 def one(connection: Connection, id: str) -> Campaign:
@@ -230,11 +226,12 @@ def of_account(connection: Connection, hub: str, account: str) -> list[str]:
 
 
 def _campaigns(connection: Connection, rows: Sequence[Any]) -> list[Campaign]:
-    members, watched = _members(connection, [row.pk for row in rows]), _watched(connection)
+    pks = [row.pk for row in rows]
+    members, watched, outs = _members(connection, pks), _watched(connection), _out(connection, pks)
     recent = now() - NEW
     found = []
     for row in rows:
-        out = _out(connection, row.pk)
+        out = outs.get(row.pk, {})
         accounts = [
             _account(place, each, row, recent) for place, each in members.get(row.pk, {}).items()
         ]
@@ -277,16 +274,21 @@ def _members(
     return found
 
 
-def _out(connection: Connection, pk: int | None = None) -> dict[Place, tuple[int, int]]:
-    """Accounts that a person took out of a campaign: when, and who."""
+def _out(
+    connection: Connection, pks: Sequence[int] | None = None
+) -> dict[int, dict[Place, tuple[int, int]]]:
+    """Accounts that a person took out, by campaign: when, and who."""
     e = campaign_events.c
     query = select(campaign_events).where(e.what.in_((TAKEN_OUT, PUT_BACK))).order_by(e.pk)
-    found: dict[Place, tuple[int, int]] = {}
-    for row in connection.execute(query.where(e.campaign_pk == pk)):
+    if pks is not None:
+        query = query.where(e.campaign_pk.in_(pks))
+    found: dict[int, dict[Place, tuple[int, int]]] = {}
+    for row in connection.execute(query):
+        out = found.setdefault(row.campaign_pk, {})
         if row.what == TAKEN_OUT:
-            found[row.hub, row.account] = (row.at, row.user_pk)
+            out[row.hub, row.account] = (row.at, row.user_pk)
         else:
-            found.pop((row.hub, row.account), None)
+            out.pop((row.hub, row.account), None)
     return found
 
 
@@ -294,11 +296,9 @@ def _apart(
     connection: Connection, members: Mapping[int, Mapping[Place, Any]]
 ) -> dict[Place, set[Place]]:
     """For each account that was taken out: those with which it is never put again."""
-    e = campaign_events.c
-    query = select(e.campaign_pk).where(e.what == TAKEN_OUT).distinct()
     found: dict[Place, set[Place]] = {}
-    for pk in connection.scalars(query).all():
-        for place in _out(connection, pk):
+    for pk, out in _out(connection).items():
+        for place in out:
             found.setdefault(place, set()).update(members.get(pk, {}).keys() - {place})
     return found
 
