@@ -15,7 +15,8 @@ from reseen.errors import StoreError
 from reseen.fingerprints.sketch import Sketch, decode
 from reseen.match import evidence
 from reseen.match.compare import COPY_MEAN_ALONE
-from reseen.match.registry_index import Proofs, RegistryIndex
+from reseen.match.digest_index import Proofs
+from reseen.match.registry_index import RegistryIndex
 from reseen.observed.further import pk_of
 from reseen.records import DigestKind, Evidence, Fingerprint, RemovalClass, Rung
 
