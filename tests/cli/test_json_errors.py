@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from replica.server import Replica
 from replica.world import World
 from tests.cli.test_cli_hub import objects, reseen
 from tests.scan.test_other_hubs import lacking
+
+from reseen.operations import scans
+from reseen.scan.progress import Outcome
+from reseen.scan.walk import GO_ON, STOPPED
 
 SHAPE = ["error", "kind", "remedy", "exit_code"]
 SHA256 = "9f3c71d2e58a40b6" * 4
@@ -70,6 +76,34 @@ def test_what_a_scan_could_not_look_at_of_its_target_is_an_object(
     assert str(refused["error"]).startswith("nobody/nothing: ")
     assert end["ended"] is True
     assert "nobody/nothing: " in err
+
+
+@pytest.mark.parametrize("verb", [("scan", "hf", "account-13/small"), ("read",)])
+@pytest.mark.parametrize(
+    ("stopped", "kind", "code"),
+    [(STOPPED, "Stopped", 130), ("The hub hub.example does not answer.", "HubBusy", 2)],
+)
+def test_of_a_scan_that_did_not_end_the_last_object_says_why(
+    registry: Path,
+    replica: Replica,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: tuple[str, ...],
+    stopped: str,
+    kind: str,
+    code: int,
+) -> None:
+    whole = scans.scan_hub
+
+    def broken_off(*given: Any, **more: Any) -> Outcome:
+        return replace(whole(*given, **more), ended=False, stopped=stopped)
+
+    monkeypatch.setattr(scans, "scan_hub", broken_off)
+    out, err = reseen(registry, replica, *verb, "--json", "--quiet", code=code)
+    end, error = objects(out)
+    assert (end["ended"], end["stopped"]) == (False, stopped)
+    assert list(error) == SHAPE
+    assert error == {"error": stopped, "kind": kind, "remedy": GO_ON, "exit_code": code}
+    assert stopped in err
 
 
 @pytest.mark.parametrize(

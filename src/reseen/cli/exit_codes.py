@@ -91,9 +91,15 @@ def take_back(code: ExitCode) -> None:
     told.codes = [each for each in told.codes if each is not code]
 
 
+def so_far() -> ExitCode:
+    """The worst of all that were told."""
+    return worst(_told().codes)
+
+
 def finish(code: ExitCode = ExitCode.DONE) -> NoReturn:
     """End the verb with the worst of this code and all that were told."""
-    raise click.exceptions.Exit(worst([*_told().codes, code]))
+    tell(code)
+    raise click.exceptions.Exit(so_far())
 
 
 def after(error: BaseException, codes: Iterable[ExitCode]) -> ExitCode:

@@ -12,13 +12,14 @@ from reseen.cli.common import (
     count,
     db_option,
     emit,
+    error_fields,
     json_option,
     note,
     open_store,
     say,
     settings_for,
 )
-from reseen.cli.exit_codes import ExitCode, finish, tell
+from reseen.cli.exit_codes import ExitCode, finish, so_far, tell
 from reseen.cli.hub import (
     account_of,
     as_value,
@@ -96,6 +97,10 @@ def recheck(
                 _say(ended, each.host if len(there) > 1 else None)
             if ended.rechecked.stopped:
                 note("It was stopped. Run the same command again to continue.")
+                if as_json:
+                    tell(ExitCode.STOPPED)
+                    remedy = "Run the same command again to continue."
+                    emit(error_fields("Stopped", "It was stopped.", remedy, so_far()))
                 finish(ExitCode.STOPPED)
     if not there:
         note("Asked about nothing: no known sighting is at " + ", ".join(e.host for e in asked))

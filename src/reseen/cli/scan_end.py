@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from reseen.cli.common import count, emit, error_fields, note, size_text
-from reseen.cli.exit_codes import ExitCode, finish, take_back, tell
+from reseen.cli.exit_codes import ExitCode, finish, so_far, take_back, tell
 from reseen.cli.hub import as_value
+from reseen.errors import HubBusy
 from reseen.settings import said_of_address
 from reseen.texts import visible
 
@@ -216,10 +217,13 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
     if not outcome.ended:
         stopped = outcome.stopped or STOPPED
         note(stopped if stopped == STOPPED else f"{asked.where}: {stopped}")
-        if outcome.stopped != STOPPED and asked.where:
+        if stopped != STOPPED and asked.where:
             note(f"  {said_of_address(asked.said_by)}")
         note(GO_ON)
-        tell(ExitCode.STOPPED if outcome.stopped == STOPPED else ExitCode.CANNOT)
+        tell(ExitCode.STOPPED if stopped == STOPPED else ExitCode.CANNOT)
+        if asked.as_json:
+            kind = "Stopped" if stopped == STOPPED else HubBusy.__name__
+            emit(error_fields(kind, stopped, GO_ON, so_far()))
 
 
 def say_walk(store: Store, outcome: Outcome, target: Target, output: Output) -> None:
