@@ -89,6 +89,39 @@ def test_learning_again_changes_nothing(registry: Registry) -> None:
         assert change_log.latest(connection) == latest
 
 
+@pytest.mark.parametrize("read_first", [True, False])
+def test_two_lists_that_name_one_file_by_other_digests_are_told_by_reading_it(
+    registry: Registry, read_first: bool
+) -> None:
+    """They stay two removals, and it is known that they are one file as long as both are told."""
+    store = registry.store
+
+    def same(id: str) -> tuple[str, ...]:
+        with store.read() as connection:
+            return learning.same_bytes(connection, id)
+
+    def told(*kinds: DigestKind) -> list[str]:
+        with store.read() as connection:
+            return [one.id for one in removals.by_pks(connection, [put_of[kind] for kind in kinds])]
+
+    if read_first:
+        registry.teach(1)
+    put_of = {kind: put(registry, kind.label, file(1, kind)) for kind in (SHA256, BLAKE3)}
+    stranger = put(registry, "other", file(2, SHA256))
+    one, other = told(SHA256, BLAKE3)
+    assert same(one) == same(other) == ()
+    learn(registry)
+    if not read_first:
+        registry.teach(1)
+    registry.teach(2)
+    assert (same(one), same(other)) == ((other,), (one,))
+    with store.read() as connection:
+        assert same(removals.by_pks(connection, [stranger])[0].id) == ()
+    with store.write() as connection:
+        removals.withdraw(connection, registry.keyring, other, "a sample reason")
+    assert same(one) == ()
+
+
 def test_which_came_first_does_not_matter(tmp_path: Path) -> None:
     """A list, another that says the same file by its BLAKE3, its reading, a copy of it with no
     sketch, and a reading of a file that nobody removed."""

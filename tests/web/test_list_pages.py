@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 import pytest
 from tests.registry.places import sketch
+from tests.registry.test_claims import Registry
 from tests.web import cases_made
 from tests.web.importing_here import import_here
 from tests.web.visitors import Visitor
 
+from reseen.records import DigestKind
 from reseen.registry import removals
 from reseen.review.roles import Role
 from reseen.store import audit
@@ -167,6 +169,21 @@ def test_a_removal_has_a_page_with_its_sightings(visit: Visit, service: Service)
     assert "Take it back" in visit(Role.LEAD).get(f"/removals/{id}").text
     assert f'href="/removals/{id}"' in visit(Role.READER).get(f"/cases/{made.case}").text
     assert visit(Role.READER).get("/removals/rm-00000000").status_code == 404
+
+
+def test_two_removals_that_are_one_file_by_reading_lead_to_each_other(
+    visit: Visit, service: Service
+) -> None:
+    assert service.keyring is not None
+    registry = Registry(service.store, service.keyring)
+    one = registry.put("one", kinds=(DigestKind.SHA256,))
+    other = registry.put("another", kinds=(DigestKind.BLAKE3,))
+    assert "The same file" not in visit(Role.READER).get(f"/removals/{one}").text
+    registry.teach(1)
+    for mine, theirs in ((one, other), (other, one)):
+        page = visit(Role.READER).get(f"/removals/{mine}").text
+        assert "The same file, by bytes that were read" in page
+        assert f'href="/removals/{theirs}"' in page
 
 
 def test_digests_of_the_class_that_is_never_read_are_on_no_page(

@@ -170,7 +170,7 @@ def add(paths: tuple[Path, ...], options: AddOptions, db: str | None, output: Ou
 def show(id: str, db: str | None, as_json: bool, reveal: bool) -> None:
     """Show the removal ID with its files and digests."""
     from reseen.cli.findings import removal_fields, removal_text
-    from reseen.registry import removals
+    from reseen.registry import learning, removals
 
     settings = settings_for(db)
     with look_into(settings) as store:
@@ -178,15 +178,18 @@ def show(id: str, db: str | None, as_json: bool, reveal: bool) -> None:
             must_record(store, "names are not shown")
         with store.read() as connection:
             removal = removals.by_id(connection, id)
+            same = learning.same_bytes(connection, removal.id)
         names = None
         if reveal:
             from reseen.operations.removals import reveal as open_names
 
             names = open_names(store, keyring_for_names(store, settings), id)
     if as_json:
-        emit(removal_fields(removal, names))
-    else:
-        say(removal_text(removal, names))
+        emit(removal_fields(removal, names) | {"same_bytes": list(same)})
+        return
+    say(removal_text(removal, names))
+    if same:
+        say(f"  the same file, by bytes that were read: {', '.join(same)}")
 
 
 @registry.command("list")

@@ -57,6 +57,29 @@ def learn(
     return _keep(connection, agreeing)
 
 
+def same_bytes(connection: Connection, removal: str) -> tuple[str, ...]:
+    """Other removals in force (by id) that have learned from the same file as this one: lists that
+    name one file by digests of different kinds are about one model, which reading alone tells."""
+    mine, theirs = schema.digests.alias("mine"), schema.digests.alias("theirs")
+    own, other = schema.claims.alias("own"), schema.claims.alias("other")
+    here, there = schema.removals.alias("here"), schema.removals.alias("there")
+    query = (
+        select(there.c.id)
+        .select_from(here)
+        .join(own, own.c.removal_pk == here.c.pk)
+        .join(mine, mine.c.claim_pk == own.c.pk)
+        .join(theirs, (theirs.c.kind == mine.c.kind) & (theirs.c.value == mine.c.value))
+        .join(other, other.c.pk == theirs.c.claim_pk)
+        .join(there, there.c.pk == other.c.removal_pk)
+        .where(here.c.id == removal, there.c.pk != here.c.pk, mine.c.kind.in_(_TEACH))
+        .where(own.c.source == LEARNED, own.c.in_force == 1)
+        .where(other.c.source == LEARNED, other.c.in_force == 1, there.c.withdrawn_at.is_(None))
+        .distinct()
+        .order_by(there.c.id)
+    )
+    return tuple(connection.scalars(query))
+
+
 def renew(connection: Connection, sha256: bytes, read: Fingerprint) -> set[int]:
     """Claims about this very file whose sketch is of an earlier version, or of whose bytes an
     earlier release made none, have this one from now on, those of further adapters in it, and the

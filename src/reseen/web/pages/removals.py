@@ -16,7 +16,7 @@ from reseen.observed import sightings
 from reseen.observed.sightings import SightingFilter
 from reseen.operations import cases as acts
 from reseen.records import SAID_CLASSES
-from reseen.registry import classes, removals
+from reseen.registry import classes, learning, removals
 from reseen.review.case_filter import CaseFilter
 from reseen.review.queue import queue
 from reseen.review.reveal import RevealedRemoval
@@ -78,6 +78,7 @@ def shown(
         every = CaseFilter(state="any", live="any", withdrawn=True, removal=removal.id)
         cases = queue(connection, every, who, most=MOST)
         proposals = classes.proposals(connection, removal.id)
+        same = learning.same_bytes(connection, removal.id)
         lines = (
             audit.latest(connection, {"subject": removal.id}, most=LINES) if sees_history else ()
         )
@@ -89,6 +90,7 @@ def shown(
         said=SAID,
         form=form,
         removal=removal,
+        same_bytes=same,
         proposals=proposals,
         sightings=rows,
         seen=seen,
