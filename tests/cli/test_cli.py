@@ -179,7 +179,7 @@ def test_a_report_leads_back_to_the_rows_of_who_gave_the_list(home: Path) -> Non
     for form in ("html", "csv", "xlsx"):
         reseen(home, "report", "--out", str(home / f"report.{form}"), *again)
     page = (home / "report.html").read_text()
-    assert "The sheet: rows 3; 4" in page
+    assert "The sheet (rows 3; 4)" in page
     (cells,) = csv.DictReader(io.StringIO((home / "report.csv").read_text("utf-8-sig")))
     assert (cells["lists"], cells["rows"]) == ("The sheet", "3; 4")
     sheet = load_workbook(home / "report.xlsx").active

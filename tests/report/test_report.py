@@ -460,6 +460,19 @@ def test_who_put_the_same_up_again_is_drawn_and_the_rest_is_said() -> None:
     assert figures.grid(findings([sighting()]), locations=True) is None
 
 
+def test_every_colour_of_a_figure_is_in_its_key() -> None:
+    """One account's file is confirmed, the other's of the same model is not decided."""
+    one, other = (sighting(n, removal="rm-00000001", repo=f"account-{n}/LORA") for n in (1, 2))
+    found = replace(findings([one, other]), decided={one.id: "confirm"})
+    grid = figures.grid(found, locations=False)
+    assert grid is not None
+    assert [each.name for each in grid.certainties] == ["CONFIRMED", "WORD"]
+    drawn = render(found, locations=False).partition("A row is an account")[0]
+    keys = drawn.rpartition('<ul class="key">')[2]
+    assert "confirmed by a person" in keys
+    assert "only by the hub's word".replace("'", "&#39;") in keys
+
+
 def test_an_account_has_one_number_wherever_it_stands() -> None:
     """Whoever holds most models is not whoever has most files."""
     files = [sighting(n, removal="rm-00000001", repo="many-files/LORA") for n in range(5)]

@@ -46,6 +46,9 @@ class UploaderGrid:
     """Numbers of the columns."""
     rows: tuple[tuple[str, int, tuple[Certainty | None, ...]], ...]
     """The account (or its number), how many models, and a cell for each column."""
+    certainties: tuple[Certainty, ...]
+    """Those that a cell has, the surest first: where one account's file of a model is confirmed,
+    another's may not be."""
     left_out: str
     """What is not drawn, in a sentence."""
 
@@ -94,6 +97,7 @@ def grid(findings: Findings, *, locations: bool) -> UploaderGrid | None:
         title=_title(held),
         models=tuple(number[removal] for removal in shown),
         rows=rows,
+        certainties=tuple(one for one in SAID if any(one in cells for _, _, cells in rows)),
         left_out=_left_out(len(ranked) - len(drawn), len(columns) - len(shown)),
     )
 

@@ -62,7 +62,7 @@ def source(findings: Findings, removal: str) -> str:
         return ""
     said = _some(of.lists, MOST_LISTS)
     rows = _some(of.rows, MOST_ROWS_SAID)
-    return f"{said}: row{'' if len(of.rows) == 1 else 's'} {rows}" if rows else said
+    return f"{said} (row{'' if len(of.rows) == 1 else 's'} {rows})" if rows else said
 
 
 def _some(parts: Sequence[str], most: int) -> str:
