@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,21 @@ def test_check_tells_the_base_and_what_is_inside(folder: Path) -> None:
     assert (other["checkpoint"]["base"], other["matches"]) == (None, [])
     assert "none of the known base models" in other["checkpoint"]["why"]
     assert told(run(folder, "check", "@removed.safetensors", "--json"))["checkpoint"] is None
+
+
+def test_what_is_removed_is_no_base_whichever_came_first(folder: Path) -> None:
+    assert run(folder, "registry", "add", "@removed.safetensors").exit_code == 0
+    assert put_in(folder).exit_code == 0
+    digest = hashlib.sha256((folder / "base.safetensors").read_bytes()).hexdigest()
+    (folder / "list.csv").write_text(f"name,sha256\nSample person 07,{digest}\n")
+    assert told(run(folder, "check", "@baked.safetensors", "--json"))["checkpoint"]["base"]
+    given = ("registry", "import", "@list.csv", "--list", "sample")
+    assert run(folder, *given).exit_code == 0
+    seen = told(run(folder, "check", "@baked.safetensors", "--json"))["checkpoint"]
+    assert (seen["base"], seen["why"][:32]) == (None, "no base model of its architectur")
+    why = ("--why", "a test")
+    assert run(folder, "registry", "withdraw-list", "sample", *why).exit_code == 0
+    assert told(run(folder, "check", "@baked.safetensors", "--json"))["checkpoint"]["base"]
 
 
 def test_compare_says_whether_the_first_is_inside(folder: Path) -> None:

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, exists, select
 
 from reseen.errors import Conflict, InputError, NotFound
 from reseen.observed.artifacts import instant
+from reseen.records import DigestKind
 from reseen.store import audit, schema
 from reseen.store.database import insert_for, now
 
@@ -103,8 +104,14 @@ def every(connection: Connection) -> Iterator[Base]:
 
 
 def sketches(connection: Connection) -> Iterator[tuple[str, str, bytes]]:
-    """(name, architecture, sketch) of each, by name."""
-    b = schema.bases.c
-    query = select(b.name, b.architecture, b.value).order_by(b.name)
+    """(name, architecture, sketch) of each, by name; but for those whose file is a removal by now,
+    whichever came first: a removed model is no base."""
+    b, d, c = schema.bases.c, schema.digests.c, schema.claims.c
+    removed = (
+        exists()
+        .where(d.kind == int(DigestKind.SHA256), d.value == b.sha256)
+        .where(c.pk == d.claim_pk, c.in_force == 1)
+    )
+    query = select(b.name, b.architecture, b.value).where(~removed).order_by(b.name)
     for name, architecture, value in connection.execute(query):
         yield name, architecture, bytes(value)
