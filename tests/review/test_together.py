@@ -7,7 +7,7 @@ from tests.review.room import HUB, WHY, Room
 
 from reseen.errors import AccessError, InputError, NotFound
 from reseen.records import Rung
-from reseen.review import account, batch_decisions, cases, sample_views
+from reseen.review import account, batch_decisions, cases, queue, sample_views
 from reseen.review.batch_decisions import BatchOutcome
 from reseen.review.case_filter import CaseFilter
 from reseen.review.decide import DecidedBy
@@ -110,7 +110,7 @@ def test_what_somebody_else_opened_or_what_changed_since_counts_for_nothing(room
 
 def test_a_reviewer_decides_a_page_and_a_lead_more(room: Room) -> None:
     uploads = Uploads(room, 0)
-    many = {f"cs-{n}": 1 for n in range(batch_decisions.FEW + 1)}
+    many = {f"cs-{n}": 1 for n in range(queue.MOST + 1)}
     with pytest.raises(AccessError):
         uploads.decide(who=room.ann, versions=many, account=None)
     assert len(uploads.decide(versions=many, account=None).left) == len(many)

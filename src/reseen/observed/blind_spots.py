@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     case,
     delete,
     exists,
@@ -139,8 +140,7 @@ def files(
 ) -> Iterator[BlindFile]:
     """Every file of which something was not read, or those that a scan looked at last; checkpoints
     come last. `unjudged`: only those whose weights could not be judged."""
-    spots, a, r = schema.blind_spots, schema.artifacts, schema.readings
-    c = spots.c
+    c = schema.blind_spots.c
     of_scan = true() if scan is None else c.scan_pk == scan
     last = (
         select(
@@ -152,23 +152,31 @@ def files(
         .subquery()
     )
     query = (
-        select(
-            *(a, *where_columns(), c.spot, c.code, c.reason, c.count.label("times"), c.scan_pk),
-            *(r.c.container, r.c.judged_by),
-        )
-        .select_from(spots)
+        _rows()
         .join(last, last.c.artifact_pk == c.artifact_pk)
-        .join(a, a.c.pk == c.artifact_pk)
-        .join(schema.repositories, schema.repositories.c.pk == a.c.repository_pk)
-        .outerjoin(r, r.c.artifact_pk == a.c.pk)
         .where(of_scan)
-        .order_by(last.c.ordinary, a.c.pk, c.spot)
+        .order_by(last.c.ordinary, c.artifact_pk, c.spot)
     )
     if unjudged:
         query = query.where(_not_by_weights())
     result = connection.execute(query.execution_options(yield_per=500))
     for _, rows in groupby(result, key=lambda row: row.pk):
         yield _file(list(rows))
+
+
+def _rows() -> Select[Any]:
+    """What of each file was not read, a row each, with the file and what was read of it."""
+    c, a, r = schema.blind_spots.c, schema.artifacts, schema.readings.c
+    return (
+        select(
+            *(a, *where_columns(), c.spot, c.code, c.reason, c.count.label("times"), c.scan_pk),
+            *(r.container, r.judged_by),
+        )
+        .select_from(schema.blind_spots)
+        .join(a, a.c.pk == c.artifact_pk)
+        .join(schema.repositories, schema.repositories.c.pk == a.c.repository_pk)
+        .outerjoin(schema.readings, r.artifact_pk == a.c.pk)
+    )
 
 
 def page_of_unjudged(
@@ -188,19 +196,7 @@ def page_of_unjudged(
     if not ordinary:
         theirs = theirs.where(c.code != ORDINARY)
     pks = list(connection.scalars(theirs))
-    a = schema.artifacts
-    query = (
-        select(
-            *(a, *where_columns(), c.spot, c.code, c.reason, c.count.label("times"), c.scan_pk),
-            *(r.container, r.judged_by),
-        )
-        .select_from(schema.blind_spots)
-        .join(a, a.c.pk == c.artifact_pk)
-        .join(schema.repositories, schema.repositories.c.pk == a.c.repository_pk)
-        .outerjoin(schema.readings, r.artifact_pk == a.c.pk)
-        .where(c.artifact_pk.in_(pks))
-        .order_by(a.c.pk, c.spot)
-    )
+    query = _rows().where(c.artifact_pk.in_(pks)).order_by(c.artifact_pk, c.spot)
     by_file = groupby(connection.execute(query), key=lambda row: row.pk)
     return [(pk, _file(list(rows))) for pk, rows in by_file]
 

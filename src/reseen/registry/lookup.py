@@ -139,11 +139,18 @@ def _by_id(connection: Connection, id: str) -> tuple[FoundRemoval, ...]:
     return (FoundRemoval(removal, ("its id",), tuple(seen)),)
 
 
+def _hex_of(query: str) -> tuple[str | None, str]:
+    """The kind of digest that it names, if any, and its digits; none where it is no digest."""
+    labelled = _LABELLED.match(query.strip().lower())
+    hex = "" if labelled is None else "".join(labelled[2].split())
+    if labelled is None or not _HEX.match(hex):
+        return None, ""
+    return labelled[1], hex
+
+
 def _is_whole_digest(query: str) -> bool:
     """A digest that is no short one is nobody's name."""
-    labelled = _LABELLED.match(query.lower())
-    hex = "" if labelled is None else "".join(labelled[2].split())
-    return len(hex) >= _WHOLE and _HEX.match(hex) is not None
+    return len(_hex_of(query)[1]) >= _WHOLE
 
 
 _WHOLE_LENGTHS = frozenset(kind.length * 2 for kind in LONG)
@@ -153,17 +160,13 @@ def is_part_of_digest(query: str) -> bool:
     """Whether it is read as a short digest, or as the beginning of a longer one: whoever may try
     many of those guesses digests, digit by digit."""
     link = links.parse(query)
-    labelled = _LABELLED.match((link.hash if link and link.hash else query).strip().lower())
-    hex = "" if labelled is None else "".join(labelled[2].split())
-    return _HEX.match(hex) is not None and len(hex) not in _WHOLE_LENGTHS
+    _, hex = _hex_of(link.hash if link and link.hash else query)
+    return bool(hex) and len(hex) not in _WHOLE_LENGTHS
 
 
 def _by_digest(connection: Connection, query: str, how: dict[int, list[str]]) -> None:
-    labelled = _LABELLED.match(query.lower())
-    if labelled is None:
-        return
-    label, hex = labelled[1], "".join(labelled[2].split())
-    if not _HEX.match(hex):
+    label, hex = _hex_of(query)
+    if not hex:
         return
     table, claims = schema.digests.c, schema.claims.c
     exact = [kind for kind in _BY_LENGTH.get(len(hex), ()) if label in (None, kind.label)]

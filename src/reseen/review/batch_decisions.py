@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, select
 
 from reseen.errors import AccessError, Conflict, InputError, NotFound
 from reseen.records import Rung
-from reseen.review import cases, sealed_text
+from reseen.review import cases, queue, sealed_text
 from reseen.review.decide import DecidedBy, ShownCase, decide, undo
 from reseen.review.queue import ORDER
 from reseen.review.queue_entries import together_by_reading
@@ -32,8 +32,6 @@ from reseen.store.service_schema import cases as table
 
 MOST = 500
 """Cases that are decided in one go."""
-FEW = 200
-"""Cases that a reviewer decides in one go: a page. More is a lead's."""
 NOT_OPENED = (
     "not everything in it was read and has the removed file's bytes or tensors: open it first, or "
     "confirm it by itself"
@@ -126,7 +124,7 @@ def decide_together(
     cases, a second pair of eyes for all of them), SealError.
     """
     who, versions = by.who, shown.versions
-    whole = shown.account is not None or len(versions) > FEW
+    whole = shown.account is not None or len(versions) > queue.MOST  # more than a page is a lead's
     who.must_be(Role.LEAD if whole else Role.REVIEWER)
     by = _written(by)
     verdict = Verdict(verdict)

@@ -18,14 +18,14 @@ from reseen.observed import artifacts
 from reseen.operations import reading
 from reseen.operations import removals as operations
 from reseen.records import SAID_CLASSES, Removal
-from reseen.registry import claims, removals
+from reseen.registry import claims, list_looks, removals
 from reseen.registry import classes as registry_classes
 from reseen.registry import innocents as registry_innocents
 from reseen.registry.claims import ListedRemovals
+from reseen.registry.list_looks import LastImport
 from reseen.review import sealed_text
 from reseen.review.roles import Role
 from reseen.scan import unread_copies
-from reseen.store import audit
 from reseen.web.access import Lead, Reader
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.pages.removals import SAID
@@ -37,8 +37,6 @@ from reseen.web.service import Served
 router = APIRouter()
 
 Reason = Annotated[str, Form(max_length=20_000)]
-_MOST_LINES = 2_000
-"""Imports of the audit log that are looked through for the last one of each list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +44,8 @@ class ListRow:
     """One list on the page."""
 
     list: ListedRemovals
-    last: int | None
-    """When it was imported last, and by whom."""
-    by: str | None
+    last: LastImport | None
+    """None: longer ago than is looked through, or not by an import."""
 
     @property
     def name(self) -> str:
@@ -144,17 +141,8 @@ def restore(request: Request, id: str, service: Served, who: Lead, reason: Reaso
 
 def every(connection: Connection) -> list[ListRow]:
     """Every list with what is in force of it, by name."""
-    last: dict[str, audit.AuditLine] = {}
-    for line in audit.latest(connection, {"action": "import"}, most=_MOST_LINES):
-        last.setdefault(str(line.details.get("list", "")), line)
-    return [
-        ListRow(
-            each,
-            last[each.name].moment if each.name in last else None,
-            last[each.name].actor if each.name in last else None,
-        )
-        for each in claims.every_list(connection)
-    ]
+    last = list_looks.last_imports(connection)
+    return [ListRow(each, last.get(each.name)) for each in claims.every_list(connection)]
 
 
 def _turned(
