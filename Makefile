@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve docs licences wheels image coverage screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-start bench-begin bench-verify \
+.PHONY: demo demo-serve docs licences wheels image coverage screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-queue bench-start bench-begin bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -116,9 +116,10 @@ bench-begin: $(VENV)/.dev
 bench-start: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.start_page
 
-# Every page, filter and grouping of a queue of 1,000,000 cases on PostgreSQL, and ten reviewers at once.
+# Every page, filter and grouping of a queue of 1,000,000 cases on PostgreSQL, and ten reviewers at once,
+# into docs/queue.md.
 bench-queue: $(VENV)/.dev
-	@$(BIN)/python -m benchmarks.queue_pages
+	@$(BIN)/python -m benchmarks.queue_pages --write docs/queue.md
 
 # Proving 1,000,000 decided cases against the audit log, on SQLite and, where it is installed, on PostgreSQL.
 bench-verify: $(VENV)/.dev

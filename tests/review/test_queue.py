@@ -9,7 +9,7 @@ from tests.review.room import HUB, Room
 
 from reseen.errors import AccessError
 from reseen.records import Rung
-from reseen.review import claims
+from reseen.review import case_filter, claims
 from reseen.review.case_filter import ALL, CLAIMED, LIVE, STATES, CaseFilter
 from reseen.review.queue import LAST, next_case, queue
 from reseen.review.verdicts import Verdict
@@ -83,6 +83,18 @@ def test_filters_narrow(room: Room) -> None:
         (replace(ALL, live="gone"), []),
     ):
         assert room.queued(which) == found, which
+
+
+def test_a_list_is_found_whether_its_removals_are_few_or_many(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = room.see("a/one")
+    room.see("b/two", removal=room.other)
+    for few in (1_000, 1, 0):
+        monkeypatch.setattr(case_filter, "_FEW", few)
+        assert len(room.queued(CaseFilter(list="sample"))) == 2
+        assert room.queued(CaseFilter(list="sample", removal=room.removal)) == [one]
+        assert room.queued(CaseFilter(list="another")) == []
 
 
 def test_what_waits_long_is_found_by_its_age(room: Room) -> None:

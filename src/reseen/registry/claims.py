@@ -494,6 +494,12 @@ def of_list(name: str) -> Any:
     return query.where(lists.name == name, c.in_force == 1)
 
 
+def few_of_list(connection: Connection, name: str, *, most: int) -> list[int] | None:
+    """The same, looked up; None where there are more than `most`."""
+    found = list(connection.scalars(of_list(name).distinct().limit(most + 1)))
+    return found if len(found) <= most else None
+
+
 @dataclass(frozen=True, slots=True)
 class ListedRemovals:
     """A list, and how much of it counts."""

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from reseen.records import Rung
-from reseen.registry.claims import of_list
+from reseen.registry.claims import few_of_list, of_list
 from reseen.review import assignments, cases
 from reseen.review.roles import Who
 from reseen.review.verdicts import CaseState, Verdict
@@ -24,6 +24,8 @@ from reseen.store.service_schema import decisions, users
 
 _DAY = 24 * 3600 * 1_000_000
 _LONGEST = 300
+_FEW = 1_000
+"""Removals that are named one by one in a query."""
 _REFUTED, _UNSUPPORTED = int(Rung.REFUTED), int(Rung.UNSUPPORTED)
 
 STATES = ("undecided", *(state.value for state in CaseState), "any")
@@ -158,7 +160,9 @@ def list_of_verdicts() -> tuple[str, ...]:
 ALL = CaseFilter(state="any", live="any", withdrawn=True)
 
 
-def conditions(which: CaseFilter, who: Who | None, at: int) -> list[ColumnElement[bool]]:
+def conditions(
+    connection: Connection, which: CaseFilter, who: Who | None, at: int
+) -> list[ColumnElement[bool]]:
     """On `cases`, all of which a filter asks."""
     c, m = table.c, schema.removals.c
     where: list[ColumnElement[bool]] = []
@@ -189,7 +193,10 @@ def conditions(which: CaseFilter, who: Who | None, at: int) -> list[ColumnElemen
     if which.account is not None:
         where.append(c.account == which.account)
     if which.list is not None:
-        where.append(c.removal_pk.in_(of_list(which.list)))
+        # Where they are few, their cases are looked up; else the whole queue would be walked for
+        # them, since the database cannot know from a list's name how few they are.
+        few = few_of_list(connection, which.list, most=_FEW)
+        where.append(c.removal_pk.in_(of_list(which.list) if few is None else few))
     if which.removal is not None:
         where.append(c.removal_pk.in_(select(m.pk).where(m.id == which.removal.lower())))
     if which.verdict is not None:

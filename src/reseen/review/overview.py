@@ -59,7 +59,7 @@ def open_cases(connection: Connection, at: int) -> list[OpenRow]:
     late = [func.sum(when((c.opened_at <= at - days * DAY, 1), else_=0)) for days in AGES]
     query = (
         select(c.rung, func.count(), *late)
-        .where(*conditions(CaseFilter(), None, at))
+        .where(*conditions(connection, CaseFilter(), None, at))
         .group_by(c.rung)
     )
     found: Mapping[int, Sequence[int]] = {
@@ -135,7 +135,7 @@ def clocks(connection: Connection, who: Who, at: int) -> Clocks:
 def decided_lately(connection: Connection, at: int) -> list[tuple[Verdict, CaseFilter, int]]:
     """Cases decided within a week by each verdict, as they stand."""
     lately = CaseFilter(state="decided", decided=WEEK, live="any", withdrawn=True)
-    query = select(cases.c.verdict, func.count()).where(*conditions(lately, None, at))
+    query = select(cases.c.verdict, func.count()).where(*conditions(connection, lately, None, at))
     found = {row[0]: int(row[1]) for row in connection.execute(query.group_by(cases.c.verdict))}
     return [
         (verdict, replace(lately, verdict=verdict), found.get(verdict.value, 0))

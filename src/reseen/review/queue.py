@@ -8,13 +8,11 @@ index, however many cases there are.
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, union_all
 
 from reseen.records import Rung
 from reseen.review import assignments
@@ -29,7 +27,7 @@ from reseen.store.service_schema import cases as table
 
 MOST = 200
 """Rows of one page."""
-COUNTED = 10_000
+COUNTED = 5_000
 """Cases that are counted; where there are more, that is said."""
 _END = -(2**15)
 _REFUTED = int(Rung.REFUTED)
@@ -105,7 +103,8 @@ def any_at_all(connection: Connection) -> bool:
 
 def count(connection: Connection, which: CaseFilter, who: Who | None, at: int) -> int:
     """How many cases the filter lets through."""
-    query = select(func.count()).select_from(table).where(*conditions(which, who, at))
+    asked = conditions(connection, which, who, at)
+    query = select(func.count()).select_from(table).where(*asked)
     return int(connection.scalar(query) or 0)
 
 
@@ -122,14 +121,14 @@ def queue(
     are any. `who`: for what is claimed by me or others."""
     at = now() if at is None else at
     most = min(max(most, 1), MOST)
-    total = _count(connection, which, who, at)
-    refuted = _count(connection, which, who, at, table.c.strength == _REFUTED) if total else 0
+    asked = _by_state(connection, which, who, at)
+    total, refuted = _counts(connection, asked)
     rows: Sequence[Any] = []
     if total and place is not None:
-        rows = _beside(connection, which, who, at, place, most + 1)
+        rows = _beside(connection, asked, place, most + 1)
         place = place if rows else None
     if total and place is None:
-        rows = walk(connection, which, who, at, most + 1)
+        rows = _walk(connection, asked, most + 1)
     there, rows = len(rows) > most, rows[:most]
     backwards = place is not None and place.before
     if backwards:
@@ -180,8 +179,15 @@ def next_case(
     return None
 
 
-ORDER = (table.c.strength.desc(), table.c.reach.desc(), table.c.opened_at, table.c.pk)
-_BACKWARDS = (table.c.strength, table.c.reach, table.c.opened_at.desc(), table.c.pk.desc())
+def _strongest_first(c: Any) -> tuple[ColumnElement[Any], ...]:
+    return c.strength.desc(), c.reach.desc(), c.opened_at, c.pk
+
+
+def _weakest_first(c: Any) -> tuple[ColumnElement[Any], ...]:
+    return c.strength, c.reach, c.opened_at.desc(), c.pk.desc()
+
+
+ORDER = _strongest_first(table.c)
 _KEY = (table.c.pk, table.c.strength, table.c.reach, table.c.opened_at)
 
 
@@ -189,30 +195,37 @@ def _place(row: Row[Any], *, before: bool = False) -> QueuePlace:
     return QueuePlace(row.strength, row.reach, row.opened_at, row.pk, before)
 
 
-def _forwards(row: Any) -> tuple[int, int, int, int]:
-    return -row.strength, -row.reach, row.opened_at, row.pk
+Order = Callable[[Any], tuple[ColumnElement[Any], ...]]
+"""Of these columns."""
 
 
-def _count(
-    connection: Connection, which: CaseFilter, who: Who | None, at: int, *more: ColumnElement[bool]
-) -> int:
-    """How many there are; `COUNTED` and one where there are more."""
-    total = 0
-    for state in _states(which):
-        where = conditions(replace(which, state=state), who, at)
-        some = select(table.c.pk).where(*where, *more).limit(COUNTED + 1 - total)
-        total += int(connection.scalar(select(func.count()).select_from(some.subquery())) or 0)
-        if total > COUNTED:
-            break
-    return total
+def _by_state(
+    connection: Connection, which: CaseFilter, who: Who | None, at: int
+) -> list[list[ColumnElement[bool]]]:
+    """What a filter asks, state by state: each is one walk along the index, where both at once
+    would be sorted anew."""
+    asked = conditions(connection, replace(which, state="any"), who, at)
+    if which.state == "any":
+        return [asked]
+    undecided = (CaseState.OPEN.value, CaseState.SECOND.value)
+    states = undecided if which.state == "undecided" else (which.state,)
+    return [[table.c.state == state, *asked] for state in states]
 
 
-def _states(which: CaseFilter) -> tuple[str, ...]:
-    """Asked state by state: each is one walk along the index, where both at once would be sorted
-    anew."""
-    if which.state == "undecided":
-        return CaseState.OPEN.value, CaseState.SECOND.value
-    return (which.state,)
+def _counts(
+    connection: Connection, asked: Sequence[Sequence[ColumnElement[bool]]]
+) -> tuple[int, int]:
+    """How many there are, and how many of them are refuted; more than `COUNTED` where there are
+    more."""
+
+    def some(*where: ColumnElement[bool]) -> ColumnElement[int]:
+        first = select(table.c.pk).where(*where).limit(COUNTED + 1).subquery()
+        return select(func.count()).select_from(first).scalar_subquery()
+
+    counts = [some(*where) for where in asked]
+    counts += [some(*where, table.c.strength == _REFUTED) for where in asked]
+    found = [int(n) for n in connection.execute(select(*counts)).one()]
+    return sum(found[: len(asked)]), sum(found[len(asked) :])
 
 
 def walk(
@@ -225,42 +238,42 @@ def walk(
     columns: Sequence[Any] = (),
 ) -> list[Any]:
     """The first cases: `pk` and what they are sorted by, then these columns."""
-    walks = []
-    states = _states(which)
-    for state in states:
-        where = conditions(replace(which, state=state), who, at)
-        query = select(*_KEY, *columns).where(*where, *more).order_by(*ORDER)
-        if len(states) == 1:
-            return list(connection.execute(query.limit(most)))
-        walks.append(connection.execute(query.limit(most)).all())
-    return list(islice(heapq.merge(*walks, key=_forwards), most))
+    asked = [[*where, *more] for where in _by_state(connection, which, who, at)]
+    return _walk(connection, asked, most, columns)
+
+
+def _walk(
+    connection: Connection,
+    asked: Sequence[Sequence[ColumnElement[bool]]],
+    most: int,
+    columns: Sequence[Any] = (),
+) -> list[Any]:
+    walks = [select(*_KEY, *columns).where(*where) for where in asked]
+    return list(_first(connection, walks, _strongest_first, most))
 
 
 def _beside(
     connection: Connection,
-    which: CaseFilter,
-    who: Who | None,
-    at: int,
+    asked: Sequence[Sequence[ColumnElement[bool]]],
     place: QueuePlace,
     most: int,
 ) -> list[Any]:
     """The cases next to a place, the nearest first."""
-    walks: list[list[Any]] = []
-    for state in _states(which):
-        where = conditions(replace(which, state=state), who, at)
-        found: list[Any] = []
-        for beyond in place.beyond():
-            query = select(*_KEY).where(*where, beyond)
-            ordered = query.order_by(*(_BACKWARDS if place.before else ORDER))
-            found += connection.execute(ordered.limit(most - len(found))).all()
-            if len(found) >= most:
-                break
-        walks.append(found)
+    ranges = [(where, beyond) for where in asked for beyond in place.beyond()]
+    walks = [select(*_KEY).where(*where, beyond) for where, beyond in ranges]
+    order = _weakest_first if place.before else _strongest_first
+    return list(_first(connection, walks, order, most))
 
-    def backwards(row: Any) -> tuple[int, ...]:
-        return tuple(-part for part in _forwards(row))
 
-    return list(islice(heapq.merge(*walks, key=backwards if place.before else _forwards), most))
+def _first(
+    connection: Connection, walks: Sequence[Select[Any]], order: Order, most: int
+) -> Sequence[Any]:
+    """The first rows of several walks, merged."""
+    ordered = [one.order_by(*order(table.c)).limit(most) for one in walks]
+    if len(walks) == 1:
+        return connection.execute(ordered[0]).all()
+    every = union_all(*(select(one.subquery()) for one in ordered)).subquery()
+    return connection.execute(select(every).order_by(*order(every.c)).limit(most)).all()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from reseen.review.case_filter import CaseFilter
-from reseen.review.queue import walk
+from reseen.review.queue import COUNTED, walk
 from reseen.review.queue_entries import QueueEntry, entries
 from reseen.review.roles import Who
 from reseen.store.database import now
 from reseen.store.service_schema import cases as table
 
 GROUPS = ("bytes", "removal", "account")
-LOOKED = 5_000
+LOOKED = COUNTED
 """Cases that are put into groups at most."""
 _KEYS: dict[str, tuple[Any, ...]] = {
     "bytes": (table.c.sha256,),

@@ -99,7 +99,7 @@ cases = Table(
     Column("sha256", LargeBinary),
     Index("ux_cases", "removal_pk", "repository_pk", unique=True),
     # Each is in the queue's order: a page is a walk along it, however many cases there are.
-    Index("ix_cases_queue", "state", *_STRONGEST_FIRST, "live", "removal_pk"),
+    Index("ix_cases_queue", "state", *_STRONGEST_FIRST, "live", "removal_pk", "rung"),
     Index("ix_cases_strength", *_STRONGEST_FIRST),
     Index("ix_cases_account", "hub", "account", "state", *_STRONGEST_FIRST),
     Index("ix_cases_uploader", "account", "state", *_STRONGEST_FIRST),

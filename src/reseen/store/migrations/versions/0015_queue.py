@@ -16,7 +16,7 @@ depends_on = None
 
 _STRONGEST_FIRST = (sa.text("strength DESC"), sa.text("reach DESC"), "opened_at", "pk")
 _INDICES: dict[str, list[str | sa.TextClause]] = {
-    "ix_cases_queue": ["state", *_STRONGEST_FIRST, "live", "removal_pk"],
+    "ix_cases_queue": ["state", *_STRONGEST_FIRST, "live", "removal_pk", "rung"],
     "ix_cases_strength": [*_STRONGEST_FIRST],
     "ix_cases_account": ["hub", "account", "state", *_STRONGEST_FIRST],
     "ix_cases_uploader": ["account", "state", *_STRONGEST_FIRST],
