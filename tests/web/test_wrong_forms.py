@@ -49,7 +49,10 @@ class Wrong:
 REASON = Wrong("reason", {"reason": LONG})
 NOTE = Wrong("note", {"note": LONG, "how": "e-mail", "version": "{version}"})
 CASE = {"version": "{version}", "quick": "", "reason": LONG}
-TICKED: dict[str, str | list[str]] = {"case": "{open}:{version}", "reason": ""}
+TICKED = (
+    Wrong("reason", {"case": "{open}:{version}", "reason": ""}),
+    Wrong("reason", {"case": "{open}:{version}", "reason": LONG}),
+)
 ACCOUNT = Wrong("reason", {"seen": "{open}:{version}", "reason": LONG})
 WITHDRAWAL = Wrong("reason", {"reason": "", "to": "desk@host.example", "version": "{version}"})
 LIST = {"name": "", "site": "models.example"}
@@ -66,9 +69,9 @@ WRONG: dict[str, tuple[Wrong, ...]] = {
     ),
     "/me/second-factor/confirm": (Wrong("password", {"password": OTHER}, "grace"),),
     "/me/second-factor/app/confirm": (Wrong("code", {"code": "000000"}, "grace"),),
-    "/queue/confirm": (Wrong("reason", TICKED),),
-    "/queue/not-this-model": (Wrong("reason", TICKED),),
-    "/queue/allow": (Wrong("reason", TICKED),),
+    "/queue/confirm": TICKED,
+    "/queue/not-this-model": TICKED,
+    "/queue/allow": TICKED,
     "/queue/filters": (Wrong("name", {"name": "x" * 80, "shared": "yes", "back": "rung=bytes"}),),
     "/cases/{id}/confirm": (Wrong("reason", CASE),),
     "/cases/{id}/not-this-model": (Wrong("reason", CASE),),

@@ -14,6 +14,7 @@ from fastapi.responses import Response
 
 from reseen.errors import AccessError, InputError, NotFound, SealError
 from reseen.operations import cases as acts
+from reseen.review import sealed_text
 from reseen.review.batch_decisions import ShownCases
 from reseen.review.decide import DecidedBy
 from reseen.review.verdicts import Verdict
@@ -43,18 +44,19 @@ def _decided(choice: words.Choice) -> None:
         back: Back = "",
     ) -> Response:
         form = SentForm({"reason": reason, "case": case})
-        try:
-            versions = versions_of(" ".join(case))
-            by = DecidedBy(who, reason)
-            shown = ShownCases(versions)
-            outcome = acts.decide_together(
-                service.store, service.keyring, shown, choice.verdict, by
-            )
-        except (AccessError, InputError, SealError) as error:
-            form.wrong["reason" if case and not reason.strip() else ""] = error
-            sent = QueueForm(form)
-        else:
-            sent = QueueForm(outcome=outcome)
+        sent = QueueForm(form)
+        if case:  # what is not ticked is said first
+            form.take("reason", lambda: sealed_text.written(reason, "reason"), "")
+        if not form.wrong:
+            try:
+                by, shown = DecidedBy(who, reason), ShownCases(versions_of(" ".join(case)))
+                sent = QueueForm(
+                    outcome=acts.decide_together(
+                        service.store, service.keyring, shown, choice.verdict, by
+                    )
+                )
+            except (AccessError, InputError, SealError) as error:
+                form.wrong[""] = error
         return queue_page(request, service, who, QueueAddress.of(back).values, sent)
 
     router.add_api_route(
