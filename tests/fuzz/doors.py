@@ -45,7 +45,7 @@ from reseen.registry.never_read import NOTHING
 from reseen.review.case_filter import CaseFilter
 from reseen.settings import HubSettings, Settings
 from reseen.web import form_values, hooks
-from reseen.web.pages.queue_address import QueueAddress
+from reseen.web.pages.queue_address import QueueAddress, came_from
 
 _WORDS = (*JSON_WORDS, b'"files"', b"\xff", b"1e999")
 logging.getLogger("python_multipart").setLevel(logging.ERROR)  # as `gate.routes.add_gate` does
@@ -526,6 +526,7 @@ def read_form(given: FormWords) -> object:
             dict(parse_qsl(text)) | {"older": text, "rung": text, "text": text}
         )
         said.append(sum_of((which.values(), QueueAddress.of(f"state=open&{text}").values)))
+        said.append(sum_of(came_from(text)))
     return said
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
@@ -35,7 +35,7 @@ from reseen.web import blocks
 from reseen.web.access import Reader, Reviewer
 from reseen.web.pages import words
 from reseen.web.pages.queue import go_on, just_done, said_of
-from reseen.web.pages.queue_address import Back, QueueAddress, offset_of, see
+from reseen.web.pages.queue_address import Back, QueueAddress, came_from, offset_of, see
 from reseen.web.problems import status_of
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
@@ -259,7 +259,7 @@ def _page(
         status=status,
         case=case,
         back=here.back,
-        here=urlencode(here.values | _came(back)),
+        here=urlencode(here.values | came_from(back)),
         read_job=read_job,
         may_read=writes
         and case.hub in {stored_name(hub) for hub in hubs}
@@ -289,7 +289,7 @@ def _page(
         pictures=[(block, blocks.picture(block.cells)) for block in like.blocks] if like else [],
         legend=blocks.legend(),
         account_url=account,
-        from_account=bool(_came(back)),
+        from_account=bool(came_from(back)),
         others=[other for other in others.entries if other.id != case.id][:OTHERS],
         other_total=max(others.total - 1, 0),
         more_others=others.more,
@@ -304,14 +304,9 @@ def _page(
     )
 
 
-def _came(back: str) -> dict[str, str]:
-    """Whether one came from an account's page, as a value of this page's address."""
-    return {"from": "account"} if dict(parse_qsl(back)).get("from") == "account" else {}
-
-
 def _again(id: str, back: str, said: dict[str, str] | None = None) -> Response:
     """The page once more; where one came from is one key away, as before."""
-    return see(QueueAddress.of(back).url_of_case(id, **_came(back), **(said or {})))
+    return see(QueueAddress.of(back).url_of_case(id, **came_from(back), **(said or {})))
 
 
 # -- what the page says --------------------------------------------------------------------------

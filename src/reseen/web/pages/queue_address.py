@@ -83,6 +83,11 @@ def queue_url(which: CaseFilter) -> str:
     return QueueAddress(which).url()
 
 
+def came_from(back: str) -> dict[str, str]:
+    """Whether one came to a case from an account's page, as a value of its address."""
+    return {"from": "account"} if dict(parse_qsl(back)).get("from") == "account" else {}
+
+
 def see(url: str) -> Response:
     """Go there, after something was done."""
     return RedirectResponse(url, status_code=303)
