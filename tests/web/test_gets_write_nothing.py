@@ -20,7 +20,6 @@ from tests.web.visitors import Visitor
 from reseen.review import campaigns, cases, decide, invitations, users
 from reseen.review.campaign_score import Score
 from reseen.review.campaign_traits import SignalKind
-from reseen.review.campaigns import FoundAccount
 from reseen.review.roles import Role
 from reseen.store import schema, service_schema
 from reseen.web.service import Service
@@ -70,7 +69,7 @@ def ids(service: Service, visit: Visit) -> dict[str, str]:
     score = Score(dict.fromkeys(SignalKind, 9.0), 9.0, 1)
     accounts = ("sample-account", "other-account", "third-account")
     with service.store.write() as connection:
-        campaigns.keep(connection, [[FoundAccount(HUB, name, score) for name in accounts]])
+        campaigns.keep(connection, [{(HUB, name): score for name in accounts}])
         (campaign,) = campaigns.every(connection)
     return {
         "campaign": campaign.id,
