@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,21 @@ def test_what_is_removed_is_no_base_whichever_came_first(folder: Path) -> None:
     why = ("--why", "a test")
     assert run(folder, "registry", "withdraw-list", "sample", *why).exit_code == 0
     assert told(run(folder, "check", "@baked.safetensors", "--json"))["checkpoint"]["base"]
+
+
+@pytest.mark.parametrize("order", [*permutations(("base", "baked", "removal"))])
+def test_a_base_hides_nothing_that_is_removed_later(folder: Path, order: tuple[str, ...]) -> None:
+    """Of two bases one has a removal inside: it is refused, or out of use when that is removed."""
+    for what in order:
+        if what == "removal":
+            assert run(folder, "registry", "add", "@removed.safetensors").exit_code == 0
+        elif not (what == "baked" and order[-1] == "baked"):
+            assert put_in(folder, what, f"Sample {what}").exit_code == 0
+    fields = told(run(folder, "check", "@baked.safetensors", "--json"))
+    assert fields["checkpoint"]["base"] == "Sample base"
+    assert [part["sure"] for part in fields["checkpoint"]["parts"]] == [True]
+    clean = told(run(folder, "check", "@base.safetensors", "--json"))
+    assert (clean["checkpoint"]["base"], clean["matches"]) == ("Sample base", [])
 
 
 def test_compare_says_whether_the_first_is_inside(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from reseen.files.source import Reader
 from reseen.fingerprints.local import checkpoint_of
 from reseen.match import background, checkpoints
 from reseen.match.checkpoint_parts import InCheckpoint, inside_checkpoint, removed
+from reseen.match.checkpoints import KnownBase
 from reseen.match.registry_parts import KnownSketch, RegistryParts
 from reseen.records import Fingerprint
 from reseen.registry import bases, never_read
@@ -139,16 +140,39 @@ class CheckpointReader:
         def reading(made: WeightsPlan) -> Reader[checkpoints.AgainstBases]:
             return checkpoints.read_against(made, known, order, most=most, progress=progress)
 
-        told = read(reading)
-        if told is None:
-            return None
-        found = told.difference
-        if found is None:
-            why = {"bases": NO_BASES, "base": UNKNOWN_BASE}.get(told.lacks, PACKED)
-            return CheckpointSeen(told.architecture, why=why)
+        while True:
+            told = read(reading)
+            if told is None:
+                return None
+            found = told.difference
+            if found is None:
+                why = {"bases": NO_BASES, "base": UNKNOWN_BASE}.get(told.lacks, PACKED)
+                return CheckpointSeen(told.architecture, why=why)
+            if not self._hides(found.base.base, known):
+                break
+            known = [base for base in known if base is not found.base.base]
         seen = _base_seen(found)
+        return replace(seen, parts=self._inside(found, known, own, without))
+
+    def _hides(self, base: KnownBase, known: Sequence[KnownBase]) -> bool:
+        """Has a base a removal inside, which was removed after it was put in? Who puts one in then
+        is refused."""
+        others = [each for each in known if each is not base]
+        nearest = checkpoints.which_base(base.sketch, others)
+        if nearest is None:
+            return False
+        found = checkpoints.difference(base.sketch, nearest)
+        return any(each.is_sure for each in self._inside(found, others))
+
+    def _inside(
+        self,
+        found: checkpoints.Difference,
+        known: Sequence[KnownBase],
+        own: KnownSketch | None = None,
+        without: Collection[str] = (),
+    ) -> tuple[InCheckpoint, ...]:
         if found.is_rounding or not len(found.ids):
-            return seen
+            return ()
         search = self._parts.search(found.architecture)
         near = [k for k in search.near(found.sketch()) if k.removal not in without]
         if own is not None:
@@ -157,7 +181,7 @@ class CheckpointReader:
             strangers = background.load(connection, found.architecture)
         beside = checkpoints.between(known, found.base, found.ids)
         beside += [found.of(innocent) for innocent in search.innocents]
-        return replace(seen, parts=inside_checkpoint(found, near, strangers, beside))
+        return inside_checkpoint(found, near, strangers, beside)
 
 
 def _base_seen(found: checkpoints.Difference) -> CheckpointSeen:
