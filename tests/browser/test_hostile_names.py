@@ -22,7 +22,7 @@ from tests.web.cases_made import HUB, removal, sighting
 from reseen.observed import sightings
 from reseen.records import Names
 from reseen.report import tables
-from reseen.report.rows import row
+from reseen.report.rows import report_row
 
 Enter = Callable[..., Person]
 
@@ -99,7 +99,7 @@ def test_names_from_elsewhere_are_text_on_every_page(
 
     # Tables for spreadsheets.
     with serving.store.read() as connection:
-        rows = [row(s, locations=True) for s in sightings.every(connection)]
+        rows = [report_row(s, None, locations=True) for s in sightings.every(connection)]
     tables.write_csv(tmp_path / "all.csv", rows)
     with (tmp_path / "all.csv").open(newline="", encoding="utf-8") as file:
         cells = [cell for line in csv.reader(file) for cell in line]
