@@ -39,7 +39,7 @@ _PREFIX = "sha256:"
 _MASK = re.compile(r"[0-9a-f]*\*[0-9a-f*]*")
 _NO_PATH = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Tabs and ends of lines are taken: git takes them, and a file may be called so by accident."""
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def parse(data: bytes) -> object:
@@ -91,7 +91,7 @@ def why_unusable(path: object) -> str | None:
 
 def is_no_ref(name: str) -> bool:
     """Can this not be a branch, a tag, or a commit?"""
-    return why_unusable(name) is not None or _UNPRINTABLE.search(name) is not None
+    return why_unusable(name) is not None or UNPRINTABLE.search(name) is not None
 
 
 def is_list(value: object) -> bool:
@@ -119,15 +119,15 @@ def repository(
         type=type,
         id=id,
         sha=_commit(value.get("sha")),
-        created_at=_time(value.get("createdAt")),
-        modified_at=_time(value.get("lastModified")),
-        downloads=_count(value.get("downloads")),
-        likes=_count(value.get("likes")),
+        created_at=instant(value.get("createdAt")),
+        modified_at=instant(value.get("lastModified")),
+        downloads=whole_count(value.get("downloads")),
+        likes=whole_count(value.get("likes")),
         gated=value.get("gated") in ("auto", "manual", True),
         disabled=value.get("disabled") is True,
         private=private,
         seen_as=access if private else None,
-        used_storage=_count(value.get("usedStorage")),
+        used_storage=whole_count(value.get("usedStorage")),
         own_id=_own_id(value.get("_id")),
         tags=_texts(value.get("tags"), MOST_TAGS),
         paths=_paths(value.get("siblings")),
@@ -190,15 +190,15 @@ def _artifact(
     """A file of a tree, with what is doubtful in its entry."""
     doubts: list[str] = []
     lfs = entry.get("lfs")
-    size, sha256, masked = _count(entry.get("size")), None, False
+    size, sha256, masked = whole_count(entry.get("size")), None, False
     if isinstance(lfs, dict):
-        inner = _count(lfs.get("size"))
+        inner = whole_count(lfs.get("size"))
         if inner is not None and size is not None and inner != size:
             doubts.append("a file of the tree has two sizes")
         size = size if inner is None else inner
         # "oid" in a tree, "sha256" where the repository itself is asked for.
         oid = lfs.get("oid") or lfs.get("sha256")
-        sha256 = _hex(oid.removeprefix(_PREFIX) if isinstance(oid, str) else None, 32)
+        sha256 = from_hex(oid.removeprefix(_PREFIX) if isinstance(oid, str) else None, 32)
         masked = isinstance(oid, str) and _MASK.fullmatch(oid) is not None
         if sha256 is None and not masked:
             doubts.append("a file of the tree has an LFS oid that is no SHA-256")
@@ -215,8 +215,8 @@ def _artifact(
             path=str(entry["path"]),
             size=size,
             sha256=sha256,
-            xet=_hex(xet, 32),
-            git_oid=_hex(entry.get("oid"), 20),
+            xet=from_hex(xet, 32),
+            git_oid=from_hex(entry.get("oid"), 20),
             masked=masked,
             lfs=isinstance(lfs, dict) or isinstance(xet, str),
         ),
@@ -407,18 +407,18 @@ def _own_id(value: object) -> str | None:
     return value if isinstance(value, str) and re.fullmatch(r"[\w-]{1,64}", value) else None
 
 
-def _hex(value: object, length: int) -> bytes | None:
+def from_hex(value: object, length: int) -> bytes | None:
     if not isinstance(value, str) or len(value) != 2 * length:
         return None
     return bytes.fromhex(value) if set(value) <= set(string.hexdigits) else None
 
 
-def _count(value: object) -> int | None:
+def whole_count(value: object) -> int | None:
     """A number of bytes, downloads ...: whole and not negative (True is not 1)."""
     return value if type(value) is int and value >= 0 else None
 
 
-def _time(value: object) -> datetime | None:
+def instant(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
@@ -431,7 +431,7 @@ def _time(value: object) -> datetime | None:
 def _texts(value: object, most: int) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
-    return tuple(t for t in value[:most] if isinstance(t, str) and not _UNPRINTABLE.search(t))
+    return tuple(t for t in value[:most] if isinstance(t, str) and not UNPRINTABLE.search(t))
 
 
 def _paths(siblings: object) -> tuple[str, ...]:
