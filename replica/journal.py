@@ -32,6 +32,9 @@ class Entry:
     """Bytes of the body that were written to the connection."""
     download: bool
     """The Hub would count it as a download of the model."""
+    body: bytes = b""
+    """Of the request."""
+    user_agent: str = ""
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from itertools import repeat
 from types import TracebackType
+from typing import Protocol
 from urllib.parse import urlencode
 
 from replica import routes
@@ -29,6 +30,21 @@ START_LIMIT = 30.0
 """Seconds after which a thread that has not begun to listen counts as broken."""
 
 Answering = Callable[[World, Request, str, Mapping[str, str], str, str], Answer]
+
+
+class Site(Protocol):
+    """Another kind of hub, behind the same two servers: no quota is told of it."""
+
+    def route_of(self, request: Request) -> tuple[str, Mapping[str, str]]:
+        """As `routes.route_of`."""
+
+    def answer(
+        self, request: Request, route: str, parts: Mapping[str, str], endpoint: str, cdn: str
+    ) -> Answer: ...
+
+    def storage(self, request: Request) -> Answer:
+        """What the host of its files answers."""
+
 
 _LISTS = ("list", "tree", "commits")
 """Routes whose answers have pages."""
@@ -49,10 +65,12 @@ class Replica:
         latency: float = 0.0,
         port: int = 0,
         answer: Answering = routes.answer,
+        site: Site | None = None,
     ) -> None:
         """`latency`: seconds before every answer. `port`: 0 takes a free one. `answer`: whose
-        answers: the Hub's, or `kohaku.answer`."""
+        answers: the Hub's, or `kohaku.answer`. `site`: another kind of hub, in their place."""
         self._answering = answer
+        self._site = site
         self.world = world
         self.quota = quota or Quota()
         self.faults = Faults(latency=latency)
@@ -186,7 +204,8 @@ class Replica:
         if length:
             request = replace(request, body=await reader.readexactly(min(length, BODY_LIMIT)))
 
-        route, parts = routes.route_of(request) if host == "hub" else ("cdn", {})
+        route_of = routes.route_of if self._site is None else self._site.route_of
+        route, parts = route_of(request) if host == "hub" else ("cdn", {})
         fault = self.faults.draw(route, request.target)
         if self.faults.latency:
             await asyncio.sleep(self.faults.latency)
@@ -213,6 +232,10 @@ class Replica:
         return well and request.headers.get("connection", "").lower() != "close"
 
     def _answer(self, host: str, route: str, parts: Mapping[str, str], request: Request) -> Answer:
+        if self._site is not None:
+            if host == "cdn":
+                return self._site.storage(request)
+            return self._site.answer(request, route, parts, self.endpoint, self.cdn)
         if host == "cdn":
             return routes.cdn_answer(self.world, request)
         caller = request.headers.get("authorization", "anonymous")
@@ -230,6 +253,9 @@ class Replica:
         """The answer as the fault makes it; what concerns the writing happens there."""
         json_type = {"Content-Type": "application/json; charset=utf-8"}
         match fault.kind:
+            case Kind.BUSY if self._site is not None:
+                told = {"Retry-After": str(round(fault.seconds))}
+                return Answer(429, {**json_type, **told}, b'{"error":"Too many requests"}')
             case Kind.BUSY:
                 kind, wait = routes.kind_of(route), round(fault.seconds)
                 told = quota_headers(kind, 0, wait, self.quota.limits[kind], self.quota.window)
@@ -277,6 +303,8 @@ class Replica:
                 status,
                 sent,
                 download,
+                request.body,
+                request.headers.get("user-agent", ""),
             )
         )
 

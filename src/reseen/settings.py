@@ -56,7 +56,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_HUB_<NAME>_ENDPOINT": "The address of a hub that is then called <name>.",
     "RESEEN_HUB_<NAME>_TOKEN": "Its token; for its endpoint only.",
     "RESEEN_HUB_<NAME>_QUOTA": "Requests in seconds, at most: 500/300. Its own limits hold too.",
-    "RESEEN_HUB_<NAME>_KIND": "What it speaks (default: huggingface).",
+    "RESEEN_HUB_<NAME>_KIND": "What it speaks: huggingface (default), or civitai.",
     "HF_ENDPOINT": "The Hub to scan (default: https://huggingface.co).",
     "HF_TOKEN": "The Hub's token.",
     "HUGGING_FACE_HUB_TOKEN": "The same, by the name that it had before.",
@@ -74,7 +74,10 @@ ENVIRONMENT: Mapping[str, str] = {
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 HUGGING_FACE = "huggingface"
-"""The name of the hub that is there without any setting, and the kind of those like it."""
+"""The name of the first hub that is there without any setting, and the kind of those like it."""
+CIVITAI = "civitai"
+"""The name of another that is there without any setting, and the kind of those like it."""
+CIVITAI_ENDPOINT = "https://civitai.com"
 
 _OF_A_HUB = re.compile(r"RESEEN_HUB_([A-Z0-9]+(?:_[A-Z0-9]+)*)_(ENDPOINT|TOKEN|QUOTA|KIND)")
 _QUOTA = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})")
@@ -89,6 +92,10 @@ class RateLimit:
 
     requests: int
     seconds: float
+
+
+CIVITAI_QUOTA = RateLimit(2, 1.0)
+"""Civitai publishes no quota: this is asked at most, where the settings say nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +117,19 @@ class HubSettings:
     """How often we ask at most; what the hub itself asks for is kept in any case."""
     said_by: str = field(default="", compare=False)
     """The variable, or option, that says the address; empty: none does, it is the usual one."""
+    contact: str = field(default="", compare=False)
+    """Whom the hub's people can write to, where notices have a sender: some are told with each
+    request."""
 
     @property
     def host(self) -> str:
         return host_of(self.endpoint)
+
+    @property
+    def is_chosen(self) -> bool:
+        """Somebody set it, or it is the first. Any other is there by itself, and nobody need ever
+        have asked it."""
+        return bool(self.said_by) or self.name == HUGGING_FACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +209,7 @@ class Settings:
     """An SQLAlchemy URL."""
     key_file: Path
     hubs: tuple[HubSettings, ...] = (HubSettings(HUGGING_FACE, DEFAULT_ENDPOINT),)
-    """The Hugging Face Hub first."""
+    """The Hugging Face Hub first, the other one that no setting needs to name last."""
     key: str | None = field(default=None, repr=False)
     new_key: str | None = field(default=None, repr=False)
     """What `key` is to be: for `seal rotate`."""
@@ -439,6 +455,7 @@ def _hubs(env: Mapping[str, str]) -> tuple[HubSettings, ...]:
         if matched and value.strip():
             name = matched[1].lower().replace("_", "-")
             given.setdefault(name, {})[matched[2]] = value.strip()
+    given[CIVITAI] = given.pop(CIVITAI, {})
     return tuple(_hub(name, each, env) for name, each in given.items())
 
 
@@ -456,21 +473,26 @@ def _hub(name: str, given: Mapping[str, str], env: Mapping[str, str]) -> HubSett
             variable = "HF_ENDPOINT" if endpoint else ""
             endpoint = endpoint or DEFAULT_ENDPOINT
         token = token or _token(env)
+    if name == CIVITAI and endpoint is None:
+        variable, endpoint = "", CIVITAI_ENDPOINT
     if endpoint is None:
         raise SettingsError(
             f"the hub {name} has settings, but no address", remedy=f"Set {variable} to its URL."
         )
     endpoint = endpoint.strip().rstrip("/")
     check_endpoint(endpoint, variable)
+    kind = given.get("KIND", CIVITAI if name == CIVITAI else HUGGING_FACE).lower()
     quota = given.get("QUOTA")
+    usual = CIVITAI_QUOTA if kind == CIVITAI else None
     return HubSettings(
         name,
         endpoint,
         gone_after=_gone_after(env),
-        kind=given.get("KIND", HUGGING_FACE).lower(),
+        kind=kind,
         token=token,
-        quota=None if quota is None else _rate(quota, f"{prefix}_QUOTA"),
+        quota=usual if quota is None else _rate(quota, f"{prefix}_QUOTA"),
         said_by=variable,
+        contact=_sender(env).mail,
     )
 
 

@@ -192,7 +192,7 @@ def test_a_hub_that_nobody_knows_is_one_error_with_the_names(
 ) -> None:
     _, err = mirrored(tmp_path, replica, *verb, "fodler", code=2)
     assert "there is no hub called 'fodler'; known: huggingface (hf), small-mirror" in err
-    assert ("small-mirror, folder" in err) is (verb == ("scan",))
+    assert ("small-mirror, civitai, folder" in err) is (verb == ("scan",))
     assert "RESEEN_HUB_FODLER_ENDPOINT" in err
 
 
@@ -304,7 +304,7 @@ def test_the_hubs_of_the_settings_are_listed_and_not_asked(
     assert "token: set; quota: at most 5 requests in 10 s" in out
     assert "states: git-blob-sha1, sha256, xet" in out
     listed, _ = reseen(tmp_path, Nowhere(), "hubs", "--json", **small)
-    hub, mirror = objects(listed)
+    hub, mirror, _ = objects(listed)
     assert (hub["token"], mirror["token"], mirror["quota"]) == (False, True, [5, 10.0])
     assert mirror["hub"] == replica.endpoint.removeprefix("http://")
     assert mirror["refs"] is mirror["ranges"] is True

@@ -26,14 +26,19 @@ def settings(**environment: str) -> Settings:
 
 def test_the_hugging_face_hub_is_there_without_any_setting() -> None:
     plain = Settings.from_environment({})
-    assert plain.hubs == (HubSettings("huggingface", "https://huggingface.co"),)
+    hub, other = plain.hubs
+    assert hub == HubSettings("huggingface", "https://huggingface.co")
+    civitai = HubSettings("civitai", "https://civitai.com", "civitai", quota=RateLimit(2, 1.0))
+    assert other == civitai
+    assert kinds.stored_name(other) == "civitai+civitai.com"
+    assert kinds.hub_named("Civitai.com", plain) is other
     for name in ("hf", "HF", " huggingface ", "huggingface.co"):
         assert kinds.hub_named(name, plain) is plain.hubs[0]
 
 
 def test_each_hub_has_its_own_endpoint_token_and_quota() -> None:
     both = settings(HF_ENDPOINT="http://127.0.0.1:8000/", **MIRROR)
-    hub, mirror = both.hubs
+    hub, mirror, _ = both.hubs
     assert (hub.endpoint, hub.token, hub.quota) == (
         "http://127.0.0.1:8000",
         "secret-of-the-hub",
@@ -53,12 +58,12 @@ def test_each_hub_has_its_own_endpoint_token_and_quota() -> None:
 
 
 def test_a_mirror_is_never_given_the_token_of_the_hub() -> None:
-    (_, mirror) = settings(RESEEN_HUB_M_ENDPOINT="https://mirror.example").hubs
+    _, mirror, _ = settings(RESEEN_HUB_M_ENDPOINT="https://mirror.example").hubs
     assert mirror.token is None
 
 
 def test_the_first_hub_may_be_set_by_its_name_too() -> None:
-    (hub,) = settings(
+    hub, _ = settings(
         HF_ENDPOINT="https://other.example",
         RESEEN_HUB_HUGGINGFACE_ENDPOINT="https://hub.example",
         RESEEN_HUB_HUGGINGFACE_TOKEN="mine",
@@ -74,7 +79,7 @@ def test_a_name_that_is_none_is_one_error_that_lists_the_names() -> None:
     with pytest.raises(InputError) as refused:
         kinds.hub_named("civit.ai", settings(**MIRROR))
     assert str(refused.value) == (
-        "there is no hub called 'civit.ai'; known: huggingface (hf), my-mirror"
+        "there is no hub called 'civit.ai'; known: huggingface (hf), my-mirror, civitai"
     )
     assert refused.value.remedy == "For another, set RESEEN_HUB_CIVIT_AI_ENDPOINT."
 
@@ -168,7 +173,8 @@ def test_a_hub_knows_which_setting_says_its_address(name: str, variable: str) ->
     [
         (
             "https://elsewhere.example/owner/name",
-            "no hub of the settings is at elsewhere.example; known: huggingface (hf), my-mirror",
+            "no hub of the settings is at elsewhere.example; known: huggingface (hf), my-mirror, "
+            "civitai",
             "RESEEN_HUB_ELSEWHERE_EXAMPLE_ENDPOINT=https://elsewhere.example; "
             "its name is then elsewhere-example",
         ),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reseen.registry.never_read import NeverRead
     from reseen.scan.remote import RemoteFile
     from reseen.scan.target import Options, Target
+    from reseen.store.database import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -176,6 +177,16 @@ def hub_named(
         return hub
     check_endpoint(endpoint, "--endpoint")
     return replace(hub, endpoint=endpoint.strip().rstrip("/"), said_by="--endpoint")
+
+
+def hubs_in_use(settings: Settings, store: Store) -> tuple[HubSettings, ...]:
+    """The hubs that somebody chose, and of the others those at which anything was seen."""
+    from reseen.hubs.kinds import stored_name
+    from reseen.observed.hubs_seen import hubs
+
+    with store.read() as connection:
+        seen = hubs(connection)
+    return tuple(each for each in settings.hubs if each.is_chosen or stored_name(each) in seen)
 
 
 def opener(hub: HubSettings) -> Callable[[], Hub]:

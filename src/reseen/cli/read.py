@@ -23,6 +23,7 @@ from reseen.cli.hub import (
     byte_count,
     endpoint_option,
     hub_named,
+    hubs_in_use,
     opener,
     output_options,
     repo_of,
@@ -113,11 +114,11 @@ def read(
             remedy="`reseen scan folder PATH` reads every file there; git lfs pull brings those of "
             "which only a pointer is there.",
         )
-    asked = settings.hubs
-    if hub is not None or endpoint is not None:
-        asked = (hub_named(hub or HUGGING_FACE, settings, endpoint),)
     target = given.target(settings)
     with open_store(settings) as store:
+        asked = hubs_in_use(settings, store)
+        if hub is not None or endpoint is not None:
+            asked = (hub_named(hub or HUGGING_FACE, settings, endpoint),)
         if given.removal is not None:
             with store.read() as connection:
                 by_id(connection, given.removal)  # a mistyped id is an error, and nothing to read

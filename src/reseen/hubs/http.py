@@ -87,6 +87,8 @@ class ClientOptions:
     """A limit of our own, besides the server's."""
     said_by: str = ""
     """What says the server's address, for messages: as in `HubSettings`."""
+    contact: str = ""
+    """Whom the hub's people can write to: said with each request, where there is one."""
     transport: httpx2.AsyncBaseTransport | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -150,7 +152,7 @@ class Http:
             ),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
-            headers={"User-Agent": "reseen"},
+            headers={"User-Agent": _user_agent(options.contact)},
         )
 
     @property
@@ -171,14 +173,18 @@ class Http:
         *,
         simpler: str | None = None,
         attempts: int | None = None,
+        body: bytes | None = None,
     ) -> HubResponse:
-        """GET of the API. Raises AnswerTooBig beyond `MOST_JSON` bytes.
+        """GET of the API; POST of `body` (JSON), where there is one, which goes to the endpoint and
+        is led nowhere else. Raises AnswerTooBig beyond `MOST_JSON` bytes.
 
         `simpler`: a query that is asked once in the place of `query` where the hub has troubles
         (5xx) with that, time and again: an answer's `query` says which it is to. `attempts`: no
         more than these.
         """
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         tried, troubled = 0, False
 
         async def attempt() -> HubResponse:
@@ -188,7 +194,7 @@ class Http:
             asked = simpler if turn and simpler is not None else query
             url = self._url(f"{path}?{asked}" if asked else path)
             try:
-                response = await self._get(url, headers)
+                response = await self._get(url, headers, body)
             except _Again as again:
                 troubled = again.final.unexplained
                 raise
@@ -341,13 +347,16 @@ class Http:
             return done
         raise HubBusy("the hub broke off a file, and cannot go on in its middle")
 
-    async def _get(self, url: httpx2.URL, headers: dict[str, str]) -> httpx2.Response:
-        """A 2xx or 416 answer, its body unread; redirects are followed. To be closed."""
+    async def _get(
+        self, url: httpx2.URL, headers: dict[str, str], body: bytes | None = None
+    ) -> httpx2.Response:
+        """A 2xx or 416 answer, its body unread; redirects are followed, but not with a body. To be
+        closed."""
         trusted = True  # once led elsewhere, a chain of redirects is not given the token again
         for _ in range(MOST_REDIRECTS + 1):
             own = self._is_own(url)
             trusted = trusted and own
-            response = await self._send(url, headers, own, trusted)
+            response = await self._send(url, headers, own, trusted, body)
             if response.status_code in (200, 206):
                 return response
             if response.status_code == 416 and "Range" in headers:
@@ -360,14 +369,22 @@ class Http:
                 await response.aclose()
             if response.status_code not in (301, 302, 303, 307, 308):
                 raise self._failure(response, own)
+            if body is not None:
+                raise HubGarbage("the hub leads a question elsewhere, where it is not asked")
             url = redirected(url, response.headers.get("Location", ""))
         raise HubGarbage("the hub redirects in a circle")
 
     async def _send(
-        self, url: httpx2.URL, headers: dict[str, str], own: bool, trusted: bool
+        self,
+        url: httpx2.URL,
+        headers: dict[str, str],
+        own: bool,
+        trusted: bool,
+        body: bytes | None,
     ) -> httpx2.Response:
         """One request, once its quota has room. `own`: to the endpoint's origin."""
-        request = self._client.build_request("GET", url, headers=headers)
+        method = "GET" if body is None else "POST"
+        request = self._client.build_request(method, url, headers=headers, content=body)
         if trusted and self._token:
             request.headers["Authorization"] = f"Bearer {self._token}"
         slot = await self._quota.enter(self._kind(url)) if own else None
@@ -468,6 +485,11 @@ class Http:
         if path.startswith("/api/") and not path.startswith("/api/resolve-cache/"):
             return "api"
         return "resolvers" if "resolve" in path else "pages"
+
+
+def _user_agent(contact: str) -> str:
+    plain = contact.isascii() and contact.isprintable() and not set("()") & set(contact)
+    return f"reseen ({contact})" if contact and plain else "reseen"
 
 
 _PLAIN = {"Accept-Encoding": "identity"}

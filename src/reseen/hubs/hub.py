@@ -11,11 +11,12 @@ each time. What every visitor sees of a repository is called "main" at every hub
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
+from reseen.errors import HubMissing
 from reseen.files.source import Range, Reader
 from reseen.files.system_limits import limits
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
@@ -30,6 +31,18 @@ NOT_ALL_REFS = "repositories of which not all branches, proposals and history we
 BY_NAME = "commits as such: this hub lists files by a branch's name alone"
 GATED_HISTORY = "gated repositories of which only what stands now is shown"
 """What problems are counted as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Askable:
+    """How a hub can be asked by hash: what of the registry is sent out, and to whom it is said."""
+
+    digest: DigestKind
+    """Which digests are sent: these, and nothing else of a removal."""
+    most: int
+    """Digests that one question takes."""
+    documented: bool
+    """Its makers say how it is asked; otherwise that may change any day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,8 @@ class Abilities:
     access: bytes | None = None
     """By which token it is asked, as `Repository.seen_as`: it may say more than it says to
     strangers. None: as a stranger."""
+    askable: Askable | None = None
+    """It says where a digest stands, without being walked: it is an `AskableHub`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,8 @@ class RepositoryPage:
     """Opaque; give it back to get the next page. None: that was the last."""
     problems: tuple[Problem, ...] = ()
     """Entries of the page that could not be read."""
+    files: Mapping[str, FilesPage] = field(default_factory=dict)
+    """By repository's id: all its files, where the list says them. Nobody asks for these again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +121,17 @@ class Revisions:
     """All versions of a repository that can be had: its refs and its history."""
 
     revisions: tuple[Revision, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ByHash:
+    """A part of what a hub says to a question by hash."""
+
+    found: tuple[tuple[Repository, FilesPage], ...] = ()
+    """Repositories in which something stands that was asked for, each with all its files."""
+    absent: frozenset[bytes] = frozenset()
+    """Digests of which the hub says that no file there has them."""
     problems: tuple[Problem, ...] = ()
 
 
@@ -162,6 +190,23 @@ class Hub(Protocol):
         """The whole artifact in order. Raises HubGarbage past `limit` bytes."""
 
     async def close(self) -> None: ...
+
+
+class AskableHub(Hub, Protocol):
+    """A hub that says by digest what stands there (`Abilities.askable`)."""
+
+    def ask(self, digests: Sequence[bytes]) -> AsyncIterator[ByHash]:
+        """Where files with these digests stand, at most `Askable.most`, in parts: what came before
+        an error holds. Sends out the digests and nothing else; what it says is declared."""
+
+
+def askable(hub: Hub) -> AskableHub:
+    """The same hub, to be asked by hash. Raises HubMissing where it cannot be."""
+    if hub.abilities.askable is None:
+        raise HubMissing(
+            "this hub cannot be asked by hash", remedy="`reseen hubs` shows what each can do."
+        )
+    return cast(AskableHub, hub)
 
 
 async def drive(hub: Hub, artifact: Artifact, reader: Reader[T]) -> T:

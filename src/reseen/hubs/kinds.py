@@ -13,14 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reseen.errors import InputError, SettingsError
+from reseen.errors import HubMissing, InputError, SettingsError
 from reseen.hubs.addresses import Addresses, Named, is_host
+from reseen.hubs.civitai_addresses import CivitaiAddresses
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
 from reseen.records import Sighting
-from reseen.settings import HUGGING_FACE, HubSettings, Settings
+from reseen.settings import CIVITAI, HUGGING_FACE, HubSettings, Settings
 
 if TYPE_CHECKING:
-    from reseen.hubs.hub import Hub
+    from reseen.hubs.hub import Askable, Hub
 
 FOLDER = "folder"
 """What the store calls a folder on disk: a hub without addresses."""
@@ -35,6 +36,8 @@ class HubKind:
     """By host."""
     opened: Callable[[HubSettings], Hub]
     """Inside a running event loop; to be closed."""
+    askable: Callable[[], Askable] | None = None
+    """How it is asked by hash, where it can be: known without opening one."""
 
 
 def _hugging_face(hub: HubSettings) -> Hub:
@@ -45,8 +48,26 @@ def _hugging_face(hub: HubSettings) -> Hub:
     return HuggingFace(hub.endpoint, hub.token, options)
 
 
+def _civitai(hub: HubSettings) -> Hub:
+    from reseen.hubs.civitai import Civitai
+    from reseen.hubs.http import ClientOptions
+
+    options = ClientOptions(quota=hub.quota, said_by=hub.said_by, contact=hub.contact)
+    return Civitai(hub.endpoint, hub.token, options)
+
+
+def _civitai_by_hash() -> Askable:
+    from reseen.hubs.civitai import ASKABLE
+
+    return ASKABLE
+
+
 KINDS: Mapping[str, HubKind] = {
-    kind.name: kind for kind in (HubKind(HUGGING_FACE, HuggingFaceAddresses, _hugging_face),)
+    kind.name: kind
+    for kind in (
+        HubKind(HUGGING_FACE, HuggingFaceAddresses, _hugging_face),
+        HubKind(CIVITAI, CivitaiAddresses, _civitai, _civitai_by_hash),
+    )
 }
 ALIASES = {"hf": HUGGING_FACE}
 
@@ -102,6 +123,16 @@ def _address_for_a_hub(given: str, settings: Settings, names: str) -> InputError
 def open_hub(hub: HubSettings) -> Hub:
     """The hub itself: inside a running event loop; to be closed. Raises SettingsError."""
     return _kind(hub).opened(hub)
+
+
+def askable_of(hub: HubSettings) -> Askable:
+    """How a hub is asked by hash. Raises HubMissing where it cannot be, and SettingsError."""
+    by_hash = _kind(hub).askable
+    if by_hash is None:
+        raise HubMissing(
+            f"{hub.name} cannot be asked by hash", remedy="`reseen hubs` shows what each can do."
+        )
+    return by_hash()
 
 
 def stored_name(hub: HubSettings) -> str:

@@ -44,7 +44,8 @@ def shown(request: Request, service: Served, who: Reader, form: SentForm) -> Res
     with service.store.read() as connection:
         ever = any_at_all(connection)
         lists = list_looks.freshness(connection)
-        hubs = dict.fromkeys(stored_name(hub) for hub in service.settings.hubs)
+        chosen = [hub for hub in service.settings.hubs if hub.is_chosen]
+        hubs = dict.fromkeys(stored_name(hub) for hub in chosen)
         hubs |= dict.fromkeys(hubs_seen.hubs(connection))
         asked = jobs.every(connection, most=JOBS)
         by_week = overview.weeks(connection, at)
