@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from reseen.hubs.hub import RepositoryPage, Revisions
+from reseen.hubs.hub import FilesPage, RepositoryPage, Revisions
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, sightings, walks
 from reseen.observed.readings import File, ReadSoFar, read_so_far
@@ -53,7 +53,7 @@ from reseen.scan.read_result import BLIND
 from reseen.scan.record import record
 from reseen.scan.signs import signs_of
 from reseen.scan.target import as_asked, strongest
-from reseen.scan.visit import Visit
+from reseen.scan.visit import Visit, stated
 
 GAVE_UP = "no usable answer after several attempts"
 UNREADABLE = "files that could not be read"
@@ -246,6 +246,7 @@ def _list(
         skipped[counted] = skipped.get(counted, 0) + 1
     work: list[Work] = []
     late: dict[int, int] = {}
+    told = Coverage()
     hints = scan.index().known.hints_of_listing
     remembered = known_commits.remember(connection, page.repositories, at)
     new = scan.own.take(connection, remembered)
@@ -270,10 +271,16 @@ def _list(
             unchanged += fresh
             if _is_late(scan, each.walked):
                 late[each.pk] = priority
+        elif repository.id in page.files and repository.sha is not None:
+            files = page.files[repository.id]
+            told = scan_rows.plus(told, _take_files(connection, scan, batch, repository, files))
+            batch.behind = True
+            if not scan.target.is_whole_hub:  # of that, all is listed first: accounts come with it
+                late[each.pk] = priority
         elif repository.sha is not None:
             commit = queued.get((each.pk, commit_key(repository.sha)), repository.sha)
-            told = signs_of(repository, hinted)
-            work.append(Work(each.pk, Task.FILES, priority, commit, "main", signs=told))
+            signs = signs_of(repository, hinted)
+            work.append(Work(each.pk, Task.FILES, priority, commit, "main", signs=signs))
         if beside_main or (each.standing and scan.asked.follow & REFS and scan.options.again):
             work.append(Work(each.pk, Task.REFS, priority))
         if each.standing and scan.options.again and not scan.target.everything:
@@ -288,7 +295,22 @@ def _list(
     if part.subject is None and page.cursor is None and scan.target.is_ordered:
         batch.new_parts |= scan_rows.order_if_listed(connection, scan.pk)
     owe(connection, scan, batch, late, at)
-    return Coverage(listed=listed, unchanged=unchanged, skipped=skipped)
+    return scan_rows.plus(told, Coverage(listed=listed, unchanged=unchanged, skipped=skipped))
+
+
+def _take_files(
+    connection: Connection, scan: ScanFacts, batch: Batch, repository: Repository, files: FilesPage
+) -> Coverage:
+    """Store the files of a repository that the list itself says: nobody asks for them. What they
+    are to be read for is owed from then on."""
+    visit = stated(scan.index().known, repository, files)
+    since = scan.started_at
+    recorded = record(connection, visit, scan.pk, since=since, asked=scan.asked, version=0)
+    batch.found += [sightings.by_id(connection, each) for each in recorded.new]
+    if recorded.new:
+        batch.accounts.add(repository.author)
+    skipped = {counted or UNREADABLE: times for counted, times in recorded.problems.items()}
+    return Coverage(walked=1, artifacts=len(visit.seen), skipped=skipped)
 
 
 def _with_refs(connection: Connection, scan: ScanFacts, part: scan_rows.Part) -> bool:

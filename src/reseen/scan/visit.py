@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reseen.errors import FileError, HubBusy, HubGarbage, bulkhead
-from reseen.hubs.hub import BY_NAME, Revision
+from reseen.hubs.hub import BY_NAME, FilesPage, Revision
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import content, text
 from reseen.observed.blind_spots import ORDINARY
@@ -145,6 +145,23 @@ def declared(context: ReadContext, files: CommitFiles) -> Visit:
     """What the listing alone proves, as a visit that is not complete."""
     visited = _conclude(context, files, {})
     return replace(visited, problems=(), skipped={}, complete=False)
+
+
+def stated(known: RegistryIndex, repository: Repository, files: FilesPage) -> Visit:
+    """What a hub says of all files of a repository without being asked for them one repository at a
+    time (a list with files, an answer by hash), as a visit in which nothing was read."""
+    seen: list[ArtifactResult] = []
+    problems = list(files.problems)
+    for artifact in files.artifacts:
+        try:
+            with bulkhead():
+                seen.append(conclude(artifact, known.match(artifact), known, NOT_READ))
+        except FileError as e:
+            problems.append(Problem(where(artifact), str(e), e.remedy))
+    revision = Revision("main", repository.sha or "main")
+    certain = files.certain and repository.sha is not None
+    told = (repository, revision, tuple(seen), tuple(problems))
+    return Visit(*told, certain=certain)
 
 
 async def examine(context: ReadContext, files: CommitFiles) -> Visit:
