@@ -188,6 +188,7 @@ VERBS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Each verb that reads the store, as it is tried."""
 NO_WAY_OUT = {
     "scan HUB": "says sightings, as `sightings` does",
+    "ask": "says sightings, as `sightings` does",
     "watch": "says sightings, as `sightings` does",
     "read": "says sightings, as `sightings` does",
     "recheck": "says sightings, as `sightings` does",

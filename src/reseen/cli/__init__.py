@@ -51,6 +51,7 @@ class Root(LazyGroup):
         "watch": ("reseen.cli.watch:watch", "Keep scanning a hub for what is new or changed."),
         "read": ("reseen.cli.read:read", "Read known copies that are not read yet."),
         "recheck": ("reseen.cli.recheck:recheck", "Check whether known sightings are still there."),
+        "ask": ("reseen.cli.ask:ask", "Ask a hub by hash where copies stand."),
         "hubs": ("reseen.cli.hubs:hubs", "List the hubs of the settings."),
         "sightings": ("reseen.cli.sightings:sightings", "List what was found."),
         "sighting": ("reseen.cli.sightings:sighting", "Show one sighting with all its evidence."),

@@ -1,4 +1,4 @@
-"""`reseen hubs`: which hubs the settings name, and what each can do."""
+"""`reseen hubs`: which hubs there are, what each can do, and what it is asked for by hash."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reseen.cli.common import emit, json_option, say
-from reseen.settings import Settings
+from reseen.cli.common import db_option, emit, json_option, look_into, say, settings_for
+from reseen.errors import StoreMissing
 from reseen.texts import visible
 
 if TYPE_CHECKING:
-    from reseen.hubs.hub import Abilities
-    from reseen.settings import HubSettings
+    from collections.abc import Mapping
+
+    from reseen.hubs.hub import Abilities, Askable
+    from reseen.operations.asking import Asks
+    from reseen.settings import HubSettings, Settings
 
 ABLE = {
     "lists": "lists its repositories",
@@ -25,23 +28,37 @@ ABLE = {
 """What a hub can do (`hubs.hub.Abilities`), in words."""
 
 
+SENT = {
+    "all": "of all removals in force, but for the class that is never read",
+    "origin": "of rows of lists whose former link is there, and no others",
+}
+"""What a hub is asked for (`operations.asking.Asks`), in words."""
+
+
 @click.command()
+@db_option
 @json_option
-def hubs(as_json: bool) -> None:
-    """List the hubs that the settings name, with what each can do. Asks none of them."""
+def hubs(db: str | None, as_json: bool) -> None:
+    """List the hubs, with what each can do and what it is asked for by hash. Asks none of them."""
     from reseen.hubs.kinds import names_of, stored_name
 
-    for hub in Settings.from_environment().hubs:
+    settings = settings_for(db)
+    asks = _asks(settings)
+    for hub in settings.hubs:
         able = asyncio.run(_abilities(hub))
         digests = sorted(kind.label for kind in able.digests)
         can = {name: getattr(able, name) for name in ABLE}
+        by_hash, asked = able.askable, asks[stored_name(hub)]
         if as_json:
             emit(
                 {"name": hub.name, "hub": stored_name(hub), "kind": hub.kind}
                 | {"endpoint": hub.endpoint, "token": hub.token is not None}
                 | {"quota": None if hub.quota is None else [hub.quota.requests, hub.quota.seconds]}
                 | can
-                | {"digests": digests}
+                | {"digests": digests, "by_hash": by_hash is not None}
+                | {"asked_for": asked.value if by_hash else None}
+                | {"sends": by_hash.digest.label if by_hash else None}
+                | {"documented": by_hash.documented if by_hash else None}
             )
             continue
         say(f"{visible(names_of(hub))}  {visible(hub.endpoint)}")
@@ -50,6 +67,29 @@ def hubs(as_json: bool) -> None:
             if said := [ABLE[name] for name, able_to in can.items() if able_to is yes]:
                 say(f"  {word}: {', '.join(said)}")
         say(f"  states: {', '.join(digests) or 'no digests'}")
+        if by_hash is not None:
+            say(f"  by hash: {_by_hash(by_hash, asked)}")
+
+
+def _asks(settings: Settings) -> Mapping[str, Asks]:
+    """What each hub is asked for, by what the store calls it; where there is no store, as usual."""
+    from reseen.hubs.kinds import stored_name
+    from reseen.operations.asking import Asks, asks_of
+
+    names = [stored_name(hub) for hub in settings.hubs]
+    try:
+        with look_into(settings) as store, store.read() as connection:
+            return {name: asks_of(connection, name) for name in names}
+    except StoreMissing:
+        return dict.fromkeys(names, Asks.ORIGIN)
+
+
+def _by_hash(able: Askable, asks: Asks) -> str:
+    sends = "nothing: it is switched off"
+    if asks.value != "nothing":
+        sends = f"`reseen ask` sends {able.digest.label} digests {SENT[asks]}"
+    undocumented = "" if able.documented else "; its makers document none of this: it may change"
+    return f"{sends}{undocumented}"
 
 
 async def _abilities(hub: HubSettings) -> Abilities:

@@ -486,6 +486,20 @@ def artifact_pk(connection: Connection, sighting: str) -> int:
     return int(_own_row(connection, sighting).artifact_pk)
 
 
+def standing_with(connection: Connection, hub: str, sha256s: Collection[bytes]) -> list[str]:
+    """Sightings (by id) at a hub that are not gone, of files of which the hub stated these."""
+    s, a, r = schema.sightings.c, schema.artifacts.c, schema.repositories.c
+    query = (
+        select(s.id)
+        .join(schema.artifacts, a.pk == s.artifact_pk)
+        .join(schema.repositories, r.pk == a.repository_pk)
+        .where(r.hub == hub, s.state.not_in([state.value for state in GONE]))
+        .order_by(s.pk)
+    )
+    chosen = (query.where(a.sha256.in_(some)) for some in chunks(sorted(sha256s)))
+    return [id for each in chosen for id in connection.scalars(each)]
+
+
 def answered(
     connection: Connection,
     sighting: str,

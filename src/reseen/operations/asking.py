@@ -1,0 +1,170 @@
+"""A hub is asked by hash where copies of removals stand, and what follows from its answers.
+
+A question tells a hub what is hunted. Of a row whose former link is at the hub itself it learns
+nothing by that, and is asked unless somebody switched that off; for all else an administrator
+switches it on. What the audit log said last of a hub is the switch: nothing else keeps it. Each
+question has its line before it is put: what could not be recorded is not asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection
+
+from reseen.errors import Conflict
+from reseen.hubs.hub import Hub
+from reseen.hubs.kinds import askable_of, stored_name
+from reseen.operations import scans
+from reseen.operations.consequences import Followed
+from reseen.registry import to_ask
+from reseen.registry.to_ask import ToAsk
+from reseen.scan import by_hash
+from reseen.scan.by_hash import AskedByHash, Report
+from reseen.settings import HubSettings
+from reseen.store import audit, links
+from reseen.store.audit import Act
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
+
+LISTED, ASKED = "asking-list", "asked"
+"""What it calls the removals that a switch is of, and a question."""
+_IDS = 400
+"""Ids of removals in one line of the log."""
+_LISTS = 50
+"""Lists that a line names."""
+
+
+class Asks(StrEnum):
+    """What a hub is asked for."""
+
+    ORIGIN = "origin"
+    """Rows whose former link is there: as long as nobody said otherwise."""
+    ALL = "all"
+    """All removals in force."""
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """How asking a hub was switched."""
+
+    asks: Asks
+    digests: int
+    removals: int
+
+
+@dataclass(frozen=True, slots=True)
+class HubAsked:
+    """What came of asking a hub."""
+
+    asks: Asks
+    digests: int
+    """That were to be asked for."""
+    came: AskedByHash
+    followed: Followed
+
+
+def switch(store: Store, hub: HubSettings, asks: Asks, *, actor: str | None = None) -> Switched:
+    """An administrator says what a hub is asked for from now on. The log says how many removals
+    that is of today, and which. Raises HubMissing where the hub cannot be asked."""
+    askable_of(hub)
+    name = stored_name(hub)
+    with store.write() as connection:
+        wanted = _wanted(connection, hub, asks)
+        ids = wanted.ids(connection)
+        told: dict[str, str | int | None] = {
+            "digests": len(wanted.removals),
+            "removals": len(ids),
+            "lists": _lists(wanted),
+        }
+        acts = [Act(f"asking-{asks}", name, actor, told)]
+        for start in range(0, len(ids), _IDS):
+            some = ids[start : start + _IDS]
+            acts.append(Act(LISTED, name, actor, {"from": start + 1, "removals": " ".join(some)}))
+        audit.append(connection, acts)
+    return Switched(asks, len(wanted.removals), len(ids))
+
+
+def asks_of(connection: Connection, hub: str) -> Asks:
+    """What a hub (as the store calls it) is asked for: what was said last."""
+    said = [
+        line
+        for asks in Asks
+        for line in audit.latest(connection, {"action": f"asking-{asks}", "subject": hub}, most=1)
+    ]
+    if not said:
+        return Asks.ORIGIN
+    last = max(said, key=lambda line: line.number)
+    return Asks(last.action.removeprefix("asking-"))
+
+
+def ask(
+    store: Store,
+    keyring: Keyring | None,
+    hub: HubSettings,
+    open_hub: Callable[[], Hub],
+    *,
+    report: Report | None = None,
+    actor: str | None = None,
+) -> HubAsked:
+    """Ask a hub for what it may be asked for. Raises Conflict where that was switched off, and
+    HubMissing where it cannot be asked."""
+    askable_of(hub)
+    with store.read() as connection:
+        asks = asks_of(connection, stored_name(hub))
+        wanted = _wanted(connection, hub, asks)
+    if asks is Asks.NOTHING:
+        raise Conflict(
+            f"asking {hub.name} is switched off",
+            remedy=f"An administrator switches it on: reseen ask {hub.name} --allow",
+        )
+    since = scans.begin(store)
+    try:
+        came = by_hash.ask(
+            store, keyring, open_hub, _questions(store, hub, asks, wanted, actor), report
+        )
+    finally:
+        followed = scans.end(store, since)
+    return HubAsked(asks, len(wanted.removals), came, followed)
+
+
+def _questions(
+    store: Store, hub: HubSettings, asks: Asks, wanted: ToAsk, actor: str | None
+) -> Iterator[list[bytes]]:
+    """The digests of each question, once its line is written. A class that was said since the last
+    one counts; so does a switch."""
+    name, most = stored_name(hub), askable_of(hub).most
+    left = sorted(wanted.removals)  # by value: the order tells nothing
+    for start in range(0, len(left), most):
+        with store.write() as connection:
+            if asks_of(connection, name) is not asks:
+                return
+            some = left[start : start + most]
+            refused = to_ask.refused(connection, wanted.kind, some)
+            some = [digest for digest in some if digest not in refused]
+            if some:
+                count = len(wanted.ids(connection, some))
+                audit.write(connection, ASKED, name, actor=actor, digests=len(some), removals=count)
+        yield some
+
+
+def _wanted(connection: Connection, hub: HubSettings, asks: Asks) -> ToAsk:
+    kind = askable_of(hub).digest
+    if asks is Asks.NOTHING:
+        return ToAsk(kind)
+    return to_ask.to_ask(connection, kind, _site(hub) if asks is Asks.ORIGIN else None)
+
+
+def _site(hub: HubSettings) -> str:
+    """What a former link at this hub has for its site."""
+    return links.normal_site(urlsplit(hub.endpoint).hostname or "")
+
+
+def _lists(wanted: ToAsk) -> str:
+    most = sorted(wanted.lists.items(), key=lambda each: -each[1])
+    told = [f"{name} ({count:,})" for name, count in most[:_LISTS]]
+    return ", ".join([*told, *["and others"] * (len(most) > _LISTS)])
