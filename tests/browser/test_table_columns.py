@@ -48,9 +48,13 @@ MEASURE = """() => {
   for (const id of document.querySelectorAll('code.id, time, td.n, .tag')) {
     if (!seen(id) || clip(id) || id.querySelector('br')) continue
     if (id.innerText.trim().length < 40 && lines(id) > 1) say('over two lines', id)
-    const column = id.closest('td, th, li[data-row] > div')
-    const edge = column && column !== id ? column.getBoundingClientRect().right + 1 : Infinity
-    if (id.getBoundingClientRect().right > edge) say('over the next column', id)
+  }
+  for (const column of document.querySelectorAll('td, th, li[data-row] > div')) {
+    const edge = column.getBoundingClientRect().right + 1
+    for (const inner of column.querySelectorAll('*')) {
+      if (!seen(inner) || clip(inner) || inner.matches('svg *')) continue
+      if (inner.getBoundingClientRect().right > edge) say('over the next column', inner)
+    }
   }
   const scrolls = 'select, input, textarea, svg *, .letter, .wide'
   for (const element of document.querySelectorAll('main *')) {
