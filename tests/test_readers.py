@@ -20,7 +20,7 @@ READS = {
     *("drive", "look_inside", "read_listing", "read_sketch", "read_rows"),
     *("read_files", "fingerprint", "digests_alone", "fingerprint_of", "read_upload"),
     *("listing_of", "sketch_of", "plan_of", "embedding_of"),
-    *("checkpoint_of", "read_base", "read_weights", "read_against"),
+    *("weights_of", "read_base", "read_chosen", "read_against"),
     *("Fingerprinter", "WholeFile", "LocalFile", "Sketcher"),
     *("read_stream", "with_members", "with_parts"),
 }
@@ -53,20 +53,12 @@ THROUGH: dict[Place, Place] = {
     ("scan/archive_at_hub.py", "_read_wanted"): ("scan/archive_at_hub.py", "read_members"),
     # a checkpoint here
     ("match/checkpoints.py", "read_base"): ("operations/bases.py", "add"),
-    ("match/checkpoints.py", "read_base.reading"): ("match/checkpoints.py", "read_base"),
-    ("match/checkpoints.py", "_read"): ("match/checkpoints.py", "read_against"),
-    ("match/checkpoints.py", "read_against"): (
-        *("operations/checkpoints.py", "CheckpointReader._against"),
-    ),
-    ("operations/checkpoints.py", "CheckpointReader._against.reading"): (
-        *("operations/checkpoints.py", "CheckpointReader._against"),
-    ),
     # a file that a person names at a hub
     ("scan/remote.py", "listing_of"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "listing_of.read"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "_planned"): ("scan/remote.py", "_with_artifact"),
-    ("scan/remote.py", "checkpoint_of"): ("scan/remote.py", "_with_artifact"),
-    ("scan/remote.py", "checkpoint_of.read"): ("scan/remote.py", "_with_artifact"),
+    ("scan/remote.py", "weights_of"): ("scan/remote.py", "_with_artifact"),
+    ("scan/remote.py", "weights_of.read"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "sketch_of"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "sketch_of.read"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "embedding_of"): ("scan/remote.py", "_with_artifact"),

@@ -22,7 +22,6 @@ from tests.match.checkpoints_made import (
 from tests.match.merges import stranger
 from tests.match.updates import sketched
 
-from reseen.fingerprints.local import checkpoint_of
 from reseen.fingerprints.sketch import decode
 from reseen.match.calibration import Background
 from reseen.match.checkpoint_parts import (
@@ -34,6 +33,7 @@ from reseen.match.checkpoints import (
     AgainstBases,
     KnownBase,
     between,
+    here,
     read_against,
     read_base,
 )
@@ -67,8 +67,7 @@ def decoys(like: KnownSketch, count: int = 205) -> list[KnownSketch]:
 
 
 def against(folder: Path, weights: Weights, dtype: str, known: list[KnownBase]) -> AgainstBases:
-    path = written(folder, weights, dtype)
-    found = checkpoint_of(path, lambda made: read_against(made, known, KEY))
+    found = read_against(here(written(folder, weights, dtype)), known, KEY)
     assert found is not None
     return found
 
@@ -190,5 +189,4 @@ def test_an_unknown_base_is_said_and_gives_no_verdict(tmp_path: Path) -> None:
 def test_an_adapter_is_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "adapter.safetensors"
     path.write_bytes(as_adapter(person(7)))
-    known = [known_base(tmp_path, base())]
-    assert checkpoint_of(path, lambda made: read_against(made, known, KEY)) is None
+    assert read_against(here(path), [known_base(tmp_path, base())], KEY) is None

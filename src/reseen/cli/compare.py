@@ -16,14 +16,15 @@ from reseen.errors import FileError, InputError
 from reseen.texts import visible
 
 if TYPE_CHECKING:
-    from reseen.files.source import Reader
+    from collections.abc import Callable
+
     from reseen.fingerprints.rows import EmbeddingRows
     from reseen.fingerprints.sketch import Sketch
     from reseen.fingerprints.sketcher import Sketched
+    from reseen.fingerprints.weight_sketch import LayerChoice, WeightSketch, WeightsRead
     from reseen.match.compare import Background, Comparison
     from reseen.match.parts import MergePart
     from reseen.match.same import SameContent
-    from reseen.operations.checkpoints import ReadsCheckpoint
     from reseen.updates.whole_weights import WeightsPlan
 
 _EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt")
@@ -279,15 +280,15 @@ def _tell_checkpoint(
     from reseen.cli.findings import checkpoint_fields
     from reseen.operations.checkpoints import CheckpointReader
 
-    read, most = _checkpoint_reader(b, endpoint)
+    source, most = _checkpoint_source(b, endpoint)
     with about(b):
-        if read(_header_alone) is None:
+        if source(_NoLayers()) is None:
             return
     first = _sketched(a, endpoint)
     if first.sketch is None:
         return
     with look_into(settings_for(db)) as store, about(b):
-        seen = CheckpointReader(store).compared(first.sketch.encode(), read, most=most)
+        seen = CheckpointReader(store).compared(first.sketch.encode(), source, most=most)
     if seen is None:
         return
     if seen.base is None:
@@ -315,24 +316,30 @@ def _tell_checkpoint(
     finish(ExitCode.MATCH if sure else ExitCode.DONE)
 
 
-def _checkpoint_reader(given: str, endpoint: str | None) -> tuple[ReadsCheckpoint, int | None]:
+def _checkpoint_source(
+    given: str, endpoint: str | None
+) -> tuple[Callable[[LayerChoice], WeightsRead | None], int | None]:
     """What reads a checkpoint, and how many layers of it at most."""
     from reseen.cli.hub import never_read, remote_file
 
     if (remote := remote_file(given, endpoint)) is not None:
         from reseen.match.checkpoints import MOST_AT_HUB
-        from reseen.scan.remote import checkpoint_of
+        from reseen.scan.remote import weights_of
 
-        return partial(checkpoint_of, *remote, never_read()), MOST_AT_HUB
-    from reseen.fingerprints.local import checkpoint_of as checkpoint_of_local
+        return partial(weights_of, *remote, never_read()), MOST_AT_HUB
+    from reseen.fingerprints.local import weights_of as weights_of_local
 
-    return partial(checkpoint_of_local, Path(given)), None
+    return partial(weights_of_local, Path(given)), None
 
 
-def _header_alone(made: WeightsPlan) -> Reader[bool]:
-    """Reads nothing but that it is a checkpoint."""
-    yield from ()
-    return True
+class _NoLayers:
+    """Nothing but the header."""
+
+    def first(self, plan: WeightsPlan) -> WeightsPlan:
+        return replace(plan, modules=(), marks=())
+
+    def rest(self, first: WeightSketch) -> None:
+        return None
 
 
 def _tell_rows(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from reseen.errors import FileError, bulkhead
 from reseen.files.containers import read_listing
-from reseen.files.source import LocalFile, Range, Reader, run
+from reseen.files.source import LocalFile, Range, run
 from reseen.files.system_limits import limits
 from reseen.files.tensors import Listing
 from reseen.fingerprints.config import config_beside
@@ -16,11 +14,10 @@ from reseen.fingerprints.digests import look_inside
 from reseen.fingerprints.known_bogus import why_no_model
 from reseen.fingerprints.rows import EmbeddingRows, read_rows
 from reseen.fingerprints.sketcher import Sketched, read_sketch
+from reseen.fingerprints.weight_sketch import LayerChoice, Progress, WeightsRead, read_chosen
 from reseen.records import Fingerprint
 from reseen.updates.plan import Plan, plan
-from reseen.updates.whole_weights import WeightsPlan, plan_weights
-
-T = TypeVar("T")
+from reseen.updates.whole_weights import plan_weights
 
 
 def trouble_of(path: Path) -> str | None:
@@ -56,8 +53,11 @@ def plan_of(path: Path) -> tuple[Listing, Plan]:
         return listing, plan(listing, config_beside(path))
 
 
-def checkpoint_of(path: Path, reading: Callable[[WeightsPlan], Reader[T]]) -> T | None:
-    """What `reading` makes of a checkpoint here; None for what is none. Raises FileError."""
+def weights_of(
+    path: Path, choice: LayerChoice, progress: Progress | None = None
+) -> WeightsRead | None:
+    """The sketch of a checkpoint's weights, of the layers that are chosen; None for what is none.
+    `progress`: is told bytes as they are read. Raises FileError."""
     with bulkhead(), LocalFile(path) as source, limits(source.size):
         made = plan_weights(run(source, read_listing(source.size)))
-        return None if made is None else run(source, reading(made))
+        return None if made is None else run(source, read_chosen(made, choice, progress))

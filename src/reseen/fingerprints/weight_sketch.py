@@ -12,9 +12,10 @@ Reads a module at a time, some rows of it at a time, and keeps nothing of the we
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Protocol
 
 import numpy as np
 from blake3 import blake3
@@ -152,13 +153,32 @@ Progress = Callable[[int], None]
 """Is told bytes that were read."""
 
 
-def read_weights(
-    plan: WeightsPlan, only: Iterable[str] | None = None, progress: Progress | None = None
+class LayerChoice(Protocol):
+    """Which layers of a checkpoint are read."""
+
+    def first(self, plan: WeightsPlan) -> WeightsPlan:
+        """What of a checkpoint's plan is read first."""
+
+    def rest(self, first: WeightSketch) -> WeightsPlan | None:
+        """What besides, now that this is known; None: nothing."""
+
+
+def read_chosen(
+    plan: WeightsPlan, choice: LayerChoice, progress: Progress | None = None
 ) -> Reader[WeightsRead]:
-    """The sketch of all modules of a plan, or of those named. Ranges come in the order of the file.
-    A module that cannot be read is left out, with the reason."""
-    wanted = None if only is None else frozenset(only)
-    modules = [m for m in plan.modules if wanted is None or m.name in wanted]
+    """The sketch of the layers that are chosen."""
+    read = yield from read_weights(choice.first(plan), progress)
+    more = choice.rest(read.sketch)
+    if more is None:
+        return read
+    besides = yield from read_weights(more, progress)
+    return WeightsRead(joined(read.sketch, besides.sketch), read.left_out | besides.left_out)
+
+
+def read_weights(plan: WeightsPlan, progress: Progress | None = None) -> Reader[WeightsRead]:
+    """The sketch of all modules of a plan. Ranges come in the order of the file. A module that
+    cannot be read is left out, with the reason."""
+    modules = plan.modules
     made: dict[int, _Made] = {}
     left_out: dict[str, int] = {}
     budget = TWICE * distinct_bytes([(module,) for module in modules])

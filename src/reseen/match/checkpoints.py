@@ -12,17 +12,17 @@ so that a few spoiled ones tell nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reseen.errors import Malformed, Unread
-from reseen.files.source import Reader
 from reseen.fingerprints.choice import ModuleOrder
-from reseen.fingerprints.local import checkpoint_of
+from reseen.fingerprints.local import weights_of
 from reseen.fingerprints.sketch import (
     MOST_MODULES,
     NUMBERS,
@@ -37,8 +37,6 @@ from reseen.fingerprints.weight_sketch import (
     WeightSketch,
     WeightsRead,
     decode,
-    joined,
-    read_weights,
 )
 from reseen.updates.whole_weights import FEWEST, WeightsPlan, may_be_one_model
 
@@ -234,17 +232,26 @@ def known_bases(stored: Iterable[tuple[str, str, bytes]]) -> list[KnownBase]:
     return found
 
 
+class _Every:
+    """All layers of a checkpoint."""
+
+    plan: WeightsPlan | None = None
+
+    def first(self, plan: WeightsPlan) -> WeightsPlan:
+        self.plan = plan
+        return plan
+
+    def rest(self, first: WeightSketch) -> None:
+        return None
+
+
 def read_base(path: Path, progress: Progress | None = None) -> WeightSketch:
     """The sketch of a base model. Raises FileError for what is no checkpoint of known layers."""
-
-    def reading(made: WeightsPlan) -> Reader[tuple[int, WeightsRead]]:
-        return made.not_read, (yield from read_weights(made, progress=progress))
-
-    told = checkpoint_of(path, reading)
-    if told is None:
+    every = _Every()
+    read = weights_of(path, every, progress)
+    if read is None or every.plan is None:
         raise Unread(f"{path.name} is no checkpoint of layers that are known here")
-    not_read, read = told
-    if not_read or read.left_out or len(read.sketch.ids) < FEWEST:
+    if every.plan.not_read or read.left_out or len(read.sketch.ids) < FEWEST:
         reasons = "; ".join(sorted(read.left_out)) or "they are packed"
         raise Unread(f"some layers of {path.name} cannot be read: {reasons}")
     return read.sketch
@@ -270,48 +277,79 @@ class AgainstBases:
     """What is missing where there is none: "bases" of the architecture, the "base", "numbers"."""
 
 
+class LayersByBase:
+    """Which layers of one checkpoint are read: a few, which the key chooses, and where these tell
+    its base all that both have, or `most` of them, which the key chooses as well. Of `most` alone
+    no small tensors are read: for each would be a request."""
+
+    def __init__(self, known: Sequence[KnownBase], key: bytes, most: int | None = None) -> None:
+        self._known, self._order, self._most = known, ModuleOrder(key), most
+        self._plan: WeightsPlan | None = None
+        self._bases: list[KnownBase] = []
+
+    def first(self, plan: WeightsPlan) -> WeightsPlan:
+        if self._most is not None:
+            plan = replace(plan, marks=())
+        self._plan = plan
+        self._bases = [
+            base
+            for base in self._known
+            if may_be_one_model(plan.architecture, base.sketch.architecture)
+        ]
+        ids = _ids(plan)
+        if not self._bases or len(ids) < FEWEST:
+            return replace(plan, modules=(), marks=())
+        return _only(plan, ids[self._order.sorted(ids)[:FIRST]])
+
+    def rest(self, first: WeightSketch) -> WeightsPlan | None:
+        nearest = which_base(first, self._bases)
+        if self._plan is None or nearest is None:
+            return None
+        both = np.intersect1d(_ids(self._plan), nearest.base.sketch.ids)
+        most = self._most
+        if self._plan.is_slow:
+            most = min(most or MOST_SLOW, MOST_SLOW)
+        chosen = both[self._order.sorted(both)[:most]]
+        return replace(_only(self._plan, np.setdiff1d(chosen, first.ids)), marks=())
+
+    def told(self, read: WeightsRead | None) -> AgainstBases | None:
+        """What the checkpoint is, by what was read of it; None for what is no checkpoint."""
+        if read is None or self._plan is None:
+            return None
+        architecture = self._plan.architecture
+        if not self._bases:
+            return AgainstBases(architecture, None, "bases")
+        if len(_ids(self._plan)) < FEWEST:
+            return AgainstBases(architecture, None, "numbers")
+        found = which_base(read.sketch, self._bases)
+        if found is None:
+            return AgainstBases(architecture, None, "base")
+        return AgainstBases(architecture, difference(read.sketch, found))
+
+
+CheckpointSource = Callable[[LayersByBase], WeightsRead | None]
+"""One file, here or at a hub: the sketch of the layers that are chosen."""
+
+
+def here(path: Path, progress: Progress | None = None) -> CheckpointSource:
+    """A file on this machine."""
+    return partial(weights_of, path, progress=progress)
+
+
 def read_against(
-    made: WeightsPlan,
-    known: Sequence[KnownBase],
-    key: bytes,
-    *,
-    most: int | None = None,
-    progress: Progress | None = None,
-) -> Reader[AgainstBases]:
-    """Reads a checkpoint by a few layers, which the key chooses, and where these tell its base by
-    all layers that both have, or by `most` of them, which the key chooses as well: of these alone,
-    for each small tensor would be a request."""
-    if most is not None:
-        made = replace(made, marks=())
-    architecture = made.architecture
-    bases = [b for b in known if may_be_one_model(architecture, b.sketch.architecture)]
-    if not bases:
-        return AgainstBases(architecture, None, "bases")
-    names = {module_id(module.name): module.name for module in made.modules}
-    ids = np.array(sorted(names), np.uint32)
-    if len(ids) < FEWEST:
-        return AgainstBases(architecture, None, "numbers")
-    order = ModuleOrder(key)
-    first = ids[order.sorted(ids)[:FIRST]]
-    few = yield from _read(made, names, first, progress)
-    nearest = which_base(few, bases)
-    if nearest is None:
-        return AgainstBases(architecture, None, "base")
-    both = np.intersect1d(ids, nearest.base.sketch.ids)
-    if made.is_slow:
-        most = min(most or MOST_SLOW, MOST_SLOW)
-    both = both[order.sorted(both)[:most]]
-    others = np.setdiff1d(both, few.ids)
-    rest = yield from _read(replace(made, marks=()), names, others, progress)
-    whole = joined(few.only(both), rest)
-    found = which_base(whole, bases)
-    if found is None:
-        return AgainstBases(architecture, None, "base")
-    return AgainstBases(architecture, difference(whole, found))
+    source: CheckpointSource, known: Sequence[KnownBase], key: bytes, most: int | None = None
+) -> AgainstBases | None:
+    """What a checkpoint is, as far as it can be told. None for what is no checkpoint. Raises
+    FileError, and HubError for one at a hub."""
+    choice = LayersByBase(known, key, most)
+    return choice.told(source(choice))
 
 
-def _read(
-    made: WeightsPlan, names: Mapping[int, str], ids: Ids, progress: Progress | None
-) -> Reader[WeightSketch]:
-    read = yield from read_weights(made, [names[id_] for id_ in ids.tolist()], progress)
-    return read.sketch
+def _ids(plan: WeightsPlan) -> Ids:
+    """Of its layers, ascending."""
+    return np.array(sorted({module_id(module.name) for module in plan.modules}), np.uint32)
+
+
+def _only(plan: WeightsPlan, ids: Ids) -> WeightsPlan:
+    wanted = set(ids.tolist())
+    return replace(plan, modules=tuple(m for m in plan.modules if module_id(m.name) in wanted))

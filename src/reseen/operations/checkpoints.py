@@ -4,31 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
 
-from reseen.files.source import Reader
-from reseen.fingerprints.local import checkpoint_of
 from reseen.match import background, checkpoints
 from reseen.match.checkpoint_parts import InCheckpoint, inside_checkpoint, removed
-from reseen.match.checkpoints import KnownBase
+from reseen.match.checkpoints import CheckpointSource, KnownBase
 from reseen.match.registry_parts import KnownSketch, RegistryParts
 from reseen.records import Fingerprint
 from reseen.registry import bases, never_read
 from reseen.store import search_key
 from reseen.store.database import Store
-from reseen.updates.whole_weights import WeightsPlan
-
-T = TypeVar("T")
-
-
-class ReadsCheckpoint(Protocol):
-    """One file, here or at a hub."""
-
-    def __call__(self, reading: Callable[[WeightsPlan], Reader[T]]) -> T | None:
-        """What `reading` makes of its weights; None for what is no checkpoint."""
-
 
 NO_BASES = "no base model of its architecture is known: what is inside is not looked for"
 UNKNOWN_BASE = "none of the known base models is its base: what is inside is not looked for"
@@ -106,28 +91,27 @@ class CheckpointReader:
         nothing more is. `without`: removals that it is known to be."""
         if read.sketch is not None or read.members or read.problem is not None:
             return None
-        here = partial(checkpoint_of, path)
-        return self._against(here, file=read, without=without, progress=progress)
+        source = checkpoints.here(path, progress)
+        return self._against(source, file=read, without=without)
 
     def compared(
-        self, removal: bytes, read: ReadsCheckpoint, *, most: int | None = None
+        self, removal: bytes, source: CheckpointSource, *, most: int | None = None
     ) -> CheckpointSeen | None:
         """A file that a person named against one adapter, by its sketch in the published byte
         layout: its part alone. The other removals are parts as well, or decoys. `most`: layers
         that are read."""
         own = removed(removal)
-        seen = self._against(read, own, most=most)
+        seen = self._against(source, own, most=most)
         if seen is None:
             return None
         return replace(seen, parts=tuple(p for p in seen.parts if p.removal == own.removal))
 
     def _against(
         self,
-        read: ReadsCheckpoint,
+        source: CheckpointSource,
         own: KnownSketch | None = None,
         file: Fingerprint | None = None,
         without: Collection[str] = (),
-        progress: Callable[[int], None] | None = None,
         most: int | None = None,
     ) -> CheckpointSeen | None:
         with self._store.read() as connection:
@@ -136,12 +120,8 @@ class CheckpointReader:
             order = search_key.of(connection)
             stored = list(bases.sketches(connection))
         known = checkpoints.known_bases(stored)
-
-        def reading(made: WeightsPlan) -> Reader[checkpoints.AgainstBases]:
-            return checkpoints.read_against(made, known, order, most=most, progress=progress)
-
         while True:
-            told = read(reading)
+            told = checkpoints.read_against(source, known, order, most)
             if told is None:
                 return None
             found = told.difference

@@ -13,17 +13,17 @@ from typing import TypeVar
 
 from reseen.errors import HubMissing, InputError, Unread
 from reseen.files.containers import read_listing
-from reseen.files.source import Reader
 from reseen.files.tensors import Listing
 from reseen.fingerprints.rows import EmbeddingRows, read_rows
 from reseen.fingerprints.sketcher import Sketched, read_sketch
+from reseen.fingerprints.weight_sketch import LayerChoice, WeightsRead, read_chosen
 from reseen.hubs.addresses import Named
 from reseen.hubs.hub import Hub, drive
 from reseen.records import Artifact, RepoType
 from reseen.registry.never_read import NeverRead, forbids
 from reseen.scan.screen import config_beside
 from reseen.updates.plan import Plan, plan
-from reseen.updates.whole_weights import WeightsPlan, plan_weights
+from reseen.updates.whole_weights import plan_weights
 
 T = TypeVar("T")
 
@@ -83,18 +83,15 @@ def embedding_of(
     return _with_artifact(open_hub, place, never, read)
 
 
-def checkpoint_of(
-    open_hub: Callable[[], Hub],
-    place: RemoteFile,
-    never: NeverRead,
-    reading: Callable[[WeightsPlan], Reader[T]],
-) -> T | None:
-    """What `reading` makes of a checkpoint at a hub, by parts of it; None for what is none. Raises
-    as `listing_of`."""
+def weights_of(
+    open_hub: Callable[[], Hub], place: RemoteFile, never: NeverRead, choice: LayerChoice
+) -> WeightsRead | None:
+    """The sketch of a remote checkpoint's weights, of the layers that are chosen; None for what is
+    none. Raises as `listing_of`."""
 
-    async def read(hub: Hub, artifact: Artifact) -> T | None:
+    async def read(hub: Hub, artifact: Artifact) -> WeightsRead | None:
         made = plan_weights(await drive(hub, artifact, read_listing(artifact.size or 0)))
-        return None if made is None else await drive(hub, artifact, reading(made))
+        return None if made is None else await drive(hub, artifact, read_chosen(made, choice))
 
     return _with_artifact(open_hub, place, never, read)
 
