@@ -70,13 +70,15 @@ def test_the_reference_is_that_of_the_code(site: Path) -> None:
     assert "/cases/" in (site / "reference" / "service-api.html").read_text()
 
 
-@pytest.mark.parametrize("target", ["nowhere.md", "index.md#nowhere"])
-def test_a_link_that_leads_nowhere_fails(target: str, tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_fails(tmp_path: Path) -> None:
     """With the same settings, but without the reference: it takes its time."""
     settings = (ROOT / "docs" / "conf.py").read_text().replace(', "code_reference"', "")
     (tmp_path / "conf.py").write_text(settings.replace('"tables.css"', ""))
     (tmp_path / "_static").mkdir()
-    (tmp_path / "index.md").write_text(f"# A page\n\n[a link]({target})\n")
+    (tmp_path / "index.md").write_text(
+        "# A page\n\n[a link](gone.md) and [another](index.md#lost)\n"
+    )
     done = build(tmp_path, tmp_path / "out")
     assert done.returncode != 0
-    assert "nowhere" in done.stdout
+    assert "gone.md" in done.stdout
+    assert "lost" in done.stdout

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select, update
-from tests import removals_made
+from tests import audited, removals_made
 from tests.facts import MadeMatch, record
 
 from reseen.observed import artifacts as seen
@@ -213,8 +213,7 @@ class Room:
         return [found[pk] for pk in sorted(found)]
 
     def lines(self, action: str | None = None) -> list[audit.AuditLine]:
-        with self.store.read() as connection:
-            return [x for x in audit.every(connection) if action in (None, x.action)]
+        return audited.lines(self.store, action)
 
     def count(self, table: str) -> int:
         with self.store.read() as connection:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from tests.audited import lines
 from tests.web.visitors import PASSWORD, Visitor
 
 from reseen.errors import Tampered
@@ -20,11 +21,6 @@ from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]
 OTHER = "another sentence of plain words"
-
-
-def _lines(service: Service, action: str) -> list[audit.AuditLine]:
-    with service.store.read() as connection:
-        return [line for line in audit.every(connection) if line.action == action]
 
 
 def _pk(service: Service, name: str) -> int:
@@ -41,7 +37,7 @@ def test_an_administrator_adds_a_user_who_signs_in(visit: Visit, service: Servic
     assert admin.post("/users", form).headers["location"] == "/users?done=added"
     assert "grace" in admin.get("/users?done=added").text
     assert visit().sign_in("grace").status_code == 303
-    (line,) = _lines(service, "user-made")
+    (line,) = lines(service.store, "user-made")
     assert line.actor == "user:sample-administrator"
     assert line.subject == "user:grace"
     assert PASSWORD not in str(line)
@@ -70,7 +66,7 @@ def test_what_makes_no_user_is_refused(
     answer = visit(Role.ADMINISTRATOR).post("/users", form)
     assert answer.status_code == 400
     assert "<script>" not in answer.text
-    assert not _lines(service, "user-made")
+    assert not lines(service.store, "user-made")
 
 
 def test_a_name_is_taken_once(visit: Visit) -> None:
@@ -139,7 +135,7 @@ def test_the_page_says_that_it_was_too_often(visit: Visit, service: Service) -> 
     assert answer.status_code == 409
     assert "Too many sign-ins" in answer.text
     assert 'value="ada"' in answer.text  # what was typed stays
-    assert not _lines(service, "sign-in-refused")  # a flood does not fill the log
+    assert not lines(service.store, "sign-in-refused")  # a flood does not fill the log
 
 
 # -- keys and policy -----------------------------------------------------------------------------
@@ -160,7 +156,7 @@ def test_a_key_is_shown_once_and_revoked(visit: Visit, service: Service) -> None
     assert admin.post(f"/keys/{key.id}/revoke").status_code == 303
     with service.store.read() as connection:
         assert not keys.in_force(connection)
-    assert found[0] not in str(_lines(service, "key-made"))
+    assert found[0] not in str(lines(service.store, "key-made"))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +167,7 @@ def test_a_key_that_makes_no_sense_is_not_made(
 ) -> None:
     form = {"name": "a hub", "scopes": ["check"], "rate": "20", **wrong}
     assert visit(Role.ADMINISTRATOR).post("/keys", form).status_code == 400
-    assert not _lines(service, "key-made")
+    assert not lines(service.store, "key-made")
 
 
 def test_the_policy_is_set_for_all_lists_and_taken_back(visit: Visit, service: Service) -> None:
@@ -186,7 +182,7 @@ def test_the_policy_is_set_for_all_lists_and_taken_back(visit: Visit, service: S
     assert admin.post("/policy", {"weights": "burn"}).status_code == 400
     assert admin.post("/policy", {"list": "nowhere", "weights": "hold"}).status_code == 400
     assert admin.get("/policy?list=nowhere").status_code == 400
-    assert len(_lines(service, "policy")) == 2
+    assert len(lines(service.store, "policy")) == 2
 
 
 def test_what_only_digests_could_judge_is_ruled_for_all_lists(
@@ -202,7 +198,7 @@ def test_what_only_digests_could_judge_is_ruled_for_all_lists(
     with service.store.read() as connection:
         assert policy.read(connection).only_digests is None
     assert admin.post("/policy", {"only-digests": "burn"}).status_code == 400
-    assert len(_lines(service, "policy")) == 2
+    assert len(lines(service.store, "policy")) == 2
 
 
 # -- the audit log -------------------------------------------------------------------------------

@@ -3,7 +3,6 @@ meanwhile is sealed, for one browser, for an hour."""
 
 from __future__ import annotations
 
-import hashlib
 import html
 import io
 import os
@@ -17,22 +16,22 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from openpyxl import Workbook
+from tests.audited import lines
 from tests.operations.faces import command
 from tests.operations.working import until
-from tests.web.importing_here import import_here
+from tests.web.importing_here import GOOD, SECRET, csv, import_here, sha
 from tests.web.visitors import Visitor
 
 from reseen.errors import SealError
 from reseen.operations import import_process, page_imports
 from reseen.registry import removals
 from reseen.review.roles import Role
-from reseen.store import audit, kept_files
+from reseen.store import kept_files
 from reseen.store.database import Store
 from reseen.web.pages import imports
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]
-SECRET = "Sample person 23"
 
 
 @pytest.fixture(autouse=True)
@@ -40,16 +39,6 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     import_here(monkeypatch)
 
 
-def csv(*rows: tuple[str, str]) -> bytes:
-    lines = ["name,sha256", *(f"{name},{digest}" for name, digest in rows)]
-    return "\n".join(lines).encode()
-
-
-def sha(number: int) -> str:
-    return hashlib.sha256(b"list %d" % number).hexdigest()
-
-
-GOOD = csv((SECRET, sha(1)), ("Sample person 24", sha(2)))
 MIXED = csv((SECRET, sha(1)), ("Sample person 24", "not a digest"), ("", ""))
 
 
@@ -58,11 +47,6 @@ def waits(answer: Any) -> str:
     found = re.search(r'"(/lists/import/[0-9a-f]+)/throw-away"', answer.text)
     assert found is not None, answer.text
     return found[1]
-
-
-def lines(service: Service, action: str) -> list[audit.AuditLine]:
-    with service.store.read() as connection:
-        return [line for line in audit.every(connection) if line.action == action]
 
 
 def count(service: Service) -> int:
@@ -89,8 +73,8 @@ def test_a_look_shows_the_first_rows_to_the_importer_alone_and_writes_nothing(
         assert wanted in answer.text
     assert re.search(r"<th[^>]*>3</th><td[^>]*>\w+ ", answer.text), "the reason by the row"
     assert count(service) == 0
-    assert not lines(service, "import")
-    (shown,) = lines(service, "reveal")
+    assert not lines(service.store, "import")
+    (shown,) = lines(service.store, "reveal")
     assert (shown.actor, shown.subject) == ("user:sample-lead", "*")
     assert shown.details["list"] == "sample"
     for browser in (lead, visit(Role.LEAD, "another-lead")):  # what is fetched has no values
@@ -108,7 +92,7 @@ def test_an_import_accounts_for_every_row_and_shows_no_name(visit: Visit, servic
     for name in (SECRET, "Sample person 24"):
         assert name not in answer.text
     assert count(service) == 1
-    (line,) = lines(service, "import")
+    (line,) = lines(service.store, "import")
     assert line.actor == "user:sample-lead"
     shown = visit(Role.READER).get("/lists").text
     assert "user:sample-lead" in shown
@@ -471,15 +455,15 @@ def test_rejected_rows_are_taken_once(visit: Visit, service: Service) -> None:
     assert found is not None
     assert found[1] in lead.get("/lists/import").text  # where it stays to be found
     assert visit(Role.LEAD, "another-lead").post(found[1]).status_code == 404
-    assert not lines(service, "export")
+    assert not lines(service.store, "export")
     taken = lead.post(found[1])
     assert taken.status_code == 200
     assert "attachment" in taken.headers["content-disposition"]
     rows = taken.text.splitlines()
     assert rows[0] == "name,sha256,rejected row,rejected because"
     assert rows[1].startswith("Sample person 24,not a digest,3,")
-    (line,) = lines(service, "export")
+    (line,) = lines(service.store, "export")
     assert line.details["form"] == "rejects"
     assert kept(service) == []
     assert lead.post(found[1]).status_code == 404
-    assert len(lines(service, "export")) == 1
+    assert len(lines(service.store, "export")) == 1

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import pytest
 from tests.registry.places import sketch
 from tests.registry.test_claims import Registry
 from tests.web import cases_made
-from tests.web.importing_here import import_here
+from tests.web.importing_here import GOOD, SECRET, csv, import_here, sha
 from tests.web.visitors import Visitor
 
 from reseen.records import DigestKind
@@ -19,24 +18,11 @@ from reseen.store import audit
 from reseen.web.service import Service
 
 Visit = Callable[..., Visitor]
-SECRET = "Sample person 23"
 
 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     import_here(monkeypatch)
-
-
-def csv(*rows: tuple[str, str]) -> bytes:
-    lines = ["name,sha256", *(f"{name},{digest}" for name, digest in rows)]
-    return "\n".join(lines).encode()
-
-
-def sha(number: int) -> str:
-    return hashlib.sha256(b"list %d" % number).hexdigest()
-
-
-GOOD = csv((SECRET, sha(1)), ("Sample person 24", sha(2)))
 
 
 def upload(browser: Visitor, data: bytes, name: str = "sample") -> None:

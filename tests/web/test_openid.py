@@ -21,6 +21,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from oidc_provider_mock import run_server_in_thread
 from sqlalchemy import select
+from tests.audited import lines
 from tests.web.visitors import PASSWORD, Visitor
 
 from reseen.errors import Conflict, InputError, IssuerError, SettingsError
@@ -31,7 +32,6 @@ from reseen.review.openid_answers import MOST, SEATS, TURNS, Answers
 from reseen.review.roles import Role
 from reseen.settings import ROLES as LABELS
 from reseen.settings import Settings
-from reseen.store import audit
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 from reseen.store.service_schema import users as table
@@ -75,10 +75,6 @@ class Team:
 
     def visitor(self) -> Visitor:
         return Visitor(self.app)
-
-    def lines(self, action: str) -> list[audit.AuditLine]:
-        with self.store.read() as connection:
-            return [line for line in audit.every(connection) if line.action == action]
 
 
 Begins = Callable[..., Team]
@@ -137,12 +133,12 @@ def test_who_has_a_role_there_comes_in_and_is_made_a_user(team: Begins, provider
     assert "adasample" in page
     assert "reviewer" in page
     assert "Change your password" not in page
-    (made,) = it.lines("user-made")
+    (made,) = lines(it.store, "user-made")
     assert (made.subject, made.details["role"], made.details["by"]) == (
         *("user:adasample", "reviewer"),
         "issuer",
     )
-    assert [line.details["by"] for line in it.lines("sign-in")] == ["issuer"]
+    assert [line.details["by"] for line in lines(it.store, "sign-in")] == ["issuer"]
     # who knows no password signs in with none, and is given none
     with it.store.read() as connection:
         user = users.by_name(connection, "adasample")
@@ -172,7 +168,7 @@ def test_the_role_comes_and_goes_with_the_claim(team: Begins, provider: str) -> 
     assert "you have no role here" in refused.text
     for one in (first, second, third):
         assert one.get("/queue").status_code == 303
-    assert it.lines("sign-in-refused")[0].details["why"] == "no role"
+    assert lines(it.store, "sign-in-refused")[0].details["why"] == "no role"
     with it.store.read() as connection:
         assert users.by_name(connection, "grace").role is Role.READER
         assert users.by_name(connection, "root").role is Role.ADMINISTRATOR
@@ -212,8 +208,8 @@ def test_nobody_is_made_where_the_settings_say_no(team: Begins, provider: str) -
     it = team(RESEEN_OIDC_NEW_USERS="no")
     _knows(provider, "11", groups=["ts-admins"])
     assert sign_in(it.visitor(), "11").status_code == 403
-    assert it.lines("user-made") == []
-    assert it.lines("sign-in-refused")[0].details["why"] == "unknown"
+    assert lines(it.store, "user-made") == []
+    assert lines(it.store, "sign-in-refused")[0].details["why"] == "unknown"
 
 
 def test_the_last_local_administrator_stays_whoever_comes_from_there(
@@ -245,7 +241,7 @@ def test_a_code_is_good_once_and_for_the_browser_that_began(team: Begins, provid
     assert mine.get(back).status_code == 303
     mine.client.cookies.clear()
     assert mine.get(back).status_code == 409
-    assert len(it.lines("sign-in")) == 1
+    assert len(lines(it.store, "sign-in")) == 1
 
 
 def test_who_says_no_there_is_told_so_here(team: Begins, provider: str) -> None:

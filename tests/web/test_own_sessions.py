@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
+from tests.audited import lines
 from tests.web.visitors import PASSWORD, Visitor
 
 from reseen.cli import cli
 from reseen.review import sign_in_limits, users
 from reseen.review.roles import Role
-from reseen.store import audit
 from reseen.web.access.browser import kind_of
 from reseen.web.service import Service
 
@@ -40,11 +40,6 @@ def _signed_in(visit: Visit, agent: str) -> Visitor:
     browser.client.headers["User-Agent"] = agent
     assert browser.sign_in("grace").status_code == 303
     return browser
-
-
-def _lines(service: Service, action: str) -> list[audit.AuditLine]:
-    with service.store.read() as connection:
-        return [line for line in audit.every(connection) if line.action == action]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +75,7 @@ def test_somebody_sees_the_own_sessions_and_ends_one(
     assert there.get("/me").status_code == 303
     assert here.get("/me").status_code == 200
     assert here.post(f"/me/sessions/{id}/end").status_code == 409
-    (line,) = _lines(service, "session-ended")
+    (line,) = lines(service.store, "session-ended")
     assert (line.actor, line.subject) == ("user:grace", "user:grace")
 
 
@@ -115,7 +110,7 @@ def test_an_administrator_sees_and_ends_a_users_sessions(
     assert ended.headers["location"] == f"/users/{grace.pk}?done=ended"
     assert browser.get("/me").status_code == 303
     assert "signed in nowhere" in admin.get(f"/users/{grace.pk}").text
-    (line,) = _lines(service, "session-ended")
+    (line,) = lines(service.store, "session-ended")
     assert (line.actor, line.subject) == ("user:sample-administrator", "user:grace")
     assert _signed_in(visit, PHONE).get("/me").status_code == 200
 

@@ -10,6 +10,7 @@ import pyotp
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select, update
+from tests.audited import lines
 from tests.web.visitors import PASSWORD, Visitor
 
 from reseen.cli import cli
@@ -121,11 +122,6 @@ def person(visit: Visit, service: Service, clock: Clock) -> Callable[..., Person
 Makes = Callable[..., Person]
 
 
-def _lines(service: Service, action: str) -> list[audit.AuditLine]:
-    with service.store.read() as connection:
-        return [line for line in audit.every(connection) if line.action == action]
-
-
 # -- an app --------------------------------------------------------------------------------------
 
 
@@ -140,11 +136,11 @@ def test_who_has_an_app_gives_its_code_after_the_password(person: Makes, service
     assert grace.second(grace.now()) == 303
     assert grace.answer.headers["location"] == "/notices"
     assert grace.browser.get("/queue").status_code == 200
-    assert [line.details.get("by") for line in _lines(service, "sign-in")] == [
+    assert [line.details.get("by") for line in lines(service.store, "sign-in")] == [
         *("password", "password and app")
     ]
-    assert _lines(service, "factor-refused")[0].actor == "nobody"
-    assert _lines(service, "factor-added")[0].details["kind"] == "app"
+    assert lines(service.store, "factor-refused")[0].actor == "nobody"
+    assert lines(service.store, "factor-added")[0].details["kind"] == "app"
 
 
 def test_a_code_is_good_once_and_its_clock_one_step_off(person: Makes) -> None:
@@ -354,7 +350,7 @@ def test_a_role_may_need_one(person: Makes, visit: Visit, service: Service) -> N
     rea.sign_in()
     grace.sign_in()
     assert admin.post("/users/second-factor", {"roles": ["lead"]}).status_code == 303
-    assert _lines(service, "factor-required")[0].details["roles"] == "lead"
+    assert lines(service.store, "factor-required")[0].details["roles"] == "lead"
     for path in ("/", "/queue", "/me", "/lists"):
         assert grace.browser.get(path).headers["location"] == "/me/second-factor"
     assert grace.browser.post("/queue/next").headers["location"] == "/me/second-factor"
@@ -392,7 +388,7 @@ def test_an_administrator_resets_that_of_somebody_else(
     assert "password, then app" in admin.get(f"/users/{pk}").text
     assert admin.post(f"/users/{pk}/second-factor/reset").status_code == 303
     assert grace.browser.get("/queue").status_code == 303  # out, whoever it was
-    (line,) = _lines(service, "factor-reset")
+    (line,) = lines(service.store, "factor-reset")
     assert (line.actor, line.subject) == ("user:sample-administrator", "user:grace")
     assert grace.sign_in() == "/"
     assert admin.who is not None
