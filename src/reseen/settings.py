@@ -126,6 +126,24 @@ class HubSettings:
         return host_of(self.endpoint)
 
     @property
+    def address_in(self) -> str:
+        """The variable that can say another address."""
+        return "HF_ENDPOINT" if self.name == HUGGING_FACE else self._variable("ENDPOINT")
+
+    @property
+    def access_in(self) -> str:
+        """The variable in which a token is given."""
+        return "HF_TOKEN" if self.name == HUGGING_FACE else self._variable("TOKEN")
+
+    @property
+    def said_of_address(self) -> str:
+        """Where its address is from, in a sentence."""
+        return said_of_address(self.said_by, self.address_in)
+
+    def _variable(self, what: str) -> str:
+        return f"RESEEN_HUB_{self.name.upper().replace('-', '_')}_{what}"
+
+    @property
     def is_chosen(self) -> bool:
         """Somebody set it, or it is the first. Any other is there by itself, and nobody need ever
         have asked it."""
@@ -496,11 +514,11 @@ def _hub(name: str, given: Mapping[str, str], env: Mapping[str, str]) -> HubSett
     )
 
 
-def said_of_address(said_by: str) -> str:
-    """Where a hub's address is from, in a sentence. `said_by`: as in `HubSettings`."""
+def said_of_address(said_by: str, address_in: str = "HF_ENDPOINT") -> str:
+    """Where a hub's address is from, in a sentence. Both as in `HubSettings`."""
     if said_by:
         return f"The hub's address is what {said_by} says."
-    return "The hub's address is the usual one; HF_ENDPOINT can name another."
+    return f"The hub's address is the usual one; {address_in} can name another."
 
 
 def _notify(env: Mapping[str, str]) -> NotifySettings:

@@ -79,6 +79,7 @@ ROWS: list[tuple[int, str]] = [
     (DONE, "index verify {home}/index"),
     (DONE, "report --out {home}/report.html"),
     (DONE, "hubs"),
+    (DONE, "ask civitai --db {home}/empty.db"),
     (DONE, "--version"),
     (DONE, "check --help"),
     # a match
@@ -104,6 +105,10 @@ ROWS: list[tuple[int, str]] = [
     (CANNOT, "scan folder {home}/missing"),
     (CANNOT, "scan hf"),
     (CANNOT, "scan elsewhere --all"),
+    (CANNOT, "ask"),
+    (CANNOT, "ask hf"),
+    (CANNOT, "ask elsewhere"),
+    (CANNOT, "ask civitai --db {home}/missing.db"),
     (CANNOT, "sighting sg-000000000000"),
     (CANNOT, "problems --db {home}/missing.db"),
     (CANNOT, "report --out {home}/missing/report.html"),

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from reseen.errors import HubBusy, InputError, SettingsError
-from reseen.hubs import kinds
+from reseen.hubs import answers, kinds
 from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.huggingface import HuggingFace
 from reseen.settings import HubSettings, RateLimit, Settings, host_of, said_of_address
@@ -34,6 +34,17 @@ def test_the_hugging_face_hub_is_there_without_any_setting() -> None:
     assert kinds.hub_named("Civitai.com", plain) is other
     for name in ("hf", "HF", " huggingface ", "huggingface.co"):
         assert kinds.hub_named(name, plain) is plain.hubs[0]
+
+
+def test_each_hub_names_its_own_variables_where_it_is_refused_or_away() -> None:
+    first, mirror, civitai = settings(**MIRROR).hubs
+    assert (first.address_in, first.access_in) == ("HF_ENDPOINT", "HF_TOKEN")
+    assert mirror.access_in == "RESEEN_HUB_MY_MIRROR_TOKEN"
+    assert civitai.said_of_address == (
+        "The hub's address is the usual one; RESEEN_HUB_CIVITAI_ENDPOINT can name another."
+    )
+    refused = answers.refusal(403, {}, False, "the hub", civitai.access_in)
+    assert (refused.remedy or "").startswith("Give a token in RESEEN_HUB_CIVITAI_TOKEN")
 
 
 def test_each_hub_has_its_own_endpoint_token_and_quota() -> None:

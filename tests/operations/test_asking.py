@@ -117,6 +117,29 @@ def room(store: Store) -> Iterator[Room]:
         yield Room(store, site, replica)
 
 
+@pytest.fixture
+def any_room(url: str) -> Iterator[Room]:
+    """On PostgreSQL too, where there is one."""
+    site = CivitaiSite()
+    with Store(url) as store, served(site) as replica:
+        yield Room(store, site, replica)
+
+
+def test_every_store_keeps_what_is_asked_for_and_what_was_found(any_room: Room) -> None:
+    room = any_room
+    room.remove(1, 2)
+    room.remove(3, site=ELSEWHERE)
+    room.remove(4, cls=NEVER)
+    room.put(1, 2, 3, 4)
+    assert len(room.ask().came.found) == 2
+    room.allow()
+    assert len(room.ask().came.found) == 1
+    assert not {digest_of(4)} & {digest for question in room.asked() for digest in question}
+    room.site.models[1002].gone = True
+    room.ask()
+    assert [each.repo for each in room.ask().came.gone] == ["sample-account/1002"]
+
+
 def test_a_hub_is_asked_for_what_a_list_says_was_there_and_for_nothing_else(room: Room) -> None:
     room.remove(1, 2)
     room.remove(3, site=ELSEWHERE)

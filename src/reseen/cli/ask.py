@@ -21,6 +21,7 @@ from reseen.cli.common import (
 )
 from reseen.cli.exit_codes import ExitCode, finish, so_far, tell
 from reseen.cli.hub import Output, endpoint_option, hub_named, opener, output_options
+from reseen.cli.scan_end import said_of_unread
 from reseen.texts import visible
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def ask(hub: str, asks: str | None, endpoint: str | None, db: str | None, output
     the rung declared at most.
     """
     from reseen.operations import asking
+    from reseen.scan.unread_copies import in_store
 
     settings = settings_for(db)
     meant = hub_named(hub, settings, endpoint)
@@ -69,7 +71,10 @@ def ask(hub: str, asks: str | None, endpoint: str | None, db: str | None, output
         shown = _Shown(output)
         ended = asking.ask(store, keyring, meant, opener(meant), report=shown.report)
         shown.rest(ended)
+        unread = in_store(store)
     _say(meant, ended, output)
+    if not output.silent:
+        said_of_unread(unread)
     finish()
 
 
@@ -136,7 +141,7 @@ def _say(hub: HubSettings, ended: HubAsked, output: Output) -> None:
         if came.missed:
             note(f"  not there any more, by its word: {count(came.missed, 'sighting')}")
         if came.found:
-            note("A sighting is a lead, not a verdict. Next: reseen sightings, reseen read")
+            note("A sighting is a lead, not a verdict. Next: reseen sightings, reseen report")
     for problem in came.problems[:_MOST_LINES]:
         note(f"{visible(problem.where)}: {visible(problem.reason)}")
     if len(came.problems) > _MOST_LINES:

@@ -137,7 +137,7 @@ def read(
                 silent=output.silent,
                 as_json=output.as_json,
                 where=each.endpoint,
-                said_by=each.said_by,
+                said_of_address=each.said_of_address,
                 walks=False,
             )
             say_refuted(shown.refuted(outcome), as_json=output.as_json)

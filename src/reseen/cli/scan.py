@@ -104,7 +104,7 @@ def at_hub(
             silent=output.silent,
             as_json=output.as_json,
             where=hub.endpoint,
-            said_by=hub.said_by,
+            said_of_address=hub.said_of_address,
         )
         finish_scan(store, outcome, target, asked, shown)
 

@@ -12,7 +12,6 @@ from reseen.cli.common import count, emit, error_fields, note, size_text
 from reseen.cli.exit_codes import ExitCode, finish, so_far, take_back, tell
 from reseen.cli.hub import as_value
 from reseen.errors import HubBusy
-from reseen.settings import said_of_address
 from reseen.texts import visible
 
 if TYPE_CHECKING:
@@ -44,8 +43,8 @@ class Ending:
     """Beside the sightings, what could not be judged is printed as JSON."""
     where: str = ""
     """The hub's address."""
-    said_by: str = ""
-    """The setting, or option, that says it; empty where none does."""
+    said_of_address: str = ""
+    """Where that is from, in a sentence."""
     walks: bool = True
     """False: only known files were read."""
 
@@ -218,7 +217,7 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
         stopped = outcome.stopped or STOPPED
         note(stopped if stopped == STOPPED else f"{asked.where}: {stopped}")
         if stopped != STOPPED and asked.where:
-            note(f"  {said_of_address(asked.said_by)}")
+            note(f"  {asked.said_of_address}")
         note(GO_ON)
         tell(ExitCode.STOPPED if stopped == STOPPED else ExitCode.CANNOT)
         if asked.as_json:

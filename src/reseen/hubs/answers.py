@@ -322,15 +322,25 @@ _COMMIT_WORDS = (
 
 
 def refusal(
-    status: int, headers: Mapping[str, str], signed_in: bool, endpoint: str = "the hub"
+    status: int,
+    headers: Mapping[str, str],
+    signed_in: bool,
+    endpoint: str = "the hub",
+    access_in: str = "HF_TOKEN",
 ) -> HubError:
-    """What a refusal means, with what the person can do. Not for 429 and 5xx.
+    """What a refusal means, with what the person can do. Not for 429 and 5xx. `access_in`: the
+    variable that a token is given in.
 
     The Hub answers 401 to strangers for what is missing, private or gated alike, and says which
     only in `X-Error-Code` and `X-Error-Message`. A 403 or 404 without a code of the Hub's may be
     about how it was asked: there are servers that answer so to a parameter they do not know.
     """
-    error = _refusal(status, headers, signed_in, endpoint)
+    token = (
+        "Check that the token may read this."
+        if signed_in
+        else f"Give a token in {access_in}: without one the hub does not tell these apart."
+    )
+    error = _refusal(status, headers, signed_in, endpoint, token)
     error.code = headers.get("X-Error-Code", "")
     error.unexplained = (
         status in (403, 404) and error.code not in _CODES and not isinstance(error, HubDisabled)
@@ -342,14 +352,12 @@ _CODES = ("RepoNotFound", "RevisionNotFound", "EntryNotFound", "GatedRepo")
 """What the Hub says of a repository, a version, a file: the reason is known."""
 
 
-def _refusal(status: int, headers: Mapping[str, str], signed_in: bool, endpoint: str) -> HubError:
+def _refusal(
+    status: int, headers: Mapping[str, str], signed_in: bool, endpoint: str, token: str
+) -> HubError:
+    """`token`: what helps where a token may."""
     code = headers.get("X-Error-Code", "")
     message = headers.get("X-Error-Message", "")
-    token = (
-        "Check that the token may read this."
-        if signed_in
-        else "Give a token in HF_TOKEN: without one the hub does not tell these apart."
-    )
     if message.startswith("Access to this resource is disabled"):
         return HubDisabled("the hub has disabled this repository")
     if code == "GatedRepo":

@@ -87,6 +87,10 @@ class ClientOptions:
     """A limit of our own, besides the server's."""
     said_by: str = ""
     """What says the server's address, for messages: as in `HubSettings`."""
+    address_in: str = "HF_ENDPOINT"
+    """The variable that can say another address ..."""
+    access_in: str = "HF_TOKEN"
+    """... and that in which a token is given, for messages."""
     contact: str = ""
     """Whom the hub's people can write to: said with each request, where there is one."""
     transport: httpx2.AsyncBaseTransport | None = None
@@ -132,7 +136,8 @@ class Http:
         self._base = httpx2.URL(endpoint)
         self._endpoint = endpoint
         """As it was given, for messages."""
-        self._said_by = options.said_by
+        self._said_of_address = said_of_address(options.said_by, options.address_in)
+        self._access_in = options.access_in
         self._token = token if token and may_carry_token(self._base) else None
         self._usage = usage
         self._quota = Quota(usage, options.clock, options.sleep, options.quota)
@@ -416,7 +421,7 @@ class Http:
         """Nobody answers at this address, or the answer breaks off."""
         who = f"{'' if self._is_own(url) else 'the storage behind '}{self._endpoint}"
         problem = f"{who} cannot be reached, or breaks off its answers"
-        remedy = f"Try again later. {said_of_address(self._said_by)}"
+        remedy = f"Try again later. {self._said_of_address}"
         return _Again(HubBusy(problem, remedy=remedy))
 
     def _is_own(self, url: httpx2.URL) -> bool:
@@ -440,7 +445,8 @@ class Http:
             final = HubGarbage(f"the storage behind the hub refused (status {status})")
             return _Again(final, most=3)
         signed_in = self._token is not None
-        return answers.refusal(status, response.headers, signed_in, self._endpoint)
+        told = (status, response.headers, signed_in, self._endpoint, self._access_in)
+        return answers.refusal(*told)
 
     async def _persist(self, attempt: Callable[[], Awaitable[T]], attempts: int | None = None) -> T:
         """Try again while there is hope and patience; then raise what the last failure means."""

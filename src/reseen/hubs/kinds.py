@@ -11,7 +11,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reseen.errors import HubMissing, InputError, SettingsError
 from reseen.hubs.addresses import Addresses, Named, is_host
@@ -40,19 +40,24 @@ class HubKind:
     """How it is asked by hash, where it can be: known without opening one."""
 
 
+def _asked(hub: HubSettings) -> dict[str, Any]:
+    """What every server is asked with."""
+    told = {"said_by": hub.said_by, "address_in": hub.address_in, "access_in": hub.access_in}
+    return {"quota": hub.quota, **told}
+
+
 def _hugging_face(hub: HubSettings) -> Hub:
     from reseen.hubs.http import ClientOptions
     from reseen.hubs.huggingface import HuggingFace
 
-    options = ClientOptions(quota=hub.quota, said_by=hub.said_by)
-    return HuggingFace(hub.endpoint, hub.token, options)
+    return HuggingFace(hub.endpoint, hub.token, ClientOptions(**_asked(hub)))
 
 
 def _civitai(hub: HubSettings) -> Hub:
     from reseen.hubs.civitai import Civitai
     from reseen.hubs.http import ClientOptions
 
-    options = ClientOptions(quota=hub.quota, said_by=hub.said_by, contact=hub.contact)
+    options = ClientOptions(**_asked(hub), contact=hub.contact)
     return Civitai(hub.endpoint, hub.token, options)
 
 
