@@ -56,7 +56,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_HUB_<NAME>_ENDPOINT": "The address of a hub that is then called <name>.",
     "RESEEN_HUB_<NAME>_TOKEN": "Its token; for its endpoint only.",
     "RESEEN_HUB_<NAME>_QUOTA": "Requests in seconds, at most: 500/300. Its own limits hold too.",
-    "RESEEN_HUB_<NAME>_KIND": "What it speaks: huggingface (default), or civitai.",
+    "RESEEN_HUB_<NAME>_KIND": "What it speaks: huggingface (default), civitai, or liblib.",
     "HF_ENDPOINT": "The Hub to scan (default: https://huggingface.co).",
     "HF_TOKEN": "The Hub's token.",
     "HUGGING_FACE_HUB_TOKEN": "The same, by the name that it had before.",
@@ -78,6 +78,8 @@ HUGGING_FACE = "huggingface"
 CIVITAI = "civitai"
 """The name of another that is there without any setting, and the kind of those like it."""
 CIVITAI_ENDPOINT = "https://civitai.com"
+LIBLIB = "liblib"
+"""A kind of hub that is there only where somebody sets one."""
 
 _OF_A_HUB = re.compile(r"RESEEN_HUB_([A-Z0-9]+(?:_[A-Z0-9]+)*)_(ENDPOINT|TOKEN|QUOTA|KIND)")
 _QUOTA = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})")
@@ -94,8 +96,9 @@ class RateLimit:
     seconds: float
 
 
-CIVITAI_QUOTA = RateLimit(2, 1.0)
-"""Civitai publishes no quota: this is asked at most, where the settings say nothing else."""
+USUAL_QUOTAS: Mapping[str, RateLimit] = {CIVITAI: RateLimit(2, 1.0), LIBLIB: RateLimit(1, 1.0)}
+"""By kind: hubs that publish no quota are asked so often at most, where the settings say nothing
+else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,14 +504,13 @@ def _hub(name: str, given: Mapping[str, str], env: Mapping[str, str]) -> HubSett
     check_endpoint(endpoint, variable)
     kind = given.get("KIND", CIVITAI if name == CIVITAI else HUGGING_FACE).lower()
     quota = given.get("QUOTA")
-    usual = CIVITAI_QUOTA if kind == CIVITAI else None
     return HubSettings(
         name,
         endpoint,
         gone_after=_gone_after(env),
         kind=kind,
         token=token,
-        quota=usual if quota is None else _rate(quota, f"{prefix}_QUOTA"),
+        quota=USUAL_QUOTAS.get(kind) if quota is None else _rate(quota, f"{prefix}_QUOTA"),
         said_by=variable,
         contact=_sender(env).mail,
     )

@@ -6,10 +6,11 @@ and the reason, and never takes the rest of its page along. Field names are thos
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from reseen.errors import (
@@ -407,6 +408,12 @@ def is_repo_id(id: str) -> bool:
 def _commit(value: object) -> str | None:
     name = value.lower() if isinstance(value, str) and value.isascii() else ""
     return name if COMMIT.fullmatch(name) else None
+
+
+def version_of(artifacts: Sequence[Artifact]) -> str:
+    """What changes when a repository's files do, where the hub has no word for it."""
+    told = sorted(f"{a.path} {a.size} {(a.sha256 or b'').hex()}" for a in artifacts)
+    return hashlib.sha256("\n".join(told).encode("utf-8", "replace")).hexdigest()[:40]
 
 
 def _own_id(value: object) -> str | None:

@@ -32,7 +32,7 @@ from reseen.hubs.hub import (
     WantedRepositories,
 )
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
-from reseen.settings import CIVITAI, CIVITAI_ENDPOINT, CIVITAI_QUOTA, host_of
+from reseen.settings import CIVITAI, CIVITAI_ENDPOINT, USUAL_QUOTAS, host_of
 
 MODELS = 100
 """Models in one answer, at most."""
@@ -79,7 +79,7 @@ class Civitai:
     ) -> None:
         self._name = f"{CIVITAI}+{host_of(endpoint)}"
         self._usage = Usage()
-        options = replace(options, quota=options.quota or CIVITAI_QUOTA)
+        options = replace(options, quota=options.quota or USUAL_QUOTAS[CIVITAI])
         self._http = Http(endpoint, token, self._usage, options)
         self._listings: dict[str | None, _ListSoFar] = {}
         self._shown: dict[str, Model] = {}

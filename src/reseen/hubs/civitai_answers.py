@@ -6,14 +6,20 @@ reason, and never takes the rest of its page along.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reseen.errors import HubGarbage
-from reseen.hubs.answers import UNPRINTABLE, from_hex, instant, whole_count, why_unusable
+from reseen.hubs.answers import (
+    UNPRINTABLE,
+    from_hex,
+    instant,
+    version_of,
+    whole_count,
+    why_unusable,
+)
 from reseen.hubs.civitai_addresses import NOBODY
 from reseen.hubs.hub import FilesPage
 from reseen.records import Artifact, Problem, Repository, RepoType
@@ -104,7 +110,7 @@ def model(hub: str, value: object) -> Model | Problem:
     if len(artifacts) > MOST_FILES:
         problems.append(Problem(where, f"only the first {MOST_FILES:,} files were looked at"))
     kept = tuple(artifacts.values())[:MOST_FILES]
-    sha = _version_of(kept)
+    sha = version_of(kept)
     stats = value.get("stats")
     repository = Repository(
         hub=hub,
@@ -160,12 +166,6 @@ def _file(
         problems.append(Problem(where, f"{reason} among its files"))
         path = f"{version}/{number}/file"
     return Artifact(hub, RepoType.MODEL, repo, "", "main", path, size, sha256=sha256)
-
-
-def _version_of(artifacts: tuple[Artifact, ...]) -> str:
-    """What changes when the files do: the hub has no word for it."""
-    told = sorted(f"{a.path} {a.size} {(a.sha256 or b'').hex()}" for a in artifacts)
-    return hashlib.sha256("\n".join(told).encode("utf-8", "replace")).hexdigest()[:40]
 
 
 def _number(value: object) -> str | None:

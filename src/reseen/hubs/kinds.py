@@ -17,8 +17,9 @@ from reseen.errors import HubMissing, InputError, SettingsError
 from reseen.hubs.addresses import Addresses, Named, is_host
 from reseen.hubs.civitai_addresses import CivitaiAddresses
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
+from reseen.hubs.liblib_addresses import LiblibAddresses
 from reseen.records import Sighting
-from reseen.settings import CIVITAI, HUGGING_FACE, HubSettings, Settings
+from reseen.settings import CIVITAI, HUGGING_FACE, LIBLIB, HubSettings, Settings
 
 if TYPE_CHECKING:
     from reseen.hubs.hub import Askable, Hub
@@ -67,11 +68,26 @@ def _civitai_by_hash() -> Askable:
     return ASKABLE
 
 
+def _liblib(hub: HubSettings) -> Hub:
+    from reseen.hubs.http import ClientOptions
+    from reseen.hubs.liblib import Liblib
+
+    options = ClientOptions(**_asked(hub), contact=hub.contact)
+    return Liblib(hub.endpoint, hub.token, options)
+
+
+def _liblib_by_hash() -> Askable:
+    from reseen.hubs.liblib import ASKABLE
+
+    return ASKABLE
+
+
 KINDS: Mapping[str, HubKind] = {
     kind.name: kind
     for kind in (
         HubKind(HUGGING_FACE, HuggingFaceAddresses, _hugging_face),
         HubKind(CIVITAI, CivitaiAddresses, _civitai, _civitai_by_hash),
+        HubKind(LIBLIB, LiblibAddresses, _liblib, _liblib_by_hash),
     )
 }
 ALIASES = {"hf": HUGGING_FACE}
