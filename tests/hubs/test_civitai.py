@@ -259,6 +259,6 @@ def test_addresses() -> None:
     for given in (file, "https://www.civitai.red/models/12/a-slug?x=y&modelVersionId=34#a"):
         named = pages.named(given)
         assert named is not None
-        assert (named.repo, named.revision) == ("-/12", "34")
+        assert (named.repo, named.revision, named.own_id) == ("-/12", "34", "12")
     assert pages.named("https://elsewhere.example/models/12") is None
     assert pages.named("https://civitai.com/user/a") is None

@@ -19,7 +19,7 @@ from tests.scan.walking import QUICK
 from reseen.errors import Conflict, HubMissing
 from reseen.observed import artifacts, sightings
 from reseen.observed.artifacts import Inspection
-from reseen.operations import asking, classes, consequences, removals
+from reseen.operations import asking, classes, consequences, removals, searching
 from reseen.operations.asking import Asks, HubAsked
 from reseen.records import (
     Artifact,
@@ -34,6 +34,7 @@ from reseen.records import (
     Sighting,
     SightingState,
 )
+from reseen.review.roles import Role, Who
 from reseen.scan.target import Options, Target
 from reseen.scan.walk import scan
 from reseen.settings import CIVITAI, HubSettings
@@ -355,6 +356,17 @@ def test_cases_follow_and_nothing_stands_twice(room: Room) -> None:
     assert (len(first.came.found), len(again.came.found)) == (1, 0)
     with room.store.read() as connection:
         assert len(connection.execute(select(cases)).all()) == 1
+
+
+def test_a_copy_is_found_by_the_address_of_its_page(room: Room) -> None:
+    """Which says the hub's own number of the model, and no account."""
+    room.remove(1)
+    room.put(1)
+    room.ask()
+    page = f"{room.replica.endpoint}/models/1001?modelVersionId=5001"
+    who = Who(1, "sample-reader", Role.READER)
+    answer = searching.search(room.store, None, [room.hub], page, who)
+    assert [each.repo for each in answer.repositories] == ["sample-account/1001"]
 
 
 def test_what_stands_beside_a_copy_is_matched_with_what_comes_later(room: Room) -> None:

@@ -26,6 +26,9 @@ class Named:
     """None: the address does not say."""
     revision: str | None = None
     path: str | None = None
+    own_id: str | None = None
+    """What the hub itself calls it, where the address says that alone: `repo` is enough to ask the
+    hub then, and is not what the store knows it by."""
 
 
 class Addresses(Protocol):

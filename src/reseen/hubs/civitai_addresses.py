@@ -51,7 +51,8 @@ class CivitaiAddresses:
         if host != self.host and not {host, self.host} <= _SAME_SITE:
             return None
         version = _VERSION.search(found[3] or "")
-        return Named(f"{NOBODY}/{found[2]}", RepoType.MODEL, version[1] if version else None)
+        revision = version[1] if version else None
+        return Named(f"{NOBODY}/{found[2]}", RepoType.MODEL, revision, own_id=found[2])
 
 
 def number_of(repo: str) -> str:

@@ -160,8 +160,11 @@ def _places(
         accounts += places.accounts(connection, others, query, most=MOST)
     for name, hub in read:
         with suppress(InputError):
-            repo = repository_named(query, hub).repo
-            repos += places.repositories(connection, [name], [repo], most=MOST)
+            named = repository_named(query, hub)
+            names = [named.repo]
+            if named.own_id is not None:
+                names += places.called(connection, name, named.own_id)
+            repos += places.repositories(connection, [name], names, most=MOST)
         with suppress(InputError):
             account = account_named(query, hub)
             accounts += places.accounts(connection, [name], account, most=MOST)

@@ -83,6 +83,13 @@ def repositories(
     ]
 
 
+def called(connection: Connection, hub: str, own_id: str) -> list[str]:
+    """What the store calls a repository of which the hub's own word for it is known."""
+    r = schema.repositories.c
+    query = select(r.repo).where(r.own_id == own_id, r.hub == hub).limit(MOST_CASES)
+    return list(connection.scalars(query))
+
+
 def _of_repository(column: Any, pk: int) -> Any:
     # Any: SQLAlchemy's columns and queries have no plainer type here.
     return (
