@@ -95,6 +95,25 @@ def test_a_model_that_the_list_does_not_show_is_looked_up() -> None:
         assert not problems(parts)
 
 
+def test_answers_that_are_too_long_are_asked_for_in_pieces() -> None:
+    site = many(120)
+
+    def spoil(route: str, value: Any) -> Any:
+        for model in value["items"] if route == "models" else ():
+            model["description"] = "x" * 250_000
+        return value
+
+    site.spoil = spoil
+    with served(site) as replica:
+        parts = asked(replica, [digest_of(number) for number in range(120)])
+        assert {a.sha256 for a in artifacts(parts)} == {digest_of(n) for n in range(120)}
+        # A hundred are too many, two halves are not; and the last twenty.
+        assert replica.journal.requests == {"by-hash-ids": 1, "models": 4}
+        pages = listed(replica)
+    assert sum(len(page.repositories) for page in pages) == 120
+    assert not [problem for page in pages for problem in page.problems]
+
+
 def test_lies_are_told_and_nothing_of_them_is_taken() -> None:
     site = many(3)
 
