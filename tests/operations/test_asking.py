@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -313,6 +315,26 @@ def test_a_switch_that_is_turned_between_two_questions_counts(
 
     asking.ask(room.store, KEYRING, room.hub, lambda: opened(room.replica), report=off)
     assert len(room.asked()) == 1
+
+
+def test_ctrl_c_stops_it_in_order(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known stays known, and no question is made that is not put."""
+    room.remove(*range(6))
+    room.put(*range(6))
+    _ask_for(monkeypatch, 2)
+
+    def interrupt(came: object) -> None:
+        if len(room.asked()) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    came = asking.ask(
+        room.store, KEYRING, room.hub, lambda: opened(room.replica), report=interrupt
+    ).came
+    assert came.stopped
+    assert len(room.asked()) == 2
+    assert [action for action, _, _ in room.log()] == ["asked", "asked"]
+    assert len(room.sightings()) in (3, 4)
+    assert len(room.ask().came.found) == 6 - len(came.found)
 
 
 def _ask_for(monkeypatch: pytest.MonkeyPatch, most: int) -> None:

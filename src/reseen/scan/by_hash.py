@@ -105,7 +105,8 @@ class _Asking:
             except HubError as e:
                 self.came.error = e
                 return
-            if self.came.stopped:
+            if self.came.stopped or stop.is_set():  # the next one is not even made
+                self.came.stopped = True
                 return
 
     async def _put_one(self, digests: Sequence[bytes]) -> None:
