@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from reseen.errors import HubGarbage
@@ -124,8 +124,7 @@ def model(hub: str, value: object) -> Model | Problem:
         tags=_tags(value),
         paths=tuple(artifact.path for artifact in kept),
     )
-    placed = tuple(replace(artifact, revision=sha) for artifact in kept)
-    return Model(repository, FilesPage(placed, tuple(problems)))
+    return Model(repository, FilesPage(kept, tuple(problems)))
 
 
 def _listed(
@@ -165,7 +164,7 @@ def _file(
     if reason := why_unusable(path):
         problems.append(Problem(where, f"{reason} among its files"))
         path = f"{version}/{number}/file"
-    return Artifact(hub, RepoType.MODEL, repo, "", "main", path, size, sha256=sha256)
+    return Artifact(hub, RepoType.MODEL, repo, version, "main", path, size, sha256=sha256)
 
 
 def _number(value: object) -> str | None:

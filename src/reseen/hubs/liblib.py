@@ -117,8 +117,7 @@ class Liblib:
         kept = tuple(artifacts.values())
         sha = version_of(kept)
         repository = Repository(self._name, RepoType.MODEL, repo, sha=sha, own_id=id)
-        placed = tuple(replace(artifact, revision=sha) for artifact in kept)
-        return repository, FilesPage(placed, tuple(problems))
+        return repository, FilesPage(kept, tuple(problems))
 
     def _artifact(
         self, repo: str, version: object, where: str, problems: list[Problem]
@@ -136,7 +135,7 @@ class Liblib:
         sha256 = from_hex(attachment.get("modelSourceHash"), 32)
         if sha256 is None:
             problems.append(Problem(where, "a file without a SHA-256"))
-        return Artifact(self._name, RepoType.MODEL, repo, "", "main", path, None, sha256=sha256)
+        return Artifact(self._name, RepoType.MODEL, repo, id, "main", path, None, sha256=sha256)
 
     async def _data(self, path: str, body: bytes | None = None) -> Mapping[str, object] | None:
         """What an answer holds; None where the hub says that there is nothing."""
