@@ -98,6 +98,15 @@ def test_the_hubs_say_what_they_are_asked_for(home: Path, civitai: Replica) -> N
     assert civitai.journal.total == 0
 
 
+def test_the_hubs_are_listed_where_no_store_can_be_opened(home: Path, civitai: Replica) -> None:
+    (home / "other.db").write_text("no store at all")
+    given = ("hubs", "--db", str(home / "other.db"))
+    out, _ = ask(home, civitai, *given)
+    assert "by hash: sha256 digests; of what, the store says, which cannot be opened" in out
+    _, other = objects(ask(home, civitai, *given, "--json")[0])
+    assert (other["by_hash"], other["asked_for"]) == (True, None)
+
+
 def test_a_hub_that_breaks_off_is_said_and_its_codes_are_those_of_other_verbs(
     home: Path, civitai: Replica, site: CivitaiSite
 ) -> None:

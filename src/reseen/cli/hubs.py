@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reseen.cli.common import db_option, emit, json_option, look_into, say, settings_for
-from reseen.errors import StoreMissing
+from reseen.errors import StoreError, StoreMissing
 from reseen.texts import visible
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def hubs(db: str | None, as_json: bool) -> None:
                 | {"quota": None if hub.quota is None else [hub.quota.requests, hub.quota.seconds]}
                 | can
                 | {"digests": digests, "by_hash": by_hash is not None}
-                | {"asked_for": asked.value if by_hash else None}
+                | {"asked_for": asked.value if by_hash and asked else None}
                 | {"sends": by_hash.digest.label if by_hash else None}
                 | {"documented": by_hash.documented if by_hash else None}
             )
@@ -71,8 +71,9 @@ def hubs(db: str | None, as_json: bool) -> None:
             say(f"  by hash: {_by_hash(by_hash, asked)}")
 
 
-def _asks(settings: Settings) -> Mapping[str, Asks]:
-    """What each hub is asked for, by what the store calls it; where there is no store, as usual."""
+def _asks(settings: Settings) -> Mapping[str, Asks | None]:
+    """What each hub is asked for, by what the store calls it: as usual where there is no store, and
+    None where it cannot be opened."""
     from reseen.hubs.kinds import stored_name
     from reseen.operations.asking import Asks, asks_of
 
@@ -82,11 +83,15 @@ def _asks(settings: Settings) -> Mapping[str, Asks]:
             return {name: asks_of(connection, name) for name in names}
     except StoreMissing:
         return dict.fromkeys(names, Asks.ORIGIN)
+    except StoreError:
+        return dict.fromkeys(names)
 
 
-def _by_hash(able: Askable, asks: Asks) -> str:
+def _by_hash(able: Askable, asks: Asks | None) -> str:
     sends = "nothing: it is switched off"
-    if asks.value != "nothing":
+    if asks is None:
+        sends = f"{able.digest.label} digests; of what, the store says, which cannot be opened"
+    elif asks.value != "nothing":
         sends = f"`reseen ask` sends {able.digest.label} digests {SENT[asks]}"
     undocumented = "" if able.documented else "; its makers document none of this: it may change"
     return f"{sends}{undocumented}"
