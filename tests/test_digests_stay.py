@@ -40,6 +40,7 @@ from reseen.gate.keys import KeyScope
 from reseen.operations import classes
 from reseen.operations import removals as acts
 from reseen.records import Digest, DigestKind, Names, RemovalClass, RemovedFile
+from reseen.registry import to_ask
 from reseen.registry.claims import removal_pk
 from reseen.review import letters, notice_read
 from reseen.review.letters import LetterMade, LetterOf, LetterWay
@@ -188,7 +189,7 @@ VERBS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Each verb that reads the store, as it is tried."""
 NO_WAY_OUT = {
     "scan HUB": "says sightings, as `sightings` does",
-    "ask": "says sightings, as `sightings` does",
+    "ask": "sends digests to a hub: see below; says sightings, as `sightings` does",
     "watch": "says sightings, as `sightings` does",
     "read": "says sightings, as `sightings` does",
     "recheck": "says sightings, as `sightings` does",
@@ -364,6 +365,29 @@ def test_a_notice_says_why_its_digests_are_left_out(kept: Kept) -> None:
     )
     page = browser.get(f"/removals/{kept.listed}").text
     assert "sha256: given to an authority only" in page
+
+
+# -- hubs that are asked by hash -----------------------------------------------------------------
+
+
+def test_no_question_to_a_hub_holds_a_digest(kept: Kept) -> None:
+    """Whatever of them a hub takes, and wherever the removals were."""
+    with kept.service.store.read() as connection:
+        sites = {None, *connection.scalars(select(schema.claims.c.site))}
+        for kind in DigestKind:
+            for site in sites:
+                wanted = to_ask.to_ask(connection, kind, site)
+                said = " ".join(digest.hex() for digest in wanted.removals)
+                kept.looks_through(f"a question for {kind.label}", said)
+            every = [bytes.fromhex(secret) for secret in kept.secrets]
+            theirs = {bytes(v) for v in connection.scalars(_in_force(kind))}
+            assert to_ask.refused(connection, kind, every) >= theirs
+
+
+def _in_force(kind: DigestKind) -> Any:
+    d, c = schema.digests.c, schema.claims.c
+    query = select(d.value).join(schema.claims, c.pk == d.claim_pk)
+    return query.where(d.kind == int(kind), c.in_force == 1)
 
 
 # -- the gate ------------------------------------------------------------------------------------
