@@ -136,6 +136,24 @@ def test_lies_are_told_and_nothing_of_them_is_taken() -> None:
     ]
 
 
+def test_a_hub_that_names_models_without_end_is_not_followed() -> None:
+    site = many(1)
+
+    def spoil(route: str, value: Any) -> Any:
+        if route == "by-hash-ids":
+            hash = digest_of(0).hex()
+            return [{"modelVersionId": 1, "modelId": n, "hash": hash} for n in range(900, 30_000)]
+        return value
+
+    site.spoil = spoil
+    with served(site) as replica:
+        parts = asked(replica, [digest_of(0)])
+        assert replica.journal.requests == {"by-hash-ids": 1, "models": 200, "model": 200}
+    assert [a.repo for a in artifacts(parts)] == ["account-0/1000"]
+    told = [problem.reason for problem in problems(parts)]
+    assert "models of its answer that were not looked at, for they are too many: 9,100" in told
+
+
 @pytest.mark.parametrize("kind", [Kind.GARBAGE, Kind.ERROR, Kind.INFLATED, Kind.TRUNCATED])
 def test_what_is_no_answer_is_one_error(kind: Kind) -> None:
     with served(many(1)) as replica, replica.faults.during(Fault(kind, route="by-hash-ids")):

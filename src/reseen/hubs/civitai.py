@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlencode
@@ -39,6 +40,10 @@ MODELS = 100
 _FEWER = (MODELS, 25, 5, 1)
 """How many are asked for where an answer has too many bytes."""
 MOST_ASKED = 10_000
+MOST_MODELS = 20_000
+"""Models that are looked at for one question, whatever the hub says ..."""
+MOST_SINGLE = 200
+"""... and of these, one by one."""
 MOST_PAGES = 200_000
 STALE_PAGES = 3
 """Pages in a row with nothing new, after which a list is taken for one without an end."""
@@ -83,6 +88,8 @@ class Civitai:
         self._http = Http(endpoint, token, self._usage, options)
         self._listings: dict[str | None, _ListSoFar] = {}
         self._shown: dict[str, Model] = {}
+        self._single = 0
+        """How many models may still be looked up by themselves for this question."""
 
     @property
     def name(self) -> str:
@@ -194,7 +201,12 @@ class Civitai:
             why = f"entries of its answer that are none of what was asked for: {strangers:,}"
             problems.append(Problem(self._name, why))
         numbers = sorted({number for those in there.values() for number in those}, key=int)
+        if beyond := len(numbers[MOST_MODELS:]):
+            why = f"models of its answer that were not looked at, for they are too many: {beyond:,}"
+            problems.append(Problem(self._name, why))
+            del numbers[MOST_MODELS:]
         shown: set[bytes] = set()
+        self._single = MOST_SINGLE
         for start in range(0, len(numbers), MODELS):
             models, more = await self._of_numbers(numbers[start : start + MODELS])
             shown.update(a.sha256 for m in models for a in m.files.artifacts if a.sha256)
@@ -224,11 +236,14 @@ class Civitai:
                 found[number] = model
         hidden = 0
         for number in numbers:
-            if number not in found:
-                try:
+            if number in found:
+                continue
+            hidden += 1
+            if self._single > 0:
+                self._single -= 1
+                with suppress(HubMissing, HubGarbage):
                     found[number] = await self._model(RepoType.MODEL, number)
-                except (HubMissing, HubGarbage):
-                    hidden += 1
+                    hidden -= 1
         if hidden:
             why = f"models that are there by its word, and that it does not show: {hidden:,}"
             problems.append(Problem(self._name, why))
