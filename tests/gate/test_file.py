@@ -21,6 +21,7 @@ from tests.hostile.make import hostile
 from tests.match.made import KEYRING, fully_known, listed, read, remove
 from tests.match.updates import CAST, OTHER, REMOVED, put
 
+from replica import made
 from reseen.fingerprints import members
 from reseen.fingerprints.git import pointer
 from reseen.fingerprints.whole import fingerprint
@@ -30,7 +31,7 @@ from reseen.gate.keys import KeyScope
 from reseen.gate.upload_process import UploadProcesses
 from reseen.match.registry_index import RegistryIndex
 from reseen.operations import classes
-from reseen.records import DigestKind, RemovalClass
+from reseen.records import DigestKind, RemovalClass, RemovedFile
 from reseen.store.database import Store
 
 BINARY = {"Content-Type": "application/octet-stream"}
@@ -379,6 +380,22 @@ def test_an_upload_of_the_class_ends_at_its_digests(
     assert not NOTHING_INSIDE & about.keys()
     # an altered copy of it is not known: its sketch is not searched
     assert rungs(client.post("/v1/check/file", content=CAST, headers=sender | BINARY)) == {}
+
+
+def test_the_class_is_told_by_the_digest_of_its_weights(
+    client: TestClient, gate: GateProcess, store: Store, sender: dict[str, str]
+) -> None:
+    """A list knows no other digest of it; a copy with another header is one, too."""
+    digest = read(OTHER).digest(DigestKind.DATA_SHA256)
+    assert digest is not None
+    never = remove(store, RemovedFile((digest,)))
+    classes.classify(store, KEYRING, never, RemovalClass.CHILD_ABUSE, "Sample reason 01")
+    knows(gate, store)
+    for data in (OTHER, made.header_edited(OTHER)):
+        answer = client.post("/v1/check/file", content=data, headers=sender | BINARY)
+        assert rungs(answer)["tensors"] == never
+        assert answer.json()["results"][0]["advice"] == "block"
+        assert not answer.json()["file"]["sketched"]
 
 
 @pytest.mark.parametrize(("entitled", "advice"), [(False, "hold"), (True, "block")])

@@ -48,7 +48,7 @@ FOUND = {
     "size": (RemovedFile((), size=len(FILE)), set()),
     "its tensors": (
         RemovedFile(tuple(d for d in read(FILE).digests if d.kind is DigestKind.DATA_SHA256)),
-        set(),
+        {"read"},
     ),
 }
 

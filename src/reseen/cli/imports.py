@@ -243,6 +243,7 @@ def _import_fields(imported: Imported) -> dict[str, object]:
             "scans": account.good_for.scans,
             "links": account.good_for.links,
             "leads": account.good_for.leads,
+            "uploads": account.good_for.uploads,
         },
         "dry_run": account.dry_run,
         "rejects_file": str(account.rejects_file) if account.rejects_file else None,
@@ -308,6 +309,12 @@ def _good_for(useful: Usefulness) -> Iterator[str]:
     """What the removals are good for."""
     if useful.scans:
         yield f"{count(useful.scans, 'removal')} with a full digest: scans find them."
+    if useful.uploads:
+        yield (
+            f"{count(useful.uploads, 'removal')} of the class that is never read, by digests that "
+            "no hub states: found only where all bytes pass through here, in uploads and in files "
+            "on disk."
+        )
     if useful.links:
         have = "has" if useful.links == 1 else "have"
         yield (

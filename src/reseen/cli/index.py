@@ -36,7 +36,8 @@ def index() -> None:
 @click.option(
     "--without-class",
     is_flag=True,
-    help="Leave out removals of the class that is never read. Without this, their SHA-256s are in.",
+    help="Leave out removals of the class that is never read. Without this, the digests that tell "
+    "them are in.",
 )
 @db_option
 @json_option

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.kinds import OF_TENSORS
-from reseen.match.digests_alone import such_claims
+from reseen.match.digests_alone import such_claims, without_weights
 from reseen.match.ladder import ClaimFacts
 from reseen.records import Container, DigestKind, RemovalClass
 from reseen.store.database import chunks
@@ -93,6 +93,7 @@ def _read(connection: Connection, pks: list[int], found: dict[int, RemovalEntry 
     rests = lists_of_learned(connection, [row.pk for row in rows if row.source == LEARNED])
     tensors = [pk for pk, some in held.items() if any(kind in OF_TENSORS for kind, _ in some)]
     alone = such_claims(connection, {*tensors, *(row.pk for row in rows if row.container)})
+    bare = without_weights(connection, alone)
     by_removal: defaultdict[int, list[ClaimEntry]] = defaultdict(list)
     for row in rows:
         learned = row.source == LEARNED
@@ -106,13 +107,16 @@ def _read(connection: Connection, pks: list[int], found: dict[int, RemovalEntry 
         )
         lists = rests.get(row.pk, ()) if learned else (row.list_pk,)
         entry = ClaimEntry(row.pk, facts, tuple(held[row.pk]), lists)
-        by_removal[row.removal_pk].append(_outside(entry) if row.pk in alone else entry)
+        if row.pk in alone:
+            entry = _outside(entry, weights=row.pk not in bare)
+        by_removal[row.removal_pk].append(entry)
     for pk, (id, cls) in ids.items():
         found[pk] = RemovalEntry(pk, id, tuple(by_removal[pk]), cls)
 
 
-def _outside(entry: ClaimEntry) -> ClaimEntry:
-    digests = tuple(each for each in entry.digests if each[0] not in OF_TENSORS)
+def _outside(entry: ClaimEntry, *, weights: bool) -> ClaimEntry:
+    """`weights`: the digests of its weights count all the same."""
+    digests = tuple(each for each in entry.digests if weights or each[0] not in OF_TENSORS)
     return replace(entry, facts=entry.facts.outside(), digests=digests, alone=True)
 
 

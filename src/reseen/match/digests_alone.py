@@ -1,33 +1,60 @@
 """Files and claims of which only digests count, though their removal is of no such class.
 
 A removal of the class that is never read names a file by one digest, another removal by a second
-one. Whatever tells that a file is of that class, its tensors, its header and its sketch count for
-no removal: what was read and kept of it before is out of use, and so is what a claim about it says
-of its inside. `registry.same_files` says the same of what was learned.
+one. Whatever tells that a file is of that class, its header and its sketch count for no removal:
+what was read and kept of it before is out of use, and so is what a claim about it says of its
+inside. Where a digest of the whole file tells it, the digests of its weights do not count either:
+whoever knows it reads on no further. `registry.same_files` says the same of what was learned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from reseen.fingerprints.git import pointer_oid
-from reseen.fingerprints.kinds import WHOLE
+from reseen.fingerprints.kinds import OF_TENSORS, PROVE, WHOLE
 from reseen.observed.artifacts import LFS
 from reseen.records import DigestKind, RemovalClass
 from reseen.store import schema
 from reseen.store.database import chunks
-from reseen.store.held_by_class import held_by_class
+from reseen.store.held_by_class import held_by_class, is_said
 
 _CLASS = int(RemovalClass.CHILD_ABUSE)
 _WHOLE = tuple(int(kind) for kind in WHOLE)
+_OF_TENSORS = tuple(int(kind) for kind in OF_TENSORS)
+_PROVE = tuple(int(kind) for kind in PROVE)
+
+
+class ClassToldBy(Enum):
+    """What tells that a file is of the class that is never read: the surest that does."""
+
+    FILE = "a digest of the whole file"
+    WEIGHTS = "a digest of its weights"
 
 
 def such_artifacts(connection: Connection, artifact_pks: Collection[int]) -> set[int]:
     """Those of these artifacts (by pk) that are of the class that is never read, by what a hub
     states of them or by what their bytes told."""
+    return set(told_by(connection, artifact_pks))
+
+
+def told_by(connection: Connection, artifact_pks: Collection[int]) -> Mapping[int, ClassToldBy]:
+    """The same with what tells it."""
+    read = schema.read_digests.c
+    by_file = _by_file(connection, artifact_pks)
+    found = dict.fromkeys(by_file, ClassToldBy.FILE)
+    for chunk in chunks(sorted({*artifact_pks} - by_file)):
+        theirs = select(read.artifact_pk).where(read.artifact_pk.in_(chunk))
+        computed = theirs.where(read.kind.in_(_OF_TENSORS), _of_class(read.kind, read.value))
+        found.update(dict.fromkeys(connection.scalars(computed), ClassToldBy.WEIGHTS))
+    return found
+
+
+def _by_file(connection: Connection, artifact_pks: Collection[int]) -> set[int]:
     a, read = schema.artifacts.c, schema.read_digests.c
     stated = or_(
         and_(a.sha256.is_not(None), _of_class(int(DigestKind.SHA256), a.sha256)),
@@ -54,30 +81,50 @@ def such_claims(connection: Connection, claim_pks: Collection[int]) -> set[int]:
     d = schema.digests.c
     found: set[int] = set()
     for chunk in chunks(sorted(claim_pks)):
-        query = select(d.claim_pk).where(d.claim_pk.in_(chunk), d.kind.in_(_WHOLE))
+        query = select(d.claim_pk).where(d.claim_pk.in_(chunk), d.kind.in_(_PROVE))
         found.update(connection.scalars(query.where(_of_class(d.kind, d.value))))
     return found
 
 
 def every_such_claim(connection: Connection) -> set[int]:
     """All claims in force (by pk) that are about a file of that class."""
+    return set(connection.scalars(_claims_sharing(_PROVE)))
+
+
+def without_weights(connection: Connection, claim_pks: Collection[int] | None = None) -> set[int]:
+    """Claims in force (by pk; of these, or of all) whose digests of weights do not count: a digest
+    of the whole file tells that it is of that class. What a list says of a removal of the class
+    itself does count; what was computed when its file was added does not."""
+    c = schema.claims.c
+    itself = schema.removals.alias("itself")
+    said = and_(itself.c.cls >= _CLASS, c.container.is_(None))
+    query = _claims_sharing(_WHOLE).join(itself, itself.c.pk == c.removal_pk).where(~said)
+    if claim_pks is None:
+        return set(connection.scalars(query))
+    found: set[int] = set()
+    for chunk in chunks(sorted(claim_pks)):
+        found.update(connection.scalars(query.where(c.pk.in_(chunk))))
+    return found
+
+
+def _claims_sharing(kinds: tuple[int, ...]) -> Select[Any]:
+    """Claims in force (by pk) that share a digest of these kinds with a removal of that class."""
     theirs, of = schema.digests.alias("theirs"), schema.claims.alias("of_class")
     d, c, r = schema.digests.c, schema.claims.c, schema.removals.c
-    query = (
+    return (
         select(c.pk)
         .select_from(schema.removals)
         .join(of, and_(of.c.removal_pk == r.pk, of.c.in_force == 1))
-        .join(theirs, and_(theirs.c.claim_pk == of.c.pk, theirs.c.kind.in_(_WHOLE)))
+        .join(theirs, and_(theirs.c.claim_pk == of.c.pk, theirs.c.kind.in_(kinds)))
         .join(schema.digests, and_(d.kind == theirs.c.kind, d.value == theirs.c.value))
         .join(schema.claims, and_(c.pk == d.claim_pk, c.in_force == 1))
-        .where(r.cls >= _CLASS)
+        .where(r.cls >= _CLASS, is_said(theirs, of))
     )
-    return set(connection.scalars(query))
 
 
 def _of_class(kind: Any, value: Any) -> ColumnElement[bool]:
-    """The condition on a digest of a whole file: a removal of that class has it, by a claim in
-    force."""
+    """The condition on a digest of a file or of its weights: a removal of that class has it, by a
+    claim in force."""
     return held_by_class((schema.digests, schema.claims, schema.removals), kind, value, _CLASS)
 
 

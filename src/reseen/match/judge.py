@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Select, select
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.kinds import LONG, OF_TENSORS, PROVE
 from reseen.match import digests_alone, ladder
+from reseen.match.digests_alone import ClassToldBy
 from reseen.match.evidence import PART
 from reseen.match.ladder import ClaimFacts, FileFacts, Header
 from reseen.observed import evidence as kept
@@ -376,7 +377,7 @@ def _judge(
 def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, FileFacts]:
     a, r, read = schema.artifacts.c, schema.readings.c, schema.read_digests.c
     found: dict[int, FileFacts] = {}
-    alone = digests_alone.such_artifacts(connection, artifact_pks)
+    told_by = digests_alone.told_by(connection, artifact_pks)
     for chunk in chunks(sorted(artifact_pks)):
         computed: defaultdict[int, dict[DigestKind, bytes]] = defaultdict(dict)
         for pk, kind, value in connection.execute(
@@ -403,7 +404,8 @@ def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, F
                 read=computed[row.pk] if row.full else None,
                 header=header,
                 on_pointer=bool(row.flags & ON_POINTER),
-                alone=row.pk in alone,
+                alone=row.pk in told_by,
+                by_weights=told_by.get(row.pk) is ClassToldBy.WEIGHTS,
             )
     return found
 
@@ -442,6 +444,7 @@ def _claims(
         rows = connection.execute(select(schema.claims).where(mine).order_by(c.pk)).all()
         inside = [row.pk for row in rows if row.container or _tells_of_tensors(digests, row.pk)]
         alone = digests_alone.such_claims(connection, inside)
+        bare = digests_alone.without_weights(connection, alone)
         for row in rows:
             facts = ClaimFacts(
                 digests=digests.get(row.pk, {}),
@@ -451,7 +454,9 @@ def _claims(
                 layout=row.layout,
                 learned=row.source == 1,
             )
-            found[row.removal_pk].append(facts.outside() if row.pk in alone else facts)
+            if row.pk in alone:
+                facts = facts.outside(weights=row.pk not in bare)
+            found[row.removal_pk].append(facts)
     return found, classes
 
 

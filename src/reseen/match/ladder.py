@@ -54,9 +54,11 @@ class ClaimFacts:
     learned: bool = False
     """Computed from bytes that were read."""
 
-    def outside(self) -> ClaimFacts:
-        """The same, but for what it says of the inside of the file."""
-        digests = {kind: v for kind, v in self.digests.items() if kind not in OF_TENSORS}
+    def outside(self, *, weights: bool = False) -> ClaimFacts:
+        """The same, but for what it says of the inside of the file. `weights`: the digests of its
+        weights count all the same."""
+        said = self.digests.items()
+        digests = {kind: v for kind, v in said if weights or kind not in OF_TENSORS}
         return replace(self, digests=digests, data_size=None, layout=None)
 
 
@@ -78,6 +80,8 @@ class FileFacts:
     alone: bool = False
     """Only its digests count, whatever was read of it: another removal that it is of is of the
     class that is never read."""
+    by_weights: bool = False
+    """A digest of its weights is what tells that: those count too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +112,9 @@ def judge(
 ) -> Judgement | None:
     """What a file is to a removal; None where nothing in force speaks of it. `more`: evidence found
     elsewhere (likeness of weights, hints). Of the class that is never read only what hubs state
-    counts; where they state nothing of a file, the digests of the whole of it do. Of other removals
-    such a file has its digests alone."""
+    counts; where they state nothing of a file, its digests do: those of the whole of it, and those
+    of its weights where these are all that tells its class. Of other removals such a file has its
+    digests alone."""
     claims = tuple(claims)
     if cls.never_read:
         file = _stated_alone(file, claims)
@@ -145,10 +150,11 @@ def _stated_alone(file: FileFacts, claims: Iterable[ClaimFacts]) -> FileFacts:
 
 
 def _digests_alone(file: FileFacts) -> FileFacts:
-    whole: dict[DigestKind, bytes] | None = None
+    counted: dict[DigestKind, bytes] | None = None
     if file.read is not None:
-        whole = {kind: value for kind, value in file.read.items() if kind in WHOLE}
-    return replace(file, read=whole, header=None)
+        kinds = PROVE if file.by_weights else WHOLE
+        counted = {kind: value for kind, value in file.read.items() if kind in kinds}
+    return replace(file, read=counted, header=None)
 
 
 def contradicts(read: Mapping[DigestKind, bytes], claim: Mapping[DigestKind, bytes]) -> bool:

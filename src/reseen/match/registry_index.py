@@ -9,7 +9,7 @@ key: they are not saved and not pickled.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, select
 
 from reseen.errors import Tampered
-from reseen.fingerprints.kinds import LADDER, size_allows
+from reseen.fingerprints.kinds import LADDER, LONG, OF_TENSORS, size_allows
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.match import evidence, saved
 from reseen.match.claim_entries import POINTER, RemovalEntry, read_changed
@@ -138,8 +138,8 @@ class RegistryIndex(LikenessIndex):
         return cls(snapshot, Delta.of(snapshot), sketches, rows, None, version)
 
     def for_export(self, *, without_class: bool) -> RegistryIndex:
-        """What of it may be handed to others: of removals of the class that is never read their
-        SHA-256s alone, or nothing."""
+        """What of it may be handed to others: of removals of the class that is never read the
+        digests that tell of a file that it is one, or nothing."""
         places = [n for n, cls in enumerate(self.snapshot.classes) if cls >= _NEVER_READ]
         pks = [self.snapshot.removal_pks[n] for n in places if not self.delta.gone[n]]
         pks += [pk for pk, entry in self.delta.removals.items() if entry.cls >= _NEVER_READ]
@@ -147,7 +147,7 @@ class RegistryIndex(LikenessIndex):
             return self
         if without_class:
             return self.put(dict.fromkeys(pks)).folded()
-        only = {pk: _sha256s(entry) for pk, entry in self.entries(pks).items()}
+        only = {pk: _telling(entry) for pk, entry in self.entries(pks).items()}
         return self.put(only).folded()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -285,17 +285,24 @@ class RegistryIndex(LikenessIndex):
         return replace(made, sketches=sketches)
 
 
-def _sha256s(entry: RemovalEntry) -> RemovalEntry:
-    """A removal, by its SHA-256s alone: what its tensors are is left out too."""
+def _telling(entry: RemovalEntry) -> RemovalEntry:
+    """A removal by its SHA-256s, and by what lists say of its weights; by whatever digest tells
+    where no SHA-256 is known. What is in the file is left out too."""
     claims = [
         replace(
             claim,
-            digests=tuple(d for d in claim.digests if d[0] in (_SHA256, POINTER)),
+            digests=tuple(_telling_digests(claim.digests)),
             facts=replace(claim.facts, data_size=None, layout=None),
         )
         for claim in entry.claims
     ]
     return replace(entry, claims=tuple(claim for claim in claims if claim.digests))
+
+
+def _telling_digests(digests: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    by_sha256 = any(kind == _SHA256 for kind, _ in digests)
+    kinds = (_SHA256, POINTER, *OF_TENSORS) if by_sha256 else LONG
+    return (each for each in digests if each[0] in kinds)
 
 
 def _rows_of(connection: Connection, removal_pks: Collection[int] | None) -> RowIndex | None:

@@ -27,7 +27,7 @@ from reseen.match.claim_entries import (
     lists_of_learned,
 )
 from reseen.match.digest_table import Bytes, DigestTable, Numbers
-from reseen.match.digests_alone import every_such_claim
+from reseen.match.digests_alone import every_such_claim, without_weights
 from reseen.match.ladder import ClaimFacts
 from reseen.records import Container, DigestKind, RemovalClass
 from reseen.store.schema import claims, digests, removals
@@ -150,10 +150,11 @@ class Snapshot:
         made._load_removals(connection)
         never = any(cls >= RemovalClass.CHILD_ABUSE for cls in made.classes)
         alone = every_such_claim(connection) if never else frozenset[int]()
+        bare = without_weights(connection) if never else frozenset[int]()
         made._load_claims(connection, alone)
         held = array("H", bytes(2 * len(made.claim_pks)))
         for kind in DigestKind:
-            without = alone if kind in OF_TENSORS else frozenset[int]()
+            without = bare if kind in OF_TENSORS else frozenset[int]()
             rows = made._load_kind(connection, kind, held, without)
             made.tables[kind] = DigestTable(kind.length, rows)
         made.held = held
@@ -177,7 +178,7 @@ class Snapshot:
         self.removal_pks, self.classes, self.ids = pks, classes, ids
 
     def _load_claims(self, connection: Connection, alone: Set[int]) -> None:
-        """`alone`: claims (by pk) of which only the digests of the whole file count."""
+        """`alone`: claims (by pk) of which only the digests count."""
         of = claims.c
         query = (
             select(

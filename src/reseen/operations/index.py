@@ -34,8 +34,9 @@ def save(
     actor: str | None = None,
 ) -> IndexSaved:
     """Save the registry in force as an index into a folder: digests, sizes, sketches and numbers;
-    no name, link or list's title. Of removals of the class that is never read their SHA-256s are in
-    it, or nothing (`without_class`). Recorded before anything is written. Raises InputError."""
+    no name, link or list's title. Of removals of the class that is never read the digests that tell
+    them are in it, or nothing (`without_class`). Recorded before anything is written. Raises
+    InputError."""
     saved.check_place(folder)
     with store.read() as connection:
         index = RegistryIndex.load(connection).for_export(without_class=without_class)

@@ -5,7 +5,7 @@ What comes in: what became of rows, part by part. What goes out: an `ImportAccou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +36,9 @@ class Usefulness:
     """They can be looked up by link or ids alone: no scan finds them."""
     leads: int = 0
     """They have short hashes alone: the most that comes of them is a lead."""
+    uploads: int = 0
+    """They are of the class that is never read, and no hub states a digest that is known of them:
+    they are found only where all bytes pass through here, in uploads and files on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class ImportAccount:
     """It is about one file, whose name its own may be: that is a name, and not shown."""
 
 
-_LINKS, _LEADS, _SCANS = 1, 2, 3
+_LINKS, _LEADS, _UPLOADS, _SCANS = 1, 2, 3, 4
 """What a removal is good for, ascending."""
 
 
@@ -142,10 +145,16 @@ class ImportSums:
             if old < len(self._by_pk) and self._by_pk[old]:
                 self._by_pk[old] = _good_for(move.come_from) if move.come_from.claims else 0
 
+    def ends_at_uploads(self, removals: Collection[int]) -> None:
+        """No scan finds these removals (by pk), though a full digest of them is known."""
+        for pk in removals:
+            if pk < len(self._by_pk) and self._by_pk[pk] == _SCANS:
+                self._by_pk[pk] = _UPLOADS
+
     @property
     def good_for(self) -> Usefulness:
-        scans, links, leads = map(self._by_pk.count, (_SCANS, _LINKS, _LEADS))
-        return Usefulness(scans, links, leads)
+        kinds = (_SCANS, _LINKS, _LEADS, _UPLOADS)
+        return Usefulness(*map(self._by_pk.count, kinds))
 
 
 def _good_for(standing: RemovalDraft) -> int:

@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from reseen.errors import InputError, ListError
 from reseen.records import RemovalClass
-from reseen.registry import claim_moves, learning
+from reseen.registry import claim_moves, learning, never_read
 from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.import_account import ImportAccount, ImportSums, Rejected
 from reseen.registry.known import Reader, SeenKeys
@@ -154,6 +154,7 @@ def _import(
         for written in _taken(connection, keyring, parts, sums, lines):
             changed = None if changed is None or len(written) >= ROWS_AT_ONCE else changed | written
         listed = parts.listed
+        sums.ends_at_uploads(never_read.by_bytes_alone(connection))
         account = _account(listed, sums)
         if options.dry_run:
             account = replace(account, dry_run=True)

@@ -5,6 +5,9 @@ and nothing else. What a hub states of a file is enough to know that it is of th
 byte of it is read, no header either. Where only its bytes tell (a local file, an upload, a file of
 which the hub states nothing), it ends at the digests of the whole file: no tensors are parsed or
 kept, no sketch is made or kept, nothing is learned, nothing of it is exported but to an authority.
+Where a list says of it the digest of its weights alone, the one pass over all its bytes tells:
+then the digests of its weights are kept beside those of the file, and nothing else. At hubs nothing
+is read to compute them.
 
 `forbids` is asked before reading, and `ended` after every byte was read; `read_local` is how local
 files are read for a registry. A test finds every place that reads and holds it to this.
@@ -22,6 +25,7 @@ from sqlalchemy import Connection, select
 
 from reseen.fingerprints.digests import digests_alone
 from reseen.fingerprints.git import pointer_oid
+from reseen.fingerprints.kinds import LONG, OF_TENSORS, STATED_BY_HUBS
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.fingerprints.members import models_by_digests
 from reseen.fingerprints.whole import fingerprint
@@ -35,6 +39,7 @@ from reseen.records import (
     RemovalClass,
 )
 from reseen.store import schema
+from reseen.store.held_by_class import is_said
 
 POINTER = 0
 """Beside the kinds of digests, which count from 1: git oids of LFS pointers."""
@@ -46,6 +51,8 @@ SKIPPED = "files of the class that is never read: known by what the hub states a
 _FILE = (DigestKind.SHA256, DigestKind.BLAKE3, DigestKind.XET, DigestKind.GIT_BLOB)
 """Kinds that tell a file, byte for byte."""
 _WHOLE = (*_FILE, DigestKind.CRC32, DigestKind.AUTOV2)
+_TELL = (*_FILE, *OF_TENSORS)
+"""Kinds that tell of what class a file is."""
 
 
 class Classes(Protocol):
@@ -80,7 +87,7 @@ def load(connection: Connection) -> NeverRead:
         .join(schema.claims, c.removal_pk == r.pk)
         .join(schema.digests, d.claim_pk == c.pk)
         .where(r.cls >= int(RemovalClass.CHILD_ABUSE), c.in_force == 1)
-        .where(d.kind.in_([int(kind) for kind in _FILE]))
+        .where(d.kind.in_([int(kind) for kind in _TELL]), is_said(schema.digests, schema.claims))
     )
     found: set[tuple[int, bytes]] = set()
     for kind, value, size in connection.execute(query):
@@ -88,6 +95,24 @@ def load(connection: Connection) -> NeverRead:
         if kind == DigestKind.SHA256 and size is not None:
             found.add((POINTER, pointer_oid(bytes(value), size)))
     return NeverRead(frozenset(found))
+
+
+def by_bytes_alone(connection: Connection) -> set[int]:
+    """Removals of that class in force (by pk) of which no digest is known that a hub states: they
+    are found only where all bytes of a file pass through here."""
+    c, d, r = schema.claims.c, schema.digests.c, schema.removals.c
+    query = (
+        select(r.pk, d.kind)
+        .select_from(schema.removals)
+        .join(schema.claims, c.removal_pk == r.pk)
+        .join(schema.digests, d.claim_pk == c.pk)
+        .where(r.cls >= int(RemovalClass.CHILD_ABUSE), c.in_force == 1, d.kind.in_(map(int, LONG)))
+        .distinct()
+    )
+    known, stated = set[int](), set[int]()
+    for pk, kind in connection.execute(query):
+        (stated if kind in STATED_BY_HUBS else known).add(pk)
+    return known - stated
 
 
 def is_told(connection: Connection, list: str, cls: RemovalClass | None) -> bool:
@@ -117,7 +142,7 @@ def _stated(artifact: Artifact) -> Iterator[tuple[int, bytes]]:
 
 def _computed(read: Fingerprint) -> Iterator[tuple[int, bytes]]:
     for digest in read.digests:
-        if digest.kind in _FILE and why_bogus(digest) is None:
+        if digest.kind in _TELL and why_bogus(digest) is None:
             yield digest.kind, digest.value
 
 
@@ -125,16 +150,19 @@ def ended(classes: Classes | None, read: Fingerprint) -> Fingerprint:
     """What may be kept of a file of which every byte was read: all, or its digests alone; of an
     archive, likewise of each file in it."""
     if forbids(classes, read):
-        return digests_of(read)
+        whole = digests_of(read)
+        return whole if forbids(classes, whole) else digests_of(read, weights=True)
     if not read.members:
         return read
     members = (Member(each.path, ended(classes, each.fingerprint)) for each in read.members)
     return replace(read, members=tuple(members))
 
 
-def digests_of(read: Fingerprint) -> Fingerprint:
-    """The digests of the whole file, and nothing of what is in it."""
-    whole: tuple[Digest, ...] = tuple(d for d in read.digests if d.kind in _WHOLE)
+def digests_of(read: Fingerprint, *, weights: bool = False) -> Fingerprint:
+    """The digests of the whole file, and nothing of what is in it. `weights`: those of its weights
+    too, which alone tell its class."""
+    kinds = (*_WHOLE, *OF_TENSORS) if weights else _WHOLE
+    whole: tuple[Digest, ...] = tuple(d for d in read.digests if d.kind in kinds)
     return replace(
         read,
         digests=whole,

@@ -13,19 +13,19 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, or_, select
 
-from reseen.fingerprints.kinds import WHOLE
+from reseen.fingerprints.kinds import PROVE
 from reseen.records import RemovalClass
 from reseen.store import schema
 from reseen.store.database import chunks
 from reseen.store.held_by_class import held_by_class
 
 CLASS = int(RemovalClass.CHILD_ABUSE)
-_WHOLE = tuple(int(kind) for kind in WHOLE)
+_KINDS = tuple(int(kind) for kind in PROVE)
 
 
 def is_of_class(kind: Any, value: Any) -> ColumnElement[bool]:
-    """The condition on a digest of a whole file: a removal of that class has it, by a claim in
-    force."""
+    """The condition on a digest of a file or of its weights: a removal of that class has it, by a
+    claim in force."""
     return held_by_class((schema.digests, schema.claims, schema.removals), kind, value, CLASS)
 
 
@@ -33,7 +33,7 @@ def is_about_such(claim_pk: Any) -> ColumnElement[bool]:
     """The condition on a claim: it has a digest of a file of that class."""
     d = schema.digests.alias("its_digests")
     return exists().where(
-        d.c.claim_pk == claim_pk, d.c.kind.in_(_WHOLE), is_of_class(d.c.kind, d.c.value)
+        d.c.claim_pk == claim_pk, d.c.kind.in_(_KINDS), is_of_class(d.c.kind, d.c.value)
     )
 
 
@@ -42,7 +42,7 @@ def such_files(connection: Connection, artifact_pks: Iterable[int]) -> set[int]:
     d = schema.read_digests.c
     found: set[int] = set()
     for chunk in chunks(sorted(set(artifact_pks))):
-        query = select(d.artifact_pk).where(d.artifact_pk.in_(chunk), d.kind.in_(_WHOLE))
+        query = select(d.artifact_pk).where(d.artifact_pk.in_(chunk), d.kind.in_(_KINDS))
         found.update(connection.scalars(query.where(is_of_class(d.kind, d.value))))
     return found
 
@@ -80,20 +80,20 @@ def sharing(connection: Connection, removal_pks: Collection[int]) -> set[int]:
     values: defaultdict[int, set[bytes]] = defaultdict(set)
     for chunk in chunks(sorted(removal_pks)):
         mine = select(d.kind, d.value).join(schema.claims, c.pk == d.claim_pk)
-        mine = mine.where(c.removal_pk.in_(chunk), d.kind.in_(_WHOLE))
+        mine = mine.where(c.removal_pk.in_(chunk), d.kind.in_(_KINDS))
         for kind, value in connection.execute(mine):
             values[kind].add(bytes(value))
     artifacts: set[int] = set()
-    for kind in _WHOLE:
+    for kind in _KINDS:
         holding = select(read.artifact_pk).where(read.kind == kind)
         for some in chunks(sorted(values[kind])):
             artifacts.update(connection.scalars(holding.where(read.value.in_(some))))
     for chunk in chunks(sorted(artifacts)):
         computed = select(read.kind, read.value).where(read.artifact_pk.in_(chunk))
-        for kind, value in connection.execute(computed.where(read.kind.in_(_WHOLE))):
+        for kind, value in connection.execute(computed.where(read.kind.in_(_KINDS))):
             values[kind].add(bytes(value))
     found = set(removal_pks)
-    for kind in _WHOLE:
+    for kind in _KINDS:
         having = select(c.removal_pk).join(schema.digests, d.claim_pk == c.pk)
         for some in chunks(sorted(values[kind])):
             found.update(connection.scalars(having.where(d.kind == kind, d.value.in_(some))))

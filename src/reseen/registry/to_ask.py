@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
-from reseen.fingerprints.kinds import WHOLE
+from reseen.fingerprints.kinds import PROVE
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.records import Digest, DigestKind
 from reseen.registry import same_files, same_links
@@ -91,7 +91,7 @@ def _read_of_such(connection: Connection, kind: DigestKind) -> set[bytes]:
     """Digests of files that reading told to be of that class, and what hubs state of them."""
     read, a = schema.read_digests.c, schema.artifacts.c
     such = select(read.artifact_pk).where(
-        read.kind.in_([int(each) for each in WHOLE]), same_files.is_of_class(read.kind, read.value)
+        read.kind.in_([int(each) for each in PROVE]), same_files.is_of_class(read.kind, read.value)
     )
     pks = set(connection.scalars(such.distinct()))
     found: set[bytes] = set()

@@ -5,20 +5,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, exists
+from sqlalchemy import ColumnElement, FromClause, Table, exists, or_
+
+from reseen.records import DigestKind
+
+INSIDE = (int(DigestKind.DATA_SHA256), int(DigestKind.TENSORS_BLAKE3))
+"""Kinds of digests that are of a file's weights."""
 
 
 def held_by_class(
     tables: tuple[Table, Table, Table], kind: Any, value: Any, cls: int
 ) -> ColumnElement[bool]:
     """A removal of this class, or a stricter one, has the digest, by a claim in force. `tables`:
-    digests, claims, removals."""
+    digests, claims, removals. A digest of weights counts where a list says it: of a file that was
+    added here it is kept only if the class was said later, and what is known must not depend on
+    that."""
     digests, claims, removals = (table.alias() for table in tables)
     return exists().where(
         digests.c.kind == kind,
         digests.c.value == value,
         claims.c.pk == digests.c.claim_pk,
         claims.c.in_force == 1,
+        is_said(digests, claims),
         removals.c.pk == claims.c.removal_pk,
         removals.c.cls >= cls,
     )
+
+
+def is_said(digests: FromClause, claims: FromClause) -> ColumnElement[bool]:
+    """The condition on a digest and its claim: it tells of what class a file is."""
+    return or_(digests.c.kind.not_in(INSIDE), claims.c.container.is_(None))
