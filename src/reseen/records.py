@@ -296,6 +296,11 @@ class Fingerprint:
         return tuple(found)
 
     @property
+    def is_damaged(self) -> bool:
+        """It is a model file of which what is in it could not be listed."""
+        return self.problem is not None and self.container is not Container.UNKNOWN
+
+    @property
     def judged(self) -> JudgedBy:
         """The rungs on which this file can be recognised, and what of it was not read."""
         kinds = {digest.kind for digest in self.digests}

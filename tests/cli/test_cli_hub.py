@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 from replica.lists import write_csv
 from replica.server import Replica
-from replica.world import World
+from replica.world import EPOCH, Repo, World, lfs
 
 from reseen.cli import main
 from reseen.errors import HubGarbage, SettingsError
@@ -61,7 +61,8 @@ def test_scan_sightings_recheck_and_a_later_import(
     found = [line.split()[0] for line in out.splitlines()]
     assert len(found) == len(set(found)) > 5
     assert "A sighting is a lead" in err
-    again, _ = reseen(tmp_path, replica, "scan", "hf", "--all", "--refs", "--json")
+    # 3 again: nothing is new, and what a gate hides is no more read than before
+    again, _ = reseen(tmp_path, replica, "scan", "hf", "--all", "--refs", "--json", code=3)
     assert not any("sighting" in row for row in objects(again))
     assert objects(again)[-1]["new_sightings"] == 0
     listed, _ = reseen(tmp_path, replica, "sightings", "--json")
@@ -132,6 +133,54 @@ def test_a_named_repository_that_is_refused_is_no_clean_scan(
     assert [row["scan"] for row in objects(out)] == [int(number)]
     reseen(tmp_path, replica, "problems", "--scan", "999", code=2)
     reseen(tmp_path, replica, "blind", "--scan", "999", code=2)
+
+
+def test_what_was_not_judged_is_told_alike_by_scan_and_read(
+    tmp_path: Path, replica: Replica, world: World
+) -> None:
+    names = tmp_path / "removed.csv"
+    write_csv(names, world.removals)
+    reseen(tmp_path, replica, "registry", "import", str(names))
+    (gated,) = (case.repo for case in world.cases if case.what == "gated")
+    other = world.cases[0].repo
+    said = "1 known copy cannot be read: no access"
+    for _ in range(2):  # an unchanged repository is not read again, and nor is what is in it
+        _, err = reseen(tmp_path, replica, "scan", "hf", gated, "--no-follow", code=3)
+        assert said in err
+    account = gated.split("/")[0]
+    reseen(tmp_path, replica, "scan", "hf", "--author", account, "--no-follow", code=3)
+    # It is not of this target, or nobody asked for it.
+    reseen(tmp_path, replica, "scan", "hf", other, "--no-follow")
+    reseen(tmp_path, replica, "scan", "hf", gated, "--no-follow", "--confirm", "none")
+    assert said in reseen(tmp_path, replica, "read", code=3)[1]
+
+
+def test_a_damaged_file_at_a_hub_was_not_judged(
+    tmp_path: Path, replica: Replica, world: World
+) -> None:
+    removed = tmp_path / "removed.safetensors"
+    removed.write_bytes(world.removals[0].data)
+    reseen(tmp_path, replica, "registry", "add", str(removed))
+    repo = world.add(Repo("account-90/damaged", created=EPOCH, modified=EPOCH))
+    repo.commit({"m.safetensors": lfs(world.removals[0].data[:-100])})
+    out, err = reseen(tmp_path, replica, "scan", "hf", repo.id, "--json", code=3)
+    assert objects(out)[-1]["not_judged"] == 1
+    assert "damaged" not in err
+
+
+def test_a_place_that_was_given_as_an_address_is_told_as_that(
+    tmp_path: Path, replica: Replica
+) -> None:
+    for kind in ("", "datasets/", "spaces/"):
+        address = f"{replica.endpoint}/{kind}nobody/nothing"
+        _, err = reseen(tmp_path, replica, "scan", "hf", address, code=2)
+        assert f"{address}: there is no such repository" in err
+        out, _ = reseen(tmp_path, replica, "scan", "hf", address, "--json", code=2)
+        (error,) = (str(row["error"]) for row in objects(out) if "error" in row)
+        assert error.startswith(f"{address}: there is no such repository")
+    account = f"{replica.endpoint}/acount-01"
+    _, err = reseen(tmp_path, replica, "scan", "hf", "--author", account)
+    assert f"{account}: nothing is listed" in err
 
 
 def test_an_account_for_which_nothing_is_listed_is_said(

@@ -6,11 +6,13 @@ import hashlib
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 from tests.cli.test_cli import LINK, NAME, SHA256, adapter, reseen
 from tests.cli.test_stopping import environment
+from tests.hostile.test_blind import WHOLE_WEIGHTS
 from tests.match.updates import CAST, OTHER, REMOVED
 
 DONE, MATCH, CANNOT, PART = 0, 1, 2, 3
@@ -25,6 +27,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (home / f"{name}.safetensors").write_bytes(content)
     (home / "torn.safetensors").write_bytes(REMOVED[:-100])
     (home / "text.txt").write_text("no model at all\n")
+    for folder, file in (("damaged", "torn.safetensors"), ("odd", "odd.gguf"), ("junk", "a.bin")):
+        (home / folder).mkdir()
+        (home / folder / file).write_bytes(
+            {
+                "damaged": REMOVED[:-100],
+                "odd": b"GGUF" + (99).to_bytes(4, "little") + bytes(4_000),
+                "junk": bytes(range(256)) * 16,
+            }[folder]
+        )
+    (home / "archive").mkdir()
+    with zipfile.ZipFile(home / "archive" / "a.zip", "w") as archive:
+        archive.writestr("torn.safetensors", REMOVED[:-100])
+    (home / "checkpoint").mkdir()
+    (home / "checkpoint" / "whole.safetensors").write_bytes(WHOLE_WEIGHTS)
     (home / "list.csv").write_text(f"name,SHA256,url\n{NAME},{SHA256},{LINK}\n")
     new = hashlib.sha256(b"new").hexdigest()
     (home / "part.csv").write_text(f"SHA256\nnonsense\n{new}\n")
@@ -69,6 +85,18 @@ ROWS: list[tuple[int, str]] = [
     (DONE, "scan folder {home}/found --jobs 1"),
     (DONE, "scan folder {home}/clean --jobs 1 --exit-code"),
     (DONE, "scan folder {home}/clean --jobs 1 --db {home}/empty.db"),
+    # a checkpoint, and what is no model, were looked at
+    *(
+        (DONE, f"{verb} {{home}}/{place}")
+        for verb, place in (
+            ("check", "checkpoint/whole.safetensors"),
+            ("check", "junk/a.bin"),
+            ("fingerprint", "checkpoint/whole.safetensors"),
+            ("fingerprint", "junk/a.bin"),
+            ("scan folder --jobs 1", "checkpoint"),
+            ("scan folder --jobs 1", "junk"),
+        )
+    ),
     (DONE, "recheck"),
     (DONE, "read"),
     (DONE, "problems"),
@@ -140,6 +168,22 @@ ROWS: list[tuple[int, str]] = [
     (CANNOT, "user add ada --role reader --password-file {home}/missing"),
     (CANNOT, "key revoke nobody"),
     # done in part
+    *(
+        (PART, f"{verb} {{home}}/{place}")
+        for verb, place in (
+            ("check", "damaged/torn.safetensors"),
+            ("check", "odd/odd.gguf"),
+            ("check", "archive/a.zip"),
+            ("fingerprint", "damaged/torn.safetensors"),
+            ("fingerprint", "odd/odd.gguf"),
+            ("fingerprint", "archive/a.zip"),
+            ("scan folder --jobs 1", "damaged"),
+            ("scan folder --jobs 1", "odd"),
+            ("scan folder --jobs 1", "archive"),
+        )
+    ),
+    (PART, "scan folder {home}/junk --jobs 1 --strict"),
+    (PART, "scan folder {home}/checkpoint --jobs 1 --strict"),
     (PART, "check {home}/torn.safetensors"),
     (PART, "registry import {home}/part.csv --rejects {home}/rejects.csv --db {home}/part.db"),
     (PART, "registry add {home}/mixed --db {home}/part.db"),

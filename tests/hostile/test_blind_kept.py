@@ -13,7 +13,7 @@ from replica.server import Replica
 from replica.world import Repo, World, lfs
 from sqlalchemy import delete, select, update
 from tests.files import build
-from tests.hostile.test_blind import CASES, LORA, ONE, REMOVED
+from tests.hostile.test_blind import CASES, LORA, ONE, REMOVED, UNLISTED
 from tests.match.made import KEYRING, known, listed, remove
 from tests.match.updates import CAST, put
 from tests.match.updates import REMOVED as WEIGHTS
@@ -24,7 +24,7 @@ from reseen.cli import cli
 from reseen.errors import HubAuth, NotFound
 from reseen.hubs.hub import Revision
 from reseen.observed import blind_spots, sightings
-from reseen.observed.blind_spots import BlindFile
+from reseen.observed.blind_spots import DAMAGED, BlindFile
 from reseen.records import Rung
 from reseen.scan.context import reading
 from reseen.scan.folder import scan_folder
@@ -237,7 +237,8 @@ def test_a_walk_counts_it_once_and_says_no_more_was_left_out(
     repo.commit({path: lfs(data) for path, data in files.items()})
     target = Target(repos=("somebody/mixed",))
     first, again = (walk_hub(store, replica.endpoint, target).coverage for _ in range(2))
-    assert first.skipped == {BLIND: len(files)}
+    damaged = [CASES[name] for name in UNLISTED if len(CASES[name][1]) > 5_000]
+    assert first.skipped == {BLIND: len(files), DAMAGED: len(damaged)}
     reasons = [spot for _, data, spots in CASES.values() if len(data) > 5_000 for spot in spots]
     assert sum(first.blind.values()) == len(reasons)
     assert again.skipped == {}, "what is known is not read, and not counted, again"

@@ -36,10 +36,11 @@ MEANING: dict[ExitCode, str] = {
         "verify` that fails."
     ),
     ExitCode.PART: (
-        "Done in part: rows rejected, files that could not be read or are no model (a web page, "
-        "nothing, a pointer), files or repositories not looked at or not judged, a `lookup` in "
-        "which not everything could be searched; with `--strict` also an account for which nothing "
-        "is listed, a type that the hub does not have, and files of which something was not read."
+        "Done in part: rows rejected, files given that are no model (a web page, nothing, a "
+        "pointer), files that could not be read, files or repositories not looked at or [not "
+        "judged](#not-judged), known copies that cannot be read, a `lookup` in which not "
+        "everything could be searched; with `--strict` also an account for which nothing is "
+        "listed, a type that the hub does not have, and files of which something was not read."
     ),
     ExitCode.FAULT: (
         "An error of Reseen itself: please report it. `RESEEN_DEBUG=1` or `reseen --debug` shows "

@@ -54,7 +54,8 @@ _LONGEST = 200
 def fingerprint(files: tuple[Path, ...], as_json: bool, quiet: bool) -> None:
     """Print the digests and the sketch of local files.
 
-    The registry is not asked and nothing is stored. Exits 2 when a file cannot be read.
+    The registry is not asked and nothing is stored. Exits 2 when a file cannot be read, 3 when one
+    is damaged and has the digests of its bytes alone.
     """
     from reseen.cli.progress import bytes_bar
     from reseen.fingerprints.whole import fingerprint as whole
@@ -70,6 +71,8 @@ def fingerprint(files: tuple[Path, ...], as_json: bool, quiet: bool) -> None:
             else:
                 note(f"{visible(str(path))}: {e}")
             continue
+        if any(each.is_damaged for each in (found, *(inner for _, inner in found.within))):
+            tell(ExitCode.PART)
         _print(str(path), found, as_json=as_json)
         for place, member in found.within:
             _print(f"{path}{place}", member, as_json=as_json)

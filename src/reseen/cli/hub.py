@@ -259,8 +259,10 @@ class TargetRead:
     """What to look at, and where it was named."""
 
     target: Target
-    named: tuple[str, ...] = ()
-    """Repositories of the command line itself."""
+    named: Mapping[str, str] = field(default_factory=dict)
+    """Repositories of the command line itself -> as they were given there."""
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    """Accounts -> as they were given."""
     lines: Mapping[str, int] = field(default_factory=dict)
     """Those of the file of repositories, each with the first line that names it."""
     bad: tuple[int, ...] = ()
@@ -278,7 +280,10 @@ def target_of(given: TargetGiven, hub: HubSettings) -> TargetRead:
 
     named = [repository_named(each, hub) for each in given.repos]
     authors = tuple(account_named(each, hub) for each in given.author)
-    on_the_line = tuple(each.repo for each in named)
+    on_the_line: dict[str, str] = {}
+    for one, as_given in zip(named, given.repos, strict=True):
+        before = on_the_line.get(one.repo)  # as another type
+        on_the_line[one.repo] = as_given if before in (None, as_given) else f"{before}, {as_given}"
     lines: dict[str, int] = {}
     bad: list[int] = []
     for number, line in _lines(given.repos_file) if given.repos_file else ():
@@ -313,7 +318,8 @@ def target_of(given: TargetGiven, hub: HubSettings) -> TargetRead:
         everything=given.everything,
     )
     beside_main = sum(each.revision not in (None, "main") for each in named)
-    return TargetRead(target, on_the_line, lines, tuple(bad), beside_main)
+    accounts = dict(zip(authors, given.author, strict=True))
+    return TargetRead(target, on_the_line, accounts, lines, tuple(bad), beside_main)
 
 
 def options_of(

@@ -32,7 +32,13 @@ from reseen.cli.hub import (
     target_of,
     target_options,
 )
-from reseen.cli.scan_end import Ending, ShownFindings, ending_options, exit_code_option, finish_scan
+from reseen.cli.scan_end import (
+    Ending,
+    ShownFindings,
+    ending_options,
+    ending_options_of_files,
+    finish_scan,
+)
 from reseen.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,6 +74,7 @@ def at_hub(
     """
     from reseen.cli.progress import scan_progress
     from reseen.operations.scans import scan_hub
+    from reseen.scan.target import Confirm
 
     settings = settings_for(db)
     name = click.get_current_context().info_name or HUB
@@ -100,11 +107,13 @@ def at_hub(
         asked = replace(
             ending,
             named=read.named,
+            accounts=read.accounts,
             lines={repo: f"{given.repos_file}, line {n}" for repo, n in read.lines.items()},
             silent=output.silent,
             as_json=output.as_json,
             where=hub.endpoint,
             said_of_address=hub.said_of_address,
+            confirms=options.confirm is not Confirm.NONE,
         )
         finish_scan(store, outcome, target, asked, shown)
 
@@ -112,11 +121,11 @@ def at_hub(
 @scan.command()
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core.")
-@exit_code_option
+@ending_options_of_files
 @db_option
 @output_options
 def folder(
-    path: Path | None, jobs: int | None, exit_code: bool, db: str | None, output: Output
+    path: Path | None, jobs: int | None, ending: Ending, db: str | None, output: Output
 ) -> None:
     """Scan a folder, or a local Hub cache: every file of 1 KiB or more, by content, not name.
 
@@ -141,9 +150,9 @@ def folder(
     with open_or_make(settings) as store:
         say_if_empty(store)
         keyring = keyring_if_any(store, settings)
-        asked = Ending(exit_code=exit_code, silent=output.silent, as_json=output.as_json)
+        asked = replace(ending, silent=output.silent, as_json=output.as_json)
         with about(path), scan_progress(output) as progress:
-            shown = ShownFindings(progress.found, exit_code=exit_code)
+            shown = ShownFindings(progress.found, exit_code=ending.exit_code)
             outcome = scan_folder(
                 store, keyring, path, jobs=jobs, report=progress.report, found=shown.found
             )

@@ -31,8 +31,10 @@ _MOST_LINES = 20  # of a file, that are told one by one
 class Ending:
     """What a person asked of a scan's end."""
 
-    named: Sequence[str] = ()
-    """Repositories named on the command line itself."""
+    named: Mapping[str, str] = field(default_factory=dict)
+    """Repositories named on the command line itself -> as they were given there."""
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    """Accounts that were named -> as they were given."""
     lines: Mapping[str, str] = field(default_factory=dict)
     """Where in a file the others were named."""
     strict: bool = False
@@ -47,6 +49,8 @@ class Ending:
     """Where that is from, in a sentence."""
     walks: bool = True
     """False: only known files were read."""
+    confirms: bool = True
+    """What is a copy by what the hub says was to be read."""
 
 
 def strict_option(command: F) -> F:
@@ -58,13 +62,27 @@ def strict_option(command: F) -> F:
     )(command)
 
 
+def strict_option_of_files(command: F) -> F:
+    """The same where nothing but files is looked at."""
+    return click.option(
+        "--strict",
+        is_flag=True,
+        help="Exit with 3 also when a file was judged by its digests alone.",
+    )(command)
+
+
 def ending_options(command: F) -> F:
     """What is asked of a scan's end: the verb's `ending`."""
+    return as_value("ending", _ending, strict_option, exit_code_option)(command)
 
-    def made(strict: bool, exit_code: bool) -> Ending:
-        return Ending(strict=strict, exit_code=exit_code)
 
-    return as_value("ending", made, strict_option, exit_code_option)(command)
+def ending_options_of_files(command: F) -> F:
+    """The same where nothing but files is looked at."""
+    return as_value("ending", _ending, strict_option_of_files, exit_code_option)(command)
+
+
+def _ending(strict: bool, exit_code: bool) -> Ending:
+    return Ending(strict=strict, exit_code=exit_code)
 
 
 def exit_code_option(command: F) -> F:
@@ -183,7 +201,7 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
             note(f"  {sentence}")
     for repo, reason in left.refused.items():
         if repo in asked.named:
-            note(f"{visible(repo)}: {visible(reason)}")
+            note(f"{visible(asked.named[repo])}: {visible(reason)}")
             tell(ExitCode.CANNOT)
         else:
             tell(ExitCode.PART)
@@ -194,12 +212,12 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
         note(f"{len(refused) - _MOST_LINES:,} more: reseen problems --scan {outcome.scan}")
     for author, reason in left.refused_accounts.items():
         where = "" if asked.where in reason else f"{asked.where}: "
-        note(f"{where}{visible(author)}: {visible(reason)}")
+        note(f"{where}{visible(asked.accounts.get(author, author))}: {visible(reason)}")
         tell(ExitCode.CANNOT)
     for author in left.empty_accounts:
         note(
-            f"{visible(author)}: nothing is listed for this account (0 repositories): "
-            f"no such account at {asked.where}, or it shows nothing"
+            f"{visible(asked.accounts.get(author, author))}: nothing is listed for this account "
+            f"(0 repositories): no such account at {asked.where}, or it shows nothing"
         )
         if asked.strict:
             tell(ExitCode.PART)
@@ -211,7 +229,9 @@ def say_scan(store: Store, outcome: Outcome, target: Target | None, asked: Endin
         _say_problems(outcome, left, walks=asked.walks)
     if outcome.sightings and not asked.silent:
         note("A sighting is a lead, not a verdict. Next: reseen sightings, reseen report --out ...")
-    if left.reasons or (asked.strict and outcome.coverage.skipped.get(BLIND)):
+    if left.reasons or (asked.confirms and left.unread):
+        tell(ExitCode.PART)
+    if asked.strict and outcome.coverage.skipped.get(BLIND):
         tell(ExitCode.PART)
     if not outcome.ended:
         stopped = outcome.stopped or STOPPED
@@ -261,6 +281,7 @@ def _counted(outcome: Outcome) -> tuple[int, int]:
 
 
 def _summary(outcome: Outcome, left: LeftOut, *, walks: bool) -> None:
+    from reseen.observed.blind_spots import DAMAGED
     from reseen.scan.read_result import BLIND
 
     coverage = outcome.coverage
@@ -281,21 +302,22 @@ def _summary(outcome: Outcome, left: LeftOut, *, walks: bool) -> None:
     if coverage.unchanged:
         note(f"  {coverage.unchanged:,} unchanged since the last scan")
     for reason, times in coverage.skipped.items():
-        if reason != BLIND and reason not in left.lacked:  # those are told in any case
+        if reason not in (BLIND, DAMAGED, *left.lacked):  # those are told in any case
             note(f"  not looked at: {reason}: {times:,}")
 
 
 def _emit_refused(left: LeftOut, asked: Ending) -> None:
     """What the command line named and could not be looked at, an object each."""
-    named = {repo: why for repo, why in left.refused.items() if repo in asked.named}
-    for name, why in [*named.items(), *left.refused_accounts.items()]:
+    refused = [(asked.named[r], why) for r, why in left.refused.items() if r in asked.named]
+    refused += [(asked.accounts.get(a, a), why) for a, why in left.refused_accounts.items()]
+    for name, why in refused:
         emit(error_fields("Refused", f"{name}: {why}", None, ExitCode.CANNOT))
 
 
 def _emit_end(store: Store, outcome: Outcome, left: LeftOut) -> None:
     """The files that could not be judged in full, a line each, and then what came of all."""
     from reseen.cli.findings import blind_fields
-    from reseen.observed.blind_spots import ORDINARY, files, tally
+    from reseen.observed.blind_spots import DAMAGED, ORDINARY, files, tally
     from reseen.scan.read_result import BLIND
 
     with store.read() as connection:
@@ -305,7 +327,7 @@ def _emit_end(store: Store, outcome: Outcome, left: LeftOut) -> None:
             emit(blind_fields(file))
     coverage = outcome.coverage
     found, refuted = _counted(outcome)
-    skipped = {reason: n for reason, n in coverage.skipped.items() if reason != BLIND}
+    skipped = {r: n for r, n in coverage.skipped.items() if r not in (BLIND, DAMAGED)}
     emit(
         {
             "scan": outcome.scan,
@@ -319,6 +341,7 @@ def _emit_end(store: Store, outcome: Outcome, left: LeftOut) -> None:
             "requests": coverage.requests,
             "bytes_read": coverage.bytes_read,
             "judged_by_digests_alone": coverage.skipped.get(BLIND, 0),
+            "not_judged": coverage.skipped.get(DAMAGED, 0),
             "not_read": [
                 {"code": spot.code, "reason": spot.reason, "files": files}
                 for spot, files in tally(coverage.blind)

@@ -38,6 +38,8 @@ COUNTED = 10_000
 """How far such files are counted where a figure is enough."""
 UNJUDGED = "files whose weights could not be judged: by their digests alone"
 """As a scan's account counts them; nothing of it is a reason to look again."""
+DAMAGED = "files that could not be judged: damaged, or of a form that is not read"
+"""Of these, those that a scan's account counts as not judged."""
 BY_DIGESTS, IN_PART = "judged by its digests alone", "judged without a part of it"
 """How the problem of such a file begins."""
 

@@ -11,7 +11,7 @@ from reseen.match import evidence, innocents
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.registry_parts import FoundPart, RegistryParts
 from reseen.operations.checkpoints import CheckpointReader, CheckpointSeen
-from reseen.records import Container, Fingerprint, JudgedBy, Match, Rung
+from reseen.records import Fingerprint, JudgedBy, Match, Rung
 from reseen.registry import never_read
 from reseen.registry.adds import why_no_model_file
 from reseen.registry.never_read import NOTHING, read_local
@@ -51,12 +51,12 @@ class Checked:
 
     @property
     def judged_whole(self) -> bool:
-        """False: a model file that is damaged, judged by the digests of its bytes alone; or a Git
-        LFS pointer, judged by what it states."""
+        """False: a model file (or one in an archive) that is damaged, judged by the digests of its
+        bytes alone; or a Git LFS pointer, judged by what it states."""
         if self.fingerprint.pointer is not None or self.no_model is not None:
             return False  # the file is not here
-        damaged = self.fingerprint.problem is not None
-        return not damaged or self.fingerprint.container is Container.UNKNOWN
+        members = (member.fingerprint for _, member in self.members)
+        return not any(read.is_damaged for read in (self.fingerprint, *members))
 
 
 class Checker:

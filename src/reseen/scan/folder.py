@@ -24,6 +24,7 @@ from reseen.hubs.kinds import FOLDER
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
+from reseen.observed.blind_spots import DAMAGED
 from reseen.records import (
     Artifact,
     Confirmed,
@@ -63,6 +64,7 @@ class _Counts:
     bytes_read: int = 0
     unread: int = 0
     unjudged: int = 0
+    damaged: int = 0
     blind: Counter[str] = field(default_factory=Counter)
     pointers: int = 0
     sightings: int = 0
@@ -81,6 +83,7 @@ class _Counts:
                 for why, n in (
                     (UNREAD, self.unread),
                     (BLIND, self.unjudged),
+                    (DAMAGED, self.damaged),
                     (POINTERS, self.pointers),
                 )
                 if n
@@ -217,6 +220,7 @@ def _write(
             seen_here, trouble = _seen(one, known, count)
             by_place.setdefault(place, []).extend(seen_here)
             troubles += trouble
+    count.damaged += sum(trouble.counted == DAMAGED for trouble in troubles)
     scan_rows.note(connection, scan, None, troubles, now())
     new: list[str] = []
     for (type, repo, revision), every in by_place.items():

@@ -18,7 +18,7 @@ from reseen.observed import known_commits, sightings
 from reseen.observed.artifacts import instant
 from reseen.records import Rung, SightingState
 from reseen.registry import never_read
-from reseen.scan import inspect, priorities
+from reseen.scan import inspect, priorities, unread_copies
 from reseen.scan.progress import Outcome
 from reseen.scan.read_result import BLIND
 from reseen.scan.target import Target
@@ -63,6 +63,8 @@ class LeftOut:
     """Where lists may be cut, in words without names."""
     problems: int = 0
     """Recorded for this scan: `recorded` tells them with their places."""
+    unread: int = 0
+    """Known copies of its target that cannot be read: no access, or too large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def left_out(connection: Connection, outcome: Outcome, target: Target | None) ->
         reasons={why: n for why, n in reasons.items() if n > 0},
         cut=_cut(connection, outcome.scan),
         problems=told,
+        unread=unread_copies.refused(connection, scan.hub, target),
     )
 
 

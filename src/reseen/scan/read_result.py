@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reseen.errors import SystemLimit, Unforeseen
+from reseen.errors import Malformed, SystemLimit, Unforeseen
 from reseen.observed.artifacts import Inspection
-from reseen.observed.blind_spots import BY_DIGESTS, IN_PART, UNJUDGED
+from reseen.observed.blind_spots import BY_DIGESTS, DAMAGED, IN_PART, UNJUDGED
 from reseen.records import (
     TOO_FEW,
     Artifact,
@@ -64,6 +64,14 @@ class ReadResult:
         return tuple(spot for spot in self.blind if spot.code != TOO_FEW)
 
     @property
+    def is_damaged(self) -> bool:
+        """It is a model file, or an archive, of which what is in it could not be listed or came
+        damaged, or on which Reseen failed: it was not judged."""
+        seen = self.inspection
+        unlisted = seen is not None and seen.problem is not None and seen.container in _MODELS
+        return unlisted or any(spot.code in (Malformed.code, *OURS) for spot in self.troubles)
+
+    @property
     def judged(self) -> JudgedBy | None:
         """By what was read of it, and what was not; None: nobody looked (a header that only had to
         agree with what the hub states tells nothing of that)."""
@@ -104,6 +112,7 @@ def where(artifact: Artifact) -> str:
 
 BLIND = UNJUDGED
 _PICTURES = (Container.PNG, Container.WEBP, Container.LFS_POINTER)
+_MODELS = frozenset(Container) - {*_PICTURES, Container.UNKNOWN}
 _BESIDE = "beside"
 """The code of what a file is or holds beside what it seems to be."""
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".lzma")
@@ -122,9 +131,9 @@ def blind_to(
 
 
 def blindness(place: str, what: ReadResult) -> Problem:
-    """A file that not everything could judge, with the reason. It was read: only where Reseen
-    failed on it does it count as one that was not."""
+    """A file that not everything could judge, with the reason. It counts as not judged only where
+    it is damaged or Reseen failed on it: not a checkpoint, and not what is a model by name alone.
+    """
     said = "; ".join(f"{spot} [{spot.code}]" for spot in what.troubles)
     how = IN_PART if what.by_weights else BY_DIGESTS
-    ours = any(spot.code in OURS for spot in what.troubles)
-    return Problem(place, f"{how}: {said}", counted=None if ours else BLIND)
+    return Problem(place, f"{how}: {said}", counted=DAMAGED if what.is_damaged else BLIND)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
 from reseen.hubs.kinds import FOLDER
 from reseen.observed import blind_spots
@@ -14,6 +14,7 @@ from reseen.observed.known_commits import is_standing
 from reseen.records import RemovalClass, Rung
 from reseen.scan.frontier import State, Task
 from reseen.scan.read_result import GATED
+from reseen.scan.target import Target
 from reseen.store import change_log
 from reseen.store.database import Store
 from reseen.store.schema import (
@@ -51,8 +52,19 @@ def in_store(store: Store) -> UnreadCopies:
         return count(connection)
 
 
-def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
-    """How many there are, at a hub or at all."""
+def refused(connection: Connection, hub: str, target: Target) -> int:
+    """How many in a target were asked for and could not be had."""
+    if target.everything or target.since is not None:
+        return count(connection, hub).refused
+    repo = repositories.c.repo
+    of_accounts = (repo.startswith(f"{each}/", autoescape=True) for each in target.authors)
+    return count(connection, hub, or_(repo.in_(target.names), *of_accounts)).refused
+
+
+def count(
+    connection: Connection, hub: str | None = None, where: ColumnElement[bool] | None = None
+) -> UnreadCopies:
+    """How many there are, at a hub or at all. `where`: only in such repositories."""
     latest = change_log.latest(connection)
     declared = exists().where(
         evidence.c.sighting_pk == sightings.c.pk,
@@ -86,6 +98,8 @@ def count(connection: Connection, hub: str | None = None) -> UnreadCopies:
     )
     if hub is not None:
         query = query.where(repositories.c.hub == hub)
+    if where is not None:
+        query = query.where(where)
     copies = waiting = asked = refused = pointers = 0
     for row in connection.execute(query):
         if row.folder:
