@@ -147,6 +147,14 @@ def test_a_taken_port_is_said() -> None:
         assert f"port {port}" in failed(failed_too, SettingsError)
 
 
+def test_a_start_that_fails_leaves_the_link_of_the_service_that_runs() -> None:
+    with serving("--no-jobs") as (_, url, lines):
+        link = next(line.strip() for line in lines if "/join/" in line)
+        failed(run("serve", "--port", url.rsplit(":", 1)[1], "--no-jobs"), SettingsError)
+        with urlopen(link, timeout=DEADLINE) as answer:
+            assert b"Make the first administrator" in answer.read()
+
+
 def test_passwords_do_not_cross_a_network_in_clear(tmp_path: Path) -> None:
     plain = Settings.from_environment({"RESEEN_HOME": str(tmp_path)})
     url = "https://review.example"

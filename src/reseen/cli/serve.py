@@ -67,8 +67,12 @@ def serve(
     with suppress(StoreError), open_or_make(settings):
         pass  # what is wrong with it is said below, where the gate may begin without it
     _say_where_the_key_is(settings)
-    first = None if has_users(settings) else _first_link(settings)
-    run(settings, listening, lambda url: _say_ready(url, first))
+    # Only once it listens: a new link ends the one before, which may be another service's.
+    run(
+        settings,
+        listening,
+        lambda url: _say_ready(url, None if has_users(settings) else _first_link(settings)),
+    )
 
 
 def _say_where_the_key_is(settings: Settings) -> None:
