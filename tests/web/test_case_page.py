@@ -145,14 +145,16 @@ def test_names_are_sealed_until_they_are_revealed_and_then_only_there(
 def test_a_reader_reveals_nothing_and_reads_no_reasons(visit: Visit, service: Service) -> None:
     it = made(service)
     decided(visit(Role.REVIEWER), it.case, reason="a plain reason")
-    visit(Role.REVIEWER).post(f"/cases/{it.case}/comment", {"text": "a plain comment"})
+    visit(Role.REVIEWER).post(f"/cases/{it.case}/comment", {"text": "a plain\r\ncomment"})
     reader = visit(Role.READER)
     assert reader.post(f"/cases/{it.case}/reveal").status_code == 403
     text = reader.get(f"/cases/{it.case}").text
     assert "/reveal" not in text
     assert "a plain" not in text
     assert "what was written is sealed" in text
-    written = words(visit(Role.REVIEWER).get(f"/cases/{it.case}").text)
+    shown = visit(Role.REVIEWER).get(f"/cases/{it.case}").text
+    assert "a plain\ncomment" in shown
+    written = words(shown)
     assert "Because: a plain reason" in written
     assert "a plain comment" in written
 

@@ -122,6 +122,20 @@ def test_another_text_that_a_person_sent_is_kept_instead(lead: Visitor) -> None:
     assert lead.post(letters(lead, path)[0]).text == "What I wrote myself.\nTwo lines."
 
 
+def test_lines_that_were_sent_again_after_a_mistake_are_kept_as_they_were_typed(
+    lead: Visitor,
+) -> None:
+    path = drafted(lead)
+    form = {"version": version(lead, path), "other": "Dear host,\r\nplease look.", "hours": "soon"}
+    wrong = lead.post(f"{path}/sent", form | {"note": "by mail\r\nto the desk"})
+    assert wrong.status_code == 400
+    typed = re.search(r'name="other"[^>]*>([^<]*)<', wrong.text)
+    assert typed is not None
+    lead.post(f"{path}/sent", form | {"other": typed[1], "hours": "", "note": "by mail\r\nto"})
+    assert lead.post(letters(lead, path)[0]).text == "Dear host,\nplease look."
+    assert "by mail\nto" in lead.get(path).text
+
+
 def test_a_letter_that_is_changed_in_the_store_is_found(lead: Visitor, service: Service) -> None:
     path = drafted(lead)
     lead.post(f"{path}/text")

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from pydantic import AfterValidator
+
 from reseen.errors import InputError
 from reseen.hubs.kinds import repository_named
 from reseen.operations.schedules import check_every
@@ -27,6 +29,15 @@ MOST_NAMES = 1_000
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_-])?")
 _AGE = re.compile(r"(\d{1,5})\s*([dhm])")
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+
+
+def line_feeds(text: str) -> str:
+    """The text with lines that end as ours do: browsers send CR and LF for each."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+OF_LINES = AfterValidator(line_feeds)
+"""Of a field into which lines are typed."""
 
 
 def account(text: str) -> str:

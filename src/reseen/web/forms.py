@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from reseen.errors import NotFound, ReseenError, StoreError
+from reseen.web.form_values import line_feeds
 from reseen.web.problems import status_of
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class SentForm:
         value = self.values.get(name, otherwise)
         if not isinstance(value, str):
             return otherwise
-        return "".join(c for c in value if c.isprintable() or c in "\r\n\t")
+        return "".join(c for c in line_feeds(value) if c.isprintable() or c in "\n\t")
 
     def ticked(self, name: str, value: str, otherwise: bool = False) -> bool:
         """Whether a box was ticked; `otherwise`: of a form that nobody has sent."""

@@ -24,6 +24,7 @@ from reseen.review.roles import Role, Who
 from reseen.store.database import now
 from reseen.texts import for_people, visible
 from reseen.web.access.csrf import FIELD, token_for
+from reseen.web.form_values import line_feeds
 from reseen.web.service import service_of
 
 NAVIGATION: tuple[tuple[str, str, Role], ...] = (
@@ -94,6 +95,7 @@ def _environment() -> Environment:
         finalize=lambda value: for_people(value) if type(value) is str else value,
     )
     environment.filters["visible"] = lambda text: visible(str(text)) if text is not None else ""
+    environment.filters["lines"] = lambda text: for_people(line_feeds(text or ""))
     environment.filters["number"] = "{:,}".format
     environment.filters["size"] = _size
     environment.filters["when"] = _when

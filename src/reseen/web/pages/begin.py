@@ -29,6 +29,7 @@ from reseen.scan.target import Options, Target, target_naming
 from reseen.settings import HubSettings
 from reseen.web import form_values
 from reseen.web.access import Lead, proved_lately
+from reseen.web.form_values import OF_LINES
 from reseen.web.forms import SentForm
 from reseen.web.pages import start
 from reseen.web.pages.imports import importer_of, list_name, sent_file
@@ -44,8 +45,8 @@ class BeginForm:
     """What is typed beside the list's file."""
 
     name: Annotated[str, Form(max_length=200)] = ""
-    places: Annotated[str, Form(max_length=100_000)] = ""
-    people: Annotated[str, Form(max_length=5_000)] = ""
+    places: Annotated[str, Form(max_length=100_000), OF_LINES] = ""
+    people: Annotated[str, Form(max_length=5_000), OF_LINES] = ""
 
 
 @router.post("/begin")

@@ -33,6 +33,7 @@ from reseen.review.roles import Role, Who
 from reseen.review.verdicts import UNDO, CaseState, Verdict
 from reseen.web import blocks
 from reseen.web.access import Reader, Reviewer
+from reseen.web.form_values import OF_LINES
 from reseen.web.pages import words
 from reseen.web.pages.queue import go_on, just_done, said_of
 from reseen.web.pages.queue_address import Back, QueueAddress, came_from, offset_of, see
@@ -46,7 +47,7 @@ _READ = (Confirmed.BYTES, Confirmed.CONTRADICTED)
 OTHERS = 8
 """Other cases of the account on a case's page."""
 
-Text = Annotated[str, Form(max_length=20_000)]
+Text = Annotated[str, Form(max_length=20_000), OF_LINES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,9 @@ class DecisionForm(BaseModel):
     version: int = Field(ge=0, le=2**62)
     """Of the case that they saw."""
     back: str = Field("", max_length=4_000)
-    quick: str = Field("", max_length=20_000)
+    quick: Annotated[str, OF_LINES] = Field("", max_length=20_000)
     """The reason that was chosen."""
-    reason: str = Field("", max_length=20_000)
+    reason: Annotated[str, OF_LINES] = Field("", max_length=20_000)
     """What was written to it."""
     then: str = Field("next", max_length=8)
 

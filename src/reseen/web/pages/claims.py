@@ -15,6 +15,7 @@ from reseen.registry.classes import class_named
 from reseen.review import sealed_text
 from reseen.review.roles import Who
 from reseen.web.access import Lead
+from reseen.web.form_values import OF_LINES
 from reseen.web.forms import SentForm
 from reseen.web.pages import lists
 from reseen.web.pages.removals import shown
@@ -23,7 +24,7 @@ from reseen.web.service import Served, Service
 router = APIRouter()
 
 Word = Annotated[str, Form(max_length=40)]
-Reason = Annotated[str, Form(max_length=20_000)]
+Reason = Annotated[str, Form(max_length=20_000), OF_LINES]
 
 
 @router.post("/removals/{id}/claims/{number}")

@@ -31,6 +31,7 @@ from reseen.review.roles import Who
 from reseen.review.sending import Mailing
 from reseen.web import form_values
 from reseen.web.access import Lead, Reviewer
+from reseen.web.form_values import OF_LINES
 from reseen.web.forms import SentForm
 from reseen.web.pages.notices import Hours, Note, Version, back, hours_of, notice_page
 from reseen.web.rendering import attached, page
@@ -68,7 +69,7 @@ _MOST_SHOWN = 400_000
 """Characters of a letter on its page; the file has them all."""
 
 To = Annotated[str, Form(max_length=400)]
-Reason = Annotated[str, Form(max_length=20_000)]
+Reason = Annotated[str, Form(max_length=20_000), OF_LINES]
 
 
 @router.get("/notices/{id}/letter")

@@ -27,6 +27,7 @@ from reseen.review import sealed_text
 from reseen.review.roles import Role
 from reseen.scan import unread_copies
 from reseen.web.access import Lead, Reader
+from reseen.web.form_values import OF_LINES
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.pages.removals import SAID
 from reseen.web.pages.removals import shown as removal_page
@@ -36,7 +37,7 @@ from reseen.web.service import Served
 
 router = APIRouter()
 
-Reason = Annotated[str, Form(max_length=20_000)]
+Reason = Annotated[str, Form(max_length=20_000), OF_LINES]
 
 
 @dataclass(frozen=True, slots=True)

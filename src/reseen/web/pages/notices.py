@@ -31,6 +31,7 @@ from reseen.review.roles import Role, Who
 from reseen.store.database import now
 from reseen.web import form_values
 from reseen.web.access import Reader, Reviewer, signed_in
+from reseen.web.form_values import OF_LINES
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
@@ -76,7 +77,7 @@ _STEPS = (
 )
 
 Version = Annotated[str, Form(max_length=20)]
-Note = Annotated[str, Form(max_length=20_000)]
+Note = Annotated[str, Form(max_length=20_000), OF_LINES]
 Hours = Annotated[str, Form(max_length=10)]
 
 
@@ -85,9 +86,9 @@ class StepForm(BaseModel):
 
     version: str = Field("", max_length=20)
     how: str = Field("", max_length=20)
-    note: str = Field("", max_length=20_000)
+    note: Annotated[str, OF_LINES] = Field("", max_length=20_000)
     hours: str = Field("", max_length=10)
-    other: str = Field("", max_length=400_000)
+    other: Annotated[str, OF_LINES] = Field("", max_length=400_000)
 
 
 @router.get("/notices")
@@ -231,7 +232,7 @@ def clause(
     service: Served,
     who: Reviewer,
     version: Version = "",
-    clause: Annotated[str, Form(max_length=20_000)] = "",
+    clause: Annotated[str, Form(max_length=20_000), OF_LINES] = "",
     ground: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
     seen = form_values.number(version, "the version")

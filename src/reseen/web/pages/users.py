@@ -19,6 +19,7 @@ from reseen.review.invitations import open_ones
 from reseen.review.passwords import check as check_password
 from reseen.web.access import Administrator, ProvedLately, Role
 from reseen.web.access.auth_middleware import to_prove
+from reseen.web.form_values import OF_LINES
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served
@@ -84,7 +85,7 @@ def invite(
     request: Request,
     service: Served,
     who: Administrator,
-    names: Annotated[str, Form(max_length=5_000)] = "",
+    names: Annotated[str, Form(max_length=5_000), OF_LINES] = "",
     role: Annotated[str, Form(max_length=20)] = Role.REVIEWER.label,
 ) -> Response:
     """The one answer that shows the links: not a redirect, since they are kept nowhere."""
