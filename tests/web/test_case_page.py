@@ -11,6 +11,8 @@ from tests.web.cases_made import HOSTILE, NAMES, SEALED, SECRETS, alike, gone, m
 from tests.web.test_queue_page import harmless
 from tests.web.visitors import Visitor
 
+from reseen.operations import classes
+from reseen.records import RemovalClass
 from reseen.registry import removals
 from reseen.review import case_view
 from reseen.review.roles import Role
@@ -377,3 +379,21 @@ def test_without_the_key_a_case_is_shown_and_nothing_is_revealed_or_decided(
     answer = decided(browser, case, reason="kept all the same")
     assert answer.status_code == 503
     assert "kept all the same" in answer.text
+
+
+def test_a_case_of_the_class_that_is_never_read_says_so_and_offers_no_reading(
+    visit: Visit, service: Service
+) -> None:
+    it = made(service, read=False)
+    reviewer = visit(Role.REVIEWER)
+    assert "nothing of its files is read" not in reviewer.get(f"/cases/{it.case}").text
+    classes.classify(
+        service.store, service.keyring, it.removal, RemovalClass.CHILD_ABUSE, "Sample reason."
+    )
+    shown = reviewer.get(f"/cases/{it.case}").text
+    assert "nothing of its files is read" in shown
+    assert "Read every byte" not in shown
+    assert "never read" in reviewer.get("/queue?state=any&live=any").text
+    refused = reviewer.post(f"/cases/{it.case}/read")
+    assert refused.status_code == 400
+    assert "only digests are compared" in refused.text

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, select
 
 from reseen.observed import sightings
 from reseen.observed.artifacts import instant
-from reseen.records import RepoType, Rung, Sighting
+from reseen.records import RemovalClass, RepoType, Rung, Sighting
 from reseen.registry.claims import first_list, first_said
 from reseen.review import assignments, cases, strength
 from reseen.review.verdicts import CaseState, Verdict
@@ -37,6 +37,8 @@ class QueueEntry:
     list: str
     site: str | None
     withdrawn: bool
+    never_read: bool
+    """Its removal is of the class of which only digests are compared."""
     hub: str
     type: RepoType
     repo: str
@@ -85,7 +87,7 @@ def entries(
         select(
             *(table, r.type, r.repo, r.downloads, r.likes),
             *(m.id.label("removal"), first_list().label("list"), first_said("site").label("site")),
-            *(m.withdrawn_at, users.c.name.label("holder"), whose.c.whose),
+            *(m.withdrawn_at, m.cls, users.c.name.label("holder"), whose.c.whose),
         )
         .join(schema.repositories, r.pk == table.c.repository_pk)
         .join(schema.removals, m.pk == table.c.removal_pk)
@@ -109,6 +111,7 @@ def _entry(row: Row[Any], about: _About, at: int) -> QueueEntry:
         list=row.list,
         site=row.site,
         withdrawn=row.withdrawn_at is not None,
+        never_read=RemovalClass(row.cls).never_read,
         hub=row.hub,
         type=RepoType(row.type),
         repo=row.repo,

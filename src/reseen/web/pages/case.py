@@ -158,6 +158,11 @@ def read(service: Served, who: Reviewer, id: str, back: Back = "") -> Response:
     with service.store.read() as connection:
         row = cases.row(connection, id)
         (case,) = entries(connection, [row.pk])
+    if case.never_read:
+        raise InputError(
+            "nothing of its files is read: of its class only digests are compared",
+            remedy="Decide by what the list says and the hub states.",
+        )
     hubs = service.settings.hubs
     place = reading.HubPath(case.hub, case.repo)
     if reading.queue_repository(service.store, hubs, place, who) is None:
@@ -263,9 +268,11 @@ def _page(
         here=urlencode(here.values | came_from(back)),
         read_job=read_job,
         may_read=writes
+        and not case.never_read
         and case.hub in {stored_name(hub) for hub in hubs}
         and any(file.sighting.confirmed not in _READ for file in files.files),
         may_read_again=writes
+        and not case.never_read
         and case.hub in {stored_name(hub) for hub in hubs}
         and any(file.sighting.rung is Rung.REFUTED for file in files.files),
         problem=problem,
