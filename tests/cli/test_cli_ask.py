@@ -77,6 +77,64 @@ def test_what_a_list_says_was_there_is_asked_for_and_the_rest_once_it_is_allowed
     _, err = ask(home, civitai, "audit", "verify")
 
 
+def test_how_many_would_go_out_is_said_and_nothing_sent(home: Path, civitai: Replica) -> None:
+    out, _ = ask(home, civitai, "ask", "civitai", "--dry-run")
+    assert "1 digest of 1 removal would go to 127.0.0.1" in out
+    assert "  list  1 digest" in out
+    (last,) = objects(ask(home, civitai, "ask", "civitai", "--dry-run", "--json")[0])
+    assert (last["asked_for"], last["digests"], last["removals"]) == ("origin", 1, 1)
+    assert (last["dry_run"], last["never_sent"]) == (True, 0)
+    assert last["lists"] == [{"list": "list", "digests": 1}]
+    _, err = ask(home, civitai, "ask", "civitai", "--dry-run", "--allow", code=2)
+    assert "--dry-run goes with none of --allow" in err
+    assert civitai.journal.total == 0
+    ask(home, civitai, "audit", "export", "--out", str(home / "log.jsonl"))
+    assert '"ask' not in (home / "log.jsonl").read_text()
+    _, err = ask(home, civitai, "ask", "civitai")
+    assert err.index("1 digest of 1 removal goes to 127.0.0.1") < err.index("1 new sighting")
+
+
+def test_of_the_class_that_is_never_read_it_says_how_many_are_never_sent(
+    tmp_path: Path, civitai: Replica
+) -> None:
+    listed = tmp_path / "list.csv"
+    link = "http://127.0.0.1/models/47{}?modelVersionId=12"
+    rows = [f"{NAME},{digest_of(n)},{link.format(n)}" for n in range(1, 7)]
+    listed.write_text("\n".join(["name,sha256,url", *rows, ""]))
+    given = ("--class", "child-abuse-imagery", "--quiet")
+    ask(tmp_path, civitai, "registry", "import", str(listed), *given)
+    _, err = ask(tmp_path, civitai, "ask", "civitai")
+    assert "6 are of the class that is never read, and never sent" in err
+    assert "No row of a list" not in err
+    (last,) = objects(ask(tmp_path, civitai, "ask", "civitai", "--json")[0])
+    assert (last["digests"], last["never_sent"]) == (0, 6)
+    assert civitai.journal.total == 0
+
+
+def test_that_nothing_of_the_class_is_sent_is_said_where_one_looks_first(
+    home: Path, civitai: Replica
+) -> None:
+    said = "nothing of the class that is never read (capable of child abuse imagery)"
+    assert said in ask(home, civitai, "hubs")[0]
+    shown = " ".join(ask(home, civitai, "ask", "--help")[0].split())
+    assert "class that is never read (capable of child abuse imagery) nothing is ever sent" in shown
+    ask(home, civitai, "ask", "civitai", "--forbid", "--quiet")
+    assert said not in ask(home, civitai, "hubs")[0]
+
+
+def test_another_address_is_another_hub_with_its_own_switch(home: Path, civitai: Replica) -> None:
+    ask(home, civitai, "ask", "civitai", "--allow", "--quiet")
+    other = civitai.endpoint.replace("127.0.0.1", "localhost")
+    out, _ = ask(home, civitai, "ask", "civitai", "--endpoint", other, "--dry-run")
+    assert "is another hub than 127.0.0.1" in out
+    assert "with its own switch" in out
+    _, err = ask(home, civitai, "ask", "civitai", "--endpoint", other, "--forbid")
+    assert "civitai at localhost" in err
+    _, err = ask(home, civitai, "ask", "civitai", "--endpoint", other, code=2)
+    assert f"reseen ask civitai --endpoint {other} --allow" in err
+    assert "civitai is asked for all" in ask(home, civitai, "ask", "civitai", "--allow")[1]
+
+
 def test_what_is_switched_off_cannot_be_asked(home: Path, civitai: Replica) -> None:
     ask(home, civitai, "ask", "civitai", "--forbid")
     _, err = ask(home, civitai, "ask", "civitai", code=2)

@@ -14,18 +14,21 @@ from reseen.cli.common import (
     emit,
     error_fields,
     keyring_if_any,
+    look_into,
     must_record,
     note,
     open_store,
+    say,
     settings_for,
 )
 from reseen.cli.exit_codes import ExitCode, finish, so_far, tell
 from reseen.cli.hub import Output, endpoint_option, hub_named, opener, output_options
 from reseen.cli.scan_end import said_of_unread
+from reseen.errors import InputError
 from reseen.texts import visible
 
 if TYPE_CHECKING:
-    from reseen.operations.asking import HubAsked, Switched
+    from reseen.operations.asking import AboutToAsk, HubAsked, Switched
     from reseen.scan.by_hash import AskedByHash
     from reseen.settings import HubSettings
 
@@ -37,7 +40,10 @@ _MOST_LINES = 20
 @click.command()
 @click.argument("hub")
 @click.option(
-    "--allow", "asks", flag_value="all", help="From now on ask HUB for all removals in force."
+    "--allow",
+    "asks",
+    flag_value="all",
+    help="From now on ask HUB for all removals in force, but for the class that is never read.",
 )
 @click.option(
     "--usual",
@@ -46,30 +52,49 @@ _MOST_LINES = 20
     help="From now on ask HUB only for rows of lists whose former link is there.",
 )
 @click.option("--forbid", "asks", flag_value="nothing", help="From now on ask HUB for nothing.")
+@click.option("--dry-run", is_flag=True, help="Say how many digests would go out; send nothing.")
 @endpoint_option
 @db_option
 @output_options
-def ask(hub: str, asks: str | None, endpoint: str | None, db: str | None, output: Output) -> None:
+def ask(
+    hub: str,
+    asks: str | None,
+    dry_run: bool,
+    endpoint: str | None,
+    db: str | None,
+    output: Output,
+) -> None:
     """Ask HUB by hash where copies of removals stand.
 
     Sends digests, and nothing else of a removal: as long as nobody said otherwise, those of rows of
-    lists whose former link is at HUB itself. --allow, --usual and --forbid say what it is asked for
+    lists whose former link is at HUB itself. Of the class that is never read (capable of child
+    abuse imagery) nothing is ever sent. --allow, --usual and --forbid say what it is asked for
     from now on, and ask nothing. Everything is recorded in the audit log. What the hub says is on
     the rung declared at most.
     """
     from reseen.operations import asking
     from reseen.scan.unread_copies import in_store
 
+    if dry_run and asks is not None:
+        raise InputError("--dry-run goes with none of --allow, --usual and --forbid")
     settings = settings_for(db)
-    meant = hub_named(hub, settings, endpoint)
+    usual, meant = hub_named(hub, settings), hub_named(hub, settings, endpoint)
+    if dry_run:
+        with look_into(settings) as store, about(meant.endpoint):
+            _say_about(usual, meant, asking.preview(store, meant), output, dry_run=True)
+        return
     with open_store(settings) as store, about(meant.endpoint):
         must_record(store, "what a hub is asked for")
         if asks is not None:
-            _say_switched(meant, asking.switch(store, meant, asking.Asks(asks)), output)
+            _say_switched(usual, meant, asking.switch(store, meant, asking.Asks(asks)), output)
             return
         keyring = keyring_if_any(store, settings)
         shown = _Shown(output)
-        ended = asking.ask(store, keyring, meant, opener(meant), report=shown.report)
+
+        def begins(what: AboutToAsk) -> None:
+            _say_about(usual, meant, what, output, dry_run=False)
+
+        ended = asking.ask(store, keyring, meant, opener(meant), begins=begins, report=shown.report)
         shown.rest(ended)
         unread = in_store(store)
     _say(meant, ended, output)
@@ -78,7 +103,43 @@ def ask(hub: str, asks: str | None, endpoint: str | None, db: str | None, output
     finish()
 
 
-def _say_switched(hub: HubSettings, done: Switched, output: Output) -> None:
+def _say_about(
+    usual: HubSettings, hub: HubSettings, what: AboutToAsk, output: Output, *, dry_run: bool
+) -> None:
+    """What would go out, or goes out now."""
+    if output.as_json:
+        if dry_run:
+            emit(
+                {"hub": hub.name, "asked_for": what.asks.value}
+                | {"digests": what.digests, "removals": what.removals}
+                | {"never_sent": what.never_sent, "dry_run": True}
+                | {"lists": [{"list": name, "digests": many} for name, many in what.lists]}
+            )
+        return
+    if output.quiet and not dry_run:
+        return
+    show = say if dry_run else note
+    sent, removals = count(what.digests, "digest"), count(what.removals, "removal")
+    does = "would go" if dry_run else "go" if what.digests != 1 else "goes"
+    show(f"{sent} of {removals} {does} to {hub.host}" + ("; nothing was sent" if dry_run else ""))
+    for name, many in what.lists[:_MOST_LINES]:
+        show(f"  {visible(name)}  {count(many, 'digest')}")
+    if len(what.lists) > _MOST_LINES:
+        show(f"  {count(len(what.lists) - _MOST_LINES, 'more list')}")
+    if what.never_sent:
+        are = "is" if what.never_sent == 1 else "are"
+        show(f"  {what.never_sent:,} {are} of the class that is never read, and never sent.")
+    if what.asks.value == "nothing":
+        show("  Asking it is switched off.")
+    elif what.asks.value == "origin":
+        if not what.digests and not what.never_sent:
+            show("  No row of a list has its former link there.")
+        show("  For removals whose former link is elsewhere it is switched off.")
+        if hub.host != usual.host:
+            show(f"  {hub.host} is another hub than {usual.host}, with its own switch.")
+
+
+def _say_switched(usual: HubSettings, hub: HubSettings, done: Switched, output: Output) -> None:
     if output.as_json:
         emit(
             {"hub": hub.name, "asked_for": done.asks.value}
@@ -87,7 +148,8 @@ def _say_switched(hub: HubSettings, done: Switched, output: Output) -> None:
     elif not output.quiet:
         digests = count(done.digests, "digest")
         removals = count(done.removals, "removal")
-        note(f"{hub.name} is asked for {done.asks.value}: today {digests} of {removals}.")
+        name = hub.name if hub.host == usual.host else f"{hub.name} at {hub.host}"
+        note(f"{name} is asked for {done.asks.value}: today {digests} of {removals}.")
 
 
 class _Shown:
@@ -124,7 +186,12 @@ def _say(hub: HubSettings, ended: HubAsked, output: Output) -> None:
     if output.as_json:
         emit(
             {"hub": hub.name, "asked_for": ended.asks.value, "digests": ended.digests}
-            | {"asked": came.asked, "there": came.there, "requests": came.requests}
+            | {
+                "never_sent": ended.never_sent,
+                "asked": came.asked,
+                "there": came.there,
+                "requests": came.requests,
+            }
             | {"repositories": came.repositories, "files": came.files}
             | {"new_sightings": len(came.found), "missed": came.missed, "gone": len(came.gone)}
             | {"problems": [{"where": p.where, "reason": p.reason} for p in came.problems]}
@@ -136,8 +203,6 @@ def _say(hub: HubSettings, ended: HubAsked, output: Output) -> None:
             f"{count(came.asked, 'digest')} are at {hub.host} "
             f"({count(came.requests, 'request')})"
         )
-        if not ended.digests and ended.asks.value == "origin":
-            note("  No row of a list has its former link there; for all others it is switched off.")
         if came.missed:
             note(f"  not there any more, by its word: {count(came.missed, 'sighting')}")
         if came.found:

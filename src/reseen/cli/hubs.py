@@ -29,10 +29,11 @@ ABLE = {
 
 
 SENT = {
-    "all": "of all removals in force, but for the class that is never read",
+    "all": "of all removals in force",
     "origin": "of rows of lists whose former link is there, and no others",
 }
 """What a hub is asked for (`operations.asking.Asks`), in words."""
+NEVER_SENT = "nothing of the class that is never read (capable of child abuse imagery)"
 
 
 @click.command()
@@ -93,8 +94,9 @@ def _by_hash(able: Askable, asks: Asks | None) -> str:
         sends = f"{able.digest.label} digests; of what, the store says, which cannot be opened"
     elif asks.value != "nothing":
         sends = f"`reseen ask` sends {able.digest.label} digests {SENT[asks]}"
+    never = "" if asks is not None and asks.value == "nothing" else f"; {NEVER_SENT}"
     undocumented = "" if able.documented else "; its makers document none of this: it may change"
-    return f"{sends}{undocumented}"
+    return f"{sends}{never}{undocumented}"
 
 
 async def _abilities(hub: HubSettings) -> Abilities:

@@ -58,12 +58,27 @@ class Switched:
 
 
 @dataclass(frozen=True, slots=True)
+class AboutToAsk:
+    """What would go to a hub."""
+
+    asks: Asks
+    digests: int
+    removals: int
+    lists: tuple[tuple[str, int], ...]
+    """How many of the digests each list gives, most first."""
+    never_sent: int
+    """Digests that would be among them, were they not of the class that is never read."""
+
+
+@dataclass(frozen=True, slots=True)
 class HubAsked:
     """What came of asking a hub."""
 
     asks: Asks
     digests: int
     """That were to be asked for."""
+    never_sent: int
+    """Digests that would be among them, were they not of the class that is never read."""
     came: AskedByHash
     followed: Followed
 
@@ -102,26 +117,40 @@ def asks_of(connection: Connection, hub: str) -> Asks:
     return Asks(last.action.removeprefix("asking-"))
 
 
+def preview(store: Store, hub: HubSettings) -> AboutToAsk:
+    """What a hub would be asked for now: nothing is asked. Raises HubMissing where the hub cannot
+    be asked."""
+    askable_of(hub)
+    with store.read() as connection:
+        asks = asks_of(connection, stored_name(hub))
+        return _about(connection, asks, _wanted(connection, hub, asks))
+
+
 def ask(
     store: Store,
     keyring: Keyring | None,
     hub: HubSettings,
     open_hub: Callable[[], Hub],
     *,
+    begins: Callable[[AboutToAsk], None] = lambda about: None,
     report: Report | None = None,
     actor: str | None = None,
 ) -> HubAsked:
-    """Ask a hub for what it may be asked for. Raises Conflict where that was switched off, and
-    HubMissing where it cannot be asked."""
+    """Ask a hub for what it may be asked for. `begins` is told what that is, before the first
+    question. Raises Conflict where that was switched off, and HubMissing where it cannot be asked.
+    """
     askable_of(hub)
     with store.read() as connection:
         asks = asks_of(connection, stored_name(hub))
         wanted = _wanted(connection, hub, asks)
+        about = _about(connection, asks, wanted)
     if asks is Asks.NOTHING:
+        at = f" --endpoint {hub.endpoint}" if hub.said_by == "--endpoint" else ""
         raise Conflict(
             f"asking {hub.name} is switched off",
-            remedy=f"An administrator switches it on: reseen ask {hub.name} --allow",
+            remedy=f"An administrator switches it on: reseen ask {hub.name}{at} --allow",
         )
+    begins(about)
     since = scans.begin(store)
     try:
         came = by_hash.ask(
@@ -129,7 +158,7 @@ def ask(
         )
     finally:
         followed = scans.end(store, since)
-    return HubAsked(asks, len(wanted.removals), came, followed)
+    return HubAsked(asks, len(wanted.removals), wanted.never_sent, came, followed)
 
 
 def _questions(
@@ -159,12 +188,22 @@ def _wanted(connection: Connection, hub: HubSettings, asks: Asks) -> ToAsk:
     return to_ask.to_ask(connection, kind, _site(hub) if asks is Asks.ORIGIN else None)
 
 
+def _about(connection: Connection, asks: Asks, wanted: ToAsk) -> AboutToAsk:
+    removals = len(wanted.ids(connection))
+    return AboutToAsk(asks, len(wanted.removals), removals, _most(wanted), wanted.never_sent)
+
+
 def _site(hub: HubSettings) -> str:
     """What a former link at this hub has for its site."""
     return links.normal_site(urlsplit(hub.endpoint).hostname or "")
 
 
+def _most(wanted: ToAsk) -> tuple[tuple[str, int], ...]:
+    """The lists, with how many of the digests each gives, most first."""
+    return tuple(sorted(wanted.lists.items(), key=lambda each: -each[1]))
+
+
 def _lists(wanted: ToAsk) -> str:
-    most = sorted(wanted.lists.items(), key=lambda each: -each[1])
+    most = _most(wanted)
     told = [f"{name} ({count:,})" for name, count in most[:_LISTS]]
     return ", ".join([*told, *["and others"] * (len(most) > _LISTS)])

@@ -9,6 +9,7 @@ anew before each question (`refused`), for a class may be said meanwhile.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -33,6 +34,8 @@ class ToAsk:
     """By digest: the removals (by pk) that it is of."""
     lists: dict[str, int] = field(default_factory=dict)
     """How many of the digests each list gives, by the list's name."""
+    never_sent: int = 0
+    """How many more it would be, were they not of the class that is never read."""
 
     def ids(self, connection: Connection, digests: Iterable[bytes] | None = None) -> list[str]:
         """The removals, by id, of these digests or of all."""
@@ -54,20 +57,19 @@ def to_ask(connection: Connection, kind: DigestKind, site: str | None) -> ToAsk:
     )
     if site is not None:
         query = query.where(c.site == site, c.source == LISTED)
-    found = ToAsk(kind)
+    found: dict[bytes, set[int]] = {}
     given: set[tuple[str, bytes]] = set()
     for value, removal_pk, name in connection.execute(query):
         digest = bytes(value)
         if why_bogus(Digest(kind, digest)) is None:
-            found.removals.setdefault(digest, set()).add(removal_pk)
+            found.setdefault(digest, set()).add(removal_pk)
             if name is not None:
                 given.add((name, digest))
-    for digest in refused(connection, kind, found.removals):
-        del found.removals[digest]
-    for name, digest in given:
-        if digest in found.removals:
-            found.lists[name] = found.lists.get(name, 0) + 1
-    return found
+    never_sent = refused(connection, kind, found)
+    for digest in never_sent:
+        del found[digest]
+    by_list = Counter(name for name, digest in given if digest in found)
+    return ToAsk(kind, found, by_list, len(never_sent))
 
 
 def refused(connection: Connection, kind: DigestKind, digests: Iterable[bytes]) -> set[bytes]:
