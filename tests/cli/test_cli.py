@@ -227,6 +227,21 @@ def test_compare_tells_copies_from_strangers(listed: Path) -> None:
     assert str(listed) not in drawn, "of a file its name, and not where it lies"
 
 
+def test_of_what_is_not_alike_no_sentence_begins_with_similar(listed: Path) -> None:
+    stranger = str(adapter(listed / "stranger.safetensors", seed=2))
+    said = reseen(listed, "compare", str(listed / "removed.safetensors"), stranger)
+    assert "Not alike, no more than strangers have: cosine" in said
+    assert "Similar" not in said
+
+
+def test_a_chart_goes_to_a_file_that_says_it_is_one(listed: Path) -> None:
+    first = str(listed / "removed.safetensors")
+    for name in ("x.png", "x"):
+        reseen(listed, "compare", first, first, "--plot", str(listed / name), code=2)
+        assert not (listed / name).exists()
+    reseen(listed, "compare", first, first, "--plot", str(listed / "x.SVG"), code=1)
+
+
 def merged(path: Path, files: list[Path], weights: list[float]) -> Path:
     """Their ranks one behind the other, as mergers make it."""
     several = [load_file(file) for file in files]

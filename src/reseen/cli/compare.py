@@ -36,7 +36,7 @@ _EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt")
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a chart by module block, as SVG.",
+    help="Write a chart by module block, as SVG, to a file that ends in .svg.",
 )
 @click.option(
     "--with",
@@ -71,6 +71,11 @@ def compare(
     whether A is inside; of one at a hub 64 layers are read. With --with it is asked of B and
     another file together whether they add up to A, and of neither alone.
     """
+    if plot is not None and plot.suffix.lower() != ".svg":
+        raise InputError(
+            f"--plot {plot}: the chart is written as SVG",
+            remedy="Give the file a name that ends in .svg.",
+        )
     if beside is not None:
         _tell_together((a, b, beside), endpoint, db, as_json=as_json)
     _tell_checkpoint(a, b, endpoint, db, as_json=as_json)

@@ -209,6 +209,8 @@ class Comparison:
         if not (self.is_copy or self.is_lead) and self.mean >= COPY_MEAN_ALONE:
             figures += f"; {too_few_to_tell(self.modules)}" if self.modules < FEW_LAYERS else ""
         parts = "".join(f"; {name}: {blocks}" for name, blocks in sorted(self.parts.items()))
+        if self.relation is Relation.UNRELATED:
+            return f"Not alike, {self.verdict}: {figures}{parts}."
         return f"Similar weight updates, {self.verdict}: {figures}{parts}."
 
 
