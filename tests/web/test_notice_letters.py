@@ -178,6 +178,9 @@ def test_a_sent_notice_is_withdrawn_with_a_reason_that_the_host_reads(
         refused = lead.post(f"{path}/withdrawn", form | {"reason": reason})
         assert refused.status_code == 400
         assert SECRETS[0] not in refused.text
+        if not reason.strip():
+            assert "the reason is empty. Say in a few words" in refused.text
+            assert "keep the usual text" not in refused.text
     taken = lead.post(f"{path}/withdrawal", form)
     assert taken.text.startswith(f"Withdrawal of notice {path.rsplit('/', 1)[1]}\n")
     assert "The list took it back." in taken.text

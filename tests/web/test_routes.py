@@ -72,8 +72,8 @@ def test_a_route_is_for_its_role_and_those_above(
         assert f"needs the role {needed.label}" in answer.text
     elif answer.status_code == 403:  # not for the role: the old factor is asked for
         assert template.startswith("/me/second-factor")
-        said = ("you have not proved lately that it is you", "this does not fit")
-        assert any(each in answer.text for each in said)
+        said = ("you have not proved lately that it is you", "this is not your password")
+        assert any(each in answer.text.lower() for each in said)
     else:
         assert answer.status_code not in (401, 500, 503)
 
@@ -235,3 +235,10 @@ def test_cookies_are_for_https_where_people_come_by_https(tmp_path: Path) -> Non
         other = browser.get("/sign-in", headers={"Host": "evil.example"})
         assert other.status_code == 421
         assert browser.get("/health", headers={"Host": "10.0.0.7:8321"}).status_code == 200
+
+
+def test_what_an_error_says_begins_as_a_sentence_does(visit: Visit) -> None:
+    reader = visit(Role.READER)
+    assert "This needs the role lead" in reader.get("/lists/import").text
+    assert ">There is no page here" in reader.get("/nothing").text
+    assert ">This link leads nowhere any more" in reader.get("/join/" + "a" * 43).text

@@ -327,7 +327,10 @@ def test_a_session_alone_sets_nothing_up(person: Makes) -> None:
     grace.sign_in()
     assert grace.browser.post("/me/second-factor/app").status_code == 403
     assert grace.browser.post("/me/second-factor/key", {"key": "{}"}).status_code == 403
-    assert grace.confirm(password="wrong") == 403
+    wrong = grace.browser.post("/me/second-factor/confirm", {"password": "wrong"})
+    assert wrong.status_code == 403
+    assert "Not taken: this is not your password. Type it again." in wrong.text
+    assert "code" not in wrong.text.split("Not taken:")[1].split("</p>")[0]
     assert grace.browser.post("/me/second-factor/app").status_code == 403
     assert 'name="now"' in grace.browser.get("/me").text  # a password is changed as before
 

@@ -43,20 +43,29 @@ def default(hub: str) -> str:
     return BY_HUB.get(hub, GENERAL)
 
 
-def checked(text: str) -> str:
-    """What somebody typed, in one spelling. Raises InputError for what cannot go into a notice."""
+def checked(
+    text: str, called: str = "text", if_empty: str = "Say what you ask, or keep the usual text."
+) -> str:
+    """What somebody typed, in one spelling. `called`: what it is, for people. Raises InputError for
+    what cannot go into a notice, with the remedy `if_empty` where there is nothing."""
     text = "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").split("\n")).strip()
     if not text:
-        raise InputError("the text is empty", remedy="Say what you ask, or keep the usual text.")
+        raise InputError(f"the {called} is empty", remedy=if_empty)
     if len(text) > LONGEST:
         raise InputError(
-            f"the text is longer than {LONGEST:,} characters", remedy="Say it in fewer words."
+            f"the {called} is longer than {LONGEST:,} characters", remedy="Say it in fewer words."
         )
     if any(not (c.isprintable() or c == "\n") for c in text):
         raise InputError(
-            "the text holds characters that cannot be shown", remedy="Type it, or paste it plain."
+            f"the {called} holds characters that cannot be shown",
+            remedy="Type it, or paste it plain.",
         )
     return text
+
+
+def checked_reason(reason: str) -> str:
+    """Why a notice is taken back, for the host to read. Raises InputError as `checked`."""
+    return checked(reason, "reason", "Say in a few words, which the host can read, why.")
 
 
 def must_not_name(text: str, names: Iterable[Names]) -> None:

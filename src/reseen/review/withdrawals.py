@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from reseen.errors import Conflict, InputError
+from reseen.errors import Conflict
 from reseen.review import clauses, notice_read, notice_states, notice_write
 from reseen.review.notice import Notice
 from reseen.review.notice_states import NoticeState, NoticeStep
@@ -45,11 +45,7 @@ def ready(
             "this notice was not sent: there is nothing to take back",
             remedy="Discard the draft.",
         )
-    if not reason.strip():
-        raise InputError(
-            "a withdrawal needs a reason that the host can read", remedy="Say in a few words why."
-        )
-    told = clauses.checked(reason)
+    told = clauses.checked_reason(reason)
     if keyring is None:
         raise notice_write.no_key()
     clauses.must_not_name(told, notice_write.sealed_names(connection, keyring, row.pk))

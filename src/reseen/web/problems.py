@@ -7,6 +7,8 @@ ours; for anything else a sentence without details, which are in the log under t
 
 from __future__ import annotations
 
+import re
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -62,6 +64,7 @@ _TITLES = {
     503: "Not now",
 }
 _MACHINES = ("/v1/", "/metrics", "/ready", "/health")
+_WORD = re.compile(r"[a-z]+(?= )")
 _WORDS: dict[int, tuple[str, str]] = {
     404: ("there is no page here", "Look at the address, or start from the queue."),
     405: ("this address does not take requests of this kind", "Use the pages' own buttons."),
@@ -108,9 +111,15 @@ def answer(request: Request, error: Exception) -> Response:
         session.who if session else None,
         status=status,
         title=_title(status),
-        message=message,
+        message=_sentence(message),
         remedy=remedy,
     )
+
+
+def _sentence(message: str) -> str:
+    """With a large letter at its head, where it begins with a word and not with an id or a path."""
+    begins = _WORD.match(message)
+    return message[:1].upper() + message[1:] if begins else message
 
 
 def status_of(error: ReseenError) -> int:

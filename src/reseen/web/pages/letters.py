@@ -269,7 +269,7 @@ def withdrawn(
 def _withdrawal_form(reason: str, to: str = "") -> SentForm:
     """What was typed; what names somebody is refused later, without being shown again."""
     form = SentForm({"reason": reason, "withdrawal-to": to})
-    form.take("reason", lambda: clauses.checked(reason), "")
+    form.take("reason", lambda: clauses.checked_reason(reason), "")
     return form
 
 

@@ -30,6 +30,7 @@ SAID = {
     "confirmed": "Thank you: it is you.",
 }
 NO_FIT = AccessError("this does not fit", remedy="Try the next code, or another way.")
+NO_PASSWORD = AccessError("this is not your password", remedy="Type it again.")
 
 
 # -- at the door ---------------------------------------------------------------------------------
@@ -94,7 +95,8 @@ def confirm(
     proof = Proof(code, key, f"again {session.token}", party_of(request))
     try:
         right = acts.confirm(service.store, service.keyring, session, proof, password)
-        wrong: ReseenError | None = None if right else NO_FIT
+        no_fit = NO_FIT if session.has_factor else NO_PASSWORD
+        wrong: ReseenError | None = None if right else no_fit
     except ReseenError as error:
         wrong = error
     if wrong is not None:
