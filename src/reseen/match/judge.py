@@ -22,8 +22,8 @@ from reseen.match import digests_alone, ladder
 from reseen.match.digests_alone import ClassToldBy
 from reseen.match.evidence import PART
 from reseen.match.ladder import ClaimFacts, FileFacts, Header
+from reseen.observed import as_stated, sightings
 from reseen.observed import evidence as kept
-from reseen.observed import sightings
 from reseen.observed.artifacts import LFS, ON_POINTER
 from reseen.observed.sightings import SettledSighting
 from reseen.records import Container, DigestKind, Evidence, RemovalClass, Rung
@@ -399,8 +399,8 @@ def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, F
                 header = Header(container, row.data_size, row.layout, row.problem)
             found[row.pk] = FileFacts(
                 size=row.size,
-                declared=_declared(row),
-                pointer=_pointer(row),
+                declared=as_stated.declared(row),
+                pointer=as_stated.pointer(row),
                 read=computed[row.pk] if row.full else None,
                 header=header,
                 on_pointer=bool(row.flags & ON_POINTER),
@@ -408,22 +408,6 @@ def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, F
                 by_weights=told_by.get(row.pk) is ClassToldBy.WEIGHTS,
             )
     return found
-
-
-def _declared(row: Any) -> dict[DigestKind, bytes]:
-    found: dict[DigestKind, bytes] = {}
-    if row.sha256 is not None:
-        found[DigestKind.SHA256] = bytes(row.sha256)
-    if row.xet is not None:
-        found[DigestKind.XET] = bytes(row.xet)
-    if row.git_oid and not row.flags & LFS and len(row.git_oid) == DigestKind.GIT_BLOB.length:
-        found[DigestKind.GIT_BLOB] = bytes(row.git_oid)
-    return found
-
-
-def _pointer(row: Any) -> bytes | None:
-    """Where the hub shows the SHA-256 the pointer's name says nothing that it does not."""
-    return bytes(row.git_oid) if row.git_oid and row.sha256 is None else None
 
 
 def _claims(
