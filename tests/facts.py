@@ -23,7 +23,7 @@ from reseen.records import (
     RepoType,
     Rung,
 )
-from reseen.registry import claims, learning
+from reseen.registry import claims, contradictions, learning
 from reseen.registry.removals import DIGEST_COLUMNS, kept
 from reseen.store import schema
 from reseen.store.database import insert_many, now, reserve
@@ -45,14 +45,22 @@ def add_claim(
     return pk
 
 
-def teach(connection: Connection, fingerprint: Fingerprint, *, path: str = "read") -> set[int]:
-    """Let a file be read in full in some folder; the removals (by pk) that it taught."""
+def teach(
+    connection: Connection,
+    fingerprint: Fingerprint,
+    *,
+    path: str = "read",
+    xet: bytes | None = None,
+) -> set[int]:
+    """Let a file be read in full in some folder; the removals (by pk) that it taught. `xet`: what
+    is stated of it there."""
     folder = Repository("folder", RepoType.MODEL, "sample/folder")
     (repository_pk,) = artifacts.repositories(connection, [folder])
     sha256 = fingerprint.digests[0].value
     found = Artifact(
         *("folder", RepoType.MODEL, folder.id, "", None, f"{path}-{sha256.hex()[:8]}"),
         size=fingerprint.size,
+        xet=xet,
     )
     (pk,) = artifacts.artifacts(connection, repository_pk, [found])
     inspection = artifacts.Inspection(
@@ -67,6 +75,7 @@ def teach(connection: Connection, fingerprint: Fingerprint, *, path: str = "read
         architecture="",
     )
     artifacts.readings(connection, [(pk, inspection)])
+    contradictions.by_files(connection, [pk])
     return learning.learn(connection, artifacts=[pk])
 
 

@@ -473,7 +473,8 @@ class Claim:
     added_at: datetime | None = None
     withdrawn_at: datetime | None = None
     contradicted: bool = False
-    """A file that was read has one of its digests and not another; nobody has looked at it yet."""
+    """A file, as it was read or as a hub states it, has one of its digests and not another; nobody
+    has looked at it yet."""
     rests_on: tuple[int, ...] = ()
     """For what was learned: the numbers of the claims with which the reading agreed."""
     class_only: bool = False

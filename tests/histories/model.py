@@ -6,7 +6,8 @@ of which is known by construction. Nothing here imports the rooms that it judges
 
 A claim is a row of a list, or what was learned: a file that was read in full teaches the removals
 whose claim it agrees with, as long as that claim is in force. What a reading equals in one digest
-of the whole file and contradicts in another gives that claim nothing.
+of the whole file and contradicts in another gives that claim nothing. A Xet hash is the word of a
+hub alone: any other digest of the claim outweighs it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from enum import IntEnum
 
 from replica.world import World
 from tests.histories.figures import ADD_UP, EXPLAINED, HIDES, INNOCENTS, INSIDE
-from tests.histories.rows import Row
+from tests.histories.rows import XET, Row
 from tests.histories.world import FOLDER, HUB, Content, Standing, standing
 
 from replica import git
@@ -318,7 +319,8 @@ def _judged(facts: Facts, places: Mapping[Place, tuple[Standing, Level]], read: 
         shown = place.shown or read.shown.get(key)
         stating = [c for c in claims if _declares(c, place, shown) is not None]
         stated = {c.group for c in stating}
-        if any(c.never for c in stating) or (what == "full" and _ends(listed, place.content)):
+        named = any(c.never for c in stating) or _is_named(claims, place, shown)
+        if named or (what == "full" and _ends(listed, place.content)):
             # It is of the class that is never read: of what was read its digests count.
             what = "bare" if what in ("full", "bare") else None
         if what in ("full", "sketch"):
@@ -385,7 +387,7 @@ def _hides(claims: Collection[Claim], key: str) -> bool:
     from tests.histories.world import contents
 
     true = _true(contents()[key])
-    same = any(true[kind] == value for claim in claims for kind, value in claim.whole.items())
+    same = any(true.get(kind) == value for claim in claims for kind, value in claim.whole.items())
     alike = {key, HIDES.get(key, key)}
     return same or any(_of_weights(claims, weights) for weights in alike)
 
@@ -446,7 +448,7 @@ def _all_claims(
 def _contradicted(claim: Claim, content: Content) -> bool:
     """It equals one digest of the whole file, and contradicts another."""
     true = _true(content)
-    same = [true[kind] == value for kind, value in claim.whole.items()]
+    same = [true[kind] == value for kind, value in claim.whole.items() if kind in true]
     return any(same) and not all(same)
 
 
@@ -454,13 +456,26 @@ def _declares(claim: Claim, place: Standing, shown: bytes | None) -> Found | Non
     """By what the hub states."""
     sha256 = claim.whole.get("sha256")
     if shown is not None:
-        return Found.DECLARED if sha256 == shown else None
+        by_xet = sha256 is None and claim.whole.get(XET) == _stated_xet(place)
+        return Found.DECLARED if by_xet or sha256 == shown else None
     if not place.lfs:
         stated = place.hub == HUB and claim.whole.get("git blob", b"").hex() == place.oid
         return Found.DECLARED if stated else None
     if sha256 is not None and claim.size is not None:
         return Found.POINTER if git.pointer_oid(sha256.hex(), claim.size) == place.oid else None
     return None
+
+
+def _stated_xet(place: Standing) -> bytes | None:
+    """Shown where the SHA-256 is."""
+    return place.content.xet if place.hub == HUB and place.lfs else None
+
+
+def _is_named(claims: Iterable[Claim], place: Standing, shown: bytes | None) -> bool:
+    """Has a claim of the class that is never read the Xet hash that the hub states? Whatever else
+    it says, the file is not read."""
+    xet = None if shown is None else _stated_xet(place)
+    return xet is not None and any(c.never and c.whole.get(XET) == xet for c in claims)
 
 
 def _evidence(
@@ -482,10 +497,16 @@ def _evidence(
     if _contradicted(claim, content):
         return None
     true = _true(content)
-    if any(true[kind] == value for kind, value in claim.whole.items()):
+    if any(true.get(kind) == value for kind, value in claim.whole.items()):
         return Found.BYTES
+    if declared is not None and shown is not None and "sha256" not in claim.whole:
+        # The Xet hash alone agrees: it is believed where nothing is beside it.
+        declared = declared if claim.whole.keys() == {XET} else None
+        false = declared
+    else:
+        false = None if declared is None else Found.REFUTED
     if read == "bare":
-        return None if declared is None else Found.REFUTED
+        return false
     if (
         claim.file is not None
         and content.tensors is not None
@@ -494,7 +515,7 @@ def _evidence(
         return Found.TENSORS
     if weights:
         return Found.WEIGHTS
-    return None if declared is None else Found.REFUTED
+    return false
 
 
 def _wanted(
@@ -519,7 +540,7 @@ def _wanted(
         if level is Level.NONE or not place.readable:
             continue
         said = [c for c in claims if _declares(c, place, place.shown) is not None]
-        if any(claim.never for claim in said):
+        if any(claim.never for claim in said) or _is_named(claims, place, place.shown):
             continue
         if said and level is Level.FULL:
             wanted[key] = all_bytes
@@ -536,7 +557,7 @@ def _ends(claims: Iterable[Claim], content: Content) -> bool:
     """Does reading end at the digests of this file, for one of these claims?"""
     true = _true(content)
     return any(
-        true[kind] == value
+        true.get(kind) == value
         for claim in claims
         if claim.never
         for kind, value in claim.whole.items()

@@ -14,7 +14,9 @@ from tests.histories.world import Content, contents
 
 SITE = "models.example"
 WHOLE = ("sha256", "blake3", "git blob")
-"""Digests of the whole file: the columns' names."""
+"""Digests of the whole file, which reading computes: the columns' names."""
+XET = "xet"
+"""One that hubs state, and nobody computes."""
 LOCAL = "local"
 """The list of what is added from files."""
 
@@ -26,7 +28,7 @@ class Row:
     name: str
     list: str
     whole: Mapping[str, bytes]
-    """Kind (of `WHOLE`) -> digest."""
+    """Kind (of `WHOLE`, and `XET`) -> digest."""
     size: int | None = None
     autov2: bytes | None = None
     model: int | None = None
@@ -48,7 +50,7 @@ class Row:
         return hash(self.name)
 
 
-COLUMNS = ("name", "url", "sha256", "blake3", "git_blob_sha1", "autov2", "size")
+COLUMNS = ("name", "url", "sha256", "blake3", "git_blob_sha1", "xet", "autov2", "size")
 
 
 def text(rows: Iterable[Row]) -> str:
@@ -58,7 +60,7 @@ def text(rows: Iterable[Row]) -> str:
         cells = (
             row.name,
             row.link or "",
-            *(row.whole.get(kind, b"").hex() for kind in WHOLE),
+            *(row.whole.get(kind, b"").hex() for kind in (*WHOLE, XET)),
             "" if row.autov2 is None else row.autov2.hex(),
             "" if row.size is None else str(row.size),
         )
@@ -148,10 +150,18 @@ def rows() -> dict[str, Row]:
     for key in ("r7", "r8", "r9", "r10"):
         added(key)
     row("second", "sha256:r9-inside")
+    # Xet hashes: of the file itself, of an altered copy, of innocents.
+    row("second", "sha256:r4", "xet:r4")
+    row("third", "xet:r5-cast")
+    row("hostile", "sha256:r1", "xet:r1-cast", hostile=True)
+    row("hostile", "sha256:r2", "xet:i1", size=True, hostile=True)
+    row("hostile", "blake3:r2", "xet:i4", hostile=True)
     return {n: replace(r, further=at >= further) for at, (n, r) in enumerate(found.items())}
 
 
 def _digest(file: Content, kind: str) -> bytes:
+    if kind == XET:
+        return file.xet
     return {"sha256": file.sha256, "blake3": file.blake3, "git blob": file.blob}[kind]
 
 

@@ -7,17 +7,22 @@ list was withdrawn. By the command line, as a person does it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
-from replica.world import Repo, World
+from replica.world import Repo, World, plain
 from tests.histories.faces import Room
 from tests.histories.model import Level, Target
 from tests.histories.rows import Row
-from tests.histories.world import Content, contents, put
+from tests.histories.world import Content, WorldHub, contents, put
 
-from reseen.records import Rung
+from reseen.hubs.hub import FilesPage
+from reseen.observed import sightings
+from reseen.records import RepoType, Rung
+from reseen.registry import removals
 
 HONEST_FIRST = (("honest", "hostile"), ("hostile", "honest"))
 ALL = Target(everything=True, level=Level.FULL, refs=True)
@@ -61,9 +66,20 @@ def file(key: str) -> Content:
 def row(
     name: str, *, model: int | None = None, size: int | None = None, **whole: bytes | None
 ) -> Row:
-    """A row whose digests are named `sha256`, `blake3`, `git_blob`."""
+    """A row whose digests are named `sha256`, `blake3`, `git_blob`, `xet`."""
     said = {kind.replace("_", " "): value for kind, value in whole.items() if value is not None}
     return Row(name=name, list="", whole=said, size=size, model=model)
+
+
+def marked(room: Room) -> set[str]:
+    """Lists of which a claim waits for a person."""
+    with room.store.read() as connection:
+        return {
+            claim.list or ""
+            for removal in removals.every(connection)
+            for claim in removal.claims
+            if claim.contradicted
+        }
 
 
 def seen(room: Room) -> dict[str, str]:
@@ -261,3 +277,111 @@ def test_what_was_learned_by_a_row_that_joined_by_its_link_leaves_with_it(
     room.withdraw_list("honest", "cli")
     assert seen(room) == {INNOCENT: "bytes"}
     assert not check(room, "r1-cast")
+
+
+# -- a Xet hash, which a hub states and nobody computes -------------------------------------------
+
+CAST = "r1-cast"
+LEVELS = [Level.HEADER, Level.FULL]
+
+
+def lies(key: str) -> Row:
+    """The removed file's SHA-256 with the true Xet hash of another file at the hub."""
+    return row("Sample person 09", sha256=R.sha256, xet=file(key).xet)
+
+
+def stands(room: Room) -> dict[str, tuple[str, bool]]:
+    """Repository -> the rung of what was seen there, and whether the hub is said to lie."""
+    with room.store.read() as connection:
+        return {
+            one.repo: (one.rung.label, one.hash_is_false)
+            for one in sightings.every(connection)
+            if one.rung is not Rung.UNSUPPORTED
+        }
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("order", HONEST_FIRST)
+@pytest.mark.parametrize("scan", ["first", "between", "last"])
+def test_a_xet_hash_in_a_row_accuses_nobody_and_calls_no_hub_a_liar(
+    make: Make, order: tuple[str, str], level: Level, scan: str
+) -> None:
+    rows = {"honest": HONEST, "hostile": lies("i1")}
+    target = Target(everything=True, level=level, refs=True)
+    room = make()
+    for at, list in enumerate(order):
+        if scan == ("first", "between")[at]:
+            room.scan(target, "cli")
+        room.import_rows(list, [rows[list]], "cli")
+    if scan == "last":
+        room.scan(target, "cli")
+    else:
+        room.read("cli")
+    honest = {OPEN: ("bytes" if level is Level.FULL else "declared", False)}
+    learned = {GATED: ("pointer", False)} if level is Level.FULL else {}
+    assert stands(room) == honest | learned
+    assert marked(room) == {"hostile"}
+    room.withdraw_list("honest", "cli")
+    assert INNOCENT not in stands(room)
+    room.restore_list("honest", "cli")
+    room.withdraw_list("hostile", "cli")
+    assert stands(room) == honest | learned
+    room.restore_list("hostile", "cli")
+    assert stands(room) == honest | learned
+
+
+@pytest.mark.parametrize("order", HONEST_FIRST)
+@pytest.mark.parametrize("scan_first", [False, True])
+def test_an_altered_copy_stands_on_its_weights_and_the_hub_told_the_truth(
+    make: Make, order: tuple[str, str], scan_first: bool
+) -> None:
+    rows = {"honest": HONEST, "hostile": lies(CAST)}
+    room = make()
+    copy = "dan/copy"
+    room.world.add(Repo(copy)).commit({"a.safetensors": put(CAST)})
+    if scan_first:
+        room.scan(ALL, "cli")
+    for list in order:
+        room.import_rows(list, [rows[list]], "cli")
+    room.scan(ALL, "cli")
+    found = stands(room)
+    assert found[copy] == ("weights", False)
+    assert found[OPEN] == ("bytes", False)
+    assert marked(room) == {"hostile"}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_row_with_the_files_own_xet_hash_keeps_its_rung(make: Make, level: Level) -> None:
+    room = make(("honest", row("Sample person 10", sha256=R.sha256, xet=R.xet)))
+    room.scan(Target(everything=True, level=level), "cli")
+    assert stands(room)[OPEN] == ("bytes" if level is Level.FULL else "declared", False)
+    assert marked(room) == set()
+
+
+def test_who_cuts_a_file_otherwise_for_xet_hides_nothing(make: Make) -> None:
+    """The same bytes can have another Xet hash, by who uploads them; the SHA-256 decides."""
+    room = make(("honest", row("Sample person 11", sha256=R.sha256, xet=STRANGER.xet)))
+    for level, rung in ((Level.HEADER, "declared"), (Level.FULL, "bytes")):
+        room.scan(Target(repos=(OPEN,), level=level), "cli")
+        assert stands(room)[OPEN] == (rung, False)
+    assert marked(room) == set()
+
+
+def test_what_a_hub_shows_later_takes_the_word_of_its_xet_hash_back(make: Make) -> None:
+    room, target = make(("hostile", lies("i1"))), Target(repos=(INNOCENT,), level=Level.NONE)
+    listed = WorldHub.list_files
+
+    async def hidden(
+        hub: WorldHub, type: RepoType, repo: str, revision: str, ref: str | None
+    ) -> AsyncIterator[FilesPage]:
+        async for page in listed(hub, type, repo, revision, ref):
+            yield FilesPage(tuple(replace(one, sha256=None) for one in page.artifacts))
+
+    with mock.patch.object(WorldHub, "list_files", hidden):
+        room.scan(target, "cli")
+    assert stands(room) == {INNOCENT: ("declared", False)}
+    assert marked(room) == set()
+    room.world.repositories["model", INNOCENT].commit({"README.md": plain(b"more")})
+    room.scan(target, "cli")
+    assert stands(room) == {}
+    assert marked(room) == {"hostile"}

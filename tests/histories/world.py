@@ -46,6 +46,8 @@ class Content:
     blake3: bytes
     blob: bytes
     """Git's SHA-1 of it as a plain file."""
+    xet: bytes
+    """What a hub states of it, where it is large and open."""
     tensors: bytes | None = None
     """The same for files with the same tensors, whatever their names and order."""
     section: bytes | None = None
@@ -70,8 +72,9 @@ class Content:
 def _content(key: str, data: bytes, weights: str | None) -> Content:
     digests = hashlib.sha256(data).digest(), blake3.blake3(data).digest()
     blob = bytes.fromhex(git.blob_oid(data))
+    xet = bytes.fromhex(lfs(data).xet or "")
     if weights is None:
-        return Content(key, data, *digests, blob)
+        return Content(key, data, *digests, blob, xet)
     tensors, _ = made.opened(data)
     said = sorted((t.dtype, t.shape, t.data) for t in tensors)
     shapes = sorted((t.dtype, t.shape) for t in tensors)
@@ -80,6 +83,7 @@ def _content(key: str, data: bytes, weights: str | None) -> Content:
         data,
         *digests,
         blob,
+        xet,
         tensors=hashlib.sha256(repr(said).encode()).digest(),
         section=hashlib.sha256(made.data_section(data)).digest(),
         layout=hashlib.sha256(repr(shapes).encode()).digest(),
@@ -252,7 +256,7 @@ ABILITIES = Abilities(
     history=True,
     ranges=True,
     sizes=True,
-    digests=frozenset({DigestKind.SHA256, DigestKind.GIT_BLOB}),
+    digests=frozenset({DigestKind.SHA256, DigestKind.XET, DigestKind.GIT_BLOB}),
 )
 
 
@@ -318,6 +322,7 @@ class WorldHub:
                 Artifact(
                     *(self.name, type, repo, revision, ref, path, blob.size),
                     sha256=bytes.fromhex(blob.sha256) if blob.lfs and open else None,
+                    xet=bytes.fromhex(blob.xet) if blob.xet and open else None,
                     git_oid=bytes.fromhex(blob.git_oid),
                     masked=blob.lfs and not open,
                     lfs=blob.lfs,

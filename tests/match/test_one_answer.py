@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -22,9 +23,10 @@ from reseen.fingerprints.kinds import (
     DigestScope,
     bits,
     contradicted,
+    contradicts,
     size_allows,
 )
-from reseen.match import evidence, ladder
+from reseen.match import evidence
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.stated import NamedIndex, StatedFile
 from reseen.records import Artifact, Digest, DigestKind, RemovedFile, RepoType, Rung
@@ -168,6 +170,51 @@ def test_digests_that_are_stated_together_are_believed_together(store: Store) ->
     assert (found.rung, found.ruled_by) == (Rung.REFUTED, Rung.DECLARED)
 
 
+XET = Digest(DigestKind.XET, b"xet!" * 8)
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_xet_hash_that_is_stated_proves_nothing_beside_another_digest(
+    store: Store, trusted: bool
+) -> None:
+    """The removed file's SHA-256 with an innocent's Xet hash."""
+    remove(store, RemovedFile((digest(DigestKind.SHA256, FILE), XET)))
+
+    def answers(*digests: Digest) -> set[tuple[Rung, Rung]]:
+        said = StatedFile(tuple((d.kind, d.value) for d in digests))
+        return {(f.rung, f.ruled_by) for f in gate(store).stated(said, trusted=trusted)}
+
+    best = Rung.BYTES if trusted else Rung.DECLARED
+    assert answers(digest(DigestKind.SHA256, OTHER), XET) == {(Rung.REFUTED, best)}
+    assert answers(digest(DigestKind.AUTOV2, FILE), XET) == {
+        (Rung.DECLARED, Rung.DECLARED),
+        (Rung.HINT, Rung.HINT),
+    }
+    assert answers(XET) == {(Rung.DECLARED, Rung.DECLARED)}
+    other = Digest(DigestKind.XET, b"tex!" * 8)
+    assert answers(digest(DigestKind.SHA256, FILE), other) == {(best, best)}
+    index = known(store)
+    (shown,) = index.match(replace(listing(FILE), xet=other.value))
+    assert {e.kind for e in shown.evidence} == {"sha256"}
+    assert index.match(replace(listing(OTHER), xet=XET.value)) == ()
+    assert index.doubts(replace(listing(OTHER), xet=XET.value))
+    assert not index.doubts(replace(listing(FILE), xet=other.value))
+
+
+def test_a_short_digest_beside_a_xet_hash_is_asked_for_the_sha256_that_is_known(
+    store: Store,
+) -> None:
+    remove(store, RemovedFile((digest(DigestKind.AUTOV2, FILE), XET)))
+    index = known(store)
+    assert index.match(replace(listing(OTHER), xet=XET.value)) == ()
+    (match,) = index.match(replace(listing(FILE), xet=XET.value))
+    assert {e.kind for e in match.evidence} == {"xet"}
+    for data, rungs in ((FILE, {Rung.DECLARED, Rung.HINT}), (OTHER, {Rung.REFUTED})):
+        sha256 = digest(DigestKind.SHA256, data).value
+        said = StatedFile(((DigestKind.SHA256, sha256), (XET.kind, XET.value)))
+        assert {f.rung for f in gate(store).stated(said)} == rungs
+
+
 def test_what_is_found_is_the_claims_list(store: Store) -> None:
     id = remove(store, listed(OTHER))
     with store.write() as connection:
@@ -179,17 +226,21 @@ def test_what_is_found_is_the_claims_list(store: Store) -> None:
     assert {f.list for f in gate(store).upload(read(OTHER))} == {"sample"}
 
 
-@given(st.dictionaries(st.sampled_from(WHOLE), st.integers(0, 1)),
-       st.dictionaries(st.sampled_from(WHOLE), st.integers(0, 1)))  # fmt: skip
+OF_FILES = (*WHOLE, DigestKind.XET)
+
+
+@given(st.dictionaries(st.sampled_from(OF_FILES), st.integers(0, 1)),
+       st.dictionaries(st.sampled_from(OF_FILES), st.integers(0, 1)))  # fmt: skip
 def test_bits_say_what_the_digests_say(
     file: dict[DigestKind, int], claim: dict[DigestKind, int]
 ) -> None:
     one, other = ({k: bytes([v]) * k.length for k, v in some.items()} for some in (file, claim))
     equal = [one[k] == other[k] for k in WHOLE if k in one and k in other]
-    expected = any(equal) and not all(equal)
-    same = bits(k for k in WHOLE if k in one and one[k] == other.get(k))
+    by_xet = DigestKind.XET in one and one[DigestKind.XET] == other.get(DigestKind.XET)
+    expected = (any(equal) or by_xet) and not all(equal)
+    same = bits(k for k in OF_FILES if k in one and one[k] == other.get(k))
     assert contradicted(bits(other), bits(one), same) == expected
-    assert ladder.contradicts(one, other) == expected
+    assert contradicts(one, other) == expected
 
 
 def test_sizes_are_asked_for_digests_of_the_file_only() -> None:

@@ -177,6 +177,14 @@ def test_a_contradicted_claim_learns_nothing(registry: Registry) -> None:
         assert connection.execute(select(schema.sketches)).all() == []
 
 
+def test_a_claim_is_marked_by_whichever_of_its_files_is_read(registry: Registry) -> None:
+    mixed = RemovedFile((digest(SHA256, 1), digest(GIT, 2)))
+    registry.pk = put(registry, "hostile", mixed)
+    assert registry.teach(2) == set()
+    (claim,) = registry.removal().claims
+    assert claim.contradicted
+
+
 def test_a_xet_hash_contradicts_nothing_since_it_is_not_computed(registry: Registry) -> None:
     put(registry, "one", RemovedFile((digest(SHA256, 1), digest(DigestKind.XET, 2))))
     assert registry.teach(1) == {1}

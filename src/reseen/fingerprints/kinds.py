@@ -87,12 +87,32 @@ def bits(kinds: Iterable[DigestKind]) -> int:
 
 
 WHOLE_BITS = bits(WHOLE)
+STATED_ONLY_BITS = bits(
+    kind for kind, rule in LADDER.items() if rule.scope is DigestScope.FILE and not rule.computed
+)
+"""Digests of the whole file that nobody here computes: somebody's word, whatever was read."""
 
 
 def contradicted(held: int, known: int, equal: int) -> bool:
     """Has a file one of a claim's digests of the whole file, and not another? As `bits`: the
-    kinds that the claim has, those that are known of the file, those in which both agree."""
-    return bool(equal & WHOLE_BITS) and bool(held & known & ~equal & WHOLE_BITS)
+    kinds that the claim has, those that are known of the file, those in which both agree. What
+    is only ever stated decides nothing: where it agrees, and nothing computed does, every other
+    digest that is known must agree too; where it differs, the others are believed without it."""
+    other = held & known & ~equal
+    if equal & WHOLE_BITS:
+        return bool(other & WHOLE_BITS)
+    return bool(equal & STATED_ONLY_BITS) and bool(other & ~STATED_ONLY_BITS)
+
+
+def contradicts(known: Mapping[DigestKind, bytes], claim: Mapping[DigestKind, bytes]) -> bool:
+    """The same of the digests themselves. `known`: of a file; its short forms are made of the long
+    ones."""
+    told = dict(known)
+    for short, long in LONG_OF.items():
+        if short in claim and long in known:
+            told[short] = known[long][: short.length]
+    equal = (kind for kind, value in claim.items() if told.get(kind) == value)
+    return contradicted(bits(claim), bits(told), bits(equal))
 
 
 def size_allows(kind: DigestKind, claimed: int | None, size: int | None) -> bool:

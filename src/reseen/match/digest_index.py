@@ -1,11 +1,12 @@
 """What equal digests prove: claims by what a hub declares, and by bytes that were read.
 
-A claim gives a file nothing if the file has one of its digests of the whole file and not another.
+A claim gives a file nothing if the file has one of its digests of the whole file and not another;
+what a Xet hash counts for beside others, `fingerprints.kinds` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from reseen.fingerprints.kinds import LADDER, LONG_OF, bits, contradicted, size_allows
@@ -60,6 +61,7 @@ class DigestIndex(ClaimsIndex):
         if not (by_sha256 or by_xet or by_blob or by_pointer):
             return ()
         found: list[Proof] = []
+        bad = self._contradicted(artifact) if by_xet or by_blob else frozenset[int]()
         for kind, value, numbers in (
             (DigestKind.SHA256, sha256, by_sha256),
             (DigestKind.XET, xet, by_xet),
@@ -68,11 +70,31 @@ class DigestIndex(ClaimsIndex):
             if value and numbers and why_bogus(Digest(kind, value)) is None:
                 say = evidence.pointed if artifact.on_pointer else evidence.declared
                 said = say(kind, value)
-                found.extend((number, said) for number in numbers)
+                found.extend((number, said) for number in numbers if number not in bad)
         if oid and by_pointer:
             said = evidence.pointer(oid)
             found.extend((number, said) for number in by_pointer)
         return self._gathered(found)
+
+    def doubts(self, artifact: Artifact) -> bool:
+        """Does the hub state one digest of a claim, and not another?"""
+        return any(
+            self.find(d.kind, d.value) for d in artifact.declared if d.kind is not _SHA256
+        ) and bool(self._contradicted(artifact))
+
+    def _contradicted(self, artifact: Artifact) -> Set[int]:
+        """Claims (by number) of which the hub states one digest and not another."""
+        told = {digest.kind: digest.value for digest in artifact.declared}
+        for long in tuple(told):
+            short = LADDER[long].short
+            if short is not None:
+                told[short] = told[long][: LENGTHS[short]]
+        equal: dict[int, int] = {}
+        for kind, value in told.items():
+            for number in self.find(kind, value):
+                equal[number] = equal.get(number, 0) | 1 << kind
+        known = bits(told)
+        return {n for n, same in equal.items() if contradicted(self.held(n), known, same)}
 
     def match_digests(self, fingerprint: Fingerprint) -> tuple[Match, ...]:
         """The same without the weights rung, which takes longer."""
@@ -144,12 +166,14 @@ class DigestIndex(ClaimsIndex):
             if hints:
                 of = short or kind
                 said = evidence.short(of, value[: LENGTHS[of]])
+                for number in hints:
+                    equal[number] = equal.get(number, 0) | 1 << of
                 found.extend(
                     (number, said) for number in hints if size_allows(of, self.size(number), size)
                 )
         if found is None or equal is None:
             return _NO_PROOFS
-        known = bits(kind for kind, _ in digests)
+        known = bits(of for kind, _ in digests for of in (kind, LADDER[kind].short) if of)
         bad = {n for n, same in equal.items() if contradicted(self.held(n), known, same)}
         if bad:
             found = [each for each in found if each[0] not in bad]

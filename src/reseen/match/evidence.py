@@ -183,11 +183,11 @@ def never_read(stated: Evidence) -> Evidence:
 
 
 def refuted(stated: Evidence) -> Evidence:
-    """What a hub states, where every byte was read and has another digest."""
+    """What a hub states, where every byte was read and has another digest: a kind that is
+    computed."""
     what = {
         "pointer": "git's name for this hidden file's pointer",
         DigestKind.SHA256.label: "the SHA-256 that the hub states",
-        DigestKind.XET.label: "the Xet hash that the hub states",
         DigestKind.GIT_BLOB.label: "git's name for this file",
     }[stated.kind]
     why = (

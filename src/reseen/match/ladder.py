@@ -4,7 +4,9 @@ The table of `fingerprints.kinds` says what each kind of digest proves. Everythi
 by it: the index in memory, the past in SQL, the gate. Pure: values in, values out.
 
 A claim is believed as a whole or not at all: where a file of which every byte was read has one of
-its digests of the whole file and contradicts another, the claim gives that file nothing.
+its digests of the whole file and contradicts another, the claim gives that file nothing. A Xet hash
+is computed nowhere here: it counts only where no other digest of the claim is another than the
+file's, as read or as stated; it never makes what a hub states false.
 """
 
 from __future__ import annotations
@@ -19,8 +21,7 @@ from reseen.fingerprints.kinds import (
     PROVE,
     STATED_BY_HUBS,
     WHOLE,
-    bits,
-    contradicted,
+    contradicts,
 )
 from reseen.match import evidence
 from reseen.records import Confirmed, Container, DigestKind, Evidence, RemovalClass, Rung
@@ -157,13 +158,6 @@ def _digests_alone(file: FileFacts) -> FileFacts:
     return replace(file, read=counted, header=None)
 
 
-def contradicts(read: Mapping[DigestKind, bytes], claim: Mapping[DigestKind, bytes]) -> bool:
-    """Has a file of which every byte was read one of a claim's digests of the whole file, and not
-    another?"""
-    equal = (kind for kind in WHOLE if kind in read and read[kind] == claim.get(kind))
-    return contradicted(bits(claim), bits(read), bits(equal))
-
-
 def header_agrees(claims: Iterable[ClaimFacts], size: int | None, header: Header) -> bool:
     """Is a file with this header consistent with what is claimed of the removed file? What was
     computed from bytes must agree; of what lists say, one claim must."""
@@ -198,20 +192,20 @@ def _by_claim(file: FileFacts, claim: ClaimFacts) -> _Found:
     refuted: list[Evidence] = []
     other = any(kind in said and kind in read and not same for kind in WHOLE)
     for e in _stated(file, claim):
-        # A Xet hash is not computed here: it stands, unless the bytes are others than the claim's.
-        if same or (e.kind == DigestKind.XET.label and not other):
-            proofs.append(e)
-        elif _is_false(e, file) or other:
+        if not same and _is_false(e, file):
             refuted.append(evidence.refuted(e))
-        else:
+        elif same or not other:
             proofs.append(e)
     return _Found(tuple(proofs), tuple(refuted), false_size)
 
 
 def _stated(file: FileFacts, claim: ClaimFacts) -> Iterable[Evidence]:
     said = claim.digests
+    doubted = contradicts({**file.declared, **(file.read or {})}, said)
     for kind in STATED_BY_HUBS:
         value = file.declared.get(kind)
+        if doubted and (file.read is None or kind not in WHOLE):
+            continue
         if value is not None and said.get(kind) == value:
             say = evidence.pointed if file.on_pointer else evidence.declared
             yield say(kind, value)

@@ -298,7 +298,7 @@ def settle_contradiction(
     connection: Connection, keyring: Keyring | None, id: str, number: int, why: str, *,
     actor: str | None = None,
 ) -> bool:  # fmt: skip
-    """A person has looked at a claim that a reading contradicted, and leaves it as it is: it goes
+    """A person has looked at a claim that a file contradicted, and leaves it as it is: it goes
     on giving nothing to files that contradict it. To take it out, `take_back` it. False if nothing
     waited. Raises NotFound and SealError."""
     c, removal = schema.claims, removal_pk(connection, id)

@@ -3,9 +3,9 @@
 A file of which every byte was read teaches a claim all its other digests and its sketch, if it has
 the claim's SHA-256 or BLAKE3 and contradicts none of its digests of the whole file. So what is
 learned depends on claims and readings only, never on which of them came first; a claim that a
-reading contradicts is marked for a person to look at. What the file says of itself is not learned:
-it may lie. Of a file of the class that is never read nobody learns, under whatever removal it
-stands. Everything happens in the caller's transaction; doing it again changes nothing.
+file contradicts is marked for a person to look at (`contradictions`). What the file says of itself
+is not learned: it may lie. Of a file of the class that is never read nobody learns, under whatever
+removal it stands. Everything happens in the caller's transaction; doing it again changes nothing.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from reseen.fingerprints.kinds import TEACH, WHOLE
+from reseen.fingerprints.kinds import TEACH, WHOLE, contradicts
 from reseen.observed import further, sketches
 from reseen.observed import rows as kept_rows
 from reseen.records import Digest, DigestKind, Fingerprint
-from reseen.registry import claims, file_facts, same_files
+from reseen.registry import claims, contradictions, file_facts, same_files
 from reseen.registry.claims import LEARNED, LISTED
 from reseen.registry.removals import kept
 from reseen.store import schema
@@ -48,10 +48,12 @@ def learn(
 ) -> set[int]:
     """Let removals (by pk; None: all) learn from what was read (of these artifacts, by pk; None:
     everything). Returns the removals of which something is in force that was not before."""
+    if artifacts is None:
+        contradictions.by_removals(connection, removals)
     agreeing, contradicted = _sorted_out(
         connection, list(dict.fromkeys(_equal(connection, removals, artifacts)))
     )
-    _mark(connection, contradicted)
+    contradictions.mark(connection, contradicted)
     if not agreeing:
         return set()
     return _keep(connection, agreeing)
@@ -111,8 +113,8 @@ def renew(connection: Connection, sha256: bytes, read: Fingerprint) -> set[int]:
 def _equal(
     connection: Connection, removals: Collection[int] | None, artifacts: Collection[int] | None
 ) -> Iterator[_Agreement]:
-    """Claims and readings that share a digest which teaches. From the side where fewer stand: each
-    side is one look-up in an index of the other."""
+    """Claims and readings that share a digest of the whole file. From the side where fewer stand:
+    each side is one look-up in an index of the other."""
     if connection.scalar(select(schema.readings.c.artifact_pk).where(_FULL).limit(1)) is None:
         return
     if artifacts is None and removals is not None and len(removals) <= _FEW:
@@ -135,7 +137,7 @@ def _by_readings(connection: Connection, artifacts: Collection[int] | None) -> I
     query = (
         select(read.kind, read.value, read.artifact_pk)
         .join(schema.readings, schema.readings.c.artifact_pk == read.artifact_pk)
-        .where(read.kind.in_(_TEACH), _FULL)
+        .where(read.kind.in_(_WHOLE), _FULL)
     )
     some = [query] if artifacts is None else [
         query.where(read.artifact_pk.in_(chunk)) for chunk in chunks(sorted(set(artifacts)))
@@ -145,7 +147,7 @@ def _by_readings(connection: Connection, artifacts: Collection[int] | None) -> I
         for kind, value, artifact_pk in connection.execute(each):
             holders[kind, bytes(value)].append(artifact_pk)
         c, d = schema.claims.c, schema.digests.c
-        for kind in _TEACH:
+        for kind in _WHOLE:
             for values in chunks(value for k, value in holders if k == kind):
                 claimed = (
                     select(d.value, c.removal_pk, c.pk)
@@ -164,12 +166,12 @@ def _by_claims(connection: Connection, removals: Collection[int]) -> Iterator[_A
         claimed = (
             select(d.kind, d.value, c.removal_pk, c.pk)
             .join(schema.claims, c.pk == d.claim_pk)
-            .where(c.removal_pk.in_(chunk), c.source == LISTED, d.kind.in_(_TEACH))
+            .where(c.removal_pk.in_(chunk), c.source == LISTED, d.kind.in_(_WHOLE))
         )
         holders: defaultdict[tuple[int, bytes], list[tuple[int, int]]] = defaultdict(list)
         for kind, value, removal_pk, pk in connection.execute(claimed):
             holders[kind, bytes(value)].append((removal_pk, pk))
-        for kind in _TEACH:
+        for kind in _WHOLE:
             for values in chunks(value for k, value in holders if k == kind):
                 computed = (
                     select(read.value, read.artifact_pk)
@@ -185,38 +187,18 @@ def _sorted_out(
     connection: Connection, equal: list[_Agreement]
 ) -> tuple[list[_Agreement], set[int]]:
     """Those that agree, and the claims that a reading contradicts."""
-    said = _digests(connection, schema.digests, "claim_pk", {one.claim_pk for one in equal})
-    read = _digests(
-        connection, schema.read_digests, "artifact_pk", {one.artifact_pk for one in equal}
-    )
+    claim_pks, files = {one.claim_pk for one in equal}, {one.artifact_pk for one in equal}
+    said = contradictions.digests_of(connection, schema.digests, "claim_pk", claim_pks)
+    read = contradictions.digests_of(connection, schema.read_digests, "artifact_pk", files)
     agreeing: list[_Agreement] = []
     contradicted: set[int] = set()
     for one in equal:
         told, computed = said[one.claim_pk], read[one.artifact_pk]
-        if any(kind in told and told[kind] != computed.get(kind, told[kind]) for kind in _WHOLE):
+        if contradicts(computed, told):
             contradicted.add(one.claim_pk)
-        else:
+        elif any(kind in told and told[kind] == computed.get(kind) for kind in TEACH):
             agreeing.append(one)
     return agreeing, contradicted
-
-
-def _digests(
-    connection: Connection, table: Any, column: str, pks: Collection[int]
-) -> dict[int, dict[int, bytes]]:
-    found: dict[int, dict[int, bytes]] = {pk: {} for pk in pks}
-    whose = table.c[column]
-    for chunk in chunks(sorted(pks)):
-        query = select(whose, table.c.kind, table.c.value).where(whose.in_(chunk))
-        for pk, kind, value in connection.execute(query):
-            found[pk][kind] = bytes(value)
-    return found
-
-
-def _mark(connection: Connection, contradicted: Collection[int]) -> None:
-    c = schema.claims
-    for chunk in chunks(sorted(contradicted)):
-        fresh = (c.c.pk.in_(chunk)) & (c.c.contradicted == 0)
-        connection.execute(update(c).where(fresh).values(contradicted=1))
 
 
 def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
@@ -298,7 +280,7 @@ class _FullReading:
 
     facts: tuple[Any, ...]
     """size, container, data_size, layout."""
-    digests: dict[int, bytes]
+    digests: dict[DigestKind, bytes]
     sketch: bytes | None
     version: int
     """Of the sketch; 0 without one."""
@@ -315,12 +297,12 @@ class _FullReading:
 
     @property
     def sha256(self) -> bytes | None:
-        return self.digests.get(int(DigestKind.SHA256))
+        return self.digests.get(DigestKind.SHA256)
 
 
 def _readings(connection: Connection, pks: Collection[int]) -> dict[int, _FullReading]:
     a, r, s = schema.artifacts.c, schema.readings.c, schema.read_sketches.c
-    digests = _digests(connection, schema.read_digests, "artifact_pk", pks)
+    digests = contradictions.digests_of(connection, schema.read_digests, "artifact_pk", pks)
     rows: dict[int, Any] = {}
     made: dict[int, tuple[bytes | None, int]] = {}
     for chunk in chunks(sorted(pks)):

@@ -346,6 +346,7 @@ def _is_plain(visit: Visit) -> bool:
         and not visit.bytes_by
         and not visit.skipped
         and not any(one.matches or one.hints or one.inspection or one.judged for one in visit.seen)
+        and not any(one.doubted for one in visit.seen)
     )
 
 

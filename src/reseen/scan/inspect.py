@@ -101,6 +101,8 @@ class ArtifactResult:
     inspection: Inspection | None = None
     judged: JudgedBy | None = None
     """By what was read of it, and what was not; None: reading it was not tried."""
+    doubted: bool = False
+    """The hub states one digest of a claim, and not another: that claim gives it nothing."""
 
 
 def wants_reading(
@@ -281,6 +283,7 @@ def conclude(
         confirmed=what.confirmed,
         inspection=what.inspection,
         judged=what.judged,
+        doubted=known.doubts(artifact),
     )
 
 

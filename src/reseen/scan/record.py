@@ -20,7 +20,7 @@ from reseen.observed import blind_spots, known_commits, walks
 from reseen.observed.artifacts import Inspection
 from reseen.observed.walks import NOTHING, Asked, Commit
 from reseen.records import Evidence, JudgedBy
-from reseen.registry import learning
+from reseen.registry import contradictions, learning
 from reseen.registry.removals import ids_of, pks_of
 from reseen.scan import scan_rows
 from reseen.scan.inspect import ArtifactResult
@@ -123,7 +123,12 @@ def record_seen(
     if readings:
         seen.readings(connection, readings, at=at)
         taught = learning.learn(connection, artifacts=[pk for pk, each in readings if each.full])
-    if not found and not readings:
+    # What a hub states may show only now that a claim is not about this file.
+    doubted = contradictions.by_files(
+        connection,
+        [pk for one, pk in zip(every, pks, strict=True) if one.matches or one.doubted],
+    )
+    if not found and not readings and not doubted:
         return told
     pks_by_id = pks_of(connection, {removal for _, removal in found})
     judged = judge_artifacts(

@@ -112,10 +112,10 @@ force).
 `removed_on`: days since 1970. `class`: null where the row says none. `sealed`: AES-GCM of the names
 that this row gives, bound to the removal's id. `withdrawn_at`: of this claim alone. `in_force`:
 made by `registry.claims.refresh`: neither it nor its list is withdrawn; for what was learned: not
-taken back, and one of the claims it rests on is in force. `contradicted`: 1 where a file that was
-read has one of its digests and not another, 2 when a person has looked at that. `class_settled`: 1
-where two people settled that the class it says counts as that of an entitled list, 2 that it is
-false."""
+taken back, and one of the claims it rests on is in force. `contradicted`: 1 where a file, as read
+or as stated, has one of its digests and not another, 2 when a person has looked at that.
+`class_settled`: 1 where two people settled that the class it says counts as that of an entitled
+list, 2 that it is false."""
 
 claim_moves = Table(
     "claim_moves",
