@@ -92,6 +92,23 @@ def test_a_list_that_cannot_be_read_makes_no_registry_and_no_key(home: Path) -> 
         assert sorted(home.rglob("*")) == before
 
 
+def test_the_class_that_is_never_read_is_said_wherever_a_list_is(home: Path) -> None:
+    given = ("--list", "sample", "--class", "child-abuse-imagery")
+    text = file_of(home, lines("sha256", A, B))
+    for dry in (("--dry-run",), ()):
+        said = reseen(home, "registry", "import", text, *given, *dry)
+        assert "2 of the class child-abuse-imagery: nothing is read or sent." in said
+    account = json.loads(reseen(home, "registry", "import", text, *given, "--json").splitlines()[0])
+    assert account["never_read"] == 2
+    said = reseen(home, "registry", "import", file_of(home, lines("sha256", C)), "--list", "other")
+    assert "of the class" not in said
+    listed = {line.split()[0]: line for line in reseen(home, "registry", "lists").splitlines()}
+    assert "2 of the class child-abuse-imagery" in listed["sample"]
+    assert "class" not in listed["other"]
+    every = reseen(home, "registry", "list").splitlines()
+    assert sum("class child-abuse-imagery" in line for line in every) == 2
+
+
 def test_what_removals_are_good_for_is_said(home: Path) -> None:
     rows = lines(
         "link,hash",

@@ -43,6 +43,17 @@ def test_removals_that_have_only_an_earlier_sketch_are_counted(
         assert counted in shown
 
 
+def test_the_class_that_is_never_read_is_said_of_an_import_and_of_its_list(visit: Visit) -> None:
+    lead = visit(Role.LEAD)
+    said = "of the class child-abuse-imagery"
+    upload(lead, csv((SECRET, sha(1))), "other")
+    assert said not in lead.get("/lists").text
+    rows = f"name,sha256,class\n{SECRET},{sha(2)},child-abuse-imagery\n"
+    imported = lead.import_list(rows.encode(), "sample").text
+    assert f"<b>1</b> {said}: nothing is read or sent." in imported
+    assert f"1 {said}</span>" in lead.get("/lists").text
+
+
 def test_a_removal_is_withdrawn_and_restored_with_a_reason(visit: Visit, service: Service) -> None:
     lead = visit(Role.LEAD)
     id = cases_made.removal(service, 7)

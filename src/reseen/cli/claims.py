@@ -18,7 +18,10 @@ from reseen.cli.common import (
     why_option,
 )
 from reseen.cli.consequences import change
+from reseen.records import RemovalClass
 from reseen.texts import visible
+
+CLASS = RemovalClass.CHILD_ABUSE.label
 
 
 @click.command()
@@ -40,12 +43,14 @@ def lists(db: str | None, as_json: bool) -> None:
                     "withdrawn": one.withdrawn,
                     "entitled": one.entitled,
                     "class": one.cls.label if one.cls is not None else None,
+                    "never_read": one.of_class,
                 }
             )
             continue
         marks = "  withdrawn" if one.withdrawn else ""
         marks += "  may say the class that is never read" if one.entitled else ""
         marks += f"  class {one.cls.label}" if one.cls else ""
+        marks += f"  {one.of_class:,} of the class {CLASS}" if one.of_class else ""
         removals = count(one.removals, "removal")
         say(f"{visible(one.name)}  {removals}, {one.in_force:,} in force{marks}")
     if not as_json and not found:

@@ -112,6 +112,8 @@ def removal_line(removal: Removal, names: Names | None = None) -> str:
     parts.append(f"{said} claim{'' if said == 1 else 's'}")
     if removal.removed_on:
         parts.append(f"removed {removal.removed_on.isoformat()}")
+    if removal.cls.never_read:
+        parts.append(f"class {removal.cls.label}")
     if removal.withdrawn_at:
         parts.append(click.style("withdrawn", dim=True))
     if names is not None and names.name:

@@ -33,6 +33,7 @@ from reseen.cli.consequences import show_past
 from reseen.cli.exit_codes import ExitCode, finish, tell
 from reseen.cli.hub import Output, as_value, output_options
 from reseen.errors import InputError
+from reseen.records import RemovalClass
 
 if TYPE_CHECKING:
     from reseen.operations.lists import Imported
@@ -239,6 +240,7 @@ def _import_fields(imported: Imported) -> dict[str, object]:
         "rejected": len(account.rejected),
         "set_aside": account.set_aside,
         "withdrawn": account.withdrawn,
+        "never_read": account.of_class,
         "good_for": {
             "scans": account.good_for.scans,
             "links": account.good_for.links,
@@ -287,6 +289,9 @@ def _details(account: ImportAccount, options: ImportOptions) -> Iterator[str]:
     if account.withdrawn:
         yield f"{count(account.withdrawn, 'row')} about withdrawn removals: they stay withdrawn."
     yield from _of_columns(account)
+    if account.of_class:
+        label = RemovalClass.CHILD_ABUSE.label
+        yield f"{account.of_class:,} of the class {label}: nothing is read or sent."
     yield from _good_for(account.good_for)
     yield from account.notes
 

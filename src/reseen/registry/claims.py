@@ -516,11 +516,13 @@ class ListedRemovals:
     """An administrator has said that it may say the class that is never read."""
     cls: RemovalClass | None = None
     """Of all its rows."""
+    of_class: int = 0
+    """Of the removals: how many are of the class that is never read, whoever says it."""
 
 
 def every_list(connection: Connection) -> list[ListedRemovals]:
     """All lists, by name."""
-    c, lists = schema.claims.c, schema.lists.c
+    c, r, lists = schema.claims.c, schema.removals.c, schema.lists.c
     per = (
         select(c.list_pk, c.removal_pk, func.max(c.in_force).label("stands"))
         .where(c.source == LISTED)
@@ -529,16 +531,19 @@ def every_list(connection: Connection) -> list[ListedRemovals]:
     )
     query = (
         select(lists.pk, lists.name, func.count(per.c.removal_pk), func.sum(per.c.stands),
+               func.sum(case((r.cls >= RemovalClass.CHILD_ABUSE, 1), else_=0)),
                lists.withdrawn_at, lists.entitled, lists.cls.label("cls"))
         .outerjoin(per, per.c.list_pk == lists.pk)
+        .outerjoin(schema.removals, r.pk == per.c.removal_pk)
         .group_by(lists.pk, lists.name, lists.withdrawn_at, lists.entitled, lists.cls)
         .order_by(lists.name)
     )  # fmt: skip
     return [
         ListedRemovals(
-            pk, name, count, int(stands or 0), out is not None, bool(entitled), _stricter(cls)
+            *(pk, name, count, int(stands or 0), out is not None, bool(entitled)),
+            *(_stricter(cls), int(of_class)),
         )
-        for pk, name, count, stands, out, entitled, cls in connection.execute(query)
+        for pk, name, count, stands, of_class, out, entitled, cls in connection.execute(query)
     ]
 
 

@@ -61,6 +61,8 @@ class ImportAccount:
     set_aside: int = 0
     """Rows that hold nothing to import: comments, headings between rows."""
     good_for: Usefulness = Usefulness()
+    of_class: int = 0
+    """Removals that the rows are about and that are of the class that is never read."""
     columns: tuple[tuple[str, ListColumn], ...] = ()
     """(place, column): what each was taken for, and what its values look like."""
     unknown_columns: tuple[str, ...] = ()
@@ -150,6 +152,10 @@ class ImportSums:
         for pk in removals:
             if pk < len(self._by_pk) and self._by_pk[pk] == _SCANS:
                 self._by_pk[pk] = _UPLOADS
+
+    def among(self, removals: Collection[int]) -> int:
+        """How many of these removals (by pk) the rows are about."""
+        return sum(pk < len(self._by_pk) and self._by_pk[pk] > 0 for pk in removals)
 
     @property
     def good_for(self) -> Usefulness:

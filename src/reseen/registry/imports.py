@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from reseen.errors import InputError, ListError
 from reseen.records import RemovalClass
-from reseen.registry import claim_moves, learning, never_read
+from reseen.registry import claim_moves, learning, never_read, same_links
 from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.import_account import ImportAccount, ImportSums, Rejected
 from reseen.registry.known import Reader, SeenKeys
@@ -155,7 +155,7 @@ def _import(
             changed = None if changed is None or len(written) >= ROWS_AT_ONCE else changed | written
         listed = parts.listed
         sums.ends_at_uploads(never_read.by_bytes_alone(connection))
-        account = _account(listed, sums)
+        account = _account(listed, sums, sums.among(same_links.of_class(connection)))
         if options.dry_run:
             account = replace(account, dry_run=True)
             raise _NothingIsWritten
@@ -291,7 +291,7 @@ def _with_those_below(tables: Sequence[ListTable]) -> Iterator[ListTable]:
             table = table.below()
 
 
-def _account(listed: ReadList, sums: ImportSums) -> ImportAccount:
+def _account(listed: ReadList, sums: ImportSums, of_class: int) -> ImportAccount:
     if sums.revived:
         rows = "1 row" if sums.revived == 1 else f"{sums.revived} rows"
         listed.notes.append(f"{rows}: a removal that was withdrawn is in force by this list.")
@@ -307,6 +307,7 @@ def _account(listed: ReadList, sums: ImportSums) -> ImportAccount:
         withdrawn=sums.withdrawn,
         set_aside=listed.set_aside,
         good_for=sums.good_for,
+        of_class=of_class,
         columns=tuple(listed.columns),
         unknown_columns=tuple(
             f"{place}, {column}" if place else str(column)
