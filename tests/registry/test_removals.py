@@ -91,6 +91,18 @@ def test_thousands_stream_out_oldest_first(store: Store, keyring: Keyring) -> No
         assert removals.count(connection, withdrawn=False) == 2_299
 
 
+def test_what_no_scan_can_find_is_counted(store: Store, keyring: Keyring) -> None:
+    whole, short = Digest(DigestKind.SHA256, SHA), Digest(DigestKind.AUTOV1, b"abcd")
+    _, of_short, _, gone = put(
+        *(store, keyring, new("Sample person 01", whole), new("Sample person 02", short)),
+        *(new("Sample person 03"), new("Sample person 04")),
+    )
+    with store.write() as connection:
+        removals.withdraw(connection, keyring, gone, "a mistake")
+        assert removals.count_unfindable(connection) == 2
+        assert removals.count_unfindable(connection, [of_short, gone]) == 1
+
+
 def test_holders_of_a_digest_are_found(store: Store, keyring: Keyring) -> None:
     one, two = Digest(DigestKind.SHA256, SHA), Digest(DigestKind.BLAKE3, SHA)
     ids = put(store, keyring, new("a", one), new("b", one, two))

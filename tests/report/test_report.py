@@ -436,6 +436,25 @@ def test_the_parts_of_a_sum_are_the_whole(seed: int) -> None:
     assert f"<li><b>{len(seen)}</b> removals seen again</li>" in page
 
 
+def test_what_no_scan_can_find_is_not_said_to_be_gone() -> None:
+    found = replace(findings([sighting(1)]), unfindable=1)
+    assert in_words.headline(found).endswith(" 1 cannot be found: no full digest of it is known.")
+    assert [(part.kind, part.count) for part in figures.bar(found)] == [
+        ("word", 1),
+        ("none", 1),
+        ("unfindable", 1),
+    ]
+    page = render(found, locations=False)
+    assert "<b>1</b> cannot be found: no full digest is known" in page
+    assert 'class="is-unfindable"' in page
+    none = replace(found, sightings=(), unfindable=3)
+    assert in_words.headline(none) == (
+        "Of 3 removed models none was seen again."
+        " 3 cannot be found: no full digest of them is known."
+    )
+    assert [part.kind for part in figures.bar(none)] == ["unfindable"]
+
+
 def test_a_model_is_told_by_the_best_that_is_known_of_any_file() -> None:
     two = [sighting(1), sighting(4, rung=Rung.BYTES), sighting(2)]
     found = findings(two)  # 1 and 4 are of one removal

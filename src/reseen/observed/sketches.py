@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Connection, Table, delete, select
+from sqlalchemy import Column, Connection, Select, Table, delete, select
 
 from reseen.store import meta, schema, search_key
 from reseen.store.database import chunks, insert_many, upsert
@@ -215,6 +215,11 @@ def entries_of(
         }
         for each in (chosen(some, order) for some in entries(sketch))
     ]
+
+
+def claims_with() -> Select[tuple[int]]:
+    """The claims (by pk) of whose file there is one: for conditions of other queries."""
+    return select(schema.sketches.c.claim_pk)
 
 
 def any_of_removals(connection: Connection) -> bool:

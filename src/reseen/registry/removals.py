@@ -16,8 +16,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select, tuple_
 
 from reseen.errors import NotFound
-from reseen.fingerprints.kinds import LONG_OF
+from reseen.fingerprints.kinds import LONG, LONG_OF
 from reseen.fingerprints.known_bogus import why_bogus
+from reseen.observed import sketches
 from reseen.observed.artifacts import instant
 from reseen.records import Digest, DigestKind, Names, Removal, RemovalClass
 from reseen.registry import claims, stands_in
@@ -160,6 +161,21 @@ def count(connection: Connection, *, withdrawn: bool | None = None) -> int:
         gone = schema.removals.c.withdrawn_at.is_not(None)
         query = query.where(gone if withdrawn else ~gone)
     return int(connection.scalar(query) or 0)
+
+
+def count_unfindable(connection: Connection, but: Iterable[str] = ()) -> int:
+    """How many in force have neither a full digest nor a sketch by a claim in force: no scan finds
+    them. `but`: removals (by id) that are not counted."""
+    c, d, r = schema.claims.c, schema.digests.c, schema.removals.c
+    theirs = (c.removal_pk == r.pk, c.in_force == 1)
+    full = exists().where(*theirs, d.claim_pk == c.pk, d.kind.in_([int(kind) for kind in LONG]))
+    sketched = exists().where(*theirs, c.pk.in_(sketches.claims_with()))
+    query = select(func.count()).select_from(schema.removals)
+    query = query.where(r.withdrawn_at.is_(None), ~full, ~sketched)
+    count = int(connection.scalar(query) or 0)
+    for some in chunks(sorted(set(but))):
+        count -= int(connection.scalar(query.where(r.id.in_(some))) or 0)
+    return count
 
 
 def withdraw(

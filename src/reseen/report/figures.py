@@ -25,6 +25,7 @@ from reseen.report.in_words import SAID, Certainty
 MOST_ACCOUNTS, MOST_MODELS = 30, 40
 """In the picture of accounts by models; the tables have the others."""
 NOT_SEEN = "not seen again"
+UNFINDABLE = "cannot be found: no full digest is known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class BarPart:
     """A part of the bar of all removed models."""
 
     kind: str
-    """Its class in the drawing: the certainty's name, or "none"."""
+    """Its class in the drawing: the certainty's name, "none", or "unfindable"."""
     count: int
     said: str
 
@@ -58,9 +59,13 @@ def bar(findings: Findings) -> tuple[BarPart, ...]:
     everything those alone that were seen again there."""
     known = in_words.counts(findings)
     parts = [BarPart(one.name.lower(), count, SAID[one]) for one, count in known.items()]
-    rest = findings.removals_in_force - sum(known.values())
-    if rest > 0 and findings.scope.everything:
+    if not findings.scope.everything:
+        return tuple(parts)
+    rest = findings.removals_in_force - sum(known.values()) - findings.unfindable
+    if rest > 0:
         parts.append(BarPart("none", rest, NOT_SEEN))
+    if findings.unfindable:
+        parts.append(BarPart("unfindable", findings.unfindable, UNFINDABLE))
     return tuple(parts)
 
 

@@ -17,6 +17,7 @@ from reseen.observed.blind_spots import BY_DIGESTS, IN_PART, BlindFile
 from reseen.observed.sightings import ALL, SightingFilter
 from reseen.records import BlindSpot, Confirmed, Rung, Sighting, SightingState
 from reseen.registry import list_rows
+from reseen.registry import removals as removal_rows
 from reseen.registry.list_rows import ListSource
 from reseen.store.database import Store, chunks
 from reseen.store.schema import problems, removals, scans
@@ -125,6 +126,9 @@ class Findings:
     scope: ReportScope = EVERYTHING
     sketched: bool = True
     """Any removal has a sketch; else no altered copy could be found."""
+    unfindable: int = 0
+    """Removals in force of which nothing is known by which a scan finds a file, and nothing was
+    seen."""
 
     @property
     def counting(self) -> tuple[Sighting, ...]:
@@ -168,6 +172,9 @@ def gather(store: Store, *, files: bool = True, scope: ReportScope = EVERYTHING)
             sources=list_rows.of_removals(connection, {one.removal for one in found}),
             scope=scope,
             sketched=sketches.any_of_removals(connection),
+            unfindable=removal_rows.count_unfindable(connection, {one.removal for one in found})
+            if whole
+            else 0,
         )
 
 

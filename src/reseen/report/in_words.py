@@ -105,17 +105,27 @@ def caption(findings: Findings) -> str:
 
 
 def headline(findings: Findings) -> str:
-    """The finding, in one sentence."""
+    """The finding, in one sentence; a second one says what no scan can find."""
     found, scope = findings.seen_again, findings.scope
     of = f"Of {_models(findings.removals_in_force)}" if scope.everything else ""
     if not found:
-        return f"{of or 'No removed model'}{' none' if of else ''} was seen again{scope.within}."
+        none = f"{of or 'No removed model'}{' none' if of else ''} was seen again{scope.within}."
+        return none + _unfindable(findings)
     models = len(of_removals(findings))
     counted = f"{of} {models:,}" if of else _models(models)
     parts = [f"{count:,} {SAID[one]}" for one, count in counts(findings).items()]
     accounts = 0 if scope.one_account else len({(s.hub, s.account) for s in found if s.account})
     where = f" on {accounts:,} {'account' if accounts == 1 else 'accounts'}" if accounts else ""
-    return f"{counted} {_was(models)} seen again{where}{scope.within}: {', '.join(parts)}."
+    seen = f"{counted} {_was(models)} seen again{where}{scope.within}: {', '.join(parts)}."
+    return seen + _unfindable(findings)
+
+
+def _unfindable(findings: Findings) -> str:
+    count = findings.unfindable
+    if not count:
+        return ""
+    them = "it" if count == 1 else "them"
+    return f" {count:,} cannot be found: no full digest of {them} is known."
 
 
 def sentences(findings: Findings) -> Iterator[str]:
