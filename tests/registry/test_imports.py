@@ -796,3 +796,19 @@ def test_a_made_up_sha256_takes_no_file_away_from_its_removal(store: Store, take
     assert take(f"sha256\n{digest(1)}\n", name="third.csv").merged == 1
     assert take(f"sha256\n{digest(7)}\n", name="third.csv").merged == 1
     assert take(honest, name="honest.csv").unchanged == 1
+
+
+def test_a_note_names_the_rows_that_it_is_about_and_no_value(take: Import) -> None:
+    hashes = {3: "Sample person 07", 5: "zz" * 32}
+    rows = [["name", "link", "sha256"]]
+    rows += [[f"model {n}", link(n), hashes.get(n, digest(n))] for n in range(2, 8)]
+    account = take([[*row] for row in rows])
+    notes = " ".join(account.notes)
+    assert "sha256" in notes
+    assert "(row 3)" in notes or "(rows 3, 5)" in notes
+    assert "Sample person" not in notes
+    assert "zz" not in notes
+    many = take([["name", "link", "sha256"], *([f"m {n}", link(n), "?!"] for n in range(50, 70))])
+    (note,) = many.notes
+    assert note.startswith("20 rows: set aside")
+    assert note.endswith("(rows 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and others).")

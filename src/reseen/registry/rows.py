@@ -74,6 +74,8 @@ _NOT_A_LIST_NAME = re.compile(
 )
 """A link, a path or a hash; a date without dashes is none."""
 MAX_LIST_NAME = 100
+MOST_TOLD = 10
+"""Rows that a note names by their numbers."""
 
 
 @dataclass(slots=True)
@@ -134,15 +136,31 @@ class Refusal:
 
 @dataclass(slots=True)
 class Tally:
-    """What was left out of rows that were taken, or assumed: sentence -> how many rows."""
+    """What was left out of rows that were taken, or assumed: how often, and in which rows."""
 
-    counts: Counter[str] = field(default_factory=Counter)
+    place: str = ""
+    row: int = 0
+    """That which is drafted."""
+    _counts: Counter[str] = field(default_factory=Counter)
+    _rows: dict[str, list[str]] = field(default_factory=dict)
+    """The first `MOST_TOLD` of each."""
+
+    def count(self, what: str) -> None:
+        """Once more, in the row that is drafted."""
+        self._counts[what] += 1
+        rows = self._rows.setdefault(what, [])
+        where = f"{self.row} of {self.place}" if self.place else str(self.row)
+        if len(rows) < MOST_TOLD and where not in rows:
+            rows.append(where)
 
     def notes(self) -> tuple[str, ...]:
-        return tuple(
-            f"{count} row{'s' if count > 1 else ''}: {what}."
-            for what, count in sorted(self.counts.items())
-        )
+        return tuple(self._note(what, count) for what, count in sorted(self._counts.items()))
+
+    def _note(self, what: str, count: int) -> str:
+        rows = self._rows[what]
+        more = " and others" if len(rows) == MOST_TOLD and count > MOST_TOLD else ""
+        where = f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}{more}"
+        return f"{count} row{'s' if count > 1 else ''}: {what} ({where})."
 
 
 def class_of(text: str) -> RemovalClass | None:
@@ -196,7 +214,7 @@ def drafts(
     """A draft or a refusal for each row that is not blank, in order."""
     unreadable = table.columns.index(UNREADABLE) if UNREADABLE in table.columns else None
     columns = len(table.columns)
-    drafter = _Drafter(meaning, defaults, tally.counts)
+    drafter = _Drafter(meaning, defaults, tally)
     place, width, draft = table.place, drafter.width, drafter.draft
     plain = _plain_drafter(meaning, defaults) if unreadable is None else None
     rows = _each_file(table.rows, meaning.further) if meaning.further else table.rows
@@ -302,7 +320,7 @@ def _plain_drafter(
 class _Drafter:
     """Drafts the rows of one table: knows where each field stands."""
 
-    def __init__(self, meaning: Meaning, defaults: Defaults, counts: Counter[str]) -> None:
+    def __init__(self, meaning: Meaning, defaults: Defaults, tally: Tally) -> None:
         at = meaning.fields
         self.width = max(at.values(), default=0) + 1
         self._at = at
@@ -312,10 +330,11 @@ class _Drafter:
         plain = {*DIGEST_FIELDS, ListField.NAME, ListField.LINK, ListField.ALGORITHM}
         self._others = bool(at.keys() - plain)
         self._defaults = defaults
-        self._counts = counts
+        self._tally = tally
 
     def draft(self, row: int, place: str, cells: Sequence[Cell]) -> Draft:
         """The row's draft. Raises RefusedValue."""
+        self._tally.row, self._tally.place = row, place
         bad: list[str] = []
         digests = self._digests_of(cells, bad)
         name = None if self._name is None else text_of(cells[self._name])
@@ -326,7 +345,7 @@ class _Drafter:
             if name is not None and name[:1] in _LINKED and (formula := hyperlink_of(name)):
                 name = formula[1]
             if url is not None and link is None:
-                self._counts["what stands in the link's column is not a link"] += 1
+                self._tally.count("what stands in the link's column is not a link")
         elif link.hash is not None:
             digests = self._with_hash_of(link, digests, bad)
         site = link.site if link else self._defaults.site
@@ -362,7 +381,7 @@ class _Drafter:
             try:
                 draft.list_name = check_list_name(own) if own else draft.list_name
             except RefusedValue as refused:
-                self._counts[f"set aside: {refused}"] += 1
+                self._tally.count(f"set aside: {refused}")
         draft.cls = self._class(cells) or draft.cls
 
     def _known_again(self, draft: Draft, link: links.Link | None, bad: Sequence[str]) -> Draft:
@@ -387,7 +406,7 @@ class _Drafter:
                     "nothing by which the model could be known again: no hash, link, id"
                 )
         for why in bad:
-            self._counts[f"set aside, the rest of the row was taken: {why}"] += 1
+            self._tally.count(f"set aside, the rest of the row was taken: {why}")
         return draft
 
     def _behind(
@@ -439,12 +458,12 @@ class _Drafter:
                 bogus = why_bogus(digest)
                 if bogus is not None:
                     if digest.kind.is_short:
-                        self._counts[f"a known bogus {digest.kind.label} was left out"] += 1
+                        self._tally.count(f"a known bogus {digest.kind.label} was left out")
                     else:
                         bogus_long = f"{digest.kind.label} names no file: {bogus}"
                     continue
                 if kind is None and digest.kind is DigestKind.GIT_BLOB:
-                    self._counts["a bare hash of 40 digits was taken for a git blob SHA-1"] += 1
+                    self._tally.count("a bare hash of 40 digits was taken for a git blob SHA-1")
                 if found.setdefault(digest.kind, digest) != digest:
                     raise RefusedValue(f"the row gives two different values of {digest.kind.label}")
         if bogus_long is not None:
@@ -495,19 +514,19 @@ class _Drafter:
             try:
                 size = size_of(cell, kilobytes=kilobytes)
             except RefusedValue as refused:
-                self._counts[f"set aside, the rest of the row was taken: {refused}"] += 1
+                self._tally.count(f"set aside, the rest of the row was taken: {refused}")
                 continue
             if size is not None:
                 return size
             if value_of(cell) is not None:
-                self._counts["a rounded size was left out: it has to be exact"] += 1
+                self._tally.count("a rounded size was left out: it has to be exact")
         return None
 
     def _removed_on(self, cells: Sequence[Cell]) -> date | None:
         cell = self._cell(cells, ListField.REMOVED_ON)
         day = date_of(cell)
         if day is None and value_of(cell) is not None:
-            self._counts["a date that could be read in two ways, or in none, was left out"] += 1
+            self._tally.count("a date that could be read in two ways, or in none, was left out")
         return day
 
     def _site(self, cells: Sequence[Cell]) -> str | None:
@@ -517,7 +536,7 @@ class _Drafter:
         site = links.normal_site(text)
         if _HOST.fullmatch(site):
             return site
-        self._counts["what stands in the site's column is not a host name"] += 1
+        self._tally.count("what stands in the site's column is not a host name")
         return self._defaults.site
 
     def _class(self, cells: Sequence[Cell]) -> RemovalClass | None:
@@ -526,7 +545,7 @@ class _Drafter:
             return None
         said = class_of(text)
         if said is None:
-            self._counts["what stands in the class's column is no class"] += 1
+            self._tally.count("what stands in the class's column is no class")
         return said
 
     def _cell(self, cells: Sequence[Cell], field: ListField) -> Cell:
