@@ -57,7 +57,9 @@ def version(browser: Visitor, path: str) -> str:
 def test_a_notice_from_confirmed_to_gone_and_back_a_step(lead: Visitor, service: Service) -> None:
     assert "Draft a notice" in lead.get("/notices").text
     path = drafted(lead)
-    assert "Nothing has been sent" in lead.get(path).text
+    draft = lead.get(path).text
+    assert "Nothing has been sent" in draft
+    assert "due" not in draft.partition("<h1>")[2].partition("</p>")[0]
     sent = lead.post(
         f"{path}/sent",
         {"version": version(lead, path), "how": "e-mail", "note": "To the desk", "hours": "12"},
@@ -65,6 +67,7 @@ def test_a_notice_from_confirmed_to_gone_and_back_a_step(lead: Visitor, service:
     assert sent.headers["location"] == f"{path}?done=sent"
     shown = lead.get(f"{path}?done=sent").text
     assert "The clock runs" in shown
+    assert "An answer is due" in shown
     assert "To the desk" in shown
     for word in ("acknowledged", "refused", "sent", "gone", "re-seen"):
         answer = lead.post(f"{path}/{word}", {"version": version(lead, path)})
