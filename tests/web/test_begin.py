@@ -12,7 +12,7 @@ from tests.web.visitors import Visitor
 
 from reseen.errors import Conflict
 from reseen.operations import invitations, jobs, scans
-from reseen.registry import claims, removals
+from reseen.registry import claims, one_list, removals
 from reseen.review import users
 from reseen.review.roles import Role
 from reseen.web.service import Service
@@ -47,7 +47,7 @@ def test_one_form_brings_a_list_a_scan_and_people(service: Service, visit: Visit
         people="bob, carol",
     )
     assert page.status_code == 200
-    assert "removal was" in page.text
+    assert "<b>1</b> added" in page.text
     assert SECRET not in page.text
     assert len(re.findall(r"/join/[\w-]{43}", page.text)) == 2
     assert stands(service) == (1, 1, 3)
@@ -69,9 +69,18 @@ def test_one_form_brings_a_list_a_scan_and_people(service: Service, visit: Visit
         ("nothing that is known\n1\n", {"name": "x", "people": "bob"}, "file"),
         (LIST, {"name": "x", "places": "no account!", "people": "bob"}, "places"),
         (None, {"places": "sample-account", "people": "no name!"}, "people"),
-        (LIST, {"name": "x", "people": "bob sample-administrator"}, "people"),
+        (LIST, {"name": "x", "people": "bob, sample-administrator"}, "people"),
+        (LIST, {"name": "x", "people": "Sample Person"}, "people"),
     ],
-    ids=["nothing", "a list without a name", "no list", "no account", "nobody's name", "taken"],
+    ids=[
+        "nothing",
+        "a list without a name",
+        "no list",
+        "no account",
+        "nobody's name",
+        "taken",
+        "two words",
+    ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_done(
     service: Service, visit: Visit, text: str | None, fields: dict[str, str], wrong: str
@@ -102,7 +111,7 @@ def test_what_cannot_be_done_after_something_was_is_said(
     page = begin(ada, LIST, name="first", places="sample-account", people="bob")
     assert page.status_code == 409
     assert "The scan was not asked for: too many wait. Wait for one of them." in page.text
-    assert "removal was" in page.text
+    assert "<b>1</b> added" in page.text
     assert "/join/" in page.text
     assert stands(service) == (1, 0, 2)
     monkeypatch.undo()
@@ -123,3 +132,30 @@ def test_a_lead_begins_and_invites_nobody(service: Service, visit: Visit) -> Non
     assert stands(service) == (0, 1, 1)
     reader = visit(Role.READER)
     assert 'action="/begin"' not in reader.get("/").text
+
+
+def test_what_became_of_the_list_is_said_as_where_lists_are_imported(
+    service: Service, visit: Visit
+) -> None:
+    text = LIST + f"{SECRET},no hash\n# a comment,\n"
+    page = begin(visit(Role.ADMINISTRATOR), text, name="first list")
+    assert page.status_code == 200
+    for told in ("<b>3</b> rows", "<b>1</b> added", "<b>1</b> rejected", "<b>1</b> set aside"):
+        assert told in page.text
+    assert "scans find it" in page.text
+    assert "holds what is not a hexadecimal digit" in page.text
+    assert "Download the rejected rows" in page.text
+    with service.store.read() as connection:
+        number = one_list.number_of(connection, "first list")
+    assert f'href="/lists/{number}"' in page.text
+    assert SECRET not in page.text
+
+
+def test_blanks_end_no_name_and_the_line_is_said(service: Service, visit: Visit) -> None:
+    ada = visit(Role.ADMINISTRATOR)
+    page = begin(ada, people="bob\n\nBad Name", places="one\ntwo words")
+    assert page.status_code == 400
+    assert page.text.count("line 3: ") == 1
+    assert page.text.count("line 2: ") == 1
+    assert "line 2: several words are no" in begin(ada, places="a\nb/c d").text
+    assert stands(service) == (0, 0, 1)

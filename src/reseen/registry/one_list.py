@@ -90,6 +90,13 @@ def by_number(connection: Connection, number: int) -> OneList:
     )
 
 
+def number_of(connection: Connection, name: str) -> int | None:
+    """The number of the list of this name; None where there is none."""
+    lists = schema.lists.c
+    number: int | None = connection.scalar(select(lists.pk).where(lists.name == name))
+    return number
+
+
 def removals_of(
     connection: Connection, number: int, *, after: int, most: int, in_force: bool | None = None
 ) -> list[ListedRemoval]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
@@ -23,6 +23,7 @@ from reseen.operations.import_process import SHOWN, ImportReport
 from reseen.operations.lists import ListPreview
 from reseen.operations.page_imports import REJECTS, Importer
 from reseen.records import SAID_CLASSES, RemovalClass
+from reseen.registry import one_list
 from reseen.registry.classes import class_named
 from reseen.registry.imports import ImportOptions
 from reseen.registry.lists.columns import ListColumn, ListField
@@ -176,20 +177,24 @@ def _imported(request: Request, importer: Importer, id: str, form: SentForm) -> 
         done = form.take("", lambda: page_imports.import_kept(importer, id, options), None)
     if done is None:
         return _looked_at(request, importer, id, form)
-    report, rejects = done
-    with importer.store.read() as connection:
+    account = account_of(service_of(request), *done)
+    return page(request, "imported.html", importer.who, **account)
+
+
+def account_of(service: Service, report: ImportReport, rejects: KeptFile | None) -> dict[str, Any]:
+    """What `imported.html` draws: the whole account of an import."""
+    with service.store.read() as connection:
         seen = artifacts.count(connection)
-    return page(
-        request,
-        "imported.html",
-        importer.who,
-        imported=report,
-        account=report.account,
-        rejected=report.rejected,
-        most_rejected=SHOWN,
-        seen=seen,
-        rejects=rejects,
-    )
+        number = one_list.number_of(connection, report.account.list)
+    return {
+        "imported": report,
+        "account": report.account,
+        "rejected": report.rejected,
+        "most_rejected": SHOWN,
+        "seen": seen,
+        "rejects": rejects,
+        "list_number": number,
+    }
 
 
 def _tables(found: ListPreview) -> tuple[TableRows, ...]:

@@ -30,6 +30,7 @@ from reseen.web.access import Lead, Reader
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
+from reseen.web.typed_lines import read_each, repositories
 
 router = APIRouter()
 
@@ -124,9 +125,9 @@ def start(
     no_repos: list[tuple[str, RepoType | None]] = []
     no_accounts: list[str] = []
     no_types: list[RepoType] = []
-    repos = form.take("repos", lambda: form_values.repositories(typed.repos, hub), no_repos)
+    repos = form.take("repos", lambda: repositories(typed.repos, hub), no_repos)
     authors = form.take(
-        "accounts", lambda: form_values.names(typed.accounts, form_values.account), no_accounts
+        "accounts", lambda: read_each(typed.accounts, form_values.account), no_accounts
     )
     since = form.take("since", lambda: form_values.since(typed.since), None)
     types = form.take(

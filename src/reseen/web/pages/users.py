@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -23,6 +22,7 @@ from reseen.web.form_values import OF_LINES
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served
+from reseen.web.typed_lines import read_each
 
 router = APIRouter(dependencies=[ProvedLately])
 
@@ -99,12 +99,11 @@ def invite(
 
 
 def people_named(names: str) -> list[str]:
-    """Several, one a line, or with commas or blanks. Raises InputError."""
-    given = [name for name in re.split(r"[\s,;]+", names) if name]
+    """Several, one a line or with commas, as they are kept. Raises InputError."""
+    remedy = "Invite them in parts."
+    given = read_each(names, users.normal_name, most=MOST_INVITED, remedy=remedy)
     if not given:
         raise InputError("nobody was named", remedy="Write one name a line.")
-    if len(given) > MOST_INVITED:
-        raise InputError(f"more than {MOST_INVITED} at once", remedy="Invite them in parts.")
     return given
 
 
