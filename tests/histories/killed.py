@@ -10,7 +10,6 @@ import random
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from replica.world import World
 from tests.histories.acts import History, draw
 from tests.histories.faces import Room, environment
 from tests.histories.model import Level, Target
-from tests.histories.play import play, said
+from tests.histories.play import play
 from tests.histories.rows import Row
 
 ROOT = Path(__file__).parents[2]
@@ -131,22 +130,3 @@ def play_killed(seed: int) -> tuple[History, int, list[Any]]:
 
     found = play(history, make)
     return history, rooms[0].kills, found
-
-
-def play_all(count: int, first: int = 1) -> int:
-    """The verb of `benchmarks.histories --processes`."""
-    kills, faults, kinds = 0, 0, Counter[str]()
-    for seed in range(first, first + count):
-        history, killed, found = play_killed(seed)
-        kills += killed
-        faults += bool(found)
-        kinds.update({each.kind for each in found})
-        print(f"seed {seed}: {killed} kills, {len(found)} differences", flush=True)
-        if found:
-            print(said(history))
-            for each in found:
-                print(f"    {each}", flush=True)
-    print(f"{count:,} histories of processes, {kills:,} killed, {faults:,} with differences")
-    for kind, times in kinds.most_common():
-        print(f"  {times:>6,}  {kind}")
-    return 1 if faults else 0
