@@ -35,7 +35,7 @@ from reseen import client
 from reseen.client import Digests, Gate
 from reseen.errors import InputError, ReseenError
 from reseen.gate import front, keys, questions, upload, upload_process
-from reseen.gate.front import Desk
+from reseen.gate.front import Admission
 from reseen.gate.gate import GateConfig, GateProcess
 from reseen.gate.keys import Key, KeyScope
 from reseen.gate.upload_work import to_json
@@ -55,7 +55,7 @@ _KEY = Key("ky-1", "x", frozenset(KeyScope), keys.FASTEST, datetime(2026, 1, 1, 
 
 
 @cache
-def _desk() -> Desk:
+def _admission() -> Admission:
     """A gate that has loaded an empty registry, and the canary."""
     nowhere = Path("/nonexistent")
     gate = GateProcess(
@@ -65,7 +65,7 @@ def _desk() -> Desk:
     hashed = keys.hashed(_SECRET)
     assert hashed is not None
     gate.known = GateConfig(keys={hashed: _KEY})
-    return Desk(gate)
+    return Admission(gate)
 
 
 # -- checks ---------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ class _Caller:
 def read_check(request: Request) -> object:
     """From its head to its answer; what is answered is JSON, and says nothing that was sent."""
     caller = _Caller(request)
-    run(front.answer_check(_desk(), caller.scope("/v1/check"), caller.receive, caller.send))
+    run(front.answer_check(_admission(), caller.scope("/v1/check"), caller.receive, caller.send))
     if not caller.status:
         return "gone"
     told = json.loads(caller.body)

@@ -282,7 +282,7 @@ def test_who_asks_of_few_files_does_not_wait_for_who_asks_of_many(
     gate: GateProcess, stranger: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(front, "_TURN", 0.0)
-    desk = front.Desk(gate)
+    admission = front.Admission(gate)
     order: list[int] = []
 
     async def ask(files: int) -> None:
@@ -299,7 +299,7 @@ def test_who_asks_of_few_files_does_not_wait_for_who_asks_of_many(
             sent.append(message)
 
         scope = {"type": "http", "method": "POST", "path": front.PATH, "headers": raw}
-        await front.answer_check(desk, scope, receive, send)
+        await front.answer_check(admission, scope, receive, send)
         assert sent[0]["status"] == 200
         assert len(json.loads(sent[1]["body"])["results"]) == files
         order.append(files)

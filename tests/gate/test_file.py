@@ -259,7 +259,7 @@ def test_when_too_many_come_in_more_are_asked_to_come_again(
 
 
 def test_who_hangs_up_leaves_nothing_behind(gate: GateProcess, sender: dict[str, str]) -> None:
-    desk = front.Desk(gate)
+    admission = front.Admission(gate)
     authorization = sender["Authorization"].encode()
     scope = {
         "type": "http", "method": "POST", "path": "/v1/check/file",
@@ -280,9 +280,9 @@ def test_who_hangs_up_leaves_nothing_behind(gate: GateProcess, sender: dict[str,
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(front.answer_file(desk, scope, receive, send))
+    asyncio.run(front.answer_file(admission, scope, receive, send))
     assert sent == []
-    assert desk.uploads == 0
+    assert admission.uploads == 0
 
 
 def test_who_stops_sending_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -309,20 +309,24 @@ class Asked:
         return self.sent[0]["status"], json.loads(self.sent[1]["body"])
 
 
-Answering = Callable[[front.Desk, Any, Any, Any], Awaitable[None]]
+Answering = Callable[[front.Admission, Any, Any, Any], Awaitable[None]]
 
 
 @asynccontextmanager
-async def uploading(desk: front.Desk, sender: dict[str, str], many: int) -> AsyncIterator[Any]:
+async def uploading(
+    admission: front.Admission, sender: dict[str, str], many: int
+) -> AsyncIterator[Any]:
     """Uploads of which everything but the last byte has come."""
     headers = {**sender, **BINARY, "Content-Length": str(len(REMOVED))}
     asked = [Asked("/v1/check/file", headers) for _ in range(many)]
     tasks = []
     for each in asked:
         each.comes(REMOVED[:-1], more=True)
-        answering = front.answer_file(desk, each.scope, each.receive, each.send)
+        answering = front.answer_file(admission, each.scope, each.receive, each.send)
         tasks.append(asyncio.create_task(answering))
-    await soon(lambda: desk.gate.uploads._starter and len(reading(desk.gate.uploads)) == many)
+    await soon(
+        lambda: admission.gate.uploads._starter and len(reading(admission.gate.uploads)) == many
+    )
     yield asked
     await asyncio.gather(*tasks)
 
@@ -330,20 +334,20 @@ async def uploading(desk: front.Desk, sender: dict[str, str], many: int) -> Asyn
 def test_checks_are_answered_while_uploads_hang(gate: GateProcess, store: Store) -> None:
     sender = key(store)
     knows(gate, store)
-    desk = front.Desk(gate)
+    admission = front.Admission(gate)
     digest = hashlib.sha256(REMOVED).hexdigest()
 
     async def check(files: int) -> None:
         body = json.dumps({"files": [{"sha256": digest}] * files}).encode()
         asked = Asked("/v1/check", {**sender, "Content-Type": "application/json"})
         asked.comes(body, more=False)
-        await front.answer_check(desk, asked.scope, asked.receive, asked.send)  # type: ignore[arg-type]
+        await front.answer_check(admission, asked.scope, asked.receive, asked.send)  # type: ignore[arg-type]
         status, answer = asked.answer()
         assert status == 200
         assert [each["advice"] for each in answer["results"]] == ["block"] * files
 
     async def whole() -> None:
-        async with uploading(desk, sender, front.UPLOADS) as asked:
+        async with uploading(admission, sender, front.UPLOADS) as asked:
             for pid in reading(gate.uploads):
                 os.kill(pid, signal.SIGSTOP)
             for each in asked:
@@ -353,7 +357,7 @@ def test_checks_are_answered_while_uploads_hang(gate: GateProcess, store: Store)
             # One more is asked to come again.
             late = Asked("/v1/check/file", {**sender, **BINARY, "Content-Length": "1"})
             late.comes(b"x", more=False)
-            await front.answer_file(desk, late.scope, late.receive, late.send)  # type: ignore[arg-type]
+            await front.answer_file(admission, late.scope, late.receive, late.send)  # type: ignore[arg-type]
             assert late.answer()[0] == 503
             for pid in reading(gate.uploads):
                 os.kill(pid, signal.SIGCONT)
@@ -369,10 +373,10 @@ def test_of_a_file_that_breaks_its_process_the_gate_says_so(
 ) -> None:
     sender = key(store)
     knows(gate, store)
-    desk = front.Desk(gate)
+    admission = front.Admission(gate)
 
     async def whole() -> None:
-        async with uploading(desk, sender, 2) as asked:
+        async with uploading(admission, sender, 2) as asked:
             for pid in reading(gate.uploads):
                 os.kill(pid, signal.SIGKILL)
             for each in asked:
@@ -384,7 +388,7 @@ def test_of_a_file_that_breaks_its_process_the_gate_says_so(
             assert answer["file"]["judged_by"] == []
             assert answer["file"]["problem"].startswith("the file could not be judged: ")
             assert [spot["code"] for spot in answer["file"]["not_read"]] == ["system-limit"]
-        async with uploading(desk, sender, 1) as asked:
+        async with uploading(admission, sender, 1) as asked:
             asked[0].comes(REMOVED[-1:], more=False)
         assert asked[0].answer()[1]["results"][0]["advice"] == "block"
 
@@ -396,10 +400,10 @@ def test_who_hangs_up_while_the_file_is_read_ends_its_process(
 ) -> None:
     sender = key(store)
     knows(gate, store)
-    desk = front.Desk(gate)
+    admission = front.Admission(gate)
 
     async def whole() -> None:
-        async with uploading(desk, sender, 2) as asked:
+        async with uploading(admission, sender, 2) as asked:
             pids = reading(gate.uploads)
             for pid in pids:
                 os.kill(pid, signal.SIGSTOP)
@@ -407,7 +411,7 @@ def test_who_hangs_up_while_the_file_is_read_ends_its_process(
             for each in asked:
                 each.coming.put_nowait({"type": "http.disconnect"})
         assert [each.sent for each in asked] == [[], []]
-        assert desk.uploads == 0
+        assert admission.uploads == 0
         await soon(lambda: all(map(gone, pids)))
 
     asyncio.run(whole())

@@ -53,7 +53,7 @@ TITLES = {
 }
 
 
-class Desk:
+class Admission:
     """What answering needs beside the gate, one a worker: threads, and who asks how often."""
 
     def __init__(self, gate: GateProcess) -> None:
@@ -101,34 +101,36 @@ async def _in_turns(judge: Judge, body: bytes) -> list[Result]:
 
 
 class Front:
-    """Outermost layer of the application: `app.add_middleware(Front, desk=desk)`, last."""
+    """Outermost layer of the application: `app.add_middleware(Front, admission=...)`, last."""
 
-    def __init__(self, app: ASGIApp, desk: Desk) -> None:
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
         self.app = app
-        self.desk = desk
+        self.admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
-            await answer_check(self.desk, scope, receive, send)
+            await answer_check(self.admission, scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
 
-async def answer_file(desk: Desk, scope: Scope, receive: Receive, send: Send) -> None:
+async def answer_file(admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
     """POST /v1/check/file, from its head to its answer."""
     try:
-        key = desk.admit(scope, KeyScope.FILE)
-        if desk.uploads >= UPLOADS:
+        key = admission.admit(scope, KeyScope.FILE)
+        if admission.uploads >= UPLOADS:
             raise Turned(503, "too many files are coming in already", 2.0)
-        desk.uploads += 1
+        admission.uploads += 1
         try:
             fingerprint = await fingerprint_of(
-                scope, receive, desk.gate.uploads, desk.gate.live.index
+                scope, receive, admission.gate.uploads, admission.gate.live.index
             )
         finally:
-            desk.uploads -= 1
-        gate = desk.gate
-        work = asyncio.get_running_loop().run_in_executor(desk.pool, gate.check_file, fingerprint)
+            admission.uploads -= 1
+        gate = admission.gate
+        work = asyncio.get_running_loop().run_in_executor(
+            admission.pool, gate.check_file, fingerprint
+        )
         answer, results = await work
         gate.count(key, results)
     except Turned as e:
@@ -142,19 +144,19 @@ async def answer_file(desk: Desk, scope: Scope, receive: Receive, send: Send) ->
     await send_answer(send, answer)
 
 
-async def answer_check(desk: Desk, scope: Scope, receive: Receive, send: Send) -> None:
+async def answer_check(admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
     """POST /v1/check, from its head to its answer."""
     try:
-        key = desk.admit(scope, KeyScope.CHECK)
+        key = admission.admit(scope, KeyScope.CHECK)
         _must_be_json(scope)
         body = await read_body(receive, questions.MOST_BYTES)
-        judge = desk.gate.judge(key)
+        judge = admission.gate.judge(key)
         if len(body) <= questions.SHORT:
             results = [judge.result(said) for said in questions.read(body)]
         else:
-            results = await desk.in_turns(judge, body)
+            results = await admission.in_turns(judge, body)
         answer = judge.answer(results)
-        desk.gate.count(key, results)
+        admission.gate.count(key, results)
     except Turned as e:
         await send_problem(send, e.status, str(e), e.wait)
         return

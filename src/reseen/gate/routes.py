@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
 from reseen.gate import questions
-from reseen.gate.front import Desk, Front, answer_check, answer_file
+from reseen.gate.front import Admission, Front, answer_check, answer_file
 from reseen.gate.gate import GateProcess
 
 _KEY = HTTPBearer(auto_error=False, scheme_name="key", description="A key of the gate: rsk_...")
@@ -175,12 +175,12 @@ def _body(content: dict[str, Any]) -> dict[str, Any]:
 class _Through(Response):
     """Answered by the gate itself."""
 
-    def __init__(self, desk: Desk, *, file: bool) -> None:
+    def __init__(self, admission: Admission, *, file: bool) -> None:
         super().__init__()
-        self._desk, self._file = desk, file
+        self._admission, self._file = admission, file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (answer_file if self._file else answer_check)(self._desk, scope, receive, send)
+        await (answer_file if self._file else answer_check)(self._admission, scope, receive, send)
 
 
 @router.post(
@@ -193,7 +193,7 @@ class _Through(Response):
 )
 async def check(request: Request) -> Response:
     """Up to 10,000 files, each by the digests that are known of it."""
-    return _Through(_desk(request), file=False)
+    return _Through(_admission(request), file=False)
 
 
 @router.post(
@@ -209,17 +209,17 @@ async def check(request: Request) -> Response:
 )
 async def check_file(request: Request) -> Response:
     """The file itself: read as it comes, matched by all its digests and its weights, not kept."""
-    return _Through(_desk(request), file=True)
+    return _Through(_admission(request), file=True)
 
 
 def add_gate(app: FastAPI, gate: GateProcess) -> None:
     """Put the gate in front of an application: to be called after all other layers are added."""
     # It would tell in the log, letter by letter, what of a form it cannot read.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    desk = Desk(gate)
-    app.state.desk = desk
+    admission = Admission(gate)
+    app.state.admission = admission
     app.include_router(router)
-    app.add_middleware(Front, desk=desk)
+    app.add_middleware(Front, admission=admission)
     _declare(app)
 
 
@@ -237,5 +237,5 @@ def _declare(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _desk(request: Request) -> Desk:
-    return cast(Desk, request.app.state.desk)
+def _admission(request: Request) -> Admission:
+    return cast(Admission, request.app.state.admission)
