@@ -514,7 +514,8 @@ def load_rows(
 def start_row(what: str, server: Server) -> tuple[str, str, str, bool | None]:
     told = f"{server.first_ready:.1f} s (both workers: {server.all_ready:.1f} s)"
     aim = f"< {READY_AIM:.0f} s"
-    return f"start to ready, {what}", told, aim, server.first_ready < READY_AIM
+    what = f"`reseen serve`, pages and two workers, start to ready, {what}"
+    return what, told, aim, server.first_ready < READY_AIM
 
 
 def page(

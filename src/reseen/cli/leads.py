@@ -31,7 +31,7 @@ def leads(limit: int, db: str | None, as_json: bool) -> None:
     """List what may be worth a look: a file whose stated SHA-256 begins with the AutoV2 of a
     removal that has no full digest, and one whose weights are like a removal's, uncertainly.
 
-    A lead accuses nobody: 10 digits are no proof, and neither are weights where files of the
+    A lead is no evidence: 10 digits are no proof, and neither are weights where files of the
     removal's recipe resemble each other, or where the order of the layers alone says which is
     which. It is no sighting, stands in no case and no notice, and the gate lets it through. Says
     how many leads from short hashes accident alone would give.

@@ -6,10 +6,10 @@ relation that explains the figures best, and a verdict. benchmarks/calibration.p
 benchmarks/detection.py test it; docs/calibration.md and docs/detection.md have their figures.
 
 The statistic is the mean over the common modules of the cosine of their S, so that no single module
-decides. How often strangers reach it is the matter of `chance`. A p-value alone accuses nobody: it
-is worth what the background is worth. So a copy must also go beyond nearly all strangers of one
-recipe that we know: 4,512 pairs of a few recipes on one tiny base, which makes them more alike than
-full-size ones (means up to 0.43, weaker halves of the modules up to 0.23).
+decides. How often strangers reach it is the matter of `calibration`. A p-value alone is no
+evidence: it is worth what the background is worth. So a copy must also go beyond nearly all
+strangers of one recipe that we know: 4,512 pairs of a few recipes on one tiny base, which makes
+them more alike than full-size ones (means up to 0.43, weaker halves of the modules up to 0.23).
 
 Nor does a p-value clear anybody, since who uploads files writes it: a mean of 0.5 is a copy
 whatever the background holds, unless the sample shows a recipe whose files resemble one another as

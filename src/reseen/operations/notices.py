@@ -210,7 +210,7 @@ def send(
 def take_letter(
     store: Store, keyring: Keyring | None, id: str, number: int, who: Who
 ) -> tuple[Letter, bytes]:
-    """What left the house before, as it left; recorded as an export."""
+    """What was sent or taken away before, as it was then; recorded as an export."""
     who.must_be(Role.REVIEWER)
     with store.write() as connection:
         row = notice_read.own_row(connection, id)

@@ -42,7 +42,7 @@ RUNG_MEANING: Mapping[Rung, str] = {
     "another file of its account add up to the removal: that is known of the two together.",
     Rung.HINT: "Short hashes, names and links. Orders the queue; never enough alone.",
     Rung.REFUTED: "Refuted: the hub states a hash of the removed file, every byte was read, and "
-    "they are another file's. Off the ladder; it accuses nobody.",
+    "they are another file's. Off the ladder: not a copy, and no evidence.",
     Rung.UNSUPPORTED: "No longer supported: what it stood on was withdrawn or taken back. Off the "
     "ladder, kept as history.",
 }

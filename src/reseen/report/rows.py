@@ -31,7 +31,7 @@ FIELDS: Mapping[str, str] = {
     "rungs": "All rungs that hold, highest first, separated by blanks.",
     "why": "One sentence: why it is taken for the removal.",
     "confirmed": "How far the claim was checked: none, header, doubtful, bytes, contradicted.",
-    "counts": "False when it is off the ladder, or its removal was withdrawn: it accuses nobody.",
+    "counts": "False when it is off the ladder, or its removal was withdrawn: it is no evidence.",
     "hash_is_false": "True when reading proved that what the hub states of the file is false.",
     "state": "live, gone, disabled or unreachable.",
     "state_note": "What else is known of the state: deleted or made private, since when.",

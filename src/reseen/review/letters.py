@@ -1,4 +1,4 @@
-"""Letters: the exact bytes of what left the house of a notice, kept for ever.
+"""Letters: the exact bytes of a notice as it was sent or taken to be sent, kept for ever.
 
 What comes in: a write transaction, a notice's row, the bytes, who let them out and how. What goes
 out: a row that is appended and never changed, sealed (a letter holds what a person wrote, and every

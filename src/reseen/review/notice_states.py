@@ -21,7 +21,7 @@ class NoticeState(StrEnum):
     """Where a notice stands. The store keeps the word."""
 
     DRAFTED = "drafted"
-    """Being put together; nothing has left the house."""
+    """Being put together; nothing has been sent."""
     SENT = "sent"
     """A person handed it to the host."""
     ACKNOWLEDGED = "acknowledged"

@@ -107,7 +107,7 @@ def discard(
     row = seen_as(connection, id, version)
     if NoticeState(row.state) is not NoticeState.DRAFTED:
         raise Conflict(
-            "only a draft is discarded: this notice has left the house",
+            "only a draft is discarded: this notice has been sent",
             remedy="Correct or withdraw it.",
         )
     if row.due_at is None:

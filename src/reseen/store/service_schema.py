@@ -261,9 +261,9 @@ notice_letters = Table(
     Column("sealed", LargeBinary, nullable=False),
     info=APPEND_ONLY,
 )
-"""Append-only: the exact bytes that left the house, sealed. `version`: of the notice then. `what`:
-notice, correction, withdrawal. `how`: taken (away by a person), mail, hand (a person says that it
-was sent). `form`: text, json, pdf, mail, other (what a person pasted)."""
+"""Append-only: the exact bytes that were sent, or taken away to be sent, sealed. `version`: of the
+notice then. `what`: notice, correction, withdrawal. `how`: taken (away by a person), mail, hand (a
+person says that it was sent). `form`: text, json, pdf, mail, other (what a person pasted)."""
 
 # -- the gate ------------------------------------------------------------------------------------
 
