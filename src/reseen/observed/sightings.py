@@ -500,6 +500,12 @@ def standing_with(connection: Connection, hub: str, sha256s: Collection[bytes]) 
     return [id for each in chosen for id in connection.scalars(each)]
 
 
+def put_into_cases(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Those that were touched are before people now: the mark goes."""
+    done = update(schema.sightings).where(schema.sightings.c.touched == 1, which)
+    connection.execute(done.values(touched=0))
+
+
 def answered(
     connection: Connection,
     sighting: str,

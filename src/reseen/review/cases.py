@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     and_,
@@ -96,7 +95,7 @@ def put(connection: Connection, secret: bytes, *, at: int | None = None, most: i
     told = _tell(connection, touched, fresh, at)
     known = {row.case_pk for row in touched if row.case_pk is not None}
     done = settle(connection, known | decided, at, must_be_seen=told | decided)
-    _told(connection, table.pk.between(touched[0].pk, touched[-1].pk))
+    sightings.put_into_cases(connection, table.pk.between(touched[0].pk, touched[-1].pk))
     return Put(
         sightings=len(touched),
         new=len(fresh),
@@ -116,7 +115,8 @@ def refresh(connection: Connection, case: Row[Any], at: int) -> None:
     if touched:
         told = _tell(connection, touched, {}, at)
         settle(connection, {case.pk}, at, must_be_seen=told)
-        _told(connection, schema.sightings.c.pk.in_([row.pk for row in touched]))
+        mine = schema.sightings.c.pk.in_([row.pk for row in touched])
+        sightings.put_into_cases(connection, mine)
 
 
 def go_with(connection: Connection, went: Mapping[int, int]) -> None:
@@ -366,12 +366,6 @@ def _tell(
     insert_many(connection, case_sightings, columns, new)
     update_many(connection, case_sightings, "sighting_pk", ("rung", "confirmed"), changed)
     return told
-
-
-def _told(connection: Connection, which: ColumnElement[bool]) -> None:
-    table = schema.sightings.c
-    done = update(schema.sightings).where(table.touched == 1, which)
-    connection.execute(done.values(touched=0))
 
 
 def _reach(downloads: int | None, likes: int | None) -> int:
