@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from openpyxl import load_workbook
 
+from reseen.cli.findings import sighting_text
 from reseen.errors import InputError, SettingsError
 from reseen.observed.blind_spots import UNJUDGED, BlindFile
 from reseen.records import (
@@ -554,3 +555,11 @@ def test_what_the_font_of_a_pdf_does_not_have_is_written_as_a_number(
     assert pages.end().startswith(b"%PDF-")
     with pytest.raises(SettingsError):
         pdf.PdfPages(Path(__file__))
+
+
+def test_what_was_checked_speaks_of_a_claim_only_where_there_is_one() -> None:
+    assert "its header was read and agrees" in sighting_text(sighting())
+    for rung in (Rung.WEIGHTS, Rung.COMPONENT):
+        said = sighting_text(sighting(rung=rung))
+        assert "its weights were read and compared" in said
+        assert "agrees" not in said

@@ -74,6 +74,12 @@ _CHECKED = {
 }
 
 
+def _checked(sighting: Sighting) -> str:
+    if sighting.rung in (Rung.WEIGHTS, Rung.COMPONENT):  # there is no claim to agree with
+        return "its weights were read and compared"
+    return _CHECKED[sighting.confirmed]
+
+
 def sighting_text(sighting: Sighting) -> str:
     """Everything about one sighting, a field a line."""
     rows: list[tuple[str, str | None]] = [
@@ -89,7 +95,7 @@ def sighting_text(sighting: Sighting) -> str:
         ("size", size_text(sighting.size)),
         ("declared", sighting.declared_sha256),
         ("state", " - ".join(filter(None, (sighting.state.value, sighting.state_note)))),
-        ("checked", f"{sighting.confirmed.value} ({_CHECKED[sighting.confirmed]})"),
+        ("checked", f"{sighting.confirmed.value} ({_checked(sighting)})"),
         ("first seen", sighting.first_seen.isoformat(sep=" ", timespec="seconds")),
         ("last seen", sighting.last_seen.isoformat(sep=" ", timespec="seconds")),
     ]
