@@ -6,6 +6,7 @@ from __future__ import annotations
 import html
 import io
 import os
+import random
 import re
 import tempfile
 from collections.abc import Callable
@@ -262,6 +263,17 @@ def test_a_list_that_is_too_large_is_refused(visit: Visit, monkeypatch: pytest.M
     answer = visit(Role.LEAD).send_list(GOOD, "sample")
     assert answer.status_code == 400
     assert "larger than" in answer.text
+
+
+def test_what_is_no_list_comes_back_to_the_file_field_and_is_not_kept(visit: Visit) -> None:
+    lead = visit(Role.LEAD)
+    for data in (random.Random(7).randbytes(4000), b"\xd0\xcf\x11\xe0" + bytes(600)):
+        answer = lead.send_list(data, "sample")
+        assert answer.status_code == 400
+        assert 'id="file-wrong"' in answer.text
+        assert "Not taken" in answer.text
+        assert "Look again" not in answer.text
+        assert "The list that waits" not in lead.get("/lists/import").text
 
 
 def test_a_list_of_who_may_not_import_is_refused_before_it_is_read(

@@ -145,6 +145,10 @@ def _looked_at(request: Request, importer: Importer, id: str, form: SentForm) ->
     found: ListPreview | None = None
     try:
         found = page_imports.preview(importer, id, options)
+        if found.problem is not None and not found.heads:  # it is no list: no column can be chosen
+            page_imports.throw_away(importer, id)
+            form.wrong = {"file": found.problem}
+            return _begun(request, service_of(request), importer.who, form)
         if found.problem is not None:
             looked[""] = found.problem
     except ReseenError as error:
