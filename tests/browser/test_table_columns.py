@@ -89,3 +89,10 @@ def test_tables_hold_every_columns_meaning(enter: Enter, serving: Serving) -> No
             person.page.set_viewport_size({"width": width, "height": 900})
             for finding in person.page.evaluate(MEASURE):
                 person.noticed.append(f"{place} at {width}: {finding}")
+
+
+def test_a_form_with_a_long_choice_fits_a_phone(enter: Enter, serving: Serving) -> None:
+    person = enter(serving, "ada")
+    person.page.set_viewport_size({"width": 390, "height": 900})
+    person.goto("/reports")
+    assert person.page.evaluate("document.documentElement.scrollWidth") <= 390
