@@ -10,70 +10,33 @@ whoever knows it reads on no further. `registry.same_files` says the same of wha
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
-from reseen.fingerprints.git import pointer_oid
-from reseen.fingerprints.kinds import OF_TENSORS, PROVE, WHOLE
-from reseen.observed.artifacts import LFS
-from reseen.records import DigestKind, RemovalClass
+from reseen.fingerprints.kinds import PROVE, WHOLE
+from reseen.observed import of_class
+from reseen.observed.of_class import ClassToldBy
+from reseen.records import RemovalClass
 from reseen.store import schema
 from reseen.store.database import chunks
 from reseen.store.held_by_class import held_by_class, is_said
 
+_TABLES = (schema.digests, schema.claims, schema.removals)
 _CLASS = int(RemovalClass.CHILD_ABUSE)
 _WHOLE = tuple(int(kind) for kind in WHOLE)
-_OF_TENSORS = tuple(int(kind) for kind in OF_TENSORS)
 _PROVE = tuple(int(kind) for kind in PROVE)
-
-
-class ClassToldBy(Enum):
-    """What tells that a file is of the class that is never read: the surest that does."""
-
-    FILE = "a digest of the whole file"
-    WEIGHTS = "a digest of its weights"
 
 
 def such_artifacts(connection: Connection, artifact_pks: Collection[int]) -> set[int]:
     """Those of these artifacts (by pk) that are of the class that is never read, by what a hub
-    states of them or by what their bytes told."""
+    states of them, by what their bytes told, or by the archive that they stand in."""
     return set(told_by(connection, artifact_pks))
 
 
 def told_by(connection: Connection, artifact_pks: Collection[int]) -> Mapping[int, ClassToldBy]:
     """The same with what tells it."""
-    read = schema.read_digests.c
-    by_file = _by_file(connection, artifact_pks)
-    found = dict.fromkeys(by_file, ClassToldBy.FILE)
-    for chunk in chunks(sorted({*artifact_pks} - by_file)):
-        theirs = select(read.artifact_pk).where(read.artifact_pk.in_(chunk))
-        computed = theirs.where(read.kind.in_(_OF_TENSORS), _of_class(read.kind, read.value))
-        found.update(dict.fromkeys(connection.scalars(computed), ClassToldBy.WEIGHTS))
-    return found
-
-
-def _by_file(connection: Connection, artifact_pks: Collection[int]) -> set[int]:
-    a, read = schema.artifacts.c, schema.read_digests.c
-    stated = or_(
-        and_(a.sha256.is_not(None), _of_class(int(DigestKind.SHA256), a.sha256)),
-        and_(a.xet.is_not(None), _of_class(int(DigestKind.XET), a.xet)),
-        and_(a.flags.op("&")(LFS) == 0, _of_class(int(DigestKind.GIT_BLOB), a.git_oid)),
-    )
-    found: set[int] = set()
-    hidden: list[tuple[int, bytes]] = []
-    for chunk in chunks(sorted(artifact_pks)):
-        theirs = select(read.artifact_pk).where(read.artifact_pk.in_(chunk))
-        computed = theirs.where(read.kind.in_(_WHOLE), _of_class(read.kind, read.value))
-        found.update(connection.scalars(computed))
-        found.update(connection.scalars(select(a.pk).where(a.pk.in_(chunk), stated)))
-        unseen = select(a.pk, a.git_oid).where(a.sha256.is_(None), a.git_oid.is_not(None))
-        hidden += [(pk, bytes(o)) for pk, o in connection.execute(unseen.where(a.pk.in_(chunk)))]
-    if hidden:
-        pointers = _pointers(connection)
-        found.update(pk for pk, oid in hidden if oid in pointers)
-    return found
+    return of_class.told_by(connection, artifact_pks, _TABLES, _CLASS)
 
 
 def such_claims(connection: Connection, claim_pks: Collection[int]) -> set[int]:
@@ -125,18 +88,4 @@ def _claims_sharing(kinds: tuple[int, ...]) -> Select[Any]:
 def _of_class(kind: Any, value: Any) -> ColumnElement[bool]:
     """The condition on a digest of a file or of its weights: a removal of that class has it, by a
     claim in force."""
-    return held_by_class((schema.digests, schema.claims, schema.removals), kind, value, _CLASS)
-
-
-def _pointers(connection: Connection) -> set[bytes]:
-    """Git's names for the LFS pointers of the files of that class."""
-    d, c, r = schema.digests.c, schema.claims.c, schema.removals.c
-    query = (
-        select(d.value, c.size)
-        .select_from(schema.removals)
-        .join(schema.claims, c.removal_pk == r.pk)
-        .join(schema.digests, d.claim_pk == c.pk)
-        .where(r.cls >= _CLASS, c.in_force == 1, c.size.is_not(None))
-        .where(d.kind == int(DigestKind.SHA256))
-    )
-    return {pointer_oid(value, size) for value, size in connection.execute(query)}
+    return held_by_class(_TABLES, kind, value, _CLASS)

@@ -19,12 +19,13 @@ from sqlalchemy import Connection, Select, select
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.kinds import LONG, OF_TENSORS, PROVE
 from reseen.match import digests_alone, ladder
-from reseen.match.digests_alone import ClassToldBy
 from reseen.match.evidence import PART
 from reseen.match.ladder import ClaimFacts, FileFacts, Header
 from reseen.observed import as_stated, sightings
 from reseen.observed import evidence as kept
 from reseen.observed.artifacts import LFS, ON_POINTER
+from reseen.observed.of_class import ClassToldBy
+from reseen.observed.parts_of_files import within
 from reseen.observed.sightings import SettledSighting
 from reseen.records import Container, DigestKind, Evidence, RemovalClass, Rung
 from reseen.store import schema
@@ -127,10 +128,12 @@ def judge_parts(
 
 
 def files_of(connection: Connection, removal_pks: Collection[int]) -> set[int]:
-    """Artifacts (by pk) that have a digest of these removals, by claims in force or not."""
+    """Artifacts (by pk) that have a digest of these removals, by claims in force or not; and those
+    that stand in one of them."""
     pks = sorted(removal_pks)
     found = {pk for chunk in chunks(pks) for pk, _ in _exact(connection, chunk, in_force=False)}
-    return found.union(pk for pk, _ in _by_xet(connection, pks, in_force=False))
+    found.update(pk for pk, _ in _by_xet(connection, pks, in_force=False))
+    return found | within(connection, found)
 
 
 def judge_files(connection: Connection, secret: bytes, artifact_pks: Collection[int]) -> Judged:
@@ -405,6 +408,7 @@ def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, F
                 header=header,
                 on_pointer=bool(row.flags & ON_POINTER),
                 alone=row.pk in told_by,
+                in_archive=told_by.get(row.pk) is ClassToldBy.ARCHIVE,
                 by_weights=told_by.get(row.pk) is ClassToldBy.WEIGHTS,
             )
     return found

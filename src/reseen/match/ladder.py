@@ -81,6 +81,8 @@ class FileFacts:
     alone: bool = False
     """Only its digests count, whatever was read of it: another removal that it is of is of the
     class that is never read."""
+    in_archive: bool = False
+    """It stands in an archive of that class: nobody knows what is in that one."""
     by_weights: bool = False
     """A digest of its weights is what tells that: those count too."""
 
@@ -116,6 +118,8 @@ def judge(
     counts; where they state nothing of a file, its digests do: those of the whole of it, and those
     of its weights where these are all that tells its class. Of other removals such a file has its
     digests alone."""
+    if file.in_archive:
+        return None
     claims = tuple(claims)
     if cls.never_read:
         file = _stated_alone(file, claims)

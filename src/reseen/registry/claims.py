@@ -66,9 +66,10 @@ def refresh(
 
     A claim of a list is in force unless it or its list is withdrawn. What was learned is in force
     unless it was taken back, if one of the claims that it rests on is, and if neither the removal
-    nor another that has the same file is of the class that is never read: so what changes of that
-    class changes those others too. A removal is withdrawn when no claim of a list is in force; then
-    its class is the strictest that was ever said, since nothing of it may be handed out.
+    nor another that has the same file, or the archive that it stands in, is of the class that is
+    never read: so what changes of that class changes those others too. A removal is withdrawn when
+    no claim of a list is in force; then its class is the strictest that was ever said, since
+    nothing of it may be handed out.
     """
     pks = sorted(set(removal_pks))
     never_read = same_files.of_class(connection, pks)
@@ -84,6 +85,8 @@ def refresh(
     for chunk in chunks(pks):
         learned = update(c).where(c.c.removal_pk.in_(chunk), c.c.source == LEARNED)
         connection.execute(learned.values(in_force=follows_in_force()))
+        out = sorted(same_files.taught_by_such(connection, chunk))
+        connection.execute(update(c).where(c.c.pk.in_(out)).values(in_force=0))
     change_log.note(connection, pks)
 
 
@@ -141,6 +144,17 @@ def follows_in_force() -> ColumnElement[int]:
         (c.source == LEARNED, case((use, 1), else_=0)), else_=case((out, 0), else_=1)
     )
     return made
+
+
+def comes_into_force(connection: Connection, learned: Mapping[int, int]) -> set[int]:
+    """Learned claims (of these, by pk, with their removals' pks) that are out of force and should
+    be in: what taught them was of the class that is never read, and now another file did."""
+    c = schema.claims.c
+    found: set[int] = set()
+    for chunk in chunks(sorted(learned)):
+        query = select(c.pk).where(c.pk.in_(chunk), c.in_force == 0, follows_in_force() == 1)
+        found.update(connection.scalars(query))
+    return found - same_files.taught_by_such(connection, {learned[pk] for pk in found})
 
 
 def stands() -> ColumnElement[bool]:

@@ -29,6 +29,7 @@ from reseen.registry.claims import (
     stands,
     strictest_class,
 )
+from reseen.registry.same_files import taught_by_such
 from reseen.store import schema
 from reseen.store.audit import AuditLine
 from reseen.store.audit_rows import CLAIM_NUMBERS, CLAIM_TEXTS, ClaimsDigest
@@ -423,9 +424,19 @@ def _settled(connection: Connection, found: Disagreements) -> None:
 def _in_force(connection: Connection, found: Disagreements) -> None:
     """`claims.in_force`, as `claims.refresh` makes it."""
     c, r = schema.claims, schema.removals
-    wrong = select(r.c.id).join(c, c.c.removal_pk == r.c.pk)
-    wrong = wrong.where(c.c.in_force != follows_in_force())
-    for id in connection.scalars(wrong.order_by(c.c.pk)):
+    every = select(c.c.pk, r.c.id).join(r, c.c.removal_pk == r.c.pk)
+    differ = every.where(c.c.in_force != follows_in_force())
+    wrong: dict[int, str] = dict(connection.execute(differ).tuples().all())
+    out = taught_by_such(connection)  # whatever else follows, these are out
+    for some in chunks(sorted(out)):
+        for pk, id, in_force in connection.execute(
+            every.add_columns(c.c.in_force).where(c.c.pk.in_(some))
+        ):
+            if in_force:
+                wrong[pk] = id
+            else:
+                wrong.pop(pk, None)
+    for _, id in sorted(wrong.items()):
         found.add(f"a claim of {id} (in force or not) stands otherwise than follows from the rest")
 
 

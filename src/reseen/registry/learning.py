@@ -5,7 +5,8 @@ the claim's SHA-256 or BLAKE3 and contradicts none of its digests of the whole f
 learned depends on claims and readings only, never on which of them came first; a claim that a
 file contradicts is marked for a person to look at (`contradictions`). What the file says of itself
 is not learned: it may lie. Of a file of the class that is never read nobody learns, under whatever
-removal it stands. Everything happens in the caller's transaction; doing it again changes nothing.
+removal it stands; nor of a file in an archive of that class. Everything happens in the caller's
+transaction; doing it again changes nothing.
 """
 
 from __future__ import annotations
@@ -246,6 +247,7 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
     )
     owner = {known[key]: key[0] for key in wanted}
     changed.update(owner[learned] for learned, _ in fresh)
+    changed.update(owner[pk] for pk in claims.comes_into_force(connection, owner))
     sketched = sketches.versions(connection, owner)
     taught = [
         (known[key], sketch)

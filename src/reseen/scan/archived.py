@@ -7,11 +7,11 @@ matches it does by its own bytes; it is there as long as the archive is, with th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from reseen.match.registry_index import RegistryIndex
+from reseen.observed.parts_of_files import is_marked, mark_of
 from reseen.records import Artifact, Confirmed, Fingerprint, member_path
 from reseen.scan.inspect import ArtifactResult, conclude, read_in_full
 from reseen.scan.read_result import ReadResult
@@ -25,7 +25,7 @@ def member_of(archive: Artifact, place: str, size: int | None) -> Artifact:
         size=size,
         sha256=None,
         xet=None,
-        git_oid=mark_of(archive),
+        git_oid=mark_of(archive.content or b""),
         masked=False,
         lfs=False,
         on_pointer=False,
@@ -33,19 +33,10 @@ def member_of(archive: Artifact, place: str, size: int | None) -> Artifact:
     )
 
 
-def mark_of(archive: Artifact) -> bytes:
-    """What tells one content of an archive from another, of the files in it. It is as long as no
-    digest is, so that it is taken for none."""
-    return hashlib.sha256(b"reseen member\0" + (archive.content or b"")).digest()[:_MARK]
-
-
 def stands_in(member: Artifact, archive: Artifact) -> bool:
     """Is this the content of the archive that it was seen in? Of a model in several files, of the
     first of them."""
-    return member.git_oid is not None and member.git_oid[:_MARK] == mark_of(archive)
-
-
-_MARK = 21
+    return member.git_oid is not None and is_marked(member.git_oid, archive.content or b"")
 
 
 def results(

@@ -12,7 +12,6 @@ so that what is removed later is recognised without asking again.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,18 +21,17 @@ from reseen.files import shards
 from reseen.fingerprints.digests import Inside, look_inside
 from reseen.hubs.hub import drive
 from reseen.observed.artifacts import Inspection
+from reseen.observed.parts_of_files import mark_of_parts
 from reseen.records import Artifact, BlindSpot, Problem, in_parts
 from reseen.registry.never_read import forbids
 from reseen.scan import read_result
-from reseen.scan.archived import mark_of, member_of
+from reseen.scan.archived import member_of
 from reseen.scan.budget import SPENT, Kind
 from reseen.scan.context import ReadContext
 from reseen.scan.read_result import AWAY, LIMIT, ReadResult, where
 
 _OPEN = frozenset({"incomplete", "contradiction", "quantised", "no-numbers"})
 """Codes of what a shard alone leaves open of an adapter: a factor without its other half."""
-_OF_OTHERS = 12
-"""Bytes of a set's mark that tell the shards beside the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +65,7 @@ def _whole(name: str, parts: Sequence[Artifact]) -> Artifact:
     """Their model as an artifact: another one where any shard is another."""
     sizes = [part.size for part in parts]
     size = None if None in sizes else sum(each or 0 for each in sizes)
-    others = hashlib.sha256(b"".join(mark_of(part) for part in parts[1:])).digest()
-    mark = mark_of(parts[0]) + others[:_OF_OTHERS]
+    mark = mark_of_parts([part.content or b"" for part in parts])
     return replace(member_of(parts[0], in_parts(name, len(parts)), size), git_oid=mark)
 
 

@@ -1,0 +1,74 @@
+"""Files of the class that is never read: by what a hub states, by their bytes, by their archive.
+
+What comes in: artifacts by pk, and the tables that say which digests are of the class. What goes
+out: those that are of it, with what tells that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from enum import Enum
+
+from sqlalchemy import Connection, and_, or_, select
+
+from reseen.fingerprints.git import pointer_oid
+from reseen.fingerprints.kinds import OF_TENSORS, WHOLE
+from reseen.observed.artifacts import LFS
+from reseen.observed.parts_of_files import around
+from reseen.records import DigestKind
+from reseen.store import schema
+from reseen.store.database import chunks
+from reseen.store.held_by_class import ClassTables, held_by_class, sized_files
+
+_WHOLE = tuple(int(kind) for kind in WHOLE)
+_OF_TENSORS = tuple(int(kind) for kind in OF_TENSORS)
+
+
+class ClassToldBy(Enum):
+    """What tells that a file is of the class that is never read."""
+
+    ARCHIVE = "an archive that it stands in, or a file that it consists of"
+    """Whoever knows that reads nothing of it: whatever was read does not count."""
+    FILE = "a digest of the whole file"
+    """Whoever knows that reads on no further: no more than these count."""
+    WEIGHTS = "a digest of its weights"
+
+
+def told_by(
+    connection: Connection, artifact_pks: Collection[int], tables: ClassTables, cls: int
+) -> Mapping[int, ClassToldBy]:
+    """Those of these artifacts that are of this class, or a stricter one: the first that tells."""
+    outer = around(connection, artifact_pks)
+    itself = _by_itself(connection, {*artifact_pks}.union(*outer.values()), tables, cls)
+    found = {pk: itself[pk] for pk in artifact_pks if pk in itself}
+    held = (pk for pk, theirs in outer.items() if not theirs.isdisjoint(itself))
+    return {**found, **dict.fromkeys(held, ClassToldBy.ARCHIVE)}
+
+
+def _by_itself(
+    connection: Connection, artifact_pks: set[int], tables: ClassTables, cls: int
+) -> dict[int, ClassToldBy]:
+    a, read = schema.artifacts.c, schema.read_digests.c
+    sha256, xet, blob = DigestKind.SHA256, DigestKind.XET, DigestKind.GIT_BLOB
+    stated = or_(
+        and_(a.sha256.is_not(None), held_by_class(tables, int(sha256), a.sha256, cls)),
+        and_(a.xet.is_not(None), held_by_class(tables, int(xet), a.xet, cls)),
+        and_(a.flags.op("&")(LFS) == 0, held_by_class(tables, int(blob), a.git_oid, cls)),
+    )
+    found: dict[int, ClassToldBy] = {}
+    by_file: set[int] = set()
+    hidden: list[tuple[int, bytes]] = []
+    for chunk in chunks(sorted(artifact_pks)):
+        theirs = select(read.artifact_pk).where(read.artifact_pk.in_(chunk))
+        computed = theirs.where(held_by_class(tables, read.kind, read.value, cls))
+        weights = connection.scalars(computed.where(read.kind.in_(_OF_TENSORS)))
+        found.update(dict.fromkeys(weights, ClassToldBy.WEIGHTS))
+        by_file.update(connection.scalars(computed.where(read.kind.in_(_WHOLE))))
+        by_file.update(connection.scalars(select(a.pk).where(a.pk.in_(chunk), stated)))
+        unseen = select(a.pk, a.git_oid).where(a.sha256.is_(None), a.git_oid.is_not(None))
+        hidden += [(pk, bytes(o)) for pk, o in connection.execute(unseen.where(a.pk.in_(chunk)))]
+    if hidden:
+        sized = connection.execute(sized_files(tables, cls))
+        pointers = {pointer_oid(bytes(value), size) for value, size in sized}
+        by_file.update(pk for pk, oid in hidden if oid in pointers)
+    return {**found, **dict.fromkeys(by_file, ClassToldBy.FILE)}
