@@ -639,6 +639,10 @@ class Artifact:
         return self.git_oid or self.sha256 or self.xet
 
 
+FOLDER = "folder"
+"""What the store calls a folder on disk: a hub without addresses."""
+
+
 def member_path(archive: str, place: str) -> str:
     """The path of a file in an archive, of the archive's and its place there ("!member")."""
     escaped = archive.replace("%", "%25").replace("!", "%21") if "!" in archive else archive

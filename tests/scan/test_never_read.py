@@ -141,6 +141,8 @@ def test_a_folder_ends_at_the_digests(store: Store, tmp_path: Path, opened: list
     with store.read() as connection:
         (one,) = sightings.every(connection)
     assert "Not read" in one.why
+    assert "computed from its bytes" in one.why
+    assert "hub" not in one.why, "no hub states anything of a file on a disk"
 
 
 def test_adding_a_file_ends_at_the_digests(store: Store, tmp_path: Path, opened: list[str]) -> None:
@@ -201,3 +203,30 @@ def test_the_command_line_checks_by_digests(tmp_path: Path) -> None:
     assert code == 1
     told = json.loads(next(line for line in said.splitlines() if line.startswith("{")))
     assert {match["rung"] for match in told["matches"]} >= {"bytes"}
+
+
+def test_two_files_are_not_compared(tmp_path: Path, opened: list[str]) -> None:
+    """By no kind of comparison, whether the store is named or is that of the settings."""
+    from reseen.cli import cli
+
+    for name, data in {"model": REMOVED, "other": OTHER, "altered": CAST}.items():
+        (tmp_path / name).write_bytes(data)
+    db = ("--db", str(tmp_path / "reseen.db"))
+    model, other, altered = (str(tmp_path / name) for name in ("model", "other", "altered"))
+    add = ("registry", "add", model, "--class", "child-abuse-imagery", "--quiet")
+    assert CliRunner().invoke(cli, [*add, *db]).exit_code == 0
+    opened.clear()
+    for files in (
+        (model, altered),
+        (model, model),
+        (other, model),
+        (other, other, "--with", model),
+    ):
+        for named, environ in ((db, {}), ((), {"RESEEN_DB": db[1]})):
+            done = CliRunner().invoke(cli, ["compare", *files, *named], env=environ)
+            assert done.exit_code != 0
+            assert "only digests are compared" in repr(done.exception) + done.output
+            if files[0] == model:
+                assert opened == []
+    done = CliRunner().invoke(cli, ["compare", other, altered, *db])
+    assert done.exit_code == 0, done.output

@@ -71,11 +71,20 @@ def compare(
     whether A is inside; of one at a hub 64 layers are read. With --with it is asked of B and
     another file together whether they add up to A, and of neither alone.
     """
+    from reseen.cli.hub import never_read
+    from reseen.registry.never_read import WHY, forbids, read_local
+
     if plot is not None and plot.suffix.lower() != ".svg":
         raise InputError(
             f"--plot {plot}: the chart is written as SVG",
             remedy="Give the file a name that ends in .svg.",
         )
+    never = never_read(db)
+    for given in (each for each in (a, b, beside) if never and each is not None):
+        if not is_address(given) and (path := _file(Path(given))).is_file():
+            with about(given):
+                if forbids(never, read_local(path, never)):
+                    raise InputError(f"it is not compared: {WHY}")
     if beside is not None:
         _tell_together((a, b, beside), endpoint, db, as_json=as_json)
     _tell_checkpoint(a, b, endpoint, db, as_json=as_json)
@@ -83,11 +92,11 @@ def compare(
         first, second, found, inside = _compared(a, b, endpoint, db)
     except InputError:
         _tell_same(_same(a, b), as_json=as_json)  # ends the verb where they are
-        _tell_rows(a, b, endpoint, as_json=as_json)  # and where they are embeddings
+        _tell_rows(a, b, endpoint, db, as_json=as_json)  # and where they are embeddings
         raise
     if not found.relation.is_copy:
         _tell_same(_same(a, b, of_one_size=True), as_json=as_json)
-        _tell_rows(a, b, endpoint, as_json=as_json, copies_alone=True)
+        _tell_rows(a, b, endpoint, db, as_json=as_json, copies_alone=True)
     if as_json:
         emit(comparison_fields(found, inside))
     else:
@@ -109,7 +118,7 @@ def _tell_together(
     """Say what the second and the third come to together, and end so."""
     from reseen.match.together import adds_up, together
 
-    every = [_sketched(one, endpoint) for one in given]
+    every = [_sketched(one, endpoint, db) for one in given]
     for name, sketched in zip(given, every, strict=True):
         if sketched.sketch is None:
             raise FileError(f"{name} has no sketch: {sketched.reason}")
@@ -196,7 +205,7 @@ def _compared(
     """Raises InputError where there is nothing to compare."""
     from reseen.match.compare import closest, obstacle
 
-    first, second = _sketched(a, endpoint), _sketched(b, endpoint)
+    first, second = _sketched(a, endpoint, db), _sketched(b, endpoint, db)
     for name, sketched in ((a, first), (b, second)):
         if sketched.sketch is None:
             raise FileError(f"{name} has no sketch: {sketched.reason}")
@@ -285,11 +294,11 @@ def _tell_checkpoint(
     from reseen.cli.findings import checkpoint_fields
     from reseen.operations.checkpoints import CheckpointReader
 
-    source, most = _checkpoint_source(b, endpoint)
+    source, most = _checkpoint_source(b, endpoint, db)
     with about(b):
         if source(_NoLayers()) is None:
             return
-    first = _sketched(a, endpoint)
+    first = _sketched(a, endpoint, db)
     if first.sketch is None:
         return
     with look_into(settings_for(db)) as store, about(b):
@@ -322,7 +331,7 @@ def _tell_checkpoint(
 
 
 def _checkpoint_source(
-    given: str, endpoint: str | None
+    given: str, endpoint: str | None, db: str | None
 ) -> tuple[Callable[[LayerChoice], WeightsRead | None], int | None]:
     """What reads a checkpoint, and how many layers of it at most."""
     from reseen.cli.hub import never_read, remote_file
@@ -331,7 +340,7 @@ def _checkpoint_source(
         from reseen.match.checkpoints import MOST_AT_HUB
         from reseen.scan.remote import weights_of
 
-        return partial(weights_of, *remote, never_read()), MOST_AT_HUB
+        return partial(weights_of, *remote, never_read(db)), MOST_AT_HUB
     from reseen.fingerprints.local import weights_of as weights_of_local
 
     return partial(weights_of_local, Path(given)), None
@@ -348,14 +357,20 @@ class _NoLayers:
 
 
 def _tell_rows(
-    a: str, b: str, endpoint: str | None, *, as_json: bool, copies_alone: bool = False
+    a: str,
+    b: str,
+    endpoint: str | None,
+    db: str | None,
+    *,
+    as_json: bool,
+    copies_alone: bool = False,
 ) -> None:
     """Say how alike the embeddings of two files are, and end so; nothing where one has none.
     `copies_alone`: nor where they are no copies."""
     from reseen.match.rows import NO_COPY, compare_rows
 
     try:
-        first, second = _rows(a, endpoint), _rows(b, endpoint)
+        first, second = _rows(a, endpoint, db), _rows(b, endpoint, db)
     except InputError:  # what is wrong with them is said by whoever asked before
         return
     if first is None or second is None:
@@ -385,14 +400,14 @@ def _tell_rows(
     finish(ExitCode.DONE if found is None else ExitCode.MATCH)
 
 
-def _rows(given: str, endpoint: str | None) -> EmbeddingRows | None:
+def _rows(given: str, endpoint: str | None, db: str | None) -> EmbeddingRows | None:
     from reseen.cli.hub import never_read, remote_file
 
     if (remote := remote_file(given, endpoint)) is not None:
         from reseen.scan.remote import embedding_of
 
         with about(given):
-            return embedding_of(*remote, never_read())
+            return embedding_of(*remote, never_read(db))
     from reseen.fingerprints.local import embedding_of as embedding_of_local
 
     return embedding_of_local(_file(Path(given)))
@@ -435,14 +450,14 @@ def _print(
         note("  Not a copy. Do not use this result as evidence.")
 
 
-def _sketched(given: str, endpoint: str | None) -> Sketched:
+def _sketched(given: str, endpoint: str | None, db: str | None) -> Sketched:
     from reseen.cli.hub import never_read, remote_file
 
     if (remote := remote_file(given, endpoint)) is not None:
         from reseen.scan.remote import sketch_of
 
         with about(given):
-            return sketch_of(*remote, never_read())
+            return sketch_of(*remote, never_read(db))
     from reseen.fingerprints.local import sketch_of as sketch_of_local
 
     path = _file(Path(given))

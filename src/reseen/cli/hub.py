@@ -211,13 +211,13 @@ def remote_file(given: str, endpoint: str | None) -> tuple[Callable[[], Hub], Re
     return opener(hub_named(hub.name, Settings.from_environment(), endpoint)), remote_file(named)
 
 
-def never_read() -> NeverRead:
-    """The files of which nothing is read, as the registry here knows them; where there is none,
-    nothing is known."""
+def never_read(db: str | None = None) -> NeverRead:
+    """The files of which nothing is read, as the registry here (`db`, or that of the settings)
+    knows them; where there is none, nothing is known."""
     from reseen.registry.never_read import NOTHING, load
 
     try:
-        with look_into(settings_for()) as store, store.read() as connection:
+        with look_into(settings_for(db)) as store, store.read() as connection:
             return load(connection)
     except StoreMissing:
         return NOTHING

@@ -18,14 +18,12 @@ from reseen.hubs.addresses import Addresses, Named, is_host
 from reseen.hubs.civitai_addresses import CivitaiAddresses
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
 from reseen.hubs.liblib_addresses import LiblibAddresses
+from reseen.records import FOLDER as FOLDER
 from reseen.records import Sighting
 from reseen.settings import CIVITAI, HUGGING_FACE, LIBLIB, HubSettings, Settings
 
 if TYPE_CHECKING:
     from reseen.hubs.hub import Askable, Hub
-
-FOLDER = "folder"
-"""What the store calls a folder on disk: a hub without addresses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,15 @@ def declared(kind: DigestKind, value: bytes) -> Evidence:
     return Evidence(Rung.DECLARED, kind.label, value.hex(), _DECLARED[kind])
 
 
+def on_disk(kind: DigestKind, value: bytes) -> Evidence:
+    """The file stands here, and its digest was computed from its bytes: no hub states it."""
+    why = (
+        f"This file stands on a disk here: its {kind.label} was computed from its bytes, and it is "
+        "the removed file's."
+    )
+    return Evidence(Rung.DECLARED, kind.label, value.hex(), why)
+
+
 def pointed(kind: DigestKind, value: bytes) -> Evidence:
     """A Git LFS pointer states a file's SHA-256, and the file itself is not here."""
     why = (

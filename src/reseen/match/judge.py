@@ -21,7 +21,7 @@ from reseen.fingerprints.kinds import LONG, OF_TENSORS, PROVE
 from reseen.match import digests_alone, ladder
 from reseen.match.evidence import PART
 from reseen.match.ladder import ClaimFacts, FileFacts, Header
-from reseen.observed import as_stated, sightings
+from reseen.observed import artifacts, as_stated, sightings
 from reseen.observed import evidence as kept
 from reseen.observed.artifacts import LFS, ON_POINTER
 from reseen.observed.of_class import ClassToldBy
@@ -387,6 +387,7 @@ def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, F
             select(read.artifact_pk, read.kind, read.value).where(read.artifact_pk.in_(chunk))
         ):
             computed[pk][DigestKind(kind)] = bytes(value)
+        on_disk = artifacts.on_disk(connection, computed)
         rows = connection.execute(
             select(
                 *(a.pk, a.size, a.sha256, a.xet, a.git_oid, a.flags),
@@ -407,6 +408,9 @@ def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, F
                 read=computed[row.pk] if row.full else None,
                 header=header,
                 on_pointer=bool(row.flags & ON_POINTER),
+                on_disk=row.pk in on_disk
+                and row.sha256 is not None
+                and computed[row.pk].get(DigestKind.SHA256) == row.sha256,
                 alone=row.pk in told_by,
                 in_archive=told_by.get(row.pk) is ClassToldBy.ARCHIVE,
                 by_weights=told_by.get(row.pk) is ClassToldBy.WEIGHTS,

@@ -11,7 +11,7 @@ file's, as read or as stated; it never makes what a hub states false.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reseen.fingerprints.git import pointer_oid
@@ -78,6 +78,8 @@ class FileFacts:
     """None where it was not read."""
     on_pointer: bool = False
     """A Git LFS pointer on a disk is what states it."""
+    on_disk: bool = False
+    """It stands on a disk here: what is declared of it was computed from its bytes."""
     alone: bool = False
     """Only its digests count, whatever was read of it: another removal that it is of is of the
     class that is never read."""
@@ -211,12 +213,17 @@ def _stated(file: FileFacts, claim: ClaimFacts) -> Iterable[Evidence]:
         if doubted and (file.read is None or kind not in WHOLE):
             continue
         if value is not None and said.get(kind) == value:
-            say = evidence.pointed if file.on_pointer else evidence.declared
-            yield say(kind, value)
+            yield _saying(file)(kind, value)
     sha256 = said.get(DigestKind.SHA256)
     known = file.pointer is not None and sha256 is not None and claim.size is not None
     if known and pointer_oid(sha256 or b"", claim.size or 0) == file.pointer:
         yield evidence.pointer(file.pointer or b"")
+
+
+def _saying(file: FileFacts) -> Callable[[DigestKind, bytes], Evidence]:
+    if file.on_disk:
+        return evidence.on_disk
+    return evidence.pointed if file.on_pointer else evidence.declared
 
 
 def _is_false(stated: Evidence, file: FileFacts) -> bool:

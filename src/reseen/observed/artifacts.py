@@ -19,6 +19,7 @@ from reseen.errors import NotFound
 from reseen.observed import further, sketches
 from reseen.observed import rows as kept_rows
 from reseen.records import (
+    FOLDER,
     Artifact,
     Container,
     Digest,
@@ -334,6 +335,17 @@ def repository_pks(connection: Connection, artifact_pks: Iterable[int]) -> dict[
         rows = connection.execute(select(a.pk, a.repository_pk).where(a.pk.in_(some)))
         found.update((pk, repository_pk) for pk, repository_pk in rows)
     return found
+
+
+def on_disk(connection: Connection, artifact_pks: Iterable[int]) -> set[int]:
+    """Those of these artifacts that stand in a folder here."""
+    a, r = schema.artifacts.c, schema.repositories.c
+    query = select(a.pk).join(schema.repositories, r.pk == a.repository_pk).where(r.hub == FOLDER)
+    return {
+        pk
+        for some in chunks(artifact_pks)
+        for pk in connection.scalars(query.where(a.pk.in_(some)))
+    }
 
 
 def artifact(connection: Connection, artifact_pk: int) -> Artifact:

@@ -426,7 +426,7 @@ def _in_force(connection: Connection, found: Disagreements) -> None:
     c, r = schema.claims, schema.removals
     every = select(c.c.pk, r.c.id).join(r, c.c.removal_pk == r.c.pk)
     differ = every.where(c.c.in_force != follows_in_force())
-    wrong: dict[int, str] = dict(connection.execute(differ).tuples().all())
+    wrong: dict[int, str] = dict(connection.execute(differ).all())
     out = taught_by_such(connection)  # whatever else follows, these are out
     for some in chunks(sorted(out)):
         for pk, id, in_force in connection.execute(
