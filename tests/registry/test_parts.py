@@ -67,7 +67,7 @@ def test_in_parts_or_at_once_a_list_is_the_same(
     told: list[tuple[ImportAccount, ...]] = []
     stands: list[Counter[tuple[object, ...]]] = []
     for part in (1_000, 3):
-        monkeypatch.setattr(imports, "_PART", part)
+        monkeypatch.setattr(imports, "ROWS_AT_ONCE", part)
         with Store(f"sqlite:///{folder}/{part}.db") as store:
             accounts = []
             for name, rows in (("one", first), ("two", second)):
@@ -95,7 +95,7 @@ def write(path: Path, rows: int) -> Path:
 def test_no_more_than_a_part_is_held(
     store: Store, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "_PART", 4)
+    monkeypatch.setattr(imports, "ROWS_AT_ONCE", 4)
     held: list[int] = []
     alive: list[int] = []
     whole = store_rows.write
