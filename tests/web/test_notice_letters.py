@@ -225,7 +225,7 @@ def test_a_withdrawal_goes_by_mail_and_its_bytes_are_kept(
     assert "-withdrawal.json" in shown
     assert "Undo the last step" in lead.get(path).text
     undone = lead.post(f"{path}/undo", {"version": version(lead, path)})
-    assert "mail that went out cannot be taken back" in undone.text
+    assert "Mail that went out cannot be taken back" in undone.text
 
 
 def test_a_withdrawal_is_taken_in_every_form(lead: Visitor) -> None:

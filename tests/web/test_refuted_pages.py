@@ -148,7 +148,7 @@ def test_a_correction_is_sent_by_mail_from_its_page(
         f"{notice}/correction/send", {"version": version(lead, notice), "to": "abuse@example.org"}
     )
     assert refused.status_code >= 400
-    assert "no mail server" in refused.text
+    assert "No mail server" in refused.text
     with mail_server() as (url, got):
         settings = replace(service.settings, smtp=url, smtp_from="desk@example.org")
         app.state.service = replace(service, settings=settings)
