@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from tests.browser.every_page import furnished
 from tests.browser.person import PATIENCE, Person, chromium, launched
 from tests.browser.serving import Serving
 from tests.browser.world import PASSWORD, Seeded, seeded
@@ -61,6 +62,13 @@ def looked_at(
     """A service that tests only look at."""
     with Serving(world_of_a_team.settings(tmp_path_factory.mktemp("looked-at"))) as service:
         yield service
+
+
+@pytest.fixture(scope="package")
+def filled(world_of_a_team: Seeded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """As `looked_at`, with something on every page."""
+    with Serving(world_of_a_team.settings(tmp_path_factory.mktemp("filled"))) as service:
+        yield furnished(service)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.browser.every_page import furnished, pages_of
+from tests.browser.every_page import pages_of
 from tests.browser.person import Person
 from tests.browser.serving import Serving
 
@@ -79,10 +79,9 @@ MEASURE = """() => {
 }"""
 
 
-def test_tables_hold_every_columns_meaning(enter: Enter, serving: Serving) -> None:
-    furnished(serving)
-    person = enter(serving, "ada")
-    for place in pages_of(serving):
+def test_tables_hold_every_columns_meaning(enter: Enter, filled: Serving) -> None:
+    person = enter(filled, "ada")
+    for place in pages_of(filled):
         person.goto(place)
         person.page.evaluate(LONGEST_AGES)
         for width in WIDTHS:

@@ -33,7 +33,7 @@ def figures(text: str) -> list[tuple[str, int]]:
 
 def rows(browser: Visitor, address: str) -> int:
     text = browser.get(address).text
-    (total,) = re.findall(r'class="count" role="status"><b>([\d,]+)</b>', text)
+    (total,) = re.findall(r'class="count" data-live><b>([\d,]+)</b>', text)
     refuted = re.findall(r"and <b>([\d,]+)</b> refuted", text)
     return int(total) + sum(map(int, refuted))
 
