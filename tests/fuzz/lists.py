@@ -58,7 +58,7 @@ def read(given: GivenList) -> object:
     merged, sums = merge(listed.drafts, [], lambda _, __: _unexpected()), ImportSums()
     sums.take(merged, listed.drafts)
     sums.judge(merged)
-    account = imports._account(listed, sums)
+    account = imports._account(listed, sums, of_class=0)
     for draft in listed.drafts:
         _can_be_kept(draft.list_name, draft.site)
         KEYRING.open(KEYRING.seal(draft.names, "rm-1"), "rm-1")

@@ -139,13 +139,15 @@ def test_a_list_that_comes_by_a_page_likewise(what: str, tmp_path: Path) -> None
 
 OF_A_PAGE = """
 from multiprocessing import Pipe
-from reseen.operations.import_process import ImportReport, _work
+from reseen.operations.import_process import _with_store, imported
+from reseen.operations.own_process import _do
 from reseen.registry.imports import ImportOptions
 from reseen.settings import Settings
 ours, its = Pipe()
 with open(sys.argv[2], "rb") as file:
     options = ImportOptions(list_name="sample")
-    _work(its, file.fileno(), Settings.from_environment(), options, ImportReport)
+    given = imported, file.fileno(), Settings.from_environment(), options
+    _do(its, _with_store, given, nice=0)
 print(*ours.recv())
 """
 
