@@ -80,6 +80,7 @@ def enter(browser: Browser) -> Iterator[Callable[..., Person]]:
     def entered(serving: Serving, name: str | None = "rio", **options: Any) -> Person:
         person = Person(browser, serving.base, **options)
         people.append(person)
+        serving.visitors_leave.append(person.close)
         return person if name is None else person.sign_in(name, PASSWORD)
 
     yield entered

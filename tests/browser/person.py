@@ -79,6 +79,7 @@ class Person:
         self.script = script
         self.noticed: list[str] = []
         self._refusals = False
+        self._is_closed = False
         self.context: BrowserContext = browser.new_context(
             base_url=base,
             viewport=PHONE if phone else DESKTOP,
@@ -106,7 +107,8 @@ class Person:
         if message.type == "error" and not self._is_sent_to(self.page.url):
             if self._refusals and "status of 4" in message.text:
                 return
-            self.noticed.append(f"console: {message.text[:300]}")
+            where = message.location.get("url", "")
+            self.noticed.append(f"console: {message.text[:300]} ({where[:200]})")
 
     def _is_sent_to(self, url: str) -> bool:
         return self.sent_to is not None and url.startswith(self.sent_to + "/")
@@ -173,9 +175,15 @@ class Person:
     def snap(self, path: Path, *, whole: bool = False) -> None:
         self.page.screenshot(path=path, full_page=whole, animations="disabled", caret="hide")
 
+    def close(self) -> None:
+        """Close the browser's pages; once is enough."""
+        if not self._is_closed:
+            self._is_closed = True
+            self.context.close()
+
     def leave(self) -> None:
         """Close, and fail with what was noticed."""
-        self.context.close()
+        self.close()
         assert not self.noticed, "\n".join(dict.fromkeys(self.noticed))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 
@@ -30,6 +31,8 @@ class Serving:
     ) -> None:
         """`jobs`: scans and rechecks that people ask for run, too; `issuer`: an OpenID provider, to
         which the service says its own address."""
+        self.visitors_leave: list[Callable[[], None]] = []
+        """Called before the service ends: what a page still loads then would be refused."""
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.base = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
@@ -67,6 +70,8 @@ class Serving:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for leave in self.visitors_leave:
+            leave()
         self._server.should_exit = True
         self._thread.join(PATIENCE)
         if self._worker is not None:
