@@ -44,7 +44,7 @@ from reseen.records import Container, Fingerprint, LfsPointer
 from reseen.registry.never_read import NOTHING
 from reseen.review.case_filter import CaseFilter
 from reseen.settings import HubSettings, Settings
-from reseen.web import form_values, hooks
+from reseen.web import form_values, hooks, typed_lines
 from reseen.web.pages.queue_address import QueueAddress, came_from
 
 _WORDS = (*JSON_WORDS, b'"files"', b"\xff", b"1e999")
@@ -508,7 +508,7 @@ def read_form(given: FormWords) -> object:
     takers: tuple[Callable[[str], object], ...] = (
         form_values.account,
         form_values.repository,
-        lambda text: form_values.repositories(text, _HUB),
+        lambda text: typed_lines.repositories(text, _HUB),
         lambda text: form_values.since(text) is None,
         lambda text: form_values.types([text]),
         form_values.confirm,

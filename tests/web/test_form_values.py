@@ -7,7 +7,8 @@ import pytest
 from reseen.errors import InputError
 from reseen.records import RepoType
 from reseen.settings import HubSettings
-from reseen.web.form_values import account, names, repositories
+from reseen.web.form_values import account
+from reseen.web.typed_lines import read_each, repositories
 
 HUB = HubSettings("huggingface", "https://hub.example")
 
@@ -40,20 +41,19 @@ def test_what_names_none_is_refused_and_not_repeated(word: str) -> None:
     ("text", "number"),
     [
         ("a/b\nmy first model", 2),
-        ("Test model", 1),
-        ("a/b, c/d e f/g", 2),
-        ("a/b\n\nc/d\ne/f\nown<er/name", 4),
-        ("a/b c//d", 2),
-        ("a/b, https://elsewhere.example/c/d", 2),
+        ("a/b, c/d e f/g", 1),
+        ("a/b\n\nc/d\ne/f\nown<er/name", 5),
+        ("a/b\nc/d e//f", 2),
+        ("a/b, https://elsewhere.example/c/d", 1),
     ],
 )
-def test_what_is_wrong_of_several_is_named_by_its_number(text: str, number: int) -> None:
-    with pytest.raises(InputError, match=f"number {number}: ") as caught:
+def test_what_is_wrong_of_several_is_named_by_its_line(text: str, number: int) -> None:
+    with pytest.raises(InputError, match=f"line {number}: ") as caught:
         repositories(text, HUB)
     assert not any(word in str(caught.value) for word in ("first", "Test", "owner", "elsewhere"))
 
 
-def test_an_account_that_is_wrong_is_named_by_its_number() -> None:
-    with pytest.raises(InputError, match="number 3: this is no account's name"):
-        names("one, two\nth/ree", account)
-    assert names("one two, three", account) == ["one", "two", "three"]
+def test_an_account_that_is_wrong_is_named_by_its_line() -> None:
+    with pytest.raises(InputError, match="line 2: this is no account's name"):
+        read_each("one, two\nth/ree", account)
+    assert read_each("one; two, three", account) == ["one", "two", "three"]

@@ -22,7 +22,7 @@ from reseen.review.roles import Role
 from reseen.settings import HubSettings
 from reseen.store import service_schema
 from reseen.store.database import Store, now
-from reseen.web import form_values
+from reseen.web import typed_lines
 from reseen.web.app import make_app
 from reseen.web.service import Service
 
@@ -107,7 +107,7 @@ def test_a_scan_is_stopped_by_a_lead_and_seen_by_a_reader(visit: Visit) -> None:
         {"accounts": "a", "since": "the other day"},
         {"accounts": "a", "types": "bucket"},
         {"accounts": "a", "confirm": "all"},
-        {"accounts": ",".join(f"a{n}" for n in range(form_values.MOST_NAMES + 1))},
+        {"accounts": ",".join(f"a{n}" for n in range(typed_lines.MOST_NAMES + 1))},
     ],
 )
 def test_what_cannot_be_scanned_is_said(visit: Visit, form: dict[str, str]) -> None:

@@ -12,7 +12,6 @@ import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from urllib.parse import urlencode
 
 from reseen.errors import HubGarbage, HubMissing
@@ -120,14 +119,11 @@ class Civitai:
         if why := self._endless(wanted.author, cursor, following, models):
             following = None
             problems.append(Problem(self._name, f"a list ends early: {why}", counted=CUT))
-        if wanted.author is not None:
-            theirs = wanted.author.lower()
-            models = [m for m in models if m.repository.author.lower() == theirs]
-        if wanted.since is not None:
-            recent = [m for m in models if _is_since(m.repository, wanted.since)]
-            if models and not recent:  # what follows is older still
-                following = None
-            models = recent
+        models = [model for model in models if wanted.is_by_author(model.repository)]
+        recent = [model for model in models if wanted.is_recent(model.repository)]
+        if models and not recent:  # what follows is older still
+            following = None
+        models = recent
         files = {m.repository.id: m.files for m in models}
         listed = tuple(model.repository for model in models)
         return RepositoryPage(listed, following, tuple(problems), files)
@@ -281,10 +277,6 @@ class Civitai:
 def _written(digests: Sequence[bytes]) -> list[str]:
     """As the hub keeps them."""
     return [digest.hex().upper() for digest in digests]
-
-
-def _is_since(repository: Repository, since: datetime) -> bool:
-    return repository.modified_at is None or repository.modified_at >= since
 
 
 def _download(artifact: Artifact) -> str:

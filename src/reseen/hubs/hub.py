@@ -80,6 +80,15 @@ class WantedRepositories:
     since: datetime | None = None
     """Only what was created or modified at or after this instant, newest change first."""
 
+    def is_by_author(self, repository: Repository) -> bool:
+        """It is of the account that is wanted. For hubs that cannot be asked for an account's."""
+        return self.author is None or repository.author.lower() == self.author.lower()
+
+    def is_recent(self, repository: Repository) -> bool:
+        """It changed since the instant that is wanted, or nobody knows when it did."""
+        changed = repository.modified_at
+        return self.since is None or changed is None or changed >= self.since
+
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPage:

@@ -140,15 +140,12 @@ class HuggingFace:
             problems.append(Problem(self._name, f"a list ends early: {asked.broken}", counted=CUT))
         if asked.cut_at is not None:
             problems.append(Problem(self._name, cut_at(asked.cut_at), counted=CUT))
-        if wanted.author is not None:  # there are servers that do not know `author`
-            found = [r for r in found if r.author.lower() == wanted.author.lower()]
-        if wanted.since is not None:
-            since = wanted.since
-            recent = [r for r in found if r.modified_at is None or r.modified_at >= since]
-            if len(recent) < len(found) and asked.newest_first:  # what follows is older still
-                following = None
-            found = recent
-        return RepositoryPage(tuple(found), following, tuple(problems))
+        # There are servers that do not know `author`.
+        found = [repository for repository in found if wanted.is_by_author(repository)]
+        recent = tuple(filter(wanted.is_recent, found))
+        if len(recent) < len(found) and asked.newest_first:  # what follows is older still
+            following = None
+        return RepositoryPage(recent, following, tuple(problems))
 
     async def repository(self, type: RepoType, repo: str) -> Repository:
         """One repository as it stands now. Its id can differ from `repo`: it was renamed."""

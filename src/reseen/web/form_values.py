@@ -8,10 +8,10 @@ where a scan goes: that is a hub of the settings, and an address only names a re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Annotated
 
+from fastapi import Form
 from pydantic import AfterValidator
 
 from reseen.errors import InputError
@@ -20,11 +20,6 @@ from reseen.operations.schedules import check_every
 from reseen.records import RepoType
 from reseen.scan.target import Confirm
 from reseen.settings import HubSettings
-
-T = TypeVar("T")
-
-MOST_NAMES = 1_000
-"""Accounts or repositories of one scan."""
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_-])?")
 _AGE = re.compile(r"(\d{1,5})\s*([dhm])")
@@ -38,6 +33,8 @@ def line_feeds(text: str) -> str:
 
 OF_LINES = AfterValidator(line_feeds)
 """Of a field into which lines are typed."""
+Text = Annotated[str, Form(max_length=20_000), OF_LINES]
+"""A field for a reason, a note or a comment."""
 
 
 def account(text: str) -> str:
@@ -61,53 +58,17 @@ def repository(text: str) -> str:
     return "/".join(parts)
 
 
-def repositories(text: str, hub: HubSettings) -> list[tuple[str, RepoType | None]]:
-    """Several, by their names or by addresses of pages at this hub, a line each or separated by
-    commas, or by blanks where each has its owner; each with the type that its address says. Raises
-    InputError, which names what is wrong by its number."""
-
-    def one(word: str) -> tuple[str, RepoType | None]:
-        try:
-            named = repository_named(word, hub)
-        except InputError:
-            what = "address of a repository at this hub" if "://" in word else "repository's name"
-            raise InputError(
-                f"this is no {what}", remedy="Write OWNER/NAME, or copy the address of its page."
-            ) from None
-        return repository(named.repo), named.type
-
-    words: list[str] = []
-    for entry in filter(None, map(str.strip, re.split(r"[\n\r,]+", text))):
-        parts = entry.split()
-        if len(parts) > 1 and not all("/" in part for part in parts):
-            raise InputError(
-                f"number {len(words) + 1}: several words are no repository's name",
-                remedy="Write each on a line of its own, as OWNER/NAME.",
-            )
-        words += parts
-    return _each(words, one)
-
-
-def names(text: str, one: Callable[[str], str]) -> list[str]:
-    """Several, a line each or separated by commas or blanks; `one` reads each."""
-    return _each(re.split(r"[\s,]+", text), one)
-
-
-def _each(words: Sequence[str], one: Callable[[str], T]) -> list[T]:
-    found = [word for word in words if word]
-    if len(found) > MOST_NAMES:
+def repository_at(word: str, hub: HubSettings) -> tuple[str, RepoType | None]:
+    """One by its name or by its page's address at this hub, with the type that this says. Raises
+    InputError."""
+    try:
+        named = repository_named(word, hub)
+    except InputError:
+        what = "address of a repository at this hub" if "://" in word else "repository's name"
         raise InputError(
-            f"more than {MOST_NAMES:,} at once", remedy="Scan them in parts, or by the command."
-        )
-    read: dict[T, None] = {}
-    for number, word in enumerate(found, start=1):
-        try:
-            read[one(word)] = None
-        except InputError as e:
-            if len(found) == 1:
-                raise
-            raise InputError(f"number {number}: {e}", remedy=e.remedy) from None
-    return list(read)
+            f"this is no {what}", remedy="Write OWNER/NAME, or copy the address of its page."
+        ) from None
+    return repository(named.repo), named.type
 
 
 def since(text: str) -> datetime | None:

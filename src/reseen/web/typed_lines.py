@@ -13,9 +13,12 @@ from typing import TypeVar
 from reseen.errors import InputError
 from reseen.records import RepoType
 from reseen.settings import HubSettings
-from reseen.web import form_values
+from reseen.web.form_values import repository_at
 
 T = TypeVar("T")
+
+MOST_NAMES = 1_000
+"""Accounts or repositories of one scan."""
 
 _COMMA = re.compile("[,;]")
 
@@ -45,14 +48,14 @@ def repositories_of(entry: str, hub: HubSettings) -> tuple[tuple[str, RepoType |
             "several words are no repository's name",
             remedy="Write each on a line of its own, as OWNER/NAME.",
         )
-    return tuple(one for word in words for one in form_values.repositories(word, hub))
+    return tuple(repository_at(word, hub) for word in words)
 
 
 def read_each(
     text: str,
     one: Callable[[str], T],
     *,
-    most: int = form_values.MOST_NAMES,
+    most: int = MOST_NAMES,
     remedy: str = "Scan them in parts, or by the command.",
 ) -> list[T]:
     """What `one` makes of each. Raises InputError, also for more than `most`, with that remedy."""

@@ -25,7 +25,7 @@ from reseen.review.queue_entries import entries
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import Verdict
 from reseen.web.access import Lead, Reader
-from reseen.web.form_values import OF_LINES
+from reseen.web.form_values import Text
 from reseen.web.pages import words
 from reseen.web.pages.queue_address import QueueAddress
 from reseen.web.problems import status_of
@@ -40,7 +40,6 @@ REPOSITORIES = 50
 SHOWN = 50
 """Cases that are shown of those to be opened."""
 
-Text = Annotated[str, Form(max_length=20_000), OF_LINES]
 Seen = Annotated[str, Form(max_length=40_000)]
 
 TOGETHER = tuple(

@@ -33,7 +33,7 @@ from reseen.review.roles import Role, Who
 from reseen.review.verdicts import UNDO, CaseState, Verdict
 from reseen.web import blocks
 from reseen.web.access import Reader, Reviewer
-from reseen.web.form_values import OF_LINES
+from reseen.web.form_values import OF_LINES, Text
 from reseen.web.pages import words
 from reseen.web.pages.queue import go_on, just_done, said_of
 from reseen.web.pages.queue_address import Back, QueueAddress, came_from, offset_of, see
@@ -46,8 +46,6 @@ router = APIRouter()
 _READ = (Confirmed.BYTES, Confirmed.CONTRADICTED)
 OTHERS = 8
 """Other cases of the account on a case's page."""
-
-Text = Annotated[str, Form(max_length=20_000), OF_LINES]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from reseen.registry.classes import class_named
 from reseen.review import sealed_text
 from reseen.review.roles import Who
 from reseen.web.access import Lead
-from reseen.web.form_values import OF_LINES
+from reseen.web.form_values import Text
 from reseen.web.forms import SentForm
 from reseen.web.pages import lists
 from reseen.web.pages.removals import shown
@@ -24,7 +24,6 @@ from reseen.web.service import Served, Service
 router = APIRouter()
 
 Word = Annotated[str, Form(max_length=40)]
-Reason = Annotated[str, Form(max_length=20_000), OF_LINES]
 
 
 @router.post("/removals/{id}/claims/{number}")
@@ -35,7 +34,7 @@ def change_claim(
     service: Served,
     who: Lead,
     act: Word = "",
-    reason: Reason = "",
+    reason: Text = "",
 ) -> Response:
     """One row of a list, or what was learned from bytes: taken out of use, put back, settled."""
     field = f"why-{number}"
@@ -49,7 +48,7 @@ def change_claim(
 
 @router.post("/removals/{id}/class")
 def change_class(
-    request: Request, id: str, service: Served, who: Lead, said: Word = "", reason: Reason = ""
+    request: Request, id: str, service: Served, who: Lead, said: Word = "", reason: Text = ""
 ) -> Response:
     """Of which class a removal is."""
 
@@ -72,7 +71,7 @@ def change_list(
     who: Lead,
     name: Annotated[str, Form(max_length=200)] = "",
     act: Word = "",
-    reason: Reason = "",
+    reason: Text = "",
 ) -> Response:
     """A whole list: withdrawn, restored; by an administrator marked as entitled to say the class
     that is never read."""

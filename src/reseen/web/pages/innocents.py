@@ -14,7 +14,7 @@ from reseen.registry import innocents
 from reseen.review import sealed_text, users
 from reseen.review.roles import Role
 from reseen.web.access import Lead, Reader
-from reseen.web.form_values import OF_LINES
+from reseen.web.form_values import Text
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served
@@ -56,7 +56,7 @@ def change(
     service: Served,
     who: Lead,
     act: Annotated[str, Form(max_length=40)] = "",
-    reason: Annotated[str, Form(max_length=20_000), OF_LINES] = "",
+    reason: Text = "",
 ) -> Response:
     """One of them, by the second pair of eyes; or taken out."""
     form = SentForm({f"why-{id}": reason, f"act-{id}": act})

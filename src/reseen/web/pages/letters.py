@@ -31,9 +31,9 @@ from reseen.review.roles import Who
 from reseen.review.sending import Mailing
 from reseen.web import form_values
 from reseen.web.access import Lead, Reviewer
-from reseen.web.form_values import OF_LINES
+from reseen.web.form_values import Text
 from reseen.web.forms import SentForm
-from reseen.web.pages.notices import Hours, Note, Version, back, hours_of, notice_page
+from reseen.web.pages.notices import Hours, Version, back, hours_of, notice_page
 from reseen.web.rendering import attached, page
 from reseen.web.service import Served
 
@@ -69,7 +69,6 @@ _MOST_SHOWN = 400_000
 """Characters of a letter on its page; the file has them all."""
 
 To = Annotated[str, Form(max_length=400)]
-Reason = Annotated[str, Form(max_length=20_000), OF_LINES]
 
 
 @router.get("/notices/{id}/letter")
@@ -188,7 +187,7 @@ def send_correction(
 
 @router.post("/notices/{id}/corrected")
 def corrected(
-    request: Request, id: str, service: Served, who: Lead, version: Version = "", note: Note = ""
+    request: Request, id: str, service: Served, who: Lead, version: Version = "", note: Text = ""
 ) -> Response:
     """A person sent the correction to the host."""
     seen = form_values.number(version, "the version")
@@ -208,7 +207,7 @@ def _taking_withdrawal(form: str, path: str) -> None:
     """The route by which a withdrawal is taken away: with a reason, which can be wrong."""
 
     def handle(
-        request: Request, id: str, service: Served, who: Lead, reason: Reason = "", to: To = ""
+        request: Request, id: str, service: Served, who: Lead, reason: Text = "", to: To = ""
     ) -> Response:
         sent = _withdrawal_form(reason, to)
         if sent.wrong:
@@ -232,7 +231,7 @@ def send_withdrawal(
     id: str,
     service: Served,
     who: Lead,
-    reason: Reason = "",
+    reason: Text = "",
     to: To = "",
     version: Version = "",
 ) -> Response:
@@ -252,7 +251,7 @@ def withdrawn(
     id: str,
     service: Served,
     who: Lead,
-    reason: Reason = "",
+    reason: Text = "",
     to: To = "",
     version: Version = "",
 ) -> Response:

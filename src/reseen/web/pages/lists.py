@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
@@ -27,7 +26,7 @@ from reseen.review import sealed_text
 from reseen.review.roles import Role
 from reseen.scan import unread_copies
 from reseen.web.access import Lead, Reader
-from reseen.web.form_values import OF_LINES
+from reseen.web.form_values import Text
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.pages.removals import SAID
 from reseen.web.pages.removals import shown as removal_page
@@ -36,8 +35,6 @@ from reseen.web.rendering import page
 from reseen.web.service import Served
 
 router = APIRouter()
-
-Reason = Annotated[str, Form(max_length=20_000), OF_LINES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +117,7 @@ def shown(
 
 
 @router.post("/removals/{id}/withdraw")
-def withdraw(
-    request: Request, id: str, service: Served, who: Lead, reason: Reason = ""
-) -> Response:
+def withdraw(request: Request, id: str, service: Served, who: Lead, reason: Text = "") -> Response:
     form = SentForm({"reason": reason})
     done = form.act("reason", lambda: _turned(operations.withdraw, service, who, id, reason))
     if done is None:
@@ -131,7 +126,7 @@ def withdraw(
 
 
 @router.post("/removals/{id}/restore")
-def restore(request: Request, id: str, service: Served, who: Lead, reason: Reason = "") -> Response:
+def restore(request: Request, id: str, service: Served, who: Lead, reason: Text = "") -> Response:
     form = SentForm({"reason": reason})
     done = form.act("reason", lambda: _turned(operations.restore, service, who, id, reason))
     if done is None:

@@ -31,7 +31,7 @@ from reseen.review.roles import Role, Who
 from reseen.store.database import now
 from reseen.web import form_values
 from reseen.web.access import Reader, Reviewer, signed_in
-from reseen.web.form_values import OF_LINES
+from reseen.web.form_values import OF_LINES, Text
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
@@ -77,7 +77,6 @@ _STEPS = (
 )
 
 Version = Annotated[str, Form(max_length=20)]
-Note = Annotated[str, Form(max_length=20_000), OF_LINES]
 Hours = Annotated[str, Form(max_length=10)]
 
 
@@ -232,7 +231,7 @@ def clause(
     service: Served,
     who: Reviewer,
     version: Version = "",
-    clause: Annotated[str, Form(max_length=20_000), OF_LINES] = "",
+    clause: Text = "",
     ground: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
     seen = form_values.number(version, "the version")
@@ -261,7 +260,7 @@ def recheck(id: str, service: Served, who: Reviewer) -> Response:
 
 @router.post("/notices/{id}/undo")
 def undo(
-    id: str, service: Served, who: Reviewer, version: Version = "", note: Note = ""
+    id: str, service: Served, who: Reviewer, version: Version = "", note: Text = ""
 ) -> Response:
     seen = form_values.number(version, "the version")
     acts.undo(service.store, service.keyring, id, who, seen, note)

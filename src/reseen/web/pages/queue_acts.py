@@ -19,7 +19,7 @@ from reseen.review.batch_decisions import ShownCases
 from reseen.review.decide import DecidedBy
 from reseen.review.verdicts import Verdict
 from reseen.web.access import Reviewer
-from reseen.web.form_values import OF_LINES
+from reseen.web.form_values import Text
 from reseen.web.forms import SentForm
 from reseen.web.pages import words
 from reseen.web.pages.account import versions_of
@@ -30,7 +30,6 @@ from reseen.web.service import Served
 router = APIRouter()
 
 Ticked = Annotated[list[str], Form(max_length=500)]
-Text = Annotated[str, Form(max_length=20_000), OF_LINES]
 
 
 def _decided(choice: words.Choice) -> None:
