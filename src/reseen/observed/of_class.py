@@ -7,9 +7,12 @@ out: those that are of it, with what tells that.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from enum import Enum
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_, select
 
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.kinds import OF_TENSORS, WHOLE
@@ -45,30 +48,58 @@ def told_by(
     return {**found, **dict.fromkeys(held, ClassToldBy.ARCHIVE)}
 
 
-def _by_itself(
-    connection: Connection, artifact_pks: set[int], tables: ClassTables, cls: int
-) -> dict[int, ClassToldBy]:
+@dataclass(frozen=True, slots=True)
+class _Queries:
+    """What `_by_itself` asks of artifacts (`pks`), and of the registry. Building a statement takes
+    longer than the answer of a small store, so they are built once."""
+
+    weights: Select[Any]
+    whole: Select[Any]
+    stated: Select[Any]
+    hidden: Select[Any]
+    """(pk, git oid) of those whose SHA-256 the hub hides."""
+    sized: Select[Any]
+
+
+@cache
+def _queries(tables: ClassTables, cls: int) -> _Queries:
     a, read = schema.artifacts.c, schema.read_digests.c
     sha256, xet, blob = DigestKind.SHA256, DigestKind.XET, DigestKind.GIT_BLOB
+    pks: BindParameter[int] = bindparam("pks", expanding=True)
+    computed = select(read.artifact_pk).where(
+        read.artifact_pk.in_(pks), held_by_class(tables, read.kind, read.value, cls)
+    )
     stated = or_(
         and_(a.sha256.is_not(None), held_by_class(tables, int(sha256), a.sha256, cls)),
         and_(a.xet.is_not(None), held_by_class(tables, int(xet), a.xet, cls)),
         and_(a.flags.op("&")(LFS) == 0, held_by_class(tables, int(blob), a.git_oid, cls)),
     )
+    hidden = select(a.pk, a.git_oid).where(a.sha256.is_(None), a.git_oid.is_not(None))
+    return _Queries(
+        weights=computed.where(read.kind.in_(_OF_TENSORS)),
+        whole=computed.where(read.kind.in_(_WHOLE)),
+        stated=select(a.pk).where(a.pk.in_(pks), stated),
+        hidden=hidden.where(a.pk.in_(pks)),
+        sized=sized_files(tables, cls),
+    )
+
+
+def _by_itself(
+    connection: Connection, artifact_pks: set[int], tables: ClassTables, cls: int
+) -> dict[int, ClassToldBy]:
+    queries = _queries(tables, cls)
     found: dict[int, ClassToldBy] = {}
     by_file: set[int] = set()
     hidden: list[tuple[int, bytes]] = []
     for chunk in chunks(sorted(artifact_pks)):
-        theirs = select(read.artifact_pk).where(read.artifact_pk.in_(chunk))
-        computed = theirs.where(held_by_class(tables, read.kind, read.value, cls))
-        weights = connection.scalars(computed.where(read.kind.in_(_OF_TENSORS)))
+        these = {"pks": chunk}
+        weights = connection.scalars(queries.weights, these)
         found.update(dict.fromkeys(weights, ClassToldBy.WEIGHTS))
-        by_file.update(connection.scalars(computed.where(read.kind.in_(_WHOLE))))
-        by_file.update(connection.scalars(select(a.pk).where(a.pk.in_(chunk), stated)))
-        unseen = select(a.pk, a.git_oid).where(a.sha256.is_(None), a.git_oid.is_not(None))
-        hidden += [(pk, bytes(o)) for pk, o in connection.execute(unseen.where(a.pk.in_(chunk)))]
+        by_file.update(connection.scalars(queries.whole, these))
+        by_file.update(connection.scalars(queries.stated, these))
+        hidden += [(pk, bytes(oid)) for pk, oid in connection.execute(queries.hidden, these)]
     if hidden:
-        sized = connection.execute(sized_files(tables, cls))
+        sized = connection.execute(queries.sized)
         pointers = {pointer_oid(bytes(value), size) for value, size in sized}
         by_file.update(pk for pk, oid in hidden if oid in pointers)
     return {**found, **dict.fromkeys(by_file, ClassToldBy.FILE)}
