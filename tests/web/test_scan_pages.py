@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
+from replica.faults import Fault, Kind
 from replica.server import Replica
 from replica.world import World
 from sqlalchemy import update
@@ -71,6 +72,39 @@ def test_an_account_that_is_not_there_is_said(
     page = lead.get(path).text
     assert "nobody-of-that-name</bdi>: Nothing is listed for this account" in page
     assert "account-01</bdi>: Nothing is listed" not in page
+
+
+def test_what_could_not_be_looked_at_is_looked_at_again_by_a_button(
+    visit: Visit, service: Service, world: World, replica: Replica
+) -> None:
+    fill(service.store, world)
+    lead = visit(Role.LEAD)
+    path = started(lead, accounts="account-01", confirm="full")
+    with working(worker_at(service.store, service.keyring, service.settings, replica)):
+        with replica.faults.during(Fault(Kind.GARBAGE, route="tree")):
+            until(lambda: 'http-equiv="refresh"' not in lead.get(path).text)
+        broken = lead.get(path).text
+        assert "Nothing new was found" in broken
+        count = re.search(r"<button>Look at these (\d+) repositories again</button>", broken)
+        assert count is not None
+        assert "repositories again" not in visit(Role.REVIEWER).get(path).text
+
+        answer = lead.post(f"{path}/again")
+        assert answer.status_code == 303
+        again = answer.headers["location"]
+        assert again.endswith("?done=asked")
+        assert lead.post(f"{path}/again").headers["location"].startswith(again.split("?")[0])
+        until(lambda: 'http-equiv="refresh"' not in lead.get(again).text)
+    mended = lead.get(again).text
+    assert f"{count[1]} repositories" in mended
+    assert 'href="/cases/' in mended
+    with service.store.read() as connection:
+        job = jobs.look_by_id(connection, again.split("?")[0].removeprefix("/scans/"))
+    assert job.what["confirm"] == "full", "as far as the first was asked to look"
+    assert "again</button>" not in mended
+    nothing = lead.post(f"{again.split('?')[0]}/again")
+    assert nothing.status_code == 409
+    assert "No repository of this scan is left to look at again" in nothing.text
 
 
 def fill(store: Store, world: World) -> None:

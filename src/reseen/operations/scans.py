@@ -7,17 +7,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from reseen.errors import Conflict
 from reseen.hubs.hub import Hub
 from reseen.observed import sightings
 from reseen.operations import consequences, jobs
 from reseen.operations.jobs import JobKind
 from reseen.review.roles import Who
-from reseen.scan import folder, walk
+from reseen.scan import folder, left_out, walk
 from reseen.scan.progress import Found, Listener, Outcome, Report
-from reseen.scan.target import Options, Target
+from reseen.scan.target import Options, Target, target_naming
 from reseen.store import change_log
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
+
+AGAIN = (JobKind.SCAN, JobKind.WATCH)
+"""What can be looked at again in part: the others are asked for again as they are."""
+MOST_AGAIN = 1_000
+"""Repositories that are looked at again at once."""
 
 
 def scan_hub(
@@ -81,6 +87,24 @@ def queue(store: Store, what: Mapping[str, Any], who: Who) -> tuple[str, bool]:
     """Queue a scan (`jobs.scan_of`) for the service's worker: the job's id, and whether it is new.
     Raises AccessError, and Conflict when the queue is full."""
     with store.write() as connection:
+        return jobs.ask(connection, JobKind.SCAN, what, who)
+
+
+def look_again(store: Store, id: str, who: Who) -> tuple[str, bool]:
+    """Queue a scan of the repositories that a scan could not look at, or not judge in full, at most
+    `MOST_AGAIN`, as far as that scan was asked to look: the new job's id, and whether it is new.
+    Raises NotFound, AccessError, InputError for what another version asked for, and Conflict when
+    there are none, when the scan has not ended, or when the queue is full."""
+    with store.write() as connection:
+        job = jobs.look_by_id(connection, id)
+        if job.kind not in AGAIN or job.scan_pk is None or job.ended_at is None:
+            raise Conflict("this is no scan that has ended", remedy="Wait for its end.")
+        found, _ = left_out.repositories_with_problems(connection, job.scan_pk, most=MOST_AGAIN)
+        if not found:
+            raise Conflict("no repository of this scan is left to look at again")
+        _, options = jobs.target_of(job.what)
+        target = target_naming([(each.id, each.type) for each in found], (), more=False)
+        what = jobs.scan_of(target, options, hub=job.what.get("hub"))
         return jobs.ask(connection, JobKind.SCAN, what, who)
 
 

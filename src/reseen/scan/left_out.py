@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select
 from reseen.hubs.hub import BY_NAME, GATED_HISTORY, MAY_BE_CUT
 from reseen.observed import known_commits, sightings
 from reseen.observed.artifacts import instant
-from reseen.records import Rung, SightingState
+from reseen.records import Repository, Rung, SightingState
 from reseen.registry import never_read
 from reseen.scan import inspect, priorities, unread_copies
 from reseen.scan.progress import Outcome
@@ -175,6 +175,19 @@ def count(connection: Connection, scan: int) -> int:
     """How many problems a scan has."""
     query = select(func.count()).where(problems.c.scan_pk == scan)
     return int(connection.scalar(query) or 0)
+
+
+def repositories_with_problems(
+    connection: Connection, scan: int, *, most: int
+) -> tuple[list[Repository], int]:
+    """Repositories that were listed and not looked at, or not judged in full: the first of them, as
+    they were last listed, and how many they are."""
+    of_scan = (problems.c.scan_pk == scan) & problems.c.repository_pk.is_not(None)
+    pks = select(problems.c.repository_pk).where(of_scan).distinct()
+    first = connection.scalars(pks.order_by(problems.c.repository_pk).limit(most)).all()
+    found = known_commits.repositories_by_pk(connection, first)
+    in_all = int(connection.scalar(select(func.count()).select_from(pks.subquery())) or 0)
+    return list(found.values()), in_all
 
 
 def latest(connection: Connection) -> int | None:

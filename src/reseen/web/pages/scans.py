@@ -58,6 +58,8 @@ class ScanOutcome:
     coverage: Coverage | None = None
     problems: tuple[left_out.RecordedProblem, ...] = ()
     problem_count: int = 0
+    again: int = 0
+    """Listed repositories among what it could not look at: they can be looked at again."""
     cases: tuple[queue.CaseOfScan, ...] = ()
     unlisted: tuple[tuple[str, str], ...] = ()
     """What was named and of which nothing was listed, and why."""
@@ -226,6 +228,8 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         coverage=outcome.coverage,
         problems=outcome.problems,
         problem_count=outcome.problem_count,
+        again=outcome.again if who.role >= Role.LEAD and job.ended_at is not None else 0,
+        most_again=scans.MOST_AGAIN,
         cases=outcome.cases,
         unlisted=outcome.unlisted,
         unjudged=UNJUDGED,
@@ -234,6 +238,13 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         most_shown=_MOST_SHOWN,
         may_stop=who.role >= Role.LEAD and job.state.value in ("waiting", "running"),
     )
+
+
+@router.post("/scans/{id}/again")
+def look_again(id: str, service: Served, who: Lead) -> Response:
+    """Ask for a scan of the repositories that this one could not look at in full."""
+    again, new = scans.look_again(service.store, id, who)
+    return RedirectResponse(f"/scans/{again}?done={'asked' if new else 'there'}", status_code=303)
 
 
 @router.post("/scans/{id}/stop")
@@ -296,10 +307,12 @@ def _outcome(connection: Connection, job: Job) -> ScanOutcome | None:
     if job.scan_pk is None:
         return None
     covered = rows.coverage(connection, job.scan_pk)
+    _, again = left_out.repositories_with_problems(connection, job.scan_pk, most=0)
     return ScanOutcome(
         coverage=covered,
         problems=tuple(islice(left_out.recorded(connection, job.scan_pk), _MOST_SHOWN)),
         problem_count=left_out.count(connection, job.scan_pk),
+        again=again if job.kind in scans.AGAIN else 0,
         cases=tuple(queue.of_scan(connection, job.scan_pk, most=_MOST_SHOWN)),
         unlisted=_unlisted(connection, job, Outcome(job.scan_pk, covered)),
     )
