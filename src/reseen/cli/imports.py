@@ -79,7 +79,8 @@ def columns_given(mapped: tuple[str, ...]) -> dict[str, str]:
     _options,
     click.option("--list", "list_name", metavar="NAME", help="The list's name. Never sealed."),
     click.option(
-        *("--map", "mapped"),
+        "--map",
+        "mapped",
         metavar="COLUMN=FIELD",
         multiple=True,
         help="Treat COLUMN, by its name or number, as FIELD (repeatable).",

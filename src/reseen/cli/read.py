@@ -127,7 +127,11 @@ def read(
             with about(each.endpoint), scan_progress(output) as progress:
                 shown = ShownFindings(progress.found)
                 outcome = read_known(
-                    *(store, keyring, opener(each), target, given.options()),
+                    store,
+                    keyring,
+                    opener(each),
+                    target,
+                    given.options(),
                     report=progress.report,
                     found=shown.found,
                 )

@@ -49,7 +49,8 @@ FORMATS = ("html", "csv", "jsonl", "xlsx", "pdf")
     help="A list that was imported: say by its rows which of them each removal is.",
 )
 @click.option(
-    *("--map", "mapped"),
+    "--map",
+    "mapped",
     metavar="COLUMN=FIELD",
     multiple=True,
     help="How --rows reads a column, as with `registry import` (repeatable).",

@@ -59,14 +59,16 @@ def _intervals(every: float, first: float) -> WatchIntervals:
     "intervals",
     _intervals,
     click.option(
-        *("--every", "every"),
+        "--every",
+        "every",
         default=60.0,
         show_default=True,
         type=click.FloatRange(1),
         help="Seconds between rounds.",
     ),
     click.option(
-        *("--first", "first"),
+        "--first",
+        "first",
         default=1.0,
         show_default=True,
         type=click.FloatRange(0),
@@ -124,7 +126,11 @@ def watch(
     with open_or_make(settings) as store:
         say_if_empty(store)
         context = WatchContext(
-            *(store, keyring_if_any(store, settings), target, options, found),
+            store,
+            keyring_if_any(store, settings),
+            target,
+            options,
+            found,
             intervals=intervals,
             rounds=round_ended,
             walked=walked,

@@ -282,7 +282,12 @@ def _likeness(
     for chunk in chunks({artifact for artifact, _ in pairs}):
         query = (
             select(
-                *(s.artifact_pk, s.removal_pk, e.rung.label("e_rung"), e.kind, e.value, e.why),
+                s.artifact_pk,
+                s.removal_pk,
+                e.rung.label("e_rung"),
+                e.kind,
+                e.value,
+                e.why,
                 e.figures,
             )
             .join(schema.evidence, e.sighting_pk == s.pk)
@@ -390,8 +395,18 @@ def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, F
         on_disk = artifacts.on_disk(connection, computed)
         rows = connection.execute(
             select(
-                *(a.pk, a.size, a.sha256, a.xet, a.git_oid, a.flags),
-                *(r.artifact_pk, r.container, r.data_size, r.layout, r.full, r.problem),
+                a.pk,
+                a.size,
+                a.sha256,
+                a.xet,
+                a.git_oid,
+                a.flags,
+                r.artifact_pk,
+                r.container,
+                r.data_size,
+                r.layout,
+                r.full,
+                r.problem,
             )
             .outerjoin(schema.readings, r.artifact_pk == a.pk)
             .where(a.pk.in_(chunk))

@@ -182,8 +182,14 @@ class Snapshot:
         of = claims.c
         query = (
             select(
-                *(of.pk, of.removal_pk, of.list_pk, of.source),
-                *(of.size, of.data_size, of.layout, of.container),
+                of.pk,
+                of.removal_pk,
+                of.list_pk,
+                of.source,
+                of.size,
+                of.data_size,
+                of.layout,
+                of.container,
             )
             .where(of.in_force == 1)
             .order_by(of.pk)

@@ -172,7 +172,8 @@ def _rows() -> Select[Any]:
     return (
         select(
             *(a, *where_columns(), c.spot, c.code, c.reason, c.count.label("times"), c.scan_pk),
-            *(r.container, r.judged_by),
+            r.container,
+            r.judged_by,
         )
         .select_from(schema.blind_spots)
         .join(a, a.c.pk == c.artifact_pk)

@@ -106,8 +106,16 @@ def _rows(connection: Connection, repository_pks: list[int]) -> list[Any]:
     sighted = exists().where(schema.sightings.c.artifact_pk == a.pk)
     query = (
         select(
-            *(a.pk, a.repository_pk, a.path, a.git_oid),
-            *(r.container, r.data_size, r.layout, r.full, r.architecture, r.problem),
+            a.pk,
+            a.repository_pk,
+            a.path,
+            a.git_oid,
+            r.container,
+            r.data_size,
+            r.layout,
+            r.full,
+            r.architecture,
+            r.problem,
             near.label("near"),
             is_read_since().label("again"),
             blind_spots.has(UNRECORDED).label("unrecorded"),

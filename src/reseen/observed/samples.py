@@ -48,7 +48,9 @@ def whole_files(connection: Connection, architecture: str) -> Iterator[SampledFi
         .join(schema.artifacts, a.pk == k.artifact_pk)
         .join(schema.repositories, r.pk == a.repository_pk)
         .where(
-            *(k.kind == ADAPTER, k.complete == 1, k.architecture == architecture),
+            k.kind == ADAPTER,
+            k.complete == 1,
+            k.architecture == architecture,
             k.artifact_pk.not_in(select(schema.sightings.c.artifact_pk)),
         )
     )

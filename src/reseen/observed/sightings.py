@@ -93,8 +93,13 @@ def _places(connection: Connection, pks: set[int]) -> dict[int, Any]:
     for chunk in chunks(pks):
         query = (
             select(
-                *(table.pk, table.path, table.git_oid, table.seen_at),
-                *(places.hub, places.type, places.repo),
+                table.pk,
+                table.path,
+                table.git_oid,
+                table.seen_at,
+                places.hub,
+                places.type,
+                places.repo,
             )
             .join(schema.repositories, places.pk == table.repository_pk)
             .where(table.pk.in_(chunk))
@@ -366,14 +371,39 @@ def _query() -> Select[Any]:
     shown = or_(e.stands == 1, s.rung == int(Rung.UNSUPPORTED))
     return (
         select(
-            *(s.pk, s.id, s.rung, s.state, s.confirmed, s.first_seen, s.last_seen, s.hidden_at),
-            *(schema.removals.c.id.label("removal"), schema.removals.c.withdrawn_at),
+            s.pk,
+            s.id,
+            s.rung,
+            s.state,
+            s.confirmed,
+            s.first_seen,
+            s.last_seen,
+            s.hidden_at,
+            schema.removals.c.id.label("removal"),
+            schema.removals.c.withdrawn_at,
             schema.removals.c.cls.label("removal_class"),
             _is_never_read_too().label("beside"),
-            *(r.hub, r.type, r.repo, r.downloads, r.likes, r.created_at),
-            *(a.commit, a.ref, a.path, a.size, a.sha256, a.xet, a.git_oid, a.flags),
-            *(schema.readings.c.judged_by, blind_spots.codes().label("not_read")),
-            *(e.rung.label("e_rung"), e.kind, e.value, e.why, e.figures),
+            r.hub,
+            r.type,
+            r.repo,
+            r.downloads,
+            r.likes,
+            r.created_at,
+            a.commit,
+            a.ref,
+            a.path,
+            a.size,
+            a.sha256,
+            a.xet,
+            a.git_oid,
+            a.flags,
+            schema.readings.c.judged_by,
+            blind_spots.codes().label("not_read"),
+            e.rung.label("e_rung"),
+            e.kind,
+            e.value,
+            e.why,
+            e.figures,
         )
         .select_from(
             _JOINED.outerjoin(schema.readings, schema.readings.c.artifact_pk == a.pk).outerjoin(

@@ -40,7 +40,7 @@ def made(store: Store, which: CaseFilter, who: Who, format: str, *, locations: b
         pks = queue.in_order(connection, which, who, most=MOST)
     with store.write() as connection:
         audit.write(
-            *(connection, "export", "queue"),
+            connection, "export", "queue",
             actor=who.actor, format=format, cases=len(pks), locations=locations,
         )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="reseen-") as folder:

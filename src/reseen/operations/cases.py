@@ -60,7 +60,11 @@ def decide_together(
     the removed file's, or have been opened by whoever confirms; the others are left."""
     with store.write() as connection:
         outcome = batch_decisions.decide_together(
-            *(connection, keyring, shown, verdict, by),
+            connection,
+            keyring,
+            shown,
+            verdict,
+            by,
             opened=sample_views.looked_at(connection, shown.versions, by.who),
         )
         _settle(connection)

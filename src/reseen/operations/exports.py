@@ -39,7 +39,8 @@ def audit_file(
     _record(store, None, part, "csv" if as_csv else "jsonl")
     with store.read() as connection:
         lines = log.write(
-            *(path, connection),
+            path,
+            connection,
             as_csv=as_csv,
             since=None if part.since is None else _moment(part.since),
             until=None if part.until is None else _moment(part.until + timedelta(days=1)),
@@ -72,7 +73,9 @@ def report(
     what it is about."""
     with store.write() as connection:
         audit.write(
-            *(connection, "export", "report"),
+            connection,
+            "export",
+            "report",
             actor=None if by is None else by.actor,
             format=format,
             sightings=sightings,
@@ -84,7 +87,9 @@ def report(
 def _record(store: Store, by: Who | None, part: AuditPart, format: str) -> None:
     with store.write() as connection:
         audit.write(
-            *(connection, "export", "audit"),
+            connection,
+            "export",
+            "audit",
             actor=None if by is None else by.actor,
             format=format,
             since=None if part.since is None else f"{part.since:%Y-%m-%d}",

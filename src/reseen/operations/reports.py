@@ -86,7 +86,7 @@ def made(store: Store, asked: ReportAsked, who: Who, font: Path | None = None) -
         )
     findings = _found(store, asked, scope)
     exports.report(
-        *(store, asked.format, len(findings.sightings), _what(asked)),
+        store, asked.format, len(findings.sightings), _what(asked),
         locations=asked.locations, by=who,
     )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="reseen-") as folder:

@@ -143,11 +143,15 @@ class _RunningJob:
         listener = Listener(self._report)
         if self._job.kind is JobKind.WATCH:
             watched = WatchContext(
-                *(at.store, at.keyring, target, options, lambda found: None), pace=at.pace
+                at.store, at.keyring, target, options, lambda found: None, pace=at.pace
             )
             return await one_round(watched, hub, self._stop, listener)
         context = ScanContext(
-            *(at.store, at.keyring, hub, target, options),
+            at.store,
+            at.keyring,
+            hub,
+            target,
+            options,
             pace=at.pace,
             listener=listener,
             stop=self._stop,

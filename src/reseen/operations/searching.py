@@ -109,7 +109,9 @@ def search(
             name_rate.check(connection, who)
             about = hits[0].removal.id if len(hits) == 1 else "*"
             audit.write(
-                *(connection, name_rate.SEARCH, about),
+                connection,
+                name_rate.SEARCH,
+                about,
                 actor=who.actor,
                 by="name" if named.by_name else "digest",
                 removals=len(named.how),

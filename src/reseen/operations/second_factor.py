@@ -89,7 +89,10 @@ def end_sign_in(
             raise Conflict("this sign-in is over", remedy="Begin again with name and password.")
         _forgive(connection, store, user.pk)
         done = begin_session(
-            *(connection, store.secret, user.who, caller),
+            connection,
+            store.secret,
+            user.who,
+            caller,
             by=f"password and {kind}",
             confirmed_at=now(),
         )

@@ -27,7 +27,7 @@ def end_others(store: Store, session: Session) -> int:
         ended = sessions.end_all(connection, who.pk, but=session)
         if ended:
             audit.write(
-                *(connection, "session-ended", f"user:{who.name}"), actor=who.actor, sessions=ended
+                connection, "session-ended", f"user:{who.name}", actor=who.actor, sessions=ended
             )
         return ended
 
@@ -40,7 +40,9 @@ def end_of(store: Store, user: str | int, by: Who | None = None) -> int:
         ended = users.end_sign_ins(connection, found.pk)
         if ended:
             audit.write(
-                *(connection, "session-ended", f"user:{found.name}"),
+                connection,
+                "session-ended",
+                f"user:{found.name}",
                 actor=None if by is None else by.actor,
                 sessions=ended,
             )

@@ -74,7 +74,9 @@ def by_password(
             # What was typed may be a password in the wrong field: only a keyed hash of it is kept.
             tried = hmac.digest(store.secret, b"tried " + name.encode(), "sha256").hex()[:16]
             audit.write(
-                *(connection, "sign-in-refused", "*"),
+                connection,
+                "sign-in-refused",
+                "*",
                 actor="nobody",
                 address=caller.address,
                 tried=tried,
@@ -148,7 +150,10 @@ def new_password(store: Store, session: Session, password: str, caller: Caller) 
         user = users.by_pk(connection, who.pk)
         users.set_password(connection, user, password, actor=who.actor)
         return begin_session(
-            *(connection, store.secret, who, caller),
+            connection,
+            store.secret,
+            who,
+            caller,
             by="new password",
             confirmed_at=session.confirmed_at,
         )

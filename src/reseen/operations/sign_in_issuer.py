@@ -103,7 +103,7 @@ def end(
         if user is not None:
             limits = sign_in_limits.of_issuer(caller.address)
             sign_in_limits.give_back(connection, store.secret, limits)
-            done = begin_session(*(connection, store.secret, user.who, caller), by=sessions.ISSUER)
+            done = begin_session(connection, store.secret, user.who, caller, by=sessions.ISSUER)
             return done, found.what["to"]
     raise AccessError(
         f"{issuer.label} knows you, and you have no role here",
@@ -128,7 +128,7 @@ def add(store: Store, issuer: IssuerSettings | None, subject: str, name: str, ro
     if not 0 < len(subject) <= 255:
         raise InputError("this is no subject", remedy="Give the `sub` that the provider says.")
     with store.write() as connection:
-        return users.add_of_issuer(*(connection, issuer.issuer, subject, name, role), actor=None)
+        return users.add_of_issuer(connection, issuer.issuer, subject, name, role, actor=None)
 
 
 def role_of(issuer: IssuerSettings, claims: Mapping[str, Any]) -> Role | None:
@@ -154,7 +154,7 @@ def _arrived(
             return None
         name = _name(claims.get(issuer.name_claim))
         return users.add_of_issuer(
-            *(connection, issuer.issuer, subject, name, role), actor=audit.SERVICE
+            connection, issuer.issuer, subject, name, role, actor=audit.SERVICE
         )
     if user.disabled_at is not None:
         _refused(connection, user, "disabled")
@@ -174,7 +174,7 @@ def _arrived(
 
 def _refused(connection: Connection, user: User | None, why: str) -> None:
     subject = "*" if user is None else f"user:{user.name}"
-    audit.write(*(connection, "sign-in-refused", subject), actor="nobody", by="issuer", why=why)
+    audit.write(connection, "sign-in-refused", subject, actor="nobody", by="issuer", why=why)
 
 
 def _name(said: object) -> str:

@@ -394,7 +394,9 @@ def _load(connection: Connection, theirs: ColumnElement[bool]) -> dict[int, tupl
     c, d = schema.claims.c, schema.digests.c
     rows = connection.execute(
         select(
-            *(schema.claims, schema.lists.c.name, schema.lists.c.cls.label("list_class")),
+            schema.claims,
+            schema.lists.c.name,
+            schema.lists.c.cls.label("list_class"),
             schema.removals.c.cls.label("removal_class"),
         )
         .join(schema.removals, schema.removals.c.pk == c.removal_pk)
@@ -554,8 +556,14 @@ def every_list(connection: Connection) -> list[ListedRemovals]:
     )  # fmt: skip
     return [
         ListedRemovals(
-            *(pk, name, count, int(stands or 0), out is not None, bool(entitled)),
-            *(_stricter(cls), int(of_class)),
+            pk,
+            name,
+            count,
+            int(stands or 0),
+            out is not None,
+            bool(entitled),
+            _stricter(cls),
+            int(of_class),
         )
         for pk, name, count, stands, of_class, out, entitled, cls in connection.execute(query)
     ]

@@ -122,8 +122,8 @@ def classify_list(
     connection.execute(update(lists).where(lists.c.pk == pk).values({lists.c.cls: value}))
     pks = _refresh_list(connection, pk)
     record(
-        *(connection, FactEvent("list-class-said", sealed, now(), list_pk=pk)),
-        *("classify-list", "*"), actor=actor, list=name, cls=cls.label, removals=len(pks),
+        connection, FactEvent("list-class-said", sealed, now(), list_pk=pk),
+        "classify-list", "*", actor=actor, list=name, cls=cls.label, removals=len(pks),
     )  # fmt: skip
     return pks
 

@@ -297,7 +297,11 @@ def _known(connection: Connection) -> dict[int, Any]:
     gone = exists().where(innocent_events.c.innocent_pk == i.pk, innocent_events.c.what == _REMOVED)
     query = (
         select(
-            *(i.pk, i.id, i.name, i.at, first.c.user_pk.label("proposed_by")),
+            i.pk,
+            i.id,
+            i.name,
+            i.at,
+            first.c.user_pk.label("proposed_by"),
             second.c.user_pk.label("confirmed_by"),
             second.c.at.label("confirmed_at"),
         )

@@ -48,6 +48,6 @@ def picture(address: str) -> str:
 
     out = io.BytesIO()
     segno.make(address, error="m", micro=False).save(
-        *(out, "svg"), xmldecl=False, svgns=False, omitsize=True, svgclass=None, lineclass=None
+        out, "svg", xmldecl=False, svgns=False, omitsize=True, svgclass=None, lineclass=None
     )
     return out.getvalue().decode("utf-8")

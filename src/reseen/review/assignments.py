@@ -82,7 +82,9 @@ def assign(
         new = [{"case_pk": pk, "user_pk": owner, "by_pk": who.pk, "at": at} for pk in pks]
         if new:
             upsert(
-                *(connection, table, new),
+                connection,
+                table,
+                new,
                 key=("case_pk",),
                 update=("user_pk", "by_pk", "at"),
             )

@@ -119,8 +119,17 @@ def _query() -> Any:
     of_case = service_schema.case_sightings
     return (
         select(
-            *(s.pk.label("sighting_pk"), s.removal_pk, s.first_seen, a.pk.label("artifact_pk")),
-            *(a.path, a.sha256, a.git_oid, c.hub, c.account, r.repo, r.created_at),
+            s.pk.label("sighting_pk"),
+            s.removal_pk,
+            s.first_seen,
+            a.pk.label("artifact_pk"),
+            a.path,
+            a.sha256,
+            a.git_oid,
+            c.hub,
+            c.account,
+            r.repo,
+            r.created_at,
             schema.readings.c.layout,
         )
         .select_from(schema.sightings)
@@ -142,8 +151,13 @@ def _query() -> Any:
 
 def _re_upload(row: Any) -> ReUpload:
     return ReUpload(
-        *(row.hub, row.account, row.removal_pk, row.sighting_pk, row.artifact_pk),
-        *(row.created_at, row.first_seen),
+        row.hub,
+        row.account,
+        row.removal_pk,
+        row.sighting_pk,
+        row.artifact_pk,
+        row.created_at,
+        row.first_seen,
         _file(row, row.repo, row.created_at, row.removal_pk),
     )
 

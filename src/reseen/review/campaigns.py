@@ -238,8 +238,12 @@ def _campaigns(connection: Connection, rows: Sequence[Any]) -> list[Campaign]:
         accounts.sort(key=lambda each: (-sum(each.bits.values()), each.hub, each.account))
         found.append(
             Campaign(
-                *(row.pk, row.id, instant(row.found_at), instant(row.changed_at)),
-                *(instant(row.ended_at), row.pk in watched),
+                row.pk,
+                row.id,
+                instant(row.found_at),
+                instant(row.changed_at),
+                instant(row.ended_at),
+                row.pk in watched,
                 tuple(each for each in accounts if each.left_at is None),
                 tuple(a for a in accounts if a.left_at and (a.hub, a.account) not in out),
                 tuple((place, instant(at), by) for place, (at, by) in sorted(out.items())),

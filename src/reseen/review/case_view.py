@@ -144,7 +144,7 @@ def _decisions(
 ) -> list[HistoryLine]:
     d, undo = decisions.c, decisions.alias()
     query = (
-        select(*(d.id, d.at, d.verdict, d.sealed, d.because, d.batch, d.version), users.c.name)
+        select(d.id, d.at, d.verdict, d.sealed, d.because, d.batch, d.version, users.c.name)
         .add_columns(undo.c.pk.label("undone"))
         .outerjoin(users, users.c.pk == d.user_pk)
         .outerjoin(undo, undo.c.undoes == d.pk)

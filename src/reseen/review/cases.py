@@ -253,10 +253,22 @@ def _touched() -> Any:
     c, last = cases.c, case_sightings.c
     return (
         select(
-            *(s.pk, s.removal_pk, s.artifact_pk, s.rung, s.state, s.confirmed, a.repository_pk),
-            *(c.pk.label("case_pk"), last.rung.label("last_rung")),
-            *(last.confirmed.label("last_confirmed"), r.hub, r.type, r.repo),
-            *(r.downloads, r.likes, schema.removals.c.id.label("removal")),
+            s.pk,
+            s.removal_pk,
+            s.artifact_pk,
+            s.rung,
+            s.state,
+            s.confirmed,
+            a.repository_pk,
+            c.pk.label("case_pk"),
+            last.rung.label("last_rung"),
+            last.confirmed.label("last_confirmed"),
+            r.hub,
+            r.type,
+            r.repo,
+            r.downloads,
+            r.likes,
+            schema.removals.c.id.label("removal"),
         )
         .join(schema.artifacts, a.pk == s.artifact_pk)
         .join(schema.repositories, r.pk == a.repository_pk)
@@ -378,7 +390,9 @@ def _figures(connection: Connection, pks: Sequence[int]) -> dict[int, dict[str, 
     gone = s.state.in_([state.value for state in sightings.GONE])
     query = (
         select(
-            *(cases.c.pk, r.downloads, r.likes),
+            cases.c.pk,
+            r.downloads,
+            r.likes,
             func.coalesce(func.max(s.rung), int(Rung.UNSUPPORTED)).label("rung"),
             func.sum(case((s.pk.is_(None) | gone, 0), else_=1)).label("live"),
         )

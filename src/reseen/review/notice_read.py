@@ -183,9 +183,16 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
     i, s, a = service_schema.notice_items.c, schema.sightings.c, schema.artifacts.c
     query = (
         select(
-            *(s.pk, s.id, s.artifact_pk, i.added_at, service_schema.cases.c.id.label("case")),
-            *(a.xet, a.git_oid, a.sha256),
-            *(s.removal_pk, schema.removals.c.cls.label("removal_class")),
+            s.pk,
+            s.id,
+            s.artifact_pk,
+            i.added_at,
+            service_schema.cases.c.id.label("case"),
+            a.xet,
+            a.git_oid,
+            a.sha256,
+            s.removal_pk,
+            schema.removals.c.cls.label("removal_class"),
         )
         .select_from(service_schema.notice_items)
         .join(schema.sightings, s.pk == i.sighting_pk)

@@ -85,9 +85,18 @@ def entries(
     whose = assignments.standing(users.c.name.label("whose")).subquery()
     query = (
         select(
-            *(table, r.type, r.repo, r.downloads, r.likes),
-            *(m.id.label("removal"), first_list().label("list"), first_said("site").label("site")),
-            *(m.withdrawn_at, m.cls, users.c.name.label("holder"), whose.c.whose),
+            table,
+            r.type,
+            r.repo,
+            r.downloads,
+            r.likes,
+            m.id.label("removal"),
+            first_list().label("list"),
+            first_said("site").label("site"),
+            m.withdrawn_at,
+            m.cls,
+            users.c.name.label("holder"),
+            whose.c.whose,
         )
         .join(schema.repositories, r.pk == table.c.repository_pk)
         .join(schema.removals, m.pk == table.c.removal_pk)

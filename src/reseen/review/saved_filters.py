@@ -55,7 +55,11 @@ def seen_by(connection: Connection, who: Who) -> tuple[SavedFilter, ...]:
     )
     return tuple(
         SavedFilter(
-            *(row.id, row.name, row.by, bool(row.shared), kept_of(json.loads(row.filter))),
+            row.id,
+            row.name,
+            row.by,
+            bool(row.shared),
+            kept_of(json.loads(row.filter)),
             may_change=_may(who, row.user_pk),
         )
         for row in connection.execute(query)

@@ -142,7 +142,7 @@ def remove(connection: Connection, user: User, pk: int) -> None:
     if len(factors) == 1:
         connection.execute(delete(recovery_codes).where(recovery_codes.c.user_pk == user.pk))
     audit.write(
-        *(connection, "factor-removed", f"user:{user.name}"), actor=user.who.actor, kind=found.kind
+        connection, "factor-removed", f"user:{user.name}", actor=user.who.actor, kind=found.kind
     )
 
 
@@ -211,7 +211,9 @@ def _add(connection: Connection, user: User, row: dict[str, object]) -> None:
         second_factors.insert(), [{**row, "user_pk": user.pk, "added_at": at, "used_at": at}]
     )
     audit.write(
-        *(connection, "factor-added", f"user:{user.name}"),
+        connection,
+        "factor-added",
+        f"user:{user.name}",
         actor=user.who.actor,
         kind=str(row["kind"]),
     )

@@ -114,7 +114,10 @@ def find(store: Store, token: str | None) -> Session | None:
             sessions.c.seen_at,
             sessions.c.how,
             sessions.c.confirmed_at,
-            *(users.c.pk, users.c.name, users.c.role, users.c.issuer),
+            users.c.pk,
+            users.c.name,
+            users.c.role,
+            users.c.issuer,
             exists().where(second_factors.c.user_pk == users.c.pk).label("has_factor"),
             exists().where(factor_roles.c.role == users.c.role).label("needs_factor"),
         )

@@ -99,9 +99,7 @@ def add_of_issuer(
     free = next(n for n in _numbered(name) if n not in taken)
     row = {"name": free, "role": role.label, "issuer": issuer, "subject": subject}
     connection.execute(users.insert(), [{**row, "created_at": now()}])
-    audit.write(
-        *(connection, "user-made", f"user:{free}"), actor=actor, role=role.label, by="issuer"
-    )
+    audit.write(connection, "user-made", f"user:{free}", actor=actor, role=role.label, by="issuer")
     return by_name(connection, free)
 
 

@@ -159,10 +159,17 @@ class Order:
         mine = and_(self._work(), frontier.c.repository_pk == repositories.c.pk)
         return (
             select(
-                *(repositories.c.pk, repositories.c.type, repositories.c.repo),
-                *(repositories.c.used_storage, repositories.c.created_at),
-                *(frontier.c.pk.label("work"), frontier.c.task, frontier.c.subject),
-                *(frontier.c.state, frontier.c.signs, frontier.c.priority),
+                repositories.c.pk,
+                repositories.c.type,
+                repositories.c.repo,
+                repositories.c.used_storage,
+                repositories.c.created_at,
+                frontier.c.pk.label("work"),
+                frontier.c.task,
+                frontier.c.subject,
+                frontier.c.state,
+                frontier.c.signs,
+                frontier.c.priority,
             )
             .select_from(repositories.outerjoin(frontier, mine))
             .where(repositories.c.hub == self._hub, repositories.c.last_listed >= self._started_at)

@@ -155,7 +155,8 @@ class _Watch:
                     context.rounds(Round(since, outcome.coverage.walked, outcome.ended))
                 if not stop.is_set() and time.monotonic() >= recheck_at:
                     await revisit(
-                        *(self._store, self._hub),
+                        self._store,
+                        self._hub,
                         most=context.intervals.rechecked,
                         on_change=context.found,
                         stop=stop,
@@ -179,7 +180,11 @@ class _Watch:
         context = self._context
         outcome = await walk(
             ScanContext(
-                *(context.store, context.keyring, self._hub, target, options),
+                context.store,
+                context.keyring,
+                self._hub,
+                target,
+                options,
                 pace=context.pace,
                 listener=listener,
                 stop=self._stop,

@@ -109,7 +109,8 @@ cases = Table(
     Index("ix_cases_sha256", "sha256"),
     Index("ix_cases_opened", "opened_at", "rung", "state", "verdict"),
     Index(
-        *("ix_cases_claimed", "claimed_until"),
+        "ix_cases_claimed",
+        "claimed_until",
         sqlite_where=text("claimed_by IS NOT NULL"),
         postgresql_where=text("claimed_by IS NOT NULL"),
     ),

@@ -61,7 +61,12 @@ def _table(
         return ListTable(found.names, below, place, notes, found.meaning)
     stack = _Stack(below, found.names, sheet, min(_knowing(found.meaning)))
     return ListTable(
-        *(found.names, stack.rows(), place, notes, found.meaning, stack.set_aside),
+        found.names,
+        stack.rows(),
+        place,
+        notes,
+        found.meaning,
+        stack.set_aside,
         below=stack.below,
     )
 

@@ -154,7 +154,9 @@ def set_cookie(
     """For this browser session only, or for so many seconds; no script reads it; no other site
     sends it along."""
     response.set_cookie(
-        *(name, value, life),
+        name,
+        value,
+        life,
         path="/",
         secure=service.https,
         httponly=True,

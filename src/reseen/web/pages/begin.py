@@ -89,7 +89,9 @@ def begin(
     if form.wrong and not (imported or job):
         return start.shown(request, service, who, form)
     return page(
-        *(request, "begun.html", who),
+        request,
+        "begun.html",
+        who,
         status=form.status,
         form=form,
         **(account_of(service, *imported) if imported else {"imported": None}),

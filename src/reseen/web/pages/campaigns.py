@@ -67,7 +67,9 @@ def show(request: Request, service: Served, who: Reader, id: str) -> Response:
     drawn = seen.removals[:MOST_REMOVALS]
     drawn_days = lately([(one.day, one.re_uploads) for one in seen.days])
     return page(
-        *(request, "campaign.html", who),
+        request,
+        "campaign.html",
+        who,
         said=SAID,
         campaign=campaign,
         view=seen,

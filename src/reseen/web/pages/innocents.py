@@ -38,7 +38,9 @@ def _shown(request: Request, service: Served, who: Reader, form: SentForm) -> Re
         every = innocents.every(connection)
         named = {user.pk: user.name for user in users.every(connection)}
     return page(
-        *(request, "innocents.html", who),
+        request,
+        "innocents.html",
+        who,
         status=form.status,
         said=SAID,
         form=form,

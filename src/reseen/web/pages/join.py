@@ -69,5 +69,5 @@ def _shown(request: Request, service: Served, token: str, form: SentForm) -> Res
     with service.store.read() as connection:
         invitation = invitations.find(connection, token)
     return visitors_page(
-        *(request, service, "join.html"), status=form.status, invitation=invitation, form=form
+        request, service, "join.html", status=form.status, invitation=invitation, form=form
     )

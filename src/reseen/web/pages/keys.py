@@ -63,7 +63,9 @@ def _shown(
     with service.store.read() as connection:
         every = keys.every(connection)
     return page(
-        *(request, "keys.html", who),
+        request,
+        "keys.html",
+        who,
         status=form.status,
         said=SAID,
         form=form,

@@ -50,7 +50,9 @@ def _shown(request: Request, service: Served, session: Session, form: SentForm) 
         open_sessions = sessions.open_of(connection, who.pk)
         factors = second_factors.of_user(connection, who.pk)
     return page(
-        *(request, "me.html", who),
+        request,
+        "me.html",
+        who,
         status=form.status,
         said=SAID,
         form=form,

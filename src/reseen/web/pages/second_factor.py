@@ -64,7 +64,9 @@ def _asked(request: Request, service: Served, form: SentForm) -> Response:
     if session_of(request) is not None or ways is None:
         return RedirectResponse(auth_middleware.SIGN_IN, status_code=303)
     return page(
-        *(request, "second_factor.html", None),
+        request,
+        "second_factor.html",
+        None,
         status=form.status,
         form=form,
         ways=ways,
@@ -110,7 +112,9 @@ def _asked_again(
     bound, party = f"again {session.token}", party_of(request)
     ways = acts.ways(service.store, session.who.pk, bound, party) if session.has_factor else None
     return page(
-        *(request, "second_factor.html", session.who),
+        request,
+        "second_factor.html",
+        session.who,
         status=form.status,
         form=form,
         ways=ways,
@@ -181,7 +185,9 @@ def _app(request: Request, service: Served, session: Session, form: SentForm) ->
         return RedirectResponse("/me/second-factor", status_code=303)
     address = app_codes.address(secret, session.who.name)
     return page(
-        *(request, "app_code.html", session.who),
+        request,
+        "app_code.html",
+        session.who,
         status=form.status,
         form=form,
         picture=app_codes.picture(address),
@@ -207,7 +213,9 @@ def _own(
     if fresh and party is not None and user.has_password:
         options = acts.options_to_add(service.store, session, party)
     return page(
-        *(request, "own_factors.html", session.who),
+        request,
+        "own_factors.html",
+        session.who,
         status=form.status,
         said=SAID,
         form=form,

@@ -90,7 +90,9 @@ def form(
     """The page of signing in. `name`: as it was given, so that after a mistyped password only that
     is typed again; None where nothing was typed."""
     return visitors_page(
-        *(request, service, "sign_in.html"),
+        request,
+        service,
+        "sign_in.html",
         status=status_of(refused) if refused else 200,
         next=auth_middleware.local_path(next),
         refused=refused,

@@ -33,7 +33,7 @@ def go(
     to = auth_middleware.local_path(next)
     try:
         address = acts.begin(
-            *(service.store, issuer, back(service), request.state.held, caller_of(request), to)
+            service.store, issuer, back(service), request.state.held, caller_of(request), to
         )
     except ReseenError as error:
         return form(request, service, next, refused=error)
@@ -57,7 +57,10 @@ def come_back(
     caller = caller_of(request)
     try:
         done, to = acts.end(
-            *(service.store, service.settings.oidc, back(service), request.state.held),
+            service.store,
+            service.settings.oidc,
+            back(service),
+            request.state.held,
             caller,
             answer,
         )

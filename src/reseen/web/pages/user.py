@@ -30,7 +30,9 @@ def show(pk: int, request: Request, service: Served, who: Administrator) -> Resp
         open_sessions = sessions.open_of(connection, pk)
         factors = second_factors.of_user(connection, pk)
     return page(
-        *(request, "user.html", who),
+        request,
+        "user.html",
+        who,
         said=SAID,
         user=user,
         sessions=open_sessions,

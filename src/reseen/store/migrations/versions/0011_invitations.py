@@ -31,7 +31,9 @@ def upgrade() -> None:
     op.create_index("ix_cases_opened", "cases", ["opened_at", "rung", "state", "verdict"])
     claimed = sa.text("claimed_by IS NOT NULL")
     op.create_index(
-        *("ix_cases_claimed", "cases", ["claimed_until"]),
+        "ix_cases_claimed",
+        "cases",
+        ["claimed_until"],
         sqlite_where=claimed,
         postgresql_where=claimed,
     )

@@ -27,7 +27,9 @@ def upgrade() -> None:
     op.create_table(
         "campaign_accounts",
         sa.Column(
-            *("campaign_pk", pk, sa.ForeignKey("campaigns.pk")),
+            "campaign_pk",
+            pk,
+            sa.ForeignKey("campaigns.pk"),
             primary_key=True,
             autoincrement=False,
         ),
