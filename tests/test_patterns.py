@@ -73,9 +73,11 @@ def patterns() -> Iterator[Pattern]:
             if isinstance(target, ast.Name)
         }
         for node in ast.walk(tree):
-            if not (isinstance(node, ast.Call) and ast.unparse(node.func).startswith("re.")):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
-            how = ast.unparse(node.func).removeprefix("re.")
+            if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "re"):
+                continue
+            how = node.func.attr
             text = _text(node.args[0]) if node.args else None
             if how == "escape" or text is None:
                 continue

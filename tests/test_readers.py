@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "reseen"
@@ -140,6 +141,7 @@ def _reads(call: ast.Call, imported: dict[str, str]) -> bool:
     return False
 
 
+@cache
 def _found() -> tuple[dict[Place, set[str]], dict[Place, set[str]]]:
     """Readers with what they call to read; and what every function calls."""
     readers: dict[Place, set[str]] = {}
@@ -158,13 +160,11 @@ def _found() -> tuple[dict[Place, set[str]], dict[Place, set[str]]]:
     return readers, calls
 
 
-READERS, CALLS = _found()
-
-
 def _asks(place: Place) -> bool:
     """Does it call the guard, or a function within it?"""
-    within = (p for p in CALLS if p[0] == place[0] and p[1].startswith(f"{place[1]}."))
-    return any(CALLS.get(p, set()) & GUARDS for p in (place, *within))
+    calls = _found()[1]
+    within = (p for p in calls if p[0] == place[0] and p[1].startswith(f"{place[1]}."))
+    return any(calls.get(p, set()) & GUARDS for p in (place, *within))
 
 
 def test_the_readers_that_are_known_are_found() -> None:
@@ -178,8 +178,9 @@ def test_the_readers_that_are_known_are_found() -> None:
         *(("scan/remote.py", "sketch_of.read"), ("scan/folder.py", "_came")),
         *(("gate/upload_work.py", "read_upload"), ("gate/front.py", "answer_file")),
     }
-    assert known <= READERS.keys()
-    guarded = {place for place in CALLS if CALLS[place] & GUARDS}
+    readers, calls = _found()
+    assert known <= readers.keys()
+    guarded = {place for place in calls if calls[place] & GUARDS}
     assert guarded >= {
         *(("scan/inspect.py", "read"), ("scan/inspect.py", "wants_reading")),
         *(("scan/pool.py", "_read"), ("registry/adds.py", "add_files.one")),
@@ -189,7 +190,7 @@ def test_the_readers_that_are_known_are_found() -> None:
 
 
 def test_every_reader_asks_or_is_reached_through_one_that_does() -> None:
-    for place, what in READERS.items():
+    for place, what in _found()[0].items():
         if place in NO_REGISTRY or what <= ASK_THEMSELVES.keys():
             continue
         end, seen = place, [place]
@@ -208,7 +209,8 @@ def test_nobody_else_calls_what_is_reached_through_a_guard() -> None:
         name = place[1].rpartition(".")[2]
         if not name.startswith("_") or _asks(place):
             continue
-        callers = {p for p in CALLS if p[0] == place[0] and name in CALLS[p]}
+        calls = _found()[1]
+        callers = {p for p in calls if p[0] == place[0] and name in calls[p]}
         for caller in callers:
             end = caller
             while not _asks(end) and end in THROUGH:
@@ -219,4 +221,4 @@ def test_nobody_else_calls_what_is_reached_through_a_guard() -> None:
 def test_what_is_listed_is_there() -> None:
     assert all(_asks(place) for place in ASK_THEMSELVES.values())
     for place in (*THROUGH, *THROUGH.values(), *NO_REGISTRY):
-        assert place in CALLS, f"{place} is gone"
+        assert place in _found()[1], f"{place} is gone"
