@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve docs licences wheels image coverage screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-queue bench-start bench-begin bench-verify \
+.PHONY: demo demo-serve docs licences wheels image coverage catalogues screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-queue bench-start bench-begin bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -160,6 +160,10 @@ image:
 # Branch coverage of matching, sealing and decisions: below 95 % fails.
 coverage: $(VENV)/.dev packages
 	@.ci/coverage
+
+# The message catalogues of the pages: what is marked to be translated, into src/reseen/web/locale.
+catalogues: $(VENV)/.dev
+	@.ci/catalogues
 
 # The pictures of the pages in docs/, at Chromium.
 screenshots: $(VENV)/.dev packages

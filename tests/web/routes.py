@@ -34,6 +34,7 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("POST", "/sign-out"): Role.READER,
     ("POST", "/search"): Role.READER,
     ("GET", "/me"): Role.READER,
+    ("POST", "/me/language"): Role.READER,
     ("POST", "/me/password"): Role.READER,
     ("GET", "/me/second-factor"): Role.READER,
     ("GET", "/me/second-factor/confirm"): Role.READER,

@@ -92,7 +92,7 @@ def test_clocks_and_the_time_to_gone(service: Service, visit: Visit) -> None:
         overdue = update(n).where(n.c.id == first.rsplit("/", 1)[1])
         connection.execute(overdue.values(due_at=now() - DAY))
     text = lead.get("/").text
-    assert "<b>1</b> notice is overdue, <b>1</b> is due within a day" in text
+    assert "<b>1</b> notice is overdue</a>. <b>1</b> is due within a day." in text
     assert first in text
     assert "the median of" not in text
     lead.post(f"{second}/sent", {"version": version(lead, second)})

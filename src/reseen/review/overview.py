@@ -150,15 +150,6 @@ class TimeToGone:
     notices: int
     median: timedelta
 
-    @property
-    def words(self) -> str:
-        """In the unit that fits."""
-        hours = self.median.total_seconds() / 3600
-        if hours < 1:
-            return "less than an hour"
-        number, unit = (hours / 24, "day") if hours >= 48 else (hours, "hour")
-        return f"{number:.0f} {unit}{'' if round(number) == 1 else 's'}"
-
 
 def time_to_gone(connection: Connection) -> TimeToGone | None:
     """The median, over the last notices that came to be gone; None where none has."""

@@ -1,16 +1,17 @@
-"""Renders pages. What comes in: a template's name and values. What goes out: HTML, everything
-escaped.
+"""Renders pages. What comes in: a template's name and values. What goes out: HTML in the language
+of the request, everything escaped.
 
-Filters: `visible` (foreign text, with control and direction characters shown), `number`, `size`,
-`when` and `ago` (of datetimes or of the store's microseconds). In every template: `who` (None when
-nobody is signed in), `csrf_field()`, `static(name)`, `done` (what was just done, as a sentence).
+Filters: `visible` (foreign text, with control and direction characters shown), `number`,
+`decimal`, `percent`, `size`, `when`, `ago`, `lasting`, `fixed` (a word that stands in `N_` or
+`NP_`), `english` (what is English whatever the language of the page). In every template: `who`
+(None when nobody is signed in), `csrf_field()`, `static(name)`, `done` (what was just done, as a
+sentence), `language`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.resources import files as resources
 
@@ -19,26 +20,27 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reseen.observed.artifacts import instant
 from reseen.review.roles import Role, Who
-from reseen.store.database import now
 from reseen.texts import for_people, visible
 from reseen.web.access.csrf import FIELD, token_for
 from reseen.web.form_values import line_feeds
+from reseen.web.languages import ENGLISH, Language, language_of
 from reseen.web.service import service_of
+from reseen.web.shown_values import filters
+from reseen.web.speech import N_, speech
 
 NAVIGATION: tuple[tuple[str, str, Role], ...] = (
-    ("/", "Start", Role.READER),
-    ("/queue", "Queue", Role.READER),
-    ("/campaigns", "Campaigns", Role.READER),
-    ("/notices", "Notices", Role.READER),
-    ("/lists", "Lists", Role.READER),
-    ("/scans", "Scans", Role.READER),
-    ("/reports", "Reports", Role.REVIEWER),
-    ("/audit", "Audit", Role.LEAD),
-    ("/users", "Users", Role.ADMINISTRATOR),
-    ("/keys", "Keys", Role.ADMINISTRATOR),
-    ("/policy", "Policy", Role.ADMINISTRATOR),
+    ("/", N_("Start"), Role.READER),
+    ("/queue", N_("Queue"), Role.READER),
+    ("/campaigns", N_("Campaigns"), Role.READER),
+    ("/notices", N_("Notices"), Role.READER),
+    ("/lists", N_("Lists"), Role.READER),
+    ("/scans", N_("Scans"), Role.READER),
+    ("/reports", N_("Reports"), Role.REVIEWER),
+    ("/audit", N_("Audit"), Role.LEAD),
+    ("/users", N_("Users"), Role.ADMINISTRATOR),
+    ("/keys", N_("Keys"), Role.ADMINISTRATOR),
+    ("/policy", N_("Policy"), Role.ADMINISTRATOR),
 )
 
 
@@ -51,17 +53,18 @@ def page(
     said: Mapping[str, str] | None = None,
     **values: object,
 ) -> HTMLResponse:
-    """A page from `templates/`. `said`: sentences by the word that `?done=` may carry."""
+    """A page from `templates/`. `said`: sentences, in `N_`, by the word that `?done=` may carry."""
     held: str | None = getattr(request.state, "held", None)
     secret = service_of(request).store.secret
-    done = (said or {}).get(request.query_params.get("done", ""))
+    language = language_of(request)
+    done = (said or {}).get(request.query_params.get("done", ""), "")
 
     def csrf_field() -> Markup:
         token = token_for(secret, held) if held else ""
         return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, token)
 
     text = (
-        _environment()
+        _environment(language)
         .get_template(template)
         .render(
             who=who,
@@ -72,11 +75,12 @@ def page(
             csrf_field=csrf_field,
             csrf_token=token_for(secret, held) if held else "",
             static=_static,
-            done=done,
+            done=speech(language).fixed(done),
             **values,
         )
     )
-    return HTMLResponse(text, status_code=status)
+    headers = {"Content-Language": language.code, "Vary": "Accept-Language, Cookie"}
+    return HTMLResponse(text, status_code=status, headers=headers)
 
 
 def attached(name: str) -> dict[str, str]:
@@ -84,23 +88,26 @@ def attached(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
+@lru_cache
+def _environment(language: Language = ENGLISH) -> Environment:
     environment = Environment(
         loader=PackageLoader("reseen.web"),
         autoescape=True,
         undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=lambda value: for_people(value) if type(value) is str else value,
     )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    told = speech(language)
+    environment.filters |= filters(told)
     environment.filters["visible"] = lambda text: visible(str(text)) if text is not None else ""
     environment.filters["lines"] = lambda text: for_people(line_feeds(text or ""))
-    environment.filters["number"] = "{:,}".format
-    environment.filters["size"] = _size
-    environment.filters["when"] = _when
-    environment.filters["ago"] = _ago
-    environment.globals["Role"] = Role
+    environment.globals |= {"Role": Role, "language": language, "gettext": told.gettext}
+    environment.globals |= {"ngettext": told.ngettext, "pgettext": told.pgettext}
+    environment.globals["_"] = told.gettext
     return environment
 
 
@@ -109,50 +116,3 @@ def _static(name: str) -> str:
     """The URL of a file under `static/`, which changes with its bytes: browsers may keep it."""
     content = resources("reseen.web").joinpath("static", name).read_bytes()
     return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"
-
-
-def _instant(value: datetime | int) -> datetime:
-    return value if isinstance(value, datetime) else instant(value)
-
-
-def _when(value: datetime | int | None) -> Markup | str:
-    """2026-11-23 21:10 UTC."""
-    if value is None:
-        return "never"
-    at = _instant(value).astimezone(UTC)
-    return Markup('<time datetime="{}">{}</time>').format(
-        at.isoformat(timespec="seconds"), at.strftime("%Y-%m-%d %H:%M UTC")
-    )
-
-
-def _ago(value: datetime | int | None) -> Markup | str:
-    """5 minutes ago, in 3 days."""
-    if value is None:
-        return "never"
-    at = _instant(value).astimezone(UTC)
-    seconds = now() / 1e6 - at.timestamp()
-    amount = abs(seconds)
-    for size, unit in ((86_400 * 365, "year"), (86_400, "day"), (3600, "hour"), (60, "minute")):
-        # A clock of 48 hours that began a second ago is no clock of one day.
-        if amount >= size * (3 if unit == "day" else 1):
-            count = int(amount // size)
-            text = f"{count} {unit}{'' if count == 1 else 's'}"
-            break
-    else:
-        text = ""
-    words = "just now" if not text else f"{text} ago" if seconds > 0 else f"in {text}"
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        at.isoformat(timespec="seconds"), at.strftime("%Y-%m-%d %H:%M UTC"), words
-    )
-
-
-def _size(value: int | None) -> str:
-    """Bytes as people write them, in powers of 1,000."""
-    if value is None:
-        return "?"
-    amount = float(value)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"

@@ -14,27 +14,32 @@ from reseen.operations.sign_in import SignedIn
 from reseen.review import second_factors, sessions, users
 from reseen.review.roles import Role
 from reseen.review.sessions import Session
-from reseen.web.access import Holder, ProvedLately
+from reseen.web import languages
+from reseen.web.access import Holder, ProvedLately, auth_middleware
 from reseen.web.access.browser import caller_of
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.pages.sign_in import let_in
 from reseen.web.rendering import page
 from reseen.web.service import Served
+from reseen.web.speech import N_
 
 router = APIRouter()
 
 Password = Annotated[str, Form(max_length=1000)]
 SAID = {
-    "password": "Your password is changed. You were signed out everywhere else.",
-    "ended": "That session has ended.",
-    "ended-others": "All your other sessions have ended.",
+    "password": N_("Your password is changed. You were signed out everywhere else."),
+    "ended": N_("That session has ended."),
+    "ended-others": N_("All your other sessions have ended."),
+    "language": N_("The language of the pages is chosen."),
 }
 MAY = {
-    Role.READER: "Sees the queue, cases, notices and scans; every name is sealed.",
-    Role.REVIEWER: "Claims and decides cases, comments, reveals names, drafts notices.",
-    Role.LEAD: "Takes claims over, decides for a whole account, sends notices, imports lists, "
-    "withdraws and restores removals, starts scans, reads the audit log.",
-    Role.ADMINISTRATOR: "Users, keys of the gate and its policy; exports the audit log.",
+    Role.READER: N_("Sees the queue, cases, notices and scans; every name is sealed."),
+    Role.REVIEWER: N_("Claims and decides cases, comments, reveals names, drafts notices."),
+    Role.LEAD: N_(
+        "Takes claims over, decides for a whole account, sends notices, imports lists, "
+        "withdraws and restores removals, starts scans, reads the audit log."
+    ),
+    Role.ADMINISTRATOR: N_("Users, keys of the gate and its policy; exports the audit log."),
 }
 
 
@@ -62,7 +67,26 @@ def _shown(request: Request, service: Served, session: Session, form: SentForm) 
         may=MAY,
         sessions=open_sessions,
         own=sessions.id_of(session),
+        languages=languages.LANGUAGES.values(),
+        chosen=languages.chosen(request),
     )
+
+
+@router.post("/me/language")
+def choose_language(
+    service: Served, session: Holder, language: Annotated[str, Form(max_length=20)] = ""
+) -> Response:
+    """The language of the pages in this browser; none: as the browser asks."""
+    if language and language not in languages.LANGUAGES:
+        raise InputError("there are no pages in this language", remedy="Choose one of the list.")
+    response = RedirectResponse("/me?done=language", status_code=303)
+    cookie = languages.choice_cookie(service)
+    if language:
+        lasts = languages.CHOICE_LASTS
+        auth_middleware.set_cookie(service, response, cookie, language, lasts)
+    else:
+        auth_middleware.drop_cookie(service, response, cookie)
+    return response
 
 
 @router.post("/me/password", dependencies=[ProvedLately])

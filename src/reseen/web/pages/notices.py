@@ -35,36 +35,37 @@ from reseen.web.form_values import OF_LINES, Text
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
+from reseen.web.speech import N_
 
 router = APIRouter()
 
 SAID = {
-    "drafted": "Draft saved. Nothing has been sent.",
-    "clause": "The text is kept.",
-    "sent": "Noted as sent. The clock runs.",
-    "mailed": "The mail server took it. The clock runs.",
-    "acknowledged": "Noted: the host has it.",
-    "refused": "Noted: the host refuses.",
-    "gone": "Noted: it is gone. Rechecks go on watching it.",
-    "re-seen": "Noted: it is there again.",
-    "undone": "The last step is taken back.",
-    "corrected": "Noted: the host was told what is not so.",
-    "corrected-by-mail": "The mail server took the correction. It stands as told.",
-    "withdrawn": "Noted: the notice is withdrawn, and the host was told.",
-    "withdrawn-by-mail": "The mail server took the withdrawal. The notice is withdrawn.",
-    "discarded": "The draft is discarded. What was confirmed stays confirmed.",
-    "recheck": "A recheck is queued; this page knows more when it is done.",
+    "drafted": N_("Draft saved. Nothing has been sent."),
+    "clause": N_("The text is kept."),
+    "sent": N_("Noted as sent. The clock runs."),
+    "mailed": N_("The mail server took it. The clock runs."),
+    "acknowledged": N_("Noted: the host has it."),
+    "refused": N_("Noted: the host refuses."),
+    "gone": N_("Noted: it is gone. Rechecks go on watching it."),
+    "re-seen": N_("Noted: it is there again."),
+    "undone": N_("The last step is taken back."),
+    "corrected": N_("Noted: the host was told what is not so."),
+    "corrected-by-mail": N_("The mail server took the correction. It stands as told."),
+    "withdrawn": N_("Noted: the notice is withdrawn, and the host was told."),
+    "withdrawn-by-mail": N_("The mail server took the withdrawal. The notice is withdrawn."),
+    "discarded": N_("The draft is discarded. What was confirmed stays confirmed."),
+    "recheck": N_("A recheck is queued; this page knows more when it is done."),
 }
 MEANS = {
-    NoticeState.DRAFTED: "Being put together. Nothing has been sent.",
-    NoticeState.SENT: "The host has it from us.",
-    NoticeState.ACKNOWLEDGED: "The host says that it has it.",
-    NoticeState.GONE: "Nothing of it stands there any more.",
-    NoticeState.REFUSED: "The host says no.",
-    NoticeState.RESEEN: "It was gone, and is there again.",
-    NoticeState.WITHDRAWN: "We took it back. Nothing is asked of the host.",
+    NoticeState.DRAFTED: N_("Being put together. Nothing has been sent."),
+    NoticeState.SENT: N_("The host has it from us."),
+    NoticeState.ACKNOWLEDGED: N_("The host says that it has it."),
+    NoticeState.GONE: N_("Nothing of it stands there any more."),
+    NoticeState.REFUSED: N_("The host says no."),
+    NoticeState.RESEEN: N_("It was gone, and is there again."),
+    NoticeState.WITHDRAWN: N_("We took it back. Nothing is asked of the host."),
 }
-EMPTY = "This draft was discarded: it holds nothing, and nothing of it was sent."
+EMPTY = N_("This draft was discarded: it holds nothing, and nothing of it was sent.")
 _A_PAGE = 100
 _MOST_SHOWN = 500
 """Files on a notice's page; its text has them all."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reseen.records import Names
 from reseen.review.verdicts import UNDO, Verdict
+from reseen.web.speech import NP_
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,11 @@ CHOICES: tuple[Choice, ...] = (
 )
 
 VERDICTS: Mapping[str, str] = {
-    Verdict.CONFIRM: "confirmed",
-    Verdict.NOT_THIS_MODEL: "not this model",
-    Verdict.ALLOWED: "allowed",
-    Verdict.SECOND: "second pair of eyes",
-    UNDO: "undone",
+    Verdict.CONFIRM: NP_("verdict", "confirmed"),
+    Verdict.NOT_THIS_MODEL: NP_("verdict", "not this model"),
+    Verdict.ALLOWED: NP_("verdict", "allowed"),
+    Verdict.SECOND: NP_("verdict", "second pair of eyes"),
+    UNDO: NP_("verdict", "undone"),
 }
 
 UNDO_QUICK = ("Decided by mistake", "New evidence", "The person concerned objected")

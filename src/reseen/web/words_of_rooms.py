@@ -1,0 +1,38 @@
+"""The words by which values of other rooms are shown: marked here to be translated.
+
+The rooms keep them as they stand in the store, in JSON and on the command line, in English. A page
+shows one as `{{ state.value|fixed("notice") }}`: the second word is the context under which it is
+marked here. A value without its word fails a test.
+"""
+
+from __future__ import annotations
+
+from reseen.web.speech import NP_
+
+ROLES = (
+    NP_("role", "reader"),
+    NP_("role", "reviewer"),
+    NP_("role", "lead"),
+    NP_("role", "administrator"),
+)
+RUNGS = (
+    NP_("rung", "bytes"),
+    NP_("rung", "tensors"),
+    NP_("rung", "declared"),
+    NP_("rung", "pointer"),
+    NP_("rung", "weights"),
+    NP_("rung", "component"),
+    NP_("rung", "hint"),
+    NP_("rung", "refuted"),
+    NP_("rung", "unsupported"),
+    NP_("rung", "confirmed, and then refuted"),
+)
+NOTICES = (
+    NP_("notice", "drafted"),
+    NP_("notice", "sent"),
+    NP_("notice", "acknowledged"),
+    NP_("notice", "gone"),
+    NP_("notice", "refused"),
+    NP_("notice", "re-seen"),
+    NP_("notice", "withdrawn"),
+)
