@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from replica.http import Answer, Request, file_answer, json_answer
+from replica.http import Answer, Request, file_answer, json_answer, route_in
 from replica.world import Blob, claimed, lfs
 
 FIRST = datetime(2025, 5, 20, tzinfo=UTC)
@@ -103,10 +103,7 @@ class CivitaiSite:
     # -- as a site ---------------------------------------------------------------------------------
 
     def route_of(self, request: Request) -> tuple[str, Mapping[str, str]]:
-        for name, pattern in _ROUTES:
-            if found := pattern.fullmatch(request.path):
-                return name, found.groupdict()
-        return "other", {}
+        return route_in(_ROUTES, request)
 
     def answer(
         self, request: Request, route: str, parts: Mapping[str, str], endpoint: str, cdn: str

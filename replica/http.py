@@ -6,12 +6,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 from replica.world import Blob
 
 PIECE = 1 << 16
 """Bytes of a body that are written at once."""
+
+Routes = tuple[tuple[str, re.Pattern[str]], ...]
+"""Names of routes, each with the paths that it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,15 @@ def parse_head(head: bytes) -> Request:
             headers[name.strip().lower()] = value.strip()
     path, _, query = target.partition("?")
     return Request(method, path, parse_qs(query, keep_blank_values=True), target, headers)
+
+
+def route_in(routes: Routes, request: Request) -> tuple[str, dict[str, str]]:
+    """The first route that takes a request's path, with what the path says, unquoted; "other" where
+    none does."""
+    for name, pattern in routes:
+        if found := pattern.fullmatch(request.path):
+            return name, {k: unquote(v) for k, v in found.groupdict().items() if v is not None}
+    return "other", {}
 
 
 def json_answer(value: object, headers: Mapping[str, str] | None = None) -> Answer:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from replica.http import Answer, Request, json_answer
+from replica.http import Answer, Request, json_answer, route_in
 
 _ROUTES = (
     ("hash", re.compile(r"/api/www/model-version/hash/(?P<hash>[0-9a-f]{64})")),
@@ -27,10 +27,7 @@ class LiblibSite:
     """What becomes of the JSON of an answer."""
 
     def route_of(self, request: Request) -> tuple[str, Mapping[str, str]]:
-        for name, pattern in _ROUTES:
-            if found := pattern.fullmatch(request.path):
-                return name, found.groupdict()
-        return "other", {}
+        return route_in(_ROUTES, request)
 
     def answer(
         self, request: Request, route: str, parts: Mapping[str, str], endpoint: str, cdn: str

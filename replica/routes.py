@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from replica import git, shapes
-from replica.http import Answer, Request, error, file_answer, json_answer, unknown_caller
+from replica.http import (
+    Answer,
+    Request,
+    error,
+    file_answer,
+    json_answer,
+    route_in,
+    unknown_caller,
+)
 from replica.world import SORTS, Commit, Query, Repo, World
 
 TREE_PAGE, TREE_PAGE_EXPANDED, COMMITS_PAGE, LIST_PAGE = 1000, 50, 50, 1000
@@ -49,12 +57,8 @@ _KINDS = {"resolve": "resolvers", "resolve-cache": "resolvers", "raw": "resolver
 
 def route_of(request: Request) -> tuple[str, Mapping[str, str]]:
     """The route's name, and what its path says, unquoted."""
-    for name, pattern in _ROUTES:
-        found = pattern.fullmatch(request.path)
-        if found:
-            parts = {k: unquote(v) for k, v in found.groupdict().items() if v is not None}
-            return name, {"type": "model", **parts}
-    return "other", {}
+    name, parts = route_in(_ROUTES, request)
+    return name, {} if name == "other" else {"type": "model", **parts}
 
 
 def kind_of(route: str) -> str:
