@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import cache
 from http import HTTPStatus
 from itertools import repeat
 from types import TracebackType
@@ -284,8 +285,7 @@ class Replica:
             case Kind.ELSEWHERE:
                 return Answer(307, {"Location": f"{self.cdn}{request.target}"})
             case Kind.INFLATED:
-                body = gzip.compress(bytes(1 << 26), 6)
-                return Answer(200, {**json_type, "Content-Encoding": "gzip"}, body)
+                return Answer(200, {**json_type, "Content-Encoding": "gzip"}, _inflating())
             case _:
                 return answer
 
@@ -346,6 +346,11 @@ async def _write(
 def _is_bare(request: Request, answer: Answer) -> bool:
     """Has the answer no body?"""
     return request.method == "HEAD" or answer.status in (204, 304)
+
+
+@cache
+def _inflating() -> bytes:
+    return gzip.compress(bytes(1 << 26), 6)
 
 
 def _endless() -> Iterator[bytes]:

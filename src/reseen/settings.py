@@ -56,7 +56,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_HUB_<NAME>_ENDPOINT": "The address of a hub that is then called <name>.",
     "RESEEN_HUB_<NAME>_TOKEN": "Its token; for its endpoint only.",
     "RESEEN_HUB_<NAME>_QUOTA": "Requests in seconds, at most: 500/300. Its own limits hold too.",
-    "RESEEN_HUB_<NAME>_KIND": "What it speaks: huggingface (default), civitai, or liblib.",
+    "RESEEN_HUB_<NAME>_KIND": "What it speaks: huggingface (default), civitai, modelscope ...",
     "HF_ENDPOINT": "The Hub to scan (default: https://huggingface.co).",
     "HF_TOKEN": "The Hub's token.",
     "HUGGING_FACE_HUB_TOKEN": "The same, by the name that it had before.",
@@ -78,8 +78,8 @@ HUGGING_FACE = "huggingface"
 CIVITAI = "civitai"
 """The name of another that is there without any setting, and the kind of those like it."""
 CIVITAI_ENDPOINT = "https://civitai.com"
-LIBLIB = "liblib"
-"""A kind of hub that is there only where somebody sets one."""
+LIBLIB, MODELSCOPE = "liblib", "modelscope"
+"""Kinds of hubs that are there only where somebody sets one."""
 
 _OF_A_HUB = re.compile(r"RESEEN_HUB_([A-Z0-9]+(?:_[A-Z0-9]+)*)_(ENDPOINT|TOKEN|QUOTA|KIND)")
 _QUOTA = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})")
@@ -96,7 +96,11 @@ class RateLimit:
     seconds: float
 
 
-USUAL_QUOTAS: Mapping[str, RateLimit] = {CIVITAI: RateLimit(2, 1.0), LIBLIB: RateLimit(1, 1.0)}
+USUAL_QUOTAS: Mapping[str, RateLimit] = {
+    CIVITAI: RateLimit(2, 1.0),
+    LIBLIB: RateLimit(1, 1.0),
+    MODELSCOPE: RateLimit(2, 1.0),
+}
 """By kind: hubs that publish no quota are asked so often at most, where the settings say nothing
 else."""
 

@@ -135,7 +135,14 @@ def _does_fit(value: object, shape: object) -> bool:
     return True
 
 
-ASSUMED = {"civitai.py": 2, "kohaku.py": 2, "liblib.py": 1, "routes.py": 7, "shapes.py": 1}
+ASSUMED = {
+    "civitai.py": 2,
+    "kohaku.py": 2,
+    "liblib.py": 1,
+    "modelscope.py": 3,
+    "routes.py": 7,
+    "shapes.py": 1,
+}
 """How many lines of each file of the replica say what it assumes (a line can be of a whole file):
 all else is held to recordings, or makes nothing that a hub answers. Whoever assumes more, or has a
 recording, says so here."""

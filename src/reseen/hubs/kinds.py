@@ -11,18 +11,20 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reseen.errors import HubMissing, InputError, SettingsError
 from reseen.hubs.addresses import Addresses, Named, is_host
 from reseen.hubs.civitai_addresses import CivitaiAddresses
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
 from reseen.hubs.liblib_addresses import LiblibAddresses
+from reseen.hubs.modelscope_addresses import ModelScopeAddresses
 from reseen.records import FOLDER as FOLDER
 from reseen.records import Sighting
-from reseen.settings import CIVITAI, HUGGING_FACE, LIBLIB, HubSettings, Settings
+from reseen.settings import CIVITAI, HUGGING_FACE, LIBLIB, MODELSCOPE, HubSettings, Settings
 
 if TYPE_CHECKING:
+    from reseen.hubs.http import ClientOptions
     from reseen.hubs.hub import Askable, Hub
 
 
@@ -39,25 +41,29 @@ class HubKind:
     """How it is asked by hash, where it can be: known without opening one."""
 
 
-def _asked(hub: HubSettings) -> dict[str, Any]:
-    """What every server is asked with."""
-    told = {"said_by": hub.said_by, "address_in": hub.address_in, "access_in": hub.access_in}
-    return {"quota": hub.quota, **told}
+def _options(hub: HubSettings, contact: str = "") -> ClientOptions:
+    """What a server is asked with. `contact`: whom its people are told of."""
+    from reseen.hubs.http import ClientOptions
+
+    return ClientOptions(
+        quota=hub.quota,
+        said_by=hub.said_by,
+        address_in=hub.address_in,
+        access_in=hub.access_in,
+        contact=contact,
+    )
 
 
 def _hugging_face(hub: HubSettings) -> Hub:
-    from reseen.hubs.http import ClientOptions
     from reseen.hubs.huggingface import HuggingFace
 
-    return HuggingFace(hub.endpoint, hub.token, ClientOptions(**_asked(hub)))
+    return HuggingFace(hub.endpoint, hub.token, _options(hub))
 
 
 def _civitai(hub: HubSettings) -> Hub:
     from reseen.hubs.civitai import Civitai
-    from reseen.hubs.http import ClientOptions
 
-    options = ClientOptions(**_asked(hub), contact=hub.contact)
-    return Civitai(hub.endpoint, hub.token, options)
+    return Civitai(hub.endpoint, hub.token, _options(hub, hub.contact))
 
 
 def _civitai_by_hash() -> Askable:
@@ -67,11 +73,9 @@ def _civitai_by_hash() -> Askable:
 
 
 def _liblib(hub: HubSettings) -> Hub:
-    from reseen.hubs.http import ClientOptions
     from reseen.hubs.liblib import Liblib
 
-    options = ClientOptions(**_asked(hub), contact=hub.contact)
-    return Liblib(hub.endpoint, hub.token, options)
+    return Liblib(hub.endpoint, hub.token, _options(hub, hub.contact))
 
 
 def _liblib_by_hash() -> Askable:
@@ -80,12 +84,19 @@ def _liblib_by_hash() -> Askable:
     return ASKABLE
 
 
+def _modelscope(hub: HubSettings) -> Hub:
+    from reseen.hubs.modelscope import ModelScope
+
+    return ModelScope(hub.endpoint, hub.token, _options(hub, hub.contact))
+
+
 KINDS: Mapping[str, HubKind] = {
     kind.name: kind
     for kind in (
         HubKind(HUGGING_FACE, HuggingFaceAddresses, _hugging_face),
         HubKind(CIVITAI, CivitaiAddresses, _civitai, _civitai_by_hash),
         HubKind(LIBLIB, LiblibAddresses, _liblib, _liblib_by_hash),
+        HubKind(MODELSCOPE, ModelScopeAddresses, _modelscope),
     )
 }
 ALIASES = {"hf": HUGGING_FACE}

@@ -32,7 +32,7 @@ from reseen.scan.read_result import NOT_READ, ReadResult, blindness, where
 from reseen.scan.shards_at_hub import ShardSet
 from reseen.scan.target import Confirm, Options
 
-NO_COMMIT = "this hub says no commit: what main leads to was looked at, and is again next time"
+NO_COMMIT = "this hub says no commit: what the name leads to was looked at, and is again next time"
 
 
 class Follow(StrEnum):
