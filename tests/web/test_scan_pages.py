@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -203,6 +204,15 @@ def test_a_failure_is_a_sentence_on_the_page(visit: Visit, app: FastAPI, service
     shown = lead.get(path).text
     assert "The hub said no &lt;b&gt;." in shown
     assert "failed" in lead.get("/scans").text
+
+
+def test_how_a_hub_behaves_is_said_on_the_page(visit: Visit, service: Service) -> None:
+    lead = visit(Role.LEAD)
+    path = started(lead)
+    with service.store.write() as connection:
+        said = json.dumps({"remarks": ["The hub asks us to wait 99999 s <b>."]})
+        connection.execute(update(service_schema.jobs).values(progress=said))
+    assert "The hub asks us to wait 99999 s &lt;b&gt;." in lead.get(path).text
 
 
 def test_a_hub_is_chosen_by_its_name_in_the_settings(service: Service) -> None:

@@ -56,6 +56,8 @@ class ScanProgress:
         self._quiet, self._as_json, self._live = quiet, as_json, live
         self._task = live.add_task("listing") if live else None
         self._said = 0.0
+        self._remarks = 0
+        """How many of those of the hub were said."""
 
     def found(self, sighting: Sighting) -> None:
         """One line a finding, above the bar."""
@@ -68,6 +70,9 @@ class ScanProgress:
         """Where it is: a bar on a terminal, elsewhere a line now and then."""
         if self._quiet:
             return
+        for remark in progress.remarks[self._remarks :]:
+            note(remark)
+        self._remarks = len(progress.remarks)
         line = progress_line(progress)
         if self._live is not None and self._task is not None:
             total = None if progress.listing else progress.walked + progress.waiting

@@ -191,6 +191,7 @@ class _RunningJob:
             "requests": progress.requests,
             "bytes_read": progress.bytes_read,
             "quota_left": dict(progress.quota_left),
+            "remarks": list(progress.remarks),
             "away": progress.away,
             "eta": progress.eta,
         }

@@ -26,6 +26,8 @@ class Progress:
     """In this life of the process."""
     quota_left: Mapping[str, int] = field(default_factory=dict)
     """Kind of request -> requests left in the hub's current window, as last told."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of how the hub behaves, in words; few, and without places."""
     bytes_read: int = 0
     """Of artifacts, in this life."""
     away: bool = False

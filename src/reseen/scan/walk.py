@@ -448,6 +448,7 @@ class _Walk:
             sightings=self._session.sightings + self._new,
             requests=usage.requests,
             quota_left=dict(usage.quota_left),
+            remarks=tuple(usage.remarks),
             bytes_read=usage.bytes_read,
             away=self._outage.now,
             eta=eta,
