@@ -19,7 +19,8 @@ from reseen.files.source import Range
 from reseen.hubs import civitai_answers as answers
 from reseen.hubs.civitai_addresses import number_of
 from reseen.hubs.civitai_answers import Model
-from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions, Http
+from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions
+from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     CUT,
     Abilities,
@@ -28,11 +29,10 @@ from reseen.hubs.hub import (
     FilesPage,
     RepositoryPage,
     Revisions,
-    Usage,
     WantedRepositories,
 )
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
-from reseen.settings import CIVITAI, CIVITAI_ENDPOINT, USUAL_QUOTAS, host_of
+from reseen.settings import CIVITAI, CIVITAI_ENDPOINT
 
 MODELS = 100
 """Models in one answer, at most."""
@@ -72,7 +72,7 @@ class _ListSoFar:
     stale: int = 0
 
 
-class Civitai:
+class Civitai(HttpHub):
     """An `AskableHub`. Make it inside a running event loop; to be closed."""
 
     def __init__(
@@ -81,26 +81,11 @@ class Civitai:
         token: str | None = None,
         options: ClientOptions = USUAL,
     ) -> None:
-        self._name = f"{CIVITAI}+{host_of(endpoint)}"
-        self._usage = Usage()
-        options = replace(options, quota=options.quota or USUAL_QUOTAS[CIVITAI])
-        self._http = Http(endpoint, token, self._usage, options)
+        super().__init__(_ABILITIES, endpoint, token, options, kind=CIVITAI)
         self._listings: dict[str | None, _ListSoFar] = {}
         self._shown: dict[str, Model] = {}
         self._single = 0
         """How many models may still be looked up by themselves for this question."""
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def abilities(self) -> Abilities:
-        return replace(_ABILITIES, access=self._http.access)
-
-    @property
-    def usage(self) -> Usage:
-        return self._usage
 
     async def list_repositories(
         self, wanted: WantedRepositories, cursor: str | None
@@ -269,9 +254,6 @@ class Civitai:
         """The whole artifact in order. Raises HubGarbage past `limit` bytes."""
         async for chunk in self._http.whole(_download(artifact), artifact.size, limit):
             yield chunk
-
-    async def close(self) -> None:
-        await self._http.close()
 
 
 def _written(digests: Sequence[bytes]) -> list[str]:

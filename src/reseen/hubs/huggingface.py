@@ -16,7 +16,8 @@ from urllib.parse import quote, urlencode
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, HubRefused
 from reseen.files.source import Range
 from reseen.hubs import answers
-from reseen.hubs.http import USUAL, ClientOptions, Http, HubResponse
+from reseen.hubs.http import USUAL, ClientOptions, HubResponse
+from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     BY_NAME,
     CUT,
@@ -27,7 +28,6 @@ from reseen.hubs.hub import (
     RepositoryPage,
     Revision,
     Revisions,
-    Usage,
     WantedRepositories,
 )
 from reseen.hubs.huggingface_addresses import PREFIX
@@ -35,7 +35,7 @@ from reseen.hubs.questions import Questions
 from reseen.hubs.repository_lists import USUAL_PAGES, RepositoryLists
 from reseen.hubs.trees import Trees, cut_at, may_be_cut
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType, commit_key
-from reseen.settings import DEFAULT_ENDPOINT, host_of
+from reseen.settings import DEFAULT_ENDPOINT
 
 MOST_HISTORY_PAGES = 40
 """Pages of history of one repository, all its branches together."""
@@ -82,7 +82,7 @@ _ABILITIES = Abilities(
 )
 
 
-class HuggingFace:
+class HuggingFace(HttpHub):
     """A `Hub`. Make it inside a running event loop; `close()` it, or use `async with`.
 
     `name` is the endpoint's host, with the port where it is not the usual one.
@@ -95,9 +95,7 @@ class HuggingFace:
         token: str | None = None,
         options: ClientOptions = USUAL,
     ) -> None:
-        self._name = host_of(endpoint)
-        self._usage = Usage()
-        self._http = Http(endpoint, token, self._usage, options)
+        super().__init__(_ABILITIES, endpoint, token, options)
         self._lists = RepositoryLists(self._http, endpoint)
         self._trees = Trees(self._http)
         self._links_history = False
@@ -107,18 +105,6 @@ class HuggingFace:
         self._histories = Questions(self._http)
         self._all_refs = Questions(self._http)
         self._infos = {type: Questions(self._http) for type in RepoType}
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def abilities(self) -> Abilities:
-        return replace(_ABILITIES, access=self._http.access)
-
-    @property
-    def usage(self) -> Usage:
-        return self._usage
 
     async def list_repositories(
         self, wanted: WantedRepositories, cursor: str | None
@@ -382,9 +368,6 @@ class HuggingFace:
         if not await self._leads_to(artifact.type, artifact.repo, ref, commit):
             raise missing
         return replace(artifact, revision=ref)
-
-    async def close(self) -> None:
-        await self._http.close()
 
     async def __aenter__(self) -> HuggingFace:
         return self

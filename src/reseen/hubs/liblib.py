@@ -15,7 +15,8 @@ from dataclasses import replace
 from reseen.errors import HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs.answers import from_hex, version_of, why_unusable
-from reseen.hubs.http import USUAL, ClientOptions, Http
+from reseen.hubs.http import USUAL, ClientOptions
+from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     Abilities,
     Askable,
@@ -23,12 +24,11 @@ from reseen.hubs.hub import (
     FilesPage,
     RepositoryPage,
     Revisions,
-    Usage,
     WantedRepositories,
 )
 from reseen.hubs.liblib_addresses import NOBODY
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
-from reseen.settings import LIBLIB, USUAL_QUOTAS, host_of
+from reseen.settings import LIBLIB
 
 MOST_ASKED = 500
 _PART = 50
@@ -46,28 +46,13 @@ _ABILITIES = Abilities(
 _ID = re.compile(r"[0-9a-zA-Z-]{8,64}")
 
 
-class Liblib:
+class Liblib(HttpHub):
     """An `AskableHub`. Make it inside a running event loop; to be closed."""
 
     def __init__(
         self, endpoint: str, token: str | None = None, options: ClientOptions = USUAL
     ) -> None:
-        self._name = f"{LIBLIB}+{host_of(endpoint)}"
-        self._usage = Usage()
-        options = replace(options, quota=options.quota or USUAL_QUOTAS[LIBLIB])
-        self._http = Http(endpoint, token, self._usage, options)
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def abilities(self) -> Abilities:
-        return replace(_ABILITIES, access=self._http.access)
-
-    @property
-    def usage(self) -> Usage:
-        return self._usage
+        super().__init__(_ABILITIES, endpoint, token, options, kind=LIBLIB)
 
     async def ask(self, digests: Sequence[bytes]) -> AsyncIterator[ByHash]:
         """Which files with these SHA-256s are there: a request each, and one a model."""
@@ -178,9 +163,6 @@ class Liblib:
 
     async def stream(self, artifact: Artifact, limit: int) -> AsyncIterator[bytes]:
         yield _not_read()
-
-    async def close(self) -> None:
-        await self._http.close()
 
 
 def _not_read() -> bytes:

@@ -19,7 +19,8 @@ from reseen.errors import HubAuth, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import modelscope_answers as answers
 from reseen.hubs.answers import is_no_ref, is_repo_id, why_unusable
-from reseen.hubs.http import USUAL, ClientOptions, Http
+from reseen.hubs.http import USUAL, ClientOptions
+from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     BY_NAME,
     CUT,
@@ -29,14 +30,13 @@ from reseen.hubs.hub import (
     RepositoryPage,
     Revision,
     Revisions,
-    Usage,
     WantedRepositories,
 )
 from reseen.hubs.modelscope_answers import MASTER, ListedPage
 from reseen.hubs.modelscope_slices import Slices, first
 from reseen.hubs.questions import Questions
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
-from reseen.settings import MODELSCOPE, USUAL_QUOTAS, host_of
+from reseen.settings import MODELSCOPE
 
 MOST_FILES = 3_000
 """Files and folders that are shown of one folder, with all that is in it."""
@@ -60,30 +60,15 @@ _ABILITIES = Abilities(
 )
 
 
-class ModelScope:
+class ModelScope(HttpHub):
     """A `Hub`. Make it inside a running event loop; to be closed."""
 
     def __init__(
         self, endpoint: str, token: str | None = None, options: ClientOptions = USUAL
     ) -> None:
-        self._name = f"{MODELSCOPE}+{host_of(endpoint)}"
-        self._usage = Usage()
-        options = replace(options, quota=options.quota or USUAL_QUOTAS[MODELSCOPE])
-        self._http = Http(endpoint, token, self._usage, options)
+        super().__init__(_ABILITIES, endpoint, token, options, kind=MODELSCOPE)
         self._lists: dict[WantedRepositories, Slices] = {}
         self._orders = {type: Questions(self._http) for type in _TYPES}
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def abilities(self) -> Abilities:
-        return replace(_ABILITIES, access=self._http.access)
-
-    @property
-    def usage(self) -> Usage:
-        return self._usage
 
     async def list_repositories(
         self, wanted: WantedRepositories, cursor: str | None
@@ -102,11 +87,7 @@ class ModelScope:
         if following is None:
             del self._lists[wanted]
         problems = [*asked.problems, *(Problem(self._name, why, counted=CUT) for why in said)]
-        if wanted.author is not None:
-            found = [r for r in found if r.author.lower() == wanted.author.lower()]
-        if wanted.since is not None:
-            since = wanted.since
-            found = [r for r in found if r.modified_at is None or r.modified_at >= since]
+        found = [one for one in found if wanted.is_by_author(one) and wanted.is_recent(one)]
         return RepositoryPage(tuple(found), following, tuple(problems))
 
     async def _page(self, wanted: WantedRepositories, slices: Slices) -> ListedPage:
@@ -227,9 +208,6 @@ class ModelScope:
         """The whole artifact in order. Raises HubGarbage past `limit` bytes."""
         async for chunk in self._http.whole(_file(artifact), artifact.size, limit):
             yield chunk
-
-    async def close(self) -> None:
-        await self._http.close()
 
     def _like(self, type: RepoType, repo: str, revision: str, ref: str | None) -> Artifact:
         """A file of this version, whichever: its `revision` is what the hub calls the version."""
