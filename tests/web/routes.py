@@ -133,6 +133,7 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("GET", "/not-judged"): Role.READER,
     ("POST", "/scans"): Role.LEAD,
     ("GET", "/scans/{id}"): Role.READER,
+    ("POST", "/scans/{id}/again"): Role.LEAD,
     ("POST", "/scans/{id}/stop"): Role.LEAD,
     ("POST", "/schedules/{id}/stop"): Role.LEAD,
     ("GET", "/notifications"): Role.LEAD,
