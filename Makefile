@@ -16,7 +16,8 @@ demo-serve: $(VENV)/.demo
 
 # One more than there are processors: some tests wait for servers.
 test: $(VENV)/.dev packages
-	@$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder \
+		--durations 30 --durations-min 5
 
 # Chromium and PostgreSQL, from Debian: where they are not and cannot be had, tests are skipped.
 packages:
